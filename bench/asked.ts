@@ -1,6 +1,6 @@
-// deno-lint-ignore-file no-console -- answers who asks
+// deno-lint-ignore-file no-console -- prints help and errors
 /**
- * What a bench beside servers was asked for: how many rounds, how long, how quiet, and which runs.
+ * The command line of comparisons: number of rounds, duration, idle check, and selected runs.
  *
  * @module
  */
@@ -8,30 +8,30 @@ import process from "node:process";
 import { parseArgs } from "@std/cli/parse-args";
 import { givenArguments } from "../scripts/given.ts";
 
-/** The command line of a bench. */
+/** The parsed command line. */
 export interface Asked {
   readonly rounds: number;
   readonly seconds: number;
-  /** Seconds to wait at most for a quiet machine before each run. */
+  /** Maximum time to wait for an idle machine before each run. Seconds. */
   readonly calm: number;
-  /** True for a run that is wanted, by its name: the name has every `--only` in it. */
+  /** Returns whether a run is selected: its name contains every `--only`. */
   wants(name: string): boolean;
 }
 
-/** What holds unless it is said otherwise. */
+/** Defaults of the command line. */
 export interface Defaults {
   readonly rounds: number;
   readonly seconds: number;
   readonly secondsMin: number;
 }
 
-/** Ends the bench: what was asked for cannot be. */
+/** Prints why the command line is invalid, and exits. */
 export function refuse(bench: string, why: string): never {
   console.error(`${bench}: ${why}`);
   process.exit(2);
 }
 
-/** Reads the command line; prints the help and ends, if that is asked for. */
+/** Parses the command line. With `--help` prints the help and exits. */
 export function readAsked(bench: string, help: string, defaults: Defaults): Asked {
   const options = parseArgs(givenArguments(), {
     boolean: ["help"],

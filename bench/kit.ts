@@ -1,26 +1,26 @@
 /**
- * One `bench` for both runtimes. Under Deno it is `Deno.bench` itself; under Bun a plain timing loop
- * (`bun bench/base/ring_bench.ts`), whose numbers are means, for a first look. `RECORD.md` says how
- * numbers are made that may be quoted.
+ * One `bench` for both runtimes: `Deno.bench` on Deno; on Bun a plain timing loop that prints means
+ * (`bun bench/base/ring_bench.ts`), as a rough estimate. `RECORD.md` describes how quotable results
+ * are measured.
  *
- *     deno bench       what needs no permission; the others are skipped with a message
- *     deno bench -P    everything, with the permissions in deno.json
+ *     deno bench       benches without permissions; skips the others with a message
+ *     deno bench -P    all benches, with the permissions in deno.json
  *
- * With `FIRN_BENCH=tiny` everything runs once or a few times, to show that it still runs.
+ * With `FIRN_BENCH=tiny` each bench runs once or a few times, as a smoke test.
  *
  * @module
  */
 import process from "node:process";
 
-/** How a bench is to be run: what `Deno.bench` takes, as far as we use it. */
+/** Options of a bench: the used part of those of `Deno.bench`. */
 export interface BenchOptions {
   /** Benches of one group are compared with each other. */
   group?: string;
-  /** Whether the others of its group are compared with this one. */
+  /** Whether this bench is the baseline of its group. */
   baseline?: boolean;
-  /** How often to call it. */
+  /** Number of measured iterations. */
   n?: number;
-  /** How often to call it before that. */
+  /** Number of iterations before the measurement. */
   warmup?: number;
 }
 
@@ -33,22 +33,24 @@ interface Bench {
   (name: string, options: BenchOptions, body: Body): void;
 }
 
-/** Returns whether the benches only show that they run: `FIRN_BENCH=tiny`, where it may be read. */
+/** Returns whether `FIRN_BENCH` is "tiny", if the environment may be read. */
 export function isTiny(): boolean {
   return isGranted("env") && process.env["FIRN_BENCH"] === "tiny";
 }
 
-/** Returns the first number, or the second when {@linkcode isTiny}. */
+/** Returns `full`, or `small` if {@linkcode isTiny}. */
 export function size(full: number, small: number): number {
   return isTiny() ? small : full;
 }
 
-/** What a bench may need of Deno; `-P` and `-A` grant all of it. Bun grants everything. */
+/**
+ * Deno permissions that a bench may need. `-P` and `-A` grant all of them; Bun has no permissions.
+ */
 export type Permission = "env" | "net" | "read" | "run" | "write";
 
 /**
- * Declares the benches of a file, where what they need is granted. Elsewhere prints a line that says
- * what is missing, so that plain `deno bench` measures everything else.
+ * Declares the benches of a file if the permissions that they need are granted. Otherwise prints
+ * which ones are missing, so that plain `deno bench` measures everything else.
  *
  * @example
  * ```ts ignore
@@ -69,7 +71,7 @@ export async function benches(
   process.stderr.write(`${file}: skipped, it needs ${flags}: deno bench -P\n`);
 }
 
-/** Returns whether Deno grants it already: asking for it would prompt. */
+/** Returns whether a permission is granted, without a prompt. */
 function isGranted(permission: Permission): boolean {
   if (onBun) return true;
   const { state } = Deno.permissions.querySync(
@@ -82,7 +84,7 @@ function isGranted(permission: Permission): boolean {
   return state === "granted";
 }
 
-/** How long the loop measures, where no `n` is given. Milliseconds. */
+/** Duration of the measuring loop without `n`. Milliseconds. */
 const MEASURE_MS = 500;
 
 const waiting: { name: string; options: BenchOptions; body: Body }[] = [];
@@ -107,11 +109,11 @@ async function runAll(): Promise<void> {
       `${name.padEnd(width)} ${ns.toFixed(1).padStart(14)} ns/iter ${rate.padStart(14)} iter/s\n`,
     );
   }
-  // Sockets that a bench holds open for its next call would hold the process too.
+  // Sockets that benches keep open would keep the process alive.
   process.exit(0);
 }
 
-/** The mean of one call, in nanoseconds. */
+/** Returns the mean time of one iteration, in nanoseconds. */
 async function measure(body: Body, { n, warmup = n ?? 100 }: BenchOptions): Promise<number> {
   for (let i = 0; i < warmup; i++) await body();
   const first = body();
@@ -120,7 +122,7 @@ async function measure(body: Body, { n, warmup = n ?? 100 }: BenchOptions): Prom
   const start = performance.now();
   let calls = 0;
   while (n === undefined ? performance.now() - start < MEASURE_MS : calls < n) {
-    // A batch reads the clock once; a body that does not wait is not waited for.
+    // The clock is read once per batch; only a returned promise is awaited.
     const batch = n ?? Math.max(1, calls);
     if (waits) { for (let i = 0; i < batch; i++) await body(); }
     else for (let i = 0; i < batch; i++) body();

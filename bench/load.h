@@ -1,5 +1,5 @@
 /*
- * What load clients for Linux share: a clock, latencies in buckets, their own CPU, masked frames.
+ * Shared by the load clients for Linux: a clock, a latency histogram, own CPU time, masked frames.
  */
 #ifndef FIRN_LOAD_H
 #define FIRN_LOAD_H
@@ -27,7 +27,7 @@ static uint64_t now_ns(void) {
   return (uint64_t)t.tv_sec * 1000000000ull + t.tv_nsec;
 }
 
-/* Microseconds in buckets that are 1/64 wide. */
+/* Records a latency in microseconds, in buckets with a relative width of 1/64. */
 static void sample(uint64_t us) {
   int at = (int)us;
   if (us >= 64) {
@@ -38,7 +38,7 @@ static void sample(uint64_t us) {
   samples++;
 }
 
-/* Microseconds. */
+/* Returns a quantile in microseconds. */
 static double quantile(double q) {
   uint64_t want = (uint64_t)(q * samples), seen = 0;
   for (int i = 0; i < BUCKETS; i++) {
@@ -54,7 +54,7 @@ static double own_cpu(void) {
   return r.ru_utime.tv_sec + r.ru_stime.tv_sec + (r.ru_utime.tv_usec + r.ru_stime.tv_usec) / 1e6;
 }
 
-/* Writes a masked frame at `to`; gives its length. */
+/* Writes a masked frame at `to`. Returns its length. */
 static int frame(char *to, int opcode, const char *payload, int length) {
   static const unsigned char key[4] = { 0x5a, 0x11, 0xc3, 0x7e };
   int at = 0;

@@ -1,8 +1,8 @@
 /**
- * Question: what does a call cost, from the request until its answer has been awaited, and what do the
- * timeout, the options and the shape of who answers add?
+ * Question: what does a call cost, from the request until its reply, and what do the timeout, the
+ * options and the kind of callee add?
  *
- * One call of a bench is one call of an actor; where it says so, a hundred at once.
+ * One iteration is one call of an actor, or a hundred at once if the name contains that number.
  *
  * @module
  */

@@ -1,10 +1,10 @@
 /**
- * The other side of `fairness.ts`, a process of its own: sends 64 bytes and waits for them, again and
- * again, and tells how long that took.
+ * The client of `fairness.ts`, in a separate process: repeatedly sends 64 bytes, waits for their
+ * echo, and prints the latencies.
  *
- *     echo_client.ts <port> <echoes>   prints "ready"; begins at a line on its standard input; prints the
- *                                      50th and 99th percentile in milliseconds
- *     echo_client.ts <port> <echoes> now   begins at once, and prints no "ready"
+ *     echo_client.ts <port> <echoes>       prints "ready"; starts after a line on standard input;
+ *                                          prints the 50th and 99th percentile in milliseconds
+ *     echo_client.ts <port> <echoes> now   starts at once, and prints no "ready"
  *
  * @module
  */
@@ -38,7 +38,7 @@ stream.handler = {
     missing -= bytes.length;
     if (missing > 0) return;
     times.push(performance.now() - began);
-    // Echoes come at any moment of a slice, not only at its beginning.
+    // Random pauses, so that echoes arrive at any time within a scheduler slice.
     if (times.length < echoes) return void setTimeout(next, Math.random() * 2);
     times.sort((a, b) => a - b);
     process.stdout.write(`${percentile(0.5)} ${percentile(0.99)}\n`, () => process.exit(0));

@@ -1,13 +1,12 @@
 /**
- * How much of the machine actors leave to sockets when they are never idle, and how much sockets leave
- * to them.
+ * Measures how the event loop is shared between actors that are never idle and sockets.
  *
- *     this process                              another process
+ *     this process                              separate process
  *     1,000 actors, each sends itself the next  echo_client.ts: one echo after the other,
  *     message · an echo server                  prints the 50th and 99th percentile
  *
- * The share of the actors is the time that is not spent between the call of `yieldToIo` and the next
- * turn of an actor.
+ * The share of the actors is the part of the time that is not spent between a call of `yieldToIo`
+ * and the next turn of an actor.
  *
  * @module
  */
@@ -17,30 +16,33 @@ import type { Host } from "../../lib/host/host.ts";
 import { IGNORE } from "../../lib/host/stream.ts";
 import { size } from "../kit.ts";
 
-/** Actors that are never idle. */
+/** Number of actors that are never idle. */
 export const BUSY: number = size(1000, 10);
 
-/** Echoes that are waited for. */
+/** Number of echoes. */
 const ECHOES = size(600, 5);
 
-/** Actors stop after this; an echo that has not come by then was starved. Milliseconds. */
+/**
+ * Actors stop after this time. An echo that has not arrived by then counts as starved.
+ * Milliseconds.
+ */
 const MS_MAX = 5_000;
 
-/** What was measured. */
+/** Result of a measurement. */
 export interface Fairness {
-  /** Milliseconds for an echo: half are faster. */
+  /** Median latency of an echo, in milliseconds. */
   readonly p50Ms: number;
-  /** And this long takes one of a hundred. */
+  /** The 99th percentile, in milliseconds. */
   readonly p99Ms: number;
-  /** Of the time, what was left to the actors, 0 to 1. */
+  /** Share of the time left to the actors, 0 to 1. */
   readonly share: number;
-  /** How often the scheduler yielded, in a second. */
+  /** Number of yields of the scheduler per second. */
   readonly yields: number;
-  /** The echoes were not done when the actors were stopped. */
+  /** Whether echoes were still missing when the actors were stopped. */
   readonly starved: boolean;
 }
 
-/** Work that a message takes: the rounds of an integer loop, about a nanosecond each. */
+/** Simulates the work of a message: rounds of an integer loop, about a nanosecond each. */
 function work(rounds: number, seed: number): number {
   let sum = seed;
   for (let i = 0; i < rounds; i++) sum = (Math.imul(sum, 31) + i) & 0xffffff;
@@ -85,7 +87,7 @@ export async function measureFairness(
     file: fileURLToPath(new URL("echo_client.ts", import.meta.url)),
     args: [String(listener.address.port), String(ECHOES)],
   });
-  // Said when the client is connected, and again when it has done.
+  // Called with a line when the client is connected, and again when it has finished.
   let heard: (line: string) => void = () => {};
   const line = (): Promise<string> => new Promise((hear) => heard = hear);
   client.lines((text) => heard(text));

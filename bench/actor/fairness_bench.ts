@@ -1,13 +1,13 @@
 /**
- * Question: when actors are never idle, how long does a socket wait, and what is left to the actors,
- * by the way in which the scheduler yields?
+ * Question: when actors are never idle, how long does a socket wait, and what share of the time is
+ * left to the actors, by the way in which the scheduler yields?
  *
- * Not a rate: each bench prints a line of its own, and the time of the bench is how long that took. A
- * thousand actors send themselves a message each, so that one is always due; another process sends an
- * echo server 64 bytes after pauses by chance, and waits for each echo.
+ * Not a rate: each bench prints its own line, and the reported time is that of the whole run. A
+ * thousand actors each send themselves messages, so that one is always due; a separate process
+ * sends 64 bytes to an echo server after random pauses, and waits for each echo.
  *
- * What came of it, light actors, on a machine that was busy with other work, so that the shares mean more
- * than the times (echo p50 and p99 in ms, what is left to the actors):
+ * Results for light actors on a busy machine, where the shares are more reliable than the times
+ * (echo p50 and p99 in ms, share left to the actors):
  *
  * | way                         | Deno 2.9.6             | Bun 1.4.5              |
  * | --------------------------- | ---------------------- | ---------------------- |
@@ -19,9 +19,9 @@
  * | setTimeout(0)               | 1.1, 2.1 to 3.6, 32 %  | 1.0, 4.9, 46 %         |
  * | MessageChannel              | starved                | starved                |
  *
- * So the cheapest is one `setImmediate` on Bun, and 61 of them on Deno, which looks at sockets in about
- * every 61st turn of its loop: what the hosts do. On a quiet machine that was p99 2.1 and 2.8 ms with
- * 93 % and 99 % left to the actors (`bench/RECORD.md`).
+ * The cheapest way is one `setImmediate` on Bun, and 61 of them on Deno, which polls sockets in
+ * about every 61st turn of its loop. The hosts use these. On an idle machine p99 was 2.1 and 2.8
+ * ms, with 93 % and 99 % left to the actors (`bench/RECORD.md`).
  *
  * @module
  */
@@ -33,7 +33,7 @@ import { waysOf } from "./ways.ts";
 
 const host = systemHost();
 
-/** Rounds of a loop, a nanosecond or two each, that an actor makes for a message. */
+/** Loop rounds per message, one to two nanoseconds each. */
 const LOADS: readonly (readonly [string, number])[] = [
   ["light", 10],
   ["5 µs", 4_000],

@@ -1,9 +1,9 @@
 /**
- * Question: what does a message inside a node cost, by the shape of who takes it, and by how many
- * are sent before it has a turn?
+ * Question: what does a message inside a node cost, by the kind of its receiver, and by the number
+ * of messages that are sent before the receiver runs?
  *
- * One call of a bench is a thousand messages, from the first send until the last was handled. So
- * divide by a thousand; a ping-pong of a thousand round trips is two thousand messages.
+ * One iteration is a thousand messages, from the first send until the last is handled: divide by a
+ * thousand. A ping-pong of a thousand round trips is two thousand messages.
  *
  * @module
  */
@@ -40,7 +40,7 @@ const iterator = spawn<Increment>(async (self) => {
 const selective = spawn<Increment>(async (self) => {
   for (;;) count((await self.receive({ match: ({ type }) => type === "inc" })).by);
 });
-// deno-lint-ignore require-await -- what is measured is a handler that gives a promise
+// deno-lint-ignore require-await -- measures a handler that returns a promise
 const waiting = spawn<Increment>(() => async ({ by }) => count(by));
 
 const takers: readonly (readonly [string, Pid<Increment>])[] = [

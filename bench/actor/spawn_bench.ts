@@ -1,8 +1,9 @@
 /**
- * Question: what does an actor cost, from `spawn` until it has ended, by its shape and by who watches?
+ * Question: what does an actor cost, from `spawn` until it has exited, by its kind and its
+ * monitors?
  *
- * One call of a bench is a hundred actors, spawned in one turn, until the last has ended. What idle
- * actors hold is measured by `bench/peers/`, since it takes a process of its own.
+ * One iteration is a hundred actors, spawned in one turn, until the last has exited. `bench/peers/`
+ * measures the memory of idle actors, which requires a separate process.
  *
  * @module
  */
@@ -50,7 +51,7 @@ for (const [name, body] of bodies) {
   });
 }
 
-/** Has a hundred children, and waits for their ends. */
+/** Ways to spawn a hundred children, and wait for their exits. */
 const watching: readonly (readonly [string, (self: Self) => void])[] = [
   ["linked", (self) => void self.spawnLink(() => {})],
   ["monitored", (self) => void self.spawnMonitor(() => {})],

@@ -1,12 +1,12 @@
 /**
- * A system of actors with the machine's clock and nothing else: no mesh, no keys, no log.
+ * An actor system with the host's clock, without mesh, keys and log.
  *
  * @module
  */
 import { System } from "../../lib/actor/system.ts";
 import { systemHost } from "../../lib/start.ts";
 
-/** Makes one, which like that of a node takes the rejections that nothing handles. */
+/** Creates a system that handles unhandled rejections, as that of a node does. */
 export function benchSystem(): System {
   const host = systemHost();
   const system = new System({ node: "bench@127.0.0.1:0", creation: 1, local: true }, host);
@@ -14,16 +14,16 @@ export function benchSystem(): System {
   return system;
 }
 
-/** A promise that code elsewhere fulfils, again and again: each `next` waits for the next `give`. */
+/** A promise that other code resolves, repeatedly: each `next` waits for the next `give`. */
 export class Latch {
   #give: () => void = () => {};
 
-  /** Waits. */
+  /** Waits for the next `give`. */
   next(): Promise<void> {
     return new Promise((resolve) => this.#give = resolve);
   }
 
-  /** Fulfils what `next` gave last. */
+  /** Resolves the promise that `next` returned last. */
   give(): void {
     this.#give();
   }

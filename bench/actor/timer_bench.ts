@@ -1,8 +1,8 @@
 /**
- * Question: what does a timer cost to set and to cancel while so many others wait, and how does that
- * compare with the runtime's own?
+ * Question: what does setting and cancelling a timer cost while many others are set, compared with
+ * the runtime's timers?
  *
- * One call of a bench sets a hundred timers and cancels them.
+ * One iteration sets a hundred timers and cancels them.
  *
  * @module
  */
@@ -36,5 +36,5 @@ for (const pending of [0, size(100_000, 10)]) {
   });
 }
 
-// The wheel's alarm keeps no process alive, but the runtime's loop has to end by itself on Bun.
+// The timer wheel keeps no process alive, but on Bun the event loop must end by itself.
 bench("stop", { group: "the end", n: 1, warmup: 0 }, () => system.stop());

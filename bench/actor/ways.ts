@@ -1,18 +1,18 @@
 /**
- * Ways to let the event loop see to sockets before a task goes on, for `fairness_bench.ts`.
+ * Ways to let the event loop poll sockets before a task continues, for `fairness_bench.ts`.
  *
  * @module
  */
 import { setImmediate } from "node:timers";
 import type { Host } from "../../lib/host/host.ts";
 
-/** A way, made when it is measured, and what ends it. */
+/** A way to yield, opened for its measurement and closed after it. */
 export interface Way {
   readonly name: string;
   open(): Promise<Opened> | Opened;
 }
 
-/** One that is ready. */
+/** An opened way to yield. */
 export interface Opened {
   yieldToIo(task: () => void): void;
   close(): void;
@@ -53,7 +53,7 @@ const digest: Way = plain("crypto.subtle.digest", (task) => {
   crypto.subtle.digest("SHA-1", new Uint8Array(1)).then(task);
 });
 
-/** A byte to itself through a socket: who reads it knows that sockets have been looked at. */
+/** Sends itself a byte through a socket: when it is read, sockets have been polled. */
 const kick: Way = {
   name: "a byte through a socket of its own",
   async open() {
@@ -69,7 +69,7 @@ const kick: Way = {
     const arrived = new Uint8Array(1);
     return {
       yieldToIo(task) {
-        // Whatever the error: the task has to go on.
+        // The task continues even after an error.
         far.read(arrived).then(task, task);
         near.write(byte);
       },
@@ -81,7 +81,9 @@ const kick: Way = {
   },
 };
 
-/** All that this runtime can be measured with. `MessageChannel` comes last: it starves the rest. */
+/**
+ * Returns the ways that this runtime supports. `MessageChannel` is last, as it starves the others.
+ */
 export function waysOf(host: Host): readonly Way[] {
   const common = [
     plain("the host's", (task) => host.yieldToIo(task)),

@@ -1,7 +1,7 @@
 /**
- * Question: from which length on does a Ring beat `push` and `shift` of an array?
+ * Question: above which length is a Ring faster than `push` and `shift` of an array?
  *
- * Each call pushes a thousand items and takes a thousand, so that `standing` items always wait.
+ * Each iteration pushes a thousand items and removes a thousand, with `standing` items queued.
  *
  * @module
  */

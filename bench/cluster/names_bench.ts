@@ -1,8 +1,9 @@
 /**
- * Question: what does a global name cost a node, to find, to have, and to say to one that joins?
+ * Question: what does a global name cost a node: to look up, to register, and to send to a joining
+ * node?
  *
- * No session and no wire: the tables, and the rows as bytes, in this process alone, which is saturated. One
- * iteration of a list is all of its names. `bench/peers/global.ts` measures two nodes.
+ * Measures the tables and the encoded rows in this process, which is saturated, without a session.
+ * One iteration of a list is all of its names. `bench/peers/global.ts` measures two nodes.
  *
  * @module
  */
@@ -67,7 +68,7 @@ bench(`whereis, ${LOOKUPS} times`, { group: "have" }, () => {
 
 let turn = 0;
 
-// Not always the same: a map that one key comes to and leaves again and again is slow at just that.
+// Different keys: a Map is slow if one key is repeatedly added and removed.
 bench("register and unregister, nobody else there", { group: "have" }, () => {
   const name = names[some.length + turn++ % (COUNT - some.length)]!;
   void global.register(name, actor);

@@ -1,8 +1,8 @@
 /**
  * Question: for how long do zero or two singletons run, by policy and fault?
  *
- * Three nodes in the simulator, with the default pings (5 s, 15 s): virtual time, so nothing is saturated.
- * The holder is killed, loses its power, is cut off, or stands still for 60 s.
+ * Three nodes in the simulator, with default pings (5 s, 15 s) and virtual time, so nothing is
+ * saturated. The holder is killed, loses power, is partitioned, or is paused for 60 s.
  *
  *     deno run -A bench/cluster/partitions.ts
  *
@@ -102,7 +102,7 @@ async function measure(policy: Policy, fault: string, seed: number): Promise<[nu
 }
 
 const seconds = (ms: number): string => (ms / 1000).toFixed(1);
-// deno-lint-ignore no-console -- a table for people
+// deno-lint-ignore no-console -- prints a table
 const say = (line: string): void => console.log(line);
 say("| fault | " + ["none", "quorum", "lease"].map((p) => `${p}: zero / two`).join(" | ") + " |");
 say("|---|---|---|---|");

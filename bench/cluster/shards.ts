@@ -1,11 +1,12 @@
 /**
- * Measures 100,000 shards on five nodes of this process: start, call, rebalance, passivate, beside a plain service.
+ * Measures 100,000 shards on five nodes of this process: start, call, rebalance, passivate,
+ * compared with a plain service.
  *
  *     deno run -A bench/cluster/shards.ts            bun bench/cluster/shards.ts
  *
  * @module
  */
-// deno-lint-ignore-file no-console -- a measurement prints its figures
+// deno-lint-ignore-file no-console -- prints the results
 import process from "node:process";
 import { type Shards, shards } from "../../lib/cluster/shards.ts";
 import { Node } from "../../lib/node.ts";
@@ -26,7 +27,7 @@ function now(): number {
   return performance.now();
 }
 
-/** Runs `count` calls, a window at a time. Returns how many of them per second. */
+/** Runs `count` calls, a window at a time. Returns the calls per second. */
 async function rate(count: number, call: (i: number) => Promise<unknown>): Promise<number> {
   const began = now();
   let next = 0;
@@ -110,7 +111,7 @@ per(
   all[4]!.counts().movedIn / (now() - began) * 1000,
 );
 
-// Passivation, of a kind of its own, on one node.
+// Passivation, with a separate kind, on one node.
 const [quiet] = [
   shards(nodes[0]!, "quiet", { actor: counter, persist: { store }, passivateAfter: 1_000 }),
 ];

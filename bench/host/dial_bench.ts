@@ -1,13 +1,13 @@
 /**
- * Question: what does each of the runtime's TLS calls cost? Deno dials with `node:tls` although
- * `Deno.startTls` has the shorter round trip: it trusts more than the cluster's authority and shows no
- * certificate (`lib/host/deno.ts`).
+ * Question: what does each of the runtime's TLS APIs cost? Deno dials with `node:tls` although
+ * `Deno.startTls` has the shorter round trip, because the latter also trusts other authorities and
+ * sends no client certificate (`lib/host/deno.ts`).
  *
- * Each way is measured by a round trip of 64 B, by ten small writes a timer's tick apart until all
- * have come, by 1 MiB one way in writes of 16 KiB, and by a dial with its first round trip. Nagle's
- * algorithm with delayed acknowledgements shows in the last one, where a connection is young, as 40
- * or 80 ms; between processes it shows in the second too. Both ends share one process and its one
- * event loop, which is saturated: ratios between ways mean something, absolute times less.
+ * Each API is measured by a round trip of 64 B; ten small writes, a timer tick apart, until all
+ * have arrived; 1 MiB one way in writes of 16 KiB; and a dial with its first round trip. Nagle's
+ * algorithm with delayed acknowledgements adds 40 or 80 ms to the last one, on a new connection;
+ * between processes to the second one too. Both ends share one process and its event loop, which is
+ * saturated: compare ratios, not absolute times.
  *
  * @module
  */
@@ -21,7 +21,7 @@ import type { Stream, StreamHandler } from "../../lib/host/stream.ts";
 import { systemHost } from "../../lib/start.ts";
 import { bench, benches, size } from "../kit.ts";
 
-/** Two ends of one connection. */
+/** Both ends of one connection. */
 interface Pair {
   readonly near: Stream;
   readonly far: Stream;
@@ -36,7 +36,7 @@ const own = { cert: leaf.cert, key: leaf.key };
 const point = new FlushPoint("Bun" in globalThis ? (run) => setImmediate(run) : queueMicrotask);
 const nowhere = { hostname: "", port: 0 };
 
-/** Listens by the host and hands out the far end of each dial. */
+/** Listens with the host, and returns both ends of each dialed connection. */
 async function byHost(dial: (port: number) => Promise<Stream>, clientCa?: string): Promise<Way> {
   let arrived: (stream: Stream) => void = () => {};
   const { address } = await host.listen(
@@ -57,7 +57,7 @@ function dialByHost(certificate: object): (port: number) => Promise<Stream> {
 async function denoWays(): Promise<Record<string, Way>> {
   const window = new WriteWindow();
   const stream = (conn: Deno.Conn): Stream => new DenoStream(point, window, conn, nowhere);
-  // `connectTls` checks the address that it dials; our certificates hold one fixed name.
+  // `connectTls` verifies the dialed address, and our certificates contain one fixed name.
   const connectTls = async (port: number): Promise<Stream> =>
     stream(
       await Deno.connectTls({
@@ -113,7 +113,7 @@ async function bunWays(): Promise<Record<string, Way>> {
   };
 }
 
-/** Calls back when `bytes` more have come. */
+/** Resolves when `bytes` more have arrived. */
 class Counter implements StreamHandler {
   #left = 0;
   #reached: () => void = () => {};
@@ -197,6 +197,6 @@ await benches("bench/host/dial_bench.ts", ["net"], async () => {
     );
   }
 
-  // On Bun nothing else ends the process: sockets are open.
+  // On Bun open sockets keep the process alive.
   if ("Bun" in globalThis) setTimeout(() => process.exit(0), size(30_000, 2_000)).unref?.();
 });

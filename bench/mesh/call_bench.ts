@@ -1,9 +1,9 @@
 /**
- * Question: what does a call of an actor on another node cost, from the request until its answer has
- * been awaited, one at a time and many at once?
+ * Question: what does a call of an actor on another node cost, from the request until its reply,
+ * one at a time and many at once?
  *
- * One call of a bench is one call of an actor; where it says so, a hundred at once. Both nodes are in
- * this process, so that a round trip is a turn of one event loop and not of two.
+ * One iteration is one call of an actor, or a hundred at once if the name contains that number.
+ * Both nodes are in this process, so that a round trip is a turn of one event loop instead of two.
  *
  * @module
  */

@@ -1,9 +1,9 @@
 /**
- * Question: what does a frame between nodes cost before and after the socket: to encode a room
- * broadcast, and to cut a chunk of the stream into frames and hand them on?
+ * Question: what does a frame between nodes cost outside of the socket: to encode a room broadcast,
+ * and to split a chunk of the stream into frames and dispatch them?
  *
- * One iteration is one chunk of 64 KiB, full of frames of one size, as it comes from a socket; then
- * the same bytes in pieces that cut frames in two, which costs a copy of what is cut.
+ * One iteration is one chunk of 64 KiB, filled with frames of one size, as read from a socket; then
+ * the same bytes in chunks that split frames, which costs a copy of each split frame.
  *
  * @module
  */

@@ -1,12 +1,12 @@
 /**
- * Question: how many small frames a second does a session carry, and how long does a small frame
- * take that is sent right behind a large one?
+ * Question: how many small frames per second does a session carry, and how long does a small frame
+ * take that is sent directly after a large one?
  *
- * Two ends of one session over loopback TLS, both in this process and its one event loop, which is
- * saturated: both sides' work is in every number. One iteration of "small frames" is a turn's worth of
- * them until the last has come; of "small behind large" it is a frame of 16 MiB with small frames
- * behind it, one a turn, until all have come. What the small ones took goes into percentiles, which are
- * printed at the end.
+ * Both ends of one session over loopback TLS share this process and its event loop, which is
+ * saturated, so every result includes the work of both sides. One iteration of "small frames" is
+ * the frames of one turn until the last has arrived; of "small behind large" a frame of 16 MiB
+ * followed by small frames, one per turn, until all have arrived. Percentiles of the small frames'
+ * latencies are printed at the end.
  *
  * @module
  */
@@ -20,7 +20,7 @@ import { systemHost } from "../../lib/start.ts";
 import { metAs } from "../../tests/mesh/met.ts";
 import { bench, benches, isTiny, size } from "../kit.ts";
 
-/** A tag that nobody knows, so that a session hands it on. */
+/** An unassigned tag, so that the session passes the frame to its handler. */
 const TAG_SMALL = 0x77;
 const TAG_LARGE = 0x78;
 
@@ -34,12 +34,12 @@ const LIMITS: SessionLimits = {
   queueBytesMax: 64 * 1024 * 1024,
 };
 
-/** The node: its messages are not measured. */
+/** Ignores messages of nodes, which are not measured. */
 const NO_OWNER: NodeMessages = { exposed() {}, peerList() {}, roomSink: undefined };
 
-/** Counts what comes, and wakes who waits for it. */
+/** Counts received frames, and resolves the promise that waits for them. */
 class Receiver implements SessionHandler {
-  /** When each small frame came that carries the time when it was sent. */
+  /** Latencies of the small frames that contain their send time. */
   readonly delaysMs: number[] = [];
   #small = 0;
   #large = 0;
@@ -102,7 +102,7 @@ await benches("bench/mesh/lanes_bench.ts", ["net"], async () => {
     )
   );
 
-  /** Writes a small frame into the outbox, as a SEND is written. */
+  /** Writes a small frame into the outbox, as a SEND is. */
   function sendSmall(session: Session, sentAt: number): void {
     const out = session.outbox.begin(TAG_SMALL);
     out.reserve(SMALL_BYTES);

@@ -1,6 +1,6 @@
 /**
- * How long thirty nodes of one process take to form a full mesh, what they cost at rest, and what a number of
- * node lifetimes leaves behind. All nodes share one process and its core.
+ * Measures how long thirty nodes of one process take to form a full mesh, their cost when idle, and
+ * the memory that remains after many nodes were started and stopped. All nodes share one core.
  *
  *     deno run -A --v8-flags=--expose-gc bench/mesh/membership.ts [lifetimes]
  *
@@ -44,7 +44,7 @@ process.stdout.write(
   } % of a core each\n`,
 );
 await Promise.all(nodes.slice(2).map((node) => node.stop()));
-/** Collects garbage if the runtime lets us (Deno: `--v8-flags=--expose-gc`). Returns what is in use. */
+/** Collects garbage if possible (Deno: `--v8-flags=--expose-gc`). Returns the heap in use. */
 function heapMb(): string {
   const { Bun, gc } = globalThis as { Bun?: { gc(sync: boolean): void }; gc?: () => void };
   if (Bun !== undefined) Bun.gc(true);

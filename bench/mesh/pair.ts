@@ -1,6 +1,6 @@
 /**
- * Two nodes in this process with a session over loopback TLS, for the benches of what actors do across
- * it. Both sides' work is in every number, and the event loop that they share is saturated.
+ * Two nodes in this process with a session over loopback TLS, for the benches between nodes. Every
+ * result includes the work of both sides; the shared event loop is saturated.
  *
  * @module
  */
@@ -11,14 +11,14 @@ import { deriveKeys } from "../../lib/mesh/identity.ts";
 import { type Parts, startNode } from "../../lib/start.ts";
 import { size } from "../kit.ts";
 
-/** Two nodes, and the name of the far one. */
+/** Two connected nodes, and the name of the remote one. */
 export interface BenchPair {
   readonly near: Parts;
   readonly far: Parts;
   readonly name: string;
 }
 
-/** Starts them, and waits for their session. */
+/** Starts two nodes, and waits for their session. */
 export async function benchPair(): Promise<BenchPair> {
   const cookie = "the benches' own";
   const keys = await deriveKeys(cookie);
@@ -31,12 +31,14 @@ export async function benchPair(): Promise<BenchPair> {
   const [near, far] = await Promise.all([start("near"), start("far")]);
   const { name } = far.mesh;
   await near.mesh.connect(name);
-  // On Bun nothing else ends the process: sockets are open.
+  // On Bun open sockets keep the process alive.
   if ("Bun" in globalThis) setTimeout(() => process.exit(0), size(30_000, 2_000)).unref?.();
   return { near, far, name };
 }
 
-/** Exposes a function on the far one, spawns it from the near one, and gives the pid it has there. */
+/**
+ * Exposes a function on the remote node, and spawns it from the local one. Resolves with the pid.
+ */
 export async function spawnThere<M>(
   { near, far, name }: BenchPair,
   body: (self: Self<M>) => Promise<unknown> | ((message: M) => unknown),

@@ -1,9 +1,8 @@
 /**
- * Question: what does a message to another node cost, by what is in it and by how its addressee is
- * named?
+ * Question: what does a message to another node cost, by its content and by the kind of address?
  *
- * One call of a bench is a turn's worth of messages, from the first send until the last was handled: a
- * thousand, where it does not say otherwise. Both nodes are in this process.
+ * One iteration is the messages of one turn, from the first send until the last is handled: a
+ * thousand, unless the name contains another number. Both nodes are in this process.
  *
  * @module
  */

@@ -1,8 +1,8 @@
 /**
- * Question: what does it cost to spawn an actor on another node, one at a time and many at once?
+ * Question: what does spawning an actor on another node cost, one at a time and many at once?
  *
- * One call of a bench is one spawn, from the request until its pid has been awaited; where it says so, a
- * hundred at once. What is spawned ends at once. Both nodes are in this process.
+ * One iteration is one spawn, from the request until its pid arrives, or a hundred at once if the
+ * name contains that number. The actors exit at once. Both nodes are in this process.
  *
  * @module
  */

@@ -1,17 +1,17 @@
 /**
- * What is compared: Mesher on both runtimes, and a plain handler that inserts each event by itself; on
- * which databases, and by which ways in.
+ * The compared servers: Mesher on both runtimes, and a plain handler that inserts each event
+ * separately; the databases, and the ways to send events.
  *
  * @module
  */
 import { fileURLToPath } from "node:url";
 
-/** A file beside this one. */
+/** Returns the path of a file of this folder. */
 export function here(file: string): string {
   return fileURLToPath(new URL(file, import.meta.url));
 }
 
-/** A server. Its arguments are the database and `full` or `normal`. */
+/** A server. Its arguments are the database, and `full` or `normal`. */
 export interface Contender {
   readonly name: string;
   readonly command: readonly string[];
@@ -19,21 +19,21 @@ export interface Contender {
 
 const DENO = ["deno", "run", "-A", "-q", "--no-lock"];
 
-/** The one that the others are compared with. */
+/** The baseline. */
 export const PLAIN: Contender = { name: "plain", command: [...DENO, here("plain.ts")] };
 
-/** All of them, in their order in a round. */
+/** All servers, in their order in a round. */
 export const CONTENDERS: readonly Contender[] = [
   PLAIN,
   { name: "Mesher, Deno", command: [...DENO, here("node.ts")] },
   { name: "Mesher, Bun", command: ["bun", here("node.ts")] },
 ];
 
-/** Where the events go. */
+/** A database engine. */
 export interface Engine {
   readonly name: string;
   readonly kind: "sqlite" | "postgres";
-  /** SQLite's `synchronous`. PostgreSQL runs with its defaults: each commit waits for the disk. */
+  /** SQLite's `synchronous`. PostgreSQL uses its defaults: each commit waits for the disk. */
   readonly sync: "full" | "normal";
 }
 
@@ -44,13 +44,13 @@ export const ENGINES: readonly Engine[] = [
   { name: "PostgreSQL", kind: "postgres", sync: "full" },
 ];
 
-/** How events come in. */
+/** A way to send events. */
 export interface Way {
   readonly name: string;
   readonly path: string;
-  /** Events in a request. */
+  /** Events per request. */
   readonly per: number;
-  /** What else the load client is told. */
+  /** Further arguments of the load client. */
   readonly args: readonly string[];
 }
 

@@ -1,6 +1,6 @@
 /**
- * What an event costs on its way, step by step: read and validated, grouped, made into columns, written. And,
- * where it only shows that it runs, `run.ts`.
+ * Question: what does each step of ingesting an event cost: parse and validate, group, convert to
+ * columns, write? In tiny mode it also runs `run.ts`.
  *
  * @module
  */
@@ -21,7 +21,7 @@ import type { NewEvent } from "../../mesher/storage/events.ts";
 import { bench, benches, isTiny, size } from "../kit.ts";
 import { here } from "./contenders.ts";
 
-/** Events in one iteration of every bench: a batch of the writer's. */
+/** Events in one iteration of every bench: one batch of the writer. */
 const EVENTS = size(500, 5);
 
 const texts = Array.from({ length: EVENTS }, () => JSON.stringify(sampleEvent(Math.random)));
@@ -61,7 +61,7 @@ bench("its words", { group }, () => {
   for (const text of searched) wordsOf(text);
 });
 
-/** The whole way needs a folder, and `run.ts` processes of its own. */
+/** All steps together need a folder, and `run.ts` starts processes. */
 const NEEDS = ["env", "net", "read", "run", "write"] as const;
 
 await benches("bench/mesher/ingest_bench.ts: written", NEEDS, async () => {
@@ -92,7 +92,7 @@ await benches("bench/mesher/ingest_bench.ts: written", NEEDS, async () => {
       const { status, stderr } = spawnSync(process.execPath, [...run, ...args], {
         encoding: "utf8",
       });
-      // Where there is no gcc it says so, and is nobody's fault.
+      // A missing gcc is not an error.
       if (status !== 0 && !stderr.includes("gcc cannot make")) throw new Error(stderr);
     });
   }

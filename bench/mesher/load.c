@@ -1,21 +1,21 @@
 /*
- * A cheap sender of events, for Linux: one thread, epoll, bodies that were made before.
+ * A load client that sends events, for Linux: one thread, epoll, bodies prepared in advance.
  *
  *   ingest_load port=N bodies=FILE path=P key=K [socket=1] [per=N] [conns=N] [window=N] [rate=N]
  *               [warm=S] [seconds=S]
  *
- * bodies: after one another, each with its length before it (u32, little-endian); used in turn. A body
- *         has `per` events.
- * post:   `conns` connections, kept alive if the server lets us, each with one request under way.
- * socket: `conns` WebSockets, each with `window` messages under way.
+ * bodies: concatenated, each preceded by its length (u32, little-endian), and sent in turn. A body has
+ *         `per` events.
+ * post:   `conns` connections, kept alive if the server permits, each with one request in flight.
+ * socket: `conns` WebSockets, each with `window` messages in flight.
  *
- * With `rate` so many events in a second are sent, whatever the answers: what is due while nothing is
- * free waits, and its time counts from when it was due. Without, an answer sends the next.
- * A refusal (429, 503) is obeyed: its connection rests for as long as Retry-After says.
+ * With `rate` sends this many events per second, independent of responses: a request that is due while no
+ * connection is free waits, and its latency counts from its due time. Without `rate` a response triggers
+ * the next request. After 429 or 503 a connection pauses for the time in Retry-After.
  *
- * Prints one line of JSON: events accepted in all and in the measured seconds, refused, failed requests;
- * how long answers took in milliseconds; cores that we used; and the time, in milliseconds since the
- * epoch, of the first request.
+ * Prints one line of JSON: events accepted in total and in the measured seconds, rejected and failed
+ * requests; latencies in milliseconds; cores used by this client; and the time of the first request in
+ * milliseconds since 1970.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -43,12 +43,12 @@
 
 typedef struct {
   int fd;
-  uint64_t stamp[WINDOW_MAX];  /* of those under way, a ring */
+  uint64_t stamp[WINDOW_MAX];  /* send times of requests in flight, a ring */
   int first, count;
   uint64_t rests_until;
-  char *in;                    /* the part of an answer that has come */
+  char *in;                    /* the received part of a response */
   int length, room;
-  char *out;                   /* what the socket did not take yet */
+  char *out;                   /* bytes not yet written to the socket */
   int out_at, out_length, out_room;
   int is_writing;
 } Conn;
@@ -56,14 +56,14 @@ typedef struct {
 static int port, is_socket = 0, per = 1, conn_count = 16, window = 1;
 static double rate = 0, warm = 1, seconds = 2;
 static const char *path = "/", *key = "", *bodies_path = "";
-static char **requests;        /* ready to be sent */
+static char **requests;        /* encoded requests */
 static int *request_lengths, request_count, next_request;
 static uint64_t accepted, accepted_measured, refused, failed, answers;
 static uint64_t under_way, sent, start_ns, from_ns, until_ns;
 static int ep, measuring;
 static Conn conns[CONNS_MAX];
 
-/* Requests: bodies with what goes before them. */
+/* Requests: bodies with their head. */
 
 static char *framed(const char *body, uint32_t length, int *made) {
   char *to = malloc((size_t)length + FRAME_HEAD_BYTES);
@@ -106,7 +106,7 @@ static void watch(Conn *c, int operation) {
   epoll_ctl(ep, operation, c->fd, &event);
 }
 
-/* Waits for the server's 101. */
+/* Waits for the response 101. */
 static void upgrade(Conn *c) {
   char text[4096];
   int length = snprintf(text, sizeof text,
@@ -175,7 +175,7 @@ static void send_next(Conn *c, uint64_t stamp) {
   send_bytes(c, requests[at], request_lengths[at]);
 }
 
-/* Answers */
+/* Responses */
 
 static void answered(Conn *c, int status, uint64_t events, int retry_after) {
   uint64_t stamp = c->stamp[c->first], now = now_ns();
@@ -195,7 +195,7 @@ static void answered(Conn *c, int status, uint64_t events, int retry_after) {
   }
 }
 
-/* The number after `name` in the text before `end`; or `otherwise`. */
+/* Returns the number after `name` in the text before `end`, or `otherwise`. */
 static long number_after(const char *text, const char *end, const char *name, long otherwise) {
   size_t length = strlen(name);
   for (const char *at = text; at + length < end; at++) {
@@ -204,7 +204,7 @@ static long number_after(const char *text, const char *end, const char *name, lo
   return otherwise;
 }
 
-/* The length of a body in chunks, with their sizes; -1: it is not whole. */
+/* Returns the length of a chunked body, including chunk headers, or -1 if it is incomplete. */
 static long chunked_length(const char *body, const char *end) {
   const char *at = body;
   for (;;) {
@@ -217,8 +217,8 @@ static long chunked_length(const char *body, const char *end) {
   }
 }
 
-/* One HTTP answer at the beginning of `in`; how many bytes it was, or 0: it is not whole. One without a
-   length is whole when the server has closed. */
+/* Parses one HTTP response at the beginning of `in`. Returns its length in bytes, or 0 if it is
+   incomplete. One without a length is complete when the server has closed. */
 static int take_http(Conn *c, int *closes) {
   char *end = memmem(c->in, c->length, "\r\n\r\n", 4);
   if (!end) return 0;
@@ -239,7 +239,7 @@ static int take_http(Conn *c, int *closes) {
   return (int)(end - c->in + body);
 }
 
-/* One WebSocket message at the beginning of `in`. */
+/* Parses one WebSocket message at the beginning of `in`. */
 static int take_frame(Conn *c) {
   const unsigned char *in = (const unsigned char *)c->in;
   if (c->length < 2) return 0;
@@ -280,7 +280,7 @@ static void feed(Conn *c) {
   }
 }
 
-/* Sends what may be sent. */
+/* Sends all requests that are due. */
 static void pump(uint64_t now) {
   static int turn = 0;
   double interval = rate > 0 ? 1e9 * per / rate : 0;

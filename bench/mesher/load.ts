@@ -1,5 +1,6 @@
 /**
- * The load client (`load.c`, needs gcc), and what it sends: bodies of realistic events, made before.
+ * The load client (`load.c`, needs gcc), and its request bodies: realistic events, prepared in
+ * advance.
  *
  * @module
  */
@@ -9,39 +10,39 @@ import { join } from "node:path";
 import { sampleEvent } from "../../mesher/load/sample.ts";
 import { here, type Way } from "./contenders.ts";
 
-/** What the load client says. */
+/** The output of the load client. */
 export interface Answers {
-  /** Events, those of the time to warm up included. */
+  /** Accepted events, including those of the warm-up. */
   readonly accepted: number;
-  /** Events accepted in a second of those that are measured. */
+  /** Accepted events per measured second. */
   readonly perSecond: number;
   readonly refused: number;
   readonly failed: number;
-  /** Milliseconds until a request was answered. */
+  /** Latency of requests, in milliseconds. */
   readonly p50: number;
   readonly p99: number;
-  /** Cores that the client used. */
+  /** Number of cores that the client used. */
   readonly client: number;
-  /** When the first was sent. Milliseconds since the epoch. */
+  /** Time of the first request. Milliseconds since 1970. */
   readonly beganAt: number;
 }
 
-/** What it is told besides the way. */
+/** Options of a load. */
 export interface Load {
   readonly port: number;
   readonly key: string;
   readonly warm: number;
   readonly seconds: number;
-  /** Events in a second; absent: as many as are answered. */
+  /** Events per second. Default: sends the next request after each response. */
   readonly rate?: number;
 }
 
-/** Different bodies; then the same again. The server gives each event its id. */
+/** Number of distinct bodies, sent in turn. The server assigns event ids. */
 const BODIES = 200;
-/** So much longer than it measures may the client take. */
+/** Maximum time of the client beyond that of the measurement. */
 const EXTRA_MS = 60_000;
 
-/** Makes the client and the bodies in a folder; or why it cannot. */
+/** Prepares the client and the bodies in a folder. Returns the reason if that is impossible. */
 export function prepareLoad(folder: string, ways: readonly Way[]): string | undefined {
   const made = spawnSync("gcc", ["-O2", "-o", join(folder, "load"), here("load.c")], {
     encoding: "utf8",
@@ -68,7 +69,7 @@ function bodies(per: number): Uint8Array {
   return new Uint8Array(parts.flatMap((part) => [...part]));
 }
 
-/** The same dice every time. */
+/** Returns a seeded random number generator. */
 function dice(seed: number): () => number {
   let state = seed;
   return () => {
@@ -77,7 +78,7 @@ function dice(seed: number): () => number {
   };
 }
 
-/** Runs it. */
+/** Runs the load client. */
 export function load(folder: string, way: Way, options: Load): Promise<Answers> {
   const { seconds, warm } = options;
   const args = Object.entries(options).map(([name, value]) => `${name}=${value}`);

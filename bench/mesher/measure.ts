@@ -1,6 +1,6 @@
 /**
- * One run of one contender: started on a new database, loaded as much as it bears, loaded at a rate, and
- * what is in the database counted.
+ * One run of one server: starts it on a new database, loads it at its maximum, loads it at a fixed
+ * rate, and counts the stored events.
  *
  * @module
  */
@@ -13,53 +13,56 @@ import { type Answers, load } from "./load.ts";
 import { newPlace, type Place } from "./place.ts";
 import { probe } from "./probe.ts";
 
-/** A server that has not said its port by then does not start. Milliseconds. */
+/** Time within which a server must print its port. Milliseconds. */
 const START_MS = 20_000;
-/** What was accepted must be stored by then. Milliseconds. */
+/** Time within which accepted events must be stored. Milliseconds. */
 const STORE_MS = 60_000;
-/** How often they are counted, which takes a while itself. Milliseconds. */
+/** Pause between two counts of the stored events. Milliseconds. */
 const COUNT_MS = 50;
-/** A server has so long to stop. Milliseconds. */
+/** Time within which a server must stop. Milliseconds. */
 const STOP_MS = 15_000;
-/** Of its most, where five times the plain handler's is more than that. */
+/** Highest fixed rate, as a share of the server's maximum. */
 const SHARE = 0.8;
-/** Seconds to warm up before each of the two parts. */
+/** Warm-up before each of the two parts. Seconds. */
 const WARM = size(1, 0.1);
 
-/** What to run. */
+/** Options of a run. */
 export interface Run {
   readonly folder: string;
   readonly engine: Engine;
   readonly way: Way;
   readonly contender: Contender;
   readonly seconds: number;
-  /** Events in a second that it should bear. */
+  /** The fixed rate to try, in events per second. */
   readonly aim: number | undefined;
 }
 
-/** What came of it. */
+/** Results of a run. */
 export interface Figures {
-  /** Events in a second, as many as it takes: answered 202, and from the first sent to the last stored. */
+  /** Maximum events per second: answered with 202, and from the first sent to the last stored. */
   readonly accepted: number;
   readonly stored: number;
-  /** Milliseconds until a request was answered, meanwhile. */
+  /** Latency of requests at the maximum, in milliseconds. */
   readonly p50: number;
   readonly p99: number;
-  /** The events in a second of the second part, and what was accepted of them. */
+  /** Events per second of the second part, and the accepted share. */
   readonly rate: number;
   readonly held: number;
-  /** Milliseconds until a request was answered, from when it was due; and until an event was stored. */
+  /** Latency from the due time to the response, and to the stored event, in milliseconds. */
   readonly answered50: number;
   readonly answered99: number;
   readonly stored50: number;
   readonly stored99: number;
-  /** Refused with 429 or 503 in either part. */
+  /** Rejected with 429 or 503 in either part. */
   readonly refused: number;
-  /** Microseconds of a processor for each event of the first part: the server's and the database's. */
+  /** CPU microseconds per event of the first part, of server and database. */
   readonly cpu: number;
 }
 
-/** Runs it; or why it cannot. Throws when an accepted event is not in the database. */
+/**
+ * Runs a server. Returns the reason if that is impossible. Throws if an accepted event is not
+ * stored.
+ */
 export async function measure(run: Run): Promise<Figures | string> {
   const place = await newPlace(run.engine);
   if (typeof place === "string") return place;
@@ -122,7 +125,7 @@ function mustNotFail({ failed, accepted }: Answers): void {
   if (accepted === 0) throw new Error("nothing was accepted");
 }
 
-/** When all accepted events were in the database; and no others. */
+/** Waits until exactly the accepted events are stored. Resolves with the time. */
 async function untilStored(place: Place, accepted: number): Promise<number> {
   const deadline = Date.now() + STORE_MS;
   for (;;) {
@@ -136,7 +139,7 @@ async function untilStored(place: Place, accepted: number): Promise<number> {
   }
 }
 
-/** The port that a server says. */
+/** Resolves with the port that a server prints. */
 function portOf(child: ChildProcess, name: string): Promise<number> {
   return new Promise((done, fail) => {
     const late = setTimeout(() => fail(new Error(`${name} does not start in time`)), START_MS);
@@ -154,7 +157,7 @@ function portOf(child: ChildProcess, name: string): Promise<number> {
   });
 }
 
-/** Ends a server by ending its input, or after a while by force. */
+/** Stops a server by closing its input, and kills it after a timeout. */
 async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const gone = new Promise((exit) => child.once("exit", exit));

@@ -1,12 +1,13 @@
 // deno-lint-ignore-file no-console -- prints a table
 /**
- * Measures how a node answers while its database searches, counts, expires and deletes many events:
+ * Measures the latency of a node while its database searches, counts, expires and deletes many
+ * events:
  *
  *     deno run -A bench/mesher/million.ts --events 1000000
  *     bun bench/mesher/million.ts --events 100000 --database postgres://…
  *
- * Prints for each operation how long it took and, meanwhile, how late a timer of 5 ms was (as a heartbeat would
- * be) and how long an event took to be accepted over HTTP; both at the 99th percentile.
+ * Prints the duration of each operation and, during the operation, the delay of a timer of 5 ms and
+ * the latency of an event over HTTP, both at the 99th percentile.
  *
  * @module
  */
@@ -27,10 +28,10 @@ import type { Storage } from "../../mesher/storage/storage.ts";
 const DAY_MS = 86_400_000;
 const BATCH = 2_000;
 const TICK_MS = 5;
-/** Between two events that are sent meanwhile. */
+/** Pause between two events that are sent during an operation. Milliseconds. */
 const SEND_MS = 20;
 
-/** One operation, and how the node was meanwhile. Milliseconds. */
+/** Duration of an operation, and latencies of the node during it. Milliseconds. */
 export interface Measured {
   readonly what: string;
   readonly took: number;
@@ -38,7 +39,7 @@ export interface Measured {
   readonly ingestP99: number;
 }
 
-/** Fills a database with `count` events, of which half are old, and measures. `database`: PostgreSQL's address. */
+/** Measures a database of `count` events, half of them old. `database`: PostgreSQL's address. */
 export async function measureMany(count: number, database?: string): Promise<Measured[]> {
   const folder = mkdtempSync(join(tmpdir(), "mesher-million-"));
   const sqlitePath = join(folder, "mesher.db");

@@ -1,10 +1,10 @@
 /**
- * A node of Mesher as a process of the bench:
+ * A node of Mesher, started by the bench as a process:
  *
  *     node.ts <database> <full|normal>
  *
- * It is what `deno task mesher` starts, but that a project may send what it likes. Prints its port, and
- * stops when its input ends.
+ * The same as `deno task mesher`, without rate limits of projects. Prints its port, and stops when
+ * its input ends.
  *
  * @module
  */

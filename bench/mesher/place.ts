@@ -1,6 +1,6 @@
 /**
- * Databases for contenders: each run gets a new one with Mesher's schema, a project and its key; and
- * afterwards the events in it are counted.
+ * Databases of the runs: each run has a new one with Mesher's schema, a project and its key, and
+ * counts the events in it afterwards.
  *
  * @module
  */
@@ -16,33 +16,33 @@ import { openStorage } from "../../mesher/storage/open.ts";
 import { type Cluster, startPostgres } from "../../tests/mesher/postgres.ts";
 import type { Engine } from "./contenders.ts";
 
-/** One database, with nothing in it yet. */
+/** A new database without events. */
 export interface Place {
   /** A file, or `postgres://…`. */
   readonly database: string;
   readonly key: string;
-  /** How many events are stored. */
+  /** Returns the number of stored events. */
   count(): Promise<number>;
-  /** Whether the event with this id is stored. */
+  /** Returns whether an event is stored. */
   has(id: string): Promise<boolean>;
-  /** The database's processes that work for the server; none where it is no process of its own. */
+  /** Returns the database processes that serve the server; none for SQLite. */
   pids(): Promise<readonly number[]>;
   drop(): Promise<void>;
 }
 
 let cluster: Promise<Cluster | string> | undefined;
 
-/** Makes one; or why there can be none. */
+/** Creates a database. Resolves with the reason if that is impossible. */
 export async function newPlace({ kind }: Engine): Promise<Place | string> {
   if (kind === "sqlite") return await newFile();
-  // Durable: the tests' own cluster is not.
+  // With fsync, which the tests turn off.
   process.env["MESHER_TEST_FSYNC"] = "on";
   cluster ??= startPostgres();
   const running = await cluster;
   return typeof running === "string" ? running : await newDatabase(running);
 }
 
-/** Makes the schema and the first project; its key. */
+/** Creates the schema and the first project. Resolves with its key. */
 async function furnish(database: string): Promise<string> {
   const storage = await openStorage(storageConfig(database));
   try {
@@ -84,7 +84,7 @@ async function newDatabase(running: Cluster): Promise<Place> {
       const [row] = await sql`SELECT count(*) AS count FROM events`;
       return Number(row!["count"]);
     },
-    // By time too, or it would look through all partitions' rows.
+    // The condition on time avoids a search of all partitions.
     async has(id) {
       return (await sql`SELECT 1 FROM events WHERE id = ${id} AND received_at >= ${
         Date.now() - 60_000

@@ -1,13 +1,12 @@
 /**
- * The plain handler that Mesher is compared with: `Deno.serve`, which knows a key, parses JSON, looks
- * whether there is something in it, and inserts each event by itself before it answers.
+ * The plain handler that Mesher is compared with: `Deno.serve` that checks a key, parses JSON,
+ * checks that it is an event, and inserts each event separately before it responds.
  *
  *     plain.ts <database> <full|normal>
  *
- * The database is one that Mesher has made: the same table of events with the same indexes, and the same
- * modes. It does less than Mesher with each event: it groups nothing into issues, keeps no words for
- * search, cuts nothing to size and asks nobody about a rate. Prints its port, and stops when its input
- * ends.
+ * Mesher has created the database: the same table of events with the same indexes and modes. The
+ * handler does less per event than Mesher: no grouping into issues, no search index, no truncation
+ * and no rate limit. Prints its port, and stops when its input ends.
  *
  * @module
  */
@@ -18,7 +17,7 @@ import postgres from "postgres@3.4.9";
 import { POOL_MAX } from "../../mesher/storage/postgres.ts";
 
 interface Store {
-  /** By the hash of a key, its project's id. */
+  /** Ids of projects by the hash of their key. */
   readonly projects: ReadonlyMap<string, string>;
   insert(row: readonly (string | number | null)[]): unknown;
 }
@@ -26,7 +25,7 @@ interface Store {
 const COLUMNS = `id, project_id, issue_id, fingerprint, level, title, message, environment, release,
   tags, payload, event_at, received_at`;
 const KEYS = "SELECT secret_hash AS hash, project_id AS id FROM api_keys WHERE revoked_at IS NULL";
-/** Nothing is grouped. */
+/** The issue of all events: they are not grouped. */
 const NO_ISSUE = "00000000-0000-0000-0000-000000000000";
 
 type KeyRows = readonly { readonly hash: string; readonly id: string }[];
@@ -79,7 +78,7 @@ function projectOf(request: Request): string | undefined {
 // deno-lint-ignore no-explicit-any -- as a plain handler would
 type Raw = any;
 
-/** Inserts one event; its id, or undefined: it is none. */
+/** Inserts one event. Resolves with its id, or with undefined if it is invalid. */
 async function insert(project: string, event: Raw): Promise<string | undefined> {
   const thrown = event?.exception;
   if (typeof event?.message !== "string" && typeof thrown?.type !== "string") return undefined;

@@ -1,27 +1,28 @@
 /**
- * How long events take into the database: one is sent now and then, and looked for until it is there.
+ * Measures the time until an event is stored: sends an event at intervals, and polls the database
+ * for it.
  *
  * @module
  */
 import type { Place } from "./place.ts";
 
-/** How often one is sent. Milliseconds. */
+/** Interval between two events. Milliseconds. */
 const EVERY_MS = 100;
-/** How often it is looked for. Milliseconds. */
+/** Interval of the polls. Milliseconds. */
 const LOOK_MS = 4;
-/** One that is not there by then is lost. Milliseconds. */
+/** An event that is not stored by then counts as lost. Milliseconds. */
 const STORE_MS_MAX = 30_000;
 
-/** What was seen. */
+/** Results of the probe. */
 export interface Probes {
-  /** Events that were sent. */
+  /** Number of sent events. */
   readonly count: number;
-  /** Milliseconds from the request to the row. */
+  /** Time from the request until the event is stored, in milliseconds. */
   readonly p50: number;
   readonly p99: number;
 }
 
-/** Sends and looks for so many milliseconds. */
+/** Probes for `ms` milliseconds. */
 export async function probe(place: Place, port: number, ms: number): Promise<Probes> {
   const until = performance.now() + ms;
   const looking: Promise<number>[] = [];

@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console -- prints a table
 /**
- * Measures how many events one node of Mesher accepts and stores, beside a plain `Deno.serve` handler that
- * inserts each event by itself:
+ * Measures how many events one node of Mesher accepts and stores, compared with a plain
+ * `Deno.serve` handler that inserts each event separately:
  *
  *     deno run -A bench/mesher/run.ts --rounds 5 --seconds 3 --calm 60
  *

@@ -1,5 +1,5 @@
 /**
- * The figures of all rounds as a table: medians, and how many times the plain handler's.
+ * The results of all rounds as a table: medians, and ratios to the plain handler.
  *
  * @module
  */
@@ -20,7 +20,7 @@ const HEAD = [
   "stored in, p50 / p99",
 ];
 
-/** Lines of Markdown. `results`: by "database: way: contender". */
+/** Returns lines of Markdown. `results` has the keys "database: way: contender". */
 export function table(results: ReadonlyMap<string, readonly Figures[]>): string[] {
   const lines = [row(HEAD), `| --- | --- |${" --: |".repeat(HEAD.length - 2)}`];
   for (const { name: engine } of ENGINES) {
@@ -52,7 +52,7 @@ function cells(all: readonly Figures[], plain: readonly Figures[] | undefined): 
   ];
 }
 
-/** The median, and the lowest and highest where they differ by more than a fifth. */
+/** Returns the median, and the minimum and maximum if they differ by more than a fifth. */
 function range(values: readonly number[]): string {
   const [least, most] = [Math.min(...values), Math.max(...values)];
   const spread = most > 1.2 * least ? ` (${thousands(least)}–${thousands(most)})` : "";

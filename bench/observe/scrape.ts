@@ -1,7 +1,8 @@
-// deno-lint-ignore-file no-console -- prints what it measures
+// deno-lint-ignore-file no-console -- prints the results
 /**
- * Question: how much of its CPU does a node spend if it is scraped every second, by its number of actors? A
- * scrape is done in portions with pauses, so what counts is the CPU time of the process, not the time elapsed.
+ * Question: what share of its CPU does a node spend on one scrape per second, by its number of
+ * actors? A scrape runs in portions with pauses, so the CPU time of the process is measured, not
+ * the elapsed time.
  *
  *     deno run -A bench/observe/scrape.ts        bun bench/observe/scrape.ts
  *

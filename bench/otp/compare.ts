@@ -1,13 +1,13 @@
 /**
- * Measures restarts of ours beside Erlang's, in interleaved rounds, each in a process of its own, and
- * prints the medians. `bench/RECORD.md` keeps what came of it.
+ * Compares restarts of Firn and Erlang, in interleaved rounds, each in a separate process, and
+ * prints the medians. `bench/RECORD.md` has the results.
  *
  *     deno run -A bench/otp/compare.ts        bun bench/otp/compare.ts
  *
- * A burst ends a hundred children at once, of a supervisor that remembers one burst: by `kill`, or by an
- * error that each throws, whose stack then is a part of the report. Sustained is burst after burst, ten
- * thousand restarts of killed children. From the end of the first until the last runs again, divided
- * by how many there were: microseconds.
+ * A burst ends a hundred children at once: by `kill`, or by an error that each throws, whose stack
+ * is then part of the report. The supervisor counts the restarts of one burst only. "Sustained" is
+ * burst after burst, ten thousand restarts of killed children. Measured is the time from the first
+ * exit until the last child runs again, divided by the number of restarts, in microseconds.
  *
  * @module
  */
@@ -25,11 +25,11 @@ const BURSTS = 9;
 const SUSTAINED = 100;
 const ROUNDS = 5;
 
-/** Ours, in this process. */
+/** Measures Firn in this process. */
 async function ours(): Promise<void> {
   for (const end of ["kill", "throw"] as const) {
     const times: number[] = [];
-    // The first half is for the compiler.
+    // The first half warms up the compiler.
     for (let i = 0; i < 2 * BURSTS; i++) {
       const restarts = await Restarts.start(CHILDREN, "service");
       await restarts.burst(end);
@@ -47,7 +47,7 @@ async function ours(): Promise<void> {
   restarts.stop();
 }
 
-/** What a program's lines say. */
+/** Returns the results that a program prints. */
 function figures(file: string, args: readonly string[]): Map<string, number> {
   const lines = execFileSync(file, args, { encoding: "utf8" }).trim().split("\n");
   return new Map(lines.map((line) => JSON.parse(line)).map(({ metric, value }) => [metric, value]));

@@ -1,5 +1,5 @@
-%% Erlang's supervisor: gen_servers that are killed in bursts, and started again. Its reports are made as
-%% text, and thrown away.
+%% Erlang's supervisor: gen_servers that are killed in bursts, and restarted. Its reports are formatted
+%% as text, and discarded.
 %%
 %%     erl -noshell -start_epmd false -pa DIR -s restart main -extra 100 8 100
 -module(restart).
@@ -11,7 +11,7 @@ main() ->
     [Children, Bursts, Sustained] = [list_to_integer(A) || A <- init:get_plain_arguments()],
     ok = logger:remove_handler(default),
     ok = logger:add_handler(bench, ?MODULE, #{}),
-    %% A new supervisor for each burst, so that it remembers no other restarts.
+    %% A new supervisor for each burst, so that earlier restarts do not count.
     [begin
         Times = [burst_of_new(Children, End) || _ <- lists:seq(1, Bursts)],
         report(atom_to_list(End), median(Times) / Children)
@@ -25,13 +25,13 @@ main() ->
 burst_of_new(Children, End) ->
     {ok, Sup} = supervisor:start_link(?MODULE, {Children, self()}),
     wait(Children),
-    %% Once to warm it up.
+    %% Warm-up.
     burst(Sup, Children, End),
     {T, _} = timer:tc(fun() -> burst(Sup, Children, End) end),
     unlink(Sup),
     Ref = monitor(process, Sup),
     exit(Sup, shutdown),
-    %% It obeys its parent only, so it is killed; its children follow.
+    %% It accepts "shutdown" from its parent only, so it is killed; its children exit with it.
     exit(Sup, kill),
     receive {'DOWN', Ref, _, _, _} -> ok end,
     T.

@@ -1,8 +1,9 @@
 /**
- * Question: what does a restart cost, from the end of a child until it runs again?
+ * Question: what does a restart cost, from the exit of a child until it runs again?
  *
- * One call of a bench ends a hundred children at once and waits until all of them run; divide by a
- * hundred. The report of each is made as text. `compare.ts` asks the same of Erlang's supervisor.
+ * One iteration ends a hundred children at once and waits until all of them run again: divide by a
+ * hundred. Each crash report is formatted as text. `compare.ts` measures the same for Erlang's
+ * supervisor.
  *
  * @module
  */

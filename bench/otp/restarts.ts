@@ -1,6 +1,6 @@
 /**
- * A supervisor whose children are killed in bursts, and that tells when all of them run again. The
- * restarts are reported as a node does it: as text, into a log that throws it away.
+ * A supervisor whose children are ended in bursts, and a promise that resolves when all of them run
+ * again. As in a node, restarts are reported as text, to a log that discards it.
  *
  * @module
  */
@@ -11,10 +11,10 @@ import { Supervisor } from "../../lib/otp/supervisor.ts";
 import { systemHost } from "../../lib/start.ts";
 import type { Pid } from "../../lib/term/pid.ts";
 
-/** What runs as a child. */
+/** The kind of the children. */
 export type Kind = "service" | "actor";
 
-/** How it ends. */
+/** How the children are ended. */
 export type End = "kill" | "throw";
 
 /** A supervisor and its children. */
@@ -23,14 +23,14 @@ export class Restarts {
   readonly #pids: Pid<string>[] = [];
   #running = 0;
   #all: () => void = () => {};
-  /** Bytes of reports, so that nobody can leave them out. */
+  /** Length of all reports, so that their formatting cannot be optimised away. */
   reported = 0;
 
   private constructor(system: System) {
     this.#system = system;
   }
 
-  /** Starts so many children, with OTP's defaults but for an intensity that is never reached. */
+  /** Starts `count` children, with OTP's defaults except for an intensity that is never reached. */
   static async start(count: number, kind: Kind): Promise<Restarts> {
     const home = { node: "bench@127.0.0.1:1", creation: 1, local: true };
     const system = new System(home, systemHost());
@@ -81,7 +81,7 @@ export class Restarts {
     return again;
   }
 
-  /** Ends everything. */
+  /** Stops the supervisor and its system. */
   stop(): void {
     this.#system.stop();
   }

@@ -1,7 +1,7 @@
 /**
- * Question: what does a service cost beside a plain actor: a call, and a cast until it was handled?
+ * Question: what do a call and a cast of a service cost, compared with those of a plain actor?
  *
- * One call of a bench is one call that is awaited, or a thousand casts followed by one call.
+ * One iteration is one awaited call, or a thousand casts followed by one call.
  *
  * @module
  */

@@ -1,9 +1,9 @@
-%% Erlang/OTP: the same runs, each a line of JSON per figure.
+%% The runs of Erlang/OTP. Prints a line of JSON for each metric.
 %%
 %%     erl -noshell -noinput -start_epmd false +P 4000000 -pa DIR -s actors main -extra send
 %%
-%% Of the fairness run the echo client is the same program that measures ours: its command line
-%% follows the name of the run.
+%% The echo client of the fairness run is the program that also measures Firn: its command line follows
+%% the name of the run.
 -module(actors).
 -export([main/0, nothing/0, idle/0, echo/0, sink/2, busy/1]).
 -export([init/1, handle_call/3, handle_cast/2]).
@@ -22,8 +22,8 @@ main() ->
     halt(0).
 
 run("send", _) -> report_rate("send", 2000000, fun send/1);
-%% The same, but for the compiler: a tuple that is made for each send, not a literal of the module,
-%% which Erlang need not copy. By itself, not in the table:
+%% The same with a tuple that is created for each send: a literal of the module would not be copied.
+%% Not part of the table:
 %%
 %%     erl … -s actors main -extra send-made
 run("send-made", _) ->
@@ -99,7 +99,7 @@ run("fairness", [Client | Args]) ->
         report("fairness.p99", P99)
     end.
 
-%% One process sends, another counts, and says when it has got the last.
+%% One process sends, another counts, and reports the last message.
 send(N) ->
     Sink = spawn(?MODULE, sink, [self(), N]),
     send_all(Sink, N),
@@ -128,7 +128,7 @@ calls(Server, N) -> gen_server:call(Server, {inc, 1}), calls(Server, N - 1).
 
 nothing() -> ok.
 
-%% The last one tells; those before it may end after it, by a few.
+%% The last one reports. A few of the others may exit after it.
 spawn_and_exit(0) -> ok;
 spawn_and_exit(1) ->
     Me = self(),
@@ -146,7 +146,7 @@ idle() -> receive stop -> ok end.
 spawn_idle(0, All) -> All;
 spawn_idle(N, All) -> spawn_idle(N - 1, [spawn(?MODULE, idle, []) | All]).
 
-%% Never idle: works for some microseconds, and sends itself the next message.
+%% Never idle: works for a few microseconds, and sends itself the next message.
 busy(Sum) -> receive {go, Me} -> Me ! {go, Me}, busy(work(1000, Sum)) end.
 
 work(0, Sum) -> Sum;

@@ -1,17 +1,17 @@
 /**
- * What others do on this machine, and waiting for them.
+ * Waits until other programs leave the machine idle.
  *
  * @module
  */
 import { cpus } from "node:os";
 
-/** How long a look takes. */
+/** Duration of a measurement. */
 const LOOK_MS = 500;
 
-/** Less use than this is calm. Of all cores, 0 to 1. */
+/** The machine is idle below this use of all cores, 0 to 1. */
 const CALM = 0.05;
 
-/** Waits until the machine is calm, or the time is over; gives what others used of it at last. */
+/** Waits until the machine is idle, for `seconds` at most. Resolves with the last measured use. */
 export async function calm(seconds: number): Promise<number> {
   const deadline = Date.now() + seconds * 1000;
   for (;;) {
@@ -20,7 +20,7 @@ export async function calm(seconds: number): Promise<number> {
   }
 }
 
-/** The part of all cores that is used in a while. */
+/** Measures the use of all cores, 0 to 1. */
 async function use(): Promise<number> {
   const before = times();
   await new Promise((wake) => setTimeout(wake, LOOK_MS));

@@ -1,14 +1,14 @@
 /**
- * Question: how does the codec of terms compare with `npm:msgpackr`, with structures shared on both
- * ends, and with JSON through bytes?
+ * Question: how does the codec of terms compare with `npm:msgpackr` with shared structures, and
+ * with JSON as bytes?
  *
  *     deno run -A bench/peers/codec.ts <folder> 9      nine rounds on Deno
  *     bun bench/peers/codec.ts <folder> 9              nine rounds on Bun
  *
- * The folder holds its `node_modules`: a package that only this comparison needs stays out of the
- * repository. Ours runs as in a session: into a buffer that stays, and out of a range of the bytes that
- * came. A round runs every contender once, in a process of its own. What is printed are medians
- * of the rounds, messages a second, and the lowest and the highest round trip.
+ * The folder contains `node_modules`, so that packages of this comparison stay out of the
+ * repository. The codec runs as in a session: encodes into a reused buffer, and decodes from a
+ * range of the received bytes. A round runs every contender once, in a separate process. Prints
+ * medians of the rounds in messages per second, and the minimum and maximum of round trips.
  *
  * @module
  */
@@ -21,16 +21,16 @@ import { Decoder } from "../../lib/term/decode.ts";
 import { Encoder } from "../../lib/term/encode.ts";
 import { EVENT, SMALL } from "../term/samples.ts";
 
-/** One number is the median of so many windows. */
+/** Number of windows. A result is their median. */
 const WINDOWS = 7;
 
-/** How long a window is, and, before the first, the time to warm up. Milliseconds. */
+/** Duration of a window, and of the warm-up. Milliseconds. */
 const WINDOW_MS = 60;
 const WARM_MS = 300;
 
 const [folder = ".", what = "5"] = process.argv.slice(2);
 
-/** What we use of msgpackr. */
+/** The used part of msgpackr. */
 interface Msgpackr {
   Packr: new (options: { structures: unknown[] }) => {
     pack(value: unknown): Uint8Array;
@@ -38,13 +38,13 @@ interface Msgpackr {
   };
 }
 
-/** Both ends of one session. */
+/** Encoder and decoder of one session. */
 interface Codec {
   encode(term: unknown): void;
   decode(bytes: Uint8Array): unknown;
-  /** To bytes and back. */
+  /** Encodes and decodes a term. */
   trip(term: unknown): unknown;
-  /** The bytes. */
+  /** Encodes a term. */
   bytes(term: unknown): Uint8Array;
 }
 
@@ -92,15 +92,15 @@ const CONTENDERS: Readonly<Record<string, () => Codec>> = {
 
 const SAMPLES: Readonly<Record<string, unknown>> = { small: SMALL, event: EVENT };
 
-/** What is measured of each contender and sample. */
+/** The measurements of each contender and sample. */
 const COLUMNS = ["round trip", "encode", "decode", "bytes"] as const;
 
 type Row = Record<(typeof COLUMNS)[number], number>;
 
-/** Keeps what was made, so that it has to be made. */
+/** Keeps results, so that the compiler cannot remove their computation. */
 let sink: unknown;
 
-/** The numbers of one contender, by sample. */
+/** Measures one contender. Returns its results by sample. */
 function measure(contender: string): Record<string, Row> {
   const rows: Record<string, Row> = {};
   const codec = CONTENDERS[contender]!();
@@ -118,7 +118,7 @@ function measure(contender: string): Record<string, Row> {
   return rows;
 }
 
-/** Calls a second. */
+/** Returns the calls per second. */
 function rate(body: () => void): number {
   window(body, WARM_MS);
   return median(Array.from({ length: WINDOWS }, () => window(body, WINDOW_MS)));
@@ -133,7 +133,7 @@ function window(body: () => void, ms: number): number {
   }
 }
 
-/** The same in a process of its own. */
+/** Measures one contender in a separate process. */
 function spawn(contender: string): Record<string, Row> {
   const run = "Bun" in globalThis ? [] : ["run", "-A", "--no-check"];
   const file = fileURLToPath(import.meta.url);

@@ -1,6 +1,6 @@
 /**
- * Who is measured: ours on each runtime, Erlang/OTP, nact on each runtime; where they come from, and
- * what to do when one is not there.
+ * The contenders: Firn on each runtime, Erlang/OTP, nact on each runtime. Finds and prepares them,
+ * and reports the missing ones.
  *
  * @module
  */
@@ -13,35 +13,35 @@ import { bun, deno, type Figures, figuresIn, path, version } from "./programs.ts
 import type { Contender } from "./rounds.ts";
 import type { Run } from "./rows.ts";
 
-/** A run of a contender that takes longer is cut. */
+/** Maximum time of a run, which is then killed. */
 const RUN_MS_MAX = 60_000;
 
-/** The version of nact that the record speaks of. */
+/** The version of nact in the record. */
 const NACT = "nact@7.6.2";
 
-/** Runs that nact has something for. */
+/** Runs that nact supports. */
 const NACT_RUNS: readonly Run[] = ["send", "pingpong", "call", "spawn", "idle"];
 
-/** Runs that ask the same of Erlang as another, because it has one shape of process only. */
+/** Runs of Firn only: Erlang has one kind of process, so another run covers these. */
 const OURS_ONLY: readonly Run[] = ["send-burst", "send-async", "spawn-async", "idle-async"];
 
-/** Somebody who is measured. */
+/** A contender. */
 export interface Peer extends Contender {
-  /** The command line for a run, or `undefined` if it has nothing like it. */
+  /** Returns the command line of a run, or undefined if the contender does not support it. */
   command(run: Run): readonly string[] | undefined;
 }
 
-/** Those that can be measured here, and sentences about those that cannot. */
+/** The available contenders, and messages about the missing ones. */
 export interface Field {
   readonly contenders: readonly Peer[];
   readonly absent: readonly string[];
-  /** Removes what was made for them. */
+  /** Removes the temporary files. */
   clear(): void;
 }
 
 const denoRun = [deno, "run", "-A", "--v8-flags=--expose-gc"];
 
-/** Finds them, compiles the Erlang program, and installs nact into a temporary folder. */
+/** Finds the contenders, compiles the Erlang program, and installs nact into a temporary folder. */
 export function prepare(): Field {
   const folder = mkdtempSync(join(tmpdir(), "firn-peers-"));
   const contenders: Peer[] = [];
@@ -65,7 +65,9 @@ export function prepare(): Field {
   return { contenders, absent, clear: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
-/** One run of one contender, in a process of its own. No figures if it failed. */
+/**
+ * Executes one run of one contender in a separate process. Resolves with the reason if it failed.
+ */
 export function measure(contender: Peer, run: Run): Promise<Figures | string> {
   const [command, ...args] = contender.command(run)!;
   const child = spawn(command!, args, { stdio: ["ignore", "pipe", "pipe"] });
@@ -149,7 +151,7 @@ function installNact(folder: string, there: { readonly bun: string | undefined }
   }
 }
 
-/** Where a command is: Erlang starts programs by their path only. */
+/** Returns the path of a command, which Erlang needs to start it. */
 function which(command: string): string {
   return execFileSync("sh", ["-c", 'command -v "$1"', "sh", command], { encoding: "utf8" }).trim();
 }

@@ -1,5 +1,5 @@
 /**
- * Ours: the runs of the comparison on this runtime, through the public API.
+ * The runs of Firn on this runtime, through the public API.
  *
  *     deno run -A --v8-flags=--expose-gc bench/peers/firn.ts send
  *     bun bench/peers/firn.ts send
@@ -17,10 +17,13 @@ interface Increment {
   readonly by: number;
 }
 
-/** Messages that a producer sends in a turn, when it is not to run away from who takes them. */
+/** Messages that a producer sends per turn, so that the receiver can keep up. */
 const PACED = 50;
 
-/** And when it is: the mailbox grows to millions, as it does in Erlang's run. */
+/**
+ * Messages per turn if the receiver cannot keep up: the mailbox grows to millions, as in Erlang's
+ * run.
+ */
 const BURST = 1000;
 
 const IDLE = 1_000_000;
@@ -29,7 +32,7 @@ const TIMERS = 100_000;
 
 const node = await Node.start({ cookie: "the benches' own", logLevel: "silent" });
 
-/** An actor that sends n messages to another, so many a turn. */
+/** Spawns an actor that sends n messages to another, `burst` per turn. */
 function produce(sink: Pid<Increment>, n: number, burst: number): void {
   const producer = node.spawn((self: Self<"go on">) => {
     let left = n;
@@ -94,7 +97,9 @@ async function call(n: number): Promise<void> {
   node.exit(server, "kill");
 }
 
-/** Spawns n that end at once, a burst a turn, and waits for the last. */
+/**
+ * Returns a run that spawns n actors that exit at once, a burst per turn, and waits for the last.
+ */
 function spawnAndExit(body: (self: Self, last: (() => void) | undefined) => Promise<void> | void) {
   return (n: number): Promise<void> => {
     const { done, give } = signal();
@@ -111,12 +116,12 @@ function spawnAndExit(body: (self: Self, last: (() => void) | undefined) => Prom
   };
 }
 
-// deno-lint-ignore require-await -- what is measured is an async body
+// deno-lint-ignore require-await -- measures an async body
 async function endAsync(_self: Self, last: (() => void) | undefined): Promise<void> {
   last?.();
 }
 
-/** One at a time: each is monitored, and the next is spawned when its end is known. */
+/** Spawns n actors one at a time: monitors each, and spawns the next after its exit. */
 function spawnAndAwait(n: number): Promise<void> {
   const { done, give } = signal();
   node.spawn(async (self) => {
@@ -131,7 +136,7 @@ function spawnAndAwait(n: number): Promise<void> {
 
 function nothing(): void {}
 
-/** Spawns a million, and waits until each has had its first turn. */
+/** Spawns a million actors, and waits until each has had its first turn. */
 function idle(body: (self: Self, begun: () => void) => Promise<void> | (() => void)) {
   return (n: number, keep: unknown[]): Promise<void> => {
     const { done, give } = signal();
@@ -155,7 +160,7 @@ async function names(): Promise<void> {
     rates.push(NAMES / took);
     if (i < 29) { for (const name of all) node.unregister(name); }
   }
-  // The first third warms up.
+  // The first third is the warm-up.
   report("register", rates.slice(10).sort((a, b) => a - b)[10]!);
   await reportRate("whereis", 2_000_000, (n) => {
     let found = 0;
@@ -175,7 +180,7 @@ async function timers(): Promise<void> {
     });
     set.push(took / TIMERS * 1e6);
     if (round === 6) {
-      // What setting them left to the collector is not what waiting takes.
+      // Excludes garbage collection after the timers were set.
       await new Promise((wake) => setTimeout(wake, 1000));
       const before = process.cpuUsage();
       const waited = await seconds(() => new Promise((wake) => setTimeout(wake, 1000)));

@@ -1,6 +1,6 @@
 /**
- * Measures global names on two nodes of ours, processes of their own on loopback over TLS, beside those of
- * Erlang/OTP over TLS, in interleaved rounds, and prints the table of medians.
+ * Compares global names of two Firn nodes, in separate processes on loopback over TLS, with those
+ * of Erlang/OTP over TLS, in interleaved rounds, and prints a table of medians.
  *
  *     deno run -A bench/peers/global.ts [rounds]
  *
@@ -13,7 +13,7 @@ import { path } from "./programs.ts";
 import { makeRounds, middle, type Results, say } from "./rounds.ts";
 import { draw } from "./table.ts";
 
-/** What is compared. `times` of Erlang's is the least, or the most, that it has to be. */
+/** The compared metrics. `times` is the required ratio to Erlang, as minimum or maximum. */
 const ROWS = [
   { metric: "whereis", title: "whereis", unit: "M/s", scale: 1e-6, least: 2 },
   { metric: "register.p50", title: "register, median", unit: "ms", scale: 1, most: 1 / 3 },
@@ -29,7 +29,7 @@ const ROWS = [
   { metric: "sync.stall.far", title: "… and of who tells", unit: "ms", scale: 1 },
 ] as const;
 
-/** The same pair, with the programs of this comparison. */
+/** Returns a pair with the programs of this comparison. */
 function ofNames(pair: Pair): Pair {
   const file = (word: string): string =>
     word.replace("mesh_firn.ts", "global_firn.ts").replace(/^mesh_actors$/, "global_names");
@@ -40,7 +40,7 @@ function ofNames(pair: Pair): Pair {
   };
 }
 
-/** Compiles the Erlang program to where the pair looks for it. */
+/** Compiles the Erlang program into the folder of the pair. */
 function compile(pair: Pair): void {
   const line = pair.far(0);
   const folder = line[line.indexOf("-pa") + 1]!;

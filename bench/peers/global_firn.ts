@@ -1,10 +1,10 @@
 /**
- * Ours: one of the two nodes of the comparison of global names, on this runtime.
+ * One of the two Firn nodes of the comparison of global names, on this runtime.
  *
  *     deno run -A bench/peers/global_firn.ts far
- *     bun bench/peers/global_firn.ts near global <name of the far one> <number of its process>
+ *     bun bench/peers/global_firn.ts near global <far node> <process id of the far node>
  *
- * The far one says its name on a line, and ends when its standard input does.
+ * The far node prints its name on a line, and exits when its standard input ends.
  *
  * @module
  */
@@ -18,7 +18,7 @@ const WARM_REGISTERS = 1_000;
 const REGISTERS = 3_000;
 const NAMES = 100_000;
 
-/** The longest time that the event loop did not turn, since it was last asked for. Milliseconds. */
+/** Measures the longest stall of the event loop since it was last read. Milliseconds. */
 class Stall {
   #last = performance.now();
   #most = 0;

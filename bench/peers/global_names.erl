@@ -1,4 +1,4 @@
-%% Erlang/OTP: the same figures of global names between two nodes, each a line of JSON.
+%% The global names of Erlang/OTP between two nodes. Prints a line of JSON for each metric.
 %%
 %%     erl … -sname far@localhost  -s global_names far
 %%     erl … -sname near@localhost -s global_names near -extra global FARNODE FARPID
@@ -49,7 +49,7 @@ lookups(Names, N) ->
     true = is_pid(Pid),
     lookups(Names, N - 1).
 
-%% Milliseconds.
+%% Returns milliseconds.
 register_one(Name, Pid) ->
     Before = erlang:monotonic_time(nanosecond),
     yes = global:register_name(Name, Pid),

@@ -1,12 +1,12 @@
 /**
- * How a contender measures itself, the same in ours and in nact's program: warm, then the median of a
- * few runs, printed as a line of JSON that the driver reads.
+ * Measurements within the programs of Firn and nact: a warm-up, then the median of several runs,
+ * printed as a line of JSON for the driver.
  *
  * @module
  */
 import process from "node:process";
 
-/** Runs that are counted. */
+/** Number of measured runs. */
 const RUNS = 5;
 
 /** Prints one figure. */
@@ -14,41 +14,41 @@ export function report(metric: string, value: number): void {
   process.stdout.write(`${JSON.stringify({ metric, value })}\n`);
 }
 
-/** The middle one; the mean of the middle two. */
+/** Returns the median: of an even number of values the mean of the middle two. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
-/** Seconds that `run` takes. */
+/** Returns the duration of `run` in seconds. */
 export async function seconds(run: () => unknown): Promise<number> {
   const start = performance.now();
   await run();
   return (performance.now() - start) / 1000;
 }
 
-/** Reports how many per second, where `run(n)` does n of them. */
+/** Reports a rate per second, where `run(n)` does n operations. */
 export async function reportRate(
   metric: string,
   n: number,
   run: (n: number) => unknown,
 ): Promise<void> {
-  // Twice: what the compiler learned from the first is thrown away when the second ends otherwise.
+  // Twice, because code that was optimised in the first run may be deoptimised in the second.
   for (let i = 0; i < 2; i++) await run(n);
   const rates: number[] = [];
   for (let i = 0; i < RUNS; i++) rates.push(n / await seconds(() => run(n)));
   report(metric, median(rates));
 }
 
-/** A promise that code elsewhere fulfils. */
+/** Returns a promise, and a function that resolves it. */
 export function signal(): { readonly done: Promise<void>; readonly give: () => void } {
   let give = (): void => {};
   const done = new Promise<void>((resolve) => give = resolve);
   return { done, give };
 }
 
-/** Lets the event loop turn. */
+/** Waits for one turn of the event loop. */
 export function turn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));
 }
@@ -57,7 +57,7 @@ interface BunMemory {
   heapSize(): number;
 }
 
-/** Bytes of the heap and of the process, after what is garbage has been collected. */
+/** Returns the bytes of the heap and of the process after a garbage collection. */
 export async function memory(): Promise<{ readonly heap: number; readonly rss: number }> {
   const { Bun, gc } = globalThis as {
     Bun?: { gc(now: boolean): void };
@@ -74,7 +74,7 @@ export async function memory(): Promise<{ readonly heap: number; readonly rss: n
   return { heap: heapSize(), rss };
 }
 
-/** Reports what `make` takes for n idle actors: seconds, and bytes each. */
+/** Reports the cost of n idle actors created by `make`: seconds, and bytes per actor. */
 export async function reportIdle(
   metric: string,
   n: number,
@@ -89,7 +89,7 @@ export async function reportIdle(
   if (keep.length !== n) throw new Error("the actors were to be kept");
 }
 
-/** Runs the one that the command line names. */
+/** Executes the run named on the command line. */
 export async function runNamed(runs: Readonly<Record<string, () => Promise<void>>>): Promise<void> {
   const name = process.argv[2] ?? "";
   const run = runs[name];

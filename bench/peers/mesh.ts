@@ -1,10 +1,11 @@
 /**
- * Measures two nodes of ours, processes of their own on loopback over TLS, beside two of Erlang/OTP, in
- * interleaved rounds, and prints the table of medians. `bench/RECORD.md` keeps what came of it.
+ * Compares two Firn nodes, in separate processes on loopback over TLS, with two nodes of
+ * Erlang/OTP, in interleaved rounds, and prints a table of medians. `bench/RECORD.md` has the
+ * results.
  *
  *     deno task bench:mesh
  *
- * Both nodes of a pair share the machine; where it has two cores, each may have one.
+ * Both nodes of a pair share the machine: with two cores, each may use one.
  *
  * @module
  */

@@ -1,15 +1,15 @@
-%% Erlang/OTP: the same runs between two nodes, each a line of JSON per figure.
+%% The runs of Erlang/OTP between two nodes. Prints a line of JSON for each metric.
 %%
 %%     erl … -sname far@localhost  -s mesh_actors far
 %%     erl … -sname near@localhost -s mesh_actors near -extra RUN FARNODE FARPID
 %%
-%% The far one says its node and its process on a line, and ends with the near one.
+%% The far node prints its name and its process id on a line, and exits with the near one.
 -module(mesh_actors).
 -export([far/0, near/0, sink/2, echo/0, swallow/0, hello/1, nothing/0]).
 -export([init/1, handle_call/3, handle_cast/2]).
 -behaviour(gen_server).
 
-%% What the driver gives a run, and some.
+%% The time limit of a run in the driver, plus a margin. Milliseconds.
 -define(LIFE_MS, 90000).
 -define(WARM_MS, 800).
 -define(FLOW_MS, 1000).
@@ -74,8 +74,8 @@ run("behind", Far, _) ->
     report("behind.p50", share(Delays, 0.5) / 1.0e6),
     report("behind.p99", share(Delays, 0.99) / 1.0e6).
 
-%% One way: a burst at a time until the time is over, and then until the last has been acknowledged.
-%% The runtime itself suspends who sends too fast.
+%% One-way messages: sends bursts until the time is over, then waits for the last acknowledgement. The
+%% runtime suspends a sender that is too fast.
 flows(Metric, Far, Process, Burst, Ack, What) ->
     Sink = spawn(Far, ?MODULE, sink, [self(), Ack]),
     flow(Sink, Burst, Ack, What, ?WARM_MS),
@@ -112,7 +112,7 @@ sink(From, Ack, Left, Sum) ->
         Bytes -> sink(From, Ack, Left - 1, Sum + byte_size(Bytes))
     end.
 
-%% One after the other, each timed.
+%% Sequential round trips, each timed.
 trips(Metric, Trip, Warm, N) ->
     [Trip(I) || I <- lists:seq(1, Warm)],
     Times = [begin
@@ -123,7 +123,7 @@ trips(Metric, Trip, Warm, N) ->
     report(Metric ++ ".p50", share(Times, 0.5) / 1000),
     report(Metric ++ ".p99", share(Times, 0.99) / 1000).
 
-%% So many in flight at once.
+%% A number of calls in flight at once.
 many(Far, N) ->
     [ask(Far) || _ <- lists:seq(1, ?FLIGHT)],
     many(Far, N - ?FLIGHT, N).
@@ -136,8 +136,7 @@ many(Far, ToAsk, Open) ->
 
 ask(Far) -> spawn_request(Far, ?MODULE, nothing, [], [{reply, yes}]).
 
-%% Round trips of small messages, one after the other, until a large one has arrived that was sent
-%% before the first of them.
+%% Sequential round trips of small messages, until a large one has arrived that was sent before them.
 behind(Far, Large) ->
     {swallow, Far} ! {self(), Large},
     behind(Far, 0, []).
@@ -158,7 +157,7 @@ init(State) -> {ok, State}.
 handle_call(Ball, _, State) -> {reply, Ball, State}.
 handle_cast(_, State) -> {noreply, State}.
 
-%% Seconds that both processes have used of all cores, in user and system mode.
+%% CPU seconds of both processes, in user and system mode.
 cpu(Process) -> cpu_of("self") + cpu_of(Process).
 
 cpu_of(Process) ->

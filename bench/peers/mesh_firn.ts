@@ -1,12 +1,12 @@
 /**
- * Ours: one of the two nodes of the comparison between nodes, on this runtime.
+ * One of the two Firn nodes of the comparison between nodes, on this runtime.
  *
  *     deno run -A bench/peers/mesh_firn.ts far
- *     bun bench/peers/mesh_firn.ts near send-64 <name of the far one> <number of its process>
+ *     bun bench/peers/mesh_firn.ts near send-64 <name of the far node> <process id of the far node>
  *
- * The far one says its name and its process on a line, and ends when its standard input does. With
- * `FIRN_TLS`, a folder with `ca.pem`, `n.pem` and `n.key`, both have certificates of that authority in
- * place of those that the cookie gives.
+ * The far node prints its name and its process id on a line, and exits when its standard input
+ * ends. With `FIRN_TLS`, a folder with `ca.pem`, `n.pem` and `n.key`, both nodes use certificates
+ * of that authority instead of those derived from the cookie.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import { type Parts, startNode } from "../../lib/start.ts";
 import type { DistRun } from "./mesh_rows.ts";
 import { median, report, signal } from "./measure.ts";
 
-/** A flow goes on for so long, and one before the first to warm up. Milliseconds. */
+/** Duration of a flow, and of its warm-up. Milliseconds. */
 const FLOW_MS = 1000;
 const WARM_MS = 1500;
 const FLOWS = 3;
@@ -28,35 +28,37 @@ const TRIPS = 5000;
 const WARM_SPAWNS = 500;
 const SPAWNS = 3000;
 
-/** Spawns that are asked for, and how many of them wait for their answer at once. */
+/** Number of spawns, and how many of them are pending at once. */
 const MANY = 20_000;
 const FLIGHT = 1000;
 
-/** What the rest of a frame takes is left of 16 MiB. */
+/** A large message, which leaves room for the rest of a frame of 16 MiB. */
 const LARGE_BYTES = 16 * 1024 * 1024 - 1024;
 const WARM_LARGES = 3;
 const LARGES = 12;
 
-/** How a producer keeps pace with who takes its messages. */
+/** Flow control between a producer and the receiver. */
 interface Pace {
-  /** So many a turn. */
+  /** Messages per turn. */
   readonly burst: number;
-  /** So many are acknowledged together. */
+  /** Messages per acknowledgement. */
   readonly ack: number;
-  /** So many may be on their way: a few megabytes, far below what a session holds. */
+  /**
+   * Maximum number of unacknowledged messages: a few megabytes, far below the limit of a session.
+   */
   readonly window: number;
 }
 
 const SMALL: Pace = { burst: 1000, ack: 10_000, window: 40_000 };
 const LARGER: Pace = { burst: 50, ack: 500, window: 1500 };
 
-/** What goes to the far one's echo. */
+/** A message to the echo of the far node. */
 interface Ball {
   readonly from: Pid<number>;
   readonly ball: number;
 }
 
-/** What goes to the far one's sink of large messages. */
+/** A message to the far node's sink of large messages. */
 interface Large {
   readonly from: Pid<"swallowed">;
   readonly bytes: Uint8Array;
@@ -75,7 +77,7 @@ function start(name: string): Promise<Parts> {
   });
 }
 
-/** What the near one needs: actors with names, and functions to spawn. */
+/** Runs the far node: registers actors, and exposes functions. */
 async function beFar(): Promise<void> {
   const { system, remote, mesh } = await start("far");
   const { spawner } = remote;
@@ -100,7 +102,7 @@ async function beFar(): Promise<void> {
   process.stdin.on("end", () => process.exit(0)).resume();
 }
 
-/** The near one, and the far one as it sees it. */
+/** The near node, and its connection with the far one. */
 class Near {
   readonly parts: Parts;
   readonly far: string;
@@ -112,12 +114,14 @@ class Near {
     this.#farProcess = farProcess;
   }
 
-  /** An actor of the near one. */
+  /** Spawns an actor on the near node. */
   spawn<M>(body: (self: Self<M>) => unknown): Pid<M> {
     return this.parts.system.spawn(undefined, undefined, body as never, []);
   }
 
-  /** One way, by what `make` makes: messages a second, and seconds of both processes for a million. */
+  /**
+   * Measures one-way messages: messages per second, and CPU seconds of both processes per million.
+   */
   async flows(metric: DistRun, pace: Pace, make: (i: number) => unknown): Promise<void> {
     await this.#flow(pace, make, WARM_MS);
     const before = this.#cpu();
@@ -133,7 +137,7 @@ class Near {
     report(`${metric}.cpu`, (this.#cpu() - before) / sent * 1e6);
   }
 
-  /** One after the other, each timed. */
+  /** Measures sequential round trips, each timed. */
   async trips(metric: DistRun, trip: (i: number) => Promise<void>, warm: number, n: number) {
     for (let i = 0; i < warm; i++) await trip(i);
     const times = new Array<number>(n);
@@ -146,7 +150,7 @@ class Near {
     report(`${metric}.p99`, share(times, 0.99) * 1000);
   }
 
-  /** Round trips by two actors that do nothing but send, without a promise. */
+  /** Measures round trips by two actors that only send, without promises. */
   async balls(metric: DistRun): Promise<void> {
     const echo = { name: "echo", node: this.far };
     const times: number[] = [];
@@ -166,7 +170,7 @@ class Near {
     report(`${metric}.p99`, share(times, 0.99) * 1000);
   }
 
-  /** Spawns one after the other, until the first message of each has come. */
+  /** Measures sequential spawns, each until the first message of the new actor arrives. */
   async spawns(metric: DistRun): Promise<void> {
     let heard = (): void => {};
     const listener = this.spawn(() => () => heard());
@@ -195,7 +199,7 @@ class Near {
     report(metric, median(rates));
   }
 
-  /** Round trips of small messages while a large one is on its way. */
+  /** Measures round trips of small messages while a large one is in transit. */
   async behind(metric: DistRun): Promise<void> {
     for (let i = 0; i < WARM_LARGES; i++) await this.#behind([]);
     const delays: number[] = [];
@@ -204,14 +208,16 @@ class Near {
     report(`${metric}.p99`, share(delays, 0.99));
   }
 
-  /** A run in which messages were dropped is none. */
+  /** Throws if messages were dropped during the run. */
   check(): void {
     const dropped = this.parts.mesh.session(this.far)?.dropped;
     if (dropped === undefined) throw new Error("the session was lost");
     if (dropped > 0) throw new Error(`${dropped} messages were dropped: the run is not valid`);
   }
 
-  /** Sends until the time is over, then waits until the last is acknowledged. How many there were. */
+  /**
+   * Sends for `ms`, then waits for the last acknowledgement. Resolves with the number of messages.
+   */
   async #flow(pace: Pace, make: (i: number) => unknown, ms: number): Promise<number> {
     const { system } = this.parts;
     const { burst, ack, window } = pace;
@@ -223,7 +229,7 @@ class Near {
       let sink: Pid<unknown>;
       let isPaused = true;
       return (message: number | Pid<unknown>) => {
-        // Its own zero says that it may go on; a number from the sink, that so many have come.
+        // Its own 0 continues the flow; a number from the sink is a count of received messages.
         if (typeof message !== "number") sink = message;
         else {
           acked += message;
@@ -301,7 +307,7 @@ class Near {
   }
 }
 
-/** Seconds that a process has used of all cores, in user and system mode. */
+/** Returns the CPU seconds of a process, in user and system mode. */
 function cpuOf(pid: string): number {
   const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");

@@ -1,6 +1,6 @@
 /**
- * Which pairs of nodes are measured: ours on each runtime and on both, Erlang/OTP's over TLS and over
- * plain TCP; how they are started, and what to do when one is not there.
+ * The compared pairs of nodes: Firn on each runtime and on both, Erlang/OTP over TLS and over plain
+ * TCP. Finds, prepares and starts them, and reports the missing ones.
  *
  * @module
  */
@@ -15,38 +15,38 @@ import type { DistRun } from "./mesh_rows.ts";
 import { bun, deno, type Figures, figuresIn, path, version } from "./programs.ts";
 import type { Contender } from "./rounds.ts";
 
-/** A run of a pair that takes longer is cut, and so is a far node that takes longer to be up. */
+/** Maximum time of a run, and of the start of the far node. */
 const RUN_MS_MAX = 60_000;
 const START_MS_MAX = 15_000;
 
-/** How long a process has to end by itself. */
+/** Time within which a process must exit before it is killed. */
 const END_MS = 2_000;
 
-/** What Erlang over TCP is measured in: the rows that are compared with it. */
+/** The runs of Erlang over TCP. */
 const TCP_RUNS: readonly DistRun[] = ["send-64", "send-object", "trip", "call"];
 
 type Env = Readonly<Record<string, string>>;
 
-/** Two nodes. */
+/** A pair of nodes. */
 export interface Pair extends Contender {
   readonly isOurs: boolean;
   readonly runs?: readonly DistRun[];
-  /** The command line of the far node; `turn` is another number each time. */
+  /** Returns the command line of the far node. `turn` is different for each run. */
   far(turn: number): readonly string[];
-  /** The command line of the near one, that makes the run with the far one. */
+  /** Returns the command line of the near node, which executes the run. */
   near(turn: number, run: DistRun, far: string, farProcess: number): readonly string[];
   readonly env: Env;
 }
 
-/** The pairs that can be measured here, and sentences about those that cannot. */
+/** The available pairs, and messages about the missing ones. */
 export interface Pairs {
   readonly pairs: readonly Pair[];
   readonly absent: readonly string[];
-  /** Removes what was made for them. */
+  /** Removes the temporary files. */
   clear(): void;
 }
 
-/** Finds them, makes certificates, compiles the Erlang program, and starts Erlang's port mapper. */
+/** Finds the pairs, creates certificates, compiles the Erlang program, and starts `epmd`. */
 export async function preparePairs(mixed: boolean, own: boolean): Promise<Pairs> {
   const folder = mkdtempSync(join(tmpdir(), "firn-mesh-"));
   const pairs: Pair[] = [];
@@ -77,23 +77,23 @@ export async function preparePairs(mixed: boolean, own: boolean): Promise<Pairs>
   return { pairs, absent, clear };
 }
 
-/** Processes that are running. */
+/** All running processes. */
 const running = new Set<ChildProcess>();
 
-/** Ends every process that is running. */
+/** Kills all running processes. */
 export function endAll(): void {
   for (const child of running) child.kill("SIGKILL");
 }
 
 let turns = 0;
 
-/** One run of one pair, in processes of their own. No figures if it failed. */
+/** Executes one run of one pair in separate processes. Resolves with the reason if it failed. */
 export async function measurePair(
   pair: Pair,
   run: DistRun,
 ): Promise<Figures | string> {
   const turn = ++turns;
-  // Ours ends when its standard input does: when this program is no more.
+  // A Firn node exits when its standard input ends, so also when this program exits.
   const far = start(pair.far(turn), pair.env);
   try {
     const line = await far.firstLine();
@@ -117,12 +117,14 @@ export async function measurePair(
 
 interface Started {
   readonly child: ChildProcess;
-  /** Its status, or the signal that ended it. */
+  /** Resolves with its exit status, or the signal that ended it. */
   readonly ended: Promise<string>;
   output(): string;
-  /** The first line that it prints; none if it ends before, or takes too long. */
+  /**
+   * Resolves with the first line that it prints, or undefined if it exits before or takes too long.
+   */
   firstLine(): Promise<string | undefined>;
-  /** The last line of what it said of its errors. */
+  /** Returns the last line of its standard error. */
   lastWords(): string;
 }
 
@@ -245,7 +247,7 @@ async function prepareErlang(folder: string, hasKeys: boolean): Promise<Pairs> {
   return { pairs, absent, clear: () => void mapper.child.kill("SIGKILL") };
 }
 
-/** A port mapper of our own, so that another's knows nothing of these nodes. */
+/** Starts a separate `epmd`, so that a running one is not affected. */
 async function startMapper(): Promise<{ child: ChildProcess; port: number } | undefined> {
   const port = await freePort();
   const epmd = process.env["EPMD"] ?? "epmd";
@@ -283,7 +285,7 @@ function listens(port: number): Promise<boolean> {
   });
 }
 
-/** An authority, a certificate of it for this machine, and what says so to Erlang. */
+/** Creates an authority, its certificate for this machine, and Erlang's TLS configuration. */
 function makeCertificates(folder: string): boolean {
   const openssl = (...args: string[]): void =>
     void execFileSync("openssl", args, { cwd: folder, stdio: "ignore", timeout: START_MS_MAX });

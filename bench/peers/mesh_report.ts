@@ -1,6 +1,6 @@
 /**
- * The table of the comparison between nodes, in Markdown: medians, and what part or how many times they
- * are of Erlang's over TLS. Quiet.
+ * The table of the comparison between nodes, in Markdown: medians, and their ratio to Erlang's over
+ * TLS. Quiet.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { DIST_ROWS, DIST_UNITS, type DistRow, type DistRun } from "./mesh_rows.t
 import { middle, type Results } from "./rounds.ts";
 import { draw } from "./table.ts";
 
-/** The rows of these runs. */
+/** Returns the rows of these runs. */
 export function distTable(results: Results<Pair>, runs: readonly DistRun[]): string {
   const pairs = [...results.keys()];
   const called = (name: string): Pair | undefined => pairs.find((pair) => pair.name === name);
@@ -46,7 +46,7 @@ function ratioText(ratio: number): string {
   return `${ratio.toFixed(ratio < 1 ? 2 : 1)}×`;
 }
 
-/** Whether a figure of ours is not what it has to be. */
+/** Returns whether a result of Firn misses its target. */
 function misses(
   { unit, tls, tcp, limit }: DistRow,
   value: number,

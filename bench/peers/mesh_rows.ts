@@ -1,10 +1,10 @@
 /**
- * What is compared between nodes, a row for each figure, and what each has to reach. Quiet.
+ * The metrics of the comparison between nodes, a row for each, with their targets. Quiet.
  *
  * @module
  */
 
-/** The runs of a pair of nodes, in the order in which they are made. */
+/** The runs of a pair of nodes, in order of execution. */
 export const DIST_RUNS = [
   "send-64",
   "send-object",
@@ -19,21 +19,23 @@ export const DIST_RUNS = [
 /** One of {@linkcode DIST_RUNS}. */
 export type DistRun = (typeof DIST_RUNS)[number];
 
-/** One figure. */
+/** One metric. */
 export interface DistRow {
   readonly metric: string;
   readonly title: string;
   readonly run: DistRun;
   readonly unit: DistUnit;
-  /** Of Erlang's over TLS in the same rounds: at least where more is better, else at most. */
+  /**
+   * Required ratio to Erlang over TLS in the same rounds: minimum if more is better, else maximum.
+   */
   readonly tls?: number;
-  /** The same of Erlang's over plain TCP. */
+  /** Required ratio to Erlang over plain TCP. */
   readonly tcp?: number;
-  /** On the right side of this. */
+  /** Absolute limit: minimum if more is better, else maximum. */
   readonly limit?: number;
 }
 
-/** How a figure is written, and whether more of it is better. */
+/** Units: the format of a value, and whether more is better. */
 export const DIST_UNITS = {
   "k/s": { scale: 1e-3, digits: 1, more: true },
   "s": { scale: 1, digits: 2, more: false },
@@ -44,7 +46,7 @@ export const DIST_UNITS = {
 /** One of {@linkcode DIST_UNITS}. */
 export type DistUnit = keyof typeof DIST_UNITS;
 
-/** The table. */
+/** The rows of the table. */
 export const DIST_ROWS: readonly DistRow[] = [
   {
     metric: "send-64",

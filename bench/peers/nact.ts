@@ -1,10 +1,10 @@
 /**
- * nact: the same runs with the actors of `npm:nact`, as far as it has them.
+ * The runs of `npm:nact`, as far as it supports them.
  *
  *     deno run -A --no-config --v8-flags=--expose-gc bench/peers/nact.ts send <folder>
  *     bun bench/peers/nact.ts send <folder>
  *
- * The folder holds its `node_modules`: a package that only this comparison needs stays out of the
+ * The folder contains `node_modules`, so that packages of this comparison stay out of the
  * repository.
  *
  * @module
@@ -13,7 +13,7 @@ import { createRequire } from "node:module";
 import process from "node:process";
 import { reportIdle, reportRate, runNamed, signal, turn } from "./measure.ts";
 
-/** What we use of it. */
+/** The used part of nact. */
 interface Nact {
   start(): Actor;
   spawn<S, M>(
@@ -31,7 +31,7 @@ interface Nact {
   stop(actor: Actor): void;
 }
 
-/** Opaque. */
+/** An opaque actor reference. */
 type Actor = { readonly nact: unique symbol };
 
 const load = createRequire(`${process.argv[3]}/package.json`);
@@ -39,7 +39,7 @@ const nact: Nact = load("nact");
 const system = nact.start();
 let lastName = 0;
 
-/** Names have to differ. */
+/** Returns a unique name. */
 function name(): string {
   return `a${++lastName}`;
 }

@@ -1,5 +1,5 @@
 /**
- * The programs that are measured: where they are, of which version, and what they print.
+ * The measured programs: their paths, versions and output.
  *
  * @module
  */
@@ -7,16 +7,16 @@ import { execFileSync } from "node:child_process";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 
-/** A program that takes longer to say its version is not there. */
+/** Time within which a program must print its version, or it counts as missing. */
 const VERSION_MS_MAX = 15_000;
 
-/** Deno, as the command line has it or `DENO_BIN`. */
+/** The command of Deno: `DENO_BIN`, or `deno`. */
 export const deno: string = process.env["DENO_BIN"] ?? "deno";
 
-/** Bun, as the command line has it or `BUN_BIN`. */
+/** The command of Bun: `BUN_BIN`, or `bun`. */
 export const bun: string = process.env["BUN_BIN"] ?? "bun";
 
-/** What a program says of its version, or `undefined` if it is not there. */
+/** Returns the version that a program prints, or undefined if it is missing. */
 export function version(command: string, ...args: string[]): string | undefined {
   try {
     const text = execFileSync(command, args, {
@@ -30,15 +30,15 @@ export function version(command: string, ...args: string[]): string | undefined 
   }
 }
 
-/** A file of this folder. */
+/** Returns the path of a file of this folder. */
 export function path(name: string): string {
   return fileURLToPath(new URL(name, import.meta.url));
 }
 
-/** Figures by metric. */
+/** Results by metric. */
 export type Figures = ReadonlyMap<string, number>;
 
-/** What a program has reported: a line of JSON for each figure, among others. */
+/** Returns the results in a program's output: a line of JSON each, among other lines. */
 export function figuresIn(output: string): Figures {
   const figures = new Map<string, number>();
   for (const line of output.split("\n")) {

@@ -1,5 +1,5 @@
 /**
- * The table of a comparison, in Markdown: medians, and how many times as good as Erlang's. Quiet.
+ * The table of the comparison of actors, in Markdown: medians, and ratios to Erlang. Quiet.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { middle, type Results } from "./rounds.ts";
 import { type Row, ROWS, type Run, timesAsGood, UNITS, written } from "./rows.ts";
 import { draw } from "./table.ts";
 
-/** The rows of these runs. */
+/** Returns the rows of these runs. */
 export function table(results: Results<Peer>, runs: readonly Run[]): string {
   const peers = [...results.keys()];
   const erlang = peers.find(({ name }) => name === "Erlang");
@@ -21,7 +21,7 @@ export function table(results: Results<Peer>, runs: readonly Run[]): string {
   return draw(head, lines);
 }
 
-/** The figure of one of them in a row; `undefined` if it was not measured. */
+/** Returns the result of a contender in a row, or undefined if it was not measured. */
 function figure(results: Results<Peer>, who: Peer, { metric, peer }: Row): number | undefined {
   return middle(results, who, isOurs(who) ? metric : peer ?? metric);
 }
@@ -45,7 +45,7 @@ function cell(
   return `${text}${ratio}${isOurs(who) && misses(row, value, times) ? " !" : ""}`;
 }
 
-/** Whether a figure of ours is not what it has to be. */
+/** Returns whether a result of Firn misses its target. */
 function misses({ times, limit, unit }: Row, value: number, reached: number | undefined): boolean {
   if (times !== undefined && reached !== undefined && reached < times) return true;
   if (limit === undefined) return false;

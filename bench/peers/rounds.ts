@@ -1,6 +1,6 @@
 /**
- * Interleaved rounds: each makes each run with every contender in turn, so that a busy minute of the
- * machine hits them all alike.
+ * Interleaved rounds: each round executes each run with every contender in turn, so that other load
+ * on the machine affects all of them alike.
  *
  * @module
  */
@@ -12,24 +12,24 @@ import { calm } from "./calm.ts";
 import { median } from "./measure.ts";
 import type { Figures } from "./programs.ts";
 
-/** What the command line of every comparison knows. */
+/** Help on the command line that all comparisons share. */
 export const ROUNDS_HELP =
   `  --calm <seconds>   before each run, wait so long at the most for a machine that
                      has nothing else to do (default 0)
   --json             print every figure as a line of JSON before the table
   --help             show this`;
 
-/** What the command line asks for. */
+/** The parsed command line. */
 export interface Wanted<Run extends string> {
   readonly rounds: number;
   readonly runs: readonly Run[];
   readonly calmSeconds: number;
   readonly json: boolean;
-  /** Of the flags that this comparison has beside those of all, which are given. */
+  /** The given flags, of those that are specific to this comparison. */
   readonly flags: ReadonlySet<string>;
 }
 
-/** Reads the command line; ends the program if it makes no sense, or if it asks for help. */
+/** Parses the command line. Exits if it is invalid, and after `--help`. */
 export function readWanted<Run extends string>(
   task: string,
   help: string,
@@ -72,25 +72,25 @@ export function readWanted<Run extends string>(
   };
 }
 
-/** Who is measured. */
+/** A measured program. */
 export interface Contender {
   readonly name: string;
-  /** With its version. */
+  /** Its name and version. */
   readonly title: string;
 }
 
-/** Figures of each by metric, one of each round. */
+/** Results of each contender by metric, one per round. */
 export type Results<Who> = ReadonlyMap<Who, Map<string, number[]>>;
 
-/** The median; `undefined` if it was not measured. */
+/** Returns the median, or undefined if the metric was not measured. */
 export function middle<Who>(results: Results<Who>, who: Who, metric: string): number | undefined {
   const values = results.get(who)!.get(metric);
   return values && median(values);
 }
 
 /**
- * Makes the rounds. `measure` gives figures, or why there are none, or `undefined` for a contender that has
- * nothing like the run.
+ * Executes the rounds. `measure` resolves with results, with the reason of a failure, or with
+ * undefined if the contender does not support the run.
  */
 export async function makeRounds<Who extends Contender, Run extends string>(
   contenders: readonly Who[],
@@ -121,14 +121,14 @@ export async function makeRounds<Who extends Contender, Run extends string>(
   return results;
 }
 
-/** Prints what came of it: on which machine, who, and the table. */
+/** Prints the machine, the contenders and the table. */
 export function printResults(rounds: number, who: Iterable<Contender>, table: string): void {
   print(`\nMedians of ${rounds} on ${cpus()[0]?.model.trim()}, ${availableParallelism()} cores`);
   for (const { title } of who) print(`  ${title}`);
   print(`\n${table.trimEnd()}`);
 }
 
-/** Says something to who watches. */
+/** Prints a line of progress. */
 export function say(line: string): void {
   process.stderr.write(`${line}\n`);
 }

@@ -1,10 +1,10 @@
 /**
- * What is compared, a row for each figure, and what each has to reach. Quiet.
+ * The metrics of the comparison of actors, a row for each, with their targets. Quiet.
  *
  * @module
  */
 
-/** The runs of a program, in the order in which they are made. A run gives one figure or several. */
+/** The runs of a program, in order of execution. A run reports one or several metrics. */
 export const RUNS = [
   "send",
   "send-burst",
@@ -24,22 +24,22 @@ export const RUNS = [
 /** One of {@linkcode RUNS}. */
 export type Run = (typeof RUNS)[number];
 
-/** One figure of ours, and what it is compared with. */
+/** One metric, with its target. */
 export interface Row {
-  /** Our name for it. */
+  /** Its name in Firn's output. */
   readonly metric: string;
-  /** Theirs, where that is another. */
+  /** Its name in the output of others, if different. */
   readonly peer?: string;
   readonly title: string;
   readonly run: Run;
   readonly unit: Unit;
-  /** At least so many times as good as Erlang's in the same run. */
+  /** Required ratio to Erlang in the same run, at least. */
   readonly times?: number;
-  /** On the right side of this. */
+  /** Absolute limit: minimum if more is better, else maximum. */
   readonly limit?: number;
 }
 
-/** How a figure is written, and whether more of it is better. */
+/** Units: the format of a value, and whether more is better. */
 export const UNITS = {
   "M/s": { scale: 1e-6, digits: 2, more: true },
   "B": { scale: 1, digits: 0, more: false },
@@ -53,7 +53,7 @@ export const UNITS = {
 /** One of {@linkcode UNITS}. */
 export type Unit = keyof typeof UNITS;
 
-/** The table. */
+/** The rows of the table. */
 export const ROWS: readonly Row[] = [
   { metric: "send", title: "send, to a handler", run: "send", unit: "M/s", times: 4 },
   {
@@ -138,12 +138,12 @@ export const ROWS: readonly Row[] = [
   { metric: "fairness.share", title: "… the actors'", run: "fairness", unit: "% left", limit: 80 },
 ];
 
-/** How many times as good `value` is as `other`. */
+/** Returns the ratio of two values, above 1 if `value` is better. */
 export function timesAsGood(unit: Unit, value: number, other: number): number {
   return UNITS[unit].more ? value / other : other / value;
 }
 
-/** A figure in its unit. */
+/** Formats a value in its unit. */
 export function written(unit: Unit, value: number): string {
   const { scale, digits } = UNITS[unit];
   return (value * scale).toFixed(digits);

@@ -1,10 +1,10 @@
 /**
- * Measures actors of ours beside Erlang/OTP's and nact's, in interleaved rounds, and prints the table
- * of medians. `bench/RECORD.md` keeps what came of it.
+ * Compares the actors of Firn, Erlang/OTP and nact, in interleaved rounds, and prints a table of
+ * medians. `bench/RECORD.md` has the results.
  *
  *     deno task bench:peers
  *
- * Each run is a process of its own.
+ * Each run is a separate process.
  *
  * @module
  */

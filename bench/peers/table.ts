@@ -4,7 +4,7 @@
  * @module
  */
 
-/** The lines of a table. The first two columns are words, the others figures. */
+/** Returns the lines of a table. The first two columns are text, the others numbers. */
 export function draw(head: readonly string[], lines: readonly (readonly string[])[]): string {
   const widths = head.map((_, i) => Math.max(...[head, ...lines].map((line) => line[i]!.length)));
   const drawn = (line: readonly string[]): string =>

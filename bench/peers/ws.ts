@@ -1,13 +1,14 @@
 // deno-lint-ignore-file no-console -- prints a table
 /**
- * Measures our WebSocket server beside Bun's, Deno's, npm's `ws` and socket.io, by the CPU that each
- * server takes for a million deliveries:
+ * Compares the WebSocket servers of Firn, Bun and Deno, `npm:ws` and socket.io, by the CPU time of
+ * the server per million deliveries:
  *
  *     deno run -A bench/peers/ws.ts --rounds 5 --seconds 3 --calm 60
  *
- * One server runs at a time, all in each round, so that a busy minute of the machine hits them alike.
- * The load client is a C program in a process of its own (`ws_load.c`, needs gcc); it asks for 20,000
- * deliveries a second, one message a turn, or for 100,000 in bursts of eight that come in one segment.
+ * One server runs at a time, all of them in each round, so that other load on the machine affects
+ * them alike. The load client is a C program in a separate process (`ws_load.c`, needs gcc). It
+ * causes 20,000 deliveries per second, one message per turn, or 100,000 in bursts of eight that
+ * arrive in one segment.
  *
  * @module
  */
@@ -32,7 +33,7 @@ const asked = readAsked("ws", HELP, { rounds: 5, seconds: 3, secondsMin: 0.5 });
 const OTHERS = here("ws_others.mjs");
 const DENO = ["deno", "run", "-A", "-q", "--no-lock"];
 
-/** Where the load client and npm's packages are. */
+/** The folder of the load client and the npm packages. */
 const folder = prepare(["ws@8", "socket.io@4"]);
 
 interface Server {

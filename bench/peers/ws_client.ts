@@ -1,7 +1,7 @@
-// deno-lint-ignore-file no-console -- says on the terminal why it gives up
+// deno-lint-ignore-file no-console -- prints why it gives up
 /**
- * The load client of `ws.ts` and `ws_pairs.ts` (`ws_load.c`, needs gcc) and npm's packages for their
- * servers, in a temporary folder outside of the checkout.
+ * The load client of `ws.ts` and `ws_pairs.ts` (`ws_load.c`, needs gcc) and the npm packages of
+ * their servers, in a temporary folder outside of the repository.
  *
  * @module
  */
@@ -12,33 +12,33 @@ import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 
-/** A server that has not said its port by then does not start. */
+/** Time within which a server must print its port. */
 const START_MS = 15_000;
 
-/** So much longer than it warms up and measures may the client take: to connect. */
+/** Maximum time of the client beyond warm-up and measurement, to connect. */
 const CLIENT_EXTRA_MS = 20_000;
 
-/** What the load client says. */
+/** The output of the load client. */
 export interface Figures {
   readonly deliveries: number;
-  /** CPU seconds of the servers' processes for a million deliveries, and those of each. */
+  /** CPU seconds of the server processes per million deliveries, in total and of each. */
   readonly cpuPerMillion: number;
   readonly each: readonly number[];
   readonly perSecond: number;
-  /** Cores that were used. */
+  /** Number of cores used. */
   readonly server: number;
   readonly client: number;
-  /** Microseconds from when a message was due. */
+  /** Latency from the due time of a message, in microseconds. */
   readonly p50: number;
   readonly p99: number;
 }
 
-/** A file beside this one. */
+/** Returns the path of a file of this folder. */
 export function here(file: string): string {
   return fileURLToPath(new URL(file, import.meta.url));
 }
 
-/** Makes a folder with the load client and the packages. */
+/** Creates a folder with the load client and the packages. */
 export function prepare(packages: readonly string[]): string {
   const folder = mkdtempSync(join(tmpdir(), "firn-ws-peers-"));
   process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
@@ -55,14 +55,14 @@ export function prepare(packages: readonly string[]): string {
   return folder;
 }
 
-/** Ends a process with this one. */
+/** Kills a process when this one exits. */
 function bind(child: ChildProcess): void {
   const end = (): void => void child.kill("SIGKILL");
   process.on("exit", end);
   child.once("exit", () => process.off("exit", end));
 }
 
-/** A server's process, and the first line that it says. Who calls ends it, or the end of this one. */
+/** Starts a server, and waits for its first line. It is killed when this process exits. */
 export async function startServer(
   command: readonly string[],
   started: (child: ChildProcess) => void,
@@ -90,8 +90,8 @@ export async function startServer(
 }
 
 /**
- * Runs the load client of `folder` for so many seconds, after as long to warm up: a runtime's compilers
- * take much of the first seconds.
+ * Runs the load client of `folder` for a number of seconds, after a warm-up of the same length,
+ * because compilation takes much of the first seconds.
  */
 export function load(folder: string, seconds: number, args: readonly string[]): Promise<Figures> {
   return new Promise((done, fail) => {
@@ -114,7 +114,7 @@ export function load(folder: string, seconds: number, args: readonly string[]): 
   });
 }
 
-/** The middle one. */
+/** Returns the median. */
 export function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
 }

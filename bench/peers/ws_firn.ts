@@ -1,5 +1,5 @@
 /**
- * Our server for `ws.ts`: members at /sub, who publishes at /pub, and an echo at /echo.
+ * Firn's server for `ws.ts`: members at /sub, publishers at /pub, and an echo at /echo.
  *
  * @module
  */

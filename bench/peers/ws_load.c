@@ -1,17 +1,17 @@
 /*
- * A cheap crowd of WebSockets, for Linux: one thread, epoll, no look at a payload.
+ * A load client with many WebSockets, for Linux: one thread, epoll, payloads are not parsed.
  *
  *   ws_load port=N members=N bytes=N [mode=room|echo] [burst=N] [rate=N] [warm=S] [seconds=S]
  *           [pid=N]... [pub=N] [sio=1]
  *
- * room: `members` sockets that only listen (/sub) and one that publishes (/pub): `burst` messages in
- *       one write, so that they come in one turn, at `rate` deliveries a second. Who publishes is at
- *       the port `pub`, if there is one, of another node.
- * echo: `members` sockets (/echo), each with one message under way.
+ * room: `members` sockets that only receive (/sub) and one that publishes (/pub): `burst` messages in
+ *       one write, so that they arrive in one turn, at `rate` deliveries per second. The publisher uses
+ *       the port `pub` of another node, if given.
+ * echo: `members` sockets (/echo), each with one message in flight.
  *
- * Prints one line of JSON: deliveries, the CPU seconds of all processes `pid` per million of them, and
- * those of each, their share of a core, ours, and in microseconds how long deliveries took from the
- * time they were due.
+ * Prints one line of JSON: deliveries; CPU seconds per million deliveries of all processes `pid` and of
+ * each; cores used by them and by this client; latencies of deliveries from their due time, in
+ * microseconds.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -36,8 +36,8 @@
 
 typedef struct {
   int fd;
-  int listens;       /* what comes is counted */
-  char *carry;       /* the beginning of a frame whose end has not come */
+  int listens;       /* counts received messages */
+  char *carry;       /* the received part of an incomplete frame */
   int carried, room;
 } Conn;
 
@@ -49,7 +49,7 @@ static int measuring;
 static char *input, *message, *block;
 static int message_length;
 
-/* User and system time of a process and all threads it ever had, to the nanosecond. */
+/* User and system time of a process, including exited threads, in seconds. */
 static double process_cpu(int pid) {
   clockid_t clock;
   struct timespec t;
@@ -77,7 +77,7 @@ static void send_text(Conn *c, const char *text) {
   write_all(c->fd, out, frame(out, 1, text, (int)strlen(text)));
 }
 
-/* Publishes `count` messages in one write; each carries the time that it was due. */
+/* Publishes `count` messages in one write. Each contains its due time. */
 static void publish(Conn *c, uint64_t due, int count) {
   char stamp[24];
   snprintf(stamp, sizeof stamp, "T%019llu", (unsigned long long)due);
@@ -87,7 +87,7 @@ static void publish(Conn *c, uint64_t due, int count) {
   write_all(c->fd, block, length);
 }
 
-/* A whole payload has come. */
+/* Handles a complete payload. */
 static void came(Conn *c, const char *payload, uint64_t length) {
   if (sio && length == 1 && *payload == '2') return send_text(c, "3");
   if (!c->listens || length < (uint64_t)bytes) return;
@@ -100,7 +100,7 @@ static void came(Conn *c, const char *payload, uint64_t length) {
   if (echo) publish(c, now_ns(), 1);
 }
 
-/* Takes frames apart; gives how many bytes they were. */
+/* Parses complete frames. Returns the number of bytes consumed. */
 static int parse(Conn *c, const char *from, int length) {
   int at = 0;
   while (length - at >= 2) {
@@ -124,7 +124,7 @@ static int parse(Conn *c, const char *from, int length) {
   return at;
 }
 
-/* One read. False at the end. */
+/* Reads once. Returns false at the end of the stream. */
 static int feed(Conn *c) {
   if (c->carried) memcpy(input, c->carry, c->carried);
   ssize_t n = read(c->fd, input + c->carried, READ_BYTES - c->carried);
@@ -137,7 +137,7 @@ static int feed(Conn *c) {
   return 1;
 }
 
-/* Reads the answer to the request. */
+/* Reads the response to the upgrade request. */
 static void answered(Conn *c) {
   char text[8192];
   int length = 0;
@@ -158,7 +158,7 @@ static void answered(Conn *c) {
   memcpy(c->carry, end + 4, c->carried);
 }
 
-/* Reads frames until one has come; those of the opening are not counted. */
+/* Reads frames until one has arrived. Those before the measurement are not counted. */
 static void frames_came(Conn *c) {
   int before = c->carried;
   do {

@@ -1,9 +1,9 @@
 /**
- * The other servers for `ws.ts`, in plain JavaScript so that Node runs it too:
+ * The other servers for `ws.ts`, in plain JavaScript, so that Node can run them too:
  *
  *     ws_others.mjs publish | native | ws | socketio [FOLDER]
  *
- * FOLDER is where npm's packages are installed.
+ * FOLDER contains the installed npm packages.
  */
 import { createRequire } from "node:module";
 import process from "node:process";
@@ -13,7 +13,7 @@ const room = new Set();
 const ready = (port) => process.stdout.write(`${port}\n`);
 const require = createRequire(`${folder ?? process.cwd()}/x.js`);
 
-/** Bun's own server, with its `publish`. */
+/** Starts Bun's server, which broadcasts with `publish`. */
 function publish() {
   const server = Bun.serve({
     port: 0,
@@ -32,7 +32,7 @@ function publish() {
   ready(server.port);
 }
 
-/** Deno's own WebSocket, in a loop. */
+/** Starts Deno's server, which broadcasts in a loop. */
 function native() {
   Deno.serve(
     { port: 0, hostname: "127.0.0.1", onListen: ({ port }) => ready(port) },
@@ -50,7 +50,7 @@ function native() {
   );
 }
 
-/** npm's ws, in a loop, as its documentation shows it. */
+/** Starts a server of `npm:ws`, which broadcasts in a loop, as in its documentation. */
 function ws() {
   const { WebSocketServer } = require(`${folder}/node_modules/ws/index.js`);
   const server = new WebSocketServer({ port: 0, host: "127.0.0.1", perMessageDeflate: false });
@@ -65,7 +65,7 @@ function ws() {
   server.on("listening", () => ready(server.address().port));
 }
 
-/** socket.io, by WebSocket only. */
+/** Starts a server of socket.io, with WebSockets only. */
 function socketio() {
   const { Server } = require("socket.io");
   const http = require("node:http").createServer();

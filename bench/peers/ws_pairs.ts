@@ -1,13 +1,13 @@
 // deno-lint-ignore-file no-console -- prints a table
 /**
- * Measures a broadcast to a room whose members are on the other node: two of our nodes on loopback, on
- * Deno and on Bun, beside two workers of socket.io on Node with its cluster adapter.
+ * Compares broadcasts to a room whose members are on another node: two Firn nodes on loopback, on
+ * Deno and on Bun, with two workers of socket.io on Node with its cluster adapter.
  *
  *     deno run -A bench/peers/ws_pairs.ts --rounds 5 --seconds 3
  *
- * The publisher is at the first node, all members at the second. One pair runs at a time, all in each
- * round. socket.io speaks its own protocol over a plain WebSocket. What the adapter's primary, through
- * which every broadcast goes, takes is shown apart.
+ * The publisher is connected with the first node, all members with the second. One pair runs at a
+ * time, all of them in each round. socket.io uses its own protocol over a plain WebSocket. The CPU
+ * time of the adapter's primary, which forwards every broadcast, is printed separately.
  *
  * @module
  */
@@ -27,13 +27,13 @@ const HELP = `deno run -A bench/peers/ws_pairs.ts [options]
 
 Needs gcc, bun, node and npm.`;
 
-/** Two servers that run. */
+/** A running pair of servers. */
 interface Running {
-  /** The ports of the one that is published to and of the one that has the members. */
+  /** Ports of the servers of the publisher and of the members. */
   readonly near: number;
   readonly far: number;
   readonly pids: readonly number[];
-  /** The process between the two, if there is one. */
+  /** The process that forwards between the two, if any. */
   readonly between?: number;
 }
 
@@ -86,7 +86,7 @@ const ROWS: readonly Row[] = [
   { name: "one member, 1000 a second", args: ["members=1", "bytes=64", "rate=1000"] },
 ];
 
-/** Ends a process once its input has ended, or after a while by force. */
+/** Closes the input of a process, and kills it after a timeout. */
 async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const gone = new Promise((exit) => child.once("exit", exit));
@@ -112,7 +112,9 @@ async function measure(pair: Pair, { args }: Row, seconds: number): Promise<Figu
   }
 }
 
-/** What both nodes take for a million, and what is between them. */
+/**
+ * Returns the CPU seconds per million deliveries, of both nodes and of the process between them.
+ */
 function cpu({ each }: Figures): { readonly nodes: number; readonly between: number } {
   return { nodes: (each[0] ?? NaN) + (each[1] ?? NaN), between: each[2] ?? 0 };
 }

@@ -1,11 +1,11 @@
 /**
- * Ours: one of the two nodes for `ws_pairs.ts`, on this runtime.
+ * One of the two Firn nodes for `ws_pairs.ts`, on this runtime.
  *
  *     deno run -A bench/peers/ws_pairs_firn.ts near
- *     bun bench/peers/ws_pairs_firn.ts far NAME-OF-THE-NEAR-ONE
+ *     bun bench/peers/ws_pairs_firn.ts far NAME-OF-THE-NEAR-NODE
  *
- * Each says its WebSocket port and its name on a line, the far one when the mesh is whole. Members are
- * at /sub, who publishes at /pub. It ends when its standard input does.
+ * Each prints its WebSocket port and its name on a line, the far node after it has connected.
+ * Members use /sub, publishers /pub. Exits when its standard input ends.
  *
  * @module
  */

@@ -1,11 +1,11 @@
 /**
- * socket.io for `ws_pairs.ts`: a primary and two workers, joined by its cluster adapter, as the
- * adapter's documentation shows it, but that each worker has a port of its own.
+ * socket.io for `ws_pairs.ts`: a primary and two workers, connected by its cluster adapter as in
+ * the adapter's documentation, except that each worker has its own port.
  *
  *     node ws_pairs_socketio.mjs FOLDER
  *
- * FOLDER is where npm's packages are installed. The primary says the ports and the processes of the
- * workers on a line; all end when its standard input does.
+ * FOLDER contains the installed npm packages. The primary prints the ports and the process ids of
+ * the workers on a line. All exit when its standard input ends.
  */
 import cluster from "node:cluster";
 import { createServer } from "node:http";

@@ -1,8 +1,8 @@
 /**
- * Question: what does a term cost on its way between nodes, to bytes and back, within a session that
- * knows its shapes, against JSON through bytes?
+ * Question: what do encoding and decoding of a term cost, in a session that knows its shapes,
+ * compared with JSON as bytes?
  *
- * `bench/peers/codec.ts` compares it with other codecs.
+ * `bench/peers/codec.ts` compares the codec with others.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * What the benches of terms send: a message as small as they come, and an event as Mesher takes them
- * in, 644 bytes of JSON.
+ * Samples for the benches of terms: a small message, and an event as sent to Mesher, 644 bytes of
+ * JSON.
  */
 
 /** A small message. */

@@ -1,11 +1,11 @@
 /**
- * Question: what does a broadcast cost, from the call until the last member has it?
+ * Question: what does a broadcast cost, from the call until the last member has received it?
  *
- * One call of a bench is one turn: one message, or a burst of eight, to a room of 10, 200 or 1000
- * members. The members are real sockets on loopback, held by a second process that only counts
- * bytes; on a machine of two cores both processes are busy, and with many members the kernel's
- * loopback takes most of the time of both. Divide by members and messages for one delivery: bursts
- * show what sealing a turn's frames into one write is worth.
+ * One iteration is one turn: one message, or a burst of eight, to a room of 10, 200 or 1000
+ * members. The members are sockets on loopback in a second process that only counts bytes. On a
+ * machine with two cores both processes are busy, and with many members most of their time is spent
+ * in the kernel's loopback. Divide by members and messages for one delivery. Bursts show the effect
+ * of writing the frames of a turn at once.
  *
  * @module
  */
@@ -62,7 +62,7 @@ await benches("bench/ws/broadcast_bench.ts", ["net", "read", "run"], async () =>
     }
   }
 
-  // On Bun nothing else ends the process: the server listens.
+  // On Bun the listening server keeps the process alive.
   if (host.runtime === "bun") {
     bench("stop", { group: "the end", n: 1, warmup: 0 }, async () => {
       await server.stop();

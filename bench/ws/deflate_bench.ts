@@ -1,9 +1,9 @@
 /**
- * Question: what does compression cost, by length, for a message that stands alone and for one that
- * continues others, and how much of it does an engine made for each message spend on itself?
+ * Question: what does compression cost, by length, without and with context takeover, and how much
+ * of it is the creation of an engine for each message?
  *
- * `alone` and `continuing` are what connections do that forget and that remember; `made anew` is what
- * is done on a runtime where engines cannot be kept.
+ * `alone` is a connection without context takeover, `continuing` one with it; `made anew` creates
+ * an engine per message, for runtimes that cannot keep engines.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { bench } from "../kit.ts";
 
 const LENGTHS = [64, 1024, 16 * 1024];
 
-/** Events as JSON, of which no two are the same. */
+/** Returns distinct events as JSON. */
 function events(length: number): Uint8Array {
   let text = "";
   for (let i = 0; text.length < length; i++) {

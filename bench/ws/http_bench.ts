@@ -1,11 +1,11 @@
 /**
- * Question: what does a plain HTTP request cost, on a connection that is kept and on one of its own?
+ * Question: what does a plain HTTP request cost, on a kept-alive connection and on a new one?
  *
- * One call of a bench is one round: 64 connections send one request each and wait for the answers; or
- * one connection sends 64 at once. Divide by 64 for one request. Client and server are raw streams in
- * one process, so both are paid for, and the client's part is small: it counts bytes. Kept, a request
- * costs what the `Request` and `Response` classes and their bodies cost; anew, the kernel's connect and
- * close come on top.
+ * One iteration is one round: 64 connections send one request each and wait for the responses, or
+ * one connection sends 64 at once. Divide by 64 for one request. Client and server are raw streams
+ * in one process, so the result includes both; the client's part is small, as it only counts bytes.
+ * On a kept-alive connection the cost is mostly that of the `Request` and `Response` classes and
+ * their bodies; a new connection adds the kernel's connect and close.
  *
  * @module
  */
@@ -30,7 +30,7 @@ const CHUNKED = Buffer.from(
 
 const host = systemHost();
 
-/** A connection that counts answers by the ends of their heads: bodies, which have none, come with them. */
+/** A connection that counts responses by the ends of their heads. */
 class Client implements StreamHandler {
   readonly #stream: Stream;
   #left = 0;
@@ -46,7 +46,7 @@ class Client implements StreamHandler {
     return new Client(await host.connect({ hostname, port, timeoutMs: 5000 }));
   }
 
-  /** Sends requests; resolves when so many answers have come. */
+  /** Sends requests. Resolves when `count` responses have arrived. */
   ask(requests: Uint8Array, count: number = 1): Promise<void> {
     this.#left = count;
     this.#stream.write(requests);
@@ -56,7 +56,7 @@ class Client implements StreamHandler {
   data(bytes: Uint8Array): void {
     const text = this.#before + Buffer.from(bytes).toString("latin1");
     let at = 0;
-    // An answer is whole when its body is there too.
+    // A response is complete when its body has arrived too.
     for (let end = text.indexOf(END); end >= 0; end = text.indexOf(END, at)) {
       if (text.length < end + END.length + BODY.length) break;
       at = end + END.length + BODY.length;

@@ -1,8 +1,8 @@
 /**
- * Question: what does unmasking cost, against one XOR a byte, on both sides of the length where
- * `unmask` goes over to whole aligned words?
+ * Question: what does unmasking cost, compared with one XOR per byte, below and above the length at
+ * which `unmask` switches to aligned words?
  *
- * One payload at an offset of 6, where that of a short client's frame begins.
+ * The payload is at offset 6, as in a short client frame.
  *
  * @module
  */

@@ -1,11 +1,11 @@
 /**
- * The other side of `broadcast_bench.ts`, a process of its own: sockets that count bytes and look at
- * nothing, because what is measured is the server.
+ * The clients of `broadcast_bench.ts`, in a separate process: sockets that count bytes and parse
+ * nothing, because the server is measured.
  *
- *     readers.ts <port> <members> …   opens so many sockets on /<members>, and one on /control
+ *     readers.ts <port> <members> …   opens <members> sockets on /<members>, and one on /control
  *
- * The server says on /control how many bytes all members are to get, in total since the start; it
- * is answered with one frame when they have come.
+ * The server sends on /control the number of bytes that all members will receive in total since the
+ * start. The reply is one frame, sent when they have arrived.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import { buildFrame, readFrames, upgradeRequest } from "../../tests/kit/ws_clien
 const [port = NaN, ...counts] = process.argv.slice(2).map(Number);
 const host = systemHost();
 
-/** Bytes that came, and how many are awaited on /control. */
+/** Number of received bytes, and the number awaited on /control. */
 const seen = { counted: 0, expected: Infinity, control: undefined as Stream | undefined };
 
 function count(bytes: number): void {
@@ -40,7 +40,7 @@ const boss: StreamHandler = {
   close: () => process.exit(0),
 };
 
-/** Opens a WebSocket and hands the stream on once the answer is there. */
+/** Opens a WebSocket. Resolves with the stream after the handshake. */
 async function open(path: string, handler: StreamHandler): Promise<Stream> {
   const stream = await host.connect({ hostname: "127.0.0.1", port, timeoutMs: 5000 });
   await new Promise<void>((opened) => {

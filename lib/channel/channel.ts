@@ -105,8 +105,9 @@ export interface ChannelOptions<Data, State, Params, On, Events> {
   join?(socket: ChannelSocket<Data, State>, params: Params): unknown;
   /**
    * Handlers by event. The client's `push` resolves with the return value; a
-   * {@linkcode ChannelError} rejects it. Any other error is logged, and removes the client from the topic. The
-   * events of one client are handled one after another. An event without a handler is rejected.
+   * {@linkcode ChannelError} rejects it. Any other error is logged, and removes the client from the
+   * topic. The events of one client are handled one after another. An event without a handler is
+   * rejected.
    */
   readonly on?: On & Readonly<Record<string, EventHandler<Data, State>>>;
   /**
