@@ -1,6 +1,6 @@
 /**
- * An actor as an operator sees it, after Erlang's `process_info`: types and numbers, no contents of
- * messages. Quiet.
+ * Information on an actor for operators, after Erlang's `process_info`: types and numbers, no
+ * contents of messages. Quiet.
  *
  * @module
  */
@@ -22,17 +22,17 @@ export const INFO_LIST_MAX = 100;
 /** Maximum number of timers and calls of an actor that are counted. */
 const CHAIN_MAX = 100_000;
 
-/** A call that an actor waits for. */
+/** A pending call of an actor. */
 export interface CallInfo {
-  /** The actor that was called: its pid. */
+  /** The pid of the callee. */
   readonly to: Pid;
-  /** The name by which an actor of another node was called; its pid is then not known: number 0. */
+  /** The name by which an actor of another node was called. Its pid is unknown then: number 0. */
   readonly toName: string | undefined;
-  /** Its pid and names, as text. */
+  /** Pid and names of the callee, as text. */
   readonly callee: string;
   /** The type of the request, such as `call add`. */
   readonly request: string;
-  /** Milliseconds since the call; undefined if it has no timeout. */
+  /** Milliseconds since the call. Undefined if it has no timeout. */
   readonly ms: number | undefined;
 }
 
@@ -48,7 +48,7 @@ export interface ActorInfo {
   readonly globalNames: readonly string[];
   /** The groups that it is a member of. */
   readonly groups: readonly string[];
-  /** The function that it was spawned with: as in `Crash.body`. */
+  /** The function that it was spawned with, as in `Crash.body`. */
   readonly body: string;
   /** Its supervisor. */
   readonly supervisor: Pid | undefined;
@@ -58,24 +58,25 @@ export interface ActorInfo {
   readonly ancestors: readonly Pid[];
   /** What it is doing. */
   readonly status: ActorStatus;
-  /** Number of messages that wait in its mailbox. */
+  /** Number of messages in its mailbox. */
   readonly mailbox: number;
-  /** Maximum number of messages in its mailbox; undefined: no limit. */
+  /** Maximum length of its mailbox. Undefined if there is no limit. */
   readonly mailboxMax: number | undefined;
   /** Number of messages that it has taken. */
   readonly handled: number;
-  /** Milliseconds in its handlers while they were measured; undefined: they were not. */
+  /** Milliseconds spent in its handlers. Undefined if they were not measured. */
   readonly handlerMs: number | undefined;
   /**
-   * The message that it handles: its type, and for how long. Of a call the time since it was made, otherwise
-   * since it was first observed, at most a second later unless there are more than 10000 actors.
+   * The type of the message that it is handling, and the time. For a call the time since it was
+   * made, otherwise since the message was first observed, at most a second later with up to 10000
+   * actors.
    */
   readonly current: { readonly message: string; readonly ms: number } | undefined;
   /** The types of the first messages in its mailbox. */
   readonly next: readonly string[];
-  /** The calls that it waits for, the newest first. */
+  /** Its pending calls, newest first. */
   readonly calls: readonly CallInfo[];
-  /** Number of calls that it has not answered. */
+  /** Number of calls that it has not replied to. */
   readonly callers: number;
   /** Linked actors. */
   readonly links: readonly Pid[];
@@ -89,14 +90,14 @@ export interface ActorInfo {
   readonly trapExit: boolean;
 }
 
-/** What is attached to an actor. */
+/** Numbers of timers and callers of an actor, and its pending calls. */
 export interface Attached {
   readonly timers: number;
   readonly callers: number;
   readonly calls: readonly PendingCall[];
 }
 
-/** Counts what is attached to an actor. */
+/** Returns the numbers of timers and callers of an actor, and its pending calls. */
 export function attachedTo(actor: ActorRef): Attached {
   let timers = 0;
   let callers = 0;
@@ -110,7 +111,7 @@ export function attachedTo(actor: ActorRef): Attached {
   return { timers, callers, calls };
 }
 
-/** Describes a call that an actor waits for. */
+/** Describes a pending call of an actor. */
 export function callInfo(call: PendingCall, now: number): CallInfo {
   const { callee } = call;
   return {
@@ -122,7 +123,7 @@ export function callInfo(call: PendingCall, now: number): CallInfo {
   };
 }
 
-/** What the cluster and the measurements know of an actor. */
+/** Further data on an actor, from the cluster and from measurements. */
 export interface Known {
   readonly globalNames: readonly string[];
   readonly groups: readonly string[];

@@ -1,23 +1,27 @@
 /**
- * For how long actors have been handling their current messages. No clock is read when a message is taken:
- * an actor that is seen twice with the same number of handled messages has been busy in between.
+ * The time for which actors have been handling their current messages. The clock is not read per
+ * message: an actor that is observed twice with the same number of handled messages was busy in
+ * between.
  *
  * @module
  */
 import type { Actor } from "../actor/actor.ts";
 import { PendingCall } from "../actor/call.ts";
 
-/** When an actor was first seen with this number of handled messages. */
+/** Time at which an actor was first observed with a number of handled messages. */
 interface Seen {
   readonly handled: number;
   readonly at: number;
 }
 
-/** Actors that were seen while they awaited something. */
+/** Actors that were observed while handling a message. */
 export class BusyActors {
   readonly #seen = new WeakMap<Actor, Seen>();
 
-  /** Returns for how long an actor has been handling its message; undefined if it handles none. */
+  /**
+   * Returns the time for which an actor has been handling its message, or undefined if it handles
+   * none.
+   */
   ms(actor: Actor, now: number): number | undefined {
     const { current, handled } = actor;
     if (actor.status !== "awaiting" || current === undefined) return undefined;

@@ -1,10 +1,10 @@
 /**
- * A Grafana dashboard of the metrics, to import as JSON. Quiet.
+ * A Grafana dashboard of the metrics, for import as JSON. Quiet.
  *
  * @module
  */
 
-/** A dashboard in Grafana's JSON model, as far as it is used here. */
+/** The used part of Grafana's JSON model of a dashboard. */
 export interface Dashboard {
   /** Its title. */
   readonly title: string;
@@ -17,7 +17,7 @@ export interface Dashboard {
 
 const BY_NODE = "{{node}}";
 
-/** Title, unit and query of each panel, in order, two a row. */
+/** Title, unit and query of each panel, in order, two per row. */
 const PANELS: readonly (readonly [title: string, unit: string, expr: string, legend?: string])[] = [
   ["Messages", "ops", "rate(firn_messages_total{$of}[$__rate_interval])"],
   ["Actors", "short", "firn_actors{$of}"],

@@ -1,14 +1,14 @@
 /**
- * Events of a node on `node:diagnostics_channel`: channel `firn:crash` for the event "crash", and so on. A
- * message is `{ node, event }`. Events that are frequent are published from a second after the first
- * subscription on, so that they cost nothing before.
+ * Events of a node on `node:diagnostics_channel`: channel `firn:crash` for the event "crash", and
+ * so on. A message is `{ node, event }`. Frequent events are published
+ * from up to a second after their first subscription on, and cost nothing before it.
  *
  * @module
  */
 import { type Channel, channel } from "node:diagnostics_channel";
 import type { Emitter } from "../base/emitter.ts";
 
-/** Events that are not emitted unless there is a listener, because they are frequent. */
+/** Frequent events, which are emitted only if there is a listener. */
 const FREQUENT = ["spawn", "exit", "deadletter", "dial", "name"];
 
 /** Publishes the events of one node. */
@@ -27,7 +27,7 @@ export class Diagnostics {
     }
   }
 
-  /** Called once a second: publishes the frequent events that have subscribers now. */
+  /** Called once a second: starts publishing frequent events that have subscribers. */
   tick(): void {
     for (const [name, channel] of this.#waiting) {
       if (!channel.hasSubscribers) continue;

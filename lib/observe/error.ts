@@ -1,12 +1,12 @@
 /**
- * Why a question about an actor or a node was not answered.
+ * The error of failed requests for observation.
  *
  * @module
  */
 
-/** Why, in one word. */
+/** Codes of {@linkcode ObserveError}. */
 export type ObserveFailure =
-  /** The node does not permit it: see `NodeOptions.observe`. */
+  /** The node does not permit the request: see `NodeOptions.observe`. */
   | "denied"
   /** There is no such actor, or it has exited. */
   | "noproc"
@@ -14,14 +14,14 @@ export type ObserveFailure =
   | "noconnection"
   /** The node did not answer in time. */
   | "timeout"
-  /** The node answers as many questions as it does at once. */
+  /** The node is processing the maximum number of requests. */
   | "busy"
-  /** The node runs a version without this function, or it does not apply to this actor. */
+  /** The node's version does not support the request, or it does not apply to this actor. */
   | "unsupported"
   /** An argument is invalid. */
   | "badarg";
 
-/** A question about an actor or a node was not answered. */
+/** A request for observation of an actor or a node failed. */
 export class ObserveError extends Error {
   /** Name of the error class. */
   override readonly name = "ObserveError";

@@ -1,5 +1,5 @@
 /**
- * The next messages of one actor.
+ * Traces the next messages of one actor.
  *
  * @module
  */
@@ -14,27 +14,27 @@ import { ObserveError } from "./error.ts";
 /** Maximum number of messages of a trace. */
 const MESSAGES_MAX = 1_000;
 
-/** A message that an actor has handled. */
+/** A handled message. */
 export interface TracedMessage {
-  /** When: milliseconds since 1970. */
+  /** Milliseconds since 1970. */
   readonly time: number;
   /** Its type. */
   readonly type: string;
   /** The message as text of at most 2000 characters. */
   readonly message: string;
-  /** Milliseconds in the handler, without what it awaited; undefined: the body is async. */
+  /** Milliseconds in the handler, excluding time awaited. Undefined if the body is async. */
   readonly ms: number | undefined;
 }
 
-/** How to trace. */
+/** Options of a trace. */
 export interface TraceOptions {
   /** Number of messages, 1 to 1000. Default 10. */
   readonly count?: number | undefined;
-  /** How long to wait for them: 1 to 60000 milliseconds. Default 10000. */
+  /** Maximum duration of the trace, 1 to 60000 milliseconds. Default 10000. */
   readonly ms?: number | undefined;
 }
 
-/** Checks options. Throws {@linkcode ObserveError} "badarg". */
+/** Checks options. Throws {@linkcode ObserveError} with `code` "badarg". */
 export function checkTrace(
   { count = 10, ms = 10_000 }: TraceOptions,
 ): { count: number; ms: number } {
@@ -45,7 +45,7 @@ export function checkTrace(
   throw new ObserveError("badarg", `trace: ms is ${ms}: use 1 to 60000`);
 }
 
-/** Resolves with the next messages of an actor: when there are `count`, or `ms` have passed. */
+/** Resolves with the next messages of an actor, after `count` messages or `ms` milliseconds. */
 export function traceMessages(
   probes: Probes,
   clock: Clock,

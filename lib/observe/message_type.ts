@@ -9,14 +9,14 @@ import { Call } from "../actor/call.ts";
 const TYPE_CHARS_MAX = 80;
 
 /**
- * Returns the type of a message: `call add`, `cast increment` for services; the value of `type` or
- * `kind`; otherwise its class, or `string`, `number`, `list` and so on.
+ * Returns the type of a message: `call add` or `cast increment` for services; the value of its
+ * property `type` or `kind`; otherwise its class, or `string`, `number`, `list` and so on.
  */
 export function messageType(message: unknown): string {
   try {
     return typeText(message).slice(0, TYPE_CHARS_MAX);
   } catch {
-    // A getter or a proxy of the program threw.
+    // A getter or a proxy threw.
     return "object";
   }
 }

@@ -1,7 +1,7 @@
 /**
- * A node's counts as metrics: OpenMetrics 1.0 text, or the older text format of Prometheus, which writes the
- * types of counters in another way. The names are part of the public interface: see the guide "Diagnosing a
- * cluster". Quiet.
+ * Formats a node's statistics as metrics: OpenMetrics 1.0 text, or the older text format of
+ * Prometheus, which declares counters differently. The names are part of the public API: see the
+ * guide "Diagnosing a cluster". Quiet.
  *
  * @module
  */

@@ -1,6 +1,5 @@
 /**
- * What a node knows about itself and others: answers questions about its own actors, and asks other
- * nodes about theirs.
+ * Observation of a node: answers requests about its own actors, and sends requests to other nodes.
  *
  * @module
  */
@@ -35,16 +34,16 @@ import { checkTop, top, type TopActor, type TopOptions } from "./top.ts";
 import type { Sys } from "./sys.ts";
 import { type TreeEntry, trees } from "./tree.ts";
 
-/** What other nodes may do with this one. */
+/** Levels of access of other nodes, in ascending order. */
 export const OBSERVE_ACCESS = ["none", "read", "control"] as const;
 
 /** One of {@linkcode OBSERVE_ACCESS}. */
 export type ObserveAccess = (typeof OBSERVE_ACCESS)[number];
 
-/** How long a question to another node waits. Milliseconds, beside the window of a measurement. */
+/** Timeout of a request to another node, in addition to a measurement's window. Milliseconds. */
 const QUESTION_MS = 5_000;
 
-/** What an observation needs of its node. */
+/** Port from the observation to its node. */
 export interface Observed extends Counted {
   readonly access: ObserveAccess;
   readonly recorder: Recorder;
@@ -57,39 +56,39 @@ export interface Observed extends Counted {
   readonly groups: { readonly count: number; groupsOf(actor: Actor): string[] };
 }
 
-/** The events that it emits, and those that it records. */
+/** The events that the observation emits or records. */
 export interface ObservedEvents extends SystemEvents {
-  /** Something may fail soon: see `Warning`. */
+  /** A limit was reached: see `Warning`. */
   warning: Warning;
   /** A session with a node is up. */
   nodeup: { readonly node: string };
-  /** The session with a node is over. */
+  /** The session with a node has ended. */
   nodedown: { readonly node: string; readonly reason: string };
-  /** More than half of what may wait for a node waits, or less than an eighth again. */
+  /** The send queue to a node rose above half of its limit, or fell below an eighth. */
   pressure: { readonly node: string; readonly high: boolean };
 }
 
-/** A method that other nodes can ask for. */
+/** A method that other nodes can call. */
 interface Method {
   readonly access: "read" | "control";
   run(...args: never[]): Promise<unknown>;
 }
 
-/** How long a warning waits for what an actor of another node does. Milliseconds. */
+/** Timeout of a warning's request for the activity of a remote actor. Milliseconds. */
 const ACTIVITY_MS = 1_000;
 
-/** How long a node that is told to leave waits for the answer to be sent. Milliseconds. */
+/** Delay before a remotely requested leave, so that the reply is sent first. Milliseconds. */
 const LEAVE_MS = 50;
 
-/** The node of a question. */
+/** Selects the node of a request. */
 export interface OnNode {
-  /** The node that is asked. Default: this one. */
+  /** The node. Default: this one. */
   readonly node?: string | undefined;
 }
 
-/** Observes one node, and through it others. */
+/** Observes one node, and others through their sessions. */
 export class Observation implements Sys {
-  /** What other nodes may do with this one. */
+  /** Access of other nodes to this one. */
   readonly access: ObserveAccess;
   readonly probes: Probes;
   readonly profile: Profile;
@@ -100,7 +99,7 @@ export class Observation implements Sys {
   readonly recorder: Recorder;
   /** Called when the node stops. */
   onStop: () => void = () => {};
-  /** Has the node leave. Set by it. */
+  /** Makes the node leave. Set by the node. */
   onLeave: () => void = () => {};
   /** Numbers of warnings by kind. */
   readonly #warnings: Partial<Record<WarningKind, number>> = {};
@@ -181,7 +180,7 @@ export class Observation implements Sys {
     return this.ask(pid.node, "info", [pid]);
   }
 
-  /** Returns the actors of a node that have most of something. */
+  /** Returns the actors of a node with the highest values. */
   top(options: TopOptions = {}): Promise<TopActor[]> {
     return this.#system.tracked(() => {
       const { window } = checkTop(options);
@@ -195,7 +194,7 @@ export class Observation implements Sys {
     return this.ask(node, "tree", []);
   }
 
-  /** Returns the counts of a node. */
+  /** Returns the statistics of a node. */
   stats({ node }: OnNode = {}): Promise<NodeStats> {
     return this.ask(node, "stats", []);
   }
@@ -237,7 +236,7 @@ export class Observation implements Sys {
     return this.ask(pid.node, "exit", [pid, reason]);
   }
 
-  /** Asks a node. Rejects with {@linkcode ObserveError}. */
+  /** Calls a method of a node. Rejects with {@linkcode ObserveError}. */
   ask<T>(node: string | undefined, method: string, args: readonly unknown[]): Promise<T> {
     return this.#system.tracked(() => this.#ask(node, method, args, QUESTION_MS));
   }
@@ -253,7 +252,7 @@ export class Observation implements Sys {
     let answer: QuestionAnswer;
     try {
       const to = { name: QUESTION_NAME, node: there };
-      // From the program outside of actors, whatever runs now: a failure must not end it.
+      // Called as the external caller, so that a failure does not end the actor that is running.
       const { externalCaller } = this.#system;
       answer = await this.#system.call<unknown, QuestionAnswer>(
         to,
@@ -310,7 +309,10 @@ export class Observation implements Sys {
     });
   }
 
-  /** Describes an actor if that is possible; `name`: by its name on the node of the pid. */
+  /**
+   * Describes an actor, or one by its `name` on the node of the pid. Resolves with undefined on
+   * failure.
+   */
   async #infoOf(pid: Pid, name?: string): Promise<ActorInfo | undefined> {
     try {
       const found = name === undefined
@@ -330,7 +332,7 @@ export class Observation implements Sys {
     if (events.has("warning")) events.emit("warning", warning);
   }
 
-  /** Records events, and warns of those that precede failures. */
+  /** Records events, and emits warnings for some of them. */
   #listen(): void {
     const { events } = this.#observed;
     const { recorder } = this;

@@ -1,5 +1,5 @@
 /**
- * The live page: a handler of requests, to mount in `serve`.
+ * The live page: a request handler for `serve`.
  *
  *     GET  …/             the page
  *     GET  …/api/NAME     JSON that it polls
@@ -17,7 +17,7 @@ import { pageText } from "./page.ts";
 import type { ShellNode } from "./shell_commands.ts";
 import { shellJson } from "./shell_text.ts";
 
-/** What the page needs of a node: a `Node`. */
+/** The part of `Node` that the page uses. */
 export interface ObserverNode extends ShellNode {
   /** `Node.metrics`. */
   metrics(format?: MetricFormat): Promise<string>;
@@ -27,15 +27,15 @@ export interface ObserverNode extends ShellNode {
   readonly groups: { names(): string[]; members(group: string): Pid<never>[] };
 }
 
-/** How the page is served. */
+/** Options of the page. */
 export interface ObserverOptions {
-  /** Where it is mounted. Default "/observer". */
+  /** The path at which it is mounted. Default "/observer". */
   readonly path?: string | undefined;
   /**
-   * Returns what a request may do: "none", "read" or "control", which includes killing actors, suspending
-   * them, and reading states and messages. Default: "read" for clients on this machine that ask for a
-   * loopback address, "none" for others. Behind a proxy all clients seem to be on this machine: give this
-   * function there.
+   * Returns the access of a request: "none", "read" or "control", which includes killing and
+   * suspending actors, and reading states and messages. Default: "read" for clients on this machine
+   * that request a loopback address, "none" for others. Behind a proxy all clients appear to be on
+   * this machine, so set this function there.
    */
   readonly authorize?:
     | ((
@@ -50,7 +50,7 @@ const LOOPBACK_HOSTS = /^(localhost|127(\.\d+){3}|\[::1\])(:\d+)?$/;
 /** Maximum number of names and groups that are listed. */
 const NAMES_MAX = 1_000;
 
-/** A question of the page. */
+/** Handles a request of the page's API. */
 type Handler = (
   node: ObserverNode,
   params: URLSearchParams,
@@ -58,9 +58,9 @@ type Handler = (
 ) => Promise<unknown>;
 
 /**
- * Returns the handler of a live page of a cluster: nodes, supervision trees, actors, sockets, rooms, names,
- * logs and charts. It needs no build step and loads nothing from elsewhere. Requests for other paths are
- * answered with 404.
+ * Returns the request handler of a live page of a cluster: nodes, supervision trees, actors,
+ * sockets, rooms, names, logs and charts. It needs no build step and loads nothing from other
+ * origins. Responds with 404 to requests for other paths.
  *
  * @example
  * ```ts
@@ -95,7 +95,8 @@ export function observer(
     const name = rest.slice(4);
     if (Object.hasOwn(ACTIONS, name)) {
       if (request.method !== "POST") return plain(405, "use POST");
-      // A page of another origin cannot set it without asking first, which is not answered.
+      // A page of another origin cannot set this header without a preflight request, which is
+      // rejected.
       if (request.headers.get("x-firn") !== "1") return plain(403, "the header x-firn is missing");
       if (access !== "control") return plain(403, "this needs control");
       return await answer(ACTIONS[name]!, node, url.searchParams, access);
@@ -207,7 +208,10 @@ function html(): Response {
   });
 }
 
-/** Permits reading to clients of this machine that ask for a loopback address, so no page of another name. */
+/**
+ * Permits reading to clients of this machine that request a loopback address, so not to pages of
+ * other hosts.
+ */
 function loopbackOnly(request: Request, { hostname }: Address): "read" | "none" {
   const { headers } = request;
   const isProxied = ["forwarded", "x-forwarded-for", "x-real-ip", "via"].some((name) =>

@@ -1,11 +1,11 @@
 /**
- * The live page: one document with its style and script, so that it needs no build step. All values are set
- * as text, never as markup. More than 400 lines: one document.
+ * The live page: one document with its style and script, so that it needs no build step. All values
+ * are set as text, never as markup.
  *
  * @module
  */
 
-/** Returns the document. Its style and script have the nonce. */
+/** Returns the document. Its style and script use the nonce. */
 export function pageText(nonce: string): string {
   return PAGE.replaceAll("NONCE", nonce);
 }

@@ -1,6 +1,6 @@
 /**
- * Work in portions, so that questions about a node cost it a bounded share of its time: after each
- * portion of a millisecond it pauses for nine, and no actor waits for longer than one portion.
+ * Work in portions, so that observation uses a bounded share of a node's time: after each portion
+ * of a millisecond it pauses for nine, and actors wait at most for one portion.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * What observes the messages of a node's actors: measurements, message traces, spans. While there is
- * none, a turn costs one test of a field.
+ * Observers of the messages of a node's actors: measurements, message traces, spans. Without any, a
+ * turn costs one test of a field.
  *
  * @module
  */
@@ -9,15 +9,17 @@ import type { Probe, Runnable, Scheduler } from "../actor/scheduler.ts";
 
 /** Observes messages. All methods are optional. */
 export interface MessageObserver {
-  /** A handler has returned, or thrown, after `ms` milliseconds. Time that it awaits is not included. */
+  /**
+   * Called when a handler has returned or thrown after `ms` milliseconds, excluding time awaited.
+   */
   handled?(actor: Actor, message: unknown, ms: number): void;
-  /** An async body has taken a message. */
+  /** Called when an async body has taken a message. */
   taken?(actor: Actor, message: unknown): void;
-  /** A message is sent by what runs now. */
+  /** Called when the running code sends a message. */
   sent?(message: unknown): void;
-  /** An actor is about to send a message. */
+  /** Called before an actor sends a message. */
   sending?(actor: object): void;
-  /** Runs a handler, within a context of its own. Only one observer may have this. */
+  /** Runs a handler, for example in a context. At most one observer may have this method. */
   run?(actor: Actor, handler: (message: never) => unknown, message: unknown): unknown;
 }
 

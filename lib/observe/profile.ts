@@ -1,5 +1,5 @@
 /**
- * Messages and handler time by actor, while something measures them.
+ * Measures messages and handler time by actor, on demand.
  *
  * @module
  */
@@ -9,14 +9,14 @@ import type { MessageObserver, Probes } from "./probes.ts";
 /** Maximum number of actors that are measured at once. Further ones are not measured. */
 const ACTORS_MAX = 10_000;
 
-/** What was measured of an actor. */
+/** Measurements of an actor. */
 export interface Usage {
   messages: number;
-  /** Milliseconds in its handlers, without what they awaited. */
+  /** Milliseconds in its handlers, excluding time awaited. */
   ms: number;
 }
 
-/** Measures for as long as it is in use. */
+/** Measures while it is in use. */
 export class Profile implements MessageObserver {
   readonly #probes: Probes;
   readonly #usage = new Map<Actor, Usage>();
@@ -40,7 +40,7 @@ export class Profile implements MessageObserver {
     };
   }
 
-  /** Returns what was measured of an actor. */
+  /** Returns the measurements of an actor. */
   of(actor: Actor): Usage | undefined {
     return this.#usage.get(actor);
   }

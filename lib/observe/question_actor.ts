@@ -1,12 +1,12 @@
 /**
- * Answers the questions of other nodes. A part of the runtime that is called as an actor is, under a
- * reserved name, so it needs no messages of its own between nodes.
+ * Answers requests of other nodes for observation. It is a part of the runtime that is called like
+ * an actor, under a reserved name, so that no further messages between nodes are needed.
  *
- *     asker ──call { name: "$observe", node }──▶ QuestionActor ──▶ the method, if the node permits it
+ *     asker ──call { name: "$observe", node }──▶ QuestionActor ──▶ the method, if permitted
  *       ▲                                             │
  *       └───────── { ok } or { error } ◀──────────────┘
  *
- * Cost: at most {@linkcode QUESTIONS_MAX} questions are answered at once, each in portions of a
+ * Cost: at most {@linkcode QUESTIONS_MAX} requests are processed at once, each in portions of a
  * millisecond with pauses of nine (`portions.ts`), and lists are limited.
  *
  * @module
@@ -17,31 +17,31 @@ import type { System } from "../actor/system.ts";
 import { Pid } from "../term/pid.ts";
 import { ObserveError, type ObserveFailure } from "./error.ts";
 
-/** The name under which a node answers. */
+/** The reserved name. */
 export const QUESTION_NAME = "$observe";
 
-/** Maximum number of questions of other nodes that are answered at once. */
+/** Maximum number of requests that are processed at once. */
 export const QUESTIONS_MAX = 8;
 
-/** A question of another node. */
+/** A request of another node. */
 export interface Question {
   readonly $observe: string;
   readonly args: readonly unknown[];
 }
 
-/** The answer to it. */
+/** The reply to a request. */
 export type QuestionAnswer =
   | { readonly ok: unknown }
   | { readonly error: { readonly code: ObserveFailure; readonly message: string } };
 
-/** Receives the questions. */
+/** Receives the requests. */
 export class QuestionActor extends ActorRef {
   readonly pid: Pid<unknown>;
   readonly isAlive = true;
   readonly #answer: (method: string, args: readonly unknown[]) => Promise<unknown>;
   #pending = 0;
 
-  /** Takes the reserved name. */
+  /** Registers the reserved name. */
   constructor(
     system: System,
     answer: (method: string, args: readonly unknown[]) => Promise<unknown>,

@@ -1,9 +1,9 @@
 /**
- * The flight recorder: what has happened on a node recently, in a ring. Always on.
+ * The flight recorder: a ring of recent events of a node. Always on.
  *
- * It records log entries, events of the node, and samples of messages: their types and times, no contents.
- * A sample is taken when the scheduler reads its clock anyway, at most every {@linkcode SAMPLE_MS}, so
- * messages cost nothing.
+ * It records log entries, events of the node, and samples of messages: types and times, no
+ * contents. A sample is taken when the scheduler reads its clock, at most every
+ * {@linkcode SAMPLE_MS}, so that there is no cost per message.
  *
  * @module
  */
@@ -19,20 +19,20 @@ export const RECORDED_MAX = 1_000;
 /** Maximum length of a recorded text, in characters. */
 const TEXT_CHARS_MAX = 2_000;
 
-/** Least time between two samples of messages. Milliseconds. */
+/** Minimum time between two samples of messages. Milliseconds. */
 export const SAMPLE_MS = 5;
 
-/** Something that has happened. */
+/** An entry of the flight recorder. */
 export interface Recorded {
-  /** Its number: consecutive. */
+  /** Its consecutive number. */
   readonly number: number;
-  /** When: milliseconds since 1970. */
+  /** Milliseconds since 1970. */
   readonly time: number;
   /** The event, as in `LogEntry`; "message" for a sample of a message. */
   readonly event: string;
-  /** The level of a log entry; undefined: it was not logged. */
+  /** The level of a log entry. Undefined if it was not logged. */
   readonly level: LogLevel | undefined;
-  /** The text; of a message its type. */
+  /** The text, or the type of a sampled message. */
   readonly message: string;
   /** The actor, if there is one. */
   readonly pid: Pid | undefined;
@@ -49,7 +49,7 @@ export class Recorder {
     this.#wall = wall;
   }
 
-  /** Records something. */
+  /** Adds an entry. */
   record(event: string, message: string, pid?: Pid, level?: LogLevel): void {
     const number = this.#count++;
     const text = message.slice(0, TEXT_CHARS_MAX);
@@ -63,7 +63,7 @@ export class Recorder {
     };
   }
 
-  /** Records the message of an actor that has its turn. */
+  /** Records the type of the message that an actor is about to handle. */
   sample(runnable: Runnable, now: number): void {
     if (now - this.#sampledAt < SAMPLE_MS || !(runnable instanceof Actor)) return;
     this.#sampledAt = now;
@@ -72,7 +72,7 @@ export class Recorder {
     this.record("message", messageType(message), runnable.pid as Pid);
   }
 
-  /** Returns what was recorded from a number on, in order. Default: all that is kept. */
+  /** Returns the entries from a number on, in order. Default: all entries. */
   since(number: number = 0): Recorded[] {
     const first = Math.max(number, this.#count - RECORDED_MAX, 0);
     const list: Recorded[] = [];

@@ -1,25 +1,25 @@
 /**
- * Writes the flight recorder to a file: at SIGUSR1, and after a crash.
+ * Writes the flight recorder to a file, on SIGUSR1 and after a crash.
  *
  * @module
  */
 import type { Clock, Timer } from "../base/clock.ts";
 import type { Recorder } from "./recorder.ts";
 
-/** How long after a crash it is written, so that its consequences are in it. Milliseconds. */
+/** Delay after a crash, so that the file includes its consequences. Milliseconds. */
 const AFTER_CRASH_MS = 500;
 
-/** After crashes it is written at most this often. Milliseconds. */
+/** Minimum time between two writes after crashes. Milliseconds. */
 const INTERVAL_MS = 10_000;
 
-/** What is needed of the host. */
+/** The used part of the host. */
 export interface RecorderHost {
   readonly clock: Clock;
   onUserSignal?(task: () => void): () => void;
   writeText?(path: string, text: string): void;
 }
 
-/** The file of one node. */
+/** The recorder file of one node. */
 export class RecorderFile {
   readonly #host: RecorderHost;
   readonly #recorder: Recorder;
@@ -42,7 +42,7 @@ export class RecorderFile {
     this.#ignoreSignal = host.onUserSignal?.(() => this.write());
   }
 
-  /** An actor has crashed: it is written soon, once. */
+  /** Called when an actor has crashed. Schedules one write. */
   crashed(): void {
     if (this.#timer !== undefined) return;
     const { clock } = this.#host;
@@ -54,7 +54,7 @@ export class RecorderFile {
     });
   }
 
-  /** Writes the file anew: a line of JSON for each entry. */
+  /** Overwrites the file with a line of JSON for each entry. */
   write(): void {
     const lines = this.#recorder.since().map((entry) => `${JSON.stringify(entry)}\n`);
     try {
@@ -65,7 +65,7 @@ export class RecorderFile {
     }
   }
 
-  /** Writes no more; what is due is written now. */
+  /** Writes the file now if a write is scheduled, and stops. */
   stop(): void {
     this.#ignoreSignal?.();
     if (this.#timer === undefined) return;

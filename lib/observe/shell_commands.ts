@@ -1,5 +1,5 @@
 /**
- * The commands of the shell. Each returns a value, which is shown as text or as JSON.
+ * The commands of the shell. Each returns a value, which is printed as text or as JSON.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import type { TreeEntry } from "./tree.ts";
 import type { Pid } from "../term/pid.ts";
 import { ObserveError } from "./error.ts";
 
-/** What the shell needs of a node. */
+/** The part of `Node` that the shell uses. */
 export interface ShellNode {
   /** `Node.name`. */
   readonly name: string;
@@ -29,16 +29,16 @@ export interface ShellNode {
   readonly sys: Sys;
 }
 
-/** The node that the shell is connected with first, and where it runs. */
+/** The state of a shell session. */
 export interface ShellContext {
   readonly node: ShellNode;
-  /** The node that commands are about. Changed by `use`. */
+  /** The node that commands apply to. Changed by `use`. */
   current: string;
 }
 
 /** A command. */
 export interface ShellCommand {
-  /** How it is typed. */
+  /** Its syntax. */
   readonly usage: string;
   readonly help: string;
   run(context: ShellContext, args: readonly string[]): Promise<unknown>;
@@ -158,12 +158,12 @@ async function nodeRow(node: ShellNode, name: string): Promise<Record<string, un
   }
 }
 
-/** Returns the pid of an actor as it was typed. */
+/** Parses the pid of an actor. */
 async function actor(
   { node, current }: ShellContext,
   [text = ""]: readonly string[],
 ): Promise<Pid> {
-  // <name@host:port 42.creation>, or of the current node: <0.42> or 42.
+  // <name@host:port 42.creation>, or on the current node <0.42> or 42.
   const [, where, far, near] = /^<(\S+) (\d+)\.\d+>$|^(?:<0\.)?(\d+)>?$/.exec(text) ?? [];
   const id = far ?? near;
   const found = await node.sys.find(id === undefined ? text : Number(id), {
@@ -173,7 +173,7 @@ async function actor(
   throw new ObserveError("noproc", `there is no actor ${text} on ${where ?? current}`);
 }
 
-/** Returns what is typed next: names of commands, nodes, actors. */
+/** Returns completions of a line: names of commands, nodes and actors. */
 export function completions(context: ShellContext, line: string): string[] {
   const [command = "", ...rest] = line.split(/\s+/);
   if (rest.length === 0) {

@@ -1,5 +1,5 @@
 /**
- * Values of the shell as text: tables, trees, lists of fields. Quiet.
+ * Formats values of the shell as text: tables, trees, lists of fields. Quiet.
  *
  * @module
  */
@@ -9,19 +9,19 @@ import { Pid, Ref } from "../term/pid.ts";
 /** Maximum width of a column, in characters. */
 const COLUMN_CHARS_MAX = 60;
 
-/** How text is highlighted. */
+/** Highlights text in a style. */
 export type Paint = (style: "head" | "bad" | "dim", text: string) => string;
 
-/** No colours. */
+/** Does not highlight. */
 export const PLAIN: Paint = (_style, text) => text;
 
-/** Colours of a terminal. */
+/** Highlights with ANSI escape sequences. */
 export const ANSI: Paint = (style, text) => {
   const code = style === "head" ? 1 : style === "bad" ? 31 : 2;
   return `\x1b[${code}m${text}\x1b[0m`;
 };
 
-/** Returns a value as lines of text. */
+/** Formats a value as lines of text. */
 export function shellText(value: unknown, paint: Paint = PLAIN): string {
   if (value === undefined) return "";
   if (Array.isArray(value)) {
@@ -34,7 +34,7 @@ export function shellText(value: unknown, paint: Paint = PLAIN): string {
   return typeof value === "string" ? value : shown(value);
 }
 
-/** Returns a value for JSON: pids as text. */
+/** Formats a value as JSON, with pids as text. */
 export function shellJson(value: unknown): string {
   return JSON.stringify(
     value,
@@ -90,7 +90,7 @@ function treeLines(tree: Tree, paint: Paint, first = "", rest = ""): string[] {
 
 function table(rows: readonly Record<string, unknown>[], paint: Paint): string {
   const names = [...new Set(rows.flatMap((row) => Object.keys(row)))];
-  // The last column may be as wide as it is.
+  // The last column is not shortened.
   const cells = rows.map((row) =>
     names.map((name, at) =>
       at === names.length - 1 ? shown(row[name]) : shown(row[name]).slice(0, COLUMN_CHARS_MAX)

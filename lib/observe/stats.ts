@@ -1,5 +1,5 @@
 /**
- * Counts of a node: its actors, sessions, sockets, rooms and names, its memory and its event loop.
+ * Statistics of a node: actors, sessions, sockets, rooms, names, memory and event loop.
  *
  * @module
  */
@@ -11,10 +11,10 @@ import type { Session } from "../mesh/session.ts";
 
 import { inPortions } from "./portions.ts";
 
-/** Number of pages of actors between two readings of the clock. */
+/** Number of pages of actors processed between two readings of the clock. */
 const PAGES_PER_READING = 16;
 
-/** How long `stats` waits for round trips. Milliseconds. */
+/** Maximum time that `stats` waits for round trips. Milliseconds. */
 const ROUND_TRIP_MS = 300;
 
 /** Maximum number of sessions, servers and rooms that are listed. */
@@ -24,25 +24,25 @@ const LISTED_MAX = 100;
 export interface SessionStats {
   /** The other node. */
   readonly node: string;
-  /** Bytes that wait to be sent. */
+  /** Bytes in the send queue. */
   readonly queued: number;
-  /** Past this many, messages are dropped. */
+  /** Limit in bytes above which messages are dropped. */
   readonly limit: number;
   /** Number of messages that were dropped. */
   readonly dropped: number;
   /** Whether the queue is high: see `node.pressure`. */
   readonly high: boolean;
-  /** Milliseconds of a round trip, measured now; undefined: it took more than 300. */
+  /** Current round-trip time in milliseconds. Undefined if above 300. */
   readonly roundTripMs: number | undefined;
 }
 
-/** How late timers fire, because JavaScript blocks the event loop. Milliseconds. */
+/** Delay of timers, caused by JavaScript that blocks the event loop. Milliseconds. */
 export interface LoopDelay {
   /** The last measurement. */
   readonly last: number;
   /** The mean of the last minute. */
   readonly mean: number;
-  /** The longest of the last minute. */
+  /** The maximum of the last minute. */
   readonly max: number;
 }
 
@@ -52,9 +52,9 @@ export interface NodeStats {
   readonly node: string;
   /** Its runtime. */
   readonly runtime: "deno" | "bun";
-  /** When it was started: milliseconds since 1970. */
+  /** Time of its start, in milliseconds since 1970. */
   readonly startedAt: number;
-  /** Milliseconds since then. */
+  /** Milliseconds since its start. */
   readonly upMs: number;
   /** Number of actors. */
   readonly actors: number;
@@ -62,19 +62,19 @@ export interface NodeStats {
   readonly spawned: number;
   /** Number of actors that crashed since the start. */
   readonly crashed: number;
-  /** Number of children that supervisors started again. */
+  /** Number of restarts by supervisors. */
   readonly restarts: number;
   /** Number of messages that actors have taken, since the start. */
   readonly messages: number;
   /** Number of messages to actors that do not exist. */
   readonly deadLetters: number;
-  /** Number of timers, calls with a timeout included. */
+  /** Number of timers, including timeouts of calls. */
   readonly timers: number;
-  /** Number of actors that wait for their turn. */
+  /** Number of actors in the run queue. */
   readonly ready: number;
-  /** How late timers fire. */
+  /** Delay of the event loop. */
   readonly eventLoop: LoopDelay;
-  /** Memory of the process. Undefined if the host does not know it. */
+  /** Memory of the process. Undefined if the host does not provide it. */
   readonly memory: MemoryUse | undefined;
   /** Its sessions with other nodes. */
   readonly sessions: readonly SessionStats[];
@@ -82,9 +82,9 @@ export interface NodeStats {
   readonly membership: MembershipStats;
   /** Open WebSockets, by server. */
   readonly servers: readonly { readonly url: string; readonly connections: number }[];
-  /** Number of rooms with members here. */
+  /** Number of rooms with members on this node. */
   readonly rooms: number;
-  /** The rooms with most members here. */
+  /** The rooms with most members on this node. */
   readonly largestRooms: readonly { readonly room: string; readonly members: number }[];
   /** Number of names on this node. */
   readonly names: number;
@@ -96,7 +96,7 @@ export interface NodeStats {
   readonly warnings: Readonly<Record<string, number>>;
 }
 
-/** Where counts come from. */
+/** Sources of the statistics. */
 export interface Counted {
   readonly runtime: "deno" | "bun";
   readonly clock: Clock;
@@ -117,10 +117,10 @@ export interface Counted {
   memory(): MemoryUse | undefined;
 }
 
-/** What the observation counts itself. */
+/** Statistics that the observation counts itself. */
 export type OwnCounts = Pick<NodeStats, "eventLoop" | "restarts" | "warnings">;
 
-/** Returns the counts of a node. */
+/** Returns the statistics of a node. */
 export async function stats(counted: Counted, own: OwnCounts): Promise<NodeStats> {
   const { clock, system, mesh, rooms, registry, groups } = counted;
   const sessions = await Promise.all(
@@ -172,7 +172,7 @@ async function sessionStats(session: Session, clock: Clock): Promise<SessionStat
   };
 }
 
-/** Rooms beyond this many are not compared, so that the cost is bounded. */
+/** Maximum number of rooms that are compared by size, which bounds the cost. */
 const ROOMS_COMPARED_MAX = 10_000;
 
 function largestRooms(rooms: Counted["rooms"]): NodeStats["largestRooms"] {

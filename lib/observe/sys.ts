@@ -1,5 +1,5 @@
 /**
- * What an operator does with an actor, after OTP's `sys`.
+ * Inspection and control of actors, after OTP's `sys`.
  *
  * @module
  */
@@ -9,8 +9,8 @@ import type { TracedMessage, TraceOptions } from "./message_trace.ts";
 import type { Recorded } from "./recorder.ts";
 
 /**
- * Inspects and controls actors of any node that permits it with `observe: "control"`; on this node always.
- * Rejects with `ObserveError`.
+ * Inspects and controls actors of this node, and of other nodes with the option
+ * `observe: "control"`. Rejects with `ObserveError`.
  *
  * @example
  * ```ts
@@ -31,28 +31,32 @@ import type { Recorded } from "./recorder.ts";
  * ```
  */
 export interface Sys {
-  /** Returns the state of a service, or the children of a supervisor, as text of at most 2000 characters. */
+  /**
+   * Returns the state of a service, or the children of a supervisor, as text of at most 2000
+   * characters.
+   */
   state(pid: Pid<never>): Promise<string>;
-  /** Returns the actor with a name, or with a number: `<0.42>` has 42. Needs "read". */
+  /** Returns the actor with a name or a number, which is 42 for `<0.42>`. Requires "read" only. */
   find(
     name: string | number,
     options?: { readonly node?: string | undefined },
   ): Promise<Pid | undefined>;
   /** Resolves with the next messages of an actor, with their contents as text. */
   trace(pid: Pid<never>, options?: TraceOptions): Promise<TracedMessage[]>;
-  /** Has a node leave its cluster and stop, as `Node.leave` does. Resolves before it has. */
+  /** Makes a node leave its cluster and stop, as `Node.leave` does. Resolves before it has left. */
   leave(options?: { readonly node?: string | undefined }): Promise<boolean>;
   /**
-   * Lets an actor, also a supervisor, take no messages until it is resumed. They wait in its mailbox, and
-   * exit signals still end it. Resolves with whether it is suspended now: one that has not run yet is not.
+   * Suspends an actor or a supervisor: messages stay in its mailbox until it is resumed, and exit
+   * signals still end it. Resolves with whether it is suspended; an actor that has not run yet
+   * cannot be.
    */
   suspend(pid: Pid<never>): Promise<boolean>;
   /** Ends a suspension. Resolves with whether the actor was suspended. */
   resume(pid: Pid<never>): Promise<boolean>;
   /**
-   * Returns what has happened on a node recently: log entries, events, and samples of messages, at most one in
-   * 5 ms, with their types and times but no contents. The flight recorder keeps 1000 entries, and is always on.
-   * `since`: from this number on. Needs "read".
+   * Returns the entries of a node's flight recorder: log entries, events, and samples of messages,
+   * at most one per 5 ms, with types and times but no contents. It is always on, and keeps 1000
+   * entries. `since` is the number of the first entry. Requires "read" only.
    */
   recent(options?: {
     readonly node?: string | undefined;

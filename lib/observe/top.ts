@@ -1,5 +1,5 @@
 /**
- * The actors that have most of something: messages that wait, handler time, messages, timers.
+ * The actors with the highest values: mailbox length, handler time, message rate or timers.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { ObserveError } from "./error.ts";
 import { inPortions, pause } from "./portions.ts";
 import type { Profile } from "./profile.ts";
 
-/** What actors are compared by. */
+/** The values by which actors are ordered. */
 export const TOP_ORDERS = ["mailbox", "time", "rate", "timers"] as const;
 
 /** One of {@linkcode TOP_ORDERS}. */
@@ -22,15 +22,16 @@ export type TopOrder = (typeof TOP_ORDERS)[number];
 /** Options of `node.top`. */
 export interface TopOptions {
   /**
-   * "mailbox": messages that wait; "time": milliseconds in handlers during `window`; "rate": messages
-   * taken during `window`; "timers": timers that will send to it. Default "mailbox".
+   * "mailbox": messages in the mailbox; "time": milliseconds in handlers during `window`; "rate":
+   * messages taken during `window`; "timers": timers that will send to the actor. Default
+   * "mailbox".
    */
   readonly by?: "mailbox" | "time" | "rate" | "timers" | undefined;
   /** The node. Default: this one. */
   readonly node?: string | undefined;
   /** Number of actors, 1 to 1000. Default 10. */
   readonly count?: number | undefined;
-  /** How long "time" and "rate" are measured: 10 to 60000 milliseconds. Default 1000. */
+  /** Duration of the measurement of "time" and "rate", 10 to 60000 milliseconds. Default 1000. */
   readonly window?: number | undefined;
 }
 
@@ -46,15 +47,15 @@ export interface TopActor {
   readonly child: string | undefined;
   /** What it is doing. */
   readonly status: ActorStatus;
-  /** Number of messages that wait in its mailbox. */
+  /** Number of messages in its mailbox. */
   readonly mailbox: number;
   /** Number of messages that it has taken. */
   readonly handled: number;
-  /** What it is compared by. */
+  /** The value that it is ordered by. */
   readonly value: number;
 }
 
-/** Checks options. Throws {@linkcode ObserveError} "badarg". */
+/** Checks options. Throws {@linkcode ObserveError} with `code` "badarg". */
 export function checkTop(
   options: TopOptions,
 ): { readonly by: TopOrder; readonly count: number; readonly window: number } {
@@ -71,7 +72,7 @@ export function checkTop(
   return { by, count, window };
 }
 
-/** Returns the actors that have most, in descending order; none that have nothing. */
+/** Returns the actors with the highest values, in descending order, without those with 0. */
 export async function top(
   system: System,
   clock: Clock,
@@ -118,7 +119,7 @@ function topActor(system: System, actor: Actor, value: number): TopActor {
   };
 }
 
-/** The actors with the highest values. */
+/** Collects the actors with the highest values. */
 class Best {
   readonly #count: number;
   #list: (readonly [actor: Actor, value: number])[] = [];

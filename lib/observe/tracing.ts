@@ -1,10 +1,11 @@
 /**
- * Spans of OpenTelemetry, for whatever SDK the program has registered: one of npm, or Deno's own. Nothing is
- * imported: the API's registry is an object under a well-known symbol, and here are the types of its parts.
+ * OpenTelemetry spans, for the SDK that the program has registered: one of npm, or Deno's. It
+ * imports no package: the API's registry is an object under a well-known symbol, and its used parts
+ * are typed here.
  *
- * A call from outside of actors and a message of a socket begin a trace; what an actor sends, calls and spawns
- * while it handles a message continues the trace of that message, also on other nodes. What belongs to no
- * trace is no span.
+ * A call from outside of actors and a message of a socket begin a trace. Messages, calls and spawns
+ * of an actor while it handles a message continue the trace of that message, also on other nodes.
+ * Operations outside of a trace create no spans.
  *
  * @module
  */
@@ -15,13 +16,13 @@ import type { TraceCarrier } from "../mesh/trace_context.ts";
 import { messageType } from "./message_type.ts";
 import type { MessageObserver, Probes } from "./probes.ts";
 
-/** The part of a context of OpenTelemetry that is used. */
+/** The used part of an OpenTelemetry context. */
 interface TraceContext {
   getValue(key: symbol): unknown;
   setValue(key: symbol, value: unknown): TraceContext;
 }
 
-/** The part of a span context of OpenTelemetry that is used. */
+/** The used part of an OpenTelemetry span context. */
 interface SpanContext {
   readonly traceId: string;
   readonly spanId: string;
@@ -29,7 +30,7 @@ interface SpanContext {
   readonly isRemote?: boolean;
 }
 
-/** The part of a span of OpenTelemetry that is used. */
+/** The used part of an OpenTelemetry span. */
 interface TraceSpan {
   spanContext(): SpanContext;
   setStatus(status: { readonly code: number; readonly message?: string }): unknown;
@@ -37,7 +38,7 @@ interface TraceSpan {
   end(): void;
 }
 
-/** The part of the registry of OpenTelemetry's API, version 1, that is used. */
+/** The used part of the registry of OpenTelemetry's API, version 1. */
 export interface TraceApi {
   readonly trace: {
     getTracer(name: string): {
@@ -72,7 +73,7 @@ export function traceApi(): TraceApi | undefined {
   return trace === undefined || context === undefined ? undefined : registry as TraceApi;
 }
 
-/** Makes the spans of one node. */
+/** Creates the spans of one node. */
 export class NodeTracer implements MessageObserver, TraceCarrier, SystemTracer {
   readonly #api: TraceApi;
   readonly #system: System;
@@ -114,7 +115,7 @@ export class NodeTracer implements MessageObserver, TraceCarrier, SystemTracer {
       return message.whenOver(() => span.end());
     }
     if (!isObject(message)) return;
-    // It may have been sent before, within a trace.
+    // The same object may have been sent before within a trace.
     if (parent === undefined) return void this.#contexts.delete(message);
     const span = this.#start(`send ${messageType(message)}`, KIND.PRODUCER, parent);
     span.end();
@@ -197,7 +198,7 @@ export class NodeTracer implements MessageObserver, TraceCarrier, SystemTracer {
     }
   }
 
-  /** The context of what runs now, or of the message that an async body handles; undefined: no trace. */
+  /** Returns the active context, or that of the message that an async body handles, if any. */
   #parent(actor: object | undefined): TraceContext | undefined {
     const active = this.#api.context.active();
     if (active.getValue(SPAN_KEY) !== undefined) return active;
@@ -212,7 +213,7 @@ export class NodeTracer implements MessageObserver, TraceCarrier, SystemTracer {
 
 const NONE = {};
 
-/** Whether a request is one of the observation's own. */
+/** Returns whether a request belongs to the observation itself. */
 function isQuestion(request: unknown): boolean {
   return isObject(request) && ("$observe" in request || "$state" in request);
 }
@@ -221,7 +222,7 @@ function withSpan(context: TraceContext, span: TraceSpan): TraceContext {
   return context.setValue(SPAN_KEY, span);
 }
 
-/** A span of another node, of which only the identity is known. */
+/** Returns a span that represents one of another node, of which only the identity is known. */
 function remoteSpan(context: SpanContext): TraceSpan & Record<string, unknown> {
   const same = (): unknown => span;
   const span = {

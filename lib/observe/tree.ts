@@ -1,5 +1,5 @@
 /**
- * A node's supervision trees, read without calling the supervisors: also while they are busy.
+ * A node's supervision trees, read without calling the supervisors, so also while they are busy.
  *
  * @module
  */
@@ -15,7 +15,7 @@ const TREE_DEPTH_MAX = 32;
 
 /** An actor in a supervision tree. */
 export interface TreeEntry {
-  /** Its id among its siblings; of a top-level supervisor its name or pid. */
+  /** Its child id, or the name or pid of a top-level supervisor. */
   readonly id: string;
   /** Its pid, while it runs. */
   readonly pid: Pid | undefined;
@@ -23,19 +23,19 @@ export interface TreeEntry {
   readonly names: readonly string[];
   /** What it is. */
   readonly type: "supervisor" | "worker";
-  /** Its state: as in `ChildInfo`. */
+  /** Its state, as in `ChildInfo`. */
   readonly state: "running" | "restarting" | "waiting" | "stopped";
-  /** How often it has been started again. */
+  /** Number of its restarts. */
   readonly restarts: number;
-  /** Number of messages in its mailbox; 0 if it is on another node. */
+  /** Number of messages in its mailbox, or 0 if it is on another node. */
   readonly mailbox: number;
-  /** Its children; undefined for a worker, and for a supervisor on another node. */
+  /** Its children. Undefined for a worker, and for a supervisor on another node. */
   readonly children: readonly TreeEntry[] | undefined;
-  /** Whether there are children that are not listed: more than 10000 in all, or too deep. */
+  /** Whether children are omitted: above 10000 entries in total, or too deep. */
   readonly isCut: boolean;
 }
 
-/** Returns the trees of all supervisors without a supervisor. */
+/** Returns the trees of all top-level supervisors. */
 export function trees(system: System): TreeEntry[] {
   const budget = { left: TREE_ENTRIES_MAX };
   return system.topSupervisors().map((pid) =>

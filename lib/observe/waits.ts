@@ -1,20 +1,20 @@
 /**
- * The graph of pending calls, and its cycles: each actor in a cycle waits for the reply of the next, and
- * handles no message until then.
+ * The graph of pending calls, and its cycles: deadlocks, in which each actor waits for the reply of
+ * the next one, and handles no messages until then.
  *
- *     A ──call──▶ B ──call──▶ C          edges: calls of an actor that awaits
- *     ▲                       │          a cycle is followed from a call that waits for long,
- *     └─────────call──────────┘          also over other nodes, one question per step
+ *     A ──call──▶ B ──call──▶ C          edges: pending calls
+ *     ▲                       │          the search starts at a call that is pending for long,
+ *     └─────────call──────────┘          and includes other nodes, one request per step
  *
  * @module
  */
 import type { Pid } from "../term/pid.ts";
 import type { ActorInfo } from "./actor_info.ts";
 
-/** Maximum number of actors in a cycle that is found. */
+/** Maximum length of a cycle. Longer ones are not found. */
 export const CYCLE_MAX = 16;
 
-/** Maximum number of actors that are looked at to find one. */
+/** Maximum number of actors that are visited by a search. */
 const LOOKED_AT_MAX = 64;
 
 /** An actor of a cycle. */
@@ -22,13 +22,13 @@ export interface Waiter {
   readonly pid: Pid;
   /** Its pid and names, as text. */
   readonly label: string;
-  /** What it has requested of the next one. */
+  /** The type of its request to the next one. */
   readonly request: string;
 }
 
 /**
- * Returns the cycle that an actor is part of; undefined if it is in none. `infoOf` resolves with undefined
- * for an actor that cannot be observed.
+ * Returns the cycle that an actor is part of, or undefined if there is none. `infoOf` resolves with
+ * undefined for an actor that cannot be observed.
  */
 export async function findCycle(
   start: ActorInfo,
@@ -47,7 +47,7 @@ export async function findCycle(
       seen.add(key);
       const next = await infoOf(to, toName);
       if (next === undefined) continue;
-      // A call by name: its pid is known from the answer.
+      // A call by name: the pid is part of the returned information.
       if (next.pid.equals(start.pid)) return [...path, step];
       const found = await search(next, [...path, step]);
       if (found !== undefined) return found;
@@ -58,7 +58,7 @@ export async function findCycle(
   return await search(start, []);
 }
 
-/** Returns a cycle in words. */
+/** Formats a cycle as text. */
 export function cycleText(cycle: readonly Waiter[]): string {
   const steps = cycle.map(({ label, request }) => `${label} waits for ${request} of`);
   return `deadlock: ${steps.join(" ")} ${cycle[0]!.label}`;

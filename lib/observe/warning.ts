@@ -1,5 +1,5 @@
 /**
- * Warnings before failures, and their limits. Quiet.
+ * Warnings and their limits. Quiet.
  *
  * @module
  */
@@ -7,54 +7,59 @@ import type { Pid } from "../term/pid.ts";
 import type { ActorInfo } from "./actor_info.ts";
 import { ObserveError } from "./error.ts";
 
-/** What a warning is about. */
+/** The kinds of warnings. */
 export type WarningKind =
-  /** Many messages wait in a mailbox. */
+  /** A mailbox is long. */
   | "mailbox"
   /** A handler has blocked the event loop. */
   | "slowTurn"
   /** Timers fire late: JavaScript blocks the event loop. */
   | "eventLoopDelay"
-  /** More than half of what may wait for another node waits. */
+  /** The send queue to another node is above half of its limit. */
   | "busyLink"
   /** The heap is almost full. */
   | "memory"
-  /** A call waits for long. */
+  /** A call has been pending for long. */
   | "longCall"
-  /** Actors wait for each other's replies, and each handles nothing else meanwhile. */
+  /** Actors wait for each other's replies in a cycle. */
   | "deadlock";
 
 /** A warning: the event "warning" of a node. */
 export interface Warning {
-  /** What it is about. */
+  /** Its kind. */
   readonly kind: WarningKind;
-  /** The same in words. */
+  /** The warning as text. */
   readonly message: string;
-  /** The actors: of a call the caller and the callee, of a deadlock all participants in order. */
+  /** The actors: caller and callee of a call; all participants of a deadlock, in order. */
   readonly pids: readonly Pid[];
-  /** Milliseconds that it took or has taken; undefined if it is not about time. */
+  /** Duration or delay in milliseconds. Undefined for other kinds. */
   readonly ms: number | undefined;
-  /** Messages in a mailbox, bytes that wait for a node, bytes of the heap; otherwise undefined. */
+  /**
+   * Messages in a mailbox, bytes in a send queue, or bytes of the heap. Undefined for other kinds.
+   */
   readonly size: number | undefined;
-  /** The actor: of a call the callee, with what it does now. */
+  /** Information on the actor, for a call on the callee. */
   readonly activity: ActorInfo | undefined;
 }
 
-/** When to warn. Each limit may be `Infinity`: no warning. */
+/** Limits of warnings. `Infinity` disables a warning. */
 export interface WarningLimits {
-  /** Messages in an unbounded mailbox; again at each tenfold. Default 10000. */
+  /** Messages in an unbounded mailbox; repeated at each tenfold length. Default 10000. */
   readonly mailbox?: number | undefined;
   /**
-   * Milliseconds that a handler may block the event loop. Default 200, in which case handlers are measured for
-   * half a minute after timers have fired that late; with a value of your own they are measured always, which
-   * costs two readings of the clock per message.
+   * Milliseconds that a handler may block the event loop. Default 200. With the default, handlers
+   * are measured only for 5 seconds after timers were late; with an explicit value they
+   * are always measured, which costs two readings of the clock per message.
    */
   readonly slowTurn?: number | undefined;
   /** Milliseconds that timers may fire late. Default 500. */
   readonly eventLoopDelay?: number | undefined;
-  /** Milliseconds that an actor may wait for a reply. Deadlocks are looked for from then on. Default 2000. */
+  /**
+   * Milliseconds that an actor may wait for a reply. Deadlocks are searched for from then on.
+   * Default 2000.
+   */
   readonly longCall?: number | undefined;
-  /** Part of the heap's limit that may be in use, 0 to 1. Default 0.9. */
+  /** Share of the heap's limit that may be in use, 0 to 1. Default 0.9. */
   readonly memory?: number | undefined;
 }
 
@@ -67,7 +72,7 @@ export const WARNING_LIMITS: Readonly<Required<WarningLimits>> = {
   memory: 0.9,
 };
 
-/** Completes limits. Throws `ObserveError` "badarg" for an invalid one. */
+/** Adds defaults to limits. Throws `ObserveError` with `code` "badarg" for an invalid one. */
 export function completeLimits(limits: WarningLimits = {}): {
   readonly [Name in keyof WarningLimits]-?: number;
 } {
@@ -83,7 +88,7 @@ export function completeLimits(limits: WarningLimits = {}): {
   return all as Required<WarningLimits> as { readonly [Name in keyof WarningLimits]-?: number };
 }
 
-/** Describes what an actor does now, for a warning. */
+/** Describes the current activity of an actor, for a warning. */
 export function activityText(info: ActorInfo): string {
   const { status, mailbox, current, calls } = info;
   const doing = current === undefined
@@ -94,7 +99,7 @@ export function activityText(info: ActorInfo): string {
   return `${doing}${waits}, ${mailbox} messages in its mailbox`;
 }
 
-/** Returns a time in words. */
+/** Formats a duration in seconds. */
 export function seconds(ms: number): string {
   return ms < 1_000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
 }

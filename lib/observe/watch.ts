@@ -1,9 +1,10 @@
 /**
- * Watches a node: the delay of its event loop, handlers that block it, calls that wait for long, deadlocks,
- * memory. One timer, four times a second; once a second it looks at {@linkcode SCANNED_MAX} actors.
+ * Watches a node: delay of its event loop, blocking handlers, long pending calls, deadlocks,
+ * memory. Uses one timer, four times per second; once per second it scans up to
+ * {@linkcode SCANNED_MAX} actors.
  *
- * A handler that blocks is found by the delay of that timer. From then on handlers are measured for a
- * while, which names the actor if it blocks again; before, messages cost nothing.
+ * A blocking handler is detected by the delay of that timer. Handlers are then measured for a
+ * while, which identifies the actor if it blocks again. There is no cost per message before that.
  *
  * @module
  */
@@ -28,26 +29,29 @@ import {
   type WarningLimits,
 } from "./warning.ts";
 
-/** Number of actors that are looked at per second. */
+/** Maximum number of actors that are scanned per second. */
 const SCANNED_MAX = 10_000;
 
-/** How long handlers are measured after a delay. A message costs more then, so it is short. Milliseconds. */
+/**
+ * How long handlers are measured after a delay. A message costs more then, so it is short.
+ * Milliseconds.
+ */
 const MEASURED_MS = 5_000;
 
-/** The same warning about the node is repeated after this time at the earliest. Milliseconds. */
+/** Minimum time before the same warning about the node is repeated. Milliseconds. */
 const REPEAT_MS = 60_000;
 
-/** Maximum number of calls of one scan that are warned about. */
+/** Maximum number of warnings about calls per scan. */
 const CALLS_MAX = 10;
 
-/** What it needs of the node. */
+/** Port from the watch to its node. */
 export interface Watched {
   readonly system: System;
   readonly clock: Clock;
   readonly probes: Probes;
   readonly busy: BusyActors;
   memory(): MemoryUse | undefined;
-  /** Describes an actor of this node or another; undefined if that is not possible. */
+  /** Describes an actor of this node or another. Resolves with undefined on failure. */
   infoOf(pid: Pid, name?: string): Promise<ActorInfo | undefined>;
   warn(warning: Warning): void;
   everySecond(): void;
@@ -92,7 +96,7 @@ export class NodeWatch {
     const now = clock.now();
     const delay = this.#delays.tick(now);
     if (delay >= this.#limits.eventLoopDelay) this.#delayed(delay, now);
-    // A block that began between two ticks delays the next one by less than its length.
+    // A block that began between two ticks delays the next tick by less than its duration.
     if (delay >= this.#limits.slowTurn / 2) this.#measure(now + MEASURED_MS);
     else if (now >= this.#measureUntil) this.#stopMeasuring = this.#stopMeasuring?.() as undefined;
     if (this.#ticks++ % 4 !== 0) return;
@@ -107,7 +111,7 @@ export class NodeWatch {
     this.#warn({ kind: "eventLoopDelay", message, ms: Math.round(ms) });
   }
 
-  /** Measures handlers until a time. */
+  /** Measures handlers until the time `until`. */
   #measure(until: number): void {
     this.#measureUntil = Math.max(this.#measureUntil, until);
     this.#stopMeasuring ??= this.#watched.probes.add({
@@ -136,7 +140,7 @@ export class NodeWatch {
     this.#warn({ kind: "memory", message, size: heapUsed });
   }
 
-  /** Looks at some actors: which calls wait for long? */
+  /** Scans some actors for calls that have been pending for long. */
   #scan(now: number): void {
     const { system, busy } = this.#watched;
     this.#actors ??= system.actors();
