@@ -1,13 +1,16 @@
 /**
- * The client of channels, for browsers, Deno, Bun and Node. It imports nothing, and what is at its top level are
- * classes and types only, so that `clientSource` can serve it to pages without a build step.
+ * The client of channels, for browsers, Deno, Bun and Node. It has no imports, and only classes and
+ * types at its top level, so that `clientSource` can serve it to pages without a build step.
  *
- * Longer than 400 lines: it must import nothing, so that a browser can load it alone.
+ * Longer than 400 lines: it has no imports, so that a browser can load it as one file.
  *
  * @module
  */
 
-/** What a typed client infers from a server's channel: `typeof room` of `const room = channel(…)`. */
+/**
+ * Type of a server's channel, from which a typed client infers: `typeof room` of
+ * `const room = channel(…)`.
+ */
 export interface TypedChannel {
   /** Types only. */
   readonly types?: { readonly params: unknown; readonly on: unknown; readonly events: unknown };
@@ -42,10 +45,12 @@ export type EventPayload<C, E> = E extends keyof ChannelSent<C> ? ChannelSent<C>
 /** The parameters of a join. */
 export type JoinParams<C> = ChannelTypes<C> extends { readonly params: infer P } ? P : unknown;
 
-/** One connection or actor that is present: its metadata, and its reference. */
+/** One presence entry: the metadata of a connection or actor, and its reference. */
 export type Present = Readonly<Record<string, unknown>> & { readonly phx_ref: string };
 
-/** The states of a {@linkcode Socket}. "waiting": for the next attempt to connect. */
+/**
+ * The states of a {@linkcode Socket}. "waiting" is the pause before the next attempt to connect.
+ */
 export type SocketState = "connecting" | "open" | "waiting" | "closed";
 
 /** The states of a {@linkcode ClientChannel}. */
@@ -53,9 +58,12 @@ export type ClientChannelState = "joining" | "joined" | "rejected" | "left";
 
 /** Events of a socket. */
 export interface SocketEvents {
-  /** It is connected; channels join now. */
+  /** The socket is connected. Its channels join after this. */
   open: { readonly url: string };
-  /** The connection is over. The next attempt is after `retryIn` milliseconds; `undefined`: there is none. */
+  /**
+   * The connection was closed. The next attempt follows after `retryIn` milliseconds, unless
+   * undefined.
+   */
   close: {
     readonly code: number;
     readonly reason: string;
@@ -65,11 +73,14 @@ export interface SocketEvents {
   invite: { readonly topic: string };
 }
 
-/** Events of a channel, beside those of the application. */
+/** Events of the channel itself, in addition to those of the application. */
 export interface ChannelEvents {
-  /** It has joined, for the first time or again. `recovered`: no message was missed; `undefined`: no history. */
+  /**
+   * The channel has joined or rejoined. `recovered`: whether no message was lost; undefined without
+   * history.
+   */
   joined: { readonly response: unknown; readonly recovered: boolean | undefined };
-  /** Messages are missing: "expired", "lost", "diverged" or "nohome". */
+  /** Messages were lost. Reasons: "expired", "lost", "diverged" or "nohome". */
   lost: { readonly reason: string };
   /** The server has removed or rejected this client. */
   closed: { readonly reason: string };
@@ -79,34 +90,42 @@ export interface ChannelEvents {
 
 /** Options of a {@linkcode Socket}. */
 export interface SocketOptions {
-  /** Sent with each connection, in the URL: credentials, for example. A function is called for each attempt. */
+  /**
+   * Query parameters of the URL, for example credentials. A function is called for each attempt.
+   */
   readonly params?:
     | Record<string, string>
     | (() => Record<string, string> | Promise<Record<string, string>>)
     | undefined;
-  /** Milliseconds for a connection, a join or a push. Default 10000. */
+  /** Timeout of a connection attempt, a join or a push, in milliseconds. Default 10000. */
   readonly timeout?: number | undefined;
   /** Milliseconds between two heartbeats. Default 20000. */
   readonly heartbeat?: number | undefined;
-  /** The longest pause between two attempts to connect, in milliseconds. The first is 250 at most. Default 10000. */
+  /**
+   * Maximum pause between two attempts to connect, in milliseconds. The first is at most 250.
+   * Default 10000.
+   */
   readonly maxDelay?: number | undefined;
-  /** The number of pushes that may wait for the connection; a further one is rejected. Default 1000. */
+  /**
+   * Maximum number of pushes that wait for the connection. Further ones are rejected. Default 1000.
+   */
   readonly buffer?: number | undefined;
 }
 
-/** A push or a join has failed. */
+/** The error of a failed push or join. */
 export class ChannelClientError extends Error {
   /** The class of the error. */
   override readonly name = "ChannelClientError";
   /**
-   * The reason from the server, or "timeout" (no reply in time), "disconnected" (the connection was lost after it
-   * was sent: it may have been handled), "left" (the channel was left), "full" (too many pushes wait).
+   * The reason from the server, or "timeout" (no reply in time), "disconnected" (the connection was
+   * lost after the message was sent, so it may have been handled), "left" (the channel was left),
+   * "full" (too many pushes are waiting).
    */
   readonly code: string;
-  /** What else the server has sent with the reason. */
+  /** Further fields that the server sent with the reason. */
   readonly details: Readonly<Record<string, unknown>>;
 
-  /** With its code. */
+  /** Creates an error with its code. */
   constructor(code: string, details: Readonly<Record<string, unknown>> = {}) {
     super(code);
     this.code = code;
@@ -125,16 +144,16 @@ interface Place {
   readonly offset: number;
 }
 
-/** What the reply to a join says of history. */
+/** The history fields of a join reply. */
 interface JoinDetails extends Place {
   readonly recovered?: boolean;
   readonly reason?: string;
-  /** The number of messages that follow. */
+  /** Number of missed messages that follow. */
   readonly missed: number;
 }
 
 /**
- * A connection to a server's channels. It is made again when it is lost.
+ * A connection to a server's channels. Reconnects when the connection is lost.
  *
  * @example
  * ```ts ignore
@@ -147,7 +166,7 @@ interface JoinDetails extends Place {
  * ```
  */
 export class Socket {
-  /** Whether it is connected. */
+  /** The current state. */
   state: SocketState = "connecting";
   readonly #urls: string[];
   readonly #options: SocketOptions;
@@ -157,14 +176,14 @@ export class Socket {
   #socket: WebSocket | undefined;
   #refs = 0;
   #attempts = 0;
-  /** The server has asked to spread reconnections over so many milliseconds. */
+  /** The server asked to spread reconnections over this many milliseconds. */
   #within = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #beat: ReturnType<typeof setInterval> | undefined;
 
   /**
-   * `url`: where the server has its channels, such as `"https://example.org/socket"`, or `"/socket"` in a page.
-   * Of several, the next one is tried when one cannot be reached.
+   * `url` is the server's channel endpoint, such as `"https://example.org/socket"`, or `"/socket"`
+   * in a page. Of several, the next one is tried when one cannot be reached.
    */
   constructor(url: string | URL | readonly (string | URL)[], options: SocketOptions = {}) {
     const here = typeof location === "undefined" ? undefined : location.href;
@@ -176,7 +195,7 @@ export class Socket {
     this.#connect();
   }
 
-  /** Listens to an event; the returned function ends that. */
+  /** Adds a listener of an event. Returns a function that removes it. */
   on<E extends keyof SocketEvents>(
     event: E,
     listener: (detail: SocketEvents[E]) => void,
@@ -187,8 +206,9 @@ export class Socket {
   }
 
   /**
-   * Joins a topic, now and whenever the connection is made again. For a topic that is joined already it returns
-   * that channel. `recent`: the number of earlier messages to receive first, if the topic has history.
+   * Joins a topic, and rejoins it after each reconnection. Returns the existing channel if the
+   * topic is already joined. `recent` is the number of earlier messages to receive first, if the
+   * topic has history.
    */
   channel<C extends TypedChannel = TypedChannel>(
     topic: string,
@@ -210,7 +230,7 @@ export class Socket {
     return channel;
   }
 
-  /** Leaves all channels, and closes the connection for good. */
+  /** Leaves all channels, and closes the connection without reconnecting. */
   close(): void {
     clearTimeout(this.#timer);
     for (const channel of [...this.#channels.values()]) channel.leave();
@@ -226,7 +246,7 @@ export class Socket {
     let socket: WebSocket;
     try {
       const more = typeof params === "function" ? await params() : params;
-      // It may have been closed meanwhile.
+      // It may have been closed in the meantime.
       if ((this.state as SocketState) === "closed") return;
       socket = new WebSocket(`${url}?${new URLSearchParams({ ...more, vsn: "2.0.0" })}`);
     } catch (error) {
@@ -239,7 +259,7 @@ export class Socket {
       clearTimeout(late);
       if (this.#socket !== socket) return;
       this.#lost();
-      // Another server may answer.
+      // Try the next server.
       this.#urls.push(this.#urls.shift()!);
       this.#retry(code, reason);
     };
@@ -254,7 +274,7 @@ export class Socket {
       this.#attempts = 0;
       this.#beat = setInterval(() => {
         this.#send("phoenix", "heartbeat", {}, null).answer.catch(({ code }) => {
-          // The handshake of a close would wait for the server.
+          // Do not wait for the closing handshake with an unresponsive server.
           if (code === "timeout") over(1006, "no heartbeat");
           if (code === "timeout") socket.close();
         });
@@ -274,7 +294,7 @@ export class Socket {
   #retry(code: number, reason: string): void {
     if (this.state === "closed") return;
     this.state = "waiting";
-    // Clients that were lost together come back spread over time.
+    // Random delays, so that clients that were disconnected together do not reconnect together.
     const { maxDelay = 10_000 } = this.#options;
     const most = Math.min(maxDelay, 250 * 2 ** this.#attempts++);
     const retryIn = this.#within > 0
@@ -285,7 +305,7 @@ export class Socket {
     this.#emit("close", { code, reason, retryIn });
   }
 
-  /** The connection is over. */
+  /** Handles the loss of the connection. */
   #lost(): void {
     this.#socket = undefined;
     clearInterval(this.#beat);
@@ -343,7 +363,7 @@ export class Socket {
       this.#pending.delete(ref);
       clearTimeout(pending.timer);
       const { status, response } = payload;
-      // A channel that joins must have its position before the next message.
+      // A joining channel must know its position before it receives the next message.
       if (status === "ok") this.#channels.get(topic)?.answered(ref, details);
       if (status === "ok") pending.resolve({ response, details } as never);
       else pending.reject(new ChannelClientError(response?.reason ?? "error", response));
@@ -372,7 +392,7 @@ export class Socket {
   }
 }
 
-/** What a channel needs of its socket. */
+/** Port from a channel to its socket. */
 interface ChannelPort {
   send(
     event: string,
@@ -386,13 +406,13 @@ interface ChannelPort {
   readonly timeout: number;
 }
 
-/** A topic that a client has joined. Made by {@linkcode Socket.channel}. */
+/** A joined topic, returned by {@linkcode Socket.channel}. */
 export class ClientChannel<C extends TypedChannel = TypedChannel> {
   /** The topic. */
   readonly topic: string;
-  /** Whether it is joined. */
+  /** The current state. */
   state: ClientChannelState = "joining";
-  /** All that are present, by key. */
+  /** The presence of the topic: entries by key. */
   readonly presence: Map<string, readonly Present[]> = new Map();
   readonly #params: unknown;
   readonly #recent: number;
@@ -405,7 +425,7 @@ export class ClientChannel<C extends TypedChannel = TypedChannel> {
   #retries = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** For {@linkcode Socket.channel}. */
+  /** Internal: use {@linkcode Socket.channel}. */
   constructor(topic: string, params: unknown, recent: number, port: ChannelPort) {
     this.topic = topic;
     this.#params = params;
@@ -414,12 +434,14 @@ export class ClientChannel<C extends TypedChannel = TypedChannel> {
     this.#ready.promise.catch(() => {});
   }
 
-  /** Resolves with the server's answer when it has joined. Rejects with {@linkcode ChannelClientError}. */
+  /**
+   * Resolves with the server's response to the join. Rejects with {@linkcode ChannelClientError}.
+   */
   ready(): Promise<unknown> {
     return this.#ready.promise;
   }
 
-  /** Listens to an event of the application; the returned function ends that. */
+  /** Adds a listener of an event of the application. Returns a function that removes it. */
   on<E extends (keyof ChannelSent<C> & string) | (string & Record<never, never>)>(
     event: E,
     listener: (payload: EventPayload<C, E>) => void,
@@ -427,7 +449,7 @@ export class ClientChannel<C extends TypedChannel = TypedChannel> {
     return this.#listen(`on ${event}`, listener as never);
   }
 
-  /** Listens to an event of the channel itself; the returned function ends that. */
+  /** Adds a listener of an event of the channel itself. Returns a function that removes it. */
   when<E extends keyof ChannelEvents>(
     event: E,
     listener: (detail: ChannelEvents[E]) => void,
@@ -436,8 +458,8 @@ export class ClientChannel<C extends TypedChannel = TypedChannel> {
   }
 
   /**
-   * Sends an event, and resolves with the handler's reply. While there is no connection it waits. Rejects with
-   * {@linkcode ChannelClientError}; a failure that nothing awaits is ignored.
+   * Sends an event, and resolves with the handler's reply. Waits while there is no connection.
+   * Rejects with {@linkcode ChannelClientError}; an unawaited rejection is ignored.
    */
   push<E extends PushEvent<C>>(
     event: E,
@@ -479,7 +501,7 @@ export class ClientChannel<C extends TypedChannel = TypedChannel> {
     this.#end("left", new ChannelClientError("left"));
   }
 
-  /** For the socket: the connection is open or down, or a message has arrived. */
+  /** Internal: the socket calls this when the connection opens or closes, and with each message. */
   receive(event: string, payload: unknown, joinRef: string | null, details: unknown): void {
     if (event === "open") return void this.#join();
     if (event === "down") {
@@ -521,11 +543,11 @@ export class ClientChannel<C extends TypedChannel = TypedChannel> {
     }
   }
 
-  /** For the socket: the server has answered a message. */
+  /** Internal: the socket calls this with the reply to a message. */
   answered(ref: string, reply: unknown): void {
     const details = reply as JoinDetails | undefined;
     if (ref !== this.#joinRef || this.state === "joined" || details === undefined) return;
-    // The messages that follow have positions.
+    // Otherwise the missed messages that follow have positions.
     if (details.missed === 0) this.#position = { epoch: details.epoch, offset: details.offset };
     else if (details.recovered !== true) this.#position = undefined;
   }

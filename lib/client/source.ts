@@ -1,13 +1,13 @@
 /**
- * The client as JavaScript, for pages.
+ * The client as a JavaScript module, for pages.
  *
  * @module
  */
 import { ChannelClientError, ClientChannel, Socket } from "./socket.ts";
 
 /**
- * Returns the client as a JavaScript module, which exports `Socket`, `ClientChannel` and `ChannelClientError`. Servers
- * with channels answer `GET /socket/client.js` with it:
+ * Returns the client as a JavaScript module, which exports `Socket`, `ClientChannel` and
+ * `ChannelClientError`. Servers with channels answer `GET /socket/client.js` with it:
  *
  *     <script type="module">
  *       import { Socket } from "/socket/client.js";
@@ -22,7 +22,7 @@ import { ChannelClientError, ClientChannel, Socket } from "./socket.ts";
  * ```
  */
 export function clientSource(): string {
-  // The runtime has removed the types. A bundler may have changed the names of classes.
+  // The runtime has removed the types. A bundler may have renamed the classes.
   const parts = { ChannelClientError, ClientChannel, Socket };
   const classes = Object.values(parts).map(String);
   const names = Object.entries(parts).map(([name, each]) => {

@@ -1,5 +1,5 @@
 /**
- * `core`: what the program of a worker calls.
+ * `core`: starts the node of a worker process.
  *
  * @module
  */
@@ -10,21 +10,21 @@ import { systemHost } from "../start.ts";
 import { CoresError } from "./error.ts";
 import { encodeReport, WORKER_ARGUMENT, type WorkerReport, type WorkerTerms } from "./protocol.ts";
 
-/** What a worker knows of its place. */
+/** The port and number of a worker. */
 export interface Core {
   /** The port that all workers share, for `node.serve({ port, reusePort: true })`. */
   readonly port: number;
-  /** The number of this worker, from 1. */
+  /** Number of this worker, from 1. */
   readonly core: number;
-  /** The number of workers. */
+  /** Number of workers. */
   readonly count: number;
 }
 
 /**
- * Starts the node of a worker process, in a program that `cores` has started, and calls `setup` with
- * it. When `setup` has resolved, the worker is ready: during a rolling restart the one that it replaces
- * leaves. `options` are those of `Node.start`; name, cookie and seeds come from the parent. SIGTERM, or
- * the end of the parent, has the node leave its cluster and the process exit.
+ * Starts the node of a worker process, in a program that `cores` has started, and calls `setup`
+ * with it. The worker is ready when `setup` resolves: during a rolling restart, the worker that it
+ * replaces leaves then. `options` are those of `Node.start`; name, cookie and seeds come from the
+ * parent. On SIGTERM, and when the parent exits, the node leaves its cluster and the process exits.
  *
  * @throws {CoresError} `code` "noparent": the program was not started by `cores`.
  *
@@ -49,10 +49,10 @@ export async function core(
   const report = (what: WorkerReport): void => {
     process.stdout.write(encodeReport(terms.token, what));
   };
-  // A terminal sends Ctrl-C to all processes. The parent decides what it means.
+  // A terminal sends SIGINT to all processes. Only the parent handles it.
   process.on("SIGINT", () => {});
   process.stdout.on("error", () => {
-    // The parent is gone; the end of the input reports that.
+    // The parent has exited. The end of the input is handled instead.
   });
   systemHost().clock.every(terms.beatMs, () => report({ kind: "beat" }));
   const node = await Node.start({
@@ -69,7 +69,7 @@ export async function core(
   return node;
 }
 
-/** Reads the first line of standard input. `gone` is called at its end. */
+/** Reads the first line of standard input. Calls `gone` at the end of the input. */
 function readTerms(gone: () => void): Promise<WorkerTerms> {
   return new Promise((done) => {
     let input = "";

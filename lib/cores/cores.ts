@@ -1,7 +1,7 @@
 /**
- * A node for each core of the machine: worker processes that share one port, and their parent, which
- * restarts those that crash, kills those that are blocked, and replaces all of them one after the other
- * for a new version of the program.
+ * A node for each core of the machine: worker processes that share one port, and their parent,
+ * which restarts crashed workers, kills blocked ones, and performs rolling restarts for new
+ * versions of the program.
  *
  *     cores(file) ─┬─ worker 1: node core1@127.0.0.1:41001 ─┐
  *                  ├─ worker 2: node core2@127.0.0.1:41002 ─┼─ one cluster, one port for clients
@@ -24,35 +24,37 @@ import { WorkerProcess } from "./worker_process.ts";
 export { type Core, core } from "./core.ts";
 export { CoresError } from "./error.ts";
 
-/** How to run a node for each core. */
+/** Options of {@linkcode cores}. */
 export interface CoresOptions {
   /** Number of workers. Default: one for each processor that this process may use. */
   readonly count?: number | undefined;
-  /** The port that the workers share. Default 0: a free one is chosen. */
+  /** The port that the workers share. Default 0: chooses a free one. */
   readonly port?: number | undefined;
-  /** The name of the nodes, which their number follows. Default "core". */
+  /** Prefix of the node names, followed by the number of the worker. Default "core". */
   readonly name?: string | undefined;
-  /** The address of the nodes. Default "127.0.0.1": they reach each other only. */
+  /** The address of the nodes. Default "127.0.0.1": reachable from this machine only. */
   readonly hostname?: string | undefined;
-  /** The cluster's cookie. Default: one that only these workers have. */
+  /** The cluster's cookie. Default: a random one for these workers. */
   readonly cookie?: string | readonly string[] | undefined;
-  /** Nodes of other machines. */
+  /** Seeds on other machines. */
   readonly seeds?: readonly string[] | undefined;
   /**
    * Options of the runtime for workers. Default: `["--allow-net"]` on Deno, none on Bun.
    */
   readonly flags?: readonly string[] | undefined;
-  /** Arguments of the workers' program. */
+  /** Arguments of the worker program. */
   readonly args?: readonly string[] | undefined;
-  /** A worker whose event loop does not run for this long is killed and replaced. Default 5000 ms. */
+  /**
+   * A worker whose event loop does not run for this long is killed and replaced. Default 5000 ms.
+   */
   readonly blockedAfter?: number | undefined;
   /** A worker must be ready within this time. Default 30000 ms. */
   readonly startTimeout?: number | undefined;
-  /** Time for a worker to leave, as the timeout of `Node.leave`. Default 25000 ms. */
+  /** Time limit for a worker to leave: the timeout of `Node.leave`. Default 25000 ms. */
   readonly leaveTimeout?: number | undefined;
-  /** Whether SIGTERM, SIGINT and SIGHUP of this process stop and replace the workers. Default true. */
+  /** Whether this process handles SIGTERM and SIGINT (stop), and SIGHUP (reload). Default true. */
   readonly signals?: boolean | undefined;
-  /** Takes the lines that workers print. Default: this process prints them behind the node's name. */
+  /** Receives the lines that workers print. Default: prints them, prefixed with the node's name. */
   readonly print?: ((line: string, node: string, isError: boolean) => void) | undefined;
 }
 
@@ -62,25 +64,26 @@ export interface CoreWorker {
   readonly core: number;
   /** The name of its node. */
   readonly node: string;
-  /** The id of its process. */
+  /** Its process id. */
   readonly pid: number;
-  /** Whether its setup is done. */
+  /** Whether its setup has finished. */
   readonly ready: boolean;
 }
 
-/** The workers that `cores` has started. */
+/** Running workers, returned by {@linkcode cores}. */
 export interface Cores extends AsyncDisposable {
   /** The port that they share. */
   readonly port: number;
   /** Returns the workers that are not leaving. */
   workers(): CoreWorker[];
   /**
-   * Replaces all workers, one after the other, as SIGHUP does: a new process starts with the program as
-   * it is now, and when it is ready the old one leaves. Rejects with a {@linkcode CoresError} if a new
-   * one does not become ready: then the old ones stay.
+   * Replaces all workers, one after the other, as SIGHUP does: starts a new process with the
+   * current program file, and when it is ready the old one leaves. Rejects with a
+   * {@linkcode CoresError} if a new worker does not become ready. In that case the old ones
+   * continue.
    */
   reload(): Promise<void>;
-  /** Has all workers leave. Resolves when their processes have ended. */
+  /** Makes all workers leave. Resolves when their processes have exited. */
   stop(): Promise<void>;
 }
 
@@ -100,25 +103,25 @@ const OPTIONS: Readonly<Record<keyof CoresOptions, true>> = {
   print: true,
 };
 
-/** Workers report so often in `blockedAfter`. */
+/** Number of heartbeats that a worker sends within `blockedAfter`. */
 const BEATS = 5;
 
-/** A worker that has not left this long after its time is killed. Milliseconds. */
+/** Time after `leaveTimeout` at which a worker that has not exited is killed. Milliseconds. */
 const LATE_MS = 2_000;
 
 /**
- * Runs `file` in a process for each core. The program calls {@linkcode core}; its node is an ordinary
- * member of one cluster, so rooms, names and groups span the workers, and each of them serves the same
- * port. Resolves when all are ready.
+ * Runs `file` in a process for each core. The program calls {@linkcode core}. Its node is an
+ * ordinary member of one cluster, so rooms, names and groups span the workers, and all workers
+ * serve the same port. Resolves when all workers are ready.
  *
- * A worker that ends is started again, after 100 ms, then twice as long each time, up to 10 s. One whose
- * event loop is blocked for `blockedAfter` is killed. SIGTERM and SIGINT have all leave; SIGHUP replaces
- * them. While workers are replaced no connection is refused if the kernel hands connections over
- * (`net.ipv4.tcp_migrate_req` is 1, Linux 5.14); the log says so if it is 0. On Deno this process needs
- * `--allow-run`, and `--allow-net` for port 0.
+ * A worker that exits is restarted after 100 ms, then after twice the previous delay, up to 10 s. A
+ * worker whose event loop is blocked for `blockedAfter` is killed. On SIGTERM and SIGINT all
+ * workers leave; on SIGHUP they are replaced. No connection is refused during a replacement if the
+ * kernel migrates connections (`net.ipv4.tcp_migrate_req` is 1, Linux 5.14); a warning is logged if
+ * it is 0. On Deno this process needs `--allow-run`, and `--allow-net` for port 0.
  *
- * @throws {CoresError} `code` "badoption", or "nostart": the first worker has ended, or was not ready in
- *   time.
+ * @throws {CoresError} `code` "badoption", or "nostart": the first worker exited, or was not ready
+ *   in time.
  *
  * @example A program of two files
  * ```ts ignore
@@ -143,7 +146,7 @@ function pathOf(file: string | URL): string {
   return file.startsWith("file:") ? fileURLToPath(file) : file;
 }
 
-/** One place for a worker. */
+/** State of one worker number: its process and its restarts. */
 interface Slot {
   readonly core: number;
   readonly backoff: Backoff;
@@ -159,7 +162,7 @@ class CoreGroup implements Cores {
   readonly #cookie: string | readonly string[];
   readonly #slots: Slot[];
   readonly #beatMs: number;
-  /** All processes that have not ended. */
+  /** All processes that have not exited. */
   readonly #processes = new Set<WorkerProcess>();
   readonly #awaiting = new Map<WorkerProcess, PromiseWithResolvers<void>>();
   #watch: Timer | undefined;
@@ -238,7 +241,7 @@ class CoreGroup implements Cores {
     return this.stop();
   }
 
-  // What workers report.
+  // Reports of workers.
 
   printed({ node, core }: WorkerProcess, line: string, isError: boolean): void {
     const { print } = this.#options;
@@ -267,7 +270,7 @@ class CoreGroup implements Cores {
     });
   }
 
-  // What the parent does.
+  // Actions of the parent.
 
   #spawn(slot: Slot): WorkerProcess {
     const options = this.#options;
@@ -291,7 +294,7 @@ class CoreGroup implements Cores {
     return worker;
   }
 
-  /** Resolves when a worker is ready. Rejects if it ends before. */
+  /** Resolves when a worker is ready. Rejects if it exits first. */
   async #ready(worker: WorkerProcess): Promise<void> {
     const awaited = Promise.withResolvers<void>();
     this.#awaiting.set(worker, awaited);
@@ -302,14 +305,14 @@ class CoreGroup implements Cores {
     }
   }
 
-  /** Kills what is blocked, or late. */
+  /** Kills workers that are blocked, or late to start or to leave. */
   #look(): void {
     const now = this.#host.clock.now();
     const pausedMs = now - this.#watchedAt - this.#beatMs;
     this.#watchedAt = now;
     const startMs = this.#options.startTimeout ?? 30_000;
     for (const worker of this.#processes) {
-      // While this process did not run, it has not read what workers reported.
+      // While this process was paused, it did not read the workers' reports.
       if (pausedMs > this.#beatMs) worker.heardAt = now;
       const { state } = worker;
       if (state === "leaving") {
@@ -333,12 +336,12 @@ class CoreGroup implements Cores {
     for (const slot of this.#slots) {
       if (this.#stopped !== undefined) return;
       const old = slot.worker;
-      // One that is to be started again gets the new program anyway.
+      // A worker that is about to be restarted runs the new program anyway.
       if (old === undefined) continue;
       const next = this.#spawn(slot);
       await this.#ready(next);
       if (slot.worker !== old) {
-        // It has crashed meanwhile.
+        // It crashed in the meantime.
         slot.restart?.cancel();
         slot.worker?.leave();
       }
@@ -391,10 +394,10 @@ class CoreGroup implements Cores {
   }
 }
 
-/** Whether Linux hands connections in the queue of a closing socket over to another process. */
+/** Whether Linux migrates queued connections of a closed listener to another process. */
 const MIGRATE_FILE = "/proc/sys/net/ipv4/tcp_migrate_req";
 
-/** Returns a port that is free now. */
+/** Returns a free port. */
 async function freePort(host: Host): Promise<number> {
   const options = { hostname: "127.0.0.1", port: 0 };
   const listener = await host.listen(options, (stream) => stream.abort());

@@ -4,13 +4,13 @@
  * @module
  */
 
-/** Workers could not be started, or not be replaced. */
+/** Workers could not be started or replaced. */
 export class CoresError extends Error {
   /** Name of the error class. */
   override readonly name = "CoresError";
   /**
-   * The reason: "badoption", "noparent" (a worker's program was started by itself), "nostart" (a worker
-   * ended, or was not ready in time).
+   * The reason: "badoption", "noparent" (a worker program was not started by `cores`), "nostart" (a
+   * worker exited, or was not ready in time).
    */
   readonly code: "badoption" | "noparent" | "nostart";
 

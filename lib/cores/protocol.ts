@@ -1,5 +1,5 @@
 /**
- * What the parent and its workers send each other. Quiet.
+ * The messages between the parent and its workers. Quiet.
  *
  *     parent ──▶ worker   one line on standard input: WorkerTerms
  *     worker ──▶ parent   lines on standard output that contain the token, among the program's own:
@@ -11,38 +11,41 @@
 /** The argument that a worker is started with. */
 export const WORKER_ARGUMENT = "--firn-core";
 
-/** What a worker is to be. It contains the cookie, so it is in no argument and no variable. */
+/**
+ * Configuration of a worker. Sent on standard input, as arguments and variables would expose the
+ * cookie.
+ */
 export interface WorkerTerms {
-  /** Marks the worker's messages. */
+  /** Identifies the worker's reports among other output. */
   readonly token: string;
-  /** The name of its node, before the address that it gets. */
+  /** The name of its node, without host and port. */
   readonly name: string;
   readonly hostname: string;
   readonly cookie: string | readonly string[];
   readonly seeds: readonly string[];
   readonly port: number;
-  /** From 1. */
+  /** Number of the worker, from 1. */
   readonly core: number;
   readonly count: number;
   readonly beatMs: number;
   readonly leaveMs: number;
 }
 
-/** What a worker reports. */
+/** A report of a worker. */
 export type WorkerReport =
   /** Its event loop runs. */
   | { readonly kind: "beat" }
-  /** Its setup is done. */
+  /** Its setup has finished. */
   | { readonly kind: "ready"; readonly node: string };
 
-/** Returns a line of a worker for its parent. */
+/** Encodes a report as a line of output. */
 export function encodeReport(token: string, report: WorkerReport): string {
   return `@firn ${token} ${JSON.stringify(report)}\n`;
 }
 
 /**
- * Splits a line of a worker: what its program printed, and the report behind it. The program may have
- * printed something without a line end before the report.
+ * Splits a line of a worker's output into text that its program printed, and a report that follows
+ * it: the program may print text without a line end before the report.
  */
 export function parseLine(
   token: string,
@@ -54,12 +57,12 @@ export function parseLine(
   return { text: line.slice(0, at), report: JSON.parse(line.slice(at + mark.length)) };
 }
 
-/** After this time without a crash the delay begins anew. */
+/** Running time after which the delay is reset. */
 const CALM_MS = 10_000;
 const DELAY_MS_MIN = 100;
 const DELAY_MS_MAX = 10_000;
 
-/** The delay before a crashed worker is started again: doubled with each crash. */
+/** The delay before a crashed worker is restarted, doubled with each crash. */
 export class Backoff {
   #ms = 0;
 

@@ -1,5 +1,5 @@
 /**
- * One worker, as its parent sees it.
+ * One worker process, on the side of the parent.
  *
  *     starting ──ready──▶ ready ──leave──▶ leaving ──▶ ended
  *        └──────────────────┴── exit, crash, kill ───────▲
@@ -12,12 +12,12 @@ import { parseLine, WORKER_ARGUMENT, type WorkerTerms } from "./protocol.ts";
 /** The states of a worker. */
 export type WorkerState = "starting" | "ready" | "leaving" | "ended";
 
-/** Where its output and its end are reported. */
+/** Receives the output and the exit of a worker. */
 export interface WorkerOwner {
-  /** A line that its program printed. */
+  /** Called with each line that its program printed. */
   printed(worker: WorkerProcess, line: string, isError: boolean): void;
   ready(worker: WorkerProcess): void;
-  /** `how`: its exit status, or the signal that ended it. */
+  /** Called when it has exited. `how` is its exit status, or the signal that ended it. */
   ended(worker: WorkerProcess, how: number | string): void;
 }
 
@@ -28,11 +28,11 @@ export class WorkerProcess {
   readonly startedAt: number;
   readonly ended: Promise<number | string>;
   state: WorkerState = "starting";
-  /** The name of its node, as far as it is known. */
+  /** The name of its node, with host and port once it is ready. */
   node: string;
-  /** When it was last heard of. */
+  /** Time of its last report. */
   heardAt: number;
-  /** When it began to leave. */
+  /** Time at which it began to leave. */
   leftAt = 0;
   readonly #child: Child;
   readonly #host: Host;
@@ -70,7 +70,7 @@ export class WorkerProcess {
     });
   }
 
-  /** Has it leave its cluster, close its connections and exit. */
+  /** Makes it leave its cluster, close its connections and exit. */
   leave(): void {
     if (this.state === "leaving" || this.state === "ended") return;
     this.state = "leaving";
@@ -78,7 +78,7 @@ export class WorkerProcess {
     this.#child.signal("SIGTERM");
   }
 
-  /** Ends it at once. */
+  /** Kills it. */
   kill(): void {
     if (this.state !== "ended") this.#child.signal("SIGKILL");
   }
