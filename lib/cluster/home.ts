@@ -1,15 +1,17 @@
 /**
- * Homes: each key of a kind has one node on which its actor runs, among the nodes that offer the kind. Shards
- * and the history of channels are built on it. `home_actor.ts` has the protocol, `rendezvous.ts` the placement.
+ * Homes: the actor of each key of a kind runs on one node, the home of the key, among the nodes
+ * that offer the kind. Shards and the history of channels use it. `home_actor.ts` has the protocol,
+ * `rendezvous.ts` the placement.
  *
- *     call(key) ─▶ its actor is here ─▶ the actor
- *             └──▶ else ─▶ the kind's actor on its home ─▶ starts the actor of the key on demand ─▶ the actor
+ *     call(key) ─▶ its actor is on this node ─▶ the actor
+ *             └──▶ else ─▶ the kind's actor on the home ─▶ starts the actor on demand ─▶ the actor
  *
- * What is guaranteed, per kind:
- * - At most one actor of a key on nodes that are connected and have introduced themselves; with `quorum`, one
- *   in total. After a partition that of the home stays, and the other is stopped; its state is dropped.
- * - A key moves only when nodes come or go: 1/n of the keys, see `rendezvous.ts`.
- * - What is sent to a key while it moves waits, or is forwarded, in order. A message is handled at most once.
+ * Guarantees, per kind:
+ * - At most one actor of a key on nodes that are connected and have exchanged hellos; with
+ *   `quorum`, at most one in total. After a partition the actor on the home stays; the other is
+ *   stopped, and its state is discarded.
+ * - Keys move only when nodes join or leave: 1/n of the keys, see `rendezvous.ts`.
+ * - Messages for a key that moves are held back or forwarded, in order, and handled at most once.
  *
  * @module
  */
@@ -38,37 +40,47 @@ import type { Incarnation } from "./singleton.ts";
 /** The scope of the groups of nodes that offer a kind. */
 const SCOPE = `${RESERVED}home`;
 
-/** How many keys per second move to a node that has joined, by default. */
+/** Default of `movesPerSecond`. */
 const MOVES_PER_SECOND = 1_000;
 
-/** How a kind is offered by a node. */
+/** Options of a kind on the node that offers it. */
 export interface HomeOptions {
   /**
-   * Starts the actor of a key, linked with `self`, which is the kind's actor. `incarnation` has the state that
-   * was handed over, and with `quorum` a fencing token.
+   * Starts the actor of a key, linked with `self`, the kind's actor. `incarnation` has the state
+   * that was handed over, and with `quorum` a fencing token.
    */
   readonly start: (
     self: Self,
     key: string,
     incarnation: Omit<Incarnation, "handover">,
   ) => Pid<never> | Promise<Pid<never>>;
-  /** Returns the state that is handed over when a key moves, or a promise of it. Default: none. */
+  /** Returns or resolves with the state that is handed over when a key moves. Default: none. */
   readonly handover?: ((pid: Pid<never>, key: string) => unknown) | undefined;
-  /** Asks the actor of a key to end. It is killed after 5 s. Default: the exit signal "shutdown". */
+  /**
+   * Asks the actor of a key to exit. It is killed after 5 s. Default: the exit signal "shutdown".
+   */
   readonly stop?: ((pid: Pid<never>, key: string) => void) | undefined;
-  /** The share of keys of this node: an integer from 1 to 100. Default 1. */
+  /** Relative share of keys of this node, an integer from 1 to 100. Default 1. */
   readonly weight?: number | undefined;
-  /** Keys per second that move to a node that has joined; those that are called there move at once. Default 1000. */
+  /**
+   * Keys per second that move to a joining node. Keys that are called there move at once. Default
+   * 1000.
+   */
   readonly movesPerSecond?: number | undefined;
-  /** Milliseconds without a message after which the actor of a key is stopped. Default `Infinity`. */
+  /**
+   * Milliseconds without a message after which the actor of a key is stopped. Default `Infinity`.
+   */
   readonly passivateAfter?: number | undefined;
-  /** Whether an actor that crashed is started again at once. Default: by the next message. */
+  /** Whether a crashed actor is restarted at once. Default: by the next message. */
   readonly restart?: boolean | undefined;
-  /** More crashes of a key than this within `period` ms, and what waits for it is rejected. Default 3 in 5000. */
+  /**
+   * Maximum crashes of a key within `period` ms. Above it, waiting calls are rejected. Default 3 in
+   * 5000.
+   */
   readonly intensity?: number | undefined;
   /** See `intensity`. */
   readonly period?: number | undefined;
-  /** Nodes that must grant each key to its home; the same on all nodes. Default: each side runs one. */
+  /** Nodes that must grant each key to its home; the same on all nodes. Default: no quorum. */
   readonly quorum?: Quorum | undefined;
 }
 
@@ -76,60 +88,60 @@ export interface HomeOptions {
 export interface HomeEvents {
   /** This node has handed a key over to another. */
   moved: { readonly kind: string; readonly key: string; readonly to: string };
-  /** The actor of a key crashed too often: it is started by the next message only. */
+  /** The actor of a key crashed too often. It is started again by the next message only. */
   keygivenup: { readonly kind: string; readonly key: string; readonly reason: ExitReason };
 }
 
-/** What happens on this node. */
+/** Statistics of a kind on this node. */
 export interface HomeCounts {
-  /** Actors that run, start, stop or move. */
+  /** Number of actors that run, start, stop or move. */
   readonly actors: number;
-  /** Actors that were started. */
+  /** Number of started actors. */
   readonly started: number;
-  /** Actors that were stopped as nothing was sent to them. */
+  /** Number of passivated actors. */
   readonly passivated: number;
-  /** Keys that were handed over to other nodes. */
+  /** Number of keys handed over to other nodes. */
   readonly movedOut: number;
-  /** Keys that were taken over from other nodes. */
+  /** Number of keys taken over from other nodes. */
   readonly movedIn: number;
 }
 
-/** One node's part in a kind. */
+/** The handle of one node for a kind. */
 export class HomeKind {
   /** The name of the kind. */
   readonly kind: string;
   readonly #system: System;
   readonly #actor: HomeActor;
 
-  /** For the runtime: see `Homes`. */
+  /** Internal: see `Homes`. */
   constructor(kind: string, system: System, actor: HomeActor) {
     this.kind = kind;
     this.#system = system;
     this.#actor = actor;
   }
 
-  /** The node that is the home of a key, as far as this node knows. Undefined: no node offers the kind. */
+  /** Returns the home of a key, as known to this node. Undefined if no node offers the kind. */
   nodeOf(key: string): string | undefined {
     return this.#actor.nodeOf(key);
   }
 
-  /** The nodes that offer the kind, as far as this node knows. */
+  /** Returns the nodes that offer the kind, as known to this node. */
   nodes(): string[] {
     return this.#actor.nodes();
   }
 
-  /** The keys whose actors are on this node. */
+  /** Returns the keys whose actors are on this node. */
   keys(): string[] {
     return [...this.#actor.residents.values()].filter(({ pid }) => pid !== undefined)
       .map(({ key }) => key);
   }
 
-  /** The actor of a key, if it is on this node. */
+  /** Returns the actor of a key, if it is on this node. */
   whereis(key: string): Pid<never> | undefined {
     return this.#actor.residents.get(key)?.pid;
   }
 
-  /** What has happened on this node so far. */
+  /** Returns the statistics of this node. */
   counts(): HomeCounts {
     return { actors: this.#actor.residents.size, ...this.#actor.counts };
   }
@@ -161,13 +173,13 @@ export class HomeKind {
     this.#system.send(to, isDirect ? message : { $key: key, body: message } satisfies Keyed);
   }
 
-  /** This node is the home of no key any more. Resolves when all have moved to other nodes, with their state. */
+  /** Stops being a home. Resolves when all keys have moved to other nodes, with their state. */
   leave(): Promise<void> {
     return new Promise((done) => this.#actor.leave(done));
   }
 }
 
-/** The kinds in which one node takes part. */
+/** All kinds in which one node takes part. */
 export class Homes {
   readonly #system: System;
   readonly #groups: GroupTable;
@@ -176,7 +188,7 @@ export class Homes {
   readonly #warn: (words: string) => void;
   readonly #kinds = new Map<string, HomeKind>();
 
-  /** For the runtime: programs get theirs from their node. */
+  /** Internal: use `node.homes`. */
   constructor(
     system: System,
     groups: GroupTable,
@@ -192,9 +204,10 @@ export class Homes {
   }
 
   /**
-   * This node offers a kind, and is home of its part of the keys.
+   * Offers a kind: this node becomes the home of its share of the keys.
    *
-   * @throws {NameError} `code` "taken": this node takes part already; "badname": the name is empty or too long.
+   * @throws {NameError} `code` "taken": this node already takes part; "badname": the name is empty
+   *   or too long.
    * @throws {ArgumentError} `code` "badarg": an option is invalid.
    */
   offer(kind: string, options: HomeOptions): HomeKind {
@@ -224,7 +237,7 @@ export class Homes {
     }, quorum);
   }
 
-  /** This node calls the keys of a kind that others offer. */
+  /** Takes part in a kind as a caller only. */
   use(kind: string): HomeKind {
     const known = this.#kinds.get(kind);
     if (known !== undefined) return known;
@@ -239,7 +252,7 @@ export class Homes {
     }, undefined);
   }
 
-  /** This node is the home of no key of any kind any more. */
+  /** Stops being a home of any kind. Resolves when all keys have moved. */
   leave(): Promise<unknown> {
     return Promise.all([...this.#kinds.values()].map((home) => home.leave()));
   }
@@ -252,7 +265,7 @@ export class Homes {
     if (this.#kinds.has(kind)) {
       throw new NameError("taken", `this node takes part in ${JSON.stringify(kind)} already`);
     }
-    // Its first turn is later.
+    // The new actor runs in a later turn.
     const pid = this.#system.spawn<unknown, []>(undefined, undefined, function home() {
       return (message: unknown) => actor.handle(message);
     }, []);

@@ -1,18 +1,19 @@
 /**
- * The actor behind a {@linkcode Home}: decides for each key that comes by whether its actor runs here, and
- * brings keys to their homes when nodes come and go.
+ * The actor of a kind on one node: decides for each key whether its actor runs on this node, and
+ * moves keys to their homes when nodes join or leave.
  *
- *     group: a node takes part ─▶ hello, both ways ─▶ keys: what I still have, and is yours ─▶ moved · gone
+ *     group: a node joins ─▶ hello, both ways ─▶ keys: those of the peer still here ─▶ moved · gone
  *
- * **One copy.** Rendezvous hashing orders any two nodes for a key, whatever other nodes each of them knows. So
- * of two nodes that have each other's hello only one starts a key. And neither starts any key before the
- * other has listed those that it still has; these are started when the other has handed them over. Hence
- * nodes that have introduced themselves to each other never run two copies, without any vote. Two copies that
- * were started before that, on both sides of a partition, are reduced to the one at the home.
+ * **One copy.** Rendezvous hashing orders any two nodes for a key, whatever other nodes each of
+ * them knows. So of two nodes that have each other's hello only one starts a key. Neither starts
+ * any key before the other has listed the keys that it still has; listed keys are started after
+ * they have been handed over. So nodes that have exchanged hellos never run two copies, without any
+ * vote. Of two copies that were started before, on both sides of a partition, only the one at the
+ * home continues.
  *
- * **Forwarding.** Messages for a key go to the node that the sender takes for its home. One that knows of a
- * better home forwards them; the score rises with each step, so there is no circle. While a key is being
- * moved, started or stopped, its messages wait here.
+ * **Forwarding.** Messages for a key are sent to its home as known to the sender. A receiver that
+ * knows a home with a higher score forwards them; the score increases with each hop, so there is no
+ * cycle. While a key is being moved, started or stopped, its messages are held back here.
  *
  * Longer than 400 lines: it is one state machine.
  *
@@ -63,35 +64,35 @@ import {
   WAITING,
 } from "./resident.ts";
 
-/** At most this many messages wait for keys; further calls are rejected, and casts dropped. */
+/** Maximum number of held-back messages. Further calls are rejected, and casts dropped. */
 export const HELD_MAX = 65_536;
 
-/** A list of keys is sent in portions of this many. */
+/** Maximum number of keys in one message. */
 const PORTION_COUNT = 1_000;
 
-/** At most this many keys are on the way to other nodes at once. */
+/** Maximum number of keys that move to other nodes at once. */
 const MOVING_MAX = 64;
 
-/** How often the next keys are moved. Milliseconds. */
+/** Interval at which further keys are moved. Milliseconds. */
 const MOVE_MS = 100;
 
-/** An actor that has to stop has this long; then it is killed. Milliseconds. */
+/** Time within which an actor must stop before it is killed. Milliseconds. */
 const STOP_MS = 5_000;
 
-/** A key that another node still holds by name is tried again after this. Milliseconds. */
+/** Delay before a key is retried whose lock another node holds. Milliseconds. */
 const RETRY_MS = 500;
 
 const MOVE = Symbol("move");
 const SWEEP = Symbol("sweep");
 const DONE = Symbol("done");
 
-/** This node's part in a kind. */
+/** The state and the message handler of the actor. */
 export class HomeActor {
   readonly self: Self<unknown>;
   readonly residents: Map<string, Resident> = new Map();
-  /** The number of the running period of passivation. */
+  /** Number of the current passivation period. */
   period = 0;
-  /** Keys that were handed over to other nodes, and taken over from them. */
+  /** Numbers of moved, started and passivated keys. */
   readonly counts: { movedOut: number; movedIn: number; started: number; passivated: number } = {
     movedOut: 0,
     movedIn: 0,
@@ -105,20 +106,23 @@ export class HomeActor {
   readonly #members = new Map<string, HomeMember>();
   readonly #byPid = new Map<number, Resident>();
   readonly #waiting = new Set<Resident>();
-  /** Keys whose home is another node, in the order in which they move. */
+  /** Keys whose home is another node, in the order in which they will move. */
   readonly #moves = new Set<Resident>();
   #moving = 0;
-  /** How many may be moved until the next tick. */
+  /** Number of keys that may be moved until the next tick. */
   #budget = 0;
   #moveTimer = false;
-  /** What it waits for when it leaves, beside its keys: other nodes, and calls that were forwarded. */
+  /**
+   * Pending operations that delay leaving, beside keys: answers of other nodes, and forwarded
+   * calls.
+   */
   #pending = 0;
   #heldCount = 0;
   #weight: number;
   #leaveGroup: () => void = () => {};
-  /** Set when this node takes part no more: called when it has no key left. */
+  /** Set while leaving. Called when no key is left. */
   #left: (() => void) | undefined;
-  /** Set when the node stops: every actor is stopped, and none is started. */
+  /** Set when the node stops: all actors are stopped, and none is started. */
   #ending: ExitReason | undefined;
 
   constructor(self: Self<unknown>, rules: HomeRules, ports: HomePorts) {
@@ -129,7 +133,7 @@ export class HomeActor {
     this.#weight = rules.weight;
   }
 
-  /** Takes part. */
+  /** Joins the kind. */
   begin(): void {
     this.self.trapExit = true;
     const pid = this.self.pid as Pid;
@@ -141,20 +145,23 @@ export class HomeActor {
     if (this.#rules.passivateAfter !== Infinity) this.#sweepLater();
   }
 
-  /** Returns the node that a key belongs to, as far as this node knows. */
+  /** Returns the home of a key, as known to this node. */
   nodeOf(key: string): string | undefined {
     const place = this.#places.homeOf(hashOf(key));
     return place instanceof HomeActor ? this.self.pid.node : place?.pid.node;
   }
 
-  /** The nodes that offer the kind, as far as this node knows. */
+  /** Returns the nodes that offer the kind, as known to this node. */
   nodes(): string[] {
     const others = [...this.#members.values()].filter(({ weight }) => (weight ?? 0) > 0)
       .map(({ pid }) => pid.node);
     return this.#weight > 0 ? [this.self.pid.node, ...others] : others;
   }
 
-  /** Returns the actor that messages for a key are sent to: that of the key if it is here, or that of the kind. */
+  /**
+   * Returns the receiver of messages for a key: its actor if on this node, or the kind's actor on
+   * its home.
+   */
   target(key: string): { readonly pid: Pid<never>; readonly isDirect: boolean } | undefined {
     const resident = this.residents.get(key);
     if (resident !== undefined) {
@@ -168,12 +175,12 @@ export class HomeActor {
     if (place !== undefined) {
       return { pid: place instanceof HomeActor ? this.self.pid : place.pid, isDirect: false };
     }
-    // A node that offers the kind has been found, and has not told its weight yet.
+    // A node that offers the kind is known, but its weight is not yet.
     const isNear = [...this.#members.values()].some(({ weight }) => weight === undefined);
     return isNear ? { pid: this.self.pid, isDirect: false } : undefined;
   }
 
-  /** Hands all keys over, and ends. `done` is called when no key is left. */
+  /** Hands all keys over, and leaves the kind. Calls `done` when no key is left. */
   leave(done: () => void): void {
     if (this.#left !== undefined) return done();
     this.#left = done;
@@ -182,7 +189,7 @@ export class HomeActor {
     this.#weight = 0;
     if (this.#places.size === 0) return this.#end("shutdown");
     for (const member of this.#members.values()) this.#sayLeaving(member);
-    // The others are listed theirs when they have told their weight.
+    // Members with an unknown weight receive their list when the weight is known.
     for (const member of this.#members.values()) {
       if (member.weight !== undefined) this.listKeys(member);
     }
@@ -191,7 +198,7 @@ export class HomeActor {
     this.#checkLeft();
   }
 
-  /** Tells a node that this one leaves. When it has answered, it sends no more messages for keys. */
+  /** Notifies a node that this one leaves. After its reply it sends no further messages. */
   #sayLeaving({ pid }: HomeMember): void {
     this.#pending++;
     const request: Leaving = { $home: "leaving", from: this.self.pid as Pid };
@@ -271,7 +278,7 @@ export class HomeActor {
 
   #deliver(resident: Resident, held: Held): void {
     const actor = actorRefOf(resident.pid!);
-    // It has just ended, and its exit is on the way.
+    // The actor has just exited, and its exit signal is queued.
     if (actor === undefined) return this.#hold(resident, held);
     pass(held, actor);
   }
@@ -297,7 +304,7 @@ export class HomeActor {
     for (const held of this.#release(resident)) if (held instanceof Call) held.refuse(error);
   }
 
-  // What is to be done with a key that has no actor.
+  // Keys without an actor.
 
   #settle(resident: Resident): void {
     if (resident.phase !== WAITING || resident.isCollecting) return;
@@ -319,7 +326,7 @@ export class HomeActor {
     if (place instanceof HomeMember) {
       this.#unpause(resident);
       if (resident.state !== undefined) return this.#handOver(resident, place);
-      // The calls count as pending before the last key is gone.
+      // The calls must count as pending before the last key is removed.
       for (const held of this.#release(resident)) this.#forward(place, key, held);
       return this.#forget(resident);
     }
@@ -330,7 +337,7 @@ export class HomeActor {
     this.#start(resident);
   }
 
-  /** Whether another node may still have the key. It is asked to hand it over. */
+  /** Returns whether another node may still have a key, and requests that it is handed over. */
   isBlocked({ key }: Resident): boolean {
     let isBlocked = false;
     for (const member of this.#members.values()) {
@@ -342,7 +349,7 @@ export class HomeActor {
     return isBlocked;
   }
 
-  /** This node has the key no more. */
+  /** Removes a key from this node. */
   #forget(resident: Resident): void {
     const { key } = resident;
     this.#unpause(resident);
@@ -361,7 +368,7 @@ export class HomeActor {
     resident.pause = undefined;
   }
 
-  // Starting.
+  // Start of actors.
 
   #start(resident: Resident): void {
     const { key, state } = resident;
@@ -397,7 +404,7 @@ export class HomeActor {
       this.#waiting.add(resident);
       this.#unlock(resident);
       if (error === undefined) {
-        // Another node has the lock: it may be gone soon.
+        // Another node has the lock: retry, as it may release it soon.
         resident.pause = this.self.sendAfter(this.self.pid, new Again(resident), RETRY_MS);
         return this.#settle(resident);
       }
@@ -412,7 +419,7 @@ export class HomeActor {
     if (this.#ports.lock !== undefined) {
       resident.unwatch = this.#ports.lock.watch(key, this.self.pid as Pid<unknown>);
     }
-    // It has ended already: its exit came before this, or is ignored when it comes.
+    // The actor has exited already: its exit signal was handled before, or will be ignored.
     if (actorRefOf(pid) === undefined) return this.#ended(resident, "noproc");
     if (this.#ending !== undefined) return this.#stop(resident);
     for (const held of this.#release(resident)) this.#deliver(resident, held);
@@ -422,7 +429,7 @@ export class HomeActor {
   #lockMoved({ name, pid }: NameChange): void {
     if (pid?.equals(this.self.pid)) return;
     const resident = this.residents.get(this.#ports.lock!.keyOf(name));
-    // The right to run is lost: another node may start it.
+    // The lock is lost, so another node may start the key.
     if (resident?.pid !== undefined) this.#system.exit(resident.pid, "kill");
   }
 
@@ -432,7 +439,7 @@ export class HomeActor {
     this.#ports.lock?.release(resident.key);
   }
 
-  // Ends.
+  // Exits of actors.
 
   #exited({ from, reason }: Exit): void {
     const resident = this.#byPid.get(from.id);
@@ -440,7 +447,7 @@ export class HomeActor {
     if (from.equals(this.#system.pid)) this.#end(reason);
   }
 
-  /** The actor of a key has ended. */
+  /** Handles the exit of the actor of a key. */
   #ended(resident: Resident, reason: ExitReason): void {
     const { phase } = resident;
     this.#byPid.delete(resident.pid!.id);
@@ -491,7 +498,8 @@ export class HomeActor {
   #checkLeft(): void {
     if (this.residents.size > 0) return;
     if (this.#pending === 0) this.#left?.();
-    // One that has left goes on as a caller, and forwards what is still on the way to it.
+    // After leaving it continues as a caller, and forwards messages that are still in transit to
+    // it.
     if (this.#ending !== undefined) endSelf(this.self, this.#ending);
   }
 
@@ -501,7 +509,7 @@ export class HomeActor {
     this.self.sendAfter(this.self.pid, SWEEP, this.#rules.passivateAfter / 2);
   }
 
-  /** Stops the actors that were not used in the last two periods. */
+  /** Stops actors that were not used in the last two periods. */
   #sweep(): void {
     this.period++;
     for (const resident of this.residents.values()) {
@@ -512,13 +520,14 @@ export class HomeActor {
     this.#sweepLater();
   }
 
-  // Nodes that come and go.
+  // Nodes that join and leave.
 
   #groupChanged({ joined, left }: GroupChange): void {
     for (const pid of joined) if (!pid.equals(this.self.pid)) this.#meet(pid).offers = true;
     for (const pid of left) {
       const member = this.#members.get(pid.key);
-      // It leaves, and lists its keys; or it has exited, which is reported too.
+      // The node leaves, and will list its keys; or its actor has exited, which the monitor
+      // reports.
       if (member !== undefined && member.weight !== 0) this.#weigh(member, 0);
     }
   }
@@ -569,16 +578,16 @@ export class HomeActor {
     }
   }
 
-  /** A node tells its weight: for the first time, or 0, since it leaves. */
+  /** Handles the weight of a node: its first one, or 0 when it leaves. */
   #weigh(member: HomeMember, weight: number): void {
     if (member.weight === weight) return;
     if (weight > 0) member.offers = true;
     member.weight = weight;
     const { node } = member.pid;
-    // A later incarnation may have taken its place.
+    // A later incarnation of the node may have replaced it.
     if (weight > 0) this.#places.set(node, weight, member);
     else this.#unplace(member);
-    // One that had keys lists those that it still has.
+    // A member that offered the kind before must list the keys that it still has.
     member.hasListed = this.#weight === 0 || !member.offers;
     if (weight > 0) this.listKeys(member);
     this.#settleAll();
@@ -594,12 +603,12 @@ export class HomeActor {
     else this.#places.set(node, other.weight!, other);
   }
 
-  /** Lists the keys that this node still has, and that are a member's. */
+  /** Sends a member the list of keys that this node still has and whose home is the member. */
   listKeys(member: HomeMember): void {
     const keys: string[] = [];
     for (const resident of this.residents.values()) {
       if (this.#places.homeOf(resident.hash) !== member) continue;
-      // One that waits has no actor: it is on its way.
+      // A waiting key without state has no actor, so there is nothing to hand over.
       if (resident.phase === WAITING && resident.state === undefined) continue;
       keys.push(resident.key);
       member.promised.add(resident.key);
@@ -612,7 +621,7 @@ export class HomeActor {
     }
   }
 
-  /** A node is out of reach, or takes part no more. */
+  /** Handles the loss of a node, or its exit from the kind. */
   #lost(pid: Pid): void {
     const member = this.#members.get(pid.key);
     if (member === undefined) return;
@@ -643,7 +652,7 @@ export class HomeActor {
   #moveTick(): void {
     this.#moveTimer = false;
     const more = this.#rules.movesPerSecond * MOVE_MS / 1000;
-    // At low rates it is saved up; what was not used is lost.
+    // Fractions accumulate at low rates; an unused budget above one tick is discarded.
     this.#budget = Math.min(this.#budget + more, Math.max(1, more));
     this.#moveSome();
     if (this.#moves.size === 0) return;
@@ -651,7 +660,7 @@ export class HomeActor {
     this.self.sendAfter(this.self.pid, MOVE, MOVE_MS);
   }
 
-  /** Moves keys, within the limits. When this node leaves, they move as fast as they can. */
+  /** Moves keys within the limits, or without a rate limit while this node leaves. */
   #moveSome(): void {
     for (const resident of this.#moves) {
       if (this.#moving >= MOVING_MAX) return;
@@ -678,7 +687,7 @@ export class HomeActor {
       .then(collected, () => collected(undefined));
   }
 
-  /** The state of a key is known: its actor stops, if it has not ended itself. */
+  /** Handles the state of a key that moves: stops its actor, unless it has exited. */
   #collected({ resident, state }: Collected): void {
     resident.isCollecting = false;
     resident.state = state;
@@ -715,14 +724,14 @@ export class HomeActor {
       this.#ports.warn(`the state of ${this.#label(resident)} cannot be sent: ${error.message}`);
       resident.state = undefined;
     } else if (!(error instanceof NoConnectionError) && this.#members.has(to.pid.key)) {
-      // Its actor exits: the monitor reports that.
+      // The member's actor has exited, which the monitor reports.
       resident.pause = this.self.sendAfter(this.self.pid, new Again(resident), RETRY_MS);
     }
     this.#settle(resident);
     this.#moveSome();
   }
 
-  /** Another node hands a key over. */
+  /** Takes over a key from another node. */
   #handedOver({ from, key, state }: HandOver, call: Call): void {
     this.#members.get(from.key)?.expected.delete(key);
     let resident = this.residents.get(key);
@@ -740,7 +749,7 @@ export class HomeActor {
   }
 }
 
-/** Hands a message that came with its key to the actor of the key. */
+/** Passes a held-back message to the actor of its key. */
 function pass(held: Held, actor: ActorRef): void {
   if (!(held instanceof Call)) return actor.deliver(held.body);
   const call = held as Call<Keyed> & PassableCall;

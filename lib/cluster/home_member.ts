@@ -1,28 +1,31 @@
 /**
- * What one node knows of the other nodes that take part in a kind: their weights, whether they have listed
- * the keys that they still have, and these keys.
+ * The other nodes that take part in a kind, as known to one node: their weights, whether they have
+ * listed the keys that they still have, and these keys.
  *
  * @module
  */
 import type { Pid, Ref } from "../term/pid.ts";
 
-/** What the actors of a kind send each other. */
+/** Messages between the actors of a kind. */
 export type HomeMessage =
-  /** The weight of the sender; 0: it is no home of any key, now or any more. */
+  /** The weight of the sender. With 0 it is not a home of any key. */
   | { readonly $home: "hello"; readonly from: Pid; readonly weight: number }
-  /** Keys that the sender still has, and that are the receiver's. `last`: there are no more. */
+  /** Keys that the sender still has and whose home is the receiver. `last` ends the list. */
   | {
     readonly $home: "keys";
     readonly from: Pid;
     readonly keys: readonly string[];
     readonly last: boolean;
   }
-  /** Asks to hand over a key now. */
+  /** Requests that a key is handed over now. */
   | { readonly $home: "pull"; readonly from: Pid; readonly key: string }
-  /** The sender has a key no more, and there is no state of it. */
+  /** The sender no longer has a key, nor a state of it. */
   | { readonly $home: "gone"; readonly from: Pid; readonly key: string };
 
-/** Hands over a key with its state: a call, answered when the receiver is responsible for it. */
+/**
+ * Request that hands over a key with its state. The reply confirms that the receiver has taken it
+ * over.
+ */
 export interface HandOver {
   readonly $home: "moved";
   readonly from: Pid;
@@ -30,31 +33,34 @@ export interface HandOver {
   readonly state: unknown;
 }
 
-/** Tells that the sender leaves: a call, answered when the receiver sends it no more messages for keys. */
+/**
+ * Request of a leaving sender. The reply confirms that the receiver sends it no further messages
+ * for keys.
+ */
 export interface Leaving {
   readonly $home: "leaving";
   readonly from: Pid;
 }
 
-/** What callers send to the actor of a kind: a call with this request, or this as a message. */
+/** A request or message for a key, sent to the actor of its kind. */
 export interface Keyed {
   readonly $key: string;
   readonly body: unknown;
 }
 
-/** The other end of a pair of nodes that take part in a kind. */
+/** Another node that takes part in a kind. */
 export class HomeMember {
   readonly pid: Pid;
   readonly monitor: Ref;
-  /** Undefined until it has told; 0: it takes part as a caller only, or leaves. */
+  /** Its weight. Undefined until known; 0 if it is a caller only, or leaves. */
   weight: number | undefined = undefined;
-  /** Whether it offers the kind, or did so: then it may have keys. */
+  /** Whether it offers or has offered the kind, so that it may have keys. */
   offers = false;
-  /** Whether it has listed all keys that it still has, and that are ours. */
+  /** Whether it has listed all keys that it still has and whose home is this node. */
   hasListed = false;
-  /** Keys that it still has, and that are ours. */
+  /** Keys that it still has and whose home is this node. */
   readonly expected: Set<string> = new Set();
-  /** Keys that we still have, and that it expects from us. */
+  /** Keys that this node still has and that it expects to take over. */
   readonly promised: Set<string> = new Set();
 
   constructor(pid: Pid, monitor: Ref) {
@@ -63,22 +69,22 @@ export class HomeMember {
   }
 }
 
-/** Whether a message is of the given form. */
+/** Returns whether a message is a {@linkcode HomeMessage}. */
 export function isHomeMessage(message: unknown): message is HomeMessage {
   return typeof (message as { $home?: unknown } | null)?.$home === "string";
 }
 
-/** Whether a message or a request is for a key. */
+/** Returns whether a message or a request is for a key. */
 export function isKeyed(message: unknown): message is Keyed {
   return typeof (message as { $key?: unknown } | null)?.$key === "string";
 }
 
-/** Whether a request tells that a node leaves. */
+/** Returns whether a request is that of a leaving node. */
 export function isLeaving(request: unknown): request is Leaving {
   return (request as { $home?: unknown } | null)?.$home === "leaving";
 }
 
-/** Whether a request hands over a key. */
+/** Returns whether a request hands over a key. */
 export function isHandOver(request: unknown): request is HandOver {
   return (request as { $home?: unknown } | null)?.$home === "moved";
 }

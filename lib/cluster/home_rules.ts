@@ -1,5 +1,6 @@
 /**
- * What a {@linkcode HomeActor} is given: how its kind is run, and its ports to groups, names and events.
+ * Parameters of a {@linkcode HomeActor}: the options of its kind, and its ports to groups, names
+ * and events.
  *
  * @module
  */
@@ -9,9 +10,9 @@ import type { Pid } from "../term/pid.ts";
 import type { GroupChange, NameChange } from "./changes.ts";
 import type { Incarnation } from "./singleton.ts";
 
-/** How a kind is run. */
+/** Options of a kind, with defaults. */
 export interface HomeRules {
-  /** 0: this node calls only. */
+  /** Relative share of keys. 0: this node is a caller only. */
   readonly weight: number;
   /** Starts the actor of a key, linked with `self`. */
   start(
@@ -19,44 +20,51 @@ export interface HomeRules {
     key: string,
     incarnation: Omit<Incarnation, "handover">,
   ): Pid<never> | Promise<Pid<never>>;
-  /** Returns the state that the next actor gets, when a key moves. Default: none. The actor is stopped after it. */
+  /**
+   * Returns the state that is handed over when a key moves. The actor is stopped after it. Default:
+   * none.
+   */
   handover?(pid: Pid<never>, key: string): unknown;
-  /** Asks an actor to end, after the messages that it has got. Default: the exit signal "shutdown". */
+  /**
+   * Asks an actor to exit after the messages in its mailbox. Default: the exit signal "shutdown".
+   */
   stop?(pid: Pid<never>, key: string): void;
-  /** Keys per second that are moved to a node that has joined, beside those that are called there. */
+  /**
+   * Keys per second that are moved to a joining node, in addition to those that are called there.
+   */
   readonly movesPerSecond: number;
-  /** An actor without calls for this long is stopped. Milliseconds; `Infinity`: never. */
+  /** Time without messages after which an actor is stopped, in milliseconds. `Infinity`: never. */
   readonly passivateAfter: number;
-  /** Whether a crashed actor is started again at once, or by the next message. */
+  /** Whether a crashed actor is restarted at once, or by the next message. */
   readonly restart: boolean;
   readonly intensity: number;
   readonly period: number;
 }
 
-/** What the actor needs of groups, names and events. */
+/** Port from the actor to groups, names and events. */
 export interface HomePorts {
   readonly kind: string;
-  /** Joins the group of the nodes that offer the kind; returns what leaves it. */
+  /** Joins the group of nodes that offer the kind. Returns a function that leaves it. */
   join(pid: Pid): () => void;
   /** Sends a `GroupChange` now, and whenever a node joins or leaves. */
   monitor(pid: Pid<GroupChange>): void;
-  /** Obtains the lock of a key, with a quorum; undefined: the kind needs none. */
+  /** The locks of keys with a quorum. Undefined without a quorum. */
   readonly lock:
     | {
-      /** The key that a lock is of, by its name. */
+      /** Returns the key of a lock, by the lock's name. */
       keyOf(name: string): string;
       acquire(key: string, pid: Pid): Promise<boolean>;
-      /** The fencing token of a key that is held. */
+      /** Returns the fencing token of a held lock. */
       token(key: string): number | undefined;
       release(key: string): void;
-      /** Sends a `NameChange` whenever it moves. */
+      /** Sends a `NameChange` whenever the lock moves. Returns a function that stops this. */
       watch(key: string, pid: Pid<NameChange>): () => void;
     }
     | undefined;
-  /** A key has been handed over. */
+  /** Emits that a key has been handed over. */
   moved(key: string, to: string): void;
-  /** The actor of a key has crashed too often. */
+  /** Emits that the actor of a key has crashed too often. */
   givenUp(key: string, reason: ExitReason): void;
-  /** A state could not be sent. */
+  /** Logs that a state could not be sent. */
   warn(words: string): void;
 }

@@ -1,18 +1,19 @@
 /**
  * Rendezvous hashing: which member of a set is the home of a key. Quiet.
  *
- * Each member has a score for each key; the highest is the home. A score depends on the member and the key
- * only, therefore two nodes whose sets differ still agree on the order of the members that both have. When a
- * member of `n` with equal weights leaves, its keys go to the others, 1/n of all keys; when one joins, it
- * takes over 1/n of the keys, from each of the others the same part. No other key moves.
+ * Each member has a score for each key; the member with the highest score is the home. A score
+ * depends only on the member and the key, so two nodes whose sets differ still agree on the order
+ * of common members. When one of `n` members with equal weights leaves, its 1/n of the keys move to
+ * the others; when one joins, it takes over 1/n of the keys, evenly from the others. No other key
+ * moves.
  *
- * A member of weight `w` has `w` scores, of which the highest counts. Integers only: the result is the same on
- * every runtime.
+ * A member of weight `w` has the highest of `w` scores. The arithmetic uses integers only, so the
+ * result is the same on every runtime.
  *
  * @module
  */
 
-/** The highest weight of a member. */
+/** Maximum weight of a member. */
 export const WEIGHT_MAX = 100;
 
 interface Member<M> {
@@ -21,7 +22,7 @@ interface Member<M> {
   readonly seeds: Uint32Array;
 }
 
-/** Returns 32 bits for a text, as `Rendezvous` takes them. FNV-1a over UTF-16 code units, then mixed. */
+/** Returns a 32-bit hash of a key for `Rendezvous`: FNV-1a over UTF-16 code units, then mixed. */
 export function hashOf(text: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) {
@@ -41,12 +42,12 @@ function mix(hash: number): number {
 export class Rendezvous<M> {
   readonly #members = new Map<string, Member<M>>();
 
-  /** How many there are. */
+  /** Returns the number of members. */
   get size(): number {
     return this.#members.size;
   }
 
-  /** Adds a member, or replaces it. `weight`: an integer from 1 to {@linkcode WEIGHT_MAX}. */
+  /** Adds or replaces a member. `weight` is an integer from 1 to {@linkcode WEIGHT_MAX}. */
   set(name: string, weight: number, value: M): void {
     const base = hashOf(name);
     const seeds = Uint32Array.from({ length: weight }, (_, i) => mix(base + i * 0x9e3779b9 | 0));
@@ -64,7 +65,7 @@ export class Rendezvous<M> {
     let highest = -1;
     for (const member of this.#members.values()) {
       const score = scoreOf(member.seeds, hash);
-      // Equal scores are rare: the order of names decides, alike on all nodes.
+      // Ties are resolved by the order of names, identically on all nodes.
       if (score < highest || (score === highest && best !== undefined && member.name > best.name)) {
         continue;
       }

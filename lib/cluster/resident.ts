@@ -1,10 +1,10 @@
 /**
- * A key on its way through one node: the actor that has it, or what waits for one.
+ * The state of a key on one node: its actor, or the messages that wait for one.
  *
  *     WAITING ──its home is here, and no other node has it──▶ STARTING ──▶ LIVE ──▶ STOPPING ─┐
  *        ▲ │                                                               └──────▶ MOVING ───┤
- *        │ └─its home is another node: state and messages go there                            │
- *        └────────────────────── it has a state, or messages wait ◀──────its actor has ended──┘
+ *        │ └─its home is another node: state and messages move there                          │
+ *        └────────────────────── it has a state, or messages wait ◀─────its actor has exited──┘
  *
  * @module
  */
@@ -14,43 +14,43 @@ import type { TimerRef } from "../actor/timer.ts";
 import type { Call } from "../actor/call.ts";
 import type { HomeMember } from "./home_member.ts";
 
-/** The states of a key. */
+/** No actor runs. State or messages may wait for the next one. */
 export const WAITING = 0;
 /** Its actor is being started. */
 export const STARTING = 1;
-/** Its actor runs, and gets what is sent to the key. */
+/** Its actor runs, and receives the messages for the key. */
 export const LIVE = 2;
 /** Its actor is being stopped. */
 export const STOPPING = 3;
-/** Its state is asked for, or is on the way to another node. */
+/** Its state is being collected, or is in transit to another node. */
 export const MOVING = 4;
 
-/** A call, or a message that needs no answer. */
+/** A held-back call or cast. */
 export type Held = Call | { readonly body: unknown };
 
-/** A key. */
+/** A key on this node. */
 export class Resident {
   readonly key: string;
   readonly hash: number;
   phase: number = WAITING;
   pid: Pid<never> | undefined = undefined;
-  /** What came while there was no actor that takes it. */
+  /** Calls and casts that wait for an actor. */
   held: Held[] = [];
   /** The state that the next actor is started with. */
   state: unknown = undefined;
-  /** Whether its actor is to be started though nothing waits for it, as it has crashed. */
+  /** Whether its actor is started although no message waits, because it has crashed. */
   restarts = false;
-  /** Its state is asked for, and has not come. */
+  /** Whether its state has been requested, and not yet received. */
   isCollecting = false;
-  /** It is not started again before this timer fires. */
+  /** The timer before which the key is not started again. */
   pause: TimerRef | undefined = undefined;
-  /** After this time its actor is killed. */
+  /** The timer that kills its stopping actor. */
   deadline: TimerRef | undefined = undefined;
-  /** Ends the watch of its lock, with a quorum. */
+  /** Stops watching its lock, with a quorum. */
   unwatch: (() => void) | undefined = undefined;
-  /** How often it has crashed lately; made by its first crash. */
+  /** Counts its recent crashes. Created by the first crash. */
   intensity: Intensity | undefined = undefined;
-  /** The period of the last use, as `Home` counts them. */
+  /** The passivation period of its last use: see `HomeActor.period`. */
   used = 0;
 
   constructor(key: string, hash: number) {
@@ -59,9 +59,9 @@ export class Resident {
   }
 }
 
-// What the actor of a kind sends itself.
+// Messages of the actor of a kind to itself.
 
-/** The actor of a key runs, or could not be started. */
+/** The actor of a key has started, or failed to start. */
 export class Started {
   readonly resident: Resident;
   readonly pid: Pid<never> | undefined;
@@ -73,7 +73,7 @@ export class Started {
   }
 }
 
-/** The state of a key that moves is known. */
+/** The state of a moving key has been collected. */
 export class Collected {
   readonly resident: Resident;
   readonly state: unknown;
@@ -83,7 +83,7 @@ export class Collected {
   }
 }
 
-/** Another node has taken a key over, or not. */
+/** Another node has taken a key over, or failed to. */
 export class Delivered {
   readonly resident: Resident;
   readonly to: HomeMember;

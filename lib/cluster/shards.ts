@@ -1,5 +1,6 @@
 /**
- * Shards: services by keys, each of which runs on the home node of its key. Akka's sharded entities, Orleans' grains.
+ * Shards: a service per key, which runs on the home node of the key. Akka's sharded entities,
+ * Orleans' grains.
  *
  * @module
  */
@@ -15,22 +16,22 @@ import type { PersistOptions } from "../otp/store.ts";
 import type { Pid } from "../term/pid.ts";
 import type { HomeCounts, HomeKind, HomeOptions, Homes } from "./home.ts";
 
-/** How a kind of shards is run. */
+/** Options of a kind of shards. */
 export interface ShardOptions<P extends ServiceProtocol> extends
   Pick<
     HomeOptions,
     "movesPerSecond" | "passivateAfter" | "intensity" | "period" | "quorum" | "restart"
   > {
-  /** The service of which one runs for each key. `init` gets the key, if it takes an argument. */
+  /** The service that runs for each key. `init` receives the key, if it has a parameter. */
   readonly actor: StartArgs<P> extends [] | [string] ? Service<P> : never;
   /**
-   * Stores the state of each key, as `kind/key`. Without it the state is handed over when a key moves, and lost when
-   * its node or its actor is lost, or when it is passivated.
+   * Stores the state of each key, under `kind/key`. Without it the state is handed over when a key
+   * moves, and lost when its node is lost, or its actor crashes or is passivated.
    */
   readonly persist?: PersistOptions | undefined;
   /**
-   * The share of keys of this node, an integer up to 100. 0: this node has none, and calls those of others.
-   * Default 1.
+   * Relative share of keys of this node, an integer from 0 to 100. With 0 this node has no keys,
+   * and is a caller only. Default 1.
    */
   readonly weight?: number | undefined;
 }
@@ -48,7 +49,7 @@ const OPTIONS: Readonly<Record<keyof ShardOptions<ServiceProtocol>, true>> = {
   restart: true,
 };
 
-/** A key's service, as a target of calls. */
+/** The service of a key, as a target of calls. */
 class ShardName<P extends ServiceProtocol> extends ServiceName<P> {
   readonly #home: HomeKind;
 
@@ -66,7 +67,7 @@ class ShardName<P extends ServiceProtocol> extends ServiceName<P> {
   }
 }
 
-/** One node's part in a kind of shards. */
+/** The handle of one node for a kind of shards. */
 export class Shards<P extends ServiceProtocol> {
   readonly #actor: Service<P>;
   readonly #home: HomeKind;
@@ -78,56 +79,60 @@ export class Shards<P extends ServiceProtocol> {
   }
 
   /**
-   * The functions that call the service of a key, which is started if it does not run. They reject as those of a
-   * service do; with `NoProcError` if no node offers the kind; and with `MailboxFullError` if 65,536 messages wait
-   * for keys that are being started or moved.
+   * Returns functions that call the service of a key, which is started if it does not run. They
+   * reject as those of a service do; with `NoProcError` if no node offers the kind; and with
+   * `MailboxFullError` if 65,536 messages wait for keys that are being started or moved.
    */
   call(key: string, options?: CallOptions): CallApi<P> {
     return this.#actor.call(this.at(key), options);
   }
 
-  /** The functions that cast to the service of a key, which is started if it does not run. */
+  /** Returns functions that cast to the service of a key, which is started if it does not run. */
   cast(key: string): CastApi<P> {
     return this.#actor.cast(this.at(key));
   }
 
-  /** The service of a key, for functions that take a service: `cart.state(carts.at("42"))`. */
+  /** Returns the service of a key as a call target: `cart.state(carts.at("42"))`. */
   at(key: string): ServiceTarget<P> {
     return new ShardName<P>(this.#home, key);
   }
 
-  /** The node that is the home of a key, as far as this node knows. Undefined: no node offers the kind. */
+  /**
+   * Returns the home node of a key, as known to this node. Undefined if no node offers the kind.
+   */
   nodeOf(key: string): string | undefined {
     return this.#home.nodeOf(key);
   }
 
-  /** The nodes that offer the kind, as far as this node knows. */
+  /** Returns the nodes that offer the kind, as known to this node. */
   nodes(): string[] {
     return this.#home.nodes();
   }
 
-  /** The keys whose services run on this node. */
+  /** Returns the keys whose services run on this node. */
   keys(): string[] {
     return this.#home.keys();
   }
 
-  /** What has happened on this node: services that run, were started, passivated and moved. */
+  /** Returns the numbers of running, started, passivated and moved services of this node. */
   counts(): HomeCounts {
     return this.#home.counts();
   }
 
-  /** This node has no keys any more. Resolves when all have moved to other nodes. `node.leave` does it too. */
+  /** Moves all keys to other nodes. Resolves when all have moved. `node.leave` calls this. */
   leave(): Promise<void> {
     return this.#home.leave();
   }
 }
 
 /**
- * Takes part in a kind of shards: this node runs the services of its part of the keys, and calls those of all keys.
- * Every node that runs some calls this, with the same options. The service of a key is started by the first call, on
- * the home node of the key, once. The guide "Shards" has the guarantees.
+ * Takes part in a kind of shards: this node runs the services of its share of the keys, and can
+ * call those of all keys. Call this on every node that takes part, with the same options. The
+ * service of a key is started once, by the first call, on the home node of the key. The guide
+ * "Shards" has the guarantees.
  *
- * @throws {NameError} `code` "taken": this node takes part already; "badname": the kind is empty or too long.
+ * @throws {NameError} `code` "taken": this node already takes part; "badname": the kind is empty or
+ *   too long.
  * @throws {ArgumentError} `code` "badarg": an option is invalid or unknown.
  *
  * @example
@@ -147,13 +152,12 @@ export class Shards<P extends ServiceProtocol> {
  * await using b = await Node.start({ name: "b@127.0.0.1:0", cookie, logLevel: "silent" });
  * await b.connect(a.name);
  *
- * const persist = { store: memoryStore() };
- * const [carts, same] = [a, b].map((node) => shards(node, "cart", { actor: cart, persist }));
- * // Until the two have introduced themselves, each is the home of all keys.
- * while (carts!.nodes().length + same!.nodes().length < 4) await new Promise((turn) => setTimeout(turn, 1));
- * assertEquals(await carts!.call("42").add("tea"), 1);
- * assertEquals(await same!.call("42").add("cups"), 2);
- * assertEquals(carts!.nodeOf("42"), same!.nodeOf("42"));
+ * const persist = { store: memoryStore() }; const [carts, same] = [a, b].map((node) => shards(node,
+ * "cart", { actor: cart, persist })); // Until the two nodes have exchanged hellos, each is the
+ * home of all keys. while (carts!.nodes().length + same!.nodes().length < 4) await new
+ * Promise((turn) => setTimeout(turn, 1)); assertEquals(await carts!.call("42").add("tea"), 1);
+ * assertEquals(await same!.call("42").add("cups"), 2); assertEquals(carts!.nodeOf("42"),
+ * same!.nodeOf("42"));
  * ```
  */
 export function shards<P extends ServiceProtocol>(
