@@ -1,5 +1,5 @@
 /**
- * Pools: jobs that wait in a bounded queue for one of a limited number of workers, on this node and others.
+ * Pools: a bounded queue of jobs, and a limited number of workers on this node and others.
  *
  * @module
  */
@@ -45,17 +45,17 @@ const OPTIONS: Readonly<Record<keyof PoolDefinition<never, never>, true>> = {
   store: true,
 };
 
-/** A kind of pool. Nodes that work for the pools of others expose it: `node.expose(thumbnails)`. */
+/** A kind of pool. To run jobs of other nodes' pools, expose it: `node.expose(thumbnails)`. */
 export interface PoolKind<Args extends unknown[], Result>
   extends Spawnable<never, [Pid<Report>, string, number, readonly unknown[]]> {
   /**
-   * Starts one, linked if an actor starts it, and with a store continues with the jobs that are in it. At most one
-   * pool may use a name in a store: start it as a singleton if several nodes may.
+   * Starts a pool, linked if an actor starts it. With a store it continues with the stored jobs. At
+   * most one pool may use a name in a store: start it as a singleton if several nodes may start it.
    */
   start(from: Starter): Promise<Pool<Args, Result>>;
 }
 
-/** A pool that was started. */
+/** A running pool. */
 export class Pool<Args extends unknown[], Result> {
   /** The actor. */
   readonly pid: Pid<never>;
@@ -69,7 +69,7 @@ export class Pool<Args extends unknown[], Result> {
     this.#actor = actor;
   }
 
-  /** Adds a job. Its promises need not be awaited. */
+  /** Adds a job. Its promises may be left unawaited. */
   add(...args: Args): Job<Result> {
     const system = systemOf(this.pid);
     const id = system.uuid();
@@ -100,12 +100,12 @@ export class Pool<Args extends unknown[], Result> {
     return { id, accepted: accepted.promise, result: result.promise, cancel };
   }
 
-  /** Adds jobs, and resolves to their results, in the order of the arguments. */
+  /** Adds jobs. Resolves with their results, in the order of the arguments. */
   addAll(list: readonly Args[]): Promise<Result[]> {
     return Promise.all(list.map((args) => this.add(...args).result));
   }
 
-  /** Calls a listener for each event. Returns what removes it. */
+  /** Adds a listener of an event. Returns a function that removes it. */
   on<Name extends keyof PoolEvents>(
     name: Name,
     listener: (event: PoolEvents[Name]) => unknown,
@@ -114,23 +114,27 @@ export class Pool<Args extends unknown[], Result> {
     return this.#actor.events.on(name, listener, options);
   }
 
-  /** Returns how many jobs there are. */
+  /** Returns the numbers of jobs. */
   counts(): PoolCounts {
     return this.#actor.counts();
   }
 
-  /** Ends the pool and its workers. Jobs that have no result reject with `code` "stopped"; stored ones stay stored. */
+  /**
+   * Stops the pool and its workers. Unfinished jobs reject with `code` "stopped"; stored jobs stay
+   * stored.
+   */
   stop(): Promise<void> {
     return systemOf(this.pid).end(this.pid, "shutdown");
   }
 }
 
 /**
- * Defines a pool of workers. A job runs on this node or on a connected one that exposes the pool, at most `perNode` at
- * a time on each.
+ * Defines a pool of workers. A job runs on this node or on a connected one that exposes the pool,
+ * at most `perNode` at a time on each.
  *
- * A job runs at least once: one whose node is lost runs again elsewhere, though it may have done its work, unless
- * `onNodeDown` is "fail". Give it an id that makes its effect idempotent: that of the job.
+ * A job runs at least once: unless `onNodeDown` is "fail", a job whose node is lost runs again
+ * elsewhere, although it may have finished its work. Use the id of the job to make its effects
+ * idempotent.
  *
  * @throws {ArgumentError} `code` "badarg": an option is unknown or invalid.
  *
@@ -164,7 +168,7 @@ export function pool<Args extends unknown[], Result>(
 ): PoolKind<Args, Result> {
   check(definition as unknown as PoolDefinition<unknown[], unknown>);
   const { name, worker, store } = definition;
-  // Reports use the function's name.
+  // Reports contain the function's name.
   const { [name]: attempt } = {
     [name]: async (
       self: Self,

@@ -1,5 +1,6 @@
 /**
- * The actor behind a pool: a bounded queue, and an actor for each attempt of a job, on this node or another.
+ * The actor of a pool: a bounded queue, and an actor for each attempt of a job, on this node or
+ * another.
  *
  *     add ─▶ waiting ──a node has room──▶ active ──returned──▶ completed
  *               ▲                            │ threw, took too long, its node is lost
@@ -26,13 +27,13 @@ import {
 } from "./job.ts";
 import { endSelf } from "./start.ts";
 
-/** How often nodes are looked for while jobs wait. Milliseconds. */
+/** Interval at which nodes are checked for capacity while jobs wait. Milliseconds. */
 const LOOK_MS = 500;
 
-/** The longest pause between attempts, by default. Milliseconds. */
+/** Default maximum pause between attempts. Milliseconds. */
 const CAP_MS = 30_000;
 
-/** What the actor of an attempt sends to its pool. */
+/** The report of an attempt's actor to its pool. */
 export type Report =
   | {
     readonly $job: "done";
@@ -53,11 +54,11 @@ export type Report =
     readonly value: unknown;
   };
 
-/** A job, as its pool has it. */
+/** A job and its state in the pool. */
 export class PooledJob {
   readonly id: string;
   readonly args: readonly unknown[];
-  /** Attempts that were started and count. */
+  /** Number of attempts. */
   attempt = 0;
   /** The actor of the running attempt, and its node. */
   pid: Pid<never> | undefined = undefined;
@@ -66,9 +67,9 @@ export class PooledJob {
   /** Why its actor is killed. */
   ending: JobFailure | undefined = undefined;
   isOver = false;
-  /** Called when the queue has it. */
+  /** Called when the job has been queued. */
   accepted: () => void = () => {};
-  /** It was in the queue before: it has its place. */
+  /** Whether it was restored from the store, and so already counts in the queue. */
   isRestored = false;
   readonly done: (value: unknown) => void;
   readonly failed: (error: JobError) => void;
@@ -86,7 +87,7 @@ export class PooledJob {
   }
 }
 
-/** A job is added: it is stored already, if there is a store. */
+/** A job has been added, and stored if there is a store. */
 export class Added {
   readonly job: PooledJob;
   constructor(job: PooledJob) {
@@ -94,7 +95,7 @@ export class Added {
   }
 }
 
-/** A job is to be cancelled. */
+/** Cancels a job. */
 export class Cancel {
   readonly job: PooledJob;
   constructor(job: PooledJob) {
@@ -102,7 +103,7 @@ export class Cancel {
   }
 }
 
-/** An attempt on another node was spawned, or not. */
+/** An attempt on another node was spawned, or failed to spawn. */
 class Spawned {
   readonly job: PooledJob;
   readonly pid: Pid<never> | undefined;
@@ -114,7 +115,7 @@ class Spawned {
   }
 }
 
-/** The timer of a job has fired: the attempt takes too long, or the next one is due. */
+/** The timer of a job has fired: the attempt timed out, or the next one is due. */
 class JobTimer {
   readonly job: PooledJob;
   readonly attempt: number;
@@ -138,7 +139,7 @@ export type Attempt = (
 /** One pool. */
 export class PoolActor {
   readonly events: Emitter<PoolEvents> = new Emitter();
-  /** Jobs that were added and have no result. */
+  /** Unfinished jobs. */
   readonly jobs: Set<PooledJob> = new Set();
   readonly self: Self<unknown>;
   readonly #system: System;
@@ -148,7 +149,7 @@ export class PoolActor {
   readonly #active = new Map<string, PooledJob>();
   readonly #delayed = new Set<PooledJob>();
   readonly #byPid = new Map<string, PooledJob>();
-  /** Attempts by node. */
+  /** Number of running attempts by node. */
   readonly #load = new Map<string, number>();
   #isLooking = false;
 
@@ -187,7 +188,7 @@ export class PoolActor {
     if (typeof report?.$job === "string") this.#reported(report);
   }
 
-  /** Returns a job that a pool of this name has left in its store. */
+  /** Decodes a stored job of an earlier pool with this name. */
   restore(id: string, value: Uint8Array): PooledJob {
     const args = decodeTerm(value) as unknown[];
     const job = new PooledJob(id, args, () => {}, () => {});
@@ -209,7 +210,7 @@ export class PoolActor {
     this.#dispatch();
   }
 
-  /** Starts jobs where there is room: on the node with the fewest. */
+  /** Starts waiting jobs on nodes with capacity, the least loaded first. */
   #dispatch(): void {
     const { perNode = 4 } = this.#definition;
     if (this.#waiting.size === 0) return;
@@ -268,11 +269,11 @@ export class PoolActor {
   }
 
   #spawned({ job, pid, error }: Spawned): void {
-    // Its report may have come first.
+    // The report may have arrived first.
     if (this.#active.get(job.id) !== job) return;
     if (pid !== undefined) return this.#run(job, pid);
     this.#left(job);
-    // Nothing of it has run: the node is gone, or does not expose the pool any more.
+    // The attempt did not run: the node is lost, or no longer exposes the pool.
     if (job.ending === "cancelled") return this.#fail(job, "cancelled", error);
     job.attempt--;
     this.#again(job, error, LOOK_MS);
@@ -301,7 +302,7 @@ export class PoolActor {
     if (this.events.has("completed")) this.events.emit("completed", { id, result });
   }
 
-  /** An actor of an attempt has ended without a report, or this one is to end. */
+  /** Handles the exit of an attempt's actor without a report, or an exit signal to the pool. */
   #exited({ from, reason }: Exit): void {
     const job = this.#byPid.get(from.key);
     this.#byPid.delete(from.key);
@@ -348,7 +349,7 @@ export class PoolActor {
     if (this.#active.get(job.id) === job && job.attempt === attempt) this.#stop(job, "timeout");
   }
 
-  /** Ends a job, whatever it is doing. */
+  /** Ends a job in any state. */
   #stop(job: PooledJob, code: "cancelled" | "timeout"): void {
     if (job.isOver) return;
     if (this.#active.get(job.id) === job) {
@@ -362,7 +363,7 @@ export class PoolActor {
     this.#fail(job, code, undefined);
   }
 
-  /** The attempt of a job is over. */
+  /** Called when the attempt of a job has ended. */
   #left(job: PooledJob): void {
     const { node, pid, timer } = job;
     this.#active.delete(job.id);
@@ -384,14 +385,14 @@ export class PoolActor {
     if (this.events.has("failed")) this.events.emit("failed", { id: job.id, error });
   }
 
-  /** Removes a job from the store. One that could not be removed runs again after a restart. */
+  /** Removes a job from the store. If that fails, the job runs again after a restart. */
   #forget({ id }: PooledJob): void {
     const { store, name } = this.#definition;
     if (store === undefined) return;
     new Promise((resolve) => resolve(store.remove(keyOf(name, id), 1))).catch(() => {});
   }
 
-  /** The pool has ended: its jobs have no result, and stay in the store. */
+  /** Called when the pool has exited: rejects unfinished jobs, which stay in the store. */
   abandon(): void {
     for (const job of this.jobs) {
       job.isOver = true;
@@ -401,17 +402,17 @@ export class PoolActor {
   }
 }
 
-/** The key of a job in a store. */
+/** Returns the key of a job in a store. */
 export function keyOf(pool: string, id: string): string {
   return `${pool}/${id}`;
 }
 
-/** What is stored of a job. */
+/** Encodes a job for the store. */
 export function jobBytes(args: readonly unknown[]): Uint8Array {
   return encodeTerm(args);
 }
 
-/** Returns why an attempt ended without a report. */
+/** Returns the error of an attempt that ended without a report. */
 function errorOf(reason: ExitReason): Error {
   if (reason instanceof Error) return reason;
   if (reason === "normal") return new Error("its result cannot be sent to the node of its pool");

@@ -1,29 +1,29 @@
 /**
- * A store in SQLite, which both runtimes carry with them. It is loaded when it is used first.
+ * A store in SQLite, which both runtimes include. The module is loaded on first use.
  *
- * What is saved in one turn is committed together: one write to the disk serves all actors of the node that saved
- * something meanwhile.
+ * All saves of one turn are committed together, so that actors of a node share the cost of a disk
+ * write.
  *
  * @module
  */
 import { setImmediate } from "node:timers";
 import type { Store, Stored } from "./store.ts";
 
-/** How long a process waits for another that writes. Milliseconds. */
+/** Maximum wait for another process that writes. Milliseconds. */
 const BUSY_MS = 5_000;
 
-/** How to open it. */
+/** Options of {@linkcode sqliteStore}. */
 export interface SqliteStoreOptions {
   /**
-   * `"full"`: what was saved outlives a power failure, at the cost of one flush of the disk for each commit.
-   * `"normal"`: it outlives the process only. Default "full".
+   * `"full"`: saved values survive a power failure, at the cost of a disk flush per commit.
+   * `"normal"`: they survive the process only. Default "full".
    */
   readonly synchronous?: "full" | "normal" | undefined;
 }
 
 /** A store that can be closed. */
 export interface SqliteStore extends Store, AsyncDisposable {
-  /** Closes the file after what waits has been saved. */
+  /** Closes the file after pending saves. */
   close(): Promise<void>;
 }
 
@@ -33,7 +33,7 @@ interface Write {
   readonly reject: (error: unknown) => void;
 }
 
-/** What is used of `node:sqlite`. */
+/** The used part of `node:sqlite`. */
 interface Statement {
   get(...values: unknown[]): unknown;
   all(...values: unknown[]): unknown[];
@@ -51,8 +51,8 @@ interface Database {
 }
 
 /**
- * Returns a store in the SQLite file `path`, which is made if it does not exist. Several processes of one machine may
- * use the same file. The directory must be on a local disk.
+ * Returns a store in the SQLite file `path`, which is created if it does not exist. Several
+ * processes of one machine may use the same file. The directory must be on a local disk.
  *
  * @example
  * ```ts
@@ -141,7 +141,7 @@ async function openDatabase(path: string, options: SqliteStoreOptions): Promise<
   };
 }
 
-/** Runs some writes in one transaction. */
+/** Executes writes in one transaction. */
 function commit(database: Database, batch: readonly Write[]): void {
   const done: boolean[] = [];
   try {
@@ -152,7 +152,7 @@ function commit(database: Database, batch: readonly Write[]): void {
     try {
       database.exec("ROLLBACK");
     } catch {
-      // There was no transaction.
+      // No transaction was open.
     }
     for (const { reject } of batch) reject(error);
     return;

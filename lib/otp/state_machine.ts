@@ -1,15 +1,17 @@
 /**
- * State machines: OTP's `gen_statem` as a typed table. A machine is a service, and can be used wherever one can.
+ * State machines: OTP's `gen_statem` as a typed table. A machine is a service, and can be used as
+ * one.
  *
  *     event ─▶ rule of its state, or of `any` ─▶ effects: data, reply, timeouts
  *                   │ postponed                    │ another state
  *                   └──────────◀──── handled again ◀── exit ─▶ enter ─▶ its timeouts
  *
- * Timers are compared by identity when they fire: one of a state that was left, or that was set again, has no effect
- * even if it is in the mailbox already. Due times are kept with the state, so that a stored or moved machine
- * continues with them.
+ * Timers are compared by identity when they fire: a timer of a state that was left, or that was set
+ * again, has no effect even if its message is already in the mailbox. Due times are part of the
+ * state, so that a stored or moved machine continues with them.
  *
- * Longer than 400 lines: half of it is the documented types of a definition; the rest is one state machine.
+ * Longer than 400 lines: half of it is the documented types of a definition; the rest is one state
+ * machine.
  *
  * @module
  */
@@ -30,18 +32,21 @@ import type {
 } from "./state_machine_definition.ts";
 import { UnknownCallError } from "./unknown_call.ts";
 
-/** At most this many events are postponed; further calls are rejected, and casts dropped. */
+/** Maximum number of postponed events. Further calls are rejected, and casts dropped. */
 export const POSTPONED_MAX = 10_000;
 
-/** At most this many internal and postponed events are handled at a time; then the machine crashes. */
+/**
+ * Maximum number of internal and postponed events that one message causes. Above it the machine
+ * crashes.
+ */
 const CHAIN_MAX = 20_000;
 
-/** The keys of the due times of a state's own timeouts. Names of named ones have another first letter. */
+/** Keys of the due times of a state's own timeouts. Keys of named timeouts have another prefix. */
 const AFTER = "state:after";
 const IDLE = "state:idle";
 const NAMED = "named:";
 
-/** A kind of state machine: a service, with its diagram. */
+/** A kind of state machine: a service with a diagram. */
 export interface StateMachine<P extends MachineProtocol> extends Service<MachineService<P>> {
   /** Returns the states and events as a Mermaid state diagram. */
   diagram(): string;
@@ -101,7 +106,7 @@ const STATE: Readonly<Record<keyof Rules, true>> = {
   exit: true,
 };
 
-/** Something that happens to a machine. */
+/** An event of a machine. */
 interface Event {
   readonly name: string;
   readonly args: readonly unknown[];
@@ -118,31 +123,34 @@ class Fired {
   }
 }
 
-/** What is not stored with the state of one machine. */
+/** The part of a machine that is not stored. */
 class Transient {
   readonly timers: Map<string, Fired> = new Map();
   postponed: Event[] = [];
-  /** Answers to calls that were postponed: sent when the state is stored. */
+  /** Replies to postponed calls, sent when the state has been stored. */
   replies: [call: Call, reply: unknown][] = [];
 }
 
 type State = MachineState;
 
-/** The machine enters its first state, or continues in the one that was stored. */
+/** The message by which a machine enters its first state, or continues in the stored one. */
 const BEGIN = Symbol("begin");
 
 /**
- * Defines a kind of state machine: its protocol as a type, and a table of its states. Start it, call it, supervise it,
- * store it and shard it as a service.
+ * Defines a kind of state machine: its protocol as a type, and a table of its states. It is
+ * started, called, supervised, stored and sharded like a service.
  *
- * - An event is a call or a cast of the protocol. Its rule is a state to go to; a handler, which stays; or
- *   `{ to, run }`, where `run` stays in `to` or chooses one of them.
- * - A call that its state has no rule for is rejected with `UnknownCallError`; a cast is ignored.
+ * - An event is a call or a cast of the protocol. Its rule is the next state; a handler, which does
+ *   not change the state; or `{ to, run }`, where `to` has the possible next states, and `run` may
+ *   choose one.
+ * - A call without a rule in the current state is rejected with `UnknownCallError`; a cast is
+ *   ignored.
  * - `{ postpone: true }` keeps an event until the state changes.
- * - `after` is the state's timeout, `idle` fires without events, `timeouts` are named. A timeout that was cancelled, or
- *   whose state was left, never fires.
+ * - `after` is the state timeout, `idle` the timeout without events, `timeouts` are named. A
+ *   timeout that was cancelled, or whose state was left, never fires.
  *
- * @throws {ArgumentError} `code` "badarg": a state, an event or an option is unknown, or a time is invalid.
+ * @throws {ArgumentError} `code` "badarg": a state, event or option is unknown, or a time is
+ *   invalid.
  *
  * @example
  * ```ts
@@ -228,7 +236,7 @@ class Machine {
           continueWith({ state: initial, data, due: undefined }, BEGIN);
         return first instanceof Promise ? first.then(begin) : begin(first);
       },
-      // Callers call or cast each event by the kind that its protocol gives it.
+      // The protocol determines for callers whether an event is a call or a cast.
       call: handlers,
       cast: handlers,
       info(state, message) {
@@ -277,7 +285,7 @@ class Machine {
     if (!(message instanceof Fired)) return state;
     const { timers } = this.#of(actor);
     const { key } = message;
-    // It was cancelled or set again after it had fired.
+    // The timer was cancelled or set again after it had fired.
     if (timers.get(key) !== message) return state;
     timers.delete(key);
     const due = { ...state.due };
@@ -291,7 +299,7 @@ class Machine {
     return this.#finish(actor, this.#run(actor, state, [event]), event.call);
   }
 
-  /** Returns to the service what its handler returns. */
+  /** Converts the result of a run to the return value of a service handler. */
   #finish(
     actor: ServiceActor,
     ran: Later<State | Outcome<State>>,
@@ -303,13 +311,13 @@ class Machine {
     const at = replies.findIndex(([one]) => one === call);
     const own = at < 0 ? undefined : replies.splice(at, 1)[0];
     transient.replies = [];
-    // A machine that stops has answered: what was stored is not lost by that.
+    // A stopping machine has replied already; the stored state is kept.
     if (ran instanceof Outcome) {
       for (const [one, reply] of replies) one.reply(reply);
     }
     const next = ran instanceof Outcome || replies.length === 0 ? ran : continueWith(ran, replies);
     if (own !== undefined) {
-      // Rejected if the state cannot be stored.
+      // The call is rejected if the state cannot be stored.
       actor.call = call;
       return [own[1], next];
     }
@@ -482,14 +490,14 @@ function internal([name, ...args]: readonly [string, ...unknown[]]): Event {
   return { name, args, rule: "on", call: undefined };
 }
 
-/** The states that a rule leads to. */
+/** Returns the possible next states of a rule. */
 function targetsOf(rule: Rule): readonly string[] {
   if (typeof rule === "string") return [rule];
   if (typeof rule === "function" || "postpone" in rule) return [];
   return typeof rule.to === "string" ? [rule.to] : rule.to;
 }
 
-/** The state that a rule leads to if its handler does not choose. */
+/** Returns the next state of a rule if its handler does not choose one. */
 function defaultTarget(rule: Rule): string | undefined {
   if (typeof rule === "string") return rule;
   return typeof rule === "object" && "to" in rule && typeof rule.to === "string"

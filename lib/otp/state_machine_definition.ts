@@ -8,27 +8,30 @@ import type { HandlerArgs, Later, Reply, ServiceContext, StartArgs } from "./ser
 import type { CallContext } from "./service_definition.ts";
 import type { PersistOptions } from "./store.ts";
 
-/** What a state machine is in, what it keeps, and what it can be sent. */
+/** The protocol of a state machine: its states, data and events. */
 export interface MachineProtocol {
-  /** The names of its states, as a union of texts. */
+  /** The names of its states, as a union of string literals. */
   readonly states: string;
-  /** What it keeps beside its state. */
+  /** Its data. */
   readonly data: unknown;
   /** The arguments of `start` and `data`. Default: none. */
   readonly start?: readonly unknown[];
-  /** Events that are answered, as functions from their arguments to the reply. */
+  /** Events with a reply, as functions from their arguments to the reply. */
   readonly call?: object;
-  /** Events that are not answered, as functions of their arguments. */
+  /** Events without a reply, as functions of their arguments. */
   readonly cast?: object;
 }
 
-/** The state of a machine as `service.state` returns it, and as it is stored. */
+/** The state of a machine, as stored and as returned by `service.state`. */
 export interface MachineState<P extends MachineProtocol = MachineProtocol> {
-  /** The state that it is in. */
+  /** Its current state. */
   readonly state: P["states"];
   /** Its data. */
   readonly data: P["data"];
-  /** When the timeouts are due that are set: milliseconds since 1970. Undefined: it has not entered its first state. */
+  /**
+   * Due times of active timeouts, in milliseconds since 1970. Undefined before the first state is
+   * entered.
+   */
   readonly due: Readonly<Record<string, number>> | undefined;
 }
 
@@ -48,35 +51,40 @@ export type MachineCalls<P> = P extends { readonly call: infer C extends object 
 export type MachineCasts<P> = P extends { readonly cast: infer C extends object } ? C
   : Record<never, never>;
 
-/** What a handler has decided. All parts are optional. */
+/** Effects of a handler. All are optional. */
 export interface MachineEffects<P extends MachineProtocol> {
-  /** The new data. Default: the same. */
+  /** The new data. Default: unchanged. */
   readonly data?: P["data"] | undefined;
-  /** The next state: one of those that the rule names in `to`. The same state: it is not left. */
+  /** The next state, one of the rule's `to`. The current state is not left and entered again. */
   readonly to?: P["states"] | undefined;
-  /** A cast of the protocol that is handled next, before all messages: an internal event. */
+  /** An internal event: a cast of the protocol that is handled before all messages. */
   readonly next?: readonly [event: keyof MachineCasts<P> & string, ...args: unknown[]] | undefined;
-  /** Named timeouts: sets one, in milliseconds, or cancels it with `undefined`. They outlive changes of the state. */
+  /**
+   * Sets named timeouts in milliseconds, or cancels them with `undefined`. State changes do not
+   * cancel them.
+   */
   readonly timeouts?: Readonly<Record<string, number | undefined>> | undefined;
-  /** Ends the machine for this reason. */
+  /** Ends the machine with this exit reason. */
   readonly stop?: ExitReason | undefined;
 }
 
-/** What the handler of a call returns: it replies, now or later by the `this.call` that it keeps. */
+/**
+ * Result of the handler of a call: a reply, or none if it replies later with a stored `this.call`.
+ */
 export type MachineAnswer<P extends MachineProtocol, R> =
   & MachineEffects<P>
   & ({ readonly reply: R } | { readonly noReply: true });
 
-/** The states that a rule leads to. A handler that has several chooses by `to` of its effects. */
+/** The possible next states of a rule. A handler chooses one of several by `to` of its effects. */
 export type MachineTargets<P extends MachineProtocol> = P["states"] | readonly P["states"][];
 
-/** An event that waits until the state changes, and is then handled as if it had just come. */
+/** A rule that keeps an event until the state changes, and then handles it again. */
 export interface Postponed {
   /** Always true. */
   readonly postpone: true;
 }
 
-/** What happens at an event: a state to go to, or a handler; one without `to` stays in the state. */
+/** The rule of an event: the next state, or a handler. Without `to` the state does not change. */
 export type MachineRule<P extends MachineProtocol, Args extends unknown[], Result, Context> =
   | Postponed
   | ((this: Context, data: P["data"], ...args: Args) => Later<Result>)
@@ -85,7 +93,7 @@ export type MachineRule<P extends MachineProtocol, Args extends unknown[], Resul
     readonly run: (this: Context, data: P["data"], ...args: Args) => Later<Result>;
   };
 
-/** A rule of an event that needs no answer. */
+/** A rule of an event without a reply. */
 export type MachineCastRule<P extends MachineProtocol, Args extends unknown[]> =
   | P["states"]
   | MachineRule<P, Args, MachineEffects<P> | void, ServiceContext>;
@@ -97,17 +105,19 @@ export type MachineCallRule<P extends MachineProtocol, F> =
 
 /** A timeout of a state. */
 export interface MachineTimeout<P extends MachineProtocol> {
-  /** Milliseconds. */
+  /** Duration in milliseconds. */
   readonly ms: number;
-  /** Where it leads. */
+  /** The possible next states. */
   readonly to: MachineTargets<P>;
-  /** Runs when it fires. */
+  /** Called when it fires. */
   readonly run?:
     | ((this: ServiceContext, data: P["data"]) => Later<MachineEffects<P> | void>)
     | undefined;
 }
 
-/** The events of a state. One that has no rule is rejected if it is a call, and ignored otherwise. */
+/**
+ * The rules of a state. A call without a rule is rejected; other events without a rule are ignored.
+ */
 export interface MachineEvents<P extends MachineProtocol> {
   /** The rules, by the names of calls and casts. */
   readonly on?:
@@ -124,31 +134,31 @@ export interface MachineEvents<P extends MachineProtocol> {
 
 /** A state. */
 export interface MachineStateRules<P extends MachineProtocol> extends MachineEvents<P> {
-  /** Fires so long after the state was entered, if it was not left before. OTP's state timeout. */
+  /** Fires after this time in the state. OTP's state timeout. */
   readonly after?: MachineTimeout<P> | undefined;
-  /** Fires when no event was handled for so long. OTP's event timeout. */
+  /** Fires after this time without an event. OTP's event timeout. */
   readonly idle?: MachineTimeout<P> | undefined;
-  /** Runs when the state is entered. It cannot change the state. */
+  /** Called when the state is entered. Cannot change the state. */
   readonly enter?:
     | ((this: ServiceContext, data: P["data"]) => Omit<MachineEffects<P>, "to" | "stop"> | void)
     | undefined;
-  /** Runs when the state is left. Returns the new data, or nothing. */
+  /** Called when the state is left. Returns the new data, or undefined to keep it. */
   readonly exit?: ((this: ServiceContext, data: P["data"]) => P["data"] | void) | undefined;
 }
 
 /** A state machine. */
 export interface MachineDefinition<P extends MachineProtocol> {
-  /** The name that reports use, and under which `node.expose` exposes it. Default "machine". */
+  /** The name in reports, and for `node.expose`. Default "machine". */
   readonly name?: string | undefined;
-  /** The first state. */
+  /** The initial state. */
   readonly initial: P["states"];
-  /** The first data, from the arguments of `start`. */
+  /** Returns the initial data, from the arguments of `start`. */
   readonly data: (this: ServiceContext, ...args: StartArgs<MachineService<P>>) => Later<P["data"]>;
   /** The states. */
   readonly states: { readonly [S in P["states"]]: MachineStateRules<P> };
-  /** Events of all states that have no rule of their own for them. */
+  /** Rules for events in states that have no rule of their own. */
   readonly any?: MachineEvents<P> | undefined;
-  /** Stores state, data and timeouts, as of services. */
+  /** Stores state, data and timeouts, as for services. */
   readonly persist?:
     | PersistOptions & {
       readonly key: string | ((...args: StartArgs<MachineService<P>>) => string);

@@ -1,31 +1,33 @@
 /**
- * Stores: where the states of services are kept so that they outlive their actors. Any database that can
- * compare and set one row can be one.
+ * Stores keep the states of services beyond the lifetime of their actors. Any database with
+ * compare-and-set of one row can be used.
  *
  * @module
  */
 
-/** What a store has under a key. */
+/** A stored value. */
 export interface Stored {
   /** The encoded value. */
   readonly value: Uint8Array;
-  /** Its version, a positive safe integer: each save stores another one. */
+  /** Its version, a positive safe integer, different for each save. */
   readonly version: number;
 }
 
 /**
- * Keeps values by keys, with versions. `save` and `remove` compare and set: an actor whose state another has
- * replaced since it was loaded cannot overwrite it, whatever it was cut off from, and for how long.
+ * Keeps versioned values by key. `save` and `remove` are compare-and-set operations: an actor
+ * cannot overwrite a state that another actor has replaced since it was loaded, not even after a
+ * partition.
  *
- * Several nodes may use one store at a time; then it must be a database that all of them reach. All functions may
- * return promises. A rejection ends the actor that waits for it.
+ * Several nodes may use one store at a time, if it is a database that all of them can reach. All
+ * functions may return promises. A rejection ends the actor that awaits it.
  */
 export interface Store {
-  /** Returns what is stored under a key, or `undefined`. */
+  /** Returns the value of a key, or `undefined`. */
   load(key: string): Stored | undefined | Promise<Stored | undefined>;
   /**
-   * Stores a value as `version` if the stored version is `previous`; `undefined`: if nothing is stored. Returns
-   * whether it did. When it has returned true, the value must outlive the process.
+   * Stores a value as `version` if the stored version is `previous`, or if nothing is stored and
+   * `previous` is undefined. Returns whether it was stored. After true, the value must survive the
+   * process.
    */
   save(
     key: string,
@@ -33,27 +35,28 @@ export interface Store {
     version: number,
     previous: number | undefined,
   ): boolean | Promise<boolean>;
-  /** Removes a value if its version is `version`. Returns whether it did. */
+  /** Removes a value if its version is `version`. Returns whether it was removed. */
   remove(key: string, version: number): boolean | Promise<boolean>;
-  /** Returns the keys that begin with `prefix`, in any order. Only durable pools need it. */
+  /** Returns the keys that begin with `prefix`, in any order. Required by durable pools only. */
   keys?(prefix: string): readonly string[] | Promise<readonly string[]>;
 }
 
-/** How the state of a service is stored. */
+/** Options of persistence. */
 export interface PersistOptions {
-  /** Where. */
+  /** The store. */
   readonly store: Store;
   /**
-   * Milliseconds within which a change is stored. Default 0: before a call is answered, and before the next message
-   * is handled; no answered call is lost. More: fewer writes, and the changes of that time may be lost
-   * when the process dies. A service that ends in order stores its state first.
+   * Maximum delay until a change is stored, in milliseconds. Default 0: before a call is answered
+   * and the next message is handled, so that no answered call is lost. A delay reduces writes, but
+   * the changes within it may be lost when the process crashes. A service that exits normally
+   * stores its state first.
    */
   readonly within?: number | undefined;
 }
 
 /**
- * The stored state was replaced by another actor since this one loaded it: this one ends, and the operation is not
- * answered. `code` is "stale".
+ * The stored state was replaced by another actor since this one loaded it. This actor exits, and
+ * the operation is not answered. `code` is "stale".
  *
  * @example
  * ```ts
@@ -68,7 +71,7 @@ export class StaleStateError extends Error {
   override readonly name = "StaleStateError";
   /** Stable code: `"stale"`. */
   readonly code = "stale";
-  /** Internal. */
+  /** Internal: created by the runtime. */
   constructor(key: string) {
     super(
       `the stored state of ${
@@ -79,7 +82,8 @@ export class StaleStateError extends Error {
 }
 
 /**
- * Returns a store in memory, for tests and the simulator. It outlives actors and nodes, not the process.
+ * Returns a store in memory, for tests and the simulator. It survives actors and nodes, but not the
+ * process.
  *
  * @example
  * ```ts
