@@ -1,8 +1,8 @@
 /**
  * Leaving the cluster in an orderly way.
  *
- *     no children are placed here ─▶ singletons and remote children move ─▶ sockets are closed in batches
- *                                                                    ─▶ actors end ─▶ goodbye
+ *     no children are placed here ─▶ singletons and remote children move
+ *         ─▶ sockets are closed in batches ─▶ actors exit ─▶ goodbye
  *
  * @module
  */
@@ -21,8 +21,9 @@ const LEAVE_MS = 25_000;
 /** Options of `leave`. */
 export interface LeaveOptions extends StopOptions {
   /**
-   * Milliseconds for all of it. Half of them, at most, are for singletons and remote children to move; children
-   * that have not moved then, and sockets that are still open at the end, are closed. Default 25000.
+   * Total time limit, in milliseconds. At most half of it is used to move singletons and remote
+   * children. Children that have not moved by then, and sockets still open at the end, are closed.
+   * Default 25000.
    */
   readonly timeout?: number | undefined;
   /** The code of the close frames. Default 1012, service restart: clients should connect again. */
@@ -31,7 +32,7 @@ export interface LeaveOptions extends StopOptions {
   readonly reason?: string | undefined;
 }
 
-/** The parts of a node that leaving needs. */
+/** The parts of a node that `leave` uses. */
 export interface LeavingParts {
   readonly host: Host;
   readonly mesh: Mesh;
@@ -41,8 +42,8 @@ export interface LeavingParts {
 }
 
 /**
- * Moves singletons and remote children to other nodes, and closes sockets. Returns the milliseconds that are
- * left to stop the node.
+ * Moves singletons and remote children to other nodes, and closes sockets. Resolves with the
+ * milliseconds that remain to stop the node.
  */
 export async function leave(
   parts: LeavingParts,
@@ -59,21 +60,22 @@ export async function leave(
   if (!(timeout >= 0)) throw new OptionError(`option timeout is ${timeout}: use 0 or more`);
   const endAt = host.clock.now() + timeout;
   mesh.log.info("leaving: nothing more is placed here");
-  // Peers place children on nodes that expose their function. They see this before those here end.
+  // Peers place children on nodes that expose their function. They learn this before the children
+  // here exit.
   remote.spawner.close();
   const moved = Promise.all([global.leave(), homes.leave(), remote.spawner.endOwned()]);
   if (!await isWithin(host, timeout / 2, moved)) {
     mesh.log.warn(`leaving: not all singletons and children moved within ${timeout / 2} ms`);
   }
   const left = (): number => Math.max(0, endAt - host.clock.now());
-  // A quarter of the time is left for actors to end.
+  // A quarter of the time remains for actors to exit.
   const drainMs = left() * 0.75;
   const stop = { ...batches, code, reason, timeout: drainMs };
   await isWithin(host, drainMs, Promise.all(servers.map((server) => server.stop(stop))));
   return left();
 }
 
-/** Resolves to true when a promise has resolved, or to false after `ms`. */
+/** Resolves with true when a promise has resolved, or with false after `ms`. */
 async function isWithin(host: Host, ms: number, promise: Promise<unknown>): Promise<boolean> {
   const late = Promise.withResolvers<boolean>();
   const timer = host.clock.after(ms, () => late.resolve(false));

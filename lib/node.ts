@@ -1,7 +1,7 @@
 /**
- * `Node`: the public API of a running system.
+ * `Node`: the public API of a running node.
  *
- * Longer than 400 lines: most of it is the documentation of the public API; each method passes on to a part.
+ * Longer than 400 lines: mostly documentation of the public API; each method delegates to a part.
  *
  * @module
  */
@@ -54,9 +54,9 @@ export interface ConnectNodeOptions {
 /** Options of `stop`. */
 export interface NodeStopOptions {
   /**
-   * Milliseconds that servers and actors have to end. Default 20000, less than the 30 seconds of Kubernetes.
-   * `0` ends everything at once; `Infinity` waits as long as the shutdown rules of
-   * children allow.
+   * Milliseconds within which servers and actors must end. Default 20000, less than the 30 seconds
+   * of Kubernetes. `0` kills all at once; `Infinity` waits as long as the children's shutdown rules
+   * permit.
    */
   readonly timeout?: number | undefined;
 }
@@ -67,20 +67,22 @@ const STOP_OPTIONS: Readonly<Record<keyof NodeStopOptions, true>> = { timeout: t
 /** The default time limit of `stop`. Milliseconds. */
 const STOP_MS = 20_000;
 
-/** The servers' share of it is half, and at most this, for clients that do not close. Milliseconds. */
+/**
+ * Maximum wait for clients that do not close, also limited to half of the time limit. Milliseconds.
+ */
 const SERVERS_STOP_MS = 5_000;
 
-/** How many actors that did not end in time are logged. */
+/** Maximum number of logged actors that did not exit in time. */
 const LATE_LOGGED_MAX = 8;
 
-/** Clients of channels that are closed together come back within this. Milliseconds. */
+/** Clients of channels that are closed together reconnect within this time. Milliseconds. */
 const SPREAD_MS = 250;
 
 /**
  * A node: one member of a cluster, with its sessions to the others and its rooms.
  *
- * Nodes with the same cookie form a full mesh over TLS 1.3, and authenticate each other by the cookie. There is
- * no global state: a program may run several nodes.
+ * Nodes with the same cookie form a full mesh over TLS 1.3, and authenticate each other by the
+ * cookie. There is no global state: a program may run several nodes.
  *
  * @example Two nodes, one room
  * ```ts
@@ -103,7 +105,7 @@ export class Node {
   #ignoreSigterm: () => void = () => {};
 
   /**
-   * Names that all nodes know.
+   * Global names, which all nodes of the cluster share.
    *
    * @example
    * ```ts
@@ -115,15 +117,15 @@ export class Node {
    * await using b = await Node.start({ name: "b@127.0.0.1:0", cookie, logLevel: "silent" });
    * await b.connect(a.name);
    *
-   * const echo = a.spawn((_self: Self<Call<string, string>>) => (call) => call.reply(call.request));
-   * assertEquals(await a.global.register("echo", echo), true);
-   * assertEquals(await b.global.register("echo", b.spawn(() => () => {})), false);
-   * const found = b.global.whereis<Pid<Call<string, string>>>("echo")!;
-   * assertEquals(await b.call(found, "hello"), "hello");
+   * const echo = a.spawn((_self: Self<Call<string, string>>) => (call) =>
+   * call.reply(call.request)); assertEquals(await a.global.register("echo", echo), true);
+   * assertEquals(await b.global.register("echo", b.spawn(() => () => {})), false); const found =
+   * b.global.whereis<Pid<Call<string, string>>>("echo")!; assertEquals(await b.call(found,
+   * "hello"), "hello");
    * ```
    */
   readonly global: Global;
-  /** Groups of actors that all nodes know. */
+  /** Process groups that span the cluster. */
   readonly groups: Groups;
 
   private constructor(parts: Parts) {
@@ -138,30 +140,31 @@ export class Node {
   }
 
   /**
-   * Starts a node, which listens and joins the cluster of its seeds. Resolves when each seed was dialed once
-   * and the global names, groups and peers of those that were reached are known here, or after
-   * `joinTimeout`. So `global.register` and `global.singleton` may follow at once. Seeds that were not reached
-   * are dialed again in the background, with increasing pauses of up to 10 seconds.
+   * Starts a node, which listens and joins the cluster of its seeds. Resolves when each seed was
+   * dialed once and the global names, groups and peers of the reached ones have been received, or
+   * after `joinTimeout`. So `global.register` and `global.singleton` may be called at once. Seeds
+   * that were not reached are dialed again in the background, with increasing pauses of up to 10
+   * seconds.
    *
    * @throws {NodeNameError} `code` "badname": the name or a seed is not `name@host:port`.
    * @throws {CookieError} `code` "badcookie": empty, or too weak to listen beyond this machine;
    *   "cookiefile": its file can be neither read nor created.
    * @throws {NodeOptionError} `code` "badoption": another option is invalid.
    * @throws {ListenError} `code` of the system: the port is in use, or not permitted.
-   * @throws {NodeConnectError} `code` "nameinuse": a node that was reached while joining is connected with
-   *   another live node of this name.
+   * @throws {NodeConnectError} `code` "nameinuse": a node that was reached while joining is
+   *   connected with another live node of this name.
    */
   static async start(options: NodeOptions = {}): Promise<Node> {
     return new Node(await startNode(options));
   }
 
-  /** For the simulator: returns the node of parts that were started separately. */
+  /** Internal, for the simulator: returns the node of parts that were started separately. */
   static of(parts: Parts): Node {
     return new Node(parts);
   }
 
   /**
-   * Randomness: cryptographic, and in the simulator from the seed.
+   * Random numbers: cryptographically secure; in the simulator derived from its seed.
    *
    * @example
    * ```ts
@@ -184,12 +187,17 @@ export class Node {
     return uuid(this.#parts.host.random);
   }
 
-  /** Returns the time of day: milliseconds since 1970, as `Date.now()` does. In the simulator it is the virtual time. */
+  /**
+   * Returns milliseconds since 1970, as `Date.now()` does. In the simulator the time is virtual.
+   */
   now(): number {
     return this.#parts.host.clock.wall();
   }
 
-  /** The kinds of keys that this node is a home of. Programs use `shards` of `@firn/firn/cluster`. */
+  /**
+   * Internal: the kinds of keys in which this node takes part. Programs use `shards` of
+   * `@firn/firn/cluster`.
+   */
   get homes(): Homes {
     return this.#parts.homes;
   }
@@ -205,9 +213,9 @@ export class Node {
   }
 
   /**
-   * Resolves when this node has joined its cluster: each seed was dialed once, and the global names,
-   * groups and peers of those that were reached are known here. `Node.start` waits for this, up to
-   * `joinTimeout`.
+   * Resolves when this node has joined its cluster: each seed was dialed once, and the global
+   * names, groups and peers of the reached ones have been received. `Node.start` waits for this, up
+   * to `joinTimeout`.
    *
    * @example
    * ```ts
@@ -231,8 +239,8 @@ export class Node {
   }
 
   /**
-   * Returns counts of membership: known nodes, dials, forgotten nodes, names in use, gossip, failures of
-   * listeners, peers with a wrong clock.
+   * Returns counts of membership: known nodes, dials, forgotten nodes, names in use, gossip,
+   * failures of listeners, peers with a wrong clock.
    *
    * @example
    * ```ts
@@ -251,11 +259,12 @@ export class Node {
   }
 
   /**
-   * Describes an actor of this node or another: name, function, supervisor, status, mailbox, current message,
-   * calls that it waits for, links, monitors, timers, names, groups. It returns types of messages, no contents.
+   * Returns information on an actor of this node or another: name, function, supervisor, status,
+   * mailbox, current message, pending calls, links, monitors, timers, names, groups. Contains types
+   * of messages but no contents.
    *
-   * @throws {ObserveError} `code` "noproc": it has exited; "denied": its node does not permit it;
-   *   "noconnection", "timeout", "busy": its node does not answer.
+   * @throws {ObserveError} `code` "noproc": it has exited; "denied": its node does not permit
+   *   access; "noconnection", "timeout", "busy": its node does not answer.
    *
    * @example
    * ```ts
@@ -306,8 +315,8 @@ export class Node {
   }
 
   /**
-   * Returns the supervision trees of a node, read without calling the supervisors, also while they are busy:
-   * types, states, restarts, mailboxes.
+   * Returns the supervision trees of a node: types, states, restarts, mailboxes. Does not call the
+   * supervisors, so it also works while they are busy.
    *
    * @throws {ObserveError} As `info`.
    */
@@ -316,8 +325,8 @@ export class Node {
   }
 
   /**
-   * Returns the counts of a node: actors, messages, timers, event loop, memory, sessions with queue, drops and
-   * round trip, sockets, rooms, names, warnings.
+   * Returns statistics of a node: actors, messages, timers, event loop, memory, sessions with
+   * queue, drops and round trip, sockets, rooms, names, warnings.
    *
    * @throws {ObserveError} As `info`.
    */
@@ -326,18 +335,18 @@ export class Node {
   }
 
   /**
-   * Returns the counts of this node as metrics, for a route that Prometheus scrapes: OpenMetrics text, or the
-   * older text format of Prometheus with "prometheus". All names begin with `firn_`, all have the label
-   * `node`; the guide "Diagnosing a cluster" lists them.
+   * Returns the metrics of this node, for a route that Prometheus scrapes: OpenMetrics text, or
+   * with "prometheus" the older text format of Prometheus. All names begin with `firn_`, all
+   * metrics have the label `node`; the guide "Diagnosing a cluster" lists them.
    *
    * @example
    * ```ts
    * import { Node } from "@firn/firn";
    * import { assertStringIncludes } from "@std/assert";
    *
-   * await using node = await Node.start({ logLevel: "silent" });
-   * const headers = { "content-type": "application/openmetrics-text; version=1.0.0; charset=utf-8" };
-   * const server = await node.serve({
+   * await using node = await Node.start({ logLevel: "silent" }); const headers = { "content-type":
+   * "application/openmetrics-text; version=1.0.0; charset=utf-8" }; const server = await
+   * node.serve({
    *   fetch: async () => new Response(await node.metrics(), { headers }),
    * });
    * const scraped = await fetch(server.url.replace("ws:", "http:"));
@@ -359,12 +368,12 @@ export class Node {
   }
 
   /**
-   * Connects to a node. Resolves at once if already connected, else when the session is up and the node's
-   * global names and groups are known here (it waits 5 seconds for those). The node is dialed once, before
-   * all others that are due. Once connected it stays known: a session that is lost is restored.
+   * Connects to a node. Resolves at once if already connected, otherwise when the session is up and
+   * the node's global names and groups have been received, for which it waits up to 5 seconds. The
+   * node is dialed once, before all others that are due. A session that is lost later is restored.
    *
-   * @throws {NodeConnectError} The dial failed: `code` is the reason ("refused", "timeout", "untrusted", …). It
-   * is "timeout" after `timeout` milliseconds (default 15000) in any case.
+   * @throws {NodeConnectError} The dial failed: `code` is the reason ("refused", "timeout",
+   *   "untrusted", …), "timeout" after at most `timeout` milliseconds (default 15000).
    * @throws {ArgumentError} `code` "badarg": the timeout is negative or above 24 days.
    */
   connect(name: string, options: ConnectNodeOptions = {}): Promise<void> {
@@ -377,26 +386,27 @@ export class Node {
   }
 
   /**
-   * Changes the cookie of a running node. Of several cookies the first is used, and all are accepted;
-   * sessions stay up. To change the cookie of a cluster, call this on every node, in three rounds:
+   * Changes the cookie of a running node. Of several cookies the first is used, and all are
+   * accepted. Sessions stay up. To change the cookie of a cluster, call this on every node, in
+   * three rounds:
    *
    * 1. `changeCookie([current, next])`: every node accepts the next one.
    * 2. `changeCookie([next, current])`: every node uses the next one.
-   * 3. `changeCookie(next)`: the former one is no longer accepted. Peers that authenticated with it must prove
-   *    that they have the next one; otherwise their session ends with "cookie".
+   * 3. `changeCookie(next)`: the previous one is no longer accepted. Peers that authenticated with
+   *    it must prove that they have the next one; otherwise their session ends with "cookie".
    *
-   * @throws {CookieError} `code` "badcookie": a cookie is invalid, or there are none or more than 4.
+   * @throws {CookieError} `code` "badcookie": a cookie is invalid, or there are none or more than
+   *   4.
    *
    * @example
    * ```ts
    * import { Node } from "@firn/firn";
    * import { assertEquals } from "@std/assert";
    *
-   * const [current, next] = ["the same on every node", "another one for all"];
-   * await using a = await Node.start({ name: "a@127.0.0.1:0", cookie: current, logLevel: "silent" });
-   * await using b = await Node.start({ name: "b@127.0.0.1:0", cookie: current, logLevel: "silent" });
-   * await b.connect(a.name);
-   * for (const cookies of [[current, next], [next, current], [next]]) {
+   * const [current, next] = ["the same on every node", "another one for all"]; await using a =
+   * await Node.start({ name: "a@127.0.0.1:0", cookie: current, logLevel: "silent" }); await using b
+   * = await Node.start({ name: "b@127.0.0.1:0", cookie: current, logLevel: "silent" }); await
+   * b.connect(a.name); for (const cookies of [[current, next], [next, current], [next]]) {
    *   for (const node of [a, b]) await node.changeCookie(cookies);
    * }
    * assertEquals(b.peers(), [a.name]);
@@ -407,8 +417,8 @@ export class Node {
   }
 
   /**
-   * Ends the session with a node. Neither side dials the other again on its own. Resolves to false if there was
-   * no session.
+   * Ends the session with a node. Neither side redials automatically. Resolves with false if there
+   * was no session.
    */
   disconnect(name: string): Promise<boolean> {
     const { system, mesh } = this.#parts;
@@ -416,33 +426,38 @@ export class Node {
   }
 
   /**
-   * Returns the state of the send queue to a node: bytes `queued`; the `limit` above which messages are dropped;
-   * how many were `dropped`; and whether the queue is `high`, from half of the limit until it is below an
-   * eighth again. Returns `undefined` if there is no session with the node.
+   * Returns the state of the send queue to a node: bytes `queued`; the `limit` above which messages
+   * are dropped; the number of `dropped` messages; and whether the queue is `high`, from half of
+   * the limit until it falls below an eighth. Returns `undefined` if there is no session with the
+   * node.
    */
   pressure(name: string): PressureState | undefined {
     return this.#parts.mesh.session(normalName(name))?.pressure();
   }
 
-  /** Resolves when the send queue to a node is not high, or its session has ended. */
+  /** Resolves when the send queue to a node is not high, or when its session has ended. */
   drained(name: string): Promise<void> {
     const { system, mesh } = this.#parts;
     return system.tracked(async () => await mesh.session(normalName(name))?.drained());
   }
 
   /**
-   * Calls `listener` at each event. Returns a function that removes it. Events of the mesh: `"nodeup"`,
-   * `"nodedown"` (with the reason: "closed", "timeout", "shutdown", "disconnected", "restarted" or
-   * "cookie", "protocol", "overload"), `"pressure"` when the send queue to a node becomes high, or not any more, `"refused"`
-   * when a peer was rejected or has rejected this node, `"listener"` when a listener stops accepting or
-   * accepts again, `"clockskew"` when a peer's clock differs by half a minute or more,
-   * `"dial"` when a dial has ended, `"forgotten"` when a node is not dialed any more, `"nameinuse"` when two live
-   * nodes have one name. Events of actors:
-   * `"spawn"`, `"exit"`, `"crash"`, `"restart"`, `"givenup"`, `"deadletter"`, `"mailbox"`, and `"warning"` before something fails. Events of global names:
-   * `"name"` when one was registered, moved or freed, `"nameconflict"` when an actor of this node has lost one.
+   * Adds a listener of an event. Returns a function that removes it.
    *
-   * `signal` removes the listener when it aborts, `once` after its first event. A listener that throws, or whose
-   * promise rejects, is logged; other listeners and the node are not affected.
+   * - Events of the mesh: `"nodeup"`; `"nodedown"` with the reason "closed", "timeout", "shutdown",
+   *   "disconnected", "restarted", "cookie", "protocol" or "overload"; `"pressure"` when the send
+   *   queue to a node becomes high or is no longer high; `"refused"` when a peer was rejected or
+   *   has rejected this node; `"listener"` when a listener stops accepting or accepts again;
+   *   `"clockskew"` when a peer's clock differs by half a minute or more; `"dial"` when a dial has
+   *   ended; `"forgotten"` when a node is no longer dialed; `"nameinuse"` when two live nodes have
+   *   the same name.
+   * - Events of actors: `"spawn"`, `"exit"`, `"crash"`, `"restart"`, `"givenup"`, `"deadletter"`,
+   *   `"mailbox"`, and `"warning"` when a limit of the option `warnings` was reached.
+   * - Events of global names: `"name"` when one was registered, moved or freed; `"nameconflict"`
+   *   when an actor of this node has lost one.
+   *
+   * `signal` removes the listener when it aborts, `once` after its first event. A listener that
+   * throws, or whose promise rejects, is logged; other listeners and the node are not affected.
    *
    * @throws {ArgumentError} `code` "badarg": there is no such event.
    */
@@ -457,8 +472,8 @@ export class Node {
   }
 
   /**
-   * Spawns an actor, and returns its pid. It runs first after the current turn. Inside an actor use `self.spawn`,
-   * so that its ancestors are known, or `self.spawnLink`, `self.spawnMonitor`.
+   * Spawns an actor, and returns its pid. It starts after the current turn. Inside an actor use
+   * `self.spawn`, so that its ancestors are known, or `self.spawnLink`, `self.spawnMonitor`.
    *
    * @example
    * ```ts
@@ -490,7 +505,8 @@ export class Node {
   /**
    * Spawns an exposed function of another node. Resolves with the pid.
    *
-   * @throws {SpawnError} `code` is the reason: "notexposed", "refused", "timeout", "noconnection", "limit".
+   * @throws {SpawnError} `code` is the reason: "notexposed", "refused", "timeout", "noconnection",
+   *   "limit".
    * @throws {TermError} `code` "badarg": an argument cannot be sent.
    * @throws {ArgumentError} `code` "badarg": the timeout is above 24 days, and not `Infinity`.
    *
@@ -527,9 +543,9 @@ export class Node {
   }
 
   /**
-   * Exposes a function to other nodes, so that they may spawn it: one defined with `remote`, or a service with a
-   * name. Nothing else of this node can be spawned by others. `allow` selects the nodes that may. Replaces the
-   * function that was exposed under the same name.
+   * Exposes a function to other nodes, so that they may spawn it: one defined with `remote`, or a
+   * service with a name. Other nodes can spawn exposed functions only. `allow` selects the
+   * permitted nodes. Replaces the function that was exposed under the same name.
    *
    * @throws {ArgumentError} `code` "badarg": the name is empty or longer than 255 bytes.
    *
@@ -562,12 +578,12 @@ export class Node {
     spawner.expose(name, body as never, rest[0] as never);
   }
 
-  /** Stops exposing a function; its actors are not affected. Returns whether it was exposed. */
+  /** Stops exposing a function. Its actors are not affected. Returns whether it was exposed. */
   unexpose(name: string): boolean {
     return this.#parts.remote.spawner.unexpose(name);
   }
 
-  /** Returns the names that a node exposes, sorted: this one, or one with which there is a session. */
+  /** Returns the sorted names of functions exposed by this node, or by a connected one. */
   exposed(node: string = this.name): string[] {
     const { mesh, remote } = this.#parts;
     const name = normalName(node);
@@ -578,7 +594,7 @@ export class Node {
    * Spawns an actor with a name or a bounded mailbox.
    *
    * @throws {NameError} `code` "taken": another actor has the name; "badname": it is empty.
-   * @throws {ArgumentError} `code` "badarg": the mailbox has room for no message.
+   * @throws {ArgumentError} `code` "badarg": the maximum length of the mailbox is less than 1.
    */
   spawnWith<M, A extends unknown[]>(
     options: Omit<SpawnOptions, "link">,
@@ -596,12 +612,12 @@ export class Node {
   }
 
   /**
-   * Sends a message to an actor, by pid, by name, or by name on a node: `{ name, node }`. It neither
-   * blocks nor throws: a message without a receiver, or that cannot be sent to its node, is reported as event
-   * "deadletter". Inside a node messages are passed by reference, so do not change what you sent; to other
-   * nodes they are copied.
+   * Sends a message to an actor, by pid, by name, or by name on a node: `{ name, node }`. It
+   * neither blocks nor throws for a missing receiver: a message that cannot be delivered or sent to
+   * its node is reported as event "deadletter". Inside a node messages are passed by reference, so
+   * do not modify a sent message; to other nodes they are copied.
    *
-   * @throws {ArgumentError} `code` "badarg": `to` is none of the three.
+   * @throws {ArgumentError} `code` "badarg": `to` is neither a pid nor a name.
    */
   send<M>(to: Pid<M> | ActorName | string, message: M): void {
     const { system } = this.#parts;
@@ -609,7 +625,7 @@ export class Node {
     this.#sendsNothing(to, message);
   }
 
-  /** Reports a message that is not sent because the node has been stopped. */
+  /** Reports a message as undeliverable because the node has been stopped. */
   #sendsNothing(to: Pid<never> | ActorName | string, message: unknown): void {
     const { events, unsent } = this.#parts;
     const error = new NodeStoppedError(this.name, "it sends nothing any more");
@@ -623,19 +639,23 @@ export class Node {
   /**
    * Calls an actor. Resolves with its reply. The actor receives a `Call` and replies to it.
    *
-   * A failure that is not awaited is reported as a crash; the process continues. Errors name the caller,
-   * the actor that was called and the request; those of 20 calls in 100 ms have the stack of the caller too.
+   * An unawaited rejection is reported as a crash; the process continues. Errors name the caller,
+   * the callee and the request; those of up to 20 calls per 100 ms also have the stack of the
+   * caller.
    *
-   * @throws {CallingSelfError} `code` "calling_self": an actor that waits has called itself.
+   * @throws {CallingSelfError} `code` "calling_self": an actor has called itself.
    * @throws {NodeStoppedError} `code` "stopped": this node has been stopped.
-   * @throws {CallTimeoutError} `code` "timeout": no answer within `timeout` (default 5000 ms).
+   * @throws {CallTimeoutError} `code` "timeout": no reply within `timeout` (default 5000 ms).
    * @throws {NoProcError} `code` "noproc": there is no such actor.
-   * @throws {NoConnectionError} `code` "noconnection": there is no session with its node, or it was lost.
+   * @throws {NoConnectionError} `code` "noconnection": there is no session with its node, or it was
+   *   lost.
    * @throws {TermError} `code` "badarg": the request cannot be sent to another node.
-   * @throws {MailboxFullError} `code` "mailboxfull": the request was dropped because the actor's mailbox is full.
-   * @throws {QueueFullError} `code` "queuefull": the request was dropped because the queue to the actor's node is full.
+   * @throws {MailboxFullError} `code` "mailboxfull": the request was dropped because the actor's
+   *   mailbox is full.
+   * @throws {QueueFullError} `code` "queuefull": the request was dropped because the queue to the
+   *   actor's node is full.
    * @throws {ArgumentError} `code` "badarg": the timeout is above 24 days, and not `Infinity`.
-   * @throws {CallExitError} `code` "exit": the actor ended before it replied, for `reason`.
+   * @throws {CallExitError} `code` "exit": the actor exited before it replied, with `reason`.
    */
   call<Q, R>(
     to: Pid<Call<Q, R>> | ActorName | string,
@@ -645,7 +665,9 @@ export class Node {
     return this.#parts.system.call(to, request, options);
   }
 
-  /** Sends an exit signal: it ends an actor that does not trap exits; `"kill"` ends any. */
+  /**
+   * Sends an exit signal, which ends an actor that does not trap exits. `"kill"` ends any actor.
+   */
   exit(to: Pid<never>, reason: ExitReason): void {
     this.#parts.system.exit(to, reason);
   }
@@ -653,7 +675,7 @@ export class Node {
   /**
    * Returns whether an actor of this node is alive.
    *
-   * @throws {ArgumentError} `code` "badarg": the actor is of another node: monitor it instead.
+   * @throws {ArgumentError} `code` "badarg": the actor is on another node: monitor it instead.
    */
   isAlive(pid: Pid<never>): boolean {
     checkPid(pid);
@@ -661,7 +683,7 @@ export class Node {
     return this.#parts.system.isAlive(pid);
   }
 
-  /** Returns all actors of this node, in the order of their spawning. */
+  /** Returns all actors of this node, in order of their spawning. */
   actors(): Pid[] {
     return this.#parts.system.pids();
   }
@@ -669,24 +691,26 @@ export class Node {
   /**
    * Registers an actor of this node under a name.
    *
-   * @throws {NameError} `code` "taken": another actor has it, `holder`; "badname": it is empty.
+   * @throws {NameError} `code` "taken": the actor `holder` has the name; "badname": it is empty.
    * @throws {NoProcError} `code` "noproc": there is no such actor.
    */
   register(name: string, pid: Pid<never>): void {
     this.#parts.system.names.register(name, pid);
   }
 
-  /** Returns the actor that is registered under a name on this node. The caller states the kind of pid. */
+  /**
+   * Returns the actor registered under a name on this node. The caller chooses the type of the pid.
+   */
   whereis<P extends Pid<never> = Pid>(name: string): P | undefined {
     return this.#parts.system.names.whereis(name) as Pid<never> | undefined as P | undefined;
   }
 
-  /** Frees a name. Returns whether an actor had it. */
+  /** Unregisters a name. Returns whether it was registered. */
   unregister(name: string): boolean {
     return this.#parts.system.names.unregister(name);
   }
 
-  /** Returns all names on this node, in the order of their registration. */
+  /** Returns all names on this node, in order of their registration. */
   registered(): string[] {
     return this.#parts.system.names.registered();
   }
@@ -711,12 +735,17 @@ export class Node {
     return this.#parts.system.sendInterval(to, message, ms);
   }
 
-  /** Cancels a timer. Returns the milliseconds that were left, or false if it had fired or been cancelled. */
+  /**
+   * Cancels a timer. Returns the remaining milliseconds, or false if it had fired or been
+   * cancelled.
+   */
   cancelTimer(timer: TimerRef): number | false {
     return this.#parts.system.cancelTimer(timer);
   }
 
-  /** The channels of this node: topics with presence and history, whose clients may be on any node. */
+  /**
+   * The channels of this node: topics with presence and history, whose clients may be on any node.
+   */
   get channels(): Channels {
     this.#hub();
     return this.#channels!;
@@ -732,12 +761,12 @@ export class Node {
   }
 
   /**
-   * Serves WebSockets, and plain HTTP on the same port. The connections' rooms are this node's, so
-   * they span the cluster.
+   * Serves WebSockets, and plain HTTP on the same port. Connections join this node's rooms, which
+   * span the cluster.
    *
    * @throws {OptionError} `code` "badoption": an option is invalid.
-   * @throws {ListenError} `code` of the system: the port is in use, or not permitted; "stopped": the node
-   *   has been stopped.
+   * @throws {ListenError} `code` of the system: the port is in use, or not permitted; "stopped":
+   *   the node has been stopped.
    */
   serve<Data = undefined>(
     {
@@ -769,14 +798,16 @@ export class Node {
   }
 
   /**
-   * Leaves the cluster in an orderly way, and stops. No more children are placed on this node; singletons
-   * move to other nodes that take part in them, and children of other nodes' supervisors move by their
-   * restart rules; then the servers' sockets are closed in batches, with 1012 and the reason "reconnect";
-   * then actors end, and the other nodes see `nodedown` with "shutdown". A second call returns the promise of the first.
+   * Leaves the cluster in an orderly way, and stops. No more children are placed on this node.
+   * Singletons move to other nodes that take part in them, and children of other nodes' supervisors
+   * move by their restart rules. Then the servers' sockets are closed in batches, with code 1012
+   * and the reason "reconnect". Then actors exit, and the other nodes emit `nodedown` with
+   * "shutdown". Further calls return the promise of the first.
    *
-   * With the option `leaveOnSigterm` of `Node.start` SIGTERM does this.
+   * With the option `leaveOnSigterm` of `Node.start`, SIGTERM calls this.
    *
-   * @throws {OptionError} `code` "badoption": the timeout, the close code or a batch option is invalid.
+   * @throws {OptionError} `code` "badoption": the timeout, the close code or a batch option is
+   *   invalid.
    *
    * @example
    * ```ts
@@ -794,7 +825,7 @@ export class Node {
    * ```
    */
   leave(options: LeaveOptions = {}): Promise<void> {
-    // Clients of channels come back spread over the time to the next batch.
+    // Clients of channels reconnect at random times until the next batch.
     this.#channelHub?.spread(Math.max(SPREAD_MS, options.batchInterval ?? 0));
     return this.#parts.system.tracked(() =>
       this.#left ??= leave(this.#parts, this.#parts.servers, options)
@@ -804,14 +835,15 @@ export class Node {
   }
 
   /**
-   * Stops the node in an orderly way, as OTP's `init:stop` does: its servers; its top-level supervisors, the last
-   * started first, each of which stops its children by their shutdown rules; all other actors, by the exit
-   * signal "shutdown", so that `terminate` of services is called. Then it ends its sessions, so that other nodes
-   * see `nodedown` with "shutdown", and stops listening. Resolves when all of that is done.
+   * Stops the node in an orderly way, as OTP's `init:stop` does: its servers; its top-level
+   * supervisors in reverse order of their start, each of which stops its children by their shutdown
+   * rules; all other actors, by the exit signal "shutdown", so that `terminate` of services is
+   * called. Then it ends its sessions, so that other nodes emit `nodedown` with "shutdown", and
+   * stops listening. Resolves when all of this is done.
    *
-   * An actor that traps exits and has no supervisor has 5 seconds to end, and ends earlier if it waits for
-   * messages again. Actors that have not ended within `timeout` are ended, and logged. A second
-   * call resolves with the first.
+   * An actor that traps exits and has no supervisor must exit within 5 seconds, and is ended
+   * earlier when it waits for messages again. Actors that have not exited within `timeout` are
+   * killed, and logged. Further calls return the promise of the first.
    *
    * @throws {ArgumentError} `code` "badarg": the timeout is negative, or not a number.
    *

@@ -18,28 +18,31 @@ import type { Pid } from "./term/pid.ts";
 /** Options of a node. All have defaults: `Node.start()` starts a node on this machine. */
 export interface NodeOptions {
   /**
-   * The node's name, `name@host:port`: `host:port` is where others dial it. With port 0 the
-   * system chooses. Default: a random name, on 127.0.0.1, port 0.
+   * The node's name, `name@host:port`. Other nodes dial `host:port`. Port 0 chooses a free port.
+   * Default: a random name, on 127.0.0.1, port 0.
    */
   readonly name?: string | undefined;
   /**
-   * The cluster's secret, the same on every node. Nodes that listen beyond loopback accept only a
-   * generated one, for example by `openssl rand -hex 16`: 32 hex digits or 22 characters of base64. Of several, up to 4, the first is used and all are accepted: see
-   * {@linkcode Node.changeCookie}. Default: the content of `cookieFile`.
+   * The cluster's secret, the same on every node. A node that listens beyond loopback requires a
+   * generated one, for example by `openssl rand -hex 16`: 32 hex digits or 22 characters of base64.
+   * Of several, up to 4, the first is used and all are accepted: see {@linkcode Node.changeCookie}.
+   * Default: the content of `cookieFile`.
    */
   readonly cookie?: string | readonly string[] | undefined;
   /**
-   * The file of the cookie when none is given. Created, readable by its owner only, if it does not exist. Several
-   * cookies are on one line each. Default: `.firn.cookie` in the home folder.
+   * The file with the cookie, used without `cookie`. Created, readable by its owner only, if it
+   * does not exist. Several cookies are on one line each. Default: `.firn.cookie` in the home
+   * folder.
    */
   readonly cookieFile?: string | undefined;
   /**
-   * Where to listen, if not at the host and port of the name: behind NAT, in a container. Required
-   * if the host of the name is not loopback, so that a node does not listen on a network by accident.
+   * The address to listen on, if different from that of the name, as behind NAT or in a container.
+   * Required if the host of the name is not loopback, so that a node does not listen on a network
+   * by accident.
    */
   readonly listen?: { readonly hostname: string; readonly port?: number | undefined } | undefined;
   /**
-   * Nodes to join; one that is up is enough to find all. Each is one of:
+   * Nodes to join. One running seed is enough to find all nodes. Each is one of:
    *
    * - `"alpha@10.0.0.7:9000"`, the name of a node: dialed until this node stops;
    * - `"*@10.0.0.7:9000"`, the address of a node whose name is not known;
@@ -47,49 +50,56 @@ export interface NodeOptions {
    * - `"*@_firn._tcp.firn.default.svc"`, a DNS service (SRV): the nodes at all of its targets;
    * - `"file:/etc/firn/seeds"`, a file with one seed a line.
    *
-   * In place of the list, a function that returns or resolves to such a list. All but names are evaluated
-   * every `seedInterval` milliseconds. A failure is logged, and changes nothing until it succeeds.
+   * Alternatively a function that returns or resolves to such a list. All but names are evaluated
+   * every `seedInterval` milliseconds. After a failure, which is logged, the previous result stays
+   * in use.
    */
   readonly seeds?: readonly string[] | SeedFunction | undefined;
-  /** Milliseconds between two evaluations of seeds that are not names. Default 10000, at least 100. */
+  /**
+   * Milliseconds between two evaluations of seeds that are not names. Default 10000, at least 100.
+   */
   readonly seedInterval?: number | undefined;
   /**
-   * Milliseconds that `Node.start` waits at most for `node.joined`: for one dial of each seed, and for the
-   * names and groups of those that are reached. 0: it does not wait. Default 10000.
+   * Maximum time that `Node.start` waits for `node.joined`, in milliseconds: for one dial of each
+   * seed, and for the names and groups of the reached ones. 0 does not wait. Default 10000.
    */
   readonly joinTimeout?: number | undefined;
   /**
-   * Milliseconds after which a node that was lost, and is no seed, is not dialed any more. Default one hour.
+   * Milliseconds after which a lost node that is not a seed is no longer dialed. Default one hour.
    */
   readonly forgetAfter?: number | undefined;
   /**
-   * Returns whether a node may be dialed: called before each dial with its name and how it came to be known,
+   * Returns whether a node may be dialed. Called before each dial with its name and its origin:
    * "seed", "met" (there was a session with it), "gossip" (a peer is connected with it) or "asked"
-   * (`node.connect`). A denied node is checked again after a minute. Default: all may.
+   * (`node.connect`). A denied node is checked again after a minute. Default: permits all.
    */
   readonly canDial?: ((node: string, origin: PeerOrigin) => boolean) | undefined;
-  /** Certificates of your own authority, PEM, in place of those that are derived from the cookie. */
+  /** PEM certificates of your own authority, instead of those derived from the cookie. */
   readonly tls?: OwnTls | undefined;
   /** Milliseconds of silence after which a peer is pinged. Default 5000. */
   readonly pingInterval?: number | undefined;
-  /** Milliseconds of silence after which a peer is given up. Default 15000. */
+  /** Milliseconds of silence after which the session with a peer is closed. Default 15000. */
   readonly pingTimeout?: number | undefined;
-  /** The most bytes that wait for one peer; above it messages to it are dropped. Default 64 MiB. */
+  /** Maximum bytes in the send queue to a peer. Messages above it are dropped. Default 64 MiB. */
   readonly queueBytesMax?: number | undefined;
-  /** The longest message to another node, in bytes; the same on all nodes. Default 16 MiB. */
+  /**
+   * Maximum length of a message to another node, in bytes. Must be the same on all nodes. Default
+   * 16 MiB.
+   */
   readonly messageBytesMax?: number | undefined;
   /**
-   * The length of a mailbox up to which messages of other nodes are accepted, if the actor has no limit of its
-   * own. Further ones are dropped with the event "mailbox", and calls rejected with "mailboxfull".
+   * Maximum length of a mailbox for messages of other nodes, if the actor has no limit of its own.
+   * Further messages are dropped with the event "mailbox", and calls rejected with "mailboxfull".
    * `Infinity`: no limit. Default 262,144.
    */
   readonly remoteMailboxMax?: number | undefined;
   /**
-   * Returns whether another node may do what it asks: send an exit signal to the actor `target`, link with
-   * it, spawn the exposed function `target`, or register the global name `target` on itself. What is not
-   * allowed, or throws, is rejected and logged once for each node and action: exit signals are dropped, links
-   * answered with "noproc", spawns with "refused", and names with false. Use the same rules for names on all
-   * nodes. Default: a member may do everything, as in Erlang.
+   * Returns whether another node is permitted an action: to send an exit signal to the actor
+   * `target`, link with it, spawn the exposed function `target`, or register the global name
+   * `target` on itself. An action is also rejected if the function throws. Rejections are logged
+   * once per node and action: exit signals are dropped, links fail with "noproc", spawns with
+   * "refused", and registrations return false. Use the same rules for names on all nodes. Default:
+   * permits everything, as in Erlang.
    */
   readonly authorize?:
     | ((
@@ -101,47 +111,48 @@ export interface NodeOptions {
     ) => boolean)
     | undefined;
   /**
-   * What other nodes may do with this one: "none"; "read": `node.info`, `top`, `tree`, `stats`, `metrics`,
-   * which return numbers, names and types of messages, no contents; "control": also read states, trace and
-   * suspend actors, and send exit signals. Questions of other nodes cost this one a tenth of its time at
-   * most, in portions of a millisecond. Default "read".
+   * Access of other nodes to observation: "none"; "read": `node.info`, `top`, `tree`, `stats` and
+   * `metrics`, which return numbers, names and message types without contents; "control": also
+   * reading states, tracing and suspending actors, and sending exit signals. Such requests use at
+   * most a tenth of this node's time, in portions of a millisecond. Default "read".
    */
   readonly observe?: "none" | "read" | "control" | undefined;
   /**
-   * Takes no part in global names, groups, rooms and gossip, is not listed in `peers()` of others, and counts
-   * for no quorum, as a hidden node of Erlang: for tools that observe a cluster. Default false.
+   * Excludes this node from global names, groups, rooms, gossip, quorums and `peers()` of other
+   * nodes, like a hidden node of Erlang. For tools that observe a cluster. Default false.
    */
   readonly hidden?: boolean | undefined;
   /**
-   * Makes spans of OpenTelemetry of calls, messages, spawns, socket messages and broadcasts, if the program has
-   * registered an SDK before: by npm, or Deno's own with `OTEL_DENO=true`. Default true.
+   * Creates OpenTelemetry spans of calls, messages, spawns, socket messages and broadcasts, if an
+   * SDK has been registered before: one of npm, or Deno's with `OTEL_DENO=true`. Default true.
    */
   readonly tracing?: boolean | undefined;
   /**
-   * Where the flight recorder is written: a line of JSON for each of its 1000 entries, at SIGUSR1 and half a
-   * second after a crash, then at most every 10 seconds. Default: it is not written; `node.sys.recent` reads it.
+   * The file to which the flight recorder is written: a line of JSON for each of its 1000 entries,
+   * on SIGUSR1 and half a second after a crash, at most every 10 seconds. Default: not written;
+   * `node.sys.recent` returns the entries.
    */
   readonly recorderFile?: string | undefined;
-  /** When to warn, by the log and the event "warning", before something fails. */
+  /** Limits at which warnings are logged and emitted as event "warning". */
   readonly warnings?: WarningLimits | undefined;
   /**
-   * On SIGTERM the node leaves, see {@linkcode Node.leave}, and when all nodes of the process have left and
-   * nothing else handles the signal, the process exits with 0. Default false.
+   * Whether the node leaves on SIGTERM: see {@linkcode Node.leave}. When all nodes of the process
+   * have left, and nothing else handles the signal, the process exits with 0. Default false.
    */
   readonly leaveOnSigterm?: boolean | LeaveOptions | undefined;
   /** The lowest level that is logged, or "silent". Default "info". */
   readonly logLevel?: LogLevel | "silent" | undefined;
-  /** Receives the lines. Default: standard error. */
+  /** Receives log entries. Default: writes them to standard error. */
   readonly log?: LogSink | undefined;
 }
 
-/** How long `Node.start` waits for the cluster by default. Milliseconds. */
+/** Default of `joinTimeout`. Milliseconds. */
 const JOIN_MS = 10_000;
 
-/** How often seeds are evaluated by default. Milliseconds. */
+/** Default of `seedInterval`. Milliseconds. */
 const SEED_INTERVAL_MS = 10_000;
 
-/** The least that `queueBytesMax` may be. */
+/** Minimum of `queueBytesMax`. */
 const QUEUE_BYTES_LEAST = 1024;
 
 /** The limits of `messageBytesMax`. */

@@ -1,8 +1,6 @@
 /**
- * Starts a node from options: chooses the host, checks the options, derives the keys, and connects the parts. It
- * sets the ports by which rooms and actors reach other nodes.
- *
- * Longer than 400 lines: half of it is the documented options; the rest checks them and connects the parts.
+ * Starts a node: chooses the host, checks the options, derives the keys, and connects the parts,
+ * including the ports by which rooms and actors reach other nodes.
  *
  * @module
  */
@@ -62,7 +60,7 @@ import type { Pid } from "./term/pid.ts";
 import { Rooms } from "./ws/rooms.ts";
 import type { Server } from "./ws/server.ts";
 
-/** The bytes of a message that are kept for its receiver; the rest is the longest term. */
+/** Bytes of a message reserved for its receiver. The rest limits the length of the term. */
 const ROW_HEAD_BYTES_MAX = 1024;
 
 /** The parts of a running node. */
@@ -71,7 +69,7 @@ export interface Parts {
   readonly log: Log;
   readonly mesh: Mesh;
   readonly rooms: Rooms;
-  /** The longest message to a room, in bytes. */
+  /** Maximum length of a message to a room, in bytes. */
   readonly messageBytesMax: number;
   readonly system: System;
   readonly remote: RemoteNodes;
@@ -95,7 +93,7 @@ export interface Parts {
 
 /** Events of a node: of its mesh, its actors, and global names. */
 export interface NodeEvents extends MeshEvents, SystemEvents, GlobalEvents, HomeEvents {
-  /** Something may fail soon, or has been found to wait for long: see the option `warnings`. */
+  /** A limit of the option `warnings` was reached. */
   warning: Warning;
 }
 
@@ -130,7 +128,7 @@ export function systemHost(): Host {
   return "Bun" in globalThis ? new BunHost() : new DenoHost();
 }
 
-/** Starts a node. `derive` returns the keys of a cookie, of any strength, in place of deriving them. */
+/** Starts a node. `derive` replaces the key derivation, and accepts weak cookies. */
 export async function startNode(
   options: NodeOptions,
   host?: Host,
@@ -199,7 +197,7 @@ export async function startNode(
   );
   mesh.attach = (session) => remote.attach(session);
   remote.exposedBy = (node) => mesh.exposedBy(node);
-  // A send is not awaited, so that a failure would be unnoticed.
+  // Failures of sends are logged, as sends are not awaited.
   const repeats = new Repeats();
   const unsent = (to: string, words: string): void => {
     const site = callSite();
@@ -302,7 +300,7 @@ export async function startNode(
   return parts;
 }
 
-/** Waits until the node has joined, for `ms` at most. If it must not take part, stops it and rejects. */
+/** Waits at most `ms` until the node has joined. If joining fails, stops it and rejects. */
 async function joinWithin({ host, system, mesh, joined }: Parts, ms: number): Promise<void> {
   if (ms === 0) return;
   let late!: Timer;
@@ -318,7 +316,10 @@ async function joinWithin({ host, system, mesh, joined }: Parts, ms: number): Pr
   }
 }
 
-/** Logs one report per crash: that of a supervised actor together with the decision of its supervisor. */
+/**
+ * Logs one report per crash: that of a supervised actor together with the decision of its
+ * supervisor.
+ */
 function logEnds(events: Emitter<NodeEvents>, log: () => Log): void {
   const crashes = new WeakMap<Pid, Crash>();
   events.on("crash", (crash) => {
@@ -342,12 +343,12 @@ function makeLog(options: NodeOptions, host: Host, name: NodeName, recorder: Rec
     );
   }
   const sink = options.log === undefined ? host.log : guardedSink(options.log, host.log);
-  // The flight recorder has all entries from "info" on.
+  // The flight recorder receives all entries from level "info" up.
   const least = level === "silent" ? Infinity : LOG_LEVELS.indexOf(level);
   const all: LogSink = (entry) => {
     const { level, event, message, data } = entry;
     const pid = (data as { pid?: Pid } | undefined)?.pid;
-    // Crash reports contain messages: they are recorded by the observation, without those.
+    // Crash reports contain messages, so the observation records crashes without these.
     const isReport = event === "crash" || event === "restart";
     if (level !== "debug" && !isReport) recorder.record(event, message, pid, level);
     if (LOG_LEVELS.indexOf(level) >= least) sink(entry);
@@ -355,7 +356,7 @@ function makeLog(options: NodeOptions, host: Host, name: NodeName, recorder: Rec
   return new Log(all, level === "debug" ? "debug" : "info", formatName(name), wall);
 }
 
-/** A sink of the user's that throws or rejects does not end the process: the host's takes the entry. */
+/** Wraps a sink of the user: if it throws or rejects, `spare` receives the entry. */
 function guardedSink(sink: LogSink, spare: LogSink): LogSink {
   return (entry) => {
     const failed = (error: unknown): void => {

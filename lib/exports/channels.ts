@@ -1,6 +1,6 @@
 /**
- * Channels: topics with authorisation, acknowledged events, presence and history, on all nodes of a cluster. They
- * speak Phoenix's channel protocol. Clients use `@firn/firn/client`, or a Phoenix client.
+ * Channels: topics with authorisation, acknowledged events, presence and history, on all nodes of a
+ * cluster, over Phoenix's channel protocol. Clients use `@firn/firn/client`, or a Phoenix client.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What an operator uses: the types of `node.info`, `node.top`, `node.tree` and `node.stats`, and of
+ * The observation API: types of `node.info`, `node.top`, `node.tree` and `node.stats`, and of
  * `node.sys`.
  *
  * @module

@@ -1,6 +1,6 @@
 /**
- * The binary form of a supervisor's configuration: encodes and decodes it, and makes options of
- * it.
+ * The binary form of a supervisor's configuration: encodes it, decodes it, and converts it to
+ * options.
  *
  * @module
  */
