@@ -117,11 +117,11 @@ export class Node {
    * await using b = await Node.start({ name: "b@127.0.0.1:0", cookie, logLevel: "silent" });
    * await b.connect(a.name);
    *
-   * const echo = a.spawn((_self: Self<Call<string, string>>) => (call) =>
-   * call.reply(call.request)); assertEquals(await a.global.register("echo", echo), true);
-   * assertEquals(await b.global.register("echo", b.spawn(() => () => {})), false); const found =
-   * b.global.whereis<Pid<Call<string, string>>>("echo")!; assertEquals(await b.call(found,
-   * "hello"), "hello");
+   * const echo = a.spawn((_self: Self<Call<string, string>>) => (call) => call.reply(call.request));
+   * assertEquals(await a.global.register("echo", echo), true);
+   * assertEquals(await b.global.register("echo", b.spawn(() => () => {})), false);
+   * const found = b.global.whereis<Pid<Call<string, string>>>("echo")!;
+   * assertEquals(await b.call(found, "hello"), "hello");
    * ```
    */
   readonly global: Global;
@@ -344,9 +344,9 @@ export class Node {
    * import { Node } from "@firn/firn";
    * import { assertStringIncludes } from "@std/assert";
    *
-   * await using node = await Node.start({ logLevel: "silent" }); const headers = { "content-type":
-   * "application/openmetrics-text; version=1.0.0; charset=utf-8" }; const server = await
-   * node.serve({
+   * await using node = await Node.start({ logLevel: "silent" });
+   * const headers = { "content-type": "application/openmetrics-text; version=1.0.0; charset=utf-8" };
+   * const server = await node.serve({
    *   fetch: async () => new Response(await node.metrics(), { headers }),
    * });
    * const scraped = await fetch(server.url.replace("ws:", "http:"));
@@ -403,10 +403,11 @@ export class Node {
    * import { Node } from "@firn/firn";
    * import { assertEquals } from "@std/assert";
    *
-   * const [current, next] = ["the same on every node", "another one for all"]; await using a =
-   * await Node.start({ name: "a@127.0.0.1:0", cookie: current, logLevel: "silent" }); await using b
-   * = await Node.start({ name: "b@127.0.0.1:0", cookie: current, logLevel: "silent" }); await
-   * b.connect(a.name); for (const cookies of [[current, next], [next, current], [next]]) {
+   * const [current, next] = ["the same on every node", "another one for all"];
+   * await using a = await Node.start({ name: "a@127.0.0.1:0", cookie: current, logLevel: "silent" });
+   * await using b = await Node.start({ name: "b@127.0.0.1:0", cookie: current, logLevel: "silent" });
+   * await b.connect(a.name);
+   * for (const cookies of [[current, next], [next, current], [next]]) {
    *   for (const node of [a, b]) await node.changeCookie(cookies);
    * }
    * assertEquals(b.peers(), [a.name]);

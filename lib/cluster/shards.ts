@@ -152,12 +152,13 @@ export class Shards<P extends ServiceProtocol> {
  * await using b = await Node.start({ name: "b@127.0.0.1:0", cookie, logLevel: "silent" });
  * await b.connect(a.name);
  *
- * const persist = { store: memoryStore() }; const [carts, same] = [a, b].map((node) => shards(node,
- * "cart", { actor: cart, persist })); // Until the two nodes have exchanged hellos, each is the
- * home of all keys. while (carts!.nodes().length + same!.nodes().length < 4) await new
- * Promise((turn) => setTimeout(turn, 1)); assertEquals(await carts!.call("42").add("tea"), 1);
- * assertEquals(await same!.call("42").add("cups"), 2); assertEquals(carts!.nodeOf("42"),
- * same!.nodeOf("42"));
+ * const persist = { store: memoryStore() };
+ * const [carts, same] = [a, b].map((node) => shards(node, "cart", { actor: cart, persist }));
+ * // Until the two nodes have exchanged hellos, each is the home of all keys.
+ * while (carts!.nodes().length + same!.nodes().length < 4) await new Promise((turn) => setTimeout(turn, 1));
+ * assertEquals(await carts!.call("42").add("tea"), 1);
+ * assertEquals(await same!.call("42").add("cups"), 2);
+ * assertEquals(carts!.nodeOf("42"), same!.nodeOf("42"));
  * ```
  */
 export function shards<P extends ServiceProtocol>(
