@@ -1,55 +1,55 @@
 /**
- * Jobs of a pool: their options, events and errors, and what a worker gets.
+ * Jobs of a pool: options, events, errors, and the context of a worker.
  *
  * @module
  */
 import type { Backoff } from "./child.ts";
 import type { Store } from "./store.ts";
 
-/** What a worker gets beside the arguments of its job. */
+/** The context of a job, passed to the worker before the job's arguments. */
 export interface JobContext {
   /** The id of the job. */
   readonly id: string;
-  /** Which attempt this is: 1 at first. */
+  /** Number of this attempt, from 1. */
   readonly attempt: number;
-  /** Aborts when the job is cancelled, takes too long, or its pool ends. */
+  /** Aborts when the job is cancelled or times out, or its pool stops. */
   readonly signal: AbortSignal;
-  /** Reports progress: it arrives as the event "progress" of the pool. */
+  /** Reports progress, which the pool emits as event "progress". */
   progress(value: unknown): void;
 }
 
-/** What happens to a job that waits when the queue is full. */
+/** Policies for a full queue: reject the new job, or drop the oldest waiting one. */
 export const QUEUE_POLICIES = ["reject", "dropOldest"] as const;
 
 /** One of {@linkcode QUEUE_POLICIES}. */
 export type QueuePolicy = (typeof QUEUE_POLICIES)[number];
 
-/** How a pool works. */
+/** Options of a pool. */
 export interface PoolDefinition<Args extends unknown[], Result> {
   /** The name under which other nodes expose the worker. */
   readonly name: string;
-  /** Does a job. What it returns is the result; if it throws, the attempt has failed. */
+  /** Runs a job. The return value is the result; if it throws, the attempt has failed. */
   readonly worker: (job: JobContext, ...args: Args) => Result | Promise<Result>;
-  /** Jobs that run at the same time on each node. Default 4. */
+  /** Maximum number of jobs that run at a time on each node. Default 4. */
   readonly perNode?: number | undefined;
-  /** Chooses among this node and the connected nodes that expose the pool. Default: all of them. */
+  /** Selects nodes among this one and the connected ones that expose the pool. Default: all. */
   readonly nodes?: ((nodes: readonly string[]) => readonly string[]) | undefined;
-  /** Jobs that may wait, and what happens to one more. Default 10,000, "reject". */
+  /** Maximum number of waiting jobs, and the policy above it. Default 10,000, "reject". */
   readonly queue?: { readonly max: number; readonly policy?: QueuePolicy } | undefined;
-  /** Further attempts of a job that failed, with pauses between them. Default: none. */
+  /** Maximum number of retries of a failed job, and the pauses between them. Default: none. */
   readonly retry?: { readonly times: number; readonly backoff?: Backoff } | undefined;
-  /** Milliseconds that an attempt may take. Default: no limit. */
+  /** Timeout of an attempt, in milliseconds. Default: none. */
   readonly timeout?: number | undefined;
   /**
-   * What happens to the jobs of a node that is lost: "retry" runs them on another, though they may have run; it is no
-   * failed attempt. "fail" fails them. Default "retry".
+   * Policy for the jobs of a lost node: "retry" runs them on another node, although they may have
+   * finished, and does not count as a failed attempt; "fail" rejects them. Default "retry".
    */
   readonly onNodeDown?: "retry" | "fail" | undefined;
-  /** Keeps the jobs until they are done: a pool that is started again continues with them. Default: in memory. */
+  /** Stores unfinished jobs, so that a restarted pool continues with them. Default: in memory. */
   readonly store?: Store | undefined;
 }
 
-/** Why a job has no result. */
+/** Reasons why a job failed. */
 export const JOB_FAILURES = [
   "failed",
   "timeout",
@@ -63,7 +63,7 @@ export const JOB_FAILURES = [
 export type JobFailure = (typeof JOB_FAILURES)[number];
 
 /**
- * A job has no result. `cause` is what its last attempt threw.
+ * The error of a failed job. `cause` is the error of its last attempt.
  *
  * @example
  * ```ts
@@ -87,12 +87,12 @@ export type JobFailure = (typeof JOB_FAILURES)[number];
 export class JobError extends Error {
   /** Name of the error class. */
   override readonly name = "JobError";
-  /** Why: its attempts failed, took too long, its node was lost, and so on. */
+  /** The reason. */
   readonly code: JobFailure;
   /** The id of the job. */
   readonly id: string;
 
-  /** Internal. */
+  /** Internal: created by the runtime. */
   constructor(id: string, code: JobFailure, attempts: number, cause?: unknown) {
     const why = cause instanceof Error ? `: ${cause.message}` : "";
     super(`job ${id}: ${WORDS[code]} after ${attempts} attempts${why}`, { cause });
@@ -110,36 +110,38 @@ const WORDS: Readonly<Record<JobFailure, string>> = {
   stopped: "has no result, as its pool has ended,",
 };
 
-/** A job that was added. */
+/** An added job. */
 export interface Job<Result> {
   /** Its id. */
   readonly id: string;
-  /** Resolves when the queue has it, and the store, if there is one. Rejects with {@linkcode JobError}. */
+  /**
+   * Resolves when it is queued, and stored if there is a store. Rejects with {@linkcode JobError}.
+   */
   readonly accepted: Promise<void>;
-  /** Its result. Rejects with {@linkcode JobError}. */
+  /** Resolves with its result. Rejects with {@linkcode JobError}. */
   readonly result: Promise<Result>;
-  /** Cancels it: it is not started, or its actor is killed. */
+  /** Cancels the job: a waiting job is removed, and the actor of a running one is killed. */
   cancel(): void;
 }
 
-/** What happens to jobs. */
+/** Events of a pool. */
 export interface PoolEvents {
-  /** A worker has called `progress`. */
+  /** A worker called `progress`. */
   progress: { readonly id: string; readonly value: unknown };
-  /** A job is done. */
+  /** A job completed. */
   completed: { readonly id: string; readonly result: unknown };
-  /** An attempt has failed, or its node was lost; another follows. */
+  /** An attempt failed, or its node was lost. Another attempt follows. */
   retrying: { readonly id: string; readonly attempt: number; readonly error: unknown };
-  /** A job has no result. */
+  /** A job failed. */
   failed: { readonly id: string; readonly error: JobError };
 }
 
-/** How many jobs there are. */
+/** Numbers of jobs. */
 export interface PoolCounts {
-  /** Wait for a worker. */
+  /** Jobs that wait for a worker. */
   readonly waiting: number;
-  /** Run. */
+  /** Jobs that run. */
   readonly active: number;
-  /** Wait for another attempt. */
+  /** Jobs that wait for their next attempt. */
   readonly delayed: number;
 }

@@ -1,5 +1,5 @@
 /**
- * The stored state of one service: loads it, and saves what has changed.
+ * The stored state of one service: loads it, and saves changes.
  *
  * @module
  */
@@ -7,28 +7,31 @@ import { decodeTerm } from "../term/decode.ts";
 import { encodeTerm } from "../term/encode.ts";
 import { type PersistOptions, StaleStateError } from "./store.ts";
 
-/** First versions are drawn at random below this: a value that was removed and stored again has another one. */
+/**
+ * Upper bound of random first versions. A value that was removed and stored again has a new
+ * version.
+ */
 const FIRST_VERSION_MAX = 2 ** 40;
 
-/** How a service is started, beside its arguments. */
+/** Parameters of the start of a service, in addition to its arguments. */
 export interface StartTerms {
-  /** The state that another actor has handed over; undefined: none. */
+  /** The state handed over by another actor, if any. */
   readonly state?: unknown;
-  /** Where its state is stored. */
+  /** Persistence of its state, if any. */
   readonly persist?: PersistOptions | undefined;
   /** The key of its state. */
   readonly key?: string | undefined;
 }
 
-/** One service's part in a store. */
+/** The stored state of one service. */
 export class Persistence {
-  /** Milliseconds within which a change is saved; 0: before the answer. */
+  /** Maximum delay until a change is saved, in milliseconds. 0: before the reply. */
   readonly withinMs: number;
   readonly #options: PersistOptions;
   readonly #key: string;
   readonly #chance: () => number;
   #version: number | undefined = undefined;
-  /** What is stored, or was the first state: a state that is encoded alike is not saved again. */
+  /** The encoded stored or initial state. A state with the same encoding is not saved again. */
   #bytes: Uint8Array | undefined = undefined;
 
   constructor(options: PersistOptions, key: string, chance: () => number) {
@@ -38,7 +41,7 @@ export class Persistence {
     this.withinMs = options.within ?? 0;
   }
 
-  /** Resolves to the stored state, or to `first` if there is none. */
+  /** Returns or resolves with the stored state, or with `first` if there is none. */
   restore(first: unknown): unknown | Promise<unknown> {
     const loaded = this.#options.store.load(this.#key);
     const take = (stored: Awaited<typeof loaded>): unknown => {
@@ -49,7 +52,7 @@ export class Persistence {
     return loaded instanceof Promise ? loaded.then(take) : take(loaded);
   }
 
-  /** Saves a state, unless it is stored already. Throws or rejects with `StaleStateError`. */
+  /** Saves a state if it has changed. Throws or rejects with `StaleStateError`. */
   save(state: unknown): void | Promise<void> {
     const bytes = encodeTerm(state);
     if (this.#bytes !== undefined && equalBytes(bytes, this.#bytes)) return;
