@@ -8,7 +8,7 @@
  */
 
 /**
- * Type of a server's channel, from which a typed client infers: `typeof room` of
+ * Type of a server's channel, from which a typed client infers its types: `typeof room` of
  * `const room = channel(…)`.
  */
 export interface TypedChannel {

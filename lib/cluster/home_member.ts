@@ -60,7 +60,7 @@ export class HomeMember {
   hasListed = false;
   /** Keys that it still has and whose home is this node. */
   readonly expected: Set<string> = new Set();
-  /** Keys that this node still has and that it expects to take over. */
+  /** Keys that this node still has and that the member expects to take over. */
   readonly promised: Set<string> = new Set();
 
   constructor(pid: Pid, monitor: Ref) {

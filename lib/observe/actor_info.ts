@@ -56,7 +56,7 @@ export interface ActorInfo {
   readonly child: string | undefined;
   /** Its parent, the parent's parent, and so on. */
   readonly ancestors: readonly Pid[];
-  /** What it is doing. */
+  /** Its status. */
   readonly status: ActorStatus;
   /** Number of messages in its mailbox. */
   readonly mailbox: number;

@@ -45,7 +45,7 @@ export interface TopActor {
   readonly body: string;
   /** Its id among its supervisor's children. */
   readonly child: string | undefined;
-  /** What it is doing. */
+  /** Its status. */
   readonly status: ActorStatus;
   /** Number of messages in its mailbox. */
   readonly mailbox: number;

@@ -21,7 +21,7 @@ export interface TreeEntry {
   readonly pid: Pid | undefined;
   /** Its registered names. */
   readonly names: readonly string[];
-  /** What it is. */
+  /** Whether it is a supervisor. */
   readonly type: "supervisor" | "worker";
   /** Its state, as in `ChildInfo`. */
   readonly state: "running" | "restarting" | "waiting" | "stopped";

@@ -48,8 +48,8 @@ export interface WarningLimits {
   readonly mailbox?: number | undefined;
   /**
    * Milliseconds that a handler may block the event loop. Default 200. With the default, handlers
-   * are measured only for 5 seconds after timers were late; with an explicit value they
-   * are always measured, which costs two readings of the clock per message.
+   * are measured only for 5 seconds after timers were late; with an explicit value they are always
+   * measured, which costs two readings of the clock per message.
    */
   readonly slowTurn?: number | undefined;
   /** Milliseconds that timers may fire late. Default 500. */
