@@ -70,7 +70,21 @@ export const STAGES: readonly Stage[] = [
     name: "deno",
     title: "suite on Deno",
     counts: "deno test",
-    commands: () => [["deno", "test", "-P=test", "--no-check", "--ignore=tests/process", "tests/"]],
+    commands: () => [[
+      "deno",
+      "test",
+      "-P=test",
+      "--no-check",
+      "--ignore=tests/process,tests/mesher",
+      "tests/",
+    ]],
+  },
+  {
+    name: "mesher",
+    title: "Mesher on Deno",
+    counts: "deno test",
+    beside: true,
+    commands: () => [["deno", "test", "-P=test", "--no-check", "tests/mesher/"]],
   },
   {
     name: "process",
@@ -91,10 +105,18 @@ export const STAGES: readonly Stage[] = [
     commands: () => [[
       "bun",
       "test",
-      ...filesUnder("tests", "_test.ts").filter((file) => !isForDeno(file)).map((file) =>
-        `./${file}`
-      ),
+      ...filesUnder("tests", "_test.ts").filter((file) => !isForDeno(file) && !isOfMesher(file))
+        .map((file) => `./${file}`),
     ]],
+  },
+  {
+    name: "mesher-bun",
+    title: "Mesher on Bun",
+    counts: "bun test",
+    beside: true,
+    slow: true,
+    needsBun: true,
+    commands: () => [["bun", "test", "./tests/mesher/"]],
   },
   {
     name: "mixed",
@@ -181,6 +203,11 @@ function entryPoints(): string[] {
 
 function hasPairs(file: string): boolean {
   return Deno.readTextFileSync(file).includes("PAIRS");
+}
+
+/** Run by a stage of its own: much of it is waiting for disks. */
+function isOfMesher(file: string): boolean {
+  return file.startsWith("tests/mesher/");
 }
 
 /** Left out by the suite on Bun: pairs of processes, most of Mesher's page in a browser, the broken builds. */

@@ -48,7 +48,7 @@ async function careless(self: Self, loop: Loop, round: number, there: string): P
 }
 
 export const catchAll: MakePromise = ({ nodes, pick, sim }) => {
-  const loops: Loop[] = [];
+  const loops: { readonly node: Node; readonly loop: Loop }[] = [];
   const running: { node: Node; pid: Pid; loop: Loop }[] = [];
   const nodesBy = new Map<string, Node>();
   let last = 0;
@@ -68,7 +68,7 @@ export const catchAll: MakePromise = ({ nodes, pick, sim }) => {
     },
     down(short) {
       // What was in flight there was lost with the machine.
-      for (const { node, loop } of running) if (node === nodesBy.get(short)) loop.cleaned = true;
+      for (const { node, loop } of loops) if (node === nodesBy.get(short)) loop.cleaned = true;
     },
     act() {
       const shorts = [...nodes.keys()];
@@ -78,7 +78,7 @@ export const catchAll: MakePromise = ({ nodes, pick, sim }) => {
       const there = nodes.get(pick(shorts))!.name;
       const name = `loop ${++last} around ${ROUNDS[round]}`;
       const loop = begun(name);
-      loops.push(loop);
+      loops.push({ node, loop });
       running.push({ node, loop, pid: node.spawn(careless, loop, round, there) as Pid });
       // Most events of a seed are those of loops: few run at a time, and each ends eventually.
       const ending = running.length > RUNNING_MAX ? running.shift()! : pick(running);
@@ -89,7 +89,7 @@ export const catchAll: MakePromise = ({ nodes, pick, sim }) => {
       for (const { node, pid } of running) node.exit(pid, "kill");
     },
     async check(simulation) {
-      checkLoops(loops);
+      checkLoops(loops.map(({ loop }) => loop));
       const last: Loop[] = [];
       for (const [short, node] of [...nodes]) {
         for (const round of ROUNDS.keys()) {
