@@ -125,11 +125,11 @@ export const STAGES: readonly Stage[] = [
     slow: true,
     needsBun: true,
     env: { FIRN_PAIRS: "mixed" },
-    // Those that run on pairs; the others have run.
+    // Those that run on pairs; the others have run. All permissions: one of them looks at a page too.
     commands: () => [[
       "deno",
       "test",
-      "-P=test",
+      "-A",
       "--no-check",
       ...filesUnder("tests/process", "_test.ts").filter(hasPairs),
     ]],

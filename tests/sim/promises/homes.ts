@@ -34,7 +34,8 @@ export const homes: MakePromise = ({ parts, pick, sim }) => {
         ended();
       });
       return (message: unknown) => {
-        if (message === "crash") throw new Error("as told");
+        // The stack of an error would differ between the runtimes, and with it the bytes on the wire.
+        if (message === "crash") self.exit("crashed");
         if (!(message instanceof Call)) return;
         checker.handle(message.request as number);
         message.reply(short);
