@@ -174,3 +174,9 @@ export class NameError extends Error {
     this.holder = holder;
   }
 }
+
+/** Removes the stack of an error that is sent to another node: it is of the runtime, and of no use there. */
+export function withoutStack<E extends Error>(error: E): E {
+  error.stack = `${error.name}: ${error.message}`;
+  return error;
+}

@@ -26,6 +26,7 @@ import {
   MailboxFullError,
   NoConnectionError,
   NoProcError,
+  withoutStack,
 } from "../actor/errors.ts";
 import { Down, Exit } from "../actor/exit.ts";
 import type { Self } from "../actor/self.ts";
@@ -269,7 +270,9 @@ export class HomeActor {
 
   #hold(resident: Resident, held: Held): void {
     if (this.#heldCount >= HELD_MAX) {
-      if (held instanceof Call) held.refuse(new MailboxFullError(this.#label(resident)));
+      if (held instanceof Call) {
+        held.refuse(withoutStack(new MailboxFullError(this.#label(resident))));
+      }
       return;
     }
     this.#heldCount++;
@@ -312,14 +315,17 @@ export class HomeActor {
     const place = this.#places.homeOf(resident.hash);
     const { key } = resident;
     if (this.#ending !== undefined) {
-      this.#refuseAll(resident, new CallExitError(this.#label(resident), this.#ending));
+      this.#refuseAll(
+        resident,
+        withoutStack(new CallExitError(this.#label(resident), this.#ending)),
+      );
       return this.#forget(resident);
     }
     if (place === undefined) {
       if ([...this.#members.values()].some(({ weight }) => weight === undefined)) return;
       this.#refuseAll(
         resident,
-        new NoProcError(`${this.#label(resident)}: no node offers the kind`),
+        withoutStack(new NoProcError(`${this.#label(resident)}: no node offers the kind`)),
       );
       return this.#forget(resident);
     }
@@ -394,7 +400,7 @@ export class HomeActor {
     lock.acquire(key, this.self.pid as Pid).then((isOurs) => {
       if (isOurs) start();
       else done(undefined, undefined);
-    }, (error) => done(undefined, error));
+    }, (error) => done(undefined, withoutStack(error)));
   }
 
   #started({ resident, pid, error }: Started): void {
@@ -467,7 +473,7 @@ export class HomeActor {
     const { intensity, period, restart } = this.#rules;
     resident.intensity ??= new Intensity(intensity, period);
     if (!resident.intensity.allow(this.#system.now())) {
-      this.#refuseAll(resident, new CallExitError(this.#label(resident), reason));
+      this.#refuseAll(resident, withoutStack(new CallExitError(this.#label(resident), reason)));
       return this.#ports.givenUp(resident.key, reason);
     }
     resident.restarts = restart;

@@ -13,7 +13,7 @@
  */
 import { Call, type PassableCall, PendingCall } from "../actor/call.ts";
 import { type ActorRef, attach, type Chained, detach } from "../actor/actor_ref.ts";
-import { CallExitError, MailboxFullError } from "../actor/errors.ts";
+import { CallExitError, MailboxFullError, withoutStack } from "../actor/errors.ts";
 import type { System } from "../actor/system.ts";
 import type { TransferableCall } from "../term/encode.ts";
 import type { ExitReason } from "../term/exit.ts";
@@ -82,7 +82,7 @@ export class TransferredCall extends Call implements TransferableCall, Chained, 
   drop(reason: ExitReason): void {
     const label = this.#actor!.label;
     this.#actor = undefined;
-    this.refuse(new CallExitError(label, reason));
+    this.refuse(withoutStack(new CallExitError(label, reason)));
   }
 
   #answer(status: number, value: unknown): void {
