@@ -218,8 +218,8 @@ export class BunHost implements Host {
     systemWriteText(path, text);
   }
 
-  memory(): MemoryUse {
-    return systemMemory(this.#heapLimit ??= machineMemory());
+  memory(): MemoryUse | undefined {
+    return systemMemory(() => this.#heapLimit ??= machineMemory());
   }
 
   spawn(options: SpawnOptions): Child {

@@ -135,8 +135,8 @@ export class DenoHost implements Host {
     systemWriteText(path, text);
   }
 
-  memory(): MemoryUse {
-    return systemMemory(this.#heapLimit ??= v8HeapLimit());
+  memory(): MemoryUse | undefined {
+    return systemMemory(() => this.#heapLimit ??= v8HeapLimit());
   }
 
   spawn(options: SpawnOptions): Child {

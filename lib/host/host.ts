@@ -207,7 +207,7 @@ export interface Host {
   /** Writes a file, readable by this user only. Throws if that fails. Absent if there are no files. */
   writeText?(path: string, text: string): void;
   /** Returns the memory of this process. Absent if the host does not know it. */
-  memory?(): MemoryUse;
+  memory?(): MemoryUse | undefined;
   /**
    * Runs `task` when this process receives SIGTERM, which then does not end it. After the last such
    * task is done, the process exits with status 0. Returns a function that removes the task.

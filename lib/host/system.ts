@@ -56,10 +56,17 @@ export class SystemClock implements Clock {
   }
 }
 
-/** Returns the memory of this process. The limit of the heap does not change, so it is an argument. */
-export function systemMemory(heapLimit: number): MemoryUse {
-  const { rss, heapUsed, external } = process.memoryUsage();
-  return { rss, heapUsed, external, heapLimit };
+/**
+ * Returns the memory of this process; `undefined` if the system does not say, as on Bun without descriptors. `heapLimit`
+ * returns the limit of the heap.
+ */
+export function systemMemory(heapLimit: () => number): MemoryUse | undefined {
+  try {
+    const { rss, heapUsed, external } = process.memoryUsage();
+    return { rss, heapUsed, external, heapLimit: heapLimit() };
+  } catch {
+    return undefined;
+  }
 }
 
 /** Returns how much memory the engine V8 lets JavaScript objects occupy, in bytes. */

@@ -364,6 +364,7 @@ test("Global: a resolver may hand the loser's state to the winner before it ends
       assertEquals([log, b.system.isAlive(loser)], [[], true]);
       give();
       await until("the loser has ended", () => log.length === 1);
+      await until("its state has arrived", () => heard.length > 0);
       assertEquals(heard, ["the loser's state"]);
     },
     1,
