@@ -92,7 +92,14 @@ export const STAGES: readonly Stage[] = [
     counts: "deno test",
     beside: true,
     // All permissions: the package that drives the browser reads a file in /proc that needs them.
-    commands: () => [["deno", "test", "-A", "--no-check", "tests/process/"]],
+    // Files whose tests all run on pairs of processes run mixed, with each runtime on either side.
+    commands: () => [[
+      "deno",
+      "test",
+      "-A",
+      "--no-check",
+      ...filesUnder("tests/process", "_test.ts").filter((file) => !isPairsOnly(file)),
+    ]],
   },
   {
     name: "bun",
@@ -214,6 +221,10 @@ function isOfMesher(file: string): boolean {
 function isForDeno(file: string): boolean {
   if (!file.startsWith("tests/process/")) return false;
   if (/mesher_page_\w+_test|pictures_test|chaos\/broken_test/.test(file)) return true;
+  return isPairsOnly(file);
+}
+
+function isPairsOnly(file: string): boolean {
   return hasPairs(file) && !/^test\(/m.test(Deno.readTextFileSync(file));
 }
 
