@@ -14,12 +14,6 @@ import { parseArgs } from "node:util";
 import { Node } from "@firn/firn";
 import { channel, ChannelError } from "@firn/firn/channels";
 
-/** What is said in a room. */
-export interface Message {
-  readonly name: string;
-  readonly text: string;
-}
-
 /** The rooms. */
 const room = channel("room:*", {
   presence: true,
@@ -35,7 +29,7 @@ const room = channel("room:*", {
       socket.broadcast("said", { name: socket.state, text: String(text) }),
     typing: (typing: boolean, socket) => socket.track(socket.state, { typing: typing === true }),
   },
-  events: {} as { said: Message },
+  events: {} as { said: { name: string; text: string } },
 });
 
 if (import.meta.main) {
