@@ -305,6 +305,16 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
   }
 
   #runHandler(): void {
+    const { turnTimer } = this.system.scheduler;
+    if (turnTimer === undefined) return void this.#runMessages();
+    const began = turnTimer.now();
+    const { handled } = this;
+    const last = this.#runMessages();
+    turnTimer.turn(this, this.handled - handled, last, turnTimer.now() - began);
+  }
+
+  /** Handles the messages of a turn. Returns the last of them. */
+  #runMessages(): unknown {
     const { scheduler } = this.system;
     const { probe } = scheduler;
     let handler = this.#what as MessageHandler<never>;
@@ -312,27 +322,31 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
     // A turn lasts as long as the credit, at most 64 messages.
     const most = scheduler.credit;
     let left = most;
+    let message: unknown;
     while (this.length > 0 && left > 0) {
       left--;
-      const message = this.#last = this.shift();
+      message = this.#last = this.shift();
       try {
         const result = handler(message as never);
         if (result instanceof Promise) {
           this.#count(most - left);
           this.system.selfWaits.fail(this);
-          return this.#hold(result);
+          this.#hold(result);
+          return message;
         }
       } catch (error) {
-        return this.#threw(error);
+        this.#threw(error);
+        return message;
       }
       // If the handler has ended the actor, the mailbox is empty now.
     }
     this.system.selfWaits.allow();
     this.#last = undefined;
     this.#count(most - left);
-    if (this.#state === SUSPENDED) return;
+    if (this.#state === SUSPENDED) return message;
     if (this.length > 0) scheduler.ready(this);
     else this.#queued = false;
+    return message;
   }
 
   /** Counts the messages of a turn. */

@@ -38,8 +38,18 @@ export interface Probe {
   sent(message: unknown): void;
 }
 
+/** Times the turns of handlers: two readings of the clock for up to 64 messages. */
+export interface TurnTimer {
+  /** Returns the time. Milliseconds. */
+  now(): number;
+  /** A turn of `count` messages took `ms`; `last` is the last of them. */
+  turn(actor: Runnable, count: number, last: unknown, ms: number): void;
+}
+
 /** The scheduler of one system. */
 export class Scheduler {
+  /** Times turns, for as long as it is set. */
+  turnTimer: TurnTimer | undefined = undefined;
   /** Observes messages. Costs one test of this field per turn while it is undefined. */
   probe: Probe | undefined = undefined;
   /** Called with what has its turn when the clock is read, at most once per 64 messages. */

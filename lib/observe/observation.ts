@@ -119,7 +119,6 @@ export class Observation implements Sys {
     this.#watch = new NodeWatch({
       system,
       clock,
-      probes: this.probes,
       busy: this.#busy,
       memory: () => observed.memory(),
       infoOf: (pid, name) => this.#infoOf(pid, name),

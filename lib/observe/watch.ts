@@ -3,8 +3,9 @@
  * memory. Uses one timer, four times per second; once per second it scans up to
  * {@linkcode SCANNED_MAX} actors.
  *
- * A blocking handler is detected by the delay of that timer. Handlers are then measured for a
- * while, which identifies the actor if it blocks again. There is no cost per message before that.
+ * A blocking handler is detected by the delay of that timer. Turns of handlers are then timed
+ * for a while, which identifies the actor if it blocks again: two readings of the clock for up to 64
+ * messages, because timers are late on every busy node.
  *
  * @module
  */
@@ -19,7 +20,6 @@ import { type ActorInfo, attachedTo } from "./actor_info.ts";
 import type { BusyActors } from "./busy.ts";
 import { LoopDelays, TICK_MS } from "./loop_delay.ts";
 import { messageType } from "./message_type.ts";
-import type { Probes } from "./probes.ts";
 import { cycleText, findCycle } from "./waits.ts";
 import {
   activityText,
@@ -32,11 +32,8 @@ import {
 /** Maximum number of actors that are scanned per second. */
 const SCANNED_MAX = 10_000;
 
-/**
- * How long handlers are measured after a delay. A message costs more then, so it is short.
- * Milliseconds.
- */
-const MEASURED_MS = 5_000;
+/** How long turns of handlers are timed after a delay. Milliseconds. */
+const MEASURED_MS = 30_000;
 
 /** Minimum time before the same warning about the node is repeated. Milliseconds. */
 const REPEAT_MS = 60_000;
@@ -48,7 +45,6 @@ const CALLS_MAX = 10;
 export interface Watched {
   readonly system: System;
   readonly clock: Clock;
-  readonly probes: Probes;
   readonly busy: BusyActors;
   memory(): MemoryUse | undefined;
   /** Describes an actor of this node or another. Resolves with undefined on failure. */
@@ -65,7 +61,6 @@ export class NodeWatch {
   readonly #timer: Timer;
   #ticks = 0;
   #actors: Iterator<Actor> | undefined;
-  #stopMeasuring: (() => void) | undefined;
   #measureUntil = 0;
   readonly #told = new WeakSet<PendingCall>();
   readonly #repeats = new Map<string, number>();
@@ -87,7 +82,7 @@ export class NodeWatch {
   /** Stops it. */
   stop(): void {
     this.#timer.cancel();
-    this.#stopMeasuring?.();
+    this.#watched.system.scheduler.turnTimer = undefined;
   }
 
   #tick(): void {
@@ -98,7 +93,7 @@ export class NodeWatch {
     if (delay >= this.#limits.eventLoopDelay) this.#delayed(delay, now);
     // A block that began between two ticks delays the next tick by less than its duration.
     if (delay >= this.#limits.slowTurn / 2) this.#measure(now + MEASURED_MS);
-    else if (now >= this.#measureUntil) this.#stopMeasuring = this.#stopMeasuring?.() as undefined;
+    else if (now >= this.#measureUntil) system.scheduler.turnTimer = undefined;
     if (this.#ticks++ % 4 !== 0) return;
     this.#scan(now);
     this.#watched.everySecond();
@@ -111,23 +106,25 @@ export class NodeWatch {
     this.#warn({ kind: "eventLoopDelay", message, ms: Math.round(ms) });
   }
 
-  /** Measures handlers until the time `until`. */
+  /** Times turns of handlers until the time `until`. */
   #measure(until: number): void {
     this.#measureUntil = Math.max(this.#measureUntil, until);
-    this.#stopMeasuring ??= this.#watched.probes.add({
-      handled: (actor, message, ms) => {
-        if (ms >= this.#limits.slowTurn) this.#slow(actor, message, ms);
+    const { system: { scheduler }, clock } = this.#watched;
+    scheduler.turnTimer ??= {
+      now: () => clock.now(),
+      turn: (actor, count, last, ms) => {
+        if (ms >= this.#limits.slowTurn) this.#slow(actor as Actor, count, last, ms);
       },
-    });
+    };
   }
 
-  #slow(actor: Actor, message: unknown, ms: number): void {
+  #slow(actor: Actor, count: number, last: unknown, ms: number): void {
     if (this.#isRepeated(`slow ${actor.pid.id}`, this.#watched.clock.now(), 5_000)) return;
-    const type = messageType(message);
-    const words = `${actor.label} blocked the event loop for ${
-      seconds(ms)
-    } while it handled ${type}`;
-    this.#warn({ kind: "slowTurn", message: words, pids: [actor.pid as Pid], ms: Math.round(ms) });
+    const type = messageType(last);
+    const what = count > 1 ? `${count} messages, the last of them ${type}` : type;
+    const words = `${actor.label} blocked the event loop for ${seconds(ms)} while it handled`;
+    const message = `${words} ${what}`;
+    this.#warn({ kind: "slowTurn", message, pids: [actor.pid as Pid], ms: Math.round(ms) });
   }
 
   #checkMemory(now: number): void {
