@@ -35,6 +35,9 @@ const SCOPE = {
   users: "\0channel users",
 } as const;
 
+/** Bytes that a frame may gain on its way: its position, and its address between nodes. */
+const OVERHEAD_BYTES = 2_048;
+
 /** Maximum number of joined topics per connection. */
 export const TOPICS_MAX = 1000;
 
@@ -91,7 +94,7 @@ export class Hub {
   history: History | undefined;
   readonly #groups: GroupTable;
   readonly #channels: Channel[] = [];
-  readonly #topics = new Map<string, Set<TopicClient>>();
+  readonly #topics = new Map<string, Map<number, TopicClient>>();
   readonly #connections = new Set<ClientConnection>();
   readonly #users = new Map<string, Set<ClientConnection>>();
   /** The hubs of other nodes. */
@@ -240,6 +243,7 @@ export class Hub {
         throw new ChannelError("badtopic", `${JSON.stringify(event)} is no event`);
       }
       frame = this.encoded(() => encodeBroadcast(topic, event, payload));
+      this.#check(topic, frame);
       if (historyOf(channel.options.history) !== undefined) {
         return this.history!.publish(topic, frame, except);
       }
@@ -254,15 +258,20 @@ export class Hub {
     return NOTHING;
   }
 
-  /** Sends a frame to the clients of a topic on this node. */
-  deliver(topic: string, frame: string | Uint8Array, except?: TopicClient): void {
+  /** Throws `ChannelError` for a frame that not every node could be sent. */
+  #check(topic: string, frame: string | Uint8Array): void {
     try {
-      if (except === undefined) this.rooms.broadcast(topic, frame);
-      else this.rooms.broadcastFrom(except.member, topic, frame);
+      this.rooms.checkLength(topic, frame, OVERHEAD_BYTES);
     } catch (error) {
       if (error instanceof RoomError) throw new ChannelError(error.code, error.message);
       throw error;
     }
+  }
+
+  /** Sends a frame to the clients of a topic on this node. */
+  deliver(topic: string, frame: string | Uint8Array, except?: TopicClient): void {
+    if (except === undefined) this.rooms.broadcast(topic, frame);
+    else this.rooms.broadcastFrom(except.member, topic, frame);
   }
 
   /** Adds a client to a topic. With history, resolves with the messages that it missed. */
@@ -270,10 +279,10 @@ export class Hub {
     const { topic } = socket;
     let sockets = this.#topics.get(topic);
     if (sockets === undefined) {
-      this.#topics.set(topic, sockets = new Set());
+      this.#topics.set(topic, sockets = new Map());
       this.#groups.join(SCOPE.topics, topic, this.pid);
     }
-    sockets.add(socket);
+    sockets.set(socket.id, socket);
     return await this.history?.subscribe(topic, details);
   }
 
@@ -282,7 +291,7 @@ export class Hub {
     const { topic } = socket;
     this.rooms.leave(topic, socket.member);
     const sockets = this.#topics.get(topic);
-    if (sockets === undefined || !sockets.delete(socket) || sockets.size > 0) return;
+    if (sockets === undefined || !sockets.delete(socket.id) || sockets.size > 0) return;
     this.#topics.delete(topic);
     this.#groups.leave(SCOPE.topics, topic, this.pid);
     this.history?.unsubscribe(topic);
@@ -320,14 +329,9 @@ export class Hub {
     this.#groups.leave(SCOPE.users, user!, this.pid);
   }
 
-  /** Returns the clients of this node in a topic. */
-  socketsOf(topic: string): Iterable<TopicClient> {
-    return this.#topics.get(topic) ?? [];
-  }
-
-  /** Returns whether any client of this node is in a topic. */
-  has(topic: string): boolean {
-    return this.#topics.has(topic);
+  /** Returns the client of this node in a topic, by its number. */
+  clientOf(topic: string, id: number): TopicClient | undefined {
+    return this.#topics.get(topic)?.get(id);
   }
 
   /** Returns the hubs that have clients in a topic or of a user, including this one. */
@@ -461,7 +465,7 @@ export class Hub {
   clients(topic: string, most: number): ListedClient[] {
     const { node } = this.system.home;
     const clients: ListedClient[] = [];
-    for (const { id, user } of this.socketsOf(topic)) {
+    for (const { id, user } of this.#topics.get(topic)?.values() ?? []) {
       if (clients.length >= most) break;
       clients.push(user === undefined ? { node, id } : { node, id, user });
     }

@@ -46,7 +46,7 @@ export function startHub(parts: ChannelParts): Hub {
       keep: (channel, topic) => kinds.get(channel)!.cast(topic, ["keep"]),
       cast: (to, message) => system.send(to as Pid<never> as Pid<HomeCast>, message),
       deliver: (topic, frame, except) => hub.deliver(topic, frame, except),
-      socket: (topic, id) => [...hub.socketsOf(topic)].find((socket) => socket.id === id),
+      socket: (topic, id) => hub.clientOf(topic, id),
       monitor: (pid) => hub.monitor(pid),
       after: (ms, task) => hub.after(ms, task),
       now: () => system.now(),

@@ -296,7 +296,7 @@ export class Rooms {
    */
   broadcast(room: string, data: RoomMessage): void {
     this.traced?.(room);
-    this.#checkLength(room, data);
+    this.checkLength(room, data);
     if (!this.#append(room, data, undefined, typeof data === "string")) checkName(room);
     this.relay?.broadcast(room, data);
   }
@@ -304,7 +304,7 @@ export class Rooms {
   /** Sends to every member of a room but this one, on every node. Throws as {@linkcode broadcast} does. */
   broadcastFrom(member: Member, room: string, data: RoomMessage): void {
     this.traced?.(room);
-    this.#checkLength(room, data);
+    this.checkLength(room, data);
     if (!this.#append(room, data, member, typeof data === "string")) checkName(room);
     this.relay?.broadcast(room, data);
   }
@@ -388,17 +388,21 @@ export class Rooms {
     return new Room(name, this.#limits.get(name), members);
   }
 
-  /** Throws if the message is too long for other nodes: then it is sent to no member. */
-  #checkLength(room: string, data: RoomMessage): void {
+  /**
+   * Throws {@linkcode RoomError} if the message is too long for other nodes: then it is sent to no member. `more`:
+   * bytes that it may still gain.
+   */
+  checkLength(room: string, data: RoomMessage, more: number = 0): void {
     if (typeof data !== "string") checkBytes(data);
     // UTF-8 has at most three bytes for each code unit.
-    if (data.length * (typeof data === "string" ? 3 : 1) <= this.#messageBytesMax) return;
+    const most = this.#messageBytesMax - more;
+    if (data.length * (typeof data === "string" ? 3 : 1) <= most) return;
     const length = typeof data === "string" ? utf8(data).length : data.length;
-    if (length <= this.#messageBytesMax) return;
+    if (length <= most) return;
     throw new RoomError(
       "toolarge",
       `a message of ${length} bytes to room ${JSON.stringify(room)} was not sent: ` +
-        `the most is ${this.#messageBytesMax}`,
+        `the most is ${most}`,
     );
   }
 

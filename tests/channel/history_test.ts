@@ -2,8 +2,8 @@
  * History and resume on nodes of one process, with clients over real WebSockets. The clients record
  * every message they receive.
  */
-import { assertEquals } from "@std/assert";
-import { channel } from "@firn/firn/channels";
+import { assertEquals, assertRejects } from "@std/assert";
+import { channel, ChannelError } from "@firn/firn/channels";
 import { Socket } from "@firn/firn/client";
 import { Node } from "@firn/firn";
 import { isAhead, TopicLog } from "../../lib/channel/topic_log.ts";
@@ -94,6 +94,23 @@ test("channel with history: one order for all clients, positions, and the last m
     await clients[0]!.channel.push("others", 31);
     await until("the others have it", () => late.got.length === 11);
     assertEquals(clients[0]!.got.length, 30);
+  });
+});
+
+test("channel with history: rejects a message that is too large for other nodes, and keeps none of it", async () => {
+  await withNodes(2, async ({ nodes, connect }) => {
+    const one = receiver(connect("one", 1), "log:large");
+    await one.channel.ready();
+    // The longest message to a room, but for a byte: it would not fit with its position.
+    const large = "x".repeat(16 * 1024 * 1024 - 400);
+    const error = await assertRejects(
+      () => nodes[0]!.channels.broadcast("log:large", "added", large),
+      ChannelError,
+    );
+    assertEquals(error.code, "toolarge");
+    const place = await nodes[0]!.channels.broadcast("log:large", "added", 1);
+    assertEquals(place!.offset, 1);
+    await until("the next one arrives", () => one.got.length === 1);
   });
 });
 
