@@ -1,0 +1,31 @@
+/** The size of the client for browsers, as a bundler makes it. Only Bun has a bundler of its own. */
+import { assert } from "@std/assert";
+import { gzipSync } from "node:zlib";
+import { fileURLToPath } from "node:url";
+import { runtime, test } from "../kit/test.ts";
+
+/** Bytes, compressed: what a page loads. */
+const BYTES_MAX = 4_096;
+
+interface Bundler {
+  build(options: { entrypoints: string[]; minify: boolean; target: "browser" }): Promise<
+    { success: boolean; outputs: { text(): Promise<string> }[] }
+  >;
+}
+
+test("client: bundled and compressed it has at most 4 KiB, and imports nothing", {
+  ignore: runtime !== "bun",
+}, async () => {
+  const { Bun } = globalThis as unknown as { Bun: Bundler };
+  const file = fileURLToPath(new URL("../../lib/client/socket.ts", import.meta.url));
+  const { success, outputs } = await Bun.build({
+    entrypoints: [file],
+    minify: true,
+    target: "browser",
+  });
+  assert(success && outputs.length === 1);
+  const code = await outputs[0]!.text();
+  assert(!/\bimport\b/.test(code));
+  const { length } = gzipSync(code);
+  assert(length <= BYTES_MAX, `${length} bytes`);
+});
