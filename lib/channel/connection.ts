@@ -56,11 +56,8 @@ export class JoinedSocket implements ChannelSocket, TopicClient {
   readonly joinRef: string | null;
   readonly rate: TokenBucket | undefined;
   readonly of: ChannelConnection;
-  readonly joinedAt: number;
   state: unknown;
   entry: PresenceEntry | undefined;
-  /** Whether the client has joined, and has not left. */
-  isJoined = false;
 
   constructor(of: ChannelConnection, id: number, channel: Channel, message: ClientMessage) {
     this.of = of;
@@ -69,8 +66,7 @@ export class JoinedSocket implements ChannelSocket, TopicClient {
     this.topic = message.topic;
     this.joinRef = message.joinRef;
     const { rate } = channel.options;
-    this.joinedAt = of.hub.now();
-    this.rate = rate && new TokenBucket(rate, this.joinedAt);
+    this.rate = rate && new TokenBucket(rate, of.hub.now());
   }
 
   get user(): string | undefined {
@@ -233,7 +229,6 @@ export class ChannelConnection implements ClientConnection {
       return this.#reject(message, "join crashed");
     }
     this.#joined.set(topic, socket);
-    socket.isJoined = true;
     const resumed = await hub.subscribe(socket, message.details);
     if (this.#joined.get(topic) !== socket) return hub.unsubscribe(socket);
     if (!this.#isOpen) return this.#left(socket, "closed");
@@ -288,7 +283,6 @@ export class ChannelConnection implements ClientConnection {
   #left(socket: JoinedSocket, reason: LeaveReason): void {
     const { hub } = this;
     this.#joined.delete(socket.topic);
-    socket.isJoined = false;
     hub.unsubscribe(socket);
     const { entry } = socket;
     if (entry !== undefined) {
