@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { Node } from "../../lib/node.ts";
 import { runtime, test } from "../kit/test.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -133,3 +134,21 @@ test("the simulator needs the permission set sim", { ignore }, async () => {
   const { output, code } = await run(["-P=sim", "scripts/sim.ts", "--seeds", "1"]);
   assertEquals(code, 0, output);
 });
+
+test(
+  "deno task shell finds the cookie in the home folder, and shows the nodes",
+  { ignore },
+  async () => {
+    await withFolder(async (folder) => {
+      const cookieFile = join(folder, ".firn.cookie");
+      await using node = await Node.start({
+        name: "a@127.0.0.1:0",
+        cookieFile,
+        logLevel: "silent",
+      });
+      const args = ["-P=shell", "scripts/shell.ts", node.name, "--json", "nodes"];
+      const { output, code } = await run(args, undefined, { HOME: folder });
+      assertEquals([code, output.includes(node.name)], [0, true], output);
+    });
+  },
+);
