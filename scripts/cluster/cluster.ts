@@ -4,6 +4,7 @@
  * @module
  */
 import { randomBytes } from "node:crypto";
+import process from "node:process";
 import { ChatClient } from "./client.ts";
 import { NodeProcess, type ProcessPlan, type ProcessWatcher } from "./process.ts";
 import type { NodeCard, Report } from "./report.ts";
@@ -51,7 +52,8 @@ export class Cluster implements ProcessWatcher {
   #stopping = false;
 
   constructor(plans: readonly ProcessPlan[]) {
-    const cookie = randomBytes(32).toString("base64url");
+    // With one of the environment, a shell can connect.
+    const cookie = process.env["FIRN_COOKIE"] ?? randomBytes(32).toString("base64url");
     const cards = plans.map(({ name, page, runtime }): NodeCard => ({ name, page, runtime }));
     this.nodes = plans.map((plan) => {
       return new NodeProcess(

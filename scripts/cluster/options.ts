@@ -49,6 +49,8 @@ Usage: deno task cluster [options]
                    standard error
   --help           show this
 
+FIRN_COOKIE in the environment is the nodes' cookie; without it, each run has a new one.
+
 Without --once it stays up: keys kill nodes and bring them back. BUN_BIN and
 DENO_BIN name the programs, where they are not on the PATH.`;
 
