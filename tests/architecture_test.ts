@@ -28,23 +28,23 @@ function assertNone(problems: readonly string[]): void {
 const house = readHouse();
 const plan = readPlan();
 
-test("lib imports lower layers and the same folder only, by files that exist", () => {
+test("lib imports only from lower layers and the same folder, and only files that exist", () => {
   assertNone(importProblems(house, plan));
 });
 
-test("lib has no cyclic imports, types included", () => {
+test("lib has no cyclic imports, including type imports", () => {
   assertNone(cycleProblems(house));
 });
 
-test("lib names a runtime in lib/host only", () => {
+test("lib names a runtime only in lib/host", () => {
   assertNone(runtimeProblems(house));
 });
 
-test("lib is quiet but for the files on the loud list", () => {
+test("lib uses timers, clocks and async code only in the files on the loud list", () => {
   assertNone(quietProblems(house, plan));
 });
 
-test("mesher imports Firn by its name, has no circle of imports, and no two folders that need each other", () => {
+test("mesher imports Firn by its package name, and has no cycles between files or folders", () => {
   const mesher = readMesher();
   assertNone(cycleProblems(mesher));
   assertNone(mesherProblems(mesher));
@@ -72,11 +72,11 @@ const PLAIN_FOLDERS = [
   "lib/ws",
 ];
 
-test("lib declares no class name twice and has no file with an old name", () => {
+test("lib declares each class name once and has no file with an old name", () => {
   assertNone(nameProblems(house));
 });
 
-test("comments of the rewritten folders have no banned phrase", () => {
+test("comments of the rewritten folders contain no banned phrase", () => {
   assertNone(phraseProblems(house, PLAIN_FOLDERS));
 });
 
@@ -84,7 +84,7 @@ test("comments name files that exist", () => {
   assertNone(fileNameProblems(house));
 });
 
-test("mod.ts exports 60 names at most, and no name has two entry points", () => {
+test("mod.ts exports at most 60 names, and no name has two entry points", () => {
   assertNone(exportProblems(house));
 });
 
@@ -106,7 +106,7 @@ function mesh(text: string) {
   return [base, peers, ws, sourceOf("lib/mesh/frame.ts", text)];
 }
 
-test("importProblems finds an import that climbs, goes next door, leaves or leads nowhere", () => {
+test("importProblems reports imports from a higher layer, a sibling folder, a package or a missing file", () => {
   const find = (text: string) => importProblems(mesh(text), small);
   assertEquals(find('import { Ring } from "../base/ring.ts";\nimport "node:fs";'), []);
   assertEquals(find('import type { P } from "./peers.ts";'), []);
@@ -126,7 +126,7 @@ test("importProblems finds an import that climbs, goes next door, leaves or lead
   ]);
 });
 
-test("mesherProblems finds an import past the front door, and two folders that need each other", () => {
+test("mesherProblems reports an import that bypasses the package name, and folders that import each other", () => {
   const find = (a: string, b: string) =>
     mesherProblems([sourceOf("mesher/a/x.ts", a), sourceOf("mesher/b/y.ts", b)]);
   assertEquals(find('import { Node } from "@firn/firn";\nimport "../b/y.ts";', ""), []);
@@ -137,7 +137,7 @@ test("mesherProblems finds an import past the front door, and two folders that n
   assertEquals(find('import "../b/y.ts";', 'import "../a/x.ts";').length, 1);
 });
 
-test("nameProblems finds a class name declared twice, and a file with an old name", () => {
+test("nameProblems reports a class name declared twice, and a file with an old name", () => {
   const find = (path: string, text: string) =>
     nameProblems([sourceOf("lib/base/ring.ts", "export class Ring<T> {}"), sourceOf(path, text)]);
   assertEquals(find("lib/mesh/frame.ts", "class Frame {} // class Ring"), []);
@@ -145,7 +145,7 @@ test("nameProblems finds a class name declared twice, and a file with an old nam
   assertEquals(find("lib/mesh/crowd.ts", "").length, 1);
 });
 
-test("phraseProblems finds a banned phrase in a comment of a listed folder only", () => {
+test("phraseProblems reports a banned phrase only in comments of listed folders", () => {
   const find = (text: string, folder: string) =>
     phraseProblems([sourceOf("lib/base/ring.ts", text)], [folder], () => text);
   assertEquals(find("/** Waits for whoever sends. */", "lib/base").length, 1);
@@ -154,13 +154,13 @@ test("phraseProblems finds a banned phrase in a comment of a listed folder only"
   assertEquals(find("// nobody", "lib/mesh"), []);
 });
 
-test("fileNameProblems finds a file that a comment names and that does not exist", () => {
+test("fileNameProblems reports a file that a comment names but that does not exist", () => {
   const find = (text: string) => fileNameProblems([sourceOf("lib/base/ring.ts", "")], () => text);
   assertEquals(find("/** See `ring.ts`, `base/ring.ts` and `lib/base/ring.ts`. */"), []);
   assertEquals(find("\n// See `rings.ts`."), ["lib/base/ring.ts:2: there is no file rings.ts"]);
 });
 
-test("exportProblems finds a name too many, and a name that two entry points export", () => {
+test("exportProblems reports too many names, and a name that two entry points export", () => {
   const front = (count: number) =>
     sourceOf(
       "mod.ts",
@@ -175,7 +175,7 @@ test("exportProblems finds a name too many, and a name that two entry points exp
   );
 });
 
-test("cycleProblems finds a circle, of types too", () => {
+test("cycleProblems reports cycles, including those through type imports", () => {
   const a = sourceOf("lib/base/a.ts", 'import type { B } from "./b.ts";');
   const b = sourceOf("lib/base/b.ts", 'export { c } from "./c.ts";');
   const c = sourceOf("lib/base/c.ts", 'import "./a.ts";');
@@ -185,7 +185,7 @@ test("cycleProblems finds a circle, of types too", () => {
   ]);
 });
 
-test("runtimeProblems finds a runtime's name in code, not in comments or sentences", () => {
+test("runtimeProblems reports a runtime's name in code, but not in comments or strings", () => {
   assertEquals(runtimeProblems(mesh('// Deno.\nconst x = "Deno is fine";')), []);
   assertEquals(runtimeProblems(mesh("\nDeno.exit();")).length, 1);
   assertEquals(runtimeProblems(mesh('if ("Bun" in globalThis) x();')).length, 1);
@@ -195,7 +195,7 @@ test("runtimeProblems finds a runtime's name in code, not in comments or sentenc
   assertEquals(runtimeProblems([sourceOf("lib/start.ts", "Bun.version;")]).length, 1);
 });
 
-test("quietProblems finds each loud word, and a loud list that is not true", () => {
+test("quietProblems reports each loud call, and a loud list with wrong entries", () => {
   const find = (text: string) => quietProblems(mesh(text), small);
   const words = [
     "async () => {};",
@@ -217,7 +217,7 @@ test("quietProblems finds each loud word, and a loud list that is not true", () 
   assertEquals(quietProblems([sourceOf("lib/mesh/peers.ts", "1;")], small).length, 1);
 });
 
-test("planProblems finds folders and files that the plan has and the house has not", () => {
+test("planProblems reports folders and files that lib/README.md lists but that do not exist", () => {
   const all = [...mesh(""), sourceOf("mod.ts", "")];
   assertEquals(planProblems(all, small), []);
   assertEquals(planProblems([...all, sourceOf("lib/sim/clock.ts", "")], small), [
@@ -231,12 +231,12 @@ test("planProblems finds folders and files that the plan has and the house has n
   ]);
 });
 
-test("topProblems finds unexpected entries", () => {
+test("topProblems reports unexpected entries", () => {
   assertEquals(topProblems(["lib", ".git", "deno.json"]), []);
   assertEquals(topProblems(["lib", "package.json"]).length, 1);
 });
 
-test("sourceOf tells code from comments, strings, templates and regular expressions", () => {
+test("sourceOf separates code from comments, strings, templates and regular expressions", () => {
   const bare = (text: string) => sourceOf("x.ts", text).bare.replace(/\s+/g, " ").trim();
   assertEquals(bare("a /* b */ c // d"), "a c");
   assertEquals(bare('a("// b", c)'), "a( , c)");

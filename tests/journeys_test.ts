@@ -62,7 +62,7 @@ function isDeclared(step: Step): boolean {
     ).test(code);
 }
 
-test("lib/README.md has six journeys, and each of their steps exists and leads to the next", () => {
+test("lib/README.md has six journeys whose steps all exist and lead to the next", () => {
   const all = journeys();
   assertEquals(all.size, 6);
   for (const [title, lists] of all) {

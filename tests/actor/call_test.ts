@@ -29,7 +29,7 @@ function outcome(promise: Promise<unknown>) {
   return seen;
 }
 
-test("call resolves with the reply of a handler, of a loop, or of an actor to which the call was passed", async () => {
+test("call resolves with the reply of a handler, a loop, or an actor that the call was forwarded to", async () => {
   const system = new ManualSystem();
   const handler = system.start(() => (call: Call<number, number>) => call.reply(call.request + 1));
   const loop = system.start<Call<number, number>, []>(async (self) => {
@@ -43,7 +43,7 @@ test("call resolves with the reply of a handler, of a loop, or of an actor to wh
   system.stop();
 });
 
-test("call rejects with CallTimeoutError when the time is over, after 5 seconds by default", async () => {
+test("call rejects with CallTimeoutError after the timeout, by default 5 seconds", async () => {
   const system = new ManualSystem();
   const { pid, self, calls } = server(system);
   for (const timeout of [undefined, 100, 0]) {
@@ -65,7 +65,7 @@ test("call rejects with CallTimeoutError when the time is over, after 5 seconds 
   system.stop();
 });
 
-test("call with timeout Infinity waits forever, and refuses a value that is no time", async () => {
+test("call with timeout Infinity waits forever, and rejects an invalid timeout", async () => {
   const system = new ManualSystem();
   const { pid, self, calls } = server(system);
   const seen = outcome(system.call(pid, "?", { timeout: Infinity }));
@@ -93,7 +93,7 @@ test("call rejects with NoProcError when there is no such actor", async () => {
 });
 
 for (const reason of ["normal", "kill", { my: "reason" }, new Error("a crash")]) {
-  test(`call rejects with CallExitError when the other ends: ${String(reason)}`, async () => {
+  test(`call rejects with CallExitError when the callee exits: ${String(reason)}`, async () => {
     const system = new ManualSystem();
     const { pid } = server(system);
     const seen = [outcome(system.call(pid, 1)), outcome(system.call(pid, 2))];
@@ -110,7 +110,7 @@ for (const reason of ["normal", "kill", { my: "reason" }, new Error("a crash")])
   });
 }
 
-test("call rejects when the other ends with the call still in its mailbox, or on reading it", async () => {
+test("call rejects when the callee exits with the call in its mailbox, or while reading it", async () => {
   const system = new ManualSystem();
   const busy = system.start(() => new Promise(() => {}));
   const crashing = system.start(() => () => {
@@ -126,7 +126,7 @@ test("call rejects when the other ends with the call still in its mailbox, or on
   assertEquals(system.wheel.size, 0);
 });
 
-test("call rejects with the signal's reason when it is aborted, before or after", async () => {
+test("call rejects with the signal's reason when it is aborted, before or during the call", async () => {
   const system = new ManualSystem();
   const { pid, self, calls } = server(system);
   const why = new Error("given up");
@@ -142,7 +142,7 @@ test("call rejects with the signal's reason when it is aborted, before or after"
   system.stop();
 });
 
-test("call listens to its signal no longer than it waits", async () => {
+test("call removes its abort listener when it settles", async () => {
   const system = new ManualSystem();
   const { pid, calls } = server(system);
   let listening = 0;
@@ -167,7 +167,7 @@ test("call listens to its signal no longer than it waits", async () => {
   system.stop();
 });
 
-test("Call.reply counts once, and so does refuse", async () => {
+test("Call.reply and Call.refuse take effect once", async () => {
   const system = new ManualSystem();
   const { pid, calls } = server(system);
   const seen = [outcome(system.call(pid, 1)), outcome(system.call(pid, 2))];
@@ -182,7 +182,7 @@ test("Call.reply counts once, and so does refuse", async () => {
   system.stop();
 });
 
-test("calls are answered in any order, each with its own answer", async () => {
+test("calls may be answered in any order, each with its own reply", async () => {
   const system = new ManualSystem();
   const { pid, self, calls } = server(system);
   const seen = Array.from({ length: 50 }, (_, i) => outcome(system.call(pid, i)));
@@ -194,7 +194,7 @@ test("calls are answered in any order, each with its own answer", async () => {
   system.stop();
 });
 
-test("a call of an actor ends with that actor, and leaves nothing on the other", async () => {
+test("a call ends with the calling actor, and leaves no state at the callee", async () => {
   const system = new ManualSystem();
   const { pid, self, calls } = server(system);
   const steps: unknown[] = [];
@@ -215,7 +215,7 @@ test("a call of an actor ends with that actor, and leaves nothing on the other",
   system.stop();
 });
 
-test("a call that an actor does not wait for ends with it, and no rejection is unhandled", async () => {
+test("a call that an actor does not await ends with it, without an unhandled rejection", async () => {
   const system = new ManualSystem();
   const { pid, self } = server(system);
   const caller = system.start(async (self) => {
@@ -230,7 +230,7 @@ test("a call that an actor does not wait for ends with it, and no rejection is u
   system.stop();
 });
 
-test("a call of an actor that was answered hangs on neither", async () => {
+test("an answered call leaves no state at caller and callee", async () => {
   const system = new ManualSystem();
   const { pid, self, calls } = server(system);
   const caller = system.puppet();
@@ -253,7 +253,7 @@ test("a call of an actor that was answered hangs on neither", async () => {
   system.stop();
 });
 
-test("a message that only looks like a call is not a Call", () => {
+test("a message shaped like a call is not a Call", () => {
   const fake = { request: 1, reply() {}, refuse() {} };
   assertEquals([fake instanceof Call, Object.create(fake) instanceof Call], [false, false]);
 });
@@ -285,7 +285,7 @@ for (const [how, call] of SELF_CALLS) {
 }
 
 for (const [policy, kept] of [["dropNewest", [0, 1]], ["dropOldest", [1, 2]]] as const) {
-  test(`a call that a full mailbox drops is refused at once, with ${policy}`, async () => {
+  test(`a call dropped by a full mailbox is rejected at once, with ${policy}`, async () => {
     const system = new ManualSystem();
     const got: unknown[] = [];
     const pid = system.startWith(
@@ -310,7 +310,7 @@ for (const [policy, kept] of [["dropNewest", [0, 1]], ["dropOldest", [1, 2]]] as
   });
 }
 
-test("a handler that does not wait may call its own actor", async () => {
+test("a handler may call its own actor if it does not await the call", async () => {
   const system = new ManualSystem();
   const seen: unknown[] = [];
   const pid = system.start<unknown, []>((self) => (message) => {
@@ -338,7 +338,7 @@ const FORGETFUL: readonly [string, (call: Promise<unknown>) => unknown][] = [
 ];
 
 for (const [what, forget] of FORGETFUL) {
-  test(`a failed call ends the actor that has not awaited ${what}, and nothing else`, async () => {
+  test(`a failed call ends only the actor that did not await ${what}`, async () => {
     const system = new ManualSystem();
     const crashes: Crash[] = [];
     system.events.on("crash", (crash) => void crashes.push(crash));
@@ -398,7 +398,7 @@ for (const [what, handle] of HANDLED) {
   });
 }
 
-test("a failed call from outside of actors that nothing awaits is a crash event", async () => {
+test("a failed call outside of actors that is not awaited is a crash event", async () => {
   const system = new ManualSystem();
   const crashes: Crash[] = [];
   system.call("nobody", "unheard");
@@ -416,7 +416,7 @@ test("a failed call from outside of actors that nothing awaits is a crash event"
   system.stop();
 });
 
-test("a failed call of an actor that has ended is nothing any more", async () => {
+test("a failed call of an actor that has exited has no effect", async () => {
   const system = new ManualSystem();
   const crashes: unknown[] = [];
   system.events.on("crash", (crash) => void crashes.push(crash));
@@ -446,7 +446,7 @@ test("the error of a call has the stack of its caller", async () => {
   system.stop();
 });
 
-test("a call that fails at once, tried again forever, lets timers have their turn", async () => {
+test("a call that fails at once and is retried forever does not starve timers", async () => {
   await withSystem(async (system) => {
     let rounds = 0;
     let over = false;

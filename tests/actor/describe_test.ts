@@ -39,12 +39,12 @@ const TERMS: readonly [unknown, string][] = [
 ];
 
 for (const [term, text] of TERMS) {
-  test(`describe gives ${text.slice(0, 50)}`, () => {
+  test(`describe returns ${text.slice(0, 50)}`, () => {
     assertEquals(describe(term), text);
   });
 }
 
-test("describe terminates for a term that is cyclic, wide, deep, long or all of it", () => {
+test("describe terminates for terms that are cyclic, wide, deep or long", () => {
   const self: Record<string, unknown> = { name: "me" };
   self["self"] = self;
   self["pid"] = new Pid(HOME, 1, self);
@@ -59,7 +59,7 @@ test("describe terminates for a term that is cyclic, wide, deep, long or all of 
   }
 });
 
-test("describe has no error of its own, whatever getters, proxies and prototypes do", () => {
+test("describe never throws, whatever getters, proxies and prototypes do", () => {
   const no = (): never => {
     throw new Error("no");
   };
@@ -83,7 +83,7 @@ test("describe has no error of its own, whatever getters, proxies and prototypes
   }
 });
 
-test("describeFully gives an error with its stack, and without when it has none", () => {
+test("describeFully returns an error with its stack, and without one if it has none", () => {
   const error = new Error("a crash");
   assertEquals(describeFully(error).split("\n")[0], "Error: a crash");
   assertEquals(describeFully(error), error.stack!);

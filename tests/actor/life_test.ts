@@ -96,7 +96,7 @@ const HANDLERS: readonly [string, (self: Self) => unknown, unknown][] = [
 ];
 
 for (const [how, act, reason] of HANDLERS) {
-  test(`a handler that ${how} ends its actor, and handles no more`, async () => {
+  test(`a handler that ${how} ends its actor, which handles no more messages`, async () => {
     const system = new ManualSystem();
     const ends: unknown[] = [];
     const got: unknown[] = [];
@@ -112,7 +112,7 @@ for (const [how, act, reason] of HANDLERS) {
   });
 }
 
-test("a handler's promise holds the next message until it resolves", async () => {
+test("a handler's promise delays the next message until it resolves", async () => {
   const system = new ManualSystem();
   const log: string[] = [];
   const release: (() => void)[] = [];
@@ -147,7 +147,7 @@ test("a handler's promise holds the next message until it resolves", async () =>
   assertEquals([log.slice(7), system.size, self.isAlive], [["end 4"], 0, false]);
 });
 
-test("a handler that waits may receive within, and handles the rest afterwards", async () => {
+test("a handler may receive messages while it waits, and handles the rest afterwards", async () => {
   const system = new ManualSystem();
   const log: unknown[] = [];
   const pid = system.start<unknown, []>((self) => async (message) => {
@@ -165,7 +165,7 @@ test("a handler that waits may receive within, and handles the rest afterwards",
   system.stop();
 });
 
-test("spawn returns a pid at once, and the body its first turn later", async () => {
+test("spawn returns a pid at once, and runs the body one turn later", async () => {
   const system = new ManualSystem();
   const log: string[] = [];
   const pid = system.start((self, name: string) => {
@@ -179,7 +179,7 @@ test("spawn returns a pid at once, and the body its first turn later", async () 
   assertEquals(log, ["<0.1>", "an argument", "<0.2>", "child"]);
 });
 
-test("an actor that is killed before its first turn never runs", async () => {
+test("an actor that is killed before its first turn does not run", async () => {
   const system = new ManualSystem();
   let ran = false;
   const pid = system.start(() => void (ran = true));
@@ -190,7 +190,7 @@ test("an actor that is killed before its first turn never runs", async () => {
   assertEquals(ran, false);
 });
 
-test("spawnLink and spawnMonitor bond in one step, even with a child that ends at once", async () => {
+test("spawnLink and spawnMonitor link atomically, even with a child that ends at once", async () => {
   const system = new ManualSystem();
   const parent = system.puppet({ trap: true });
   const linked = parent.self.spawnLink(() => {});
@@ -204,7 +204,7 @@ test("spawnLink and spawnMonitor bond in one step, even with a child that ends a
   system.stop();
 });
 
-test("a chain of 100,000 actors, each spawned by the one before, is spawned and ends", async () => {
+test("a chain of 100,000 actors, each spawned by the previous one, is spawned and ends", async () => {
   const system = new ManualSystem();
   let depth = 0;
   let last: Self | undefined;
@@ -222,7 +222,7 @@ test("a chain of 100,000 actors, each spawned by the one before, is spawned and 
   assertEquals(system.size, 0);
 });
 
-test("self throws ActorExitError for what does not wait, once its actor is dead", async () => {
+test("self throws ActorExitError from synchronous methods after its actor has exited", async () => {
   const system = new ManualSystem();
   const other = system.puppet();
   const { self, pid } = system.puppet();
@@ -260,7 +260,7 @@ test("self throws ActorExitError for what does not wait, once its actor is dead"
   system.stop();
 });
 
-test("self has no effect, once its actor is dead and a loop has caught its errors", async () => {
+test("self has no effect after its actor has exited and a loop has caught its errors", async () => {
   const system = new ManualSystem();
   const other = system.puppet();
   const { self, pid } = system.puppet();
@@ -305,7 +305,7 @@ const WAITS: readonly [string, (self: Self, to: Pid<Call<number, number>>) => Pr
   ];
 
 for (const [what, wait] of WAITS) {
-  test(`${what} never settles on a self whose actor is dead`, async () => {
+  test(`${what} never settles on a self whose actor has exited`, async () => {
     const system = new ManualSystem();
     const other = system.puppet();
     const { self, pid } = system.puppet();
@@ -319,7 +319,7 @@ for (const [what, wait] of WAITS) {
   });
 }
 
-test("task.await settles no more for a loop around a task of an actor that is dead", async () => {
+test("task.await no longer settles in a loop around a task of an exited actor", async () => {
   const system = new ManualSystem();
   const { self, pid } = system.puppet();
   const waits = task.async(self as Self, () => new Promise(() => {}));
@@ -363,7 +363,7 @@ const LOOPS: readonly [string, (self: Self) => unknown][] = [
 ];
 
 for (const [what, wait] of LOOPS) {
-  test(`Node.stop is not kept by actors that catch every error of ${what}`, async () => {
+  test(`Node.stop is not delayed by actors that catch every error of ${what}`, async () => {
     const node = await Node.start({ cookie: "only for this test", logLevel: "silent" });
     node.spawnWith({ name: "mute" }, () => () => {});
     let rounds = 0;
@@ -394,7 +394,7 @@ for (const [what, wait] of LOOPS) {
   });
 }
 
-test("self.signal is aborted when the actor ends, after everything else of it has gone", async () => {
+test("self.signal is aborted when the actor exits, after the rest of its cleanup", async () => {
   const system = new ManualSystem();
   const other = system.puppet({ trap: true });
   const { self, pid, got } = system.puppet({ name: "it" });
@@ -413,7 +413,7 @@ test("self.signal is aborted when the actor ends, after everything else of it ha
   system.stop();
 });
 
-test("an actor that is killed while it awaits something else is dead at once", async () => {
+test("an actor that is killed while it awaits something exits at once", async () => {
   const system = new ManualSystem();
   let go = (): void => {};
   const after: unknown[] = [];
@@ -431,7 +431,7 @@ test("an actor that is killed while it awaits something else is dead at once", a
   assertEquals(after, ["runs on"]);
 });
 
-test("send to a dead actor, or to none, is a dead letter; what it held is not", async () => {
+test("send to an exited or unknown actor is a dead letter; messages in its mailbox are not", async () => {
   const system = new ManualSystem();
   const letters: unknown[] = [];
   const { pid } = system.puppet();
@@ -446,7 +446,7 @@ test("send to a dead actor, or to none, is a dead letter; what it held is not", 
   assertEquals(letters.length, 1);
 });
 
-test("whenEnded resolves with the reason of an end, and with noproc if there is no such actor", async () => {
+test("whenEnded resolves with the exit reason, and with noproc if there is no such actor", async () => {
   const system = new ManualSystem();
   const { pid, self } = system.puppet();
   const ends: unknown[] = [];
@@ -459,7 +459,7 @@ test("whenEnded resolves with the reason of an end, and with noproc if there is 
   assertEquals([ends.toSorted(), self.chain], [["noproc", "over", "over"], undefined]);
 });
 
-test("ownedBy ends what is owned with its owner, and not the other way round", async () => {
+test("ownedBy ends the owned resource with its owner, and not the reverse", async () => {
   const system = new ManualSystem();
   const [owner, kept, lost] = [system.puppet(), system.puppet({ trap: true }), system.puppet()];
   system.ownedBy(owner.pid, kept.pid);
@@ -476,7 +476,7 @@ test("ownedBy ends what is owned with its owner, and not the other way round", a
   assertEquals(system.size, 0);
 });
 
-test("stop ends every actor, those too that are spawned meanwhile, and lets none live after", async () => {
+test("stop ends every actor, including those spawned meanwhile", async () => {
   const system = new ManualSystem();
   const reasons: unknown[] = [];
   system.events.on("exit", ({ reason }) => {
@@ -566,7 +566,7 @@ const KINDS: ((system: System, i: number, last: Pid | undefined) => Pid)[] = [
 /** Rounds of 50,000 actors each; `FIRN_LONG=1` runs a million actors in all. */
 const ROUNDS = process.env["FIRN_LONG"] === "1" ? 20 : 4;
 
-test("System spawns and ends many thousands of actors of all kinds, and releases their memory", async () => {
+test("System spawns and ends thousands of actors of all kinds, and releases their memory", async () => {
   await withSystem(async (system) => {
     const round = async (count: number): Promise<void> => {
       const pids: Pid[] = [];

@@ -5,7 +5,7 @@ import { comesBack, heapBytes } from "../kit/heap.ts";
 import { test } from "../kit/test.ts";
 
 for (const seed of [1, 2, 3]) {
-  test(`Mailbox does as an array does, seed ${seed}`, () => {
+  test(`Mailbox behaves like an array, seed ${seed}`, () => {
     const random = new SeededRandom(seed);
     const mailbox = new Mailbox();
     let model: number[] = [];
@@ -38,7 +38,7 @@ for (const seed of [1, 2, 3]) {
   });
 }
 
-test("Mailbox keeps messages that are falsy", () => {
+test("Mailbox stores falsy messages", () => {
   const mailbox = new Mailbox();
   const messages = [0, "", false, null, undefined, NaN];
   for (const message of messages) mailbox.push(message);
@@ -46,7 +46,7 @@ test("Mailbox keeps messages that are falsy", () => {
   assertEquals(Array.from({ length: 5 }, () => mailbox.shift()), [0, "", false, null, NaN]);
 });
 
-test("Mailbox.take leaves everything as it is when nothing matches or the predicate throws", () => {
+test("Mailbox.take changes nothing if no message matches or the predicate throws", () => {
   const mailbox = new Mailbox();
   for (let i = 0; i < 6; i++) mailbox.push(i);
   mailbox.shift();
@@ -63,7 +63,7 @@ test("Mailbox.take leaves everything as it is when nothing matches or the predic
   assertEquals([(thrown as Error).message, mailbox.peek()], ["no", [1, 2, 3, 4, 5]]);
 });
 
-test("Mailbox.take bears a predicate that changes the mailbox", () => {
+test("Mailbox.take works with a predicate that changes the mailbox", () => {
   const mailbox = new Mailbox();
   for (let i = 0; i < 4; i++) mailbox.push(i);
   const taken = mailbox.take((message: number) => {
@@ -77,7 +77,7 @@ test("Mailbox.take bears a predicate that changes the mailbox", () => {
   assertEquals(mailbox.peek(), ["new"]);
 });
 
-test("Mailbox keeps no reference to messages that were taken", () => {
+test("Mailbox keeps no reference to removed messages", () => {
   // Checked in the ring itself, since a program cannot force a garbage collection.
   const mailbox = new Mailbox();
   const held = (): number => {
@@ -94,7 +94,7 @@ test("Mailbox keeps no reference to messages that were taken", () => {
   assertEquals([mailbox.length, held()], [0, 0]);
 });
 
-test("Mailbox releases the memory of many messages, and keeps that of a few", async () => {
+test("Mailbox releases memory after many messages, and keeps a small buffer", async () => {
   const crowd = (mailbox: Mailbox, count: number): void => {
     for (let i = 0; i < count; i++) mailbox.push(i);
     while (mailbox.length > 0) mailbox.shift();
@@ -107,7 +107,7 @@ test("Mailbox releases the memory of many messages, and keeps that of a few", as
   assertEquals(mailboxes.length, 20);
 });
 
-test("Mailbox.shift stays cheap with 200,000 messages waiting", () => {
+test("Mailbox.shift stays fast with 200,000 messages in the mailbox", () => {
   const mailbox = new Mailbox();
   const began = performance.now();
   for (let i = 0; i < 200_000; i++) mailbox.push(i);

@@ -19,7 +19,7 @@ test("Names.register registers an actor under one or several names, and whereis 
   system.stop();
 });
 
-test("Names.register fails for a name that is taken, with its holder in the error", () => {
+test("Names.register throws for a name in use, with its holder in the error", () => {
   const system = new ManualSystem();
   const [one, two] = [system.puppet(), system.puppet()];
   one.self.register("it");
@@ -30,7 +30,7 @@ test("Names.register fails for a name that is taken, with its holder in the erro
   system.stop();
 });
 
-test("Names.register fails for the empty name and for an actor that is not there", () => {
+test("Names.register throws for the empty name and for an actor that does not exist", () => {
   const system = new ManualSystem();
   const one = system.puppet();
   assertEquals(assertThrows(() => one.self.register(""), NameError).code, "badname");
@@ -39,7 +39,7 @@ test("Names.register fails for the empty name and for an actor that is not there
   assertEquals(system.names.registered(), []);
 });
 
-test("Names.register rejects an actor of another system in the same process", () => {
+test("Names.register throws for an actor of another system in the same process", () => {
   const [system, other] = [new ManualSystem(), new ManualSystem()];
   const [one, stranger] = [system.puppet({ name: "it" }), other.puppet()];
   assertThrows(() => system.names.register("there", stranger.pid), NoProcError);
@@ -50,7 +50,7 @@ test("Names.register rejects an actor of another system in the same process", ()
   system.stop();
 });
 
-test("Names.unregister frees a name, and returns whether an actor had it", () => {
+test("Names.unregister frees a name, and returns whether it was registered", () => {
   const system = new ManualSystem();
   const [one, two] = [system.puppet(), system.puppet()];
   one.self.register("it");
@@ -65,7 +65,7 @@ test("Names.unregister frees a name, and returns whether an actor had it", () =>
   system.stop();
 });
 
-test("Names are dropped at once when their actor ends, before any actor is notified", () => {
+test("Names are removed as soon as their actor exits, before other actors are notified", () => {
   const system = new ManualSystem();
   const [one, two] = [system.puppet(), system.puppet()];
   one.self.register("it");
@@ -80,7 +80,7 @@ test("Names are dropped at once when their actor ends, before any actor is notif
   assertEquals(system.names.registered(), ["it"]);
 });
 
-test("sendTo sends to a name; without an actor the message is a dead letter", async () => {
+test("sendTo sends to a name; without an actor, the message is a dead letter", async () => {
   const system = new ManualSystem();
   const letters: unknown[] = [];
   system.events.on("deadletter", (letter) => void letters.push(letter));
@@ -107,7 +107,7 @@ test("call accepts the name of a registered actor", async () => {
   system.stop();
 });
 
-test("spawn with a name that is taken throws, and leaves no actor and no event behind", async () => {
+test("spawn with a name in use throws, and leaves neither actor nor event", async () => {
   const system = new ManualSystem();
   const one = system.puppet({ name: "it" });
   const events: string[] = [];
@@ -121,7 +121,7 @@ test("spawn with a name that is taken throws, and leaves no actor and no event b
   system.stop();
 });
 
-test("spawn with a name has it before the actor runs", async () => {
+test("spawn with a name registers it before the actor runs", async () => {
   const system = new ManualSystem();
   const seen: unknown[] = [];
   const pid = system.startWith({ name: "it" }, () => void seen.push(system.names.whereis("it")));

@@ -84,7 +84,7 @@ test("Node registers, finds and lists actors by name", async () => {
   assertEquals([got, letters], [[1, 2], [["two", 3]]]);
 });
 
-test("Node sends after a time, again and again, and not when that is cancelled", async () => {
+test("Node sends after a time and periodically, and not after cancelTimer", async () => {
   await using node = await start();
   const got: string[] = [];
   const pid = node.spawn((_self: Self<string>) => (message) => void got.push(message));
@@ -102,7 +102,7 @@ test("Node sends after a time, again and again, and not when that is cancelled",
   assertEquals(got.filter((message) => message !== "often"), ["once"]);
 });
 
-test("Node bounds a mailbox, and emits mailbox, spawn, exit and crash", async () => {
+test("Node limits a mailbox, and emits mailbox, spawn, exit and crash", async () => {
   await using node = await start();
   const told: string[] = [];
   for (const name of ["spawn", "exit", "crash", "mailbox"] as const) {
@@ -117,7 +117,7 @@ test("Node bounds a mailbox, and emits mailbox, spawn, exit and crash", async ()
   assertEquals(told, ["spawn <0.1>", "mailbox <0.1>", "crash <0.1>", "exit <0.1>"]);
 });
 
-test("two nodes in one process keep their actors, names and numbers apart", async () => {
+test("two nodes in one process have separate actors, names and numbers", async () => {
   await using a = await start();
   await using b = await start();
   const one = a.spawnWith({ name: "it" }, () => () => {});
@@ -129,7 +129,7 @@ test("two nodes in one process keep their actors, names and numbers apart", asyn
   assertEquals([a.actors(), b.whereis("it")], [[], two]);
 });
 
-test("Node.stop ends all actors, and a stopped node spawns no more", async () => {
+test("Node.stop ends all actors, and a stopped node rejects spawns", async () => {
   const node = await start();
   const seen: unknown[] = [];
   node.spawn(async (self) => {
@@ -152,7 +152,7 @@ test("Node.stop ends all actors, and a stopped node spawns no more", async () =>
   assertEquals(seen, ["shutdown"]);
 });
 
-test("Node.serve gives its connections pids, to which any actor can send", async () => {
+test("Node.serve assigns pids to its connections, to which any actor can send", async () => {
   const node = await Node.start({ logLevel: "silent" });
   try {
     let pid: Pid<string> | undefined;
@@ -192,14 +192,14 @@ test("Node rejects arguments of wrong types with an error that says what is wron
   await node.stop();
 });
 
-test("Node.serve is refused by a node that has been stopped", async () => {
+test("Node.serve rejects on a stopped node", async () => {
   const node = await start();
   await node.stop();
   const error = await assertRejects(() => node.serve(), ListenError, "has been stopped");
   assertEquals(error.code, "stopped");
 });
 
-test("node.on: a listener that throws or rejects is logged, and the node and other listeners continue", async () => {
+test("node.on: logs a listener that throws or rejects, and the node and other listeners continue", async () => {
   const lines: string[] = [];
   await using node = await Node.start({
     cookie: "a cookie for tests",
@@ -226,7 +226,7 @@ test("node.on: a listener that throws or rejects is logged, and the node and oth
   assert(lines.some((line) => line.includes('"exit" failed: Error: of an async listener')));
 });
 
-test("Node: what is asked of a node that has been stopped is refused, or logged, with words that say so", async () => {
+test("Node: a method of a stopped node throws or logs, and names the cause", async () => {
   const lines: string[] = [];
   const node = await Node.start({ log: ({ line }) => void lines.push(line) });
   const pid = node.spawn(() => () => {});

@@ -43,7 +43,7 @@ test("receive returns messages in the order in which they were sent", async () =
   system.stop();
 });
 
-test("receive finds what came before the actor's first turn", async () => {
+test("receive returns messages that arrived before the actor's first turn", async () => {
   const system = new ManualSystem();
   const got: unknown[] = [];
   const pid = system.start(async (self) => {
@@ -56,7 +56,7 @@ test("receive finds what came before the actor's first turn", async () => {
   system.stop();
 });
 
-test("receive with match takes the first that matches, and leaves the others in order", async () => {
+test("receive with match returns the first match, and keeps the order of the others", async () => {
   const system = new ManualSystem();
   const { pid, self, got, receive } = await receiver(system);
   for (const message of [1, 3, 4, 5, 6]) system.send(pid, message);
@@ -70,7 +70,7 @@ test("receive with match takes the first that matches, and leaves the others in 
   system.stop();
 });
 
-test("receive with match waits past what does not match, which stays in order", async () => {
+test("receive with match skips messages that do not match, and keeps their order", async () => {
   const system = new ManualSystem();
   const { pid, self, got, receive } = await receiver(system);
   system.send(pid, 1);
@@ -83,7 +83,7 @@ test("receive with match waits past what does not match, which stays in order", 
   system.stop();
 });
 
-test("receive does as a list does, whatever is sent, matched and timed out", async () => {
+test("receive behaves like a list model for random sends, matches and timeouts", async () => {
   const random = new SeededRandom(11);
   const system = new ManualSystem();
   const { pid, got, receive } = await receiver(system);
@@ -123,7 +123,7 @@ test("receive does as a list does, whatever is sent, matched and timed out", asy
   system.stop();
 });
 
-test("receive with timeout returns undefined when the time is over, and not before", async () => {
+test("receive with timeout returns undefined at the timeout, and not earlier", async () => {
   const system = new ManualSystem();
   const { got, receive } = await receiver(system);
   receive({ timeout: 100 });
@@ -135,7 +135,7 @@ test("receive with timeout returns undefined when the time is over, and not befo
   system.stop();
 });
 
-test("receive with timeout gives a message that comes in time, and leaves no timer", async () => {
+test("receive with timeout returns a message that arrives in time, and clears its timer", async () => {
   const system = new ManualSystem();
   const { pid, got, receive } = await receiver(system);
   receive({ timeout: 100 });
@@ -147,7 +147,7 @@ test("receive with timeout gives a message that comes in time, and leaves no tim
   system.stop();
 });
 
-test("receive with timeout gives a message that has waited for its turn when time is over", async () => {
+test("receive with timeout returns a message that is already queued when the time is over", async () => {
   const system = new ManualSystem();
   const { pid, self, got, receive } = await receiver(system);
   receive({ timeout: 10 });
@@ -162,7 +162,7 @@ test("receive with timeout gives a message that has waited for its turn when tim
   system.stop();
 });
 
-test("receive with a timeout of 0, or a negative one, returns what is there or undefined", async () => {
+test("receive with a timeout of 0 or less returns a waiting message or undefined", async () => {
   for (const timeout of [0, -5, -Infinity]) {
     const system = new ManualSystem(0.5);
     const { pid, got, receive } = await receiver(system);
@@ -177,7 +177,7 @@ test("receive with a timeout of 0, or a negative one, returns what is there or u
   }
 });
 
-test("receive refuses a timeout that is no time, and takes no message for it", async () => {
+test("receive rejects an invalid timeout, and removes no message", async () => {
   const system = new ManualSystem();
   const { pid, self, got, receive } = await receiver(system);
   system.send(pid, "stays");
@@ -192,7 +192,7 @@ test("receive refuses a timeout that is no time, and takes no message for it", a
   system.stop();
 });
 
-test("receive rejects when its predicate throws; sender, scheduler and mailbox continue", async () => {
+test("receive rejects if its predicate throws; sender, scheduler and mailbox continue", async () => {
   const system = new ManualSystem();
   const { pid, self, got, receive } = await receiver(system);
   const match = (): boolean => {
@@ -220,7 +220,7 @@ test("receive rejects when its predicate throws; sender, scheduler and mailbox c
   system.stop();
 });
 
-test("receive bears a predicate that ends its own actor", async () => {
+test("receive works with a predicate that ends its own actor", async () => {
   for (const first of [false, true]) {
     const system = new ManualSystem();
     const { pid, self, got, receive } = await receiver(system);
@@ -244,7 +244,7 @@ test("receive bears a predicate that ends its own actor", async () => {
   }
 });
 
-test("receive a second time while one waits is an error, and the first continues", async () => {
+test("receive rejects when called while another is pending, and the first continues", async () => {
   const system = new ManualSystem();
   const { pid, self, got, receive } = await receiver(system);
   receive();
@@ -255,7 +255,7 @@ test("receive a second time while one waits is an error, and the first continues
   system.stop();
 });
 
-test("receive rejects when the actor ends, and its timer goes", async () => {
+test("receive rejects when the actor exits, and clears its timer", async () => {
   const system = new ManualSystem();
   const { pid, self } = await receiver(system);
   const waiting = self.receive({ timeout: 1000 });
@@ -267,7 +267,7 @@ test("receive rejects when the actor ends, and its timer goes", async () => {
   system.stop();
 });
 
-test("receive that nobody waits for rejects without ending the process", async () => {
+test("receive that is not awaited rejects without ending the process", async () => {
   const system = new ManualSystem();
   const pid = system.start(async (self) => {
     const next = self.receive();
@@ -281,7 +281,7 @@ test("receive that nobody waits for rejects without ending the process", async (
   system.stop();
 });
 
-test("for await returns message after message, and ends with its actor", async () => {
+test("for await returns each message, and ends with its actor", async () => {
   const system = new ManualSystem();
   const events: unknown[] = [];
   const pid = system.start(async (self) => {
@@ -308,7 +308,7 @@ test("for await returns message after message, and ends with its actor", async (
   system.stop();
 });
 
-test("a mailbox reports how many messages wait", async () => {
+test("mailboxLength returns the number of queued messages", async () => {
   const system = new ManualSystem();
   const { pid, self, receive } = await receiver(system);
   for (let i = 0; i < 10; i++) system.send(pid, i);
@@ -319,7 +319,7 @@ test("a mailbox reports how many messages wait", async () => {
   system.stop();
 });
 
-test("an unbounded mailbox is reported once when it exceeds the mark", async () => {
+test("an unbounded mailbox is reported once when it exceeds the warning mark", async () => {
   const system = new ManualSystem();
   const { pid } = await receiver(system);
   const told: unknown[] = [];
@@ -333,17 +333,17 @@ test("an unbounded mailbox is reported once when it exceeds the mark", async () 
 for (const waiting of [false, true]) {
   const when = waiting ? "while it waits for something else" : "while it is busy";
 
-  test(`a bounded mailbox that drops the newest keeps the oldest, ${when}`, async () => {
+  test(`a bounded mailbox with dropNewest keeps the oldest messages, ${when}`, async () => {
     const { got, told } = await overflow("dropNewest", waiting);
     assertEquals([got, told], [["EXIT", 1, 2, "DOWN"], [3, 3, 3, 4]]);
   });
 
-  test(`a bounded mailbox that drops the oldest keeps the newest, ${when}`, async () => {
+  test(`a bounded mailbox with dropOldest keeps the newest messages, ${when}`, async () => {
     const { got, told } = await overflow("dropOldest", waiting);
     assertEquals([got, told], [["EXIT", 5, "DOWN", 6], [3, 3, 3, 4]]);
   });
 
-  test(`a bounded mailbox that exits ends its actor at the first too many, ${when}`, async () => {
+  test(`a bounded mailbox with exit ends its actor at the first message over the limit, ${when}`, async () => {
     const { got, told, reason } = await overflow("exit", waiting);
     assertEquals([got, told, reason], [[], [3], { mailbox: "full" }]);
   });
@@ -384,7 +384,7 @@ async function overflow(policy: "dropNewest" | "dropOldest" | "exit", waiting: b
   return { got, told, reason };
 }
 
-test("a bounded mailbox stays bounded while its waiting actor has no turn", async () => {
+test("a bounded mailbox stays bounded while its waiting actor has not had a turn", async () => {
   const system = new ManualSystem();
   const pid = system.startWith(
     { mailbox: { max: 2, policy: "dropNewest" } },
@@ -400,7 +400,7 @@ test("a bounded mailbox stays bounded while its waiting actor has no turn", asyn
   system.stop();
 });
 
-test("a listener that is notified of a full mailbox may end its actor", async () => {
+test("a listener of the full-mailbox event may end the actor", async () => {
   const system = new ManualSystem();
   const pid = system.startWith({ mailbox: { max: 1, policy: "dropOldest" } }, () => () => {});
   const self = system.find(pid.id)!;
@@ -410,7 +410,7 @@ test("a listener that is notified of a full mailbox may end its actor", async ()
   await system.settle();
 });
 
-test("messages keep their order when some are handed over and some wait for a turn", async () => {
+test("messages keep their order when some are delivered directly and some are queued", async () => {
   const system = new ManualSystem();
   const got: unknown[] = [];
   const receiver = system.start(async (self) => {
@@ -428,7 +428,7 @@ test("messages keep their order when some are handed over and some wait for a tu
   system.stop();
 });
 
-test("a mailbox for no message is refused, and nothing is spawned", () => {
+test("a mailbox limit of zero is rejected, and nothing is spawned", () => {
   const system = new ManualSystem();
   for (const max of [0, -1, NaN]) {
     const spawn = () => system.startWith({ mailbox: { max, policy: "exit" } }, () => {});
@@ -438,7 +438,7 @@ test("a mailbox for no message is refused, and nothing is spawned", () => {
   system.stop();
 });
 
-test("receive resolves a message with a then method, and a handler gets the message itself", async () => {
+test("receive resolves with a message that has a then method, and a handler receives it unchanged", async () => {
   const system = new ManualSystem();
   const promise = { then: (resolve: (value: string) => void) => resolve("what it comes to") };
   const { pid, got, receive } = await receiver(system);

@@ -48,7 +48,7 @@ test("a crash is reported with pid, names, function, reason, last message and an
   system.stop();
 });
 
-test("a crash of a loop tells the message that it was at, and none when it was at none", async () => {
+test("a crash of a loop reports the message it was handling, or none between messages", async () => {
   const { system, crashes } = watched();
   const loop = async (self: Self<number>) => {
     await self.receive({ timeout: 10 });
@@ -77,7 +77,7 @@ test("a crash of a loop tells the message that it was at, and none when it was a
   assert(alone.slice(1).every((line) => line.startsWith("    at ")), alone.join("\n"));
 });
 
-test("an actor does not keep the message that it has handled", async () => {
+test("an actor releases a message after it has handled it", async () => {
   const { system, crashes } = watched();
   const handlers = [() => {}, () => Promise.resolve(), () => new Promise(() => {})];
   for (const handler of handlers) {
@@ -90,7 +90,7 @@ test("an actor does not keep the message that it has handled", async () => {
 });
 
 for (const reason of ["normal", "shutdown", { shutdown: "enough" }]) {
-  test(`an end in order is no crash: ${JSON.stringify(reason)}`, async () => {
+  test(`a normal exit is not a crash: ${JSON.stringify(reason)}`, async () => {
     const { system, crashes } = watched();
     system.start((self) => self.exit(reason));
     await system.settle();
@@ -98,7 +98,7 @@ for (const reason of ["normal", "shutdown", { shutdown: "enough" }]) {
   });
 }
 
-test("those that an exit signal takes along do not crash: one fault, one report", async () => {
+test("an actor ended by an exit signal is not a crash: one fault is reported once", async () => {
   const { system, crashes } = watched();
   const [one, two, three] = [system.puppet(), system.puppet(), system.puppet()];
   one.self.link(two.pid);
@@ -113,7 +113,7 @@ test("those that an exit signal takes along do not crash: one fault, one report"
   assertEquals([system.size, crashes.map(({ body }) => body)], [0, ["guilty"]]);
 });
 
-test("a thrown value that is no Error, and a mailbox overflow, are reported unchanged", async () => {
+test("a thrown value that is not an Error, and a mailbox overflow, are reported unchanged", async () => {
   const { system, crashes } = watched();
   system.start(() => {
     throw { odd: 1n };
@@ -135,7 +135,7 @@ test("a thrown value that is no Error, and a mailbox overflow, are reported unch
   );
 });
 
-test("a report tells a call by its request", async () => {
+test("a report describes a call by its request", async () => {
   const { system, crashes } = watched();
   const pid = system.start((_self: Self<Call<{ get: string }, never>>) => () => {
     throw new Error("no");
@@ -145,7 +145,7 @@ test("a report tells a call by its request", async () => {
   assertStringIncludes(crashText(crashes[0]!), '\n  last message: a call, { get: "it" }');
 });
 
-test("events report spawn, exit, dead letters and marks to their listeners only", async () => {
+test("events report spawn, exit, dead letters and mailbox marks only to their listeners", async () => {
   const system = new ManualSystem();
   const told: [string, unknown][] = [];
   const stops = (["spawn", "exit", "crash", "deadletter", "mailbox"] as const).map((name) =>
@@ -168,7 +168,7 @@ test("events report spawn, exit, dead letters and marks to their listeners only"
   assertEquals(told.length, 4);
 });
 
-test("events without listeners create no objects", async () => {
+test("events without listeners allocate no objects", async () => {
   const system = new ManualSystem();
   system.events.emit = (name) => {
     throw new Error(`${String(name)} was told to nobody`);
@@ -183,7 +183,7 @@ test("events without listeners create no objects", async () => {
   assertEquals(system.size, 0);
 });
 
-test("a listener that throws harms neither the system nor the other listeners", async () => {
+test("a listener that throws affects neither the system nor other listeners", async () => {
   const system = new ManualSystem();
   const told: unknown[] = [];
   system.events.on("exit", () => {
@@ -197,7 +197,7 @@ test("a listener that throws harms neither the system nor the other listeners", 
   assertEquals([told, system.size], [["over", "over"], 0]);
 });
 
-test("a node logs one readable report a crash", async () => {
+test("a node logs one readable report per crash", async () => {
   const lines: string[] = [];
   await using node = await Node.start({
     cookie: "only for this test",

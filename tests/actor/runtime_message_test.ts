@@ -17,14 +17,14 @@ const GENUINE: readonly RuntimeMessage[] = [
   groupChange("carts", [], []),
 ];
 
-test("RuntimeMessage is the class of each message that the runtime makes, which has one of its own", () => {
+test("RuntimeMessage is the base class of all messages that the runtime creates", () => {
   for (const [at, message] of GENUINE.entries()) {
     assert(message instanceof RuntimeMessage);
     assertEquals(CLASSES.map((Class) => message instanceof Class), CLASSES.map((_, i) => i === at));
   }
 });
 
-test("RuntimeMessage cannot be made, copied, inherited from or imitated", () => {
+test("RuntimeMessage cannot be created, copied, inherited from or imitated", () => {
   for (const genuine of GENUINE) {
     const Class = genuine.constructor as new (...args: unknown[]) => object;
     for (const key of [undefined, Symbol("runtime"), Symbol.for("runtime"), genuine]) {

@@ -16,7 +16,7 @@ async function microtasks(): Promise<void> {
   for (let i = 0; i < 200; i++) await Promise.resolve();
 }
 
-test("Scheduler gives turns in order, and one who comes back goes to the end", async () => {
+test("Scheduler runs actors in order, and appends one that is scheduled again", async () => {
   const clock = new ManualClock();
   const scheduler = new Scheduler(clock, () => {});
   const log: string[] = [];
@@ -38,7 +38,7 @@ test("Scheduler gives turns in order, and one who comes back goes to the end", a
   assertEquals(log.length, 5);
 });
 
-test("Scheduler yields to I/O when the slice is over, and does nothing until I/O has had its turn", async () => {
+test("Scheduler yields to I/O after its time slice, and continues after I/O", async () => {
   const clock = new ManualClock();
   const yielded: (() => void)[] = [];
   const scheduler = new Scheduler(clock, (task) => void yielded.push(task));
@@ -64,7 +64,7 @@ test("Scheduler yields to I/O when the slice is over, and does nothing until I/O
   assert(clock.readings < 12, `${clock.readings} readings`);
 });
 
-test("Scheduler.spend gives and takes as much as a slice holds", () => {
+test("Scheduler.spend adds and subtracts within one slice", () => {
   const clock = new ManualClock();
   const yielded: (() => void)[] = [];
   const scheduler = new Scheduler(clock, (task) => void yielded.push(task));
@@ -102,7 +102,7 @@ async function slow(body: (clock: ManualClock, handled: () => void) => (self: Se
   return slices;
 }
 
-test("a handler that is slow yields to I/O after each message, once that is known", async () => {
+test("a slow handler yields to I/O after each message, once it is known to be slow", async () => {
   const slices = await slow((clock, handled) => () => () => {
     clock.jump(5);
     handled();
@@ -111,7 +111,7 @@ test("a handler that is slow yields to I/O after each message, once that is know
   assert(slices.length > 800 && slices.slice(2).every((count) => count <= 1), `${slices}`);
 });
 
-test("a loop that is slow yields to I/O every few messages", async () => {
+test("a slow loop yields to I/O every few messages", async () => {
   const slices = await slow((clock, handled) => async (self) => {
     for await (const _ of self) {
       clock.jump(5);
@@ -121,7 +121,7 @@ test("a loop that is slow yields to I/O every few messages", async () => {
   assert(slices.every((count) => count <= 9), `${slices}`);
 });
 
-test("a handler that is fast again has whole slices again, and few looks at the clock", async () => {
+test("a handler that is fast again gets full slices, and few clock reads", async () => {
   let count = 0;
   let read = (): number => 0;
   let before = 0;
@@ -136,7 +136,7 @@ test("a handler that is fast again has whole slices again, and few looks at the 
   assert(looks < 50, `${looks} looks for 500 messages`);
 });
 
-test("Scheduler does not take idle time for slow turns", async () => {
+test("Scheduler does not count idle time as a slow turn", async () => {
   const system = new ManualSystem();
   const pid = system.start(() => () => {});
   for (let i = 0; i < 1000; i++) {
@@ -149,7 +149,7 @@ test("Scheduler does not take idle time for slow turns", async () => {
   system.stop();
 });
 
-test("an actor with many messages does not keep another from its turn", async () => {
+test("an actor with many messages does not starve another", async () => {
   const system = new ManualSystem();
   const log: string[] = [];
   const many = system.start(() => () => void log.push("many"));
@@ -273,7 +273,7 @@ function echo(stream: Stream, times: number): Promise<void> {
   });
 }
 
-test("a system that has nothing to do arms nothing and reads no clock", async () => {
+test("an idle system sets no timer and reads no clock", async () => {
   const clock: Clock & { asked: number } = {
     asked: 0,
     now: () => (clock.asked++, 0),

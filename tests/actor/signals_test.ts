@@ -78,7 +78,7 @@ for (const reason of REASONS) {
       const traps = trap ? "traps exits" : "does not trap exits";
       const what = life === "alive" ? `ends with ${name(reason)}` : life;
 
-      test(`link: one that ${traps}, the other is ${life} and then ${what}`, async () => {
+      test(`link: an actor that ${traps}, the other is ${life} and then ${what}`, async () => {
         const system = new Ends();
         const target = await targetOf(system, life);
         const one = system.puppet({ trap });
@@ -91,7 +91,7 @@ for (const reason of REASONS) {
         system.stop();
       });
 
-      test(`monitor: one that ${traps}, the other is ${life} and then ${what}`, async () => {
+      test(`monitor: an actor that ${traps}, the other is ${life} and then ${what}`, async () => {
         const system = new Ends();
         const target = await targetOf(system, life);
         const one = system.puppet({ trap });
@@ -103,7 +103,7 @@ for (const reason of REASONS) {
         system.stop();
       });
 
-      test(`exit: ${name(reason)} to one that ${traps} and is ${life}`, async () => {
+      test(`exit: ${name(reason)} to an actor that ${traps} and is ${life}`, async () => {
         const system = new Ends();
         const target = await targetOf(system, life);
         if (life === "alive") target.self.trapExit = trap;
@@ -148,7 +148,7 @@ const DEATHS: readonly [string, (target: Puppet, other: Puppet) => void, ExitRea
 ];
 
 for (const [how, act, reason] of DEATHS) {
-  test(`an actor that ${how} tells links and monitors ${name(reason)}`, async () => {
+  test(`an actor that ${how} sends ${name(reason)} to links and monitors`, async () => {
     const system = new Ends();
     const pid = system.start(async (self) => {
       const message = await self.receive();
@@ -173,7 +173,7 @@ for (const [how, act, reason] of DEATHS) {
   });
 }
 
-test("link twice is once, and from both ends is one", async () => {
+test("link called twice, or from both ends, creates one link", async () => {
   const system = new Ends();
   const [one, two] = [system.puppet({ trap: true }), system.puppet({ trap: true })];
   one.self.link(two.pid);
@@ -186,7 +186,7 @@ test("link twice is once, and from both ends is one", async () => {
   system.stop();
 });
 
-test("link with itself is nothing", async () => {
+test("link with itself has no effect", async () => {
   const system = new Ends();
   const one = system.puppet({ trap: true });
   one.self.link(one.pid);
@@ -217,7 +217,7 @@ test("unlink of an actor that is not linked, dead or unknown does nothing", asyn
   system.stop();
 });
 
-test("unlink after the other has ended leaves the Exit that has come", async () => {
+test("unlink after the other actor has exited keeps an Exit message that has arrived", async () => {
   const system = new Ends();
   const [one, two] = [system.puppet({ trap: true }), system.puppet()];
   one.self.link(two.pid);
@@ -228,7 +228,7 @@ test("unlink after the other has ended leaves the Exit that has come", async () 
   system.stop();
 });
 
-test("unlink by a listener that is notified of the end still comes in time", async () => {
+test("unlink in a listener of the exit event prevents the exit signal", async () => {
   const system = new Ends();
   const [one, two] = [system.puppet(), system.puppet()];
   one.self.link(two.pid);
@@ -239,7 +239,7 @@ test("unlink by a listener that is notified of the end still comes in time", asy
   system.stop();
 });
 
-test("link after unlink is a link again", async () => {
+test("link after unlink creates a new link", async () => {
   const system = new Ends();
   const [one, two] = [system.puppet(), system.puppet()];
   one.self.link(two.pid);
@@ -278,7 +278,7 @@ test("monitor is one-way, and ends with the watcher", async () => {
   system.stop();
 });
 
-test("demonitor leaves a Down that has come; with flush it takes that, and no other", async () => {
+test("demonitor keeps a Down that has arrived; with flush it removes only that one", async () => {
   for (const flush of [false, true]) {
     const system = new Ends();
     const [two, three] = [system.puppet(), system.puppet()];
@@ -303,7 +303,7 @@ test("demonitor leaves a Down that has come; with flush it takes that, and no ot
   }
 });
 
-test("demonitor of another actor's reference, or another node's, takes nothing", async () => {
+test("demonitor of another actor's or node's reference has no effect", async () => {
   const system = new Ends();
   const [one, two, three] = [system.puppet(), system.puppet(), system.puppet()];
   const ref = one.self.monitor(two.pid);
@@ -317,7 +317,7 @@ test("demonitor of another actor's reference, or another node's, takes nothing",
   system.stop();
 });
 
-test("demonitor by a listener that is notified of the end still comes in time", async () => {
+test("demonitor in a listener of the exit event prevents the Down", async () => {
   const system = new Ends();
   const [one, two] = [system.puppet(), system.puppet()];
   const ref = one.self.monitor(two.pid);
@@ -328,7 +328,7 @@ test("demonitor by a listener that is notified of the end still comes in time", 
   system.stop();
 });
 
-test("an end passes through those that do not trap exits, and stops at one that does", async () => {
+test("an exit signal ends linked actors in turn, and stops at one that traps exits", async () => {
   const system = new Ends();
   const [a, b, c, d] = [
     system.puppet(),
@@ -348,7 +348,7 @@ test("an end passes through those that do not trap exits, and stops at one that 
   system.stop();
 });
 
-test("trapExit counts when the signal comes, not when the link was made", async () => {
+test("trapExit applies when the signal arrives, not when the link was created", async () => {
   const system = new Ends();
   const [one, two, three] = [system.puppet({ trap: true }), system.puppet(), system.puppet()];
   one.self.link(two.pid);
@@ -362,7 +362,7 @@ test("trapExit counts when the signal comes, not when the link was made", async 
 });
 
 for (const shape of ["a chain", "a star"] as const) {
-  test(`${shape} of 100,000 linked actors ends as a loop, one after another`, async () => {
+  test(`${shape} of 100,000 linked actors ends iteratively, without deep recursion`, async () => {
     const system = new Ends();
     const all = Array.from({ length: 100_000 }, () => system.puppet());
     for (let i = 1; i < all.length; i++) {
@@ -378,7 +378,7 @@ for (const shape of ["a chain", "a star"] as const) {
   });
 }
 
-test("Exit and Down cannot be made, copied or imitated", async () => {
+test("Exit and Down cannot be created, copied or imitated", async () => {
   const system = new Ends();
   const [one, two] = [system.puppet({ trap: true }), system.puppet()];
   one.self.link(two.pid);
@@ -409,7 +409,7 @@ test("Exit and Down cannot be made, copied or imitated", async () => {
   system.stop();
 });
 
-test("a message that looks like EXIT or DOWN ends no actor and is not flushed by demonitor", async () => {
+test("a message shaped like EXIT or DOWN ends no actor and is not flushed by demonitor", async () => {
   const system = new Ends();
   const [one, two] = [system.puppet(), system.puppet()];
   one.self.link(two.pid);

@@ -5,7 +5,7 @@ import { comesBack, heapBytes } from "../kit/heap.ts";
 import { test } from "../kit/test.ts";
 
 for (const seed of [1, 2, 3]) {
-  test(`Table does as a map does, seed ${seed}`, () => {
+  test(`Table behaves like a map, seed ${seed}`, () => {
     const random = new SeededRandom(seed);
     const table = new Table<{ id: number }>();
     const map = new Map<number, { id: number }>();
@@ -32,7 +32,7 @@ for (const seed of [1, 2, 3]) {
   });
 }
 
-test("Table keeps nothing of those that were taken out, in whatever order", async () => {
+test("Table keeps no reference to removed entries, in any order of removal", async () => {
   const item = {};
   const all = Array.from({ length: 300_000 }, (_, i) => i + 1);
   const table = new Table<object>();
@@ -49,7 +49,7 @@ test("Table keeps nothing of those that were taken out, in whatever order", asyn
   assertEquals(table.size, 0);
 });
 
-test("Table lets a page go that has emptied while it was the newest", async () => {
+test("Table releases a page that becomes empty while it is the newest", async () => {
   const item = {};
   const table = new Table<object>();
   const before = heapBytes();

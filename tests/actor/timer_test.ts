@@ -7,7 +7,7 @@ import { ManualSystem, withSystem } from "../kit/system.ts";
 import { makeHost } from "../kit/host.ts";
 import { runtime, test, until } from "../kit/test.ts";
 
-test("sendAfter sends once, when its time has come", async () => {
+test("sendAfter sends once, after its delay", async () => {
   const system = new ManualSystem();
   const { pid, got } = system.puppet();
   system.sendAfter(pid, "late", 300);
@@ -22,7 +22,7 @@ test("sendAfter sends once, when its time has come", async () => {
   system.stop();
 });
 
-test("sendAfter with 0, a negative time or a fraction fires with the next millisecond", async () => {
+test("sendAfter with 0, a negative time or a fraction fires at the next millisecond", async () => {
   for (const ms of [0, -1, -Infinity, 0.001, 0.5, 1]) {
     const system = new ManualSystem(1000.25);
     const { pid, got } = system.puppet();
@@ -35,7 +35,7 @@ test("sendAfter with 0, a negative time or a fraction fires with the next millis
   }
 });
 
-test("sendAfter is never early, whatever fractions clock and time have", async () => {
+test("sendAfter never fires early, with any fractions of clock and delay", async () => {
   for (const start of [0, 0.1, 0.5, 0.999]) {
     for (const ms of [1, 1.5, 255.9, 256, 300.25]) {
       const system = new ManualSystem(start);
@@ -50,7 +50,7 @@ test("sendAfter is never early, whatever fractions clock and time have", async (
   }
 });
 
-test("sendAfter and sendInterval refuse an invalid time, and set nothing", () => {
+test("sendAfter and sendInterval reject an invalid time, and set no timer", () => {
   const system = new ManualSystem();
   const { pid, self } = system.puppet();
   for (const ms of [NaN, Infinity, TIMER_MS_MAX + 1, 2 ** 53]) {
@@ -61,7 +61,7 @@ test("sendAfter and sendInterval refuse an invalid time, and set nothing", () =>
   system.stop();
 });
 
-test("sendAfter keeps the longest time, and asks the machine for no timer that it cannot set", async () => {
+test("sendAfter supports the longest delay, and splits it into timers that the host can set", async () => {
   const system = new ManualSystem();
   const { pid, got } = system.puppet();
   system.sendAfter(pid, "far", TIMER_MS_MAX);
@@ -85,7 +85,7 @@ test("sendAfter is on time in a system that was idle for a year", async () => {
   system.stop();
 });
 
-test("sendInterval keeps step with its beginning, and skips what a busy process missed", async () => {
+test("sendInterval stays aligned with its start, and skips what a busy process missed", async () => {
   const system = new ManualSystem();
   const at: number[] = [];
   const pid = system.start(() => () => void at.push(system.clock.now()));
@@ -104,7 +104,7 @@ test("sendInterval keeps step with its beginning, and skips what a busy process 
   system.stop();
 });
 
-test("sendInterval takes whole milliseconds from 1, rounded up", async () => {
+test("sendInterval rounds up to whole milliseconds, at least 1", async () => {
   for (const [ms, times] of [[0, 12], [-3, 12], [0.2, 12], [1, 12], [2.5, 4], [3, 4]] as const) {
     const system = new ManualSystem();
     const { pid, got } = system.puppet();
@@ -115,7 +115,7 @@ test("sendInterval takes whole milliseconds from 1, rounded up", async () => {
   }
 });
 
-test("sendInterval of a fraction keeps step with whole milliseconds, whatever it misses", async () => {
+test("sendInterval of a fraction stays aligned with whole milliseconds, whatever it misses", async () => {
   const system = new ManualSystem();
   const at: number[] = [];
   const pid = system.start(() => () => void at.push(system.clock.now()));
@@ -127,7 +127,7 @@ test("sendInterval of a fraction keeps step with whole milliseconds, whatever it
   system.stop();
 });
 
-test("cancelTimer returns the milliseconds that were left, once", async () => {
+test("cancelTimer returns the remaining milliseconds, once", async () => {
   const system = new ManualSystem();
   const { pid, self, got } = system.puppet();
   const timer = system.sendAfter(pid, "never", 100);
@@ -160,7 +160,7 @@ test("cancelTimer returns whole milliseconds, never more than were set", async (
   }
 });
 
-test("cancelTimer of the first, the middle and the last leaves the others of a target", async () => {
+test("cancelTimer of the first, middle and last timer keeps a target's others", async () => {
   for (const gone of [0, 1, 2]) {
     const system = new ManualSystem();
     const { pid, self, got } = system.puppet();
@@ -172,7 +172,7 @@ test("cancelTimer of the first, the middle and the last leaves the others of a t
   }
 });
 
-test("no timer outlives its target, and one for a dead actor is spent at once", async () => {
+test("timers end with their target, and one for an exited actor ends at once", async () => {
   const system = new ManualSystem();
   const letters: unknown[] = [];
   system.events.on("deadletter", (letter) => void letters.push(letter));
@@ -199,7 +199,7 @@ test("no timer outlives its target, and one for a dead actor is spent at once", 
   assertEquals([letters, system.wheel.size], [[], 0]);
 });
 
-test("an interval whose message ends its target stops", async () => {
+test("an interval stops when its message ends the target", async () => {
   const system = new ManualSystem();
   let ticks = 0;
   const pid = system.start(() => () => {
@@ -210,7 +210,7 @@ test("an interval whose message ends its target stops", async () => {
   assertEquals([ticks, system.size, system.wheel.size, system.clock.armed], [2, 0, 0, 0]);
 });
 
-test("an interval that overflows its target's mailbox stops", async () => {
+test("an interval stops when it overflows its target's mailbox", async () => {
   const system = new ManualSystem();
   const pid = system.startWith(
     { mailbox: { max: 3, policy: "exit" } },
@@ -223,7 +223,7 @@ test("an interval that overflows its target's mailbox stops", async () => {
   assertEquals([system.size, system.wheel.size, system.clock.armed], [0, 0, 0]);
 });
 
-test("timers of one millisecond fire in the order in which they were set, and one alarm does all", async () => {
+test("timers of one millisecond fire in the order they were set, from one host timer", async () => {
   const system = new ManualSystem();
   const { pid, got } = system.puppet();
   const numbers = Array.from({ length: 1000 }, (_, i) => i);
@@ -234,7 +234,7 @@ test("timers of one millisecond fire in the order in which they were set, and on
   system.stop();
 });
 
-test("100,000 timers are set, fired and cancelled in no time, with one timer of the machine", async () => {
+test("100,000 timers are set, fired and cancelled quickly, with one host timer", async () => {
   const system = new ManualSystem();
   const { pid } = system.puppet();
   const began = performance.now();
@@ -253,7 +253,7 @@ test("100,000 timers are set, fired and cancelled in no time, with one timer of 
   assertEquals(system.wheel.size, 0);
 });
 
-test("no timer, call or receive keeps a program alive that has nothing else to do", async () => {
+test("a pending timer, call or receive does not keep a program alive", async () => {
   const file = fileURLToPath(new URL("./idle.ts", import.meta.url));
   const child = makeHost().spawn({ runtime, file });
   child.lines(() => {});
@@ -268,7 +268,7 @@ test("no timer, call or receive keeps a program alive that has nothing else to d
   }
 });
 
-test("timers fire on the machine's clock, not early, and stop leaves none", async () => {
+test("timers fire on the host clock, not early, and stop clears them", async () => {
   await withSystem(async (system) => {
     const began = performance.now();
     const at: number[] = [];
@@ -282,7 +282,7 @@ test("timers fire on the machine's clock, not early, and stop leaves none", asyn
   });
 });
 
-test("self.sendAfter, sendInterval and cancelTimer do as the system's own", async () => {
+test("self.sendAfter, sendInterval and cancelTimer behave like those of the system", async () => {
   const system = new ManualSystem();
   const [{ self }, { pid, got }] = [system.puppet(), system.puppet()];
   self.sendAfter(pid, "once", 10);
@@ -295,7 +295,7 @@ test("self.sendAfter, sendInterval and cancelTimer do as the system's own", asyn
   system.stop();
 });
 
-test("sendAfter of the longest time sets no timer of the host beyond what it takes", async () => {
+test("sendAfter with the longest delay sets no host timer over the host's limit", async () => {
   // A clock that starts between two whole milliseconds.
   const system = new ManualSystem(0.5);
   const { pid, got } = system.puppet();
@@ -309,7 +309,7 @@ test("sendAfter of the longest time sets no timer of the host beyond what it tak
   system.stop();
 });
 
-test("cancelTimer throws ArgumentError for a value that is no timer", () => {
+test("cancelTimer throws ArgumentError for a value that is not a timer", () => {
   const system = new ManualSystem();
   const { pid, self } = system.puppet();
   for (const timer of [1, undefined, null, {}, { left: 5 }, setTimeout]) {

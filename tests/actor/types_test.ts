@@ -12,7 +12,7 @@ import { test } from "../kit/test.ts";
 
 type Counter = number | Call<"sum", number>;
 
-test("Pid accepts what its actor takes, and nothing else", async () => {
+test("Pid accepts only messages of its actor's type", async () => {
   const system = new ManualSystem();
   const got: unknown[] = [];
   const numbers: Pid<number> = system.start((_self: Self<number>) => (message) => {
@@ -33,7 +33,7 @@ test("Pid accepts what its actor takes, and nothing else", async () => {
   system.stop();
 });
 
-test("Pid of an actor that takes more is one of an actor that takes less", () => {
+test("Pid of an actor with a wider message type is assignable to a narrower one", () => {
   const system = new ManualSystem();
   const both: Pid<number | string> = system.start((_self: Self<number | string>) => () => {});
   const numbers: Pid<number> = both;
@@ -46,7 +46,7 @@ test("Pid of an actor that takes more is one of an actor that takes less", () =>
   system.stop();
 });
 
-test("Self of another type of message is another type of body", async () => {
+test("Self of another message type is not assignable", async () => {
   const system = new ManualSystem();
   const body: ActorFunction<number, [string]> = async (self, name) => {
     const message: number = await self.receive();
@@ -69,7 +69,7 @@ test("Self of another type of message is another type of body", async () => {
   system.stop();
 });
 
-test("call returns what the actor replies with, and asks only what it is asked", async () => {
+test("call accepts only the callee's requests and returns their reply type", async () => {
   const system = new ManualSystem();
   const counter = system.start((_self: Self<Counter>) => {
     let sum = 0;
@@ -88,7 +88,7 @@ test("call returns what the actor replies with, and asks only what it is asked",
   system.stop();
 });
 
-test("reply accepts what the caller waits for", async () => {
+test("reply accepts only the caller's reply type", async () => {
   const system = new ManualSystem();
   const pid = system.start((_self: Self<Call<string, number>>) => (call) => {
     const wrong = (): void => {
@@ -101,7 +101,7 @@ test("reply accepts what the caller waits for", async () => {
   system.stop();
 });
 
-test("match is given the actor's messages, and links and monitors take any actor", async () => {
+test("match receives the actor's messages, and links and monitors accept any actor", async () => {
   const system = new ManualSystem();
   const other = system.start((_self: Self<number>) => () => {});
   const kinds: unknown[] = [];
@@ -131,7 +131,7 @@ test("match is given the actor's messages, and links and monitors take any actor
   system.stop();
 });
 
-test("an exit reason is any term, and Exit and Down are made by the runtime only", () => {
+test("an exit reason is any term, and Exit and Down are created only by the runtime", () => {
   const system = new ManualSystem();
   const { self, pid } = system.puppet();
   const exit = (): void => {

@@ -44,7 +44,7 @@ function distance(random: SeededRandom): number {
   return Math.floor(random.next() * 2 ** level);
 }
 
-test("Wheel fires no timer early, none late, and all in order", () => {
+test("Wheel fires every timer in order, neither early nor late", () => {
   const fired: Probe[] = [];
   const wheel = new Wheel(1000);
   const dues = [1000, 1001, 1255, 1256, 1257, 1511, 2024, 66_536, 66_537, 17_000_000];
@@ -60,7 +60,7 @@ test("Wheel fires no timer early, none late, and all in order", () => {
 });
 
 for (const seed of [1, 2, 3, 4]) {
-  test(`Wheel does as a sorted list does, seed ${seed}`, () => {
+  test(`Wheel behaves like a sorted list, seed ${seed}`, () => {
     const random = new SeededRandom(seed);
     const fired: Probe[] = [];
     const hanging = new Set<Probe>();
@@ -111,7 +111,7 @@ for (const seed of [1, 2, 3, 4]) {
   });
 }
 
-test("Wheel.nextDue is not late when the next tick begins a slot of a higher level", () => {
+test("Wheel.nextDue is not late when the next tick starts a slot of a higher level", () => {
   for (const edge of [256, 65_536, 2 ** 24]) {
     const fired: Probe[] = [];
     const wheel = new Wheel(0);
@@ -123,7 +123,7 @@ test("Wheel.nextDue is not late when the next tick begins a slot of a higher lev
   }
 });
 
-test("Wheel.advance over years of nothing takes no time", () => {
+test("Wheel.advance skips years without timers in constant time", () => {
   const fired: Probe[] = [];
   const wheel = new Wheel(0);
   const year = 365 * 24 * 3_600_000;
@@ -139,7 +139,7 @@ test("Wheel.advance over years of nothing takes no time", () => {
   assert(took < 2000, `${took} ms`);
 });
 
-test("Wheel.add hangs a past timer in the next tick, and a far one at the farthest", () => {
+test("Wheel.add puts a past timer into the next tick, and a far one into the last slot", () => {
   const fired: Probe[] = [];
   const wheel = new Wheel(500);
   wheel.advance(500);
@@ -157,7 +157,7 @@ test("Wheel.add hangs a past timer in the next tick, and a far one at the farthe
   assertEquals(fired, [past, far]);
 });
 
-test("Wheel.remove removes a timer, also twice, and one that was never set", () => {
+test("Wheel.remove removes a timer once, and ignores unknown timers", () => {
   const fired: Probe[] = [];
   const wheel = new Wheel(0);
   const timers = [5, 5, 5, 300, 300].map((due) => {
@@ -176,7 +176,7 @@ test("Wheel.remove removes a timer, also twice, and one that was never set", () 
   assertEquals([wheel.size, wheel.nextDue()], [0, Infinity]);
 });
 
-test("Wheel lets a timer that fires add and remove others, and itself", () => {
+test("Wheel allows a firing timer to add and remove others, and itself", () => {
   const fired: Probe[] = [];
   const wheel = new Wheel(0);
   const victim = new Probe(fired);
@@ -195,7 +195,7 @@ test("Wheel lets a timer that fires add and remove others, and itself", () => {
   assertEquals([fired.at(-1), late.due, wheel.size], [late, 21, 0]);
 });
 
-test("Wheel holds 100,000 timers, and to add or remove one costs no more for it", () => {
+test("Wheel adds and removes timers in constant time with 100,000 timers", () => {
   const fired: Probe[] = [];
   const cost = (hanging: number): number => {
     const wheel = new Wheel(0);
@@ -215,7 +215,7 @@ test("Wheel holds 100,000 timers, and to add or remove one costs no more for it"
   assert(many < 20 * few + 200, `${few} ms among 10, ${many} ms among 100,000`);
 });
 
-test("Wheel.advance: a timer that hangs itself again one turn later fires once per turn", () => {
+test("Wheel.advance: a timer that adds itself again for one turn later fires once per turn", () => {
   const wheel = new Wheel(0);
   const fired: Probe[] = [];
   const probe: Probe = new Probe(fired, () => {

@@ -2,7 +2,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { assert, AssertionFailure, unreachable } from "../../lib/base/assert.ts";
 import { test } from "../kit/test.ts";
 
-test("assert lets what is truthy pass, and throws with its message over what is not", () => {
+test("assert accepts truthy values, and throws with its message for others", () => {
   for (const value of [true, 1, "x", {}]) assert(value, "fine");
   for (const value of [false, 0, "", null, undefined, NaN]) {
     const failure = assertThrows(() => assert(value, "queue is empty"), AssertionFailure);
@@ -13,6 +13,6 @@ test("assert lets what is truthy pass, and throws with its message over what is 
   }
 });
 
-test("unreachable reports what it was reached with", () => {
+test("unreachable reports the value it was called with", () => {
   assertThrows(() => unreachable("sideways" as never), AssertionFailure, "unreachable: sideways");
 });

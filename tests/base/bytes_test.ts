@@ -22,7 +22,7 @@ function readAll(reader: Reader) {
   };
 }
 
-test("Writer lays fields out in order, little-endian", () => {
+test("Writer writes fields in order, little-endian", () => {
   assertEquals(writeAll(new Writer()).toHex(), HEX);
 });
 
@@ -34,7 +34,7 @@ test("Writer grows from any capacity to the same bytes", () => {
   }
 });
 
-test("Writer holds exactly its limit, and one byte more is our bug", () => {
+test("Writer accepts exactly its limit, and throws at one byte more", () => {
   const limit = HEX.length / 2;
   const writer = new Writer(1, limit);
   assertEquals(writeAll(writer).length, limit);
@@ -45,7 +45,7 @@ test("Writer holds exactly its limit, and one byte more is our bug", () => {
   }
 });
 
-test("Writer refuses a number that its field cannot hold", () => {
+test("Writer throws for a number that its field cannot hold", () => {
   new Writer().u16(0).u16(0xffff).u32(0).u32(0xffff_ffff);
   for (const value of [-1, 0x1_0000]) {
     assertThrows(() => new Writer().u16(value), AssertionFailure, "not a u16");
@@ -56,13 +56,13 @@ test("Writer refuses a number that its field cannot hold", () => {
   assertThrows(() => new Writer().text16("x".repeat(0x1_0000)), AssertionFailure, "not a u16");
 });
 
-test("Writer.done is a view of what was written so far", () => {
+test("Writer.done returns a view of the bytes written so far", () => {
   const writer = new Writer(4).u8(1);
   assertEquals(writer.done(), new Uint8Array([1]));
   assertEquals(writer.u8(2).done(), new Uint8Array([1, 2]));
 });
 
-test("Reader reads back what Writer wrote, and nothing is left", () => {
+test("Reader reads what Writer wrote, with no bytes left", () => {
   const reader = new Reader(Uint8Array.fromHex(HEX));
   assertEquals(readAll(reader), {
     u8: 0x01,
@@ -75,7 +75,7 @@ test("Reader reads back what Writer wrote, and nothing is left", () => {
   assertEquals([reader.ok, reader.left], [true, 0]);
 });
 
-test("Reader fails at every cut, and returns zero and empty values from there on", () => {
+test("Reader fails at every truncation, and then returns zero and empty values", () => {
   const whole = Uint8Array.fromHex(HEX);
   for (let cut = 0; cut < whole.length; cut++) {
     const reader = new Reader(whole.subarray(0, cut));
@@ -90,27 +90,27 @@ test("Reader fails at every cut, and returns zero and empty values from there on
   }
 });
 
-test("Reader stays failed although bytes are left", () => {
+test("Reader stays failed even if bytes are left", () => {
   const reader = new Reader(new Uint8Array([1, 2, 3]));
   assertEquals([reader.u32(), reader.ok, reader.left], [0, false, 3]);
   assertEquals([reader.u8(), reader.u16(), reader.u64()], [0, 0, 0n]);
   assertEquals([reader.bytes(1).length, reader.text(1), reader.ok], [0, "", false]);
 });
 
-test("Reader fails on a negative length, and does not step back", () => {
+test("Reader fails on a negative length, and does not move back", () => {
   const reader = new Reader(new Uint8Array([1, 2, 3]));
   reader.u16();
   assertEquals([reader.bytes(-1), reader.ok, reader.at], [EMPTY, false, 2]);
 });
 
-test("Reader begins at an offset, and in the middle of a larger memory", () => {
+test("Reader starts at an offset, also within a larger buffer", () => {
   const memory = new Uint8Array([9, 9, 1, 2, 3, 9]);
   const reader = new Reader(memory.subarray(2, 5), 1);
   assertEquals([reader.left, reader.u16(), reader.ok, reader.left], [2, 0x0302, true, 0]);
   assertEquals([reader.u8(), reader.ok], [0, false]);
 });
 
-test("Reader.bytes is a view of the same memory", () => {
+test("Reader.bytes returns a view of the same memory", () => {
   const memory = new Uint8Array([1, 2, 3]);
   const view = new Reader(memory).bytes(2);
   memory[0] = 7;
@@ -125,14 +125,14 @@ test("Reader.text fails on bytes that are not UTF-8", () => {
   }
 });
 
-test("utf8Text keeps a byte order mark; utf8 writes U+FFFD for a lone surrogate", () => {
+test("utf8Text keeps a byte order mark; utf8 replaces a lone surrogate with U+FFFD", () => {
   assertEquals(utf8Text(utf8("\ufeffa")), "\ufeffa");
   assertEquals(utf8("\ud800").toHex(), "efbfbd");
   assertEquals(utf8Text(utf8("\ud800")), "\ufffd");
   assertEquals(utf8Text(new Uint8Array([0xff])), undefined);
 });
 
-test("concat joins in order, and gives a single chunk back as it is", () => {
+test("concat joins chunks in order, and returns a single chunk unchanged", () => {
   const one = new Uint8Array([1]);
   assertStrictEquals(concat([one]), one);
   assertEquals(concat([]), EMPTY);

@@ -7,7 +7,7 @@ interface Events {
   down: number;
 }
 
-test("Emitter calls the listeners of a name in the order of asking, within emit", () => {
+test("Emitter calls the listeners of a name in order of registration, within emit", () => {
   const emitter = new Emitter<Events>();
   const heard: string[] = [];
   emitter.on("up", (node) => heard.push(`first ${node}`));
@@ -35,7 +35,7 @@ test("Emitter.on returns a function that removes that listener only", () => {
   assertEquals(heard, ["second"]);
 });
 
-test("Emitter.emit calls the listeners of the moment when it began, whatever they do", () => {
+test("Emitter.emit calls the listeners registered when it began, whatever they change", () => {
   const emitter = new Emitter<Events>();
   const heard: string[] = [];
   emitter.on("up", () => {
@@ -50,7 +50,7 @@ test("Emitter.emit calls the listeners of the moment when it began, whatever the
   assertEquals(heard, ["first", "second", "first", "third"]);
 });
 
-test("Emitter.emit calls the others although a listener throws or rejects, and reports both", async () => {
+test("Emitter.emit calls all listeners even if one throws or rejects, and reports the errors", async () => {
   const failed: [string, string][] = [];
   const emitter = new Emitter<Events>((name, error) => failed.push([name, String(error)]));
   const heard: string[] = [];

@@ -19,7 +19,7 @@ function play(end: number, hears: readonly number[] = []): [number, HeartbeatAdv
   return advised;
 }
 
-test("Heartbeat asks once per quiet time, and gives up at the deadline", () => {
+test("Heartbeat sends one ping per quiet interval, and ends at the deadline", () => {
   assertEquals(play(150), [[50, "ping"], [100, "ping"], [150, "dead"]]);
 });
 
@@ -30,13 +30,13 @@ test("Heartbeat counts any traffic as a sign of life", () => {
   assertEquals(play(210, [60]).at(-1), [210, "dead"]);
 });
 
-test("Heartbeat is dead at the deadline and not a moment before it", () => {
+test("Heartbeat ends exactly at the deadline", () => {
   const heartbeat = new Heartbeat(LIMITS, 100, 1000);
   assertEquals(heartbeat.tick(1000 + 149.9), "ping");
   assertEquals(heartbeat.tick(1000 + 150), "dead");
 });
 
-test("Heartbeat hears what came before a tick at that tick, even at the deadline", () => {
+test("Heartbeat counts traffic that arrived before a tick, even at the deadline", () => {
   const heartbeat = new Heartbeat(LIMITS, 100, 0);
   heartbeat.heard();
   assertEquals(heartbeat.tick(150), "wait");
@@ -44,7 +44,7 @@ test("Heartbeat hears what came before a tick at that tick, even at the deadline
   assertEquals(heartbeat.tick(300), "dead");
 });
 
-test("Heartbeat does not give a peer up because its own ticks were late", () => {
+test("Heartbeat does not end a session because its own ticks were late", () => {
   const heartbeat = new Heartbeat(LIMITS, 10, 0);
   assertEquals(heartbeat.tick(10), "wait");
   // This process was suspended for an hour, of which only 20 ms (two ticks) count.
@@ -59,14 +59,14 @@ test("Heartbeat does not give a peer up because its own ticks were late", () => 
   assertEquals(advised, [[20, "ping"], [70, "ping"], [120, "dead"]]);
 });
 
-test("Heartbeat forgives no lateness that is within two ticks", () => {
+test("Heartbeat ignores lateness of less than two ticks", () => {
   const heartbeat = new Heartbeat(LIMITS, 10, 0);
   const advised: HeartbeatAdvice[] = [];
   for (let now = 20; now <= 160; now += 20) advised.push(heartbeat.tick(now));
   assertEquals(advised, ["wait", "wait", "ping", "wait", "wait", "ping", "wait", "dead"]);
 });
 
-test("Heartbeat that comes late again and again still ends with a silent peer", () => {
+test("Heartbeat that is repeatedly late still ends with a silent peer", () => {
   const heartbeat = new Heartbeat(LIMITS, 10, 0);
   let ticks = 1;
   // Each tick is 1000 ms late, of which 20 ms count.

@@ -11,7 +11,7 @@ function heard(least: LogLevel) {
   };
 }
 
-test("Log passes on each level from the least on, and none below", () => {
+test("Log writes entries from its minimum level up", () => {
   for (const least of LOG_LEVELS) {
     const { log, lines } = heard(least);
     for (const level of LOG_LEVELS) log[level](`said ${level}`);
@@ -20,7 +20,7 @@ test("Log passes on each level from the least on, and none below", () => {
   }
 });
 
-test("Log.write: an entry is an object of which the line is one rendering", () => {
+test("Log.write: passes an entry object, whose line is one rendering of it", () => {
   const entries: LogEntry[] = [];
   const log = new Log((entry) => void entries.push(entry), "info", "a@here", () => 7);
   const data = { pid: 1 };
@@ -37,7 +37,7 @@ test("Log.write: an entry is an object of which the line is one rendering", () =
   });
 });
 
-test("Log.as speaks under another name, with the same sink and the same least level", () => {
+test("Log.as logs under another name, with the same sink and minimum level", () => {
   const { log, lines } = heard("warn");
   const other = log.as("rooms");
   other.info("not this");

@@ -11,7 +11,7 @@ const KNOWN: readonly [seed: number, first: readonly number[], bytes: string][] 
   [4294967295, [2300869303, 3917632794, 3726809994], "a601b8798731ff10"],
 ];
 
-test("SeededRandom returns the known numbers of its seed, on every runtime", () => {
+test("SeededRandom returns the same known numbers for a seed on every runtime", () => {
   for (const [seed, first, bytes] of KNOWN) {
     const random = new SeededRandom(seed);
     assertEquals([random.uint32(), random.uint32(), random.uint32()], first, `seed ${seed}`);
@@ -19,13 +19,13 @@ test("SeededRandom returns the known numbers of its seed, on every runtime", () 
   }
 });
 
-test("SeededRandom returns different streams for neighbouring seeds", () => {
+test("SeededRandom returns different streams for adjacent seeds", () => {
   const firsts = Array.from({ length: 1000 }, (_, seed) => new SeededRandom(seed).uint32());
   assertEquals(new Set(firsts).size, 1000);
   assertNotEquals(new SeededRandom(1).bytes(16), new SeededRandom(2).bytes(16));
 });
 
-test("SeededRandom.next stays in [0, 1) and fills it evenly", () => {
+test("SeededRandom.next is evenly distributed in [0, 1)", () => {
   const random = new SeededRandom(3);
   const tenths = new Array<number>(10).fill(0);
   for (let i = 0; i < 100_000; i++) {
@@ -36,7 +36,7 @@ test("SeededRandom.next stays in [0, 1) and fills it evenly", () => {
   for (const count of tenths) assert(Math.abs(count - 10_000) < 500, `${tenths}`);
 });
 
-test("SeededRandom.below returns every whole number below, and no other", () => {
+test("SeededRandom.below returns every integer below the bound, and no other", () => {
   const random = new SeededRandom(4);
   const seen = new Set<number>();
   for (let i = 0; i < 1000; i++) seen.add(random.below(6));
@@ -44,6 +44,6 @@ test("SeededRandom.below returns every whole number below, and no other", () => 
   assertEquals(random.below(1), 0);
 });
 
-test("SeededRandom.bytes returns as many as asked for", () => {
+test("SeededRandom.bytes returns the requested number of bytes", () => {
   for (const length of [0, 1, 33]) assertEquals(new SeededRandom(5).bytes(length).length, length);
 });

@@ -3,7 +3,7 @@ import { SeededRandom } from "../../lib/base/random.ts";
 import { Ring } from "../../lib/base/ring.ts";
 import { test } from "../kit/test.ts";
 
-test("Ring returns items in the order they came, and undefined when it is empty", () => {
+test("Ring returns items in order of insertion, and undefined when empty", () => {
   const ring = new Ring<number>(2);
   assertEquals([ring.length, ring.peek(), ring.shift()], [0, undefined, undefined]);
   for (const item of [1, 2, 3]) ring.push(item);
@@ -12,7 +12,7 @@ test("Ring returns items in the order they came, and undefined when it is empty"
   assertEquals([ring.length, ring.peek()], [0, undefined]);
 });
 
-test("Ring grows in order from every position of its head", () => {
+test("Ring keeps the order when it grows at every position of its head", () => {
   for (let head = 0; head < 4; head++) {
     const ring = new Ring<number>(4);
     for (let i = 0; i < head; i++) {
@@ -25,13 +25,13 @@ test("Ring grows in order from every position of its head", () => {
   }
 });
 
-test("Ring keeps items that are falsy", () => {
+test("Ring stores falsy items", () => {
   const ring = new Ring<number | string | boolean>();
   for (const item of [0, "", false]) ring.push(item);
   assertEquals([ring.peek(), ring.shift(), ring.shift(), ring.shift()], [0, 0, "", false]);
 });
 
-test("Ring does as an array does, whatever is asked of it", () => {
+test("Ring behaves like an array for random operations", () => {
   const random = new SeededRandom(7);
   const ring = new Ring<number>(1);
   const array: number[] = [];
@@ -45,7 +45,7 @@ test("Ring does as an array does, whatever is asked of it", () => {
   }
 });
 
-test("Ring releases what it gave away", () => {
+test("Ring keeps no reference to removed items", () => {
   // Checked with `peek`, since a program cannot force a garbage collection.
   const ring = new Ring<object>(2);
   ring.push({});

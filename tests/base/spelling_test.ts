@@ -5,20 +5,20 @@ import { test } from "../kit/test.ts";
 const KNOWN = { port: true, hostname: true, idleTimeout: true, tls: true } as const;
 const fail = (words: string): Error => new RangeError(words);
 
-test("checkNames accepts known names, and no inherited ones", () => {
+test("checkNames accepts known names, and rejects inherited ones", () => {
   checkNames({}, KNOWN, fail);
   checkNames({ port: undefined, tls: 5 }, KNOWN, fail);
   assertThrows(() => checkNames({ toString: 1 }, KNOWN, fail), RangeError, '"toString"');
 });
 
-test("checkNames rejects a value that is no object", () => {
+test("checkNames rejects a value that is not an object", () => {
   for (const options of [5, null, undefined, "port"]) {
     const words = `options are an object such as { port: … }, not ${options}`;
     assertThrows(() => checkNames(options, KNOWN, fail), RangeError, words);
   }
 });
 
-test("unknownName tells the name that was meant, if one is near", () => {
+test("unknownName suggests a similar known name if there is one", () => {
   const rows = [
     ["prot", "did you mean port?"],
     ["Port", "did you mean port?"],

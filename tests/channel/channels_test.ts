@@ -78,7 +78,7 @@ function room() {
   });
 }
 
-test("Socket.channel: joins, pushes are answered, and broadcasts reach clients on both nodes", async () => {
+test("Socket.channel: joins a topic, receives replies to pushes, and receives broadcasts from both nodes", async () => {
   await withTwo({ channels: [room()] }, async ([a], connect) => {
     const [one, two] = [connect(0), connect(1)].map((socket) =>
       socket.channel<ReturnType<typeof room>>("room:1", { name: "x" })
@@ -108,7 +108,7 @@ function typed(socket: Socket) {
   return socket.channel<ReturnType<typeof room>>("room:1", { name: "x" });
 }
 
-test("Socket.channel: rejected joins and events have the reason; a crash joins again", async () => {
+test("Socket.channel: rejected joins and events carry the reason, and a crashed channel rejoins", async () => {
   await withTwo({ channels: [room()] }, async (_nodes, connect) => {
     const socket = connect(0);
     const code = async (wait: Promise<unknown>): Promise<unknown[]> => {
@@ -133,7 +133,7 @@ test("Socket.channel: rejected joins and events have the reason; a crash joins a
   });
 });
 
-test("Channels: counts, lists and users span both nodes", async () => {
+test("Channels: counts, lists and users include both nodes", async () => {
   await withTwo({ channels: [room()] }, async ([a, b], connect) => {
     const sockets = [connect(0, "ann"), connect(1, "ann"), connect(1, "bob")];
     const joined = sockets.map((socket) => socket.channel("room:1"));
@@ -162,7 +162,7 @@ test("Channels: counts, lists and users span both nodes", async () => {
   });
 });
 
-test("channel: presence is on both nodes, with metadata; a reconnect within the grace period shows no leave", async () => {
+test("channel: presence with metadata covers both nodes, and a reconnect within the grace period is not a leave", async () => {
   const lobby: Channel = channel("lobby", {
     presence: { grace: 2_000 },
     join: (socket, params: { name: string }) => socket.track(params.name, { from: socket.topic }),
@@ -250,7 +250,7 @@ test("Channels.broadcast rejects invalid values with a code", async () => {
   });
 });
 
-test("a malformed message closes the connection with 1008, and no other", async () => {
+test("a malformed message closes its own connection with 1008 and no other", async () => {
   await withTwo({ channels: [room()] }, async (_nodes, connect) => {
     const other = connect(0).channel("room:1");
     await other.ready();

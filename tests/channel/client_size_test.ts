@@ -13,7 +13,7 @@ interface Bundler {
   >;
 }
 
-test("client: bundled and compressed it has at most 4 KiB, and imports nothing", {
+test("client: has at most 4 KiB when bundled and compressed, and imports nothing", {
   ignore: runtime !== "bun",
 }, async () => {
   const { Bun } = globalThis as unknown as { Bun: Bundler };

@@ -79,7 +79,7 @@ function upTo(count: number): number[] {
   return Array.from({ length: count }, (_, i) => i + 1);
 }
 
-test("channel with history: one order for all clients, positions, and the last messages for newcomers", async () => {
+test("channel with history: all clients see one order and positions, and newcomers get the last messages", async () => {
   await withNodes(3, async ({ connect }) => {
     const clients = [0, 1, 2].map((i) => receiver(connect(`${i}`, i), "log:a"));
     await Promise.all(clients.map(({ channel }) => channel.ready()));
@@ -97,7 +97,7 @@ test("channel with history: one order for all clients, positions, and the last m
   });
 });
 
-test("channel with history: rejects a message that is too large for other nodes, and keeps none of it", async () => {
+test("channel with history: rejects a message that is too large for other nodes, and does not store it", async () => {
   await withNodes(2, async ({ nodes, connect }) => {
     const one = receiver(connect("one", 1), "log:large");
     await one.channel.ready();
@@ -114,7 +114,7 @@ test("channel with history: rejects a message that is too large for other nodes,
   });
 });
 
-test("channel with history: a client that reconnects to another node receives exactly what it missed", async () => {
+test("channel with history: a client that reconnects to another node receives exactly the missed messages", async () => {
   await withNodes(3, async ({ nodes, connect }) => {
     const one = receiver(connect("one", 0, 1), "log:b");
     const other = receiver(connect("other", 2), "log:b");
@@ -133,7 +133,7 @@ test("channel with history: a client that reconnects to another node receives ex
   });
 });
 
-test("channel with history: the home of a topic leaves, and nothing is lost", async () => {
+test("channel with history: no message is lost when the topic's home node leaves", async () => {
   await withNodes(3, async ({ nodes, connect }) => {
     const one = receiver(connect("one", 0), "log:c");
     await one.channel.ready();
@@ -156,7 +156,7 @@ test("channel with history: the home of a topic leaves, and nothing is lost", as
   });
 });
 
-test("TopicLog: positions of other epochs, of dropped messages, and beyond the end", () => {
+test("TopicLog: reports positions of other epochs, of dropped messages, and beyond the end", () => {
   const limits = { size: 5, ttl: 1_000 };
   const made = new TopicLog({ epochs: [], entries: [], last: 0 }, limits, 0);
   made.begin("a");

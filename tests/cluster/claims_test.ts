@@ -51,7 +51,7 @@ async function awake<T>(promise: Promise<T>): Promise<T> {
 
 const HOURS = 3_600_000;
 
-test("Global.register: of two nodes that are apart at most one gets a name, if a third knows both", async () => {
+test("Global.register: at most one of two unconnected nodes gets a name if a third is connected to both", async () => {
   await apart(async (_town, a, b, c) => {
     let first = 0;
     for (let i = 0; i < 100; i++) {
@@ -69,7 +69,7 @@ test("Global.register: of two nodes that are apart at most one gets a name, if a
   });
 });
 
-test("Global.register: the earlier of two claims gets the name, though the later one came first to a third node", async () => {
+test("Global.register: the earlier of two claims gets the name, even if it arrives second at a third node", async () => {
   await apart(async (town, a, b, c) => {
     town.weather.isHeld = true;
     const answers: Record<string, boolean> = {};
@@ -93,7 +93,7 @@ test("Global.register: the earlier of two claims gets the name, though the later
   });
 });
 
-test("Global.register: a claim with an earlier stamp takes nothing from a holder", async () => {
+test("Global.register: a claim with an earlier stamp does not replace a holder", async () => {
   await apart(async (_town, a, b, c) => {
     const held = idle(b);
     assertEquals(await b.global.register("held", held), true);
@@ -104,7 +104,7 @@ test("Global.register: a claim with an earlier stamp takes nothing from a holder
   });
 });
 
-test("Global.register: waits at a third node, if it is free there in a moment", async () => {
+test("Global.register: waits while a third node knows a holder that is about to release the name", async () => {
   await apart(async (_town, a, b) => {
     for (let i = 0; i < 20; i++) {
       assertEquals(await a.global.register("x", idle(a)), true);
@@ -117,7 +117,7 @@ test("Global.register: waits at a third node, if it is free there in a moment", 
   });
 });
 
-test("Global.register: a name that was asked for in a session that was lost is found in the next one", async () => {
+test("Global.register: a name requested in a lost session is found in the next one", async () => {
   await withTown(3, async (town, ...nodes) => {
     const [a, b, c] = nodes as [TestNode, TestNode, TestNode];
     town.cut(0, 1);
@@ -148,7 +148,7 @@ test("Global.register: a name that was asked for in a session that was lost is f
   });
 });
 
-test("Global: two holders of one name that are not connected are notified by a node that knows both", async () => {
+test("Global: two unconnected holders of one name are notified by a node connected to both", async () => {
   await withTown(3, async (town, ...nodes) => {
     const [a, b, c] = nodes as [TestNode, TestNode, TestNode];
     for (const [i, j] of [[0, 1], [0, 2], [1, 2]] as const) town.cut(i, j);
@@ -194,7 +194,7 @@ for (const hours of [-10, 10]) {
   });
 }
 
-test("Global.reregister: the name moves to another actor, here or elsewhere, and nobody ends", async () => {
+test("Global.reregister: moves the name to another actor, here or elsewhere, and ends neither", async () => {
   await withTown(3, async (town, ...nodes) => {
     const [a, b, c] = nodes as [TestNode, TestNode, TestNode];
     await town.meet();
@@ -222,7 +222,7 @@ test("Global.reregister: the name moves to another actor, here or elsewhere, and
   });
 });
 
-test("Global.waitFor: an actor that is registered meanwhile, one that is there, none in time", async () => {
+test("Global.waitFor: resolves with a present or later actor, and undefined at the timeout", async () => {
   await withTown(2, async (town, ...nodes) => {
     const [a, b] = nodes as [TestNode, TestNode];
     await town.meet();
@@ -241,7 +241,7 @@ test("Global.waitFor: an actor that is registered meanwhile, one that is there, 
   });
 });
 
-test("Global: a resolver chooses who keeps a name, and the other ends", async () => {
+test("Global: a resolver chooses the actor that keeps a name, and the other ends", async () => {
   for (const choice of ["one", "other", "none", "throws"] as const) {
     await withTown(2, async (town, ...nodes) => {
       const [a, b] = nodes as [TestNode, TestNode];
@@ -292,7 +292,7 @@ async function trio(
   });
 }
 
-test("Global.register: with a quorum, the side that has none withdraws its name, and gets no other", async () => {
+test("Global.register: with a quorum, a side without it gives up its names, and gets no others", async () => {
   for (const quorum of [2, "majority"] as const) {
     await trio(async (town, a, b, c) => {
       const pid = idle(a);
@@ -326,7 +326,7 @@ test("Global.register: with a quorum, the side that has none withdraws its name,
   }
 });
 
-test("Global.register: a quorum that cannot be, or is more than there are nodes", async () => {
+test("Global.register: rejects an invalid quorum, and one larger than the number of nodes", async () => {
   await withTown(1, async (_town, a) => {
     for (const quorum of [0, -1, 1.5, NaN, "most" as "majority"]) {
       await assertRejects(() => a!.global.register("x", idle(a!), { quorum }), ArgumentError);
@@ -340,7 +340,7 @@ test("Global.register: a quorum that cannot be, or is more than there are nodes"
   });
 });
 
-test("Global.register: a node that has just started grants nothing by quorum while a member is missing", async () => {
+test("Global.register: a node that has just started grants no name by quorum while a member is missing", async () => {
   await withNodes(async (start) => {
     const names = [0, 1, 2].map((i) => `n${i}@127.0.0.1:${3000 + i}`);
     const town = new Town((short, options, host) =>

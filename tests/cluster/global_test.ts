@@ -31,7 +31,7 @@ import {
   withTown,
 } from "./town.ts";
 
-test("Global.register: found everywhere when it resolves, and gone with its actor", async () => {
+test("Global.register: the name is found everywhere when it resolves, and ends with its actor", async () => {
   await withNodes(async (start) => {
     const nodes = await cluster(start, 3);
     const [a, b, c] = nodes as [TestNode, TestNode, TestNode];
@@ -61,7 +61,7 @@ test("Node.connect: the names of the other node are known when it resolves", asy
   assertEquals(b.global.whereis("name 4999")?.equals(pid), true);
 });
 
-test("Global.register: an invalid name, an invalid actor", async () => {
+test("Global.register: rejects an invalid name and an invalid actor", async () => {
   await withTown(1, async (_town, a) => {
     const bad = ["", "\0", "\0x", "é".repeat(128), "x".repeat(256), "\ud800"];
     for (const name of bad) {
@@ -79,7 +79,7 @@ test("Global.register: an invalid name, an invalid actor", async () => {
   });
 });
 
-test("Global.register: a name in use keeps its holder; the same actor again is the same answer", async () => {
+test("Global.register: a name in use keeps its holder; the same actor gets the same answer again", async () => {
   await withTown(2, async (town, a, b) => {
     await town.meet();
     const [first, second] = [idle(a!), idle(a!)];
@@ -100,7 +100,7 @@ test("Global.register: a name in use keeps its holder; the same actor again is t
   });
 });
 
-test("Global: names that were registered before the nodes met are known to both, and go with their node only", async () => {
+test("Global: names registered before the nodes connected are known to both, until their node is lost", async () => {
   await withTown(3, async (town, a, b, c) => {
     const pids = [a!, b!, c!].map(idle);
     for (const [i, node] of [a!, b!, c!].entries()) {
@@ -124,7 +124,7 @@ test("Global: names that were registered before the nodes met are known to both,
   });
 });
 
-test("Global: three nodes register one name at once, and one has it", async () => {
+test("Global: one of three nodes that register a name at once gets it", async () => {
   await withTown(3, async (town, ...nodes) => {
     await town.meet();
     for (let i = 0; i < 50; i++) {
@@ -139,7 +139,7 @@ test("Global: three nodes register one name at once, and one has it", async () =
   });
 });
 
-test("Global.register: true, though a third node has not yet heard that the name is free", async () => {
+test("Global.register: resolves to true before a third node has learned that the name is free", async () => {
   await withTown(3, async (town, a, b, c) => {
     await town.meet();
     const [old, young] = [idle(a!), idle(b!)];
@@ -163,7 +163,7 @@ test("Global.register: true, though a third node has not yet heard that the name
   });
 });
 
-test("Global.register resolves to false if a third node knows an unreachable holder", async () => {
+test("Global.register: resolves to false if a third node knows an unreachable holder", async () => {
   await withTown(3, async (town, a, b, c) => {
     await town.meet();
     const old = idle(a!);
@@ -176,7 +176,7 @@ test("Global.register resolves to false if a third node knows an unreachable hol
   });
 });
 
-test("Global.register: false, if the holder that a third node knows is lost before it has answered", async () => {
+test("Global.register: resolves to false if a third node lost the holder before it answered", async () => {
   await withTown(3, async (town, a, b, c) => {
     await town.meet();
     await a!.global.register("x", idle(a!));
@@ -195,7 +195,7 @@ test("Global.register: false, if the holder that a third node knows is lost befo
   });
 });
 
-test("Global.register: a peer that is lost is not waited for", async () => {
+test("Global.register: does not wait for a lost peer", async () => {
   await withTown(3, async (town, a, b, c) => {
     await town.meet();
     town.weather.isHeld = true;
@@ -216,7 +216,7 @@ test("Global.register: a peer that is lost is not waited for", async () => {
   });
 });
 
-test("Global.register: false, if it is taken back, or its actor ends, before all have answered", async () => {
+test("Global.register: resolves to false if the name is unregistered, or the actor exits, before all answers", async () => {
   await withTown(2, async (town, a, b) => {
     await town.meet();
     town.weather.isHeld = true;
@@ -233,7 +233,7 @@ test("Global.register: false, if it is taken back, or its actor ends, before all
   });
 });
 
-test("Global: a name that a listener withdraws at once is announced to no node", async () => {
+test("Global: a name that a listener unregisters at once is not announced", async () => {
   await withTown(2, async (town, a, b) => {
     await town.meet();
     const stop = a!.events.on("name", ({ name, pid }) => {
@@ -305,7 +305,7 @@ async function conflict(
   });
 }
 
-test("Global: after a partition the later holder loses the name and exits with the winner in its reason", async () => {
+test("Global: after a partition, the later holder loses the name and exits with the winner in its reason", async () => {
   await conflict(undefined, async (town, a, b, log) => {
     const told: NameConflict[] = [];
     const names: unknown[] = [];
@@ -343,7 +343,7 @@ test("Global: a loser with onConflict keep continues to run without its name", a
   }
 });
 
-test("Global: a resolver may hand the loser's state to the winner before it ends", async () => {
+test("Global: a resolver may pass the loser's state to the winner before the loser ends", async () => {
   const heard: unknown[] = [];
   let give!: () => void;
   const given = new Promise<void>((resolve) => give = resolve);
@@ -372,7 +372,7 @@ test("Global: a resolver may hand the loser's state to the winner before it ends
   );
 });
 
-test("Global: a resolver that throws, and one that does not come to an end, end the loser", async () => {
+test("Global: the loser ends if a resolver throws or never settles", async () => {
   const never = (): Promise<never> => new Promise(() => {});
   const throws = (): never => {
     throw new Error("as told");
@@ -388,7 +388,7 @@ test("Global: a resolver that throws, and one that does not come to an end, end 
   }
 });
 
-test("Global: a conflict known through a third node is resolved when its two holders are connected", async () => {
+test("Global: a conflict known through a third node is resolved when its two holders connect", async () => {
   await withTown(3, async (town, a, b, c) => {
     town.cut(0, 1);
     const [heard, log, asked] = [[], [], []] as [unknown[], unknown[], unknown[]];
@@ -418,7 +418,7 @@ test("Global: a conflict known through a third node is resolved when its two hol
   });
 });
 
-test("Global: three that meet at once, each with the name, keep one of them", async () => {
+test("Global: three nodes that connect at once, each with the name, keep one holder", async () => {
   await withTown(3, async (town, ...nodes) => {
     const pids = nodes.map(idle);
     for (const [i, node] of nodes.entries()) await node.global.register("x", pids[i]!);
@@ -437,7 +437,7 @@ test("Global: three that meet at once, each with the name, keep one of them", as
   });
 });
 
-test("Global.register: an actor of another node; the name goes with it, and with the session to it", async () => {
+test("Global.register: accepts an actor of another node; the name ends with it and with its session", async () => {
   await withTown(3, async (town, a, b, c) => {
     await town.meet();
     const nodes = [a!, b!, c!];
@@ -480,7 +480,7 @@ async function assertNone(node: TestNode, pid: Pid<never>): Promise<void> {
   await until("it has no name", () => node.global.whereis("x") === undefined);
 }
 
-test("Global: an actor that two nodes have registered under one name has lost nothing", async () => {
+test("Global: an actor registered by two nodes under one name keeps it without a conflict", async () => {
   await withTown(2, async (town, a, b) => {
     await town.meet();
     const pid = idle(b!);
@@ -498,7 +498,7 @@ test("Global: an actor that two nodes have registered under one name has lost no
   });
 });
 
-test("Global: an UNREGISTER overtakes no list of names, however long they are", async () => {
+test("Global: an UNREGISTER is sent after the complete list of names, however long", async () => {
   await withTown(2, async (town, a, b) => {
     const pid = idle(a!);
     const names = Array.from({ length: 700 }, (_, i) => `${i} ${"é".repeat(120)}`);
@@ -541,7 +541,7 @@ function namesAtLoss(node: TestNode): Promise<string[]> {
   });
 }
 
-test("Global: a peer that breaks a rule is disconnected, and its names are removed", async () => {
+test("Global: a peer that violates a rule is disconnected, and its names are removed", async () => {
   const list = (name: string, owner: string, stamp = 1n): Writer =>
     new Writer().u32(1).text16(name).u64(7n).text16(owner).u64(stamp);
   const register = (name: string, owner: string, pid = 7n, stamp = 1n): Writer =>
@@ -625,7 +625,7 @@ test("Global: answers for other nodes, or without a request, are ignored", async
   });
 });
 
-test("Global: a clock far ahead stops no other: later stamps are later, to the last there is", async () => {
+test("Global: a clock far ahead blocks no other node: later stamps are later, up to the last", async () => {
   await withTown(2, async (town, a, b) => {
     await town.meet();
     const far = (name: string, stamp: number): Uint8Array =>
@@ -714,7 +714,7 @@ test("Global: the rows begin with the public layout, byte for byte", async () =>
   });
 });
 
-test("Global: messages of a session that is not up are ignored, and repeated ones have no effect", async () => {
+test("Global: messages of a closed session are ignored, and repeated ones have no effect", async () => {
   await withTown(2, async (town, a, b) => {
     await town.meet();
     const line = a!.remote.nodeLink(b!.name)!;
@@ -750,7 +750,7 @@ test("Global: messages of a session that is not up are ignored, and repeated one
   });
 });
 
-test("Global.singleton: an invalid name, or too long for its lock", async () => {
+test("Global.singleton: rejects an invalid name, and one too long for its lock", async () => {
   await withTown(1, async (_town, a) => {
     const child = { id: "x", start: (self: Self) => self.spawnLink(() => () => {}) };
     for (const name of ["", "\0x", "x".repeat(255), "\ud800"]) {
@@ -768,7 +768,7 @@ test("Global.singleton: an invalid name, or too long for its lock", async () => 
   });
 });
 
-test("Global.register: each stamp is later than all that are known, though the clock stands still", async () => {
+test("Global.register: each stamp is later than all known ones, even if the clock stands still", async () => {
   await withTown(2, async (town, a, b) => {
     await town.meet();
     const line = a!.remote.nodeLink(b!.name)!;
@@ -792,7 +792,7 @@ test("Global.register: each stamp is later than all that are known, though the c
   });
 });
 
-test("Global.register: several at once are answered each by itself, and leave nothing on their actor", async () => {
+test("Global.register: concurrent calls are answered separately, and leave no state at their actor", async () => {
   await withTown(2, async (town, a, b) => {
     await town.meet();
     await b!.global.register("q", idle(b!));

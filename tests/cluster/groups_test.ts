@@ -30,7 +30,7 @@ function untilKeys(nodes: readonly TestNode[], pids: readonly Pid[], group = "g"
   );
 }
 
-test("Groups: members of all nodes, as often as they joined, and gone with their end", async () => {
+test("Groups: contains the members of all nodes, as often as they joined, until they exit", async () => {
   await withNodes(async (start) => {
     const [a, b] = await cluster(start, 2) as [TestNode, TestNode];
     const [x, y] = [idle(a), idle(b)];
@@ -51,7 +51,7 @@ test("Groups: members of all nodes, as often as they joined, and gone with their
   });
 });
 
-test("Groups: joined before the nodes met, in several groups and scopes, known to both after", async () => {
+test("Groups: members that joined before the nodes connected are known to both, in several groups and scopes", async () => {
   await withTown(2, async (town, a, b) => {
     const [x, y] = [idle(a!), idle(b!)];
     const scopes = ["s", "s\0", "1:s", "s:"];
@@ -96,7 +96,7 @@ test("Groups: joined before the nodes met, in several groups and scopes, known t
   });
 });
 
-test("Groups: one side that loses the other forgets its members, and learns them again", async () => {
+test("Groups: a side that loses the other removes its members, and learns them again", async () => {
   await withTown(3, async (town, a, b, c) => {
     await town.meet();
     const pids = [a!, b!, c!].map(idle);
@@ -114,7 +114,7 @@ test("Groups: one side that loses the other forgets its members, and learns them
   });
 });
 
-test("Groups.monitor: all members now, then who joins and who leaves", async () => {
+test("Groups.monitor: reports all current members, then joins and leaves", async () => {
   await withTown(2, async (town, a, b) => {
     await town.meet();
     const [x, y] = [idle(a!), idle(b!)];
@@ -204,7 +204,7 @@ test("Groups: a long list is sent in portions, in order, while actors join and l
   });
 });
 
-test("Groups: the number of a node's memberships is limited; leaving makes room", async () => {
+test("Groups: the number of a node's memberships is limited, and leaving makes room", async () => {
   await withTown(2, async (town, a, b) => {
     await town.meet();
     const line = a!.remote.nodeLink(b!.name)!;
@@ -235,7 +235,7 @@ test("Groups: the number of a node's memberships is limited; leaving makes room"
   });
 });
 
-test("Groups: messages of a session that is not up are ignored, and no change is not reported", async () => {
+test("Groups: messages of a closed session are ignored, and only changes are reported", async () => {
   await withTown(2, async (town, a, b) => {
     await town.meet();
     const line = a!.remote.nodeLink(b!.name)!;

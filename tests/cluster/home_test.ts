@@ -63,7 +63,7 @@ function untilKnown(sim: Simulation, homes: readonly HomeKind[]): Promise<void> 
 
 const KEYS = Array.from({ length: 30 }, (_, i) => `k${i}`);
 
-test("Home: a key is started on its home by the first call from anywhere, once", async () => {
+test("Home: the first call from any node starts a key on its home, once", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const homes = await offered(sim, ["a", "b", "c"]);
     for (const key of KEYS) {
@@ -77,7 +77,7 @@ test("Home: a key is started on its home by the first call from anywhere, once",
   });
 });
 
-test("Home: a node that joins takes its part over with the states, while calls continue, and none is lost", async () => {
+test("Home: a node that joins takes over its keys with their states, and no call is lost", async () => {
   for (let seed = 1; seed <= 5; seed++) {
     await simulate({ seed }, async (sim) => {
       const homes = await offered(sim, ["a", "b"]);
@@ -110,7 +110,7 @@ test("Home: a node that joins takes its part over with the states, while calls c
   }
 });
 
-test("Home: keys move at movesPerSecond, and one that is called moves at once", async () => {
+test("Home: keys move at movesPerSecond, and a called key moves at once", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const homes = await offered(sim, ["a"], { movesPerSecond: 2 });
     const keys = Array.from({ length: 100 }, (_, i) => `k${i}`);
@@ -167,7 +167,7 @@ test("Home: keys of a lost node are started on others by the next call", async (
   });
 });
 
-test("Home: a node that only calls finds the homes, and there is none without a node that offers the kind", async () => {
+test("Home: a node without keys finds the homes, and calls reject if no node offers the kind", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     await sim.start("x");
     const caller = partsOf(sim, "x").homes.use(KIND);
@@ -183,7 +183,7 @@ test("Home: a node that only calls finds the homes, and there is none without a 
   });
 });
 
-test("Home: one without calls is stopped after passivateAfter, and started again by the next call", async () => {
+test("Home: an actor without calls is stopped after passivateAfter, and restarted by the next call", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const [a] = await offered(sim, ["a"], { passivateAfter: 10_000 });
     await a!.call("k1", "add");
@@ -197,7 +197,7 @@ test("Home: one without calls is stopped after passivateAfter, and started again
   });
 });
 
-test("Home: what waits for an actor that crashes is rejected, and it is started again until it crashes too often", async () => {
+test("Home: waiting calls of a crashed actor are rejected, and it is restarted up to its restart limit", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const [a] = await offered(sim, ["a"], { restart: true });
     const givenUp: unknown[] = [];
@@ -217,7 +217,7 @@ test("Home: what waits for an actor that crashes is rejected, and it is started 
   });
 });
 
-test("Home: a start that fails rejects the calls that wait, with its error", async () => {
+test("Home: a failed start rejects the waiting calls with its error", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const [a, b] = await offered(sim, ["a", "b"], {
       start: () => Promise.reject(new RangeError("no room")),
@@ -230,7 +230,7 @@ test("Home: a start that fails rejects the calls that wait, with its error", asy
   });
 });
 
-test("Home: with a quorum the smaller side of a partition stops its keys before the other starts them", async () => {
+test("Home: with a quorum, the smaller side of a partition stops its keys before the other starts them", async () => {
   await simulate({ seed: 3 }, async (sim) => {
     const homes = await offered(sim, ["a", "b", "c"], { quorum: 2 });
     const [a, b] = homes;
@@ -250,7 +250,7 @@ test("Home: with a quorum the smaller side of a partition stops its keys before 
   });
 });
 
-test("Homes: invalid options and a second part of the same kind are rejected", async () => {
+test("Homes: reject invalid options and a second instance of the same kind", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const [a] = await offered(sim, ["a"]);
     const { homes } = partsOf(sim, "a");

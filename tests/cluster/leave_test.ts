@@ -14,7 +14,7 @@ async function stubborn(self: Self<unknown>): Promise<void> {
   for await (const _ of self);
 }
 
-test("Node.leave ends within its timeout, though a singleton does not stop", async () => {
+test("Node.leave ends within its timeout, even if a singleton does not stop", async () => {
   const options = { cookie: COOKIE, logLevel: "silent" } as const;
   await using a = await Node.start({ name: "a@127.0.0.1:0", ...options });
   await using b = await Node.start({ name: "b@127.0.0.1:0", ...options, seeds: [a.name] });
@@ -37,7 +37,7 @@ test("Node.leave ends within its timeout, though a singleton does not stop", asy
   await b.leave({ timeout: 600 });
 });
 
-test("Node.leave unexposes what the node exposes before anything ends, and refuses a negative timeout", async () => {
+test("Node.leave unexposes the node's functions before anything ends, and rejects a negative timeout", async () => {
   const options = { cookie: COOKIE, logLevel: "silent" } as const;
   await using a = await Node.start({ name: "a@127.0.0.1:0", ...options });
   await using b = await Node.start({ name: "b@127.0.0.1:0", ...options, seeds: [a.name] });
@@ -53,7 +53,7 @@ test("Node.leave unexposes what the node exposes before anything ends, and refus
   assertEquals(seen, [[]]);
 });
 
-test("Node.leave: supervisors of the node that leaves still restart their children on it", async () => {
+test("Node.leave: supervisors of the leaving node still restart their children on it", async () => {
   const options = { cookie: COOKIE, logLevel: "silent" } as const;
   await using a = await Node.start({ name: "a@127.0.0.1:0", ...options });
   // It does not stop, so leaving takes half of its timeout.

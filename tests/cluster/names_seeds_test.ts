@@ -296,7 +296,7 @@ function turn(): Promise<void> {
 }
 
 test(
-  "Global, Groups: five nodes agree after whatever happens, and every conflict had one winner",
+  "Global, Groups: five nodes agree after random faults, and every conflict had one winner",
   {
     timeout: 600_000,
   },

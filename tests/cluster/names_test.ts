@@ -107,7 +107,7 @@ function model(said: ReadonlyMap<string, readonly Said[]>, gone: ReadonlySet<str
   }));
 }
 
-test("NameTable: any order and duplication of the owners' messages ends in the same table", () => {
+test("NameTable: any order and duplication of the owners' messages results in the same table", () => {
   return seeds(3_000, 60, (random, size) => {
     const said = history(random, size);
     const gone = new Set(OWNERS.filter(() => random.below(5) === 0));
@@ -171,7 +171,7 @@ test("NameTable: a node's changes never remove another node's entries", () => {
   });
 });
 
-test("NameTable: the earliest stamp wins, then the lesser node; all know the same", () => {
+test("NameTable: the earliest stamp wins, then the lesser node, on all nodes", () => {
   const table = new NameTable();
   const late = entry("a@h:1", "x", 7);
   const early = entry("b@h:1", "x", 6);
@@ -192,7 +192,7 @@ test("NameTable: the earliest stamp wins, then the lesser node; all know the sam
   assertEquals(table.set(other)?.to, other);
 });
 
-test("SyncCursor: every row that stays is sent once, in its turn or when it is added, and no removed one", () => {
+test("SyncCursor: sends every kept row once, in its turn or when added, and no removed one", () => {
   return seeds(3_000, 60, (random, size) => {
     const rows = new Set<{ number: number }>();
     let numbers = 0;

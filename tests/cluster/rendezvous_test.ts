@@ -30,7 +30,7 @@ test("Rendezvous assigns a fifth of the keys to each of five members, in any ord
   assertEquals(placed({ e: 1, c: 1, a: 1, d: 1, b: 1 }), homes);
 });
 
-test("Rendezvous moves only the keys of a member that leaves, and to one that joins 1/n of the keys", () => {
+test("Rendezvous moves only the keys of a leaving member, and 1/n of the keys to a joining one", () => {
   const before = placed({ a: 1, b: 1, c: 1, d: 1 });
   const after = placed({ a: 1, b: 1, c: 1, d: 1, e: 1 });
   const moved = KEYS.filter((key) => before.get(key) !== after.get(key));
@@ -43,7 +43,7 @@ test("Rendezvous assigns three times as many keys to a member of weight 3", () =
   assert(Math.abs(share(homes, "a") - 0.6) < 0.015, `${share(homes, "a")}`);
 });
 
-test("Rendezvous orders two members alike whatever others there are", () => {
+test("Rendezvous orders two members identically whatever other members there are", () => {
   const all = placed({ a: 1, b: 1, c: 1 });
   const two = placed({ a: 1, b: 1 });
   for (const key of KEYS) {

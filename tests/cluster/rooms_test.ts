@@ -60,7 +60,7 @@ test("Rooms.broadcast reaches the members on every node, text as text and bytes 
   });
 });
 
-test("Rooms.broadcastFrom leaves out one local member, and none on other nodes", async () => {
+test("Rooms.broadcastFrom skips one local member, and none on other nodes", async () => {
   await withNodes(async (start) => {
     const [a, b] = await cluster(start, 2);
     const [one, other, far] = [new Listener(a!), new Listener(a!), new Listener(b!)];
@@ -82,7 +82,7 @@ test("Rooms.broadcast reaches other nodes without a member on this node", async 
   });
 });
 
-test("Rooms keeps the order of each sender, once each, with two nodes sending at once", async () => {
+test("Rooms delivers each message once, in the order of its sender, with two nodes sending at once", async () => {
   await withNodes(async (start) => {
     const nodes = await cluster(start, 3);
     const far = new Listener(nodes[2]!);
@@ -103,7 +103,7 @@ test("Rooms keeps the order of each sender, once each, with two nodes sending at
   });
 });
 
-test("RoomRelay sends nothing on that it was sent", async () => {
+test("RoomRelay does not forward the messages it receives", async () => {
   await withNodes(async (start) => {
     const [a, b] = await cluster(start, 2);
     // Two members that count what they receive: what one broadcasts must not reach the other.
@@ -130,7 +130,7 @@ test("RoomRelay sends nothing on that it was sent", async () => {
   });
 });
 
-test("RoomRelay's frame is the public layout, byte for byte", async () => {
+test("RoomRelay writes frames in the public layout, byte for byte", async () => {
   await withNodes(async (start) => {
     const a = await start("a");
     const member = await joinAs(`x@127.0.0.1:${await freePort()}`, a.name);
@@ -148,7 +148,7 @@ test("RoomRelay's frame is the public layout, byte for byte", async () => {
   });
 });
 
-test("Rooms.broadcast carries the longest message, and throws for a longer one, which no member receives", async () => {
+test("Rooms.broadcast delivers the longest message, and throws for a longer one without delivering it", async () => {
   await withNodes(async (start) => {
     const [a, b] = await cluster(start, 2);
     const room = "r".repeat(ROOM_BYTES_MAX);
@@ -197,7 +197,7 @@ test("RoomRelay ends the session of a member whose text is not UTF-8, and no oth
   });
 });
 
-test("RoomRelay drops broadcasts to a node that does not read, and other nodes get all", async () => {
+test("RoomRelay drops broadcasts to a node that does not read, and other nodes receive all", async () => {
   await withNodes(async (start) => {
     const a = await start("a", { queueBytesMax: 1 << 20 });
     const b = await start("b", { seeds: [a.name] });
@@ -224,7 +224,7 @@ test("RoomRelay drops broadcasts to a node that does not read, and other nodes g
   });
 });
 
-test("RoomRelay sends to a node that came later, and no more to one that left", async () => {
+test("RoomRelay sends to a node that joined later, and stops sending to one that left", async () => {
   await withNodes(async (start) => {
     const [a, b] = await cluster(start, 2);
     const second = new Listener(b!);

@@ -56,7 +56,7 @@ async function started(
   return all;
 }
 
-test("shards: a service by its key, from any node, with its own types", async () => {
+test("shards: a service is called by its key, from any node, with its own types", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const [a, b, c] = await started(sim, "abc");
     for (const key of KEYS) {
@@ -90,7 +90,7 @@ test("shards: state moves with its key when a node joins, and when one leaves", 
   });
 });
 
-test("shards: with a store state outlives crashes, passivation and nodes", async () => {
+test("shards: with a store, state survives crashes, passivation and lost nodes", async () => {
   await simulate({ seed: 3 }, async (sim) => {
     const persist = { store: memoryStore() };
     const [a, b] = await started(sim, "abc", { persist, passivateAfter: 5_000 });
@@ -107,7 +107,7 @@ test("shards: with a store state outlives crashes, passivation and nodes", async
   });
 });
 
-test("shards: both sides of a partition run a key, and the store lets one of them write", async () => {
+test("shards: both sides of a partition run a key, and the store lets only one of them write", async () => {
   await simulate({ seed: 4 }, async (sim) => {
     const persist = { store: memoryStore() };
     const [a, b] = await started(sim, "ab", { persist });
@@ -132,7 +132,7 @@ test("shards: both sides of a partition run a key, and the store lets one of the
   });
 });
 
-test("shards: a node of weight 0 has no keys, and calls those of others", async () => {
+test("shards: a node of weight 0 has no keys, and can call those of others", async () => {
   await simulate({ seed: 5 }, async (sim) => {
     const [a] = await started(sim, "ab");
     const x = await sim.start("x", { seeds: ["a"] });
@@ -207,11 +207,11 @@ async function losses(seed: number): Promise<void> {
   });
 }
 
-test("shards: no answered operation is lost while nodes are killed, whatever the seed", async () => {
+test("shards: no acknowledged operation is lost while nodes are killed, with any seed", async () => {
   for (let seed = 1; seed <= SEEDS; seed++) await losses(seed);
 });
 
-test("shards: the test of losses finds a build that answers before it has stored", async () => {
+test("shards: the test of losses detects a build that replies before it stores", async () => {
   const mend = breaks(
     Persistence,
     "save",
@@ -231,7 +231,7 @@ test("shards: the test of losses finds a build that answers before it has stored
   }
 });
 
-test("shards: rejects options that are unknown or invalid", async () => {
+test("shards: rejects unknown or invalid options", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const node = await sim.start("a");
     const bad = [{ passivate: 1 }, { actor: {} }, {

@@ -122,7 +122,7 @@ function join(nodes: readonly TestNode[], runs: Runs, options: SingletonOptions)
   );
 }
 
-test("Global.singleton: with a quorum one side runs it, the other stops its own first; tokens increase", async () => {
+test("Global.singleton: with a quorum, one side runs it after the other has stopped its own; tokens increase", async () => {
   await trio(async (town, nodes, runs) => {
     await join(nodes, runs, { quorum: "majority" });
     const first = await runs.one(nodes);
@@ -141,7 +141,7 @@ test("Global.singleton: with a quorum one side runs it, the other stops its own 
   });
 });
 
-test("Global.singleton: a holder that only a third node reaches stays the only one", async () => {
+test("Global.singleton: a holder reachable only through a third node stays the only one", async () => {
   await withTown(3, async (town, ...nodes) => {
     const [a, b, c] = nodes as [TestNode, TestNode, TestNode];
     await town.meet();
@@ -160,7 +160,7 @@ test("Global.singleton: a holder that only a third node reaches stays the only o
   });
 });
 
-test("Global.singleton: rejects when it is not found in time, and takes no part then", async () => {
+test("Global.singleton: rejects when it is not found in time, and then does not take part", async () => {
   await trio(async (town, nodes, runs) => {
     const [a, b] = nodes as [TestNode, TestNode];
     for (const other of [1, 2]) town.cut(0, other);
@@ -184,7 +184,7 @@ test("Global.singleton: rejects when it is not found in time, and takes no part 
   });
 });
 
-test("Singleton.stop: the state of the child reaches the next one, which no restart is given again", async () => {
+test("Singleton.stop: passes the state of the child to the next one, and a restart does not reuse it", async () => {
   await withTown(3, async (town, ...nodes) => {
     await town.meet();
     const runs = new Runs();
@@ -211,7 +211,7 @@ test("Singleton.stop: the state of the child reaches the next one, which no rest
   });
 });
 
-test("Global.singleton: with a lease the authority decides, on either side of a partition", async () => {
+test("Global.singleton: with a lease, the authority decides on both sides of a partition", async () => {
   await trio(async (town, nodes, runs) => {
     const authority = new Authority();
     const lease = authority.lease(400);

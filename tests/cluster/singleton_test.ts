@@ -61,7 +61,7 @@ async function three(start: Start): Promise<[TestNode, TestNode, TestNode]> {
   return [a, b, c];
 }
 
-test("Global.singleton: one runs, found everywhere; when its node is lost, another runs it", async () => {
+test("Global.singleton: one instance runs and is found everywhere; when its node is lost, another node runs it", async () => {
   await withNodes(async (start) => {
     const nodes = await three(start);
     const census = new Census();
@@ -81,7 +81,7 @@ test("Global.singleton: one runs, found everywhere; when its node is lost, anoth
   });
 });
 
-test("Global.singleton: restarts where it runs, and moves when that has been tried too often", async () => {
+test("Global.singleton: restarts where it runs, and moves after too many restarts", async () => {
   await withNodes(async (start) => {
     const nodes = await three(start);
     const census = new Census();
@@ -133,7 +133,7 @@ test("Singleton.stop: the child ends before another node takes over", async () =
   });
 });
 
-test("Global.singleton: two that ran apart become one when the nodes meet", async () => {
+test("Global.singleton: two instances from separate partitions become one when the nodes connect", async () => {
   await withNodes(async (start) => {
     const census = new Census();
     const a = await start("a", quiet);
@@ -153,7 +153,7 @@ test("Global.singleton: two that ran apart become one when the nodes meet", asyn
   });
 });
 
-test("Global.singleton: a child that cannot be started here is started where it can", async () => {
+test("Global.singleton: a child that cannot start here is started on another node", async () => {
   await withNodes(async (start) => {
     const [a, b] = await cluster(start, 2) as [TestNode, TestNode];
     const census = new Census();
@@ -168,7 +168,7 @@ test("Global.singleton: a child that cannot be started here is started where it 
 });
 
 test(
-  "Global.singleton: exactly one runs after whatever happens to the network, the nodes and the child",
+  "Global.singleton: exactly one runs after random faults of the network, the nodes and the child",
   {
     timeout: 300_000,
   },
@@ -248,7 +248,7 @@ test(
   },
 );
 
-test("Global.singleton: it does not run while another actor has its name, and runs when the name is free", async () => {
+test("Global.singleton: does not run while another actor has its name, and runs when the name is free", async () => {
   await withTown(2, async (town, ...nodes) => {
     await town.meet();
     const [a, b] = nodes as [TestNode, TestNode];
@@ -267,7 +267,7 @@ test("Global.singleton: it does not run while another actor has its name, and ru
   });
 });
 
-test("Global.singleton: resolves, though its node stops before it is decided who runs it", async () => {
+test("Global.singleton: resolves even if its node stops before the holder is decided", async () => {
   await withTown(1, async (_town, a) => {
     const never = (): Promise<Pid> => new Promise(() => {});
     const part = a!.global.singleton("clock", { id: "clock", start: never });
@@ -278,7 +278,7 @@ test("Global.singleton: resolves, though its node stops before it is decided who
   });
 });
 
-test("Global.singleton: a child that ends for good is not restarted, and blocks no call", async () => {
+test("Global.singleton: a child that ends permanently is not restarted, and does not block calls", async () => {
   await withTown(2, async (town, ...nodes) => {
     await town.meet();
     const census = new Census();
@@ -297,7 +297,7 @@ test("Global.singleton: a child that ends for good is not restarted, and blocks 
   });
 });
 
-test("Global.singleton: resolves when the child can be found, though it starts slowly elsewhere", async () => {
+test("Global.singleton: resolves when the child can be found, even if it starts slowly elsewhere", async () => {
   await withTown(2, async (town, ...nodes) => {
     await town.meet();
     const [a, b] = nodes as [TestNode, TestNode];
@@ -320,7 +320,7 @@ test("Global.singleton: resolves when the child can be found, though it starts s
   });
 });
 
-test("Global.singleton: a manager that cannot get the lock of an unreachable holder asks only now and then", async () => {
+test("Global.singleton: a manager that cannot get the lock of an unreachable holder retries at intervals", async () => {
   await withTown(3, async (town, ...nodes) => {
     await town.meet();
     const [a, b, c] = nodes as [TestNode, TestNode, TestNode];
@@ -345,7 +345,7 @@ test("Global.singleton: a manager that cannot get the lock of an unreachable hol
   });
 });
 
-test("Global.singleton: a child that cannot be started yet is tried again, and not settled before", async () => {
+test("Global.singleton: a child that cannot start yet is retried, and the promise stays pending", async () => {
   await withTown(1, async (_town, node) => {
     const census = new Census();
     const { start } = census.child(node!);

@@ -83,7 +83,7 @@ const isAlive = (pid: number): boolean => {
   }
 };
 
-test("parseLine finds a report behind what the program has printed", () => {
+test("parseLine finds a report after output of the program", () => {
   const line = encodeReport("t1", { kind: "ready", node: "core1@127.0.0.1:4000" }).trimEnd();
   const report = { kind: "ready" as const, node: "core1@127.0.0.1:4000" };
   assertEquals(parseLine("t1", line), { text: "", report });
@@ -92,7 +92,7 @@ test("parseLine finds a report behind what the program has printed", () => {
   assertEquals(parseLine("t2", line), { text: line, report: undefined });
 });
 
-test("Backoff doubles the delay with each crash, and begins anew after a calm time", () => {
+test("Backoff doubles the delay with each crash, and resets after a quiet period", () => {
   const backoff = new Backoff();
   const delays = [1, 1, 1, 9_999, 1, 1, 1, 1].map((ranMs) => backoff.next(ranMs));
   assertEquals(delays, [100, 200, 400, 800, 1_600, 3_200, 6_400, 10_000]);
@@ -156,7 +156,7 @@ async function load(port: number, isOver: () => boolean, count: Record<string, n
   }
 }
 
-test("Cores.reload replaces all workers under load, and connections are neither refused nor cut off", async () => {
+test("Cores.reload replaces all workers under load, without rejecting or cutting off connections", async () => {
   const { group } = await start();
   await using _ = group;
   const before = group.workers();
@@ -192,7 +192,7 @@ test("Cores.reload replaces all workers under load, and connections are neither 
   assert(count.failed <= 1 + count.answered / 1_000, JSON.stringify(count));
 });
 
-test("cores rejects where the worker fails, and so does reload, which leaves the others", async () => {
+test("cores rejects if the worker fails to start, and so does reload, which keeps the other workers", async () => {
   const options = { count: 1, signals: false, print: () => {} };
   const error = await assertRejects(
     () => cores(fileOf("./failing_worker.ts"), options),
@@ -211,7 +211,7 @@ test("cores rejects where the worker fails, and so does reload, which leaves the
   assert(!isAlive(worker!.pid));
 });
 
-test("cores and core say what is wrong with how they are called", async () => {
+test("cores and core report invalid arguments", async () => {
   const file = fileOf("./worker.ts");
   const cases: [object, string][] = [
     [{ count: 0 }, "option count is 0"],

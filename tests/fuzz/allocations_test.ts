@@ -78,13 +78,13 @@ const CONTAINERS: readonly (readonly [string, number, readonly number[], boolean
 ];
 
 for (const [name, tag, between, half] of CONTAINERS) {
-  test(`Decoder allocates for ${name} that each announce all that is left no more than a multiple`, () => {
+  test(`Decoder allocates at most a small multiple of the input for nested ${name} that announce all remaining bytes`, () => {
     const bytes = nested([tag], between, half);
     assertBounded(name, bytes.length, () => new Decoder(PIDS).decode(bytes));
   });
 }
 
-test("Decoder stays within its multiple for the containers that cost most for their bytes", () => {
+test("Decoder stays within its memory bound for the most expensive containers", () => {
   for (let tag = 0; tag < 0x100; tag++) {
     for (const body of [[], [0], [0, 0, 0, 0], [3, 0, 0, 0, 0]]) {
       const one = new Uint8Array([tag, ...body]);
@@ -99,7 +99,7 @@ test("Decoder stays within its multiple for the containers that cost most for th
   }
 });
 
-test("Decoder stays within its multiple for random bytes and mutated terms with large counts", () => {
+test("Decoder stays within its memory bound for random bytes and mutated terms with large counts", () => {
   rounds(fuzzCount(3_000), (random) => {
     const bytes = random.below(2) === 0
       ? concat([new Uint8Array([0xf1]), random.bytes(random.below(400))])
@@ -204,7 +204,7 @@ const READERS: readonly (readonly [string, (bytes: Uint8Array) => void, readonly
   ];
 
 for (const [name, read, heads] of READERS) {
-  test(`${name} allocates for what has come, not for what was announced`, () => {
+  test(`${name} allocates for received bytes, not for announced ones`, () => {
     const cases = (random: SeededRandom): Uint8Array =>
       concat([heads[random.below(heads.length)]!, random.bytes(random.below(300))]);
     rounds(fuzzCount(500), (random) => {
@@ -214,7 +214,7 @@ for (const [name, read, heads] of READERS) {
   });
 }
 
-test("Inflator makes no more than the longest message of a small one that inflates without end", () => {
+test("Inflator produces at most the longest message from a small input that inflates without end", () => {
   const output = makeOutput();
   const deflator = new Deflator(true, 15, {}, output);
   const bomb = deflator.compress(new Uint8Array(LENGTH_MAX));
@@ -239,7 +239,7 @@ test("Inflator makes no more than the longest message of a small one that inflat
   inflator.close();
 });
 
-test("readBytes of Mesher stops at its limit, whatever a body inflates to", async () => {
+test("readBytes of Mesher stops at its limit, however large a body inflates", async () => {
   for (const encoding of ["gzip", "deflate"] as const) {
     const zeros = new Blob([new Uint8Array(LENGTH_MAX)]).stream();
     const bomb = await new Response(zeros.pipeThrough(new CompressionStream(encoding))).bytes();

@@ -137,7 +137,7 @@ function handled(
   return dispatch(undefined as never, { owner: undefined as never, actors }, tag, body);
 }
 
-test("rows: readers of names and groups take any bytes, and give what is within its limits", () => {
+test("readers of names and groups accept any bytes, and return values within their limits", () => {
   rounds(ROUNDS, (random) => {
     const line = new Line("peer@h:1", OWN);
     const body = random.below(4) === 0
@@ -161,7 +161,7 @@ test("rows: readers of names and groups take any bytes, and give what is within 
   });
 });
 
-test("rows: what is sent is what is read, in rows that no session cuts", () => {
+test("rows are read as they were sent, and are never split by a session", () => {
   rounds(ROUNDS / 200, (random) => {
     const line = new Line("peer@h:1", OWN);
     const pid = line.homes.pid(1, 7)!;
@@ -191,7 +191,7 @@ test("rows: what is sent is what is read, in rows that no session cuts", () => {
   });
 });
 
-test("Replicas: any rows of peers leave tables whole, and what a peer said goes with it", () => {
+test("Replicas: any messages of peers leave consistent tables, and a peer's entries are removed with it", () => {
   rounds(ROUNDS / 20, (random) => {
     const events = new Emitter<GlobalEvents>();
     const system = new System(OWN, makeHost(), events as never);

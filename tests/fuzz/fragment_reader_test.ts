@@ -95,7 +95,7 @@ class Slow implements Stream {
 
 const ROW = 0x77;
 
-test("SessionOutbox to HoldbackQueue: all that was not dropped comes, whole, and in order for each addressee", () => {
+test("SessionOutbox to HoldbackQueue: every frame that was not dropped arrives intact, in order per receiver", () => {
   rounds(FRAMES / 250, (random) => {
     const stream = new Slow();
     let tasks: (() => void)[] = [];

@@ -155,7 +155,7 @@ function session(random: SeededRandom): number {
   return taken;
 }
 
-test("Inbound.take accepts any row, between rows that are right, and keeps nothing afterwards", () => {
+test("Inbound.take accepts any message between valid ones, and keeps no state afterwards", () => {
   let taken = 0;
   const sessions = rounds(() => taken < ROWS, (random) => {
     taken += session(random);
@@ -166,7 +166,7 @@ test("Inbound.take accepts any row, between rows that are right, and keeps nothi
   assert(length > 10 && length < SESSION_ROWS, `${length} rows a session`);
 });
 
-test("Inbound.take accepts random bytes behind each tag", () => {
+test("Inbound.take accepts random bytes after each tag", () => {
   for (let seed = 0; seed < 50; seed++) {
     const random = new SeededRandom(seed);
     for (const tag of TAGS) {

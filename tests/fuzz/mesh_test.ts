@@ -73,7 +73,7 @@ function anyBody(random: SeededRandom): readonly [tag: number, body: Uint8Array]
   return [random.below(10) === 0 ? random.below(256) : tag, sent];
 }
 
-test("every decoder accepts any bytes, and what it gives is within its limits", () => {
+test("every decoder accepts any bytes, and returns values within its limits", () => {
   rounds(FRAMES, (random) => {
     const body = anyBody(random)[1];
     const before = body.slice();
@@ -93,7 +93,7 @@ test("every decoder accepts any bytes, and what it gives is within its limits", 
   });
 });
 
-test("what a decoder gives, an encoder makes into what decodes alike", () => {
+test("decoded values are encoded and decoded again to the same values", () => {
   rounds(FRAMES, (random) => {
     const body = anyBody(random)[1];
     const name = decodeName(body);
@@ -134,7 +134,7 @@ const session: SessionMessages = {
   onTaken: skip,
 };
 
-test("dispatch accepts any frame, and passes on only what is by the rules", () => {
+test("dispatch accepts any frame, and passes on only valid messages", () => {
   rounds(FRAMES, (random) => {
     const [tag, body] = anyBody(random);
     const owner: NodeMessages = {
@@ -154,7 +154,7 @@ test("dispatch accepts any frame, and passes on only what is by the rules", () =
   });
 });
 
-test("FrameReader accepts any bytes in any pieces, and finds the frames that are there", () => {
+test("FrameReader accepts any bytes in any pieces, and returns the contained frames", () => {
   rounds(FRAMES / 10, (random) => {
     const limit = [64, 4096, FRAME_BYTES_MAX][random.below(3)]!;
     const frames = Array.from({ length: 10 }, () => {
@@ -207,7 +207,7 @@ test("Initiator and Responder accept no peer without the cookie, for any message
   });
 });
 
-test("a handshake of two honest sides with one message mutated comes up alike on both, or not at all", () => {
+test("a handshake with one mutated message succeeds with the same result on both sides, or fails", () => {
   rounds(FRAMES / 10, (random) => {
     const acceptor = new Responder(
       { ...NEAR, name: "b@h:2", creation: 2 },

@@ -173,7 +173,7 @@ function assertEvent(event: MesherEvent): void {
   assert(!/\\u0000|\\ud[89a-f]/.test(columns.payload.replaceAll("\\\\", "")));
 }
 
-test("validateEvent and eventFromSentry make a whole event of anything, or report why not", () => {
+test("validateEvent and eventFromSentry return a complete event for any input, or an error", () => {
   let [made, refused] = [0, 0];
   rounds(EVENTS, (random) => {
     const input = random.below(20) === 0 ? anything(random, 4) : nearly(random);
@@ -190,7 +190,7 @@ test("validateEvent and eventFromSentry make a whole event of anything, or repor
   assert(made > refused / 10, `${made} made, ${refused} refused`);
 });
 
-test("validateBulk judges every event of anything", () => {
+test("validateBulk returns a result for every event of any input", () => {
   rounds(EVENTS / 20, (random) => {
     const list = Array.from({ length: random.below(120) }, () => nearly(random));
     const input = pick(random, [list, { events: list }, anything(random, 4)]);
@@ -223,7 +223,7 @@ function envelope(random: SeededRandom): Uint8Array {
   return new TextEncoder().encode(lines.join("\n") + pick(random, ["", "\n", "\n\n"]));
 }
 
-test("readEnvelope reads random and mutated envelopes, or reports why not", () => {
+test("readEnvelope reads random and mutated envelopes, or reports an error", () => {
   let [read, events] = [0, 0];
   rounds(EVENTS, (random) => {
     const whole = envelope(random);
@@ -245,7 +245,7 @@ test("readEnvelope reads random and mutated envelopes, or reports why not", () =
   assert(read > 0 && events > 0, `${read} read with ${events} events`);
 });
 
-test("readEnvelope finds the same events however an envelope is cut, or none", () => {
+test("readEnvelope finds the same events, or none, however an envelope is split", () => {
   rounds(EVENTS / 20, (random) => {
     const bytes = envelope(random);
     const whole = readEnvelope(bytes);
@@ -257,7 +257,7 @@ test("readEnvelope finds the same events however an envelope is cut, or none", (
   });
 });
 
-test("decodeCursor and placeFrom give a place that is one, or null, and encodeCursor's own come back", () => {
+test("decodeCursor and placeFrom return a valid position or null, and reverse encodeCursor", () => {
   const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
   rounds(EVENTS, (random) => {
     const id = idOf(
@@ -282,7 +282,7 @@ test("decodeCursor and placeFrom give a place that is one, or null, and encodeCu
   });
 });
 
-test("conditionFrom, actionFrom and cooldownFrom take anything, and what they take is in bounds", () => {
+test("conditionFrom, actionFrom and cooldownFrom accept any input, and return values within bounds", () => {
   rounds(EVENTS, (random) => {
     const input = random.below(3) === 0 ? anything(random, 3) : {
       condition_type: pick(random, ["threshold", "new_issue", "spike", "__proto__", 1]),
@@ -310,7 +310,7 @@ test("conditionFrom, actionFrom and cooldownFrom take anything, and what they ta
   });
 });
 
-test("wordsOf and queryWords give words that a search may be made of, and no others", () => {
+test("wordsOf and queryWords return only words that a search may contain", () => {
   rounds(EVENTS, (random) => {
     const text = Array.from({ length: random.below(20) }, () => String(anything(random, 0))).join(
       " ",
@@ -324,7 +324,7 @@ test("wordsOf and queryWords give words that a search may be made of, and no oth
   });
 });
 
-test("keyOf and cookieOf find something or nothing in any header", () => {
+test("keyOf and cookieOf accept any header", () => {
   rounds(EVENTS, (random) => {
     const parts = [
       "Sentry ",
@@ -359,7 +359,7 @@ test("keyOf and cookieOf find something or nothing in any header", () => {
   });
 });
 
-test("readBody returns the fields that were asked for, checked, or a refusal", async () => {
+test("readBody returns the requested, validated fields, or an error", async () => {
   const fields: Fields = {
     message: { type: "string", required: true, max: 20 },
     level: { type: "string", enum: ["error", "info"] },
@@ -394,7 +394,7 @@ test("readBody returns the fields that were asked for, checked, or a refusal", a
   for (const one of tries) await one();
 });
 
-test("verifyPassword rejects a hash that was tampered with, in a short time", async () => {
+test("verifyPassword rejects a modified hash quickly", async () => {
   const hash = "scrypt$2$8$1$AAAAAAAAAAAAAAAAAAAAAA$" + "A".repeat(43);
   const tries: string[] = [];
   rounds(EVENTS / 10, (random) => {

@@ -57,7 +57,7 @@ test("Decoder returns a value or a ProtocolError for mutated terms, in one sessi
   if (made >= 1000) assert(values > made / 1000, `only ${values} were terms`);
 });
 
-test("Decoder makes values that can be sent again and arrive the same", () => {
+test("Decoder returns values that can be encoded again and stay equal", () => {
   rounds(Math.ceil(TERMS / 4), (random) => {
     const bytes = mutated(random, new Session().encode(randomTerm(random, 3)));
     let term: unknown;
@@ -66,7 +66,7 @@ test("Decoder makes values that can be sent again and arrive the same", () => {
   });
 });
 
-test("Decoder needs no more memory for lies than for what is there", () => {
+test("Decoder allocates memory for actual bytes, not for announced sizes", () => {
   const used = () => process.memoryUsage().heapUsed + process.memoryUsage().external;
   const before = used();
   let most = 0;
@@ -83,7 +83,7 @@ test("Decoder needs no more memory for lies than for what is there", () => {
   assert(most < 300e6, `${most} bytes`);
 });
 
-test("decodeExit gives a reason or a ProtocolError for random and mutated bytes", () => {
+test("decodeExit returns a reason or a ProtocolError for random and mutated bytes", () => {
   rounds(TERMS, (random) => {
     const out = new TermBuffer();
     const reasons = ["normal", "mine", { shutdown: 1 }, new Error("x"), randomTerm(random, 2)];

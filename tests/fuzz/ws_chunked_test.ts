@@ -60,7 +60,7 @@ function randomBody(random: SeededRandom): { body: Uint8Array; sent: Uint8Array 
   return { body: join(...parts), sent: join(...sent) };
 }
 
-test("BodyReader returns every right body in chunks, and what follows it, however they are cut", () => {
+test("BodyReader returns every valid chunked body, and the bytes after it, however they are split", () => {
   rounds(ROUNDS, (random) => {
     const { body, sent } = randomBody(random);
     const rest = random.bytes(random.below(20));
@@ -69,7 +69,7 @@ test("BodyReader returns every right body in chunks, and what follows it, howeve
   });
 });
 
-test("BodyReader has one opinion of a damaged body in chunks, however it is cut", () => {
+test("BodyReader returns the same result for a damaged chunked body, however it is split", () => {
   rounds(ROUNDS, (random) => {
     const sent = randomBody(random).sent;
     for (let i = random.below(4); i >= 0; i--) {

@@ -79,7 +79,7 @@ async function run(random: SeededRandom, bytes: Uint8Array, methods?: readonly s
   return { asked, ended, answers: stage.answers(methods) };
 }
 
-test("Arrival answers every right request in its order, however they are cut", async () => {
+test("HttpConnection answers all valid requests in order, however they are split", async () => {
   await roundsInTurn(ROUNDS, async (random) => {
     const sent = Array.from({ length: 1 + random.below(6) }, (_, i) => randomRequest(random, i));
     const methods = sent.map(({ method }) => method);
@@ -91,7 +91,7 @@ test("Arrival answers every right request in its order, however they are cut", a
   });
 });
 
-test("Arrival has one opinion of damaged requests, however they are cut", async () => {
+test("HttpConnection answers damaged requests the same way, however they are split", async () => {
   await roundsInTurn(ROUNDS, async (random) => {
     const sent = Array.from({ length: 1 + random.below(4) }, (_, i) => {
       // Without HEAD: its responses can be read only if the methods of the requests are known.

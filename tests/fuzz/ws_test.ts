@@ -117,7 +117,7 @@ function checkOutcome({ messages, ends, log, stream, state }: Outcome): void {
   }
 }
 
-test("Connection passes on every right message, however it is cut", () => {
+test("Connection passes on every valid message, however it is split", () => {
   rounds(ROUNDS, (random) => {
     const sent = Array.from({ length: FRAMES_A_ROUND / 2 }, () => randomMessage(random));
     const bytes = join(...sent.flatMap(({ frames }) => frames));
@@ -128,7 +128,7 @@ test("Connection passes on every right message, however it is cut", () => {
   });
 });
 
-test("Connection ends by the rules whatever random frames it is sent", () => {
+test("Connection follows the protocol for random frames", () => {
   rounds(ROUNDS, (random) => {
     const frames = Array.from({ length: FRAMES_A_ROUND }, () => {
       const wrong = (odds: number): boolean => random.below(odds) === 0;
@@ -150,7 +150,7 @@ test("Connection ends by the rules whatever random frames it is sent", () => {
   });
 });
 
-test("Connection ends by the rules when right frames are damaged", () => {
+test("Connection follows the protocol for damaged frames", () => {
   rounds(ROUNDS, (random) => {
     const frames = Array.from({ length: FRAMES_A_ROUND / 2 }, () => randomMessage(random).frames);
     const bytes = join(...frames.flat());
@@ -161,11 +161,11 @@ test("Connection ends by the rules when right frames are damaged", () => {
   });
 });
 
-test("Connection ends by the rules when it is sent noise", () => {
+test("Connection follows the protocol for random bytes", () => {
   rounds(ROUNDS, (random) => checkOutcome(run(cut(random, random.bytes(1 + random.below(300))))));
 });
 
-test("HeadReader returns a verdict on any request, and the same however it is cut", () => {
+test("HeadReader returns the same result for any request, however it is split", () => {
   rounds(ROUNDS, (random) => {
     const request = bytesOf(upgradeRequest());
     for (let i = random.below(4); i > 0; i--) {
@@ -227,7 +227,7 @@ function packedMessages(
 
 const output = makeOutput();
 
-test("Connection inflates every right message, in any agreement, however it is cut", () => {
+test("Connection inflates every valid message with any agreed parameters, however it is split", () => {
   rounds(ROUNDS, (random) => {
     const terms = randomTerms(random);
     const { sent, frames } = packedMessages(random, terms);
@@ -238,7 +238,7 @@ test("Connection inflates every right message, in any agreement, however it is c
   });
 });
 
-test("Connection ends by the rules when compressed frames are damaged", () => {
+test("Connection follows the protocol for damaged compressed frames", () => {
   rounds(ROUNDS, (random) => {
     const terms = randomTerms(random);
     const bytes = join(...packedMessages(random, terms).frames);
@@ -249,7 +249,7 @@ test("Connection ends by the rules when compressed frames are damaged", () => {
   });
 });
 
-test("acceptDeflate answers any offer with what the client can read, or not at all", () => {
+test("acceptDeflate answers any offer with parameters that the client supports, or declines it", () => {
   const words = [
     "permessage-deflate",
     "server_no_context_takeover",

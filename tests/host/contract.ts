@@ -137,7 +137,7 @@ async function openDoor(host: Host, tls?: ServerTls): Promise<Door> {
 /** Declares the suite for a host. */
 export async function hostContract(makeHost: () => Host): Promise<void> {
   for (const [name, way] of Object.entries(await ways())) {
-    test(`Stream (${name}) carries bytes both ways, in order`, async () => {
+    test(`Stream (${name}) transfers bytes in both directions, in order`, async () => {
       const both = await pair(makeHost(), way);
       for (let i = 0; i < 100; i++) both.near.stream.write(utf8(`${i},`));
       both.far.stream.write(utf8("hello"));
@@ -147,7 +147,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
       await unpair(both);
     });
 
-    test(`Stream (${name}) carries 32 MiB in pieces of odd sizes without losing a byte`, async () => {
+    test(`Stream (${name}) transfers 32 MiB in pieces of odd sizes without losing a byte`, async () => {
       const both = await pair(makeHost(), way);
       const random = new SeededRandom(7);
       const sent = createHash("sha256");
@@ -207,7 +207,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
       await unpair(both);
     });
 
-    test(`Stream.end (${name}) closes one way only; the other continues until it ends too`, async () => {
+    test(`Stream.end (${name}) closes one direction; the other continues until it ends too`, async () => {
       const both = await pair(makeHost(), way);
       both.near.stream.write(utf8("last words"));
       both.near.stream.end();
@@ -225,7 +225,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
       await both.listener.close();
     });
 
-    test(`Stream.end (${name}) after the peer's own loses nothing that the peer has not read yet`, async () => {
+    test(`Stream.end (${name}) after the peer's end loses no data that is still unread`, async () => {
       const both = await pair(makeHost(), way);
       const block = new Uint8Array(1 << 20);
       both.near.stream.pause();
@@ -246,7 +246,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
       await both.listener.close();
     });
 
-    test(`Stream.resume (${name}) gives all that came in the pause, and then the end`, async () => {
+    test(`Stream.resume (${name}) delivers all data that arrived during the pause, and then the end`, async () => {
       for (const whom of ["near", "far"] as const) {
         for (const size of [1, 1 << 20]) {
           const both = await pair(makeHost(), way);
@@ -274,7 +274,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
       }
     });
 
-    test(`Stream.abort (${name}) is reported once to its owner, as aborted, and once to the peer`, async () => {
+    test(`Stream.abort (${name}) is reported once on each side, locally as aborted`, async () => {
       const both = await pair(makeHost(), way);
       both.near.stream.write(utf8("x"));
       await until("it is up", () => both.far.text === "x");
@@ -288,7 +288,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
       await both.listener.close();
     });
 
-    test(`Stream (${name}) has no Nagle stall: spaced small messages arrive at once, both ways`, async () => {
+    test(`Stream (${name}) has no Nagle delay: spaced small messages arrive at once, in both directions`, async () => {
       const both = await pair(makeHost(), way);
       const message = new Uint8Array(64);
       for (const [from, to] of [[both.near, both.far], [both.far, both.near]] as const) {
@@ -311,7 +311,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
     });
   }
 
-  test("Host.listen accepts at once behind hundreds of diallers that have gone again", async () => {
+  test("Host.listen accepts at once after hundreds of clients that have disconnected", async () => {
     const host = makeHost();
     const streams: Stream[] = [];
     const listener = await host.listen({ hostname: "127.0.0.1", port: 0 }, (stream) => {
@@ -338,7 +338,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
     await listener.close();
   });
 
-  test("Host.connect to a port where nobody listens is refused", async () => {
+  test("Host.connect to a port without a listener is rejected", async () => {
     const host = makeHost();
     const listener = await host.listen({ hostname: "127.0.0.1", port: 0 }, () => {});
     const { address } = listener;
@@ -350,7 +350,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
     assertEquals(error.code, "refused");
   });
 
-  test("Host.connect gives up after its time when TLS does not answer", async () => {
+  test("Host.connect rejects at its timeout when TLS does not answer", async () => {
     const { ca } = await authority(1);
     const host = makeHost();
     const silent = await openDoor(host);
@@ -372,7 +372,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
     await silent.close();
   });
 
-  test("Host.connect can be given up by its signal", async () => {
+  test("Host.connect can be cancelled by its signal", async () => {
     const { ca } = await authority(1);
     const host = makeHost();
     const silent = await openDoor(host);
@@ -391,7 +391,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
     await silent.close();
   });
 
-  test("Host.connect trusts only the given authority and name, and the listener hears why not", async () => {
+  test("Host.connect trusts only the given authority and name, and the listener learns the cause", async () => {
     const host = makeHost();
     const ours = await authority(1);
     const theirs = await authority(2);
@@ -418,7 +418,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
     await door.close();
   });
 
-  test("Host.listen with clientCa refuses an initiator with no certificate, and one of another authority", async () => {
+  test("Host.listen with clientCa rejects a client without a certificate, and one of another authority", async () => {
     const host = makeHost();
     const ours = await authority(1);
     const theirs = await authority(2);
@@ -443,7 +443,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
     await door.close();
   });
 
-  test("Host.listen under TLS ends diallers that speak something else, or nothing", async () => {
+  test("Host.listen under TLS ends clients that send something else, or nothing", async () => {
     const host = makeHost();
     const { leaf } = await authority(1);
     const refused: string[] = [];
@@ -467,7 +467,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
     await listener.close();
   });
 
-  test("Host.listen under TLS ends the oldest in the handshake of an address that has too many, and none of others", async () => {
+  test("Host.listen under TLS ends the oldest handshake of an address with too many, and none of others", async () => {
     const host = makeHost();
     const { ca, leaf } = await authority(1);
     const accepted: Recorder[] = [];
@@ -508,7 +508,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
     await listener.close();
   });
 
-  test("Listener.secure shows other certificates from then on, and open streams continue", async () => {
+  test("Listener.secure presents the new certificates from then on, and open streams continue", async () => {
     const host = makeHost();
     const before = await authority(1);
     const after = await authority(2);
@@ -535,7 +535,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
     await listener.close();
   });
 
-  test("Host.listen on a port in use fails with its code and reports where", async () => {
+  test("Host.listen on a port in use rejects with its code and address", async () => {
     const host = makeHost();
     const first = await host.listen({ hostname: "127.0.0.1", port: 0 }, () => {});
     const error = await assertRejects(() => host.listen(first.address, () => {}), ListenError);
@@ -548,7 +548,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
     await first.close();
   });
 
-  test("Host.atFlush runs tasks in order, before what they write leaves", async () => {
+  test("Host.atFlush runs tasks in order, before the data that they write is sent", async () => {
     const host = makeHost();
     const both = await pair(host, undefined);
     const order: string[] = [];
@@ -565,7 +565,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
     await unpair(both);
   });
 
-  test("Host.clock fires timers once or again and again, and not after they are cancelled", async () => {
+  test("Host.clock fires timers once or repeatedly, and not after they are cancelled", async () => {
     const { clock } = makeHost();
     let once = 0;
     let often = 0;
@@ -581,7 +581,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
     assert(Math.abs(clock.wall() - Date.now()) < 1000);
   });
 
-  test("Host.secretFile makes a file for its owner only, and returns the same text again", async () => {
+  test("Host.secretFile creates a file for its owner only, and returns the same text again", async () => {
     const fs = await import("node:fs");
     const os = await import("node:os");
     const folder = fs.mkdtempSync(`${os.tmpdir()}/firn-`);

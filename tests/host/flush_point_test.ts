@@ -28,7 +28,7 @@ class Stage {
 const ids = (from: number, count: number): number[] =>
   Array.from({ length: count }, (_, i) => from + i);
 
-test("FlushPoint flushes all streams of a turn at once where it has no clock", () => {
+test("FlushPoint flushes all streams of a turn at once if it has no clock", () => {
   const stage = new Stage(false);
   stage.dirty(...ids(0, 1000));
   assertEquals(stage.runs.length, 1);

@@ -15,14 +15,14 @@ function flood(unproven: Unproven<string>, address: string, count: number): stri
   return ended;
 }
 
-test("Unproven.add returns the oldest of a client that has more than half of the places", () => {
+test("Unproven.add returns the oldest connection of a client that has more than half of the places", () => {
   const unproven = new Unproven<string>(8);
   assertEquals(unproven.add("other", "192.0.2.2"), undefined);
   assertEquals(flood(unproven, "192.0.2.1", 7), ["192.0.2.1 0", "192.0.2.1 1", "192.0.2.1 2"]);
   assertEquals([...unproven].length, 5);
 });
 
-test("Unproven.add returns the oldest of the client that has the most when all places are taken", () => {
+test("Unproven.add returns the oldest connection of the client with the most when all places are taken", () => {
   const unproven = new Unproven<string>(8);
   flood(unproven, "192.0.2.1", 4);
   flood(unproven, "192.0.2.2", 3);
@@ -48,7 +48,7 @@ test("Unproven.delete frees a place, once", () => {
   assertEquals(unproven.add("b", "192.0.2.1"), undefined);
 });
 
-test("clientKey returns an IPv4 address, the /64 of an IPv6 address, and names as they are", () => {
+test("clientKey returns an IPv4 address, the /64 of an IPv6 address, and names unchanged", () => {
   assertEquals(clientKey("::ffff:192.0.2.1"), "192.0.2.1");
   assertEquals(clientKey("2001:db8::1"), "2001:db8:0:0::/64");
   assertEquals(clientKey("fe80::1%eth0"), "fe80:0:0:0::/64");

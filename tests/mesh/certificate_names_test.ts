@@ -17,7 +17,7 @@ const authority = await makeAuthority(random.bytes(32));
 const leaf = await makeLeaf(authority, "a@127.0.0.1:9000", random.bytes(16));
 const own = derOf((await (await OwnAuthority.make(1)).issue("db1.example", "10.0.0.7")).cert);
 
-test("certificateNames reads the names of our leaf, and of a certificate of the user's own", () => {
+test("certificateNames reads the names of generated leaf certificates and of user certificates", () => {
   assertEquals(certificateNames(leaf.der), {
     dns: ["node.firn.internal"],
     addresses: [],
@@ -30,7 +30,7 @@ test("certificateNames reads the names of our leaf, and of a certificate of the 
   });
 });
 
-test("certificateNames finds no more than there is in a certificate that is cut, changed or nonsense", () => {
+test("certificateNames returns no wrong names for truncated, modified or random certificates", () => {
   for (const whole of [leaf.der, own]) {
     for (let at = 0; at < whole.length; at++) {
       certificateNames(whole.subarray(0, at));
@@ -45,7 +45,7 @@ test("certificateNames finds no more than there is in a certificate that is cut,
   assertEquals(certificateNames(new Uint8Array()), { dns: [], addresses: [], uris: [] });
 });
 
-test("children stops at a length that is longer than what is left, or of more than 3 bytes", () => {
+test("children stops at a length that exceeds the rest, or that takes more than 3 bytes", () => {
   assertEquals(der.children(Uint8Array.fromHex("020101040200")).map(({ tag }) => tag), [2]);
   assertEquals(der.children(Uint8Array.fromHex("0484000000010a")), []);
   assertEquals(der.children(Uint8Array.fromHex("0480")), []);
@@ -54,7 +54,7 @@ test("children stops at a length that is longer than what is left, or of more th
   assertEquals([only!.body.toHex(), only!.whole.toHex()], ["0a0b", "0481020a0b"]);
 });
 
-test("checkNodeUri accepts the dialed name only", () => {
+test("checkNodeUri accepts only the dialed name", () => {
   assertEquals(checkNodeUri("a@127.0.0.1:9000", leaf.der), undefined);
   for (const name of ["b@127.0.0.1:9000", "a@127.0.0.1:900", "a@127.0.0.1:90000"]) {
     const failure = checkNodeUri(name, leaf.der)!;
@@ -64,7 +64,7 @@ test("checkNodeUri accepts the dialed name only", () => {
   assertEquals(checkNodeUri("a@127.0.0.1:9000", own)!.reason, "wrongnode");
 });
 
-test("checkHost accepts the nodes on the host that stands in the certificate, and no others", () => {
+test("checkHost accepts only nodes on the host named in the certificate", () => {
   assertEquals(checkHost("x@db1.example:1", own), undefined);
   assertEquals(checkHost("x@10.0.0.7:1", own), undefined);
   for (const host of ["db2.example", "10.0.0.8", "xdb1.example", "db1.example.org"]) {
@@ -72,7 +72,7 @@ test("checkHost accepts the nodes on the host that stands in the certificate, an
   }
 });
 
-test("hasHost compares as RFC 6125 has it: case, one wildcard label, addresses in any spelling", () => {
+test("hasHost follows RFC 6125: ignores case, allows one wildcard label and any notation of addresses", () => {
   const names: CertificateNames = {
     dns: ["exact.example", "*.wild.example", "*.com", "127.0.0.1", "f*.part.example"],
     addresses: [

@@ -22,7 +22,7 @@ const random = new SeededRandom(11);
 const authority = await makeAuthority(SEED);
 const leaf = await makeLeaf(authority, NAME, random.bytes(16));
 
-test("makeAuthority gives one seed one certificate, byte for byte, on every runtime", async () => {
+test("makeAuthority derives the same certificate bytes from a seed on every runtime", async () => {
   const digest = createHash("sha256").update(authority.pem).digest("hex");
   assertEquals(digest, "b5fbac30fdf83adf1e001f03ad29334de6ef3b240827c768cd65e1fd370f6f24");
   assertEquals((await makeAuthority(SEED)).pem, authority.pem);
@@ -32,7 +32,7 @@ test("makeAuthority gives one seed one certificate, byte for byte, on every runt
   assertNotEquals(other.keyId.toHex(), authority.keyId.toHex());
 });
 
-test("makeAuthority makes an Ed25519 root of itself, for all times", () => {
+test("makeAuthority creates a self-signed Ed25519 root that never expires", () => {
   const cert = new X509Certificate(authority.pem);
   assertEquals(cert.subject, "CN=firn cluster 56475aa7");
   assertEquals(cert.issuer, cert.subject);
@@ -47,12 +47,12 @@ test("makeAuthority makes an Ed25519 root of itself, for all times", () => {
   assertEquals(Date.parse(cert.validTo), UNTIL);
 });
 
-test("makeAuthority keeps its key from being read out", () => {
+test("makeAuthority returns a key that cannot be exported", () => {
   assertEquals(authority.key.extractable, false);
   assertEquals(authority.key.usages, ["sign"]);
 });
 
-test("makeLeaf is signed by the authority and by no other", async () => {
+test("makeLeaf creates a certificate signed by the authority", async () => {
   const cert = new X509Certificate(leaf.cert);
   const root = new X509Certificate(authority.pem);
   assertEquals(cert.issuer, root.subject);
@@ -61,7 +61,7 @@ test("makeLeaf is signed by the authority and by no other", async () => {
   assertEquals(cert.verify(other.publicKey), false);
 });
 
-test("makeLeaf is for the one server name, the node, both sides of TLS, and no certificates", () => {
+test("makeLeaf is valid for the server name, the node URI and both sides of TLS, and cannot sign", () => {
   const cert = new X509Certificate(leaf.cert);
   assertEquals(cert.subject, "CN=firn node");
   assertEquals(cert.ca, false);
@@ -80,13 +80,13 @@ test("makeLeaf is for the one server name, the node, both sides of TLS, and no c
   ) assertStringIncludes(leaf.der.toHex(), extension);
 });
 
-test("makeLeaf is valid at all times, so that wrong clocks do not matter", () => {
+test("makeLeaf is valid at any time, so wrong clocks have no effect", () => {
   const cert = new X509Certificate(leaf.cert);
   assertEquals(Date.parse(cert.validFrom), FROM);
   assertEquals(Date.parse(cert.validTo), UNTIL);
 });
 
-test("makeLeaf has a P-256 key that matches its certificate, and a fresh one each time", async () => {
+test("makeLeaf has a P-256 key that matches its certificate, and a new one each time", async () => {
   const cert = new X509Certificate(leaf.cert);
   const key = createPrivateKey(leaf.key);
   assertEquals(cert.publicKey.asymmetricKeyType, "ec");
@@ -99,7 +99,7 @@ test("makeLeaf has a P-256 key that matches its certificate, and a fresh one eac
   assertNotEquals(serial, cert.serialNumber);
 });
 
-test("makeLeaf makes a positive serial number of 16 bytes from any chance", async () => {
+test("makeLeaf creates a positive 16-byte serial number from any random bytes", async () => {
   for (const byte of [0x00, 0x3f, 0x80, 0xff]) {
     const made = await makeLeaf(authority, NAME, new Uint8Array(16).fill(byte));
     const serial = new X509Certificate(made.cert).serialNumber;
@@ -107,7 +107,7 @@ test("makeLeaf makes a positive serial number of 16 bytes from any chance", asyn
   }
 });
 
-test("derOf returns the bytes of the first certificate, with any line ends", () => {
+test("derOf returns the bytes of the first certificate, with any line endings", () => {
   assertEquals(derOf(leaf.cert), leaf.der);
   assertEquals(derOf(leaf.cert.replaceAll("\n", "\r\n")), leaf.der);
   assertEquals(derOf(`# a comment\n${leaf.cert}${authority.pem}`), leaf.der);

@@ -7,7 +7,7 @@ import { test, until } from "../kit/test.ts";
 
 const HOUR_MS = 60 * 60 * 1000;
 
-test("ClockSkew.step notices that the clock was set, and not that time goes by", () => {
+test("ClockSkew.step reports that the clock was set, and not the normal passage of time", () => {
   const clocks = new ClockSkew();
   assertEquals(clocks.step(0, 5_000), 0);
   assertEquals(clocks.step(1_000, 6_010), 0);
@@ -16,7 +16,7 @@ test("ClockSkew.step notices that the clock was set, and not that time goes by",
   assertEquals(clocks.step(4_000, 9_000), 7_000 - HOUR_MS);
 });
 
-test("ClockSkew.compare reports a skew once, its change, and its end", () => {
+test("ClockSkew.compare reports a skew, its change and its end once each", () => {
   const clocks = new ClockSkew();
   assertEquals(clocks.compare("b", SKEW_MS - 1, 0), undefined);
   assertEquals(clocks.compare("b", SKEW_MS, 0), SKEW_MS);
@@ -26,14 +26,14 @@ test("ClockSkew.compare reports a skew once, its change, and its end", () => {
   assertEquals(clocks.compare("b", 5, 0), undefined);
 });
 
-test("skewWords names an amount and a direction", () => {
+test("skewWords describes an amount and a direction", () => {
   assertEquals(
     [-30_000, 600_000, -25 * HOUR_MS, 400 * 24 * HOUR_MS].map(skewWords),
     ["30 s behind", "10 min ahead", "25 h behind", "400 days ahead"],
   );
 });
 
-test("Mesh reports the skew of a peer's clock, also when it is set while the session is up", async () => {
+test("Mesh reports the skew of a peer's clock, including a change while the session is open", async () => {
   await withNodes(async (start) => {
     let ahead = -25 * HOUR_MS;
     const skewed = hostWith((real) => ({
@@ -62,7 +62,7 @@ test("Mesh reports the skew of a peer's clock, also when it is set while the ses
   });
 });
 
-test("a node warns once of a wrong clock, which global names tolerate", async () => {
+test("a node warns once about a wrong clock, and global names still work", async () => {
   const cookie = "the same on every node";
   const lines: string[] = [];
   const log = ({ level, line }: LogEntry): void => void lines.push(`${level} ${line}`);

@@ -24,7 +24,7 @@ async function meetAgain(one: TestNode, other: TestNode): Promise<void> {
   await untilWhole([one, other]);
 }
 
-test("Mesh.changeKeys leads a cluster to another cookie in three rounds, and no session is lost", async () => {
+test("Mesh.changeKeys moves a cluster to another cookie in three steps without losing a session", async () => {
   await withNodes(async (start) => {
     const nodes = await cluster(start, 3);
     const [a, b, c] = nodes as [TestNode, TestNode, TestNode];
@@ -57,7 +57,7 @@ test("Mesh.changeKeys leads a cluster to another cookie in three rounds, and no 
   });
 });
 
-test("Mesh.changeKeys ends the sessions of peers that have not got the next cookie", async () => {
+test("Mesh.changeKeys ends sessions with peers that do not have the next cookie", async () => {
   await withNodes(async (start) => {
     const a = await start("a");
     const b = await start("b", { seeds: [a.name] });
@@ -71,7 +71,7 @@ test("Mesh.changeKeys ends the sessions of peers that have not got the next cook
   });
 });
 
-test("Mesh.changeKeys ends the session of a peer that does not answer PROVE", async () => {
+test("Mesh.changeKeys ends a session whose peer does not answer PROVE", async () => {
   await withNodes(async (start) => {
     const hurried = hostWith((real) => ({
       clock: {
@@ -92,7 +92,7 @@ test("Mesh.changeKeys ends the session of a peer that does not answer PROVE", as
   });
 });
 
-test("Keyring refuses no cookie, too many, and weak ones where others can reach the node", async () => {
+test("Keyring rejects an empty list, too many cookies, and weak cookies on reachable addresses", async () => {
   const many = Array.from({ length: 5 }, (_, i) => `cookie ${i}`);
   for (const cookies of [[], many, ""]) {
     await assertRejects(() => new Keyring(true).derive(cookies), CookieError);

@@ -21,7 +21,7 @@ async function refusal(cookieFile: string, host?: Host): Promise<CookieError> {
   return error;
 }
 
-test("startNode rejects with a CookieError that names the file, whatever is wrong with it", async () => {
+test("startNode rejects with a CookieError that names the file and the cause", async () => {
   const folder = mkdtempSync(join(tmpdir(), "firn-cookie-"));
   try {
     const file = join(folder, "file");
@@ -44,7 +44,7 @@ test("startNode rejects with a CookieError that names the file, whatever is wron
   }
 });
 
-test("startNode says that the disk is full, or another code of the system, with the file", async () => {
+test("startNode reports a full disk, or another system error code, with the file name", async () => {
   for (
     const [code, words] of [
       ["ENOSPC", "the disk is full"],
@@ -61,7 +61,7 @@ test("startNode says that the disk is full, or another code of the system, with 
   }
 });
 
-test("Node.on: a listener that throws or rejects is logged with its event, and the node continues to run", async () => {
+test("Node.on: logs a listener that throws or rejects with its event, and continues to run", async () => {
   await withNodes(async (start) => {
     const { events, lines, system } = await start("a");
     const heard: string[] = [];
@@ -82,7 +82,7 @@ test("Node.on: a listener that throws or rejects is logged with its event, and t
   });
 });
 
-test("NodeOptions.log: a sink that throws or rejects does not end the process, and the line is not lost", async () => {
+test("NodeOptions.log: a sink that throws or rejects neither ends the process nor loses the line", async () => {
   for (const isLate of [false, true]) {
     const host = makeHost();
     const lines: string[] = [];

@@ -49,7 +49,7 @@ const WEAK: readonly string[] = [
   "\u043f\u0430\u0440\u043e\u043b\u044c".repeat(10),
 ];
 
-test("checkCookie lets strong cookies pass anywhere, and any on this machine", () => {
+test("checkCookie accepts strong cookies everywhere, and weak ones only on loopback", () => {
   for (const cookie of STRONG) {
     checkCookie(cookie, false);
     checkCookie(cookie, true);
@@ -57,7 +57,7 @@ test("checkCookie lets strong cookies pass anywhere, and any on this machine", (
   for (const cookie of WEAK) checkCookie(cookie, true);
 });
 
-test("checkCookie refuses a weak cookie beyond this machine, and never repeats it", () => {
+test("checkCookie rejects a weak cookie beyond loopback, and does not repeat it in the error", () => {
   for (const cookie of WEAK) {
     const error = assertThrows(() => checkCookie(cookie, false), CookieError, "too easy to guess");
     assertEquals(error.code, "badcookie");
@@ -65,7 +65,7 @@ test("checkCookie refuses a weak cookie beyond this machine, and never repeats i
   }
 });
 
-test("checkCookie refuses an empty cookie and an endless one, even on this machine", () => {
+test("checkCookie rejects an empty cookie and one that is too long, even on loopback", () => {
   const long = Buffer.from(new SeededRandom(9).bytes(COOKIE_LENGTH_MAX / 2)).toString("hex");
   for (const loopback of [false, true]) {
     assertThrows(() => checkCookie("", loopback), CookieError, "empty");
@@ -75,7 +75,7 @@ test("checkCookie refuses an empty cookie and an endless one, even on this machi
   }
 });
 
-test("makeCookie makes cookies that are strong, need no quotes, and differ", () => {
+test("makeCookie returns strong, distinct cookies that need no quoting", () => {
   const random = new SeededRandom(5);
   const seen = new Set<string>();
   for (let i = 0; i < 200; i++) {
@@ -87,7 +87,7 @@ test("makeCookie makes cookies that are strong, need no quotes, and differ", () 
   assertEquals(seen.size, 200);
 });
 
-test("weakness lets through what generators make: at most 1 in 1000 of the shortest is rejected", () => {
+test("weakness accepts generated cookies: at most 1 in 1000 of the shortest is rejected", () => {
   const random = new SeededRandom(6);
   const ways = [
     (bytes: Uint8Array): string => bytes.toHex(),
@@ -103,7 +103,7 @@ test("weakness lets through what generators make: at most 1 in 1000 of the short
   }
 });
 
-test("checkCookie rejects what is not a string, on any machine, without a word of its value", () => {
+test("checkCookie rejects values that are not strings on any address, without revealing them", () => {
   for (const value of [5, null, undefined, {}, new Uint8Array(32), true, 5n]) {
     for (const loopback of [false, true]) {
       assertThrows(() => checkCookie(value, loopback), CookieError, "the cookie is not a string");

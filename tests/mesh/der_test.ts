@@ -4,7 +4,7 @@ import { test } from "../kit/test.ts";
 
 const hex = (text: string): Uint8Array => Uint8Array.fromHex(text);
 
-test("element writes a length in its shortest form", () => {
+test("element writes a length in the shortest form", () => {
   const heads: readonly (readonly [length: number, head: string])[] = [
     [0, "0400"],
     [1, "0401"],
@@ -23,12 +23,12 @@ test("element writes a length in its shortest form", () => {
   }
 });
 
-test("element joins its parts behind one length", () => {
+test("element concatenates its parts after one length", () => {
   assertEquals(der.element(0x30).toHex(), "3000");
   assertEquals(der.element(0x30, hex("01"), hex(""), hex("0203")).toHex(), "3003010203");
 });
 
-test("sequence, setOf, explicit, octets and text are elements of their tags", () => {
+test("sequence, setOf, explicit, octets and text write elements with their tags", () => {
   assertEquals(der.sequence(hex("0500"), hex("0500")).toHex(), "300405000500");
   assertEquals(der.setOf(hex("0500")).toHex(), "31020500");
   assertEquals(der.explicit(0, hex("0500")).toHex(), "a0020500");
@@ -37,7 +37,7 @@ test("sequence, setOf, explicit, octets and text are elements of their tags", ()
   assertEquals(der.text("hé").toHex(), "0c0368c3a9");
 });
 
-test("integer is minimal and never negative", () => {
+test("integer writes the minimal encoding, never negative", () => {
   const rows: readonly (readonly [digits: string, bytes: string])[] = [
     ["00", "020100"],
     ["0000", "020100"],
@@ -51,7 +51,7 @@ test("integer is minimal and never negative", () => {
   for (const [digits, bytes] of rows) assertEquals(der.integer(hex(digits)).toHex(), bytes);
 });
 
-test("bits reports how many of its last bits are unused", () => {
+test("bits writes the number of unused bits in the last byte", () => {
   assertEquals(der.bits(hex("ff00")).toHex(), "030300ff00");
   assertEquals(der.bits(hex("80"), 7).toHex(), "03020780");
 });
@@ -60,7 +60,7 @@ test("TRUE is ff", () => {
   assertEquals(der.TRUE.toHex(), "0101ff");
 });
 
-test("oid packs the first two arcs and spreads the large ones", () => {
+test("oid packs the first two arcs into one byte and large arcs into several", () => {
   const rows: readonly (readonly [dotted: string, bytes: string])[] = [
     ["1.3.101.112", "06032b6570"],
     ["2.5.4.3", "0603550403"],
@@ -72,7 +72,7 @@ test("oid packs the first two arcs and spreads the large ones", () => {
   for (const [dotted, bytes] of rows) assertEquals(der.oid(dotted).toHex(), bytes);
 });
 
-test("utcTime is two digits of each, in UTC, without fractions", () => {
+test("utcTime writes two digits per field, in UTC, without fractions", () => {
   const ascii = (ms: number): string => new TextDecoder().decode(der.utcTime(ms).subarray(2));
   assertEquals(der.utcTime(0).subarray(0, 2).toHex(), "170d");
   assertEquals(ascii(0), "700101000000Z");

@@ -39,7 +39,7 @@ class Table {
   }
 }
 
-test("DialQueue begins with what the user waits for, then the lost, seeds, and what peers named", () => {
+test("DialQueue dials user requests first, then lost nodes, seeds, and nodes known from gossip", () => {
   const table = new Table();
   table.add(1, "gossip", () => "g@h:2");
   table.add(1, "seed", () => "s@h:3");
@@ -48,7 +48,7 @@ test("DialQueue begins with what the user waits for, then the lost, seeds, and w
   assertEquals(table.queue.next(1_000).names, ["w@h:5", "l@h:4", "s@h:3", "g@h:2"]);
 });
 
-test("DialQueue keeps slots free for the lost and the wanted, however many seeds do not answer", () => {
+test("DialQueue reserves slots for lost and requested nodes, however many seeds do not answer", () => {
   const table = new Table();
   table.add(200, "seed", (i) => `s${i}@h:${i + 10}`);
   const first = table.dial(0);
@@ -60,7 +60,7 @@ test("DialQueue keeps slots free for the lost and the wanted, however many seeds
   assertEquals(table.dial(5_000).length, 52, "the others have their first dial");
 });
 
-test("DialQueue gives nodes that did not answer the last time a part of the slots only", () => {
+test("DialQueue limits the slots of nodes that did not answer the previous dial", () => {
   const table = new Table();
   table.add(52, "seed", (i) => `s${i}@h:${i + 10}`);
   table.fail(table.dial(0), 5_000, "silent");
@@ -71,7 +71,7 @@ test("DialQueue gives nodes that did not answer the last time a part of the slot
   assertEquals(table.dial(60_000).length, 24);
 });
 
-test("DialQueue dials one address twice at a time, unless the user waits for it", () => {
+test("DialQueue dials an address at most twice at once, unless the user waits for it", () => {
   const table = new Table();
   table.add(200, "seed", (i) => `s${i}@h:2`);
   assertEquals([table.dial(0).length, table.dial(1).length], [ADDRESS_DIALS_MAX, 0]);
@@ -92,20 +92,20 @@ function dialsIn30s(count: number, name: (i: number) => string): number {
   return table.count;
 }
 
-test("DialQueue dials a thousand names of one port as seldom as one", () => {
+test("DialQueue dials a thousand names of one port as rarely as a single name", () => {
   const one = dialsIn30s(1, () => "x@h:2");
   const thousand = dialsIn30s(1_000, (i) => `x${i}@h:2`);
   assert(one >= 8 && one <= 12, `${one}`);
   assert(thousand <= one + ADDRESS_DIALS_MAX, `${thousand}, for one name ${one}`);
 });
 
-test("DialQueue dials slowly what a peer has named, once many of these could not be reached", () => {
+test("DialQueue dials the nodes named by a peer slowly after many of them were unreachable", () => {
   const count = dialsIn30s(1_000, (i) => `x${i}@h:${i + 10}`);
   const slow = 30_000 / INFORMANT_PAUSE_MS;
   assert(count >= INFORMANT_FAILURES_MAX && count <= slow + 3 * INFORMANT_FAILURES_MAX, `${count}`);
 });
 
-test("DialQueue sets no limit of time to a thousand nodes of one peer that are up", () => {
+test("DialQueue does not delay a thousand reachable nodes named by one peer", () => {
   const table = new Table();
   table.add(1_000, "gossip", (i) => `x${i}@h:${i + 10}`);
   for (let left = 1_000; left > 0;) {
@@ -117,7 +117,7 @@ test("DialQueue sets no limit of time to a thousand nodes of one peer that are u
   assertEquals(table.count, 1_000);
 });
 
-test("DialQueue wakes up for what is not due yet, and not for what waits for a slot", () => {
+test("DialQueue wakes up when a dial is due, and not for dials that wait for a slot", () => {
   const table = new Table();
   assertEquals(table.queue.next(0).wakeAt, Infinity);
   table.add(100, "seed", (i) => `s${i}@h:${i + 10}`);

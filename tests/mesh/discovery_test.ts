@@ -14,7 +14,7 @@ function addressOf(node: TestNode): string {
   return `*@${node.name.split("@")[1]}`;
 }
 
-test("Node.start with the address of a node joins it, whatever its name, and resolves when it has", async () => {
+test("Node.start with the address of a node joins it under any name, and resolves afterwards", async () => {
   await withNodes(async (start) => {
     const a = await start("a");
     const b = await start("b", { seeds: [a.name] });
@@ -27,7 +27,7 @@ test("Node.start with the address of a node joins it, whatever its name, and res
   });
 });
 
-test("Node.start with its own address among the seeds, or one where nobody listens, joins the others", async () => {
+test("Node.start joins the other seeds if one is its own address or has no listener", async () => {
   await withNodes(async (start) => {
     const [port, none] = [await freePort(), await freePort()];
     const a = await start("a");
@@ -40,7 +40,7 @@ test("Node.start with its own address among the seeds, or one where nobody liste
   });
 });
 
-test("Discovery finds nodes that a file names later", async () => {
+test("Discovery finds nodes that are added to a seed file later", async () => {
   const folder = mkdtempSync(join(tmpdir(), "firn-"));
   try {
     const path = join(folder, "seeds");
@@ -60,7 +60,7 @@ test("Discovery finds nodes that a file names later", async () => {
   }
 });
 
-test("Discovery calls a function again and again, also when it throws", async () => {
+test("Discovery calls its function repeatedly, even after it throws", async () => {
   await withNodes(async (start) => {
     const a = await start("a");
     let calls = 0;
@@ -75,7 +75,7 @@ test("Discovery calls a function again and again, also when it throws", async ()
   });
 });
 
-test("Node.start refuses seeds that are none", async () => {
+test("Node.start rejects invalid seeds", async () => {
   await withNodes(async (start) => {
     await assertRejects(() => start("a", { seeds: ["*@h:0"] }), NodeNameError);
   });

@@ -3,7 +3,7 @@ import { nodeOptionsFromEnv } from "../../lib/env.ts";
 import { NodeOptionError } from "../../lib/node_options.ts";
 import { test } from "../kit/test.ts";
 
-test("nodeOptionsFromEnv reads every variable, and leaves out what is not set", () => {
+test("nodeOptionsFromEnv reads every variable, and omits unset options", () => {
   assertEquals(nodeOptionsFromEnv({}), {});
   assertEquals(nodeOptionsFromEnv({ FIRN_NAME: "", FIRN_SEEDS: "  " }), {});
   assertEquals(
@@ -24,7 +24,7 @@ test("nodeOptionsFromEnv reads every variable, and leaves out what is not set", 
   );
 });
 
-test("nodeOptionsFromEnv takes an address to listen on with or without a port", () => {
+test("nodeOptionsFromEnv accepts a listen address with or without a port", () => {
   const listens = [
     ["0.0.0.0", { hostname: "0.0.0.0" }],
     ["[::]", { hostname: "::" }],

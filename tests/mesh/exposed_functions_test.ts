@@ -5,7 +5,7 @@ import { test } from "../kit/test.ts";
 
 const FRAME_HEAD = encodeExposed(true, []).length - 3;
 
-test("ExposedFunctions.of: what a peer has named, in order, as long as there is a session with it", () => {
+test("ExposedFunctions.of: returns a peer's names in order until its session ends", () => {
   const exposures = new ExposedFunctions();
   assertEquals(exposures.of("a@h:1"), undefined);
   exposures.changed("a@h:1", true, ["too early"]);
@@ -18,7 +18,7 @@ test("ExposedFunctions.of: what a peer has named, in order, as long as there is 
   assertEquals(exposures.of("a@h:1"), undefined);
 });
 
-test("ExposedFunctions.changed: a peer may expose more than is known of it", () => {
+test("ExposedFunctions.changed: stores only part of a peer's names if there are too many", () => {
   const exposures = new ExposedFunctions();
   exposures.up("a@h:1", []);
   const names = Array.from({ length: 65_537 }, (_, i) => `f${i}`);
@@ -30,7 +30,7 @@ test("ExposedFunctions.changed: a peer may expose more than is known of it", () 
   assert(exposures.of("a@h:1")!.includes("g"));
 });
 
-test("ExposedFunctions.since: frames that make of what a handshake could name what there is now", () => {
+test("ExposedFunctions.since: returns the frames that update the handshake's names to the current ones", () => {
   const many = Array.from({ length: 3_000 }, (_, i) => `function number ${i}`);
   assert(listThatFits(many).length < many.length);
   for (

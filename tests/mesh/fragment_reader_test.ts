@@ -46,7 +46,7 @@ function rowsOf(cut: FragmentWriter): Uint8Array[] {
   return rows;
 }
 
-test("FragmentWriter draws BULK and FRAGMENT as the wire table does", () => {
+test("FragmentWriter writes BULK and FRAGMENT as the wire table specifies", () => {
   const frame = encodeFrame(TAG.SEND, counted(BULK_BYTES_MIN));
   const [begin, ...rest] = rowsOf(new FragmentWriter(0x01020304, frame)).map(frameOf);
   const length = BULK_BYTES_MIN + 1;
@@ -59,7 +59,7 @@ test("FragmentWriter draws BULK and FRAGMENT as the wire table does", () => {
   assertEquals(rest[0]!.body.subarray(4), frame.subarray(4 + BULK_HEAD_BYTES));
 });
 
-test("FragmentWriter counts down what is left, and cuts no fragment too long", () => {
+test("FragmentWriter counts the remaining bytes down, and writes no fragment over the limit", () => {
   const frame = encodeFrame(0x77, counted(3 * FRAGMENT_BYTES_MAX + 600));
   const cut = new FragmentWriter(1, frame);
   assertEquals(cut.left, frame.length - 4);
@@ -70,11 +70,11 @@ test("FragmentWriter counts down what is left, and cuts no fragment too long", (
   assertEquals(lengths, [FRAGMENT_BYTES_MAX, FRAGMENT_BYTES_MAX, FRAGMENT_BYTES_MAX, 89]);
 });
 
-test("encodeTaken is drawn so", () => {
+test("encodeTaken writes TAKEN as the wire table specifies", () => {
   assertEquals(encodeTaken(0x01020304).toHex(), "050000002f04030201");
 });
 
-test("FragmentReader puts together what FragmentWriter cut, of every length around the borders", () => {
+test("FragmentReader reassembles FragmentWriter's output for all lengths near the limits", () => {
   const borders = [BULK_BYTES_MIN + 1, FRAGMENT_BYTES_MAX + BULK_HEAD_BYTES, 200_000];
   for (const border of borders) {
     for (let length = border - 2; length <= border + 2; length++) {
@@ -110,7 +110,7 @@ test("FragmentReader copies bytes whose buffer the host reuses", () => {
   assertEquals(one.body.toHex(), "0102030405");
 });
 
-test("FragmentReader takes several at once, mixed in any way, and their numbers again", () => {
+test("FragmentReader reads several interleaved messages, and accepts their numbers again", () => {
   const fragments = new FragmentReader(1000);
   const one = arriving(fragments.begin(bulk(1, 4, hex("7701"))));
   const two = arriving(fragments.begin(bulk(0xffff_ffff, 5, hex("7802"))));
@@ -150,14 +150,14 @@ const BROKEN: readonly (readonly [rule: string, what: (fragments: FragmentReader
 ];
 
 for (const [rule, what] of BROKEN) {
-  test(`FragmentReader refuses ${rule}: ${`${what}`.replace(/\s+/g, " ").slice(0, 90)}`, () => {
+  test(`FragmentReader rejects ${rule}: ${`${what}`.replace(/\s+/g, " ").slice(0, 90)}`, () => {
     const fragments = new FragmentReader(1000);
     arriving(fragments.begin(bulk(1, 6, hex("7701"))));
     assertEquals(what(fragments), rule);
   });
 }
 
-test("FragmentReader refuses in pieces what must be whole, and lets every other tag pass", () => {
+test("FragmentReader rejects fragments of messages that must not be fragmented, and accepts all others", () => {
   const whole = Uint8Array.fromHex("0102030405121b1c1d2028292a2b2c2d2e2ff0f1");
   for (let tag = 0; tag <= 0xff; tag++) {
     const result = new FragmentReader(1000).begin(bulk(1, 10, new Uint8Array([tag, 0])));
@@ -168,12 +168,12 @@ test("FragmentReader refuses in pieces what must be whole, and lets every other 
   }
 });
 
-test("FragmentReader lets a message of the limit pass", () => {
+test("FragmentReader accepts a message of exactly the limit", () => {
   assert(MESSAGE_BYTES_MAX > FRAME_BYTES_MAX, "16 MiB have a tag and an addressee");
   assert(new FragmentReader(1000).begin(bulk(1, 1000, hex("7701"))) instanceof Arriving);
 });
 
-test("FragmentReader has no more than so many at once", () => {
+test("FragmentReader limits the number of unfinished messages", () => {
   const fragments = new FragmentReader(1000);
   for (let i = 0; i < BULK_OPEN_MAX; i++) arriving(fragments.begin(bulk(i, 9, hex("77"))));
   const one = bulk(BULK_OPEN_MAX, 9, hex("77"));
@@ -182,7 +182,7 @@ test("FragmentReader has no more than so many at once", () => {
   arriving(fragments.begin(one));
 });
 
-test("FragmentReader takes no memory for what was announced and has not come", () => {
+test("FragmentReader allocates no memory for announced bytes that have not arrived", () => {
   const fragments = new FragmentReader(MESSAGE_BYTES_MAX);
   for (let i = 0; i < BULK_OPEN_MAX; i++) {
     arriving(fragments.begin(bulk(i, MESSAGE_BYTES_MAX, hex("7701"))));
@@ -190,7 +190,7 @@ test("FragmentReader takes no memory for what was announced and has not come", (
   assertEquals(fragments.bytes, 2 * BULK_OPEN_MAX);
 });
 
-test("FragmentReader takes at most four times what has come, and never more than was announced", () => {
+test("FragmentReader allocates at most four times the received bytes, and never more than announced", () => {
   const fragments = new FragmentReader(MESSAGE_BYTES_MAX);
   const length = 5_000_000;
   const one = arriving(fragments.begin(bulk(1, length, hex("7701"))));
@@ -202,7 +202,7 @@ test("FragmentReader takes at most four times what has come, and never more than
   }
 });
 
-test("FragmentReader bounds what all of them take together", () => {
+test("FragmentReader limits the memory of all unfinished messages together", () => {
   const fragments = new FragmentReader(10_000);
   const limit = 40_000 + BULK_OPEN_MAX * BULK_HEAD_BYTES;
   let came = 0;
@@ -224,7 +224,7 @@ test("FragmentReader bounds what all of them take together", () => {
   assertEquals(last, `messages in pieces of more than ${limit} bytes together`);
 });
 
-test("FragmentReader never refuses who sends one after the other, however many begin", () => {
+test("FragmentReader accepts any number of messages sent one after another", () => {
   const fragments = new FragmentReader(40_000);
   for (let i = 0; i < BULK_OPEN_MAX; i++) {
     const head = new Uint8Array(BULK_HEAD_BYTES).fill(0x77);
@@ -240,7 +240,7 @@ test("FragmentReader never refuses who sends one after the other, however many b
   assertEquals([fragments.count, fragments.bytes], [0, 0]);
 });
 
-test("FragmentReader.takeUntold returns what has come, in portions that keep a sender going", () => {
+test("FragmentReader.takeUntold returns the received byte count in portions that keep a sender running", () => {
   assert(TAKEN_BYTES_MIN <= FLIGHT_BYTES_MAX - FRAGMENT_BYTES_MAX, "or a sender waits for ever");
   const fragments = new FragmentReader(MESSAGE_BYTES_MAX);
   fragments.begin(bulk(1, 1_000_000, hex("7701")));
@@ -255,7 +255,7 @@ test("FragmentReader.takeUntold returns what has come, in portions that keep a s
   assertEquals(fragments.takeUntold(), 0);
 });
 
-test("FragmentReader.clear forgets what has begun", () => {
+test("FragmentReader.clear discards unfinished messages", () => {
   const fragments = new FragmentReader(1000);
   fragments.begin(bulk(1, 9, hex("7701")));
   fragments.clear();

@@ -28,7 +28,7 @@ function head(length: number): Uint8Array {
   return bytes;
 }
 
-test("encodeFrame puts a little-endian length in front of tag and body", () => {
+test("encodeFrame writes a little-endian length before tag and body", () => {
   assertEquals(encodeFrame(0xf0).toHex(), "01000000f0");
   assertEquals(encodeFrame(0x1e, hex("aabb")).toHex(), "030000001eaabb");
   const long = encodeFrame(0x01, new Uint8Array(0x01_02_03).fill(7));
@@ -36,19 +36,19 @@ test("encodeFrame puts a little-endian length in front of tag and body", () => {
   assertEquals(long.length, 4 + 1 + 0x01_02_03);
 });
 
-test("startFrame leaves the body to be filled in", () => {
+test("startFrame leaves space for the body", () => {
   const frame = startFrame(0x1e, 3);
   frame.set([1, 2, 3], FRAME_HEAD_BYTES + 1);
   assertEquals(frame.toHex(), "040000001e010203");
 });
 
-test("FrameReader finds many frames in one chunk and skips those of length 0", () => {
+test("FrameReader reads many frames from one chunk and skips those of length 0", () => {
   const collector = new Collector();
   assert(new FrameReader(100).push(STREAM, collector));
   assertEquals(collector.hex, FRAMES);
 });
 
-test("FrameReader finds the same frames at every two cuts", () => {
+test("FrameReader reads the same frames when the input is split at any two positions", () => {
   for (let one = 0; one <= STREAM.length; one++) {
     for (let two = one; two <= STREAM.length; two++) {
       const collector = new Collector();
@@ -64,7 +64,7 @@ test("FrameReader finds the same frames at every two cuts", () => {
   }
 });
 
-test("FrameReader finds the same frames byte by byte", () => {
+test("FrameReader reads the same frames byte by byte", () => {
   const collector = new Collector();
   const reader = new FrameReader(100);
   for (const byte of joined(STREAM, STREAM)) {
@@ -73,7 +73,7 @@ test("FrameReader finds the same frames byte by byte", () => {
   assertEquals(collector.hex, [...FRAMES, ...FRAMES]);
 });
 
-test("FrameReader lets a frame of the limit pass and refuses the next length, whole or cut", () => {
+test("FrameReader accepts a frame of exactly the limit and rejects a longer one, whole or split", () => {
   for (const limit of [1, 5, HANDSHAKE_FRAME_BYTES_MAX]) {
     const most = encodeFrame(0x33, new Uint8Array(limit - 1).fill(1));
     for (let cut = 0; cut <= 6; cut++) {
@@ -99,13 +99,13 @@ test("FrameReader lets a frame of the limit pass and refuses the next length, wh
   }
 });
 
-test("FrameReader refuses a length before a byte of the body has come", () => {
+test("FrameReader rejects a length before any byte of the body has arrived", () => {
   const collector = new Collector();
   assertEquals(new FrameReader(4096).push(head(4097), collector), false);
   assertEquals(collector.frames, []);
 });
 
-test("FrameReader takes no memory for what was announced and has not come", () => {
+test("FrameReader allocates no memory for announced bytes that have not arrived", () => {
   const allocated = countingAllocations(() => {
     const readers = Array.from({ length: 1000 }, () => new FrameReader(FRAME_BYTES_MAX));
     for (const reader of readers) {
@@ -117,7 +117,7 @@ test("FrameReader takes no memory for what was announced and has not come", () =
   assert(allocated < 1_000_000, `${allocated} bytes`);
 });
 
-test("FrameReader's memory grows with what came, at most twofold", () => {
+test("FrameReader allocates at most twice the received bytes", () => {
   const reader = new FrameReader(FRAME_BYTES_MAX);
   const chunk = new Uint8Array(1000);
   let came = 0;
@@ -129,7 +129,7 @@ test("FrameReader's memory grows with what came, at most twofold", () => {
   assert(allocated < 4 * came, `${allocated} bytes for ${came}`);
 });
 
-test("FrameReader keeps a long frame's memory for no other frame", () => {
+test("FrameReader releases the memory of a long frame after it", () => {
   const reader = new FrameReader(FRAME_BYTES_MAX);
   const long = encodeFrame(1, new Uint8Array(1_000_000));
   reader.push(long.subarray(0, 100), new Collector());
@@ -140,7 +140,7 @@ test("FrameReader keeps a long frame's memory for no other frame", () => {
   assert(allocated > 0 && allocated <= 1024, `${allocated} bytes`);
 });
 
-test("FrameReader stops where the sink wants no more, and drops the rest", () => {
+test("FrameReader stops when the sink is done, and drops the rest", () => {
   for (let cut = 0; cut <= STREAM.length; cut++) {
     const collector = new Collector(2);
     const reader = new FrameReader(100);
@@ -150,7 +150,7 @@ test("FrameReader stops where the sink wants no more, and drops the rest", () =>
   }
 });
 
-test("FrameReader obeys a limit that changes within a chunk", () => {
+test("FrameReader applies a limit that changes within a chunk", () => {
   const reader = new FrameReader(5);
   const lengths: number[] = [];
   const whole = reader.push(joined(encodeFrame(1), encodeFrame(2, new Uint8Array(99))), {

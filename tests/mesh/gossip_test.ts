@@ -44,7 +44,7 @@ class Town {
   }
 }
 
-test("Gossip sends a digest and nothing else while both know the same", () => {
+test("Gossip sends only a digest while both sides know the same nodes", () => {
   const town = new Town({ a: ["b"], b: ["a"] });
   assertEquals(town.tick("a", EXCHANGE_MS / 4), false);
   assertEquals(town.tick("a", EXCHANGE_MS), true);
@@ -52,7 +52,7 @@ test("Gossip sends a digest and nothing else while both know the same", () => {
   assertEquals(town.nodes.get("b")!.mismatches, 0);
 });
 
-test("Gossip exchanges both lists where the digests differ, whoever began", () => {
+test("Gossip exchanges both lists if the digests differ, whichever side began", () => {
   const town = new Town({ a: ["c"], b: ["c"], c: ["a", "b"] });
   town.tick("a", EXCHANGE_MS);
   assertEquals(town.sent, ["a>c digest", "c>a b", "c>a digest"]);
@@ -62,7 +62,7 @@ test("Gossip exchanges both lists where the digests differ, whoever began", () =
   assertEquals(other.sent, ["c>a digest", "a>c d", "a>c digest"]);
 });
 
-test("Gossip announces a newcomer to all others at the next tick, and it all peers at once", () => {
+test("Gossip announces a new node to all others at the next tick, and all peers to it at once", () => {
   const town = new Town({ a: ["b", "c", "n"], b: ["a", "c"], c: ["a", "b"], n: ["a"] });
   town.nodes.get("a")!.up("n");
   assertEquals(town.sent, ["a>n b,c"]);
@@ -72,7 +72,7 @@ test("Gossip announces a newcomer to all others at the next tick, and it all pee
   assertEquals(town.sent.length, 3, "once");
 });
 
-test("Gossip answers a peer's digests once a second", () => {
+test("Gossip answers a peer's digests at most once a second", () => {
   const town = new Town({ a: ["b", "c"], b: ["a"], c: [] });
   const digest = frameOf(encodeDigest(true, ["x"])).body;
   for (let i = 0; i < 100; i++) town.nodes.get("a")!.digest("b", digest, i);
@@ -81,12 +81,12 @@ test("Gossip answers a peer's digests once a second", () => {
   assertEquals(town.sent.length, 2);
 });
 
-test("Gossip calls a short digest a broken rule", () => {
+test("Gossip reports a short digest as a protocol violation", () => {
   const { nodes } = new Town({ a: [] });
   assertEquals(nodes.get("a")!.digest("b", new Uint8Array(12), 0), "a malformed PEER_DIGEST");
 });
 
-test("digestOf is the same in every order, and differs for other sets", () => {
+test("digestOf ignores the order, and differs for different sets", () => {
   const names = Array.from({ length: 1_000 }, (_, i) => `n${i}@10.0.${i >> 8}.${i & 255}:9000`);
   assertEquals(digestOf(names), digestOf([...names].reverse()));
   const seen = new Set<bigint>();

@@ -140,7 +140,7 @@ async function assertRejected({ far }: Greeted, reason: string): Promise<void> {
   assertEquals([tag, decodeReject(body)?.reason], [TAG.REJECT, reason]);
 }
 
-test("HandshakeIo brings up an initiator that proves itself, with what comes right behind its proof", async () => {
+test("HandshakeIo connects an authenticated initiator, and passes on bytes that follow its proof", async () => {
   await accepting(async ({ far, notes }) => {
     const reply = await proving(far);
     far.write(
@@ -159,7 +159,7 @@ test("HandshakeIo brings up an initiator that proves itself, with what comes rig
   });
 });
 
-test("HandshakeIo brings up a responder that proves itself, with what comes right behind its ACK", async () => {
+test("HandshakeIo connects an authenticated responder, and passes on bytes that follow its ACK", async () => {
   await dialling(async ({ far, notes }) => {
     const machine = acceptor(FAR);
     far.write(frameIn(machine.receive(far.frames[0]!.tag, far.frames[0]!.body)));
@@ -172,7 +172,7 @@ test("HandshakeIo brings up a responder that proves itself, with what comes righ
   });
 });
 
-test("HandshakeIo tells the session of a frame over its limit right behind the handshake", async () => {
+test("HandshakeIo passes an oversized frame right after the handshake to the session", async () => {
   await accepting(async ({ far, notes }) => {
     const reply = await proving(far);
     far.write(reply, encodeFrame(0x77), hex("65000000 1e"), encodeFrame(0x78));
@@ -182,7 +182,7 @@ test("HandshakeIo tells the session of a frame over its limit right behind the h
   });
 });
 
-test("HandshakeIo refuses more than 4096 bytes before the session is up, however they are cut", async () => {
+test("HandshakeIo rejects more than 4096 bytes before the session opens, however they are split", async () => {
   const floods: Readonly<Record<string, Uint8Array>> = {
     "one frame announced as 4097 bytes": hex("01100000"),
     "one announced as 4 GiB": hex("ffffffff 01"),
@@ -202,7 +202,7 @@ test("HandshakeIo refuses more than 4096 bytes before the session is up, however
   }
 });
 
-test("HandshakeIo counts all bytes before the proof, not only those of one message", async () => {
+test("HandshakeIo limits the sum of all bytes before the proof, not each message", async () => {
   await accepting(async (greeted) => {
     const { far } = greeted;
     const reply = await proving(far);
@@ -215,7 +215,7 @@ test("HandshakeIo counts all bytes before the proof, not only those of one messa
   });
 });
 
-test("HandshakeIo counts not what comes behind the proof", async () => {
+test("HandshakeIo does not count bytes after the proof", async () => {
   await accepting(async ({ far, notes }) => {
     far.write(await proving(far), ...new Array(200).fill(encodeFrame(0x77, new Uint8Array(90))));
     await until("all came", () => notes.after.frames.length === 200);
@@ -223,7 +223,7 @@ test("HandshakeIo counts not what comes behind the proof", async () => {
   });
 });
 
-test("HandshakeIo gives up who is silent at the deadline, from either side, without a word", async () => {
+test("HandshakeIo aborts a silent peer at the deadline, on either side, without a reply", async () => {
   for (const side of [accepting, dialling]) {
     await side(async (greeted) => {
       const before = greeted.far.frames.length;
@@ -235,7 +235,7 @@ test("HandshakeIo gives up who is silent at the deadline, from either side, with
   }
 });
 
-test("HandshakeIo's deadline is for the whole, whoever drips a byte now and then", async () => {
+test("HandshakeIo's deadline covers the whole handshake, even if a byte arrives now and then", async () => {
   await accepting(async (greeted) => {
     const name = begun(dialler(FAR, NEAR.name));
     let at = 0;
@@ -248,7 +248,7 @@ test("HandshakeIo's deadline is for the whole, whoever drips a byte now and then
   }, 50);
 });
 
-test("HandshakeIo's deadline is over when the session is up", async () => {
+test("HandshakeIo's deadline ends when the session opens", async () => {
   const { host, armed } = countingHost();
   await withWire(async ({ near, far }) => {
     const notes = new Notes();
@@ -260,7 +260,7 @@ test("HandshakeIo's deadline is over when the session is up", async () => {
   });
 });
 
-test("HandshakeIo says without a word only of who never sent a byte", async () => {
+test("HandshakeIo reports a silent peer only if it never sent a byte", async () => {
   for (const [bytes, words] of [["", "it hung up without a word"], ["01", "it hung up"]] as const) {
     await accepting(async (greeted) => {
       greeted.far.write(hex(bytes));
@@ -271,7 +271,7 @@ test("HandshakeIo says without a word only of who never sent a byte", async () =
   }
 });
 
-test("HandshakeIo fails as the other side's REJECT says", async () => {
+test("HandshakeIo fails with the reason of the peer's REJECT", async () => {
   for (const side of [accepting, dialling]) {
     await side(async (greeted) => {
       const before = greeted.far.frames.length;
@@ -284,7 +284,7 @@ test("HandshakeIo fails as the other side's REJECT says", async () => {
   }
 });
 
-test("HandshakeIo's owner may refuse an initiator that has proved itself", async () => {
+test("HandshakeIo's owner can reject an authenticated initiator", async () => {
   await accepting(async (greeted) => {
     greeted.notes.refusal = { reason: "duplicate", words: "there is one" };
     greeted.far.write(await proving(greeted.far), encodeFrame(0x77));
@@ -294,7 +294,7 @@ test("HandshakeIo's owner may refuse an initiator that has proved itself", async
   });
 });
 
-test("HandshakeIo's owner is not asked about an initiator that has not proved itself", async () => {
+test("HandshakeIo's owner is not called for an unauthenticated initiator", async () => {
   await accepting(async (greeted) => {
     greeted.notes.onDecide = () => assert(false, "asked");
     const impostor = dialler({ ...FAR, proofKey: random.bytes(32) }, NEAR.name);
@@ -306,7 +306,7 @@ test("HandshakeIo's owner is not asked about an initiator that has not proved it
   });
 });
 
-test("HandshakeIo that is aborted while its owner decides does not come up", async () => {
+test("HandshakeIo does not open a session if aborted while its owner decides", async () => {
   await accepting(async (greeted) => {
     greeted.notes.onDecide = () => greeted.greeting.abort();
     greeted.far.write(await proving(greeted.far));
@@ -316,7 +316,7 @@ test("HandshakeIo that is aborted while its owner decides does not come up", asy
   });
 });
 
-test("HandshakeIo.abort cuts it, once, and not a session that is up", async () => {
+test("HandshakeIo.abort aborts the handshake once, and has no effect on an open session", async () => {
   await accepting(async (greeted) => {
     greeted.greeting.abort();
     greeted.greeting.abort();
@@ -334,7 +334,7 @@ test("HandshakeIo.abort cuts it, once, and not a session that is up", async () =
   });
 });
 
-test("HandshakeIo that has failed reads no more, and aborts a peer that does not close within a second", async () => {
+test("HandshakeIo stops reading after a failure, and aborts a peer that does not close within a second", async () => {
   await accepting(async (greeted) => {
     greeted.far.send(0x99);
     await untilFailed(greeted, "protocol");
@@ -368,7 +368,7 @@ test("HandshakeIo.abort closes a failed handshake at once, and reports it", asyn
   });
 });
 
-test("HandshakeIo tells once that it is gone, however it failed", async () => {
+test("HandshakeIo reports its end exactly once for any failure", async () => {
   const ways: readonly ((greeted: Greeted) => void)[] = [
     ({ far }) => far.stream.end(),
     ({ far }) => far.stream.abort(),
@@ -391,7 +391,7 @@ test("HandshakeIo tells once that it is gone, however it failed", async () => {
   }
 });
 
-test("HandshakeIo.withdraw says duplicate before the proof, and nothing behind it", async () => {
+test("HandshakeIo.withdraw sends REJECT duplicate before the proof, and nothing after it", async () => {
   await dialling(async (greeted) => {
     greeted.greeting.withdraw();
     await untilFailed(greeted, "duplicate");
@@ -411,7 +411,7 @@ test("HandshakeIo.withdraw says duplicate before the proof, and nothing behind i
   });
 });
 
-test("HandshakeIo.withdraw does nothing to a session that is up", async () => {
+test("HandshakeIo.withdraw has no effect on an open session", async () => {
   await accepting(async ({ far, notes, greeting }) => {
     far.write(await proving(far));
     await until("it is up", () => notes.ups.length === 1);

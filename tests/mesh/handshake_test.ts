@@ -137,7 +137,7 @@ function assertRefused(
   }
 }
 
-test("Initiator and Responder meet: each learns who the other is, and both call the session alike", () => {
+test("Initiator and Responder authenticate each other and agree on the session id", () => {
   {
     const outcome = run(sides({ lastSession: 42n }));
     const [there, here] = [metOf(outcome.dialler), metOf(outcome.acceptor)];
@@ -167,7 +167,7 @@ test("Initiator and Responder meet: each learns who the other is, and both call 
   }
 });
 
-test("Initiator's session is the first 8 bytes of its nonce, and never 0", () => {
+test("Initiator's session id is the first 8 bytes of its nonce, and never 0", () => {
   const session = (nonce: Uint8Array): bigint => {
     const dialler = new Initiator(alpha, beta.name, nonce, CERTIFICATE, () => 0n, BELIEVED);
     const outcome = run({ ...sides(), dialler });
@@ -178,14 +178,14 @@ test("Initiator's session is the first 8 bytes of its nonce, and never 0", () =>
   assertEquals(session(hex(`${"00".repeat(8)} ${"ee".repeat(24)}`)), 1n);
 });
 
-test("Initiator with another cookie is not believed, nor is Responder", () => {
+test("Initiator and Responder reject a peer with another cookie", () => {
   const proofKey = random.bytes(32);
   // The initiator is the first to receive a proof.
   assertRefused(run(sides({ dialler: { proofKey } })), "dialler", "cookie");
   assertRefused(run(sides({ acceptor: { proofKey } })), "dialler", "cookie");
 });
 
-test("Responder does not believe an initiator that answers without knowing the cookie", () => {
+test("Responder rejects an initiator that answers without knowing the cookie", () => {
   for (const proof of [new Uint8Array(32), new Uint8Array(32).fill(0xff), random.bytes(32)]) {
     const outcome = run(
       sides(),
@@ -196,7 +196,7 @@ test("Responder does not believe an initiator that answers without knowing the c
   }
 });
 
-test("Responder does not believe its own proof, sent back", () => {
+test("Responder rejects its own proof when reflected", () => {
   let proof: Uint8Array | undefined;
   const outcome = run(sides(), (way, frame) => {
     if (way === "CHALLENGE") proof = frame.body.slice(-32);
@@ -205,7 +205,7 @@ test("Responder does not believe its own proof, sent back", () => {
   assertRefused(outcome, "acceptor", "cookie");
 });
 
-test("Initiator does not believe a CHALLENGE that was made of its own NAME", () => {
+test("Initiator rejects a CHALLENGE made from its own NAME", () => {
   // A reflection: an attacker who is dialed by the initiator returns the initiator's own messages
   // to it.
   const { dialler } = sides({ expected: alpha.name });
@@ -226,7 +226,7 @@ test("Initiator does not believe a CHALLENGE that was made of its own NAME", () 
   assert(step.kind === "fail" && step.reason === "cookie");
 });
 
-test("Initiator and Responder do not believe what was recorded in another handshake", () => {
+test("Initiator and Responder reject messages recorded in another handshake", () => {
   for (const replayed of ["NAME", "CHALLENGE", "REPLY"] as const) {
     let recorded: Frame | undefined;
     const keep = (way: Way, frame: Frame): Frame => {
@@ -240,7 +240,7 @@ test("Initiator and Responder do not believe what was recorded in another handsh
   }
 });
 
-test("Responder does not believe a whole recorded handshake, played back by one who lacks the cookie", () => {
+test("Responder rejects a complete recorded handshake replayed without the cookie", () => {
   const recorded: Frame[] = [];
   run(sides(), (way, frame) => {
     if (way === "NAME" || way === "REPLY") recorded.push({ ...frame, body: frame.body.slice() });
@@ -252,12 +252,12 @@ test("Responder does not believe a whole recorded handshake, played back by one 
   assert(step.kind === "fail" && step.reason === "cookie");
 });
 
-test("Initiator that reads certificates rejects a responder with another one, as of a relay", () => {
+test("Initiator that reads certificates rejects a responder with a different one, as of a relay", () => {
   assertRefused(run(sides({ shown: hex("3081ff") })), "dialler", "cookie");
   assertRefused(run(sides({ shown: hex("") })), "dialler", "cookie");
 });
 
-test("Initiator fails before its first message if it cannot read the certificate, or it is another's", () => {
+test("Initiator fails before its first message if the certificate is unreadable or another node's", () => {
   const unread = sides({ read: null }).dialler;
   const step = unread.begin();
   assert(step.kind === "fail" && step.reason === "certificate");
@@ -290,7 +290,7 @@ test("Responder rejects an initiator that cannot read certificates, or whose fla
   }
 });
 
-test("Initiator and Responder notice every single bit that is changed on the way, or it changes nothing", () => {
+test("Initiator and Responder detect every changed bit that has an effect", () => {
   const lengths: Partial<Record<Way, number>> = {};
   run(sides(), (way, frame) => {
     lengths[way] = frame.body.length;
@@ -317,7 +317,7 @@ test("Initiator and Responder notice every single bit that is changed on the way
   }
 });
 
-test("Initiator refuses a node that is not the one it dialed", () => {
+test("Initiator rejects a node other than the one it dialed", () => {
   assertRefused(run(sides({ expected: "gamma@h:3" })), "dialler", "wrongnode");
   assertRefused(run(sides({ expected: "Beta@h:2" })), "dialler", "wrongnode");
   const step = run(sides({ acceptor: { name: "x\ny" } })).dialler;
@@ -325,7 +325,7 @@ test("Initiator refuses a node that is not the one it dialed", () => {
   assertEquals(step.words, "a node without a proper name answered where beta@h:2 was dialled");
 });
 
-test("Responder refuses itself as an initiator, and one without a proper name", () => {
+test("Responder rejects its own node as an initiator, and an invalid name", () => {
   const { name, creation } = beta;
   assertRefused(run(sides({ dialler: { name, creation } })), "acceptor", "duplicate");
   for (const name of ["", "alpha", "alpha@h", "alpha@H:1", "alpha@h:01", "a\n@h:1", "ä@h:1"]) {
@@ -333,7 +333,7 @@ test("Responder refuses itself as an initiator, and one without a proper name", 
   }
 });
 
-test("Acceptor refuses a version below its own and answers a higher one with its own", () => {
+test("Responder rejects a version below its own and answers a higher one with its own", () => {
   const withVersion = (version: number): Step => {
     const { dialler, acceptor } = sides();
     const name = decodeName(begun(dialler).body)!;
@@ -347,7 +347,7 @@ test("Acceptor refuses a version below its own and answers a higher one with its
   }
 });
 
-test("Initiator refuses a version that it does not speak, whatever the proof", () => {
+test("Initiator rejects a version that it does not support, even with a valid proof", () => {
   for (const version of [0, VERSION + 1, 255]) {
     const outcome = run(
       sides(),
@@ -360,7 +360,7 @@ test("Initiator refuses a version that it does not speak, whatever the proof", (
   }
 });
 
-test("Acceptor agrees on no feature that it has not", () => {
+test("Responder does not agree to features that it lacks", () => {
   const { dialler, acceptor } = sides();
   const name = decodeName(begun(dialler).body)!;
   const { body } = sent(
@@ -429,7 +429,7 @@ function bodies(): Readonly<Record<Way, Uint8Array>> {
 }
 
 for (const [state, make] of Object.entries(STATES)) {
-  test(`${state} refuses every other message as out of turn, and everything after that`, () => {
+  test(`${state} rejects every out-of-order message, and everything after it`, () => {
     const known = bodies();
     for (let tag = 0; tag <= 0xff; tag++) {
       const { machine, expects } = make();
@@ -448,7 +448,7 @@ for (const [state, make] of Object.entries(STATES)) {
     }
   });
 
-  test(`${state} takes a REJECT, with words or malformed, for the end`, () => {
+  test(`${state} fails at a REJECT, with any text or malformed`, () => {
     const rejects = [
       [encodeReject("stopping", "bye"), "stopping", "bye"],
       [hex(""), "protocol", ""],
@@ -464,7 +464,7 @@ for (const [state, make] of Object.entries(STATES)) {
     }
   });
 
-  test(`${state} survives every truncation of what it waits for, and gives nothing away`, () => {
+  test(`${state} survives every truncation of its input, and reveals nothing`, () => {
     const { expects } = make();
     if (expects === undefined) return;
     // What it would have accepted from its real counterpart.
@@ -480,7 +480,7 @@ for (const [state, make] of Object.entries(STATES)) {
   });
 }
 
-test("Responder.accept is refused before the initiator has proved itself, and the second time", () => {
+test("Responder.accept throws before the initiator is authenticated, and when called twice", () => {
   const { dialler, acceptor } = sides();
   assertThrows(() => acceptor.accept());
   const { body } = sent(acceptor.receive(TAG.NAME, begun(dialler).body));
@@ -490,7 +490,7 @@ test("Responder.accept is refused before the initiator has proved itself, and th
   assertThrows(() => acceptor.accept());
 });
 
-test("Initiator asks for the last session when it sends its proof, not before", () => {
+test("Initiator reads the last session id when it sends its proof, not before", () => {
   let asked = 0;
   const dialler = new Initiator(alpha, beta.name, random.bytes(32), CERTIFICATE, () => {
     asked++;
@@ -514,7 +514,7 @@ test("Initiator asks for the last session when it sends its proof, not before", 
   assertEquals(step.kind, "fail");
 });
 
-test("every message of a handshake is a frame of at most 4096 bytes, for names of any length", () => {
+test("every handshake message is a frame of at most 4096 bytes for names of any length", () => {
   const long = `${"a".repeat(64)}@${"h".repeat(180)}:65535`;
   const both = sides({ dialler: { name: long }, acceptor: { name: `b${long.slice(1)}` } });
   const { acceptor } = both;
@@ -533,7 +533,7 @@ test("every message of a handshake is a frame of at most 4096 bytes, for names o
   metOf(outcome.dialler);
 });
 
-test("fail makes the REJECT that tells the other side", () => {
+test("fail returns the REJECT to send to the peer", () => {
   const step = fail("duplicate", "there is one");
   const { tag, body } = frameOf(step.frame!);
   assertEquals(tag, TAG.REJECT);

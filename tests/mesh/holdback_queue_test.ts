@@ -3,7 +3,7 @@ import { HELD_BYTES_MAX, HoldbackQueue } from "../../lib/mesh/holdback_queue.ts"
 import { PASSED_BYTES_MAX } from "../../lib/mesh/outbox.ts";
 import { test } from "../kit/test.ts";
 
-test("HoldbackQueue holds for one addressee what comes behind a large message, and lets others pass", () => {
+test("HoldbackQueue holds messages behind a large one to the same receiver, and passes others", () => {
   const holds = new HoldbackQueue();
   const ran: string[] = [];
   const say = (name: string) => () => void ran.push(name);
@@ -23,7 +23,7 @@ test("HoldbackQueue holds for one addressee what comes behind a large message, a
   assertEquals([holds.count, holds.bytes, holds.isHeld(7)], [0, 0, false]);
 });
 
-test("HoldbackQueue keeps the order of large and small messages to one receiver, whichever is complete first", () => {
+test("HoldbackQueue keeps the order of large and small messages to one receiver in any order of completion", () => {
   for (const order of [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]]) {
     const holds = new HoldbackQueue();
     const ran: string[] = [];
@@ -46,7 +46,7 @@ test("HoldbackQueue keeps the order of large and small messages to one receiver,
   }
 });
 
-test("HoldbackQueue keeps addressees apart", () => {
+test("HoldbackQueue handles receivers independently", () => {
   const holds = new HoldbackQueue();
   const ran: string[] = [];
   const say = (name: string) => () => void ran.push(name);
@@ -59,7 +59,7 @@ test("HoldbackQueue keeps addressees apart", () => {
   assertEquals([ran, holds.count], [["b", "behind b", "a", "behind a"], 0]);
 });
 
-test("HoldbackQueue refuses what is over its limit, over all addressees", () => {
+test("HoldbackQueue rejects a message over its limit, summed over all receivers", () => {
   const holds = new HoldbackQueue(100);
   holds.open(1);
   holds.open(2);
@@ -76,11 +76,11 @@ test("HoldbackQueue refuses what is over its limit, over all addressees", () => 
   assert(slot.run === undefined);
 });
 
-test("HoldbackQueue has room for all that an outbox lets pass", () => {
+test("HoldbackQueue has room for everything that an outbox may send", () => {
   assert(2 * PASSED_BYTES_MAX <= HELD_BYTES_MAX);
 });
 
-test("HoldbackQueue runs nothing more when what it runs clears it", () => {
+test("HoldbackQueue stops when a message that it delivers clears it", () => {
   const holds = new HoldbackQueue();
   const ran: string[] = [];
   const slot = holds.open(1);
@@ -94,6 +94,6 @@ test("HoldbackQueue runs nothing more when what it runs clears it", () => {
   assertEquals([holds.count, holds.bytes], [0, 0]);
 });
 
-test("HoldbackQueue.hold without anything to wait for is our own mistake", () => {
+test("HoldbackQueue.hold fails an assertion if no message is incomplete", () => {
   assertThrows(() => new HoldbackQueue().hold(1, 1, () => {}));
 });

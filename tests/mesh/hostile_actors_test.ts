@@ -249,7 +249,7 @@ stormTest(
   },
 );
 
-test("A node ends the session of a peer that nests terms forever, or lies about what they hold", async () => {
+test("A node ends the session of a peer that nests terms too deeply, or sends wrong lengths", async () => {
   const deep = new Uint8Array(1_000_000).fill(TERM[0]!);
   const terms = [
     // Nested arrays: the tag of an array of one item.
@@ -277,7 +277,7 @@ function joinTerm(bytes: Uint8Array): Uint8Array {
   return concat([TERM.subarray(0, 1), bytes]);
 }
 
-test("A node lets a hostile peer signal its actors, as any peer may, and no more than that", async () => {
+test("A node limits a hostile peer to the signals that any peer may send to its actors", async () => {
   await withHostile(async (scene) => {
     const { raw, near, a } = scene;
     const victim = puppet(a, "victim");
@@ -293,7 +293,7 @@ test("A node lets a hostile peer signal its actors, as any peer may, and no more
   });
 });
 
-test("A node that a hostile peer has it spawn on gives up no more than what it exposes", async () => {
+test("A node allows a hostile peer to spawn only the functions it exposes", async () => {
   await withHostile(async (scene) => {
     const { raw, a } = scene;
     const { spawner } = a.remote;
@@ -311,7 +311,7 @@ test("A node that a hostile peer has it spawn on gives up no more than what it e
   });
 });
 
-test("A peer that answers no spawn and no call costs what was asked of it, until its session is over", async () => {
+test("A peer that does not answer spawns and calls costs bounded memory until its session ends", async () => {
   await withHostile(async ({ raw, a, near }) => {
     const line = a.remote.nodeLink(HOSTILE)!;
     const there = { node: HOSTILE, fn: "any", timeout: 60_000 };
@@ -329,7 +329,7 @@ test("A peer that answers no spawn and no call costs what was asked of it, until
   });
 });
 
-test("A member with two incarnations at once has one session: the later one's, without the earlier one's bonds", async () => {
+test("A member with two incarnations has one session, that of the later one, without the earlier one's links", async () => {
   await withHostile(async ({ raw, a, near }) => {
     raw.send(TAG.LINK, row([from(1), to(near.pid.id)]));
     raw.send(TAG.MONITOR, row([from(1), to(near.pid.id), 1]));

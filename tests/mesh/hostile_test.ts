@@ -59,7 +59,7 @@ async function assertUnharmed(
   assertEquals(heard(), 1);
 }
 
-test("Mesh does not let in a TLS client that trusts any certificate and guesses the proof", async () => {
+test("Mesh rejects a TLS client that trusts any certificate and guesses the proof", async () => {
   await withNodes(async (start) => {
     const a = await start("a");
     const heard = listen(a);
@@ -86,7 +86,7 @@ test("Mesh does not let in a TLS client that trusts any certificate and guesses 
   });
 });
 
-test("Mesh does not let in who plays back what it recorded of an honest node", async () => {
+test("Mesh rejects a client that replays a recorded handshake of an honest node", async () => {
   await withNodes(async (start) => {
     const a = await start("a");
     const heard = listen(a);
@@ -126,7 +126,7 @@ test("Mesh does not let in who plays back what it recorded of an honest node", a
   });
 });
 
-test("Mesh does not let in who begins with a message of an open session", async () => {
+test("Mesh rejects a client whose first message belongs to an open session", async () => {
   await withNodes(async (start) => {
     const a = await start("a");
     const heard = listen(a);
@@ -143,7 +143,7 @@ test("Mesh does not let in who begins with a message of an open session", async 
   });
 });
 
-test("Mesh writes one bounded line about a REJECT, whatever words a stranger puts in it", async () => {
+test("Mesh logs one bounded line for a REJECT, whatever text it contains", async () => {
   await withNodes(async (start) => {
     const a = await start("a");
     const intruder = await Intruder.secure(a.name);
@@ -157,7 +157,7 @@ test("Mesh writes one bounded line about a REJECT, whatever words a stranger put
   });
 });
 
-test("Mesh distinguishes TLS from other input, and says so once", async () => {
+test("Mesh distinguishes TLS from other input, and logs it once", async () => {
   await withNodes(async (start) => {
     const a = await start("a");
     const heard = listen(a);
@@ -174,7 +174,7 @@ test("Mesh distinguishes TLS from other input, and says so once", async () => {
   });
 });
 
-test("Mesh cuts who is silent before TLS, and who is silent after it, at a deadline", async () => {
+test("Mesh aborts silent clients at a deadline, before TLS and after it", async () => {
   await withNodes(async (start) => {
     const a = await start("a", {}, hurriedHost(300));
     const heard = listen(a);
@@ -190,7 +190,7 @@ test("Mesh cuts who is silent before TLS, and who is silent after it, at a deadl
   });
 });
 
-test("Mesh lets honest nodes in at once while hundreds are silent, before TLS and after it", async () => {
+test("Mesh accepts honest nodes at once while hundreds are silent, before TLS and after it", async () => {
   await withNodes(async (start) => {
     const a = await start("a");
     const silent = await Promise.all([
@@ -208,7 +208,7 @@ test("Mesh lets honest nodes in at once while hundreds are silent, before TLS an
   });
 });
 
-test("Mesh refuses one in the middle that ends TLS with a certificate of its own", async () => {
+test("Mesh rejects a man in the middle that terminates TLS with its own certificate", async () => {
   await withNodes(async (start) => {
     const b = await start("b");
     const leaf = await makeLeaf(
@@ -231,7 +231,7 @@ test("Mesh refuses one in the middle that ends TLS with a certificate of its own
   });
 });
 
-test("Mesh works through one in the middle that passes on TCP, and sees nothing in the clear", async () => {
+test("Mesh works through a relay that forwards TCP and sees no plaintext", async () => {
   await withNodes(async (start) => {
     const target = await freePort();
     const middle = await startMiddle(target);
@@ -258,7 +258,7 @@ test("Mesh works through one in the middle that passes on TCP, and sees nothing 
 for (
   const [whose, code] of [["another node's", "wrongnode"], ["the node's own, but old,", "cookie"]]
 ) {
-  test(`Mesh rejects one in the middle who has stolen ${whose} leaf and not the cookie`, async () => {
+  test(`Mesh rejects a man in the middle with a stolen ${whose} leaf and without the cookie`, async () => {
     await withNodes(async (start) => {
       const target = await freePort();
       const { authority } = await testKeys();
@@ -283,7 +283,7 @@ for (
 }
 
 for (const own of [false, true]) {
-  test(`Mesh accepts TLS 1.3 only, ${own ? "with the user's own certificates" : "with those of the cookie"}`, async () => {
+  test(`Mesh accepts only TLS 1.3 ${own ? "with the user's own certificates" : "with those of the cookie"}`, async () => {
     await withNodes(async (start) => {
       const certificates = await (await OwnAuthority.make(33)).issue("127.0.0.1");
       const a = await start("a", own ? { tls: certificates } : {});
@@ -310,7 +310,7 @@ for (const own of [false, true]) {
   });
 }
 
-test("Mesh rejects a member of the cookie that cannot read certificates, or says so", async () => {
+test("Mesh rejects a peer with the cookie that cannot read certificates, or claims so", async () => {
   await withNodes(async (start) => {
     const a = await start("a");
     const intruder = await Intruder.secure(a.name);
@@ -321,7 +321,7 @@ test("Mesh rejects a member of the cookie that cannot read certificates, or says
   });
 });
 
-test("Mesh raises no alarm at an honest dial that was given up for the other side's", async () => {
+test("Mesh does not warn when an honest dial is given up in favour of the other side's", async () => {
   await withNodes(async (start) => {
     let through!: () => void;
     const gate = new Promise<void>((open) => through = open);
@@ -354,7 +354,7 @@ test("Mesh raises no alarm at an honest dial that was given up for the other sid
   });
 });
 
-test("Mesh ends the oldest handshake of an address that holds too many, and none of other addresses", async () => {
+test("Mesh ends the oldest handshake of an address with too many, and none of other addresses", async () => {
   await withNodes(async (start) => {
     const a = await start("a", {}, hurriedHost(60_000));
     // The first of all, and as silent as the others; only its address differs.

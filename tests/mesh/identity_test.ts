@@ -5,7 +5,7 @@ import { deriveKeys, makeCreation } from "../../lib/mesh/identity.ts";
 import { COOKIE, testKeys } from "../kit/keys.ts";
 import { test } from "../kit/test.ts";
 
-test("deriveKeys gives a cookie the same keys on every node and runtime", async () => {
+test("deriveKeys derives the same keys from a cookie on every node and runtime", async () => {
   assertEquals(COOKIE, "a cookie for tests");
   const { authority, proofKey } = await testKeys();
   // Computed independently, with the scrypt and HKDF of another language.
@@ -15,7 +15,7 @@ test("deriveKeys gives a cookie the same keys on every node and runtime", async 
   assertEquals(digest, "56e9e5d7c98bc38db5e218c7ba1aca2790193ac836b7efc5b1a8341793c98974");
 });
 
-test("deriveKeys gives another cookie other keys, however like it is", async () => {
+test("deriveKeys derives different keys from similar cookies", async () => {
   const mine = await testKeys();
   for (const cookie of [`${COOKIE} `, COOKIE.toUpperCase()]) {
     const other = await deriveKeys(cookie);
@@ -24,7 +24,7 @@ test("deriveKeys gives another cookie other keys, however like it is", async () 
   }
 });
 
-test("makeCreation is any u32 but 0", () => {
+test("makeCreation returns any u32 except 0", () => {
   const fixed = (hex: string) => ({ bytes: () => Uint8Array.fromHex(hex), next: () => 0 });
   assertEquals(makeCreation(fixed("00000000")), 1);
   assertEquals(makeCreation(fixed("01020304")), 0x04030201);
@@ -34,7 +34,7 @@ test("makeCreation is any u32 but 0", () => {
   assertEquals(made.size, 1000);
 });
 
-test("makeCreation reads its own four bytes, wherever they lie in memory", () => {
+test("makeCreation reads its own four bytes at any offset in a buffer", () => {
   const memory = Uint8Array.fromHex("aaaaaaaa01020304bbbbbbbb");
   const random = { bytes: () => memory.subarray(4, 8), next: () => 0 };
   assertEquals(makeCreation(random), 0x04030201);

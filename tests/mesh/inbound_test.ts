@@ -53,7 +53,7 @@ function view({ one, near }: Household): unknown {
   ];
 }
 
-test("Inbound.take ends the session at a row that cannot be, and nothing came of it", () => {
+test("Inbound.take ends the session at an invalid message, without any effect", () => {
   const rows: Record<string, readonly [tag: number, body: Uint8Array]> = {
     "a SEND to one of the sender's": [TAG.SEND, row([from(1)], TERM)],
     "a SEND to a third node's": [TAG.SEND, row([packPid(2, 1)], TERM)],
@@ -125,7 +125,7 @@ test("Inbound.take ends the session at a row that cannot be, and nothing came of
   }
 });
 
-test("Inbound.take ends the session at a row of actors that is cut off at any byte", () => {
+test("Inbound.take ends the session at an actor message truncated at any byte", () => {
   // A complete message of each tag.
   const rows: readonly (readonly [tag: number, body: Uint8Array])[] = [
     [TAG.SEND, row([to(1)], TERM)],
@@ -162,7 +162,7 @@ test("Inbound.take ends the session at a row of actors that is cut off at any by
   }
 });
 
-test("Inbound.take makes nothing of what could have been, and is not", () => {
+test("Inbound.take ignores messages about actors and calls that do not exist", () => {
   const rows: Record<string, readonly [tag: number, body: Uint8Array]> = {
     "an EXIT of one that is not linked": [TAG.EXIT, row([from(77), to(1)], BYE)],
     "an EXIT to one that is not there": [TAG.EXIT, row([from(1), to(77)], BYE)],
@@ -211,7 +211,7 @@ test("Inbound.take makes nothing of what could have been, and is not", () => {
   }
 });
 
-test("Inbound.take lets nobody but the one who is watched say that it has ended", () => {
+test("Inbound.take accepts a DOWN only from the monitored actor's node", () => {
   const { one, near } = household();
   const { length } = near;
   // The reference is right but the actor is not; then the reverse.
@@ -224,7 +224,7 @@ test("Inbound.take lets nobody but the one who is watched say that it has ended"
   assertEquals(near.length, length + 1);
 });
 
-test("Inbound.take keeps the order of an UNLINKED and a LINK behind a large message", () => {
+test("Inbound.take keeps the order of UNLINKED and LINK after a large message", () => {
   const [one, other] = join();
   const near = one.actor({ trap: true });
   const far = other.actor({ trap: true });
@@ -241,7 +241,7 @@ test("Inbound.take keeps the order of an UNLINKED and a LINK behind a large mess
   assertEquals(near.length, 1);
 });
 
-test("Inbound.take holds what is for one actor behind a large message to it, and nothing else", () => {
+test("Inbound.take holds messages to the receiver of an incomplete large message, and no others", () => {
   const [one, other] = join();
   const near = one.actor({ trap: true, name: "near" });
   const third = one.actor();
@@ -272,7 +272,7 @@ test("Inbound.take holds what is for one actor behind a large message to it, and
   assertEquals(got, [large, { of: 1 }, "exit signal", "call 2", "exit bye"]);
 });
 
-test("Inbound.take ends the session at a row that cannot be when its turn comes, if it was held", () => {
+test("Inbound.take ends the session at a held invalid message when its turn comes", () => {
   const [one, other] = join();
   const near = one.actor({ trap: true });
   const far = other.actor();
@@ -285,7 +285,7 @@ test("Inbound.take ends the session at a row that cannot be when its turn comes,
   assertEquals(near.length, 1);
 });
 
-test("Inbound.take: a number of a call may be used again when that call is over, and means the new one", () => {
+test("Inbound.take: a call number may be reused after its call, and means the new call", () => {
   const [one, other] = join();
   const actor = one.actor();
   for (const value of ["first", "second"]) {
@@ -301,7 +301,7 @@ test("Inbound.take: a number of a call may be used again when that call is over,
   void other;
 });
 
-test("Inbound.take ignores a monitor or call that was cancelled while it was held back", () => {
+test("Inbound.take ignores a monitor or call that was cancelled while held back", () => {
   const [one, other] = join();
   const near = one.actor({ name: "near" });
   const far = other.actor();
@@ -332,7 +332,7 @@ function spawnRow(i: number, flags: string): Uint8Array {
   return row([i, from(i)], hex(flags), named("fn"), row([i]), encodeTerm([]));
 }
 
-test("Inbound.take reports a message to one that is not there, on the node where it is not", () => {
+test("Inbound.take reports a message to a missing actor as a dead letter on the receiving node", () => {
   const [one] = join();
   const letters: unknown[] = [];
   one.take(TAG.SEND, row([to(7)], TERM));
@@ -413,7 +413,7 @@ function limited(most: number): Side {
   return one;
 }
 
-test("Inbound.take ends the session at a monitor, a call, a link or an actor too many", () => {
+test("Inbound.take ends the session at the first monitor, call, link or actor over the limit", () => {
   const rows: Record<string, (i: number) => readonly [tag: number, body: Uint8Array]> = {
     "too many monitors": (i) => [TAG.MONITOR, row([from(1), to(1), i])],
     "too many calls": (i) => [TAG.CALL, row([i, to(1)], TERM)],
@@ -442,7 +442,7 @@ test("Inbound.take ends the session at a monitor, a call, a link or an actor too
   assert(one.over?.includes("too many actors"), one.over);
 });
 
-test("Inbound.take counts what has ended no more: any number, one after the other", () => {
+test("Inbound.take does not count ended monitors and calls towards the limits", () => {
   const one = limited(10);
   const actor = one.system.find(1)!;
   for (let i = 1; i <= 1000; i++) {

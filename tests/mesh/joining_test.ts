@@ -5,7 +5,7 @@ import { cluster, freePort, withNodes } from "../kit/mesh.ts";
 import { silentServer } from "../kit/silent.ts";
 import { test, until } from "../kit/test.ts";
 
-test("Node.start resolves with the seeds' peers, names and groups known", async () => {
+test("Node.start resolves when the peers, names and groups of the seeds are known", async () => {
   await withNodes(async (start) => {
     const nodes = await cluster(start, 3);
     const [, , third] = nodes;
@@ -21,7 +21,7 @@ test("Node.start resolves with the seeds' peers, names and groups known", async 
   });
 });
 
-test("Node.start resolves when each seed was dialed once, though none is up", async () => {
+test("Node.start resolves after dialing each seed once, even if all are down", async () => {
   await withNodes(async (start) => {
     const seeds = [`x@127.0.0.1:${await freePort()}`, `y@127.0.0.1:${await freePort()}`];
     const began = performance.now();
@@ -31,7 +31,7 @@ test("Node.start resolves when each seed was dialed once, though none is up", as
   });
 });
 
-test("Node.start resolves after joinTimeout beside a seed that does not answer", async () => {
+test("Node.start resolves after joinTimeout if a seed does not answer", async () => {
   await withNodes(async (start) => {
     const quiet = await start("quiet");
     const silent = await silentServer();
@@ -50,7 +50,7 @@ test("Node.start resolves after joinTimeout beside a seed that does not answer",
   });
 });
 
-test("Mesh.connect rejects after its timeout, and only then, while a node does not answer", async () => {
+test("Mesh.connect rejects exactly at its timeout while a node does not answer", async () => {
   await withNodes(async (start) => {
     const a = await start("a");
     const silent = await silentServer();
@@ -67,7 +67,7 @@ test("Mesh.connect rejects after its timeout, and only then, while a node does n
   });
 });
 
-test("Node.start asks canDial for each node, and dials none that it does not allow", async () => {
+test("Node.start calls canDial for each node, and dials only the allowed ones", async () => {
   await withNodes(async (start) => {
     const [a, b] = await cluster(start, 2);
     const asked: string[] = [];
@@ -88,7 +88,7 @@ test("Node.start asks canDial for each node, and dials none that it does not all
   });
 });
 
-test("A list of a thousand names of one port costs that port a few dials", async () => {
+test("A list of a thousand names of one port causes only a few dials", async () => {
   await withNodes(async (start) => {
     const a = await start("a");
     const silent = await silentServer();
@@ -107,7 +107,7 @@ test("A list of a thousand names of one port costs that port a few dials", async
   });
 });
 
-test("Mesh.connect reaches a live node though eighty seeds do not answer", async () => {
+test("Mesh.connect reaches a live node even if eighty seeds do not answer", async () => {
   await withNodes(async (start) => {
     const live = await start("live");
     // Each with its own address, so that no limit per address applies.

@@ -27,7 +27,7 @@ function sendIncomplete(raw: Raw, bytes: number): void {
   for (let sent = 0; sent + 32 * 1024 <= bytes; sent += 32 * 1024) raw.write(piece);
 }
 
-test("Mesh bounds what has come in part under many names of one address, and ends who holds the most", async () => {
+test("Mesh limits incomplete messages of many names of one address, and ends the largest holder", async () => {
   await withNodes(async (start) => {
     const a = await start("a");
     const raws: Raw[] = [];
@@ -46,7 +46,7 @@ test("Mesh bounds what has come in part under many names of one address, and end
   });
 });
 
-test("ReceiveBudget ends the largest holder of an address, then of all, and counts what was given back", () => {
+test("ReceiveBudget ends the largest holder of an address, then of all, and subtracts released bytes", () => {
   const budget = new ReceiveBudget(1600, 800);
   const ended: string[] = [];
   const make = (address: string): Holder => {
@@ -77,7 +77,7 @@ test("ReceiveBudget ends the largest holder of an address, then of all, and coun
   assertEquals(budget.bytes, 0);
 });
 
-test("Mesh rejects one session too many of an address, and accepts others when one has gone", async () => {
+test("Mesh rejects a session over the limit of an address, and accepts it when another has ended", async () => {
   await withNodes(async (start) => {
     const a = await start("a", { logLevel: "silent" });
     const raws: Raw[] = [];
@@ -112,7 +112,7 @@ async function seenBy<M>(b: Node, a: Node, pid: Pid<M>): Promise<Pid<M>> {
   return b.global.whereis<Pid<M>>("seen")!;
 }
 
-test("remoteMailboxMax bounds what other nodes put into a mailbox, and not what this node does", async () => {
+test("remoteMailboxMax limits messages from other nodes in a mailbox, and not local ones", async () => {
   await withTwo({ remoteMailboxMax: 10 }, async (a, b) => {
     let go!: () => void;
     const gate = new Promise<void>((open) => go = open);
@@ -188,7 +188,7 @@ test("authorize decides on exit signals, links, spawns and names of other nodes"
   await assertRejects(() => Node.start({ authorize: true as never }), NodeOptionError);
 });
 
-test("a name that was registered before the session is not told to a node that does not allow it", async () => {
+test("a name registered before the session is not sent to a node that is not allowed to see it", async () => {
   const authorize: NodeOptions["authorize"] = ({ target }) => target !== "secret";
   const common = { cookie: COOKIE, logLevel: "silent", joinTimeout: 0 } as const;
   await using a = await Node.start({ ...common, name: "a@127.0.0.1:0", authorize });

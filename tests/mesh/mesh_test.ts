@@ -28,7 +28,7 @@ import { test, until } from "../kit/test.ts";
 import { Intruder } from "./intruder.ts";
 import { joinAs } from "./wire.ts";
 
-test("Mesh.connect brings two nodes together, and both call the session alike", async () => {
+test("Mesh.connect connects two nodes, which agree on the session id", async () => {
   await withNodes(async (start) => {
     const a = await start("a");
     const b = await start("b");
@@ -46,7 +46,7 @@ test("Mesh.connect brings two nodes together, and both call the session alike", 
   });
 });
 
-test("Mesh joins all nodes that have one seed in common", async () => {
+test("Mesh connects all nodes that share one seed", async () => {
   await withNodes(async (start) => {
     const nodes = await cluster(start, 5);
     for (const node of nodes) {
@@ -56,7 +56,7 @@ test("Mesh joins all nodes that have one seed in common", async () => {
   });
 });
 
-test("Mesh ends with one session however often two nodes dial each other at once", {
+test("Mesh keeps one session when two nodes dial each other repeatedly at once", {
   timeout: 60_000,
 }, async () => {
   await withNodes(async (start) => {
@@ -76,7 +76,7 @@ test("Mesh ends with one session however often two nodes dial each other at once
   });
 });
 
-test("Mesh.disconnect is final on both sides, though one is the other's seed", async () => {
+test("Mesh.disconnect is permanent on both sides, even if one is the other's seed", async () => {
   const [one, other] = [countingHost(), countingHost()];
   /**
    * No dial is pending or scheduled. Waiting for a peer's names leaves the timer of the timer wheel
@@ -111,7 +111,7 @@ test("Mesh.disconnect is final on both sides, though one is the other's seed", a
   });
 });
 
-test("Mesh.disconnect ends the dialling of a node that was never reached", async () => {
+test("Mesh.disconnect stops dialing a node that was never reached", async () => {
   const { host, armed } = countingHost();
   await withNodes(async (start) => {
     const name = `x@127.0.0.1:${await freePort()}`;
@@ -126,7 +126,7 @@ test("Mesh.disconnect ends the dialling of a node that was never reached", async
   });
 });
 
-test("Mesh dials again when a session is lost, and names the loss", async () => {
+test("Mesh redials after a session is lost, and reports the cause", async () => {
   await withNodes(async (start) => {
     const a = await start("a");
     const b = await start("b", { seeds: [a.name] });
@@ -158,7 +158,7 @@ test("Mesh.stop sends GOODBYE, and both sides report shutdown", async () => {
   });
 });
 
-test("Mesh.stop fails whoever waits for a session", async () => {
+test("Mesh.stop rejects pending connects", async () => {
   await withNodes(async (start) => {
     const a = await start("a");
     const silent = await a.host.listen({ hostname: "127.0.0.1", port: 0 }, () => {});
@@ -172,7 +172,7 @@ test("Mesh.stop fails whoever waits for a session", async () => {
   });
 });
 
-test("Mesh.connect fails with the reason in one word", async () => {
+test("Mesh.connect rejects with a reason code", async () => {
   await withNodes(async (start) => {
     const a = await start("a");
     const b = await start("b");
@@ -194,7 +194,7 @@ test("Mesh.connect fails with the reason in one word", async () => {
   });
 });
 
-test("Mesh.connect fails at names that are spelt well and can be nowhere, and the node lives", async () => {
+test("Mesh.connect rejects well-formed names that cannot exist, and the node continues to run", async () => {
   await withNodes(async (start) => {
     const a = await start("a");
     const names = [
@@ -221,7 +221,7 @@ test("Mesh.connect fails at names that are spelt well and can be nowhere, and th
   });
 });
 
-test("Mesh with another cookie is refused, with one line on each side and nothing else", async () => {
+test("Mesh with another cookie is rejected, with one log line on each side", async () => {
   await withNodes(async (start) => {
     const other = await deriveKeys("another cookie for tests");
     const a = await start("a");
@@ -249,7 +249,7 @@ test("Mesh with another cookie is refused, with one line on each side and nothin
   });
 });
 
-test("Mesh accepts a node's new life at once, while it still thinks the old one up", async () => {
+test("Mesh accepts a node's new incarnation at once while the old session still seems open", async () => {
   await withNodes(async (start) => {
     const a = await start("a");
     const port = await freePort();
@@ -267,7 +267,7 @@ test("Mesh accepts a node's new life at once, while it still thinks the old one 
   });
 });
 
-test("Mesh takes a second session of the same life for a duplicate, and keeps the first", async () => {
+test("Mesh rejects a second session of the same incarnation as a duplicate, and keeps the first", async () => {
   await withNodes(async (start) => {
     const a = await start("a");
     const name = `b@127.0.0.1:${await freePort()}`;
@@ -281,7 +281,7 @@ test("Mesh takes a second session of the same life for a duplicate, and keeps th
   });
 });
 
-test("Mesh ends the session of a member that breaks a rule, and no other", async () => {
+test("Mesh ends the session of a member that violates a rule, and no other", async () => {
   await withNodes(async (start) => {
     const [a, b] = await cluster(start, 2);
     const name = `c@127.0.0.1:${await freePort()}`;
@@ -299,7 +299,7 @@ test("Mesh ends the session of a member that breaks a rule, and no other", async
   });
 });
 
-test("Mesh survives whatever names a member tells it, and dials none that is itself", async () => {
+test("Mesh survives any names that a member announces, and does not dial itself", async () => {
   await withNodes(async (start) => {
     const a = await start("a");
     const member = await joinAs(`c@127.0.0.1:${await freePort()}`, a.name);
@@ -315,7 +315,7 @@ test("Mesh survives whatever names a member tells it, and dials none that is its
   });
 });
 
-test("Mesh.stop leaves no timer behind, whatever was under way", async () => {
+test("Mesh.stop leaves no timers, whatever was in progress", async () => {
   const { host, armed } = countingHost();
   await withNodes(async (start) => {
     const a = await start("a", {}, host);
@@ -351,7 +351,7 @@ test("Mesh.stop leaves no timer behind, whatever was under way", async () => {
   });
 });
 
-test("Mesh.stop resolves for all callers when it is done, and may be called by a listener of it", async () => {
+test("Mesh.stop resolves for all callers when done, and may be called by one of its listeners", async () => {
   await withNodes(async (start) => {
     const a = await start("a");
     const b = await start("b", { seeds: [a.name] });
@@ -391,7 +391,7 @@ async function serialOf(name: string): Promise<string | undefined> {
   return certificate?.serialNumber;
 }
 
-test("Mesh shows a certificate with the name that it really has", async () => {
+test("Mesh presents a certificate with its actual name", async () => {
   await withNodes(async (start) => {
     const a = await start("a");
     const intruder = await Intruder.secure(a.name);
@@ -401,7 +401,7 @@ test("Mesh shows a certificate with the name that it really has", async () => {
   });
 });
 
-test("Mesh makes itself a new certificate every day; sessions continue, and new ones come up", async () => {
+test("Mesh renews its certificate every day; sessions continue, and new ones open", async () => {
   let renew: (() => void) | undefined;
   const host = hostWith(({ clock }) => ({
     clock: {

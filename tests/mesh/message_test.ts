@@ -131,7 +131,7 @@ const ROWS: readonly {
   },
 ];
 
-test("TAG holds the numbers that are on the wire", () => {
+test("TAG contains the numbers used on the wire", () => {
   assertEquals(TAG, {
     NAME: 0x01,
     CHALLENGE: 0x02,
@@ -189,38 +189,38 @@ test("TAG holds the numbers that are on the wire", () => {
 });
 
 for (const { row, body, older = 0, encoded, decode, decoded } of ROWS) {
-  test(`${row} is laid out as the table says, and read back`, () => {
+  test(`${row} is encoded as the table specifies, and decoded again`, () => {
     assertEquals(encoded.toHex(), body.replace(/\s/g, ""));
     assertEquals(decode(hex(body)), decoded);
   });
 
-  test(`${row} cut short anywhere is no message, and throws nothing`, () => {
+  test(`${row} truncated at any byte decodes to undefined without throwing`, () => {
     for (let length = 0; length < encoded.length - older; length++) {
       assertEquals(decode(encoded.slice(0, length)), undefined, `${length} bytes`);
     }
   });
 
-  test(`${row} is read past what follows its fields`, () => {
+  test(`${row} decodes even if more bytes follow its fields`, () => {
     for (const tail of ["00", "ff", "ffffffffffffffffffff"]) {
       assertEquals(decode(joined(encoded, hex(tail))), decoded);
     }
   });
 
-  test(`${row} with any one byte at its extremes throws nothing`, () => {
+  test(`${row} with any byte set to its extremes does not throw`, () => {
     for (let at = 0; at < encoded.length; at++) {
       for (const byte of [0x00, 0x7f, 0x80, 0xff]) decode(encoded.with(at, byte));
     }
   });
 }
 
-test("REPLY and ACK of an older version have no time of the start", () => {
+test("REPLY and ACK of an older version have no start time", () => {
   assertEquals(decodeReply(encodeReply(PROOF, reply).slice(0, -8))?.message.startedAt, 0);
   assertEquals(decodeAck(hex("0000"))?.startedAt, 0);
   // A time beyond the range of `Date` is read as none.
   assertEquals(decodeAck(hex("0000 ffffffffffffffff"))?.startedAt, 0);
 });
 
-test("a decoder's nonce and proof are copies, since frames are views", () => {
+test("a decoder copies nonce and proof, because frames are views", () => {
   const body = encodeName(name).slice();
   const decoded = decodeName(body)!;
   const whole = joined(encodeChallenge(challenge), PROOF);
@@ -234,14 +234,14 @@ test("a decoder's nonce and proof are copies, since frames are views", () => {
   assertEquals(proof, PROOF);
 });
 
-test("decodeName, decodeChallenge, decodeList and decodeReject refuse text that is not UTF-8", () => {
+test("decodeName, decodeChallenge, decodeList and decodeReject reject text that is not UTF-8", () => {
   assertEquals(decodeName(encodeName(name).with(2, 0xff)), undefined);
   assertEquals(decodeChallenge(joined(encodeChallenge(challenge), PROOF).with(3, 0x41)), undefined);
   assertEquals(decodeList(encodeList(["abc"]).with(4, 0xc3)), undefined);
   assertEquals(decodeReject(encodeReject("cookie", "no").with(3, 0xff)), undefined);
 });
 
-test("encodeList writes at most the limit, and decodeList reads no more", () => {
+test("encodeList writes up to the limit, and decodeList reads no more", () => {
   const names = Array.from({ length: LIST_COUNT_MAX + 1 }, (_, i) => `n${i}`);
   assertEquals(decodeList(encodeList(names)), names.slice(0, LIST_COUNT_MAX));
   const most = hex(`0004 ${"0000".repeat(1024)}`);
@@ -250,7 +250,7 @@ test("encodeList writes at most the limit, and decodeList reads no more", () => 
   assertEquals(decodeList(hex(`ffff ${"0000".repeat(0xffff)}`)), undefined);
 });
 
-test("encodeRoomBroadcast is exactly the public layout", () => {
+test("encodeRoomBroadcast writes exactly the public layout", () => {
   assertEquals(
     encodeRoomBroadcast("lobby", "hé").toHex(),
     "0f000000" + "1e" + "0500" + "6c6f626279" + "03000000" + "68c3a9",
@@ -262,13 +262,13 @@ test("encodeRoomBroadcast is exactly the public layout", () => {
   assertEquals(encodeRoomBroadcast("r", "").toHex(), "08000000" + "1e" + "010072" + "00000000");
 });
 
-test("encodeRoomBroadcast's longest message fits a frame beside the longest room name", () => {
+test("encodeRoomBroadcast fits the longest message with the longest room name into a frame", () => {
   const room = "r".repeat(ROOM_BYTES_MAX);
   const frame = encodeRoomBroadcast(room, new Uint8Array(ROOM_MESSAGE_BYTES_MAX));
   assertEquals(frame.length, 4 + FRAME_BYTES_MAX);
 });
 
-test("decodeRoomBroadcast refuses no room name, one over the limit, and lengths that lie", () => {
+test("decodeRoomBroadcast rejects an empty room name, a long one, and wrong lengths", () => {
   const most = "72".repeat(ROOM_BYTES_MAX);
   assertEquals(decodeRoomBroadcast(hex(`ff00 ${most} 00000000`))?.room.length, ROOM_BYTES_MAX);
   for (
@@ -291,7 +291,7 @@ test("decodeRoomBroadcast returns the message as a view, without a copy", () => 
   assertEquals(message.toHex(), "4342");
 });
 
-test("decodeReject reads an unknown reason as protocol", () => {
+test('decodeReject reads an unknown reason as "protocol"', () => {
   for (const number of [0, REJECT_REASONS.length + 1, 255]) {
     const body = encodeReject("cookie", "x").with(0, number);
     assertEquals(decodeReject(body), { reason: "protocol", words: "x" });
@@ -301,7 +301,7 @@ test("decodeReject reads an unknown reason as protocol", () => {
   }
 });
 
-test("decodeReject lets no words through that could pass for another line, or for a long one", () => {
+test("decodeReject removes line breaks from the text and truncates it", () => {
   const hostile = [
     "no\n12:00:00 alpha@h:1: all is well",
     "no\r\nx",
@@ -328,7 +328,7 @@ test("decodeReject lets no words through that could pass for another line, or fo
   assertStringIncludes(words, "long long");
 });
 
-test("decodeGoodbye reads an unknown reason as shutdown, and none as no message", () => {
+test('decodeGoodbye reads an unknown reason as "shutdown", and rejects a missing one', () => {
   assertEquals(decodeGoodbye(hex("")), undefined);
   assertEquals(decodeGoodbye(hex("01")), "shutdown");
   assertEquals(decodeGoodbye(hex("02")), "disconnected");

@@ -80,7 +80,7 @@ const BAD: readonly string[] = [
   "a".repeat(1_000_000),
 ];
 
-test("normalName gives each name its one spelling, which is its own", () => {
+test("normalName returns the canonical form of a name, which maps to itself", () => {
   for (const [typed, normal] of GOOD) {
     assertEquals(normalName(typed), normal);
     assertEquals(normalName(normal), normal);
@@ -90,7 +90,7 @@ test("normalName gives each name its one spelling, which is its own", () => {
   }
 });
 
-test("parseName returns the parts, the host without brackets", () => {
+test("parseName returns the parts, with the host without brackets", () => {
   assertEquals(parseName("alpha@Host.Example"), {
     short: "alpha",
     hostname: "host.example",
@@ -99,7 +99,7 @@ test("parseName returns the parts, the host without brackets", () => {
   assertEquals(parseName("g@[FD00::7]:1"), { short: "g", hostname: "fd00::7", port: 1 });
 });
 
-test("parseName, isNormalName and normalName refuse everything else", () => {
+test("parseName, isNormalName and normalName reject everything else", () => {
   for (const text of BAD) {
     const shown = JSON.stringify(text.slice(0, 80));
     assertEquals(parseName(text), undefined, shown);
@@ -109,20 +109,20 @@ test("parseName, isNormalName and normalName refuse everything else", () => {
   }
 });
 
-test("normalName reports how a name is written, in one line whatever was typed", () => {
+test("normalName explains the format of a name in one line for any input", () => {
   const error = assertThrows(() => normalName("a\nb: all is well"), NodeNameError);
   assertStringIncludes(error.message, '"a\\nb: all is well"');
   assertStringIncludes(error.message, "write name@host:port");
   assertEquals(error.message.includes("\n"), false);
 });
 
-test("parseName accepts no name over the length limit", () => {
+test("parseName rejects names over the length limit", () => {
   const name = `${"a".repeat(64)}@${"h".repeat(180)}`;
   assertEquals(parseName(`${name}:123456789`), undefined);
   for (const [, normal] of GOOD) assertEquals(normal.length <= NAME_LENGTH_MAX, true);
 });
 
-test("isLoopback holds for this machine's own addresses and no look-alike", () => {
+test("isLoopback is true for loopback addresses, and false for similar names", () => {
   for (const host of ["localhost", "127.0.0.1", "127.1.2.3", "::1"]) {
     assertEquals(isLoopback(host), true, host);
   }

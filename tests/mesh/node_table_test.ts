@@ -20,7 +20,7 @@ function tables(): { system: System; peer: RemoteIncarnation; homes: NodeTable; 
   return { system, peer, homes, said };
 }
 
-test("NodeTable.index is 0 for our own, 1 for the peer's, and announces others once, from 2 on", () => {
+test("NodeTable.index is 0 for this node, 1 for the peer, and announces each other node once, from 2 on", () => {
   const { system, peer, homes, said } = tables();
   const [c, d] = [
     new RemoteIncarnation(system, "c@h:3", 3),
@@ -39,7 +39,7 @@ test("NodeTable.index is 0 for our own, 1 for the peer's, and announces others o
   assertEquals(said, ["2 c@h:3 3", "3 d@h:4 4", "4 c@h:3 33", "5 b@h:2 22", "6 a@h:1 11"]);
 });
 
-test("NodeTable.index is none when the table is full, and those that are in it stay", () => {
+test("NodeTable.index returns undefined for new nodes when the table is full, and keeps existing ones", () => {
   const { system, homes, said } = tables();
   for (let i = 2; i < 0x1_0000; i++) {
     assertEquals(homes.index(new RemoteIncarnation(system, "c@h:3", i)), i);
@@ -49,7 +49,7 @@ test("NodeTable.index is none when the table is full, and those that are in it s
   assertEquals(said.length, 0x1_0000 - 2);
 });
 
-test("NodeTable.index keeps a bounded number of objects, however many stand for one incarnation", async () => {
+test("NodeTable.index keeps a bounded number of objects, however many represent one incarnation", async () => {
   const { system, homes, said } = tables();
   const before = heapBytes();
   for (let i = 0; i < 600_000; i++) homes.index(new RemoteIncarnation(system, "c@h:3", 3));
@@ -59,7 +59,7 @@ test("NodeTable.index keeps a bounded number of objects, however many stand for 
   assertEquals(homes.index(system.home), SENDER);
 });
 
-test("NodeTable.announced takes each index in its turn, and no other", () => {
+test("NodeTable.announced accepts indices only in ascending order", () => {
   const { homes } = tables();
   for (const index of [0, 1, 3, 65_535]) {
     assertEquals(homes.announced(index, "c@h:3", 3), "a HOME out of turn");
@@ -70,7 +70,7 @@ test("NodeTable.announced takes each index in its turn, and no other", () => {
   assertEquals(homes.announced(0xffff, "c@h:3", 2), "a HOME out of turn");
 });
 
-test("NodeTable.pid returns a pid of the announced node, of this incarnation or another", () => {
+test("NodeTable.pid returns a pid of the announced node, of the current incarnation or another", () => {
   const { system, homes } = tables();
   for (
     const [node, creation] of [["c@h:3", 3], ["a@h:1", 1], ["a@h:1", 9], ["b@h:2", 2]] as const
@@ -139,7 +139,7 @@ function three(): { a: Side; b: Side; c: Side; ends: [Side, Side] } {
   return { a, b, c, ends: [b2, c2] };
 }
 
-test("NodeTable: a pid that is sent on through a second session is announced there with its own life", () => {
+test("NodeTable: a pid forwarded through a second session is announced there with its own incarnation", () => {
   const { a, b, c, ends: [b2] } = three();
   const home = a.actor();
   const middle = b.actor();

@@ -56,7 +56,7 @@ function keeper(node: Node): { pid: Pid<unknown>; got: unknown[]; self: () => Se
   return { pid, got, self: () => own };
 }
 
-test("a pid of another node in the process is reached by the session only", async () => {
+test("a pid of another node in the same process is reached only through the session", async () => {
   await withMesh(2, async (a, b) => {
     const there = keeper(b);
     const here = keeper(a);
@@ -95,7 +95,7 @@ test("a pid of another node in the process is reached by the session only", asyn
   });
 });
 
-test("a pid of this node that another one in the process has is that of its own actor", async () => {
+test("a pid of this node held by another node in the process refers to its actor", async () => {
   await withMesh(2, async (a, b) => {
     const { pid, got } = keeper(a);
     const echo = b.spawn((_self: Self<Call<Pid, Pid[]>>) => (call) => call.reply([call.request]));
@@ -140,7 +140,7 @@ function worker(node: Node): Pid<unknown> {
   }) as Pid<unknown>;
 }
 
-test("a call is answered by whichever node it was sent on to", async () => {
+test("a forwarded call may be answered by any node", async () => {
   await withMesh(3, async (a, b, c) => {
     const nodes = [a, b, c];
     // The caller, the callee and the actor that answers, on every combination of nodes.
@@ -160,7 +160,7 @@ test("a call is answered by whichever node it was sent on to", async () => {
   });
 });
 
-test("a call that was sent on is held until it is answered or given up, and no longer", async () => {
+test("a forwarded call is kept until it is answered or given up", async () => {
   await withMesh(2, async (a, b) => {
     const called = a.spawn(dispatcher) as Pid<Call<Order, unknown>>;
     const there = worker(b);
@@ -182,7 +182,7 @@ test("a call that was sent on is held until it is answered or given up, and no l
   });
 });
 
-test("a call that has come back to its node is the same call", async () => {
+test("a call that returns to its own node is the original call", async () => {
   await withMesh(2, async (a, b) => {
     const held: unknown[] = [];
     const called = a.spawn((self: Self<unknown>) => (message) => {

@@ -45,7 +45,7 @@ function exits(actor: Actor): unknown[] {
     .map(({ reason }) => reason instanceof Error ? reason.message : reason);
 }
 
-test("Outbound.send reports a message that cannot be encoded, and no other is lost", () => {
+test("Outbound.send reports a message that cannot be encoded, and sends all others", () => {
   const [one, other] = join();
   const far = other.actor({ name: "far" });
   const letters = deadLetters(one);
@@ -69,7 +69,7 @@ test("Outbound.send reports a message that cannot be encoded, and no other is lo
   assertEquals(one.line.kept, 0);
 });
 
-test("Outbound.send reports a message that is too long, and a call of one is refused", async () => {
+test("Outbound.send reports a message that is too long, and rejects a call with one", async () => {
   const [one, other] = join();
   const far = other.actor();
   const letters = deadLetters(one);
@@ -83,7 +83,7 @@ test("Outbound.send reports a message that is too long, and a call of one is ref
   assertEquals([far.length, one.line.kept, one.over], [0, 0, undefined]);
 });
 
-test("Outbound.call refuses a request that cannot travel, and keeps nothing of it", async () => {
+test("Outbound.call rejects a request that cannot be encoded, and keeps no state for it", async () => {
   const [one, other] = join();
   const far = other.actor({ name: "far" });
   for (const to of [one.pid(far), { name: "far", node: "other@h:2" }]) {
@@ -100,7 +100,7 @@ test("Outbound.call refuses a request that cannot travel, and keeps nothing of i
   assertEquals([one.line.kept, far.peek(), other.over], [0, ["sound"], undefined]);
 });
 
-test("Outbound.answer refuses in place of an answer that cannot travel", async () => {
+test("Outbound.answer sends a rejection if the reply cannot be encoded", async () => {
   for (const term of UNSENDABLE) {
     const [one, other] = join();
     const far = other.actor();
@@ -122,7 +122,7 @@ test("Outbound.answer refuses in place of an answer that cannot travel", async (
   }
 });
 
-test("Outbound: the end of a call is sent, and the other side keeps nothing of it", async () => {
+test("Outbound: the end of a call is sent, and the other side keeps no state for it", async () => {
   const [one, other] = join();
   const far = other.actor();
   const pid = one.pid(far) as never;
@@ -148,7 +148,7 @@ test("Outbound: the end of a call is sent, and the other side keeps nothing of i
   assertEquals(other.waiting, []);
 });
 
-test("Outbound: an answer that has come is not told to be over", async () => {
+test("Outbound: the end of a call is not sent after its reply has arrived", async () => {
   const [one, other] = join();
   const far = other.actor();
   const call = one.system.call(one.pid(far) as never, 1);
@@ -158,7 +158,7 @@ test("Outbound: an answer that has come is not told to be over", async () => {
   assertEquals([await call, one.waiting, one.line.kept], ["yes", [], 0]);
 });
 
-test("Outbound: an exit is sent whatever its reason, and a reason that cannot be encoded becomes a text", () => {
+test("Outbound: an exit is sent with any reason, and as text if it cannot be encoded", () => {
   const large = "x".repeat(2 * 2 ** 20);
   const reasons: readonly (readonly [given: ExitReason, told: RegExp])[] = [
     ...UNSENDABLE.map((term) => [{ reason: term }, /^unsendable exit reason/] as const),
@@ -226,7 +226,7 @@ test("Outbound: the pid in the Down of a monitor by name has no name", () => {
   assertEquals(one.line.kept, 0);
 });
 
-test("Outbound: the end of a monitor is sent, and the monitor is not kept", () => {
+test("Outbound: the end of a monitor is sent, and the monitor is removed", () => {
   const [one, other] = join();
   const far = other.actor({ name: "far" });
   const [near, also] = [one.actor(), one.actor()];
@@ -244,7 +244,7 @@ test("Outbound: the end of a monitor is sent, and the monitor is not kept", () =
   assertEquals([one.line.kept, other.line.kept], [0, 0]);
 });
 
-test("Outbound.lost: links, monitors, then calls of all actors there end with noconnection", async () => {
+test("Outbound.lost: ends links, then monitors, then calls of all actors there with noconnection", async () => {
   const [one, other] = join();
   const far = [other.actor({ name: "far" }), other.actor()];
   const near = one.actor({ trap: true });
@@ -282,7 +282,7 @@ test("Outbound.lost: links, monitors, then calls of all actors there end with no
   assertEquals(one.system.wheel.size, 0);
 });
 
-test("Outbound.lost: whoever asks in the midst of it finds no connection", async () => {
+test("Outbound.lost: operations during the cleanup fail with noconnection", async () => {
   const [one, other] = join();
   const far = other.actor();
   const pid = one.pid(far);
@@ -307,7 +307,7 @@ test("Outbound.lost: whoever asks in the midst of it finds no connection", async
   assertEquals([line.kept, near.links?.size ?? 0, near.monitors?.size ?? 0], [0, 0, 0]);
 });
 
-test("Outbound: a call of an actor that ends is refused with its reason, one that is none with noproc", async () => {
+test("Outbound: a call to an actor that exits is rejected with its reason, and to a missing one with noproc", async () => {
   for (const reason of ["noproc", "noconnection", "killed", { any: 1 }]) {
     const [one, other] = join();
     const far = other.actor();

@@ -160,7 +160,7 @@ test("SessionOutbox writes the frames of a turn in one piece, at its end", () =>
   assertEquals([bench.runs, bench.outbox.unsent], [["77×10", "78×1"], 0]);
 });
 
-test("SessionOutbox takes back a frame that is cancelled, whatever was written of it", () => {
+test("SessionOutbox removes a cancelled frame, even if it was partly written", () => {
   const bench = new Bench();
   bench.write(0x77, 5);
   const out = bench.outbox.begin(0x78);
@@ -174,7 +174,7 @@ test("SessionOutbox takes back a frame that is cancelled, whatever was written o
   ]);
 });
 
-test("SessionOutbox keeps frames of every length whole and, but for large ones, in order", () => {
+test("SessionOutbox keeps frames of every length intact and in order, except large ones", () => {
   const bench = new Bench();
   const lengths = [0, 1, 100, 4000, 4095, 4096, 5000, 32_766, 32_767, 32_768, 33_000, 70_000];
   const sent: string[] = [];
@@ -198,7 +198,7 @@ test("SessionOutbox keeps frames of every length whole and, but for large ones, 
   assertEquals(bench.outbox.unsent, 0);
 });
 
-test("SessionOutbox cuts what is longer than BULK_BYTES_MIN, and nothing else", () => {
+test("SessionOutbox fragments only frames longer than BULK_BYTES_MIN", () => {
   const bench = new Bench();
   bench.write(0x77, BULK_BYTES_MIN - 1);
   bench.outbox.data(encodeFrame(0x78, new Uint8Array(BULK_BYTES_MIN - 1)));
@@ -221,7 +221,7 @@ test("SessionOutbox sends a frame of any length at the end of the turn", () => {
   }
 });
 
-test("SessionOutbox cuts no rows that must be whole, however long", () => {
+test("SessionOutbox does not fragment messages that must be whole, however long", () => {
   const bench = new Bench();
   for (const tag of [TAG.EXPOSED, TAG.GLOBAL_SYNC, TAG.GROUP_JOIN]) {
     bench.write(tag, 150_000);
@@ -233,7 +233,7 @@ test("SessionOutbox cuts no rows that must be whole, however long", () => {
   assertEquals(bench.came.filter(({ body }) => body.length === 150_000).length, 6);
 });
 
-test("SessionOutbox leaves the first piece of a large frame at its place in the order", () => {
+test("SessionOutbox keeps the first fragment of a large frame at its place in the order", () => {
   for (const before of [1, 20_000]) {
     const bench = new Bench();
     for (let i = 0; i < before; i++) bench.write(0x77, 5);
@@ -247,7 +247,7 @@ test("SessionOutbox leaves the first piece of a large frame at its place in the 
   }
 });
 
-test("SessionOutbox writes little into the stream at once, and more when that is sent", () => {
+test("SessionOutbox writes a limited amount to the stream at once, and more when that is sent", () => {
   const bench = new Bench();
   for (let i = 0; i < 4000; i++) bench.write(0x77, 1000);
   bench.write(0x78, 4 * MIB);
@@ -262,7 +262,7 @@ test("SessionOutbox writes little into the stream at once, and more when that is
   assertEquals(bench.came.length, 8001);
 });
 
-test("SessionOutbox lets control overtake all that waits", () => {
+test("SessionOutbox sends control frames before everything that waits", () => {
   const bench = new Bench();
   for (let i = 0; i < 1000; i++) bench.write(0x77, 1000);
   bench.write(0x78, MIB);
@@ -273,7 +273,7 @@ test("SessionOutbox lets control overtake all that waits", () => {
   assertEquals(bench.came.at(-1)!.tag, TAG.PING);
 });
 
-test("SessionOutbox lets a small frame overtake a large one, and starves neither", () => {
+test("SessionOutbox sends small frames between fragments of a large one, and starves neither", () => {
   const bench = new Bench();
   bench.write(0x78, 4 * MIB);
   bench.flush();
@@ -295,7 +295,7 @@ test("SessionOutbox lets a small frame overtake a large one, and starves neither
   assert(passed > 3 && passed < 5, `${passed} MiB of small ones passed 4 MiB`);
 });
 
-test("SessionOutbox sends large frames one after the other", () => {
+test("SessionOutbox sends large frames one after another", () => {
   const bench = new Bench();
   for (let tag = 0x80; tag < 0x90; tag++) bench.write(tag, 100_000);
   bench.sendAll();
@@ -306,7 +306,7 @@ test("SessionOutbox sends large frames one after the other", () => {
   assert(last < bench.rows.length / 2, "all are announced before they are sent");
 });
 
-test("SessionOutbox has no more large frames begun than a peer takes", () => {
+test("SessionOutbox starts no more large frames at once than a peer accepts", () => {
   const bench = new Bench({ bytesMax: 1000 * MIB });
   for (let i = 0; i < 1500; i++) bench.write(0x77, 40_000);
   bench.write(0x79, 5);
@@ -316,7 +316,7 @@ test("SessionOutbox has no more large frames begun than a peer takes", () => {
   assertEquals(bench.came.filter(({ tag }) => tag === 0x77).length, 1500);
 });
 
-test("SessionOutbox limits fragments in flight by TAKEN, and data is still sent", () => {
+test("SessionOutbox limits fragments in flight by TAKEN, and still sends data", () => {
   const bench = new Bench();
   bench.takes = false;
   bench.write(0x78, 4 * MIB);
@@ -338,7 +338,7 @@ test("SessionOutbox limits fragments in flight by TAKEN, and data is still sent"
 });
 
 for (const turns of [1, 300]) {
-  test(`SessionOutbox lets no more data pass a large frame than a peer would hold, in ${turns} turns`, () => {
+  test(`SessionOutbox sends no more data past a large frame than a peer would hold back, in ${turns} turns`, () => {
     const bench = new Bench();
     // Twice, since messages that overtook an earlier large frame do not count.
     for (const round of [0, 1]) {
@@ -362,7 +362,7 @@ for (const turns of [1, 300]) {
   });
 }
 
-test("SessionOutbox drops data past bytesMax, and counts it; vital frames still go", () => {
+test("SessionOutbox drops data over bytesMax, and counts it; vital frames are still sent", () => {
   const bench = new Bench({ bytesMax: MIB });
   bench.flush();
   let sent = 0;
@@ -379,7 +379,7 @@ test("SessionOutbox drops data past bytesMax, and counts it; vital frames still 
   assert(bench.write(0x77, 995), "there is room again");
 });
 
-test("SessionOutbox obeys its limit within one turn, and keeps no memory of what it dropped", () => {
+test("SessionOutbox applies its limit within one turn, and releases the memory of dropped frames", () => {
   const bench = new Bench({ bytesMax: MIB });
   let kept = 0;
   for (let i = 0; i < 1_000_000; i++) if (bench.write(0x77, 20)) kept++;
@@ -389,7 +389,7 @@ test("SessionOutbox obeys its limit within one turn, and keeps no memory of what
   assertEquals(bench.came.length, kept);
 });
 
-test("SessionOutbox never sends a frame that the peer would not take, vital or not", () => {
+test("SessionOutbox never sends a frame that the peer would reject, vital or not", () => {
   const bench = new Bench({ messageBytesMax: 100_000 });
   assert(bench.write(0x77, 99_999));
   assertEquals(bench.write(0x78, 100_000, true), false);
@@ -401,7 +401,7 @@ test("SessionOutbox never sends a frame that the peer would not take, vital or n
 });
 
 for (const how of ["vital", "control"] as const) {
-  test(`SessionOutbox ends as overload, at the end of the turn, past its second limit of ${how} frames`, () => {
+  test(`SessionOutbox ends with overload at the end of the turn over its second limit of ${how} frames`, () => {
     const bench = new Bench({ bytesMax: MIB });
     const frame = encodeFrame(TAG.PING, new Uint8Array(20_000));
     const more = () =>
@@ -416,7 +416,7 @@ for (const how of ["vital", "control"] as const) {
   });
 }
 
-test("SessionOutbox.pressure is high above half of the limit, and tells at the end of the turn", () => {
+test("SessionOutbox.pressure is high above half of the limit, and is reported at the end of the turn", () => {
   const bench = new Bench({ bytesMax: MIB });
   while (bench.outbox.unsent + 1000 <= MIB / 2) bench.write(0x77, 995);
   bench.flush();
@@ -430,7 +430,7 @@ test("SessionOutbox.pressure is high above half of the limit, and tells at the e
   assertEquals(bench.told, ["high"]);
 });
 
-test("SessionOutbox.pressure is high at once for large frames, shared frames and control alike", () => {
+test("SessionOutbox.pressure rises at once for large frames, shared frames and control frames", () => {
   for (const how of ["large", "shared", "control"] as const) {
     const bench = new Bench({ bytesMax: MIB });
     if (how === "large") bench.write(0x77, 600_000);
@@ -442,7 +442,7 @@ test("SessionOutbox.pressure is high at once for large frames, shared frames and
   }
 });
 
-test("SessionOutbox.pressure stays high until an eighth of the limit, and wakes who waits", async () => {
+test("SessionOutbox.pressure stays high down to an eighth of the limit, and then wakes waiters", async () => {
   const bench = new Bench({ bytesMax: MIB });
   await bench.outbox.pressure.drained();
   let drained = 0;
@@ -462,7 +462,7 @@ test("SessionOutbox.pressure stays high until an eighth of the limit, and wakes 
   await bench.outbox.pressure.drained();
 });
 
-test("SessionOutbox.pressure tells nothing of what was high and low within one turn", () => {
+test("SessionOutbox.pressure does not report a rise and fall within one turn", () => {
   const bench = new Bench({ bytesMax: MIB });
   bench.write(0x77, 600_000);
   assert(bench.outbox.pressure.isHigh);
@@ -471,7 +471,7 @@ test("SessionOutbox.pressure tells nothing of what was high and low within one t
   assertEquals(bench.told, []);
 });
 
-test("SessionOutbox.end sends what waits, then the last frame, and accepts no more", () => {
+test("SessionOutbox.end sends queued frames, then the last frame, and accepts no more", () => {
   const bench = new Bench();
   for (let i = 0; i < 1000; i++) bench.write(0x77, 995);
   bench.write(0x78, 2 * MIB);
@@ -499,7 +499,7 @@ test("SessionOutbox.end with little to send ends at once, and only once", () => 
 });
 
 for (const how of ["close", "end"] as const) {
-  test(`SessionOutbox.${how} wakes who waits for relief, and tells no more`, async () => {
+  test(`SessionOutbox.${how} wakes those that wait for the drain, and reports nothing more`, async () => {
     const bench = new Bench({ bytesMax: MIB });
     while (bench.write(0x77, 995));
     bench.flush();
@@ -513,7 +513,7 @@ for (const how of ["close", "end"] as const) {
   });
 }
 
-test("SessionOutbox.close drops what waits, and whatever is written into it afterwards", () => {
+test("SessionOutbox.close drops queued frames and everything written later", () => {
   const bench = new Bench();
   for (let i = 0; i < 1000; i++) bench.write(0x77, 995);
   bench.write(0x78, 2 * MIB);

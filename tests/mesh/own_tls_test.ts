@@ -27,7 +27,7 @@ async function assertNoSession(from: TestNode, to: TestNode, code: string): Prom
 }
 
 for (const host of ["127.0.0.1", "localhost"]) {
-  test(`Mesh with certificates of the user's own works by ${host}`, async () => {
+  test(`Mesh with the user's certificates works by ${host}`, async () => {
     await withNodes(async (start) => {
       const a = await start(`a@${host}:0`, { tls: await authority.issue(host) });
       const b = await start(`b@${host}:0`, {
@@ -45,7 +45,7 @@ for (const host of ["127.0.0.1", "localhost"]) {
   });
 }
 
-test("Mesh with certificates of the user's own joins a whole cluster from one seed", async () => {
+test("Mesh with the user's certificates joins a whole cluster from one seed", async () => {
   await withNodes(async (start) => {
     const tls = await authority.issue("127.0.0.1");
     const a = await start("a", { tls });
@@ -54,7 +54,7 @@ test("Mesh with certificates of the user's own joins a whole cluster from one se
   });
 });
 
-test("Mesh with certificates of the user's own does not believe one for another host", async () => {
+test("Mesh with the user's certificates rejects one for another host", async () => {
   await withNodes(async (start) => {
     const a = await start("a", { tls: await authority.issue("localhost", "10.0.0.1") });
     const b = await start("b", { tls: await authority.issue("127.0.0.1") });
@@ -64,7 +64,7 @@ test("Mesh with certificates of the user's own does not believe one for another 
   });
 });
 
-test("Mesh with certificates of the user's own rejects a node whose name is on another's host, on either side", async () => {
+test("Mesh with the user's certificates rejects a node whose name is on another host, on either side", async () => {
   await withNodes(async (start) => {
     const a = await start("a", { tls: await authority.issue("127.0.0.1") });
     // web7's certificate, and the name of a node on db1.
@@ -84,7 +84,7 @@ test("Mesh with certificates of the user's own rejects a node whose name is on a
   });
 });
 
-test("option tls.verifyPeer decides in place of the host, and is called on both sides", async () => {
+test("option tls.verifyPeer replaces the check of the host, and is called on both sides", async () => {
   await withNodes(async (start) => {
     const asked: string[] = [];
     const certificates = await authority.issue("spiffe.example");
@@ -121,7 +121,7 @@ test("option tls.verifyPeer decides in place of the host, and is called on both 
   });
 });
 
-test("Mesh with certificates of the user's own does not believe another authority, on either side", async () => {
+test("Mesh with the user's certificates rejects another authority, on either side", async () => {
   await withNodes(async (start) => {
     const a = await start("a", { tls: await authority.issue("127.0.0.1") });
     const b = await start("b", { tls: await stranger.issue("127.0.0.1") });
@@ -136,7 +136,7 @@ test("Mesh with certificates of the user's own does not believe another authorit
   });
 });
 
-test("Mesh with certificates of the user's own refuses who shows none", async () => {
+test("Mesh with the user's certificates rejects a client without one", async () => {
   await withNodes(async (start) => {
     const a = await start("a", { tls: await authority.issue("127.0.0.1") });
     const intruder = await Intruder.secure(a.name);
@@ -156,7 +156,7 @@ test("Mesh with certificates of the user's own refuses who shows none", async ()
   });
 });
 
-test("Mesh with certificates of the user's own asks for the cookie all the same", async () => {
+test("Mesh with the user's certificates still requires the cookie", async () => {
   await withNodes(async (start: Start) => {
     const tls = await authority.issue("127.0.0.1");
     const a = await start("a", { tls });
@@ -172,7 +172,7 @@ test("Mesh with certificates of the user's own asks for the cookie all the same"
   });
 });
 
-test("startNode reports which of the user's certificates is invalid, and never the key", async () => {
+test("startNode reports which of the user's certificates is invalid, without showing the key", async () => {
   await withNodes(async (start) => {
     const tls = await authority.issue("127.0.0.1");
     const other = await authority.issue("127.0.0.1");

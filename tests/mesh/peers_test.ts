@@ -47,7 +47,7 @@ function inState(name: string, state: ReturnType<Peers["stateOf"]>, chance?: num
 
 const STATES = ["unknown", "idle", "dialling", "proving", "up", "left"] as const;
 
-test("Peers.judge answers as its table says, for every state, name, creation and last session", () => {
+test("Peers.judge answers as its table specifies, for every state, name, creation and last session", () => {
   for (const name of [A, Z]) {
     for (const state of STATES) {
       for (const creation of [5, 6]) {
@@ -69,7 +69,7 @@ test("Peers.judge answers as its table says, for every state, name, creation and
   }
 });
 
-test("Peers.judge never accepts both of two crossing proofs, nor refuses both", () => {
+test("Peers.judge accepts exactly one of two crossing proofs", () => {
   const [one, other] = [new Peers(A, () => 0), new Peers(Z, () => 0)];
   one.add(Z, "seed", 0);
   other.add(A, "seed", 0);
@@ -80,7 +80,7 @@ test("Peers.judge never accepts both of two crossing proofs, nor refuses both", 
   assertEquals([one.judge(Z, 1, 0n), other.judge(A, 1, 0n)], ["duplicate", "accept"]);
 });
 
-test("Peers moves between its states as its drawing says, for every event in every state", () => {
+test("Peers changes states as its drawing specifies, for every event in every state", () => {
   const events: Readonly<Record<string, (table: Peers) => void>> = {
     yielded: (table) => table.yielded(A, 0),
     failed: (table) => void table.failed(A, 0),
@@ -115,7 +115,7 @@ test("Peers moves between its states as its drawing says, for every event in eve
   }
 });
 
-test("Peers holds its owner to the order of a dial", () => {
+test("Peers asserts the order of calls during a dial", () => {
   for (const state of STATES) {
     const dialling = () => inState(A, state).dialling(A, 0);
     const proving = () => inState(A, state).proving(A);
@@ -124,7 +124,7 @@ test("Peers holds its owner to the order of a dial", () => {
   }
 });
 
-test("Peers knows not itself", () => {
+test("Peers ignores the node itself", () => {
   const table = peers();
   for (const origin of ["seed", "met", "gossip", "asked"] as const) {
     assertEquals(table.add(M, origin, 0), false);
@@ -133,7 +133,7 @@ test("Peers knows not itself", () => {
   assertEquals(table.size, 0);
 });
 
-test("Peers dials a newcomer at once and says when the next is due", () => {
+test("Peers dials a new node at once and returns when the next dial is due", () => {
   const table = peers();
   assertEquals(wakeAt(table), Infinity);
   table.add(A, "seed", 10);
@@ -162,7 +162,7 @@ function pauses(chance: number, count: number): number[] {
   });
 }
 
-test("Peers doubles the pause from dial to dial up to a cap, and chance takes up to half away", () => {
+test("Peers doubles the pause between dials up to a limit, minus up to half at random", () => {
   const full = [100, 200, 400, 800, 1600, 3200, 6400, 10_000, 10_000, 10_000];
   assertEquals(pauses(0, 10), full);
   assertEquals(pauses(1, 10), full.map((ms) => ms / 2));
@@ -171,7 +171,7 @@ test("Peers doubles the pause from dial to dial up to a cap, and chance takes up
   assertEquals([long[0], long.at(-1)], [BACKOFF_MS_MIN, SEED_BACKOFF_MS_MAX]);
 });
 
-test("Peers dials a lost node again within 100 ms, and one that it gave way to within 500 to 1,000", () => {
+test("Peers redials a lost node within 100 ms, and one that it yielded to within 500 to 1,000 ms", () => {
   for (const chance of [0, 0.999999]) {
     const lost = inState(A, "up", chance);
     lost.down(A, "lost", 1000);
@@ -186,7 +186,7 @@ test("Peers dials a lost node again within 100 ms, and one that it gave way to w
   }
 });
 
-test("Peers begins the pauses anew after a session", () => {
+test("Peers resets the pause after a session", () => {
   const table = peers(0);
   table.add(A, "seed", 0);
   for (let i = 1; i <= 5; i++) {
@@ -200,7 +200,7 @@ test("Peers begins the pauses anew after a session", () => {
   assertEquals(wakeAt(table), BACKOFF_MS_MIN);
 });
 
-test("Peers forgets a seed never, and what was asked for after one dial", () => {
+test("Peers keeps seeds forever, and forgets a requested node after one dial", () => {
   const table = peers();
   table.add(A, "seed", 0);
   table.add(Z, "asked", 0);
@@ -213,7 +213,7 @@ test("Peers forgets a seed never, and what was asked for after one dial", () => 
   assertEquals(table.stateOf(A), "idle");
 });
 
-test("Peers.expire forgets a node of gossip by time, not by dials, unless peers still name it", () => {
+test("Peers.expire forgets a node from gossip after a time, unless peers still name it", () => {
   const table = peers();
   table.add(A, "gossip", 0, Z);
   for (let i = 0; i < 100; i++) {
@@ -228,7 +228,7 @@ test("Peers.expire forgets a node of gossip by time, not by dials, unless peers 
   assert(table.add(A, "gossip", GOSSIP_FORGET_MS + 1000, Z), "it may be named again");
 });
 
-test("Peers.expire forgets a lost node after its time, from the loss on", () => {
+test("Peers.expire forgets a lost node a fixed time after the loss", () => {
   const table = new Peers(M, () => 0.5, 5_000);
   table.up(A, 1n, 1, 0);
   assertEquals(table.expire(100_000), []);
@@ -241,7 +241,7 @@ test("Peers.expire forgets a lost node after its time, from the loss on", () => 
   assertEquals([usual.expire(FORGET_MS - 1), usual.expire(FORGET_MS)], [[], [A]]);
 });
 
-test("Peers does not dial a node that has stopped, unless it is a seed, and believes no late gossip", () => {
+test("Peers does not dial a stopped node unless it is a seed, and ignores late gossip about it", () => {
   const table = peers();
   table.up(A, 1n, 1, 0);
   table.down(A, "stopped", 0);
@@ -258,7 +258,7 @@ test("Peers does not dial a node that has stopped, unless it is a seed, and beli
   assert(wakeAt(seed) > 0 && wakeAt(seed) <= 1_000);
 });
 
-test("Peers keeps no trace of a thousand nodes that came and stopped", () => {
+test("Peers keeps no state of a thousand nodes that came and stopped", () => {
   const table = peers();
   for (let i = 0; i < 1_000; i++) {
     table.up(`n${i}@h:1`, 1n, i, i);
@@ -267,7 +267,7 @@ test("Peers keeps no trace of a thousand nodes that came and stopped", () => {
   assertEquals([table.size, table.expire(1e6), wakeAt(table)], [0, [], Infinity]);
 });
 
-test("Peers.superseded forgets what was at the address of a node that was reached, but for seeds", () => {
+test("Peers.superseded forgets the previous node at the address of a reached one, except seeds", () => {
   const table = peers();
   for (
     const [name, origin] of [["x@g:1", "gossip"], ["y@g:1", "seed"], ["z@g:2", "gossip"]] as const
@@ -281,7 +281,7 @@ test("Peers.superseded forgets what was at the address of a node that was reache
   assertEquals([table.stateOf("y@g:1"), table.stateOf("z@g:2")], ["idle", "idle"]);
 });
 
-test("Peers remembers the better of two origins", () => {
+test("Peers keeps the higher-ranked of two origins", () => {
   for (const [one, other] of [["gossip", "seed"], ["asked", "seed"], ["seed", "gossip"]] as const) {
     const table = peers();
     table.add(A, one, 0);
@@ -294,7 +294,7 @@ test("Peers remembers the better of two origins", () => {
   assertEquals(met.originOf(A), "seed", "a seed that was met is still one");
 });
 
-test("Peers dials at once what the user asks for, however long the pause still was", () => {
+test("Peers dials a node requested by the user at once, during any pause", () => {
   for (const origin of ["seed", "asked"] as const) {
     const table = peers(0);
     table.add(A, "gossip", 0);
@@ -308,7 +308,7 @@ test("Peers dials at once what the user asks for, however long the pause still w
   }
 });
 
-test("Peers dials soon what a peer is connected with, however long the pause still was", () => {
+test("Peers dials a node soon that a peer is connected to, during any pause", () => {
   const table = peers(0);
   table.add(A, "met", 0);
   for (let i = 0; i < 20; i++) {
@@ -320,7 +320,7 @@ test("Peers dials soon what a peer is connected with, however long the pause sti
   assertEquals(wakeAt(table), 1000 + REPORTED_RETRY_MS);
 });
 
-test("Peers leaves alone what was disconnected, until the user wants it or it comes by itself", () => {
+test("Peers does not dial a disconnected node until the user requests it or it connects itself", () => {
   const table = inState(A, "up");
   table.down(A, "left", 0);
   for (let i = 0; i < 3; i++) {
@@ -337,7 +337,7 @@ test("Peers leaves alone what was disconnected, until the user wants it or it co
   assertEquals(due(table, 0), [A]);
 });
 
-test("Peers keeps the last 1024 of those that were disconnected", () => {
+test("Peers keeps the last 1024 disconnected nodes", () => {
   const table = peers();
   for (let i = 0; i < PEERS_MAX + 10; i++) {
     table.up(`n${i}@h:1`, 1n, 1, 0);
@@ -351,7 +351,7 @@ test("Peers keeps the last 1024 of those that were disconnected", () => {
   ]);
 });
 
-test("Peers accepts no more gossip than its limit, and always what the user wants", () => {
+test("Peers limits the nodes from gossip, and always accepts user requests", () => {
   const table = peers();
   for (let i = 0; i < PEERS_MAX; i++) assert(table.add(`n${i}@h:1`, "gossip", 0));
   assertEquals(table.add(A, "gossip", 0), false);
@@ -361,7 +361,7 @@ test("Peers accepts no more gossip than its limit, and always what the user want
   assert(table.add(Z, "seed", 0));
 });
 
-test("Peers.proving names the session that was last up, forever", () => {
+test("Peers.proving returns the id of the last open session, forever", () => {
   const table = peers();
   table.add(A, "seed", 0);
   table.dialling(A, 0);
@@ -385,7 +385,7 @@ function assertOneSession({ a, b }: World): void {
   assertEquals([a.peers.stateOf(b.name), b.peers.stateOf(a.name)], ["up", "up"]);
 }
 
-test("Peers end with one session when two dial each other, in whatever order the messages arrive", () => {
+test("Peers keeps one session when two nodes dial each other, in any order of messages", () => {
   for (const closeLoses of [false, true]) {
     const runs = everyRun({ dials: ["a", "b"], closeLoses }, (world) => {
       assertOneSession(world);
@@ -437,7 +437,7 @@ const BEFORE: Readonly<Record<string, Setting>> = {
 for (const [who, setting] of Object.entries(BEFORE)) {
   for (const breaks of [false, true]) {
     const also = breaks ? ", though a connection breaks at any moment" : "";
-    test(`Peers ${who} end with one session, in whatever order${also}`, () => {
+    test(`Peers ${who} end with one session in any order${also}`, () => {
       let runs = 0;
       for (const closeLoses of [false, true]) {
         runs += everyRun({ ...setting, breaks, closeLoses }, assertOneSession);

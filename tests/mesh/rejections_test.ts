@@ -9,7 +9,7 @@ function clockAt(time: { now: number }): Clock {
   return { now: () => time.now, wall: () => 0, after: () => timer, every: () => timer };
 }
 
-test("Rejections tells the same of the same host once a minute", () => {
+test("Rejections reports the same reason for the same host once a minute", () => {
   const time = { now: 5 };
   const refusals = new Rejections(clockAt(time));
   assert(refusals.isNews("h", "cookie"));
@@ -19,7 +19,7 @@ test("Rejections tells the same of the same host once a minute", () => {
   assertEquals(refusals.isNews("h", "cookie"), false);
 });
 
-test("Rejections tells another reason, and of another host, at once", () => {
+test("Rejections reports a different reason or host at once", () => {
   const refusals = new Rejections(clockAt({ now: 0 }));
   for (const host of ["h", "i"]) {
     for (const reason of ["cookie", "timeout"]) assert(refusals.isNews(host, reason));
@@ -60,7 +60,7 @@ const WORDS: readonly (readonly [message: string, reason: string])[] = [
   ["", "tls"],
 ];
 
-test("refusalWords maps the messages of both runtimes for a TLS failure to one meaning", () => {
+test("refusalWords maps the TLS failure messages of both runtimes to one meaning", () => {
   for (const [message, reason] of WORDS) {
     const refusal = refusalWords(message);
     assertEquals(refusal.reason, reason, message);
@@ -70,7 +70,7 @@ test("refusalWords maps the messages of both runtimes for a TLS failure to one m
   assertEquals(refusalWords("something new").words, "TLS failed: something new");
 });
 
-test("Rejections.isNews takes a cookie that the peer rejects for the same, as an alert and as a hang-up", () => {
+test("Rejections.isNews treats a rejected cookie as the same whether reported by alert or by hang-up", () => {
   const rejections = new Rejections(clockAt({ now: 0 }));
   assertEquals(rejections.isNews("10.0.0.1", "cookie"), true);
   assertEquals(rejections.isNews("10.0.0.1", "broken"), false);

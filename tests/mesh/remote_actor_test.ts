@@ -100,17 +100,17 @@ function playAll(steps: readonly number[], length: number): number {
   return played;
 }
 
-test("RemoteActor: both sides agree on a link after links and unlinks in any order, however they cross", () => {
+test("RemoteActor: both sides agree on a link after links and unlinks in any order, even crossing", () => {
   const [link0, link1, unlink0, unlink1, , , move0, move1] = [0, 1, 2, 3, 4, 5, 6, 7];
   assert(playAll([link0!, link1!, unlink0!, unlink1!, move0!, move1!], 6) > 10_000);
 });
 
-test("RemoteActor: both sides agree on a link after links, unlinks and ends in any order", () => {
+test("RemoteActor: both sides agree on a link after links, unlinks and exits in any order", () => {
   const played = playAll([0, 1, 2, 3, 4, 5, 6, 7], 5);
   assert(played > 4_000, `${played}`);
 });
 
-test("RemoteActor: both sides agree on a link after many links and unlinks at random", () => {
+test("RemoteActor: both sides agree on a link after many random links and unlinks", () => {
   for (let seed = 0; seed < 1000; seed++) {
     const random = new SeededRandom(seed);
     const couple = new Couple(join());

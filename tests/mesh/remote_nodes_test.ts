@@ -41,7 +41,7 @@ function actorOn({ system }: TestNode): Actor {
   return actor;
 }
 
-test("A pid that is sent from A to B and on to C within a term is the same actor there", async () => {
+test("A pid sent from A to B and on to C within a term refers to the same actor there", async () => {
   await withStages(3, async ([a, b, c]) => {
     const { system } = a!;
     const scene = new Scene({ system, nodes: [a!.name, c!.name] });
@@ -73,7 +73,7 @@ test("A pid that is sent from A to B and on to C within a term is the same actor
   });
 });
 
-test("A pid of a node with which there is no session is bound to by noconnection", async () => {
+test("A link or monitor to a node without a session ends with noconnection", async () => {
   await withStages(3, async ([a, b, c]) => {
     const { system } = a!;
     const scene = new Scene({ system, nodes: [a!.name, b!.name] });
@@ -109,7 +109,7 @@ test("A pid of a node with which there is no session is bound to by noconnection
   });
 });
 
-test("A pid that was had of one session is the same over the next, and its old bonds stay ended", async () => {
+test("A pid from one session is valid in the next, and its old links and monitors stay ended", async () => {
   await withStages(2, async ([a, b]) => {
     const near = actorOn(a!);
     const far = actorOn(b!);
@@ -157,7 +157,7 @@ test("RemoteNodes.nodeLinkOf: another incarnation of a node is noproc, an unknow
   });
 });
 
-test("Self.monitorNode reports a node that comes and goes, in order, behind its actors' ends", async () => {
+test("Self.monitorNode reports a node that connects and disconnects, in order, after its actors' exits", async () => {
   await withStages(2, async ([a, b]) => {
     const near = actorOn(a!);
     const far = actorOn(b!);
@@ -190,7 +190,7 @@ test("Self.monitorNode reports a node that comes and goes, in order, behind its 
   });
 });
 
-test("A call over two nodes that a full mailbox drops is refused as at home: by pid, by name, by policy", async () => {
+test("A remote call dropped by a full mailbox is rejected as a local one: by pid, by name, by policy", async () => {
   await withStages(2, async ([a, b]) => {
     for (const policy of ["dropNewest", "dropOldest"] as const) {
       const got: Call<number, string>[] = [];
@@ -230,7 +230,7 @@ test("A call over two nodes that a full mailbox drops is refused as at home: by 
   });
 });
 
-test("A call over two nodes that finds the queue to its node full is refused, and takes nothing along", async () => {
+test("A remote call is rejected if the queue to its node is full, and leaves no state", async () => {
   await withNodes(async (start) => {
     const weather = new Weather();
     const options = { queueBytesMax: 4096 };
@@ -257,7 +257,7 @@ test("A call over two nodes that finds the queue to its node full is refused, an
   });
 });
 
-test("RemoteNodes: 10,000 bonds of each kind leave nothing behind when the session is lost", async () => {
+test("RemoteNodes: 10,000 links, monitors and calls leave no state when the session is lost", async () => {
   await withStages(2, async ([a, b]) => {
     const round = async (): Promise<void> => {
       await untilWhole([a!, b!]);

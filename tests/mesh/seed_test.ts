@@ -18,7 +18,7 @@ test("parseSeed reads each form of a seed", () => {
   for (const [text, seed] of SEEDS) assertEquals(parseSeed(text), seed, text);
 });
 
-test("parseSeed refuses what is no seed", () => {
+test("parseSeed rejects invalid seeds", () => {
   for (
     const text of ["", "*", "*@", "*@h:0", "*@h:99999", "10.0.0.7", "file:", "*@_firn._tcp", "**@h"]
   ) {
@@ -26,6 +26,6 @@ test("parseSeed refuses what is no seed", () => {
   }
 });
 
-test("seedsOfText reads one seed a line, without comments", () => {
+test("seedsOfText reads one seed per line, and ignores comments", () => {
   assertEquals(seedsOfText("# seeds\n a@h:1 # one\r\n\n*@10.0.0.1:2\n"), ["a@h:1", "*@10.0.0.1:2"]);
 });

@@ -139,7 +139,7 @@ async function assertBreaks(what: (open: Open) => void, words: string): Promise<
   });
 }
 
-test("Session answers a PING with the same 8 bytes, and no more of it", async () => {
+test("Session answers a PING with its 8 bytes only", async () => {
   await withSession(async ({ far, owner }) => {
     far.send(TAG.PING, hex("0102030405060708"));
     far.send(TAG.PING, hex("1112131415161718 19"));
@@ -153,7 +153,7 @@ test("Session answers a PING with the same 8 bytes, and no more of it", async ()
   });
 });
 
-test("Session answers every PING of who reads the answers", async () => {
+test("Session answers every PING of a peer that reads the answers", async () => {
   await withSession(async ({ far }) => {
     const pings = joined(...new Array(1000).fill(encodeFrame(TAG.PING, new Uint8Array(8))));
     for (let round = 1; round <= 12; round++) {
@@ -163,7 +163,7 @@ test("Session answers every PING of who reads the answers", async () => {
   });
 });
 
-test("Session skips PONGs, empty frames and every tag that it does not know", async () => {
+test("Session skips PONGs, empty frames and unknown tags", async () => {
   await withSession(async ({ far, owner }) => {
     const known = new Set<number>([...Object.values(TAG), ROW]);
     for (let tag = 0; tag <= 0xff; tag++) {
@@ -252,7 +252,7 @@ const BROKEN_PIECES: typeof BROKEN = [
 ];
 
 for (const [what, frame, rule] of [...BROKEN, ...BROKEN_PIECES]) {
-  test(`Session ends as "protocol" at ${what}, and hears nothing behind it`, async () => {
+  test(`Session ends as "protocol" at ${what}, and ignores everything after it`, async () => {
     await assertBreaks(
       ({ far }) => far.write(frame, encodeRoomBroadcast("r", "x")),
       `it sent ${rule}`,
@@ -268,7 +268,7 @@ test("Session passes on binary room messages that are not UTF-8", async () => {
   });
 });
 
-test("Session passes on a frame of the limit, and ends as protocol at the next length", async () => {
+test('Session passes on a frame of exactly the limit, and ends as "protocol" at a longer one', async () => {
   await withSession(async ({ far, owner }) => {
     const room = "r".repeat(255);
     const most = encodeRoomBroadcast(room, new Uint8Array(FRAME_BYTES_MAX - 1 - 2 - 255 - 4));
@@ -284,7 +284,7 @@ test("Session passes on a frame of the limit, and ends as protocol at the next l
 });
 
 for (const [body, reason] of [["01", "shutdown"], ["02", "disconnected"], ["99", "shutdown"]]) {
-  test(`Session ends as "${reason}" at GOODBYE ${body}, and hears nothing behind it`, async () => {
+  test(`Session ends as "${reason}" at GOODBYE ${body}, and ignores everything after it`, async () => {
     await withSession(async ({ far, owner }) => {
       far.write(encodeFrame(TAG.GOODBYE, hex(body!)), encodeRoomBroadcast("r", "x"));
       await until("the session is over", () => owner.overs.length > 0);
@@ -294,7 +294,7 @@ for (const [body, reason] of [["01", "shutdown"], ["02", "disconnected"], ["99",
   });
 }
 
-test("Session.goodbye sends what is queued, then the reason, and ends when the peer closes", async () => {
+test("Session.goodbye sends queued frames, then the reason, and ends when the peer closes", async () => {
   await withSession(async ({ session, far, owner }) => {
     for (let i = 0; i < 100; i++) session.sendData(encodeRoomBroadcast("r", `${i}`));
     let gone = false;
@@ -311,7 +311,7 @@ test("Session.goodbye sends what is queued, then the reason, and ends when the p
   });
 });
 
-test("Session.goodbye waits no longer than a second for a peer that does not close", async () => {
+test("Session.goodbye waits at most a second for a peer that does not close", async () => {
   await withSession(async ({ session, far }) => {
     const from = performance.now();
     await session.goodbye("shutdown");
@@ -320,7 +320,7 @@ test("Session.goodbye waits no longer than a second for a peer that does not clo
   });
 });
 
-test("Session ends as closed when the peer closes, or is gone", async () => {
+test('Session ends as "closed" when the peer closes or vanishes', async () => {
   for (const how of ["end", "abort"] as const) {
     await withSession(async ({ far, owner }) => {
       far.stream[how]();
@@ -330,7 +330,7 @@ test("Session ends as closed when the peer closes, or is gone", async () => {
   }
 });
 
-test("Session.abort ends it once", async () => {
+test("Session.abort ends the session once", async () => {
   await withSession(async ({ session, far, owner }) => {
     session.abort("restarted", "a later life");
     session.abort("closed", "again");
@@ -339,7 +339,7 @@ test("Session.abort ends it once", async () => {
   });
 });
 
-test("Session drops and counts data past queueBytesMax, and control still goes", async () => {
+test("Session drops and counts data over queueBytesMax, and still sends control frames", async () => {
   await withSession(async ({ session, far }) => {
     far.stream.pause();
     const data = encodeRoomBroadcast("r", "x".repeat(1000));
@@ -363,7 +363,7 @@ test("Session drops and counts data past queueBytesMax, and control still goes",
   });
 });
 
-test("Session never sends a frame that is larger than the whole queue", async () => {
+test("Session never sends a frame larger than the whole queue", async () => {
   await withSession(async ({ session, far }) => {
     assertEquals(session.sendData(encodeRoomBroadcast("r", "x".repeat(1 << 20))), false);
     assertEquals([session.dropped, session.unsent], [1, 0]);
@@ -372,7 +372,7 @@ test("Session never sends a frame that is larger than the whole queue", async ()
   });
 });
 
-test("Session bounds what a peer can make it remember by pinging without reading", async () => {
+test("Session limits the memory used for pings of a peer that does not read", async () => {
   await withSession(async ({ session, far, owner }) => {
     far.stream.pause();
     const ping = encodeFrame(TAG.PING, new Uint8Array(8));
@@ -390,7 +390,7 @@ test("Session bounds what a peer can make it remember by pinging without reading
   });
 });
 
-test("Session gives up a peer that neither reads nor speaks, whatever it holds for it", async () => {
+test("Session ends if its peer neither reads nor sends, even with frames queued", async () => {
   await withSession(async ({ session, far, owner }) => {
     far.stream.pause();
     while (session.sendData(encodeRoomBroadcast("r", "x".repeat(60_000))));
@@ -406,7 +406,7 @@ test("Session gives up a peer that neither reads nor speaks, whatever it holds f
   });
 });
 
-test("Session pings a silent peer, with a new number each time, and any answer will do", async () => {
+test("Session pings a silent peer with a new number each time, and accepts any answer", async () => {
   await withSession(async ({ session, far, owner }) => {
     let now = performance.now();
     const silence = (ms: number) => {
@@ -454,7 +454,7 @@ function sendRow({ outbox }: Session, key: number, what: number, length = 2): bo
   return outbox.commit(false);
 }
 
-test("Session passes on what came in pieces when it is whole, with its number", async () => {
+test("Session passes on a fragmented message, with its number, when it is complete", async () => {
   await withSession(async ({ far, owner }) => {
     far.write(bulk(5, 10, 0, 1), small(0, 2), fragment(5, 3), small(0, 3), fragment(5, 4));
     await until("it came", () => owner.rows.length === 3);
@@ -462,7 +462,7 @@ test("Session passes on what came in pieces when it is whole, with its number", 
   });
 });
 
-test("Session lets what is for the same addressee wait for a large frame, and no other", async () => {
+test("Session holds messages to the receiver of an incomplete large frame, and no others", async () => {
   await withSession(async ({ session, far, owner }) => {
     far.write(bulk(1, 10, 9, 1), small(9, 2), small(8, 3), bulk(2, 10, 9, 4), small(9, 5));
     await until("what may pass came", () => owner.rows.length === 1);
@@ -482,7 +482,7 @@ test("Session lets what is for the same addressee wait for a large frame, and no
   });
 });
 
-test("Session ends as protocol at more behind a large frame than it holds", async () => {
+test('Session ends as "protocol" if it would have to hold back too many messages', async () => {
   await withSession(async ({ far, owner }) => {
     far.write(bulk(1, 10, 9, 1));
     for (let sent = 0; sent <= HELD_BYTES_MAX; sent += 1_000_000) far.write(small(9, 2, 1_000_000));
@@ -492,7 +492,7 @@ test("Session ends as protocol at more behind a large frame than it holds", asyn
 });
 
 for (const how of ["abort", "goodbye"] as const) {
-  test(`Session.${how} drops what was held, and never passes it on`, async () => {
+  test(`Session.${how} drops held messages, and never passes them on`, async () => {
     await withSession(async ({ session, far, owner }) => {
       far.write(bulk(1, 10, 9, 1), small(9, 2), small(8, 3));
       await until("what may pass came", () => owner.rows.length === 1);
@@ -507,7 +507,7 @@ for (const how of ["abort", "goodbye"] as const) {
   });
 }
 
-test("Session brings large and small frames of two sides through, each as it was", async () => {
+test("Session transfers large and small frames in both directions unchanged", async () => {
   await withPair(async (near, far, there, here) => {
     const lengths = [2, 50, BULK_BYTES_MIN - 1, BULK_BYTES_MIN, 100_000, 3_000_000];
     for (let i = 0; i < 60; i++) {
@@ -529,7 +529,7 @@ test("Session brings large and small frames of two sides through, each as it was
   });
 });
 
-test("Session brings small frames past a large one", async () => {
+test("Session sends small frames between fragments of a large one", async () => {
   await withPair(async (near, _far, there) => {
     sendRow(near, 1, 1, FRAME_BYTES_MAX);
     for (let i = 0; i < 100; i++) sendRow(near, 2, i);
@@ -538,7 +538,7 @@ test("Session brings small frames past a large one", async () => {
   });
 });
 
-test("Session gives a message over its limit up, and nothing else is lost", async () => {
+test("Session drops a message over its limit, and nothing else", async () => {
   await withPair(async (near, _far, there) => {
     assert(sendRow(near, 1, 1, 99_999));
     assertEquals(sendRow(near, 1, 2, 100_000), false);
@@ -548,7 +548,7 @@ test("Session gives a message over its limit up, and nothing else is lost", asyn
   }, { messageBytesMax: 100_000 });
 });
 
-test("Session ends as protocol at a message over its limit", async () => {
+test('Session ends as "protocol" when it receives a message over its limit', async () => {
   await withSession(async ({ far, owner }) => {
     far.write(bulk(1, 1001, 1, 1));
     await until("the session is over", () => owner.overs.length > 0);
@@ -556,7 +556,7 @@ test("Session ends as protocol at a message over its limit", async () => {
   }, { messageBytesMax: 1000 });
 });
 
-test("Session.pressure reports how full the queue is, and drained waits until it is not", async () => {
+test("Session.pressure returns how full the queue is, and drained resolves when it is low", async () => {
   await withSession(async ({ session, far, owner }) => {
     const limit = 1 << 20;
     assertEquals(session.pressure(), { queued: 0, limit, dropped: 0, high: false });
@@ -581,7 +581,7 @@ test("Session.pressure reports how full the queue is, and drained waits until it
   });
 });
 
-test("Session.drained resolves when the session is over", async () => {
+test("Session.drained resolves when the session has ended", async () => {
   for (const how of ["abort", "goodbye"] as const) {
     await withSession(async ({ session, far }) => {
       far.stream.pause();
@@ -600,7 +600,7 @@ test("Session.drained resolves when the session is over", async () => {
   }
 });
 
-test("Session ends as overload when what cannot be dropped is too much", async () => {
+test('Session ends as "overload" when too many frames that must not be dropped are queued', async () => {
   await withSession(async ({ session, far, owner }) => {
     far.stream.pause();
     let sent = 0;
@@ -615,7 +615,7 @@ test("Session ends as overload when what cannot be dropped is too much", async (
   });
 });
 
-test("Session.goodbye sends large frames to their end before it", async () => {
+test("Session.goodbye sends large frames completely first", async () => {
   await withSession(async ({ session, far }) => {
     for (let i = 0; i < 3; i++) sendRow(session, 1, i, 1 << 20);
     const leaving = session.goodbye("shutdown");

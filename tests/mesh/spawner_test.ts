@@ -52,7 +52,7 @@ async function assertFails(spawn: Promise<unknown>, code: SpawnFailure): Promise
   return error;
 }
 
-test("Spawner.spawn starts what is exposed with its arguments, and gives its pid", async () => {
+test("Spawner.spawn starts an exposed function with its arguments, and resolves with its pid", async () => {
   const [one, other] = join();
   const spawned = exposeOn(other);
   const near = one.actor();
@@ -70,7 +70,7 @@ test("Spawner.spawn starts what is exposed with its arguments, and gives its pid
   assertEquals([one.line.kept, other.line.kept, near.chain], [0, 0, undefined]);
 });
 
-test("Spawner.spawn links and monitors in the step that spawns", async () => {
+test("Spawner.spawn links and monitors atomically with the spawn", async () => {
   const [one, other] = join();
   const spawned = exposeOn(other);
   const near = one.actor({ trap: true });
@@ -94,7 +94,7 @@ test("Spawner.spawn links and monitors in the step that spawns", async () => {
   assertEquals([other.line.links, other.line.monitors], [0, 0]);
 });
 
-test("Spawner.spawn of an actor that ends in its first turn reports it, behind its pid", async () => {
+test("Spawner.spawn reports the exit of an actor that ends in its first turn, after its pid", async () => {
   const [one, other] = join();
   exposeOn(other);
   const near = one.actor({ trap: true });
@@ -108,7 +108,7 @@ test("Spawner.spawn of an actor that ends in its first turn reports it, behind i
   assert(exit.from.equals(await linked) && down.pid.equals((await watched)[0]));
 });
 
-test("Spawner.spawn: who has asked and ended meanwhile leaves no actor behind", async () => {
+test("Spawner.spawn leaves no actor if its caller ended in the meantime", async () => {
   for (const how of ["spawn", "spawnLink", "spawnMonitor"] as string[]) {
     const [one, other] = join();
     const spawned = exposeOn(other);
@@ -124,7 +124,7 @@ test("Spawner.spawn: who has asked and ended meanwhile leaves no actor behind", 
   }
 });
 
-test("Spawner.spawn that is not answered in time fails, and what comes up late is killed", async () => {
+test("Spawner.spawn rejects without an answer in time, and kills an actor that starts late", async () => {
   const [one, other] = join();
   exposeOn(other);
   const near = one.actor({ trap: true });
@@ -139,7 +139,7 @@ test("Spawner.spawn that is not answered in time fails, and what comes up late i
   assertEquals([near.length, near.isAlive, one.system.wheel.size], [0, true, 0]);
 });
 
-test("Spawner.spawn refuses to wait for longer than a timer can, and asks for nothing", async () => {
+test("Spawner.spawn rejects a timeout longer than a timer allows, and sends nothing", async () => {
   const [one, other] = join();
   exposeOn(other);
   const near = one.actor();
@@ -151,7 +151,7 @@ test("Spawner.spawn refuses to wait for longer than a timer can, and asks for no
   assertEquals([sizeOf(other), one.line.kept, one.system.wheel.size], [0, 0, 0]);
 });
 
-test("Spawner.spawn is refused: not exposed, not allowed, not any more, not by who it is", async () => {
+test("Spawner.spawn rejects: not exposed, not allowed, not exposed any more, not allowed for this caller", async () => {
   const [one, other] = join();
   const near = one.actor();
   const attempt = (): Promise<unknown> => {
@@ -196,7 +196,7 @@ test("Spawner.spawn is refused: not exposed, not allowed, not any more, not by w
   ]);
 });
 
-test("Spawner.spawn on a node without a session, or whose session is lost, fails with noconnection", async () => {
+test("Spawner.spawn rejects with noconnection on a node without a session, or whose session is lost", async () => {
   const [one, other] = join();
   exposeOn(other);
   const near = one.actor({ trap: true });
@@ -220,7 +220,7 @@ test("Spawner.spawn on a node without a session, or whose session is lost, fails
   await assertFails(near.spawn(FN) as never, "noconnection");
 });
 
-test("Spawner.spawn: the loss of one node ends the spawns there, and no others", async () => {
+test("Spawner.spawn: the loss of one node rejects only the spawns on it", async () => {
   const [one, other] = join();
   const third = new Side("third@h:3", 3);
   exposeOn(other);
@@ -239,7 +239,7 @@ test("Spawner.spawn: the loss of one node ends the spawns there, and no others",
   await assertRejects(() => first, Error);
 });
 
-test("Spawner.spawn with an argument that cannot be sent asks for nothing", async () => {
+test("Spawner.spawn rejects an argument that cannot be sent, and sends nothing", async () => {
   const [one, other] = join();
   const spawned = exposeOn(other);
   const near = one.actor();
@@ -254,7 +254,7 @@ test("Spawner.spawn with an argument that cannot be sent asks for nothing", asyn
   assertEquals([near.chain, one.line.kept], [undefined, 0]);
 });
 
-test("Spawner.spawn on this node itself is a spawn of what it exposes", async () => {
+test("Spawner.spawn on this node spawns the function that it exposes", async () => {
   const [one] = join();
   const near = one.actor({ trap: true });
   const here = { node: "one@h:1", fn: "fn" };
@@ -279,7 +279,7 @@ test("Spawner.spawn on this node itself is a spawn of what it exposes", async ()
   await assertFails(one.remote.spawn(near, here, false, undefined, []), "limit");
 });
 
-test("Spawner.expose takes names of 1 to 255 bytes, and the last function of a name", async () => {
+test("Spawner.expose accepts names of 1 to 255 bytes, and the last function for a name wins", async () => {
   const [one, other] = join();
   const { spawner } = other.remote;
   for (const name of ["", "x".repeat(256), "é".repeat(128), "\ud800"]) {
@@ -309,7 +309,7 @@ test("Spawner.expose takes names of 1 to 255 bytes, and the last function of a n
   );
 });
 
-test("Spawner ignores an invalid answer to a spawn", async () => {
+test("Spawner ignores an invalid reply to a spawn", async () => {
   const [one, other] = join();
   const near = one.actor({ trap: true });
   const pending = near.spawnLink(FN) as Promise<Pid>;
@@ -331,7 +331,7 @@ test("Spawner ignores an invalid answer to a spawn", async () => {
   void other;
 });
 
-test("Spawner: who is asked whether a node may spawn can end its session", async () => {
+test("Spawner: the authorize function may end the session of the asking node", async () => {
   const [one, other] = join();
   exposeOn(other, {
     allow: () => {
@@ -348,7 +348,7 @@ test("Spawner: who is asked whether a node may spawn can end its session", async
   await assertFails(pending, "noconnection");
 });
 
-test("Node.exposed: what a node exposes is known to its peers, and kept current", async () => {
+test("Node.exposed: peers know the exposed functions, and learn of changes", async () => {
   await withNodes(async (start) => {
     const network = new MemoryNetwork();
     const quiet = { logLevel: "silent" } as const;
@@ -378,7 +378,7 @@ test("Node.exposed: what a node exposes is known to its peers, and kept current"
   });
 });
 
-test("Node.exposed: what changed between the first word of a handshake and its last is known", async () => {
+test("Node.exposed: a change during a handshake is known afterwards", async () => {
   await withNodes(async (start) => {
     const network = new MemoryNetwork();
     const quiet = { logLevel: "silent" } as const;
@@ -401,7 +401,7 @@ test("Node.exposed: what changed between the first word of a handshake and its l
   });
 });
 
-test("Node.exposed is right when a function was exposed, or was not any more, in the midst of a handshake", async () => {
+test("Node.exposed is correct when a function is exposed or removed during a handshake", async () => {
   await withNodes(async (start) => {
     const nodes = await cluster(start, 2);
     const [a, b] = nodes as [typeof nodes[0], typeof nodes[0]];

@@ -92,7 +92,7 @@ const WRONG: readonly (readonly [
   ],
 ];
 
-test("startNode reports what is wrong with an option, before anything is opened", async () => {
+test("startNode reports an invalid option before it opens anything", async () => {
   const host = hostWith(() => ({
     listen: () => Promise.reject(new Error("it listened")),
     secretFile: () => "a cookie from a file",
@@ -105,7 +105,7 @@ test("startNode reports what is wrong with an option, before anything is opened"
   }
 });
 
-test("startNode rejects with a ListenError where a port is taken, and where there can be none", async () => {
+test("startNode rejects with a ListenError if a port is in use or invalid", async () => {
   await withNodes(async (start) => {
     const a = await start("a");
     const taken = await assertRejects(() => start(a.name.replace("a@", "b@")), ListenError);
@@ -138,7 +138,7 @@ test("startNode generates a name, and the system chooses the port", async () => 
   await mesh.stop();
 });
 
-test("startNode's nodes log under the name that they really have", async () => {
+test("startNode's nodes log with their actual name", async () => {
   await withNodes(async (start) => {
     const a = await start("a");
     const b = await start("b", { seeds: [a.name] });
@@ -149,7 +149,7 @@ test("startNode's nodes log under the name that they really have", async () => {
   });
 });
 
-test("startNode makes the cookie file when it is not there, for its owner alone, and reads it then", async () => {
+test("startNode creates a missing cookie file that only its owner can read, and then reads it", async () => {
   const folder = mkdtempSync(join(tmpdir(), "firn-"));
   try {
     const cookieFile = join(folder, "sub", "cookie");

@@ -10,7 +10,7 @@ import { test, until } from "../kit/test.ts";
 
 const cookie = "one for both";
 
-test("Node.send of what cannot be sent is logged for each call site, now and then and with a count", async () => {
+test("Node.send logs a value that cannot be sent, limited per call site and with a count", async () => {
   const lines: string[] = [];
   const log = ({ level, line }: LogEntry) => void (level === "warn" && lines.push(line));
   await using a = await Node.start({ name: "a@127.0.0.1:0", cookie, logLevel: "silent" });
@@ -34,7 +34,7 @@ test("Node.send of what cannot be sent is logged for each call site, now and the
   }
 });
 
-test("Node.send and spawn report that the node has been stopped, and so does call", async () => {
+test("Node.send, spawn and call report that the node has been stopped", async () => {
   const lines: string[] = [];
   const log = ({ level, line }: LogEntry) => void (level === "warn" && lines.push(line));
   const node = await Node.start({ cookie, logLevel: "warn", log });
@@ -54,7 +54,7 @@ test("Node.send and spawn report that the node has been stopped, and so does cal
   await assertRejects(() => node.call("it", null), NodeStoppedError);
 });
 
-test("Repeats.count counts what is not logged, for each line, and forgets the oldest lines", () => {
+test("Repeats.count counts the suppressed log lines of each kind, and forgets the oldest kinds", () => {
   const repeats = new Repeats();
   assertEquals([0, 1, 9_999].map((now) => repeats.count("a", now)), [1, 0, 0]);
   assertEquals([repeats.count("b", 5), repeats.count("a", 10_000)], [1, 3]);
@@ -62,14 +62,14 @@ test("Repeats.count counts what is not logged, for each line, and forgets the ol
   assertEquals(repeats.count("a", 10_002), 1);
 });
 
-test("Node.connect to a node with another cookie names the cookie", async () => {
+test("Node.connect to a node with another cookie mentions the cookie in its error", async () => {
   await using a = await Node.start({ name: "a@127.0.0.1:0", cookie, logLevel: "silent" });
   const other = { name: "b@127.0.0.1:0", cookie: "another", logLevel: "silent" } as const;
   await using b = await Node.start(other);
   await assertRejects(() => b.connect(a.name), Error, "(another cookie?");
 });
 
-test("Node.connect and Node.start name the node name to use", async () => {
+test("Node.connect and Node.start suggest the node name to use", async () => {
   await using a = await Node.start({ name: "a@127.0.0.1:0", cookie, logLevel: "silent" });
   await using b = await Node.start({ name: "b@127.0.0.1:0", cookie, logLevel: "silent" });
   const port = a.name.split(":")[1];

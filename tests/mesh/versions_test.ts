@@ -145,7 +145,7 @@ function sendFuture(raw: Raw, tail: Uint8Array): void {
   raw.send(TAG.SPAWNED, new Writer(32).u64(99n).u8(200).u64(0n).done());
 }
 
-test("Mesh accepts a newer peer that dials, and skips its fields, features and rows", async () => {
+test("Mesh accepts a newer peer that dials, and skips its unknown fields, features and messages", async () => {
   await withNodes(async (start) => {
     const a = await start("a");
     const raw = await dialAs(NEWER, "newer@127.0.0.1:1", a.name);
@@ -164,7 +164,7 @@ test("Mesh accepts a newer peer that dials, and skips its fields, features and r
   });
 });
 
-test("Mesh connects to a newer peer, whose proof covers fields that are not known here", async () => {
+test("Mesh connects to a newer peer, whose proof covers unknown fields", async () => {
   await withNodes(async (start) => {
     await listenAs(NEWER, async (name, peers) => {
       const a = await start("a");
@@ -178,7 +178,7 @@ test("Mesh connects to a newer peer, whose proof covers fields that are not know
   });
 });
 
-test("Mesh says so when a peer has no version in common, or a reason of its own to reject", async () => {
+test("Mesh reports a peer without a common version, or with its own reason to reject", async () => {
   await withNodes(async (start) => {
     const rejects: readonly (readonly [Uint8Array, string])[] = [
       [encodeReject("version", "it speaks version 1, we speak 7"), "version"],
@@ -202,7 +202,7 @@ test("Mesh says so when a peer has no version in common, or a reason of its own 
   });
 });
 
-test("Mesh takes part with an older peer, without the features that it has not", async () => {
+test("Mesh works with an older peer, without the features that it lacks", async () => {
   await withNodes(async (start) => {
     const a = await start("a");
     const raw = await dialAs(OLDER, "older@127.0.0.1:1", a.name);

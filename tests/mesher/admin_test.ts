@@ -30,7 +30,7 @@ async function admin(database: string, ...args: string[]): Promise<string> {
   return text;
 }
 
-test("admin reset sets a password, ends sessions, and leaves all else", async () => {
+test("admin reset sets a password, ends the sessions and changes nothing else", async () => {
   const folder = mkdtempSync(join(tmpdir(), "mesher-admin-"));
   const path = join(folder, "mesher.db");
   try {
@@ -56,7 +56,7 @@ test("admin reset sets a password, ends sessions, and leaves all else", async ()
   }
 });
 
-test("admin backup copies a file that is being written, and admin restore brings it back", async () => {
+test("admin backup copies a file while it is written, and admin restore restores it", async () => {
   const folder = mkdtempSync(join(tmpdir(), "mesher-admin-"));
   const [path, copy] = [join(folder, "mesher.db"), join(folder, "copy.db")];
   try {

@@ -24,7 +24,7 @@ function refusal(body: () => unknown): string {
   return message;
 }
 
-test("readConfig says in one sentence what is wrong with each setting, and what to write", () => {
+test("readConfig explains in one sentence what is wrong with each setting and what to write instead", () => {
   const grid: [Environment, RegExp][] = [
     ...["0x50", "-1", "65536", "http", "80.5", "8e3", " "].flatMap((port) =>
       ["MESHER_HTTP_PORT", "MESHER_WS_PORT"].map((name): [Environment, RegExp] => [
@@ -81,7 +81,7 @@ test("readConfig says in one sentence what is wrong with each setting, and what 
   }
 });
 
-test("readConfig treats empty values as not set, and skips a node's own name among its peers", () => {
+test("readConfig treats empty values as unset, and ignores a node's own name among its peers", () => {
   const bare = config({});
   assertEquals(config({ MESHER_HTTP_PORT: "", DATABASE_URL: "", MESHER_PEERS: "" }), bare);
   assertEquals([bare.cluster, bare.hostname, bare.httpPort, bare.wsPort, bare.database], [
@@ -101,7 +101,7 @@ test("readConfig treats empty values as not set, and skips a node's own name amo
   }
 });
 
-test("portsOf gives each node ports of its own, and refuses what would not fit", () => {
+test("portsOf assigns distinct ports to each node, and rejects values out of range", () => {
   const of = (env: Environment, count: number) => portsOf(config(env), count);
   assertEquals(of({}, 2), [{ httpPort: 8080, wsPort: 8081 }, { httpPort: 8090, wsPort: 8091 }]);
   const any = { MESHER_HTTP_PORT: "0", MESHER_WS_PORT: "0" };
@@ -110,7 +110,7 @@ test("portsOf gives each node ports of its own, and refuses what would not fit",
   assert(/another's too$/.test(refusal(() => of({ MESHER_WS_PORT: "8100" }, 3))));
 });
 
-test("readCommand knows its arguments and no others, and --help names every setting", () => {
+test("readCommand rejects unknown arguments, and --help lists every setting", () => {
   assertEquals(readCommand(["--nodes", "3"]), {
     help: false,
     nodes: 3,

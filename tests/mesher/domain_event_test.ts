@@ -34,11 +34,11 @@ function eventOf(result: Validated): MesherEvent {
 
 const taken = (input: unknown): MesherEvent => eventOf(validateEvent(input, MOMENT));
 
-test("validateEvent accepts a message alone and fills the rest", () => {
+test("validateEvent accepts an event with only a message and fills in the other fields", () => {
   assertEquals(taken({ message: "boom" }), eventWith({ id: ID, timestamp: NOW, message: "boom" }));
 });
 
-test("validateEvent rejects with a sentence that says what to do", () => {
+test("validateEvent rejects invalid events with a sentence that says how to fix them", () => {
   const m = { message: "m" };
   const reasons: readonly (readonly [unknown, string])[] = [
     [null, "an event must be a JSON object"],
@@ -66,7 +66,7 @@ test("validateEvent rejects with a sentence that says what to do", () => {
   }
 });
 
-test("validateEvent cuts what is long and drops what is many", () => {
+test("validateEvent truncates long values and drops excess entries", () => {
   const many = <T>(n: number, of: (i: number) => T) => Array.from({ length: n }, (_, i) => of(i));
   const event = taken({
     message: "m".repeat(99_999),
@@ -97,7 +97,7 @@ test("validateEvent cuts what is long and drops what is many", () => {
   assertEquals(event.user, { id: "5", email: null, username: "n", ip: null });
 });
 
-test("freeObject bounds depth, entries and values, and knows no special keys", () => {
+test("freeObject limits depth, entries and values, and treats special keys as ordinary ones", () => {
   let deep: unknown = "bottom";
   for (let i = 0; i < 5000; i++) deep = { deep };
   const cutOff = JSON.stringify(freeObject(deep));
@@ -118,14 +118,14 @@ test("freeObject bounds depth, entries and values, and knows no special keys", (
   assertEquals((proto as { admin?: boolean }).admin, undefined);
 });
 
-test("cut leaves no half of a pair", () => {
+test("cut does not leave half of a surrogate pair", () => {
   assertEquals(cut("abc", 3), "abc");
   assertEquals(cut("abcd", 3), "ab…");
   assertEquals(cut("a🎉bc", 3), "a…");
   assert(cut("🎉".repeat(50), 20).isWellFormed());
 });
 
-test("timeFrom reads every spelling of a moment", () => {
+test("timeFrom reads a time in every supported format", () => {
   const at = Date.UTC(2026, 0, 31, 12);
   for (
     const spelling of [
@@ -144,14 +144,14 @@ test("timeFrom reads every spelling of a moment", () => {
   }
 });
 
-test("plausibleTime prefers the server's clock to one that cannot be right", () => {
+test("plausibleTime uses the server's clock instead of an implausible timestamp", () => {
   assertEquals(plausibleTime(NOW - PAST_MS_MAX, NOW), NOW - PAST_MS_MAX);
   assertEquals(plausibleTime(NOW - PAST_MS_MAX - 1, NOW), NOW);
   assertEquals(plausibleTime(NOW + FUTURE_MS_MAX, NOW), NOW + FUTURE_MS_MAX);
   assertEquals(plausibleTime(NOW + FUTURE_MS_MAX + 1, NOW), NOW);
 });
 
-test("validateBulk judges each event by itself", () => {
+test("validateBulk validates each event separately", () => {
   const bulk = validateBulk([{ message: "a" }, {}, { message: "b" }], MOMENT);
   assert(bulk.ok);
   assertEquals(bulk.events.map(({ ok }) => ok), [true, false, true]);
@@ -164,7 +164,7 @@ test("validateBulk judges each event by itself", () => {
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
-test("readEnvelope takes events with and without a length, and passes over the rest", () => {
+test("readEnvelope reads events with and without a length, and skips other items", () => {
   const event = `{"event_id":"${"a".repeat(32)}","message":"ü\\n"}`;
   const envelope = readEnvelope(bytes([
     `{"event_id":"${"a".repeat(32)}","dsn":"http://k@h/1"}`,
@@ -189,7 +189,7 @@ function idWithDashes(hex: string): string {
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }
 
-test("readEnvelope drops what is broken, at whatever byte, and keeps what came before", () => {
+test("readEnvelope drops a broken item at any byte, and keeps the items before it", () => {
   const whole = `{"event_id":null}\n{"type":"event","length":15}\n{"message":"x"}\n`;
   for (let end = 0; end < whole.length; end++) {
     const envelope = readEnvelope(bytes(whole.slice(0, end)));
@@ -217,7 +217,7 @@ test("readEnvelope drops what is broken, at whatever byte, and keeps what came b
   assertEquals(none, { ok: false, reason: "the envelope's first line must be a JSON object" });
 });
 
-test("EnvelopeReader reads the same however the bytes are cut", () => {
+test("EnvelopeReader returns the same result wherever the bytes are split", () => {
   const event = `{"message":"ü ${"y".repeat(300)}"}`;
   const text = [
     `{"event_id":"${"a".repeat(32)}"}`,
@@ -246,7 +246,7 @@ test("EnvelopeReader reads the same however the bytes are cut", () => {
   }
 });
 
-test("readEnvelope takes more than a hundred items, and counts those past its limit", () => {
+test("readEnvelope accepts more than a hundred items, and counts those over its limit", () => {
   const text = `{}\n${`{"type":"event"}\n{"message":"m"}\n`.repeat(ENVELOPE_ITEMS_MAX + 5)}`;
   const envelope = readEnvelope(bytes(text));
   assert(envelope.ok);
@@ -254,7 +254,7 @@ test("readEnvelope takes more than a hundred items, and counts those past its li
   assertEquals(Object.fromEntries(envelope.ignored), { too_many_items: 5 });
 });
 
-test("eventFromSentry keeps all fields of an SDK's event", () => {
+test("eventFromSentry keeps all fields of an SDK event", () => {
   const event = eventOf(eventFromSentry({
     event_id: "b".repeat(32),
     timestamp: NOW / 1000 - 1,
@@ -325,7 +325,7 @@ test("eventFromSentry keeps all fields of an SDK's event", () => {
   }]);
 });
 
-test("eventFromSentry finds the message wherever the SDK put it", () => {
+test("eventFromSentry finds the message in each place where an SDK puts it", () => {
   const message = (raw: unknown) => eventOf(eventFromSentry(raw, MOMENT)).message;
   assertEquals(message({ message: "m" }), "m");
   assertEquals(message({ message: { formatted: "user 5", message: "user %s" } }), "user 5");
@@ -343,7 +343,7 @@ test("eventFromSentry finds the message wherever the SDK put it", () => {
   assertEquals(event.exceptions[0]?.frames[0]?.function, "f");
 });
 
-test("eventFromSentry takes the stack of the thread that crashed", () => {
+test("eventFromSentry uses the stack of the crashed thread", () => {
   const stack = (name: string) => ({ stacktrace: { frames: [{ function: name }] } });
   const of = (...values: unknown[]) =>
     eventOf(eventFromSentry({ message: "m", threads: { values } }, MOMENT))
@@ -361,7 +361,7 @@ test("eventFromSentry takes the stack of the thread that crashed", () => {
   assertEquals(signal.exceptions[0]?.frames[0]?.function, "b");
 });
 
-test("validateEvent and eventFromSentry keep no cookies and credentials of a request", () => {
+test("validateEvent and eventFromSentry remove the cookies and credentials of a request", () => {
   const secrets = {
     ...{ Authorization: "Bearer s3cret", COOKIE: "a=s3cret", "set-cookie": "s3cret" },
     ...{ "X-Api-Key": "s3cret", " Proxy-Authorization ": "s3cret" },
@@ -387,7 +387,7 @@ test("validateEvent and eventFromSentry keep no cookies and credentials of a req
   }
 });
 
-test("eventFromSentry and validateEvent are total", () => {
+test("eventFromSentry and validateEvent never throw", () => {
   const odd = [null, 5, "x", [], {}, [[]], [null], { values: 5 }, { values: [null, [], 5] }, NaN];
   const keys = Object.keys(eventWith()).concat("exception", "event_id", "logentry", "threads");
   for (const key of keys) {
@@ -417,7 +417,7 @@ const thrown = (type: string, value: string, frames: readonly Frame[]): Partial<
 
 const print = (parts: Partial<MesherEvent>): string => groupingOf(eventWith(parts)).fingerprint;
 
-test("groupingOf goes by the client's own grouping first", () => {
+test("groupingOf prefers the grouping that the client sent", () => {
   const stack = thrown("E", "v", [frame("a.ts", "f")]);
   assertEquals(
     print({ ...stack, fingerprint: ["x"] }),
@@ -430,7 +430,7 @@ test("groupingOf goes by the client's own grouping first", () => {
   assertEquals(basisOf(eventWith({ fingerprint: ["x"] }))[0], "custom");
 });
 
-test("groupingOf goes by type and frames, not by lines, values and builds", () => {
+test("groupingOf uses type and frames, and ignores lines, values and builds", () => {
   const one = thrown("E", "user 1", [frame("https://a.example/x-0123abcdef.js?v=1", "f")]);
   const two = thrown("E", "user 2", [
     frame("https://b.example/x-9876fedcba.js?v=2", "f", { line: 99, column: 7 }),
@@ -441,7 +441,7 @@ test("groupingOf goes by type and frames, not by lines, values and builds", () =
   assertNotEquals(print(one), print(thrown("E", "user 1", [frame("x.js", "g")])));
 });
 
-test("groupingOf counts the application's frames when there are any, and a recursion once", () => {
+test("groupingOf uses the application's frames if there are any, and a recursive frame once", () => {
   const app = frame("a.ts", "f", { inApp: true });
   const library = (name: string) => frame("lib.js", name, { inApp: false });
   assertEquals(
@@ -458,14 +458,14 @@ test("groupingOf counts the application's frames when there are any, and a recur
   );
 });
 
-test("groupingOf goes by the value without frames, and by the message without an exception", () => {
+test("groupingOf uses the value if there are no frames, and the message if there is no exception", () => {
   assertEquals(print(thrown("E", "user 1", [])), print(thrown("E", "user 22", [])));
   assertNotEquals(print(thrown("E", "user 1", [])), print(thrown("E", "order 1", [])));
   assertEquals(print({ message: "user 1 gone" }), print({ message: "User 2  gone" }));
   assertNotEquals(print({ message: "user gone" }), print({ message: "user here" }));
 });
 
-test("normalise puts a kind in the place of what changes", () => {
+test("normalise replaces variable parts with their kind", () => {
   const cases = [
     ["User 17 not found", "user <n> not found"],
     [`no order ${ID}`, "no order <uuid>"],
@@ -494,7 +494,7 @@ test("normalise puts a kind in the place of what changes", () => {
   for (const [text, expected] of cases) assertEquals(normalise(text), expected);
 });
 
-test("normalise takes no longer than the text is long", () => {
+test("normalise runs in linear time", () => {
   for (
     const piece of [
       "a@",
@@ -519,7 +519,7 @@ test("normalise takes no longer than the text is long", () => {
   }
 });
 
-test("groupingOf names an issue by its exception, or its message's first line", () => {
+test("groupingOf titles an issue with its exception, or with the first line of its message", () => {
   const title = (parts: Partial<MesherEvent>) => groupingOf(eventWith(parts)).title;
   assertEquals(title(thrown("TypeError", "x is undefined\nat", [])), "TypeError: x is undefined");
   assertEquals(title(thrown("TypeError", "", [])), "TypeError");
@@ -528,7 +528,7 @@ test("groupingOf names an issue by its exception, or its message's first line", 
   assertEquals(title({ message: "x".repeat(999) }).length, 256);
 });
 
-test("groupingOf reports where it was thrown", () => {
+test("groupingOf returns the place where the error was thrown", () => {
   const culprit = (parts: Partial<MesherEvent>) => groupingOf(eventWith(parts)).culprit;
   const frames = [frame("a.ts", "f", { inApp: true }), frame("lib.js", "g", { inApp: false })];
   assertEquals(culprit(thrown("E", "v", frames)), "f (a.ts)");

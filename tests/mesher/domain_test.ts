@@ -34,7 +34,7 @@ import { test } from "../kit/test.ts";
 
 const ID = "0189f7b2-3c4d-7abc-8def-0123456789ab";
 
-test("idOf reads ids in every spelling, and nothing else", () => {
+test("idOf accepts ids in every format, and rejects everything else", () => {
   assertEquals(idOf(ID.toUpperCase()), ID);
   assertEquals(idOf(bareId(ID)), ID);
   assertEquals(bareId(ID), "0189f7b23c4d7abc8def0123456789ab");
@@ -44,14 +44,14 @@ test("idOf reads ids in every spelling, and nothing else", () => {
   assert(isId(ID) && !isId(ID.toUpperCase()) && !isId(bareId(ID)));
 });
 
-test("idFrom orders by time and is of version 7", () => {
+test("idFrom returns ordered UUIDs of version 7", () => {
   const dice = new Uint8Array(10).fill(255);
   assertEquals(idFrom(0x0189f7b23c4d, dice), "0189f7b2-3c4d-7fff-bfff-ffffffffffff");
   assert(newId(1000) < newId(1001));
   assertNotEquals(newId(1000), newId(1000));
 });
 
-test("wordsOf takes names apart and keeps no more than its limit", () => {
+test("wordsOf splits names into words, up to its limit", () => {
   assertEquals(wordsOf("TypeError: can't read x_1 of HTTPServer"), [
     ...["typeerror", "type", "error", "can", "t", "read", "x_1", "x", "1", "of"],
     ...["httpserver", "http", "server"],
@@ -62,12 +62,12 @@ test("wordsOf takes names apart and keeps no more than its limit", () => {
   assertEquals(wordsOf("a".repeat(9999))[0]?.length, 64);
 });
 
-test("queryWords hold letters, digits and underscores only", () => {
+test("queryWords contain only letters, digits and underscores", () => {
   assertEquals(queryWords(`"a" OR 'b' & !c:* | (d_1)`), ["a", "or", "b", "c", "d_1"]);
   assertEquals(queryWords("x ".repeat(99)).length, QUERY_WORDS_MAX);
 });
 
-test("decodeCursor returns what encodeCursor took, and null for anything else", () => {
+test("decodeCursor returns the value passed to encodeCursor, and null for other text", () => {
   const place = { at: 1_700_000_000_000, id: ID };
   const text = encodeCursor(place);
   assert(/^[\w-]+$/.test(text));
@@ -81,7 +81,7 @@ test("decodeCursor returns what encodeCursor took, and null for anything else", 
   assertEquals(placeFrom("5'; --", ID), null);
 });
 
-test("newSecret is shown with its kind and stored as a hash", () => {
+test("newSecret returns a secret with a prefix for its kind, and a hash to store", () => {
   const { secret, hash, prefix } = newSecret("key");
   assert(/^mshr_[0-9a-f]{48}$/.test(secret));
   assertEquals(hash, hashSecret(secret));
@@ -95,7 +95,7 @@ test("newSecret is shown with its kind and stored as a hash", () => {
 
 const CHEAP = { N: 1024, r: 8, p: 1 };
 
-test("verifyPassword knows the password by the hash's own parameters", async () => {
+test("verifyPassword uses the parameters stored in the hash", async () => {
   const hash = await hashPassword("correct horse battery", CHEAP);
   assert(hash.startsWith("scrypt$1024$8$1$"));
   assertEquals(await verifyPassword("correct horse battery", hash), true);
@@ -122,7 +122,7 @@ test("verifyPassword rejects a malformed hash", async () => {
   for (const each of broken) assertEquals(await verifyPassword("x".repeat(10), each), false, each);
 });
 
-test("passwordProblem names what is wrong", () => {
+test("passwordProblem describes what is wrong with a password", () => {
   assertEquals(passwordProblem("123456789"), "a password needs at least 10 characters");
   assertEquals(passwordProblem("1234567890"), null);
   assertEquals(passwordProblem("x".repeat(257)), "a password may have at most 256 characters");
@@ -130,7 +130,7 @@ test("passwordProblem names what is wrong", () => {
 
 const LIMIT = { limit: 10, windowMs: 1000 };
 
-test("takeRate lets the limit pass and says when the next may", () => {
+test("takeRate allows events up to the limit and returns when the next is allowed", () => {
   const first = takeRate(null, 0, 7, LIMIT);
   assertEquals([first.granted, first.retryAfterMs], [7, 0]);
   const second = takeRate(first.state, 100, 7, LIMIT);
@@ -143,7 +143,7 @@ test("takeRate lets the limit pass and says when the next may", () => {
   assertEquals(takeRate(third.state, then, 1, LIMIT).granted, 1);
 });
 
-test("takeRate tells the true waiting time whatever was before", () => {
+test("takeRate returns the correct waiting time after any history", () => {
   for (let seed = 1; seed <= 300; seed++) {
     let dice = seed * 2654435761 >>> 0;
     const roll = (n: number) => (dice = Math.imul(dice ^ dice >>> 15, 0x2c1b3c6d) >>> 0) % n;
@@ -161,7 +161,7 @@ test("takeRate tells the true waiting time whatever was before", () => {
   }
 });
 
-test("takeRate never lets much more than the limit pass in any window", () => {
+test("takeRate never allows much more than the limit in any window", () => {
   let state: RateState | null = null;
   const passed: number[] = [];
   for (let now = 0; now < 10_000; now += 10) {
@@ -177,12 +177,12 @@ test("takeRate never lets much more than the limit pass in any window", () => {
   assert(isRateIdle(state!, 13_000, 1000) && !isRateIdle(state!, 10_000, 1000));
 });
 
-test("takeRate opens no window when the clock goes back", () => {
+test("takeRate does not start a new window when the clock goes back", () => {
   const { state } = takeRate(null, 5000, 10, LIMIT);
   assertEquals(takeRate(state, 1000, 1, LIMIT).granted, 0);
 });
 
-test("giveBackRate makes room for so many, in whichever window they were granted, and for no more", () => {
+test("giveBackRate returns unused grants to the window they came from, and no more than that", () => {
   const limit = { limit: 3, windowMs: 1_000 };
   let state = takeRate(null, 0, 3, limit).state;
   state = giveBackRate(state, 2);
@@ -199,7 +199,7 @@ test("giveBackRate makes room for so many, in whichever window they were granted
   });
 });
 
-test("isSampled keeps the share that was asked for, the same events each time", () => {
+test("isSampled keeps the requested share, and always the same events", () => {
   const ids = Array.from({ length: 20_000 }, (_, i) => idFrom(i, new Uint8Array(10).fill(i % 7)));
   for (const rate of [0.01, 0.25, 0.9]) {
     const kept = ids.filter((id) => isSampled(id, rate));
@@ -209,7 +209,7 @@ test("isSampled keeps the share that was asked for, the same events each time", 
   assert(ids.every((id) => isSampled(id, 1) && !isSampled(id, 0) && !isSampled(id, NaN)));
 });
 
-test("isSpike wants ten times the mean, and more than ten", () => {
+test("isSpike requires ten times the mean and more than ten events", () => {
   assertEquals(spikeThreshold(0), 10);
   assertEquals(spikeThreshold(168 * 5), 50);
   assert(!isSpike({ lastHour: 10, weekBefore: 0 }) && isSpike({ lastHour: 11, weekBefore: 0 }));
@@ -223,7 +223,7 @@ const CONDITIONS: readonly Condition[] = [
   { kind: "spike" },
 ];
 
-test("isMet is met by what the condition waits for only", () => {
+test("isMet is true only for the events that the condition asks for", () => {
   const happenings: readonly Happening[] = [
     { kind: "count", count: 6 },
     { kind: "new_issue", title: "t" },
@@ -243,7 +243,7 @@ test("isMet is met by what the condition waits for only", () => {
   );
 });
 
-test("conditionFrom reads what conditionJson writes, and reports what is wrong", () => {
+test("conditionFrom reads the output of conditionJson, and reports what is wrong with other values", () => {
   for (const condition of CONDITIONS) {
     assertEquals(conditionFrom(conditionJson(condition)), { ok: true, value: condition });
   }

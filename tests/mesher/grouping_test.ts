@@ -15,7 +15,7 @@ function eventOf(input: unknown): MesherEvent {
   return valid.event;
 }
 
-test("groupingOf tells the same errors from different ones, pair by pair", () => {
+test("groupingOf groups equal errors and separates different ones", () => {
   assert(PAIRS.length >= 60, `${PAIRS.length} pairs`);
   const wrong = PAIRS.filter(({ a, b, isSame }) =>
     (groupingOf(eventOf(a)).fingerprint === groupingOf(eventOf(b)).fingerprint) !== isSame
@@ -26,7 +26,7 @@ test("groupingOf tells the same errors from different ones, pair by pair", () =>
   assertEquals(words, []);
 });
 
-test("groupingOf names a crash after the function, if its type is synthetic", () => {
+test("groupingOf names a crash after its function if its type is synthetic", () => {
   const event = eventOf({
     exception: {
       values: [{

@@ -45,7 +45,7 @@ function login(client: Client, email: string, password: string): Promise<Got> {
   return client.as({}).post("/api/v1/login", { email, password });
 }
 
-test("Session cookies are hidden from scripts and other sites, and are for https only where it is said", async () => {
+test("Session cookies are HttpOnly and SameSite, and Secure only if configured", async () => {
   for (const secureCookies of [false, true]) {
     await onStage(async ({ user, first }) => {
       const got = await login(user, first.email, first.password);
@@ -65,7 +65,7 @@ test("Session cookies are hidden from scripts and other sites, and are for https
   }
 });
 
-test("Session cookies are bound to the host by themselves behind a proxy that says https", async () => {
+test("Session cookies have the __Host- prefix behind a proxy that reports https", async () => {
   const proxies = rangesFrom(["127.0.0.1"]) as AddressRange[];
   await onStage(async ({ user, first }) => {
     const https = user.as({ "x-forwarded-proto": "https" });
@@ -90,7 +90,7 @@ test("Session cookies are bound to the host by themselves behind a proxy that sa
   });
 });
 
-test("A cookie changes nothing for a page of another site, of another port, or of none", async () => {
+test("A cookie is rejected for requests from another site, another port or without an origin", async () => {
   await onStage(async ({ user, app }) => {
     const { host, hostname } = new URL(app.url);
     const change = async (headers: Record<string, string>): Promise<number> =>
@@ -129,7 +129,7 @@ test("A cookie changes nothing for a page of another site, of another port, or o
   });
 });
 
-test("A stream opens for our own page only, on either port", async () => {
+test("A stream opens only for the server's own page, on either port", async () => {
   await onStage(async ({ user, app }) => {
     const { http, ws } = app.mesher.ports;
     const opens = (port: number, origin: string): Promise<boolean> =>
@@ -151,7 +151,7 @@ test("A stream opens for our own page only, on either port", async () => {
   });
 });
 
-test("Login does not tell whether there is such a user", async () => {
+test("Login does not reveal whether a user exists", async () => {
   await onStage(async ({ user, first }) => {
     const wrong = await login(user, first.email, "not the password");
     const nobody = await login(user, "nobody@example.org", "not the password");
@@ -161,7 +161,7 @@ test("Login does not tell whether there is such a user", async () => {
   });
 });
 
-test("Guesses at a password end after ten from one client, however the address is written", async () => {
+test("Login is blocked after ten failed passwords from one client, in any spelling of its address", async () => {
   await onStage(async ({ user, first }) => {
     const spellings = [first.email, first.email.toUpperCase(), ` ${first.email} `];
     const statuses: number[] = [];
@@ -180,7 +180,7 @@ test("Guesses at a password end after ten from one client, however the address i
   });
 });
 
-test("Guesses of others lock nobody out: neither another client nor a browser that has logged in", async () => {
+test("Failed logins of one client block neither other clients nor a browser that has logged in before", async () => {
   const proxies = rangesFrom(["127.0.0.1"]) as AddressRange[];
   await onStage(async ({ user, first, app }) => {
     const right = { email: first.email, password: first.password };
@@ -216,7 +216,7 @@ test("Guesses of others lock nobody out: neither another client nor a browser th
   }, { proxies });
 });
 
-test("Attempts forgets no client that has none left, however many others are asked about", () => {
+test("Attempts keeps a blocked client while many other clients are checked", () => {
   const attempts = new Attempts(100);
   const mallory = { email: "victim@x", client: "mallory" };
   for (let i = 0; i < ATTEMPTS.limit; i++) assertEquals(attempts.try(mallory, 0), 0);
@@ -236,7 +236,7 @@ test("Attempts forgets no client that has none left, however many others are ask
   assertEquals(few.try({ email: "a", client: "1" }, 2 * ATTEMPTS.windowMs), 0);
 });
 
-test("Attempts counts a client's failures only, at whatever accounts, and a success pays for none of them", () => {
+test("Attempts counts only failures of a client, across accounts, and a success does not reset them", () => {
   const attempts = new Attempts();
   const at = (email: string, client = "mallory") => ({ email, client });
   const fails = (count: number, name: string): void => {
@@ -264,7 +264,7 @@ test("Attempts counts a client's failures only, at whatever accounts, and a succ
   assertEquals(attempts.try(at("own"), 2 * CLIENT_FAILURES.windowMs), 0);
 });
 
-test("Guesses at many accounts end after fifty for the client that makes them, and for no other", async () => {
+test("Login blocks a client after fifty failures at different accounts, and no other client", async () => {
   const proxies = rangesFrom(["127.0.0.1"]) as AddressRange[];
   await onStage(async ({ user, first, lines }) => {
     let made = 0;
@@ -298,7 +298,7 @@ test("Guesses at many accounts end after fifty for the client that makes them, a
   }, { proxies });
 });
 
-test("Guesses are counted by the connection's address for who only says that they come from elsewhere", async () => {
+test("Failed logins are counted by the connection's address if the forwarding header is not trusted", async () => {
   await onStage(async ({ user, app }) => {
     const { attempts } = app.mesher;
     for (let i = 1; i < CLIENT_FAILURES.limit; i++) {
@@ -313,7 +313,7 @@ test("Guesses are counted by the connection's address for who only says that the
   });
 });
 
-test("clientOf believes proxies in what they append, and counts a network of IPv6 as one client", () => {
+test("clientOf trusts only what trusted proxies append, and counts an IPv6 network as one client", () => {
   const ours = rangesFrom(["10.0.0.0/8", "2001:db8:1::/48"]) as AddressRange[];
   const grid: [remote: string, forwarded: string | null, client: string][] = [
     ["203.0.113.9", null, "203.0.113.9"],
@@ -351,7 +351,7 @@ test("clientOf believes proxies in what they append, and counts a network of IPv
   }
 });
 
-test("A manager who tries a list of addresses learns of twenty, and adds known users as before", async () => {
+test("A manager who tries a list of addresses can look up twenty, and still adds known users", async () => {
   await onStage(async (stage) => {
     const { user, app } = stage;
     const at = "/api/v1/orgs/default";
@@ -381,7 +381,7 @@ test("A manager who tries a list of addresses learns of twenty, and adds known u
   });
 });
 
-test("Turns lets few work at once, some wait, and more be refused, whatever becomes of the work", async () => {
+test("Turns limits running and waiting work and rejects the rest, even when work fails", async () => {
   const turns = new Turns(2, 3);
   let [working, most] = [0, 0];
   const ends: (() => void)[] = [];
@@ -403,7 +403,7 @@ test("Turns lets few work at once, some wait, and more be refused, whatever beco
   await turns.take(() => Promise.resolve());
 });
 
-test("Login answers 503 to most of a crowd that comes at once, and continues to run", async () => {
+test("Login answers 503 to most of many simultaneous requests, and continues to run", async () => {
   await onStage(async ({ user, first }) => {
     const size = 2 * (HASHES_MAX + HASHES_WAITING_MAX);
     const crowd = Array.from(
@@ -418,7 +418,7 @@ test("Login answers 503 to most of a crowd that comes at once, and continues to 
   });
 });
 
-test("Sessions end by logging out, by expiring and with the password; tokens end by themselves only", async () => {
+test("Sessions end at logout, at expiry and when the password changes; tokens end only at expiry", async () => {
   let ahead = 0;
   const now = (): number => Date.now() + ahead;
   const storage = await openStorage({ sqlitePath: ":memory:", now });
@@ -450,7 +450,7 @@ test("Sessions end by logging out, by expiring and with the password; tokens end
   }
 });
 
-test("Secrets are shown once, are stored as hashes, and never come back", async () => {
+test("Secrets are returned once and stored as hashes", async () => {
   await onStage(async (stage) => {
     const { user, first, app, lines } = stage;
     const token = (await user.post("/api/v1/tokens", { label: "t" })).json.token;
@@ -480,7 +480,7 @@ test("Secrets are shown once, are stored as hashes, and never come back", async 
   });
 });
 
-test("A revoked key is refused at once where it was revoked, and on another node when its memory ends", async () => {
+test("A revoked key is rejected at once on its node, and on other nodes after their cache expires", async () => {
   let ahead = 0;
   const now = (): number => Date.now() + ahead;
   const storage = await openStorage({ sqlitePath: ":memory:" });
@@ -506,7 +506,7 @@ test("A revoked key is refused at once where it was revoked, and on another node
   }
 });
 
-test("Streams end soon after their session, their membership or their project, and no others", async () => {
+test("Streams end soon after their session, membership or project ends, and other streams continue", async () => {
   await onStage(async (stage) => {
     const { user, first, app } = stage;
     const { storage } = app.mesher;
@@ -550,7 +550,7 @@ test("A stream's socket is closed when its session has ended", async () => {
   });
 });
 
-test("Members may look and work, managers manage, and only owners touch owners", async () => {
+test("Members may read and write, managers may manage, and only owners may change owners", async () => {
   await onStage(async (stage) => {
     const { user, first } = stage;
     const member = await joined(stage, "member");
@@ -597,7 +597,7 @@ test("Members may look and work, managers manage, and only owners touch owners",
   });
 });
 
-test("Whoever was made a member may leave, but for the last owner", async () => {
+test("Any member may leave except the last owner", async () => {
   await onStage(async (stage) => {
     const eva = await joined(stage, "member");
     const other = await joined(stage, "member", { ...EVA, email: "max@example.org" });
@@ -608,7 +608,7 @@ test("Whoever was made a member may leave, but for the last owner", async () => 
   });
 });
 
-test("Two owners who remove or demote each other at the same moment leave one owner", async () => {
+test("Two owners who remove or demote each other at once leave one owner", async () => {
   await onStage(async (stage) => {
     const { user } = stage;
     const at = "/api/v1/orgs/default/members";
@@ -637,7 +637,7 @@ test("Two owners who remove or demote each other at the same moment leave one ow
   });
 });
 
-test("A socket whose key is revoked accepts no more events, and is closed", async () => {
+test("A socket is closed and accepts no more events when its key is revoked", async () => {
   await onStage(async ({ user, app, sender }) => {
     const socket = new WebSocket(
       `${app.url.replace("http", "ws")}/ingest`,
@@ -663,7 +663,7 @@ test("A socket whose key is revoked accepts no more events, and is closed", asyn
   });
 });
 
-test("A slug that means projects of two organisations is refused, and an id is not", async () => {
+test("A slug shared by two organisations is rejected as ambiguous, and an id is accepted", async () => {
   await onStage(async (stage) => {
     const mine = await home(stage);
     const theirs = await stranger(stage);
@@ -690,7 +690,7 @@ test("A slug that means projects of two organisations is refused, and an id is n
   });
 });
 
-test("A password that is hashed as we no longer do is hashed anew when it is right", async () => {
+test("A password hash with outdated parameters is replaced after a successful login", async () => {
   await onStage(async ({ user, first, app }) => {
     const { storage } = app.mesher;
     const id = (await user.get("/api/v1/me")).json.user.id;
@@ -707,7 +707,7 @@ test("A password that is hashed as we no longer do is hashed anew when it is rig
   });
 });
 
-test("Users are made with an address that is one, and with a password that is long enough", async () => {
+test("Users are created only with a valid address and a long enough password", async () => {
   await onStage(async ({ user }) => {
     const at = "/api/v1/orgs/default/users";
     const { password } = EVA;
@@ -738,7 +738,7 @@ test("Users are made with an address that is one, and with a password that is lo
   });
 });
 
-test("A slug that is another organisation's id is refused, and ids are looked up as ids", async () => {
+test("A slug equal to another organisation's id is rejected, and ids are looked up as ids", async () => {
   await onStage(async (stage) => {
     const mine = await home(stage);
     const theirs = await stranger(stage);
@@ -759,7 +759,7 @@ test("A slug that is another organisation's id is refused, and ids are looked up
   });
 });
 
-test("Nobody is logged in more than fifty times at once, and tokens do not count", async () => {
+test("A user has at most fifty sessions; tokens are not counted", async () => {
   await onStage(async ({ user, first, app }) => {
     const { storage } = app.mesher;
     const userId = (await user.get("/api/v1/me")).json.user.id;
@@ -777,7 +777,7 @@ test("Nobody is logged in more than fifty times at once, and tokens do not count
   });
 });
 
-test("There is an end to what one may make", async () => {
+test("The numbers of tokens, alert rules, keys and organisations are limited", async () => {
   await onStage(async ({ user }) => {
     const made = async (path: string, body: (i: number) => unknown, max: number): Promise<void> => {
       const statuses: number[] = [];
@@ -804,7 +804,7 @@ test("There is an end to what one may make", async () => {
   mustFit("projects of one organization", QUOTAS["projects of one organization"] - 1);
 });
 
-test("Metrics and the cluster are for operators, of whom one always stays", async () => {
+test("Metrics and the cluster require an operator, and the last operator cannot be removed", async () => {
   await onStage(async (stage) => {
     const { user, first } = stage;
     const eva = await joined(stage, "owner");
@@ -834,7 +834,7 @@ test("Metrics and the cluster are for operators, of whom one always stays", asyn
   });
 });
 
-test("The page of the cluster, and control of it, are for operators, and not for pages of other sites", async () => {
+test("The cluster page and its actions require an operator, and reject requests from other sites", async () => {
   await onStage(async (stage) => {
     const { user } = stage;
     const eva = await joined(stage, "owner");
@@ -858,7 +858,7 @@ test("The page of the cluster, and control of it, are for operators, and not for
   });
 });
 
-test("Tokens end with a new password where that is asked for", async () => {
+test("Tokens end with a new password if requested", async () => {
   await onStage(async ({ user, first, app }) => {
     const tokenOf = async (client: Client): Promise<Client> => {
       const { token } = (await client.post("/api/v1/tokens", { label: "t" })).json;

@@ -5,10 +5,10 @@ import { onStage } from "./end_to_end_kit.ts";
 import { asked, assertUnharmed, tryBodies, tryQueries } from "./hostile_grid.ts";
 import { DESTRUCTIVE, headOf, home, operationsOf, pathOf, rawAsk } from "./hostile_kit.ts";
 
-test("Fields of bodies take any value for what it is, or refuse it with a status that is documented", () =>
+test("Body fields accept any value, or reject it with a documented status", () =>
   onStage(tryBodies));
 
-test("Bodies with a key twice, with none of their keys, or with ten thousand others are read as what they say", async () => {
+test("Bodies with duplicate, missing or ten thousand unknown keys are read correctly", async () => {
   await onStage(async (stage) => {
     const camp = await home(stage);
     const project = `/api/v1/projects/${camp.ids["project_id"]}`;
@@ -29,10 +29,10 @@ test("Bodies with a key twice, with none of their keys, or with ten thousand oth
   });
 });
 
-test("Fields of queries take any text for what it is, or refuse it with a status that is documented", () =>
+test("Query fields accept any text, or reject it with a documented status", () =>
   onStage(tryQueries));
 
-test("Wildcards, quotes and backslashes in a search are letters like others", async () => {
+test("Searches treat wildcards, quotes and backslashes as ordinary characters", async () => {
   await onStage(async (stage) => {
     const { sender, user } = stage;
     const titles = ["100% of it", "snake_case", "a\\b", "it's", 'say "hi"', "bang! bang!", "plain"];
@@ -62,7 +62,7 @@ test("Wildcards, quotes and backslashes in a search are letters like others", as
   });
 });
 
-test("Operations without a body take one for none, whatever is in it", async () => {
+test("Operations without a body ignore any body", async () => {
   await onStage(async (stage) => {
     const camp = await home(stage);
     for (const operation of await operationsOf(stage.app.url)) {
@@ -80,7 +80,7 @@ test("Operations without a body take one for none, whatever is in it", async () 
   });
 });
 
-test("Malformed requests are answered or closed, without effect on others", async () => {
+test("Malformed requests are answered or closed without effect on other requests", async () => {
   await onStage(async (stage) => {
     const camp = await home(stage);
     const { url } = stage.app;

@@ -58,7 +58,7 @@ async function assertOpen({ sender, user, lines }: Stage): Promise<void> {
   assertEquals(lines.filter((line) => /failed|cannot be/.test(line)), []);
 }
 
-test("readChunks inflates little at a time, and stops at its limit", async () => {
+test("readChunks inflates in small steps, and stops at its limit", async () => {
   const max = 1_000_000;
   let [largest, total] = [0, 0];
   const asked = (encoding: string, body: Uint8Array<ArrayBuffer>): Request =>
@@ -87,7 +87,7 @@ test("readChunks inflates little at a time, and stops at its limit", async () =>
   }
 });
 
-test("Bombs are defused, many at once, and what is not gzip is no 500", async () => {
+test("Decompression bombs are rejected, even many at once, and invalid gzip is not a 500", async () => {
   await onStage(async (stage) => {
     const { sender, app } = stage;
     const big = bomb(4_000);
@@ -128,7 +128,7 @@ test("Bombs are defused, many at once, and what is not gzip is no 500", async ()
   });
 });
 
-test("Bodies at their limit are taken, and a byte more is refused", async () => {
+test("Bodies of exactly the limit are accepted, and one byte more is rejected", async () => {
   await onStage(async ({ sender }) => {
     const padded = (text: string, size: number): string => text + " ".repeat(size - text.length);
     const one = '{"message":"m"}';
@@ -154,7 +154,7 @@ test("Bodies at their limit are taken, and a byte more is refused", async () => 
   });
 });
 
-test("Every field of an event takes depth, mass, wrong types and special keys, and the event is kept within its limits", async () => {
+test("Every event field accepts deep, large, wrongly typed and special values within the event limits", async () => {
   await onStage(async (stage) => {
     const { sender, user } = stage;
     const fields = [
@@ -226,7 +226,7 @@ test("Every field of an event takes depth, mass, wrong types and special keys, a
   }, { ratePerMinute: 1_000_000 });
 });
 
-test("Envelopes that lie about their items are refused with a sentence, or read as far as they are true", async () => {
+test("Envelopes with wrong item lengths are rejected with a sentence, or read up to the error", async () => {
   await onStage(async (stage) => {
     const { sender } = stage;
     const event = '{"message":"m"}';
@@ -277,7 +277,7 @@ test("Envelopes that lie about their items are refused with a sentence, or read 
   });
 });
 
-test("Envelopes that are sent again are the same event, with its id in either place", async () => {
+test("An envelope that is sent again is the same event, with its id in either place", async () => {
   await onStage(async ({ sender, user, app }) => {
     const id = "0123456789abcdef0123456789abcdef";
     const bodies = [
@@ -295,7 +295,7 @@ test("Envelopes that are sent again are the same event, with its id in either pl
   });
 });
 
-test("keyOf finds a key wherever clients put it, and nothing else", () => {
+test("keyOf finds a key in each place where clients put it, and nowhere else", () => {
   const of = (headers: Record<string, string>, query = ""): string | null =>
     keyOf(new Headers(headers), new URL(`http://a/${query}`));
   for (
@@ -338,7 +338,7 @@ test("keyOf finds a key wherever clients put it, and nothing else", () => {
   }
 });
 
-test("Texts that are made to be slow are read in no time", async () => {
+test("Texts designed to cause slow matching are read quickly", async () => {
   const units = [
     ...[
       "a",
@@ -397,7 +397,7 @@ test("Texts that are made to be slow are read in no time", async () => {
   }
 });
 
-test("Ingest by a key reaches its own project only, whatever the address says", async () => {
+test("Ingest with a key writes only to the project of the key, whatever the URL names", async () => {
   await onStage(async ({ sender, user, app, first }) => {
     const other = (await user.post("/api/v1/orgs/default/projects", { name: "Other" })).json;
     const envelope = `{}\n{"type":"event"}\n{"message":"m","project":"${other.id}"}\n`;

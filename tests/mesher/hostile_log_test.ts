@@ -24,7 +24,7 @@ import {
 const MARK =
   "MARK\r\n2026-01-01T00:00:00.000Z error \u001b[31mforged\u202e\u2028X-Forged: 1\r\n\r\n";
 
-test("nodeLinkOf makes one line of anything, that no terminal obeys", () => {
+test("nodeLinkOf writes any text as one line without terminal escapes", () => {
   const all = Array.from({ length: 0x1_0000 }, (_, code) => String.fromCharCode(code));
   for (let at = 0; at < all.length; at += 512) {
     const line = nodeLinkOf(all.slice(at, at + 512).join("a"));
@@ -35,7 +35,7 @@ test("nodeLinkOf makes one line of anything, that no terminal obeys", () => {
   assert(nodeLinkOf("x".repeat(10_000_000)).length <= 4_096);
 });
 
-test("Nothing that a client sends is logged, wherever it puts it", async () => {
+test("Data from a client is never logged", async () => {
   await onStage(async (stage) => {
     const { lines, app } = stage;
     const { user, sender, ids } = await home(stage);
@@ -98,7 +98,7 @@ test("Nothing that a client sends is logged, wherever it puts it", async () => {
   });
 });
 
-test("A failure of the database says nothing of itself to the client, and stays one line of the log", async () => {
+test("A database failure is hidden from the client, and is one line in the log", async () => {
   const real = await openStorage({ sqlitePath: ":memory:" });
   const storage: Storage = {
     ...real,
@@ -127,7 +127,7 @@ test("A failure of the database says nothing of itself to the client, and stays 
   );
 });
 
-test("Nothing that a client sends comes back as a header", async () => {
+test("Data from a client is never returned in a header", async () => {
   await onStage(async (stage) => {
     const { user, sender, ids } = await home(stage);
     const known = new Set([
@@ -152,7 +152,7 @@ test("Nothing that a client sends comes back as a header", async () => {
   });
 });
 
-test("Metrics are lines that a scraper reads, whatever things are called", async () => {
+test("Metrics remain valid for a scraper with any names", async () => {
   await onStage(async (stage) => {
     const { user, sender } = stage;
     const name = 'a"} 1\nmesher_forged_total 99\n# TYPE x{y="z\\';

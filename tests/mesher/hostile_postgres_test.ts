@@ -22,7 +22,7 @@ else {
     }
   };
 
-  test("Fields of bodies take any value on PostgreSQL too", () => onPostgres(tryBodies));
+  test("Body fields accept any value on PostgreSQL too", () => onPostgres(tryBodies));
 
-  test("Fields of queries take any text on PostgreSQL too", () => onPostgres(tryQueries));
+  test("Query fields accept any text on PostgreSQL too", () => onPostgres(tryQueries));
 }

@@ -22,7 +22,7 @@ import {
 
 const name = ({ method, path }: Operation): string => `${method} ${path}`;
 
-test("Operations that are not public answer 401 without a credential, with a wrong one and a wrong kind", async () => {
+test("Private operations answer 401 without a credential, with a wrong one and with one of the wrong kind", async () => {
   await onStage(async (stage) => {
     const { first, user, app } = stage;
     const { ids } = await home(stage);
@@ -74,7 +74,7 @@ test("Operations that are not public answer 401 without a credential, with a wro
   });
 });
 
-test("Ids of another organisation are as if they did not exist, in every part of a path by itself", async () => {
+test("Ids of another organisation are answered as unknown in every part of a path", async () => {
   await onStage(async (stage) => {
     const mine = await home(stage);
     const theirs = await stranger(stage);
@@ -106,7 +106,7 @@ test("Ids of another organisation are as if they did not exist, in every part of
   });
 });
 
-test("Ids of another organisation are as if they did not exist, in bodies and queries", async () => {
+test("Ids of another organisation are answered as unknown in bodies and queries", async () => {
   await onStage(async (stage) => {
     const mine = await home(stage);
     const theirs = await stranger(stage);
@@ -139,7 +139,7 @@ test("Ids of another organisation are as if they did not exist, in bodies and qu
   });
 });
 
-test("What is not one's own costs the same questions as what does not exist", async () => {
+test("Access to another organisation's id runs the same queries as an unknown id", async () => {
   const asked: string[] = [];
   const real = await openStorage({ sqlitePath: ":memory:" });
   // Records the calls of the real storage, so that the two cases can be compared without timing.
@@ -182,7 +182,7 @@ test("What is not one's own costs the same questions as what does not exist", as
   );
 });
 
-test("Operations answer 405 to every other method, and report which there are", async () => {
+test("Operations answer 405 to every other method, and list the allowed ones", async () => {
   await onStage(async (stage) => {
     const { ids, user, sender } = await home(stage);
     const operations = await operationsOf(stage.app.url);
@@ -209,7 +209,7 @@ test("Operations answer 405 to every other method, and report which there are", 
   });
 });
 
-test("HEAD answers what GET does, without the body", async () => {
+test("HEAD returns the same headers as GET, without the body", async () => {
   await onStage(async (stage) => {
     const { ids, user } = await home(stage);
     for (const operation of await operationsOf(stage.app.url)) {
@@ -222,7 +222,7 @@ test("HEAD answers what GET does, without the body", async () => {
   });
 });
 
-test("Operations with a JSON body refuse other types with 415, large ones with 413, and what is no JSON object with 400", async () => {
+test("Operations with a JSON body answer 415 for other types, 413 if it is too large, and 400 for invalid JSON", async () => {
   await onStage(async (stage) => {
     const { ids, user } = await home(stage);
     const types = [
@@ -282,7 +282,7 @@ test("Operations with a JSON body refuse other types with 415, large ones with 4
   });
 });
 
-test("Paths written in strange ways lead nowhere else", async () => {
+test("Unusually encoded paths reach no other route", async () => {
   await onStage(async (stage) => {
     const { ids, user, sender } = await home(stage);
     const strange = [

@@ -62,7 +62,7 @@ const ORIGINAL: readonly [string, number, unknown, readonly string[]][] = [
   [`POST ${MEMBERS}/{membership_id}/remove`, 200, {}, AFFECTED],
 ];
 
-test("The original's 36 routes are all there, with its statuses and names", async () => {
+test("The 36 routes of the original exist, with its statuses and names", async () => {
   await onStage(async (stage) => {
     const { ids, user, sender } = await home(stage);
     const eva = { email: "eva@example.org", password: "a long enough one" };
@@ -85,7 +85,7 @@ test("The original's 36 routes are all there, with its statuses and names", asyn
   });
 });
 
-test("OpenAPI has every route and its fields, and is what is served", async () => {
+test("OpenAPI describes every route and its fields, and is served", async () => {
   await onStage(async ({ user }) => {
     const served = (await user.as({}).get("/api/openapi.json")).json;
     assertEquals(served, JSON.parse(JSON.stringify(openApiOf(ROUTES))));
@@ -116,7 +116,7 @@ const NASTY = [
   `\ud800 lone`,
 ];
 
-test("Every field of an event accepts any text, and gives it back as it was", async () => {
+test("Every event field accepts any text, and returns it unchanged", async () => {
   await onStage(async ({ sender, user }) => {
     for (const text of NASTY) {
       const event = {

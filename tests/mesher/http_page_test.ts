@@ -18,7 +18,7 @@ function look(
   return files.answer(new Request(`http://localhost${path}`, { method, headers }), path);
 }
 
-test("PageFiles serves what is in its folder, and nothing around it, by whatever path", async () => {
+test("PageFiles serves the files in its folder, and nothing outside it, for any path", async () => {
   const around = mkdtempSync(join(tmpdir(), "page-"));
   try {
     const folder = join(around, "page");
@@ -73,7 +73,7 @@ test("PageFiles serves what is in its folder, and nothing around it, by whatever
   }
 });
 
-test("PageFiles says 304 to who has what is there, and sends it to everybody else", async () => {
+test("PageFiles answers 304 to a client that has the current version, and the file to others", async () => {
   const folder = mkdtempSync(join(tmpdir(), "page-"));
   try {
     writeFileSync(join(folder, "index.html"), "the page");
@@ -139,7 +139,7 @@ test("PageFiles says 304 to who has what is there, and sends it to everybody els
   }
 });
 
-test("A node answers who has the page with a 304 that ends at its head", async () => {
+test("A node answers 304 without a body to a client that has the page", async () => {
   await onStage(async ({ app }) => {
     const names = ["/", "/main.js", "/css/base.css", "/favicon.svg", "/projects/default"];
     for (const path of names) {

@@ -32,7 +32,7 @@ async function ok(client: Client, method: "get" | "post", path: string, body?: u
   return got.json;
 }
 
-test("Ingest accepts one event, many, and Sentry's envelope, and all can be found", async () => {
+test("Ingest accepts single events, bulk requests and Sentry envelopes, and all can be found", async () => {
   await onStage(async (stage) => {
     const { sender, user } = stage;
     const { id } = await stored(stage, { message: "one", tags: { color: "red" } });
@@ -63,7 +63,7 @@ test("Ingest accepts one event, many, and Sentry's envelope, and all can be foun
   });
 });
 
-test("Ingest refuses with a sentence what is no event", async () => {
+test("Ingest rejects invalid events with a sentence", async () => {
   await onStage(async ({ sender, app }) => {
     const refused = async (path: string, body: string): Promise<unknown> => {
       const got = await sender.ask("POST", path, body);
@@ -92,7 +92,7 @@ test("Ingest refuses with a sentence what is no event", async () => {
   });
 });
 
-test("Ingest says 429 with Retry-After past a project's limit, for the rest of the minute", async () => {
+test("Ingest answers 429 with Retry-After over a project's limit until the minute ends", async () => {
   await onStage(async ({ sender, app }) => {
     const statuses: number[] = [];
     for (let i = 0; i < 7; i++) {
@@ -165,7 +165,7 @@ test("Issues are listed, filtered, paged, changed, assigned and deleted", async 
   });
 });
 
-test("Events are found by words and tags, and shown with their neighbours", async () => {
+test("Events are found by words and tags, and are shown with the previous and next event", async () => {
   await onStage(async (stage) => {
     const { user } = stage;
     const exception = {
@@ -195,7 +195,7 @@ test("Events are found by words and tags, and shown with their neighbours", asyn
   });
 });
 
-test("Dashboards count what came", async () => {
+test("Dashboards count the received events", async () => {
   await onStage(async (stage) => {
     const { user } = stage;
     await stored(stage, { message: "a", level: "error", tags: { os: "linux" } });
@@ -280,7 +280,7 @@ test("Alert rules fire for new issues, and their alerts are acknowledged and res
   });
 });
 
-test("Projects, settings and keys: what is changed holds, and a revoked key opens nothing", async () => {
+test("Projects, settings and keys can be changed, and a revoked key is rejected", async () => {
   await onStage(async ({ user }) => {
     const made = await user.post("/api/v1/orgs/default/projects", { name: "Second Shop!" });
     assertEquals([made.status, made.json.slug], [201, "second-shop"]);
@@ -315,7 +315,7 @@ test("Projects, settings and keys: what is changed holds, and a revoked key open
   });
 });
 
-test("Organisations: members come, get roles and go, and the last owner stays", async () => {
+test("Organisations: members join, change roles and leave, and the last owner cannot leave", async () => {
   await onStage(async ({ user, app }) => {
     const base = "/api/v1/orgs/default";
     const person = { email: "eva@example.org", password: "a long enough one", display_name: "Eva" };
@@ -354,7 +354,7 @@ test("Organisations: members come, get roles and go, and the last owner stays", 
   });
 });
 
-test("Accounts: login, token, password, logout", async () => {
+test("Accounts: login, tokens, password change and logout work", async () => {
   await onStage(async ({ user, app, first }) => {
     const nobody = user.as({});
     const wrong = await nobody.post("/api/v1/login", { email: first.email, password: "wrong" });
@@ -397,7 +397,7 @@ test("Accounts: login, token, password, logout", async () => {
   });
 });
 
-test("A cookie is worth nothing to a page of another site", async () => {
+test("A cookie is rejected for requests from another site", async () => {
   await onStage(async ({ user }) => {
     const evil = user.as({ ...user.headers, origin: "https://evil.example" });
     const got = await evil.post("/api/v1/projects/default/api-keys", { label: "mine" });
@@ -407,7 +407,7 @@ test("A cookie is worth nothing to a page of another site", async () => {
   });
 });
 
-test("System routes report how the node is", async () => {
+test("System routes report the health of the node", async () => {
   await onStage(async ({ user, app }) => {
     const nobody = user.as({});
     assertEquals((await nobody.get("/health")).json, { status: "ok" });

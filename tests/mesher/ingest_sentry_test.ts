@@ -20,7 +20,7 @@ async function assertTitles({ user }: Stage, wanted: readonly string[]): Promise
   });
 }
 
-test("An envelope is taken in every encoding that Sentry's SDKs use", async () => {
+test("An envelope is accepted in every encoding that Sentry's SDKs use", async () => {
   await onStage(async (stage) => {
     const encodings = [
       ["gzip", gzipSync],
@@ -37,7 +37,7 @@ test("An envelope is taken in every encoding that Sentry's SDKs use", async () =
   });
 });
 
-test("An envelope without a key in its head is taken by the DSN in its first line", async () => {
+test("An envelope without a key in its header is accepted with the DSN in its first line", async () => {
   await onStage(async (stage) => {
     const { app, first, lines } = stage;
     const stranger = new Client(app.url);
@@ -55,7 +55,7 @@ test("An envelope without a key in its head is taken by the DSN in its first lin
   });
 });
 
-test("An item that is too large or broken is dropped by itself", async () => {
+test("An item that is too large or broken is dropped alone", async () => {
   await onStage(async (stage) => {
     const { sender, user, app } = stage;
     const large = `{}\n{"type":"attachment","length":6000000}\n${"x".repeat(6_000_000)}\n`;
@@ -73,7 +73,7 @@ test("An item that is too large or broken is dropped by itself", async () => {
   });
 });
 
-test("The store route takes base64 of deflated JSON, and an event that says nothing", async () => {
+test("The store route accepts base64 of deflated JSON, and an empty event", async () => {
   await onStage(async (stage) => {
     const { sender, app } = stage;
     const packed = Buffer.from(deflateSync('{"message":"packed"}')).toString("base64");
@@ -88,7 +88,7 @@ test("The store route takes base64 of deflated JSON, and an event that says noth
   });
 });
 
-test("Reports of browsers and feedback of users are events", async () => {
+test("Browser reports and user feedback are stored as events", async () => {
   await onStage(async (stage) => {
     const { sender, first, app } = stage;
     const csp = {
@@ -124,7 +124,7 @@ test("Reports of browsers and feedback of users are events", async () => {
   });
 });
 
-test("A secret is in no stored event, and a project's own rules hold", async () => {
+test("Secrets are removed from stored events, also by a project's own rules", async () => {
   await onStage(async ({ sender, user }) => {
     const settings = { scrub: { fields: ["member_number"], safe: ["csrf_token"] } };
     assertEquals((await user.post("/api/v1/projects/default/settings", settings)).status, 200);

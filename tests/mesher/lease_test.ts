@@ -29,7 +29,7 @@ else {
     }
   };
 
-  test("PostgresLease: one holder at a time, tokens that increase, and old ones are fenced off", async () => {
+  test("PostgresLease has one holder at a time and increasing tokens, and rejects writes with old tokens", async () => {
     await withDatabase(async (url) => {
       const [a, b] = [new PostgresLease(url, TTL_MS), new PostgresLease(url, TTL_MS)];
       const sql = postgres(url, { max: 1, onnotice: () => {} });
@@ -66,7 +66,7 @@ else {
   const runs = (node: NodeProcess): boolean => node.count("runs") > node.count("rests");
 
   for (const [one, other] of PAIRS) {
-    test(`a PostgreSQL lease (${one}, ${other}) is taken over when its holder is killed, and when it stands still its writes are rejected`, async () => {
+    test(`a PostgreSQL lease (${one}, ${other}) is taken over when its holder is killed, and a suspended holder's writes are rejected`, async () => {
       await withDatabase(async (url) => {
         await cluster.run(url, "CREATE TABLE written (token bigint NOT NULL)");
         await withNodes(async (start) => {

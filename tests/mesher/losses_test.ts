@@ -7,7 +7,7 @@ function loss(node: string, life: number | null, at: number, most: number | null
   return { node, life, at, reason: "closed", most };
 }
 
-test("Losses keeps the last ones, and removes a node that turns out to be alive", () => {
+test("Losses keeps the most recent losses, and removes a node that turns out to be alive", () => {
   const losses = new Losses();
   for (let i = 0; i < LOSSES_MAX + 5; i++) losses.add(loss(`n${i}`, i, i, 16));
   assertEquals(losses.list.length, LOSSES_MAX);
@@ -19,7 +19,7 @@ test("Losses keeps the last ones, and removes a node that turns out to be alive"
   assertEquals(losses.list.at(-1)!.node, "n23");
 });
 
-test("united has each end once: noticed first, the most that anybody was told, the last on top", () => {
+test("united merges reports of the same loss: earliest time, largest count, newest first", () => {
   const seen = [
     [loss("a", 1, 100, 16), loss("b", 5, 900_000, 0)],
     [loss("a", 1, 90, 128), loss("a", 2, 5_000, 32)],
@@ -33,7 +33,7 @@ test("united has each end once: noticed first, the most that anybody was told, t
   assertEquals(united([]), []);
 });
 
-test("united lets who had heard something speak for who had not, about the same end", () => {
+test("united combines reports of nodes that know of a loss with those that do not", () => {
   const known = loss("a", 1, 1_000, 64);
   assertEquals(united([[loss("a", null, 900, null)], [known]]), [{ ...known, at: 900 }]);
   assertEquals(united([[known], [loss("a", null, 900_000, null)]]), [
@@ -45,7 +45,7 @@ test("united lets who had heard something speak for who had not, about the same 
   ]);
 });
 
-test("united gives no more than one node keeps", () => {
+test("united returns no more losses than one node keeps", () => {
   const many = Array.from({ length: 3 * LOSSES_MAX }, (_, i) => loss(`n${i}`, i, i, 1));
   const all = united([many]);
   assertEquals([all.length, all[0]!.node], [LOSSES_MAX, `n${3 * LOSSES_MAX - 1}`]);

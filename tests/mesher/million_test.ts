@@ -16,7 +16,7 @@ import { realisticEntry } from "./event.ts";
 
 const IS_LONG = process.env["FIRN_LONG"] === "1";
 
-test("A node answers in 50 ms while a million events are searched, expired and deleted", {
+test("A node answers within 50 ms while a million events are searched, expired and deleted", {
   ignore: !IS_LONG,
   timeout: 3_600_000,
 }, async () => {
@@ -35,7 +35,7 @@ async function inFile(body: (path: string) => Promise<void>): Promise<void> {
   }
 }
 
-test("SQLite deletes and searches on other threads, and gives space back", () =>
+test("SQLite deletes and searches on other threads, and returns freed space", () =>
   inFile(async (path) => {
     const storage = await openSqlite({ path, fullSync: false });
     const { orgId, project } = await party(storage, "anna");
@@ -63,7 +63,7 @@ test("SQLite deletes and searches on other threads, and gives space back", () =>
     assert(free < pages / 2, `${free} of ${pages} pages are free`);
   }));
 
-test("A read whose client has gone is not begun", () =>
+test("A read is not started if its client has disconnected", () =>
   inFile(async (path) => {
     const storage = await openSqlite({ path, fullSync: false });
     const { orgId, project } = await party(storage, "anna");

@@ -28,7 +28,7 @@ const NOTE: Notification = {
   json: { type: "alert", alert_id: "a" },
 };
 
-test("outgoingOf has link, level and text in the form of each channel", () => {
+test("outgoingOf writes link, level and text in the format of each channel", () => {
   const url = "https://hooks.example/x";
   const json = (kind: "webhook" | "slack" | "discord") => {
     const outgoing = outgoingOf({ kind, url }, NOTE);
@@ -49,7 +49,7 @@ test("outgoingOf has link, level and text in the form of each channel", () => {
   assertEquals(outgoingOf({ kind: "websocket" }, NOTE), null);
 });
 
-test("actionFrom accepts every channel and refuses what could be another header", () => {
+test("actionFrom accepts every channel and rejects values that could inject a header", () => {
   for (
     const action of [
       { type: "websocket" },
@@ -67,7 +67,7 @@ test("actionFrom accepts every channel and refuses what could be another header"
   }
 });
 
-test("A rule's cooldown is of each issue, and what it suppresses is reported", async () => {
+test("A rule's cooldown applies per issue, and suppressed alerts are counted", async () => {
   await withReceiver((_request, response) => response.end(), async ({ url, got }) => {
     const webhookAllow = allowedFrom(["127.0.0.0/8"]) as Allowed;
     let now = Date.now();
@@ -125,7 +125,7 @@ test("A rule's cooldown is of each issue, and what it suppresses is reported", a
 const missing = await providePackage("nodemailer@10.6.0");
 if (missing !== undefined) console.log(`notification_test: mail skipped, ${missing}`);
 else {
-  test("attemptMail delivers to an SMTP server, and reports why it does not", async () => {
+  test("attemptMail delivers to an SMTP server, and reports why a delivery failed", async () => {
     const run = runtime === "deno" ? ["run", "-A", "--no-check", CHILD] : [CHILD];
     const child = spawn(process.execPath, run, { stdio: ["pipe", "pipe", "inherit"] });
     const ended = new Promise((done) => child.once("close", done));

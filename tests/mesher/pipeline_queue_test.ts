@@ -3,7 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { EventQueue } from "../../mesher/pipeline/queue.ts";
 import { test } from "../kit/test.ts";
 
-test("EventQueue returns what was pushed in order, and is empty when all is settled", () => {
+test("EventQueue returns events in order, and is empty when all are settled", () => {
   const queue = new EventQueue<number>(10);
   assert(queue.push([1, 2, 3]));
   const loan = queue.take(2)!;
@@ -12,7 +12,7 @@ test("EventQueue returns what was pushed in order, and is empty when all is sett
   assertEquals([queue.take(5)!.items, queue.take(5), queue.size], [[3], undefined, 1]);
 });
 
-test("EventQueue accepts all or none when it is nearly full, and counts what is on loan", () => {
+test("EventQueue accepts a push completely or not at all when nearly full, and counts borrowed events", () => {
   const queue = new EventQueue<number>(3);
   assert(queue.push([1, 2]));
   queue.take(1);
@@ -21,7 +21,7 @@ test("EventQueue accepts all or none when it is nearly full, and counts what is 
   assert(queue.push([3]));
 });
 
-test("EventQueue puts what is released first in line, once", () => {
+test("EventQueue returns released events to the front, once", () => {
   const queue = new EventQueue<number>(10);
   queue.push([1, 2, 3, 4]);
   const [first, second] = [queue.take(1)!, queue.take(1)!];
@@ -31,7 +31,7 @@ test("EventQueue puts what is released first in line, once", () => {
   assertEquals([queue.take(9)!.items, queue.size], [[2, 3, 4], 3]);
 });
 
-test("EventQueue takes all loans back in order, and settling them late changes nothing", () => {
+test("EventQueue takes all borrowed events back in order, and ignores late settlements", () => {
   const queue = new EventQueue<number>(10);
   queue.push([1, 2, 3]);
   const loans = [queue.take(1)!, queue.take(1)!];
@@ -40,7 +40,7 @@ test("EventQueue takes all loans back in order, and settling them late changes n
   assertEquals([queue.take(9)!.items, queue.size], [[1, 2, 3], 3]);
 });
 
-test("EventQueue stays in order over many turns", () => {
+test("EventQueue keeps the order over many batches", () => {
   const queue = new EventQueue<number>(100_000);
   let [pushed, taken] = [0, 0];
   for (let i = 0; i < 3_000; i++) {

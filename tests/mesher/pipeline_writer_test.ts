@@ -73,7 +73,7 @@ async function takeTwo(held: Held[], take: (count: number) => Promise<void>): Pr
   await until("both are being written", () => held.length === WRITES_MAX);
 }
 
-test("Writer begins a second batch when it is full, and no third; what comes meanwhile gathers", () =>
+test("Writer starts a second batch when it is full, but no third, and buffers further events", () =>
   withHeldWrites(async ({ app }, held, take) => {
     const { counters, inbox } = app.mesher;
     await take(BATCH_EVENTS);
@@ -96,7 +96,7 @@ test("Writer begins a second batch when it is full, and no third; what comes mea
     assertEquals(app.mesher.outbox.size, 0);
   }));
 
-test("Writer writes few events that waited while it was busy as soon as it is not", () =>
+test("Writer writes the few events that waited as soon as it is idle", () =>
   withHeldWrites(async ({ app }, held, take) => {
     await takeTwo(held, take);
     await take(1);
@@ -113,7 +113,7 @@ test("Writer writes few events that waited while it was busy as soon as it is no
     await until("it is stored", () => app.mesher.counters.get("stored") === TWO + 1);
   }));
 
-test("Writer writes both again when both fail, after one pause, and says so once", () =>
+test("Writer retries both batches after one pause when both fail, and logs it once", () =>
   withHeldWrites(async ({ app, lines }, held, take) => {
     const { counters } = app.mesher;
     await takeTwo(held, take);
@@ -126,7 +126,7 @@ test("Writer writes both again when both fail, after one pause, and says so once
     assertEquals(app.mesher.outbox.size, 0);
   }));
 
-test("Writer that has died takes nothing more, and what it was writing is stored once", () =>
+test("Writer accepts nothing after it has exited, and its unfinished batch is stored once", () =>
   withHeldWrites(async ({ app }, held, take) => {
     const { node, counters, outbox } = app.mesher;
     await take(BATCH_EVENTS);

@@ -57,7 +57,7 @@ test("scrubbed removes secrets from every part of an event", () => {
   assert(JSON.stringify(scrubbed(event, { ...SCRUB_DEFAULT, enabled: false })).includes(SECRET));
 });
 
-test("scrubbed removes what has a secret's form, whatever its name", () => {
+test("scrubbed removes values that look like secrets, under any name", () => {
   for (
     const secret of [
       "4111 1111 1111 1111",
@@ -73,7 +73,7 @@ test("scrubbed removes what has a secret's form, whatever its name", () => {
   assert(isCard("378282246310005") && !isCard("4111111111111112") && !isCard("1764496680000"));
 });
 
-test("scrubbed leaves what only resembles a secret", () => {
+test("scrubbed keeps values that only resemble a secret", () => {
   for (
     const message of [
       "Unexpected token: }",
@@ -96,7 +96,7 @@ test("scrubbed leaves what only resembles a secret", () => {
   assertEquals(scrubbed(eventWith({ extra })).extra, extra);
 });
 
-test("scrubRulesFrom adds and excepts names for a project", () => {
+test("scrubRulesFrom adds and exempts names for a project", () => {
   const rules = scrubRulesFrom({ fields: ["Customer-Number"], safe: ["csrf_token"] });
   assert(typeof rules !== "string");
   const extra = { customerNumber: "7", csrfToken: "x", password: "y" };
@@ -112,7 +112,7 @@ test("scrubRulesFrom adds and excepts names for a project", () => {
   }
 });
 
-test("scrubbed takes no longer than the text is long", () => {
+test("scrubbed runs in linear time", () => {
   for (
     const piece of [
       "a=",

@@ -5,7 +5,7 @@ import { folded, queryWords, wordsOf } from "../../mesher/domain/words.ts";
 import { test, until } from "../kit/test.ts";
 import { onStage } from "./end_to_end_kit.ts";
 
-test("searchFrom reads names with values, quoted or not, and leaves the rest as words", () => {
+test("searchFrom reads names with values, quoted or unquoted, and treats the rest as words", () => {
   assertEquals(
     searchFrom(
       'is:unresolved level:Error release:"1.2 beta" env:prod user.email:a@b.c "two words"',
@@ -33,14 +33,14 @@ test("searchFrom reads names with values, quoted or not, and leaves the rest as 
   assertEquals(searchFrom("TypeError: x").words, "TypeError: x");
 });
 
-test("folded words have no accents, in what is stored and in what is searched", () => {
+test("Search ignores accents in stored and searched words", () => {
   assertEquals(folded("Größe Ñandú ŁÓDŹ œuvre"), "grosse nandu lodz oeuvre");
   assertEquals(queryWords("CAFÉ"), ["cafe"]);
   assertEquals(wordsOf("Café déjà-vu"), ["cafe", "deja", "vu"]);
   assertEquals(folded("नमस्ते"), "नमस्ते", "marks of other scripts are letters");
 });
 
-test("Issues and events are found by the language, sorted, and without accents", async () => {
+test("Issues and events are found by the query language, sorted, and without regard to accents", async () => {
   await onStage(async ({ user, sender }) => {
     const events = [
       {

@@ -12,12 +12,12 @@ import { test } from "../kit/test.ts";
 import { eventWith } from "./event.ts";
 import { NAMES, onSimStage, type SimStage } from "./sim_stage.ts";
 
-test("ceilingOf is nothing for nothing, and else a power of two from 16 on", () => {
+test("ceilingOf returns 0 for 0, and otherwise a power of two from 16 on", () => {
   const grid = [[0, 0], [1, 16], [16, 16], [17, 32], [100, 128], [128, 128], [22_000, 32_768]];
   for (const [held, ceiling] of grid) assertEquals(ceilingOf(held!), ceiling);
 });
 
-test("Held holds nothing back that fits, and raises once for all that wait", async () => {
+test("Held does not delay events that fit, and raises its ceiling once for all waiting events", async () => {
   let held = 0;
   const told: Holding[] = [];
   let heard = (): void => {};
@@ -39,7 +39,7 @@ test("Held holds nothing back that fits, and raises once for all that wait", asy
   assert(!ceiling.fits(7));
 });
 
-test("Held is lowered after a tick in which less was needed, and never below what is held", async () => {
+test("Held lowers its ceiling after a tick with less demand, and never below the number of held events", async () => {
   let held = 0;
   const told: number[] = [];
   const ceiling = new Held(1, () => held, ({ most }) => (told.push(most), Promise.resolve()));
@@ -66,7 +66,7 @@ function reported({ lines }: SimStage, by: string, lost: string): number | undef
   return line === undefined || /had not said/.test(line) ? undefined : Number(most ?? 0);
 }
 
-test("A survivor reports no less than what a node held, whenever that is killed", async () => {
+test("A survivor reports at least as many lost events as a node held, whenever that node is killed", async () => {
   const missed: number[] = [];
   for (let seed = 1; seed <= SEEDS; seed++) {
     await onSimStage(async (stage) => {
@@ -116,7 +116,7 @@ test("A survivor reports no less than what a node held, whenever that is killed"
   assert(missed.some((count) => count > 500) && missed.some((count) => count < 100), `${missed}`);
 });
 
-test("A node that stops in order has stored all, and is reported so; an idle one holds nothing", async () => {
+test("A node that stops in order has stored everything and is reported so; an idle node holds nothing", async () => {
   await onSimStage(async (stage) => {
     const { sim, nodes } = stage;
     await stage.take("a", ...Array.from({ length: 40 }, () => eventWith()));
@@ -132,7 +132,7 @@ test("A node that stops in order has stored all, and is reported so; an idle one
   });
 });
 
-test("What was reported of a node is kept for who looks at the cluster, unless it comes back alive", async () => {
+test("A reported loss is shown on the cluster page until the node returns alive", async () => {
   await onSimStage(async (stage) => {
     const { sim, nodes } = stage;
     const seen = (by: string): [string, number | null][] =>
@@ -151,7 +151,7 @@ test("What was reported of a node is kept for who looks at the cluster, unless i
   });
 });
 
-test("What a node dropped, because a peer did not read, is on its card", async () => {
+test("Events that a node dropped because a peer did not read are counted on its card", async () => {
   await onSimStage(async ({ sim, nodes }) => {
     const dropped = async (name: string): Promise<number | undefined> =>
       (await cards(nodes.get(name)!)).find((card) => card.node.startsWith(`${name}@`))?.dropped;
@@ -170,7 +170,7 @@ test("What a node dropped, because a peer did not read, is on its card", async (
   });
 });
 
-test("A peer that hangs holds up the first events, and the next by nothing", async () => {
+test("A hanging peer delays the first events, and no later ones", async () => {
   await onSimStage(async (stage) => {
     const { sim } = stage;
     const take = async (count: number): Promise<number> => {

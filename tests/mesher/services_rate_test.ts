@@ -35,7 +35,7 @@ function sum(counts: readonly { granted: number }[]): number {
   return counts.reduce((total, { granted }) => total + granted, 0);
 }
 
-test("The rate limit is one for three nodes, however it is asked for", async () => {
+test("The rate limit is shared by three nodes, whichever node is asked", async () => {
   await onLimit(async (stage, take) => {
     const asked = NAMES.flatMap((name) => [1, 7, 30, 2].map((count) => take(name, count)));
     const answers = await Promise.all(asked);
@@ -49,7 +49,7 @@ test("The rate limit is one for three nodes, however it is asked for", async () 
   });
 });
 
-test("The rate limit says when the next event may pass, and it passes then, on any node", async () => {
+test("The rate limit returns when the next event is allowed, and any node accepts it then", async () => {
   await onLimit(async ({ sim }, take) => {
     await take("a", 60);
     await sim.run(20_000);
@@ -68,7 +68,7 @@ test("The rate limit says when the next event may pass, and it passes then, on a
   });
 });
 
-test("The rate limit resets: a steady sender gets it in every window, an idle one the whole of it", async () => {
+test("The rate limit resets: a steady sender gets its share of every window, an idle one the whole window", async () => {
   await onLimit(async ({ sim }, take) => {
     const passed: { at: number; granted: number }[] = [];
     const end = sim.now + 10 * WINDOW_MS;
@@ -90,7 +90,7 @@ test("The rate limit resets: a steady sender gets it in every window, an idle on
   });
 });
 
-test("The rate limit is counted anew when the node that counts is lost, and is still one", async () => {
+test("The rate limit restarts on another node when the counting node is lost, and is still shared", async () => {
   await onLimit(async ({ sim, party }, take) => {
     const full = NAMES.map((name) => sim.node(name)!.name);
     const owner = ownerOf(party.project.id, full).split("@")[0]!;

@@ -6,7 +6,7 @@ import { test } from "../kit/test.ts";
 const NODES = ["a@h:1", "b@h:1", "c@h:1"];
 const projects = Array.from({ length: 300 }, (_, i) => `project-${i}`);
 
-test("ownerOf is the same in whatever order the nodes are known", () => {
+test("ownerOf does not depend on the order of the nodes", () => {
   for (const project of projects) {
     assertEquals(ownerOf(project, NODES), ownerOf(project, NODES.toReversed()));
   }
@@ -19,7 +19,7 @@ test("ownerOf assigns a share to every node", () => {
   }
 });
 
-test("ownerOf moves only the projects of a node that is lost", () => {
+test("ownerOf moves only the projects of a lost node", () => {
   const [lost, ...left] = NODES;
   for (const project of projects) {
     const before = ownerOf(project, NODES);

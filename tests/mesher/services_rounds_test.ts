@@ -34,7 +34,7 @@ function minutes(alerts: readonly Alert[]): number[] {
   return alerts.map(({ triggeredAt }) => Math.floor((triggeredAt - NOON) / MINUTE_MS));
 }
 
-test("Rounds run on one node of three, each at its interval", async () => {
+test("Rounds run on one of three nodes, each at its interval", async () => {
   await onStage(async ({ sim, runsOf, holder }) => {
     await sim.run(2 * HOUR_MS + 5 * MINUTE_MS);
     for (const { name, everyMs, firstMs } of ROUNDS) {
@@ -48,7 +48,7 @@ test("Rounds run on one node of three, each at its interval", async () => {
   });
 });
 
-test("Rounds move when their node is lost, by whatever end, and never run on two", async () => {
+test("Rounds move to another node when theirs is lost in any way, and never run on two", async () => {
   const ends = ["crash", "kill", "stop"] as const;
   for (let seed = 1; seed <= 6; seed++) {
     await onStage(async ({ sim, runs, runsOf, holder, start }) => {
@@ -75,7 +75,7 @@ test("Rounds move when their node is lost, by whatever end, and never run on two
   }
 });
 
-test("Rounds: a threshold fires once in its cooldown, though its node is lost", async () => {
+test("Rounds: a threshold alert fires once per cooldown even if its node is lost", async () => {
   await onStage(async (stage) => {
     const { sim, storage, party, alerts, holder } = stage;
     await rule(stage, { kind: "threshold", count: 5, windowMinutes: 5 }, 10);
@@ -104,7 +104,7 @@ test("Rounds: a threshold fires once in its cooldown, though its node is lost", 
   });
 });
 
-test("Alerts of new issues and of their return fire once in their cooldown, on whatever node", async () => {
+test("Alerts for new and regressed issues fire once per cooldown on any node", async () => {
   await onStage(async (stage) => {
     const { sim, storage, party, alerts, take } = stage;
     await rule(stage, { kind: "new_issue" }, 0);
@@ -142,7 +142,7 @@ test("Alerts of new issues and of their return fire once in their cooldown, on w
   });
 });
 
-test("Rounds: an archived issue that spikes is unresolved again, once, and an alert says so", async () => {
+test("Rounds: an archived issue with a spike is reopened once, with an alert", async () => {
   await onStage(async (stage) => {
     const { sim, storage, party, alerts } = stage;
     await rule(stage, { kind: "spike" }, 60);
@@ -171,7 +171,7 @@ test("Rounds: an archived issue that spikes is unresolved again, once, and an al
   });
 });
 
-test("Rounds: retention deletes what is older than its project keeps, and expired sessions", async () => {
+test("Rounds: retention deletes events older than the project keeps, and expired sessions", async () => {
   await onStage(async ({ sim, storage, party }) => {
     const { orgId, project, owner } = party;
     await storage.updateProject(orgId, project.id, { retentionDays: 1 });

@@ -64,7 +64,7 @@ async function treeOf({ mesher }: App): Promise<Map<string, string>> {
   return found;
 }
 
-test("Services: each of the tree may be killed under load, and no accepted event is lost or counted twice", async () => {
+test("Services: any service may be killed under load, and each accepted event is counted exactly once", async () => {
   await onStage(async ({ app, sender, first, lines }) => {
     const { node, counters, inbox, outbox, storage } = app.mesher;
     const accepted: string[] = [];
@@ -107,7 +107,7 @@ test("Services: each of the tree may be killed under load, and no accepted event
   }, { ratePerMinute: 1_000_000_000 });
 });
 
-test("Writer writes 50 events at once, and fewer after a quarter of a second, together", async () => {
+test("Writer writes 50 events at once, and fewer together after 250 ms", async () => {
   const sizes: number[] = [];
   const storage = await storageThat((batch, real) => {
     sizes.push(batch.length);
@@ -129,7 +129,7 @@ test("Writer writes 50 events at once, and fewer after a quarter of a second, to
   );
 });
 
-test("Writer that is killed in the middle of a write has a successor that writes the same", async () => {
+test("Writer that is killed during a write is replaced by one that writes the same batch", async () => {
   let writes = 0;
   const storage = await storageThat((batch, real) =>
     // The first write never ends.
@@ -149,7 +149,7 @@ test("Writer that is killed in the middle of a write has a successor that writes
   );
 });
 
-test("Writer keeps what the database does not take, and stores it when it is back, once", async () => {
+test("Writer keeps events while the database is down, and stores each once when it is back", async () => {
   let isAway = true;
   const storage = await storageThat((batch, real) => {
     if (isAway) return Promise.reject(new StorageError("away", true));
@@ -171,7 +171,7 @@ test("Writer keeps what the database does not take, and stores it when it is bac
   );
 });
 
-test("Writer stores the others when the database refuses one event for good", async () => {
+test("Writer stores the other events when the database permanently rejects one", async () => {
   const storage = await storageThat((batch, real) => {
     if (batch.some(({ title }) => title === "poison")) {
       return Promise.reject(new StorageError("refused", false));
@@ -191,7 +191,7 @@ test("Writer stores the others when the database refuses one event for good", as
   );
 });
 
-test("Ingest answers 503 when the buffer is full, and takes events again when it is not", async () => {
+test("Ingest answers 503 while the buffer is full, and accepts events again afterwards", async () => {
   let isAway = true;
   const storage = await storageThat((batch, real) =>
     isAway ? Promise.reject(new StorageError("away", true)) : real.writeEvents(batch)
@@ -222,7 +222,7 @@ test("Ingest answers 503 when the buffer is full, and takes events again when it
   );
 });
 
-test("Live: watchers get the events that pass their filter, issues and alerts", async () => {
+test("Live: watchers receive the events that match their filter, issues and alerts", async () => {
   await onStage(async ({ app, sender, user, first }) => {
     const all = await watch(app.url, first);
     const some = await watch(app.url, first);
@@ -262,7 +262,7 @@ test("Live: watchers get the events that pass their filter, issues and alerts", 
   });
 });
 
-test("WebSocket ingest takes events with a key, and answers each", async () => {
+test("WebSocket ingest accepts events with a key, and answers each one", async () => {
   await onStage(async ({ app, first }) => {
     const socket = new WebSocket(
       `ws://127.0.0.1:${app.mesher.ports.ws}/ingest`,
@@ -285,7 +285,7 @@ test("WebSocket ingest takes events with a key, and answers each", async () => {
   });
 });
 
-test("Sockets are refused without a credential, for what is not one's own, and elsewhere", async () => {
+test("Sockets are rejected without a credential, for another organisation, and on other paths", async () => {
   await onStage(async ({ app, first, user }) => {
     const opens = (path: string, headers: Record<string, string>): Promise<boolean> =>
       new Promise((resolve) => {

@@ -11,7 +11,7 @@ import type { EventOutcome } from "../../mesher/storage/events.ts";
 import { test } from "../kit/test.ts";
 import { entryWith, realisticEntry } from "./event.ts";
 
-test("unpackRows returns what packRows was given, whatever texts the events have", () => {
+test("unpackRows returns the input of packRows for any text", () => {
   const texts = ["", "plain", "a\0b", "\ud800", "= \x1e\x1f\n\\", "🦊 ж", "\0"];
   const rows = texts.flatMap((text) => [
     columnsOf(entryWith("p", 1_700_000_000_000, {
@@ -28,7 +28,7 @@ test("unpackRows returns what packRows was given, whatever texts the events have
   assertEquals(unpackRows(packRows(rows)), rows);
 });
 
-test("unpackOutcomes returns what packOutcomes was given", () => {
+test("unpackOutcomes returns the input of packOutcomes", () => {
   const stored = [true, false].flatMap((first) =>
     [true, false].map((regressed) => ({
       kind: "stored" as const,

@@ -45,7 +45,7 @@ else {
     return { orgId, projectId: project.id };
   };
 
-  test("openPostgres makes the schema once when five nodes start at once", () =>
+  test("openPostgres creates the schema once when five nodes start at the same time", () =>
     withDatabase(async (url) => {
       const open = () => openPostgres({ url, poolMax: 2, now: () => NOON });
       const nodes = await Promise.all([open(), open(), open(), open(), open()]);
@@ -57,14 +57,14 @@ else {
       }
     }));
 
-  test("openPostgres refuses a schema of a later version, and says so", () =>
+  test("openPostgres rejects a schema of a later version with a message", () =>
     withDatabase(async (url) => {
       await (await openPostgres({ url })).close();
       await cluster.run(url, "INSERT INTO mesher_schema (version) VALUES (99)");
       await assertRejects(() => openPostgres({ url }), StorageError, "has schema 99");
     }));
 
-  test("openPostgres says that a server cannot be reached, and that it may be later", async () => {
+  test("openPostgres reports that a server is unreachable, as an error that may be retried", async () => {
     const error = await assertRejects(
       () => openPostgres({ url: "postgres://mesher@127.0.0.1:1/x" }),
       StorageError,
@@ -72,7 +72,7 @@ else {
     assertEquals(error.retry, true);
   });
 
-  test("upkeep makes days ahead and drops whole days, with their ids", () =>
+  test("upkeep creates partitions ahead of time, and drops whole days with their ids", () =>
     withDatabase(async (url) => {
       const storage = await openPostgres({ url, now: () => NOON });
       try {
@@ -99,7 +99,7 @@ else {
       }
     }));
 
-  test("writeEvents makes the day again that another node has just dropped", () =>
+  test("writeEvents recreates a day that another node has just dropped", () =>
     withDatabase(async (url) => {
       const [one, two] = [
         await openPostgres({ url, now: () => NOON }),
@@ -119,7 +119,7 @@ else {
       }
     }));
 
-  test("openPostgres continues after the server ended its connections", () =>
+  test("openPostgres continues after the server closes its connections", () =>
     withDatabase(async (url) => {
       const storage = await openPostgres({ url, now: () => NOON });
       try {
@@ -143,7 +143,7 @@ else {
       }
     }));
 
-  test("Searches, counts and deletions go by indexes, and read no day whole", () =>
+  test("Searches, counts and deletions use indexes, and scan no whole day", () =>
     withDatabase(async (url) => {
       const storage = await openPostgres({ url, now: () => NOON });
       try {

@@ -72,7 +72,7 @@ async function counted({ storage, orgId, projectId }: Place): Promise<number> {
   return rows.reduce((sum, { eventCount }) => sum + eventCount, 0);
 }
 
-test("SQLite keeps what was written before a kill -9, and whole batches only", () =>
+test("SQLite keeps committed batches after kill -9, and no partial batch", () =>
   withPlace(async (place) => {
     const far = 1_000_000;
     const told = await write(place, 0, far, 20 * BATCH);
@@ -88,7 +88,7 @@ test("SQLite keeps what was written before a kill -9, and whole batches only", (
     assertEquals(await counted(place), stored + BATCH);
   }));
 
-test("SQLite lets three processes write the same file at once", () =>
+test("SQLite lets three processes write to the same file concurrently", () =>
   withPlace(async (place) => {
     const each = 60 * BATCH;
     // The second and third overlap by half.

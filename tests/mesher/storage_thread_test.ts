@@ -29,7 +29,7 @@ async function inFile(body: (path: string, storage: Storage) => Promise<void>): 
   }
 }
 
-test("SQLite writes batches in the order in which they come, with other writes between", () =>
+test("SQLite writes batches and other writes in the order of arrival", () =>
   inFile(async (_path, storage) => {
     const { project, orgId } = await party(storage, "anna");
     const batch = (n: number) =>
@@ -45,7 +45,7 @@ test("SQLite writes batches in the order in which they come, with other writes b
     assertEquals((await storage.apiKeys(orgId, project.id)).length, 7);
   }));
 
-test("SQLite reads while a batch is being written, what was committed last", () =>
+test("SQLite reads the last committed state while a batch is written", () =>
   inFile(async (_path, storage) => {
     const { project } = await party(storage, "anna");
     const entries = Array.from({ length: 5_000 }, (_, i) => realisticEntry(project.id, NOW + i, i));
@@ -63,7 +63,7 @@ test("SQLite reads while a batch is being written, what was committed last", () 
     assertEquals(await storage.eventCount(project.id, 0), 5_000);
   }));
 
-test("SQLite stores what it was given before it closes, and leaves no log behind", () =>
+test("SQLite stores everything before it closes, and leaves no WAL file", () =>
   inFile(async (path, storage) => {
     const { project } = await party(storage, "anna");
     const written = storage.writeEvents([entryWith(project.id, NOW)]);
@@ -94,7 +94,7 @@ test("SqliteThread waits while another connection writes", () =>
     assertEquals(await storage.eventCount(project.id, 0), 1);
   }));
 
-test("SqliteThread rejects a batch for a file without tables, and continues to work", async () => {
+test("SqliteThread rejects a batch for a file without tables, and continues to run", async () => {
   const folder = mkdtempSync(join(tmpdir(), "mesher-thread-"));
   const thread = new SqliteThread({ path: join(folder, "empty.db"), fullSync: false });
   const rows = [columnsOf(entryWith("p", NOW))];
@@ -114,7 +114,7 @@ test("SqliteThread rejects a batch for a file without tables, and continues to w
   }
 });
 
-test("SqliteThread reports which file cannot be opened", async () => {
+test("SqliteThread names the file that cannot be opened", async () => {
   const thread = new SqliteThread({ path: "/nowhere/at/all.db", fullSync: false });
   await assertRejects(() => thread.write([columnsOf(entryWith("p", NOW))], NOW), StorageError);
   await thread.close();

@@ -23,7 +23,7 @@ class Log {
   }
 }
 
-test("Turns lets those run together that may, and one alone when all before have ended", async () => {
+test("Turns runs shared tasks together, and an exclusive task alone after all earlier ones", async () => {
   const turns = new Turns();
   const log = new Log();
   const all = [
@@ -52,7 +52,7 @@ test("Turns lets those run together that may, and one alone when all before have
   assertEquals(await Promise.all(all), ["a", "b", "C", "d", "e", "F", "G"]);
 });
 
-test("Turns continues after one that failed, and reports who asked for it", async () => {
+test("Turns continues after a task that failed, and rejects its promise", async () => {
   const turns = new Turns();
   const fails = (why: string) => (): never => {
     throw new Error(why);

@@ -24,7 +24,7 @@ function attempt(url: string, options: Partial<AttemptOptions> = {}) {
   return attemptWebhook(url, '{"a":1}', { allowed: NOTHING_ALLOWED, signal, ...options });
 }
 
-test("isInside: loopback, private, link-local, metadata and reserved addresses are, in every form", () => {
+test("isInside is true for loopback, private, link-local, metadata and reserved addresses in every notation", () => {
   for (
     const address of [
       ...["0.0.0.0", "10.0.0.1", "10.255.255.255", "100.64.0.1", "100.100.100.200", "127.0.0.1"],
@@ -75,7 +75,7 @@ test("allowedFrom accepts names, addresses and ranges, and reports invalid ones"
   }
 });
 
-test("isInsideHost knows what a URL says without looking names up", () => {
+test("isInsideHost classifies a URL's host without a DNS lookup", () => {
   const inside = (url: string, allowed = NOTHING_ALLOWED): boolean =>
     isInsideHost(new URL(url).hostname, allowed);
   for (
@@ -91,7 +91,7 @@ test("isInsideHost knows what a URL says without looking names up", () => {
   assert(!inside("http://127.0.0.1", LOOPBACK));
 });
 
-test("attemptWebhook refuses what is inside, by address and by name, and connects to nothing", async () => {
+test("attemptWebhook rejects internal targets, by address and by name, and does not connect to them", async () => {
   await withReceiver((_, response) => response.end(), async ({ port, got }) => {
     for (const host of ["127.0.0.1", "localhost", "[::1]", "0x7f.1", "2130706433", "0.0.0.0"]) {
       const came = await attempt(`http://${host}:${port}/`);
@@ -108,7 +108,7 @@ test("attemptWebhook refuses what is inside, by address and by name, and connect
   });
 });
 
-test("attemptWebhook connects to the addresses that it has checked, and looks once", async () => {
+test("attemptWebhook connects only to the addresses it has checked, with a single lookup", async () => {
   await withReceiver((_, response) => response.end(), async ({ port, got }) => {
     let looks = 0;
     const lookup = () => Promise.resolve(++looks === 1 ? ["127.0.0.1"] : ["127.0.0.9"]);
@@ -125,7 +125,7 @@ test("attemptWebhook connects to the addresses that it has checked, and looks on
   });
 });
 
-test("attemptWebhook follows no redirect", async () => {
+test("attemptWebhook does not follow redirects", async () => {
   await withReceiver((_, response) => response.end(), async (other) => {
     await withReceiver(
       (_, response) => response.writeHead(307, { location: other.url }).end(),
@@ -138,7 +138,7 @@ test("attemptWebhook follows no redirect", async () => {
   });
 });
 
-test("attemptWebhook waits neither for a silent receiver nor for a look-up, nor reads a long answer", async () => {
+test("attemptWebhook times out on a silent receiver or lookup, and does not read a long response", async () => {
   await withReceiver(() => {}, async ({ url }) => {
     const came = await attempt(url, { allowed: LOOPBACK, timeoutMs: 50 });
     assertEquals(came, { kind: "failed", why: "no answer in time", again: true });
@@ -160,7 +160,7 @@ test("attemptWebhook waits neither for a silent receiver nor for a look-up, nor 
   );
 });
 
-test("attemptWebhook distinguishes failures that may succeed later from those that may not", async () => {
+test("attemptWebhook distinguishes temporary from permanent failures", async () => {
   for (
     const [status, again] of [[400, false], [404, false], [408, true], [429, true], [
       500,
@@ -196,7 +196,7 @@ async function withWebhooks(
   await body((delivery) => webhooks.cast(pid).post(delivery), { counters, lines });
 }
 
-test("Webhooks try again after pauses, and no line of the log has the address", async () => {
+test("Webhooks are retried after pauses, and their URLs are never logged", async () => {
   await withReceiver(
     (_, response, count) => response.writeHead(count < 3 ? 503 : 200).end(),
     async ({ url, got }) => {
@@ -213,7 +213,7 @@ test("Webhooks try again after pauses, and no line of the log has the address", 
   );
 });
 
-test("Webhooks give up after the last pause, and at once what cannot succeed", async () => {
+test("Webhooks are given up after the last pause, and at once after a permanent failure", async () => {
   await withReceiver((_, response) => response.writeHead(500).end(), async ({ url, got }) => {
     await withWebhooks([1], async (post, { counters, lines }) => {
       post({ ruleId: "r1", outgoing: { kind: "post", url, json: "{}" } });
@@ -230,7 +230,7 @@ test("Webhooks give up after the last pause, and at once what cannot succeed", a
   });
 });
 
-test("Webhooks deliver a bounded number at once; a slow receiver holds up no other", async () => {
+test("Webhooks are delivered with limited concurrency, and a slow receiver does not delay others", async () => {
   const held: ServerResponse[] = [];
   await withReceiver(
     (request, response) => request.url === "/slow" ? void held.push(response) : response.end(),
@@ -260,7 +260,7 @@ test("Webhooks deliver a bounded number at once; a slow receiver holds up no oth
   );
 });
 
-test("An alert reaches its webhook, if that is outside or allowed", async () => {
+test("An alert reaches its webhook if the target is external or allowed", async () => {
   await withReceiver((_, response) => response.end(), async ({ url, got }) => {
     const rule = {
       name: "New",

@@ -84,7 +84,7 @@ test("node.info describes an actor: names, function, supervisor, links, monitors
   });
 });
 
-test("node.info shows what an actor awaits: its current message, the call it waits for, and what is next", async () => {
+test("node.info shows an actor's current message, the call it waits for, and the next message", async () => {
   await withNode(async (node) => {
     const slow = await counter.start(node, 1);
     const caller = node.spawn(async (self: Self<string>) => {
@@ -117,7 +117,7 @@ test("node.info rejects with noproc for an actor that has exited", async () => {
   });
 });
 
-test("node.top orders by mailbox, timers, rate and handler time", async () => {
+test("node.top sorts by mailbox, timers, rate and handler time", async () => {
   await withNode(async (node) => {
     const deaf = node.spawnWith({ name: "deaf" }, async (self: Self<number>) => {
       await self.receive({ match: (n) => n < 0 });
@@ -148,7 +148,7 @@ test("node.top orders by mailbox, timers, rate and handler time", async () => {
   });
 });
 
-test("node.top measures for no longer than its window, and rejects invalid options", async () => {
+test("node.top measures during its window only, and rejects invalid options", async () => {
   await withNodes(async (start) => {
     const parts = await start("a");
     const node = Node.of(parts);
@@ -163,7 +163,7 @@ test("node.top measures for no longer than its window, and rejects invalid optio
   });
 });
 
-test("node.tree shows types, states and restarts, also while a supervisor is busy", async () => {
+test("node.tree shows types, states and restarts, even while a supervisor is busy", async () => {
   await withNode(async (node) => {
     const tree = await Supervisor.start(node, {
       children: [
@@ -196,7 +196,7 @@ test("node.tree shows types, states and restarts, also while a supervisor is bus
   });
 });
 
-test("sys suspends and resumes actors of all shapes, and reads states", async () => {
+test("sys suspends and resumes actors of all kinds, and reads states", async () => {
   await withNode(async (node) => {
     const pid = await counter.start(node, 40);
     assertEquals(await node.sys.suspend(pid), true);
@@ -237,7 +237,7 @@ test("sys suspends and resumes actors of all shapes, and reads states", async ()
   });
 });
 
-test("sys.state shows the children of a supervisor, and reports which actors have none", async () => {
+test("sys.state returns the children of a supervisor, and rejects for actors without a state", async () => {
   await withNode(async (node) => {
     const tree = await Supervisor.start(node, {
       children: [{ id: "a", start: (self) => counter.startAs("a", self, 1) }],
@@ -269,7 +269,7 @@ test("node.stats counts actors, messages, timers, sockets, rooms, names and sess
   });
 });
 
-test("node.info, top and tree work on another node, with pids that mean the same actors", async () => {
+test("node.info, top and tree work on another node, with pids of the same actors", async () => {
   await withPair("read", async (a, b) => {
     const tree = await Supervisor.start(a, {
       children: [{ id: "hits", start: (self) => counter.startAs("hits", self, 1) }],
@@ -287,7 +287,7 @@ test("node.info, top and tree work on another node, with pids that mean the same
   });
 });
 
-test("observe: none permits nothing, read no control, control all; local questions are always answered", async () => {
+test('observe: "none" permits nothing, "read" no control, "control" everything; local requests are always answered', async () => {
   const local = async (node: Node) => (await node.tree()).length;
   await withPair("none", async (a, b) => {
     for (const ask of [() => b.stats({ node: a.name }), () => b.tree({ node: a.name })]) {
@@ -323,7 +323,7 @@ async function pidOn(asker: Node, owner: Node, name: string): Promise<Pid<never>
   return await asker.call({ name, node: owner.name }, { $state: "pid" }) as Pid<never>;
 }
 
-test("a node answers a limited number of questions at once, and others are refused as busy", async () => {
+test("a node answers a limited number of requests at once, and rejects others as busy", async () => {
   await withPair("read", async (a, b) => {
     const asked = Array.from(
       { length: 20 },
@@ -337,14 +337,14 @@ test("a node answers a limited number of questions at once, and others are refus
   });
 });
 
-test("a node that is not connected is no answer, and its name must be one", async () => {
+test("observe functions reject for a node that is not connected, and for an invalid name", async () => {
   await withNode(async (node) => {
     assertEquals(await codeOf(node.stats({ node: "nobody@127.0.0.1:9" })), "noconnection");
     await assertRejects(() => node.stats({ node: "no name" }));
   });
 });
 
-test("the runtime's own name is not listed, and cannot be taken", async () => {
+test("the runtime's own actor name is not listed, and cannot be registered", async () => {
   await withNode(async (node) => {
     assertEquals(node.registered(), []);
     assertEquals(node.actors(), []);

@@ -71,7 +71,7 @@ test("node.metrics escapes labels", async () => {
 });
 
 test(
-  "node.metrics: promtool accepts the Prometheus format without a remark",
+  "node.metrics: promtool accepts the Prometheus format without warnings",
   needsPromtool,
   async () => {
     await withCounts(async (node) => {
@@ -101,7 +101,7 @@ test("node.metrics: promtool reads the OpenMetrics format", needsPromtool, async
   });
 });
 
-test("dashboard uses only metrics that exist, and each in a panel of its own", async () => {
+test("dashboard uses only existing metrics, and each in its own panel", async () => {
   await withCounts(async (node) => {
     const known = new Set(
       [...samples(await node.metrics()).keys()].map((key) => key.split("{")[0]),

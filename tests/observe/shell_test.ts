@@ -118,7 +118,7 @@ test("shell traces, suspends, resumes and kills actors, by name, number and pid"
   });
 });
 
-test("shell reads commands, uses another node, and has one leave", async () => {
+test("shell reads commands, switches to another node, and makes one leave", async () => {
   await withCluster(async (a, b) => {
     const output = new Text();
     const input = new PassThrough();
@@ -133,7 +133,7 @@ test("shell reads commands, uses another node, and has one leave", async () => {
   });
 });
 
-test("shell connects by an address if the name of the node is not known", async () => {
+test("shell connects by an address if the node's name is unknown", async () => {
   await withCluster(async (a) => {
     const target = a.name.replace("alpha", "*");
     const output = new Text();
@@ -148,7 +148,7 @@ test("shell rejects if the node cannot be reached", async () => {
   await assertRejects(() => shell({ target: "none@127.0.0.1:9", commands: [], node }));
 });
 
-test("completions are names of commands, and then of nodes and orders", () => {
+test("completions are command names first, then node names and sort orders", () => {
   const node = { peers: () => ["alpha@127.0.0.1:1", "beta@127.0.0.1:2"] };
   const context = { node: node as never, current: "alpha@127.0.0.1:1" };
   assertEquals(completions(context, "st"), ["stats", "state"]);
@@ -156,7 +156,7 @@ test("completions are names of commands, and then of nodes and orders", () => {
   assertEquals(completions(context, "use al"), ["alpha@127.0.0.1:1", "alpha"]);
 });
 
-test("a hidden node is not listed or gossiped, shares no names and rooms, and counts for no quorum", async () => {
+test("a hidden node is not listed or gossiped, shares no names or rooms, and does not count in a quorum", async () => {
   await withCluster(async (a, b) => {
     await using hidden = await Node.start({ cookie: COOKIE, logLevel: "silent", hidden: true });
     await hidden.connect(a.name);

@@ -75,7 +75,7 @@ async function traced(body: (node: Node, spans: Span[]) => Promise<void>): Promi
   }
 }
 
-test("tracing: calls, casts, spawns, socket messages and broadcasts are spans of the message that caused them", async () => {
+test("tracing: calls, casts, spawns, socket messages and broadcasts are child spans of their causes", async () => {
   await traced(async (node, spans) => {
     const noted = node.spawn(() => (_: { type: string }) => {});
     const worker = node.spawn((self: Self<Call<{ type: string }, string>>) => async (call) => {
@@ -109,7 +109,7 @@ test("tracing: calls, casts, spawns, socket messages and broadcasts are spans of
   });
 });
 
-test("tracing: a handler that throws is a failed span, and what belongs to no trace is none", async () => {
+test("tracing: a handler that throws is a failed span, and messages without a trace create none", async () => {
   await traced(async (node, spans) => {
     const pid = node.spawn(() => (_: unknown) => {
       throw new Error("as told");
@@ -128,7 +128,7 @@ test("tracing: a handler that throws is a failed span, and what belongs to no tr
   });
 });
 
-test("withTrace and splitTrace carry a trace beside a message, and leave others as they are", () => {
+test("withTrace and splitTrace attach a trace to a message, and leave messages without one unchanged", () => {
   const carrier = {
     carry: (subject: unknown) => subject === 1 ? "00-a-b-01" : undefined,
     arrived() {},
@@ -140,7 +140,7 @@ test("withTrace and splitTrace carry a trace beside a message, and leave others 
   }
 });
 
-test("events are published on node:diagnostics_channel, frequent ones from a second after subscription", async () => {
+test("events are published on node:diagnostics_channel, and frequent ones start a second after a subscription", async () => {
   await using node = await Node.start({ cookie: COOKIE, logLevel: "silent" });
   const heard: string[] = [];
   const listen = (message: unknown): void => {

@@ -55,7 +55,7 @@ function block(ms: number): void {
   for (const end = performance.now() + ms; performance.now() < end;);
 }
 
-test("warning: a mailbox past the limit is reported with what the actor does, as event and log entry", async () => {
+test("warning: a mailbox over the limit is reported as event and log entry, with the actor's activity", async () => {
   await withWarnings({ warnings: { mailbox: 100 } }, async (node, warnings, entries) => {
     const pid = node.spawnWith({ name: "deaf" }, async (self: Self<number>) => {
       await self.receive({ match: (n) => n < 0 });
@@ -76,7 +76,7 @@ test("warning: a mailbox past the limit is reported with what the actor does, as
   });
 });
 
-test("warning: a handler that blocks the event loop is found by its delay, and named when it blocks again", async () => {
+test("warning: a handler that blocks the event loop is detected by delay, and named when it blocks again", async () => {
   await withWarnings({ warnings: { eventLoopDelay: 100 } }, async (node, warnings) => {
     const pid = node.spawnWith({ name: "busy" }, () => (_: { type: string }) => block(400));
     await until("the actor is named", () => {
@@ -95,7 +95,7 @@ test("warning: a handler that blocks the event loop is found by its delay, and n
   });
 });
 
-test("warning: with slowTurn of its own value the first block is named", async () => {
+test("warning: with a custom slowTurn, the first block is named", async () => {
   await withWarnings({ warnings: { slowTurn: 50 } }, async (node, warnings) => {
     const pid = node.spawn(() => (_: string) => block(60));
     node.send(pid, "once");
@@ -105,7 +105,7 @@ test("warning: with slowTurn of its own value the first block is named", async (
   });
 });
 
-test("warning: a call that waits for long is reported with what the callee does", async () => {
+test("warning: a call that waits long is reported with the callee's activity", async () => {
   await withWarnings({ warnings: { longCall: 200 } }, async (node, warnings) => {
     const callee = node.spawnWith({ name: "slow" }, async (self: Self<unknown>) => {
       await self.receive();
@@ -140,7 +140,7 @@ test("warning: two services that call each other are reported as a deadlock", as
   });
 });
 
-test("warning: actors that wait for a busy one, and calls that are not awaited, are no deadlock", async () => {
+test("warning: actors that wait for a busy one, and calls that are not awaited, are not a deadlock", async () => {
   await withWarnings({ warnings: { longCall: 200 } }, async (node, warnings) => {
     const slow = await service<{ state: number; call: { get(): number } }>({
       init: () => 0,
@@ -154,7 +154,7 @@ test("warning: actors that wait for a busy one, and calls that are not awaited, 
   });
 });
 
-test("warning: a deadlock over two nodes is found, by pid and by name", async () => {
+test("warning: a deadlock across two nodes is found, by pid and by name", async () => {
   for (const byName of [false, true]) {
     await withNodes(async (start) => {
       const warnings: Warning[] = [];
@@ -197,7 +197,7 @@ async function pidAt(asks: Node, owner: Node, name: string): Promise<unknown> {
   return await asks.call({ name, node: owner.name }, { $state: "pid" });
 }
 
-test("warning: memory past its limit is reported once", async () => {
+test("warning: memory over its limit is reported once", async () => {
   await withWarnings({ warnings: { memory: 0.000001 } }, async (_node, warnings) => {
     await until("it is reported", () => has(warnings, "memory") !== undefined);
     assert(has(warnings, "memory")!.size! > 0);

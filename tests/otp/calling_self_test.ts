@@ -8,7 +8,7 @@ import type { Call } from "../../lib/actor/call.ts";
 import type { Pid } from "../../lib/term/pid.ts";
 import { test, until } from "../kit/test.ts";
 
-test("Global.register: tried forever, keeps no timer from its turn", async () => {
+test("Global.register: does not starve timers when retried forever", async () => {
   await using node = await Node.start({ logLevel: "silent" });
   let tries = 0;
   let isOver = false;
@@ -70,7 +70,7 @@ const mirror: Service<Mirror> = service<Mirror>({
   },
 });
 
-test("service: a handler that awaits a call of itself fails at once with calling_self, however it calls", async () => {
+test("service: a handler that awaits a call to itself fails at once with calling_self in all variants", async () => {
   await using node = home = await Node.start({ logLevel: "silent" });
   echo = node.spawn(() => (call: Call<string, string>) => call.reply(call.request));
   for (const how of Object.keys(WAYS)) {
@@ -85,7 +85,7 @@ test("service: a handler that awaits a call of itself fails at once with calling
   }
 });
 
-test("service: a handler that does not wait may stop its own service", async () => {
+test("service: a handler may stop its own service without awaiting it", async () => {
   await using node = await Node.start({ logLevel: "silent" });
   const closing = service<{ state: number; cast: { close(): void } }>({
     init: () => 0,
@@ -104,7 +104,7 @@ test("service: a handler that does not wait may stop its own service", async () 
   assertEquals(reasons, ["normal"]);
 });
 
-test("service: a call of an actor that it waits for, or of a timer that it has set, is none of its own", async () => {
+test("service: a call to it by an awaited actor, or by its own timer, is not a call to itself", async () => {
   await using node = await Node.start({ logLevel: "silent" });
   const results: unknown[] = [];
   const waiting = service<{ state: number; call: { get(): number; wait(): number } }>({
@@ -134,7 +134,7 @@ test("service: a call of an actor that it waits for, or of a timer that it has s
   assertEquals(results, [7, 7]);
 });
 
-test("service: what an async handler forgets to await, after it has awaited something, ends the service", async () => {
+test("service: a rejection that an async handler forgets to await ends the service", async () => {
   await using node = await Node.start({ logLevel: "silent" });
   const careless = service<{ state: number; cast: { forget(): void } }>({
     init: () => 0,

@@ -41,7 +41,7 @@ const WORKER = "07000000 776f726b657231 0000000000000000 0000000000000000 000000
 const TARGET = "01 1000 776f726b657240686f73743a39303030 0900 6d795f776f726b6572";
 const target = { node: "worker@host:9000", start: "my_worker" };
 
-test("decodeConfig: reads the layout, without a tail, with an empty one, and with a target", () => {
+test("decodeConfig: reads the layout without a tail, with an empty one, and with a target", () => {
   const rows: [string, "plain" | "tailed", SupervisorConfig][] = [
     [HEADER + WORKER, "plain", ONE],
     [HEADER + WORKER + "00", "tailed", ONE],
@@ -59,7 +59,7 @@ test("decodeConfig: reads the layout, without a tail, with an empty one, and wit
   }
 });
 
-test("decodeConfig: each number means what its list says", () => {
+test("decodeConfig: maps each number as its list specifies", () => {
   const at = (offset: number, value: number) => {
     const bytes = hex(HEADER + WORKER + "00");
     bytes[offset] = value;
@@ -99,7 +99,7 @@ test("decodeConfig: each number means what its list says", () => {
 /** The offsets of the fields of a config of one child called worker1, with a target. */
 const FIELDS = [0, 1, 5, 13, 17, 21, 28, 36, 44, 52, 53, 54, 62, 63, 64, 66, 82, 84];
 
-test("decodeConfig: refuses every truncation, at the field that is cut", () => {
+test("decodeConfig: rejects every truncation, and names the truncated field", () => {
   const bytes = hex(HEADER + WORKER + TARGET);
   assertEquals(bytes.length, 93);
   for (let length = 0; length < bytes.length; length++) {
@@ -115,7 +115,7 @@ test("decodeConfig: refuses every truncation, at the field that is cut", () => {
   }
 });
 
-test("decodeConfig: refuses lengths that lie, texts that are none, numbers that are too large", () => {
+test("decodeConfig: rejects wrong lengths, invalid text and numbers that are too large", () => {
   const rows: [string, ConfigFault | "", number][] = [
     // A count of four billion children, and a count one too high.
     ["00 03000000 0500000000000000 ffffffff" + WORKER, "short", 13],
@@ -145,7 +145,7 @@ test("decodeConfig: refuses lengths that lie, texts that are none, numbers that 
   assertEquals(decodeConfig(new Uint8Array(CONFIG_BYTES_MAX + 1)), size);
 });
 
-test("decodeConfig: a shutdown of all ones is Infinity, and what else there is of it is kept", () => {
+test("decodeConfig: reads a shutdown of all ones as Infinity, and keeps the rest", () => {
   const children: ConfigChild[] = [
     { ...CHILD, shutdown: Infinity },
     { ...CHILD, id: "größe", shutdown: 0, restart: "transient", type: "supervisor", target },
@@ -171,7 +171,7 @@ function legacy(...ids: string[]): Uint8Array {
   return Uint8Array.from([...bytes, ...parts.flat()]);
 }
 
-test("decodeConfig: several children without tails are read where the rule reads the same", () => {
+test("decodeConfig: reads several children without tails if the rule is unambiguous", () => {
   const decoded = decodeConfig(legacy("a", "worker2", "worker3"));
   assertEquals(decoded.ok && decoded.form, "plain");
   assertEquals(decoded.ok && decoded.config.children.map(({ id }) => id), [
@@ -181,7 +181,7 @@ test("decodeConfig: several children without tails are read where the rule reads
   ]);
 });
 
-test("decodeConfig: several children without tails are ambiguous where the rule sees a tail", () => {
+test("decodeConfig: several children without tails are ambiguous if the rule detects a tail", () => {
   const rows: [string[], number][] = [
     // The length of a one-letter id looks like a target; that of an empty or a 256-byte id does
     // not.
@@ -201,7 +201,7 @@ test("decodeConfig: several children without tails are ambiguous where the rule 
   }
 });
 
-test("decodeConfig: a config that is whole both ways is ambiguous, and each form reads its own", () => {
+test("decodeConfig: a config that is valid in both forms is ambiguous, and each form reads its own", () => {
   // The length of the second id, 257, is 01 01 00 00. Read as a tail, it is a node of one byte and
   // a function of 126 bytes, followed by a child with an id of 125 bytes that ends at the same
   // offset.
@@ -220,7 +220,7 @@ test("decodeConfig: a config that is whole both ways is ambiguous, and each form
   assertEquals(readAs("tailed"), [["worker1", { node: "\0", start }], [inner, undefined]]);
 });
 
-test("decodeConfig: several children with tails are no more ambiguous than one", () => {
+test("decodeConfig: several children with tails are as unambiguous as one", () => {
   for (const ids of [["a", "b"], ["worker1", ""], ["x".repeat(256), "b"], ["a", "b", "c", "d"]]) {
     const children = ids.map((id, i) => i === 1 ? { ...CHILD, id, target } : { ...CHILD, id });
     const config = { ...ONE, children };
@@ -228,7 +228,7 @@ test("decodeConfig: several children with tails are no more ambiguous than one",
   }
 });
 
-test("decodeConfig: says something of any bytes, and reads nothing that it would not write", () => {
+test("decodeConfig: returns a result for any bytes, and reads only what encodeConfig would write", () => {
   const random = new SeededRandom(20);
   const samples = [
     hex(HEADER + WORKER + TARGET),
@@ -252,7 +252,7 @@ test("decodeConfig: says something of any bytes, and reads nothing that it would
   assertEquals(read > 500, true);
 });
 
-test("encodeConfig: refuses what the layout has no room for, or would be read otherwise", () => {
+test("encodeConfig: rejects values that do not fit the layout, or would be read differently", () => {
   const child = (change: Partial<ConfigChild>) => ({ ...ONE, children: [{ ...CHILD, ...change }] });
   const refused: [SupervisorConfig, "plain" | "tailed"][] = [
     [{ ...ONE, period: 1_500 }, "tailed"],
@@ -271,7 +271,7 @@ test("encodeConfig: refuses what the layout has no room for, or would be read ot
   for (const [config, form] of refused) assertThrows(() => encodeConfig(config, form), ConfigError);
 });
 
-test("configOptions: starts the functions of the table, what targets expose, and nothing else", async () => {
+test("configOptions: starts only the functions of the table and the exposed targets", async () => {
   const family = new Family();
   const functions = ["a", "b"].map((id) => family.child(id).start);
   const decoded = decodeConfig(

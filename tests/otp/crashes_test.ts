@@ -74,7 +74,7 @@ async function crash(
 }
 
 for (const seed of SEEDS) {
-  test(`Supervisor: a tree three levels deep is whole after ${CRASHES} random crashes, seed ${seed}`, async () => {
+  test(`Supervisor: a tree of three levels is complete after ${CRASHES} random crashes, seed ${seed}`, async () => {
     const random = new SeededRandom(seed);
     const family = new Family();
     const root = level(family, "", 3, random);
@@ -114,7 +114,7 @@ for (const seed of SEEDS) {
   });
 }
 
-test("Supervisor: 10,000 random crashes leave nothing in memory", async () => {
+test("Supervisor: 10,000 random crashes leak no memory", async () => {
   const random = new SeededRandom(6);
   const family = new Family();
   const tree = await family.supervise({

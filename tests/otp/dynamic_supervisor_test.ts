@@ -26,7 +26,7 @@ const AGAIN: Record<Restart, readonly boolean[]> = {
 };
 
 for (const [restart, agains] of Object.entries(AGAIN) as [Restart, boolean[]][]) {
-  test(`DynamicSupervisor: a ${restart} child restarts, or is forgotten, by its reason`, async () => {
+  test(`DynamicSupervisor: restarts or forgets a ${restart} child according to its exit reason`, async () => {
     for (const [column, reason] of REASONS.entries()) {
       const family = new Family();
       const pool = await start(family);
@@ -48,7 +48,7 @@ for (const [restart, agains] of Object.entries(AGAIN) as [Restart, boolean[]][])
   });
 }
 
-test("DynamicSupervisor.stop: tells all at once, and kills each when its time is over", async () => {
+test("DynamicSupervisor.stop: stops all children at once, and kills each after its shutdown time", async () => {
   const family = new Family();
   const pool = await start(family);
   const children: [string, Stopping, "brutalKill" | number, number, string][] = [
@@ -89,7 +89,7 @@ test("DynamicSupervisor.stop: tells all at once, and kills each when its time is
   ]);
 });
 
-test("DynamicSupervisor.stop: reports why a child ended that ended in the same moment", async () => {
+test("DynamicSupervisor.stop: reports the reason of a child that exits at the same moment", async () => {
   const family = new Family();
   const pool = await start(family);
   const pid = await family.run(pool.startChild(family.child("a")));
@@ -99,7 +99,7 @@ test("DynamicSupervisor.stop: reports why a child ended that ended in the same m
   assertEquals(family.told.map(({ child, reason }) => [child, reason]), [["a", "bad"]]);
 });
 
-test("DynamicSupervisor: ends while a restart never settles, with the given reason", async () => {
+test("DynamicSupervisor: ends with the given reason while a restart never settles", async () => {
   const family = new Family();
   const pool = await start(family);
   const child = family.child("a");
@@ -114,7 +114,7 @@ test("DynamicSupervisor: ends while a restart never settles, with the given reas
   assertEquals(family.told.length, 1);
 });
 
-test("DynamicSupervisor: more restarts than its intensity end it and all its children", async () => {
+test("DynamicSupervisor: ends with all its children when restarts exceed its intensity", async () => {
   for (const crashes of [2, 3]) {
     const family = new Family();
     const pool = await start(family, { intensity: 2, period: 1000 });
@@ -126,7 +126,7 @@ test("DynamicSupervisor: more restarts than its intensity end it and all its chi
   }
 });
 
-test("DynamicSupervisor.startChild: numbers its children, and refuses one too many", async () => {
+test("DynamicSupervisor.startChild: numbers its children, and rejects one over the limit", async () => {
   const family = new Family();
   const pool = await start(family, { maxChildren: 2 });
   const { start: body } = family.child("x");
@@ -147,7 +147,7 @@ test("DynamicSupervisor.startChild: numbers its children, and refuses one too ma
   family.system.stop();
 });
 
-test("DynamicSupervisor.startChild: one that cannot start is not kept, and takes no place", async () => {
+test("DynamicSupervisor.startChild: a child that fails to start is not kept and does not count", async () => {
   const family = new Family();
   const pool = await start(family, { maxChildren: 1 });
   for (let i = 0; i < 3; i++) {
@@ -164,7 +164,7 @@ test("DynamicSupervisor.startChild: one that cannot start is not kept, and takes
   family.system.stop();
 });
 
-test("DynamicSupervisor.terminateChild: also of one that waits for its restart, by the pid it had", async () => {
+test("DynamicSupervisor.terminateChild: accepts the previous pid of a child that waits for its restart", async () => {
   const family = new Family();
   const pool = await start(family);
   const backoff = { base: 100, jitter: 0 };
@@ -180,7 +180,7 @@ test("DynamicSupervisor.terminateChild: also of one that waits for its restart, 
   family.system.stop();
 });
 
-test("DynamicSupervisor: restarts after its pause; a start that fails counts and is tried again", async () => {
+test("DynamicSupervisor: restarts after its pause; a failed start counts and is retried", async () => {
   const family = new Family();
   const pool = await start(family, { intensity: 3 });
   const child = family.child("a", { backoff: { base: 100, jitter: 0 } });
@@ -224,7 +224,7 @@ test("DynamicSupervisor: ends while a start function never settles, and leaves n
   }
 });
 
-test("Supervisor, DynamicSupervisor: an unknown request is refused, and their children live", async () => {
+test("Supervisor, DynamicSupervisor: reject an unknown request, and their children continue", async () => {
   const family = new Family();
   const pool = await start(family);
   await family.run(pool.startChild(family.child("a")));
@@ -240,7 +240,7 @@ test("Supervisor, DynamicSupervisor: an unknown request is refused, and their ch
   family.system.stop();
 });
 
-test("DynamicSupervisor: does not obey strangers", async () => {
+test("DynamicSupervisor: ignores exit signals of unrelated actors", async () => {
   const family = new Family();
   const pool = await start(family);
   const stranger = family.system.puppet();

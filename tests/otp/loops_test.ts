@@ -111,7 +111,7 @@ const STOPPED: Readonly<Record<string, Attempt>> = {
 /** A task of the stopped node. */
 let late: Task<unknown>;
 
-test("Node: what ends at once, tried forever, keeps no timer from its turn", async () => {
+test("Node: operations that fail at once and are retried forever do not starve timers", async () => {
   await using node = await Node.start({ logLevel: "silent" });
   dead = node.spawn(nothing) as Pid<unknown>;
   await counter.startAs("taken", node);
@@ -121,7 +121,7 @@ test("Node: what ends at once, tried forever, keeps no timer from its turn", asy
   }
 });
 
-test("Node: what is asked of a stopped node, tried forever, keeps no timer from its turn", async () => {
+test("Node: operations on a stopped node that are retried forever do not starve timers", async () => {
   const node = await Node.start({ logLevel: "silent" });
   dead = node.spawn(() => () => {});
   late = task.async(node, () => new Promise(() => {}));
@@ -131,7 +131,7 @@ test("Node: what is asked of a stopped node, tried forever, keeps no timer from 
   }
 });
 
-test("Server.stop, Client.close: called forever, keep no timer from its turn", async () => {
+test("Server.stop, Client.close: do not starve timers when called forever", async () => {
   await using node = await Node.start({ logLevel: "silent" });
   const server = await node.serve();
   const client = await connect(server.url);
@@ -141,7 +141,7 @@ test("Server.stop, Client.close: called forever, keep no timer from its turn", a
   assertEquals(await starves(() => server.stop()), false);
 });
 
-test("service: a value that is no pid is refused where it is used, not by a rejection", () => {
+test("service: a value that is not a pid throws at its use instead of rejecting", () => {
   // deno-lint-ignore no-explicit-any -- passes arguments of wrong types
   const any: any = counter;
   for (const what of [{}, undefined, "name", 5]) {

@@ -17,7 +17,7 @@ function codeOf(promise: Promise<unknown>): Promise<string> {
   return promise.then(() => "done", (error) => (error as JobError).code);
 }
 
-test("pool: results in order, with at most perNode at a time on each node that exposes it", async () => {
+test("pool: returns results in order, and runs at most perNode jobs on each node that exposes the function", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     let [running, most] = [0, 0];
     const slow = pool({
@@ -65,7 +65,7 @@ test("pool: a full queue rejects the new job or drops the oldest", async () => {
   }
 });
 
-test("pool: a job is tried again with growing pauses, and its last error is the cause", async () => {
+test("pool: a job is retried with growing pauses, and its last error is the cause", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const at: number[] = [];
     const options = { retry: { times: 3, backoff: { base: 1_000, jitter: 0 } } };
@@ -84,7 +84,7 @@ test("pool: a job is tried again with growing pauses, and its last error is the 
   });
 });
 
-test("pool: an attempt that takes too long is killed, and its signal aborts", async () => {
+test("pool: an attempt that takes too long is killed, and its signal is aborted", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     let aborted = 0;
     const { jobs } = await started(sim, { timeout: 1_000 }, async (job) => {
@@ -97,7 +97,7 @@ test("pool: an attempt that takes too long is killed, and its signal aborts", as
   });
 });
 
-test("pool: a job is cancelled while it waits, runs, or pauses", async () => {
+test("pool: a job can be cancelled while it waits, runs or pauses", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const ran: number[] = [];
     const retry = { times: 9, backoff: { base: 60_000 } };
@@ -185,7 +185,7 @@ for (const onNodeDown of ["retry", "fail"] as const) {
   });
 }
 
-test("pool: with a store jobs outlive their pool's node, and are removed when they are done", async () => {
+test("pool: with a store, jobs survive their pool's node, and are removed when done", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const store = memoryStore();
     const done: number[] = [];
@@ -213,7 +213,7 @@ test("pool: with a store jobs outlive their pool's node, and are removed when th
   });
 });
 
-test("pool: the jobs of one that is killed reject, and so does what cannot be sent from another node", async () => {
+test("pool: rejects the jobs of a killed pool, and values that cannot be sent from another node", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const { node, jobs } = await started(sim, {}, async () => {
       await sim.run(60_000);

@@ -25,7 +25,7 @@ const remote = (id: string, node: string, manner: Manner = "atOnce") => ({
   args: [id, manner],
 });
 
-test("ChildSpec: is with start, or with node and fn; anything else is refused with a description", () => {
+test("ChildSpec: accepts either start, or node and fn, and rejects anything else with a description", () => {
   const start = () => undefined as never;
   const node = "b@host:1";
   const bad: [unknown, string][] = [
@@ -52,7 +52,7 @@ test("ChildSpec: is with start, or with node and fn; anything else is refused wi
   }
 });
 
-test("Supervisor: a remote child that crashes runs again on its node, and the report names the node", async () => {
+test("Supervisor: restarts a remote child on its node, and the report names the node", async () => {
   await abroad(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
@@ -83,7 +83,7 @@ test("Supervisor: a remote child that crashes runs again on its node, and the re
   });
 });
 
-test("Supervisor: remote children that crash too often end it, and it stops the others first", async () => {
+test("Supervisor: stops the other children and ends when remote children crash too often", async () => {
   await abroad(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
@@ -112,7 +112,7 @@ const SHUTDOWNS: readonly [Manner, number | "brutalKill", string, number][] = [
 ];
 
 for (const [manner, shutdown, reason, ms] of SHUTDOWNS) {
-  test(`Supervisor: stops a remote child, ${shutdown}, that stops ${manner}, before the one in front of it`, async () => {
+  test(`Supervisor: stops a remote child, ${shutdown}, that stops ${manner}, before the previous child`, async () => {
     await abroad(async (world) => {
       const a = await world.node("a");
       const b = await world.node("b", [a]);
@@ -130,7 +130,7 @@ for (const [manner, shutdown, reason, ms] of SHUTDOWNS) {
 
 for (const strategy of STRATEGIES) {
   for (const [index, crashes] of ["v@b", "w@here", "x@b"].entries()) {
-    test(`Supervisor: ${strategy} among local and remote children, when ${crashes} crashes`, async () => {
+    test(`Supervisor: ${strategy} with local and remote children, when ${crashes} crashes`, async () => {
       await abroad(async (world) => {
         const a = await world.node("a");
         const b = await world.node("b", [a]);
@@ -154,7 +154,7 @@ for (const strategy of STRATEGIES) {
   }
 }
 
-test("Supervisor.start: fails with why a remote child could not be started, and stops those before it", async () => {
+test("Supervisor.start: rejects with the cause if a remote child fails to start, and stops the earlier ones", async () => {
   await abroad(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
@@ -186,7 +186,7 @@ test("Supervisor.start: fails with why a remote child could not be started, and 
   });
 });
 
-test("Supervisor: when it is killed, or its node stops, its remote children end", async () => {
+test("Supervisor: its remote children end when it is killed, or its node stops", async () => {
   await abroad(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
@@ -202,7 +202,7 @@ test("Supervisor: when it is killed, or its node stops, its remote children end"
   });
 });
 
-test("onNodeDown fail: the loss of its node counts, and so does each attempt to start it", async () => {
+test("onNodeDown fail: the loss of the node counts as a restart, and so does each attempt to start the child", async () => {
   await abroad(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
@@ -224,7 +224,7 @@ test("onNodeDown fail: the loss of its node counts, and so does each attempt to 
   });
 });
 
-test("onNodeDown fail: with pauses between its restarts a child is there when its node is back in time", async () => {
+test("onNodeDown fail: with pauses between restarts, a child runs if its node returns in time", async () => {
   await abroad(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
@@ -241,7 +241,7 @@ test("onNodeDown fail: with pauses between its restarts a child is there when it
 });
 
 for (const manner of ["atOnce", "ignores"] as const) {
-  test(`onNodeDown wait: a child (${manner}) waits for its node, which counts for nothing, and continues to run once`, async () => {
+  test(`onNodeDown wait: a child (${manner}) waits for its node without counting restarts, and runs once`, async () => {
     await abroad(async (world) => {
       const a = await world.node("a");
       const b = await world.node("b", [a]);
@@ -271,7 +271,7 @@ for (const manner of ["atOnce", "ignores"] as const) {
   });
 }
 
-test("onNodeDown wait: a new life of its node is waited for until it exposes the function", async () => {
+test("onNodeDown wait: waits until a new incarnation of the node exposes the function", async () => {
   await abroad(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
@@ -294,7 +294,7 @@ test("onNodeDown wait: a new life of its node is waited for until it exposes the
   });
 });
 
-test("onNodeDown wait: a supervisor starts without the nodes of such children, which start when they are there", async () => {
+test("onNodeDown wait: a supervisor starts without the nodes of such children, and starts them later", async () => {
   await abroad(async (world) => {
     const a = await world.node("a", [], false);
     const spec = { node: "any", fn: "worker", onNodeDown: "wait" } as const;
@@ -309,7 +309,7 @@ test("onNodeDown wait: a supervisor starts without the nodes of such children, w
   });
 });
 
-test("onNodeDown: a function that its node has exposed just now is found there at once", async () => {
+test("onNodeDown: a function that its node has just exposed is found there at once", async () => {
   await abroad(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a], false);
@@ -324,7 +324,7 @@ test("onNodeDown: a function that its node has exposed just now is found there a
   });
 });
 
-test("onNodeDown wait: a node that is there and does not expose the function is waited for as well", async () => {
+test("onNodeDown wait: also waits for a connected node that does not expose the function", async () => {
   await abroad(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a], false);
@@ -338,7 +338,7 @@ test("onNodeDown wait: a node that is there and does not expose the function is 
   });
 });
 
-test("onNodeDown wait: one whose start fails for another reason keeps no other waiting", async () => {
+test("onNodeDown wait: a child whose start fails for another reason delays no other", async () => {
   await abroad(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
@@ -364,7 +364,7 @@ test("onNodeDown wait: one whose start fails for another reason keeps no other w
   });
 });
 
-test("onNodeDown wait: the copy that was out of reach is killed before another is started", async () => {
+test("onNodeDown wait: kills the unreachable copy before it starts another", async () => {
   await abroad(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
@@ -392,7 +392,7 @@ test("onNodeDown wait: the copy that was out of reach is killed before another i
   });
 });
 
-test("Supervisor: a temporary child that was out of reach is killed, though it is not started again", async () => {
+test("Supervisor: kills an unreachable temporary child, even though it is not restarted", async () => {
   for (const busy of [false, true]) {
     await abroad(async (world) => {
       const a = await world.node("a");
@@ -417,7 +417,7 @@ test("Supervisor: a temporary child that was out of reach is killed, though it i
 });
 
 for (const strategy of ["rest_for_one", "one_for_all"] as const) {
-  test(`onNodeDown wait: under ${strategy} those behind a child that waits wait with it`, async () => {
+  test(`onNodeDown wait: under ${strategy} the children after a waiting child wait with it`, async () => {
     await abroad(async (world) => {
       const a = await world.node("a");
       const b = await world.node("b", [a]);
@@ -447,7 +447,7 @@ for (const strategy of ["rest_for_one", "one_for_all"] as const) {
 }
 
 for (const strategy of STRATEGIES) {
-  test(`onNodeDown wait: under ${strategy} a supervisor starts, and those behind a child that waits do as later`, async () => {
+  test(`onNodeDown wait: under ${strategy} a supervisor starts, and children after a waiting one start later`, async () => {
     await abroad(async (world) => {
       const a = await world.node("a", [], false);
       const tree = await Supervisor.start(starter(a), {
@@ -469,7 +469,7 @@ for (const strategy of STRATEGIES) {
   });
 }
 
-test("onNodeDown wait: a child that waits can be terminated, and is not started then", async () => {
+test("onNodeDown wait: a waiting child can be terminated, and is not started then", async () => {
   await abroad(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
@@ -493,7 +493,7 @@ test("onNodeDown wait: a child that waits can be terminated, and is not started 
 });
 
 for (const manner of ["atOnce", "ignores"] as const) {
-  test(`onNodeDown failover: a child (${manner}) runs at once on another node, and continues to run once when all is whole`, async () => {
+  test(`onNodeDown failover: a child (${manner}) runs at once on another node, and runs once after the nodes reconnect`, async () => {
     await abroad(async (world) => {
       const a = await world.node("a", [], false);
       const b = await world.node("b", [a]);
@@ -520,7 +520,7 @@ for (const manner of ["atOnce", "ignores"] as const) {
   });
 }
 
-test("onNodeDown failover: the node that is named is taken before others", async () => {
+test("onNodeDown failover: prefers the node that is named", async () => {
   await abroad(async (world) => {
     const a = await world.node("a", [], false);
     const b = await world.node("b", [a]);
@@ -538,7 +538,7 @@ test("onNodeDown failover: the node that is named is taken before others", async
   });
 });
 
-test("onNodeDown failover: a node that is there and does not expose the function is asked once, and passed over", async () => {
+test("onNodeDown failover: asks a node that does not expose the function once, and skips it", async () => {
   await abroad(async (world) => {
     const a = await world.node("a", [], false);
     const b = await world.node("b", [a], false);
@@ -552,7 +552,7 @@ test("onNodeDown failover: a node that is there and does not expose the function
   });
 });
 
-test("Supervisor: what was not ready when its session was lost is killed when that is back", async () => {
+test("Supervisor: kills a child that was not ready when its session was lost, after the session is back", async () => {
   await abroad(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
@@ -575,7 +575,7 @@ test("Supervisor: what was not ready when its session was lost is killed when th
   });
 });
 
-test("Supervisor: what is spawned and says that it is not ready is killed", async () => {
+test("Supervisor: kills a spawned child that reports a failed start", async () => {
   await abroad(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
@@ -593,7 +593,7 @@ test("Supervisor: what is spawned and says that it is not ready is killed", asyn
   });
 });
 
-test("onNodeDown wait: a child whose siblings pause does not start before them when its node is back", async () => {
+test("onNodeDown wait: a child whose siblings pause does not start before them when its node returns", async () => {
   await abroad(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
@@ -636,7 +636,7 @@ test("onNodeDown failover: a child whose siblings pause waits for them", async (
   });
 });
 
-test("onNodeDown failover: without another node it waits for the first that comes", async () => {
+test("onNodeDown failover: without another node, waits for the first that joins", async () => {
   await abroad(async (world) => {
     const a = await world.node("a", [], false);
     const b = await world.node("b", [a]);
@@ -653,7 +653,7 @@ test("onNodeDown failover: without another node it waits for the first that come
 });
 
 for (const onNodeDown of ["wait", "failover"] as const) {
-  test(`onNodeDown ${onNodeDown}: a node that stops in order is gone as well, and that does not count`, async () => {
+  test(`onNodeDown ${onNodeDown}: a node that stops normally is also lost, and does not count`, async () => {
     await abroad(async (world) => {
       const a = await world.node("a", [], false);
       const b = await world.node("b", [a]);
@@ -676,7 +676,7 @@ for (const onNodeDown of ["wait", "failover"] as const) {
   });
 }
 
-test("onNodeDown wait: shutdown as a child's own reason counts when its node is there", async () => {
+test("onNodeDown wait: counts shutdown as a child's own reason while its node is connected", async () => {
   await abroad(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
@@ -695,7 +695,7 @@ test("onNodeDown wait: shutdown as a child's own reason counts when its node is 
   });
 });
 
-test("noconnection as a child's own reason is an end like any other: it counts", async () => {
+test("noconnection as a child's own reason counts like any other", async () => {
   await abroad(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
@@ -712,7 +712,7 @@ test("noconnection as a child's own reason is an end like any other: it counts",
   });
 });
 
-test("Supervisor: a restart type decides before onNodeDown does", async () => {
+test("Supervisor: the restart type takes precedence over onNodeDown", async () => {
   await abroad(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
@@ -732,7 +732,7 @@ test("Supervisor: a restart type decides before onNodeDown does", async () => {
   });
 });
 
-test("Supervisor: a node of its own is a node like any other", async () => {
+test("Supervisor: treats its own node like any other", async () => {
   await abroad(async (world) => {
     const a = await world.node("a");
     const tree = await Supervisor.start(starter(a), { children: [remote("w", a.name)] });
@@ -743,7 +743,7 @@ test("Supervisor: a node of its own is a node like any other", async () => {
   });
 });
 
-test("DynamicSupervisor: spreads remote children, restarts them where they ran, and stops all at once", async () => {
+test("DynamicSupervisor: spreads remote children, restarts them on their nodes, and stops all at once", async () => {
   await abroad(async (world) => {
     const a = await world.node("a", [], false);
     const b = await world.node("b", [a]);
@@ -788,7 +788,7 @@ test("DynamicSupervisor: spreads remote children, restarts them where they ran, 
   });
 });
 
-test("DynamicSupervisor.terminateChild: knows a remote child by its pid, whoever has told it", async () => {
+test("DynamicSupervisor.terminateChild: accepts a remote child's pid from any source", async () => {
   await abroad(async (world) => {
     const a = await world.node("a", [], false);
     const b = await world.node("b", [a]);
@@ -812,7 +812,7 @@ test("DynamicSupervisor.terminateChild: knows a remote child by its pid, whoever
 });
 
 for (const onNodeDown of NODE_DOWN_POLICIES) {
-  test(`DynamicSupervisor: onNodeDown ${onNodeDown} is as with other supervisors`, async () => {
+  test(`DynamicSupervisor: onNodeDown ${onNodeDown} works as in other supervisors`, async () => {
     await abroad(async (world) => {
       const a = await world.node("a", [], false);
       const b = await world.node("b", [a]);
@@ -833,7 +833,7 @@ for (const onNodeDown of NODE_DOWN_POLICIES) {
   });
 }
 
-test("Supervisor.body: a supervisor on another node is a child that is waited for, stopped and restarted", async () => {
+test("Supervisor.body: a supervisor on another node is started, stopped and restarted like a child", async () => {
   await abroad(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
@@ -905,7 +905,7 @@ test("Supervisor.body: a supervisor on another node is a child that is waited fo
 
 for (const kind of [Supervisor, DynamicSupervisor]) {
   for (const manner of ["atOnce", "ignores"] as const) {
-    test(`${kind.name}: stops a child (${manner}) whose session was lost and is back, before it has heard of that`, async () => {
+    test(`${kind.name}: stops a child (${manner}) whose session was lost and returned before it noticed`, async () => {
       await abroad(async (world) => {
         const a = await world.node("a");
         const b = await world.node("b", [a]);
@@ -925,7 +925,7 @@ for (const kind of [Supervisor, DynamicSupervisor]) {
   }
 }
 
-test("Supervisor: is spoken with from another node, by its pid", async () => {
+test("Supervisor: answers requests from another node by its pid", async () => {
   await abroad(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);

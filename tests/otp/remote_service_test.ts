@@ -85,7 +85,7 @@ function puppet({ system }: TestNode): Self & { readonly got: unknown[] } {
   return Object.assign(system.find(pid.id)!, { got }) as never;
 }
 
-test("Service.startAt: starts it on another node and waits for init", async () => {
+test("Service.startAt: starts the service on another node and waits for init", async () => {
   await withCounter(async ({ counter, open, a, b }) => {
     const there = counter.on(b.name);
     const pid = await counter.startAt(starter(a), there, 40);
@@ -106,7 +106,7 @@ test("Service.startAt: starts it on another node and waits for init", async () =
   });
 });
 
-test("Service.startAt: fails with what init threw, or why it ended, and with why it could not be spawned", async () => {
+test("Service.startAt: rejects with the error of init, its exit reason, or the error of the spawn", async () => {
   await withCounter(async ({ counter, open, a, b }) => {
     const there = counter.on(b.name);
     const actor = puppet(a);
@@ -141,7 +141,7 @@ test("Service.startAt: fails with what init threw, or why it ended, and with why
   });
 });
 
-test("Service.body: one whose init failed ends with who spawned it, or when nobody asks why for long", async () => {
+test("Service.body: a service whose init failed ends with its starter, or after a time", async () => {
   await withCounter(async ({ a, b }) => {
     const actor = puppet(a);
     const there = { node: b.name, fn: "counter" };
@@ -157,7 +157,7 @@ test("Service.body: one whose init failed ends with who spawned it, or when nobo
   });
 });
 
-test("Service.startAt: is linked with the actor that starts it, whose end ends it in order", async () => {
+test("Service.startAt: links the service with the starting actor, and ends in order with it", async () => {
   await withCounter(async ({ counter, ends, a, b }) => {
     const actor = puppet(a);
     const pid = await counter.startAt(actor as never, counter.on(b.name), 1);
@@ -173,7 +173,7 @@ test("Service.startAt: is linked with the actor that starts it, whose end ends i
   });
 });
 
-test("Service.child: a supervisor waits for init there, restarts it, and stops it with its terminate", async () => {
+test("Service.child: a supervisor waits for its init on another node, restarts it, and stops it with terminate", async () => {
   await withCounter(async ({ counter, ends, open, a, b }) => {
     const child = (name: string) => counter.child({ id: "c", node: b.name, args: [7, name] });
     const tree = await Supervisor.start(starter(a), { children: [child("hits")] });
@@ -211,7 +211,7 @@ test("Service.child: a supervisor waits for init there, restarts it, and stops i
   });
 });
 
-test("Service.at: reaches the service with a name on a node, this one included, from a node or an actor", async () => {
+test("Service.at: reaches a named service on any node, from a node or an actor", async () => {
   await withCounter(async ({ counter, ends, a, b }) => {
     for (const [from, node] of [[starter(a), b], [puppet(a), b], [starter(b), b]] as const) {
       const there = counter.at(from as never, { name: "hits", node: node.name });
@@ -235,7 +235,7 @@ test("Service.at: reaches the service with a name on a node, this one included, 
   });
 });
 
-test("Service: what it refuses keeps its class and its code on the way to another node", async () => {
+test("Service: a rejection keeps its class and code on the way to another node", async () => {
   await withCounter(async ({ counter, a, b }) => {
     const other = service<{ state: number; call: { nothing(): number } }>({
       init: () => 0,
@@ -253,7 +253,7 @@ test("Service: what it refuses keeps its class and its code on the way to anothe
   });
 });
 
-test("Supervisor: what it refuses keeps its class and its code on the way to another node", async () => {
+test("Supervisor: a rejection keeps its class and code on the way to another node", async () => {
   await withCounter(async ({ a, b }) => {
     for (const kind of [Supervisor, DynamicSupervisor]) {
       const tree = await kind.start(starter(b), {});
@@ -292,7 +292,7 @@ test("Supervisor: what it refuses keeps its class and its code on the way to ano
   });
 });
 
-test("Service.stop: its request is a plain message, which can do no more than end the service", async () => {
+test("Service.stop: its request is a plain message that can only end the service", async () => {
   await withNodes(async (start) => {
     const [a, b] = await cluster(start, 2) as [TestNode, TestNode];
     const got: unknown[] = [];
@@ -317,7 +317,7 @@ test("Service.stop: its request is a plain message, which can do no more than en
   });
 });
 
-test("Service: an exit signal of a program on another node is an order, as one here is", async () => {
+test("Service: obeys an exit signal from another node as a local one", async () => {
   await withCounter(async ({ counter, ends, a, b }) => {
     const pid = await counter.startAt(starter(a), counter.on(b.name), 1);
     a.system.exit(pid, "normal");

@@ -7,7 +7,7 @@ import { Supervisor } from "../../lib/otp/supervisor.ts";
 import { cluster, type TestNode, withNodes } from "../kit/mesh.ts";
 import { test, until } from "../kit/test.ts";
 
-test("Node: logs one report for one crash, of a child, of a start that failed, and of a loner", async () => {
+test("Node: logs one report per crash: of a child, of a failed start, and of an unsupervised actor", async () => {
   const lines: string[] = [];
   await using node = await Node.start({
     cookie: "not a secret",
@@ -72,7 +72,7 @@ test("Node: logs one report for one crash, of a child, of a start that failed, a
   assertEquals(lines, []);
 });
 
-test("crash: reports use names people know, and never call a function anonymous", async () => {
+test("crash: reports use readable names, and never call a function anonymous", async () => {
   await withNodes(async (start) => {
     const [a, b] = await cluster(start, 2) as [TestNode, TestNode];
     const [near, far] = [Node.of(a), Node.of(b)];

@@ -18,7 +18,7 @@ function makeFamily(): Family & { givenUp: GivenUp[] } {
   return Object.assign(family, { givenUp });
 }
 
-test("restartLimit: is checked with the child's description", () => {
+test("restartLimit: is validated with the child spec", () => {
   const start = () => ({} as Pid<never>);
   for (
     const [rules, words] of [
@@ -33,7 +33,7 @@ test("restartLimit: is checked with the child's description", () => {
 });
 
 for (const strategy of STRATEGIES) {
-  test(`restartLimit: a child that exceeds it is given up alone, under ${strategy}`, async () => {
+  test(`restartLimit: only the child that exceeds it is given up, under ${strategy}`, async () => {
     const family = makeFamily();
     const children = [
       family.child("a"),
@@ -69,7 +69,7 @@ for (const strategy of STRATEGIES) {
   });
 }
 
-test("restartLimit: restarts count for a period, and those of others for the supervisor", async () => {
+test("restartLimit: counts a child's restarts during a period, and the supervisor counts those of others", async () => {
   const family = makeFamily();
   const tree = await family.supervise({
     intensity: 1,
@@ -89,7 +89,7 @@ test("restartLimit: restarts count for a period, and those of others for the sup
   assertEquals(family.system.isAlive(tree.pid), false, "OTP's rule is the default");
 });
 
-test("restartLimit: a start that fails counts, and those behind it start without the child", async () => {
+test("restartLimit: a failed start counts, and later children start without this one", async () => {
   const family = makeFamily();
   let fails = false;
   const b = family.child("b", { restartLimit: { intensity: 1 } });
@@ -120,7 +120,7 @@ test("restartLimit: a dynamic supervisor forgets the child, and continues", asyn
   assertEquals((await family.run(pool.whichChildren())).map(({ id }) => id), ["b"]);
 });
 
-test("restartLimit: the end of a significant child that is given up is an end for good", async () => {
+test("restartLimit: a significant child that is given up counts as ended permanently", async () => {
   const family = makeFamily();
   const tree = await family.supervise({
     autoShutdown: "any_significant",

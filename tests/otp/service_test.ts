@@ -74,7 +74,7 @@ test("service: calls and casts are handled in order, one at a time", async () =>
   family.system.stop();
 });
 
-test("service.call: knows the arguments and the reply of each handler", async () => {
+test("service.call: types the arguments and the reply of each handler", async () => {
   const family = new Family();
   const pid = await family.run(counter.start(family.outside, 1));
   const sum: number = await family.run(counter.call(pid).add(3));
@@ -89,7 +89,7 @@ test("service.call: knows the arguments and the reply of each handler", async ()
   family.system.stop();
 });
 
-test("service.start: fails as init fails, by its rejection and by nothing else", async () => {
+test("service.start: rejects exactly if init fails, with its error", async () => {
   const fails: [() => unknown, unknown][] = [
     [() => {
       throw BOOM;
@@ -126,7 +126,7 @@ test("service.start: fails as init fails, by its rejection and by nothing else",
   }
 });
 
-test("service.start: rejects with why a service ended while init was at work", async () => {
+test("service.start: rejects with the exit reason of a service that ended during init", async () => {
   for (const reason of ["kill", "shutdown", BOOM]) {
     const hanging = service<{ state: number }>({ init: () => new Promise<number>(() => {}) });
     const family = new Family();
@@ -146,7 +146,7 @@ test("service.start: rejects with why a service ended while init was at work", a
   }
 });
 
-test("service: what comes during an async init waits for it, in order", async () => {
+test("service: messages that arrive during an async init are handled after it, in order", async () => {
   const family = new Family();
   let ready = (_first: number): void => {};
   interface Slow {
@@ -173,7 +173,7 @@ test("service: what comes during an async init waits for it, in order", async ()
   family.system.stop();
 });
 
-test("service: continue runs after start and before any message, whatever it is given", async () => {
+test("service: continue runs after start and before any message, with any value", async () => {
   for (const value of ["x", undefined, null, 0]) {
     const seen: unknown[] = [];
     const going = service<{ state: number; start: [late: boolean]; call: { get(): number } }>({
@@ -195,7 +195,7 @@ test("service: continue runs after start and before any message, whatever it is 
   }
 });
 
-test("service: nothing runs of one that was killed during init, or in a handler", async () => {
+test("service: no code runs after a kill during init or in a handler", async () => {
   const family = new Family();
   const ran: string[] = [];
   let release = (): void => {};
@@ -243,7 +243,7 @@ test("service: nothing runs of one that was killed during init, or in a handler"
   }
 });
 
-test("service: continue that throws is a crash, not a failed start", async () => {
+test("service: an error in continue is a crash, not a failed start", async () => {
   for (const late of [false, true]) {
     const family = new Family();
     const going = service<{ state: number }>({
@@ -263,7 +263,7 @@ test("service: continue that throws is a crash, not a failed start", async () =>
   }
 });
 
-test("service: a handler that throws refuses its caller at once, though terminate takes long", async () => {
+test("service: a handler that throws rejects its caller at once, even if terminate takes long", async () => {
   for (const name of ["fail", "failLater"] as const) {
     for (const error of [BOOM, "a word"]) {
       const family = new Family();
@@ -297,7 +297,7 @@ test("service: a handler that throws refuses its caller at once, though terminat
   }
 });
 
-test("service: a crash rejects all who wait, and is one report", async () => {
+test("service: a crash rejects all waiting callers, and is reported once", async () => {
   const family = new Family();
   const pid = await family.run(counter.start(family.outside, 0));
   const ask = counter.call(pid);
@@ -311,7 +311,7 @@ test("service: a crash rejects all who wait, and is one report", async () => {
   counter.cast(pid).set(1);
 });
 
-test("service: a reply may come later, from any handler, and of many in any order", async () => {
+test("service: replies may be sent later, from any handler, and in any order", async () => {
   const family = new Family();
   const desk = service<{
     state: Call<unknown, string>[];
@@ -401,7 +401,7 @@ const ENDS: readonly [string, ExitReason, boolean][] = [
 for (const slow of [false, true]) {
   for (const [how, reason, called] of ENDS) {
     const does = `${called ? "is" : "is not"} called at the end by ${how}`;
-    test(`service: terminate ${slow ? "is waited for and " : ""}${does}`, async () => {
+    test(`service: terminate ${slow ? "is awaited and " : ""}${does}`, async () => {
       const family = new Family();
       const terminated: unknown[] = [];
       interface Clean {
@@ -449,7 +449,7 @@ for (const slow of [false, true]) {
   }
 }
 
-test("service: terminate that throws, or rejects, changes no reason", async () => {
+test("service: an error in terminate does not change the exit reason", async () => {
   for (const late of [false, true]) {
     const family = new Family();
     const clumsy = service<{ state: number }>({
@@ -467,7 +467,7 @@ test("service: terminate that throws, or rejects, changes no reason", async () =
   }
 });
 
-test("service: without terminate it ends with those it is linked with, without a message", async () => {
+test("service: without terminate, it ends with linked actors without a message", async () => {
   const family = new Family();
   const pid = await family.run(counter.start(family.outside, 0));
   const other = family.system.puppet();
@@ -480,7 +480,7 @@ test("service: without terminate it ends with those it is linked with, without a
   assertEquals(family.system.isAlive(pid), false);
 });
 
-test("service: with terminate it outlives those it is linked with that end in order", async () => {
+test("service: with terminate, it survives linked actors that exit normally", async () => {
   const family = new Family();
   const seen: unknown[] = [];
   const clean = service<{ state: number }>({
@@ -500,7 +500,7 @@ test("service: with terminate it outlives those it is linked with that end in or
   family.system.stop();
 });
 
-test("service: trapExit obeys the node", async () => {
+test("service: trapExit does not ignore Node.stop", async () => {
   for (const reason of ["normal", "shutdown", "bad"]) {
     const family = new Family();
     const trapping = service<{ state: number }>({
@@ -516,7 +516,7 @@ test("service: trapExit obeys the node", async () => {
   }
 });
 
-test("service: trapExit gives info the ends of others, but not that of its parent", async () => {
+test("service: with trapExit, info receives exits of linked actors, except that of its parent", async () => {
   const family = new Family();
   const seen: unknown[] = [];
   const trapping = service<{ state: number }>({
@@ -547,7 +547,7 @@ test("service: trapExit gives info the ends of others, but not that of its paren
   assertEquals(family.system.size, 0);
 });
 
-test("service: info accepts all other messages, and those that look like a cast of no handler", async () => {
+test("service: info receives all other messages, including unknown casts", async () => {
   const family = new Family();
   const seen: unknown[] = [];
   const listening = service<{ state: number | null; cast: { known(): void } }>({
@@ -598,7 +598,7 @@ test("service: a state may be null, or undefined from the start", async () => {
   assertEquals(ends, [null]);
 });
 
-test("service: an unknown call is refused, and the service lives", async () => {
+test("service: rejects an unknown call, and continues", async () => {
   const family = new Family();
   const pid = await family.run(counter.start(family.outside, 0));
   const odd: unknown[] = [
@@ -618,7 +618,7 @@ test("service: an unknown call is refused, and the service lives", async () => {
   family.system.stop();
 });
 
-test("service: refuses what describes none, and reports what is wrong", () => {
+test("service: rejects an invalid definition, and reports what is wrong", () => {
   const rows: readonly (readonly [object, string])[] = [
     [{}, "service: init must be a function that returns the first state"],
     [{ init: 0 }, "service: init must be a function"],
@@ -631,7 +631,7 @@ test("service: refuses what describes none, and reports what is wrong", () => {
   }
 });
 
-test("service: refuses an idleMs that no timer can have", () => {
+test("service: rejects an idleMs beyond the timer limit", () => {
   for (const idleMs of [2 ** 31, Infinity, NaN]) {
     assertThrows(
       () => service<{ state: number }>({ init: () => 0, idleMs }),
@@ -642,7 +642,7 @@ test("service: refuses an idleMs that no timer can have", () => {
   service<{ state: number }>({ init: () => 0, idleMs: 2 ** 31 - 1 });
 });
 
-test("service: idle comes when no message was handled for so long, and again, and leaves no timer", async () => {
+test("service: idle runs after the time without messages, repeats, and leaves no timer", async () => {
   const family = new Family();
   let idles = 0;
   const quiet = service<{ state: number; cast: { touch(): void }; call: { ask(): number } }>({
@@ -680,7 +680,7 @@ test("service: idle comes when no message was handled for so long, and again, an
   assertEquals(family.system.wheel.size, 0);
 });
 
-test("service: an idle message that was overtaken by another is no idleness", async () => {
+test("service: idle does not run for time in which a handler was busy", async () => {
   const family = new Family();
   let idles = 0;
   let release = (): void => {};
@@ -706,7 +706,7 @@ test("service: an idle message that was overtaken by another is no idleness", as
   family.system.stop();
 });
 
-test("service.replace: changes the state; a change that throws is the operator's, not the service's", async () => {
+test("service.replace: changes the state; an error of the change rejects only the caller", async () => {
   const family = new Family();
   const pid = await family.run(counter.start(family.outside, 1));
   assertEquals(await family.run(counter.replace(pid, (state) => state * 7)), 7);
@@ -718,7 +718,7 @@ test("service.replace: changes the state; a change that throws is the operator's
   family.system.stop();
 });
 
-test("service.at: finds a service by name at each use, from a node and from an actor", async () => {
+test("service.at: looks the name up at each use, from a node and from an actor", async () => {
   const family = new Family();
   const node = { whereis: (name: string) => family.system.names.whereis(name) };
   const actor = family.system.puppet().self;
@@ -740,7 +740,7 @@ test("service.at: finds a service by name at each use, from a node and from an a
   family.system.stop();
 });
 
-test("service.startAs: rejects if another has the name, which keeps it", async () => {
+test("service.startAs: rejects if another actor has the name, which keeps it", async () => {
   const family = new Family();
   const first = await family.run(counter.startAs("hits", family.outside, 0));
   const error = await family.run(
@@ -752,7 +752,7 @@ test("service.startAs: rejects if another has the name, which keeps it", async (
   family.system.stop();
 });
 
-test("service: init finds itself in this.self, to register names and set timers", async () => {
+test("service: init may use this.self, to register names and set timers", async () => {
   const family = new Family();
   const ticking = service<{ state: number; start: [name: string]; info: "tick" }>({
     init(name) {
@@ -769,7 +769,7 @@ test("service: init finds itself in this.self, to register names and set timers"
   family.system.stop();
 });
 
-test("service.call: a timeout or a signal gives up, and the late reply is dropped", async () => {
+test("service.call: gives up at a timeout or an abort, and drops the late reply", async () => {
   const family = new Family();
   let release = (): void => {};
   const slow = service<{ state: number; call: { wait(): string } }>({
@@ -795,7 +795,7 @@ test("service.call: a timeout or a signal gives up, and the late reply is droppe
   family.system.stop();
 });
 
-test("service.stop: resolves for one that has ended", async () => {
+test("service.stop: resolves for a service that has ended", async () => {
   const family = new Family();
   const pid = await family.run(counter.start(family.outside, 0));
   await family.run(counter.stop(pid));

@@ -27,7 +27,7 @@ const counter = service<Counter>({
   call: { get: (n) => [n, n] },
 });
 
-test("remote, Node.expose: one definition is exposed here, and spawned, supervised and started there", async () => {
+test("remote, Node.expose: one definition is exposed here, and spawned, supervised and started elsewhere", async () => {
   const cookie = "the same on every node";
   await using a = await Node.start({ name: "a@127.0.0.1:0", cookie, logLevel: "silent" });
   await using b = await Node.start({ name: "b@127.0.0.1:0", cookie, logLevel: "silent" });

@@ -80,7 +80,7 @@ function paymentIn(store?: Store) {
 
 const payment = paymentIn();
 
-test("stateMachine: rules, data, entry and exit actions, internal events, in order", async () => {
+test("stateMachine: runs rules, data changes, entry and exit actions and internal events in order", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const node = await sim.start("a");
     const pid = await payment.start(node, 10);
@@ -99,7 +99,7 @@ test("stateMachine: rules, data, entry and exit actions, internal events, in ord
   });
 });
 
-test("stateMachine: a timeout of a state that was left never fires, and one that is due does", async () => {
+test("stateMachine: a timeout of a previous state never fires, and a due one does", async () => {
   for (let seed = 1; seed <= 20; seed++) {
     await simulate({ seed }, async (sim) => {
       const node = await sim.start("a");
@@ -117,7 +117,7 @@ test("stateMachine: a timeout of a state that was left never fires, and one that
   }
 });
 
-test("stateMachine: a timeout in the mailbox behind the event that cancels it has no effect", async () => {
+test("stateMachine: a timeout in the mailbox has no effect after the event that cancels it", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const node = await sim.start("a");
     let release: (() => void) | undefined;
@@ -152,7 +152,7 @@ test("stateMachine: a timeout in the mailbox behind the event that cancels it ha
   });
 });
 
-test("stateMachine: postponed events are handled after a change of the state, in order, before those that wait", async () => {
+test("stateMachine: postponed events are handled after a state change, in order, before waiting ones", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const node = await sim.start("a");
     const pid = await payment.start(node, 10);
@@ -166,7 +166,7 @@ test("stateMachine: postponed events are handled after a change of the state, in
   });
 });
 
-test("stateMachine: named timeouts outlive changes of the state, unless they are cancelled", async () => {
+test("stateMachine: named timeouts survive state changes unless cancelled", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const node = await sim.start("a");
     const [one, other] = [await payment.start(node, 1), await payment.start(node, 2)];
@@ -203,7 +203,7 @@ test("stateMachine: idle fires without events, and each event delays it", async 
   });
 });
 
-test("stateMachine: a stored machine continues in its state, with its timeouts, when it is restarted", async () => {
+test("stateMachine: a persisted machine continues after a restart in its state, with its timeouts", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const node = await sim.start("a");
     const stored = paymentIn(memoryStore());
@@ -224,7 +224,7 @@ test("stateMachine: a stored machine continues in its state, with its timeouts, 
   });
 });
 
-test("stateMachine: as a shard it moves to another node in its state, with its timeouts", async () => {
+test("stateMachine: a sharded machine moves to another node with its state and timeouts", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const machine = stateMachine<{
       states: "fresh" | "old";
@@ -252,7 +252,7 @@ test("stateMachine: as a shard it moves to another node in its state, with its t
   });
 });
 
-test("stateMachine: a handler that throws rejects its caller, replies nothing else, and ends the machine", async () => {
+test("stateMachine: a handler that throws rejects its caller, sends no other reply, and ends the machine", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const node = await sim.start("a");
     const kept: Call<unknown, string>[] = [];
@@ -295,7 +295,7 @@ test("stateMachine: a handler that throws rejects its caller, replies nothing el
   });
 });
 
-test("stateMachine: the diagram has the states and what leads from one to another", () => {
+test("stateMachine: the diagram contains the states and transitions", () => {
   assertEquals(payment.diagram().split("\n"), [
     "stateDiagram-v2",
     "  [*] --> created",

@@ -51,7 +51,7 @@ const never = async (self: Self): Promise<void> => {
   await new Promise(() => {});
 };
 
-test("Node.stop: supervisors end last first, their children last first, then other services", async () => {
+test("Node.stop: ends supervisors and their children in reverse order, then other services", async () => {
   await withNode(async ({ node, ends }) => {
     const buffer = makeBuffer(ends);
     const child = (id: string, ms = 0): ChildSpec => ({
@@ -76,7 +76,7 @@ test("Node.stop: supervisors end last first, their children last first, then oth
   });
 });
 
-test("Node.stop: the supervisors that one actor has started end last first as well", async () => {
+test("Node.stop: ends several supervisors started by one actor in reverse order too", async () => {
   await withNode(async ({ node, ends }) => {
     const buffer = makeBuffer(ends);
     const ready = Promise.withResolvers<void>();
@@ -94,7 +94,7 @@ test("Node.stop: the supervisors that one actor has started end last first as we
   });
 });
 
-test("Node.stop: an await using block ends with terminate called, also in a dynamic supervisor", async () => {
+test("Node.stop: an await using block calls terminate, also in a dynamic supervisor", async () => {
   const ends: string[] = [];
   {
     await using node = await Node.start({ logLevel: "silent" });
@@ -107,7 +107,7 @@ test("Node.stop: an await using block ends with terminate called, also in a dyna
   assertEquals(ends.sort(), ["a 0 shutdown", "b 0 shutdown"]);
 });
 
-test("Node.stop: is bounded; a tree that does not end delays the others, and does not keep them from ending", async () => {
+test("Node.stop: is bounded; a tree that does not end delays other trees, and does not prevent their end", async () => {
   await withNode(async ({ node, parts, ends }) => {
     const buffer = makeBuffer(ends);
     await Supervisor.start(node, {
@@ -161,7 +161,7 @@ test("Node.stop: waits for an actor that traps exits and cleans up, not for one 
   });
 });
 
-test("Node.stop: with a timeout of 0 everything is cut off at once", async () => {
+test("Node.stop: kills everything at once with a timeout of 0", async () => {
   await withNode(async ({ node, ends }) => {
     const buffer = makeBuffer(ends);
     await Supervisor.start(node, {
@@ -174,7 +174,7 @@ test("Node.stop: with a timeout of 0 everything is cut off at once", async () =>
   });
 });
 
-test("Node.stop: refuses an invalid timeout, and a second call resolves with the first", async () => {
+test("Node.stop: rejects an invalid timeout, and a second call resolves with the first", async () => {
   await withNode(async ({ node }) => {
     for (const timeout of [-1, NaN]) {
       assertThrows(() => node.stop({ timeout }), ArgumentError, "milliseconds");
@@ -207,7 +207,7 @@ test("Node.stop: may be called by an actor of the node, which ends like the othe
   });
 });
 
-test("Node.stop: other nodes may spawn nothing here any more, and the child of a singleton is stopped", async () => {
+test("Node.stop: rejects spawns from other nodes, and stops the child of a singleton", async () => {
   await withNodes(async (start) => {
     const [a, b] = await cluster(start, 2) as [TestNode, TestNode];
     const [near, far] = [Node.of(a), Node.of(b)];

@@ -29,9 +29,9 @@ async function contract(store: Store): Promise<void> {
   assertEquals(await store.load("a"), undefined);
 }
 
-test("memoryStore compares and sets versions", () => contract(memoryStore()));
+test("memoryStore compares versions before it saves", () => contract(memoryStore()));
 
-test("sqliteStore compares and sets versions, and keeps what it has in its file", async () => {
+test("sqliteStore compares versions before it saves, and keeps the data in its file", async () => {
   const folder = mkdtempSync(join(tmpdir(), "firn-store-"));
   try {
     const path = join(folder, "state.sqlite");
@@ -50,7 +50,7 @@ test("sqliteStore compares and sets versions, and keeps what it has in its file"
   }
 });
 
-test("sqliteStore rejects what cannot be written, and each save of a batch has its own result", async () => {
+test("sqliteStore rejects values that cannot be written, and each save of a batch has its own result", async () => {
   const broken = sqliteStore("/no/such/folder/state.sqlite");
   await assertRejects(() => Promise.resolve(broken.save("a", new Uint8Array(1), 1, undefined)));
   await using store = sqliteStore(":memory:");
@@ -91,7 +91,7 @@ function counterIn(store: Store, within?: number): Service<Counter> {
   });
 }
 
-test("service: with persist what was answered is stored before, and the next one starts with it", async () => {
+test("service: persist stores a change before the reply, and a restarted service loads it", async () => {
   const { value } = await simulate({ seed: 1 }, async (sim) => {
     const node = await sim.start("a");
     const saves: number[] = [];
@@ -127,7 +127,7 @@ test("service: with persist what was answered is stored before, and the next one
   assertEquals(value[1], value[0]! + 100);
 });
 
-test("service: a stale copy cannot overwrite, its call is not answered, and it ends", async () => {
+test("service: a stale copy cannot overwrite a newer state, rejects its call, and ends", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const node = await sim.start("a");
     const store = memoryStore();
@@ -144,7 +144,7 @@ test("service: a stale copy cannot overwrite, its call is not answered, and it e
   });
 });
 
-test("service: persist.within stores a change within that time, and at the end of the service", async () => {
+test("service: persist.within stores a change within that time, and when the service ends", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const node = await sim.start("a");
     const store = memoryStore();
@@ -173,7 +173,7 @@ test("service: persist.within stores a change within that time, and at the end o
   });
 });
 
-test("service: a store that fails at the start fails the start with its error", async () => {
+test("service: a store that fails to load rejects the start with its error", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const node = await sim.start("a");
     const store = { ...memoryStore(), load: () => Promise.reject(new RangeError("no database")) };

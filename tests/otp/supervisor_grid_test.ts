@@ -66,7 +66,7 @@ for (const [strategy, rows] of Object.entries(FOLLOWS) as [Strategy, string[][]]
   }
 }
 
-test("Supervisor: a temporary sibling that shares the fate of another is stopped and forgotten", async () => {
+test("Supervisor: a temporary sibling that restarts with another is stopped and forgotten", async () => {
   for (const strategy of ["one_for_all", "rest_for_one"] as const) {
     const family = new Family();
     const children = [
@@ -130,7 +130,7 @@ for (const [shutdown, row] of STOPS) {
       return { family, tree };
     };
 
-    test(`Supervisor.stop: in reverse order, each in its time: ${does}`, async () => {
+    test(`Supervisor.stop: in reverse order, each within its shutdown time: ${does}`, async () => {
       const { family, tree } = await prepare();
       const stopped = tree.stop();
       await expectEnd(family, outcome, "c", "a");
@@ -185,7 +185,7 @@ async function expectEnd(
   assertEquals(family.news(), [...ms > 0 ? [] : first, `end b ${reason}`, ...last]);
 }
 
-test("Supervisor: intensity at, one under and one over the limit", async () => {
+test("Supervisor: counts intensity at, one below and one over the limit", async () => {
   for (const intensity of [0, 1, 3, 10]) {
     for (const crashes of [intensity - 1, intensity, intensity + 1]) {
       if (crashes < 0) continue;
@@ -206,7 +206,7 @@ test("Supervisor: intensity at, one under and one over the limit", async () => {
   }
 });
 
-test("Supervisor: a restart counts while it is no older than the period", async () => {
+test("Supervisor: a restart counts until it is older than the period", async () => {
   for (const [wait, survives] of [[999, false], [1000, false], [1001, true]] as const) {
     const family = new Family();
     const tree = await family.supervise({
@@ -224,7 +224,7 @@ test("Supervisor: a restart counts while it is no older than the period", async 
   }
 });
 
-test("Supervisor: one window for all children, and one restart for siblings that restart along", async () => {
+test("Supervisor: uses one window for all children, and counts a group restart once", async () => {
   const family = new Family();
   const children = ["a", "b", "c"].map((id) => family.child(id));
   const tree = await family.supervise({ strategy: "one_for_all", intensity: 2, children });

@@ -42,7 +42,7 @@ async function withParent(
   return { parent, tree: tree! };
 }
 
-test("Supervisor.start: starts children in order, each when the one before it has started", async () => {
+test("Supervisor.start: starts children in order, each after the previous one has started", async () => {
   const family = new Family();
   const { start, give } = held();
   const slow = { id: "slow", start: () => start };
@@ -61,7 +61,7 @@ test("Supervisor.start: starts children in order, each when the one before it ha
   family.system.stop();
 });
 
-test("Supervisor.start: a start that fails stops those already started, last first, and rejects", async () => {
+test("Supervisor.start: a failed start stops the children already started, in reverse order, and rejects", async () => {
   const fails: [LocalChildSpec["start"], string][] = [
     [() => {
       throw BOOM;
@@ -83,7 +83,7 @@ test("Supervisor.start: a start that fails stops those already started, last fir
   }
 });
 
-test("Supervisor.start: a start that fails does not end the actor that started it", async () => {
+test("Supervisor.start: a failed start does not end the calling actor", async () => {
   const family = new Family();
   let code: string | undefined;
   const parent = family.system.start(async (self: Self) => {
@@ -137,7 +137,7 @@ test("Supervisor.start: rejects invalid options and children", async () => {
   assertEquals(family.system.size, 0);
 });
 
-test("Supervisor: a child that is not linked with it could not be started, and is killed", async () => {
+test("Supervisor: kills a child that is not linked to it, and reports a failed start", async () => {
   const family = new Family();
   const stray = family.system.puppet();
   const start = (): Pid<never> => stray.pid;
@@ -146,7 +146,7 @@ test("Supervisor: a child that is not linked with it could not be started, and i
   assertEquals(family.system.size, 0);
 });
 
-test("Supervisor: a child that has ended before its start function is done is an end like any other", async () => {
+test("Supervisor: a child that exits before its start function returns counts as a normal exit of a child", async () => {
   for (const linked of [true, false]) {
     const family = new Family();
     let starts = 0;
@@ -166,7 +166,7 @@ test("Supervisor: a child that has ended before its start function is done is an
   }
 });
 
-test("Supervisor: ends while a start function never settles, when its parent or the node says so", async () => {
+test("Supervisor: ends while a start function never settles, if its parent or the node requires it", async () => {
   for (const from of ["node", "parent"]) {
     const family = new Family();
     const children = [family.child("a"), { id: "b", start: never }];
@@ -188,7 +188,7 @@ test("Supervisor: ends while a start function never settles, when its parent or 
   }
 });
 
-test("Supervisor: ends while a restart never settles, and while a started child never does", async () => {
+test("Supervisor: ends while a restart, or the start of an added child, never settles", async () => {
   for (const hangs of ["restart", "startChild"]) {
     const family = new Family();
     const first = family.child("b");
@@ -224,7 +224,7 @@ async function halfStarted() {
   return { family, starting, supervisor: supervisor!, late: family.system.puppet(), give };
 }
 
-test("Supervisor: a child that has started too late for it is ended", async () => {
+test("Supervisor: ends a child that starts after the supervisor has ended", async () => {
   for (const reason of ["shutdown", "kill"]) {
     const { family, starting, supervisor, late, give } = await halfStarted();
     family.system.exit(supervisor, reason);
@@ -237,7 +237,7 @@ test("Supervisor: a child that has started too late for it is ended", async () =
   }
 });
 
-test("Supervisor: a child that has started in the moment of the order to end is ended", async () => {
+test("Supervisor: ends a child that starts at the moment of the order to end", async () => {
   const { family, supervisor, late, give } = await halfStarted();
   // Both the signal and the pid wait in the mailbox until I/O has had its turn.
   family.system.clock.jump(10);
@@ -248,7 +248,7 @@ test("Supervisor: a child that has started in the moment of the order to end is 
   assertEquals(family.system.size, 0);
 });
 
-test("Supervisor: a killed one leaves no orphan, however deep", async () => {
+test("Supervisor: leaves no orphan at any depth when killed", async () => {
   const family = new Family();
   const inner = (id: string, ids: string[]): ChildSpec => ({
     id,
@@ -265,7 +265,7 @@ test("Supervisor: a killed one leaves no orphan, however deep", async () => {
   assertEquals(family.system.names.registered(), []);
 });
 
-test("Supervisor: ends when its parent does, in order or not", async () => {
+test("Supervisor: ends when its parent does, for any reason", async () => {
   for (const reason of ["normal", "shutdown", BOOM]) {
     const family = new Family();
     const { parent, tree } = await withParent(family, [family.child("a")]);
@@ -279,7 +279,7 @@ test("Supervisor: ends when its parent does, in order or not", async () => {
   }
 });
 
-test("Supervisor: does not obey exit signals of strangers, nor notice their ends", async () => {
+test("Supervisor: ignores exit signals and exits of unrelated actors", async () => {
   const family = new Family();
   const helpers: Pid<never>[] = [];
   const child = family.child("a");
@@ -304,7 +304,7 @@ test("Supervisor: does not obey exit signals of strangers, nor notice their ends
   family.system.stop();
 });
 
-test("Supervisor.stop: for any reason, in order, and of one that has ended", async () => {
+test("Supervisor.stop: accepts any reason, stops in order, and resolves for one that has ended", async () => {
   for (const reason of [undefined, "normal", "shutdown", { shutdown: 1 }, BOOM, "kill"]) {
     const family = new Family();
     const tree = await family.supervise({ children: [family.child("a"), family.child("b")] });
@@ -316,7 +316,7 @@ test("Supervisor.stop: for any reason, in order, and of one that has ended", asy
   }
 });
 
-test("Supervisor: escalates to its parent, which starts it again with all its children", async () => {
+test("Supervisor: escalates to its parent, which restarts it with all its children", async () => {
   const family = new Family();
   const inner: ChildSpec = {
     id: "inner",
@@ -341,7 +341,7 @@ test("Supervisor: escalates to its parent, which starts it again with all its ch
   assertEquals(family.system.size, 0);
 });
 
-test("Supervisor: a restart that fails counts, is tried again after other messages, and escalates", async () => {
+test("Supervisor: a failed restart counts, is retried after other messages, and escalates", async () => {
   for (const failures of [2, 3, 4]) {
     const family = new Family();
     const child = family.child("a");
@@ -363,7 +363,7 @@ test("Supervisor: a restart that fails counts, is tried again after other messag
   }
 });
 
-test("Supervisor: answers between one failed restart and the next", async () => {
+test("Supervisor: answers requests between failed restarts", async () => {
   const family = new Family();
   const child = family.child("a");
   let starts = 0;
@@ -383,7 +383,7 @@ test("Supervisor: answers between one failed restart and the next", async () => 
   family.system.stop();
 });
 
-test("Supervisor: a restart that fails under one_for_all and rest_for_one begins with all again", async () => {
+test("Supervisor: a failed restart under one_for_all and rest_for_one restarts the whole group", async () => {
   for (
     const [strategy, retry] of [
       ["one_for_all", ["end c shutdown", "end a shutdown", "start a", "end a shutdown"]],
@@ -411,7 +411,7 @@ test("Supervisor: a restart that fails under one_for_all and rest_for_one begins
   }
 });
 
-test("Supervisor: children that crash together restart once each, or once for all", async () => {
+test("Supervisor: children that crash together restart once each, or once as a group", async () => {
   for (
     const [strategy, restarts, follows] of [
       ["one_for_one", 3, ["start a", "start b", "start c"]],
@@ -436,7 +436,7 @@ test("Supervisor: children that crash together restart once each, or once for al
 
 const SIGNIFICANT = { restart: "transient", significant: true } as const;
 
-test("Supervisor: significant children that end in order end it, as autoShutdown says", async () => {
+test("Supervisor: ends when significant children exit normally, according to autoShutdown", async () => {
   // Whether the supervisor is alive after a, then c, exit for these reasons.
   const grid: [("any" | "all"), (string | Error)[], boolean[]][] = [
     ["any", ["normal"], [false]],
@@ -464,7 +464,7 @@ test("Supervisor: significant children that end in order end it, as autoShutdown
   }
 });
 
-test("Supervisor: the end of a significant child that it was asked for, or that is insignificant, is none of its own", async () => {
+test("Supervisor: autoShutdown ignores the requested end of a significant child, and insignificant children", async () => {
   const family = new Family();
   const tree = await family.supervise({
     autoShutdown: "any_significant",
@@ -481,7 +481,7 @@ test("Supervisor: the end of a significant child that it was asked for, or that 
   assertEquals(family.system.isAlive(tree.pid), false);
 });
 
-test("Supervisor: all_significant waits for one that is about to be started again", async () => {
+test("Supervisor: all_significant waits for a child that is about to be restarted", async () => {
   const family = new Family();
   const backoff = { base: 100, jitter: 0 };
   const tree = await family.supervise({
@@ -496,7 +496,7 @@ test("Supervisor: all_significant waits for one that is about to be started agai
   family.system.stop();
 });
 
-test("Supervisor: pauses double up to the cap; a child that stays up begins again", async () => {
+test("Supervisor: pauses double up to the limit, and are reset by a child that stays up", async () => {
   const family = new Family();
   const backoff = { base: 100, cap: 350, jitter: 0, reset: 5_000 };
   await family.supervise({ intensity: Infinity, children: [family.child("a", { backoff })] });
@@ -521,7 +521,7 @@ test("Supervisor: pauses double up to the cap; a child that stays up begins agai
   family.system.stop();
 });
 
-test("Supervisor: jitter takes away at most its part of a pause", async () => {
+test("Supervisor: jitter shortens a pause by at most its fraction", async () => {
   const family = new Family();
   const backoff = { base: 1000, cap: 1000, jitter: 0.5 };
   await family.supervise({ intensity: Infinity, children: [family.child("a", { backoff })] });
@@ -536,7 +536,7 @@ test("Supervisor: jitter takes away at most its part of a pause", async () => {
   family.system.stop();
 });
 
-test("Supervisor: the time that its start failed is none that a child was up", async () => {
+test("Supervisor: the time of a failed start does not count as uptime", async () => {
   const family = new Family();
   const child = family.child("a");
   let starts = 0;
@@ -583,7 +583,7 @@ test("Supervisor: children that restart together stop at once, and start after t
   family.system.stop();
 });
 
-test("Supervisor: the crash of one without a pause waits for the pause of those that start with it", async () => {
+test("Supervisor: a child without a pause waits for the pause of its restart group", async () => {
   const family = new Family();
   await family.supervise({
     strategy: "rest_for_one",
@@ -603,7 +603,7 @@ test("Supervisor: the crash of one without a pause waits for the pause of those 
   family.system.stop();
 });
 
-test("Supervisor: what was terminated while it waited for its restart is not started", async () => {
+test("Supervisor: does not restart a child terminated while it waited for its restart", async () => {
   const family = new Family();
   const backoff = { base: 100, jitter: 0 };
   const tree = await family.supervise({ children: [family.child("a", { backoff })] });
@@ -628,7 +628,7 @@ test("Supervisor: what was terminated while it waited for its restart is not sta
   family.system.stop();
 });
 
-test("Supervisor: the child API says no in OTP's words", async () => {
+test("Supervisor: the child API rejects with OTP's error codes", async () => {
   const family = new Family();
   const tree = await family.supervise({
     intensity: 10,
@@ -684,7 +684,7 @@ test("Supervisor: the child API says no in OTP's words", async () => {
   family.system.stop();
 });
 
-test("Supervisor.startChild: adds at the end; one that cannot start is not kept", async () => {
+test("Supervisor.startChild: appends a child; one that fails to start is not kept", async () => {
   const family = new Family();
   const tree = await family.supervise({ strategy: "rest_for_one", children: [family.child("a")] });
   const pid = await family.run(tree.startChild(family.child("b")));
@@ -706,7 +706,7 @@ test("Supervisor.startChild: adds at the end; one that cannot start is not kept"
   family.system.stop();
 });
 
-test("Supervisor: what is asked while it stops is answered by its end, and after it by noproc", async () => {
+test("Supervisor: requests during its stop are rejected with its exit, and later ones with noproc", async () => {
   const family = new Family();
   const tree = await family.supervise({ children: [family.child("a", { stopping: "late" })] });
   const stopped = tree.stop();
@@ -718,7 +718,7 @@ test("Supervisor: what is asked while it stops is answered by its end, and after
   await assertRejects(() => tree.whichChildren(), NoProcError);
 });
 
-test("Supervisor: what is no request of its own is refused or ignored, and nothing ends", async () => {
+test("Supervisor: rejects or ignores unknown requests, and nothing ends", async () => {
   const family = new Family();
   const tree = await family.supervise({ children: [family.child("a")] });
   for (const message of [undefined, null, 3, "EXIT", { type: "EXIT", reason: "shutdown" }]) {
@@ -730,7 +730,7 @@ test("Supervisor: what is no request of its own is refused or ignored, and nothi
   family.system.stop();
 });
 
-test("restart: one event reports who ended, why, how often, and what comes next", async () => {
+test("restart: one event reports the child, the reason, the count and the next step", async () => {
   const family = new Family();
   const tree = await family.supervise({
     intensity: 2,
@@ -758,7 +758,7 @@ test("restart: one event reports who ended, why, how often, and what comes next"
   assertEquals(family.crashes.map(({ pid, supervisor }) => [pid, supervisor]), [[first, tree.pid]]);
 });
 
-test("restart: reports a child that was killed because it did not stop, or crashed while it did", async () => {
+test("restart: reports a child that was killed because it did not stop, or crashed while it stopped", async () => {
   const family = new Family();
   const tree = await family.supervise({
     children: [
@@ -777,7 +777,7 @@ test("restart: reports a child that was killed because it did not stop, or crash
   ]);
 });
 
-test("restartText: one report with the reason, the crash and what comes next", async () => {
+test("restartText: writes one report with the reason, the crash and the next step", async () => {
   const family = new Family();
   await family.supervise({ children: [family.child("a")] });
   await family.end("a", BOOM);
@@ -797,7 +797,7 @@ test("restartText: one report with the reason, the crash and what comes next", a
   family.system.stop();
 });
 
-test("treeText: draws supervisors of both kinds, and children that restart or do not run", async () => {
+test("treeText: draws both kinds of supervisors, and children that restart or do not run", async () => {
   const family = new Family();
   const pool: ChildSpec = {
     id: "pool",
@@ -835,7 +835,7 @@ test("treeText: draws supervisors of both kinds, and children that restart or do
   family.system.stop();
 });
 
-test("Supervisor: throws nothing where nobody could catch it when the node stops", async () => {
+test("Supervisor: throws no uncatchable error when the node stops", async () => {
   const family = new Family();
   const children = [family.child("a"), { id: "b", start: never }];
   const starting = Supervisor.start(family.outside, { children });

@@ -32,7 +32,7 @@ class Gates {
   }
 }
 
-test("task.await: returns the result of the task that is asked for, in whatever order they end", async () => {
+test("task.await: returns the result of its task, in whatever order tasks end", async () => {
   const family = new Family();
   const gates = new Gates();
   const tasks = Array.from(
@@ -47,7 +47,7 @@ test("task.await: returns the result of the task that is asked for, in whatever 
   assertEquals(family.system.size, 0);
 });
 
-test("task.await: rejects with what a task threw, which ends no other and is no stray message", async () => {
+test("task.await: rejects with the error of its task, which ends no other actor and sends no message", async () => {
   const family = new Family();
   const got: unknown[] = [];
   const owner = family.system.start(async (self: Self) => {
@@ -73,7 +73,7 @@ test("task.await: rejects with what a task threw, which ends no other and is no 
   family.system.stop();
 });
 
-test("task.await: rejects with the reason that a task left for, or was ended for", async () => {
+test("task.await: rejects with the exit reason of its task", async () => {
   const family = new Family();
   const leaving = task.async(family.outside, (self) => self.exit("done"));
   const later = task.async(family.outside, async (self) => {
@@ -89,7 +89,7 @@ test("task.await: rejects with the reason that a task left for, or was ended for
   assertEquals(reasons, ["done", "done", "shot"]);
 });
 
-test("task.await: waits for the longest time that there is, and refuses one that is longer", async () => {
+test("task.await: supports the longest timeout, and rejects a longer one", async () => {
   const family = new Family();
   const gates = new Gates();
   const slow = task.async(family.outside, () => gates.wait(7));
@@ -104,7 +104,7 @@ test("task.await: waits for the longest time that there is, and refuses one that
   assertEquals(family.system.wheel.size, 0);
 });
 
-test("task.await: gives up after its time; the task continues and may be awaited again", async () => {
+test("task.await: rejects at its timeout; the task continues and may be awaited again", async () => {
   const family = new Family();
   const gates = new Gates();
   const slow = task.async(family.outside, () => gates.wait(7));
@@ -122,7 +122,7 @@ test("task.await: gives up after its time; the task continues and may be awaited
   assertEquals(family.system.wheel.size, 0);
 });
 
-test("task.cancel: kills, aborts the signal, and is false for one that has ended", async () => {
+test("task.cancel: kills the task, aborts the signal, and returns false if it has ended", async () => {
   const family = new Family();
   let aborted = false;
   const slow = task.async(family.outside, (self) => {
@@ -139,7 +139,7 @@ test("task.cancel: kills, aborts the signal, and is false for one that has ended
   assertEquals(task.cancel(slow), false);
 });
 
-test("task: ends with the actor that it belongs to, and leaves nothing with one that continues to run", async () => {
+test("task: ends with its owner, and leaves no state in an owner that continues", async () => {
   const family = new Family();
   const owner = family.system.puppet();
   const left = task.async(owner.self, () => new Promise(() => {}));
@@ -158,7 +158,7 @@ test("task: ends with the actor that it belongs to, and leaves nothing with one 
   assertEquals(owner.got, []);
 });
 
-test("task: one that nobody awaits is no unhandled rejection", async () => {
+test("task: a failure that is not awaited is no unhandled rejection", async () => {
   const family = new Family();
   task.async(family.outside, () => {
     throw BOOM;
@@ -167,7 +167,7 @@ test("task: one that nobody awaits is no unhandled rejection", async () => {
   assertEquals(family.system.size, 0);
 });
 
-test("task.map: results come in the order of the items, however they end", async () => {
+test("task.map: returns results in the order of the items, in whatever order they finish", async () => {
   const family = new Family();
   const gates = new Gates();
   const items = Array.from({ length: 20 }, (_, n) => n);
@@ -182,7 +182,7 @@ test("task.map: results come in the order of the items, however they end", async
   assertEquals(family.system.size, 0);
 });
 
-test("task.map: runs at most so many at once, takes items as they are needed, and any iterable", async () => {
+test("task.map: limits concurrency, reads items as needed, and accepts any iterable", async () => {
   for (const [concurrency, most] of [[1, 1], [2.9, 2], [100, 10], [Infinity, 10]] as const) {
     const family = new Family();
     const gates = new Gates();
@@ -209,7 +209,7 @@ test("task.map: runs at most so many at once, takes items as they are needed, an
   }
 });
 
-test("task.map: the first failure cancels the others, starts no more, and is what it rejects with", async () => {
+test("task.map: the first failure cancels the others, starts no more, and is the rejection", async () => {
   // A task that ends long before, at the same time as, or soon after the failure does not start
   // another item, which would not be cancelled.
   for (let between = 0; between < 20; between++) {
@@ -231,7 +231,7 @@ test("task.map: the first failure cancels the others, starts no more, and is wha
   }
 });
 
-test("task.map: a failure gives an iterable back", async () => {
+test("task.map: closes the iterable after a failure", async () => {
   const family = new Family();
   let given = 0;
   const items = function* (): Generator<number> {
@@ -246,7 +246,7 @@ test("task.map: a failure gives an iterable back", async () => {
   assertEquals(given, 1);
 });
 
-test("task.map: an iterable that throws cancels what has begun", async () => {
+test("task.map: an iterable that throws cancels the running tasks", async () => {
   const family = new Family();
   const items = function* (): Generator<number> {
     yield 1;

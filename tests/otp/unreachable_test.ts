@@ -31,7 +31,7 @@ const deaf = (self: Self): () => void => {
   return () => {};
 };
 
-test("Service.stop, Supervisor.stop: reject when the node is out of reach, and end nothing", async () => {
+test("Service.stop, Supervisor.stop: reject when the node is unreachable, and end nothing", async () => {
   await withTwo(async (a, b) => {
     const pid = await counter.start(starter(b));
     const tree = await Supervisor.start(starter(b), { children: [] });
@@ -92,7 +92,7 @@ test("Supervisor.stop: rejects when the session is lost while it waits", async (
   });
 });
 
-test("System.whenEnded: noconnection as an actor's own reason is an end", async () => {
+test("System.whenEnded: resolves with noconnection if it is the actor's own reason", async () => {
   await withTwo(async (a, b) => {
     b.remote.spawner.expose("leaver", ((self: Self) => () => self.exit("noconnection")) as never);
     const pid = await a.system.spawnAt<string>(
@@ -108,7 +108,7 @@ test("System.whenEnded: noconnection as an actor's own reason is an end", async 
   });
 });
 
-test("Node.isAlive: throws for an actor of another node, which cannot be known here", async () => {
+test("Node.isAlive: throws for an actor of another node, whose state is unknown here", async () => {
   await withTwo(async (a, b) => {
     b.remote.spawner.expose("deaf", deaf as never);
     const there = { node: b.name, fn: "deaf" };
@@ -118,7 +118,7 @@ test("Node.isAlive: throws for an actor of another node, which cannot be known h
   });
 });
 
-test("terminateChild: rejects when the node of a remote child is out of reach, and kills it later", async () => {
+test("terminateChild: rejects when the node of a remote child is unreachable, and kills it later", async () => {
   await withTwo(async (a, b) => {
     b.remote.spawner.expose("deaf", deaf as never);
     await until("a knows", () => a.mesh.exposedBy(b.name)!.includes("deaf"));

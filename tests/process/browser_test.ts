@@ -89,7 +89,7 @@ class Person {
 
 const needs = needsBrowser("browser_test");
 
-test("the demo's page chats across nodes, and shows one die and come back", needs, async () => {
+test("the demo page chats across nodes, and shows a node stop and return", needs, async () => {
   const folder = pictureFolder();
   const options = { nodes: 3, once: false, json: false, bun: isMixed, port: 0 };
   const { plans } = await makePlans(options);

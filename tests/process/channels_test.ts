@@ -10,7 +10,7 @@ const isLong = "Bun" in globalThis ? false : Deno.env.get("FIRN_LONG") === "1";
 const ROUNDS = isLong ? 40 : 4;
 
 for (const [one, other] of PAIRS) {
-  test(`channels (${one}, ${other}): nodes that are killed or leave cost no client an acknowledged message`, async () => {
+  test(`channels (${one}, ${other}): no acknowledged message is lost when nodes are killed or leave`, async () => {
     await withNodes(async (start) => {
       const kinds = [one, other, one] as const;
       const nodes: NodeProcess[] = [];

@@ -14,7 +14,7 @@ import { test, until } from "../kit/test.ts";
 const SERVER = fileURLToPath(new URL("../../scripts/examples/chat/server.ts", import.meta.url));
 
 test(
-  "the chat example: no message is missing when a server is killed",
+  "the chat example loses no message when a server is killed",
   needsBrowser("chat_test.ts"),
   async () => {
     // A node's port is 1000 more than that of its page.

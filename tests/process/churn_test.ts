@@ -9,7 +9,7 @@ import { test, until } from "../kit/test.ts";
 const ROUNDS = process.env["FIRN_LONG"] === "1" ? 150 : 8;
 
 for (const [one, other] of PAIRS) {
-  test(`a mesh under churn (${one}, ${other}) keeps no stale session, name or actor`, {
+  test(`a mesh with constant restarts (${one}, ${other}) keeps no stale session, name or actor`, {
     timeout: 600_000,
   }, async () => {
     await withNodes(async (start) => {

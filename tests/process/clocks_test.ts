@@ -27,7 +27,7 @@ function hasFaketime(): boolean {
 
 for (const [one, other] of PAIRS) {
   test(
-    `nodes (${one}, ${other}) whose clocks are days and decades off join at once, and the skew is reported`,
+    `nodes (${one}, ${other}) whose clocks are off by days and decades join at once, and report the skew`,
     {
       ignore: !hasFaketime(),
     },

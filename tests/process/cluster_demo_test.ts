@@ -35,7 +35,7 @@ async function upgradeAnswer(url: string): Promise<string> {
   return answer;
 }
 
-test("cluster.ts --once --json checks itself, prints a line for each node, and ends", async () => {
+test("cluster.ts --once --json checks itself, prints a line for each node, and exits", async () => {
   await using demo = Demo.start(["--once", "--json", "--port", "0", ...MIXED]);
   assertEquals(await demo.ended, 0, demo.err);
   const nodes = demo.lines();
@@ -56,7 +56,7 @@ test("cluster.ts --once --json checks itself, prints a line for each node, and e
   assert(!demo.err.includes("\x1b"), "colour where there is no terminal");
 });
 
-test("cluster.ts lets any WebSocket client take part", async () => {
+test("cluster.ts accepts any WebSocket client", async () => {
   await using demo = Demo.start(["--json", "--port", "0", ...MIXED]);
   const nodes = await demo.nodes(3);
   const [one, two, three] = nodes;
@@ -111,7 +111,7 @@ test("cluster.ts lets any WebSocket client take part", async () => {
   await untilGone(nodes);
 });
 
-test("cluster.ts serves the page and the health of each node, and nothing else", async () => {
+test("cluster.ts serves only the page and the health of each node", async () => {
   await using demo = Demo.start(["--json", "--nodes", "2", "--port", "0", ...MIXED]);
   const nodes = await demo.nodes(2);
   for (const { name, page, pid } of nodes) {
@@ -135,7 +135,7 @@ test("cluster.ts serves the page and the health of each node, and nothing else",
   await untilGone(nodes);
 });
 
-test("cluster.ts ends all of its processes when it is notified to, a frozen one too", async () => {
+test("cluster.ts stops all its processes on a signal, including a suspended one", async () => {
   await using demo = Demo.start(["--json", "--port", "0", ...MIXED]);
   const nodes = await demo.nodes(3);
   await until("it stays up", () => demo.err.includes("no keyboard"));
@@ -145,7 +145,7 @@ test("cluster.ts ends all of its processes when it is notified to, a frozen one 
   await untilGone(nodes);
 });
 
-test("cluster.ts leaves no process behind when it is killed", async () => {
+test("cluster.ts leaves no process when it is killed", async () => {
   await using demo = Demo.start(["--json", "--port", "0", ...MIXED]);
   const nodes = await demo.nodes(3);
   for (const { pid } of nodes) assert(isAlive(pid));
@@ -154,7 +154,7 @@ test("cluster.ts leaves no process behind when it is killed", async () => {
   await untilGone(nodes);
 });
 
-test("cluster.ts ends when the task runner that has started it is killed", async () => {
+test("cluster.ts exits when the task runner that started it is killed", async () => {
   const command = [...DEMO_COMMAND, "--json", "--port", "0", ...MIXED];
   // A runner (sh) waits for the process it has started, and prints its own process id.
   const runner = `${command.map((word) => `'${word}'`).join(" ")} & echo "runs as $!" >&2; wait`;
@@ -172,7 +172,7 @@ test("cluster.ts ends when the task runner that has started it is killed", async
   assertEquals(await demo.ended, "SIGKILL");
 });
 
-test("cluster.ts answers a wrong option with one line, and status 2", async () => {
+test("cluster.ts reports an invalid option in one line, and exits with status 2", async () => {
   const wrong = [
     ["--frob"],
     ["lobby"],
@@ -196,7 +196,7 @@ test("cluster.ts answers a wrong option with one line, and status 2", async () =
   }
 });
 
-test("cluster.ts reports which port is taken, and ends with status 1", async () => {
+test("cluster.ts names the port that is in use, and exits with status 1", async () => {
   const server = createServer();
   await new Promise<void>((open) => server.listen(0, "127.0.0.1", open));
   const { port } = server.address() as { port: number };
@@ -208,7 +208,7 @@ test("cluster.ts reports which port is taken, and ends with status 1", async () 
   assertEquals(demo.err.trimEnd().split("\n").length, 1, demo.err);
 });
 
-test("cluster.ts reports how to come by the other runtime, where it is missing", async () => {
+test("cluster.ts explains how to install the other runtime if it is missing", async () => {
   const nowhere = { DENO_BIN: "/nowhere/deno", BUN_BIN: "/nowhere/bun" };
   await using demo = Demo.start(["--bun", "--port", "0"], nowhere);
   assertEquals(await demo.ended, 1);
@@ -220,7 +220,7 @@ if (script === undefined) {
   console.log("cluster_demo_test: no script(1) here, so keys are not tested");
 }
 
-test("cluster.ts obeys its keys on a terminal, and shows what follows", {
+test("cluster.ts reacts to keys on a terminal, and shows the effects", {
   ignore: script === undefined,
 }, async () => {
   const command = [...DEMO_COMMAND, "--port", "0"].map((word) => `'${word}'`).join(" ");

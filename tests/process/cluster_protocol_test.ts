@@ -59,7 +59,7 @@ test("parseMessage reads every message of the protocol", () => {
   for (const [text, message] of GOOD) assertEquals(parseMessage(text), { ok: true, message });
 });
 
-test("parseMessage reports what is wrong with everything else", () => {
+test("parseMessage reports what is wrong with all other input", () => {
   for (const [text, why] of BAD) {
     const parsed = parseMessage(text);
     assert(!parsed.ok, text);
@@ -69,7 +69,7 @@ test("parseMessage reports what is wrong with everything else", () => {
   assert(!bytes.ok && bytes.why.includes("binary"));
 });
 
-test("parseMessage accepts what is at a limit, and nothing beyond", () => {
+test("parseMessage accepts values at a limit, and rejects values over it", () => {
   const room = (bytes: number): string => `{"type":"join","room":"${"x".repeat(bytes)}"}`;
   assert(parseMessage(room(ROOM_BYTES_MAX)).ok);
   assert(!parseMessage(room(ROOM_BYTES_MAX + 1)).ok);

@@ -12,7 +12,7 @@ function echo(...args: readonly string[]): Demo {
   return Demo.run(process.execPath, [...COMMAND, ...args]);
 }
 
-test("echo.ts reports where it is, and sends back what it is sent", async () => {
+test("echo.ts prints its address, and echoes messages", async () => {
   await using server = echo("--port", "0");
   await until("it says where it is", () => server.out.includes("\n"));
   const [, url] = /^Echoing on (ws:\S+)\n$/.exec(server.out)!;
@@ -32,7 +32,7 @@ test("echo.ts reports where it is, and sends back what it is sent", async () => 
   assertEquals(await server.ended, 0);
 });
 
-test("echo.ts answers a wrong option with one line that reports what to use", async () => {
+test("echo.ts reports an invalid option in one line that says what to use", async () => {
   const grid: [string[], RegExp][] = [
     [["--port", "99999"], /^echo: --port is "99999": use a whole number from 0 to 65535\n$/],
     [["--hostname", ""], /^echo: --hostname is empty: use .*\n$/],

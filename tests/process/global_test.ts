@@ -38,7 +38,7 @@ async function startThree(
 for (const [one, other] of PAIRS) {
   const where = `(${one}, ${other})`;
 
-  test(`global names ${where} are found on all nodes, and go with their actor, by unregister, and with their node`, async () => {
+  test(`global names ${where} are found on all nodes, and disappear with their actor, on unregister and with their node`, async () => {
     await withNodes(async (start) => {
       const [a, b, c] = await startThree(start, one, other);
       const all = [a, b, c];
@@ -91,7 +91,7 @@ for (const [one, other] of PAIRS) {
     });
   });
 
-  test(`global names ${where}: many nodes that register one name at once, and one has it`, async () => {
+  test(`global names ${where}: when many nodes register one name at once, one of them gets it`, async () => {
     await withNodes(async (start) => {
       const [a, b, c] = await startThree(start, one, other);
       const all = [a, b, c];
@@ -109,7 +109,7 @@ for (const [one, other] of PAIRS) {
     });
   });
 
-  test(`global names ${where}: a stopped node's go when it is given up; when it is back, who was later loses`, async () => {
+  test(`global names ${where}: a suspended node's names are removed at the timeout, and the later holder loses when it returns`, async () => {
     await withNodes(async (start) => {
       const a = await start(one, "a", hasty, CHILD);
       const b = await start(other, "b", { ...hasty, seeds: [a.name] }, CHILD);
@@ -175,7 +175,7 @@ for (const [one, other] of PAIRS) {
     });
   });
 
-  test(`global names ${where}: a link that one pair loses costs no other a name`, async () => {
+  test(`global names ${where}: a link lost between two nodes costs no other node a name`, async () => {
     await withNodes(async (start) => {
       const [a, b, c] = await startThree(start, one, other);
       const x = await spawn(b, "x");
@@ -192,7 +192,7 @@ for (const [one, other] of PAIRS) {
     });
   });
 
-  test(`global names ${where}: a hundred thousand are notified to a node that joins, and heartbeats continue`, async () => {
+  test(`global names ${where}: a hundred thousand are sent to a node that joins, and heartbeats continue`, async () => {
     await withNodes(async (start) => {
       const brisk = { pingInterval: 1_000, pingTimeout: 8_000 };
       const a = await start(one, "a", brisk, CHILD);
@@ -206,7 +206,7 @@ for (const [one, other] of PAIRS) {
     });
   });
 
-  test(`a singleton ${where} runs once, moves when its node is killed or stopped, and is one again after`, async () => {
+  test(`a singleton ${where} runs once, moves when its node is killed or suspended, and runs once afterwards`, async () => {
     await withNodes(async (start) => {
       const a = await start(one, "a", hasty, CHILD);
       const b = await start(other, "b", { ...hasty, seeds: [a.name] }, CHILD);

@@ -40,7 +40,7 @@ const FRAMES: readonly (readonly [string, Uint8Array])[] = [
 ];
 
 for (const [one, other] of PAIRS) {
-  test(`a node (${one}) lives through every frame cut at each byte, lies, and too much, from a member`, async () => {
+  test(`a node (${one}) survives frames of a member that are truncated at each byte, have wrong lengths, or are too many`, async () => {
     await withNodes(async (start) => {
       const a = await start(one, "a");
       const b = await start(other, "b", { seeds: [a.name] });
@@ -92,7 +92,7 @@ for (const [one, other] of PAIRS) {
     });
   });
 
-  test(`a node (${one}) lives through 10,000 random frames from members, and its memory returns`, async () => {
+  test(`a node (${one}) survives 10,000 random frames from members, and releases its memory`, async () => {
     await withNodes(async (start) => {
       const a = await start(one, "a", { logLevel: "error" });
       const b = await start(other, "b", { seeds: [a.name] });

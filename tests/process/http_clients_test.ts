@@ -125,7 +125,7 @@ const CANDIDATES: readonly {
 
 for (const { name, command, args, how, script = SCRIPT, most } of CANDIDATES) {
   if (command === undefined) console.log(`skipped: ${name}: not installed`);
-  test(`serve keeps the connection of ${name}`, {
+  test(`serve keeps the connection of ${name} open`, {
     ignore: command === undefined,
     timeout: 60_000,
   }, async () => {
@@ -140,7 +140,7 @@ for (const { name, command, args, how, script = SCRIPT, most } of CANDIDATES) {
 }
 
 if (curl === undefined) console.log("skipped: curl: not installed");
-test("serve keeps the connection of curl", { ignore: curl === undefined }, async () => {
+test("serve keeps curl connections open", { ignore: curl === undefined }, async () => {
   await serving(async (server, connections) => {
     const url = server.url.replace("ws:", "http:");
     const line = ["-w", " %{num_connects}\\n"];

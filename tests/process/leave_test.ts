@@ -60,7 +60,7 @@ function timesOf(node: NodeProcess, event: string): number[] {
 }
 
 for (const [one, other] of PAIRS) {
-  test(`Node.leave (${one}, ${other}) on SIGTERM loses nothing that was acknowledged, and moves what runs there first`, async () => {
+  test(`Node.leave (${one}, ${other}) on SIGTERM loses no acknowledged work, and first moves what runs there`, async () => {
     await withNodes(async (start) => {
       const a = await start(one, "a", { leaveOnSigterm: true }, "leave_child.ts");
       const b = await start(other, "b", { seeds: [a.name] }, "leave_child.ts");

@@ -17,7 +17,7 @@ async function roomsWork(a: NodeProcess, b: NodeProcess): Promise<void> {
 const ROUNDS_MAX = 20;
 
 for (const [one, other] of PAIRS) {
-  test(`nodedown (${one}, ${other}) comes at once after kill -9, and a restarted node is accepted at once`, async () => {
+  test(`nodedown (${one}, ${other}) is reported at once after kill -9, and a restarted node is accepted at once`, async () => {
     await withNodes(async (start) => {
       const a = await start(one, "a");
       const b = await start(other, "b", { seeds: [a.name] });
@@ -42,7 +42,7 @@ for (const [one, other] of PAIRS) {
     });
   });
 
-  test(`a node (${one}, ${other}) stopped with SIGSTOP is given up at the deadline, and rejoins after SIGCONT`, async () => {
+  test(`a node (${one}, ${other}) suspended with SIGSTOP is disconnected at the deadline, and rejoins after SIGCONT`, async () => {
     await withNodes(async (start) => {
       const hasty = { pingInterval: 200, pingTimeout: 1000 };
       const a = await start(one, "a", hasty);
@@ -70,7 +70,7 @@ for (const [one, other] of PAIRS) {
     });
   });
 
-  test(`a node (${one}, ${other}) stopped for less than the deadline loses nothing`, async () => {
+  test(`a node (${one}, ${other}) suspended for less than the deadline loses nothing`, async () => {
     await withNodes(async (start) => {
       const patient = { pingInterval: 300, pingTimeout: 10_000 };
       const a = await start(one, "a", patient);
@@ -88,7 +88,7 @@ for (const [one, other] of PAIRS) {
     });
   });
 
-  test(`a node (${one}, ${other}) with a wrong cookie is refused on both sides within a second, in one line each`, async () => {
+  test(`a node (${one}, ${other}) with a wrong cookie is rejected on both sides within a second, with one log line each`, async () => {
     await withNodes(async (start) => {
       const a = await start(one, "a");
       const b = await start(other, "b", { seeds: [a.name] });
@@ -116,7 +116,7 @@ for (const [one, other] of PAIRS) {
     });
   });
 
-  test(`a session (${one}, ${other}) has a p99 under 5 ms for spaced small messages, both ways`, async () => {
+  test(`a session (${one}, ${other}) has a p99 below 5 ms for spaced small messages in both directions`, async () => {
     await withNodes(async (start) => {
       const a = await start(one, "a");
       const b = await start(other, "b", { seeds: [a.name] });
@@ -138,7 +138,7 @@ for (const [one, other] of PAIRS) {
     });
   });
 
-  test(`disconnect (${one}, ${other}) ends the session for both, and neither comes back by itself`, async () => {
+  test(`disconnect (${one}, ${other}) ends the session on both sides, and neither reconnects by itself`, async () => {
     await withNodes(async (start) => {
       const a = await start(one, "a");
       const b = await start(other, "b", { seeds: [a.name] });

@@ -164,7 +164,7 @@ const HASTY = { pingInterval: 100, pingTimeout: 600 };
 
 for (const other of OTHERS) {
   const lose = (how: string, patience: object, body: (bond: Bond) => Promise<void>): void => {
-    test(`A node that ${how} (${runtime}, ${other}) leaves nothing behind, in order, once each`, async () => {
+    test(`A node that ${how} (${runtime}, ${other}) leaves no links, monitors or names, each reported once and in order`, async () => {
       await withMesh(async (startHere) => {
         await withNodes(async (start) => {
           const near = await startHere("near", { logLevel: "info", ...patience });
@@ -245,7 +245,7 @@ for (const other of OTHERS) {
     far.signal("SIGCONT");
   });
 
-  test(`A node that stops (${runtime}, ${other}) ends its actors first: their reason is notified, then nodedown`, async () => {
+  test(`A node that stops (${runtime}, ${other}) first ends its actors: their reasons are reported before nodedown`, async () => {
     await withMesh(async (startHere) => {
       await withNodes(async (start) => {
         const near = await startHere("near", { logLevel: "info" });
@@ -276,7 +276,7 @@ for (const other of OTHERS) {
     });
   });
 
-  test(`A pid of an earlier incarnation (${runtime}, ${other}) of a node on the same port reaches nobody, and its monitor says noproc`, async () => {
+  test(`A pid of an earlier incarnation (${runtime}, ${other}) on the same port reaches no actor, and its monitor reports noproc`, async () => {
     await withMesh(async (startHere) => {
       await withNodes(async (start) => {
         const near = await startHere("near", { logLevel: "info" });

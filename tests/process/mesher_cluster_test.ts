@@ -54,7 +54,7 @@ class Load {
 }
 
 test(
-  "mesher: a loaded node is helped by the least loaded peer, by another when that is killed, and by none when it is not loaded",
+  "mesher: a busy node is helped by its least busy peer, by another if that is killed, and by none when idle",
   { timeout: 240_000 },
   async () => {
     await withTown(SQLITE, { MESHER_LOAD_THRESHOLD: "100" }, async (town, database) => {
@@ -122,7 +122,7 @@ test(
   },
 );
 
-test("mesher: one rate limit for three nodes; who is over it is notified when to come again", async () => {
+test("mesher: three nodes share one rate limit, and a client over it is told when to retry", async () => {
   const limit = 60;
   await withTown(SQLITE, { MESHER_RATE_LIMIT: `${limit}` }, async (town, database) => {
     const senders = town.urls.map((url) => senderTo(url, town.printed));

@@ -20,7 +20,7 @@ async function load(...args: readonly string[]): Promise<Demo> {
   return demo;
 }
 
-test("mesher:load sends events, says each second how it goes, and sums up", async () => {
+test("mesher:load sends events, prints progress each second, and prints a summary", async () => {
   await withProcesses(async (start) => {
     const one = start(["--memory"], {});
     const url = await one.ready();
@@ -42,7 +42,7 @@ test("mesher:load sends events, says each second how it goes, and sums up", asyn
   });
 });
 
-test("mesher:load says that no server answers, and what to do", async () => {
+test("mesher:load reports that no server answers, and what to do", async () => {
   const [port] = await freePorts(1);
   const url = `http://127.0.0.1:${port}`;
   const lost = await load("--url", url, "--key", "mshr_any", "--seconds", "10");

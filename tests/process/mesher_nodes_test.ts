@@ -56,7 +56,7 @@ async function threeShare(all: MesherProcess): Promise<void> {
   assert(!all.said.includes(printed.password), "secrets are not printed");
 }
 
-test("mesher --nodes 3 in an empty folder: reports where its pages are, and shares a file of SQLite", async () => {
+test("mesher --nodes 3 in an empty folder prints the addresses of its pages, and shares an SQLite file", async () => {
   await withProcesses(async (start, folder) => {
     const port = (await freePorts(1))[0]!;
     const env = { MESHER_HTTP_PORT: `${port}`, MESHER_WS_PORT: `${port + 1}`, DATABASE_URL: "" };
@@ -86,7 +86,7 @@ async function threeReady(all: MesherProcess): Promise<number[]> {
   return [...all.said.matchAll(/ is process (\d+)/g)].map(([, pid]) => Number(pid));
 }
 
-test("mesher --nodes 3: when it is killed with -9 its nodes store what they hold, and end", async () => {
+test("mesher --nodes 3: when it is killed with -9, its nodes store what they hold, and exit", async () => {
   await withProcesses(async (start, folder) => {
     const all = start(["--nodes", "3"], { DATABASE_URL: join(folder, "mesher.db") });
     const pids = await threeReady(all);
@@ -97,7 +97,7 @@ test("mesher --nodes 3: when it is killed with -9 its nodes store what they hold
   });
 });
 
-test("mesher --nodes 3: Ctrl-C, which a terminal sends to all of them, ends them in order", async () => {
+test("mesher --nodes 3: Ctrl-C, which a terminal sends to all processes, ends them in order", async () => {
   await withProcesses(async (start, folder) => {
     const all = start(["--nodes", "3"], { DATABASE_URL: join(folder, "mesher.db") });
     for (const pid of await threeReady(all)) process.kill(pid, "SIGINT");
@@ -108,7 +108,7 @@ test("mesher --nodes 3: Ctrl-C, which a terminal sends to all of them, ends them
 const missing = POSTGRES.missing;
 if (missing !== undefined) process.stderr.write(`passed over: ${missing}\n`);
 test(
-  "mesher --nodes 3: three processes share a PostgreSQL",
+  "mesher --nodes 3: three processes share a PostgreSQL database",
   { ignore: missing !== undefined },
   async () => {
     await withProcesses((start, folder) =>

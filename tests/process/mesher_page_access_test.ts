@@ -7,7 +7,7 @@ import { Person, withPage } from "./mesher_person.ts";
 
 const needs = needsBrowser("mesher_page_access_test");
 
-test("Mesher's page makes a token that works, shows it once, and revokes it", needs, async () => {
+test("Mesher's page creates a working token, shows it once, and revokes it", needs, async () => {
   await withPage(async (browser, mesher) => {
     const ada = await Person.inside(browser, mesher, DESK);
     await ada.goes("#/settings/tokens");
@@ -31,7 +31,7 @@ test("Mesher's page makes a token that works, shows it once, and revokes it", ne
 });
 
 test(
-  "Mesher's page shows where one is signed in, and ends a session, which is out at once",
+  "Mesher's page lists the user's sessions, and ends one at once",
   needs,
   async () => {
     await withPage(async (browser, mesher) => {
@@ -51,7 +51,7 @@ test(
 );
 
 test(
-  "Mesher's page adds a member, who signs in, may not manage, and is removed",
+  "Mesher's page adds a member, who signs in, cannot manage, and is removed",
   needs,
   async () => {
     await withPage(async (browser, mesher) => {

@@ -31,7 +31,7 @@ async function withRule({ url, printed }: RunningMesher): Promise<() => Promise<
 }
 
 test(
-  "Mesher's list of alerts: all that were seen are resolved at once, and what fires meanwhile stays",
+  "Mesher's list of alerts: resolves all visible alerts at once, and keeps those that fire meanwhile",
   needs,
   async () => {
     await withPage(async (browser, mesher) => {

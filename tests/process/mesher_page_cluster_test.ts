@@ -63,7 +63,7 @@ async function reportBySdk({ url, printed }: RunningMesher): Promise<boolean> {
 }
 
 test(
-  "Mesher's pages on two nodes show what a Sentry SDK reported to a third: live, whole, and by search",
+  "Mesher's pages on two nodes show an event that a Sentry SDK sent to a third: live, in full, and in search",
   needs,
   async () => {
     await withThree(async (browser, _town, pages) => {
@@ -104,7 +104,7 @@ test(
 );
 
 test(
-  "Mesher's cluster view shows a node that is killed within seconds, and again when it is back",
+  "Mesher's cluster view shows a killed node within seconds, and again when it is back",
   needs,
   async () => {
     await withThree(async (browser, town, pages) => {
@@ -132,7 +132,7 @@ test(
 );
 
 test(
-  "Mesher's page says that its own node is gone, leads to the others, and continues when it is back",
+  "Mesher's page reports that its own node is down, links to the others, and continues when it is back",
   needs,
   async () => {
     await withThree(async (browser, town, pages) => {

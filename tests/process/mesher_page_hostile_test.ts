@@ -133,7 +133,7 @@ const VIEWS = [
 ];
 
 test(
-  "Mesher's page shows what is hostile as text, in every field and view, and follows no script",
+  "Mesher's page shows hostile content as text in every field and view, and runs no script from it",
   needs,
   async () => {
     await withPage(async (browser, mesher) => {
@@ -180,7 +180,7 @@ test(
 );
 
 test(
-  "Mesher's page is under a policy that runs no inline script and opens no other address",
+  "Mesher's page has a policy that forbids inline scripts and other origins",
   needs,
   async () => {
     await withPage(async (browser, mesher) => {

@@ -38,7 +38,7 @@ const seesRows = async (ada: Person, count: number): Promise<void> => {
 };
 
 test(
-  "Mesher's list of issues: several are resolved at once, and that is undone",
+  "Mesher's list of issues: resolves several at once, and undoes it",
   needs,
   async () => {
     await withFive(async (ada) => {
@@ -63,7 +63,7 @@ test(
 );
 
 test(
-  "Mesher's list of issues: all of it goes by keyboard, and what loses events is asked about",
+  "Mesher's list of issues: works by keyboard alone, and asks before it deletes events",
   needs,
   async () => {
     await withFive(async (ada) => {

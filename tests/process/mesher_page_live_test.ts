@@ -11,7 +11,7 @@ const needs = needsBrowser("mesher_page_live_test");
 const EVENTS_MAX = 200;
 
 test(
-  "Mesher's live stream shows what passes its filters: level, environment and text",
+  "Mesher's live stream shows only events that match its filters: level, environment and text",
   needs,
   async () => {
     await withPage(async (browser, mesher) => {
@@ -65,7 +65,7 @@ test(
 );
 
 test(
-  "Mesher's live stream waits while it is paused, and keeps no more than it can show",
+  "Mesher's live stream waits while paused, and keeps at most the events that it can show",
   needs,
   async () => {
     await withPage(async (browser, mesher) => {

@@ -39,7 +39,7 @@ const VIEWS = {
   account: "#/settings/account",
 } as const;
 
-test("Mesher's page shows an event live, its stack, and its issue resolved", needs, async () => {
+test("Mesher's page shows a live event, its stack, and its resolved issue", needs, async () => {
   await withPage(async (browser, mesher) => {
     const ada = await Person.at(browser, mesher, DESK);
     await ada.signsIn();
@@ -88,7 +88,7 @@ test("Mesher's page shows an event live, its stack, and its issue resolved", nee
   });
 });
 
-test("Mesher's page fits every view, light and dark, at a desk and on a phone", needs, async () => {
+test("Mesher's page fits every view, light and dark, on a desktop and a phone", needs, async () => {
   const folder = pictureFolder();
   await withPage(async (browser, mesher) => {
     for (let i = 0; i < 30; i++) {
@@ -124,7 +124,7 @@ test("Mesher's page fits every view, light and dark, at a desk and on a phone", 
   console.log(`mesher_page_test: screenshots are in ${folder}`);
 });
 
-test("Mesher's page has scripts whose types hold", { ignore: runtime === "bun" }, async () => {
+test("Mesher's page scripts pass the type check", { ignore: runtime === "bun" }, async () => {
   const scripts = readdirSync(PAGE, { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(".js")).map((name) => join(PAGE, name));
   assert(scripts.length > 0);

@@ -155,7 +155,7 @@ async function checkReports(
   assertEquals((await stored(user, long)).title, "BasketError: a long one");
 }
 
-test("mesher: Sentry's genuine SDK for Deno reports an exception, with its stack and breadcrumbs", {
+test("mesher: Sentry's SDK for Deno reports an exception with its stack and breadcrumbs", {
   timeout: 180_000,
 }, async () => {
   await withMesher(async (place) => {
@@ -169,7 +169,7 @@ test("mesher: Sentry's genuine SDK for Deno reports an exception, with its stack
   });
 });
 
-test("mesher: Sentry's genuine SDK for Node does too, in chunks, and compressed if it is long", {
+test("mesher: Sentry's SDK for Node reports one too, in chunks, and compressed if long", {
   timeout: 180_000,
 }, async () => {
   await withMesher(async (place) => {
@@ -220,7 +220,7 @@ function reportByHand(dsn: string): string {
     .then(async (response) => ({ status: response.status, ...await response.json() }))`;
 }
 
-test("mesher: Sentry's genuine SDK for browsers does too, from a page of another origin", {
+test("mesher: Sentry's SDK for browsers reports one too, from a page of another origin", {
   timeout: 180_000,
   ...needsBrowser("mesher_sentry_test.ts"),
 }, async () => {

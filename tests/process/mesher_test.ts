@@ -18,7 +18,7 @@ function storedIn(file: string): string[] {
   }
 }
 
-test("mesher: one node from nothing takes an event, stores it, shows it and streams it", async () => {
+test("mesher: one node started from nothing accepts an event, stores it, shows it and streams it", async () => {
   await withProcesses(async (start, folder) => {
     const env = { DATABASE_URL: join(folder, "mesher.db") };
     const one = start([], env);
@@ -50,7 +50,7 @@ test("mesher: one node from nothing takes an event, stores it, shows it and stre
   });
 });
 
-test("mesher: says in one line what is wrong with its settings, and ends", async () => {
+test("mesher: reports in one line what is wrong with its settings, and exits", async () => {
   await withProcesses(async (start, folder) => {
     writeFileSync(
       join(folder, "text"),

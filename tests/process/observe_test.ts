@@ -58,7 +58,7 @@ async function type(target: string, ...commands: string[]): Promise<string> {
 }
 
 for (const [one, other] of PAIRS) {
-  test(`on call (${one}, ${other}): a mailbox, a timer, a deadlock, a busy loop and a slow link are found with the shell and on the page`, async () => {
+  test(`shell and page (${one}, ${other}) find a full mailbox, a timer, a deadlock, a busy loop and a slow link`, async () => {
     await withNodes(async (start) => {
       const limits = {
         observe: "control",
@@ -164,7 +164,7 @@ for (const [one, other] of PAIRS) {
   });
 }
 
-test("scripts/shell.ts runs commands as a program, and its status is that of the commands", async () => {
+test("scripts/shell.ts runs commands non-interactively, and exits with their status", async () => {
   await withNodes(async (start) => {
     const [[runtime]] = PAIRS as [["deno" | "bun", unknown]];
     const a = await start(runtime, "a", {}, CHILD);
@@ -189,7 +189,7 @@ test("scripts/shell.ts runs commands as a program, and its status is that of the
   });
 });
 
-test("option recorderFile: the flight recorder is written at SIGUSR1 and after a crash", async () => {
+test("option recorderFile: writes the flight recorder at SIGUSR1 and after a crash", async () => {
   const folder = mkdtempSync(join(tmpdir(), "firn-recorder-"));
   const recorderFile = join(folder, "recorder.jsonl");
   const written = (): string => existsSync(recorderFile) ? readFileSync(recorderFile, "utf8") : "";

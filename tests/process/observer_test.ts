@@ -40,7 +40,7 @@ async function withPage(
   await body(server.url.replace("ws:", "http:"), a, b);
 }
 
-test("observer: without authorize only clients on this machine may read, and no name of another", async () => {
+test("observer: without authorize, only local clients may read, and only under a local host name", async () => {
   await withPage({}, async (base, a) => {
     const page = await fetch(`${base}observer`);
     assertEquals([page.status, page.url], [200, `${base}observer/`]);
@@ -78,7 +78,7 @@ test("observer: without authorize only clients on this machine may read, and no 
   });
 });
 
-test("observer: authorize decides, and control needs POST with a header of its own", async () => {
+test("observer: authorize decides, and control requires POST with a special header", async () => {
   const access = { value: "none" as "none" | "read" | "control" };
   await withPage({ authorize: () => access.value }, async (base, a) => {
     const pid = a.whereis("hits")!;

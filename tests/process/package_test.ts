@@ -87,7 +87,7 @@ const CAN_PACK = await has("npm") && await has("deno") && await has("bun");
 
 // One test for both runtimes: it installs on each, whichever runs it.
 test(
-  "The package installs from its tarball and runs on Bun and on Deno; Node is notified why not",
+  "The package installs from its tarball and runs on Bun and Deno; on Node its import explains why it does not run",
   {
     ignore: !CAN_PACK || "Bun" in globalThis,
     timeout: 180_000,

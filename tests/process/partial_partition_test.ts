@@ -63,7 +63,7 @@ for (const pair of PAIRS) {
   const where = `(${pair.join(", ")})`;
 
   test(
-    `global names ${where}: a link between two machines is cut, and no name is granted to both`,
+    `global names ${where}: no name is granted to both sides of a link cut between two machines`,
     { ignore: !isPossible, timeout: 60_000 },
     () =>
       withThree(pair, async ({ machines, nodes: [a, b, c] }) => {
@@ -93,7 +93,7 @@ for (const pair of PAIRS) {
   );
 
   test(
-    `a singleton with a quorum ${where}: the holder stands still, its replacement stays; the quorum is lost and comes back`,
+    `a singleton with a quorum ${where}: a replacement for a suspended holder stays, also when the quorum is lost and returns`,
     { ignore: !isPossible, timeout: 90_000 },
     () =>
       withThree(pair, async ({ machines, nodes }) => {
@@ -129,7 +129,7 @@ for (const pair of PAIRS) {
 
   for (const clock of ["+10h", "-10h"]) {
     test(
-      `global names ${where}: a clock that is ${clock} off takes no name from its holder`,
+      `global names ${where}: a clock that is off by ${clock} takes no name from its holder`,
       { ignore: !isPossible || !hasFaketime, timeout: 60_000 },
       () =>
         withThree(pair, async ({ machines, nodes: [a, b, c] }) => {

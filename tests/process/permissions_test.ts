@@ -65,7 +65,7 @@ const server = await a.serve({ port: 0, fetch: () => new Response("served") });
 console.log(await (await fetch(server.url.replace("ws", "http"))).text(), b.peers().length);
 `;
 
-test("a node needs --allow-net for its addresses and nothing else, if name and cookie are given", {
+test("a node needs only --allow-net for its addresses if name and cookie are given", {
   ignore,
 }, async () => {
   await withFolder(async (folder) => {
@@ -94,7 +94,7 @@ for (
     ],
   ]] as const
 ) {
-  test(`Node.start with ${title} rejects with a ListenError and asks for nothing`, {
+  test(`Node.start with ${title} rejects with a ListenError, without a prompt`, {
     ignore,
   }, async () => {
     await withFolder(async (folder) => {
@@ -107,7 +107,7 @@ for (
   });
 }
 
-test("Mesher needs the permission set mesher", { ignore }, async () => {
+test("Mesher runs with the permission set mesher", { ignore }, async () => {
   await withFolder(async (folder) => {
     const env = {
       DATABASE_URL: join(folder, "mesher.db"),
@@ -120,17 +120,17 @@ test("Mesher needs the permission set mesher", { ignore }, async () => {
   });
 });
 
-test("the demo needs the permission set cluster, and its nodes demo", { ignore }, async () => {
+test("the demo runs with permission set cluster, its nodes with demo", { ignore }, async () => {
   const { output, code } = await run(["-P=cluster", "scripts/cluster.ts", "--once"]);
   assertEquals(code, 0, output);
 });
 
-test("the echo server needs the permission set echo", { ignore }, async () => {
+test("the echo server runs with the permission set echo", { ignore }, async () => {
   const { output } = await run(["-P=echo", "scripts/echo.ts", "--port", "0"], /Echoing on/);
   assert(output.includes("Echoing on"), output);
 });
 
-test("the simulator needs the permission set sim", { ignore }, async () => {
+test("the simulator runs with the permission set sim", { ignore }, async () => {
   const { output, code } = await run(["-P=sim", "scripts/sim.ts", "--seeds", "1"]);
   assertEquals(code, 0, output);
 });

@@ -64,7 +64,7 @@ async function phoenix(): Promise<Record<string, unknown> | undefined> {
 const LEAVES_TIMERS = { sanitizeOps: false, sanitizeResources: false };
 
 test(
-  "channels: Phoenix's own client joins, pushes, follows presence and comes back",
+  "channels: Phoenix's client joins, pushes, follows presence and reconnects",
   LEAVES_TIMERS,
   async () => {
     const client = await phoenix();
@@ -76,7 +76,7 @@ test(
 );
 
 test(
-  "channels: Phoenix's own client in a browser",
+  "channels: Phoenix's client works in a browser",
   needsBrowser("phoenix_client_test.ts"),
   async () => {
     if (await phoenix() === undefined) return;

@@ -74,7 +74,7 @@ const starts = (node: NodeProcess): number => node.count("start");
 for (const pair of PAIRS) {
   const on = pair.join(", ");
 
-  test(`a remote child (${on}) that crashes runs again on its node, with a new pid of that node`, async () => {
+  test(`a remote child (${on}) that crashes is restarted on its node with a new pid`, async () => {
     await withCluster(pair, async (a, start) => {
       const b = await start("b");
       await supervise(a, { children: [child("w", b.name)] });
@@ -95,7 +95,7 @@ for (const pair of PAIRS) {
     });
   });
 
-  test(`onNodeDown fail (${on}): kill -9 of its node counts, as does each attempt, and ends the supervisor`, async () => {
+  test(`onNodeDown fail (${on}): kill -9 of the node and each attempt count, and end the supervisor`, async () => {
     await withCluster(pair, async (a, start) => {
       const b = await start("b");
       const c = await start("c", b);
@@ -108,7 +108,7 @@ for (const pair of PAIRS) {
     });
   });
 
-  test(`onNodeDown wait (${on}): a child waits for its node after kill -9, and is started there when it returns`, async () => {
+  test(`onNodeDown wait (${on}): a child waits for its node after kill -9, and is started when it returns`, async () => {
     await withCluster(pair, async (a, start) => {
       const b = await start("b");
       const c = await start("c", b);
@@ -130,7 +130,7 @@ for (const pair of PAIRS) {
     });
   });
 
-  test(`onNodeDown failover (${on}): a child runs on another node at once after kill -9 of its own`, async () => {
+  test(`onNodeDown failover (${on}): a child is started on another node at once after kill -9 of its node`, async () => {
     await withCluster(pair, async (a, start) => {
       const b = await start("b");
       await supervise(a, {
@@ -171,7 +171,7 @@ for (const pair of PAIRS) {
     });
   });
 
-  test(`Supervisor.stop (${on}): remote children are stopped last first, each when the one behind it has ended`, async () => {
+  test(`Supervisor.stop (${on}): stops remote children in reverse order, one after another`, async () => {
     await withCluster(pair, async (a, start) => {
       const b = await start("b");
       const c = await start("c", b);
@@ -200,7 +200,7 @@ for (const pair of PAIRS) {
 
   for (const onNodeDown of ["wait", "failover"] as const) {
     for (const manner of ["atOnce", "ignores"] as const) {
-      test(`onNodeDown ${onNodeDown} (${on}): a child (${manner}) lives once after its node was stopped with SIGSTOP, and went on`, async () => {
+      test(`onNodeDown ${onNodeDown} (${on}): a child (${manner}) runs once after its node was suspended and resumed`, async () => {
         await withCluster(pair, async (a, start) => {
           const b = await start("b");
           await supervise(a, {
@@ -224,7 +224,7 @@ for (const pair of PAIRS) {
     }
   }
 
-  test(`remote children (${on}) live once after their supervisor's node was stopped with SIGSTOP, and went on`, async () => {
+  test(`remote children (${on}) run once after their supervisor's node was suspended and resumed`, async () => {
     await withCluster(pair, async (a, start) => {
       const b = await start("b");
       const c = await start("c", b);

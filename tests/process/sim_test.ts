@@ -25,7 +25,7 @@ for (const [one, other] of PAIRS) {
 
 const SCRIPT = fileURLToPath(new URL("../../scripts/sim.ts", import.meta.url));
 
-test("deno task sim -- --help is what it is without the dashes, which npm's users type", async () => {
+test("deno task sim -- --help prints the same help as without the dashes", async () => {
   const said = async (args: readonly string[]): Promise<string[]> => {
     const host = makeHost();
     const child = host.spawn({ runtime: host.runtime, file: SCRIPT, args });

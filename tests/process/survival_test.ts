@@ -47,7 +47,7 @@ for (
   ] as const
 ) {
   test(
-    `Node.start: what Deno does not grant is a rejection (${flags}, ${options})`,
+    `Node.start: rejects if Deno denies a permission (${flags}, ${options})`,
     {
       ignore: deno === undefined,
     },
@@ -71,7 +71,7 @@ for (const redirect of ["2>/dev/full", "2>&-"]) {
   });
 }
 
-test("Node: continues to run when the reader of its log is gone", async () => {
+test("Node: continues to run when the reader of its log has exited", async () => {
   const options = given({ cookie: "of the tests" });
   const { out } = await sh(`{ ${own} ${options} 2>&1 >&3 | true; } 3>&1`);
   assertEquals(out, "stopped\n");

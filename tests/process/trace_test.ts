@@ -52,7 +52,7 @@ function assertOneTrace(spans: readonly SeenSpan[], nodes: readonly NodeProcess[
 }
 
 test(
-  "tracing: one trace over three processes with the genuine SDK, through handlers and async loops",
+  "tracing: one trace covers three processes with OpenTelemetry's SDK, through handlers and async loops",
   needsDeno,
   async () => {
     await withNodes(async (start) => {
@@ -67,7 +67,7 @@ test(
   },
 );
 
-test("tracing: Deno's own exporter works by environment variables alone", needsDeno, async () => {
+test("tracing: Deno's own exporter works with environment variables alone", needsDeno, async () => {
   const spans: SeenSpan[] = [];
   const collector = createServer((request, response) => {
     let body = "";

@@ -215,7 +215,7 @@ for (const candidate of CANDIDATES) {
   for (const [agreement, option] of AGREEMENTS) {
     // A client that never offers compression has nothing to negotiate.
     if (!deflates && option !== false && option !== AGREEMENTS[1]![1]) continue;
-    test(`serve suits ${name}: ${agreement}`, { ignore: missing !== undefined }, async () => {
+    test(`serve works with ${name}: ${agreement}`, { ignore: missing !== undefined }, async () => {
       await serving(option, async (server, codes) => {
         const seen = await candidate.talk(server.url);
         assert(seen.echoed >= 24, `${seen.echoed}`);

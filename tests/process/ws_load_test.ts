@@ -37,7 +37,7 @@ function crowd(...args: readonly (string | number)[]): { child: Child; lines: st
 }
 
 test(
-  "an idle connection costs at most 4 KiB of heap, and leaves nothing",
+  "an idle connection costs at most 4 KiB of heap, and is freed completely",
   { timeout: 300_000 },
   async () => {
     await serving(
@@ -66,7 +66,7 @@ test(
   },
 );
 
-test("connections that come and go leave nothing behind", { timeout: 300_000 }, async () => {
+test("connections that open and close leave no state", { timeout: 300_000 }, async () => {
   let [opened, closed] = [0, 0];
   await serving({
     open: (conn) => {
@@ -92,7 +92,7 @@ test("connections that come and go leave nothing behind", { timeout: 300_000 }, 
   });
 });
 
-test("200 clients that send a byte now and then delay nobody, and are given up", async () => {
+test("200 clients that send a byte now and then delay no other client, and are closed", async () => {
   await serving(
     { message: (conn, data) => conn.send(data), handshakeTimeout: 1500 },
     async (server) => {
@@ -125,7 +125,7 @@ test("200 clients that send a byte now and then delay nobody, and are given up",
 });
 
 for (const backpressurePolicy of ["close", "drop", "latest"] as const) {
-  test(`readers that never read cost a bounded amount of memory: ${backpressurePolicy}`, async () => {
+  test(`readers that never read use bounded memory: ${backpressurePolicy}`, async () => {
     const limit = 128 * 1024;
     await serving({
       open: (conn) => conn.join("news"),
@@ -173,7 +173,7 @@ async function longestWait(ms: number): Promise<number> {
   return longest;
 }
 
-test("a broadcast to ten thousand members keeps other events waiting for 20 ms at most", {
+test("a broadcast to ten thousand members delays other events by at most 20 ms", {
   ignore: process.env["FIRN_LONG"] !== "1",
   timeout: 300_000,
 }, async () => {
@@ -199,7 +199,7 @@ test("a broadcast to ten thousand members keeps other events waiting for 20 ms a
   });
 });
 
-test("broadcasts to members that never read are kept once, not once for each", async () => {
+test("broadcasts to members that never read are stored once, not per member", async () => {
   const limit = 1024 * 1024;
   const members = 60;
   const conns = new Set<Connection>();

@@ -146,7 +146,7 @@ async function judgeTable(wire: Wire, cut: Cut): Promise<void> {
 for (const wire of WIRES) {
   for (const cut of CUTS) {
     test(
-      `serve passes the table of compression: ${wire}, ${cut}`,
+      `serve passes the compression table: ${wire}, ${cut}`,
       { timeout: 300_000 },
       () => judgeTable(wire, cut),
     );
@@ -236,7 +236,7 @@ function stored(bytes: Uint8Array): Uint8Array {
   return join(Uint8Array.of(0, bytes.length, 0, ~bytes.length & 0xff, 0xff), bytes);
 }
 
-test("serve ends a connection that breaks a rule of compression, and no other", async () => {
+test("serve closes a connection that violates the compression rules, and no other", async () => {
   const log: string[] = [];
   const server = await serve(host, {
     message: (conn, data) => conn.send(data),
@@ -266,7 +266,7 @@ test("serve ends a connection that breaks a rule of compression, and no other", 
   assertEquals(log, []);
 });
 
-test("serve agrees on no compression by default, and refuses a malformed offer", async () => {
+test("serve does not negotiate compression by default, and rejects a malformed offer", async () => {
   const server = await serve(host, { message: (conn, data) => conn.send(data) });
   try {
     const judge = await Judge.open(

@@ -51,7 +51,7 @@ for (const wire of WIRES) {
   }
 }
 
-test("the table has every case once", () => {
+test("the table contains every case once", () => {
   const ids = [...TABLE, ...VOLUME].map(({ id }) => id);
   assertEquals(new Set(ids).size, ids.length);
   // The public suite has 16 cases in group 1, 11 in group 2, and so on.

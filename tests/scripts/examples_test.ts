@@ -9,7 +9,7 @@ import { test } from "../kit/test.ts";
 
 const FOLDER = new URL("../../scripts/examples/", import.meta.url);
 
-test("examples/jobs runs jobs on remote workers, and survives one that crashes them", async () => {
+test("examples/jobs runs jobs on remote workers, and survives a job that crashes them", async () => {
   assertEquals(await runJobs(["a", "bird", "", "in the hand"]), [1, 4, "failed twice", 11]);
 });
 
@@ -19,11 +19,11 @@ test("examples/singleton continues with its state on another node", async () => 
   assertEquals(nodes.map((node) => node[0]), ["a", "a", "b"]);
 });
 
-test("examples/counter counts on, when a node leaves", async () => {
+test("examples/counter continues to count when a node leaves", async () => {
   assertEquals(await countVisits(["/", "/about"]), { "/": 3, "/about": 3 });
 });
 
-test("examples/simulation finds another leader within the ping timeout, the same for a seed", async () => {
+test("examples/simulation elects another leader within the ping timeout, the same for each seed", async () => {
   const first = await failoverTime(7);
   assert(first.ms > 0 && first.ms < 20_000, `${first.ms} ms`);
   assertEquals(await failoverTime(7), first);

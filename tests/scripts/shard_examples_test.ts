@@ -31,7 +31,7 @@ async function insist<T>(sim: Simulation, attempt: () => Promise<T>): Promise<T>
   }
 }
 
-test("the rate limiter allows a burst and then a rate, whichever nodes are asked", async () => {
+test("the rate limiter allows a burst and then a rate, whichever nodes are called", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const limits = (await three(sim)).map(rateLimiter);
     await sim.until("all are known", () => limits.every((one) => one.nodes().length === 3));
@@ -47,7 +47,7 @@ test("the rate limiter allows a burst and then a rate, whichever nodes are asked
   });
 });
 
-test("a payment expires in time though its node is killed, and one that was authorised does not", async () => {
+test("a payment expires in time even if its node is killed, and an authorised one does not", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const store = memoryStore();
     const [a, b, c] = (await three(sim)).map((node) => payments(node, store));
@@ -71,7 +71,7 @@ test("a payment expires in time though its node is killed, and one that was auth
   });
 });
 
-test("order numbers: none is given twice, whichever nodes are killed", async () => {
+test("order numbers are unique, whichever nodes are killed", async () => {
   for (let seed = 1; seed <= 3; seed++) {
     await simulate({ seed }, async (sim) => {
       const store = memoryStore();
@@ -104,7 +104,7 @@ test("order numbers: none is given twice, whichever nodes are killed", async () 
   }
 });
 
-test("the job queue sends every mail that it has accepted, though all nodes are killed in turn", async () => {
+test("the job queue sends every accepted mail, even if all nodes are killed in turn", async () => {
   for (let seed = 1; seed <= 3; seed++) {
     await simulate({ seed }, async (sim) => {
       const store = memoryStore();

@@ -19,7 +19,7 @@ function refuses(assertion: () => void): void {
   assertStrictEquals(assertThrows(assertion) instanceof AssertionError, true);
 }
 
-test("assertEquals compares deeply, and tells kinds apart", () => {
+test("assertEquals compares deeply, and distinguishes types", () => {
   const same: [unknown, unknown][] = [
     [{ a: 1, b: [2n, "x"] }, { b: [2n, "x"], a: 1 }],
     [NaN, NaN],
@@ -48,7 +48,7 @@ test("assertEquals compares deeply, and tells kinds apart", () => {
   }
 });
 
-test("assertThrows returns what was thrown, and judges its class and message", () => {
+test("assertThrows returns the thrown error, and checks its class and message", () => {
   const boom = () => {
     throw new TypeError("boom in here");
   };
@@ -58,7 +58,7 @@ test("assertThrows returns what was thrown, and judges its class and message", (
   refuses(() => assertThrows(() => {}));
 });
 
-test("assertRejects wants a promise that rejects, not a function that throws", async () => {
+test("assertRejects requires a promise that rejects, not a function that throws", async () => {
   const error = await assertRejects(() => Promise.reject(new TypeError("boom")), TypeError, "boo");
   assertStrictEquals(error.message, "boom");
   const throws = (): Promise<void> => {
@@ -72,7 +72,7 @@ test("assertRejects wants a promise that rejects, not a function that throws", a
   );
 });
 
-test("parseArgs reads strings, booleans, lists, negations, aliases, defaults and the rest", () => {
+test("parseArgs reads strings, booleans, lists, negations, aliases, defaults and positional arguments", () => {
   const args = parseArgs(
     ["-v", "--only", "a", "--only=b", "--no-colour", "--port=80", "go", "5", "--", "-x", "6"],
     {
@@ -98,7 +98,7 @@ test("parseArgs reads strings, booleans, lists, negations, aliases, defaults and
   });
 });
 
-test("parseArgs accepts no option for the value of another, and knows what a default is", () => {
+test("parseArgs does not use an option as the value of another, and applies defaults", () => {
   const args = parseArgs(["--host", "--quick", "--flag", "false"], {
     string: ["host", "name", "list"],
     boolean: ["quick", "flag"],
@@ -108,7 +108,7 @@ test("parseArgs accepts no option for the value of another, and knows what a def
   assertEquals(args.list, []);
 });
 
-test("parseArgs reports unknown options and of words, and leaves out what is refused", () => {
+test("parseArgs reports unknown options and arguments, and omits rejected ones", () => {
   const told: unknown[] = [];
   const args = parseArgs(["--known", "--other=1", "word"], {
     boolean: ["known"],
@@ -121,7 +121,7 @@ test("parseArgs reports unknown options and of words, and leaves out what is ref
   assertEquals(args as Record<string, unknown>, { _: [], known: true });
 });
 
-test("TextLineStream returns lines, however the text was cut", async () => {
+test("TextLineStream returns lines, however the text is split", async () => {
   const text = "a\r\nb\n\nc";
   for (let cut = 0; cut <= text.length; cut++) {
     const pieces = ReadableStream.from([text.slice(0, cut), text.slice(cut)]);

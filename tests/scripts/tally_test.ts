@@ -39,12 +39,12 @@ test("tallyOf reads the counts of each test runner", () => {
   });
 });
 
-test("tallyOf counts a whole stage as one", () => {
+test("tallyOf counts a stage without tests as one", () => {
   assertEquals(tallyOf("whole", { ok: true, output: BUN }), { passed: 1, failed: 0, skipped: 0 });
   assertEquals(tallyOf("whole", { ok: false, output: BUN }), { passed: 0, failed: 1, skipped: 0 });
 });
 
-test("tallyOf never lets a run that failed pass, whatever it printed", () => {
+test("tallyOf never reports a failed run as passed, whatever it printed", () => {
   const lie = "\nok | 7 passed | 0 failed (1s)\n";
   assertEquals(tallyOf("deno test", { ok: false, output: lie }), {
     passed: 7,
@@ -57,7 +57,7 @@ test("tallyOf never lets a run that failed pass, whatever it printed", () => {
   }
 });
 
-test("sum and sentence report what there was, and what was left out only if something was", () => {
+test("sum and sentence report the counts, and skipped tests only if there are any", () => {
   assertEquals(sentence(sum([])), "0 passed, 0 failed");
   const tallies = [{ passed: 3, failed: 0, skipped: 0 }, { passed: 2, failed: 1, skipped: 0 }];
   assertEquals(sentence(sum(tallies)), "5 passed, 1 failed");
@@ -65,7 +65,7 @@ test("sum and sentence report what there was, and what was left out only if some
   assertEquals(sentence(sum([...tallies, skipped])), "5 passed, 1 failed, 2 skipped");
 });
 
-test("complaintOf leaves out what passed, and nothing else", () => {
+test("complaintOf removes only the lines of passed tests", () => {
   const deno = complaintOf({ ok: false, output: DENO });
   assertEquals(deno.includes("Ring grows ... FAILED"), true);
   assertEquals(deno.includes("Ring wraps"), false);

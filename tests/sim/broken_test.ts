@@ -12,7 +12,7 @@ import { BROKEN } from "./sabotage.ts";
 const SEEDS = 40;
 
 for (const [promise, what, sabotage] of BROKEN) {
-  test(`the promise of ${promise} finds a build in which ${what}`, async () => {
+  test(`the promise of ${promise} fails for a build in which ${what}`, async () => {
     const mend = sabotage();
     let found: string | undefined;
     try {
@@ -26,7 +26,7 @@ for (const [promise, what, sabotage] of BROKEN) {
   });
 }
 
-test("the promises are kept by the build as it is", async () => {
+test("the promises are kept by the correct build", async () => {
   const all = Object.keys(PROMISES);
   for (let seed = 1; seed <= SEEDS; seed++) await chaos(seed, promisesOf(seed, all));
 });

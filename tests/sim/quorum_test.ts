@@ -166,7 +166,7 @@ const BROKEN: readonly (readonly [history: string, what: string, () => () => voi
 ];
 
 for (const [name, what, sabotage] of BROKEN) {
-  test(`Global.singleton with a quorum (${name}): a build is found in which ${what}`, async () => {
+  test(`Global.singleton with a quorum (${name}): fails for a build in which ${what}`, async () => {
     const mend = sabotage();
     let found: string | undefined;
     try {

@@ -7,13 +7,13 @@ import { simulate, SimulationError } from "../../lib/simulate.ts";
 import { test } from "../kit/test.ts";
 import { story, three } from "./story.ts";
 
-test("simulate: the same seed returns the same events, another seed others", async () => {
+test("simulate: the same seed returns the same events, another seed different ones", async () => {
   const [one, again, other] = [await story(3), await story(3), await story(4)];
   assertEquals([again.hash, again.steps, again.ms], [one.hash, one.steps, one.ms]);
   assert(other.hash !== one.hash);
 });
 
-test("simulate: a crash is found out by its silence, a kill at once, a pause only if it lasts", async () => {
+test("simulate: a crash is detected by the ping timeout, a kill at once, a pause only if it lasts", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const [, b, c] = await three(sim);
     let began = sim.now;
@@ -41,7 +41,7 @@ test("simulate: a crash is found out by its silence, a kill at once, a pause onl
   });
 });
 
-test("simulate: what a partition holds back comes when it heals, or the session ends", async () => {
+test("simulate: traffic held back by a partition arrives when it heals, or the session ends", async () => {
   await simulate({ seed: 2 }, async (sim) => {
     const [a, b] = await three(sim);
     const got: unknown[] = [];
@@ -62,7 +62,7 @@ test("simulate: what a partition holds back comes when it heals, or the session 
   });
 });
 
-test("simulate: virtual time jumps; five nodes at rest for an hour take a moment", async () => {
+test("simulate: virtual time jumps; five idle nodes simulate an hour in an instant", async () => {
   const began = performance.now();
   const { ms } = await simulate({ limit: 4_000_000 }, async (sim) => {
     for (const name of ["a", "b", "c", "d", "e"]) await sim.start(name, { seeds: ["a"] });
@@ -72,7 +72,7 @@ test("simulate: virtual time jumps; five nodes at rest for an hour take a moment
   assert(factor > 100, `${Math.round(factor)} times faster than real`);
 });
 
-test("simulate: who reaches for the real clock or chance is found, with the place", async () => {
+test("simulate: use of the real clock or randomness is reported with its place", async () => {
   const real = { random: Math.random, setTimeout: globalThis.setTimeout, Date: globalThis.Date };
   for (const reach of [() => Math.random(), () => Date.now(), () => new Date()]) {
     const error = await assertRejects(
@@ -132,7 +132,7 @@ test("Node: now, random and uuid are virtual in the simulator, and the same for 
   );
 });
 
-test("simulate: a failure has the seed, the moment, the cause and the trace", async () => {
+test("simulate: a failure has the seed, the time, the cause and the trace", async () => {
   const cause = new Error("as it happens");
   const error = await assertRejects(
     () =>
@@ -168,7 +168,7 @@ for (const how of ["throws", "rejects"] as const) {
   });
 }
 
-test("simulate: says so when nothing can happen any more, and when it takes too long", async () => {
+test("simulate: rejects when nothing can happen any more, and when its time limit is exceeded", async () => {
   const stuck = () => simulate({}, () => new Promise<void>(() => {}));
   await assertRejects(stuck, SimulationError, "nothing can happen any more");
   const long = () => simulate({ limit: 1_000 }, (sim) => sim.run(2_000));

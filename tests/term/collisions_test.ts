@@ -69,7 +69,7 @@ for (const [name, keyOf] of KINDS) {
   });
 
   // Fails if another version of V8 uses another hash function than the decoder assumes.
-  test(`predictableHash is V8's hash of ${name}`, { ignore: runtime !== "deno" }, () => {
+  test(`predictableHash equals V8's hash of ${name}`, { ignore: runtime !== "deno" }, () => {
     const keys = crafted(keyOf, 4_000, 2_047);
     const others = Array.from({ length: 4_000 }, (_, i) => i);
     const ratios = [1, 2, 3, 4, 5].map(() => insertion(keys) / insertion(others));
@@ -84,7 +84,7 @@ function insertion(keys: readonly Key[]): number {
   return performance.now() - before;
 }
 
-test("Decoder accepts Maps and Sets of any keys that do not collide by construction", () => {
+test("Decoder accepts Maps and Sets with keys that collide only at random", () => {
   const random = new SeededRandom(7);
   const day = 86_400;
   const kinds: readonly ((i: number) => unknown)[] = [
@@ -111,7 +111,7 @@ test("Decoder accepts Maps and Sets of any keys that do not collide by construct
   assertEquals(decodeTerm(encodeTerm(high)), high);
 });
 
-test("Decoder accepts all collisions of a term together", () => {
+test("Decoder sums the collisions of all collections in a term", () => {
   const keys = crafted((i) => i, 600, 511);
   const one = [...bytesOf(keys, TAG.SET).subarray(1)];
   const bytes = (count: number): Uint8Array =>
@@ -123,7 +123,7 @@ test("Decoder accepts all collisions of a term together", () => {
   assertThrows(() => decodeTerm(bytes(14)), ProtocolError);
 });
 
-test("KeyTable counts what an insertion has to pass, also after the table has grown", () => {
+test("KeyTable counts the probes of an insertion, also after the table has grown", () => {
   const table = new KeyTable(1_000);
   let passed = 0;
   for (let i = 0; i < 64; i++) passed += table.add(BigInt(i + 1) << 64n);

@@ -32,7 +32,7 @@ function nested(depth: number, innermost: unknown = 1): unknown {
   return value;
 }
 
-test("Encoder refuses what cannot travel, and reports where it stands", () => {
+test("Encoder rejects a value that cannot be sent, and reports its path", () => {
   const cases: readonly (readonly [unknown, string])[] = [
     [() => {}, "message is a function, which cannot be sent"],
     [Symbol("s"), "message is a symbol, which cannot be sent"],
@@ -61,7 +61,7 @@ test("Encoder refuses what cannot travel, and reports where it stands", () => {
   }
 });
 
-test("Encoder refuses a circle, and reports where it closes", () => {
+test("Encoder rejects a cycle, and reports its path", () => {
   const self: Record<string, unknown> = { a: [] };
   self["self"] = self;
   assertEquals(refused({ x: [self] }).message, "message.x[0].self is within itself: a circle");
@@ -77,7 +77,7 @@ test("Encoder refuses a circle, and reports where it closes", () => {
   assertEquals(refused(error).path, "message.cause");
 });
 
-test("Encoder refuses what is nested deeper than the limit", () => {
+test("Encoder rejects nesting over the limit", () => {
   assertEquals(new Session().pass(nested(DEPTH_MAX)), nested(DEPTH_MAX));
   const error = refused({ deep: nested(DEPTH_MAX) });
   assertEquals(error.path, "message.deep" + "[0]".repeat(DEPTH_MAX - 1));
@@ -85,11 +85,11 @@ test("Encoder refuses what is nested deeper than the limit", () => {
   assertEquals(error.code, "system_limit");
 });
 
-test("Encoder refuses what is much too deep without running out of stack", () => {
+test("Encoder rejects very deep nesting without a stack overflow", () => {
   assertEquals(refused(nested(100_000)).code, "system_limit");
 });
 
-test("Encoder names the whole message where the culprit is not found again", () => {
+test("Encoder names the whole message if the invalid value is not found again", () => {
   const fresh = {
     get deep() {
       return nested(100_000);
@@ -99,14 +99,14 @@ test("Encoder names the whole message where the culprit is not found again", () 
   assertEquals([error.path, error.code], ["message", "system_limit"]);
 });
 
-test("Encoder sends twice what occurs twice", () => {
+test("Encoder sends a value that occurs twice two times", () => {
   const one = { a: 1 };
   const [left, right] = new Session().pass([one, one]) as [object, object];
   assertEquals([left, right], [one, one]);
   assert(left !== right);
 });
 
-test("Encoder refuses a term over its limit of bytes, and holds little more", () => {
+test("Encoder rejects a term over its byte limit, and allocates little more", () => {
   const session = new Session(100);
   assertEquals(session.pass("x".repeat(97)), "x".repeat(97));
   for (
@@ -130,7 +130,7 @@ test("Encoder refuses a term over its limit of bytes, and holds little more", ()
   assert(session.out.bytes.length < 10_000);
 });
 
-test("Encoder refuses more errors and longer bigints than a decoder takes", () => {
+test("Encoder rejects more errors and longer bigints than a decoder accepts", () => {
   const errors = Array.from({ length: ERRORS_MAX }, () => new Error("x"));
   assertEquals((new Session().pass(errors) as Error[]).length, ERRORS_MAX);
   assertEquals(refused([...errors, new Error("x")]).code, "system_limit");
@@ -139,14 +139,14 @@ test("Encoder refuses more errors and longer bigints than a decoder takes", () =
   assertEquals(refused({ n: longest + 1n }).path, "message.n");
 });
 
-test("Encoder refuses a pid where there is no table, or no room in it", () => {
+test("Encoder rejects a pid without a node table, or if the table is full", () => {
   const pid = new Pid({ node: "x@h:9", creation: 1, local: false }, 5, undefined);
   assertEquals(refused({ pid }).code, "system_limit");
   assertEquals(refused({ pid }).path, "message.pid");
   assertThrows(() => encodeTerm([pid]), TermError, "message[0] is <x@h:9 5.1>");
 });
 
-test("Encoder sends the own enumerable properties of an object, and asks getters", () => {
+test("Encoder sends the own enumerable properties of an object, and calls getters", () => {
   const object = Object.defineProperty(Object.create(null), "hidden", { value: 1 });
   Object.assign(object, { a: 1, [Symbol("s")]: 2 });
   Object.defineProperty(object, "asked", { enumerable: true, get: () => 3 });
@@ -154,7 +154,7 @@ test("Encoder sends the own enumerable properties of an object, and asks getters
   assertEquals(new Session().pass({ toJSON: 1, u: undefined }), { toJSON: 1, u: undefined });
 });
 
-test("Encoder sends an object's own properties, whatever all objects inherit", () => {
+test("Encoder sends an object's own properties, whatever Object.prototype contains", () => {
   const session = new Session();
   assertEquals(session.pass({ a: 1, polluted: 2 }), { a: 1, polluted: 2 });
   Object.defineProperty(Object.prototype, "polluted", {
@@ -171,12 +171,12 @@ test("Encoder sends an object's own properties, whatever all objects inherit", (
   assertEquals(session.pass({ a: 1, b: { b: 2 } }), { a: 1, b: { b: 2 } });
 });
 
-test("Encoder makes holes undefined", () => {
+test("Encoder sends array holes as undefined", () => {
   // deno-lint-ignore no-sparse-arrays
   assertEquals(new Session().pass([1, , 3]), [1, undefined, 3]);
 });
 
-test("Encoder sends the part of memory that a view shows", () => {
+test("Encoder sends only the part of a buffer that a view covers", () => {
   const memory = new Uint8Array([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]).buffer;
   const session = new Session();
   assertEquals(session.pass(new Uint8Array(memory, 2, 3)), new Uint8Array([2, 3, 4]));
@@ -185,7 +185,7 @@ test("Encoder sends the part of memory that a view shows", () => {
   assertEquals(buffer, new Uint8Array([0x61, 0x62]));
 });
 
-test("Encoder gives a shape a number the second time, in the next term too", () => {
+test("Encoder numbers a shape at its second use, also in a later term", () => {
   const session = new Session();
   const first = session.hex({ type: "inc", by: 1 });
   assertEquals(first, hex('f1 e9 0000 02 44"type" 42"by" 43"inc" 81').toHex());
@@ -198,7 +198,7 @@ test("Encoder gives a shape a number the second time, in the next term too", () 
   assertEquals(session.hex([{ type: 1 }, { by: 1, type: 2 }]), hex("c2 02 81 03 81 82").toHex());
 });
 
-test("Encoder defines a shape before it is used, also where it stands within itself", () => {
+test("Encoder defines a shape before its use, also if it contains itself", () => {
   const session = new Session();
   const term = { a: { a: { a: 1 } }, b: [{ a: 2 }] };
   for (let i = 0; i < 3; i++) assertEquals(session.pass(term), term);
@@ -217,7 +217,7 @@ test("Encoder keeps the order of a shape's values when an object differs in a la
   assertEquals(session.pass(ends), ends);
 });
 
-test("Encoder takes back the shapes of a term that it refuses", () => {
+test("Encoder discards the shapes of a rejected term", () => {
   const session = new Session();
   assertEquals(session.pass({ a: 1 }), { a: 1 });
   refused({ b: { c: 1 }, f() {} }, session);
@@ -229,7 +229,7 @@ test("Encoder takes back the shapes of a term that it refuses", () => {
   assertEquals(fresh.pass({ a: 1 }), { a: 1 });
 });
 
-test("Encoder takes back everything when a getter throws, and lets the error through", () => {
+test("Encoder discards all changes when a getter throws, and rethrows the error", () => {
   const session = new Session();
   const bad = {
     a: 1,
@@ -241,7 +241,7 @@ test("Encoder takes back everything when a getter throws, and lets the error thr
   assertEquals(session.pass({ a: 1, b: 2 }), { a: 1, b: 2 });
 });
 
-test("Encoder survives getters that change what it is walking", () => {
+test("Encoder survives getters that change the value being encoded", () => {
   const session = new Session();
   const growing = new Set<unknown>();
   growing.add({
@@ -269,7 +269,7 @@ test("Encoder survives getters that change what it is walking", () => {
   assertEquals(session.pass(array), [{ a: 1 }, undefined]);
 });
 
-test("Encoder spells out the keys of dictionaries, and gives them no number", () => {
+test("Encoder writes out the keys of dictionaries, and does not number them", () => {
   const session = new Session();
   const keys = (count: number) => Array.from({ length: count }, (_, i) => [`k${i}`, i] as const);
   const widest = Object.fromEntries(keys(SHAPE_KEYS_MAX));
@@ -280,7 +280,7 @@ test("Encoder spells out the keys of dictionaries, and gives them no number", ()
   assertEquals(session.hex({ a: 1 }), hex('e9 0100 01 41"a" 81').toHex());
 });
 
-test("Encoder begins anew when it has no number left, and both sides stay small", () => {
+test("Encoder resets its shapes when the numbers are used up, and both sides stay small", () => {
   const session = new Session();
   const term = (i: number) => ({ ["k" + i]: i });
   for (let i = 0; i < 3 * SHAPES_MAX; i++) {
@@ -294,7 +294,7 @@ test("Encoder begins anew when it has no number left, and both sides stay small"
   assertEquals(session.encode({ a: 1 })[0], 0xf1);
 });
 
-test("Encoder bounds its tree where new shapes are refused forever", () => {
+test("Encoder limits its shape tree when new shapes are rejected forever", () => {
   const session = new Session();
   session.pass(1);
   let renewals = 0;
@@ -308,7 +308,7 @@ test("Encoder bounds its tree where new shapes are refused forever", () => {
   assertEquals(renewals, 2);
 });
 
-test("Encoder does not let a getter send", () => {
+test("Encoder throws if a getter sends a message", () => {
   const { encoder, out } = new Session();
   const bad = {
     get a() {
@@ -321,13 +321,13 @@ test("Encoder does not let a getter send", () => {
   assertEquals(out.take().toHex(), "f182");
 });
 
-test("encodeTerm stands for itself", () => {
+test("encodeTerm writes a term that is decodable by itself", () => {
   const term = { a: [{ a: 1 }, "x"], b: null };
   assertEquals(decodeTerm(encodeTerm(term)), term);
   assertEquals(encodeTerm(term), encodeTerm(term));
 });
 
-test("TermBuffer hands out pieces that are not written again", () => {
+test("TermBuffer returns pieces that it does not overwrite", () => {
   const out = new TermBuffer();
   const encoder = new Encoder();
   const pieces: Uint8Array[] = [];

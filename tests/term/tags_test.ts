@@ -124,7 +124,7 @@ function bare(
 }
 
 for (const [name, rows] of Object.entries(ROWS)) {
-  test(`TAG.${name} is written and read as its row says`, () => {
+  test(`TAG.${name} is written and read as its row specifies`, () => {
     for (const [value, bytes] of rows) {
       const session = new Session();
       assertEquals(session.hex(value), "f1" + hex(bytes).toHex());
@@ -142,7 +142,7 @@ function assertSameError(actual: unknown, expected: Error): void {
   assertEquals(Object.keys(actual as Error), []);
 }
 
-test("TAG.SHAPE_WIDE counts on where SHAPE ends", () => {
+test("TAG.SHAPE_WIDE continues the numbers where SHAPE ends", () => {
   const session = new Session();
   const shape = (number: number): Record<string, number> => ({ ["k" + number]: 1 });
   for (let number = 0; number < 300; number++) session.pass(shape(number));
@@ -158,7 +158,7 @@ test("TAG.SHAPE_WIDE counts on where SHAPE ends", () => {
   }
 });
 
-test("TAG.OBJECT32 is a dictionary of more than 255 keys", () => {
+test("TAG.OBJECT32 encodes a dictionary of more than 255 keys", () => {
   const dictionary = Object.fromEntries(Array.from({ length: 256 }, (_, i) => ["k" + i, i % 64]));
   const bytes = encodeTerm(dictionary);
   assertEquals(bytes.subarray(0, 9).toHex(), "f1e80001000042" + "6b30");

@@ -30,7 +30,7 @@ async function withPair(body: (a: Parts, b: Parts) => Promise<void>): Promise<vo
   }
 }
 
-test("Connection.pid is sent to, monitored and ended from another node", async () => {
+test("Connection.pid receives messages and can be monitored and ended from another node", async () => {
   await withPair(async (a, b) => {
     let conn: Connection | undefined;
     const server = await serve(a.host, {
@@ -64,7 +64,7 @@ test("Connection.pid is sent to, monitored and ended from another node", async (
   });
 });
 
-test("Connection is closed with 1011 when the node is lost of an actor that it is linked with", async () => {
+test("Connection is closed with 1011 when the node of a linked actor is lost", async () => {
   await withPair(async (a, b) => {
     let conn: Connection | undefined;
     const server = await serve(a.host, {

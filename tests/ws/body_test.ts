@@ -8,7 +8,7 @@ function head(...headers: [string, string][]): RequestHead {
   return { method: "POST", target: "/", version: "1.1", headers: [["host", "h"], ...headers] };
 }
 
-test("BodyReader reads as many bytes as Content-Length says, and leaves the rest", () => {
+test("BodyReader reads exactly Content-Length bytes, and leaves the rest", () => {
   const reader = new BodyReader(head(["content-length", "5"]), 100, new BodyBudget(100));
   assert(reader.isAwaited && reader.refusal === undefined);
   assertEquals(reader.push(bytesOf("ab")), { state: "more" });
@@ -18,7 +18,7 @@ test("BodyReader reads as many bytes as Content-Length says, and leaves the rest
   assertEquals([new TextDecoder().decode(progress.body), progress.rest], ["abcde", 3]);
 });
 
-test("BodyReader has no body without Content-Length and chunks, and one of none with 0", () => {
+test("BodyReader returns no body without Content-Length and chunks, and an empty one for length 0", () => {
   for (const given of [head(), head(["content-length", "0"])]) {
     const reader = new BodyReader(given, 0, new BodyBudget(0));
     assert(!reader.isAwaited);
@@ -27,7 +27,7 @@ test("BodyReader has no body without Content-Length and chunks, and one of none 
   }
 });
 
-test("BodyReader refuses a Content-Length over the limit before any of it has come", () => {
+test("BodyReader rejects a Content-Length over the limit before the body arrives", () => {
   assertEquals(
     new BodyReader(head(["content-length", "101"]), 100, new BodyBudget(100)).refusal?.status,
     413,
@@ -38,7 +38,7 @@ test("BodyReader refuses a Content-Length over the limit before any of it has co
   );
 });
 
-test("BodyReader reads a body byte by byte quickly, and stores it once", () => {
+test("BodyReader reads a body byte by byte in linear time, and stores it once", () => {
   const length = 300_000;
   for (const [name, value] of [["content-length", `${length}`], ["transfer-encoding", "chunked"]]) {
     const reader = new BodyReader(head([name!, value!]), length, new BodyBudget(length));
@@ -56,7 +56,7 @@ test("BodyReader reads a body byte by byte quickly, and stores it once", () => {
   }
 });
 
-test("BodyReader accepts no more memory than its budget has, and frees what it took", () => {
+test("BodyReader stays within its memory budget, and returns its share", () => {
   const budget = new BodyBudget(250);
   const body = (length: number): BodyReader => {
     const reader = new BodyReader(head(["content-length", `${length}`]), 1000, budget);

@@ -86,7 +86,7 @@ const BODIES: readonly (readonly [string, string, string | number])[] = [
 ];
 
 for (const [what, text, expected] of BODIES) {
-  test(`ChunkReader reads ${what}: in one piece, byte by byte, and cut anywhere`, () => {
+  test(`ChunkReader reads ${what}: in one piece, byte by byte, and split anywhere`, () => {
     const bytes = Uint8Array.from(text, (character) => character.charCodeAt(0));
     assertEquals(read(bytes), expected);
     assertEquals(read(...byteByByte(bytes)), expected);
@@ -97,7 +97,7 @@ for (const [what, text, expected] of BODIES) {
   });
 }
 
-test("ChunkReader wants more of every beginning of a right body", () => {
+test("ChunkReader needs more input after every prefix of a valid body", () => {
   const bytes = bytesOf('4;a="b"\r\nWiki\r\n0\r\nX: y\r\n\r\n');
   for (let length = 0; length < bytes.length; length++) {
     assertEquals(read(bytes.subarray(0, length)), "more");
@@ -105,7 +105,7 @@ test("ChunkReader wants more of every beginning of a right body", () => {
   assertEquals(read(bytes), "Wiki|");
 });
 
-test("ChunkReader passes data on as it comes", () => {
+test("ChunkReader passes data on as it arrives", () => {
   const taken: string[] = [];
   const reader = new ChunkReader(BYTES_MAX, (bytes) => taken.push(latin1(bytes)));
   for (const piece of ["5\r\nab", "c", "de\r\n2", "\r\nfg\r\n0\r"]) {

@@ -22,7 +22,7 @@ const QUICK = { minDelay: 5, maxDelay: 20 };
 
 const ECHO: ServeOptions = { message: (conn, data) => conn.send(data) };
 
-test("Masker masks frames of every length form, each under a key of its own", () => {
+test("Masker masks frames of every length form, each with its own key", () => {
   const masker = new Masker({ bytes: () => hex("37 fa 21 3d 01 02 03 04"), next: () => 0 });
   assertEquals(
     toHex(masker.mask(join(hex("81 05 48 65 6c 6c 6f"), hex("8a 01 00")))),
@@ -59,7 +59,7 @@ test("connect echoes text and binary of every length form, plain and compressed"
   }
 });
 
-test("connect agrees on a protocol, sends headers, and is notified what the server closes with", async () => {
+test("connect negotiates a protocol, sends headers, and receives the server's close code", async () => {
   const told: string[] = [];
   let header: string | null = null;
   await serving({
@@ -84,7 +84,7 @@ test("connect agrees on a protocol, sends headers, and is notified what the serv
   });
 });
 
-test("connect rejects with the cause: options, no server, a rejection", async () => {
+test("connect rejects with the cause: invalid options, no server, a rejected handshake", async () => {
   const wrongs = ["http://127.0.0.1/", "ws://", "ws://127.0.0.1/#x", "x"];
   for (const url of wrongs) await assertRejects(() => connect(host, url), OptionError);
   const options = [{ reconnect: { minDelay: 0 } }, { maxPayloadLength: 0 }, {
@@ -150,14 +150,14 @@ const LIES: readonly (readonly [title: string, answer: string, says: string])[] 
 ];
 
 for (const [title, answer, says] of LIES) {
-  test(`connect accepts no answer with ${title} for a WebSocket`, async () => {
+  test(`connect rejects an answer with ${title}`, async () => {
     await answering(() => answer, async (url) => {
       await assertRejects(() => connect(host, url), HandshakeError, says);
     });
   });
 }
 
-test("connect gives a server up that does not answer in time", async () => {
+test("connect rejects when a server does not answer in time", async () => {
   await answering(() => "", async (url) => {
     await assertRejects(
       () => connect(host, url, { handshakeTimeout: 30 }),
@@ -167,7 +167,7 @@ test("connect gives a server up that does not answer in time", async () => {
   });
 });
 
-test("connect accepts neither masked frames nor what it did not agree to", async () => {
+test("connect rejects masked frames and extensions that were not negotiated", async () => {
   const frames: readonly (readonly [Uint8Array, number])[] = [
     [buildFrame({ payload: "x" }), 1002],
     [buildFrame({ payload: "x", mask: false, reserved: 4 }), 1002],
@@ -189,7 +189,7 @@ test("connect accepts neither masked frames nor what it did not agree to", async
   }
 });
 
-test("Client connects again when it loses its server, with the same handlers", async () => {
+test("Client reconnects when it loses its server, with the same handlers", async () => {
   const opened: number[] = [];
   let server = await serve(host, ECHO);
   const { port } = server;
@@ -208,7 +208,7 @@ test("Client connects again when it loses its server, with the same handlers", a
   await server.stop();
 });
 
-test("Client gives up after so many failed attempts, by state, event, error, log and promise", async () => {
+test("Client stops after the maximum number of failed attempts, by state, event, error, log and promise", async () => {
   const server = await serve(host, ECHO);
   const changes: ClientChange[] = [];
   const log: string[] = [];
@@ -242,7 +242,7 @@ test("Client gives up after so many failed attempts, by state, event, error, log
   await client.close();
 });
 
-test("Client gives up at 401, a stop code or an invalid URL, and keeps trying after others", async () => {
+test("Client stops at 401, a stop code or an invalid URL, and retries after other failures", async () => {
   for (const status of [401, 403, 404, 500] as const) {
     let refuses = false;
     let asked = 0;
@@ -273,7 +273,7 @@ test("Client gives up at 401, a stop code or an invalid URL, and keeps trying af
   });
 });
 
-test("Client waits as long as Retry-After asks for", async () => {
+test("Client waits as long as Retry-After says", async () => {
   let busy = false;
   const upgrade = (): Response | undefined =>
     busy ? new Response("busy", { status: 503, headers: { "Retry-After": "7" } }) : undefined;
@@ -297,7 +297,7 @@ test("Client waits as long as Retry-After asks for", async () => {
   assertEquals([delay.failures, delay.next(0)], [0, 250]);
 });
 
-test("Client asks functions for the URL, headers and protocols of each attempt", async () => {
+test("Client calls functions for the URL, headers and protocols of each attempt", async () => {
   const shown: string[] = [];
   const upgrade = (request: Request): { protocol: string } => {
     const protocol = request.headers.get("sec-websocket-protocol")!;
@@ -332,7 +332,7 @@ test("Client asks functions for the URL, headers and protocols of each attempt",
   );
 });
 
-test("Client sends the URL's credentials once and shows them to no receiver, and rejects reserved headers", async () => {
+test("Client sends the URL's credentials only in a header, hides them from handlers, and rejects reserved headers", async () => {
   const shown: (string | null)[] = [];
   await serving(
     { upgrade: (request) => void shown.push(request.headers.get("authorization")) },
@@ -375,7 +375,7 @@ test("Client ends with its AbortSignal, before and after it is open", async () =
   });
 });
 
-test("Client.send keeps what it is given while there is no connection, up to sendBufferLimit", async () => {
+test("Client.send buffers messages while disconnected, up to sendBufferLimit", async () => {
   const got: (string | Uint8Array)[] = [];
   const options: ServeOptions = { message: (_conn, data) => got.push(data) };
   let server = await serve(host, options);
@@ -395,7 +395,7 @@ test("Client.send keeps what it is given while there is no connection, up to sen
   await server.stop();
 });
 
-test("Client.close ends it while it waits to connect again, and while it connects", async () => {
+test("Client.close ends it while it waits to reconnect, and while it connects", async () => {
   const server = await serve(host, ECHO);
   const client = await connect(host, server.url, {
     reconnect: { minDelay: 60_000, maxDelay: 60_000 },
@@ -407,7 +407,7 @@ test("Client.close ends it while it waits to connect again, and while it connect
   await client.close();
 });
 
-test("Client notices a server that is silent, and one that does not send their goodbye", async () => {
+test("Client detects a silent server, and one that does not send its close frame", async () => {
   await answering(accept, async (url) => {
     let told = "";
     const options = {
@@ -427,7 +427,7 @@ test("Client notices a server that is silent, and one that does not send their g
   });
 });
 
-test("Client speaks wss, and believes whom it is notified to", async () => {
+test("Client supports wss, and trusts the given certificates", async () => {
   const random = new SeededRandom(5);
   const [ca, other] = await Promise.all([1, 2].map(() => makeAuthority(random.bytes(32))));
   const leaf = await makeLeaf(ca!, "a@127.0.0.1:9000", random.bytes(16));
@@ -461,7 +461,7 @@ test("Client's connections are actors in a system", async () => {
   system.stop();
 });
 
-test("Delay doubles to its longest, at random between half and whole, and begins anew", () => {
+test("Delay doubles up to its limit, is random between half and the full value, and can be reset", () => {
   const delay = (chance: number) =>
     new Delay({ minDelay: 100, maxDelay: 350, attempts: 5 }, () => chance);
   const whole = delay(1);

@@ -41,13 +41,13 @@ test("isWireCode and checkCloseCode agree with the grid of RFC 6455 and the regi
   }
 });
 
-test("checkCloseCode refuses what is no whole number, and reports what to use", () => {
+test("checkCloseCode rejects a value that is not an integer, and reports what to use", () => {
   for (const code of [1000.5, NaN, Infinity, -1]) {
     assertThrows(() => checkCloseCode(code), CloseCodeError, "use 1000 to 1003");
   }
 });
 
-test("parseClose reads the codes of the grid, and refuses the others", () => {
+test("parseClose accepts the codes of the grid, and rejects the others", () => {
   for (const [from, to, received] of CODES) {
     for (const code of [from, to]) {
       assertEquals(
@@ -58,12 +58,12 @@ test("parseClose reads the codes of the grid, and refuses the others", () => {
   }
 });
 
-test("parseClose takes no payload for 1005, and refuses one byte", () => {
+test("parseClose reads an empty payload as 1005, and rejects one byte", () => {
   assertEquals(parseClose(hex("")), { ok: true, code: 1005, reason: "" });
   assertEquals(parseClose(hex("03")), { ok: false, rule: "closeLength" });
 });
 
-test("parseClose refuses a reason that is not UTF-8", () => {
+test("parseClose rejects a reason that is not UTF-8", () => {
   assertEquals(parseClose(hex("03 e8 ff")), { ok: false, rule: "closeReason" });
   assertEquals(parseClose(hex("03 e8 e2 82")), { ok: false, rule: "closeReason" });
 });
@@ -74,7 +74,7 @@ test("buildClose writes code and reason, and nothing for 1005", () => {
   assertEquals(toHex(buildClose(1005, "never")), "");
 });
 
-test("buildClose cuts a long reason to 123 bytes between two characters", () => {
+test("buildClose truncates a long reason to 123 bytes at a character boundary", () => {
   assertEquals(buildClose(1000, "x".repeat(500)).length, 125);
   for (const [character, bytes] of [["é", 2], ["€", 3], ["😀", 4]] as const) {
     const payload = buildClose(1000, character.repeat(100));

@@ -47,7 +47,7 @@ function watch(system: System, conn: Connection): () => Promise<unknown> {
   };
 }
 
-test("Connection.pid is an actor, made when it is asked for, that passes messages to info", async () => {
+test("Connection.pid is an actor, created on first use, that passes messages to info", async () => {
   const got: unknown[] = [];
   await serving({
     info: (conn, message) => {
@@ -66,7 +66,7 @@ test("Connection.pid is an actor, made when it is asked for, that passes message
   });
 });
 
-test("Connection has no pid on a server without actors, and none when it is closed", async () => {
+test("Connection has no pid on a server without actors, or after it is closed", async () => {
   let conn: Connection | undefined;
   const server = await serve(host, {
     open: (each) => {
@@ -84,7 +84,7 @@ test("Connection has no pid on a server without actors, and none when it is clos
   });
 });
 
-test("Connection takes its messages one at a time, as its handler settles", async () => {
+test("Connection handles its messages one at a time, as its handler settles", async () => {
   const told: string[] = [];
   const gate = Promise.withResolvers<void>();
   await serving({
@@ -128,7 +128,7 @@ for (const [name, act, expected] of SOCKET_ENDS) {
   });
 }
 
-test("Connection's actor ends with its socket when the client vanishes", async () => {
+test("Connection's actor ends when the client vanishes", async () => {
   await serving({}, async (client, conn, system) => {
     const reason = watch(system, conn);
     await client.abort();
@@ -137,7 +137,7 @@ test("Connection's actor ends with its socket when the client vanishes", async (
   });
 });
 
-test("Connection's actor ends with what a handler threw", async () => {
+test("Connection's actor ends with the error that a handler threw", async () => {
   const boom = new Error("boom");
   await serving({
     message: () => {
@@ -172,7 +172,7 @@ for (const [name, reason, code] of ACTOR_ENDS) {
   });
 }
 
-test("Connection's socket is closed with 1011 when info throws, and with it ends who is linked", async () => {
+test("Connection's socket is closed with 1011 when info throws, and linked actors end", async () => {
   await serving({
     info: () => {
       throw new Error("boom");
@@ -186,7 +186,7 @@ test("Connection's socket is closed with 1011 when info throws, and with it ends
   });
 });
 
-test("Connection ends with the actor it is linked with, or is notified if it traps exits", async () => {
+test("Connection ends with the actor it is linked to, or receives its Exit if it traps exits", async () => {
   const got: unknown[] = [];
   await serving({ info: (_conn, message) => got.push(message) }, async (client, conn, system) => {
     const [one, two, three] = [1, 2, 3].map(() =>

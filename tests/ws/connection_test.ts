@@ -109,27 +109,27 @@ function deferred(): { promise: Promise<void>; resolve: () => void; reject: (e: 
   return Promise.withResolvers<void>();
 }
 
-test("Connection passes on text and binary, and sends either", () => {
+test("Connection receives and sends text and binary messages", () => {
   const stage = new Stage({ message: (conn, data) => conn.send(data) });
   stage.receive({ payload: "hi" }, { opcode: 2, payload: hex("01 02") });
   assertEquals(stage.told, ["open", "message hi", "message <1,2>"]);
   assertEquals(stage.sent, ["1 hi", "2 \u0001\u0002"]);
 });
 
-test("Connection reads what came right behind the request, after open", () => {
+test("Connection reads frames that arrived with the request, after open", () => {
   const early = join(buildFrame({ payload: "a" }), buildFrame({ payload: "b" }).subarray(0, 3));
   const stage = new Stage({}, {}, early);
   stage.stream.handler.data(buildFrame({ payload: "b" }).subarray(3));
   assertEquals(stage.told, ["open", "message a", "message b"]);
 });
 
-test("Connection answers pings with pongs, and pongs with nothing", () => {
+test("Connection answers pings with pongs, and does not answer pongs", () => {
   const stage = new Stage();
   stage.receive({ opcode: 9, payload: "x" }, { opcode: 9 }, { opcode: 10, payload: "y" });
   assertEquals(stage.sent, ["10 x", "10"]);
 });
 
-test("Connection.ping sends a ping, and refuses a long one", () => {
+test("Connection.ping sends a ping, and rejects a payload that is too long", () => {
   const stage = new Stage();
   assertEquals([stage.conn.ping(), stage.conn.ping("é")], ["sent", "sent"]);
   assertEquals(stage.sent, ["9", "9 é"]);
@@ -171,7 +171,7 @@ for (const [what, payload, answer, told] of CLOSES) {
   });
 }
 
-test("Connection.close sends its goodbye once, and waits for the peer's answer", () => {
+test("Connection.close sends one close frame, and waits for the peer's answer", () => {
   const stage = new Stage();
   stage.conn.send("last");
   stage.conn.close(4000, "enough");
@@ -186,7 +186,7 @@ test("Connection.close sends its goodbye once, and waits for the peer's answer",
   assertEquals(stage.told, ["open", "close 4000 enough"]);
 });
 
-test("Connection.close refuses codes that must not be sent, and stays open", () => {
+test("Connection.close throws for codes that must not be sent, and stays open", () => {
   const stage = new Stage();
   for (const code of [0, 1005, 1006, 1010, 1015, 2000, 5000]) {
     assertThrows(() => stage.conn.close(code), CloseCodeError);
@@ -194,7 +194,7 @@ test("Connection.close refuses codes that must not be sent, and stays open", () 
   assertEquals(stage.conn.state, "open");
 });
 
-test("Connection aborts a peer that does not answer the close, at the deadline", () => {
+test("Connection aborts a peer that does not answer the close by the deadline", () => {
   const stage = new Stage();
   stage.conn.close();
   stage.conn.tick(CLOSE_MS - 1);
@@ -203,7 +203,7 @@ test("Connection aborts a peer that does not answer the close, at the deadline",
   assertEquals(stage.told, ["open", "close 1006"]);
 });
 
-test("Connection aborts a peer that does not close, and knows its code", () => {
+test("Connection aborts a peer that does not close the stream, and keeps its close code", () => {
   const stage = new Stage();
   stage.receive({ opcode: 8, payload: closePayload(1000, "bye") });
   stage.conn.tick(CLOSE_MS);
@@ -212,7 +212,7 @@ test("Connection aborts a peer that does not close, and knows its code", () => {
 
 for (const [rule, { code, words }] of Object.entries(RULES)) {
   if (rule !== "opcode" && rule !== "text" && rule !== "tooBig") continue;
-  test(`Connection closes with ${code} for ${rule}, and listens no more`, () => {
+  test(`Connection closes with ${code} for ${rule}, and ignores later input`, () => {
     const stage = new Stage();
     const broken = {
       opcode: { opcode: 3 },
@@ -244,7 +244,7 @@ test("Connection reports 1006 when the peer ends without a close frame", () => {
   assertEquals(stage.told, ["open", "close 1006"]);
 });
 
-test("Connection handles nothing while a handler's promise is pending but pings, and keeps the order", async () => {
+test("Connection handles only pings while a handler's promise is pending, and keeps the order", async () => {
   const [first, second] = [deferred(), deferred()];
   const gates = [first, second];
   const stage = new Stage({ message: () => gates.shift()?.promise });
@@ -269,7 +269,7 @@ test("Connection handles no message before the promise of open settles", async (
   assertEquals([stage.told, stage.stream.isPaused], [["open", "message early"], false]);
 });
 
-test("Connection that closes while a handler works still hears the peer's answer", async () => {
+test("Connection that closes while a handler runs still receives the peer's answer", async () => {
   const stage = new Stage({ message: () => new Promise(() => {}) });
   stage.receive({ payload: "1" }, { payload: "2" });
   stage.conn.close(1001);
@@ -281,7 +281,7 @@ test("Connection that closes while a handler works still hears the peer's answer
   assertEquals(stage.told, ["open", "message 1", "close 1000"]);
 });
 
-test("Connection closes with 1011 when a handler throws or rejects, and reports why in the log", async () => {
+test("Connection closes with 1011 when a handler throws or rejects, and logs the error", async () => {
   for (const how of ["throws", "rejects"] as const) {
     for (const name of ["open", "message", "drain"] as const) {
       const handler = (): unknown => {
@@ -307,7 +307,7 @@ test("Connection closes with 1011 when a handler throws or rejects, and reports 
   }
 });
 
-test("Connection is gone even if its close handler throws or rejects", async () => {
+test("Connection is removed even if its close handler throws or rejects", async () => {
   for (
     const close of [() => Promise.reject(new Error("a")), () => {
       throw new Error("a");
@@ -320,7 +320,7 @@ test("Connection is gone even if its close handler throws or rejects", async () 
   }
 });
 
-test("Connection sends what was broadcast before a send, a ping or a close, before it", () => {
+test("Connection sends broadcasts before any later send, ping or close", () => {
   const stage = new Stage();
   const { conn, rooms } = stage;
   conn.join("r");
@@ -336,7 +336,7 @@ test("Connection sends what was broadcast before a send, a ping or a close, befo
   assertEquals([conn.rooms.size, rooms.count], [0, 0]);
 });
 
-test("Connection leaves its rooms when it is closed, and enters none afterwards", () => {
+test("Connection leaves its rooms when it is closed, and joins none afterwards", () => {
   const stage = new Stage();
   stage.conn.join("r");
   stage.conn.join("s");
@@ -348,7 +348,7 @@ test("Connection leaves its rooms when it is closed, and enters none afterwards"
   assertEquals(stage.rooms.count, 0);
 });
 
-test("Connection over backpressureLimit says 1013 behind all the rest, and is cut off in time", () => {
+test("Connection over backpressureLimit sends 1013 after its queue, and is aborted at a deadline", () => {
   const stage = new Stage();
   stage.conn.join("r");
   assertEquals(stage.conn.send("x".repeat(99_000)), "behind");
@@ -366,7 +366,7 @@ test("Connection over backpressureLimit says 1013 behind all the rest, and is cu
   assertEquals(stage.told, ["open", "close 1013 over backpressureLimit"]);
 });
 
-test("Connection over backpressureLimit drops messages if told so, and tells when it is over", () => {
+test("Connection over backpressureLimit drops messages by policy, and calls drain afterwards", () => {
   const stage = new Stage({}, { backpressure: { bytesMax: 100_000, policy: "drop" } });
   stage.conn.join("r");
   stage.conn.send("x".repeat(99_000));
@@ -382,7 +382,7 @@ test("Connection over backpressureLimit drops messages if told so, and tells whe
   assertEquals(stage.told, ["open", "drain"]);
 });
 
-test("Connection does with a room's messages what the room says, and with its own what is said of it", () => {
+test("Connection applies the room's limits to room messages, and its own limits to others", () => {
   const stage = new Stage();
   for (const room of ["drop", "latest"] as const) {
     stage.rooms.limit(room, { backpressureLimit: 500, backpressurePolicy: room });
@@ -407,7 +407,7 @@ test("Connection does with a room's messages what the room says, and with its ow
   assertEquals(stage.stream.frames.length, 5);
 });
 
-test("Connection pings at half the idle timeout and is dead at all of it", () => {
+test("Connection pings at half the idle timeout and is aborted at the full timeout", () => {
   const stage = new Stage({}, { silence: SILENCE, tickMs: 1000 });
   for (let now = 1000; now < 20_000; now += 1000) stage.conn.tick(now);
   assertEquals(stage.sent, ["9"]);
@@ -415,7 +415,7 @@ test("Connection pings at half the idle timeout and is dead at all of it", () =>
   assertEquals(stage.told, ["open", "close 1006 idle timeout"]);
 });
 
-test("Connection accepts any traffic for a sign of life", () => {
+test("Connection treats any traffic as a sign of life", () => {
   const stage = new Stage({}, { silence: SILENCE, tickMs: 1000 });
   for (let now = 1000; now < 100_000; now += 1000) {
     if (now % 15_000 === 0) stage.receive({ opcode: 10 });
@@ -424,7 +424,7 @@ test("Connection accepts any traffic for a sign of life", () => {
   assertEquals(stage.conn.state, "open");
 });
 
-test("Connection detects that its peer is alive, or not, while a handler works", async () => {
+test("Connection detects whether its peer is alive while a handler runs", async () => {
   const gate = deferred();
   const stage = new Stage({ message: () => gate.promise }, { silence: SILENCE, tickMs: 1000 });
   stage.receive({ payload: "work" });
@@ -440,7 +440,7 @@ test("Connection detects that its peer is alive, or not, while a handler works",
   assertEquals(stage.told.at(-1), "close 1006 idle timeout");
 });
 
-test("Connection lets each handler use the connection it is given", () => {
+test("Connection allows each handler to use the connection it receives", () => {
   const seen: Connection[] = [];
   const stage = new Stage({ open: (conn) => seen.push(conn), close: (conn) => seen.push(conn) });
   stage.stream.abort();
@@ -448,7 +448,7 @@ test("Connection lets each handler use the connection it is given", () => {
   assertEquals(stage.conn.remoteAddress, { hostname: "192.0.2.1", port: 4711 });
 });
 
-test("Connection accepts very many small messages of one chunk as fast with promises as without", async () => {
+test("Connection handles many small messages in one chunk as fast with promises as without", async () => {
   const count = 20_000;
   let handled = 0;
   const stage = new Stage({
@@ -477,7 +477,7 @@ const FLOODS: [string, FrameShape, FrameShape][] = [
 
 for (const [what, first, next] of FLOODS) {
   for (const closing of [false, true]) {
-    test(`Connection${closing ? " that closes" : ""} lets others have a turn among very many ${what}`, () => {
+    test(`Connection${closing ? " that closes" : ""} yields to others among many ${what}`, () => {
       const turns: (() => void)[] = [];
       const stage = new Stage({}, { yieldToIo: (task) => turns.push(task) });
       if (closing) stage.conn.close();
@@ -495,7 +495,7 @@ for (const [what, first, next] of FLOODS) {
   }
 }
 
-test("Connection lets others have a turn while much comes in one message", () => {
+test("Connection yields to others during a large message", () => {
   const turns: (() => void)[] = [];
   const terms = { yieldToIo: (task: () => void) => turns.push(task), payloadBytesMax: 64 << 20 };
   let length = 0;
@@ -508,7 +508,7 @@ test("Connection lets others have a turn while much comes in one message", () =>
   assertEquals([count, length, stage.stream.isPaused], [3, 16 << 20, false]);
 });
 
-test("Connection that holds the most of messages in part closes with 1013 where all hold too much", () => {
+test("Connection with the most incomplete data closes with 1013 when the shared limit is exceeded", () => {
   const incomplete = new ReceiveBudget(1_500);
   const begin = (length: number) => ({ opcode: 2, fin: false, payload: new Uint8Array(length) });
   const more = (length: number, fin = true) => ({

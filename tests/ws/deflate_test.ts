@@ -27,7 +27,7 @@ test("hasMemory holds on both runtimes", () => {
   assert(hasMemory());
 });
 
-test("Deflator and Inflator give every message back, in any window, with and without memory", () => {
+test("Deflator and Inflator restore every message, in any window, with and without context takeover", () => {
   const random = new SeededRandom(3);
   for (const memory of [true, false]) {
     for (let bits = 8; bits <= 15; bits++) {
@@ -45,7 +45,7 @@ test("Deflator and Inflator give every message back, in any window, with and wit
   }
 });
 
-test("Deflator writes what the platform's own inflate reads, without the flush's tail", () => {
+test("Deflator writes data that the platform can inflate, without the flush's tail", () => {
   const deflator = new Deflator(true, 15, {}, output);
   const hello = deflator.compress(bytesOf("Hello"));
   assertEquals(toHex(hello), "f2 48 cd c9 c9 07 00");
@@ -72,7 +72,7 @@ test("Inflator reads RFC 7692's examples: stored, fixed, final, two blocks, a re
   inflator.close();
 });
 
-test("Inflator accepts blocks that say that they are the last, up to 64, and remembers what follows", () => {
+test("Inflator accepts up to 64 blocks marked as final, and reads the data after them", () => {
   const inflator = new Inflator(true, 15, output);
   const read = (digits: string) => {
     const payload = inflator.inflate(hex(digits), 1000);
@@ -97,7 +97,7 @@ test("Inflator treats a message without bytes as empty, and inflates the next on
   inflator.close();
 });
 
-test("Inflator refuses what is no deflate, refers too far back, or ends again and again", () => {
+test("Inflator rejects invalid data, references beyond the window, and too many final blocks", () => {
   for (const memory of [true, false]) {
     const inflator = new Inflator(memory, 15, output);
     assertEquals(inflator.inflate(hex("ff ff ff"), 100), "broken");
@@ -112,7 +112,7 @@ test("Inflator refuses what is no deflate, refers too far back, or ends again an
   inflator.close();
 });
 
-test("Inflator stops a bomb at the limit, and a message of the limit's length passes", () => {
+test("Inflator stops a decompression bomb at the limit, and accepts a message of exactly the limit", () => {
   const bomb = zlib.deflateRawSync(new Uint8Array(64 * MIB), FLUSH).subarray(0, -4);
   const exact = zlib.deflateRawSync(new Uint8Array(MIB), FLUSH).subarray(0, -4);
   for (const memory of [true, false]) {
@@ -145,7 +145,7 @@ function payloadOf(frame: Uint8Array): Uint8Array {
 
 const LONG = "the quick brown fox ".repeat(100);
 
-test("Deflate leaves messages below the threshold, and those that only grow, as they are", () => {
+test("Deflate leaves messages unchanged if they are below the threshold or would grow", () => {
   const { server } = pair({ threshold: 100 });
   assertEquals(server.frame("a".repeat(99), 99), undefined);
   assertEquals(server.frame("a".repeat(100), 100)?.[0], 0xc1);
@@ -153,7 +153,7 @@ test("Deflate leaves messages below the threshold, and those that only grow, as 
   assertEquals(server.frame(new SeededRandom(1).bytes(200), 200), undefined);
 });
 
-test("Deflate refers to earlier messages exactly if that was agreed on, each way for itself", () => {
+test("Deflate uses earlier messages as context exactly if negotiated, per direction", () => {
   for (const serverNoContextTakeover of [true, false]) {
     for (const clientNoContextTakeover of [true, false]) {
       const { server, client } = pair({ serverNoContextTakeover, clientNoContextTakeover });
@@ -191,7 +191,7 @@ test("Deflate continues correctly after a frame of the shared compression", () =
   client.close();
 });
 
-test("Packing packs what is worth it in a batch, and returns the batch if nothing is", () => {
+test("SharedCompression compresses the worthwhile messages of a batch, and otherwise returns the batch", () => {
   const { server } = pair({});
   const small = join(encodeMessage("a"), encodeMessage(new Uint8Array(200)));
   assert(server.packing.pack(small) === small);
@@ -203,7 +203,7 @@ test("Packing packs what is worth it in a batch, and returns the batch if nothin
   assertEquals(mixed.subarray(-small.length), small);
 });
 
-test("Rooms packs a broadcast once for all members with one packing", () => {
+test("Rooms compresses a broadcast once for all members that share parameters", () => {
   const tasks: (() => void)[] = [];
   const rooms = new Rooms({ atFlush: (task) => tasks.push(task) });
   let packed = 0;

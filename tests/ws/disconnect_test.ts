@@ -48,7 +48,7 @@ class Peer {
 
 const GET = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
 
-test("serve aborts a request's signal and cancels its response when its client closes, FIN or RST", async () => {
+test("serve aborts a request's signal and cancels its response when its client closes, by FIN or RST", async () => {
   for (const how of ["end", "destroy", "resetAndDestroy"] as const) {
     const events: string[] = [];
     const fetch = (request: Request): Response => {
@@ -74,7 +74,7 @@ test("serve aborts a request's signal and cancels its response when its client c
   }
 });
 
-test("serve aborts the signal of a request that a hook is still working on, of both hooks", async () => {
+test("serve aborts the signal of a request while either hook is still running", async () => {
   for (const first of [GET, upgradeRequest()]) {
     const aborted: unknown[] = [];
     let asked = 0;
@@ -99,7 +99,7 @@ test("serve aborts the signal of a request that a hook is still working on, of b
   }
 });
 
-test("serve aborts the signal of a request whose body will never be complete, and logs nothing", async () => {
+test("serve aborts the signal of a request whose body stays incomplete, and logs nothing", async () => {
   const post = "POST / HTTP/1.1\r\nHost: h\r\n";
   const bodies = ["Content-Length: 5\r\n\r\nhe", "Transfer-Encoding: chunked\r\n\r\n5\r\nhe"];
   for (const body of bodies) {
@@ -119,7 +119,7 @@ test("serve aborts the signal of a request whose body will never be complete, an
   }
 });
 
-test("serve sends a client that reads slowly but steadily all of a response, and then closes", async () => {
+test("serve sends a slow but steady client the whole response, and then closes", async () => {
   const size = 6_000_000;
   // Shorter than the whole transfer, longer than the pauses of the client.
   const limits = { sendTimeout: 1500, closeTimeout: 400, handshakeTimeout: 500 };
@@ -138,7 +138,7 @@ test("serve sends a client that reads slowly but steadily all of a response, and
   });
 });
 
-test("Connection.close sends a slow reader all that was sent before, and the close frame", async () => {
+test("Connection.close sends a slow reader all earlier messages, and the close frame", async () => {
   let conn: Connection | undefined;
   const limits = { closeTimeout: 300, sendTimeout: 1500, backpressureLimit: 64 << 20 };
   await serving({ open: (each) => void (conn = each), ...limits }, async (server) => {
@@ -163,7 +163,7 @@ test("Connection.close sends a slow reader all that was sent before, and the clo
   });
 });
 
-test("serve accepts an upload that is slow but steady, and gives up one that stops or drips", async () => {
+test("serve accepts a slow but steady upload, and rejects one that stalls or trickles", async () => {
   const fetch = async (request: Request): Promise<Response> => {
     let count = 0;
     for await (const part of request.body ?? []) count += part.length;
@@ -222,7 +222,7 @@ test("serve streams a request's body with backpressure, and fails it when its cl
   });
 });
 
-test("serve answers before it has read a body, and continues behind it if it is short", async () => {
+test("serve may answer before the body is read, and keeps the connection if the body is short", async () => {
   await serving({ fetch: () => new Response("no", { status: 401 }) }, async (server) => {
     const post = (length: number): string =>
       `POST / HTTP/1.1\r\nHost: h\r\nContent-Length: ${length}\r\n\r\nab`;
@@ -237,7 +237,7 @@ test("serve answers before it has read a body, and continues behind it if it is 
   });
 });
 
-test("Connection answers pings and close frames while a handler works, and handles what came before", async () => {
+test("Connection answers pings and close frames while a handler runs, and handles earlier messages", async () => {
   const told: string[] = [];
   let go = (): void => {};
   const gate = new Promise<void>((open) => go = open);
@@ -272,7 +272,7 @@ test("Connection answers pings and close frames while a handler works, and handl
   });
 });
 
-test("Connection closes soon when its peer goes while a handler's promise is pending forever", async () => {
+test("Connection closes soon after its peer disconnects while a handler's promise is pending forever", async () => {
   const told: string[] = [];
   await serving({
     message: () => new Promise(() => {}),
@@ -291,7 +291,7 @@ test("Connection closes soon when its peer goes while a handler's promise is pen
   });
 });
 
-test("serve lets pages of its own host in by default, and those that origins names", async () => {
+test("serve accepts pages of its own host by default, and otherwise those named in origins", async () => {
   const rows:
     readonly (readonly [origin: string, host: string, origins: unknown, status: number])[] = [
       ["https://example.org", "example.org", undefined, 101],
@@ -320,7 +320,7 @@ test("serve lets pages of its own host in by default, and those that origins nam
   }
 });
 
-test("serve limits the connections of one address, and those behind a proxy by what it names", async () => {
+test("serve limits the connections per address, and behind a proxy per forwarded address", async () => {
   const limits = { maxConnectionsPerAddress: 2, trustedProxies: ["127.0.0.3"] };
   const seen: string[] = [];
   await serving(
@@ -358,7 +358,7 @@ test("serve limits the connections of one address, and those behind a proxy by w
   );
 });
 
-test("serve accepts others while one address has every place with silent sockets", async () => {
+test("serve accepts other clients while one address fills every place with silent sockets", async () => {
   await serving({ maxConnections: 10, fetch: () => new Response("ok") }, async (server) => {
     const silent = Array.from({ length: 10 }, () => new Peer(server, "GET /", "127.0.0.4"));
     await new Promise((wait) => setTimeout(wait, 100));
@@ -371,7 +371,7 @@ test("serve accepts others while one address has every place with silent sockets
   });
 });
 
-test("serve takes the client's address from the PROXY protocol of trusted proxies alone", async () => {
+test("serve reads the client's address from the PROXY protocol only for trusted proxies", async () => {
   const two = Buffer.from("0d0a0d0a000d0a515549540a2111000c0102030405060708123400500a", "hex");
   const heads: readonly (readonly [string | Uint8Array, string])[] = [
     ["PROXY TCP4 192.0.2.1 192.0.2.9 5123 443\r\n", "192.0.2.1:5123"],
@@ -402,7 +402,7 @@ test("serve takes the client's address from the PROXY protocol of trusted proxie
   });
 });
 
-test("serve answers the edges of HTTP alike on both runtimes", async () => {
+test("serve handles the edge cases of HTTP identically on both runtimes", async () => {
   const fetch = async (request: Request): Promise<Response> =>
     new Response(
       `${request.method} ${request.url} ${request.headers.get("host")} ${await request.text()}`,

@@ -7,7 +7,7 @@ import { RawClient } from "../kit/ws_client.ts";
 const host = makeHost();
 const file = fileURLToPath(new URL("../../scripts/echo.ts", import.meta.url));
 
-test("echo reports where it listens, echoes, and ends cleanly on SIGTERM and SIGINT", async () => {
+test("echo prints its address, echoes, and exits cleanly on SIGTERM and SIGINT", async () => {
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     const child = host.spawn({ runtime, file, args: ["--port", "0"] });
     const lines: string[] = [];
@@ -28,7 +28,7 @@ test("echo reports where it listens, echoes, and ends cleanly on SIGTERM and SIG
   }
 });
 
-test("echo ends with 1 for a wrong option and for a port in use", async () => {
+test("echo exits with 1 for an invalid option and for a port in use", async () => {
   const listener = await host.listen(
     { hostname: "127.0.0.1", port: 0 },
     (stream) => stream.abort(),

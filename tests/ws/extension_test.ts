@@ -18,7 +18,7 @@ function wish(server: boolean, client: boolean, serverBits = 15, clientBits = 15
   };
 }
 
-test("parseExtensions reads names, parameters and quoted values, and nothing else", () => {
+test("parseExtensions reads names, parameters and quoted values, and rejects everything else", () => {
   assertEquals(parseExtensions(""), []);
   assertEquals(parseExtensions('a, b; c; d=1 ,, e ; f = "2"'), [
     { name: "a", params: [] },
@@ -89,18 +89,18 @@ const GRID: readonly (readonly [string, DeflateTerms, string | undefined])[] = [
   ].map((wrong) => [`${D}; ${wrong}`, wish(true, true), undefined] as const),
 ];
 
-test("acceptDeflate answers every offer within what both are willing to do", () => {
+test("acceptDeflate answers every offer within the limits of both sides", () => {
   for (const [offer, will, answer] of GRID) {
     assertEquals(acceptDeflate(parseExtensions(offer)!, will)?.answer, answer, offer);
   }
 });
 
-test("acceptDeflate expects the largest window of a client that cannot be told", () => {
+test("acceptDeflate assumes the largest window for a client that cannot be restricted", () => {
   const told = acceptDeflate(parseExtensions(D)!, wish(true, true, 15, 9))!;
   assertEquals(told.terms, wish(true, true));
 });
 
-test("readDeflateAnswer reads what the server has made of an offer, and refuses the rest", () => {
+test("readDeflateAnswer reads a valid answer to an offer, and rejects others", () => {
   const wishes = [true, false].flatMap((server) =>
     [true, false].flatMap((client) => [8, 15].map((bits) => wish(server, client, bits, bits)))
   );

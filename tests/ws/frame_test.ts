@@ -67,7 +67,7 @@ function joined(lines: readonly string[]): string[] {
   return all;
 }
 
-test("FrameDecoder reads every kind of frame, cut at each byte", () => {
+test("FrameDecoder reads every kind of frame, split at each byte", () => {
   const scratch = new Scratch();
   for (const shape of KINDS) {
     const bytes = join(buildFrame(shape), buildFrame({ opcode: 9, payload: "end" }));
@@ -82,7 +82,7 @@ test("FrameDecoder reads every kind of frame, cut at each byte", () => {
   }
 });
 
-test("FrameDecoder reads a stream byte by byte as it reads it at once", () => {
+test("FrameDecoder reads the same frames byte by byte as at once", () => {
   const bytes = join(...KINDS.map((shape) => buildFrame(shape)));
   const small = join(...KINDS.slice(0, 6).map((shape) => buildFrame(shape)));
   assertEquals(joined(decode(byteByByte(small)).lines), joined(decode([small]).lines));
@@ -133,7 +133,7 @@ const BROKEN: readonly (readonly [rule: Rule, what: string, bytes: string])[] = 
 ];
 
 for (const [rule, what, bytes] of BROKEN) {
-  test(`FrameDecoder refuses ${what} as ${rule}`, () => {
+  test(`FrameDecoder rejects ${what} as ${rule}`, () => {
     const before = buildFrame({ payload: "ok" });
     const lines = decode([before]).lines;
     // A length is read as a whole. All other violations are detected at their last byte.
@@ -147,25 +147,25 @@ for (const [rule, what, bytes] of BROKEN) {
   });
 }
 
-test("FrameDecoder refuses a mask from a server", () => {
+test("FrameDecoder rejects a masked frame from a server", () => {
   assertEquals(decode([buildFrame({ payload: "x" })], 100, "client").lines, ["fail masked"]);
 });
 
-test("FrameDecoder says nothing more after a broken rule", () => {
+test("FrameDecoder returns nothing after a protocol violation", () => {
   const recorder = new FrameRecorder();
   const decoder = new FrameDecoder("server", 100);
   feed(decoder, recorder, [hex("ff"), buildFrame({ payload: "later" }), hex("ff ff ff")]);
   assertEquals(recorder.lines, ["fail reserved"]);
 });
 
-test("FrameDecoder refuses a frame over the limit before any of its payload is there", () => {
+test("FrameDecoder rejects a frame over the limit before its payload arrives", () => {
   const claims = 101;
   const header = buildFrame({ opcode: 2, claims, payload: "" });
   assertEquals(decode([header.slice(0, 2)], 100).lines, ["fail tooBig"]);
   assertEquals(decode([buildFrame({ payload: "x".repeat(100) })], 100).bytes, 100);
 });
 
-test("FrameDecoder does not begin the next frame while its sink is paused", () => {
+test("FrameDecoder does not start the next frame while its sink is paused", () => {
   const scratch = new Scratch();
   const recorder = new FrameRecorder();
   const decoder = new FrameDecoder("server", 100);
@@ -184,7 +184,7 @@ test("FrameDecoder does not begin the next frame while its sink is paused", () =
   assertEquals(recorder.lines.length, 4);
 });
 
-test("RULES answer with codes that may stand in a frame, and reasons that fit", () => {
+test("RULES contains codes that may be sent, and reasons that fit", () => {
   for (const { code, words } of Object.values(RULES)) {
     assert([1002, 1007, 1009, 1013].includes(code));
     assert(words.length <= 123);
@@ -211,13 +211,13 @@ test("encodeFrame and appendMessage choose the shortest header", () => {
   }
 });
 
-test("writeHeader writes a length beyond 32 bits", () => {
+test("writeHeader writes lengths over 32 bits", () => {
   const bytes = new Uint8Array(10);
   writeHeader(bytes, 0, 2, 0x1_2345_6789_abcd);
   assertEquals(toHex(bytes), "82 7f 00 01 23 45 67 89 ab cd");
 });
 
-test("appendMessage and encodeMessage write texts whose bytes outgrow their characters", () => {
+test("appendMessage and encodeMessage write text with more bytes than characters", () => {
   const scratch = new Scratch();
   for (const character of ["a", "é", "€", "😀", "\ud800"]) {
     for (const count of [0, 1, 31, 32, 41, 42, 62, 63, 125, 126, 5000, 10_000, 21_000]) {
@@ -235,7 +235,7 @@ test("appendMessage and encodeMessage write texts whose bytes outgrow their char
   }
 });
 
-test("appendMessage writes nothing where there might not be room", () => {
+test("appendMessage writes nothing if there might not be enough room", () => {
   const scratch = new Scratch(64);
   assertEquals(appendMessage(scratch, 0, new Uint8Array(55)), -1);
   assertEquals(appendMessage(scratch, 0, "x".repeat(19)), -1);
@@ -243,7 +243,7 @@ test("appendMessage writes nothing where there might not be room", () => {
   assertEquals(appendMessage(scratch, 0, new Uint8Array(54)), 56);
 });
 
-test("appendMessage and encodeMessage refuse what is neither a string nor bytes", () => {
+test("appendMessage and encodeMessage throw for values that are neither strings nor bytes", () => {
   for (const data of [undefined, 1, {}, [1], new ArrayBuffer(1)]) {
     const wrong = data as unknown as string;
     assertThrows(() => encodeMessage(wrong), TypeError, "send a string or a Uint8Array");

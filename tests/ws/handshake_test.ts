@@ -48,7 +48,7 @@ test("HeadReader reads method, target, version and headers", () => {
   });
 });
 
-test("HeadReader reads a head that comes in any pieces, and gives where the rest begins", () => {
+test("HeadReader reads a head in any pieces, and returns where the rest begins", () => {
   const request = latin1(upgradeRequest());
   const early = latin1("early");
   for (let cut = 1; cut < request.length; cut++) {
@@ -62,7 +62,7 @@ test("HeadReader reads a head that comes in any pieces, and gives where the rest
   assertEquals(whole.state === "head" && whole.rest, request.length);
 });
 
-test("HeadReader passes over an empty line or two before the request", () => {
+test("HeadReader skips up to two empty lines before the request", () => {
   assertEquals(verdict("\r\n\r\nGET / HTTP/1.0\r\n\r\n"), "head");
   assertEquals(verdict("\r\n\r\n\r\n"), 400);
 });
@@ -147,7 +147,7 @@ const ONCE = [
 ];
 
 for (const header of ONCE) {
-  test(`HeadReader refuses ${header.split(":")[0]} twice`, () => {
+  test(`HeadReader rejects ${header.split(":")[0]} twice`, () => {
     const first = header.startsWith("Host") ? "" : "Host: h\r\n";
     const lines = `${first}${header}\r\n${header.replace(/^\w/, (letter) => letter.toLowerCase())}`;
     assertEquals(verdict(`GET / HTTP/1.1\r\n${first}${header}\r\n\r\n`), "head");
@@ -155,7 +155,7 @@ for (const header of ONCE) {
   });
 }
 
-test("HeadReader refuses a line, a count and a head over its limits, and takes them at the limit", () => {
+test("HeadReader rejects a line, a count and a head over the limits, and accepts them at the limits", () => {
   const line = (length: number): string => {
     const target = "/".padEnd(length - "GET  HTTP/1.0\r\n".length, "x");
     return `GET ${target} HTTP/1.0\r\n\r\n`;
@@ -170,19 +170,19 @@ test("HeadReader refuses a line, a count and a head over its limits, and takes t
   assertEquals([verdict(total(16384)), verdict(total(16385))], ["head", 431]);
 });
 
-test("HeadReader refuses a wrong byte when it comes, not when the head is whole", () => {
+test("HeadReader rejects an invalid byte on arrival, not when the head is complete", () => {
   for (const start of ["GET / HTTP/1.1\n", "GET / HTTP/1.1\rH", "GET /\0"]) {
     assertEquals([verdict(start.slice(0, -1)), verdict(start)], ["more", 400]);
   }
 });
 
-test("HeadReader refuses an endless line without waiting for its end", () => {
+test("HeadReader rejects an endless line without waiting for its end", () => {
   assertEquals(verdict("x".repeat(9000)), 414);
   assertEquals(verdict("GET / HTTP/1.1\r\nX: " + "x".repeat(20_000)), 431);
   assertEquals(verdict("GET / HTTP/1.1\r\nHost: h"), "more");
 });
 
-test("checkUpgrade accepts the sample request, and tokens in any case and company", () => {
+test("checkUpgrade accepts the sample request, and tokens in any case and list", () => {
   assertEquals(checkUpgrade(head(upgradeRequest())), undefined);
   const headers = { Upgrade: "foo, WebSocket", Connection: "keep-alive, UPGRADE" };
   assertEquals(checkUpgrade(head(upgradeRequest(headers))), undefined);

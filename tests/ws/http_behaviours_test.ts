@@ -60,12 +60,12 @@ async function judge(port: number, events: string[], skips: boolean): Promise<st
   return wrong;
 }
 
-test("BEHAVIOURS has at least forty rows, each with a title of its own", () => {
+test("BEHAVIOURS has at least forty rows with distinct titles", () => {
   assert(BEHAVIOURS.length >= 40);
   assertEquals(new Set(BEHAVIOURS.map(({ title }) => title)).size, BEHAVIOURS.length);
 });
 
-test("serve behaves as the table of HTTP behaviours says", async () => {
+test("serve behaves as the table of HTTP behaviours specifies", async () => {
   const events: string[] = [];
   const server = await serve(makeHost(), { fetch: hook(events), log: () => {} });
   try {
@@ -75,7 +75,7 @@ test("serve behaves as the table of HTTP behaviours says", async () => {
   }
 });
 
-test("the runtime's own server behaves as the table says, but where it is noted", {
+test("the runtime's own server behaves as the table specifies, with the noted exceptions", {
   sanitizeOps: false,
   sanitizeResources: false,
 }, async () => {

@@ -7,7 +7,7 @@ function get(path: string): string {
   return `GET ${path} HTTP/1.1\r\nHost: h\r\n\r\n`;
 }
 
-test("HttpConnection keeps a copy of what comes early up to 64 KiB, and then reads no more", async () => {
+test("HttpConnection copies up to 64 KiB of early input, and then stops reading", async () => {
   const asked: string[] = [];
   const answers: ((response: Response) => void)[] = [];
   const stage = new ArrivalStage({
@@ -39,7 +39,7 @@ test("HttpConnection keeps a copy of what comes early up to 64 KiB, and then rea
   assertEquals([stage.resting, stage.ended], [0, 1]);
 });
 
-test("HttpConnection rests in the eyes of its server only while nothing is to be done", async () => {
+test("HttpConnection counts as idle for its server only while nothing is in progress", async () => {
   const seen: number[] = [];
   const stage: ArrivalStage = new ArrivalStage({
     fetch: () => {
@@ -60,7 +60,7 @@ test("HttpConnection rests in the eyes of its server only while nothing is to be
   stage.stream.abort();
 });
 
-test("HttpConnection puts what a host still gives behind what is early", async () => {
+test("HttpConnection appends further input to the early input", async () => {
   const asked: string[] = [];
   const stage = new ArrivalStage({
     fetch: (request) => {
@@ -79,7 +79,7 @@ test("HttpConnection puts what a host still gives behind what is early", async (
   stage.stream.abort();
 });
 
-test("HttpConnection reads on in the middle of an early request", async () => {
+test("HttpConnection continues reading in the middle of an early request", async () => {
   const answers: ((response: Response) => void)[] = [];
   const stage = new ArrivalStage({ fetch: () => new Promise((resolve) => answers.push(resolve)) });
   stage.receive(get("/a") + get("/b") + get("/c").slice(0, 10));
@@ -94,7 +94,7 @@ test("HttpConnection reads on in the middle of an early request", async () => {
   stage.stream.abort();
 });
 
-test("HttpConnection ends when its client has said its last, whatever it was doing", async () => {
+test("HttpConnection closes after its client has ended its side, in any state", async () => {
   let answer = (_response: Response): void => {};
   const options: ServeOptions = { fetch: () => new Promise((resolve) => answer = resolve) };
   const before = new ArrivalStage(options);
@@ -122,7 +122,7 @@ test("HttpConnection ends when its client has said its last, whatever it was doi
   assert(within.stream.ended);
 });
 
-test("HttpConnection rests no more on a server that has begun to stop while it answered", async () => {
+test("HttpConnection does not become idle on a server that began to stop during its answer", async () => {
   let body: ReadableStreamDefaultController<Uint8Array> | undefined;
   const stage = new ArrivalStage({
     fetch: () =>
@@ -136,7 +136,7 @@ test("HttpConnection rests no more on a server that has begun to stop while it a
   assertEquals([stage.texts, stage.stream.ended, stage.resting], [[""], true, 0]);
 });
 
-test("HttpConnection says 100 when a hook reads a body that waits for it, by HTTP/1.1", async () => {
+test("HttpConnection sends 100 Continue when a hook reads a body that waits for it, over HTTP/1.1", async () => {
   const post = "POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-Continue\r\n";
   for (
     const [request, says] of [
@@ -163,7 +163,7 @@ test("HttpConnection says 100 when a hook reads a body that waits for it, by HTT
   }
 });
 
-test("HttpConnection yields its place in order while its answer may be on the way, and then at once", async () => {
+test("HttpConnection.yieldPlace ends the stream while its answer may be in transit, and aborts it later", async () => {
   for (const [ms, isCut] of [[0, false], [999, false], [1000, true]] as const) {
     const stage = new ArrivalStage({ fetch: () => new Response("x") });
     stage.now = 500;
@@ -175,7 +175,7 @@ test("HttpConnection yields its place in order while its answer may be on the wa
   }
 });
 
-test("HttpConnection is late with a request, with an answer, with the next request", async () => {
+test("HttpConnection times out on a request, on an answer, and on the next request", async () => {
   const limits = { handshakeTimeout: 100, keepAliveTimeout: 300, closeTimeout: 50 };
   let answer = (_response: Response): void => {};
   const stage = new ArrivalStage({

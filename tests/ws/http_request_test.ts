@@ -24,7 +24,7 @@ function build(line: string, headers?: readonly string[], content?: RequestConte
   return request;
 }
 
-test("buildRequest returns the URL as the platform writes it", () => {
+test("buildRequest returns the URL as the platform formats it", () => {
   const targets = [
     ..."/ /a /a/b.c?d=e/f?g //a /a//b /%7Ea /a?'b /a/../b /./a /..a /a/.b /a%2e%2E/b /%2e/a".split(
       " ",
@@ -45,7 +45,7 @@ test("buildRequest returns the URL as the platform writes it", () => {
   }
 });
 
-test("buildRequest makes what the platform takes for a request of its own", async () => {
+test("buildRequest creates an object that the platform accepts as a Request", async () => {
   const line = "PUT /a?b=c";
   const headers = ["X-A: 1", "Cookie: a=1", "Cookie: b=2", "Content-Type: application/json"];
   const request = build(line, headers, bytesOf('{"d":1}'));
@@ -68,7 +68,7 @@ test("buildRequest makes what the platform takes for a request of its own", asyn
   assertEquals(build("delete /").method, new Request("http://h/", { method: "delete" }).method);
 });
 
-test("fetch sends a request that a hook passes on, as a proxy does", async () => {
+test("fetch sends a request that a hook forwards, as a proxy does", async () => {
   await serving({
     fetch: async (request) => new Response(`${request.method} ${await request.text()}`),
   }, async (inner) => {
@@ -88,7 +88,7 @@ test("fetch sends a request that a hook passes on, as a proxy does", async () =>
   });
 });
 
-test("hangUp aborts the signal, whether it has been asked for or not, and once", () => {
+test("hangUp aborts the signal once, even if it is read only later", () => {
   for (const asksBefore of [true, false]) {
     const request = build("GET /");
     const reasons: unknown[] = [];

@@ -35,7 +35,7 @@ test("serve answers plain requests with 404 if there is no fetch hook", async ()
   });
 });
 
-test("serve refuses HEAD without a body, and reports how long it would be", async () => {
+test("serve rejects HEAD without a body, and with its Content-Length", async () => {
   await serving({}, async (server) => {
     for (
       const request of ["HEAD / HTTP/1.1\r\nHost: h\r\n\r\n", upgradeRequest({}, "HEAD / HTTP/1.1")]
@@ -68,7 +68,7 @@ test("serve passes a request to the fetch hook, and its response to the client",
   });
 });
 
-test("serve tells the fetch hook who asks, as it does the upgrade hook, with TLS and without", async () => {
+test("serve passes the client's address to the fetch hook and the upgrade hook, with and without TLS", async () => {
   const ca = await makeAuthority(new SeededRandom(3).bytes(32));
   const leaf = await makeLeaf(ca, "a@127.0.0.1:9000", new SeededRandom(4).bytes(16));
   for (const secure of [undefined, leaf]) {
@@ -102,7 +102,7 @@ test("serve tells the fetch hook who asks, as it does the upgrade hook, with TLS
   }
 });
 
-test("serve sends no body in answer to HEAD, nor with 204", async () => {
+test("serve sends no body for HEAD and 204", async () => {
   await serving({
     fetch: ({ method }) =>
       method === "HEAD" ? new Response("unseen") : new Response(null, { status: 204 }),
@@ -114,7 +114,7 @@ test("serve sends no body in answer to HEAD, nor with 204", async () => {
   });
 });
 
-test("serve streams a long body in chunks, and to HTTP/1.0 until the end", async () => {
+test("serve streams a long body in chunks, and to HTTP/1.0 until the end of the connection", async () => {
   const pieces = Array.from({ length: 40 }, (_, i) => `${i}`.padEnd(50_000, "."));
   const body = (): ReadableStream<Uint8Array> =>
     ReadableStream.from(pieces.map((piece) => new TextEncoder().encode(piece)));
@@ -127,7 +127,7 @@ test("serve streams a long body in chunks, and to HTTP/1.0 until the end", async
   });
 });
 
-test("serve tells the length of a body that is at hand, whatever it was made of", async () => {
+test("serve sends the length of every body that is available at once", async () => {
   const bytes = new TextEncoder().encode("whole");
   const bodies = ["whole", bytes, ReadableStream.from([bytes]), new URLSearchParams("whole")];
   for (const [i, body] of bodies.entries()) {
@@ -146,7 +146,7 @@ test("serve tells the length of a body that is at hand, whatever it was made of"
   }
 });
 
-test("serve sends each piece of a body as it comes, and cancels it when its client is gone", async () => {
+test("serve sends each piece of a body on arrival, and cancels it when its client disconnects", async () => {
   let body: ReadableStreamDefaultController<Uint8Array> | undefined;
   let cancelled = false;
   const events = new ReadableStream<Uint8Array>({
@@ -172,7 +172,7 @@ test("serve sends each piece of a body as it comes, and cancels it when its clie
   });
 });
 
-test("Server.stop waits for a response that is under way, and for no client that is not there", async () => {
+test("Server.stop waits for a response in progress, and not for clients without a complete request", async () => {
   let answer = (_response: Response): void => {};
   let asked = 0;
   const options: ServeOptions = {
@@ -202,7 +202,7 @@ test("Server.stop waits for a response that is under way, and for no client that
   await stopped;
 });
 
-test("serve takes the length of a body from its header", async () => {
+test("serve uses the Content-Length header of a response", async () => {
   const headers = { "Content-Length": "4" };
   await serving({ fetch: () => new Response("four", { headers }) }, async (server) => {
     for (const [method, text] of [["GET", "four"], ["HEAD", ""]] as const) {
@@ -213,7 +213,7 @@ test("serve takes the length of a body from its header", async () => {
   });
 });
 
-test("serve lets no response speak of the connection", async () => {
+test("serve removes headers about the connection from responses", async () => {
   const headers = {
     "Transfer-Encoding": "gzip",
     Connection: "keep-alive, x",
@@ -231,7 +231,7 @@ test("serve lets no response speak of the connection", async () => {
   });
 });
 
-test("serve does not pull a body faster than its client reads", async () => {
+test("serve does not read a body faster than its client reads the response", async () => {
   let pulled = 0;
   const body = new ReadableStream<Uint8Array>({
     pull(controller) {
@@ -304,7 +304,7 @@ const REQUESTS: readonly (readonly [string, string, number])[] = [
   ["a head without end", `GET / HTTP/1.1\r\nHost: h\r\n${"X: y\r\n".repeat(5000)}`, 431],
 ];
 
-test("serve passes a hook the method that was sent, or answers 501", async () => {
+test("serve passes the method to a hook, or answers 501", async () => {
   const methods: string[] = [];
   const fetch = ({ method }: Request): Response => {
     methods.push(method);
@@ -325,7 +325,7 @@ test("serve passes a hook the method that was sent, or answers 501", async () =>
   });
 });
 
-test("serve says when it answered, unless the hook does, and whatever the answer", async () => {
+test("serve adds the Date header to every answer unless the hook sets it", async () => {
   const said = "Tue, 15 Nov 1994 08:12:31 GMT";
   const fetch = (request: Request): Response =>
     new Response("", request.url.endsWith("/own") ? { headers: { Date: said } } : {});
@@ -343,7 +343,7 @@ test("serve says when it answered, unless the hook does, and whatever the answer
   });
 });
 
-test("serve holds no more bodies than maxRequestBodiesSize, and has room again when they are answered", async () => {
+test("serve limits all request bodies to maxRequestBodiesSize, and frees room when they are answered", async () => {
   const answers: (() => void)[] = [];
   const fetch = (): Promise<Response> =>
     new Promise((answer) => answers.push(() => answer(new Response("ok"))));
@@ -374,7 +374,7 @@ for (const [what, request, status] of REQUESTS) {
   });
 }
 
-test("serve answers 500 for a hook that throws, rejects or gives no Response, and continues to run", async () => {
+test("serve answers 500 for a hook that throws, rejects or returns no Response, and continues to run", async () => {
   const hooks = [
     () => {
       throw new Error("oops");
@@ -394,7 +394,7 @@ test("serve answers 500 for a hook that throws, rejects or gives no Response, an
   }
 });
 
-test("serve breaks a response off whose body fails, rather than end it", async () => {
+test("serve aborts a response whose body fails", async () => {
   const body = (): ReadableStream<Uint8Array> => {
     let pulled = 0;
     return new ReadableStream({
@@ -411,7 +411,7 @@ test("serve breaks a response off whose body fails, rather than end it", async (
   });
 });
 
-test("serve asks for a body that waits to be asked for", async () => {
+test("serve reads a body with Expect: 100-continue only when requested", async () => {
   await serving(
     { fetch: async (request) => new Response(await request.text()) },
     async (server) => {

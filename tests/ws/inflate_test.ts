@@ -56,7 +56,7 @@ function open(
 
 for (const takeover of [false, true]) {
   const kind = takeover ? "remembers" : "forgets";
-  test(`Connection that ${kind} inflates messages in pieces, and those of others in between`, () => {
+  test(`Connection that ${kind} inflates messages in pieces, interleaved with those of others`, () => {
     const texts = ["a first text, ".repeat(40), "Grüße, 😀 ".repeat(500), ""];
     const all = [open(takeover), open(takeover)];
     for (const text of texts) {
@@ -73,7 +73,7 @@ for (const takeover of [false, true]) {
   });
 }
 
-test("Connection closes in the middle of a compressed message, and the next one gets it whole", () => {
+test("Connection closes during a compressed message, and the next connection inflates correctly", () => {
   for (let i = 0; i < 40; i++) {
     const { stream, messages } = open(false);
     const bytes = packed(bytesOf("the whole of it ".repeat(20)));
@@ -86,7 +86,7 @@ test("Connection closes in the middle of a compressed message, and the next one 
   }
 });
 
-test("Connection returns a borrowed engine when a message is complete, and when it is aborted", () => {
+test("Connection returns a borrowed inflator when a message is complete, and when it is aborted", () => {
   const lent = shop.lend();
   for (const ends of [true, false]) {
     shop.takeBack(lent);
@@ -103,7 +103,7 @@ test("Connection returns a borrowed engine when a message is complete, and when 
   shop.takeBack(lent);
 });
 
-test("Connection lets others have a turn when a few bytes have become many", async () => {
+test("Connection yields to others when a small input inflates to a large output", async () => {
   const chunk = join(
     ...Array.from(
       { length: 8 },
@@ -128,7 +128,7 @@ test("Connection lets others have a turn when a few bytes have become many", asy
   }
 });
 
-test("Connection lets others have a turn in the middle of one message that becomes long", () => {
+test("Connection yields to others in the middle of a message that inflates to a large size", () => {
   const { stream, messages, turns } = open(false);
   const payload = new Uint8Array(15 * MIB);
   const frame = buildFrame({ opcode: 2, payload: packed(payload), reserved: 4 });
@@ -146,7 +146,7 @@ test("Connection lets others have a turn in the middle of one message that becom
   stream.handler.close({ kind: "closed" });
 });
 
-test("Connection lets others have a turn among many messages that make nothing", () => {
+test("Connection yields to others among many messages that inflate to nothing", () => {
   const empty = buildFrame({ opcode: 2, payload: Uint8Array.of(0), reserved: 4 });
   const { stream, messages, turns } = open(false);
   stream.handler.data(join(...Array.from({ length: 3000 }, () => empty)));
@@ -156,7 +156,7 @@ test("Connection lets others have a turn among many messages that make nothing",
   stream.handler.close({ kind: "closed" });
 });
 
-test("Inflator accepts a message in any pieces for the same, and no more than it may be long", () => {
+test("Inflator returns the same message for any pieces, up to the maximum length", () => {
   const inflator = new Inflator(true, 15, makeOutput());
   const payload = bytesOf("piece by piece ".repeat(1000));
   const bytes = packed(payload);
@@ -182,7 +182,7 @@ test("Inflator accepts a message in any pieces for the same, and no more than it
   inflator.close();
 });
 
-test("Connection accepts a message of the maximum length that nothing makes shorter, and none that is longer", () => {
+test("Connection accepts an incompressible message of the maximum length, and rejects a longer one", () => {
   const random = new SeededRandom(5);
   for (const more of [0, 1]) {
     const { stream, messages, turns } = open(false);

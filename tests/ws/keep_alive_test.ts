@@ -38,7 +38,7 @@ async function texts(client: RawClient, count: number): Promise<string[]> {
   return answersOf(client).map(({ text }) => text);
 }
 
-test("serve answers one request after the other on one connection, whatever their bodies", async () => {
+test("serve answers several requests on one connection, with any bodies", async () => {
   await serving({ fetch: tell }, async (server) => {
     const client = await RawClient.connect(host, server.port);
     client.write(get("/a"));
@@ -58,7 +58,7 @@ test("serve answers one request after the other on one connection, whatever thei
   });
 });
 
-test("serve answers requests that come at once in their order, and asks for one at a time", async () => {
+test("serve answers pipelined requests in order, and runs one at a time", async () => {
   let asked = 0;
   let most = 0;
   const slow = async (request: Request): Promise<Response> => {
@@ -86,7 +86,7 @@ test("serve answers requests that come at once in their order, and asks for one 
   });
 });
 
-test("serve answers requests that come byte by byte, one behind the other", async () => {
+test("serve answers requests that arrive byte by byte, one after another", async () => {
   await serving({ fetch: tell }, async (server) => {
     const client = await RawClient.connect(host, server.port);
     const all = bytesOf(get("/a") + post("/b", "bb") + "\r\n" + get("/c", "Connection: close\r\n"));
@@ -99,7 +99,7 @@ test("serve answers requests that come byte by byte, one behind the other", asyn
   });
 });
 
-test("serve gives other clients their turns between a thousand requests that come at once", async () => {
+test("serve yields to other clients among a thousand pipelined requests", async () => {
   let answered = 0;
   const fetch = (request: Request): Response => {
     answered++;
@@ -121,7 +121,7 @@ test("serve gives other clients their turns between a thousand requests that com
   });
 });
 
-test("serve does not read an unread body as a request", async () => {
+test("serve does not parse an unread body as a request", async () => {
   const asked: string[] = [];
   const fetch = (request: Request): Response => {
     asked.push(new URL(request.url).pathname);
@@ -160,7 +160,7 @@ const LAST: readonly (readonly [string, string, number])[] = [
 ];
 
 for (const [what, request, status] of LAST) {
-  test(`serve reads nothing behind ${what}, and closes`, async () => {
+  test(`serve ignores input after ${what}, and closes`, async () => {
     const asked: string[] = [];
     const options: ServeOptions = {
       maxRequestBodySize: 100,
@@ -186,7 +186,7 @@ for (const [what, request, status] of LAST) {
   });
 }
 
-test("serve opens a WebSocket on a connection that has carried requests, early frames and all", async () => {
+test("serve opens a WebSocket on a connection that has carried requests, including early frames", async () => {
   const options: ServeOptions = { fetch: tell, message: (conn, data) => conn.send(data) };
   for (const upgrade of [undefined, async () => await Promise.resolve({})]) {
     await serving(upgrade === undefined ? options : { ...options, upgrade }, async (server) => {
@@ -207,7 +207,7 @@ function endsEarly(client: RawClient): boolean {
   return body.length > 7 && body[body.length - 7] === 0x81 && body[body.length - 6] === 5;
 }
 
-test("serve closes a connection on which nothing comes for keepAliveTimeout", async () => {
+test("serve closes a connection that is idle for keepAliveTimeout", async () => {
   await serving({ fetch: tell, keepAliveTimeout: 100 }, async (server) => {
     const client = await RawClient.connect(host, server.port);
     const start = performance.now();
@@ -220,7 +220,7 @@ test("serve closes a connection on which nothing comes for keepAliveTimeout", as
   });
 });
 
-test("serve keeps no connection if keepAliveTimeout is 0", async () => {
+test("serve closes each connection after one request if keepAliveTimeout is 0", async () => {
   await serving({ fetch: tell, keepAliveTimeout: 0 }, async (server) => {
     const client = await RawClient.connect(host, server.port);
     client.write(get("/"));
@@ -229,7 +229,7 @@ test("serve keeps no connection if keepAliveTimeout is 0", async () => {
   });
 });
 
-test("serve answers 408 to a later request that does not become whole in time", async () => {
+test("serve answers 408 to a later request that is not complete in time", async () => {
   await serving(
     { fetch: tell, handshakeTimeout: 1000, requestBodyTimeout: 1000 },
     async (server) => {
@@ -243,7 +243,7 @@ test("serve answers 408 to a later request that does not become whole in time", 
   );
 });
 
-test("serve gives a client that sends slowly no more time for a further request", async () => {
+test("serve does not extend the deadline of later requests for a slow client", async () => {
   await serving(
     { fetch: tell, handshakeTimeout: 1000, requestBodyTimeout: 1000, keepAliveTimeout: 60_000 },
     async (server) => {
@@ -306,7 +306,7 @@ test("serve answers others while many kept connections send slowly, and frees th
   });
 });
 
-test("serve keeps connections under TLS too", async () => {
+test("serve keeps connections open under TLS too", async () => {
   const tls = await makeTls();
   await serving({ fetch: tell, tls: tls.server }, async (server) => {
     const client = new RawClient(
@@ -329,7 +329,7 @@ test("serve keeps connections under TLS too", async () => {
   });
 });
 
-test("serve cancels the body of a response that comes when its client has gone", async () => {
+test("serve cancels the body of a response returned after its client has disconnected", async () => {
   let answer: ((response: Response) => void) | undefined;
   let cancelled = false;
   const fetch = (): Promise<Response> => new Promise((resolve) => answer = resolve);
@@ -344,7 +344,7 @@ test("serve cancels the body of a response that comes when its client has gone",
   });
 });
 
-test("serve takes maxRequestsPerConnection requests from a connection", async () => {
+test("serve accepts at most maxRequestsPerConnection requests per connection", async () => {
   await serving({ fetch: tell, maxRequestsPerConnection: 3 }, async (server) => {
     const client = await RawClient.connect(host, server.port);
     client.write(get("/").repeat(5));
@@ -354,7 +354,7 @@ test("serve takes maxRequestsPerConnection requests from a connection", async ()
   });
 });
 
-test("serve counts kept connections, and returns the place of the longest idle to who comes", async () => {
+test("serve counts kept connections, and closes the longest idle one for a new client", async () => {
   let answer: ((response: Response) => void) | undefined;
   const fetch = (request: Request): Response | Promise<Response> =>
     request.url.endsWith("/slow") ? new Promise((resolve) => answer = resolve) : new Response("ok");
@@ -387,7 +387,7 @@ test("serve counts kept connections, and returns the place of the longest idle t
   });
 });
 
-test("Server.stop closes kept connections at once, and answers the busy ones for the last time", async () => {
+test("Server.stop closes idle connections at once, and sends the busy ones a last answer", async () => {
   let answer: ((response: Response) => void) | undefined;
   const server = await serve(host, {
     keepAliveTimeout: 600_000,
@@ -414,7 +414,7 @@ test("Server.stop closes kept connections at once, and answers the busy ones for
   await stopped;
 });
 
-test("serve answers all whole requests of a client that will send no more", async () => {
+test("serve answers all complete requests of a client that has ended its side", async () => {
   await serving({ fetch: tell }, async (server) => {
     const client = await RawClient.connect(host, server.port);
     client.write(get("/a") + get("/b") + "GET /c HT");
@@ -424,7 +424,7 @@ test("serve answers all whole requests of a client that will send no more", asyn
   });
 });
 
-test("serve frames responses so that the next one is found", async () => {
+test("serve frames responses so that the client finds the next one", async () => {
   const body = (): ReadableStream<Uint8Array> =>
     ReadableStream.from(["stre", "", "am"].map((piece) => new TextEncoder().encode(piece)));
   const length = { "Content-Length": "4" };
@@ -472,7 +472,7 @@ test("serve aborts a response whose body does not have its announced length", as
   }
 });
 
-test("serve answers 500 for a Response that somebody has read", async () => {
+test("serve answers 500 for a Response whose body was already read", async () => {
   const read = new Response("text");
   await read.text();
   await serving({ fetch: () => read }, async (server, log) => {
@@ -486,7 +486,7 @@ test("serve answers 500 for a Response that somebody has read", async () => {
   });
 });
 
-test("serve goes no further than a client reads its answers", async () => {
+test("serve stops reading requests from a client that does not read its answers", async () => {
   let asked = 0;
   const fetch = (): Response => {
     asked++;

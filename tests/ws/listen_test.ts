@@ -77,7 +77,7 @@ test("serve listens on a Unix socket, for HTTP and for WebSockets", async () => 
   });
 });
 
-test("serve replaces the Unix socket of a process that was killed, and no other file", async () => {
+test("serve replaces the Unix socket of a killed process, and no other file", async () => {
   await inFolder(async (folder) => {
     const [path, unix] = [join(folder, "a"), join(folder, "server.sock")];
     const killed = createServer();
@@ -127,7 +127,7 @@ function rawOf(pem: string): string {
   return pem.replace(/-----[^-]+-----|\s/g, "");
 }
 
-test("serve chooses the certificate by the name that a client asks for", async () => {
+test("serve selects the certificate by the requested server name", async () => {
   const { leaves: [own, b, c, d] } = await make(4);
   const tls = { ...own!, hosts: { "b.example": b!, "*.C.example": c! } };
   await serving({ tls, fetch: () => new Response("ok") }, async (server) => {
@@ -155,7 +155,7 @@ test("serve chooses the certificate by the name that a client asks for", async (
 
 for (const withHosts of [false, true]) {
   const others = withHosts ? ", with several certificates too" : "";
-  test(`serve lets in clients with a certificate of the authority that it names${others}`, async () => {
+  test(`serve accepts clients with a certificate of the given authority${others}`, async () => {
     const { ca, leaves: [own, client] } = await make(2);
     const random = new SeededRandom(20);
     const stranger = await makeLeaf(

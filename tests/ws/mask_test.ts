@@ -10,14 +10,14 @@ function keyOf(bytes: Uint8Array): number {
   return bytes[0]! | (bytes[1]! << 8) | (bytes[2]! << 16) | (bytes[3]! << 24);
 }
 
-test("unmask undoes RFC 6455's example", () => {
+test("unmask reverses RFC 6455's example", () => {
   const scratch = new Scratch(16);
   scratch.bytes.set(hex("7f 9f 4d 51 58"), 3);
   assertEquals(unmask(scratch, 3, 8, keyOf(hex("37 fa 21 3d"))), 0);
   assertEquals(toHex(scratch.bytes.slice(3, 8)), toHex(new TextEncoder().encode("Hello")));
 });
 
-test("unmask agrees with one XOR a byte, at every offset and length, and touches nothing else", () => {
+test("unmask equals a XOR per byte at every offset and length, and changes no other bytes", () => {
   const random = new SeededRandom(1);
   const scratch = new Scratch(512);
   const lengths = [...Array(40).keys(), 126, 127, 128, 129, 130, 131, 144, 200, 255, 256, 301];
@@ -35,7 +35,7 @@ test("unmask agrees with one XOR a byte, at every offset and length, and touches
   }
 });
 
-test("unmask reports whether any byte is beyond ASCII, wherever it stands", () => {
+test("unmask returns whether any byte is not ASCII, at any position", () => {
   const scratch = new Scratch(512);
   const key = hex("81 92 a3 b4");
   for (const length of [1, 2, 3, 4, 5, 7, 8, 31, 127, 128, 131, 150]) {

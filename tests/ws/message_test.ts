@@ -54,7 +54,7 @@ const MESSAGES: readonly (readonly [string, readonly FrameShape[], readonly stri
 ];
 
 for (const [what, shapes, messages] of MESSAGES) {
-  test(`MessageReader reads ${what}, however it is cut`, () => {
+  test(`MessageReader reads ${what}, however it is split`, () => {
     const bytes = frames(...shapes);
     assertEquals(shown(read([bytes])), messages);
     assertEquals(shown(read(byteByByte(bytes))), messages);
@@ -64,7 +64,7 @@ for (const [what, shapes, messages] of MESSAGES) {
   });
 }
 
-test("MessageReader lets control frames pass between fragments", () => {
+test("MessageReader passes on control frames between fragments", () => {
   const recorder = read([frames(
     { payload: "a", fin: false },
     { opcode: 9, payload: "ping" },
@@ -76,7 +76,7 @@ test("MessageReader lets control frames pass between fragments", () => {
   assertEquals(recorder.controls.map(({ opcode }) => opcode), [9, 10]);
 });
 
-test("MessageReader puts large messages together, cut at random", () => {
+test("MessageReader reassembles large messages that are split at random", () => {
   const random = new SeededRandom(7);
   for (const length of [65_535, 65_536, 200_001]) {
     const binary = random.bytes(length);
@@ -95,7 +95,7 @@ test("MessageReader puts large messages together, cut at random", () => {
   }
 });
 
-test("MessageReader returns bytes that no other holds", () => {
+test("MessageReader returns bytes that it does not use again", () => {
   const recorder = read([
     frames({ opcode: 2, payload: hex("01") }, { opcode: 2, payload: hex("02") }),
   ]);
@@ -127,7 +127,7 @@ const BROKEN: readonly (readonly [Rule, string, readonly FrameShape[]])[] = [
 ];
 
 for (const [rule, what, shapes] of BROKEN) {
-  test(`MessageReader refuses ${what} as ${rule}`, () => {
+  test(`MessageReader rejects ${what} as ${rule}`, () => {
     for (const chunks of [[frames(...shapes)], byteByByte(frames(...shapes))]) {
       assertEquals(read(chunks, 100).failed, rule);
     }
@@ -144,14 +144,14 @@ test("MessageReader accepts messages of exactly the limit", () => {
   assertEquals([recorder.failed, recorder.messages.length], [undefined, 3]);
 });
 
-test("MessageReader refuses a text at the byte that makes it certain, not at its end", () => {
+test("MessageReader rejects a text at its first invalid byte, not at its end", () => {
   const header = buildFrame({ claims: 1000, payload: "", mask: [0, 0, 0, 0] });
   const good = bytesOf("x".repeat(50));
   assertEquals(read([header, good, hex("f4")]).failed, undefined);
   assertEquals(read([header, good, hex("f4 90")]).failed, "text");
 });
 
-test("MessageReader holds no more memory than the bytes that came, whatever is announced", () => {
+test("MessageReader allocates memory for received bytes, whatever length is announced", () => {
   // 4000 unfinished messages that announce 16 MiB each, 62 GiB in all.
   const limit = 16 << 20;
   const start = buildFrame({ opcode: 2, claims: limit, payload: "x".repeat(100) });
@@ -167,7 +167,7 @@ test("MessageReader holds no more memory than the bytes that came, whatever is a
   assertEquals(kept.length, 4000);
 });
 
-test("MessageReader is notified of a message while later frames of the chunk wait", () => {
+test("MessageReader returns a message before later frames of the same chunk", () => {
   const recorder = new MessageRecorder();
   const reader = new MessageReader(recorder, 100);
   const order: string[] = [];
@@ -188,7 +188,7 @@ function memory(): number {
   return Math.max(rss, external);
 }
 
-test("MessageReader accepts a message in very many fragments as fast as in few", () => {
+test("MessageReader reads a message in many fragments as fast as in few", () => {
   const count = 65_536;
   const payload = new Uint8Array(64).fill(0x61);
   const frames = Array.from(

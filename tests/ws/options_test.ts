@@ -2,7 +2,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { checkOptions, OptionError, type ServeOptions, tickMs } from "../../lib/ws/options.ts";
 import { test } from "../kit/test.ts";
 
-test("checkOptions completes perMessageDeflate: no context takeover by default", () => {
+test("checkOptions fills in perMessageDeflate: no context takeover by default", () => {
   const whole = { takeover: false, windowBits: 15 };
   assertEquals(checkOptions({ perMessageDeflate: true }).deflate, {
     wish: { server: whole, client: whole },
@@ -20,7 +20,7 @@ test("checkOptions completes perMessageDeflate: no context takeover by default",
   assertEquals(checkOptions({ perMessageDeflate: false }).deflate, undefined);
 });
 
-test("checkOptions completes the defaults, in the units of the code", () => {
+test("checkOptions fills in the defaults, in milliseconds and bytes", () => {
   assertEquals(checkOptions({}), {
     port: 0,
     payloadBytesMax: 16 * 1024 * 1024,
@@ -82,17 +82,17 @@ const WRONG: readonly (readonly [Record<string, unknown>, says: string])[] = [
 ];
 
 for (const [options, says] of WRONG) {
-  test(`checkOptions refuses ${JSON.stringify(options)}, and reports what to do`, () => {
+  test(`checkOptions rejects ${JSON.stringify(options)}, and reports what to do`, () => {
     const error = assertThrows(() => checkOptions(options as ServeOptions), OptionError, says);
     assertEquals((error as OptionError).code, "badoption");
   });
 }
 
-test("checkOptions accepts origins as browsers send them", () => {
+test("checkOptions accepts origins in the form that browsers send", () => {
   checkOptions({ origins: ["https://example.org", "http://127.0.0.1:8080"] });
 });
 
-test("tickMs is a quarter of the shortest time that is watched, and no time that is not", () => {
+test("tickMs is a quarter of the shortest enabled timeout, and ignores disabled ones", () => {
   const tick = (options: ServeOptions): number => tickMs(checkOptions(options));
   assertEquals(tick({}), 1000);
   assertEquals(tick({ idleTimeout: 2 }), 500);

@@ -15,7 +15,7 @@ function outlet(
   return { out: new ConnectionOutbox(stream, new Scratch(), { bytesMax, policy }), stream };
 }
 
-test("ConnectionOutbox writes each message as one frame, in memory of its own", () => {
+test("ConnectionOutbox writes each message as one frame in its own buffer", () => {
   const { out, stream } = outlet();
   assertEquals(out.message("hi"), "sent");
   assertEquals(out.message(bytesOf("ho")), "sent");
@@ -24,7 +24,7 @@ test("ConnectionOutbox writes each message as one frame, in memory of its own", 
   assertEquals(stream.writes.length, 3);
 });
 
-test("ConnectionOutbox copies bytes before it gives control back", () => {
+test("ConnectionOutbox copies bytes before it returns", () => {
   const { out, stream } = outlet();
   for (const length of [3, 100_000]) {
     const bytes = new Uint8Array(length).fill(97);
@@ -37,7 +37,7 @@ test("ConnectionOutbox copies bytes before it gives control back", () => {
   ]);
 });
 
-test("ConnectionOutbox says behind past its mark, and that it caught up once", () => {
+test('ConnectionOutbox returns "behind" over its mark, and reports once that it has drained', () => {
   const { out, stream } = outlet();
   const frame = new Uint8Array(BEHIND_BYTES);
   assertEquals(out.frames(frame), "sent");
@@ -48,7 +48,7 @@ test("ConnectionOutbox says behind past its mark, and that it caught up once", (
   assertEquals(out.drained(), false);
 });
 
-test("ConnectionOutbox drops what does not fit, whole, and takes again when there is room", () => {
+test("ConnectionOutbox drops whole messages that do not fit, and accepts more when there is room", () => {
   const { out, stream } = outlet(1000);
   assertEquals(out.frames(new Uint8Array(900)), "sent");
   assertEquals(out.frames(new Uint8Array(101)), "dropped");
@@ -60,7 +60,7 @@ test("ConnectionOutbox drops what does not fit, whole, and takes again when ther
   assertEquals(out.frames(new Uint8Array(1000)), "sent");
 });
 
-test("ConnectionOutbox accepts a message over the limit if nothing waits", () => {
+test("ConnectionOutbox accepts a message over the limit if its queue is empty", () => {
   const { out } = outlet(1000);
   assertEquals(out.frames(new Uint8Array(2000)), "sent");
   assertEquals(out.frames(new Uint8Array(1)), "dropped");
@@ -72,7 +72,7 @@ test("ConnectionOutbox answers every ping while its peer reads", () => {
   assertEquals(stream.sent, ["10 a", "10 b", "10 c"]);
 });
 
-test("ConnectionOutbox keeps the latest ping only, of a peer that pings and does not read", () => {
+test("ConnectionOutbox answers only the latest ping of a peer that does not read", () => {
   const { out, stream } = outlet();
   out.frames(new Uint8Array(BEHIND_BYTES + 1));
   const before = stream.writes.length;
@@ -86,7 +86,7 @@ test("ConnectionOutbox keeps the latest ping only, of a peer that pings and does
   assertEquals(pongs, ["0", "999"]);
 });
 
-test("ConnectionOutbox answers a ping of a peer that is behind once the last pong has left", () => {
+test("ConnectionOutbox answers a ping of a slow peer after the previous pong has been sent", () => {
   const { out, stream } = outlet();
   out.frames(new Uint8Array(BEHIND_BYTES + 1));
   out.pong(bytesOf("first"));
@@ -105,7 +105,7 @@ function mark(name: string, length: number): Uint8Array {
   return encodeMessage(name + "-".repeat(length - 2 - name.length));
 }
 
-test("ConnectionOutbox holds the latest of each slot, and sends it when nothing waits", () => {
+test("ConnectionOutbox keeps the latest message per slot, and sends it when its queue is empty", () => {
   const { out, stream } = outlet(300, "latest");
   assertEquals(out.frames(mark("first", 100)), "sent");
   assertEquals(out.frames(mark("a1", 100), LATEST, "a"), "sent");
@@ -117,7 +117,7 @@ test("ConnectionOutbox holds the latest of each slot, and sends it when nothing 
   assertEquals(names(stream), ["first", "a1", "a3", "xxxx"]);
 });
 
-test("ConnectionOutbox does not send what is held once something newer of its slot has left", () => {
+test("ConnectionOutbox does not send a kept message after a newer one of its slot", () => {
   const { out, stream } = outlet(300, "latest");
   out.frames(mark("first", 200));
   assertEquals(out.frames(mark("old", 120)), "held");
@@ -127,7 +127,7 @@ test("ConnectionOutbox does not send what is held once something newer of its sl
   assertEquals(names(stream), ["first", "new"]);
 });
 
-test("ConnectionOutbox holds no more than its limit: the oldest slot goes", () => {
+test("ConnectionOutbox limits the kept messages, and drops the oldest slot", () => {
   const { out, stream } = outlet(300, "latest");
   out.frames(mark("first", 290));
   for (const slot of ["a", "b", "c"]) out.frames(mark(slot, 110), LATEST, slot);
@@ -137,7 +137,7 @@ test("ConnectionOutbox holds no more than its limit: the oldest slot goes", () =
   assertEquals(names(stream), ["first", "c", "b2"]);
 });
 
-test("ConnectionOutbox sends what is held before its goodbye", () => {
+test("ConnectionOutbox sends kept messages before the close frame", () => {
   const { out, stream } = outlet(300, "latest");
   out.frames(mark("first", 290));
   out.frames(mark("held", 110));

@@ -60,7 +60,7 @@ async function exchange(rooms: Rooms, url: string): Promise<void> {
   await until("both have left", () => rooms.count === 0);
 }
 
-test("roomMember lets sockets of Deno.serve join rooms", { ignore: IS_BUN }, async () => {
+test("roomMember allows sockets of Deno.serve to join rooms", { ignore: IS_BUN }, async () => {
   const rooms = liveRooms();
   const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, (request) => {
     const { socket, response } = Deno.upgradeWebSocket(request);
@@ -73,7 +73,7 @@ test("roomMember lets sockets of Deno.serve join rooms", { ignore: IS_BUN }, asy
   await server.shutdown();
 });
 
-test("roomMember lets sockets of Bun.serve join rooms", { ignore: !IS_BUN }, async () => {
+test("roomMember allows sockets of Bun.serve to join rooms", { ignore: !IS_BUN }, async () => {
   const rooms = liveRooms();
   const members = new Map<unknown, Member>();
   // deno-lint-ignore no-explicit-any -- Bun's types are not available here
@@ -113,7 +113,7 @@ async function hono(): Promise<any> {
 
 const HONO = await hono();
 
-test("roomMember lets sockets of Hono's upgradeWebSocket join rooms", {
+test("roomMember allows sockets of Hono's upgradeWebSocket to join rooms", {
   ignore: HONO === undefined,
 }, async () => {
   const { Hono, upgradeWebSocket, websocket } = HONO;
@@ -146,7 +146,7 @@ test("roomMember lets sockets of Hono's upgradeWebSocket join rooms", {
   }
 });
 
-test("roomMember closes a socket that does not read, or loses its messages by the policy drop", () => {
+test("roomMember closes a socket that does not read, or drops its messages by the policy drop", () => {
   const { rooms, endTurn } = newRooms();
   class Slow {
     readonly readyState = 1;
@@ -182,7 +182,7 @@ test("roomMember closes a socket that does not read, or loses its messages by th
   assertThrows(() => roomMember(close, { backpressureLimit: 0 }), RoomError, "backpressureLimit");
 });
 
-test("roomMember keeps a socket that throws, or is not open, from the others of its room", () => {
+test("roomMember isolates other members from a socket that throws or is not open", () => {
   const { rooms, endTurn } = newRooms();
   const got: unknown[] = [];
   const fails = {
@@ -218,7 +218,7 @@ test("RoomTerms.messages decodes a batch once for all members", () => {
   assertEquals(lengths, [0, 1, 125, 126, 65_535, 65_536]);
 });
 
-test("eventStream is a member until its client disconnects, and keeps lines and binary messages", async () => {
+test("eventStream is a member until its client disconnects, and encodes line breaks and binary messages", async () => {
   const rooms = liveRooms();
   const fetchHook = () => eventStream(rooms, ["news", "all"], { keepAlive: 20 });
   await using server = await serve({ port: 0, fetch: fetchHook });
@@ -250,7 +250,7 @@ test("eventStream is a member until its client disconnects, and keeps lines and 
   await until("it has left", () => rooms.count === 0);
 });
 
-test("eventStream ends when its client does not read, and takes no room that cannot be joined", async () => {
+test("eventStream ends when its client does not read, and rejects an invalid room", async () => {
   const { rooms, endTurn } = newRooms();
   const slow = eventStream(rooms, ["r"], { backpressureLimit: 1_000, keepAlive: 0 });
   const loses = eventStream(rooms, ["r"], {

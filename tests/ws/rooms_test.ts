@@ -47,7 +47,7 @@ class Stage {
   }
 }
 
-test("Rooms.join and leave keep count of rooms and members", () => {
+test("Rooms.join and leave keep counts of rooms and members", () => {
   const { rooms } = new Stage();
   const [a, b] = [new Listener(), new Listener()];
   rooms.join("r", a);
@@ -66,7 +66,7 @@ test("Rooms.join and leave keep count of rooms and members", () => {
   assertEquals([rooms.count, rooms.of(a).size, rooms.members("r").size], [0, 0, 0]);
 });
 
-test("Rooms.broadcast passes every member the same bytes, once a turn", () => {
+test("Rooms.broadcast passes every member the same bytes, once per turn", () => {
   const stage = new Stage();
   const [a, b] = stage.members(2);
   stage.rooms.broadcast("r", "one");
@@ -78,7 +78,7 @@ test("Rooms.broadcast passes every member the same bytes, once a turn", () => {
   assertEquals(a!.handed.length, 1);
 });
 
-test("Rooms wait for the end of a turn once, whatever it brings", () => {
+test("Rooms schedules one flush per turn, for any number of broadcasts", () => {
   const stage = new Stage();
   stage.members(1);
   stage.members(1, "s");
@@ -89,7 +89,7 @@ test("Rooms wait for the end of a turn once, whatever it brings", () => {
   assertEquals(stage.tasks.length, 1);
 });
 
-test("Rooms.broadcast does not change bytes that were handed out in an earlier turn", () => {
+test("Rooms.broadcast does not change bytes passed to members in an earlier turn", () => {
   const stage = new Stage();
   const [a] = stage.members(1);
   stage.rooms.broadcast("r", "one");
@@ -99,7 +99,7 @@ test("Rooms.broadcast does not change bytes that were handed out in an earlier t
   assertEquals(a!.got, ["one", "two"]);
 });
 
-test("Rooms.broadcast keeps a copy of the bytes it is given", () => {
+test("Rooms.broadcast copies the given bytes", () => {
   const stage = new Stage();
   const [a] = stage.members(1);
   const [small, large] = [bytesOf("s"), new Uint8Array(100_000).fill(115)];
@@ -120,7 +120,7 @@ test("Rooms.broadcast reaches no member of another room", () => {
   assertEquals(a!.got, []);
 });
 
-test("Rooms.broadcastFrom leaves out the one, whatever surrounds it in the batch", () => {
+test("Rooms.broadcastFrom skips the sender, whatever else is in the batch", () => {
   const stage = new Stage();
   const [a, b, c] = stage.members(3);
   stage.rooms.broadcastFrom(a!, "r", "1 from a");
@@ -138,7 +138,7 @@ test("Rooms.broadcastFrom leaves out the one, whatever surrounds it in the batch
   assertEquals(a!.got.at(-1), "5");
 });
 
-test("Rooms.broadcastFrom accepts one that is no member for what it is: left out of nothing", () => {
+test("Rooms.broadcastFrom accepts a sender that is not a member", () => {
   const stage = new Stage();
   const [a] = stage.members(1);
   stage.rooms.broadcastFrom(new Listener(), "r", "x");
@@ -146,7 +146,7 @@ test("Rooms.broadcastFrom accepts one that is no member for what it is: left out
   assertEquals(a!.got, ["x"]);
 });
 
-test("Rooms.broadcastFrom leaves out the one from a message larger than any batch", () => {
+test("Rooms.broadcastFrom skips the sender of a message larger than any batch", () => {
   const stage = new Stage();
   const [a, b] = stage.members(2);
   const large = "x".repeat(100_000);
@@ -158,7 +158,7 @@ test("Rooms.broadcastFrom leaves out the one from a message larger than any batc
   assertEquals(b!.got, ["before", large, "after"]);
 });
 
-test("Rooms.join gets the newcomer nothing that was broadcast before", () => {
+test("Rooms.join delivers no earlier broadcasts to the new member", () => {
   const stage = new Stage();
   const [a] = stage.members(1);
   const late = new Listener();
@@ -169,7 +169,7 @@ test("Rooms.join gets the newcomer nothing that was broadcast before", () => {
   assertEquals([a!.got, late.got], [["before", "after"], ["after"]]);
 });
 
-test("Rooms.leave gets the leaver what was broadcast before, and nothing after", () => {
+test("Rooms.leave delivers earlier broadcasts to the leaving member, and no later ones", () => {
   for (const leave of ["leave", "leaveAll"] as const) {
     const stage = new Stage();
     const [a, b] = stage.members(2);
@@ -182,7 +182,7 @@ test("Rooms.leave gets the leaver what was broadcast before, and nothing after",
   }
 });
 
-test("Rooms.settle passes a member what is open for it, and leaves other rooms open", () => {
+test("Rooms.settle delivers a member's pending broadcasts, and no other room's", () => {
   const stage = new Stage();
   const [a] = stage.members(1);
   const [b] = stage.members(1, "s");
@@ -195,7 +195,7 @@ test("Rooms.settle passes a member what is open for it, and leaves other rooms o
   assertEquals(a!.got, ["x"]);
 });
 
-test("Rooms keep, for every member, the order of one caller, whatever it does in a turn", () => {
+test("Rooms keeps the order of one caller for every member, with any operations in a turn", () => {
   const random = new SeededRandom(11);
   for (let round = 0; round < 300; round++) {
     const stage = new Stage();
@@ -244,7 +244,7 @@ test("Rooms keep, for every member, the order of one caller, whatever it does in
   }
 });
 
-test("Rooms seal a batch that is full, and lose nothing", () => {
+test("Rooms closes a full batch, and loses nothing", () => {
   const stage = new Stage();
   const [a] = stage.members(1);
   const messages = Array.from({ length: 200 }, (_, i) => `${i} ${"x".repeat(1000)}`);
@@ -255,7 +255,7 @@ test("Rooms seal a batch that is full, and lose nothing", () => {
   assert(a!.handed.every(({ length }) => length <= 64 * 1024));
 });
 
-test("Rooms pass broadcasts to the relay, with or without local members, and no deliveries", () => {
+test("Rooms passes broadcasts to the relay, with or without local members, but not deliveries", () => {
   const stage = new Stage();
   const [a] = stage.members(1);
   const relayed: [string, RoomMessage][] = [];
@@ -269,7 +269,7 @@ test("Rooms pass broadcasts to the relay, with or without local members, and no 
   assertEquals(a!.got, ["1", "4"]);
 });
 
-test("Rooms.deliver sends bytes that are text as text, small and large, and others as binary", () => {
+test("Rooms.deliver sends text as text frames, small and large, and other bytes as binary", () => {
   const stage = new Stage();
   const [a] = stage.members(1);
   const large = "é".repeat(50_000);
@@ -295,7 +295,7 @@ const NAMES: readonly (readonly [name: string, ok: boolean])[] = [
   ["a\udc00b", false],
 ];
 
-test("Rooms refuse names that are empty, too long or no text, to join and to broadcast", () => {
+test("Rooms rejects room names that are empty, too long or not strings", () => {
   for (const [name, ok] of NAMES) {
     const { rooms } = new Stage();
     const member = new Listener();
@@ -313,7 +313,7 @@ test("Rooms refuse names that are empty, too long or no text, to join and to bro
   }
 });
 
-test("Rooms refuse data that is neither text nor bytes, with and without members", () => {
+test("Rooms rejects data that is neither text nor bytes, with and without members", () => {
   const { rooms } = new Stage();
   const told: unknown[] = [];
   rooms.relay = { broadcast: (_room, data) => told.push(data) };
@@ -326,7 +326,7 @@ test("Rooms refuse data that is neither text nor bytes, with and without members
   assertEquals(told, []);
 });
 
-test("Rooms.join refuses one room too many, and changes nothing", () => {
+test("Rooms.join rejects one room over the limit, and changes nothing", () => {
   const { rooms } = new Stage(2);
   const member = new Listener();
   rooms.join("a", member);

@@ -91,7 +91,7 @@ test("serve echoes text and binary of every length form to the runtime's own cli
   });
 });
 
-test("serve tells open, messages in order, and close with the peer's code and reason", async () => {
+test("serve calls open, messages in order, and close with the peer's code and reason", async () => {
   const told: string[] = [];
   await serving({
     open: (conn) => told.push(`open ${conn.id} ${conn.state}`),
@@ -108,7 +108,7 @@ test("serve tells open, messages in order, and close with the peer's code and re
   });
 });
 
-test("serve tells 1006 when the client vanishes, and continues to run", async () => {
+test("serve calls close with 1006 when the client vanishes, and continues to run", async () => {
   const codes: number[] = [];
   await serving({ ...ECHO, close: (_conn, code) => codes.push(code) }, async (server) => {
     const client = await RawClient.open(host, server.port);
@@ -121,7 +121,7 @@ test("serve tells 1006 when the client vanishes, and continues to run", async ()
   });
 });
 
-test("serve closes with 1011 when a handler throws, and others do not notice", async () => {
+test("serve closes with 1011 when a handler throws, and others are unaffected", async () => {
   await serving({
     message: (conn, data) => {
       if (data === "bad") throw new Error("oops");
@@ -161,7 +161,7 @@ const HOSTILE: readonly (readonly [what: string, frames: readonly FrameShape[], 
 ];
 
 for (const [what, frames, code] of HOSTILE) {
-  test(`serve closes with ${code} for ${what}, and closes`, async () => {
+  test(`serve closes with ${code} for ${what}`, async () => {
     await serving({ ...ECHO, maxPayloadLength: 1000 }, async (server) => {
       const client = await RawClient.open(host, server.port);
       for (const frame of frames) client.send(frame);
@@ -171,7 +171,7 @@ for (const [what, frames, code] of HOSTILE) {
   });
 }
 
-test("serve accepts a request and frames that come byte by byte", async () => {
+test("serve accepts a request and frames that arrive byte by byte", async () => {
   await serving(ECHO, async (server) => {
     const client = await RawClient.connect(host, server.port);
     const all = join(utf8(upgradeRequest()), buildFrame({ payload: "slow" }));
@@ -184,7 +184,7 @@ test("serve accepts a request and frames that come byte by byte", async () => {
   });
 });
 
-test("serve reads frames that come in one chunk with the request", async () => {
+test("serve reads frames that arrive in one chunk with the request", async () => {
   for (const upgrade of [undefined, () => ({}), () => Promise.resolve({})]) {
     const options = upgrade === undefined ? ECHO : { ...ECHO, upgrade };
     await serving(options, async (server) => {
@@ -199,7 +199,7 @@ test("serve reads frames that come in one chunk with the request", async () => {
   }
 });
 
-test("serve refuses a bad request to open a WebSocket with its status", async () => {
+test("serve rejects an invalid upgrade request with its status", async () => {
   await serving(ECHO, async (server) => {
     const requests: [string, number][] = [
       [upgradeRequest({ "Sec-WebSocket-Version": "8" }), 426],
@@ -220,7 +220,7 @@ test("serve refuses a bad request to open a WebSocket with its status", async ()
   });
 });
 
-test("serve asks the upgrade hook, and attaches data, protocol and headers", async () => {
+test("serve calls the upgrade hook, and attaches data, protocol and headers", async () => {
   const seen: string[] = [];
   await serving<{ user: string }>({
     upgrade: async (request, remote) => {
@@ -243,7 +243,7 @@ test("serve asks the upgrade hook, and attaches data, protocol and headers", asy
   });
 });
 
-test("serve refuses with the Response of the upgrade hook", async () => {
+test("serve rejects with the Response of the upgrade hook", async () => {
   let opened = 0;
   await serving({
     upgrade: () => new Response("who are you?", { status: 401, headers: { "X-Why": "token" } }),
@@ -278,7 +278,7 @@ test("serve answers 500 for an upgrade hook that fails or returns invalid values
   }
 });
 
-test("serve opens nothing for an upgrade hook that answers when it is too late", async () => {
+test("serve opens no WebSocket if the upgrade hook answers too late", async () => {
   let opened = 0;
   let answer = (): void => {};
   await serving({
@@ -296,7 +296,7 @@ test("serve opens nothing for an upgrade hook that answers when it is too late",
   });
 });
 
-test("serve lets in pages of the named origins only, and clients that name none", async () => {
+test("serve accepts pages of the named origins only, and clients without an origin", async () => {
   await serving({ ...ECHO, origins: ["https://good.example"] }, async (server) => {
     const grid: [string | undefined, number][] = [
       ["https://good.example", 101],
@@ -314,7 +314,7 @@ test("serve lets in pages of the named origins only, and clients that name none"
   });
 });
 
-test("serve answers 503 over maxConnections, and has room again when one leaves", async () => {
+test("serve answers 503 over maxConnections, and has room again when a client leaves", async () => {
   await serving({ ...ECHO, maxConnections: 2 }, async (server) => {
     const first = await RawClient.open(host, server.port);
     await RawClient.open(host, server.port);
@@ -332,7 +332,7 @@ test("serve answers 503 over maxConnections, and has room again when one leaves"
   });
 });
 
-test("serve lets the next one in although some that were turned away linger", async () => {
+test("serve accepts the next client although some rejected ones are still connected", async () => {
   await serving({ ...ECHO, maxConnections: 2 }, async (server) => {
     const first = await RawClient.open(host, server.port);
     await RawClient.open(host, server.port);
@@ -404,7 +404,7 @@ test("serve keeps the order of broadcasts and sends of one turn on the wire", as
   });
 });
 
-test("serve shares rooms that it is given between servers", async () => {
+test("serve can share rooms between servers", async () => {
   const shared = new Rooms(host);
   const options: ServeOptions = { rooms: shared, open: (conn) => conn.join("r") };
   await serving(options, async (one) => {
@@ -419,7 +419,7 @@ test("serve shares rooms that it is given between servers", async () => {
   });
 });
 
-test("serve holds a client back while its handler works, and loses nothing", async () => {
+test("serve stops reading from a client while its handler runs, and loses nothing", async () => {
   let release = (): void => {};
   const gate = new Promise<void>((resolve) => release = resolve);
   let handled = 0;
@@ -443,7 +443,7 @@ test("serve holds a client back while its handler works, and loses nothing", asy
   });
 });
 
-test("serve ends a slow reader at its limit with 1013, and delays no other", async () => {
+test("serve closes a slow reader at its limit with 1013, and delays no other", async () => {
   const codes: string[] = [];
   await serving({
     open: (conn) => conn.join("r"),
@@ -468,7 +468,7 @@ test("serve ends a slow reader at its limit with 1013, and delays no other", asy
   });
 });
 
-test("serve tells a slow reader 1013 if it reads on", async () => {
+test("serve sends 1013 to a slow reader that continues to read", async () => {
   let conn: Connection | undefined;
   await serving({
     open: (each) => {
@@ -560,7 +560,7 @@ test("Server.stop closes all with 1001, waits for them, and refuses new connecti
   await assertRejects(() => RawClient.connect(host, server.port));
 });
 
-test("Server.stop sends what was sent before it, and then the close", async () => {
+test("Server.stop sends earlier messages, and then the close frame", async () => {
   const server = await serve(host, { open: (conn) => conn.join("r") });
   const client = await RawClient.open(host, server.port);
   server.rooms.broadcast("r", "last words");
@@ -570,7 +570,7 @@ test("Server.stop sends what was sent before it, and then the close", async () =
   await stopped;
 });
 
-test("Server.stop sends its goodbye in batches, the oldest first, and waits from the last on", async () => {
+test("Server.stop sends close frames in batches, oldest first, and starts its timeout after the last", async () => {
   const server = await serve(host);
   const clients: RawClient[] = [];
   for (let i = 0; i < 5; i++) clients.push(await RawClient.open(host, server.port));
@@ -591,7 +591,7 @@ test("Server.stop sends its goodbye in batches, the oldest first, and waits from
   assertEquals(over, true);
 });
 
-test("Server.stop refuses options that cannot be", async () => {
+test("Server.stop rejects invalid options", async () => {
   await using server = await serve(host);
   for (const wrong of [{ batchSize: 0 }, { batchInterval: -1 }, { timeout: NaN }]) {
     await assertRejects(() => Promise.try(() => server.stop(wrong)), OptionError);
@@ -624,7 +624,7 @@ test("Server.stop aborts connections that do not close in time", async () => {
   assertEquals([server.connections, code], [0, 1006]);
 });
 
-test("Server ends with the block that holds it", async () => {
+test("Server stops at the end of its await using block", async () => {
   let port: number;
   {
     await using server = await serve(host);
@@ -635,7 +635,7 @@ test("Server ends with the block that holds it", async () => {
   await assertRejects(() => RawClient.connect(host, port));
 });
 
-test("serve speaks wss and https by certificate", async () => {
+test("serve supports wss and https with a certificate", async () => {
   const random = new SeededRandom(5);
   const ca = await makeAuthority(random.bytes(32));
   const leaf = await makeLeaf(ca, "a@127.0.0.1:9000", random.bytes(16));
@@ -663,7 +663,7 @@ test("serve speaks wss and https by certificate", async () => {
   });
 });
 
-test("serve speaks TLS 1.2 and 1.3, also after a reload, and nothing older", async () => {
+test("serve supports TLS 1.2 and 1.3, also after a reload, and nothing older", async () => {
   const random = new SeededRandom(12);
   const ca = await makeAuthority(random.bytes(32));
   const leaf = await makeLeaf(ca, "a@127.0.0.1:9000", random.bytes(16));
@@ -692,14 +692,14 @@ test("serve speaks TLS 1.2 and 1.3, also after a reload, and nothing older", asy
   });
 });
 
-test("serve rejects with what is wrong with its options, or with its port", async () => {
+test("serve rejects with a message about invalid options, or an unavailable port", async () => {
   await assertRejects(() => serve(host, { port: -1 }), OptionError, "option port");
   await using server = await serve(host);
   const error = await assertRejects(() => serve(host, { port: server.port }), ListenError);
   assertEquals((error as ListenError).code, "EADDRINUSE");
 });
 
-test("Server.reload shows a new certificate from then on, and leaves open connections alone", async () => {
+test("Server.reload presents the new certificate to later clients, and keeps open connections", async () => {
   const random = new SeededRandom(11);
   const made = await Promise.all([1, 2].map(async () => {
     const ca = await makeAuthority(random.bytes(32));

@@ -19,7 +19,7 @@ const BODIES: readonly (readonly [name: string, () => Response, Uint8Array<Array
   ["json", () => Response.json({ a: 1 }), new TextEncoder().encode('{"a":1}')],
 ];
 
-test("serve sends a body at hand with its length, and nothing of it after HEAD", async () => {
+test("serve sends an available body with its length, and no body for HEAD", async () => {
   await serving({
     fetch: (request) => BODIES.find(([name]) => request.url.endsWith(name))![1](),
   }, async ({ port }) => {
@@ -35,7 +35,7 @@ test("serve sends a body at hand with its length, and nothing of it after HEAD",
   });
 });
 
-test("serve answers 500 for a response that it has sent, or that a hook has read", async () => {
+test("serve answers 500 for a response already sent, or already read by a hook", async () => {
   const once = new Response("once");
   await serving({
     fetch: async (request) => {
@@ -60,7 +60,7 @@ test("serve answers 500 for a response that it has sent, or that a hook has read
   });
 });
 
-test("takeStaticBody accepts no stream, no blob, no body that was asked for, and none twice", () => {
+test("takeStaticBody rejects streams, blobs, and bodies that were already read", () => {
   const seen = (response: Response): string | Uint8Array | undefined => {
     void response.headers;
     return takeStaticBody(response);

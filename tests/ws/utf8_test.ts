@@ -48,7 +48,7 @@ const WRONG: readonly (readonly [string, string, number])[] = [
 ];
 
 for (const [what, bytes, certain] of WRONG) {
-  test(`Utf8Check refuses ${what} at the byte that makes it certain`, () => {
+  test(`Utf8Check rejects ${what} at the first invalid byte`, () => {
     for (const before of ["", "61", "61 ".repeat(40), "f0 9f 98 80 ".repeat(10)]) {
       const prefix = hex(before);
       const utf8 = new Utf8Check();
@@ -60,7 +60,7 @@ for (const [what, bytes, certain] of WRONG) {
   });
 }
 
-test("Utf8Check accepts every character, whole and cut anywhere", () => {
+test("Utf8Check accepts every character, complete and split anywhere", () => {
   for (const point of [0, 0x7f, 0x80, 0x7ff, 0x800, 0xd7ff, 0xe000, 0xfeff, 0xffff, 0x10000]) {
     for (const each of [point, 0x10ffff]) {
       const bytes = new TextEncoder().encode(`a${String.fromCodePoint(each)}z`);
@@ -71,7 +71,7 @@ test("Utf8Check accepts every character, whole and cut anywhere", () => {
   }
 });
 
-test("Utf8Check is not whole in the middle of a character", () => {
+test("Utf8Check reports an incomplete character as incomplete", () => {
   for (const bytes of ["c3", "e2", "e2 82", "f0", "f0 9f", "f0 9f 98"]) {
     for (const before of ["", "61 ".repeat(50)]) {
       const utf8 = new Utf8Check();
@@ -81,7 +81,7 @@ test("Utf8Check is not whole in the middle of a character", () => {
   }
 });
 
-test("Utf8Check agrees with a fatal TextDecoder on damaged text, cut into random pieces", () => {
+test("Utf8Check agrees with a fatal TextDecoder on damaged text split into random pieces", () => {
   const random = new SeededRandom(3);
   const alphabet = ["a", "é", "€", "😀", "\u{10ffff}", "\u0000", "\u07ff"];
   let refused = 0;

@@ -44,7 +44,7 @@ const QUIET_MS = 100;
 const quiet = () => new Promise((wake) => setTimeout(wake, QUIET_MS));
 
 for (const [from, to] of [["a", "b"], ["b", "a"]] as const) {
-  test(`Network.block holds back what goes from ${from} to ${to}, until it is healed`, async () => {
+  test(`Network.block holds back traffic from ${from} to ${to} until it is healed`, async () => {
     await withEcho(async (network, dial, got) => {
       const socket = dial();
       socket.write("one ");
@@ -62,7 +62,7 @@ for (const [from, to] of [["a", "b"], ["b", "a"]] as const) {
   });
 }
 
-test("Network.cut ends the connections of two, and lets them dial again", async () => {
+test("Network.cut ends the connections between two nodes, and lets them dial again", async () => {
   await withEcho(async (network, dial, got) => {
     let closed = 0;
     const socket = dial().on("close", () => closed++);
@@ -77,7 +77,7 @@ test("Network.cut ends the connections of two, and lets them dial again", async 
   });
 });
 
-test("Network.lead to nowhere closes on who dials", async () => {
+test("Network.lead to an address without a listener closes the dialing side", async () => {
   await withEcho(async (network, dial) => {
     network.lead("b", undefined);
     let closed = 0;
@@ -86,7 +86,7 @@ test("Network.lead to nowhere closes on who dials", async () => {
   });
 });
 
-test("Network tells an end on, when the way is open", async () => {
+test("Network forwards the end of a connection when the path is open", async () => {
   await withEcho(async (network, dial, got) => {
     const socket = dial();
     socket.write("one");

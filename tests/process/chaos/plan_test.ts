@@ -6,13 +6,13 @@ import { type Fault, FAULTS, plan } from "./plan.ts";
 
 const SHORTS = ["a", "b", "c", "d"];
 
-test("plan: the same seed returns the same faults, another seed others", () => {
+test("plan: the same seed returns the same faults, another seed different ones", () => {
   const of = (seed: number) => plan(new SeededRandom(seed), SHORTS, 20_000);
   assertEquals(of(7), of(7));
   assert(JSON.stringify(of(7)) !== JSON.stringify(of(8)));
 });
 
-test("plan: every kind of fault comes within 20 seconds, in order, and none that cannot be", () => {
+test("plan: every kind of fault occurs within 20 seconds, in order, and only valid ones", () => {
   const before: Record<string, readonly string[]> = {
     kill: ["up", "paused"],
     stop: ["up"],
