@@ -10,6 +10,8 @@ import type { Project } from "../storage/projects.ts";
 
 /** How long an answer is believed. Milliseconds. */
 export const KEY_MS = 2_000;
+/** After this an answer is asked for again, and the old one is used meanwhile, so that a busy client never waits. */
+const REFRESH_MS = 1_000;
 /** At most this many are remembered; then all are forgotten. */
 const KEYS_MAX = 10_000;
 
@@ -17,7 +19,7 @@ const KEYS_MAX = 10_000;
 export class Keys {
   readonly #apiKeys: Pick<ApiKeys, "projectByKey">;
   readonly #now: () => number;
-  readonly #known = new Map<string, { readonly until: number; readonly answer: Answer }>();
+  readonly #known = new Map<string, Known>();
 
   constructor(apiKeys: Pick<ApiKeys, "projectByKey">, now: () => number) {
     this.#apiKeys = apiKeys;
@@ -30,13 +32,36 @@ export class Keys {
     const hash = hashSecret(key);
     const known = this.#known.get(hash);
     const now = this.#now();
-    if (known !== undefined && known.until > now) return known.answer;
+    if (known === undefined || known.askedAt + KEY_MS <= now) return this.#ask(hash, now);
+    if (!known.isAsked && known.askedAt + REFRESH_MS <= now) {
+      known.isAsked = true;
+      this.#refresh(hash, known, now);
+    }
+    return known.answer;
+  }
+
+  #ask(hash: string, now: number): Answer {
     if (this.#known.size >= KEYS_MAX) this.#known.clear();
-    const answer = this.#apiKeys.projectByKey(hash).then((found) => found?.project ?? null);
-    this.#known.set(hash, { until: now + KEY_MS, answer });
+    const answer = this.#find(hash);
+    this.#known.set(hash, { askedAt: now, answer, isAsked: false });
     // A database that is away is asked again by the next one.
     answer.catch(() => this.#known.delete(hash));
     return answer;
+  }
+
+  async #refresh(hash: string, known: Known, now: number): Promise<void> {
+    try {
+      const answer = Promise.resolve(await this.#find(hash));
+      // Unless all were forgotten meanwhile.
+      if (this.#known.get(hash) !== known) return;
+      this.#known.set(hash, { askedAt: now, answer, isAsked: false });
+    } catch {
+      // When it is too old it is asked for again.
+    }
+  }
+
+  async #find(hash: string): Answer {
+    return (await this.#apiKeys.projectByKey(hash))?.project ?? null;
   }
 
   /** Forgets all: a key was revoked, or a project changed. */
@@ -46,3 +71,10 @@ export class Keys {
 }
 
 type Answer = Promise<Project | null>;
+
+interface Known {
+  readonly askedAt: number;
+  readonly answer: Answer;
+  /** It is being asked for again. */
+  isAsked: boolean;
+}

@@ -29,8 +29,10 @@ export interface PostgresOptions {
   readonly now?: (() => number) | undefined;
 }
 
-/** Connections of one process,, by default. */
+/** Connections of one process, by default. */
 export const POOL_MAX = 10;
+/** Of them for lists, searches and counts, so that nothing else waits for those. */
+const SCAN_SHARE = 0.4;
 /** At most this many calls may wait for a connection or an answer; one more rejects at once. */
 export const CALLS_MAX = 1_000;
 /** A statement may take this long; then the server ends it, and the call rejects. */
@@ -140,38 +142,44 @@ class Postgres implements Engine {
   readonly days: Days;
   readonly signal = undefined;
   readonly #sql: postgres.Sql;
+  readonly #scans: postgres.Sql;
   #calls = 0;
   #closed: Promise<void> | undefined;
 
   constructor({ url, poolMax, now }: PostgresOptions) {
     this.now = now ?? Date.now;
     this.days = new Days(this);
-    this.#sql = postgres(url, {
-      max: poolMax ?? POOL_MAX,
-      connect_timeout: CONNECT_SECONDS_MAX,
-      idle_timeout: IDLE_SECONDS_MAX,
-      max_lifetime: LIFE_SECONDS_MAX,
-      onnotice: () => {},
-      connection: {
-        application_name: "mesher",
-        // Every statement has an index. PostgreSQL overestimates rare words, and would read a million events.
-        enable_seqscan: "off",
-        statement_timeout: STATEMENT_MS_MAX,
-        lock_timeout: LOCK_MS_MAX,
-        idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS_MAX,
-      },
-      types: {
-        // Counts and milliseconds: far below 2^53.
-        int8: { to: 20, from: [20], parse: Number, serialize: (n: number) => `${Math.trunc(n)}` },
-        // As text both ways; `json.ts` makes and reads it.
-        json: {
-          to: 114,
-          from: [114, 3802],
-          parse: (text: string) => text,
-          serialize: (text: string) => text,
+    const most = poolMax ?? POOL_MAX;
+    const scans = Math.max(1, Math.floor(most * SCAN_SHARE));
+    const open = (max: number) =>
+      postgres(url, {
+        max,
+        connect_timeout: CONNECT_SECONDS_MAX,
+        idle_timeout: IDLE_SECONDS_MAX,
+        max_lifetime: LIFE_SECONDS_MAX,
+        onnotice: () => {},
+        connection: {
+          application_name: "mesher",
+          // Every statement has an index. PostgreSQL overestimates rare words, and would read a million events.
+          enable_seqscan: "off",
+          statement_timeout: STATEMENT_MS_MAX,
+          lock_timeout: LOCK_MS_MAX,
+          idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS_MAX,
         },
-      },
-    });
+        types: {
+          // Counts and milliseconds: far below 2^53.
+          int8: { to: 20, from: [20], parse: Number, serialize: (n: number) => `${Math.trunc(n)}` },
+          // As text both ways; `json.ts` makes and reads it.
+          json: {
+            to: 114,
+            from: [114, 3802],
+            parse: (text: string) => text,
+            serialize: (text: string) => text,
+          },
+        },
+      });
+    this.#sql = open(Math.max(1, most - scans));
+    this.#scans = open(scans);
   }
 
   rows<Row>(sql: string, ...params: Value[]): Promise<Row[]> {
@@ -189,7 +197,7 @@ class Postgres implements Engine {
   scan<Row>(sql: string, params: readonly Value[], signal?: AbortSignal): Promise<Row[]> {
     return this.#call(async () => {
       signal?.throwIfAborted();
-      const running = this.#sql.unsafe(sql, params.map(bound), { prepare: params.length > 0 });
+      const running = this.#scans.unsafe(sql, params.map(bound), { prepare: params.length > 0 });
       const cancel = (): void => void running.cancel();
       signal?.addEventListener("abort", cancel, { once: true });
       try {
@@ -256,7 +264,9 @@ class Postgres implements Engine {
   }
 
   close(): Promise<void> {
-    this.#closed ??= this.#sql.end({ timeout: CLOSE_SECONDS_MAX });
+    this.#closed ??= Promise.all(
+      [this.#sql, this.#scans].map((sql) => sql.end({ timeout: CLOSE_SECONDS_MAX })),
+    ).then(() => {});
     return this.#closed;
   }
 

@@ -108,16 +108,24 @@ async function drop(query: Query, name: string): Promise<number> {
   await query.change(`SET LOCAL statement_timeout = ${DROP_MS_MAX}`);
   // All of the day is read.
   await query.change("SET LOCAL enable_seqscan = on");
-  await query.change(
-    `UPDATE project_usage u SET events = u.events - g.events, bytes = u.bytes - g.bytes
-     FROM (SELECT project_id, count(*) AS events, sum(coalesce(bytes, 2048)) AS bytes
-       FROM ${name} GROUP BY 1) g WHERE u.project_id = g.project_id`,
+  const usage = await query.rows<{ id: string; events: number; bytes: number }>(
+    `SELECT project_id AS id, count(*) AS events, CAST(sum(coalesce(bytes, 2048)) AS bigint) AS bytes
+     FROM ${name} GROUP BY 1 ORDER BY 1`,
   );
   const events = await query.change(
     `DELETE FROM event_ids k USING ${name} e WHERE k.id = e.id AND k.project_id = e.project_id`,
   );
   await query.change(`ALTER TABLE events DETACH PARTITION ${name}`);
   await query.change(`DROP TABLE ${name}`);
+  // Last: writers of these projects wait for these rows until the transaction ends.
+  for (const { id, events, bytes } of usage) {
+    await query.change(
+      "UPDATE project_usage SET events = events - $2, bytes = bytes - $3 WHERE project_id = $1",
+      id,
+      events,
+      bytes,
+    );
+  }
   return events;
 }
 
