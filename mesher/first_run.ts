@@ -1,6 +1,6 @@
 /**
  * The first start makes an organisation, an account that may log in, a project and its key. The database has
- * only hashes of their secrets: `keep` receives the secrets, once, before anything is made.
+ * only hashes of the password: `keep` receives the secrets, once, before anything is made.
  *
  * @module
  */
@@ -61,6 +61,7 @@ export async function firstRun(
       projectId: project.id,
       label: "default",
       prefix,
+      secret,
       secretHash: hash,
     }),
   );

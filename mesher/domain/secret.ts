@@ -1,13 +1,20 @@
 /**
- * API keys, tokens and session secrets: made once, shown once, stored as a hash. They are random enough that
- * a plain SHA-256 is as good as a slow hash, and looking one up costs microseconds.
+ * API keys, tokens, and secrets of sessions and links: stored as a hash. They are random enough that a plain
+ * SHA-256 is as good as a slow hash, and looking one up costs microseconds. A key is also stored as it is, so that
+ * it can be shown again: it only sends events, and is in each client's program anyway.
  *
  * @module
  */
 import { createHash, timingSafeEqual } from "node:crypto";
 
 /** The kinds of secrets. The text begins with the kind, so that a leaked one is recognised. */
-export const SECRET_KINDS = { key: "mshr_", token: "msht_", session: "mshs_" } as const;
+export const SECRET_KINDS = {
+  key: "mshr_",
+  token: "msht_",
+  session: "mshs_",
+  invitation: "mshi_",
+  reset: "mshp_",
+} as const;
 /** The kind of a secret. */
 export type SecretKind = keyof typeof SECRET_KINDS;
 
@@ -16,7 +23,6 @@ export const SECRET_BYTES = 24;
 
 /** A secret as it is made. */
 export interface NewSecret {
-  /** Shown once, stored never. */
   readonly secret: string;
   /** Stored. */
   readonly hash: string;

@@ -6,13 +6,15 @@
 import type { Project } from "./projects.ts";
 import type { Result } from "./result.ts";
 
-/** A key for ingest, without the key: that was shown once. */
+/** A key for ingest. */
 export interface ApiKey {
   readonly id: string;
   readonly projectId: string;
   readonly label: string;
   /** The key's first characters, to tell keys apart. */
   readonly prefix: string;
+  /** The key itself; null: an earlier version made it, and kept its hash only. */
+  readonly secret: string | null;
   readonly createdAt: number;
   readonly revokedAt: number | null;
 }
@@ -25,6 +27,7 @@ export interface ApiKeys {
       readonly projectId: string;
       readonly label: string;
       readonly prefix: string;
+      readonly secret: string;
       readonly secretHash: string;
     },
   ): Promise<Result<ApiKey, "no_project">>;

@@ -12,11 +12,13 @@ import { alerts } from "./sql/alerts.ts";
 import { apiKeys } from "./sql/api_keys.ts";
 import { dashboard } from "./sql/dashboard.ts";
 import { events } from "./sql/events.ts";
+import { invitations } from "./sql/invitations.ts";
 import { issues } from "./sql/issues.ts";
 import { organisations } from "./sql/organisations.ts";
 import { projects } from "./sql/projects.ts";
 import { Purger } from "./sql/purges.ts";
 import { sessions } from "./sql/sessions.ts";
+import { foldTotals, totals } from "./sql/totals.ts";
 import { users } from "./sql/users.ts";
 import type { Storage } from "./storage.ts";
 import type { StorageHealth, UpkeepReport } from "./upkeep.ts";
@@ -50,9 +52,11 @@ export function storageOn(engine: Engine): Storage {
     ...organisations(engine),
     ...users(engine),
     ...sessions(engine),
+    ...invitations(engine),
     ...apiKeys(engine),
     ...alertRules(engine),
     ...alerts(engine),
+    ...totals(engine),
     writeEvents: (batch: readonly NewEvent[]) => engine.writeEvents(batch),
     upkeep: (now: number) => upkeep(engine, purger, now),
     health: () => health(engine),
@@ -103,6 +107,9 @@ async function upkeep(engine: Engine, purger: Purger, now: number): Promise<Upke
   for (const project of projects) {
     eventsDeleted += await deleteBefore(engine, project.id, now - project.days * DAY_MS);
   }
+  await engine.change("DELETE FROM invitations WHERE expires_at <= $1", now);
+  await engine.change("DELETE FROM password_resets WHERE expires_at <= $1", now);
+  await foldTotals(engine, now);
   const sessionsDeleted = await engine.change("DELETE FROM sessions WHERE expires_at <= $1", now);
   if (eventsDeleted > 0) await engine.checkpoint?.();
   return {

@@ -120,4 +120,21 @@ export const POSTGRES_STEPS: readonly string[] = [
   DROP INDEX alerts_by_rule;
   CREATE INDEX alerts_by_rule ON alerts (rule_id, issue_id, triggered_at);
   `,
+  // Invitations and password resets, keys that are shown again, tokens that may do less, counters of all nodes.
+  `
+  CREATE TABLE invitations (
+    id uuid PRIMARY KEY, org_id uuid NOT NULL REFERENCES organisations, email text NOT NULL,
+    email_folded text NOT NULL, role text NOT NULL, secret_hash text NOT NULL UNIQUE,
+    created_at bigint NOT NULL, expires_at bigint NOT NULL, UNIQUE (org_id, email_folded)
+  );
+  CREATE TABLE password_resets (
+    user_id uuid PRIMARY KEY REFERENCES users, secret_hash text NOT NULL UNIQUE,
+    expires_at bigint NOT NULL
+  );
+  ALTER TABLE api_keys ADD COLUMN secret text;
+  ALTER TABLE sessions ADD COLUMN scopes text;
+  CREATE TABLE node_totals (
+    run text PRIMARY KEY, counts json NOT NULL, saved_at bigint NOT NULL
+  );
+  `,
 ];

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { TokenScope } from "../domain/token_scope.ts";
 import type { Result } from "./result.ts";
 import type { User } from "./users.ts";
 
@@ -13,6 +14,8 @@ export interface Session {
   readonly kind: "session" | "token";
   readonly userId: string;
   readonly label: string;
+  /** What a token may do (`domain/token_scope.ts`); null: all that its user may. */
+  readonly scopes: readonly TokenScope[] | null;
   readonly createdAt: number;
   readonly expiresAt: number;
 }
@@ -25,6 +28,8 @@ export interface Sessions {
       readonly userId: string;
       readonly kind: Session["kind"];
       readonly label: string;
+      /** Default: null. */
+      readonly scopes?: readonly TokenScope[] | null | undefined;
       readonly secretHash: string;
       readonly expiresAt: number;
     },

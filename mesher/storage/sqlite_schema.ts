@@ -106,4 +106,21 @@ export const SQLITE_STEPS: readonly string[] = [
   DROP INDEX alerts_by_rule;
   CREATE INDEX alerts_by_rule ON alerts (rule_id, issue_id, triggered_at);
   `,
+  // Invitations and password resets, keys that are shown again, tokens that may do less, counters of all nodes.
+  `
+  CREATE TABLE invitations (
+    id TEXT PRIMARY KEY, org_id TEXT NOT NULL REFERENCES organisations, email TEXT NOT NULL,
+    email_folded TEXT NOT NULL, role TEXT NOT NULL, secret_hash TEXT NOT NULL UNIQUE,
+    created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, UNIQUE (org_id, email_folded)
+  ) STRICT;
+  CREATE TABLE password_resets (
+    user_id TEXT PRIMARY KEY REFERENCES users, secret_hash TEXT NOT NULL UNIQUE,
+    expires_at INTEGER NOT NULL
+  ) STRICT;
+  ALTER TABLE api_keys ADD COLUMN secret TEXT;
+  ALTER TABLE sessions ADD COLUMN scopes TEXT;
+  CREATE TABLE node_totals (
+    run TEXT PRIMARY KEY, counts TEXT NOT NULL, saved_at INTEGER NOT NULL
+  ) STRICT;
+  `,
 ];

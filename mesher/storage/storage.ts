@@ -24,10 +24,12 @@ import type { Alerts } from "./alerts.ts";
 import type { ApiKeys } from "./api_keys.ts";
 import type { Dashboard } from "./dashboard.ts";
 import type { Events } from "./events.ts";
+import type { Invitations } from "./invitations.ts";
 import type { Issues } from "./issues.ts";
 import type { Organisations } from "./organisations.ts";
 import type { Projects } from "./projects.ts";
 import type { Sessions } from "./sessions.ts";
+import type { Totals } from "./totals.ts";
 import type { Upkeep } from "./upkeep.ts";
 import type { Users } from "./users.ts";
 
@@ -37,6 +39,7 @@ export interface Storage
     Organisations,
     Users,
     Sessions,
+    Invitations,
     Projects,
     ApiKeys,
     Issues,
@@ -44,6 +47,7 @@ export interface Storage
     Dashboard,
     AlertRules,
     Alerts,
+    Totals,
     Upkeep {
   /** The same storage, whose reads reject when the signal is aborted: a client has hung up. */
   until(signal: AbortSignal): Storage;

@@ -6,6 +6,7 @@ import { issuesContract } from "./contract/issues.ts";
 import { lifeContract } from "./contract/life.ts";
 import { listsContract } from "./contract/lists.ts";
 import { projectsContract } from "./contract/projects.ts";
+import { teamsContract } from "./contract/teams.ts";
 import { writingContract } from "./contract/writing.ts";
 import { type Engine, promisesOf } from "./contract/world.ts";
 
@@ -14,6 +15,7 @@ export function storageContract(engine: Engine): void {
   const promise = promisesOf(engine);
   accountsContract(promise);
   projectsContract(promise);
+  teamsContract(promise);
   writingContract(promise, engine);
   issuesContract(promise);
   listsContract(promise);

@@ -37,7 +37,13 @@ test("SQLite writes batches and other writes in the order of arrival", () =>
     const writes: Promise<unknown>[] = [];
     for (let n = 0; n < 20; n++) {
       writes.push(storage.writeEvents(batch(n)));
-      const key = { projectId: project.id, label: `${n}`, prefix: "", secretHash: `${n}` };
+      const key = {
+        projectId: project.id,
+        label: `${n}`,
+        prefix: "",
+        secret: "mshr_shown",
+        secretHash: `${n}`,
+      };
       if (n % 3 === 0) writes.push(storage.createApiKey(orgId, key));
     }
     await Promise.all(writes);

@@ -204,6 +204,7 @@ export const projectRoutes: readonly Route[] = [
         projectId: project.id,
         label: (asked.body["label"] as string | undefined)?.trim() || "default",
         prefix,
+        secret,
         secretHash: hash,
       });
       if (!made.ok) throw new HttpError(404, "project not found");

@@ -14,17 +14,19 @@ interface ApiKeyRow {
   readonly project_id: string;
   readonly label: string;
   readonly prefix: string;
+  readonly secret: string | null;
   readonly created_at: number;
   readonly revoked_at: number | null;
 }
 
-const API_KEY = "id, project_id, label, prefix, created_at, revoked_at";
+const API_KEY = "id, project_id, label, prefix, secret, created_at, revoked_at";
 
 const apiKeyFrom = (row: ApiKeyRow): ApiKey => ({
   id: row.id,
   projectId: row.project_id,
   label: row.label,
   prefix: row.prefix,
+  secret: row.secret,
   createdAt: row.created_at,
   revokedAt: row.revoked_at,
 });
@@ -32,15 +34,16 @@ const apiKeyFrom = (row: ApiKeyRow): ApiKey => ({
 /** Keys in `db`. */
 export function apiKeys(db: Database): ApiKeys {
   return {
-    createApiKey(orgId, { projectId, label, prefix, secretHash }) {
+    createApiKey(orgId, { projectId, label, prefix, secret, secretHash }) {
       return inProject(db, orgId, projectId, async (query, now) => {
         const row = await query.row<ApiKeyRow>(
-          `INSERT INTO api_keys (id, project_id, label, prefix, secret_hash, created_at)
-           VALUES ($1, $2, $3, $4, $5, $6) RETURNING ${API_KEY}`,
+          `INSERT INTO api_keys (id, project_id, label, prefix, secret, secret_hash, created_at)
+           VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING ${API_KEY}`,
           newId(now),
           projectId,
           label,
           prefix,
+          secret,
           secretHash,
           now,
         );

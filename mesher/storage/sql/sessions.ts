@@ -4,6 +4,7 @@
  * @module
  */
 import { isId, newId } from "../../domain/id.ts";
+import { scopesFrom } from "../../domain/token_scope.ts";
 import type { Database } from "../database.ts";
 import type { Session, Sessions } from "../sessions.ts";
 import { bare } from "./columns.ts";
@@ -14,17 +15,19 @@ interface SessionRow {
   readonly kind: Session["kind"];
   readonly user_id: string;
   readonly label: string;
+  readonly scopes: string | null;
   readonly created_at: number;
   readonly expires_at: number;
 }
 
-const SESSION = "s.id, s.kind, s.user_id, s.label, s.created_at, s.expires_at";
+const SESSION = "s.id, s.kind, s.user_id, s.label, s.scopes, s.created_at, s.expires_at";
 
 const sessionFrom = (row: SessionRow): Session => ({
   id: row.id,
   kind: row.kind,
   userId: row.user_id,
   label: row.label,
+  scopes: row.scopes === null ? null : scopesFrom(row.scopes),
   createdAt: row.created_at,
   expiresAt: row.expires_at,
 });
@@ -32,7 +35,7 @@ const sessionFrom = (row: SessionRow): Session => ({
 /** Sessions in `db`. */
 export function sessions(db: Database): Sessions {
   return {
-    async createSession({ userId, kind, label, secretHash, expiresAt }) {
+    async createSession({ userId, kind, label, scopes = null, secretHash, expiresAt }) {
       if (!isId(userId)) return { ok: false, reason: "no_user" };
       return await db.transaction(async (query) => {
         const user = await query.row("SELECT id FROM users WHERE id = $1", userId);
@@ -40,12 +43,13 @@ export function sessions(db: Database): Sessions {
         const now = db.now();
         const row = await query.row<SessionRow>(
           `INSERT INTO sessions AS s
-             (id, kind, user_id, label, secret_hash, created_at, expires_at)
-           VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING ${bare(SESSION)}`,
+             (id, kind, user_id, label, scopes, secret_hash, created_at, expires_at)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING ${bare(SESSION)}`,
           newId(now),
           kind,
           userId,
           label,
+          scopes === null ? null : scopes.join(" "),
           secretHash,
           now,
           expiresAt,

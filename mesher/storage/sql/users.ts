@@ -32,7 +32,7 @@ export const userFrom = (row: UserRow): User => ({
 });
 
 /** Two addresses that differ in case or in blanks around them are one. */
-function folded(email: string): string {
+export function folded(email: string): string {
   return email.trim().toLowerCase();
 }
 
@@ -84,6 +84,7 @@ export function users(db: Database): Users {
           `DELETE FROM sessions WHERE user_id = $1${endTokens ? "" : " AND kind = 'session'"}`,
           userId,
         );
+        await query.change("DELETE FROM password_resets WHERE user_id = $1", userId);
         return changed > 0;
       });
     },

@@ -52,6 +52,7 @@ export function hostileContract(promise: Promised): void {
           projectId: project.id,
           label: nasty,
           prefix: nasty,
+          secret: "mshr_shown",
           secretHash: name,
         }),
       );
@@ -147,6 +148,7 @@ export function hostileContract(promise: Promised): void {
         projectId: p,
         label: "l",
         prefix: "p",
+        secret: "mshr_shown",
         secretHash: "h",
       }),
     );
@@ -192,7 +194,13 @@ export function hostileContract(promise: Promised): void {
     assertEquals(await storage.updateProject(org, p, { name: "mine" }), null);
     assertEquals(await storage.deleteProject(org, p), false);
     assertEquals(
-      await storage.createApiKey(org, { projectId: p, label: "", prefix: "", secretHash: "z" }),
+      await storage.createApiKey(org, {
+        projectId: p,
+        label: "",
+        prefix: "",
+        secret: "",
+        secretHash: "z",
+      }),
       { ok: false, reason: "no_project" },
     );
     assertEquals(await storage.revokeApiKey(org, key.id), false);

@@ -37,6 +37,7 @@ export function projectsContract(promise: Promised): void {
         projectId: a.project.id,
         label: "web",
         prefix: "mshr_1234",
+        secret: "mshr_shown",
         secretHash: "k1",
       }),
     );

@@ -1,0 +1,67 @@
+/**
+ * The counters of all nodes, in the SQL that both engines speak. A run that has not stored anything for a day has
+ * ended: `foldTotals` adds it to one row, so that there are few.
+ *
+ * @module
+ */
+import type { Database } from "../database.ts";
+import { jsonText, readJson } from "../json.ts";
+import type { TotalCounts, Totals } from "../totals.ts";
+
+interface TotalsRow {
+  readonly run: string;
+  readonly counts: unknown;
+}
+
+/** The row of those that have ended. */
+const ENDED = "";
+const DAY_MS = 86_400_000;
+
+/** Counters in `db`. */
+export function totals(db: Database): Totals {
+  return {
+    async saveTotals(run, counts) {
+      await db.change(
+        `INSERT INTO node_totals (run, counts, saved_at) VALUES ($1, $2, $3)
+         ON CONFLICT (run) DO UPDATE SET counts = excluded.counts, saved_at = excluded.saved_at`,
+        run,
+        jsonText(counts),
+        db.now(),
+      );
+    },
+
+    async totals(except) {
+      const rows = await db.rows<TotalsRow>("SELECT run, counts FROM node_totals");
+      return sum(rows.filter(({ run }) => !except.includes(run)));
+    },
+  };
+}
+
+/** Adds up the runs that have ended long ago. */
+export async function foldTotals(db: Database, now: number): Promise<void> {
+  await db.transaction(async (query) => {
+    const rows = await query.rows<TotalsRow>(
+      `SELECT run, counts FROM node_totals WHERE saved_at < $1 OR run = '${ENDED}'
+       ORDER BY run${db.dialect.forUpdate}`,
+      now - DAY_MS,
+    );
+    if (!rows.some(({ run }) => run !== ENDED)) return;
+    for (const { run } of rows) await query.change("DELETE FROM node_totals WHERE run = $1", run);
+    await query.change(
+      "INSERT INTO node_totals (run, counts, saved_at) VALUES ($1, $2, $3)",
+      ENDED,
+      jsonText(sum(rows)),
+      now,
+    );
+  });
+}
+
+function sum(rows: readonly TotalsRow[]): TotalCounts {
+  const sums: Record<string, number> = {};
+  for (const { counts } of rows) {
+    for (const [name, count] of Object.entries(readJson<TotalCounts>(counts))) {
+      sums[name] = (sums[name] ?? 0) + count;
+    }
+  }
+  return sums;
+}
