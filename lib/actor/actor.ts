@@ -7,8 +7,8 @@
  *                                  └──body returns a promise──▶ waits in `receive`, or computes
  *     any of them ──body returns · throws · exit · kill · a link──▶ dead
  *
- * Death takes effect at once: no message, signal or use of `self` has any effect afterwards.
- * JavaScript that is already running cannot be stopped, so the code of a dead actor ends as
+ * An exit takes effect at once: no message, signal or use of `self` has any effect afterwards.
+ * JavaScript that is already running cannot be stopped, so the code of an exited actor ends as
  * follows:
  *
  *     a pending wait rejects, once: `finally` blocks run
@@ -18,7 +18,7 @@
  *
  * So a loop that catches every error stops at its next wait.
  *
- * Longer than 400 lines: it is one state machine, with the methods of `self`.
+ * Longer than 400 lines: the file is one state machine, with the methods of `self`.
  *
  * @module
  */
@@ -87,11 +87,14 @@ export interface ActorHome {
   sleep(actor: Actor, ms: number): Promise<void>;
 }
 
-/** An abnormal exit caused by the actor itself: it threw, or exited with an abnormal reason. */
+/**
+ * An abnormal exit caused by the actor's own code: it threw, or called `exit` with an abnormal
+ * reason.
+ */
 export interface ActorCrash {
-  /** The message that it was handling. */
+  /** The message that the actor was handling. */
   readonly message: unknown;
-  /** Whether the reason is a failure that nothing awaited. */
+  /** Whether the exit reason is the failure of an operation that the actor did not await. */
   readonly unhandled?: boolean | undefined;
 }
 
@@ -106,29 +109,30 @@ const SUSPENDED = 4;
 /** Has exited. Incremented by each use of `self` that throws. */
 const DEAD = 5;
 
-/** What an actor is doing. */
+/** The activities of an actor, for inspection. */
 export type ActorStatus =
-  /** Its body has not run yet. */
+  /** The body has not run yet. */
   | "starting"
-  /** It waits for a message. */
+  /** Waits for a message. */
   | "waiting"
-  /** It has messages, and waits for its turn. */
+  /** Has messages, and waits for its turn. */
   | "ready"
-  /** Its code awaits something: a call, a timer, I/O. */
+  /** Awaits something other than a message: a call, a timer or I/O. */
   | "awaiting"
-  /** An operator has suspended it. */
+  /** Suspended by an operator. */
   | "suspended"
   | "dead";
 
 /**
- * How often `self` throws after its actor is dead. Enough for a loop that catches this to reach its
- * next wait.
+ * Number of times that `self` throws after its actor has exited. Allows a loop that catches these
+ * errors to reach its next wait.
  */
 export const DEAD_USES_MAX = 100;
 
 /**
- * Credit for a message that an async body takes without waiting. The body handles it outside of
- * turns, so its duration is known only from the clock, which is therefore read more often.
+ * Credit used by a message that an async body receives without waiting. The body handles the
+ * message outside of turns, so only the clock shows how long it takes; a high value makes the
+ * scheduler read the clock more often.
  */
 const TAKEN_CREDIT = 8;
 
@@ -161,19 +165,22 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
   readonly body: ActorFunction<never, never[]>;
   /** The parent and its ancestors, nearest first. */
   readonly ancestors: readonly Pid[];
-  /** Mailbox length from which messages must be admitted by `System.admit`. */
+  /** Mailbox length from which `System.admit` decides on each message. */
   watermark: number;
 
-  /** Number of messages that it has taken. */
+  /** Number of messages that the actor has taken from its mailbox. */
   handled = 0;
   #state = STARTING;
-  /** Whether it is in the scheduler's queue. */
+  /** Whether the actor is in the scheduler's queue. */
   #queued = true;
   /** By state: the arguments of the body, the handler, or the exit reason. */
   #what: unknown;
   /** The message being handled, for crash reports. */
   #last: unknown = undefined;
-  /** Fields of a pending `receive`, not in an object of their own: a million actors may wait. */
+  /**
+   * Fields of a pending `receive`. They are not in a separate object, because a million actors may
+   * wait.
+   */
   #promise: Promise<unknown> | undefined = undefined;
   #resolve: ((message: unknown) => void) | undefined = undefined;
   #condition: Condition | undefined = undefined;
@@ -204,7 +211,7 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
     this.system.scheduler.ready(this);
   }
 
-  /** Passes the message at once to an actor that waits in `receive`, unless I/O is due. */
+  /** Delivers the message at once to an actor that waits in `receive`, unless I/O is due. */
   #offer(message: unknown): void {
     const match = this.#condition?.match;
     const wanted = match === undefined || this.#matches(match, message);
@@ -217,7 +224,7 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
     this.system.scheduler.ready(this);
   }
 
-  /** An error of the predicate ends the receiver; it must not reach the sender. */
+  /** An error of the predicate ends the receiver. The sender must not see it. */
   #matches(match: (message: never) => boolean, message: unknown): boolean {
     try {
       return match(message as never);
@@ -299,7 +306,7 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
       this.system.selfWaits.fail(this);
       // A message may have arrived before the wait was recorded.
       this.#wake();
-      // Bound functions, not arrow functions: for a million actors, they take half the memory.
+      // Bound functions instead of arrow functions: for a million actors, they use half the memory.
       begun.then(this.#returned.bind(this), this.#threw.bind(this));
     } else this.end("normal");
   }
@@ -319,7 +326,7 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
     const { probe } = scheduler;
     let handler = this.#what as MessageHandler<never>;
     if (probe !== undefined) handler = this.#observed(handler, probe);
-    // A turn lasts as long as the credit, at most 64 messages.
+    // A turn lasts until the credit is used up, but at most 64 messages.
     const most = scheduler.credit;
     let left = most;
     let message: unknown;
@@ -502,7 +509,7 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
       if (!this.#isOver()) this.system.exit(args[0] as Pid, args[1], this.pid as Pid);
       return;
     }
-    // `exit` must stop the code that follows it, so it throws every time.
+    // `exit` must stop the code that follows the call, so it throws every time.
     if (this.#state >= DEAD) throw new ActorExitError(this.pid as Pid, this.#what as ExitReason);
     this.crash(args[0]);
     throw new ActorExitError(this.pid as Pid, args[0]);
@@ -604,17 +611,20 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
     return !this.#isOver() && this.system.nodeWatchers.remove(node, this);
   }
 
-  /** True until it has exited. */
+  /** Whether the actor is alive. */
   get isAlive(): boolean {
     return this.#state < DEAD;
   }
 
-  /** Whether its code awaits something: it then handles no message, unless it calls `receive`. */
+  /**
+   * Whether the actor's code awaits something other than a message. It then handles no message,
+   * unless it calls `receive`.
+   */
   get isWaiting(): boolean {
     return this.#state === ASYNC || this.#state === HELD;
   }
 
-  /** What it is doing. */
+  /** What the actor is doing. */
   get status(): ActorStatus {
     switch (this.#state) {
       case STARTING:
@@ -631,13 +641,13 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
     return "dead";
   }
 
-  /** The message that it handles. */
+  /** The message that the actor is handling. */
   get current(): unknown {
     return this.#last;
   }
 
   /**
-   * Takes no message until it is resumed; they wait in its mailbox. Exit signals still end it.
+   * Suspends the actor: messages stay in its mailbox until `resume`. Exit signals still end it.
    * Returns whether it is suspended now.
    */
   suspend(): boolean {
@@ -645,22 +655,22 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
     if (this.#state !== HANDLER && this.#state !== ASYNC && this.#state !== HELD) return false;
     this.suspendedAs = this.#state;
     this.#state = SUSPENDED;
-    // So that no message schedules a turn.
+    // In this state, messages schedule no turn.
     this.#queued = true;
     return true;
   }
 
-  /** Ends a suspension. Returns whether it was suspended. */
+  /** Resumes a suspended actor. Returns whether it was suspended. */
   resume(): boolean {
     if (this.#state !== SUSPENDED) return false;
     this.#state = this.suspendedAs!;
     this.suspendedAs = undefined;
-    // A turn finds out what there is to do.
+    // The turn then handles queued messages or the pending `receive`.
     this.system.scheduler.ready(this);
     return true;
   }
 
-  /** Whether it waits for a message: it has no scheduled turn, and its handler has returned. */
+  /** Whether the actor waits for a message: no turn is scheduled, and its handler has returned. */
   get isIdle(): boolean {
     if (this.#state === SUSPENDED) return true;
     if (this.#queued) return false;
@@ -685,22 +695,22 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
     this.deliver(downMessage(ref, pid, reason));
   }
 
-  /** Ends it because of a signal or a normal return. */
+  /** Ends the actor because of a signal or a normal return. */
   end(reason: ExitReason): void {
     this.#end(reason, undefined);
   }
 
-  /** Ends it because of its own code: with a crash report, unless the reason is orderly. */
+  /** Ends the actor because of its own code, with a crash report unless the reason is orderly. */
   crash(reason: ExitReason): void {
     this.#end(reason, { message: this.#last });
   }
 
-  /** Ends it because a failed call of it was never awaited. */
+  /** Ends the actor because it never awaited a call that failed. */
   forgot(reason: ExitReason): void {
     this.#end(reason, { message: this.#last, unhandled: true });
   }
 
-  /** The only place where an actor's exit is performed. */
+  /** Performs the exit of an actor. All other methods that end it call this one. */
   #end(reason: ExitReason, crash: ActorCrash | undefined): void {
     if (this.#state >= DEAD) return;
     this.#state = DEAD;
@@ -710,7 +720,8 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
     const promise = this.#promise;
     if (promise !== undefined) {
       this.#fail(() => new ActorExitError(this.pid as Pid, reason));
-      // Marked as handled even if the body does not await it: an exit is no unhandled rejection.
+      // Marks the rejection as handled even if the body does not await it: an exit is not an
+      // unhandled rejection.
       promise.catch(ignore);
     }
     this.system.ended(this, reason, crash);
@@ -750,8 +761,8 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
 /**
  * A thenable that rejects a promise resolved with it, so that the promise's own `reject` need not
  * be stored. Not a rejected promise, because a runtime keeps a list of unhandled ones, which is
- * very slow for a million at once. The error is created last, on a short stack: on a long one it
- * costs twice as much, which delays the caller that ends many actors.
+ * very slow for a million at once. The error is created last, on a short stack: on a long stack it
+ * costs twice as much, which would slow down a caller that ends many actors.
  */
 class Rejected {
   readonly #why: () => unknown;
@@ -769,14 +780,14 @@ const LINKED: SpawnOptions = { link: true };
 
 function ignore(): void {}
 
-/** Returns the actor, alive or dead, that starts an operation; undefined for a node. */
+/** Returns the actor, alive or exited, that starts an operation; undefined for a node. */
 export function actorOf(from: object): Actor | undefined {
   return from instanceof Actor ? from : undefined;
 }
 
 /**
- * Returns a promise that never settles, for the waits of a dead actor. A shared one would retain
- * all its waiters.
+ * Returns a promise that never settles, for the waits of an exited actor. The promise is not
+ * shared, because a shared one would retain all its waiters.
  */
 export function never(): Promise<never> {
   return new Promise(() => {});

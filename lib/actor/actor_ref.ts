@@ -151,7 +151,7 @@ export abstract class ActorRef extends Mailbox {
     ActorRef.#make(this).abort = abort;
   }
 
-  /** While it is suspended: its state before. */
+  /** The state before the actor was suspended, while it is suspended. */
   get suspendedAs(): number | undefined {
     return ActorRef.#of(this)?.suspendedAs;
   }
@@ -160,14 +160,14 @@ export abstract class ActorRef extends Mailbox {
     ActorRef.#make(this).suspendedAs = state;
   }
 
-  /** How error messages name it: by its pid and names, `<0.4> counter`. */
+  /** The actor in error messages: its pid and names, such as `<0.4> counter`. */
   get label(): string {
     const { names } = this;
     if (names === undefined) return this.pid.toString();
     return `${this.pid} ${typeof names === "string" ? names : names.join(" ")}`;
   }
 
-  /** True until it has exited. */
+  /** Whether the actor is alive. */
   abstract get isAlive(): boolean;
   /** Accepts a message. */
   abstract deliver(message: unknown): void;
@@ -177,7 +177,7 @@ export abstract class ActorRef extends Mailbox {
   abstract exitSignal(from: Pid, reason: ExitReason): void;
   /** Handles the exit of a monitored actor. */
   abstract down(ref: Ref, pid: Pid, reason: ExitReason): void;
-  /** Ends it. Has an effect once only. */
+  /** Ends the actor. Later calls have no effect. */
   abstract end(reason: ExitReason): void;
 
   // The following methods are overridden for actors of other nodes, which must be notified.

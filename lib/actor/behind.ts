@@ -1,5 +1,6 @@
 /**
- * The system behind an object that starts and calls: an actor, a node, the global names of a node.
+ * Finds the system of an object that can start and call actors: an actor, a node, or the global
+ * names of a node.
  *
  * @module
  */
@@ -13,7 +14,10 @@ export function setSystem(object: object, system: System): void {
   Object.defineProperty(object, SYSTEM, { value: system });
 }
 
-/** Returns the system of an object; undefined if it is neither an actor nor one that `setSystem` has had. */
+/**
+ * Returns the system of an object, or undefined if it is neither an actor nor an object passed to
+ * `setSystem`.
+ */
 export function systemBehind(object: object): System | undefined {
   const actor = actorOf(object);
   if (actor !== undefined) return actor.pid.home.system as System;
@@ -21,8 +25,9 @@ export function systemBehind(object: object): System | undefined {
 }
 
 /**
- * Runs what an actor or a node asks for. What it returns is tracked: a failure that nothing awaits ends the
- * actor, and no loop around it keeps I/O from its turn. Never settles for a dead actor.
+ * Runs an operation that an actor or a node requested. Tracks the returned promise: a failure that is never
+ * awaited ends the actor, and a loop of retries cannot starve I/O. The promise never settles if the actor
+ * has exited.
  */
 export function trackedFor<T>(from: object, work: () => Promise<T>): Promise<T> {
   const actor = actorOf(from);

@@ -5,8 +5,8 @@
  *                │            └─ the actor ends ─▶ rejects with the reason
  *                └─ timeout, or signal ─▶ rejects; a reply that comes later is dropped
  *
- * A call is attached to the actor that is to answer it, so that the actor's exit ends it without a monitor. It
- * is itself a timer of the system's wheel. Nothing else is allocated for it.
+ * A call is attached to the called actor, so that the actor's exit ends the call without a monitor. The call
+ * object is also the timer in the system's wheel. Nothing else is allocated.
  *
  * @module
  */
@@ -39,30 +39,29 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A request in the mailbox of the actor that is to answer it: check `message instanceof Call`. */
+/** A request in the mailbox of the called actor. Check for it with `message instanceof Call`. */
 export abstract class Call<Request = unknown, Reply = unknown> {
   /** The request. */
   abstract readonly request: Request;
-  /** Replies. Only the first reply counts, and only while the caller waits. */
+  /** Replies. Only the first reply has an effect, and only while the caller waits. */
   abstract reply(value: Reply): void;
-  /** Refuses the call: the caller's promise rejects with `error`. */
+  /** Rejects the call: the caller's promise rejects with `error`. */
   abstract refuse(error: unknown): void;
 }
 
-/** A call that the actor which received it may pass on to another actor of its node. */
+/** A call that the called actor may forward to another actor of its node. */
 export interface PassableCall {
-  /** Whether it is neither answered nor given up. */
+  /** Whether the call is still open: neither answered nor given up. */
   readonly isOpen: boolean;
   /**
-   * Delivers the call to `actor` with this request, as if it had been called: it ends with that actor from
-   * now on.
+   * Forwards the call to `actor` with this request. From now on, the exit of that actor ends the call.
    */
   passTo(actor: ActorRef, request: unknown): void;
-  /** Calls `over` when it is answered or given up. */
+  /** Calls `over` when the call is answered or given up. */
   whenOver(over: () => void): void;
 }
 
-/** What a call needs of the system. */
+/** The parts of the system that a call uses. */
 export interface CallHost extends Tracker {
   readonly wheel: Wheel;
 }
@@ -110,7 +109,7 @@ export class PendingCall<Request = unknown, Reply = unknown> extends Call<Reques
     this.#resolve = resolve;
     this.#reject = reject;
     attach(this, actor);
-    // The call ends with its caller.
+    // Whether the call ends with its caller.
     if (caller !== undefined) this.#asking = new Asking(this as unknown as PendingCall, caller);
   }
 
@@ -128,51 +127,51 @@ export class PendingCall<Request = unknown, Reply = unknown> extends Call<Reques
     failed(this.#promise, this, error);
   }
 
-  /** Rejects with an error of the runtime, which gets the caller's stack. */
+  /** Rejects the call with an error of the runtime that has the caller's stack. */
   fail(error: Error): void {
     if (this.trace?.stack !== undefined) adoptStack(error, this.trace.stack);
     this.refuse(error);
   }
 
-  /** The timeout: rejects. */
+  /** Rejects the call because of the timeout. */
   fire(): void {
     this.fail(new CallTimeoutError(this.#actor.label, this.#ms, this.which));
   }
 
-  /** The callee has ended, or the session with its node. */
+  /** The called actor has exited, or the session with its node has ended. */
   drop(reason: ExitReason): void {
     const { label, pid } = this.#actor;
     if (reason !== "noconnection" || pid.home.local) return this.ended(reason);
     this.fail(new NoConnectionError(label, this.which));
   }
 
-  /** The callee has ended. */
+  /** The called actor has exited. */
   ended(reason: ExitReason): void {
     this.fail(new CallExitError(this.#actor.label, reason, this.which));
   }
 
-  /** There is no such actor on the callee's node. */
+  /** There is no such actor on the other node. */
   missing(): void {
     this.fail(new NoProcError(this.#actor.label, this.which));
   }
 
-  /** The mailbox of the callee is full. */
+  /** The mailbox of the called actor is full. */
   full(): void {
     this.fail(new MailboxFullError(this.#actor.label, this.which));
   }
 
-  /** The queue to the callee's node is full. */
+  /** The queue to the other node is full. */
   queueFull(node: string): void {
     this.fail(new QueueFullError(node, this.which));
   }
 
-  /** The caller waits for itself. */
+  /** The caller is waiting for itself. */
   callsSelf(): void {
     this.#actor.discard((message) => message === this);
     this.fail(new CallingSelfError(this.#actor.label, this.which));
   }
 
-  /** The caller has ended. */
+  /** The caller has exited. */
   callerEnded(pid: Pid, reason: ExitReason): void {
     this.fail(new ActorExitError(pid, reason, this.which));
   }
@@ -191,7 +190,7 @@ export class PendingCall<Request = unknown, Reply = unknown> extends Call<Reques
     return whichCall(this.request, this.caller);
   }
 
-  /** Calls `over` when it is answered or given up. */
+  /** Calls `over` when the call is answered or given up. */
   whenOver(over: () => void): void {
     const before = this.#over;
     this.#over = before === undefined ? over : () => {
@@ -200,7 +199,7 @@ export class PendingCall<Request = unknown, Reply = unknown> extends Call<Reques
     };
   }
 
-  /** `stop` removes the caller's listener of its signal. */
+  /** `stop` removes the caller's listener from its abort signal. */
   unlisten(stop: () => void): void {
     this.#unlisten = stop;
   }
@@ -210,12 +209,12 @@ export class PendingCall<Request = unknown, Reply = unknown> extends Call<Reques
     return this.#actor;
   }
 
-  /** Milliseconds since it was made; undefined if it has no timeout. */
+  /** Milliseconds since the call was made; undefined if it has no timeout. */
   age(now: number): number | undefined {
     return this.#ms === Infinity ? undefined : Math.max(0, now - (this.due - this.#ms));
   }
 
-  /** False: it has been answered, or given up. */
+  /** Whether the call is still open: neither answered nor given up. */
   get isOpen(): boolean {
     return this.#resolve !== undefined;
   }
@@ -247,7 +246,7 @@ export class Asking implements Chained {
     detach(this, this.#caller);
   }
 
-  /** The caller has ended. */
+  /** The caller has exited. */
   drop(reason: ExitReason): void {
     this.call.callerEnded(this.#caller.pid as Pid, reason);
   }

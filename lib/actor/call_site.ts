@@ -1,5 +1,5 @@
 /**
- * The position in the program of a call that is reported.
+ * Finds the line of the program that made a reported call.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 /** Path of this library, as it appears in a stack trace. */
 const LIBRARY: string = new URL("..", import.meta.url).pathname;
 
-/** Returns the line of the program that called into this library, or the best known substitute. */
+/** Returns the line of the program that called into this library, or the nearest known line. */
 export function callSite(): string {
   const frames = (new Error().stack ?? "").split("\n").filter((line) => /^\s+at /.test(line));
   const site = frames.find((frame) => !frame.includes(LIBRARY));

@@ -1,5 +1,6 @@
 /**
- * Terms as text, for logs and error messages: any value, limited in length, without throwing.
+ * Formats terms for logs and error messages: accepts any value, limits the length, and never
+ * throws.
  *
  * @module
  */
@@ -35,7 +36,9 @@ export function describe(term: unknown): string {
   }
 }
 
-/** Returns a request as a short text: a request to a service in its own notation, `add(1)`. */
+/**
+ * Returns a request as short text. A request to a service is written as a method call: `add(1)`.
+ */
 export function describeRequest(request: unknown): string {
   try {
     const { $call, args } = (request ?? {}) as { $call?: unknown; args?: unknown };
@@ -49,7 +52,7 @@ export function describeRequest(request: unknown): string {
   }
 }
 
-/** Returns an error with its stack; anything else as {@linkcode describe} does. */
+/** Returns an error with its stack, and any other value as {@linkcode describe} does. */
 export function describeFully(term: unknown): string {
   try {
     if (term instanceof Error && typeof term.stack === "string") return cut(term.stack);

@@ -132,7 +132,7 @@ export class CallExitError extends Error {
   override readonly name = "CallExitError";
   /** Stable code: `"exit"`. */
   readonly code = "exit";
-  /** Its exit reason. */
+  /** The exit reason of the called actor. */
   readonly reason: ExitReason;
   /** Internal. */
   constructor(callee: Pid | string, reason: ExitReason, which = "") {
@@ -141,10 +141,7 @@ export class CallExitError extends Error {
   }
 }
 
-/**
- * The error that `self` throws, and with which its pending waits reject, after its actor has
- * exited.
- */
+/** The error that `self` throws after its actor has exited, and with which pending waits reject. */
 export class ActorExitError extends Error {
   /** Name of the error class. */
   override readonly name = "ActorExitError";
@@ -175,7 +172,10 @@ export class NameError extends Error {
   }
 }
 
-/** Removes the stack of an error that is sent to another node: it is of the runtime, and of no use there. */
+/**
+ * Removes the stack from an error of the runtime that is sent to another node, where it would be
+ * useless.
+ */
 export function withoutStack<E extends Error>(error: E): E {
   error.stack = `${error.name}: ${error.message}`;
   return error;

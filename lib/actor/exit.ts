@@ -19,7 +19,7 @@ export function downMessage(ref: Ref, pid: Pid, reason: ExitReason): Down {
   return new Down(RUNTIME, ref, pid, reason);
 }
 
-/** Whether a message was made by the runtime, as opposed to an imitation. */
+/** Whether a message was created by the runtime, and is not an imitation. */
 export function isSystemMessage(message: unknown): message is Exit | Down | NodeChange {
   return message instanceof Exit || message instanceof Down || message instanceof NodeChange;
 }

@@ -8,7 +8,7 @@ import type { ExitReason } from "../term/exit.ts";
 import type { Pid, Ref } from "../term/pid.ts";
 import { ActorRef } from "./actor_ref.ts";
 
-/** The program outside of actors. It cannot be ended, and messages to it are dropped. */
+/** The program outside of actors. The program cannot be ended, and messages to it are dropped. */
 export class ExternalCaller extends ActorRef {
   readonly pid: Pid<unknown>;
   readonly isAlive = true;

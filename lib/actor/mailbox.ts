@@ -7,7 +7,7 @@
 
 const NONE: unknown[] = [];
 const FIRST_CAPACITY = 4;
-/** Grows in few steps, because each old ring is garbage to collect. */
+/** The capacity grows in few steps, because each replaced ring becomes garbage. */
 const GROWTH = 4;
 /** A ring larger than this is released when it is empty. */
 const KEPT_CAPACITY = 256;
@@ -33,7 +33,7 @@ export class Mailbox {
     this.length++;
   }
 
-  /** Removes and returns the first message. Requires that there is one. */
+  /** Removes and returns the first message. The mailbox must not be empty. */
   shift(): unknown {
     const items = this.#items;
     const message = items[this.#head];
@@ -95,7 +95,8 @@ export class Mailbox {
 
   static #grow(mailbox: Mailbox): void {
     const old = mailbox.#items;
-    // Not filled: only written slots are read, and `fill` would take half the time of a send.
+    // The array is not filled: only written slots are read, and `fill` would take half the time of
+    // a send.
     const grown = new Array<unknown>(old.length === 0 ? FIRST_CAPACITY : old.length * GROWTH);
     for (let i = 0; i < mailbox.length; i++) {
       grown[i] = old[(mailbox.#head + i) & (old.length - 1)];

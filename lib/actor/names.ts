@@ -1,5 +1,6 @@
 /**
- * Registered names of actors on this node: an actor may have several names, a name has one actor.
+ * Registered names of actors on this node. An actor may have several names; each name belongs to
+ * one actor.
  *
  * @module
  */
@@ -11,10 +12,10 @@ import { NameError, NoProcError } from "./errors.ts";
 export class Names {
   readonly #home: Home;
   readonly #pids = new Map<string, Pid<never>>();
-  /** Names of the runtime's own, which are not listed. */
+  /** Names of actors of the runtime, which are not listed. */
   readonly #reserved = new Map<string, Pid<never>>();
 
-  /** `home` is the node whose actors may have a name here. */
+  /** `home` is the node whose actors may be registered. */
   constructor(home: Home) {
     this.#home = home;
   }
@@ -25,7 +26,8 @@ export class Names {
   register(name: string, pid: Pid<never>): void {
     if (name === "") throw new NameError("badname", "the name is empty");
     const actor = actorRefOf(pid);
-    // Another system in this process would not be notified of the name when the actor exits.
+    // An actor of another system in this process is rejected: that system would not free the name
+    // when the actor exits.
     if (actor === undefined || pid.home !== this.#home) throw new NoProcError(pid);
     const holder = this.whereis(name);
     if (holder !== undefined) {
@@ -43,7 +45,7 @@ export class Names {
     return this.#pids.get(name) ?? this.#reserved.get(name);
   }
 
-  /** Gives a name to a part of the runtime. It is not listed and cannot be freed. */
+  /** Registers a name for an actor of the runtime. It is not listed and cannot be freed. */
   reserve(name: string, pid: Pid<never>): void {
     this.#reserved.set(name, pid);
   }

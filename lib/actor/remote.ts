@@ -1,17 +1,17 @@
 /**
  * The interface through which actors reach other nodes: declared here, implemented by a higher
- * layer. One of the two inverted dependencies.
+ * layer. It is one of the two inverted dependencies.
  *
  * @module
  */
 import type { Home, Pid, Ref } from "../term/pid.ts";
 import type { ActorRef } from "./actor_ref.ts";
 
-/** The link to one incarnation of another node, while there is a session with it. */
+/** The link to one incarnation of another node, while there is a session with that node. */
 export interface NodeLink {
-  /** Returns the reference of an actor on that node, created if it does not exist. */
+  /** Returns the reference to an actor on that node, and creates it if necessary. */
   remoteActor(id: number): ActorRef;
-  /** Returns the reference of an actor on that node, if it exists. */
+  /** Returns the reference to an actor on that node if it exists. */
   known(id: number): ActorRef | undefined;
   /** Returns a reference to the actor registered under a name on that node. */
   named(name: string): ActorRef;
@@ -23,7 +23,7 @@ export interface NodeLink {
 
 /** All other nodes. */
 export interface Remote {
-  /** Returns the link to the node of a pid, or why there is none. */
+  /** Returns the link to the node of a pid, or the reason why there is none. */
   nodeLinkOf(home: Home): NodeLink | "noproc" | "noconnection";
   /** Returns the link to the current incarnation of a node. */
   nodeLink(node: string): NodeLink | undefined;
@@ -31,7 +31,7 @@ export interface Remote {
    * Returns the nodes that expose a function of this name: connected ones in order, and this node.
    */
   candidates(fn: string): string[];
-  /** Returns the name under which this node exposes a function, or exposed it last. */
+  /** Returns the name under which this node exposes a function or last exposed it. */
   exposedName(fn: object): string | undefined;
   /** Spawns a function that another node exposes, optionally linked with or monitored by `from`. */
   spawn(
@@ -45,7 +45,7 @@ export interface Remote {
 
 /**
  * A remote spawn: a node, and a function that it exposes. Created by `remote(…).on(node)`, which
- * knows the types of the function, or as an object literal.
+ * keeps the types of the function, or as an object literal.
  */
 export interface RemoteSpawn<Message = unknown, Args extends unknown[] = unknown[]> {
   /** The node, `name@host:port`. May be this node. */

@@ -10,7 +10,7 @@ import { describe } from "./describe.ts";
 import { reasonText } from "./exit.ts";
 import type { ActorName } from "./remote.ts";
 
-/** Number of characters of its source that identify a function without a name. */
+/** Number of characters of its source code that identify a function without a name. */
 const SOURCE_CHARS_MAX = 60;
 
 /**
@@ -24,13 +24,13 @@ export interface Crash {
   /** Its registered names. */
   readonly names: readonly string[];
   /**
-   * The spawned body: the name under which the function is exposed, the `name` of the service, or
-   * the function's own name; the beginning of its source if it has none.
+   * The spawned body: the name under which the function is exposed, the `name` of the service or
+   * the function's own name; otherwise the beginning of its source code.
    */
   readonly body: string;
   /** Its exit reason. */
   readonly reason: ExitReason;
-  /** The message that it was handling, if any. */
+  /** The message that the actor was handling, if any. */
   readonly message: unknown;
   /** Its parent, the parent's parent, and so on. */
   readonly ancestors: readonly Pid[];
@@ -41,8 +41,8 @@ export interface Crash {
   /** Its id among the supervisor's children. */
   readonly child: string | undefined;
   /**
-   * Whether the reason is the failure of a call, a spawn or a start that nothing awaited. If the
-   * actor that made it is unknown, `pid` is `<0.0>`.
+   * Whether the reason is the failure of a call, a spawn or a start that was not awaited. If the
+   * actor that made the call is unknown, `pid` is `<0.0>`.
    */
   readonly unhandled?: boolean | undefined;
 }
@@ -57,7 +57,7 @@ export interface Restarting {
   readonly child: string;
   /** The child's pid; undefined if it could not be started. */
   readonly pid: Pid | undefined;
-  /** Why it exited or could not be started. */
+  /** The reason why the child exited or could not be started. */
   readonly reason: ExitReason;
   /** Restarts within the supervisor's period, including this one. */
   readonly restarts: number;
@@ -71,9 +71,9 @@ export interface GivenUp {
   readonly supervisor: Pid;
   /** The child's id. */
   readonly child: string;
-  /** Why it exited or could not be started. */
+  /** The reason why the child exited or could not be started. */
   readonly reason: ExitReason;
-  /** Its restarts within the period of its limit. */
+  /** The child's restarts within the period of its limit. */
   readonly restarts: number;
 }
 
@@ -114,12 +114,12 @@ export function crashText(crash: Crash): string {
   return lines.join("\n");
 }
 
-/** Returns a supervisor as reports name it. */
+/** Returns the name of a supervisor in reports. */
 export function supervisorText(pid: Pid, name: string | undefined): string {
   return name === undefined ? `supervisor ${pid}` : `supervisor ${JSON.stringify(name)} ${pid}`;
 }
 
-/** Returns the name of a function for reports: the beginning of its source if it has none. */
+/** Returns the name of a function in reports: the beginning of its source code if it has none. */
 export function bodyName(body: { readonly name: string }): string {
   if (body.name !== "") return body.name;
   const source = String(body).replaceAll(/\s+/g, " ");

@@ -1,16 +1,16 @@
 /**
- * Messages that only the runtime can create: neither programs nor peers can create or imitate them.
+ * Messages that only the runtime can create. Programs and peers cannot create or imitate them.
  *
  * @module
  */
 
-/** The key that the constructors require. Known to the runtime only. */
+/** The key that the constructors require. Only the runtime has access to it. */
 export const RUNTIME: unique symbol = Symbol("runtime");
 
 /**
  * Base class of the runtime's messages to actors: `Exit`, `Down`, `NodeChange`, `NameChange`,
- * `GroupChange`. `instanceof` this class or a subclass is true for objects that the runtime created
- * only: not for look-alikes, copies, or objects that inherit from one.
+ * `GroupChange`. `instanceof` this class or a subclass is true only for objects created by the
+ * runtime: not for look-alikes, copies, or objects that inherit from one.
  */
 export abstract class RuntimeMessage {
   /** Whether a message was created by the runtime as an instance of this class. */

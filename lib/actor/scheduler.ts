@@ -5,16 +5,17 @@
  *                ▲                              └─no: more credit ─┘                            │
  *                └──────────────────────────────────────────────────────────────────────────────┘
  *
- * The queue is drained in microtasks, which is cheap. Credit counts messages. When it is used up,
- * the clock is read, and when the slice is over, no actor runs until I/O had a turn. If messages
- * take long, less credit is granted, down to one, so a slice is exceeded by at most one message.
+ * The queue is drained in microtasks, which is cheap. Credit counts messages. When the credit is
+ * used up, the clock is read. When the slice is over, no actor runs until I/O has had a turn. If
+ * messages take long, less credit is granted, down to one, so a slice is exceeded by at most one
+ * message.
  *
  * @module
  */
 import type { Clock } from "../base/clock.ts";
 import { Ring } from "../base/ring.ts";
 
-/** Maximum number of messages between two readings of the clock. */
+/** Maximum number of messages between two clock reads. */
 const CREDIT = 64;
 
 /** How long actors may run before I/O has a turn. Milliseconds. */
@@ -26,37 +27,37 @@ export interface Runnable {
   run(): void;
 }
 
-/** Observes the messages of actors, for as long as it is set. */
+/** Observes the messages of actors while it is set. */
 export interface Probe {
-  /** Calls a handler with a message, and returns what that returns. */
+  /** Calls a handler with a message, and returns the handler's result. */
   handle(actor: Runnable, handler: (message: never) => unknown, message: unknown): unknown;
   /** An actor that waited in `receive` takes a message. */
   taken(actor: Runnable, message: unknown): void;
   /** An actor is about to send a message. */
   sending(actor: Runnable): void;
-  /** A message is sent: an object of its own for each call. */
+  /** Wraps a message that is sent. Returns a new object for each call. */
   sent(message: unknown): void;
 }
 
-/** Times the turns of handlers: two readings of the clock for up to 64 messages. */
+/** Measures the turns of handlers, with two clock reads per 64 messages. */
 export interface TurnTimer {
   /** Returns the time. Milliseconds. */
   now(): number;
-  /** A turn of `count` messages took `ms`; `last` is the last of them. */
+  /** Called after a turn of `count` messages that took `ms`; `last` is the last message. */
   turn(actor: Runnable, count: number, last: unknown, ms: number): void;
 }
 
 /** The scheduler of one system. */
 export class Scheduler {
-  /** Times turns, for as long as it is set. */
+  /** Measures turns while it is set. */
   turnTimer: TurnTimer | undefined = undefined;
   /** Observes messages. Costs one test of this field per turn while it is undefined. */
   probe: Probe | undefined = undefined;
-  /** Called with what has its turn when the clock is read, at most once per 64 messages. */
+  /** Called with the running actor when the clock is read, at most once per 64 messages. */
   sampled: ((runnable: Runnable, now: number) => void) | undefined = undefined;
-  /** Number of messages that may be handled before the clock is read again. */
+  /** Number of messages that may be handled before the next clock read. */
   credit: number = CREDIT;
-  /** The object that has its turn. Its code runs within the turn up to the first `await`. */
+  /** The object whose turn is running. Its code is part of the turn up to its first `await`. */
   running: Runnable | undefined = undefined;
   readonly #clock: Clock;
   readonly #yieldToIo: (task: () => void) => void;
@@ -69,12 +70,12 @@ export class Scheduler {
   #grant = CREDIT;
   #lookedAt: number;
   /**
-   * Whether turns ran without a break since the last reading, so that they took all of the elapsed
-   * time.
+   * Whether turns ran without interruption since the last clock read, so that they used all of the
+   * elapsed time.
    */
   #unbroken = false;
 
-  /** `outside` runs the turns outside of the async context of the code that has caused them. */
+  /** `outside` runs the turns outside of the async context of the code that scheduled them. */
   constructor(
     clock: Clock,
     yieldToIo: (task: () => void) => void,
@@ -108,7 +109,7 @@ export class Scheduler {
     return this.credit > 0 || this.#renew();
   }
 
-  /** Stops all turns: the machine is off. For simulations. */
+  /** Stops all turns: the simulated machine is off. Used by simulations. */
   halt(): void {
     this.credit = 0;
     this.#yielding = true;
@@ -145,7 +146,7 @@ export class Scheduler {
     return false;
   }
 
-  /** Grants as much credit as lasts for a slice, based on the duration of the last one. */
+  /** Grants enough credit for one slice, based on the duration of the previous one. */
   #pace(now: number): void {
     const took = now - this.#lookedAt;
     if (!this.#unbroken) this.#grant = CREDIT;

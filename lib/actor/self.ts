@@ -14,12 +14,14 @@ import type { TimerRef } from "./timer.ts";
 
 export type { MailboxPolicy };
 
-/** Handles one message. If it returns a promise, the next message waits for that. */
+/**
+ * Handles one message. If the handler returns a promise, the next message waits until it settles.
+ */
 export type MessageHandler<Message> = (message: Message) => unknown;
 
 /**
  * The body of an actor. It either awaits messages with `self.receive()` and ends when it returns,
- * or returns the handler of its messages at once, which costs no promise per message.
+ * or returns the handler of its messages at once, which needs no promise per message.
  */
 export type ActorFunction<Message = unknown, Args extends unknown[] = []> = (
   self: Self<Message>,
@@ -30,10 +32,7 @@ export type ActorFunction<Message = unknown, Args extends unknown[] = []> = (
 export interface ReceiveOptions<Message> {
   /** Milliseconds after which `receive` resolves with `undefined`. Default: no limit. */
   readonly timeout?: number | undefined;
-  /**
-   * Takes the first message for which this is true; the others stay, in order. Default: any
-   * message.
-   */
+  /** Takes the first message that matches; the others stay in order. Default: any message. */
   readonly match?: ((message: Message) => boolean) | undefined;
 }
 
@@ -43,27 +42,27 @@ export interface SpawnOptions {
   readonly link?: boolean | undefined;
   /** Registers it under a name before it runs. */
   readonly name?: string | undefined;
-  /** Maximum number of queued messages, and what happens to one more. Default: no limit. */
+  /** Maximum number of queued messages, and the policy for further messages. Default: no limit. */
   readonly mailbox?: { readonly max: number; readonly policy: MailboxPolicy } | undefined;
 }
 
 /**
- * An actor, as seen by its own code. After the actor has exited, `self` has no effect any more: a
- * pending wait rejects with `ActorExitError`, once; a use that does not wait throws it, 100 times,
- * and is then ignored; a use that waits (`receive`, `call`, `for await`, a remote spawn) never
- * settles. So the code of a dead actor stops even if it catches every error. Other waits, such as a
- * `node.call` in its code, cannot be attributed to it and continue.
+ * An actor as its own code sees it. After the actor has exited, `self` has no effect any more: a
+ * pending wait rejects with `ActorExitError`, once; a synchronous method throws it 100 times, and
+ * is then ignored; a waiting method (`receive`, `call`, `for await`, a remote spawn) never settles.
+ * The code of an exited actor therefore stops even if it catches every error. Other waits in its
+ * code, such as a `node.call`, cannot be attributed to the actor and continue.
  */
 export interface Self<Message = unknown> extends AsyncIterable<Message> {
   /** Its pid. */
   readonly pid: Pid<Message>;
-  /** Number of messages in its mailbox. */
+  /** Number of messages in the actor's mailbox. */
   readonly length: number;
-  /** Aborts when the actor exits: for `fetch` and other functions that take a signal. */
+  /** Aborts when the actor exits. Pass it to `fetch` and other functions that accept a signal. */
   readonly signal: AbortSignal;
   /**
-   * Whether exit signals are delivered as `Exit` messages instead of ending it. "kill" always ends
-   * it.
+   * Whether exit signals are delivered as `Exit` messages instead of ending the actor. The signal
+   * "kill" always ends it.
    */
   trapExit: boolean;
   /**
@@ -82,9 +81,9 @@ export interface Self<Message = unknown> extends AsyncIterable<Message> {
   send<M>(to: Pid<M> | ActorName | string, message: M): void;
   /** Links both actors: each ends when the other exits abnormally, unless it traps exits. */
   link(pid: Pid<never>): void;
-  /** Removes a link at both ends. */
+  /** Removes a link on both sides. */
   unlink(pid: Pid<never>): void;
-  /** Delivers a `Down` message when that actor exits, or now if it does not exist. */
+  /** Delivers a `Down` message when that actor exits, or at once if it does not exist. */
   monitor(to: Pid<never> | ActorName | string): Ref;
   /**
    * Removes a monitor; `flush` also removes its `Down` from the mailbox. Returns whether the
@@ -93,7 +92,7 @@ export interface Self<Message = unknown> extends AsyncIterable<Message> {
   demonitor(ref: Ref, options?: { flush?: boolean }): boolean;
   /**
    * Sends a request to another actor and resolves with its reply. Rejects as `Node.call` does. If
-   * it fails and nothing awaits it, this actor exits.
+   * the call fails and nothing awaits it, this actor exits.
    */
   call<Q, R>(
     to: Pid<Call<Q, R>> | ActorName | string,
@@ -117,13 +116,13 @@ export interface Self<Message = unknown> extends AsyncIterable<Message> {
   /** Cancels a timer. Returns the milliseconds left, or false if it had fired or been cancelled. */
   cancelTimer(timer: TimerRef): number | false;
   /**
-   * Returns the time of day: milliseconds since 1970, as `Date.now()` does. In the simulator it is the
-   * virtual time.
+   * Returns the time of day: milliseconds since 1970, as `Date.now()` does. In the simulator, this is
+   * the virtual time.
    */
   now(): number;
   /**
-   * Resolves after `ms` milliseconds; rejects with `ActorExitError` if the actor exits before. A service, or
-   * a handler, handles no message meanwhile: use `sendAfter` there.
+   * Resolves after `ms` milliseconds; rejects with `ActorExitError` if the actor exits before. A service or
+   * handler handles no message meanwhile: use `sendAfter` there.
    */
   sleep(ms: number): Promise<void>;
   /** Spawns an actor with this one as its parent. */
@@ -149,12 +148,12 @@ export interface Self<Message = unknown> extends AsyncIterable<Message> {
   ): Promise<[Pid<M>, Ref]>;
   /**
    * Delivers a `NodeChange` message when a session with this node is established and when it ends;
-   * also now, if there is none.
+   * also at once if there is none.
    */
   monitorNode(node: string): void;
   /** Stops these messages. Returns whether they were requested. */
   demonitorNode(node: string): boolean;
 }
 
-/** Messages of the runtime, which a program distinguishes from its own by their class. */
+/** Messages of the runtime. A program distinguishes them from its own messages by their class. */
 export type SystemMessage = Exit | Down | NodeChange;

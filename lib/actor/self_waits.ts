@@ -1,6 +1,6 @@
 /**
- * Waits of an actor for itself, which would last until their timeout. They are found where the runtime knows
- * which actor's code runs: in a turn, up to the first `await`, and in handlers that are run by `within`.
+ * Detects actors that wait for themselves, which would last until the timeout. This works where the runtime
+ * knows the actor whose code runs: in a turn up to the first `await`, and in handlers run by `within`.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import type { ActorRef } from "./actor_ref.ts";
 /** A wait of the running actor for itself. */
 export interface SelfWait {
   readonly caller: ActorRef | undefined;
-  /** Fails with `CallingSelfError`: the actor waits, and cannot answer. */
+  /** Rejects with `CallingSelfError`: the actor waits, and therefore cannot answer. */
   callsSelf(): void;
 }
 
@@ -24,30 +24,33 @@ class Run<A> {
   }
 }
 
-/** The waits of one system's actors for themselves. */
+/** The actors of one system that wait for themselves. */
 export class SelfWaits<A extends ActorRef> {
-  /** Those of the running actor, until it is known whether it waits. */
+  /** Waits of the running actor for itself, until it is known whether the actor awaits them. */
   readonly #waits: SelfWait[] = [];
-  /** Made when first used: it slows down promises. */
+  /** Created on first use, because it slows down promises. */
   #runs: AsyncLocalStorage<Run<A> | undefined> | undefined = undefined;
 
   add(wait: SelfWait): void {
     this.#waits.push(wait);
   }
 
-  /** The actor starts to wait, so that its new waits for itself fail. */
+  /** Records that the actor starts to wait: new calls to itself fail from now on. */
   fail(actor: ActorRef): void {
     for (const wait of this.#waits.splice(0)) {
       if (wait.caller === actor) wait.callsSelf();
     }
   }
 
-  /** The running actor does not wait: what it has sent itself is an ordinary message. */
+  /** The running actor does not wait: what it sent to itself is an ordinary message. */
   allow(): void {
     if (this.#waits.length > 0) this.#waits.length = 0;
   }
 
-  /** Runs an async handler of an actor. {@linkcode actor} is that actor, also after its first `await`. */
+  /**
+   * Runs an async handler of an actor. {@linkcode actor} returns that actor, even after its first
+   * `await`.
+   */
   within<T>(actor: A, handler: () => Promise<T>): Promise<T> {
     const run = new Run(actor);
     const done = (this.#runs ??= new AsyncLocalStorage()).run(run, handler);
@@ -58,13 +61,13 @@ export class SelfWaits<A extends ActorRef> {
     return done;
   }
 
-  /** The live actor whose handler has led to the code that runs, and has not returned. */
+  /** Returns the live actor whose unfinished handler led to the running code. */
   get actor(): A | undefined {
     const run = this.#runs?.getStore();
     return run === undefined || run.isOver || !run.actor.isAlive ? undefined : run.actor;
   }
 
-  /** Runs what belongs to no handler, though one may have caused it. */
+  /** Runs code that belongs to no handler, even if a handler caused it. */
   outside(task: () => void): void {
     if (this.#runs?.getStore() === undefined) task();
     else this.#runs.run(undefined, task);

@@ -1,14 +1,14 @@
 /**
- * How the actors of a node end in order, as OTP's `init:stop` ends them.
+ * Ends the actors of a node in order, as OTP's `init:stop` does.
  *
  *     top-level supervisors, the last started first ─▶ every other actor ─▶ what is left
  *        each stops its children by their              exit signal              ends at once
  *        shutdown rules, with `terminate`              "shutdown"
  *
- * The steps share the time that is given: what has used half of what is left no longer delays what is
- * next. An actor that does not trap exits ends with the signal; one that does has
- * 5 seconds to handle it, and ends earlier if it goes back to wait for messages: then it ignores the
- * signal.
+ * The steps share the given time: a step that has used half of the remaining time no longer delays
+ * the next one. An actor that does not trap exits ends with the signal. One that does has 5 seconds
+ * to handle it; if it waits for messages again before that, it ignores the signal, and is ended at
+ * once.
  *
  * @module
  */
@@ -19,16 +19,18 @@ import { untie } from "./signals.ts";
 import { Deadline } from "./timer.ts";
 import type { System } from "./system.ts";
 
-/** How long an actor that traps exits and has no supervisor may take to end. Milliseconds. */
+/** Maximum time for an actor that traps exits and has no supervisor to end. Milliseconds. */
 const GRACE_MS = 5_000;
 
-/** How often it is checked whether such actors have ended. The interval doubles up to the longest. Milliseconds. */
+/**
+ * Interval of the check whether such actors have ended. The interval doubles up to a maximum. Milliseconds.
+ */
 const LOOK_MS = 1;
 const LOOK_MS_MAX = 50;
 
 /**
- * Ends all actors of a system within `ms` milliseconds. Resolves with those that had to be cut off: they
- * were still at work.
+ * Ends all actors of a system within `ms` milliseconds. Resolves with the actors that had to be killed
+ * while they were still working.
  */
 export async function shutDown(system: System, ms: number): Promise<Pid[]> {
   const deadline = system.now() + ms;
@@ -42,7 +44,7 @@ export async function shutDown(system: System, ms: number): Promise<Pid[]> {
   return late;
 }
 
-/** Stops the top-level supervisors one after the other, also those that start meanwhile. */
+/** Stops the top-level supervisors one after another, including those that start meanwhile. */
 async function stopSupervisors(system: System, left: () => number): Promise<void> {
   const told = new Set<Pid>();
   const slow = new Set<Promise<unknown>>();
@@ -59,8 +61,8 @@ async function stopSupervisors(system: System, left: () => number): Promise<void
 }
 
 /**
- * A supervisor that ends takes its linked parent along, and all that is linked with that: the other
- * supervisors that the parent has started would end too early.
+ * A supervisor that ends would end its linked parent and everything linked to that parent: the
+ * parent's other supervisors would end too early.
  */
 function unlinkParent(system: System, pid: Pid): void {
   const supervisor = system.actorOf(pid);
@@ -69,7 +71,7 @@ function unlinkParent(system: System, pid: Pid): void {
   if (supervisor !== undefined && other !== undefined) untie(supervisor, other);
 }
 
-/** Sends every actor the exit signal, the last spawned first. */
+/** Sends the exit signal to every actor, last spawned first. */
 function signalAll(system: System): void {
   for (const pid of system.pids().reverse()) {
     system.actorOf(pid)?.exitSignal(system.pid, "shutdown");

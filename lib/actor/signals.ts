@@ -16,7 +16,8 @@
  * An actor of another node has an `ActorRef` too, a `RemoteActor`, while links or monitors use it. The
  * same rules apply to it; it notifies its node, and exits with "noconnection" when the session ends.
  *
- * Exits propagate over links through a queue, not by recursion, so a chain of a million links is safe.
+ * Exits propagate over links through a queue, not by recursion, so a chain of a million links causes no
+ * stack overflow.
  *
  * @module
  */
@@ -36,13 +37,13 @@ interface Signal {
 
 /** Carries signals between the actors of one system. */
 export class Signals {
-  /** Reaches other nodes. */
+  /** The connection to other nodes. */
   remote: Remote | undefined = undefined;
   readonly #waiting = new Ring<Signal>(16);
   #carrying = false;
   #lastRef = 0;
 
-  /** Returns the actor of a pid, or why there is none. */
+  /** Returns the actor of a pid, or the reason why there is none. */
   who(pid: Pid<never>): ActorRef | "noproc" | "noconnection" {
     checkPid(pid);
     const actorRef = actorRefOf(pid);
@@ -57,7 +58,7 @@ export class Signals {
     return new Ref(actor.pid.home, ++this.#lastRef);
   }
 
-  /** Links two actors. A repeated link has no effect, nor has a link to itself. */
+  /** Links two actors. A repeated link and a link to itself have no effect. */
   link(actor: ActorRef, pid: Pid<never>): void {
     const other = this.who(pid);
     if (typeof other === "string") return actor.linkBroke(pid, other);
@@ -163,26 +164,26 @@ export class Signals {
   }
 }
 
-/** Links two actors, at both ends. */
+/** Links two actors, on both sides. */
 export function tie(one: ActorRef, other: ActorRef): void {
   (one.links ??= new Set()).add(other.pid as Pid);
   (other.links ??= new Set()).add(one.pid as Pid);
 }
 
-/** Removes a link at both ends. Returns whether it existed. */
+/** Removes a link on both sides. Returns whether it existed. */
 export function untie(one: ActorRef, other: ActorRef): boolean {
   if (!one.links?.delete(other.pid as Pid)) return false;
   other.links?.delete(one.pid as Pid);
   return true;
 }
 
-/** Records a monitor at both ends. */
+/** Records a monitor on both sides. */
 export function watch(monitor: Monitor): void {
   (monitor.watcher.monitors ??= new Map()).set(monitor.ref.id, monitor);
   (monitor.target.watchers ??= new Set()).add(monitor);
 }
 
-/** Removes a monitor at both ends. */
+/** Removes a monitor on both sides. */
 export function unwatch(monitor: Monitor): void {
   monitor.watcher.monitors?.delete(monitor.ref.id);
   monitor.target.watchers?.delete(monitor);

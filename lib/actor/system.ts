@@ -1,8 +1,8 @@
 /**
  * A system: the actors of one node, their table, and their shared state.
  *
- * Longer than 400 lines: it is the one object that all parts of a node share; names, signals, timers and turns are
- * in separate files.
+ * Longer than 400 lines: this is the one object that all parts of a node share; names, signals, timers and turns
+ * are in separate files.
  *
  * @module
  */
@@ -78,19 +78,19 @@ export const MAILBOX_MARK = 10_000;
 export interface SystemHost {
   readonly clock: Clock;
   readonly random: Random;
-  /** Calls the task after sockets and timers had a turn. */
+  /** Runs the task after sockets and timers had a turn. */
   yieldToIo(task: () => void): void;
 }
 
-/** Makes spans of what is done outside of mailboxes. */
+/** Creates trace spans for operations outside of mailboxes. */
 export interface SystemTracer {
   /** An actor was spawned. */
   spawned(actor: object, parent: object | undefined, name: string): void;
   /** A function of another node is spawned. */
   spawning(name: string, from: object | undefined, spawned: Promise<unknown>): void;
-  /** Runs a function in a span that begins a trace, unless one is active. */
+  /** Runs a function in a span that begins a trace, unless a trace is active. */
   root<T>(name: string, body: () => T): T;
-  /** Something is done within the active trace. */
+  /** Records an operation within the active trace. */
   mark(name: string): void;
 }
 
@@ -99,13 +99,13 @@ export interface SupervisedChildren {
   get(pid: Pid): { readonly spec: { readonly id: string } } | undefined;
 }
 
-/** A child, as a supervisor lists it without being called. */
+/** A child in the list of a supervisor, which is read without a call. */
 export interface SupervisedChild {
   readonly id: string;
   readonly type: "worker" | "supervisor";
   readonly state: "running" | "restarting" | "waiting" | "stopped";
   readonly pid: Pid<never> | undefined;
-  /** How often it has been started again. */
+  /** Number of restarts of the child. */
   readonly restarts: number;
 }
 
@@ -124,17 +124,17 @@ export class System implements ActorHome, TimerHost, Tracker {
   mark: number = MAILBOX_MARK;
   /** Actors that monitor nodes, by node. */
   readonly nodeWatchers: Watchers = new Watchers();
-  /** Whether the node is being stopped in order: other nodes may not spawn actors here. */
+  /** Whether the node is being stopped in order, so that other nodes may not spawn actors here. */
   isStopping = false;
-  /** Makes spans, if the program traces. */
+  /** Creates trace spans if the program traces. */
   tracer: SystemTracer | undefined = undefined;
   /** Number of actors that have crashed. */
   crashes = 0;
   /** Number of messages to actors that do not exist. */
   deadLetters = 0;
-  /** Called when it is stopped. */
+  /** Called when the system is stopped. */
   onStop: () => void = () => {};
-  /** Number of messages that exited actors had taken. */
+  /** Number of messages handled by actors that have exited. */
   handledBefore = 0;
   readonly #clock: Clock;
   readonly #random: Random;
@@ -151,7 +151,7 @@ export class System implements ActorHome, TimerHost, Tracker {
   #alarmAt = Infinity;
   #stopped = false;
   readonly #yieldToIo: (task: () => void) => void;
-  /** Failures that nothing has awaited yet, with their origins. */
+  /** Failures that were not awaited yet, with their origins. */
   readonly #forgotten: [origin: Origin, error: unknown][] = [];
   /**
    * The functions that settle the last created promise, stored here to avoid an object per promise.
@@ -194,7 +194,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     this.wheel = new Wheel(host.clock.now());
   }
 
-  /** Whether the system has been stopped: newly spawned actors are dead. */
+  /** Whether the system has been stopped: an actor spawned afterwards exits at once. */
   get isStopped(): boolean {
     return this.#stopped;
   }
@@ -209,12 +209,14 @@ export class System implements ActorHome, TimerHost, Tracker {
     return this.#lastId;
   }
 
-  /** Iterates over the actors, in the order of spawning. They may be spawned and exit meanwhile. */
+  /**
+   * Iterates over the actors, in the order of spawning. Actors may be spawned and exit meanwhile.
+   */
   actors(): Generator<Actor, void> {
     return this.#actors.each();
   }
 
-  /** Iterates over the actors in groups of up to 64, which have gaps. */
+  /** Iterates over the actors in groups of up to 64, with gaps. */
   actorPages(): Generator<readonly (Actor | undefined)[], void> {
     return this.#actors.pages();
   }
@@ -248,7 +250,7 @@ export class System implements ActorHome, TimerHost, Tracker {
   }
 
   /**
-   * Whether there is a session with the incarnation of a pid's node, or there cannot be one because
+   * Whether there is a session with the incarnation of a pid's node, or there can be none because
    * the node has been restarted. An actor may also exit with the reason "noconnection" itself.
    */
   #isReachable(pid: Pid<never>): boolean {
@@ -263,7 +265,7 @@ export class System implements ActorHome, TimerHost, Tracker {
 
   /**
    * Ends an actor by `order` and resolves when it has exited. Rejects as `whenEnded` does, and with
-   * `CallingSelfError` if the actor itself waits for that.
+   * `CallingSelfError` if the actor itself waits for its end.
    */
   endBy(pid: Pid<never>, order: () => void): Promise<void> {
     checkPid(pid);
@@ -283,7 +285,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     });
   }
 
-  /** Ends one actor when another exits, but not vice versa. */
+  /** Ends one actor when another exits, but not the reverse. */
   ownedBy(owner: Pid<never>, pid: Pid<never>): void {
     const actorRef = actorRefOf(owner);
     if (!(actorRef instanceof Actor)) return this.exit(pid, "kill");
@@ -302,20 +304,20 @@ export class System implements ActorHome, TimerHost, Tracker {
       this.setTimer(deadline, timerMs(ms));
       promise.then(resolve, reject).finally(() => {
         this.wheel.remove(deadline);
-        // A stopped system keeps no process alive.
+        // A stopped system does not keep the process alive.
         if (this.#stopped && this.wheel.size === 0) this.#disarm();
       });
     });
   }
 
-  /** Returns the supervisors without a supervisor of their own, in the order of their start. */
+  /** Returns the supervisors that have no supervisor, in the order of their start. */
   topSupervisors(): Pid[] {
     const isTop = (pid: Pid): boolean =>
       !this.actorOf(pid)?.ancestors.some((ancestor) => this.#supervisors.has(ancestor));
     return [...this.#supervisors.keys()].filter(isTop);
   }
 
-  /** Records that an actor supervises children, whose crashes it reports too. */
+  /** Records that an actor supervises children, whose crashes it also reports. */
   supervises(
     supervisor: Pid,
     running: SupervisedChildren,
@@ -329,7 +331,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     });
   }
 
-  /** Returns the children of a supervisor; undefined if the actor is none. */
+  /** Returns the children of a supervisor, or undefined if the actor is not one. */
   childrenOf(supervisor: Pid): readonly SupervisedChild[] | undefined {
     return this.#childLists.get(supervisor)?.();
   }
@@ -357,7 +359,8 @@ export class System implements ActorHome, TimerHost, Tracker {
   }
 
   /**
-   * Returns the actor of a pid, or why there is none. Throws `ArgumentError` if it is not a pid.
+   * Returns the actor of a pid, or the reason why there is none. Throws `ArgumentError` if it is
+   * not a pid.
    */
   who(pid: Pid<never>): ActorRef | "noproc" | "noconnection" {
     return this.signals.who(checked(this, pid));
@@ -385,7 +388,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     return this.#actors.get(id);
   }
 
-  /** Spawns an actor. It runs for the first time after the current turn. */
+  /** Spawns an actor. The body runs for the first time after the current turn. */
   spawn<M, A extends unknown[]>(
     parent: Actor | undefined,
     options: SpawnOptions | undefined,
@@ -431,7 +434,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     return track(spawned, this, caller);
   }
 
-  /** Sends a message; drops it if the actor does not exist. Never blocks or throws. */
+  /** Sends a message, or drops it if the actor does not exist. Never blocks or throws. */
   send<M>(to: Pid<M>, message: M): void {
     if (to.home !== this.home) to = this.here(to);
     if (this.scheduler.probe !== undefined) this.scheduler.probe.sent(message);
@@ -482,7 +485,7 @@ export class System implements ActorHome, TimerHost, Tracker {
       return this.rejected(broken, caller);
     }
     const ms = Math.max(0, timeout);
-    // Where the host reports what nothing awaits, a plain promise will do: it is faster.
+    // If the host reports unhandled rejections, a plain promise is sufficient and faster.
     const tracked = this.#claim?.isSole === true
       ? undefined
       : new TrackedPromise<unknown>(this.#settlers);
@@ -516,15 +519,15 @@ export class System implements ActorHome, TimerHost, Tracker {
     return promise as Promise<R>;
   }
 
-  /** The actor that the code which runs now belongs to, if that is known: see `self_waits.ts`. */
+  /** Returns the actor whose code is running, if known: see `self_waits.ts`. */
   get running(): Actor | undefined {
     const { running } = this.scheduler;
     return running instanceof Actor ? running : this.selfWaits.actor;
   }
 
   /**
-   * Runs `work` and tracks its promise: a failure that nothing awaits ends the running actor, if it
-   * is known, and no loop around it keeps I/O from its turn. Rejects with what `work` throws.
+   * Runs `work` and tracks its promise: a failure that is not awaited ends the running actor, if it
+   * is known, and a loop of retries cannot starve I/O. Rejects with the error that `work` throws.
    */
   tracked<T>(work: () => Promise<T>, caller: ActorRef | undefined = this.running): Promise<T> {
     try {
@@ -545,8 +548,8 @@ export class System implements ActorHome, TimerHost, Tracker {
   }
 
   /**
-   * Runs `task` now, or after I/O had a turn if that is due: an operation that fails at once may be
-   * retried in a loop.
+   * Runs `task` now, or after I/O has had a turn if that is due, because an operation that fails at
+   * once may be retried in a loop.
    */
   soon(task: () => void): void {
     if (this.scheduler.spend()) task();
@@ -561,20 +564,22 @@ export class System implements ActorHome, TimerHost, Tracker {
     }
   }
 
-  /** Takes from the host the rejections that nothing handles, if it can report them, until this is stopped. */
+  /**
+   * Receives unhandled rejections from the host, if it can report them, until the system is stopped.
+   */
   claimRejections(host: { claimRejections?(claims: Claims): RejectionClaim }): void {
     this.#claim = host.claimRejections?.((reason, promise) => this.#claims(reason, promise));
   }
 
-  /** Whether {@linkcode claimRejections} is in force. */
+  /** Whether {@linkcode claimRejections} is in effect. */
   get claimsRejections(): boolean {
     return this.#claim !== undefined;
   }
 
   /**
    * Whether an unhandled rejection is a failure of this system: of a call, or of a function that
-   * awaited one and was not awaited itself. It then ends the caller. An error whose `cause` is such a
-   * failure counts too.
+   * awaited a call and was not awaited itself. It then ends the caller. An error whose `cause` is
+   * such a failure counts too.
    */
   #claims(reason: unknown, promise: Promise<unknown>): boolean {
     const cause = reason instanceof Error && isObject(reason.cause) ? reason.cause : undefined;
@@ -594,7 +599,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     this.#claim = undefined;
   };
 
-  /** Records a failure that nothing has awaited so far. */
+  /** Records a failure that has not been awaited so far. */
   forgotten(origin: Origin, error: unknown): void {
     this.#forgotten.push([origin, error]);
     if (this.#forgotten.length === 1) this.#yieldToIo(this.#judge);
@@ -607,7 +612,8 @@ export class System implements ActorHome, TimerHost, Tracker {
   };
 
   /**
-   * Ends the caller because of a failure that nothing awaited. Reports it if there is no caller.
+   * Ends the caller because of a failure that was not awaited. Reports the failure if there is no
+   * caller.
    */
   unhandled(error: unknown, caller: ActorRef | undefined): void {
     const reason = error instanceof Error ? error : { thrown: error };
@@ -684,7 +690,7 @@ export class System implements ActorHome, TimerHost, Tracker {
   }
 
   /**
-   * Notifies an actor when a session with a node is established and when it ends; also now, if
+   * Notifies an actor when a session with a node is established and when it ends; also at once if
    * there is none.
    */
   monitorNode(actor: ActorRef, node: string): void {
@@ -738,7 +744,7 @@ export class System implements ActorHome, TimerHost, Tracker {
         reject(new ActorExitError(actor.pid as Pid, reason));
       this.setTimer(new Sleep(this.wheel, actor, wake, ended), wait);
     });
-    // An exit is no unhandled rejection.
+    // An exit is not an unhandled rejection.
     slept.catch(() => {});
     return slept;
   }
@@ -756,7 +762,7 @@ export class System implements ActorHome, TimerHost, Tracker {
   /** Adds a timer to the wheel. Returns the current time. */
   setTimer(timer: WheelTimer, ms: number): number {
     const now = this.#clock.now();
-    // An empty wheel is not advanced by timers, so it is brought up to date here.
+    // Timers do not advance an empty wheel, so it is brought up to date here.
     if (this.wheel.size === 0) this.wheel.advance(now);
     this.wheel.add(timer, now + ms);
     if (timer.due < this.#alarmAt) this.#arm(timer.due);
@@ -807,7 +813,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     }
   }
 
-  /** Drops a message of another node because the mailbox is too long for it. */
+  /** Drops a message of another node because the mailbox is over its limit for remote messages. */
   overfull(actor: ActorRef, message: unknown): void {
     const pid = actor.pid as Pid;
     if (this.events.has("mailbox")) {
@@ -816,10 +822,10 @@ export class System implements ActorHome, TimerHost, Tracker {
     dropped(message, pid);
   }
 
-  /** Ends all actors and the wheel's timer. Actors spawned from now on are dead. */
+  /** Ends all actors and the wheel's timer. Actors spawned afterwards exit at once. */
   stop(): void {
     this.isStopping = true;
-    // What fails because of the stop is still to be claimed.
+    // Rejections caused by the stop must still be handled here.
     if (!this.#stopped && this.#claim !== undefined) this.#yieldToIo(this.#release);
     this.#stopped = true;
     for (const actor of this.#actors.all()) actor.end("shutdown");
@@ -861,7 +867,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     if (this.events.has("deadletter")) this.events.emit("deadletter", { to, message });
   }
 
-  /** Returns the actor registered under a name, or why there is none. */
+  /** Returns the actor registered under a name, or the reason why there is none. */
   #named(to: ActorName | string): ActorRef | "noproc" | "noconnection" {
     if (typeof to !== "string") checkActorName(to);
     const name = typeof to === "string" ? to : to.name;
@@ -898,9 +904,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     if (due < this.#alarmAt) this.#arm(due);
   };
 
-  /**
-   * Returns the supervisor of an actor: usually its parent, otherwise one that it is linked with.
-   */
+  /** Returns the supervisor of an actor: usually its parent, otherwise a linked supervisor. */
   #supervisorOf({ pid, ancestors, links }: Actor): Pid | undefined {
     if (links === undefined || this.#supervisors.size === 0) return undefined;
     const supervises = (other: Pid): boolean =>
@@ -965,7 +969,7 @@ function isObject(value: unknown): value is object {
   return typeof value === "object" && value !== null;
 }
 
-/** Returns a pid as the system knows it. Other values are left to the check of arguments. */
+/** Returns a pid as the system knows it. Other values are rejected by the check of arguments. */
 function checked(system: System, pid: Pid<never>): Pid {
   return pid instanceof Pid ? system.here(pid) as Pid : pid;
 }

@@ -41,7 +41,7 @@ export interface TimerRef {
   readonly left: number | undefined;
 }
 
-/** What a timer needs of the system. */
+/** The parts of the system that a timer uses. */
 export interface TimerHost {
   readonly wheel: Wheel;
   /** Returns the time of the wheel's clock. */
@@ -49,7 +49,7 @@ export interface TimerHost {
   setTimer(timer: WheelTimer, ms: number): void;
 }
 
-/** Runs a function when a time is over. */
+/** Calls a function after a time. */
 export class Deadline implements WheelTimer {
   due = 0;
   next: WheelTimer | undefined = undefined;
@@ -61,7 +61,7 @@ export class Deadline implements WheelTimer {
   }
 }
 
-/** A wait of an actor: ends with its time, or with the actor. */
+/** A wait of an actor, which ends after its time or with the actor. */
 export class Sleep implements WheelTimer, Chained {
   due = 0;
   next: WheelTimer | undefined = undefined;
@@ -128,7 +128,10 @@ export class SentTimer implements WheelTimer, TimerRef, Chained {
     this.#target.deliver(this.#message);
   }
 
-  /** Repeats in step with the first, however late this one is. Missed ones are skipped. */
+  /**
+   * Schedules the next message relative to the first one, however late this one is. Missed ones are
+   * skipped.
+   */
   #again(everyMs: number): void {
     const missed = Math.max(0, Math.floor((this.#host.now() - this.due) / everyMs));
     this.#host.wheel.add(this, this.due + (missed + 1) * everyMs);
@@ -151,5 +154,5 @@ export class SentTimer implements WheelTimer, TimerRef, Chained {
   }
 }
 
-/** The reference of a timer for a dead actor, which never fires. */
+/** The reference of a timer for an exited actor, which never fires. */
 export const SPENT: TimerRef = { left: undefined };

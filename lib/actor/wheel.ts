@@ -1,13 +1,13 @@
 /**
  * A hierarchical timing wheel: the cost of setting and cancelling a timer does not depend on the
- * number of timers. Quiet: time is an argument.
+ * number of timers. The file is quiet: time is an argument.
  *
  *     level 0: 256 slots of 1 ms │ level 1: 256 × 256 ms │ level 2: 256 × 65.5 s │ level 3: 256 ×
  * 4.66 h
  *
  * A timer is in the slot of its due tick, on the lowest level that reaches that far. When a slot of
- * a higher level begins, its timers move down. Slots are rings of intrusive links, so nothing is
- * allocated beside the timer itself.
+ * a higher level begins, its timers move down. Slots are rings linked through the timers
+ * themselves, so nothing else is allocated.
  *
  * @module
  */
@@ -82,7 +82,7 @@ export class Wheel {
       if ((tick & MASK) === 0) this.#cascade(tick);
       this.#tick++;
       const head = this.#slots[tick & MASK]!;
-      // A timer that fires may hang another one into this slot, due a whole turn later.
+      // A timer that fires may add another one to this slot, due a full turn later.
       while (head.next !== head && head.next.due <= tick) {
         const timer = head.next;
         this.remove(timer);
@@ -101,7 +101,7 @@ export class Wheel {
     let due = Infinity;
     for (let level = 0; level < LEVELS; level++) {
       const span = 2 ** (BITS * level);
-      // A slot that began before this tick has been processed; one that begins with it has not.
+      // A slot that began before this tick has been processed; one that begins at it has not.
       const first = Math.ceil(this.#tick / span);
       for (let at = first; at < first + SLOTS && at * span < due; at++) {
         const head = this.#slots[level * SLOTS + (at & MASK)]!;

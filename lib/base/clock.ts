@@ -1,5 +1,6 @@
 /**
- * Time as an argument. Quiet files take `now` in milliseconds; loud files take a {@linkcode Clock}.
+ * Time as an argument. Quiet files receive `now` in milliseconds; loud files receive a {@linkcode
+ * Clock}.
  *
  * @module
  */

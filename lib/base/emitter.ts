@@ -5,7 +5,7 @@
  * @module
  */
 
-/** When a listener is removed. */
+/** Options for the removal of a listener. */
 export interface ListenOptions {
   /** Removes the listener when this signal aborts. */
   readonly signal?: AbortSignal | undefined;

@@ -12,7 +12,7 @@
  * @module
  */
 
-/** Limits of how long a peer may be silent. */
+/** Limits on the silence of a peer. */
 export interface HeartbeatLimits {
   /** Milliseconds of silence after which a ping is due. */
   readonly quietMs: number;

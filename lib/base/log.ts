@@ -31,7 +31,7 @@ export class LogEntry {
   /** The event itself, for sinks that store fields: as listeners of `node.on` receive it. */
   readonly data: object | undefined;
 
-  /** For the runtime. */
+  /** Used by the runtime. */
   constructor(
     time: number,
     level: LogLevel,

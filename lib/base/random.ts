@@ -21,7 +21,10 @@ export function uuid(random: Random): string {
   return [0, 8, 12, 16, 20].map((at, i, all) => hex.slice(at, all[i + 1])).join("-");
 }
 
-/** A small seeded generator (splitmix-seeded sfc32) for tests, fuzzers and simulations: no secrets. */
+/**
+ * A small seeded generator (sfc32, seeded with splitmix) for tests, fuzzers and simulations. Not
+ * for secrets.
+ */
 export class SeededRandom implements Random {
   #a: number;
   #b: number;

@@ -1,24 +1,24 @@
 /**
- * Memory for messages that have arrived in part. Bounded for all connections together and for those
- * of each remote address, so that one machine cannot take it all under many names.
+ * Memory for messages that have arrived partially. It is limited for all connections together and
+ * per remote address, so that one machine cannot use all of it under many names.
  *
  * @module
  */
 
-/** The part of one connection. */
+/** The share of one connection. */
 export interface Holder {
   /** The remote address. */
   readonly address: string;
-  /** Bytes that it holds now. */
+  /** Number of bytes that the connection holds now. */
   bytes: number;
-  /** Ends the connection, for this reason. */
+  /** Ends the connection with this reason. */
   end(words: string): void;
 }
 
 /** The memory of all connections. */
 export class ReceiveBudget {
   readonly bytesMax: number;
-  /** `Infinity` if only all connections together are bounded. */
+  /** `Infinity` if only the total is limited. */
   readonly bytesPerAddressMax: number;
   readonly #holders = new Set<Holder>();
   #bytes = 0;
@@ -34,8 +34,8 @@ export class ReceiveBudget {
   }
 
   /**
-   * Sets the number of bytes that a connection holds. Above a limit the connection that holds the
-   * most, of the address or of all, is ended: honest peers send one large message after the other.
+   * Sets the number of bytes that a connection holds. Above a limit, the connection that holds the
+   * most (of the address or of all) is ended: honest peers send large messages one after another.
    */
   hold(holder: Holder, bytes: number): void {
     const grows = bytes > holder.bytes;

@@ -1,16 +1,18 @@
 /**
- * Rejections that nothing has handled, as a host reports them.
+ * Unhandled rejections reported by a host.
  *
  * @module
  */
 
-/** Returns whether a rejection is dealt with, by its reason and its promise. */
+/** Returns whether a rejection has been handled, given its reason and promise. */
 export type Claims = (reason: unknown, promise: Promise<unknown>) => boolean;
 
-/** What a host returns for {@linkcode Claims}. */
+/** The result of registering {@linkcode Claims} with a host. */
 export interface RejectionClaim {
-  /** What is claimed is seen by nothing else in this process. May become false. */
+  /**
+   * Whether the claimed rejections are reported to nothing else in this process. May become false.
+   */
   readonly isSole: boolean;
-  /** Takes it back. */
+  /** Unregisters the claim. */
   release(): void;
 }

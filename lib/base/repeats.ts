@@ -1,6 +1,6 @@
 /**
- * Limits how often a repeated event is logged, and counts the omitted ones. Quiet: time is an
- * argument.
+ * Limits how often a repeated event is logged, and counts the omitted ones. The file is quiet: time
+ * is an argument.
  *
  * @module
  */
@@ -34,7 +34,7 @@ export class Repeats {
       last.count++;
       return 0;
     }
-    // The map is ordered by the time of the last logging.
+    // The map is ordered by the time of the last log entry.
     this.#byKey.delete(key);
     for (const oldest of this.#byKey.keys()) {
       if (this.#byKey.size < KEYS_MAX) break;

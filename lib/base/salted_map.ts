@@ -1,10 +1,9 @@
 /**
  * A Map whose keys are numbers that a peer chooses.
  *
- * V8 hashes numbers without a secret, so a peer could choose keys that share one bucket: each
- * operation would take as long as there are entries. The keys are combined with a secret first. Only
- * `get`, `has`, `set`, `delete`, `size`, `values` and `clear` are of use: iteration returns the
- * combined keys.
+ * V8 hashes numbers without a secret, so a peer could choose keys that share one bucket; each
+ * operation would then take linear time. The keys are therefore combined with a secret. Use only
+ * `get`, `has`, `set`, `delete`, `size`, `values` and `clear`: iteration returns the combined keys.
  *
  * @module
  */
@@ -34,7 +33,7 @@ export class SaltedMap<V> extends Map<number, V> {
   }
 }
 
-/** So that small keys stay small integers of V8. */
+/** Keeps small keys in the range of V8's small integers. */
 const SALT_VALUES: number = 2 ** 30;
 
 function salted(key: number, salt: number): number {

@@ -31,7 +31,7 @@ export function checkNames(
   }
 }
 
-/** Returns a message that the name does not exist, with a suggestion if one is close. */
+/** Returns a message that the name does not exist, with a suggestion if one is similar. */
 export function unknownName(
   what: string,
   name: string,
@@ -44,7 +44,7 @@ export function unknownName(
   return `there is no ${what} ${shown}: ${help}`;
 }
 
-/** Returns the closest known name, if one is close enough. */
+/** Returns the most similar known name if it is similar enough. */
 function nearest(name: string, names: readonly string[]): string | undefined {
   if (name.length > COMPARED_LENGTH_MAX) return undefined;
   const lower = name.toLowerCase();

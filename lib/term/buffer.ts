@@ -13,14 +13,17 @@
  * @module
  */
 
-/** First allocation of a buffer, in bytes. Each later one is twice the last, up to the maximum. */
+/**
+ * First allocation of a buffer, in bytes. Each later allocation is twice as large, up to the
+ * maximum.
+ */
 const CHUNK_BYTES_MIN = 4 * 1024;
 const CHUNK_BYTES_MAX = 64 * 1024;
 
 /** A piece of at least this length grows by a quarter: doubling it would waste much memory. */
 const CHUNKY_BYTES_MIN: number = 1024 * 1024;
 
-/** `take` allocates new memory if less room than this, or than the taken piece, is left. */
+/** `take` allocates new memory if the room left is smaller than this, or than the taken piece. */
 const ROOM_BYTES_MIN = 512;
 
 /** A growing sequence of bytes. */

@@ -14,7 +14,7 @@
  * @module
  */
 
-/** Collisions that any term may have, in addition to those for its bytes: some 4 ms of work. */
+/** Collisions that every term may have in addition to those for its bytes: about 4 ms of work. */
 const COLLISIONS_FREE: number = 2 ** 20;
 
 /** Collisions that a term may have for each of its bytes. */
@@ -23,7 +23,7 @@ const COLLISIONS_PER_BYTE = 16;
 /** In smaller Maps and Sets, collisions cost less than counting them. */
 export const COUNTED_FROM_SIZE = 64;
 
-/** Returns the number of collisions that a term of this many bytes may have. */
+/** Returns the number of collisions allowed in a term of this many bytes. */
 export function collisionsMax(bytes: number): number {
   return COLLISIONS_FREE + COLLISIONS_PER_BYTE * bytes;
 }

@@ -36,7 +36,7 @@ import { utf16Text, utf8TextOf } from "./text.ts";
 import { TextReader } from "./text_reader.ts";
 import { binaryOf } from "./typed_array.ts";
 
-/** The session's table of nodes, at the receiver of a pid. */
+/** The session's node table, used by the receiver of a pid. */
 export interface PidReader {
   /** Returns the pid of an actor, or `undefined` if the node index was not announced. */
   pid(index: number, id: number): Pid | undefined;
@@ -79,7 +79,7 @@ const CONSTANTS = [null, undefined, false, true] as const;
 export class Decoder {
   readonly #pids: PidReader | undefined;
   readonly #owns: boolean;
-  /** Shapes by number. The first term begins with VERSION, so the table starts empty. */
+  /** The shapes by number. The first term begins with VERSION, so the table starts empty. */
   readonly #shapes: (Shape | undefined)[] = [];
   readonly #text = new TextReader();
   #began = false;
@@ -96,7 +96,9 @@ export class Decoder {
   #budget = 0;
   /** Number of collisions that the keys of the term may still have. */
   #collisions = 0;
-  /** Memory for short binaries: on some runtimes, allocating it costs much more than filling it. */
+  /**
+   * Memory for short binaries: on some runtimes, allocating memory costs much more than filling it.
+   */
   #pool: Uint8Array<ArrayBuffer> = EMPTY_POOL;
   #poolAt = 0;
 
@@ -361,7 +363,7 @@ export class Decoder {
     const bytes = this.#bytes;
     const pool = this.#pool;
     const start = this.#poolAt;
-    // Aligned, so that the next one can be any kind of array.
+    // Aligned, so that the next binary can be any kind of array.
     this.#poolAt = start + ((length + 7) & ~7);
     for (let i = 0; i < length; i++) pool[start + i] = bytes[from + i]!;
     return new Uint8Array(pool.buffer, start, length);
@@ -375,7 +377,7 @@ export class Decoder {
 
   #copy(length: number): Uint8Array<ArrayBuffer> {
     const from = this.#take(length);
-    // Not slice(): a Buffer's slice shares its memory.
+    // Not `slice()`, because the slice of a Buffer shares its memory.
     const copy = new Uint8Array(length);
     copy.set(this.#bytes.subarray(from, from + length));
     return copy;

@@ -1,17 +1,18 @@
 /**
- * Terms to bytes: what goes between actors of different nodes. `term/tags` draws the layout.
+ * Encodes terms to bytes for messages between nodes. `term/tags` describes the layout.
  *
- * A value is walked once. An object's keys lead through the tree of shapes while its values are
- * written; the number of its shape goes in front at the end. If the tree ends on the way, the keys are
- * new: they are written out in front of the values, and have a number from then on.
+ * A value is traversed once. While the values of an object are written, its keys lead through the tree
+ * of shapes; the number of its shape is inserted before the values at the end. If the tree does not
+ * contain the keys, they are new: they are written before the values, and get a number.
  *
  *     { type: "inc", by: 1 }    1st   f1 e9 0000 02 44"type" 42"by" 43"inc" 81
  *                               2nd   00 43"inc" 81
  *
- * What may travel: null, undefined, booleans, numbers, bigints, strings, dates, binary data, errors,
- * pids, references, calls, and arrays, plain objects, maps and sets of these. Of an object its own
- * enumerable properties with string keys; getters are asked. Of an error its name, message, stack and
- * cause. Holes of arrays become undefined. What occurs twice arrives as two.
+ * These values can be sent: null, undefined, booleans, numbers, bigints, strings, dates, binary data,
+ * errors, pids, references, calls, and arrays, plain objects, maps and sets of these. Of an object,
+ * its own enumerable properties with string keys are sent; getters are called. Of an error, name,
+ * message, stack and cause are sent. Holes of arrays become undefined. A value that occurs twice is
+ * sent twice.
  *
  * Longer than 400 lines: one loop writes all tags, for speed.
  *
@@ -36,7 +37,7 @@ import {
 import { writeText } from "./text.ts";
 import { type Binary, bytesOf, kindOf } from "./typed_array.ts";
 
-/** Maximum length of a value's header, before code that reserves room itself. */
+/** Maximum length of a value's header, excluding code that reserves room itself. */
 const HEAD_BYTES_MAX = 16;
 
 /** Number of array lengths with a tag of their own. */
@@ -45,7 +46,7 @@ const SHORT_ARRAYS = TAG.SHAPE_WIDE - TAG.ARRAY;
 /** Number of shapes with a tag of their own. */
 const SHORT_SHAPES = TAG.STRING - TAG.SHAPE;
 
-/** The session's table of nodes, at the sender of a pid. */
+/** The session's node table, used by the sender of a pid. */
 export interface PidWriter {
   /**
    * Returns the index of a pid's node, announcing it to the peer if it is new, or `undefined` if
@@ -73,9 +74,9 @@ export class Encoder {
   readonly #pids: PidWriter | undefined;
   readonly #bytesMax: number;
   readonly #shapes = new ShapeTree();
-  /** The peer does not share our shapes: the next term begins with VERSION. */
+  /** The peer does not know our shapes: the next term begins with VERSION. */
   #anew = true;
-  /** State before the last term, to revert it. */
+  /** The state before the last term, to revert it. */
   #before = { shapes: 0, anew: true };
   /** Buffer of the term being encoded. */
   #out!: TermBuffer;
@@ -126,7 +127,10 @@ export class Encoder {
     }
   }
 
-  /** Reverts the last term, which is not sent: forgets what the peer would have learned from it. */
+  /**
+   * Reverts the last term if it is not sent: forgets the shapes that the peer would have learned
+   * from it.
+   */
   undo(): void {
     this.#shapes.rollBack(this.#before.shapes);
     this.#anew = this.#before.anew;
@@ -202,7 +206,10 @@ export class Encoder {
     } else out.bytes[start] = TAG.SHAPE + shape;
   }
 
-  /** Writes an object whose keys from `node` on are unknown to the peer. The values before stay. */
+  /**
+   * Writes an object whose keys from `node` on are unknown to the peer. Values written before are
+   * kept.
+   */
   #spellOut(
     value: Record<string, unknown>,
     depth: number,
@@ -315,7 +322,7 @@ export class Encoder {
       this.#value(item, depth);
       count++;
     }
-    // A getter may have added more.
+    // A getter may have added more properties.
     this.#out.view.setUint32(head, count, true);
   }
 
@@ -331,7 +338,7 @@ export class Encoder {
     this.#out.view.setUint32(head, count, true);
   }
 
-  /** Rejects what the receiver would reject: there, each key takes at least two bytes. */
+  /** Rejects what the receiver would reject: each key takes at least two bytes there. */
   #countCollisions(value: ReadonlyMap<unknown, unknown> | ReadonlySet<unknown>): void {
     const table = new KeyTable(value.size);
     for (const key of value.keys()) this.#collisions += table.add(key);

@@ -1,5 +1,5 @@
 /**
- * What can be wrong with a term: the sender's value, or the peer's bytes.
+ * What can be wrong with a term: a value of the sender, or bytes of the peer.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Exit reasons: why an actor ended, what that means, and how it travels.
+ * Exit reasons: why an actor ended, their meaning, and their encoding.
  *
  * | tag | reason                        | what follows                              |
  * |----:|-------------------------------|-------------------------------------------|
@@ -16,8 +16,8 @@
  * |  10 | Error                         | the Error as a term                       |
  * |  11 | any other term                | the term                                  |
  *
- * All integers are little-endian. A reason fills the bytes that it is given. An exit must be told,
- * whatever its reason: one that cannot be sent travels as a text that says so.
+ * All integers are little-endian. A reason fills all given bytes. An exit must always be reported:
+ * a reason that cannot be sent is replaced by a text.
  *
  * @module
  */
@@ -29,7 +29,7 @@ import type { Encoder, PidWriter } from "./encode.ts";
 import { ProtocolError, TermError } from "./errors.ts";
 import { Pid, readPidId, readPidNode, writePid } from "./pid.ts";
 
-/** Reasons that are a word with a tag of its own, by tag. */
+/** Reasons that are a single word, by tag. */
 const WORDS: readonly (ExitWord | undefined)[] = [
   "normal",
   undefined,
@@ -88,12 +88,12 @@ export const LINKED_DEPTH_MAX = 16;
 /** Maximum length of the text that replaces a reason that cannot be sent. In characters. */
 const STAND_IN_LENGTH_MAX = 1000;
 
-/** Whether it is an orderly exit, after which a transient child is not restarted. */
+/** Whether the exit was orderly: a transient child is then not restarted. */
 export function isNormal(reason: unknown): boolean {
   return reason === "normal" || reason === "shutdown" || isShutdown(reason);
 }
 
-/** Whether it is exactly `{ shutdown: … }`. */
+/** Whether the value is exactly `{ shutdown: … }`. */
 function isShutdown(reason: unknown): reason is ShutdownReason {
   return isPlain(reason, 1) && Object.hasOwn(reason, "shutdown");
 }
@@ -272,7 +272,7 @@ function readLong(bytes: Uint8Array, start: number, at: number, to: number): str
   return text;
 }
 
-/** Returns an error with tag 1. It was created elsewhere, so it has no stack. */
+/** Returns an error with tag 1. It has no stack, because it was created on another node. */
 function messageError(message: string): Error {
   const error = new Error(message);
   Object.defineProperty(error, "stack", { value: undefined, writable: true, configurable: true });

@@ -4,10 +4,10 @@
  *     u64   63 ──── 48 47 ── 40 39 ─────────────── 0
  *           node index  spare    local id
  *
- * A pid consists of a node, an incarnation of that node, and a number that no other actor of that
- * incarnation has or had. Within a node, a pid refers directly to its actor, without a lookup. On
- * the wire it is the u64 above. Its node index is valid in one session only, and only the session
- * translates it.
+ * A pid consists of a node, an incarnation of that node, and a number that is unique in that
+ * incarnation. Within a node, a pid refers directly to its actor, without a lookup. On the wire it
+ * is the u64 above. Its node index is valid in one session only, and only the session translates
+ * it.
  *
  * @module
  */
@@ -17,21 +17,22 @@ import { assert } from "../base/assert.ts";
 export const LOCAL_ID_MAX: number = 2 ** 40;
 
 /**
- * Origin of a pid or a reference: one incarnation of one node, as seen by the node that holds it.
+ * The origin of a pid or reference: one incarnation of a node, as known to the node that holds the
+ * pid.
  */
 export interface Home {
   /** `name@host:port`. */
   readonly node: string;
   /** Incarnation of the node. */
   readonly creation: number;
-  /** Whether it is the node that holds the pid. */
+  /** Whether this is the node that holds the pid. */
   readonly local: boolean;
   /** Sends on behalf of the node that holds the pid. Internal. */
   readonly system?: object | undefined;
 }
 
 /**
- * Identifies an actor that takes messages of type `Message`. Created by `spawn` and by decoding.
+ * Identifies an actor that accepts messages of type `Message`. Created by `spawn` and by decoding.
  * Compare pids with {@linkcode Pid.equals}, or use {@linkcode Pid.key} as a map key.
  */
 export class Pid<in Message = never> {
@@ -39,12 +40,12 @@ export class Pid<in Message = never> {
   readonly home: Home;
   /** Number of the actor on its node, from 1. */
   readonly id: number;
-  /** The actor that takes its messages; undefined after the actor exits. Internal. */
+  /** The actor that receives the messages; undefined after it has exited. Internal. */
   target: object | undefined;
-  /** Never set: distinguishes the types of pids by the messages their actors take. */
+  /** Never set: distinguishes the types of pids by the messages that their actors accept. */
   declare readonly accepts: ((message: Message) => void) | undefined;
 
-  /** Internal: programs receive pids, they do not construct them. */
+  /** Internal: programs receive pids and cannot construct them. */
   constructor(home: Home, id: number, target: object | undefined) {
     this.home = home;
     this.id = id;
@@ -121,7 +122,7 @@ for (const { prototype } of [Pid, Ref]) {
   Object.defineProperty(prototype, Symbol.for("nodejs.util.inspect.custom"), { value });
 }
 
-/** Returns the u64 of the wire. `node` is an index into the session's table, 0 to 65535. */
+/** Returns the u64 that is sent. `node` is an index into the session's table, 0 to 65535. */
 export function packPid(node: number, id: number): bigint {
   assert(node >= 0 && node <= 0xffff && id >= 0 && id < LOCAL_ID_MAX, `no pid: ${node}, ${id}`);
   return (BigInt(node) << 48n) | BigInt(id);

@@ -14,7 +14,9 @@ export class Refusal {
   readonly culprit: unknown;
   /** What is wrong with it; follows the path in the message. */
   readonly what: string;
-  /** Whether it is invalid, exceeds a limit, or is nested too deeply (possibly in a circle). */
+  /**
+   * Whether the value is invalid, exceeds a limit, or is nested too deeply (possibly in a cycle).
+   */
   readonly why: "badarg" | "system_limit" | "depth";
 
   constructor(culprit: unknown, what: string, why: "badarg" | "system_limit" | "depth" = "badarg") {
@@ -45,9 +47,9 @@ export function explain(message: unknown, { culprit, what, why }: Refusal): Term
 }
 
 /**
- * Repeats the encoder's walk up to the invalid value, or to the place that is nested too deeply.
- * Returns false, with an empty path, if it is not found: a getter may return another value each
- * time.
+ * Traverses the message like the encoder, up to the invalid value or the place that is nested too
+ * deeply. Returns false with an empty path if the value is not found, because a getter may return
+ * another value each time.
  */
 function walk(way: Part[], culprit: unknown, deep: boolean): boolean {
   const { value } = way.at(-1)!;
@@ -61,7 +63,7 @@ function walk(way: Part[], culprit: unknown, deep: boolean): boolean {
   return false;
 }
 
-/** Returns what a value contains, in the order of encoding. */
+/** Returns the parts of a value, in the order of encoding. */
 function* parts(value: object): Generator<Part> {
   if (Array.isArray(value)) {
     for (let i = 0; i < value.length; i++) yield { value: value[i], step: `[${i}]` };

@@ -15,7 +15,10 @@
 import { assert } from "../base/assert.ts";
 import { SHAPE_KEY_LENGTH_MAX, SHAPE_KEYS_MAX, SHAPES_MAX } from "./tags.ts";
 
-/** After this many tree nodes, a sender that kept failing to send new shapes clears its tree. */
+/**
+ * Number of tree nodes after which a sender clears its tree if its new shapes are repeatedly
+ * rejected.
+ */
 const NODES_MAX: number = SHAPES_MAX * SHAPE_KEYS_MAX;
 
 /** The keys on the path from the root. */
@@ -27,7 +30,7 @@ export class ShapeNode {
   readonly depth: number;
   /** Number of the shape with exactly these keys, or -1. */
   shape = -1;
-  /** Child of the last step. */
+  /** The child used by the last step. */
   last: ShapeNode | undefined;
   /** First step of the last object that was the value of this key, or an element of its array. */
   inner: ShapeNode | undefined;
@@ -116,7 +119,10 @@ export class ShapeTree {
 /** The keys of one shape at the receiver. */
 export interface Shape {
   readonly keys: readonly string[];
-  /** Every object has one of these keys already, so it must be defined, not assigned. */
+  /**
+   * Every object has one of these keys already, so a decoder must define it instead of assigning
+   * it.
+   */
   readonly inherited: boolean;
 }
 

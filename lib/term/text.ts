@@ -1,5 +1,5 @@
 /**
- * Strings to bytes and back.
+ * Converts strings to bytes and back.
  *
  *     up to U+00FF            one byte per character: STRING, STRING8, STRING32
  *     beyond                  UTF-8: UTF8_8, UTF8_32
@@ -42,7 +42,8 @@ function writeShort(out: TermBuffer, text: string, length: number): void {
   if (out.at + length >= out.end) out.reserve(length + 1);
   const bytes = out.bytes;
   const from = out.at + 1;
-  // Combines the bits of all characters: one check at the end is faster than one per character.
+  // Combines the bits of all characters, because one check at the end is faster than one per
+  // character.
   let bits = 0;
   let i = 0;
   for (; i + 4 <= length; i += 4) {
@@ -66,7 +67,7 @@ function writeShort(out: TermBuffer, text: string, length: number): void {
   out.at = from + length;
 }
 
-/** Writes the string as ASCII. The number of bytes written shows whether it is. */
+/** Writes the string as ASCII. The number of bytes written shows whether the string was ASCII. */
 function writeLong(out: TermBuffer, text: string, length: number): void {
   const from = out.at;
   // Text that is not ASCII has more bytes than characters. Reserving room for one more character

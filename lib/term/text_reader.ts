@@ -7,7 +7,7 @@
  *                type       by    inc
  *
  * A string may keep its window alive, so windows are short. The shortest strings recur too often
- * for that: they are cached, indexed by a hash of their characters.
+ * for windows: they are cached, indexed by a hash of their characters.
  *
  * @module
  */

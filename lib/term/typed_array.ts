@@ -1,6 +1,6 @@
 /**
- * Binary data: which constructors may travel, by number on the wire. Their memory travels as it is,
- * little-endian like every machine that we run on. What arrives is a copy.
+ * Binary data: the constructors that can be sent, by number. Their memory is sent unchanged,
+ * little-endian like all supported machines. The received value is a copy.
  *
  * | kind | constructor       | kind | constructor    |
  * |-----:|-------------------|-----:|----------------|
