@@ -9,11 +9,14 @@ import type { Pid } from "../term/pid.ts";
 
 /** A request of another node. */
 export interface RemoteRequest {
-  /** The node that asks. It has proved that it has the cookie, or with `tls` its certificate. */
+  /**
+   * The requesting node. It has proved that it has the cookie or, with `tls`, presented a
+   * certificate.
+   */
   readonly node: string;
   /**
-   * `"exit"`: an exit signal to an actor; `"link"`: a link with one, through which it ends too; `"spawn"`:
-   * an exposed function is run; `"register"`: a global name is registered on that node.
+   * `"exit"`: an exit signal to an actor; `"link"`: a link to an actor, whose exit signal may end it;
+   * `"spawn"`: an exposed function is run; `"register"`: a global name is registered on that node.
    */
   readonly action: "exit" | "link" | "spawn" | "register";
   /** The actor, the name of the exposed function, or the global name. */
@@ -23,10 +26,13 @@ export interface RemoteRequest {
 /** Returns whether a request is allowed. */
 export type Authorize = (request: RemoteRequest) => boolean;
 
-/** How many rejections are remembered as logged. Above this the memory is cleared. */
+/**
+ * Maximum number of rejections that are remembered as logged. When it is exceeded, the memory is
+ * cleared.
+ */
 const LOGGED_MAX = 1024;
 
-/** Calls the user's function, and logs what it rejects, once for each node and action. */
+/** Calls the user's function, and logs each rejection once per node and action. */
 export class Authorization {
   readonly #authorize: Authorize | undefined;
   readonly #log: () => Log;
@@ -37,7 +43,10 @@ export class Authorization {
     this.#log = log;
   }
 
-  /** Whether a request is allowed: all are without a function, and none for which it throws. */
+  /**
+   * Whether a request is allowed. Without a function, every request is; if the function throws, the
+   * request is rejected.
+   */
   allows(node: string, action: RemoteRequest["action"], target: Pid | string): boolean {
     if (this.#authorize === undefined) return true;
     let why = "is not allowed by option authorize";
@@ -55,5 +64,5 @@ export class Authorization {
   }
 }
 
-/** Allows everything: what a node without the option does. */
+/** Allows everything: the behaviour of a node without the option. */
 export const ALLOW_ALL: Pick<Authorization, "allows"> = { allows: () => true };

@@ -1,6 +1,6 @@
 /**
- * X.509 certificates (RFC 5280): the cluster's authority and the nodes' leaves, written by hand
- * because neither runtime can make one.
+ * X.509 certificates (RFC 5280): the cluster's authority and the nodes' leaves, encoded by hand
+ * because neither runtime can create certificates.
  *
  *     authority   Ed25519, from the cookie, the same on every node: nothing in it is random
  *        └─ leaf  P-256, fresh at every start of a node and once a day
@@ -11,19 +11,22 @@ import { concat, utf8 } from "../base/bytes.ts";
 import { nodeUri } from "./certificate_names.ts";
 import * as der from "./der.ts";
 
-/** The one host name in every leaf, whatever address a node has. No public authority may sign it. */
+/**
+ * The only host name in every leaf, whatever address a node has. Public authorities cannot issue
+ * certificates for it.
+ */
 export const SERVER_NAME = "node.firn.internal";
 
 /**
- * Every certificate is valid from 1970 to 9999, so that a wrong clock keeps no node out. A shorter time would protect nothing: what admits a node is the proof in the handshake, which
- * covers the responder's current leaf.
+ * Every certificate is valid from 1970 to 9999, so that nodes with wrong clocks can connect. A shorter time would not increase security: a node is admitted by its proof in the
+ * handshake, which covers the responder's current leaf.
  */
 const VALIDITY: Uint8Array = der.sequence(
   der.utcTime(Date.UTC(1970, 0, 1)),
   der.generalizedTime(Date.UTC(9999, 11, 31, 23, 59, 59)),
 );
 
-/** When a running node makes itself a new leaf, with a new key. Milliseconds. */
+/** Interval at which a running node creates a new leaf with a new key. Milliseconds. */
 export const LEAF_RENEW_MS: number = 24 * 60 * 60 * 1000;
 
 const ED25519 = der.sequence(der.oid("1.3.101.112"));
@@ -34,7 +37,7 @@ export interface Authority {
   readonly pem: string;
   /** Its subject, as DER: the issuer of the leaves. */
   readonly subject: Uint8Array;
-  /** The hash by which its leaves refer to it. */
+  /** The key identifier by which its leaves refer to it. */
   readonly keyId: Uint8Array;
   readonly key: CryptoKey;
 }
@@ -43,11 +46,14 @@ export interface Authority {
 export interface Leaf {
   readonly cert: string;
   readonly key: string;
-  /** The certificate as it goes over the wire. */
+  /** The certificate as it is sent. */
   readonly der: Uint8Array;
 }
 
-/** Makes the authority of a 32-byte seed. The same seed results in the same certificate, byte for byte. */
+/**
+ * Derives the authority from a 32-byte seed. The same seed results in the same certificate, byte for
+ * byte.
+ */
 export async function makeAuthority(seed: Uint8Array): Promise<Authority> {
   const pkcs8 = concat([
     der.sequence(der.integer(new Uint8Array([0])), ED25519, der.octets(der.octets(seed))),
@@ -57,7 +63,8 @@ export async function makeAuthority(seed: Uint8Array): Promise<Authority> {
   const key = await crypto.subtle.importKey("pkcs8", buffer(pkcs8), "Ed25519", false, ["sign"]);
   const publicKey = fromBase64(x!.replaceAll("-", "+").replaceAll("_", "/"));
   const keyId = (await sha256(publicKey)).subarray(0, 20);
-  // The hash in the name makes another cookie read as "unknown issuer", not as "bad signature".
+  // The hash in the name has the effect that another cookie is reported as "unknown issuer" instead
+  // of "bad signature".
   const subject = commonName(`firn cluster ${hex(keyId.subarray(0, 4))}`);
   const certificate = await sign(key, {
     serial: new Uint8Array([1]),
@@ -65,7 +72,7 @@ export async function makeAuthority(seed: Uint8Array): Promise<Authority> {
     subject,
     publicKey: der.sequence(ED25519, der.bits(publicKey)),
     extensions: [
-      // CA, and no authority below it.
+      // A CA that cannot sign other CAs.
       extension("2.5.29.19", true, der.sequence(der.TRUE, der.integer(new Uint8Array([0])))),
       extension("2.5.29.15", true, der.bits(new Uint8Array([0x04]), 2)), // keyCertSign
       extension("2.5.29.14", false, der.octets(keyId)),
@@ -74,7 +81,7 @@ export async function makeAuthority(seed: Uint8Array): Promise<Authority> {
   return { pem: pem("CERTIFICATE", certificate), subject, keyId, key };
 }
 
-/** Makes a fresh leaf for the node `nodeName`. `serial` is 16 random bytes. */
+/** Creates a new leaf for the node `nodeName`. `serial` is 16 random bytes. */
 export async function makeLeaf(
   authority: Authority,
   nodeName: string,
@@ -119,8 +126,8 @@ export async function makeLeaf(
 }
 
 /**
- * A certificate that only has names, unsigned and without a key: simulated nodes present it, since the
- * simulated network has no TLS. Its issuer, which clients compare, follows it.
+ * A certificate that only contains names, without key and signature. Simulated nodes present it,
+ * because the simulated network has no TLS. The issuer, which clients compare, comes after it.
  */
 export function makeSimulatedLeaf(nodeName: string, issuer: string): Leaf {
   const names = der.sequence(der.element(0x86, utf8(nodeUri(nodeName))));
@@ -185,7 +192,7 @@ function hex(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** WebCrypto's types want memory that is not shared; ours never is. */
+/** WebCrypto's types require memory that is not shared; ours never is. */
 function buffer(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return bytes as Uint8Array<ArrayBuffer>;
 }

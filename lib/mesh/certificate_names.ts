@@ -1,10 +1,11 @@
 /**
- * The names in a certificate (RFC 5280, 4.2.1.6), and whether a node's name is among them.
+ * Reads the names in a certificate (RFC 5280, 4.2.1.6), and checks whether a node's name is one of them.
  *
  *     certificate ─▶ to be signed ─▶ [3] extensions ─▶ subjectAltName ─▶ DNS names, addresses, URIs
  *
- * The certificate comes from a peer: every length is checked, and what is malformed has no names. Read here
- * because the runtimes print these names differently, and as one text in which a name may hold a comma.
+ * The certificate comes from a peer: every length is checked, and a malformed certificate has no names. The
+ * names are read here because the runtimes format them differently, and as one text in which a name may
+ * contain a comma.
  *
  * @module
  */
@@ -16,7 +17,7 @@ import { parseName } from "./name.ts";
 export interface CertificateNames {
   /** Host names in lower case; the first label may be `*`. */
   readonly dns: readonly string[];
-  /** Addresses as bytes: 4 of IPv4, 16 of IPv6. */
+  /** Addresses as bytes: 4 for IPv4, 16 for IPv6. */
   readonly addresses: readonly Uint8Array[];
   /** URIs, such as `firn://a@10.0.0.7:9000` or `spiffe://example.org/db`. */
   readonly uris: readonly string[];
@@ -34,7 +35,7 @@ const EXTENSIONS = 0xa3;
 
 const decoder = new TextDecoder();
 
-/** Returns the alternative names of a certificate in DER; none at all if it is malformed. */
+/** Returns the alternative names of a certificate in DER, or no names if it is malformed. */
 export function certificateNames(certificate: Uint8Array): CertificateNames {
   const names = { dns: [] as string[], addresses: [] as Uint8Array[], uris: [] as string[] };
   const [whole] = der.children(certificate);
@@ -55,7 +56,7 @@ export function certificateNames(certificate: Uint8Array): CertificateNames {
   return names;
 }
 
-/** The URI of a node in the certificate that it derives from the cookie. */
+/** The URI of a node in the certificate derived from the cookie. */
 export function nodeUri(nodeName: string): string {
   return `firn://${nodeName}`;
 }
@@ -76,7 +77,7 @@ export function checkHost(nodeName: string, certificate: Uint8Array): Failure | 
   return fail("certificate", `its certificate is not for ${hostname}, the host of ${nodeName}`);
 }
 
-/** Whether a host name or an address is among the names of a certificate (RFC 6125). */
+/** Whether a certificate contains a host name or an address (RFC 6125). */
 export function hasHost({ dns, addresses }: CertificateNames, hostname: string): boolean {
   const address = addressBytes(hostname);
   if (address !== undefined) return addresses.some((other) => equals(other, address));
@@ -84,20 +85,20 @@ export function hasHost({ dns, addresses }: CertificateNames, hostname: string):
   const parent = host.indexOf(".");
   return dns.some((name) =>
     name === host ||
-    // `*` stands for one label, and not in front of a top-level domain.
+    // `*` matches one label, but not directly before a top-level domain.
     name.startsWith("*.") && name.indexOf(".", 2) > 0 && parent > 0 &&
       name.slice(1) === host.slice(parent)
   );
 }
 
-/** The bytes of an address in text form; `undefined` of a host name. */
+/** Returns the bytes of an address in text form; `undefined` for a host name. */
 function addressBytes(text: string): Uint8Array | undefined {
   if (/^\d{1,3}(\.\d{1,3}){3}$/.test(text)) {
     const bytes = text.split(".").map(Number);
     return bytes.every((byte) => byte < 256) ? new Uint8Array(bytes) : undefined;
   }
   if (!text.includes(":") || !URL.canParse(`http://[${text}]`)) return undefined;
-  // The URL parser knows every spelling; what it returns has only groups, and at most one "::".
+  // The URL parser accepts every notation; its result has only groups, and at most one "::".
   const [front = "", back] = new URL(`http://[${text}]`).hostname.slice(1, -1).split("::");
   const groups = (part: string | undefined): string[] => part ? part.split(":") : [];
   const [first, last] = [groups(front), groups(back)];

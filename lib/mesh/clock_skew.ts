@@ -1,12 +1,14 @@
 /**
- * Notices wrong clocks. Nodes exchange the time of day when a session is up, and again when one's clock has
- * been set. No function depends on it. A skew is reported because it makes logs and stamps of nodes incomparable.
- * Quiet: times are arguments.
+ * Detects wrong clocks. Nodes exchange the time of day when a session opens, and again when one of their clocks
+ * has been set. No function depends on this. A skew is reported because it makes the logs and timestamps of nodes
+ * incomparable. The file is quiet: times are arguments.
  *
  * @module
  */
 
-/** From this difference on a skew is reported. Milliseconds; a message may take `pingTimeout` to arrive. */
+/**
+ * Minimum difference that is reported. Milliseconds; a message may take `pingTimeout` to arrive.
+ */
 export const SKEW_MS = 30_000;
 
 /** A clock that moves by this much relative to the steady clock has been set. Milliseconds. */
@@ -18,7 +20,10 @@ export class ClockSkew {
   /** The skew of each peer that was reported. */
   readonly #reported = new Map<string, number>();
 
-  /** Returns by how much this node's clock was set since the last call; 0 if it was not. */
+  /**
+   * Returns by how many milliseconds this node's clock was set since the last call; 0 if it was
+   * not.
+   */
   step(now: number, wall: number): number {
     const offset = wall - now;
     const step = this.#offset === undefined ? 0 : offset - this.#offset;
@@ -28,8 +33,8 @@ export class ClockSkew {
   }
 
   /**
-   * Compares a peer's time of day with ours. Returns by how many milliseconds its clock is ahead (negative:
-   * behind) if that is to be reported, and 0 when a reported skew is gone.
+   * Compares a peer's time of day with ours. Returns how many milliseconds its clock is ahead (negative:
+   * behind) if this must be reported, and 0 when a reported skew has ended.
    */
   compare(node: string, theirs: number, ours: number): number | undefined {
     const skew = Math.round(theirs - ours);
@@ -40,7 +45,7 @@ export class ClockSkew {
     return skew;
   }
 
-  /** The session with a peer is over. */
+  /** Forgets a peer whose session has ended. */
   over(node: string): void {
     this.#reported.delete(node);
   }

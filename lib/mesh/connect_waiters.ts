@@ -1,5 +1,6 @@
 /**
- * Pending calls of `connect`: each resolves when the session is up, or rejects with the reason why it is not.
+ * Pending calls of `connect`. Each resolves when the session is open, or rejects with the reason why it could
+ * not be opened.
  *
  * @module
  */
@@ -12,7 +13,7 @@ export class NodeConnectError extends Error {
   /** A `ConnectError`'s code, a reason of a rejection, `"timeout"`, `"broken"` or `"stopping"`. */
   readonly code: string;
 
-  /** Takes the code and the message. */
+  /** Creates the error from the code and the message. */
   constructor(code: string, message: string) {
     super(message);
     this.code = code;
@@ -31,7 +32,7 @@ interface Waiter {
   readonly late: Timer;
 }
 
-/** The pending calls by the name of the node. */
+/** Pending calls by the name of the node. */
 export class ConnectWaiters {
   readonly #clock: Clock;
   readonly #waiters = new Map<string, Set<Waiter>>();
@@ -41,7 +42,9 @@ export class ConnectWaiters {
     this.#clock = clock;
   }
 
-  /** Waits for a session. Rejects with {@linkcode NodeConnectError}, after `timeoutMs` at the latest. */
+  /**
+   * Waits for a session. Rejects with {@linkcode NodeConnectError} at the latest after `timeoutMs`.
+   */
   wait(name: string, timeoutMs: number): Promise<void> {
     return new Promise<void>((up, failed) => {
       const waiters = this.#waiters.get(name) ?? new Set();
@@ -57,7 +60,9 @@ export class ConnectWaiters {
     });
   }
 
-  /** Settles the calls for a node: the session is up, or cannot be opened because of `error`. */
+  /**
+   * Settles the calls for a node: the session is open, or could not be opened because of `error`.
+   */
   settle(name: string, error?: NodeConnectError): void {
     const waiters = this.#waiters.get(name);
     if (waiters === undefined) return;

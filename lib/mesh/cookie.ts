@@ -1,36 +1,38 @@
 /**
- * The cookie: the one secret of a cluster. A node that has it is a member, and can take the place of any member.
+ * The cookie is the shared secret of a cluster. A node that has it is a member, and can impersonate any member.
  *
- * A node's certificate is shown to anyone who connects, and a guess at the cookie can be checked against it
- * offline. So beyond loopback only cookies that a generator made are accepted: at least 32 hex digits or 22
- * characters of base64, without what people put into secrets. Each rule rejects a generated cookie with a
- * probability of at most 1 in 1,000; then generate another one.
+ * A node shows its certificate to every client, and guesses of the cookie can be checked against it offline.
+ * Beyond loopback, only generated cookies are therefore accepted: at least 32 hex digits or 22 characters of
+ * base64, without patterns typical of secrets that people choose. Each rule rejects a generated cookie with a
+ * probability of at most 1 in 1,000; in this case, generate another one.
  *
  * @module
  */
 import type { Random } from "../base/random.ts";
 
-/** The longest cookie, in characters. */
+/** Maximum length of a cookie, in characters. */
 export const COOKIE_LENGTH_MAX = 1024;
 
-/** 128 bits of hex digits, and of base64. */
+/** The number of hex digits and of base64 characters for 128 bits. */
 const HEX_LENGTH_MIN = 32;
 const BASE64_LENGTH_MIN = 22;
 
-/** A run of characters, each one step from the last or each the same, may be this long. */
+/** Maximum length of a run of characters that are equal, or each one step from the previous one. */
 const RUN_MAX = 6;
 
-/** Words that people and manuals put into secrets, and rows of keyboards. */
+/** Words that people and manuals use in secrets, and rows of keyboards. */
 const WORDS =
   /password|passwd|secret|cookie|change|cluster|default|example|erlang|elixir|letmein|dragon|monkey|qwerty|asdfgh|zxcvbn|deadbeef|cafebabe|feedface|baadfood|coffee|facade|decade/;
 
-/** Pairs of letters that make up more than half of English text, and a twelfth of random letters. */
+/**
+ * Pairs of letters that make up more than half of English text, and a twelfth of random letters.
+ */
 const PAIRS = new Set(
   ("th he in er an re on at en nd ti es or te of ed is it al ar st to nt ng se ha as ou io le ve co me de " +
     "hi ri ro ic ne ea ra ce li ch ll be ma si om ur").split(" "),
 );
 
-/** Random text does not have this share of such pairs. */
+/** Maximum share of such pairs in random text. */
 const PAIRS_SHARE_MAX = 0.35;
 
 /** Digits and signs that replace letters. */
@@ -48,10 +50,13 @@ const LOOKALIKES: Readonly<Record<string, string>> = {
 export class CookieError extends Error {
   /** The name of the class. */
   override readonly name = "CookieError";
-  /** `"badcookie"`: it is empty or weak; `"cookiefile"`: its file can be neither read nor made. */
+  /**
+   * `"badcookie"`: the cookie is empty or weak; `"cookiefile"`: its file can be neither read nor
+   * created.
+   */
   readonly code: "badcookie" | "cookiefile";
 
-  /** Takes the message and the code. */
+  /** Creates the error from the message and the code. */
   constructor(
     message: string,
     code?: "badcookie" | "cookiefile",
@@ -62,15 +67,15 @@ export class CookieError extends Error {
   }
 }
 
-/** Returns a new cookie: 32 random bytes, in characters that need no quotes in a shell. */
+/** Returns a new cookie: 32 random bytes, in characters that need no quoting in a shell. */
 export function makeCookie(random: Random): string {
   return btoa(String.fromCharCode(...random.bytes(32)))
     .replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 
 /**
- * Throws {@linkcode CookieError} for a cookie that is invalid, or that could be guessed if other machines can
- * reach the node. The message never contains the cookie.
+ * Throws {@linkcode CookieError} if a cookie is invalid, or if it is weak and other machines can reach the
+ * node. The message never contains the cookie.
  */
 export function checkCookie(cookie: unknown, loopback: boolean): void {
   if (typeof cookie !== "string") {
@@ -92,7 +97,7 @@ export function checkCookie(cookie: unknown, loopback: boolean): void {
   );
 }
 
-/** Returns why a cookie may not have come from a generator; `undefined` if it looks random. */
+/** Returns why a cookie was probably not generated, or `undefined` if it looks random. */
 export function weakness(cookie: string): string | undefined {
   const text = cookie.replace(/={1,2}$/, "");
   const isHex = /^(?:[0-9a-f]+|[0-9A-F]+)$/.test(text);
@@ -112,7 +117,10 @@ export function weakness(cookie: string): string | undefined {
   return undefined;
 }
 
-/** Returns whether four characters in a row occur twice, or there are few different characters. */
+/**
+ * Returns whether a sequence of four characters occurs twice, or there are only few different
+ * characters.
+ */
 function repeats(text: string): boolean {
   if (new Set(text).size < 8) return true;
   const seen = new Set<string>();
@@ -125,11 +133,14 @@ function repeats(text: string): boolean {
   return again > text.length / 8;
 }
 
-/** Returns the length of the longest run of characters that are equal, or each one step from the last. */
+/**
+ * Returns the length of the longest run of characters that are equal, or each one step from the
+ * previous one.
+ */
 function longestRun(text: string): number {
   let [longest, length, step] = [1, 1, NaN];
   for (let i = 1; i < text.length; i++) {
-    // From 9 to a is one step too, as in hex.
+    // The step from 9 to a counts as one, as in hex.
     const here = /9a|a9/i.test(text.slice(i - 1, i + 1))
       ? (text[i] === "9" ? -1 : 1)
       : text.charCodeAt(i) - text.charCodeAt(i - 1);

@@ -22,17 +22,17 @@ export function sequence(...parts: Uint8Array[]): Uint8Array {
   return element(0x30, ...parts);
 }
 
-/** SET with one element. */
+/** Encodes a SET with one element. */
 export function setOf(part: Uint8Array): Uint8Array {
   return element(0x31, part);
 }
 
-/** An explicit context tag around its content. */
+/** Encodes an explicit context tag around its content. */
 export function explicit(number: number, ...parts: Uint8Array[]): Uint8Array {
   return element(0xa0 | number, ...parts);
 }
 
-/** INTEGER, not negative, from its bytes, most significant first. */
+/** Encodes a non-negative INTEGER from its bytes, most significant first. */
 export function integer(bytes: Uint8Array): Uint8Array {
   let from = 0;
   while (from < bytes.length - 1 && bytes[from] === 0) from++;
@@ -50,7 +50,7 @@ export function octets(bytes: Uint8Array): Uint8Array {
   return element(0x04, bytes);
 }
 
-/** BIT STRING, with its last `unused` bits left out. */
+/** Encodes a BIT STRING without its last `unused` bits. */
 export function bits(bytes: Uint8Array, unused = 0): Uint8Array {
   return element(0x03, new Uint8Array([unused]), bytes);
 }
@@ -60,7 +60,7 @@ export function text(value: string): Uint8Array {
   return element(0x0c, new TextEncoder().encode(value));
 }
 
-/** OBJECT IDENTIFIER from its dotted form. */
+/** Encodes an OBJECT IDENTIFIER from its dotted form. */
 export function oid(dotted: string): Uint8Array {
   const [first, second, ...rest] = dotted.split(".").map(Number);
   const bytes = [first! * 40 + second!];
@@ -72,13 +72,16 @@ export function oid(dotted: string): Uint8Array {
   return element(0x06, new Uint8Array(bytes));
 }
 
-/** UTCTime, for years 1950 to 2049. `ms` since 1970. */
+/** Encodes a UTCTime, for the years 1950 to 2049. `ms` is the time since 1970. */
 export function utcTime(ms: number): Uint8Array {
   const digits = new Date(ms).toISOString().slice(2, 19).replace(/[-:T]/g, "");
   return element(0x17, new TextEncoder().encode(`${digits}Z`));
 }
 
-/** Returns a time of any year up to 9999: for years from 2050 on, which `utcTime` cannot hold. */
+/**
+ * Encodes a time in any year up to 9999, with GeneralizedTime from 2050 on, which `utcTime` does
+ * not support.
+ */
 export function generalizedTime(ms: number): Uint8Array {
   const digits = new Date(ms).toISOString().slice(0, 19).replace(/[-:T]/g, "");
   return element(0x18, new TextEncoder().encode(`${digits}Z`));
@@ -88,13 +91,13 @@ export function generalizedTime(ms: number): Uint8Array {
 export interface Element {
   readonly tag: number;
   readonly body: Uint8Array;
-  /** Tag, length and body. */
+  /** An element in parts: tag, length and content. */
   readonly whole: Uint8Array;
 }
 
 /**
- * Returns the consecutive elements in `bytes`. Stops at the first that is malformed or exceeds the input.
- * Supports lengths of up to 3 bytes and tags of one byte.
+ * Returns the consecutive elements in `bytes`. Stops at the first element that is malformed or exceeds
+ * the input. Supports lengths of up to 3 bytes and tags of one byte.
  */
 export function children(bytes: Uint8Array): Element[] {
   const elements: Element[] = [];

@@ -1,5 +1,5 @@
 /**
- * Decides which nodes are dialed next: those that are due, by rank, within limits. Quiet.
+ * Decides which nodes are dialed next: those that are due, by rank, within limits. The file is quiet.
  *
  * | rank   | which nodes                                        | dials at once, with all below |
  * |--------|----------------------------------------------------|------------------------------:|
@@ -9,65 +9,68 @@
  * | gossip | a peer named it                                    |                            40 |
  * | silent | any of these whose last dial had no answer         |                            24 |
  *
- * So addresses that do not answer, which occupy a slot for seconds, leave slots for others. Nodes that are
- * not wanted have two more limits:
+ * Addresses that do not answer, which occupy a slot for seconds, therefore leave slots for others. Nodes that
+ * are not wanted have two further limits:
  *
- * - by address: at most {@linkcode ADDRESS_DIALS_MAX} dials at once; and those of gossip that failed at an
- *   address count together, so that a thousand names of one port are dialed as seldom as one;
- * - by informant: once {@linkcode INFORMANT_FAILURES_MAX} nodes that a peer has named could not be reached, the
- *   nodes it has named are dialed one each {@linkcode INFORMANT_PAUSE_MS}.
+ * - by address: at most {@linkcode ADDRESS_DIALS_MAX} dials at once; and nodes known from gossip that failed at
+ *   an address count as one, so that a thousand names of one port are dialed as rarely as one;
+ * - by informant: once {@linkcode INFORMANT_FAILURES_MAX} nodes named by a peer were unreachable, its other
+ *   nodes are dialed one per {@linkcode INFORMANT_PAUSE_MS}.
  *
  * @module
  */
 import type { Peer } from "./peers.ts";
 import { redialPause } from "./redial.ts";
 
-/** How many dials of a rank and of all ranks below it may be in progress at once. */
+/** Maximum number of dials in progress of a rank and all ranks below it. */
 const SLOTS = { lost: 64, seed: 52, gossip: 40, silent: 24 } as const;
 
 type Rank = keyof typeof SLOTS;
 
 const RANKS = Object.keys(SLOTS) as Rank[];
 
-/** At most this many dials that the user waits for are in progress at once. */
+/** Maximum number of dials in progress that the user waits for. */
 const WANTED_DIALS_MAX = 256;
 
-/** At most this many dials to one host and port are in progress at once. */
+/** Maximum number of dials in progress to one host and port. */
 export const ADDRESS_DIALS_MAX = 2;
 
-/** Once this many nodes that a peer has named cannot be reached, its others are dialed slowly. */
+/** Number of unreachable nodes named by a peer after which its other nodes are dialed slowly. */
 export const INFORMANT_FAILURES_MAX = 32;
 
-/** The pause between dials of nodes that such a peer has named. Milliseconds. */
+/** The pause between dials of nodes named by such a peer. Milliseconds. */
 export const INFORMANT_PAUSE_MS = 500;
 
 /** The dials of one address. */
 interface AddressUse {
   dials: number;
-  /** Dials of gossip that failed there. */
+  /** Number of failed dials of nodes known from gossip. */
   failures: number;
   triedAt: number;
 }
 
 /** The nodes to dial now, and when to ask again. */
 export interface DialPlan {
-  /** To be dialed, in this order. */
+  /** The nodes to dial, in this order. */
   readonly names: readonly string[];
-  /** When to look again; also whenever a dial has ended. `Infinity`: not before that. */
+  /**
+   * When to ask again, except that the end of a dial is always a reason to ask. `Infinity`: only
+   * then.
+   */
   readonly wakeAt: number;
 }
 
 /** The queue of dials. */
 export class DialQueue {
   readonly #peers: Iterable<Peer>;
-  /** For peers that named many unreachable nodes: when the next node that they named may be dialed. */
+  /** By peer that named many unreachable nodes: when the next of these nodes may be dialed. */
   readonly #informants = new Map<string, number>();
 
   constructor(peers: Iterable<Peer>) {
     this.#peers = peers;
   }
 
-  /** Returns which nodes are to be dialed at `now`. */
+  /** Returns the nodes to dial at `now`. */
   next(now: number): DialPlan {
     const due: Peer[] = [];
     let wakeAt = Infinity;
@@ -140,11 +143,12 @@ class Usage {
     return (this.#failing.get(informant) ?? 0) >= INFORMANT_FAILURES_MAX;
   }
 
-  /** Returns whether one more dial may begin. */
+  /** Returns whether another dial may begin. */
   hasSlot(peer: Peer): boolean {
     if (peer.isWanted) return this.#wanted < WANTED_DIALS_MAX;
     if (this.at(peer.address).dials >= ADDRESS_DIALS_MAX) return false;
-    // With all ranks below it, from the lowest up: each limit up to the peer's own rank counts.
+    // Counts the dials of each rank with those of all ranks below it: every limit up to the peer's
+    // own rank applies.
     let dials = 0;
     const own = RANKS.indexOf(rankOf(peer));
     for (let i = RANKS.length - 1; i >= 0; i--) {

@@ -1,12 +1,12 @@
 /**
- * Dials the nodes that the queue selects. Each dial ends in a session, in a failure that is reported, or is
- * given up.
+ * Dials the nodes that the queue selects. Each dial ends with a session, with a reported failure, or by
+ * being given up.
  *
  *     DialQueue ─names─▶ TCP and TLS ─▶ HandshakeIo ─ACK─▶ up
  *      ▲                     │              │
  *      └────── failed ───────┴──────────────┘
  *
- * If the other side's dial wins meanwhile, ours is given up; one in TLS first completes that step.
+ * If the other side's dial wins meanwhile, our own is given up; a dial in TLS first completes that step.
  *
  * @module
  */
@@ -25,7 +25,7 @@ import type { DialFailure, PeerOrigin, Peers } from "./peers.ts";
 import { untrustedWords } from "./rejections.ts";
 import { NodeConnectError } from "./connect_waiters.ts";
 
-/** Advice for a failed dial, by its code. */
+/** Advice for the user about a failed dial, by its code. */
 const HELP: Readonly<Record<string, string>> = {
   nameinuse: ": stop that node, or start this one with another name",
   refused:
@@ -33,42 +33,50 @@ const HELP: Readonly<Record<string, string>> = {
   unreachable: ": the host of a node's name must lead to the machine that it runs on",
 };
 
-/** A dial may take this long to reach TLS, and a handshake this long after it. Milliseconds. */
+/** Maximum time for a dial to complete TLS, and for the handshake after it. Milliseconds. */
 const DIAL_MS = 5_000;
 
-/** How many nodes are remembered as failing. Above this the memory is cleared. */
+/**
+ * Maximum number of nodes that are remembered as failing. When it is exceeded, the memory is
+ * cleared.
+ */
 const FAILING_MAX = 4_096;
 
-/** How a dial ended. */
+/** The result of a dial. */
 export interface DialOutcome {
   readonly node: string;
   readonly origin: PeerOrigin;
-  /** "up", or why it failed. */
+  /** `"up"`, or the reason of the failure. */
   readonly code: string;
   readonly ms: number;
 }
 
-/** What a dialer needs of its node. */
+/** The parts of a node that a dialer uses. */
 export interface DialerOwner {
-  /** What this node sends of itself in a handshake, and its log: they change with its name. */
+  /** What this node sends about itself in a handshake, and its log: both change with its name. */
   readonly self: () => Self;
   readonly log: () => Log;
-  /** Returns the TLS settings for a host: certificates from the cookie, or the user's own. */
+  /**
+   * Returns the TLS settings for a host: certificates derived from the cookie, or the user's own.
+   */
   readonly tls: (hostname: string) => ClientTls;
   /** Compares the responder's certificate with the dialed name. */
   readonly checkCertificate: CertificateCheck;
   readonly hasSession: (name: string) => boolean;
-  /** Returns true once no more nodes are dialed. */
+  /** Returns true when no more nodes may be dialed. */
   readonly isStopping: () => boolean;
   /** Returns whether a node may be dialed. */
   readonly canDial: (name: string, origin: PeerOrigin) => boolean;
   /** A dial has ended. */
   readonly ended: (outcome: DialOutcome) => void;
-  /** The session is up; `exposed` was sent in the handshake. Returns the receiver of its frames. */
+  /**
+   * The session is open; the peer sent `exposed` in the handshake. Returns the receiver of its
+   * frames.
+   */
   readonly up: (met: Met, opened: Opened, exposed: readonly string[]) => SessionSink;
   /** The dial failed. */
   readonly failed: (name: string, error: NodeConnectError) => void;
-  /** This node was rejected, or has rejected the other. */
+  /** This node was rejected, or has rejected the peer. */
   readonly refused: (name: string, reason: string, words: string) => void;
 }
 
@@ -87,9 +95,9 @@ export class Dialer {
   readonly #queue: DialQueue;
   readonly #owner: DialerOwner;
   readonly #dials = new Map<string, Dial>();
-  /** Dials in TCP and TLS, including those that were given up. */
+  /** Dials in TCP and TLS, including those that have been given up. */
   readonly #connecting = new Set<AbortController>();
-  /** Handshakes, until they are up or their streams are closed. */
+  /** Handshakes until they have succeeded or their streams are closed. */
   readonly #greetings = new Set<HandshakeIo>();
   /** Failures by node, so that each is logged once and not at every attempt. */
   readonly #failing = new Map<string, string>();
@@ -102,7 +110,10 @@ export class Dialer {
     this.#owner = owner;
   }
 
-  /** Dials the nodes that are due, and schedules the next check. Called whenever the result may have changed. */
+  /**
+   * Dials the nodes that are due, and schedules the next check. Called whenever the set of due nodes may
+   * have changed.
+   */
   due(): void {
     this.#timer?.cancel();
     if (this.#owner.isStopping()) return;
@@ -119,17 +130,17 @@ export class Dialer {
     this.#dials.get(name)?.cancel.abort();
   }
 
-  /** The other side's dial has won: ours is given up. */
+  /** The other side's dial has won: our own is given up. */
   giveUp(name: string): void {
     const dial = this.#dials.get(name);
     if (dial === undefined) return;
     this.#dials.delete(name);
     this.#peers.yielded(name, this.#host.clock.now());
-    // A dial still in TLS completes that step, and is withdrawn then.
+    // A dial in TLS completes that step first, and is then withdrawn.
     dial.greeting?.withdraw();
   }
 
-  /** There is a session: the next failure is logged again. */
+  /** A session has opened: the next failure is logged again. */
   reached(name: string): void {
     this.#failing.delete(name);
   }
@@ -147,7 +158,7 @@ export class Dialer {
   }
 
   #begin(name: string): void {
-    // The user's hook may have connected or disconnected another, or stopped this node.
+    // The user's function may have connected or disconnected other nodes, or stopped this node.
     if (this.#peers.stateOf(name) !== "idle" || this.#owner.isStopping()) return;
     const origin = this.#peers.originOf(name)!;
     const now = this.#host.clock.now();
@@ -234,7 +245,7 @@ export class Dialer {
     } else {
       peers.failed(name, now, failureOf(failure));
       this.#explain(name, failure, words, byPeer);
-      // The message of TLS does not say what to check.
+      // The TLS message does not say what to check.
       const why = failure === "untrusted" && !byPeer ? `${untrustedWords(words)}; ${words}` : words;
       const help = failure === "wrongnode" ? otherName(words) : HELP[failure] ?? "";
       const message = `no session with ${name}: ${why}${help}`;
@@ -278,7 +289,7 @@ function failureOf(code: GreetingFailure | ConnectError["code"]): DialFailure {
   return code === "wrongnode" || code === "nameinuse" || code === "name" ? "futile" : "refused";
 }
 
-/** Returns advice for when a node with another name has answered. */
+/** Returns advice for the case that a node with another name has answered. */
 function otherName(words: string): string {
   const name = words.slice(0, words.indexOf(" "));
   return isNormalName(name) ? `: use the name ${name}` : "";

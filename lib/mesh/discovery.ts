@@ -1,10 +1,10 @@
 /**
- * Finds nodes whose names are not known beforehand: evaluates the seeds again and again, and asks the nodes at
- * addresses that are new for their names.
+ * Finds nodes whose names are not known in advance: evaluates the seeds periodically, and asks the nodes at
+ * new addresses for their names.
  *
  *     seeds, function ─▶ files, DNS ─▶ addresses ─identify─▶ names ─▶ the mesh dials them
  *
- * A node that a source no longer lists is forgotten as other nodes are. A source that fails changes nothing
+ * A node that a source no longer lists is forgotten like any other node. A source that fails changes nothing
  * until it succeeds.
  *
  * @module
@@ -14,20 +14,20 @@ import type { Log } from "../base/log.ts";
 import type { Host } from "../host/host.ts";
 import { addressKey, parseSeed, type SeedFunction, seedsOfText } from "./seed.ts";
 
-/** How many addresses are asked for their names at once. */
+/** Maximum number of addresses that are asked for their names at once. */
 const IDENTIFIED_AT_ONCE_MAX = 16;
 
-/** How many addresses one evaluation may return; further ones are ignored. */
+/** Maximum number of addresses used from one evaluation; further ones are ignored. */
 export const ADDRESSES_MAX = 1_024;
 
-/** What discovery needs of the mesh. */
+/** The parts of the mesh that discovery uses. */
 export interface DiscoveryOwner {
   readonly log: () => Log;
   /** Returns whether a node needs no dial: there is a session with it, or it is this node. */
   readonly isKnown: (name: string) => boolean;
   /** Asks the node at an address for its name. */
   readonly identify: (hostname: string, port: number, signal: AbortSignal) => Promise<string>;
-  /** Called with the nodes that are listed now. */
+  /** Called with the currently listed nodes. */
   readonly found: (names: readonly string[]) => void;
 }
 
@@ -38,13 +38,13 @@ export class Discovery {
   readonly #seeds: readonly string[] | SeedFunction;
   readonly #intervalMs: number;
   readonly #cancel = new AbortController();
-  /** The name of the node at each address when it was last asked. */
+  /** The name of the node at each address at the last query. */
   #nameAt: ReadonlyMap<string, string> = new Map();
   /** The last failure of each source, so that it is logged once. */
   readonly #failures = new Map<string, string>();
   #timer: Timer | undefined;
 
-  /** `intervalMs` passes between the end of one evaluation and the next. */
+  /** `intervalMs` is the pause between the end of one evaluation and the next. */
   constructor(
     host: Host,
     seeds: readonly string[] | SeedFunction,
@@ -57,7 +57,7 @@ export class Discovery {
     this.#owner = owner;
   }
 
-  /** Evaluates the seeds for the first time. Resolves with the names that were found. */
+  /** Evaluates the seeds for the first time. Resolves with the names that it found. */
   async start(): Promise<string[]> {
     const names = await this.#evaluate();
     this.#again();
@@ -123,7 +123,9 @@ export class Discovery {
     }
   }
 
-  /** Asks the nodes at addresses for their names, unless the node that was there is connected. */
+  /**
+   * Asks the nodes at addresses for their names, except where the known node is still connected.
+   */
   async #identifyAll(
     addresses: [string, { hostname: string; port: number }][],
     names: Set<string>,

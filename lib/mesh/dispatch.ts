@@ -1,5 +1,5 @@
 /**
- * The dispatch of a session: one table from the tag of a message to its handler.
+ * Dispatches the messages of a session: one table from the tag of a message to its handler.
  *
  *     Session.frame ─▶ SessionReceiver.message ─▶ dispatch ─┬─▶ Session    PING, PONG, GOODBYE, BULK, FRAGMENT, TAKEN
  *                                                           ├─▶ Mesh       peers, functions, clock, cookies
@@ -7,8 +7,8 @@
  *                                                           ├─▶ Inbound    messages and signals of actors
  *                                                           └─▶ ClusterSink, by Inbound: names and groups
  *
- * A handler returns `undefined`, or the rule that the peer broke, which ends the session. A tag without a
- * handler is skipped: a later version may use it.
+ * A handler returns `undefined`, or the rule that the peer violated, which ends the session. A tag
+ * without a handler is skipped, because a later version may use it.
  *
  * @module
  */
@@ -26,15 +26,15 @@ import {
 import { isNormalName } from "./name.ts";
 import type { Outbound } from "./outbound.ts";
 
-/** Delivers what other nodes broadcast to rooms. `message` is valid during the call only. */
+/** Delivers room broadcasts of other nodes. `message` is only valid during the call. */
 export interface RoomSink {
-  /** `text`: the message is valid UTF-8, to be sent on as text. */
+  /** `text`: whether the message is valid UTF-8, to be sent as text. */
   roomMessage(room: string, message: Uint8Array, text: boolean, from: string): void;
 }
 
 /** Handles the messages of a session that concern the session itself. */
 export interface SessionMessages {
-  /** The node at the other end. */
+  /** The node on the other side. */
   readonly met: { readonly name: string };
   onPing(body: Uint8Array): string | undefined;
   onPong(body: Uint8Array): string | undefined;
@@ -44,32 +44,34 @@ export interface SessionMessages {
   onTaken(body: Uint8Array): string | undefined;
 }
 
-/** Handles the messages that concern the node: implemented by `Mesh`. */
+/** Handles the messages that concern the node. Implemented by `Mesh`. */
 export interface NodeMessages {
-  /** A peer has sent the names of nodes that it is connected with. */
+  /** A peer has sent the names of the nodes that it is connected to. */
   peerList(names: readonly string[], from: string): void;
-  /** A peer has sent a digest of the nodes that it is connected with. */
+  /** A peer has sent a digest of the nodes that it is connected to. */
   peerDigest?(body: Uint8Array, from: string): string | undefined;
-  /** A peer exposes functions, or does not any more. */
+  /** A peer has exposed or unexposed functions. */
   exposed(added: boolean, names: readonly string[], from: string): void;
   /** A peer has sent its time of day, in milliseconds since 1970. */
   clock?(wall: number, from: string): void;
-  /** A peer asks which cookies this node has. */
+  /** A peer has asked which cookies this node has. */
   prove?(nonce: Uint8Array, from: string): void;
   /** A peer has sent proofs of the cookies that it has. */
   proof?(proofs: readonly Uint8Array[], from: string): void;
-  /** Set by the cluster; without it broadcasts are skipped. */
+  /** Set by the cluster. Without it, broadcasts are skipped. */
   readonly roomSink: RoomSink | undefined;
 }
 
-/** What the messages of one session are handled by, besides the session. */
+/** The handlers of a session's messages, besides the session. */
 export interface Receivers {
   readonly owner: NodeMessages;
-  /** `undefined`: messages of actors, names and groups are skipped. */
+  /** `undefined`: messages for actors, names and groups are skipped. */
   readonly actors: Inbound | undefined;
 }
 
-/** `isLarge`: the message came in fragments, and is at its place in the order. */
+/**
+ * `isLarge`: whether the message arrived in fragments, in which case it has its place in the order.
+ */
 type Handler = (
   session: SessionMessages,
   to: Receivers,
@@ -92,7 +94,7 @@ function node(
   return (session, { owner }, _tag, body) => handle(owner, body, session.met.name);
 }
 
-/** A message for an actor. It may have to wait for a large one before it: see `Inbound.take`. */
+/** A message for an actor. It may have to wait for an earlier large message: see `Inbound.take`. */
 function actors(handle: (inbound: Inbound, body: Uint8Array) => void): Handler {
   return (_session, to, tag, body, isLarge) => to.actors?.take(handle, tag, body, isLarge);
 }
@@ -132,7 +134,7 @@ const TABLE: readonly (readonly [tag: number, handler: Handler])[] = [
   [TAG.ROOM_BROADCAST, node((node, body, from) => broadcast(node, body, from, true))],
   [TAG.ROOM_BROADCAST_BINARY, node((node, body, from) => broadcast(node, body, from, false))],
 
-  // Most of SEND and SEND_NAMED does not come here: see `Session.frameAt`.
+  // Most SEND and SEND_NAMED messages do not pass through here: see `Session.frameAt`.
   [TAG.SEND, actors((inbound) => inbound.onSend())],
   [TAG.SEND_NAMED, actors((inbound) => inbound.onSendNamed())],
   [TAG.CALL, actors((inbound) => inbound.onCall())],
@@ -173,7 +175,7 @@ const HANDLERS: readonly (Handler | undefined)[] = Array.from(
 /** The tags that have a handler. */
 export const HANDLED_TAGS: readonly number[] = TABLE.map(([tag]) => tag);
 
-/** Calls the handler of a message. Returns the rule that the peer broke, or `undefined`. */
+/** Calls the handler of a message. Returns the rule that the peer violated, or `undefined`. */
 export function dispatch(
   session: SessionMessages,
   to: Receivers,

@@ -1,31 +1,31 @@
 /**
  * The names of the functions that this node and each peer expose. Peers receive them in the handshake, and
- * changes later.
+ * later changes separately.
  *
  * @module
  */
 import { encodeExposed, LIST_COUNT_MAX, listThatFits } from "./message.ts";
 
-/** How many functions of one peer are known. It may expose more. */
+/** Maximum number of functions of one peer that are stored. It may expose more. */
 const EXPOSED_MAX = 65_536;
 
-/** The names, by node. */
+/** Function names by node. */
 export class ExposedFunctions {
-  /** Those of this node. */
+  /** Functions of this node. */
   own: readonly string[] = [];
   readonly #byPeer = new Map<string, Set<string>>();
 
-  /** A session is up; the peer sent these names in the handshake. */
+  /** A session has opened; the peer sent these names in the handshake. */
   up(peer: string, names: readonly string[]): void {
     this.#byPeer.set(peer, new Set(names));
   }
 
-  /** A session is over. */
+  /** A session has ended. */
   down(peer: string): void {
     this.#byPeer.delete(peer);
   }
 
-  /** A peer exposes functions, or does not any more. */
+  /** A peer has exposed or unexposed functions. */
   changed(peer: string, added: boolean, names: readonly string[]): void {
     const exposed = this.#byPeer.get(peer);
     for (const name of names) {
@@ -34,15 +34,15 @@ export class ExposedFunctions {
     }
   }
 
-  /** Returns those of a peer, sorted; undefined if there is no session with it. */
+  /** Returns the functions of a peer, sorted, or undefined if there is no session with it. */
   of(peer: string): string[] | undefined {
     const exposed = this.#byPeer.get(peer);
     return exposed && [...exposed].sort();
   }
 
   /**
-   * Returns the frames that bring a peer up to date: the handshake has room for the first names only, and
-   * names may have changed during it.
+   * Returns the frames that update a peer: the handshake has room only for the first names, and names may
+   * have changed during it.
    */
   since(inHandshake: readonly string[]): Uint8Array[] {
     const told = new Set(listThatFits(inHandshake));

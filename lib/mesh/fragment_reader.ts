@@ -4,8 +4,8 @@
  *     BULK ──▶ Arriving ──FRAGMENT──▶ Arriving … ──the last FRAGMENT──▶ whole: its tag and its body
  *
  * Several messages may be incomplete at once, with their fragments in any order. A returned text is the rule
- * that the peer broke, which ends its session. Memory grows with the bytes that have arrived, at most
- * fourfold for one message and within a limit for all, whatever lengths were announced.
+ * that the peer violated, which ends its session. Memory grows with the received bytes, at most fourfold for
+ * one message and within a limit for all, whatever lengths were announced.
  *
  * @module
  */
@@ -19,7 +19,7 @@ import {
 import { FRAME_BYTES_MAX } from "./frame.ts";
 import type { Slot } from "./holdback_queue.ts";
 
-/** The longest message that may come in fragments, tag included: 16 MiB and room for the receiver. */
+/** Maximum length of a fragmented message, tag included: 16 MiB and room for the receiver. */
 export const MESSAGE_BYTES_MAX: number = FRAME_BYTES_MAX + 1024;
 
 /** The factor by which the buffer of a message grows when it is full. */
@@ -30,14 +30,14 @@ export class Arriving {
   readonly number: number;
   /** Bytes of tag and body. */
   readonly length: number;
-  /** Its place among the deliveries to its receiver, if that is known. */
+  /** Its place in the queue of its receiver, if the receiver is known. */
   slot: Slot | undefined;
   /** The buffer, partly filled. */
   bytes: Uint8Array;
-  /** How many bytes are filled. */
+  /** Number of bytes filled. */
   at: number;
 
-  /** `bytes` are the first ones, in a buffer that is not written elsewhere. */
+  /** `bytes` are the first bytes, in a buffer that is not reused. */
   constructor(number: number, length: number, bytes: Uint8Array) {
     this.number = number;
     this.length = length;
@@ -49,7 +49,7 @@ export class Arriving {
     return this.bytes[0]!;
   }
 
-  /** The body as far as it has arrived. */
+  /** The received part of the body. */
   get body(): Uint8Array {
     return this.bytes.subarray(1, this.at);
   }
@@ -62,17 +62,18 @@ export class Arriving {
 /** The incomplete large messages of one peer. */
 export class FragmentReader {
   readonly #messageBytesMax: number;
-  /** The limit of memory for all of them. */
+  /** Maximum memory for all of them. */
   readonly #bytesMax: number;
   readonly #open = new Map<number, Arriving>();
   #bytes = 0;
-  /** Bytes of fragments that were received, and for which no TAKEN was sent yet. */
+  /** Bytes of received fragments for which no TAKEN was sent yet. */
   #untold = 0;
 
-  /** `messageBytesMax`: the longest message, tag and body. */
+  /** `messageBytesMax`: maximum length of a message, tag and body. */
   constructor(messageBytesMax: number) {
     this.#messageBytesMax = messageBytesMax;
-    // A peer that sends one after the other, as we do, has one that grows, and the first bytes of the others.
+    // A peer that sends one large message after another, as we do, has one growing buffer, and the first
+    // bytes of the others.
     this.#bytesMax = 4 * messageBytesMax + BULK_OPEN_MAX * BULK_HEAD_BYTES;
   }
 
@@ -81,12 +82,12 @@ export class FragmentReader {
     return this.#open.size;
   }
 
-  /** The memory that they take, in bytes. */
+  /** The memory of incomplete messages, in bytes. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** Handles a BULK. A returned text is the rule that it broke. */
+  /** Handles a BULK. A returned text is the rule that the peer violated. */
   begin(row: Uint8Array): Arriving | string {
     if (row.length < 9) return "a BULK that is too short";
     const number = u32At(row, 0);
@@ -106,7 +107,10 @@ export class FragmentReader {
     return arriving;
   }
 
-  /** Handles a FRAGMENT. Returns its message, which may be complete now, or the rule that it broke. */
+  /**
+   * Handles a FRAGMENT. Returns its message, which may be complete now, or the rule that the peer
+   * violated.
+   */
   add(row: Uint8Array): Arriving | string {
     if (row.length < 5) return "a FRAGMENT that is too short";
     const arriving = this.#open.get(u32At(row, 0));
@@ -127,7 +131,10 @@ export class FragmentReader {
     return arriving;
   }
 
-  /** Returns for how many bytes to send a TAKEN now; 0 for none yet. Called after each `add`. */
+  /**
+   * Returns the number of bytes for which to send a TAKEN now; 0 for none yet. Called after each
+   * `add`.
+   */
   takeUntold(): number {
     if (this.#untold < TAKEN_BYTES_MIN) return 0;
     const untold = this.#untold;
@@ -135,13 +142,13 @@ export class FragmentReader {
     return untold;
   }
 
-  /** Drops all of them. */
+  /** Drops all incomplete messages. */
   clear(): void {
     this.#open.clear();
     this.#bytes = 0;
   }
 
-  /** Makes room for `needed` bytes. Returns false if that exceeds the limit. */
+  /** Makes room for `needed` bytes. Returns false if this exceeds the limit. */
   #grow(arriving: Arriving, needed: number): boolean {
     const capacity = Math.min(arriving.length, Math.max(needed, GROWTH * arriving.bytes.length));
     this.#bytes += capacity - arriving.bytes.length;

@@ -1,5 +1,5 @@
 /**
- * Cuts a large message into fragments, so that other messages can be sent in between.
+ * Splits a large message into fragments, so that other messages can be sent in between.
  *
  *     BULK      number, length of tag and body, the first 512 of these bytes
  *     FRAGMENT  number, the next of them                              ┐ other frames
@@ -7,8 +7,8 @@
  *
  *     TAKEN     u32: the receiver has read this many more bytes of fragments
  *
- * BULK has the message's place in the order, and its first bytes: the tag, and mostly the receiver.
- * `fragment_reader.ts` joins the fragments.
+ * BULK takes the message's place in the order, and contains its first bytes: the tag, and usually
+ * the receiver. `fragment_reader.ts` joins the fragments.
  *
  * @module
  */
@@ -17,31 +17,31 @@ import { FRAME_HEAD_BYTES } from "./frame.ts";
 import { TAG } from "./message.ts";
 
 /**
- * At most this many bytes of fragments are in flight without a TAKEN. A small message waits behind no more,
- * however much the system buffers on both sides. A large message is sent at this rate per round trip: at
- * 20 ms that is 25 MiB/s.
+ * Maximum number of bytes of fragments in flight without a TAKEN. A small message waits behind no more than
+ * this, however much the systems on both sides buffer. It also limits the rate of a large message per round
+ * trip: at 20 ms to 25 MiB/s.
  */
 export const FLIGHT_BYTES_MAX: number = 512 * 1024;
 
-/** The receiver sends a TAKEN for at least this many bytes of fragments. */
+/** Minimum number of bytes of fragments for which the receiver sends a TAKEN. */
 export const TAKEN_BYTES_MIN: number = FLIGHT_BYTES_MAX / 4;
 
-/** A frame of more bytes than this is cut. */
+/** Frames longer than this are split. */
 export const BULK_BYTES_MIN: number = 32 * 1024;
 
-/** A FRAGMENT carries at most this many bytes. */
+/** Maximum number of bytes in a FRAGMENT. */
 export const FRAGMENT_BYTES_MAX: number = 32 * 1024;
 
-/** A BULK carries this many bytes of its frame. */
+/** Number of bytes of the frame in a BULK. */
 export const BULK_HEAD_BYTES = 512;
 
-/** At most this many large messages may be incomplete, in one direction of a session. */
+/** Maximum number of incomplete large messages in one direction of a session. */
 export const BULK_OPEN_MAX = 1024;
 
 /**
- * The messages that are never cut, however long: those of the handshake and of the session itself, fragments,
- * and those that must keep their order but have no single receiver that the other side could let wait. All
- * of them have limits of their own.
+ * Messages that are never split, however long: those of the handshake and of the session itself, fragments,
+ * and those that must keep their order but have no single receiver whose queue could wait. All of them have
+ * their own limits.
  */
 export const WHOLE_TAGS: ReadonlySet<number> = new Set<number>([
   TAG.NAME,
@@ -66,12 +66,12 @@ export const WHOLE_TAGS: ReadonlySet<number> = new Set<number>([
   TAG.PONG,
 ]);
 
-/** A large message that is to be sent. */
+/** A large message to send. */
 export class FragmentWriter {
   /** The number that its fragments carry. */
   readonly number: number;
   readonly #frame: Uint8Array;
-  /** Where the next fragment begins. */
+  /** Offset of the next fragment. */
   #at: number = FRAME_HEAD_BYTES;
 
   /** `frame` must not be changed until it is sent. */
@@ -81,7 +81,7 @@ export class FragmentWriter {
     this.#frame = frame;
   }
 
-  /** Bytes of it that are still to be sent. */
+  /** Number of bytes still to send. */
   get left(): number {
     return this.#frame.length - this.#at;
   }
@@ -108,7 +108,7 @@ export class FragmentWriter {
   }
 }
 
-/** Writes length, tag and number of a frame with `behind` more bytes. */
+/** Writes length, tag and number of a frame followed by `behind` more bytes. */
 function writeHead(row: Uint8Array, tag: number, number: number, behind: number): void {
   const view = new DataView(row.buffer);
   view.setUint32(0, 1 + 4 + behind, true);
@@ -123,7 +123,7 @@ export function encodeTaken(bytes: number): Uint8Array {
   return frame;
 }
 
-/** The u32 at `at`. */
+/** Returns the u32 at `at`. */
 export function u32At(bytes: Uint8Array, at: number): number {
   return (bytes[at]! | bytes[at + 1]! << 8 | bytes[at + 2]! << 16 | bytes[at + 3]! << 24) >>> 0;
 }

@@ -1,40 +1,43 @@
 /**
- * Frames between nodes. Every message, in the handshake and after it, travels as
+ * Frames between nodes. Every message, in the handshake and after it, is sent as
  *
  *     ┌──────────────┬──────────┬───────────────────┐
  *     │ u32 LE length│ u8 tag   │ body, length - 1  │     length 0: no tag, no body; skipped
  *     └──────────────┴──────────┴───────────────────┘
  *
- * The length is checked before the body is stored, and memory for a body grows with the bytes that arrive,
+ * The length is checked before the body is stored, and memory for a body grows with the received bytes,
  * not with the announced length.
  *
  * @module
  */
 import { EMPTY } from "../base/bytes.ts";
 
-/** Bytes in front of the tag. */
+/** Number of bytes before the tag. */
 export const FRAME_HEAD_BYTES = 4;
 
-/** The longest frame of an open session, tag included: 16 MiB. A longer one ends the session. */
+/**
+ * Maximum length of a frame in an open session, tag included: 16 MiB. A longer one ends the
+ * session.
+ */
 export const FRAME_BYTES_MAX: number = 16 * 1024 * 1024;
 
-/** The longest frame of a handshake, tag included. */
+/** Maximum length of a frame in the handshake, tag included. */
 export const HANDSHAKE_FRAME_BYTES_MAX = 4096;
 
-/** The buffer for an incomplete frame is released above this many bytes. */
+/** The buffer for an incomplete frame is released if it is larger than this. */
 const KEPT_BYTES_MAX = 64 * 1024;
 
-/** Receives frames. `body` is valid during the call only. */
+/** Receives frames. `body` is only valid during the call. */
 export interface FrameSink {
-  /** Returns false to stop: the rest of the bytes is dropped. */
+  /** Returns false to stop: the remaining bytes are dropped. */
   frame(tag: number, body: Uint8Array): boolean;
-  /** The same without a view: the body is `bytes` from `from` up to `to`. */
+  /** The same without a view: the body is `bytes` from `from` to `to`. */
   frameAt?(tag: number, bytes: Uint8Array, from: number, to: number): boolean;
 }
 
-/** Cuts a stream of bytes into frames. */
+/** Splits a stream of bytes into frames. */
 export class FrameReader {
-  /** The longest frame that is accepted. */
+  /** Maximum length of a frame. */
   limit: number;
   /** The beginning of an incomplete frame. */
   #kept: Uint8Array = EMPTY;
@@ -49,7 +52,10 @@ export class FrameReader {
     return this.#length === 0 ? 0 : this.#kept.length;
   }
 
-  /** Reads the next bytes. Returns false if a frame exceeded the limit: then no more may be read. */
+  /**
+   * Reads the next bytes. Returns false if a frame exceeded the limit; no more bytes may then be
+   * read.
+   */
   push(bytes: Uint8Array, sink: FrameSink): boolean {
     let at = 0;
     if (this.#length > 0) {
@@ -76,7 +82,10 @@ export class FrameReader {
     return true;
   }
 
-  /** Returns how many bytes completed the stored frame; -1 if it exceeds the limit; -2 if the sink stopped. */
+  /**
+   * Returns how many bytes completed the stored frame; -1 if the frame exceeds the limit; -2 if the sink
+   * stopped.
+   */
   #finish(bytes: Uint8Array, sink: FrameSink): number {
     let at = 0;
     if (this.#length < FRAME_HEAD_BYTES) {
@@ -120,7 +129,10 @@ export function encodeFrame(tag: number, body: Uint8Array = EMPTY): Uint8Array {
   return frame;
 }
 
-/** Returns a frame whose body, of `length` bytes from `FRAME_HEAD_BYTES + 1`, the caller fills in. */
+/**
+ * Returns a frame with space for a body of `length` bytes from `FRAME_HEAD_BYTES + 1`, which the
+ * caller writes.
+ */
 export function startFrame(tag: number, length: number): Uint8Array {
   const frame = new Uint8Array(FRAME_HEAD_BYTES + 1 + length);
   const framed = length + 1;

@@ -1,5 +1,5 @@
 /**
- * Gossip: nodes exchange the names of their peers, until all know the same nodes. Quiet.
+ * Gossip: nodes exchange the names of their peers until all know the same nodes. The file is quiet.
  *
  *     a session is up ─▶ PEER_LIST of all our peers to the newcomer, at once
  *                     ─▶ PEER_LIST of the newcomers of this tick to all others
@@ -8,8 +8,8 @@
  *         us ◀── PEER_LIST, PEER_DIGEST (an answer) ── peer
  *         us ── PEER_LIST ──▶ peer
  *
- * A node lists only nodes with which it has a session. So the name of a lost node stops circulating, and each
- * name that circulates is reachable from some node.
+ * A node lists only nodes with which it has a session. The name of a lost node therefore stops circulating,
+ * and each circulating name is reachable from at least one node.
  *
  * @module
  */
@@ -17,30 +17,33 @@ import { Reader, Writer } from "../base/bytes.ts";
 import { encodeFrame } from "./frame.ts";
 import { encodeList, LIST_COUNT_MAX, TAG } from "./message.ts";
 
-/** A digest is sent to one peer this often. Milliseconds; shortened at random by up to half. */
+/**
+ * The interval at which a digest is sent to one peer. Milliseconds; shortened at random by up to
+ * half.
+ */
 export const EXCHANGE_MS = 10_000;
 
-/** A peer's digests are answered at most this often. Milliseconds. */
+/** Minimum interval between answers to a peer's digests. Milliseconds. */
 const ANSWER_MS = 1_000;
 
-/** What gossip needs of its node. */
+/** The parts of the node that gossip uses. */
 export interface GossipPort {
-  /** Returns the names of the nodes with which there is a session. */
+  /** Returns the names of the connected nodes. */
   peers(): readonly string[];
   send(peer: string, frame: Uint8Array): void;
 }
 
 /** The gossip of one node. */
 export class Gossip {
-  /** Digests that were sent, and received ones that differed from ours. */
+  /** Number of digests sent, and of received digests that differed from ours. */
   exchanges = 0;
   mismatches = 0;
   readonly #self: string;
   readonly #chance: () => number;
   readonly #port: GossipPort;
-  /** Nodes that came up since the last tick. */
+  /** Nodes that have connected since the last tick. */
   readonly #news = new Set<string>();
-  /** When a peer's digest was last answered. */
+  /** The time of the last answer to each peer's digest. */
   readonly #answered = new Map<string, number>();
   #exchangeAt: number;
 
@@ -52,19 +55,19 @@ export class Gossip {
     this.#exchangeAt = now + this.#pause();
   }
 
-  /** A session is up: the names of all peers are sent to the newcomer, and its name to them. */
+  /** A session has opened: sends the names of all peers to the new node, and its name to them. */
   up(peer: string): void {
     this.#sendList(peer);
     this.#news.add(peer);
   }
 
-  /** A session is over. */
+  /** A session has ended. */
   down(peer: string): void {
     this.#news.delete(peer);
     this.#answered.delete(peer);
   }
 
-  /** Sends what is due. Returns whether that was a digest. */
+  /** Sends what is due. Returns whether it sent a digest. */
   tick(now: number): boolean {
     const peers = this.#port.peers();
     if (this.#news.size > 0) {
@@ -82,7 +85,7 @@ export class Gossip {
     return true;
   }
 
-  /** Handles a PEER_DIGEST. A returned text is the rule that it broke. */
+  /** Handles a PEER_DIGEST. A returned text is the rule that the peer violated. */
   digest(from: string, body: Uint8Array, now: number): string | undefined {
     const theirs = decodeDigest(body);
     if (theirs === undefined) return "a malformed PEER_DIGEST";
@@ -96,7 +99,7 @@ export class Gossip {
     return undefined;
   }
 
-  /** The names that a digest covers: this node's, and those of its peers. */
+  /** Returns the names that a digest covers: this node and its peers. */
   #names(): string[] {
     return [this.#self, ...this.#port.peers()];
   }
@@ -136,7 +139,7 @@ export function digestOf(names: readonly string[]): bigint {
   return BigInt(high >>> 0) << 32n | BigInt(low >>> 0);
 }
 
-/** A PEER_DIGEST frame. */
+/** Encodes a PEER_DIGEST frame. */
 export function encodeDigest(isAnswer: boolean, names: readonly string[]): Uint8Array {
   const body = new Writer(16).u8(isAnswer ? 1 : 0).u32(names.length).u64(digestOf(names));
   return encodeFrame(TAG.PEER_DIGEST, body.done());

@@ -9,15 +9,14 @@
  *        │◀── ACK: what I expose ───────────────────────────│  up
  *        up
  *
- * A proof is HMAC-SHA256, with a key that is derived from the cookie, over the role of the prover and a
- * hash of NAME, of CHALLENGE and of the responder's certificate. So a proof is valid for one handshake, in
- * one direction, over one TLS session: it cannot be replayed, reflected or relayed. Before its first
- * message the initiator compares the certificate with the name that it dialed; an initiator that cannot
- * read the certificate is rejected (NAME has a flag for it). The initiator proves itself second, after the
- * responder has.
+ * A proof is an HMAC-SHA256 with a key derived from the cookie, over the role of the prover and a hash of
+ * NAME, CHALLENGE and the responder's certificate. A proof is therefore valid for one handshake, in one
+ * direction, over one TLS session: it cannot be replayed, reflected or relayed. Before its first message,
+ * the initiator compares the certificate with the dialed name; an initiator that cannot read the
+ * certificate is rejected (NAME has a flag for it). The responder proves itself first, then the initiator.
  *
- * Either side may answer with REJECT instead. A message out of order is a failure. Quiet: the
- * caller has the deadline.
+ * Either side may answer with REJECT instead. An out-of-order message is a failure. The file is quiet: the
+ * caller enforces the deadline.
  *
  * @module
  */
@@ -49,15 +48,18 @@ import { isNormalName } from "./name.ts";
 /** The protocol version of this code. */
 export const VERSION = 1;
 
-/** Features, one bit each. A row or a field that needs one is sent only to peers that have it. */
+/** Feature bits. A message or field that requires a feature is sent only to peers that have it. */
 export const FEATURE = {
-  /** Claims of global names are serialised: 0x38 to 0x3B, and tokens. */
+  /** Claims of global names are serialised: messages 0x38 to 0x3B, and tokens. */
   CLAIMS: 0x10,
-  /** Messages may carry the context of a trace: see `trace_context.ts`. Only of nodes that trace. */
+  /**
+   * Messages may contain the context of a trace: see `trace_context.ts`. Only nodes that trace have
+   * this feature.
+   */
   TRACE: 0x20,
 } as const;
 
-/** The features that this code has. */
+/** The features supported by this code. */
 const FEATURES: number = FEATURE.CLAIMS;
 
 /** Returns the features of a node. */
@@ -69,24 +71,24 @@ function featuresOf({ features = 0 }: Pick<Self, "features">): number {
 export interface Self {
   readonly name: string;
   readonly creation: number;
-  /** When the node was started, by its clock: milliseconds since 1970. */
+  /** The start time of the node by its own clock: milliseconds since 1970. */
   readonly startedAt?: number | undefined;
   /** The key of this node's proofs as a responder. */
   readonly proofKey: Uint8Array;
-  /** Keys of further cookies that are accepted, for the change from one cookie to the next. */
+  /** Keys of further accepted cookies, for the change from one cookie to another. */
   readonly acceptedKeys?: readonly Uint8Array[] | undefined;
   readonly exposed: readonly string[];
   /** Features beyond those of all nodes with this code. */
   readonly features?: number | undefined;
-  /** Takes no part in names, groups, rooms and gossip. */
+  /** Whether the node does not take part in names, groups, rooms and gossip. */
   readonly isHidden?: boolean | undefined;
 }
 
-/** What the proofs of a handshake were made with: a later proof in the same session covers it too. */
+/** The inputs of a handshake's proofs: a later proof in the same session covers them too. */
 export interface Binding {
-  /** This side's part in the handshake. */
+  /** This side's role in the handshake. */
   readonly role: "dialler" | "acceptor";
-  /** The key of the cookie that both sides proved to have. */
+  /** The key of the cookie that both sides have proved. */
   readonly key: Uint8Array;
   readonly transcript: Uint8Array;
 }
@@ -96,38 +98,44 @@ export interface Met {
   readonly name: string;
   readonly creation: number;
   readonly version: number;
-  /** Features that both sides have. */
+  /** Features supported by both sides. */
   readonly features: number;
   readonly exposed: readonly string[];
-  /** The number of this session, the same on both sides: from the initiator's nonce, never 0. */
+  /** The id of this session, the same on both sides: taken from the initiator's nonce, never 0. */
   readonly session: bigint;
-  /** The last session with us that was up for the initiator, or 0. */
+  /** The last session with us that the initiator had open, or 0. */
   readonly lastSession: bigint;
-  /** When it was started, by its clock: milliseconds since 1970. 0 or absent: an older version. */
+  /**
+   * The start time of the peer by its own clock: milliseconds since 1970. 0 or absent: the peer
+   * runs an older version.
+   */
   readonly startedAt?: number | undefined;
-  /** One of the two nodes is hidden: they share no names, groups, rooms and gossip. */
+  /** Whether one of the two nodes is hidden: they share no names, groups, rooms and gossip. */
   readonly isHidden?: boolean | undefined;
-  /** Absent where there was no handshake: in tests. */
+  /** Absent if there was no handshake, as in tests. */
   readonly binding?: Binding | undefined;
 }
 
-/** Compares a certificate (DER) with a node's name. Returns the failure if it is not that node's. */
+/**
+ * Compares a certificate (DER) with a node's name. Returns the failure if the certificate is not
+ * that node's.
+ */
 export type CertificateCheck = (name: string, certificate: Uint8Array) => Failure | undefined;
 
-/** What to do after a message. */
+/** The next step after a message. */
 export type Step =
   | { readonly kind: "send"; readonly frame: Uint8Array }
-  /** The initiator is authenticated: the responder calls `accept` or `reject`. */
+  /** The initiator is authenticated: the responder must call `accept` or `reject`. */
   | { readonly kind: "decide"; readonly met: Met }
   | { readonly kind: "up"; readonly met: Met }
   | Failure;
 
-/** The handshake has failed: send the frame, if there is one, and close. */
+/** The handshake has failed: send the frame, if any, and close. */
 export interface Failure {
   readonly kind: "fail";
   readonly reason: RejectReason;
   readonly words: string;
-  /** The other side rejected it. */
+  /** The other side has rejected the handshake. */
   readonly byPeer: boolean;
   readonly frame: Uint8Array | undefined;
 }
@@ -146,8 +154,8 @@ export class Initiator {
     | { readonly waitsFor: "nothing" } = { waitsFor: "challenge" };
 
   /**
-   * `expected` is the dialed name, `certificate` the responder's in DER, which `check` compares with that
-   * name. `lastSession` is called when the proof is sent.
+   * `expected` is the dialed name; `certificate` is the responder's in DER, which `check` compares with
+   * that name. `lastSession` is called when the proof is sent.
    */
   constructor(
     self: Self,
@@ -184,7 +192,7 @@ export class Initiator {
     return trouble;
   }
 
-  /** Handles a message. Returns what to do next. */
+  /** Handles a message. Returns the next step. */
   receive(tag: number, body: Uint8Array): Step {
     const state = this.#state;
     this.#state = { waitsFor: "nothing" };
@@ -209,7 +217,7 @@ export class Initiator {
       return fail("version", `it chose version ${challenge.version}, we speak ${VERSION}`);
     }
     const transcript = hashOf(encodeName(this.#name), coveredByChallenge(body), this.#certificate!);
-    // The responder proves with the cookie that it uses; we only need to accept that one.
+    // The responder proves the cookie that it uses; the initiator only needs to accept that one.
     const { proofKey, acceptedKeys = [] } = this.#self;
     const key = [proofKey, ...acceptedKeys].find((key) =>
       timingSafeEqual(decoded.proof, prove(key, "acceptor", transcript))
@@ -268,7 +276,7 @@ export class Responder {
     this.#certificate = certificate;
   }
 
-  /** Handles a message. Returns what to do next. */
+  /** Handles a message. Returns the next step. */
   receive(tag: number, body: Uint8Array): Step {
     const state = this.#state;
     this.#state = { waitsFor: "nothing" };
@@ -288,7 +296,7 @@ export class Responder {
     }
   }
 
-  /** After "decide": the session is up. */
+  /** Accepts the initiator after "decide": the session is open. */
   accept(): Step & { readonly kind: "up"; readonly frame: Uint8Array } {
     const state = this.#state;
     if (state.waitsFor !== "decision") throw new Error("nothing to accept");
@@ -349,7 +357,7 @@ export class Responder {
   }
 }
 
-/** Returns a failure that this side found, with the REJECT for the other. */
+/** Returns a failure found by this side, with the REJECT for the other side. */
 export function fail(reason: RejectReason, words: string): Failure {
   const frame = encodeFrame(TAG.REJECT, encodeReject(reason, words));
   return { kind: "fail", reason, words, byPeer: false, frame };
@@ -365,12 +373,13 @@ function outOfTurn(tag: number): Step {
 }
 
 /**
- * Hashes the handshake. The messages are hashed as they were sent, so that fields which only a later
- * version knows are covered as well.
+ * Hashes the handshake. The messages are hashed as they were sent, so that fields known only to a
+ * later version are covered too.
  */
 function hashOf(name: Uint8Array, challenge: Uint8Array, certificate: Uint8Array): Uint8Array {
   const hash = createHash("sha256").update("firn handshake 1");
-  // Each part is preceded by its length, so that different transcripts never have the same bytes.
+  // Each part is preceded by its length, so that different transcripts never result in the same
+  // bytes.
   for (const part of [name, challenge, certificate]) {
     hash.update(new Uint8Array(new Uint32Array([part.length]).buffer)).update(part);
   }
@@ -381,7 +390,7 @@ function prove(key: Uint8Array, role: "dialler" | "acceptor", transcript: Uint8A
   return createHmac("sha256", key).update(role).update(transcript).digest();
 }
 
-/** Proves within an open session, over a nonce of the other side, that this side has a cookie. */
+/** Proves in an open session, over a nonce of the other side, that this side has a cookie. */
 export function proveAgain(
   key: Uint8Array,
   role: Binding["role"],

@@ -1,6 +1,6 @@
 /**
- * Runs an {@linkcode Initiator} or a {@linkcode Responder} over a stream, with a deadline, and at most 4096
- * bytes from a peer that has not proved itself.
+ * Runs an {@linkcode Initiator} or a {@linkcode Responder} over a stream, with a deadline, and accepts at
+ * most 4096 bytes from an unauthenticated peer.
  *
  * @module
  */
@@ -11,32 +11,35 @@ import { FrameReader, type FrameSink, HANDSHAKE_FRAME_BYTES_MAX } from "./frame.
 import { fail, type Initiator, type Met, type Responder, type Step } from "./handshake.ts";
 import type { RejectReason } from "./message.ts";
 
-/** Bytes that one side may send before the session is up. */
+/** Maximum number of bytes from one side before the session opens. */
 export const UNPROVEN_BYTES_MAX = 4096;
 
-/** How long a REJECT may take to reach the other side. Milliseconds. */
+/** Maximum time to deliver a REJECT. Milliseconds. */
 const FAREWELL_MS = 1_000;
 
-/** Why a handshake failed. */
+/** The reason why a handshake failed. */
 export type GreetingFailure = RejectReason | "timeout" | "broken" | "aborted";
 
-/** Receives what follows the handshake. */
+/** Receives the frames after the handshake. */
 export interface SessionSink extends FrameSink {
-  /** A frame exceeded the limit: no more can be read. */
+  /** A frame exceeded the limit: no more frames can be read. */
   overlong(): void;
 }
 
-/** Why an initiator is rejected; `undefined` if it is accepted. */
+/** The reason why an initiator is rejected; `undefined` if it is accepted. */
 export type Decision = { readonly reason: RejectReason; readonly words: string } | undefined;
 
 /** The callbacks of a handshake. Either `up` or `failed` is called, once. */
 export interface HandshakeOwner {
   /**
-   * An initiator has proved itself. Returns why it is rejected, or `undefined` to accept it. "later": the
-   * owner calls {@linkcode HandshakeIo.decided}, before the deadline.
+   * An initiator is authenticated. Returns the reason to reject it, or `undefined` to accept it. "later":
+   * the owner calls {@linkcode HandshakeIo.decided}, before the deadline.
    */
   decide(met: Met): Decision | "later";
-  /** The session is up. Returns the receiver of frames, beginning with those behind the handshake. */
+  /**
+   * The session is open. Returns the receiver of frames, beginning with any that followed the
+   * handshake in the same chunk.
+   */
   up(met: Met, opened: Opened): SessionSink;
   failed(failure: GreetingFailure, words: string, byPeer: boolean): void;
   /** The stream of a failed handshake is closed. */
@@ -79,22 +82,26 @@ export class HandshakeIo implements StreamHandler, FrameSink {
     if ("begin" in machine) this.#act(machine.begin());
   }
 
-  /** Aborts it without a message, even if it has failed and the REJECT is still being sent. */
+  /**
+   * Aborts the stream without a message, even if the handshake has failed and the REJECT is still
+   * being sent.
+   */
   abort(): void {
     this.#fail("aborted", "given up", false);
     if (this.#ended) this.#stream.abort();
   }
 
   /**
-   * Gives up a dial because the other side's has won. Sends a REJECT, since a connection that closes without
-   * one means another cookie. After a proof none is needed: the other side decides by the same rule.
+   * Gives up a dial because the other side's dial has won. Sends a REJECT, because a connection that closes
+   * without one indicates another cookie. After the proof this is unnecessary: the other side decides by the
+   * same rule.
    */
   withdraw(): void {
     const step = fail("duplicate", "the other side's dial has won");
     this.#act(this.#proved ? { ...step, frame: undefined } : step);
   }
 
-  /** Whether it waits for a decision. */
+  /** Whether the handshake waits for a decision. */
   get isWaiting(): boolean {
     return this.#isWaiting && !this.#ended;
   }
@@ -142,7 +149,7 @@ export class HandshakeIo implements StreamHandler, FrameSink {
   #act(step: Step): void {
     switch (step.kind) {
       case "send":
-        // An initiator's proof is in its second message; `#bytes` is 0 before the first.
+        // An initiator's proof is in its second message; `#bytes` is 0 before the first one.
         this.#proved = this.#bytes > 0;
         this.#stream.write(step.frame);
         break;

@@ -1,12 +1,13 @@
 /**
- * Deliveries that wait for a large message to the same receiver, so that order is kept.
+ * Holds back deliveries while an earlier large message to the same receiver is incomplete, so that order is
+ * kept.
  *
  *     key of a receiver ─▶ [ large, incomplete ][ small ][ small ][ large, incomplete ][ small ]
  *                              ▲ opened            ▲ held
  *
- * A large message has its place in the order where its first fragment came. Later messages for the same
+ * A large message takes its place in the order when its first fragment arrives. Later messages for the same
  * receiver wait in the queue of that key; messages for others do not. A queue is processed from its front as
- * far as it is ready, and removed when it is empty.
+ * far as its entries are ready, and removed when it is empty.
  *
  * @module
  */
@@ -14,7 +15,7 @@ import { assert } from "../base/assert.ts";
 import { Ring } from "../base/ring.ts";
 
 /**
- * At most this many bytes may wait. Our own outbox lets half as many bytes pass large messages, so only a
+ * Maximum number of held bytes. Our own outbox lets at most half of this pass large messages, so only a
  * hostile peer reaches this limit, which ends its session.
  */
 export const HELD_BYTES_MAX: number = 16 * 1024 * 1024;
@@ -26,7 +27,7 @@ export type HoldKey = string | number;
 export interface Slot {
   readonly key: HoldKey;
   readonly bytes: number;
-  /** Delivers it; `undefined` while it is incomplete. */
+  /** Delivers the message; `undefined` while it is incomplete. */
   run: (() => void) | undefined;
 }
 
@@ -36,27 +37,27 @@ export class HoldbackQueue {
   readonly #bytesMax: number;
   #bytes = 0;
 
-  /** Tests use another limit. */
+  /** Tests pass another limit. */
   constructor(bytesMax: number = HELD_BYTES_MAX) {
     this.#bytesMax = bytesMax;
   }
 
-  /** The number of receivers with waiting deliveries; 0 if nothing waits. */
+  /** The number of receivers with held deliveries. */
   get count(): number {
     return this.#queues.size;
   }
 
-  /** The bytes that wait. */
+  /** The number of held bytes. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** Returns whether a delivery to this receiver must wait. */
+  /** Returns whether a delivery to this receiver must be held. */
   isHeld(key: HoldKey): boolean {
     return this.#queues.size > 0 && this.#queues.has(key);
   }
 
-  /** A large message for `key` has begun: later ones wait until it is closed. */
+  /** A large message for `key` has begun: later messages are held until it is complete. */
   open(key: HoldKey): Slot {
     const slot: Slot = { key, bytes: 0, run: undefined };
     const queue = this.#queues.get(key);
@@ -70,8 +71,8 @@ export class HoldbackQueue {
   }
 
   /**
-   * Adds a delivery of `bytes` bytes to a receiver for which {@linkcode isHeld} is true. Returns false if too
-   * much waits already.
+   * Adds a delivery of `bytes` bytes to a receiver for which {@linkcode isHeld} is true. Returns false if
+   * that exceeds the limit.
    */
   hold(key: HoldKey, bytes: number, run: () => void): boolean {
     this.#bytes += bytes;
@@ -82,7 +83,10 @@ export class HoldbackQueue {
     return true;
   }
 
-  /** The large message of this slot is complete: delivers it in its turn, and those that waited for it. */
+  /**
+   * The large message of this slot is complete: delivers it when it is first in its queue, and then
+   * the messages that waited for it.
+   */
   close(slot: Slot, run: () => void): void {
     slot.run = run;
     const queue = this.#queues.get(slot.key);

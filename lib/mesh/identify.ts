@@ -24,10 +24,10 @@ import {
 } from "./message.ts";
 import { isNormalName } from "./name.ts";
 
-/** The time limit, TLS included. Milliseconds. */
+/** Time limit, TLS included. Milliseconds. */
 const IDENTIFY_MS = 5_000;
 
-/** A REJECT has this long to arrive. Milliseconds. */
+/** Maximum time to deliver a REJECT. Milliseconds. */
 const FAREWELL_MS = 1_000;
 
 /** Returns the name of the node at an address. Rejects with a `ConnectError`, or an error with the reason. */
@@ -84,7 +84,7 @@ function answer(
   const name = tag === TAG.CHALLENGE ? decodeChallenge(body)?.message.name : undefined;
   if (name !== undefined && isNormalName(name)) return found(name);
   const reject = tag === TAG.REJECT ? decodeReject(body) : undefined;
-  // At this point only this node itself rejects so.
+  // At this point, only this node itself rejects in this way.
   if (reject?.reason === "duplicate") return found(self);
   fail(new Error(reject?.words ?? "it did not answer as a node does"));
 }

@@ -16,15 +16,15 @@ import { type Authority, type Leaf, makeAuthority } from "./certificate.ts";
 /** Cost, block size and parallelism of scrypt: 128 × N × r bytes of memory. */
 const SCRYPT = { N: 65_536, r: 8, p: 1, maxmem: 2 * 128 * 65_536 * 8 };
 
-/** Public and fixed: the same cookie must give the same keys on every node. */
+/** Public and constant: the same cookie must derive the same keys on every node. */
 const SALT = utf8("firn cluster identity 2");
 
-/** The keys that are derived from a cookie. */
+/** The keys derived from a cookie. */
 export interface ClusterKeys {
   readonly authority: Authority;
   /** The key of the proofs in the handshake, 32 bytes. */
   readonly proofKey: Uint8Array;
-  /** Makes a node's certificate in place of the authority: in simulations, which have no TLS. */
+  /** Replaces the creation of a certificate by the authority, in simulations, which have no TLS. */
   readonly leaf?: ((nodeName: string) => Leaf) | undefined;
 }
 

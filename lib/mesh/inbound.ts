@@ -1,11 +1,11 @@
 /**
- * Handles the messages of actors of one other node: they become messages and signals to actors of this node.
+ * Handles the actor messages of one other node: delivers messages and signals to actors of this node.
  *
- * A peer that has the cookie may still be broken or hostile. A message that breaks a rule ends the session. One
- * that is out of date, such as the end of a link that was removed meanwhile, is ignored. An exit is accepted
+ * A peer that has the cookie may still be faulty or hostile. A message that violates a rule ends the session.
+ * An outdated message, such as the end of a link that was removed meanwhile, is ignored. An exit is accepted
  * only from an actor that is linked or monitored.
  *
- * Longer than 400 lines: it has a method for each message of actors, all on the same reader.
+ * Longer than 400 lines: the class has a method for each actor message, all using the same reader.
  *
  * @module
  */
@@ -27,16 +27,21 @@ import type { Outbound } from "./outbound.ts";
 import { type Decoded, NodeMessageReader, WORD_BYTES } from "./message_reader.ts";
 import type { Spawner } from "./spawner.ts";
 
-/** The limit of monitors and of calls that a peer may have here at once, and of links (half as many more). */
+/** Maximum number of monitors and of calls of a peer, and of links (half as many more). */
 const BONDS_MAX: number = 2 ** 20;
 
-/** The default of `remoteMailboxMax`: messages of other nodes in a mailbox without a limit of its own. */
+/**
+ * Default of `remoteMailboxMax`: the number of messages of other nodes in a mailbox without a limit.
+ */
 export const REMOTE_MAILBOX_MAX: number = 2 ** 18;
 
-/** How many calls and monitors are noted that were cancelled before they were handled. */
+/** Maximum number of calls and monitors that are recorded as cancelled before they were handled. */
 const EARLY_MAX = 4096;
 
-/** Where a message has its receiver, whether that is a name, and whether a term of the session follows. */
+/**
+ * The position of the receiver in a message, whether it is a name, and whether a term of the session
+ * follows.
+ */
 interface Form {
   readonly to: number;
   readonly named: boolean;
@@ -62,9 +67,12 @@ const FORMS: ReadonlyMap<number, Form> = new Map<number, Form>([
   ].map((tag) => [tag, { to: WORD_BYTES, named: false, term: false }] as const),
 ]);
 
-/** Handles names and groups: implemented by `cluster/replicas.ts`. Each method returns the rule that was broken. */
+/**
+ * Handles names and groups. Implemented by `cluster/replicas.ts`. Each method returns the rule that the peer
+ * violated.
+ */
 export interface ClusterSink<Link> {
-  /** A session is up. */
+  /** A session has opened. */
   up(link: Link): void;
   onGlobalRegister(link: Link, body: Uint8Array): string | undefined;
   onGlobalRegistered(link: Link, body: Uint8Array): string | undefined;
@@ -88,13 +96,13 @@ export type ClusterHandler = (
 /** Handles one kind of message of an actor. */
 export type InboundHandler = (inbound: Inbound, body: Uint8Array) => void;
 
-/** The part of a session that is needed here. */
+/** The part of a session that this file uses. */
 export interface HeldSession {
   readonly holds: HoldbackQueue;
   abort(end: "protocol", words: string): void;
 }
 
-/** The messages of actors in one session. */
+/** The actor messages of one session. */
 export class Inbound {
   readonly #system: System;
   readonly #nodeLink: Outbound;
@@ -107,14 +115,14 @@ export class Inbound {
   readonly #bondsMax: number;
   readonly #mailboxMax: number;
   readonly #authorization: Pick<Authorization, "allows">;
-  /** The number of links that were requested since they were last counted. */
+  /** The number of links requested since the links were last counted. */
   #uncounted = 0;
-  /** Calls that actors of this node have not answered. */
+  /** Calls that actors of this node have not answered yet. */
   readonly #calls: SaltedMap<IncomingCall>;
-  /** Calls and monitors that were cancelled while they still wait for a large message. */
+  /** Cancelled calls and monitors that are still held behind a large message. */
   readonly #early = new Set<string>();
 
-  /** `over` is called when the session has ended. Tests use another limit. */
+  /** `over` is called when the session has ended. Tests pass another limit. */
   constructor(
     system: System,
     nodeLink: Outbound,
@@ -141,8 +149,9 @@ export class Inbound {
   }
 
   /**
-   * Handles a message, or keeps it until a large one to the same actor, sent before it, is complete. `alone`:
-   * it was a large one itself, at its place in the order. Returns the rule that it broke, or `undefined`.
+   * Handles a message, or holds it until an earlier large message to the same actor is complete. `alone`:
+   * whether it is itself a large message, at its place in the order. Returns the rule that the peer violated,
+   * or `undefined`.
    */
   take(handle: InboundHandler, tag: number, body: Uint8Array, alone: boolean): string | undefined {
     const key = alone || this.#holds.count === 0 ? undefined : this.keyOf(tag, body);
@@ -150,7 +159,7 @@ export class Inbound {
     return this.#guard(handle, tag, body, key);
   }
 
-  /** Handles a SEND or SEND_NAMED whose body is a part of `bytes`, while no message waits. */
+  /** Handles a SEND or SEND_NAMED whose body is a part of `bytes`, while no message is held. */
   takeAt(tag: number, bytes: Uint8Array, from: number, to: number): string | undefined {
     this.#row.begin(bytes, from, to, false);
     try {
@@ -177,7 +186,10 @@ export class Inbound {
     }
   }
 
-  /** Returns the key of the actor for which a message is that begins with `head`; later ones wait for it. */
+  /**
+   * Returns the key of the receiver of a message that begins with `head`; later messages for it are
+   * held.
+   */
   keyOf(tag: number, head: Uint8Array): HoldKey | undefined {
     const form = FORMS.get(tag);
     if (form === undefined || head.length < form.to + 2) return undefined;
@@ -191,7 +203,7 @@ export class Inbound {
     return this.#system.names.whereis(name)?.id ?? `name ${name}`;
   }
 
-  /** Handles a message later. Its term is decoded now, since the next may refer to it. */
+  /** Holds a message. Its term is decoded now, because the next term may refer to it. */
   #wait(handle: InboundHandler, tag: number, body: Uint8Array, key: HoldKey): void {
     const form = FORMS.get(tag)!;
     let decoded: Decoded | undefined;
@@ -211,7 +223,7 @@ export class Inbound {
     if (!this.#holds.hold(key, body.length, run)) this.#fail("too much behind a large message");
   }
 
-  /** The session is over. */
+  /** The session has ended. */
   lost(): void {
     this.#over();
     for (const call of [...this.#calls.values()]) call.close();
@@ -219,7 +231,7 @@ export class Inbound {
     this.#spawner.lost(this.#nodeLink);
   }
 
-  /** Passes a message to the names or groups. */
+  /** Passes a message to the handler of names or groups. */
   cluster(handle: ClusterHandler, body: Uint8Array): void {
     const sink = this.#cluster();
     const broken = sink && handle(sink, this.#nodeLink, body);
@@ -229,7 +241,7 @@ export class Inbound {
   onSend(): void {
     const row = this.#row;
     const to = row.receiver();
-    // Decoded even if there is no such actor: the next term may refer to it.
+    // Decoded even if the actor does not exist, because the next term may refer to this one.
     const message = this.#message(row.term());
     const actor = this.#system.find(to);
     if (actor !== undefined) this.#deliver(actor, message);
@@ -246,7 +258,7 @@ export class Inbound {
     else this.#system.sendTo(name, message);
   }
 
-  /** Returns a message without the trace that it may carry. */
+  /** Removes the trace context from a message if it has one. */
   #message(term: unknown): unknown {
     const { traces } = this.#nodeLink;
     if (traces === undefined) return term;
@@ -255,7 +267,9 @@ export class Inbound {
     return message;
   }
 
-  /** Delivers a message, unless other nodes have filled the mailbox and it has no limit of its own. */
+  /**
+   * Delivers a message, unless the mailbox has no limit and messages of other nodes have filled it.
+   */
   #deliver(actor: ActorRef, message: unknown): void {
     if (actor.length < this.#mailboxMax || actor.bound !== undefined) return actor.deliver(message);
     this.#system.overfull(actor, message);
@@ -287,7 +301,7 @@ export class Inbound {
     if (actor === undefined) return this.#nodeLink.answer(number, ANSWER.MISSING, undefined);
     const call = new IncomingCall(request, actor, number, this.#calls, this.#nodeLink);
     if (trace !== undefined) traces!.arrived(call, trace);
-    // It is delivered all the same, but no answer is sent.
+    // The message is delivered all the same, but no reply is sent.
     if (this.#wasEarly(`call ${number}`)) call.close();
     this.#deliver(actor, call);
   }
@@ -299,7 +313,10 @@ export class Inbound {
     else this.#noteEarly(`call ${number}`);
   }
 
-  /** Notes a cancellation without its call or monitor, which may still wait for a large message. */
+  /**
+   * Records a cancellation whose call or monitor was not found: it may still be held behind a large
+   * message.
+   */
   #noteEarly(what: string): void {
     if (this.#holds.count === 0) return;
     if (this.#early.size >= EARLY_MAX) this.#early.clear();
@@ -436,7 +453,7 @@ export class Inbound {
     monitor.target.released();
   }
 
-  /** Returns whether a monitor is of this actor of the peer. */
+  /** Returns whether a monitor belongs to this actor of the peer. */
   #concerns({ target }: Monitor, id: number): boolean {
     if (!(target instanceof RemoteActor) || target.pid.home !== this.#nodeLink.home) return false;
     return target instanceof NamedRemoteActor || target.pid.id === id;
@@ -479,14 +496,16 @@ export class Inbound {
     return remote;
   }
 
-  /** Called before a link is made. Links are counted from time to time, since they may end in many ways. */
+  /**
+   * Called before a link is created. Links are counted periodically, because they may end in many ways.
+   */
   #countLink(): void {
     if (++this.#uncounted < this.#bondsMax / 2) return;
     this.#uncounted = 0;
     if (this.#nodeLink.links > this.#bondsMax) this.#fail("too many links");
   }
 
-  /** Called before a monitor is made. */
+  /** Called before a monitor is created. */
   #countMonitor(remote: RemoteActor, ref: number): void {
     if (remote.monitors?.has(ref)) this.#fail("a reference that is in use");
     if (this.#nodeLink.monitors >= this.#bondsMax) this.#fail("too many monitors");
@@ -496,7 +515,7 @@ export class Inbound {
     return this.#nodeLink.homes.pid(RECEIVER, id)!;
   }
 
-  /** Reads a name. Returns the actor that is registered under it. */
+  /** Reads a name. Returns the actor registered under it. */
   #holder(): ActorRef | undefined {
     const pid = this.#system.names.whereis(this.#row.text());
     return pid && actorRefOf(pid);
@@ -507,7 +526,7 @@ export class Inbound {
   }
 }
 
-/** Returns the rule that a peer broke; throws again what is not a fault of the peer. */
+/** Returns the rule that a peer violated; rethrows an error that is not the peer's fault. */
 function ruleOf(error: unknown, tag: number): string {
   if (error instanceof ProtocolError) return `row 0x${tag.toString(16)}: ${error.message}`;
   throw error;

@@ -1,5 +1,5 @@
 /**
- * A call of an actor of another node, in the mailbox of the actor that is to answer it.
+ * A call from an actor of another node, in the mailbox of the called actor.
  *
  * @module
  */
@@ -10,12 +10,12 @@ import type { SaltedMap } from "../base/salted_map.ts";
 import type { ExitReason } from "../term/exit.ts";
 import { ANSWER } from "./message.ts";
 
-/** Sends the answer. */
+/** Sends the reply. */
 export interface Answerer {
   answer(request: number, status: number, value: unknown): void;
 }
 
-/** It is attached to the actor, whose exit answers it too. */
+/** The call is attached to the called actor, whose exit also answers it. */
 export class IncomingCall extends Call implements Chained, PassableCall {
   request: unknown;
   following: Chained | undefined = undefined;
@@ -50,7 +50,7 @@ export class IncomingCall extends Call implements Chained, PassableCall {
 
   override refuse(error: unknown): void {
     if (!this.close()) return;
-    // Errors lose their class on the wire; these are recognised by the status.
+    // Errors lose their class when sent; the status identifies these.
     if (error instanceof CallExitError) {
       return this.#answerer.answer(this.#number, ANSWER.ENDED, error.reason);
     }
@@ -67,17 +67,17 @@ export class IncomingCall extends Call implements Chained, PassableCall {
     actor.deliver(this);
   }
 
-  /** The mailbox to which it was sent is full. */
+  /** The mailbox of the called actor is full. */
   full(): void {
     if (this.close()) this.#answerer.answer(this.#number, ANSWER.FULL, undefined);
   }
 
-  /** Whether it is neither answered nor given up. */
+  /** Whether the call is still open: neither answered nor given up. */
   get isOpen(): boolean {
     return this.#open.get(this.#number) === this;
   }
 
-  /** Calls `over` when it is answered or given up. */
+  /** Calls `over` when the call is answered or given up. */
   whenOver(over: () => void): void {
     const before = this.#over;
     this.#over = before === undefined ? over : () => {
@@ -86,12 +86,12 @@ export class IncomingCall extends Call implements Chained, PassableCall {
     };
   }
 
-  /** The actor has ended. */
+  /** The actor has exited. */
   drop(reason: ExitReason): void {
     if (this.close()) this.#answerer.answer(this.#number, ANSWER.ENDED, reason);
   }
 
-  /** The caller does not wait any more. Returns whether the call was open. */
+  /** The caller no longer waits. Returns whether the call was open. */
   close(): boolean {
     // A peer may reuse the number of a call that it has given up.
     if (!this.isOpen) return false;

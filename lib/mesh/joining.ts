@@ -1,35 +1,35 @@
 /**
- * Joining a cluster: from the start of a node until every seed was dialed once and the nodes that were
- * reached are synchronised.
+ * Joining a cluster: from the start of a node until every seed was dialed once and the connected nodes are
+ * synchronised.
  *
  *     seeds ──each: its dial failed, or it is up and synchronised──▶ the peers that they named, likewise,
  *                                                                   for at most `JOIN_PEERS_MS` ──▶ joined
  *
- * A node without seeds has joined at once. Joining does not fail if no node was reached: the first node of a
+ * A node without seeds joins at once. Joining does not fail if no node was reached: the first node of a
  * cluster must start too.
  *
  * @module
  */
 import type { Clock, Timer } from "../base/clock.ts";
 
-/** Once the seeds are done, the peers that they named are waited for no longer than this. Milliseconds. */
+/** Maximum time to wait for the seeds' peers after the seeds are done. Milliseconds. */
 const JOIN_PEERS_MS = 1_000;
 
 /** The state of joining. */
 export class Joining {
-  /** Resolves when this node has joined. Rejects if it must not take part. */
+  /** Resolves when this node has joined. Rejects if the node must not take part. */
   readonly done: Promise<void>;
   readonly #clock: Clock;
   readonly #synced: (node: string) => Promise<void>;
   readonly #seeds: Set<string>;
-  /** Nodes that seeds have named. */
+  /** Nodes named by seeds. */
   readonly #named = new Set<string>();
   #resolve!: () => void;
   #reject!: (error: Error) => void;
   #isOver = false;
   #grace: Timer | undefined;
 
-  /** `synced` resolves when a node that is up has sent its names and groups. */
+  /** `synced` resolves when a connected node has sent its names and groups. */
   constructor(clock: Clock, seeds: readonly string[], synced: (node: string) => Promise<void>) {
     this.#clock = clock;
     this.#seeds = new Set(seeds);
@@ -38,17 +38,18 @@ export class Joining {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    // A caller that awaits it gets the error; a program that does not must not end because of it.
+    // A caller that awaits the promise gets the error; a program that does not must not be ended by
+    // it.
     this.done.catch(() => {});
     this.#look();
   }
 
-  /** Waits for a node as for a seed. */
+  /** Waits for a node like for a seed. */
   awaits(node: string): void {
     if (!this.#isOver) this.#seeds.add(node);
   }
 
-  /** A peer has named a node that was not known. */
+  /** A peer has named an unknown node. */
   named(node: string): void {
     if (!this.#isOver && !this.#seeds.has(node)) this.#named.add(node);
   }
@@ -61,7 +62,7 @@ export class Joining {
     this.#look();
   }
 
-  /** A session with a node is up. */
+  /** A session with a node has opened. */
   up(node: string): void {
     if (this.#isOver || !(this.#seeds.has(node) || this.#named.has(node))) return;
     this.#synced(node).then(() => this.failed(node));
@@ -74,7 +75,7 @@ export class Joining {
     this.#reject(error);
   }
 
-  /** This node is stopping: joining is over. */
+  /** This node is stopping: joining ends. */
   stop(): void {
     if (this.#isOver) return;
     this.#end();

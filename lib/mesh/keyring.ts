@@ -1,30 +1,33 @@
 /**
- * The cookies of a node: the first is used, all are accepted. While nodes change from one to the next, some
- * use the old one and some the new one, and all accept both.
+ * The cookies of a node: the first is used, and all are accepted. While a cluster changes its cookie, some
+ * nodes use the old one and some the new one, and all accept both.
  *
  * @module
  */
 import { checkCookie, CookieError } from "./cookie.ts";
 import { type ClusterKeys, deriveKeys } from "./identity.ts";
 
-/** How many cookies a node may accept at once. Each takes some tenths of a second at start. */
+/**
+ * Maximum number of cookies that a node may accept at once. Each adds some tenths of a second to
+ * the start.
+ */
 export const COOKIES_MAX = 4;
 
-/** The keys of the cookie that is used, and those of the others that are accepted. */
+/** The keys of the cookie in use, and those of the other accepted cookies. */
 export interface KeySet {
   readonly use: ClusterKeys;
   readonly accepted: readonly ClusterKeys[];
 }
 
-/** Derives keys, and keeps those of the current cookies. */
+/** Derives keys, and caches those of the current cookies. */
 export class Keyring {
   readonly #loopback: boolean;
   readonly #derive: (cookie: string) => Promise<ClusterKeys>;
   #derived: ReadonlyMap<string, Promise<ClusterKeys>> = new Map();
 
   /**
-   * `loopback`: only this machine can reach the node, so that weak cookies are accepted. `derive` takes the place
-   * of {@linkcode deriveKeys} in simulations and tests.
+   * `loopback`: whether only this machine can reach the node, so that weak cookies are accepted. `derive`
+   * replaces {@linkcode deriveKeys} in simulations and tests.
    */
   constructor(
     loopback: boolean,
@@ -35,8 +38,8 @@ export class Keyring {
   }
 
   /**
-   * Returns the keys of one or several cookies. Rejects with {@linkcode CookieError} if one is unusable, or
-   * if there are none, or more than {@linkcode COOKIES_MAX}.
+   * Returns the keys of one or several cookies. Rejects with {@linkcode CookieError} if a cookie is
+   * unusable, if there is none, or if there are more than {@linkcode COOKIES_MAX}.
    */
   async derive(cookies: string | readonly string[]): Promise<KeySet> {
     const list = [...new Set(Array.isArray(cookies) ? cookies as string[] : [cookies as string])];
@@ -47,7 +50,7 @@ export class Keyring {
     }
     for (const cookie of list) checkCookie(cookie, this.#loopback);
     const known = this.#derived;
-    // One after the other: each takes 64 MiB for as long as it runs.
+    // Sequentially, because each derivation uses 64 MiB while it runs.
     let last: Promise<unknown> = Promise.resolve();
     const derived = new Map(list.map((cookie) => {
       const keys = known.get(cookie) ?? last.then(() => this.#derive(cookie));

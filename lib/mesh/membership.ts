@@ -22,17 +22,17 @@ import { FORGET_MS, type PeerOrigin, Peers, type Verdict } from "./peers.ts";
 import type { SeedFunction } from "./seed.ts";
 import type { Opened, SessionEnd } from "./session.ts";
 
-/** How long {@linkcode Membership.connect} waits by default. Milliseconds. */
+/** Default time limit of {@linkcode Membership.connect}. Milliseconds. */
 export const CONNECT_MS = 15_000;
 
-/** Stands for the first evaluation of seeds while a node joins. */
+/** Represents the first evaluation of seeds while a node joins. */
 const DISCOVERY = "*";
 
 /** Options of membership. */
 export interface MembershipOptions {
   /** Names of nodes to join. */
   readonly seeds: readonly string[];
-  /** Seeds that are evaluated again and again, and how many milliseconds apart. */
+  /** Seeds that are evaluated periodically, and the interval in milliseconds. */
   readonly discovery?: {
     readonly seeds: readonly string[] | SeedFunction;
     readonly intervalMs: number;
@@ -45,7 +45,10 @@ export interface MembershipOptions {
 
 /** Events of membership. */
 export interface MembershipEvents {
-  /** A dial has ended. `code` is "up", or why it failed; `origin` is how the node came to be known. */
+  /**
+   * A dial has ended. `code` is "up", or the reason of the failure; `origin` is how the node became
+   * known.
+   */
   dial: {
     readonly node: string;
     readonly origin: PeerOrigin;
@@ -53,46 +56,52 @@ export interface MembershipEvents {
     readonly ms: number;
   };
   /**
-   * A node is not dialed any more. "expired": it was not reached for `forgetAfter`, or never, and no peer
-   * named it for 10 minutes. "superseded": another node is at its address.
+   * A node is no longer dialed. "expired": the node was unreachable for `forgetAfter`; or it was never
+   * reached, and no peer has named it for 10 minutes. "superseded": another node is at its address.
    */
   forgotten: { readonly node: string; readonly reason: "expired" | "superseded" };
   /**
-   * Two live nodes have one name. `by` is the node that rejected the newcomer; the newcomer is this node
-   * itself if `name` is its name and `by` is not.
+   * Two live nodes have the same name. `by` is the node that rejected the new one; if `name` is this
+   * node's name and `by` is not, this node is the new one.
    */
   nameinuse: { readonly name: string; readonly by: string; readonly words: string };
 }
 
 /** Counts since the start of this node, and current numbers. */
 export interface MembershipStats {
-  /** Nodes that are known. */
+  /** Known nodes. */
   readonly known: number;
-  /** Nodes with which there is a session. */
+  /** Nodes with an open session. */
   readonly connected: number;
   /** Dials in progress. */
   readonly dialing: number;
   /** Dials that have ended. */
   readonly dials: number;
-  /** Dials that have ended in a session. */
+  /** Dials that ended in a session. */
   readonly dialsUp: number;
-  /** Dials that have failed. */
+  /** Dials that failed. */
   readonly dialsFailed: number;
   /** Nodes that were forgotten. */
   readonly forgotten: number;
   /** Nodes that this node rejected because their name was in use. */
   readonly namesInUse: number;
-  /** Digests that were sent. */
+  /** Digests sent. */
   readonly exchanges: number;
-  /** Digests that were received and differed from this node's. */
+  /** Received digests that differed from this node's. */
   readonly mismatches: number;
-  /** How often a listener of this node or of its servers stopped accepting: events `listener`, "failed". */
+  /**
+   * Number of times that a listener of this node or of its servers stopped accepting: events
+   * `listener`, "failed".
+   */
   readonly listenerFailures: number;
-  /** How often a peer's clock was found to differ: events `clockskew` whose skew is not 0. */
+  /**
+   * Number of times that a peer's clock was found to differ: events `clockskew` whose skew is not
+   * 0.
+   */
   readonly clockSkews: number;
 }
 
-/** What membership needs of its node. */
+/** The parts of the node that membership uses. */
 export interface MembershipPort {
   readonly self: () => Self;
   readonly log: () => Log;
@@ -146,9 +155,9 @@ export class Membership {
   }
 
   /**
-   * Begins to dial the seeds. Resolves when each was dialed once and those that are up are synchronised, for
-   * which `synced` waits. Rejects with {@linkcode NodeConnectError}, `code` "nameinuse", if a node that was
-   * reached has a session with another live node of this name.
+   * Starts to dial the seeds. Resolves when each was dialed once and the connected ones are synchronised,
+   * which `synced` waits for. Rejects with {@linkcode NodeConnectError}, `code` "nameinuse", if a reached
+   * node has a session with another live node of this name.
    */
   join(synced: (node: string) => Promise<void>): Promise<void> {
     const { clock } = this.#host;
@@ -161,7 +170,9 @@ export class Membership {
     return this.#joining.done;
   }
 
-  /** Connects to a node. Rejects with {@linkcode NodeConnectError}, after `timeoutMs` at the latest. */
+  /**
+   * Connects to a node. Rejects with {@linkcode NodeConnectError} at the latest after `timeoutMs`.
+   */
   connect(node: string, timeoutMs: number): Promise<void> {
     if (this.#port.hasSession(node)) return Promise.resolve();
     if (this.#port.isStopping()) return Promise.reject(stoppingError(node));
@@ -173,7 +184,7 @@ export class Membership {
     return waiting;
   }
 
-  /** The user disconnected a node: it is not dialed. */
+  /** The user has disconnected a node: it is no longer dialed. */
   leave(node: string): void {
     this.#dialer.cancel(node);
     this.#peers.leave(node);
@@ -182,12 +193,14 @@ export class Membership {
     this.#joining?.failed(node);
   }
 
-  /** Decides about an initiator that has proved itself. The session `dead` did not answer a probe. */
+  /**
+   * Decides about an authenticated initiator. The session `dead`, if given, did not answer a probe.
+   */
   judge(met: Met, dead?: bigint): Verdict {
     return this.#peers.judge(met.name, met.creation, met.lastSession, dead);
   }
 
-  /** The other side's dial has won: ours is given up. */
+  /** The other side's dial has won: our own is given up. */
   accepted(node: string): void {
     this.#dialer.giveUp(node);
   }
@@ -203,22 +216,22 @@ export class Membership {
     this.#gossip.up(node);
   }
 
-  /** A session with a node is up, by this side's dial or the other's. */
+  /** A session with a node has opened, by this side's dial or the other's. */
   up({ name, session, creation }: Met, dialled: boolean): void {
     this.#peers.up(name, session, creation, this.#host.clock.now());
     this.#dialer.reached(name);
-    // Only a dial shows that the address in the name is the node's.
+    // Only a dial proves that the address in the name is the node's.
     if (dialled) this.#forget(this.#peers.superseded(name), "superseded");
   }
 
-  /** The session is ready: pending calls of `connect` resolve. */
+  /** The session is ready: resolves pending calls of `connect`. */
   ready(node: string): void {
     this.#waiters.settle(node);
     this.#joining?.up(node);
     this.#dialer.due();
   }
 
-  /** A session with a node is over. */
+  /** A session with a node has ended. */
   down(node: string, end: SessionEnd): void {
     const why = end === "shutdown" ? "stopped" : end === "disconnected" ? "left" : "lost";
     this.#peers.down(node, why, this.#host.clock.now());
@@ -230,7 +243,7 @@ export class Membership {
     this.#dialer.due();
   }
 
-  /** A peer has named nodes that it is connected with. */
+  /** A peer has named the nodes that it is connected to. */
   named(nodes: readonly string[], by: string): void {
     const now = this.#host.clock.now();
     for (const node of nodes) {
@@ -240,7 +253,7 @@ export class Membership {
     this.#dialer.due();
   }
 
-  /** Handles a PEER_DIGEST. A returned text is the rule that it broke. */
+  /** Handles a PEER_DIGEST. A returned text is the rule that the peer violated. */
   digest(body: Uint8Array, from: string): string | undefined {
     return this.#gossip.digest(from, body, this.#host.clock.now());
   }
@@ -258,7 +271,7 @@ export class Membership {
     this.#waiters.stop();
   }
 
-  /** Returns the counts of this part; the mesh adds the others. */
+  /** Returns the counts of membership; the mesh adds the others. */
   stats(): Omit<MembershipStats, "listenerFailures" | "clockSkews"> {
     let dialing = 0;
     let connected = 0;
@@ -270,7 +283,10 @@ export class Membership {
     return { known: this.#peers.size, connected, dialing, ...this.#counts, exchanges, mismatches };
   }
 
-  /** Evaluates seeds from now on. The nodes that the first evaluation finds are waited for like other seeds. */
+  /**
+   * Evaluates seeds periodically from now on. The nodes that the first evaluation finds are waited for like
+   * other seeds.
+   */
   async #discover(seeds: readonly string[] | SeedFunction, intervalMs: number): Promise<void> {
     const { log, self, tls, hasSession } = this.#port;
     this.#discovery = new Discovery(this.#host, seeds, intervalMs, {

@@ -1,5 +1,5 @@
 /**
- * The sessions of this node with all others: listens, accepts, keeps and reports them. `membership.ts` decides
+ * The sessions of this node with all others: listens, accepts, and reports changes. `membership.ts` decides
  * which nodes are dialed.
  *
  *     Membership ─dial──▶ HandshakeIo ─┐
@@ -46,24 +46,27 @@ import { Reauthentication } from "./reauthentication.ts";
 import { refusalWords, Rejections } from "./rejections.ts";
 import { type SessionOwner, SessionReceiver } from "./session_receiver.ts";
 
-/** How many of the longest messages may be incomplete at once, of all nodes and of one address. */
+/**
+ * Maximum number of messages of maximum length that may be incomplete at once, for all nodes and
+ * for one address.
+ */
 const INCOMPLETE_MAX = 16;
 const INCOMPLETE_PER_ADDRESS_MAX = 8;
 
-/** How long an initiator may take for TLS, and as long again for the handshake. Milliseconds. */
+/** Maximum time for an initiator to complete TLS, and again for the handshake. Milliseconds. */
 const GREETING_MS = 5_000;
 
-/** How long a session that may be of a dead node has to answer a probe. Milliseconds. */
+/** Time for a possibly dead session to answer a probe. Milliseconds. */
 const PROBE_MS = 1_000;
 
 /**
- * An initiator is rejected with "limit" if this node has this many sessions already, with all nodes or with
- * nodes at its address.
+ * Maximum number of sessions, with all nodes and with nodes at one address; further initiators are rejected
+ * with "limit".
  */
 export const SESSIONS_MAX = 2048;
 export const SESSIONS_PER_ADDRESS_MAX = 256;
 
-/** The user's own certificates, PEM, in place of those that are derived from the cookie. */
+/** The user's certificates, PEM, instead of those derived from the cookie. */
 export interface OwnTls {
   /** This node's certificate, which contains its host name or address. */
   readonly cert: string;
@@ -81,9 +84,9 @@ export interface OwnTls {
     | ((
       node: string,
       certificate: {
-        /** Host names, in lower case. */
+        /** Host names in lower case. */
         readonly dns: readonly string[];
-        /** Addresses: 4 bytes of IPv4, 16 of IPv6. */
+        /** Addresses: 4 bytes for IPv4, 16 for IPv6. */
         readonly addresses: readonly Uint8Array[];
         readonly uris: readonly string[];
         /** The whole certificate, DER. */
@@ -96,15 +99,15 @@ export interface OwnTls {
 /** Options of a mesh. */
 export interface MeshOptions extends MembershipOptions {
   readonly name: NodeName;
-  /** The keys of the cookie that is used. */
+  /** The keys of the cookie in use. */
   readonly keys: ClusterKeys;
-  /** The keys of further cookies that are accepted. */
+  /** The keys of further accepted cookies. */
   readonly acceptedKeys?: readonly ClusterKeys[] | undefined;
   readonly listen: Address;
   readonly tls?: OwnTls | undefined;
   readonly limits: SessionLimits;
   readonly log: Log;
-  /** It takes no part in names, groups, rooms and gossip. */
+  /** Whether the node does not take part in names, groups, rooms and gossip. */
   readonly isHidden?: boolean | undefined;
   /** Features beyond those of all nodes with this code. */
   readonly features?: number | undefined;
@@ -112,15 +115,15 @@ export interface MeshOptions extends MembershipOptions {
 
 /** Events of a mesh. */
 export interface MeshEvents extends MembershipEvents {
-  /** A session with a node is up. */
+  /** A session with a node has opened. */
   nodeup: { readonly node: string };
-  /** The session with a node is over. */
+  /** The session with a node has ended. */
   nodedown: { readonly node: string; readonly reason: SessionEnd };
-  /** The queue to a node is more than half full (`high`), or less than an eighth again. */
+  /** The queue to a node has risen above half of its limit (`high`), or fallen below an eighth. */
   pressure: { readonly node: string; readonly high: boolean };
   /**
    * A listener of this node or of its servers accepts no connections, for example because the process is
-   * out of file descriptors, or accepts them again. It is retried until it does.
+   * out of file descriptors, or accepts them again. The host retries until it succeeds.
    */
   listener: {
     readonly address: string;
@@ -128,15 +131,15 @@ export interface MeshEvents extends MembershipEvents {
     readonly message: string;
   };
   /**
-   * A peer's clock and this node's differ by half a minute or more: by how many milliseconds the peer's is
-   * ahead, or behind if negative. 0: they agree again.
+   * The clocks of a peer and this node differ by half a minute or more: the number of milliseconds by
+   * which the peer's is ahead (negative: behind). 0: they agree again.
    */
   clockskew: { readonly node: string; readonly skew: number };
   /** This node rejected a peer, or a peer rejected this node. `peer` is a node's name or an address. */
   refused: { readonly peer: string; readonly reason: string; readonly words: string };
 }
 
-/** Why an initiator is rejected. */
+/** The reason why an initiator is rejected. */
 interface Rejection {
   readonly reason: RejectReason;
   readonly words: string;
@@ -146,7 +149,7 @@ interface Rejection {
 export class Mesh implements SessionOwner {
   readonly events: Emitter<MeshEvents>;
   readonly creation: number;
-  /** When this node was started, by its own clock: milliseconds since 1970. */
+  /** The start time of this node by its own clock: milliseconds since 1970. */
   readonly startedAt: number;
   roomSink: RoomSink | undefined = undefined;
   /** Set by `start.ts`: attaches the actors to a new session. */
@@ -161,7 +164,7 @@ export class Mesh implements SessionOwner {
   readonly #exposures = new ExposedFunctions();
   /** Known nodes, dials, gossip and joining. */
   readonly membership: Membership;
-  /** Handshakes of initiators, until they are up or their streams are closed. */
+  /** Handshakes of initiators until they have succeeded or their streams are closed. */
   readonly #greetings = new Unproven<HandshakeIo>();
   #name: string;
   #log: Log;
@@ -222,23 +225,23 @@ export class Mesh implements SessionOwner {
     return this.#name;
   }
 
-  /** The log; each line begins with that name. */
+  /** The log; each line begins with this node's name. */
   get log(): Log {
     return this.#log;
   }
 
-  /** The names of the nodes with which there is a session, in order. */
+  /** The names of connected nodes, in order. */
   peers(): string[] {
     return [...this.#visible()].sort();
   }
 
-  /** The names of peers that are not hidden; of a hidden node all. */
+  /** The names of connected nodes that are not hidden; on a hidden node, all of them. */
   *#visible(): Generator<string> {
     const all = this.#options.isHidden === true;
     for (const [name, { met }] of this.#sessions) if (all || !met.isHidden) yield name;
   }
 
-  /** The session with a node. */
+  /** Returns the session with a node. */
   session(name: string): Session | undefined {
     return this.#sessions.get(name);
   }
@@ -294,14 +297,17 @@ export class Mesh implements SessionOwner {
   }
 
   /**
-   * Connects to a node, dialing it unless there is a session. Rejects with `NodeConnectError`, with the code
+   * Connects to a node, and dials it if there is no session. Rejects with `NodeConnectError`, with the code
    * "timeout" after `timeoutMs`.
    */
   connect(name: string, timeoutMs: number = CONNECT_MS): Promise<void> {
     return this.membership.connect(name, timeoutMs);
   }
 
-  /** Ends the session with a node and does not dial it again. Returns whether there was one. */
+  /**
+   * Ends the session with a node and does not dial the node again. Returns whether there was a
+   * session.
+   */
   async disconnect(name: string): Promise<boolean> {
     const session = this.#sessions.get(name);
     this.membership.leave(name);
@@ -312,17 +318,19 @@ export class Mesh implements SessionOwner {
   /** Sends GOODBYE on all sessions and stops listening. */
   stop(): Promise<void> {
     this.#stopping = true;
-    // Not within this call: a listener of a session's end may stop the node too.
+    // Not within this call, because a listener of a session's end may stop the node too.
     return this.#stopped ??= Promise.resolve().then(() => this.#stop());
   }
 
-  /** A queue is more than half full, or less than an eighth. Called by the session. */
+  /**
+   * A queue has risen above half of its limit, or fallen below an eighth. Called by the session.
+   */
   pressure({ met }: Session, high: boolean): void {
     if (high) this.#log.warn(`${met.name} is slow: much waits for it`);
     this.events.emit("pressure", { node: met.name, high });
   }
 
-  /** A session has ended. Called by it. */
+  /** A session has ended. Called by the session. */
   over({ actors }: SessionReceiver, connection: Session, end: SessionEnd, words: string): void {
     const { name } = connection.met;
     if (this.#sessions.get(name) !== connection) return;
@@ -335,7 +343,7 @@ export class Mesh implements SessionOwner {
     else if (end === "shutdown" || end === "disconnected") {
       this.#log.info(`${name} is down: ${end}`);
     } else this.#log.warn(`${name} is down: ${end} (${words})`);
-    // First links, monitors and calls of the node's actors end, then `nodedown` is emitted.
+    // First, links, monitors and calls of the node's actors end; then `nodedown` is emitted.
     actors?.lost();
     this.events.emit("nodedown", { node: name, reason: end });
     this.membership.gone();
@@ -351,12 +359,12 @@ export class Mesh implements SessionOwner {
     return this.membership.digest(body, from);
   }
 
-  /** A peer exposes functions, or does not any more. Called by the dispatch. */
+  /** A peer has exposed or unexposed functions. Called by the dispatch. */
   exposed(added: boolean, names: readonly string[], from: string): void {
     this.#exposures.changed(from, added, names);
   }
 
-  /** This node exposes a function, or does not any more: sends that to the peers. */
+  /** Sends to the peers that this node has exposed or unexposed a function. */
   expose(names: readonly string[], added: boolean, name: string): void {
     this.#exposures.own = names;
     this.#self = this.#makeSelf();
@@ -364,14 +372,16 @@ export class Mesh implements SessionOwner {
     for (const session of this.#sessions.values()) session.sendControl(frame);
   }
 
-  /** Returns what a peer exposes, sorted; undefined if there is no session with it. */
+  /**
+   * Returns the functions that a peer exposes, sorted, or undefined if there is no session with it.
+   */
   exposedBy(name: string): string[] | undefined {
     return this.#exposures.of(name);
   }
 
   /**
-   * Changes the cookie that is used, and which others are accepted. Sessions stay up; those that were proved
-   * with a cookie that is not accepted any more must be proved again with one that is.
+   * Changes the cookie in use, and the other accepted cookies. Sessions stay open; sessions that were proved
+   * with a cookie that is no longer accepted must be proved again with an accepted one.
    */
   async changeKeys(use: ClusterKeys, accepted: readonly ClusterKeys[]): Promise<void> {
     this.#keys = use;
@@ -393,7 +403,7 @@ export class Mesh implements SessionOwner {
     this.events.emit("clockskew", { node: from, skew });
   }
 
-  /** A peer asks which cookies this node has. Called by the dispatch. */
+  /** A peer has asked which cookies this node has. Called by the dispatch. */
   prove(nonce: Uint8Array, from: string): void {
     const session = this.#sessions.get(from);
     if (session !== undefined) this.#reauthentication.prove(session, nonce);
@@ -553,13 +563,16 @@ export class Mesh implements SessionOwner {
         return { reason: "limit", words };
       }
     }
-    // Checked last: a listener of the end of that session may stop the node.
+    // Checked last, because a listener of that session's end may stop the node.
     if (this.#stopping) return { reason: "stopping", words: `${this.#name} is stopping` };
     this.membership.accepted(met.name);
     return undefined;
   }
 
-  /** Another incarnation of a connected node has come: probes whether the connected one is still alive. */
+  /**
+   * Another incarnation of a connected node wants to connect: probes whether the connected one is
+   * still alive.
+   */
   #probe(met: Met, greeting: HandshakeIo, stream: Stream): void {
     const session = this.#sessions.get(met.name);
     if (session === undefined) return this.#conclude(met, greeting, stream);
@@ -575,7 +588,7 @@ export class Mesh implements SessionOwner {
     stream: Stream,
     dead?: bigint,
   ): void {
-    // It may have given up meanwhile: then the session stays.
+    // The initiator may have given up meanwhile: the old session then stays.
     if (!greeting.isWaiting) return;
     const decision = this.#decide(met, stream, dead);
     if (decision === "later") this.#probe(met, greeting, stream);
@@ -606,14 +619,14 @@ export class Mesh implements SessionOwner {
     );
     this.#sessions.set(met.name, session);
     this.#exposures.up(met.name, met.exposed);
-    // Before names and groups: when those are complete, a node that joins knows all peers too.
+    // Sent before names and groups: when those are complete, a joining node also knows all peers.
     this.membership.starting(met.name);
     receiver.actors = this.attach?.(session);
     this.membership.up(met, dialled);
     this.#log.info(`${met.name} is up`);
     for (const frame of this.#exposures.since(exposed)) session.sendControl(frame);
     session.sendControl(encodeClock(this.#host.clock.wall()));
-    // The keys may have changed since its handshake began.
+    // The keys may have changed since the session's handshake began.
     this.#reauthentication.check(session);
     this.events.emit("nodeup", { node: met.name });
     this.membership.ready(met.name);

@@ -51,9 +51,10 @@
  * | 0xF0 | PING                  | 8 bytes                                                      | either, after silence | PONG |
  * | 0xF1 | PONG                  | the same 8 bytes                                             | the receiver of a PING | |
  *
- * `text16` is a u16 length and UTF-8. Readers ignore bytes behind the fields that they know, so a later version
- * can add fields; after the handshake unknown tags are skipped. A u64 that identifies an actor is a pid as in
- * `term/pid.ts`; refs and requests are numbers of the node that made them. Terms and reasons fill the rest.
+ * `text16` is a u16 length and UTF-8. Readers ignore bytes after the fields that they know, so a later version
+ * can add fields; after the handshake, unknown tags are skipped. A u64 that identifies an actor is a pid as in
+ * `term/pid.ts`; refs and requests are numbers assigned by the node that created them. Terms and reasons fill
+ * the rest of the body.
  *
  * Longer than 400 lines: it is one table, with an encoder and a decoder for each row.
  *
@@ -113,66 +114,69 @@ export const TAG = {
   PONG: 0xf1,
 } as const;
 
-/** The status of an ANSWER, and what follows it. */
+/** The status of an ANSWER, and the data after it. */
 export const ANSWER = {
   /** The reply: a term. */
   REPLY: 0,
-  /** The call was refused: an error, or the value in its place, as a term. */
+  /** The call was rejected: an error, or any other rejection value, as a term. */
   REFUSED: 1,
-  /** The actor has ended: an exit reason. */
+  /** The actor has exited: an exit reason. */
   ENDED: 2,
-  /** There is no such actor: nothing follows. */
+  /** The actor does not exist: no data. */
   MISSING: 3,
-  /** Its mailbox is full, and the call was dropped: nothing follows. */
+  /** The mailbox is full, and the call was dropped: no data. */
   FULL: 4,
-  // For a call that the receiver holds, by its number there: see `transferred_call.ts`.
+  // The reply to a call that the receiver holds, by its number there: see `transferred_call.ts`.
   /** The reply: a term. */
   HELD_REPLY: 16,
-  /** The call was refused: as in REFUSED. */
+  /** The call was rejected: as in REFUSED. */
   HELD_REFUSED: 17,
-  /** The mailbox of the actor to which it was passed on is full: nothing follows. */
+  /** The mailbox of the actor that the call was forwarded to is full: no data. */
   HELD_FULL: 18,
 } as const;
 
 /** Flags of a SPAWN. */
 export const SPAWN_FLAG = { LINK: 1, MONITOR: 2, OWNED: 4 } as const;
 
-/** The status of a SPAWNED, by number on the wire. All but the first are failures. */
+/** The status of a SPAWNED, by number. All but the first are failures. */
 export const SPAWN_STATUS = [
   "ok",
   "notexposed", // no function is exposed under that name
-  "refused", // it may not be spawned by this node
-  "limit", // too many at once
+  "refused", // this node is not allowed to spawn it
+  "limit", // too many pending spawns
 ] as const;
 
-/** Bytes of a nonce, and of a proof. */
+/** Number of bytes of a nonce, and of a proof. */
 export const NONCE_BYTES = 32;
 
-/** The most names in one list. */
+/** Maximum number of names in one list. */
 export const LIST_COUNT_MAX = 1024;
 
-/** The most bytes of a list of names in the handshake. */
+/** Maximum number of bytes of a list of names in the handshake. */
 const HANDSHAKE_LIST_BYTES_MAX = 3_072;
 
-/** The longest room name on the wire, in bytes. */
+/** Maximum length of an encoded room name, in bytes. */
 export const ROOM_BYTES_MAX = 255;
 
-/** The most bytes of a room broadcast beside its message: tag, room length, room, message length. */
+/**
+ * Maximum number of bytes of a room broadcast besides its message: tag, room length, room, message
+ * length.
+ */
 export const ROOM_HEAD_BYTES_MAX: number = 1 + 2 + ROOM_BYTES_MAX + 4;
 
-/** The longest message to a room that fits a frame beside the longest room name. */
+/** Maximum length of a message that fits a frame with the longest room name. */
 export const ROOM_MESSAGE_BYTES_MAX: number = FRAME_BYTES_MAX - ROOM_HEAD_BYTES_MAX;
 
-/** Why a handshake was rejected, by number on the wire (from 1). */
+/** The reason why a handshake was rejected, by number (from 1). */
 export const REJECT_REASONS = [
-  "protocol", // an invalid message, or one out of order
+  "protocol", // an invalid or out-of-order message
   "version", // no version in common
   "cookie", // the proof is wrong
-  "name", // the initiator's name is invalid, or the responder's own
+  "name", // the initiator's name is invalid, or is the responder's own
   "wrongnode", // the responder is not the dialed node
   "duplicate", // there is a session already, or one is being opened
   "stopping", // the responder is stopping
-  "certificate", // it cannot be read, or belongs to another node
+  "certificate", // the certificate cannot be read, or belongs to another node
   "nameinuse", // a live node has the initiator's name
   "limit", // the responder has too many sessions, in total or with that address
 ] as const;
@@ -180,21 +184,23 @@ export const REJECT_REASONS = [
 /** One of {@linkcode REJECT_REASONS}. */
 export type RejectReason = (typeof REJECT_REASONS)[number];
 
-/** This many characters of a REJECT's words are read; the rest is cut off. */
+/** Maximum number of characters read from a REJECT's text; the rest is dropped. */
 const WORDS_LENGTH_MAX = 200;
 
 /** Control characters, direction marks, line and paragraph separators. */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 
-/** Why a session is ended on purpose, by number on the wire (from 1). */
+/** The reason why a session is ended deliberately, by number (from 1). */
 export const GOODBYE_REASONS = ["shutdown", "disconnected"] as const;
 
 /** One of {@linkcode GOODBYE_REASONS}. */
 export type GoodbyeReason = (typeof GOODBYE_REASONS)[number];
 
-/** The initiator reads the responder's certificate, so that its proof covers it. Required. */
+/**
+ * Whether the initiator reads the responder's certificate, so that its proof covers it. Required.
+ */
 export const FLAG_READS_CERTIFICATE = 1;
-/** The initiator is hidden: see `NodeOptions.hidden`. */
+/** Whether the initiator is hidden: see `NodeOptions.hidden`. */
 export const FLAG_HIDDEN = 2;
 
 /** NAME. */
@@ -208,29 +214,32 @@ export interface Name {
   readonly nonce: Uint8Array;
 }
 
-/** CHALLENGE, without its proof. */
+/** CHALLENGE without its proof. */
 export interface Challenge {
   readonly name: string;
   readonly creation: number;
-  /** The version that both will use. */
+  /** The version that both sides will use. */
   readonly version: number;
   readonly features: number;
   readonly nonce: Uint8Array;
 }
 
-/** REPLY, without its proof. */
+/** REPLY without its proof. */
 export interface Reply {
-  /** The last session with the responder that was up for the initiator, or 0. */
+  /** The last session with the responder that the initiator had open, or 0. */
   readonly lastSession: bigint;
   readonly exposed: readonly string[];
-  /** When the initiator was started, by its clock: milliseconds since 1970. 0: an older version. */
+  /**
+   * The start time of the initiator by its own clock: milliseconds since 1970. 0: the initiator
+   * runs an older version.
+   */
   readonly startedAt: number;
 }
 
 /** ACK. */
 export interface Ack {
   readonly exposed: readonly string[];
-  /** The same of the responder. */
+  /** The same for the responder. */
   readonly startedAt: number;
 }
 
@@ -255,7 +264,7 @@ export function decodeName(body: Uint8Array): Name | undefined {
   return reader.ok ? message : undefined;
 }
 
-/** CHALLENGE's body up to its proof, which covers it. */
+/** Encodes CHALLENGE's body up to its proof, which covers it. */
 export function encodeChallenge(message: Challenge): Uint8Array {
   return new Writer(128)
     .text16(message.name).u32(message.creation).u8(message.version).u32(message.features)
@@ -278,14 +287,16 @@ export function decodeChallenge(
   return reader.ok ? { message, proof } : undefined;
 }
 
-/** Returns what the proof of a well-formed CHALLENGE covers: its body without the proof. */
+/**
+ * Returns the part of a well-formed CHALLENGE that its proof covers: the body without the proof.
+ */
 export function coveredByChallenge(body: Uint8Array): Uint8Array {
   const nameBytes = new Reader(body).u16();
   const proofAt = 2 + nameBytes + 4 + 1 + 4 + NONCE_BYTES;
   return concat([body.subarray(0, proofAt), body.subarray(proofAt + NONCE_BYTES)]);
 }
 
-/** REPLY's body behind its proof. */
+/** Encodes REPLY's body after its proof. */
 export function encodeReply(proof: Uint8Array, message: Reply): Uint8Array {
   const writer = new Writer(128).bytes(proof).u64(message.lastSession);
   return writeStarted(writeList(writer, listThatFits(message.exposed)), message.startedAt).done();
@@ -307,7 +318,7 @@ function writeStarted(writer: Writer, startedAt: number): Writer {
   return writer.u64(BigInt(Math.max(0, Math.floor(startedAt))));
 }
 
-/** Reads a time that a `Date` can represent; 0 if there is none. */
+/** Reads a time that a `Date` can represent; returns 0 if there is none. */
 function readStarted(reader: Reader): number {
   const startedAt = reader.left >= 8 ? Number(reader.u64()) : 0;
   return startedAt <= 8.64e15 ? startedAt : 0;
@@ -339,7 +350,7 @@ export function decodeHome(
   return reader.ok ? home : undefined;
 }
 
-/** An EXPOSED frame: what this node now exposes, or does not any more. */
+/** Encodes an EXPOSED frame: functions that this node has exposed or unexposed. */
 export function encodeExposed(added: boolean, names: readonly string[]): Uint8Array {
   return encodeFrame(
     TAG.EXPOSED,
@@ -356,7 +367,7 @@ export function decodeExposed(
   return reader.ok ? exposed : undefined;
 }
 
-/** A CLOCK frame: the time of day here. */
+/** Encodes a CLOCK frame: this node's time of day. */
 export function encodeClock(wall: number): Uint8Array {
   return encodeFrame(TAG.CLOCK, new Writer(8).u64(BigInt(Math.max(0, Math.floor(wall)))).done());
 }
@@ -392,7 +403,7 @@ export function decodeProof(body: Uint8Array): Uint8Array[] | undefined {
   return reader.ok ? proofs : undefined;
 }
 
-/** A list of names: PEER_LIST's body. */
+/** Encodes a list of names: PEER_LIST's body. */
 export function encodeList(names: readonly string[]): Uint8Array {
   return writeList(new Writer(64), names).done();
 }
@@ -404,7 +415,7 @@ export function decodeList(body: Uint8Array): string[] | undefined {
   return reader.ok ? names : undefined;
 }
 
-/** REJECT's body. The words are for the other side's log. */
+/** Encodes REJECT's body. The text is for the other side's log. */
 export function encodeReject(reason: RejectReason, words: string): Uint8Array {
   return new Writer(64).u8(REJECT_REASONS.indexOf(reason) + 1).text16(words).done();
 }
@@ -417,7 +428,7 @@ export function decodeReject(
   const reason = REJECT_REASONS[reader.u8() - 1] ?? "protocol";
   const words = reader.text(reader.u16());
   if (!reader.ok) return undefined;
-  // The words are logged, and are not authenticated: they must not look like another line of the log.
+  // The text is logged and is not authenticated: it must not look like another log line.
   return { reason, words: words.slice(0, WORDS_LENGTH_MAX).replace(UNPRINTABLE, " ") };
 }
 
@@ -432,8 +443,8 @@ export function decodeGoodbye(body: Uint8Array): GoodbyeReason | undefined {
 }
 
 /**
- * A ROOM_BROADCAST frame, or ROOM_BROADCAST_BINARY for bytes. The layout is public, so the frame is
- * made in one piece: it is written once and shared by all sessions.
+ * Encodes a ROOM_BROADCAST frame, or a ROOM_BROADCAST_BINARY frame for bytes. The layout is public,
+ * so the frame is built in one buffer, which all sessions share.
  */
 export function encodeRoomBroadcast(room: string, data: string | Uint8Array): Uint8Array {
   const name = utf8(room);
@@ -449,14 +460,14 @@ export function encodeRoomBroadcast(room: string, data: string | Uint8Array): Ui
   return frame;
 }
 
-/** Decodes the room of a broadcast from the beginning of its body. */
+/** Decodes the room from the beginning of a broadcast's body. */
 export function decodeRoomName(head: Uint8Array): string | undefined {
   const reader = new Reader(head);
   const room = reader.text(reader.u16());
   return reader.ok ? room : undefined;
 }
 
-/** Decodes a broadcast; `message` is a view, valid as long as the body is. */
+/** Decodes a broadcast; `message` is a view, and valid as long as the body. */
 export function decodeRoomBroadcast(
   body: Uint8Array,
 ): { room: string; message: Uint8Array } | undefined {
@@ -468,7 +479,7 @@ export function decodeRoomBroadcast(
   return reader.ok ? { room, message } : undefined;
 }
 
-/** Returns the first names, as many as fit into a message of the handshake. */
+/** Returns as many of the first names as fit into a handshake message. */
 export function listThatFits(names: readonly string[]): readonly string[] {
   let length = 0;
   const count = names.findIndex((name) =>

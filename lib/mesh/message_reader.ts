@@ -1,6 +1,6 @@
 /**
- * Reads the fields of the messages of one session. One reader is used for all of them, so that nothing is
- * allocated for a message.
+ * Reads the fields of the messages of one session. One reader is reused for all messages, so that none
+ * allocates a reader.
  *
  * Throws `ProtocolError` for a malformed message.
  *
@@ -13,10 +13,10 @@ import { decodeExit, type ExitReason } from "../term/exit.ts";
 import { TextReader } from "../term/text_reader.ts";
 import { type NodeTable, RECEIVER, SENDER } from "./node_table.ts";
 
-/** Bytes of every number except flags, statuses and lengths. */
+/** Number of bytes of every number except flags, statuses and lengths. */
 export const WORD_BYTES = 8;
 
-/** A term that was decoded before its message is read. */
+/** A term that is decoded before the rest of its message is read. */
 export interface Decoded {
   readonly term: unknown;
 }
@@ -27,13 +27,13 @@ export class NodeMessageReader {
   /** The decoder of the session: its terms refer to earlier ones. */
   readonly #decoder: Decoder;
   readonly #names = new TextReader();
-  /** The message is in `#bytes` from `#at` up to `#end`. */
+  /** The message is in `#bytes` from `#at` to `#end`. */
   #bytes: Uint8Array = EMPTY;
   #at = 0;
   #end = 0;
-  /** Whether it was a large one, whose term refers to no earlier one. */
+  /** Whether the message is large, so that its term refers to no earlier term. */
   #alone = false;
-  /** The term of a message that had to wait, decoded when it came. */
+  /** The term of a held message, which was decoded on arrival. */
   #decoded: Decoded | undefined;
 
   constructor(homes: NodeTable) {
@@ -41,7 +41,7 @@ export class NodeMessageReader {
     this.#decoder = new Decoder(homes);
   }
 
-  /** Begins to read the message in `bytes` from `from` up to `to`. */
+  /** Starts reading the message in `bytes` from `from` to `to`. */
   begin(bytes: Uint8Array, from: number, to: number, alone: boolean, decoded?: Decoded): void {
     this.#bytes = bytes;
     this.#at = from;
@@ -50,12 +50,12 @@ export class NodeMessageReader {
     this.#decoded = decoded;
   }
 
-  /** Reads the number of an actor of the peer. */
+  /** Reads the local id of an actor of the peer. */
   sender(): number {
     return this.#pid(SENDER);
   }
 
-  /** Reads the number of an actor of this node. */
+  /** Reads the local id of an actor of this node. */
   receiver(): number {
     return this.#pid(RECEIVER);
   }
@@ -87,28 +87,28 @@ export class NodeMessageReader {
     let plain = from;
     while (plain < end && this.#bytes[plain]! < 0x80) plain++;
     if (plain === end) {
-      // Most names are ASCII, and are repeated often.
+      // Most names are ASCII and repeat often.
       this.#names.begin(this.#bytes, end);
       return this.#names.latin1(from, end);
     }
     return utf8Text(this.#bytes.subarray(from, end)) ?? this.fail("a name that is not UTF-8");
   }
 
-  /** Reads the term that fills the rest. */
+  /** Reads the term that fills the rest of the message. */
   term(): unknown {
     if (this.#decoded !== undefined) return this.#decoded.term;
-    // The buffer of a message in fragments is not reused.
+    // The buffer of a fragmented message is not reused.
     const decoder = this.#alone ? new Decoder(this.#homes, true) : this.#decoder;
     return decoder.decode(this.#bytes, this.#at, this.#end);
   }
 
-  /** Reads the exit reason that fills the rest. */
+  /** Reads the exit reason that fills the rest of the message. */
   reason(): ExitReason {
     const homes = this.#homes;
     return decodeExit(this.#bytes, this.#at, this.#end, new Decoder(homes), homes);
   }
 
-  /** Throws: the message breaks a rule. */
+  /** Throws because the message violates a rule. */
   fail(what: string): never {
     throw new ProtocolError(what, this.#at);
   }
@@ -119,7 +119,7 @@ export class NodeMessageReader {
     if (this.#end - at < WORD_BYTES) this.fail("it is too short");
     this.#at = at + WORD_BYTES;
     const low = bytes[at]! | bytes[at + 1]! << 8 | bytes[at + 2]! << 16 | bytes[at + 3]! << 24;
-    // Nearly all numbers have 31 bits.
+    // Nearly all numbers fit into 31 bits.
     const high = bytes[at + 4]!;
     const id = high === 0 && low >= 0 ? low : (low >>> 0) + high * 2 ** 32;
     const node = bytes[at + 6]! | bytes[at + 7]! << 8;

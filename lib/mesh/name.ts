@@ -3,23 +3,23 @@
  *
  *     alpha@10.0.0.7:9000      beta@node2.example:9001      gamma@[fd00::7]:9000
  *
- * A name is a node's identity, so each node has one spelling: the host in lower case and the port
- * always written (9000 where it was left out). The parts are checked strictly, since peers send
- * names too, and they are used in certificates, logs and pages.
+ * A name is a node's identity, so each node has one normalised name: the host in lower case and the
+ * port always written (9000 by default). The parts are validated strictly, because peers send names
+ * too, and names are used in certificates, logs and pages.
  *
  * @module
  */
 
-/** The port of a name without one. */
+/** The default port. */
 const DEFAULT_PORT = 9000;
 
-/** The longest name, in characters, which are all ASCII. */
+/** Maximum length of a name, in characters, which are all ASCII. */
 export const NAME_LENGTH_MAX = 255;
 
 const PATTERN =
   /^(?<short>[A-Za-z0-9_.-]{1,64})@(?<host>\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,180})(?::(?<port>\d{1,5}))?$/;
 
-/** A node's name in parts. */
+/** The parts of a node name. */
 export interface NodeName {
   /** The part before the `@`. */
   readonly short: string;
@@ -28,7 +28,7 @@ export interface NodeName {
   readonly port: number;
 }
 
-/** A name that is not of the form `name@host:port`. */
+/** The error for a name that is not of the form `name@host:port`. */
 export class NodeNameError extends Error {
   /** The name of the class. */
   override readonly name = "NodeNameError";
@@ -46,12 +46,12 @@ export function parseName(text: string): NodeName | undefined {
   return { short: groups["short"]!, hostname, port };
 }
 
-/** Returns the normal spelling of a name. */
+/** Returns the normalised form of a name. */
 export function formatName({ short, hostname, port }: NodeName): string {
   return `${short}@${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
 }
 
-/** Returns the host and port of a name in its normal spelling. */
+/** Returns the host and port of a normalised name. */
 export function addressOf(name: string): string {
   return name.slice(name.indexOf("@") + 1);
 }
@@ -63,7 +63,7 @@ export function normalName(text: string): string {
   throw new NodeNameError(`not a node name: ${JSON.stringify(text)}; ${adviceOn(text)}`);
 }
 
-/** Returns advice about an invalid name. */
+/** Returns advice on correcting an invalid name. */
 function adviceOn(text: string): string {
   const form = "write name@host:port, such as alpha@127.0.0.1:9000";
   const port = /:(\d+)$/.exec(text)?.[1];
@@ -79,7 +79,7 @@ function adviceOn(text: string): string {
   return form;
 }
 
-/** Returns whether a name is valid and in its normal spelling. */
+/** Returns whether a name is valid and normalised. */
 export function isNormalName(text: string): boolean {
   const name = parseName(text);
   return name !== undefined && formatName(name) === text;

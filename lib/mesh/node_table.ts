@@ -1,10 +1,10 @@
 /**
- * The table of nodes of one session: resolves the node index of a pid on the wire.
+ * The node table of one session: translates between nodes and the node indexes of encoded pids.
  *
  *     0 the sender · 1 the receiver · from 2 on others, announced once by HOME
  *
- * Each side announces its own indexes, so there is one table for each direction. So a pid that is sent
- * from A to B to C means the same actor: by B's announcement C knows that it is of this incarnation of A.
+ * Each side announces its own indexes, so there is one table per direction. A pid sent from A to B to C
+ * therefore refers to the same actor: from B's announcement, C knows the incarnation of A.
  *
  * @module
  */
@@ -22,7 +22,7 @@ export const SENDER = 0;
 /** The index of the receiver's actors. */
 export const RECEIVER = 1;
 
-/** The first index that is announced. */
+/** The first announced index. */
 const FIRST = 2;
 
 /** The number of indexes: 16 bits. */
@@ -34,7 +34,7 @@ export class RemoteIncarnation implements Home {
   readonly creation: number;
   readonly local = false;
   readonly system: System;
-  /** The link to it, if it was looked up. Its session may have ended. */
+  /** The link to the incarnation, if it was looked up. Its session may have ended. */
   nodeLink: FoundNodeLink | undefined = undefined;
 
   constructor(system: System, node: string, creation: number) {
@@ -44,26 +44,26 @@ export class RemoteIncarnation implements Home {
   }
 }
 
-/** A link that was looked up. Its session may have ended. */
+/** A cached link. Its session may have ended. */
 export interface FoundNodeLink extends NodeLink {
   readonly isOpen: boolean;
 }
 
 /** Both tables of one session. */
 export class NodeTable implements PidWriter, PidReader {
-  /** The incarnation of the node at the other end. */
+  /** The incarnation of the node on the other side. */
   readonly peer: RemoteIncarnation;
   readonly #system: System;
-  /** Calls that were passed on; without it none can be. */
+  /** Forwarded calls; without it, calls cannot be forwarded. */
   held: HeldCalls | undefined = undefined;
   readonly #announce: (index: number, home: Home) => void;
-  /** The indexes that were announced to the peer. */
+  /** The indexes announced to the peer. */
   readonly #indexes = new Map<Home, number>();
   readonly #byKey = new Map<string, number>();
-  /** The nodes that the peer has announced, from index {@linkcode FIRST} on. */
+  /** The nodes announced by the peer, from index {@linkcode FIRST} on. */
   readonly #homes: Home[] = [];
 
-  /** `announce` sends an index to the peer. */
+  /** `announce` sends a new index to the peer. */
   constructor(
     system: System,
     peer: RemoteIncarnation,
@@ -74,14 +74,17 @@ export class NodeTable implements PidWriter, PidReader {
     this.#announce = announce;
   }
 
-  /** Returns the index of a node, and announces a new one. Returns `undefined` if the table is full. */
+  /**
+   * Returns the index of a node, and announces it if it is new. Returns `undefined` if the table is
+   * full.
+   */
   index(home: Home): number | undefined {
     if (home === this.#system.home) return SENDER;
     if (home === this.peer) return RECEIVER;
     return this.#indexes.get(home) ?? this.#find(home);
   }
 
-  /** Handles a HOME. A returned text is the rule that it broke. */
+  /** Handles a HOME. A returned text is the rule that the peer violated. */
   announced(index: number, node: string, creation: number): string | undefined {
     if (index !== this.#homes.length + FIRST) return "a HOME out of turn";
     const { home } = this.#system;
@@ -100,19 +103,19 @@ export class NodeTable implements PidWriter, PidReader {
     return home instanceof RemoteIncarnation ? pidAt(home, id) : this.#own(id);
   }
 
-  /** Returns a reference, likewise. */
+  /** Returns a reference; `undefined` if the index was not announced. */
   ref(index: number, id: number): Ref | undefined {
     const home = this.#home(index);
     return home && new Ref(home, id);
   }
 
-  /** Returns a call, likewise. */
+  /** Returns a call; `undefined` if the index was not announced. */
   call(index: number, id: number, request: unknown): Call | undefined {
     const home = this.#home(index);
     return home && this.held?.arrived(home, id, request);
   }
 
-  /** Returns how a call is encoded; `undefined` if the value is no call. */
+  /** Returns the encoding of a call; `undefined` if the value is not a call. */
   transferable(value: object): TransferableCall | undefined {
     return this.held?.transferable(value);
   }
@@ -122,7 +125,7 @@ export class NodeTable implements PidWriter, PidReader {
     return index === SENDER ? this.peer : this.#homes[index - FIRST];
   }
 
-  /** Returns the pid of a local actor: of a live one the object that links refer to. */
+  /** Returns the pid of a local actor. For a live actor, this is the object that links refer to. */
   #own(id: number): Pid {
     if (id === 0) return this.#system.pid;
     const pid = this.#system.find(id)?.pid as Pid | undefined;
@@ -143,7 +146,7 @@ export class NodeTable implements PidWriter, PidReader {
         this.#announce(index, home);
       }
     }
-    // Objects belong to sessions: those of ended ones are not kept.
+    // Objects belong to sessions: those of ended sessions are not kept.
     if (this.#indexes.size >= INDEXES_MAX) this.#indexes.clear();
     this.#indexes.set(home, index);
     return index;
@@ -154,7 +157,7 @@ function isLife(home: Home, node: string, creation: number): boolean {
   return home.creation === creation && home.node === node;
 }
 
-/** Returns the pid of a remote actor: the one that links refer to, if there is one. */
+/** Returns the pid of a remote actor: the object that links refer to, if there is one. */
 function pidAt(home: RemoteIncarnation, id: number): Pid {
   const known = home.nodeLink?.isOpen ? home.nodeLink.known(id) : undefined;
   return (known?.pid as Pid | undefined) ?? new Pid(home, id, undefined);

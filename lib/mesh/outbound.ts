@@ -1,10 +1,10 @@
 /**
- * Sends the messages and signals of this node's actors to one other node: each is encoded directly into the
+ * Sends the messages and signals of this node's actors to one other node. Each is encoded directly into the
  * session's outbox.
  *
- * Messages are dropped when too much waits for the peer; signals never are.
+ * Messages are dropped when too many bytes are queued for the peer; signals never are.
  *
- * Longer than 400 lines: it has a method for each message of actors, all on the same buffer.
+ * Longer than 400 lines: it has a method for each actor message, all using the same buffer.
  *
  * @module
  */
@@ -31,7 +31,10 @@ import {
 import { ANSWER, encodeHome, TAG } from "./message.ts";
 import type { SessionOutbox } from "./outbox.ts";
 
-/** The statuses of answers with a term, each with the status of a refusal that replaces it. */
+/**
+ * The statuses of answers with a term, each with the status of the rejection that replaces it if
+ * the term cannot be encoded.
+ */
 const REFUSALS: ReadonlyMap<number, number> = new Map<number, number>([
   [ANSWER.REPLY, ANSWER.REFUSED],
   [ANSWER.REFUSED, ANSWER.REFUSED],
@@ -39,22 +42,28 @@ const REFUSALS: ReadonlyMap<number, number> = new Map<number, number>([
   [ANSWER.HELD_REFUSED, ANSWER.HELD_REFUSED],
 ]);
 
-/** How many encoded names are cached. */
+/** Maximum number of cached encoded names. */
 const NAMES_KEPT_MAX = 1024;
 
-/** A shorter text is copied byte by byte: a view of it would cost more. */
+/** Shorter texts are copied byte by byte, because a view would cost more. */
 const VIEW_BYTES_MIN = 64;
 
-/** Bytes of a pid, of a reference's number, of a request's number. */
+/** Number of bytes of a pid, of a reference's number, of a request's number. */
 const WORD_BYTES = 8;
 
-/** The longest name of an actor or function, in bytes. A longer one is cut off, and so matches none. */
+/**
+ * Maximum length of an encoded name of an actor or function, in bytes. A longer name is truncated,
+ * and therefore matches no actor.
+ */
 const NAME_BYTES_MAX = 0xffff;
 
-/** The longest exit reason that is sent, in bytes. A longer one is replaced by a text about it. */
+/**
+ * Maximum length of an encoded exit reason, in bytes. A longer reason is replaced by a text that
+ * describes it.
+ */
 const REASON_BYTES_MAX = 2 ** 20;
 
-/** Room for the fields around its term. */
+/** Room for the fields other than the term. */
 const REASON_HEADS_BYTES = 1024;
 
 /** The link to one incarnation of another node, for one session. */
@@ -62,26 +71,28 @@ export class Outbound implements FoundNodeLink, SignalSender {
   readonly home: RemoteIncarnation;
   readonly homes: NodeTable;
   isOpen = true;
-  /** Features that both sides have: see `FEATURE` in `handshake.ts`. */
+  /** Features that both sides support: see `FEATURE` in `handshake.ts`. */
   readonly features: number;
-  /** The number of monitors that actors there have here. */
+  /** The number of monitors of that node's actors on actors of this node. */
   monitors = 0;
   readonly #system: System;
   readonly #outbox: SessionOutbox;
   readonly #encoder: Encoder;
-  /** The longest term. */
+  /** Maximum length of a term. */
   readonly #bytesMax: number;
-  /** Secret for the tables whose keys the peer chooses. */
+  /** A secret for the tables whose keys the peer chooses. */
   readonly salt: number;
-  /** Remote actors by their number, which the peer chooses. */
+  /** Remote actors by local id, which the peer chooses. */
   readonly #remoteActors: SaltedMap<RemoteActor>;
   readonly #named = new Set<RemoteActor>();
   /** Pending calls by the number of the request. */
   readonly #calls = new Map<number, PendingCall>();
   #requests = 0;
-  /** Set by `RemoteNodes`: called with the receiver of each message that cannot be sent, and the reason. */
+  /**
+   * Set by `RemoteNodes`. Called with the receiver of each message that cannot be sent, and the reason.
+   */
   onUnsendable: ((to: string, words: string) => void) | undefined = undefined;
-  /** The cache of encoded names, which mostly repeat. */
+  /** The cache of encoded names, because few names are used repeatedly. */
   readonly #names = new Map<string, Uint8Array>();
 
   constructor(
@@ -105,10 +116,10 @@ export class Outbound implements FoundNodeLink, SignalSender {
     this.#encoder = new Encoder(this.homes, bytesMax);
   }
 
-  /** Knows the traces of messages, if both nodes trace. */
+  /** Returns the traces of messages, if both nodes trace. */
   traces: TraceCarrier | undefined = undefined;
 
-  /** The number of remote actors and pending calls that are kept for that node. */
+  /** The number of remote actors and pending calls of that node. */
   get kept(): number {
     return this.#remoteActors.size + this.#named.size + this.#calls.size;
   }
@@ -120,7 +131,7 @@ export class Outbound implements FoundNodeLink, SignalSender {
     return count;
   }
 
-  /** The sender of a row, as a pid. */
+  /** Returns the sender of a message as a pid. */
   pid(id: number): Pid {
     return this.homes.pid(SENDER, id)!;
   }
@@ -145,7 +156,7 @@ export class Outbound implements FoundNodeLink, SignalSender {
   }
 
   forget(remote: RemoteActor): void {
-    // A pid that outlives its remote actor is looked up by the link again.
+    // A pid that outlives its remote actor is looked up again by the link.
     remote.pid.target = undefined;
     if (remote instanceof NamedRemoteActor) this.#named.delete(remote);
     else if (this.#remoteActors.get(remote.pid.id) === remote) {
@@ -153,7 +164,7 @@ export class Outbound implements FoundNodeLink, SignalSender {
     }
   }
 
-  /** The session has ended: all remote actors of that node end with "noconnection". */
+  /** The session has ended: all remote actors of that node exit with "noconnection". */
   lost(): void {
     this.isOpen = false;
     const actorRefs = [...this.#remoteActors.values(), ...this.#named];
@@ -222,19 +233,19 @@ export class Outbound implements FoundNodeLink, SignalSender {
     }
     this.#calls.set(number, call);
     call.whenOver(() => {
-      // Still pending: it was given up.
+      // The call was still pending: its caller gave it up.
       if (this.#calls.delete(number) && this.isOpen) this.#sendCallOver(number);
     });
   }
 
-  /** Returns the pending call of an answer, if there is one. */
+  /** Returns the pending call that an ANSWER belongs to, if there is one. */
   answered(request: number): PendingCall | undefined {
     const call = this.#calls.get(request);
     this.#calls.delete(request);
     return call;
   }
 
-  /** Answers a call of an actor there, or one that its node holds. */
+  /** Answers a call of an actor on that node, or a call that the node holds for another one. */
   answer(request: number, status: number, value: unknown): void {
     const out = this.#begin(TAG.ANSWER, WORD_BYTES + 1);
     writeNumber(out, request);
@@ -304,7 +315,7 @@ export class Outbound implements FoundNodeLink, SignalSender {
     this.downOf(ended.id, id, ref.id, reason);
   }
 
-  /** The same by numbers. */
+  /** The same with local ids. */
   downOf(ended: number, id: number, ref: number, reason: ExitReason): void {
     this.#reason(reason, this.#triple(TAG.DOWN, ended, id, ref));
     this.#outbox.commit(true);
@@ -357,7 +368,7 @@ export class Outbound implements FoundNodeLink, SignalSender {
     this.#outbox.commit(true);
   }
 
-  /** Begins a message, with room for `length` bytes. */
+  /** Starts a message, with room for `length` bytes. */
   #begin(tag: number, length: number): TermBuffer {
     const out = this.#outbox.begin(tag);
     out.reserve(length);
@@ -373,7 +384,7 @@ export class Outbound implements FoundNodeLink, SignalSender {
     return bytes;
   }
 
-  /** Begins a message to a name, with the number of the request in front of it, if there is one. */
+  /** Starts a message to a name, preceded by the number of the request if there is one. */
   #beginNamed(tag: number, request: number, name: string): TermBuffer {
     const bytes = this.#nameBytes(name);
     const out = this.#begin(tag, WORD_BYTES + 2 + bytes.length);
@@ -400,8 +411,8 @@ export class Outbound implements FoundNodeLink, SignalSender {
   }
 
   /**
-   * Writes a term. A large one is sent in fragments and may be overtaken: it has its own encoder, so that no
-   * later term refers to it.
+   * Writes a term. A large term is sent in fragments and may be overtaken: it has its own encoder, so that
+   * no later term refers to it.
    */
   #term(term: unknown, out: TermBuffer): void {
     const start = out.at;
@@ -415,8 +426,8 @@ export class Outbound implements FoundNodeLink, SignalSender {
   }
 
   /**
-   * Writes an exit reason. Exits are rare: each has its own encoder, and refers to no earlier term. They must be
-   * sent, and nothing may be thrown in the exiting actor: a reason that cannot be encoded becomes a text.
+   * Writes an exit reason. Exits are rare: each uses a new encoder, and refers to no earlier term. They must be
+   * sent, and nothing may be thrown in the exiting actor: a reason that cannot be encoded is replaced by a text.
    */
   #reason(reason: ExitReason, out: TermBuffer): void {
     if (reason === "normal") return writeNormal(out);
@@ -442,12 +453,14 @@ export class Outbound implements FoundNodeLink, SignalSender {
   }
 }
 
-/** Returns whether a term is obviously large. Others are found to be large when they are encoded. */
+/**
+ * Returns whether a term is obviously large. Other large terms are detected when they are encoded.
+ */
 function isLarge(term: unknown): boolean {
   return (term instanceof Uint8Array || typeof term === "string") && term.length > BULK_BYTES_MIN;
 }
 
-/** Writes a local actor as the other side refers to it. */
+/** Writes a local actor as the peer refers to it. */
 function writeOwn(out: TermBuffer, id: number): void {
   writePid(out.view, out.at, SENDER, id);
   out.at += WORD_BYTES;
@@ -460,10 +473,10 @@ function writeNumber(out: TermBuffer, value: number): void {
   out.at += WORD_BYTES;
 }
 
-/** Writes a text with its length; there must be room. */
+/** Writes a text with its length. The caller ensures that there is room. */
 function writeText(out: TermBuffer, bytes: Uint8Array): void {
   let length = Math.min(bytes.length, NAME_BYTES_MAX);
-  // Not within a character: half of one is invalid UTF-8, which would end the session.
+  // Not within a character: an incomplete character is invalid UTF-8, which would end the session.
   while (length < bytes.length && (bytes[length]! & 0xc0) === 0x80) length--;
   out.view.setUint16(out.at, length, true);
   if (length < VIEW_BYTES_MIN) {

@@ -5,14 +5,15 @@
  *     begin, fields, commit ─▶ buffer ─▶ data lane: pieces ─┐ by turns ─▶ stream, while less than
  *                                            large frames ─▶ bulk lane ─┘  a window waits in it
  *
- * The small frames of a turn are written together at its end. Bytes in the stream cannot be overtaken, so it
- * receives little at a time, and more when that is sent. A large frame has its place in the data lane, where
- * its BULK is sent; its fragments go through the bulk lane, one large frame after the other, each between
- * shares of data. Fragments in flight are limited by TAKEN, since buffers of the system cannot be overtaken.
+ * The small frames of a turn are written together at its end. Bytes in the stream cannot be overtaken, so the
+ * stream receives little at a time, and more when that is sent. A large frame has its place in the data lane,
+ * where its BULK is sent; its fragments go through the bulk lane, one large frame after another, alternating
+ * with shares of data. Fragments in flight are limited by TAKEN, because frames in the system's buffers cannot
+ * be overtaken either.
  *
  * Limits. Above `bytesMax` unsent bytes, data frames are dropped and counted, except vital ones. Above
- * {@linkcode VITAL_BYTES_MAX} more, `overload` is called at the end of the turn, and everything is dropped
- * from then on. The queue takes at most twice the memory of its bytes, and releases it when they are sent.
+ * {@linkcode VITAL_BYTES_MAX} more, `overload` is called at the end of the turn, and everything is dropped from
+ * then on. The queue uses at most twice the memory of its bytes, and releases it when they are sent.
  *
  * @module
  */
@@ -29,32 +30,33 @@ import {
 import { FRAME_HEAD_BYTES } from "./frame.ts";
 import { Pressure } from "./pressure.ts";
 
-/** From this many bytes in the buffer on, they become a chunk: two fit into the buffer. */
+/** Number of buffered bytes from which they become a chunk; two chunks fit into the buffer. */
 const PIECE_BYTES_MAX = 30 * 1024;
 
-/** The stream receives more while less than this waits in it. */
+/** The stream receives more while fewer bytes than this wait in it. */
 const WINDOW_BYTES = 64 * 1024;
 
-/** This much data is sent between two fragments: one full chunk. */
+/** Number of data bytes sent between two fragments: one full chunk. */
 const SHARE_BYTES = PIECE_BYTES_MAX;
 
-/** A shared frame of fewer bytes is copied into the buffer: a separate chunk costs more. */
+/** A shared frame of fewer bytes is copied into the buffer, because a separate chunk costs more. */
 const COPY_BYTES_MAX = 4 * 1024;
 
-/** This much more than `bytesMax` may wait, all of it vital. More ends the session. */
+/** Number of bytes above `bytesMax` that vital frames may use. Exceeding it ends the session. */
 export const VITAL_BYTES_MAX: number = 16 * 1024 * 1024;
 
 /**
- * At most this much data overtakes large frames that have begun; then data waits until these are sent. The
- * receiver holds back what overtook a message to the same actor; its limit is twice this.
+ * Maximum number of data bytes that overtake large frames in progress; further data waits until these are
+ * sent. The receiver holds back messages that overtook a large one to the same actor; its limit is twice
+ * this.
  */
 export const PASSED_BYTES_MAX: number = 8 * 1024 * 1024;
 
 /** Limits of an outbox. */
 export interface OutboxLimits {
-  /** Above this many unsent bytes data frames are dropped. */
+  /** Data frames are dropped above this many unsent bytes. */
   readonly bytesMax: number;
-  /** A longer frame is never sent: tag and body. */
+  /** Maximum length of a frame, tag and body; longer ones are never sent. */
   readonly messageBytesMax: number;
 }
 
@@ -62,15 +64,18 @@ export interface OutboxLimits {
 export interface OutboxOwner {
   /** Runs a task at the end of this turn. */
   atFlush(task: () => void): void;
-  /** The queue is more than half full, or less than an eighth. Called at the end of a turn. */
+  /**
+   * The queue has risen above half of its limit, or fallen below an eighth. Called at the end of a
+   * turn.
+   */
   pressure(high: boolean): void;
-  /** Too much waits that cannot be dropped. Called at the end of a turn. */
+  /** Too many vital bytes are queued. Called at the end of a turn. */
   overload(): void;
 }
 
 /** The send queue of one session. */
 export class SessionOutbox {
-  /** Data frames that were dropped because too much was waiting. */
+  /** Number of data frames dropped because the queue was full. */
   dropped = 0;
   readonly pressure: Pressure;
   readonly #stream: Stream;
@@ -78,21 +83,21 @@ export class SessionOutbox {
   readonly #owner: OutboxOwner;
   /** The end of the data lane. */
   readonly #out = new TermBuffer();
-  /** Where the frame that is being written begins. */
+  /** Offset of the frame being written. */
   #begun = 0;
-  /** The data lane without the buffer: chunks of whole frames, and large frames. */
+  /** The data lane except the buffer: chunks of complete frames, and large frames. */
   #data = new Ring<Uint8Array | FragmentWriter>();
   /** Large frames whose BULK was sent, in that order. */
   #bulks = new Ring<FragmentWriter>();
-  /** Bytes in both. */
+  /** Number of bytes in both lanes. */
   #queued = 0;
-  /** The number of large frames so far. */
+  /** Number of large frames so far. */
   #numbers = 0;
-  /** How much data may be sent before the next fragment. */
+  /** Number of data bytes that may be sent before the next fragment. */
   #share = SHARE_BYTES;
-  /** How much data has overtaken large frames that have begun. */
+  /** Number of data bytes that have overtaken large frames in progress. */
   #passed = 0;
-  /** Bytes of fragments in flight, without a TAKEN. */
+  /** Number of bytes of fragments in flight, without a TAKEN. */
   #flight = 0;
   #armed = false;
   #isOverloaded = false;
@@ -113,19 +118,19 @@ export class SessionOutbox {
     return this.#stream.unsent + this.#queued + this.#out.at - this.#out.start;
   }
 
-  /** Bytes of the frame that was begun, tag and body so far. */
+  /** Number of bytes of the frame being written, tag and body. */
   get length(): number {
     return this.#out.at - this.#begun - FRAME_HEAD_BYTES;
   }
 
-  /** Sends a frame before all data. */
+  /** Sends a frame ahead of all data. */
   control(frame: Uint8Array): void {
     if (this.#isClosed || this.#last !== undefined) return;
     this.#stream.write(frame);
     this.#rose(this.unsent);
   }
 
-  /** Sends a data frame, which must not be changed any more. Returns false if it was dropped. */
+  /** Sends a data frame, which must not be changed afterwards. Returns false if it was dropped. */
   data(frame: Uint8Array): boolean {
     if (frame.length <= COPY_BYTES_MAX) {
       this.#begun = this.#out.at;
@@ -141,7 +146,7 @@ export class SessionOutbox {
     return true;
   }
 
-  /** Begins a data frame. The caller writes its body into the returned buffer. */
+  /** Starts a data frame. The caller writes its body into the returned buffer. */
   begin(tag: number): TermBuffer {
     const out = this.#out;
     out.reserve(FRAME_HEAD_BYTES + 1);
@@ -151,12 +156,12 @@ export class SessionOutbox {
     return out;
   }
 
-  /** Removes the frame that was begun. */
+  /** Discards the frame being written. */
   cancel(): void {
     this.#out.at = this.#begun;
   }
 
-  /** Sends the frame that was begun. Returns false if it was dropped; a `vital` one never is. */
+  /** Sends the frame being written. Returns false if it was dropped; a `vital` frame never is. */
   commit(vital: boolean): boolean {
     const out = this.#out;
     const begun = this.#begun;
@@ -190,7 +195,7 @@ export class SessionOutbox {
     return true;
   }
 
-  /** Accepts no more frames; sends what waits, then this frame, and ends the stream. */
+  /** Accepts no more frames; sends the queued ones, then this frame, and ends the stream. */
   end(last: Uint8Array): void {
     if (this.#isClosed || this.#last !== undefined) return;
     this.#last = last;
@@ -224,7 +229,9 @@ export class SessionOutbox {
     this.#owner.atFlush(this.#flush);
   }
 
-  /** Returns whether a frame of `length` bytes may be added, with which there are `unsent` bytes. */
+  /**
+   * Returns whether a frame of `length` bytes may be added, after which `unsent` bytes are queued.
+   */
   #takes(unsent: number, length: number, vital: boolean): boolean {
     const { bytesMax, messageBytesMax } = this.#limits;
     if (this.#isClosed || this.#isOverloaded || this.#last !== undefined) return false;
@@ -269,7 +276,7 @@ export class SessionOutbox {
     this.#data.push(piece);
   }
 
-  /** Writes data and fragments alternately, as much as the window allows. */
+  /** Writes data and fragments alternately, as far as the window allows. */
   #refill(): void {
     while (this.#stream.unsent < WINDOW_BYTES) {
       if (this.#bulks.length === 0) {
@@ -278,7 +285,7 @@ export class SessionOutbox {
         if (!this.#sendData()) return this.#finish();
         continue;
       }
-      // After the end TAKEN is not read any more.
+      // TAKEN is not read any more after the end.
       const mayFly = this.#flight < FLIGHT_BYTES_MAX || this.#last !== undefined;
       const mayPass = this.#passed < PASSED_BYTES_MAX && (this.#share > 0 || !mayFly);
       if (mayPass && this.#sendData()) continue;
@@ -288,7 +295,7 @@ export class SessionOutbox {
     }
   }
 
-  /** Sends the next item of the data lane. Returns false if there is none, or it must wait. */
+  /** Sends the next item of the data lane. Returns false if there is none, or if it must wait. */
   #sendData(): boolean {
     const next = this.#data.peek();
     if (next instanceof FragmentWriter) {

@@ -1,5 +1,5 @@
 /**
- * The known nodes and the state of each. Quiet: time and random numbers are arguments.
+ * The known nodes and their states. The file is quiet: time and random numbers are arguments.
  *
  *             dial begins             proof sent                  ACK
  *     idle ────────────▶ dialling ──────────────▶ proving ───────────────▶ up
@@ -10,10 +10,10 @@
  *     left ◀───────── disconnected by either side: do not dial ──────────────┤
  *     (forgotten) ◀── it has stopped, in order ──────────────────────────────┘
  *
- * When a node is dialed and when it is forgotten depends on how it came to be known: see {@linkcode PeerOrigin}.
+ * When a node is dialed and forgotten depends on how it became known: see {@linkcode PeerOrigin}.
  *
- * **One session for two.** Both sides may dial at once. The responder decides, when the initiator has
- * proved itself:
+ * **One session per pair.** Both sides may dial at once. The responder decides when the initiator is
+ * authenticated:
  *
  * | what there is with that node | answer |
  * |---|---|
@@ -23,9 +23,9 @@
  * | a session that the initiator had seen up, and has lost | replace it |
  * | a session that the initiator had not seen up when it sent its proof | duplicate: that session stays |
  *
- * A proof that was not sent cannot be accepted, and of two that were sent exactly one is, since both
- * sides compare the same two names. The initiator sends the last session that was up for it, which
- * distinguishes simultaneous dials from a loss that only one side has noticed.
+ * A proof that was not sent cannot be accepted, and of two sent proofs exactly one is accepted, because both
+ * sides compare the same two names. The initiator sends the last session that it had open, which distinguishes
+ * simultaneous dials from a loss that only one side has noticed.
  *
  * @module
  */
@@ -33,7 +33,7 @@ import { assert } from "../base/assert.ts";
 import { addressOf } from "./name.ts";
 import { BACKOFF_MS_MAX, BACKOFF_MS_MIN, redialPause, SEED_BACKOFF_MS_MAX } from "./redial.ts";
 
-/** How a node came to be known, the strongest first. */
+/** How a node became known, the highest rank first. */
 export const PEER_ORIGINS: readonly PeerOrigin[] = [
   "seed", // named by the user: dialed until this node stops
   "met", // there was a session with it: dialed until `forgetAfter` has passed
@@ -44,19 +44,26 @@ export const PEER_ORIGINS: readonly PeerOrigin[] = [
 /** One of {@linkcode PEER_ORIGINS}. */
 export type PeerOrigin = "seed" | "met" | "gossip" | "asked";
 
-/** A node that a peer is connected with is dialed again this long after the last dial. Milliseconds. */
+/**
+ * Time after the last dial until a node that a peer is connected to is dialed again. Milliseconds.
+ */
 export const REPORTED_RETRY_MS = 5_000;
 
-/** A node that was never reached is forgotten when no peer has named it for this long. Milliseconds. */
+/**
+ * A node that was never reached is forgotten when no peer has named it for this long. Milliseconds.
+ */
 export const GOSSIP_FORGET_MS = 600_000;
 
-/** A lost node is forgotten after this long by default. Milliseconds. */
+/** Default time after which a lost node is forgotten. Milliseconds. */
 export const FORGET_MS = 3_600_000;
 
-/** How long gossip about a node that has stopped is ignored, since peers may not know yet. Milliseconds. */
+/**
+ * Time for which gossip about a stopped node is ignored, because peers may not know of the stop yet.
+ * Milliseconds.
+ */
 export const STOPPED_MS = 30_000;
 
-/** The most nodes that are known. Others that peers name are not dialed. */
+/** Maximum number of known nodes. Others that peers name are not dialed. */
 export const PEERS_MAX = 1024;
 
 /** The state of a peer. */
@@ -74,35 +81,35 @@ export interface Peer {
   readonly address: string;
   readonly origin: PeerOrigin;
   readonly state: PeerState;
-  /** Dials in a row that failed. */
+  /** Number of consecutive failed dials. */
   readonly failures: number;
-  /** When the last dial began. */
+  /** Time when the last dial began. */
   readonly triedAt: number;
-  /** Whether the last dial had no answer: the next one may occupy a slot for seconds. */
+  /** Whether the last dial got no answer: the next one may occupy a slot for seconds. */
   readonly isSilent: boolean;
-  /** Whether the user waits for it. */
+  /** Whether the user waits for the node. */
   readonly isWanted: boolean;
-  /** The peer that named it first. */
+  /** The peer that first named the node. */
   readonly informant: string | undefined;
 }
 
 /** The mutable entry of the table. */
 type Entry = { -readonly [Key in keyof Peer]: Peer[Key] } & {
-  /** The last session with it, or 0. */
+  /** The last session with the node, or 0. */
   lastSession: bigint;
-  /** When it was last up, or named by a peer, or by the user. */
+  /** When the node was last connected, or named by a peer or the user. */
   knownAt: number;
 };
 
-/** How a dial failed. */
+/** The kind of a failed dial. */
 export type DialFailure =
   | "refused"
   /** There was no answer. */
   | "silent"
-  /** It will fail again: another node is at the address, or the node rejects this one. */
+  /** The dial will fail again: another node is at the address, or the node rejects this one. */
   | "futile";
 
-/** The answer to an initiator that has proved itself. */
+/** The answer to an authenticated initiator. */
 export type Verdict = "accept" | "replace" | "duplicate" | "probe";
 
 /** The known nodes of one node. */
@@ -111,7 +118,7 @@ export class Peers {
   readonly #chance: () => number;
   readonly #forgetMs: number;
   readonly #peers = new Map<string, Entry>();
-  /** Nodes that have stopped, and until when gossip about them is ignored. */
+  /** Stopped nodes, and when gossip about them is no longer ignored. */
   readonly #stopped = new Map<string, number>();
 
   /** `chance` returns numbers in [0, 1). */
@@ -121,7 +128,9 @@ export class Peers {
     this.#forgetMs = forgetMs;
   }
 
-  /** Adds a node. Returns false if it is this node itself, has just stopped, or there are too many. */
+  /**
+   * Adds a node. Returns false if it is this node itself, has just stopped, or exceeds the limit.
+   */
   add(name: string, origin: PeerOrigin, now: number, informant?: string): boolean {
     if (name === this.#self) return false;
     if (origin !== "gossip") this.#stopped.delete(name);
@@ -132,25 +141,25 @@ export class Peers {
     const { state } = known;
     if (origin === "asked") known.isWanted = state.kind !== "up";
     if (origin === "seed" || origin === "asked") {
-      // The user wants it: it is dialed now, whatever happened before.
+      // The user requested the node: it is dialed now, whatever happened before.
       if (state.kind !== "left" && state.kind !== "idle") return true;
       if (state.kind === "left") known.origin = origin;
       known.state = { kind: "idle", dialAt: now };
       known.failures = 0;
     } else if (state.kind === "idle") {
-      // A peer is connected with it, so it may be reached now.
+      // A peer is connected to the node, so it may be reachable now.
       const dialAt = Math.max(now, known.triedAt + REPORTED_RETRY_MS);
       if (dialAt < state.dialAt) known.state = { kind: "idle", dialAt };
     }
     return true;
   }
 
-  /** Iterates over them in the order in which they became known. */
+  /** Iterates over the nodes in the order in which they became known. */
   [Symbol.iterator](): IterableIterator<Peer> {
     return this.#peers.values();
   }
 
-  /** How a node came to be known. */
+  /** Returns how a node became known. */
   originOf(name: string): PeerOrigin | undefined {
     return this.#peers.get(name)?.origin;
   }
@@ -163,7 +172,7 @@ export class Peers {
     peer.triedAt = now;
   }
 
-  /** Our dial is about to send its proof. Returns the session to name in it. */
+  /** Our dial is about to send its proof. Returns the last session, to be sent with it. */
   proving(name: string): bigint {
     const peer = this.#get(name);
     assert(peer.state.kind === "dialling", `proving to ${name}, which is ${peer.state.kind}`);
@@ -171,17 +180,19 @@ export class Peers {
     return peer.lastSession;
   }
 
-  /** Our dial was given up for the other side's: if that fails, dial again. */
+  /**
+   * Our dial was given up in favour of the other side's; if that fails, the node is dialed again.
+   */
   yielded(name: string, now: number): void {
     const peer = this.#peers.get(name);
     if (peer?.state.kind !== "dialling" && peer?.state.kind !== "proving") return;
     peer.state = { kind: "idle", dialAt: now + BACKOFF_MS_MIN * (5 + 5 * this.#chance()) };
   }
 
-  /** Our dial failed. Returns how many have, in a row. */
+  /** Our dial failed. Returns the number of consecutive failures. */
   failed(name: string, now: number, failure: DialFailure = "refused"): number {
     const peer = this.#peers.get(name);
-    // It may be up by its own dial, or have been disconnected.
+    // The node may have connected by its own dial, or have been disconnected.
     if (peer?.state.kind !== "dialling" && peer?.state.kind !== "proving") return 0;
     peer.failures++;
     peer.isWanted = false;
@@ -191,7 +202,7 @@ export class Peers {
     return peer.failures;
   }
 
-  /** `canDial` denied a dial. */
+  /** `canDial` did not allow the dial. */
   denied(name: string, now: number): void {
     const peer = this.#get(name);
     peer.isWanted = false;
@@ -200,7 +211,9 @@ export class Peers {
     peer.triedAt = now;
   }
 
-  /** Decides about an initiator that has proved itself. The session `dead` did not answer a probe. */
+  /**
+   * Decides about an authenticated initiator. The session `dead`, if given, did not answer a probe.
+   */
   judge(name: string, creation: number, lastSession: bigint, dead?: bigint): Verdict {
     const state = this.#peers.get(name)?.state;
     if (state?.kind === "proving") return this.#self < name ? "duplicate" : "accept";
@@ -210,7 +223,7 @@ export class Peers {
     return state.session === lastSession ? "replace" : "duplicate";
   }
 
-  /** A session is up, by either side's dial. */
+  /** A session has opened, by either side's dial. */
   up(name: string, session: bigint, creation: number, now: number): void {
     this.add(name, "met", now);
     const peer = this.#peers.get(name);
@@ -239,15 +252,15 @@ export class Peers {
     }
   }
 
-  /** The node is not dialed until the user wants it or it dials this node. */
+  /** The node is not dialed until the user requests it or it dials this node. */
   leave(name: string): void {
     const peer = this.#peers.get(name);
     if (peer !== undefined) peer.state = { kind: "left" };
   }
 
   /**
-   * Forgets the nodes that were not reached for too long, and of those that were disconnected all but the
-   * last {@linkcode PEERS_MAX}. Returns the names of the first.
+   * Forgets the nodes that were unreachable for too long, and all but the last {@linkcode PEERS_MAX}
+   * disconnected ones. Returns the names of the unreachable ones.
    */
   expire(now: number): string[] {
     const forgotten: string[] = [];
@@ -269,8 +282,8 @@ export class Peers {
   }
 
   /**
-   * A node was reached at the address in its name, so no other can be there. Forgets those that are known
-   * with that address, but for seeds, and returns their names.
+   * A node was reached at the address in its name, so no other node can be there. Forgets other nodes
+   * known with that address, except seeds, and returns their names.
    */
   superseded(by: string): string[] {
     const address = addressOf(by);
@@ -313,7 +326,10 @@ export class Peers {
     return true;
   }
 
-  /** Returns the pause: doubled with each failure up to a limit, shortened at random by up to half. */
+  /**
+   * Returns the pause: doubled with each failure up to a limit, and shortened at random by up to
+   * half.
+   */
   #pause({ origin, failures }: Entry, isFutile: boolean): number {
     const most = origin === "seed" ? SEED_BACKOFF_MS_MAX : BACKOFF_MS_MAX;
     const full = isFutile ? BACKOFF_MS_MAX : redialPause(failures, most);

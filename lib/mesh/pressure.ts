@@ -1,5 +1,6 @@
 /**
- * Whether a session's queue is nearly full, with two marks, so that it is not reported at every frame:
+ * Tracks whether a session's queue is nearly full, with two marks, so that not every frame is a
+ * change:
  *
  *     ──▶ above half of the limit ──▶ high ──▶ below an eighth of it ──▶ drained
  *
@@ -8,47 +9,47 @@
  * @module
  */
 
-/** The state of the send queue to a node: see `Node.pressure`. */
+/** The state of the send queue to a node. See `Node.pressure`. */
 export interface PressureState {
   /** Bytes that wait to be sent. */
   readonly queued: number;
-  /** Above this many bytes messages are dropped. */
+  /** Messages are dropped above this many bytes. */
   readonly limit: number;
-  /** The number of messages that were dropped so far. */
+  /** Number of messages dropped so far. */
   readonly dropped: number;
-  /** Whether it exceeded half of the limit, and has not been below an eighth of it since. */
+  /** Whether the queue has exceeded half of its limit, and has not been below an eighth since. */
   readonly high: boolean;
 }
 
-/** The marks of one queue, and the callers that wait for the lower. */
+/** The marks of one queue, and the callers that wait for the lower mark. */
 export class Pressure {
-  /** Above this many bytes it is high. */
+  /** Number of bytes above which the queue is high. */
   readonly highMark: number;
-  /** At this many bytes or fewer it is not high any more. */
+  /** Number of bytes at which the queue is no longer high. */
   readonly lowMark: number;
   isHigh = false;
   readonly #tell: (high: boolean) => void;
   #told = false;
   #waiters: (() => void)[] = [];
 
-  /** Marks for a queue of `bytesMax`. `tell` is called only by `settle`. */
+  /** Creates the marks for a queue of `bytesMax`. Only `settle` calls `tell`. */
   constructor(bytesMax: number, tell: (high: boolean) => void) {
     this.highMark = Math.floor(bytesMax / 2);
     this.lowMark = Math.floor(bytesMax / 8);
     this.#tell = tell;
   }
 
-  /** Whether listeners have not been called about the current state. */
+  /** Whether listeners have not been called with the current state yet. */
   get isNews(): boolean {
     return this.isHigh !== this.#told;
   }
 
-  /** Resolves when it is not high, or when the queue is closed. */
+  /** Resolves when the queue is not high, or when it is closed. */
   drained(): Promise<void> {
     return this.isHigh ? new Promise((wake) => this.#waiters.push(wake)) : Promise.resolve();
   }
 
-  /** Sets the number of bytes that wait. */
+  /** Sets the number of queued bytes. */
   at(bytes: number): void {
     if (bytes > this.highMark) this.isHigh = true;
     else if (this.isHigh && bytes <= this.lowMark) {
@@ -64,7 +65,7 @@ export class Pressure {
     this.#tell(this.#told);
   }
 
-  /** The queue is closed: resolves all waits, and calls the listener no more. */
+  /** The queue is closed: resolves all waits, and does not call the listener any more. */
   close(): void {
     this.isHigh = false;
     this.#told = false;

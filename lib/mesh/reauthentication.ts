@@ -1,13 +1,13 @@
 /**
- * Makes peers prove again that they are members when the cookie of their session is not accepted any more.
- * Without that, a peer with a leaked cookie would stay as long as its session.
+ * Makes peers prove their membership again when the cookie of their session is no longer accepted. Without
+ * this, a peer with a leaked cookie would stay as long as its session.
  *
  *     this node                                  peer
  *        │── PROVE: a nonce ─────────────────────▶│
  *        │◀── PROOF: one for each of its cookies ─│
  *     one matches an accepted cookie: the session stays; none in time: it ends with "cookie"
  *
- * A proof covers the handshake of the session, and with it the certificate, so it cannot be relayed.
+ * A proof covers the handshake of the session, and thereby the certificate, so it cannot be relayed.
  *
  * @module
  */
@@ -17,10 +17,10 @@ import { type Binding, proveAgain } from "./handshake.ts";
 import { encodeProof, encodeProve } from "./message.ts";
 import type { Session } from "./session.ts";
 
-/** A peer has this long to prove again. Milliseconds. */
+/** Time limit for a peer to prove itself again. Milliseconds. */
 export const PROOF_MS = 5_000;
 
-/** At most this many proofs are read from one PROOF. */
+/** Maximum number of proofs read from one PROOF. */
 const PROOFS_MAX = 8;
 
 /** Returns the proof keys of this node; the one in use is first. */
@@ -32,7 +32,7 @@ export class Reauthentication {
   readonly #keys: ProofKeys;
   readonly #nonce: () => Uint8Array;
   readonly #pending = new Map<Session, { readonly nonce: Uint8Array; readonly timer: Timer }>();
-  /** The key with which a session was proved again last. */
+  /** The key with which each session was last proved again. */
   readonly #proved = new WeakMap<Session, Uint8Array>();
 
   constructor(clock: Clock, keys: ProofKeys, nonce: () => Uint8Array) {
@@ -41,7 +41,7 @@ export class Reauthentication {
     this.#nonce = nonce;
   }
 
-  /** Starts a new proof if the key of the session is not accepted any more. */
+  /** Requests a new proof if the key of the session is no longer accepted. */
   check(session: Session): void {
     const { binding } = session.met;
     if (binding === undefined || this.#pending.has(session)) return;
@@ -78,7 +78,7 @@ export class Reauthentication {
     else this.#proved.set(session, key);
   }
 
-  /** The session is over. */
+  /** The session has ended. */
   over(session: Session): void {
     this.#pending.get(session)?.timer.cancel();
     this.#pending.delete(session);

@@ -1,18 +1,17 @@
 /**
- * Describes rejections for the log, and limits them: a peer that is rejected again and again must not fill the
- * log.
+ * Describes rejections for the log, and limits their number, because a peer may be rejected repeatedly.
  *
  * @module
  */
 import type { Clock } from "../base/clock.ts";
 
-/** The same rejection of the same host is logged again after this. Milliseconds. */
+/** Interval after which the same rejection of the same host is logged again. Milliseconds. */
 const NEWS_MS = 60_000;
 
-/** How many hosts are remembered. Above this the memory is cleared. */
+/** Maximum number of hosts that are remembered. When it is exceeded, the memory is cleared. */
 const HOSTS_MAX = 1_024;
 
-/** The rejections that were logged. */
+/** The logged rejections. */
 export class Rejections {
   readonly #clock: Clock;
   readonly #told = new Map<string, number>();
@@ -23,7 +22,7 @@ export class Rejections {
 
   /** Returns whether a rejection should be logged. */
   isNews(hostname: string, reason: string): boolean {
-    // A client that rejects our certificate sends an alert and closes: either may arrive first.
+    // A client that rejects our certificate sends an alert and closes. Either may arrive first.
     const key = `${hostname} ${reason === "broken" ? "cookie" : reason}`;
     const now = this.#clock.now();
     const told = this.#told.get(key);
@@ -40,13 +39,13 @@ const EXPIRED = /expired|not.?(yet.?)?valid.?yet|not.?yet.?valid/i;
 const CLOCKS =
   "the certificate is not valid at this time of day: it has expired, or a clock is wrong, here or there";
 
-/** Describes why a peer's certificate was not trusted, from the words of TLS. */
+/** Describes why a peer's certificate was not trusted, from the TLS error message. */
 export function untrustedWords(message: string): string {
   if (EXPIRED.test(message)) return CLOCKS;
   return "its certificate is not of our cluster (another cookie? or a clock that is wrong by days?)";
 }
 
-/** Messages of TLS, which differ between runtimes, and what they mean for a cluster. */
+/** TLS error messages, which differ between runtimes, and their meaning for a cluster. */
 const MEANINGS: readonly (readonly [RegExp, string, string])[] = [
   [EXPIRED, "untrusted", CLOCKS],
   [/timeout/i, "timeout", "no TLS handshake in time"],

@@ -2,7 +2,8 @@
  * Represents an actor of another node while links, monitors, calls or timers of this node are attached to it.
  * Operations on it are sent to its node.
  *
- * It exists as long as something is attached. When the session ends, it ends with "noconnection".
+ * The object exists as long as something is attached to it. When the session ends, it exits with
+ * "noconnection".
  *
  * @module
  */
@@ -11,7 +12,7 @@ import { ActorRef, type Monitor } from "../actor/actor_ref.ts";
 import type { ExitReason } from "../term/exit.ts";
 import { type Home, Pid, type Ref } from "../term/pid.ts";
 
-/** Sends operations to the other node: implemented by `Outbound`. */
+/** Sends operations to the other node. Implemented by `Outbound`. */
 export interface SignalSender {
   send(id: number, message: unknown): void;
   sendNamed(name: string, message: unknown): void;
@@ -23,7 +24,7 @@ export interface SignalSender {
   monitor(from: Pid<unknown>, to: number | string, ref: Ref): void;
   demonitor(from: Pid<unknown>, id: number, ref: Ref): void;
   down(ended: Pid, id: number, ref: Ref, reason: ExitReason): void;
-  /** Nothing is attached to it any more. */
+  /** Nothing is attached to the remote actor any more. */
   forget(remote: RemoteActor): void;
 }
 
@@ -32,7 +33,7 @@ export class RemoteActor extends ActorRef {
   readonly pid: Pid<unknown>;
   isAlive = true;
   protected readonly sender: SignalSender;
-  /** The number of unanswered UNLINKs, by the number of the local actor. */
+  /** Number of unanswered UNLINKs, by the id of the local actor. */
   #unlinking: Map<number, number> | undefined = undefined;
 
   constructor(sender: SignalSender, home: Home, id: number) {
@@ -70,14 +71,14 @@ export class RemoteActor extends ActorRef {
   }
 
   /**
-   * Returns whether its node does not know yet of an UNLINK of this local actor. Until then its messages about
-   * the link are about one that is removed.
+   * Returns whether its node does not know yet of an UNLINK by this local actor. Until then, its messages
+   * about the link refer to the removed link.
    */
   isUnlinking(id: number): boolean {
     return this.#unlinking !== undefined && this.#unlinking.has(id);
   }
 
-  /** Its node has answered an UNLINK. */
+  /** The other node has answered an UNLINK. */
   unlinkedThere(id: number): void {
     const count = this.#unlinking?.get(id);
     if (count === undefined) return;
@@ -100,11 +101,11 @@ export class RemoteActor extends ActorRef {
     if (!kept && chain === undefined) this.sender.forget(this);
   }
 
-  /** Does nothing: the actor ends on its node, and `Outbound.lost` ends this object. */
+  /** Has no effect: the actor exits on its node, and `Outbound.lost` ends this object. */
   end(): void {}
 }
 
-/** The actor that is registered under a name there. */
+/** The actor registered under a name on that node. */
 export class NamedRemoteActor extends RemoteActor {
   readonly name: string;
 

@@ -1,5 +1,5 @@
 /**
- * The links to all other nodes, one for each session, by which actors of this node reach theirs.
+ * The links to all connected nodes, one per session, through which local actors reach remote ones.
  *
  * @module
  */
@@ -20,15 +20,18 @@ import { type CallAnswerer, HeldCalls } from "./transferred_call.ts";
 /** The links of one node. */
 export class RemoteNodes implements Remote, CallAnswerer {
   readonly spawner: Spawner;
-  /** Calls that were passed on to other nodes. */
+  /** Calls forwarded to other nodes. */
   readonly held: HeldCalls;
   /** Handles names and groups. Set by `start.ts`. */
   cluster: ClusterSink<Outbound> | undefined = undefined;
-  /** Returns what a peer exposes; undefined if there is no session with it. Set by `start.ts`. */
+  /**
+   * Returns the functions that a peer exposes, or undefined if there is no session with it. Set by
+   * `start.ts`.
+   */
   exposedBy: (node: string) => readonly string[] | undefined = () => undefined;
   /** Called with the receiver of each message that cannot be sent, and the reason. Set by `start.ts`. */
   onUnsendable: (to: string, words: string) => void = () => {};
-  /** Knows the traces of messages, if this node traces. */
+  /** Returns the traces of messages, if this node traces. */
   traces: TraceCarrier | undefined = undefined;
   readonly #system: System;
   readonly #messageBytesMax: number;

@@ -22,7 +22,7 @@ export type Seed =
   | { readonly kind: "service"; readonly service: string }
   | { readonly kind: "file"; readonly path: string };
 
-/** Returns the current seeds: for sources of addresses that the table above does not have. */
+/** Returns the current seeds. For address sources other than those in the table above. */
 export type SeedFunction = () => readonly string[] | Promise<readonly string[]>;
 
 const ANY = "*@";
@@ -50,7 +50,7 @@ export function parseSeed(text: string): Seed {
   return { kind: isIP(hostname) === 0 ? "dns" : "address", hostname, port };
 }
 
-/** The seeds in the text of a file. */
+/** Returns the seeds in the text of a file. */
 export function seedsOfText(text: string): string[] {
   return text.split("\n").map((line) => line.replace(/#.*/, "").trim()).filter((line) =>
     line !== ""

@@ -3,8 +3,8 @@
  *
  * Frames of one turn are sent in one write, and large ones in fragments between others: see `outbox.ts`. The
  * send queue is bounded: above `queueBytesMax` data frames are dropped and counted, and control and vital
- * frames are still sent. So a peer that does not read costs a bounded amount of memory, and the ping timeout
- * detects it. If more than 16 MiB of control and vital frames wait, the session ends.
+ * frames are still sent. A peer that does not read therefore uses a bounded amount of memory, and the ping
+ * timeout detects it. If more than 16 MiB of control and vital frames wait, the session ends.
  *
  * Large messages in fragments are handled when they are complete. The handler names the receiver at the first
  * fragment; later messages for it wait in `holds`.
@@ -28,28 +28,28 @@ import type { Holder, ReceiveBudget } from "../base/receive_budget.ts";
 import { SessionOutbox } from "./outbox.ts";
 import type { PressureState } from "./pressure.ts";
 
-/** Bytes of a ping. */
+/** Number of bytes in a ping. */
 const PING_BYTES = 8;
 
-/** Less than this is not counted as held: most reads end within a frame. */
+/** Incomplete input of fewer bytes is not counted: most reads end within a frame. */
 const HELD_BYTES_LEAST = 64 * 1024;
 
-/** The most bytes of unsent PONGs. Above this PINGs are not answered. */
+/** Maximum number of bytes of unsent PONGs. Above it, PINGs are not answered. */
 const PONGS_UNSENT_BYTES_MAX = 64 * 1024;
 
-/** How long a session that we ended waits for the peer to close. Milliseconds. */
+/** Maximum time that a session ended by this side waits for the peer to close. Milliseconds. */
 const GOODBYE_MS = 1_000;
 
-/** Why a session ended. */
+/** The reason why a session ended. */
 export const SESSION_ENDS = [
   "closed", // the connection closed without GOODBYE: the node crashed, or the network failed
   "timeout", // nothing was received for `pingTimeout`
   "shutdown", // the node stopped in an orderly way
-  "disconnected", // one side asked for it
+  "disconnected", // one side requested it
   "restarted", // a later incarnation of the node, or a later session, replaced it
-  "cookie", // the node's cookie is not accepted any more
-  "protocol", // the node broke a rule of the protocol
-  "overload", // it did not read enough, or sent too much that is incomplete
+  "cookie", // the node's cookie is no longer accepted
+  "protocol", // the node violated a rule of the protocol
+  "overload", // the node read too little, or sent too much incomplete data
 ] as const;
 
 /** One of {@linkcode SESSION_ENDS}. */
@@ -57,16 +57,16 @@ export type SessionEnd = (typeof SESSION_ENDS)[number];
 
 /** Limits of a session. */
 export interface SessionLimits extends HeartbeatLimits {
-  /** Above this many unsent bytes data frames are dropped. */
+  /** Data frames are dropped above this many unsent bytes. */
   readonly queueBytesMax: number;
   /**
-   * The longest message, tag and body, in bytes. A longer one is not sent; receiving one ends the session. The
-   * same on all nodes. Default: {@linkcode MESSAGE_BYTES_MAX}.
+   * Maximum length of a message, tag and body, in bytes. A longer one is not sent; receiving one ends the
+   * session. The same on all nodes. Default: {@linkcode MESSAGE_BYTES_MAX}.
    */
   readonly messageBytesMax?: number | undefined;
 }
 
-/** What a session needs of the host. */
+/** The parts of the host that a session uses. */
 export interface SessionHost {
   readonly clock: Clock;
   /** Runs a task at the end of this turn. */
@@ -75,11 +75,11 @@ export interface SessionHost {
 
 /** Handles the messages of a session. */
 export interface SessionHandler {
-  /** The same for SEND and SEND_NAMED without a view of the body, when nothing is held back. */
+  /** The same for SEND and SEND_NAMED without a view of the body, while nothing is held back. */
   messageAt?(tag: number, bytes: Uint8Array, from: number, to: number): string | undefined;
   /**
-   * Handles a message. A returned text is the rule that it broke. `bulk` is the number of a message that came in
-   * fragments: it is at its place in the order, and is not held back.
+   * Handles a message. A returned text is the rule that the peer violated. `bulk` is the number of a fragmented
+   * message, which is at its place in the order, and is not held back.
    */
   message(
     connection: Session,
@@ -88,18 +88,20 @@ export interface SessionHandler {
     bulk?: number,
   ): string | undefined;
   /**
-   * A large message has begun; `head` is the beginning of its body. Returns the key of its receiver: until it is
-   * complete, other deliveries to the same key must be added to {@linkcode Session.holds}. `undefined`: none
-   * must wait.
+   * A large message has begun; `head` is the beginning of its body. Returns the key of its receiver: until the
+   * message is complete, other deliveries with the same key must be added to {@linkcode Session.holds}.
+   * `undefined`: no deliveries must wait.
    */
   begin?(connection: Session, tag: number, head: Uint8Array): HoldKey | undefined;
-  /** The send queue is more than half full, or less than an eighth again. */
+  /** The send queue has risen above half of its limit, or fallen below an eighth. */
   pressure?(connection: Session, high: boolean): void;
   /** The session has ended; called once. `words` describe the end, for the log. */
   over(connection: Session, end: SessionEnd, words: string): void;
 }
 
-/** A stream after the handshake, and its reader, which may have the beginning of a frame. */
+/**
+ * A stream after the handshake, and its frame reader, which may contain the beginning of a frame.
+ */
 export interface Opened {
   readonly stream: Stream;
   readonly reader: FrameReader;
@@ -112,7 +114,7 @@ interface Probe {
   readonly done: (isAlive: boolean) => void;
 }
 
-/** A session that is up. */
+/** An open session. */
 export class Session implements FrameSink, SessionMessages {
   /** The peer, as known from the handshake. */
   readonly met: Met;
@@ -120,7 +122,7 @@ export class Session implements FrameSink, SessionMessages {
   readonly dialled: boolean;
   /** The send queue. */
   readonly outbox: SessionOutbox;
-  /** Received messages that wait for incomplete large ones. */
+  /** Received messages that are held behind incomplete large ones. */
   readonly holds: HoldbackQueue = new HoldbackQueue();
   readonly #stream: Stream;
   readonly #handler: SessionHandler;
@@ -130,7 +132,7 @@ export class Session implements FrameSink, SessionMessages {
   readonly #heartbeat: Heartbeat;
   /** The number in the last ping. */
   #pings = 0;
-  /** Bytes of pongs since the stream was last empty. */
+  /** Number of bytes of pongs written since the stream was last empty. */
   #pongs = 0;
   readonly #probes = new Set<Probe>();
   #over = false;
@@ -187,7 +189,7 @@ export class Session implements FrameSink, SessionMessages {
     return this.#held.address;
   }
 
-  /** True once nothing can be sent. */
+  /** Whether nothing can be sent any more. */
   get isOver(): boolean {
     return this.#over;
   }
@@ -197,7 +199,7 @@ export class Session implements FrameSink, SessionMessages {
     return this.outbox.unsent;
   }
 
-  /** Data frames that were dropped because too much was waiting. */
+  /** Number of data frames dropped because the queue was full. */
   get dropped(): number {
     return this.outbox.dropped;
   }
@@ -208,24 +210,24 @@ export class Session implements FrameSink, SessionMessages {
     return { queued: unsent, limit: this.#limits.queueBytesMax, dropped, high: pressure.isHigh };
   }
 
-  /** Resolves when the queue is not high: below an eighth of its limit, or closed with the session. */
+  /** Resolves when the queue is below an eighth of its limit, or closed with the session. */
   drained(): Promise<void> {
     return this.outbox.pressure.drained();
   }
 
-  /** Sends a frame that is never dropped while the session is up. */
+  /** Sends a frame that is never dropped while the session is open. */
   sendControl(frame: Uint8Array): void {
     this.outbox.control(frame);
   }
 
-  /** Sends a frame unless too much waits. Returns false if it was dropped. */
+  /** Sends a frame unless the queue is full. Returns false if it was dropped. */
   sendData(frame: Uint8Array): boolean {
     return this.outbox.data(frame);
   }
 
   /**
-   * Asks whether the peer is alive. Calls `done` once: with true when it has answered, with false after `ms` or
-   * when the session is over.
+   * Checks whether the peer is alive. Calls `done` once: with true when the peer has answered, with false after
+   * `ms` or when the session has ended.
    */
   probe(ms: number, done: (isAlive: boolean) => void): void {
     if (this.#over) return done(false);
@@ -242,7 +244,7 @@ export class Session implements FrameSink, SessionMessages {
     this.#probes.add(probe);
   }
 
-  /** Called periodically: sends a PING, or ends the session after silence. */
+  /** Called periodically: sends a PING, or ends the session after too much silence. */
   tick(now: number): void {
     switch (this.#heartbeat.tick(now)) {
       case "ping":
@@ -257,8 +259,8 @@ export class Session implements FrameSink, SessionMessages {
   }
 
   /**
-   * Ends the session in an orderly way: sends what is queued, then GOODBYE with the reason. Resolves when the
-   * peer has closed too, or after a second.
+   * Ends the session in order: sends the queued frames, then GOODBYE with the reason. Resolves when the peer
+   * has closed too, at the latest after a second.
    */
   goodbye(reason: GoodbyeReason): Promise<void> {
     if (this.#over) return Promise.resolve();
@@ -288,7 +290,10 @@ export class Session implements FrameSink, SessionMessages {
     this.#end(end, words);
   }
 
-  /** Handles a frame whose body is a part of `bytes`: a view would cost more than the rest. */
+  /**
+   * Handles a frame whose body is a part of `bytes`, because a view would cost more than everything
+   * else.
+   */
   frameAt(tag: number, bytes: Uint8Array, from: number, to: number): boolean {
     const isPlain = (tag === TAG.SEND || tag === TAG.SEND_NAMED) && this.holds.count === 0;
     if (!isPlain || this.#handler.messageAt === undefined) {
@@ -304,10 +309,10 @@ export class Session implements FrameSink, SessionMessages {
     return broken === undefined ? !this.#over : this.#broke(broken);
   }
 
-  /** Answers a PING, unless the answers to earlier ones still wait to be sent. */
+  /** Answers a PING, unless answers to earlier ones are still queued. */
   onPing(body: Uint8Array): string | undefined {
     if (body.length < PING_BYTES) return "a PING that is too short";
-    // A peer that pings and does not read would fill our memory with answers.
+    // Otherwise, a peer that pings and does not read would fill our memory with answers.
     if (this.#pongs < PONGS_UNSENT_BYTES_MAX) {
       const pong = encodeFrame(TAG.PONG, body.subarray(0, PING_BYTES));
       this.#pongs += pong.length;
@@ -324,7 +329,7 @@ export class Session implements FrameSink, SessionMessages {
     return undefined;
   }
 
-  /** Ends the session for the reason that the peer sent. */
+  /** Ends the session with the reason that the peer sent. */
   onGoodbye(body: Uint8Array): string | undefined {
     const reason = decodeGoodbye(body);
     if (reason === undefined) return "a GOODBYE without a reason";
@@ -332,7 +337,7 @@ export class Session implements FrameSink, SessionMessages {
     return undefined;
   }
 
-  /** The first piece of a large message: later ones to the same receiver will wait for it. */
+  /** The first fragment of a large message: later messages to the same receiver are held. */
   onBulk(body: Uint8Array): string | undefined {
     const arriving = this.#fragments.begin(body);
     if (typeof arriving === "string") return arriving;
@@ -341,7 +346,7 @@ export class Session implements FrameSink, SessionMessages {
     return undefined;
   }
 
-  /** Another piece of a large message. The message is handled when it is complete. */
+  /** Another fragment of a large message. The message is handled when it is complete. */
   onFragment(body: Uint8Array): string | undefined {
     const arriving = this.#fragments.add(body);
     if (typeof arriving === "string") return arriving;
@@ -407,7 +412,7 @@ export class Session implements FrameSink, SessionMessages {
     for (const probe of [...this.#probes]) probe.done(false);
   }
 
-  /** Drops incomplete messages, and those that wait for them. */
+  /** Drops incomplete messages, and those held behind them. */
   #forget(): void {
     this.#fragments.clear();
     this.holds.clear();

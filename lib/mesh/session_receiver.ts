@@ -1,6 +1,6 @@
 /**
- * The receiving end of a session: passes each message to {@linkcode dispatch}, except that a broadcast waits
- * while a large one to the same room, sent before it, is incomplete.
+ * The receiving side of a session: passes each message to {@linkcode dispatch}, except that a broadcast
+ * waits while an earlier large one to the same room is incomplete.
  *
  * @module
  */
@@ -12,15 +12,17 @@ import type { Session, SessionEnd, SessionHandler } from "./session.ts";
 
 /** The owner of sessions: `Mesh`. */
 export interface SessionOwner extends NodeMessages {
-  /** The outbox of a session is more than half full (`high`), or less than an eighth. */
+  /**
+   * The outbox of a session has risen above half of its limit (`high`), or fallen below an eighth.
+   */
   pressure(connection: Session, high: boolean): void;
   /** A session has ended. */
   over(session: SessionReceiver, connection: Session, end: SessionEnd, words: string): void;
 }
 
-/** The receiving end of one session. */
+/** The receiving side of one session. */
 export class SessionReceiver implements SessionHandler, Receivers {
-  /** Set once the session is attached. Until then messages of actors are skipped. */
+  /** Set once the session is attached. Until then, actor messages are skipped. */
   actors: Inbound | undefined = undefined;
   readonly owner: SessionOwner;
 
@@ -71,7 +73,7 @@ export class SessionReceiver implements SessionHandler, Receivers {
   }
 }
 
-/** Returns the key by which broadcasts to a room wait; `undefined` for other messages. */
+/** Returns the key under which broadcasts to a room are held; `undefined` for other messages. */
 function roomKey(tag: number, head: Uint8Array): HoldKey | undefined {
   if (tag !== TAG.ROOM_BROADCAST && tag !== TAG.ROOM_BROADCAST_BINARY) return undefined;
   const room = decodeRoomName(head);

@@ -1,5 +1,5 @@
 /**
- * Spawns actors on other nodes, and for other nodes on this one: only functions that are exposed by name.
+ * Spawns actors on other nodes, and on this node for others: only functions that are exposed by name.
  *
  *     spawn ─▶ SPAWN ─▶ exposed? allowed? ─▶ spawned, linked, monitored ─▶ SPAWNED ─▶ the pid
  *       └─ timeout · session lost · the caller has ended: an actor that starts late is killed
@@ -23,22 +23,24 @@ import { ALLOW_ALL, type Authorization } from "./authorization.ts";
 import { SPAWN_FLAG, SPAWN_STATUS } from "./message.ts";
 import type { Outbound } from "./outbound.ts";
 
-/** The default time limit of a spawn on another node. Milliseconds. */
+/** Default time limit of a spawn on another node. Milliseconds. */
 const SPAWN_TIMEOUT_MS = 5_000;
 
-/** How long an owned actor may take to end after the session with its owner has ended. Milliseconds. */
+/**
+ * Maximum time for an owned actor to end after the session with its owner has ended. Milliseconds.
+ */
 const OWNED_GRACE_MS = 5_000;
 
-/** The longest name of an exposed function, in bytes. */
+/** Maximum length of the name of an exposed function, in bytes. */
 const EXPOSED_NAME_BYTES_MAX = 255;
 
-/** Which nodes may spawn an exposed function: a list, or those for which `allow` returns true. */
+/** The nodes that may spawn an exposed function: a list, or all for which `allow` returns true. */
 export interface ExposeOptions {
   /** Default: every node of the cluster. */
   readonly allow?: readonly string[] | ((node: string) => boolean) | undefined;
 }
 
-/** Why a spawn on another node failed, in one word. */
+/** The reason why a spawn on another node failed, as a code. */
 export type SpawnFailure =
   | "notexposed"
   | "refused"
@@ -46,7 +48,7 @@ export type SpawnFailure =
   | "timeout"
   | "noconnection";
 
-/** Rejection of a spawn on another node. */
+/** The error of a failed spawn on another node. */
 export class SpawnError extends Error {
   /** The name of the class. */
   override readonly name = "SpawnError";
@@ -56,7 +58,7 @@ export class SpawnError extends Error {
    */
   readonly code: SpawnFailure;
 
-  /** Takes the code, the target and the reason. */
+  /** Creates the error from the code, the target and the reason. */
   constructor(code: SpawnFailure, { node, fn }: RemoteSpawn, words: string) {
     super(`cannot spawn ${JSON.stringify(fn)} on ${node}: ${words}`);
     this.code = code;
@@ -78,7 +80,7 @@ interface Exposed {
   readonly allow: (node: string) => boolean;
 }
 
-/** A spawn that waits for its answer. */
+/** A spawn that waits for its reply. */
 class Pending implements WheelTimer, Chained {
   due = 0;
   next: WheelTimer | undefined = undefined;
@@ -90,7 +92,7 @@ class Pending implements WheelTimer, Chained {
   readonly from: ActorRef;
   readonly flags: number;
   readonly ref: Ref | undefined;
-  /** Whether the caller waits no more. */
+  /** Whether the caller no longer waits. */
   isOver = false;
   readonly #system: System;
   readonly #resolve: (pid: Pid) => void;
@@ -125,7 +127,7 @@ class Pending implements WheelTimer, Chained {
     if (this.#settle()) this.#reject(new SpawnError(code, this.target, words));
   }
 
-  /** The caller has ended. */
+  /** The caller has exited. */
   drop(reason: ExitReason): void {
     if (this.#settle()) this.#reject(new ActorExitError(this.from.pid as Pid, reason));
   }
@@ -143,7 +145,7 @@ class Pending implements WheelTimer, Chained {
   }
 }
 
-/** An actor here that is owned by a remote actor: attached to the owner, and later to the timer wheel. */
+/** A local actor owned by a remote actor: attached to the owner, and later to the timer wheel. */
 class Owned implements WheelTimer, Chained {
   due = 0;
   next: WheelTimer | undefined = undefined;
@@ -163,7 +165,7 @@ class Owned implements WheelTimer, Chained {
     if (this.#actor.isAlive) this.#lost();
   }
 
-  /** Kills it after the grace period. */
+  /** Kills the actor after the grace period. */
   fire(): void {
     this.#actor.end("killed");
   }
@@ -176,10 +178,10 @@ export class Spawner {
   authorization: Pick<Authorization, "allows"> = ALLOW_ALL;
   readonly #system: System;
   readonly #exposed = new Map<string, Exposed>();
-  /** The names of what has ever been exposed, for reports. */
+  /** All names under which functions were ever exposed, for reports. */
   readonly #names = new WeakMap<object, string>();
   readonly #pending = new Map<number, Pending>();
-  /** Actors here that actors of other nodes own. */
+  /** Local actors owned by actors of other nodes. */
   readonly #owned = new Set<Actor>();
   #requests = 0;
   /** Whether only this node itself may spawn here. */
@@ -199,12 +201,12 @@ export class Spawner {
     return this.#exposed.has(name);
   }
 
-  /** Returns the name under which a function is exposed, or was last. */
+  /** Returns the name under which a function is exposed or was last exposed. */
   nameOf(fn: object): string | undefined {
     return this.#names.get(fn);
   }
 
-  /** Exposes a function to other nodes. Replaces another one of that name. */
+  /** Exposes a function to other nodes. Replaces a function with the same name. */
   expose(name: string, fn: ActorFunction<never, never[]>, { allow }: ExposeOptions = {}): void {
     const length = utf8(name).length;
     if (length === 0 || length > EXPOSED_NAME_BYTES_MAX || !name.isWellFormed()) {
@@ -229,8 +231,8 @@ export class Spawner {
   }
 
   /**
-   * Exposes nothing to other nodes any more. Supervisors of this node still restart children here,
-   * or they would use up their intensity.
+   * Stops exposing functions to other nodes. Supervisors of this node still restart children here,
+   * because failed restarts would use up their intensity.
    */
   close(): void {
     this.#isClosed = true;
@@ -257,7 +259,7 @@ export class Spawner {
       const request = ++this.#requests;
       const flags = (link ? SPAWN_FLAG.LINK : 0) | (ref === undefined ? 0 : SPAWN_FLAG.MONITOR) |
         (target.owned ? SPAWN_FLAG.OWNED : 0);
-      // First, since it throws if the arguments cannot be sent.
+      // Done first, because it throws if the arguments cannot be sent.
       nodeLink.spawn(request, from.pid.id, flags, target.fn, ref?.id ?? 0, args);
       const pending = new Pending(
         this.#system,
@@ -274,7 +276,7 @@ export class Spawner {
     });
   }
 
-  /** Spawns on this node by an exposed name. */
+  /** Spawns an exposed function on this node. */
   #spawnHere(
     from: ActorRef,
     target: RemoteSpawn,
@@ -333,8 +335,8 @@ export class Spawner {
   }
 
   /**
-   * Ends the actors here that supervisors of other nodes own, with "shutdown", so that these start them
-   * elsewhere. One that does not end is killed after {@linkcode OWNED_GRACE_MS}.
+   * Ends the local actors owned by supervisors of other nodes with "shutdown", so that the supervisors
+   * start them elsewhere. An actor that does not end is killed after {@linkcode OWNED_GRACE_MS}.
    */
   async endOwned(): Promise<void> {
     const ends = Array.from(this.#owned, async (actor) => {

@@ -1,25 +1,26 @@
 /**
- * Trace contexts between nodes. To a node with the feature `TRACE` a message that belongs to a trace is sent as
- * `{ $trace, $message }`, with the W3C `traceparent`. Only nodes that trace have the feature. Quiet.
+ * Sends trace contexts between nodes. A message that belongs to a trace is sent to a node with the feature
+ * `TRACE` as `{ $trace, $message }`, with the W3C `traceparent`. Only nodes that trace have the feature. The
+ * file is quiet.
  *
  * @module
  */
 
-/** Knows the traces that messages belong to. */
+/** Stores the traces of messages. */
 export interface TraceCarrier {
-  /** Returns the `traceparent` of a message or call; undefined: it belongs to no trace. */
+  /** Returns the `traceparent` of a message or call, or undefined if it belongs to no trace. */
   carry(subject: unknown): string | undefined;
   /** A message or call of another node has arrived. */
   arrived(subject: unknown, traceparent: string): void;
 }
 
-/** A message and its trace, as it travels. */
+/** A message and its trace, as sent. */
 interface Carried {
   readonly $trace: string;
   readonly $message: unknown;
 }
 
-/** Returns what is sent of a message. `subject` is the message, or the call. */
+/** Returns the value to send for a message. `subject` is the message, or the call. */
 export function withTrace(carrier: TraceCarrier, message: unknown, subject: unknown): unknown {
   const $trace = carrier.carry(subject);
   return $trace === undefined ? message : { $trace, $message: message } satisfies Carried;

@@ -1,13 +1,13 @@
 /**
- * Calls that are passed on: an actor may send a call to an actor of another node, which replies to it, as with
- * the `From` of OTP's gen_server.
+ * Forwarded calls: an actor may send a call to an actor of another node, which replies to it, as with the
+ * `From` of OTP's gen_server.
  *
  *     a caller ──call──▶ server ──sends the call on──▶ worker
  *         ▲                 (its node holds the call)     │ reply
  *         └───────────── the held call ◀── ANSWER ◀───────┘
  *
- * The node of the server holds the call under a number until it is answered or given up. A reply that comes
- * later is dropped. The call still ends with the server: that is the actor that the caller watches.
+ * The node of the server holds the call under a number until it is answered or given up. A later reply is
+ * dropped. The call still ends with the server, which is the actor that the caller monitors.
  *
  * @module
  */
@@ -21,12 +21,12 @@ import type { Home } from "../term/pid.ts";
 import { IncomingCall } from "./incoming_call.ts";
 import { ANSWER } from "./message.ts";
 
-/** The number of a call that is over. */
+/** The number of a call that has ended. */
 const OVER = 0;
 
-/** Sends the answer of a call that another node holds. */
+/** Sends the answer to a call that another node holds. */
 export interface CallAnswerer {
-  /** Sends an answer, if there is a session with the node. */
+  /** Sends an answer if there is a session with the node. */
   answerHeld(home: Home, number: number, status: number, value: unknown): void;
 }
 
@@ -39,7 +39,7 @@ export class TransferredCall extends Call implements TransferableCall, Chained, 
   readonly id: number;
   readonly #answerer: CallAnswerer;
   #isOver: boolean;
-  /** The actor that it ends with, if it was passed on to one. */
+  /** The actor whose exit ends the call, if the call was forwarded to one. */
   #actor: ActorRef | undefined = undefined;
 
   constructor(answerer: CallAnswerer, home: Home, id: number, request: unknown) {
@@ -56,7 +56,7 @@ export class TransferredCall extends Call implements TransferableCall, Chained, 
   }
 
   override refuse(error: unknown): void {
-    // Errors lose their class on the wire; that one is recognised by the status.
+    // Errors lose their class when sent; the status identifies this one.
     this.#answer(error instanceof MailboxFullError ? ANSWER.HELD_FULL : ANSWER.HELD_REFUSED, error);
   }
 
@@ -64,7 +64,7 @@ export class TransferredCall extends Call implements TransferableCall, Chained, 
     return !this.#isOver;
   }
 
-  /** Another node holds the call: it is not known here when it is given up. */
+  /** Another node holds the call: this node does not learn when it is given up. */
   whenOver(over: () => void): void {
     over();
   }
@@ -78,7 +78,7 @@ export class TransferredCall extends Call implements TransferableCall, Chained, 
     actor.deliver(this);
   }
 
-  /** The actor that it was passed on to has ended. */
+  /** The actor that the call was forwarded to has exited. */
   drop(reason: ExitReason): void {
     const label = this.#actor!.label;
     this.#actor = undefined;
@@ -94,7 +94,7 @@ export class TransferredCall extends Call implements TransferableCall, Chained, 
   }
 }
 
-/** The unanswered calls of one node that were passed on to others. */
+/** The unanswered calls of one node that were forwarded to others. */
 export class HeldCalls {
   readonly #system: System;
   readonly #answerer: CallAnswerer;
@@ -107,12 +107,12 @@ export class HeldCalls {
     this.#answerer = answerer;
   }
 
-  /** The number of them. */
+  /** The number of held calls. */
   get size(): number {
     return this.#byNumber.size;
   }
 
-  /** Holds a call, and returns how it is encoded; `undefined` if the value is no call. */
+  /** Holds a call, and returns its encoding; `undefined` if the value is not a call. */
   transferable(value: object): TransferableCall | undefined {
     if (value instanceof TransferredCall) return value;
     if (!(value instanceof PendingCall || value instanceof IncomingCall)) return undefined;
@@ -125,7 +125,7 @@ export class HeldCalls {
     return held ?? new TransferredCall(this.#answerer, home, id, request);
   }
 
-  /** Handles an answer to a call that is held. Returns whether the status is for held calls. */
+  /** Handles an answer to a call that is held. Returns whether the status belongs to held calls. */
   answered(number: number, status: number, value: unknown): boolean {
     const call = this.#byNumber.get(number);
     switch (status) {
