@@ -1,5 +1,5 @@
 /**
- * What happens to messages for a peer that does not read fast enough. Quiet.
+ * Handles messages for a peer that does not read fast enough. Quiet.
  *
  *     "close"    the connection ends with 1013
  *     "drop"     the message is lost
@@ -8,27 +8,27 @@
  * @module
  */
 
-/** What happens to a message that does not fit under `backpressureLimit`. */
+/** The policy for a message that exceeds `backpressureLimit`. */
 export const BACKPRESSURE_POLICIES = ["close", "drop", "latest"] as const;
 
 /** One of {@linkcode BACKPRESSURE_POLICIES}. */
 export type BackpressurePolicy = (typeof BACKPRESSURE_POLICIES)[number];
 
-/** The limit of waiting bytes, and the policy above it, of a connection or a room. */
+/** The limit of queued bytes, and the policy above it, of a connection or a room. */
 export interface BackpressureOptions {
-  /** The most bytes that wait to be sent to one peer. */
+  /** Maximum number of bytes queued for one peer. */
   readonly backpressureLimit?: number | undefined;
-  /** What happens to a message that exceeds the limit. */
+  /** The policy for a message that exceeds the limit. */
   readonly backpressurePolicy?: BackpressurePolicy | undefined;
 }
 
-/** The same with all values set. */
+/** The same, with defaults filled in. */
 export interface Backpressure {
   readonly bytesMax: number;
   readonly policy: BackpressurePolicy;
 }
 
-/** Throws the error that `fail` makes if an option is invalid. */
+/** Throws an error created by `fail` if an option is invalid. */
 export function checkBackpressure(
   { backpressureLimit: limit, backpressurePolicy: policy }: BackpressureOptions,
   fail: (words: string) => Error,
@@ -42,7 +42,7 @@ export function checkBackpressure(
   );
 }
 
-/** Completes the options of a room or a connection with defaults. */
+/** Fills in the defaults of a room's or connection's options. */
 export function completeBackpressure(
   options: BackpressureOptions | undefined,
   otherwise: Backpressure,

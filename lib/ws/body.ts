@@ -1,9 +1,9 @@
 /**
  * The body of a request, delimited by `Content-Length` or by its chunks: RFC 9112, section 6. Quiet.
  *
- * A body whose bytes arrive together with the head is collected and handed over whole. One that takes
- * longer is streamed: each part is passed on as it arrives. Memory grows with the bytes that arrived, by
- * doubling, not with the length in a header; all bodies of a server share one {@linkcode BodyBudget}.
+ * A body that arrives together with the head is passed to the hook completely. Any other body is
+ * streamed: each part is passed on as it arrives. Memory grows with the received bytes, by doubling, not
+ * with the length in a header; all bodies of a server share one {@linkcode BodyBudget}.
  *
  * @module
  */
@@ -35,7 +35,10 @@ export class BodyBudget {
 /** The progress of a body. */
 export type BodyProgress =
   | { readonly state: "more" }
-  /** It is complete; the bytes from `rest` on follow it. `body` is empty if it was streamed. */
+  /**
+   * The body is complete; the bytes from `rest` on follow it. `body` is empty if the body was
+   * streamed.
+   */
   | { readonly state: "body"; readonly body: Uint8Array; readonly rest: number }
   | { readonly state: "refused"; readonly refusal: Refusal };
 
@@ -52,25 +55,25 @@ const NO_ROOM: BodyProgress = {
 
 /** Reads one body as its bytes arrive. */
 export class BodyReader {
-  /** What is wrong with the body before any of it has arrived. */
+  /** The rejection that is known before any of the body has arrived. */
   readonly refusal: Refusal | undefined;
   readonly #chunks: ChunkReader | undefined;
   readonly #bytesMax: number;
   readonly #budget: BodyBudget;
-  /** Whether it exceeded the budget. */
+  /** Whether the body exceeded the budget. */
   #isTooMuch = false;
   #memory: Uint8Array = EMPTY;
   #length = 0;
   /** Bytes taken from the budget. */
   #taken = 0;
-  /** Bytes that have not arrived; unused with chunks. */
+  /** Number of bytes that have not arrived; unused for chunked bodies. */
   #left: number;
   /** Receives the parts of a streamed body. */
   #sink: ((part: Uint8Array) => void) | undefined;
 
   /**
-   * A body of more than `bytesMax` bytes is refused with 413 as soon as that is known, one that finds
-   * the budget used up with 503.
+   * A body of more than `bytesMax` bytes is rejected with 413 as soon as this is known, and one that
+   * exceeds the budget with 503.
    */
   constructor(head: RequestHead, bytesMax: number, budget: BodyBudget) {
     this.#bytesMax = bytesMax;
@@ -83,12 +86,12 @@ export class BodyReader {
     this.#chunks = new ChunkReader(bytesMax, (bytes) => this.#add(bytes));
   }
 
-  /** True if the client must send something before the body is complete. */
+  /** Whether the client must send more before the body is complete. */
   get isAwaited(): boolean {
     return this.#chunks !== undefined || this.#left > 0;
   }
 
-  /** Bytes that are still to come; `undefined` for a body in chunks. */
+  /** Number of bytes still to come; `undefined` for a chunked body. */
   get left(): number | undefined {
     return this.#chunks === undefined ? this.#left : undefined;
   }
@@ -101,7 +104,10 @@ export class BodyReader {
     return progress.state === "over" ? this.#whole(progress.rest) : progress;
   }
 
-  /** Passes each part to `sink` from now on, first what was collected. Parts are valid during the call. */
+  /**
+   * Passes each part to `sink` from now on, starting with the collected bytes. Parts are only valid
+   * during the call.
+   */
   flowTo(sink: (part: Uint8Array) => void): void {
     this.#sink = sink;
     const collected = this.#memory.subarray(0, this.#length);
@@ -110,7 +116,7 @@ export class BodyReader {
     if (collected.length > 0) sink(collected);
   }
 
-  /** Returns its bytes to the budget: the request has been answered. */
+  /** Returns the body's bytes to the budget, because the request has been answered. */
   free(): void {
     this.#budget.give(this.#taken);
     this.#taken = 0;

@@ -1,5 +1,5 @@
 /**
- * The body of a request as a stream, which its hook reads while it arrives.
+ * The body of a request as a stream, which a hook reads while it arrives.
  *
  *     bytes ──▶ add ──▶ a queue of at most `QUEUE_BYTES_MAX` ──▶ request.body
  *                         └─ full: the socket is paused until the hook reads
@@ -7,17 +7,17 @@
  * @module
  */
 
-/** While more than this waits for the hook, the socket is paused. */
+/** Number of unread bytes above which the socket is paused. */
 const QUEUE_BYTES_MAX = 64 * 1024;
 
 /** The body of one request. */
 export class BodyStream {
-  /** The stream for the hook. */
+  /** The stream passed to the hook. */
   readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
   #controller!: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>;
   #isOver = false;
 
-  /** Calls `wanted` when the hook waits for bytes, or needs no more. */
+  /** Calls `wanted` when the hook waits for bytes, or no longer needs them. */
   constructor(wanted: () => void) {
     this.readable = new ReadableStream({
       start: (controller) => {
@@ -31,7 +31,7 @@ export class BodyStream {
     }, { highWaterMark: 0, size: (bytes) => bytes?.length ?? 0 });
   }
 
-  /** True while the socket should be paused. */
+  /** Whether the socket should be paused. */
   get isFull(): boolean {
     return !this.#isOver && -(this.#controller.desiredSize ?? 0) >= QUEUE_BYTES_MAX;
   }
@@ -48,7 +48,7 @@ export class BodyStream {
     this.#controller.close();
   }
 
-  /** The body will never be complete: reading it rejects. */
+  /** The body will stay incomplete: reading it rejects. */
   fail(error: Error): void {
     if (this.#isOver) return;
     this.#isOver = true;

@@ -1,5 +1,5 @@
 /**
- * Decodes the chunks of a request's body: RFC 9112, section 7.1. Quiet.
+ * Decodes chunked request bodies: RFC 9112, section 7.1. Quiet.
  *
  *     4;name=value CRLF      size in hex, extensions
  *     Wiki CRLF              that many bytes
@@ -11,22 +11,25 @@
  *      ▲  └──────────────────▲  └─ 0 ─▶ trailer ◀─▶ trailerLf ─│─▶ over
  *      └───────────────────────────────────────────────────────┘
  *
- * It is as strict as the grammar: if two readers of one body find different ends, the bytes in between can
- * smuggle a request. Extensions and trailers are checked and dropped.
+ * The decoder is as strict as the grammar: if two readers of one body disagree on its end, the bytes in
+ * between can smuggle a request. Extensions and trailers are checked and dropped.
  *
  * @module
  */
 import { unreachable } from "../base/assert.ts";
 import { parseHeader, type Refusal } from "./handshake.ts";
 
-/** The most digits of a size, leading zeros included. More are answered with 400. */
+/** Maximum number of digits of a size, leading zeros included. More are answered with 400. */
 const SIZE_DIGITS_MAX = 16;
 
-/** The most bytes of the extensions of one chunk, and of a whole body. More are answered with 400. */
+/**
+ * Maximum number of bytes of the extensions of one chunk, and of a whole body. More are answered
+ * with 400.
+ */
 const EXTENSION_BYTES_MAX = 256;
 const EXTENSIONS_BYTES_MAX = 16 * 1024;
 
-/** The most bytes of the trailers, and their number. More are answered with 431. */
+/** Maximum number of bytes of the trailers, and of trailers. More are answered with 431. */
 const TRAILER_BYTES_MAX = 4096;
 const TRAILERS_MAX = 32;
 
@@ -44,7 +47,7 @@ const EXTENSIONS = new RegExp(
 /** The progress of a body. */
 export type ChunkProgress =
   | { readonly state: "more" }
-  /** It is over; the bytes from `rest` on follow it. */
+  /** The body is complete; the bytes from `rest` on follow it. */
   | { readonly state: "over"; readonly rest: number }
   | { readonly state: "refused"; readonly refusal: Refusal };
 
@@ -60,19 +63,19 @@ type State =
 
 const MORE: ChunkProgress = { state: "more" };
 
-/** Reads a body in chunks as its bytes come. */
+/** Decodes one chunked body as its bytes arrive. */
 export class ChunkReader {
   readonly #bytesMax: number;
   readonly #take: (bytes: Uint8Array) => void;
   #state: State = "size";
-  /** The size of the chunk, as far as it was read. */
+  /** The size of the current chunk, as far as it has been read. */
   #size = 0;
   #digits = 0;
-  /** Bytes of the chunk that have not arrived. */
+  /** Number of bytes of the current chunk that have not arrived. */
   #left = 0;
-  /** The data of all chunks so far. */
+  /** Number of data bytes of all chunks so far. */
   #total = 0;
-  /** The extensions or the trailer that are being read. */
+  /** The extension or trailer being read. */
   #line = "";
   #extensionBytes = 0;
   #trailerBytes = 0;
@@ -145,7 +148,7 @@ export class ChunkReader {
     }
     if (++this.#digits > SIZE_DIGITS_MAX) return bad("a chunk's size is too long");
     this.#size = this.#size * 16 + digit;
-    // Another digit can only increase it.
+    // Another digit can only increase the size.
     if (this.#total + this.#size <= this.#bytesMax) return undefined;
     return { status: 413, words: "the body is too large" };
   }
@@ -194,14 +197,14 @@ export class ChunkReader {
   }
 }
 
-/** Stands for the end of a body. */
+/** Represents the end of a body. */
 const OVER = "over";
 
 function bad(words: string): Refusal {
   return { status: 400, words };
 }
 
-/** The value of a hexadecimal digit; -1 for any other byte. */
+/** Returns the value of a hexadecimal digit, or -1 for any other byte. */
 function digitOf(byte: number): number {
   if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
   const lower = byte | 0x20;

@@ -8,7 +8,7 @@
  *
  * It reconnects after a delay that doubles with each failure, shortened at random by up to half, so that clients
  * which lost a server at the same time do not reconnect at the same time. `connect` waits for the first
- * connection, and rejects if that fails.
+ * connection, and rejects if it fails.
  *
  * Longer than 400 lines: half of it is the documented options; the rest is one state machine.
  *
@@ -58,29 +58,34 @@ export interface ClientChange {
   readonly state: ClientState;
   /** Its previous state. */
   readonly previous: ClientState;
-  /** Failed attempts in a row. */
+  /** Number of consecutive failed attempts. */
   readonly failures: number;
   /** For "waiting": milliseconds until the next attempt. */
   readonly delay: number | undefined;
-  /** Why the last connection or attempt ended; for "failed" a {@linkcode ReconnectError}. */
+  /**
+   * The reason why the last connection or attempt ended; for "failed" a {@linkcode ReconnectError}.
+   */
   readonly error: Error | undefined;
 }
 
 /** Options of a client. */
 export interface ClientOptions<Data = undefined>
   extends ConnectionHandlers<Data>, BackpressureOptions {
-  /** The connections' `data`. */
+  /** The `data` of the connections. */
   readonly data?: Data;
-  /** Subprotocols to offer, the best first; a function is called for each attempt. */
+  /** Subprotocols to offer, in order of preference; a function is called for each attempt. */
   readonly protocols?: PerAttempt<readonly string[]> | undefined;
   /**
-   * Further headers of the request; a function is called for each attempt. Headers of the handshake are
-   * rejected.
+   * Further headers of the request; a function is called for each attempt. Headers of the handshake
+   * itself are rejected.
    */
   readonly headers?: PerAttempt<HeadersInit> | undefined;
   /** Ends the client when it is aborted; `connect` rejects with its reason. */
   readonly signal?: AbortSignal | undefined;
-  /** The most bytes that `send` queues while there is no connection. Default 0: none. */
+  /**
+   * Maximum number of bytes that `send` queues while there is no connection. Default 0: nothing is
+   * queued.
+   */
   readonly sendBufferLimit?: number | undefined;
   /** The client's state has changed. */
   stateChange?(client: Client<Data>, change: ClientChange): unknown;
@@ -96,15 +101,18 @@ export interface ClientOptions<Data = undefined>
   } | undefined;
   /** Offers compression of messages. Default false. */
   readonly perMessageDeflate?: boolean | DeflateOptions | undefined;
-  /** The longest message, in bytes. Default 16 MiB. */
+  /** Maximum length of a message, in bytes. Default 16 MiB. */
   readonly maxPayloadLength?: number | undefined;
   /** Seconds of silence after which the connection ends; a ping is sent at half. 0: no limit. Default 30. */
   readonly idleTimeout?: number | undefined;
-  /** Milliseconds until the server has answered. Default 10000. */
+  /** Time limit for the server's answer, in milliseconds. Default 10000. */
   readonly handshakeTimeout?: number | undefined;
-  /** Milliseconds from this side's close frame to the end. Default 5000. */
+  /**
+   * Time limit from this side's close frame to the end of the connection, in milliseconds. Default
+   * 5000.
+   */
   readonly closeTimeout?: number | undefined;
-  /** Whether to connect again when a connection ends, and how. Default true. */
+  /** Whether and how to reconnect when a connection ends. Default true. */
   readonly reconnect?: boolean | ReconnectOptions | undefined;
   /** Receives reports of failed handlers. Default: the host's log. */
   readonly log?: LogSink | undefined;
@@ -122,18 +130,18 @@ const OPTIONS: Readonly<Record<keyof ClientOptions, true>> = {
   reconnect: true,
 };
 
-/** Rejection of `connect`: the server did not accept the WebSocket. */
+/** The error of `connect` if the server did not accept the WebSocket. */
 export class HandshakeError extends Error {
   /** The name of the class. */
   override readonly name = "HandshakeError";
   /** Stable code: `"handshake"`. */
   readonly code = "handshake";
-  /** The status of its answer; 0 if there was none. */
+  /** The status of the server's answer; 0 if there was none. */
   readonly status: number;
-  /** Milliseconds that the server asks to wait with Retry-After; 0 if it does not. */
+  /** The delay in the server's Retry-After header, in milliseconds; 0 if there is none. */
   readonly retryAfter: number;
 
-  /** Takes the status and the message. */
+  /** Creates the error from the status and the message. */
   constructor(status: number, message: string, retryAfter: number = 0) {
     super(message);
     this.status = status;
@@ -141,7 +149,10 @@ export class HandshakeError extends Error {
   }
 }
 
-/** The states of a {@linkcode Client}. "failed": it has given up. "closed": it was closed. */
+/**
+ * The states of a {@linkcode Client}. "failed": the client has given up. "closed": the client was
+ * closed.
+ */
 export const CLIENT_STATES = ["connecting", "open", "waiting", "closed", "failed"] as const;
 
 /** One of {@linkcode CLIENT_STATES}. */
@@ -153,15 +164,18 @@ export interface Client<Data = undefined> extends AsyncDisposable {
   readonly url: string;
   /** Its state. */
   readonly state: ClientState;
-  /** Why it has no connection; a {@linkcode ReconnectError} once it has given up. */
+  /**
+   * The reason why there is no connection; a {@linkcode ReconnectError} once the client has given
+   * up.
+   */
   readonly error: Error | undefined;
-  /** Resolves when it is closed or has failed, with `error`. Never rejects. */
+  /** Resolves when the client is closed or has failed, with `error`. Never rejects. */
   readonly ended: Promise<Error | undefined>;
   /** The current connection, or the last one. */
   readonly connection: Connection<Data>;
   /**
-   * Sends over the connection. Without one: returns "held" if it fits into `sendBufferLimit`, "dropped" if it
-   * does not, "closed" without such a limit and after the end.
+   * Sends over the connection. Without a connection, it returns "held" if the message fits into
+   * `sendBufferLimit`, "dropped" if it does not, and "closed" without such a limit and after the end.
    */
   send(data: string | Uint8Array): SendResult;
   /** Closes the connection and does not reconnect. Resolves when it is closed. */
@@ -170,7 +184,7 @@ export interface Client<Data = undefined> extends AsyncDisposable {
 
 /**
  * Connects. Rejects with an `OptionError`, a `ConnectError` or a {@linkcode HandshakeError}. With a system,
- * its connections are actors.
+ * the client's connections are actors.
  */
 export async function connect<Data = undefined>(
   host: Host,
@@ -202,7 +216,7 @@ class WebSocketClient<Data> implements Client<Data> {
   #lastId = 0;
   /** When the current connection was opened. */
   #openedAt = 0;
-  /** The close code and reason of the last one. */
+  /** The close code and reason of the last connection. */
   #lastEnd: { readonly code: number; readonly reason: string } | undefined;
   #sweep: Timer | undefined;
   #timer: Timer | undefined;
@@ -276,7 +290,7 @@ class WebSocketClient<Data> implements Client<Data> {
     return this.#connection!;
   }
 
-  /** Opens the first connection. Rejects if that fails. */
+  /** Opens the first connection. Rejects if the attempt fails. */
   async first(): Promise<void> {
     const { signal } = this.#options;
     signal?.throwIfAborted();
@@ -301,7 +315,7 @@ class WebSocketClient<Data> implements Client<Data> {
 
   async close(code: number = CLOSE_CODES.normal, reason: string = ""): Promise<void> {
     if (this.#state === "closed" || this.#state === "failed") {
-      // A loop around it keeps I/O from its turn no more than any other.
+      // Prevents a loop of calls from starving I/O.
       return await new Promise((turn) => this.#host.yieldToIo(turn));
     }
     const wasOpen = this.#state === "open";
@@ -349,7 +363,7 @@ class WebSocketClient<Data> implements Client<Data> {
       deflate: this.#terms.deflate?.settings.wish,
       headers,
     });
-    // It may have been given up in the meantime.
+    // The attempt may have been given up in the meantime.
     if (answer.state !== "open" || this.#abort.signal.aborted) {
       stream.abort();
       const refused = answer.state === "open" ? GIVEN_UP : answer;
@@ -372,7 +386,10 @@ class WebSocketClient<Data> implements Client<Data> {
     this.#buffer.flush(connection);
   }
 
-  /** Returns the value of an option for this attempt. A function has the time limit of the handshake. */
+  /**
+   * Returns the value of an option for this attempt. A function is subject to the time limit of the
+   * handshake.
+   */
   #valueOf<Value>(given: PerAttempt<Value>): Value | Promise<Value> {
     if (typeof given !== "function") return given;
     const value = (given as () => Value | Promise<Value>)();
@@ -390,7 +407,7 @@ class WebSocketClient<Data> implements Client<Data> {
     });
   }
 
-  /** Sends the request, and reads the response, until the deadline. */
+  /** Sends the request and reads the response, with a deadline. */
   #answer(stream: Stream, asked: Asked): Promise<Exclude<Answer, { state: "more" }>> {
     return new Promise((settle) => {
       const reader = new AnswerReader(asked);
@@ -408,7 +425,7 @@ class WebSocketClient<Data> implements Client<Data> {
         data(bytes) {
           const answer = reader.push(bytes);
           if (answer.state === "more") return;
-          // The connection reads what follows.
+          // The connection reads the bytes after the response.
           stream.pause();
           over(answer);
         },
@@ -447,7 +464,7 @@ class WebSocketClient<Data> implements Client<Data> {
         if (this.#abort.signal.aborted) this.#over("closed", this.error);
         else this.#again(0, asError(error));
       });
-      // The timer keeps alive a process that only has this client.
+      // The timer keeps a process alive that has nothing but this client.
     }, true);
     this.#enter("waiting", ms);
   }
@@ -498,7 +515,7 @@ const GIVEN_UP = {
   retryAfter: undefined,
 } as const;
 
-/** The messages that are sent while there is no connection, in order, up to a limit. */
+/** Messages sent while there is no connection, in order, up to a limit. */
 class SendBuffer {
   readonly #bytesMax: number;
   #messages: (string | Uint8Array)[] = [];

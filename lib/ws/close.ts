@@ -11,8 +11,8 @@ import { EMPTY, utf8Text } from "../base/bytes.ts";
 
 /** The codes with a name. */
 export const CLOSE_CODES = {
-  normal: 1000, // the connection was closed as intended
-  goingAway: 1001, // the server stops, or the page was left
+  normal: 1000, // the connection was closed normally
+  goingAway: 1001, // the server stops, or the user has left the page
   protocolError: 1002,
   unsupportedData: 1003,
   noStatus: 1005, // never in a frame: the close frame had no code
@@ -20,14 +20,14 @@ export const CLOSE_CODES = {
   invalidPayload: 1007, // a text that is not UTF-8
   policyViolation: 1008,
   messageTooBig: 1009,
-  mandatoryExtension: 1010, // sent by clients: the server did not accept an extension
+  mandatoryExtension: 1010, // sent by clients: the server did not negotiate a required extension
   internalError: 1011,
   serviceRestart: 1012,
   tryAgainLater: 1013,
   badGateway: 1014,
 } as const;
 
-/** A close frame is a control frame: 125 bytes, of which the code takes two. */
+/** A close frame is a control frame: at most 125 bytes, of which the code takes two. */
 const REASON_BYTES_MAX = 123;
 
 /** A close code that must not be sent. */
@@ -38,12 +38,12 @@ export class CloseCodeError extends RangeError {
   readonly code = "badclosecode";
 }
 
-/** The content of a close frame; `undefined` if the code or reason is invalid. */
+/** The content of a close frame, or `undefined` if the code or reason is invalid. */
 export type CloseFrame =
   | { readonly ok: true; readonly code: number; readonly reason: string }
   | { readonly ok: false; readonly rule: "closeLength" | "closeCode" | "closeReason" };
 
-/** Returns whether a code may be in a close frame of either side. */
+/** Returns whether either side may send this code in a close frame. */
 export function isWireCode(code: number): boolean {
   if (code >= 3000) return code <= 4999;
   if (code < 1000 || code > 1014) return false;
@@ -71,13 +71,13 @@ export function parseClose(payload: Uint8Array): CloseFrame {
   return { ok: true, code, reason };
 }
 
-/** Encodes the payload of a close frame. A long reason is cut between two characters. */
+/** Encodes the payload of a close frame. A long reason is truncated at a character boundary. */
 export function buildClose(code: number, reason: string): Uint8Array {
   if (code === CLOSE_CODES.noStatus) return EMPTY;
   const payload = new Uint8Array(2 + REASON_BYTES_MAX);
   payload[0] = code >> 8;
   payload[1] = code & 0xff;
-  // `encodeInto` writes whole characters only.
+  // `encodeInto` writes complete characters only.
   const { written } = new TextEncoder().encodeInto(reason, payload.subarray(2));
   return payload.subarray(0, 2 + written);
 }

@@ -11,8 +11,9 @@
  * close frame have been handled.
  *
  * A handler may return a promise. Until it settles no further message is handled: data frames wait, up to
- * `HELD_BYTES_MAX`, and then the socket is paused. So a peer that sends faster than the handler works is slowed
- * down, and messages stay in order. Pings and close frames among them are answered at once.
+ * `HELD_BYTES_MAX`, and then the socket is paused. A peer that sends faster than the handler runs is therefore
+ * slowed down, and messages stay in order. Pings and close frames among the waiting frames are answered at
+ * once.
  *
  * Longer than 400 lines: it is one state machine, with the public interface of a connection.
  *
@@ -48,23 +49,29 @@ export type ConnectionState = (typeof CONNECTION_STATES)[number];
 
 const PING_BYTES_MAX = 125;
 
-/** Waiting frames are decoded in pieces of this size, since each piece is copied, again after each message. */
+/**
+ * Waiting frames are decoded in pieces of this size, because the rest is copied again after each message.
+ */
 const HELD_PIECE_BYTES = 4096;
 
-/** The same for compressed messages: a byte inflates to at most 1032, so a piece to 4 MiB, in milliseconds. */
+/**
+ * The same for compressed messages: a byte inflates to at most 1032 bytes, so a piece to at most 4 MiB,
+ * which takes milliseconds.
+ */
 const INFLATED_PIECE_BYTES = 4096;
 
 /**
- * Yields to other connections after this much work, in inflated bytes. A frame counts for some bytes, a
- * compressed message for a KiB, and received bytes for a quarter: in total some milliseconds. Without it one
- * peer that sends pongs as fast as it can would block the process on Deno, which reads while data is available.
+ * Yields to other connections after this much work, in inflated bytes. A frame counts as some bytes, a
+ * compressed message as a KiB, and each received byte as a quarter: in total some milliseconds. Without this
+ * limit, a peer that sends pongs as fast as it can would block the process on Deno, which reads while data is
+ * available.
  */
 const WORK_A_TURN_MAX = 1024 * 1024;
 
-/** The work of a control frame. */
+/** The cost of a control frame, in inflated bytes. */
 const CONTROL_WORK = 256;
 
-/** A ping payload is too long. */
+/** The error for a ping payload that is too long. */
 export class PingError extends RangeError {
   /** The name of the class. */
   override readonly name = "PingError";
@@ -72,24 +79,24 @@ export class PingError extends RangeError {
   readonly code = "badping";
 }
 
-/** One WebSocket: the public API of a connection. */
+/** One WebSocket: the public interface of a connection. */
 export interface Connection<Data = undefined> extends Member {
-  /** A number that is unique in its server. */
+  /** A number that is unique within the server. */
   readonly id: number;
-  /** The peer's address; behind a trusted proxy, that of its client. */
+  /** The peer's address, or the client's address behind a trusted proxy. */
   readonly remoteAddress: Address;
-  /** The subprotocol that was agreed on. */
+  /** The negotiated subprotocol. */
   readonly protocol: string | undefined;
   /** Data of the application; its initial value is returned by the upgrade hook. */
   data: Data;
   /**
-   * The connection as an actor: it can be sent to, linked and monitored from anywhere in the cluster.
-   * Its messages are passed to the `info` handler. It exits with its socket, with the reason
-   * `{ shutdown: { code, reason } }`. If it exits first, its socket is closed: with 1001 for a normal reason or
-   * a shutdown, otherwise with 1011. `undefined` on a server without a node.
+   * The connection as an actor, which any actor in the cluster can send to, link to and monitor. Its messages
+   * are passed to the `info` handler. The actor exits when the socket closes, with the reason
+   * `{ shutdown: { code, reason } }`. If the actor exits first, the socket is closed: with 1001 for a normal
+   * reason or a shutdown, otherwise with 1011. `undefined` on a server without a node.
    */
   readonly pid: Pid<unknown> | undefined;
-  /** The actor's `self`: to link, monitor, call. `undefined` without a pid. */
+  /** The actor's `self`, for links, monitors and calls. `undefined` without a pid. */
   readonly self: Self | undefined;
   /**
    * Aborted when nothing more can be sent: either side has closed, or the connection is lost. For
@@ -98,46 +105,54 @@ export interface Connection<Data = undefined> extends Member {
   readonly signal: AbortSignal;
   /** Its state. */
   readonly state: ConnectionState;
-  /** Bytes that wait to be passed to the system. */
+  /** Number of bytes that wait to be passed to the system. */
   readonly buffered: number;
-  /** The rooms it is in. */
+  /** The rooms that the connection has joined. */
   readonly rooms: ReadonlySet<string>;
-  /** Sends a string as text, bytes as binary; bytes are copied. It never blocks. */
+  /** Sends a string as text or bytes as binary; bytes are copied. Never blocks. */
   send(data: string | Uint8Array): SendResult;
-  /** Sends a ping of at most 125 bytes. Throws {@linkcode PingError} for more. */
+  /** Sends a ping of at most 125 bytes. Throws {@linkcode PingError} if the payload is longer. */
   ping(payload?: string | Uint8Array): SendResult;
   /**
-   * Sends a close frame and waits for the peer's; earlier messages still arrive. The reason is cut to 123 bytes.
-   * Does nothing unless open.
+   * Sends a close frame and waits for the peer's; earlier messages are still delivered. The reason is truncated
+   * to 123 bytes. Has no effect unless the connection is open.
    */
   close(code?: number, reason?: string): void;
-  /** Joins a room of its server. Does nothing unless open. Throws `RoomError`. */
+  /**
+   * Joins a room of its server. Has no effect unless the connection is open. Throws `RoomError`.
+   */
   join(room: string): void;
   /** Leaves a room. */
   leave(room: string): void;
 }
 
 /**
- * The handlers of connections. A returned promise is awaited before more is read; other results are ignored. A
- * handler that throws ends its own connection with 1011.
+ * The handlers of connections. A returned promise is awaited before the next message is handled; other results
+ * are ignored. A handler that throws closes its own connection with 1011.
  */
 export interface ConnectionHandlers<Data> {
   /** The connection is open. */
   open?(conn: Connection<Data>): unknown;
   /** A message has arrived: a string if it was sent as text. */
   message?(conn: Connection<Data>, data: string | Uint8Array): unknown;
-  /** A message to its `pid` has arrived, or an `Exit` or `Down`. One at a time. */
+  /**
+   * A message to the connection's `pid` has arrived, or an `Exit` or `Down`. Messages are handled
+   * one at a time.
+   */
   info?(conn: Connection<Data>, message: unknown): unknown;
-  /** The connection has ended. 1005: the peer's close had no code. 1006: no close frame arrived. */
+  /**
+   * The connection has ended. 1005: the peer's close frame had no code. 1006: no close frame
+   * arrived.
+   */
   close?(conn: Connection<Data>, code: number, reason: string): unknown;
-  /** All waiting bytes were sent, after a send returned "behind" or "dropped". */
+  /** All queued bytes were sent, after a send returned "behind" or "dropped". */
   drain?(conn: Connection<Data>): unknown;
 }
 
 /** The settings that all connections of one server share. */
 export interface ConnectionTerms<Data> {
   readonly role: Role;
-  /** Masks frames; clients only. */
+  /** Masks frames; used only by clients. */
   readonly masker: Masker | undefined;
   readonly handlers: ConnectionHandlers<Data>;
   readonly rooms: Rooms;
@@ -151,22 +166,25 @@ export interface ConnectionTerms<Data> {
   readonly incomplete: ReceiveBudget | undefined;
   readonly backpressure: Backpressure;
   readonly closeTimeoutMs: number;
-  /** How long a closing peer may read nothing of what was sent before the close frame. Milliseconds. */
+  /**
+   * Maximum time for which a closing peer may read none of the bytes sent before the close frame.
+   * Milliseconds.
+   */
   readonly sendMs: number;
   /** Compression; `undefined` if it is off. */
   readonly deflate: DeflatePool | undefined;
-  /** How long a peer may be silent; `undefined` for no limit. */
+  /** The limits of a peer's silence; `undefined` for no limit. */
   readonly silence: HeartbeatLimits | undefined;
-  /** How often {@linkcode WebSocketConnection.tick} is called. */
+  /** Interval at which {@linkcode WebSocketConnection.tick} is called. */
   readonly tickMs: number;
   now(): number;
-  /** Creates the actors of connections; `undefined` without a node. */
+  /** Creates the actors of connections; `undefined` on a server without a node. */
   readonly createActor: CreateConnectionActor | undefined;
-  /** The actors of the node, which may trace. */
+  /** The node's actor system, which may trace. */
   readonly system?: System | undefined;
   /** Calls a task at the end of this turn. */
   later(task: () => void): void;
-  /** Calls a task after other sockets were handled. */
+  /** Calls a task after other sockets have been handled. */
   yieldToIo(task: () => void): void;
   /** The connection is closed, and its handler was called. */
   ended(connection: WebSocketConnection<Data>): void;
@@ -178,9 +196,9 @@ export interface Settled<Data> {
   readonly data: Data;
   readonly protocol: string | undefined;
   readonly deflate: DeflateTerms | undefined;
-  /** The client that a proxy has named, if there is one. */
+  /** The client named by a proxy, if there is one. */
   readonly client?: Address | undefined;
-  /** Replaces the server's setting. */
+  /** Replaces the server's backpressure settings. */
   readonly backpressure?: Backpressure | undefined;
 }
 
@@ -196,37 +214,40 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
   readonly #outbox: ConnectionOutbox;
   readonly #decoder: FrameDecoder;
   readonly #reader: MessageReader;
-  /** Its share of the memory for incomplete messages. */
+  /** The connection's share of the memory for incomplete messages. */
   #part: Holder | undefined;
   readonly #heartbeat: Heartbeat | undefined;
   readonly #deflate: Deflate | undefined;
   readonly #backpressure: Backpressure;
-  /** The actor, once it was requested. */
+  /** The actor, once it has been requested. */
   #actor: ConnectionActor | undefined;
   #state: ConnectionState = "open";
-  /** Whether decoding is suspended: a handler's promise is pending, or others have their turn. */
+  /**
+   * Whether decoding is suspended: a handler's promise is pending, or other connections have their
+   * turn.
+   */
   #waiting = false;
   /** Whether a handler's promise is pending. */
   #pending = false;
-  /** The frames behind the message that is being handled. */
+  /** The frames after the message being handled. */
   readonly #held = new HeldFrames();
-  /** Whether messages before the peer's close are still to be handled. */
+  /** Whether messages before the peer's close frame are still to be handled. */
   #delivers = false;
-  /** How the stream ended, while messages are still to be handled. */
+  /** The end of the stream, while messages are still to be handled. */
   #end: StreamEnd | undefined;
   #abortion: AbortController | undefined;
-  /** When the closing connection is aborted. */
+  /** The time at which the closing connection is aborted. */
   #deadline = Infinity;
-  /** How long a closing peer may read nothing. */
+  /** Maximum time for which a closing peer may read nothing. */
   #stallMs = 0;
-  /** The bytes that a closing peer had read at the last check, and whether that was all. */
+  /** The bytes that a closing peer had read at the last check, and whether those were all. */
   #departed = 0;
   #hasAll = false;
-  /** The work of control frames that were answered ahead of their turn. */
+  /** The cost of control frames that were answered early. */
   #aheadWork = 0;
   #endCode: number = CLOSE_CODES.abnormal;
   #endReason = "";
-  /** The error of a handler. */
+  /** The error thrown by a handler. */
   #fault: Error | undefined;
 
   constructor(terms: ConnectionTerms<Data>, stream: Stream, settled: Settled<Data>) {
@@ -255,7 +276,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     this.#heartbeat = new Heartbeat(terms.silence, terms.tickMs, terms.now());
   }
 
-  /** Starts reading the stream. `early`: the bytes behind the request. */
+  /** Starts reading the stream. `early`: the bytes after the request. */
   start(early: Uint8Array): void {
     this.#stream.handler = new StreamAdapter(this as WebSocketConnection<unknown>);
     this.#run("open", () => this.#terms.handlers.open?.(this));
@@ -333,7 +354,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     this.#judge(this.#outbox.frames(frames, limits, room.name), limits);
   }
 
-  /** Called periodically: pings the peer, and ends the connection of a silent or slow one. */
+  /** Called periodically: pings the peer, and ends the connection if the peer is silent or slow. */
   tick(now: number): void {
     if (this.#deadline !== Infinity && this.#isOver(now)) return;
     if (this.#heartbeat === undefined || this.#state !== "open") return;
@@ -345,7 +366,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
         this.ping();
         return;
       case "dead":
-        // While the stream is paused, silence has no meaning.
+        // While the stream is paused, silence means nothing.
         if (this.#stream.isPaused) return this.#heartbeat.heard();
         this.#endReason = "idle timeout";
         return this.abort();
@@ -354,7 +375,9 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     }
   }
 
-  /** Ends a closing connection that makes no progress. Returns true if nothing else is to be done. */
+  /**
+   * Ends a closing connection that makes no progress. Returns true if there is nothing else to do.
+   */
   #isOver(now: number): boolean {
     const { unsent } = this.#stream;
     const { departed } = this.#outbox;
@@ -365,17 +388,17 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     }
     if (now < this.#deadline) return false;
     if (this.#end !== undefined) this.#finish(this.#end);
-    // Bytes that the system has accepted still arrive.
+    // Bytes accepted by the system are still delivered.
     else this.#stream.abort(unsent === 0);
     return true;
   }
 
-  /** Ends it without a close frame. */
+  /** Ends the connection without a close frame. */
   abort(): void {
     this.#stream.abort();
   }
 
-  // Events of the stream.
+  // Methods called by the stream:
 
   /** Bytes have arrived. */
   received(bytes: Uint8Array): void {
@@ -386,8 +409,8 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
   }
 
   /**
-   * Decodes until a handler returns a promise or it must yield. Returns the number of decoded bytes. Waiting
-   * frames are copied in small pieces, since the rest is copied again after each message.
+   * Decodes until a handler returns a promise or the connection must yield. Returns the number of decoded
+   * bytes. Waiting frames are copied in small pieces, because the rest is copied again after each message.
    */
   #decode(bytes: Uint8Array, isHeld: boolean): number {
     const { input } = this.#terms;
@@ -406,7 +429,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     return from;
   }
 
-  /** Keeps bytes that are not decoded yet, and answers the control frames in them. */
+  /** Stores undecoded bytes, and answers the control frames in them. */
   #hold(bytes: Uint8Array): void {
     this.#held.add(bytes);
     if (!this.#pending) return this.#stream.pause();
@@ -423,7 +446,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     }
   }
 
-  /** Handles a control frame that came while a handler works. */
+  /** Handles a control frame that arrived while a handler runs. */
   readonly #ahead = (opcode: number, payload: Uint8Array): boolean => {
     this.#aheadWork += CONTROL_WORK;
     if (opcode === OPCODES.pong) return true;
@@ -442,7 +465,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     if (this.#outbox.drained()) this.#run("drain", () => this.#terms.handlers.drain?.(this));
   }
 
-  /** The peer will send no more. */
+  /** The peer has ended its side. */
   halfClosed(): void {
     if (this.#state === "open") {
       this.#delivers = this.#pending;
@@ -465,7 +488,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     this.#deadline = this.#terms.now() + this.#terms.closeTimeoutMs;
   }
 
-  /** Reports the end. */
+  /** Calls the close handler. */
   #finish(end: StreamEnd): void {
     this.#state = "closed";
     this.#end = undefined;
@@ -481,7 +504,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     this.#terms.ended(this);
   }
 
-  // Events of the reader.
+  // Methods called by the message reader:
 
   get paused(): boolean {
     this.#look();
@@ -490,7 +513,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
 
   message(data: string | Uint8Array): void {
     if (this.#state !== "open" && !this.#delivers) return;
-    // Written out, not by `#run`, since it is called for every message.
+    // Does not use `#run`, because this is called for every message.
     try {
       const tracer = this.#terms.system?.tracer;
       const result = tracer === undefined
@@ -512,7 +535,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
       this.#endReason = frame.reason;
     }
     this.#sayGoodbye(frame.code, "");
-    // Both sides have sent close frames. The server closes the TCP connection first.
+    // Both sides have sent close frames. The server then closes the TCP connection first.
     if (this.#terms.role === "server") this.#stream.end();
     return undefined;
   }
@@ -561,7 +584,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
   /** Yields to other connections if decoding has taken long. */
   #look(): void {
     if (this.#reader.work <= WORK_A_TURN_MAX) return;
-    // If it is waiting already, `#continueWith` does this later.
+    // If a promise is already pending, `#continueWith` does this later.
     if (this.#waiting || this.#state === "closed") return;
     this.#waiting = true;
     this.#stream.pause();
@@ -578,7 +601,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     }
     this.#waiting = false;
     if (this.#held.length > 0) {
-      // Each message is progress.
+      // Each message counts as progress.
       if (this.#end !== undefined) this.#deadline = this.#terms.now() + this.#terms.closeTimeoutMs;
       this.#held.consume(this.#decode(this.#held.view(), true));
     }
@@ -619,7 +642,10 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
 
   // Transitions from open to closing.
 
-  /** Ends it because of an error. The `close` handler gets this code whatever the peer answers. */
+  /**
+   * Closes the connection because of an error. The `close` handler receives this code, whatever the
+   * peer answers.
+   */
   #giveUp(code: number, words: string): void {
     if (this.#state !== "open") return;
     this.#endCode = code;
@@ -627,7 +653,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     this.#sayGoodbye(code, words);
   }
 
-  /** Writes the close frame, behind everything that was sent before. */
+  /** Writes the close frame after everything that was sent before. */
   #sayGoodbye(code: number, reason: string): void {
     if (this.#state !== "open") return;
     this.#beginClosing();
@@ -638,12 +664,12 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
   #beginClosing(): void {
     this.#terms.rooms.leaveAll(this);
     this.#close(this.#terms.sendMs);
-    // The handler's promise may never settle; the peer's close frame must be read now. Not within this
-    // call: another connection may be reading.
+    // The handler's promise may never settle, and the peer's close frame must be read now. Not within
+    // this call, because another connection may be reading.
     if (this.#waiting && !this.#delivers) this.#terms.later(() => this.#continueWith());
   }
 
-  /** Begins to close. A peer that reads nothing for `stallMs` is aborted. */
+  /** Starts to close. A peer that reads nothing for `stallMs` is aborted. */
   #close(stallMs: number): void {
     this.#state = "closing";
     this.#stallMs = stallMs;
@@ -656,13 +682,13 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
   /** Applies the backpressure policy to a message that did not fit. */
   #judge(result: SendResult, { policy }: Backpressure): SendResult {
     if (result !== "dropped" || policy === "drop") return result;
-    // The close frame waits behind all the rest. A peer that does not read that far is aborted at the
-    // deadline.
+    // The close frame waits after all other queued data. A peer that does not read that far is
+    // aborted at the deadline.
     this.#close(this.#terms.closeTimeoutMs);
     this.#endCode = CLOSE_CODES.tryAgainLater;
     this.#endReason = "over backpressureLimit";
     this.#outbox.control(OPCODES.close, buildClose(this.#endCode, this.#endReason));
-    // Not within this call: a broadcast may be in progress.
+    // Not within this call, because a broadcast may be in progress.
     this.#terms.later(() => {
       this.#terms.rooms.leaveAll(this);
       this.#continueWith();
@@ -676,7 +702,7 @@ function closed(): DOMException {
   return new DOMException("the WebSocket is closed", "AbortError");
 }
 
-/** Adapts the handler of a stream to the methods of a connection. */
+/** Adapts a stream's handler to the methods of a connection. */
 class StreamAdapter implements StreamHandler {
   readonly #connection: WebSocketConnection<unknown>;
 

@@ -1,6 +1,6 @@
 /**
- * A connection as an actor. It is spawned when its pid is first used, so it costs nothing for connections
- * without a use of it.
+ * The actor of a connection. It is spawned when the connection's pid is first used, so other connections
+ * have no cost.
  *
  *     conn.pid ──▶ spawned ── messages ──▶ info ──▶ …
  *     the socket closed ───▶ the actor exits, with the close code
@@ -14,18 +14,18 @@ import type { System } from "../actor/system.ts";
 import { type ExitReason, isNormal } from "../term/exit.ts";
 import type { Pid } from "../term/pid.ts";
 
-/** The callbacks of the actor: implemented by the connection. */
+/** The callbacks of the actor. Implemented by the connection. */
 export interface ConnectionActorOwner {
   /** Handles a message. A returned promise is awaited before the next. */
   message(message: unknown): unknown;
-  /** The actor was ended; `orderly`: by a normal reason or a shutdown. */
+  /** The actor has ended; `orderly`: by a normal reason or a shutdown. */
   ended(orderly: boolean): void;
 }
 
-/** Makes actors of connections; `undefined` when there is no more room for actors. */
+/** Creates actors of connections; returns `undefined` if the limit of actors is reached. */
 export type CreateConnectionActor = (owner: ConnectionActorOwner) => ConnectionActor | undefined;
 
-/** Returns a function that creates the actors of connections, with this limit of their mailboxes. */
+/** Returns a function that creates the actors of connections, with this mailbox limit. */
 export function connectionActors(
   system: System,
   mailbox: SpawnOptions["mailbox"],
@@ -73,7 +73,7 @@ export class ConnectionActor implements Chained {
   }
 }
 
-/** The body of the actor; its name is used in crash reports. */
+/** The body of the actor. Its name is used in crash reports. */
 function connection(
   _self: Self<unknown>,
   owner: ConnectionActorOwner,

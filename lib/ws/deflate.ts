@@ -1,11 +1,11 @@
 /**
- * permessage-deflate: RFC 7692. The engines of a server and of each connection. Quiet.
+ * permessage-deflate: RFC 7692. The compression engines of a server and of each connection. Quiet.
  *
  *     send ──▶ from `threshold` bytes on: compressed ──▶ frame with the first reserved bit
  *     broadcast ──▶ a room's batch ──▶ compressed once per window size ──▶ all members that agreed
  *     frame with that bit ──▶ inflated as it comes, up to `maxPayloadLength` ──▶ message
  *
- * A compressed broadcast refers to no earlier message, so it is valid for every member, whatever was sent to it
+ * A compressed broadcast refers to no earlier message, so it is valid for every member, whatever was sent
  * before; a connection with context takeover resets its context after it. Connections without context takeover,
  * which is the default, share one engine; while a message arrives in pieces, its connection borrows one.
  *
@@ -23,17 +23,17 @@ import {
   makeOutput,
 } from "./zlib.ts";
 
-/** A longer message is not compressed: that would block other connections. */
+/** Longer messages are not compressed, because that would block other connections. */
 const DEFLATE_BYTES_MAX = 4 * 1024 * 1024;
 
-/** How many borrowed engines are kept for reuse; each takes some 30 KiB. */
+/** Maximum number of idle engines that are kept for reuse; each takes about 30 KiB. */
 const LENDABLE_MAX = 16;
 
-/** The option, completed. */
+/** The option with defaults filled in. */
 export interface DeflateSettings {
-  /** The parameters that this side accepts at most. */
+  /** The limits that this side accepts. */
   readonly wish: DeflateTerms;
-  /** Messages from this length on are compressed. */
+  /** Messages of at least this length are compressed. */
   readonly threshold: number;
   readonly level: number;
   readonly memLevel: number;
@@ -51,7 +51,7 @@ export class DeflatePool {
   readonly #memory: boolean;
   readonly #output: Uint8Array = makeOutput();
   readonly #inflator: Inflator;
-  /** Engines without context takeover, by the bits of their window. */
+  /** Engines without context takeover, by window bits. */
   readonly #deflators: Map<number, Deflator> = new Map();
   readonly #packings: Map<number, SharedCompression> = new Map();
   readonly #lendable: Inflator[] = [];
@@ -107,7 +107,7 @@ export class DeflatePool {
     return this.#memory;
   }
 
-  /** Lends an engine for one message in pieces without context. */
+  /** Lends an engine for one message that arrives in pieces, without context takeover. */
   lend(): Inflator {
     return this.#lendable.pop() ?? this.inflator(15);
   }
@@ -185,12 +185,13 @@ export class Deflate {
     const text = typeof data === "string";
     const payload = text ? new TextEncoder().encode(data) : data;
     const bytes = this.#compress(payload);
-    // With context takeover it is sent compressed even if longer, since it is in the context.
+    // With context takeover, the message is sent compressed even if that is longer, because the
+    // context already contains it.
     if (bytes.length >= length && !this.#out.takeover) return undefined;
     return encodeFrame((text ? OPCODES.text : OPCODES.binary) | COMPRESSED, bytes);
   }
 
-  /** Notes that frames of the shared compression were sent. */
+  /** Records that frames of the shared compression were sent. */
   shared(): void {
     this.#stale = true;
   }

@@ -1,5 +1,5 @@
 /**
- * The header `Sec-WebSocket-Extensions`, and the negotiation of its parameters: RFC 6455, section
+ * Parses the header `Sec-WebSocket-Extensions`, and negotiates its parameters: RFC 6455, section
  * 9.1, and RFC 7692, section 7.1. Quiet.
  *
  *     offer    permessage-deflate; client_max_window_bits, permessage-deflate
@@ -18,7 +18,7 @@
 /** The one supported extension. */
 const NAME = "permessage-deflate";
 
-/** The most offers in a header. More break the grammar. */
+/** The most offers in a header. A header with more is malformed. */
 const OFFERS_MAX = 16;
 
 /** The smallest and the largest window, as powers of two. */
@@ -26,10 +26,10 @@ export const WINDOW_BITS_MIN = 8;
 /** See {@linkcode WINDOW_BITS_MIN}. */
 export const WINDOW_BITS_MAX = 15;
 
-/** One extension of a header. */
+/** One extension in a header. */
 export interface Extension {
   readonly name: string;
-  /** In their order; `true` for one without a value. */
+  /** The parameters in order; `true` for one without a value. */
   readonly params: readonly (readonly [name: string, value: string | true])[];
 }
 
@@ -37,7 +37,7 @@ export interface Extension {
 export interface Direction {
   /** Whether the sender may refer to earlier messages. */
   readonly takeover: boolean;
-  /** The window is at most 2 to the power of this many bytes. */
+  /** The base-2 logarithm of the maximum window size. */
   readonly windowBits: number;
 }
 
@@ -52,7 +52,7 @@ export interface DeflateTerms {
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const WINDOW_BITS = /^([89]|1[0-5])$/;
 
-/** Reads the header; `undefined` for one that breaks the grammar. */
+/** Parses the header; returns `undefined` if it is malformed. */
 export function parseExtensions(header: string): Extension[] | undefined {
   const all: Extension[] = [];
   for (const each of splitOutside(header, ",")) {
@@ -102,11 +102,11 @@ interface Params {
   readonly serverForgets: boolean;
   readonly clientForgets: boolean;
   readonly serverBits: number | undefined;
-  /** `true`: present without a value. */
+  /** `true`: the parameter is present without a value. */
   readonly clientBits: number | true | undefined;
 }
 
-/** Reads the parameters of one offer or answer; `undefined` if one is invalid. */
+/** Parses the parameters of one offer or answer; returns `undefined` if one is invalid. */
 function readParams({ params }: Extension): Params | undefined {
   const seen = new Map(params);
   // Repeated and unknown names are rejected.
@@ -132,8 +132,8 @@ function readParams({ params }: Extension): Params | undefined {
 }
 
 /**
- * Returns the server's choice, the first acceptable offer, and its answer; `undefined` if there is none. `wish`
- * is what the server accepts at most.
+ * Returns the first acceptable offer as the server's choice, with its answer; `undefined` if there is none.
+ * `wish` contains the limits that the server accepts.
  */
 export function acceptDeflate(
   offers: readonly Extension[],
@@ -167,7 +167,7 @@ export function acceptDeflate(
   return undefined;
 }
 
-/** Returns the offer of a client that accepts these parameters at most. */
+/** Returns the offer of a client with these limits. */
 export function offerDeflate({ server, client }: DeflateTerms): string {
   let offer = NAME;
   if (!server.takeover) offer += "; server_no_context_takeover";
@@ -179,8 +179,8 @@ export function offerDeflate({ server, client }: DeflateTerms): string {
 }
 
 /**
- * Reads a server's answer to an offer: `"none"` if it has no extension; `undefined` if the offer does not allow
- * it.
+ * Parses a server's answer to an offer: `"none"` if it contains no extension; `undefined` if the offer does not
+ * allow it.
  */
 export function readDeflateAnswer(
   header: string | undefined,

@@ -12,8 +12,8 @@
  *     c1 07 f2 48 cd c9 c9 07 00              the same from a server, compressed: RFC 7692
  *
  * The decoder reads a stream that is split anywhere. It is the only part that handles chunks: it passes on
- * headers, pieces of payload and whole control frames. It keeps at most one header and one control frame, and
- * never allocates by an announced length.
+ * headers, pieces of payload and complete control frames. It stores at most one header and one control frame,
+ * and never allocates memory for an announced length.
  *
  * @module
  */
@@ -32,7 +32,7 @@ export const OPCODES = {
   pong: 0xa,
 } as const;
 
-/** Every rule that a peer can break, with the code and reason of the close frame. */
+/** Every rule that a peer can violate, with the code and reason of the close frame. */
 export const RULES = {
   reserved: { code: 1002, words: "a reserved bit is set" },
   opcode: { code: 1002, words: "the opcode is reserved" },
@@ -56,7 +56,7 @@ export const RULES = {
 /** One of {@linkcode RULES}. */
 export type Rule = keyof typeof RULES;
 
-/** Which side of the connection this is. A server reads masked frames, a client unmasked ones. */
+/** The side of the connection that reads. A server reads masked frames, a client unmasked ones. */
 export type Role = "server" | "client";
 
 /** The reserved bit of a message's first frame that marks it as compressed. */
@@ -71,23 +71,23 @@ const CONTROL_BYTES_MAX = 125;
 const HEADER_BYTES_MAX = 14;
 /** Bit n is set if n is an opcode. */
 const KNOWN_OPCODES = 0b0000_0111_0000_0111;
-/** Bit n is set if a message may begin with opcode n. */
+/** Bit n is set if a message may start with opcode n. */
 const FIRST_OPCODES = 0b0000_0000_0000_0110;
 
 /** Receives the results of the decoder. */
 export interface FrameSink {
-  /** True to stop the decoder before the next frame. */
+  /** Whether to stop the decoder before the next frame. */
   readonly paused: boolean;
-  /** Handles the header of a data frame. Returns the rule that it breaks, if any. */
+  /** Handles the header of a data frame. Returns the rule that the frame violates, if any. */
   begin(opcode: number, fin: boolean, length: number, compressed: boolean): Rule | undefined;
   /**
-   * Handles the next bytes of its payload, unmasked, `from` up to `to` in the scratch; `left` follow.
+   * Handles the next payload bytes, unmasked, in the scratch from `from` to `to`; `left` more follow.
    * `high` is 0 if they are all ASCII. A frame without payload has one empty piece.
    */
   piece(scratch: Scratch, from: number, to: number, high: number, left: number): Rule | undefined;
   /** Handles a control frame. */
   control(opcode: number, payload: Uint8Array): Rule | undefined;
-  /** The peer broke a rule. Nothing follows. */
+  /** The peer has violated a rule. Nothing more is passed on. */
   fail(rule: Rule): void;
 }
 
@@ -95,7 +95,7 @@ export interface FrameSink {
 export class FrameDecoder {
   readonly #masked: boolean;
   readonly #lengthMax: number;
-  /** The reserved bits that are allowed in a message's first frame. */
+  /** The reserved bits allowed in a message's first frame. */
   readonly #allowed: number;
   /** An incomplete header. */
   #head: Uint8Array | undefined;
@@ -104,17 +104,17 @@ export class FrameDecoder {
   #control: Uint8Array | undefined;
   #dead = false;
 
-  // The frame that is being read.
+  // The frame being read.
   #fin = false;
   #opcode = 0;
   #key = 0;
   #length = 0;
-  /** Payload bytes that have not arrived; -1 between frames. */
+  /** Number of payload bytes that have not arrived; -1 between frames. */
   #left = -1;
 
   /**
-   * `lengthMax` is the longest message; a longer frame is rejected by its header. `deflate`:
-   * messages may be compressed.
+   * `lengthMax` is the maximum message length; a longer frame is rejected at its header. `deflate`:
+   * whether messages may be compressed.
    */
   constructor(role: Role, lengthMax: number, deflate: boolean = false) {
     this.#masked = role === "server";
@@ -123,8 +123,8 @@ export class FrameDecoder {
   }
 
   /**
-   * Decodes the bytes `from` up to `to`, in place. Returns the offset at which it stopped: `to`, unless the sink
-   * has paused.
+   * Decodes the bytes from `from` to `to`, in place. Returns the offset at which it stopped: `to`, unless the
+   * sink has paused.
    */
   decode(scratch: Scratch, from: number, to: number, sink: FrameSink): number {
     let at = from;
@@ -142,7 +142,7 @@ export class FrameDecoder {
     return to;
   }
 
-  /** Reads a header. Returns the offset behind it. `#left` stays -1 if it is incomplete. */
+  /** Reads a header. Returns the offset after it. `#left` stays -1 if it is incomplete. */
   #begin(bytes: Uint8Array, from: number, to: number, sink: FrameSink): number {
     if (this.#headLength > 0) return this.#beginJoined(bytes, from, to, sink);
     const taken = this.#header(bytes, from, to, sink);
@@ -154,7 +154,7 @@ export class FrameDecoder {
     return to;
   }
 
-  /** The same for a header that began in an earlier chunk. */
+  /** Reads a header that began in an earlier chunk. */
   #beginJoined(bytes: Uint8Array, from: number, to: number, sink: FrameSink): number {
     const head = this.#head!;
     for (let at = from; at < to; at++) {
@@ -168,7 +168,7 @@ export class FrameDecoder {
     return to;
   }
 
-  /** Parses a header. Returns its length, or 0 if it is incomplete or broke a rule. */
+  /** Parses a header. Returns its length, or 0 if it is incomplete or violates a rule. */
   #header(bytes: Uint8Array, from: number, to: number, sink: FrameSink): number {
     const first = bytes[from]!;
     const opcode = first & 0x0f;
@@ -217,7 +217,7 @@ export class FrameDecoder {
     return next - from;
   }
 
-  /** Passes on the payload bytes `from` up to `to`. */
+  /** Passes on the payload bytes from `from` to `to`. */
   #piece(scratch: Scratch, from: number, to: number, sink: FrameSink): void {
     const high = unmask(scratch, from, to, this.#key);
     const left = this.#left - (to - from);
@@ -261,8 +261,8 @@ export class FrameDecoder {
 }
 
 /**
- * Returns the longest compressed form of a message of this length: incompressible data becomes longer, more so
- * the more often it is flushed.
+ * Returns the maximum compressed length of a message of this length: incompressible data grows, more so the
+ * more often it is flushed.
  */
 export function deflatedMost(length: number): number {
   return 2 * length + 1024;
@@ -331,8 +331,8 @@ export function encodeMessage(
 }
 
 /**
- * Writes the frame of a message at `at`. Returns the offset behind it, or -1 without writing if the scratch may
- * not have room. `text`: bytes are valid UTF-8, to be sent as text.
+ * Writes the frame of a message at `at`. Returns the offset after it, or -1 without writing if the scratch may
+ * not have enough room. `text`: whether bytes are valid UTF-8 to be sent as text.
  */
 export function appendMessage(
   scratch: Scratch,
@@ -350,8 +350,8 @@ export function appendMessage(
 }
 
 /**
- * Returns the messages of whole, unmasked, unfragmented frames that we encoded ourselves: text as strings,
- * binary as views of `frames`.
+ * Returns the messages in complete, unmasked, unfragmented frames that this library encoded: text as
+ * strings, binary as views of `frames`.
  */
 export function messagesIn(frames: Uint8Array): (string | Uint8Array)[] {
   const messages: (string | Uint8Array)[] = [];
@@ -373,7 +373,7 @@ export function messagesIn(frames: Uint8Array): (string | Uint8Array)[] {
   return messages;
 }
 
-/** Throws unless the data is bytes: without types anything may be passed. */
+/** Throws unless the data is bytes, because untyped callers may pass anything. */
 export function checkBytes(data: Uint8Array): Uint8Array {
   if (data instanceof Uint8Array) return data;
   throw new TypeError(
@@ -381,7 +381,7 @@ export function checkBytes(data: Uint8Array): Uint8Array {
   );
 }
 
-/** Writes the text as if it were ASCII; if it is not and needs a longer header, moves it. */
+/** Writes the text as if it were ASCII. If it is not, and needs a longer header, moves it. */
 function appendText(scratch: Scratch, at: number, text: string): number {
   const guess = headerLength(text.length);
   const length = scratch.text.write(text, at + guess);

@@ -1,5 +1,5 @@
 /**
- * The opening handshake: RFC 6455, section 4.2, over RFC 9112. Quiet.
+ * The server's side of the opening handshake: RFC 6455, section 4.2, over RFC 9112. Quiet.
  *
  *     GET /path HTTP/1.1                          HTTP/1.1 101 Switching Protocols
  *     Host: example.org                           Upgrade: websocket
@@ -30,7 +30,7 @@ const REQUEST_LINE_BYTES_MAX = 8 * 1024;
 /** The most headers. More are answered with 431. */
 const HEADERS_MAX = 100;
 
-/** Headers that decide where a request ends or for which host it is: rejected if repeated. */
+/** Headers that determine the end of a request or its host: rejected if repeated. */
 const ONCE: ReadonlySet<string> = new Set([
   "content-length",
   "host",
@@ -42,15 +42,15 @@ const ONCE: ReadonlySet<string> = new Set([
 
 const METHOD = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const FIELD_NAME = METHOD;
-// Visible characters, spaces, tabs and bytes beyond ASCII.
+// Visible characters, spaces, tabs and non-ASCII bytes.
 // deno-lint-ignore no-control-regex
 const FIELD_VALUE = /^[^\x00-\x08\x0a-\x1f\x7f]*$/;
-// A path, or the whole URL as clients send it to proxies, or the asterisk of OPTIONS.
+// A path, a complete URL as clients send it to proxies, or the asterisk of OPTIONS.
 const TARGET = /^(\/[\x21-\x7e]*|https?:\/\/[\x21-\x7e]+|\*)$/i;
 const HOST = /^[^\s/?#@\\]+$/;
 /**
  * Matches a valid head, from its first byte to the empty line. Other heads are read byte by byte, which finds
- * the first wrong one. The expression is unambiguous, so its time is linear.
+ * the first invalid byte. The expression is unambiguous, so it runs in linear time.
  */
 const WHOLE_HEAD =
   // deno-lint-ignore no-control-regex
@@ -70,7 +70,7 @@ export interface RequestHead {
   readonly method: string;
   readonly target: string;
   readonly version: "1.0" | "1.1";
-  /** Names in lower case, in their order. */
+  /** Headers with names in lower case, in order. */
   readonly headers: readonly (readonly [name: string, value: string])[];
 }
 
@@ -92,7 +92,7 @@ export class HeadReader {
   #bytes: Uint8Array = EMPTY;
   #length = 0;
   #lines = 0;
-  /** Where the current line begins. */
+  /** Offset of the current line. */
   #lineAt = 0;
 
   /** Reads the next chunk. Called until it returns something other than "more". */
@@ -112,7 +112,7 @@ export class HeadReader {
         const empty = this.#length - this.#lineAt === 2;
         this.#lineAt = this.#length;
         if (empty) {
-          // Some clients send an empty line or two before the request.
+          // Some clients send one or two empty lines before the request.
           if (this.#lines > 0) return this.#parse(at + 1);
           if (this.#length > 4) return refused(400, "the request is empty");
         } else if (++this.#lines > HEADERS_MAX + 1) return refused(431, "too many headers");
@@ -161,9 +161,9 @@ export class HeadReader {
   }
 }
 
-/** Reads a valid head in one chunk; `undefined` for any other. */
+/** Reads a valid head from one chunk; returns `undefined` for any other. */
 function readWhole(chunk: Uint8Array): HeadProgress | undefined {
-  // Called on the chunk itself: a Buffer around it costs more than the decoding.
+  // Called on the chunk itself, because wrapping it in a Buffer costs more than decoding it.
   const text = decode.call(chunk, "latin1", 0, Math.min(chunk.length, HEAD_BYTES_MAX));
   const found = WHOLE_HEAD.exec(text);
   if (found === null) return undefined;
@@ -184,7 +184,7 @@ function readWhole(chunk: Uint8Array): HeadProgress | undefined {
   return judge({ method: method!, target: target!, version, headers }, length);
 }
 
-/** Returns a part of a line without the spaces and tabs around it. */
+/** Returns a part of a line without surrounding spaces and tabs. */
 function trimmed(text: string, from: number, to: number): string {
   let [start, end] = [from, to];
   while (start < end && isBlank(text.charCodeAt(start))) start++;
@@ -218,7 +218,7 @@ export function wantsWebSocket(head: RequestHead): boolean {
     headerOf(head, "sec-websocket-key") !== undefined;
 }
 
-/** Returns the rejection of an invalid WebSocket request; `undefined` if it is valid. */
+/** Returns the rejection of an invalid WebSocket request, or `undefined` if it is valid. */
 export function checkUpgrade(head: RequestHead): Refusal | undefined {
   if (head.method !== "GET") {
     return { status: 405, words: "a WebSocket is opened with GET", headers: { Allow: "GET" } };
@@ -252,12 +252,14 @@ export function checkUpgrade(head: RequestHead): Refusal | undefined {
   return undefined;
 }
 
-/** Returns the extensions that the client offers, in its order; `undefined` if the header is malformed. */
+/**
+ * Returns the extensions that the client offers, in order, or `undefined` if the header is malformed.
+ */
 export function offeredExtensions(head: RequestHead): Extension[] | undefined {
   return parseExtensions(headerOf(head, "sec-websocket-extensions") ?? "");
 }
 
-/** Returns the subprotocols that the client offers, in its order. */
+/** Returns the subprotocols that the client offers, in order. */
 export function offeredProtocols(head: RequestHead): string[] {
   const offered = headerOf(head, "sec-websocket-protocol") ?? "";
   return offered.split(",").map((each) => each.trim()).filter((each) => each !== "");
@@ -268,7 +270,7 @@ export function acceptKey(key: string): string {
   return createHash("sha1").update(key + KEY_SUFFIX).digest("base64");
 }
 
-/** Encodes the 101. `headers` must not contain headers of the handshake. */
+/** Encodes the 101 response. `headers` must not contain headers of the handshake. */
 export function acceptAnswer(
   head: RequestHead,
   protocol: string | undefined,
@@ -310,13 +312,16 @@ function checkHead(head: RequestHead): Refusal | undefined {
 /** Returns the rejection of a transfer coding other than "chunked": RFC 9112, sections 6.1 and 6.3. */
 function checkCoding(coding: string): Refusal {
   const codings = coding.split(",").map((each) => each.trim());
-  // Without "chunked" at the end the body has no end, and it must not be repeated.
+  // Without "chunked" at the end, the body has no end; and it must not be repeated.
   return codings.indexOf("chunked") === codings.length - 1
     ? { status: 501, words: "of transfer codings this server knows chunked alone" }
     : { status: 400, words: "the header Transfer-Encoding must be chunked" };
 }
 
-/** Parses a header line: the name, in lower case, and the value; `undefined` if it is malformed. */
+/**
+ * Parses a header line into the name, in lower case, and the value; returns `undefined` if it is
+ * malformed.
+ */
 export function parseHeader(line: string): [string, string] | undefined {
   const colon = line.indexOf(":");
   if (colon < 1) return undefined;

@@ -1,6 +1,7 @@
 /**
  * Frames that wait while a handler's promise is pending. Control frames among them are removed and
- * answered at once: RFC 6455, section 5.5, wants a ping answered as soon as practical. Quiet.
+ * answered at once: RFC 6455, section 5.5, requires a ping to be answered as soon as practical.
+ * Quiet.
  *
  *     bytes ─▶ [data frame][ping][data frame][close]          [data frame][data frame] wait
  *                            │                 └──────────▶  answered; nothing follows it
@@ -10,7 +11,7 @@
  */
 import { EMPTY } from "../base/bytes.ts";
 
-/** While this much waits, the stream is paused. */
+/** Number of waiting bytes at which the stream is paused. */
 export const HELD_BYTES_MAX: number = 256 * 1024;
 
 const CONTROL = 0x08;
@@ -19,7 +20,7 @@ const FIN = 0x80;
 const MASKED = 0x80;
 const CONTROL_BYTES_MAX = 125;
 
-/** Handles a control frame; returns false to leave it, and all that follows, to the decoder. */
+/** Handles a control frame; returns false to leave it and everything after it to the decoder. */
 export type TakeControl = (opcode: number, payload: Uint8Array) => boolean;
 
 /** The waiting bytes, in order. They begin with a frame unless the decoder stopped inside one. */
@@ -27,14 +28,14 @@ export class HeldFrames {
   #bytes: Uint8Array = EMPTY;
   #start = 0;
   #end = 0;
-  /** Where the next unchecked header begins, if it has arrived; -1 if no more are checked. */
+  /** Offset of the next unchecked header, if it has arrived; -1 if no more are checked. */
   #next = 0;
 
   get length(): number {
     return this.#end - this.#start;
   }
 
-  /** Returns the waiting bytes; valid until bytes are added. */
+  /** Returns the waiting bytes, which are valid until bytes are added. */
   view(): Uint8Array {
     return this.#bytes.subarray(this.#start, this.#end);
   }
@@ -78,14 +79,14 @@ export class HeldFrames {
       if (isControl) {
         const isRight = (bytes[from]! & FIN_AND_RESERVED) === FIN &&
           frame.isMasked === isMasked && frame.length <= CONTROL_BYTES_MAX;
-        // The decoder handles a broken rule when it reads it.
+        // The decoder handles a violation when it reads it.
         if (!isRight) return this.#close(to, from);
         const size = frame.header + frame.length;
         if (from + size > this.#end) break;
         const opcode = bytes[from]! & 0x0f;
         if (!take(opcode, payloadAt(bytes, from, frame))) return this.#close(to, from);
         from += size;
-        // Frames behind a close frame are ignored.
+        // Frames after a close frame are ignored.
         if (opcode === 8) return this.#close(to, this.#end);
         continue;
       }
@@ -123,7 +124,7 @@ interface Frame {
   readonly isMasked: boolean;
 }
 
-/** Returns the header at `at`; `undefined` if it has not arrived. */
+/** Returns the header at `at`, or `undefined` if it has not arrived. */
 function frameAt(bytes: Uint8Array, at: number, end: number): Frame | undefined {
   if (end - at < 2) return undefined;
   const isMasked = (bytes[at + 1]! & MASKED) !== 0;

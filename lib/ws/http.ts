@@ -1,5 +1,5 @@
 /**
- * Plain HTTP on the WebSocket port: encodes responses. Requests and responses are the platform's classes. Quiet.
+ * Encodes HTTP responses. Requests and responses are the platform's classes. Quiet.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import { Buffer, isUtf8 } from "node:buffer";
 import { concat, utf8 } from "../base/bytes.ts";
 import { hasToken, type Refusal, type RequestHead } from "./handshake.ts";
 
-/** Reason phrases, for human readers; clients ignore them. */
+/** Reason phrases for human readers; clients ignore them. */
 const PHRASES: Readonly<Record<number, string>> = {
   200: "OK",
   201: "Created",
@@ -45,7 +45,7 @@ const PHRASES: Readonly<Record<number, string>> = {
   505: "HTTP Version Not Supported",
 };
 
-/** Headers that the server sets itself: of the connection, and of the body's length. */
+/** Headers that the server sets itself: those of the connection and of the body's length. */
 const OURS: ReadonlySet<string> = new Set([
   "connection",
   "content-length",
@@ -54,20 +54,20 @@ const OURS: ReadonlySet<string> = new Set([
   "upgrade",
 ]);
 
-/** How the end of a body is marked. */
+/** The way in which the end of a body is marked. */
 export type Framing =
   | { readonly kind: "length"; readonly length: number }
   | { readonly kind: "chunked" }
-  /** By the end of the connection, or there is no body. */
+  /** By the end of the connection; or there is no body. */
   | { readonly kind: "none" };
 
 /**
  * Whether the connection ends after a response, or how long it is kept for the next request. "upgrade": it ends,
- * and the client should use another protocol.
+ * and the client should switch to another protocol.
  */
 export type Farewell = "close" | "upgrade" | { readonly keptMs: number };
 
-/** `100 Continue`: the client waits for it before it sends a body. */
+/** `100 Continue`, for which a client waits before it sends a body. */
 export const CONTINUE: Uint8Array = Buffer.from("HTTP/1.1 100 Continue\r\n\r\n");
 
 /** The last chunk of a chunked body. */
@@ -75,14 +75,14 @@ export const LAST_CHUNK: Uint8Array = Buffer.from("0\r\n\r\n");
 
 /** The encoded headers of a response. */
 export interface ResponseLines {
-  /** The headers as they are sent, without those that the server sets. */
+  /** The headers as sent, without those that the server sets. */
   readonly text: string;
   readonly isAscii: boolean;
   readonly hasDate: boolean;
   readonly hasType: boolean;
-  /** Whether the header Connection contains "close". */
+  /** Whether the Connection header contains "close". */
   readonly closes: boolean;
-  /** The header Content-Length, if it is a number. */
+  /** The value of the Content-Length header, if it is a number. */
   readonly length: number | undefined;
 }
 
@@ -129,21 +129,23 @@ export function headOf(
   return `${text}${connectionLines(farewell)}\r\n`;
 }
 
-/** Encodes a head, and an ASCII text that may follow it. `isAscii`: whether its headers are ASCII. */
+/** Encodes a head and an optional ASCII body. `isAscii`: whether its headers are ASCII. */
 export function encodeHead(head: string, isAscii: boolean): Uint8Array {
   const bytes = Buffer.allocUnsafe(head.length);
-  // On Deno encoding UTF-8 takes a fifth of the time.
+  // On Deno, encoding UTF-8 would take a fifth of the time of a response.
   bytes.write(head, isAscii ? "utf8" : "latin1");
   return bytes;
 }
 
-/** Returns true if each character is one byte, in any encoding. */
+/** Returns whether each character is one byte in any encoding. */
 export function isAscii(text: string): boolean {
   // deno-lint-ignore no-control-regex
   return /^[\x00-\x7f]*$/.test(text);
 }
 
-/** Tells clients how long the connection is kept, so that they do not send when it is closed. */
+/**
+ * Tells clients how long the connection is kept, so that they do not send while it is being closed.
+ */
 function connectionLines(farewell: Farewell): string {
   if (farewell === "close") return "connection: close\r\n";
   // RFC 9110, section 7.8: `Upgrade` must be listed in `Connection` too.
@@ -152,13 +154,13 @@ function connectionLines(farewell: Farewell): string {
   return `connection: keep-alive\r\n${seconds > 0 ? `keep-alive: timeout=${seconds}\r\n` : ""}`;
 }
 
-/** A chunk of at most this many bytes is copied into one piece. */
+/** A chunk of at most this many bytes is copied into one buffer. */
 const JOINED_CHUNK_BYTES_MAX = 4096;
 
 const CRLF = Buffer.from("\r\n");
 
 /**
- * Encodes one chunk of a chunked body, as pieces to write. A long one is not copied. `bytes` must not be empty,
+ * Encodes one chunk of a chunked body as buffers to write. A long one is not copied. `bytes` must not be empty,
  * which would end the body.
  */
 export function encodeChunk(bytes: Uint8Array): Uint8Array[] {
@@ -172,7 +174,7 @@ export function isBodiless(method: string, status: number): boolean {
 }
 
 /**
- * Returns how the end of a response is marked: by its `Content-Length`, or else in chunks. A response to HEAD has
+ * Returns how the end of a response is marked: by `Content-Length`, otherwise by chunks. A response to HEAD has
  * the length of the omitted body.
  */
 export function framingOf(
@@ -187,16 +189,18 @@ export function framingOf(
   if (!hasBody && !bodiless) return { kind: "length", length: 0 };
   if (length !== undefined) return { kind: "length", length };
   if (status === 304) return { kind: "none" };
-  // After HEAD too: without framing, some clients wait for the end of the connection.
+  // Also for HEAD: without framing, some clients wait for the end of the connection.
   return head.version === "1.1" ? { kind: "chunked" } : { kind: "none" };
 }
 
-/** Whether the class sets a content type as the Fetch standard requires: true on Deno. */
+/**
+ * Whether the platform's class sets a content type as the Fetch standard requires: true on Deno.
+ */
 const HAS_TYPES: boolean = new Response("").headers.has("content-type");
 
 /**
- * Returns the content type of a body whose response has none. Bun's class sets none for a string; a browser
- * would guess it, and might run a user's text as HTML.
+ * Returns the content type of a body whose response sets none. Bun's class sets none for a string; a
+ * browser would guess it, and might run a user's text as HTML.
  */
 export function typeLine(bytes: Uint8Array): string {
   if (HAS_TYPES || bytes.length === 0) return "";

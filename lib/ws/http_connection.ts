@@ -1,5 +1,5 @@
 /**
- * One socket from its accept until it becomes a WebSocket or its last response is sent.
+ * One socket from its accept until it becomes a WebSocket or its last response has been sent.
  *
  *     proxy ─▶ head ──┬─ a WebSocket ─▶ asking the upgrade hook ─▶ 101: a connection takes over
  *               ▲     └─ plain ───────▶ asking the fetch hook ──▶ answering ─▶ draining ─┐
@@ -12,13 +12,13 @@
  * rest after the response is drained. A client that closes (its FIN counts, as in the platform's servers) aborts
  * `request.signal` and cancels the response's body.
  *
- * A client may send its next request before the response to the last. Those bytes are kept, up to
+ * A client may send its next request before the response to the previous one. Those bytes are kept, up to
  * `EARLY_BYTES_MAX`, and read when less than `RESPONSE_BYTES_WAITING_MAX` of the response waits, up to
  * `REQUESTS_A_TURN_MAX` requests per turn.
  *
  * Longer than 400 lines because it is one state machine.
  *
- * Only a request's head has a deadline. Everything else is limited by lack of progress.
+ * Only a request's head has a deadline. All other phases end when there is no progress.
  *
  * @module
  */
@@ -64,31 +64,37 @@ import { ProxyReader } from "./proxy_protocol.ts";
 import { ResponseWriter } from "./response_writer.ts";
 import { isRead } from "./static_body.ts";
 
-/** While more than this waits for the client, the response's body is not read. */
+/** The response's body is not read while more bytes than this wait for the client. */
 const RESPONSE_BYTES_WAITING_MAX = 64 * 1024;
 
-/** The most bytes that are kept before the response to an earlier request; then the socket is paused. */
+/**
+ * Maximum number of bytes stored before the response to an earlier request; at the limit, the
+ * socket is paused.
+ */
 const EARLY_BYTES_MAX = 64 * 1024;
 
-/** A body must make progress by this many bytes. */
+/** Number of bytes that count as progress of a body. */
 const BODY_PROGRESS_BYTES = 1024;
 
-/** The most bytes of an unread body that are drained after the response; then the connection closes. */
+/**
+ * Maximum number of bytes of an unread body that are drained after the response; with more, the
+ * connection closes.
+ */
 const DRAINED_BYTES_MAX = 256 * 1024;
 
-/** How many requests of one client are answered before others have a turn. */
+/** Number of requests of one client that are answered before others have a turn. */
 const REQUESTS_A_TURN_MAX = 16;
 
-/** After this time a response has arrived, or never will. Milliseconds. */
+/** Time after which a response must have arrived, or never will. Milliseconds. */
 const ARRIVED_MS = 1000;
 
 /**
- * How long after the client's FIN a response in progress is cancelled: a client may close its own side alone and
- * still read. Milliseconds.
+ * Time after the client's FIN until a response in progress is cancelled: a client may close only its own side
+ * and still read. Milliseconds.
  */
 const HANG_UP_MS = 500;
 
-/** Headers of the 101 that the handshake sets. */
+/** Headers of the 101 response that the handshake sets. */
 const RESERVED_HEADERS: readonly string[] = [
   "connection",
   "content-length",
@@ -106,35 +112,35 @@ export interface HttpConnectionTerms<Data> {
   readonly log: LogLine;
   /** The budget of all request bodies. */
   readonly bodies: BodyBudget;
-  /** The accepted compression; `undefined` for none. */
+  /** The limits of accepted compression; `undefined` for none. */
   readonly deflate: DeflateTerms | undefined;
-  /** Whether the server is stopping: then each response is the last of its connection. */
+  /** Whether the server is stopping: each response is then the last of its connection. */
   readonly isStopping: boolean;
   now(): number;
   /** The origins of the URLs of requests. */
   readonly origins: RequestOrigins;
-  /** Returns the value of the header Date. */
+  /** Returns the value of the Date header. */
   date(): string;
-  /** Calls a task after other sockets were handled. */
+  /** Calls a task after other sockets have been handled. */
   yieldToIo(task: () => void): void;
   /** The connection waits for its next request. */
   rests(connection: HttpConnection<Data>): void;
-  /** The connection has begun its next request. */
+  /** The connection has started its next request. */
   wakes(connection: HttpConnection<Data>): void;
-  /** Returns false if this client, behind a proxy, has as many WebSockets as allowed. */
+  /** Returns false if this client of a proxy has reached the maximum number of WebSockets. */
   hasRoomFor(client: Address, connection: HttpConnection<Data>): boolean;
-  /** The 101 has been written. */
+  /** The 101 response has been written. */
   admit(connection: HttpConnection<Data>, stream: Stream, admission: Admission<Data>): void;
-  /** It ended without becoming a WebSocket. */
+  /** The connection ended without becoming a WebSocket. */
   ended(connection: HttpConnection<Data>): void;
 }
 
 /** The result of an accepted upgrade. */
 export interface Admission<Data> {
   readonly acceptance: Acceptance<Data>;
-  /** The client: behind a trusted proxy, the one that it names. */
+  /** The client: the peer, or the client named by a trusted proxy. */
   readonly client: Address;
-  /** Replaces the server's setting. */
+  /** Replaces the server's backpressure settings. */
   readonly backpressure: Backpressure | undefined;
   readonly deflate: DeflateTerms | undefined;
   /** Bytes that followed the request. */
@@ -151,47 +157,47 @@ type State =
   | "leaving"
   | "gone";
 
-/** A socket with HTTP requests. */
+/** A socket on which HTTP requests arrive. */
 export class HttpConnection<Data> implements StreamHandler {
   readonly #terms: HttpConnectionTerms<Data>;
   readonly #stream: Stream;
-  /** The peer, or the client that it names by the PROXY protocol. */
+  /** The peer, or the client that it names with the PROXY protocol. */
   #remote: Address;
   #state: State = "head";
   #deadline: number;
   #proxy: ProxyReader | undefined;
   #reader = new HeadReader();
-  /** The number of responses that were begun. */
+  /** Number of responses started. */
   #answers = 0;
-  /** The method of the current request, once it is known. */
+  /** The method of the current request once it is known. */
   #method: string | undefined;
   /** The head of a plain request while the fetch hook runs. */
   #head: RequestHead | undefined;
   /** Whether the upgrade hook is running. */
   #upgrading = false;
-  /** Whether the client will send no more. */
+  /** Whether the client has ended its side. */
   #halfClosed = false;
-  /** The request of a hook, until its response is complete. */
+  /** The request passed to a hook, until its response is complete. */
   #request: HttpRequest | undefined;
-  /** Reads its body, until its response is complete. */
+  /** The reader of its body, until its response is complete. */
   #body: BodyReader | undefined;
   /** Whether its body is incomplete. */
   #bodyComes = false;
-  /** Receives that body; `undefined` if it is dropped. */
+  /** Receives the body; `undefined` if the body is dropped. */
   #bodyStream: BodyStream | undefined;
   /** Whether the client waits for `100 Continue`. */
   #awaitsContinue = false;
-  /** When it last made progress, and how many bytes have arrived since. */
+  /** The time of the last progress, and the number of bytes that have arrived since. */
   #bodyAt = 0;
   #bodyBytesSince = 0;
   #drained = 0;
-  /** Bytes that arrived early and are not read yet. */
+  /** Bytes that arrived early and have not been read yet. */
   #early: Uint8Array = EMPTY;
   #writer: ResponseWriter | undefined;
   /** Continues a response that waits for its client. */
   #roomy: (() => void) | undefined;
   #written = 0;
-  /** The bytes that were sent at the last check, and its time. */
+  /** The bytes sent up to the last check, and the time of the check. */
   #departed = -1;
   #departedAt = 0;
 
@@ -199,7 +205,7 @@ export class HttpConnection<Data> implements StreamHandler {
     this.#terms = terms;
     this.#stream = stream;
     const { remote, peerCertificate } = stream;
-    // Only what the listener has verified.
+    // Only a certificate that the listener has verified.
     this.#remote = peerCertificate === undefined || terms.options.tls?.ca === undefined
       ? remote
       : { ...remote, certificate: peerCertificate };
@@ -211,25 +217,25 @@ export class HttpConnection<Data> implements StreamHandler {
     stream.handler = this;
   }
 
-  /** The peer's address, as reported by the system. */
+  /** The peer's address as reported by the system. */
   get peer(): Address {
     return this.#stream.remote;
   }
 
-  /** True while it has not sent a complete request. */
+  /** Whether it has not sent a complete request yet. */
   get isSilent(): boolean {
     return this.#state === "proxy" || this.#state === "head";
   }
 
-  /** True until its first request has an answer or is a WebSocket's. */
+  /** Whether its first request is neither answered nor a WebSocket yet. */
   get isOpening(): boolean {
     return this.isSilent || this.#upgrading;
   }
 
-  /** Rejects with this status, in any state. */
+  /** Rejects the request with this status, in any state. */
   refuse(refusal: Refusal): void {
     if (this.#state === "leaving" || this.#state === "gone") return;
-    // A response that has begun cannot be replaced.
+    // A response that has started cannot be replaced.
     if (this.#writer?.hasBegun) return this.abort();
     this.#write(encodeRefusal(refusal, this.#terms.date(), this.#method));
     this.#leave();
@@ -240,21 +246,21 @@ export class HttpConnection<Data> implements StreamHandler {
     this.#stream.abort();
   }
 
-  /** Closes it while it waits for a request, to make room for another. */
+  /** Closes a connection that waits for a request, to make room for another. */
   yieldPlace(): void {
-    // If it were aborted at once, its last response might be lost.
+    // Aborting it at once might lose its last response.
     const restedMs = this.#terms.now() - (this.#deadline - this.#terms.limits.keepAliveMs);
     if (restedMs >= ARRIVED_MS) this.#stream.abort(true);
     else this.#leave();
   }
 
-  /** The server is stopping: closes it unless a request is in progress. */
+  /** The server is stopping: closes the connection unless a request is in progress. */
   dismiss(): void {
     if (this.#state === "resting" || this.#state === "draining") this.#leave();
     else if (this.#isReading || this.#upgrading || this.#halfClosed) this.abort();
   }
 
-  /** Called periodically: ends a connection without progress. */
+  /** Called periodically: ends the connection if there is no progress. */
   tick(now: number): void {
     switch (this.#state) {
       case "proxy":
@@ -299,7 +305,7 @@ export class HttpConnection<Data> implements StreamHandler {
   end(): void {
     this.#halfClosed = true;
     if (this.#bodyComes) {
-      // Its hook fails now, which is no fault of the hook's.
+      // The hook fails now because of the client, so the failure is not reported.
       if (this.#request !== undefined) hangUp(this.#request, hungUp());
       this.#bodyFails(hungUp());
     }
@@ -312,7 +318,7 @@ export class HttpConnection<Data> implements StreamHandler {
         return this.#leave();
       case "asking":
       case "answering":
-        // A complete request is still answered; a WebSocket is not opened.
+        // A complete request is still answered, but a WebSocket is not opened.
         if (this.#upgrading || this.#bodyComes) return this.#stream.end();
         return this.#hungUp();
       case "leaving":
@@ -341,7 +347,7 @@ export class HttpConnection<Data> implements StreamHandler {
   #enter(state: State): void {
     if (this.#state === "resting") this.#terms.wakes(this);
     if (this.#body !== undefined && state !== "asking") {
-      // The budget is for requests without an answer.
+      // The budget is only for unanswered requests.
       this.#body.free();
       if (!this.#bodyComes) this.#body = undefined;
     }
@@ -365,7 +371,7 @@ export class HttpConnection<Data> implements StreamHandler {
     return now - this.#departedAt < this.#terms.limits.sendMs;
   }
 
-  /** The client has closed while a hook or a response's body is in progress. */
+  /** The client has closed while a hook or a response body is in progress. */
   #hungUp(): void {
     if (this.#request !== undefined) hangUp(this.#request, hungUp());
     const { limits, now } = this.#terms;
@@ -375,7 +381,7 @@ export class HttpConnection<Data> implements StreamHandler {
 
   // Input.
 
-  /** `owned`: the buffer is not used elsewhere. */
+  /** `owned`: whether the buffer is not used elsewhere. */
   #take(bytes: Uint8Array, owned: boolean): void {
     switch (this.#state) {
       case "proxy":
@@ -400,12 +406,12 @@ export class HttpConnection<Data> implements StreamHandler {
     }
   }
 
-  /** Keeps bytes that are not read yet. */
+  /** Stores bytes that are not read yet. */
   #keep(bytes: Uint8Array, owned: boolean): void {
     if (bytes.length === 0) return;
     const kept = owned ? bytes : bytes.slice();
     this.#early = this.#early.length === 0 ? kept : concat([this.#early, kept]);
-    // Up to this limit the socket is read, so that a FIN is detected.
+    // The socket is read up to this limit, so that a FIN is detected.
     if (this.#early.length >= EARLY_BYTES_MAX) this.#stream.pause();
   }
 
@@ -432,7 +438,7 @@ export class HttpConnection<Data> implements StreamHandler {
     else this.#plain(progress.head, rest, owned);
   }
 
-  /** Returns the client: the peer, or the one that a trusted proxy names. */
+  /** Returns the client: the peer, or the client named by a trusted proxy. */
   #client(head: RequestHead): Address {
     return this.#terms.limits.trustedProxies?.client(head, this.#remote) ?? this.#remote;
   }
@@ -488,7 +494,7 @@ export class HttpConnection<Data> implements StreamHandler {
     const early = this.#early;
     this.#request = undefined;
     this.#enter("gone");
-    // The connection reads what follows: it resumes the stream.
+    // The connection reads the following bytes and resumes the stream.
     this.#stream.pause();
     this.#terms.admit(this, this.#stream, {
       acceptance,
@@ -619,7 +625,7 @@ export class HttpConnection<Data> implements StreamHandler {
     if (this.#state === "asking") this.refuse({ status: 408, words });
   }
 
-  /** The body will never be complete. */
+  /** The body will stay incomplete. */
   #bodyFails(error: Error): void {
     this.#bodyStream?.fail(error);
     this.#bodyStream = undefined;
@@ -632,9 +638,12 @@ export class HttpConnection<Data> implements StreamHandler {
     else this.#deadline = this.#terms.now() + this.#terms.limits.bodyMs;
   }
 
-  // The hooks and their results.
+  // Methods for the hooks and their results:
 
-  /** Calls a hook and continues with its result, unless the deadline or the client ended it first. */
+  /**
+   * Calls a hook and continues with its result, unless the deadline or the client ended the request
+   * first.
+   */
   #ask<Answer>(hook: () => Answer | Promise<Answer>, continueWith: (answer: Answer) => void): void {
     this.#enter("asking");
     const request = this.#request;
@@ -647,7 +656,7 @@ export class HttpConnection<Data> implements StreamHandler {
       }
     };
     const fail = (error: unknown): void => {
-      // A hook that fails because its client has closed is not reported.
+      // The failure of a hook whose client has closed is not reported.
       if (this.#request === request && !(this.#halfClosed && request?.signal.aborted)) {
         this.#hookFailed(error);
       } else if (this.#state === "asking") this.#leave();
@@ -665,7 +674,7 @@ export class HttpConnection<Data> implements StreamHandler {
     if (this.#state === "leaving" || this.#state === "gone") return;
     const what = error instanceof Error ? error.stack ?? error.message : String(error);
     this.#terms.log("error", `ws: a hook failed: ${what}`);
-    // The connection of a proxy, which carries requests of many clients, is kept.
+    // A proxy's connection, which carries requests of many clients, is kept.
     const head = this.#head;
     if (head === undefined || this.#state !== "asking") {
       return this.refuse({ status: 500, words: "internal error" });
@@ -673,12 +682,12 @@ export class HttpConnection<Data> implements StreamHandler {
     this.#respond(head, new Response("internal error\n", { status: 500 }), false);
   }
 
-  /** `last`: no request follows. */
+  /** `last`: whether no request follows. */
   #respond(head: RequestHead, response: Response, last: boolean): void {
     if (!(response instanceof Response) || response.status < 200) {
       throw new TypeError("a hook must return a Response with a status from 200");
     }
-    // Before the body: Bun sets the type of a body when the headers are first read.
+    // Done before the body is read, because Bun sets a body's type when the headers are first read.
     const lines = linesOf(response.headers);
     if (isRead(response)) {
       throw new TypeError("a hook must return a Response whose body has not been read");
@@ -714,7 +723,7 @@ export class HttpConnection<Data> implements StreamHandler {
     if (isCancelled || farewell === "close" || this.#awaitsContinue) return this.#leave();
     if (!this.#bodyComes) return this.#rest();
     if (this.#halfClosed || this.#bodyAt === Infinity) return this.#leave();
-    // The unread rest of the body precedes the next request.
+    // The unread rest of the body comes before the next request.
     this.#bodyFails(new TypeError("the request has been answered"));
     this.#enter("draining");
     this.#drain();
@@ -730,7 +739,7 @@ export class HttpConnection<Data> implements StreamHandler {
     return closes ? "close" : { keptMs: keepAliveMs };
   }
 
-  /** Waits for the next request, unless it has arrived already. */
+  /** Waits for the next request, or continues with one that has already arrived. */
   #rest(): void {
     if (this.#state === "gone") return;
     const isLast = this.#early.length === 0 && this.#halfClosed;
@@ -750,12 +759,12 @@ export class HttpConnection<Data> implements StreamHandler {
     const early = this.#early;
     this.#early = EMPTY;
     this.#take(early, true);
-    // The rest of it will never arrive.
+    // The rest of the body will never arrive.
     if (this.#halfClosed && this.#isReading) return this.#leave();
     if (this.#isReading || this.#early.length < EARLY_BYTES_MAX) this.#stream.resume();
   }
 
-  /** Waits until the client has read most of what was sent; `undefined` if it has. */
+  /** Resolves when the client has read most of the sent data; `undefined` if it has already. */
   #room(): Promise<void> | undefined {
     if (this.#stream.unsent <= RESPONSE_BYTES_WAITING_MAX || this.#state !== "answering") {
       return undefined;
@@ -787,7 +796,7 @@ export class HttpConnection<Data> implements StreamHandler {
 
 const NOT_FOUND: Refusal = { status: 404, words: "not found" };
 
-/** Returns false for a request that ends with its head. */
+/** Returns false for a request without a body. */
 function announcesBody(head: RequestHead): boolean {
   return headerOf(head, "content-length") !== undefined ||
     headerOf(head, "transfer-encoding") !== undefined;

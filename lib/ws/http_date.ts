@@ -1,10 +1,10 @@
 /**
- * The header Date of a response: RFC 9110, sections 5.6.7 and 6.6.1. Quiet.
+ * Formats the Date header of a response: RFC 9110, sections 5.6.7 and 6.6.1. Quiet.
  *
  * @module
  */
 
-/** Formats times; the text of each second is made once. */
+/** Formats times, and caches the text of the current second. */
 export class HttpDate {
   #second = NaN;
   #text = "";

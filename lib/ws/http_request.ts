@@ -1,6 +1,6 @@
 /**
- * The request that a hook receives: the platform's class, whose signal is aborted when its client
- * closes before the response is complete. Quiet.
+ * The request passed to a hook: an object of the platform's class, whose signal is aborted when its
+ * client closes before the response is complete. Quiet.
  *
  * @module
  */
@@ -11,18 +11,18 @@ const FORBIDDEN_METHODS: ReadonlySet<string> = new Set(["CONNECT", "TRACE", "TRA
 
 const HANG_UP: unique symbol = Symbol("hang up");
 
-/** A request of a server. */
+/** A request received by a server. */
 export interface HttpRequest extends Request {
   /** Aborts its signal, once. For the runtime only. */
   [HANG_UP](reason: Error): void;
 }
 
-/** Aborts the signal of a request: its client has hung up. */
+/** Aborts the signal of a request, because its client has disconnected. */
 export function hangUp(request: HttpRequest, reason: Error): void {
   request[HANG_UP](reason);
 }
 
-/** A signal that is created on first use: few hooks use it. */
+/** The signal is created on first use, because few hooks use it. */
 class LazySignal {
   #controller: AbortController | undefined;
   #reason: Error | undefined;
@@ -47,17 +47,17 @@ class PlatformRequest extends Request implements HttpRequest {
   #signal: LazySignal | undefined;
   #method: string | undefined;
 
-  /** Aborted when the client hangs up before it has the whole answer. */
+  /** Aborted when the client disconnects before it has received the whole answer. */
   override get signal(): AbortSignal {
     return (this.#signal ??= new LazySignal()).signal;
   }
 
-  /** The method that was sent. Bun's own class makes a GET of one that it does not know. */
+  /** The method that was sent. Bun's own class changes unknown methods to GET. */
   override get method(): string {
     return this.#method ?? super.method;
   }
 
-  /** A second request with the same signal. */
+  /** Returns another request with the same signal. */
   override clone(): Request {
     return new Request(super.clone(), { signal: this.signal });
   }
@@ -66,7 +66,7 @@ class PlatformRequest extends Request implements HttpRequest {
     (this.#signal ??= new LazySignal()).abort(reason);
   }
 
-  /** Sets the method that the platform's class did not take. */
+  /** Sets the method that the platform's class did not accept. */
   static rename(request: PlatformRequest, method: string): void {
     request.#method = method;
   }
@@ -83,9 +83,9 @@ interface Parts {
 const FIELDS = Object.getOwnPropertySymbols(new Request("http://localhost/"));
 
 /**
- * A request that creates one of the platform's class only when more than URL, method and signal is used: on
- * Deno that takes as long as all the rest. It has the fields of that one, by which the platform's functions
- * recognise a request, such as `new Request(request)` and `fetch(request)`.
+ * A request that creates an object of the platform's class only if more than URL, method and signal is
+ * used: on Deno, creating one takes as long as everything else. It has the internal fields by which the
+ * platform's functions recognise a request, such as `new Request(request)` and `fetch(request)`.
  */
 class LazyRequest {
   readonly #parts: Parts;
@@ -104,12 +104,12 @@ class LazyRequest {
     return this.#parts.method;
   }
 
-  /** Aborted when the client hangs up before it has the whole answer. */
+  /** Aborted when the client disconnects before it has received the whole answer. */
   get signal(): AbortSignal {
     return this.#signal.signal;
   }
 
-  /** A second request with the same signal. */
+  /** Returns another request with the same signal. */
   clone(): Request {
     return new Request(LazyRequest.platformOf(this).clone(), { signal: this.signal });
   }
@@ -152,7 +152,7 @@ function isTaken(): boolean {
   }
 }
 
-/** Methods that are not changed by the platform's class. */
+/** Methods that the platform's class does not change. */
 const NORMAL_METHODS: ReadonlySet<string> = new Set([
   "DELETE",
   "GET",
@@ -163,21 +163,23 @@ const NORMAL_METHODS: ReadonlySet<string> = new Set([
   "PUT",
 ]);
 
-/** Matches a path and query that the URL standard does not change: no dots, no encoding. */
+/** Matches a path and query that the URL standard does not change: without dots and encoding. */
 const NORMAL_TARGET =
   /^(?:\/(?!\.)(?:[\w\-~!$&()*+,;=:@.]|%(?!2e))*)+(?:\?[\w\-.~!$&()*+,;=:@%\/?]*)?$/i;
 
-/** Computes the origins of requests; that of the last host is cached. */
+/** Computes the origins of requests, and caches the origin of the last host. */
 export class RequestOrigins {
   #scheme = "";
   #host = "";
   #origin: string | undefined;
 
-  /** Returns scheme and host as the URL standard writes them; `undefined` if that is no URL. */
+  /**
+   * Returns scheme and host as the URL standard formats them, or `undefined` if they are invalid.
+   */
   of(scheme: "http" | "https", host: string): string | undefined {
     if (scheme !== this.#scheme || host !== this.#host) {
       const url = URL.parse(`${scheme}://${host}/`);
-      // A user name is no part of an origin, and the class rejects it.
+      // A user name is not part of an origin, and the platform's class rejects it.
       this.#origin = url === null || url.username !== "" ? undefined : url.origin;
       this.#scheme = scheme;
       this.#host = host;
@@ -189,7 +191,10 @@ export class RequestOrigins {
 /** The body of a request: none, complete, or a stream. */
 export type RequestContent = Uint8Array | ReadableStream<Uint8Array<ArrayBuffer>> | undefined;
 
-/** Builds the request for the hooks; `undefined` for one that the platform's class cannot express. */
+/**
+ * Builds the request for the hooks; returns `undefined` if the platform's class cannot represent
+ * it.
+ */
 export function buildRequest(
   head: RequestHead,
   scheme: "http" | "https",
@@ -203,7 +208,7 @@ export function buildRequest(
   let cookie: [string, string] | undefined;
   for (const [name, value] of head.headers) {
     if (name === "host") host = value;
-    // RFC 9113, section 8.2.3: Cookie is the one list that is not joined by commas.
+    // RFC 9113, section 8.2.3: Cookie is the only list that is not joined with commas.
     if (name === "cookie") {
       if (cookie !== undefined) {
         cookie[1] += `; ${value}`;
@@ -244,7 +249,10 @@ export function buildRequest(
   }
 }
 
-/** Returns false for methods whose body has no meaning: it is read and dropped (RFC 9110, 9.3.1). */
+/**
+ * Returns false for methods whose body has no meaning; the body is then read and dropped (RFC 9110,
+ * 9.3.1).
+ */
 export function hasBody(method: string): boolean {
   const upper = method.toUpperCase();
   return upper !== "GET" && upper !== "HEAD";

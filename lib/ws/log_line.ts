@@ -1,5 +1,5 @@
 /**
- * The log of servers and clients, which have no node.
+ * The log of servers and clients without a node.
  *
  * @module
  */

@@ -1,13 +1,13 @@
 /**
- * Undoes the masking of a client's frame, in place: byte i of the payload was XORed with byte i
- * modulo 4 of the key.
+ * Undoes the masking of a client's frame, in place: byte i of the payload was XORed with byte i modulo 4 of the
+ * key.
  *
  *     key (as on the wire)  a1 b2 c3 d4      as a number, little-endian: 0xd4c3b2a1
  *     payload byte           0  1  2  3  4  5
  *     XORed with            a1 b2 c3 d4 a1 b2
  *
- * It also returns whether any byte was beyond ASCII, so that the reader of a text need not check again. With the
- * key 0 it only does that.
+ * It also returns whether any byte was not ASCII, so that the reader of a text does not need to check again.
+ * With the key 0, it only checks.
  *
  * There are two versions, because most payloads are short and set-up dominates them (`bench/ws/mask_bench.ts`).
  * Words are little-endian, as on all supported machines.
@@ -16,15 +16,15 @@
  */
 import type { Scratch } from "./scratch.ts";
 
-/** From this length on, whole aligned words are faster. */
+/** Length from which processing whole aligned words is faster. */
 const WORDS_FROM_BYTES = 128;
 
 /** Bit 7 of each byte of a word. */
 const HIGH_BITS = 0x80808080 | 0;
 
 /**
- * Unmasks the bytes `from` up to `to`; the first of them is XORed with the low byte of `key`. Returns
- * 0 if all of them, unmasked, are ASCII.
+ * Unmasks the bytes from `from` to `to`; the first is XORed with the low byte of `key`. Returns 0 if
+ * all of them, unmasked, are ASCII.
  */
 export function unmask(scratch: Scratch, from: number, to: number, key: number): number {
   return to - from < WORDS_FROM_BYTES

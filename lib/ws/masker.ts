@@ -1,6 +1,6 @@
 /**
  * Masks the frames of a client: RFC 6455, section 5.3. Each frame has a new unpredictable key, so that a script
- * cannot choose the bytes on the wire.
+ * cannot choose the bytes that are sent.
  *
  *     81 05 48 65 6c 6c 6f   ──▶   81 85 37 fa 21 3d 7f 9f 4d 51 58
  *
@@ -12,7 +12,7 @@ import { spanOf } from "./frame.ts";
 const KEY_BYTES = 4;
 const MASKED = 0x80;
 
-/** How many keys are drawn at a time: the call costs more than the random bytes. */
+/** Number of keys that are generated at once: a call costs more than its random bytes. */
 const KEYS_AT_ONCE = 256;
 
 /** Masks the frames of one connection. */
@@ -25,7 +25,7 @@ export class Masker {
     this.#random = random;
   }
 
-  /** Returns the same frames, masked, in a new buffer. */
+  /** Returns the frames masked, in a new buffer. */
   mask(frames: Uint8Array): Uint8Array {
     let count = 0;
     for (let at = 0; at < frames.length; count++) {
@@ -43,7 +43,7 @@ export class Masker {
     return out;
   }
 
-  /** Writes a key and the masked payload. Returns the offset behind it. */
+  /** Writes a key and the masked payload. Returns the offset after it. */
   #write(out: Uint8Array, at: number, frames: Uint8Array, from: number, to: number): number {
     if (this.#next === this.#keys.length) {
       this.#keys = this.#random.bytes(KEYS_AT_ONCE * KEY_BYTES);

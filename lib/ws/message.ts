@@ -5,10 +5,10 @@
  *     text ──▶ continuation ──▶ … ──▶ continuation, fin ─────▶ message
  *                    └── control frames pass in between
  *
- * A message of one frame in one piece, as most are, is passed directly from the scratch to its receiver. Others
- * are kept until they are complete: memory grows with the bytes that arrived, by doubling, never by an announced
- * length, and never beyond the longest message. A compressed one is inflated piece by piece, so an invalid byte
- * is found in its piece, compressed or not.
+ * A message that consists of one frame in one piece, as most do, is passed directly from the scratch to its
+ * receiver. Others are stored until they are complete: memory grows with the received bytes, by doubling, never
+ * by an announced length, and never beyond the maximum message length. A compressed message is inflated piece by
+ * piece, so an invalid byte is found in its piece, compressed or not.
  *
  * @module
  */
@@ -18,23 +18,23 @@ import type { Scratch } from "./scratch.ts";
 import { Utf8Check } from "./utf8.ts";
 import type { Inflated, InflatedPieces } from "./zlib.ts";
 
-/** The work of an empty compressed message, in inflated bytes: some microseconds. */
+/** The cost of an empty compressed message, in inflated bytes: some microseconds. */
 const INFLATE_BYTES = 1024;
 
-/** The work of any frame: most of a microsecond. */
+/** The cost of any frame: almost a microsecond. */
 const FRAME_BYTES = 256;
 
 /** Receives messages. */
 export interface MessageSink {
-  /** True to stop before the next frame. */
+  /** Whether to stop before the next frame. */
   readonly paused: boolean;
   /** Handles a message: a string if it was sent as text. */
   message(data: string | Uint8Array): void;
   /** Handles a control frame. */
   control(opcode: number, payload: Uint8Array): Rule | undefined;
-  /** Reports the memory of the incomplete message, in bytes. */
+  /** Reports the memory used by the incomplete message, in bytes. */
   holds(bytes: number): void;
-  /** The peer broke a rule. Nothing follows. */
+  /** The peer has violated a rule. Nothing more is passed on. */
   fail(rule: Rule): void;
 }
 
@@ -42,7 +42,7 @@ export interface MessageSink {
 export interface Inflate {
   /** Inflates a whole message. */
   inflate(bytes: Uint8Array, lengthMax: number): Inflated;
-  /** Whether a message can be inflated in pieces, by the other two methods. */
+  /** Whether the other two methods can inflate a message in pieces. */
   readonly takesPieces: boolean;
   /** Inflates the next piece of a message. */
   next(bytes: Uint8Array, lengthMax: number): InflatedPieces;
@@ -57,19 +57,19 @@ export class MessageReader implements FrameSink {
   readonly #inflate: Inflate | undefined;
   /** The opcode of the message's first frame; 0 between messages. */
   #opcode = 0;
-  /** Whether the current frame is the message's last. */
+  /** Whether the current frame is the last of its message. */
   #fin = false;
   #compressed = false;
-  /** The message's length by the headers so far. */
+  /** The message's length according to the headers so far. */
   #announced = 0;
-  /** The work of frames and inflating, in inflated bytes. Its owner resets it to 0. */
+  /** The cost of frames and inflation, in inflated bytes. Its owner resets it to 0. */
   work = 0;
   /** The pieces of an incomplete message. */
   #parts: Parts | undefined;
-  /** Whether it was dropped because its memory was needed. */
+  /** Whether the message was dropped because its memory was needed. */
   #dropped = false;
 
-  /** `lengthMax` is the longest message, in bytes; compressed it may be longer. */
+  /** `lengthMax` is the maximum message length, in bytes; the compressed form may be longer. */
   constructor(sink: MessageSink, lengthMax: number, inflate?: Inflate) {
     this.#sink = sink;
     this.#lengthMax = lengthMax;
@@ -116,7 +116,7 @@ export class MessageReader implements FrameSink {
     this.#sink.fail(rule);
   }
 
-  /** Drops the incomplete message. The next frame breaks the rule "tooMuch". */
+  /** Drops the incomplete message. The next frame violates the rule "tooMuch". */
   drop(): void {
     this.#dropped = true;
     this.#release();
@@ -128,7 +128,7 @@ export class MessageReader implements FrameSink {
     if (this.#compressed && this.#inflate!.takesPieces) {
       return this.#inflatedPart(parts, scratch.bytes.subarray(from, to), last);
     }
-    // Once the last header has come, it is known how long the message is.
+    // The length of the message is known after its last header.
     this.#add(parts, scratch.bytes, from, to, this.#fin ? this.#announced : this.#lengthMax);
     if (this.#dropped) return "tooMuch";
     if (this.#compressed) return last ? this.#inflated(parts.bytes()) : undefined;
@@ -156,7 +156,7 @@ export class MessageReader implements FrameSink {
       this.work += piece.length;
       this.#add(parts, piece, 0, piece.length, this.#lengthMax);
       if (this.#dropped) return "tooMuch";
-      // It was not checked for ASCII yet.
+      // This part has not been checked for ASCII yet.
       if (isText && !parts.check(piece, 0, piece.length, 1)) return "text";
     }
     return undefined;
@@ -204,12 +204,12 @@ class Parts {
   #ascii = true;
   readonly #utf8 = new Utf8Check();
 
-  /** Bytes of memory. */
+  /** Number of allocated bytes. */
   get memory(): number {
     return this.#memory.length;
   }
 
-  /** Adds a piece of a message of at most `lengthMost` bytes. */
+  /** Appends a piece of a message of at most `lengthMost` bytes. */
   add(bytes: Uint8Array, from: number, to: number, lengthMost: number): void {
     const length = this.#length + (to - from);
     if (length > this.#memory.length) {
@@ -228,7 +228,7 @@ class Parts {
     return this.#utf8.push(bytes, from, to);
   }
 
-  /** Returns the bytes so far. */
+  /** Returns the bytes received so far. */
   bytes(): Uint8Array {
     const whole = this.#length === this.#memory.length;
     return whole ? this.#memory : this.#memory.slice(0, this.#length);

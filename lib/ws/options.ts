@@ -1,5 +1,5 @@
 /**
- * The options of `serve`, checked and completed with defaults.
+ * Checks the options of `serve` and fills in defaults.
  *
  * | option | default | at the limit |
  * |---|---|---|
@@ -20,7 +20,7 @@
  * | `closeTimeout` | 5 s without progress after our close | the connection is closed |
  * | `perMessageDeflate` | off | a message that would inflate beyond `maxPayloadLength`: 1009 |
  *
- * Longer than 400 lines: it is the documented list of options, and their checks.
+ * Longer than 400 lines: it contains the documented list of options, and their checks.
  *
  * @module
  */
@@ -44,10 +44,10 @@ import { TrustedProxies } from "./trusted_proxies.ts";
 
 const MIB = 1024 * 1024;
 
-/** The default limit of all request bodies, unless one may be larger. Bytes. */
+/** Default limit of all request bodies, unless a single one may be larger. Bytes. */
 const BODIES_BYTES_MAX = 256 * MIB;
 
-/** The limits of the tick. Milliseconds. */
+/** Limits of the tick interval. Milliseconds. */
 const TICK_MS_MAX = 1000;
 const TICK_MS_MIN = 5;
 
@@ -63,21 +63,24 @@ export class OptionError extends TypeError {
 export interface Acceptance<Data> {
   /** The connection's `data`. */
   readonly data?: Data;
-  /** One of the subprotocols that the client offers. */
+  /** One of the subprotocols offered by the client. */
   readonly protocol?: string | undefined;
-  /** Headers for the 101. */
+  /** Headers for the 101 response. */
   readonly headers?: HeadersInit | undefined;
   /** Replaces the server's backpressure options for this connection. */
   readonly backpressure?: BackpressureOptions | undefined;
 }
 
-/** The result of an upgrade hook: nothing or an acceptance to accept, a response to reject. */
+/**
+ * The result of an upgrade hook: undefined or an acceptance accepts the request, a response rejects
+ * it.
+ */
 export type UpgradeAnswer<Data> = Response | Acceptance<Data> | undefined | void;
 
 /**
- * Options of compression. A connection with context takeover takes memory outside of the heap, some 225 KiB to
- * compress and 20 to 30 KiB to inflate. Without it, which is the default for both sides, a connection takes
- * none, except 30 KiB while a message arrives in pieces.
+ * Options of compression. A connection with context takeover uses memory outside of the heap, about 225 KiB
+ * for compression and 20 to 30 KiB for inflation. Without it, which is the default for both sides, a
+ * connection uses none, except 30 KiB while a message arrives in pieces.
  */
 export interface DeflateOptions {
   /** Messages of at least this many bytes are compressed. Default 1024. */
@@ -90,7 +93,7 @@ export interface DeflateOptions {
   readonly serverNoContextTakeover?: boolean | undefined;
   /** Whether the client must reset its context after each message. Default true. */
   readonly clientNoContextTakeover?: boolean | undefined;
-  /** The server's window is at most 2 to the power of this many bytes: 8 to 15. Default 15. */
+  /** The base-2 logarithm of the server's maximum window size in bytes: 8 to 15. Default 15. */
   readonly serverMaxWindowBits?: number | undefined;
   /** The same for clients that accept a limit. Default 15. */
   readonly clientMaxWindowBits?: number | undefined;
@@ -104,27 +107,28 @@ export interface ServeOptions<Data = undefined>
   /** The port. Default 0: the system chooses. */
   readonly port?: number | undefined;
   /**
-   * Path of a Unix socket to listen on, in place of `hostname` and `port`. The file of a process that was
-   * killed is replaced; permissions are those of the process's umask. `remote.hostname` of its clients is
-   * `"unix"`, also in `trustedProxies`. Not with `tls`.
+   * Path of a Unix socket to listen on, instead of `hostname` and `port`. The file of a killed process is
+   * replaced; permissions follow the process's umask. `remote.hostname` of its clients is `"unix"`, also
+   * in `trustedProxies`. Cannot be combined with `tls`.
    */
   readonly unix?: string | undefined;
   /**
    * Shares the port with other processes of the same user that set it too: the system spreads
-   * connections over them. Such a server accepts what waits for it before it stops. Default false.
+   * connections over them. Such a server accepts waiting connections before it stops. Default
+   * false.
    */
   readonly reusePort?: boolean | undefined;
   /** Certificate and key, PEM, for `wss` and `https` over TLS 1.2 or 1.3. Default: no TLS. */
   readonly tls?: {
     readonly cert: string;
     readonly key: string;
-    /** Certificates for other host names, by SNI; `"*.example.org"` is for one label. */
+    /** Certificates for other host names, by SNI; `"*.example.org"` matches one label. */
     readonly hosts?:
       | Readonly<Record<string, { readonly cert: string; readonly key: string }>>
       | undefined;
     /**
      * Clients must present a certificate of this authority; hooks have it as `remote.certificate`. Default:
-     * clients need none.
+     * no client certificate is required.
      */
     readonly ca?: string | undefined;
   } | undefined;
@@ -133,13 +137,16 @@ export interface ServeOptions<Data = undefined>
   /** Receives reports of failed handlers. Default: the host's log. */
   readonly log?: LogSink | undefined;
   /**
-   * The origins whose pages may open a WebSocket, such as `"https://example.org"`; others are
-   * rejected with 403. `"*"`: all, for servers that do not rely on cookies. A client without the header Origin
-   * is not a browser, and is accepted. Default: the host and port of the request, so a proxy must pass on the
+   * The origins whose pages may open a WebSocket, such as `"https://example.org"`; others are rejected with
+   * 403. `"*"`: all origins, for servers that do not rely on cookies. A client without the header Origin is
+   * not a browser, and is accepted. Default: the host and port of the request, so a proxy must pass on the
    * header Host.
    */
   readonly origins?: readonly string[] | "*" | undefined;
-  /** The longest message, in bytes, after inflating; compressed it may have twice as many. Default 16 MiB. */
+  /**
+   * Maximum length of a message, in bytes, after inflating; the compressed form may be twice as long.
+   * Default 16 MiB.
+   */
   readonly maxPayloadLength?: number | undefined;
   /** Compresses messages if the client supports it: RFC 7692. Default false. */
   readonly perMessageDeflate?: boolean | DeflateOptions | undefined;
@@ -148,25 +155,34 @@ export interface ServeOptions<Data = undefined>
   /** Seconds of silence after which a connection ends; a ping is sent at half. 0: no limit. Default 30. */
   readonly idleTimeout?: number | undefined;
   /**
-   * Milliseconds from the accept, or from the first byte of a further request, until a request's head is
-   * complete; and again for the upgrade hook. Default 10000.
+   * Time limit from the accept, or from the first byte of a further request, until a request's head is
+   * complete, in milliseconds; the same limit applies to the upgrade hook. Default 10000.
    */
   readonly handshakeTimeout?: number | undefined;
-  /** Milliseconds without a byte of an awaited request body. Default 60000. */
+  /** Time limit without a byte of an awaited request body, in milliseconds. Default 60000. */
   readonly requestBodyTimeout?: number | undefined;
-  /** Milliseconds until the fetch hook must return a response; 0: no limit. Default 120000. */
+  /**
+   * Time limit for the fetch hook to return a response, in milliseconds; 0: no limit. Default
+   * 120000.
+   */
   readonly responseTimeout?: number | undefined;
-  /** Milliseconds in which a client reads nothing of a waiting response. Default 60000. */
+  /**
+   * Time limit for which a client may read nothing of a waiting response, in milliseconds. Default
+   * 60000.
+   */
   readonly sendTimeout?: number | undefined;
   /**
-   * Milliseconds that a connection is kept between two plain requests; 0: it is not kept. It must exceed the time
-   * for which a proxy keeps its connections to this server (nginx and AWS: 60 s); otherwise the proxy may send a
-   * request while it is being closed. Default 75000.
+   * Time for which a connection is kept between two plain requests, in milliseconds; 0: it is not kept. It must
+   * exceed the time for which a proxy keeps its connections to this server (nginx and AWS: 60 s); otherwise the
+   * proxy may send a request while it is being closed. Default 75000.
    */
   readonly keepAliveTimeout?: number | undefined;
   /** The most plain requests on one connection. Default 1000. */
   readonly maxRequestsPerConnection?: number | undefined;
-  /** Milliseconds without progress after this side's close frame, or the last response. Default 5000. */
+  /**
+   * Time limit without progress after this side's close frame or the last response, in
+   * milliseconds. Default 5000.
+   */
   readonly closeTimeout?: number | undefined;
   /**
    * The most connections and WebSockets of one client (an IPv4 address or an IPv6 /64); one more gets a 503. Behind
@@ -180,18 +196,18 @@ export interface ServeOptions<Data = undefined>
    */
   readonly trustedProxies?: readonly string[] | undefined;
   /**
-   * Connections begin with the PROXY protocol's header, version 1 or 2; those of other addresses than
-   * `trustedProxies` are aborted. Default false.
+   * Whether connections begin with the PROXY protocol's header, version 1 or 2; connections from
+   * other addresses than `trustedProxies` are aborted. Default false.
    */
   readonly proxyProtocol?: boolean | undefined;
   /**
-   * The most WebSockets, requests and kept connections. One more replaces the kept connection that has waited
-   * longest; if there is none, it gets a 503. Default 10,000.
+   * The most WebSockets, requests and kept connections. A further one replaces the kept connection that has
+   * been idle longest; if there is none, it gets a 503. Default 10,000.
    */
   readonly maxConnections?: number | undefined;
   /**
-   * The most bytes of a plain request's body. One that does not arrive together with the head is streamed through
-   * `request.body`. Default 1 MiB.
+   * The most bytes of a plain request's body. A body that does not arrive together with the head is streamed
+   * through `request.body`. Default 1 MiB.
    */
   readonly maxRequestBodySize?: number | undefined;
   /**
@@ -199,8 +215,8 @@ export interface ServeOptions<Data = undefined>
    */
   readonly maxRequestBodiesSize?: number | undefined;
   /**
-   * Decides on a WebSocket before it is accepted. If it throws, the response is 500. `remote` is the peer's
-   * address: behind a proxy, that of the proxy unless `trustedProxies` includes it.
+   * Decides on a WebSocket request before it is accepted. If it throws, the response is 500. `remote` is
+   * the peer's address: behind a proxy, that of the proxy unless `trustedProxies` includes it.
    */
   upgrade?(
     request: Request,
@@ -236,7 +252,7 @@ export interface Limits {
   /** 0: no limit. */
   readonly responseMs: number;
   readonly sendMs: number;
-  /** 0: no connection is kept. */
+  /** 0: connections are not kept. */
   readonly keepAliveMs: number;
   readonly requestsMax: number;
   readonly closeTimeoutMs: number;
@@ -367,7 +383,7 @@ export function checkHandlers(handlers: object): void {
   }
 }
 
-/** Throws {@linkcode OptionError} for certificates that are invalid. */
+/** Throws {@linkcode OptionError} if a certificate is invalid. */
 export function checkTls(tls: NonNullable<ServeOptions["tls"]>): void {
   const { cert, key, ca, hosts = {} } = tls;
   if (!cert || !key) throw new OptionError("option tls needs both cert and key, as PEM texts");
@@ -393,7 +409,7 @@ function checkUnix(
   }
 }
 
-/** Returns the checked backpressure options; `undefined` if there are none. */
+/** Returns the checked backpressure options, or `undefined` if there are none. */
 export function limitsOf(
   options: BackpressureOptions | undefined,
   otherwise: Backpressure,
@@ -403,7 +419,7 @@ export function limitsOf(
   return completeBackpressure(options, otherwise);
 }
 
-/** Returns the settings of compression; `undefined` if it is off. */
+/** Returns the settings of compression, or `undefined` if it is off. */
 export function checkDeflate(
   option: boolean | DeflateOptions | undefined,
 ): DeflateSettings | undefined {
@@ -486,7 +502,10 @@ function positive(
   throw new OptionError(`option ${name} is ${value}: use a number above 0${zero}`);
 }
 
-/** Returns the tick: a quarter of the shortest time limit, so that limits are met closely. */
+/**
+ * Returns the tick interval: a quarter of the shortest time limit, so that limits are enforced
+ * closely.
+ */
 export function tickMs(limits: Limits): number {
   const { idleMs, handshakeMs, keepAliveMs, closeTimeoutMs, bodyMs, responseMs, sendMs } = limits;
   const shortest = Math.min(

@@ -1,16 +1,16 @@
 /**
  * Checks the origin of WebSocket requests. A browser sends a page's origin and its user's cookies with every
- * request to open a WebSocket, for any page: without a check any page could act as its visitor. Quiet.
+ * request to open a WebSocket, from any page: without a check, any page could act as its visitor. Quiet.
  *
  * @module
  */
 import { headerOf, type Refusal, type RequestHead } from "./handshake.ts";
 import { authorityOf } from "./http_request.ts";
 
-/** The origins that may connect: a set, all, or `undefined` for those with the host of the request. */
+/** The accepted origins: a set, all, or `undefined` for those with the host of the request. */
 export type Origins = ReadonlySet<string> | "*" | undefined;
 
-/** Normalises an origin for comparison; `undefined` if it is invalid. */
+/** Normalises an origin for comparison; returns `undefined` if it is invalid. */
 export function normalOrigin(origin: string): string | undefined {
   if (!/^[a-z][a-z0-9+.-]*:\/\/[^/?#@\s]+$/i.test(origin)) return undefined;
   if (!URL.canParse(origin)) return undefined;
@@ -19,7 +19,10 @@ export function normalOrigin(origin: string): string | undefined {
   return url.origin === "null" ? origin.toLowerCase() : url.origin;
 }
 
-/** Returns the rejection of a page that may not connect. Clients without Origin are not browsers: accepted. */
+/**
+ * Returns the rejection of a page that is not allowed to connect. Clients without an Origin header are not
+ * browsers, and are accepted.
+ */
 export function checkOrigin(head: RequestHead, origins: Origins): Refusal | undefined {
   const origin = headerOf(head, "origin");
   if (origin === undefined || origins === "*") return undefined;
@@ -33,9 +36,9 @@ export function checkOrigin(head: RequestHead, origins: Origins): Refusal | unde
 function isSameHost(head: RequestHead, origin: string): boolean {
   const host = head.target.startsWith("/") ? headerOf(head, "host") : authorityOf(head.target);
   const url = new URL(origin);
-  // An application's own scheme (`capacitor://localhost`) is no page of this server's.
+  // An application's own scheme (`capacitor://localhost`) is not a page of this server.
   if (url.protocol !== "http:" && url.protocol !== "https:") return false;
-  // With the page's scheme, because either side may omit the scheme's default port.
+  // Compared with the page's scheme, because either side may omit the scheme's default port.
   const ours = `${url.protocol}//${host}`;
   return url.host !== "" && URL.canParse(ours) && new URL(ours).host === url.host;
 }

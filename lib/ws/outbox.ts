@@ -1,12 +1,12 @@
 /**
- * The send queue of one connection: writes whole frames into its stream, and counts waiting bytes.
+ * The send queue of one connection: writes complete frames into its stream, and counts queued bytes.
  *
  *     waiting bytes   0 ─────── BEHIND_BYTES ─────── backpressureLimit
  *     `send` returns    "sent"               "behind"                  "dropped" or "held"
  *     drain() after                  yes, once nothing waits
  *
- * Pongs are bounded too: for a peer that pings and does not read at most one pong waits beyond `BEHIND_BYTES`,
- * and only its latest ping is kept (RFC 6455, 5.5.3, allows skipping the others).
+ * Pongs are limited too: for a peer that pings and does not read, at most one pong is queued beyond
+ * `BEHIND_BYTES`, and only its latest ping is kept (RFC 6455, 5.5.3, allows skipping the others).
  *
  * @module
  */
@@ -18,18 +18,21 @@ import { appendMessage, encodeFrame, encodeMessage, OPCODES } from "./frame.ts";
 import type { Masker } from "./masker.ts";
 import type { Scratch } from "./scratch.ts";
 
-/** With more waiting bytes than this, `send` returns "behind". */
+/** Number of queued bytes above which `send` returns "behind". */
 export const BEHIND_BYTES: number = 64 * 1024;
 
 /** The result of a send. */
 export type SendResult =
-  /** It is sent at the end of this turn. */
+  /** The message is sent at the end of this turn. */
   | "sent"
-  /** It is queued behind many bytes: continue after `drain`. */
+  /** The message is queued behind many bytes: wait for `drain` before sending more. */
   | "behind"
-  /** It exceeded `backpressureLimit` and was dropped, by the policy "drop". */
+  /** The message exceeded `backpressureLimit` and was dropped, by the policy "drop". */
   | "dropped"
-  /** It exceeded the limit, and is sent when nothing waits, unless a later one replaces it: "latest". */
+  /**
+   * The message exceeded the limit, and is sent when the queue is empty unless a later one replaces
+   * it: policy "latest".
+   */
   | "held"
   /** The connection is not open. */
   | "closed";
@@ -40,21 +43,21 @@ export class ConnectionOutbox {
   readonly #scratch: Scratch;
   readonly #limits: Backpressure;
   readonly #deflate: Deflate | undefined;
-  /** Masks frames; clients only. */
+  /** Masks frames; used only by clients. */
   readonly #masker: Masker | undefined;
   /** Whether a send returned "behind" or "dropped" since the last `drained`. */
   #behind = false;
-  /** The number of bytes written so far. */
+  /** Number of bytes written so far. */
   #written = 0;
-  /** `#written` at the last pong. */
+  /** The value of `#written` at the last pong. */
   #pongAt = 0;
   /** The latest unanswered ping. */
   #ping: Uint8Array | undefined;
-  /** The latest frames that did not fit, by their slot. */
+  /** The latest frames that did not fit, by slot. */
   #held: Map<string, Uint8Array> | undefined;
   #heldBytes = 0;
 
-  /** `limits`: the most waiting bytes; a single waiting message may be longer. */
+  /** `limits`: the maximum number of queued bytes; a single queued message may be longer. */
   constructor(
     stream: Stream,
     scratch: Scratch,
@@ -69,7 +72,7 @@ export class ConnectionOutbox {
     this.#limits = limits;
   }
 
-  /** Bytes that were passed to the system. */
+  /** Number of bytes passed to the system. */
   get departed(): number {
     return this.#written - this.#stream.unsent;
   }
@@ -83,7 +86,8 @@ export class ConnectionOutbox {
   }
 
   /**
-   * Queues whole frames, which must not be changed any more. Held frames replace earlier ones of the same slot.
+   * Queues complete frames, which must not be changed afterwards. Held frames replace earlier ones of the same
+   * slot.
    */
   frames(frames: Uint8Array, limits: Backpressure = this.#limits, slot: string = ""): SendResult {
     const { unsent } = this.#stream;
@@ -94,7 +98,7 @@ export class ConnectionOutbox {
       this.#hold(slot, frames, limits.bytesMax);
       return "held";
     }
-    // The held frames of its slot are out of date.
+    // The held frames of the slot are outdated.
     if (this.#held !== undefined) this.#release(slot);
     this.#write(frames);
     if (waiting <= BEHIND_BYTES) return "sent";
@@ -125,7 +129,7 @@ export class ConnectionOutbox {
     this.#pongAt = this.#written;
   }
 
-  /** Queues the held frames: no more will follow. */
+  /** Queues the held frames, because no more will follow. */
   finish(): void {
     const held = this.#held;
     this.#held = undefined;
@@ -133,7 +137,7 @@ export class ConnectionOutbox {
     if (held !== undefined) { for (const frames of held.values()) this.#write(frames); }
   }
 
-  /** All waiting bytes were sent. Returns whether `drain` is to be called. */
+  /** All waiting bytes were sent. Returns whether to call `drain`. */
   drained(): boolean {
     this.finish();
     if (this.#ping !== undefined) this.pong(this.#ping);
@@ -142,7 +146,7 @@ export class ConnectionOutbox {
     return behind;
   }
 
-  /** Holds frames, up to the limit: then the oldest are dropped. */
+  /** Holds frames up to the limit, at which the oldest are dropped. */
   #hold(slot: string, frames: Uint8Array, bytesMax: number): void {
     const held = this.#held ??= new Map();
     this.#release(slot);

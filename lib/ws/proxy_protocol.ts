@@ -14,18 +14,21 @@ import type { Address } from "../host/stream.ts";
 
 const SIGNATURE = Buffer.from("\r\n\r\n\0\r\nQUIT\n", "latin1");
 const LINE_BYTES_MAX = 107;
-/** The most bytes of a header, extensions included. More is malformed. */
+/** The most bytes of a header, extensions included. A longer header is malformed. */
 const HEADER_BYTES_MAX = 4096;
 
 /** The progress of the header. */
 export type ProxyProgress =
   | { readonly state: "more" }
   | { readonly state: "malformed" }
-  /** It is complete. `client` is undefined for the proxy's own connections, such as health checks. */
+  /**
+   * The header is complete. `client` is undefined for the proxy's own connections, such as health
+   * checks.
+   */
   | {
     readonly state: "header";
     readonly client: Address | undefined;
-    /** The bytes behind the header. */
+    /** The bytes after the header. */
     readonly rest: Uint8Array;
   };
 

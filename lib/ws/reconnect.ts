@@ -10,7 +10,7 @@ import { checkNames } from "../base/spelling.ts";
 import { isWireCode } from "./close.ts";
 import { OptionError } from "./options.ts";
 
-/** The limit of Retry-After. Milliseconds. */
+/** Maximum delay accepted from Retry-After. Milliseconds. */
 const RETRY_AFTER_MS_MAX = 3_600_000;
 
 /** Options of reconnecting. */
@@ -46,7 +46,7 @@ export class ReconnectError extends Error {
   readonly code = "reconnect";
 }
 
-/** The delays from one attempt to the next. */
+/** The delays between attempts. */
 export class Delay {
   readonly #min: number;
   readonly #max: number;
@@ -54,7 +54,10 @@ export class Delay {
   readonly #stopStatuses: readonly number[];
   readonly #stopCodes: readonly number[];
   readonly #chance: () => number;
-  /** How often the delay is doubled. Reset by a connection that lasts, not by one that ends at once. */
+  /**
+   * Number of times that the delay is doubled. Reset by a connection that lasts, not by one that
+   * ends at once.
+   */
   #steps = 0;
   /** Failed attempts in a row. */
   #failures = 0;
@@ -98,8 +101,8 @@ export class Delay {
   }
 
   /**
-   * Returns the delay in milliseconds after a connection that lasted `lastedMs` (0: a failed attempt); `undefined`
-   * to give up. `retryAfterMs` is requested by the server.
+   * Returns the delay in milliseconds after a connection that lasted `lastedMs` (0 for a failed attempt), or
+   * `undefined` to give up. `retryAfterMs` is the delay that the server requested.
    */
   next(lastedMs: number, retryAfterMs: number = 0): number | undefined {
     if (lastedMs > this.#max) this.#steps = 0;

@@ -1,5 +1,5 @@
 /**
- * The client's part of the opening handshake: RFC 6455, section 4.1. Quiet.
+ * The client's side of the opening handshake: RFC 6455, section 4.1. Quiet.
  *
  *     GET /chat HTTP/1.1                      ──▶ HTTP/1.1 101 Switching Protocols
  *     Host: example.org                           Upgrade: websocket
@@ -24,7 +24,7 @@ export interface Asked {
   readonly target: string;
   /** Host and port, as in the URL. */
   readonly host: string;
-  /** 16 random bytes, in base64. */
+  /** 16 random bytes in base64. */
   readonly key: string;
   readonly protocols: readonly string[];
   readonly deflate: DeflateTerms | undefined;
@@ -35,19 +35,22 @@ export interface Asked {
 /** The progress of the response. */
 export type Answer =
   | { readonly state: "more" }
-  /** The WebSocket is open. `early`: the bytes behind the head. */
+  /** The WebSocket is open. `early`: the bytes after the head. */
   | {
     readonly state: "open";
     readonly protocol: string | undefined;
     readonly deflate: DeflateTerms | undefined;
     readonly early: Uint8Array;
   }
-  /** The server rejected it, or broke a rule; `status` is that of the response, 0 if there is none. */
+  /**
+   * The server rejected the request or violated a rule; `status` is that of the response, or 0 if
+   * there is none.
+   */
   | {
     readonly state: "refused";
     readonly status: number;
     readonly words: string;
-    /** The header Retry-After. */
+    /** The value of the Retry-After header. */
     readonly retryAfter: string | undefined;
   };
 
@@ -124,7 +127,10 @@ export class AnswerReader {
   }
 }
 
-/** Returns the headers by name in lower case, repeated ones joined; `undefined` if one is malformed. */
+/**
+ * Returns the headers by name in lower case, with repeated ones joined, or `undefined` if one is
+ * malformed.
+ */
 function readHeaders(lines: readonly string[]): Map<string, string> | undefined {
   const headers = new Map<string, string>();
   for (const line of lines) {

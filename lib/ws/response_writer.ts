@@ -23,10 +23,13 @@ import {
 } from "./http.ts";
 import { takeStaticBody } from "./static_body.ts";
 
-/** A body of a string or bytes is available after three microtasks, on both runtimes. */
+/**
+ * The number of microtasks after which a body that is a string or bytes is available, on both
+ * runtimes.
+ */
 const MICROTASKS_AT_HAND = 4;
 
-/** Available pieces are joined up to this many bytes, to find the length of the body. */
+/** Available pieces are joined up to this many bytes, to determine the length of the body. */
 const AT_HAND_BYTES_MAX = 256 * 1024;
 
 /** A text of at most this many characters is joined with its head. */
@@ -36,18 +39,18 @@ type Reader = ReadableStreamDefaultReader<Uint8Array>;
 
 /** Receives the response. */
 export interface ResponseSink {
-  /** Returns the value of the header Date. */
+  /** Returns the value of the Date header. */
   date(): string;
   write(bytes: Uint8Array): void;
-  /** Resolves when there is room for more; `undefined` if there is. */
+  /** Resolves when there is room for more; `undefined` if there is already. */
   room(): Promise<void> | undefined;
 }
 
 /** One response. */
 export class ResponseWriter {
-  /** Whether its head was written. */
+  /** Whether the head was written. */
   hasBegun = false;
-  /** Whether its client has closed. */
+  /** Whether the client has closed. */
   isCancelled = false;
   readonly #head: RequestHead;
   readonly #response: Response;
@@ -71,18 +74,18 @@ export class ResponseWriter {
   }
 
   /**
-   * Returns `undefined` when all of it is written and the client has room; else a promise that resolves
-   * then, or when its client has closed, and rejects if its body fails.
+   * Returns `undefined` if the response is written and the client has room; otherwise a promise that
+   * resolves then or when the client has closed, and rejects if the body fails.
    */
   send(): Promise<void> | undefined {
     const { status } = this.#response;
-    // Before reading `body`, which would create a stream.
+    // Checked before reading `body`, which would create a stream.
     const whole = takeStaticBody(this.#response);
     if (whole !== undefined) return this.#sendWhole(whole);
     const { body } = this.#response;
     const framing = framingOf(this.#head, status, this.#lines.length, body !== null);
     const isBare = isBodiless(this.#head.method, status);
-    // For HEAD the length is that of the response to GET.
+    // For HEAD, the length is that of the response to GET.
     const needsLength = this.#head.method === "HEAD" && framing.kind === "chunked";
     if (body !== null && (!isBare || needsLength)) return this.#pass(body, framing, isBare);
     this.#begin(framing, "");
@@ -90,10 +93,10 @@ export class ResponseWriter {
     return this.#sink.room();
   }
 
-  /** Cancels its body: the client will not read it. */
+  /** Cancels the body, because the client will not read it. */
   cancel(reason: Error): void {
     this.isCancelled = true;
-    // An error of the body was reported already.
+    // The error of the body was reported already.
     this.#reader?.cancel(reason).catch(() => {});
   }
 
@@ -129,7 +132,10 @@ export class ResponseWriter {
     return this.#sink.room();
   }
 
-  /** Sends a streamed body. Available pieces are sent with the head; if they are all, with the length. */
+  /**
+   * Sends a streamed body. Available pieces are sent with the head, and with the length if they are
+   * complete.
+   */
   async #pass(body: ReadableStream<Uint8Array>, wished: Framing, isBare: boolean): Promise<void> {
     const reader: Reader = this.#reader = body.getReader();
     let next = reader.read();
@@ -175,7 +181,10 @@ export class ResponseWriter {
   }
 }
 
-/** Returns the value of a promise within a few microtasks; `undefined` if it takes longer or rejects. */
+/**
+ * Returns the value of a promise within a few microtasks, or `undefined` if it takes longer or
+ * rejects.
+ */
 async function atHand<T>(promise: Promise<T>): Promise<T | undefined> {
   let got: T | undefined;
   promise.then((value) => got = value, () => {});

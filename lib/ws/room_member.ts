@@ -5,8 +5,8 @@
  *     rooms.broadcast ─▶ Rooms ─▶ RoomTerms.messages: decoded once a batch ─┬─▶ SocketMember ─▶ socket.send
  *                                                                          └─▶ EventStream  ─▶ data: …
  *
- * A member that does not read is limited as connections of `serve` are: at its `backpressureLimit` it is closed
- * or misses messages, and delays no other member.
+ * A member that does not read is limited like a connection of `serve`: at its `backpressureLimit`, it is closed or
+ * misses messages, and delays no other member.
  *
  * @module
  */
@@ -20,16 +20,18 @@ import {
 } from "./backpressure.ts";
 import { type Member, RoomError, type RoomMessage, type Rooms, type RoomTerms } from "./rooms.ts";
 
-/** The default limit of bytes that wait for a member. */
+/** Default limit of bytes queued for a member. */
 const BYTES_MAX = 1024 * 1024;
 const DEFAULTS: Backpressure = { bytesMax: BYTES_MAX, policy: "close" };
 
 /** The `readyState` of a socket that can send. */
 const OPEN = 1;
-/** RFC 6455 section 7.4.1 and its registry: try again later. */
+/** Close code from RFC 6455, section 7.4.1, and its registry: try again later. */
 const TRY_AGAIN_LATER = 1013;
 
-/** An event stream sends a comment when it has been idle for this long: proxies close at 60 s. Milliseconds. */
+/**
+ * Idle time after which an event stream sends a comment, because proxies close at 60 s. Milliseconds.
+ */
 const KEEP_ALIVE_MS = 20_000;
 
 /**
@@ -41,13 +43,13 @@ export interface MessageSocket {
   send(message: string | Uint8Array<ArrayBuffer>): unknown;
   /** Ends the connection. */
   close(code?: number, reason?: string): void;
-  /** 1 while it can send. Absent: it always can. */
+  /** 1 while the socket can send. If absent, it always can. */
   readonly readyState?: number;
-  /** Bytes that wait to be sent (the standard class). */
+  /** Number of queued bytes (standard class). */
   readonly bufferedAmount?: number;
-  /** Bytes that wait to be sent (Bun). */
+  /** Number of queued bytes (Bun). */
   getBufferedAmount?(): number;
-  /** The runtime's own socket, of a framework that wraps it (Hono). */
+  /** The runtime's own socket inside a framework's wrapper (Hono). */
   readonly raw?: unknown;
 }
 
@@ -55,9 +57,9 @@ export interface MessageSocket {
  * Returns a member of rooms that sends through a WebSocket of another server. Join it when the socket opens, and
  * call `rooms.leaveAll(member)` when it closes.
  *
- * `backpressureLimit` (default 1 MiB) bounds the bytes that wait in the socket, where the runtime reports them;
- * a message beyond it closes the socket with 1013, or is lost by the policy `"drop"` (and `"latest"`, which needs
- * a connection of `serve`). A room's own limits (`rooms.limit`) go first.
+ * `backpressureLimit` (default 1 MiB) bounds the bytes that wait in the socket, where the runtime reports them; a
+ * message beyond it closes the socket with 1013, or is lost by the policy `"drop"` (and `"latest"`, which needs a
+ * connection of `serve`). A room's own limits (`rooms.limit`) take precedence.
  *
  * @example
  * ```ts
@@ -104,7 +106,7 @@ class SocketMember implements Member {
           return;
         }
       } catch {
-        // Some sockets throw once they are closed, which must not affect other members.
+        // Some sockets throw after they are closed, which must not affect other members.
         return;
       }
     }
@@ -113,7 +115,7 @@ class SocketMember implements Member {
 
 /** Options of {@linkcode eventStream}. */
 export interface EventStreamOptions extends BackpressureOptions {
-  /** Headers of the response, beside those of an event stream. */
+  /** Headers of the response, in addition to those of an event stream. */
   readonly headers?: HeadersInit | undefined;
   /**
    * Milliseconds without a message after which a comment is sent, so that proxies keep the connection. 0: never.
@@ -127,8 +129,8 @@ export interface EventStreamOptions extends BackpressureOptions {
  * client disconnects. A text message is sent as `data:`, a binary one in base64 with `event: binary`.
  *
  * `backpressureLimit` (default 1 MiB) bounds the bytes that wait for the client; a message beyond it ends the
- * stream (browsers reconnect by themselves), or is lost by the policy `"drop"`. A room's own limits go first.
- * Throws {@linkcode RoomError} if a room cannot be joined.
+ * stream (browsers reconnect by themselves), or is lost by the policy `"drop"`. A room's own limits take
+ * precedence. Throws {@linkcode RoomError} if a room cannot be joined.
  *
  * @example
  * ```ts
@@ -201,7 +203,7 @@ class EventStreamMember implements Member {
         this.#controller.enqueue(event);
       } else if (policy === "close") {
         this.#controller.error(new Error("the client does not read fast enough"));
-        // Not now: a broadcast is in progress.
+        // Not now, because a broadcast is in progress.
         queueMicrotask(() => this.end());
         this.#isEnded = true;
         return;
@@ -226,7 +228,7 @@ class EventStreamMember implements Member {
 
 const KEEP_ALIVE: Uint8Array = utf8(":\n\n");
 
-/** Encodes an event: a line of `data` for each line of the text. */
+/** Encodes an event: one `data` line per line of the text. */
 function eventOf(message: RoomMessage): Uint8Array {
   if (typeof message !== "string") {
     return utf8(`event: binary\ndata: ${Buffer.from(message).toString("base64")}\n\n`);
@@ -234,7 +236,7 @@ function eventOf(message: RoomMessage): Uint8Array {
   return utf8(`data: ${message.replaceAll(/\r\n|\r|\n/g, "\ndata: ")}\n\n`);
 }
 
-/** What waits in a socket; undefined where that is unknown. */
+/** Returns the bytes queued in a socket, or undefined if this is unknown. */
 function buffered(socket: MessageSocket): number | undefined {
   if (socket.bufferedAmount !== undefined) return socket.bufferedAmount;
   if (socket.getBufferedAmount !== undefined) return socket.getBufferedAmount();
@@ -242,7 +244,7 @@ function buffered(socket: MessageSocket): number | undefined {
   return typeof raw === "object" && raw !== null ? buffered(raw as MessageSocket) : undefined;
 }
 
-/** Upper bound of a message's bytes. */
+/** Returns an upper bound of a message's size in bytes. */
 function lengthOf(message: RoomMessage): number {
   return typeof message === "string" ? message.length * 3 : message.length;
 }

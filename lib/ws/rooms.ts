@@ -5,12 +5,12 @@
  *     broadcast(r, b) ├─▶ batch: [a][b][c] ─seal─┼─▶ member 2 ─┼─ one write each, when the turn ends
  *     broadcast(r, c) ┘   encoded once           └─▶ member 3 ─┘
  *
- * For members with compression it is compressed once.
+ * For members with compression, the batch is compressed once.
  *
  * The broadcasts to a room in one turn are encoded once, as consecutive frames, into the open batch. Sealing
  * copies it once, and every member's stream receives the same bytes. At most one batch is open. Order is kept
- * because everything that depends on it seals the batch first: a broadcast to another room, a direct send to a
- * member, a join, a leave.
+ * because every operation that depends on it seals the batch first: a broadcast to another room, a direct send
+ * to a member, a join, a leave.
  *
  * Membership is local to this node. Broadcasts are sent to other nodes by the {@linkcode Relay}, and theirs
  * arrive by {@linkcode Rooms.deliver}, which does not forward them.
@@ -30,23 +30,23 @@ import { Scratch } from "./scratch.ts";
 export const ROOM_NAME_BYTES_MAX = 255;
 
 /**
- * The default limit of a message to a room, in bytes: what fits into one frame between nodes with the longest
- * name of a room. It applies without a cluster too, so that a program that works alone works on several nodes.
+ * Default limit of a message to a room, in bytes: what fits into one frame between nodes with the longest room
+ * name. It also applies without a cluster, so that a program that works on one node works on several.
  */
 export const ROOM_MESSAGE_BYTES_MAX: number = 16 * 1024 * 1024 - 262;
 
-/** The default limit of the rooms of a member. */
+/** Default limit of rooms per member. */
 const ROOMS_MAX = 1000;
 
 /** A message to a room: a string is sent as text, bytes as binary. */
 export type RoomMessage = string | Uint8Array;
 
-/** A member of rooms: a connection, or one of `roomMember`. */
+/** A member of rooms: a connection, or a result of `roomMember`. */
 export interface Member {
   /**
-   * Receives whole RFC 6455 frames (unmasked, unfragmented) for a room, in a buffer that is not changed any more.
-   * A member that sends messages in place of frames reads them from {@linkcode RoomTerms.messages}. Must not call
-   * back into rooms.
+   * Receives complete RFC 6455 frames (unmasked, unfragmented) for a room, in a buffer that is not changed
+   * afterwards. A member that sends messages instead of frames reads them from {@linkcode RoomTerms.messages}.
+   * Must not call back into rooms.
    */
   sendShared(frames: Uint8Array, room: RoomTerms): void;
   /** Compresses the frames for this member and others with the same parameters. Default: no compression. */
@@ -57,7 +57,7 @@ export interface Member {
 export interface RoomTerms {
   /** The name of the room. */
   readonly name: string;
-  /** The backpressure options of the room; `undefined` for those of the member's server. */
+  /** The backpressure options of the room, or `undefined` for those of the member's server. */
   readonly backpressure: BackpressureOptions | undefined;
   /**
    * Returns the messages in frames that {@linkcode Member.sendShared} received: strings for text, bytes for
@@ -66,13 +66,13 @@ export interface RoomTerms {
   messages(frames: Uint8Array): readonly RoomMessage[];
 }
 
-/** Broadcasts to the rooms of other nodes: implemented by `cluster/room_relay.ts`. */
+/** Broadcasts to the rooms of other nodes. Implemented by `cluster/room_relay.ts`. */
 export interface Relay {
   /** Sends a broadcast to each other node once. */
   broadcast(room: string, data: RoomMessage): void;
 }
 
-/** Calls a task at the end of this turn, before streams send. A `Host` is one. */
+/** Calls a task at the end of this turn, before streams send. A `Host` is a turn. */
 export interface TurnEnd {
   /** Runs `task` at the end of this turn. */
   atFlush(task: () => void): void;
@@ -80,7 +80,7 @@ export interface TurnEnd {
 
 /** Limits of {@linkcode Rooms}. */
 export interface RoomsOptions {
-  /** The most rooms of a member; joining one more throws. Default 1000. */
+  /** Maximum number of rooms per member; joining another throws. Default 1000. */
   readonly roomsMax?: number | undefined;
   /** The longest message, in bytes; a longer one throws and is sent to no member. Default 16 MiB - 262. */
   readonly messageBytesMax?: number | undefined;
@@ -90,7 +90,7 @@ export interface RoomsOptions {
 export type RoomFault =
   /** The name is empty, longer than 255 bytes of UTF-8, or has a lone surrogate. */
   | "badroom"
-  /** The member is in the most rooms already. */
+  /** The member has joined the maximum number of rooms. */
   | "toomanyrooms"
   /** The message is longer than a node can send to others. It was sent to no member. */
   | "toolarge"
@@ -104,7 +104,7 @@ export class RoomError extends RangeError {
   /** The reason. */
   readonly code: RoomFault;
 
-  /** Takes the code and the message. */
+  /** Creates the error from the code and the message. */
   constructor(code: RoomFault, message: string) {
     super(message);
     this.code = code;
@@ -141,7 +141,7 @@ class Room implements RoomTerms {
   }
 }
 
-/** Bytes of the open batch that are not sent to one member. */
+/** A range of the open batch that is not sent to one member. */
 interface Exclusion {
   readonly from: number;
   readonly to: number;
@@ -171,7 +171,7 @@ const NO_ROOMS: ReadonlySet<string> = new Set();
 export class Rooms {
   /** Broadcasts to other nodes. `undefined` without a cluster. */
   relay: Relay | undefined;
-  /** Called for each broadcast of this node while the program traces. */
+  /** Called for each broadcast of this node if the program traces. */
   traced: ((room: string) => void) | undefined = undefined;
 
   readonly #turn: TurnEnd;
@@ -183,12 +183,12 @@ export class Rooms {
   /** Rooms with backpressure options, with or without members. */
   readonly #limits: Map<string, BackpressureOptions> = new Map();
 
-  /** The batch, from 0 up to `#length`. It is sealed when it is full. */
+  /** The open batch, from 0 to `#length`. It is sealed when it is full. */
   readonly #scratch: Scratch = new Scratch();
   #length = 0;
   /** The room of the open batch. */
   #open: Room | undefined;
-  /** The parts of the open batch that are not sent to some members. */
+  /** The ranges of the open batch that are not sent to some members. */
   readonly #exclusions: Map<Member, Exclusion[]> = new Map();
   /** Whether the end of this turn will seal the batch. */
   #armed = false;
@@ -301,7 +301,10 @@ export class Rooms {
     this.relay?.broadcast(room, data);
   }
 
-  /** Sends to every member of a room but this one, on every node. Throws as {@linkcode broadcast} does. */
+  /**
+   * Sends to every member of a room except this one, on every node. Throws as {@linkcode broadcast}
+   * does.
+   */
   broadcastFrom(member: Member, room: string, data: RoomMessage): void {
     this.traced?.(room);
     this.checkLength(room, data);
@@ -310,19 +313,21 @@ export class Rooms {
   }
 
   /**
-   * Sends to the members of this node only: a broadcast of another node. `text`: bytes are
-   * valid UTF-8, to be sent as text.
+   * Delivers a broadcast of another node to the members on this node. `text`: whether bytes are
+   * valid UTF-8 to be sent as text.
    */
   deliver(room: string, data: RoomMessage, text: boolean = typeof data === "string"): void {
     this.#append(room, data, undefined, text);
   }
 
-  /** Sends the open batch if this member is in its room, so that a direct message stays in order. */
+  /**
+   * Sends the open batch if this member is in its room, so that a direct message stays in order.
+   */
   settle(member: Member): void {
     if (this.#open?.members.has(member)) this.#seal();
   }
 
-  /** Adds a message to its room's batch. Returns false if the room has no member on this node. */
+  /** Adds a message to its room's batch. Returns false if the room has no members on this node. */
   #append(name: string, data: RoomMessage, except: Member | undefined, text: boolean): boolean {
     const room = this.#rooms.get(name);
     if (room === undefined) return false;
@@ -345,7 +350,7 @@ export class Rooms {
     this.#turn.atFlush(this.#endTurn);
   }
 
-  /** Handles a message when the batch is full, or that is larger than any batch. */
+  /** Handles a message that does not fit into the open batch, or that is larger than any batch. */
   #large(room: Room, data: RoomMessage, except: Member | undefined, text: boolean): void {
     if (this.#length > 0) {
       this.#begin(room);
@@ -389,8 +394,8 @@ export class Rooms {
   }
 
   /**
-   * Throws {@linkcode RoomError} if the message is too long for other nodes: then it is sent to no member. `more`:
-   * bytes that it may still gain.
+   * Throws {@linkcode RoomError} if the message is too long for other nodes; it is then sent to no member. `more`:
+   * number of bytes by which the message may still grow.
    */
   checkLength(room: string, data: RoomMessage, more: number = 0): void {
     if (typeof data !== "string") checkBytes(data);
@@ -415,7 +420,7 @@ export class Rooms {
   }
 }
 
-/** Sends the same frames to all members but some, compressed once per kind of compression. */
+/** Sends the same frames to all members except some, compressed once per kind of compression. */
 function handOut(
   room: Room,
   frames: Uint8Array,
@@ -436,7 +441,7 @@ function handOut(
   room.forget();
 }
 
-/** Sends the parts between the exclusions, which are in order and do not overlap. */
+/** Sends the ranges between the exclusions, which are in order and do not overlap. */
 function handOutAround(
   member: Member,
   room: Room,

@@ -5,7 +5,7 @@
  *                 ▲  │ └──── answered, rejected, late ────▶ closed
  *                 └──┘ answered: it waits for its next request
  *
- * One timer checks all of them; there is no timer per connection or message.
+ * One timer checks all connections; there is no timer per connection or message.
  *
  * @module
  */
@@ -35,17 +35,20 @@ import { logLines } from "./log_line.ts";
 import { Rooms } from "./rooms.ts";
 import { Scratch } from "./scratch.ts";
 
-/** How many rejections with 503 may be in progress at once; further connections are aborted. */
+/** Maximum number of rejections with 503 in progress; further connections are aborted. */
 const TURNED_AWAY_MAX = 100;
 
-/** A server on a shared port accepts what waits for it: until this many turns bring nothing. */
+/**
+ * Before it stops, a server on a shared port accepts waiting connections until this many turns
+ * bring none.
+ */
 const QUEUE_TURNS = 3;
 const QUEUE_MS_MAX = 1_000;
 
-/** And gives this long for the requests of what it has accepted. Milliseconds. */
+/** Maximum time to wait for the requests of connections accepted in this way. Milliseconds. */
 const OPENING_MS_MAX = 1_000;
 
-/** The most bytes of incomplete WebSocket messages, unless a single one may have more. */
+/** Maximum number of bytes of incomplete WebSocket messages, unless a single one may be longer. */
 const INCOMPLETE_BYTES_MAX: number = 256 * 1024 * 1024;
 
 /** The default batch size of `stop`, and the milliseconds between batches. */
@@ -54,13 +57,13 @@ const STOP_BATCH_MS = 100;
 
 /** Options of `stop`. */
 export interface StopOptions {
-  /** How many connections are closed in one batch, the oldest first. Default 1000. */
+  /** Number of connections closed in one batch, the oldest first. Default 1000. */
   readonly batchSize?: number | undefined;
   /** Milliseconds between batches, so that clients do not reconnect all at once. Default 100. */
   readonly batchInterval?: number | undefined;
   /** The code of the close frames. Default 1001: going away. */
   readonly code?: number | undefined;
-  /** The reason in the close frames, cut to 123 bytes. Default: none. */
+  /** The reason in the close frames, truncated to 123 bytes. Default: none. */
   readonly reason?: string | undefined;
   /** Milliseconds after the last batch until open connections are aborted. Default 5000. */
   readonly timeout?: number | undefined;
@@ -68,7 +71,7 @@ export interface StopOptions {
 
 /** A running server. */
 export interface Server extends AsyncDisposable {
-  /** The address that it listens on, or the path of its Unix socket. */
+  /** The address of the listener, or the path of its Unix socket. */
   readonly hostname: string;
   /** The actual port; 0 for a Unix socket. */
   readonly port: number;
@@ -76,11 +79,11 @@ export interface Server extends AsyncDisposable {
   readonly url: string;
   /** The number of WebSockets that are open or closing. */
   readonly connections: number;
-  /** The rooms of its connections. */
+  /** The rooms of the server's connections. */
   readonly rooms: Rooms;
   /**
-   * Replaces the certificate for new connections; open ones stay. Throws an `OptionError` on a server without
-   * TLS.
+   * Replaces the certificate for new connections; open connections stay. Throws an `OptionError` on a server
+   * without TLS.
    */
   reload(options: { readonly tls: NonNullable<ServeOptions["tls"]> }): void;
   /** Stops accepting, and closes all connections. Resolves when all are closed. */
@@ -88,8 +91,9 @@ export interface Server extends AsyncDisposable {
 }
 
 /**
- * Serves WebSockets. Rejects with an `OptionError` or a `ListenError`. With a system, its connections are
- * actors. `report` is called when the listener fails while it is open, and when it recovers.
+ * Serves WebSockets. Rejects with an `OptionError` or a `ListenError`. With a system, the server's
+ * connections are actors. `report` is called when the listener fails while it is open, and when it
+ * recovers.
  *
  * @example
  * ```ts ignore
@@ -119,9 +123,9 @@ class WebSocketServer<Data> implements Server {
   readonly #limits: Limits;
   readonly #report: ((address: string, report: ListenerReport) => void) | undefined;
   readonly #arrivals = new Set<HttpConnection<Data>>();
-  /** Those that are being rejected because the server is full; they are not counted. */
+  /** Connections that are being rejected because the server is full; they are not counted. */
   readonly #turnedAway = new Set<HttpConnection<Data>>();
-  /** Those that wait for their next request, the longest waiting first. */
+  /** Connections that wait for their next request, longest idle first. */
   readonly #resting = new Set<HttpConnection<Data>>();
   readonly #connections = new Set<WebSocketConnection<Data>>();
   /** The number of connections of each client. */
@@ -130,9 +134,9 @@ class WebSocketServer<Data> implements Server {
   readonly #connectionTerms: ConnectionTerms<Data>;
   #lastId = 0;
   #listener: Listener | undefined;
-  /** Connections that were accepted so far. */
+  /** Number of connections accepted so far. */
   #accepted = 0;
-  /** Aborts what is still accepted. */
+  /** Aborts connections that are still being accepted. */
   #refuses = false;
   #sweep: { cancel(): void } | undefined;
   /** The promise of the first `stop`. */
@@ -269,7 +273,7 @@ class WebSocketServer<Data> implements Server {
     checkCloseCode(options.code ?? CLOSE_CODES.goingAway);
     checkStop(options);
     if (this.#stopped === undefined) return this.#stopped = this.#stop(options);
-    // A loop around it keeps I/O from its turn no more than any other.
+    // Prevents a loop of calls from starving I/O.
     return this.#stopped.then(() => new Promise((turn) => this.#host.yieldToIo(turn)));
   }
 
@@ -296,8 +300,9 @@ class WebSocketServer<Data> implements Server {
   }
 
   /**
-   * Makes room for one more: closes the connection that has waited longest for a request, or else the oldest
-   * silent one of the address with most silent ones, if those are more than the newcomer would have.
+   * Makes room for a new connection: closes the connection that has waited longest for a request; if there
+   * is none, closes the oldest silent connection of the address with the most silent ones, if that has more
+   * than the new client would have.
    */
   #makeRoom(newcomer: Address): boolean {
     const [longest] = this.#resting;
@@ -321,7 +326,7 @@ class WebSocketServer<Data> implements Server {
     return victim !== undefined;
   }
 
-  /** Returns whether the client is behind a trusted proxy, whose connections serve many clients. */
+  /** Returns whether the address is a trusted proxy, whose connections serve many clients. */
   #isProxied(peer: Address, client: Address): boolean {
     return peer !== client && this.#limits.trustedProxies?.has(peer.hostname) === true;
   }
@@ -378,8 +383,8 @@ class WebSocketServer<Data> implements Server {
   }
 
   /**
-   * Accepts the connections that wait in the system's queue, which would be reset when the listener
-   * closes, unless `net.ipv4.tcp_migrate_req` is 1.
+   * Accepts the connections in the system's queue, which would be reset when the listener closes,
+   * unless `net.ipv4.tcp_migrate_req` is 1.
    */
   async #drainQueue(): Promise<void> {
     const endAt = this.#host.clock.now() + QUEUE_MS_MAX;
@@ -390,7 +395,7 @@ class WebSocketServer<Data> implements Server {
     }
   }
 
-  /** Waits for the first request of connections that were accepted last. */
+  /** Waits for the first request of the connections accepted last. */
   async #awaitOpening(): Promise<void> {
     const endAt = this.#host.clock.now() + OPENING_MS_MAX;
     const isOpening = (): boolean => [...this.#arrivals].some((arrival) => arrival.isOpening);
@@ -408,14 +413,14 @@ class WebSocketServer<Data> implements Server {
   }
 }
 
-/** What a listener needs of the option `tls`. */
+/** The parts of the option `tls` that a listener needs. */
 function listenerTls(tls: ServeOptions["tls"]): ServerTls | undefined {
   if (tls === undefined) return undefined;
   const { cert, key, ca, hosts } = tls;
   return { cert, key, clientCa: ca, takesTls12: true, ...(hosts && { hosts }) };
 }
 
-/** Stands for a timer that was never set. */
+/** Represents a timer that was never set. */
 const IDLE = { cancel(): void {} };
 
 /** Throws {@linkcode OptionError} if an option of `stop` is invalid. */

@@ -1,9 +1,9 @@
 /**
- * Reads a response's body without a stream, where it is a string or bytes. Quiet.
+ * Reads a response's body without a stream if it is a string or bytes. Quiet.
  *
- * `response.body` makes a stream of such a body. On Deno the stream and its reader cost twice as much as
- * the rest of a response, and Deno's own server reads the string from internal fields of the response. These are
- * found by their content, in a response that is made for it; if they are not found (on Bun, or in a later
+ * `response.body` creates a stream of such a body. On Deno, the stream and its reader cost twice as much as the
+ * rest of a response; Deno's own server reads the string from internal fields of the response. These fields are
+ * found by their content in a response created for this purpose; if they are not found (on Bun, or in a later
  * Deno), each body is read as a stream.
  *
  * @module
@@ -14,14 +14,14 @@ interface Fields {
   readonly body?: { readonly streamOrStatic?: Holder | undefined } | undefined;
 }
 
-/** The property with the internal fields of a response; `undefined` if it is not found. */
+/** The property with the internal fields of a response, or `undefined` if it is not found. */
 const FIELDS: symbol | undefined = findFields();
 
 type Holder = { readonly body?: unknown; consumed?: unknown };
 
 /**
- * Returns the body of a response, which is then marked as read, if it is a string or bytes; otherwise `undefined`.
- * Called after the response's headers were read.
+ * Returns the body of a response if it is a string or bytes, and marks it as read; otherwise returns `undefined`.
+ * Call it after the response's headers were read.
  */
 export function takeStaticBody(response: Response): string | Uint8Array | undefined {
   const holder = holderOf(response);
@@ -30,7 +30,7 @@ export function takeStaticBody(response: Response): string | Uint8Array | undefi
   return holder.body as string | Uint8Array;
 }
 
-/** Returns true if a response's body has been read, or is being read. */
+/** Returns whether a response's body has been read, or is being read. */
 export function isRead(response: Response): boolean {
   return holderOf(response) === undefined && (response.bodyUsed || response.body?.locked === true);
 }

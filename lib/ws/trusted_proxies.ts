@@ -1,10 +1,10 @@
 /**
- * Trusted proxies, and the client addresses that they report. Quiet.
+ * Determines the client's address from the headers of trusted proxies. Quiet.
  *
  *     client ──▶ proxy 1 ──▶ proxy 2 ──▶ us        X-Forwarded-For: client, proxy 1
  *
- * The list is read from its end: each trusted proxy added the address it saw. The first address that is
- * not a trusted proxy is the client; entries before it may be forged.
+ * The list is read from its end: each trusted proxy has appended the address of its peer. The first
+ * address that is not a trusted proxy is the client; entries before it may be forged.
  *
  * @module
  */
@@ -20,7 +20,10 @@ export class TrustedProxies {
   /** Clients of a Unix socket are trusted. */
   #hasUnix = false;
 
-  /** `entries`: addresses such as `"10.0.0.1"` and networks such as `"10.0.0.0/8"`. Throws the error of `fail`. */
+  /**
+   * `entries`: addresses such as `"10.0.0.1"` and networks such as `"10.0.0.0/8"`. Throws an error created by
+   * `fail` if one is invalid.
+   */
   constructor(entries: readonly string[], fail: (words: string) => Error) {
     for (const entry of entries) {
       if (entry === UNIX_PEER.hostname) {
@@ -41,7 +44,7 @@ export class TrustedProxies {
     }
   }
 
-  /** Returns whether an address is of a trusted proxy. */
+  /** Returns whether an address belongs to a trusted proxy. */
   has(address: string): boolean {
     if (address === UNIX_PEER.hostname) return this.#hasUnix;
     const plain = plainAddress(address);
@@ -49,7 +52,9 @@ export class TrustedProxies {
     return family !== 0 && this.#list.check(plain, family === 6 ? "ipv6" : "ipv4");
   }
 
-  /** Returns the client of a request from `remote`; the port is 0 if the proxy does not report it. */
+  /**
+   * Returns the client of a request from `remote`; the port is 0 if the proxy does not report it.
+   */
   client(head: RequestHead, remote: Address): Address {
     if (!this.has(remote.hostname)) return remote;
     const forwarded = headerOf(head, "x-forwarded-for");

@@ -17,7 +17,7 @@
  */
 import { isUtf8 } from "node:buffer";
 
-/** From this length on, the runtime's own function is faster. */
+/** Length from which the runtime's own function is faster. */
 const NATIVE_FROM_BYTES = 32;
 
 /** The state between two pieces. */
@@ -28,12 +28,14 @@ export class Utf8Check {
   #least = 0x80;
   #most = 0xbf;
 
-  /** Whether no character is incomplete, so that the text may end here. */
+  /** Whether the text may end here, because no character is incomplete. */
   get whole(): boolean {
     return this.#needed === 0;
   }
 
-  /** Checks the bytes `from` up to `to`. Returns false if they are not UTF-8, whatever follows. */
+  /**
+   * Checks the bytes from `from` to `to`. Returns false if they are not UTF-8, whatever follows.
+   */
   push(bytes: Uint8Array, from: number, to: number): boolean {
     let at = from;
     while (at < to && this.#needed > 0) if (!this.#byte(bytes[at++]!)) return false;
@@ -65,7 +67,7 @@ export class Utf8Check {
   }
 }
 
-/** Returns where an incomplete last character begins; `to` if there is none. */
+/** Returns the offset of an incomplete last character, or `to` if there is none. */
 function lastBorder(bytes: Uint8Array, to: number): number {
   for (let back = 1; back <= 3; back++) {
     const byte = bytes[to - back]!;

@@ -5,13 +5,13 @@
  *     inflate    bytes, in pieces or whole, then 00 00 ff ff ─▶ payload, up to a limit
  *
  * The public functions of `node:zlib` are either asynchronous, with a job of the thread pool and two
- * callbacks for every message, or create a new engine for each (and Deno's ignore a
- * dictionary). Both runtimes, like Node, have `writeSync` of the internal handle: 1 to 2 µs for a message of
- * 1 KiB with context, 9 to 13 µs for one without. Where it is missing, engines are created per message, and
- * {@linkcode hasMemory} is false: then context takeover is not negotiated.
+ * callbacks per message, or create a new engine for each message (and Deno's ignore a dictionary). Both
+ * runtimes, like Node, have `writeSync` in the internal handle: it takes 1 to 2 µs for a message of 1 KiB
+ * with context, and 9 to 13 µs for one without. If it is missing, an engine is created per message, and
+ * {@linkcode hasMemory} is false: context takeover is then not negotiated.
  *
- * An engine with context takes some 225 KiB to compress (less with a smaller window and `memLevel`)
- * and 20 to 30 KiB to inflate, beside the heap.
+ * An engine with context uses about 225 KiB outside of the heap to compress (less with a smaller window and
+ * `memLevel`), and 20 to 30 KiB to inflate.
  *
  * @module
  */
@@ -34,11 +34,13 @@ const DEFLATE_BITS_MIN = 9;
 
 /**
  * The most blocks of one message that are marked as last; more are rejected. Each resets the engine, which takes
- * a microsecond or two for as few as two bytes.
+ * a microsecond or two for as few as two bytes of input.
  */
 const LAST_BLOCKS_MAX = 64;
 
-/** With this strategy a message refers only to its previous byte, which is valid for any window. */
+/**
+ * With this strategy, a message refers only to its previous byte, which is valid for any window.
+ */
 const { Z_RLE, Z_DEFAULT_STRATEGY } = zlib.constants;
 
 /** The internal handle of a stream of `node:zlib`. */
@@ -59,7 +61,7 @@ interface Handle {
 /** The internals of a stream of `node:zlib`. */
 interface Stream {
   readonly _handle?: Partial<Handle> | null;
-  /** After a write: the remaining bytes of the output and of the input. */
+  /** After a write: the remaining number of bytes of the output and of the input. */
   readonly _writeState?: Uint32Array;
   close(): void;
 }
@@ -82,7 +84,7 @@ class Engine {
   readonly #output: Uint8Array;
   /** Whether the input was invalid. */
   broken = false;
-  /** How many bytes of the last input were read. */
+  /** Number of bytes of the last input that were read. */
   taken = 0;
 
   constructor(stream: Stream, output: Uint8Array) {
@@ -94,8 +96,8 @@ class Engine {
   }
 
   /**
-   * Processes input and appends the output to `parts`. Returns its length, or -1 if it would exceed `lengthMax`.
-   * Stops before the end of the input if the stream ends.
+   * Processes input and appends the output to `parts`. Returns its length, or -1 if that would exceed
+   * `lengthMax`. Stops before the end of the input if the stream ends.
    */
   run(input: Uint8Array, from: number, lengthMax: number, parts: Uint8Array[]): number {
     let at = from;
@@ -141,7 +143,7 @@ export class Deflator {
   #engine: Engine | undefined;
   #memory: boolean;
 
-  /** The window is 2 to the power of `windowBits` bytes. `output` is a temporary buffer. */
+  /** The window size is 2 to the power of `windowBits` bytes. `output` is a temporary buffer. */
   constructor(memory: boolean, windowBits: number, options: zlib.ZlibOptions, output: Uint8Array) {
     this.#memory = memory;
     this.#output = output;
@@ -153,7 +155,7 @@ export class Deflator {
     };
   }
 
-  /** Compresses a message, with context. */
+  /** Compresses a message, with context takeover. */
   compress(payload: Uint8Array): Uint8Array {
     const parts: Uint8Array[] = [];
     if (this.#memory) {
@@ -180,13 +182,13 @@ export class Deflator {
   }
 }
 
-/** Why a message cannot be inflated: it exceeds the limit, or is invalid. */
+/** The reason why a message cannot be inflated: it exceeds the limit, or is invalid. */
 export type Uninflatable = "tooBig" | "broken";
 
-/** The result of inflating: the payload, or why there is none. */
+/** The result of inflating: the payload, or the reason why there is none. */
 export type Inflated = Uint8Array | Uninflatable;
 
-/** The same for one piece, whose output may be several pieces or none. */
+/** The same for one piece, whose output may consist of several pieces or none. */
 export type InflatedPieces = Uint8Array[] | Uninflatable;
 
 /** Inflates messages. */
@@ -197,9 +199,9 @@ export class Inflator {
   #engine: Engine | undefined;
   /** Whether a byte of the message has arrived. */
   #begun = false;
-  /** The output length of the message in pieces. */
+  /** The output length of the message so far. */
   #length = 0;
-  /** How many of its blocks were marked as last. */
+  /** Number of its blocks that were marked as last. */
   #lasts = 0;
 
   constructor(memory: boolean, windowBits: number, output: Uint8Array) {
@@ -208,7 +210,7 @@ export class Inflator {
     this.#output = output;
   }
 
-  /** Inflates a message, with context, to at most `lengthMax` bytes. */
+  /** Inflates a message to at most `lengthMax` bytes, with context takeover. */
   inflate(bytes: Uint8Array, lengthMax: number): Inflated {
     if (!this.#memory) return this.#once(bytes, lengthMax);
     const before = this.next(bytes, lengthMax);
@@ -218,7 +220,7 @@ export class Inflator {
     return parts.length === 0 ? EMPTY : parts.length === 1 ? parts[0]! : concat(parts);
   }
 
-  /** Whether it can inflate a message in pieces. */
+  /** Whether this engine can inflate a message in pieces. */
   get takesPieces(): boolean {
     return this.#memory;
   }
@@ -244,7 +246,7 @@ export class Inflator {
 
   /** Inflates the rest of a complete message, and appends it to `parts`. */
   finish(lengthMax: number, parts: Uint8Array[] = []): InflatedPieces {
-    // The omitted bytes belong to a block; without any byte there is none.
+    // The omitted bytes belong to a block; without any byte, there is none.
     if (!this.#begun) return parts;
     const engine = this.#open();
     if (engine.run(TAIL, 0, lengthMax - this.#length, parts) < 0) return "tooBig";
@@ -291,7 +293,7 @@ export class Inflator {
   }
 }
 
-/** Returns an output buffer: one is enough for all engines of a server, which use it in turns. */
+/** Returns an output buffer. One is enough for all engines of a server, which use it in turn. */
 export function makeOutput(): Uint8Array {
   return new Uint8Array(OUTPUT_BYTES);
 }
