@@ -1,6 +1,6 @@
 /**
- * The configuration of a node, from the environment and the command line. Quiet: returns a `Config`, or one
- * sentence about what is wrong.
+ * The configuration of a node, from the environment and the command line. Deterministic: returns a
+ * `Config`, or one sentence about what is wrong.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The metrics of the comparison between nodes, a row for each, with their targets. Quiet.
+ * The metrics of the comparison between nodes, a row for each, with their targets. Deterministic.
  *
  * @module
  */

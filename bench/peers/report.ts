@@ -1,5 +1,5 @@
 /**
- * The table of the comparison of actors, in Markdown: medians, and ratios to Erlang. Quiet.
+ * The table of the comparison of actors, in Markdown: medians, and ratios to Erlang. Deterministic.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The metrics of the comparison of actors, a row for each, with their targets. Quiet.
+ * The metrics of the comparison of actors, a row for each, with their targets. Deterministic.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * A table in Markdown. Quiet.
+ * A table in Markdown. Deterministic.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
  * A hierarchical timing wheel: the cost of setting and cancelling a timer does not depend on the
- * number of timers. The file is quiet: time is an argument.
+ * number of timers. Deterministic: time is an argument.
  *
  *     level 0: 256 slots of 1 ms │ level 1: 256 × 256 ms │ level 2: 256 × 65.5 s │ level 3: 256 ×
  * 4.66 h

@@ -1,5 +1,5 @@
 /**
- * Decides when to ping a peer and when to consider it dead. Quiet: time is an argument.
+ * Decides when to ping a peer and when to consider it dead. Deterministic: time is an argument.
  *
  *     heard ──quiet for `quietMs`──▶ ping, once per `quietMs` ──nothing for `deadlineMs`──▶ dead
  *       ▲                                    │

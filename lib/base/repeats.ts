@@ -1,6 +1,6 @@
 /**
- * Limits how often a repeated event is logged, and counts the omitted ones. The file is quiet: time
- * is an argument.
+ * Limits how often a repeated event is logged, and counts the omitted ones. Deterministic: time is
+ * an argument.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * Compares names that a program passes with the known names, and suggests corrections. Quiet.
+ * Compares names that a program passes with the known names, and suggests corrections.
+ * Deterministic.
  *
  * Type checking finds a wrong name before the program runs, but `deno run` does not check types and
  * Bun never does. Without this check, an unknown option would have no effect and an unknown event

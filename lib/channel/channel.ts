@@ -137,7 +137,7 @@ export interface ChannelOptions<Data, State, Params, On, Events> {
   readonly events?: Events;
 }
 
-/** Why a client left a topic. See {@linkcode ChannelOptions.leave}. */
+/** The reason why a client left a topic. See {@linkcode ChannelOptions.leave}. */
 export type LeaveReason = "left" | "closed" | "removed" | "crashed";
 
 /** A channel definition, returned by {@linkcode channel}. */

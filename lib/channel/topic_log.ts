@@ -45,7 +45,7 @@ export interface LogState {
   readonly last: number;
 }
 
-/** Why a client's missed messages are unavailable. */
+/** The reason why a client's missed messages are unavailable. */
 export type LostReason =
   /** They have expired. */
   | "expired"

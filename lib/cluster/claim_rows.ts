@@ -11,7 +11,7 @@ import { MEMBERS_MAX } from "./members.ts";
 import type { NameEntry } from "./winner.ts";
 import { isKey, packOn, type PeerLink, readNumber, readPid, STAMP_MAX } from "./rows.ts";
 
-/** The most bytes of a list of nodes. Further nodes are left out. */
+/** Maximum number of bytes of a list of nodes. Further nodes are left out. */
 const LIST_BYTES_MAX = 64 * 1024;
 
 /** Stands for no pid. */

@@ -30,8 +30,8 @@ import { type Numbered, SyncCursor } from "./sync_cursor.ts";
 export const DEFAULT_SCOPE = "default";
 
 /**
- * The most memberships of a node. Joining once more throws; a peer that announces more breaks a rule, which ends
- * its session.
+ * Maximum number of memberships of a node. Joining once more throws; a peer that announces more breaks a rule,
+ * which ends its session.
  */
 export const MEMBERSHIPS_MAX: number = 2 ** 20;
 

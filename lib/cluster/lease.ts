@@ -27,7 +27,7 @@ export interface Lease {
 /** An attempt may take `ttl` divided by this. */
 const ATTEMPT_PART = 3;
 
-/** What a lease needs of its system. */
+/** The parts of its system that a lease uses. */
 export interface LeaseSystem {
   now(): number;
   within<T>(promise: Promise<T>, ms: number, late: () => Error): Promise<T>;

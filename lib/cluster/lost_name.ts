@@ -7,7 +7,7 @@ import type { System } from "../actor/system.ts";
 import { Deadline } from "../actor/timer.ts";
 import type { Pid } from "../term/pid.ts";
 
-/** How long a resolver may take; then the default applies. Milliseconds. */
+/** Maximum time that a resolver may take; then the default applies. Milliseconds. */
 export const RESOLVE_MS_MAX = 30_000;
 
 /** Two nodes held one name, and this node's actor has lost it. */

@@ -37,7 +37,7 @@ export class QuorumError extends Error {
   override readonly name = "QuorumError";
   /** Stable code: `"noquorum"`. */
   readonly code = "noquorum";
-  /** Takes the name and the counts. */
+  /** Creates the error from the name and the counts. */
   constructor(name: string, granted: number, needed: number, isFresh = false) {
     const words = isFresh
       ? "this node has just started, and members are missing that may know of a holder"

@@ -72,8 +72,8 @@ import { SyncCursor } from "./sync_cursor.ts";
 import { Tokens } from "./tokens.ts";
 
 /**
- * The most names of a node. Registering one more rejects; a peer that announces more breaks a rule, which ends
- * its session.
+ * Maximum number of names of a node. Registering one more rejects; a peer that announces more breaks a rule,
+ * which ends its session.
  */
 export const NAMES_MAX: number = 2 ** 18;
 
@@ -86,7 +86,10 @@ const SYNC_MS_MAX = 5_000;
 /** How often a claim is repeated with a higher token before it fails without a quorum. */
 const LOWS_MAX = 8;
 
-/** How long a holder may take to stop after it has noticed the loss of its quorum. Milliseconds. */
+/**
+ * Maximum time that a holder may take to stop after it has noticed the loss of its quorum.
+ * Milliseconds.
+ */
 export const STOP_MS_MAX = 2_000;
 
 /** The prefix of names that the runtime uses, which are not listed. */

@@ -12,13 +12,15 @@ import type { PidReader } from "../term/decode.ts";
 import type { PidWriter } from "../term/encode.ts";
 import { TAG } from "../mesh/message.ts";
 
-/** The longest name, group or scope, in bytes. */
+/** Maximum length of a name, group or scope, in bytes. */
 export const KEY_BYTES_MAX = 255;
 
-/** The most names or members of a message. A message with more is malformed. */
+/** Maximum number of names or members of a message. A message with more is malformed. */
 export const LIST_COUNT_MAX = 1024;
 
-/** The most bytes of a list: a larger message would be sent in fragments, and overtaken. */
+/**
+ * Maximum number of bytes of a list: a larger message would be sent in fragments, and overtaken.
+ */
 const LIST_BYTES_MAX = 16 * 1024;
 
 /** The latest stamp: above it numbers are not exact. */

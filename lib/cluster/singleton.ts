@@ -36,7 +36,7 @@ const RETRY_MS = 500;
 /** The default time limit of `singleton`. Milliseconds. */
 const TIMEOUT_MS = 30_000;
 
-/** How long a child without the lock may take to stop; then it is killed. Milliseconds. */
+/** Maximum time that a child without the lock may take to stop; then it is killed. Milliseconds. */
 const STOP_MS = 1_000;
 
 /** How long to wait for each manager that is offered the state of a child. Milliseconds. */
@@ -203,7 +203,7 @@ interface Handover {
 
 /** The actor. */
 class Manager {
-  /** Why the child is not found yet. */
+  /** The reason why the child is not found yet. */
   obstacle = "no node runs it";
   readonly #self: Self<unknown>;
   readonly #system: System;

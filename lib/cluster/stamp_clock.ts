@@ -3,10 +3,10 @@
  *
  *     wall clock at the start + monotonic clock since + shift ─▶ time ─▶ a stamp: later than all known ones
  *
- * If the clocks of two nodes differ by more than {@linkcode SKEW_US_MAX}, the one with fewer sessions (then the
- * greater name) shifts its time by the difference when the session is up. Stamps further ahead than that do not move this clock.
+ * If the clocks of two nodes differ by more than {@linkcode SKEW_US_MAX}, the one with fewer sessions (then the greater name)
+ * shifts its time by the difference when the session is up. Stamps further ahead than that do not move this clock.
  *
- * Quiet: the wall clock is an argument.
+ * Deterministic: the wall clock is an argument.
  *
  * @module
  */

@@ -7,7 +7,7 @@
  * @module
  */
 
-/** The most names of which the last token is kept. */
+/** Maximum number of names of which the last token is kept. */
 const TOKENS_MAX = 65_536;
 
 /** The last token of each name. */

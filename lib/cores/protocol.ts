@@ -1,5 +1,5 @@
 /**
- * The messages between the parent and its workers. Quiet.
+ * The messages between the parent and its workers. Deterministic.
  *
  *     parent ──▶ worker   one line on standard input: WorkerTerms
  *     worker ──▶ parent   lines on standard output that contain the token, among the program's own:

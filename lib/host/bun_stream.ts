@@ -45,7 +45,7 @@ export class BunStream extends QueuedStream {
   #offset = 0;
   /** The peer has ended its data, which has not been passed on. */
   #hasEnded = false;
-  /** Why the connection is closed, once it is. */
+  /** The reason why the connection is closed, once it is. */
   #closedBy: string | undefined;
   /** From `launch` to `done`. Bun may call `drain` at other times too. */
   #isWriting = false;

@@ -1,5 +1,5 @@
 /**
- * Defines what counts as one client for limits per address. Quiet.
+ * Defines what counts as one client for limits per address. Deterministic.
  *
  * @module
  */

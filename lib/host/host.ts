@@ -87,7 +87,7 @@ export interface ConnectOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Why a connection could not be established. */
+/** The reason why a connection could not be established. */
 export type ConnectFailure =
   /** No process listens there. */
   | "refused"

@@ -24,7 +24,7 @@ export interface Address {
   readonly certificate?: Uint8Array | undefined;
 }
 
-/** Why a stream ended. */
+/** The reason why a stream ended. */
 export type StreamEnd =
   /** Both sides have ended their data. */
   | { readonly kind: "closed" }

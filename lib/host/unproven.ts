@@ -1,6 +1,6 @@
 /**
  * Limits unauthenticated connections in total and per client, so that idle ones of one address do
- * not take the places of others. Quiet.
+ * not take the places of others. Deterministic.
  *
  * @module
  */

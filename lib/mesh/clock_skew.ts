@@ -1,7 +1,7 @@
 /**
  * Detects wrong clocks. Nodes exchange the time of day when a session opens, and again when one of their clocks
  * has been set. No function depends on this. A skew is reported because it makes the logs and timestamps of nodes
- * incomparable. The file is quiet: times are arguments.
+ * incomparable. Deterministic: times are arguments.
  *
  * @module
  */

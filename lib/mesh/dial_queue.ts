@@ -1,5 +1,5 @@
 /**
- * Decides which nodes are dialed next: those that are due, by rank, within limits. The file is quiet.
+ * Decides which nodes are dialed next: those that are due, by rank, within limits. Deterministic.
  *
  * | rank   | which nodes                                        | dials at once, with all below |
  * |--------|----------------------------------------------------|------------------------------:|

@@ -1,5 +1,5 @@
 /**
- * Gossip: nodes exchange the names of their peers until all know the same nodes. The file is quiet.
+ * Gossip: nodes exchange the names of their peers until all know the same nodes. Deterministic.
  *
  *     a session is up ─▶ PEER_LIST of all our peers to the newcomer, at once
  *                     ─▶ PEER_LIST of the newcomers of this tick to all others

@@ -15,7 +15,7 @@
  * the initiator compares the certificate with the dialed name; an initiator that cannot read the
  * certificate is rejected (NAME has a flag for it). The responder proves itself first, then the initiator.
  *
- * Either side may answer with REJECT instead. An out-of-order message is a failure. The file is quiet: the
+ * Either side may answer with REJECT instead. An out-of-order message is a failure. Deterministic: the
  * caller enforces the deadline.
  *
  * @module

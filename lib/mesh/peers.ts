@@ -1,5 +1,5 @@
 /**
- * The known nodes and their states. The file is quiet: time and random numbers are arguments.
+ * The known nodes and their states. Deterministic: time and random numbers are arguments.
  *
  *             dial begins             proof sent                  ACK
  *     idle ────────────▶ dialling ──────────────▶ proving ───────────────▶ up

@@ -1,6 +1,6 @@
 /**
  * Information on an actor for operators, after Erlang's `process_info`: types and numbers, no
- * contents of messages. Quiet.
+ * contents of messages. Deterministic.
  *
  * @module
  */

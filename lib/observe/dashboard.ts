@@ -1,5 +1,5 @@
 /**
- * A Grafana dashboard of the metrics, for import as JSON. Quiet.
+ * A Grafana dashboard of the metrics, for import as JSON. Deterministic.
  *
  * @module
  */

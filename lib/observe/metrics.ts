@@ -1,7 +1,7 @@
 /**
  * Formats a node's statistics as metrics: OpenMetrics 1.0 text, or the older text format of
  * Prometheus, which declares counters differently. The names are part of the public API: see the
- * guide "Diagnosing a cluster". Quiet.
+ * guide "Diagnosing a cluster". Deterministic.
  *
  * @module
  */

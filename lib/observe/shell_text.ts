@@ -1,5 +1,5 @@
 /**
- * Formats values of the shell as text: tables, trees, lists of fields. Quiet.
+ * Formats values of the shell as text: tables, trees, lists of fields. Deterministic.
  *
  * @module
  */

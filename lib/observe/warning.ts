@@ -1,5 +1,5 @@
 /**
- * Warnings and their limits. Quiet.
+ * Warnings and their limits. Deterministic.
  *
  * @module
  */

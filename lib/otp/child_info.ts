@@ -1,5 +1,6 @@
 /**
- * Requests to supervisors of both kinds, their replies, and their reports of children. Quiet.
+ * Requests to supervisors of both kinds, their replies, and their reports of children.
+ * Deterministic.
  *
  * @module
  */
@@ -10,7 +11,7 @@ import type { Child } from "./child.ts";
 import type { AnyPid } from "./service_definition.ts";
 import { isNodeName } from "./placement.ts";
 
-/** Why a supervisor rejected a request, in OTP's terms. */
+/** The reason why a supervisor rejected a request, in OTP's terms. */
 export type SupervisorFault =
   | "already_started" // a child of that id runs, or is being restarted
   | "already_present" // a child of that id exists, and does not run

@@ -1,5 +1,5 @@
 /**
- * The binary supervisor config: a supervisor and its children as bytes. Quiet.
+ * The binary supervisor config: a supervisor and its children as bytes. Deterministic.
  *
  *     u8 strategy │ u32 restarts │ u64 seconds │ u32 children │ child …
  *
@@ -7,10 +7,10 @@
  *            │ u8 shutdown, u64 ms │ u8 type │ tail
  *     tail:  nothing, or u8 0, or u8 1 │ u16 length, node │ u16 length, function's name
  *
- * All integers are little-endian, all texts UTF-8. The numbers of strategies, restart types and so on
- * are their places in the lists below. A function is an index into a table that the reader has: a
- * config can refer only to exposed functions. The arguments are addresses in the writer's memory, which are kept
- * and not used. A shutdown of all ones is `Infinity`.
+ * All integers are little-endian, all texts UTF-8. The numbers of strategies, restart types and so on are their
+ * places in the lists below. A function is an index into a table that the reader has: a config can refer only to
+ * exposed functions. The arguments are addresses in the writer's memory, which are kept and not used. A shutdown
+ * of all ones is `Infinity`.
  *
  * The tail was added later, and only behind the last child its presence is certain: behind any other, a first
  * byte of 0 or 1 may also begin the length of the next id. The rule is to read it as a tail. A config that is
@@ -54,7 +54,7 @@ export const CONFIG_STRATEGIES: readonly (Strategy | "simple_one_for_one")[] = [
 export const CHILD_TYPES = ["worker", "supervisor"] as const;
 
 /**
- * The most bytes of a config; more are rejected.
+ * Maximum number of bytes of a config; more are rejected.
  *
  * @example
  * ```ts
@@ -74,7 +74,7 @@ const CHILD_BYTES_LEAST = 4 + 3 * 8 + 1 + 1 + 8 + 1;
 const FOREVER = 0xffff_ffff_ffff_ffffn;
 
 /**
- * Why a config was rejected.
+ * The reason why a config was rejected.
  *
  * @example
  * ```ts

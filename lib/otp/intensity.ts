@@ -1,5 +1,6 @@
 /**
- * Restart intensity: the maximum number of restarts in a period. OTP's sliding window. Quiet.
+ * Restart intensity: the maximum number of restarts in a period. OTP's sliding window.
+ * Deterministic.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * Chooses the node of a remote child: a given one, or one of those that expose its function. Quiet.
+ * Chooses the node of a remote child: a given one, or one of those that expose its function.
+ * Deterministic.
  *
  * | choice | node |
  * |---|---|

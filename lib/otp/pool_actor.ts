@@ -64,7 +64,7 @@ export class PooledJob {
   pid: Pid<never> | undefined = undefined;
   node: string | undefined = undefined;
   timer: TimerRef | undefined = undefined;
-  /** Why its actor is killed. */
+  /** The reason why its actor is killed. */
   ending: JobFailure | undefined = undefined;
   isOver = false;
   /** Called when the job has been queued. */

@@ -1,5 +1,5 @@
 /**
- * The restart strategies: which children restart together. Quiet.
+ * The restart strategies: which children restart together. Deterministic.
  *
  * | strategy | stopped, last first | started, first first |
  * |---|---|---|

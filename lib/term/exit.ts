@@ -68,7 +68,7 @@ export interface LinkedReason {
   readonly reason: ExitReason;
 }
 
-/** Why an actor exited: a word, an error, or any other term. */
+/** The reason why an actor exited: a word, an error, or any other term. */
 export type ExitReason =
   | ExitWord
   | ShutdownReason

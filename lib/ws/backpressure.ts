@@ -1,5 +1,5 @@
 /**
- * Handles messages for a peer that does not read fast enough. Quiet.
+ * Handles messages for a peer that does not read fast enough. Deterministic.
  *
  *     "close"    the connection ends with 1013
  *     "drop"     the message is lost

@@ -1,5 +1,6 @@
 /**
- * The body of a request, delimited by `Content-Length` or by its chunks: RFC 9112, section 6. Quiet.
+ * The body of a request, delimited by `Content-Length` or by its chunks: RFC 9112, section 6.
+ * Deterministic.
  *
  * A body that arrives together with the head is passed to the hook completely. Any other body is
  * streamed: each part is passed on as it arrives. Memory grows with the received bytes, by doubling, not

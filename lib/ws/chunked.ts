@@ -1,5 +1,5 @@
 /**
- * Decodes chunked request bodies: RFC 9112, section 7.1. Quiet.
+ * Decodes chunked request bodies: RFC 9112, section 7.1. Deterministic.
  *
  *     4;name=value CRLF      size in hex, extensions
  *     Wiki CRLF              that many bytes

@@ -1,5 +1,5 @@
 /**
- * Counts the connections of each client. Quiet.
+ * Counts the connections of each client. Deterministic.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * permessage-deflate: RFC 7692. The compression engines of a server and of each connection. Quiet.
+ * permessage-deflate: RFC 7692. The compression engines of a server and of each connection. Deterministic.
  *
  *     send ──▶ from `threshold` bytes on: compressed ──▶ frame with the first reserved bit
  *     broadcast ──▶ a room's batch ──▶ compressed once per window size ──▶ all members that agreed

@@ -1,6 +1,6 @@
 /**
  * Parses the header `Sec-WebSocket-Extensions`, and negotiates its parameters: RFC 6455, section
- * 9.1, and RFC 7692, section 7.1. Quiet.
+ * 9.1, and RFC 7692, section 7.1. Deterministic.
  *
  *     offer    permessage-deflate; client_max_window_bits, permessage-deflate
  *     answer   permessage-deflate; server_no_context_takeover; client_max_window_bits=12
@@ -18,7 +18,7 @@
 /** The one supported extension. */
 const NAME = "permessage-deflate";
 
-/** The most offers in a header. A header with more is malformed. */
+/** Maximum number of offers in a header. A header with more is malformed. */
 const OFFERS_MAX = 16;
 
 /** The smallest and the largest window, as powers of two. */

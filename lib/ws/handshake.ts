@@ -1,5 +1,5 @@
 /**
- * The server's side of the opening handshake: RFC 6455, section 4.2, over RFC 9112. Quiet.
+ * The server's side of the opening handshake: RFC 6455, section 4.2, over RFC 9112. Deterministic.
  *
  *     GET /path HTTP/1.1                          HTTP/1.1 101 Switching Protocols
  *     Host: example.org                           Upgrade: websocket
@@ -18,16 +18,16 @@ import { Buffer } from "node:buffer";
 import { EMPTY } from "../base/bytes.ts";
 import { type Extension, parseExtensions } from "./extension.ts";
 
-/** The most bytes of the head of a request. More are answered with 431. */
+/** Maximum number of bytes of the head of a request. More are answered with 431. */
 const HEAD_BYTES_MAX = 16 * 1024;
 
 /** The initial buffer for a head that arrives in pieces, in bytes. */
 const HEAD_BYTES_SMALL = 512;
 
-/** The most bytes of its first line. More are answered with 414. */
+/** Maximum number of bytes of its first line. More are answered with 414. */
 const REQUEST_LINE_BYTES_MAX = 8 * 1024;
 
-/** The most headers. More are answered with 431. */
+/** Maximum number of headers. More are answered with 431. */
 const HEADERS_MAX = 100;
 
 /** Headers that determine the end of a request or its host: rejected if repeated. */

@@ -1,7 +1,7 @@
 /**
  * Frames that wait while a handler's promise is pending. Control frames among them are removed and
  * answered at once: RFC 6455, section 5.5, requires a ping to be answered as soon as practical.
- * Quiet.
+ * Deterministic.
  *
  *     bytes ─▶ [data frame][ping][data frame][close]          [data frame][data frame] wait
  *                            │                 └──────────▶  answered; nothing follows it

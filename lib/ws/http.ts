@@ -1,5 +1,5 @@
 /**
- * Encodes HTTP responses. Requests and responses are the platform's classes. Quiet.
+ * Encodes HTTP responses. Requests and responses are the platform's classes. Deterministic.
  *
  * @module
  */

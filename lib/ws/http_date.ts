@@ -1,5 +1,5 @@
 /**
- * Formats the Date header of a response: RFC 9110, sections 5.6.7 and 6.6.1. Quiet.
+ * Formats the Date header of a response: RFC 9110, sections 5.6.7 and 6.6.1. Deterministic.
  *
  * @module
  */

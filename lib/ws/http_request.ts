@@ -1,6 +1,6 @@
 /**
  * The request passed to a hook: an object of the platform's class, whose signal is aborted when its
- * client closes before the response is complete. Quiet.
+ * client closes before the response is complete. Deterministic.
  *
  * @module
  */

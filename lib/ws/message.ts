@@ -1,5 +1,5 @@
 /**
- * Assembles messages from frames: RFC 6455, section 5.4. Quiet.
+ * Assembles messages from frames: RFC 6455, section 5.4. Deterministic.
  *
  *     text, fin ─────────────────────────────────────────────▶ message
  *     text ──▶ continuation ──▶ … ──▶ continuation, fin ─────▶ message

@@ -185,8 +185,8 @@ export interface ServeOptions<Data = undefined>
    */
   readonly closeTimeout?: number | undefined;
   /**
-   * The most connections and WebSockets of one client (an IPv4 address or an IPv6 /64); one more gets a 503. Behind
-   * `trustedProxies`, WebSockets are counted by the address that the proxy names. Default: no limit.
+   * Maximum number of connections and WebSockets of one client (an IPv4 address or an IPv6 /64); one more gets a
+   * 503. Behind `trustedProxies`, WebSockets are counted by the address that the proxy names. Default: no limit.
    */
   readonly maxConnectionsPerAddress?: number | undefined;
   /**
@@ -206,12 +206,13 @@ export interface ServeOptions<Data = undefined>
    */
   readonly maxConnections?: number | undefined;
   /**
-   * The most bytes of a plain request's body. A body that does not arrive together with the head is streamed
-   * through `request.body`. Default 1 MiB.
+   * Maximum number of bytes of a plain request's body. A body that does not arrive together with the head is
+   * streamed through `request.body`. Default 1 MiB.
    */
   readonly maxRequestBodySize?: number | undefined;
   /**
-   * The most bytes of the bodies of all unanswered plain requests; a request that exceeds it gets a 503. Default 256 MiB, or `maxRequestBodySize` if that is more.
+   * Maximum number of bytes of the bodies of all unanswered plain requests; a request that exceeds it gets a 503. Default 256 MiB, or `maxRequestBodySize` if that
+   * is more.
    */
   readonly maxRequestBodiesSize?: number | undefined;
   /**

@@ -1,6 +1,6 @@
 /**
  * The header that a proxy sends before the client's bytes, with the client's address: the PROXY
- * protocol, versions 1 (text) and 2 (binary), as HAProxy defines it. Quiet.
+ * protocol, versions 1 (text) and 2 (binary), as HAProxy defines it. Deterministic.
  *
  *     1   PROXY TCP4 192.0.2.1 192.0.2.9 51234 443 CRLF
  *     2   12 bytes of signature, version and command, family, length u16, addresses, extensions
@@ -14,7 +14,7 @@ import type { Address } from "../host/stream.ts";
 
 const SIGNATURE = Buffer.from("\r\n\r\n\0\r\nQUIT\n", "latin1");
 const LINE_BYTES_MAX = 107;
-/** The most bytes of a header, extensions included. A longer header is malformed. */
+/** Maximum number of bytes of a header, extensions included. A longer header is malformed. */
 const HEADER_BYTES_MAX = 4096;
 
 /** The progress of the header. */

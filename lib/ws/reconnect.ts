@@ -1,5 +1,6 @@
 /**
- * Decides when a client reconnects, and when it gives up. Quiet: time and random numbers are arguments.
+ * Decides when a client reconnects, and when it gives up. Deterministic: time and random numbers are
+ * arguments.
  *
  *     failures      1          2          3          4
  *     delay      ½..1 × min   × 2        × 4        × 8   … up to max, or what Retry-After asks for

@@ -1,5 +1,5 @@
 /**
- * The client's side of the opening handshake: RFC 6455, section 4.1. Quiet.
+ * The client's side of the opening handshake: RFC 6455, section 4.1. Deterministic.
  *
  *     GET /chat HTTP/1.1                      ──▶ HTTP/1.1 101 Switching Protocols
  *     Host: example.org                           Upgrade: websocket
@@ -15,7 +15,7 @@ import { concat } from "../base/bytes.ts";
 import { type DeflateTerms, offerDeflate, readDeflateAnswer } from "./extension.ts";
 import { acceptKey, hasToken, parseHeader } from "./handshake.ts";
 
-/** The most bytes of the head of a response. */
+/** Maximum number of bytes of the head of a response. */
 const HEAD_BYTES_MAX = 16 * 1024;
 
 /** The request of a client. */

@@ -26,7 +26,7 @@ import type { SharedCompression } from "./deflate.ts";
 import { appendMessage, checkBytes, encodeMessage, messagesIn } from "./frame.ts";
 import { Scratch } from "./scratch.ts";
 
-/** The longest name of a room, in bytes of UTF-8. */
+/** Maximum length of a name of a room, in bytes of UTF-8. */
 export const ROOM_NAME_BYTES_MAX = 255;
 
 /**
@@ -82,7 +82,10 @@ export interface TurnEnd {
 export interface RoomsOptions {
   /** Maximum number of rooms per member; joining another throws. Default 1000. */
   readonly roomsMax?: number | undefined;
-  /** The longest message, in bytes; a longer one throws and is sent to no member. Default 16 MiB - 262. */
+  /**
+   * Maximum length of a message, in bytes; a longer one throws and is sent to no member. Default 16
+   * MiB - 262.
+   */
   readonly messageBytesMax?: number | undefined;
 }
 

@@ -1,5 +1,5 @@
 /**
- * Reads a response's body without a stream if it is a string or bytes. Quiet.
+ * Reads a response's body without a stream if it is a string or bytes. Deterministic.
  *
  * `response.body` creates a stream of such a body. On Deno, the stream and its reader cost twice as much as the
  * rest of a response; Deno's own server reads the string from internal fields of the response. These fields are

@@ -1,5 +1,5 @@
 /**
- * Determines the client's address from the headers of trusted proxies. Quiet.
+ * Determines the client's address from the headers of trusted proxies. Deterministic.
  *
  *     client ──▶ proxy 1 ──▶ proxy 2 ──▶ us        X-Forwarded-For: client, proxy 1
  *

@@ -33,8 +33,8 @@ const OUTPUT_BYTES = 64 * 1024;
 const DEFLATE_BITS_MIN = 9;
 
 /**
- * The most blocks of one message that are marked as last; more are rejected. Each resets the engine, which takes
- * a microsecond or two for as few as two bytes of input.
+ * Maximum number of blocks of one message that are marked as last; more are rejected. Each resets the engine,
+ * which takes a microsecond or two for as few as two bytes of input.
  */
 const LAST_BLOCKS_MAX = 64;
 

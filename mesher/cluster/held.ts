@@ -22,7 +22,7 @@ export interface Holding {
   readonly life: number;
   /** The number of the announcement: older ones are ignored. */
   readonly turn: number;
-  /** The most events that it holds and that are not stored. */
+  /** Maximum number of events that it holds and that are not stored. */
   readonly most: number;
 }
 

@@ -1,7 +1,7 @@
 /**
  * Addresses that a webhook must not reach: this machine, the networks around it, the metadata of clouds. A
  * rule's author names the receiver, and must not have the server knock at doors that only it can reach.
- * And ranges of addresses for others who ask. Quiet: texts in, verdicts out.
+ * And ranges of addresses for others who ask. Deterministic: texts in, verdicts out.
  *
  * An address is 16 bytes; those of IPv4 are `::ffff:a.b.c.d`.
  *

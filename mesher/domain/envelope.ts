@@ -18,7 +18,7 @@ import { idOf } from "./id.ts";
 import { ENVELOPE_ITEMS_MAX, ENVELOPE_LINE_BYTES_MAX, EVENT_BYTES_MAX } from "./limits.ts";
 import { objectOf, type Raw, refuse, textOf } from "./trim.ts";
 
-/** Why an item of an envelope was dropped. */
+/** The reason why an item of an envelope was dropped. */
 export type ItemProblem = "too_large" | "invalid_json" | "truncated" | "invalid_header";
 
 /** An envelope, read. */
@@ -55,7 +55,7 @@ export class EnvelopeReader {
   readonly #ignored = new Map<string, number>();
   readonly #problems: [ItemProblem, string][] = [];
   #header: Raw | undefined;
-  /** Why no more is read. */
+  /** The reason why no more is read. */
   #refusal: string | undefined;
   #isOver = false;
   #items = 0;

@@ -1,5 +1,5 @@
 /**
- * Log messages: a template, its parameters, and the text that both make. Quiet.
+ * Log messages: a template, its parameters, and the text that both make. Deterministic.
  *
  * @module
  */

@@ -1,7 +1,7 @@
 /**
- * How many events a project may send: a sliding window of two counters. The window before counts in
- * proportion to how much of it is still in sight, so that there is no moment at which twice the limit
- * passes, and nothing has to be reset by a timer.
+ * Maximum number of events a project that may send: a sliding window of two counters. The window
+ * before counts in proportion to how much of it is still in sight, so that there is no moment at
+ * which twice the limit passes, and nothing has to be reset by a timer.
  *
  * ```
  * seen = count + previous * (1 - elapsed / window)
@@ -28,7 +28,7 @@ export interface RateState {
 
 /** The result of the window. */
 export interface RateVerdict {
-  /** How many of those asked for may pass now: from the front. */
+  /** Maximum number of of those asked for that may pass now: from the front. */
   readonly granted: number;
   /** When the next one may pass, in milliseconds from now; 0 when all passed. */
   readonly retryAfterMs: number;

@@ -15,7 +15,7 @@ import {
   takeRate,
 } from "../domain/rate.ts";
 
-/** The most keys. */
+/** Maximum number of keys. */
 const WATCHED_MAX = 10_000;
 
 /** The rest of each key. */

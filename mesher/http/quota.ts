@@ -1,6 +1,7 @@
 /**
- * How many of each thing there may be. It is counted before one more is made, so of two that are made
- * at the same moment one may be too many: these are bounds against growth without end, not a price list.
+ * Maximum number of of each thing there that may be. It is counted before one more is made, so of two
+ * that are made at the same moment one may be too many: these are bounds against growth without end, not
+ * a price list.
  *
  * @module
  */

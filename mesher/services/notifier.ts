@@ -19,7 +19,7 @@ import { type Attempt, attemptWebhook } from "../pipeline/webhook.ts";
 export const WEBHOOKS = "notifier";
 /** Pauses between attempts; after the last it is given up. Milliseconds. */
 export const PAUSES_MS: readonly number[] = [1_000, 5_000, 30_000, 120_000];
-/** The most deliveries at once; further ones are dropped and logged. */
+/** Maximum number of deliveries at once; further ones are dropped and logged. */
 export const WEBHOOKS_MAX = 64;
 
 /** A delivery. */

@@ -28,7 +28,7 @@ export const WRITER = "storage_writer";
 export const BATCH_EVENTS = 50;
 /** Fewer wait no longer than this. Milliseconds. */
 export const BATCH_MS = 250;
-/** The most events of a write. */
+/** Maximum number of events of a write. */
 export const BATCH_EVENTS_MAX = 500;
 /** The most concurrent batches. */
 export const WRITES_MAX = 2;

@@ -190,5 +190,5 @@ function send(conn: Socket, message: unknown): void {
   conn.send(JSON.stringify(message));
 }
 
-/** The longest message that a socket takes; longer ones end it. */
+/** Maximum length of a message that a socket takes; longer ones end it. */
 export const MESSAGE_BYTES_MAX: number = BULK_BYTES_MAX;

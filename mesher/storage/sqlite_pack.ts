@@ -1,7 +1,7 @@
 /**
  * Batches, and what became of them, as one text each on their way from thread to thread: runtimes look through
  * everything else piece by piece, and take three times as long. NUL stands between, which no column holds
- * (`json.ts`). Quiet.
+ * (`json.ts`). Deterministic.
  *
  * ```
  * rows       id NUL projectId NUL … receivedAt NUL id NUL …   always in the same order

@@ -41,7 +41,7 @@ class Chat {
   readonly #page = readFileSync(new URL("./page.html", import.meta.url), "utf8");
   /** Connections that watch the cluster. */
   readonly #watchers = new Set<Connection>();
-  /** Why each node was lost last. */
+  /** The reason why each node was lost last. */
   readonly #losses = new Map<string, string>();
 
   constructor(node: Node, terms: Terms) {

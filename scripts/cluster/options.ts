@@ -1,5 +1,5 @@
 /**
- * The demo's command line. Quiet.
+ * The demo's command line. Deterministic.
  *
  * @module
  */

@@ -15,7 +15,7 @@ import { TextLineStream } from "@std/streams/text-line-stream";
 import { type NodeCard, parseReport, type Report, shortName, type Terms } from "./report.ts";
 import { argumentsFor } from "./runtimes.ts";
 
-/** How long a process may take to stop; then it is killed. */
+/** Maximum time that a process may take to stop; then it is killed. */
 const END_MS = 4_000;
 
 /** How much of the end of standard error is kept, to report why a process exited. */

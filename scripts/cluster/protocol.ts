@@ -1,5 +1,5 @@
 /**
- * The demo's socket protocol: JSON texts on the path `/ws`. Quiet.
+ * The demo's socket protocol: JSON texts on the path `/ws`. Deterministic.
  *
  * | the client sends                          | who gets what                                             |
  * | ----------------------------------------- | --------------------------------------------------------- |
@@ -48,7 +48,7 @@ export interface NodeStatus {
   readonly page: string;
   readonly runtime: "deno" | "bun";
   readonly up: boolean;
-  /** Why it was lost. */
+  /** The reason why it was lost. */
   readonly reason?: string;
 }
 

@@ -1,6 +1,6 @@
 /**
  * The messages between the demo's processes: the parent gives a node its terms as one line of JSON
- * on standard input, the node reports in such lines on standard output. Quiet.
+ * on standard input, the node reports in such lines on standard output. Deterministic.
  *
  * @module
  */

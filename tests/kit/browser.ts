@@ -33,7 +33,7 @@ export const PHONE: BrowserContextOptions = {
 
 const path = ["chromium", "chromium-browser", "google-chrome"].map(findProgram).find(Boolean);
 
-/** Why there is no browser; undefined: there is one. */
+/** The reason why there is no browser; undefined: there is one. */
 export const whyNoBrowser: string | undefined = runtime === "bun"
   ? "bun test does not fetch packages; the suite on Deno runs it"
   : path === undefined

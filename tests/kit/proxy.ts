@@ -13,7 +13,7 @@ import type { AddressInfo } from "node:net";
 /** One direction: towards the target, or from it. */
 export type Direction = "forth" | "back";
 
-/** How many bytes may wait in one direction before its source is paused. */
+/** Maximum number of bytes that may wait in one direction before its source is paused. */
 const WAITING_BYTES_MAX = 1024 * 1024;
 
 /** A port that leads to another. */

@@ -10,7 +10,7 @@ import { System, type SystemHost } from "../../lib/actor/system.ts";
 import type { Home, Pid } from "../../lib/term/pid.ts";
 import { makeHost } from "./host.ts";
 
-/** How many rounds a system may take to become idle. */
+/** Maximum number of rounds a system that may take to become idle. */
 const ROUNDS_MAX = 10_000;
 
 interface Armed extends Timer {

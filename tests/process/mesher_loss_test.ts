@@ -15,7 +15,7 @@ const EVENTS = process.env["FIRN_LONG"] === "1" ? 100_000 : 9_000;
 const BATCH = 50;
 /** The number of concurrent requests to one node. */
 const LANES = 4;
-/** How many events watchers may be behind before senders wait. */
+/** Maximum number of events watchers that may be behind before senders wait. */
 const BEHIND_MAX = 2_000;
 const WAIT_MS = 120_000;
 

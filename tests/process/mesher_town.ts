@@ -25,7 +25,7 @@ export interface TestDatabase {
 /** A kind of database. */
 export interface Engine {
   readonly name: string;
-  /** Why it is not available here. */
+  /** The reason why it is not available here. */
   readonly missing: string | undefined;
   with(folder: string, body: (database: TestDatabase) => Promise<void>): Promise<void>;
 }

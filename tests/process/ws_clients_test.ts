@@ -38,7 +38,7 @@ interface Seen {
 /** A client, if available. */
 interface Candidate {
   readonly name: string;
-  /** Why it is not available. */
+  /** The reason why it is not available. */
   readonly missing?: string | undefined;
   /** Whether it sends fragments. */
   readonly fragments: boolean;

@@ -80,7 +80,7 @@ export async function toggleRule(ruleId, enabled) {
  * Sends a test notification.
  *
  * @param {string} ruleId
- * @returns {Promise<string | null>} Why it was not delivered.
+ * @returns {Promise<string | null>} The reason why it was not delivered.
  */
 export async function testRule(ruleId) {
   return maybeText("error")(objectOf(await post(`/alert-rules/${part(ruleId)}/test`)));
