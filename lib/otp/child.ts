@@ -29,7 +29,7 @@ import { isNoChoice, type NodeChoice, PLACEMENTS } from "./placement.ts";
  */
 export const RESTARTS = [
   "permanent", // always
-  "transient", // unless it exited in order, with "normal", "shutdown" or { shutdown }
+  "transient", // only after an abnormal exit, not after "normal", "shutdown" or { shutdown }
   "temporary", // never; it is removed
 ] as const;
 
@@ -37,7 +37,7 @@ export const RESTARTS = [
 export type Restart = (typeof RESTARTS)[number];
 
 /**
- * What happens to a restartable remote child when its node is gone.
+ * The policy for a restartable remote child whose node is lost.
  *
  * @example
  * ```ts
@@ -48,8 +48,8 @@ export type Restart = (typeof RESTARTS)[number];
  * ```
  */
 export const NODE_DOWN_POLICIES = [
-  "fail", // it counts as exited with "noconnection"; each attempt to start it counts
-  "wait", // it is started when its node is back; nothing counts until then
+  "fail", // it counts as exited with "noconnection"; each attempt to start it counts too
+  "wait", // it is started when its node returns; nothing counts until then
   "failover", // it is started at once on another node that exposes its function; this does not count
 ] as const;
 
@@ -74,9 +74,9 @@ export interface Backoff {
   readonly reset?: number | undefined;
 }
 
-/** How often one child may be restarted before it alone is given up. */
+/** The limit of one child's restarts, above which only this child is given up. */
 export interface RestartLimit {
-  /** More restarts than this within `period`, and the child is given up. Default 3. */
+  /** Maximum number of restarts within `period`. Default 3. */
   readonly intensity?: number | undefined;
   /** Milliseconds. Default 5000. */
   readonly period?: number | undefined;
@@ -92,31 +92,31 @@ export type StartedPid<S extends Started> = S extends Pid<never> ? S
 
 /** The part of a spec that local and remote children share. */
 export interface ChildRules {
-  /** Its name among its siblings. */
+  /** The child's name among its siblings. */
   readonly id: string;
   /** Default "permanent". */
   readonly restart?: Restart | undefined;
   /**
-   * How it is stopped: "brutalKill" kills it at once; otherwise it receives "shutdown" and is
-   * killed after this number of milliseconds, or never with `Infinity`. Default 5000; for
+   * How the child is stopped: "brutalKill" kills it at once; otherwise it receives "shutdown" and
+   * is killed after this number of milliseconds, or never with `Infinity`. Default 5000; for
    * supervisors `Infinity`.
    */
   readonly shutdown?: "brutalKill" | number | undefined;
   /** Default "worker". */
   readonly type?: "worker" | "supervisor" | undefined;
   /**
-   * Whether its orderly exit may end the supervisor: see `autoShutdown`. Not for permanent
+   * Whether the child's orderly exit may end the supervisor: see `autoShutdown`. Not for permanent
    * children.
    */
   readonly significant?: boolean | undefined;
-  /** Pauses between its restarts. Default: none. */
+  /** Pauses between the child's restarts. Default: none. */
   readonly backoff?: Backoff | undefined;
   /**
-   * A restart limit of its own: its restarts count here instead of for the supervisor. If it is
-   * exceeded, only this child is given up, with a "givenup" event. The child stays listed, except
-   * in a dynamic supervisor, and `restartChild` starts it again. Its siblings and the supervisor
-   * continue. Default: OTP's rule, by which all children share the supervisor's `intensity`, and
-   * the supervisor ends when it is exceeded.
+   * A restart limit for this child: its restarts count here instead of for the supervisor. If the
+   * limit is exceeded, only this child is given up, with a "givenup" event. The child stays listed,
+   * except in a dynamic supervisor, and `restartChild` starts it again. Its siblings and the
+   * supervisor continue. Default: OTP's rule, by which all children share the supervisor's
+   * `intensity`, and the supervisor ends when it is exceeded.
    */
   readonly restartLimit?: RestartLimit | undefined;
 }
@@ -127,25 +127,26 @@ export interface EitherStartOrNodeAndFn {
   readonly "give either start, or node and fn": never;
 }
 
-/** A child that is started by a function here. */
+/** A child that is started by a function on this node. */
 export interface LocalChildSpec<S extends Started = Started> extends ChildRules {
   /**
-   * Starts it, linked with the supervisor, which is `self`: `(self) => self.spawnLink(worker)`, or
-   * `(self) => counter.start(self, 0)`. May return a promise. A child that is not linked is killed,
-   * and its start fails, because the supervisor would not be notified of its exit.
+   * Starts the child, linked with the supervisor, which is `self`:
+   * `(self) => self.spawnLink(worker)`, or `(self) => counter.start(self, 0)`. May return a
+   * promise. A child that is not linked is killed, and its start fails, because the supervisor
+   * would not be notified of its exit.
    */
   readonly start: (self: Self) => S | Promise<S>;
-  /** Of a remote child only. */
+  /** Only for a remote child. */
   readonly node?: EitherStartOrNodeAndFn | undefined;
-  /** Of a remote child only. */
+  /** Only for a remote child. */
   readonly fn?: EitherStartOrNodeAndFn | undefined;
-  /** Of a remote child only. */
+  /** Only for a remote child. */
   readonly args?: EitherStartOrNodeAndFn | undefined;
-  /** Of a remote child only. */
+  /** Only for a remote child. */
   readonly onNodeDown?: EitherStartOrNodeAndFn | undefined;
-  /** Of a remote child only. */
+  /** Only for a remote child. */
   readonly timeout?: EitherStartOrNodeAndFn | undefined;
-  /** Of a remote child only. */
+  /** Only for a remote child. */
   readonly ready?: EitherStartOrNodeAndFn | undefined;
 }
 
@@ -184,24 +185,26 @@ export interface LocalChildSpec<S extends Started = Started> extends ChildRules 
  */
 export interface RemoteChildSpec extends ChildRules {
   /**
-   * The node, `name@host:port`, or how to choose one of those that expose the function. The child is restarted on
-   * the node where it ran, while that node is connected and exposes the function.
+   * The node, `name@host:port`, or a way to choose one of the nodes that expose the function. The child is
+   * restarted on the node where it ran, while that node is connected and exposes the function.
    */
   readonly node: NodeChoice;
-  /** The name under which the function is exposed there. */
+  /** The name under which the node exposes the function. */
   readonly fn: string;
   /** The arguments of the function after `self`. Default: none. */
   readonly args?: readonly unknown[] | undefined;
-  /** When its node is gone: see {@linkcode NODE_DOWN_POLICIES}. Default "fail". */
+  /**
+   * The policy when the child's node is lost: see {@linkcode NODE_DOWN_POLICIES}. Default "fail".
+   */
   readonly onNodeDown?: NodeDownPolicy | undefined;
-  /** Milliseconds to wait for the node's answer to a start. Default 5000. */
+  /** Time limit for the node's answer to a start, in milliseconds. Default 5000. */
   readonly timeout?: number | undefined;
   /**
-   * Whether to wait until it reports that it has started, as services do after `init`. Default false: it has
-   * started when it was spawned.
+   * Whether to wait until the child reports that it has started, as services do after `init`. Default false:
+   * it counts as started when it has been spawned.
    */
   readonly ready?: boolean | undefined;
-  /** Of a local child only. */
+  /** Only for a local child. */
   readonly start?: undefined;
 }
 
@@ -262,7 +265,7 @@ const BACKOFF: Readonly<Record<keyof Backoff, true>> = {
 /** The names of all members of `restartLimit`. */
 const RESTART_LIMIT: Readonly<Record<keyof RestartLimit, true>> = { intensity: true, period: true };
 
-/** Where a remote child runs, and its function. */
+/** The placement of a remote child, and its function. */
 export interface RemotePart {
   readonly node: NodeChoice;
   readonly fn: string;
@@ -289,26 +292,25 @@ export interface Child {
   pid: Pid | undefined;
   /** Its pid before it exited. */
   former: Pid | undefined;
-  /** How often it has been started again in all. */
+  /** Total number of restarts. */
   startedAgain: number;
   /** Whether it has exited and will be restarted. */
   restarting: boolean;
   /**
-   * While `restarting`: whether no node is connected on which it may run, or an earlier sibling
-   * waits for one.
+   * While `restarting`: whether no suitable node is connected, or an earlier sibling waits for one.
    */
   waiting: boolean;
-  /** Of a remote child: the node where it runs, or ran last. */
+  /** For a remote child: the node where it runs or last ran. */
   node: string | undefined;
-  /** Of a remote child: the session through which it was started. */
+  /** For a remote child: the session through which it was started. */
   session: object | undefined;
-  /** The scheduled restart of this child, if it has a pause of its own. */
+  /** The scheduled restart of this child, if it has its own pauses. */
   waits: object | undefined;
   /** Its own limit of restarts, if it has one. */
   readonly limit: Intensity | undefined;
-  /** Number of restarts since it was last up for long. */
+  /** Number of restarts since the child was last up for long. */
   restarts: number;
-  /** When it was last started. */
+  /** Time of the last start. */
   startedAt: number;
 }
 
@@ -416,7 +418,7 @@ function whatRuns(
   return { start: undefined, remote: { node: node!, fn, args, onNodeDown, timeout, ready } };
 }
 
-/** Whether a child that exited for this reason must be restarted. */
+/** Whether a child that exited for this reason is restarted. */
 export function wantsRestart(restart: Restart, reason: ExitReason): boolean {
   return restart === "permanent" || (restart === "transient" && !isNormal(reason));
 }

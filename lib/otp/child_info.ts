@@ -13,14 +13,14 @@ import { isNodeName } from "./placement.ts";
 
 /** The reason why a supervisor rejected a request, in OTP's terms. */
 export type SupervisorFault =
-  | "already_started" // a child of that id runs, or is being restarted
-  | "already_present" // a child of that id exists, and does not run
+  | "already_started" // a child with that id runs, or is being restarted
+  | "already_present" // a child with that id exists, and does not run
   | "not_found" // there is no such child
-  | "running" // it runs, so it cannot be deleted or restarted
-  | "restarting" // it is being restarted
+  | "running" // the child runs, so it cannot be deleted or restarted
+  | "restarting" // the child is being restarted
   | "refused" // the request came from another node, which may not start children here
-  | "max_children" // there are `maxChildren` already
-  | "start_failed"; // its start function failed with `cause`
+  | "max_children" // the maximum number of children is reached
+  | "start_failed"; // the start function failed with `cause`
 
 /**
  * A supervisor rejected a request, or could not start.
@@ -64,13 +64,13 @@ export interface ChildInfo {
   /** Its pid, while it runs. */
   readonly pid: AnyPid | undefined;
   /**
-   * Its state. "restarting": it has exited and will be restarted. "waiting": no node is connected
-   * on which it may run. "stopped": it is not restarted automatically.
+   * The child's state. "restarting": it has exited and will be restarted. "waiting": no suitable
+   * node is connected. "stopped": it is not restarted automatically.
    */
   readonly state: "running" | "restarting" | "waiting" | "stopped";
-  /** What it is. */
+  /** Whether the child is a worker or a supervisor. */
   readonly type: "worker" | "supervisor";
-  /** Of a remote child: the node where it runs or ran last, or the node named in its spec. */
+  /** For a remote child: the node where it runs or last ran, or the node named in its spec. */
   readonly node?: string | undefined;
 }
 
@@ -135,7 +135,7 @@ export function restartText(end: Restarting, crash?: Crash): string {
   const did = pid === undefined ? "could not be started" : "ended";
   const who = [`child ${JSON.stringify(child)}`, ...pid === undefined ? [] : [pid]].join(" ");
   const lines = [`${who} of ${by} ${did}: ${reasonText(reason)}`];
-  // The rest of the crash report: its first part repeats the child and the reason.
+  // The rest of the crash report. Its first part would repeat the child and the reason.
   if (crash !== undefined) lines.push(...crashText({ ...crash, reason: "" }).split("\n").slice(1));
   if (crash !== undefined) {
     const names = crash.names.length === 0 ? "" : `, registered as ${crash.names.join(" ")}`;

@@ -16,9 +16,9 @@ import { Pid } from "../term/pid.ts";
 import type { Child, Started } from "./child.ts";
 import { lastWord, RemoteChildren } from "./remote_children.ts";
 
-/** The settled promise of a start function: sent by the supervisor to itself. */
+/** The settled promise of a start function, which the supervisor sends to itself. */
 class Settled {
-  /** Whether it is no longer awaited. */
+  /** Whether the result is no longer awaited. */
   given = false;
   outcome: { readonly started: Started } | { readonly error: unknown } | undefined = undefined;
 }
@@ -28,13 +28,14 @@ export class ChildLifecycle {
   readonly self: Self;
   readonly system: System;
   /**
-   * The actor that started the supervisor: only its exit signals and the node's end the supervisor.
+   * The actor that started the supervisor. Only exit signals of this actor and of the node end the
+   * supervisor.
    */
   readonly #parent: Pid<never> | undefined;
   readonly #running = new Map<Pid, Child>();
   /** The reason of an exit signal that arrived while a start function was awaited. */
   order: ExitReason | undefined = undefined;
-  /** Returns the number of restarts that count, for reports. */
+  /** Returns the number of counted restarts, for reports. */
   readonly #restarts: () => number;
   /** The children on other nodes. */
   readonly remoteChildren: RemoteChildren;
@@ -66,7 +67,7 @@ export class ChildLifecycle {
   }
 
   /**
-   * Whether an exit signal must end the supervisor: it is from its parent, or from outside of
+   * Whether an exit signal must end the supervisor: it is from its parent or from outside of
    * actors.
    */
   isOrder({ from }: Exit): boolean {
@@ -117,8 +118,8 @@ export class ChildLifecycle {
         system.exit(pid, "kill");
         throw new TypeError(`${pid} is not linked with its supervisor: start it from \`self\``);
       }
-      // A child that has already exited may be linked or not. Linking again ensures that its exit
-      // is reported.
+      // A child that has already exited may or may not be linked. Linking again ensures that its
+      // exit is reported.
       self.link(pid);
     }
     this.remoteChildren.arrived(child, pid);
@@ -134,7 +135,8 @@ export class ChildLifecycle {
   /** Handles a child that started after its supervisor had exited. */
   #tooLate(started: Started): void {
     const pid = pidOf(started);
-    // A child that the supervisor spawned was linked and has been notified; it may be cleaning up.
+    // A child that the supervisor spawned was linked, and has been notified; it may still be
+    // cleaning up.
     const own = pid.home.local &&
       this.system.find(pid.id)?.ancestors.includes(this.self.pid as Pid);
     if (!own) this.system.exit(pid, "kill");
@@ -182,13 +184,16 @@ export class ChildLifecycle {
 
   /**
    * Stops children concurrently, each by its shutdown rule, and waits for all. Drops all other
-   * messages: the supervisor ends afterwards.
+   * messages, because the supervisor ends afterwards.
    */
   async stopTogether(children: readonly Child[]): Promise<void> {
     const { self, system } = this;
     const began = system.now();
     const reasons = new Map<Pid, ExitReason>();
-    /** By the number of the monitor's reference, because that identifies an exit, not the pid. */
+    /**
+     * Keyed by the number of the monitor's reference, because that identifies an exit, and the pid
+     * does not.
+     */
     const waiting = new Map<number, Child>();
     for (const child of children) {
       if (child.pid === undefined) continue;
@@ -256,7 +261,7 @@ export class ChildLifecycle {
   }
 }
 
-/** Returns the time that a child has to stop. */
+/** Returns the time limit for a child to stop. */
 function graceMs({ spec }: Child): number {
   return spec.shutdown === "brutalKill" ? Infinity : spec.shutdown;
 }

@@ -7,14 +7,14 @@
  *            │ u8 shutdown, u64 ms │ u8 type │ tail
  *     tail:  nothing, or u8 0, or u8 1 │ u16 length, node │ u16 length, function's name
  *
- * All integers are little-endian, all texts UTF-8. The numbers of strategies, restart types and so on are their
- * places in the lists below. A function is an index into a table that the reader has: a config can refer only to
- * exposed functions. The arguments are addresses in the writer's memory, which are kept and not used. A shutdown
- * of all ones is `Infinity`.
+ * All integers are little-endian, all texts UTF-8. Strategies, restart types and so on are encoded as their
+ * indexes in the lists below. A function is an index into a table of the reader: a config can refer only to
+ * exposed functions. The arguments are addresses in the writer's memory, which are preserved but not used. A
+ * shutdown of all ones is `Infinity`.
  *
- * The tail was added later, and only behind the last child its presence is certain: behind any other, a first
- * byte of 0 or 1 may also begin the length of the next id. The rule is to read it as a tail. A config that is
- * complete when it is read without tails, and that the rule would read differently or not at all, is
+ * The tail was added later, and its presence is only certain after the last child: after any other child, a
+ * first byte of 0 or 1 may also begin the length of the next id. The rule is to read such a byte as a tail. A
+ * config that is complete when read without tails, and that the rule would read differently or not at all, is
  * `"ambiguous"`: the caller must specify the form.
  *
  * @module
@@ -25,7 +25,7 @@ import { STRATEGIES, type Strategy } from "./strategy.ts";
 import type { SupervisorOptions } from "./supervisor_actor.ts";
 
 /**
- * Strategies, by their numbers. The last one is used as one_for_one.
+ * Strategies, by number. The last one is treated as one_for_one.
  *
  * @example
  * ```ts
@@ -41,7 +41,7 @@ export const CONFIG_STRATEGIES: readonly (Strategy | "simple_one_for_one")[] = [
 ];
 
 /**
- * The types of children, by their numbers.
+ * The types of children, by number.
  *
  * @example
  * ```ts
@@ -67,7 +67,7 @@ export const CHILD_TYPES = ["worker", "supervisor"] as const;
  */
 export const CONFIG_BYTES_MAX: number = 16 * 1024 * 1024;
 
-/** The least bytes of a child: an empty id, and no tail. */
+/** Minimum number of bytes of a child: an empty id, and no tail. */
 const CHILD_BYTES_LEAST = 4 + 3 * 8 + 1 + 1 + 8 + 1;
 
 /** All ones: no time limit. */
@@ -88,7 +88,7 @@ const FOREVER = 0xffff_ffff_ffff_ffffn;
  */
 export const CONFIG_FAULTS = [
   "size", // it is longer than CONFIG_BYTES_MAX
-  "short", // it ends within this field, or counts more children than it has bytes for
+  "short", // it ends within this field, or announces more children than it has bytes for
   "strategy", // no such strategy
   "restart", // no such restart type
   "shutdown", // no such kind of shutdown
@@ -96,7 +96,7 @@ export const CONFIG_FAULTS = [
   "utf8", // a text that is not UTF-8
   "range", // a number that is too large to be exact
   "function", // an index beyond the table
-  "trailing", // bytes behind the last child
+  "trailing", // bytes after the last child
   "ambiguous", // it has different meanings with and without tails
 ] as const;
 
@@ -128,7 +128,7 @@ export interface ConfigChild {
 export interface SupervisorConfig {
   /** One of {@linkcode CONFIG_STRATEGIES}. */
   readonly strategy: Strategy | "simple_one_for_one";
-  /** More restarts than this within `period` end it. */
+  /** Maximum number of restarts within `period`; more end the supervisor. */
   readonly intensity: number;
   /** Milliseconds; whole seconds. */
   readonly period: number;
@@ -143,14 +143,14 @@ export type DecodedConfig =
 
 /** Options of `decodeConfig`. */
 export interface DecodeConfigOptions {
-  /** The number of exposed functions: a larger index is rejected. Default: no limit. */
+  /** The number of exposed functions; a larger index is rejected. Default: no limit. */
   readonly functions?: number | undefined;
   /** The form, if it is known. Default: detected, or `"ambiguous"`. */
   readonly form?: ConfigForm | undefined;
 }
 
 /**
- * A config cannot be encoded, or cannot be used: `code` "badconfig".
+ * The error for a config that cannot be encoded or used: `code` "badconfig".
  *
  * @example
  * ```ts
@@ -162,14 +162,14 @@ export interface DecodeConfigOptions {
  * ```
  */
 export class ConfigError extends RangeError {
-  /** The name of the class. */
+  /** Name of the error class. */
   override readonly name = "ConfigError";
   /** Stable code: `"badconfig"`. */
   readonly code = "badconfig";
 }
 
 /**
- * Decodes a config. For a malformed one returns the fault and the offset of its field.
+ * Decodes a config. Returns the fault and the offset of its field if the config is malformed.
  *
  * @example
  * ```ts
@@ -195,7 +195,7 @@ export function decodeConfig(bytes: Uint8Array, options: DecodeConfigOptions = {
   if (form !== undefined) return new Reading(bytes, form, functions).config();
   const byRule = new Reading(bytes, "tailed", functions);
   const tailed = byRule.config();
-  // No tail was seen: without tails it reads the same.
+  // No tail was found, so the form without tails gives the same result.
   if (byRule.fork === undefined) return tailed.ok ? { ...tailed, form: "plain" } : tailed;
   const plain = new Reading(bytes, "plain", functions).config();
   return plain.ok ? { ok: false, fault: "ambiguous", offset: byRule.fork } : tailed;
@@ -297,7 +297,7 @@ class Reading {
     return this.#whole(this.#reader.u64());
   }
 
-  /** Reads a u64 that is exact as a number, and at most `most`. */
+  /** Reads a u64 that is an exact number, and at most `most`. */
   #number(most: number): number {
     const at = this.#reader.at;
     const value = this.#u64();
@@ -320,7 +320,7 @@ class Reading {
     return text!;
   }
 
-  /** Returns the value, unless the input was too short: then fails at its offset. */
+  /** Returns the value, or fails at its offset if the input was too short. */
   #whole<T>(value: T): T {
     this.#need(this.#reader.ok, "short", this.#reader.at);
     return value;
@@ -332,7 +332,8 @@ class Reading {
 }
 
 /**
- * Encodes a config. In the form with tails each child has one, so that it is not ambiguous.
+ * Encodes a config. In the form with tails, every child has one, so that the result is not
+ * ambiguous.
  *
  * @throws {ConfigError} `code` "badconfig": it does not fit the layout, or would be decoded
  * differently.

@@ -24,7 +24,7 @@ import type { ChildCount, ChildInfo } from "./child_info.ts";
 
 /** Options of a dynamic supervisor. */
 export interface DynamicSupervisorOptions {
-  /** More restarts than this within `period` end the supervisor. Default 3. */
+  /** Maximum number of restarts within `period`; more end the supervisor. Default 3. */
   readonly intensity?: number | undefined;
   /** Milliseconds. Default 5000. */
   readonly period?: number | undefined;
@@ -50,7 +50,7 @@ export class DynamicSupervisor {
   }
 
   /**
-   * Starts one, without children.
+   * Starts a dynamic supervisor without children.
    *
    * @example
    * ```ts
@@ -97,8 +97,8 @@ export class DynamicSupervisor {
   /**
    * Stops a child and removes it.
    *
-   * @throws {NoConnectionError} `code` "noconnection": the child's node is out of reach, where the child may
-   *   still run. It is not restarted, and is killed when its node is back.
+   * @throws {NoConnectionError} `code` "noconnection": the child's node is unreachable, and the child may
+   * still run there. The child is not restarted, and is killed when its node returns.
    */
   terminateChild(pid: Pid<never>): Promise<void> {
     return this.#ask({ $child: "terminate", pid });
@@ -115,10 +115,10 @@ export class DynamicSupervisor {
   }
 
   /**
-   * Stops the children, concurrently, and then the supervisor. Resolves when it has exited, also if it had
-   * exited before.
+   * Stops the children concurrently, and then the supervisor. Resolves when the supervisor has exited,
+   * also if it had exited before.
    *
-   * @throws {NoConnectionError} `code` "noconnection": the supervisor's node is out of reach.
+   * @throws {NoConnectionError} `code` "noconnection": the supervisor's node is unreachable.
    */
   stop(reason: ExitReason = "shutdown"): Promise<void> {
     return systemOf(this.pid).end(this.pid, reason);

@@ -115,10 +115,11 @@ export interface Job<Result> {
   /** Its id. */
   readonly id: string;
   /**
-   * Resolves when it is queued, and stored if there is a store. Rejects with {@linkcode JobError}.
+   * Resolves when the job is queued, and stored if there is a store. Rejects with {@linkcode
+   * JobError}.
    */
   readonly accepted: Promise<void>;
-  /** Resolves with its result. Rejects with {@linkcode JobError}. */
+  /** Resolves with the result of the job. Rejects with {@linkcode JobError}. */
   readonly result: Promise<Result>;
   /** Cancels the job: a waiting job is removed, and the actor of a running one is killed. */
   cancel(): void;
@@ -138,9 +139,9 @@ export interface PoolEvents {
 
 /** Numbers of jobs. */
 export interface PoolCounts {
-  /** Jobs that wait for a worker. */
+  /** Waiting jobs. */
   readonly waiting: number;
-  /** Jobs that run. */
+  /** Running jobs. */
   readonly active: number;
   /** Jobs that wait for their next attempt. */
   readonly delayed: number;

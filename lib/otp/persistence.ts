@@ -17,15 +17,15 @@ const FIRST_VERSION_MAX = 2 ** 40;
 export interface StartTerms {
   /** The state handed over by another actor, if any. */
   readonly state?: unknown;
-  /** Persistence of its state, if any. */
+  /** The persistence of the service's state, if any. */
   readonly persist?: PersistOptions | undefined;
-  /** The key of its state. */
+  /** The key of the stored state. */
   readonly key?: string | undefined;
 }
 
 /** The stored state of one service. */
 export class Persistence {
-  /** Maximum delay until a change is saved, in milliseconds. 0: before the reply. */
+  /** Maximum delay before a change is saved, in milliseconds. 0: before the reply. */
   readonly withinMs: number;
   readonly #options: PersistOptions;
   readonly #key: string;

@@ -17,7 +17,7 @@
 import { unreachable } from "../base/assert.ts";
 
 /**
- * How a node is chosen.
+ * The ways to choose a node.
  *
  * @example
  * ```ts
@@ -40,10 +40,10 @@ export interface Candidate {
   readonly children: number;
 }
 
-/** Chooses a node; returns `undefined` for none of them. */
+/** Chooses a node; returns `undefined` to choose none. */
 export type NodeSelector = (candidates: readonly Candidate[]) => string | undefined;
 
-/** The name of a node, or how to choose one. */
+/** The name of a node, or a way to choose one. */
 export type NodeChoice = Placement | NodeSelector | (string & Record<never, never>);
 
 /** Returns whether a choice is the name of a node. */
@@ -51,7 +51,7 @@ export function isNodeName(choice: NodeChoice): choice is `${string}@${string}` 
   return typeof choice === "string" && choice.includes("@");
 }
 
-/** Returns whether a value is no valid choice. */
+/** Returns whether a value is not a valid choice. */
 export function isNoChoice(choice: unknown): boolean {
   return typeof choice !== "function" && !PLACEMENTS.includes(choice as Placement) &&
     !(typeof choice === "string" && isNodeName(choice));
@@ -64,7 +64,7 @@ export class Placer {
   /** The last chosen node of round robin, by the name of the function. */
   readonly #turns = new Map<string, string>();
 
-  /** A child runs on a node. */
+  /** A child has started on a node. */
   arrived(node: string): void {
     this.#children.set(node, (this.#children.get(node) ?? 0) + 1);
   }
@@ -76,7 +76,9 @@ export class Placer {
     else this.#children.delete(node);
   }
 
-  /** Chooses one of the sorted nodes; undefined if there is none. `chance` is in [0, 1). */
+  /**
+   * Chooses one of the sorted nodes, or returns undefined if there are none. `chance` is in [0, 1).
+   */
   choose(
     choice: Placement | NodeSelector,
     fn: string,

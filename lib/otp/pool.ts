@@ -49,8 +49,9 @@ const OPTIONS: Readonly<Record<keyof PoolDefinition<never, never>, true>> = {
 export interface PoolKind<Args extends unknown[], Result>
   extends Spawnable<never, [Pid<Report>, string, number, readonly unknown[]]> {
   /**
-   * Starts a pool, linked if an actor starts it. With a store it continues with the stored jobs. At
-   * most one pool may use a name in a store: start it as a singleton if several nodes may start it.
+   * Starts a pool, linked to the starter if that is an actor. With a store it continues with the
+   * stored jobs. At most one pool may use a name in a store: start it as a singleton if several
+   * nodes may start it.
    */
   start(from: Starter): Promise<Pool<Args, Result>>;
 }
@@ -69,7 +70,7 @@ export class Pool<Args extends unknown[], Result> {
     this.#actor = actor;
   }
 
-  /** Adds a job. Its promises may be left unawaited. */
+  /** Adds a job. Its promises need not be awaited. */
   add(...args: Args): Job<Result> {
     const system = systemOf(this.pid);
     const id = system.uuid();
@@ -168,7 +169,7 @@ export function pool<Args extends unknown[], Result>(
 ): PoolKind<Args, Result> {
   check(definition as unknown as PoolDefinition<unknown[], unknown>);
   const { name, worker, store } = definition;
-  // Reports contain the function's name.
+  // Reports contain the name of this function.
   const { [name]: attempt } = {
     [name]: async (
       self: Self,

@@ -64,12 +64,12 @@ export class PooledJob {
   pid: Pid<never> | undefined = undefined;
   node: string | undefined = undefined;
   timer: TimerRef | undefined = undefined;
-  /** The reason why its actor is killed. */
+  /** The reason why the attempt's actor is killed. */
   ending: JobFailure | undefined = undefined;
   isOver = false;
   /** Called when the job has been queued. */
   accepted: () => void = () => {};
-  /** Whether it was restored from the store, and so already counts in the queue. */
+  /** Whether the job was restored from the store, and therefore already counts in the queue. */
   isRestored = false;
   readonly done: (value: unknown) => void;
   readonly failed: (error: JobError) => void;

@@ -1,13 +1,13 @@
 /**
- * Waits until an actor on another node has started, as `startAndWait` does on this node: the starter sends a
- * request, which is answered when the start has succeeded or failed.
+ * Waits until an actor on another node has started, like `startAndWait` on this node: the starter sends a request,
+ * which is answered when the start has succeeded or failed.
  *
  *     here   spawn, linked ─▶ "ready?" ────────────────────────────────▶ the pid, or the error
  *                 │              │                                         ▲
  *     there       └─▶ init ──────┴──▶ done: true · failed: refused with the error, and it ends
  *
- * One that has failed waits for the request, so that it can report the error, but only for a short time, since the
- * starter may not send it.
+ * An actor that has failed waits for the request, so that it can report the error, but only for a short time,
+ * because the starter may not send it.
  *
  * @module
  */
@@ -20,7 +20,7 @@ import type { Pid } from "../term/pid.ts";
 import { refuse } from "./remote_errors.ts";
 import { endSelf, type Starting } from "./start.ts";
 
-/** How long an actor that failed to start waits for the request of the reason. Milliseconds. */
+/** Maximum time that an actor that failed to start waits for this request. Milliseconds. */
 export const ASKED_MS = 2_000;
 
 /** The request. */
@@ -31,7 +31,7 @@ export interface Asker {
   call<Q, R>(to: Pid<Call<Q, R>>, request: Q, options?: CallOptions): Promise<R>;
 }
 
-/** Resolves when it has started; rejects with the cause if it could not start. */
+/** Resolves when the actor has started; rejects with the cause if it could not start. */
 export function untilReady(asker: Asker, pid: Pid<never>): Promise<true> {
   const to = pid as unknown as Pid<Call<typeof READY, true>>;
   return asker.call(to, READY, { timeout: Infinity });
@@ -45,7 +45,7 @@ export function asksReady({ request }: Call): boolean {
 /** The request did not arrive in time. */
 class Unasked {}
 
-/** The start of an actor that another node has spawned here. */
+/** The start of an actor that another node has spawned on this node. */
 export class Readiness implements Starting {
   readonly parent: Pid<never> | undefined;
   readonly #self: Self;
@@ -55,7 +55,7 @@ export class Readiness implements Starting {
   /** Must be created in the actor's first turn. */
   constructor(self: Self) {
     this.#self = self;
-    // A linked spawn is one step, so its only link is the actor that spawned it.
+    // A linked spawn is atomic, so its only link is to the actor that spawned it.
     [this.parent] = actorRefOf(self.pid)?.links ?? [];
   }
 
@@ -72,12 +72,12 @@ export class Readiness implements Starting {
     else systemOf(pid).sendAfter(pid, new Unasked(), ASKED_MS);
   }
 
-  /** Whether the start failed and it waits only to report the reason. */
+  /** Whether the start failed, and the actor waits only to report the reason. */
   get hasFailed(): boolean {
     return typeof this.#state === "object";
   }
 
-  /** Wraps a message handler: identifies which actor requests the result of the start. */
+  /** Wraps a message handler, to identify the actor that requests the result of the start. */
   guard(handler: (message: unknown) => unknown): (message: unknown) => unknown {
     return (message) => {
       const isAsking = message instanceof Call && asksReady(message);

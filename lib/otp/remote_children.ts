@@ -1,5 +1,5 @@
 /**
- * The remote children of one supervisor: on which nodes they are started, which wait for a node, and which were
+ * The remote children of one supervisor: where they are started, which of them wait for a node, and which were
  * lost with their node.
  *
  *     start ─▶ a node? ─yes─▶ spawned there, linked ─▶ runs ──its node is gone──▶ lost, until the node
@@ -24,18 +24,21 @@ import type { Child, RemotePart } from "./child.ts";
 import { isNodeName, type NodeSelector, type Placement, Placer } from "./placement.ts";
 import { untilReady } from "./ready.ts";
 
-/** How often a supervisor checks whether a node for a waiting child is connected. Milliseconds. */
+/**
+ * Interval at which a supervisor checks whether a node for a waiting child is connected.
+ * Milliseconds.
+ */
 export const LOOK_MS = 100;
 
 /**
- * How many lost children are remembered. For one more the oldest is forgotten: then it is not killed when its node
- * is back, and continues to run if it traps exits.
+ * Maximum number of lost children that are remembered. When it is exceeded, the oldest is forgotten: it is then
+ * not killed when its node returns, and continues to run if it traps exits.
  */
 const LOST_MAX = 65_536;
 
-/** No node is connected on which a child may run, so it waits for one. */
+/** The error if no suitable node for a child is connected, so that the child must wait. */
 export class AwayError extends Error {
-  /** The name of the class. */
+  /** Name of the error class. */
   override readonly name = "AwayError";
   /** Stable code: `"noconnection"`. */
   readonly code = "noconnection";
@@ -66,12 +69,15 @@ export class RemoteChildren {
     return this.#spawn(child.spec.remote!, node);
   }
 
-  /** A child runs on a node. */
+  /** A child has started on a node. */
   arrived({ spec }: Child, { node }: Pid): void {
     if (spec.remote !== undefined) this.#placer.arrived(node);
   }
 
-  /** Returns whether a child may still run on an unreachable node. It is killed when the node is back. */
+  /**
+   * Returns whether a child may still run on an unreachable node. If so, it is killed when the node
+   * returns.
+   */
   isLost({ former }: Child): boolean {
     return former !== undefined && this.#lost.has(former);
   }
@@ -83,7 +89,7 @@ export class RemoteChildren {
   }
 
   /**
-   * Returns whether a child may have exited because its node is gone: "surely" if the session has ended, even if
+   * Returns whether a child may have exited because its node is lost: "surely" if the session has ended, even if
    * there is a new one by now; "perhaps" if its reason is that of actors on a stopping node. The next start
    * decides.
    */
@@ -132,14 +138,15 @@ export class RemoteChildren {
     if (type === "nodeup") this.#reached(node);
   }
 
-  /** Returns the node for a child. */
+  /** Returns the node for a child to start on. */
   #place(child: Child): string {
     const remote = child.spec.remote!;
     const { node: choice, fn, onNodeDown } = remote;
     const nodes = this.#candidates(fn);
     const former = formerNode(remote, child.node);
     if (former !== undefined && nodes.includes(former)) return former;
-    // Functions that its node has just exposed may not be known here: the first attempt finds out.
+    // The node may have exposed the function so recently that it is not known here: the first
+    // attempt shows it.
     const asks = onNodeDown === "wait" || child.node === undefined;
     if (asks && former !== undefined && this.#sessionWith(former) !== undefined) return former;
     const away = `it waits for ${former ?? `a node that exposes ${JSON.stringify(fn)}`}`;
@@ -165,7 +172,8 @@ export class RemoteChildren {
       const { code, message } = error as { code?: unknown; message?: unknown };
       if (pid !== undefined && code === "noconnection") this.#lose(pid);
       else if (pid !== undefined) this.#system.exit(pid, "kill");
-      // The node was lost, stops, or does not expose the function any more, since it was chosen.
+      // Since it was chosen, the node was lost, has begun to stop, or no longer exposes the
+      // function.
       const isAway = code === "noconnection" || code === "notexposed" || code === "limit";
       if (isAway && onNodeDown !== "fail") throw new AwayError(String(message), { cause: error });
       throw error;
@@ -177,7 +185,7 @@ export class RemoteChildren {
       await untilReady(this.#self, pid);
     } catch (error) {
       if (!(error instanceof NoProcError)) throw error;
-      // It had exited before the request arrived. The link has the reason.
+      // The actor had exited before the request arrived. The link has the reason.
       const reason = lastWord(this.#self, pid);
       throw reason instanceof Error ? reason : new ActorExitError(pid, reason ?? "noproc");
     }
@@ -217,7 +225,10 @@ export class RemoteChildren {
   }
 }
 
-/** Returns the reason in the exit signal of the link: the true one if the actor had exited before. */
+/**
+ * Returns the reason in the link's exit signal, which is the true one if the actor had exited
+ * before.
+ */
 export function lastWord(self: Self, pid: Pid): ExitReason | undefined {
   let reason: ExitReason | undefined;
   const actorRef = actorRefOf(self.pid);
@@ -228,7 +239,7 @@ export function lastWord(self: Self, pid: Pid): ExitReason | undefined {
   return reason;
 }
 
-/** Describes what happens to a child whose node is, or may be, gone. */
+/** Describes what happens to a child whose node is, or may be, lost. */
 export function awayWords({ spec: { remote } }: Child, surely: boolean): string {
   if (!surely) return "restarts, or waits for a node";
   return remote!.onNodeDown === "wait"
@@ -236,7 +247,7 @@ export function awayWords({ spec: { remote } }: Child, surely: boolean): string 
     : "runs on another node, or waits for one";
 }
 
-/** Returns the node where a child ran last, or is to run if it never ran. */
+/** Returns the node where a child last ran, or the one where it is to run. */
 function formerNode({ node: choice }: RemotePart, node: string | undefined): string | undefined {
   return node ?? (isNodeName(choice) ? choice : undefined);
 }

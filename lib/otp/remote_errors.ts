@@ -1,7 +1,7 @@
 /**
- * Errors of services and supervisors that are sent to another node. On the wire an `Error` keeps its name,
- * message and cause, and loses its class and other properties: these are sent in the cause, and the class is
- * restored by the name. Deterministic.
+ * Errors of services and supervisors that are sent to another node. When an `Error` is sent, it keeps its
+ * name, message and cause, and loses its class and other properties: these are sent in the cause, and the
+ * class is restored by the name. Deterministic.
  *
  * @module
  */
@@ -21,7 +21,7 @@ export function assertNear(call: Call): void {
   throw new SupervisorError("refused", "children are started by the supervisor's own node only");
 }
 
-/** Refuses a call, which may be of another node. */
+/** Rejects a call, which may come from another node. */
 export function refuse(call: Call, error: unknown): void {
   call.refuse(call instanceof PendingCall ? error : packed(error));
 }
@@ -31,7 +31,7 @@ export function ask<T>(pid: Pid<never>, request: unknown, options?: CallOptions)
   const to = pid as unknown as Pid<Call<unknown, T>>;
   const system = systemOf(to);
   const answer = system.call(to, request, options);
-  // Tracked again: the error may differ from that of the call.
+  // Tracked again, because the error may differ from that of the call.
   return to.home.local ? answer : system.tracked(() => revive(answer));
 }
 
@@ -56,7 +56,7 @@ function plain({ name, message, stack }: Error, cause: unknown[]): Error {
 }
 
 function revived(error: unknown): unknown {
-  // An error of this node has its class already.
+  // An error of this node already has its class.
   if (!(error instanceof Error) || error.constructor !== Error) return error;
   const { name, message, cause } = error;
   const packed = Array.isArray(cause) ? cause : [];

@@ -35,31 +35,39 @@ import { type Spawnable, spawnable } from "./spawnable.ts";
 import type { StartTerms } from "./persistence.ts";
 import { startAndWait, type Starter } from "./start.ts";
 
-/** What can start actors on other nodes: a node, or an actor, which is linked with what it starts. */
+/**
+ * A node or actor that can start actors on other nodes; an actor is linked to the actors that it
+ * starts.
+ */
 export interface RemoteStarter extends Caller {
   /** Spawns on another node. */
   spawn<M, A extends unknown[]>(there: RemoteSpawn<M, A>, ...args: A): Promise<Pid<M>>;
-  /** Spawns and links in one step. Actors have it, nodes do not. */
+  /** Spawns and links in one step. Only actors have this method, not nodes. */
   spawnLink?<M, A extends unknown[]>(there: RemoteSpawn<M, A>, ...args: A): Promise<Pid<M>>;
 }
 
 /**
- * A kind of service: starts instances of it and sends them requests. Annotate an exported one with this
- * type, and the handlers take their types from its protocol: `export const counter: Service<Counter> =
- * service({ … })`.
+ * A kind of service: starts instances of it and sends them requests. Annotate an exported service with
+ * this type, and the handlers get their types from its protocol:
+ * `export const counter: Service<Counter> = service({ … })`.
  */
 export interface Service<P extends ServiceProtocol>
   extends Spawnable<InfoMessage<P>, StartArgs<P>> {
   /**
-   * Starts one, linked if an actor starts it, and waits for `init`. Rejects with what `init` threw, or with
-   * an `ActorExitError` whose `reason` is why it ended before it had started.
+   * Starts an instance, linked if an actor starts it, and waits for `init`. Rejects with the error that
+   * `init` threw, or with an `ActorExitError` whose `reason` is why the instance exited before it had
+   * started.
    */
   start(from: Starter, ...args: StartArgs<P>): Promise<ServicePid<P>>;
-  /** Starts one under a name. Rejects with `NameError`, `code` "taken", if another actor has it. */
+  /**
+   * Starts an instance under a name. Rejects with `NameError`, `code` "taken", if another actor has
+   * it.
+   */
   startAs(name: string, from: Starter, ...args: StartArgs<P>): Promise<ServicePid<P>>;
   /**
-   * Starts one on another node, which exposes the service, linked if an actor starts it, and waits for
-   * `init` there. Rejects as `spawn` on another node does, and with what `init` threw.
+   * Starts an instance on another node, which exposes the service, linked if an actor starts it, and
+   * waits for `init` there. Rejects as `spawn` on another node does, and with the error that `init`
+   * threw.
    *
    * @example
    * ```ts
@@ -104,26 +112,34 @@ export interface Service<P extends ServiceProtocol>
     there: RemoteSpawn<InfoMessage<P>, StartArgs<P>>,
     ...args: StartArgs<P>
   ): Promise<ServicePid<P>>;
-  /** The service with this name, looked up at each use: `counter.call(counter.at(node, "hits"))`. */
+  /**
+   * Returns a reference to the service with this name, looked up at each use:
+   * `counter.call(counter.at(node, "hits"))`.
+   */
   at(source: NameSource, name: string): ServiceName<P>;
-  /** The same, on another node. */
+  /** The same for another node. */
   at(source: Caller, where: ActorName): ServiceName<P>;
   /**
-   * The functions that call a service. They reject as `Node.call` does: if the handler throws, with
-   * `CallExitError`, whose `reason` is what it threw.
+   * The functions that call a service. They reject as `Node.call` does; if the handler throws, with
+   * a `CallExitError` whose `reason` is the thrown value.
    */
   call(service: ServiceTarget<P>, options?: CallOptions): CallApi<P>;
-  /** The functions that cast to a service. They return nothing, even if there is no such service. */
+  /**
+   * The functions that cast to a service. They return nothing, even if the service does not exist.
+   */
   cast(service: ServiceTarget<P>): CastApi<P>;
   /**
-   * Stops it. Resolves when it has ended, also if it had ended before. Rejects with `NoConnectionError` when
-   * its node cannot be reached: it may run on. A handler that awaits the stop of its own service fails with
-   * `CallingSelfError`: return `stopService` instead.
+   * Stops a service. Resolves when it has exited, also if it had exited before. Rejects with
+   * `NoConnectionError` if its node is unreachable, where it may continue to run. A handler that awaits the
+   * stop of its own service fails with `CallingSelfError`: return `stopService` instead.
    */
   stop(service: ServiceTarget<P>, reason?: ExitReason): Promise<void>;
-  /** Returns its state, for tests and operators. */
+  /** Returns the state of a service, for tests and operators. */
   state(service: ServiceTarget<P>, options?: CallOptions): Promise<P["state"]>;
-  /** Replaces its state, for tests and operators. Rejects with what `change` throws. */
+  /**
+   * Replaces the state of a service, for tests and operators. Rejects with the error that `change`
+   * throws.
+   */
   replace(
     service: ServiceTarget<P>,
     change: (state: P["state"]) => P["state"],
@@ -181,7 +197,10 @@ export function service<P extends ServiceProtocol = NoProtocol>(
   return defineService(definition as unknown as AnyDefinition) as unknown as Service<P>;
 }
 
-/** The same, for all protocols at once: the compiler has checked the definition against its own. */
+/**
+ * The same for all protocols at once: the compiler has checked the definition against its own
+ * protocol.
+ */
 export function defineService(definition: AnyDefinition): Service<AnyProtocol> {
   checkNames(definition, DEFINITION, (words) => new ArgumentError(`service: ${words}`));
   checkHandlers(definition);
@@ -206,7 +225,7 @@ export function defineService(definition: AnyDefinition): Service<AnyProtocol> {
       kind,
       (self, starting) => new ServiceActor(definition, self, starting, terms).begin(as, args),
     ) as Promise<AnyPid>;
-  // Reports use the function's name.
+  // Reports contain the name of this function.
   const { [kind]: body } = {
     [kind]: (self: Self, ...args: unknown[]): (message: unknown) => unknown => {
       const readiness = new Readiness(self);
@@ -256,12 +275,12 @@ export function defineService(definition: AnyDefinition): Service<AnyProtocol> {
   };
 }
 
-/** Starts a service on terms: for shards, which hand states over. */
+/** Starts a service with special parameters: for shards, which hand states over. */
 export const START: unique symbol = Symbol("start");
 
-/** What every service has beside its interface. */
+/** The methods that every service has in addition to its public interface. */
 export interface StartsOnTerms {
-  /** Starts one, linked with `from` if that is an actor. */
+  /** Starts an instance, linked with `from` if that is an actor. */
   readonly [START]: (
     from: Starter,
     terms: StartTerms,
@@ -269,7 +288,7 @@ export interface StartsOnTerms {
   ) => Promise<AnyPid>;
 }
 
-/** The protocol of any service, where the compiler does not know which. */
+/** The protocol of any service, where the compiler does not know it. */
 type AnyProtocol = { readonly state: unknown; readonly start: readonly unknown[] };
 type Target = ServiceTarget<AnyProtocol>;
 
@@ -290,7 +309,10 @@ function checkHandlers({ name, idleMs, init, call, cast }: AnyDefinition): void 
   if (idleMs !== undefined) timerMs(idleMs);
 }
 
-/** The same definition, whose async handlers are known by the actor that runs them, also after an `await`. */
+/**
+ * Returns the same definition with async handlers that are attributed to the actor that runs them, even
+ * after an `await`.
+ */
 function inContext(definition: AnyDefinition): AnyDefinition {
   return mapped(definition, (part) => typeof part === "object" ? mapped(part, known) : known(part));
 }
@@ -301,7 +323,7 @@ function mapped<T extends object>(parts: T, change: (part: never) => unknown): T
   ) as T;
 }
 
-/** Synchronous handlers are left as they are: the turn that they run in is their actor's. */
+/** Synchronous handlers are unchanged: the turn in which they run belongs to their actor. */
 function known(handler: unknown): unknown {
   if (typeof handler !== "function" || !isAsync(handler)) return handler;
   return function (this: ServiceActor, ...args: unknown[]): Promise<unknown> {
@@ -319,7 +341,7 @@ function stopAt(pid: AnyPid, reason: ExitReason): Promise<void> {
   return system.endBy(pid, () => system.send(pid, { $stop: { reason } }));
 }
 
-/** Returns the current pid of a name on another node, if there is such a service. */
+/** Returns the current pid of a name on another node, if a service has it. */
 async function remotePid(service: ServiceName<AnyProtocol>): Promise<AnyPid | undefined> {
   if (service.node === undefined) return undefined;
   try {
@@ -330,7 +352,7 @@ async function remotePid(service: ServiceName<AnyProtocol>): Promise<AnyPid | un
   }
 }
 
-/** Returns a function for each handler. */
+/** Returns one function per handler. */
 function functions(
   handlers: object | undefined,
   make: (name: string, args: unknown[]) => unknown,

@@ -5,8 +5,8 @@
  *                      ├─ cast: state           ├─▶ (continue) ─▶ … ─▶ terminate ─▶ end
  *                      └─ info: state           ┘
  *
- * One message at a time, in order; a handler's promise holds the next message back. A handler that throws,
- * or returns an invalid value, ends the service with an error that names the handler.
+ * It handles one message at a time, in order; a handler's promise delays the next message. A handler that
+ * throws, or returns an invalid value, ends the service with an error that names the handler.
  *
  * Longer than 400 lines: it is one state machine.
  *
@@ -36,7 +36,7 @@ import { endSelf, type Starting } from "./start.ts";
 import { type PersistOptions, StaleStateError } from "./store.ts";
 import { UnknownCallError } from "./unknown_call.ts";
 
-/** The requests to a service: plain objects, so that they can be encoded for other nodes. */
+/** The requests to a service: plain objects, so that they can be sent to other nodes. */
 export type ServiceRequest =
   | { readonly $call: string; readonly args: readonly unknown[] }
   | { readonly $cast: string; readonly args: readonly unknown[] }
@@ -45,11 +45,11 @@ export type ServiceRequest =
   | { readonly $state: "handover" }
   | { readonly $state: "set"; readonly change: (state: never) => unknown };
 
-/** Describes the valid results of a call handler, for errors. */
+/** Describes the valid results of a call handler, for error messages. */
 const ANSWERS =
   "return [reply, state], or noReply(state), stopService(reason, state), continueWith(state, value)";
 
-/** Describes the valid results of the other handlers, for errors. */
+/** Describes the valid results of the other handlers, for error messages. */
 const STATES =
   "return the state, or stopService(reason, state), continueWith(state, value); only a service whose " +
   "state is undefined from the start may return undefined";
@@ -78,15 +78,15 @@ function stopRequest(message: unknown): { readonly reason: ExitReason } | undefi
   return $stop as { reason: ExitReason };
 }
 
-/** Sent to itself when no message was handled for `idleMs`. */
+/** A message to itself after `idleMs` without a message. */
 class Idle {
   timer: TimerRef | undefined = undefined;
 }
 
-/** Sent to itself when a change must be stored. */
+/** A message to itself when a change must be stored. */
 class Flush {}
 
-/** Runs a task in a separate turn, fair to other actors. */
+/** Runs a task in a separate turn, so that other actors have their turns too. */
 class Turn implements Runnable {
   readonly #scheduler: Scheduler;
   readonly #then: () => void;
@@ -102,7 +102,9 @@ class Turn implements Runnable {
   }
 }
 
-/** The state and the handlers. It is `this` in them: see `ServiceContext`. */
+/**
+ * The state and the handlers of one service. Handlers receive it as `this`: see `ServiceContext`.
+ */
 export class ServiceActor {
   readonly self: Self;
   call: Call | undefined = undefined;
@@ -112,9 +114,9 @@ export class ServiceActor {
   readonly #terms: StartTerms;
   #state: unknown;
   #persistence: Persistence | undefined;
-  /** Changes wait to be stored. */
+  /** Whether changes wait to be stored. */
   #isDirty = false;
-  /** `init` has not returned yet. */
+  /** Whether `init` has not returned yet. */
   #begins = true;
   /** Pending until `init` and its `continue` are done, if they are async. */
   #started: Promise<void> | undefined;
@@ -138,7 +140,7 @@ export class ServiceActor {
   begin(name: string | undefined, args: unknown[]): (message: unknown) => unknown {
     const { terminate, trapExit } = this.#definition;
     this.#persistence = this.#persists(args);
-    // Without any of these an exit signal ends it at once.
+    // Without any of these handlers, an exit signal ends the actor at once.
     if (terminate !== undefined || trapExit || this.#savesLate) this.self.trapExit = true;
     try {
       if (name !== undefined) this.self.register(name);
@@ -151,11 +153,11 @@ export class ServiceActor {
         this.#started = going.then(() => {
           this.#started = undefined;
         });
-        // An error ends the actor; the waiting messages must not reject too.
+        // The error ends the actor; the promises of waiting messages must not reject too.
         this.#started.catch((error) => this.#fail(error));
       }
     } catch (error) {
-      // An error of `continue` is a crash, since the service had started.
+      // An error in `continue` is a crash, because the service had started.
       if (this.#begins) this.#starting.failed(error);
       else throw error;
     }
@@ -203,12 +205,12 @@ export class ServiceActor {
     return new Persistence(options, key, () => this.#system.chance());
   }
 
-  /** Whether changes are stored some time after they were made. */
+  /** Whether changes are stored some time after they are made. */
   get #savesLate(): boolean {
     return this.#persistence !== undefined && this.#persistence.withinMs > 0;
   }
 
-  /** Calls `then` when the state is stored, or is to be stored later. */
+  /** Calls `then` when the state is stored, or at once if it is stored later. */
   #stored(then: () => void | Promise<void>): void | Promise<void> {
     const persistence = this.#persistence!;
     if (persistence.withinMs > 0) {
@@ -233,7 +235,7 @@ export class ServiceActor {
     return this.#guard(() => this.#handle(message));
   }
 
-  /** Ends the service with what a handler throws. */
+  /** Ends the service with the error that a handler throws. */
   #guard(handle: () => void | Promise<void>): void | Promise<void> {
     try {
       const done = handle();
@@ -248,7 +250,8 @@ export class ServiceActor {
     if (message instanceof Exit) return this.#exited(message);
     if (message instanceof Idle) {
       const { idle } = this.#definition;
-      // Invalid if a message was handled since, or has waited longer in the mailbox.
+      // The idle message is invalid if another message was handled since, or if it waited too long
+      // in the mailbox.
       if (message !== this.#idle || idle === undefined) return;
       return this.#settle("idle", idle.call(this, this.#state));
     }
@@ -312,7 +315,7 @@ export class ServiceActor {
     }
     const next = answer[1];
     if (next instanceof Outcome || next === undefined || next instanceof Promise) {
-      // A state that is rejected is no reason to reply.
+      // A rejected state is no reason to reply.
       this.#check(`call handler ${name}`, next);
       if (this.#persistence !== undefined) {
         this.#state = next instanceof Outcome ? next.state : next;
@@ -337,7 +340,10 @@ export class ServiceActor {
     return then();
   }
 
-  /** Replies with the state, for the actor that is started in its place, and ends. A stored one is not sent. */
+  /**
+   * Replies with the state, for the actor that is started as a replacement, and ends. A persisted state is
+   * not sent.
+   */
   #handOver(call: Call): void | Promise<void> {
     const state = this.#persistence === undefined ? this.#state : undefined;
     return this.#terminate("shutdown", () => {
@@ -346,7 +352,7 @@ export class ServiceActor {
     });
   }
 
-  /** Handles a new state or an outcome. `name` is that of the handler. */
+  /** Handles a new state or an outcome. `name` is the name of the handler. */
   #settle(name: string, next: Later<unknown>): void | Promise<void> {
     if (next instanceof Promise) return next.then((settled) => this.#settle(name, settled));
     if (!(next instanceof Outcome)) {
@@ -367,7 +373,7 @@ export class ServiceActor {
     return continueWith === undefined ? this.#watch() : this.#continue(continueWith.value);
   }
 
-  /** Runs `continue` in a turn of its own, while the messages wait. */
+  /** Runs `continue` in a separate turn, while messages wait. */
   #continue(value: unknown): Promise<void> {
     const { scheduler } = this.#system;
     const turn = new Promise<void>((begin) => scheduler.ready(new Turn(scheduler, begin)));
@@ -377,7 +383,7 @@ export class ServiceActor {
     });
   }
 
-  /** Throws unless there is a `continue`. */
+  /** Throws unless there is a `continue` handler. */
   #checkContinue(who: string): void {
     if (this.#definition.continue !== undefined) return;
     throw new BadReturnError(
@@ -385,7 +391,10 @@ export class ServiceActor {
     );
   }
 
-  /** Throws if a handler forgot to return its state, or to await it, or continues where nothing does. */
+  /**
+   * Throws if a handler forgot to return or await its state, or returned `continueWith` where that
+   * is not allowed.
+   */
   #check(who: string, next: unknown): void {
     const state = next instanceof Outcome ? next.state : next;
     if (next instanceof Outcome && next.effects.continueWith !== undefined) {
@@ -409,8 +418,8 @@ export class ServiceActor {
   }
 
   /**
-   * Handles the exit of a linked actor, which ends the service although it traps exits for `terminate`. With
-   * `trapExit` only the exit of its parent does; others are handled in `info`.
+   * Handles the exit of a linked actor, which ends the service even though the actor traps exits for
+   * `terminate`. With `trapExit`, only the exit of its parent does so; others are passed to `info`.
    */
   #exited(exit: Exit): void | Promise<void> {
     const { from, reason } = exit;
@@ -423,7 +432,7 @@ export class ServiceActor {
     return this.#terminate(reason, () => actorRefOf(this.self.pid)?.end(reason));
   }
 
-  /** A handler threw: its caller's promise rejects at once, and the actor ends with what was thrown. */
+  /** A handler threw: its caller's promise rejects at once, and the actor exits with the error. */
   #crashed(error: unknown): Promise<void> {
     const reason = error instanceof Error ? error : { thrown: error };
     if (this.call instanceof PendingCall) this.call.ended(reason);
@@ -434,7 +443,10 @@ export class ServiceActor {
     return ending as Promise<void>;
   }
 
-  /** Runs `terminate`, then `end`; not `terminate` if it was killed, or ended by `self.exit`. */
+  /**
+   * Runs `terminate`, then `end`; skips `terminate` if the actor was killed, or exited by
+   * `self.exit`.
+   */
   #terminate(reason: ExitReason, end: () => void): void | Promise<void> {
     const { terminate } = this.#definition;
     if (this.#isDirty && !this.#isDead && !(reason instanceof StaleStateError)) {
@@ -443,7 +455,7 @@ export class ServiceActor {
         const flushed = this.#flush();
         if (flushed instanceof Promise) return flushed.then(again, again);
       } catch {
-        // The reason of its end stays.
+        // The exit reason does not change.
       }
     }
     if (terminate === undefined || this.#isDead) return end();
@@ -451,7 +463,7 @@ export class ServiceActor {
       const done = terminate.call(this, this.#state, reason);
       if (done instanceof Promise) return done.then(end, end);
     } catch {
-      // The reason of its end stays; an error of the cleanup does not replace it.
+      // The exit reason does not change: an error of the cleanup does not replace it.
     }
     end();
   }
@@ -461,7 +473,10 @@ export class ServiceActor {
     endSelf(this.self, error instanceof Error ? error : { thrown: error });
   }
 
-  /** Runs an async handler: what it asks for is asked by this actor, also after its first `await`. */
+  /**
+   * Runs an async handler, and attributes its operations to this actor, even after its first
+   * `await`.
+   */
   within<T>(handler: () => Promise<T>): Promise<T> {
     const actor = this.#system.actorOf(this.self.pid);
     return actor === undefined ? handler() : this.#system.selfWaits.within(actor, handler);
@@ -471,7 +486,7 @@ export class ServiceActor {
     return !this.#system.isAlive(this.self.pid);
   }
 
-  /** Starts the idle timer again. */
+  /** Restarts the idle timer. */
   #watch(): void {
     const { idleMs } = this.#definition;
     if (idleMs === undefined || this.#isDead) return;

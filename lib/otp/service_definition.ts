@@ -1,5 +1,6 @@
 /**
- * The types of a service: its protocol, which callers and handlers share, and its definition, the handlers.
+ * The types of a service: its protocol, which callers and handlers share, and its definition, which
+ * contains the handlers.
  *
  * @module
  */
@@ -10,8 +11,8 @@ import type { Pid } from "../term/pid.ts";
 import type { PersistOptions } from "./store.ts";
 
 /**
- * What a service holds and what it can be sent. Written once, as a type: the handlers, the callers and the
- * pids are checked against it, so none of them repeats it.
+ * The state of a service and the messages it accepts. It is written once, as a type: the handlers, the
+ * callers and the pids are checked against it.
  *
  * @example
  * ```ts
@@ -37,13 +38,13 @@ import type { PersistOptions } from "./store.ts";
  * ```
  */
 export interface ServiceProtocol {
-  /** The state that handlers get and return. */
+  /** The state that handlers receive and return. */
   readonly state: unknown;
   /** The arguments of `start` and `init`. Default: none. */
   readonly start?: readonly unknown[];
   /** The calls, as functions from their arguments to the reply. */
   readonly call?: object;
-  /** The casts, as functions of their arguments; what they return is ignored. */
+  /** The casts, as functions of their arguments; their return values are ignored. */
   readonly cast?: object;
   /** The plain messages that `info` handles. Default: any. */
   readonly info?: unknown;
@@ -57,10 +58,10 @@ export type StartArgs<P extends ServiceProtocol> = P extends
 export type InfoMessage<P extends ServiceProtocol> = P extends { readonly info: infer M } ? M
   : unknown;
 
-/** The arguments that a handler gets after the state. */
+/** The arguments of a handler after the state. */
 export type HandlerArgs<F> = F extends (...args: infer A) => unknown ? A : never;
 
-/** What a call resolves with. */
+/** The type that a call resolves with. */
 export type Reply<F> = F extends (...args: never) => infer R ? Awaited<R> : never;
 
 /** The functions that call a service; each resolves with the reply. */
@@ -73,7 +74,9 @@ export type CastApi<P extends ServiceProtocol> = P extends { readonly cast: infe
   ? { [K in keyof C]: (...args: HandlerArgs<C[K]>) => void }
   : Record<never, never>;
 
-/** What a pid promises of its service: compared by the compiler, never present. */
+/**
+ * The type of a service that its pid carries: checked by the compiler, never present at run time.
+ */
 export interface Serves<P extends ServiceProtocol> {
   /** Its calls. */
   readonly call: CallApi<P>;
@@ -83,16 +86,16 @@ export interface Serves<P extends ServiceProtocol> {
   readonly state: P["state"];
 }
 
-/** The pid of a service. Functions of another kind of service do not take it. */
+/** The pid of a service. Functions of another kind of service do not accept it. */
 export interface ServicePid<P extends ServiceProtocol = ServiceProtocol>
   extends Pid<InfoMessage<P>> {
-  /** Never present: keeps the pids of different kinds of services apart. */
+  /** Never present: distinguishes the pids of different kinds of services. */
   readonly serves: Serves<P> | undefined;
 }
 
 /**
- * The pid of an actor of which the compiler does not know what it takes: a child as `whichChildren` returns
- * it. It can be used as the pid of any actor or service.
+ * The pid of an actor whose messages the compiler does not know: for example a child returned by
+ * `whichChildren`. It can be used as the pid of any actor or service.
  */
 // deno-lint-ignore no-explicit-any -- that is the point
 export interface AnyPid extends Pid<any> {
@@ -101,7 +104,7 @@ export interface AnyPid extends Pid<any> {
   readonly serves: any;
 }
 
-/** What else happens after a handler. */
+/** The additional effect of a handler. */
 export interface Effects {
   /** The service stops for this reason. */
   readonly stop?: { readonly reason: ExitReason };
@@ -110,7 +113,7 @@ export interface Effects {
 }
 
 /**
- * A new state and what else happens: returned by a handler in place of a state. Made by
+ * A new state and an additional effect, which a handler returns instead of a state. Created by
  * {@linkcode noReply}, {@linkcode stopService} and {@linkcode continueWith}.
  *
  * @example
@@ -128,10 +131,10 @@ export interface Effects {
 export class Outcome<State> {
   /** The new state. */
   readonly state: State;
-  /** What else happens. */
+  /** The additional effect. */
   readonly effects: Effects;
 
-  /** For the runtime. */
+  /** Used by the runtime. */
   constructor(state: State, effects: Effects) {
     this.state = state;
     this.effects = effects;
@@ -139,7 +142,7 @@ export class Outcome<State> {
 }
 
 /**
- * Returned by a call handler that replies later, with the `this.call` that it has kept. OTP's `noreply`.
+ * Returned by a call handler that replies later, with a stored `this.call`. OTP's `noreply`.
  *
  * @example
  * ```ts
@@ -201,8 +204,9 @@ export function stopService<State>(reason: ExitReason, state: State): Outcome<St
 }
 
 /**
- * Has `continue` run with `value` before the next message is handled; other actors run in between. From any
- * handler; a call handler returns `[reply, continueWith(…)]` to reply first. OTP's `{continue, Value}`.
+ * Runs `continue` with `value` before the next message is handled; other actors run in between. May be
+ * returned by any handler; a call handler returns `[reply, continueWith(…)]` to reply first. OTP's
+ * `{continue, Value}`.
  *
  * @example
  * ```ts
@@ -233,16 +237,22 @@ export interface ServiceSelf<P extends ServiceProtocol> extends Self<InfoMessage
   readonly pid: ServicePid<P>;
 }
 
-/** `this` in a handler. An arrow function has none: write `info(state, message) { … }`. */
+/**
+ * The value of `this` in a handler. An arrow function does not have it: write
+ * `info(state, message) { … }`.
+ */
 export interface ServiceContext<P extends ServiceProtocol = ServiceProtocol> {
-  /** The service as an actor: to monitor others, to set timers, to register a name in `init`. */
+  /**
+   * The service as an actor, for example to monitor others, to set timers, or to register a name in
+   * `init`.
+   */
   readonly self: ServiceSelf<P>;
 }
 
-/** `this` in the handler of a call. */
+/** The value of `this` in the handler of a call. */
 export interface CallContext<P extends ServiceProtocol = ServiceProtocol, R = unknown>
   extends ServiceContext<P> {
-  /** The call: keep it to `reply` later, and return {@linkcode noReply}. */
+  /** The call. Store it to `reply` later, and return {@linkcode noReply}. */
   readonly call: Call<unknown, R>;
 }
 
@@ -275,22 +285,31 @@ export type CastHandlers<P extends ServiceProtocol, C> = {
   ) => Next<P["state"]>;
 };
 
-/** The parts of a definition that no protocol requires. */
+/** The optional parts of a definition. */
 export interface ServiceHandlers<P extends ServiceProtocol> {
-  /** The name that reports use, and under which `node.expose` exposes it. Default "service". */
+  /**
+   * The name in reports, and the name under which `node.expose` exposes the service. Default
+   * "service".
+   */
   readonly name?: string | undefined;
-  /** The first state, from the arguments of `start`, which waits for it and rejects if it throws. */
+  /**
+   * Returns the first state, from the arguments of `start`, which waits for it and rejects if it
+   * throws.
+   */
   init(this: ServiceContext<P>, ...args: StartArgs<P>): Next<P["state"]>;
-  /** Any other message, also the runtime's: `Down`, `Exit`, … Default: ignored. */
+  /**
+   * Handles any other message, including the runtime's: `Down`, `Exit`, … Default: such messages
+   * are ignored.
+   */
   info?(this: ServiceContext<P>, state: P["state"], message: InfoMessage<P>): Next<P["state"]>;
   /** Runs after a handler that returned {@linkcode continueWith}. */
   continue?(this: ServiceContext<P>, state: P["state"], value: unknown): Next<P["state"]>;
-  /** Runs when no message was handled for `idleMs`, and again after the same time. */
+  /** Runs after `idleMs` without a message, and again after the same time. */
   idle?(this: ServiceContext<P>, state: P["state"]): Next<P["state"]>;
   /**
-   * Stores the state under a key, so that it outlives the actor: one that is started again has what was stored last
-   * in place of what `init` returns. `key` is a text, or a function of the arguments of `start`. A call that was
-   * answered is stored before. A state is stored as `encodeTerm` encodes it.
+   * Stores the state under a key, so that it survives the actor: a restarted actor loads the stored state instead
+   * of calling `init`. `key` is a string, or a function of the arguments of `start`. The state is stored before a
+   * call is answered. A state is stored as `encodeTerm` encodes it.
    */
   readonly persist?:
     | PersistOptions & { readonly key: string | ((...args: StartArgs<P>) => string) }
@@ -298,13 +317,13 @@ export interface ServiceHandlers<P extends ServiceProtocol> {
   /** The time without messages until `idle` runs. Milliseconds. Default: never. */
   readonly idleMs?: number | undefined;
   /**
-   * Delivers exit signals of linked actors to `info`, as `Exit` messages. Those of its parent and of the
-   * node still end it. Default false.
+   * Delivers exit signals of linked actors to `info`, as `Exit` messages. Exit signals of its parent and
+   * of the node still end it. Default false.
    */
   readonly trapExit?: boolean | undefined;
   /**
-   * Runs before it ends: by `stop`, by the end of its parent or of a linked actor, or because a handler
-   * threw. Not when it is killed, nor when `init` failed.
+   * Runs before the service ends: by `stop`, by the exit of its parent or of a linked actor, or because
+   * a handler threw. Does not run when the service is killed, or when `init` failed.
    */
   terminate?(this: ServiceContext<P>, state: P["state"], reason: ExitReason): Later<void>;
 }
@@ -318,7 +337,7 @@ export type ServiceDefinition<P extends ServiceProtocol> =
     : { readonly cast?: undefined })
   & UnknownMembers<P>;
 
-/** Members of a protocol that have no meaning. Their names are the compiler's message. */
+/** Members that a protocol must not have. Their names are the compiler's error message. */
 export type UnknownMembers<P> = {
   readonly [
     K in
@@ -327,7 +346,10 @@ export type UnknownMembers<P> = {
   ]: never;
 };
 
-/** The protocol of a `service(…)` without one. The name of its member is the compiler's message. */
+/**
+ * The protocol of a `service(…)` call without one. The name of its member is the compiler's error
+ * message.
+ */
 export interface NoProtocol extends ServiceProtocol {
   /** Anything else. */
   readonly [member: string]: unknown;

@@ -1,5 +1,5 @@
 /**
- * References to services: by its pid, or by a name that is looked up at each use.
+ * References to services: by pid, or by a name that is looked up at each use.
  *
  * @module
  */
@@ -12,17 +12,20 @@ import type { Pid } from "../term/pid.ts";
 import { revive } from "./remote_errors.ts";
 import type { ServicePid, ServiceProtocol } from "./service_definition.ts";
 
-/** A service, by its pid or by its name. */
+/** A service, by its pid or its name. */
 export type ServiceTarget<P extends ServiceProtocol = ServiceProtocol> =
   | ServicePid<P>
   | ServiceName<P>;
 
-/** Where names are looked up: a node, `node.global`, or an actor, for the names of its node. */
+/**
+ * The place where names are looked up: a node, `node.global`, or an actor, for the names of its
+ * node.
+ */
 export type NameSource =
   | { whereis(name: string): Pid<never> | undefined }
   | { readonly pid: Pid<never> };
 
-/** What can send and call: a node, or an actor. */
+/** An object that can send and call: a node or an actor. */
 export interface Caller {
   /** Sends. */
   send<M>(to: Pid<M> | ActorName | string, message: M): void;
@@ -35,7 +38,8 @@ export interface Caller {
 }
 
 /**
- * A service by its name, which is looked up at each use: one that was restarted is found again.
+ * A service by its name, which is looked up at each use, so that a restarted service is found
+ * again.
  *
  * @example
  * ```ts
@@ -57,13 +61,13 @@ export interface Caller {
  * ```
  */
 export class ServiceName<P extends ServiceProtocol = ServiceProtocol> {
-  /** The name that it is registered under. */
+  /** The registered name. */
   readonly name: string;
-  /** The node that has the name. Undefined: that of the source. */
+  /** The node on which the name is registered. Undefined: the node of the source. */
   readonly node: string | undefined;
-  /** Never present: keeps the names of different kinds of services apart. */
+  /** Never present: distinguishes the names of different kinds of services. */
   declare readonly serves: ServicePid<P>["serves"];
-  /** Where it is looked up. For the runtime. */
+  /** The place where the name is looked up. Used by the runtime. */
   readonly source: NameSource | Caller;
 
   /** See {@linkcode Service.at}. */
@@ -74,7 +78,7 @@ export class ServiceName<P extends ServiceProtocol = ServiceProtocol> {
   }
 
   /**
-   * The pid that the name has now, on this node.
+   * Returns the pid that the name currently has on this node.
    *
    * @throws {NoProcError} `code` "noproc": nothing is registered under it.
    */
@@ -89,7 +93,7 @@ export class ServiceName<P extends ServiceProtocol = ServiceProtocol> {
     return pid as ServicePid<P>;
   }
 
-  /** Calls the actor that has the name. For the runtime. */
+  /** Calls the actor registered under the name. Used by the runtime. */
   call(request: unknown, options?: CallOptions): Promise<unknown> {
     const { name, node } = this;
     if (node !== undefined) {
@@ -97,7 +101,7 @@ export class ServiceName<P extends ServiceProtocol = ServiceProtocol> {
       return revive(answer);
     }
     const source = this.source as { call?: Caller["call"] };
-    // With the caller in errors, if there is one.
+    // Errors name the caller, if there is one.
     if (source.call !== undefined) return source.call(name, request, options);
     const pid = this.found() as Pid<never> as Pid<Call> | undefined;
     return pid === undefined
@@ -105,7 +109,7 @@ export class ServiceName<P extends ServiceProtocol = ServiceProtocol> {
       : systemOf(pid).call(pid, request, options);
   }
 
-  /** Sends to the actor that has the name. For the runtime. */
+  /** Sends to the actor registered under the name. Used by the runtime. */
   send(message: unknown): void {
     const { name, node } = this;
     if (node !== undefined) return (this.source as Caller).send({ name, node }, message);
@@ -113,7 +117,7 @@ export class ServiceName<P extends ServiceProtocol = ServiceProtocol> {
     if (pid !== undefined) systemOf(pid).send(pid as Pid<never> as Pid<unknown>, message);
   }
 
-  /** The pid that the name has now on this node, if it has one. For the runtime. */
+  /** Returns the pid that the name currently has on this node, if any. Used by the runtime. */
   found(): ServicePid<P> | undefined {
     try {
       return this.pid;

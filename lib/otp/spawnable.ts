@@ -1,6 +1,6 @@
 /**
- * Functions that other nodes may spawn, defined once for both sides: the node that exposes one, and the
- * nodes that spawn it.
+ * Functions that other nodes may spawn, defined once for both sides: the exposing node and the spawning
+ * nodes.
  *
  *     const job = remote("job", body)
  *       here:   node.expose(job)
@@ -13,22 +13,28 @@ import type { RemoteSpawn } from "../actor/remote.ts";
 import type { ActorFunction } from "../actor/self.ts";
 import type { ChildRules, RemoteChildSpec } from "./child.ts";
 
-/** A child that runs a {@linkcode Spawnable} on another node. `Args` are the function's. */
+/**
+ * A child that runs a {@linkcode Spawnable} on another node. `Args` are the arguments of the
+ * function.
+ */
 export type SpawnableChild<Args extends unknown[]> =
   & ChildRules
   & Pick<RemoteChildSpec, "node" | "onNodeDown" | "timeout" | "ready">
   & ([] extends Args ? { readonly args?: Args } : { readonly args: Args });
 
-/** How to spawn on another node. */
+/** The target of a spawn on another node. */
 export type SpawnOn = Pick<RemoteSpawn, "timeout" | "owned">;
 
-/** A function under the name that nodes expose it by. Made by {@linkcode remote}; a `Service` is one too. */
+/**
+ * A function and the name under which nodes expose it. Created by {@linkcode remote}; a `Service` is one
+ * too.
+ */
 export interface Spawnable<Message, Args extends unknown[]> {
   /** The name under which nodes expose it. */
   readonly name: string;
-  /** What runs there. */
+  /** The function. */
   readonly body: ActorFunction<Message, Args>;
-  /** Returns what `spawn` takes to run it on a node, `name@host:port`. */
+  /** Returns the first argument of `spawn` to run the function on a node, `name@host:port`. */
   on(node: string, options?: SpawnOn): RemoteSpawn<Message, Args>;
   /** Returns the spec of a child that a supervisor runs on another node. */
   child(spec: SpawnableChild<Args>): RemoteChildSpec;
@@ -76,7 +82,7 @@ export function remote<Message, Args extends unknown[]>(
   return spawnable(name, body);
 }
 
-/** The definition. An empty name is one that is missing. */
+/** Returns the definition. An empty name counts as missing. */
 export function spawnable<Message, Args extends unknown[]>(
   name: string,
   body: ActorFunction<Message, Args>,

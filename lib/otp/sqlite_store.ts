@@ -9,7 +9,7 @@
 import { setImmediate } from "node:timers";
 import type { Store, Stored } from "./store.ts";
 
-/** Maximum wait for another process that writes. Milliseconds. */
+/** Maximum time to wait for another process that writes. Milliseconds. */
 const BUSY_MS = 5_000;
 
 /** Options of {@linkcode sqliteStore}. */

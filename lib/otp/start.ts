@@ -1,7 +1,7 @@
 /**
- * Starting an actor and waiting until it has started: shared by services and supervisors.
+ * Starts an actor and waits until it has started: shared by services and supervisors.
  *
- * A failed start is reported by its rejection only: the starter receives no exit signal, and no
+ * A failed start is reported only by its rejection: the starter receives no exit signal, and no
  * crash is reported.
  *
  * @module
@@ -14,13 +14,15 @@ import { systemOf } from "../actor/system.ts";
 import type { ExitReason } from "../term/exit.ts";
 import type { Pid } from "../term/pid.ts";
 
-/** A node or an actor that starts services and supervisors. An actor is linked with them. */
+/**
+ * A node or an actor that starts services and supervisors. An actor is linked to what it starts.
+ */
 export interface Starter {
   /** Spawns. */
   spawn<M, A extends unknown[]>(body: ActorFunction<M, A>, ...args: A): Pid<M>;
-  /** Spawns and links, if it is an actor. */
+  /** Spawns and links; only if the starter is an actor. */
   spawnLink?<M, A extends unknown[]>(body: ActorFunction<M, A>, ...args: A): Pid<M>;
-  /** Its pid, if it is an actor. */
+  /** The pid; only if the starter is an actor. */
   readonly pid?: Pid<never>;
   /** Calls. */
   call<Q, R>(to: Pid<Call<Q, R>>, request: Q, options?: CallOptions): Promise<R>;
@@ -28,18 +30,18 @@ export interface Starter {
 
 /** Receives the result of a start. Only the first call has an effect. */
 export interface Starting {
-  /** The actor that started it, if any. */
+  /** The actor that started this one, if any. */
   readonly parent: Pid<never> | undefined;
-  /** Reports that it has started. */
+  /** Reports that the actor has started. */
   done(): void;
-  /** Reports that it could not start, and ends it. */
+  /** Reports that the actor could not start, and ends it. */
   failed(reason: unknown): void;
 }
 
 /**
  * Spawns an actor, linked if an actor starts it, and waits until it reports that it has started.
  * `kind` is its name in reports: "supervisor", or the name of a service. Rejects with the cause of
- * a failure: with the `Error` itself, or with an `ActorExitError` that has the reason.
+ * a failure: the `Error` itself, or an `ActorExitError` with the reason.
  */
 export function startAndWait<M>(
   from: Starter,
@@ -48,7 +50,7 @@ export function startAndWait<M>(
 ): Promise<Pid<M>> {
   return trackedFor(from, () =>
     new Promise<Pid<M>>((resolve, reject) => {
-      // Crash reports use the function's name.
+      // Crash reports contain the name of this function.
       const { [kind]: run } = {
         [kind]: (self: Self<M>): ReturnType<ActorFunction<M>> => {
           const failed = (reason: unknown): void => {
@@ -68,11 +70,11 @@ export function startAndWait<M>(
     }));
 }
 
-/** Ends an actor from its own code, without the exception of `self.exit`. */
+/** Ends an actor as its own code would, without the exception thrown by `self.exit`. */
 export function endSelf(self: { exit(reason: ExitReason): unknown }, reason: ExitReason): void {
   try {
     self.exit(reason);
   } catch {
-    // `self.exit` throws to stop the code that follows it; there is none here.
+    // `self.exit` throws to stop the code after the call; there is none here.
   }
 }

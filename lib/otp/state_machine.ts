@@ -6,7 +6,7 @@
  *                   │ postponed                    │ another state
  *                   └──────────◀──── handled again ◀── exit ─▶ enter ─▶ its timeouts
  *
- * Timers are compared by identity when they fire: a timer of a state that was left, or that was set
+ * Timers are compared by identity when they fire: a timer of a previous state, or one that was set
  * again, has no effect even if its message is already in the mailbox. Due times are part of the
  * state, so that a stored or moved machine continues with them.
  *
@@ -127,13 +127,13 @@ class Fired {
 class Transient {
   readonly timers: Map<string, Fired> = new Map();
   postponed: Event[] = [];
-  /** Replies to postponed calls, sent when the state has been stored. */
+  /** Replies to postponed calls, which are sent when the state has been stored. */
   replies: [call: Call, reply: unknown][] = [];
 }
 
 type State = MachineState;
 
-/** The message by which a machine enters its first state, or continues in the stored one. */
+/** The message with which a machine enters its first state, or continues in the stored one. */
 const BEGIN = Symbol("begin");
 
 /**
@@ -147,10 +147,10 @@ const BEGIN = Symbol("begin");
  *   ignored.
  * - `{ postpone: true }` keeps an event until the state changes.
  * - `after` is the state timeout, `idle` the timeout without events, `timeouts` are named. A
- *   timeout that was cancelled, or whose state was left, never fires.
+ *   timeout that was cancelled, or whose state has changed, never fires.
  *
  * @throws {ArgumentError} `code` "badarg": a state, event or option is unknown, or a time is
- *   invalid.
+ * invalid.
  *
  * @example
  * ```ts
@@ -213,7 +213,7 @@ class Machine {
     check(definition);
   }
 
-  /** The service that runs it. */
+  /** The service that runs the machine. */
   service(): AnyDefinition {
     // deno-lint-ignore no-this-alias -- `this` is the service's in its handlers
     const machine = this;
@@ -236,7 +236,7 @@ class Machine {
           continueWith({ state: initial, data, due: undefined }, BEGIN);
         return first instanceof Promise ? first.then(begin) : begin(first);
       },
-      // The protocol determines for callers whether an event is a call or a cast.
+      // For callers, the protocol determines whether an event is a call or a cast.
       call: handlers,
       cast: handlers,
       info(state, message) {
@@ -299,7 +299,7 @@ class Machine {
     return this.#finish(actor, this.#run(actor, state, [event]), event.call);
   }
 
-  /** Converts the result of a run to the return value of a service handler. */
+  /** Converts the result of a rule to the return value of a service handler. */
   #finish(
     actor: ServiceActor,
     ran: Later<State | Outcome<State>>,
@@ -311,7 +311,7 @@ class Machine {
     const at = replies.findIndex(([one]) => one === call);
     const own = at < 0 ? undefined : replies.splice(at, 1)[0];
     transient.replies = [];
-    // A stopping machine has replied already; the stored state is kept.
+    // A stopping machine has already replied; the stored state stays.
     if (ran instanceof Outcome) {
       for (const [one, reply] of replies) one.reply(reply);
     }

@@ -55,9 +55,12 @@ export type MachineCasts<P> = P extends { readonly cast: infer C extends object 
 export interface MachineEffects<P extends MachineProtocol> {
   /** The new data. Default: unchanged. */
   readonly data?: P["data"] | undefined;
-  /** The next state, one of the rule's `to`. The current state is not left and entered again. */
+  /**
+   * The next state, one of the rule's `to`. Naming the current state does not leave and re-enter
+   * it.
+   */
   readonly to?: P["states"] | undefined;
-  /** An internal event: a cast of the protocol that is handled before all messages. */
+  /** Internal events: casts of the protocol that are handled before all messages. */
   readonly next?: readonly [event: keyof MachineCasts<P> & string, ...args: unknown[]] | undefined;
   /**
    * Sets named timeouts in milliseconds, or cancels them with `undefined`. State changes do not
@@ -69,13 +72,17 @@ export interface MachineEffects<P extends MachineProtocol> {
 }
 
 /**
- * Result of the handler of a call: a reply, or none if it replies later with a stored `this.call`.
+ * Result of the handler of a call: a reply, or nothing if it replies later with a stored
+ * `this.call`.
  */
 export type MachineAnswer<P extends MachineProtocol, R> =
   & MachineEffects<P>
   & ({ readonly reply: R } | { readonly noReply: true });
 
-/** The possible next states of a rule. A handler chooses one of several by `to` of its effects. */
+/**
+ * The possible next states of a rule. If there are several, the handler chooses one with `to` in
+ * its effects.
+ */
 export type MachineTargets<P extends MachineProtocol> = P["states"] | readonly P["states"][];
 
 /** A rule that keeps an event until the state changes, and then handles it again. */
@@ -134,9 +141,9 @@ export interface MachineEvents<P extends MachineProtocol> {
 
 /** A state. */
 export interface MachineStateRules<P extends MachineProtocol> extends MachineEvents<P> {
-  /** Fires after this time in the state. OTP's state timeout. */
+  /** Maximum time in the state. OTP's state timeout. */
   readonly after?: MachineTimeout<P> | undefined;
-  /** Fires after this time without an event. OTP's event timeout. */
+  /** Maximum time without an event. OTP's event timeout. */
   readonly idle?: MachineTimeout<P> | undefined;
   /** Called when the state is entered. Cannot change the state. */
   readonly enter?:
@@ -148,7 +155,7 @@ export interface MachineStateRules<P extends MachineProtocol> extends MachineEve
 
 /** A state machine. */
 export interface MachineDefinition<P extends MachineProtocol> {
-  /** The name in reports, and for `node.expose`. Default "machine". */
+  /** The name in reports and for `node.expose`. Default "machine". */
   readonly name?: string | undefined;
   /** The initial state. */
   readonly initial: P["states"];

@@ -1,5 +1,5 @@
 /**
- * Stores keep the states of services beyond the lifetime of their actors. Any database with
+ * Stores for the states of services beyond the lifetime of their actors. Any database with
  * compare-and-set of one row can be used.
  *
  * @module
@@ -14,7 +14,7 @@ export interface Stored {
 }
 
 /**
- * Keeps versioned values by key. `save` and `remove` are compare-and-set operations: an actor
+ * Stores versioned values by key. `save` and `remove` are compare-and-set operations: an actor
  * cannot overwrite a state that another actor has replaced since it was loaded, not even after a
  * partition.
  *

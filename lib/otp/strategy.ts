@@ -12,7 +12,7 @@
 import { unreachable } from "../base/assert.ts";
 
 /**
- * Which siblings are restarted with a child that exited.
+ * Determines which siblings are restarted with a child that exited.
  *
  * @example
  * ```ts

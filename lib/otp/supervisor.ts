@@ -34,7 +34,7 @@ export class Supervisor {
   /** The actor. */
   readonly pid: Pid<unknown>;
 
-  /** For a supervisor that is already running. */
+  /** Returns the interface of a supervisor that is already running. */
   constructor(pid: Pid<never>) {
     this.pid = pid as Pid<unknown>;
   }
@@ -44,7 +44,7 @@ export class Supervisor {
    *
    * Exit signals of its starter and of the node end it; those of other actors are ignored.
    *
-   * @throws {SupervisorError} `code` "start_failed": a child could not be started; those before it
+   * @throws {SupervisorError} `code` "start_failed": a child could not be started; earlier children
    * have been stopped.
    * @throws {ChildSpecError} `code` "badchild": a child's spec is invalid.
    *
@@ -86,8 +86,8 @@ export class Supervisor {
   }
 
   /**
-   * Returns a function to expose, so that a supervisor of another node can have a supervisor here as its child: a
-   * tree that spans nodes. The child's spec has `type: "supervisor"` and `ready: true`.
+   * Returns a function to expose, so that a supervisor on another node can have a supervisor on this node as its
+   * child: a tree that spans nodes. The child's spec has `type: "supervisor"` and `ready: true`.
    *
    * @throws {ChildSpecError} `code` "badchild": a child's spec is invalid.
    *
@@ -121,19 +121,19 @@ export class Supervisor {
   }
 
   /**
-   * Starts one more child, as the last. Resolves with the pid that its start function returned. Rejects with
-   * `SupervisorError`: "already_started", "already_present", "start_failed", or "refused", if the supervisor
-   * is on another node.
+   * Adds a child after the others and starts it. Resolves with the pid that its start function returned.
+   * Rejects with `SupervisorError`: "already_started", "already_present", "start_failed", or "refused", if
+   * the supervisor is on another node.
    */
   startChild<S extends Started = AnyPid>(spec: ChildSpec<S>): Promise<StartedPid<S>> {
     return this.#ask({ $child: "start", spec });
   }
 
   /**
-   * Stops a child. It stays listed, unless it is temporary.
+   * Stops a child. The child stays listed, unless it is temporary.
    *
-   * @throws {NoConnectionError} `code` "noconnection": the child's node is out of reach, where the child may
-   *   still run. It is not restarted, and is killed when its node is back.
+   * @throws {NoConnectionError} `code` "noconnection": the child's node is unreachable, and the child may
+   * still run there. The child is not restarted, and is killed when its node returns.
    */
   terminateChild(id: string): Promise<void> {
     return this.#ask({ $child: "terminate", id });
@@ -160,10 +160,10 @@ export class Supervisor {
   }
 
   /**
-   * Stops the children, last first, and then the supervisor; resolves when it has exited, also if it had
-   * exited before.
+   * Stops the children in reverse order, and then the supervisor; resolves when it has exited, also if
+   * it had exited before.
    *
-   * @throws {NoConnectionError} `code` "noconnection": the supervisor's node is out of reach.
+   * @throws {NoConnectionError} `code` "noconnection": the supervisor's node is unreachable.
    */
   stop(reason: ExitReason = "shutdown"): Promise<void> {
     return systemOf(this.pid).end(this.pid, reason);

@@ -18,7 +18,7 @@ import { startFailed, SupervisorError } from "./child_info.ts";
 import { UnknownCallError } from "./unknown_call.ts";
 
 /**
- * When the orderly exit of significant children ends the supervisor.
+ * Determines when the orderly exit of significant children ends the supervisor.
  *
  * @example
  * ```ts
@@ -35,15 +35,15 @@ export type AutoShutdown = (typeof AUTO_SHUTDOWNS)[number];
 
 /** Options of a supervisor. */
 export interface SupervisorOptions {
-  /** Which children are restarted together. Default "one_for_one". */
+  /** Determines which children are restarted together. Default "one_for_one". */
   readonly strategy?: Strategy | undefined;
-  /** More restarts than this within `period` end the supervisor. Default 3. */
+  /** Maximum number of restarts within `period`; more end the supervisor. Default 3. */
   readonly intensity?: number | undefined;
   /** The window of `intensity`, in milliseconds. Default 5000. */
   readonly period?: number | undefined;
-  /** When significant children end the supervisor. Default "never". */
+  /** Determines when significant children end the supervisor. Default "never". */
   readonly autoShutdown?: AutoShutdown | undefined;
-  /** The children, started in this order and stopped in reverse. Default: none. */
+  /** The children, which are started in this order and stopped in reverse. Default: none. */
   readonly children?: readonly ChildSpec[] | undefined;
 }
 
@@ -102,7 +102,10 @@ export class SupervisorActor extends SupervisorBase<SupervisorRequest> {
   readonly #strategy: Strategy;
   readonly #autoShutdown: AutoShutdown;
   protected override children: Child[];
-  /** The scheduled restart of all waiting children; not for one_for_one, where each has its own. */
+  /**
+   * The scheduled restart of all waiting children; unused with one_for_one, where each child has
+   * its own.
+   */
   #wave: Due | undefined = undefined;
 
   constructor(self: Self, parent: Pid<never> | undefined, options: Complete) {
@@ -153,7 +156,7 @@ export class SupervisorActor extends SupervisorBase<SupervisorRequest> {
     const group = this.children.slice(from, to);
     for (const one of group.toReversed()) {
       if (one.pid !== undefined) await this.lifecycle.stop(one);
-      // Temporary children are not restarted because a sibling failed.
+      // Temporary children are not restarted because of a sibling's failure.
       if (one !== child && one.spec.restart === "temporary") this.#forget(one);
       else one.restarting = true;
     }
@@ -161,12 +164,12 @@ export class SupervisorActor extends SupervisorBase<SupervisorRequest> {
 
   protected override planRestart(child: Child, pause: number, later: boolean): RestartPlan {
     const alone = this.#strategy === "one_for_one";
-    // Restarts that wait for a pause include it.
+    // The scheduled restarts of siblings include this child.
     if (pause === 0 && !later && this.#wave === undefined) return alone ? [child] : this.children;
     const due = new Due(alone ? child : undefined);
     if (alone) child.waits = due;
     else {
-      // It replaces a scheduled one, and waits at least as long as that one would have.
+      // The new restart replaces the scheduled one, and waits at least as long.
       const before = this.#wave?.timer;
       const left = before === undefined ? 0 : this.lifecycle.system.cancelTimer(before) || 0;
       pause = Math.max(pause, left);
@@ -182,7 +185,7 @@ export class SupervisorActor extends SupervisorBase<SupervisorRequest> {
     return due.child === undefined ? this.children : [due.child];
   }
 
-  /** With all strategies but one_for_one, the children after it wait too. */
+  /** With all strategies except one_for_one, the children after it wait too. */
   protected override hold(child: Child): boolean {
     this.lifecycle.remoteChildren.wait(child);
     if (this.#strategy === "one_for_one") return true;

@@ -1,5 +1,5 @@
 /**
- * The actor behind `Supervisor` and `DynamicSupervisor`: restarts and requests that both kinds share.
+ * The common part of `Supervisor` and `DynamicSupervisor`: restarts, and requests that both kinds accept.
  *
  *     a child exits ─▶ restart? ─no─▶ removed if temporary ─▶ significant? ─▶ continues, or ends
  *                        │yes
@@ -11,8 +11,8 @@
  *                        ▲                                                │
  *                        └──────────── a start fails: counts as an exit ───┘
  *
- * It starts and stops children one after the other, and handles the next message afterwards. While it waits for a
- * start function it only checks for exit signals that end it. The kinds differ in which children restart
+ * It starts and stops children one after another, and handles the next message afterwards. While it waits for a
+ * start function, it only checks for exit signals that end it. The kinds differ in which children restart
  * together, and in their requests.
  *
  * @module
@@ -33,12 +33,12 @@ import { asksReady } from "./ready.ts";
 import { assertNear, refuse } from "./remote_errors.ts";
 import { childInfo, countChildren, startFailed } from "./child_info.ts";
 
-/** The exit reason of the supervisor, or `undefined` to continue: the result of most operations. */
+/** The exit reason of the supervisor, or `undefined` to continue: the result of most methods. */
 export type Ending = ExitReason | undefined;
 
-/** A scheduled restart: sent by the supervisor to itself. */
+/** A scheduled restart, which the supervisor sends to itself. */
 export class Due {
-  /** The child to start; if undefined, all that wait. */
+  /** The child to start; if undefined, all waiting children. */
   readonly child: Child | undefined;
   timer: TimerRef | undefined = undefined;
 
@@ -51,8 +51,8 @@ export class Due {
 export type RestartPlan = readonly Child[] | { readonly due: Due; readonly pause: number };
 
 /**
- * The actor. A kind of supervisor overrides the abstract methods. They decide, and return what is to be
- * done; they do not call back, except to start or stop a child on request:
+ * The actor of a supervisor. Each kind of supervisor overrides the abstract methods. They decide and
+ * return the next step; they do not call back, except to start or stop a child on request:
  *
  *     Exit ─▶ #handle ─▶ #exited ─▶ #again ─▶ #restart ─▶ planRestart ─▶ #begin ─▶ ChildLifecycle.start
  */
@@ -84,14 +84,14 @@ export abstract class SupervisorBase<Request extends { readonly $child: string }
   protected abstract answer(request: Request): unknown;
   /** Handles a child that has exited and is not restarted. */
   protected abstract over(child: Child): Ending;
-  /** Stops the children that restart together with this one, last first. */
+  /** Stops the children that restart together with this one, in reverse order. */
   protected abstract stopGroup(child: Child): void | Promise<void>;
   /**
-   * Returns how the child and those that restart with it are started: at once, or as scheduled after a
+   * Returns how the child and those that restart with it are started: at once, after a scheduled
    * pause, or `later` than the queued messages.
    */
   protected abstract planRestart(child: Child, pause: number, later: boolean): RestartPlan;
-  /** Returns the children that a scheduled restart starts now; none if it was superseded. */
+  /** Returns the children that a scheduled restart starts now, or none if it was superseded. */
   protected abstract due(due: Due): readonly Child[];
   /** Handles a child that waits for a node. Returns whether the children after it may start. */
   protected abstract hold(child: Child): boolean;
@@ -115,7 +115,8 @@ export abstract class SupervisorBase<Request extends { readonly $child: string }
     if (message instanceof Exit) {
       if (this.lifecycle.isOrder(message)) return message.reason;
       const child = this.lifecycle.find(message.from);
-      // The exit of an unknown actor is ignored: a helper of a start function, or a removed child.
+      // The exit of an unknown actor is ignored: it may be a helper of a start function, or a
+      // removed child.
       return child && this.#exited(child, message.reason);
     }
     if (message instanceof Due) return this.#begin(this.due(message));
@@ -158,19 +159,19 @@ export abstract class SupervisorBase<Request extends { readonly $child: string }
   }
 
   /**
-   * Handles a child whose node is gone, which does not count: it waits, or runs on another node.
+   * Handles a child whose node is lost, which does not count: it waits, or runs on another node.
    */
   async #moved(child: Child, reason: ExitReason, surely: boolean): Promise<Ending> {
     this.lifecycle.report(child, reason, awayWords(child, surely));
     const end = await this.#restart(child, 0, false);
     if (end !== undefined || surely || child.pid === undefined) return end;
-    // Its node is connected: the exit counts like any other.
+    // The child's node is connected, so the exit counts like any other.
     return this.#allows(child) || child.limit !== undefined ? undefined : "shutdown";
   }
 
   /**
-   * Counts a restart by the child's own limit or the supervisor's. Returns false if it exceeds the
-   * limit.
+   * Counts a restart towards the child's own limit or the supervisor's. Returns false if it exceeds
+   * the limit.
    */
   #allows(child: Child): boolean {
     return (child.limit ?? this.#intensity).allow(this.lifecycle.system.now());
@@ -210,10 +211,10 @@ export abstract class SupervisorBase<Request extends { readonly $child: string }
     return undefined;
   }
 
-  /** Starts those of the children that wait for a restart. */
+  /** Starts those of the given children that wait for a restart. */
   async #begin(children: readonly Child[]): Promise<Ending> {
     for (const child of [...children]) {
-      // It may have been terminated in the meantime.
+      // The child may have been terminated in the meantime.
       if (!child.restarting) continue;
       try {
         const started = this.lifecycle.start(child);
@@ -225,7 +226,8 @@ export abstract class SupervisorBase<Request extends { readonly $child: string }
           return undefined;
         }
         const end = await this.#again(child, error as Error, undefined);
-        // It is retried together with those after it; or it is given up, and they start without it.
+        // The child is retried together with those after it; or it is given up, and they start
+        // without it.
         if (end !== undefined || child.restarting) return end;
       }
     }
@@ -250,7 +252,8 @@ export abstract class SupervisorBase<Request extends { readonly $child: string }
   }
 
   async #asked(call: Call<Request>): Promise<undefined> {
-    // A starter on another node asks whether it has started: it handles messages, so it has.
+    // A starter on another node asks whether the supervisor has started: it handles messages, so it
+    // has.
     if (asksReady(call as Call)) return void call.reply(true);
     try {
       call.reply(await this.#answer(call));

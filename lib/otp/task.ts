@@ -1,5 +1,5 @@
 /**
- * Tasks: functions that run as actors of their own and return a result.
+ * Tasks: functions that run as separate actors and return a result.
  *
  * A task belongs to the actor that started it and ends with it. A crash of the task is the reason that
  * `await` rejects with; it sends no message and ends no other actor.
@@ -24,7 +24,7 @@ const AWAIT_TIMEOUT_MS = 5_000;
 const MAP_CONCURRENCY = 8;
 
 /**
- * A task has no result yet. It goes on: cancel it, or await it again.
+ * A task has no result yet. It continues: cancel it, or await it again.
  *
  * @example
  * ```ts
@@ -39,7 +39,7 @@ const MAP_CONCURRENCY = 8;
  * ```
  */
 export class TaskTimeoutError extends Error {
-  /** The class of the error. */
+  /** Name of the error class. */
   override readonly name = "TaskTimeoutError";
   /** Stable code: `"timeout"`. */
   readonly code = "timeout";
@@ -63,7 +63,7 @@ export class TaskTimeoutError extends Error {
  * ```
  */
 export class TaskExitError extends Error {
-  /** The class of the error. */
+  /** Name of the error class. */
   override readonly name = "TaskExitError";
   /** Stable code: `"exit"`. */
   readonly code = "exit";
@@ -90,7 +90,7 @@ class OwnedTask<T> implements Task<T> {
   readonly pid: Pid<never>;
   readonly result: Promise<T>;
   readonly owner: Actor | undefined;
-  /** How often it was awaited after its owner had exited. */
+  /** Number of times that it was awaited after its owner had exited. */
   late = 0;
 
   constructor(pid: Pid<never>, result: Promise<T>, owner: Actor | undefined) {
@@ -123,15 +123,15 @@ export interface TaskApi {
    * Waits for the result.
    *
    * @throws {TaskTimeoutError} `code` "timeout": it took too long; it may be awaited again.
-   * @throws {TaskExitError} `code` "exit": it ended without a result; `reason` says why.
+   * @throws {TaskExitError} `code` "exit": it ended without a result, because of `reason`.
    * @throws {ArgumentError} `code` "badarg": the time is above 24 days, and not `Infinity`.
    */
   await<T>(task: Task<T>, options?: AwaitOptions): Promise<T>;
   /** Ends a task at once. Returns false if it had ended before. */
   cancel(task: Task<unknown>): boolean;
   /**
-   * Runs `each` for every item as a task, some at once. Resolves with the results in the order of the items.
-   * Rejects with the first failure, which cancels the others.
+   * Runs `each` for every item as a task, several at once. Resolves with the results in the order of the
+   * items. Rejects with the first failure, which cancels the others.
    */
   map<I, T>(
     from: Starter,
@@ -175,11 +175,11 @@ function start<T>(from: Starter, run: TaskFunction<T>): OwnedTask<T> {
   // A task that is never awaited must not cause an unhandled rejection.
   result.catch(() => {});
   const body = async (self: Self<never>): Promise<void> => {
-    // A task that throws does not crash: only its owner is notified.
+    // A task that throws is not reported as a crash: only its owner is notified.
     try {
       settle(await run(self));
     } catch (error) {
-      // It was cancelled or has exited itself: the reason is reported below.
+      // The task was cancelled or has exited itself: the reason is reported below.
       if (!systemOf(self.pid).isAlive(self.pid)) return;
       const reason = error instanceof Error ? error : { thrown: error };
       fail(new TaskExitError(self.pid, reason));
@@ -190,14 +190,15 @@ function start<T>(from: Starter, run: TaskFunction<T>): OwnedTask<T> {
   try {
     pid = from.spawn(body);
   } catch (error) {
-    // On a stopped node the result rejects: a loop around it waits, as it does for other failures.
+    // On a stopped node, the result rejects after I/O has had a turn, so that a loop of retries
+    // does not starve I/O.
     const system = systemBehind(from);
     if (!(error instanceof NodeStoppedError) || system === undefined) throw error;
     fail(error);
     return new OwnedTask(system.deadPid(), result, owner);
   }
   const system = systemOf(pid);
-  // The task of a dead owner is not started, and its result never settles.
+  // The task of an exited owner is not started, and its result never settles.
   if (owner?.isAlive !== false) {
     system.whenEnded(pid).then((reason) => fail(new TaskExitError(pid, reason)));
   }
@@ -207,10 +208,10 @@ function start<T>(from: Starter, run: TaskFunction<T>): OwnedTask<T> {
 
 function wait<T>(task: Task<T>, { timeout = AWAIT_TIMEOUT_MS }: AwaitOptions = {}): Promise<T> {
   const owner = task instanceof OwnedTask ? task.owner : undefined;
-  // Others may await the result, but loops of the dead owner must end.
+  // Other actors may await the result, but loops of the exited owner must stop.
   if (owner?.isAlive === false && (task as OwnedTask<T>).late++ >= DEAD_USES_MAX) return never();
   const system = systemOf(task.pid);
-  // Tasks of a stopped node have ended, and a dead owner has no use for a timeout.
+  // Tasks of a stopped node have ended, and an exited owner does not need a timeout.
   const isFinal = timeout === Infinity || system.isStopped || owner?.isAlive === false;
   const result = isFinal ? task.result : system.within(task.result, timeout, () => {
     return new TaskTimeoutError(`task ${task.pid} gave no result in ${timeout} ms`);
@@ -246,7 +247,7 @@ async function mapped<I, T>(
   const waiting = items[Symbol.iterator]();
   const workers: Promise<void>[] = [];
   let begun = 0;
-  /** No more tasks are started: all have been, or one has failed. */
+  /** No more tasks are started, because all have been, or one has failed. */
   let over = false;
   const next = (): { readonly item: I } | undefined => {
     if (over) return undefined;
@@ -275,7 +276,7 @@ async function mapped<I, T>(
     if (!over) waiting.return?.();
     over = true;
     for (const other of running) cancel(other);
-    // The remaining tasks' results are ignored.
+    // The results of the remaining tasks are ignored.
     await Promise.allSettled(workers);
     throw error;
   }

@@ -1,5 +1,5 @@
 /**
- * A supervision tree as a person reads it.
+ * Formats a supervision tree for people.
  *
  *     <0.3> supervisor
  *     ├─ counter <0.4>
@@ -48,7 +48,7 @@ async function branches(of: Supervisor | DynamicSupervisor): Promise<string[]> {
 }
 
 function line({ id, pid, state, type, node }: ChildInfo): string {
-  // A pid names its node.
+  // A pid contains the name of its node.
   const where = node === undefined || pid !== undefined ? "" : ` on ${node}`;
   return `${id} ${pid ?? state}${where}${type === "supervisor" ? " supervisor" : ""}`;
 }

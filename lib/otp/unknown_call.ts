@@ -5,7 +5,7 @@
  */
 
 /**
- * A call for which the service has no handler: its node runs another version of it.
+ * The error of a call for which the service has no handler, because its node runs another version.
  *
  * @example
  * ```ts
@@ -26,7 +26,7 @@
  * ```
  */
 export class UnknownCallError extends Error {
-  /** The name of the class. */
+  /** Name of the error class. */
   override readonly name = "UnknownCallError";
   /** Stable code: `"undef"`. */
   readonly code = "undef";
