@@ -90,9 +90,7 @@ export interface ChannelEvents {
 
 /** Options of a {@linkcode Socket}. */
 export interface SocketOptions {
-  /**
-   * Query parameters of the URL, for example credentials. A function is called for each attempt.
-   */
+  /** Query parameters of the URL, such as credentials. A function is called for each attempt. */
   readonly params?:
     | Record<string, string>
     | (() => Record<string, string> | Promise<Record<string, string>>)
@@ -114,7 +112,7 @@ export interface SocketOptions {
 
 /** The error of a failed push or join. */
 export class ChannelClientError extends Error {
-  /** The class of the error. */
+  /** Name of the error class. */
   override readonly name = "ChannelClientError";
   /**
    * The reason from the server, or "timeout" (no reply in time), "disconnected" (the connection was
@@ -246,7 +244,7 @@ export class Socket {
     let socket: WebSocket;
     try {
       const more = typeof params === "function" ? await params() : params;
-      // It may have been closed in the meantime.
+      // The socket may have been closed in the meantime.
       if ((this.state as SocketState) === "closed") return;
       socket = new WebSocket(`${url}?${new URLSearchParams({ ...more, vsn: "2.0.0" })}`);
     } catch (error) {
@@ -392,7 +390,7 @@ export class Socket {
   }
 }
 
-/** Port from a channel to its socket. */
+/** The interface through which a channel uses its socket. */
 interface ChannelPort {
   send(
     event: string,

@@ -28,10 +28,10 @@ export class NameChange extends RuntimeMessage {
   readonly type = "name";
   /** The name. */
   readonly name: string;
-  /** The actor that has the name now; `undefined` if none has. */
+  /** The actor that has the name now; `undefined` if there is none. */
   readonly pid: Pid | undefined;
 
-  /** For the runtime only: throws if a program calls it. */
+  /** Internal: throws if a program calls it. */
   constructor(key: symbol, name: string, pid: Pid | undefined) {
     super(key);
     this.name = name;
@@ -47,12 +47,12 @@ export class GroupChange extends RuntimeMessage {
   readonly type = "group";
   /** The group. */
   readonly group: string;
-  /** The actors that joined, each as often as it did. */
+  /** The actors that joined, once per join. */
   readonly joined: readonly Pid[];
-  /** The actors that left, each as often as it did. */
+  /** The actors that left, once per leave. */
   readonly left: readonly Pid[];
 
-  /** For the runtime only: throws if a program calls it. */
+  /** Internal: throws if a program calls it. */
   constructor(key: symbol, group: string, joined: readonly Pid[], left: readonly Pid[]) {
     super(key);
     this.group = group;

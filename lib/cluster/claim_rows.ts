@@ -14,16 +14,16 @@ import { isKey, packOn, type PeerLink, readNumber, readPid, STAMP_MAX } from "./
 /** Maximum number of bytes of a list of nodes. Further nodes are left out. */
 const LIST_BYTES_MAX = 64 * 1024;
 
-/** Stands for no pid. */
+/** Represents the absence of a pid. */
 const NO_PID = 0xffff_ffff_ffff_ffffn;
 
-/** What a peer knows about the cluster. */
+/** A peer's view of the cluster. */
 export interface ClusterView {
   /** Its time, in microseconds. */
   readonly time: number;
   /** The highest fencing token that it knows. */
   readonly token: number;
-  /** How many other sessions it has. */
+  /** Number of the peer's other sessions. */
   readonly sessions: number;
   readonly known: readonly string[];
   readonly left: readonly string[];
@@ -67,7 +67,7 @@ function readNodes(reader: Reader): string[] {
   return nodes;
 }
 
-/** Asks a peer whether its entry is held, because a rival entry is known. */
+/** Asks a peer whether its entry is held, because there is a rival entry. */
 export function sendInquire(nodeLink: PeerLink, entry: NameEntry, rival: NameEntry): boolean {
   const packed = packOn(nodeLink, rival.pid);
   if (packed === undefined) return false;

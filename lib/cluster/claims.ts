@@ -1,5 +1,5 @@
 /**
- * Claims of names that wait at a node that has granted the name to another claim.
+ * Claims of names that wait at a node because it has granted the name to another claim.
  *
  *     REGISTER of a name that is taken ─▶ waits ─▶ the name is free: the earliest claim is granted
  *                                           └────▶ its owner withdraws it, or is lost
@@ -14,7 +14,7 @@ export interface Claim {
   readonly entry: NameEntry;
   readonly nodeLink: PeerLink;
   readonly request: number;
-  /** The holder that was last sent to its owner. */
+  /** The holder that was last sent to the claim's owner. */
   told: string | undefined;
 }
 
@@ -23,7 +23,7 @@ export class Claims {
   readonly #byName = new Map<string, Map<string, Claim>>();
   readonly #counts = new Map<string, number>();
 
-  /** Returns how many claims of a node wait. */
+  /** Returns the number of waiting claims of a node. */
   countOf(owner: string): number {
     return this.#counts.get(owner) ?? 0;
   }
@@ -34,7 +34,7 @@ export class Claims {
     return claims === undefined ? [] : [...claims.values()];
   }
 
-  /** Adds a claim, in place of an earlier one of the same owner and name. */
+  /** Adds a claim, replacing an earlier one of the same owner and name. */
   add(claim: Claim): void {
     const { name, owner } = claim.entry;
     let claims = this.#byName.get(name);
@@ -60,12 +60,12 @@ export class Claims {
     for (const name of [...this.#byName.keys()]) this.remove(name, owner);
   }
 
-  /** The names that claims wait for. */
+  /** Returns the names that claims wait for. */
   names(): string[] {
     return [...this.#byName.keys()];
   }
 
-  /** Removes and returns the earliest claim of a name that may be granted. */
+  /** Removes and returns the earliest claim of a name that may be granted now. */
   take(name: string, isReady: (claim: Claim) => boolean): Claim | undefined {
     let first: Claim | undefined;
     for (const claim of this.of(name)) {

@@ -24,12 +24,12 @@ import {
   startSingleton,
 } from "./singleton.ts";
 
-/** The default time limit of `waitFor`. Milliseconds. */
+/** Default time limit of `waitFor`. Milliseconds. */
 const WAIT_MS = 5_000;
 
 /** Options of a registration. */
 export interface GlobalOptions {
-  /** What happens to the actor when it loses the name to another. Default "exit". */
+  /** The policy for an actor that loses its name to another. Default "exit". */
   readonly onConflict?: OnConflict | undefined;
   /**
    * Chooses which of two actors keeps the name after a partition. Default: the one that was registered first.
@@ -37,8 +37,9 @@ export interface GlobalOptions {
    */
   readonly resolve?: Resolve | undefined;
   /**
-   * How many nodes must have granted the name, or `"majority"`. When fewer are left, the name is withdrawn and
-   * the actor ends with `{ noQuorum: name }`, unless `onConflict` is "keep". Default: no quorum is needed.
+   * Number of nodes that must have granted the name, or `"majority"`. If fewer of them are left, the name is
+   * withdrawn, and the actor exits with `{ noQuorum: name }` unless `onConflict` is "keep". Default: no quorum
+   * is needed.
    */
   readonly quorum?: Quorum | undefined;
 }
@@ -47,13 +48,13 @@ export interface GlobalOptions {
 export interface WaitOptions {
   /** Milliseconds, or `Infinity`. Default 5000. */
   readonly timeout?: number | undefined;
-  /** Ends the wait: `waitFor` rejects with its reason. */
+  /** Aborts the wait: `waitFor` rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Rejection of `waitFor`: no actor was registered under the name in time. */
+/** The error of `waitFor`: no actor was registered under the name in time. */
 export class NameTimeoutError extends Error {
-  /** The name of the class. */
+  /** Name of the error class. */
   override readonly name = "NameTimeoutError";
   /** Stable code: `"timeout"`. */
   readonly code = "timeout";
@@ -70,7 +71,7 @@ export class Global {
   readonly #groups: GroupTable | undefined;
   readonly #singletons = new Map<string, Singleton>();
 
-  /** For the runtime: programs use `node.global`. */
+  /** Internal: programs use `node.global`. */
   constructor(system: System, registry: Registry, groups?: GroupTable) {
     this.#system = system;
     setSystem(this, system);
@@ -79,13 +80,13 @@ export class Global {
   }
 
   /**
-   * Registers an actor under a name on all nodes. Resolves when all connected nodes have answered: to
-   * true if it is registered on all of them, or to false if another actor has the name. Nodes may find it before
-   * that. The registration ends with its actor. An actor that already has the name keeps it.
+   * Registers an actor under a name on all nodes. Resolves when all connected nodes have answered: to true if it
+   * is registered on all of them, or to false if another actor has the name. Nodes may find the name before that.
+   * The registration ends with its actor. An actor that already has the name keeps it.
    *
-   * Of several registrations at most one resolves to true if any node is connected with the nodes of all of them.
-   * Nodes that are not, directly or through one other node, may register a name each; when they meet, one of
-   * them loses it: see `onConflict`, `resolve` and `quorum`.
+   * At most one of several registrations resolves to true if at least one node is connected to the nodes of all
+   * of them. Nodes that are connected neither directly nor through one other node may each register a name; when
+   * they connect, one of them loses it: see `onConflict`, `resolve` and `quorum`.
    *
    * @throws {NameError} `code` "badname": the name is empty, longer than 255 bytes, or begins with NUL.
    * @throws {NoProcError} `code` "noproc": there is no such actor.
@@ -99,8 +100,9 @@ export class Global {
   }
 
   /**
-   * Registers an actor in place of the one that has the name, if any; that one is not notified and is not ended.
-   * Otherwise the same as {@linkcode register}. Resolves to false if the holder cannot be reached from here.
+   * Registers an actor and replaces the current holder, if any, which is not notified and does not exit.
+   * Otherwise the same as {@linkcode register}. Resolves to false if the holder cannot be reached from this
+   * node.
    *
    * @example
    * ```ts
@@ -176,19 +178,19 @@ export class Global {
     return this.#system.within(waiting, timeout, late);
   }
 
-  /** Frees a name that was registered on this node. Returns whether it was. */
+  /** Frees a name that was registered on this node. Returns whether it was registered. */
   unregister(name: string): boolean {
     return isName(name) && this.#registry.unregister(name);
   }
 
-  /** Returns the names of all nodes, in the order in which they became known here. */
+  /** Returns the names of all nodes, in the order in which they became known. */
   names(): string[] {
     return this.#registry.names().filter((name) => !name.startsWith(RESERVED));
   }
 
   /**
    * Sends an actor a `NameChange` now and whenever the name is registered, moved or freed. Returns a function
-   * that stops it; it also ends with the actor.
+   * that stops this; it also ends with the actor.
    *
    * @throws {NoProcError} `code` "noproc": the actor is not on this node.
    */
@@ -197,17 +199,17 @@ export class Global {
   }
 
   /**
-   * Runs exactly one child in the cluster, under a global name: on one of the nodes that call this, and on
-   * another of them when that one is lost or stops. Resolves when it is found here, or when a connected
-   * node reports twice that it runs on a node that is out of reach.
+   * Runs exactly one child in the cluster, under a global name: on one of the nodes that call this, and on another one when
+   * that node is lost or stops. Resolves when the child is found from this node, or when a connected node reports twice
+   * that it runs on an unreachable node.
    *
-   * While nodes are apart each side runs one, and when they meet again, the later one is stopped in an orderly way. With
-   * `quorum` or `lease` only one side runs it; each incarnation has a higher fencing token. The guide "Network
+   * While nodes are disconnected, each side runs one child; when they connect again, the later one is stopped in order.
+   * With `quorum` or `lease`, only one side runs the child; each incarnation has a higher fencing token. The guide "Network
    * partitions" compares them.
    *
-   * @throws {NameError} `code` "badname": the name is empty, longer than 254 bytes, or begins with NUL;
-   * "taken": this node takes part already.
-   * @throws {SingletonError} `code` "timeout": the child was not found within `timeout`. Then this node does not take part.
+   * @throws {NameError} `code` "badname": the name is empty, longer than 254 bytes, or begins with NUL; "taken": this node
+   * already takes part.
+   * @throws {SingletonError} `code` "timeout": the child was not found within `timeout`. This node then does not take part.
    * @throws {ArgumentError} `code` "badarg": an option is invalid.
    *
    * @example
@@ -273,7 +275,7 @@ export class Global {
     } catch (error) {
       return this.#system.rejected(error, this.#system.running);
     }
-    // One that waits for peers is tracked already.
+    // A promise that waits for peers is tracked already.
     return answer === this.#registry.asking(name) ? answer : this.#system.tracked(() => answer);
   }
 
@@ -300,7 +302,8 @@ export class Global {
       unlock: () => void registry.unregister(lock),
       token: () => registry.ours(lock)?.token,
       monitor: (pid) => [lock, name].forEach((key) => this.monitor(key, pid as Pid<NameChange>)),
-      // With the stamp of the lock: the node that wins one in a conflict wins the other.
+      // Uses the stamp of the lock, so that the node that wins one in a conflict wins the other
+      // too.
       register: (pid) => {
         const { stamp, token } = registry.ours(lock) ?? {};
         return registry.register(name, pid, "keep", { stamp, token, yieldsAfterPause: true });
@@ -311,7 +314,7 @@ export class Global {
     };
   }
 
-  /** For the runtime: stops taking part in all singletons. Resolves when all have moved. */
+  /** Internal: stops taking part in all singletons. Resolves when all have moved. */
   leave(): Promise<unknown> {
     return Promise.all([...this.#singletons.values()].map((singleton) => singleton.stop()));
   }

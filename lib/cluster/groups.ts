@@ -1,9 +1,9 @@
 /**
- * Process groups: actors of all nodes under one name, looked up on every node in memory.
+ * Process groups: actors of all nodes under one name. Lookups read this node's memory.
  *
  * Each node owns the memberships of its own actors, and announces only these; they are removed when its session
- * ends. An actor may join a group several times, and must leave as often. Groups of one name in different
- * scopes are independent.
+ * ends. An actor may join a group several times, and must leave it as often. Groups with the same name in
+ * different scopes are independent.
  *
  * @module
  */
@@ -30,21 +30,21 @@ import { type Numbered, SyncCursor } from "./sync_cursor.ts";
 export const DEFAULT_SCOPE = "default";
 
 /**
- * Maximum number of memberships of a node. Joining once more throws; a peer that announces more breaks a rule,
+ * Maximum number of memberships of a node. Another join throws; a peer that announces more violates a rule,
  * which ends its session.
  */
 export const MEMBERSHIPS_MAX: number = 2 ** 20;
 
-/** How many memberships are sent to a peer before other work continues. */
+/** Number of memberships sent to a peer before other work continues. */
 const PORTION_COUNT = 2048;
 
-/** A member, and how often it has joined. */
+/** A member, and the number of its joins. */
 interface Member {
   readonly pid: Pid;
   times: number;
 }
 
-/** The members of one group: of each node, by their numbers, in the order of joining. */
+/** The members of one group, by node and membership number, in the order of joining. */
 interface Group {
   readonly scope: string;
   readonly name: string;
@@ -73,9 +73,9 @@ class Joined implements Chained {
 /** A node with which there is a session. */
 interface Peer {
   readonly nodeLink: PeerLink;
-  /** Which of our memberships were sent to it. */
+  /** Tracks which of our memberships were sent to the peer. */
   readonly cursor: SyncCursor<Row>;
-  /** The number of its memberships. */
+  /** Number of memberships that the peer has announced. */
   memberships: number;
 }
 
@@ -84,7 +84,7 @@ export class GroupTable {
   readonly #system: System;
   readonly #membershipsMax: number;
   readonly #groups = new Map<string, Group>();
-  /** Local memberships, in the order of their numbers. */
+  /** Local memberships, in numerical order. */
   readonly #rows = new Set<Row>();
   readonly #joined = new Map<Actor, Joined>();
   readonly #peers = new PeerTable<Peer>();
@@ -161,13 +161,13 @@ export class GroupTable {
     return () => void this.#watchers.remove(key, actor);
   }
 
-  /** A session is up. */
+  /** A session has opened. */
   up(nodeLink: PeerLink): void {
     const cursor = new SyncCursor(this.#rows.values(), this.#numbers);
     this.#peers.add({ nodeLink, cursor, memberships: 0 });
   }
 
-  /** Sends more of our memberships to a peer. Returns false if all were sent. */
+  /** Sends more of our memberships to a peer. Returns false if all have been sent. */
   sendMore(nodeLink: PeerLink): boolean {
     const cursor = this.#peers.behind(nodeLink)?.cursor;
     if (cursor === undefined || cursor.isDone) return false;
@@ -188,7 +188,7 @@ export class GroupTable {
     }
   }
 
-  /** Handles a GROUP_JOIN. A returned text is the rule that it broke. */
+  /** Handles a GROUP_JOIN. A returned text is the rule that the peer violated. */
   joining(nodeLink: PeerLink, body: Uint8Array): string | undefined {
     const rows = this.#read(nodeLink, body);
     if (typeof rows === "string") return `a JOIN ${rows}`;
@@ -257,7 +257,7 @@ export class GroupTable {
     this.#sendAll(key, group, [pid], []);
   }
 
-  /** Removes a member. Returns whether it was one. */
+  /** Removes a member. Returns whether it was a member. */
   #remove(owner: string, { scope, group: name, pid }: MemberRow): boolean {
     const key = keyOf(scope, name);
     const group = this.#groups.get(key);
@@ -283,7 +283,7 @@ export class Groups {
   readonly #table: GroupTable;
   readonly #scope: string;
 
-  /** For the runtime: programs use `node.groups`. */
+  /** Internal: programs use `node.groups`. */
   constructor(table: GroupTable, scope: string) {
     this.#table = table;
     this.#scope = scope;
@@ -295,7 +295,8 @@ export class Groups {
   }
 
   /**
-   * Adds an actor of this node to a group; it may join several times. It leaves when it ends.
+   * Adds an actor of this node to a group; it may join several times. The membership ends when the actor
+   * exits.
    *
    * @throws {NoProcError} `code` "noproc": the actor is not on this node.
    * @throws {ArgumentError} `code` "badarg": the group's name is empty or longer than 255 bytes, or this node
@@ -311,7 +312,7 @@ export class Groups {
   }
 
   /**
-   * Returns the members on all nodes, each as often as it has joined. The caller states the kind of pid:
+   * Returns the members on all nodes, each once per join. The caller states the kind of pid:
    * `members<ServicePid<Counter>>("counters")`.
    */
   members<P extends Pid<never> = Pid>(group: string): P[] {
@@ -329,8 +330,8 @@ export class Groups {
   }
 
   /**
-   * Sends an actor a `GroupChange` with all members now, and one whenever some join or leave. Returns a
-   * function that stops it; it also ends with the actor.
+   * Sends an actor a `GroupChange` with all members now, and another one whenever members join or
+   * leave. Returns a function that stops this; it also ends with the actor.
    *
    * @throws {NoProcError} `code` "noproc": the actor is not on this node.
    */
@@ -339,7 +340,7 @@ export class Groups {
   }
 }
 
-/** Scopes and groups may contain any character, so the key begins with the length of the scope. */
+/** Scopes and groups may contain any characters, so the key begins with the length of the scope. */
 function keyOf(scope: string, group: string): string {
   return `${scope.length}:${scope}${group}`;
 }

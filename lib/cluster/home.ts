@@ -71,7 +71,7 @@ export interface HomeOptions {
    * Milliseconds without a message after which the actor of a key is stopped. Default `Infinity`.
    */
   readonly passivateAfter?: number | undefined;
-  /** Whether a crashed actor is restarted at once. Default: by the next message. */
+  /** Whether a crashed actor is restarted at once. Default: it is restarted by the next message. */
   readonly restart?: boolean | undefined;
   /**
    * Maximum crashes of a key within `period` ms. Above it, waiting calls are rejected. Default 3 in
@@ -106,7 +106,7 @@ export interface HomeCounts {
   readonly movedIn: number;
 }
 
-/** The handle of one node for a kind. */
+/** One node's access to a kind. */
 export class HomeKind {
   /** The name of the kind. */
   readonly kind: string;
@@ -173,7 +173,9 @@ export class HomeKind {
     this.#system.send(to, isDirect ? message : { $key: key, body: message } satisfies Keyed);
   }
 
-  /** Stops being a home. Resolves when all keys have moved to other nodes, with their state. */
+  /**
+   * Stops offering the kind. Resolves when all keys have moved to other nodes, with their state.
+   */
   leave(): Promise<void> {
     return new Promise((done) => this.#actor.leave(done));
   }
@@ -237,7 +239,7 @@ export class Homes {
     }, quorum);
   }
 
-  /** Takes part in a kind as a caller only. */
+  /** Takes part in a kind only as a caller. */
   use(kind: string): HomeKind {
     const known = this.#kinds.get(kind);
     if (known !== undefined) return known;
@@ -252,7 +254,7 @@ export class Homes {
     }, undefined);
   }
 
-  /** Stops being a home of any kind. Resolves when all keys have moved. */
+  /** Stops offering any kind. Resolves when all keys have moved. */
   leave(): Promise<unknown> {
     return Promise.all([...this.#kinds.values()].map((home) => home.leave()));
   }

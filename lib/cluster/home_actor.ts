@@ -5,15 +5,15 @@
  *     group: a node joins ─▶ hello, both ways ─▶ keys: those of the peer still here ─▶ moved · gone
  *
  * **One copy.** Rendezvous hashing orders any two nodes for a key, whatever other nodes each of
- * them knows. So of two nodes that have each other's hello only one starts a key. Neither starts
- * any key before the other has listed the keys that it still has; listed keys are started after
- * they have been handed over. So nodes that have exchanged hellos never run two copies, without any
- * vote. Of two copies that were started before, on both sides of a partition, only the one at the
- * home continues.
+ * them knows. Of two nodes that have received each other's hello, therefore only one starts a key.
+ * Neither starts any key before the other has listed the keys that it still runs; listed keys are
+ * started after they have been handed over. Nodes that have exchanged hellos therefore never run
+ * two copies, and no vote is needed. Of two copies that were started before, on both sides of a
+ * partition, only the one on the home continues.
  *
  * **Forwarding.** Messages for a key are sent to its home as known to the sender. A receiver that
  * knows a home with a higher score forwards them; the score increases with each hop, so there is no
- * cycle. While a key is being moved, started or stopped, its messages are held back here.
+ * cycle. While a key is being moved, started or stopped, its messages are held on this node.
  *
  * Longer than 400 lines: it is one state machine.
  *
@@ -80,7 +80,7 @@ const MOVE_MS = 100;
 /** Time within which an actor must stop before it is killed. Milliseconds. */
 const STOP_MS = 5_000;
 
-/** Delay before a key is retried whose lock another node holds. Milliseconds. */
+/** Delay before a retry for a key whose lock is held by another node. Milliseconds. */
 const RETRY_MS = 500;
 
 const MOVE = Symbol("move");
@@ -107,21 +107,21 @@ export class HomeActor {
   readonly #members = new Map<string, HomeMember>();
   readonly #byPid = new Map<number, Resident>();
   readonly #waiting = new Set<Resident>();
-  /** Keys whose home is another node, in the order in which they will move. */
+  /** Keys whose home is another node, in the order in which they will be moved. */
   readonly #moves = new Set<Resident>();
   #moving = 0;
-  /** Number of keys that may be moved until the next tick. */
+  /** Number of keys that may still be moved before the next tick. */
   #budget = 0;
   #moveTimer = false;
   /**
-   * Pending operations that delay leaving, beside keys: answers of other nodes, and forwarded
-   * calls.
+   * Number of pending operations, besides keys, that delay leaving: replies of other nodes, and
+   * forwarded calls.
    */
   #pending = 0;
   #heldCount = 0;
   #weight: number;
   #leaveGroup: () => void = () => {};
-  /** Set while leaving. Called when no key is left. */
+  /** Set while leaving. Called when no keys are left. */
   #left: (() => void) | undefined;
   /** Set when the node stops: all actors are stopped, and none is started. */
   #ending: ExitReason | undefined;
@@ -160,8 +160,8 @@ export class HomeActor {
   }
 
   /**
-   * Returns the receiver of messages for a key: its actor if on this node, or the kind's actor on
-   * its home.
+   * Returns the receiver of messages for a key: its actor if that is on this node, otherwise the
+   * kind's actor on its home.
    */
   target(key: string): { readonly pid: Pid<never>; readonly isDirect: boolean } | undefined {
     const resident = this.residents.get(key);
@@ -181,7 +181,7 @@ export class HomeActor {
     return isNear ? { pid: this.self.pid, isDirect: false } : undefined;
   }
 
-  /** Hands all keys over, and leaves the kind. Calls `done` when no key is left. */
+  /** Hands all keys over, and leaves the kind. Calls `done` when no keys are left. */
   leave(done: () => void): void {
     if (this.#left !== undefined) return done();
     this.#left = done;
@@ -307,7 +307,7 @@ export class HomeActor {
     for (const held of this.#release(resident)) if (held instanceof Call) held.refuse(error);
   }
 
-  // Keys without an actor.
+  // Methods for keys without an actor:
 
   #settle(resident: Resident): void {
     if (resident.phase !== WAITING || resident.isCollecting) return;
@@ -343,7 +343,7 @@ export class HomeActor {
     this.#start(resident);
   }
 
-  /** Returns whether another node may still have a key, and requests that it is handed over. */
+  /** Returns whether another node may still run a key, and asks it to hand the key over. */
   isBlocked({ key }: Resident): boolean {
     let isBlocked = false;
     for (const member of this.#members.values()) {
@@ -374,7 +374,7 @@ export class HomeActor {
     resident.pause = undefined;
   }
 
-  // Start of actors.
+  // Methods that start actors:
 
   #start(resident: Resident): void {
     const { key, state } = resident;
@@ -410,7 +410,7 @@ export class HomeActor {
       this.#waiting.add(resident);
       this.#unlock(resident);
       if (error === undefined) {
-        // Another node has the lock: retry, as it may release it soon.
+        // Another node has the lock: retries, because it may release the lock soon.
         resident.pause = this.self.sendAfter(this.self.pid, new Again(resident), RETRY_MS);
         return this.#settle(resident);
       }
@@ -425,7 +425,7 @@ export class HomeActor {
     if (this.#ports.lock !== undefined) {
       resident.unwatch = this.#ports.lock.watch(key, this.self.pid as Pid<unknown>);
     }
-    // The actor has exited already: its exit signal was handled before, or will be ignored.
+    // The actor has already exited: its exit signal was handled before, or will be ignored.
     if (actorRefOf(pid) === undefined) return this.#ended(resident, "noproc");
     if (this.#ending !== undefined) return this.#stop(resident);
     for (const held of this.#release(resident)) this.#deliver(resident, held);
@@ -445,7 +445,7 @@ export class HomeActor {
     this.#ports.lock?.release(resident.key);
   }
 
-  // Exits of actors.
+  // Methods that handle exits of actors:
 
   #exited({ from, reason }: Exit): void {
     const resident = this.#byPid.get(from.id);
@@ -504,8 +504,7 @@ export class HomeActor {
   #checkLeft(): void {
     if (this.residents.size > 0) return;
     if (this.#pending === 0) this.#left?.();
-    // After leaving it continues as a caller, and forwards messages that are still in transit to
-    // it.
+    // After leaving, the actor continues as a caller, and forwards messages still in transit to it.
     if (this.#ending !== undefined) endSelf(this.self, this.#ending);
   }
 
@@ -526,13 +525,13 @@ export class HomeActor {
     this.#sweepLater();
   }
 
-  // Nodes that join and leave.
+  // Methods that handle nodes that join and leave:
 
   #groupChanged({ joined, left }: GroupChange): void {
     for (const pid of joined) if (!pid.equals(this.self.pid)) this.#meet(pid).offers = true;
     for (const pid of left) {
       const member = this.#members.get(pid.key);
-      // The node leaves, and will list its keys; or its actor has exited, which the monitor
+      // The node is leaving, and will list its keys; or its actor has exited, which the monitor
       // reports.
       if (member !== undefined && member.weight !== 0) this.#weigh(member, 0);
     }
@@ -590,10 +589,10 @@ export class HomeActor {
     if (weight > 0) member.offers = true;
     member.weight = weight;
     const { node } = member.pid;
-    // A later incarnation of the node may have replaced it.
+    // A later incarnation of the node may have replaced the monitored one.
     if (weight > 0) this.#places.set(node, weight, member);
     else this.#unplace(member);
-    // A member that offered the kind before must list the keys that it still has.
+    // A member that offered the kind before must list the keys that it still runs.
     member.hasListed = this.#weight === 0 || !member.offers;
     if (weight > 0) this.listKeys(member);
     this.#settleAll();
@@ -609,7 +608,7 @@ export class HomeActor {
     else this.#places.set(node, other.weight!, other);
   }
 
-  /** Sends a member the list of keys that this node still has and whose home is the member. */
+  /** Sends a member the list of keys that this node still runs and whose home is the member. */
   listKeys(member: HomeMember): void {
     const keys: string[] = [];
     for (const resident of this.residents.values()) {
@@ -658,7 +657,7 @@ export class HomeActor {
   #moveTick(): void {
     this.#moveTimer = false;
     const more = this.#rules.movesPerSecond * MOVE_MS / 1000;
-    // Fractions accumulate at low rates; an unused budget above one tick is discarded.
+    // Fractions accumulate at low rates; unused capacity above one tick is discarded.
     this.#budget = Math.min(this.#budget + more, Math.max(1, more));
     this.#moveSome();
     if (this.#moves.size === 0) return;
@@ -693,7 +692,7 @@ export class HomeActor {
       .then(collected, () => collected(undefined));
   }
 
-  /** Handles the state of a key that moves: stops its actor, unless it has exited. */
+  /** Handles the state of a key being moved: stops its actor, unless that has exited. */
   #collected({ resident, state }: Collected): void {
     resident.isCollecting = false;
     resident.state = state;

@@ -1,6 +1,6 @@
 /**
  * The other nodes that take part in a kind, as known to one node: their weights, whether they have
- * listed the keys that they still have, and these keys.
+ * listed the keys that they still run, and these keys.
  *
  * @module
  */
@@ -8,18 +8,18 @@ import type { Pid, Ref } from "../term/pid.ts";
 
 /** Messages between the actors of a kind. */
 export type HomeMessage =
-  /** The weight of the sender. With 0 it is not a home of any key. */
+  /** The weight of the sender. 0: the sender is not a home of any key. */
   | { readonly $home: "hello"; readonly from: Pid; readonly weight: number }
-  /** Keys that the sender still has and whose home is the receiver. `last` ends the list. */
+  /** The keys that the sender still runs and whose home is the receiver. `last` ends the list. */
   | {
     readonly $home: "keys";
     readonly from: Pid;
     readonly keys: readonly string[];
     readonly last: boolean;
   }
-  /** Requests that a key is handed over now. */
+  /** Requests that the receiver hands a key over now. */
   | { readonly $home: "pull"; readonly from: Pid; readonly key: string }
-  /** The sender no longer has a key, nor a state of it. */
+  /** The sender no longer runs a key and has no state of it. */
   | { readonly $home: "gone"; readonly from: Pid; readonly key: string };
 
 /**
@@ -52,15 +52,17 @@ export interface Keyed {
 export class HomeMember {
   readonly pid: Pid;
   readonly monitor: Ref;
-  /** Its weight. Undefined until known; 0 if it is a caller only, or leaves. */
+  /**
+   * The member's weight. Undefined until known; 0 if the member is only a caller, or is leaving.
+   */
   weight: number | undefined = undefined;
-  /** Whether it offers or has offered the kind, so that it may have keys. */
+  /** Whether the member offers or has offered the kind, so that it may run keys. */
   offers = false;
-  /** Whether it has listed all keys that it still has and whose home is this node. */
+  /** Whether the member has listed all keys that it still runs and whose home is this node. */
   hasListed = false;
-  /** Keys that it still has and whose home is this node. */
+  /** Keys that the member still runs and whose home is this node. */
   readonly expected: Set<string> = new Set();
-  /** Keys that this node still has and that the member expects to take over. */
+  /** Keys that this node still runs and that the member expects to take over. */
   readonly promised: Set<string> = new Set();
 
   constructor(pid: Pid, monitor: Ref) {

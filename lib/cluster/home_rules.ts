@@ -1,6 +1,6 @@
 /**
- * Parameters of a {@linkcode HomeActor}: the options of its kind, and its ports to groups, names
- * and events.
+ * Parameters of a {@linkcode HomeActor}: the options of its kind, and its interfaces to groups,
+ * names and events.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import type { Incarnation } from "./singleton.ts";
 
 /** Options of a kind, with defaults. */
 export interface HomeRules {
-  /** Relative share of keys. 0: this node is a caller only. */
+  /** Relative share of keys. 0: this node is only a caller. */
   readonly weight: number;
   /** Starts the actor of a key, linked with `self`. */
   start(
@@ -21,8 +21,8 @@ export interface HomeRules {
     incarnation: Omit<Incarnation, "handover">,
   ): Pid<never> | Promise<Pid<never>>;
   /**
-   * Returns the state that is handed over when a key moves. The actor is stopped after it. Default:
-   * none.
+   * Returns the state that is handed over when a key moves. The actor is stopped afterwards.
+   * Default: none.
    */
   handover?(pid: Pid<never>, key: string): unknown;
   /**
@@ -35,13 +35,13 @@ export interface HomeRules {
   readonly movesPerSecond: number;
   /** Time without messages after which an actor is stopped, in milliseconds. `Infinity`: never. */
   readonly passivateAfter: number;
-  /** Whether a crashed actor is restarted at once, or by the next message. */
+  /** Whether a crashed actor is restarted at once, instead of by the next message. */
   readonly restart: boolean;
   readonly intensity: number;
   readonly period: number;
 }
 
-/** Port from the actor to groups, names and events. */
+/** The interface from the actor to groups, names and events. */
 export interface HomePorts {
   readonly kind: string;
   /** Joins the group of nodes that offer the kind. Returns a function that leaves it. */
@@ -57,7 +57,9 @@ export interface HomePorts {
       /** Returns the fencing token of a held lock. */
       token(key: string): number | undefined;
       release(key: string): void;
-      /** Sends a `NameChange` whenever the lock moves. Returns a function that stops this. */
+      /**
+       * Sends a `NameChange` whenever the lock moves. Returns a function that stops these messages.
+       */
       watch(key: string, pid: Pid<NameChange>): () => void;
     }
     | undefined;

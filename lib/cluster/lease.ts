@@ -5,26 +5,30 @@
  */
 
 /**
- * Grants leases: a database, or a service such as etcd. A lease that was granted is valid for `ttl`
- * milliseconds, and as long again from the beginning of each `renew` that resolves to true.
+ * Grants leases: for example a database, or a service such as etcd. A granted lease is valid for `ttl`
+ * milliseconds, and again for the same time from the beginning of each `renew` that resolves to true.
  *
- * The authority must not grant a lease to another node before that time is over, unless it was released.
+ * The authority must not grant the lease to another node before that time has passed, unless it was
+ * released.
  */
 export interface Lease {
-  /** How long a lease is valid. Milliseconds. It is renewed three times as often. */
+  /** Validity of a lease. Milliseconds. It is renewed three times during its validity. */
   readonly ttl: number;
   /**
    * Tries to obtain a lease for `node`. Resolves to a fencing token, a positive integer that is higher than
-   * all earlier ones of that name, or to `undefined` while another node has it.
+   * all earlier ones of that name, or to `undefined` while another node has the lease.
    */
   acquire(name: string, node: string): Promise<number | undefined>;
-  /** Renews a lease. Resolves to false if it is lost; rejects if the authority cannot be reached. */
+  /**
+   * Renews a lease. Resolves to false if the lease is lost; rejects if the authority cannot be
+   * reached.
+   */
   renew(name: string, token: number): Promise<boolean>;
   /** Releases a lease. */
   release(name: string, token: number): Promise<void>;
 }
 
-/** An attempt may take `ttl` divided by this. */
+/** Divisor of `ttl` for the time limit of an attempt. */
 const ATTEMPT_PART = 3;
 
 /** The parts of its system that a lease uses. */
@@ -81,23 +85,23 @@ export class HeldLease {
     return undefined;
   }
 
-  /** Whether it is still valid, so that no other node can have it. */
+  /** Whether the lease is still valid, so that no other node can have it. */
   get isValid(): boolean {
     return this.#system.now() < this.#validUntil;
   }
 
-  /** Milliseconds until it should be renewed. */
+  /** Milliseconds until the lease should be renewed. */
   get renewMs(): number {
     return Math.max(0, this.#renewAt - this.#system.now());
   }
 
-  /** Renews it if that is due. Resolves to whether it is valid. */
+  /** Renews the lease if that is due. Resolves to whether it is valid. */
   async renew(): Promise<boolean> {
     if (!this.isValid) return false;
     const askedAt = this.#system.now();
     if (askedAt < this.#renewAt) return true;
     const { ttl } = this.#lease;
-    // Tried again soon if it fails, while it is valid.
+    // A failed renewal is retried soon, while the lease is valid.
     this.#renewAt = askedAt + ttl / 10;
     const leftMs = Math.min(ttl / ATTEMPT_PART, this.#validUntil - askedAt);
     try {
@@ -114,7 +118,7 @@ export class HeldLease {
     return this.isValid;
   }
 
-  /** Releases it. Never rejects. */
+  /** Releases the lease. Never rejects. */
   async release(): Promise<void> {
     this.#validUntil = -Infinity;
     const asked = Promise.resolve().then(() => this.#lease.release(this.#name, this.token));

@@ -1,6 +1,6 @@
 /**
- * Quorum names of nodes that were lost. The holder may not have noticed yet that it is isolated; the
- * name is not granted to others until it must have.
+ * Quorum names of lost nodes. The holder may not have noticed yet that it is isolated; the name is
+ * not granted to others before the holder must have noticed.
  *
  * @module
  */
@@ -14,13 +14,13 @@ export class Lingering {
   readonly #free: (name: string) => void;
   readonly #byName = new Map<string, { entry: NameEntry; deadline: Deadline }>();
 
-  /** `free` is called when a name is not kept any more. */
+  /** `free` is called when a name is no longer kept. */
   constructor(system: System, free: (name: string) => void) {
     this.#system = system;
     this.#free = free;
   }
 
-  /** Returns the entry that is kept of a name. */
+  /** Returns the kept entry of a name. */
   of(name: string): NameEntry | undefined {
     return this.#byName.size === 0 ? undefined : this.#byName.get(name)?.entry;
   }
@@ -37,7 +37,7 @@ export class Lingering {
     this.#system.setTimer(deadline, ms);
   }
 
-  /** The node is back and has announced what it holds, or is known to have ended. */
+  /** The node has returned and announced its names, or is known to have ended. */
   release(owner: string): void {
     for (const [name, { entry }] of [...this.#byName]) {
       if (entry.owner !== owner) continue;

@@ -15,31 +15,37 @@ import type { Quorum } from "./quorum.ts";
 /** Options of a registration. */
 export interface RegisterTerms {
   readonly onConflict: OnConflict;
-  /** In place of a new stamp. */
+  /** Used instead of a new stamp. */
   readonly stamp?: number | undefined;
-  /** A fencing token that was obtained for another name, or from a lease. */
+  /** A fencing token obtained for another name, or from a lease. */
   readonly token?: number | undefined;
   readonly quorum?: Quorum | undefined;
-  /** A holder is asked to hand the name over. */
+  /** Whether a holder is asked to hand the name over. */
   readonly replace?: boolean | undefined;
   readonly resolve?: Resolve | undefined;
-  /** After this process was paused for so long that peers gave it up, a later entry wins. */
+  /**
+   * Whether a later entry wins after this process was paused for so long that peers may have
+   * disconnected it.
+   */
   readonly yieldsAfterPause?: boolean | undefined;
-  /** Called with the holder of the name that the refusing node knows. */
+  /** Called with the holder of the name according to the rejecting node. */
   readonly refused?: ((owner: string) => void) | undefined;
 }
 
 /** Peers that have not granted a claim yet. */
 export interface Asking {
   request: number;
-  /** By peer: the holder that it named, if any; it grants the claim when that holder has withdrawn. */
+  /**
+   * By peer: the holder that it named, if any; the peer grants the claim when that holder has
+   * withdrawn.
+   */
   readonly waiting: Map<string, string | undefined>;
-  /** How often the token was too low. */
+  /** Number of times that the token was too low. */
   lows: number;
   readonly answer: Deferred<boolean>;
 }
 
-/** The name. It is attached to its actor, if that is local. */
+/** One name registered by this node. It is attached to its actor if the actor is local. */
 export class LocalName implements Chained {
   following: Chained | undefined = undefined;
   preceding: Chained | undefined = undefined;
@@ -47,13 +53,13 @@ export class LocalName implements Chained {
   entry: NameEntry;
   readonly terms: RegisterTerms;
   readonly #ended: () => void;
-  /** The peers that were asked, while it is a claim. */
+  /** The peers that were asked, while the name is a claim. */
   asking: Asking | undefined = undefined;
-  /** Peers that have granted it, if it needs a quorum. */
+  /** Peers that have granted the name, if it needs a quorum. */
   readonly grants: Set<string> | undefined;
   /** Whether a resolver is deciding which actor keeps the name. */
   isResolving = false;
-  /** Stops watching the actor. */
+  /** Stops monitoring the actor. */
   unwatch: () => void = () => {};
 
   constructor(number: number, entry: NameEntry, terms: RegisterTerms, ended: () => void) {

@@ -7,7 +7,7 @@ import type { System } from "../actor/system.ts";
 import { Deadline } from "../actor/timer.ts";
 import type { Pid } from "../term/pid.ts";
 
-/** Maximum time that a resolver may take; then the default applies. Milliseconds. */
+/** Time limit for a resolver, after which the default applies. Milliseconds. */
 export const RESOLVE_MS_MAX = 30_000;
 
 /** Two nodes held one name, and this node's actor has lost it. */
@@ -21,8 +21,9 @@ export interface NameConflict {
 }
 
 /**
- * Chooses which of two actors keeps a name that both hold after a partition: one of the two pids, or
- * `undefined` for neither. Called on one of the two nodes only: the one that would lose the name.
+ * Chooses which of two actors keeps a name that both hold after a partition: one of the two pids,
+ * or `undefined` for neither. Called on only one of the two nodes: the one that would lose the
+ * name.
  */
 export type Resolve = (
   name: string,
@@ -31,11 +32,11 @@ export type Resolve = (
 ) => Pid<never> | undefined | Promise<Pid<never> | undefined>;
 
 /**
- * How to handle an actor that loses its name: `"exit"` ends it with `{ nameConflict, winner }`; `"keep"`
- * lets it continue without the name. A function may hand the actor's state to the winner first. It is called
- * when this node is connected with the winner's, or after the heartbeat timeout without a connection. The
- * actor ends when the returned promise settles, unless it resolves to `"keep"`, and after 30 seconds at the
- * latest.
+ * The policy for an actor that loses its name: `"exit"` ends it with `{ nameConflict, winner }`; `"keep"`
+ * lets it continue without the name. A function may hand the actor's state to the winner first. The function
+ * is called when this node is connected to the winner's, or after the heartbeat timeout without a
+ * connection. The actor exits when the returned promise settles, unless it resolves to `"keep"`, and after
+ * 30 seconds at the latest.
  */
 export type OnConflict =
   | "exit"

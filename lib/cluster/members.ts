@@ -1,14 +1,14 @@
 /**
- * The members of the cluster that this node knows: itself, its seeds, and each node with which it or a peer has
- * had a session, except those that left in an orderly way. Majorities are counted among these.
+ * The members of the cluster known to this node: itself, its seeds, and each node with which it or a peer has
+ * had a session, except those that have left in order. Majorities are counted among these.
  *
- * A lost node stays a member. So does one that crashed and never returns, until a node with its name has been
- * connected and has stopped in an orderly way.
+ * A lost node stays a member. A node that crashed and never returns stays a member too, until a node with its
+ * name has connected and then stopped in order.
  *
  * @module
  */
 
-/** At most this many members, and as many that left, are known; more are ignored. */
+/** Maximum number of known members, and of known nodes that left; further ones are ignored. */
 export const MEMBERS_MAX = 1024;
 
 /** Known members. */
@@ -25,7 +25,7 @@ export class Members {
     return this.#known.size;
   }
 
-  /** More than half of them. */
+  /** Returns the smallest number that is more than half of them. */
   get majority(): number {
     return Math.floor(this.#known.size / 2) + 1;
   }
@@ -35,18 +35,18 @@ export class Members {
     return [...this.#known];
   }
 
-  /** The names of those that left. */
+  /** The names of nodes that left. */
   get left(): readonly string[] {
     return [...this.#left];
   }
 
-  /** There is a session with a node. */
+  /** A session with a node has opened. */
   met(node: string): void {
     this.#left.delete(node);
     if (this.#known.size < MEMBERS_MAX) this.#known.add(node);
   }
 
-  /** A node has stopped in an orderly way. */
+  /** A node has stopped in order. */
   leave(node: string): void {
     if (!this.#known.delete(node)) return;
     if (this.#left.size === MEMBERS_MAX) this.#left.delete(this.#left.values().next().value!);

@@ -6,13 +6,13 @@
  *            └ c@h:1: <c  7>, stamp 18       until its owner withdraws it
  *
  * Two nodes may hold one name after a partition. Every node that knows both entries computes the same
- * winner. Nothing else is decided here: the owner of the other entry withdraws it.
+ * winner. This class decides nothing else: the owner of the other entry withdraws it.
  *
  * @module
  */
 import { type NameEntry, wins } from "./winner.ts";
 
-/** The actor that is found under a name has changed. */
+/** The actor found under a name has changed. */
 export interface NameChanged {
   readonly name: string;
   readonly from: NameEntry | undefined;

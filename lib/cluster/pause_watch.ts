@@ -1,12 +1,13 @@
 /**
- * Detects that this process was paused (SIGSTOP, sleep of the machine): then peers may have given it up.
+ * Detects that this process was paused (by SIGSTOP, or because the machine slept): peers may then have
+ * disconnected it.
  *
  * @module
  */
 import type { System } from "../actor/system.ts";
 import { Deadline } from "../actor/timer.ts";
 
-/** The interval of the checks: limits. Milliseconds. */
+/** Limits of the interval between checks. Milliseconds. */
 const TICK_MS_MAX = 1_000;
 const TICK_MS_MIN = 20;
 
@@ -19,7 +20,7 @@ export class PauseWatch {
   #seenAt = 0;
   #isOn = false;
 
-  /** `paused` is called with the length of a pause, in milliseconds, when it is over. */
+  /** `paused` is called with the length of a pause, in milliseconds, when it has ended. */
   constructor(system: System, deadlineMs: number, paused: (ms: number) => void) {
     this.#system = system;
     this.#tickMs = Math.max(TICK_MS_MIN, Math.min(TICK_MS_MAX, deadlineMs / 8));

@@ -1,13 +1,13 @@
 /**
- * The nodes with which there is a session, and the data that is kept for each.
+ * The connected nodes, and the data stored for each.
  *
  * @module
  */
 import type { PeerLink } from "./rows.ts";
 
 /**
- * Peers by node. A session that was replaced by another is ignored: neither late messages of it nor its end
- * have an effect.
+ * Peers by node. A session that was replaced is ignored: neither its late messages nor its end have an
+ * effect.
  */
 export class PeerTable<Peer extends { readonly nodeLink: PeerLink }> {
   readonly #byNode = new Map<string, Peer>();
@@ -18,7 +18,7 @@ export class PeerTable<Peer extends { readonly nodeLink: PeerLink }> {
     return this.#byNode.size;
   }
 
-  /** A session is up. */
+  /** A session has opened. */
   add(peer: Peer): void {
     const { node } = peer.nodeLink.home;
     this.#byNode.set(node, peer);
@@ -27,7 +27,9 @@ export class PeerTable<Peer extends { readonly nodeLink: PeerLink }> {
     if (awaited !== undefined) { for (const added of awaited) added(); }
   }
 
-  /** Calls `added` once, when a session with that node is up. The returned function cancels it. */
+  /**
+   * Calls `added` once, when a session with that node has opened. The returned function cancels it.
+   */
   whenAdded(node: string, added: () => void): () => void {
     let awaited = this.#awaited.get(node);
     if (awaited === undefined) this.#awaited.set(node, awaited = new Set());
@@ -37,7 +39,7 @@ export class PeerTable<Peer extends { readonly nodeLink: PeerLink }> {
     };
   }
 
-  /** Returns the peer of a link while its session is up. */
+  /** Returns the peer of a link while its session is open. */
   behind(nodeLink: PeerLink): Peer | undefined {
     const peer = this.#byNode.get(nodeLink.home.node);
     return peer?.nodeLink === nodeLink ? peer : undefined;

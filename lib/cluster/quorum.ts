@@ -6,8 +6,9 @@
 import { ArgumentError } from "../actor/errors.ts";
 
 /**
- * How many nodes must have granted a name, this one included: a number, or more than half of the known members
- * (`members.ts`). A number must be more than half of all nodes; otherwise two sides may have a quorum.
+ * The number of nodes that must have granted a name, this one included: a number, or more than half of the
+ * known members (`members.ts`). A number must be more than half of all nodes; otherwise, both sides of a
+ * partition may have a quorum.
  */
 export type Quorum = number | "majority";
 
@@ -19,7 +20,7 @@ export function checkQuorum(quorum: Quorum | undefined): void {
 }
 
 /**
- * Rejection of a registration: too few nodes are connected and have granted the name.
+ * The error of a registration for which too few nodes are connected and have granted the name.
  *
  * @example
  * ```ts
@@ -33,7 +34,7 @@ export function checkQuorum(quorum: Quorum | undefined): void {
  * ```
  */
 export class QuorumError extends Error {
-  /** The name of the class. */
+  /** Name of the error class. */
   override readonly name = "QuorumError";
   /** Stable code: `"noquorum"`. */
   readonly code = "noquorum";

@@ -6,18 +6,18 @@
  *                                 │                        └─ TAKEN by one that holds it ─▶ withdrawn: false
  *     a session is up ─▶ SYNC: our names          a session has ended ─▶ its names are removed
  *
- * **A peer grants a name to one claim at a time**; others wait there (`claims.ts`). So of two claims that
- * one node knows at most one is held. A claim that is earlier than the granted one is not granted in its
- * place: the owner of the granted one is asked first (INQUIRE), and withdraws it, or answers that it holds the
- * name (HELD). Thus the earliest of several claims succeeds, and no clock takes a name from its holder.
+ * **A peer grants a name to one claim at a time**; other claims wait there (`claims.ts`). Of two claims that
+ * one node knows, therefore at most one is held. An earlier claim does not replace the granted one: the owner
+ * of the granted claim is asked first (INQUIRE), and withdraws it, or answers that it holds the name (HELD).
+ * The earliest of several claims therefore succeeds, and no clock takes a name from its holder.
  *
- * A node announces only its own names. If two hold one name after a partition, all nodes compute the same
- * winner (`wins`), and the owner of the other entry withdraws it.
+ * A node announces only its own names. If two nodes hold one name after a partition, all nodes compute the
+ * same winner (`wins`), and the owner of the other entry withdraws it.
  *
- * A peer that answers with another holder may be out of date: we may already know that the holder has
- * withdrawn. So TAKEN counts only if we are not connected with that holder; otherwise an OK will follow.
+ * A peer that answers with another holder may be outdated: we may already know that the holder has withdrawn.
+ * TAKEN therefore only counts if we are not connected to that holder; otherwise, an OK will follow.
  *
- * Longer than 400 nodeLinks because it is one state machine. Its tables are in separate files.
+ * Longer than 400 lines because it is one state machine. Its tables are in separate files.
  *
  * @module
  */
@@ -72,27 +72,29 @@ import { SyncCursor } from "./sync_cursor.ts";
 import { Tokens } from "./tokens.ts";
 
 /**
- * Maximum number of names of a node. Registering one more rejects; a peer that announces more breaks a rule,
- * which ends its session.
+ * Maximum number of names of a node. Another registration rejects; a peer that announces more violates a
+ * rule, which ends its session.
  */
 export const NAMES_MAX: number = 2 ** 18;
 
-/** How many names are sent to a peer before other work continues. */
+/** Number of names sent to a peer before other work continues. */
 const PORTION_COUNT = 2048;
 
-/** How long `connect`, and claims at this node, wait for the names of a new peer. Milliseconds. */
-const SYNC_MS_MAX = 5_000;
-
-/** How often a claim is repeated with a higher token before it fails without a quorum. */
-const LOWS_MAX = 8;
-
 /**
- * Maximum time that a holder may take to stop after it has noticed the loss of its quorum.
+ * Maximum time that `connect`, and claims at this node, wait for the names of a new peer.
  * Milliseconds.
  */
+const SYNC_MS_MAX = 5_000;
+
+/**
+ * Number of times that a claim is repeated with a higher token before it fails without a quorum.
+ */
+const LOWS_MAX = 8;
+
+/** Time limit for a holder to stop after it has noticed the loss of its quorum. Milliseconds. */
 export const STOP_MS_MAX = 2_000;
 
-/** The prefix of names that the runtime uses, which are not listed. */
+/** The prefix of names used by the runtime, which are not listed. */
 export const RESERVED = "\0";
 
 /** Events of global names. */
@@ -101,7 +103,9 @@ export interface GlobalEvents {
   name: { readonly name: string; readonly pid: Pid | undefined };
   /** An actor of this node has lost its global name to another. */
   nameconflict: NameConflict;
-  /** An actor of this node has lost its global name: too few nodes are left that granted it. */
+  /**
+   * An actor of this node has lost its global name, because too few of the granting nodes are left.
+   */
   quorumlost: { readonly name: string; readonly pid: Pid };
 }
 
@@ -114,25 +118,25 @@ export interface RegistryOptions {
   readonly deadlineMs?: number | undefined;
   /** Called when this node adopts a peer's time because it differs too much from its own. */
   readonly onShift?: ((node: string, ms: number) => void) | undefined;
-  /** Returns whether another node may register a name. Default: any may. */
+  /** Returns whether another node may register a name. Default: any node may. */
   readonly allows?: ((node: string, name: string) => boolean) | undefined;
 }
 
 /** A node with which there is a session. */
 interface Peer {
   readonly nodeLink: PeerLink;
-  /** Which of our names were sent to it. */
+  /** Tracks which of our names were sent to the peer. */
   readonly cursor: SyncCursor<LocalName>;
-  /** Resolves when it has sent all its names, or takes too long. */
+  /** Resolves when the peer has sent all its names, or takes too long. */
   readonly synced: Promise<void>;
   isSynced: boolean;
   readonly upAt: number;
   readonly whenSynced: () => void;
-  /** The number of sessions that was last sent to the peer. */
+  /** The number of our sessions last sent to the peer. */
   sessions: number;
-  /** Names held by quorum that were announced to it, by the number of the request. */
+  /** Names held by quorum that were announced to the peer, by the number of the request. */
   readonly announced: Map<number, LocalName>;
-  /** Names for which it was asked, which are left out of the sync. */
+  /** Names that the peer was asked to grant, which are omitted from the sync. */
   readonly asked: Set<LocalName>;
 }
 
@@ -145,14 +149,14 @@ export class Registry {
   readonly #options: RegistryOptions;
   readonly #stamps: StampClock;
   readonly #table = new NameTable();
-  /** In the order of their numbers. */
+  /** Names by number, in numerical order. */
   readonly #own = new Map<string, LocalName>();
   readonly #asking = new Map<number, LocalName>();
   readonly #claims = new Claims();
   readonly #tokens = new Tokens();
   readonly #lingering: Lingering;
   readonly #pauses: PauseWatch;
-  /** Names that need a quorum, and those that yield after a pause. */
+  /** Names that need a quorum, or that yield after a pause. */
   readonly #watched = new Set<LocalName>();
   readonly #peers = new PeerTable<Peer>();
   readonly #watchers = new Watchers();
@@ -207,7 +211,7 @@ export class Registry {
       .map(({ entry }) => entry.name);
   }
 
-  /** Returns how many nodes a quorum needs. */
+  /** Returns the number of nodes that a quorum needs. */
   need(quorum: Quorum | undefined): number {
     return quorum === "majority" ? this.members.majority : quorum ?? 1;
   }
@@ -267,18 +271,18 @@ export class Registry {
       this.#watched.add(own);
       this.#pauses.start();
     }
-    // Sent before listeners are called: a listener may withdraw the name.
+    // Sent before listeners are called, because a listener may withdraw the name.
     const answer = this.#ask(own);
     this.#apply(change);
     return answer;
   }
 
-  /** Returns the promise of a registration that waits for peers. It is tracked. */
+  /** Returns the promise of a registration that waits for peers. The promise is tracked. */
   asking(name: string): Promise<boolean> | undefined {
     return this.#own.get(name)?.asking?.answer.promise;
   }
 
-  /** Frees a name of this node. Returns whether it was one. */
+  /** Frees a name of this node. Returns whether it was registered by this node. */
   unregister(name: string): boolean {
     const own = this.#own.get(name);
     if (own !== undefined) this.#withdraw(own);
@@ -294,7 +298,7 @@ export class Registry {
     return () => void this.#watchers.remove(name, actor);
   }
 
-  /** Calls `found` once, when a name is found. Returns a function that stops waiting. */
+  /** Calls `found` once, when a name is found. Returns a function that cancels the wait. */
   wait(name: string, found: (pid: Pid) => void): () => void {
     let waiters = this.#waiters.get(name);
     if (waiters === undefined) this.#waiters.set(name, waiters = new Set());
@@ -312,7 +316,7 @@ export class Registry {
     return this.#system.within(peer.synced, SYNC_MS_MAX, late).catch(() => {});
   }
 
-  /** A session is up. */
+  /** A session has opened. */
   up(nodeLink: PeerLink): void {
     const { node } = nodeLink.home;
     let settle!: () => void;
@@ -354,12 +358,12 @@ export class Registry {
     return true;
   }
 
-  /** Sends more of our names to a peer. Returns false if all were sent. */
+  /** Sends more of our names to a peer. Returns false if all have been sent. */
   sendMore(nodeLink: PeerLink): boolean {
     const peer = this.#peers.behind(nodeLink);
     if (peer === undefined || peer.cursor.isOver) return false;
     const { cursor, asked } = peer;
-    // For claims and names held by quorum the peer was asked when the session was up.
+    // The peer was already asked for claims and names held by quorum when the session opened.
     const names = cursor.next(PORTION_COUNT).filter((own) => !asked.has(own));
     sendSync(nodeLink, names.map(({ entry }) => entry), this.#me);
     if (!cursor.isDone) return true;
@@ -368,7 +372,10 @@ export class Registry {
     return false;
   }
 
-  /** A session has ended: removes its names, and waits for none of its answers. `isOver`: the node has stopped. */
+  /**
+   * A session has ended: removes its names, and no longer waits for its answers. `isOver`: whether the node
+   * has stopped.
+   */
   down(nodeLink: PeerLink, isOver = false): void {
     const { node } = nodeLink.home;
     const peer = this.#peers.remove(nodeLink);
@@ -394,7 +401,7 @@ export class Registry {
     if (isOver) this.#lingering.release(node);
   }
 
-  /** Handles a REGISTER. A returned text is the rule that it broke. */
+  /** Handles a REGISTER. A returned text is the rule that the peer violated. */
   registering(nodeLink: PeerLink, body: Uint8Array): string | undefined {
     const row = readRegister(nodeLink, body);
     if (row === undefined) return "a malformed REGISTER";
@@ -497,12 +504,12 @@ export class Registry {
     return undefined;
   }
 
-  /** Handles an INQUIRE: whether our entry is held, in view of that rival. */
+  /** Handles an INQUIRE: whether our entry is held, although there is that rival. */
   inquired(nodeLink: PeerLink, body: Uint8Array): string | undefined {
     const row = readInquire(nodeLink, body);
     if (row === undefined) return "a malformed INQUIRE";
     const own = this.#own.get(row.name);
-    // Otherwise it was withdrawn, which was sent to the peer.
+    // Otherwise the entry was withdrawn, which the peer has been told.
     if (own === undefined || own.entry.stamp !== row.stamp) return undefined;
     if (own.asking !== undefined) {
       if (!own.terms.replace) this.#withdraw(own);
@@ -575,7 +582,7 @@ export class Registry {
     return this.#table.find(name) ?? this.#lingering.of(name);
   }
 
-  /** Monitors a remote actor. Returns a function that stops it. */
+  /** Monitors a remote actor. Returns a function that stops monitoring. */
   #watch(pid: Pid<never>, ended: () => void): () => void {
     const { signals, externalCaller } = this.#system;
     const ref = signals.ref(externalCaller);
@@ -587,7 +594,7 @@ export class Registry {
     };
   }
 
-  /** Returns a token that should be higher than all granted for a name. */
+  /** Returns a token that should be higher than all tokens granted for a name. */
   #token(name: string, least = 0): number {
     return Math.max(this.#stamps.time, this.#tokens.last(name) + 1, least + 1);
   }
@@ -628,7 +635,7 @@ export class Registry {
     if (asking.waiting.size === 0) this.#decide(own);
   }
 
-  /** A peer has granted a higher token: repeats the claim with a higher one. */
+  /** A peer has granted a higher token: repeats the claim with an even higher one. */
   #askHigher(own: LocalName, last: number): void {
     const asking = own.asking!;
     if (++asking.lows > LOWS_MAX || last >= STAMP_MAX) return this.#withdraw(own);
@@ -637,7 +644,7 @@ export class Registry {
     this.#askAll(own);
   }
 
-  /** Announces a name that is held by quorum to a new peer, and asks for its grant. */
+  /** Announces a name held by quorum to a new peer, and asks for its grant. */
   #announce(own: LocalName, peer: Peer): void {
     if (own.grants === undefined || !canClaim(peer.nodeLink)) return;
     const request = ++this.#requests;
@@ -668,7 +675,7 @@ export class Registry {
   #hold(own: LocalName): void {
     const { entry } = own;
     if (entry.token) this.#tokens.note(entry.name, entry.token);
-    // A contested one was just claimed from its holder, which withdraws it.
+    // A contested name was just claimed from its holder, which will withdraw it.
     this.#table.hold(entry);
   }
 
@@ -704,7 +711,10 @@ export class Registry {
     return isClaim ? token <= this.#tokens.last(name) : token < this.#tokens.known(name);
   }
 
-  /** Returns how long this node must wait before it grants a free name, which another node may still hold. */
+  /**
+   * Returns how long this node must wait before it grants a free name, because another node may still
+   * hold it.
+   */
   #delayMs({ owner, lingers }: NameEntry): number {
     let upAt = -Infinity;
     for (const peer of this.#peers) {
@@ -717,8 +727,8 @@ export class Registry {
   }
 
   /**
-   * Returns how long a node that has just started must wait, since it does not know its earlier grants: until an
-   * earlier holder must have stopped, unless all members are connected.
+   * Returns how long a node that has just started must wait, because it does not know its earlier grants: until
+   * an earlier holder must have stopped, unless all members are connected.
    */
   #freshMs(now: number): number {
     const left = this.#startedAt + this.#deadlineMs + STOP_MS_MAX - now;
@@ -754,7 +764,7 @@ export class Registry {
     return this.#isOverfull(entry.owner) ? this.#tooMany() : undefined;
   }
 
-  /** Grants a free name to the earliest claim, and sends the holder to the other claimants. */
+  /** Grants a free name to the earliest claim, and sends the new holder to the other claimants. */
   #review(name: string): void {
     const waiting = this.#claims.of(name);
     if (waiting.length === 0) return;
@@ -803,7 +813,7 @@ export class Registry {
     if (own !== undefined && winner.owner !== this.#me) {
       if (own.asking === undefined || !own.terms.replace) this.#lose(own, winner);
     }
-    // Two peers that are not connected with each other learn of their conflict only here.
+    // Two peers that are not connected to each other learn of their conflict only from this node.
     if (winner.owner === this.#me) return;
     for (const rival of this.#table.rivals(name)) {
       if (rival.owner === this.#me) continue;
@@ -812,7 +822,7 @@ export class Registry {
     }
   }
 
-  /** Adds a peer's entry. Returns `undefined` if it has too many. */
+  /** Adds a peer's entry. Returns `undefined` if the peer has too many entries. */
   #learn({ name, pid, stamp, token }: NameRow, owner: string): NameEntry | undefined {
     const lingers = this.#table.of(owner, name)?.lingers;
     const entry: NameEntry = { name, owner, pid, stamp, token, lingers };
@@ -836,14 +846,14 @@ export class Registry {
   /** Handles the loss of our name to a winning entry. A claim is withdrawn. */
   #lose(own: LocalName, rival: NameEntry): void {
     const { asking, entry, terms, isResolving } = own;
-    // Two nodes may have registered the same actor, which loses nothing.
+    // Two nodes may have registered the same actor, which then loses nothing.
     if (asking !== undefined || entry.pid.equals(rival.pid)) return this.#withdraw(own);
     if (isResolving) return;
     if (terms.resolve !== undefined) this.#resolve(own, rival);
     else this.#yield(own, rival.pid);
   }
 
-  /** Asks the resolver which actor keeps the name. An error that it throws counts as no resolver. */
+  /** Asks the resolver which actor keeps the name. If it throws, the default applies. */
   #resolve(own: LocalName, rival: NameEntry): void {
     const { name, pid } = own.entry;
     own.isResolving = true;
@@ -874,8 +884,9 @@ export class Registry {
   }
 
   /**
-   * Resolves when a session with a node is up and its names are known, after its heartbeat timeout at the
-   * latest. A conflict may become known through a third node before the two holders are connected again.
+   * Resolves when a session with a node is open and its names are known, at the latest after its
+   * heartbeat timeout. A conflict may become known through a third node before the two holders are
+   * connected again.
    */
   #reach(node: string): Promise<void> {
     if (node === this.#me) return Promise.resolve();
@@ -897,7 +908,7 @@ export class Registry {
     settleConflict(this.#system, conflict, own.terms.onConflict, () => this.#reach(winner.node));
   }
 
-  /** Withdraws names that too few nodes grant. */
+  /** Withdraws names granted by too few nodes. */
   #checkQuorums(): void {
     for (const own of [...this.#watched]) {
       const { asking, grants, terms } = own;
@@ -912,21 +923,25 @@ export class Registry {
     }
   }
 
-  /** Handles a pause of this process: peers may have given it up, and others may have its names. */
+  /**
+   * Handles a pause of this process: peers may have disconnected it, and other nodes may have its
+   * names.
+   */
   #paused(ms: number): void {
     const { quietMs = 5_000 } = this.#options;
     if (ms >= this.#deadlineMs) {
       for (const { grants } of this.#watched) grants?.clear();
       this.#checkQuorums();
     }
-    // The last traffic may be older by `quietMs`. If no peer gave this node up, this is harmless.
+    // The last traffic may be up to `quietMs` older. If no peer has disconnected this node, this is
+    // harmless.
     if (ms < (this.#deadlineMs - quietMs) / 2) return;
     for (const own of this.#watched) {
       if (own.terms.yieldsAfterPause) this.#restamp(own, this.#stamps.next());
     }
   }
 
-  /** Moves this node's time, and its entries with it. */
+  /** Shifts this node's time, and its entries with it. */
   #shift(us: number): void {
     this.#stamps.shift(us);
     for (const own of this.#own.values()) this.#restamp(own, Math.max(0, own.entry.stamp + us));

@@ -1,5 +1,5 @@
 /**
- * Rendezvous hashing: which member of a set is the home of a key. Deterministic.
+ * Rendezvous hashing: determines which member of a set is the home of a key. Deterministic.
  *
  * Each member has a score for each key; the member with the highest score is the home. A score
  * depends only on the member and the key, so two nodes whose sets differ still agree on the order
@@ -31,7 +31,10 @@ export function hashOf(text: string): number {
   return mix(hash);
 }
 
-/** The finalizer of MurmurHash3: a bijection in which each bit of the result depends on all. */
+/**
+ * The finalizer of MurmurHash3: a bijection in which each bit of the result depends on all input
+ * bits.
+ */
 function mix(hash: number): number {
   hash = Math.imul(hash ^ hash >>> 16, 0x85ebca6b);
   hash = Math.imul(hash ^ hash >>> 13, 0xc2b2ae35);

@@ -33,7 +33,7 @@ export class Replicas implements ClusterSink<PeerLink> {
     if (!this.#registry.view(nodeLink)) void this.#sendAll(nodeLink);
   }
 
-  /** The session with a node has ended. `isOver`: the node has stopped in an orderly way. */
+  /** The session with a node has ended. `isOver`: whether the node has stopped in order. */
   down(node: string, isOver = false): void {
     const nodeLink = this.#nodeLinks.get(node);
     this.#nodeLinks.delete(node);
@@ -89,7 +89,8 @@ export class Replicas implements ClusterSink<PeerLink> {
   /** Sends all groups and names of this node to a peer. */
   async #sendAll(nodeLink: PeerLink): Promise<void> {
     const { node } = nodeLink.home;
-    // Names are last: their end marks the end of both, for which a joining node waits.
+    // Names are sent last: the end of the names marks the end of both, which a joining node waits
+    // for.
     const portion = (): boolean =>
       this.#groups.sendMore(nodeLink) || this.#registry.sendMore(nodeLink);
     while (portion()) {

@@ -25,7 +25,7 @@ export const STOPPING = 3;
 /** Its state is being collected, or is in transit to another node. */
 export const MOVING = 4;
 
-/** A held-back call or cast. */
+/** A held call or cast. */
 export type Held = Call | { readonly body: unknown };
 
 /** A key on this node. */
@@ -34,21 +34,21 @@ export class Resident {
   readonly hash: number;
   phase: number = WAITING;
   pid: Pid<never> | undefined = undefined;
-  /** Calls and casts that wait for an actor. */
+  /** Calls and casts held until the actor has started. */
   held: Held[] = [];
-  /** The state that the next actor is started with. */
+  /** The state with which the next actor is started. */
   state: unknown = undefined;
-  /** Whether its actor is started although no message waits, because it has crashed. */
+  /** Whether the actor is started without a waiting message, because it has crashed. */
   restarts = false;
-  /** Whether its state has been requested, and not yet received. */
+  /** Whether the state has been requested from another node, and not received yet. */
   isCollecting = false;
-  /** The timer before which the key is not started again. */
+  /** The timer until which the key is not started again. */
   pause: TimerRef | undefined = undefined;
   /** The timer that kills its stopping actor. */
   deadline: TimerRef | undefined = undefined;
-  /** Stops watching its lock, with a quorum. */
+  /** Stops monitoring its lock, with a quorum. */
   unwatch: (() => void) | undefined = undefined;
-  /** Counts its recent crashes. Created by the first crash. */
+  /** Counts the recent crashes. Created by the first crash. */
   intensity: Intensity | undefined = undefined;
   /** The passivation period of its last use: see `HomeActor.period`. */
   used = 0;

@@ -1,11 +1,11 @@
 /**
- * Broadcasts to rooms of other nodes.
+ * Sends broadcasts to rooms on other nodes.
  *
  *     rooms.broadcast ─▶ members here
  *           └─▶ relay ─▶ one ROOM_BROADCAST to each connected node ─▶ its relay ─▶ members there
  *
- * A node never forwards a broadcast that it received: the sender has sent it to all nodes. The members of other
- * nodes are not tracked, so a broadcast costs one frame per node even if a node has no members.
+ * A node never forwards a received broadcast, because the sender has sent it to all nodes. The members on other
+ * nodes are not tracked, so a broadcast costs one frame per node, even for nodes without members.
  *
  * @module
  */

@@ -2,7 +2,7 @@
  * The messages of names and groups. Newer fields follow the original ones, so that older nodes can read the
  * beginning.
  *
- * A pid on the wire is valid in one session only, so each message is encoded for its session.
+ * A pid is only valid in one session, so each message is encoded for its session.
  *
  * @module
  */
@@ -23,24 +23,24 @@ export const LIST_COUNT_MAX = 1024;
  */
 const LIST_BYTES_MAX = 16 * 1024;
 
-/** The latest stamp: above it numbers are not exact. */
+/** The latest stamp; above it, numbers are not exact. */
 export const STAMP_MAX: number = Number.MAX_SAFE_INTEGER;
 
 /** The status of a REGISTERED. LOW: a higher token was granted, so the claim must be repeated. */
 export const REGISTERED = { OK: 0, TAKEN: 1, LOW: 2 } as const;
 
 /**
- * Special terms of a REGISTER. QUORUM: the token must be higher than all that were granted. REPLACE: the
- * holder is asked to hand the name over. HELD: the name is held already, and is announced to a new
- * peer. TOKEN: it has a token.
+ * Flags of a REGISTER. QUORUM: the token must be higher than all granted ones. REPLACE: the holder is
+ * asked to hand the name over. HELD: the name is already held, and is announced to a new peer. TOKEN: a
+ * token follows.
  */
 export const CLAIM_FLAG = { QUORUM: 1, REPLACE: 2, HELD: 4, TOKEN: 8 } as const;
 
-/** The link to one node, as far as it is needed here. */
+/** The part of a link to a node that this file uses. */
 export interface PeerLink {
-  /** Features that both sides have: see `FEATURE` in `mesh/handshake.ts`. */
+  /** Features that both sides support: see `FEATURE` in `mesh/handshake.ts`. */
   readonly features?: number;
-  /** The node at the other end. */
+  /** The node on the other side. */
   readonly home: { readonly node: string };
   readonly homes: PidWriter & PidReader;
   row(tag: number, body: Uint8Array): void;
@@ -79,7 +79,7 @@ export function sendRegister(
   return true;
 }
 
-/** Decodes REGISTER; `undefined` if it is malformed. */
+/** Decodes REGISTER; returns `undefined` if it is malformed. */
 export function readRegister(
   nodeLink: PeerLink,
   body: Uint8Array,
@@ -98,7 +98,7 @@ export function readRegister(
   return { name, pid, owner, stamp, request, flags, token };
 }
 
-/** Answers a REGISTER. `owner`: the node that has the name, if it is taken. */
+/** Answers a REGISTER. `owner`: the node that has the name if it is taken. */
 export function sendRegistered(
   nodeLink: PeerLink,
   request: number,
@@ -206,7 +206,7 @@ export function readSync(
   return reader.ok ? all : undefined;
 }
 
-/** Sends which local actors have joined or left groups. */
+/** Sends the local actors that have joined or left groups. */
 export function sendMembers(
   nodeLink: PeerLink,
   tag: typeof TAG.GROUP_JOIN | typeof TAG.GROUP_LEAVE,
@@ -249,11 +249,11 @@ export function readMembers(nodeLink: PeerLink, body: Uint8Array): MemberRow[] |
 /** Returns whether a text is valid as a name, a group or a scope. */
 export function isKey(text: string): boolean {
   if (text === "" || text.length > KEY_BYTES_MAX || !text.isWellFormed()) return false;
-  // Below a third of the limit no text is too long.
+  // No text is too long below a third of the limit.
   return text.length * 3 <= KEY_BYTES_MAX || new TextEncoder().encode(text).length <= KEY_BYTES_MAX;
 }
 
-/** Encodes a pid for a session; `undefined` if the session's table of nodes is full. */
+/** Encodes a pid for a session; returns `undefined` if the session's node table is full. */
 export function packOn(nodeLink: PeerLink, pid: Pid): bigint | undefined {
   const index = nodeLink.homes.index(pid.home);
   return index === undefined ? undefined : packPid(index, pid.id);
@@ -267,13 +267,16 @@ export function readPid(nodeLink: PeerLink, reader: Reader): Pid | undefined {
   return nodeLink.homes.pid(reader.u16(), low + high * 2 ** 32);
 }
 
-/** Reads a u64, exact up to {@linkcode STAMP_MAX}. */
+/** Reads a u64, which is exact up to {@linkcode STAMP_MAX}. */
 export function readNumber(reader: Reader): number {
   const low = reader.u32();
   return low + reader.u32() * 2 ** 32;
 }
 
-/** Reads texts that often repeat: a repeated one is the same string, without new memory. */
+/**
+ * Reads texts that often repeat: returns the same string for a repeated text, without allocating
+ * memory.
+ */
 class Texts {
   #bytes: Uint8Array = EMPTY;
   #text = "";
@@ -294,7 +297,7 @@ function areEqual(one: Uint8Array, other: Uint8Array): boolean {
   return true;
 }
 
-/** Decodes short UTF-8, which is mostly ASCII: faster than calling a decoder. */
+/** Decodes short UTF-8 that is usually ASCII: faster than calling a decoder. */
 function shortText(reader: Reader, bytes: Uint8Array): string {
   for (let i = 0; i < bytes.length; i++) {
     if (bytes[i]! < 0x80) continue;

@@ -30,8 +30,8 @@ export interface ShardOptions<P extends ServiceProtocol> extends
    */
   readonly persist?: PersistOptions | undefined;
   /**
-   * Relative share of keys of this node, an integer from 0 to 100. With 0 this node has no keys,
-   * and is a caller only. Default 1.
+   * Relative share of keys of this node, an integer from 0 to 100. With 0, this node has no keys,
+   * and is only a caller. Default 1.
    */
   readonly weight?: number | undefined;
 }
@@ -67,7 +67,7 @@ class ShardName<P extends ServiceProtocol> extends ServiceName<P> {
   }
 }
 
-/** The handle of one node for a kind of shards. */
+/** One node's access to a kind of shards. */
 export class Shards<P extends ServiceProtocol> {
   readonly #actor: Service<P>;
   readonly #home: HomeKind;

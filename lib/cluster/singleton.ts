@@ -1,6 +1,6 @@
 /**
- * Singletons: one child runs in the whole cluster. On each node that takes part a manager competes for a
- * lock, which is a global name like any other; the node that has it runs the child.
+ * Singletons: one child runs in the whole cluster. A manager on each participating node competes for a lock,
+ * which is a normal global name; the node that has the lock runs the child.
  *
  *     standby ──the lock is free──▶ competing ──it is ours──▶ holding: a supervisor, and in it the child
  *        ▲                             │ it is not               │ the lock is another's, after a partition
@@ -8,13 +8,13 @@
  *                                                                  the supervisor has given up
  *
  * The manager acts on the current holder of the lock, not on messages: it starts its supervisor if it has the
- * lock, and stops it if it has not. `README.md` compares the policies.
+ * lock, and stops it otherwise. `README.md` compares the policies.
  *
- * **Planned moves.** When a node stops taking part, its manager stops the child, and calls the managers
- * of the other nodes, one after another, until one has taken the lock over. What the child has left
- * reaches the next child's `start`. It is sent after the child has ended, so it is all that the child did.
+ * **Planned moves.** When a node stops taking part, its manager stops the child, and calls the managers of
+ * the other nodes, one after another, until one has taken the lock over. The state that the child has left is
+ * passed to the next child's `start`. It is sent after the child has exited, so it is complete.
  *
- * Longer than 400 lines, with its public options, because the manager is one state machine.
+ * Longer than 400 lines with its public options, because the manager is one state machine.
  *
  * @module
  */
@@ -30,16 +30,16 @@ import { Pid } from "../term/pid.ts";
 import { HeldLease, type Lease } from "./lease.ts";
 import { checkQuorum, type Quorum } from "./quorum.ts";
 
-/** The pause before a manager tries again to take the lock, or to start its child. Milliseconds. */
+/** The pause before a manager retries to take the lock, or to start its child. Milliseconds. */
 const RETRY_MS = 500;
 
-/** The default time limit of `singleton`. Milliseconds. */
+/** Default time limit of `singleton`. Milliseconds. */
 const TIMEOUT_MS = 30_000;
 
-/** Maximum time that a child without the lock may take to stop; then it is killed. Milliseconds. */
+/** Time limit for a child without the lock to stop, after which it is killed. Milliseconds. */
 const STOP_MS = 1_000;
 
-/** How long to wait for each manager that is offered the state of a child. Milliseconds. */
+/** Time limit for each manager that is offered the state of a child. Milliseconds. */
 const HANDOVER_MS_MAX = 5_000;
 
 /** The arguments of a child's start. */
@@ -54,43 +54,46 @@ export interface Incarnation {
   readonly state: unknown;
   /**
    * Sets the `state` of the next child, for the case that this one is stopped by a planned move:
-   * `Singleton.stop` or `Node.leave`. The last call counts. A child that calls it as its last act when it
-   * stops (in a service's `terminate`) loses nothing that it has acknowledged. The state must be a term,
-   * because it is sent to another node.
+   * `Singleton.stop` or `Node.leave`. Only the last call has an effect. A child that makes this call last
+   * when it stops (in a service's `terminate`) loses nothing that it has acknowledged. The state must be
+   * a term, because it is sent to another node.
    */
   readonly handover: (state: unknown) => void;
 }
 
 /** The child of a singleton. */
 export interface SingletonChild extends Omit<LocalChildSpec, "start"> {
-  /** As in {@linkcode LocalChildSpec}; `incarnation` has its fencing token, and the state that was handed over. */
+  /**
+   * As in {@linkcode LocalChildSpec}; `incarnation` contains its fencing token, and the state that was handed
+   * over.
+   */
   readonly start: (self: Self, incarnation: Incarnation) => Started | Promise<Started>;
 }
 
 /** Options of a singleton: supervision, and what happens in a network partition. */
 export interface SingletonOptions {
-  /** More restarts than this within `period`, and another node takes over. Default 3. */
+  /** Maximum number of restarts within `period`; above it, another node takes over. Default 3. */
   readonly intensity?: number | undefined;
   /** Milliseconds. Default 5000. */
   readonly period?: number | undefined;
-  /** Milliseconds until `singleton` rejects, or `Infinity`. Default 30,000. */
+  /** Time limit of `singleton`, in milliseconds, or `Infinity`. Default 30,000. */
   readonly timeout?: number | undefined;
   /**
-   * How many nodes must grant the singleton, or `"majority"`: a side with fewer nodes runs none. The same on all
-   * nodes. Default: each side runs one until they meet.
+   * The number of nodes that must grant the singleton, or `"majority"`: a side with fewer nodes runs none. It
+   * must be the same on all nodes. Default: each side of a partition runs one until they connect.
    */
   readonly quorum?: Quorum | undefined;
-  /** An authority outside of the cluster that decides, in place of `quorum`. */
+  /** An authority outside of the cluster that decides, instead of `quorum`. */
   readonly lease?: Lease | undefined;
 }
 
-/** Rejection of `singleton`: the child was not found in time. */
+/** The error of `singleton`: the child was not found in time. */
 export class SingletonError extends Error {
-  /** The name of the class. */
+  /** Name of the error class. */
   override readonly name = "SingletonError";
   /** Stable code: `"timeout"`. */
   readonly code = "timeout";
-  /** Takes the name, the time limit and the reason. */
+  /** Creates the error from the name, the time limit and the reason. */
   constructor(name: string, ms: number, why: string) {
     super(`the singleton ${JSON.stringify(name)} was not found within ${ms} ms: ${why}`);
   }
@@ -104,7 +107,7 @@ export interface LockTerms {
   refused(owner: string): void;
 }
 
-/** The part of global names that is needed here. */
+/** The part of global names that a singleton uses. */
 export interface SingletonNames {
   readonly name: string;
   /** Returns the manager that has the lock. */
@@ -115,17 +118,17 @@ export interface SingletonNames {
   token(): number | undefined;
   /** Sends a message whenever the lock or the child's name has changed. */
   monitor(pid: Pid<unknown>): void;
-  /** Registers the child. */
+  /** Registers the child's name. */
   register(pid: Pid<never>): Promise<boolean>;
   /** Returns the child. */
   whereis(): Pid<never> | undefined;
-  /** Makes this manager known to those of other nodes. */
+  /** Announces this manager to those of other nodes. */
   join(pid: Pid<never>): void;
   /** Returns the managers of other nodes. */
   others(): Pid<never>[];
 }
 
-/** A singleton, as one node takes part in it. */
+/** A singleton as seen by one participating node. */
 export class Singleton {
   /** The global name of the child. */
   readonly name: string;
@@ -133,7 +136,7 @@ export class Singleton {
   readonly pid: Pid<never>;
   readonly #names: SingletonNames;
 
-  /** For the runtime: see `Global.singleton`. */
+  /** Internal: see `Global.singleton`. */
   constructor(name: string, pid: Pid<never>, names: SingletonNames) {
     this.name = name;
     this.pid = pid;
@@ -145,7 +148,10 @@ export class Singleton {
     return this.#names.holder()?.equals(this.pid) ?? false;
   }
 
-  /** Returns the child; `undefined` while it is being started or moved, or cannot be reached from here. */
+  /**
+   * Returns the child; `undefined` while it is being started or moved, or cannot be reached from this
+   * node.
+   */
   whereis(): Pid<never> | undefined {
     return this.#names.whereis();
   }
@@ -159,7 +165,10 @@ export class Singleton {
   }
 }
 
-/** Takes part in a singleton. `settled` resolves when the child is found, or known to run out of reach. */
+/**
+ * Takes part in a singleton. `settled` resolves when the child is found, or known to run on an
+ * unreachable node.
+ */
 export function startSingleton(
   system: System,
   name: string,
@@ -193,17 +202,17 @@ export function startSingleton(
   return { singleton, settled };
 }
 
-/** The request of a manager to another on a planned move. */
+/** The request from one manager to another in a planned move. */
 interface Handover {
   readonly singleton: string;
   readonly state: unknown;
-  /** The manager that asks. Older nodes do not send it. */
+  /** The requesting manager. Older nodes do not send it. */
   readonly from?: Pid<never> | undefined;
 }
 
 /** The actor. */
 class Manager {
-  /** The reason why the child is not found yet. */
+  /** The reason why the child has not been found yet. */
   obstacle = "no node runs it";
   readonly #self: Self<unknown>;
   readonly #system: System;
@@ -214,15 +223,17 @@ class Manager {
   #supervisor: Supervisor | undefined = undefined;
   #running: Pid<never> | undefined = undefined;
   #lease: HeldLease | undefined = undefined;
-  /** The state that another node has handed over, for the next child here. */
+  /** The state that another node has handed over, for the next child on this node. */
   #state: unknown = undefined;
   /** The last argument of the running child's `handover`. */
   #left: { state: unknown } | undefined = undefined;
-  /** It does not try to take the lock before this time. */
+  /** Time before which the manager does not try to take the lock. */
   #restsUntil = 0;
-  /** It does not register its child again before this time. */
+  /** Time before which the manager does not register its child again. */
   #namesAt = 0;
-  /** The unreachable node that has the lock, and how often in a row that was the answer. */
+  /**
+   * The unreachable node that has the lock, and the number of consecutive answers that named it.
+   */
   #outOfReach = { owner: "", times: 0 };
 
   constructor(
@@ -247,13 +258,14 @@ class Manager {
     let isLate = false;
     while (true) {
       const isDecided = await this.#act(false);
-      // A child that has ended for good has no name: it is not waited for.
+      // A child that has ended permanently has no name, and is not waited for.
       const isFound = isDecided && (isLate || this.#names.whereis() !== undefined);
       if (isFound || this.#outOfReach.times > 1) {
         isSettled = true;
         settled();
       }
-      // Any message makes it check again: the lock or the name has changed, the supervisor has ended, or a stop.
+      // Any message makes the manager check again: the lock or the name has changed, the supervisor has ended,
+      // or a stop was requested.
       const patience = isDecided && isSettled ? Infinity : RETRY_MS;
       const timeout = Math.min(patience, this.#lease?.renewMs ?? Infinity);
       const message: unknown = await self.receive({ timeout });
@@ -269,14 +281,18 @@ class Manager {
     // The lock ends with this actor, after the child.
   }
 
-  /** Starts or stops the child as needed. Returns whether it is decided which node runs it. */
+  /**
+   * Starts or stops the child as needed. Returns whether it has been decided which node runs the
+   * child.
+   */
   async #act(isHandedOver: boolean): Promise<boolean> {
     const { pid } = this.#self;
     if (this.#lease !== undefined && !await this.#lease.renew()) {
       await this.#stop(STOP_MS);
       await this.#yield();
     }
-    // Before it tries to take the lock again, which lasts until all peers have answered or are given up.
+    // Set before the manager tries to take the lock, which lasts until all peers have answered or were
+    // disconnected.
     if (this.#isStrict && !this.#names.holder()?.equals(pid)) await this.#stop(STOP_MS);
     if (isHandedOver || (this.#names.holder() === undefined && !this.#rests())) {
       await this.#compete(isHandedOver);
@@ -331,7 +347,7 @@ class Manager {
     this.#outOfReach = refused === undefined
       ? { owner: "", times: 0 }
       : { owner: refused, times: refused === owner ? times + 1 : 1 };
-    // A peer does not know yet that the lock is free.
+    // A peer has not learned yet that the lock is free.
     this.#rest();
   }
 
@@ -342,7 +358,7 @@ class Manager {
       ...this.#child,
       start: (self: Self) => {
         const { token, state } = incarnation;
-        // The state that was handed over is for the first start only.
+        // The state that was handed over is only for the first start.
         incarnation.state = undefined;
         const left = this.#left = { state: undefined as unknown };
         const handover = (state: unknown): void => void (left.state = state);
@@ -366,7 +382,7 @@ class Manager {
     const pid = started instanceof Pid ? started : started.pid;
     this.#running = pid;
     this.#namesAt = this.#system.now() + RETRY_MS;
-    // Not awaited: a peer that answers slowly must not delay a restart.
+    // Not awaited, because a peer that answers slowly must not delay a restart.
     this.#names.register(pid).then((isOurs) => {
       if (!isOurs && this.#names.holder()?.equals(this.#self.pid)) {
         this.#system.exit(pid, { singleton: "its name is taken" });
@@ -375,7 +391,10 @@ class Manager {
     return started;
   }
 
-  /** Returns whether the child has its name. One that lost it in a partition is registered again. */
+  /**
+   * Returns whether the child has its name. A child that lost it in a partition is registered
+   * again.
+   */
   #isNamed(): boolean {
     const child = this.#running;
     if (child === undefined || !this.#system.isAlive(child)) return true;
@@ -387,7 +406,7 @@ class Manager {
     return false;
   }
 
-  /** The child cannot run here: offers it to other nodes. */
+  /** The child cannot run on this node: offers it to other nodes. */
   async #yield(): Promise<void> {
     this.#rest();
     await this.#release();
@@ -409,7 +428,7 @@ class Manager {
     return this.#system.now() < this.#restsUntil;
   }
 
-  /** Stops the child. After `ms` it is killed. */
+  /** Stops the child. Kills it after `ms`. */
   async #stop(ms: number): Promise<void> {
     const supervisor = this.#supervisor;
     const child = this.#running;
@@ -429,7 +448,7 @@ class Manager {
     const request = call.request as Partial<Handover> | null;
     if (request?.singleton !== this.#names.name) return;
     const holder = this.#names.holder();
-    // Another node has taken it over, and has not replied in time.
+    // Another node has taken the child over, but has not replied in time.
     const isOver = request.from !== undefined && holder !== undefined &&
       !holder.equals(request.from);
     if (isOver) return call.reply(true);
@@ -459,7 +478,7 @@ class Manager {
         failure = error;
       }
     }
-    // Is reported as a crash: the next child starts without the state.
+    // The error is reported as a crash: the next child starts without the state.
     const words = `the state of the singleton ${JSON.stringify(name)} was not handed over`;
     throw new Error(`${words}: ${failure}`);
   }

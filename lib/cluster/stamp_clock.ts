@@ -12,7 +12,7 @@
  */
 import { STAMP_MAX } from "./rows.ts";
 
-/** Clocks that differ by less are not shifted. Microseconds. */
+/** Clocks with a smaller difference are not shifted. Microseconds. */
 export const SKEW_US_MAX = 10_000_000;
 
 /** Makes stamps. */
@@ -37,12 +37,12 @@ export class StampClock {
     return this.#last = Math.min(Math.max(this.time, this.#last + 1), STAMP_MAX);
   }
 
-  /** Notes a peer's stamp. One that is implausibly late is ignored. */
+  /** Records a peer's stamp. An implausibly late stamp is ignored. */
   heard(stamp: number): void {
     if (stamp > this.#last && stamp - this.time <= SKEW_US_MAX) this.#last = stamp;
   }
 
-  /** Returns by how much a peer's time is ahead of ours if that exceeds the limit; otherwise 0. */
+  /** Returns how far a peer's time is ahead of ours if that exceeds the limit; otherwise 0. */
   skew(time: number): number {
     const ahead = time - this.time;
     return Math.abs(ahead) > SKEW_US_MAX ? ahead : 0;

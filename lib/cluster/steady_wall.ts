@@ -1,5 +1,5 @@
 /**
- * A wall clock without jumps: follows small corrections, and ignores that the clock was set.
+ * A wall clock without jumps: it follows small corrections, and ignores that the clock was set.
  *
  * @module
  */

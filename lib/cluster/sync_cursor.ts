@@ -15,16 +15,19 @@ export interface Numbered {
   readonly number: number;
 }
 
-/** Which rows were sent to one peer. */
+/** Tracks which rows were sent to one peer. */
 export class SyncCursor<Row extends Numbered> {
   readonly #rows: Iterator<Row>;
   readonly #last: number;
-  /** The number of the last row that was sent. */
+  /** The number of the last row sent. */
   #at = 0;
   /** Whether the end of the list was sent. */
   isOver = false;
 
-  /** `rows` must be of a `Map` or a `Set`, whose iterators follow changes; `last` is the newest number. */
+  /**
+   * `rows` must iterate over a `Map` or a `Set`, whose iterators follow changes; `last` is the newest
+   * number.
+   */
   constructor(rows: Iterator<Row>, last: number) {
     this.#rows = rows;
     this.#last = last;
@@ -35,7 +38,7 @@ export class SyncCursor<Row extends Numbered> {
     return this.#at >= this.#last;
   }
 
-  /** Returns whether a row was sent: in its turn, or because it was added later. */
+  /** Returns whether a row was sent, in its turn or because it was added later. */
   knows(number: number): boolean {
     return number <= this.#at || number > this.#last;
   }

@@ -1,24 +1,24 @@
 /**
- * The fencing tokens that this node has granted: for each name it grants only higher ones.
+ * The fencing tokens that this node has granted; a name is only granted with a higher token.
  *
- * They are kept in memory, for the last {@linkcode TOKENS_MAX} names. For all others only the highest token is
- * kept, and so is the highest that a peer knew when its session came up.
+ * They are stored in memory, for the last {@linkcode TOKENS_MAX} names. For all others, only the highest token
+ * is stored, including the highest token known to each peer when its session opened.
  *
  * @module
  */
 
-/** Maximum number of names of which the last token is kept. */
+/** Maximum number of names whose last token is stored. */
 const TOKENS_MAX = 65_536;
 
 /** The last token of each name. */
 export class Tokens {
   readonly #last = new Map<string, number>();
-  /** The highest token of names that are not kept. */
+  /** The highest token of names that are not stored. */
   #floor = 0;
-  /** The highest of all. */
+  /** The highest token of all. */
   highest = 0;
 
-  /** Returns the token that a new one of a name must exceed. */
+  /** Returns the token that a new token of a name must exceed. */
   last(name: string): number {
     return Math.max(this.#last.get(name) ?? 0, this.#floor);
   }
@@ -28,7 +28,7 @@ export class Tokens {
     return this.#last.get(name) ?? 0;
   }
 
-  /** Notes a token that was granted, or is known to be in use. */
+  /** Records a token that was granted, or is known to be in use. */
   note(name: string, token: number): void {
     if (token <= this.known(name)) return;
     this.highest = Math.max(this.highest, token);

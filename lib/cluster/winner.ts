@@ -1,5 +1,6 @@
 /**
- * Which of two entries of one global name wins. Every node that knows both computes the same.
+ * Determines which of two entries of one global name wins. Every node that knows both computes the
+ * same result.
  *
  * @module
  */
@@ -11,19 +12,22 @@ export interface NameEntry {
   /** The node on which it was registered. */
   readonly owner: string;
   readonly pid: Pid;
-  /** When, in microseconds of the cluster's time (`stamp_clock.ts`); unique for its owner and name. */
+  /**
+   * The time of registration, in microseconds of the cluster's time (`stamp_clock.ts`); unique for
+   * its owner and name.
+   */
   readonly stamp: number;
   /** Fencing token of a name that is held by a quorum; otherwise absent. */
   readonly token?: number | undefined;
-  /** Whether it is held by a quorum: when its node is lost, the name is not free at once. */
+  /** Whether the name is held by a quorum: when its node is lost, it is not free at once. */
   readonly lingers?: boolean | undefined;
-  /** Whether it may still be a claim, which some peer of its owner has not granted yet. */
+  /** Whether the entry may still be a claim, which some peer of its owner has not granted yet. */
   isClaim?: boolean;
 }
 
 /**
- * Returns whether one entry wins over another of the same name: held over claimed, then the higher token, then
- * the earlier stamp, then the lesser node name.
+ * Returns whether one entry wins over another of the same name: held before claimed, then the higher token,
+ * then the earlier stamp, then the lesser node name.
  */
 export function wins(one: NameEntry, other: NameEntry): boolean {
   const isClaim = one.isClaim ?? false;
@@ -32,7 +36,7 @@ export function wins(one: NameEntry, other: NameEntry): boolean {
   return token !== otherToken ? token > otherToken : isEarlier(one, other);
 }
 
-/** Returns whether one entry was made before another: the order of claims. */
+/** Returns whether one entry was created before another: the order of claims. */
 export function isEarlier(one: NameEntry, other: NameEntry): boolean {
   return one.stamp < other.stamp || (one.stamp === other.stamp && one.owner < other.owner);
 }

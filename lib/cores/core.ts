@@ -22,8 +22,8 @@ export interface Core {
 
 /**
  * Starts the node of a worker process, in a program that `cores` has started, and calls `setup`
- * with it. The worker is ready when `setup` resolves: during a rolling restart, the worker that it
- * replaces leaves then. `options` are those of `Node.start`; name, cookie and seeds come from the
+ * with it. The worker is ready when `setup` resolves; in a rolling restart, the worker that it
+ * replaces then leaves. `options` are those of `Node.start`; name, cookie and seeds come from the
  * parent. On SIGTERM, and when the parent exits, the node leaves its cluster and the process exits.
  *
  * @throws {CoresError} `code` "noparent": the program was not started by `cores`.
@@ -52,7 +52,8 @@ export async function core(
   // A terminal sends SIGINT to all processes. Only the parent handles it.
   process.on("SIGINT", () => {});
   process.stdout.on("error", () => {
-    // The parent has exited. The end of the input is handled instead.
+    // The parent has exited, which is detected by the end of the input. The end of the input is
+    // handled instead.
   });
   systemHost().clock.every(terms.beatMs, () => report({ kind: "beat" }));
   const node = await Node.start({

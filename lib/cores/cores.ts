@@ -44,11 +44,9 @@ export interface CoresOptions {
   readonly flags?: readonly string[] | undefined;
   /** Arguments of the worker program. */
   readonly args?: readonly string[] | undefined;
-  /**
-   * A worker whose event loop does not run for this long is killed and replaced. Default 5000 ms.
-   */
+  /** A worker whose event loop is blocked for this long is killed and replaced. Default 5000 ms. */
   readonly blockedAfter?: number | undefined;
-  /** A worker must be ready within this time. Default 30000 ms. */
+  /** Time limit for a worker to become ready. Default 30000 ms. */
   readonly startTimeout?: number | undefined;
   /** Time limit for a worker to leave: the timeout of `Node.leave`. Default 25000 ms. */
   readonly leaveTimeout?: number | undefined;
@@ -60,27 +58,26 @@ export interface CoresOptions {
 
 /** A worker of {@linkcode Cores}. */
 export interface CoreWorker {
-  /** Its number, from 1. */
+  /** The worker's number, from 1. */
   readonly core: number;
-  /** The name of its node. */
+  /** The name of the worker's node. */
   readonly node: string;
-  /** Its process id. */
+  /** The worker's process id. */
   readonly pid: number;
-  /** Whether its setup has finished. */
+  /** Whether the worker's setup has finished. */
   readonly ready: boolean;
 }
 
 /** Running workers, returned by {@linkcode cores}. */
 export interface Cores extends AsyncDisposable {
-  /** The port that they share. */
+  /** The port that the workers share. */
   readonly port: number;
   /** Returns the workers that are not leaving. */
   workers(): CoreWorker[];
   /**
-   * Replaces all workers, one after the other, as SIGHUP does: starts a new process with the
-   * current program file, and when it is ready the old one leaves. Rejects with a
-   * {@linkcode CoresError} if a new worker does not become ready. In that case the old ones
-   * continue.
+   * Replaces all workers one after another, as SIGHUP does: starts a new process with the current
+   * program file; when it is ready, the old one leaves. Rejects with a {@linkcode CoresError} if a
+   * new worker does not become ready. The old workers then continue.
    */
   reload(): Promise<void>;
   /** Makes all workers leave. Resolves when their processes have exited. */
@@ -110,9 +107,9 @@ const BEATS = 5;
 const LATE_MS = 2_000;
 
 /**
- * Runs `file` in a process for each core. The program calls {@linkcode core}. Its node is an
- * ordinary member of one cluster, so rooms, names and groups span the workers, and all workers
- * serve the same port. Resolves when all workers are ready.
+ * Runs `file` in a process for each core. The program calls {@linkcode core}. Its node is a normal
+ * member of one cluster, so rooms, names and groups span the workers, and all workers serve the
+ * same port. Resolves when all workers are ready.
  *
  * A worker that exits is restarted after 100 ms, then after twice the previous delay, up to 10 s. A
  * worker whose event loop is blocked for `blockedAfter` is killed. On SIGTERM and SIGINT all
@@ -121,7 +118,7 @@ const LATE_MS = 2_000;
  * it is 0. On Deno this process needs `--allow-run`, and `--allow-net` for port 0.
  *
  * @throws {CoresError} `code` "badoption", or "nostart": the first worker exited, or was not ready
- *   in time.
+ * in time.
  *
  * @example A program of two files
  * ```ts ignore
@@ -146,7 +143,7 @@ function pathOf(file: string | URL): string {
   return file.startsWith("file:") ? fileURLToPath(file) : file;
 }
 
-/** State of one worker number: its process and its restarts. */
+/** The state of one worker number: its process and its restarts. */
 interface Slot {
   readonly core: number;
   readonly backoff: Backoff;
@@ -241,7 +238,7 @@ class CoreGroup implements Cores {
     return this.stop();
   }
 
-  // Reports of workers.
+  // Methods called by workers:
 
   printed({ node, core }: WorkerProcess, line: string, isError: boolean): void {
     const { print } = this.#options;
@@ -270,7 +267,7 @@ class CoreGroup implements Cores {
     });
   }
 
-  // Actions of the parent.
+  // Methods of the parent:
 
   #spawn(slot: Slot): WorkerProcess {
     const options = this.#options;
@@ -341,7 +338,7 @@ class CoreGroup implements Cores {
       const next = this.#spawn(slot);
       await this.#ready(next);
       if (slot.worker !== old) {
-        // It crashed in the meantime.
+        // The worker crashed in the meantime.
         slot.restart?.cancel();
         slot.worker?.leave();
       }

@@ -8,17 +8,17 @@
  * @module
  */
 
-/** The argument that a worker is started with. */
+/** The argument with which a worker is started. */
 export const WORKER_ARGUMENT = "--firn-core";
 
 /**
- * Configuration of a worker. Sent on standard input, as arguments and variables would expose the
- * cookie.
+ * Configuration of a worker. Sent on standard input, because arguments and variables would expose
+ * the cookie.
  */
 export interface WorkerTerms {
   /** Identifies the worker's reports among other output. */
   readonly token: string;
-  /** The name of its node, without host and port. */
+  /** The name of the worker's node, without host and port. */
   readonly name: string;
   readonly hostname: string;
   readonly cookie: string | readonly string[];
@@ -33,9 +33,9 @@ export interface WorkerTerms {
 
 /** A report of a worker. */
 export type WorkerReport =
-  /** Its event loop runs. */
+  /** The event loop runs. */
   | { readonly kind: "beat" }
-  /** Its setup has finished. */
+  /** The setup has finished. */
   | { readonly kind: "ready"; readonly node: string };
 
 /** Encodes a report as a line of output. */
@@ -44,8 +44,8 @@ export function encodeReport(token: string, report: WorkerReport): string {
 }
 
 /**
- * Splits a line of a worker's output into text that its program printed, and a report that follows
- * it: the program may print text without a line end before the report.
+ * Splits a line of a worker's output into text that its program printed, and a report after it: the
+ * program may print text without a line end before the report.
  */
 export function parseLine(
   token: string,
@@ -57,7 +57,7 @@ export function parseLine(
   return { text: line.slice(0, at), report: JSON.parse(line.slice(at + mark.length)) };
 }
 
-/** Running time after which the delay is reset. */
+/** Running time after which the restart delay is reset. */
 const CALM_MS = 10_000;
 const DELAY_MS_MIN = 100;
 const DELAY_MS_MAX = 10_000;

@@ -1,5 +1,5 @@
 /**
- * One worker process, on the side of the parent.
+ * One worker process, as seen by the parent.
  *
  *     starting ──ready──▶ ready ──leave──▶ leaving ──▶ ended
  *        └──────────────────┴── exit, crash, kill ───────▲
@@ -17,7 +17,7 @@ export interface WorkerOwner {
   /** Called with each line that its program printed. */
   printed(worker: WorkerProcess, line: string, isError: boolean): void;
   ready(worker: WorkerProcess): void;
-  /** Called when it has exited. `how` is its exit status, or the signal that ended it. */
+  /** Called when the worker has exited. `how` is its exit status, or the signal that ended it. */
   ended(worker: WorkerProcess, how: number | string): void;
 }
 
@@ -28,11 +28,11 @@ export class WorkerProcess {
   readonly startedAt: number;
   readonly ended: Promise<number | string>;
   state: WorkerState = "starting";
-  /** The name of its node, with host and port once it is ready. */
+  /** The name of the worker's node, with host and port once it is ready. */
   node: string;
-  /** Time of its last report. */
+  /** Time of the last report. */
   heardAt: number;
-  /** Time at which it began to leave. */
+  /** Time at which the worker began to leave. */
   leftAt = 0;
   readonly #child: Child;
   readonly #host: Host;
@@ -70,7 +70,7 @@ export class WorkerProcess {
     });
   }
 
-  /** Makes it leave its cluster, close its connections and exit. */
+  /** Makes the worker leave its cluster, close its connections and exit. */
   leave(): void {
     if (this.state === "leaving" || this.state === "ended") return;
     this.state = "leaving";
