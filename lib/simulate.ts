@@ -90,7 +90,7 @@ const COOKIE = "the cookie of a simulation";
 const LIMIT_MS = 3_600_000;
 const STEPS_MAX = 10_000_000;
 
-/** One simulated node with its options, through its incarnations. */
+/** One simulated node: its options and its incarnations. */
 interface Member {
   readonly options: NodeOptions;
   host: SimHost;
@@ -114,9 +114,9 @@ export interface Simulation {
   restart(short: string): Promise<Node>;
   /** Stops a node in order. */
   stop(short: string): Promise<void>;
-  /** Has a node leave the cluster, as `node.leave` does, then removes it. */
+  /** Makes a node leave the cluster, as `node.leave` does, then removes it. */
   leave(short: string, options?: LeaveOptions): Promise<void>;
-  /** Turns the power of a machine off: the node is gone and its peers are not notified. */
+  /** Turns the power of a machine off: the node disappears and its peers are not notified. */
   crash(short: string): void;
   /** Kills a node's process: its system closes the connections, so its peers are notified. */
   kill(short: string): void;
@@ -216,7 +216,7 @@ class Cluster implements Simulation {
     host.vanish(true);
   }
 
-  /** Has a node leave the cluster, as `node.leave` does, then removes it. */
+  /** Makes a node leave the cluster, as `node.leave` does, then removes it. */
   async leave(short: string, options?: LeaveOptions): Promise<void> {
     const member = this.#member(short);
     const { node, host } = member;
@@ -227,7 +227,7 @@ class Cluster implements Simulation {
     host.vanish(true);
   }
 
-  /** Turns the power of a machine off: the node is gone and its peers are not notified. */
+  /** Turns the power of a machine off: the node disappears and its peers are not notified. */
   crash(short: string): void {
     this.#vanish(short, false, "crashes");
   }
@@ -403,8 +403,8 @@ export function fullName(short: string): string {
 }
 
 /**
- * Runs `body` in a simulation. Rejects with {@linkcode SimulationError} if it throws, if it waits and there
- * are no more events, or if it exceeds a limit.
+ * Runs `body` in a simulation. Rejects with {@linkcode SimulationError} if `body` throws, if it waits and
+ * there are no more events, or if it exceeds a limit.
  *
  * @example A name that outlives its node
  * ```ts
@@ -482,7 +482,7 @@ async function drive<T>(
   return outcome.value;
 }
 
-/** Resolves at the end of the turn, when all promises that could be settled are. */
+/** Resolves at the end of the turn, when all promises that can settle have settled. */
 function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
@@ -491,7 +491,7 @@ function address(short: string): string {
   return `${short}.sim`;
 }
 
-/** Returns the keys of a cookie. Without TLS its authority is no more than a text. */
+/** Returns the keys of a cookie. Its authority is only a text, because there is no TLS. */
 function keysOf(cookie: string): Promise<ClusterKeys> {
   const issuer = `authority of ${cookie}\n`;
   return Promise.resolve({
@@ -501,7 +501,8 @@ function keysOf(cookie: string): Promise<ClusterKeys> {
   });
 }
 
-// The types in the signatures of `Node`, so that this entry point is documented without others.
+// The types in the signatures of `Node`, exported so that the documentation of this entry point is
+// complete.
 export type * from "./exports/actor.ts";
 export type * from "./exports/cluster.ts";
 export type * from "./exports/node.ts";

@@ -55,11 +55,11 @@ export interface ChannelSocket<Data = unknown, State = unknown> {
   /** Sends an event to this client. */
   push(event: string, payload?: unknown): void;
   /**
-   * Sends an event to all clients of the topic, on all nodes. Resolves as
-   * {@linkcode Channels.broadcast} does.
+   * Sends an event to all clients of the topic, on all nodes. Resolves as {@linkcode
+   * Channels.broadcast} does.
    */
   broadcast(event: string, payload?: unknown): Promise<Position | undefined>;
-  /** Sends an event to all clients of the topic but this one. */
+  /** Sends an event to all clients of the topic except this one. */
   broadcastFrom(event: string, payload?: unknown): Promise<Position | undefined>;
   /** Adds this client to the topic's presence until it leaves. Replaces its previous entry. */
   track(key: string, meta?: PresenceMeta): void;
@@ -67,7 +67,10 @@ export interface ChannelSocket<Data = unknown, State = unknown> {
   untrack(): void;
   /** Returns the presence of the topic, on all nodes. */
   presence(): PresenceList;
-  /** Removes the client from the topic, and notifies it. Does not call the channel's `leave`. */
+  /**
+   * Removes the client from the topic, and notifies it. Does not call the channel's `leave`
+   * handler.
+   */
   leave(): void;
 }
 
@@ -79,7 +82,7 @@ export interface Position {
   readonly offset: number;
 }
 
-/** How much history a topic keeps. */
+/** The amount of history that a topic keeps. */
 export interface HistoryOptions {
   /** Maximum number of messages that are kept. Default 100. */
   readonly size?: number | undefined;

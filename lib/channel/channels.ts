@@ -21,7 +21,7 @@ export interface QueryOptions {
 
 /** The connections of one user, on all nodes. Returned by {@linkcode Channels.user}. */
 export interface ChannelUser {
-  /** Sends an event of a topic to each connection, also to those that have not joined the topic. */
+  /** Sends an event of a topic to each connection, even to those that have not joined the topic. */
   push(topic: string, event: string, payload?: unknown): void;
   /** Closes each connection. The code is 1000 or from 3000 to 4999; default 4000. */
   disconnect(options?: { readonly code?: number; readonly reason?: string }): void;

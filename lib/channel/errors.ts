@@ -13,11 +13,11 @@
  * it does not answer).
  */
 export class ChannelError extends Error {
-  /** The class of the error. */
+  /** Name of the error class. */
   override readonly name = "ChannelError";
   /** Stable reason, also the `code` of the client's error. */
   readonly code: string;
-  /** Further fields that are sent to the client, beside `reason`. */
+  /** Further fields that are sent to the client, in addition to `reason`. */
   readonly details: Readonly<Record<string, unknown>> | undefined;
 
   /** Creates an error with its code. */

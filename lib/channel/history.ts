@@ -56,7 +56,7 @@ export interface Resumed {
   readonly missed: readonly (string | Uint8Array)[];
 }
 
-/** Port from history to its hub. */
+/** The interface from history to its hub. */
 export interface HistoryPorts {
   readonly me: Pid;
   readonly node: string;
@@ -304,7 +304,7 @@ export class History {
       known.held.push({ home, epoch, entry });
       return;
     }
-    // A replaced home that does not know of its replacement yet.
+    // A replaced home that has not learned of its replacement yet.
     if (!known.home?.equals(home)) return this.#ports.cast(home, ["unsubscribe", this.#ports.me]);
     if (position === undefined || entry.offset <= position.offset) return;
     // Messages were dropped because the queue between the nodes was full.

@@ -3,9 +3,9 @@
  *
  *     publish ─▶ offset ─▶ copies on other nodes ─▶ acknowledged ─▶ subscribed nodes, publisher
  *
- * A message is delivered after all copies have acknowledged it. So each copy has all messages that
- * any client has received, and a node that takes over continues after the last one. A copy that
- * does not acknowledge in time is replaced.
+ * A message is delivered after all copies have acknowledged it. Each copy therefore has all
+ * messages that any client has received, and a node that takes over continues after the last one. A
+ * copy that does not acknowledge in time is replaced.
  *
  * @module
  */
@@ -64,7 +64,7 @@ export type HomeCast =
   | readonly ["unsubscribe", hub: Pid]
   | readonly ["keep"];
 
-/** Port from the actor to its node. */
+/** The interface from the actor to its node. */
 export interface HomePorts {
   readonly size: number;
   readonly ttl: number;

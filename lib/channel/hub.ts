@@ -4,8 +4,8 @@
  *     broadcast ─┬─▶ clients here, by rooms of their own
  *                └─▶ the hub of each node that has clients in the topic ─▶ its clients
  *
- * The hub is an actor. It joins a process group for each topic and each user that has clients on
- * its node, so that other nodes send it only what it has clients for.
+ * The hub is an actor. It joins a process group for each topic and each user with clients on its
+ * node, so that other nodes send it only messages for these.
  *
  * @module
  */
@@ -35,7 +35,10 @@ const SCOPE = {
   users: "\0channel users",
 } as const;
 
-/** Bytes that a frame may gain on its way: its position, and its address between nodes. */
+/**
+ * Number of bytes by which a frame may grow on its way: its position, and its address between
+ * nodes.
+ */
 const OVERHEAD_BYTES = 2_048;
 
 /** Maximum number of joined topics per connection. */
@@ -46,11 +49,11 @@ const HUBS = "hubs";
 
 /** A client of a topic, as `Channels.list` returns it. */
 export interface ListedClient {
-  /** The node that it is connected with. */
+  /** The node that the client is connected to. */
   readonly node: string;
   /** Unique among all past and present clients of that node. */
   readonly id: number;
-  /** Its user, if `channelUser` of `serve` returned one. */
+  /** The client's user, if `channelUser` of `serve` returned one. */
   readonly user?: string | undefined;
 }
 
@@ -75,7 +78,7 @@ export type HubRequest =
   | readonly ["user", user: string, action: UserAction]
   | readonly ["history", topic: string];
 
-/** Port from a hub to its node. */
+/** The interface from a hub to its node. */
 export interface HubPorts {
   readonly system: System;
   readonly groups: GroupTable;
@@ -258,7 +261,7 @@ export class Hub {
     return NOTHING;
   }
 
-  /** Throws `ChannelError` for a frame that not every node could be sent. */
+  /** Throws `ChannelError` if a frame is too large for some node. */
   #check(topic: string, frame: string | Uint8Array): void {
     try {
       this.rooms.checkLength(topic, frame, OVERHEAD_BYTES);
@@ -368,7 +371,10 @@ export class Hub {
     return connections.length;
   }
 
-  /** Adds an actor of this node to a topic's presence until it exits or the result is called. */
+  /**
+   * Adds an actor of this node to a topic's presence until it exits or the returned function is
+   * called.
+   */
   track(topic: string, key: string, meta: object, pid: Pid<never>): () => void {
     const grace = graceOf(this.channelOf(topic));
     if (grace === undefined) throw new ChannelError("badchannel", `${topic} has no presence`);

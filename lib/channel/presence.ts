@@ -38,7 +38,7 @@ export type PresenceMessage =
   /** Requests all entries. */
   | readonly ["presences?"];
 
-/** Port from presence to its node. */
+/** The interface from presence to its node. */
 export interface PresencePort {
   /** Sends to one node, or to all others. */
   send(node: string | undefined, message: PresenceMessage): void;
@@ -66,7 +66,7 @@ export interface PresenceEntry {
 interface Peer {
   /** Number of its last received change. Undefined until all entries were received. */
   number: number | undefined;
-  /** The refs received since all entries were requested. */
+  /** The refs received since the last request of all entries. */
   seen: Set<string> | undefined;
 }
 
@@ -237,7 +237,7 @@ export class Presence {
     if (keys === undefined) this.#topics.set(entry.topic, keys = new Map());
     let entries = keys.get(entry.key);
     if (entries === undefined) keys.set(entry.key, entries = new Map());
-    // The client is back: remove its entries that are in their grace period.
+    // The client has returned: removes its entries that are in their grace period.
     const stale = [...entries.values()].filter(({ departure }) => departure !== undefined);
     entries.set(entry.ref, entry);
     let own = this.#byNode.get(entry.node);

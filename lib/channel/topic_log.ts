@@ -2,9 +2,9 @@
  * The log of a topic: its recent messages, and the epochs that their positions belong to.
  *
  * Offsets increase by one. An epoch is the range of offsets that one home has assigned. A node that
- * takes over begins a new epoch after the last message of its copy. So a client that has received
- * messages of the old epoch after that offset, which the copy never received, is recognised as
- * diverged.
+ * takes over begins a new epoch after the last message of its copy. A client that has received
+ * messages of the old epoch after that offset, which the copy never received, is therefore
+ * recognised as diverged.
  *
  *     epochs     a: 1 … 57         b: 58 … 60
  *     position   (a, 40): 41 … 60 are missing    (a, 58): diverged    (c, 7): lost
@@ -22,7 +22,10 @@ const EPOCHS_MAX = 64;
 /** A message. */
 export interface LogEntry {
   readonly offset: number;
-  /** Time of the append by the clock of this node, on the wire its age. Milliseconds. */
+  /**
+   * Time of the append by the clock of this node; between nodes, the age is sent instead.
+   * Milliseconds.
+   */
   readonly at: number;
   readonly frame: string | Uint8Array;
   /** The client that is excluded from delivery: the node of its hub, and its number there. */
@@ -54,7 +57,7 @@ export type LostReason =
   /** The client has received messages that the surviving copies never received. */
   | "diverged";
 
-/** The messages after a position, or why they are unavailable. */
+/** The messages after a position, or the reason why they are unavailable. */
 export type LogAnswer =
   | { readonly recovered: true; readonly missed: readonly LogEntry[] }
   | { readonly recovered: false; readonly reason: LostReason };

@@ -2,9 +2,9 @@
  * Detects a listener that no longer accepts connections, and reopens it.
  *
  * After the process has run out of file descriptors once, Deno's `node:tls` listener never accepts
- * another connection, and reports no error. So a listener that has accepted nothing for {@linkcode
- * WATCH_MS} connects to itself. If the system establishes the connection and the listener does not
- * accept it within {@linkcode ACCEPT_MS}, the listener is stuck.
+ * another connection, and reports no error. A listener that has accepted nothing for {@linkcode
+ * WATCH_MS} therefore connects to itself. If the system establishes the connection and the listener
+ * does not accept it within {@linkcode ACCEPT_MS}, the listener is stuck.
  *
  *     quiet ──WATCH_MS without an accept──▶ probing ──accepted──▶ quiet
  *       ▲                                      │ connected, not accepted: stuck
@@ -27,7 +27,7 @@ const ACCEPT_MS = 2_000;
 
 /**
  * Number of steps in which the time is measured, so that a pause of the whole process does not
- * count at once.
+ * count as a failure.
  */
 const ACCEPT_STEPS = 4;
 
@@ -108,7 +108,7 @@ export class AcceptWatchdog {
     this.#endProbe?.();
   }
 
-  /** Resolves when no operation is running. For use after `close`. */
+  /** Resolves when no operation is running. Used after `close`. */
   get done(): Promise<void> {
     return this.#looking;
   }
@@ -153,7 +153,7 @@ export class AcceptWatchdog {
       this.#failed(error instanceof Error ? error.message : String(error));
       return this.#again(RETRY_MS);
     }
-    // The next check shows whether it accepts connections.
+    // The next check shows whether the listener accepts connections.
     this.#again(RETRY_MS);
   }
 

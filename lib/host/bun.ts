@@ -2,7 +2,7 @@
  * The host on Bun, with Bun's own sockets for both plain and TLS: they pass the same contract as
  * `node:tls` on Bun in about half the round-trip time (`bench/host/dial_bench.ts`).
  *
- * Longer than 400 lines: it is all that is specific to Bun.
+ * Longer than 400 lines: it contains everything specific to Bun.
  *
  * @module
  */
@@ -65,7 +65,7 @@ const OTHER_NAME = "ERR_TLS_CERT_ALTNAME_INVALID";
 const FAREWELL_MS = 1_000;
 
 /**
- * The part of Bun's API that is used here. Bun's types are a package, and `lib` has no
+ * The part of Bun's API that this file uses. Bun's types are a package, and `lib` has no
  * dependencies.
  */
 interface BunApi {
@@ -104,7 +104,7 @@ export class BunHost implements Host {
   async listen(options: ListenOptions, accept: (stream: Stream) => void): Promise<Listener> {
     const { tls, unix } = options;
     if (unix !== undefined) await removeStaleSocket(unix);
-    // `Bun.listen` has one certificate.
+    // `Bun.listen` supports only one certificate.
     if (tls?.hosts !== undefined) {
       const listener = new TlsListener(this.#point, this.clock, options, tls, accept, () => true);
       await listener.open();
@@ -126,7 +126,7 @@ export class BunHost implements Host {
     const { hostname, port, signal } = options;
     const wanted = options.tls;
     return new Promise<Stream>((connected, fail) => {
-      // Not `Bun.connect`: it keeps the descriptor of an aborted attempt for minutes.
+      // Not `Bun.connect`, because it keeps the descriptor of an aborted attempt for minutes.
       const dialling = new Socket({ allowHalfOpen: true });
       let socket: RawSocket | undefined;
       let settled = false;
@@ -159,7 +159,7 @@ export class BunHost implements Host {
       const socketHandler = {
         ...BunStream.events,
         open(): void {},
-        // Verifies the server's certificate. `ok` alone is not sufficient: Bun reports an
+        // Verifies the server's certificate. `ok` alone is not sufficient, because Bun reports an
         // unverified certificate together with success.
         handshake: (raw: RawSocket, ok: boolean, error: Error | null): void => {
           if (ok && !error && raw.authorized) return up(raw);
@@ -167,8 +167,8 @@ export class BunHost implements Host {
           if (wanted?.anyName && (error as { code?: string } | null)?.code === OTHER_NAME) {
             return up(raw);
           }
-          // An orderly close, not a reset: during TLS, Deno's server would not detect a reset for
-          // seconds.
+          // Closes in order, without a reset: during TLS, Deno's server would not detect a reset
+          // for seconds.
           raw.shutdown();
           socket = undefined;
           this.clock.after(FAREWELL_MS, () => raw.terminate());
@@ -178,7 +178,8 @@ export class BunHost implements Host {
           if (raw.data) return raw.data.closed(error);
           settle(new ConnectError("broken", `cannot connect to ${hostname}:${port}: it hung up`));
         },
-        // The peer's alerts arrive here even after we rejected it. They must not be thrown.
+        // The peer's alerts arrive here even after this side has rejected the peer. They must not
+        // be thrown.
         error(raw: RawSocket, error: Error): void {
           if (raw.data) raw.data.closed(error);
           else settle(connectError(error, options));
@@ -198,7 +199,7 @@ export class BunHost implements Host {
             ca: wanted.ca,
             serverName: wanted.serverName,
             minVersion: versionOf(wanted),
-            // Bun would reject by a reset. `handshake` above closes in order.
+            // Bun itself would reject with a reset. `handshake` above closes in order.
             rejectUnauthorized: false,
             ...(wanted.cert && { cert: wanted.cert, key: wanted.key }),
           },
@@ -303,8 +304,8 @@ class BunListener implements Listener {
     this.#address = unix === undefined
       ? { hostname: this.#raw!.hostname, port: this.#raw!.port }
       : { hostname: unix, port: 0 };
-    // Bun's listeners resume accepting on their own. Only listening again in `secure` may fail.
-    // A connection to a shared port may reach another process.
+    // Bun's listeners resume accepting on their own. Only the new listener of `secure` may fail. A
+    // connection to a shared port may reach another process.
     if (this.#tls === undefined || this.#options.reusePort) return;
     this.#watchdog = new AcceptWatchdog(this.#clock, {
       address: () => this.#raw && this.#address,
@@ -442,7 +443,7 @@ interface ConnectedSocket extends RawSocket {
   upgradeTLS(options: unknown): [RawSocket, RawSocket];
 }
 
-/** Takes Bun's socket out of a `node:net` socket, which must not be used afterwards. */
+/** Extracts Bun's socket from a `node:net` socket, which must not be used afterwards. */
 function takeHandle(socket: Socket): ConnectedSocket {
   const holder = socket as unknown as { _handle: ConnectedSocket | null };
   const handle = holder._handle;

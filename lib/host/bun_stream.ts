@@ -1,13 +1,13 @@
 /**
- * A stream over a socket of Bun, plain or TLS. `write` reports how many bytes the system took and keeps
- * no others; they wait for `drain`.
+ * A stream over a socket of Bun, plain or TLS. `write` returns how many bytes the system accepted and keeps
+ * no others; the rest waits for `drain`.
  *
- * Chunks that wait are shared: a broadcast is the same memory for all members of a room. So they are joined
- * for one write in memory that all streams use, and stay as they are: a member that never reads costs no
- * copy.
+ * Queued chunks are shared: a broadcast is one chunk of memory for all members of a room. They are therefore
+ * copied for a joint write into a buffer that all streams use, and stay unchanged: a member that never reads
+ * costs no copy.
  *
- * Ends are passed on at the flush point, in slices: Bun reports those of thousands of sockets in one turn of
- * the event loop, and reports more for as long as its callbacks keep it busy.
+ * Ends are passed on at the flush point, in slices: Bun reports the ends of thousands of sockets in one turn
+ * of the event loop, and continues to report more while its callbacks run.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import type { FlushPoint } from "./flush_point.ts";
 import { JOIN_BYTES_MAX, QueuedStream } from "./queued_stream.ts";
 import type { Address } from "./stream.ts";
 
-/** The part of Bun's socket that is used here. */
+/** The part of Bun's socket that this file uses. */
 export interface RawSocket {
   /** The stream, after the socket was passed on. */
   data: BunStream | undefined;
@@ -32,7 +32,10 @@ export interface RawSocket {
   resume(): void;
 }
 
-/** Where the streams of one host join what they write. Its content is of no use after the write. */
+/**
+ * The buffer in which the streams of one host join chunks for a write. Its content is unused after
+ * the write.
+ */
 export class JoinBuffer {
   readonly bytes: Uint8Array = new Uint8Array(JOIN_BYTES_MAX);
 }
@@ -41,13 +44,16 @@ export class JoinBuffer {
 export class BunStream extends QueuedStream {
   readonly #socket: RawSocket;
   readonly #joined: JoinBuffer;
-  /** So much of the first chunk is with the system. */
+  /** Number of bytes of the first chunk that the system has accepted. */
   #offset = 0;
-  /** The peer has ended its data, which has not been passed on. */
+  /** Whether the peer has ended its data, and this has not been passed on. */
   #hasEnded = false;
   /** The reason why the connection is closed, once it is. */
   #closedBy: string | undefined;
-  /** From `launch` to `done`. Bun may call `drain` at other times too. */
+  /**
+   * Whether a write is in progress, from `launch` to `done`. Bun may call `drain` at other times
+   * too.
+   */
   #isWriting = false;
 
   constructor(point: FlushPoint, joined: JoinBuffer, socket: RawSocket, remote: Address) {
@@ -134,7 +140,7 @@ export class BunStream extends QueuedStream {
     this.done();
   }
 
-  /** Removes what the system has taken. */
+  /** Removes the bytes that the system has accepted. */
   #consume(taken: number): void {
     let left = taken;
     for (let chunk = this.first; chunk !== undefined; chunk = this.first) {

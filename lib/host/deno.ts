@@ -83,8 +83,8 @@ export class DenoHost implements Host {
   }
 
   /**
-   * While immediates keep its loop busy, Deno polls its sockets about once in 61 turns, so one poll
-   * costs that many immediates: about 0.2 ms.
+   * While immediates keep its loop busy, Deno polls its sockets about once in 61 turns; one poll
+   * therefore needs that many immediates, about 0.2 ms.
    */
   yieldToIo(task: () => void): void {
     let left = TURNS_PER_LOOK;
@@ -268,7 +268,7 @@ export class DenoHost implements Host {
           socket: raw,
           ca,
           ...(cert && { cert, key }),
-          // SNI must not contain an address; without a name, the host that was dialled is verified.
+          // SNI must not contain an address; without a name, the host that was dialed is verified.
           ...(isIP(serverName) === 0 ? { servername: serverName } : { host: hostname }),
           ...(wanted.anyName && { checkServerIdentity: () => undefined }),
           minVersion: wanted.takesTls12 ? "TLSv1.2" : "TLSv1.3",

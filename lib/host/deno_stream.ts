@@ -127,10 +127,9 @@ class Lane {
 }
 
 /**
- * Limits concurrent writes to {@linkcode WRITES_IN_FLIGHT_MAX}, first come, first served. A write
- * that is still running after others have waited for a whole turn of the event loop is slow (its
- * peer does not read). A new lane then replaces its lane, so that slow peers cannot exhaust the
- * window.
+ * Limits concurrent writes to {@linkcode WRITES_IN_FLIGHT_MAX}, in order of arrival. A write that
+ * is still running after others have waited for a whole turn of the event loop is slow (its peer
+ * does not read). A new lane then replaces its lane, so that slow peers cannot exhaust the window.
  */
 export class WriteWindow {
   readonly #waiting = new Ring<DenoStream>(64);
@@ -163,7 +162,7 @@ export class WriteWindow {
     return new Lane(this.#epoch);
   }
 
-  /** Assigns the lane to this stream, or to the next that has data to send. */
+  /** Assigns the lane to this stream, or to the next stream that has data to send. */
   #enter(lane: Lane, stream: DenoStream | undefined): void {
     for (let next = stream; next !== undefined; next = this.#waiting.shift()) {
       lane.stream = next;
@@ -177,7 +176,7 @@ export class WriteWindow {
   #sweepLater(): void {
     if (this.#sweeping) return;
     this.#sweeping = true;
-    // The first immediate runs before this turn's I/O is polled, the second after.
+    // The first immediate runs before this turn's I/O is polled, and the second after it.
     setImmediate(() => setImmediate(this.#sweep));
   }
 

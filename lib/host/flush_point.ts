@@ -4,17 +4,17 @@
  *     write, write, write ──▶ dirty streams ─┐
  *     atFlush(task) ─────────▶ tasks ────────┴─ the flush point: tasks in order, then the streams
  *
- * The host decides how to wait for the end of a turn: a microtask on Deno; an immediate on Bun,
- * where each socket callback drains the microtasks and frames would be sent one by one.
+ * The host decides how to wait for the end of a turn: a microtask on Deno; an immediate on Bun, where
+ * each socket callback drains the microtasks and frames would be sent one by one.
  *
- * Where sending is a system call in the stream's `flush`, ten thousand streams would keep all other
- * events waiting. With a clock they are flushed in slices of {@linkcode SLICE_MS}, and sockets and timers
- * have a turn in between. Streams of later turns go first, so that a reply does not wait for a broadcast.
+ * Where the stream's `flush` makes a system call, ten thousand streams would delay all other events. With
+ * a clock they are flushed in slices of {@linkcode SLICE_MS}, and sockets and timers have a turn in
+ * between. Streams of later turns are flushed first, so that a reply does not wait for a broadcast.
  *
  * @module
  */
 
-/** How long streams are flushed before others have a turn. Milliseconds. */
+/** Maximum time for which streams are flushed before others have a turn. Milliseconds. */
 const SLICE_MS = 2;
 
 /** The clock is read after this many streams. */
@@ -61,7 +61,7 @@ export class FlushPoint {
   }
 
   readonly #run = (): void => {
-    // Tasks may add tasks and mark streams dirty: both still belong to this turn.
+    // Tasks may add tasks and mark streams dirty: these still belong to this turn.
     for (let i = 0; i < this.#tasks.length; i++) this.#tasks[i]!();
     this.#tasks.length = 0;
     this.#armed = false;
@@ -77,7 +77,9 @@ export class FlushPoint {
     if (this.#late.length > 0) this.#await();
   };
 
-  /** Flushes streams from an index on until the slice is over. Returns the index of the next. */
+  /**
+   * Flushes streams from an index on until the slice is over. Returns the index of the next stream.
+   */
   #slice(streams: readonly Flushable[], from: number): number {
     const isShort = streams.length - from < STREAMS_A_LOOK;
     const end = this.#now === undefined || isShort ? Infinity : this.#now() + SLICE_MS;

@@ -1,8 +1,8 @@
 /**
  * The environment as one interface: sockets, TLS, time, randomness, processes, signals.
  *
- * `deno.ts` and `bun.ts` implement it; no other file under `lib/` names a runtime. The simulator is
- * a third implementation.
+ * `deno.ts` and `bun.ts` implement the interface; no other file under `lib/` names a runtime. The
+ * simulator is a third implementation.
  *
  * @module
  */
@@ -28,7 +28,7 @@ export interface ServerTls {
 export interface ClientTls {
   /** The authority that must have signed the server's certificate. */
   readonly ca: string;
-  /** The name that the server's certificate must contain, whatever address was dialled. */
+  /** The name that the server's certificate must contain, whatever address was dialed. */
   readonly serverName: string;
   /** Does not compare the certificate with `serverName`: the caller verifies it otherwise. */
   readonly anyName?: boolean | undefined;
@@ -83,13 +83,13 @@ export interface ConnectOptions {
   readonly tls?: ClientTls | undefined;
   /** Limit of the whole operation, including TLS. Milliseconds. */
   readonly timeoutMs: number;
-  /** Aborts the attempt. */
+  /** Signal that aborts the attempt. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /** The reason why a connection could not be established. */
 export type ConnectFailure =
-  /** No process listens there. */
+  /** No process listens at the address. */
   | "refused"
   /** There is no route, or the name does not exist. */
   | "unreachable"
@@ -130,14 +130,17 @@ export class ListenError extends Error {
   }
 }
 
-/** Options for starting a process: this runtime, or the other one, with a TypeScript file. */
+/** Options for starting a process, of this or the other runtime, with a TypeScript file. */
 export interface SpawnOptions {
   readonly runtime: "deno" | "bun";
   readonly file: string;
   readonly args?: readonly string[] | undefined;
   /** Options of the runtime. Default: `-A` for Deno, none for Bun. */
   readonly flags?: readonly string[] | undefined;
-  /** Calls `errors` with every line of its standard error, which is this process's otherwise. */
+  /**
+   * Calls `errors` with every line of the process's standard error; without it, the process uses
+   * this one's standard error.
+   */
   readonly errors?: ((line: string) => void) | undefined;
 }
 
@@ -152,19 +155,19 @@ export interface Child {
   /** Writes to its standard input. */
   write(text: string): void;
   signal(name: ChildSignal): void;
-  /** Its exit status, or the name of the signal that ended it. */
+  /** The exit status, or the name of the signal that ended the process. */
   readonly ended: Promise<number | string>;
 }
 
 /** The memory of a process, in bytes. */
 export interface MemoryUse {
-  /** What it occupies of the machine's memory. */
+  /** The resident memory of the process. */
   readonly rss: number;
-  /** What JavaScript objects occupy. */
+  /** The memory used by JavaScript objects. */
   readonly heapUsed: number;
-  /** What the engine lets them occupy; 0 if it is not known. */
+  /** The engine's limit for JavaScript objects; 0 if unknown. */
   readonly heapLimit: number;
-  /** What buffers outside of the heap occupy. */
+  /** The memory used by buffers outside of the heap. */
   readonly external: number;
 }
 
@@ -186,7 +189,7 @@ export interface Host {
    * queued data. Tasks run in the order of the calls.
    */
   atFlush(task: () => void): void;
-  /** Calls `task` after sockets and timers had a turn, however busy this process is. */
+  /** Calls `task` after sockets and timers have had a turn, even if this process is busy. */
   yieldToIo(task: () => void): void;
   /** Returns all addresses of a DNS name, or of an entry in the machine's hosts file. */
   lookup(hostname: string): Promise<string[]>;
@@ -195,11 +198,14 @@ export interface Host {
   /** Returns the text of a file. */
   readText(path: string): Promise<string>;
   /**
-   * Calls `claims` with each unhandled rejection: one that it claims does not end the process. Absent
-   * if the host does not control rejections.
+   * Calls `claims` with each unhandled rejection; a claimed rejection does not end the process.
+   * Absent if the host does not control rejections.
    */
   claimRejections?(claims: Claims): RejectionClaim;
-  /** Takes the error of a listener of `node.on`, which is logged too. The simulator fails with it. */
+  /**
+   * Receives the error of a listener of `node.on`, which is also logged. In the simulator, the run
+   * fails with it.
+   */
   listenerFailed?(error: unknown): void;
   spawn(options: SpawnOptions): Child;
   /** Calls `task` at each SIGUSR1. Returns a function that removes it. Absent if there are no signals. */
@@ -214,7 +220,7 @@ export interface Host {
    */
   onTermination(task: () => Promise<void>): () => void;
   /**
-   * Returns the text of a file that only this user may read, created with `make()` if it does not
+   * Returns the text of a file that only this user can read, created with `make()` if it does not
    * exist.
    */
   secretFile(path: string, make: () => string): string;

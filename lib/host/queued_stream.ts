@@ -32,7 +32,7 @@ export abstract class QueuedStream implements Stream, Flushable {
   readonly #point: FlushPoint;
   /** The first queued chunk. Most turns write one chunk and need no array. */
   #first: Uint8Array | undefined;
-  /** The chunks behind it, from `#next` on. */
+  /** The chunks after the first one, from `#next` on. */
   #rest: Uint8Array[] = [];
   #next = 0;
   #unsent = 0;
@@ -68,7 +68,7 @@ export abstract class QueuedStream implements Stream, Flushable {
     if (this.#claimed) return;
     // Deferred, because the owner may not have completed its own setup.
     queueMicrotask(() => {
-      // The stream may have been passed on before this runs: once is enough.
+      // The stream may have been passed on before this runs; one call is enough.
       if (this.#claimed) return;
       this.#claimed = true;
       if (!this.#over) this.startReading();
@@ -131,8 +131,7 @@ export abstract class QueuedStream implements Stream, Flushable {
   /** Signals the end of the data to the peer. */
   protected abstract finish(): void;
   /**
-   * Destroys the stream. With `keepsSent`, bytes that the system has accepted must still reach the
-   * peer.
+   * Destroys the stream. With `keepsSent`, bytes accepted by the system must still reach the peer.
    */
   protected abstract cut(keepsSent: boolean): void;
   /** Starts reading, for hosts that do not read on their own. */
@@ -147,12 +146,12 @@ export abstract class QueuedStream implements Stream, Flushable {
     return this.#over;
   }
 
-  /** The first chunk that waits; undefined if none does. */
+  /** The first queued chunk, or undefined if there is none. */
   protected get first(): Uint8Array | undefined {
     return this.#first;
   }
 
-  /** Whether no chunk waits behind the first. */
+  /** Whether the first chunk is the only one. */
   protected get hasOne(): boolean {
     return this.#rest.length === 0;
   }
@@ -161,7 +160,7 @@ export abstract class QueuedStream implements Stream, Flushable {
   protected shift(): void {
     this.#first = this.#rest[this.#next];
     if (this.#first === undefined) return;
-    // What is sent must not be kept for as long as something waits.
+    // Sent chunks must not be retained while others are queued.
     this.#rest[this.#next++] = EMPTY;
     if (this.#next === this.#rest.length) this.#rest.length = this.#next = 0;
     else if (this.#next >= CONSUMED_MAX && this.#next * 2 > this.#rest.length) {
@@ -171,8 +170,8 @@ export abstract class QueuedStream implements Stream, Flushable {
   }
 
   /**
-   * How many bytes the next write has that joins whole chunks, of the first without `offset` bytes. A chunk
-   * that is longer than a write may join stands alone.
+   * Returns the length of the next write, which joins whole chunks, the first without `offset` bytes. A
+   * chunk longer than the limit of a joint write is written alone.
    */
   protected joinable(offset: number): number {
     let length = this.#first!.length - offset;
@@ -184,7 +183,7 @@ export abstract class QueuedStream implements Stream, Flushable {
     return length;
   }
 
-  /** Copies the first `length` bytes that {@linkcode joinable} has counted. The chunks stay. */
+  /** Copies the first `length` bytes counted by {@linkcode joinable}. The chunks stay queued. */
   protected join(target: Uint8Array, offset: number, length: number): void {
     const first = this.#first!;
     target.set(offset === 0 ? first : first.subarray(offset));
@@ -195,7 +194,7 @@ export abstract class QueuedStream implements Stream, Flushable {
     }
   }
 
-  /** The next bytes to send, as one chunk of their own. Only when some wait. */
+  /** Returns the next bytes to send as one new chunk. There must be a queued chunk. */
   protected take(): Uint8Array {
     const first = this.#first!;
     const length = this.joinable(0);
@@ -209,7 +208,7 @@ export abstract class QueuedStream implements Stream, Flushable {
     return joined;
   }
 
-  /** Has `flush` called at the next flush point. */
+  /** Schedules `flush` for the next flush point. */
   protected wake(): void {
     if (this.#dirty) return;
     this.#dirty = true;
@@ -244,9 +243,9 @@ export abstract class QueuedStream implements Stream, Flushable {
     else this.#endReading();
   }
 
-  /** Ends the stream when the system reports that the connection is gone. */
+  /** Ends the stream when the system reports that the connection is closed. */
   protected gone(message: string): void {
-    // Some hosts report the peer's end, if it follows ours, as the close of the connection.
+    // Some hosts report a peer's end that follows ours as the close of the connection.
     const inOrder = message === "" && this.#writeOver;
     if (inOrder && !this.#readOver && !this.#over) this.#handler.end();
     this.over(

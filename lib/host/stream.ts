@@ -7,7 +7,7 @@
  * - `write` never blocks and never throws. Data written in one turn is sent in one system call
  *   where the host can, at the next flush point (`Host.atFlush`).
  * - Bytes passed to `write` belong to the stream until `unsent` is 0 again; do not change them.
- * - Bytes passed to `data` belong to the host; they are valid during the call only.
+ * - Bytes passed to `data` belong to the host; they are only valid during the call.
  * - `close` is called exactly once, and nothing is called after it. `abort` calls it at once.
  * - A pause delays the peer's `end` too. `resume` may call `data` at once.
  *
@@ -20,7 +20,7 @@ export interface Address {
   readonly hostname: string;
   /** From 1 to 65535. */
   readonly port: number;
-  /** Of a client that had to present one: its certificate in DER. */
+  /** For a client that had to present a certificate: the certificate in DER. */
   readonly certificate?: Uint8Array | undefined;
 }
 
@@ -50,7 +50,8 @@ export interface Stream {
   /** Address of the peer, as the system reports it. */
   readonly remote: Address;
   /**
-   * The peer's certificate in DER, if TLS is used, the peer presented one and the host can read it.
+   * The peer's certificate in DER, if TLS is used, the peer presented one, and the host can read
+   * it.
    */
   readonly peerCertificate: Uint8Array | undefined;
   /** Receives events. Events before it is set are held. Replace it to pass the stream on. */

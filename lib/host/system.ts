@@ -57,8 +57,8 @@ export class SystemClock implements Clock {
 }
 
 /**
- * Returns the memory of this process; `undefined` if the system does not say, as on Bun without descriptors. `heapLimit`
- * returns the limit of the heap.
+ * Returns the memory of this process; `undefined` if the system does not report it, as on Bun without descriptors.
+ * `heapLimit` returns the limit of the heap.
  */
 export function systemMemory(heapLimit: () => number): MemoryUse | undefined {
   try {
@@ -69,12 +69,15 @@ export function systemMemory(heapLimit: () => number): MemoryUse | undefined {
   }
 }
 
-/** Returns how much memory the engine V8 lets JavaScript objects occupy, in bytes. */
+/** Returns V8's limit for JavaScript objects, in bytes. */
 export function v8HeapLimit(): number {
   return getHeapStatistics().heap_size_limit;
 }
 
-/** Returns the memory of the machine, or of the container, in bytes: the limit where the engine has none. */
+/**
+ * Returns the memory of the machine or the container, in bytes, which is the limit if the engine has
+ * none.
+ */
 export function machineMemory(): number {
   const all = totalmem();
   const limit = process.constrainedMemory?.() ?? 0;
@@ -153,11 +156,12 @@ class SystemChild implements Child {
   }
 
   signal(name: ChildSignal): void {
-    // Not `child.kill`: on Deno that treats any signal as the end and closes the child's input.
+    // Not `child.kill`, because on Deno it treats any signal as the end and closes the child's
+    // input.
     try {
       process.kill(this.pid, name);
     } catch {
-      // It has exited already.
+      // The child has already exited.
     }
   }
 }
@@ -177,7 +181,9 @@ export async function systemLookupService(
   }));
 }
 
-/** Runs `task` on SIGTERM. Exits when it is done, unless another listener handles the signal. */
+/**
+ * Runs `task` on SIGTERM. Exits when `task` is done, unless another listener handles the signal.
+ */
 export function systemOnTermination(task: () => Promise<void>): () => void {
   let isRunning = false;
   const run = (): void => {
@@ -202,12 +208,12 @@ export function systemOnUserSignal(task: () => void): () => void {
   return () => void process.off("SIGUSR1", task);
 }
 
-/** Writes a file that only its owner may read. */
+/** Writes a file that only its owner can read. */
 export function systemWriteText(path: string, text: string): void {
   writeFileSync(path, text, { mode: 0o600 });
 }
 
-/** Returns the text of a file that only its owner may read, creating it if it does not exist. */
+/** Returns the text of a file that only its owner can read, and creates it if it does not exist. */
 export function systemSecretFile(path: string, make: () => string): string {
   const known = readSecret(path);
   if (known !== undefined) return known;
@@ -232,7 +238,7 @@ export function systemSecretFile(path: string, make: () => string): string {
 function readSecret(path: string): string | undefined {
   try {
     const found = statSync(path);
-    // Reading a folder fails with a message of its own.
+    // Reading a folder fails with its own message.
     if (!found.isDirectory() && (found.mode & 0o077) !== 0) {
       throw new Error(`others may read the secret in ${path}: run chmod 600 ${path}`);
     }

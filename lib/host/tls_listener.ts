@@ -1,6 +1,6 @@
 /**
- * A listener of `node:tls`, with which Deno accepts sessions: the only one on Deno with
- * `setNoDelay` and client certificates. On Bun, the only one with several certificates. A watchdog reopens it when it no longer accepts
+ * A listener of `node:tls`, with which Deno accepts sessions, because on Deno only this one supports `setNoDelay` and client
+ * certificates. On Bun, it is the only one that supports several certificates. A watchdog reopens it when it no longer accepts
  * connections.
  *
  * @module
@@ -26,7 +26,9 @@ export class TlsListener implements Listener {
   readonly #options: ListenOptions;
   readonly #accept: (stream: Stream) => void;
   readonly #mayConnect: (address: Address) => boolean;
-  /** Sockets in the TLS handshake. They are closed with the listener; established ones are not. */
+  /**
+   * Sockets in the TLS handshake. These are closed with the listener; established sessions are not.
+   */
   readonly #shaking = new Unproven<Socket>();
   #tls: ServerTls;
   #server: tls.Server | undefined;
@@ -95,7 +97,7 @@ export class TlsListener implements Listener {
   async #listen(at: Address): Promise<tls.Server> {
     const server = tls.createServer({
       ...contextOf(this.#tls),
-      // Asked at each handshake, so that `secure` replaces these certificates too.
+      // Called at each handshake, so that `secure` replaces these certificates too.
       SNICallback: (name, done) => done(null, hostContext(this.#tls, name)),
       handshakeTimeout: this.#options.handshakeMs ?? HANDSHAKE_MS,
       allowHalfOpen: true,
@@ -130,7 +132,7 @@ export class TlsListener implements Listener {
   }
 }
 
-/** The certificate for a name that a client asks for; `undefined`: the listener's own. */
+/** The certificate for the name that a client requests; `undefined`: the listener's own. */
 function hostContext(secured: ServerTls, name: string): tls.SecureContext | undefined {
   const { hosts = {}, clientCa, takesTls12 } = secured;
   const wanted = name.toLowerCase();

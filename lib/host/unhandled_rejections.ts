@@ -1,5 +1,6 @@
 /**
- * Unhandled rejections end a process. Those of failed calls are excepted here.
+ * Prevents rejections of failed calls from ending the process, as other unhandled rejections do.
+ * Those of failed calls are excepted here.
  *
  * @module
  */
@@ -8,7 +9,7 @@ import type { Claims, RejectionClaim } from "../base/rejections.ts";
 
 const EVENT = "unhandledRejection";
 
-/** A listener of this library in a process: each of several nodes may have one. */
+/** The process-wide listener of this library. Each of several nodes may have one. */
 interface Listener {
   (reason: unknown, promise: Promise<unknown>): void;
   claims?: Claims;
@@ -48,7 +49,7 @@ export function claimRejectionsOnBun(claims: Claims): RejectionClaim {
   // `bun test` fails a test for each such rejection, whatever listens.
   let isSole = process.env["NODE_ENV"] !== "test" &&
     (process.listeners(EVENT) as Listener[]).every(isOurs);
-  // It cannot be kept from a listener of the program.
+  // A listener of the program still receives it.
   const added = (event: string, other: Listener): void => {
     if (event === EVENT && !isOurs(other)) isSole = false;
   };

@@ -1,5 +1,5 @@
 /**
- * Unix sockets, which have a path in place of an address.
+ * Unix sockets, which have a path instead of an address.
  *
  * @module
  */
@@ -7,12 +7,12 @@ import { lstat, unlink } from "node:fs/promises";
 import { connect } from "node:net";
 import type { Address } from "./stream.ts";
 
-/** Stands for the address of a peer on a Unix socket, which has none. */
+/** Represents the address of a peer on a Unix socket, which has none. */
 export const UNIX_PEER: Address = { hostname: "unix", port: 0 };
 
 /**
- * Removes the file of a Unix socket on which no process listens: a process that was killed leaves it,
- * and none could listen there again. Keeps every other file.
+ * Removes the file of a Unix socket on which no process listens: a killed process leaves it behind,
+ * and no process could listen there again. Keeps every other file.
  */
 export async function removeStaleSocket(path: string): Promise<void> {
   const found = await lstat(path).catch(() => undefined);

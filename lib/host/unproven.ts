@@ -6,7 +6,9 @@
  */
 import { clientKey } from "./client_key.ts";
 
-/** Maximum per listener in each stage (TLS, handshake of nodes). One client may hold half of it. */
+/**
+ * Maximum number per listener in each stage (TLS, node handshake). One client may hold half of it.
+ */
 export const UNPROVEN_MAX = 512;
 
 /** Unauthenticated connections of one listener. `T` is its handle of a connection. */
@@ -34,9 +36,9 @@ export class Unproven<T> {
   }
 
   /**
-   * Adds a connection from an address. Returns the one that the caller must end for it: above the client's
-   * limit its oldest, above the limit of all the oldest of the client that has the most. An honest peer
-   * proves itself in milliseconds, so the oldest is not an honest one.
+   * Adds a connection from an address. Returns the connection that the caller must end to make room: the
+   * client's oldest above the client's limit, or, above the total limit, the oldest of the client that has
+   * the most. An honest peer proves itself in milliseconds, so the oldest is not an honest one.
    */
   add(connection: T, hostname: string): T | undefined {
     const client = clientKey(hostname);

@@ -42,51 +42,51 @@ export interface ActorInfo {
   readonly pid: Pid;
   /** Its node. */
   readonly node: string;
-  /** Its registered names on that node. */
+  /** The actor's registered names on that node. */
   readonly names: readonly string[];
-  /** Its global names. */
+  /** The actor's global names. */
   readonly globalNames: readonly string[];
-  /** The groups that it is a member of. */
+  /** The groups that the actor is a member of. */
   readonly groups: readonly string[];
-  /** The function that it was spawned with, as in `Crash.body`. */
+  /** The function that the actor was spawned with, as in `Crash.body`. */
   readonly body: string;
   /** Its supervisor. */
   readonly supervisor: Pid | undefined;
-  /** Its id among the supervisor's children. */
+  /** The actor's id among its supervisor's children. */
   readonly child: string | undefined;
-  /** Its parent, the parent's parent, and so on. */
+  /** The actor's parent, the parent's parent, and so on. */
   readonly ancestors: readonly Pid[];
   /** Its status. */
   readonly status: ActorStatus;
-  /** Number of messages in its mailbox. */
+  /** Number of messages in the actor's mailbox. */
   readonly mailbox: number;
-  /** Maximum length of its mailbox. Undefined if there is no limit. */
+  /** Maximum length of the actor's mailbox. Undefined if there is no limit. */
   readonly mailboxMax: number | undefined;
-  /** Number of messages that it has taken. */
+  /** Number of messages that the actor has taken. */
   readonly handled: number;
-  /** Milliseconds spent in its handlers. Undefined if they were not measured. */
+  /** Milliseconds spent in the actor's handlers. Undefined if they were not measured. */
   readonly handlerMs: number | undefined;
   /**
-   * The type of the message that it is handling, and the time. For a call the time since it was
-   * made, otherwise since the message was first observed, at most a second later with up to 10000
-   * actors.
+   * The type of the message being handled, and the time. For a call, the time since it was made;
+   * otherwise the time since the message was first observed, which may be a second late with up to
+   * 10000 actors.
    */
   readonly current: { readonly message: string; readonly ms: number } | undefined;
-  /** The types of the first messages in its mailbox. */
+  /** The types of the first messages in the mailbox. */
   readonly next: readonly string[];
-  /** Its pending calls, newest first. */
+  /** The actor's pending calls, newest first. */
   readonly calls: readonly CallInfo[];
-  /** Number of calls that it has not replied to. */
+  /** Number of calls that the actor has not replied to. */
   readonly callers: number;
   /** Linked actors. */
   readonly links: readonly Pid[];
-  /** Actors that it monitors. */
+  /** Actors that this actor monitors. */
   readonly monitors: readonly Pid[];
-  /** Actors that monitor it. */
+  /** Actors that monitor this actor. */
   readonly monitoredBy: readonly Pid[];
-  /** Number of timers that will send to it. */
+  /** Number of timers that will send to the actor. */
   readonly timers: number;
-  /** Whether exit signals are delivered to it as messages. */
+  /** Whether exit signals are delivered to the actor as messages. */
   readonly trapExit: boolean;
 }
 

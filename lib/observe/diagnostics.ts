@@ -27,7 +27,7 @@ export class Diagnostics {
     }
   }
 
-  /** Called once a second: starts publishing frequent events that have subscribers. */
+  /** Called once a second: starts to publish frequent events that have subscribers. */
   tick(): void {
     for (const [name, channel] of this.#waiting) {
       if (!channel.hasSubscribers) continue;

@@ -1,5 +1,5 @@
 /**
- * How late a timer fires: the delay of the event loop. Deterministic: time is an argument.
+ * Measures how late a timer fires: the delay of the event loop. Deterministic: time is an argument.
  *
  * @module
  */

@@ -43,7 +43,7 @@ export type ObserveAccess = (typeof OBSERVE_ACCESS)[number];
 /** Timeout of a request to another node, in addition to a measurement's window. Milliseconds. */
 const QUESTION_MS = 5_000;
 
-/** Port from the observation to its node. */
+/** The interface from the observation to its node. */
 export interface Observed extends Counted {
   readonly access: ObserveAccess;
   readonly recorder: Recorder;
@@ -60,7 +60,7 @@ export interface Observed extends Counted {
 export interface ObservedEvents extends SystemEvents {
   /** A limit was reached: see `Warning`. */
   warning: Warning;
-  /** A session with a node is up. */
+  /** A session with a node has opened. */
   nodeup: { readonly node: string };
   /** The session with a node has ended. */
   nodedown: { readonly node: string; readonly reason: string };
@@ -88,7 +88,7 @@ export interface OnNode {
 
 /** Observes one node, and others through their sessions. */
 export class Observation implements Sys {
-  /** Access of other nodes to this one. */
+  /** The access of other nodes to this one. */
   readonly access: ObserveAccess;
   readonly probes: Probes;
   readonly profile: Profile;
@@ -161,7 +161,7 @@ export class Observation implements Sys {
       leave: {
         access: "control",
         run: () => {
-          // After the answer has been sent.
+          // Done after the answer has been sent.
           clock.after(LEAVE_MS, () => this.onLeave(), true);
           return Promise.resolve(true);
         },
@@ -251,7 +251,7 @@ export class Observation implements Sys {
     let answer: QuestionAnswer;
     try {
       const to = { name: QUESTION_NAME, node: there };
-      // Called as the external caller, so that a failure does not end the actor that is running.
+      // Called as the external caller, so that a failure does not end the running actor.
       const { externalCaller } = this.#system;
       answer = await this.#system.call<unknown, QuestionAnswer>(
         to,

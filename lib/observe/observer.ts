@@ -34,7 +34,7 @@ export interface ObserverOptions {
   /**
    * Returns the access of a request: "none", "read" or "control", which includes killing and
    * suspending actors, and reading states and messages. Default: "read" for clients on this machine
-   * that request a loopback address, "none" for others. Behind a proxy all clients appear to be on
+   * that request a loopback address, "none" for others. Behind a proxy, all clients appear to be on
    * this machine, so set this function there.
    */
   readonly authorize?:
@@ -209,8 +209,8 @@ function html(): Response {
 }
 
 /**
- * Permits reading to clients of this machine that request a loopback address, so not to pages of
- * other hosts.
+ * Allows reading for clients on this machine that request a loopback address, which excludes pages
+ * of other hosts.
  */
 function loopbackOnly(request: Request, { hostname }: Address): "read" | "none" {
   const { headers } = request;

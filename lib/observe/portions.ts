@@ -1,6 +1,6 @@
 /**
- * Work in portions, so that observation uses a bounded share of a node's time: after each portion
- * of a millisecond it pauses for nine, and actors wait at most for one portion.
+ * Works in portions, so that observation uses a bounded share of a node's time: after each portion
+ * of a millisecond it pauses for nine, so actors wait at most for one portion.
  *
  * @module
  */
@@ -12,10 +12,10 @@ const PORTION_MS = 1;
 /** Length of the pause after a portion, as a multiple of the portion. */
 const PAUSE_FACTOR = 9;
 
-/** Number of items between two readings of the clock by default. */
+/** Default number of items between two clock reads. */
 const ITEMS = 256;
 
-/** Calls `each` with every item, in portions. The clock is read after `perReading` items. */
+/** Calls `each` with every item, in portions. The clock is read after every `perReading` items. */
 export async function inPortions<T>(
   clock: Clock,
   items: Iterable<T>,

@@ -1,6 +1,6 @@
 /**
- * Observers of the messages of a node's actors: measurements, message traces, spans. Without any, a
- * turn costs one test of a field.
+ * Observers of the messages of a node's actors: measurements, message traces, spans. Without
+ * observers, a turn costs only one test of a field.
  *
  * @module
  */

@@ -1,13 +1,13 @@
 /**
  * Answers requests of other nodes for observation. It is a part of the runtime that is called like
- * an actor, under a reserved name, so that no further messages between nodes are needed.
+ * an actor, under a reserved name, so that no additional message types between nodes are needed.
  *
  *     asker ──call { name: "$observe", node }──▶ QuestionActor ──▶ the method, if permitted
  *       ▲                                             │
  *       └───────── { ok } or { error } ◀──────────────┘
  *
  * Cost: at most {@linkcode QUESTIONS_MAX} requests are processed at once, each in portions of a
- * millisecond with pauses of nine (`portions.ts`), and lists are limited.
+ * millisecond with pauses of nine milliseconds (`portions.ts`), and lists are limited.
  *
  * @module
  */

@@ -1,9 +1,9 @@
 /**
- * The flight recorder: a ring of recent events of a node. Always on.
+ * The flight recorder: a ring of recent events of a node. It is always on.
  *
  * It records log entries, events of the node, and samples of messages: types and times, no
- * contents. A sample is taken when the scheduler reads its clock, at most every
- * {@linkcode SAMPLE_MS}, so that there is no cost per message.
+ * contents. A sample is taken when the scheduler reads its clock, at most every {@linkcode
+ * SAMPLE_MS}, so that there is no cost per message.
  *
  * @module
  */
@@ -24,7 +24,7 @@ export const SAMPLE_MS = 5;
 
 /** An entry of the flight recorder. */
 export interface Recorded {
-  /** Its consecutive number. */
+  /** The consecutive number of the entry. */
   readonly number: number;
   /** Milliseconds since 1970. */
   readonly time: number;

@@ -11,7 +11,7 @@ import type { Session } from "../mesh/session.ts";
 
 import { inPortions } from "./portions.ts";
 
-/** Number of pages of actors processed between two readings of the clock. */
+/** Number of pages of actors processed between two clock reads. */
 const PAGES_PER_READING = 16;
 
 /** Maximum time that `stats` waits for round trips. Milliseconds. */
@@ -64,7 +64,7 @@ export interface NodeStats {
   readonly crashed: number;
   /** Number of restarts by supervisors. */
   readonly restarts: number;
-  /** Number of messages that actors have taken, since the start. */
+  /** Number of messages that actors have taken since the start. */
   readonly messages: number;
   /** Number of messages to actors that do not exist. */
   readonly deadLetters: number;
@@ -117,7 +117,7 @@ export interface Counted {
   memory(): MemoryUse | undefined;
 }
 
-/** Statistics that the observation counts itself. */
+/** Statistics counted by the observation itself. */
 export type OwnCounts = Pick<NodeStats, "eventLoop" | "restarts" | "warnings">;
 
 /** Returns the statistics of a node. */

@@ -51,7 +51,7 @@ export interface TopActor {
   readonly mailbox: number;
   /** Number of messages that it has taken. */
   readonly handled: number;
-  /** The value that it is ordered by. */
+  /** The value that determines the order. */
   readonly value: number;
 }
 
@@ -123,7 +123,7 @@ function topActor(system: System, actor: Actor, value: number): TopActor {
 class Best {
   readonly #count: number;
   #list: (readonly [actor: Actor, value: number])[] = [];
-  /** Values up to this are not among the highest. */
+  /** Values up to this one are not among the highest. */
   #least = 0;
 
   constructor(count: number) {

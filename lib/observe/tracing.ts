@@ -83,7 +83,7 @@ export class NodeTracer implements MessageObserver, TraceCarrier, SystemTracer {
   readonly #contexts = new WeakMap<object, TraceContext>();
   /** The contexts of the messages that async bodies handle. */
   readonly #current = new WeakMap<object, TraceContext>();
-  /** The actor that is about to send. */
+  /** The actor that is about to send a message. */
   #sender: object | undefined;
 
   constructor(api: TraceApi, system: System, probes: Probes) {

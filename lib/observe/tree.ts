@@ -1,5 +1,6 @@
 /**
- * A node's supervision trees, read without calling the supervisors, so also while they are busy.
+ * Reads a node's supervision trees without calls to the supervisors, so that it also works while
+ * they are busy.
  *
  * @module
  */
@@ -15,23 +16,26 @@ const TREE_DEPTH_MAX = 32;
 
 /** An actor in a supervision tree. */
 export interface TreeEntry {
-  /** Its child id, or the name or pid of a top-level supervisor. */
+  /** The actor's child id, or the name or pid of a top-level supervisor. */
   readonly id: string;
-  /** Its pid, while it runs. */
+  /** The actor's pid, while it runs. */
   readonly pid: Pid | undefined;
-  /** Its registered names. */
+  /** The actor's registered names. */
   readonly names: readonly string[];
-  /** Whether it is a supervisor. */
+  /** Whether the actor is a supervisor. */
   readonly type: "supervisor" | "worker";
-  /** Its state, as in `ChildInfo`. */
+  /** The actor's state, as in `ChildInfo`. */
   readonly state: "running" | "restarting" | "waiting" | "stopped";
-  /** Number of its restarts. */
+  /** Number of restarts. */
   readonly restarts: number;
-  /** Number of messages in its mailbox, or 0 if it is on another node. */
+  /** Number of messages in the mailbox, or 0 if the actor is on another node. */
   readonly mailbox: number;
-  /** Its children. Undefined for a worker, and for a supervisor on another node. */
+  /** The actor's children. Undefined for a worker, and for a supervisor on another node. */
   readonly children: readonly TreeEntry[] | undefined;
-  /** Whether children are omitted: above 10000 entries in total, or too deep. */
+  /**
+   * Whether children are omitted, because there are more than 10000 entries in total or the tree is
+   * too deep.
+   */
   readonly isCut: boolean;
 }
 

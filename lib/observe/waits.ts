@@ -20,9 +20,9 @@ const LOOKED_AT_MAX = 64;
 /** An actor of a cycle. */
 export interface Waiter {
   readonly pid: Pid;
-  /** Its pid and names, as text. */
+  /** The actor's pid and names, as text. */
   readonly label: string;
-  /** The type of its request to the next one. */
+  /** The type of the actor's request to the next one. */
   readonly request: string;
 }
 

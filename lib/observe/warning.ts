@@ -47,9 +47,9 @@ export interface WarningLimits {
   /** Messages in an unbounded mailbox; repeated at each tenfold length. Default 10000. */
   readonly mailbox?: number | undefined;
   /**
-   * Milliseconds that a turn of a handler, up to 64 messages, may block the event loop. Default 200.
-   * With the default, turns are timed only for 30 seconds after timers were late; with an explicit
-   * value always. It costs two readings of the clock per turn.
+   * Milliseconds that a turn of a handler, up to 64 messages, may block the event loop. Default
+   * 200. With the default, turns are measured only for 30 seconds after timers were late; with an
+   * explicit value, always. Measuring costs two clock reads per turn.
    */
   readonly slowTurn?: number | undefined;
   /** Milliseconds that timers may fire late. Default 500. */

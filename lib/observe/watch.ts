@@ -1,11 +1,11 @@
 /**
  * Watches a node: delay of its event loop, blocking handlers, long pending calls, deadlocks,
- * memory. Uses one timer, four times per second; once per second it scans up to
- * {@linkcode SCANNED_MAX} actors.
+ * memory. Uses one timer, four times per second; once per second it scans up to {@linkcode
+ * SCANNED_MAX} actors.
  *
- * A blocking handler is detected by the delay of that timer. Turns of handlers are then timed
- * for a while, which identifies the actor if it blocks again: two readings of the clock for up to 64
- * messages, because timers are late on every busy node.
+ * A blocking handler is detected by the delay of that timer. Turns of handlers are then measured
+ * for a while, which identifies the actor if it blocks again: two clock reads for up to 64
+ * messages. They are not measured all the time because of this cost.
  *
  * @module
  */
@@ -32,7 +32,7 @@ import {
 /** Maximum number of actors that are scanned per second. */
 const SCANNED_MAX = 10_000;
 
-/** How long turns of handlers are timed after a delay. Milliseconds. */
+/** Time for which turns of handlers are measured after a delay. Milliseconds. */
 const MEASURED_MS = 30_000;
 
 /** Minimum time before the same warning about the node is repeated. Milliseconds. */
@@ -41,7 +41,7 @@ const REPEAT_MS = 60_000;
 /** Maximum number of warnings about calls per scan. */
 const CALLS_MAX = 10;
 
-/** Port from the watch to its node. */
+/** The interface from the watch to its node. */
 export interface Watched {
   readonly system: System;
   readonly clock: Clock;
@@ -106,7 +106,7 @@ export class NodeWatch {
     this.#warn({ kind: "eventLoopDelay", message, ms: Math.round(ms) });
   }
 
-  /** Times turns of handlers until the time `until`. */
+  /** Measures turns of handlers until the time `until`. */
   #measure(until: number): void {
     this.#measureUntil = Math.max(this.#measureUntil, until);
     const { system: { scheduler }, clock } = this.#watched;

@@ -8,9 +8,9 @@
 
 /** A use of the real environment. */
 export interface Violation {
-  /** What was used. */
+  /** The function that was used. */
   readonly what: string;
-  /** What to use in its place. */
+  /** The function to use instead. */
   readonly replacement: string;
   /** Lines of the stack. */
   readonly where: string;
@@ -20,7 +20,7 @@ const NOW = "self.now() in an actor, node.now() elsewhere, or sim.now in a test"
 const LATER = "self.sleep(ms) or self.sendAfter(…) in an actor, or sim.run(ms) in a test";
 const OUTSIDE = "a function that is passed in, which the test replaces";
 
-/** The guarded functions, the objects that have them, and what replaces them. */
+/** The guarded functions, the objects that contain them, and their replacements. */
 const WATCHED: readonly (readonly [string, object, string, string])[] = [
   ["Math.random", Math, "random", "node.random.next(), or sim.random.next() in a test"],
   ["Date.now", Date, "now", NOW],
@@ -33,7 +33,7 @@ const WATCHED: readonly (readonly [string, object, string, string])[] = [
   ["crypto.randomUUID", crypto, "randomUUID", "node.uuid()"],
 ];
 
-/** Guards until the returned function is called. */
+/** Installs the guards until the returned function is called. */
 export function guard(noticed: (violation: Violation) => void): () => void {
   const notice = (what: string, replacement: string): void => {
     const where = (new Error().stack ?? "").split("\n").slice(3, 8).join("\n");

@@ -3,7 +3,7 @@
  *
  * A connection is reliable and ordered, like TCP: data that is blocked waits and is delivered
  * later, unless the connection has been closed by then. There is no TLS: nothing is encrypted, and
- * of the listener's certificate a client verifies only the issuer.
+ * a client verifies only the issuer of the listener's certificate.
  *
  * @module
  */
@@ -42,7 +42,7 @@ export interface SimListener {
 export interface Machine extends Place {
   /** Its address. */
   readonly hostname: string;
-  /** Whether it is off, without having notified its peers. */
+  /** Whether the machine is off, without having notified its peers. */
   readonly isOff: boolean;
   readonly flushPoint: { dirty(stream: Flushable): void };
   /** Returns the listener on a port. */
@@ -50,7 +50,7 @@ export interface Machine extends Place {
   nextPort(): number;
 }
 
-/** What a certificate ends with. Its issuer follows. */
+/** The end of a certificate. The issuer follows. */
 const END = "-----END CERTIFICATE-----\n";
 
 const DELAY_MS = 1;
@@ -65,7 +65,7 @@ interface Link {
   jitter: number;
   bandwidth: number;
   isBlocked: boolean;
-  /** When all data sent so far will have left. */
+  /** Time at which all data sent so far will have left. */
   freeAt: number;
   /** Deliveries that wait until the path is unblocked. */
   waiting: (() => void)[];
@@ -79,7 +79,7 @@ export class Network {
   readonly #machines = new Map<string, Machine>();
   readonly #connections = new Set<SimStream>();
 
-  /** `usual` applies to all pairs of machines without options of their own. */
+  /** `usual` applies to all pairs of machines without specific options. */
   constructor(world: World, usual: LinkOptions = {}) {
     this.#world = world;
     this.#usual = usual;
@@ -129,7 +129,7 @@ export class Network {
     return count;
   }
 
-  /** Removes the connections of a machine silently. With `told`, notifies the other ends. */
+  /** Removes the connections of a machine silently. With `told`, the other ends are notified. */
   vanish(machine: Machine, told: boolean): void {
     for (const stream of [...this.#connections]) {
       if (stream.machine !== machine) continue;
@@ -257,13 +257,13 @@ export class SimStream implements Stream {
   peerCertificate: Uint8Array | undefined = undefined;
   unsent = 0;
   far!: SimStream;
-  /** When the last item on its way to this end will arrive. */
+  /** Time at which the last item in transit to this end will arrive. */
   lastAt = 0;
   isOver = false;
   readonly #network: Network;
   #handler: StreamHandler = IGNORE;
   #isClaimed = false;
-  /** Events before a handler was set. */
+  /** Events that arrived before a handler was set. */
   readonly #held: ((handler: StreamHandler) => void)[] = [];
   #written: Uint8Array[] = [];
   isPaused = false;
@@ -302,7 +302,7 @@ export class SimStream implements Stream {
     const what = `from ${this.machine.label}: ${bytes.length} bytes ${hashOf(bytes)}`;
     this.#network.carry(this.machine.hostname, this.far, bytes.length, what, (far) => {
       far.arrive((handler) => handler.data(bytes));
-      // The other end's system has received the data: there is room again.
+      // The other end's system has received the data, so there is room again.
       this.#network.carry(far.machine.hostname, this, 0, "", (near) => near.#sent(bytes.length));
     });
   }

@@ -1,6 +1,6 @@
 /**
  * The host of one simulated node, for one incarnation of its machine: time, randomness and sockets.
- * After the machine is off, nothing that it scheduled runs any more.
+ * After the machine is off, nothing that it scheduled runs.
  *
  * @module
  */
@@ -35,9 +35,9 @@ export class SimHost implements Host, Machine {
   readonly flushPoint: FlushPoint = new FlushPoint(queueMicrotask);
   isGone = false;
   isHeld = false;
-  /** Whether it is off, without having notified its peers. */
+  /** Whether the machine is off, without having notified its peers. */
   isOff = false;
-  /** How far its wall clock is ahead. Milliseconds. */
+  /** How far the machine's wall clock is ahead. Milliseconds. */
   skewMs = 0;
   readonly #world: World;
   readonly #network: Network;
@@ -103,7 +103,7 @@ export class SimHost implements Host, Machine {
     this.#world.after(0, this, "", task);
   }
 
-  /** Turns it off. With `told`, its kernel notifies the peers. */
+  /** Turns the machine off. With `told`, its kernel notifies the peers. */
   vanish(told: boolean): void {
     this.#network.vanish(this, told);
     this.isGone = true;
@@ -115,7 +115,7 @@ export class SimHost implements Host, Machine {
     throw new Error("a simulated machine starts no processes");
   }
 
-  /** Host names are addresses in a simulation. */
+  /** Host names are used as addresses in a simulation. */
   lookup(hostname: string): Promise<string[]> {
     return Promise.resolve([hostname]);
   }

@@ -8,7 +8,7 @@
 export interface TraceLine {
   /** Virtual milliseconds. */
   readonly at: number;
-  /** The node, or empty for an event of no node. */
+  /** The node, or empty for an event without a node. */
   readonly node: string;
   /** Description of the event. */
   readonly what: string;

@@ -7,7 +7,7 @@
 import type { SeededRandom } from "../base/random.ts";
 import type { Trace } from "./trace.ts";
 
-/** Owner of events. Events of a place that is gone never run; those of a held place wait. */
+/** Owner of events. Events of a removed place never run; those of a paused place wait. */
 export interface Place {
   /** Name in the trace. */
   readonly label: string;
@@ -39,12 +39,12 @@ export class World {
   now = 0;
   /** Number of events that have run. */
   steps = 0;
-  /** The first error of a listener of a node's events: the simulation fails with it. */
+  /** The first error of a listener of a node's events, with which the simulation fails. */
   failure: { readonly error: unknown } | undefined = undefined;
   readonly random: SeededRandom;
   readonly trace: Trace;
   readonly #heap: Entry[] = [];
-  /** Events of held places, in order. */
+  /** Events of paused places, in order. */
   #held: Event[] = [];
   #numbers = 0;
 
@@ -59,8 +59,8 @@ export class World {
   }
 
   /**
-   * Schedules an event after `ms` milliseconds at a place. It does not run if the place is gone by
-   * then.
+   * Schedules an event after `ms` milliseconds at a place. It does not run if the place has been
+   * removed by then.
    */
   after(ms: number, place: Place | undefined, what: string, run: () => void): Event {
     const event = { at: this.now + Math.max(0, ms), place, what, run };
@@ -92,12 +92,12 @@ export class World {
     return false;
   }
 
-  /** Releases a held place: runs the events that it missed. */
+  /** Resumes a paused place: runs the events that it missed. */
   release(place: Place): void {
     place.isHeld = false;
     const missed = this.#held.filter((event) => event.place === place);
     this.#held = this.#held.filter((event) => event.place !== place);
-    // In their original order, now, and before all future events.
+    // The events run now in their original order, before all future events.
     for (const event of missed) {
       event.at = this.now;
       this.#push(event, FIRST);
