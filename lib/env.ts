@@ -7,7 +7,7 @@ import process from "node:process";
 import { parseName } from "./mesh/name.ts";
 import { NodeOptionError, type NodeOptions } from "./node_options.ts";
 
-/** The variables that are read. */
+/** The environment variables that are read. */
 const VARIABLES = [
   "FIRN_NAME",
   "FIRN_COOKIE",
@@ -45,7 +45,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
  * ```
  */
 export function nodeOptionsFromEnv(env?: Environment): NodeOptions {
-  // Read one by one: on Deno each may have its own permission.
+  // Reads them one by one, because each may have its own permission on Deno.
   const values = Object.fromEntries(
     VARIABLES.map((name) => [name, (env ?? process.env)[name]?.trim() || undefined]),
   );

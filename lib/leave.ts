@@ -1,5 +1,5 @@
 /**
- * Leaving the cluster in an orderly way.
+ * Leaves the cluster in order.
  *
  *     no children are placed here ─▶ singletons and remote children move
  *         ─▶ sockets are closed in batches ─▶ actors exit ─▶ goodbye

@@ -799,16 +799,16 @@ export class Node {
   }
 
   /**
-   * Leaves the cluster in an orderly way, and stops. No more children are placed on this node.
-   * Singletons move to other nodes that take part in them, and children of other nodes' supervisors
-   * move by their restart rules. Then the servers' sockets are closed in batches, with code 1012
-   * and the reason "reconnect". Then actors exit, and the other nodes emit `nodedown` with
-   * "shutdown". Further calls return the promise of the first.
+   * Leaves the cluster in order, and stops. No more children are placed on this node. Singletons
+   * move to other nodes that take part in them, and children of other nodes' supervisors move by
+   * their restart rules. Then the servers' sockets are closed in batches, with code 1012 and the
+   * reason "reconnect". Then actors exit, and the other nodes emit `nodedown` with "shutdown".
+   * Further calls return the promise of the first.
    *
    * With the option `leaveOnSigterm` of `Node.start`, SIGTERM calls this.
    *
    * @throws {OptionError} `code` "badoption": the timeout, the close code or a batch option is
-   *   invalid.
+   * invalid.
    *
    * @example
    * ```ts
@@ -836,11 +836,11 @@ export class Node {
   }
 
   /**
-   * Stops the node in an orderly way, as OTP's `init:stop` does: its servers; its top-level
-   * supervisors in reverse order of their start, each of which stops its children by their shutdown
-   * rules; all other actors, by the exit signal "shutdown", so that `terminate` of services is
-   * called. Then it ends its sessions, so that other nodes emit `nodedown` with "shutdown", and
-   * stops listening. Resolves when all of this is done.
+   * Stops the node in order, as OTP's `init:stop` does: its servers; its top-level supervisors in
+   * reverse order of their start, each of which stops its children by their shutdown rules; all
+   * other actors, with the exit signal "shutdown", so that `terminate` of services is called. Then
+   * it ends its sessions, so that other nodes emit `nodedown` with "shutdown", and stops listening.
+   * Resolves when all of this is done.
    *
    * An actor that traps exits and has no supervisor must exit within 5 seconds, and is ended
    * earlier when it waits for messages again. Actors that have not exited within `timeout` are

@@ -30,9 +30,9 @@ export interface NodeOptions {
    */
   readonly cookie?: string | readonly string[] | undefined;
   /**
-   * The file with the cookie, used without `cookie`. Created, readable by its owner only, if it
-   * does not exist. Several cookies are on one line each. Default: `.firn.cookie` in the home
-   * folder.
+   * The file with the cookie, used if `cookie` is not set. Created, readable by its owner only, if
+   * it does not exist. A file with several cookies has one per line. Default: `.firn.cookie` in the
+   * home folder.
    */
   readonly cookieFile?: string | undefined;
   /**
@@ -161,7 +161,7 @@ const MESSAGE_BYTES_MOST: number = 1024 * 1024 * 1024;
 
 /** An option of a node is invalid. */
 export class NodeOptionError extends TypeError {
-  /** The name of the class. */
+  /** Name of the error class. */
   override readonly name = "NodeOptionError";
   /** Stable code: `"badoption"`. */
   readonly code = "badoption";

@@ -12,12 +12,12 @@ import { ANSI, type Paint, PLAIN, shellJson, shellText } from "./observe/shell_t
 import { ObserveError } from "./observe/error.ts";
 import type { NodeOptions } from "./node_options.ts";
 
-/** How long the shell waits for a connection to each node. Milliseconds. */
+/** Maximum time that the shell waits for a connection to each node. Milliseconds. */
 const CONNECT_MS = 5_000;
 
-/** How to start a shell. */
+/** The parameters of a shell. */
 export interface ShellOptions {
-  /** The node to connect with first: `name@host:port`, or `*@host:port` if its name is not known. */
+  /** The first node to connect to: `name@host:port`, or `*@host:port` if its name is not known. */
   readonly target: string;
   /** How the shell's own node is started: its cookie or certificates, if not the default ones. */
   readonly node?: NodeOptions | undefined;
@@ -27,9 +27,9 @@ export interface ShellOptions {
   readonly json?: boolean | undefined;
   /** Uses colours. Default: if the output is a terminal. */
   readonly colours?: boolean | undefined;
-  /** Where commands are read. Default: standard input. */
+  /** The input of commands. Default: standard input. */
   readonly input?: Readable | undefined;
-  /** Where results are written. Default: standard output. */
+  /** The output of results. Default: standard output. */
   readonly output?: Writable | undefined;
 }
 
@@ -91,7 +91,7 @@ export async function shell(options: ShellOptions): Promise<number> {
   return status;
 }
 
-/** Connects with a node, and with those that it is connected with. Returns its name. */
+/** Connects to a node, and to the nodes that it is connected to. Returns its name. */
 async function join(node: Node, target: string): Promise<string> {
   if (!target.startsWith("*@")) await node.connect(target, { timeout: CONNECT_MS });
   const name = node.peers().find((peer) => peer === target) ?? node.peers()[0];

@@ -197,7 +197,7 @@ export async function startNode(
   );
   mesh.attach = (session) => remote.attach(session);
   remote.exposedBy = (node) => mesh.exposedBy(node);
-  // Failures of sends are logged, as sends are not awaited.
+  // Failures of sends are logged, because sends are not awaited.
   const repeats = new Repeats();
   const unsent = (to: string, words: string): void => {
     const site = callSite();
@@ -348,7 +348,7 @@ function makeLog(options: NodeOptions, host: Host, name: NodeName, recorder: Rec
   const all: LogSink = (entry) => {
     const { level, event, message, data } = entry;
     const pid = (data as { pid?: Pid } | undefined)?.pid;
-    // Crash reports contain messages, so the observation records crashes without these.
+    // Crash reports contain messages, so the observation records crashes without them.
     const isReport = event === "crash" || event === "restart";
     if (level !== "debug" && !isReport) recorder.record(event, message, pid, level);
     if (LOG_LEVELS.indexOf(level) >= least) sink(entry);

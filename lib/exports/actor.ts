@@ -1,6 +1,6 @@
 /**
- * Types and errors of actors that are not in `@firn/firn`: mailboxes, messages of the runtime,
- * reports of crashes.
+ * Types and errors of actors that `@firn/firn` does not export: mailboxes, messages of the runtime,
+ * crash reports.
  *
  * @module
  */

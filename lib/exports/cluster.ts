@@ -1,5 +1,5 @@
 /**
- * Types and errors of global names, quorums and singletons that are not in `@firn/firn`.
+ * Types and errors of global names, quorums and singletons that `@firn/firn` does not export.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Options, events and errors of nodes that are not in `@firn/firn`: connections between nodes,
+ * Options, events and errors of nodes that `@firn/firn` does not export: connections between nodes,
  * membership, the log.
  *
  * @module

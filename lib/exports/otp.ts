@@ -1,6 +1,6 @@
 /**
- * Types, errors and lists of values of services, tasks and supervisors that are not in
- * `@firn/firn`.
+ * Types, errors and lists of values of services, tasks and supervisors that `@firn/firn` does not
+ * export.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * WebSockets and rooms: what is not in `@firn/firn`. Rooms for other servers, options of clients,
- * errors.
+ * WebSockets and rooms: everything that `@firn/firn` does not export. Rooms for other servers,
+ * options of clients, errors.
  *
  * @module
  */
