@@ -289,7 +289,7 @@ test("self has no effect after its actor has exited and a loop has caught its er
   system.stop();
 });
 
-/** Operations that wait, and so never settle on a dead `self`. */
+/** Operations that wait, and therefore never settle on the `self` of an exited actor. */
 const WAITS: readonly [string, (self: Self, to: Pid<Call<number, number>>) => Promise<unknown>][] =
   [
     ["receive", (self) => self.receive()],
@@ -576,7 +576,7 @@ test("System spawns and ends thousands of actors of all kinds, and releases thei
       await until("all have had their turn", () => system.scheduler.waiting === 0);
       assert(system.size > count / 2, `${system.size} of ${count} live`);
       for (const [i, pid] of pids.entries()) system.exit(pid, i % 3 === 0 ? "kill" : "over");
-      // Those that trap exits got a message instead; kill them.
+      // Actors that trap exits received a message instead, so kill them.
       for (const pid of system.pids()) system.exit(pid, "kill");
       await until("all have unwound", () => system.scheduler.waiting === 0);
       const { size, wheel, names } = system;
@@ -587,7 +587,7 @@ test("System spawns and ends thousands of actors of all kinds, and releases thei
     await round(50_000);
     const before = heapBytes();
     for (let i = 0; i < ROUNDS; i++) await round(50_000);
-    // A few bytes per actor: less than any object kept for one.
+    // A few bytes per actor: less than the size of any object kept per actor.
     await comesBack(before, Math.max(4_000_000, 400_000 * ROUNDS));
   });
 });

@@ -78,7 +78,7 @@ test("Mailbox.take works with a predicate that changes the mailbox", () => {
 });
 
 test("Mailbox keeps no reference to removed messages", () => {
-  // Checked in the ring itself, since a program cannot force a garbage collection.
+  // Checked in the ring itself, because a program cannot force a garbage collection.
   const mailbox = new Mailbox();
   const held = (): number => {
     mailbox.length += 4;

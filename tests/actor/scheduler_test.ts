@@ -53,7 +53,7 @@ test("Scheduler yields to I/O after its time slice, and continues after I/O", as
   };
   scheduler.ready(busy);
   await microtasks();
-  // 64 turns take 0.64 ms, so the second reading of the clock is past the first millisecond.
+  // 64 turns take 0.64 ms, so the second clock read is past the first millisecond.
   assertEquals([turns, yielded.length], [128, 1]);
   assertEquals(scheduler.spend(), false);
   await microtasks();
@@ -244,7 +244,7 @@ for (const [who, start] of BUSY) {
         await echo(stream, 20);
         await until("timers fire", () => ticks.count >= 10);
         const took = performance.now() - began;
-        // About 10 ms on an idle machine; without end if actors starve I/O.
+        // About 10 ms on an idle machine; it never ends if actors starve I/O.
         assert(took < 5000, `${took} ms for 20 echoes and 10 ticks`);
         assert(done() > 1000, `${done()} messages`);
       } finally {

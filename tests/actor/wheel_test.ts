@@ -22,7 +22,7 @@ class Probe implements WheelTimer {
 }
 
 /**
- * Advances only when `nextDue` asks for it, as the system's alarm does. Returns the number of
+ * Advances only when `nextDue` requires it, as the system's timer does. Returns the number of
  * advances.
  */
 function follow(wheel: Wheel, end: number): number {

@@ -46,7 +46,7 @@ test("Ring behaves like an array for random operations", () => {
 });
 
 test("Ring keeps no reference to removed items", () => {
-  // Checked with `peek`, since a program cannot force a garbage collection.
+  // Checked with `peek`, because a program cannot force a garbage collection.
   const ring = new Ring<object>(2);
   ring.push({});
   ring.shift();

@@ -103,7 +103,7 @@ test("Socket.channel: joins a topic, receives replies to pushes, and receives br
   });
 });
 
-/** Used for its return type only. */
+/** Declared only for its return type. */
 function typed(socket: Socket) {
   return socket.channel<ReturnType<typeof room>>("room:1", { name: "x" });
 }

@@ -1,10 +1,10 @@
-/** The size of the client for browsers, as a bundler makes it. Only Bun has a bundler of its own. */
+/** The size of the bundled client for browsers. Only Bun includes a bundler. */
 import { assert } from "@std/assert";
 import { gzipSync } from "node:zlib";
 import { fileURLToPath } from "node:url";
 import { runtime, test } from "../kit/test.ts";
 
-/** Bytes, compressed: what a page loads. */
+/** The compressed size that a page loads, in bytes. */
 const BYTES_MAX = 4_096;
 
 interface Bundler {

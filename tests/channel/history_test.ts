@@ -101,7 +101,8 @@ test("channel with history: rejects a message that is too large for other nodes,
   await withNodes(2, async ({ nodes, connect }) => {
     const one = receiver(connect("one", 1), "log:large");
     await one.channel.ready();
-    // Maximum length of a message to a room, but for a byte: it would not fit with its position.
+    // Maximum length of a message to a room, minus one byte: the message does not fit with its
+    // position.
     const large = "x".repeat(16 * 1024 * 1024 - 400);
     const error = await assertRejects(
       () => nodes[0]!.channels.broadcast("log:large", "added", large),

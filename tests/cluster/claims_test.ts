@@ -12,7 +12,7 @@ import { hostWith, type TestNode, untilApart, warnings, withNodes } from "../kit
 import { test, until } from "../kit/test.ts";
 import { found, idle, Town, turn, untilFound, withTown } from "./town.ts";
 
-/** Runs with three nodes, of which the first two are disconnected and stay so. */
+/** Runs with three nodes; the first two are permanently disconnected. */
 async function apart(
   body: (town: Town, a: TestNode, b: TestNode, c: TestNode) => Promise<void>,
 ): Promise<void> {
@@ -59,7 +59,7 @@ test("Global.register: at most one of two unconnected nodes gets a name if a thi
       const answers = await Promise.all(
         pair.map((node) => node!.global.register(`n${i}`, idle(node!))),
       );
-      // Without competitors one of them gets it.
+      // Without competitors, one of them gets the name.
       assertEquals(answers.filter(Boolean).length, 1, `n${i}`);
       const owner = pair[answers.indexOf(true)]!;
       assertEquals(c.global.whereis(`n${i}`)?.node, owner.name);
@@ -87,7 +87,7 @@ test("Global.register: the earlier of two claims gets the name, even if it arriv
     assertEquals([answers, c.global.whereis("x")?.node], [{}, b.name]);
     town.weather.clear();
     await until("both are answered", () => "a" in answers && "b" in answers);
-    // B may have held it when it was asked; otherwise it has yielded to A.
+    // B may have held the name when it was asked; otherwise it has yielded to A.
     assertEquals([answers["a"], answers["b"]].filter(Boolean).length, 1);
     assertEquals(c.global.whereis("x")?.node, answers["a"] ? a.name : b.name);
   });
@@ -185,7 +185,7 @@ for (const hours of [-10, 10]) {
       town.heal(0, 1);
       town.heal(1, 2);
       await town.meet();
-      // In each case the one that was first by a correct clock.
+      // In each case, the actor registered first by a correct clock keeps the name.
       await untilFound([a, b, c], "x", early);
       await untilFound([a, b, c], "y", mine);
       assertEquals([b.system.isAlive(late), c.system.isAlive(yours)], [false, false]);
@@ -209,7 +209,7 @@ test("Global.reregister: moves the name to another actor, here or elsewhere, and
       true,
       true,
     ]);
-    // Its exit no longer removes the name.
+    // The actor's exit no longer removes the name.
     a.system.exit(one, "kill");
     b.system.exit(two, "kill");
     await town.settled();
@@ -305,7 +305,7 @@ test("Global.register: with a quorum, a side without it gives up its names, and 
       town.cut(0, 1);
       await untilApart(a, b);
       await town.pass(0, 2);
-      // Two of three are enough.
+      // Two of three nodes are sufficient.
       assertEquals(a.global.whereis("x")?.key, pid.key);
       assertEquals(await b.global.register("x", idle(b), { quorum }), false);
       town.cut(0, 2);
@@ -313,9 +313,9 @@ test("Global.register: with a quorum, a side without it gives up its names, and 
       await until("its actor has ended", () => !a.system.isAlive(pid));
       assertEquals([lost.sort(), a.system.isAlive(kept)], [["kept", "x"], true]);
       await assertRejects(() => a.global.register("y", idle(a), { quorum }), QuorumError);
-      // Without a policy each side has its own holder.
+      // Without a policy, each side has its own holder.
       assertEquals(await a.global.register("y", idle(a)), true);
-      // The others may take it once the first must have noticed.
+      // The other nodes may take the name once the first must have noticed the loss.
       const since = performance.now();
       const heir = idle(b);
       await until("it is free", async () => await b.global.register("x", heir, { quorum }));

@@ -205,7 +205,7 @@ test("Global.register: does not wait for a lost peer", async () => {
     await town.pass(1, 0);
     await town.pass(0, 1);
     assertEquals(answer, undefined);
-    // A second call meanwhile resolves to the same value.
+    // A second call in the meantime resolves to the same value.
     const again = a!.global.register("x", pid);
     assertEquals(await a!.global.register("x", idle(a!)), false);
     town.cut(0, 2);
@@ -335,7 +335,7 @@ test("Global: a loser with onConflict keep continues to run without its name", a
       await untilFound([a, b], "x", a.global.whereis("x"));
       await town.meet();
       assertEquals([log, b.system.isAlive(loser)], [[], true]);
-      // It does not come back when the winner unregisters.
+      // The name does not return to the loser when the winner unregisters.
       a.global.unregister("x");
       await untilFound([a, b], "x", undefined);
       assertEquals(await b.global.register("x", loser), true);
@@ -488,7 +488,7 @@ test("Global: an actor registered by two nodes under one name keeps it without a
     assertEquals(await a!.global.register("x", a!.global.whereis("post")!), true);
     const told: NameConflict[] = [];
     a!.events.on("nameconflict", (event) => told.push(event));
-    // As if the other node had registered it long ago, while disconnected.
+    // Simulates that the other node registered the name long ago, while disconnected.
     const row = new Writer().u32(1).text16("x").u64(BigInt(pid.id)).text16(b!.name).u64(1n);
     say(b!, a!, TAG.GLOBAL_SYNC, row.done());
     await town.settled();
@@ -581,7 +581,7 @@ test("Global: a peer that violates a rule is disconnected, and its names are rem
     await c!.global.register("of c", idle(c!));
     for (const [tag, row, rule] of rules) {
       await b!.global.register("of b", idle(b!));
-      // They may reconnect before the test looks, so it waits for the event.
+      // The nodes may reconnect before the test looks, so it waits for the event.
       const [gone, noticed] = [namesAtLoss(a!), namesAtLoss(b!)];
       say(b!, a!, tag, row(b!.name, c!.name).done());
       await until(`it breaks: ${rule}`, () => warnings(a!).some((line) => line.includes(rule)));
@@ -774,7 +774,7 @@ test("Global.register: each stamp is later than all known ones, even if the cloc
     const line = a!.remote.nodeLink(b!.name)!;
     const stamps: number[] = [];
     line.row = (_: number, body: Uint8Array) => {
-      // The request follows it.
+      // The request comes after it.
       if (body.length > 16) {
         const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
         stamps.push(Number(view.getBigUint64(body.length - 16, true)));

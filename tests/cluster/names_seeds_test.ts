@@ -113,7 +113,7 @@ class Town {
       one.name === name && one.key === pid.key && one.node === node.name &&
       (one.state === "pending" || one.state === "true")
     );
-    // It has the name already: the same answer as before, for the same entry.
+    // The actor already has the name: same answer as before, for the same entry.
     if (known !== undefined) return;
     const onConflict = pick<OnConflict>(random, ["exit", "keep", () => {}, () => "keep"]);
     const attempt: Attempt = {
@@ -212,7 +212,7 @@ class Town {
     }
   }
 
-  /** Heals everything, and waits until all nodes have met and all calls have settled. */
+  /** Removes all faults, and waits until all nodes are connected and all calls have settled. */
   async settle(): Promise<void> {
     this.weather.clear();
     for (let at = 0; at < COUNT; at++) if (this.nodes[at] === undefined) await this.open(at);
@@ -232,7 +232,7 @@ class Town {
       "everybody has been answered",
       () => this.attempts.every(({ state }) => state !== "pending"),
     );
-    // Once every node has answered, everything sent before has arrived.
+    // When every node has answered, everything sent before has arrived.
     await until("all agree", () => {
       const views = this.live.map((node) => this.view(node));
       return views.every((view) => view === views[0]);
@@ -277,7 +277,7 @@ class Town {
     }
   }
 
-  /** Exits all actors, and checks that nothing is left. */
+  /** Ends all actors, and checks that no state is left. */
   async clear(): Promise<void> {
     for (const { system } of this.live) {
       for (const pid of system.pids()) system.exit(pid, "kill");

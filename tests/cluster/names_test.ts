@@ -124,7 +124,7 @@ test("NameTable: any order and duplication of the owners' messages results in th
           replica.hear(owner, all[next]!);
           if (random.below(3) === 0) replica.hear(owner, all[next]!);
           at.set(owner, next + 1);
-          // Its session is lost, and everything is sent again.
+          // The session is lost, and everything is sent again.
           if (random.below(40) === 0) {
             for (const change of replica.table.drop(owner)) replica.apply(change);
             at.set(owner, 0);
@@ -187,7 +187,7 @@ test("NameTable: the earliest stamp wins, then the lesser node, on all nodes", (
   // The same actor with a later stamp is not reported, but replaces the entry.
   const again = { ...late, stamp: 9 };
   assertEquals([table.set(again), table.find("x")], [undefined, again]);
-  // It may lose to another what it held with its older stamp.
+  // The entry may lose to another what it held with its older stamp.
   const other = entry("e@h:1", "x", 8);
   assertEquals(table.set(other)?.to, other);
 });

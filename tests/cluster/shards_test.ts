@@ -148,7 +148,7 @@ test("shards: a node of weight 0 has no keys, and can call those of others", asy
   });
 });
 
-/** Kills nodes while clients add to carts. Throws if an answered addition is missing. */
+/** Kills nodes while clients add to carts. Throws if an acknowledged addition is missing. */
 async function losses(seed: number): Promise<void> {
   await simulate({ seed }, async (sim) => {
     const memory = memoryStore();

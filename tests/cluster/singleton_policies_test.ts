@@ -14,7 +14,7 @@ import { type TestNode, untilApart, withNodes } from "../kit/mesh.ts";
 import { test, until } from "../kit/test.ts";
 import { Town, withTown } from "./town.ts";
 
-/** The copies that run, and those that ran. */
+/** The running copies, and all copies that ever ran. */
 class Runs {
   readonly live = new Set<string>();
   readonly log: { node: string; token: number | undefined; state: unknown }[] = [];
@@ -153,7 +153,7 @@ test("Global.singleton: a holder reachable only through a third node stays the o
     const [part] = await join([b], runs, {});
     assertEquals([part!.isHere, part!.whereis()], [false, undefined]);
     assertEquals([runs.log.length, c.global.whereis("clock")?.node], [1, a.name]);
-    // It takes over once the third has lost it too.
+    // Another node takes over after the third has lost the holder too.
     town.cut(0, 2);
     await until("each side has one", () => runs.live.size === 2);
     assertEquals([...runs.live].sort(), [a.name, b.name]);
@@ -202,7 +202,7 @@ test("Singleton.stop: passes the state of the child to the next one, and a resta
     second.system.send(second.global.whereis<Pid<unknown>>("clock")!, "crash");
     await until("it is started again", () => runs.log.length === 3);
     assertEquals([runs.log[2]!.node, runs.log[2]!.state], [second.name, undefined]);
-    // A move that was not planned has none.
+    // An unplanned move has no state.
     await runs.one(nodes);
     await second.mesh.stop();
     second.system.stop();
@@ -232,7 +232,7 @@ test("Global.singleton: with a lease, the authority decides on both sides of a p
     await until("it has stopped", () => runs.live.size === 0);
     authority.isDown = false;
     await runs.one(nodes);
-    // Another node holds it: it is lost at the next renewal.
+    // Another node has the lease: it is lost at the next renewal.
     authority.token++;
     await until("it was lost", () => runs.log.length === 3);
     await runs.one(nodes);

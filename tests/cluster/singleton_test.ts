@@ -18,7 +18,7 @@ import { idle, turn, withTown } from "./town.ts";
 /** Counts the copies that run on a node. */
 class Census {
   readonly live = new Set<string>();
-  /** The maximum number that ran at once. */
+  /** The maximum number of concurrent copies. */
   most = 0;
   started = 0;
 
@@ -40,7 +40,7 @@ class Census {
   }
 }
 
-/** Waits until one runs and all nodes find it. Returns its node. */
+/** Waits until one copy runs and all nodes find it. Returns its node. */
 async function untilOne(nodes: readonly TestNode[], census: Census): Promise<string> {
   await until("exactly one runs, and all find it", () => {
     const [where] = census.live;
@@ -206,7 +206,7 @@ test(
               break;
             }
             case 3: {
-              // Not all four may leave at once, since then none would run it.
+              // Not all four may leave at once, because no node would run it then.
               const part = parts.get(node);
               if (part === undefined || parts.size < 3) break;
               parts.delete(node);
@@ -240,7 +240,7 @@ test(
           return isWhole;
         });
         await untilOne(nodes, census);
-        // It stays so.
+        // The result does not change.
         for (let i = 0; i < 20; i++) await turn();
         await untilOne(nodes, census);
       });
@@ -334,12 +334,12 @@ test("Global.singleton: a manager that cannot get the lock of an unreachable hol
       if (tag === TAG.GLOBAL_REGISTER) asked++;
       row.call(line, tag, body);
     };
-    // The third still knows the holder.
+    // The third node still knows the holder.
     town.cut(0, 1);
     await until("it was asked for", () => asked > 0);
     for (let i = 0; i < 50; i++) await turn();
     assertEquals([asked <= 2, census.started], [true, 1]);
-    // It is started there as soon as the third has lost the holder too.
+    // The child is started there as soon as the third has lost the holder too.
     town.cut(0, 2);
     await until("it runs on the other side, too", () => census.started === 2);
   });

@@ -12,7 +12,7 @@ import { until } from "../kit/test.ts";
 
 const PORT = 3000;
 
-/** Some nodes and the network between them. */
+/** Several nodes and the network between them. */
 export class Town {
   readonly weather: Weather = new Weather();
   readonly nodes: TestNode[] = [];
@@ -22,7 +22,7 @@ export class Town {
     this.#start = start;
   }
 
-  /** Starts a node that knows no other. */
+  /** Starts a node that is not connected to others. */
   async add(change: (host: Host) => Host = (host) => host): Promise<TestNode> {
     const port = PORT + this.nodes.length;
     const node = await this.#start(
@@ -65,7 +65,7 @@ export class Town {
     );
   }
 
-  /** Delivers what is held for one node from another, and waits until it has been handled. */
+  /** Delivers the data held for one node from another, and waits until it has been handled. */
   async pass(to: number, from: number): Promise<void> {
     // A write is flushed at the end of its turn, and arrives in a later one.
     for (let i = 0; i < 4; i++) {
@@ -84,7 +84,7 @@ export class Town {
   }
 }
 
-/** Runs `body` with a town, and stops its nodes. */
+/** Runs `body` with a cluster, and stops its nodes. */
 export async function withTown(
   count: number,
   body: (town: Town, ...nodes: TestNode[]) => Promise<void>,

@@ -137,7 +137,8 @@ test("cores runs nodes of one cluster on one port, and replaces those that crash
 });
 
 /**
- * Connects, sends a request and closes, until `isOver` returns true. Counts successes and failures.
+ * Repeatedly connects, sends a request and closes, until `isOver` returns true. Counts successes
+ * and failures.
  */
 async function load(port: number, isOver: () => boolean, count: Record<string, number>) {
   while (!isOver()) {
@@ -225,7 +226,7 @@ test("cores and core report invalid arguments", async () => {
   assertEquals((await assertRejects(() => core(() => {}), CoresError)).code, "noparent");
 });
 
-/** Starts a parent in a process of its own. */
+/** Starts a parent in a separate process. */
 function startParent(): { child: Child; lines: string[]; workers: () => { pid: number }[] } {
   const lines: string[] = [];
   const child = systemHost().spawn({ runtime, file: fileOf("./parent.ts"), errors: () => {} });

@@ -118,7 +118,10 @@ function assertKey(text: string): void {
   assert(text.length > 0 && new TextEncoder().encode(text).length <= KEY_BYTES_MAX, "a key");
 }
 
-/** Dispatches a message about names or groups as a session does. Returns the rule that it broke. */
+/**
+ * Dispatches a message about names or groups as a session does. Returns the rule that the message
+ * violated.
+ */
 function handled(
   replicas: Replicas,
   line: PeerLink,
@@ -217,7 +220,7 @@ test("Replicas: any messages of peers leave consistent tables, and a peer's entr
             groups.join("x", "y", idle());
             break;
           default:
-            // A peer that breaks a rule is disconnected.
+            // A peer that violates a rule is disconnected.
             if (handled(replicas, line, tag, body) === undefined) continue;
             replicas.down(line.home.node);
             lines = lines.filter((other) => other !== line);

@@ -138,7 +138,7 @@ test("SessionOutbox to HoldbackQueue: every frame that was not dropped arrives i
     };
 
     /**
-     * Writes a message: its addressee's key, its number, its length, and bytes filled with the key.
+     * Writes a message: its receiver's key, its number, its length, and bytes filled with the key.
      */
     const write = (): void => {
       const isLarge = random.below(6) === 0;

@@ -16,7 +16,7 @@ import { assertSame, randomTerm } from "../term/values.ts";
 
 const TERMS = fuzzCount(20_000);
 
-/** Whether the bytes decode to a value. Throws for any error other than a ProtocolError. */
+/** Returns whether the bytes decode to a value. Throws for any error other than a ProtocolError. */
 function survives(bytes: Uint8Array, decode: () => unknown): boolean {
   try {
     decode();

@@ -187,7 +187,7 @@ test("HeadReader returns the same result for any request, however it is split", 
   });
 });
 
-/** Returns random terms: context takeover or not, and any window size. */
+/** Returns random parameters: with or without context takeover, and any window size. */
 function randomTerms(random: SeededRandom): DeflateTerms {
   const direction = () => ({ takeover: random.below(2) === 0, windowBits: 8 + random.below(8) });
   return { server: direction(), client: direction() };

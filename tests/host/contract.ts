@@ -259,8 +259,8 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
           other.stream.write(new Uint8Array(size));
           other.stream.end();
           await until("it has left", () => other.stream.unsent === 0);
-          // Bytes that another stream wrote later have arrived, so these have too, as far as they
-          // can.
+          // Data that another stream wrote later has arrived, so this data has too, as far as
+          // possible.
           const later = await pair(makeHost(), way);
           later.near.stream.write(utf8("later"));
           await until("another stream's came", () => later.far.text === "later");
@@ -320,7 +320,8 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
       streams.push(stream);
     });
     const { port } = listener.address;
-    // Connect from another process. While this one waits for it, it accepts no connection.
+    // Connects from another process. While this process waits for it synchronously, it accepts no
+    // connections.
     const script = `import { connect } from "node:net";
       await Promise.all(Array.from({ length: 300 }, () => new Promise((gone) => {
         const socket = connect(${port}, "127.0.0.1", () => socket.resetAndDestroy());

@@ -1,27 +1,27 @@
 /**
- * Counts what a piece of code allocates and how many steps it takes, by replacing the constructors that it
- * looks up while it runs. Unlike time and the heap's size this is the same in every run.
+ * Counts the allocations and steps of a piece of code, by replacing the constructors that it looks up
+ * while it runs. Unlike time and heap size, the counts are the same in every run.
  */
 
 /** The counts. */
 export interface Allocations {
   /** Objects made. */
   count: number;
-  /** Bytes of memory reserved: 8 for each slot of an array, and the length of what holds bytes. */
+  /** Number of bytes reserved: 8 for each slot of an array, and the length of buffers. */
   bytes: number;
-  /** Elements put into maps and sets. */
+  /** Number of elements added to maps and sets. */
   steps: number;
 }
 
-/** A map or set before it has elements, with its table. */
+/** The size of an empty map or set. */
 const TABLE_BYTES = 200;
 
-/** An object's head, roughly. */
+/** The approximate size of an object without properties. */
 const HEAD_BYTES = 32;
 
 type Constructor = new (...args: never[]) => object;
 
-/** Runs `body` and counts into `into`, also if it throws. */
+/** Runs `body` and adds its counts to `into`, even if it throws. */
 export function counted(into: Allocations, body: () => void): void {
   const here = globalThis as unknown as Record<string, Constructor>;
   const names = ["Array", "Uint8Array", "DataView", "Map", "Set", "Date"];

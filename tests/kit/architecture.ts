@@ -1,6 +1,6 @@
 /**
- * The rules of the architecture, each a function that returns the problems it finds: a line for
- * every offence, with its file and line. `lib/README.md` holds the data.
+ * The architecture rules. Each is a function that returns the problems it finds: one line per
+ * violation, with file and line. `lib/README.md` contains the data.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -8,17 +8,17 @@ import { lineAt, type Source, sourceOf } from "./source.ts";
 
 /** The content of `lib/README.md`. */
 export interface Plan {
-  /** The layer of each folder of `lib`; `lib/*.ts` and `mod.ts` are folders of their own here. */
+  /** The layer of each folder of `lib`; `lib/*.ts` and `mod.ts` count as folders. */
   readonly layers: ReadonlyMap<string, number>;
   /** Folders that do not exist yet. */
   readonly planned: ReadonlySet<string>;
-  /** Files that may wait, read the clock and throw dice; from the project's root. */
+  /** Files that may use async code, clocks and randomness; paths from the project's root. */
   readonly loud: ReadonlySet<string>;
-  /** Files that its text names (`base/ring`), unless that line calls something planned. */
+  /** Files named in the text (`base/ring`), except in lines about planned parts. */
   readonly named: readonly { readonly path: string; readonly line: number }[];
 }
 
-/** What makes a file loud. */
+/** Code that makes a file loud. */
 const LOUD_WORDS = [
   /(?<![.#\w])(async|await)\b/,
   /\b(setTimeout|setInterval|setImmediate|queueMicrotask)\b/,
@@ -26,7 +26,7 @@ const LOUD_WORDS = [
   /\b(Math\.random|getRandomValues|randomBytes|randomUUID|randomInt)\b/,
 ];
 
-/** What may stand at the top. */
+/** The entries allowed at the top level. */
 const TOP = [
   "CHANGELOG.md",
   "SECURITY.md",
@@ -36,11 +36,11 @@ const TOP = [
   "bench",
   "bunfig.toml",
   "deno.json",
-  "deno.lock", // written by Deno
+  "deno.lock", // created by Deno
   "lib",
   "mesher",
   "mod.ts",
-  "node_modules", // not in git
+  "node_modules", // not committed
   "scripts",
   "tests",
   "tsconfig.json",
@@ -48,7 +48,7 @@ const TOP = [
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
-/** `mod.ts`, if it is there, and every TypeScript file under `lib`. */
+/** Returns `mod.ts`, if it exists, and every TypeScript file under `lib`. */
 export function readHouse(): Source[] {
   const paths = readdirSync(ROOT + "lib", { recursive: true }).map((path) =>
     `lib/${String(path).replaceAll("\\", "/")}`
@@ -58,7 +58,7 @@ export function readHouse(): Source[] {
     .map((path) => sourceOf(path, readFileSync(ROOT + path, "utf8")));
 }
 
-/** Every TypeScript file under `mesher`. */
+/** Returns every TypeScript file under `mesher`. */
 export function readMesher(): Source[] {
   return readdirSync(ROOT + "mesher", { recursive: true })
     .map((path) => `mesher/${String(path).replaceAll("\\", "/")}`)
@@ -71,7 +71,7 @@ export function readPlan(): Plan {
   return planOf(readFileSync(ROOT + "lib/README.md", "utf8"));
 }
 
-/** Reads the table of layers, the list of loud files, and every file name from the text. */
+/** Returns the table of layers, the list of loud files, and every file name in the text. */
 export function planOf(text: string): Plan {
   const rows = [...text.matchAll(/^\| +(\d+) +\| +`([^`]+)` +\|(.*)$/gm)];
   const folderOf = (name: string): string =>
@@ -90,7 +90,10 @@ export function planOf(text: string): Plan {
   };
 }
 
-/** Imports that go up or sideways, leave `lib`, or name no file. */
+/**
+ * Returns imports from a higher layer or a sibling folder, from outside of `lib`, or of missing
+ * files.
+ */
 export function importProblems(files: readonly Source[], plan: Plan): string[] {
   const paths = new Set(files.map(({ path }) => path));
   return files.flatMap(({ path, imports }) =>
@@ -107,7 +110,10 @@ export function importProblems(files: readonly Source[], plan: Plan): string[] {
   );
 }
 
-/** What Mesher may import beside its own files: packages by name, and what every command shares. */
+/**
+ * The imports that Mesher may use besides its own files: packages by name, and modules shared by
+ * all commands.
+ */
 const MESHER_IMPORTS = [
   /^node:/,
   /^@firn\/firn(\/\w+)*$/,
@@ -117,7 +123,10 @@ const MESHER_IMPORTS = [
   /^\.\.\/scripts\/(given|runner)\.ts$/,
 ];
 
-/** Imports of Mesher that go past the front door, and pairs of its folders that import each other. */
+/**
+ * Returns imports of Mesher that bypass the package name, and pairs of its folders that import each
+ * other.
+ */
 export function mesherProblems(files: readonly Source[]): string[] {
   const pairs = new Map<string, string>();
   const problems: string[] = [];
@@ -130,7 +139,7 @@ export function mesherProblems(files: readonly Source[]): string[] {
         continue;
       }
       const [from, to] = [part(path), part(target)];
-      // Files directly in mesher/ put the parts together.
+      // Files directly in mesher/ connect the parts.
       if (from === to || from === "" || to === "") continue;
       pairs.set(`${from} -> ${to}`, at);
       const back = pairs.get(`${to} -> ${from}`);
@@ -140,12 +149,12 @@ export function mesherProblems(files: readonly Source[]): string[] {
   return problems;
 }
 
-/** The folder of Mesher that a file belongs to: the first below `mesher/`. */
+/** Returns the folder of Mesher that a file belongs to: the first one below `mesher/`. */
 function part(path: string): string {
   return path.split("/").slice(1, -1)[0] ?? "";
 }
 
-/** Files that import each other in a circle, types included. */
+/** Returns import cycles, including type imports. */
 export function cycleProblems(files: readonly Source[]): string[] {
   const targets = new Map(files.map(({ path, imports }) => [
     path,
@@ -164,10 +173,10 @@ export function cycleProblems(files: readonly Source[]): string[] {
   return files.flatMap(({ path }) => walk(path, []));
 }
 
-/** The one file outside `lib/host` that may ask which runtime this is, though use neither. */
+/** The only file outside `lib/host` that may detect the runtime. */
 const CHOOSER = "lib/start.ts";
 
-/** Files outside `lib/host` that name a runtime. */
+/** Returns files outside `lib/host` that name a runtime. */
 export function runtimeProblems(files: readonly Source[]): string[] {
   return files.filter(({ path }) => !path.startsWith("lib/host/")).flatMap(({ path, code, bare }) =>
     [
@@ -178,7 +187,9 @@ export function runtimeProblems(files: readonly Source[]): string[] {
   );
 }
 
-/** Quiet files that are loud, and files on the loud list that are quiet or missing. */
+/**
+ * Returns quiet files that contain loud code, and files on the loud list that are quiet or missing.
+ */
 export function quietProblems(files: readonly Source[], { loud }: Plan): string[] {
   const paths = files.map(({ path }) => path);
   const missing = [...loud].filter((path) => !paths.includes(path))
@@ -192,7 +203,7 @@ export function quietProblems(files: readonly Source[], { loud }: Plan): string[
   }).concat(missing);
 }
 
-/** Folders and files that differ from `lib/README.md`. */
+/** Returns differences between the folders and files of `lib` and `lib/README.md`. */
 export function planProblems(files: readonly Source[], plan: Plan): string[] {
   const folders = new Set(files.map(({ path }) => folder(path)));
   const paths = new Set(files.map(({ path }) => path));
@@ -208,7 +219,7 @@ export function planProblems(files: readonly Source[], plan: Plan): string[] {
   ];
 }
 
-/** What stands at the top and should not. */
+/** Returns unexpected entries at the top level. */
 export function topProblems(names: readonly string[] = readdirSync(ROOT)): string[] {
   return names.filter((name) => !name.startsWith(".") && !TOP.includes(name))
     .map((name) => `${name}:1: does not belong at the top`);
@@ -231,7 +242,7 @@ function places(text: string, pattern: RegExp): { line: number; word: string }[]
     .map((found) => ({ line: lineAt(text, found.index), word: found[0] }));
 }
 
-/** Base names that files had before they were renamed to standard terms. */
+/** Base names of files before they were renamed to standard terms. */
 const OLD_FILE_NAMES = new Set([
   ...["arrivals", "bulk", "crowd", "dials", "distant", "embodiment", "exposures", "greeting"],
   ...["hearsay", "holds", "homes", "nursery", "outlet", "outpost", "outposts", "outsider"],
@@ -256,7 +267,10 @@ export function nameProblems(files: readonly Source[]): string[] {
   });
 }
 
-/** Phrases that comments do not use: metaphors, people's words for data, old names of classes. */
+/**
+ * Phrases that comments must not use: metaphors, words for people applied to data, old names of
+ * classes.
+ */
 const BANNED_PHRASES =
   /\b(?:nobody|somebody|whoever|whom|is told|are told|unless told|so many|so long as that|that is none|cannot be\.|Tells the class|by chance|lives on|goes on living|hearsay|crowd|nursery|outposts?|hatch|storeys?|dialler|acceptor|foreigner|a distant)\b/i;
 
@@ -275,7 +289,7 @@ export function phraseProblems(
   );
 }
 
-/** The largest number of names that `mod.ts` may export: what a newcomer can read through. */
+/** Maximum number of names that `mod.ts` may export, so that a newcomer can read all of them. */
 const FRONT_NAMES_MAX = 60;
 
 /**
@@ -304,7 +318,10 @@ export function exportProblems(files: readonly Source[]): string[] {
   return problems;
 }
 
-/** Returns a line for each file that a comment names, `frame.ts` or `mesh/frame.ts`, and that does not exist. */
+/**
+ * Returns a line for each file named in a comment, such as `frame.ts` or `mesh/frame.ts`, that does not
+ * exist.
+ */
 export function fileNameProblems(
   files: readonly Source[],
   textOf: (path: string) => string = (path) => readFileSync(ROOT + path, "utf8"),
@@ -321,7 +338,10 @@ export function fileNameProblems(
   );
 }
 
-/** "lib/mesh/frame.ts": "mesh/frame.ts" and "frame.ts". */
+/**
+ * Returns the names by which a comment may refer to a path: for "lib/mesh/frame.ts",
+ * "mesh/frame.ts" and "frame.ts".
+ */
 function suffixesOf(path: string): string[] {
   const parts = path.split("/");
   return parts.map((_, at) => parts.slice(at).join("/"));

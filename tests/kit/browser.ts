@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console -- says why a test is skipped
 /**
- * Chromium, for tests that look at a page. It has to be on the machine; where it is not, or the
- * runtime does not have the package that drives it, tests are skipped with a message.
+ * Chromium, for tests of pages. Tests are skipped with a message if it is not installed, or if the
+ * runtime lacks the package that controls it.
  */
 import { mkdirSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -11,7 +11,7 @@ import type { Browser, BrowserContextOptions } from "playwright-core";
 import { findProgram } from "../../scripts/cluster/runtimes.ts";
 import { runtime } from "./test.ts";
 
-/** Options without access to the network and without prompts. */
+/** Options that disable network access and prompts. */
 const ARGS = [
   "--no-sandbox",
   "--disable-gpu",
@@ -23,7 +23,7 @@ const ARGS = [
   "--disable-dev-shm-usage",
 ];
 
-/** A window on a desk. */
+/** A window on a desktop screen. */
 export const DESK: BrowserContextOptions = { viewport: { width: 1280, height: 800 } };
 /** A phone, held upright. */
 export const PHONE: BrowserContextOptions = {
@@ -33,14 +33,14 @@ export const PHONE: BrowserContextOptions = {
 
 const path = ["chromium", "chromium-browser", "google-chrome"].map(findProgram).find(Boolean);
 
-/** The reason why there is no browser; undefined: there is one. */
+/** The reason why no browser is available; undefined if one is. */
 export const whyNoBrowser: string | undefined = runtime === "bun"
   ? "bun test does not fetch packages; the suite on Deno runs it"
   : path === undefined
   ? "there is no Chromium on the PATH (apt-get install chromium)"
   : undefined;
 
-/** The options of a test that needs a browser; prints why it is skipped. */
+/** Returns the options of a test that needs a browser, and prints why it is skipped. */
 export function needsBrowser(file: string): { ignore: boolean } {
   if (whyNoBrowser !== undefined) console.log(`${file}: skipped, ${whyNoBrowser}`);
   return { ignore: whyNoBrowser !== undefined };
@@ -57,7 +57,7 @@ export async function withBrowser(body: (browser: Browser) => Promise<void>): Pr
   }
 }
 
-/** The folder of screenshots: `FIRN_SCREENSHOTS`, else a temporary folder. */
+/** The folder for screenshots: `FIRN_SCREENSHOTS`, or a temporary folder. */
 export function pictureFolder(): string {
   const asked = process.env["FIRN_SCREENSHOTS"];
   if (!asked) return mkdtempSync(join(tmpdir(), "firn-screenshots-"));

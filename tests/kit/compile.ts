@@ -1,4 +1,4 @@
-/** Programs that the compiler checks: which errors it reports, in its own words. */
+/** Type-checks programs and returns the compiler's errors. */
 import { spawn } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -9,8 +9,8 @@ import { runtime } from "./test.ts";
 const ROOT = new URL("../../", import.meta.url);
 
 /**
- * Type-checks programs with `deno check` and the project's own strict options, `isolatedDeclarations` among
- * them. They import "@firn/firn" or another of its entry points. Returns the errors of each, as one text per program; "" if it compiles.
+ * Type-checks programs with `deno check` and the project's own strict options, `isolatedDeclarations` among them. They import
+ * "@firn/firn" or another of its entry points. Returns one text per program with its errors; "" if it compiles.
  */
 export async function compilerErrors<Name extends string>(
   programs: Readonly<Record<Name, string>>,
@@ -33,7 +33,7 @@ export async function compilerErrors<Name extends string>(
     const texts = output.replace(/\n+(Found \d+ errors|error: Type)[^]*$/, "\n");
     for (const error of texts.split(/(?=^TS\d+ \[ERROR\])/m)) {
       if (error.trim() === "") continue;
-      // The first place is the program's. A note that follows an error has one of the library.
+      // The first location is in the program. A note after an error has a location in the library.
       const name = /at file:\/\/\S*\/([^/]+)\.ts:\d+:\d+/.exec(error)?.[1];
       if (names.includes(name as Name)) current = name as Name;
       if (current === undefined) throw new Error(`an error outside of the programs: ${error}`);

@@ -1,6 +1,4 @@
-/**
- * A machine with a name server of its own: a network namespace in which dnsmasq answers.
- */
+/** A network namespace with its own name server, which is a dnsmasq process. */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -24,7 +22,7 @@ export class NamedMachine {
   constructor(...records: string[]) {
     ip("netns", "add", this.#name);
     ip("-n", this.#name, "link", "set", "lo", "up");
-    // `ip netns exec` shows processes this file in place of /etc/resolv.conf.
+    // `ip netns exec` shows this file to processes as /etc/resolv.conf.
     mkdirSync(`/etc/netns/${this.#name}`, { recursive: true });
     writeFileSync(`/etc/netns/${this.#name}/resolv.conf`, "nameserver 127.0.0.1\n");
     mkdirSync(join(this.#folder, "hosts"));
@@ -42,7 +40,9 @@ export class NamedMachine {
     ]);
   }
 
-  /** Whether this machine allows it: to root on Linux, with `ip` and `dnsmasq`. */
+  /**
+   * Whether this machine supports network namespaces: for root on Linux, with `ip` and `dnsmasq`.
+   */
   static isPossible(): boolean {
     if (!TwoMachines.isPossible()) return false;
     try {
@@ -53,7 +53,7 @@ export class NamedMachine {
     }
   }
 
-  /** What starts a process on this machine. */
+  /** Starts a process in this namespace. */
   readonly launch: Launch = (runtime, file) => {
     const bin = process.env[runtime === "deno" ? "DENO_BIN" : "BUN_BIN"] ?? runtime;
     return this.#spawn(bin, runtime === "deno" ? ["run", "-A", file] : [file]);
@@ -65,7 +65,7 @@ export class NamedMachine {
     writeFileSync(join(this.#folder, "hosts", addresses.join("+")), lines);
   }
 
-  /** Ends the name server and takes the machine away. Its other processes must have ended. */
+  /** Stops the name server and removes the namespace. Its other processes must have exited. */
   async remove(): Promise<void> {
     this.#server.signal("SIGKILL");
     await this.#server.ended;

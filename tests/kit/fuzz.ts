@@ -1,6 +1,6 @@
 /**
- * Fuzzing: many rounds, each with chance of its own. `FIRN_FUZZ=200000` runs longer; a failure names the
- * seed that replays it: `FIRN_FUZZ_SEED=n`.
+ * Fuzzing in many rounds, each with its own random numbers. `FIRN_FUZZ=200000` runs more rounds; a
+ * failure prints the seed that replays it: `FIRN_FUZZ_SEED=n`.
  */
 import process from "node:process";
 import { concat } from "../../lib/base/bytes.ts";
@@ -15,7 +15,7 @@ export function fuzzCount(count: number): number {
   return Number(process.env["FIRN_FUZZ"] ?? count);
 }
 
-/** How many rounds: so many, or for as long as it says so. */
+/** Determines whether another round runs: a fixed number, or until a function returns false. */
 type Count = number | (() => boolean);
 
 /** Runs `body` once per round. Returns the number of rounds. */
@@ -32,7 +32,7 @@ export function rounds(count: Count, body: (random: SeededRandom) => void): numb
   return made;
 }
 
-/** The same for a body that waits: one round after the other. */
+/** The same for an async body: one round after another. */
 export async function roundsInTurn(
   count: Count,
   body: (random: SeededRandom) => Promise<void>,
@@ -56,7 +56,10 @@ function replayable(seed: number, cause: unknown): Error {
   return new Error(`replay with FIRN_FUZZ_SEED=${seed}`, { cause });
 }
 
-/** The bytes in random pieces: now tiny ones, of `tinyMax` bytes at the most, now of any length. */
+/**
+ * Returns the bytes in random pieces: sometimes of at most `tinyMax` bytes, sometimes of any
+ * length.
+ */
 export function cut(random: SeededRandom, bytes: Uint8Array, tinyMax: number = 4): Uint8Array[] {
   const pieces: Uint8Array[] = [];
   const most = random.below(2) === 0 ? tinyMax : 1 + bytes.length;
@@ -68,10 +71,10 @@ export function cut(random: SeededRandom, bytes: Uint8Array, tinyMax: number = 4
   return pieces;
 }
 
-/** Bytes that are often boundaries. */
+/** Byte values that are often boundaries. */
 const EDGES = [0x00, 0x01, 0x02, 0x7f, 0x80, 0xe4, 0xff] as const;
 
-/** A copy with a few bytes changed, taken out, put in or repeated, or its end cut off. */
+/** Returns a copy with a few bytes changed, removed, inserted or repeated, or truncated. */
 export function mutated(random: SeededRandom, bytes: Uint8Array): Uint8Array {
   let result: Uint8Array = bytes.slice();
   for (let times = 1 + random.below(3); times > 0; times--) {
@@ -85,7 +88,7 @@ export function mutated(random: SeededRandom, bytes: Uint8Array): Uint8Array {
         if (at < result.length) result[at] = pick(random, EDGES);
         break;
       case 2:
-        // Small numbers become other small numbers.
+        // Small numbers are replaced by other small numbers.
         if (at < result.length) result[at]! ^= 1 << random.below(4);
         break;
       case 3:

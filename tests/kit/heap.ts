@@ -1,6 +1,4 @@
-/**
- * How much the program holds, on both runtimes.
- */
+/** Measures the memory that the program uses, on both runtimes. */
 import process from "node:process";
 import v8 from "node:v8";
 import vm from "node:vm";
@@ -15,7 +13,7 @@ function collector(): () => void {
   return vm.runInNewContext("gc");
 }
 
-/** The bytes of the heap that are in use, after the collector has been through it. */
+/** Returns the number of heap bytes in use after a garbage collection. */
 export function heapBytes(): number {
   const collect = collector();
   collect();
@@ -24,8 +22,8 @@ export function heapBytes(): number {
 }
 
 /**
- * Waits until the heap is no more than so many bytes larger than it was. A collector may need several
- * goes: what looks like a pointer on the stack keeps what it points to until something else is there.
+ * Waits until the heap has grown by at most this many bytes. A collector may need several attempts: a
+ * stale value on the stack can look like a pointer.
  */
 export async function comesBack(before: number, bytes: number): Promise<void> {
   let grown = Infinity;

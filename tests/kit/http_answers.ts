@@ -1,17 +1,20 @@
 /**
- * Parses consecutive responses on a connection. It knows what a client knows,
- * and throws where a client would be lost.
+ * Parses consecutive responses on a connection. It has the information of a client, and throws
+ * where a client would fail.
  */
 
 /** One response. */
 export interface HttpAnswer {
   readonly status: number;
-  /** By name in lower case. */
+  /** Headers by name in lower case. */
   readonly headers: ReadonlyMap<string, string>;
   readonly text: string;
 }
 
-/** The whole responses in `text`, and what is behind them. `methods`: those of the requests. */
+/**
+ * Returns the complete responses in `text`, and the text after them. `methods`: the methods of the
+ * requests.
+ */
 export function readAnswers(
   text: string,
   methods: readonly string[] = [],
@@ -38,14 +41,17 @@ export function readAnswers(
   }
 }
 
-/** The body that `text` begins with, and how long it is on the wire; `undefined`: it is not whole. */
+/**
+ * Returns the body at the beginning of `text` and its encoded length; `undefined` if it is
+ * incomplete.
+ */
 function readBody(
   text: string,
   headers: ReadonlyMap<string, string>,
 ): { text: string; length: number } | undefined {
   if (headers.get("transfer-encoding") !== "chunked") {
     const told = headers.get("content-length");
-    // By the end of the connection.
+    // The body ends with the connection.
     if (told === undefined && headers.get("connection") === "close") {
       return { text, length: text.length };
     }

@@ -1,10 +1,10 @@
 /**
- * Whether everybody can read and use a page: every control has a name, no id stands twice, and
- * every text has the contrast that WCAG 2.2 asks for at level AA (4.5, or 3 where it is large).
+ * Checks the accessibility of a page: every control has a name, ids are unique, and every text has
+ * the contrast that WCAG 2.2 requires at level AA (4.5, or 3 for large text).
  */
 import type { Page } from "playwright-core";
 
-/** Runs in the page; what is wrong, in words. */
+/** Runs in the page. Returns descriptions of the problems. */
 const SCRIPT = `(() => {
   const faults = [];
   const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
@@ -72,7 +72,7 @@ const SCRIPT = `(() => {
   return faults;
 })()`;
 
-/** What is wrong with the page as it stands. */
+/** Returns the problems of the current page. */
 export function illegible(page: Page): Promise<string[]> {
   return page.evaluate<string[]>(SCRIPT);
 }

@@ -1,6 +1,6 @@
 /**
- * Faults for the network in memory: what is on its way can be held and let go in any order of the
- * connections, connections can be cut, and nodes cut off. The order within a connection is kept.
+ * Faults for the in-memory network: data in transit can be held and delivered in any order of the
+ * connections, connections can be cut, and nodes isolated. The order within a connection is kept.
  */
 import { ConnectError, type Host } from "../../lib/host/host.ts";
 import type { Address, Stream, StreamEnd, StreamHandler } from "../../lib/host/stream.ts";
@@ -10,12 +10,12 @@ import { hostWith } from "./mesh.ts";
 
 type Step = (handler: StreamHandler) => void;
 
-/** One end of a connection, on which what arrives may be held. */
+/** One end of a connection, whose incoming data can be held. */
 class HeldStream implements Stream {
   handler: StreamHandler = IGNORE;
   readonly waiting: Step[] = [];
   isOver = false;
-  /** The node whose end it is, and the two that it connects. */
+  /** The node at this end, and the two nodes that it connects. */
   readonly owner: number;
   readonly link: string;
   readonly #inner: Stream;
@@ -69,13 +69,13 @@ class HeldStream implements Stream {
     this.#inner.end();
   }
 
-  /** By its owner: at once, whatever is held. */
+  /** Aborts on the owner's request: at once, even if data is held. */
   abort(): void {
     this.#inner.abort();
     this.#close({ kind: "aborted" });
   }
 
-  /** By the network: each side hears of it in its own time. */
+  /** Aborts on behalf of the network: each side is notified separately. */
   break(): void {
     this.#inner.abort();
   }
@@ -100,9 +100,9 @@ class HeldStream implements Stream {
   }
 }
 
-/** A network in memory, and what happens to it. Nodes are known by their ports. */
+/** An in-memory network with faults. Nodes are identified by their ports. */
 export class Weather {
-  /** What arrives waits for {@linkcode pass}. */
+  /** Whether incoming data is held until {@linkcode pass}. */
   isHeld = false;
   readonly #net = new MemoryNetwork();
   readonly #streams = new Set<HeldStream>();
@@ -110,7 +110,7 @@ export class Weather {
   /** The node that is dialing in the current call. */
   #dialler = 0;
 
-  /** The host of a node that listens on this port. */
+  /** Returns the host of a node that listens on this port. */
   host(port: number): Host {
     const inner = this.#net.host();
     return hostWith(() => ({
@@ -126,19 +126,19 @@ export class Weather {
     }), inner);
   }
 
-  /** Cuts what connects two nodes; new connections fail. */
+  /** Cuts the connections between two nodes; new connections fail. */
   cut(one: number, other: number): void {
     const link = pair(one, other);
     this.#cut.add(link);
     for (const stream of [...this.#streams]) if (stream.link === link) stream.break();
   }
 
-  /** Two nodes may connect again. */
+  /** Allows two nodes to connect again. */
   heal(one: number, other: number): void {
     this.#cut.delete(pair(one, other));
   }
 
-  /** A node's process dies: its ends are gone at once. */
+  /** Kills a node's process: its ends of connections disappear at once. */
   kill(port: number): void {
     for (const stream of [...this.#streams]) if (stream.owner === port) stream.abort();
   }
@@ -160,7 +160,7 @@ export class Weather {
     }
   }
 
-  /** All is healed, and nothing is held any more. */
+  /** Removes all faults, and delivers held data. */
   clear(): void {
     this.#cut.clear();
     this.isHeld = false;

@@ -1,6 +1,6 @@
 /**
- * A network in memory: hosts whose streams are queues of this process. Everything else of a host, time
- * and chance among it, is the real one's. There is no TLS in it: who listens is believed.
+ * An in-memory network: hosts whose streams are queues in this process. Everything else of a host,
+ * including time and randomness, is real. There is no TLS: a listener is trusted.
  */
 import { ConnectError, type Host, ListenError } from "../../lib/host/host.ts";
 import { type Address, IGNORE, type Stream, type StreamEnd } from "../../lib/host/stream.ts";
@@ -9,7 +9,7 @@ import { derOf } from "../../lib/mesh/certificate.ts";
 import { makeHost } from "./host.ts";
 import { hostWith } from "./mesh.ts";
 
-/** The chunks in flight to one end. */
+/** The chunks in transit to one end. */
 type Step = (handler: StreamHandler) => void;
 
 /** One end of a connection. */
@@ -83,7 +83,7 @@ class MemoryStream implements Stream {
   #flush(): void {
     if (this.#isClosed || this.#written.length === 0) return;
     for (const written of this.#written.splice(0)) {
-      // The receiver's are valid during the call only: here they are spoiled after it.
+      // Received chunks are only valid during the call, so they are overwritten afterwards.
       const bytes = written.slice();
       this.other.arrive((handler) => {
         handler.data(bytes);
@@ -116,7 +116,7 @@ export class MemoryNetwork {
   >();
   #lastPort = 1000;
 
-  /** A host on this network. */
+  /** Creates a host on this network. */
   host(): Host {
     return hostWith((real) => ({
       listen: (options, accept) => {

@@ -1,6 +1,7 @@
 /**
- * Nodes of one process, in a mesh over real loopback TLS, with verbs: start, cluster, until whole.
- * What they log and tell is kept in arrays. Whatever a test starts is stopped at its end.
+ * Nodes in one process, in a mesh over real loopback TLS. Provides operations: start, cluster,
+ * until connected. Their log lines and events are stored in arrays. All nodes that a test starts
+ * are stopped at its end.
  */
 import type { LogLevel } from "../../lib/base/log.ts";
 import type { MeshEvents } from "../../lib/mesh/mesh.ts";
@@ -23,12 +24,12 @@ export interface Line {
 export interface TestNode extends Parts {
   readonly name: string;
   readonly lines: Line[];
-  /** `up name` and `down name reason`, in order. */
+  /** Events in order: `up name` and `down name reason`. */
   readonly told: string[];
   readonly refused: MeshEvents["refused"][];
 }
 
-/** Starts a node; its port is the system's choice unless the name has one. */
+/** Starts a node; the system chooses its port unless the name contains one. */
 export type Start = (
   short: string,
   options?: NodeOptions,
@@ -36,7 +37,7 @@ export type Start = (
   keys?: ClusterKeys,
 ) => Promise<TestNode>;
 
-/** Runs `body` and stops every node that it started, in whatever way it ends. */
+/** Runs `body`, and then stops every node that it started, even if it fails. */
 export async function withNodes(body: (start: Start) => Promise<void>): Promise<void> {
   const nodes: TestNode[] = [];
   const start: Start = async (short, options, host, keys) => {
@@ -49,9 +50,9 @@ export async function withNodes(body: (start: Start) => Promise<void>): Promise<
         cookie: COOKIE,
         logLevel: "debug",
         log: ({ level, line }) => void lines.push({ level, line }),
-        // So that the listeners below hear of the first sessions too.
+        // Subscribed before the start, so that the listeners below receive the first sessions too.
         joinTimeout: 0,
-        // The machine may be busy with other tests.
+        // Generous limits, because the machine may be busy with other tests.
         warnings: { eventLoopDelay: Infinity },
         ...options,
       },
@@ -74,7 +75,9 @@ export async function withNodes(body: (start: Start) => Promise<void>): Promise<
   }
 }
 
-/** Starts `count` nodes, each with the first as its only seed, and waits until the mesh is whole. */
+/**
+ * Starts `count` nodes, each with the first as its only seed, and waits until all are connected.
+ */
 export async function cluster(start: Start, count: number): Promise<TestNode[]> {
   const first = await start("n0");
   const rest = await Promise.all(
@@ -85,7 +88,7 @@ export async function cluster(start: Start, count: number): Promise<TestNode[]> 
   return nodes;
 }
 
-/** Waits until each of the nodes has a session with each other, the same on both sides. */
+/** Waits until all nodes are connected with each other, with the same session on both sides. */
 export async function untilWhole(nodes: readonly TestNode[]): Promise<void> {
   const whole = (): boolean =>
     nodes.every((one) => nodes.every((other) => one === other || agree(one, other)));
@@ -97,7 +100,7 @@ export async function untilWhole(nodes: readonly TestNode[]): Promise<void> {
   }
 }
 
-/** Whether two nodes have a session, and both mean the same one. */
+/** Whether two nodes are connected, with the same session on both sides. */
 export function agree(one: TestNode, other: TestNode): boolean {
   const here = one.mesh.session(other.name)?.met.session;
   return here !== undefined && here === other.mesh.session(one.name)?.met.session;
@@ -111,7 +114,7 @@ export function untilApart(one: TestNode, other: TestNode): Promise<void> {
   );
 }
 
-/** The warnings and errors that a node has logged. */
+/** Returns the warnings and errors that a node has logged. */
 export function warnings(node: TestNode): string[] {
   return node.lines.filter(({ level }) => level === "warn" || level === "error")
     .map(({ line }) => line);
@@ -130,7 +133,7 @@ export function listen(node: TestNode, room: string = "lobby"): () => number {
   return () => heard;
 }
 
-/** The real host with some of it replaced. */
+/** Returns the real host with some parts replaced. */
 export function hostWith(changes: (real: Host) => Partial<Host>, real: Host = makeHost()): Host {
   const replaced = changes(real);
   return new Proxy(real, {
@@ -141,7 +144,7 @@ export function hostWith(changes: (real: Host) => Partial<Host>, real: Host = ma
   });
 }
 
-/** A host on which deadlines of five seconds take `ms`. */
+/** Returns a host on which deadlines of five seconds take `ms`. */
 export function hurriedHost(ms: number): Host {
   const hurried = (given: number): number => given === 5_000 ? ms : given;
   return hostWith((real) => ({
@@ -157,7 +160,7 @@ export function hurriedHost(ms: number): Host {
   }));
 }
 
-/** A host that knows which timers are still to come, and which dials are on their way. */
+/** A host that records pending timers and dials. */
 export function countingHost(
   base?: Host,
 ): { readonly host: Host; readonly armed: ReadonlySet<string> } {

@@ -1,6 +1,4 @@
-/**
- * Two machines on one: network namespaces that a test makes, joined by a wire that it can cut.
- */
+/** Two network namespaces, connected by a link that the test can cut. */
 import { execFileSync } from "node:child_process";
 import process from "node:process";
 import type { Child } from "../../lib/host/host.ts";
@@ -14,7 +12,7 @@ function ip(...args: string[]): void {
 /** Starts a process in a namespace. */
 export type Launch = (runtime: Runtime, file: string) => Child;
 
-/** Two namespaces, `10.99.x.1` and `10.99.x.2`. */
+/** Two namespaces with the addresses `10.99.x.1` and `10.99.x.2`. */
 export class TwoMachines {
   readonly addresses: readonly [string, string];
   readonly #names: readonly [string, string];
@@ -35,7 +33,9 @@ export class TwoMachines {
     }
   }
 
-  /** Whether this machine allows it: to root on Linux, with `ip` and `iptables`. */
+  /**
+   * Whether this machine supports network namespaces: for root on Linux, with `ip` and `iptables`.
+   */
   static isPossible(): boolean {
     const name = `firn-${process.pid}-try`;
     try {
@@ -53,7 +53,7 @@ export class TwoMachines {
     }
   }
 
-  /** What starts a process on one of the two. */
+  /** Starts a process in one of the two namespaces. */
   launch(machine: 0 | 1): Launch {
     return (runtime, file) => {
       const bin = process.env[runtime === "deno" ? "DENO_BIN" : "BUN_BIN"] ?? runtime;
@@ -62,7 +62,7 @@ export class TwoMachines {
     };
   }
 
-  /** Drops every packet between them, in both directions, silently. */
+  /** Silently drops every packet between them, in both directions. */
   cut(): void {
     for (const [i, name] of this.#names.entries()) {
       const other = this.addresses[1 - i]!;
@@ -81,20 +81,20 @@ export class TwoMachines {
     }
   }
 
-  /** Lets them through again. */
+  /** Stops dropping packets. */
   heal(): void {
     for (const name of this.#names) {
       execFileSync("ip", ["netns", "exec", name, "iptables", "-F"]);
     }
   }
 
-  /** Takes the machines away. Their processes must have ended. */
+  /** Removes the namespaces. Their processes must have exited. */
   remove(): void {
     for (const name of this.#names) ip("netns", "del", name);
   }
 }
 
-/** Several machines, `10.98.x.1`, `.2`, …: namespaces, each joined with each other by a wire. */
+/** Several namespaces with the addresses `10.98.x.1`, `.2`, …, fully connected by links. */
 export class Machines {
   readonly addresses: readonly string[];
   readonly #names: readonly string[];
@@ -111,7 +111,7 @@ export class Machines {
     }
   }
 
-  /** What starts a process on one of them; `wrap` stands before it, such as `faketime`. */
+  /** Starts a process in one of them; `wrap` precedes the command, such as `faketime`. */
   launch(machine: number, ...wrap: readonly string[]): Launch {
     return (runtime, file) => {
       const bin = process.env[runtime === "deno" ? "DENO_BIN" : "BUN_BIN"] ?? runtime;
@@ -120,13 +120,15 @@ export class Machines {
     };
   }
 
-  /** Drops every packet from one to another, and the other way round unless `oneWay`. */
+  /**
+   * Drops every packet from one namespace to another, and in the other direction unless `oneWay`.
+   */
   cut(from: number, to: number, { oneWay = false }: { readonly oneWay?: boolean } = {}): void {
     this.#iptables(to, "-A", "INPUT", "-s", this.addresses[from]!, "-j", "DROP");
     if (!oneWay) this.cut(to, from, { oneWay: true });
   }
 
-  /** Lets everything through again. */
+  /** Stops dropping packets. */
   heal(): void {
     for (const i of this.#names.keys()) this.#iptables(i, "-F");
   }

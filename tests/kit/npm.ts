@@ -1,6 +1,6 @@
 /**
- * Packages of npm for tests. Deno resolves them by the import map, and `bun run` fetches what is imported with a
- * version; `bun test` fetches nothing, so there another Bun fetches the package and prints where it put it.
+ * npm packages for tests. Deno resolves them by the import map; `bun run` fetches imports that have a version,
+ * and `bun test` fetches nothing, so another Bun process fetches the package and prints its path.
  */
 import { spawnSync } from "node:child_process";
 import process from "node:process";

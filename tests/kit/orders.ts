@@ -1,9 +1,9 @@
 /**
- * The other end of `process.ts`: the reports and requests of a node in its own process, over standard input
- * and output, one JSON value a line. The first line in is the node's options; every further one is an order
- * with an `id`, which is answered with the same `id`. What happens by itself goes out with `event`.
+ * The counterpart of `process.ts` in a node's process: reports and requests over standard input and output,
+ * one JSON value per line. The first input line contains the node's options; every further line is a
+ * request with an `id`, which the reply repeats. Events are sent with `event`.
  *
- * The process ends when its input does, so no test leaves one behind.
+ * The process ends when its input ends, so that no test leaves one behind.
  */
 import process from "node:process";
 import type { NodeOptions } from "../../lib/node_options.ts";
@@ -19,14 +19,14 @@ export function tell(value: unknown): void {
   process.stdout.write(JSON.stringify(value) + "\n");
 }
 
-/** Milliseconds on a clock that all processes of this machine share. */
+/** Returns milliseconds on a clock that all processes of this machine share. */
 export function now(): number {
   return performance.timeOrigin + performance.now();
 }
 
 /**
- * Takes the node's options and hands them to `start`, with a log that the test hears. What `start` returns
- * carries out the orders from then on; what it returns or throws, or its promise does, is the answer.
+ * Reads the node's options and passes them to `start`, with a log that is sent to the test. The function
+ * that `start` returns handles all requests; its result, or the error that it throws, is the reply.
  */
 export function takeOrders<What = Order, Options extends NodeOptions = NodeOptions>(
   start: (options: Options) => Promise<(order: What) => unknown>,

@@ -1,6 +1,4 @@
-/**
- * Nodes as operating-system processes, and the pairs of runtimes to run them on.
- */
+/** Nodes as operating-system processes, and the pairs of runtimes on which they run. */
 import { fileURLToPath } from "node:url";
 import process from "node:process";
 import type { Child } from "../../lib/host/host.ts";
@@ -9,15 +7,21 @@ import { makeHost } from "./host.ts";
 import { COOKIE } from "./keys.ts";
 import { runtime, until } from "./test.ts";
 
-/** A runtime that a node runs on. */
+/** The runtime of a node. */
 export type Runtime = "deno" | "bun";
 
-/** Which runtimes the two sides of a test run on: this one, or with FIRN_PAIRS=mixed one of each. */
+/**
+ * The pairs of runtimes for the two sides of a test: this one, or with FIRN_PAIRS=mixed one of
+ * each.
+ */
 export const PAIRS: readonly (readonly [Runtime, Runtime])[] = process.env["FIRN_PAIRS"] === "mixed"
   ? [["deno", "bun"], ["bun", "deno"]]
   : [[runtime, runtime]];
 
-/** The machine may be busy with other tests. JSON has no `Infinity`. */
+/**
+ * Generous limits, because the machine may be busy with other tests. A finite number, because JSON
+ * has no `Infinity`.
+ */
 const UNHURRIED = { eventLoopDelay: 1e9 };
 
 /** A report of a node. */
@@ -61,8 +65,9 @@ export class NodeProcess {
   }
 
   /**
-   * Starts one and waits until it listens. The port is the system's choice unless named, the program in
-   * `tests/process` the one that serves rooms. `launch` starts it elsewhere than beside the test.
+   * Starts a node and waits until it listens. The system chooses the port unless one is given; the
+   * default program in `tests/process` serves rooms. `launch` starts it elsewhere, such as in a
+   * namespace.
    */
   static async start(
     runtime: Runtime,
@@ -82,7 +87,7 @@ export class NodeProcess {
     return node;
   }
 
-  /** Has the node do something. */
+  /** Sends a request to the node, and resolves with its reply. */
   async ask<T = unknown>(what: string, details: Record<string, unknown> = {}): Promise<T> {
     const id = ++this.#lastId;
     const answer = new Promise<{ result?: unknown; error?: string }>((answered) =>
@@ -94,7 +99,7 @@ export class NodeProcess {
     return result as T;
   }
 
-  /** Returns how often it reported an event. */
+  /** Returns how often the node reported an event. */
   count(event: string, node?: string, reason?: string): number {
     return this.told.filter((told) =>
       told.event === event && (node === undefined || told.node === node) &&
@@ -102,7 +107,7 @@ export class NodeProcess {
     ).length;
   }
 
-  /** The lines of its log at "warn" and above. */
+  /** Returns the lines of the node's log at "warn" and above. */
   warnings(): string[] {
     return this.told.filter((told) => told.event === "log" && told["level"] === "warn")
       .map((told) => String(told.line));
@@ -112,7 +117,7 @@ export class NodeProcess {
     this.#child.signal(name);
   }
 
-  /** Its exit status, or the signal that ended it, when it has ended. */
+  /** Resolves with the exit status, or the signal that ended the process. */
   get ended(): Promise<number | string> {
     return this.#child.ended;
   }
@@ -124,7 +129,7 @@ export class NodeProcess {
   }
 }
 
-/** Waits until each of these nodes has a session with each other. */
+/** Waits until these nodes are all connected with each other. */
 export async function untilWhole(...nodes: NodeProcess[]): Promise<void> {
   await until("the mesh is whole", async () => {
     for (const node of nodes) {
@@ -135,7 +140,7 @@ export async function untilWhole(...nodes: NodeProcess[]): Promise<void> {
   });
 }
 
-/** Runs `body` and ends the nodes that it was given or started, whatever happens. */
+/** Runs `body`, and then ends all nodes that it started, even if it fails. */
 export async function withNodes(
   body: (start: typeof NodeProcess.start) => Promise<void>,
 ): Promise<void> {

@@ -1,26 +1,26 @@
 /**
- * A way to a node that a test can break: a TCP proxy on loopback that forwards, or holds everything back
- * without a word and without closing, in one direction or both, or cuts its connections.
+ * A TCP proxy on loopback with faults: it forwards data, silently holds it back in one or both
+ * directions, or cuts its connections.
  *
  *     dialler ──▶ port │ forth ──▶ │ target
  *             ◀────────│ ◀── back  │
  *
- * What is held back is not lost: it comes when the way is open again, as TCP would send it again.
+ * Held data is not lost: it is delivered when the path is open again, as TCP would retransmit it.
  */
 import { connect, createServer, type Server, type Socket } from "node:net";
 import type { AddressInfo } from "node:net";
 
-/** One direction: towards the target, or from it. */
+/** A direction: to the target, or from it. */
 export type Direction = "forth" | "back";
 
-/** Maximum number of bytes that may wait in one direction before its source is paused. */
+/** Maximum number of bytes queued in one direction before its source is paused. */
 const WAITING_BYTES_MAX = 1024 * 1024;
 
-/** A port that leads to another. */
+/** A port that forwards to another. */
 export class Proxy {
-  /** The target. Without one, connections are closed. */
+  /** The target port. Without a target, connections are closed. */
   target: number | undefined = undefined;
-  /** The bytes that went through, both ways. */
+  /** Number of bytes forwarded in both directions. */
   bytes = 0;
   readonly #server: Server;
   readonly #blocked = new Set<Direction>();
@@ -30,7 +30,7 @@ export class Proxy {
     this.#server = createServer({ allowHalfOpen: true }, (near) => this.#accept(near));
   }
 
-  /** One that listens, on a port of the system's choice. */
+  /** Starts a proxy on a port that the system chooses. */
   static async listen(): Promise<Proxy> {
     const proxy = new Proxy();
     const server = proxy.#server;
@@ -41,12 +41,12 @@ export class Proxy {
     return proxy;
   }
 
-  /** Where it listens. */
+  /** The port of the proxy. */
   get port(): number {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  /** How many connections go through it. */
+  /** Number of open connections. */
   get open(): number {
     return this.#tubes.size;
   }
@@ -56,13 +56,13 @@ export class Proxy {
     this.#blocked.add(direction);
   }
 
-  /** Unblocks all, beginning with held bytes. */
+  /** Unblocks all directions, and delivers held bytes first. */
   heal(): void {
     this.#blocked.clear();
     for (const tube of this.#tubes) tube.move();
   }
 
-  /** Ends the connections. */
+  /** Cuts the connections. */
   cut(): void {
     for (const tube of [...this.#tubes]) tube.end();
   }
@@ -93,12 +93,14 @@ interface TubeOwner {
   ended(): void;
 }
 
-/** One connection through a proxy: two sockets and what is between them. */
+/** One connection through a proxy: two sockets and the data between them. */
 class Tube {
   readonly #owner: TubeOwner;
   readonly #near: Socket;
   readonly #target: number;
-  /** Dialled when the first thing may pass: before that not even the wish to connect does. */
+  /**
+   * Dialed when the first data may pass, so that a blocked path also blocks the connection attempt.
+   */
   #far: Socket | undefined;
   readonly #forth: Flow;
   readonly #back: Flow;
@@ -114,7 +116,7 @@ class Tube {
     this.#listen(near, "forth", this.#forth);
   }
 
-  /** Passes on what may pass. */
+  /** Forwards the data that may pass. */
   move(): void {
     if (this.#isOver) return;
     if (!this.#owner.isBlocked("forth")) {
@@ -131,7 +133,7 @@ class Tube {
     if (this.#forth.isDone && this.#back.isDone) this.end();
   }
 
-  /** Ends both sides. */
+  /** Ends both sockets. */
   end(): void {
     if (this.#isOver) return;
     this.#isOver = true;
@@ -158,7 +160,7 @@ class Tube {
   }
 }
 
-/** What goes in one direction. */
+/** The data in one direction. */
 class Flow {
   readonly #owner: TubeOwner;
   #waiting: Uint8Array[] = [];

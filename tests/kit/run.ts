@@ -1,8 +1,8 @@
-/** Programs that run to their end. */
+/** Runs programs to completion. */
 import { assertEquals } from "@std/assert";
 import { spawn } from "node:child_process";
 
-/** Runs a program that must succeed. Returns its output. */
+/** Runs a program, and throws if it fails. Returns its output. */
 export async function outputOf(command: string, args: readonly string[]): Promise<string> {
   const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
   let [out, err] = ["", ""];

@@ -1,12 +1,13 @@
 /**
- * Runs a property over many seeds. `FIRN_SEEDS` says how many, `FIRN_SEED` replays one.
+ * Runs a property test with many seeds. `FIRN_SEEDS` is the number of seeds, and `FIRN_SEED`
+ * replays one.
  */
 import process from "node:process";
 import { SeededRandom } from "../../lib/base/random.ts";
 
 /**
- * Runs `body` with the chance of each seed, and with a size that grows with it: so what fails first is
- * small. A failure names the line that replays it.
+ * Runs `body` with the random numbers of each seed, and with a size that grows from seed to seed, so
+ * that the first failure is small. A failure prints the line that replays it.
  */
 export async function seeds(
   count: number,
@@ -27,7 +28,7 @@ export async function seeds(
   }
 }
 
-/** One of them. */
+/** One of these servers. */
 export function pick<T>(random: SeededRandom, list: readonly T[]): T {
   return list[random.below(list.length)]!;
 }

@@ -3,10 +3,10 @@
  */
 import { createServer, type Socket } from "node:net";
 
-/** One of them. */
+/** One of these servers. */
 export interface SilentServer {
   readonly port: number;
-  /** How many connections have come. */
+  /** Number of accepted connections. */
   readonly count: number;
   close(): Promise<void>;
 }

@@ -23,7 +23,7 @@ export class Client {
     return client;
   }
 
-  /** Connects and is in a room. */
+  /** Connects, and resolves when the socket has joined a room. */
   static async member(url: string, room: string): Promise<Client> {
     const client = await Client.open(url);
     client.send(`join ${room}`);
@@ -42,7 +42,7 @@ export class Client {
   }
 }
 
-/** Opens `count` members of a room. */
+/** Opens `count` sockets that have joined a room. */
 export function members(url: string, room: string, count: number): Promise<Client[]> {
   return Promise.all(Array.from({ length: count }, () => Client.member(url, room)));
 }

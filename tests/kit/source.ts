@@ -1,8 +1,8 @@
 /**
- * A TypeScript file as the house rules see it: its imports, and its code without comments.
+ * A TypeScript file as the architecture rules see it: its imports, and its code without comments.
  *
- * It is a scanner, not a parser: it knows where comments, strings, templates and regular
- * expressions begin and end, and blanks them out so that lines keep their numbers.
+ * It is a scanner, not a parser: it recognises comments, strings, templates and regular
+ * expressions, and blanks them out so that lines keep their numbers.
  */
 
 /** One import or re-export, types included. */
@@ -13,23 +13,25 @@ export interface Import {
 
 /** One file. */
 export interface Source {
-  /** From the project's root, with `/`. */
+  /** The path from the project's root, with `/`. */
   readonly path: string;
   readonly imports: readonly Import[];
   /** Without comments. */
   readonly code: string;
-  /** Without comments and without the text of strings. */
+  /** The code without comments and string contents. */
   readonly bare: string;
 }
 
-/** Where a regular expression may begin, rather than a division. */
+/** Matches where a slash starts a regular expression instead of a division. */
 const BEFORE_REGEX = /(^|[=(,:[!&|?{};+>]|\breturn|\bcase|\btypeof)\s*$/;
 
-/** What stands at one place: a comment, a string, a regular expression, or code up to the next. */
+/**
+ * Matches one token: a comment, a string, a regular expression, or code up to the next of these.
+ */
 const TOKEN =
   /(?<comment>\/\/[^\n]*|\/\*[\s\S]*?\*\/)|(?<text>"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')|(?<tick>`)|(?<slash>\/)|(?<brace>[{}])|(?<code>[^"'`/{}]+)/y;
 
-/** The rest of a template: up to its end, or up to the code in it. */
+/** Matches the rest of a template, up to its end or to an embedded expression. */
 const TEMPLATE = /((?:\\[\s\S]|\$(?!\{)|[^\\`$])*)(`|\$\{)/y;
 const REGEX = /\/(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\[\n])+\/\w*/y;
 
@@ -79,7 +81,7 @@ export function sourceOf(path: string, text: string): Source {
   return { path, imports: importsOf(code), code, bare };
 }
 
-/** The line on which the character at `index` stands, from 1. */
+/** Returns the line number of the character at `index`, from 1. */
 export function lineAt(text: string, index: number): number {
   return text.slice(0, index).split("\n").length;
 }

@@ -1,6 +1,4 @@
-/**
- * A system of actors on a clock that stands still until the test moves it, and one on the real host.
- */
+/** A system of actors with a clock that the test controls, and one on the real host. */
 import { setImmediate } from "node:timers";
 import type { Clock, Timer } from "../../lib/base/clock.ts";
 import { type Random, SeededRandom } from "../../lib/base/random.ts";
@@ -10,7 +8,7 @@ import { System, type SystemHost } from "../../lib/actor/system.ts";
 import type { Home, Pid } from "../../lib/term/pid.ts";
 import { makeHost } from "./host.ts";
 
-/** Maximum number of rounds a system that may take to become idle. */
+/** Maximum number of rounds for a system to become idle. */
 const ROUNDS_MAX = 10_000;
 
 interface Armed extends Timer {
@@ -19,11 +17,11 @@ interface Armed extends Timer {
   readonly everyMs: number | undefined;
 }
 
-/** A clock that the test moves. */
+/** A clock that the test controls. */
 export class ManualClock implements Clock {
   #now: number;
   #armed: Armed[] = [];
-  /** How often the clock was read. */
+  /** Number of reads of the clock. */
   readings = 0;
 
   constructor(now = 0) {
@@ -47,22 +45,25 @@ export class ManualClock implements Clock {
     return this.#arm(ms, task, ms);
   }
 
-  /** How many timers of the machine would be armed. */
+  /** Number of timers that would be set on the machine. */
   get armed(): number {
     return this.#armed.length;
   }
 
-  /** The longest of their delays that is left. */
+  /** The longest remaining delay of these timers. */
   get longest(): number {
     return Math.max(0, ...this.#armed.map(({ due }) => due - this.#now));
   }
 
-  /** Moves the clock and fires nothing, as when this process was busy. */
+  /** Advances the clock without firing timers, as if this process had been busy. */
   jump(ms: number): void {
     this.#now += ms;
   }
 
-  /** Fires the next timer due by `end`, at its time or now if that is past; false if there is none. */
+  /**
+   * Fires the next timer due by `end`, at its time or now if that is past; returns false if there
+   * is none.
+   */
   fire(end: number): boolean {
     const next = this.#armed.toSorted((a, b) => a.due - b.due)[0];
     if (next === undefined || next.due > end) {
@@ -101,17 +102,17 @@ export class ManualHost implements SystemHost {
   }
 }
 
-/** The home of the systems here. */
+/** The node of these systems. */
 export const HOME: Home = { node: "kit@127.0.0.1:1", creation: 7, local: true };
 
-/** An actor that the test moves: `self` is its own, and what it handles is kept. */
+/** An actor that the test controls: `self` is exposed, and its handled messages are stored. */
 export interface Puppet {
   readonly pid: Pid<unknown>;
   readonly self: Actor;
   readonly got: unknown[];
 }
 
-/** A system whose clock the test moves. */
+/** A system whose clock the test controls. */
 export class ManualSystem extends System {
   readonly clock: ManualClock;
   readonly host: ManualHost;
@@ -123,15 +124,15 @@ export class ManualSystem extends System {
     this.clock = host.clock;
   }
 
-  /** How often I/O has run. */
+  /** Number of I/O turns so far. */
   yields = 0;
 
-  /** Spawns an actor that no other is the parent of. */
+  /** Spawns an actor without a parent. */
   start<M, A extends unknown[]>(body: ActorFunction<M, A>, ...args: A): Pid<M> {
     return this.spawn(undefined, undefined, body, args);
   }
 
-  /** The same, with options. */
+  /** Spawns an actor without a parent, with options. */
   startWith<M, A extends unknown[]>(
     options: SpawnOptions,
     body: ActorFunction<M, A>,
@@ -140,7 +141,7 @@ export class ManualSystem extends System {
     return this.spawn(undefined, options, body, args);
   }
 
-  /** An actor that only records its messages, and is controlled by the test. */
+  /** Spawns an actor that only records its messages, and is controlled by the test. */
   puppet(options: SpawnOptions & { readonly trap?: boolean } = {}): Puppet {
     const got: unknown[] = [];
     const pid = this.spawn<unknown, []>(
@@ -154,10 +155,10 @@ export class ManualSystem extends System {
     return { pid, self, got };
   }
 
-  /** Lets everything happen that can happen without time going by. */
+  /** Runs everything that can run without advancing time. */
   async settle(): Promise<void> {
     for (let round = 0; round < ROUNDS_MAX; round++) {
-      // An immediate comes after all microtasks, and those are what turns are made of.
+      // An immediate runs after all microtasks, in which turns run.
       await new Promise<void>((done) => void setImmediate(done));
       const task = this.host.yielded.shift();
       if (task === undefined) return;
@@ -167,7 +168,7 @@ export class ManualSystem extends System {
     throw new Error("the system does not come to rest");
   }
 
-  /** Lets time go by: everything happens at its time. */
+  /** Advances time: everything runs at its time. */
   async advance(ms: number): Promise<void> {
     await this.settle();
     const end = this.clock.now() + ms;
@@ -175,7 +176,7 @@ export class ManualSystem extends System {
   }
 }
 
-/** Runs a body of a test on a system with the machine's clock, and stops it. */
+/** Runs `body` with a system on the machine's clock, and stops the system. */
 export async function withSystem(body: (system: System) => Promise<void>): Promise<void> {
   const system = new System(HOME, makeHost());
   try {

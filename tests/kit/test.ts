@@ -14,9 +14,9 @@ export interface TestOptions {
   only?: boolean;
   /** Milliseconds. */
   timeout?: number;
-  /** Deno's checks for leaks, which the runtime's own servers do not pass. */
+  /** Deno's leak checks of async operations, which the runtime's own servers do not pass. */
   sanitizeOps?: boolean;
-  /** The same, of resources. */
+  /** Deno's leak checks of resources. */
   sanitizeResources?: boolean;
 }
 
@@ -46,7 +46,9 @@ export const test: Test = "Bun" in globalThis ? await bunTest() : Deno.test as T
 /** The runtime that runs the tests. */
 export const runtime: "deno" | "bun" = "Bun" in globalThis ? "bun" : "deno";
 
-/** Waits until `condition` holds, looking every few milliseconds; fails with `what` after `ms`. */
+/**
+ * Waits until `condition` holds, checking every few milliseconds; throws with `what` after `ms`.
+ */
 export async function until(
   what: string,
   condition: () => boolean | Promise<boolean>,

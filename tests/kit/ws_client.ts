@@ -1,6 +1,6 @@
 /**
- * A WebSocket client that can lie: raw TCP, any bytes, and a frame builder and reader of its own, so
- * that the server is not judged by the code that it is made of.
+ * A WebSocket client that can violate the protocol: raw TCP with any bytes, and its own frame
+ * encoder and decoder, so that the server is not tested by its own code.
  */
 import type { Host } from "../../lib/host/host.ts";
 import type { Stream, StreamEnd, StreamHandler } from "../../lib/host/stream.ts";
@@ -12,7 +12,7 @@ export const SAMPLE_KEY = "dGhlIHNhbXBsZSBub25jZQ==";
 /** The default mask of frames: that of RFC 6455's examples. */
 export const SAMPLE_MASK: readonly number[] = [0x37, 0xfa, 0x21, 0x3d];
 
-/** A frame, right or wrong. */
+/** A valid or invalid frame. */
 export interface FrameShape {
   /** Default 1, text. */
   readonly opcode?: number;
@@ -21,11 +21,11 @@ export interface FrameShape {
   readonly fin?: boolean;
   /** The three reserved bits, as 0 to 7. */
   readonly reserved?: number;
-  /** `false` leaves the mask out. */
+  /** `false` omits the mask. */
   readonly mask?: readonly number[] | false;
-  /** The form of the length, if not the shortest. */
+  /** The form of the length, if it is not the shortest. */
   readonly form?: 7 | 16 | 64;
-  /** The length to claim, if not the true one. */
+  /** The length to announce, if it is not the actual one. */
   readonly claims?: number | bigint;
 }
 
@@ -45,17 +45,17 @@ export function hex(text: string): Uint8Array<ArrayBuffer> {
   );
 }
 
-/** Bytes as hex digits. */
+/** Returns bytes as hex digits. */
 export function toHex(bytes: Uint8Array): string {
   return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
 }
 
-/** UTF-8 of a string; bytes as they are. */
+/** Returns the UTF-8 bytes of a string, or the given bytes. */
 export function bytesOf(data: string | Uint8Array): Uint8Array {
   return typeof data === "string" ? new TextEncoder().encode(data) : data;
 }
 
-/** One array of several. */
+/** Concatenates arrays. */
 export function join(...parts: readonly Uint8Array[]): Uint8Array {
   const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
@@ -66,7 +66,7 @@ export function join(...parts: readonly Uint8Array[]): Uint8Array {
   return all;
 }
 
-/** Builds a frame as a client sends it, or as one should not. */
+/** Builds a client's frame, valid or invalid. */
 export function buildFrame(shape: FrameShape = {}): Uint8Array {
   const { opcode = 1, fin = true, reserved = 0, mask = SAMPLE_MASK } = shape;
   const payload = bytesOf(shape.payload ?? "");
@@ -106,12 +106,12 @@ export function readFrames(bytes: Uint8Array): { frames: ReceivedFrame[]; rest: 
   return { frames, rest: bytes.subarray(at) };
 }
 
-/** The payload of a close frame, without regard to the rules. */
+/** Encodes the payload of a close frame without validation. */
 export function closePayload(code: number, reason: string | Uint8Array = ""): Uint8Array {
   return join(Uint8Array.of(code >> 8, code & 0xff), bytesOf(reason));
 }
 
-/** The request that opens a WebSocket. A header given as `undefined` is left out. */
+/** Returns the request that opens a WebSocket. A header given as `undefined` is omitted. */
 export function upgradeRequest(
   headers: Readonly<Record<string, string | undefined>> = {},
   line: string = "GET / HTTP/1.1",
@@ -132,15 +132,15 @@ export function upgradeRequest(
 /** One raw connection. */
 export class RawClient implements StreamHandler {
   readonly stream: Stream;
-  /** The head of the HTTP response, once it is whole. */
+  /** The head of the HTTP response, once it is complete. */
   head: string | undefined;
-  /** Frames that came after a 101. */
+  /** Frames received after a 101 response. */
   readonly frames: ReceivedFrame[] = [];
-  /** Answers a close frame with its like, as a client should. */
+  /** Whether a close frame is answered with a close frame, as a client should. */
   polite = true;
-  /** The server will send no more. */
+  /** Whether the server has ended its side. */
   ended = false;
-  /** How it has ended. */
+  /** The reason why the connection ended. */
   closed: StreamEnd | undefined;
   #chunks: Uint8Array[] = [];
   #read = 0;
@@ -170,23 +170,25 @@ export class RawClient implements StreamHandler {
     stream.handler = this;
   }
 
-  /** The status of the HTTP response. */
+  /** Returns the status of the HTTP response. */
   get status(): number {
     return Number(this.head?.split(" ")[1]);
   }
 
-  /** Everything that came and is no frame: what is behind the head, or all of it if there is none. */
+  /**
+   * Received bytes that are not frames: those after the head, or all of them if there is no head.
+   */
   get body(): Uint8Array {
     if (this.#chunks.length > 1) this.#chunks = [join(...this.#chunks)];
     return this.#chunks[0] ?? new Uint8Array(0);
   }
 
-  /** What is behind the head, as text. */
+  /** Returns the bytes after the head as text. */
   get text(): string {
     return new TextDecoder().decode(this.body);
   }
 
-  /** A header of the HTTP response. */
+  /** Returns a header of the HTTP response. */
   header(name: string): string | undefined {
     const line = this.head?.split("\r\n").find((each) =>
       each.toLowerCase().startsWith(`${name.toLowerCase()}:`)
@@ -213,7 +215,7 @@ export class RawClient implements StreamHandler {
     return until("the server hangs up", () => this.ended || this.closed !== undefined, ms);
   }
 
-  /** The next frame that was not taken yet. */
+  /** Resolves with the next frame. */
   async next(): Promise<ReceivedFrame> {
     const at = this.#read++;
     await until("a frame comes", () => this.frames.length > at || this.closed !== undefined);
@@ -222,12 +224,12 @@ export class RawClient implements StreamHandler {
     return frame;
   }
 
-  /** The next frame's payload as text. */
+  /** Resolves with the next frame's payload as text. */
   async nextText(): Promise<string> {
     return new TextDecoder().decode((await this.next()).payload);
   }
 
-  /** Waits for the close frame, whatever comes before it: its code and reason. */
+  /** Waits for the close frame, skipping other frames, and resolves with its code and reason. */
   async closeFrame(): Promise<{ code: number; reason: string }> {
     for (;;) {
       const { opcode, payload } = await this.next();
@@ -237,7 +239,7 @@ export class RawClient implements StreamHandler {
     }
   }
 
-  /** Aborts it, and waits until it has closed. */
+  /** Aborts the connection, and waits until it has closed. */
   async abort(): Promise<void> {
     this.stream.abort();
     await until("the stream is over", () => this.closed !== undefined);
