@@ -1,5 +1,5 @@
 /**
- * A certificate authority of the user's own, for tests that do not use the cluster's. It signs
+ * A certificate authority of the user, for tests that do not use the cluster's. It signs
  * certificates for host names and IP addresses.
  */
 import { Buffer } from "node:buffer";

@@ -39,7 +39,8 @@ test("Mesh.changeKeys moves a cluster to another cookie in three steps without l
     for (const node of [b, c]) await change(node, NEXT, COOKIE);
     await meetAgain(b, c);
     for (const node of nodes) await change(node, NEXT);
-    // The sessions with c were authenticated with the former cookie; they are authenticated again.
+    // The sessions with c were authenticated with the former cookie, so they are authenticated
+    // again.
     await untilWhole(nodes);
     assertEquals(downs().filter((down) => !down.endsWith("disconnected")), []);
     assertEquals(nodes.flatMap(warnings), []);
@@ -84,7 +85,7 @@ test("Mesh.changeKeys ends a session whose peer does not answer PROVE", async ()
     const a = await start("a", {}, hurried);
     const b = await start("b", { seeds: [a.name] });
     await untilWhole([a, b]);
-    // An older version ignores the message, since it does not know it.
+    // An older version ignores the message, because it does not know it.
     b.mesh.prove = () => {};
     await change(a, NEXT);
     await until("b is gone", () => a.mesh.session(b.name) === undefined);

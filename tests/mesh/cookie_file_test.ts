@@ -35,7 +35,7 @@ test("startNode rejects with a CookieError that names the file and the cause", a
       chmodSync(inside, mode);
       assertStringIncludes((await refusal(inside)).message, "it is a folder");
     }
-    // Deno looks into /proc with all permissions only.
+    // Deno opens files in /proc only with all permissions.
     if (runtime === "bun") {
       assertStringIncludes((await refusal("/proc/none/x")).message, "cannot be made");
     }

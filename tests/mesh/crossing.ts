@@ -22,7 +22,7 @@ interface Wire {
   readonly acceptor: Side;
   readonly toDialler: Message[];
   readonly toAcceptor: Message[];
-  /** The sides that have closed it: they neither send nor receive any more. */
+  /** The sides that have closed the connection, which neither send nor receive any more. */
   readonly closed: Set<Side>;
 }
 
@@ -31,10 +31,10 @@ export class Side {
   readonly name: string;
   creation = 1;
   peers: Peers;
-  /** Its pending dial. */
+  /** The pending dial of this side. */
   dial: Wire | undefined;
   session: Wire | undefined;
-  /** How many times a session was established. */
+  /** Number of times that a session was established. */
   ups = 0;
   other!: Side;
 
@@ -54,10 +54,10 @@ interface Choice {
 export interface Setting {
   /** Whether one connection may break, once and at any moment. */
   readonly breaks?: boolean;
-  /** Whether closing loses the sent messages that the peer has not read. */
+  /** Whether closing loses sent messages that the peer has not read. */
   readonly closeLoses?: boolean;
   /**
-   * The number of pauses, by default 1, before which every order is tried; later only one is.
+   * The number of pauses, by default 1, before which every order is tried; after them only one is.
    */
   readonly rounds?: number;
   /** The nodes that dial on their own. */
@@ -108,7 +108,10 @@ export class World {
     this.#say(wire, side, { kind: "CLOSE" });
   }
 
-  /** Returns the possible next steps, in a fixed order; none if nothing can happen at this time. */
+  /**
+   * Returns the possible next steps, in a fixed order; an empty list if nothing can happen at this
+   * time.
+   */
   choices(): Choice[] {
     const found: Choice[] = [];
     for (const side of [this.a, this.b]) {
@@ -132,9 +135,7 @@ export class World {
     return found;
   }
 
-  /**
-   * Advances the time until a side has something to do. Returns `false` if there is no such time.
-   */
+  /** Advances the time until a side has something to do. Returns `false` if there will be none. */
   pass(): boolean {
     const at = Math.min(...[this.a, this.b].map(({ peers }) => planOf(peers, this.now).wakeAt));
     if (at === Infinity) return false;

@@ -24,7 +24,7 @@ test("ExposedFunctions.changed: stores only part of a peer's names if there are 
   const names = Array.from({ length: 65_537 }, (_, i) => `f${i}`);
   exposures.changed("a@h:1", true, names);
   assertEquals(exposures.of("a@h:1"), names.slice(0, 65_536).sort());
-  // Removing one makes room for another.
+  // Removing a function makes room for another.
   exposures.changed("a@h:1", false, ["f0"]);
   exposures.changed("a@h:1", true, ["g"]);
   assert(exposures.of("a@h:1")!.includes("g"));

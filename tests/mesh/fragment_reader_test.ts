@@ -214,7 +214,7 @@ test("FragmentReader limits the memory of all unfinished messages together", () 
   }
   assertEquals(refused, `messages in pieces of more than ${limit} bytes together`);
   assert(came <= limit && came > limit - 5000, `${came}`);
-  // The same with a message that grows.
+  // The same violations with a message that grows.
   const others = new FragmentReader(10_000);
   for (let i = 0; i < 100; i++) arriving(others.begin(bulk(i, 10_000, hex("7701"))));
   let last: unknown;

@@ -134,7 +134,7 @@ test("FrameReader releases the memory of a long frame after it", () => {
   const long = encodeFrame(1, new Uint8Array(1_000_000));
   reader.push(long.subarray(0, 100), new Collector());
   reader.push(long.subarray(100), new Collector());
-  // If it had kept its buffer, this would allocate nothing more.
+  // If the reader had kept its buffer, this would allocate nothing more.
   const next = head(50);
   const allocated = countingAllocations(() => reader.push(next, new Collector()));
   assert(allocated > 0 && allocated <= 1024, `${allocated} bytes`);

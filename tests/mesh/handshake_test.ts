@@ -45,7 +45,7 @@ interface Sides {
   readonly dialler?: Partial<Self>;
   readonly acceptor?: Partial<Self>;
   readonly expected?: string;
-  /** What the initiator reads; `null` if it cannot read it. */
+  /** The certificate that the initiator reads; `null` if it cannot read it. */
   readonly read?: Uint8Array | null;
   readonly shown?: Uint8Array;
   readonly lastSession?: bigint;
@@ -180,7 +180,7 @@ test("Initiator's session id is the first 8 bytes of its nonce, and never 0", ()
 
 test("Initiator and Responder reject a peer with another cookie", () => {
   const proofKey = random.bytes(32);
-  // The initiator is the first to receive a proof.
+  // The initiator is the first side to receive a proof.
   assertRefused(run(sides({ dialler: { proofKey } })), "dialler", "cookie");
   assertRefused(run(sides({ acceptor: { proofKey } })), "dialler", "cookie");
 });
@@ -235,7 +235,8 @@ test("Initiator and Responder reject messages recorded in another handshake", ()
     };
     metOf(run(sides(), keep).acceptor);
     const again = run(sides(), (way, frame) => way === replayed ? recorded! : frame);
-    // A recorded NAME is answered with a CHALLENGE, which the initiator detects is not for it.
+    // A replayed NAME is answered with a CHALLENGE; the initiator detects that it is for another
+    // NAME.
     assertRefused(again, replayed === "REPLY" ? "acceptor" : "dialler", "cookie");
   }
 });
@@ -467,7 +468,7 @@ for (const [state, make] of Object.entries(STATES)) {
   test(`${state} survives every truncation of its input, and reveals nothing`, () => {
     const { expects } = make();
     if (expects === undefined) return;
-    // What it would have accepted from its real counterpart.
+    // The message that it would have accepted from its real counterpart.
     const whole = bodies()[expects];
     // An older version omits the start time at the end.
     const optional = expects === "REPLY" || expects === "ACK" ? 8 : 0;
@@ -501,8 +502,8 @@ test("Initiator reads the last session id when it sends its proof, not before", 
   assertEquals(asked, 0);
   sent(dialler.receive(TAG.CHALLENGE, named.body));
   assertEquals(asked, 1);
-  // It sends no proof at all to a responder that it has not authenticated: that responder could
-  // keep the proof.
+  // The initiator sends no proof to a responder that is not authenticated, because that responder
+  // could keep it.
   const other = sides({ acceptor: { proofKey: random.bytes(32) } });
   const unproven = new Initiator(alpha, beta.name, random.bytes(32), CERTIFICATE, () => {
     throw new Error("the proof was on its way");

@@ -25,7 +25,7 @@ const OVERS = process.env["FIRN_LONG"] === "1" ? 1_000_000 : 100_000;
 
 const HOSTILE = "hostile@127.0.0.1:1";
 
-/** How much more memory a node may hold than before the storm. */
+/** How much more memory a node may use than before the attack. */
 const KEPT_BYTES_MAX = 8 * 1024 * 1024;
 
 const TERM = encodeTerm("a term");
@@ -38,7 +38,7 @@ const BYE = hex("05 0300000000000000 627965");
 interface Scene {
   readonly a: TestNode;
   readonly b: TestNode;
-  /** The actors of a and b: linked, monitoring each other, calling each other. */
+  /** The actors of a and b: linked to, monitoring and calling each other. */
   readonly near: Actor;
   readonly far: Actor;
   readonly raw: Raw;
@@ -252,10 +252,10 @@ stormTest(
 test("A node ends the session of a peer that nests terms too deeply, or sends wrong lengths", async () => {
   const deep = new Uint8Array(1_000_000).fill(TERM[0]!);
   const terms = [
-    // Nested arrays: the tag of an array of one item.
+    // Nested arrays: the tag of an array with one item.
     joinTerm(new Uint8Array(100_000).fill(arrayOfOne())),
     deep,
-    // An array of four billion items that has none of them.
+    // An array that announces four billion items and contains none.
     joinTerm(hex("ff ffffffff")),
   ];
   for (const term of terms) {
@@ -323,7 +323,7 @@ test("A peer that does not answer spawns and calls costs bounded memory until it
     const codes = (await ends).map((end) => (end as PromiseRejectedResult).reason.code);
     assertEquals(new Set(codes), new Set(["noconnection"]));
     await until("its session is over", () => a.mesh.session(HOSTILE) === undefined);
-    // Only its call of the honest actor is still pending.
+    // Only its call to the honest actor is still pending.
     assert(near.chain !== undefined && near.chain.following === undefined);
     assertEquals(line.kept, 0);
   });

@@ -42,7 +42,7 @@ const NAME = {
   flags: 1,
 };
 
-/** What an intruder sends after its proof, trying to be accepted. */
+/** Messages that an intruder sends after its proof, trying to be accepted. */
 const SAID: readonly Uint8Array[] = [encodeRoomBroadcast("lobby", "from outside")];
 
 /** Asserts that nothing was accepted (no session, no message, no peer), and that the node works. */
@@ -202,7 +202,7 @@ test("Mesh accepts honest nodes at once while hundreds are silent, before TLS an
     await untilWhole([a, b]);
     const ms = performance.now() - from;
     assert(ms < 2000, `it took ${ms} ms`);
-    // They are fewer than the limit per address, so none was closed.
+    // There are fewer than the limit per address, so none was closed.
     assertEquals(silent.filter(({ isOver }) => isOver).length, 0);
     for (const intruder of silent) intruder.close();
   });
@@ -357,7 +357,7 @@ test("Mesh does not warn when an honest dial is given up in favour of the other 
 test("Mesh ends the oldest handshake of an address with too many, and none of other addresses", async () => {
   await withNodes(async (start) => {
     const a = await start("a", {}, hurriedHost(60_000));
-    // The first of all, and as silent as the others; only its address differs.
+    // The first connection of all, and as silent as the others; only its address differs.
     const slow = await Intruder.secure(a.name, "127.0.0.3");
     const silent: Intruder[] = [];
     while (silent.length < UNPROVEN_MAX / 2 + 20) {

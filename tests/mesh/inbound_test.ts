@@ -16,7 +16,7 @@ const TERM = encodeTerm("a term");
 const NORMAL = hex("00");
 const BYE = joined(hex("05"), row([3]), new TextEncoder().encode("bye"));
 
-/** One actor on each side, linked and monitoring each other, and a pending call on each. */
+/** One actor on each side, linked to and monitoring the other, and a pending call on each. */
 interface Household {
   readonly one: Side;
   readonly other: Side;
@@ -38,7 +38,7 @@ function household(): Household {
   return { one, other, near, far };
 }
 
-/** Returns what one side knows of the other, and the messages its actor received. */
+/** Returns one side's view of the other, and the messages its actor received. */
 function view({ one, near }: Household): unknown {
   return [
     one.line.kept,
@@ -154,7 +154,7 @@ test("Inbound.take ends the session at an actor message truncated at any byte", 
     for (let length = 0; length < body.length; length++) {
       // A SPAWNED that reports success has no reason.
       if (tag === TAG.SPAWNED && length >= 17) continue;
-      // A new session for each, since the first violation ends it.
+      // A new session for each, because the first violation ends it.
       const { one } = household();
       one.take(tag, body.subarray(0, length));
       assert(one.over !== undefined, `0x${tag.toString(16)} cut at ${length}`);
@@ -214,7 +214,7 @@ test("Inbound.take ignores messages about actors and calls that do not exist", (
 test("Inbound.take accepts a DOWN only from the monitored actor's node", () => {
   const { one, near } = household();
   const { length } = near;
-  // The reference is right but the actor is not; then the reverse.
+  // First a valid reference with the wrong actor; then the reverse.
   one.take(TAG.DOWN, row([from(2), to(1), 1], BYE));
   one.take(TAG.EXIT, row([from(2), to(1)], BYE));
   assertEquals(near.length, length);
@@ -254,7 +254,7 @@ test("Inbound.take holds messages to the receiver of an incomplete large message
   far.send({ name: "near", node: one.system.home.node }, { of: 1 });
   far.exit(nearPid, "signal");
   far.system.call(nearPid as never, 2, { timeout: Infinity }, far).catch(() => {});
-  // It is decoded first. It uses the same keys as one that waits, which introduced them.
+  // The held message is decoded first. It uses the same keys as a waiting one, which defined them.
   far.send(other.pid(third) as never, { of: "another" });
   far.end("bye");
   other.actor().send(other.pid(third) as never, { new: "keys" });
@@ -315,7 +315,7 @@ test("Inbound.take ignores a monitor or call that was cancelled while held back"
     far.call(other.pid(near) as never, 2, { signal }).catch(() => {});
     for (const ref of refs) far.demonitor(ref);
     cancel.abort("not any more");
-    // One that is not removed.
+    // A message that is not removed.
     if (round === 1) far.monitor(to);
     moveAll(one, other);
     // The calls are messages as well.
@@ -390,7 +390,7 @@ test("dispatch has a handler for every message between nodes", () => {
 
 const NO_NODE: NodeMessages = { exposed() {}, peerList() {}, roomSink: undefined };
 
-/** Creates a session in which one side accepts at most a few of each. */
+/** Creates a session in which one side accepts only a few of each. */
 function limited(most: number): Side {
   const [one, other] = join();
   one.actor();
@@ -435,7 +435,7 @@ test("Inbound.take ends the session at the first monitor, call, link or actor ov
     one.take(TAG.MONITOR, row([from(i), to(1), i]));
   }
   assertEquals(one.over, undefined);
-  // As many again, by links that are valid otherwise.
+  // As many again, with links that would be valid otherwise.
   for (let i = 101; i <= 250 && one.over === undefined; i++) {
     one.take(TAG.LINK, row([from(i), to(1)]));
   }

@@ -1,6 +1,6 @@
 /**
- * Two systems with a session between them whose frames move one by one, when the test decides.
- * Everything is real except the stream.
+ * Two systems with a session between them, whose frames are delivered one by one when the test
+ * decides. Everything is real except the stream.
  */
 import { assert } from "@std/assert";
 import type { Actor } from "../../lib/actor/actor.ts";
@@ -105,12 +105,12 @@ export class Side {
     session.actors = this.actors;
   }
 
-  /** Ends a turn: flushes what was written. */
+  /** Ends a turn: flushes the written frames. */
   flush(): void {
     while (this.#tasks.length > 0) for (const task of this.#tasks.splice(0)) task();
   }
 
-  /** Takes the first frame that the other side has sent. Returns `false` if there is none. */
+  /** Receives the first frame that the other side has sent. Returns `false` if there is none. */
   takeFrom(other: Side): boolean {
     other.flush();
     const frame = other.#stream.collector.frames[other.#moved];
@@ -120,17 +120,17 @@ export class Side {
     return true;
   }
 
-  /** Drops the first frame that it has sent. */
+  /** Drops the first frame that this side has sent. */
   skip(): void {
     this.#moved++;
   }
 
-  /** Takes a frame from any source. */
+  /** Receives a frame from any source. */
   take(tag: number, body: Uint8Array): void {
     if (this.over === undefined) this.#stream.handler.data(encodeFrame(tag, body));
   }
 
-  /** Spawns an actor that does nothing: what it is sent stays in its mailbox. */
+  /** Spawns an actor that does nothing: its messages stay in its mailbox. */
   actor(options: { readonly trap?: boolean; readonly name?: string } = {}): Actor {
     const name = options.name === undefined ? {} : { name: options.name };
     const pid = this.system.spawn(undefined, name, idle, []);
@@ -163,7 +163,7 @@ export function join(): [Side, Side] {
   return [one, other];
 }
 
-/** Moves all frames, until none is left. */
+/** Delivers all frames, until none is left. */
 export function moveAll(one: Side, other: Side): void {
   for (let i = 0;; i++) {
     assert(i < 1_000_000, "it never ends");

@@ -1,6 +1,6 @@
 /**
- * What an authenticated member cannot do: exhaust the memory of a node, fill its sessions and
- * mailboxes, or do what the option `authorize` forbids.
+ * Attacks that an authenticated member must not succeed with: exhausting the memory of a node,
+ * filling its sessions and mailboxes, or actions that the option `authorize` forbids.
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { MailboxFullError } from "../../lib/actor/errors.ts";
@@ -64,7 +64,7 @@ test("ReceiveBudget ends the largest holder of an address, then of all, and subt
   budget.hold(one, 500);
   budget.hold(two, 300);
   assertEquals([budget.bytes, ended.length], [800, 0]);
-  // The one that grows is not the one that holds most.
+  // The peer whose data grows is not the one that holds most.
   budget.hold(two, 301);
   assertEquals([budget.bytes, one.bytes, ended], [301, 0, ["x"]]);
   budget.hold(three, 800);

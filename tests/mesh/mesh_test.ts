@@ -97,7 +97,7 @@ test("Mesh.disconnect is permanent on both sides, even if one is the other's see
     assertEquals(b.told.at(-1), `down ${a.name} disconnected`);
     assertEquals(await b.mesh.disconnect(a.name), false);
     assertEquals([atRest(one), atRest(other)], [true, true]);
-    // A new node names each to the other, and they stay disconnected all the same.
+    // A new node tells each of them the other's name, and they still stay disconnected.
     const d = await start("d", { seeds: [a.name] });
     await untilWhole([a, c, d]);
     await untilWhole([b, c, d]);
@@ -231,7 +231,7 @@ test("Mesh with another cookie is rejected, with one log line on each side", asy
     const from = performance.now();
     await Promise.all([refusedBy(a), refusedBy(b)]);
     assert(performance.now() - from < 1000);
-    // Its further dials are refused too, and are not logged again.
+    // The node's further dials are rejected too, and are not logged again.
     await until("b has dialled some more", () => a.refused.length > 3);
     assertEquals([warnings(a).length, warnings(b).length], [1, 1]);
     assertMatch(

@@ -49,7 +49,7 @@ test("Node.joined rejects, and the node emits an event, if its name is found in 
     await until("it is reported", () => events.length > 0);
     assertEquals([events[0]!.name, events[0]!.by], [name, c.name]);
     assert(twin.lines.some(({ level, line }) => level === "error" && line.includes("name in use")));
-    // It does not retry.
+    // The node does not retry.
     assertEquals(c.told, [`up ${name}`]);
   });
 });

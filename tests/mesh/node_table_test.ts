@@ -54,7 +54,7 @@ test("NodeTable.index keeps a bounded number of objects, however many represent 
   const before = heapBytes();
   for (let i = 0; i < 600_000; i++) homes.index(new RemoteIncarnation(system, "c@h:3", 3));
   assertEquals([homes.index(new RemoteIncarnation(system, "c@h:3", 3)), said.length], [2, 1]);
-  // At most a tenth of them.
+  // At most a tenth of the objects are kept.
   await comesBack(before, 12 * 1024 * 1024);
   assertEquals(homes.index(system.home), SENDER);
 });
@@ -132,7 +132,7 @@ test("NodeTable.pid returns the same object for a live actor, local or remote", 
 function three(): { a: Side; b: Side; c: Side; ends: [Side, Side] } {
   const [a, b] = join();
   const c = new Side("c@h:3", 3);
-  // Each `Side` has one session: a second object with b's name plays b's other one.
+  // Each `Side` has one session: a second object with b's name represents b's other session.
   const [b2, c2] = [new Side("other@h:2", 2), c];
   b2.open(c2);
   c2.open(b2);

@@ -64,7 +64,7 @@ test("a pid of another node in the same process is reached only through the sess
     const sent = { text: "as it was" };
     a.send(there.pid, sent);
     assertEquals(await a.call(asked, "?"), "an answer");
-    // Copied, as from any other node.
+    // The message is copied, as from any other node.
     assertEquals(there.got[0], sent);
     assert(there.got[0] !== sent);
     await until("both run", () => here.self() !== undefined);
@@ -101,7 +101,7 @@ test("a pid of this node held by another node in the process refers to its actor
     const echo = b.spawn((_self: Self<Call<Pid, Pid[]>>) => (call) => call.reply([call.request]));
     const [back] = await a.call(echo, pid as Pid);
     assertEquals([back, back === pid], [pid as Pid, true]);
-    // The copy of it on b.
+    // Its copy on b.
     let seen: Pid<unknown> | undefined;
     const eye = b.spawn((_self: Self<Call<Pid<unknown>, null>>) => (call) => {
       seen = call.request;
@@ -143,7 +143,7 @@ function worker(node: Node): Pid<unknown> {
 test("a forwarded call may be answered by any node", async () => {
   await withMesh(3, async (a, b, c) => {
     const nodes = [a, b, c];
-    // The caller, the callee and the actor that answers, on every combination of nodes.
+    // The caller, the called actor and the actor that replies, on every combination of nodes.
     for (const caller of nodes) {
       for (const server of nodes) {
         const called = server.spawn(dispatcher) as Pid<Call<Order, unknown>>;

@@ -62,11 +62,11 @@ class Bench {
   readonly stream = new Slow();
   readonly told: string[] = [];
   /**
-   * The frames that the peer received: a frame in fragments when it was complete, its fragments
+   * The frames that the peer received: a fragmented frame at its completion, with its fragments
    * before.
    */
   readonly came: Frame[] = [];
-  /** The messages that it received, in order. */
+  /** The messages that the peer received, in order. */
   readonly rows: Frame[] = [];
   readonly outbox: SessionOutbox;
   /** Whether the peer sends TAKEN. */
@@ -102,7 +102,7 @@ class Bench {
     for (const task of tasks) task();
   }
 
-  /** The stream sends what it has, and the peer takes it. */
+  /** The stream sends its data, and the peer receives it. */
   send(): void {
     const collector = new Collector();
     assert(this.#reader.push(this.stream.send(), collector));
@@ -133,7 +133,7 @@ class Bench {
     if (this.takes) this.take(this.#owed);
   }
 
-  /** The peer sends TAKEN, for this many bytes or for all that it owes. */
+  /** The peer sends TAKEN for this many bytes, or for all that are due. */
   take(bytes: number = this.#owed): void {
     this.#owed -= bytes;
     assert(this.outbox.taken(bytes));
@@ -310,7 +310,7 @@ test("SessionOutbox starts no more large frames at once than a peer accepts", ()
   const bench = new Bench({ bytesMax: 1000 * MIB });
   for (let i = 0; i < 1500; i++) bench.write(0x77, 40_000);
   bench.write(0x79, 5);
-  // Taking them checks the peer's own limit.
+  // Receiving them checks the peer's own limit.
   bench.sendAll();
   assertEquals(bench.runs[0]!.startsWith("77×4"), true, bench.runs.join());
   assertEquals(bench.came.filter(({ tag }) => tag === 0x77).length, 1500);
@@ -340,7 +340,7 @@ test("SessionOutbox limits fragments in flight by TAKEN, and still sends data", 
 for (const turns of [1, 300]) {
   test(`SessionOutbox sends no more data past a large frame than a peer would hold back, in ${turns} turns`, () => {
     const bench = new Bench();
-    // Twice, since messages that overtook an earlier large frame do not count.
+    // Twice, because messages that overtook an earlier large frame do not count.
     for (const round of [0, 1]) {
       const before = bench.came.length;
       bench.takes = false;

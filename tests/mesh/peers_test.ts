@@ -15,7 +15,7 @@ import { test } from "../kit/test.ts";
 import { everyRun, type Setting, type World } from "./crossing.ts";
 
 const A = "a@h:1";
-const M = "m@h:1"; // this node, the middle one in order
+const M = "m@h:1"; // this node, the second in order
 const Z = "z@h:1";
 
 function peers(chance = 0.5): Peers {
@@ -53,7 +53,7 @@ test("Peers.judge answers as its table specifies, for every state, name, creatio
       for (const creation of [5, 6]) {
         for (const last of [0n, 76n, 77n]) {
           let expected: Verdict = "accept";
-          // Of two proofs that of the lesser name wins: if that is the peer's, this node accepts.
+          // Of two proofs, the one of the lesser name wins: if that is the peer, this node accepts.
           if (state === "proving") expected = name === A ? "accept" : "duplicate";
           if (state === "up") {
             expected = creation === 6 ? "probe" : last === 77n ? "replace" : "duplicate";
@@ -377,7 +377,7 @@ test("Peers.proving returns the id of the last open session, forever", () => {
   }
 });
 
-/** Asserts that both have one session, and that it is the same one. */
+/** Asserts that both have one session, with the same id. */
 function assertOneSession({ a, b }: World): void {
   assert(a.session !== undefined && b.session !== undefined, "there is no session");
   assertEquals(a.session.id, b.session.id);

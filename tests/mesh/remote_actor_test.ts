@@ -22,7 +22,7 @@ class Couple {
     this.actors = [sides[0].actor({ trap: true }), sides[1].actor({ trap: true })];
   }
 
-  /** Takes a step. Returns `false` if the step is impossible or changes nothing. */
+  /** Performs a step. Returns `false` if the step is impossible or changes nothing. */
   step(index: number): boolean {
     const who = index & 1;
     const what = STEPS[index >> 1]!;
@@ -44,15 +44,14 @@ class Couple {
     }) as [boolean, boolean];
   }
 
-  /** Asserts that both have the same view, once every frame has arrived. */
+  /** Asserts that both have the same view after every frame has arrived. */
   assertAgreed(): void {
     moveAll(...this.sides);
     const [one, other] = this.linked();
     assertEquals(one, other, `${this.done}: ${[one, other]}`);
     const alive = this.actors.every(({ isAlive }) => isAlive);
     if (one) assert(alive, `${this.done}: one of those that are linked has ended`);
-    // Neither receives more exits of the other than there were, apart from links to an actor that
-    // had exited.
+    // Neither receives more exits than the other had, apart from links to an actor that had exited.
     const told = this.actors.map((actor) => actor.peek().map((exit) => (exit as Exit).reason));
     for (const reasons of told) {
       assert(reasons.filter((reason) => reason === "bye").length <= 1, `${this.done}: ${reasons}`);
@@ -70,7 +69,7 @@ class Couple {
   }
 }
 
-/** All sequences of this many of these steps. */
+/** All sequences of this length of these steps. */
 function* sequences(steps: readonly number[], length: number): Generator<number[]> {
   const at = new Array<number>(length).fill(0);
   while (true) {

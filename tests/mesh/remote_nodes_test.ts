@@ -79,7 +79,7 @@ test("A link or monitor to a node without a session ends with noconnection", asy
     const scene = new Scene({ system, nodes: [a!.name, b!.name] });
     const far = await scene.puppet(c!.name, "far");
     const near = await scene.puppet(b!.name, "near", { trap: true });
-    // B knows of it by A, and has no session with C.
+    // B knows of it from A, and has no session with C.
     await b!.mesh.disconnect(c!.name);
     await untilApart(c!, b!);
     await near.do("link", far);
@@ -97,7 +97,7 @@ test("A link or monitor to a node without a session ends with noconnection", asy
       "failed NoConnectionError noconnection",
     ]);
     assertEquals(await far.peek(), []);
-    // Once there is a session, it is reached: the pid is the same.
+    // Once there is a session, the actor is reached: the pid is the same.
     await b!.mesh.connect(c!.name);
     await untilWhole([a!, b!, c!]);
     await near.do("link", far);
@@ -130,7 +130,7 @@ test("A pid from one session is valid in the next, and its old links and monitor
     near.link(pid);
     await until("both have come", () => far.length === 2 && far.links?.size === 1);
     assertEquals(far.peek()[1], "hello again");
-    // The end of one of their links is reported once, and that of the earlier one is not repeated.
+    // The exit of one of their links is reported once, and that of the earlier one is not repeated.
     far.end("done");
     await until("it is told", () => near.length === 3);
     const last = near.peek()[2] as Exit;
@@ -244,7 +244,7 @@ test("A remote call is rejected if the queue to its node is full, and leaves no 
     const text = "x".repeat(1024);
     const ask = () => a.system.call<string, string>(to, text).catch((error) => error);
     assertEquals(await ask(), text);
-    // All in one turn, in which nothing is flushed.
+    // All in one turn, so nothing is flushed in between.
     const outcomes = await Promise.all(Array.from({ length: 8 }, ask));
     const refused = outcomes.filter((outcome) => outcome !== text);
     assert(refused.length > 0 && refused.length < 8);

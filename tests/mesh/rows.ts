@@ -1,4 +1,4 @@
-/** Messages of actors, encoded by hand. */
+/** Actor messages that are encoded by hand. */
 import { Writer } from "../../lib/base/bytes.ts";
 import { packPid } from "../../lib/term/pid.ts";
 import { joined } from "./collector.ts";

@@ -189,7 +189,7 @@ for (const name of ["NAME", "CHALLENGE", "REPLY", "ACK", "REJECT"] as const) {
   });
 }
 
-/** Violations, and the rule that each breaks. */
+/** Violations, and the rule that each violates. */
 const BROKEN: readonly (readonly [what: string, frame: Uint8Array, rule: string])[] = [
   ["a short PING", encodeFrame(TAG.PING, hex("01020304050607")), "a PING that is too short"],
   ["an empty PING", encodeFrame(TAG.PING), "a PING that is too short"],
@@ -227,7 +227,7 @@ const BROKEN: readonly (readonly [what: string, frame: Uint8Array, rule: string]
   ],
 ];
 
-/** The same for fragments. */
+/** The same violations for fragments. */
 const BROKEN_PIECES: typeof BROKEN = [
   ["a BULK of nothing", encodeFrame(TAG.BULK), "a BULK that is too short"],
   ["a FRAGMENT of nothing", encodeFrame(TAG.FRAGMENT), "a FRAGMENT that is too short"],
@@ -384,7 +384,7 @@ test("Session limits the memory used for pings of a peer that does not read", as
       await until("it was read", () => owner.said.length > round);
       most = Math.max(most, session.unsent);
     }
-    // Answers of 6.5 MB were requested. The system's own buffers are not counted.
+    // The peer has requested answers of 6.5 MB. The system's own buffers are not counted.
     assert(most < 64 * 1024 + ping.length, `${most} bytes`);
     assertEquals(owner.overs, []);
   });
@@ -394,7 +394,7 @@ test("Session ends if its peer neither reads nor sends, even with frames queued"
   await withSession(async ({ session, far, owner }) => {
     far.stream.pause();
     while (session.sendData(encodeRoomBroadcast("r", "x".repeat(60_000))));
-    // The system's own buffers take some of it; continue until they are full.
+    // The system's own buffers take some of the data; the loop continues until they are full.
     await until("nothing more is taken", async () => {
       await new Promise((wake) => setTimeout(wake, 5));
       return !session.sendData(encodeRoomBroadcast("r", "x".repeat(60_000)));
@@ -439,12 +439,12 @@ async function withPair(
       return new Session(MET, false, opened, owners[index]!, all, 1000, host);
     });
     await body(here!, there!, owners[1]!, owners[0]!);
-    // Its stream has another handler now, which does not report it.
+    // The stream has another handler now, which does not report it.
     far.closed = { kind: "closed" };
   });
 }
 
-/** Sends a test message as messages of actors are sent. */
+/** Sends a test message as actor messages are sent. */
 function sendRow({ outbox }: Session, key: number, what: number, length = 2): boolean {
   const out = outbox.begin(ROW);
   out.reserve(length);
@@ -561,7 +561,7 @@ test("Session.pressure returns how full the queue is, and drained resolves when 
     const limit = 1 << 20;
     assertEquals(session.pressure(), { queued: 0, limit, dropped: 0, high: false });
     far.stream.pause();
-    // The system's buffers take some of it; continue until the queue stays full.
+    // The system's buffers take some of the data; the loop continues until the queue stays full.
     let dropped = 0;
     await until("nothing more is taken", async () => {
       while (sendRow(session, 1, 1, 1000));

@@ -78,7 +78,7 @@ test("Spawner.spawn links and monitors atomically with the spawn", async () => {
   const watched = near.spawnMonitor(FN) as unknown as Promise<[Pid, Ref]>;
   other.takeFrom(one);
   other.takeFrom(one);
-  // Before the answers arrive, both are bound already.
+  // Before the replies arrive, both are already linked.
   await turns();
   const [first, second] = spawned.map(({ self }) => self as Actor) as [Actor, Actor];
   assertEquals([first.links?.size, second.watchers?.size], [1, 1]);
@@ -213,7 +213,7 @@ test("Spawner.spawn rejects with noconnection on a node without a session, or wh
     );
   }
   assertEquals([near.length, near.chain, one.system.wheel.size], [0, undefined, 0]);
-  // The one that was to be linked is not orphaned.
+  // The actor that was to be linked is not orphaned.
   other.cut();
   await turns();
   assertEquals(sizeOf(other), 2);
@@ -260,7 +260,7 @@ test("Spawner.spawn on this node spawns the function that it exposes", async () 
   const here = { node: "one@h:1", fn: "fn" };
   await assertFails(near.spawn(here) as never, "notexposed");
   const spawned = exposeOn(one, { allow: (node) => node === "one@h:1" });
-  // By reference, as for a local actor; so unencodable values are allowed.
+  // Passed by reference, as for a local actor, so values that cannot be encoded are allowed.
   const callback = (): void => {};
   const pid = await near.spawnLink<unknown>(here, callback) as Pid;
   await turns();
@@ -323,7 +323,7 @@ test("Spawner ignores an invalid reply to a spawn", async () => {
   spawned(2, "00", 5);
   spawned(0, "00", 5);
   assertEquals([near.links, one.line.kept], [undefined, 0]);
-  // It may fail for a reason that only a later version knows.
+  // The spawn may fail for a reason that only a later version knows.
   spawned(1, "63", 0);
   await assertFails(pending, "refused");
   spawned(1, "00", 5);

@@ -1,6 +1,6 @@
 /**
- * What a node logs if an operation fails and nothing awaits its result, or if the error alone would
- * not be enough to find the cause.
+ * What a node logs if an operation fails and its result is not awaited, or if the error alone does
+ * not show the cause.
  */
 import type { LogEntry } from "../../lib/base/log.ts";
 import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
@@ -19,7 +19,7 @@ test("Node.send logs a value that cannot be sent, limited per call site and with
   await b.connect(a.name);
   const deaf = await b.spawn({ node: a.name, fn: "deaf" }) as Pid<unknown>;
   for (let i = 0; i < 3; i++) b.send(deaf, { then: () => "a secret" });
-  // A block, since Bun loses the caller of a tail call.
+  // In a block, because Bun omits the caller of a tail call.
   const handler = b.spawn((self: Self) => () => {
     self.send(deaf, () => {});
   });

@@ -26,11 +26,11 @@ import { freePort, type TestNode, warnings, withNodes } from "../kit/mesh.ts";
 import { test, until } from "../kit/test.ts";
 import { Raw } from "./wire.ts";
 
-/** What a version sends in its handshake. */
+/** The values that a version sends in its handshake. */
 interface Version {
   readonly version: number;
   readonly features: number;
-  /** The fields it appends to each message, after those of today. */
+  /** The fields it appends to each message, after the current ones. */
   readonly tail: Uint8Array;
 }
 
@@ -101,7 +101,7 @@ async function listenAs(
     peers.push(raw);
     await until("NAME", () => raw.frames.length > 0 || raw.isOver);
     if (raw.isOver) return;
-    // The responder selects the version: the lower of the two.
+    // The responder selects the lower of the two versions.
     const nonce = new Uint8Array(randomBytes(32));
     const fields = encodeChallenge({ name, creation: 9, version: 1, features, nonce });
     const covered = concat([fields, tail]);
@@ -207,7 +207,7 @@ test("Mesh works with an older peer, without the features that it lacks", async 
     const a = await start("a");
     const raw = await dialAs(OLDER, "older@127.0.0.1:1", a.name);
     assertEquals(a.mesh.session("older@127.0.0.1:1")!.met.features, 0);
-    // It ends its list of names, and registers a name with the longer message of that version.
+    // The peer ends its list of names, and registers a name with the longer message of its version.
     raw.send(TAG.GLOBAL_SYNC, new Writer(4).u32(0).done());
     const row = new Writer(64).text16("theirs").u64(3n).text16("older@127.0.0.1:1");
     raw.send(TAG.GLOBAL_REGISTER, row.u64(BigInt(Date.now()) * 1000n).u64(8n).done());

@@ -1,4 +1,4 @@
-/** One loopback connection over the real host, whose other end the test plays. */
+/** One loopback connection over the real host, whose other end is controlled by the test. */
 import { concat } from "../../lib/base/bytes.ts";
 import type { Listener } from "../../lib/host/host.ts";
 import type { Stream, StreamEnd, StreamHandler } from "../../lib/host/stream.ts";
@@ -12,10 +12,10 @@ import { testKeys } from "../kit/keys.ts";
 import { until } from "../kit/test.ts";
 import { Collector, type Frame } from "./collector.ts";
 
-/** The end that a test plays: writes arbitrary bytes and keeps every received frame. */
+/** The end controlled by a test: writes arbitrary bytes and keeps every received frame. */
 export class Raw implements StreamHandler {
   readonly stream: Stream;
-  /** How the stream ended on this side. */
+  /** The reason why the stream ended on this side. */
   closed: StreamEnd | undefined;
   /** Whether the other side has announced its end. */
   ended = false;
@@ -65,7 +65,7 @@ export class Raw implements StreamHandler {
   }
 }
 
-/** Joins the cluster like a member; the test decides what it does then. */
+/** Joins the cluster like a member; the test decides what happens then. */
 export async function joinAs(name: string, target: string, creation: number = 1): Promise<Raw> {
   const { authority, proofKey } = await testKeys();
   const { hostname, port } = parseName(target)!;

@@ -135,7 +135,7 @@ test("readCommand rejects unknown arguments, and --help lists every setting", ()
     const message = refusal(() => readCommand(args));
     assert(words.test(message), message);
   }
-  // Whatever environment variables it reads.
+  // Environment variables may have any value.
   const asked = new Set<string>(["MESHER_PEERS"]);
   const env = new Proxy({}, { get: (_, name) => void asked.add(String(name)) });
   config(env);

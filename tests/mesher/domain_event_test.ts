@@ -1,5 +1,5 @@
 /**
- * Events: what is accepted, what is refused with which message, what is truncated, and what is
+ * Events: which are accepted, which are rejected with which message, what is truncated, and what is
  * grouped together.
  */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";

@@ -137,7 +137,7 @@ test("takeRate allows events up to the limit and returns when the next is allowe
   assertEquals(second.granted, 3, "a batch passes in part");
   const third = takeRate(second.state, 200, 1, LIMIT);
   assertEquals(third.granted, 0);
-  // At exactly that time, not a millisecond earlier.
+  // Exactly at that time, not a millisecond earlier.
   const then = 200 + third.retryAfterMs;
   assertEquals(takeRate(third.state, then - 1, 1, LIMIT).granted, 0);
   assertEquals(takeRate(third.state, then, 1, LIMIT).granted, 1);

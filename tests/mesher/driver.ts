@@ -9,7 +9,7 @@ export function provideDriver(): Promise<string | undefined> {
   return providePackage(DRIVER);
 }
 
-/** Does the same for any package with its version. */
+/** Does the same for any package with a version. */
 export async function providePackage(name: string): Promise<string | undefined> {
   if (runtime === "deno") return undefined;
   let exports: unknown;

@@ -1,9 +1,9 @@
-/** Pairs of events that are the same error or two: the expected results of `fingerprint.ts`. */
+/** Pairs of events that belong to one issue or to two: the expected results of `fingerprint.ts`. */
 
 /** An event in Sentry's form. */
 export type SentryEvent = Readonly<Record<string, unknown>>;
 
-/** Two events, and whether they are one issue. */
+/** Two events, and whether they belong to one issue. */
 export interface Pair {
   readonly name: string;
   readonly isSame: boolean;
@@ -59,7 +59,7 @@ const handle = (value: string, line?: string, no = 1): SentryEvent =>
 
 /** The table. */
 export const PAIRS: readonly Pair[] = [
-  // One function, several errors.
+  // One function with several errors.
   different(
     "another type",
     handle("v"),
@@ -113,7 +113,7 @@ export const PAIRS: readonly Pair[] = [
     error("E", "v", main, { file: "lib.js", fn: "x", app: false }),
     error("E", "v", main, { file: "lib.js", fn: "y", app: false }),
   ),
-  // Builds and machines.
+  // Different builds and machines.
   same(
     "Vite",
     inFile("https://a.ex/assets/index-DiwrgTda.js"),
@@ -242,7 +242,7 @@ export const PAIRS: readonly Pair[] = [
     log("user %s failed", ["bob"]),
   ),
   different("another template", log("user %s failed", ["ada"]), log("job %s failed", ["ada"])),
-  // Chains and recursion.
+  // Chains of causes, and recursion.
   different(
     "another cause",
     chain(thrown("KeyError", "k", { fn: "b" }), thrown("TaskFailed", "f", { fn: "w" })),
@@ -268,7 +268,7 @@ export const PAIRS: readonly Pair[] = [
     error("E", "v", main, ...repeat(9, "a1")),
     error("E", "v", main, ...repeat(9, "b1")),
   ),
-  // The client's own.
+  // Groupings sent by the client.
   different("{{ transaction }}", {
     ...says("m"),
     transaction: "/a",

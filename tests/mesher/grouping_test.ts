@@ -1,5 +1,6 @@
 /**
- * Which events are one issue: the table of pairs, from the JSON that clients send to the fingerprint.
+ * Determines which events belong to one issue: the table of pairs, from the JSON that clients send to
+ * the fingerprint.
  */
 import { assert, assertEquals } from "@std/assert";
 import { basisOf, groupingOf } from "../../mesher/domain/fingerprint.ts";

@@ -200,7 +200,8 @@ test("Failed logins of one client block neither other clients nor a browser that
     }
     assertEquals((await from("192.0.2.3").post("/api/v1/login", right)).status, 429);
     assertEquals((await from("203.0.113.9", known).post("/api/v1/login", right)).status, 200);
-    // The cookie alone grants no access, does not help with guessing, and is valid for one account.
+    // The cookie alone grants no access, does not help with guessing, and is valid for one account
+    // only.
     assertEquals((await from("192.0.2.4", known).get("/api/v1/me")).status, 401);
     const statuses: number[] = [];
     for (let i = 0; i < 12; i++) {
@@ -225,7 +226,7 @@ test("Attempts keeps a blocked client while many other clients are checked", () 
   }
   assert(attempts.try({ email: "VICTIM@x ", client: "mallory" }, 2) > 0);
   assertEquals(attempts.watched, 100);
-  // Nor when no watched client has any attempts left: then a new one waits.
+  // Neither when all watched clients have used up their attempts: a new one then waits.
   const few = new Attempts(3);
   for (const email of ["a", "b", "c"]) {
     for (let i = 0; i < ATTEMPTS.limit; i++) few.try({ email, client: "1" }, 0);
@@ -246,7 +247,7 @@ test("Attempts counts only failures of a client, across accounts, and a success 
   for (let i = 0; i < 100; i++) {
     assertEquals(attempts.try(at("own"), 1), 0);
     attempts.succeed(at("own"));
-    // No login was tried, so nothing was refused.
+    // No login was attempted, so nothing was rejected.
     assertEquals(attempts.try(at("other"), 1), 0);
     attempts.takeBack(at("other"));
   }
@@ -256,7 +257,7 @@ test("Attempts counts only failures of a client, across accounts, and a success 
   // A client that waits uses up no attempts of the account, which others may still try.
   for (let i = 0; i < 100; i++) assert(attempts.try(at("ann"), 2) > 0);
   for (let i = 0; i < ATTEMPTS.limit; i++) assertEquals(attempts.try(at("ann", "ann's"), 2), 0);
-  // Nor does one that waits for the account use up attempts of the client.
+  // A client that waits for the account does not use up its own attempts either.
   for (let i = 0; i < 100; i++) assert(attempts.try(at("ann", "ann's"), 2) > 0);
   assertEquals(attempts.isClientSpent("ann's", 2), false);
   assertEquals(attempts.try(at("bob", "ann's"), 2), 0);
@@ -285,11 +286,11 @@ test("Login blocks a client after fifty failures at different accounts, and no o
     assertEquals([there.status, there.json], [429, { error: "too many attempts" }]);
     const seconds = Number(there.headers.get("retry-after"));
     assert(seconds > 0 && seconds <= 1_200, `${seconds}`);
-    // Nor may the holder of a session there guess its password.
+    // Nor can the holder of a session there guess the user's password.
     const change = { current: "a guess", password: "another long one" };
     const headers = { ...user.headers, "x-forwarded-for": "203.0.113.9" };
     assertEquals((await user.as(headers).post("/api/v1/password", change)).status, 429);
-    // All others are unaffected, also for the accounts that were tried.
+    // All other clients are unaffected, also for these accounts.
     assertEquals((await from("203.0.113.10").post("/api/v1/login", right)).status, 200);
     assertEquals(await guess("203.0.113.10"), 401);
     const warnings = lines.filter((line) => line.includes("too many wrong passwords"));
@@ -374,7 +375,7 @@ test("A manager who tries a list of addresses can look up twenty, and still adds
     const made = await eva.client.post(`${at}/users`, { ...EVA, email: "new@example.org" });
     assertEquals([made.status, made.headers.has("retry-after")], [429, true]);
     assertEquals(await app.mesher.storage.credentials("new@example.org"), null);
-    // By id nothing is revealed about an address, and no other client has to wait.
+    // A lookup by id reveals nothing about an address, and no other client has to wait.
     const byId = await eva.client.post(`${at}/members`, { user_id: max.userId });
     assertEquals(byId.status, 201);
     assertEquals(await add(user, "nobody@example.org"), 404);
@@ -563,7 +564,7 @@ test("Members may read and write, managers may manage, and only owners may chang
     const webhook = { type: "webhook", url: "https://hooks.example/" };
     const rule = { name: "r", condition: { condition_type: "new_issue" }, action: webhook };
     const ruleId = (await user.post("/api/v1/projects/default/alert-rules", rule)).json.id;
-    // What a member may not do; an admin may do all of it except what is marked.
+    // The actions that a member may not perform; an admin may perform all except the marked ones.
     const grid: [path: string, body: unknown, member: number, admin: number][] = [
       [`${at}/members`, { email: "x@y.z" }, 403, 404],
       [`${at}/users`, { ...EVA, role: "member" }, 403, 409],
@@ -749,7 +750,7 @@ test("A slug equal to another organisation's id is rejected, and ids are looked 
       assertEquals((await theirs.user.post(at, { name: "A trap", slug })).status, 400);
       assertEquals((await theirs.user.post("/api/v1/orgs", { name: slug })).status, 400);
     }
-    // Even one that existed before: it is first in the list of names.
+    // Even a slug that existed before: it is first in the list of names.
     const { storage } = stage.app.mesher;
     const slug = mine.ids["org_id"]!;
     const trap = await storage.createOrganisation({ name: "AAA", slug, ownerId: mine.userId });

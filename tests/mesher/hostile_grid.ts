@@ -1,7 +1,7 @@
 /**
  * The grid of fields: every field of every operation in the API document, with every hostile value.
  * Each response must be one that the document lists, and be fast, and the node must work
- * afterwards. It is run on both databases.
+ * afterwards. The grid runs on both databases.
  */
 import { assert, assertEquals } from "@std/assert";
 import type { Client, Stage } from "./end_to_end_kit.ts";

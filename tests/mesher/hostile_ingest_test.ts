@@ -1,7 +1,7 @@
 /**
- * What the holder of a key may send to a node: decompression bombs, false lengths, deep nesting,
- * large amounts, texts that are slow to parse. All of it is stored within the limits or refused, in
- * a short time.
+ * Everything that the holder of a key may send to a node: decompression bombs, false lengths, deep
+ * nesting, large amounts, and text that is slow to parse. All of it is stored within the limits or
+ * rejected, in a short time.
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Buffer } from "node:buffer";
@@ -412,7 +412,7 @@ test("Ingest with a key writes only to the project of the key, whatever the URL 
     }
     await until("all are stored", () => app.mesher.counters.get("stored") === 5);
     assertEquals((await user.get(`/api/v1/projects/${other.id}/events`)).json.data, []);
-    // With two keys in one request the first one counts.
+    // If a request has two keys, the first one counts.
     const both = { "x-api-key": first.key, authorization: `Bearer ${KEY}` };
     assertEquals((await sender.as(both).post("/api/v1/events", { message: "m" })).status, 202);
     const twice = `x-api-key: ${KEY}\r\nx-api-key: ${first.key}`;

@@ -1,6 +1,6 @@
 /**
  * For hostile tests: the operations of the API as its own document describes them, so that new
- * routes are covered automatically; two organisations that each have one of everything; and
+ * routes are covered automatically; two organisations that each contain one of everything; and
  * requests that no ordinary client sends.
  */
 import { assert } from "@std/assert";
@@ -25,10 +25,10 @@ export interface Operation {
   readonly query: Readonly<Record<string, Schema>>;
   /** The fields of its JSON body, if any. */
   readonly body: Readonly<Record<string, Schema>> | null;
-  /** Whether its body contains events. */
+  /** Whether the operation's body contains events. */
   readonly isIngest: boolean;
   readonly access: "public" | "key" | "user";
-  /** All statuses that it may respond with. */
+  /** All statuses with which the operation may respond. */
   readonly statuses: readonly number[];
 }
 

@@ -20,7 +20,7 @@ import {
   rawAsk,
 } from "./hostile_kit.ts";
 
-/** Would be a separate line, red, reversed, and a header. */
+/** If it were not escaped: a separate line, red, reversed, and a header. */
 const MARK =
   "MARK\r\n2026-01-01T00:00:00.000Z error \u001b[31mforged\u202e\u2028X-Forged: 1\r\n\r\n";
 

@@ -170,7 +170,7 @@ test("Access to another organisation's id runs the same queries as an unknown id
       for (const operation of await operationsOf(stage.app.url)) {
         for (const param of operation.params) {
           const at = (id: string): string => pathOf(operation, { ...theirs.ids, [param]: id });
-          // The key is cached for a moment, so it is queried in neither case.
+          // The key is cached briefly, so it is queried in neither case.
           await ask(theirs.sender, operation, at(NO_ID));
           const foreign = await questions(operation, at(mine.ids[param]!));
           assertEquals(foreign, await questions(operation, at(NO_ID)), name(operation));

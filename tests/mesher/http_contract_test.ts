@@ -1,6 +1,6 @@
 /**
- * What holds for every route: a document that lists all of them, and texts that stay texts.
- * `hostile_*_test.ts` tests the rest.
+ * Properties of every route: a document that lists all of them, and text that is returned
+ * unchanged. `hostile_*_test.ts` tests the rest.
  */
 import { assert, assertEquals } from "@std/assert";
 import { openApiOf } from "../../mesher/http/openapi.ts";

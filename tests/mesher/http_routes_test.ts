@@ -1,4 +1,4 @@
-/** Every route once, used as intended: its status, and its body by name. */
+/** Calls every route once as intended, and checks its status and the names in its body. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { test, until } from "../kit/test.ts";
 import { type Client, loggedIn, onStage, type Stage } from "./end_to_end_kit.ts";

@@ -1,6 +1,6 @@
 /**
- * What Sentry accepts is accepted: encodings, tunnels, large attachments, old clients, browser
- * reports; and what is not stored is counted where an operator sees it.
+ * Everything that Sentry accepts is accepted: encodings, tunnels, large attachments, old clients,
+ * browser reports; and data that is not stored is counted where an operator sees it.
  */
 import { assert, assertEquals } from "@std/assert";
 import { Buffer } from "node:buffer";
@@ -49,7 +49,7 @@ test("An envelope without a key in its header is accepted with the DSN in its fi
     assertEquals((await send("nonsense")).status, 401);
     await assertTitles(stage, ["by its DSN"]);
     assertEquals(app.mesher.counters.labelled("rejected"), { unauthorized: 3 });
-    // Rate-limited: the first of each kind is logged, then no more for a while.
+    // Rate-limited: the first message of each kind is logged, and then none for a while.
     const logged = lines.filter((line) => line.startsWith("ingest rejected"));
     assertEquals(logged, ["ingest rejected (unauthorized): unauthorized"]);
   });
@@ -98,7 +98,7 @@ test("Browser reports and user feedback are stored as events", async () => {
         "blocked-uri": "https://evil.example/x.js",
       },
     };
-    // As a browser sends it: the key in the URL, no custom header.
+    // As a browser sends it: with the key in the URL and no custom header.
     const browser = new Client(app.url, { "content-type": "application/csp-report" });
     const path = `/api/1/security/?sentry_key=${first.key}`;
     assertEquals((await browser.post(path, csp)).status, 200);

@@ -1,4 +1,4 @@
-/** What nodes remember of nodes that have gone, and how several reports are merged. */
+/** What nodes remember about lost nodes, and how several reports are merged. */
 import { assertEquals } from "@std/assert";
 import { type Loss, Losses, LOSSES_MAX, united } from "../../mesher/cluster/losses.ts";
 import { test } from "../kit/test.ts";

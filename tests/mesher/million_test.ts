@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console
 /**
  * A node answers while its database searches, counts, expires and deletes: with few events by
- * default, with a million with FIRN_LONG=1. And a read whose client has disconnected is aborted.
+ * default, with a million with FIRN_LONG=1. A read whose client has disconnected is aborted.
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -62,7 +62,7 @@ test("SQLite deletes and searches on other threads, and returns freed space", ()
     const entries = Array.from({ length: 3_000 }, (_, i) => realisticEntry(project.id, old + i, i));
     await storage.writeEvents(entries);
     assertEquals((await storage.projectUsage(orgId, project.id))?.events, 3_000);
-    // The turns of this thread meanwhile: none if it did the work itself.
+    // The number of turns of this thread meanwhile: none if it did the work itself.
     let turns = 0;
     const timer = setInterval(() => turns++, 1);
     const report = await storage.upkeep(Date.now());
@@ -93,7 +93,7 @@ test("A read is not started if its client has disconnected", () =>
     const [first, second] = [search(), search()];
     const ended = [first, second].map((one) => one.then(() => "done", () => "aborted"));
     gone.abort();
-    // One of them may have been running.
+    // One of the reads may have been running.
     assert((await Promise.all(ended)).includes("aborted"));
     await assertRejects(search, DOMException);
     assertEquals((await storage.events(orgId, project.id, {}, { limit: 100 })).rows.length, 100);

@@ -1,4 +1,4 @@
-/** The queue whose workers may crash. */
+/** The queue of events, whose workers may crash. */
 import { assert, assertEquals } from "@std/assert";
 import { EventQueue } from "../../mesher/pipeline/queue.ts";
 import { test } from "../kit/test.ts";

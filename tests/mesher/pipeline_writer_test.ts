@@ -101,8 +101,8 @@ test("Writer writes the few events that waited as soon as it is idle", () =>
     await takeTwo(held, take);
     await take(1);
     await until("it is grouped", () => app.mesher.inbox.size === 0);
-    // This timer starts after the writer's and takes longer: by then the writer's has fired without
-    // a free slot.
+    // This timer starts after the writer's and takes longer: when it fires, the writer's has fired
+    // without a free slot.
     await new Promise((wake) => setTimeout(wake, BATCH_MS + 20));
     assertEquals(held.length, WRITES_MAX);
     await held[0]!.pass();

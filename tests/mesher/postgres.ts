@@ -1,6 +1,6 @@
 /**
  * PostgreSQL for the tests: a cluster in a temporary folder on a free loopback port, with a new
- * database for each caller. It ends with the process that started it, however that ends: a shell
+ * database for each caller. It ends with the process that started it, in whatever way: a shell
  * waits for the end of its standard input.
  */
 import { spawn, spawnSync } from "node:child_process";

@@ -1,5 +1,5 @@
 /**
- * The events that a node holds, and what the others know of them: in the simulator, with nodes
+ * The events that a node holds, and what the other nodes know of them: in the simulator, with nodes
  * killed at any time.
  */
 import { assert, assertEquals } from "@std/assert";
@@ -80,7 +80,7 @@ test("A survivor reports at least as many lost events as a node held, whenever t
         while (sim.node("a") !== undefined) {
           const count = 1 + random.below(100);
           await stage.take("a", ...Array.from({ length: count }, () => eventWith()));
-          // An acceptance after the crash reached no client.
+          // An event accepted after the crash was acknowledged to no client.
           if (sim.node("a") !== undefined) accepted += count;
           await sim.run(random.below(40));
         }
@@ -96,7 +96,7 @@ test("A survivor reports at least as many lost events as a node held, whenever t
         if (random.below(2) === 0 && pid !== undefined) watcher.exit(pid, "kill");
       }
       stage.isAway = random.below(2) === 0;
-      // What is in flight may or may not be lost too.
+      // Events in flight may or may not be lost too.
       if (random.below(2) === 0) sim.crash("a");
       else sim.kill("a");
       stage.isAway = false;

@@ -10,7 +10,10 @@ import { NAMES, onSimStage, type SimStage } from "./sim_stage.ts";
 const LIMIT = 100;
 const WINDOW_MS = 60_000;
 
-/** Takes events on a node. Returns how many were granted, and how long the others must wait. */
+/**
+ * Takes events on a node. Returns the number of granted events, and the time that the others must
+ * wait.
+ */
 type Take = (name: string, count: number) => Promise<{ granted: number; waitMs: number }>;
 
 async function onLimit(body: (stage: SimStage, take: Take) => Promise<void>): Promise<void> {
@@ -42,7 +45,7 @@ test("The rate limit is shared by three nodes, whichever node is asked", async (
     assertEquals(sum(answers), LIMIT);
     for (const { granted, waitMs } of answers) assert(granted > 0 || waitMs > 0);
     for (const name of NAMES) assertEquals((await take(name, 1)).granted, 0);
-    // Another project has its own.
+    // Another project has its own limit.
     const other = await party(stage.storage, "other");
     const verdict = await new Intake(stage.nodes.get("b")!).take(other.project, [eventWith()]);
     assertEquals(verdict.kind, "accepted");

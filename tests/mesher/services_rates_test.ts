@@ -1,4 +1,4 @@
-/** Which node counts for a project. */
+/** Determines which node counts for a project. */
 import { assert, assertEquals } from "@std/assert";
 import { ownerOf } from "../../mesher/services/rates.ts";
 import { test } from "../kit/test.ts";

@@ -56,7 +56,7 @@ test("Rounds move to another node when theirs is lost in any way, and never run 
       const lost = holder(EVALUATOR)!;
       await sim[ends[seed % 3]!](lost);
       const at = sim.now;
-      // Time to notice, and the first run.
+      // The time to detect the loss, and the first run.
       const { firstMs } = ROUNDS.find(({ name }) => name === SPIKES)!;
       await sim.run(30_000 + firstMs);
       for (const { name } of ROUNDS) {

@@ -41,7 +41,7 @@ export interface SimStage {
   readonly nodes: Map<string, Parts>;
   /** The log lines of each node. */
   readonly lines: Map<string, string[]>;
-  /** While `true`, no node can write events. */
+  /** Whether all nodes fail to write events. */
   isAway: boolean;
   start(name: string): Promise<void>;
   /** Returns the short name of the node that has a singleton. */

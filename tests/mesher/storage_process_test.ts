@@ -1,6 +1,6 @@
 /**
- * SQLite's file shared by processes: what one wrote before it was killed is there, and several
- * write at once.
+ * An SQLite file shared by processes: data written before a process was killed is kept, and several
+ * write concurrently.
  */
 import { assert, assertEquals } from "@std/assert";
 import { spawn } from "node:child_process";
@@ -39,9 +39,9 @@ async function withPlace(body: (place: Place) => Promise<void>): Promise<void> {
   }
 }
 
-/** What a child reported before it ended. */
+/** The reports of a child before it ended. */
 interface Told {
-  /** The number of the first event that it had not reported as written. */
+  /** The number of the first event that the child had not reported as written. */
   readonly written: number;
   readonly stored: number;
   readonly complaint: string;
@@ -82,7 +82,7 @@ test("SQLite keeps committed batches after kill -9, and no partial batch", () =>
     assert(stored >= told.written, `${stored} of ${told.written} are stored`);
     assertEquals(stored % BATCH, 0);
     assertEquals(await counted(place), stored);
-    // The same again from the start: events that were stored are stored once.
+    // The same again from the start: events that are already stored are not stored twice.
     const again = await write(place, 0, stored + BATCH);
     assertEquals(again.stored, BATCH, again.complaint);
     assertEquals(await counted(place), stored + BATCH);

@@ -1,4 +1,4 @@
-/** Turns: shared or exclusive, first come, first served. */
+/** Turns: shared or exclusive, in order of arrival. */
 import { assertEquals, assertRejects } from "@std/assert";
 import { Turns } from "../../mesher/storage/turns.ts";
 import { test } from "../kit/test.ts";
@@ -18,7 +18,7 @@ class Log {
 
   async end(name: string): Promise<void> {
     this.#ends.get(name)!();
-    // Lets everything that follows from it begin.
+    // Runs everything that can begin because of it.
     for (let i = 0; i < 20; i++) await Promise.resolve();
   }
 }

@@ -1,4 +1,4 @@
-/** The fast extraction of a text's words returns the same as the plain one. */
+/** The fast extraction of words returns the same result as the simple one. */
 import { assertEquals } from "@std/assert";
 import { asciiWordsOf, unicodeWordsOf, wordsOf } from "../../mesher/domain/words.ts";
 import { test } from "../kit/test.ts";

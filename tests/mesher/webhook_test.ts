@@ -1,4 +1,4 @@
-/** Webhooks: forbidden targets, timeouts, retries, and that no log has their URL. */
+/** Webhooks: forbidden targets, timeouts, retries, and that their URLs are never logged. */
 import { assert, assertEquals } from "@std/assert";
 import type { ServerResponse } from "node:http";
 import { Node } from "../../mod.ts";
@@ -116,7 +116,7 @@ test("attemptWebhook connects only to the addresses it has checked, with a singl
     assertEquals(await attempt(url, { lookup, allowed: LOOPBACK }), { kind: "delivered" });
     assertEquals(looks, 1);
     assertEquals(got, [{ url: "/x?token=1", host: `hooks.example:${port}`, body: '{"a":1}' }]);
-    // Allowed by name, whatever it resolves to.
+    // Allowed by name, whatever address it resolves to.
     const named = allowedFrom(["hooks.example"]) as Allowed;
     assertEquals(
       (await attempt(url, { lookup: () => Promise.resolve(["127.0.0.1"]), allowed: named })).kind,

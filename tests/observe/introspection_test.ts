@@ -356,7 +356,7 @@ test("the runtime's own actor name is not listed, and cannot be registered", asy
       code = (error as { code: string }).code;
     }
     assertEquals(code, "taken");
-    // An unexpected message to it has no effect.
+    // An unexpected message to the actor has no effect.
     node.send("$observe", "hello");
     assertEquals((await node.stats()).crashed, 0);
   });

@@ -172,7 +172,7 @@ test("warning: a deadlock across two nodes is found, by pid and by name", async 
         ? { a: { $name: "a" }, b: { $name: "b" } }
         : { a: await pidAt(nodeB, nodeA, "a"), b: await pidAt(nodeA, nodeB, "b") };
       if (byName) {
-        // Each calls in a loop of its own, since names on other nodes cannot be sent.
+        // Each calls in a separate loop, because names on other nodes cannot be sent.
         for (const [node, name, peer] of [[nodeA, "x", nodeB], [nodeB, "y", nodeA]] as const) {
           node.spawnWith({ name }, async (self: Self<unknown>) => {
             await self.receive();

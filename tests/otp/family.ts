@@ -1,5 +1,5 @@
 /**
- * Children that the test controls, on a system with a manual clock, and a record of their starts
+ * Children that the test controls, in a system with a manual clock, and a record of their starts
  * and exits.
  */
 import { describe } from "../../lib/actor/describe.ts";
@@ -118,7 +118,7 @@ export class Family {
   }
 }
 
-/** Tells an obedient actor to exit with a reason. */
+/** Makes an obedient actor exit with a reason. */
 class Leave {
   readonly reason: ExitReason;
 

@@ -38,7 +38,7 @@ void [tree, pool, greeter, init, call, cast, pid, job];
 
 interface Mistake {
   readonly code: string;
-  /** Texts that the error message contains. */
+  /** Parts of the expected error message. */
   readonly says: readonly string[];
 }
 

@@ -40,7 +40,7 @@ for (const strategy of STRATEGIES) {
       family.child("b", { restartLimit: { intensity: 2, period: 1_000 } }),
       family.child("c"),
     ];
-    // A restart that counted would exceed the supervisor's own intensity.
+    // A counted restart would exceed the supervisor's own intensity.
     const tree = await family.supervise({ strategy, intensity: 0, children });
     for (let i = 0; i < 2; i++) await family.end("b", BOOM);
     assertEquals([family.runs("b"), family.givenUp.length], [true, 0]);

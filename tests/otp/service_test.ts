@@ -442,7 +442,7 @@ for (const slow of [false, true]) {
       }
       assertEquals(await family.run(ended), reason);
       assertEquals(terminated, called ? [["state", reason]] : []);
-      // Only a service's own crash is reported, not an exit that came by a link or a signal.
+      // Only a service's own crash is reported, not an exit caused by a link or a signal.
       assertEquals(family.crashes.length, how === "a crash" ? 1 : 0);
       family.system.stop();
     });

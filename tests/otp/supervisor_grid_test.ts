@@ -159,7 +159,7 @@ for (const [shutdown, row] of STOPS) {
 }
 
 /**
- * Advances the clock to the exit of b, and checks that it does not exit before; `before` and
+ * Advances the clock to the exit of b, and checks that it does not exit earlier; `before` and
  * `after` are the children that exit before and after b.
  */
 async function expectEnd(

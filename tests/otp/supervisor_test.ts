@@ -571,7 +571,7 @@ test("Supervisor: children that restart together stop at once, and start after t
   const states = (await family.run(tree.whichChildren())).map(({ state }) => state);
   assertEquals(states, ["running", "restarting", "restarting", "restarting"]);
   await family.run(tree.terminateChild("c"));
-  // A child in front of them exits too: its delay is shorter, but b's is kept.
+  // An earlier child exits too: its delay is shorter, but b's is kept.
   await family.end("a", BOOM);
   assertEquals(family.news(), ["end a boom"]);
   await family.system.advance(999);

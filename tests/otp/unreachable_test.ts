@@ -1,5 +1,6 @@
 /**
- * Operations that wait for an exit do not take a lost node for one: the actor on it may be alive.
+ * Operations that wait for an exit do not confuse a lost node with an exit: the actor on it may be
+ * alive.
  */
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { ArgumentError, NoConnectionError } from "../../lib/actor/errors.ts";

@@ -108,7 +108,7 @@ async function judgeOne(row: DeflateCase, server: Server, judge: Judge): Promise
 
 function checkFrame({ fin, opcode, reserved, payload }: Frame, row: DeflateCase, i: number): void {
   assert(fin && opcode === row.opcode && (reserved === 0 || reserved === 4), `frame ${i}`);
-  // From 256 bytes on, everything but noise must become smaller.
+  // From 256 bytes on, everything except random data must become smaller.
   const noise = row.title.startsWith("noise");
   if (row.length >= 256 && !noise) assert(payload.length < row.length, `frame ${i} is not packed`);
 }

@@ -108,7 +108,7 @@ export class Judge implements StreamHandler {
       const random = this.#cut === "random segments" ? 1 + this.#random.below(most) : most;
       this.#stream.write(bytes.subarray(at, at + random));
       at += random;
-      // Wait until the segment is sent, as the stream would join it with the next one.
+      // Waits until the segment is sent, because the stream would join it with the next one.
       do await new Promise<void>((turn) => setImmediate(turn)); while (this.#stream.unsent > 0);
     }
   }

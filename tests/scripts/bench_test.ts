@@ -34,8 +34,8 @@ const bun = findProgram("bun");
 test("deno bench loads every file without flags, runs its benches, and names what it skips", {
   ignore: deno === undefined,
 }, async () => {
-  // Loads every file, but runs only one bench. Deno adds -A to a Deno that it starts unless that
-  // has a permission flag, so an unimportant one is passed.
+  // Loads every file, but runs only one bench. Deno adds -A to a Deno process that it starts unless
+  // that has a permission flag, so a harmless one is passed.
   const { status, text } = await run(deno!, [
     "bench",
     "--allow-env=NOTHING",

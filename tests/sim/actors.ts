@@ -15,7 +15,7 @@ export interface Numbered {
   readonly ballast: string;
 }
 
-/** Takes numbered messages, on the node `at`. */
+/** Receives numbered messages on the node `at`. */
 export function sink(self: Self<Numbered>, at: string, tell: Tell): (message: Numbered) => void {
   return ({ from, number, to }) => {
     const got = { kind: "got", sink: self.pid.key, at, from, number } as const;
@@ -24,14 +24,15 @@ export function sink(self: Self<Numbered>, at: string, tell: Tell): (message: Nu
 }
 
 /**
- * Is monitored and linked by others. It traps exits, so it survives those that are linked with it.
+ * An actor that others monitor and link to. It traps exits, so it survives those that are linked
+ * with it.
  */
 export async function target(self: Self): Promise<void> {
   self.trapExit = true;
   for await (const message of self) if (!((message as unknown) instanceof Exit)) return;
 }
 
-/** Links with another, monitors it, or both. */
+/** Links to another actor, monitors it, or both. */
 export async function watcher(
   self: Self<unknown>,
   there: Pid,
@@ -48,7 +49,7 @@ export async function watcher(
     // Its node stops or leaves.
     if (message instanceof Exit && !message.from.equals(there)) return;
     const kind = message instanceof Exit ? "exit" : "down";
-    // A stopping node sends every actor an exit signal; it does not belong to a link.
+    // A stopping node sends every actor an exit signal, which does not belong to a link.
     if (message instanceof Exit && message.from.key !== there.key) return;
     tell({ kind, bond, reason: String(message.reason) });
   }
@@ -67,13 +68,14 @@ export function child(
     once: true,
   });
   return (message) => {
-    // Stacks differ between runtimes, and so would the encoded bytes.
+    // Stacks differ between runtimes, and therefore the encoded bytes would too.
     if (message === "crash") throw Object.assign(new Error(`${where}: as told`), { stack: "" });
   };
 }
 
 /**
- * Is bound to another actor in every way at once. All its records must be removed when it exits.
+ * An actor with every kind of relation to another one. All its records must be removed when it
+ * exits.
  */
 export async function acquaintance(
   self: Self<unknown>,
@@ -97,7 +99,7 @@ export async function acquaintance(
 
 const decoder = new TextDecoder();
 
-/** A line as it is said in a room: its speaker and its number. */
+/** A line sent to a room: its sender and its number. */
 export function spoken(from: string, number: number): string {
   return `<${from} ${number}>`;
 }

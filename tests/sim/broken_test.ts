@@ -1,5 +1,5 @@
 /**
- * Tests the checkers: each of these builds is broken on purpose, and is detected within a few
+ * Tests the checkers: each of these builds is broken deliberately, and is detected within a few
  * seeds.
  */
 import { assert } from "@std/assert";

@@ -11,7 +11,10 @@ import {
   type SimulationResult,
 } from "../../lib/simulate.ts";
 
-/** A guarantee of Firn: a workload that runs during the faults, and what must hold after them. */
+/**
+ * A guarantee of Firn: a workload that runs during the faults, and the conditions that must hold
+ * afterwards.
+ */
 export interface Promising {
   readonly name: string;
   /** A node has started, as a new incarnation. */
@@ -160,7 +163,7 @@ export async function chaos(
     for (const short of shorts) {
       if (!nodes.has(short)) up(short, await sim.restart(short));
     }
-    // Nodes that were paused or cut off may only now notice which sessions they have lost.
+    // Nodes that were paused or isolated may only now detect which sessions they have lost.
     await sim.run(5_000);
     await sim.until(
       "the mesh is whole",

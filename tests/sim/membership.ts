@@ -34,7 +34,7 @@ function isWhole(nodes: readonly Node[]): boolean {
   return nodes.every((node) => node.peers().length === nodes.length - 1);
 }
 
-/** Starts nodes at random times; `seedsOf` returns the names that each knows. */
+/** Starts nodes at random times; `seedsOf` returns the names that each of them knows. */
 function startAll(
   sim: Simulation,
   shorts: readonly string[],
@@ -50,7 +50,9 @@ function shortsOf(count: number): string[] {
   return Array.from({ length: count }, (_, i) => `n${i}`);
 }
 
-/** Nodes that start at once, each of which knows one that others know too, form a full mesh. */
+/**
+ * Nodes that start at once, each of which knows one node that others know too, form a full mesh.
+ */
 export function boots(seed: number): Promise<unknown> {
   return simulate({ seed }, async (sim) => {
     const shorts = shortsOf(2 + sim.random.below(14));
@@ -64,8 +66,8 @@ export function boots(seed: number): Promise<unknown> {
 }
 
 /**
- * Some nodes cannot dial others for a minute or more, in one or both directions; later they are
- * connected.
+ * Some nodes cannot dial others for a minute or more, in one or both directions; afterwards they
+ * are connected.
  */
 export function unreachable(seed: number): Promise<unknown> {
   return simulate({ seed }, async (sim) => {
@@ -84,12 +86,12 @@ export function unreachable(seed: number): Promise<unknown> {
   });
 }
 
-/** A node that no other can dial dials the nodes it learns of, and so is connected. */
+/** A node that no other node can dial dials the nodes it learns of, and is therefore connected. */
 export function oneSided(seed: number): Promise<unknown> {
   return simulate({ seed }, async (sim) => {
     const shorts = shortsOf(3 + sim.random.below(5));
     const hidden = shorts.at(-1)!;
-    // Its name resolves to nothing: the others can only wait for its dials.
+    // Its name cannot be resolved: the others can only wait for its dials.
     const nodes = await startAll(sim, shorts.slice(0, -1), () => ["n0"]);
     const name = "hidden@nowhere.sim:9100";
     nodes.push(await sim.start(hidden, { name, seeds: ["n0"], joinTimeout: 0 }));
@@ -154,7 +156,7 @@ export function churn(seed: number, lifetimes = 25): Promise<unknown> {
   });
 }
 
-/** A node that announces that it stops is not dialed again. */
+/** A node that has announced its stop is not dialed again. */
 export function stopped(seed: number): Promise<unknown> {
   return simulate({ seed }, async (sim) => {
     const nodes = await startAll(sim, shortsOf(4), () => ["n0"]);
@@ -170,7 +172,7 @@ export function stopped(seed: number): Promise<unknown> {
 }
 
 /**
- * Of two live nodes with one name the first stays; a node that replaces a dead one is accepted at
+ * Of two live nodes with one name, the first stays; a node that replaces a dead one is accepted at
  * once.
  */
 export function duplicates(seed: number): Promise<unknown> {
@@ -190,7 +192,7 @@ export function duplicates(seed: number): Promise<unknown> {
     }
     await sim.run(10_000);
     require(downs === 0 && first.peers().length === 3, `${downs} sessions were lost`);
-    // The first has crashed, which no node has noticed; or it is behind a partition.
+    // The first node has crashed, which no node has detected; or it is behind a partition.
     if (sim.random.next() < 0.5) sim.crash("app1");
     else sim.partition(["app1"], ["n0", "n1", "n2"]);
     await sim.run(sim.random.below(5_000));
@@ -202,8 +204,8 @@ export function duplicates(seed: number): Promise<unknown> {
 }
 
 /**
- * Clocks that are wrong by days neither keep nodes disconnected nor let two hold one name, and they
- * are reported.
+ * Clocks that are wrong by days neither keep nodes disconnected nor allow two holders of one name,
+ * and they are reported.
  */
 export function skewedClocks(seed: number): Promise<unknown> {
   return simulate({ seed }, async (sim) => {
@@ -235,8 +237,7 @@ export function skewedClocks(seed: number): Promise<unknown> {
 }
 
 /**
- * Behind many names that do not answer, `connect` settles, and a node that comes back is dialed
- * again.
+ * With many names that do not answer, `connect` settles, and a node that returns is dialed again.
  */
 export function fairness(seed: number): Promise<unknown> {
   return simulate({ seed }, async (sim) => {
@@ -312,7 +313,7 @@ export function rotation(seed: number): Promise<unknown> {
     require(wrong.length === 0, `${wrong}`);
     const late = await sim.start("late", { seeds: ["n0"], cookie: [former] });
     require(late.peers().length === 0, "the former cookie is still accepted");
-    // A node that has missed the last round loses its sessions.
+    // A node that missed the last round loses its sessions.
     const missed = sim.node(shorts[1]!)!;
     for (const short of shorts) {
       if (short !== shorts[1]) await sim.node(short)!.changeCookie("another cookie");
@@ -328,8 +329,8 @@ export function rotation(seed: number): Promise<unknown> {
 const GAP_MS = 50;
 
 /**
- * Nodes leave and come back under load: nothing that a singleton has acknowledged is lost, it never
- * runs twice, and a gap without it is short.
+ * Nodes leave and return under load: nothing that a singleton has acknowledged is lost, it never
+ * runs twice, and gaps without it are short.
  */
 export function leaving(seed: number): Promise<unknown> {
   return simulate({ seed }, async (sim) => {

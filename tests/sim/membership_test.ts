@@ -1,7 +1,4 @@
-/**
- * Membership keeps its guarantees over many seeds, and builds that are broken on purpose are
- * detected.
- */
+/** Membership keeps its guarantees over many seeds, and deliberately broken builds are detected. */
 import process from "node:process";
 import { assert } from "@std/assert";
 import { systemOf } from "../../lib/actor/system.ts";
@@ -35,7 +32,7 @@ test("membership forgets a thousand nodes that joined and left", { timeout: 300_
   await churn(1, isLong ? 1_000 : 60);
 });
 
-/** The guarantee that each breaks, and how. */
+/** The violated guarantee of each build, and its defect. */
 const BROKEN: readonly (readonly [guarantee: string, what: string, () => () => void])[] = [
   [
     "unreachable",

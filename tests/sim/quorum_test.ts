@@ -1,6 +1,6 @@
 /**
- * Quorum: no two copies of a singleton run at once, whatever is cut, paused or restarted at the
- * worst moment. Each history detects a build without the rule that it tests.
+ * Quorum: no two copies of a singleton run at once, with cuts, pauses and restarts at the worst
+ * moments. Each history detects a build without the rule that it tests.
  */
 import { assert } from "@std/assert";
 import type { Self } from "../../lib/actor/self.ts";
@@ -102,7 +102,7 @@ function history(run: (trio: Trio, sim: Simulation) => Promise<void>) {
 const others = (short: string): string[] => ["a", "b", "c"].filter((other) => other !== short);
 
 const HISTORIES: Readonly<Record<string, (seed: number) => Promise<unknown>>> = {
-  // The holder receives from the others longer than they receive from it.
+  // The holder receives messages from the others for longer than they receive from it.
   "cut off": history(async (trio, sim) => {
     const { holder } = trio;
     sim.partition([holder], others(holder), { oneWay: true });
@@ -110,7 +110,7 @@ const HISTORIES: Readonly<Record<string, (seed: number) => Promise<unknown>>> = 
     sim.partition([holder], others(holder));
     await trio.movesFrom(holder);
   }),
-  // It is cut off when it resumes, so it cannot learn that it was replaced.
+  // The holder is isolated when it resumes, so it cannot learn that it was replaced.
   "frozen": history(async (trio, sim) => {
     const { holder } = trio;
     trio.frozen.add(holder);
@@ -123,7 +123,8 @@ const HISTORIES: Readonly<Record<string, (seed: number) => Promise<unknown>>> = 
     if (trio.running.has(holder)) throw new Error("the stale copy still runs");
     trio.frozen.delete(holder);
   }),
-  // A node that has granted it restarts, and cannot reach the holder, which has not noticed.
+  // A node that has granted the name restarts, and cannot reach the holder, which has not detected
+  // this.
   "started anew": history(async (trio, sim) => {
     const { holder } = trio;
     const [grants, waits] = others(holder) as [string, string];
@@ -142,7 +143,7 @@ for (const [name, run] of Object.entries(HISTORIES)) {
   });
 }
 
-/** A build that is broken on purpose, and the history that detects it. */
+/** A deliberately broken build, and the history that detects it. */
 const BROKEN: readonly (readonly [history: string, what: string, () => () => void])[] = [
   [
     "cut off",

@@ -1,4 +1,4 @@
-/** Builds that are broken on purpose, to test the checkers. */
+/** Deliberately broken builds, to test the checkers. */
 import { TopicLog } from "../../lib/channel/topic_log.ts";
 import { Actor } from "../../lib/actor/actor.ts";
 import { Inbound } from "../../lib/mesh/inbound.ts";
@@ -38,8 +38,8 @@ export function breaks(
 }
 
 /**
- * The promise that each breaks, the defect, and a function that introduces the defect and returns
- * one that removes it.
+ * The promise that each build breaks, its defect, and a function that introduces the defect and
+ * returns a function that removes it.
  */
 export const BROKEN: readonly (readonly [promise: string, what: string, () => () => void])[] = [
   [

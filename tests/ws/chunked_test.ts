@@ -7,7 +7,8 @@ import { byteByByte } from "./recorder.ts";
 const BYTES_MAX = 1000;
 
 /**
- * Reads a body. Returns its data and what follows it, separated by a bar; or a status; or "more".
+ * Reads a body. Returns its data and the bytes after it, separated by a bar; or a status; or
+ * "more".
  */
 function read(...chunks: readonly Uint8Array[]): string | number {
   let data = "";

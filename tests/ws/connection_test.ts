@@ -19,7 +19,7 @@ import { termsWith } from "./terms.ts";
 const CLOSE_MS = 5000;
 const SILENCE = { quietMs: 10_000, deadlineMs: 20_000 };
 
-/** One connection whose peer, clock and turns the test controls. */
+/** One connection with a peer, clock and turns controlled by the test. */
 class Stage {
   readonly stream = new FakeStream();
   readonly log: string[] = [];

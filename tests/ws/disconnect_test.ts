@@ -1,5 +1,6 @@
 /**
- * Clients that hang up, read slowly or send slowly: what a server detects, and how long it waits.
+ * Clients that disconnect, read slowly or send slowly: what a server detects, and how long it
+ * waits.
  */
 import { assert, assertEquals } from "@std/assert";
 import { Buffer } from "node:buffer";

@@ -120,7 +120,7 @@ export function accountsContract(promise: Promised): void {
       reason: "no_user",
     });
     assertEquals(valueOf(await storage.setRole(a.orgId, second.id, "owner")).role, "owner");
-    // Both at once: one of them must stay.
+    // Both requests at once: one owner must stay.
     const left = await Promise.all([
       storage.removeMember(a.orgId, owner!.id),
       storage.removeMember(a.orgId, second.id),

@@ -124,7 +124,7 @@ export function alertsContract(promise: Promised): void {
       assertEquals(await storage.resolveAlerts(a.orgId, newId(), {}), 0);
       assertEquals(await storage.resolveAlerts(a.orgId, "shop", {}), 0);
       assertEquals([await resolve({}), await resolve({})], [1, 0]);
-      // Each was resolved once.
+      // Each alert was resolved once.
       const times = (await list()).map(({ resolvedAt }) => resolvedAt! - NOON);
       assertEquals(times, [70, 70, 70, 80, 70, 80]);
       for (const [orgId, projectId] of [[a.orgId, other.id], [b.orgId, b.project.id]]) {

@@ -78,7 +78,7 @@ export function lifeContract(promise: Promised, engine: Engine): void {
         assertEquals(rows.reduce((sum, { eventCount }) => sum + eventCount, 0), 480);
         assertEquals(await other.eventCount(a.project.id, 0), 480);
 
-        // One of them reports a regression.
+        // One of the two writes reports a regression.
         for (const { id } of rows) await storage.setIssueStatus(a.orgId, id, "resolved");
         const nodes = Array.from({ length: 12 }, (_, i) => i % 2 ? storage : other);
         const more = await Promise.all(nodes.map((node) =>

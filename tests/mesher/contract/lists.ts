@@ -58,7 +58,7 @@ export function listsContract(promise: Promised): void {
   });
 
   promise("pages through a list that grows, each row once", async ({ storage, a }) => {
-    // Many with the same time: the id decides their order.
+    // Many events with the same time: the id decides their order.
     const entries = Array.from(
       { length: 57 },
       (_, i) =>

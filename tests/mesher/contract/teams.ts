@@ -26,7 +26,7 @@ export function teamsContract(promise: Promised): void {
       createdAt: NOON,
       expiresAt: NOON + HOUR_MS,
     });
-    // A second one to the same address replaces it.
+    // A second invitation to the same address replaces the first.
     const invitation = await invite("i2", "Bert@Example.org");
     assertEquals(await storage.invitationBySecret("i1"), null);
     assertEquals(await storage.invitations(a.orgId), [invitation]);

@@ -30,10 +30,10 @@ export interface Engine {
 export const DAY_MS = 86_400_000;
 /** Milliseconds. */
 export const HOUR_MS = 3_600_000;
-/** Noon, so that the tests' hours lie in one day unless a test crosses one. */
+/** Noon, so that the tests' hours are in one day unless a test crosses one. */
 export const NOON: number = Math.floor(Date.now() / DAY_MS) * DAY_MS + DAY_MS / 2;
 
-/** Returns the value of a result. Fails if it was refused. */
+/** Returns the value of a result. Fails if the result is a rejection. */
 export function valueOf<T>(result: Result<T, string>): T {
   if (!result.ok) throw new Error(`refused: ${result.reason}`);
   return result.value;

@@ -1,6 +1,6 @@
 /**
- * Checks that the code of an actor that has exited stops, even if it catches every error. What it
- * awaits rejects once; it runs up to its next wait, and affects no other actor until then.
+ * Checks that the code of an actor that has exited stops, even if it catches every error. Its
+ * pending wait rejects once; it runs up to its next wait, and affects no other actor until then.
  */
 import { DEAD_USES_MAX } from "../../../lib/actor/actor.ts";
 import { throwBroken } from "./checker.ts";
@@ -12,9 +12,9 @@ export interface Loop {
   rounds: number;
   /** The number of rounds when its actor exited; `undefined` while the actor is alive. */
   roundsAtEnd: number | undefined;
-  /** Whether its `finally` block has run since. */
+  /** Whether its `finally` block has run since then. */
   cleaned: boolean;
-  /** The number of its messages that arrived though they were sent after its exit. */
+  /** Number of messages sent after its exit that arrived nevertheless. */
   late: number;
 }
 

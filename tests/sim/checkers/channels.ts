@@ -1,6 +1,6 @@
 /**
- * Checks the history of channels: a client that was notified of a successful recovery has each
- * message exactly once and in order, and all clients have the same message at the same offset.
+ * Checks the history of channels: a client that was notified of a successful recovery has received
+ * each message exactly once and in order, and all clients have the same message at the same offset.
  */
 import { throwBroken } from "./checker.ts";
 
@@ -46,14 +46,13 @@ export class ChannelChecker {
   }
 
   /**
-   * Records that a client was notified that it has missed messages, or that it begins at a
-   * position.
+   * Records that a client was notified that it missed messages, or that it begins at a position.
    */
   lost(client: string): void {
     this.#clients.delete(client);
   }
 
-  /** Records the position of a message as `source` learned it. */
+  /** Records the position of a message as reported by `source`. */
   placed(source: string, { epoch, offset, message }: Placed): void {
     const place = `${epoch} ${offset}`;
     const known = this.#places.get(place);
@@ -63,7 +62,10 @@ export class ChannelChecker {
     }
   }
 
-  /** Checks the idle cluster. `owed` are the messages that each of these clients must have. */
+  /**
+   * Checks the idle cluster. `owed` contains the messages that each of these clients must have
+   * received.
+   */
   check(clients: readonly string[], owed: readonly number[]): void {
     throwBroken(this.broken);
     for (const client of clients) {

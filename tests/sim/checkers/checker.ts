@@ -1,13 +1,13 @@
 /**
- * What all checkers share. The workload runs during the faults, and records its actions and
- * observations as facts. A checker reads the facts of all incarnations of all nodes, and the final
- * state of the nodes, and reports what was broken. So the same checker works for nodes in the
- * simulator and for nodes in processes, whose facts are in files.
+ * The common parts of all checkers. The workload runs during the faults, and records its actions
+ * and observations as facts. A checker reads the facts of all incarnations of all nodes, and the
+ * final state of the nodes, and reports violations. The same checker therefore works for nodes in
+ * the simulator and for nodes in processes, whose facts are in files.
  *
  *     work ──facts──▶ checker ◀──views── nodes at the end
  *
- * An incarnation (`life`) is one start of a node, such as `a2`. Actors are identified by the keys of
- * their pids.
+ * An incarnation (`life`) is one start of a node, such as `a2`. Actors are identified by the keys
+ * of their pids.
  */
 import type { Pid } from "../../../lib/term/pid.ts";
 
@@ -15,14 +15,14 @@ import type { Pid } from "../../../lib/term/pid.ts";
 export type Fact =
   /**
    * A message is about to be sent to a node's sink. `round` is set when there are no faults, so
-   * that it must arrive.
+   * that the message must arrive.
    */
   | { kind: "sent"; to: string; number: number; round?: number }
   /**
    * A sink on the node `at` received a message; `to` is the receiver's pid if it was sent by pid.
    */
   | { kind: "got"; sink: string; at: string; from: string; number: number; to?: string }
-  /** An actor is about to link with another, to monitor it, or both. */
+  /** An actor is about to link to another, to monitor it, or both. */
   | { kind: "bond"; bond: string; target: string; ways: Ways }
   | { kind: "exit"; bond: string; reason: string }
   | { kind: "down"; bond: string; reason: string }
@@ -31,7 +31,7 @@ export type Fact =
   /** The name was unregistered on this node. */
   | { kind: "released"; name: string }
   /**
-   * A line is about to be said in a room while there are no faults: every member must receive it.
+   * A line is about to be sent to a room while there are no faults: every member must receive it.
    */
   | { kind: "said"; line: string; round: number }
   | { kind: "heard"; from: string; number: number }
@@ -40,7 +40,7 @@ export type Fact =
   | { kind: "runs"; child: string; pid: string }
   | { kind: "ended"; child: string; pid: string };
 
-/** How an actor is bound to another. */
+/** The relations of an actor to another. */
 export type Ways = "link" | "monitor" | "both";
 
 /** Records a fact. */
@@ -57,7 +57,7 @@ export interface View {
 
 /** Checks one promise. */
 export interface Checker {
-  /** Takes a fact of an incarnation. Facts of one incarnation arrive in order. */
+  /** Handles a fact of an incarnation. Facts of one incarnation arrive in order. */
   take(life: string, fact: Fact): void;
   /** That incarnation has ended, and its actors with it. */
   gone(life: string): void;

@@ -28,7 +28,7 @@ export class ChildChecker implements Checker {
   gone(life: string): void {
     this.#gone.add(life);
     for (const [tree, home] of this.#trees) if (home === life) this.#trees.delete(tree);
-    // Its machine crashed, so the actors on it recorded no exit.
+    // The machine crashed, so the actors on it recorded no exit.
     for (const pids of this.#running.values()) {
       for (const [pid, home] of pids) if (home === life) pids.delete(pid);
     }

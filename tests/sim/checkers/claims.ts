@@ -1,7 +1,7 @@
 /**
  * Checks registrations during faults. Of two that resolved to `true`, at most one holds a name if
- * any node has been connected with both. With a quorum there is at most one, regardless of
- * connections, and its token is higher than all before.
+ * any node was connected to both. With a quorum, there is at most one, whatever the connections,
+ * and its token is higher than all earlier ones.
  */
 import { KNOWN_MS, type Sessions, TokenChecker } from "./sessions.ts";
 
@@ -28,7 +28,10 @@ export class ClaimChecker {
     this.#tokens = new TokenChecker(sessions);
   }
 
-  /** Records that one has resolved to `true`. With `needsQuorum` only one may hold the name. */
+  /**
+   * Records that a registration has resolved to `true`. With `needsQuorum`, only one actor may hold
+   * the name.
+   */
   take(held: Held, needsQuorum: boolean, now: number): void {
     const { name, node, token } = held;
     for (const other of this.#held) {
@@ -40,8 +43,8 @@ export class ClaimChecker {
         }
         continue;
       }
-      // A node was connected with both at their requests, or with one of them long enough to know
-      // its names.
+      // A node was connected to both at their requests, or to one of them long enough to know its
+      // names.
       const since = Math.max(Math.min(other.since, held.since), held.since - KNOWN_MS);
       const known = this.#sessions.between(other.node, node, since);
       if (known !== undefined) this.broken.push(`${both}, and ${known} knew both, at ${now}`);
@@ -54,7 +57,8 @@ export class ClaimChecker {
   }
 
   /**
-   * Records that it is no longer held: unregistered, lost in a conflict, or its actor has exited.
+   * Records that the name is no longer held: it was unregistered or lost in a conflict, or its
+   * actor has exited.
    */
   release(node: string, name?: string, pid?: string): void {
     this.#held = this.#held.filter((held) =>

@@ -1,7 +1,7 @@
 /**
- * Checks homes. No key starts on a node while it runs on another if the two have each other's
- * hello, or have been connected for a while. With a quorum it never runs on two nodes at once, and
- * tokens rise. No request is handled twice, and every answered request was handled.
+ * Checks homes. No key starts on a node while it runs on another if the two have received each
+ * other's hello, or have been connected for a while. With a quorum, it never runs on two nodes at
+ * once, and tokens increase. No request is handled twice, and every answered request was handled.
  */
 import { throwBroken } from "./checker.ts";
 import { KNOWN_MS, type Sessions, TokenChecker } from "./sessions.ts";
@@ -21,7 +21,7 @@ export class HomeChecker {
   readonly #handled = new Set<number>();
   readonly broken: string[] = [];
 
-  /** `knows` returns whether a node has the hello of another. */
+  /** `knows` returns whether a node has received another's hello. */
   constructor(
     sessions: Sessions,
     knows: (kind: string, node: string, other: string) => boolean,

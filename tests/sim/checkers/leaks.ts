@@ -1,6 +1,6 @@
 /**
- * Checks that actors leave nothing behind when they exit, on their node and on others: no actor,
- * call, monitor, name or timer.
+ * Checks that actors leave no state when they exit, on their node and on others: no actor, call,
+ * monitor, name or timer.
  */
 import { DEFAULT_SCOPE, Groups } from "../../../lib/cluster/groups.ts";
 import type { Parts } from "../../../lib/start.ts";
@@ -28,7 +28,7 @@ const NOTHING: Left = {
   sessions: 0,
 };
 
-/** Returns what a node holds beyond its initial actors and a session with each of the others. */
+/** Returns the state of a node beyond its initial actors and a session with each other node. */
 export function leftOf(parts: Parts, actors: number, others: number): Left {
   const { remote, system, mesh, global, groups } = parts;
   const peers = mesh.peers();

@@ -1,5 +1,5 @@
 /**
- * Checks that between two actors messages arrive in order and at most once, that each was sent,
+ * Checks that messages between two actors arrive in order and at most once, that each was sent,
  * that none of an old incarnation arrives in a new one, and that all arrive while there are no
  * faults.
  */
@@ -10,7 +10,7 @@ export class MessageChecker implements Checker {
   sent = 0;
   arrived = 0;
   readonly #broken: string[] = [];
-  /** The highest number that was sent, by incarnation and node. */
+  /** The highest number sent, by incarnation and node. */
   readonly #sent = new Map<string, number>();
   /** The last number that arrived, by sink and incarnation. */
   readonly #last = new Map<string, number>();
@@ -39,7 +39,7 @@ export class MessageChecker implements Checker {
         throw new Error(`${from}>${to}: ${number} was sent when nothing was wrong, and is lost`);
       }
     }
-    // One of a hundred should arrive even if nodes are down most of the time.
+    // At least one of a hundred should arrive, even if nodes are down most of the time.
     if (views.length > 1 && this.arrived === 0 && this.sent > 100) {
       throw new Error(`none of ${this.sent} messages has arrived`);
     }

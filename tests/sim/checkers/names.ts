@@ -18,7 +18,7 @@ export class NameChecker implements Checker {
     if (fact.kind === "holds") {
       this.#holders.push({ life, name: fact.name, pid: fact.pid });
     } else if (fact.kind === "released") {
-      // Any holder on this node; those that have exited do not matter.
+      // Any holder on this node; holders that have exited do not matter.
       this.#holders = this.#holders.filter((held) => held.life !== life || held.name !== fact.name);
     }
   }

@@ -1,6 +1,6 @@
 /**
- * Checks that what is said in a room arrives at each member at most once and in the order of its
- * speaker, and exactly once while there are no faults.
+ * Checks that a line sent to a room arrives at each member at most once and in the order of its
+ * sender, and exactly once while there are no faults.
  */
 import { type Checker, type Fact, throwBroken, type View } from "./checker.ts";
 
@@ -8,9 +8,9 @@ import { type Checker, type Fact, throwBroken, type View } from "./checker.ts";
 export class RoomChecker implements Checker {
   heard = 0;
   readonly #broken: string[] = [];
-  /** The last number of each speaker, by listener. */
+  /** The last number of each sender, by receiver. */
   readonly #last = new Map<string, number>();
-  /** The number of times each line was received, by listener. */
+  /** The number of times each line was received, by receiver. */
   readonly #logs = new Map<string, Map<string, number>>();
   /** The lines of the last round, which every member must receive. */
   #owed: string[] = [];

@@ -1,6 +1,6 @@
 /** Records which nodes are connected and since when, and which nodes run or have just resumed. */
 
-/** The time in milliseconds that a resumed node has for noticing what it has missed. */
+/** The time in milliseconds in which a resumed node detects what it has missed. */
 const STALE_MS = 500;
 
 /** The age in milliseconds of a session at which a node knows all names of the other. */
@@ -21,7 +21,7 @@ export class Sessions {
     this.#resumedAt.delete(node);
   }
 
-  /** Records that it has ended. */
+  /** Records that an incarnation has ended. */
   end(node: string): void {
     this.#since.delete(node);
   }
@@ -39,12 +39,14 @@ export class Sessions {
     else if (this.#paused.delete(node)) this.#resumedAt.set(node, now);
   }
 
-  /** Returns whether it is paused, or has just resumed and cannot know yet what it has missed. */
+  /**
+   * Returns whether a node is paused, or has just resumed and cannot know yet what it has missed.
+   */
   isStale(node: string, now: number): boolean {
     return this.#paused.has(node) || now - (this.#resumedAt.get(node) ?? -Infinity) < STALE_MS;
   }
 
-  /** Returns a node that has been connected with both since that moment, as all of them see it. */
+  /** Returns a node that has been connected to both since that time, as all of them see it. */
   between(one: string, other: string, since: number): string | undefined {
     for (const node of this.#since.keys()) {
       if (this.isJoined(node, one, since) && this.isJoined(node, other, since)) return node;
@@ -53,7 +55,7 @@ export class Sessions {
   }
 
   /**
-   * Returns the incarnations of a node and of all nodes it is connected with: they know what is
+   * Returns the incarnations of a node and of all nodes it is connected to: they know what is
    * granted there now.
    */
   known(node: string): Set<string> {
@@ -73,8 +75,8 @@ export class Sessions {
 }
 
 /**
- * Tokens, and the nodes that know of them. They are kept in memory: a token that all have forgotten
- * may be granted again.
+ * Tokens, and the nodes that know of them. They are kept in memory: a token that all nodes have
+ * lost may be granted again.
  */
 export class TokenChecker {
   readonly #sessions: Sessions;
@@ -85,8 +87,8 @@ export class TokenChecker {
   }
 
   /**
-   * Records a granted token. Returns what is wrong with it. With `isAgain` the same one may come
-   * again.
+   * Records a granted token. Returns the violation, if any. With `isAgain`, the same token may be
+   * granted again.
    */
   take(
     name: string,

@@ -1,10 +1,10 @@
 /**
  * Checks that when a node is stopped in order, its supervision trees stop in reverse order of their
- * start, as do the children of each, and every service has written what it held.
+ * start, as do the children of each, and every service has written its data.
  */
 import { throwBroken } from "./checker.ts";
 
-/** What a service holds and has not written yet. */
+/** The data that a service holds and has not written yet. */
 interface Held {
   lines: number;
   /** The reason passed to `terminate`; `undefined` while it runs. */
@@ -25,12 +25,12 @@ export class ShutdownChecker {
     this.#held.set(child, { lines: 0, reason: undefined });
   }
 
-  /** Records that a child holds one line more. */
+  /** Records that a child holds another line. */
   added(child: string): void {
     this.#held.get(child)!.lines++;
   }
 
-  /** Records that a child has written what it held, since it is terminating. */
+  /** Records that a child has written its data, because it is terminating. */
   wrote(child: string, lines: number, reason: string): void {
     const held = this.#held.get(child)!;
     held.lines -= lines;

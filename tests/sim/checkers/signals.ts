@@ -46,7 +46,7 @@ export class SignalChecker implements Checker {
       const heard = `${life} (${ways}) heard ${exits} exits and ${downs} downs of ${target}`;
       const mostExits = ways === "monitor" ? 0 : 1;
       const mostDowns = ways === "link" ? 0 : 1;
-      // A session that was lost meanwhile also yields one, for an actor that is alive.
+      // A session lost in the meantime also yields one, for an actor that is alive.
       if (exits > mostExits || downs > mostDowns) throw new Error(heard);
       // The watchers there crashed with it, perhaps before they received it.
       if (this.#gone.has(life)) continue;

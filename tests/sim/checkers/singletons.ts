@@ -1,6 +1,7 @@
 /**
- * Checks singletons: during faults, none starts beside one that a common neighbour reaches; with a
- * quorum at most one runs anywhere, with rising tokens. Once everything is idle, exactly one runs.
+ * Checks singletons: during faults, none starts in addition to one that a common neighbour reaches;
+ * with a quorum, at most one runs anywhere, with increasing tokens. Once everything is idle,
+ * exactly one runs.
  */
 import { KNOWN_MS, type Sessions, TokenChecker } from "./sessions.ts";
 

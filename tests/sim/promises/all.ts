@@ -38,7 +38,7 @@ const ALONE = 5;
 /** These stop the nodes at the end, so each seed has at most one of them. */
 const STOPPING: readonly string[] = ["careless", "shutdown"];
 
-/** Returns the promises to check with a seed, of those that are wanted. */
+/** Returns the requested promises to check with a seed. */
 export function promisesOf(seed: number, wanted: readonly string[]): MakePromise[] {
   const alone = wanted.includes("leaks") && (seed % ALONE === 0 || wanted.length === 1);
   if (alone) return [PROMISES["leaks"]!];

@@ -13,7 +13,7 @@ import { checkLoops, type Loop } from "../checkers/careless.ts";
 /** The maximum number of loops at a time. */
 const RUNNING_MAX = 8;
 
-/** The possible rounds of a loop. `there` is the name of a node. */
+/** The possible rounds of a loop. `there` is the name of another node. */
 const ROUNDS: readonly ((self: Self, there: string) => unknown)[] = [
   (self) => self.receive(),
   (self) => self.receive({ timeout: 50 }),
@@ -32,12 +32,13 @@ async function careless(self: Self, loop: Loop, round: number, there: string): P
       self.send("witness", loop);
       await ROUNDS[round]!(self, there);
     } catch {
-      // It ignores the error.
+      // Ignores the error.
     } finally {
       loop.cleaned ||= loop.roundsAtEnd !== undefined;
     }
     try {
-      // What fails at once is not retried at once: no time passes meanwhile here.
+      // An operation that fails at once is not retried at once, because no time passes meanwhile
+      // here.
       await self.receive({ timeout: 60 });
     } catch {
       // Nor here.
@@ -67,7 +68,7 @@ export const catchAll: MakePromise = ({ nodes, pick, sim }) => {
       });
     },
     down(short) {
-      // What was in flight there was lost with the machine.
+      // Messages in flight there were lost with the machine.
       for (const { node, loop } of loops) if (node === nodesBy.get(short)) loop.cleaned = true;
     },
     act() {
@@ -93,7 +94,7 @@ export const catchAll: MakePromise = ({ nodes, pick, sim }) => {
       const last: Loop[] = [];
       for (const [short, node] of [...nodes]) {
         for (const round of ROUNDS.keys()) {
-          // Do not wait for what is in flight when its machine crashes.
+          // Does not wait for messages in flight when its machine crashes.
           const loop: Loop = { ...begun(`${short} ${round}`), cleaned: true };
           last.push(loop);
           node.spawn(careless, loop, round, node.name);

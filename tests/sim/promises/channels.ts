@@ -1,7 +1,7 @@
 /**
- * Promise: a client of a topic with history that is notified of its recovery has missed nothing,
- * whichever node it reconnects to; all clients have the same order; and with no faults each message
- * reaches each of them once.
+ * Promise: a client of a topic with history that is notified of its recovery has missed no message,
+ * whichever node it reconnects to; all clients have the same order; and without faults, each
+ * message reaches each client once.
  */
 import { channel } from "../../../lib/channel/channel.ts";
 import { ChannelConnection } from "../../../lib/channel/connection.ts";

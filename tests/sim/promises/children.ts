@@ -60,13 +60,13 @@ export const children: MakePromise = ({ nodes, pick, sim }) => {
         checker.take(id, { kind: "tree", tree: id });
         sim.note(`the tree ${id} is up`);
       }, (error) => {
-        // The node was not connected yet: no tree, no children.
+        // The node was not connected yet: there is no tree, and there are no children.
         sim.note(`the tree ${id} could not start: ${error}`);
       });
     },
     down(short) {
       checker.gone(lives.of(short));
-      // Its machine crashed, so the actors on it record no exit.
+      // The machine crashed, so the actors on it record no exit.
       for (const pids of alive.values()) {
         for (const pid of [...pids]) if (pid.node === fullName(short)) pids.delete(pid);
       }

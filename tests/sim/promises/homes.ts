@@ -1,7 +1,6 @@
 /**
- * Promise: a key of a kind has one actor on nodes that have introduced themselves to each other,
- * and with a quorum one in total; requests are handled at most once; once idle, all nodes agree on
- * each home.
+ * Promise: a key of a kind has one actor on nodes that have exchanged hellos, and with a quorum one
+ * in total; requests are handled at most once; once idle, all nodes agree on each home.
  */
 import { Call } from "../../../lib/actor/call.ts";
 import type { Self } from "../../../lib/actor/self.ts";

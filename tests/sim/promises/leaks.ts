@@ -1,5 +1,5 @@
 /**
- * Promise: actors leave nothing behind when they exit, on their node and on others: no actor, call,
+ * Promise: actors leave no state when they exit, on their node and on others: no actor, call,
  * monitor, name or timer. It checks everything, so it runs alone in its simulation.
  */
 import type { Self } from "../../../lib/actor/self.ts";

@@ -1,5 +1,5 @@
 /**
- * Promise: between two actors messages arrive in order and at most once, also after large ones, and
+ * Promise: messages between two actors arrive in order and at most once, even after large ones, and
  * none of an old incarnation arrives in a new one.
  */
 import { type Home, Pid } from "../../../lib/term/pid.ts";
@@ -52,7 +52,7 @@ export const messages: MakePromise = ({ nodes, pick, sim }) => {
             ballast,
           });
         } else {
-          // As decoded from the wire, which is how a program gets it.
+          // Decoded from its encoded form, as a program receives it.
           const there = copyOf(target.pid, node);
           node.send(there, { from, number, to: target.pid.key, ballast });
         }
@@ -64,7 +64,7 @@ export const messages: MakePromise = ({ nodes, pick, sim }) => {
   };
 };
 
-/** Returns the pid as a node decodes it from the wire: without a shortcut through this process. */
+/** Returns the pid as a node decodes it: without a shortcut through this process. */
 export function copyOf<M>(pid: Pid<M>, node: Node): Pid<M> {
   const here = homeOf(node);
   // The node itself resolves pids of its own incarnation.
@@ -74,7 +74,7 @@ export function copyOf<M>(pid: Pid<M>, node: Node): Pid<M> {
   return new Pid<M>(home, pid.id, undefined);
 }
 
-/** Returns the node incarnation as a pid's home, taken from an actor that exits at once. */
+/** Returns the node incarnation of a pid, which is taken from an actor that exits at once. */
 function homeOf(node: Node): Home {
   return node.spawn(() => {}).home;
 }

@@ -1,6 +1,6 @@
 /**
- * Promise: what is said in a room arrives at each member at most once and in the order of its
- * speaker, and exactly once while there are no faults.
+ * Promise: a line sent to a room arrives at each member at most once and in the order of its
+ * sender, and exactly once while there are no faults.
  */
 import { listener, spoken } from "../actors.ts";
 import type { MakePromise } from "../chaos.ts";

@@ -1,6 +1,6 @@
 /**
- * Promise: a node that is stopped ends its supervision trees in order, and no service loses what it
- * holds, whatever crashed and was restarted before.
+ * Promise: a node that is stopped ends its supervision trees in order, and no service loses its
+ * data, whatever crashed and was restarted before.
  */
 import type { Node } from "../../../lib/node.ts";
 import { service } from "../../../lib/otp/service.ts";

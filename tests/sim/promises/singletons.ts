@@ -1,6 +1,7 @@
 /**
- * Promise: a singleton runs once when everything is idle; none starts beside one that a common
- * neighbour reaches; and with a quorum no two run at once, whatever is cut, and tokens increase.
+ * Promise: a singleton runs once when everything is idle; none starts in addition to one that a
+ * common neighbour reaches; and with a quorum no two run at once, whatever is cut, and tokens
+ * increase.
  */
 import type { Node } from "../../../lib/node.ts";
 import { fullName } from "../../../lib/simulate.ts";
