@@ -19,6 +19,9 @@ export const BODY_BYTES_MAX = 65_536;
 /** Characters of a text that says no limit of its own. */
 const TEXT_CHARS_MAX = 1_024;
 
+/** Entries of a list that says no limit of its own. */
+const LIST_MAX = 100;
+
 /** Content encodings of bodies, and what decodes them. */
 const DECODERS: Readonly<Record<string, () => Transform>> = {
   gzip: () => createGunzip(),
@@ -241,6 +244,15 @@ function check(name: string, value: unknown, field: Field): void {
     case "boolean":
       if (typeof value !== "boolean") throw new HttpError(400, `${name} must be true or false`);
       return;
+    case "strings": {
+      const isList = Array.isArray(value) && value.every((one) => typeof one === "string");
+      if (!isList) throw new HttpError(400, `${name} must be a list of strings`);
+      const most = max ?? LIST_MAX;
+      if (value.length < (min ?? 0) || value.length > most) {
+        throw new HttpError(400, `${name} must have ${min ?? 0} to ${most} entries`);
+      }
+      return;
+    }
     case "object":
       if (typeof value !== "object" || Array.isArray(value)) {
         throw new HttpError(400, `${name} must be an object`);

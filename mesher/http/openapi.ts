@@ -129,6 +129,15 @@ function requestBodyOf({ body, reads }: Route): Json {
 
 function schemaOf({ type, enum: values, min, max, nullable, about }: Field): Json {
   if (type === "any") return about === undefined ? {} : { description: about };
+  if (type === "strings") {
+    return {
+      type: "array",
+      items: { type: "string" },
+      ...(min === undefined ? {} : { minItems: min }),
+      ...(max === undefined ? {} : { maxItems: max }),
+      ...(about === undefined ? {} : { description: about }),
+    };
+  }
   const [least, most] = type === "string" ? ["minLength", "maxLength"] : ["minimum", "maximum"];
   return {
     type: nullable ? [type, "null"] : type,

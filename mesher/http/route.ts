@@ -12,12 +12,12 @@ import type { Who } from "./auth.ts";
 
 /** The type of a value in a query or a body. */
 export interface Field {
-  readonly type: "string" | "integer" | "number" | "boolean" | "object" | "any";
+  readonly type: "string" | "integer" | "number" | "boolean" | "object" | "strings" | "any";
   readonly required?: boolean;
   /** Null is as good as a value. */
   readonly nullable?: boolean;
   readonly enum?: readonly string[];
-  /** Of numbers the least and the most; of strings the fewest and the most characters. */
+  /** Of numbers the least and the most; of strings the fewest and the most characters; of lists the entries. */
   readonly min?: number;
   readonly max?: number;
   readonly about?: string;

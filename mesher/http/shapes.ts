@@ -5,11 +5,13 @@
  */
 import { actionJson, conditionJson } from "../domain/alert.ts";
 import { iso, isoOrNull } from "../pipeline/time.ts";
+import type { Activity } from "../storage/activity.ts";
 import type { AlertRule } from "../storage/alert_rules.ts";
 import type { Alert } from "../storage/alerts.ts";
 import type { ApiKey } from "../storage/api_keys.ts";
 import type { EventDetail, EventSummary } from "../storage/events.ts";
 import type { Issue } from "../storage/issues.ts";
+import type { IssueFingerprint } from "../storage/merges.ts";
 import type { Member, Membership } from "../storage/organisations.ts";
 import type { Page } from "../storage/page.ts";
 import type { Project } from "../storage/projects.ts";
@@ -33,6 +35,27 @@ export function issueShape(issue: Issue): Shape {
     first_seen: iso(issue.firstSeen),
     last_seen: iso(issue.lastSeen),
     assigned_to: issue.assignedTo,
+  };
+}
+
+/** A fingerprint of an issue. */
+export function fingerprintShape(one: IssueFingerprint): Shape {
+  return {
+    fingerprint: one.fingerprint,
+    title: one.title,
+    culprit: one.culprit,
+    merged_at: isoOrNull(one.mergedAt),
+  };
+}
+
+/** An entry of an issue's activity. */
+export function activityShape(entry: Activity): Shape {
+  return {
+    id: entry.id,
+    kind: entry.kind,
+    user_id: entry.userId,
+    data: entry.data,
+    created_at: iso(entry.createdAt),
   };
 }
 

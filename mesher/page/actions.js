@@ -113,6 +113,32 @@ export async function actOn(issues, action, { button = null, undone }) {
 }
 
 /**
+ * Merges issues into the one with the most events, after a question.
+ *
+ * @param {readonly model.Issue[]} issues
+ * @param {HTMLButtonElement | null} button
+ * @returns {Promise<model.Issue | null>} The issue that they are now; null: nothing was done.
+ */
+export async function mergeAll(issues, button) {
+  const [target, ...others] = issues.toSorted((a, b) => b.count - a.count);
+  if (target === undefined || others.length === 0) return null;
+  const yes = await confirm(
+    `Merge ${plural(issues.length, "issue")}?`,
+    `All become “${target.title}”, with their events and comments. It can be split again.`,
+    "Merge",
+    { isSafe: true },
+  );
+  if (!yes) return null;
+  /** @type {model.Issue | null} */
+  let merged = null;
+  await attempt(button, async () => {
+    merged = await issuesApi.merge(target.id, others.map(({ id }) => id));
+  });
+  if (merged !== null) toast(`${plural(issues.length, "issue")} merged`);
+  return merged;
+}
+
+/**
  * Does something to each, a few at once, and goes on after a failure.
  *
  * @template T

@@ -11,6 +11,7 @@ const KEYS = [
   ["Enter", "Open the row"],
   ["/", "Search"],
   ["e", "Resolve the issues, or reopen them"],
+  ["m", "Merge the selected issues"],
   ["x", "Ignore the issues"],
   ["s", "Select the issue, or no longer"],
   ["Esc", "Select none"],

@@ -30,6 +30,7 @@ const PATHS = {
   out: "M8 3H4v14h4M8 10h9M13 6l4 4-4 4",
   copy: "M7 7h10v10H7zM13 7V3H3v10h4",
   plus: "M10 4v12M4 10h12",
+  merge: "M5 3v4c0 4 5 3 5 7v3M15 3v4c0 4-5 3-5 7",
   pause: "M7 4v12M13 4v12",
   play: "M6 4l10 6-10 6z",
 };

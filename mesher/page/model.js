@@ -26,6 +26,15 @@
  * }} Issue
  */
 /**
+ * @typedef {{ fingerprint: string, title: string, culprit: string, mergedAt: number | null }} Fingerprint
+ */
+/**
+ * @typedef {{
+ *   id: string, kind: string, userId: string | null, data: Record<string, unknown>,
+ *   at: number | null,
+ * }} Activity
+ */
+/**
  * @typedef {{
  *   id: string, issueId: string, level: Level, title: string, message: string,
  *   environment: string | null, release: string | null, tags: [string, string][],

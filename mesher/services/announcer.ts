@@ -50,6 +50,8 @@ export const announcer: Service<Announcer> = service({
             action: "regressed",
             issue_id: outcome.issueId,
           });
+          const { release } = row.event;
+          await state.parts.storage.addActivity(outcome.issueId, "regressed", { release });
         }
         const happening = { kind, title: row.title, level: row.event.level } as const;
         await state.alarm.happened(row.projectId, outcome.issueId, happening);

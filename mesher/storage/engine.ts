@@ -7,6 +7,7 @@
 import { type Database, untilAborted } from "./database.ts";
 import type { Events, NewEvent } from "./events.ts";
 import type { Days } from "./postgres_days.ts";
+import { activity } from "./sql/activity.ts";
 import { alertRules } from "./sql/alert_rules.ts";
 import { alerts } from "./sql/alerts.ts";
 import { apiKeys } from "./sql/api_keys.ts";
@@ -14,6 +15,7 @@ import { dashboard } from "./sql/dashboard.ts";
 import { events } from "./sql/events.ts";
 import { invitations } from "./sql/invitations.ts";
 import { issues } from "./sql/issues.ts";
+import { merges } from "./sql/merges.ts";
 import { organisations } from "./sql/organisations.ts";
 import { projects } from "./sql/projects.ts";
 import { Purger } from "./sql/purges.ts";
@@ -67,14 +69,25 @@ export function storageOn(engine: Engine): Storage {
   };
   const on = (db: Database): Storage => {
     const [someProjects, someIssues] = [projects(db), issues(db)];
+    const someMerges = merges(db);
+    const moved = async <T extends { readonly ok: boolean }>(done: Promise<T>): Promise<T> => {
+      const result = await done;
+      // Also if an earlier one is not finished: it may have failed.
+      await waited(true, purger);
+      return result;
+    };
     return {
       ...own,
       ...someProjects,
       ...someIssues,
+      ...someMerges,
+      ...activity(db),
       ...events(db),
       ...dashboard(db),
       deleteProject: async (orgId, id) => purge(await someProjects.deleteProject(orgId, id)),
       deleteIssue: async (orgId, id) => purge(await someIssues.deleteIssue(orgId, id)),
+      mergeIssues: (...args) => moved(someMerges.mergeIssues(...args)),
+      splitIssue: (...args) => moved(someMerges.splitIssue(...args)),
       until: (signal) => on(untilAborted(engine, signal)),
     };
   };

@@ -76,18 +76,21 @@ export interface Issues {
   issue(orgId: string, issueId: string): Promise<Issue | null>;
   /**
    * Sets the state: resolve, archive (ignore), unresolve, discard. The issue as it is then, or null.
-   * Setting what is set is no error. `changed`: whether it was another state before.
+   * Setting what is set is no error. `changed`: whether it was another state before. `by`: the user, for the
+   * issue's activity.
    */
   setIssueStatus(
     orgId: string,
     issueId: string,
     status: IssueStatus,
+    by?: string | null,
   ): Promise<{ readonly issue: Issue; readonly changed: boolean } | null>;
   /** `null` assigns it to nobody. The user must be a member of the organisation. */
   assignIssue(
     orgId: string,
     issueId: string,
     userId: string | null,
+    by?: string | null,
   ): Promise<Result<Issue, "no_issue" | "no_member">>;
   /** With its events. */
   deleteIssue(orgId: string, issueId: string): Promise<boolean>;

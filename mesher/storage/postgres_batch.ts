@@ -96,9 +96,13 @@ async function issuesFor(
   const made = new Set<string>();
   const find = async (missing: readonly EventColumns[]) => {
     const found = await batch.rows<IssueRow>(
-      `SELECT i.id, i.project_id, i.fingerprint, i.status FROM issues i
-       JOIN unnest($1::uuid[], $2::text[]) AS k (project_id, fingerprint)
-         ON i.project_id = k.project_id AND i.fingerprint = k.fingerprint
+      // A fingerprint that was merged is another issue's.
+      `SELECT i.id, k.project_id, k.fingerprint, i.status
+       FROM unnest($1::uuid[], $2::text[]) AS k (project_id, fingerprint)
+       LEFT JOIN issue_aliases a
+         ON a.project_id = k.project_id AND a.fingerprint = k.fingerprint
+       JOIN issues i ON i.id = coalesce(a.issue_id, (SELECT o.id FROM issues o
+         WHERE o.project_id = k.project_id AND o.fingerprint = k.fingerprint))
        ORDER BY i.id FOR KEY SHARE OF i`,
       missing.map((row) => row.projectId),
       missing.map((row) => row.fingerprint),
@@ -133,10 +137,23 @@ async function issuesFor(
     issues.set(issueKey({ projectId: row.project_id, fingerprint: row.fingerprint }), row);
     made.add(row.id);
   }
+  if (inserted.length > 0 && await isAlias(batch, inserted)) throw vanished();
   // Another writer made these in between, and has committed, or the insert would have waited.
   const others = missing.filter((row) => !issues.has(issueKey(row)));
   if (others.length > 0 && (await find(others)).length > 0) throw vanished();
   return { issues, made };
+}
+
+/** Whether one of these new issues has a fingerprint that was merged into another issue a moment ago. */
+async function isAlias(batch: Batch, made: readonly IssueRow[]): Promise<boolean> {
+  const found = await batch.rows(
+    `SELECT a.issue_id FROM issue_aliases a
+     JOIN unnest($1::uuid[], $2::text[]) AS k (project_id, fingerprint)
+       ON a.project_id = k.project_id AND a.fingerprint = k.fingerprint LIMIT 1`,
+    made.map((row) => row.project_id),
+    made.map((row) => row.fingerprint),
+  );
+  return found.length > 0;
 }
 
 /** The rows whose ids were not there: of two of one id in the batch the first. */

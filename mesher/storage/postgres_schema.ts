@@ -137,4 +137,20 @@ export const POSTGRES_STEPS: readonly string[] = [
     run text PRIMARY KEY, counts json NOT NULL, saved_at bigint NOT NULL
   );
   `,
+  // Fingerprints of issues that were merged into others; what happened to an issue; events that are to be moved.
+  `
+  CREATE TABLE issue_aliases (
+    project_id uuid NOT NULL, fingerprint text NOT NULL, issue_id uuid NOT NULL,
+    title text NOT NULL, culprit text NOT NULL, level text NOT NULL, merged_at bigint NOT NULL,
+    PRIMARY KEY (project_id, fingerprint)
+  );
+  CREATE INDEX issue_aliases_by_issue ON issue_aliases (issue_id);
+  CREATE TABLE issue_activity (
+    id uuid PRIMARY KEY, issue_id uuid NOT NULL, kind text NOT NULL, user_id uuid,
+    data json NOT NULL, created_at bigint NOT NULL
+  );
+  CREATE INDEX issue_activity_by_issue ON issue_activity (issue_id, created_at, id);
+  ALTER TABLE purges ADD COLUMN destination uuid;
+  ALTER TABLE purges ADD COLUMN fingerprints json;
+  `,
 ];

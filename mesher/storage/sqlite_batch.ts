@@ -47,8 +47,11 @@ export class SqliteBatches {
   constructor(db: DatabaseSync) {
     this.#exists = db.prepare("SELECT 1 AS one FROM projects WHERE id = ?");
     this.#isStored = db.prepare("SELECT 1 AS one FROM events WHERE id = ? AND project_id = ?");
+    // A fingerprint that was merged is another issue's.
     this.#find = db.prepare(
-      "SELECT id, status FROM issues WHERE project_id = ? AND fingerprint = ?",
+      `SELECT id, status FROM issues WHERE id = coalesce(
+         (SELECT issue_id FROM issue_aliases WHERE project_id = ?1 AND fingerprint = ?2),
+         (SELECT id FROM issues WHERE project_id = ?1 AND fingerprint = ?2))`,
     );
     this.#store = db.prepare(
       `INSERT INTO events (id, project_id, issue_id, fingerprint, level, title, message,
@@ -76,23 +79,27 @@ export class SqliteBatches {
   /** Writes one within the transaction that is open. What became of each, in order. */
   write(rows: readonly EventColumns[], now: number): EventOutcome[] {
     const projects = new Map<string, boolean>();
+    // By the fingerprint; several may be one issue's.
     const tallies = new Map<string, Tally>();
+    const byIssue = new Map<string, Tally>();
     const outcomes = rows.map((row): EventOutcome => {
       if (!this.#hasProject(projects, row.projectId)) return { kind: "orphan" };
       const key = issueKey(row);
       let tally = tallies.get(key);
       if (tally === undefined) {
         tally = this.#tallyOf(row, now);
+        tally = byIssue.get(tally.id) ?? tally;
         // An issue is not made for an event that is there already.
         if (tally.was === null && this.#has(row)) return { kind: "duplicate" };
         tallies.set(key, tally);
+        byIssue.set(tally.id, tally);
       }
       return tally.was === "discarded"
         ? { kind: "discarded", issueId: tally.id }
         : this.#insert(row, tally);
     });
-    for (const tally of tallies.values()) if (tally.count > 0) this.#settle(tally);
-    for (const [id, { events, bytes }] of usageOf(tallies.values())) {
+    for (const tally of byIssue.values()) if (tally.count > 0) this.#settle(tally);
+    for (const [id, { events, bytes }] of usageOf(byIssue.values())) {
       this.#occupy.run(id, events, bytes);
     }
     return outcomes;

@@ -123,4 +123,20 @@ export const SQLITE_STEPS: readonly string[] = [
     run TEXT PRIMARY KEY, counts TEXT NOT NULL, saved_at INTEGER NOT NULL
   ) STRICT;
   `,
+  // Fingerprints of issues that were merged into others; what happened to an issue; events that are to be moved.
+  `
+  CREATE TABLE issue_aliases (
+    project_id TEXT NOT NULL, fingerprint TEXT NOT NULL, issue_id TEXT NOT NULL,
+    title TEXT NOT NULL, culprit TEXT NOT NULL, level TEXT NOT NULL, merged_at INTEGER NOT NULL,
+    PRIMARY KEY (project_id, fingerprint)
+  ) STRICT;
+  CREATE INDEX issue_aliases_by_issue ON issue_aliases (issue_id);
+  CREATE TABLE issue_activity (
+    id TEXT PRIMARY KEY, issue_id TEXT NOT NULL, kind TEXT NOT NULL, user_id TEXT,
+    data TEXT NOT NULL, created_at INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX issue_activity_by_issue ON issue_activity (issue_id, created_at, id);
+  ALTER TABLE purges ADD COLUMN destination TEXT;
+  ALTER TABLE purges ADD COLUMN fingerprints TEXT;
+  `,
 ];

@@ -19,6 +19,7 @@
  *
  * @module
  */
+import type { Activities } from "./activity.ts";
 import type { AlertRules } from "./alert_rules.ts";
 import type { Alerts } from "./alerts.ts";
 import type { ApiKeys } from "./api_keys.ts";
@@ -26,6 +27,7 @@ import type { Dashboard } from "./dashboard.ts";
 import type { Events } from "./events.ts";
 import type { Invitations } from "./invitations.ts";
 import type { Issues } from "./issues.ts";
+import type { Merges } from "./merges.ts";
 import type { Organisations } from "./organisations.ts";
 import type { Projects } from "./projects.ts";
 import type { Sessions } from "./sessions.ts";
@@ -43,6 +45,8 @@ export interface Storage
     Projects,
     ApiKeys,
     Issues,
+    Merges,
+    Activities,
     Events,
     Dashboard,
     AlertRules,

@@ -5,6 +5,7 @@ import { hostileContract } from "./contract/hostile.ts";
 import { issuesContract } from "./contract/issues.ts";
 import { lifeContract } from "./contract/life.ts";
 import { listsContract } from "./contract/lists.ts";
+import { mergesContract } from "./contract/merges.ts";
 import { projectsContract } from "./contract/projects.ts";
 import { teamsContract } from "./contract/teams.ts";
 import { writingContract } from "./contract/writing.ts";
@@ -18,6 +19,7 @@ export function storageContract(engine: Engine): void {
   teamsContract(promise);
   writingContract(promise, engine);
   issuesContract(promise);
+  mergesContract(promise, engine);
   listsContract(promise);
   alertsContract(promise);
   hostileContract(promise);

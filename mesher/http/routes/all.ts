@@ -5,12 +5,14 @@
  */
 import { openApiOf } from "../openapi.ts";
 import type { Route } from "../route.ts";
+import { activityRoutes } from "./activity.ts";
 import { accountRoutes } from "./account.ts";
 import { alertRoutes } from "./alerts.ts";
 import { dashboardRoutes } from "./dashboard.ts";
 import { eventRoutes } from "./events.ts";
 import { ingestRoutes } from "./ingest.ts";
 import { issueRoutes } from "./issues.ts";
+import { mergeRoutes } from "./merges.ts";
 import { organisationRoutes } from "./organisations.ts";
 import { projectRoutes } from "./projects.ts";
 import { systemRoutes } from "./system.ts";
@@ -19,6 +21,8 @@ import { systemRoutes } from "./system.ts";
 export const ROUTES: readonly Route[] = [
   ...ingestRoutes,
   ...issueRoutes,
+  ...mergeRoutes,
+  ...activityRoutes,
   ...eventRoutes,
   ...dashboardRoutes,
   ...alertRoutes,

@@ -16,7 +16,7 @@ import {
 import { changeRoute } from "../change.ts";
 import { HttpError } from "../http_error.ts";
 import type { Asked, Fields, Reply, Route } from "../route.ts";
-import { inScope, limitOf, pageOf, projectPlaceOf } from "../scope.ts";
+import { inScope, limitOf, pageOf, personIn, projectPlaceOf } from "../scope.ts";
 import { eventShape, issueShape, pageShape } from "../shapes.ts";
 import { iso } from "../../pipeline/time.ts";
 
@@ -166,7 +166,8 @@ export const issueRoutes: readonly Route[] = [
       const { orgId, issue } = await issueOf(asked);
       if (asked.body["user_id"] === undefined) throw new HttpError(400, "user_id is required");
       const userId = asked.body["user_id"] === "" ? null : asked.body["user_id"] as string | null;
-      const done = await asked.mesher.storage.assignIssue(orgId, issue.id, userId);
+      const by = personIn(asked).user.id;
+      const done = await asked.mesher.storage.assignIssue(orgId, issue.id, userId, by);
       if (!done.ok) {
         throw new HttpError(
           404,
@@ -191,18 +192,24 @@ function statusRoute(verb: string, status: IssueStatus): Route {
   }, async (asked) => {
     const id = asked.params["issue_id"]!;
     const { storage } = asked.mesher;
-    const done = await inScope(asked, ISSUE, (orgId) => storage.setIssueStatus(orgId, id, status));
+    const done = await inScope(
+      asked,
+      ISSUE,
+      (orgId) => storage.setIssueStatus(orgId, id, status, personIn(asked).user.id),
+    );
     if (done.changed) await tellChange(asked, done.issue, status);
     return done.changed;
   });
 }
 
-async function tellChange({ mesher }: Asked, issue: Issue, action: string): Promise<void> {
+/** Tells the watchers that a person changed an issue. */
+export async function tellChange({ mesher }: Asked, issue: Issue, action: string): Promise<void> {
   mesher.live.tell(issue.projectId, { type: "issue", action, issue_id: issue.id });
   await tellCount(mesher, issue.projectId);
 }
 
-async function issueOf(asked: Asked): Promise<{ orgId: string; issue: Issue }> {
+/** The issue in the path. */
+export async function issueOf(asked: Asked): Promise<{ orgId: string; issue: Issue }> {
   const id = asked.params["issue_id"]!;
   return await inScope(asked, ISSUE, async (orgId) => {
     const issue = await asked.mesher.storage.issue(orgId, id);

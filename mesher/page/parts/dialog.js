@@ -11,9 +11,10 @@ import { h } from "../dom.js";
  * @param {string} title
  * @param {string} words
  * @param {string} yes
+ * @param {{ isSafe?: boolean }} [options] `isSafe`: nothing is lost.
  * @returns {Promise<boolean>}
  */
-export function confirm(title, words, yes) {
+export function confirm(title, words, yes, { isSafe = false } = {}) {
   return new Promise((resolve) => {
     const dialog = h(
       "dialog",
@@ -27,7 +28,7 @@ export function confirm(title, words, yes) {
           "div",
           { class: "dialog-foot" },
           h("button", { class: "button", value: "" }, "Cancel"),
-          h("button", { class: "button danger", value: "yes" }, yes),
+          h("button", { class: `button ${isSafe ? "primary" : "danger"}`, value: "yes" }, yes),
         ),
       ),
     );

@@ -11,6 +11,7 @@ import {
   maybeNumber,
   maybeText,
   number,
+  objectOf,
   oneOf,
   pageFrom,
   shape,
@@ -58,6 +59,60 @@ export async function issue(issueId, signal) {
 /** @param {string} issueId @param {Signal} [signal] */
 export async function issueTags(issueId, signal) {
   return listOf(await get(`/issues/${part(issueId)}/tags`, {}, signal)).map(tagFrom);
+}
+
+/** @type {(value: unknown) => model.Fingerprint} */
+const fingerprintFrom = shape({
+  fingerprint: text("fingerprint"),
+  title: (raw) => text("title")(raw) || "Untitled",
+  culprit: text("culprit"),
+  mergedAt: time("merged_at"),
+});
+
+/** @type {(value: unknown) => model.Activity} */
+const activityFrom = shape({
+  id: text("id"),
+  kind: text("kind"),
+  userId: maybeText("user_id"),
+  data: (raw) => ({ ...objectOf(raw.data) }),
+  at: time("created_at"),
+});
+
+/** @param {string} issueId @param {Signal} [signal] */
+export async function fingerprints(issueId, signal) {
+  return listOf(await get(`/issues/${part(issueId)}/fingerprints`, {}, signal))
+    .map(fingerprintFrom);
+}
+
+/** @param {string} issueId @param {Query} query @param {Signal} [signal] */
+export async function activity(issueId, query, signal) {
+  return pageFrom(await get(`/issues/${part(issueId)}/activity`, query, signal), activityFrom);
+}
+
+/** @param {string} issueId @param {string} text */
+export async function comment(issueId, text) {
+  await post(`/issues/${part(issueId)}/comments`, { text });
+}
+
+/** @param {string} commentId */
+export async function deleteComment(commentId) {
+  await post(`/comments/${part(commentId)}/delete`);
+}
+
+/**
+ * @param {string} issueId
+ * @param {readonly string[]} others These are merged into it.
+ */
+export async function merge(issueId, others) {
+  return issueFrom(await post(`/issues/${part(issueId)}/merge`, { issue_ids: others }));
+}
+
+/**
+ * @param {string} issueId
+ * @param {readonly string[]} fingerprints These become a new issue.
+ */
+export async function split(issueId, fingerprints) {
+  return issueFrom(await post(`/issues/${part(issueId)}/split`, { fingerprints }));
 }
 
 /** @param {string} issueId @param {Query} query @param {Signal} [signal] */

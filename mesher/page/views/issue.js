@@ -4,6 +4,8 @@
  *     #/issues/<id>               its latest event
  *     #/issues/<id>/events        all of them
  *     #/issues/<id>/tags          which tags they have
+ *     #/issues/<id>/activity      what happened to it, and comments
+ *     #/issues/<id>/merged        its fingerprints, which can be split off
  *     #/issues/<id>/<event id>    that one
  *
  * @module
@@ -23,6 +25,8 @@ import * as issuesApi from "../server/issues.js";
 import { ApiError } from "../server/request.js";
 import { ago, count } from "../time.js";
 import { eventRows } from "./event_rows.js";
+import { issueActivity } from "./issue_activity.js";
+import { issueMerged } from "./issue_merged.js";
 import { splitTitle } from "./issue_row.js";
 
 /** @import { Context } from "../app.js" */
@@ -36,7 +40,7 @@ export function issueView({ app, place, signal, keys, title }) {
   const facts = h("aside", { class: "issue-facts", "aria-label": "About this issue" });
   const body = h("div", { class: "issue-body" });
   const view = h("div", { class: "view issue-view" });
-  const isEvent = which !== "events" && which !== "tags";
+  const isEvent = !["events", "tags", "activity", "merged"].includes(which);
   /** @type {model.Issue | null} */
   let issue = null;
 
@@ -207,6 +211,8 @@ export function issueView({ app, place, signal, keys, title }) {
 
   refresh();
   if (which === "tags") showTags();
+  else if (which === "activity") body.append(issueActivity({ app, issueId, signal }));
+  else if (which === "merged") body.append(issueMerged({ issueId, signal }));
   else if (which === "events") {
     const rows = eventRows({
       signal,
@@ -268,6 +274,12 @@ export function issueView({ app, place, signal, keys, title }) {
         current: which === "events",
       },
       { text: "Tags", href: href(["issues", issueId, "tags"]), current: which === "tags" },
+      {
+        text: "Activity",
+        href: href(["issues", issueId, "activity"]),
+        current: which === "activity",
+      },
+      { text: "Merged", href: href(["issues", issueId, "merged"]), current: which === "merged" },
     ]),
     body,
   );

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { actionsFor, actOn, statusAfter } from "../actions.js";
+import { actionsFor, actOn, mergeAll, statusAfter } from "../actions.js";
 import { fill, h } from "../dom.js";
 import { LEVEL_OPTIONS } from "../parts/badges.js";
 import { button, select } from "../parts/controls.js";
@@ -75,6 +75,9 @@ export function issuesView({ app, place, project, signal, keys }) {
         signal,
         issues,
         act: (action, control) => run(picked(), action, control),
+        merge: async (control) => {
+          if (await mergeAll(picked(), control) !== null && !signal.aborted) refresh();
+        },
       });
       return [head, list, rows];
     }, { bones: 8, quiet });
@@ -175,6 +178,9 @@ export function issuesView({ app, place, project, signal, keys }) {
         if (action !== undefined) run(these, action, null);
       }]),
     ),
+    m: async () => {
+      if (await mergeAll(picked(), null) !== null && !signal.aborted) refresh();
+    },
     s: () => {
       const id = document.activeElement?.closest("[data-issue]")?.getAttribute("data-issue");
       if (id) selection.set(id, !selection.has(id));

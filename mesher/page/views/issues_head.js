@@ -18,9 +18,10 @@ import { plural } from "../time.js";
  *   selection: Selection, signal: AbortSignal,
  *   issues: () => model.Issue[],
  *   act: (action: Action, control: HTMLButtonElement) => void,
+ *   merge: (control: HTMLButtonElement) => void,
  * }} options `issues`: all that are shown.
  */
-export function issuesHead({ selection, signal, issues, act }) {
+export function issuesHead({ selection, signal, issues, act, merge }) {
   const all = h("input", {
     type: "checkbox",
     "aria-label": "Select all that are shown",
@@ -55,9 +56,18 @@ export function issuesHead({ selection, signal, issues, act }) {
           });
           return control;
         }),
+        picked.length > 1 && mergeButton(),
         button("Clear", { kind: "small quiet", onclick: () => selection.clear() }),
       ),
     ];
+  }
+  function mergeButton() {
+    const control = button("Merge", {
+      icon: "merge",
+      kind: "small",
+      onclick: () => merge(control),
+    });
+    return control;
   }
   selection.addEventListener("change", draw, { signal });
   draw();

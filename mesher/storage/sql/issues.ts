@@ -3,32 +3,16 @@
  *
  * @module
  */
-import type { Level } from "../../domain/event.ts";
 import { isId } from "../../domain/id.ts";
 import { folded } from "../../domain/words.ts";
 import { Conditions, type Database, likeAnywhere } from "../database.ts";
-import type { Issue, Issues, IssueStatus, SpikeCandidate } from "../issues.ts";
+import type { Issues, SpikeCandidate } from "../issues.ts";
+import { record } from "./activity.ts";
+import { ISSUE, issueFrom, type IssueRow } from "./issue_rows.ts";
 import { limitOf, narrowToPage, NO_ROWS, pageFrom } from "./page.ts";
 import { addPurge } from "./purges.ts";
 import { ofOrg } from "./scope.ts";
 import { issueIds } from "./search.ts";
-
-interface IssueRow {
-  readonly id: string;
-  readonly project_id: string;
-  readonly fingerprint: string;
-  readonly title: string;
-  readonly culprit: string;
-  readonly level: Level;
-  readonly status: IssueStatus;
-  readonly event_count: number;
-  readonly first_seen: number;
-  readonly last_seen: number;
-  readonly assigned_to: string | null;
-}
-
-const ISSUE = "i.id, i.project_id, i.fingerprint, i.title, i.culprit, i.level, i.status, " +
-  "i.event_count, i.first_seen, i.last_seen, i.assigned_to";
 
 /** The condition that an issue of `issues i` is of an organisation. */
 const OF_ORG = ofOrg("$2", "i");
@@ -37,20 +21,6 @@ const OF_ORG = ofOrg("$2", "i");
 const SORTS = { last_seen: "last_seen", first_seen: "first_seen", events: "event_count" } as const;
 
 const HOUR_MS = 3_600_000;
-
-const issueFrom = (row: IssueRow): Issue => ({
-  id: row.id,
-  projectId: row.project_id,
-  fingerprint: row.fingerprint,
-  title: row.title,
-  culprit: row.culprit,
-  level: row.level,
-  status: row.status,
-  eventCount: row.event_count,
-  firstSeen: row.first_seen,
-  lastSeen: row.last_seen,
-  assignedTo: row.assigned_to,
-});
 
 /** Issues in `db`. */
 export function issues(db: Database): Issues {
@@ -97,7 +67,7 @@ export function issues(db: Database): Issues {
       return row === undefined ? null : issueFrom(row);
     },
 
-    async setIssueStatus(orgId, issueId, status) {
+    async setIssueStatus(orgId, issueId, status, by = null) {
       if (!isId(orgId) || !isId(issueId)) return null;
       return await db.transaction(async (query) => {
         const old = await query.row<IssueRow>(
@@ -107,11 +77,14 @@ export function issues(db: Database): Issues {
         );
         if (old === undefined) return null;
         await query.change("UPDATE issues SET status = $2 WHERE id = $1", issueId, status);
+        if (old.status !== status) {
+          await record(query, db.now(), { issueId, kind: status, userId: by, data: {} });
+        }
         return { issue: issueFrom({ ...old, status }), changed: old.status !== status };
       });
     },
 
-    async assignIssue(orgId, issueId, userId) {
+    async assignIssue(orgId, issueId, userId, by = null) {
       if (!isId(orgId) || !isId(issueId)) return { ok: false, reason: "no_issue" };
       return await db.transaction(async (query) => {
         const old = await query.row<IssueRow>(
@@ -129,6 +102,10 @@ export function issues(db: Database): Issues {
           if (!member) return { ok: false, reason: "no_member" };
         }
         await query.change("UPDATE issues SET assigned_to = $2 WHERE id = $1", issueId, userId);
+        if (old.assigned_to !== userId) {
+          const data = { to: userId };
+          await record(query, db.now(), { issueId, kind: "assigned", userId: by, data });
+        }
         return { ok: true, value: issueFrom({ ...old, assigned_to: userId }) };
       });
     },
@@ -144,6 +121,8 @@ export function issues(db: Database): Issues {
         );
         if (deleted === 0) return false;
         await query.change("UPDATE alerts SET issue_id = NULL WHERE issue_id = $1", issueId);
+        await query.change("DELETE FROM issue_aliases WHERE issue_id = $1", issueId);
+        await query.change("DELETE FROM issue_activity WHERE issue_id = $1", issueId);
         await addPurge(query, db.now(), "issue", issueId);
         return true;
       });

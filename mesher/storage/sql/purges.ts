@@ -1,5 +1,5 @@
 /**
- * What is deleted in the background: the events and issues of a project, or the events of an issue. The row that
+ * What is deleted or moved in the background: the events and issues of a project, or the events of an issue. The row that
  * others see goes at once; what hangs on it goes in small transactions, so that a million events hold up nobody.
  *
  * A purge is a row, so it goes on after the process has ended, here or on another node (`upkeep`).
@@ -8,6 +8,8 @@
  */
 import { newId } from "../../domain/id.ts";
 import type { Database, Query } from "../database.ts";
+import { jsonText, readJson } from "../json.ts";
+import { type Move, moveSlice, settleSplit } from "./moves.ts";
 
 /** A database that may give back space. */
 export interface Purgeable extends Database {
@@ -18,12 +20,19 @@ export interface Purgeable extends Database {
 /** What is deleted: all that a project had, or the events that an issue had. */
 export type PurgeKind = "project" | "issue";
 
+/** Work that is not finished. */
 interface PurgeRow {
   readonly id: string;
-  readonly kind: PurgeKind;
+  readonly kind: PurgeKind | Move["kind"];
   readonly target: string;
+  readonly created_at: number;
+  /** Of a move: where to. */
+  readonly destination: string | null;
+  readonly fingerprints: unknown;
 }
 
+/** A batch is written at most so long after it was received. Milliseconds. */
+const LATE_MS_MAX = 60_000;
 /** Issues that are deleted in one transaction. */
 const ISSUES_MAX = 1_000;
 
@@ -43,6 +52,24 @@ export async function addPurge(
   );
 }
 
+/** Adds a move of events, in the transaction that makes the change that others see. */
+export async function addMove(
+  query: Query,
+  now: number,
+  { kind, from, to, fingerprints }: Move,
+): Promise<void> {
+  await query.change(
+    `INSERT INTO purges (id, kind, target, destination, fingerprints, created_at)
+     VALUES ($1, $2, $3, $4, $5, $6)`,
+    newId(now),
+    kind,
+    from,
+    to,
+    jsonText(fingerprints),
+    now,
+  );
+}
+
 /** The purges of one node. */
 export class Purger {
   readonly #engine: Purgeable;
@@ -57,7 +84,11 @@ export class Purger {
   /** Works on all purges, unless it does so already; resolves when there are none. */
   run(): Promise<void> {
     this.#isAgain = true;
-    return this.#running ??= this.#all().finally(() => this.#running = undefined);
+    return this.#running ??= this.#all().finally(() => {
+      this.#running = undefined;
+      // Asked for since it last looked.
+      return this.#isAgain && !this.#isStopped ? this.run() : undefined;
+    });
   }
 
   /** Ends after the transaction that is under way. */
@@ -70,14 +101,20 @@ export class Purger {
     while (this.#isAgain && !this.#isStopped) {
       this.#isAgain = false;
       const purges = await this.#engine.rows<PurgeRow>(
-        "SELECT id, kind, target FROM purges ORDER BY created_at, id",
+        "SELECT id, kind, target, destination, fingerprints, created_at FROM purges ORDER BY created_at, id",
       );
       for (const purge of purges) await this.#one(purge);
+      if (!this.#isStopped) await releaseAll(this.#engine);
     }
-    if (!this.#isStopped) await releaseAll(this.#engine);
   }
 
-  async #one({ id, kind, target }: PurgeRow): Promise<void> {
+  async #one(purge: PurgeRow): Promise<void> {
+    const { id, kind, target, destination } = purge;
+    if (kind === "merge" || kind === "split") {
+      const fingerprints = readJson<string[]>(purge.fingerprints);
+      return await this.#move(purge, { kind, from: target, to: destination!, fingerprints });
+    }
+    if (await this.#awaitsMove(purge)) return;
     const engine = this.#engine;
     const column = kind === "project" ? "project_id" : "issue_id";
     for (let isLast = false; !isLast;) {
@@ -88,17 +125,46 @@ export class Purger {
     }
     for (let left = kind === "project"; left;) {
       if (this.#isStopped) return;
-      left = await engine.change(
-        `DELETE FROM issues WHERE id IN (
-           SELECT id FROM issues WHERE project_id = $1 LIMIT ${ISSUES_MAX})`,
-        target,
-      ) > 0;
+      left = await engine.transaction((query) => deleteIssues(query, target)) > 0;
     }
     if (kind === "project") {
+      await engine.change("DELETE FROM issue_aliases WHERE project_id = $1", target);
       await engine.change("DELETE FROM project_usage WHERE project_id = $1", target);
     }
     await engine.change("DELETE FROM purges WHERE id = $1", id);
   }
+
+  async #move({ id, created_at }: PurgeRow, move: Move): Promise<void> {
+    const engine = this.#engine;
+    // A batch that was being written during the split may have added to the old issue once more.
+    for (const begin of move.kind === "split" ? [-1, created_at - LATE_MS_MAX] : [-1]) {
+      for (let after: number | null = begin; after !== null;) {
+        if (this.#isStopped) return;
+        const from: number = after;
+        after = await engine.transaction((query) => moveSlice(query, move, from));
+      }
+    }
+    if (move.kind === "split") await settleSplit(engine, move);
+    await engine.change("DELETE FROM purges WHERE id = $1", id);
+  }
+
+  /** Whether another node still moves events to the issue that is to be deleted. Then it is deleted at the next upkeep. */
+  async #awaitsMove({ target, created_at }: PurgeRow): Promise<boolean> {
+    const move = await this.#engine.row(
+      `SELECT id FROM purges WHERE (destination = $1 OR target = $1) AND destination IS NOT NULL
+         AND created_at <= $2 LIMIT 1`,
+      target,
+      created_at,
+    );
+    return move !== undefined;
+  }
+}
+
+/** Deletes some issues of a project, with what hangs on them. */
+async function deleteIssues(query: Query, projectId: string): Promise<number> {
+  const some = `SELECT id FROM issues WHERE project_id = $1 ORDER BY id LIMIT ${ISSUES_MAX}`;
+  await query.change(`DELETE FROM issue_activity WHERE issue_id IN (${some})`, projectId);
+  return await query.change(`DELETE FROM issues WHERE id IN (${some})`, projectId);
 }
 
 /** Gives what deletions have freed back to the file system, some at a time. */

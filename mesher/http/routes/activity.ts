@@ -1,0 +1,66 @@
+/**
+ * The activity of issues, and comments.
+ *
+ * @module
+ */
+import { COMMENT_CHARS_MAX } from "../../storage/activity.ts";
+import { changeRoute } from "../change.ts";
+import type { Reply, Route } from "../route.ts";
+import { inScope, pageOf, personIn } from "../scope.ts";
+import { activityShape, pageShape } from "../shapes.ts";
+import { issueOf, PAGE, tellChange } from "./issues.ts";
+
+/** The routes. */
+export const activityRoutes: readonly Route[] = [
+  {
+    method: "GET",
+    path: "/api/v1/issues/:issue_id/activity",
+    name: "listIssueActivity",
+    about: "What happened to an issue and who did it, comments included, newest first.",
+    access: "user",
+    query: PAGE,
+    ok: 200,
+    errors: [400, 401, 404],
+    gives: '{"data":[{"id","kind","user_id","data","created_at"}],"has_more","next_cursor",' +
+      '"next_cursor_id"}',
+    async handle(asked): Promise<Reply> {
+      const { orgId, issue } = await issueOf(asked);
+      const page = await asked.mesher.storage.activity(orgId, issue.id, pageOf(asked, 25));
+      return { json: pageShape(page, activityShape) };
+    },
+  },
+  {
+    method: "POST",
+    path: "/api/v1/issues/:issue_id/comments",
+    name: "addComment",
+    about: "Adds a comment to an issue.",
+    access: "user",
+    body: { text: { type: "string", required: true, max: COMMENT_CHARS_MAX } },
+    ok: 200,
+    errors: [400, 401, 404],
+    gives: '{"id","kind","user_id","data","created_at"}',
+    async handle(asked): Promise<Reply> {
+      const id = asked.params["issue_id"]!;
+      const text = (asked.body["text"] as string).trim();
+      const { storage } = asked.mesher;
+      const entry = await inScope(
+        asked,
+        "issue",
+        (orgId) => storage.addComment(orgId, id, personIn(asked).user.id, text),
+      );
+      const { issue } = await issueOf(asked);
+      await tellChange(asked, issue, "commented");
+      return { json: activityShape(entry) };
+    },
+  },
+  changeRoute({
+    path: "/api/v1/comments/:comment_id/delete",
+    name: "deleteComment",
+    about: "Deletes a comment of one's own.",
+  }, async (asked) => {
+    const id = asked.params["comment_id"]!;
+    const { storage } = asked.mesher;
+    const userId = personIn(asked).user.id;
+    return await inScope(asked, "comment", (orgId) => storage.deleteComment(orgId, id, userId));
+  }),
+];

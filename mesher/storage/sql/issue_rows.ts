@@ -1,0 +1,42 @@
+/**
+ * Issues as rows of the database.
+ *
+ * @module
+ */
+import type { Level } from "../../domain/event.ts";
+import type { Issue, IssueStatus } from "../issues.ts";
+
+/** An issue in the database. */
+export interface IssueRow {
+  readonly id: string;
+  readonly project_id: string;
+  readonly fingerprint: string;
+  readonly title: string;
+  readonly culprit: string;
+  readonly level: Level;
+  readonly status: IssueStatus;
+  readonly event_count: number;
+  readonly first_seen: number;
+  readonly last_seen: number;
+  readonly assigned_to: string | null;
+}
+
+/** The columns of `IssueRow`, of `issues i`. */
+export const ISSUE: string =
+  "i.id, i.project_id, i.fingerprint, i.title, i.culprit, i.level, i.status, " +
+  "i.event_count, i.first_seen, i.last_seen, i.assigned_to";
+
+/** The issue of a row. */
+export const issueFrom = (row: IssueRow): Issue => ({
+  id: row.id,
+  projectId: row.project_id,
+  fingerprint: row.fingerprint,
+  title: row.title,
+  culprit: row.culprit,
+  level: row.level,
+  status: row.status,
+  eventCount: row.event_count,
+  firstSeen: row.first_seen,
+  lastSeen: row.last_seen,
+  assignedTo: row.assigned_to,
+});
