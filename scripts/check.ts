@@ -1,6 +1,6 @@
 // deno-lint-ignore-file no-console
 /**
- * Checks everything that CI checks, from a clean clone, with no more than Deno on the machine:
+ * Runs every check of CI from a clean clone, with only Deno installed:
  *
  *     deno task test                       all of it
  *     deno task test --quick               without Bun and without the benches
@@ -8,8 +8,8 @@
  *     deno task test tests/otp             these tests, on both runtimes: the loop of editing and testing
  *     deno task test --std=jsr             with the genuine @std packages, in place of the local ones
  *
- * One stage after another, because they share the machine's cores, but for the long ones, which mostly
- * wait: two of them at a time. A stage that fails does not stop the later ones. The last line is
+ * Stages run one after another, because they share the machine's cores; long stages that mostly wait
+ * run two at a time. A stage that fails does not stop the later ones. The last line is
  * `N passed, N failed`.
  *
  * @module
@@ -43,7 +43,7 @@ const colour = tty && !Deno.noColor;
 const green = (text: string): string => colour ? `\x1b[32m${text}\x1b[0m` : text;
 const red = (text: string): string => colour ? `\x1b[31m${text}\x1b[0m` : text;
 
-/** Ends the script over a command line that makes no sense. */
+/** Exits with a message about an invalid command line. */
 function refuse(why: string): never {
   console.error(`${why}\n\n${HELP}`);
   Deno.exit(2);
@@ -89,7 +89,10 @@ function groupsOf(stages: readonly Stage[]): Stage[][] {
   return groups;
 }
 
-/** Runs one stage, prints its progress, and counts. `alone`: no other stage prints meanwhile. */
+/**
+ * Runs one stage, prints its progress, and adds its counts. `alone`: whether no other stage prints
+ * at the same time.
+ */
 async function runStage(
   stage: Stage,
   tools: Tools,

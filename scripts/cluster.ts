@@ -25,17 +25,17 @@ import { Show } from "./cluster/show.ts";
 import { givenArguments } from "./given.ts";
 import { onRunnerGone } from "./runner.ts";
 
-/** From the start to a whole mesh, and all of `--once`. */
+/** Time limit from the start until all nodes are connected, and of all of `--once`. */
 const MS_MAX = 30_000;
 
-/** Fulfilled when the person, or a signal, ends it. */
+/** Resolves when the user or a signal ends the demo. */
 type Quit = PromiseWithResolvers<void>;
 
 /** Exit statuses. */
 const FAILED = 1;
 const MISUSED = 2;
 
-/** Starts the nodes, and waits until the mesh is whole. */
+/** Starts the nodes, and waits until all are connected. */
 async function begin(cluster: Cluster, screen: Screen, options: Options): Promise<void> {
   const startedAt = performance.now();
   const { nodes } = cluster;
@@ -55,7 +55,7 @@ async function begin(cluster: Cluster, screen: Screen, options: Options): Promis
   if (options.json) printJson(cluster);
 }
 
-/** Runs one round of broadcasts, and prints which node received which. */
+/** Runs one round of broadcasts, and prints which nodes received which broadcasts. */
 async function talk(cluster: Cluster, screen: Screen): Promise<Round> {
   const round = await cluster.play();
   const { delivered, expected } = round;
@@ -103,7 +103,10 @@ async function stay(cluster: Cluster, screen: Screen, quit: Quit): Promise<void>
   screen.line();
 }
 
-/** Does the work; false if the person quits first. Rejects if it fails, or takes too long. */
+/**
+ * Runs a task; resolves with false if the user quits first. Rejects if the task fails or takes too
+ * long.
+ */
 async function inTime(
   work: Promise<unknown>,
   quit: Quit,
@@ -147,7 +150,7 @@ async function run(options: Options, quit: Quit): Promise<number> {
   }
 }
 
-/** A line for each node, for programs. */
+/** Prints one JSON line per node, for programs. */
 function printJson(cluster: Cluster): void {
   for (const { plan, url, pid } of cluster.nodes) {
     const { name, page, runtime } = plan;
@@ -160,13 +163,13 @@ function secondsSince(at: number): string {
   return ((performance.now() - at) / 1000).toFixed(2);
 }
 
-/** Returns the text of an expected error; throws others again. */
+/** Returns the message of an expected error, and rethrows others. */
 function wordsOf(error: unknown): string {
   if (error instanceof DemoError) return error.message;
   throw error;
 }
 
-/** Signals end it. */
+/** Signals end the demo. */
 async function stayOnCores(count: number, port: number | undefined): Promise<number> {
   try {
     await runCores(count || undefined, port);
@@ -197,7 +200,7 @@ async function main(): Promise<number> {
   const quit = Promise.withResolvers<void>();
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, quit.resolve);
   onRunnerGone(quit.resolve);
-  // The reader of the output has closed it: `deno task cluster | head`.
+  // The reader of the output has closed it, as in `deno task cluster | head`.
   process.stdout.on("error", quit.resolve);
   try {
     return await run(asked.options, quit);

@@ -4,7 +4,7 @@
  *     deno task echo --port 9001        on Deno
  *     bun scripts/echo.ts --port 9001   on Bun
  *
- * A client that does not read what comes back is read no further, until it does.
+ * Reading from a client that does not read its echoes pauses until it does.
  *
  * @module
  */
@@ -22,7 +22,7 @@ Usage: deno task echo [options]
   --help             show this
 `;
 
-/** More than any test suite sends. */
+/** Larger than any message of a test suite. */
 const MESSAGE_BYTES_MAX = 64 * 1024 * 1024;
 
 function fail(words: string): never {
@@ -57,7 +57,7 @@ function echo(options: { port: number; hostname: string }): Promise<Server> {
     ...options,
     maxPayloadLength: MESSAGE_BYTES_MAX,
     backpressureLimit: 2 * MESSAGE_BYTES_MAX,
-    // All that a client may ask for, so that it can be tried.
+    // Allows every feature that a client may request, so that clients can be tested.
     perMessageDeflate: {
       threshold: 0,
       serverNoContextTakeover: false,

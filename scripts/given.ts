@@ -1,11 +1,14 @@
 /**
- * The arguments of a command.
+ * The command-line arguments.
  *
  * @module
  */
 import process from "node:process";
 
-/** The arguments. `deno task name -- --option`, as npm wants it, is the same as without the `--`. */
+/**
+ * Returns the arguments. `deno task name -- --option`, as npm requires, is the same as without the
+ * `--`.
+ */
 export function givenArguments(): string[] {
   const given = process.argv.slice(2);
   return given[0] === "--" ? given.slice(1) : given;

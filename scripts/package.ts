@@ -1,6 +1,6 @@
 // deno-lint-ignore-file no-console
 /**
- * Makes a package of JavaScript and declarations that `bun add` and `deno add npm:` install:
+ * Builds a package of JavaScript and declarations that `bun add` and `deno add npm:` install:
  *
  *     deno task package          into package/, and as a tarball if npm is there
  *     deno task package FOLDER   into another folder

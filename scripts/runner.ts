@@ -1,6 +1,6 @@
 /**
- * The task runner that has started this program: `deno task`, or npm. What ends it in order reaches this
- * program too; `kill -9` does not, and would leave processes behind.
+ * Detects the exit of the task runner that started this program: `deno task`, or npm. A normal exit of
+ * the runner ends this program too; `kill -9` does not, and would leave processes behind.
  *
  * @module
  */
@@ -10,15 +10,15 @@ import process from "node:process";
 const LOOK_MS = 500;
 
 /**
- * Calls `gone` when the runner is. A program that a shell has started has none: it may be left behind on
- * purpose.
+ * Calls `gone` when the runner has exited. A program started by a shell has no runner: it may continue
+ * in the background on purpose.
  */
 export function onRunnerGone(gone: () => void): void {
-  // Both kinds of runner set the folder in which they were started.
+  // Both kinds of runners set the folder in which they were started.
   if (process.env["INIT_CWD"] === undefined) return;
   const { ppid } = process;
   const timer = setInterval(() => {
-    // An orphan gets another parent.
+    // An orphaned process gets another parent.
     if (process.ppid === ppid) return;
     clearInterval(timer);
     gone();

@@ -1,5 +1,5 @@
 /**
- * Runs the promises of Firn in the simulator, seed after seed.
+ * Runs the promises of Firn in the simulator for many seeds.
  *
  *     deno task sim                          200 seeds
  *     deno task sim --seeds 100000
@@ -63,7 +63,7 @@ if (stranger !== undefined) {
   fail(`--only has ${JSON.stringify(stranger)}: use ${Object.keys(PROMISES).join(", ")}`);
 }
 
-/** A number of all hashes so far. */
+/** A hash of all hashes so far. */
 let hash = 0;
 let steps = 0;
 let virtualMs = 0;

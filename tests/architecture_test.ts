@@ -20,7 +20,7 @@ import {
 import { sourceOf } from "./kit/source.ts";
 import { test } from "./kit/test.ts";
 
-/** Asserts that there are no problems; lists them otherwise. */
+/** Asserts that there are no problems, and lists them otherwise. */
 function assertNone(problems: readonly string[]): void {
   if (problems.length > 0) throw new Error(`\n${problems.join("\n")}\n`);
 }

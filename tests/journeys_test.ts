@@ -73,7 +73,7 @@ test("lib/README.md has six journeys whose steps all exist and lead to the next"
         const next = steps[at + 1];
         if (next === undefined) continue;
         const calls = new RegExp(`(?<![\\w#])${last(next)}\\??\\.?\\(|\\b${last(next)}\\(`);
-        // The previous step may have received from this one the function that it calls next.
+        // This step may have passed the next function to the previous step.
         const from = steps.slice(Math.max(0, at - 1), at + 1);
         assert(
           from.some(({ file }) => calls.test(codeOf(file))),
@@ -94,7 +94,7 @@ function namesOn(stack: string): string[] {
 
 /**
  * Asserts that the steps are on the stack, in this order. Not checked on Bun, where tail calls
- * leave no frame.
+ * leave no stack frame.
  */
 function assertOn(stack: string, steps: readonly Step[]): void {
   if (runtime === "bun") return;

@@ -4,10 +4,10 @@
  * @module
  */
 
-/** A program that runs longer than this hangs: it is killed, and its stage fails. */
+/** Time limit of a program, after which it is killed and its stage fails. */
 const RUN_MS_MAX = 30 * 60_000;
 
-/** How much of the end of an output is kept. */
+/** Number of characters kept from the end of the output. */
 const OUTPUT_CHARS_MAX = 1_000_000;
 
 /** A program, its arguments and its environment. */
@@ -17,14 +17,14 @@ export interface Command {
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** How it went. */
+/** The result of a command. */
 export interface Result {
   readonly ok: boolean;
-  /** Both of its outputs, as they came. */
+  /** Both outputs, interleaved. */
   readonly output: string;
 }
 
-/** Runs the command to its end; `echo` also prints its output. */
+/** Runs the command to completion; with `echo`, also prints its output. */
 export async function run({ program, args, env }: Command, echo: boolean): Promise<Result> {
   let output = "";
   const child = new Deno.Command(program, {

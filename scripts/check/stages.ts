@@ -5,25 +5,25 @@
  */
 import type { Counting } from "./tally.ts";
 
-/** One thing to check. Every command of it must succeed. */
+/** One check. All its commands must succeed. */
 export interface Stage {
-  /** As `--only` has it. */
+  /** The name for `--only`. */
   readonly name: string;
   readonly title: string;
   /** The format of the printed counts. */
   readonly counts: Counting;
-  /** Left out by `--quick`, because it takes long. */
+  /** Whether `--quick` skips it, because it takes long. */
   readonly slow?: boolean;
-  /** Runs at the same time as the stage before it: much of either is waiting. */
+  /** Whether it runs at the same time as the previous stage, because both mostly wait. */
   readonly beside?: boolean;
-  /** Cannot run without Bun. */
+  /** Whether it requires Bun. */
   readonly needsBun?: boolean;
   readonly env?: Readonly<Record<string, string>>;
   /** Command lines, each beginning with the runtime's name. */
   readonly commands: () => readonly (readonly ["deno" | "bun", ...string[]])[];
 }
 
-/** All of them. */
+/** All stages. */
 export const STAGES: readonly Stage[] = [
   {
     name: "fmt",
@@ -56,7 +56,7 @@ export const STAGES: readonly Stage[] = [
     title: "publishing, tried dry",
     counts: "whole",
     beside: true,
-    // The types have been checked.
+    // The types have already been checked.
     commands: () => [["deno", "publish", "--dry-run", "--allow-dirty", "--no-check"]],
   },
   {
@@ -91,8 +91,9 @@ export const STAGES: readonly Stage[] = [
     title: "processes of Deno",
     counts: "deno test",
     beside: true,
-    // All permissions: the package that drives the browser reads a file in /proc that needs them.
-    // Files whose tests all run on pairs of processes run mixed, with each runtime on either side.
+    // All permissions, because the package that controls the browser reads a file in /proc that
+    // requires them. Files whose tests all run on pairs of processes run only in mixed mode, with
+    // each runtime on either side.
     commands: () => [[
       "deno",
       "test",
@@ -108,7 +109,8 @@ export const STAGES: readonly Stage[] = [
     beside: true,
     slow: true,
     needsBun: true,
-    // Pairs of processes run mixed, with each runtime on either side; most of Mesher's page has run on Deno.
+    // Pairs of processes run in mixed mode, with each runtime on either side; most tests of Mesher's page
+    // have already run on Deno.
     commands: () => [[
       "bun",
       "test",
@@ -132,7 +134,8 @@ export const STAGES: readonly Stage[] = [
     slow: true,
     needsBun: true,
     env: { FIRN_PAIRS: "mixed" },
-    // Those that run on pairs; the others have run. All permissions: one of them looks at a page too.
+    // Only tests on pairs of processes; the others have already run. All permissions, because one of
+    // them uses a browser too.
     commands: () => [[
       "deno",
       "test",
@@ -174,7 +177,9 @@ export const STAGES: readonly Stage[] = [
   },
 ];
 
-/** The stages that run these test files or folders: types once, then both runtimes. */
+/**
+ * Returns the stages that run the given test files or folders: type check once, then both runtimes.
+ */
 export function stagesOf(paths: readonly string[]): readonly Stage[] {
   return [
     {
@@ -187,7 +192,7 @@ export function stagesOf(paths: readonly string[]): readonly Stage[] {
       name: "deno",
       title: "on Deno",
       counts: "deno test",
-      // As above: they may be tests of a browser.
+      // As above, because they may be browser tests.
       commands: () => [["deno", "test", "-A", "--no-check", ...paths]],
     },
     {
@@ -196,7 +201,7 @@ export function stagesOf(paths: readonly string[]): readonly Stage[] {
       counts: "bun test",
       slow: true,
       needsBun: true,
-      // A path without this is a pattern for Bun.
+      // Bun treats a path without this prefix as a pattern.
       commands: () => [["bun", "test", ...paths.map((path) => path.replace(/^(?![./])/, "./"))]],
     },
   ];
@@ -212,12 +217,14 @@ function hasPairs(file: string): boolean {
   return Deno.readTextFileSync(file).includes("PAIRS");
 }
 
-/** Run by a stage of its own: much of it is waiting for disks. */
+/** Run by a separate stage, because they mostly wait for disks. */
 function isOfMesher(file: string): boolean {
   return file.startsWith("tests/mesher/");
 }
 
-/** Left out by the suite on Bun: pairs of processes, most of Mesher's page in a browser, the broken builds. */
+/**
+ * Skipped by the suite on Bun: pairs of processes, most tests of Mesher's page, the broken builds.
+ */
 function isForDeno(file: string): boolean {
   if (!file.startsWith("tests/process/")) return false;
   if (/mesher_page_\w+_test|pictures_test|chaos\/broken_test/.test(file)) return true;

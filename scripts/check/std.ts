@@ -1,17 +1,17 @@
 /**
- * The genuine `@std` packages. `"links"` in `deno.json` puts small local packages in their place, because not every
- * machine reaches JSR; here the same config is used without them.
+ * Uses the original `@std` packages. `"links"` in `deno.json` replaces them with small local packages, because not
+ * every machine can reach JSR; this file writes the same config without the links.
  *
  * @module
  */
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 
-/** Beside `deno.json`, because its paths are relative to it. */
+/** Written beside `deno.json`, because its paths are relative. */
 const CONFIG = ".deno.jsr.json";
 
 /** A config without the links. */
 export interface GenuineStd {
-  /** Returns the arguments of a Deno command that uses it. */
+  /** Returns the arguments with which a Deno command uses the config. */
   args(args: readonly string[]): string[];
   /** Removes it. */
   end(): void;

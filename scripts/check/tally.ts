@@ -1,21 +1,21 @@
 /**
- * Counts what passed: read from the last lines of a test runner, or one for a whole stage.
+ * Counts passed tests, from the last lines of a test runner's output or as one for a whole stage.
  *
  * @module
  */
 import type { Result } from "./command.ts";
 
-/** How many passed, failed, and were left out. */
+/** Numbers of passed, failed and skipped tests. */
 export interface Tally {
   readonly passed: number;
   readonly failed: number;
   readonly skipped: number;
 }
 
-/** The format of the printed counts; `"whole"` is a stage that passes or fails as one. */
+/** The format of the printed counts; `"whole"` is a stage that passes or fails as a unit. */
 export type Counting = "whole" | "deno test" | "bun test";
 
-/** What one run counts for. A run that fails counts one failure at least. */
+/** Returns the counts of one run. A failed run counts at least one failure. */
 export function tallyOf(counting: Counting, { ok, output }: Result): Tally {
   const counts = COUNTS[counting](output) ?? { passed: ok ? 1 : 0, failed: 0, skipped: 0 };
   return ok ? counts : { ...counts, failed: Math.max(1, counts.failed) };
@@ -38,7 +38,7 @@ export function sentence({ passed, failed, skipped }: Tally): string {
   return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`;
 }
 
-/** Parses the counts of each runner; `undefined` if there are none. */
+/** Parses the counts of each runner; returns `undefined` if there are none. */
 const COUNTS: Record<Counting, (output: string) => Tally | undefined> = {
   whole: () => undefined,
 

@@ -1,28 +1,28 @@
 /**
- * The programs that the stages run, and the environment they run in.
+ * Finds the programs that the stages run, and their environment.
  *
  * Deno is the one that runs this script, which need not be on the PATH (`npx -y deno task test`).
- * Bun is the one on the PATH, else the one that npx fetches.
+ * Bun is the one on the PATH, or one fetched by npx.
  *
  * @module
  */
 import { delimiter, dirname } from "node:path";
 
-/** The Bun that is asked for where the machine has none. */
+/** The version of Bun that is fetched if none is installed. */
 const BUN_WANTED = "bun@1.4.5";
 
-/** Where the programs are. */
+/** The paths of the programs. */
 export interface Tools {
   readonly deno: string;
-  /** `undefined` if there is none, and none could be fetched. */
+  /** `undefined` if Bun is neither installed nor could be fetched. */
   readonly bun: string | undefined;
   /** The versions, for the first line of the output. */
   readonly versions: string;
-  /** What children get on top of this process's environment. */
+  /** Environment variables of children, in addition to those of this process. */
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** Looks for Deno and, if it is wanted, for Bun. */
+/** Finds Deno and, if required, Bun. */
 export async function findTools(wantBun: boolean): Promise<Tools> {
   const deno = Deno.execPath();
   const [bun, bunVersion] = wantBun ? await findBun() : [];
@@ -41,7 +41,7 @@ export async function findTools(wantBun: boolean): Promise<Tools> {
   };
 }
 
-/** The real path of Bun's program, which a wrapper of npm's may hide, and its version. */
+/** Returns the real path of Bun's program, which an npm wrapper may hide, and its version. */
 async function findBun(): Promise<[path?: string, version?: string]> {
   const ask = ["-e", "console.log(process.execPath + '\\n' + Bun.version)"];
   for (const [program, ...args] of [["bun", ...ask], ["npx", "-y", BUN_WANTED, ...ask]]) {

@@ -1,7 +1,7 @@
 /**
- * What one node of the demo serves: the page, its health, and the chat on `/ws`.
+ * The server of one node of the demo: the page, its health, and the chat on `/ws`.
  *
- * Any page may connect, whatever its origin: there is nothing here to steal.
+ * Any origin may connect, because the demo contains nothing confidential.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import {
 } from "./protocol.ts";
 import type { Terms } from "./report.ts";
 
-/** Nothing from elsewhere; and a clock that is fine enough for microseconds. */
+/** Forbids external resources, and enables clocks with a resolution of microseconds. */
 const PAGE_HEADERS: Readonly<Record<string, string>> = {
   "Content-Type": "text/html; charset=utf-8",
   "Cache-Control": "no-store",
@@ -39,9 +39,9 @@ class Chat {
   readonly #node: Node;
   readonly #terms: Terms;
   readonly #page = readFileSync(new URL("./page.html", import.meta.url), "utf8");
-  /** Connections that watch the cluster. */
+  /** Connections that have subscribed to the status of the cluster. */
   readonly #watchers = new Set<Connection>();
-  /** The reason why each node was lost last. */
+  /** The reason why each node was last lost. */
   readonly #losses = new Map<string, string>();
 
   constructor(node: Node, terms: Terms) {
@@ -55,7 +55,7 @@ class Chat {
       this.#losses.set(event.node, event.reason);
       this.#tellWatchers();
     });
-    // The demo is there to be broken, and listens on this machine only.
+    // The demo may be broken by its users, and listens only on this machine.
     const watch = observer(this.#node, { authorize: () => "control" });
     return this.#node.serve({
       port: this.#terms.port,

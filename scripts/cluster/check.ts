@@ -1,5 +1,5 @@
 /**
- * What `--once` does: looks whether the cluster keeps its promises, with a death in the middle.
+ * The check of `--once`: whether the cluster keeps its promises when a node is killed.
  *
  * @module
  */
@@ -8,7 +8,10 @@ import type { Round } from "./round.ts";
 import { DemoError } from "./runtimes.ts";
 import type { Screen } from "./screen.ts";
 
-/** Kills the last node, restarts it, and returns a description of what was observed. `first` was before. */
+/**
+ * Kills the last node, restarts it, and returns a description of the observations. `first` is the state
+ * before.
+ */
 export async function checkCluster(
   cluster: Cluster,
   screen: Screen,

@@ -1,15 +1,16 @@
 /**
- * A client of one node's chat, for the demo itself. Any WebSocket client could do what it does.
+ * A client of one node's chat, used by the demo itself. Any other WebSocket client works the same
+ * way.
  *
  * @module
  */
 import type { ClientMessage, ServerMessage } from "./protocol.ts";
 import { DemoError } from "./runtimes.ts";
 
-/** Connecting may take this long. */
+/** Time limit of a connection attempt. */
 const CONNECT_MS = 5_000;
 
-/** A client that is connected. */
+/** A connected client. */
 export class ChatClient {
   /** The node that it is connected to. */
   readonly node: string;
@@ -54,12 +55,12 @@ export class ChatClient {
     return this.#socket.readyState === WebSocket.OPEN;
   }
 
-  /** Sends a message, if it is connected. */
+  /** Sends a message if it is connected. */
   say(message: ClientMessage): void {
     if (this.isOpen) this.#socket.send(JSON.stringify(message));
   }
 
-  /** Resolves when it is closed, whatever it was before. */
+  /** Resolves when the client is closed, from any state. */
   async close(): Promise<void> {
     if (this.#socket.readyState === WebSocket.CLOSED) return;
     await new Promise<void>((closed) => {

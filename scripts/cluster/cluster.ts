@@ -1,5 +1,5 @@
 /**
- * The demo's cluster: its processes, what each of them sees of the others, and a client at each.
+ * The cluster of the demo: its processes, each node's view of the others, and a client per node.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import type { NodeCard, Report } from "./report.ts";
 import { playRound, type Round } from "./round.ts";
 import { DemoError } from "./runtimes.ts";
 
-/** Something that happened. Milliseconds are since the deed that it follows. */
+/** An event of the demo. Times are milliseconds since the action that caused it. */
 export type ClusterEvent =
   | { readonly kind: "started"; readonly node: NodeProcess; readonly ms: number }
   | {
@@ -37,22 +37,22 @@ export class Cluster implements ProcessWatcher {
   /** Receives all events. */
   tell: (event: ClusterEvent) => void = () => {};
   readonly #clients = new Map<NodeProcess, ChatClient>();
-  /** When something was last done to each node, by its name. */
+  /** The time of the last action on each node, by its name. */
   readonly #deeds = new Map<string, number>();
-  /** Why nodes could not start. */
+  /** The reasons why nodes could not start. */
   readonly #reasons = new Map<NodeProcess, string>();
   /** Nodes that were killed on purpose. */
   readonly #killed = new Set<NodeProcess>();
   /** Checks the pending waits again. */
   readonly #looks = new Set<() => void>();
   #broken: DemoError | undefined;
-  /** Whether all nodes were connected once. A node that exits before could not start. */
+  /** Whether all nodes were connected once. A node that exits earlier could not start. */
   #wasWhole = false;
   #rounds = 0;
   #stopping = false;
 
   constructor(plans: readonly ProcessPlan[]) {
-    // With one of the environment, a shell can connect.
+    // With a cookie from the environment, a shell can connect.
     const cookie = process.env["FIRN_COOKIE"] ?? randomBytes(32).toString("base64url");
     const cards = plans.map(({ name, page, runtime }): NodeCard => ({ name, page, runtime }));
     this.nodes = plans.map((plan) => {
@@ -64,17 +64,17 @@ export class Cluster implements ProcessWatcher {
     });
   }
 
-  /** Whether it is being stopped. */
+  /** Whether the cluster is being stopped. */
   get isStopping(): boolean {
     return this.#stopping;
   }
 
-  /** Those that run and are not paused. */
+  /** Returns the nodes that run and are not paused. */
   get running(): readonly NodeProcess[] {
     return this.nodes.filter((node) => node.state === "up");
   }
 
-  /** Every node that runs sees every other that runs, and none else. */
+  /** Whether every running node sees exactly the other running nodes. */
   get isWhole(): boolean {
     const { running } = this;
     if (this.nodes.some((node) => node.state === "starting")) return false;
@@ -84,7 +84,7 @@ export class Cluster implements ProcessWatcher {
     );
   }
 
-  /** The running nodes, and how many peers each one has. */
+  /** Returns the running nodes, and the number of peers of each. */
   inWords(): string {
     const words = ({ short, state, peers }: NodeProcess): string =>
       `${short} is ${state}${state === "up" ? ` and sees ${peers.size}` : ""}`;
@@ -113,12 +113,12 @@ export class Cluster implements ProcessWatcher {
     node.resume();
   }
 
-  /** Waits until every node that runs sees every other. */
+  /** Waits until every running node sees every other. */
   untilWhole(): Promise<void> {
     return this.until(() => this.isWhole);
   }
 
-  /** Waits for that. Rejects if a node cannot start, or the cluster is stopped. */
+  /** Waits for a condition. Rejects if a node cannot start, or the cluster is stopped. */
   until(condition: () => boolean): Promise<void> {
     return new Promise((came, failed) => {
       const look = (): void => {
@@ -132,22 +132,22 @@ export class Cluster implements ProcessWatcher {
     });
   }
 
-  /** Plays a round with a client at each node that runs. */
+  /** Runs a round with a client at each running node. */
   async play(): Promise<Round> {
     const clients = await Promise.all(this.running.map((node) => this.#clientOf(node)));
     return await playRound(clients, `round ${++this.#rounds}`);
   }
 
-  /** Ends all of it; resolves when no process is left. */
+  /** Ends all processes and clients; resolves when no process is left. */
   async stop(): Promise<void> {
     this.#stopping = true;
     this.#fail("the cluster was stopped");
-    // Together: a client of a process that hangs is closed when that one is.
+    // Concurrently, because a client of a hanging process closes only when the process does.
     const closed = [...this.#clients.values()].map((client) => client.close());
     await Promise.all([...closed, ...this.nodes.map((node) => node.stop())]);
   }
 
-  /** Called by a process. */
+  /** Called by a process: its state has changed. */
   reported(node: NodeProcess, report: Report): void {
     switch (report.kind) {
       case "ready":
@@ -182,7 +182,7 @@ export class Cluster implements ProcessWatcher {
     this.#lookAll();
   }
 
-  /** Called by a process. */
+  /** Called by a process: it has reported something. */
   ended(node: NodeProcess, how: number | string, lastWords: string): void {
     void this.#clients.get(node)?.close();
     this.#clients.delete(node);
@@ -206,7 +206,10 @@ export class Cluster implements ProcessWatcher {
     return client;
   }
 
-  /** Milliseconds since something was done to that node. All of them have been started. */
+  /**
+   * Returns the milliseconds since the last action on a node. Every node has been started, so there
+   * is one.
+   */
   #since(name: string): number {
     return performance.now() - (this.#deeds.get(name) ?? 0);
   }

@@ -10,7 +10,7 @@ import { PORT_DEFAULT } from "./options.ts";
 
 const WORKER = fileURLToPath(new URL("./core.ts", import.meta.url));
 
-/** Starts the workers, and says what to do with them. They run until a signal stops them. */
+/** Starts the workers, and prints how to use them. They run until a signal stops them. */
 export async function runCores(
   count: number | undefined,
   port: number = PORT_DEFAULT,

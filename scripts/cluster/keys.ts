@@ -1,5 +1,5 @@
 /**
- * Keys, one at a time, without Enter.
+ * Reads keys one at a time, without Enter.
  *
  * @module
  */
@@ -14,11 +14,14 @@ export function hasKeys(): boolean {
   return process.stdin.isTTY === true;
 }
 
-/** Calls `pressed` with each key, Ctrl-C and Ctrl-D as `q`. Returns a function that stops it. */
+/**
+ * Calls `pressed` with each key; Ctrl-C and Ctrl-D are passed as `q`. Returns a function that stops
+ * this.
+ */
 export function readKeys(pressed: (key: string) => void): () => void {
   const { stdin } = process;
   const take = (text: string): void => {
-    // Arrows and the like.
+    // Escape sequences, such as those of arrow keys.
     if (text.startsWith("\x1b")) return;
     for (const key of text) pressed(key === CTRL_C || key === CTRL_D ? "q" : key);
   };

@@ -1,6 +1,6 @@
 /**
- * One node of the demo, as a process. Its parent sends its options as one line of JSON on standard
- * input; it reports in such lines on standard output. It exits when its input ends, so it never outlives its
+ * One node of the demo, as a process. Its parent sends its options as one line of JSON on standard input; it
+ * sends reports in the same form on standard output. It exits when its input ends, so it never outlives its
  * parent.
  *
  * @module
@@ -10,10 +10,10 @@ import { ListenError, Node } from "../../mod.ts";
 import { serveChat } from "./chat.ts";
 import type { Report, Terms } from "./report.ts";
 
-/** Saying goodbye may take this long; then the process ends without. */
+/** Time limit for an orderly stop, after which the process exits without it. */
 const GOODBYE_MS = 2_000;
 
-/** After this much silence a peer is lost: how soon a paused node is noticed. */
+/** Ping timeout, after which a paused node counts as lost. */
 const PING_TIMEOUT_MS = 4_000;
 
 function report(what: Report): void {
@@ -69,7 +69,7 @@ process.stdin.on("data", (text: string) => {
 });
 process.stdin.on("end", () => void end());
 process.stdout.on("error", () => {
-  // The parent does not read any more; the end of the input follows.
+  // The parent no longer reads; the end of the input follows.
 });
 process.on("SIGTERM", () => void end());
 // Ctrl-C goes to all processes of a terminal. The parent handles it.

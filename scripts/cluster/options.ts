@@ -5,20 +5,20 @@
  */
 import { parseArgs } from "@std/cli/parse-args";
 
-/** A key, 1 to 9, belongs to each node. */
+/** Maximum number of nodes, because each has a key from 1 to 9. */
 const NODES_MAX = 9;
 
-/** Where the pages are, unless that is taken. */
+/** Default port of the first page, unless it is in use. */
 export const PORT_DEFAULT = 8080;
 
 /** The mode. */
 export interface Options {
   readonly nodes: number;
-  /** A node for each core on one port, or as many as `--nodes` says: 0 for each core. */
+  /** One node per core on one port, or the number given by `--nodes`; 0: one per core. */
   readonly cores?: number | undefined;
   readonly once: boolean;
   readonly bun: boolean;
-  /** The first page's; 0 for any; `undefined` if it is not given. */
+  /** Port of the first page; 0 for any; `undefined` if not given. */
   readonly port: number | undefined;
   readonly json: boolean;
 }
@@ -54,7 +54,7 @@ FIRN_COOKIE in the environment is the nodes' cookie; without it, each run has a 
 Without --once it stays up: keys kill nodes and bring them back. BUN_BIN and
 DENO_BIN name the programs, where they are not on the PATH.`;
 
-/** Reads a command line. */
+/** Parses the command line. */
 export function readOptions(args: readonly string[]): Asked {
   const strangers: string[] = [];
   const given = parseArgs([...args], {

@@ -1,5 +1,5 @@
 /**
- * Which processes the demo starts: names, ports and programs.
+ * The processes that the demo starts: names, ports and programs.
  *
  * @module
  */

@@ -6,16 +6,16 @@
 import { createServer } from "node:net";
 
 /**
- * The range in which ports are chosen at random: below those that systems give to outgoing connections. A
- * node that was killed must find its port free when it comes back.
+ * The range of randomly chosen ports, below the range that systems use for outgoing connections. The port
+ * of a killed node must still be free when the node is restarted.
  */
 const PORT_MIN = 10_240;
 const PORT_MAX = 32_000;
 
-/** How many ports are tried for each one. */
+/** Number of ports that are tried for each free one. */
 const TRIES_MAX = 100;
 
-/** Whether a port of this machine can be listened on. */
+/** Returns whether this process can listen on a port. */
 export function isFree(port: number): Promise<boolean> {
   return new Promise((answer) => {
     const server = createServer();
@@ -40,7 +40,7 @@ export async function freePorts(
   return [...ports];
 }
 
-/** The ports from `first` on that are taken, out of `count`. */
+/** Returns the ports in use among `count` ports from `first` on. */
 export async function takenPorts(first: number, count: number): Promise<number[]> {
   const taken: number[] = [];
   for (let port = first; port < first + count; port++) if (!(await isFree(port))) taken.push(port);

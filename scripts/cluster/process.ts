@@ -15,13 +15,13 @@ import { TextLineStream } from "@std/streams/text-line-stream";
 import { type NodeCard, parseReport, type Report, shortName, type Terms } from "./report.ts";
 import { argumentsFor } from "./runtimes.ts";
 
-/** Maximum time that a process may take to stop; then it is killed. */
+/** Time limit for a process to stop, after which it is killed. */
 const END_MS = 4_000;
 
-/** How much of the end of standard error is kept, to report why a process exited. */
+/** Number of characters kept from the end of standard error, to report why a process exited. */
 const ERROR_CHARS_MAX = 4_000;
 
-/** The life of a process. */
+/** The states of a process. */
 export const PROCESS_STATES = ["down", "starting", "up", "paused"] as const;
 
 /** One of {@linkcode PROCESS_STATES}. */
@@ -36,7 +36,9 @@ export interface ProcessPlan extends NodeCard {
 /** The callbacks of a process. */
 export interface ProcessWatcher {
   reported(process: NodeProcess, report: Report): void;
-  /** `how` it ended: its exit status, or a signal's name; `lastWords` from its standard error. */
+  /**
+   * `how`: the exit status or the name of the signal; `lastWords`: the end of its standard error.
+   */
   ended(process: NodeProcess, how: number | string, lastWords: string): void;
 }
 
@@ -45,7 +47,7 @@ export class NodeProcess {
   readonly plan: ProcessPlan;
   /** Before the `@`. */
   readonly short: string;
-  /** The peers that it has reported. */
+  /** The peers that the node has reported. */
   readonly peers: Set<string> = new Set();
   readonly #terms: Terms;
   readonly #watcher: ProcessWatcher;
@@ -66,22 +68,22 @@ export class NodeProcess {
     return this.#state;
   }
 
-  /** Its own, once it is up: what was started may have been a wrapper. */
+  /** The process id of the node, once it is up; the started process may be a wrapper. */
   get pid(): number {
     return this.#pid;
   }
 
-  /** Of the runtime, once it is up. */
+  /** The runtime's version, once the node is up. */
   get version(): string {
     return this.#version;
   }
 
-  /** Where its clients connect. */
+  /** The URL for its clients. */
   get url(): string {
     return `ws://127.0.0.1:${this.plan.port}/ws`;
   }
 
-  /** Starts it, if it is down. */
+  /** Starts the process if it is down. */
   start(): void {
     if (this.#state !== "down") return;
     const file = fileURLToPath(new URL("./node.ts", import.meta.url));
@@ -97,7 +99,7 @@ export class NodeProcess {
     });
     const read = readLines(child.stdout!, (line) => this.#reported(parseReport(line)));
     child.stdin!.on("error", () => {
-      // It has exited, which `close` reports.
+      // The process has exited, which `close` reports.
     });
     child.stdin!.write(`${JSON.stringify(this.#terms)}\n`);
     this.#ended = new Promise((ended) => {
@@ -106,19 +108,19 @@ export class NodeProcess {
         ended();
       };
       child.on("error", (error) => end(error.message));
-      // Its last lines may still be on their way through the streams.
+      // Its last lines may still be in transit through the streams.
       child.on("close", (code, signal) => {
         read.finally(() => end(code ?? signal ?? "unknown"));
       });
     });
   }
 
-  /** Kills it: kill -9. */
+  /** Kills the process with kill -9. */
   kill(): void {
     this.#signal("SIGKILL");
   }
 
-  /** Freezes it, as a machine that hangs. */
+  /** Suspends the process, like a machine that hangs. */
   pause(): void {
     if (this.#state !== "up") return;
     this.#signal("SIGSTOP");
@@ -132,10 +134,10 @@ export class NodeProcess {
     this.#signal("SIGCONT");
   }
 
-  /** Stops it in an orderly way. Resolves when it has exited. */
+  /** Stops the process in order. Resolves when it has exited. */
   async stop(): Promise<void> {
     if (this.#state === "down") return await this.#ended;
-    // It may be paused.
+    // The process may be paused.
     this.#signal("SIGCONT");
     this.#child!.stdin!.end();
     const patience = setTimeout(() => this.kill(), END_MS);
@@ -173,13 +175,13 @@ export class NodeProcess {
     this.#watcher.ended(this, how, lastWords);
   }
 
-  // Not `child.kill`: on Deno that takes any signal for the end and closes the child's input.
+  // Not `child.kill`, because on Deno it treats any signal as the end and closes the child's input.
   #signal(name: "SIGKILL" | "SIGSTOP" | "SIGCONT"): void {
     for (const pid of new Set([this.#pid, this.#child?.pid ?? 0])) {
       try {
         if (pid > 0 && this.#state !== "down") process.kill(pid, name);
       } catch {
-        // It has ended already.
+        // The process has already exited.
       }
     }
   }

@@ -10,27 +10,27 @@
  * | anything else                             | it: `{"type":"error","message"}`                          |
  *
  * `room` is a text of 1 to 255 bytes, `data` any JSON value, `from` the name of the node that the
- * sender is connected to. Who broadcasts need not be in the room. What is over a limit is answered
- * with an error too; the connection lives on.
+ * sender is connected to. The sender of a broadcast need not be in the room. A request over a limit
+ * is answered with an error too; the connection stays open.
  *
- * One more is for pages that show the cluster. `{"type":"watch"}` is answered, at once and then
- * whenever a node comes or goes, with
+ * Another request is for pages that show the cluster. `{"type":"watch"}` is answered, at once and
+ * whenever a node connects or disconnects, with
  *
  *     {"type":"status","node","runtime","pid","nodes":[{"name","page","runtime","up","reason"?}]}
  *
- * where `nodes` are all nodes of the demo in order, `up` is what this one sees, and `reason` says why
- * a node was lost.
+ * where `nodes` are all nodes of the demo in order, `up` is this node's view, and `reason` is why a
+ * node was lost.
  *
  * @module
  */
 
-/** A message may have this many characters; a longer one is answered with an error. */
+/** Maximum number of characters of a message; a longer one is answered with an error. */
 export const MESSAGE_CHARS_MAX = 65_536;
 
-/** A room's name may have this many bytes of UTF-8; for a longer one there is an error. */
+/** Maximum number of UTF-8 bytes of a room name; a longer one is answered with an error. */
 export const ROOM_BYTES_MAX = 255;
 
-/** Lists and objects in `data` may be nested this deep; for deeper ones there is an error. */
+/** Maximum nesting of lists and objects in `data`; deeper ones are answered with an error. */
 export const DATA_DEPTH_MAX = 32;
 
 /** The requests of a client. */
@@ -42,13 +42,13 @@ export type ClientMessage =
   | { readonly type: "broadcast" | "broadcastFrom"; readonly room: string; readonly data: unknown }
   | { readonly type: "watch" };
 
-/** One node, as another sees it. */
+/** A node as seen by another. */
 export interface NodeStatus {
   readonly name: string;
   readonly page: string;
   readonly runtime: "deno" | "bun";
   readonly up: boolean;
-  /** The reason why it was lost. */
+  /** The reason why the node was lost. */
   readonly reason?: string;
 }
 
@@ -70,7 +70,7 @@ export type ServerMessage =
   }
   | { readonly type: "error"; readonly message: string };
 
-/** What came of reading a message. */
+/** The result of parsing a message. */
 export type Parsed =
   | { readonly ok: true; readonly message: ClientMessage }
   | { readonly ok: false; readonly why: string };
@@ -121,7 +121,7 @@ function isRoom(room: unknown): room is string {
   return new TextEncoder().encode(room).length <= ROOM_BYTES_MAX;
 }
 
-/** Checks the nesting, without recursing deeper than `depth`. */
+/** Checks the nesting, with a recursion of at most `depth`. */
 function isDeeperThan(value: unknown, depth: number): boolean {
   if (typeof value !== "object" || value === null) return false;
   return depth === 0 || Object.values(value).some((inner) => isDeeperThan(inner, depth - 1));

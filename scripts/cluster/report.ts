@@ -6,11 +6,11 @@
  */
 import type { SessionEnd } from "../../lib/mesh/session.ts";
 
-/** A node of the demo, as all of them know it. */
+/** A node of the demo, as known to all nodes. */
 export interface NodeCard {
   /** `node1@127.0.0.1:port`. */
   readonly name: string;
-  /** Where its page is. */
+  /** The URL of its page. */
   readonly page: string;
   readonly runtime: "deno" | "bun";
 }
@@ -19,7 +19,7 @@ export interface NodeCard {
 export interface Terms {
   readonly name: string;
   readonly cookie: string;
-  /** Of the page and the WebSocket. */
+  /** The port of the page and the WebSocket. */
   readonly port: number;
   /** Whether other nodes serve the same port. */
   readonly reusePort?: boolean;
@@ -30,25 +30,25 @@ export interface Terms {
 /** A report of a node's process. */
 export type Report =
   | { readonly kind: "ready"; readonly pid: number; readonly version: string }
-  /** It cannot start, and ends. */
+  /** The node cannot start, and exits. */
   | { readonly kind: "failed"; readonly message: string }
   | { readonly kind: "nodeup"; readonly node: string }
   | { readonly kind: "nodedown"; readonly node: string; readonly reason: SessionEnd }
   | { readonly kind: "refused"; readonly peer: string; readonly words: string }
   | { readonly kind: "log"; readonly line: string };
 
-/** Reads a report. Whatever else a process prints is a line of its log. */
+/** Parses a report. Any other output of a process is a line of its log. */
 export function parseReport(line: string): Report {
   try {
     const value = JSON.parse(line) as Partial<Report> | null;
     if (typeof value?.kind === "string") return value as Report;
   } catch {
-    // Not ours: a runtime's warning, perhaps.
+    // Other output, such as a warning of the runtime.
   }
   return { kind: "log", line };
 }
 
-/** A node's short name: what stands before the `@`. */
+/** Returns a node's short name: the part before the `@`. */
 export function shortName(name: string): string {
   return name.slice(0, name.indexOf("@"));
 }

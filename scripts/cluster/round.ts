@@ -1,6 +1,7 @@
 /**
- * A round: one client at each node joins a room, each broadcasts in turn, and it is noted who heard
- * what, and after how many microseconds. Everything that should arrive must, once, and nothing else.
+ * A round: one client at each node joins a room and broadcasts in turn, and the round records who
+ * received which broadcasts after how many microseconds. Each expected message must arrive exactly
+ * once, and no other messages.
  *
  * @module
  */
@@ -12,26 +13,26 @@ import { DemoError } from "./runtimes.ts";
 /** A message that has not arrived after this long is lost. */
 const ARRIVAL_MS = 3_000;
 
-/** A round is given up if more broadcasts than this did not reach all nodes. */
+/** A round is aborted if more broadcasts than this did not reach all nodes. */
 const LOSSES_MAX = 2;
 
-/** How many broadcasts of each node are not timed, to warm up. */
+/** Number of unmeasured broadcasts of each node, as a warm-up. */
 const WARM_UPS = 5;
 
-/** How many are timed. */
+/** Number of measured broadcasts. */
 const TIMED = 20;
 
-/** What came of a round. */
+/** The result of a round. */
 export interface Round {
-  /** From which node, row by row, and to which, column by column. */
+  /** Latencies by sending node (row) and receiving node (column). */
   readonly nodes: readonly string[];
   /** The median of each pair. */
   readonly micros: readonly (readonly number[])[];
   readonly timed: number;
   readonly room: string;
-  /** The text of each node. */
+  /** The broadcast text of each node. */
   readonly words: readonly string[];
-  /** Deliveries that there were, of those that there should have been. */
+  /** Number of actual and expected deliveries. */
   readonly delivered: number;
   readonly expected: number;
   /** Descriptions of messages that should not have been received. */
@@ -39,7 +40,7 @@ export interface Round {
 }
 
 /**
- * Plays a round in a room that nobody else is in. Rejects if a client loses its connection, or hardly
+ * Runs a round in a room without other members. Rejects if a client loses its connection, or hardly
  * anything arrives.
  */
 export async function playRound(clients: readonly ChatClient[], room: string): Promise<Round> {
@@ -66,7 +67,7 @@ class Ledger {
   #sent = 0;
   #from: ChatClient | undefined;
   #sentAt = 0;
-  /** The nodes that have received the last one, with the times. */
+  /** The nodes that have received the last broadcast, with the times. */
   #heard = new Map<ChatClient, number>();
   /** Checks the pending wait. */
   #look: () => void = () => {};
@@ -104,13 +105,13 @@ class Ledger {
       micros.push(times.map(median));
       await this.#send(from, "broadcastFrom");
     }
-    // The answer comes behind whatever else is still on its way to a client.
+    // The reply comes after all other messages in transit to a client.
     for (const client of this.#clients) client.say({ type: "leave", room: this.#room });
     await this.#until(() => this.#in.size === 0);
     return micros;
   }
 
-  /** Listens no more. */
+  /** Removes the listeners. */
   close(): void {
     for (const client of this.#clients) client.heard = client.lost = undefined;
   }

@@ -1,5 +1,5 @@
 /**
- * How to start Deno and Bun.
+ * Starts Deno and Bun.
  *
  * @module
  */
@@ -10,10 +10,10 @@ import process from "node:process";
 /** A runtime's name. */
 export type Runtime = "deno" | "bun";
 
-/** Its name for users. */
+/** The runtime's name for users. */
 export const RUNTIME_NAMES: Readonly<Record<Runtime, string>> = { deno: "Deno", bun: "Bun" };
 
-/** The runtime that runs this. */
+/** The runtime of this process. */
 export const ownRuntime: Runtime = "Bun" in globalThis ? "bun" : "deno";
 
 const HOW_TO_INSTALL: Readonly<Record<Runtime, string>> = {
@@ -26,7 +26,9 @@ export class DemoError extends Error {
   override readonly name = "DemoError";
 }
 
-/** Returns the program of a runtime: the current one's, `DENO_BIN` or `BUN_BIN`, or the one on the PATH. */
+/**
+ * Returns the program of a runtime: the current one, `DENO_BIN` or `BUN_BIN`, or the one on the PATH.
+ */
 export function programOf(runtime: Runtime): string {
   if (runtime === ownRuntime) return process.execPath;
   const variable = runtime === "deno" ? "DENO_BIN" : "BUN_BIN";
@@ -40,19 +42,19 @@ export function programOf(runtime: Runtime): string {
   );
 }
 
-/** The first program of that name on the PATH. */
+/** Returns the first program of that name on the PATH. */
 export function findProgram(name: string): string | undefined {
   const folders = (process.env["PATH"] ?? "").split(delimiter).filter(Boolean);
   const file = process.platform === "win32" ? `${name}.exe` : name;
   return folders.map((folder) => join(folder, file)).find(isProgram);
 }
 
-/** The arguments with which a runtime runs a file. */
+/** Returns the arguments with which a runtime runs a file. */
 export function argumentsFor(runtime: Runtime, file: string): string[] {
   return runtime === "deno" ? ["run", "--no-prompt", "-P=demo", file] : [file];
 }
 
-/** Reads the mode: `accessSync` with `X_OK` needs `--allow-sys=uid` on Deno. */
+/** Reads the mode, because `accessSync` with `X_OK` needs `--allow-sys=uid` on Deno. */
 function isProgram(path: string): boolean {
   try {
     const stats = statSync(path);

@@ -1,5 +1,5 @@
 /**
- * The demo's side of the terminal: what is printed, aligned, and in colour only on a terminal.
+ * Terminal output of the demo: aligned, and in colour only on a terminal.
  *
  * @module
  */
@@ -10,24 +10,24 @@ import { shortName } from "./report.ts";
 import type { Round } from "./round.ts";
 import { RUNTIME_NAMES } from "./runtimes.ts";
 
-/** SGR codes. The nodes' are those of the page, as near as a terminal has them. */
+/** SGR codes. The nodes have the colours of the page, as far as a terminal supports them. */
 const BOLD = "1";
 const DIM = "2";
 const RED = "31";
 const GREEN = "32";
 const NODE_COLOURS = ["34", "32", "33", "35", "36", "91", "94", "92", "95"] as const;
 
-/** Where text goes. */
+/** The output for text. */
 export interface Output {
   readonly isTTY?: boolean | undefined;
   write(text: string): unknown;
 }
 
-/** Prints for a person. */
+/** Prints text for people. */
 export class Screen {
   readonly #output: Output;
   readonly #colour: boolean;
-  /** Short names in order; a node's place gives its colour. */
+  /** Short names in order; a node's position determines its colour. */
   readonly #names: readonly string[];
   readonly #nameWidth: number;
 
@@ -59,7 +59,7 @@ export class Screen {
     this.line(`  ${this.#paint(DIM, text)}`);
   }
 
-  /** The nodes, with their keys and where their pages are. */
+  /** Prints the nodes, with their keys and the URLs of their pages. */
   nodes(nodes: readonly NodeProcess[]): void {
     const rows = nodes.map((node, index) => {
       const { runtime, page } = node.plan;
@@ -107,7 +107,7 @@ export class Screen {
     this.quiet(`µs until the client at that node heard it: the median of ${timed} broadcasts`);
   }
 
-  /** One line for something that happened. */
+  /** Prints one line for an event. */
   event(event: ClusterEvent): void {
     const { node } = event;
     switch (event.kind) {
@@ -131,7 +131,7 @@ export class Screen {
     }
   }
 
-  /** One line with the time of day, for something that a node did or that was done to it. */
+  /** Prints one line with the time of day, for an event or an action of a node. */
   happened(short: string, words: string): void {
     const now = new Date();
     const two = (value: number): string => String(value).padStart(2, "0");

@@ -1,5 +1,5 @@
 /**
- * The demo while it stays up: keys break the cluster and mend it, and what happens is shown.
+ * The interactive demo: keys break and repair the cluster, and the effects are printed.
  *
  * @module
  */
@@ -14,7 +14,7 @@ export class Show {
   readonly #cluster: Cluster;
   readonly #screen: Screen;
   readonly #quit: () => void;
-  /** `p` was pressed: the next number pauses. */
+  /** `p` was pressed: the next number pauses a node. */
   #pausing = false;
   /** Whether a round is running. */
   #playing = false;
@@ -36,7 +36,7 @@ export class Show {
     else if (key === "?" || key === "h") this.help();
   }
 
-  /** Shows the nodes, and the keys. */
+  /** Prints the nodes and the keys. */
   help(): void {
     this.#screen.line();
     this.#screen.nodes(this.#cluster.nodes);
@@ -69,7 +69,7 @@ export class Show {
     }
   }
 
-  /** Waits until a node is one of them again, and lets all of them talk. */
+  /** Waits until a node is connected again, and runs a round. */
   async #whole(node: NodeProcess): Promise<void> {
     await this.#try(async () => {
       await this.#cluster.until(() => node.state === "down" || this.#cluster.isWhole);
@@ -89,7 +89,7 @@ export class Show {
     });
   }
 
-  /** Plays a round, unless one is being played. */
+  /** Runs a round, unless one is running. */
   async #play(): Promise<Round | undefined> {
     if (this.#playing) return undefined;
     this.#playing = true;
@@ -110,7 +110,7 @@ export class Show {
   }
 }
 
-/** A round in one line. */
+/** Formats a round as one line. */
 function inWords({ nodes, micros, delivered, expected, faults }: Round): string {
   if (faults.length > 0) return faults[0]!;
   if (delivered < expected) return `only ${delivered} of ${expected} messages were delivered`;

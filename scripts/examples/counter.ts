@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console
 /**
  * A sharded counter: one actor for each key, on the node that is the key's home. Its count is stored before a call is
- * answered, so it outlives the node.
+ * answered, so it survives the loss of the node.
  *
  *     deno run -A scripts/examples/counter.ts
  *
@@ -16,7 +16,9 @@ const counter = service<{ state: number; call: { add(by: number): number } }>({
   call: { add: (sum, by) => [sum + by, sum + by] },
 });
 
-/** Counts visits of pages from two nodes, and returns the sums. The home of some pages is lost in between. */
+/**
+ * Counts visits of pages from two nodes, and returns the sums. The home of some pages is lost in between.
+ */
 export async function countVisits(pages: readonly string[]): Promise<Record<string, number>> {
   const cookie = crypto.getRandomValues(new Uint8Array(32)).toHex();
   const start = (name: string) =>

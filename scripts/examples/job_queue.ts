@@ -1,6 +1,6 @@
 /**
- * A durable job queue: mails that are sent by workers on all nodes, four at a time on each, with three further
- * attempts. Jobs outlive every node; the queue moves to another node with its singleton.
+ * A durable job queue: workers on all nodes send mails, four at a time on each node, with up to three retries.
+ * Jobs outlive every node; the queue moves to another node with its singleton.
  */
 import { type Node, service } from "@firn/firn";
 import { pool, type PoolKind, type Store } from "@firn/firn/otp";
@@ -25,7 +25,9 @@ export function mailPool(
   });
 }
 
-/** Every node calls this, and gets a function that resolves when a mail is stored, to the id of its job. */
+/**
+ * Every node calls this. The returned function resolves with the id of the job when a mail is stored.
+ */
 export async function mailQueue(
   node: Node,
   store: Store,

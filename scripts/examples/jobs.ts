@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console
 /**
  * Jobs on remote workers: one node has the queue, the others run the jobs. A worker that is killed is restarted,
- * and a job that fails is tried again.
+ * and a job that fails is retried.
  *
  *     deno run -A scripts/examples/jobs.ts
  *
@@ -10,7 +10,7 @@
 import process from "node:process";
 import { type Call, Node, type Pid, remote, type Self, Supervisor } from "@firn/firn";
 
-/** The work: here, the length of a text. It fails for an empty one. */
+/** The work, which here computes the length of a text. It fails for an empty one. */
 function work(text: string): number {
   if (text === "") throw new Error("nothing to count");
   return text.length;
@@ -44,7 +44,7 @@ export async function runJobs(jobs: readonly string[]): Promise<(number | string
       try {
         return await queue.call(child.pid as Pid<Call<string, number>>, job, { timeout: 1000 });
       } catch {
-        // The worker has crashed: its supervisor restarts it, and another one tries.
+        // The worker has crashed: its supervisor restarts it, and another worker retries.
       }
     }
     return "failed twice";

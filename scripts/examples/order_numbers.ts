@@ -1,5 +1,6 @@
 /**
- * A singleton with state: order numbers of which none is given twice, on whichever node runs it.
+ * A singleton with state: order numbers, each of which is used only once, on whichever node it
+ * runs.
  */
 import { type Node, service } from "@firn/firn";
 import type { Store } from "@firn/firn/otp";

@@ -1,5 +1,5 @@
 /**
- * A payment as a stored state machine, by its id: it expires 30 s after it was created unless it is authorised, also
+ * A payment as a stored state machine, by its id: it expires 30 s after its creation unless it is authorised, even
  * if its node is lost meanwhile.
  */
 import type { Node } from "@firn/firn";

@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console
 /**
- * A simulation: five nodes, one of which holds a global name and loses its power. How long does the name stay
- * without a holder? Virtual time; the same seed produces the same run.
+ * A simulation: five nodes, one of which holds a global name and loses its power. Measures how long the name
+ * stays without a holder. In virtual time; the same seed produces the same run.
  *
  *     deno run -A scripts/examples/simulation.ts 7
  *

@@ -18,7 +18,7 @@ interface Tickets {
 const tickets = service<Tickets>({
   init: (last, handover) => ({ last, handover }),
   call: { next: ({ last, handover }) => [last + 1, { last: last + 1, handover }] },
-  terminate: ({ last, handover }) => handover(last), // on a planned move, its last act
+  terminate: ({ last, handover }) => handover(last), // called last on a planned move
 });
 
 /** Takes tickets before and after the singleton has moved. Returns them, and the nodes on which it ran. */

@@ -1,8 +1,8 @@
 /**
- * Makes the npm package: JavaScript and declarations of `mod.ts` and `lib`, in a folder that `npm pack` takes.
+ * Builds the npm package: JavaScript and declarations of `mod.ts` and `lib`, in a folder for `npm pack`.
  *
- * Each file is translated by itself (`isolatedDeclarations` is on in this repository), so that no types of Deno or
- * Bun are needed. Deno refuses TypeScript inside `node_modules`; JavaScript runs on both.
+ * Each file is transpiled separately (`isolatedDeclarations` is on in this repository), so that no types of Deno
+ * or Bun are needed. Deno rejects TypeScript inside `node_modules`; JavaScript runs on both runtimes.
  *
  *     exports: { ".": { types, deno, bun, default } }
  *                                         └─ any other runtime: one sentence in place of a ReferenceError
@@ -16,7 +16,7 @@ import ts from "typescript";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
-/** The entry points, as `deno.json` names them. */
+/** The entry points as named in `deno.json`. */
 interface DenoConfig {
   readonly name: string;
   readonly version: string;
@@ -35,7 +35,7 @@ const DECLARATIONS: ts.CompilerOptions = {
   declaration: true,
 };
 
-/** What Node and bundlers for browsers load in place of an entry point. */
+/** The file that Node and bundlers for browsers load instead of an entry point. */
 const UNSUPPORTED =
   `throw new Error("Firn runs on Deno (2.9 or later) and Bun (1.4 or later): this is another runtime");
 `;
@@ -81,7 +81,7 @@ function translate(path: string, folder: string): void {
   }
 }
 
-/** Relative imports name the files that stand beside them: `./x.ts` becomes `./x.js`. */
+/** Relative imports refer to the neighbouring output files: `./x.ts` becomes `./x.js`. */
 function withJsEndings(text: string): string {
   return text.replaceAll(
     /((?:from|import|import\()\s*")(\.{1,2}\/[^"]+)\.ts"/g,

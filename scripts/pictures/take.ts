@@ -1,10 +1,10 @@
 /**
- * Takes the pictures of the README again: the demo's page while a node is down, its live page, and
+ * Takes the pictures of the README: the demo's page while a node is down, its live page, and
  * Mesher's issues.
  *
  *     deno run -A scripts/pictures/take.ts [folder]      (default: this one)
  *
- * It needs Deno, and Chromium on the machine.
+ * Requires Deno and Chromium.
  *
  * @module
  */
@@ -22,17 +22,17 @@ import { ownRuntime } from "../cluster/runtimes.ts";
 import { givenArguments } from "../given.ts";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url)).replace(/\/$/, "");
-/** Wide, and about half as high. */
+/** The size of the window: about half as high as wide. */
 const WINDOW = { viewport: { width: 1120, height: 600 }, deviceScaleFactor: 1.2 };
-/** A picture that is larger makes the page slow to load. */
+/** Maximum size of a picture, so that the page loads quickly. */
 const BYTES_MAX = 150 * 1024;
 const EVENTS = 120;
-/** A page that has just come has much else to do. Milliseconds. */
+/** Time for a page to finish loading. Milliseconds. */
 const WARM_MS = 1_500;
-/** What one has just said to the other is on its way no longer than this. Milliseconds. */
+/** Time for a message to reach the other page. Milliseconds. */
 const CALM_MS = 250;
 
-/** What is said on the demo's page: who, at which node, and what. */
+/** The messages on the demo's page: user, node and text. */
 const WORDS: readonly (readonly [number, string])[] = [
   [0, "Hello from node1! Is anybody out there?"],
   [2, "Loud and clear, over on node3."],
@@ -63,7 +63,7 @@ async function shootCluster(browser: Browser, path: string): Promise<void> {
       for (const [at, text] of words) {
         await pages.get(at)!.fill("#text", text);
         await pages.get(at)!.press("#text", "Enter");
-        // To look for it before would make it late, for a page looks and listens in turns.
+        // Taken before the page is searched, which would delay it.
         await first.waitForTimeout(CALM_MS);
         await first.locator("#log").getByText(text, { exact: true }).waitFor();
       }
@@ -96,7 +96,7 @@ async function shootObserver(browser: Browser, path: string): Promise<void> {
   }
 }
 
-/** Mesher's issues, on a bad day. */
+/** Mesher's issues, with many errors. */
 async function shootMesher(browser: Browser, path: string): Promise<void> {
   await withProcesses(async (start) => {
     const one = start(["--memory"], {});
@@ -118,7 +118,7 @@ async function open(browser: Browser, url: string, more: BrowserContextOptions):
   return page;
 }
 
-/** The same numbers every time, 0 to 1. */
+/** Returns the same sequence of random numbers every time, in [0, 1). */
 function dice(): () => number {
   let seed = 1;
   return () => (seed = Math.imul(seed, 48_271) >>> 0) / 2 ** 32;

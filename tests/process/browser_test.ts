@@ -128,7 +128,7 @@ async function chat(browser: Browser, cluster: Cluster, folder: string): Promise
   await ada.sees("A plain text, from a program on node2.");
   await ada.sees('{"load":0.25}');
 
-  // A separate room, and a message that is not echoed.
+  // A separate room, and a message that the sender does not receive.
   for (const person of [ada, grace]) await person.joins("workshop");
   await ada.picks("lobby");
   await grace.page.getByLabel("all but me").check({ force: true });

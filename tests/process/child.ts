@@ -20,7 +20,7 @@ const heard = new Map<string, { at: number[]; bytes: number }>();
 
 takeOrders<Order>(async (options) => {
   const host = systemHost();
-  // It reports each session, so it does not wait for them before it listens to events.
+  // Not awaited, because the node reports each session, and must first listen to events.
   const { mesh, rooms } = await startNode({ joinTimeout: 0, ...options }, host);
   for (const event of ["nodeup", "nodedown", "refused"] as const) {
     mesh.events.on(event, (details) => tell({ event, at: now(), ...details }));

@@ -46,7 +46,8 @@ for (const [one, other] of PAIRS) {
           );
           await node!.kill();
         }
-        // The hub was linked with actors there, and exited with the first: it is spawned again.
+        // The hub was linked to actors there and exited with the first of them, so it is spawned
+        // again.
         await a.ask("counter", { name: "hub" }).catch(() => {});
         await join(random.next() < 0.5 ? node!.name : undefined);
         assert(others.length === 3, `seed ${seed}, round ${round}`);

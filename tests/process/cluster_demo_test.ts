@@ -72,7 +72,8 @@ test("cluster.ts accepts any WebSocket client", async () => {
   assertEquals(await ada.hears(), hello);
   assertEquals(await grace.hears(), hello);
 
-  // Sent to all but the sender: the next message at the sender is the one after it.
+  // Sent to all except the sender, so the next message that the sender receives is the one after
+  // it.
   ada.say({ type: "broadcastFrom", room: "tea", data: "psst" });
   ada.say({ type: "leave", room: "tea" });
   assertEquals(await grace.hears(), { ...hello, data: "psst" });

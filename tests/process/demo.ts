@@ -1,5 +1,5 @@
 /**
- * The demo cluster as a process, for tests: its output, its exit status, and the processes it
+ * Runs the demo cluster as a process, for tests: its output, its exit status, and the processes it
  * leaves.
  */
 import { type ChildProcess, spawn } from "node:child_process";

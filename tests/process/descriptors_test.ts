@@ -45,7 +45,7 @@ async function dialsTls(name: string): Promise<boolean> {
       await until("it is up", async () => (await other.ask<string[]>("peers")).includes(name));
       isUp = true;
     } catch {
-      // The caller handles it.
+      // The caller handles the rejection.
     }
   });
   return isUp;
@@ -77,7 +77,7 @@ test("Mesh's listener and a server's continue to accept after the process ran ou
     );
     const { listenerFailures } = await node.ask<{ listenerFailures: number }>("membership");
     assertEquals(listenerFailures, failures.length);
-    if (runtime === "bun") return; // its listeners do not stop accepting
+    if (runtime === "bun") return; // The descriptor limit must not stop the child's listeners.
     await until(
       "the recovery is reported",
       () => node.told.some((told) => told.event === "listener" && told["state"] === "recovered"),

@@ -24,7 +24,7 @@ test("echo.ts prints its address, and echoes messages", async () => {
   const closed = new Promise((closed) => socket.onclose = closed);
   socket.close();
   await closed;
-  // A second one cannot use its port, and prints what to do.
+  // A second one cannot use the same port, and prints what to do.
   await using second = echo("--port", new URL(url!).port);
   assertEquals(await second.ended, 1);
   assertMatch(second.err, /^echo: cannot listen on .*: choose another port, .*\n$/);

@@ -67,7 +67,7 @@ const careful = node.spawn((self: Self<string>) => async () => {
   await late.catch(() => {});
 });
 node.send(careful, "go");
-// The calls of an exited actor are over, and no failure is reported.
+// The calls of an exited actor have ended, and no failure is reported.
 const dead = node.spawn((self: Self<string>) => () => {
   self.call(mute, "of the dead");
   self.exit("normal");

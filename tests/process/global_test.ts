@@ -150,7 +150,8 @@ for (const [one, other] of PAIRS) {
         const names = await Promise.all(all.map((node) => node.ask<string[]>("names")));
         return names.every((some) => some.join() === "alone,exit,keep,merge,patient");
       });
-      // Those of `c` were later: one has exited, one is alive, one has handed over its state.
+      // Of the actors of `c`, which were later: one has exited, one is alive, and one has handed
+      // over its state.
       await until("two have ended", () => c.count("ended") === 2);
       const ended = c.told.filter(({ event }) => event === "ended");
       for (const kind of ["exit", "merge"]) {
@@ -169,7 +170,7 @@ for (const [one, other] of PAIRS) {
         assertEquals([loser, winner], [keys.get(`c ${name}`), keys.get(`b ${name}`)]);
       }
       assertEquals([a.count("nameconflict"), b.count("nameconflict"), b.count("ended")], [0, 0, 0]);
-      // The one that was kept may have another name.
+      // The actor that was kept may have another name.
       assertEquals(await c.ask("register", { name: "kept", label: "keep" }), true);
       await untilFound(all, "kept", keys.get("c keep"));
     });
@@ -236,7 +237,7 @@ for (const [one, other] of PAIRS) {
       assertEquals([second.count("rests"), third.count("runs")], [0, 1]);
       second.signal("SIGCONT");
       await untilWhole(second, third);
-      // The stale copy exits, not the one that replaced it.
+      // The outdated copy exits, not its replacement.
       assertEquals(await untilOne(two), third);
       assertEquals([second.count("rests"), third.count("rests")], [1, 0]);
     });

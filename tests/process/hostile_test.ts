@@ -9,7 +9,7 @@ import { Client } from "../kit/socket.ts";
 import { test, until } from "../kit/test.ts";
 
 /**
- * How much more memory a process may hold than before the storm, since its allocator keeps some.
+ * How much more memory a process may use than before the attack, because its allocator keeps some.
  */
 const KEPT_BYTES_MAX = 96 * 1024 * 1024;
 

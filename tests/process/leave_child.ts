@@ -42,7 +42,7 @@ takeOrders<Record<string, unknown>, NodeOptions>(async (options) => {
         try {
           if (found !== undefined) return void conn.send(await node.call(found, String(data)));
         } catch {
-          // It has moved, or is about to.
+          // The child has moved, or is about to.
         }
         await new Promise((wake) => setTimeout(wake, 2));
       }

@@ -98,13 +98,13 @@ for (const [one, other] of PAIRS) {
         seeds: [a.name],
       });
       await until("both refused", () => a.count("refused") > 0 && stranger.count("refused") > 0);
-      // It dials when it starts, and reports that it is ready right after.
+      // The node dials when it starts, and reports right afterwards that it is ready.
       const readyAt = stranger.told.find(({ event }) => event === "ready")!.at!;
       for (const node of [a, stranger]) {
         const late = node.told.find(({ event }) => event === "refused")!.at! - readyAt;
         assert(late < 1000, `refused after ${late} ms`);
       }
-      // It keeps trying, and neither log grows.
+      // The node continues to retry, and neither log grows.
       await until("it has tried again", () => a.count("refused") >= 4, 30_000);
       assertEquals(a.warnings().length, 1, a.warnings().join("\n"));
       assertEquals(stranger.warnings().length, 1, stranger.warnings().join("\n"));

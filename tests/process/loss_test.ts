@@ -1,6 +1,6 @@
 /**
- * A node is lost, in every possible way: everything bound to its actors ends exactly once, in the
- * order links, monitors, calls and spawns, nodedown; and nothing is kept.
+ * A node is lost in every possible way: all relations to its actors end exactly once, in the order
+ * links, monitors, calls and spawns, nodedown; and no state is left.
  */
 import { assert, assertEquals } from "@std/assert";
 import type { Actor } from "../../lib/actor/actor.ts";
@@ -20,20 +20,23 @@ const OTHERS: readonly Runtime[] = PAIRS.filter(([one]) => one === runtime).map(
   other
 );
 
-/** Actors of this node that are bound to those of the lost node. */
+/** Actors of this node with links, monitors or calls to those of the lost node. */
 interface Bond {
   readonly near: TestNode;
   readonly far: NodeProcess;
   readonly start: typeof NodeProcess.start;
   readonly line: Outbound;
   readonly scene: Scene;
-  /** Ours: traps exits; is linked with, monitors and calls actors there; takes no message. */
+  /**
+   * A local actor that traps exits, is linked to, monitors and calls actors of the other node, and
+   * handles no messages.
+   */
   readonly witness: Actor;
-  /** Ours: linked with one there, and does not trap exits. */
+  /** A local actor that is linked to one of the other node, and does not trap exits. */
   readonly weak: Actor;
   /**
-   * Theirs: one that is linked with one of ours and does not trap exits, and one that traps exits
-   * and monitors.
+   * Actors of the other node: one that is linked to a local actor and does not trap exits, and one
+   * that traps exits and monitors.
    */
   readonly farWeak: Puppet;
   readonly farWitness: Puppet;
@@ -45,7 +48,7 @@ function idle(): Promise<void> {
   return new Promise(() => {});
 }
 
-/** Records how a promise settles. */
+/** Records the result of a promise. */
 function note(told: string[], what: string, promise: Promise<unknown>): void {
   promise.then(
     () => told.push(`${what}: done`),
@@ -53,7 +56,7 @@ function note(told: string[], what: string, promise: Promise<unknown>): void {
   );
 }
 
-/** Binds actors of two nodes in every way. */
+/** Creates every kind of relation between actors of two nodes. */
 async function bind(
   near: TestNode,
   far: NodeProcess,
@@ -85,13 +88,13 @@ async function bind(
     if (pid === weak.pid) told.push(`weak ended: ${reason}`);
   });
   near.mesh.events.on("nodedown", ({ reason }) => {
-    // Everything the witness waited for, calls and spawns, is settled by now.
+    // All calls and spawns that the witness waited for are settled by now.
     told.push(`nodedown ${reason}, kept ${line.kept}, ${hangs(witness)} hang`);
   });
   return { near, far, start, line, scene, witness, weak, farWeak, farWitness, told };
 }
 
-/** Returns how much depends on an actor: monitors of nodes, calls and spawns. */
+/** Returns the relations of an actor: monitors of nodes, calls and spawns. */
 function hangs(actor: Actor): number {
   let count = 0;
   for (let chained = actor.chain; chained !== undefined; chained = chained.following) count++;
@@ -142,7 +145,9 @@ async function assertLost(
   assert(witness.isAlive);
 }
 
-/** Asserts that the other side, once it is back, has notified its actors too, and keeps nothing. */
+/**
+ * Asserts that the other side has also notified its actors after its return, and keeps no state.
+ */
 async function assertLostThere({ near, far, scene, farWeak, farWitness }: Bond): Promise<void> {
   await until("they have met again", async () => {
     return near.mesh.session(far.name) !== undefined &&
@@ -154,7 +159,7 @@ async function assertLostThere({ near, far, scene, farWeak, farWitness }: Bond):
   void scene;
 }
 
-/** Requests an actor there that will never start. */
+/** Requests an actor on the other node that will never start. */
 function ask({ witness, far, told }: Bond): void {
   const there = { node: far.name, fn: "puppet", timeout: Infinity };
   note(told, "spawn", witness.spawnLink(there, "late", false));
@@ -200,7 +205,7 @@ for (const other of OTHERS) {
     ask(bond);
     await bond.near.mesh.disconnect(bond.far.name);
     await assertLost(bond, "disconnected", true);
-    // What started late was not orphaned.
+    // The actor that started late was not orphaned.
     await bond.near.mesh.connect(bond.far.name);
     await assertLostThere(bond);
     assertEquals(await bond.far.ask("size"), 2);
@@ -218,7 +223,7 @@ for (const other of OTHERS) {
     const [victim] = [...witness.links!] as [Pid<never>];
     far.signal("SIGSTOP");
     ask(bond);
-    // Its port is in use: the later one listens elsewhere, and dials.
+    // Its port is in use: the later node listens elsewhere, and dials.
     const again = await start(other, "again", {
       name: far.name,
       listen: { hostname: "127.0.0.1", port: 0 },
@@ -299,7 +304,7 @@ for (const other of OTHERS) {
         await a.do("send", old, "for the old one");
         await a.do("exitTo", old, "kill");
         await a.do("call", old, { ask: "echo", value: 1 });
-        // Its former node sends the pid back, which still refers to the earlier incarnation.
+        // The former node sends the pid back, which still refers to the earlier incarnation.
         await heir.do("send", a, ["of old", old.pid]);
         await heir.do("monitor", old);
         await heir.do("link", old);

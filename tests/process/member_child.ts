@@ -1,6 +1,6 @@
 /**
- * A node in its own process as a program has it: with a server, and with the commands that the
- * tests of joining and leaving need.
+ * A node in its own process as in a program: with a server, and with the commands that the tests of
+ * joining and leaving need.
  */
 import { readdirSync } from "node:fs";
 import process from "node:process";

@@ -78,7 +78,7 @@ test(
       const light = new Load(town, 1, 5, 500);
       const loadOf = async (i: number): Promise<number> =>
         (await clusterOf(user)).nodes.find(({ name }) => name === names[i])?.load ?? 0;
-      // Before its first five seconds are over, it has as little to do as the third.
+      // Before its first five seconds have passed, it is as idle as the third.
       await until("the light load is known", async () => await loadOf(1) > 0, WAIT_MS);
       const heavy = new Load(town, 0, 30, 100);
       const helpedBy = async (): Promise<string | undefined> => {
@@ -109,7 +109,7 @@ test(
       assert(new RegExp(`the processor on ${names[2]} has ended`).test(said), said);
       assert(new RegExp(`the processor on ${names[1]} is let go`).test(said), said);
 
-      // What the killed helper had received but not stored was processed again.
+      // Events that the killed helper had received but not stored were processed again.
       const sent = heavy.sent + light.sent;
       await until(
         "all are stored",

@@ -10,7 +10,7 @@ import { until } from "../kit/test.ts";
 
 const MAIN = fileURLToPath(new URL("../../mesher/main.ts", import.meta.url));
 
-/** What the first start wrote to the file for the first login. */
+/** The first login, as written by the first start. */
 export interface Printed {
   readonly email: string;
   readonly password: string;
@@ -19,7 +19,7 @@ export interface Printed {
 
 /** A Mesher process. */
 export class MesherProcess {
-  /** Everything it has written, on both outputs. */
+  /** The output of the process, from both streams. */
   said = "";
   readonly #child: ChildProcess;
   readonly ended: Promise<number | null>;
@@ -66,7 +66,7 @@ export class MesherProcess {
     return address()!;
   }
 
-  /** The content of that file. */
+  /** Returns the content of that file. */
   get printed(): Printed {
     if (this.#printed !== undefined) return this.#printed;
     const text = readFileSync(this.loginFile, "utf8");
@@ -79,7 +79,7 @@ export class MesherProcess {
   }
 
   signal(name: "SIGKILL" | "SIGTERM"): void {
-    // Not by the child's own `kill`: after that Deno reports no status.
+    // Not with the child's own `kill`, after which Deno reports no status.
     if (this.#isGone) return;
     process.kill(this.#child.pid!, name);
   }

@@ -15,7 +15,7 @@ const EVENTS = process.env["FIRN_LONG"] === "1" ? 100_000 : 9_000;
 const BATCH = 50;
 /** The number of concurrent requests to one node. */
 const LANES = 4;
-/** Maximum number of events watchers that may be behind before senders wait. */
+/** Number of events by which watchers may be behind before senders wait. */
 const BEHIND_MAX = 2_000;
 const WAIT_MS = 120_000;
 
@@ -141,7 +141,7 @@ async function lossOn(engine: Engine): Promise<void> {
       assert(missing.length <= most, `${missing.length} are missing, ${most} were reported`);
     }
 
-    // Watchers received each once; those that the dead node had stored possibly not at all.
+    // Watchers received each event once; events stored by the lost node possibly not at all.
     for (const watcher of living) {
       await until("they are seen", () => sure.isSubsetOf(watcher.seen), WAIT_MS);
     }

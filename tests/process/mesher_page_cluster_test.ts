@@ -118,7 +118,7 @@ test(
       assertEquals(await up.count(), 2);
       // The possible loss is shown where users look, and stays when the node is back.
       await ada.sees("nothing is missing", ".row.loss");
-      // What runs on only one node is moved to another, and the names show it.
+      // Services that run on only one node are moved to another, and the names show it.
       const registry = ada.page.locator(".row.name", { hasText: town.names[2]! });
       await registry.waitFor({ state: "detached" });
       await ada.shoots("cluster-lost");

@@ -157,7 +157,7 @@ test(
         await ada.goes(hash);
         await ada.sees("hacked='line'", ".source");
         await ada.sees("hacked='deep'");
-        // All of it, expanded.
+        // Checks the page with everything expanded.
         await ada.page.evaluate(
           "document.querySelectorAll('details').forEach((d) => d.open = true)",
         );

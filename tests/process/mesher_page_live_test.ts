@@ -16,7 +16,8 @@ test(
   async () => {
     await withPage(async (browser, mesher) => {
       const ada = await Person.inside(browser, mesher, DESK);
-      // The page's own stream receives everything, the view's what the server filters.
+      // The page's own stream receives everything; the view's stream receives what the server
+      // filters.
       const heard: string[] = [];
       ada.page.on("websocket", (socket) => {
         socket.on("framereceived", ({ payload }) => heard.push(String(payload)));
@@ -31,7 +32,7 @@ test(
       await say("gamma waits", "warning", "production");
       await ada.sees("gamma waits");
 
-      // What is shown already is filtered too.
+      // Events that are already shown are filtered too.
       await ada.page.getByLabel("Level").selectOption("error");
       assertEquals(await ada.count("gamma waits"), 0);
       await ada.page.getByLabel("Environment").fill("production");

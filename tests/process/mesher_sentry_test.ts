@@ -92,7 +92,7 @@ async function relayTo(port: number): Promise<Relay> {
   };
 }
 
-/** What a test uses: a DSN, a logged-in client, the recording, and a folder. */
+/** The environment of a test: a DSN, a logged-in client, the recording, and a folder. */
 interface Place {
   readonly dsn: string;
   readonly user: Client;
@@ -127,7 +127,7 @@ async function stored(user: Client, id: string): Promise<any> {
   return got.json.event;
 }
 
-/** Checks what every SDK must have reported of the same program. */
+/** Checks the data that every SDK must have reported for the same program. */
 async function checkReports(
   { status, printed, said }: Ended,
   { user }: Place,

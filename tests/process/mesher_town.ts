@@ -1,4 +1,4 @@
-/** Three nodes of Mesher as processes that know each other, on their own database. */
+/** Three connected nodes of Mesher as processes, with their own database. */
 import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
 import { freePorts } from "../../scripts/cluster/ports.ts";
@@ -8,7 +8,7 @@ import { type Client, loggedIn } from "../mesher/end_to_end_kit.ts";
 import type { Cluster } from "../mesher/postgres.ts";
 import { type MesherProcess, type Printed, withProcesses } from "./mesher_kit.ts";
 
-/** What is stored, as read from the database. */
+/** The stored events, read from the database. */
 export interface Stored {
   readonly ids: readonly string[];
   /** The number of events according to the issues' counters. */
@@ -144,7 +144,7 @@ export class MesherTown {
   }
 }
 
-/** Runs a test on a town; `env` is for all its nodes. */
+/** Runs a test with such a cluster; `env` is passed to all its nodes. */
 export async function withTown(
   engine: Engine,
   env: Readonly<Record<string, string>>,

@@ -67,7 +67,7 @@ test("observer: without authorize, only local clients may read, and only under a
     assertEquals(await ask(near, "10.0.0.7"), 403);
     assertEquals(await ask({ host: "evil.example:8080" }, "127.0.0.1"), 403);
     assertEquals(await ask({ ...near, "x-forwarded-for": "10.0.0.7" }, "127.0.0.1"), 403);
-    // Control is neither granted by default nor to a request that another site's page can send.
+    // Control is granted neither by default nor to a request that another site's page can send.
     const kill = "/observer/api/kill?id=1";
     assertEquals(await ask({ ...near, "x-firn": "1" }, "127.0.0.1", kill, "POST"), 403);
     assertEquals(await ask(near, "127.0.0.1", kill), 405);

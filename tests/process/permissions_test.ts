@@ -36,7 +36,7 @@ function run(args: readonly string[], last?: RegExp, env: object = {}): Promise<
   let isTold = false;
   const take = (bytes: Uint8Array): void => {
     output += new TextDecoder().decode(bytes);
-    // Only once: a second signal would kill a program that is stopping in order.
+    // Sent only once: a second signal would kill a program that is stopping in order.
     if (isTold || !last?.test(output)) return;
     isTold = true;
     child.kill("SIGTERM");

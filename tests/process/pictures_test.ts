@@ -15,7 +15,7 @@ import { test } from "../kit/test.ts";
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const PICTURES = "scripts/pictures";
 const BYTES_MAX = 150 * 1024;
-/** Fewer characters do not describe a picture. */
+/** Fewer characters than this do not describe a picture. */
 const ALT_CHARS_MIN = 40;
 const PNG = [0x89, 0x50, 0x4e, 0x47];
 

@@ -22,7 +22,7 @@ import { serving } from "../ws/serving.ts";
 const host = makeHost();
 const GUIDE = readFileSync(new URL("../../lib/guides/behind_a_proxy.md", import.meta.url), "utf8");
 
-/** A proxy: its program, and how the guide's configuration is run on the test's ports. */
+/** A proxy: its program, and a way to run the guide's configuration on the test's ports. */
 interface Proxy {
   readonly name: string;
   readonly program: string | undefined;

@@ -1,8 +1,7 @@
 /**
- * A man in the middle between two nodes: he relays every byte from one TLS session into another,
- * with a certificate that an authority trusted by the process signed, or with the stolen
- * certificate of a node, but without the cookie. Both nodes must reject him, on each runtime and
- * mixed.
+ * A man in the middle between two nodes: it relays every byte from one TLS session into another,
+ * with a certificate signed by an authority that the process trusts, or with the stolen certificate
+ * of a node, but without the cookie. Both nodes must reject it, on each runtime and mixed.
  */
 import { assert, assertEquals } from "@std/assert";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -18,7 +17,9 @@ import { test } from "../kit/test.ts";
 import { OwnAuthority } from "../mesh/authority.ts";
 import { type MiddleTls, startMiddle } from "../mesh/intruder.ts";
 
-/** Runs `body` while the processes it starts trust one more authority, as behind a TLS proxy. */
+/**
+ * Runs `body`; the processes that it starts trust an additional authority, as behind a TLS proxy.
+ */
 async function withTrusted(authority: OwnAuthority, body: () => Promise<void>): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "firn-relay-"));
   const file = join(folder, "authority.pem");
@@ -37,7 +38,7 @@ async function withTrusted(authority: OwnAuthority, body: () => Promise<void>): 
   }
 }
 
-/** Asserts that `a` dials `b` through the man in the middle, and rejects him. */
+/** Asserts that `a`, which dials `b` through the man in the middle, rejects it. */
 async function assertRejected(a: NodeProcess, b: NodeProcess, code: RegExp): Promise<void> {
   const outcome = await a.ask<string>("connect", { name: b.name });
   assert(code.test(outcome), outcome);

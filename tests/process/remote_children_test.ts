@@ -144,7 +144,7 @@ for (const pair of PAIRS) {
       const gone = a.told.find(({ event }) => event === "nodedown")!.at!;
       const begun = c.told.find(({ event }) => event === "start")!.at!;
       assert(begun - gone < 1000, `${begun - gone} ms later`);
-      // It stays where it is when the first is back.
+      // The child stays where it is when the first node is back.
       const again = await start(b.name, c);
       await untilWhole(a, again, c);
       assertEquals([starts(again), starts(c), a.count("over")], [0, 1, 0]);

@@ -1,5 +1,5 @@
 /**
- * A node in its own process that uses the public API only: counters, watchers, global names and
+ * A node in its own process that uses only the public API: counters, watchers, global names and
  * floods, on the test's commands.
  */
 import process from "node:process";
@@ -28,7 +28,7 @@ function reasonOf(reason: unknown): string {
   return reason instanceof Error ? reason.message : String(reason);
 }
 
-/** Links with an actor, monitors it and its node, and reports what it receives. */
+/** Links to an actor, monitors it and its node, and reports its messages. */
 async function watcher(self: Self<unknown>, who: Pid, tag: string): Promise<void> {
   self.trapExit = true;
   self.link(who);
@@ -46,7 +46,7 @@ async function watcher(self: Self<unknown>, who: Pid, tag: string): Promise<void
 }
 
 takeOrders<Order>(async (options) => {
-  // It reports each session, so it does not wait for them before it listens to events.
+  // Not awaited, because the node reports each session, and must first listen to events.
   const node = await Node.start({ joinTimeout: 0, ...options });
   for (const event of ["nodeup", "nodedown", "pressure"] as const) {
     node.on(event, (details) => tell({ event, ...details }));

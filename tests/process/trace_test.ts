@@ -13,7 +13,7 @@ import type { SeenSpan } from "./trace_child.ts";
 const needsDeno = { ignore: runtime !== "deno" };
 const CHILD = "trace_child.ts";
 
-/** Starts three nodes, each of which calls the next, and sends the first a question. */
+/** Starts three nodes, each of which calls the next, and sends a request to the first. */
 async function askThrough(start: typeof NodeProcess.start): Promise<NodeProcess[]> {
   const a = await start("deno", "a", {}, CHILD);
   const b = await start("deno", "b", { seeds: [a.name] }, CHILD);
@@ -27,7 +27,7 @@ async function askThrough(start: typeof NodeProcess.start): Promise<NodeProcess[
 }
 
 /**
- * Asserts that all spans of the question form one trace, in which each has its parent on the
+ * Asserts that all spans of the request form one trace, in which each has its parent on the
  * previous node.
  */
 function assertOneTrace(spans: readonly SeenSpan[], nodes: readonly NodeProcess[]): void {

@@ -23,14 +23,14 @@ const SCRIPT = fileURLToPath(new URL("./ws_script.mjs", import.meta.url));
 const AIOHTTP_SCRIPT = fileURLToPath(new URL("./ws_script_aiohttp.py", import.meta.url));
 const PYTHON_SCRIPT = fileURLToPath(new URL("./ws_script.py", import.meta.url));
 
-/** What a client observed. */
+/** The observations of a client. */
 interface Seen {
   readonly echoed: number;
   /** The echo of a fragmented message; empty if the client cannot send one. */
   readonly fragments: string;
   readonly extensions: string;
   readonly protocol: string;
-  /** How it saw the server's close, and its own. */
+  /** The close events: of the server's close, and of its own. */
   readonly told: { code: number; reason: string; wasClean: boolean };
   readonly said: { code: number; reason: string; wasClean: boolean };
 }
@@ -160,7 +160,7 @@ async function inChromium(url: string): Promise<Seen> {
   }
 }
 
-/** Serves what the scripts expect. */
+/** The server for the scripts. */
 async function serving(
   perMessageDeflate: boolean | DeflateOptions,
   body: (server: Server, codes: string[]) => Promise<void>,

@@ -28,7 +28,7 @@ const IDLE_BYTES_MAX = 4096;
 /** Memory that does not depend on their number. */
 const SLACK_BYTES = 700_000;
 
-/** Starts a crowd. Returns its process and its output. */
+/** Starts a process with many clients. Returns its process and its output. */
 function crowd(...args: readonly (string | number)[]): { child: Child; lines: string[] } {
   const child = host.spawn({ runtime, file: CROWD, args: args.map(String) });
   const lines: string[] = [];
@@ -148,7 +148,7 @@ for (const backpressurePolicy of ["close", "drop", "latest"] as const) {
       heapBytes();
       const after = process.memoryUsage();
       const grown = after.heapUsed + after.external - before.heapUsed - before.external;
-      // Each has its queue and what is in flight; half as much again for garbage.
+      // Each has its queue and its data in flight, plus half as much for garbage.
       const allowed = 20 * limit * 3 + 8 * 1024 * 1024;
       assert(grown < allowed, `${grown} bytes, ${allowed} allowed`);
       if (backpressurePolicy === "close") {

@@ -1,10 +1,11 @@
 /**
- * A chat on as many nodes as you like: rooms, names, presence, typing indicator, the last 50 messages.
+ * A chat on any number of nodes: rooms, names, presence, typing indicator, and the last 50 messages.
  *
  *     deno run -A scripts/examples/chat/server.ts --port 8001
  *     deno run -A scripts/examples/chat/server.ts --port 8002 --seed chat1@127.0.0.1:9001
  *
- * `--port 800N` starts the node chatN. Kill one: its clients go on at another, and miss nothing.
+ * `--port 800N` starts the node chatN. If it is killed, its clients continue at another node without
+ * losing messages.
  *
  * @module
  */

@@ -1,9 +1,9 @@
 /**
  * A small local `@std/assert`: the assertions that this project uses, with the signatures of the
- * genuine package, for machines that do not reach JSR. `deno.json` links it.
+ * original package, for machines that cannot reach JSR. `deno.json` links it.
  *
- * Where the two differ, this one is the stricter: `0` and `-0` are two values here, as are `{}` and
- * an object without a prototype. What passes here passes there.
+ * Where the two differ, this one is stricter: `0` and `-0` are different values here, as are `{}`
+ * and an object without a prototype. An assertion that passes here passes there.
  *
  * @module
  */
@@ -41,19 +41,19 @@ export function assertExists<T>(actual: T, msg?: string): asserts actual is NonN
   throw new AssertionError(`Expected a value, got ${actual}${suffix(msg)}`);
 }
 
-/** Fails unless the two are deeply equal. */
+/** Fails unless the two values are deeply equal. */
 export function assertEquals<T>(actual: T, expected: T, msg?: string): void {
   if (isDeepStrictEqual(actual, expected)) return;
   throw new AssertionError(`Values are not equal${suffix(msg)}${both(actual, expected)}`);
 }
 
-/** Fails if the two are deeply equal. */
+/** Fails if the two values are deeply equal. */
 export function assertNotEquals<T>(actual: T, expected: T, msg?: string): void {
   if (!isDeepStrictEqual(actual, expected)) return;
   throw new AssertionError(`Values are equal${suffix(msg)}\n  both:     ${show(actual)}`);
 }
 
-/** Fails unless the two are the same, by `Object.is`. */
+/** Fails unless the two values are the same by `Object.is`. */
 export function assertStrictEquals<T>(
   actual: unknown,
   expected: T,
@@ -80,7 +80,7 @@ export function assertMatch(actual: string, expected: RegExp, msg?: string): voi
   throw new AssertionError(`Text does not match${suffix(msg)}${both(actual, expected)}`);
 }
 
-/** Fails unless the text contains the other. */
+/** Fails unless the text contains the other text. */
 export function assertStringIncludes(actual: string, expected: string, msg?: string): void {
   if (actual.includes(expected)) return;
   throw new AssertionError(`Text is not contained${suffix(msg)}${both(actual, expected)}`);
@@ -130,7 +130,10 @@ export function assertThrows(fn: () => unknown, ...rest: Expectation): unknown {
 
 /** Fails unless the promise rejects. Returns the reason. */
 export function assertRejects(fn: () => PromiseLike<unknown>, msg?: string): Promise<unknown>;
-/** Fails unless the promise rejects with the class, its message containing `msgIncludes`. */
+/**
+ * Fails unless the promise rejects with an instance of the class whose message contains
+ * `msgIncludes`.
+ */
 export function assertRejects<E extends Error = Error>(
   fn: () => PromiseLike<unknown>,
   ErrorClass: AnyClass<E>,
@@ -146,7 +149,7 @@ export async function assertRejects(
     promised = fn();
     await promised;
   } catch (error) {
-    // A throw before there is a promise is not a rejection.
+    // An exception thrown before a promise is returned is not a rejection.
     if (promised !== undefined) return judged(error, rest);
     throw new AssertionError(`Function throws when expected to reject${suffix(textOf(rest))}`, {
       cause: error,
@@ -155,7 +158,7 @@ export async function assertRejects(
   throw new AssertionError(`Expected function to reject${suffix(textOf(rest))}`);
 }
 
-/** The arguments behind `fn`: a text alone, or a class, a part of its message, and a text. */
+/** The arguments after `fn`: a message alone, or a class, a part of its message, and a message. */
 type Expectation = [(string | AnyClass<Error>)?, string?, string?];
 
 function textOf([first, , last]: Expectation): string | undefined {

@@ -1,9 +1,9 @@
 /**
- * A small local `@std/cli/parse-args`: the options that this project uses.
+ * A small local `@std/cli/parse-args` with the features that this project uses.
  *
- * It leaves out what we never ask for: dotted names, `stopEarly`, `boolean: true`, and a number
- * right behind a letter (`-p80`). `parseArgs` of `node:util` would take `--name --other` for a
- * name of "--other", and the genuine package does not.
+ * It omits the others: dotted names, `stopEarly`, `boolean: true`, and a number directly after a
+ * letter (`-p80`). `parseArgs` of `node:util` would read `--name --other` as a name "--other",
+ * unlike the original package.
  *
  * @module
  */
@@ -18,7 +18,7 @@ export type Args<Flags = Record<string, unknown>, DoubleDash = undefined> =
 /** One name or several. */
 type Names<Name extends string> = Name | readonly Name[];
 
-/** Which options there are. */
+/** The specification of the options. */
 export interface ParseOptions<
   Strings extends string = string,
   Booleans extends string = string,
@@ -31,21 +31,21 @@ export interface ParseOptions<
   string?: Names<Strings>;
   /** Options without a value; false unless given. */
   boolean?: Names<Booleans>;
-  /** Options whose every occurrence counts: a list, empty unless given. */
+  /** Options that may occur several times: a list, empty by default. */
   collect?: Names<Collected>;
   /** Options that `--no-name` sets to false. */
   negatable?: Names<Negatable>;
-  /** The value of an option that is not given. */
+  /** Default values of options. */
   default?: Defaults;
-  /** Other names of an option. */
+  /** Aliases of options. */
   alias?: Readonly<Record<string, string | readonly string[]>>;
-  /** Whether what follows `--` goes into a list of its own. */
+  /** Whether arguments after `--` are collected in a separate list. */
   "--"?: DoubleDash;
-  /** Called with an unknown option; `false` keeps it out of the result. */
+  /** Called with an unknown option; returning `false` omits it from the result. */
   unknown?: (arg: string, key?: string, value?: unknown) => unknown;
 }
 
-/** The value of an option by its name: what it is, and what it is when it is not given. */
+/** The type of an option's value, and of its default. */
 type Flags<Strings, Booleans, Collected, Negatable, Defaults> =
   & {
     [Name in Strings & string]: Name extends Collected ? string[]
@@ -56,7 +56,7 @@ type Flags<Strings, Booleans, Collected, Negatable, Defaults> =
   }
   & { [Name in Booleans & string]: Name extends Collected ? boolean[] : boolean };
 
-/** Reads a command line. */
+/** Parses a command line. */
 export function parseArgs<
   const Strings extends string = never,
   const Booleans extends string = never,
@@ -132,7 +132,7 @@ function listOf<Name extends string>(names: Names<Name> | undefined): readonly N
   return names === undefined ? [] : typeof names === "string" ? [names] : names;
 }
 
-/** A number where the text reads as one. */
+/** Returns a number if the text is one. */
 function numeric(text: string): string | number {
   const reads = /^0x[0-9a-f]+$|^[-+]?(\d+(\.\d*)?|\.\d+)(e[-+]?\d+)?$/i.test(text);
   return reads ? Number(text) : text;

@@ -1,6 +1,6 @@
 /**
  * A small local `@std/streams`: the functions that this project uses, with the signatures of the
- * genuine package, for machines that do not reach JSR. `deno.json` links it.
+ * original package, for machines that cannot reach JSR. `deno.json` links it.
  *
  * @module
  */

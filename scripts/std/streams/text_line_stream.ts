@@ -1,16 +1,18 @@
 /**
- * A small local `@std/streams/text-line-stream`: text in any pieces, lines out.
+ * A small local `@std/streams/text-line-stream`: converts text in arbitrary pieces to lines.
  *
  * @module
  */
 
-/** How a {@linkcode TextLineStream} ends a line. */
+/** Options of a {@linkcode TextLineStream}. */
 export interface TextLineStreamOptions {
-  /** A lone `\r` ends a line too. Not supported here: we never ask for it. */
+  /**
+   * Whether a lone `\r` ends a line too. Not supported here, because this project does not use it.
+   */
   allowCR?: false;
 }
 
-/** Cuts text at `\n` or `\r\n`; what stands behind the last one is a line if it is not empty. */
+/** Splits text at `\n` or `\r\n`; text after the last one is a line if it is not empty. */
 export class TextLineStream extends TransformStream<string, string> {
   constructor(_options: TextLineStreamOptions = {}) {
     let rest = "";

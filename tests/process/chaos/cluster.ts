@@ -23,8 +23,8 @@ const PATIENCE = { pingInterval: 300, pingTimeout: 1_200 } as const;
 const STOP_MS = 15_000;
 
 /**
- * A busy machine may lose a session without a fault, after which the messages of that round need
- * not arrive; it may not happen in this many rounds.
+ * A busy machine may lose a session without a fault; messages of that round then need not arrive.
+ * This limits the number of such rounds.
  */
 const ROUNDS_MAX = 10;
 
@@ -42,9 +42,9 @@ export interface ChaosSettings {
   readonly seed: number;
   /** The duration of the faults, in milliseconds. */
   readonly ms: number;
-  /** The maximum time in milliseconds until the promises hold after the last fault. */
+  /** Time limit for the promises to hold after the last fault, in milliseconds. */
   readonly settleMs: number;
-  /** The defects of this build: keys of `BROKEN`. */
+  /** The defects of the tested build: keys of `BROKEN`. */
   readonly sabotage: readonly string[];
   /** Called with a progress line every few seconds. */
   readonly progress: (line: string) => void;
@@ -52,7 +52,7 @@ export interface ChaosSettings {
 
 /** The result of a run. */
 export interface Outcome {
-  /** The problems, by promise. */
+  /** Descriptions of the violations, by promise. */
   readonly broken: ReadonlyMap<string, string>;
   readonly faults: Readonly<Record<string, number>>;
   readonly counts: Readonly<Record<string, number>>;
@@ -63,7 +63,7 @@ interface Member {
   readonly short: string;
   /** The number of its incarnations so far. */
   count: number;
-  /** The present one; `undefined` while it is down. */
+  /** The current incarnation; `undefined` while the node is down. */
   process: NodeProcess | undefined;
   life: Life | undefined;
   /** Settles once its last start has completed. */
@@ -131,7 +131,7 @@ class Cluster {
     return await this.#look();
   }
 
-  /** Stops all processes. With `isGood` the journals are deleted. */
+  /** Stops all processes. With `isGood`, the journals are deleted. */
   async end(isGood: boolean): Promise<void> {
     await Promise.all(this.#members.map(({ started }) => started.catch(() => {})));
     for (const member of this.#members) {
@@ -176,7 +176,7 @@ class Cluster {
     }
   }
 
-  /** Starts an incarnation, without waiting, since other faults continue. */
+  /** Starts an incarnation without waiting for it, because other faults continue. */
   #start(member: Member): void {
     const { short } = member;
     const { shorts, seed, runtimes, sabotage } = this.#settings;
@@ -246,7 +246,7 @@ class Cluster {
 
   // Checks.
 
-  /** Waits until each node has an answer of each other's present incarnation. */
+  /** Waits until each node has a reply from the current incarnation of each other node. */
   async #untilWhole(): Promise<void> {
     await Promise.all(this.#members.map(({ started }) => started));
     const expected = JSON.stringify(this.#members.map(({ life }) => life!.life));
@@ -265,7 +265,7 @@ class Cluster {
   /** Checks the promises after the faults. Leaks are checked last, and only if nothing is broken. */
   async #look(): Promise<Outcome> {
     const found = new Map((await this.#rest()).broken);
-    // All monitored actors exit: now each link and monitor has had its signals.
+    // All monitored actors exit, so each link and monitor has now received its signals.
     await this.#ask("endTargets");
     const ended = await this.#settled(Infinity, ["messages", "signals", "rooms"]);
     for (const [promise, what] of ended.broken) found.set(promise, what);
@@ -282,8 +282,8 @@ class Cluster {
   }
 
   /**
-   * Ends the workload, and sends what every member must receive; again, if a session was lost
-   * meanwhile.
+   * Ends the workload, and sends messages that every member must receive; repeats this if a session
+   * was lost meanwhile.
    */
   async #rest(): Promise<Verdict> {
     for (let round = 1; round <= ROUNDS_MAX; round++) {
@@ -297,8 +297,8 @@ class Cluster {
   }
 
   /**
-   * Returns the verdict once the journals stop growing, and either nothing is broken or the time is
-   * up.
+   * Returns the verdict when the journals no longer grow and nothing is violated, or when the time
+   * is up.
    */
   async #settled(since: number, only?: readonly string[]): Promise<Verdict> {
     const deadline = Date.now() + this.#settings.settleMs;
@@ -318,7 +318,7 @@ class Cluster {
     }
   }
 
-  /** Returns what is left on idle nodes, if it does not go away. */
+  /** Returns the remaining state of idle nodes, if it does not disappear. */
   async #leftovers(): Promise<string | undefined> {
     const deadline = Date.now() + this.#settings.settleMs;
     for (;;) {

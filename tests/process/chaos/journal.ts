@@ -5,7 +5,7 @@
 import { openSync, readFileSync, writeSync } from "node:fs";
 import type { Fact } from "../../sim/checkers/checker.ts";
 
-/** An entry: a fact, or a remark for a person who looks for the cause of a failure. */
+/** An entry: a fact, or a remark for people who search for the cause of a failure. */
 export type Entry = { at: number } & (Fact | Remark);
 
 /** An entry that the checkers ignore. */

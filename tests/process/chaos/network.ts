@@ -4,7 +4,7 @@
  */
 import { Proxy } from "../../kit/proxy.ts";
 
-/** The routes between nodes, by their short names. */
+/** The routes between nodes, by short name. */
 export class Network {
   readonly shorts: readonly string[];
   readonly #proxies = new Map<string, Proxy>();
@@ -25,7 +25,8 @@ export class Network {
   }
 
   /**
-   * Returns a node's full name, with a port that leads to it. It is dialed only through the routes.
+   * Returns a node's full name, with a port that leads to it. The node is dialed only through the
+   * routes.
    */
   nameOf(short: string): string {
     const other = this.shorts.find((other) => other !== short)!;
@@ -49,7 +50,7 @@ export class Network {
     }
   }
 
-  /** Drops everything from one to the other. */
+  /** Drops all data from one node to another. */
   block(from: string, to: string): void {
     this.#way(from, to).block("forth");
     this.#way(to, from).block("back");

@@ -40,7 +40,7 @@ interface Command {
   readonly round: number;
 }
 
-/** Wraps the real host so that dials follow the routes. */
+/** Wraps the real host so that dials use the routes. */
 function routed(routes: ChaosOptions["routes"], listening: (port: number) => void): Host {
   const host = systemHost();
   const { connect, listen } = host;

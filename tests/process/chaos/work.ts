@@ -26,7 +26,7 @@ import { NAMES } from "../../sim/checkers/names.ts";
 /** The number of known pids of each kind; a new one replaces a random one. */
 const KNOWN_MAX = 48;
 
-/** How actors are bound to others. */
+/** The kinds of relations between actors. */
 const WAYS: readonly Ways[] = ["link", "monitor", "both"];
 
 /** The number of messages and lines that each node sends to all while there are no faults. */
@@ -39,7 +39,7 @@ interface News {
   readonly pid: Pid;
 }
 
-/** What the workload runs on. */
+/** The parts of a node that the workload uses. */
 export interface Workplace {
   readonly node: Node;
   /** All nodes by their short names, including this one. */
@@ -58,7 +58,7 @@ export class Work {
   readonly #targets: Pid[] = [];
   readonly #acquaintances: Pid[] = [];
   readonly #holders: Pid[] = [];
-  /** The children of any node's supervisors that run here. */
+  /** The children of any node's supervisors that run on this node. */
   readonly #children = new Set<Pid<string>>();
   #tree: Supervisor | undefined;
   #attempts = 0;
@@ -111,7 +111,7 @@ export class Work {
   }
 
   /**
-   * Ends the workload. Messages sent now must arrive, and children that crash now must be
+   * Ends the workload. Messages sent from now on must arrive, and children that crash must be
    * restarted; actors monitored from now on exit later.
    */
   rest(round: number): void {
@@ -164,7 +164,7 @@ export class Work {
     else known[this.#place.random.below(KNOWN_MAX)] = news;
   }
 
-  /** Announces an actor to another node: a new one, or a random one that this node knows. */
+  /** Announces an actor to another node: a new one, or a random known one. */
   #gossip(news?: News): void {
     const { node, names, random } = this.#place;
     const all = Object.values(this.#known).flat();
@@ -220,8 +220,8 @@ export class Work {
 
   #watch(pid: Pid): void {
     const { node, random, life, tell } = this.#place;
-    // Links and monitors are also tested separately: with both, the signal of one may hide the lack
-    // of the other.
+    // Links and monitors are also tested separately, because with both, the signal of one may hide
+    // the lack of the other.
     node.spawn(watcher, pid, `${life}.${this.#bonds++}`, pick(random, WAYS), tell);
   }
 
@@ -267,7 +267,7 @@ export class Work {
       this.#tree = tree;
       tell({ kind: "tree", tree: id });
     }, () => {
-      // Its node was lost meanwhile: no tree, no children.
+      // The node was lost meanwhile: there is no tree, and there are no children.
     });
   }
 
