@@ -35,7 +35,9 @@ async function reset(email: string, config: Config): Promise<number> {
     const known = await storage.credentials(email);
     if (known === null) throw new Error(`there is no account ${email}`);
     const password = newPassword();
-    await storage.setPassword(known.user.id, await hashPassword(password), { endTokens: false });
+    await storage.setPassword(known.user.id, await hashPassword(password, config.passwordCost), {
+      endTokens: false,
+    });
     // Printed on the terminal only.
     process.stdout.write(`${known.user.email} logs in with this password now: ${password}\n`);
     return 0;

@@ -88,7 +88,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     const url = `http://${host.includes(":") ? `[${host}]` : host}:${mesher.ports.http}`;
     mesher.place.url = url;
     // Last: its secrets are kept once, so nothing may fail after it.
-    const first = await firstRun(storage, options.keepSecrets?.(url));
+    const first = await firstRun(storage, config.passwordCost, options.keepSecrets?.(url));
     return { mesher, first, url, stop: () => stop(mesher, servers, lease) };
   } catch (error) {
     await node?.stop();

@@ -6,6 +6,7 @@
  */
 import { type AddressRange, type Allowed, allowedFrom, rangesFrom } from "./domain/address.ts";
 import { firstLoginPath } from "./first_login.ts";
+import { PASSWORD_COST, type PasswordCost } from "./domain/password.ts";
 import type { MailConfig } from "./pipeline/mail.ts";
 import type { StorageConfig } from "./storage/open.ts";
 
@@ -32,6 +33,8 @@ export interface Config {
   readonly ratePerMinute: number;
   /** A node that accepts more events than this in five seconds looks for help. */
   readonly loadThreshold: number;
+  /** The cost of passwords' hashes. Hashes of another cost stay valid, and are renewed at the next login. */
+  readonly passwordCost: PasswordCost;
   /** Cookies are for https only. */
   readonly secureCookies: boolean;
   /** Where webhooks may go although it is inside this network. */
@@ -153,6 +156,7 @@ export function readConfig(env: Environment, command: Pick<Command, "memory">): 
       firstLoginPath(database, database !== ":memory:" && isFile(database)),
     ratePerMinute: whole(env, "MESHER_RATE_LIMIT", RATE_PER_MINUTE_DEFAULT, 1, 1_000_000_000),
     loadThreshold: whole(env, "MESHER_LOAD_THRESHOLD", LOAD_THRESHOLD_DEFAULT, 1, 1_000_000_000),
+    passwordCost: PASSWORD_COST,
     secureCookies: whole(env, "MESHER_SECURE_COOKIES", 0, 0, 1) === 1,
     webhookAllow: readAllowed(env),
     publicUrl: readPublicUrl(env),

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { hashPassword } from "./domain/password.ts";
+import { hashPassword, type PasswordCost } from "./domain/password.ts";
 import { newSecret } from "./domain/secret.ts";
 import type { Result } from "./storage/result.ts";
 import type { Storage } from "./storage/storage.ts";
@@ -27,11 +27,12 @@ export type KeepSecrets = (secrets: Pick<FirstRun, "email" | "password" | "key">
 /** Creates them unless there is an account already: then returns null. Rejects if the secrets cannot be written. */
 export async function firstRun(
   storage: Storage,
+  cost: PasswordCost,
   keep: KeepSecrets = () => () => {},
 ): Promise<FirstRun | null> {
   if (await storage.userCount() > 0) return null;
   const password = newPassword();
-  const passwordHash = await hashPassword(password);
+  const passwordHash = await hashPassword(password, cost);
   const { secret, hash, prefix } = newSecret("key");
   const forget = keep({ email: FIRST_EMAIL, password, key: secret });
   const user = await storage.createUser({

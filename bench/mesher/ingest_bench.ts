@@ -11,6 +11,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { groupingOf } from "../../mesher/domain/fingerprint.ts";
 import { newId } from "../../mesher/domain/id.ts";
+import { PASSWORD_COST } from "../../mesher/domain/password.ts";
 import { type Validated, validateEvent } from "../../mesher/domain/validate.ts";
 import { wordsOf } from "../../mesher/domain/words.ts";
 import { firstRun } from "../../mesher/first_run.ts";
@@ -72,8 +73,8 @@ await benches("bench/mesher/ingest_bench.ts: written", NEEDS, async () => {
     "in a file": await openSqlite({ path: join(folder, "mesher.db") }),
   };
   const projects = {
-    "in memory": (await firstRun(stores["in memory"]))!.projectId,
-    "in a file": (await firstRun(stores["in a file"]))!.projectId,
+    "in memory": (await firstRun(stores["in memory"], PASSWORD_COST))!.projectId,
+    "in a file": (await firstRun(stores["in a file"], PASSWORD_COST))!.projectId,
   };
 
   for (const where of ["in memory", "in a file"] as const) {

@@ -11,6 +11,7 @@ import process from "node:process";
 import { DatabaseSync } from "node:sqlite";
 import postgres from "postgres@3.4.9";
 import { storageConfig } from "../../mesher/config.ts";
+import { PASSWORD_COST } from "../../mesher/domain/password.ts";
 import { firstRun } from "../../mesher/first_run.ts";
 import { openStorage } from "../../mesher/storage/open.ts";
 import { type Cluster, startPostgres } from "../../tests/mesher/postgres.ts";
@@ -46,7 +47,7 @@ export async function newPlace({ kind }: Engine): Promise<Place | string> {
 async function furnish(database: string): Promise<string> {
   const storage = await openStorage(storageConfig(database));
   try {
-    return (await firstRun(storage))!.key;
+    return (await firstRun(storage, PASSWORD_COST))!.key;
   } finally {
     await storage.close();
   }

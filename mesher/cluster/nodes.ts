@@ -37,7 +37,7 @@ export async function runNodes(
   // Before any node starts, so that they do not race for it.
   const storage = await blame("DATABASE_URL", openStorage(storageConfig(config.database)));
   const url = `http://${config.hostname}:${config.httpPort}`;
-  const first = await firstRun(storage, keepSecrets(config.firstLogin, url))
+  const first = await firstRun(storage, config.passwordCost, keepSecrets(config.firstLogin, url))
     .finally(() => storage.close());
   const cookie = crypto.randomUUID() + crypto.randomUUID();
   const ports = await freePorts(count);

@@ -11,7 +11,7 @@
 import { Buffer } from "node:buffer";
 import { randomBytes, scrypt, timingSafeEqual } from "node:crypto";
 
-/** How dear a hash is. */
+/** The cost of a hash. */
 export interface PasswordCost {
   /** A power of two. Memory is `128 * N * r` bytes. */
   readonly N: number;
@@ -44,15 +44,19 @@ export function passwordProblem(password: string): string | null {
   return null;
 }
 
+/** Returns a hash that no password matches, to compare with where there is no account: it takes as long. */
+export function unmatchableHash(cost: PasswordCost): string {
+  return encodeHash(cost, randomBytes(SALT_BYTES), randomBytes(KEY_BYTES));
+}
+
 /** The hash to store. */
 export async function hashPassword(
   password: string,
-  cost: PasswordCost = PASSWORD_COST,
+  cost: PasswordCost,
 ): Promise<string> {
   const salt = randomBytes(SALT_BYTES);
   const key = await derive(password, salt, cost, KEY_BYTES);
-  const { N, r, p } = cost;
-  return ["scrypt", N, r, p, salt.toString("base64url"), key.toString("base64url")].join("$");
+  return encodeHash(cost, salt, key);
 }
 
 /** Returns whether a password matches; false for a malformed hash. */
@@ -63,8 +67,8 @@ export async function verifyPassword(password: string, hash: string): Promise<bo
   return timingSafeEqual(key, stored.key);
 }
 
-/** Whether the hash was made with other parameters than today's, and is to be renewed at the next login. */
-export function isOutdated(hash: string, cost: PasswordCost = PASSWORD_COST): boolean {
+/** Returns whether the hash was made with other parameters: then it is renewed at the next login. */
+export function isOutdated(hash: string, cost: PasswordCost): boolean {
   const stored = readHash(hash)?.cost;
   return stored === undefined || stored.N !== cost.N || stored.r !== cost.r || stored.p !== cost.p;
 }
@@ -73,6 +77,10 @@ interface StoredHash {
   readonly cost: PasswordCost;
   readonly salt: Uint8Array;
   readonly key: Uint8Array;
+}
+
+function encodeHash({ N, r, p }: PasswordCost, salt: Buffer, key: Buffer): string {
+  return ["scrypt", N, r, p, salt.toString("base64url"), key.toString("base64url")].join("$");
 }
 
 function readHash(hash: string): StoredHash | null {

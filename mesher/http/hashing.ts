@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { hashPassword, verifyPassword } from "../domain/password.ts";
+import { hashPassword, type PasswordCost, verifyPassword } from "../domain/password.ts";
 import { HttpError } from "./http_error.ts";
 
 /** How many run at once: 128 MiB. */
@@ -45,8 +45,8 @@ export class Turns {
 const turns = new Turns(HASHES_MAX, HASHES_WAITING_MAX);
 
 /** The hash of a new password. */
-export function hashInTurn(password: string): Promise<string> {
-  return turns.take(() => hashPassword(password));
+export function hashInTurn(password: string, cost: PasswordCost): Promise<string> {
+  return turns.take(() => hashPassword(password, cost));
 }
 
 /** Whether it is the password of the hash. */

@@ -10,6 +10,7 @@ import {
   type Happening,
   isMet,
 } from "../../mesher/domain/alert.ts";
+import { readConfig } from "../../mesher/config.ts";
 import { decodeCursor, encodeCursor, placeFrom } from "../../mesher/domain/cursor.ts";
 import { bareId, idFrom, idOf, isId, newId } from "../../mesher/domain/id.ts";
 import {
@@ -17,6 +18,7 @@ import {
   isOutdated,
   PASSWORD_COST,
   passwordProblem,
+  unmatchableHash,
   verifyPassword,
 } from "../../mesher/domain/password.ts";
 import { giveBackRate, isRateIdle, type RateState, takeRate } from "../../mesher/domain/rate.ts";
@@ -101,11 +103,23 @@ test("verifyPassword uses the parameters stored in the hash", async () => {
   assertEquals(await verifyPassword("correct horse battery", hash), true);
   assertEquals(await verifyPassword("correct horse batterx", hash), false);
   assertNotEquals(await hashPassword("correct horse battery", CHEAP), hash);
-  assert(isOutdated(hash) && !isOutdated(hash, CHEAP));
-  const dear = await hashPassword("a\u0308bcdefghijk");
-  assert(!isOutdated(dear));
+  assert(isOutdated(hash, PASSWORD_COST) && !isOutdated(hash, CHEAP));
+  const dear = await hashPassword("a\u0308bcdefghijk", PASSWORD_COST);
+  assert(!isOutdated(dear, PASSWORD_COST));
   assert(dear.startsWith(`scrypt$${PASSWORD_COST.N}$`));
   assertEquals(await verifyPassword("äbcdefghijk", dear), true, "composed otherwise");
+});
+
+test("unmatchableHash costs what a hash of a password costs, and matches none", async () => {
+  const [hash, real] = [unmatchableHash(CHEAP), await hashPassword("x".repeat(10), CHEAP)];
+  assert(!isOutdated(hash, CHEAP));
+  assertEquals(hash.split("$").map(({ length }) => length), real.split("$").map((x) => x.length));
+  assertEquals(await verifyPassword("", hash), false);
+  assertNotEquals(unmatchableHash(CHEAP), hash);
+});
+
+test("readConfig takes the cost of hashes that OWASP recommends", () => {
+  assertEquals(readConfig({}, { memory: true }).passwordCost, { N: 32_768, r: 8, p: 3 });
 });
 
 test("verifyPassword rejects a malformed hash", async () => {

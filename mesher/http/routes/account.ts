@@ -4,10 +4,10 @@
  * @module
  */
 import {
-  hashPassword,
   isOutdated,
   PASSWORD_CHARS_MAX,
   passwordProblem,
+  unmatchableHash,
 } from "../../domain/password.ts";
 import { BROWSER_SECONDS, browserOf, newBrowser } from "../../domain/browser.ts";
 import { newSecret } from "../../domain/secret.ts";
@@ -33,8 +33,6 @@ const TOKEN_MS = 31_536_000_000;
 const SESSIONS_MAX = 50;
 /** A password in a body. */
 export const PASSWORD: Field = { type: "string", required: true, max: PASSWORD_CHARS_MAX };
-/** Compared with when there is no such user, so that it takes as long. */
-const NOBODYS_HASH = await hashPassword("nobody has this password");
 
 /** The routes. */
 export const accountRoutes: readonly Route[] = [
@@ -49,15 +47,15 @@ export const accountRoutes: readonly Route[] = [
     errors: [400, 401, 413, 415, 429, 503],
     gives: '{"user":{…},"expires_at"}',
     async handle(asked): Promise<Response> {
-      const { storage, now } = asked.mesher;
+      const { storage, now, config } = asked.mesher;
       const email = asked.body["email"] as string;
       const password = asked.body["password"] as string;
       const known = await knownBy(asked, email, password);
       if (known === null) throw new HttpError(401, "wrong email or password");
       // Hashed as we hash today. Like any new password it ends the other sessions, this once.
       let { passwordHash } = known;
-      if (isOutdated(passwordHash)) {
-        passwordHash = await hashInTurn(password);
+      if (isOutdated(passwordHash, config.passwordCost)) {
+        passwordHash = await hashInTurn(password, config.passwordCost);
         await storage.setPassword(known.user.id, passwordHash);
       }
       const { secret, hash: secretHash } = newSecret("session");
@@ -144,7 +142,7 @@ export const accountRoutes: readonly Route[] = [
       const problem = passwordProblem(password);
       if (problem !== null) throw new HttpError(400, problem);
       const endTokens = (asked.body["end_tokens"] as boolean | undefined) ?? false;
-      const hash = await hashInTurn(password);
+      const hash = await hashInTurn(password, asked.mesher.config.passwordCost);
       await asked.mesher.storage.setPassword(user.id, hash, { endTokens });
       return { json: { status: "ok" } };
     },
@@ -237,11 +235,12 @@ async function knownBy(
 }
 
 async function verified(
-  { storage }: Mesher,
+  { storage, config }: Mesher,
   email: string,
   password: string,
 ): Promise<Credentials | null> {
   const known = await storage.credentials(email);
-  const isRight = await verifyInTurn(password, known?.passwordHash ?? NOBODYS_HASH);
+  const hash = known?.passwordHash ?? unmatchableHash(config.passwordCost);
+  const isRight = await verifyInTurn(password, hash);
   return isRight ? known : null;
 }

@@ -119,7 +119,7 @@ export const organisationRoutes: readonly Route[] = [
     const problem = passwordProblem(password);
     if (problem !== null) throw new HttpError(400, problem);
     const displayName = (body["display_name"] as string | undefined) || email;
-    const passwordHash = await hashInTurn(password);
+    const passwordHash = await hashInTurn(password, mesher.config.passwordCost);
     const tell = mayTell(asked);
     const made = await mesher.storage.createUser({ email, displayName, passwordHash });
     if (!made.ok) throw new HttpError(409, "email is taken");
