@@ -68,6 +68,7 @@ export interface AppOptions {
   /** Keeps the secrets of a first start, when the page is at `url`. Default: they are only returned. */
   readonly keepSecrets?: ((url: string) => KeepSecrets) | undefined;
   readonly now?: (() => number) | undefined;
+  readonly startNode?: typeof Node.start | undefined;
 }
 
 /** Starts a node. */
@@ -80,7 +81,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
   const lease = isOwn ? await openLease(storageConfig(config.database)) : undefined;
   let node: Node | undefined;
   try {
-    node = await startNode(config, log);
+    node = await startNode(config, options);
     const mesher = await startMesher(config, { storage, lease, node, log, now });
     const servers = await startServers(mesher);
     const { hostname } = config;
@@ -98,7 +99,8 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
   }
 }
 
-async function startNode({ cluster }: Config, log: LogLine): Promise<Node> {
+async function startNode({ cluster }: Config, options: AppOptions): Promise<Node> {
+  const { log, startNode: start = Node.start } = options;
   const lines = ({ level, line }: LogEntry): void =>
     log(level === "error" ? "error" : level === "warn" ? "warn" : "info", line);
   const logged = { log: lines, logLevel: "warn", observe: "control" } as const;
@@ -107,11 +109,11 @@ async function startNode({ cluster }: Config, log: LogLine): Promise<Node> {
       crypto.getRandomValues(new Uint8Array(24)),
       (byte) => byte.toString(16).padStart(2, "0"),
     ).join("");
-    return await Node.start({ cookie, ...logged });
+    return await start({ cookie, ...logged });
   }
   const { name, cookie, peers } = cluster;
   const hostname = /@(.*):\d+$/.exec(name)![1]!.replace(/^\[|\]$/g, "");
-  const starting = Node.start({ name, cookie, seeds: peers, listen: { hostname }, ...logged });
+  const starting = start({ name, cookie, seeds: peers, listen: { hostname }, ...logged });
   const node = await blame("MESHER_NODE_NAME and MESHER_COOKIE", starting);
   log("info", `node ${node.name} listens; peers: ${peers.join(", ") || "none"}`);
   await meet(node, peers);

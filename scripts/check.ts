@@ -8,9 +8,10 @@
  *     deno task test tests/otp             these tests, on both runtimes: the loop of editing and testing
  *     deno task test --std=jsr             with the genuine @std packages, in place of the local ones
  *
- * Stages run one after another, because they share the machine's cores; long stages that mostly wait
- * run two at a time. A stage that fails does not stop the later ones. The last line is
- * `N passed, N failed`.
+ * Each stage is a list of commands, and the commands of all stages run side by side, two more than there
+ * are cores, because much of them is waiting. A command that fails does not stop the others. A stage is
+ * reported when its last command has ended, with the time that its commands took together; at the end,
+ * the commands that took longest. The last line is `N passed, N failed`.
  *
  * @module
  */
@@ -19,8 +20,9 @@ import { parseArgs } from "@std/cli/parse-args";
 import { run } from "./check/command.ts";
 import { type Stage, STAGES, stagesOf } from "./check/stages.ts";
 import { withGenuineStd } from "./check/std.ts";
+import { runPool } from "./check/pool.ts";
 import { complaintOf, sentence, sum, type Tally, tallyOf } from "./check/tally.ts";
-import { findTools, type Tools } from "./check/tools.ts";
+import { findTools } from "./check/tools.ts";
 import { givenArguments } from "./given.ts";
 
 const HELP = `Checks everything that CI checks.
@@ -31,12 +33,18 @@ Usage: deno task test [options] [path …]
 
   --only <stage,…>  run these stages only
   --quick           leave out what takes long: Bun, mixed processes, benches
+  --jobs <number>   commands at the same time; default: the number of cores and two
   --std=jsr         use the genuine @std packages (JSR must be reachable), on Deno
   --verbose         show what every stage prints, not only the failed ones
   --help            show this
 
 Stages:
 ${STAGES.map(({ name, title }) => `  ${name.padEnd(10)} ${title}`).join("\n")}`;
+
+/** How many of the longest commands are printed at the end. */
+const SLOWEST_SHOWN = 8;
+/** Their longest line. */
+const SLOWEST_CHARS_MAX = 100;
 
 const tty = Deno.stdout.isTerminal();
 const colour = tty && !Deno.noColor;
@@ -49,9 +57,17 @@ function refuse(why: string): never {
   Deno.exit(2);
 }
 
-function stagesAsked(): { stages: Stage[]; verbose: boolean; isGenuine: boolean } {
+/** What the command line asks for. */
+interface Asked {
+  readonly stages: readonly Stage[];
+  readonly jobs: number;
+  readonly verbose: boolean;
+  readonly isGenuine: boolean;
+}
+
+function readAsked(): Asked {
   const args = parseArgs(givenArguments(), {
-    string: ["only", "std"],
+    string: ["only", "std", "jobs"],
     boolean: ["quick", "verbose", "help"],
     collect: ["only"],
     unknown: (arg) => !arg.startsWith("-") || refuse(`No such option: ${arg}`),
@@ -66,6 +82,8 @@ function stagesAsked(): { stages: Stage[]; verbose: boolean; isGenuine: boolean 
   }
   const isGenuine = args.std !== undefined;
   if (isGenuine && args.std !== "jsr") refuse(`--std is ${args.std}: there is only --std=jsr`);
+  const jobs = args.jobs === undefined ? navigator.hardwareConcurrency + 2 : Number(args.jobs);
+  if (!Number.isInteger(jobs) || jobs < 1) refuse(`--jobs is ${args.jobs}: use a number from 1`);
   const paths = args._.map(String);
   for (const path of paths) {
     if (!existsSync(path)) refuse(`No such file or folder: ${path}`);
@@ -75,65 +93,67 @@ function stagesAsked(): { stages: Stage[]; verbose: boolean; isGenuine: boolean 
   );
   // Bun resolves @std by tsconfig.json, to the local packages.
   const stages = wanted.filter(({ needsBun }) => !(isGenuine && needsBun));
-  return { stages, verbose: args.verbose, isGenuine };
+  return { stages, jobs, verbose: args.verbose, isGenuine };
 }
 
-/** Stages that run at the same time, in the order of the table. */
-function groupsOf(stages: readonly Stage[]): Stage[][] {
-  const groups: Stage[][] = [];
-  for (const stage of stages) {
-    const last = groups.at(-1);
-    if (stage.beside && last !== undefined) last.push(stage);
-    else groups.push([stage]);
-  }
-  return groups;
+/** A running stage with the results of its commands so far. */
+interface Progress {
+  readonly stage: Stage;
+  readonly size: number;
+  readonly tallies: Tally[];
+  failures: string;
+  ms: number;
 }
 
-/**
- * Runs one stage, prints its progress, and adds its counts. `alone`: whether no other stage prints
- * at the same time.
- */
-async function runStage(
-  stage: Stage,
-  tools: Tools,
-  verbose: boolean,
-  alone: boolean,
-): Promise<Tally> {
-  const title = stage.title.padEnd(38);
-  if (stage.needsBun && tools.bun === undefined) {
-    const failed = Deno.env.has("CI");
-    console.log(`${title}        ${failed ? red("failed") : "skipped"}: no Bun, and npx gave none`);
-    return { passed: 0, failed: failed ? 1 : 0, skipped: failed ? 0 : 1 };
-  }
+/** Runs one command, counts its tests, and reports the stage after its last one. */
+async function runCommand(progress: Progress, command: readonly string[]): Promise<void> {
+  const { stage, tallies } = progress;
+  const [runtime, ...args] = command;
+  const program = runtime === "deno" ? tools.deno : tools.bun!;
+  const given = runtime === "deno" && genuine !== undefined ? genuine.args(args) : args;
   const start = performance.now();
-  const seconds = (): string => `${((performance.now() - start) / 1000).toFixed(1)} s`.padStart(7);
-  const progress = tty && !verbose && alone
-    ? setInterval(() => Deno.stdout.writeSync(bytesOf(`\r${title}${seconds()} `)), 100)
-    : undefined;
-  if (verbose) console.log(`\n── ${stage.title}`);
+  const result = await run(
+    { program, args: given, env: { ...tools.env, ...stage.env } },
+    asked.verbose,
+  );
+  const ms = performance.now() - start;
+  progress.ms += ms;
+  tallies.push(tallyOf(stage.counts, result));
+  const line = command.join(" ");
+  times.push({ ms, line });
+  if (!result.ok) progress.failures += `$ ${line}\n${complaintOf(result)}\n`;
+  if (tallies.length === progress.size) report(progress);
+}
 
-  const tallies: Tally[] = [];
-  let failures = "";
-  for (const [runtime, ...args] of stage.commands()) {
-    const program = runtime === "deno" ? tools.deno : tools.bun!;
-    const given = runtime === "deno" && genuine !== undefined ? genuine.args(args) : args;
-    const result = await run(
-      { program, args: given, env: { ...tools.env, ...stage.env } },
-      verbose,
-    );
-    tallies.push(tallyOf(stage.counts, result));
-    if (!result.ok) failures += `$ ${[runtime, ...args].join(" ")}\n${complaintOf(result)}\n`;
-  }
-  clearInterval(progress);
+/** Prints the result of a stage. */
+function report({ stage, tallies, failures, ms }: Progress): void {
   const all = sum(tallies);
   const tally = stage.counts === "whole"
     ? { passed: all.failed > 0 ? 0 : 1, failed: all.failed > 0 ? 1 : 0, skipped: 0 }
     : all;
+  total.push(tally);
   const verdict = tally.failed > 0 ? red("failed") : green("ok");
   const counts = stage.counts === "whole" ? "" : `, ${sentence(tally)}`;
-  console.log(`${tty && !verbose ? "\r" : ""}${title}${seconds()} ${verdict}${counts}`);
-  if (failures !== "" && !verbose) console.log(failures);
-  return tally;
+  print(`${stage.title.padEnd(38)}${seconds(ms)} ${verdict}${counts}`);
+  if (failures !== "" && !asked.verbose) print(failures);
+}
+
+/** Reports a stage that cannot run: as failed in CI, as skipped elsewhere. */
+function reportWithoutBun(stage: Stage): void {
+  const failed = Deno.env.has("CI");
+  print(
+    `${stage.title.padEnd(38)}  ${failed ? red("failed") : "skipped"}: no Bun, and npx gave none`,
+  );
+  total.push({ passed: 0, failed: failed ? 1 : 0, skipped: failed ? 0 : 1 });
+}
+
+/** Prints a text, over the line that shows the progress. */
+function print(text: string): void {
+  console.log(showsProgress ? `\r\x1b[K${text}` : text);
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`.padStart(8);
 }
 
 function bytesOf(text: string): Uint8Array {
@@ -141,16 +161,40 @@ function bytesOf(text: string): Uint8Array {
 }
 
 Deno.chdir(new URL("..", import.meta.url));
-const { stages, verbose, isGenuine } = stagesAsked();
-const genuine = isGenuine ? withGenuineStd() : undefined;
-const tools = await findTools(stages.some((stage) => stage.needsBun));
+const asked = readAsked();
+const genuine = asked.isGenuine ? withGenuineStd() : undefined;
+const tools = await findTools(asked.stages.some((stage) => stage.needsBun));
 console.log(tools.versions);
-const tallies: Tally[] = [];
-for (const group of groupsOf(stages)) {
-  const runs = group.map((stage) => runStage(stage, tools, verbose, group.length === 1));
-  tallies.push(...await Promise.all(runs));
-}
+const start = performance.now();
+const showsProgress = tty && !asked.verbose;
+const total: Tally[] = [];
+const times: { ms: number; line: string }[] = [];
+const canRun = (stage: Stage): boolean => !stage.needsBun || tools.bun !== undefined;
+asked.stages.filter((stage) => !canRun(stage)).forEach(reportWithoutBun);
+const queues = asked.stages.filter(canRun).map((stage) => {
+  const commands = stage.commands();
+  const progress = { stage, size: commands.length, tallies: [], failures: "", ms: 0 };
+  return commands.map((command) => () => runCommand(progress, command));
+});
+const size = queues.flat().length;
+const ticker = showsProgress
+  ? setInterval(() => {
+    const text = `${times.length} of ${size} commands, ${
+      seconds(performance.now() - start).trim()
+    }`;
+    Deno.stdout.writeSync(bytesOf(`\r${text} `));
+  }, 100)
+  : undefined;
+await runPool(queues, asked.jobs);
+clearInterval(ticker);
 genuine?.end();
-const total = sum(tallies);
-console.log(sentence(total));
-Deno.exit(total.failed > 0 ? 1 : 0);
+print(`${"all of it".padEnd(38)}${seconds(performance.now() - start)}`);
+if (size > asked.jobs) {
+  times.sort((a, b) => b.ms - a.ms);
+  for (const { ms, line } of times.slice(0, SLOWEST_SHOWN)) {
+    print(`${seconds(ms)}  ${line.slice(0, SLOWEST_CHARS_MAX)}`);
+  }
+}
+const all = sum(total);
+console.log(sentence(all));
+Deno.exit(all.failed > 0 ? 1 : 0);

@@ -14,16 +14,14 @@ export interface Stage {
   readonly counts: Counting;
   /** Whether `--quick` skips it, because it takes long. */
   readonly slow?: boolean;
-  /** Whether it runs at the same time as the previous stage, because both mostly wait. */
-  readonly beside?: boolean;
   /** Whether it requires Bun. */
   readonly needsBun?: boolean;
   readonly env?: Readonly<Record<string, string>>;
-  /** Command lines, each beginning with the runtime's name. */
+  /** Command lines, each beginning with the runtime's name. They may run at the same time. */
   readonly commands: () => readonly (readonly ["deno" | "bun", ...string[]])[];
 }
 
-/** All stages. */
+/** All stages. Those that mostly wait alternate with those that compute, because they run side by side. */
 export const STAGES: readonly Stage[] = [
   {
     name: "fmt",
@@ -35,7 +33,6 @@ export const STAGES: readonly Stage[] = [
     name: "lint",
     title: "lint",
     counts: "whole",
-    beside: true,
     commands: () => [["deno", "lint"]],
   },
   {
@@ -48,14 +45,12 @@ export const STAGES: readonly Stage[] = [
     name: "doc",
     title: "documentation of every public symbol",
     counts: "whole",
-    beside: true,
     commands: () => [["deno", "doc", "--lint", ...entryPoints()]],
   },
   {
     name: "publish",
     title: "publishing, tried dry",
     counts: "whole",
-    beside: true,
     // The types have already been checked.
     commands: () => [["deno", "publish", "--dry-run", "--allow-dirty", "--no-check"]],
   },
@@ -63,69 +58,7 @@ export const STAGES: readonly Stage[] = [
     name: "examples",
     title: "examples in the documentation",
     counts: "deno test",
-    commands:
-      () => [["deno", "test", "--doc", "--no-check", "-P=test", "mod.ts", "lib", "README.md"]],
-  },
-  {
-    name: "deno",
-    title: "suite on Deno",
-    counts: "deno test",
-    commands: () => [[
-      "deno",
-      "test",
-      "-P=test",
-      "--no-check",
-      "--ignore=tests/process,tests/mesher",
-      "tests/",
-    ]],
-  },
-  {
-    name: "mesher",
-    title: "Mesher on Deno",
-    counts: "deno test",
-    beside: true,
-    commands: () => [["deno", "test", "-P=test", "--no-check", "tests/mesher/"]],
-  },
-  {
-    name: "process",
-    title: "processes of Deno",
-    counts: "deno test",
-    beside: true,
-    // All permissions, because the package that controls the browser reads a file in /proc that
-    // requires them. Files whose tests all run on pairs of processes run only in mixed mode, with
-    // each runtime on either side.
-    commands: () => [[
-      "deno",
-      "test",
-      "-A",
-      "--no-check",
-      ...filesUnder("tests/process", "_test.ts").filter((file) => !isPairsOnly(file)),
-    ]],
-  },
-  {
-    name: "bun",
-    title: "suite on Bun",
-    counts: "bun test",
-    beside: true,
-    slow: true,
-    needsBun: true,
-    // Pairs of processes run in mixed mode, with each runtime on either side; most tests of Mesher's page
-    // have already run on Deno.
-    commands: () => [[
-      "bun",
-      "test",
-      ...filesUnder("tests", "_test.ts").filter((file) => !isForDeno(file) && !isOfMesher(file))
-        .map((file) => `./${file}`),
-    ]],
-  },
-  {
-    name: "mesher-bun",
-    title: "Mesher on Bun",
-    counts: "bun test",
-    beside: true,
-    slow: true,
-    needsBun: true,
-    commands: () => [["bun", "test", "./tests/mesher/"]],
+    commands: () => [["deno", "run", "-P=test", "scripts/check/doc_examples.ts"]],
   },
   {
     name: "mixed",
@@ -134,21 +67,13 @@ export const STAGES: readonly Stage[] = [
     slow: true,
     needsBun: true,
     env: { FIRN_PAIRS: "mixed" },
-    // Only tests on pairs of processes; the others have already run. All permissions, because one of
-    // them uses a browser too.
-    commands: () => [[
-      "deno",
-      "test",
-      "-A",
-      "--no-check",
-      ...filesUnder("tests/process", "_test.ts").filter(hasPairs),
-    ]],
+    // All permissions, because one of them uses a browser too.
+    commands: () => testsOf("deno", filesUnder("tests/process", "_test.ts").filter(hasPairs), 1),
   },
   {
     name: "sim",
     title: "promises in the simulator, both",
     counts: "whole",
-    beside: true,
     slow: true,
     needsBun: true,
     commands: () => [
@@ -157,11 +82,65 @@ export const STAGES: readonly Stage[] = [
     ],
   },
   {
+    name: "process",
+    title: "processes of Deno",
+    counts: "deno test",
+    // All permissions, because the package that controls the browser reads a file in /proc that
+    // requires them. Files whose tests all run on pairs of processes run only in mixed mode, with
+    // each runtime on either side.
+    commands: () =>
+      testsOf(
+        "deno",
+        filesUnder("tests/process", "_test.ts").filter((file) => !isPairsOnly(file)),
+        1,
+      ),
+  },
+  {
+    name: "deno",
+    title: "suite on Deno",
+    counts: "deno test",
+    commands: () => testsOf("deno -P=test", filesUnder("tests", "_test.ts").filter(isOfSuite), 12),
+  },
+  {
+    name: "process-bun",
+    title: "processes of Bun",
+    counts: "bun test",
+    slow: true,
+    needsBun: true,
+    commands: () =>
+      testsOf(
+        "bun",
+        filesUnder("tests/process", "_test.ts").filter((file) => !isForDeno(file)),
+        2,
+      ),
+  },
+  {
+    name: "bun",
+    title: "suite on Bun",
+    counts: "bun test",
+    slow: true,
+    needsBun: true,
+    commands: () => testsOf("bun", filesUnder("tests", "_test.ts").filter(isOfSuite), 12),
+  },
+  {
+    name: "mesher",
+    title: "Mesher on Deno",
+    counts: "deno test",
+    commands: () => testsOf("deno -P=test", filesUnder("tests/mesher", "_test.ts"), 6),
+  },
+  {
+    name: "mesher-bun",
+    title: "Mesher on Bun",
+    counts: "bun test",
+    slow: true,
+    needsBun: true,
+    commands: () => testsOf("bun", filesUnder("tests/mesher", "_test.ts"), 6),
+  },
+  {
     name: "bench",
     title: "benches on Deno, tiny",
     counts: "whole",
     slow: true,
-    beside: true,
     env: { FIRN_BENCH: "tiny" },
     commands: () => [["deno", "bench", "-P", "bench/"]],
   },
@@ -170,7 +149,6 @@ export const STAGES: readonly Stage[] = [
     title: "benches on Bun, tiny",
     counts: "whole",
     slow: true,
-    beside: true,
     needsBun: true,
     env: { FIRN_BENCH: "tiny" },
     commands: () => filesUnder("bench", "_bench.ts").map((file) => ["bun", file] as const),
@@ -217,22 +195,32 @@ function hasPairs(file: string): boolean {
   return Deno.readTextFileSync(file).includes("PAIRS");
 }
 
-/** Run by a separate stage, because they mostly wait for disks. */
-function isOfMesher(file: string): boolean {
-  return file.startsWith("tests/mesher/");
+/** Whether it is in the suites: the tests of Mesher and of processes have stages of their own. */
+function isOfSuite(file: string): boolean {
+  return !/^tests\/(process|mesher)\//.test(file);
 }
 
-/**
- * Skipped by the suite on Bun: pairs of processes, most tests of Mesher's page, the broken builds.
- */
+/** Skipped on Bun: pairs of processes, most tests of Mesher's page, the broken builds. */
 function isForDeno(file: string): boolean {
-  if (!file.startsWith("tests/process/")) return false;
-  if (/mesher_page_\w+_test|pictures_test|chaos\/broken_test/.test(file)) return true;
-  return isPairsOnly(file);
+  return /mesher_page_\w+_test|pictures_test|chaos\/broken_test/.test(file) || isPairsOnly(file);
 }
 
 function isPairsOnly(file: string): boolean {
   return hasPairs(file) && !/^test\(/m.test(Deno.readTextFileSync(file));
+}
+
+/** Returns command lines that test the files, `size` of them each. `-P=test`: with only these permissions. */
+function testsOf(
+  runtime: "deno" | "deno -P=test" | "bun",
+  files: readonly string[],
+  size: number,
+): (readonly ["deno" | "bun", ...string[]])[] {
+  return Array.from({ length: Math.ceil(files.length / size) }, (_, at) => {
+    const some = files.slice(at * size, (at + 1) * size);
+    // Bun treats a path without "./" as a pattern.
+    if (runtime === "bun") return ["bun", "test", ...some.map((file) => `./${file}`)];
+    return ["deno", "test", runtime === "deno" ? "-A" : "-P=test", "--no-check", ...some];
+  });
 }
 
 function filesUnder(folder: string, ending: string): string[] {

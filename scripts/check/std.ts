@@ -6,8 +6,8 @@
  */
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 
-/** Written beside `deno.json`, because its paths are relative. */
-const CONFIG = ".deno.jsr.json";
+/** The config without the links. Written beside `deno.json`, because its paths are relative. */
+export const GENUINE_CONFIG = ".deno.jsr.json";
 
 /** A config without the links. */
 export interface GenuineStd {
@@ -20,16 +20,16 @@ export interface GenuineStd {
 /** Writes the config. */
 export function withGenuineStd(): GenuineStd {
   const { links: _, ...config } = JSON.parse(readFileSync("deno.json", "utf8"));
-  writeFileSync(CONFIG, JSON.stringify(config, null, 2) + "\n");
+  writeFileSync(GENUINE_CONFIG, JSON.stringify(config, null, 2) + "\n");
   return {
     // The lock file records the links.
     args: ([command, ...rest]) => [
       command!,
       "--config",
-      CONFIG,
+      GENUINE_CONFIG,
       ...(command === "fmt" || command === "lint" ? [] : ["--no-lock"]),
       ...rest,
     ],
-    end: () => rmSync(CONFIG, { force: true }),
+    end: () => rmSync(GENUINE_CONFIG, { force: true }),
   };
 }

@@ -1,0 +1,55 @@
+// deno-lint-ignore-file no-console
+/**
+ * Runs the examples of the documentation as tests: every block of TypeScript in a comment of `mod.ts` and
+ * `lib`, in `README.md` and in the guides, unless it is marked `ignore`.
+ *
+ *     deno run -P=test scripts/check/doc_examples.ts
+ *
+ * `deno test --doc` runs the same ones, but loads the library anew for each of them. Here each becomes a
+ * module, and one test file imports them one after another.
+ *
+ * @module
+ */
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { examplesOf } from "./examples.ts";
+import { GENUINE_CONFIG } from "./std.ts";
+
+/** Returns the code with its relative imports as URLs: it runs in another folder. */
+function absolute(code: string, path: string): string {
+  const base = new URL(path, new URL(`file://${Deno.cwd()}/`));
+  return code.replaceAll(/ from "(\.[^"]+)"/g, (_, to) => ` from "${new URL(to, base)}"`);
+}
+
+Deno.chdir(new URL("../..", import.meta.url));
+const files = readdirSync("lib", { recursive: true }).map((path) => `lib/${path}`);
+const config = existsSync(GENUINE_CONFIG)
+  ? ["--config", GENUINE_CONFIG, "--no-lock"]
+  : ["--config", "deno.json"];
+const folder = mkdtempSync(join(tmpdir(), "firn-examples-"));
+try {
+  const tests = ["mod.ts", "README.md", ...files.sort()]
+    .filter((path) => /\.(ts|md)$/.test(path) && existsSync(path))
+    .flatMap((path) => examplesOf(path, readFileSync(path, "utf8")))
+    .map(({ path, line, code }) => {
+      const name = `${path.replaceAll(/\W/g, "_")}_${line}.ts`;
+      writeFileSync(join(folder, name), absolute(code, path));
+      const title = JSON.stringify(`${path}:${line}`);
+      return `Deno.test(${title}, async () => void await import("./${name}"));\n`;
+    });
+  const file = join(folder, "examples_test.ts");
+  writeFileSync(file, tests.join(""));
+  const { code } = await new Deno.Command(Deno.execPath(), {
+    args: ["test", "-P=test", "--no-check", ...config, file],
+    stdin: "null",
+    stdout: "inherit",
+    stderr: "inherit",
+  }).output();
+  if (code !== 0) {
+    console.error(`a test of an example is named for the file and line where it begins`);
+  }
+  Deno.exitCode = code;
+} finally {
+  rmSync(folder, { recursive: true });
+}
