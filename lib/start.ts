@@ -184,7 +184,7 @@ export async function startNode(
     limits.messageBytesMax - ROOM_HEAD_BYTES_MAX,
   );
   const rooms = new Rooms(host, { messageBytesMax: roomBytesMax });
-  new RoomRelay(mesh, rooms);
+  new RoomRelay(host, mesh, rooms);
   await mesh.start();
   const home = { node: mesh.name, creation: mesh.creation, local: true };
   const system = new System(home, host, events);

@@ -155,6 +155,7 @@ test("lib/README.md describes the path of a broadcast to the members of another 
   let came = 0;
   socket.onmessage = () => came++;
   await until("the member has joined", () => b.rooms.count === 1);
+  await b.rooms.announced();
   let sent: string[] = [];
   const delivered = await stacksAt(Rooms.prototype, "deliver", async () => {
     sent = await stacksAt(WebSocketConnection.prototype, "sendShared", async () => {

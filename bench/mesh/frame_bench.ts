@@ -29,6 +29,7 @@ const session: SessionMessages = {
   onBulk: skip,
   onFragment: skip,
   onTaken: skip,
+  onRoomInterest: skip,
 };
 const receivers = { owner, actors: undefined };
 const count: FrameSink = { frame: (_tag, body) => (delivered += body.length) >= 0 };

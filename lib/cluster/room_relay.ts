@@ -2,35 +2,79 @@
  * Sends broadcasts to rooms on other nodes.
  *
  *     rooms.broadcast ─▶ members here
- *           └─▶ relay ─▶ one ROOM_BROADCAST to each connected node ─▶ its relay ─▶ members there
+ *           └─▶ relay ─▶ one ROOM_BROADCAST to each node with members ─▶ its relay ─▶ members there
  *
- * A node never forwards a received broadcast, because the sender has sent it to all nodes. The members on other
- * nodes are not tracked, so a broadcast costs one frame per node, even for nodes without members.
+ *     first member of a room ─▶ end of the turn ─▶ ROOM_INTEREST to all nodes: "joined"
+ *     last member has left ─▶ within a second ───▶ ROOM_INTEREST to all nodes: "left"
+ *
+ * A node never forwards a received broadcast, because the sender has sent it to all nodes with members. Which
+ * nodes those are, each node knows from its peers: see `mesh/room_interest.ts`. Announcements overtake broadcasts
+ * in the queue to a peer, and those of a turn are sent before its first broadcast. So a node
+ * that has received a broadcast knows of all members that the sender had then.
+ *
+ * Rooms are announced by buckets: a bucket has left when all its rooms have. A bucket that is joined again within
+ * a second was never announced as left.
  *
  * @module
  */
+import type { Clock, Timer } from "../base/clock.ts";
 import type { RoomSink } from "../mesh/dispatch.ts";
+import { FEATURE } from "../mesh/handshake.ts";
 import type { Mesh } from "../mesh/mesh.ts";
 import { encodeRoomBroadcast } from "../mesh/message.ts";
-import type { Relay, RoomMessage, Rooms } from "../ws/rooms.ts";
+import {
+  encodeInterestList,
+  encodeInterestMap,
+  INTEREST,
+  ROOM_BUCKETS,
+  ROOM_LIST_MAX,
+} from "../mesh/room_interest.ts";
+import type { Session } from "../mesh/session.ts";
+import type { Relay, RoomMessage, Rooms, TurnEnd } from "../ws/rooms.ts";
+import { hashOf } from "./rendezvous.ts";
+
+/** How long rooms that were left are announced as if they had members. Milliseconds. */
+const LEAVE_MS = 1_000;
+
+/** Divides a hash of 32 bits into buckets. */
+const SHIFT = 32 - Math.log2(ROOM_BUCKETS);
+
+/** What a relay needs of the host. */
+export interface RelayHost extends TurnEnd {
+  readonly clock: Clock;
+}
 
 /** Connects the rooms of a node with the mesh. */
 export class RoomRelay implements Relay, RoomSink {
+  readonly #host: RelayHost;
   readonly #mesh: Mesh;
   readonly #rooms: Rooms;
+  /** The number of rooms with members on this node, by bucket. */
+  readonly #counts = new Map<number, number>();
+  /** Buckets in `#counts` that have not been announced. */
+  readonly #joined = new Set<number>();
+  /** Buckets not in `#counts` that have been announced. */
+  readonly #left = new Set<number>();
+  #isArmed = false;
+  #timer: Timer | undefined;
 
-  constructor(mesh: Mesh, rooms: Rooms) {
+  constructor(host: RelayHost, mesh: Mesh, rooms: Rooms) {
+    this.#host = host;
     this.#mesh = mesh;
     this.#rooms = rooms;
     rooms.relay = this;
     mesh.roomSink = this;
+    mesh.events.on("nodeup", ({ node }) => this.#up(mesh.session(node)));
+    mesh.events.on("nodedown", () => this.#isAlone() && this.#withdraw());
   }
 
-  /** Sends to the other nodes. `Rooms` has checked that the message fits into a frame. */
+  /** Sends to the nodes with members. `Rooms` has checked that the message fits into a frame. */
   broadcast(room: string, data: RoomMessage): void {
+    if (this.#joined.size > 0) this.#announce();
+    const bucket = bucketOf(room);
     let frame: Uint8Array | undefined;
     for (const session of this.#mesh.sessions()) {
-      if (session.met.isHidden) continue;
+      if (session.rooms?.has(bucket) === false || session.met.isHidden) continue;
       frame ??= encodeRoomBroadcast(room, data);
       if (!session.sendData(frame) && session.dropped === 1) {
         this.#mesh.log.warn(`${session.met.name} does not read: room messages to it are dropped`);
@@ -38,7 +82,110 @@ export class RoomRelay implements Relay, RoomSink {
     }
   }
 
+  joined(room: string): void {
+    const bucket = bucketOf(room);
+    const count = this.#counts.get(bucket) ?? 0;
+    this.#counts.set(bucket, count + 1);
+    if (count > 0 || this.#left.delete(bucket)) return;
+    this.#joined.add(bucket);
+    if (this.#isArmed) return;
+    this.#isArmed = true;
+    this.#host.atFlush(() => {
+      this.#isArmed = false;
+      this.#announce();
+    });
+  }
+
+  left(room: string): void {
+    const bucket = bucketOf(room);
+    const count = this.#counts.get(bucket)!;
+    if (count > 1) return void this.#counts.set(bucket, count - 1);
+    this.#counts.delete(bucket);
+    if (this.#joined.delete(bucket)) return;
+    this.#left.add(bucket);
+    if (this.#isAlone()) this.#withdraw();
+    else this.#timer ??= this.#host.clock.after(LEAVE_MS, () => this.#withdraw());
+  }
+
+  async announced(ms: number): Promise<string[]> {
+    this.#announce();
+    const missing: string[] = [];
+    await Promise.all(
+      Array.from(
+        this.#listeners(),
+        (session) =>
+          new Promise<void>((answered) =>
+            session.probe(ms, (isAlive) => {
+              if (!isAlive && this.#mesh.session(session.met.name) === session) {
+                missing.push(session.met.name);
+              }
+              answered();
+            })
+          ),
+      ),
+    );
+    return missing;
+  }
+
   roomMessage(room: string, message: Uint8Array, text: boolean): void {
     this.#rooms.deliver(room, message, text);
   }
+
+  /** The sessions with nodes that read announcements. */
+  *#listeners(): Generator<Session> {
+    for (const session of this.#mesh.sessions()) if (isListener(session)) yield session;
+  }
+
+  /** Sends all rooms of this node to a new peer. */
+  #up(session: Session | undefined): void {
+    if (session === undefined || !isListener(session)) return;
+    session.sendControl(this.#all());
+  }
+
+  #all(): Uint8Array {
+    const buckets = [...this.#counts.keys(), ...this.#left];
+    return buckets.length > ROOM_LIST_MAX
+      ? encodeInterestMap(buckets)
+      : encodeInterestList(INTEREST.JOINED, buckets, buckets.length);
+  }
+
+  #announce(): void {
+    const { size } = this.#joined;
+    if (size === 0) return;
+    this.#send(() =>
+      size > ROOM_LIST_MAX ? this.#all() : encodeInterestList(INTEREST.JOINED, this.#joined, size)
+    );
+    this.#joined.clear();
+  }
+
+  #isAlone(): boolean {
+    return this.#mesh.sessions().next().done === true;
+  }
+
+  #withdraw(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    const { size } = this.#left;
+    if (size === 0) return;
+    const buckets = size > ROOM_LIST_MAX ? this.#counts.keys() : undefined;
+    this.#send(() =>
+      buckets === undefined
+        ? encodeInterestList(INTEREST.LEFT, this.#left, size)
+        : encodeInterestMap(buckets)
+    );
+    this.#left.clear();
+  }
+
+  #send(encode: () => Uint8Array): void {
+    let frame: Uint8Array | undefined;
+    for (const session of this.#listeners()) session.sendControl(frame ??= encode());
+  }
+}
+
+function bucketOf(room: string): number {
+  return hashOf(room) >>> SHIFT;
+}
+
+function isListener({ met }: Session): boolean {
+  return !met.isHidden && (met.features & FEATURE.ROOM_INTEREST) !== 0;
 }

@@ -1,7 +1,8 @@
 /**
  * Dispatches the messages of a session: one table from the tag of a message to its handler.
  *
- *     Session.frame ─▶ SessionReceiver.message ─▶ dispatch ─┬─▶ Session    PING, PONG, GOODBYE, BULK, FRAGMENT, TAKEN
+ *     Session.frame ─▶ SessionReceiver.message ─▶ dispatch ─┬─▶ Session    PING, PONG, GOODBYE, BULK, FRAGMENT, TAKEN,
+ *                                                           │              ROOM_INTEREST
  *                                                           ├─▶ Mesh       peers, functions, clock, cookies
  *                                                           ├─▶ RoomSink   broadcasts
  *                                                           ├─▶ Inbound    messages and signals of actors
@@ -42,6 +43,7 @@ export interface SessionMessages {
   onBulk(body: Uint8Array): string | undefined;
   onFragment(body: Uint8Array): string | undefined;
   onTaken(body: Uint8Array): string | undefined;
+  onRoomInterest(body: Uint8Array): string | undefined;
 }
 
 /** Handles the messages that concern the node. Implemented by `Mesh`. */
@@ -124,6 +126,7 @@ const TABLE: readonly (readonly [tag: number, handler: Handler])[] = [
   [TAG.BULK, own((session, body) => session.onBulk(body))],
   [TAG.FRAGMENT, own((session, body) => session.onFragment(body))],
   [TAG.TAKEN, own((session, body) => session.onTaken(body))],
+  [TAG.ROOM_INTEREST, own((session, body) => session.onRoomInterest(body))],
 
   [TAG.PEER_LIST, node(peerList)],
   [TAG.PEER_DIGEST, node((node, body, from) => node.peerDigest?.(body, from))],

@@ -57,10 +57,12 @@ export const FEATURE = {
    * this feature.
    */
   TRACE: 0x20,
+  /** Nodes announce in which rooms they have members: ROOM_INTEREST. */
+  ROOM_INTEREST: 0x40,
 } as const;
 
 /** The features supported by this code. */
-const FEATURES: number = FEATURE.CLAIMS;
+const FEATURES: number = FEATURE.CLAIMS | FEATURE.ROOM_INTEREST;
 
 /** Returns the features of a node. */
 function featuresOf({ features = 0 }: Pick<Self, "features">): number {

@@ -48,6 +48,7 @@
  * | 0x41 | PROVE                 | 32 nonce: which cookies do you have?                         | the side that no longer accepts the session's cookie | PROOF |
  * | 0x42 | PROOF                 | u8 count, count × 32 proof over that nonce, one for each accepted cookie | the receiver of a PROVE | |
  * | 0x43 | PEER_DIGEST           | u8 is an answer, u32 count, u64 digest of the names of the sender and its peers | either, every 10 s to one peer | PEER_LIST and PEER_DIGEST if it differs |
+ * | 0x44 | ROOM_INTEREST         | u8 what, then for 0 (left) and 1 (joined): u16 count, count × u32 bucket; for 2 (all): 32,768 bytes, bit b % 8 of byte b / 8 for bucket b. A bucket is the upper 18 bits of the hash of a room's name: `hashOf` in `cluster/rendezvous.ts` | the members' node, when a session is up, and after changes; with the feature 0x40 | |
  * | 0xF0 | PING                  | 8 bytes                                                      | either, after silence | PONG |
  * | 0xF1 | PONG                  | the same 8 bytes                                             | the receiver of a PING | |
  *
@@ -110,6 +111,7 @@ export const TAG = {
   CLOCK: 0x40,
   PROVE: 0x41,
   PROOF: 0x42,
+  ROOM_INTEREST: 0x44,
   PING: 0xf0,
   PONG: 0xf1,
 } as const;

@@ -21,11 +21,12 @@ import { encodeTaken, u32At } from "./fragment_writer.ts";
 import { encodeFrame, FRAME_BYTES_MAX, type FrameReader, type FrameSink } from "./frame.ts";
 import { FragmentReader, MESSAGE_BYTES_MAX } from "./fragment_reader.ts";
 import type { SessionMessages } from "./dispatch.ts";
-import type { Met } from "./handshake.ts";
+import { FEATURE, type Met } from "./handshake.ts";
 import { HoldbackQueue, type HoldKey } from "./holdback_queue.ts";
 import { decodeGoodbye, encodeGoodbye, type GoodbyeReason, TAG } from "./message.ts";
 import type { Holder, ReceiveBudget } from "../base/receive_budget.ts";
 import { SessionOutbox } from "./outbox.ts";
+import { RoomInterest } from "./room_interest.ts";
 import type { PressureState } from "./pressure.ts";
 
 /** Number of bytes in a ping. */
@@ -124,6 +125,8 @@ export class Session implements FrameSink, SessionMessages {
   readonly outbox: SessionOutbox;
   /** Received messages that are held behind incomplete large ones. */
   readonly holds: HoldbackQueue = new HoldbackQueue();
+  /** The rooms in which the peer has members; `undefined` while that is unknown: it gets every broadcast. */
+  rooms: RoomInterest | undefined = undefined;
   readonly #stream: Stream;
   readonly #handler: SessionHandler;
   readonly #limits: SessionLimits;
@@ -367,6 +370,12 @@ export class Session implements FrameSink, SessionMessages {
   onTaken(body: Uint8Array): string | undefined {
     if (body.length < 4) return "a TAKEN that is too short";
     return this.outbox.taken(u32At(body, 0)) ? undefined : "a TAKEN of more than was sent";
+  }
+
+  /** The peer has announced in which rooms it has members. */
+  onRoomInterest(body: Uint8Array): string | undefined {
+    if ((this.met.features & FEATURE.ROOM_INTEREST) === 0) return undefined;
+    return (this.rooms ??= new RoomInterest()).apply(body);
   }
 
   /** A frame exceeded the limit: no later frame can be found. */

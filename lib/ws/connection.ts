@@ -119,7 +119,8 @@ export interface Connection<Data = undefined> extends Member {
    */
   close(code?: number, reason?: string): void;
   /**
-   * Joins a room of its server. Has no effect unless the connection is open. Throws `RoomError`.
+   * Joins a room of its server. Has no effect unless the connection is open. Throws `RoomError`. Other nodes are
+   * informed shortly after: see `Rooms.join`.
    */
   join(room: string): void;
   /** Leaves a room. */

@@ -35,6 +35,9 @@ export const ROOM_NAME_BYTES_MAX = 255;
  */
 export const ROOM_MESSAGE_BYTES_MAX: number = 16 * 1024 * 1024 - 262;
 
+/** Default timeout of {@linkcode Rooms.announced}. Milliseconds. */
+const ANNOUNCE_MS = 2_000;
+
 /** Default limit of rooms per member. */
 const ROOMS_MAX = 1000;
 
@@ -70,6 +73,12 @@ export interface RoomTerms {
 export interface Relay {
   /** Sends a broadcast to each other node once. */
   broadcast(room: string, data: RoomMessage): void;
+  /** A room has its first member on this node. */
+  joined(room: string): void;
+  /** A room has lost its last member on this node. */
+  left(room: string): void;
+  /** Resolves when the other nodes know of all rooms with members, with those that did not answer in time. */
+  announced(ms: number): Promise<string[]>;
 }
 
 /** Calls a task at the end of this turn, before streams send. A `Host` is a turn. */
@@ -255,7 +264,13 @@ export class Rooms {
     return this.#joined.get(member) ?? NO_ROOMS;
   }
 
-  /** Adds a member, unless it is in the room already. Throws {@linkcode RoomError}. */
+  /**
+   * Adds a member, unless it is in the room already. Throws {@linkcode RoomError}.
+   *
+   * The member receives each later broadcast of this node. The other nodes are informed at the end of this turn, if
+   * the room had no member on this node; what they broadcast before they know may not reach the member. If it must,
+   * for example because the client of this member makes another node broadcast, await {@linkcode announced} first.
+   */
   join(room: string, member: Member): void {
     const joined = this.#joined.get(member);
     if (joined?.has(room)) return;
@@ -267,14 +282,43 @@ export class Rooms {
       );
     }
     const known = this.#rooms.get(room);
-    if (known === undefined) this.#rooms.set(room, this.#make(room, new Set([member])));
-    else {
+    if (known === undefined) {
+      this.#rooms.set(room, this.#make(room, new Set([member])));
+      this.relay?.joined(room);
+    } else {
       // Earlier broadcasts are not sent to the new member.
       if (this.#open === known) this.#seal();
       known.members.add(member);
     }
     if (joined === undefined) this.#joined.set(member, new Set([room]));
     else joined.add(room);
+  }
+
+  /**
+   * Resolves when every connected node knows in which rooms this node has members: what they broadcast from now on
+   * reaches all members that have joined before this call. `missing` lists the nodes that did not answer within
+   * `timeout` milliseconds, by default 2000. It costs a round trip to each node. Never rejects.
+   *
+   * @example
+   * ```ts
+   * import { serve } from "@firn/firn";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using server = await serve({
+   *   async open(conn) {
+   *     conn.join("orders");
+   *     await server.rooms.announced();
+   *     conn.send("ready");
+   *   },
+   * });
+   * assertEquals(await server.rooms.announced(), { missing: [] });
+   * ```
+   */
+  announced(
+    { timeout = ANNOUNCE_MS }: { readonly timeout?: number | undefined } = {},
+  ): Promise<{ missing: string[] }> {
+    const missing = this.relay?.announced(timeout) ?? Promise.resolve([]);
+    return missing.then((missing) => ({ missing }));
   }
 
   /** Removes a member. Earlier broadcasts are still sent to it. */
@@ -419,7 +463,9 @@ export class Rooms {
     assert(room !== undefined, "a member of a room that is not there");
     if (this.#open === room) this.#seal();
     room.members.delete(member);
-    if (room.members.size === 0) this.#rooms.delete(name);
+    if (room.members.size > 0) return;
+    this.#rooms.delete(name);
+    this.relay?.left(name);
   }
 }
 

@@ -5,6 +5,8 @@ import {
   ROOM_MESSAGE_BYTES_MAX,
   TAG,
 } from "../../lib/mesh/message.ts";
+import { encodeInterestList, INTEREST } from "../../lib/mesh/room_interest.ts";
+import { hashOf } from "../../lib/cluster/rendezvous.ts";
 import {
   type Member,
   ROOM_MESSAGE_BYTES_MAX as ALONE_BYTES_MAX,
@@ -44,11 +46,17 @@ class Listener implements Member {
   }
 }
 
+/** Waits until all nodes know the rooms of all others. */
+async function announced(...nodes: readonly TestNode[]): Promise<void> {
+  for (const { rooms } of nodes) assertEquals(await rooms.announced(), { missing: [] });
+}
+
 test("Rooms.broadcast reaches the members on every node, text as text and bytes as bytes", async () => {
   await withNodes(async (start) => {
     const nodes = await cluster(start, 3);
     const listeners = nodes.map((node) => new Listener(node));
     const elsewhere = new Listener(nodes[1]!, "another room");
+    await announced(...nodes);
     nodes[0]!.rooms.broadcast("room", "héllo");
     nodes[0]!.rooms.broadcast("room", new Uint8Array([0xff, 0x00, 0xc3]));
     nodes[0]!.rooms.broadcast("room", "");
@@ -64,6 +72,7 @@ test("Rooms.broadcastFrom skips one local member, and none on other nodes", asyn
   await withNodes(async (start) => {
     const [a, b] = await cluster(start, 2);
     const [one, other, far] = [new Listener(a!), new Listener(a!), new Listener(b!)];
+    await announced(b!);
     a!.rooms.broadcastFrom(one, "room", "from one");
     a!.rooms.broadcast("room", "to all");
     await until("all came", () => far.heard.length === 2 && one.heard.length === 1);
@@ -76,6 +85,7 @@ test("Rooms.broadcast reaches other nodes without a member on this node", async 
   await withNodes(async (start) => {
     const [a, b] = await cluster(start, 2);
     const far = new Listener(b!);
+    await announced(b!);
     a!.rooms.broadcast("room", "hello");
     await until("it came", () => far.heard.length === 1);
     assertEquals(a!.rooms.count, 0);
@@ -86,6 +96,7 @@ test("Rooms delivers each message once, in the order of its sender, with two nod
   await withNodes(async (start) => {
     const nodes = await cluster(start, 3);
     const far = new Listener(nodes[2]!);
+    await announced(nodes[2]!);
     for (let round = 0; round < 50; round++) {
       for (const sender of [0, 1]) {
         for (let i = round * 20; i < round * 20 + 20; i++) {
@@ -111,6 +122,10 @@ test("RoomRelay does not forward the messages it receives", async () => {
     const one = await joinAs(name("x", await freePort()), a!.name);
     const other = await joinAs(name("y", await freePort()), a!.name);
     const [here, there] = [new Listener(a!), new Listener(b!)];
+    await until(
+      "a knows b's room",
+      () => a!.mesh.session(b!.name)!.rooms?.has(hashOf("room") >>> 14) === true,
+    );
     for (let i = 0; i < 10; i++) one.write(encodeRoomBroadcast("room", `${i}`));
     one.write(encodeRoomBroadcast("room", new Uint8Array([1])));
     await until("a's member hears it", () => here.heard.length === 11);
@@ -153,6 +168,7 @@ test("Rooms.broadcast delivers the longest message, and throws for a longer one 
     const [a, b] = await cluster(start, 2);
     const room = "r".repeat(ROOM_BYTES_MAX);
     const [here, there] = [new Listener(a!, room), new Listener(b!, room)];
+    await announced(b!);
     assertEquals(ALONE_BYTES_MAX, ROOM_MESSAGE_BYTES_MAX, "a node alone has the same limit");
     a!.rooms.broadcast(room, "x".repeat(ROOM_MESSAGE_BYTES_MAX));
     await until("it came", () => there.heard.length === 1);
@@ -207,6 +223,10 @@ test("RoomRelay drops broadcasts to a node that does not read, and other nodes r
     await until("it is up", () => a.told.length === 2);
     deaf.stream.pause();
     const there = new Listener(b);
+    await until(
+      "a knows b's room",
+      () => a.mesh.session(b.name)!.rooms?.has(hashOf("room") >>> 14) === true,
+    );
     const session = a.mesh.session(name)!;
     const text = "x".repeat(50_000);
     let said = 0;
@@ -228,11 +248,13 @@ test("RoomRelay sends to a node that joined later, and stops sending to one that
   await withNodes(async (start) => {
     const [a, b] = await cluster(start, 2);
     const second = new Listener(b!);
+    await announced(b!);
     a!.rooms.broadcast("room", "one");
     await until("it came", () => second.heard.length === 1);
     const c = await start("c", { seeds: [a!.name] });
     await untilWhole([a!, b!, c]);
     const third = new Listener(c);
+    await announced(c);
     await b!.mesh.disconnect(a!.name);
     await until("a knows", () => a!.mesh.session(b!.name) === undefined);
     a!.rooms.broadcast("room", "two");
@@ -243,3 +265,132 @@ test("RoomRelay sends to a node that joined later, and stops sending to one that
     assertEquals([second.heard, third.heard], [["one", "three"], ["two", "three"]]);
   });
 });
+
+/** Counts the broadcasts to rooms that nodes receive from others. */
+function received(nodes: readonly TestNode[]): number[] {
+  const counts = nodes.map(() => 0);
+  for (const [at, { mesh }] of nodes.entries()) {
+    const sink = mesh.roomSink!;
+    mesh.roomSink = {
+      roomMessage(...args) {
+        counts[at]!++;
+        sink.roomMessage(...args);
+      },
+    };
+  }
+  return counts;
+}
+
+test("RoomRelay sends only to nodes with members, from join to leave, and to nodes that come later", async () => {
+  await withNodes(async (start) => {
+    const nodes = await cluster(start, 3);
+    const [a, b, c] = nodes as [TestNode, TestNode, TestNode];
+    const counts = received(nodes);
+    const there = new Listener(b);
+    await announced(b, c);
+    for (let i = 0; i < 10; i++) a.rooms.broadcast("room", `${i}`);
+    await until("all came", () => there.heard.length === 10);
+    assertEquals(counts, [0, 10, 0]);
+
+    const d = await start("d", { seeds: [a.name] });
+    await untilWhole([...nodes, d]);
+    const late = received([d]);
+    const other = new Listener(d, "other");
+    await d.rooms.announced();
+    a.rooms.broadcast("other", "for d");
+    d.rooms.broadcast("room", "of d");
+    await until("both came", () => other.heard.length === 1 && there.heard.length === 11);
+    assertEquals([counts, late], [[0, 11, 0], [1]]);
+
+    b.rooms.leaveAll(there);
+    const again = new Listener(b, "again");
+    await announced(b);
+    await until("b has left", () => {
+      const before = counts[1]!;
+      a.rooms.broadcast("room", "too late");
+      a.rooms.broadcast("again", "a mark");
+      const marks = again.heard.length;
+      return until("the mark came", () => again.heard.length > marks).then(() =>
+        counts[1]! === before + 1
+      );
+    });
+    assertEquals(there.heard.length, 11);
+  });
+});
+
+test("RoomRelay announces a bucket until the last of its rooms is empty", async () => {
+  await withNodes(async (start) => {
+    const [a, b] = await cluster(start, 2);
+    // The first two of these names in one bucket.
+    const [one, other] = sameBucket();
+    const [first, second] = [new Listener(b!, one), new Listener(b!, other)];
+    await b!.rooms.announced();
+    b!.rooms.leaveAll(first);
+    const mark = new Listener(b!, "mark");
+    // Until the departure would have been announced.
+    const hasLeft = b!.host.clock.now() + 1_300;
+    await until("it would have left", () => b!.host.clock.now() > hasLeft);
+    await b!.rooms.announced();
+    a!.rooms.broadcast(other, "still");
+    a!.rooms.broadcast("mark", "after it");
+    await until("the mark came", () => mark.heard.length === 1);
+    assertEquals([first.heard, second.heard], [[], ["still"]]);
+  });
+});
+
+test("RoomRelay sends many rooms as a map, when they are joined and to a node that comes later", async () => {
+  await withNodes(async (start) => {
+    const [a, b] = await cluster(start, 2);
+    const member = new Listener(b!, "r0");
+    for (let i = 1; i < 20_000; i++) b!.rooms.join(`r${i}`, new Listener(b!, `r${i}`));
+    assertEquals(await b!.rooms.announced(), { missing: [] });
+    const c = await start("c", { seeds: [a!.name] });
+    await untilWhole([a!, b!, c]);
+    const counts = received([b!]);
+    const far = new Listener(b!, "r19999");
+    a!.rooms.broadcast("r0", "from a");
+    c.rooms.broadcast("r0", "from c");
+    c.rooms.broadcast("r19999", "from c");
+    await until("both came", () => member.heard.length === 2 && far.heard.length === 1);
+    for (let i = 0; i < 1000; i++) a!.rooms.broadcast(`none ${i}`, "x");
+    a!.rooms.broadcast("r0", "last");
+    await until("it came", () => member.heard.length === 3);
+    // 20,000 rooms have 7 % of the buckets.
+    assert(counts[0]! >= 4 && counts[0]! < 150, `${counts[0]}`);
+  });
+});
+
+test("RoomRelay sends everything to a peer that announces nothing, and announces nothing to an older one", async () => {
+  await withNodes(async (start) => {
+    const a = await start("a");
+    const raw = await joinAs(`x@127.0.0.1:${await freePort()}`, a.name);
+    await until("it is announced to", () => raw.tags.includes(TAG.ROOM_INTEREST));
+    a.rooms.broadcast("room", "one");
+    await until("it came", () => raw.tags.at(-1) === TAG.ROOM_BROADCAST);
+    // From its first announcement on, it gets only what it has announced.
+    raw.write(encodeInterestList(INTEREST.JOINED, [], 0));
+    raw.send(TAG.PING, new Uint8Array(8));
+    await until("a has read it", () => raw.tags.includes(TAG.PONG));
+    a.rooms.broadcast("room", "two");
+    a.mesh.session(a.mesh.peers()[0]!)!.rooms!.apply(
+      encodeInterestList(INTEREST.JOINED, [hashOf("room") >>> 14], 1).subarray(5),
+    );
+    a.rooms.broadcast("room", "three");
+    await until("it came", () => raw.tags.at(-1) === TAG.ROOM_BROADCAST);
+    const texts = raw.frames.filter(({ tag }) => tag === TAG.ROOM_BROADCAST)
+      .map(({ body }) => new TextDecoder().decode(body.subarray(10)));
+    assertEquals(texts, ["one", "three"]);
+    raw.stream.abort();
+  });
+});
+
+/** Two rooms with the same bucket. */
+function sameBucket(): [string, string] {
+  const seen = new Map<number, string>();
+  for (let i = 0;; i++) {
+    const bucket = hashOf(`room ${i}`) >>> 14;
+    const known = seen.get(bucket);
+    if (known !== undefined) return [known, `room ${i}`];
+    seen.set(bucket, `room ${i}`);
+  }
+}

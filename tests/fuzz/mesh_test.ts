@@ -24,6 +24,11 @@ import {
   encodeRoomBroadcast,
   TAG,
 } from "../../lib/mesh/message.ts";
+import {
+  encodeInterestList,
+  encodeInterestMap,
+  ROOM_BUCKETS,
+} from "../../lib/mesh/room_interest.ts";
 import { isNormalName, NAME_LENGTH_MAX } from "../../lib/mesh/name.ts";
 import { Collector, joined } from "../mesh/collector.ts";
 import { fuzzCount, mutated, rounds } from "../kit/fuzz.ts";
@@ -61,6 +66,8 @@ const SAMPLES: readonly (readonly [tag: number, body: Uint8Array])[] = [
   [TAG.ROOM_BROADCAST, encodeRoomBroadcast("rööm", "hé").slice(5)],
   [TAG.ROOM_BROADCAST_BINARY, encodeRoomBroadcast("r", NONCE).slice(5)],
   [TAG.GOODBYE, encodeGoodbye("shutdown").slice(5)],
+  [TAG.ROOM_INTEREST, encodeInterestList(1, [5, ROOM_BUCKETS - 1], 2).slice(5)],
+  [TAG.ROOM_INTEREST, encodeInterestMap([1, 8, 9]).slice(5)],
   [TAG.PING, new Uint8Array(8)],
   [TAG.PONG, new Uint8Array(8)],
 ];
@@ -132,6 +139,7 @@ const session: SessionMessages = {
   onBulk: skip,
   onFragment: skip,
   onTaken: skip,
+  onRoomInterest: skip,
 };
 
 test("dispatch accepts any frame, and passes on only valid messages", () => {

@@ -167,6 +167,7 @@ test("TAG contains the numbers used on the wire", () => {
     GROUP_JOIN: 0x2d,
     GROUP_LEAVE: 0x2e,
     TAKEN: 0x2f,
+    ROOM_INTEREST: 0x44,
     CLUSTER_VIEW: 0x38,
     GLOBAL_INQUIRE: 0x39,
     GLOBAL_HELD: 0x3a,

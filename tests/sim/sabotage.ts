@@ -13,6 +13,7 @@ import { type PeerLink, REGISTERED, sendRegistered } from "../../lib/cluster/row
 import { StampClock } from "../../lib/cluster/stamp_clock.ts";
 import { Tokens } from "../../lib/cluster/tokens.ts";
 import { RoomRelay } from "../../lib/cluster/room_relay.ts";
+import { RoomInterest } from "../../lib/mesh/room_interest.ts";
 import { Peers } from "../../lib/mesh/peers.ts";
 import { Supervisor } from "../../lib/otp/supervisor.ts";
 import { Node } from "../../lib/node.ts";
@@ -174,6 +175,17 @@ export const BROKEN: readonly (readonly [promise: string, what: string, () => ()
       }),
   ],
   ["rooms", "nobody else is told", breaks(RoomRelay, "broadcast", () => () => {})],
+  ["rooms", "first members are not announced", breaks(RoomRelay, "joined", () => () => {})],
+  [
+    "rooms",
+    "an announcement of rooms is lost",
+    breaks(RoomInterest, "apply", (real) => {
+      let count = 0;
+      return function (this: Any, body: Any) {
+        return ++count % 10 === 0 ? undefined : real.call(this, body);
+      };
+    }),
+  ],
   [
     "children",
     "an exit does not travel",

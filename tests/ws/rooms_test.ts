@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { SeededRandom } from "../../lib/base/random.ts";
 import { encodeMessage } from "../../lib/ws/frame.ts";
-import { type Member, RoomError, type RoomMessage, Rooms } from "../../lib/ws/rooms.ts";
+import { type Member, type Relay, RoomError, type RoomMessage, Rooms } from "../../lib/ws/rooms.ts";
 import { bytesOf, readFrames } from "../kit/ws_client.ts";
 import { test } from "../kit/test.ts";
 
@@ -255,11 +255,38 @@ test("Rooms closes a full batch, and loses nothing", () => {
   assert(a!.handed.every(({ length }) => length <= 64 * 1024));
 });
 
+/** A relay that records broadcasts. */
+function relay(broadcast: Relay["broadcast"], changes: string[] = []): Relay {
+  return {
+    broadcast,
+    joined: (room) => changes.push(`+${room}`),
+    left: (room) => changes.push(`-${room}`),
+    announced: () => Promise.resolve(["late"]),
+  };
+}
+
+test("Rooms notifies the relay of the first member and of the last, and only of these", async () => {
+  const { rooms } = new Stage();
+  const changes: string[] = [];
+  rooms.relay = relay(() => {}, changes);
+  const [a, b] = [new Listener(), new Listener()];
+  rooms.join("r", a);
+  rooms.join("r", a);
+  rooms.join("r", b);
+  rooms.leave("r", a);
+  rooms.leave("r", a);
+  assertEquals(changes, ["+r"]);
+  rooms.leaveAll(b);
+  rooms.join("r", a);
+  assertEquals(changes, ["+r", "-r", "+r"]);
+  assertEquals(await rooms.announced(), { missing: ["late"] });
+});
+
 test("Rooms passes broadcasts to the relay, with or without local members, but not deliveries", () => {
   const stage = new Stage();
   const [a] = stage.members(1);
   const relayed: [string, RoomMessage][] = [];
-  stage.rooms.relay = { broadcast: (room, data) => relayed.push([room, data]) };
+  stage.rooms.relay = relay((room, data) => relayed.push([room, data]));
   stage.rooms.broadcast("r", "1");
   stage.rooms.broadcastFrom(a!, "r", "2");
   stage.rooms.broadcast("elsewhere", "3");
@@ -316,7 +343,7 @@ test("Rooms rejects room names that are empty, too long or not strings", () => {
 test("Rooms rejects data that is neither text nor bytes, with and without members", () => {
   const { rooms } = new Stage();
   const told: unknown[] = [];
-  rooms.relay = { broadcast: (_room, data) => told.push(data) };
+  rooms.relay = relay((_room, data) => told.push(data));
   for (const data of [{ text: "hi" }, 5, undefined, new ArrayBuffer(2)]) {
     const message = data as unknown as string;
     assertThrows(() => rooms.broadcast("empty", message), TypeError, "cannot send [object");

@@ -1,44 +1,64 @@
 /**
  * Promise: a line sent to a room arrives at each member at most once and in the order of its
- * sender, and exactly once while there are no faults.
+ * sender, and exactly once while there are no faults and all nodes know where the members are.
+ *
+ * In "square" each node has a member all the time. In "corner" members join and leave at any time,
+ * so that nodes announce again and again which rooms they have.
  */
 import { listener, spoken } from "../actors.ts";
+import type { Node } from "../../../lib/node.ts";
 import type { MakePromise } from "../chaos.ts";
 import { RoomChecker } from "../checkers/rooms.ts";
 import { Lives } from "./lives.ts";
 
+const ROOMS = ["square", "corner"] as const;
+
 export const rooms: MakePromise = ({ nodes, pick, sim }) => {
-  const checker = new RoomChecker();
+  const checkers = { square: new RoomChecker(), corner: new RoomChecker() };
   const lives = new Lives();
+  const corners = new Map<Node, ReturnType<typeof listener>>();
   let said = 0;
   let isResting = false;
+  let missing: string[] | undefined;
 
-  const say = (): void => {
+  const say = (room: (typeof ROOMS)[number]): void => {
     const short = pick([...nodes.keys()]);
     const node = nodes.get(short);
     if (node === undefined) return;
     const from = lives.of(short);
     const number = said++;
-    if (isResting) checker.take(from, { kind: "said", line: `${from} ${number}`, round: 1 });
-    node.rooms.broadcast("square", spoken(from, number));
+    if (isResting) checkers[room].take(from, { kind: "said", line: `${from} ${number}`, round: 1 });
+    node.rooms.broadcast(room, spoken(from, number));
   };
 
   return {
     name: "rooms",
     up(short, node) {
       const life = lives.up(short);
-      node.rooms.join("square", listener((fact) => checker.take(life, fact)));
+      node.rooms.join("square", listener((fact) => checkers.square.take(life, fact)));
+      corners.set(node, listener((fact) => checkers.corner.take(life, fact)));
     },
     down() {},
     act() {
-      if (sim.random.next() < 0.5) say();
+      if (sim.random.next() < 0.5) say(pick(ROOMS));
+      const node = nodes.get(pick([...nodes.keys()]));
+      if (node === undefined || sim.random.next() < 0.7) return;
+      const member = corners.get(node)!;
+      if (node.rooms.members("corner").has(member)) node.rooms.leave("corner", member);
+      else node.rooms.join("corner", member);
     },
     rest() {
       isResting = true;
-      for (let i = 0; i < 20; i++) say();
+      for (const node of nodes.values()) node.rooms.join("corner", corners.get(node)!);
+      Promise.all(Array.from(nodes.values(), ({ rooms }) => rooms.announced({ timeout: 10_000 })))
+        .then((answers) => {
+          missing = answers.flatMap(({ missing }) => missing);
+          for (let i = 0; i < 40; i++) say(ROOMS[i % 2]!);
+        });
     },
     check() {
-      checker.check(lives.views(nodes));
+      if (missing?.length !== 0) throw new Error(`rooms are not known to ${missing ?? "any node"}`);
+      for (const room of ROOMS) checkers[room].check(lives.views(nodes));
     },
   };
 };
