@@ -1,5 +1,6 @@
 /**
- * What an administrator does once, from the command line: a new password, a backup, its restoration.
+ * What an administrator does once, from the command line: a new password, a backup, its restoration, the
+ * move from SQLite to PostgreSQL.
  *
  * @module
  */
@@ -9,7 +10,8 @@ import { type AdminCommand, type Config, ConfigError, storageConfig } from "./co
 import { unreachable } from "./domain/assert.ts";
 import { hashPassword } from "./domain/password.ts";
 import { newPassword } from "./first_run.ts";
-import { openStorage } from "./storage/open.ts";
+import { openStorage, type StorageConfig } from "./storage/open.ts";
+import { backUpPostgres, restorePostgres } from "./storage/postgres_backup.ts";
 import { backUpSqlite, checkSqlite } from "./storage/sqlite_backup.ts";
 
 /** Does it; the exit status. */
@@ -18,11 +20,14 @@ export async function runAdmin(command: AdminCommand, config: Config): Promise<n
     case "reset":
       return await reset(command.email, config);
     case "backup":
-      backUpSqlite(fileOf(config), command.file);
+      await backup(command.file, config);
       process.stdout.write(`${command.file} holds what is stored now\n`);
       return 0;
     case "restore":
-      restore(command.file, fileOf(config));
+      await restore(command.file, config);
+      return 0;
+    case "migrate":
+      await migrate(command.file, config);
       return 0;
     default:
       return unreachable(command);
@@ -46,8 +51,32 @@ async function reset(email: string, config: Config): Promise<number> {
   }
 }
 
+async function backup(file: string, { database }: Config): Promise<void> {
+  const { databaseUrl, sqlitePath } = placeOf(database);
+  if (databaseUrl === undefined) backUpSqlite(sqlitePath, file);
+  else await backUpPostgres(databaseUrl, file);
+}
+
+async function restore(file: string, { database }: Config): Promise<void> {
+  const { databaseUrl, sqlitePath } = placeOf(database);
+  if (databaseUrl === undefined) return restoreSqlite(file, sqlitePath);
+  await restorePostgres(databaseUrl, file);
+  process.stdout.write(`the database is as ${file} was\n`);
+}
+
+async function migrate(file: string, { database }: Config): Promise<void> {
+  const { databaseUrl } = storageConfig(database);
+  if (databaseUrl === undefined) {
+    throw new ConfigError("set DATABASE_URL to the PostgreSQL database that the file goes into");
+  }
+  const { migrateToPostgres } = await import("./storage/migration.ts");
+  const copied = await migrateToPostgres(file, databaseUrl);
+  const lines = copied.map(([table, count]) => `${table.padEnd(16)} ${count}\n`);
+  process.stdout.write(`${lines.join("")}copied; ${file} is as it was\n`);
+}
+
 /** Checks the copy before it replaces the database, which is kept beside it. */
-function restore(file: string, path: string): void {
+function restoreSqlite(file: string, path: string): void {
   checkSqlite(file);
   const old = `${path}.before-restore`;
   if (existsSync(path)) {
@@ -61,8 +90,7 @@ function restore(file: string, path: string): void {
   );
 }
 
-function fileOf({ database }: Config): string {
-  const { databaseUrl, sqlitePath } = storageConfig(database);
-  if (databaseUrl === undefined && sqlitePath !== ":memory:") return sqlitePath;
-  throw new ConfigError("this is for SQLite's file: PostgreSQL has pg_dump and pg_restore");
+function placeOf(database: string): StorageConfig {
+  if (database === ":memory:") throw new ConfigError("DATABASE_URL is :memory:, which has no copy");
+  return storageConfig(database);
 }

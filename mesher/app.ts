@@ -14,6 +14,7 @@ import { type FirstRun, firstRun, type KeepSecrets } from "./first_run.ts";
 import { Allowance } from "./http/allowance.ts";
 import { Attempts } from "./http/attempts.ts";
 import { personOf } from "./http/auth.ts";
+import { basePathOf, withoutBase } from "./http/base_path.ts";
 import { isSecure } from "./http/client.ts";
 import { HttpError } from "./http/http_error.ts";
 import { PageFiles } from "./http/page.ts";
@@ -32,6 +33,7 @@ import { Rejections } from "./pipeline/rejections.ts";
 import { mustBeFree } from "./ports.ts";
 import { tellerOf } from "./services/node_monitor.ts";
 import { keepTree } from "./services/root.ts";
+import { saveTotals } from "./services/totals_keeper.ts";
 import { joinCluster } from "./services/tree.ts";
 import { MESSAGE_BYTES_MAX, socketHandlers } from "./sockets/sockets.ts";
 import { type ClosableLease, openLease, openStorage } from "./storage/open.ts";
@@ -89,7 +91,11 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     const url = `http://${host.includes(":") ? `[${host}]` : host}:${mesher.ports.http}`;
     mesher.place.url = url;
     // Last: its secrets are kept once, so nothing may fail after it.
-    const first = await firstRun(storage, config.passwordCost, options.keepSecrets?.(url));
+    const first = await firstRun(
+      storage,
+      config.passwordCost,
+      options.keepSecrets?.(config.publicUrl ?? url),
+    );
     return { mesher, first, url, stop: () => stop(mesher, servers, lease) };
   } catch (error) {
     await node?.stop();
@@ -190,12 +196,17 @@ async function startServers(mesher: Mesher): Promise<Server[]> {
     hostname,
     maxPayloadLength: MESSAGE_BYTES_MAX,
     maxRequestBodySize: BODY_BYTES_MAX,
-    // `personOf` checks the origin: the page of one port opens streams on the other, and programs have none.
+    // `personOf` checks the origin: the page of one port opens streams on another, and programs have none.
     origins: "*" as const,
     ...socketHandlers(mesher),
   };
-  const ws = await blame("MESHER_HOST and MESHER_WS_PORT", node.serve({ ...common, port: wsPort }));
+  // Streams are on the page's port; on a second one too if that is set.
+  const ws = wsPort === null
+    ? undefined
+    : await blame("MESHER_HOST and MESHER_WS_PORT", node.serve({ ...common, port: wsPort }));
+  const base = basePathOf(config);
   const watch = observer(node, {
+    path: `${base}/observer`,
     authorize: (request, remote) => accessOf(mesher, request, remote),
   });
   const serving = node.serve({
@@ -203,7 +214,18 @@ async function startServers(mesher: Mesher): Promise<Server[]> {
     port: httpPort,
     async fetch(request, remote): Promise<Response> {
       const url = new URL(request.url);
-      if (url.pathname.startsWith("/observer")) return await watch(request, remote);
+      if (base !== "" && url.pathname === base) {
+        return new Response(null, { status: 302, headers: { location: `${base}/` } });
+      }
+      url.pathname = withoutBase(url.pathname, base);
+      if (url.pathname.startsWith("/observer")) {
+        const full = new URL(url);
+        full.pathname = base + url.pathname;
+        return await watch(
+          full.href === request.url ? request : new Request(full, request),
+          remote,
+        );
+      }
       const answer = await router.answer(request, url, remote);
       if (answer !== undefined) return answer;
       return url.pathname.startsWith("/api/")
@@ -212,9 +234,9 @@ async function startServers(mesher: Mesher): Promise<Server[]> {
     },
   });
   const http = await blame("MESHER_HOST and MESHER_HTTP_PORT", serving);
-  mesher.ports.ws = ws.port;
   mesher.ports.http = http.port;
-  return [ws, http];
+  mesher.ports.ws = ws?.port ?? http.port;
+  return ws === undefined ? [http] : [ws, http];
 }
 
 /** Operators of the installation may observe the cluster and control it. */
@@ -251,6 +273,7 @@ async function stop(
   if (lost > 0) log("error", `${lost} accepted events could not be stored before the end`);
   await mesher.held.rest();
   await mesher.stopTree();
+  await saveTotals(mesher);
   await node.stop();
   await lease?.close();
   await storage.close();

@@ -24,7 +24,8 @@ export interface Config {
   readonly cluster: ClusterConfig | null;
   readonly hostname: string;
   readonly httpPort: number;
-  readonly wsPort: number;
+  /** A second port for streams; null: they are on `httpPort` only. */
+  readonly wsPort: number | null;
   /** `postgres://…`, or the path of a SQLite file, or `:memory:`. */
   readonly database: string;
   /** Where the first start writes what to log in with. */
@@ -62,10 +63,12 @@ export interface Command {
 export type AdminCommand =
   /** A new password for an account; all else stays. */
   | { readonly kind: "reset"; readonly email: string }
-  /** A copy of SQLite's file as it is at that moment, while nodes run. */
+  /** A copy of the database as it is at that moment, while nodes run. */
   | { readonly kind: "backup"; readonly file: string }
-  /** Puts a copy in the place of SQLite's file; no node may run. */
-  | { readonly kind: "restore"; readonly file: string };
+  /** Puts a copy in the place of the database; no node may run. */
+  | { readonly kind: "restore"; readonly file: string }
+  /** Copies a file of SQLite into PostgreSQL, which is empty. */
+  | { readonly kind: "migrate"; readonly file: string };
 
 /** An invalid setting. */
 export class ConfigError extends Error {
@@ -91,9 +94,11 @@ export const HELP: string = `Mesher: errors of your programs, gathered and group
   deno task mesher --nodes 3      three processes on this machine that are one Mesher
 
   deno task mesher admin reset EMAIL    prints a new password for an account; ends its sessions
-  deno task mesher admin backup FILE    copies SQLite's file, while nodes run
+  deno task mesher admin backup FILE    copies the database, while nodes run
   deno task mesher admin restore FILE   puts that copy in its place, while none runs
-                                        (PostgreSQL has pg_dump and pg_restore)
+                                        (PostgreSQL: by pg_dump and pg_restore)
+  deno task mesher admin migrate FILE   copies a file of SQLite into the empty PostgreSQL
+                                        database of DATABASE_URL; no node may run
 
   --nodes N     how many processes (1 to ${NODES_MAX}), each ten ports after the one before;
                 one that is killed is started again
@@ -105,9 +110,9 @@ Environment:
   MESHER_COOKIE          the cluster's secret; beyond this machine: openssl rand -hex 16
   MESHER_PEERS           nodes to join, with commas between: a@host:9100,b@host:9100;
                          its own name among them is passed over
-  MESHER_HOST            where to listen for HTTP and WebSockets      (127.0.0.1)
-  MESHER_HTTP_PORT       HTTP; 0: the system chooses                  (8080)
-  MESHER_WS_PORT         WebSockets; 0: the system chooses            (8081)
+  MESHER_HOST            where to listen                              (127.0.0.1)
+  MESHER_HTTP_PORT       page, API and streams; 0: the system chooses (8080)
+  MESHER_WS_PORT         a second port for streams                    (none)
   DATABASE_URL           postgres://…, a file for SQLite, or :memory: (${DATABASE_DEFAULT})
   MESHER_RATE_LIMIT      events of one project in a minute            (${RATE_PER_MINUTE_DEFAULT})
   MESHER_LOAD_THRESHOLD  events in 5 s that make a node look for help (${LOAD_THRESHOLD_DEFAULT})
@@ -117,7 +122,8 @@ Environment:
                          MESHER_PROXIES says X-Forwarded-Proto: https (0)
   MESHER_WEBHOOK_ALLOW   hosts, addresses or ranges inside this network that webhooks may
                          reach, with commas between: hooks.lan,10.1.0.0/16
-  MESHER_PUBLIC_URL      where people open the page, for links: https://errors.example
+  MESHER_PUBLIC_URL      where people open the page, for links, DSNs and the path prefix:
+                         https://errors.example/mesher
   MESHER_SMTP_URL        smtp://user:password@host:587 or smtps://…: sends alerts by mail
   MESHER_MAIL_FROM       whom that mail is from                       (mesher@ the SMTP host)
   MESHER_PROXIES         addresses or ranges of your proxies, with commas between: who asks is
@@ -141,7 +147,7 @@ export async function blame<T>(setting: string, started: Promise<T>): Promise<T>
 /** Reads the environment. Throws `ConfigError`. */
 export function readConfig(env: Environment, command: Pick<Command, "memory">): Config {
   const httpPort = whole(env, "MESHER_HTTP_PORT", 8080, 0, PORT_MAX);
-  const wsPort = whole(env, "MESHER_WS_PORT", 8081, 0, PORT_MAX);
+  const wsPort = env["MESHER_WS_PORT"] ? whole(env, "MESHER_WS_PORT", 0, 0, PORT_MAX) : null;
   if (httpPort === wsPort && httpPort !== 0) {
     throw new ConfigError(`MESHER_WS_PORT is ${wsPort}, as MESHER_HTTP_PORT is: use two ports`);
   }
@@ -188,9 +194,13 @@ export function readCommand(args: readonly string[]): Command {
 function readAdmin([what, argument, ...rest]: readonly string[]): AdminCommand {
   if (argument !== undefined && argument !== "" && rest.length === 0) {
     if (what === "reset") return { kind: what, email: argument };
-    if (what === "backup" || what === "restore") return { kind: what, file: argument };
+    if (what === "backup" || what === "restore" || what === "migrate") {
+      return { kind: what, file: argument };
+    }
   }
-  throw new ConfigError("write admin reset EMAIL, admin backup FILE or admin restore FILE");
+  throw new ConfigError(
+    "write admin reset EMAIL, admin backup FILE, admin restore FILE or admin migrate FILE",
+  );
 }
 
 /** Returns the options of the storage. */

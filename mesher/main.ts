@@ -52,8 +52,7 @@ async function runOne(config: Config): Promise<number> {
   const app = await startApp(config, { log: say, keepSecrets: (url) => keepSecrets(path, url) });
   const told = untilTold();
   if (app.first !== null) process.stdout.write(firstLoginNotice(path, app.url));
-  const { ports, node } = app.mesher;
-  say("info", `Mesher is ready: ${app.url}  (live streams on port ${ports.ws}, node ${node.name})`);
+  say("info", `Mesher is ready: ${app.url}  (node ${app.mesher.node.name})`);
   await told;
   say("info", "stopping: what is held is being stored");
   const lost = await app.stop();

@@ -21,10 +21,10 @@ export function portsOf(config: Config, count: number): ServedPorts[] {
   };
   const ports = Array.from({ length: count }, (_, i) => ({
     httpPort: of("MESHER_HTTP_PORT", config.httpPort, i),
-    wsPort: of("MESHER_WS_PORT", config.wsPort, i),
+    wsPort: config.wsPort === null ? null : of("MESHER_WS_PORT", config.wsPort, i),
   }));
   const twice = ports.find(({ wsPort }) =>
-    wsPort !== 0 && ports.some(({ httpPort }) => httpPort === wsPort)
+    wsPort !== null && wsPort !== 0 && ports.some(({ httpPort }) => httpPort === wsPort)
   );
   if (twice === undefined) return ports;
   throw new ConfigError(
@@ -36,7 +36,7 @@ export function portsOf(config: Config, count: number): ServedPorts[] {
 export async function mustBeFree(hostname: string, ports: ServedPorts): Promise<void> {
   const served = [["MESHER_HTTP_PORT", ports.httpPort], ["MESHER_WS_PORT", ports.wsPort]] as const;
   for (const [setting, port] of served) {
-    await blame(`MESHER_HOST and ${setting}`, listenOnce(hostname, port));
+    if (port !== null) await blame(`MESHER_HOST and ${setting}`, listenOnce(hostname, port));
   }
 }
 

@@ -36,7 +36,7 @@ export async function runNodes(
   for (const ports of served) await mustBeFree(config.hostname, ports);
   // Before any node starts, so that they do not race for it.
   const storage = await blame("DATABASE_URL", openStorage(storageConfig(config.database)));
-  const url = `http://${config.hostname}:${config.httpPort}`;
+  const url = config.publicUrl ?? `http://${config.hostname}:${config.httpPort}`;
   const first = await firstRun(storage, config.passwordCost, keepSecrets(config.firstLogin, url))
     .finally(() => storage.close());
   const cookie = crypto.randomUUID() + crypto.randomUUID();
@@ -50,7 +50,7 @@ export async function runNodes(
       MESHER_COOKIE: cookie,
       MESHER_PEERS: names.filter((other) => other !== name).join(","),
       MESHER_HTTP_PORT: String(served[i]!.httpPort),
-      MESHER_WS_PORT: String(served[i]!.wsPort),
+      MESHER_WS_PORT: String(served[i]!.wsPort ?? ""),
       [PARENT_VARIABLE]: String(process.pid),
     })
   );

@@ -5,6 +5,7 @@
  * @module
  */
 import { hashSecret, isSecret } from "../domain/secret.ts";
+import type { Config } from "../config.ts";
 import type { Membership } from "../storage/organisations.ts";
 import type { Project } from "../storage/projects.ts";
 import type { Session } from "../storage/sessions.ts";
@@ -41,6 +42,7 @@ export interface Place {
   readonly storage: Accounts;
   /** Where this node serves. */
   readonly ports: { readonly http: number };
+  readonly config: Pick<Config, "publicUrl">;
 }
 
 /** The credentials of a request. */
@@ -92,7 +94,7 @@ export async function personOf({ request, url, isSecure }: Shown, place: Place):
     throw new HttpError(401, "unauthorized");
   }
   // A cookie comes by itself, whatever page asks: only our own may change anything.
-  if (bearer === undefined && !isOwnPage(request, url, place.ports)) {
+  if (bearer === undefined && !isOwnPage(request, url, place)) {
     throw new HttpError(403, "the request comes from another site");
   }
   return await personBySecret(hashSecret(secret), place.storage);
@@ -110,7 +112,11 @@ export async function personBySecret(secretHash: string, accounts: Accounts): Pr
  * Whether a request with a cookie is of our own page, or of no page at all. Cookies do not know ports, so
  * another page of the same machine brings it too: the port counts.
  */
-function isOwnPage(request: Request, url: URL, ports: Place["ports"]): boolean {
+function isOwnPage(
+  request: Request,
+  url: URL,
+  { ports, config: { publicUrl } }: Pick<Place, "ports" | "config">,
+): boolean {
   const isUpgrade = request.headers.get("upgrade")?.toLowerCase() === "websocket";
   if (request.method === "GET" && !isUpgrade) return true;
   const site = request.headers.get("sec-fetch-site");
@@ -119,7 +125,7 @@ function isOwnPage(request: Request, url: URL, ports: Place["ports"]): boolean {
   const origin = request.headers.get("origin");
   if (origin === null) return true;
   const host = URL.parse(origin)?.host;
-  if (host === url.host) return true;
+  if (host === url.host || publicUrl !== null && host === new URL(publicUrl).host) return true;
   // The streams' own port is another one than the page's.
   return isUpgrade && host === new URL(`http://${url.hostname}:${ports.http}`).host;
 }

@@ -60,10 +60,15 @@ export class PageFiles {
     this.#folder = folder;
   }
 
-  /** A file of the page; paths without an extension are views, and get the page itself. */
+  /** A file of the page; paths without an extension lead to the page. */
   async answer({ method, headers }: Request, path: string): Promise<Response> {
     if (method !== "GET" && method !== "HEAD") return plain(405, "method not allowed");
-    const name = extname(path) === "" ? "/index.html" : path;
+    // The page's addresses are relative, so that it may be under a prefix: it is at one place only.
+    if (extname(path) === "" && path !== "/") {
+      const up = "../".repeat(path.split("/").length - 2) || "./";
+      return new Response(null, { status: 302, headers: { ...HEADERS, location: up } });
+    }
+    const name = path === "/" ? "/index.html" : path;
     const type = TYPES[extname(name).toLowerCase()];
     const file = type === undefined ? null : await contained(this.#folder, name);
     if (file === null || type === undefined) {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { BASE } from "./base.js";
 import { App } from "./app.js";
 import { fill, h } from "./dom.js";
 import { showHelp } from "./help.js";
@@ -174,7 +175,7 @@ session.addEventListener("signedout", () => {
 });
 if (location.search === "?in") {
   peopleApi.comeFromOtherNode();
-  history.replaceState(null, "", `/${location.hash}`);
+  history.replaceState(null, "", `${BASE}${location.hash}`);
 }
 keepTimesFresh();
 begin();

@@ -136,8 +136,16 @@
  * }} StorageState
  */
 /**
+ * Counters of all nodes, also of those that have ended.
+ *
  * @typedef {{
- *   here: string, isAlone: boolean, nodes: ClusterNode[], helps: Help[], names: ClusterName[],
+ *   counters: [string, number][], ignored: [string, number][], rejected: [string, number][],
+ * }} Totals
+ */
+
+/**
+ * @typedef {{
+ *   totals: Totals, here: string, isAlone: boolean, nodes: ClusterNode[], helps: Help[], names: ClusterName[],
  *   trees: Tree[], losses: Loss[], storage: StorageState,
  * }} Cluster
  */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { BASE } from "./base.js";
 import { fill, h } from "./dom.js";
 import { icon } from "./icons.js";
 import { avatar } from "./parts/badges.js";
@@ -200,7 +201,7 @@ export function shortName(name) {
 
 /** The mark: the letter on a square. */
 export function mark() {
-  return h("img", { class: "mark", src: "/favicon.svg", alt: "", width: 22, height: 22 });
+  return h("img", { class: "mark", src: `${BASE}favicon.svg`, alt: "", width: 22, height: 22 });
 }
 
 /** Light, dark, or as the machine has it. */

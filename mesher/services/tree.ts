@@ -4,7 +4,7 @@
  *
  *     mesher
  *     ├─ pipeline: storage_writer, notifier, stream_manager, event_processor
- *     └─ cluster: rate_limiter, registry, node_monitor, load_monitor
+ *     └─ cluster: rate_limiter, registry, node_monitor, load_monitor, totals_keeper
  *     and beside it, once in the cluster: retention_cleaner, alert_evaluator, spike_checker
  *
  * @module
@@ -19,6 +19,7 @@ import { PROCESSOR, processor } from "./processor.ts";
 import { RATE_LIMITER, rateLimiter } from "./rate_limiter.ts";
 import { REGISTRY, registry } from "./registry.ts";
 import { roundChild, ROUNDS } from "./rounds.ts";
+import { TOTALS_KEEPER, totalsKeeper } from "./totals_keeper.ts";
 import { WEBHOOKS, webhooks } from "./notifier.ts";
 import { WRITER, writer } from "./writer.ts";
 
@@ -47,6 +48,7 @@ export async function startTree(parts: Parts): Promise<Supervisor> {
         { id: "registry", start: (self) => registry.startAs(REGISTRY, self, parts) },
         { id: "node_monitor", start: (self) => nodeMonitor.startAs(NODE_MONITOR, self, parts) },
         { id: "load_monitor", start: (self) => loadMonitor.startAs(LOAD_MONITOR, self, parts) },
+        { id: "totals_keeper", start: (self) => totalsKeeper.startAs(TOTALS_KEEPER, self, parts) },
       ]),
     ],
   });

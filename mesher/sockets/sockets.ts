@@ -13,6 +13,7 @@ import { isLevel } from "../domain/event.ts";
 import { BULK_BYTES_MAX, EVENT_BYTES_MAX } from "../domain/limits.ts";
 import { objectOf } from "../domain/trim.ts";
 import { validateEvent } from "../domain/validate.ts";
+import { basePathOf, withoutBase } from "../http/base_path.ts";
 import { isSecure } from "../http/client.ts";
 import { keyOf, personOf, projectOf } from "../http/auth.ts";
 import { HttpError } from "../http/http_error.ts";
@@ -89,7 +90,7 @@ async function admit(
   remote: Address,
 ): Promise<UpgradeAnswer<Role>> {
   const url = new URL(request.url);
-  const path = url.pathname.replace(/\/$/, "");
+  const path = withoutBase(url.pathname, basePathOf(mesher.config)).replace(/\/$/, "");
   const [, wanted] = /^(?:\/ws)?\/stream\/projects\/([^/]+)$/.exec(path) ?? [];
   if (wanted !== undefined) {
     const { memberships, secretHash } = await personOf({

@@ -134,7 +134,7 @@ export async function openPostgres(options: PostgresOptions): Promise<Storage> {
 }
 
 /** The pool of connections. */
-class Postgres implements Engine {
+export class Postgres implements Engine {
   readonly kind = "postgres";
   readonly schema: number = POSTGRES_STEPS.length;
   readonly dialect: Dialect = DIALECT;

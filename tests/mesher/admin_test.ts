@@ -6,29 +6,13 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import process from "node:process";
-import { runAdmin } from "../../mesher/admin.ts";
-import { ConfigError, readCommand, readConfig } from "../../mesher/config.ts";
+import { ConfigError, readCommand } from "../../mesher/config.ts";
 import { verifyPassword } from "../../mesher/domain/password.ts";
 import { openSqlite } from "../../mesher/storage/sqlite.ts";
 import { test } from "../kit/test.ts";
+import { admin } from "./admin.ts";
 import { party } from "./contract/world.ts";
 import { entryWith } from "./event.ts";
-
-/** Runs a command line, and returns its output. */
-async function admin(database: string, ...args: string[]): Promise<string> {
-  const command = readCommand(["admin", ...args]);
-  const config = readConfig({ DATABASE_URL: database }, command);
-  const write = process.stdout.write;
-  let text = "";
-  process.stdout.write = ((part: string) => (text += part, true)) as never;
-  try {
-    assertEquals(await runAdmin(command.admin!, config), 0);
-  } finally {
-    process.stdout.write = write;
-  }
-  return text;
-}
 
 test("admin reset sets a password, ends the sessions and changes nothing else", async () => {
   const folder = mkdtempSync(join(tmpdir(), "mesher-admin-"));
@@ -78,7 +62,7 @@ test("admin backup copies a file while it is written, and admin restore restores
       Error,
       "there is no",
     );
-    await assertRejects(() => admin("postgres://h/d", "backup", copy), ConfigError, "pg_dump");
+    await assertRejects(() => admin(":memory:", "backup", copy), ConfigError, ":memory:");
     assertThrows(() => readCommand(["admin", "reset"]), ConfigError, "admin reset EMAIL");
   } finally {
     rmSync(folder, { recursive: true });

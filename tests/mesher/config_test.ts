@@ -33,7 +33,7 @@ test("readConfig explains in one sentence what is wrong with each setting and wh
       ])
     ),
     [{ MESHER_HTTP_PORT: "9000", MESHER_WS_PORT: "9000" }, /use two ports$/],
-    [{ MESHER_HTTP_PORT: "8081" }, /^MESHER_WS_PORT is 8081, as MESHER_HTTP_PORT is/],
+    [{ MESHER_WS_PORT: "8080" }, /^MESHER_WS_PORT is 8080, as MESHER_HTTP_PORT is/],
     [{ MESHER_NODE_NAME: "a@h:1" }, /^MESHER_NODE_NAME is set: set MESHER_COOKIE too$/],
     [{ MESHER_COOKIE: "c" }, /^MESHER_COOKIE is set: set MESHER_NODE_NAME too$/],
     [
@@ -88,7 +88,7 @@ test("readConfig treats empty values as unset, and ignores a node's own name amo
     null,
     "127.0.0.1",
     8080,
-    8081,
+    null,
     "mesher.db",
   ]);
   assertEquals(bare.proxies, []);
@@ -103,7 +103,8 @@ test("readConfig treats empty values as unset, and ignores a node's own name amo
 
 test("portsOf assigns distinct ports to each node, and rejects values out of range", () => {
   const of = (env: Environment, count: number) => portsOf(config(env), count);
-  assertEquals(of({}, 2), [{ httpPort: 8080, wsPort: 8081 }, { httpPort: 8090, wsPort: 8091 }]);
+  assertEquals(of({}, 2), [{ httpPort: 8080, wsPort: null }, { httpPort: 8090, wsPort: null }]);
+  assertEquals(of({ MESHER_WS_PORT: "8081" }, 2)[1], { httpPort: 8090, wsPort: 8091 });
   const any = { MESHER_HTTP_PORT: "0", MESHER_WS_PORT: "0" };
   assertEquals(of(any, 2), Array(2).fill({ httpPort: 0, wsPort: 0 }));
   assert(/need ports up to 65540$/.test(refusal(() => of({ MESHER_HTTP_PORT: "65530" }, 2))));

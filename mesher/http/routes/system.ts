@@ -8,6 +8,8 @@ import { COUNTS } from "../../pipeline/counters.ts";
 import { iso } from "../../pipeline/time.ts";
 import { cards, REGISTRY, registryCalls } from "../../services/registry.ts";
 import { ROUNDS } from "../../services/rounds.ts";
+import { totalsOf } from "../../services/totals_keeper.ts";
+import type { TotalCounts } from "../../storage/totals.ts";
 import { changeRoute } from "../change.ts";
 import { HttpError } from "../http_error.ts";
 import type { Reply, Route } from "../route.ts";
@@ -92,11 +94,11 @@ export const systemRoutes: readonly Route[] = [
     ok: 200,
     errors: [401, 403],
     gives:
-      '{"node","standalone","nodes":[…],"processors":[…],"names":[…],"trees":[…],"losses":[…],"storage"}',
+      '{"node","standalone","nodes":[…],"processors":[…],"names":[…],"trees":[…],"losses":[…],"totals","storage"}',
     async handle({ mesher }): Promise<Reply> {
       const { node, config, storage, now } = mesher;
       const all = await cards(mesher);
-      const health = await storage.health();
+      const [health, totals] = [await storage.health(), await totalsOf(mesher, all)];
       const names = [
         REGISTRY,
         ...all.map((card) => `${REGISTRY}@${card.node}`),
@@ -136,6 +138,12 @@ export const systemRoutes: readonly Route[] = [
             reason: loss.reason,
             events_missing_max: loss.most,
           })),
+          // Of nodes that have ended too.
+          totals: {
+            counters: Object.fromEntries(COUNTS.map((name) => [name, totals[name] ?? 0])),
+            ignored_items: labelled(totals, "ignored_items"),
+            rejected: labelled(totals, "rejected"),
+          },
           // Its own words may name machines and users.
           storage: { ...health, problem: health.ok ? null : "the database does not answer" },
         },
@@ -186,3 +194,10 @@ export const systemRoutes: readonly Route[] = [
     throw new HttpError(409, "the last operator stays: make somebody else an operator first");
   }),
 ];
+
+function labelled(totals: TotalCounts, kind: string): TotalCounts {
+  return Object.fromEntries(
+    Object.entries(totals).filter(([name]) => name.startsWith(`${kind}/`))
+      .map(([name, count]) => [name.slice(kind.length + 1), count]),
+  );
+}

@@ -80,6 +80,13 @@ const storageFrom = shape({
   problem: maybeText("problem"),
 });
 
+/** @type {(value: unknown) => model.Totals} */
+const totalsFrom = shape({
+  counters: numbersOf("counters"),
+  ignored: numbersOf("ignored_items"),
+  rejected: numbersOf("rejected"),
+});
+
 /** @type {(value: unknown) => model.Cluster} */
 const clusterFrom = shape({
   here: text("node"),
@@ -90,6 +97,7 @@ const clusterFrom = shape({
   trees: list("trees", treeFrom),
   losses: list("losses", lossFrom),
   storage: (raw) => storageFrom(objectOf(raw.storage)),
+  totals: (raw) => totalsFrom(objectOf(raw.totals)),
 });
 
 /** @param {Signal} [signal] */

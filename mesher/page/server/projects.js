@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { BASE } from "../base.js";
 import { get, part, post } from "./request.js";
 import { listOf, maybeText, number, objectOf, shape, text, textOf, time } from "./values.js";
 
@@ -113,7 +114,7 @@ export async function revokeKey(keyId) {
  * @returns {string}
  */
 export function streamUrl(projectId) {
-  const url = new URL(`/stream/projects/${part(projectId)}`, location.href);
+  const url = new URL(`stream/projects/${part(projectId)}`, BASE);
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
   return url.href;
 }

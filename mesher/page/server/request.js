@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { BASE } from "../base.js";
 import { objectOf } from "./values.js";
 
 /** @typedef {Record<string, string | null | undefined>} Query */
@@ -59,7 +60,7 @@ async function request(method, path, body, signal) {
   /** @type {unknown} */
   let answer;
   try {
-    response = await fetch(`/api/v1${path}`, {
+    response = await fetch(`${BASE}api/v1${path}`, {
       method,
       credentials: "same-origin",
       headers: body === undefined ? {} : { "content-type": "application/json" },

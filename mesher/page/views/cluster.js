@@ -62,7 +62,7 @@ export function clusterView({ app, signal }) {
  * @param {model.Cluster} cluster
  * @param {readonly model.ClusterNode[]} gone
  */
-function draw({ nodes, isAlone, helps, names, trees, losses, storage }, gone) {
+function draw({ nodes, isAlone, helps, names, trees, losses, storage, totals }, gone) {
   const top = nodes.reduce((max, { load: n }) => Math.max(max, n), 1);
   return [
     h(
@@ -78,16 +78,16 @@ function draw({ nodes, isAlone, helps, names, trees, losses, storage }, gone) {
       panel("Who processes for whom", {}, helpList(helps, isAlone)),
       panel("Storage", {}, storageTable(storage)),
       panel("Names", { class: "flush" }, nameTable(names)),
-      panel("Events on all nodes", {}, counterTable(nodes.map(({ counters }) => counters))),
+      panel("Events on all nodes, also those that have ended", {}, counterTable(totals.counters)),
       panel(
         "Items that are not stored, by type",
         {},
-        countsOrNone(nodes.map(({ ignored }) => ignored), "All that came was stored"),
+        countsOrNone(totals.ignored, "All that came was stored"),
       ),
       panel(
         "Rejected, by reason",
         {},
-        countsOrNone(nodes.map(({ rejected }) => rejected), "Nothing was rejected"),
+        countsOrNone(totals.rejected, "Nothing was rejected"),
       ),
     ),
     h(
@@ -230,28 +230,21 @@ function storageTable({ engine, ok, problem, latencyMs }) {
   );
 }
 
-/**
- * Sums over all nodes.
- *
- * @param {readonly (readonly [string, number][])[]} counts
- */
+/** @param {readonly (readonly [string, number])[]} counts */
 function counterTable(counts) {
-  /** @type {Map<string, number>} */
-  const sums = new Map();
-  for (const [name, n] of counts.flat()) sums.set(name, (sums.get(name) ?? 0) + n);
   return h(
     "dl",
     { class: "pairs numbers" },
-    [...sums].map(([name, n]) => pair(name.replaceAll("_", " "), count(n))),
+    counts.map(([name, n]) => pair(name.replaceAll("_", " "), count(n))),
   );
 }
 
 /**
- * @param {readonly (readonly [string, number][])[]} counts
+ * @param {readonly (readonly [string, number])[]} counts
  * @param {string} none
  */
 function countsOrNone(counts, none) {
-  return counts.flat().length === 0 ? empty(none) : counterTable(counts);
+  return counts.length === 0 ? empty(none) : counterTable(counts);
 }
 
 /** @param {readonly model.ClusterName[]} names */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { BASE } from "../base.js";
 import { h } from "../dom.js";
 import { copyable } from "../parts/controls.js";
 import { secretsView } from "../parts/secrets.js";
@@ -45,20 +46,19 @@ export function tokenSettings({ project, signal }) {
  * @param {string} token
  */
 function guide(projectId, token) {
-  const { origin } = location;
   return h(
     "div",
     { class: "guide" },
     h("p", null, "A token may do what you may do. It goes into a header:"),
     copyable(
       `curl -H 'Authorization: Bearer ${token}' \\\n` +
-        `  '${origin}/api/v1/projects/${projectId}/issues?status=unresolved'`,
+        `  '${BASE}api/v1/projects/${projectId}/issues?status=unresolved'`,
     ),
     h(
       "p",
       null,
       "What can be asked: ",
-      h("a", { href: "/api/openapi.json", target: "_blank" }, "the API as OpenAPI"),
+      h("a", { href: `${BASE}api/openapi.json`, target: "_blank" }, "the API as OpenAPI"),
     ),
   );
 }

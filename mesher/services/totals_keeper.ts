@@ -1,0 +1,95 @@
+/**
+ * Stores this node's counters, so that those of nodes that have ended are still counted. What a node counted in its
+ * last seconds is lost if it is killed.
+ *
+ * @module
+ */
+import { type Service, service } from "@firn/firn";
+import type { Parts } from "../parts.ts";
+import type { TotalCounts } from "../storage/totals.ts";
+import type { NodeCard } from "./registry.ts";
+
+/** Its name on each node. */
+export const TOTALS_KEEPER = "totals_keeper";
+/** How often it looks whether a counter has changed. Milliseconds. */
+const SAVE_MS = 5_000;
+/** One that is unchanged is stored again after this, since what is old has ended. Milliseconds. */
+const SAVE_MS_MAX = 3_600_000;
+
+/** What has been stored, and when. */
+interface Saved {
+  readonly text: string;
+  readonly at: number;
+}
+
+/** Its protocol. */
+export interface TotalsKeeper {
+  state: readonly [parts: Parts, saved: Saved];
+  start: [parts: Parts];
+  info: "save";
+}
+
+/** The service. */
+export const totalsKeeper: Service<TotalsKeeper> = service({
+  init(parts) {
+    this.self.sendInterval(this.self.pid, "save", SAVE_MS);
+    return [parts, { text: "", at: 0 }];
+  },
+  async info([parts, saved]) {
+    const text = JSON.stringify(countsOf(parts));
+    const at = parts.now();
+    if (text === saved.text && at - saved.at < SAVE_MS_MAX) return [parts, saved];
+    return await saveTotals(parts) ? [parts, { text, at }] : [parts, saved];
+  },
+});
+
+/** Stores the counters now. Resolves to false if the database is away. */
+export async function saveTotals(parts: Parts): Promise<boolean> {
+  try {
+    await parts.storage.saveTotals(runOf(parts.node.name, parts.startedAt), countsOf(parts));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The sums of all nodes: those that answer, and those that have ended. */
+export async function totalsOf(
+  { storage }: Pick<Parts, "storage">,
+  cards: readonly NodeCard[],
+): Promise<TotalCounts> {
+  const living = cards.map(({ node, startedAt }) => runOf(node, startedAt));
+  const ended: TotalCounts = await storage.totals(living).catch(() => ({}));
+  const all: readonly TotalCounts[] = [ended, ...cards.map(flat)];
+  const sums: Record<string, number> = {};
+  for (const [name, count] of all.flatMap((counts) => Object.entries(counts))) {
+    sums[name] = (sums[name] ?? 0) + count;
+  }
+  return sums;
+}
+
+function countsOf({ counters }: Parts): TotalCounts {
+  return flat({
+    counts: counters.all(),
+    ignored: counters.labelled("ignored_items"),
+    rejected: counters.labelled("rejected"),
+  });
+}
+
+/** Counts by name, `ignored_items/type` or `rejected/reason`; those that are not zero. */
+function flat(
+  { counts, ignored = {}, rejected = {} }: Pick<NodeCard, "counts" | "ignored" | "rejected">,
+): TotalCounts {
+  const labelled = (kind: string, counts: TotalCounts) =>
+    Object.entries(counts).map(([label, count]) => [`${kind}/${label}`, count] as const);
+  const all = [
+    ...Object.entries(counts),
+    ...labelled("ignored_items", ignored),
+    ...labelled("rejected", rejected),
+  ];
+  return Object.fromEntries(all.filter(([, count]) => count > 0));
+}
+
+function runOf(node: string, startedAt: number): string {
+  return `${node} ${startedAt}`;
+}
