@@ -8,13 +8,14 @@
  * @module
  */
 import type { Actor } from "../actor/actor.ts";
-import { attach, type Chained, detach } from "../actor/actor_ref.ts";
+import { attach, detach } from "../actor/actor_ref.ts";
 import { ArgumentError, NoProcError } from "../actor/errors.ts";
 import type { System } from "../actor/system.ts";
 import { Watchers } from "../actor/watchers.ts";
 import type { Pid } from "../term/pid.ts";
 import { TAG } from "../mesh/message.ts";
 import { type GroupChange, groupChange } from "./changes.ts";
+import { keyOf, Memberships } from "./memberships.ts";
 import { PeerTable } from "./peer_table.ts";
 import {
   isKey,
@@ -54,22 +55,6 @@ interface Group {
 /** A membership of a local actor. */
 interface Row extends MemberRow, Numbered {}
 
-/** The memberships of a local actor. It is attached to the actor. */
-class Joined implements Chained {
-  following: Chained | undefined = undefined;
-  preceding: Chained | undefined = undefined;
-  readonly rows: Row[] = [];
-  readonly #ended: () => void;
-
-  constructor(ended: () => void) {
-    this.#ended = ended;
-  }
-
-  drop(): void {
-    this.#ended();
-  }
-}
-
 /** A node with which there is a session. */
 interface Peer {
   readonly nodeLink: PeerLink;
@@ -86,7 +71,7 @@ export class GroupTable {
   readonly #groups = new Map<string, Group>();
   /** Local memberships, in numerical order. */
   readonly #rows = new Set<Row>();
-  readonly #joined = new Map<Actor, Joined>();
+  readonly #joined = new Map<Actor, Memberships<Row>>();
   readonly #peers = new PeerTable<Peer>();
   readonly #watchers = new Watchers();
   #numbers = 0;
@@ -104,12 +89,12 @@ export class GroupTable {
     }
     let joined = this.#joined.get(actor);
     if (joined === undefined) {
-      joined = new Joined(() => this.#leaveAll(actor));
+      joined = new Memberships(() => this.#leaveAll(actor));
       this.#joined.set(actor, joined);
       attach(joined, actor);
     }
     const row = { scope, group, pid: actor.pid as Pid, number: ++this.#numbers };
-    joined.rows.push(row);
+    joined.add(row);
     this.#rows.add(row);
     for (const { nodeLink } of this.#peers) sendMembers(nodeLink, TAG.GROUP_JOIN, [row]);
     this.#add(this.#me, row);
@@ -118,14 +103,13 @@ export class GroupTable {
   leave(scope: string, group: string, pid: Pid<never>): boolean {
     const actor = this.#system.actorOf(pid);
     const joined = actor && this.#joined.get(actor);
-    const at = joined?.rows.findIndex((row) => row.scope === scope && row.group === group) ?? -1;
-    if (actor === undefined || joined === undefined || at < 0) return false;
-    const gone = joined.rows.splice(at, 1);
-    if (joined.rows.length === 0) {
+    const gone = joined?.take(scope, group);
+    if (actor === undefined || joined === undefined || gone === undefined) return false;
+    if (joined.isEmpty) {
       this.#joined.delete(actor);
       detach(joined, actor);
     }
-    this.#leave(gone);
+    this.#leave([gone]);
     return true;
   }
 
@@ -150,7 +134,7 @@ export class GroupTable {
 
   /** Returns the groups of an actor of this node. */
   groupsOf(actor: Actor): string[] {
-    return [...new Set(this.#joined.get(actor)?.rows.map(({ group }) => group))];
+    return [...new Set(this.#joined.get(actor)?.rows().map(({ group }) => group))];
   }
 
   monitor(scope: string, group: string, pid: Pid<GroupChange>): () => void {
@@ -231,7 +215,7 @@ export class GroupTable {
   }
 
   #leaveAll(actor: Actor): void {
-    const rows = this.#joined.get(actor)?.rows ?? [];
+    const rows = this.#joined.get(actor)?.rows() ?? [];
     this.#joined.delete(actor);
     this.#leave(rows);
   }
@@ -338,11 +322,6 @@ export class Groups {
   monitor(group: string, pid: Pid<GroupChange>): () => void {
     return this.#table.monitor(this.#scope, group, pid);
   }
-}
-
-/** Scopes and groups may contain any characters, so the key begins with the length of the scope. */
-function keyOf(scope: string, group: string): string {
-  return `${scope.length}:${scope}${group}`;
 }
 
 function pidsOf(members: Map<number, Member> | undefined): Pid[] {
