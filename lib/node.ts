@@ -782,16 +782,17 @@ export class Node {
       if ((this.#left ?? this.#stopped) !== undefined) {
         throw new ListenError("stopped", `${this.name} has been stopped`);
       }
+      const mounted = channels === undefined
+        ? undefined
+        : mountChannels(options, { channels, channelPath, channelUser }, this.#hub());
       const server = await serve(
         host,
-        {
-          rooms: this.rooms,
-          ...channels === undefined
-            ? options
-            : mountChannels(options, { channels, channelPath, channelUser }, this.#hub()),
-        },
+        { rooms: this.rooms, ...mounted?.options ?? options },
         system,
-        (address, report) => mesh.listenerChanged(address, report),
+        {
+          report: (address, report) => mesh.listenerChanged(address, report),
+          responses: mounted?.responses,
+        },
       );
       servers.push(server);
       return server;

@@ -23,6 +23,7 @@ import { RoomError, Rooms, type TurnEnd } from "../ws/rooms.ts";
 import { type Channel, graceOf, historyOf, matches, type Position } from "./channel.ts";
 import type { ClientConnection, TopicClient } from "./client.ts";
 import { ChannelError } from "./errors.ts";
+import { EventSessions, type SendRequest, type SendStatus } from "./event_sessions.ts";
 import type { History, Resumed } from "./history.ts";
 import type { HomeMessage } from "./history_home.ts";
 import { Presence, type PresenceEntry, type PresenceMessage } from "./presence.ts";
@@ -40,6 +41,9 @@ const SCOPE = {
  * nodes.
  */
 const OVERHEAD_BYTES = 2_048;
+
+/** Timeout of a client's messages that are handled on another node. Milliseconds. */
+const SEND_MS = 60_000;
 
 /** Maximum number of joined topics per connection. */
 export const TOPICS_MAX = 1000;
@@ -76,7 +80,8 @@ export type HubRequest =
   | readonly ["count", topic: string]
   | readonly ["list", topic: string, most: number]
   | readonly ["user", user: string, action: UserAction]
-  | readonly ["history", topic: string];
+  | readonly ["history", topic: string]
+  | SendRequest;
 
 /** The interface from a hub to its node. */
 export interface HubPorts {
@@ -91,6 +96,8 @@ export interface HubPorts {
 export class Hub {
   readonly rooms: Rooms;
   readonly presence: Presence;
+  /** The clients that have no WebSocket. */
+  readonly sessions: EventSessions;
   readonly system: System;
   readonly log: Log;
   /** The history, set when the first channel with history is defined. */
@@ -132,6 +139,18 @@ export class Hub {
       after: (ms, task) => this.after(ms, task),
       soon: (task) => system.scheduler.ready({ run: task }),
     });
+    this.sessions = new EventSessions({
+      creation,
+      peers: () => this.#peers.values(),
+      call: (pid, request) =>
+        system.call(pid as unknown as Pid<Call<HubRequest, SendStatus>>, request, {
+          timeout: SEND_MS,
+        }),
+      newSecret: () => system.uuid(),
+      now: () => this.now(),
+      after: (ms, task) => this.after(ms, task),
+      failed: (what, error) => this.failed(what, error),
+    });
     const pid = system.spawn(undefined, undefined, (self: Self<unknown>) => {
       this.#self = self;
       return (message: unknown) => this.#received(message);
@@ -142,6 +161,7 @@ export class Hub {
     system.whenEnded(pid).then(() => {
       this.presence.stop();
       this.history?.stop();
+      this.sessions.stop();
     });
   }
 
@@ -462,6 +482,9 @@ export class Hub {
         return this.history === undefined
           ? call.reply(undefined)
           : call.reply(this.history.copyOf(String(request[1])));
+      case "send":
+        this.sessions.sent(request).then((status) => call.reply(status));
+        return;
       default:
         return call.refuse(new ChannelError("badrequest", "an unknown request"));
     }

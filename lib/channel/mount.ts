@@ -1,14 +1,18 @@
 /**
- * Adds channels to a server: WebSockets at `/socket/websocket` use the channel protocol, all others
- * are passed to the application.
+ * Adds channels to a server: WebSockets at `/socket/websocket` use the channel protocol, and so do
+ * requests with POST of clients that cannot open a WebSocket. All others are passed to the
+ * application.
  *
  * @module
  */
+import type { Address } from "../host/stream.ts";
 import type { Connection } from "../ws/connection.ts";
-import { OptionError, type ServeOptions } from "../ws/options.ts";
+import { OptionError, type ServeOptions, type UpgradeAnswer } from "../ws/options.ts";
+import type { Closeable } from "../ws/server.ts";
 import { clientSource } from "../client/source.ts";
 import type { Channel } from "./channel.ts";
 import { ChannelConnection } from "./connection.ts";
+import { EventRequests } from "./event_requests.ts";
 import type { Hub } from "./hub.ts";
 
 /** Options of `node.serve` about channels. */
@@ -24,12 +28,19 @@ export interface ChannelServeOptions<Data> {
   channelUser?: ((data: Data) => string | undefined) | undefined;
 }
 
+/** A server's options with channels. */
+export interface Mounted<Data> {
+  readonly options: ServeOptions<Data>;
+  /** Returns the responses to clients without WebSockets. */
+  responses(): Iterable<Closeable>;
+}
+
 /** Adds channels to the options of a server. */
 export function mountChannels<Data>(
   options: ServeOptions<Data>,
   { channels, channelPath = "/socket", channelUser }: ChannelServeOptions<Data>,
   hub: Hub,
-): ServeOptions<Data> {
+): Mounted<Data> {
   if (!Array.isArray(channels)) throw new OptionError("option channels is no list of channels");
   if (!channelPath.startsWith("/") || channelPath.endsWith("/")) {
     throw new OptionError(
@@ -40,19 +51,29 @@ export function mountChannels<Data>(
   const path = `${channelPath}/websocket`;
   const waiting = new WeakMap<object, true>();
   const connections = new WeakMap<object, ChannelConnection>();
-  const { upgrade, fetch, open, message, close } = options;
+  const { fetch, open, message, close } = options;
+  const user = (data: Data): string | undefined => channelUser?.(data);
   let source: string | undefined;
-  return {
+
+  function upgrade(
+    request: Request,
+    remote: Address,
+  ): UpgradeAnswer<Data> | Promise<UpgradeAnswer<Data>> {
+    const { pathname, searchParams } = new URL(request.url);
+    const version = searchParams.get("vsn") ?? "2.0.0";
+    if (pathname === path && !version.startsWith("2.")) {
+      const words = `vsn ${version}: this server has version 2.0.0 of the channel protocol`;
+      return new Response(words, { status: 400 });
+    }
+    return options.upgrade?.(request, remote);
+  }
+
+  const requests = new EventRequests<Data>({ options, hub, user, upgrade });
+  const mounted: ServeOptions<Data> = {
     ...options,
     async upgrade(request, remote) {
-      const { pathname, searchParams } = new URL(request.url);
-      const isChannel = pathname === path;
-      const version = searchParams.get("vsn") ?? "2.0.0";
-      if (isChannel && !version.startsWith("2.")) {
-        const words = `vsn ${version}: this server has version 2.0.0 of the channel protocol`;
-        return new Response(words, { status: 400 });
-      }
-      const answer = await upgrade?.(request, remote);
+      const answer = await upgrade(request, remote);
+      const isChannel = new URL(request.url).pathname === path;
       if (!isChannel || answer instanceof Response) return answer;
       const data = answer?.data as Data;
       const wrapped = { data };
@@ -60,7 +81,14 @@ export function mountChannels<Data>(
       return { ...answer, data: wrapped as never };
     },
     fetch(request, remote) {
-      if (new URL(request.url).pathname === `${channelPath}/client.js`) {
+      const { pathname } = new URL(request.url);
+      if (pathname === path) {
+        return request.method === "POST" ? requests.open(request, remote) : noUpgrade();
+      }
+      if (pathname === `${channelPath}/send` && request.method === "POST") {
+        return requests.send(request);
+      }
+      if (pathname === `${channelPath}/client.js`) {
         const headers = {
           "content-type": "text/javascript; charset=utf-8",
           "cache-control": "no-cache",
@@ -84,7 +112,7 @@ export function mountChannels<Data>(
         send: (data: string | Uint8Array) => conn.send(data),
         close: (code: number, reason: string) => conn.close(code, reason),
       };
-      connections.set(conn, new ChannelConnection(hub, transport, channelUser?.(conn.data)));
+      connections.set(conn, new ChannelConnection(hub, transport, user(conn.data)));
       return undefined;
     },
     message(conn, data) {
@@ -99,4 +127,12 @@ export function mountChannels<Data>(
       return channels.closed();
     },
   };
+  return { options: mounted, responses: () => requests.sessions };
+}
+
+/** Answers a request whose headers for a WebSocket were removed on the way. */
+function noUpgrade(): Response {
+  const words = "this is the path of WebSockets, and the request has no header Upgrade: " +
+    "a proxy in between must pass on the headers Upgrade and Connection";
+  return new Response(words, { status: 426, headers: { upgrade: "websocket" } });
 }

@@ -58,11 +58,15 @@ export type ClientChannelState = "joining" | "joined" | "rejected" | "left";
 
 /** Events of a socket. */
 export interface SocketEvents {
-  /** The socket is connected. Its channels join after this. */
-  open: { readonly url: string };
   /**
-   * The connection was closed. The next attempt follows after `retryIn` milliseconds, unless
-   * undefined.
+   * The socket is connected. Its channels join after this. `transport` is "events" where a WebSocket
+   * cannot be opened, for example because a proxy blocks it: server-sent events, and requests.
+   */
+  open: { readonly url: string; readonly transport: "websocket" | "events" };
+  /**
+   * The connection was closed, or an attempt has failed; `reason` then begins with the status of the
+   * response, such as "401 the token has expired". The next attempt follows after `retryIn`
+   * milliseconds, unless undefined.
    */
   close: {
     readonly code: number;
@@ -142,6 +146,17 @@ interface Place {
   readonly offset: number;
 }
 
+/** A WebSocket, or what replaces it. */
+interface Wire {
+  binaryType?: string;
+  onopen: (() => void) | null;
+  onmessage: ((event: { data: string | ArrayBuffer }) => void) | null;
+  onclose: ((event: { code: number; reason: string }) => void) | null;
+  onerror: (() => void) | null;
+  send(data: string | Uint8Array<ArrayBuffer>): void;
+  close(code?: number): void;
+}
+
 /** The history fields of a join reply. */
 interface JoinDetails extends Place {
   readonly recovered?: boolean;
@@ -171,7 +186,11 @@ export class Socket {
   readonly #channels = new Map<string, ClientChannel<TypedChannel>>();
   readonly #listeners = new Map<string, Set<(detail: never) => void>>();
   readonly #pending = new Map<string, Pending>();
-  #socket: WebSocket | undefined;
+  #socket: Wire | undefined;
+  /** Whether a WebSocket has received a message. */
+  #hasWorked = false;
+  /** Whether to begin without a WebSocket: none has worked, and a stream of events has. */
+  #isBlocked = false;
   #refs = 0;
   #attempts = 0;
   /** The server asked to spread reconnections over this many milliseconds. */
@@ -237,26 +256,45 @@ export class Socket {
     this.#lost();
   }
 
-  async #connect(): Promise<void> {
+  async #connect(usesEvents = this.#isBlocked): Promise<void> {
     this.state = "connecting";
     const url = this.#urls[0]!;
     const { params, timeout = 10_000, heartbeat = 20_000 } = this.#options;
-    let socket: WebSocket;
+    let socket: Wire;
     try {
       const more = typeof params === "function" ? await params() : params;
       // The socket may have been closed in the meantime.
       if ((this.state as SocketState) === "closed") return;
-      socket = new WebSocket(`${url}?${new URLSearchParams({ ...more, vsn: "2.0.0" })}`);
+      const full = `${url}?${new URLSearchParams({ ...more, vsn: "2.0.0" })}`;
+      socket = usesEvents ? this.#events(full) : new WebSocket(full) as Wire;
     } catch (error) {
       return this.#retry(1006, String(error));
     }
     this.#socket = socket;
     socket.binaryType = "arraybuffer";
     let late: ReturnType<typeof setTimeout> | undefined = undefined;
-    const over = (code: number, reason: string): void => {
+    let works = false;
+    // Some proxies let a WebSocket open, but no message through.
+    const working = (): void => {
+      works = true;
+      this.#attempts = 0;
+      if (!usesEvents) this.#hasWorked = true;
+      this.#isBlocked = !this.#hasWorked;
+    };
+    const over = (closeCode: number, reason: string): void => {
       clearTimeout(late);
       if (this.#socket !== socket) return;
+      // Runtimes differ about the code of a failed attempt.
+      const code = this.state === "open" ? closeCode : 1006;
       this.#lost();
+      if (!works) {
+        this.#isBlocked = false;
+        // If the server is reachable by a request at this moment, WebSockets are blocked. One
+        // failure of what has worked is no reason to look: a server may have been stopped.
+        if (code === 1006 && !usesEvents && (this.#attempts > 0 || !this.#hasWorked)) {
+          return void this.#connect(true);
+        }
+      }
       // Try the next server.
       this.#urls.push(this.#urls.shift()!);
       this.#retry(code, reason);
@@ -269,7 +307,7 @@ export class Socket {
       if (this.#socket !== socket) return socket.close();
       clearTimeout(late);
       this.state = "open";
-      this.#attempts = 0;
+      if (usesEvents) working();
       this.#beat = setInterval(() => {
         this.#send("phoenix", "heartbeat", {}, null).answer.catch(({ code }) => {
           // Do not wait for the closing handshake with an unresponsive server.
@@ -277,16 +315,107 @@ export class Socket {
           if (code === "timeout") socket.close();
         });
       }, heartbeat);
-      this.#emit("open", { url });
+      this.#emit("open", { url, transport: usesEvents ? "events" : "websocket" });
       for (const channel of this.#channels.values()) {
         channel.receive("open", undefined, null, undefined);
       }
     };
     socket.onmessage = ({ data }) => {
-      if (this.#socket === socket) this.#received(data);
+      if (this.#socket !== socket) return;
+      if (!works) working();
+      this.#received(data);
     };
     socket.onclose = ({ code, reason }) => over(code, reason);
     socket.onerror = () => {};
+  }
+
+  /** Connects without a WebSocket: `channel/event_sessions.ts` describes the requests. */
+  #events(url: string): Wire {
+    const abort = new AbortController();
+    const http = url.replace("ws", "http");
+    const queue: string[] = [];
+    let id = "";
+    let number = 0;
+    let isBusy = false;
+    let closing: ReturnType<typeof setTimeout> | undefined;
+    const end = (code: number, reason: string): void => {
+      clearTimeout(closing);
+      abort.abort();
+      wire.onclose?.({ code, reason });
+      wire.onclose = null;
+    };
+    const failed = ({ message }: Error): void => end(1006, message);
+    const post = async (to: string, body?: string): Promise<Response> => {
+      const init = { method: "POST", body: body ?? null, credentials: "include" as const };
+      const response = await fetch(to, { ...init, signal: abort.signal });
+      if (response.ok) return response;
+      throw new Error(`${response.status} ${await response.text()}`);
+    };
+    const flush = async (): Promise<void> => {
+      while (queue.length > 0) {
+        // One request of at most 64 KiB at a time, unless a message is larger.
+        let size = 0;
+        const fits = queue.findIndex((each) => (size += each.length) > 65_536);
+        const lines = queue.splice(0, fits < 0 ? queue.length : fits || 1);
+        const body = [`${id} ${++number}`, ...lines].join("\n");
+        await post(http.replace(/websocket\?.*/, "send"), body);
+      }
+      isBusy = false;
+      if (closing !== undefined) end(1000, "");
+    };
+    const listen = async (): Promise<void> => {
+      const reader = (await post(http)).body!.getReader();
+      const decoder = new TextDecoder();
+      let rest = "";
+      for (;;) {
+        const { done, value } = await reader.read();
+        if (done) throw new Error("the stream ended");
+        const text = decoder.decode(value, { stream: true });
+        rest += text;
+        if (!text.includes("\n")) continue;
+        const lines = rest.split("\n");
+        rest = lines.pop()!;
+        for (const line of lines) {
+          const data = line.slice(6);
+          if (!line.startsWith("data: ")) continue;
+          if (id === "") {
+            id = JSON.parse(data)[4].id;
+            wire.onopen?.();
+          } else if (data.startsWith('[null,null,"phoenix","firn_close"')) {
+            const { code, reason } = JSON.parse(data)[4];
+            end(code, reason);
+          } else if (data[0] === "[") wire.onmessage?.({ data });
+          else {
+            const bytes = Uint8Array.from(atob(data), (each) => each.charCodeAt(0));
+            wire.onmessage?.({ data: bytes.buffer });
+          }
+        }
+      }
+    };
+    const wire: Wire = {
+      onopen: null,
+      onmessage: null,
+      onclose: null,
+      onerror: null,
+      send(data) {
+        queue.push(
+          typeof data === "string"
+            ? data
+            : btoa(Array.from(data, (each) => String.fromCharCode(each)).join("")),
+        );
+        if (isBusy) return;
+        isBusy = true;
+        // Messages that are sent together travel together.
+        Promise.resolve().then(flush).catch(failed);
+      },
+      close() {
+        // What was sent before goes first, if it goes soon.
+        if (isBusy) closing = setTimeout(() => end(1000, ""), 1_000);
+        else end(1000, "");
+      },
+    };
+    listen().catch(failed);
+    return wire;
   }
 
   #retry(code: number, reason: string): void {

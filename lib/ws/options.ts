@@ -327,7 +327,7 @@ const DEFLATE: Readonly<Record<keyof DeflateOptions, true>> = {
 };
 
 /** The default backpressure. */
-const BACKPRESSURE: Backpressure = { bytesMax: 16 * MIB, policy: "close" };
+export const BACKPRESSURE: Backpressure = { bytesMax: 16 * MIB, policy: "close" };
 
 /** Throws {@linkcode OptionError} if an option is invalid. Returns the limits. */
 export function checkOptions<Data>(options: ServeOptions<Data>): Limits {
@@ -443,7 +443,8 @@ export function checkDeflate(
   };
 }
 
-function originsOf(option: ServeOptions["origins"]): Origins {
+/** Returns the checked option `origins`. Throws {@linkcode OptionError}. */
+export function originsOf(option: ServeOptions["origins"]): Origins {
   if (option === undefined || option === "*") return option;
   if (!Array.isArray(option)) {
     throw new OptionError(

@@ -25,17 +25,25 @@ export function normalOrigin(origin: string): string | undefined {
  * browsers, and are accepted.
  */
 export function checkOrigin(head: RequestHead, origins: Origins): Refusal | undefined {
-  const origin = headerOf(head, "origin");
+  const host = head.target.startsWith("/") ? headerOf(head, "host") : authorityOf(head.target);
+  return checkOriginOf(headerOf(head, "origin"), host, origins);
+}
+
+/** As {@linkcode checkOrigin}, with the headers Origin and Host of a request. */
+export function checkOriginOf(
+  origin: string | undefined,
+  host: string | undefined,
+  origins: Origins,
+): Refusal | undefined {
   if (origin === undefined || origins === "*") return undefined;
   const normal = normalOrigin(origin);
   if (normal !== undefined) {
-    if (origins === undefined ? isSameHost(head, normal) : origins.has(normal)) return undefined;
+    if (origins === undefined ? isSameHost(host, normal) : origins.has(normal)) return undefined;
   }
   return { status: 403, words: "pages of this origin may not connect" };
 }
 
-function isSameHost(head: RequestHead, origin: string): boolean {
-  const host = head.target.startsWith("/") ? headerOf(head, "host") : authorityOf(head.target);
+function isSameHost(host: string | undefined, origin: string): boolean {
   const url = new URL(origin);
   // An application's own scheme (`capacitor://localhost`) is not a page of this server.
   if (url.protocol !== "http:" && url.protocol !== "https:") return false;

@@ -10,14 +10,13 @@
  *
  * @module
  */
-import { Buffer } from "node:buffer";
-import { utf8 } from "../base/bytes.ts";
 import {
   type Backpressure,
   type BackpressureOptions,
   checkBackpressure,
   completeBackpressure,
 } from "./backpressure.ts";
+import { EventStream } from "./event_stream.ts";
 import { type Member, RoomError, type RoomMessage, type Rooms, type RoomTerms } from "./rooms.ts";
 
 /** Default limit of bytes queued for a member. */
@@ -155,85 +154,19 @@ export function eventStream(
   if (!(keepAlive === 0 || keepAlive >= 10 && keepAlive < 2 ** 31)) {
     throw new RoomError("badoption", `option keepAlive is ${keepAlive}: use 0, or 10 ms or more`);
   }
-  const member = new EventStreamMember(rooms, complete(options), keepAlive);
+  let timer: ReturnType<typeof setInterval> | undefined = undefined;
+  const stream = new EventStream(complete(options), () => {
+    clearInterval(timer);
+    rooms.leaveAll(stream);
+  });
+  if (keepAlive > 0) timer = setInterval(() => stream.beat(), keepAlive);
   try {
-    for (const name of names) rooms.join(name, member);
+    for (const name of names) rooms.join(name, stream);
   } catch (error) {
-    member.end();
+    stream.end();
     throw error;
   }
-  const headers = new Headers(options.headers);
-  headers.set("content-type", "text/event-stream; charset=utf-8");
-  headers.set("cache-control", "no-store");
-  // Otherwise nginx would buffer the response.
-  headers.set("x-accel-buffering", "no");
-  return new Response(member.body, { headers });
-}
-
-class EventStreamMember implements Member {
-  readonly body: ReadableStream<Uint8Array>;
-  readonly #rooms: Rooms;
-  readonly #limits: Backpressure;
-  readonly #keepAlive: ReturnType<typeof setInterval> | undefined;
-  #controller!: ReadableStreamDefaultController<Uint8Array>;
-  #isEnded = false;
-  /** Whether something was sent since the last check. */
-  #isBusy = false;
-
-  constructor(rooms: Rooms, limits: Backpressure, keepAliveMs: number) {
-    this.#rooms = rooms;
-    this.#limits = limits;
-    this.body = new ReadableStream<Uint8Array>({
-      start: (controller: ReadableStreamDefaultController<Uint8Array>) => {
-        this.#controller = controller;
-      },
-      cancel: () => this.end(),
-    }, { highWaterMark: 0, size: ({ length }) => length });
-    if (keepAliveMs > 0) this.#keepAlive = setInterval(() => this.#beat(), keepAliveMs);
-  }
-
-  sendShared(frames: Uint8Array, room: RoomTerms): void {
-    if (this.#isEnded) return;
-    const { bytesMax, policy } = completeBackpressure(room.backpressure, this.#limits);
-    for (const message of room.messages(frames)) {
-      const event = eventOf(message);
-      const waiting = -this.#controller.desiredSize!;
-      if (waiting <= 0 || waiting + event.length <= bytesMax) {
-        this.#isBusy = true;
-        this.#controller.enqueue(event);
-      } else if (policy === "close") {
-        this.#controller.error(new Error("the client does not read fast enough"));
-        // Not now, because a broadcast is in progress.
-        queueMicrotask(() => this.end());
-        this.#isEnded = true;
-        return;
-      }
-    }
-  }
-
-  /** Leaves all rooms. */
-  end(): void {
-    this.#isEnded = true;
-    clearInterval(this.#keepAlive);
-    this.#rooms.leaveAll(this);
-  }
-
-  #beat(): void {
-    if (!this.#isEnded && !this.#isBusy && this.#controller.desiredSize! >= 0) {
-      this.#controller.enqueue(KEEP_ALIVE);
-    }
-    this.#isBusy = false;
-  }
-}
-
-const KEEP_ALIVE: Uint8Array = utf8(":\n\n");
-
-/** Encodes an event: one `data` line per line of the text. */
-function eventOf(message: RoomMessage): Uint8Array {
-  if (typeof message !== "string") {
-    return utf8(`event: binary\ndata: ${Buffer.from(message).toString("base64")}\n\n`);
-  }
-  return utf8(`data: ${message.replaceAll(/\r\n|\r|\n/g, "\ndata: ")}\n\n`);
+  return stream.response(options.headers);
 }
 
 /** Returns the bytes queued in a socket, or undefined if this is unknown. */

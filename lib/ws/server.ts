@@ -69,6 +69,20 @@ export interface StopOptions {
   readonly timeout?: number | undefined;
 }
 
+/** Other long-lived responses of a server, which `stop` closes together with its connections. */
+export interface Closeable {
+  /** Closes it with a code of RFC 6455, section 7.4, and a reason. */
+  close(code: number, reason: string | undefined): void;
+}
+
+/** Port from a server to its node. */
+export interface ServerPorts {
+  /** Called when the listener fails while it is open, and when it recovers. */
+  report(address: string, report: ListenerReport): void;
+  /** Returns responses that end only when they are closed. */
+  responses?: (() => Iterable<Closeable>) | undefined;
+}
+
 /** A running server. */
 export interface Server extends AsyncDisposable {
   /** The address of the listener, or the path of its Unix socket. */
@@ -92,8 +106,7 @@ export interface Server extends AsyncDisposable {
 
 /**
  * Serves WebSockets. Rejects with an `OptionError` or a `ListenError`. With a system, the server's
- * connections are actors. `report` is called when the listener fails while it is open, and when it
- * recovers.
+ * connections are actors.
  *
  * @example
  * ```ts ignore
@@ -108,10 +121,10 @@ export async function serve<Data = undefined>(
   host: Host,
   options: ServeOptions<Data> = {},
   system: System | undefined = undefined,
-  report: ((address: string, report: ListenerReport) => void) | undefined = undefined,
+  ports: ServerPorts | undefined = undefined,
 ): Promise<Server> {
   const limits = checkOptions(options);
-  const server = new WebSocketServer(host, options, limits, system, report);
+  const server = new WebSocketServer(host, options, limits, system, ports);
   await server.listen();
   return server;
 }
@@ -121,7 +134,7 @@ class WebSocketServer<Data> implements Server {
   readonly #host: Host;
   readonly #options: ServeOptions<Data>;
   readonly #limits: Limits;
-  readonly #report: ((address: string, report: ListenerReport) => void) | undefined;
+  readonly #ports: ServerPorts | undefined;
   readonly #arrivals = new Set<HttpConnection<Data>>();
   /** Connections that are being rejected because the server is full; they are not counted. */
   readonly #turnedAway = new Set<HttpConnection<Data>>();
@@ -149,10 +162,10 @@ class WebSocketServer<Data> implements Server {
     options: ServeOptions<Data>,
     limits: Limits,
     system: System | undefined,
-    report: ((address: string, report: ListenerReport) => void) | undefined,
+    ports: ServerPorts | undefined,
   ) {
     this.#host = host;
-    this.#report = report;
+    this.#ports = ports;
     this.#options = options;
     this.#limits = limits;
     this.rooms = options.rooms ?? new Rooms(host);
@@ -254,7 +267,7 @@ class WebSocketServer<Data> implements Server {
     const { state, message } = report;
     if (state === "failed") log("error", `the listener of ${this.url} has failed: ${message}`);
     else log("warn", `the listener of ${this.url} accepts connections again, ${message}`);
-    this.#report?.(place({ ...this.#listener!.address, unix: this.#options.unix }), report);
+    this.#ports?.report(place({ ...this.#listener!.address, unix: this.#options.unix }), report);
   }
 
   reload({ tls }: { readonly tls: NonNullable<ServeOptions["tls"]> }): void {
@@ -366,7 +379,7 @@ class WebSocketServer<Data> implements Server {
     const closed = this.#listener!.close();
     if (this.#options.reusePort) await this.#awaitOpening();
     for (const arrival of this.#arrivals) arrival.dismiss();
-    const left = [...this.#connections];
+    const left: Closeable[] = [...this.#connections, ...this.#ports?.responses?.() ?? []];
     let timer = IDLE;
     const batch = (): void => {
       for (const connection of left.splice(0, batchSize)) connection.close(code, reason);

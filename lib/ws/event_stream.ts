@@ -1,0 +1,98 @@
+/**
+ * A response of server-sent events (WHATWG HTML, section 9.2) as a member of rooms.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import { utf8 } from "../base/bytes.ts";
+import { type Backpressure, completeBackpressure } from "./backpressure.ts";
+import type { Member, RoomMessage, RoomTerms } from "./rooms.ts";
+
+/** A stream of events to one client. */
+export class EventStream implements Member {
+  readonly #body: ReadableStream<Uint8Array>;
+  readonly #limits: Backpressure;
+  readonly #ended: () => void;
+  #controller!: ReadableStreamDefaultController<Uint8Array>;
+  #isOver = false;
+  #isEnded = false;
+  /** Whether something was sent since the last call of {@linkcode beat}. */
+  #isBusy = false;
+
+  /** `ended` is called once: the client has disconnected, reads too slowly, or it was ended here. */
+  constructor(limits: Backpressure, ended: () => void) {
+    this.#limits = limits;
+    this.#ended = ended;
+    this.#body = new ReadableStream<Uint8Array>({
+      start: (controller: ReadableStreamDefaultController<Uint8Array>) => {
+        this.#controller = controller;
+      },
+      cancel: () => this.#end(),
+    }, { highWaterMark: 0, size: ({ length }) => length });
+  }
+
+  /** Returns the response. */
+  response(more?: HeadersInit): Response {
+    const headers = new Headers(more);
+    headers.set("content-type", "text/event-stream; charset=utf-8");
+    headers.set("cache-control", "no-store");
+    // Otherwise nginx would buffer the response.
+    headers.set("x-accel-buffering", "no");
+    return new Response(this.#body, { headers });
+  }
+
+  sendShared(frames: Uint8Array, room: RoomTerms): void {
+    const limits = completeBackpressure(room.backpressure, this.#limits);
+    for (const message of room.messages(frames)) this.#send(message, limits);
+  }
+
+  /** Sends a message to this client only. */
+  send(message: RoomMessage): void {
+    this.#send(message, this.#limits);
+  }
+
+  /** Sends a comment if nothing was sent since the last call: proxies close idle responses. */
+  beat(): void {
+    if (!this.#isOver && !this.#isBusy && this.#controller.desiredSize! >= 0) {
+      this.#controller.enqueue(KEEP_ALIVE);
+    }
+    this.#isBusy = false;
+  }
+
+  /** Ends the stream after what was sent. */
+  end(): void {
+    if (!this.#isOver) this.#controller.close();
+    this.#end();
+  }
+
+  #send(message: RoomMessage, { bytesMax, policy }: Backpressure): void {
+    if (this.#isOver) return;
+    const event = eventOf(message);
+    const waiting = -this.#controller.desiredSize!;
+    if (waiting <= 0 || waiting + event.length <= bytesMax) {
+      this.#isBusy = true;
+      this.#controller.enqueue(event);
+    } else if (policy === "close") {
+      this.#isOver = true;
+      this.#controller.error(new Error("the client does not read fast enough"));
+      // Not now: a broadcast may be in progress.
+      queueMicrotask(() => this.#end());
+    }
+  }
+
+  #end(): void {
+    if (this.#isEnded) return;
+    this.#isOver = this.#isEnded = true;
+    this.#ended();
+  }
+}
+
+const KEEP_ALIVE: Uint8Array = utf8(":\n\n");
+
+/** Encodes an event: a line of `data` for each line of the text. */
+function eventOf(message: RoomMessage): Uint8Array {
+  if (typeof message !== "string") {
+    return utf8(`event: binary\ndata: ${Buffer.from(message).toString("base64")}\n\n`);
+  }
+  return utf8(`data: ${message.replaceAll(/\r\n|\r|\n/g, "\ndata: ")}\n\n`);
+}

@@ -1,0 +1,359 @@
+/**
+ * Clients that cannot open a WebSocket: streams of events and requests, on two nodes of one process.
+ */
+import { assert, assertEquals } from "@std/assert";
+import { channel } from "@firn/firn/channels";
+import { Socket, type SocketEvents } from "@firn/firn/client";
+import { Node, type Server } from "@firn/firn";
+import type { ServeOptions } from "../../lib/ws/options.ts";
+import { COOKIE } from "../kit/keys.ts";
+import { test, until } from "../kit/test.ts";
+
+const room = channel("room:*", {
+  presence: { grace: 2_000 },
+  history: true,
+  join(socket, { name }: { name: string }) {
+    socket.track(name);
+    return { user: socket.user ?? "" };
+  },
+  on: {
+    say: (text: string, socket) => socket.broadcast("said", text),
+    echo: (payload: unknown) => payload,
+    bytes: (_payload: unknown, socket) => void socket.push("bytes", new Uint8Array([0, 255, 10])),
+    bye: (_payload: unknown, socket) => void socket.leave(),
+  },
+  events: {} as { said: string; bytes: Uint8Array },
+});
+
+/** Rejects WebSockets, as a proxy does that does not pass on their headers. */
+const BLOCKED: ServeOptions<{ user: string }> = {
+  upgrade: (request) => {
+    const user = new URL(request.url).searchParams.get("user") ?? "";
+    if (request.method === "GET") return new Response("blocked", { status: 400 });
+    return user === "mallory" ? new Response("no entry", { status: 401 }) : { data: { user } };
+  },
+};
+
+async function withTwo(
+  options: ServeOptions<{ user: string }>,
+  body: (
+    servers: [Server, Server],
+    connect: (at: 0 | 1, user?: string) => Socket,
+    nodes: [Node, Node],
+  ) => Promise<void>,
+): Promise<void> {
+  const start = (name: string, seeds: string[]) =>
+    Node.start({ name: `${name}@127.0.0.1:0`, cookie: COOKIE, seeds, logLevel: "silent" });
+  await using a = await start("a", []);
+  await using b = await start("b", [a.name]);
+  const [one, other] = await Promise.all([a, b].map((node) =>
+    node.serve<{ user: string }>({
+      ...BLOCKED,
+      ...options,
+      channels: [room],
+      channelUser: ({ user }) => user || undefined,
+    })
+  ));
+  const sockets: Socket[] = [];
+  const connect = (at: 0 | 1, user = ""): Socket => {
+    const { url } = [one!, other!][at]!;
+    const socket = new Socket(`${url}socket`, { params: { user }, maxDelay: 100 });
+    sockets.push(socket);
+    return socket;
+  };
+  try {
+    await body([one!, other!], connect, [a, b]);
+  } finally {
+    for (const socket of sockets) socket.close();
+    for (const reader of readers.splice(0)) await reader.cancel().catch(() => {});
+  }
+}
+
+/** The streams that a test has opened. */
+const readers: ReadableStreamDefaultReader<string>[] = [];
+
+const httpOf = ({ url }: Server): string => `${url.replace("ws:", "http:")}socket`;
+
+function post(url: string, body?: string, headers: Record<string, string> = {}): Promise<Response> {
+  return fetch(url, { method: "POST", body: body ?? null, headers });
+}
+
+/** Opens a session without the client. Returns its id, and reads its messages. */
+async function open(server: Server): Promise<{ id: string; next(): Promise<unknown[]> }> {
+  const response = await post(`${httpOf(server)}/websocket?vsn=2.0.0`);
+  assertEquals(response.headers.get("content-type"), "text/event-stream; charset=utf-8");
+  const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+  readers.push(reader);
+  let rest = "";
+  const next = async (): Promise<unknown[]> => {
+    while (!rest.includes("\n\n")) {
+      const { done, value } = await reader.read();
+      if (done) return ["over"];
+      rest += value;
+    }
+    const at = rest.indexOf("\n\n");
+    const event = rest.slice(0, at);
+    rest = rest.slice(at + 2);
+    return event.startsWith("data: [") ? JSON.parse(event.slice(6)) : await next();
+  };
+  const [, , , event, payload] = await next();
+  assertEquals(event, "firn_session");
+  return { id: (payload as { id: string }).id, next };
+}
+
+const join = '["1","1","room:1","phx_join",{"name":"raw"}]';
+const say = (ref: number, text: string): string =>
+  JSON.stringify(["1", String(ref), "room:1", "say", text]);
+
+test("Socket: where a WebSocket cannot be opened, all of the API works over events and requests", async () => {
+  await withTwo({}, async (_servers, connect, [a]) => {
+    const sockets = [connect(0, "ann"), connect(1, "bob")];
+    const opened: SocketEvents["open"][] = [];
+    for (const socket of sockets) socket.on("open", (event) => opened.push(event));
+    const [ann, bob] = sockets.map((socket, i) =>
+      socket.channel<typeof room>("room:1", { name: ["ann", "bob"][i]! })
+    ) as [ReturnType<typeof typed>, ReturnType<typeof typed>];
+    const heard: unknown[][] = [[], []];
+    [ann, bob].forEach((each, i) => each.on("said", (text) => heard[i]!.push(text)));
+    assertEquals(await Promise.all([ann.ready(), bob.ready()]), [{ user: "ann" }, { user: "bob" }]);
+    assertEquals(opened.map(({ transport }) => transport), ["events", "events"]);
+    // In order, although they travel in several requests.
+    const numbers = Array.from({ length: 200 }, (_, i) => String(i));
+    await Promise.all(numbers.map((each) => ann.push("say", each)));
+    await until("both have all", () => heard.every(({ length }) => length === 200));
+    assertEquals(heard, [numbers, numbers]);
+    const long = "ä\n\r\n€".repeat(30_000);
+    assertEquals(await bob.push("echo", long), long);
+    assertEquals(await bob.push("echo", new Uint8Array([1, 2, 255])), new Uint8Array([1, 2, 255]));
+    const bytes: unknown[] = [];
+    bob.on("bytes", (each) => bytes.push(each));
+    await bob.push("bytes");
+    await until("bytes arrive", () => bytes.length === 1);
+    assertEquals(bytes, [new Uint8Array([0, 255, 10])]);
+    await until("both see both", () => [ann, bob].every(({ presence }) => presence.size === 2));
+    assertEquals(await a.channels.user("bob").count(), { count: 1, missing: [] });
+    const invited: string[] = [];
+    sockets[1]!.on("invite", ({ topic }) => invited.push(topic));
+    a.channels.user("bob").invite("room:2");
+    await until("bob is invited", () => invited[0] === "room:2");
+    // A disconnected client comes back, without a WebSocket, and misses nothing.
+    const closed: number[] = [];
+    sockets[1]!.on("close", ({ code }) => closed.push(code));
+    a.channels.user("bob").disconnect({ code: 4001 });
+    await until("bob was disconnected", () => closed.length === 1);
+    await ann.push("say", "meanwhile");
+    await until("bob has it", () => heard[1]!.at(-1) === "meanwhile");
+    assertEquals([closed, opened.length, heard[1]!.length], [[4001], 3, 201]);
+    await bob.push("bye").catch(() => {});
+    await until("bob was removed", () => bob.state === "left");
+    await until("it is shown", () => !ann.presence.has("bob"));
+    // The leave is sent before the end.
+    sockets[0]!.close();
+    await until(
+      "ann has left at once",
+      () => Object.keys(a.channels.presence("room:1")).length === 0,
+      1_500,
+    );
+  });
+});
+
+/** Used for its return type only. */
+function typed(socket: Socket) {
+  return socket.channel<typeof room>("room:1", { name: "x" });
+}
+
+test("Socket: a rejection by the upgrade hook is the reason of the close event", async () => {
+  await withTwo({}, async (_servers, connect) => {
+    const socket = connect(0, "mallory");
+    const { code, reason } = await new Promise<SocketEvents["close"]>((close) =>
+      socket.on("close", close)
+    );
+    assertEquals([code, reason], [1006, "401 no entry"]);
+  });
+});
+
+test("Socket: a client that has had a WebSocket begins with one again", async () => {
+  let isBlocked = false;
+  await using node = await Node.start({ logLevel: "silent" });
+  const server = await node.serve({
+    channels: [room],
+    channelUser: () => "ann",
+    upgrade: ({ method }) =>
+      isBlocked && method === "GET" ? new Response("blocked", { status: 400 }) : undefined,
+  });
+  const socket = new Socket(`${server.url}socket`, { maxDelay: 20 });
+  try {
+    const used: string[] = [];
+    socket.on("open", ({ transport }) => used.push(transport));
+    const one = socket.channel("room:1", { name: "one" });
+    await one.ready();
+    for (const blocks of [true, false]) {
+      isBlocked = blocks;
+      const before = used.length;
+      node.channels.user("ann").disconnect();
+      await until("it is back", () => used.length > before && one.state === "joined");
+    }
+    assertEquals(used, ["websocket", "events", "websocket"]);
+  } finally {
+    socket.close();
+  }
+});
+
+test("a session: requests need its id, are handled once and in order", async () => {
+  await withTwo({}, async ([server, other]) => {
+    const { id, next } = await open(server);
+    const url = `${httpOf(server)}/send`;
+    const status = async (body: string, to = url): Promise<number> => {
+      const response = await post(to, body);
+      await response.body?.cancel();
+      return response.status;
+    };
+    assertEquals(await status(`${id} 1\n${join}`), 204);
+    assertEquals((await next())[3], "phx_reply");
+    assertEquals((await next())[3], "presence_state");
+    // Through the other node, as a load balancer may send it, and twice, as a browser may.
+    const [request, second] = [
+      `${id} 2\n${say(2, "one")}\n${say(3, "two")}`,
+      `${id} 3\n${say(4, "three")}`,
+    ];
+    const through = `${httpOf(other)}/send`;
+    assertEquals(await Promise.all([status(request), status(request), status(request, through)]), [
+      204,
+      204,
+      204,
+    ]);
+    assertEquals(await status(second, through), 204);
+    const heard: unknown[] = [];
+    while (heard.length < 3) {
+      const [, , , event, payload] = await next();
+      if (event === "said") heard.push(payload);
+    }
+    assertEquals(heard, ["one", "two", "three"]);
+    const forged = id.slice(0, -1) + (id.endsWith("0") ? "1" : "0");
+    for (
+      const [body, expected] of [
+        [`${forged} 4\n${say(9, "forged")}`, 410],
+        [`${id.slice(0, id.lastIndexOf("."))} 4\n`, 400],
+        [`zzzzzz.1.${"0".repeat(36)} 1\n`, 410],
+        ["", 400],
+        ["[1]", 400],
+        [`${id} -1\n`, 400],
+      ] as const
+    ) assertEquals([body, await status(body)], [body, expected]);
+    assertEquals(await status(`${forged} 4\n${say(9, "forged")}`, through), 410);
+    // A missing request ends the session.
+    assertEquals(await status(`${id} 9\n${say(9, "late")}`), 409);
+    let last: unknown[] = [];
+    while (last[3] !== "firn_close") last = await next();
+    assertEquals(await next(), ["over"]);
+    assertEquals(await status(`${id} 10\n${say(9, "later")}`), 410);
+  });
+});
+
+test("a session: a malformed message ends it with 1008, and no other", async () => {
+  await withTwo({}, async ([server], connect) => {
+    const other = connect(0).channel("room:1", { name: "other" });
+    await other.ready();
+    for (const bad of ["", "{}", "[1]", "AAk=", "["]) {
+      const { id, next } = await open(server);
+      const response = await post(`${httpOf(server)}/send`, `${id} 1\n${bad}`);
+      await response.body?.cancel();
+      const [, , topic, event, payload] = await next();
+      const reason = "not a channel message";
+      assertEquals([topic, event, payload], ["phoenix", "firn_close", { code: 1008, reason }]);
+      assertEquals(await next(), ["over"]);
+    }
+    assertEquals(await other.push("echo", 1), 1);
+  });
+});
+
+test("a session: origins are checked as for WebSockets, and permitted pages may read", async () => {
+  const origins = ["https://app.example"];
+  await withTwo({ origins }, async ([server]) => {
+    const url = httpOf(server);
+    const { id } = await open(server);
+    for (const [to, body] of [[`${url}/websocket?vsn=2.0.0`], [`${url}/send`, `${id} 1\n`]]) {
+      for (const origin of ["https://evil.example", "null", "https://app.example.evil"]) {
+        const response = await post(to!, body, { origin });
+        await response.body?.cancel();
+        assertEquals(response.status, 403);
+        assertEquals(response.headers.get("access-control-allow-origin"), null);
+      }
+      const response = await post(to!, body, { origin: origins[0]! });
+      await response.body?.cancel();
+      assert(response.ok);
+      assertEquals(response.headers.get("access-control-allow-origin"), origins[0]);
+      assertEquals(response.headers.get("access-control-allow-credentials"), "true");
+    }
+  });
+});
+
+test("a session: limits of addresses and of bodies, versions, and requests without Upgrade", async () => {
+  const limits = { maxConnectionsPerAddress: 2, trustedProxies: ["127.0.0.1"] };
+  await withTwo({ ...limits, maxRequestBodySize: 1_000 }, async ([server]) => {
+    const url = `${httpOf(server)}/websocket?vsn=2.0.0`;
+    const from = { "x-forwarded-for": "203.0.113.7" };
+    const status = async (response: Response): Promise<number> => {
+      await response.body?.cancel();
+      return response.status;
+    };
+    const open = [await post(url, undefined, from), await post(url, undefined, from)];
+    assertEquals(await status(await post(url, undefined, from)), 503);
+    await open[0]!.body!.cancel();
+    await until("there is room again", async () => {
+      const response = await post(url, undefined, from);
+      if (response.ok) open[0] = response;
+      else await response.body?.cancel();
+      return response.ok;
+    });
+    for (const each of open) await each.body!.cancel();
+    assertEquals(await status(await post(`${httpOf(server)}/send`, "x".repeat(2_000))), 413);
+    assertEquals(await status(await post(url.replace("2.0.0", "1.0.0"))), 400);
+    const plain = await fetch(url);
+    assertEquals(plain.status, 426);
+    assert((await plain.text()).includes("a proxy"));
+  });
+});
+
+test("a session: a client that does not read is disconnected, and delays no other", async () => {
+  await withTwo({ backpressureLimit: 100_000 }, async ([server], connect, [a]) => {
+    const { id } = await open(server);
+    const response = await post(`${httpOf(server)}/send`, `${id} 1\n${join}`);
+    await response.body?.cancel();
+    const other = connect(0).channel<typeof room>("room:1", { name: "other" });
+    await other.ready();
+    const count = async (): Promise<number> => (await a.channels.count("room:1")).count;
+    assertEquals(await count(), 2);
+    let heard = 0;
+    other.on("said", () => heard++);
+    await until("it is gone", async () => {
+      await a.channels.broadcast("room:1", "said", "x".repeat(90_000));
+      return await count() === 1;
+    }, 20_000);
+    await a.channels.broadcast("room:1", "said", "last");
+    const before = heard;
+    assert(before > 0);
+    assertEquals(await other.push("echo", 1), 1);
+  });
+});
+
+test("Server.stop closes sessions with its code, in batches", async () => {
+  await withTwo({}, async ([server], connect) => {
+    const socket = connect(0);
+    const closed: [number, string][] = [];
+    socket.on("close", ({ code, reason }) => closed.push([code, reason]));
+    await socket.channel("room:1", { name: "one" }).ready();
+    const sessions = await Promise.all([open(server), open(server), open(server)]);
+    const began = performance.now();
+    await server.stop({ code: 1012, reason: "reconnect", batchSize: 1, batchInterval: 50 });
+    const took = performance.now() - began;
+    assert(took >= 150 && took < 4_000, `${took} ms`);
+    for (const { next } of sessions) {
+      const payload = { code: 1012, reason: "reconnect" };
+      assertEquals(await next(), [null, null, "phoenix", "firn_close", payload]);
+      assertEquals(await next(), ["over"]);
+    }
+    await until("the client was told", () => closed.length > 0);
+    assertEquals(closed[0], [1012, "reconnect"]);
+  });
+});
