@@ -14,7 +14,7 @@ import { openStorage, type StorageConfig } from "./storage/open.ts";
 import { backUpPostgres, restorePostgres } from "./storage/postgres_backup.ts";
 import { backUpSqlite, checkSqlite } from "./storage/sqlite_backup.ts";
 
-/** Does it; the exit status. */
+/** Runs the task, and returns the exit status. */
 export async function runAdmin(command: AdminCommand, config: Config): Promise<number> {
   switch (command.kind) {
     case "reset":

@@ -39,26 +39,26 @@ import { MESSAGE_BYTES_MAX, socketHandlers } from "./sockets/sockets.ts";
 import { type ClosableLease, openLease, openStorage } from "./storage/open.ts";
 import type { Storage } from "./storage/storage.ts";
 
-/** Events that were accepted and not grouped yet; past it the door is closed. */
+/** Maximum number of events that are accepted and not grouped yet; further events are rejected. */
 export const INBOX_MAX = 20_000;
-/** Events that were grouped and not stored yet. */
+/** Maximum number of events that are grouped and not stored yet. */
 const OUTBOX_MAX = 2_000;
-/** How long a stopping node waits until its events are stored. Milliseconds. */
+/** Maximum time that a stopping node waits until its events are stored. Milliseconds. */
 const DRAIN_MS_MAX = 10_000;
-/** How long a starting node waits for its running peers. Milliseconds. */
+/** Maximum time that a starting node waits for its running peers. Milliseconds. */
 const MEET_MS_MAX = 5_000;
-/** Larger than the limit of any route, so that the route answers with 413. */
+/** Larger than the limit of any route, so that the route itself answers 413. */
 const BODY_BYTES_MAX: number = ENVELOPE_BYTES_MAX + 1_048_576;
 
-/** A node that runs. */
+/** A running node. */
 export interface App {
   readonly mesher: Mesher;
   /** The first login, if this was the first start. */
   readonly first: FirstRun | null;
   readonly url: string;
   /**
-   * Accepts no more, stores what it holds, and stops. Resolves with how many events could not be stored
-   * in time: 0, unless the database is away.
+   * Stops accepting events, stores the accepted ones, and stops the node. Resolves with the number of
+   * events that could not be stored in time: 0 unless the database is unavailable.
    */
   stop(): Promise<number>;
 }
@@ -67,7 +67,10 @@ export interface App {
 export interface AppOptions {
   readonly log: LogLine;
   readonly storage?: Storage | undefined;
-  /** Keeps the secrets of a first start, when the page is at `url`. Default: they are only returned. */
+  /**
+   * Stores the secrets of a first start, when the page is served at `url`. Default: they are only
+   * returned.
+   */
   readonly keepSecrets?: ((url: string) => KeepSecrets) | undefined;
   readonly now?: (() => number) | undefined;
   readonly startNode?: typeof Node.start | undefined;
@@ -127,8 +130,8 @@ async function startNode({ cluster }: Config, options: AppOptions): Promise<Node
 }
 
 /**
- * Before anything starts, peers that are there are met: who has the singletons is known then, and who
- * watches. Those that are not there are dialled again and again in the background.
+ * Connects to running peers before anything starts, so that the holders of singletons and the
+ * watchers are known. Other peers are redialed in the background.
  */
 async function meet(node: Node, peers: readonly string[]): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -239,7 +242,7 @@ async function startServers(mesher: Mesher): Promise<Server[]> {
   return ws === undefined ? [http] : [ws, http];
 }
 
-/** Operators of the installation may observe the cluster and control it. */
+/** Operators of the installation may observe and control the cluster. */
 async function accessOf(
   mesher: Mesher,
   request: Request,

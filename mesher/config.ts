@@ -10,7 +10,7 @@ import { PASSWORD_COST, type PasswordCost } from "./domain/password.ts";
 import type { MailConfig } from "./pipeline/mail.ts";
 import type { StorageConfig } from "./storage/open.ts";
 
-/** Where a node is part of a cluster. */
+/** The node's place in a cluster. */
 export interface ClusterConfig {
   /** `name@host:port`. */
   readonly name: string;
@@ -28,40 +28,40 @@ export interface Config {
   readonly wsPort: number | null;
   /** `postgres://…`, or the path of a SQLite file, or `:memory:`. */
   readonly database: string;
-  /** Where the first start writes what to log in with. */
+  /** The file in which the first start stores the first login. */
   readonly firstLogin: string;
-  /** Events that one project may send in a minute, on all nodes together. */
+  /** Maximum number of events of one project per minute, on all nodes together. */
   readonly ratePerMinute: number;
-  /** A node that accepts more events than this in five seconds looks for help. */
+  /** Number of events in five seconds above which a node requests help. */
   readonly loadThreshold: number;
   /** The cost of passwords' hashes. Hashes of another cost stay valid, and are renewed at the next login. */
   readonly passwordCost: PasswordCost;
   /** Cookies are for https only. */
   readonly secureCookies: boolean;
-  /** Where webhooks may go although it is inside this network. */
+  /** Internal targets that webhooks are allowed to reach. */
   readonly webhookAllow: Allowed;
-  /** Where people open the page, without a slash at its end; null: where the node serves it. */
+  /** The public URL of the page, without a trailing slash; null: the URL of the node. */
   readonly publicUrl: string | null;
-  /** How mail is sent; null: it is not. */
+  /** The settings for sending mail; null: no mail is sent. */
   readonly mail: MailConfig | null;
-  /** Trusted proxies, whose X-Forwarded-For is used. */
+  /** Trusted proxies, whose X-Forwarded-For header is used. */
   readonly proxies: readonly AddressRange[];
 }
 
 /** The options of the command line. */
 export interface Command {
   readonly help: boolean;
-  /** How many processes to run on this machine. */
+  /** Number of processes on this machine. */
   readonly nodes: number;
   /** Keep nothing. */
   readonly memory: boolean;
-  /** Something to do once instead of running a node. */
+  /** A one-time task instead of running a node. */
   readonly admin: AdminCommand | null;
 }
 
-/** What an administrator has done once. */
+/** A one-time task of an administrator. */
 export type AdminCommand =
-  /** A new password for an account; all else stays. */
+  /** Sets a new password for an account, and changes nothing else. */
   | { readonly kind: "reset"; readonly email: string }
   /** A copy of the database as it is at that moment, while nodes run. */
   | { readonly kind: "backup"; readonly file: string }
@@ -79,14 +79,14 @@ export class ConfigError extends Error {
 export const DATABASE_DEFAULT = "mesher.db";
 /** The default limit of events of one project per minute. */
 export const RATE_PER_MINUTE_DEFAULT = 60_000;
-/** Events in five seconds. */
+/** Number of events in five seconds. */
 export const LOAD_THRESHOLD_DEFAULT = 100;
-/** More processes on one machine are no use. */
+/** Maximum number of processes on one machine. */
 export const NODES_MAX = 16;
-/** The highest port that there is. */
+/** The highest valid port. */
 export const PORT_MAX = 65_535;
 
-/** What `--help` prints. */
+/** The text of `--help`. */
 export const HELP: string = `Mesher: errors of your programs, gathered and grouped, on Firn
 
   deno task mesher                one node, with its data in ${DATABASE_DEFAULT}
@@ -131,7 +131,7 @@ Environment:
                          and without this all who come through a proxy are one
 `;
 
-/** Variables by name. */
+/** Environment variables by name. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Adds the name of the setting to the error. */
@@ -208,12 +208,12 @@ export function storageConfig(database: string): StorageConfig {
   return isFile(database) ? { sqlitePath: database } : { databaseUrl: database, sqlitePath: "" };
 }
 
-/** Whether it is SQLite's: a path, or `:memory:`. */
+/** Whether the address is SQLite's: a path, or `:memory:`. */
 function isFile(database: string): boolean {
   return !/^postgres(?:ql)?:\/\//i.test(database);
 }
 
-/** An invalid address is not repeated, since it may contain a password. */
+/** An invalid address is not repeated, because it may contain a password. */
 function readDatabase(text: string | undefined): string {
   const database = text || DATABASE_DEFAULT;
   const scheme = /^([a-z][a-z0-9+.-]+):\/\//i.exec(database)?.[1]?.toLowerCase();
@@ -268,7 +268,7 @@ function readPublicUrl(env: Environment): string | null {
   throw new ConfigError("MESHER_PUBLIC_URL is no address: write https://errors.example");
 }
 
-/** An invalid address is not repeated, since it may contain a password. */
+/** An invalid address is not repeated, because it may contain a password. */
 function readMail(env: Environment): MailConfig | null {
   const text = env["MESHER_SMTP_URL"] ?? "";
   if (text === "") return null;
@@ -287,7 +287,7 @@ function readProxies(env: Environment): readonly AddressRange[] {
   );
 }
 
-/** What stands between commas. */
+/** Splits a text at commas. */
 function listOf(text: string | undefined): string[] {
   return (text ?? "").split(",").map((item) => item.trim()).filter(Boolean);
 }

@@ -1,6 +1,6 @@
 /**
- * The file that holds the first start's secrets: what to log in with, and the first project's key. It is for
- * its owner only, so the secrets are in no log, no terminal's history and no container's output.
+ * The file with the secrets of the first start: the first login, and the first project's key. Only its owner
+ * can read it, so that the secrets are in no log, terminal history or container output.
  *
  * @module
  */
@@ -10,12 +10,15 @@ import type { FirstRun, KeepSecrets } from "./first_run.ts";
 
 const FILE = "mesher-first-login.txt";
 
-/** Returns where the file goes unless `MESHER_FIRST_LOGIN` names a place: beside SQLite's file, or here. */
+/**
+ * Returns the path of the file unless `MESHER_FIRST_LOGIN` is set: beside SQLite's file, or in the
+ * current folder.
+ */
 export function firstLoginPath(database: string, isFile: boolean): string {
   return isFile ? join(dirname(database), FILE) : FILE;
 }
 
-/** Writes the file, in place of an older one. Throws if it cannot be written. */
+/** Writes the file, replacing an older one. Throws if it cannot be written. */
 export function writeFirstLogin(
   path: string,
   { email, password, key }: Pick<FirstRun, "email" | "password" | "key">,
@@ -37,7 +40,7 @@ curl ${url}/api/v1/events -H 'X-API-Key: ${key}' -d '{"message":"Hello, Mesher",
 `;
   removeFirstLogin(path);
   try {
-    // Exclusively, so that it is never an existing file or link.
+    // Created exclusively, so that it is never an existing file or link.
     writeFileSync(path, text, { mode: 0o600, flag: "wx" });
   } catch (error) {
     const words = error instanceof Error ? error.message : String(error);
@@ -48,7 +51,7 @@ curl ${url}/api/v1/events -H 'X-API-Key: ${key}' -d '{"message":"Hello, Mesher",
   }
 }
 
-/** Returns what keeps the secrets in the file. */
+/** Returns a function that stores the secrets in the file. */
 export function keepSecrets(path: string, url: string): KeepSecrets {
   return (secrets) => {
     writeFirstLogin(path, secrets, url);
@@ -56,12 +59,12 @@ export function keepSecrets(path: string, url: string): KeepSecrets {
   };
 }
 
-/** Removes the file, if there is one. */
+/** Removes the file if it exists. */
 export function removeFirstLogin(path: string): void {
   rmSync(path, { force: true });
 }
 
-/** Returns the text that is printed in place of the secrets. */
+/** Returns the text that is printed instead of the secrets. */
 export function firstLoginNotice(path: string, url: string): string {
   return `
   This is the first start. What to log in with, and a key to send events with, are in a file

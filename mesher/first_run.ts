@@ -1,6 +1,6 @@
 /**
- * The first start makes an organisation, an account that may log in, a project and its key. The database has
- * only hashes of the password: `keep` receives the secrets, once, before anything is made.
+ * The first start creates an organisation, an account, a project and its key. The database stores only a
+ * hash of the password: `keep` receives the secrets once, before anything is created.
  *
  * @module
  */
@@ -21,10 +21,12 @@ export interface FirstRun {
 /** The first user. */
 export const FIRST_EMAIL = "admin@mesher.local";
 
-/** Keeps the secrets; returns how to forget them again. */
+/** Stores the secrets, and returns a function that removes them again. */
 export type KeepSecrets = (secrets: Pick<FirstRun, "email" | "password" | "key">) => () => void;
 
-/** Creates them unless there is an account already: then returns null. Rejects if the secrets cannot be written. */
+/**
+ * Creates them, or returns null if there is already an account. Rejects if the secrets cannot be written.
+ */
 export async function firstRun(
   storage: Storage,
   cost: PasswordCost,
@@ -75,7 +77,10 @@ export async function firstRun(
   };
 }
 
-/** A password that a person can type: five groups of letters and digits that do not look alike. */
+/**
+ * Returns a password that is easy to type: five groups of letters and digits without similar
+ * characters.
+ */
 export function newPassword(): string {
   const dice = crypto.getRandomValues(new Uint8Array(15));
   const alphabet = "abcdefghjkmnpqrstuvwxyz23456789";

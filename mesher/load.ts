@@ -11,9 +11,9 @@ import { sampleEvent } from "./load/sample.ts";
 import { LOAD_HELP, type LoadOptions, readLoadOptions } from "./load/options.ts";
 import { Tally } from "./load/tally.ts";
 
-/** The most concurrent requests; further ones wait, which the summary reports. */
+/** Maximum number of concurrent requests; further ones wait, which the summary reports. */
 const UNDER_WAY_MAX = 64;
-/** How often due events are sent. Milliseconds. */
+/** Interval at which due events are sent. Milliseconds. */
 const TICK_MS = 20;
 
 /** Sends one batch to one of the nodes. */
@@ -40,7 +40,7 @@ async function send(
   }
 }
 
-/** Returns why it cannot work, and what to do; undefined if it may. */
+/** Returns why it cannot run and what to do, or undefined if it can. */
 function hopeless({ urls }: LoadOptions, { onlyStatus }: Tally): string | undefined {
   if (onlyStatus === 0) {
     return `nothing answers at ${urls.join(", ")}: start Mesher (deno task mesher), or give --url`;

@@ -1,11 +1,11 @@
 /**
- * The log: lines on standard error.
+ * Writes log lines to standard error.
  *
  * @module
  */
 import process from "node:process";
 
-/** A line of it is cut to this. */
+/** Maximum length of a log line; longer ones are truncated. */
 const LINE_CHARS_MAX = 4_096;
 
 /** Writes a line to the log of a node. */
@@ -14,7 +14,7 @@ export type LogLine = (level: "info" | "warn" | "error", text: string) => void;
 /** Writes a line to standard error. */
 export const say: LogLine = (level, text) => sayAs("", level, text);
 
-/** Returns the log of one of several nodes that write to one terminal: each line has its name. */
+/** Returns the log of one of several nodes that share a terminal: each line has the node's name. */
 export function sayOf(node: string): LogLine {
   return (level, text) => sayAs(`${node.replace(/@.*$/, "")} `, level, text);
 }
@@ -25,8 +25,8 @@ function sayAs(node: string, level: Parameters<LogLine>[0], text: string): void 
 }
 
 /**
- * The text as one line. What came from outside cannot make it two, colour it, or turn it round: a terminal
- * obeys controls, and characters that are not seen.
+ * Returns the text as one line. External text must not add lines, colours or reversed text: control
+ * characters and invisible characters are escaped.
  */
 export function nodeLinkOf(text: string): string {
   return text.slice(0, LINE_CHARS_MAX).toWellFormed()

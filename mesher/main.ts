@@ -1,5 +1,5 @@
 /**
- * Mesher: errors of your programs, gathered and grouped.
+ * Mesher collects and groups the errors of programs.
  *
  *     deno task mesher              one node
  *     deno task mesher --nodes 3    three processes on this machine
@@ -23,8 +23,8 @@ const FAILED = 1;
 const MISUSED = 2;
 
 /**
- * Resolves at the first Ctrl-C or `kill`, or when its parent process has exited; at the second signal the
- * process ends at once.
+ * Resolves at the first Ctrl-C or `kill`, or when its parent process has exited; at the second signal,
+ * the process exits at once.
  */
 function untilTold(): Promise<void> {
   return new Promise((resolve) => {
@@ -46,7 +46,7 @@ function untilTold(): Promise<void> {
 }
 
 async function runOne(config: Config): Promise<number> {
-  // With several processes on one terminal each line begins with the node.
+  // With several processes on one terminal, each line begins with the node's name.
   const say = hasParent() && config.cluster !== null ? sayOf(config.cluster.name) : sayPlainly;
   const path = config.firstLogin;
   const app = await startApp(config, { log: say, keepSecrets: (url) => keepSecrets(path, url) });
@@ -56,7 +56,7 @@ async function runOne(config: Config): Promise<number> {
   await told;
   say("info", "stopping: what is held is being stored");
   const lost = await app.stop();
-  // What it opens is gone.
+  // The target of the link is gone.
   if (app.first !== null && config.database === ":memory:") removeFirstLogin(path);
   return lost === 0 ? 0 : FAILED;
 }

@@ -1,5 +1,5 @@
 /**
- * A running node of Mesher, as its HTTP and sockets see it.
+ * A running node of Mesher, as seen by its HTTP server and sockets.
  *
  * @module
  */
@@ -17,11 +17,11 @@ export interface Mesher extends Parts {
   readonly rejections: Rejections;
   readonly intake: Intake;
   readonly attempts: Attempts;
-  /** How often each user may learn whether an address has an account. */
+  /** Limits how often each user may learn whether an address has an account. */
   readonly tellings: Allowance;
   readonly stopTree: StopTree;
-  /** False while it stops: no more is accepted. */
+  /** False while the node stops, so that nothing more is accepted. */
   isOpen: boolean;
-  /** The ports that the servers really have. */
+  /** The actual ports of the servers. */
   readonly ports: { http: number; ws: number };
 }

@@ -1,6 +1,6 @@
 /**
- * The shared parts of one node. They outlive any service: a restarted service finds what
- * its predecessor had accepted and not finished.
+ * The shared parts of one node. They outlive any service: a restarted service finds the events that
+ * its predecessor accepted and did not finish.
  *
  * @module
  */
@@ -15,11 +15,11 @@ import type { EventQueue } from "./pipeline/queue.ts";
 import type { Accepted, Outgoing } from "./pipeline/accepted.ts";
 import type { Storage } from "./storage/storage.ts";
 
-/** Values that are known after the start. */
+/** Values that are known only after the start. */
 export interface Place {
-  /** Where the page is. */
+  /** The URL of the page. */
   url: string | null;
-  /** Null while it is being started again. */
+  /** Null while the service is being restarted. */
   tree: Supervisor | null;
 }
 
@@ -28,20 +28,23 @@ export interface Parts {
   readonly config: Config;
   readonly node: Node;
   readonly storage: Storage;
-  /** Decides which node runs what runs once in the cluster; without it the nodes decide by themselves. */
+  /** Decides which node runs each singleton; without it, the nodes decide by themselves. */
   readonly lease?: Lease | undefined;
-  /** Accepted, and not grouped yet. */
+  /** Events that are accepted and not grouped yet. */
   readonly inbox: EventQueue<Accepted>;
-  /** Grouped, and not stored yet. */
+  /** Events that are grouped and not stored yet. */
   readonly outbox: EventQueue<Outgoing>;
-  /** How much of both peers know of. */
+  /** The number of events in both queues that peers know of. */
   readonly held: Held;
-  /** The announcements of connected nodes; null before the first. */
+  /** The announcements of connected nodes; null before the first one. */
   readonly holdings: Map<string, Holding | null>;
-  /** Those that have gone. */
+  /** Lost nodes. */
   readonly losses: Losses;
   readonly counters: Counters;
-  /** Accepted events since it was reset, as the registry counts them. It outlives the registry. */
+  /**
+   * Number of accepted events since the last reset, counted by the registry. It outlives the
+   * registry.
+   */
   readonly eventCounter: { count: number };
   readonly live: Live;
   readonly place: Place;

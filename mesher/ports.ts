@@ -6,13 +6,16 @@
 import { createServer } from "node:net";
 import { blame, type Config, ConfigError, PORT_MAX } from "./config.ts";
 
-/** Where one node serves; 0: the system chooses. */
+/** The ports of one node; 0: the system chooses. */
 export type ServedPorts = Pick<Config, "httpPort" | "wsPort">;
 
-/** Between the ports of two nodes of one machine. */
+/** The difference between the ports of two nodes of one machine. */
 const NODE_PORTS = 10;
 
-/** Where the nodes of one machine serve: each ten ports after the one before it. Throws `ConfigError`. */
+/**
+ * Returns the ports of the nodes of one machine: each node's are ten higher than the previous one's.
+ * Throws `ConfigError`.
+ */
 export function portsOf(config: Config, count: number): ServedPorts[] {
   const of = (name: string, first: number, i: number): number => {
     const port = first === 0 ? 0 : first + NODE_PORTS * i;
@@ -32,7 +35,7 @@ export function portsOf(config: Config, count: number): ServedPorts[] {
   );
 }
 
-/** Checks before the start. Rejects with one line about the setting to change. */
+/** Checks the ports before the start. Rejects with one line about the setting to change. */
 export async function mustBeFree(hostname: string, ports: ServedPorts): Promise<void> {
   const served = [["MESHER_HTTP_PORT", ports.httpPort], ["MESHER_WS_PORT", ports.wsPort]] as const;
   for (const [setting, port] of served) {

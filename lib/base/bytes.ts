@@ -93,8 +93,7 @@ export class Reader {
   }
 
   #take(length: number): boolean {
-    // A negative length is the rest of a peer's length that was too small for its fields: also
-    // invalid.
+    // A negative length results if a peer's length is too small for its fields, and is invalid.
     if (!this.ok || length < 0 || length > this.left) {
       this.ok = false;
       return false;

@@ -197,8 +197,8 @@ export class Encoder {
       this.#value(value[key], depth);
     }
     const shape = node.shape;
-    // A number assigned since the walk began was assigned within this object: it is new to the
-    // peer.
+    // A number assigned since the traversal began belongs to an object within this one: the peer
+    // does not know it yet.
     if (shape < 0 || shape >= known) return this.#spellOut(value, depth, start, body, node);
     if (known > SHORT_SHAPES) {
       out.bytes[start] = TAG.SHAPE_WIDE + (shape >> 8);

@@ -1,28 +1,28 @@
 /**
  * The limit of events that a node holds before they are stored. It never holds more than it has announced to its
- * peers, so that they can report how many may be missing when it is killed.
+ * peers, so that they can report how many may be missing if it is killed.
  *
  *     an event comes ──it fits under the ceiling──▶ accepted
  *          │ it does not
  *          └─▶ the next ceiling: sent to peers ──confirmed──▶ accepted
  *     a tick in which a lower one was enough ─▶ lower: sent to peers without waiting
  *
- * Ceilings are powers of two, so that a busy node seldom waits. A peer that does not answer in time is not
- * waited for, and may report too little.
+ * Ceilings are powers of two, so that a busy node rarely waits. A peer that does not answer in time is not
+ * waited for, and may report too few.
  *
  * @module
  */
 
-/** The lowest ceiling above nothing. */
+/** The lowest ceiling above zero. */
 const CEILING_MIN = 16;
 
 /** The announcement of a node: a plain object, so that it can be sent. */
 export interface Holding {
-  /** When the node started: another life has another. */
+  /** The start time of the node, which identifies its incarnation. */
   readonly life: number;
   /** The number of the announcement: older ones are ignored. */
   readonly turn: number;
-  /** Maximum number of events that it holds and that are not stored. */
+  /** Maximum number of accepted events that are not stored. */
   readonly most: number;
 }
 
@@ -35,15 +35,15 @@ export class Held {
   readonly #held: () => number;
   readonly #tell: TellPeers;
   #turn = 0;
-  /** What peers have heard. */
+  /** The ceiling that peers have confirmed. */
   #most = 0;
   /** The higher ceiling that is being announced. */
   #next = 0;
   #raising: Promise<void> | undefined = undefined;
-  /** The most that was held since the last tick. */
+  /** The maximum number of held events since the last tick. */
   #peak = 0;
 
-  /** `held`: how many events are held now. */
+  /** `held`: returns the number of events held now. */
   constructor(life: number, held: () => number, tell: TellPeers) {
     this.#life = life;
     this.#held = held;
@@ -55,7 +55,7 @@ export class Held {
     return { life: this.#life, turn: this.#turn, most: Math.max(this.#most, this.#next) };
   }
 
-  /** Whether `count` more may be held. */
+  /** Returns whether `count` more events may be held. */
   fits(count: number): boolean {
     const held = this.#held() + count;
     if (held > this.#peak) this.#peak = held;
@@ -79,7 +79,10 @@ export class Held {
     }
   }
 
-  /** A tick: a ceiling that is higher than was needed is lowered. Resolves when peers have heard. */
+  /**
+   * Called at each tick: lowers a ceiling that is higher than needed. Resolves when peers have
+   * received it.
+   */
   async lower(): Promise<void> {
     const lower = ceilingOf(Math.max(this.#peak, this.#held()));
     this.#peak = this.#held();
@@ -89,7 +92,10 @@ export class Held {
     await this.#tell(this.holding);
   }
 
-  /** Lowers the ceiling to the current number, since no more events follow. Resolves when peers confirm. */
+  /**
+   * Lowers the ceiling to the current number, because no more events follow. Resolves when peers
+   * confirm.
+   */
   async rest(): Promise<void> {
     await this.#raising;
     this.#peak = 0;

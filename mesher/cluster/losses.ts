@@ -1,30 +1,29 @@
 /**
  * The lost nodes, and how many events may be missing with each: as in the log, kept for the page of the cluster.
- * One that was unreachable and comes back alive has
- * lost nothing, and is taken off.
+ * A node that was unreachable and returns alive has lost nothing, and is removed.
  *
  * @module
  */
 
-/** How many are kept: the latest. */
+/** Maximum number of losses that are kept. */
 export const LOSSES_MAX = 20;
-/** Survivors notice one end within this. Milliseconds. */
+/** Maximum difference of the times at which survivors detect the same loss. Milliseconds. */
 const NOTICED_MS = 60_000;
 
-/** A node that went. Plain, so that it travels. */
+/** A lost node. A plain object, so that it can be sent. */
 export interface Loss {
   readonly node: string;
-  /** Its incarnation by its announcement (`held.ts`); null if there was none. */
+  /** The incarnation from its announcement (`held.ts`); null if there was none. */
   readonly life: number | null;
-  /** When it was noticed. */
+  /** The time of detection. */
   readonly at: number;
   /** The reason. */
   readonly reason: string;
-  /** The most accepted events that may not be stored; null if unknown. */
+  /** Maximum number of accepted events that may not be stored; null if unknown. */
   readonly most: number | null;
 }
 
-/** What one node has seen. */
+/** The losses reported by one node. */
 export class Losses {
   #list: readonly Loss[] = [];
 
@@ -37,7 +36,7 @@ export class Losses {
     this.#list = [...this.#list, loss].slice(-LOSSES_MAX);
   }
 
-  /** That incarnation is alive: removes it. */
+  /** The incarnation is alive: removes its loss. */
   lives(node: string, life: number): void {
     if (!this.#list.some((loss) => isOf(loss, node, life))) return;
     this.#list = this.#list.filter((loss) => !isOf(loss, node, life));
@@ -45,12 +44,12 @@ export class Losses {
 }
 
 /**
- * What several nodes have seen, each end once and the last first. It was noticed when the first noticed
- * it; at most as much is missing as the most that one of them was told.
+ * Combines the losses reported by several nodes, each loss once, the latest first. The time is the
+ * earliest report; the number of missing events is the largest one reported.
  */
 export function united(seen: readonly (readonly Loss[])[]): Loss[] {
   const ends: Loss[] = [];
-  // Those with an announcement of that incarnation first, so that the others find it.
+  // Reports with the incarnation's announcement come first, so that the others are matched to them.
   const all = seen.flat().toSorted((a, b) => rank(a) - rank(b) || a.at - b.at);
   for (const loss of all) {
     const place = ends.findIndex((end) => isSame(end, loss));

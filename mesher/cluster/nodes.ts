@@ -1,7 +1,7 @@
 /**
- * Several nodes as processes on this machine: one Mesher. They share the database, a file of SQLite or
- * PostgreSQL; SQLite lets one process write at a time, and the others wait a little. A process that is
- * killed is started again, so that one may try what happens. When this one is gone they stop (`parent.ts`).
+ * Runs several nodes as processes on this machine, as one Mesher. They share the database, a SQLite file or
+ * PostgreSQL; SQLite allows one writer at a time, and the others wait briefly. A killed process is
+ * restarted. When this process ends, they stop (`parent.ts`).
  *
  * @module
  */
@@ -16,11 +16,11 @@ import { firstLoginNotice, keepSecrets } from "../first_login.ts";
 import { say } from "../log.ts";
 import { openStorage } from "../storage/open.ts";
 
-/** One that was killed is started again after this. Milliseconds. */
+/** The pause before a killed process is restarted. Milliseconds. */
 const AGAIN_MS = 1_000;
 const MAIN = fileURLToPath(new URL("../main.ts", import.meta.url));
 
-/** Runs `count` nodes until it is stopped. Resolves with the exit status. */
+/** Runs `count` nodes until stopped. Resolves with the exit status. */
 export async function runNodes(
   config: Config,
   count: number,
@@ -34,7 +34,7 @@ export async function runNodes(
   }
   const served = portsOf(config, count);
   for (const ports of served) await mustBeFree(config.hostname, ports);
-  // Before any node starts, so that they do not race for it.
+  // Before any node starts, so that they do not compete for it.
   const storage = await blame("DATABASE_URL", openStorage(storageConfig(config.database)));
   const url = config.publicUrl ?? `http://${config.hostname}:${config.httpPort}`;
   const first = await firstRun(storage, config.passwordCost, keepSecrets(config.firstLogin, url))
@@ -66,7 +66,9 @@ export async function runNodes(
   return Math.max(...await ended);
 }
 
-/** A node's process. One that is killed is restarted; one that exits itself has logged the reason. */
+/**
+ * A node's process. If it is killed, it is restarted; if it exits itself, it has logged the reason.
+ */
 class Child {
   /** Its exit status. */
   readonly ended: Promise<number>;
@@ -107,11 +109,11 @@ class Child {
     const run = "Bun" in globalThis ? [MAIN] : ["run", "--no-prompt", "-P=mesher", MAIN];
     const child = spawn(process.execPath, run, {
       env: this.#env,
-      // Nothing is written: its input ends when this process does.
+      // Nothing is written to it: its input ends when this process does.
       stdio: ["pipe", "inherit", "inherit"],
     });
     child.stdin!.on("error", () => {
-      // It has exited, which `exit` reports.
+      // The process has exited, which `exit` reports.
     });
     return new Promise((resolve) => {
       child.on("spawn", () => {

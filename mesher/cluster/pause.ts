@@ -1,5 +1,5 @@
 /**
- * A pause in a node's own time, which in the simulator is virtual.
+ * A pause in a node's time, which is virtual in the simulator.
  *
  * @module
  */

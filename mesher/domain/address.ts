@@ -1,9 +1,9 @@
 /**
- * Addresses that a webhook must not reach: this machine, the networks around it, the metadata of clouds. A
- * rule's author names the receiver, and must not have the server knock at doors that only it can reach.
- * And ranges of addresses for others who ask. Deterministic: texts in, verdicts out.
+ * Addresses that a webhook must not reach: this machine, its networks, and the metadata services of
+ * clouds. The author of a rule chooses the receiver, and must not be able to reach internal services
+ * through this server. Also parses ranges of addresses for other uses. Deterministic.
  *
- * An address is 16 bytes; those of IPv4 are `::ffff:a.b.c.d`.
+ * An address is 16 bytes; IPv4 addresses are `::ffff:a.b.c.d`.
  *
  * @module
  */
@@ -12,15 +12,15 @@ import { isIPv4, isIPv6 } from "node:net";
 /** 16 bytes. */
 export type Address = Uint8Array;
 
-/** Addresses whose first `bits` are those of `address`. */
+/** The addresses whose first `bits` bits are those of `address`. */
 export interface AddressRange {
   readonly address: Address;
   readonly bits: number;
 }
 
-/** Where webhooks may go although it is inside. */
+/** Internal targets that webhooks are allowed to reach. */
 export interface Allowed {
-  /** Whatever they resolve to. */
+  /** Names that are allowed whatever they resolve to. */
   readonly names: ReadonlySet<string>;
   readonly ranges: readonly AddressRange[];
 }
@@ -28,7 +28,7 @@ export interface Allowed {
 /** Nothing inside. */
 export const NOTHING_ALLOWED: Allowed = { names: new Set(), ranges: [] };
 
-/** Of IPv4, by the registry of special purposes, and Azure's server for virtual machines. */
+/** IPv4 ranges from the registry of special purposes, and Azure's server for virtual machines. */
 const INSIDE_V4 = [
   "0.0.0.0/8",
   "10.0.0.0/8",
@@ -48,18 +48,18 @@ const INSIDE_V4 = [
   "240.0.0.0/4",
 ].map(mustRange);
 
-/** Of IPv6 the outside is this, */
+/** The external IPv6 addresses, */
 const OUTSIDE_V6 = mustRange("2000::/3");
-/** without these: protocols' own, and examples. */
+/** except these: protocol assignments and documentation. */
 const INSIDE_V6 = ["2001::/23", "2001:db8::/32", "3fff::/20"].map(mustRange);
-/** Those that carry an address of IPv4, and where in them. */
+/** Ranges that embed an IPv4 address, and its position. */
 const CARRIERS: readonly (readonly [AddressRange, number])[] = [
   [mustRange("::ffff:0:0/96"), 12],
   [mustRange("64:ff9b::/96"), 12],
   [mustRange("2002::/16"), 2],
 ];
 
-/** An address from text; null if it is invalid. */
+/** Parses an address; returns null if it is invalid. */
 export function addressFrom(text: string): Address | null {
   if (isIPv4(text)) {
     const bytes = new Uint8Array(16).fill(0xff, 10, 12);
@@ -70,7 +70,7 @@ export function addressFrom(text: string): Address | null {
   return isIPv6(text) ? fromV6(bare!) : null;
 }
 
-/** A range from `address/bits`, or of one address; null if it is invalid. */
+/** Parses a range from `address/bits`, or of one address; returns null if it is invalid. */
 export function rangeFrom(text: string): AddressRange | null {
   const [, host, bitsText] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
   const address = host === undefined ? null : addressFrom(host);
@@ -80,7 +80,7 @@ export function rangeFrom(text: string): AddressRange | null {
   return bits > most ? null : { address, bits: bits + 128 - most };
 }
 
-/** Parses allowed targets: names, addresses, ranges. A returned text is the one that is invalid. */
+/** Parses allowed targets: names, addresses, ranges. A returned string is the invalid one. */
 export function allowedFrom(items: readonly string[]): Allowed | string {
   const names = new Set<string>();
   const ranges: AddressRange[] = [];
@@ -94,7 +94,7 @@ export function allowedFrom(items: readonly string[]): Allowed | string {
   return { names, ranges };
 }
 
-/** Reads addresses and ranges. A text: which of them is neither. */
+/** Parses addresses and ranges. A returned string is the invalid one. */
 export function rangesFrom(items: readonly string[]): readonly AddressRange[] | string {
   const ranges: AddressRange[] = [];
   for (const item of items) {
@@ -119,7 +119,10 @@ export function isInside(text: string, { ranges }: Allowed): boolean {
   return !isIn(address, OUTSIDE_V6) || INSIDE_V6.some((range) => isIn(address, range));
 }
 
-/** Whether the host of a URL is inside as it stands there; other names are looked up when they are used. */
+/**
+ * Returns whether the host of a URL is internal without a lookup; other names are checked when they are
+ * used.
+ */
 export function isInsideHost(host: string, allowed: Allowed): boolean {
   const name = bareHost(host);
   if (allowed.names.has(name)) return false;
@@ -127,12 +130,12 @@ export function isInsideHost(host: string, allowed: Allowed): boolean {
   return addressFrom(name) !== null && isInside(name, allowed);
 }
 
-/** The host of a URL as it is looked up: without brackets, without the dot at its end. */
+/** Returns the host of a URL in the form for a lookup: without brackets and trailing dot. */
 export function bareHost(host: string): string {
   return host.replace(/^\[(.*)\]$/, "$1").replace(/\.$/, "").toLowerCase();
 }
 
-/** Whether an address is of a range. */
+/** Returns whether an address is in a range. */
 export function isIn(address: Address, range: AddressRange): boolean {
   const bytes = range.bits >> 3;
   for (let i = 0; i < bytes; i++) if (address[i] !== range.address[i]) return false;
@@ -141,7 +144,7 @@ export function isIn(address: Address, range: AddressRange): boolean {
 }
 
 function fromV6(text: string): Address {
-  // The last part may be written as IPv4.
+  // The last part may be in IPv4 notation.
   const plain = text.replace(
     /(\d+)\.(\d+)\.(\d+)\.(\d+)$/,
     (_, a, b, c, d) => `${(a << 8 | b).toString(16)}:${(c << 8 | d).toString(16)}`,

@@ -12,7 +12,7 @@ import { unreachable } from "./assert.ts";
 import type { Level } from "./event.ts";
 import { cut, objectOf, refuse } from "./trim.ts";
 
-/** When a rule fires. */
+/** The condition of a rule. */
 export type Condition =
   | { readonly kind: "threshold"; readonly count: number; readonly windowMinutes: number }
   | { readonly kind: "new_issue" }
@@ -28,15 +28,15 @@ export type Action =
 /** The kinds of actions. */
 export const ACTION_KINDS = ["websocket", "webhook", "slack", "discord", "email"] as const;
 
-/** What just happened, for the rules that wait for it. */
+/** The event or issue change that rules wait for. */
 export type Happening =
   | {
     readonly kind: "new_issue" | "regression" | "spike";
     readonly title: string;
-    /** Of the event that did it, where it is known. */
+    /** The event that caused it, if known. */
     readonly level?: Level;
   }
-  /** Events of the project within a rule's window. */
+  /** Returns the number of events of the project within a rule's window. */
   | { readonly kind: "count"; readonly count: number };
 
 /** A value, or an error. */
@@ -44,18 +44,18 @@ export type Parsed<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly reason: string };
 
-/** A threshold is at most this. */
+/** Maximum threshold. */
 export const THRESHOLD_MAX = 1_000_000_000;
-/** A window is at most a week. */
+/** Maximum window: a week. */
 export const WINDOW_MINUTES_MAX = 10_080;
-/** A cooldown is at most thirty days. */
+/** Maximum cooldown: thirty days. */
 export const COOLDOWN_MINUTES_MAX = 43_200;
 const URL_CHARS_MAX = 2_048;
 const MESSAGE_CHARS_MAX = 512;
-/** A rule may write to this many addresses. */
+/** Maximum number of addresses of a rule. */
 export const RECIPIENTS_MAX = 20;
 
-/** A condition from JSON. */
+/** Parses a condition from JSON. */
 export function conditionFrom(input: unknown): Parsed<Condition> {
   const raw = objectOf(input);
   if (raw === null) return refuse("condition must be an object");
@@ -77,7 +77,7 @@ export function conditionFrom(input: unknown): Parsed<Condition> {
   return { ok: true, value: { kind, count, windowMinutes } };
 }
 
-/** A condition as JSON. */
+/** Returns a condition as JSON. */
 export function conditionJson(condition: Condition): Readonly<Record<string, unknown>> {
   return condition.kind === "threshold"
     ? {
@@ -88,7 +88,7 @@ export function conditionJson(condition: Condition): Readonly<Record<string, unk
     : { condition_type: condition.kind };
 }
 
-/** An action from JSON; absent: to the page. */
+/** Parses an action from JSON; if absent, only the page is notified. */
 export function actionFrom(input: unknown): Parsed<Action> {
   if (input === undefined || input === null) return { ok: true, value: { kind: "websocket" } };
   const raw = objectOf(input);
@@ -124,13 +124,13 @@ function urlFrom(url: unknown): Parsed<string> {
   return { ok: true, value: parsed.href };
 }
 
-/** Addresses as a list, or as a text with commas between. */
+/** Parses addresses from a list, or from a comma-separated text. */
 function recipientsFrom(input: unknown): Parsed<readonly string[]> {
   const list = typeof input === "string" ? input.split(",") : input;
   const to = Array.isArray(list)
     ? list.map((one) => typeof one === "string" ? one.trim() : "").filter((one) => one !== "")
     : [];
-  // Nothing that could be a second header or a list of its own.
+  // Rejects characters that could form another header or a list.
   const isRight = to.length > 0 && to.length <= RECIPIENTS_MAX &&
     to.every((one) =>
       one.length <= 254 && /^[^\s@\p{C}<>"(),:;\[\]\\]+@[^\s@\p{C}<>"(),:;\[\]\\]+$/u.test(one)
@@ -140,7 +140,7 @@ function recipientsFrom(input: unknown): Parsed<readonly string[]> {
     : refuse(`action.to must be 1 to ${RECIPIENTS_MAX} addresses of mail`);
 }
 
-/** An action as JSON. */
+/** Returns an action as JSON. */
 export function actionJson(action: Action): Readonly<Record<string, unknown>> {
   switch (action.kind) {
     case "websocket":
@@ -156,7 +156,7 @@ export function actionJson(action: Action): Readonly<Record<string, unknown>> {
   }
 }
 
-/** A cooldown from JSON; absent: an hour. */
+/** Parses a cooldown from JSON; if absent, an hour. */
 export function cooldownFrom(input: unknown): Parsed<number> {
   if (input === undefined || input === null) return { ok: true, value: 60 };
   return isWhole(input, 0, COOLDOWN_MINUTES_MAX)
@@ -164,7 +164,10 @@ export function cooldownFrom(input: unknown): Parsed<number> {
     : refuse(`cooldown_minutes must be a whole number from 0 to ${COOLDOWN_MINUTES_MAX}`);
 }
 
-/** Whether what happened meets the condition. The cooldown is storage's, which decides for all nodes. */
+/**
+ * Returns whether a change meets the condition. The cooldown is checked by the storage, which
+ * decides for all nodes.
+ */
 export function isMet(condition: Condition, happening: Happening): boolean {
   switch (condition.kind) {
     case "threshold":

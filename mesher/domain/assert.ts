@@ -1,6 +1,6 @@
 /**
- * Our own mistakes end what made them. (Mesher uses the runtime through its front door only, so it has
- * its own.)
+ * Assertions: a bug throws where it is detected. (Mesher uses the runtime only through its public API,
+ * so it has its own.)
  *
  * @module
  */
@@ -10,7 +10,7 @@ export function assert(condition: unknown, what: string): asserts condition {
   if (!condition) throw new Error(`assertion failed: ${what}`);
 }
 
-/** For the end of a switch that knows every case. */
+/** Ends a switch that handles every case. */
 export function unreachable(value: never): never {
   throw new Error(`unreachable: ${JSON.stringify(value)}`);
 }

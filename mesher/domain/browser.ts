@@ -1,29 +1,31 @@
 /**
- * A browser from which a user has logged in. It keeps `random.mac` in a cookie, where
+ * Identifies a browser from which a user has logged in. The browser stores `random.mac` in a cookie, where
  *
  *     mac = HMAC-SHA-256(the hash of the user's password, "mesher browser" random)
  *
- * so that every node can check it without storing anything, and a new password ends it. It opens nothing: it
- * only lets its owner try a password while others are guessing at it.
+ * so that every node can check it without storing anything, and a new password invalidates it. It grants no
+ * access: it only lets the user try a password while others are guessing it.
  *
  * @module
  */
 import { createHmac } from "node:crypto";
 import { sameText } from "./secret.ts";
 
-/** A cookie of this age is dropped by the browser. Seconds: half a year. */
+/** Maximum age of the cookie. Seconds: half a year. */
 export const BROWSER_SECONDS = 15_552_000;
-/** Hexadecimal digits of the random part. */
+/** Number of hexadecimal digits of the random part. */
 const RANDOM_CHARS = 32;
 const FORM = /^([0-9a-f]{32})\.[0-9a-f]{64}$/;
 
-/** Returns the cookie's value for a browser from which the owner of this password has logged in. */
+/**
+ * Returns the cookie's value for a browser from which the user with this password has logged in.
+ */
 export function newBrowser(passwordHash: string): string {
   const random = crypto.randomUUID().replaceAll("-", "");
   return `${random}.${macOf(passwordHash, random)}`;
 }
 
-/** Returns what identifies the browser; undefined unless the value was made for this password. */
+/** Returns the id of the browser; undefined unless the value was created for this password. */
 export function browserOf(value: string | undefined, passwordHash: string): string | undefined {
   if (value === undefined || !FORM.test(value)) return undefined;
   const random = value.slice(0, RANDOM_CHARS);

@@ -1,23 +1,23 @@
 /**
- * A place in a list as a text for addresses: base64url of `<time>.<id>`. Clients treat it as opaque; it
- * holds nothing that they have not seen.
+ * Encodes a position in a list as text for URLs: base64url of `<time>.<id>`. Clients treat it as
+ * opaque; it contains only data that they have seen.
  *
  * @module
  */
 import { isId } from "./id.ts";
 
-/** The time and id of the last row that was seen. */
+/** The time and id of the last row seen. */
 export interface Place {
   readonly at: number;
   readonly id: string;
 }
 
-/** The place as text. */
+/** Encodes a position. */
 export function encodeCursor({ at, id }: Place): string {
   return btoa(`${at}.${id}`).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
 }
 
-/** The place that a text means, or null. */
+/** Decodes a position, or returns null. */
 export function decodeCursor(text: string): Place | null {
   if (text.length > 80 || !/^[\w-]+$/.test(text)) return null;
   let plain: string;
@@ -29,7 +29,10 @@ export function decodeCursor(text: string): Place | null {
   return placeFrom(plain.slice(0, plain.indexOf(".")), plain.slice(plain.indexOf(".") + 1));
 }
 
-/** The place of a time and an id that came apart, as `cursor` and `cursor_id`; or null. */
+/**
+ * Decodes a position from a time and an id in separate fields, `cursor` and `cursor_id`, or returns
+ * null.
+ */
 export function placeFrom(at: string, id: string): Place | null {
   if (!/^\d{1,15}$/.test(at) || !isId(id)) return null;
   return { at: Number(at), id };

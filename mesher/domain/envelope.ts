@@ -1,5 +1,5 @@
 /**
- * Reads a Sentry envelope piece by piece, as it comes:
+ * Parses a Sentry envelope piece by piece as it arrives:
  *
  * ```
  * envelope   header line, then items; every line ends with \n
@@ -9,8 +9,8 @@
  *     header ──line──▶ item ──line──▶ payload: kept, or skipped ──end──▶ item …
  *
  * Events and feedback are kept. Items of other types (sessions, transactions, check-ins, attachments, replays)
- * are skipped as they come and counted by type, so that a large attachment costs no memory. An item that is too
- * large or malformed is dropped by itself. Pure and total: nothing here throws.
+ * are skipped and counted by type, so that a large attachment uses no memory. An item that is too large or
+ * malformed is dropped alone. Deterministic and total: nothing here throws.
  *
  * @module
  */
@@ -21,19 +21,19 @@ import { objectOf, type Raw, refuse, textOf } from "./trim.ts";
 /** The reason why an item of an envelope was dropped. */
 export type ItemProblem = "too_large" | "invalid_json" | "truncated" | "invalid_header";
 
-/** An envelope, read. */
+/** A parsed envelope. */
 export type Envelope =
   | {
     readonly ok: true;
-    /** Its own id, which the answer names. */
+    /** The envelope's own id, which the response repeats. */
     readonly eventId: string | null;
-    /** The DSN, if the client wrote it into the header (tunnels do). */
+    /** The DSN, if the client put it into the header (as for tunnels). */
     readonly dsn: string | null;
-    /** The JSON of its events. */
+    /** Its events as JSON. */
     readonly events: readonly Raw[];
-    /** The JSON of its feedback by users. */
+    /** Its user feedback as JSON. */
     readonly feedback: readonly Raw[];
-    /** How many items were of other types, by type. */
+    /** Number of items of other types, by type. */
     readonly ignored: ReadonlyMap<string, number>;
     /** The dropped items, with a sentence about each. */
     readonly problems: readonly (readonly [ItemProblem, string])[];
@@ -42,40 +42,40 @@ export type Envelope =
 
 /** Types of items whose payload is kept. */
 const KEPT: ReadonlySet<string> = new Set(["event", "feedback", "user_report"]);
-/** At most this many types are counted by their names, since a client may write anything. */
+/** Maximum number of types that are counted by name, because a client may send any. */
 const TYPES_MAX = 32;
-/** Only these count by their names. */
+/** Only these are counted by name. */
 const TYPE = /^[a-z][a-z0-9_]{0,31}$/;
 const NEWLINE = 10;
 
-/** Reads one envelope. */
+/** Parses one envelope. */
 export class EnvelopeReader {
   readonly #events: Raw[] = [];
   readonly #feedback: Raw[] = [];
   readonly #ignored = new Map<string, number>();
   readonly #problems: [ItemProblem, string][] = [];
   #header: Raw | undefined;
-  /** The reason why no more is read. */
+  /** The reason why the rest is not read. */
   #refusal: string | undefined;
   #isOver = false;
   #items = 0;
   /** The header of the current item; null before a header line. */
   #item: { readonly type: string; readonly left: number | null } | null = null;
-  /** Bytes of its payload that are still to come; null: up to the next newline. */
+  /** Number of bytes of its payload still to come; null: up to the next newline. */
   #left: number | null = null;
-  /** The newline after a payload whose length was given. */
+  /** Expects the newline after a payload with a given length. */
   #isAfterPayload = false;
-  /** What has come of a line or of a kept payload. */
+  /** The received part of a line or of a kept payload. */
   #chunks: Uint8Array[] = [];
   #length = 0;
   #isTooLarge = false;
 
-  /** The envelope's header; undefined until it has come. */
+  /** The envelope's header; undefined until it has arrived. */
   get header(): { readonly dsn: string | null } | undefined {
     return this.#header === undefined ? undefined : { dsn: textOf(this.#header["dsn"], 1_024) };
   }
 
-  /** Reads what has come. Keeps no reference to `bytes` that it does not need. */
+  /** Parses the next bytes. Keeps no unnecessary reference to `bytes`. */
   push(bytes: Uint8Array): void {
     let at = 0;
     while (at < bytes.length && !this.#isOver && this.#refusal === undefined) {
@@ -93,7 +93,7 @@ export class EnvelopeReader {
     return this.#item === null && this.#length === 0 && this.#header !== undefined;
   }
 
-  /** The envelope, when all has come. */
+  /** Returns the envelope after the last bytes. */
   end(): Envelope {
     if (!this.#isOver && this.#refusal === undefined) this.#finish();
     if (this.#refusal !== undefined) return refuse(this.#refusal);
@@ -222,7 +222,7 @@ export class EnvelopeReader {
   }
 }
 
-/** Reads an envelope that has come whole. */
+/** Parses a complete envelope. */
 export function readEnvelope(bytes: Uint8Array): Envelope {
   const reader = new EnvelopeReader();
   reader.push(bytes);

@@ -1,20 +1,20 @@
 /**
- * The event: what ingest accepts, whatever it came in as, and what every later step works on.
+ * The event: the form in which all later steps process the accepted input.
  *
- * `validate.ts` makes one of our own JSON, `sentry.ts` of a Sentry SDK's; after that nothing in
- * Mesher looks at raw input again. All of it is plain data that survives `structuredClone`, a send to
- * another node and JSON.
+ * `validate.ts` creates it from our own JSON and `sentry.ts` from a Sentry SDK's; afterwards, nothing
+ * in Mesher reads the raw input. It is plain data that survives `structuredClone`, a send to another
+ * node and JSON.
  *
  * @module
  */
 
-/** The levels, mildest first. */
+/** The levels, least severe first. */
 export const LEVELS = ["debug", "info", "warning", "error", "fatal"] as const;
 
-/** How bad an event is. */
+/** The severity of an event. */
 export type Level = typeof LEVELS[number];
 
-/** Whether `text` is one of the levels. */
+/** Returns whether `text` is one of the levels. */
 export function isLevel(text: unknown): text is Level {
   return (LEVELS as readonly unknown[]).includes(text);
 }
@@ -27,26 +27,26 @@ export interface JsonObject {
   readonly [key: string]: Json;
 }
 
-/** One line of a stack. */
+/** One frame of a stack. */
 export interface Frame {
   readonly file: string | null;
   readonly function: string | null;
   readonly module: string | null;
   readonly line: number | null;
   readonly column: number | null;
-  /** Whether the line is of the application, not of a library; null: unknown. */
+  /** Whether the frame belongs to the application, not to a library; null: unknown. */
   readonly inApp: boolean | null;
-  /** The source line itself, and those around it. */
+  /** The source line and its neighbours. */
   readonly context: string | null;
   readonly contextBefore: readonly string[];
   readonly contextAfter: readonly string[];
-  /** The library, jar or assembly that holds the code. */
+  /** The library, jar or assembly that contains the code. */
   readonly package?: string;
-  /** The file as a URL or absolute path, where it differs from `file`. */
+  /** The file as a URL or absolute path, if it differs from `file`. */
   readonly absPath?: string;
-  /** Local variables, as the client wrote them. */
+  /** Local variables, as sent by the client. */
   readonly vars?: JsonObject;
-  /** The frame as it was sent, if a source map has replaced it. */
+  /** The original frame, if a source map has replaced it. */
   readonly minified?: MinifiedFrame;
 }
 
@@ -63,17 +63,17 @@ export interface Exception {
   readonly type: string;
   readonly value: string;
   readonly module: string | null;
-  /** Whether the program caught it; null: unknown. */
+  /** Whether the program handled it; null: unknown. */
   readonly handled: boolean | null;
-  /** How it was caught, for example "onerror" or "signalhandler". */
+  /** The mechanism that caught it, for example "onerror" or "signalhandler". */
   readonly mechanism?: string;
-  /** Whether the type is the way in which it was reported, not the failure, for example SIGSEGV. */
+  /** Whether the type is the mechanism and not the failure, for example SIGSEGV. */
   readonly synthetic?: true;
-  /** Outermost call first, the line that threw last, as Sentry has it. */
+  /** Outermost call first, and the frame that threw last, as in Sentry. */
   readonly frames: readonly Frame[];
 }
 
-/** Something that happened before. */
+/** An earlier action of the program. */
 export interface Breadcrumb {
   /** Milliseconds since the epoch. */
   readonly timestamp: number | null;
@@ -84,7 +84,7 @@ export interface Breadcrumb {
   readonly data: JsonObject;
 }
 
-/** The user to whom it happened. */
+/** The affected user. */
 export interface EventUser {
   readonly id: string | null;
   readonly email: string | null;
@@ -92,34 +92,37 @@ export interface EventUser {
   readonly ip: string | null;
 }
 
-/** What sent it. */
+/** The SDK that sent the event. */
 export interface Sdk {
   readonly name: string;
   readonly version: string;
 }
 
-/** A file of code or its debug information, as the client names it. */
+/** A code file or its debug information, as named by the client. */
 export interface DebugImage {
   /** A UUID, in lower case. */
   readonly debugId: string;
-  /** The file of code. */
+  /** The path of the code file. */
   readonly file: string;
 }
 
-/** One event, checked and cut to the limits of `limits.ts`. */
+/** One event, validated and truncated to the limits of `limits.ts`. */
 export interface MesherEvent {
-  /** A lower-case UUID with dashes. The client's own, so that sending twice stores once. */
+  /**
+   * A lower-case UUID with dashes. Chosen by the client, so that an event sent twice is stored
+   * once.
+   */
   readonly id: string;
-  /** When it happened, by the client's clock, in milliseconds since the epoch. */
+  /** The time of the event by the client's clock, in milliseconds since the epoch. */
   readonly timestamp: number;
   readonly level: Level;
-  /** May be empty when there is an exception. */
+  /** May be empty if there is an exception. */
   readonly message: string;
-  /** The log message before its parameters were put in. */
+  /** The log message before its parameters were inserted. */
   readonly template?: string;
-  /** The parameters, by place or by name. */
+  /** The parameters by position or name. */
   readonly params?: readonly Json[] | JsonObject;
-  /** The chain of causes, the one finally thrown last. */
+  /** The chain of causes, the exception finally thrown last. */
   readonly exceptions: readonly Exception[];
   readonly breadcrumbs: readonly Breadcrumb[];
   readonly tags: Readonly<Record<string, string>>;
@@ -131,11 +134,11 @@ export interface MesherEvent {
   readonly transaction: string | null;
   readonly logger: string | null;
   readonly sdk: Sdk | null;
-  /** The client's own grouping; null: by the rules of `fingerprint.ts`. */
+  /** The client's own grouping; null: determined by `fingerprint.ts`. */
   readonly fingerprint: readonly string[] | null;
   readonly extra: JsonObject;
   readonly contexts: JsonObject;
-  /** The HTTP request during which it happened. */
+  /** The HTTP request in which it occurred. */
   readonly request: JsonObject | null;
   /** Distinguishes builds of one release. */
   readonly dist?: string;

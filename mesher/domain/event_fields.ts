@@ -1,6 +1,6 @@
 /**
- * In what circumstances an event happened: the fields that our own events and Sentry's have alike. Nothing
- * here is refused; what does not fit is dropped or cut.
+ * The context of an event: the fields that our own events and Sentry's share. Nothing is rejected; invalid
+ * values are dropped or truncated.
  *
  * @module
  */
@@ -10,13 +10,13 @@ import { MODULES_MAX } from "./limits.ts";
 import { breadcrumbsFrom, fingerprintFrom, present, sdkFrom, tagsFrom, userFrom } from "./parts.ts";
 import { freeObject, listOf, objectOf, type Raw, textOf } from "./trim.ts";
 
-/** All of an event but what it is: its id, time, level, message and exceptions. */
+/** All fields of an event except id, time, level, message and exceptions. */
 export type Surroundings = Omit<
   MesherEvent,
   "id" | "timestamp" | "level" | "message" | "template" | "params" | "exceptions"
 >;
 
-/** The surroundings in an event's JSON. */
+/** Returns the context in an event's JSON. */
 export function surroundingsFrom(raw: Raw): Surroundings {
   return {
     breadcrumbs: breadcrumbsFrom(raw["breadcrumbs"]),
@@ -48,7 +48,7 @@ function modulesFrom(value: unknown): Record<string, string> | null {
   return entries.length === 0 ? null : Object.fromEntries(entries);
 }
 
-/** The files of JavaScript that the client knows the debug ids of. */
+/** The JavaScript files whose debug ids the client knows. */
 function imagesFrom(value: unknown): DebugImage[] | null {
   const images = listOf(objectOf(value)?.["images"]).map(objectOf)
     .map((image) => ({ debugId: idOf(image?.["debug_id"]), file: textOf(image?.["code_file"]) }))
@@ -60,7 +60,7 @@ function imagesFrom(value: unknown): DebugImage[] | null {
 const SECRET_HEADER = /^(?:authorization|cookie|set-cookie|proxy-authorization|x-api-key)$/i;
 const REMOVED = "[removed]";
 
-/** A request without its cookies and credentials, which nobody should read in an error report. */
+/** Returns a request without its cookies and credentials, which must not be in an error report. */
 function requestFrom(value: unknown): JsonObject | null {
   const request = objectOf(value);
   if (request === null) return null;
@@ -68,7 +68,7 @@ function requestFrom(value: unknown): JsonObject | null {
   return freeObject(headers === undefined ? rest : { ...rest, headers: withoutSecrets(headers) });
 }
 
-/** Headers by name, or in pairs as some SDKs have them. */
+/** Returns headers by name, or from pairs as some SDKs send them. */
 function withoutSecrets(headers: unknown): unknown {
   const clean = (name: unknown, text: unknown): unknown =>
     typeof name === "string" && SECRET_HEADER.test(name.trim()) ? REMOVED : text;

@@ -1,15 +1,15 @@
 /**
- * Which events are the same error: the first of these rules that applies.
+ * Determines which events are the same error, by the first of these rules that applies.
  *
- * 1. The client's own fingerprint. `{{ default }}` in it stands for what the other rules say, and
- *    `{{ transaction }}`, `{{ type }}` and the other names of `variableOf` for those parts of the event.
- * 2. All exceptions of the chain: of each its type and its frames, those of the application if any are; and the
- *    line of source that threw it, or, where that is unknown or does not contain the message, its value.
- *    Line numbers do not count, so that an edit above does not make a new issue.
- * 3. Their types and values, when none has frames.
+ * 1. The client's own fingerprint. In it, `{{ default }}` represents the result of the other rules, and
+ *    `{{ transaction }}`, `{{ type }}` and the other names of `variableOf` represent parts of the event.
+ * 2. All exceptions of the chain: the type and frames of each, only those of the application if there are any;
+ *    and the source line that threw it or, if that is unknown or does not contain the message, its value. Line
+ *    numbers are ignored, so that an edit above does not create a new issue.
+ * 3. Their types and values, if none has frames.
  * 4. The template of the message, or the message.
  *
- * Values and messages are normalised (`normalise.ts`), files and functions too (`code_place.ts`).
+ * Values and messages are normalised (`normalise.ts`), and so are files and functions (`code_place.ts`).
  *
  * @module
  */
@@ -21,25 +21,25 @@ import { normalise } from "./normalise.ts";
 import { foldRepeats } from "./recursion.ts";
 import { cut } from "./trim.ts";
 
-/** Which rule decided. */
+/** The rule that applied. */
 export type Grounds = "custom" | "frames" | "exception" | "message";
 
-/** An event's group, as the writer needs it. */
+/** The group of an event, for the writer. */
 export interface Grouping {
   /** 32 hexadecimal digits. */
   readonly fingerprint: string;
   readonly grounds: Grounds;
   readonly title: string;
-  /** Where it was thrown: `function (file)`; or the transaction; or empty. */
+  /** The place where it was thrown: `function (file)`; or the transaction; or empty. */
   readonly culprit: string;
 }
 
-/** At most this many frames count, from the one that threw; recursion is folded before. */
+/** Maximum number of frames that count, from the one that threw; recursion is removed before. */
 const FRAMES_COUNTED = 30;
-/** A longer line of source is minified code. */
+/** Longer source lines are minified code. */
 const SOURCE_LINE_CHARS_MAX = 200;
 
-/** An event's group. */
+/** Returns the group of an event. */
 export function groupingOf(event: MesherEvent): Grouping {
   const [grounds, basis] = basisOf(event);
   return {
@@ -50,11 +50,11 @@ export function groupingOf(event: MesherEvent): Grouping {
   };
 }
 
-/** The rule that decides, and the text that is the same for the same error. */
+/** Returns the rule that applies, and a text that is equal for equal errors. */
 export function basisOf(event: MesherEvent): readonly [Grounds, string] {
   const own = event.fingerprint;
   if (own === null || own.every((part) => variableIn(part) === "default")) return ownBasisOf(event);
-  // As JSON: parts cannot run into each other, whatever they contain.
+  // Encoded as JSON, so that adjacent parts cannot be confused.
   const parts = own.map((part) => {
     const name = variableIn(part);
     if (name === null) return part;
@@ -72,7 +72,7 @@ function ownBasisOf(event: MesherEvent): readonly [Grounds, string] {
   return [grounds, JSON.stringify([grounds, ...parts])];
 }
 
-/** What an exception is known by. */
+/** Returns the parts that identify an exception. */
 interface Parts {
   readonly name: string;
   readonly frames: readonly string[];
@@ -108,7 +108,10 @@ function sourceLineOf(frame: Frame | undefined): string | null {
   return line === "" || line.length > SOURCE_LINE_CHARS_MAX ? null : line;
 }
 
-/** Whether a line throws what was made, or gets its message, on another line. */
+/**
+ * Returns whether the error was created, or gets its message, on another line than the one that
+ * throws it.
+ */
 function isMessageElsewhere(line: string): boolean {
   if (/["'`]/.test(line)) return false;
   return /^(?:\}?\s*(?:else\s+)?(?:if\s*\(.*\)\s*)?)(?:throw|raise|panic|rethrow|reject|return)\b/
@@ -119,7 +122,7 @@ function variableIn(part: string): string | null {
   return /^\{\{\s*([\w.]{1,80})\s*\}\}$/.exec(part)?.[1]?.toLowerCase() ?? null;
 }
 
-/** What a name in a fingerprint stands for; undefined: it is none. */
+/** Returns the value of a variable in a fingerprint; undefined if it is unknown. */
 function variableOf(event: MesherEvent, name: string): string | undefined {
   const thrown = event.exceptions.at(-1);
   const frame = thrown === undefined ? undefined : culpritFrame(thrown);
@@ -160,7 +163,10 @@ function variableOf(event: MesherEvent, name: string): string | undefined {
   }
 }
 
-/** What an issue is called: `Type: value`; the function, if the type is synthetic; or the message's first line. */
+/**
+ * Returns the title of an issue: `Type: value`; the function, if the type is synthetic; or the message's first
+ * line.
+ */
 export function titleOf(event: MesherEvent): string {
   const line = namedBy(event).trim().split(/[\r\n]/, 1)[0]!.trim();
   return cut(line, TITLE_CHARS_MAX) || "Untitled";
@@ -174,7 +180,7 @@ function namedBy({ exceptions, message }: MesherEvent): string {
   return thrown.value === "" ? thrown.type : `${thrown.type}: ${thrown.value}`;
 }
 
-/** Where it was thrown. */
+/** Returns the place where the error was thrown. */
 export function culpritOf(event: MesherEvent): string {
   const thrown = event.exceptions.at(-1);
   const frame = thrown === undefined ? undefined : culpritFrame(thrown);

@@ -1,6 +1,6 @@
 /**
- * Ids: UUIDs, in lower case with dashes. Ours are of version 7, so that rows made together lie together
- * in an index; those of events are their clients' own, of any version.
+ * Ids: UUIDs, in lower case with dashes. Ours are of version 7, so that rows created together are
+ * adjacent in an index; those of events are chosen by their clients, with any version.
  *
  * @module
  */
@@ -8,12 +8,12 @@
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const HEX = /^[0-9a-f]{32}$/;
 
-/** Whether `text` is a UUID as we write them. */
+/** Returns whether `text` is a UUID in our format. */
 export function isId(text: unknown): text is string {
   return typeof text === "string" && UUID.test(text);
 }
 
-/** The id that `text` means: a UUID in any case, or as Sentry writes them without dashes; or null. */
+/** Returns the id of a text: a UUID in any case, or without dashes as in Sentry; or null. */
 export function idOf(text: unknown): string | null {
   if (typeof text !== "string" || text.length > 36) return null;
   const lower = text.toLowerCase();
@@ -21,12 +21,12 @@ export function idOf(text: unknown): string | null {
   return HEX.test(lower) ? dashed(lower) : null;
 }
 
-/** The id as Sentry writes it. */
+/** Returns the id in Sentry's format. */
 export function bareId(id: string): string {
   return id.replaceAll("-", "");
 }
 
-/** A new id of this moment. `dice`: at least ten random bytes. */
+/** Returns a new id for the current time. `dice`: at least ten random bytes. */
 export function idFrom(now: number, dice: Uint8Array): string {
   const bytes = new Uint8Array(16);
   new DataView(bytes.buffer).setBigUint64(0, BigInt(Math.max(0, Math.trunc(now))) << 16n);
@@ -36,7 +36,10 @@ export function idFrom(now: number, dice: Uint8Array): string {
   return dashed(Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(""));
 }
 
-/** A new id: the dice of a random UUID, which runtimes make fastest, behind the moment. */
+/**
+ * Returns a new id: the random part of a random UUID, which runtimes create fastest, after the
+ * current time.
+ */
 export function newId(now: number = Date.now()): string {
   const time = Math.max(0, Math.trunc(now)).toString(16).padStart(12, "0");
   return `${time.slice(0, 8)}-${time.slice(8)}-7${crypto.randomUUID().slice(15)}`;

@@ -1,5 +1,5 @@
 /**
- * Log messages: a template, its parameters, and the text that both make. Deterministic.
+ * Log messages: a template, its parameters, and the resulting text. Deterministic.
  *
  * @module
  */
@@ -16,8 +16,8 @@ export interface Message {
 }
 
 /**
- * Reads the message of a Sentry event: a text, or `{message, params, formatted}`, under `logentry` or
- * `message`. Without `formatted` the parameters are put into the template here.
+ * Parses the message of a Sentry event: a text, or `{message, params, formatted}`, under `logentry`
+ * or `message`. Without `formatted`, the parameters are inserted into the template here.
  */
 export function messageFrom(raw: Raw): Message {
   const entry = objectOf(raw["logentry"]) ?? objectOf(raw["message"]) ??
@@ -45,7 +45,7 @@ function paramsFrom(value: unknown): readonly Json[] | JsonObject | null {
 const PLACE =
   /%(?:\(([^)]{1,64})\))?[-+ #0]*\d*(?:\.\d+)?[sdifrxXeEgGcouj]|%%|\{([\w.]{0,64})(?:[:!][^{}]{0,32})?\}/g;
 
-/** Puts parameters into a template. A place without a parameter stays as it is. */
+/** Inserts parameters into a template. A placeholder without a parameter stays unchanged. */
 export function format(template: string, params: readonly Json[] | JsonObject | null): string {
   if (params === null) return template;
   const isList = Array.isArray(params);

@@ -1,12 +1,12 @@
 /**
- * Texts without what differs from one occurrence of an error to the next: numbers, ids, addresses, dates, quoted
- * data. So `user 17 not found` and `user 18 not found` are the same. Pure.
+ * Removes the parts of a text that differ between occurrences of an error: numbers, ids, addresses, dates,
+ * quoted data. `user 17 not found` and `user 18 not found` are therefore equal. Deterministic.
  *
  * @module
  */
 import { isIPv6 } from "node:net";
 
-/** Of a text only the beginning is read. */
+/** Only the beginning of a text is read. */
 const TEXT_CHARS_MAX = 2_048;
 
 const MONTH = "(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|" +
@@ -32,7 +32,7 @@ const DATES = new RegExp(
   "g",
 );
 
-/** Names in the messages of languages and databases: what they name is part of the error. */
+/** Quoted names in the messages of languages and databases, which are part of the error. */
 const NAMED = new RegExp(
   "\\b(attribute|argument|module named|import name|property|column|table|relation|function|method|" +
     "variable|reading|setting|evaluating|parameter|constant|constraint|field) " +

@@ -1,5 +1,6 @@
 /**
- * What an alert's receiver is sent: a link, a level and a text, in the form of each channel. Pure.
+ * The message to an alert's receiver: a link, a level and a text, in the format of each channel.
+ * Deterministic.
  *
  * @module
  */
@@ -13,15 +14,15 @@ export interface Notification {
   readonly rule: string;
   readonly project: string;
   readonly level: Level;
-  /** What happened, in a sentence. */
+  /** A sentence that describes the cause. */
   readonly text: string;
-  /** Where to look, if it is known where the page is. */
+  /** The URL of the issue, if the page's URL is known. */
   readonly link: string | null;
   /** Further fields for a generic webhook. */
   readonly json: Readonly<Record<string, unknown>>;
 }
 
-/** What goes out. */
+/** The message to send. */
 export type Outgoing =
   | { readonly kind: "post"; readonly url: string; readonly json: string }
   | {
@@ -38,7 +39,7 @@ const COLOURS: Readonly<Record<Level, number>> = {
   error: 0xb02727,
   fatal: 0x96206e,
 };
-/** Discord takes no longer texts. */
+/** Discord's limit of characters. */
 const DISCORD_CHARS_MAX = 2_000;
 
 /** Returns the message of an action; null if only the page is notified. */
@@ -52,7 +53,7 @@ export function outgoingOf(action: Action, note: Notification): Outgoing | null 
       return { kind: "post", url: action.url, json };
     }
     case "slack": {
-      // Escapes Slack's markup, so that the text of an event contains no link and no mention.
+      // Escapes Slack's markup, so that the text of an event contains no links and mentions.
       const plain = (words: string): string =>
         words.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
       const title = link === null ? plain(text) : `<${link}|${plain(text).replaceAll("|", "¦")}>`;

@@ -1,5 +1,5 @@
 /**
- * The parts that our own events and Sentry's have in common, each made from anything.
+ * The parts that our own events and Sentry's share, each created from any input.
  *
  * @module
  */
@@ -35,7 +35,7 @@ const LEVEL_WORDS: Readonly<Record<string, Level>> = {
   fatal: "fatal",
 };
 
-/** Returns the level of a word, or null. */
+/** Returns the level named by a word, or null. */
 export function levelFrom(value: unknown): Level | null {
   if (typeof value !== "string") return null;
   const word = value.toLowerCase();
@@ -43,8 +43,8 @@ export function levelFrom(value: unknown): Level | null {
 }
 
 /**
- * A time: seconds or milliseconds since the epoch, or ISO 8601; null: it is none. (Milliseconds of
- * before 1973 would be taken for seconds.)
+ * Parses a time: seconds or milliseconds since the epoch, or ISO 8601; returns null if it is
+ * invalid. (Milliseconds before 1973 would be read as seconds.)
  */
 export function timeFrom(value: unknown): number | null {
   if (typeof value === "number" && Number.isFinite(value) && value >= 0) {
@@ -52,19 +52,22 @@ export function timeFrom(value: unknown): number | null {
     return ms <= 8.64e15 ? ms : null;
   }
   if (typeof value !== "string" || value.length > 64) return null;
-  // What else Date.parse takes for a date, the number 5 among it, differs from runtime to runtime.
+  // Other inputs that `Date.parse` accepts, such as the number 5, differ between runtimes.
   if (!/^\d{4}-\d\d-\d\d[T ]\d\d:\d\d/.test(value)) return null;
-  // Without a zone it is UTC, as Sentry's older clients mean it, and not the server's.
+  // Without a zone it is UTC, as in Sentry's older clients, and not the server's zone.
   const ms = Date.parse(/(?:Z|[+-]\d\d:?\d\d)$/i.test(value) ? value : `${value}Z`);
   return Number.isNaN(ms) ? null : ms;
 }
 
-/** The client's time if it may be true, else the server's. */
+/** Returns the client's time if it is plausible, otherwise the server's. */
 export function plausibleTime(time: number | null, now: number): number {
   return time !== null && time >= now - PAST_MS_MAX && time <= now + FUTURE_MS_MAX ? time : now;
 }
 
-/** Tags from an object or from pairs. Values become texts; what has no text is dropped. */
+/**
+ * Returns tags from an object or from pairs. Values are converted to text; values without a text
+ * form are dropped.
+ */
 export function tagsFrom(value: unknown): Record<string, string> {
   const pairs = Array.isArray(value)
     ? value.map((pair) =>
@@ -81,12 +84,12 @@ export function tagsFrom(value: unknown): Record<string, string> {
   return Object.fromEntries(tags);
 }
 
-/** At most this many frames of a stack are read; of more, those in the middle are dropped. */
+/** Maximum number of frames read from a stack; those in the middle are dropped. */
 const FRAMES_READ_MAX = 10_000;
 
 /**
- * Returns a stack's frames, from Sentry's names and plainer ones. If there are too many, recursion is folded
- * first, so that what called it and what it ended in are kept.
+ * Returns a stack's frames, with Sentry's names or simpler ones. If there are too many, recursion is removed
+ * first, so that the frames before and after it are kept.
  */
 export function framesFrom(value: unknown): Frame[] {
   const raw = listOf(value).map(objectOf).filter((frame) => frame !== null);
@@ -98,7 +101,7 @@ export function framesFrom(value: unknown): Frame[] {
   return ends(folded, FRAMES_MAX).map(frameFrom);
 }
 
-/** The first and last items, `max` together. */
+/** Returns the first and last items, `max` in total. */
 function ends<T>(list: readonly T[], max: number): readonly T[] {
   return list.length <= max ? list : [...list.slice(0, max / 2), ...list.slice(-max / 2)];
 }
@@ -126,20 +129,20 @@ function frameFrom(raw: Raw): Frame {
   };
 }
 
-/** The path as a URL or absolute path, if it says more than the file's name. */
+/** Returns the path as a URL or absolute path if it contains more than the file's name. */
 function absPathFrom(raw: Raw): string | null {
   const path = textOf(raw["abs_path"] ?? raw["absPath"]);
   return path === (textOf(raw["file"]) ?? textOf(raw["filename"])) ? null : path;
 }
 
-/** The object without the properties that are null. */
+/** Returns the object without properties that are null. */
 export function present<T extends object>(
   object: T,
 ): { readonly [K in keyof T]?: Exclude<T[K], null> } {
   return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== null)) as never;
 }
 
-/** Exceptions from a list, from `{values: […]}`, or from one object. */
+/** Returns exceptions from a list, from `{values: […]}`, or from one object. */
 export function exceptionsFrom(value: unknown): Exception[] {
   const raw = objectOf(value);
   const list = Array.isArray(value)
@@ -170,7 +173,7 @@ function exceptionFrom(raw: Raw): Exception {
   };
 }
 
-/** Breadcrumbs from a list or from `{values: […]}`. */
+/** Returns breadcrumbs from a list or from `{values: […]}`. */
 export function breadcrumbsFrom(value: unknown): Breadcrumb[] {
   const list = Array.isArray(value) ? value : listOf(objectOf(value)?.["values"]);
   return list.map(objectOf).filter((crumb) => crumb !== null).slice(-BREADCRUMBS_MAX)
@@ -184,7 +187,7 @@ export function breadcrumbsFrom(value: unknown): Breadcrumb[] {
     }));
 }
 
-/** A user, or null when nothing of one is known. */
+/** Returns a user, or null if nothing is known. */
 export function userFrom(value: unknown): EventUser | null {
   const raw = objectOf(value);
   if (raw === null) return null;
@@ -197,14 +200,14 @@ export function userFrom(value: unknown): EventUser | null {
   return Object.values(user).some((part) => part !== null) ? user : null;
 }
 
-/** An SDK, or null. */
+/** Returns an SDK, or null. */
 export function sdkFrom(value: unknown): Sdk | null {
   const raw = objectOf(value);
   const name = textOf(raw?.["name"]);
   return name === null ? null : { name, version: textOf(raw?.["version"]) ?? "" };
 }
 
-/** The client's own grouping: a text or a list of texts; null: none. */
+/** Returns the client's own grouping: a text or a list of texts; or null. */
 export function fingerprintFrom(value: unknown): string[] | null {
   const parts = (Array.isArray(value) ? value : [value])
     .map((part) => textOf(part, NAME_CHARS_MAX)).filter((part) => part !== null)

@@ -1,6 +1,6 @@
 /**
- * Passwords, hashed by the platform's scrypt, which costs memory as well as time. The parameters stand in
- * the hash, so that raising them leaves the old hashes valid:
+ * Password hashes with the platform's scrypt, which costs memory as well as time. The hash contains the
+ * parameters, so that raising them keeps old hashes valid:
  *
  * ```
  * scrypt$<N>$<r>$<p>$<salt, base64url>$<key, base64url>
@@ -19,18 +19,18 @@ export interface PasswordCost {
   readonly p: number;
 }
 
-/** 32 MiB and some 80 ms: OWASP's second choice for scrypt. */
+/** 32 MiB and about 80 ms: OWASP's second recommendation for scrypt. */
 export const PASSWORD_COST: PasswordCost = { N: 32_768, r: 8, p: 3 };
 
-/** A hash may not ask for more than this, whatever stands in it. */
+/** Maximum cost that is accepted from a stored hash. */
 const MEMORY_BYTES_MAX = 268_435_456;
 const PARALLEL_MAX = 16;
 const SALT_BYTES = 16;
 const KEY_BYTES = 32;
 
-/** A password has at least this many characters. */
+/** Minimum number of characters of a password. */
 export const PASSWORD_CHARS_MIN = 10;
-/** The longest password, since hashing takes time. */
+/** Maximum number of characters, because hashing takes time. */
 export const PASSWORD_CHARS_MAX = 256;
 
 /** Returns why a password is rejected, or null. */
@@ -102,7 +102,7 @@ function derive(
   { N, r, p }: PasswordCost,
   length: number,
 ): Promise<Buffer> {
-  // The same text typed on another keyboard may be composed otherwise.
+  // Normalised, because the same text may be composed differently on another keyboard.
   const text = password.normalize("NFKC");
   return new Promise((resolve, reject) => {
     scrypt(text, salt, length, { N, r, p, maxmem: 2 * MEMORY_BYTES_MAX }, (error, key) => {

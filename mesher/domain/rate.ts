@@ -1,18 +1,18 @@
 /**
- * Maximum number of events a project that may send: a sliding window of two counters. The window
- * before counts in proportion to how much of it is still in sight, so that there is no moment at
- * which twice the limit passes, and nothing has to be reset by a timer.
+ * The rate limit of a project: a sliding window of two counters. The previous window counts in
+ * proportion to its overlap, so that at no time twice the limit is allowed, and no timer must reset
+ * anything.
  *
  * ```
  * seen = count + previous * (1 - elapsed / window)
  * ```
  *
- * Plain data in, plain data out: one actor for the whole cluster keeps a state per project.
+ * Plain data as input and output: one actor for the whole cluster keeps the state of a project.
  *
  * @module
  */
 
-/** At most `limit` in any `windowMs`. */
+/** At most `limit` events in any `windowMs`. */
 export interface RateLimit {
   readonly limit: number;
   readonly windowMs: number;
@@ -20,22 +20,22 @@ export interface RateLimit {
 
 /** The state of a project. */
 export interface RateState {
-  /** When the current window began. */
+  /** Start of the current window. */
   readonly since: number;
   readonly count: number;
   readonly previous: number;
 }
 
-/** The result of the window. */
+/** The result of a request. */
 export interface RateVerdict {
-  /** Maximum number of of those asked for that may pass now: from the front. */
+  /** Number of the requested events that are allowed now, from the first on. */
   readonly granted: number;
-  /** When the next one may pass, in milliseconds from now; 0 when all passed. */
+  /** Milliseconds until the next one is allowed; 0 if all were. */
   readonly retryAfterMs: number;
   readonly state: RateState;
 }
 
-/** Asks for `wanted` events at `now`. `state` null: the first time. */
+/** Requests `wanted` events at `now`. `state`: null for the first request. */
 export function takeRate(
   state: RateState | null,
   now: number,
@@ -64,7 +64,7 @@ export function isRateIdle(state: RateState, now: number, windowMs: number): boo
 function windowAt(state: RateState | null, now: number, windowMs: number): RateState {
   if (state === null) return { since: now, count: 0, previous: 0 };
   const windows = Math.floor((now - state.since) / windowMs);
-  // A clock that went back opens no window.
+  // A clock that went back does not start a new window.
   if (windows <= 0) return state;
   const since = state.since + windows * windowMs;
   return { since, count: 0, previous: windows === 1 ? state.count : 0 };
@@ -75,17 +75,17 @@ function seenIn({ since, count, previous }: RateState, now: number, windowMs: nu
   return count + previous * (1 - elapsed);
 }
 
-/** How long until one more fits. */
+/** Returns the milliseconds until one more event is allowed. */
 function waitMs(state: RateState, now: number, limit: number, windowMs: number): number {
   const room = limit - 1 - state.count;
   const left = state.since + windowMs - now;
   if (room >= 0 && state.previous > 0) {
-    // Within this window: when enough of the previous one has gone out of sight.
+    // In this window: when enough of the previous one no longer overlaps.
     const elapsed = (1 - room / state.previous) * windowMs;
     return Math.max(1, Math.ceil(state.since + elapsed - now));
   }
   if (state.count <= 0) return Math.max(1, left);
-  // In the next window, where this one is the previous.
+  // In the next window, where this one is the previous one.
   const share = Math.max(0, 1 - Math.max(0, limit - 1) / state.count);
   return Math.max(1, Math.ceil(left + share * windowMs));
 }

@@ -1,20 +1,20 @@
 /**
- * Recursion in a stack: a call, or a round of calls, that repeats. Pure.
+ * Detects recursion in a stack: a repeated call, or a repeated cycle of calls. Deterministic.
  *
  * @module
  */
 
-/** The longest round that is recognised. */
+/** Maximum length of a cycle that is detected. */
 const ROUND_MAX = 8;
 
 /**
- * Returns the list with each run of repeated items, or of repeated rounds of up to eight items, reduced to one.
- * A round that was not completed when the stack ended is dropped too: `a b a b a` and `a b a b` are both `a b`.
+ * Returns the list with each run of repeated items, or of repeated cycles of up to eight items, reduced to one.
+ * An incomplete cycle at the end is dropped too: `a b a b a` and `a b a b` both become `a b`.
  */
 export function foldRepeats<T>(list: readonly T[], keyOf: (item: T) => string): T[] {
   const items: T[] = [];
   const keys: string[] = [];
-  /** The length of the round that was folded last, and where it ended. */
+  /** The length of the last removed cycle, and its end. */
   let [round, end] = [0, 0];
   const dropRest = (): void => {
     const rest = keys.length - end;
@@ -37,7 +37,7 @@ export function foldRepeats<T>(list: readonly T[], keyOf: (item: T) => string): 
   return items;
 }
 
-/** Whether the last `size` keys are those before them. */
+/** Returns whether the last `size` keys equal those before them. */
 function endsInTwo(keys: readonly string[], size: number): boolean {
   const at = keys.length - size;
   for (let i = 0; i < size; i++) if (keys[at + i] !== keys[at - size + i]) return false;

@@ -1,19 +1,22 @@
 /**
- * Security reports of browsers and feedback of users, as events in Sentry's form. Pure.
+ * Converts security reports of browsers and feedback of users to events in Sentry's format.
+ * Deterministic.
  *
  * @module
  */
 import { MESSAGE_CHARS_MAX } from "./limits.ts";
 import { cut, listOf, objectOf, type Raw, textOf } from "./trim.ts";
 
-/** What a request with security reports holds. */
+/** The contents of a request with security reports. */
 export interface SecurityReports {
   readonly events: readonly Raw[];
-  /** How many reports were of other types, by type. */
+  /** Number of reports of other types, by type. */
   readonly ignored: ReadonlyMap<string, number>;
 }
 
-/** Reads `{"csp-report": {…}}`, or the list of the Reporting API. Null: it is neither. */
+/**
+ * Parses `{"csp-report": {…}}`, or the list of the Reporting API. Returns null if it is neither.
+ */
 export function readSecurityReports(input: unknown): SecurityReports | null {
   const ignored = new Map<string, number>();
   const csp = objectOf(objectOf(input)?.["csp-report"]);
@@ -68,7 +71,7 @@ function violationOf(report: Raw, userAgent?: unknown): Raw {
   };
 }
 
-/** Feedback, of the kind `feedback` or of the older kind `user_report`. */
+/** Converts feedback, of the kind `feedback` or of the older kind `user_report`. */
 export function eventFromFeedback(item: Raw): Raw {
   const contexts = objectOf(item["contexts"]) ?? {};
   const feedback = objectOf(contexts["feedback"]) ?? item;

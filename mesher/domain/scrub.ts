@@ -1,34 +1,34 @@
 /**
- * Removes secrets from an event before it is stored: values whose names mean a secret (passwords, tokens, keys,
- * cookies, environment variables), and texts that are recognised by their form (card numbers, private keys, tokens
- * of well-known services, credentials in URLs). What is removed becomes `[Filtered]`. Pure.
+ * Removes secrets from an event before it is stored: values whose names indicate a secret (passwords, tokens,
+ * keys, cookies, environment variables), and texts that have the form of one (card numbers, private keys, tokens
+ * of well-known services, credentials in URLs). They are replaced by `[Filtered]`. Deterministic.
  *
  * @module
  */
 import type { Breadcrumb, Exception, Frame, Json, JsonObject, MesherEvent } from "./event.ts";
 import { objectOf } from "./trim.ts";
 
-/** What stands for a value that was removed. */
+/** The replacement of a removed value. */
 export const FILTERED = "[Filtered]";
 
 /** A project's rules. */
 export interface ScrubRules {
-  /** False: nothing is removed beyond the credentials in headers. */
+  /** False: only the credentials in headers are removed. */
   readonly enabled: boolean;
-  /** More names that mean a secret; case, `-` and `_` do not matter. */
+  /** Additional names of secrets; case, `-` and `_` are ignored. */
   readonly fields: readonly string[];
-  /** Names that mean none, although the rules say so. */
+  /** Names that are not secrets, despite the rules. */
   readonly safe: readonly string[];
 }
 
-/** What holds unless a project says otherwise. */
+/** The default rules. */
 export const SCRUB_DEFAULT: ScrubRules = { enabled: true, fields: [], safe: [] };
-/** A longer text is no name. */
+/** Longer texts are not names. */
 const NAME_CHARS_MAX = 100;
-/** A project may name this many fields of each kind. */
+/** Maximum number of fields of each kind that a project may name. */
 export const SCRUB_FIELDS_MAX = 100;
 
-/** Rules from JSON, where what is absent is the default; or what is wrong with them. */
+/** Parses rules from JSON, with defaults for absent ones; or returns the error. */
 export function scrubRulesFrom(input: unknown): ScrubRules | string {
   const raw = objectOf(input);
   if (raw === null) return "scrub must be an object";
@@ -47,20 +47,20 @@ export function scrubRulesFrom(input: unknown): ScrubRules | string {
   return { enabled, ...names };
 }
 
-/** Parts of names, without separators. */
+/** Parts of secret names, without separators. */
 const SECRET_PARTS =
   /passw|passphrase|passcode|secret|apikey|accesskey|privatekey|secretkey|signingkey|encryptionkey|authorization|credential|bearer|cardnumber|creditcard|cardno|securitycode|connectionstring|csrf|xsrf|phpsessid|sessionid|sessionkey|setcookie|mysqlpwd|socialsecurity|oauth|refreshtoken|accesstoken|authtoken|idtoken|servicerole/;
-/** Whole words of names. */
+/** Whole words of secret names. */
 const SECRET_WORDS: ReadonlySet<string> = new Set(
   ("auth token jwt pwd pass pin cvv cvc ssn iban otp totp cookie cookies session sid dsn key keys salt nonce " +
     "signature passkey pat cc pan").split(" "),
 );
-/** Words after which `key` is the key of a map, and the like. */
+/** Words after which `key` is the key of a map, and similar. */
 const HARMLESS = new Set(
   ("primarykey foreignkey keycode cachekey sortkey partitionkey messagekey routingkey objectkey key keys salt " +
     "nonce signature").split(" "),
 );
-/** Objects that hold a process's environment. */
+/** Objects that contain a process's environment. */
 const ENVIRONMENTS = new Set([
   "env",
   "environ",
@@ -68,11 +68,11 @@ const ENVIRONMENTS = new Set([
   "processenv",
   "environmentvariables",
 ]);
-/** Variables of an environment that say nothing secret. */
+/** Environment variables that are not secret. */
 const SAFE_VARIABLES =
   /^(?:REMOTE_(?:ADDR|HOST|PORT)|SERVER_(?:NAME|PORT|PROTOCOL|SOFTWARE|ADDR)|REQUEST_(?:METHOD|SCHEME)|GATEWAY_INTERFACE|PATH_INFO|SCRIPT_NAME|DOCUMENT_ROOT|CONTENT_(?:LENGTH|TYPE)|HTTP_(?:HOST|ACCEPT\w*|CONNECTION)|NODE_ENV|RAILS_ENV|RACK_ENV|APP_ENV|ENVIRONMENT|LANG|LC_\w+|TZ|PATH|PWD|HOME|SHELL|TERM|USER|HOSTNAME)$/;
 
-/** What cannot be taken for anything else. */
+/** Formats that are unambiguous. */
 const RECOGNISED: readonly RegExp[] = [
   /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g,
   /\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]*/g,
@@ -86,7 +86,7 @@ const RECOGNISED: readonly RegExp[] = [
   /\bmsh[rts]_[0-9a-f]{48}\b/g,
   /\bSG\.[\w-]{16,}\.[\w-]{16,}/g,
 ];
-/** A text without any of these has nothing to remove. */
+/** A text without any of these contains no secrets. */
 const WORTH_A_LOOK =
   /[=:@]|\d[ -]?\d{3}|bearer|basic|_|-----BEGIN|sk-|AKIA|ASIA|AIza|xox|glpat|eyJ|SG\./i;
 const CREDENTIALS = /\b([a-z][a-z0-9+.-]{1,20}:\/\/)([^\s/:@"']{0,256}):([^\s/@"']{1,256})@/gi;
@@ -99,7 +99,10 @@ const DIGITS = /(?<![\w.-])(?:\d[ -]?){12,18}\d(?![\w-])/g;
 const CARD =
   /^(?:4\d{12}(?:\d{3}){0,2}|5[1-5]\d{14}|2(?:2[2-9]|[3-6]\d|7[01])\d{13}|2720\d{12}|3[47]\d{13}|6(?:011|5\d\d)\d{12}|35\d{14}|3(?:0[0-5]|[68]\d)\d{11})$/;
 
-/** Removes the secrets of an event by a project's rules. Returns the same object if it has none of its parts. */
+/**
+ * Removes the secrets of an event according to a project's rules. Returns the same object if nothing was
+ * removed.
+ */
 export function scrubbed(event: MesherEvent, rules: ScrubRules = SCRUB_DEFAULT): MesherEvent {
   return rules.enabled ? new Scrubber(rules).event(event) : event;
 }
@@ -141,7 +144,7 @@ class Scrubber {
     };
   }
 
-  /** Source is code: `password = read()` is no secret, but a key of a well-known form is. */
+  /** Source is code: `password = read()` is not a secret, but a key in a well-known format is. */
   #frame(frame: Frame): Frame {
     const lines = (list: readonly string[]) => list.map(withoutRecognised);
     return {
@@ -211,13 +214,13 @@ class Scrubber {
   }
 
   #isSecret(name: string, value: Json): boolean {
-    // What has more than a line, or is a sentence, names nothing.
+    // A text with several lines or a sentence is not a name.
     if (name.length > NAME_CHARS_MAX || /\p{Cc}/u.test(name)) return false;
     const whole = bare(name);
     if (this.#safe.has(whole)) return false;
     if (this.#fields.has(whole)) return true;
     if (isObject(value) || Array.isArray(value)) {
-      // What holds secrets has names of its own; a list of cookies or passwords has not.
+      // Objects with secrets have named properties; a list of cookies or passwords does not.
       return /^(?:credentials?|cookies?|secrets?|passwords?|tokens)$/.test(whole);
     }
     if (SECRET_PARTS.test(whole)) return true;
@@ -231,7 +234,7 @@ class Scrubber {
       words.length > 1 && SECRET_WORDS.has(words[0]!) && last === "value";
   }
 
-  /** A text without the secrets in it. */
+  /** Returns a text without the secrets in it. */
   text(text: string): string {
     if (!WORTH_A_LOOK.test(text)) return text;
     return withoutRecognised(text)
@@ -241,7 +244,7 @@ class Scrubber {
         if (value === FILTERED || value.startsWith("[Filtered") || !this.#isSecret(name, value)) {
           return all;
         }
-        // In prose a colon follows any word: `unexpected token: }`.
+        // In prose, a colon may follow any word: `unexpected token: }`.
         const isProse = quote === "" && between.includes(":") && !between.includes(">") &&
           !/^(?=.*\d).{5,}|^["'].{4,}|^.{16,}/.test(value);
         if (isProse || /^(?:bearer|basic)$/i.test(value)) return all;
@@ -258,7 +261,7 @@ function withoutRecognised(text: string): string {
   return left.replace(DIGITS, (digits) => isCard(digits) ? FILTERED : digits);
 }
 
-/** Whether it is the number of a card: by its issuer, its length and its check digit. */
+/** Returns whether it is a card number, by issuer, length and check digit. */
 export function isCard(text: string): boolean {
   const digits = text.replace(/[ -]/g, "");
   if (!CARD.test(digits)) return false;
@@ -275,12 +278,14 @@ function isObject(value: Json): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** A name without case and separators. */
+/** Returns a name without case and separators. */
 function bare(name: string): string {
   return name.toLowerCase().replace(/[^a-z0-9]/g, "");
 }
 
-/** The words of a name: `authToken`, `auth-token` and `AUTH_TOKEN` are `auth` and `token`. */
+/**
+ * Returns the words of a name: `authToken`, `auth-token` and `AUTH_TOKEN` are `auth` and `token`.
+ */
 function wordsIn(name: string): string[] {
   return name.replace(/([a-z0-9])([A-Z])/g, "$1 $2").toLowerCase().split(/[^a-z0-9]+/)
     .filter(Boolean).concat(name === "" ? [""] : []).slice(0, 16);

@@ -1,6 +1,6 @@
 /**
- * The language of searches: `is:unresolved level:error release:1.2 environment:prod user:42 region:eu "words"`.
- * Pure and total.
+ * The query language: `is:unresolved level:error release:1.2 environment:prod user:42 region:eu "words"`.
+ * Deterministic and total.
  *
  * ```
  * is:          unresolved, resolved, archived (ignored), discarded, unassigned
@@ -11,13 +11,13 @@
  * the rest     words; in quotes, too
  * ```
  *
- * Values with blanks are quoted: `release:"1.2 beta"`. What is no value of its name is a word.
+ * Values with spaces are quoted: `release:"1.2 beta"`. A part without a valid value for its name is a word.
  *
  * @module
  */
 import { isLevel, type Level } from "./event.ts";
 
-/** The states that `is:` knows, and what they mean. */
+/** The values of `is:`, and the states they select. */
 const STATES = {
   unresolved: "unresolved",
   resolved: "resolved",
@@ -26,7 +26,7 @@ const STATES = {
   discarded: "discarded",
 } as const;
 
-/** What a search asks for. Absent conditions are not applied. */
+/** The conditions of a search. Absent conditions are not applied. */
 export interface Search {
   readonly status?: typeof STATES[keyof typeof STATES];
   readonly level?: Level;
@@ -36,11 +36,11 @@ export interface Search {
   /** A user's id; null: not assigned. */
   readonly assignedTo?: string | null;
   readonly tags?: Readonly<Record<string, string>>;
-  /** What is left, with blanks between. */
+  /** The remaining words, separated by spaces. */
   readonly words: string;
 }
 
-/** Of a search only so many parts count. */
+/** Maximum number of parts of a search. */
 const PARTS_MAX = 32;
 const PART = /([A-Za-z_][\w.-]{0,63}):(?:"([^"]*)"|([^\s"]+))|"([^"]+)"|[^\s"]+|"+/g;
 

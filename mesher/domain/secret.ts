@@ -1,13 +1,13 @@
 /**
- * API keys, tokens, and secrets of sessions and links: stored as a hash. They are random enough that a plain
- * SHA-256 is as good as a slow hash, and looking one up costs microseconds. A key is also stored as it is, so that
- * it can be shown again: it only sends events, and is in each client's program anyway.
+ * API keys, tokens, and secrets of sessions and links, which are stored as hashes. They are random enough that a
+ * plain SHA-256 is as secure as a slow hash, and a lookup costs microseconds. A key is also stored in plain text,
+ * so that it can be shown again: it can only send events, and is in each client's program anyway.
  *
  * @module
  */
 import { createHash, timingSafeEqual } from "node:crypto";
 
-/** The kinds of secrets. The text begins with the kind, so that a leaked one is recognised. */
+/** The kinds of secrets. A secret begins with its kind, so that a leaked one can be recognised. */
 export const SECRET_KINDS = {
   key: "mshr_",
   token: "msht_",
@@ -18,15 +18,15 @@ export const SECRET_KINDS = {
 /** The kind of a secret. */
 export type SecretKind = keyof typeof SECRET_KINDS;
 
-/** Random bytes of a secret: 192 bits. */
+/** Number of random bytes of a secret: 192 bits. */
 export const SECRET_BYTES = 24;
 
-/** A secret as it is made. */
+/** A new secret. */
 export interface NewSecret {
   readonly secret: string;
   /** Stored. */
   readonly hash: string;
-  /** Its first characters, to tell keys apart in a list. */
+  /** The first characters, which identify keys in a list. */
   readonly prefix: string;
 }
 
@@ -35,19 +35,21 @@ export function newSecret(kind: SecretKind): NewSecret {
   return secretFrom(kind, crypto.getRandomValues(new Uint8Array(SECRET_BYTES)));
 }
 
-/** A secret of these random bytes. */
+/** Returns a secret with these random bytes. */
 export function secretFrom(kind: SecretKind, dice: Uint8Array): NewSecret {
   const hex = Array.from(dice, (byte) => byte.toString(16).padStart(2, "0")).join("");
   const secret = SECRET_KINDS[kind] + hex;
   return { secret, hash: hashSecret(secret), prefix: secret.slice(0, 9) };
 }
 
-/** Returns the hash of a secret, which is stored and looked up. */
+/** Returns the hash of a secret, for storage and lookup. */
 export function hashSecret(secret: string): string {
   return createHash("sha256").update(secret).digest("hex");
 }
 
-/** Whether a text looks like a secret of a kind; worth no more than a look before the database is asked. */
+/**
+ * Returns whether a text looks like a secret of a kind: only a check before the database is queried.
+ */
 export function isSecret(kind: SecretKind, text: string): boolean {
   const prefix = SECRET_KINDS[kind];
   return text.length === prefix.length + 2 * SECRET_BYTES && text.startsWith(prefix) &&

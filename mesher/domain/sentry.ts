@@ -1,5 +1,5 @@
 /**
- * Our event from that of Sentry's SDKs. Pure and total: nothing here throws.
+ * Converts events of Sentry's SDKs to our events. Deterministic and total: nothing here throws.
  *
  * @module
  */
@@ -13,7 +13,10 @@ import type { Moment, Validated } from "./validate.ts";
 
 export { type Envelope, EnvelopeReader, readEnvelope } from "./envelope.ts";
 
-/** Our event from Sentry's. Sentry accepts an event without a message or an exception, and so do we. */
+/**
+ * Returns our event for Sentry's. Like Sentry, it accepts an event without a message or an
+ * exception.
+ */
 export function eventFromSentry(input: unknown, moment: Moment): Validated {
   const raw = objectOf(input);
   if (raw === null) return refuse("an event must be a JSON object");
@@ -34,7 +37,7 @@ function sentryExceptionsFrom(raw: Raw): Exception[] {
 }
 
 /**
- * Some clients put the stack beside the exception, or into the thread that crashed; that of a plain message is
+ * Some clients put the stack beside the exception, or into the crashed thread; the stack of a plain message is
  * there too.
  */
 function withThread(raw: Raw, message: string, exceptions: Exception[]): Exception[] {
@@ -49,7 +52,9 @@ function withThread(raw: Raw, message: string, exceptions: Exception[]): Excepti
     : [...exceptions.slice(0, -1), { ...thrown, frames }];
 }
 
-/** The thread that crashed; else the current one, the main one, or the first, of those that have a stack. */
+/**
+ * Returns the crashed thread; otherwise the current one, the main one, or the first one with a stack.
+ */
 function crashedThread(raw: Raw): Raw | undefined {
   const values = Array.isArray(raw["threads"])
     ? raw["threads"]

@@ -1,29 +1,29 @@
 /**
- * When an archived issue is worth a look again: when the last hour brought more than ten times the hourly
+ * Determines when an archived issue is reopened: when the last hour had more than ten times the hourly
  * mean of the seven days before it, and more than ten events.
  *
  * @module
  */
 
-/** How often an issue came. */
+/** The event counts of an issue. */
 export interface Counts {
   readonly lastHour: number;
-  /** In the seven days before that hour. */
+  /** Number of events in the seven days before that hour. */
   readonly weekBefore: number;
 }
 
-/** A spike has more events than this. */
+/** Minimum number of events of a spike, exclusive. */
 export const SPIKE_EVENTS_MIN = 10;
-/** And more than this many times the mean. */
+/** Minimum multiple of the mean, exclusive. */
 export const SPIKE_FACTOR = 10;
 const HOURS_PER_WEEK = 168;
 
-/** More than this many events in the last hour are a spike. */
+/** Number of events in the last hour above which it is always a spike. */
 export function spikeThreshold(weekBefore: number): number {
   return Math.max(SPIKE_EVENTS_MIN, SPIKE_FACTOR * weekBefore / HOURS_PER_WEEK);
 }
 
-/** Whether it is one. */
+/** Returns whether it is a spike. */
 export function isSpike({ lastHour, weekBefore }: Counts): boolean {
   return lastHour > spikeThreshold(weekBefore);
 }

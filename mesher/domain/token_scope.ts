@@ -1,12 +1,13 @@
 /**
- * What a token may do. A route needs one scope; a token without any list may do all that its user may.
+ * The permissions of tokens. A route requires one scope; a token without scopes may do everything that
+ * its user may.
  *
  * @module
  */
 
 /** The scopes. */
 export const TOKEN_SCOPES = [
-  /** Everything that is only read. */
+  /** All reads. */
   "read",
   /** Changes of issues and alerts. */
   "issues",
@@ -18,16 +19,19 @@ export const TOKEN_SCOPES = [
 /** A scope of a token. */
 export type TokenScope = typeof TOKEN_SCOPES[number];
 
-/** What a route needs. `account`: the password, sessions and tokens, for which no scope is enough. */
+/**
+ * The scope that a route requires. `account`: the password, sessions and tokens, for which no scope
+ * is sufficient.
+ */
 export type NeededScope = TokenScope | "account";
 
-/** Reads scopes with blanks or commas between; those that are not known are left out. */
+/** Parses scopes separated by spaces or commas; unknown ones are omitted. */
 export function scopesFrom(text: string): TokenScope[] {
   const given = text.split(/[\s,]+/);
   return TOKEN_SCOPES.filter((scope) => given.includes(scope));
 }
 
-/** Whether a token with these scopes may do what needs one. */
+/** Returns whether a token with these scopes may use a route. */
 export function allows(scopes: readonly TokenScope[] | null, needed: NeededScope): boolean {
   return scopes === null || scopes.some((scope) => scope === needed);
 }

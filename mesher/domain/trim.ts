@@ -1,6 +1,6 @@
 /**
- * Makes anything fit: texts, numbers, free JSON; and says what does not. Pure and total; nothing here
- * throws.
+ * Converts any input to valid values: texts, numbers, arbitrary JSON; and reports errors.
+ * Deterministic and total: nothing here throws.
  *
  * @module
  */
@@ -13,20 +13,23 @@ import {
   NAME_CHARS_MAX,
 } from "./limits.ts";
 
-/** Anything with keys. */
+/** Any object. */
 export type Raw = Readonly<Record<string, unknown>>;
 
-/** The value as an object, or null. */
+/** Returns the value as an object, or null. */
 export function objectOf(value: unknown): Raw | null {
   return typeof value === "object" && value !== null && !Array.isArray(value) ? value as Raw : null;
 }
 
-/** The value as a list; anything else is an empty one. */
+/** Returns the value as a list; any other value becomes an empty one. */
 export function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
-/** At most `max` characters, the last of them `…` when something was cut; never half of a pair. */
+/**
+ * Returns at most `max` characters, the last of which is `…` if something was cut; never half of a
+ * surrogate pair.
+ */
 export function cut(text: string, max: number): string {
   if (text.length <= max) return text;
   const end = max - 1;
@@ -34,7 +37,7 @@ export function cut(text: string, max: number): string {
   return `${text.slice(0, split ? end - 1 : end)}…`;
 }
 
-/** A text, or a number or truth as one; else null. Empty is null too. */
+/** Returns a text, or a number or boolean as text; otherwise null. An empty text is null too. */
 export function textOf(value: unknown, max: number = NAME_CHARS_MAX): string | null {
   const text = typeof value === "string"
     ? value
@@ -44,23 +47,23 @@ export function textOf(value: unknown, max: number = NAME_CHARS_MAX): string | n
   return text === "" ? null : cut(text, max);
 }
 
-/** A whole number that is not negative, or null. */
+/** Returns a non-negative integer, or null. */
 export function countOf(value: unknown): number | null {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : null;
 }
 
-/** A truth, or null. */
+/** Returns a boolean, or null. */
 export function truthOf(value: unknown): boolean | null {
   return typeof value === "boolean" ? value : null;
 }
 
-/** Free JSON as an object within the limits. */
+/** Returns arbitrary JSON as an object within the limits. */
 export function freeObject(value: unknown): JsonObject {
   const raw = objectOf(value);
   return raw === null ? {} : new Trimmer().value(raw, 0) as JsonObject;
 }
 
-/** Cuts one free part. */
+/** Limits one part of arbitrary JSON. */
 class Trimmer {
   #valuesLeft = JSON_VALUES_MAX;
 
@@ -82,7 +85,7 @@ class Trimmer {
       [key, entry],
     ) => [cut(key, NAME_CHARS_MAX), this.value(entry, depth + 1)]);
     if (kept.length < entries.length) object.push(["…", `[${entries.length - kept.length} more]`]);
-    // Not by assignment: `__proto__` is a key like any other.
+    // Not by assignment, because `__proto__` must be an ordinary key.
     return Object.fromEntries(object);
   }
 
@@ -93,7 +96,7 @@ class Trimmer {
   }
 }
 
-/** What cannot be made to fit. */
+/** The error for input that cannot be converted. */
 export function refuse(reason: string): { readonly ok: false; readonly reason: string } {
   return { ok: false, reason };
 }

@@ -1,5 +1,5 @@
 /**
- * Mesher's own events: parses JSON, or returns a sentence about what is wrong.
+ * Mesher's own events: parses JSON, or returns a sentence about the error.
  *
  * ```
  * field        kind                                        if absent
@@ -14,7 +14,7 @@
  * contexts, request                                        none
  * ```
  *
- * Wrong kinds in the fields of the upper part are refused; anything else that does not fit is dropped or cut
+ * Wrong types in the fields of the upper part are rejected; any other invalid value is dropped or truncated
  * (`limits.ts`).
  *
  * @module
@@ -31,15 +31,15 @@ export type Validated =
   | { readonly ok: true; readonly event: MesherEvent }
   | { readonly ok: false; readonly reason: string };
 
-/** What an event is judged by. */
+/** The settings for validating an event. */
 export interface Moment {
   /** The server's time. */
   readonly now: number;
-  /** For an event that brings none. */
+  /** Used for an event without its own. */
   readonly newId: () => string;
 }
 
-/** One event from parsed JSON. */
+/** Validates one event from parsed JSON. */
 export function validateEvent(input: unknown, moment: Moment): Validated {
   const raw = objectOf(input);
   if (raw === null) return refuse("an event must be a JSON object");

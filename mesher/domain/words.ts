@@ -1,6 +1,6 @@
 /**
- * What search finds by: the words of a text. Both databases get the words and not the text, so that
- * they find the same.
+ * The words of a text, by which search finds it. Both databases store these words and not the text,
+ * so that they find the same results.
  *
  * A word is a run of letters, digits and underscores, in lower case; `TypeError` is three of them:
  * `typeerror`, `type`, `error`.
@@ -10,13 +10,13 @@
 
 import type { EventUser } from "./event.ts";
 
-/** At most this many different words are kept of one text; the rest is not found by. */
+/** Maximum number of different words stored for one text; the others cannot be found. */
 export const WORDS_MAX = 250;
-/** Longer words are cut to this, when they are stored and when they are searched. */
+/** Maximum length of a word; longer ones are truncated when stored and searched. */
 export const WORD_CHARS_MAX = 64;
-/** Of a query only the first words count. */
+/** Maximum number of words of a query. */
 export const QUERY_WORDS_MAX = 12;
-/** Of a text only the beginning is read. */
+/** Only the beginning of a text is read. */
 const TEXT_CHARS_MAX = 16_384;
 
 /** Kinds of code units, as bits. */
@@ -25,13 +25,13 @@ const [OTHER, LOWER, UPPER, DIGIT, UNDERSCORE, NOT_ASCII] = [0, 1, 2, 4, 8, 16];
 const RUN = /[\p{L}\p{N}\p{M}_]+/gu;
 const HUMPS = /\p{Lu}+(?!\p{Ll})|\p{Lu}?\p{Ll}+|\p{N}+/gu;
 
-/** The different words of a text, in the order in which they first come. */
+/** Returns the different words of a text, in the order of first occurrence. */
 export function wordsOf(text: string): string[] {
   const read = text.slice(0, TEXT_CHARS_MAX);
   return asciiWordsOf(read) ?? unicodeWordsOf(read);
 }
 
-/** By Unicode's classes, whatever the text holds. */
+/** Uses Unicode's classes, for any text. */
 export function unicodeWordsOf(text: string): string[] {
   const words = new Set<string>();
   for (const run of text.match(RUN) ?? []) {
@@ -43,14 +43,17 @@ export function unicodeWordsOf(text: string): string[] {
   return [...words].slice(0, WORDS_MAX);
 }
 
-/** The same of a text in ASCII, as nearly all are, twice as fast; null: it is not. */
+/**
+ * The same for ASCII text, which nearly all texts are, at twice the speed; returns null for other
+ * text.
+ */
 export function asciiWordsOf(text: string): string[] | null {
   const lower = text.toLowerCase();
   const words = new Set<string>();
   let at = 0;
   while (at < text.length && words.size < WORDS_MAX) {
     const begin = at;
-    // Which kinds there are, as bits.
+    // Returns the kinds of characters in a text, as bits.
     let kinds = 0;
     for (let kind; at < text.length && (kind = kindOf(text.charCodeAt(at))) !== OTHER; at++) {
       if (kind === NOT_ASCII) return null;
@@ -61,14 +64,14 @@ export function asciiWordsOf(text: string): string[] | null {
       continue;
     }
     words.add(lower.slice(begin, Math.min(at, begin + WORD_CHARS_MAX)));
-    // Of one kind: it is its only hump.
+    // A run of one kind is a single word.
     if (kinds !== LOWER && kinds !== DIGIT) addHumps(words, text, lower, begin, at);
   }
   for (; at < text.length; at++) if (text.charCodeAt(at) > 127) return null;
   return [...words].slice(0, WORDS_MAX);
 }
 
-/** The humps of a run in ASCII, if there are several. */
+/** Returns the subwords of a run in ASCII, if there are several. */
 function addHumps(
   words: Set<string>,
   text: string,
@@ -83,7 +86,7 @@ function addHumps(
     do at++; while (at < end && kindOf(text.charCodeAt(at)) === kind);
     if (kind === UNDERSCORE) continue;
     if (kind === UPPER && at < end && kindOf(text.charCodeAt(at)) === LOWER) {
-      // The last capital begins the word that follows.
+      // The last capital begins the following word.
       if (at - from > 1) at--;
       else do at++; while (at < end && kindOf(text.charCodeAt(at)) === LOWER);
     }
@@ -96,7 +99,7 @@ function addHumps(
   }
 }
 
-/** What a code unit is, for the walk through ASCII. */
+/** Returns the kind of a code unit, for the ASCII version. */
 function kindOf(code: number): number {
   if (code >= 97 && code <= 122) return LOWER;
   if (code >= 65 && code <= 90) return UPPER;
@@ -105,18 +108,18 @@ function kindOf(code: number): number {
   return code > 127 ? NOT_ASCII : OTHER;
 }
 
-/** The words that a query asks for. The last may be the beginning of one. */
+/** Returns the words of a query. The last may be a prefix. */
 export function queryWords(query: string): string[] {
   const runs = query.slice(0, TEXT_CHARS_MAX).match(RUN) ?? [];
   return runs.slice(0, QUERY_WORDS_MAX).map(wordFrom);
 }
 
-/** Code units are cut, never half of a pair. */
+/** Truncates code units, but never half of a pair. */
 function wordFrom(run: string): string {
   return folded(run).slice(0, WORD_CHARS_MAX).replace(/[\ud800-\udbff]$/, "");
 }
 
-/** Letters that Unicode does not take apart. */
+/** Letters that Unicode does not decompose. */
 const LETTERS: Readonly<Record<string, string>> = {
   ß: "ss",
   æ: "ae",
@@ -129,7 +132,7 @@ const LETTERS: Readonly<Record<string, string>> = {
   ı: "i",
 };
 
-/** The text in lower case, without accents: what is compared when texts are searched. */
+/** Returns the text in lower case without accents, which searches compare. */
 export function folded(text: string): string {
   const lower = text.toLowerCase();
   // deno-lint-ignore no-control-regex
@@ -138,7 +141,7 @@ export function folded(text: string): string {
     .replace(/[ßæœøłđðþı]/g, (letter) => LETTERS[letter]!);
 }
 
-/** What an event can be found by exactly, besides its words. */
+/** The fields by which an event can be found exactly, besides its words. */
 export interface Marked {
   readonly level: string;
   readonly environment: string | null;
@@ -147,12 +150,12 @@ export interface Marked {
   readonly user: EventUser | null;
 }
 
-/** At most this many marks of an event are kept. */
+/** Maximum number of marks stored for an event. */
 const MARKS_MAX = 80;
 
 /**
- * The marks of an event: words that no text has, one for each value by which events are filtered, so that a rare
- * value is found as a rare word is.
+ * Returns the marks of an event: words that no text contains, one for each value by which events are filtered,
+ * so that a rare value is found like a rare word.
  */
 export function marksOf({ level, environment, release, tags, user }: Marked): string[] {
   const marks = [markOf("level", level)];
@@ -165,12 +168,12 @@ export function marksOf({ level, environment, release, tags, user }: Marked): st
   return [...new Set(marks)].slice(0, MARKS_MAX);
 }
 
-/** The mark of one value. */
+/** Returns the mark of one value. */
 export function markOf(
   kind: "level" | "environment" | "release" | "user" | "tag",
   value: string,
 ): string {
-  // Two multiplications of 32 bits each: a chance of one in 10^19 that two values share a mark.
+  // Two multiplications of 32 bits each: two values share a mark with a probability of 1 in 10^19.
   let [a, b] = [0x811c9dc5, 0x9747b28c];
   for (let i = 0; i < value.length; i++) {
     const code = value.charCodeAt(i);

@@ -1,9 +1,9 @@
 /**
  * Rate limits by key: a number of uses per period.
  *
- * The number of keys is limited. For a new one, idle keys are forgotten, or else the oldest one with uses left; one
- * that has used all is never forgotten early, so that no client
- * gets more by showing many other keys. When all have, a new one waits as they do.
+ * The number of keys is limited. For a new key, idle keys are forgotten, or else the oldest one with uses left; a
+ * key without uses left is never forgotten early, so that no client gains uses by presenting many other keys. If
+ * all keys are used up, a new one waits too.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import {
 /** Maximum number of keys. */
 const WATCHED_MAX = 10_000;
 
-/** The rest of each key. */
+/** The remaining uses of each key. */
 export class Allowance {
   readonly #limit: RateLimit;
   readonly #states = new Map<string, RateState>();
@@ -29,12 +29,12 @@ export class Allowance {
     this.#watchedMax = watchedMax;
   }
 
-  /** How many keys are watched. */
+  /** Number of tracked keys. */
   get watched(): number {
     return this.#states.size;
   }
 
-  /** Takes one: milliseconds to wait, or 0 if it was there to be taken. */
+  /** Takes a use: returns 0, or the milliseconds to wait if there is none. */
   take(key: string, now: number): number {
     const known = this.#states.get(key) ?? null;
     if (known === null && !this.#hasRoom(now)) return this.#limit.windowMs;
@@ -52,18 +52,18 @@ export class Allowance {
     else this.#states.set(key, { count, previous, since });
   }
 
-  /** Whatever was taken does not count. */
+  /** Resets the uses of a key. */
   forget(key: string): void {
     this.#states.delete(key);
   }
 
-  /** Whether nothing is left. */
+  /** Whether no uses are left. */
   isSpent(key: string, now: number): boolean {
     const state = this.#states.get(key);
     return state !== undefined && takeRate(state, now, 1, this.#limit).granted === 0;
   }
 
-  /** Makes room for one more key. Returns whether there is room. */
+  /** Makes room for another key. Returns whether there is room. */
   #hasRoom(now: number): boolean {
     if (this.#states.size < this.#watchedMax) return true;
     for (const [key, state] of this.#states) {

@@ -1,14 +1,14 @@
 /**
- * Limits how often a password may be tried, on each node, in ten minutes:
+ * Limits how often a password may be tried on each node, in ten minutes:
  *
  *     a browser that has logged in before    10 times, and nothing else counts for it
  *     one client at one account              10 times
  *     one client, whatever the accounts      50 failures
  *     one account, whatever the clients      1,000 failures
  *
- * So a third party that fails does not lock the owner out: the owner's browser has a count of its own
- * (`domain/browser.ts`), and so has each other client. The last limit holds against guesses from many
- * addresses; past it only browsers that are known get in.
+ * A third party that fails therefore does not lock the owner out: the owner's browser has a separate
+ * count (`domain/browser.ts`), and so has each other client. The last limit prevents guesses from
+ * many addresses; above it, only known browsers may log in.
  *
  * @module
  */
@@ -17,18 +17,21 @@ import { Allowance } from "./allowance.ts";
 
 /** Attempts of one client at one account, and of one known browser. */
 export const ATTEMPTS: RateLimit = { limit: 10, windowMs: 600_000 };
-/** The limit of failures of one address, above the errors of an office; then all clients of the address wait. */
+/**
+ * The limit of failures of one address, which an office does not reach by mistakes; above it, all clients of
+ * the address wait.
+ */
 export const CLIENT_FAILURES: RateLimit = { limit: 50, windowMs: 600_000 };
-/** Failures at one account, of browsers that are not known. */
+/** The limit of failures at one account, from unknown browsers. */
 export const ACCOUNT_FAILURES: RateLimit = { limit: 1_000, windowMs: 600_000 };
 
 /** An attempt to use a password. */
 export interface Attempt {
-  /** The account's address, however it is written. */
+  /** The account's address, in normalised form. */
   readonly email: string;
-  /** As `clientOf` returns it. */
+  /** The key of the client, from `clientOf`. */
   readonly client: string;
-  /** As `browserOf` returns it: a browser from which this account was logged in. */
+  /** The key of the browser, from `browserOf`, if this account has logged in from it before. */
   readonly browser?: string | undefined;
 }
 
@@ -44,14 +47,15 @@ export class Attempts {
     this.#accounts = new Allowance(ACCOUNT_FAILURES, watchedMax);
   }
 
-  /** How many pairs of client and account, and browsers, are watched. */
+  /** Maximum number of tracked pairs of client and account, and of tracked browsers. */
   get watched(): number {
     return this.#pairs.watched;
   }
 
   /**
-   * Begins an attempt. Returns the milliseconds to wait, or 0 if it may be made. One that has to wait counts
-   * nowhere; another counts as a failure until its result is known, so that many at once are not too many.
+   * Starts an attempt. Returns the milliseconds to wait, or 0 if it is allowed. An attempt that must wait
+   * does not count; any other counts as a failure until its result is known, so that concurrent attempts are
+   * limited too.
    */
   try(attempt: Attempt, now: number): number {
     const taken: [Allowance, string][] = [];
@@ -68,8 +72,9 @@ export class Attempts {
   }
 
   /**
-   * The password was right. Earlier attempts of this client at this account do not count any more; the
-   * client's other failures do, or the owner of one account could guess at the others without end.
+   * The password was correct. Earlier attempts of this client at this account no longer count; the
+   * client's other failures still do, because the owner of one account could otherwise guess at the
+   * others without limit.
    */
   succeed(attempt: Attempt): void {
     for (const [allowance, key] of this.#countsOf(attempt)) {
@@ -83,7 +88,7 @@ export class Attempts {
     for (const [allowance, key] of this.#countsOf(attempt)) allowance.giveBack(key);
   }
 
-  /** Whether this client has to wait, at whatever account. */
+  /** Whether this client must wait, at any account. */
   isClientSpent(client: string, now: number): boolean {
     return this.#clients.isSpent(client, now);
   }

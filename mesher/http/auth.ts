@@ -1,6 +1,6 @@
 /**
- * Authentication. Ingest uses a project's key; all else a session's cookie or a personal token. No response reveals
- * whether an id of another organisation exists.
+ * Authentication. Ingest uses a project's key; everything else uses a session's cookie or a personal token. No
+ * response reveals whether an id of another organisation exists.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import type { Keys } from "../pipeline/keys.ts";
 import { cookieOf, SESSION_COOKIE } from "./cookies.ts";
 import { HttpError } from "./http_error.ts";
 
-/** The lifetime of a session. Milliseconds. */
+/** The validity of a session. Milliseconds. */
 export const SESSION_MS = 604_800_000;
 
 /** The client of a request. */
@@ -29,18 +29,18 @@ export interface Person {
   readonly kind: "user";
   readonly user: User;
   readonly session: Session;
-  /** To ask again whether the session or token still opens anything. */
+  /** Checks again whether the session or token is still valid. */
   readonly secretHash: string;
   readonly memberships: readonly Membership[];
 }
 
-/** Where persons are looked up. */
+/** Where users are looked up. */
 type Accounts = Pick<Storage, "sessionBySecret" | "organisationsOf">;
 
 /** The parts that authentication needs. */
 export interface Place {
   readonly storage: Accounts;
-  /** Where this node serves. */
+  /** The addresses of this node's server. */
   readonly ports: { readonly http: number };
   readonly config: Pick<Config, "publicUrl">;
 }
@@ -49,14 +49,14 @@ export interface Place {
 export interface Shown {
   readonly request: Request;
   readonly url: URL;
-  /** It came over https. */
+  /** Whether the request came over https. */
   readonly isSecure: boolean;
 }
 
 /** An anonymous client. */
 export const NOBODY: Who = { kind: "nobody" };
 
-/** The key that an ingest request shows, in any of the ways that clients know. */
+/** Returns the key of an ingest request, from any place where clients put it. */
 export function keyOf(headers: Headers, url: URL): string | null {
   const own = headers.get("x-api-key");
   if (own !== null) return own.trim();
@@ -72,12 +72,12 @@ export function keyOf(headers: Headers, url: URL): string | null {
   return url.searchParams.get("sentry_key");
 }
 
-/** The key in a DSN, `https://key@host/project`; null: there is none. */
+/** Returns the key in a DSN, `https://key@host/project`, or null if there is none. */
 export function keyOfDsn(dsn: string | null): string | null {
   return dsn === null ? null : URL.parse(dsn)?.username || null;
 }
 
-/** The project of an ingest request. Throws 401. */
+/** Returns the project of an ingest request. Throws 401. */
 export async function projectOf(headers: Headers, url: URL, keys: Keys): Promise<Project> {
   const key = keyOf(headers, url);
   const project = key === null ? null : await keys.project(key);
@@ -109,8 +109,8 @@ export async function personBySecret(secretHash: string, accounts: Accounts): Pr
 }
 
 /**
- * Whether a request with a cookie is of our own page, or of no page at all. Cookies do not know ports, so
- * another page of the same machine brings it too: the port counts.
+ * Returns whether a request with a cookie comes from our own page, or from no page. Cookies are shared by
+ * all ports of a host, so another page of the same machine sends them too: the port must match.
  */
 function isOwnPage(
   request: Request,
@@ -120,7 +120,7 @@ function isOwnPage(
   const isUpgrade = request.headers.get("upgrade")?.toLowerCase() === "websocket";
   if (request.method === "GET" && !isUpgrade) return true;
   const site = request.headers.get("sec-fetch-site");
-  // The browser's own header, if it sends one. For WebSockets not all do.
+  // The browser's own header, if it sends one. Not all browsers do so for WebSockets.
   if (site !== null && !isUpgrade) return site === "same-origin" || site === "none";
   const origin = request.headers.get("origin");
   if (origin === null) return true;

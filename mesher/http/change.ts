@@ -1,5 +1,5 @@
 /**
- * The routes that change something: a POST, by a person, that answers how much was changed.
+ * The routes that change data: a POST by a user, which answers how many rows were changed.
  *
  * @module
  */
@@ -13,7 +13,10 @@ type Row = Pick<Route, "path" | "name" | "about" | "body"> & {
   readonly errors?: readonly number[];
 };
 
-/** A route that changes something. `make` resolves with whether it was otherwise before, or how many. */
+/**
+ * Creates a route that changes data. `make` resolves with whether something changed, or with the
+ * number of changes.
+ */
 export function changeRoute(
   { errors = [], access = "user", ...row }: Row,
   make: (asked: Asked) => Promise<boolean | number>,

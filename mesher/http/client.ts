@@ -1,19 +1,19 @@
 /**
- * Where a request comes from, as far as it is counted by that: an address of IPv4, or the network of one of
- * IPv6, since a client with one address there has 2^64.
+ * Identifies the client of a request for limits: an IPv4 address, or the network of an IPv6 address, because a
+ * client with one such address has 2^64 of them.
  *
  *     X-Forwarded-For: made up, 203.0.113.9, 10.0.0.2      from 10.0.0.1
  *                                 the client ◀── a proxy ◀── a proxy of ours
  *
- * Behind a proxy all connections are the proxy's, so that all clients would be one. A proxy in the config is trusted
- * with the address that it appends to X-Forwarded-For: the header is read from its end, past trusted proxies.
- * Entries before that may be forged. Without such a config the header is ignored.
+ * Behind a proxy, all connections are the proxy's, so that all clients would count as one. A proxy in the config is
+ * trusted to append the client's address to X-Forwarded-For: the header is read from its end, skipping trusted
+ * proxies. Entries before that may be forged. Without trusted proxies, the header is ignored.
  *
  * @module
  */
 import { type Address, addressFrom, type AddressRange, isIn } from "../domain/address.ts";
 
-/** Who asks. `remote` is the peer's address, `proxies` are those that are believed. */
+/** Returns the client. `remote` is the peer's address, and `proxies` are the trusted ones. */
 export function clientOf(
   headers: Headers,
   remote: string,
@@ -30,14 +30,14 @@ export function clientOf(
   return networkOf(client);
 }
 
-/** A hop without its port, which some proxies write too. */
+/** Returns an address without the port, which some proxies add. */
 function bareHop(hop: string): string {
   return hop.trim().replace(/^\[([^\]]*)\](?::\d+)?$/, "$1").replace(/^([\d.]+):\d+$/, "$1");
 }
 
 /**
- * Whether a request came over https: to a proxy that the config names and that says so (X-Forwarded-Proto), or
- * always, by `MESHER_SECURE_COOKIES`.
+ * Returns whether a request came over https: a trusted proxy reports it (X-Forwarded-Proto), or always with
+ * `MESHER_SECURE_COOKIES`.
  */
 export function isSecure(
   headers: Headers,
@@ -47,7 +47,7 @@ export function isSecure(
   if (secureCookies) return true;
   const from = addressFrom(remote);
   if (from === null || !proxies.some((range) => isIn(from, range))) return false;
-  // Each proxy appends its own; the last is the one that the client did not write.
+  // Each proxy appends its own value; the last one is not written by the client.
   return headers.get("x-forwarded-proto")?.split(",").at(-1)?.trim().toLowerCase() === "https";
 }
 

@@ -1,10 +1,10 @@
 /**
- * The two cookies: the session's, which opens everything, and the browser's, which only shows that a user has
- * logged in from this browser before (see `attempts.ts`).
+ * The two cookies: that of the session, which grants access, and that of the browser, which only shows that a
+ * user has logged in from this browser before (see `attempts.ts`).
  *
- * Over https the names begin with `__Host-`: browsers then accept the cookie from this host alone, over https,
- * so that neither a subdomain nor a page of plain http can set it. Only the name of the connection's own kind
- * is read.
+ * Over https, the names begin with `__Host-`: browsers then accept the cookie only from this host over https,
+ * so that neither a subdomain nor a page of plain http can set it. Only the name for the kind of connection is
+ * read.
  *
  * @module
  */

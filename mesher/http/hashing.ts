@@ -1,19 +1,19 @@
 /**
- * Limits the hashing of passwords. A hash takes 32 MiB and a tenth of a second, and any client can cause one by a
- * login: few run at once, some wait, more are rejected, so that no client fills the memory
- * by logging in. The turns are the process's, as the memory is.
+ * Limits concurrent hashing of passwords. A hash takes 32 MiB and a tenth of a second, and any client can cause
+ * one by a login: only few run at once, some wait, and more are rejected, so that no client can exhaust the
+ * memory. The limit is per process, as the memory is.
  *
  * @module
  */
 import { hashPassword, type PasswordCost, verifyPassword } from "../domain/password.ts";
 import { HttpError } from "./http_error.ts";
 
-/** How many run at once: 128 MiB. */
+/** Maximum number that run at once: 128 MiB. */
 export const HASHES_MAX = 4;
-/** How many wait for their turn, a second or two; one more gets a 503. */
+/** Maximum number that wait, for a second or two; further ones get a 503. */
 export const HASHES_WAITING_MAX = 16;
 
-/** Lets few work at once. */
+/** Limits concurrent work. */
 export class Turns {
   readonly #atOnce: number;
   readonly #waitingMax: number;
@@ -25,7 +25,7 @@ export class Turns {
     this.#waitingMax = waitingMax;
   }
 
-  /** Does the work when it is its turn. Throws 503 when too many wait. */
+  /** Runs the work when it is its turn. Throws 503 when too many wait. */
   async take<T>(work: () => Promise<T>): Promise<T> {
     if (this.#working < this.#atOnce) this.#working++;
     else if (this.#waiting.length < this.#waitingMax) {
@@ -49,7 +49,7 @@ export function hashInTurn(password: string, cost: PasswordCost): Promise<string
   return turns.take(() => hashPassword(password, cost));
 }
 
-/** Whether it is the password of the hash. */
+/** Returns whether a password matches the hash. */
 export function verifyInTurn(password: string, hash: string): Promise<boolean> {
   return turns.take(() => verifyPassword(password, hash));
 }

@@ -1,10 +1,10 @@
 /**
- * The answer to a request that is at fault. Thrown where the fault is found, caught by the router.
+ * The response to an invalid request. Thrown where the fault is found, and caught by the router.
  *
  * @module
  */
 
-/** An error of the client, with the status of its answer. */
+/** An error of the client, with the status of its response. */
 export class HttpError extends Error {
   override readonly name = "HttpError";
   readonly status: number;

@@ -1,6 +1,6 @@
 /**
- * Reads requests: bodies up to a limit, and values checked against their fields. What does not fit is
- * refused with a sentence.
+ * Reads requests: bodies up to a limit, and values that are checked against their fields. Invalid
+ * values are rejected with a sentence.
  *
  * @module
  */
@@ -14,15 +14,15 @@ import {
 import { HttpError } from "./http_error.ts";
 import type { Field, Fields, Values } from "./route.ts";
 
-/** Bytes of the JSON body of a route that is not ingest. */
+/** Maximum number of bytes of the JSON body of a route other than ingest. */
 export const BODY_BYTES_MAX = 65_536;
-/** Characters of a text that says no limit of its own. */
+/** Default maximum number of characters of a text. */
 const TEXT_CHARS_MAX = 1_024;
 
 /** Entries of a list that says no limit of its own. */
 const LIST_MAX = 100;
 
-/** Content encodings of bodies, and what decodes them. */
+/** Content encodings of bodies, and their decoders. */
 const DECODERS: Readonly<Record<string, () => Transform>> = {
   gzip: () => createGunzip(),
   "x-gzip": () => createGunzip(),
@@ -32,21 +32,21 @@ const DECODERS: Readonly<Record<string, () => Transform>> = {
 };
 
 /**
- * What is inflated at once: a byte may become a thousand, and decoders return all that becomes of one chunk
- * before they take the next.
+ * Number of bytes that are inflated at once: a byte may become a thousand, and decoders return the whole
+ * output of one chunk before they read the next.
  */
 const INFLATED_BYTES = 4_096;
 
 /**
- * Returns the bytes of a body, inflated if they were compressed. Throws `status` if they are more than `max`,
- * compressed or not; 415 for an encoding that is not known, 400 for what is not of its format.
+ * Returns the bytes of a body, inflated if they are compressed. Throws `status` if there are more than `max`,
+ * compressed or not; 415 for an unknown encoding, and 400 for invalid data.
  */
 export async function readBytes(
   request: Request,
   max: number,
   status: 400 | 413 = 413,
 ): Promise<Uint8Array> {
-  // Whole at once, which is faster, where its length is known to be within the limit.
+  // Read as a whole, which is faster, if its length is known to be within the limit.
   const { headers } = request;
   if (!headers.has("content-encoding") && Number(headers.get("content-length") ?? NaN) <= max) {
     return new Uint8Array(await request.arrayBuffer());
@@ -60,7 +60,7 @@ export async function readBytes(
   return chunks.length === 1 ? chunks[0]! : joined(chunks, length);
 }
 
-/** Yields the same piece by piece, as they come. */
+/** Yields the body piece by piece as it arrives. */
 export async function* readChunks(
   request: Request,
   max: number,
@@ -103,7 +103,7 @@ async function* inflated(
   encoding: string,
 ): AsyncGenerator<Uint8Array> {
   const source = Readable.from(inSlices(sent));
-  // What the body's limits throw is passed on as it is; all else is the decoder's.
+  // Errors of the body's limits are rethrown; all others are the decoder's.
   let fault: unknown;
   source.on("error", (error) => decoder.destroy(fault = error));
   source.pipe(decoder);
@@ -142,7 +142,7 @@ function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
   return whole;
 }
 
-/** A body as JSON. */
+/** Returns a body as JSON. */
 export async function readJson(
   request: Request,
   max: number,
@@ -151,11 +151,11 @@ export async function readJson(
   return parsed(await readBytes(request, max, status));
 }
 
-/** A JSON body with these fields. An empty one has none of them. */
+/** Returns a JSON body with these fields. An empty body has none of them. */
 export async function readBody(request: Request, fields: Fields): Promise<Values> {
   const bytes = await readBytes(request, BODY_BYTES_MAX);
   if (bytes.length === 0) return checkValues({}, fields);
-  // A form of another site cannot send JSON without being asked about first.
+  // A form of another site cannot send JSON without a preflight request.
   if (!/^application\/json\s*(?:;|$)/i.test(request.headers.get("content-type") ?? "")) {
     throw new HttpError(415, "content-type must be application/json");
   }
@@ -182,7 +182,9 @@ export function parsed(bytes: Uint8Array): unknown {
   }
 }
 
-/** A query's values; texts become numbers and truths where the fields say so. */
+/**
+ * Returns a query's values; texts are converted to numbers and booleans according to the fields.
+ */
 export function readQuery(search: URLSearchParams, fields: Fields): Values {
   const values: Record<string, unknown> = {};
   for (const [name, { type }] of Object.entries(fields)) {
@@ -197,7 +199,7 @@ export function readQuery(search: URLSearchParams, fields: Fields): Values {
   return checkValues(values, fields);
 }
 
-/** The values of these fields, and no others. */
+/** Returns the values of these fields, and no others. */
 function checkValues(raw: Values, fields: Fields): Values {
   const values: Record<string, unknown> = {};
   for (const [name, field] of Object.entries(fields)) {

@@ -1,5 +1,5 @@
 /**
- * The OpenAPI document of a table of routes.
+ * Creates the OpenAPI document for a table of routes.
  *
  * @module
  */
@@ -94,7 +94,7 @@ function operationOf(route: Route): Json {
   };
 }
 
-/** A route's own errors, and those that the router gives for it. */
+/** Returns a route's own errors, and those that the router returns for it. */
 function errorsOf({ access, method, query, body, errors }: Route): number[] {
   const all = new Set(errors);
   if (access !== "public") all.add(401);

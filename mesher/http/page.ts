@@ -1,9 +1,9 @@
 /**
- * The page's files: whatever is under `mesher/page`, and nothing above it.
+ * The files of the page: everything under `mesher/page`, and nothing above it.
  *
- * Each has a strong ETag, the hash of its bytes. A browser keeps what it has and asks whether it is still
- * that (`no-cache`): 304 if it is. So a page of a new version is there at the next look, and as long as
- * there is none, little is sent. A time to live would let old scripts run beside new ones.
+ * Each file has a strong ETag, the hash of its bytes. A browser caches the files and revalidates them
+ * (`no-cache`); the answer is 304 if a file is unchanged. A new version of the page is therefore used at
+ * the next visit, and little is sent otherwise. A maximum age would let old scripts run with new ones.
  *
  * @module
  */
@@ -34,26 +34,26 @@ const HEADERS: Readonly<Record<string, string>> = {
   "cache-control": "no-cache",
 };
 
-/** Nothing inline, nothing from elsewhere, and no text is made code or elements. */
+/** Forbids inline scripts, other origins, and the conversion of text to code or elements. */
 const POLICY: string = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; " +
   "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; " +
   "require-trusted-types-for 'script'; trusted-types 'none'";
 
 const FOLDER = fileURLToPath(new URL("../page", import.meta.url));
 
-/** A file as it was read. */
+/** A file that was read. */
 interface Content {
   readonly body: Uint8Array<ArrayBuffer>;
   /** The hash of the body, in quotes. */
   readonly tag: string;
-  /** Of the file when it was read: another one, another content. */
+  /** Modification time and size when the file was read: if they differ, so does the content. */
   readonly stamp: string;
 }
 
-/** The files of a folder, kept once they were asked for: as many as the folder has. */
+/** The files of a folder, cached after the first request: at most as many as the folder has. */
 export class PageFiles {
   readonly #folder: string;
-  /** By real path. */
+  /** The cache by real path. */
   readonly #contents = new Map<string, Content>();
 
   constructor(folder: string = FOLDER) {
@@ -86,9 +86,9 @@ export class PageFiles {
     return new Response(method === "HEAD" ? null : body, { headers: all });
   }
 
-  /** Read and hashed once, as long as the file stays as it was. */
+  /** Read and hashed once, as long as the file is unchanged. */
   async #content(file: string): Promise<Content> {
-    // Before it is read: what is written meanwhile is noticed the next time.
+    // Checked before the file is read, so that a change in between is detected the next time.
     const { ino, size, mtimeMs } = await stat(file);
     const stamp = `${ino} ${size} ${mtimeMs}`;
     const known = this.#contents.get(file);
@@ -101,14 +101,17 @@ export class PageFiles {
   }
 }
 
-/** Whether an If-None-Match has the tag. A proxy that compresses may have made it a weak one. */
+/**
+ * Returns whether an If-None-Match header contains the tag. A compressing proxy may have changed it
+ * to a weak tag.
+ */
 function isKnown(header: string | null, tag: string): boolean {
   if (header === null) return false;
   return header.trim() === "*" ||
     header.split(",").some((one) => one.trim().replace(/^W\//, "") === tag);
 }
 
-/** The file's real path, if it is one of the folder's. */
+/** Returns the file's real path if it is inside the folder. */
 async function contained(folder: string, path: string): Promise<string | null> {
   let name: string;
   try {

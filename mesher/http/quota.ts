@@ -1,7 +1,7 @@
 /**
- * Maximum number of of each thing there that may be. It is counted before one more is made, so of two
- * that are made at the same moment one may be too many: these are bounds against growth without end, not
- * a price list.
+ * Quotas: the maximum numbers of organisations, projects, keys and so on. Items are counted before one
+ * more is created, so concurrent requests may exceed a quota slightly: quotas prevent unlimited growth,
+ * and are not for billing.
  *
  * @module
  */
@@ -18,17 +18,17 @@ export const QUOTAS = {
   "tokens of one user": 100,
 } as const;
 
-/** How often a user may learn whether an address has an account. */
+/** Limits how often a user may learn whether an address has an account. */
 export const TELLINGS: RateLimit = { limit: 20, windowMs: 600_000 };
 
-/** Throws 429 when there is a time to wait. */
+/** Throws 429 if there is a time to wait. */
 export function mustWait(waitMs: number): void {
   if (waitMs <= 0) return;
   const seconds = String(Math.ceil(waitMs / 1000));
   throw new HttpError(429, "too many attempts", { "retry-after": seconds });
 }
 
-/** Throws 409 when there are as many as there may be. */
+/** Throws 409 if the quota is reached. */
 export function mustFit(what: keyof typeof QUOTAS, count: number): void {
   if (count < QUOTAS[what]) return;
   throw new HttpError(409, `there are ${count} ${what} already: remove one first`);

@@ -1,6 +1,6 @@
 /**
- * A route: one row of the API's table. The router, the checks of input and the OpenAPI document are all
- * made of these rows, so they cannot say different things.
+ * A route: one row of the API's table. The router, the input checks and the OpenAPI document are
+ * derived from these rows, so they cannot differ.
  *
  * @module
  */
@@ -14,10 +14,10 @@ import type { Who } from "./auth.ts";
 export interface Field {
   readonly type: "string" | "integer" | "number" | "boolean" | "object" | "strings" | "any";
   readonly required?: boolean;
-  /** Null is as good as a value. */
+  /** Whether null is allowed. */
   readonly nullable?: boolean;
   readonly enum?: readonly string[];
-  /** Of numbers the least and the most; of strings the fewest and the most characters; of lists the entries. */
+  /** For numbers the minimum and maximum value; for strings of characters; for lists of entries. */
   readonly min?: number;
   readonly max?: number;
   readonly about?: string;
@@ -42,7 +42,7 @@ export interface Asked {
   readonly mesher: Mesher;
   readonly request: Request;
   readonly url: URL;
-  /** The peer: the client, or a proxy before it. */
+  /** The peer: the client, or a proxy in front of it. */
   readonly remote: Address;
   /** The variable parts of the path. */
   readonly params: Readonly<Record<string, string>>;
@@ -57,7 +57,7 @@ export interface Values {
   readonly [name: string]: unknown;
 }
 
-/** The result of a handler: JSON with an optional status, or any response. */
+/** The result of a handler: JSON with an optional status, or a complete response. */
 export type Answer = Reply | Response;
 
 /** JSON to send. */
@@ -75,21 +75,26 @@ export interface Route {
   readonly name: string;
   readonly about: string;
   readonly access: Access;
-  /** The key may be in the body instead: without one in the head the handler looks for it. */
+  /**
+   * Whether the key may be in the body instead: without a key in the head, the handler looks for
+   * it.
+   */
   readonly lateKey?: boolean;
   readonly query?: Fields;
-  /** What its JSON body holds. Without it the handler reads the body itself, if there is one. */
+  /**
+   * The fields of the JSON body. Without them, the handler reads the body itself, if there is one.
+   */
   readonly body?: Fields;
-  /** What the body is that the handler reads itself, by content type, in words. */
+  /** Descriptions of the body that the handler reads itself, by content type. */
   readonly reads?: Readonly<Record<string, string>>;
   readonly ok: number;
   readonly errors: readonly number[];
-  /** What the answer's JSON looks like, in words. */
+  /** A description of the response's JSON. */
   readonly gives: string;
   handle(asked: Asked): Promise<Answer> | Answer;
 }
 
-/** A project, and what the person who asks is in its organisation. */
+/** A project, and the user's role in its organisation. */
 export interface ProjectPlace {
   readonly project: Project;
   readonly membership: Membership;

@@ -16,14 +16,14 @@ import { readBody, readQuery } from "./input.ts";
 import { HttpError } from "./http_error.ts";
 import type { Answer, Asked, Route } from "./route.ts";
 
-/** Headers of every answer of the API. */
+/** Headers of every response of the API. */
 const HEADERS: Readonly<Record<string, string>> = {
   "content-type": "application/json; charset=utf-8",
   "cache-control": "no-store",
   "x-content-type-options": "nosniff",
 };
 
-/** Pages of other sites may report events, and nothing else. */
+/** Pages of other sites may only report events. */
 const INGEST_CORS: Readonly<Record<string, string>> = {
   "access-control-allow-origin": "*",
   "access-control-allow-headers":
@@ -33,7 +33,7 @@ const INGEST_CORS: Readonly<Record<string, string>> = {
   "access-control-expose-headers": "retry-after, x-sentry-rate-limits",
 };
 
-/** A branch of the paths. */
+/** A node in the tree of paths. */
 interface Branch {
   readonly fixed: Map<string, Branch>;
   variable: { readonly name: string; readonly branch: Branch } | undefined;
@@ -46,7 +46,7 @@ interface Found {
   readonly params: Readonly<Record<string, string>>;
 }
 
-/** Answers requests by a table of routes. */
+/** Answers requests with a table of routes. */
 export class Router {
   readonly #mesher: Mesher;
   readonly #root: Branch = newBranch();
@@ -56,7 +56,7 @@ export class Router {
     for (const route of routes) this.#add(route);
   }
 
-  /** The answer; undefined: no route has this path. */
+  /** Returns the response; undefined if no route has this path. */
   async answer(request: Request, url: URL, remote: Address): Promise<Response | undefined> {
     const found = this.#find(url.pathname);
     if (found === undefined) return undefined;
@@ -81,7 +81,7 @@ export class Router {
     }
   }
 
-  /** Counts what ingest did not accept. */
+  /** Counts requests that ingest rejected. */
   #rejected(error: unknown): void {
     const { rejections, isOpen } = this.#mesher;
     if (!(error instanceof HttpError)) {
@@ -101,7 +101,7 @@ export class Router {
     const who = await this.#who(route, given);
     const query = readQuery(url.searchParams, route.query ?? {});
     const body = route.body === undefined ? {} : await readBody(request, route.body);
-    // The request of a client that has closed is not read further.
+    // The request of a client that has disconnected is not read further.
     const scoped = route.access === "user" && route.method === "GET"
       ? { ...mesher, storage: mesher.storage.until(request.signal) }
       : mesher;
@@ -140,7 +140,7 @@ export class Router {
     }
   }
 
-  /** Returns the text of an error, without internals. */
+  /** Returns the text of an error without internal details. */
   #failure(error: unknown, cors: Readonly<Record<string, string>>): Response {
     if (error instanceof HttpError) {
       const asks = error.status === 401 ? { "www-authenticate": "Bearer" } : {};
@@ -238,14 +238,14 @@ function toResponse(
   return jsonResponse(answer.status ?? status, answer.json, { ...cors, ...answer.headers });
 }
 
-/** JSON as a response. */
+/** Returns JSON as a response. */
 export function jsonResponse(
   status: number,
   json: unknown,
   headers: Readonly<Record<string, string>> = {},
 ): Response {
   const body = new TextEncoder().encode(JSON.stringify(json));
-  // With its length known the answer is one piece.
+  // With a known length, the response is one piece.
   const length = { "content-length": String(body.length) };
   return new Response(body, { status, headers: { ...HEADERS, ...length, ...headers } });
 }

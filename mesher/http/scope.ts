@@ -1,6 +1,6 @@
 /**
- * From an id in a path to the row that it names, if it is of an organisation that the person who asks is a
- * member of; else 404, whether or not there is one.
+ * Maps an id in a path to its row, if that belongs to an organisation of which the user is a member;
+ * otherwise throws 404, whether or not the row exists.
  *
  * @module
  */
@@ -13,20 +13,20 @@ import type { Person } from "./auth.ts";
 import { HttpError } from "./http_error.ts";
 import type { Asked, ProjectPlace } from "./route.ts";
 
-/** The person who asks. */
+/** The current user. */
 export function personIn({ who }: Asked): Person {
   if (who.kind !== "user") throw new HttpError(401, "unauthorized");
   return who;
 }
 
-/** The person's memberships. */
+/** The user's memberships. */
 export function membershipsOf(asked: Asked): readonly Membership[] {
   return personIn(asked).memberships;
 }
 
 /**
- * Returns the first thing that `find` finds in the person's organisations, of those where the person has a
- * role that `mayUse` it. Where the person may not, the answer is 404, as for a stranger.
+ * Returns the first result of `find` in the user's organisations in which the user's role satisfies
+ * `mayUse`. Without such a role, throws 404, as for a user who is not a member.
  */
 export async function inScope<T>(
   asked: Asked,
@@ -42,7 +42,7 @@ export async function inScope<T>(
   throw new HttpError(404, `${what} not found`);
 }
 
-/** The organisation in the path, by id or slug. */
+/** Returns the organisation in the path, by id or slug. */
 export function organisationOf(asked: Asked): Membership {
   const wanted = asked.params["org_id"]!;
   const by = isId(wanted) ? "id" : "slug";
@@ -52,15 +52,16 @@ export function organisationOf(asked: Asked): Membership {
   throw new HttpError(404, "organization not found");
 }
 
-/** The project in the path, by id or slug. */
+/** Returns the project in the path, by id or slug. */
 export function projectPlaceOf(asked: Asked): Promise<ProjectPlace> {
   const { storage } = asked.mesher;
   return findProject(storage, membershipsOf(asked), asked.params["project_id"]!);
 }
 
 /**
- * A project of these memberships, by id or slug. A slug is unique in its organisation only: one that
- * means several is refused, so that nobody who makes you a member can have you take theirs for yours.
+ * Returns a project of these memberships, by id or slug. A slug is unique in its organisation only:
+ * an ambiguous slug is rejected, so that a user who adds another as a member cannot redirect the
+ * other's requests to a project with the same slug.
  */
 export async function findProject(
   projects: Pick<Projects, "project">,
@@ -77,17 +78,17 @@ export async function findProject(
   return found[0];
 }
 
-/** Whether the role is one of an organisation's managers: owner or admin. */
+/** Returns whether a role manages an organisation: owner or admin. */
 export function isManager(role: Role): boolean {
   return role !== "member";
 }
 
-/** Throws 403 unless the role is one of an organisation's managers. */
+/** Throws 403 unless the role manages the organisation. */
 export function mustManage(role: Role): void {
   if (!isManager(role)) throw new HttpError(403, "only an owner or admin may do this");
 }
 
-/** Which part of a list the query asks for. */
+/** Returns the requested part of a list. */
 export function pageOf({ query }: Asked, limitDefault: number): PageRequest {
   const limit = limitOf(query["limit"], limitDefault);
   const cursor = query["cursor"] as string | undefined;
@@ -98,7 +99,7 @@ export function pageOf({ query }: Asked, limitDefault: number): PageRequest {
   return { limit, after };
 }
 
-/** As the original has it: what makes no sense is the default. */
+/** As in the original: invalid values are replaced by the default. */
 export function limitOf(limit: unknown, limitDefault: number): number {
   const value = typeof limit === "string" && /^\d{1,3}$/.test(limit) ? Number(limit) : 0;
   return value >= 1 && value <= 100 ? value : limitDefault;

@@ -1,5 +1,5 @@
 /**
- * Rows as the API's JSON: the names of the original, times as ISO 8601.
+ * Converts rows to the API's JSON: names of the original, times as ISO 8601.
  *
  * @module
  */
@@ -76,7 +76,7 @@ export function eventShape(event: EventSummary): Shape {
   };
 }
 
-/** An event with all that it has. */
+/** An event with all details. */
 export function eventDetailShape(detail: EventDetail): Shape {
   const { event } = detail;
   return {
@@ -143,7 +143,7 @@ export function projectShape(project: Project): Shape {
   };
 }
 
-/** An organisation, and one's role in it. */
+/** An organisation, and the user's role in it. */
 export function organisationShape({ organisation, role }: Membership): Shape {
   return {
     id: organisation.id,
@@ -177,7 +177,7 @@ export function memberShape(member: Member): Shape {
   };
 }
 
-/** A session or token, without its secret, and whether it is the one that is shown now. */
+/** A session or token without its secret, and whether it is the current one. */
 export function sessionShape(session: Session, shown: Session): Shape {
   return {
     id: session.id,
@@ -189,7 +189,7 @@ export function sessionShape(session: Session, shown: Session): Shape {
   };
 }
 
-/** A key, without the key. */
+/** A key without the key itself. */
 export function keyShape(key: ApiKey): Shape {
   return {
     id: key.id,

@@ -4,18 +4,18 @@
  * @module
  */
 
-/** How to load. */
+/** Parameters of a load. */
 export interface LoadOptions {
   readonly urls: readonly string[];
   readonly key: string;
-  /** Events in a second, over all nodes. */
+  /** Number of events per second, over all nodes. */
   readonly rate: number;
   readonly seconds: number;
-  /** Events in a request. */
+  /** Number of events per request. */
   readonly batch: number;
 }
 
-/** What `--help` prints. */
+/** The text of `--help`. */
 export const LOAD_HELP: string = `Sends realistic events to Mesher
 
   deno task mesher:load --key mshr_…

@@ -1,10 +1,10 @@
 /**
- * Events as programs really send them, made up.
+ * Generates realistic events.
  *
  * @module
  */
 
-/** What can go wrong: a type, a message with something that varies, and where. */
+/** Kinds of errors: a type, a message with a variable part, and a location. */
 const FAULTS: readonly (readonly [string, (n: number) => string, readonly string[]])[] = [
   ["TypeError", () => "Cannot read properties of undefined (reading 'total')", [
     "src/server.ts:handle",
@@ -33,7 +33,7 @@ const ENVIRONMENTS = ["production", "production", "production", "staging"];
 const RELEASES = ["shop@2.4.0", "shop@2.4.1", "shop@2.5.0-rc1"];
 const BROWSERS = ["Firefox 145", "Chrome 142", "Safari 19", "Edge 142"];
 
-/** One event. `random`: 0 to 1. */
+/** Returns an event. `random`: a number from 0 to 1. */
 export function sampleEvent(random: () => number): Record<string, unknown> {
   const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)]!;
   const number = Math.floor(random() * 1_000_000);

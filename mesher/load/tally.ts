@@ -1,19 +1,19 @@
 /**
- * Counts answers and how long they took.
+ * Counts responses and measures their latency.
  *
  * @module
  */
 
 /** The counts of a run. */
 export class Tally {
-  /** Events that were not accepted, for whatever reason. */
+  /** Number of events that were not accepted, for any reason. */
   failed = 0;
   #accepted = 0;
   #sent = 0;
   readonly #statuses = new Map<number, number>();
   readonly #latencies: number[] = [];
 
-  /** A request with `count` events was answered; status 0: it was not. */
+  /** Records the response to a request with `count` events; status 0: there was none. */
   answered(status: number, count: number, accepted: number, ms: number): void {
     this.#sent += count;
     this.#accepted += accepted;
@@ -22,7 +22,9 @@ export class Tally {
     this.#latencies.push(ms);
   }
 
-  /** What every request so far came to; undefined: not all the same, or there were none. */
+  /**
+   * Returns the common result of all requests so far; undefined if they differ or there were none.
+   */
   get onlyStatus(): number | undefined {
     return this.#statuses.size === 1 ? [...this.#statuses.keys()][0] : undefined;
   }

@@ -1,6 +1,6 @@
 /**
- * What can be done to issues, one or many, wherever they are shown. What loses something is asked
- * about before; the rest can be undone after.
+ * Actions on one or several issues, wherever they are shown. Actions that delete data ask for
+ * confirmation; others can be undone.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import { plural } from "./time.js";
 /** @import { IconName } from "./icons.js" */
 /** @import { Action } from "./server/issues.js" */
 
-/** So many requests are under way at once. */
+/** Maximum number of concurrent requests. */
 const REQUESTS_MAX = 6;
 
 /** @type {Record<Action, { text: string, done: string, icon: IconName }>} */
@@ -26,13 +26,13 @@ export const ACTIONS = {
   delete: { text: "Delete", done: "deleted", icon: "trash" },
 };
 
-/** What is asked before. @type {Partial<Record<Action, string>>} */
+/** The confirmation question of an action. @type {Partial<Record<Action, string>>} */
 const WARNINGS = {
   discard: "New events will be dropped without being stored, until one reopens it.",
   delete: "All its events are deleted for good.",
 };
 
-/** What leads to a state. @type {Record<model.IssueStatus, Action>} */
+/** The action that leads to each state. @type {Record<model.IssueStatus, Action>} */
 const WAY_TO = {
   unresolved: "unresolve",
   resolved: "resolve",
@@ -41,7 +41,7 @@ const WAY_TO = {
 };
 
 /**
- * What makes sense in a state.
+ * Returns the actions that are available in a state.
  *
  * @param {model.IssueStatus} status
  * @returns {Action[]}
@@ -60,7 +60,7 @@ export function actionsFor(status) {
 }
 
 /**
- * The state that something leads to.
+ * Returns the state that an action leads to.
  *
  * @param {Action} action
  * @returns {model.IssueStatus}
@@ -71,13 +71,14 @@ export function statusAfter(action) {
 }
 
 /**
- * Does it, after a question when it loses something. Says how it went, and offers to undo it.
+ * Performs an action on issues, after a confirmation if it deletes data. Shows the result, and
+ * offers to undo it.
  *
  * @param {readonly model.Issue[]} issues
  * @param {Action} action
- * @param {{ button?: HTMLButtonElement | null, undone: () => void }} options `undone`: it has
- *   been undone.
- * @returns {Promise<model.Issue[]>} Those to which it was done.
+ * @param {{ button?: HTMLButtonElement | null, undone: () => void }} options `undone`: called after
+ * an undo.
+ * @returns {Promise<model.Issue[]>} The changed issues.
  */
 export async function actOn(issues, action, { button = null, undone }) {
   const warning = WARNINGS[action];
@@ -139,7 +140,7 @@ export async function mergeAll(issues, button) {
 }
 
 /**
- * Does something to each, a few at once, and goes on after a failure.
+ * Calls a function for each item, a few at once, and continues after a failure.
  *
  * @template T
  * @param {readonly T[]} list

@@ -1,6 +1,6 @@
 /**
- * Who is here and what they look at: the user, the organisation, the project, and the project's
- * live stream. Views get it with their place and a signal that ends with them.
+ * The state of the app: the user, the organisation, the project, and the project's live stream.
+ * Views receive it with their place and a signal that aborts when they end.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import * as projectsApi from "./server/projects.js";
 /** @import { Message, LiveState } from "./live.js" */
 
 /**
- * What a view gets.
+ * The arguments of a view.
  *
  * @typedef {{
  *   app: App, place: Place, signal: AbortSignal,
@@ -25,10 +25,13 @@ import * as projectsApi from "./server/projects.js";
  * }} Context
  */
 
-/** Minutes over which live events are counted. */
+/** Number of minutes over which live events are counted. */
 const RATE_MS = 60_000;
 
-/** The app's state. Says `live` for each message of the project's stream, and `state` of it. */
+/**
+ * The app's state. Emits `live` for each message of the project's stream, and `state` for its
+ * state.
+ */
 export class App extends EventTarget {
   /** @type {model.User} */
   user;
@@ -40,13 +43,17 @@ export class App extends EventTarget {
   projects = [];
   /** @type {model.Project | null} */
   project = null;
-  /** Events since the page was opened. */
+  /** Number of events since the page was opened. */
   seen = 0;
-  /** Names and addresses of the other nodes, for when this one is gone. @type {[string, string][]} */
+  /**
+   * Names and addresses of the other nodes, for use when this node is down.
+   *
+   * @type {[string, string][]}
+   */
   others = [];
-  /** Since when the node does not answer. @type {number | null} */
+  /** The time since which the node does not answer. @type {number | null} */
   lostAt = null;
-  /** When the last events came, for the rate. @type {number[]} */
+  /** Times of the latest events, for the rate. @type {number[]} */
   #arrivals = [];
   /** @type {LiveStream | null} */
   #live = null;
@@ -65,7 +72,7 @@ export class App extends EventTarget {
     return this.#live?.state ?? "closed";
   }
 
-  /** Events of the last minute. */
+  /** Number of events of the last minute. */
   get perMinute() {
     const since = Date.now() - RATE_MS;
     const first = this.#arrivals.findIndex((at) => at >= since);
@@ -73,7 +80,7 @@ export class App extends EventTarget {
     return this.#arrivals.length;
   }
 
-  /** Finds the organisation and project of last time, or the first. */
+  /** Finds the last used organisation and project, or the first ones. */
   async start() {
     const orgId = localStorage.getItem("mesher.organisation");
     const organisation = this.organisations.find(({ id }) => id === orgId) ??
@@ -89,7 +96,7 @@ export class App extends EventTarget {
     await this.refresh();
   }
 
-  /** Asks again which projects there are. */
+  /** Reloads the list of projects. */
   async refresh() {
     this.projects = this.organisation === null
       ? []
@@ -114,13 +121,13 @@ export class App extends EventTarget {
       projectId: project.id,
       onMessage: (message) => this.#hear(message),
       onState: (state) => this.#moved(state),
-      // Who is no longer signed in learns it by asking.
+      // A user who is no longer signed in is shown the login by this request.
       onRefused: () => void peopleApi.me().catch(() => {}),
     });
   }
 
   /**
-   * Who is in the organisation; asked once.
+   * Returns the members of the organisation; loaded once.
    *
    * @returns {Promise<model.Member[]>}
    */
@@ -136,17 +143,17 @@ export class App extends EventTarget {
     return members;
   }
 
-  /** Members have changed. */
+  /** The members have changed. */
   forgetMembers() {
     this.#members.clear();
   }
 
-  /** Tries at once to reach the node again. */
+  /** Tries to reconnect to the node at once. */
   retry() {
     this.#live?.retry();
   }
 
-  /** Keeps where the page is on other nodes. @param {readonly model.OtherNode[]} nodes */
+  /** Stores the addresses of the page on other nodes. @param {readonly model.OtherNode[]} nodes */
   meet(nodes) {
     this.others = nodes.flatMap(({ name, url }) => {
       const address = safeHref(url);
@@ -154,7 +161,7 @@ export class App extends EventTarget {
     });
   }
 
-  /** Ends the stream. */
+  /** Closes the stream. */
   stop() {
     this.#live?.close();
     this.#live = null;
@@ -166,7 +173,7 @@ export class App extends EventTarget {
     if (state === "open") this.lostAt = null;
     if (state === "waiting") this.lostAt ??= Date.now();
     this.dispatchEvent(new Event("state"));
-    // What came meanwhile was not heard: views ask again.
+    // Messages sent in the meantime were missed, so views reload.
     if (wasLost && this.lostAt === null) this.#hear({ type: "reconnected" });
   }
 
@@ -180,7 +187,7 @@ export class App extends EventTarget {
   }
 
   /**
-   * Calls for each live message until the signal ends.
+   * Calls the listener for each live message until the signal aborts.
    *
    * @param {AbortSignal} signal
    * @param {(message: Message) => void} listener

@@ -1,5 +1,5 @@
 /**
- * Charts, as SVG drawn at the size of their place and again when that changes.
+ * Charts, drawn as SVG at the size of their container and redrawn when it changes.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { count, exact } from "./time.js";
 const LEFT = 40;
 const BOTTOM = 22;
 const TOP = 8;
-/** Pixels that a label of the time axis needs. */
+/** Width of a label of the time axis in pixels. */
 const LABEL_WIDTH = 76;
 
 const hour = new Intl.DateTimeFormat(undefined, {
@@ -22,7 +22,7 @@ const hour = new Intl.DateTimeFormat(undefined, {
 const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
 
 /**
- * Round steps from 0 to at least `max`: three or four.
+ * Returns three or four round steps from 0 to at least `max`.
  *
  * @param {number} max
  * @returns {number[]}
@@ -37,7 +37,7 @@ export function ticksTo(max) {
 }
 
 /**
- * Columns over time, with the exact numbers under the pointer.
+ * Draws columns over time, with exact numbers under the pointer.
  *
  * @param {readonly Bucket[]} buckets
  * @param {{ height?: number, daily?: boolean, signal: AbortSignal, unit?: string }} options
@@ -137,7 +137,7 @@ function percent(share) {
 }
 
 /**
- * Values with bars behind them.
+ * Draws values with bars behind them.
  *
  * @param {readonly ValueCount[]} values
  * @param {{ hrefOf?: (value: string) => string, kindOf?: (value: string) => string }} [options]

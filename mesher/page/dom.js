@@ -1,6 +1,6 @@
 /**
- * Elements, made from names, properties and children. Text only ever becomes text nodes and
- * attributes: nothing in this page parses data as HTML, and addresses from data pass `safeHref`.
+ * Creates elements from names, properties and children. Text only becomes text nodes and
+ * attributes: this page never parses data as HTML, and URLs from data pass `safeHref`.
  *
  * @module
  */
@@ -11,8 +11,8 @@
 const SVG = "http://www.w3.org/2000/svg";
 
 /**
- * An HTML element. `on…` properties are listeners, `data` an object of data attributes; true and
- * false set and leave out an attribute.
+ * Creates an HTML element. `on…` properties are listeners, `data` is an object of data attributes;
+ * true sets an attribute, and false omits it.
  *
  * @template {keyof HTMLElementTagNameMap} Tag
  * @param {Tag} tag
@@ -28,7 +28,7 @@ export function h(tag, props, ...children) {
 }
 
 /**
- * An SVG element.
+ * Creates an SVG element.
  *
  * @template {keyof SVGElementTagNameMap} Tag
  * @param {Tag} tag
@@ -76,7 +76,7 @@ function append(element, children) {
 }
 
 /**
- * Puts these children in the place of all that were there.
+ * Replaces all children of an element.
  *
  * @param {Element} element
  * @param {...(Child | readonly Child[])} children
@@ -87,7 +87,7 @@ export function fill(element, ...children) {
 }
 
 /**
- * An address from data, if it is one that a browser may open from here; else undefined.
+ * Returns a URL from data if it is safe to open, otherwise undefined.
  *
  * @param {unknown} text
  * @returns {string | undefined}

@@ -72,7 +72,7 @@ export function eventParts(event) {
 }
 
 /**
- * The name of a context as a title.
+ * Returns the title of a context.
  *
  * @param {string} name
  */
@@ -83,7 +83,7 @@ function titleOf(name) {
 }
 
 /**
- * Tags that lead to the other events that have them.
+ * Draws tags as links to the other events with the same tag.
  *
  * @param {readonly (readonly [string, string])[]} tags
  */

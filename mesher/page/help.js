@@ -1,5 +1,5 @@
 /**
- * The list of keys, on `?`.
+ * The list of keys, shown by `?`.
  *
  * @module
  */
@@ -23,7 +23,7 @@ const KEYS = [
   ["?", "This list"],
 ];
 
-/** Shows it. @param {readonly { key: string, text: string }[]} places */
+/** Shows the list. @param {readonly { key: string, text: string }[]} places */
 export function showHelp(places) {
   const rows = [
     ...KEYS,

@@ -1,5 +1,5 @@
 /**
- * The icons: strokes on a square of 20.
+ * The icons: lines in a square of 20 units.
  *
  * @module
  */

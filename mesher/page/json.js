@@ -1,5 +1,5 @@
 /**
- * Free data, as a table at the top and indented text below.
+ * Arbitrary data, as a table at the top level and indented text below.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import { h, safeHref } from "./dom.js";
 import { pair } from "./parts/panel.js";
 
 /**
- * Names and texts.
+ * Draws names and values.
  *
  * @param {readonly (readonly [string, string])[]} pairs
  */
@@ -20,7 +20,7 @@ export function pairTable(pairs) {
 }
 
 /**
- * An object of anything.
+ * Draws an object with arbitrary values.
  *
  * @param {Record<string, unknown>} object
  */

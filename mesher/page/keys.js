@@ -1,15 +1,15 @@
 /**
- * The keyboard: single keys and pairs (`g d`), as long as nobody is typing.
+ * Keyboard shortcuts: single keys and pairs (`g d`), disabled while the user types in a field.
  *
  * @module
  */
 
 /** @typedef {Record<string, (event: KeyboardEvent) => void>} Bindings */
 
-/** The second key of a pair must come within this time. */
+/** Time limit for the second key of a pair. */
 const PAIR_MS = 1_200;
 
-/** Whoever has keys at present; the last added is asked first. */
+/** The current bindings; the last added is checked first. */
 export class Keys {
   /** @type {Bindings[]} */
   #layers = [];
@@ -74,7 +74,7 @@ function isTyping(target) {
 }
 
 /**
- * Moves the focus up and down among rows: the links with `data-row` in this element.
+ * Moves the focus up or down between rows: the links with `data-row` in this element.
  *
  * @param {Element} list
  * @param {number} step

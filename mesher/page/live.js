@@ -1,5 +1,5 @@
 /**
- * A live stream of one project: a WebSocket that comes back by itself, at growing intervals.
+ * The live stream of one project: a WebSocket that reconnects at growing intervals.
  *
  * @module
  */
@@ -10,14 +10,14 @@ import { objectOf } from "./server/values.js";
 /** @typedef {{ level?: string, environment?: string }} Filters */
 /** @typedef {Record<string, unknown>} Message */
 
-/** The first wait before a new try; it doubles. */
+/** The first pause before a reconnect; it doubles each time. */
 const WAIT_MS = 1_000;
 /** The longest. */
 const WAIT_MS_MAX = 10_000;
-/** The server ends a stream with this code when its session, or the project, is no more. */
+/** The close code of a stream whose session or project no longer exists. */
 const REFUSED = 1008;
 
-/** One stream. Says `message` and `state`. */
+/** One stream. Emits `message` and `state`. */
 export class LiveStream {
   #projectId;
   /** @type {Filters} */
@@ -60,7 +60,7 @@ export class LiveStream {
     this.#subscribe();
   }
 
-  /** Does not wait any longer for the next try. */
+  /** Reconnects now instead of waiting. */
   retry() {
     if (this.#state !== "waiting") return;
     clearTimeout(this.#timer);

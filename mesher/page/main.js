@@ -1,5 +1,5 @@
 /**
- * Where the page begins: signs in, draws the shell, and shows the view of each place.
+ * The entry point of the page: signs in, draws the frame, and shows the view of each place.
  *
  * @module
  */
@@ -32,7 +32,7 @@ import { welcomeView } from "./views/welcome.js";
 /** @import { Context } from "./app.js" */
 /** @typedef {(context: Context) => HTMLElement} View */
 
-/** By the first part of the path. @type {Record<string, View>} */
+/** The views by the first part of the path. @type {Record<string, View>} */
 const VIEWS = {
   "": dashboardView,
   issues: (context) => context.place.parts.length > 1 ? issueView(context) : issuesView(context),
@@ -49,7 +49,7 @@ const rootElement = document.getElementById("app");
 if (rootElement === null) throw new Error("there is no #app in the page");
 const root = rootElement;
 
-/** Ends what is on the screen: the sign-in page or the whole app. */
+/** Removes the current content: the sign-in page or the whole app. */
 let stage = new AbortController();
 
 async function begin() {
@@ -91,7 +91,7 @@ function run(app, signal) {
     view = new AbortController();
     const place = placeFrom();
     const name = place.parts[0] ?? "";
-    // A view that is drawn again keeps the focus where it was.
+    // A view that is redrawn keeps the focus.
     const focused = document.activeElement?.id;
     frame.current(name === "events" ? "issues" : name);
     scrollTo(0, 0);

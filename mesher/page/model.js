@@ -1,5 +1,6 @@
 /**
- * What the page works with: types only. the files of `server/` make them from the API's JSON.
+ * The types that the page works with. The files of `server/` create these objects from the API's
+ * JSON.
  *
  * @module
  */
@@ -9,7 +10,11 @@
 /** @typedef {"owner" | "admin" | "member"} Role */
 
 /** @typedef {{ id: string, email: string, name: string, isOperator: boolean }} User */
-/** Where the page is on another node. @typedef {{ name: string, url: string | null }} OtherNode */
+/**
+ * The address of the page on another node.
+ *
+ * @typedef {{ name: string, url: string | null }} OtherNode
+ */
 /** @typedef {{ id: string, name: string, slug: string, role: Role }} Organisation */
 /** @typedef {{ enabled: boolean, fields: string[], safe: string[] }} ScrubRules */
 /**

@@ -1,5 +1,5 @@
 /**
- * Addresses after `#`: `#/issues?status=resolved`. The server needs to know none of them.
+ * Addresses after `#`: `#/issues?status=resolved`. The server does not see them.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 /** @typedef {{ path: string, parts: string[], query: URLSearchParams }} Place */
 
 /**
- * Where the page is.
+ * Returns the current place.
  *
  * @param {string} [hash]
  * @returns {Place}
@@ -31,7 +31,7 @@ function decode(text) {
 }
 
 /**
- * An address. What is empty in the query is left out.
+ * Returns an address. Empty values are omitted from the query.
  *
  * @param {readonly string[]} parts
  * @param {Record<string, string | null | undefined>} [query]
@@ -45,7 +45,7 @@ export function href(parts, query = {}) {
 }
 
 /**
- * Goes there.
+ * Navigates to an address.
  *
  * @param {string} address
  */
@@ -54,7 +54,7 @@ export function go(address) {
 }
 
 /**
- * The same place with another query.
+ * Returns the same place with another query.
  *
  * @param {Place} place
  * @param {Record<string, string | null | undefined>} changes

@@ -1,11 +1,11 @@
 /**
- * Which rows of a list are picked. A row is picked by its box; with Shift all from the one picked
- * last.
+ * The selected rows of a list. A row is selected by its checkbox; with Shift, all rows from the
+ * last selected one are.
  *
  * @module
  */
 
-/** Ids that are picked. Says `change`. */
+/** The selected ids. Emits `change`. */
 export class Selection extends EventTarget {
   /** @type {Set<string>} */
   #ids = new Set();
@@ -23,7 +23,7 @@ export class Selection extends EventTarget {
   }
 
   /**
-   * Picks one, or no longer; with a range, all between it and the last one.
+   * Selects or deselects a row; with a range, all rows between it and the last one.
    *
    * @param {string} id
    * @param {boolean} picked

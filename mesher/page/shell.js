@@ -1,5 +1,5 @@
 /**
- * What surrounds every view: navigation, the project, who is here, light or dark.
+ * The frame around every view: navigation, project, user, light or dark theme.
  *
  * @module
  */
@@ -27,7 +27,7 @@ export const PLACES = [
   { key: "p", path: "settings", text: "Settings", icon: "settings" },
 ];
 
-/** The places of this user: the cluster is for operators. @param {App} app */
+/** Returns the user's navigation entries; the cluster is only for operators. @param {App} app */
 export function placesOf(app) {
   return PLACES.filter(({ path }) => path !== "cluster" || app.user.isOperator);
 }
@@ -41,10 +41,10 @@ const LIVE_WORDS = {
 };
 
 /**
- * The shell, and where views go.
+ * Creates the frame, and the container for views.
  *
  * @param {App} app
- * @param {{ changed: () => void, help: () => void }} on `changed`: another project.
+ * @param {{ changed: () => void, help: () => void }} on `changed`: another project was chosen.
  */
 export function shell(app, on) {
   const main = h("main", { id: "main", tabindex: "-1" });
@@ -191,7 +191,7 @@ export function shell(app, on) {
 }
 
 /**
- * A node's name without where it listens.
+ * Returns a node's name without its address.
  *
  * @param {string} name
  */
@@ -199,12 +199,12 @@ export function shortName(name) {
   return name.split("@")[0] ?? name;
 }
 
-/** The mark: the letter on a square. */
+/** The logo: the letter on a square. */
 export function mark() {
   return h("img", { class: "mark", src: `${BASE}favicon.svg`, alt: "", width: 22, height: 22 });
 }
 
-/** Light, dark, or as the machine has it. */
+/** The theme: light, dark, or the system's. */
 function themeButton() {
   /** @type {readonly { theme: string, icon: IconName, label: string }[]} */
   const steps = [

@@ -1,5 +1,6 @@
 /**
- * Stack traces: the line that threw first, the application's own lines open, the libraries' folded.
+ * Stack traces: the innermost frame first, the application's own frames open, and those of
+ * libraries collapsed.
  *
  * @module
  */
@@ -10,7 +11,7 @@ import { button } from "./parts/controls.js";
 /** @import * as model from "./model.js" */
 
 /**
- * The chain of exceptions, the one finally thrown first.
+ * Draws the chain of exceptions, the one finally thrown first.
  *
  * @param {readonly model.Exception[]} exceptions
  */
@@ -71,7 +72,7 @@ function exceptionPart(exception, depth) {
 }
 
 /**
- * The first line of the application's own is open.
+ * Returns whether a frame is open: the first of the application's own.
  *
  * @param {readonly model.Frame[]} frames
  * @param {number} i
@@ -120,7 +121,7 @@ function framePart(frame, anyOwn, open) {
 }
 
 /**
- * The file; of Java and the like the class, and the jar that holds it.
+ * Returns the file; for Java and similar languages, the class and its jar.
  *
  * @param {model.Frame} frame
  */

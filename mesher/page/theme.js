@@ -1,6 +1,6 @@
 /**
- * Light or dark, set before the first paint: a plain script, because modules wait for the document.
- * `system` leaves it to the machine. `shell.js` switches.
+ * The light or dark theme, set before the first paint by a plain script, because modules wait for
+ * the document. `system` uses the system's setting. `shell.js` changes it.
  */
 (() => {
   /** @type {string | null} */
@@ -8,7 +8,7 @@
   try {
     chosen = localStorage.getItem("mesher.theme");
   } catch {
-    // Storage is forbidden here: the machine's choice stands.
+    // Storage is not available: the system's setting applies.
   }
   if (chosen === "light" || chosen === "dark") document.documentElement.dataset.theme = chosen;
 })();

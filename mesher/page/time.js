@@ -1,5 +1,5 @@
 /**
- * Dates and numbers as people read them: relative, with the exact time on hover.
+ * Formats dates and numbers for people: relative, with the exact time on hover.
  *
  * @module
  */
@@ -9,7 +9,7 @@ const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
-/** How often the relative times on the page are brought up to date. */
+/** Interval at which the relative times on the page are updated. */
 const REFRESH_MS = 10_000;
 
 const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
@@ -28,7 +28,7 @@ const whole = new Intl.NumberFormat("en");
 const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
 
 /**
- * How long ago that was, in few characters.
+ * Returns how long ago a time was, in few characters.
  *
  * @param {number} at
  * @param {number} [now]
@@ -48,7 +48,7 @@ export function relative(at, now = Date.now()) {
 }
 
 /**
- * When that will be.
+ * Returns how far in the future a time is.
  *
  * @param {number} at
  * @param {number} [now]
@@ -61,7 +61,7 @@ export function until(at, now = Date.now()) {
 }
 
 /**
- * The exact time, in this machine's zone and in UTC.
+ * Returns the exact time, in the local time zone and in UTC.
  *
  * @param {number} at
  * @returns {string}
@@ -72,7 +72,7 @@ export function exact(at) {
 }
 
 /**
- * Hours, minutes and seconds.
+ * Returns hours, minutes and seconds.
  *
  * @param {number} at
  * @returns {string}
@@ -82,7 +82,7 @@ export function clockTime(at) {
 }
 
 /**
- * An element that says how long ago that was, and stays right.
+ * Creates an element that shows how long ago a time was, and updates it.
  *
  * @param {number | null} at
  * @returns {HTMLElement}
@@ -97,7 +97,7 @@ export function ago(at) {
   );
 }
 
-/** Keeps every element of `ago` right, for as long as the page is open. */
+/** Updates every element of `ago` while the page is open. */
 export function keepTimesFresh() {
   setInterval(() => {
     if (document.hidden) return;
@@ -110,7 +110,7 @@ export function keepTimesFresh() {
 }
 
 /**
- * A number of things: exact below ten thousand.
+ * Formats a count: exactly below ten thousand.
  *
  * @param {number} n
  * @returns {string}

@@ -1,5 +1,5 @@
 /**
- * An event on its way through a node.
+ * An event in a node.
  *
  *     validated ─▶ Accepted ─▶ inbox ─▶ grouped: Outgoing ─▶ outbox ─▶ stored ─▶ announced
  *
@@ -11,7 +11,10 @@ import type { LogLine } from "../log.ts";
 import type { NewEvent } from "../storage/events.ts";
 import type { Counters } from "./counters.ts";
 
-/** A validated event, sampled and within its limit, which was answered with 202. Plain, so that it can be sent. */
+/**
+ * A validated event, sampled and within its limit, that was answered with 202. A plain object, so that it can
+ * be sent.
+ */
 export interface Accepted {
   readonly projectId: string;
   readonly receivedAt: number;
@@ -21,7 +24,7 @@ export interface Accepted {
 /** Ready to be stored. */
 export interface Outgoing {
   readonly row: NewEvent;
-  /** Another node waits to hear that it is stored. */
+  /** Another node waits for the confirmation that it is stored. */
   readonly stored?: (() => void) | undefined;
 }
 
@@ -31,7 +34,10 @@ export function rowOf({ projectId, receivedAt, event }: Accepted): NewEvent {
   return { projectId, fingerprint, title, culprit, receivedAt, event };
 }
 
-/** Returns the rows of events. One that cannot be grouped is a bug, and must not block the others. */
+/**
+ * Returns the rows of events. An event that cannot be grouped is a bug, and must not block the
+ * others.
+ */
 export function grouped(
   { counters, log }: { readonly counters: Counters; readonly log: LogLine },
   items: readonly Accepted[],

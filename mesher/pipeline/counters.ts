@@ -1,5 +1,6 @@
 /**
- * The counters of a node since its start. `/metrics` shows it, and the load monitor compares it.
+ * The counters of a node since its start. `/metrics` shows them, and the load monitor compares
+ * them.
  *
  * @module
  */
@@ -27,10 +28,10 @@ export const COUNTS = [
   "webhooks_failed",
   "requests",
 ] as const;
-/** One of them. */
+/** One of the counters. */
 export type Count = typeof COUNTS[number];
 
-/** Names of one kind that are counted by themselves; the rest is counted as "other". */
+/** Names of one kind that are counted separately; all others are counted as "other". */
 const LABELS_MAX = 64;
 
 /** Counters by name: items that are not stored, and reasons of rejections. */
@@ -66,7 +67,7 @@ export class Counters {
     return this.#counts.get(name) ?? 0;
   }
 
-  /** All, by name. */
+  /** Returns all counters by name. */
   all(): Readonly<Record<Count, number>> {
     return Object.fromEntries(COUNTS.map((name) => [name, this.get(name)])) as Record<
       Count,

@@ -8,11 +8,13 @@ import { hashSecret, isSecret } from "../domain/secret.ts";
 import type { ApiKeys } from "../storage/api_keys.ts";
 import type { Project } from "../storage/projects.ts";
 
-/** How long an answer is believed. Milliseconds. */
+/** Time for which an answer is cached. Milliseconds. */
 export const KEY_MS = 2_000;
-/** After this an answer is asked for again, and the old one is used meanwhile, so that a busy client never waits. */
+/**
+ * Age from which an answer is refreshed while the old one is still used, so that a busy client never waits.
+ */
 const REFRESH_MS = 1_000;
-/** At most this many are remembered; then all are forgotten. */
+/** Maximum number of cached answers; above it, all are forgotten. */
 const KEYS_MAX = 10_000;
 
 /** Looks keys up. */
@@ -26,7 +28,7 @@ export class Keys {
     this.#now = now;
   }
 
-  /** The project that a key is for, or null. */
+  /** Returns the project of a key, or null. */
   project(key: string): Answer {
     if (!isSecret("key", key)) return Promise.resolve(null);
     const hash = hashSecret(key);
@@ -44,7 +46,7 @@ export class Keys {
     if (this.#known.size >= KEYS_MAX) this.#known.clear();
     const answer = this.#find(hash);
     this.#known.set(hash, { askedAt: now, answer, isAsked: false });
-    // A database that is away is asked again by the next one.
+    // If the database is unavailable, the next request asks again.
     answer.catch(() => this.#known.delete(hash));
     return answer;
   }
@@ -52,11 +54,11 @@ export class Keys {
   async #refresh(hash: string, known: Known, now: number): Promise<void> {
     try {
       const answer = Promise.resolve(await this.#find(hash));
-      // Unless all were forgotten meanwhile.
+      // Unless the cache was cleared meanwhile.
       if (this.#known.get(hash) !== known) return;
       this.#known.set(hash, { askedAt: now, answer, isAsked: false });
     } catch {
-      // When it is too old it is asked for again.
+      // An outdated answer is requested again.
     }
   }
 
@@ -64,7 +66,7 @@ export class Keys {
     return (await this.#apiKeys.projectByKey(hash))?.project ?? null;
   }
 
-  /** Forgets all: a key was revoked, or a project changed. */
+  /** Clears the cache: a key was revoked, or a project changed. */
   forget(): void {
     this.#known.clear();
   }
@@ -75,6 +77,6 @@ type Answer = Promise<Project | null>;
 interface Known {
   readonly askedAt: number;
   readonly answer: Answer;
-  /** It is being asked for again. */
+  /** The answer is being requested again. */
   isAsked: boolean;
 }

@@ -5,10 +5,10 @@
  *     events:<id>                     all its events
  *     events:<id>:<level>:<env hash>  those that pass a filter; each part may be empty
  *
- * A watcher is a member of the first room and of one of the others, so that nothing is filtered per
- * watcher: an event is broadcast to the at most four rooms whose filter it passes. The node's hub is a
- * member of a group for each room with a local watcher, and groups are known on all nodes: an event without a
- * watcher in the cluster is not encoded.
+ * A watcher is a member of the first room and of one of the others, so that nothing is filtered per watcher:
+ * an event is broadcast to at most four rooms whose filter it matches. The node's hub joins a group for each
+ * room with a local watcher, and groups are known on all nodes: an event without a watcher in the cluster is
+ * not encoded.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import type { EventOutcome, NewEvent } from "../storage/events.ts";
 import type { Counters } from "./counters.ts";
 import { iso } from "./time.ts";
 
-/** Which events a watcher wants. */
+/** The filter of a watcher. */
 export interface StreamFilter {
   readonly level?: string | undefined;
   readonly environment?: string | undefined;
@@ -31,7 +31,7 @@ export class Live {
   readonly #counters: Counters;
   /** The number of local watchers by room. */
   readonly #watched = new Map<string, number>();
-  /** Represents this node in the groups; none while it is being started again. */
+  /** Represents this node in the groups; undefined while it is being restarted. */
   #hub: Pid<never> | undefined;
 
   constructor(rooms: Rooms, groups: Groups, counters: Counters) {
@@ -40,10 +40,10 @@ export class Live {
     this.#counters = counters;
   }
 
-  /** How many connections watch here. */
+  /** Number of local watchers. */
   clients = 0;
 
-  /** A hub has started: it joins for all rooms that are watched here. */
+  /** A hub has started: joins the groups of all rooms that are watched on this node. */
   adopt(hub: Pid<never>): void {
     this.#hub = hub;
     for (const room of this.#watched.keys()) this.#groups.join(room, hub);
@@ -69,11 +69,11 @@ export class Live {
   /** Sends stored events to their watchers. */
   events(rows: readonly NewEvent[], outcomes: readonly (EventOutcome | undefined)[]): void {
     const watched = new Map<string, boolean>();
-    /** The rooms that are watched, of each kind of event in the batch: there are few kinds. */
+    /** The watched rooms for each kind of event in the batch, of which there are few. */
     const kinds = new Map<string, readonly string[]>();
     for (const [i, row] of rows.entries()) {
       const outcome = outcomes[i];
-      // Watchers of events watch their project too.
+      // Watchers of events are also watchers of their project.
       if (outcome?.kind !== "stored" || !this.#isProjectWatched(watched, row.projectId)) continue;
       const { level, environment } = row.event;
       const kind = `${row.projectId}/${level}/${environment ?? ""}`;
@@ -88,7 +88,7 @@ export class Live {
     }
   }
 
-  /** Sends other news of a project to its watchers. */
+  /** Sends other messages of a project to its watchers. */
   tell(projectId: string, message: Readonly<Record<string, unknown>>): void {
     const room = projectRoom(projectId);
     if (this.#isWatched(room)) this.#broadcast(room, JSON.stringify(message));
@@ -110,12 +110,12 @@ export class Live {
   }
 }
 
-/** The room of a project. */
+/** Returns the room of a project. */
 export function projectRoom(projectId: string): string {
   return `project:${projectId}`;
 }
 
-/** The room of a project's events that pass a filter. */
+/** Returns the room of a project's events that match a filter. */
 export function eventRoom(projectId: string, { level, environment }: StreamFilter): string {
   if (level === undefined && environment === undefined) return `events:${projectId}`;
   const hash = environment === undefined
@@ -124,7 +124,7 @@ export function eventRoom(projectId: string, { level, environment }: StreamFilte
   return `events:${projectId}:${level ?? ""}:${hash}`;
 }
 
-/** Returns the rooms whose filter an event passes. */
+/** Returns the rooms whose filter an event matches. */
 function roomsOf(projectId: string, level: string, environment: string | null): string[] {
   const rooms = [eventRoom(projectId, {}), eventRoom(projectId, { level })];
   if (environment !== null) {

@@ -1,11 +1,11 @@
 /**
- * Sends mail by SMTP, with nodemailer, which is loaded when the first mail is sent.
+ * Sends mail by SMTP with nodemailer, which is loaded when the first mail is sent.
  *
  * @module
  */
 import type { Attempt } from "./webhook.ts";
 
-/** How mail is sent. */
+/** The settings for sending mail. */
 export interface MailConfig {
   /** `smtp://user:password@host:587`, or `smtps://…`. */
   readonly url: string;
@@ -20,10 +20,12 @@ export interface Mail {
   readonly text: string;
 }
 
-/** A server that does not answer is not waited for longer. Milliseconds. */
+/** Time limit for a server's answer. Milliseconds. */
 export const MAIL_MS_MAX = 15_000;
 
-/** Makes one attempt. Never rejects; the text of a failure contains no address or password. */
+/**
+ * Makes one attempt to send. Never rejects; the text of a failure contains no address or password.
+ */
 export async function attemptMail(config: MailConfig | null, mail: Mail): Promise<Attempt> {
   if (config === null) return { kind: "failed", why: "MESHER_SMTP_URL is not set", again: false };
   try {
@@ -33,7 +35,7 @@ export async function attemptMail(config: MailConfig | null, mail: Mail): Promis
       greetingTimeout: MAIL_MS_MAX,
       socketTimeout: MAIL_MS_MAX,
       dnsTimeout: MAIL_MS_MAX,
-      // A mail is text: it opens no file and no address.
+      // A mail is text only: it must not open files or URLs.
       disableFileAccess: true,
       disableUrlAccess: true,
     } as never);
@@ -52,7 +54,7 @@ export async function attemptMail(config: MailConfig | null, mail: Mail): Promis
     const { code, responseCode } = (error ?? {}) as { code?: unknown; responseCode?: unknown };
     const status = typeof responseCode === "number" ? ` (${responseCode})` : "";
     const word = typeof code === "string" && /^\w{1,40}$/.test(code) ? code : "error";
-    // A wrong password or a refused address is refused again.
+    // A wrong password or a rejected address would be rejected again.
     const again = !(typeof responseCode === "number" && responseCode >= 500);
     return { kind: "failed", why: `SMTP: ${word}${status}`, again };
   }

@@ -1,6 +1,6 @@
 /**
- * A bounded queue whose workers may crash: items that are taken stay here, on loan, until they are
- * settled. A worker that is started again takes back all loans of its predecessor.
+ * A bounded queue whose workers may crash: items that a worker takes stay in the queue as borrowed
+ * until they are settled. A restarted worker takes back all borrowed items of its predecessor.
  *
  *     push ─▶ waiting ──take──▶ on loan ──settle──▶ gone
  *                ▲                 │
@@ -9,19 +9,19 @@
  * @module
  */
 
-/** The items of a worker. */
+/** The items borrowed by a worker. */
 export interface Loan<T> {
   readonly items: readonly T[];
 }
 
 /** The queue. */
 export class EventQueue<T> {
-  /** Waiting and on loan together are never more than this; `push` refuses what would be. */
+  /** Maximum number of waiting and borrowed items together; `push` rejects more. */
   readonly max: number;
-  /** Called when items wait, once. */
+  /** Called once when items wait. */
   wake: (() => void) | undefined = undefined;
   #waiting: T[] = [];
-  /** Where the first that waits is in `#waiting`; those before it are gone. */
+  /** Index of the first waiting item in `#waiting`; the items before it are removed. */
   #head = 0;
   readonly #loans = new Set<Loan<T>>();
   #loaned = 0;
@@ -30,22 +30,22 @@ export class EventQueue<T> {
     this.max = max;
   }
 
-  /** How many wait. */
+  /** Number of waiting items. */
   get waiting(): number {
     return this.#waiting.length - this.#head;
   }
 
-  /** How many wait or are on loan. */
+  /** Number of waiting and borrowed items. */
   get size(): number {
     return this.waiting + this.#loaned;
   }
 
-  /** How many more it takes. */
+  /** Number of items for which there is room. */
   get room(): number {
     return this.max - this.size;
   }
 
-  /** Adds all, or none when they do not all fit: false. */
+  /** Adds all items, or none if they do not all fit, and then returns false. */
   push(items: readonly T[]): boolean {
     if (items.length > this.room) return false;
     for (const item of items) this.#waiting.push(item);
@@ -53,7 +53,7 @@ export class EventQueue<T> {
     return true;
   }
 
-  /** Lends at most `count`, oldest first; undefined when none wait. */
+  /** Lends at most `count` items, oldest first; returns undefined if none wait. */
   take(count: number): Loan<T> | undefined {
     if (this.waiting === 0) return undefined;
     const items = this.#waiting.slice(this.#head, this.#head + count);
@@ -68,14 +68,14 @@ export class EventQueue<T> {
     return loan;
   }
 
-  /** Settles the loan. Returns false if it was taken back meanwhile. */
+  /** Settles borrowed items. Returns false if they were taken back meanwhile. */
   settle(loan: Loan<T>): boolean {
     if (!this.#loans.delete(loan)) return false;
     this.#loaned -= loan.items.length;
     return true;
   }
 
-  /** They wait again, first in line. */
+  /** The items wait again, first in line. */
   release(loan: Loan<T>): void {
     if (!this.#loans.delete(loan)) return;
     this.#loaned -= loan.items.length;
@@ -84,7 +84,7 @@ export class EventQueue<T> {
     this.wake?.();
   }
 
-  /** Takes all loans back, since their worker has crashed. */
+  /** Takes all borrowed items back, because their worker has crashed. */
   releaseAll(): void {
     for (const loan of [...this.#loans].reverse()) this.release(loan);
   }

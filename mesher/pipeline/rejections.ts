@@ -1,15 +1,15 @@
 /**
- * What ingest rejects: each is counted with its reason, and logged at a limited rate.
+ * Requests rejected by ingest: each is counted by reason, and logged at a limited rate.
  *
  * @module
  */
 import type { LogLine } from "../log.ts";
 import type { Counters } from "./counters.ts";
 
-/** A reason is logged at most once in this time. Milliseconds. */
+/** Minimum time between two log lines for the same reason. Milliseconds. */
 export const REJECTION_LOG_MS = 10_000;
 
-/** Why something was not accepted. */
+/** The reason why something was not accepted. */
 export type RejectionReason =
   | "unauthorized"
   | "wrong_project"
@@ -31,7 +31,7 @@ export class Rejections {
   readonly #counters: Counters;
   readonly #log: LogLine;
   readonly #now: () => number;
-  /** By reason: when it was logged, and how many there were since. */
+  /** By reason: the time of the last log line, and the count since then. */
   readonly #logged = new Map<RejectionReason, { at: number; since: number }>();
 
   constructor(counters: Counters, log: LogLine, now: () => number) {
@@ -40,7 +40,7 @@ export class Rejections {
     this.#now = now;
   }
 
-  /** Counts it. `detail`: a sentence without anything that a client may have sent. */
+  /** Counts a rejection. `detail`: a sentence without any data from clients. */
   add(reason: RejectionReason, project: string | null, detail: string, by: number = 1): void {
     if (by <= 0) return;
     this.#counters.addLabelled("rejected", reason, by);

@@ -1,15 +1,15 @@
 /**
- * Times as the outside sees them.
+ * Formats times for output.
  *
  * @module
  */
 
-/** Milliseconds as ISO 8601. */
+/** Returns milliseconds as ISO 8601. */
 export function iso(ms: number): string {
   return new Date(ms).toISOString();
 }
 
-/** The same of a time that may not be. */
+/** Returns the same for a time that may be missing. */
 export function isoOrNull(ms: number | null): string | null {
   return ms === null ? null : iso(ms);
 }

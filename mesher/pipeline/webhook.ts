@@ -1,10 +1,10 @@
 /**
- * One attempt at a webhook. The receiver's name is looked up once, all its addresses are checked
- * (`domain/address.ts`), and only those that were checked are connected to, so that a name that changes
- * between the look and the connection is no way in. Redirects are not followed; of the answer nothing but the
- * status is read.
+ * One attempt to call a webhook. The receiver's name is looked up once, all its addresses are checked
+ * (`domain/address.ts`), and only the checked addresses are connected to, so that a name that changes between
+ * the lookup and the connection cannot bypass the check. Redirects are not followed; only the status of the
+ * response is read.
  *
- * The text of a failure never contains the address, which may be a secret.
+ * The text of a failure never contains the URL, which may be a secret.
  *
  * @module
  */
@@ -13,23 +13,23 @@ import { type ClientRequest, type IncomingMessage, request as httpRequest } from
 import { request as httpsRequest } from "node:https";
 import { addressFrom, type Allowed, bareHost, isInside } from "../domain/address.ts";
 
-/** A receiver that does not answer is not waited for longer, the look-up included. Milliseconds. */
+/** Time limit for a receiver, including the lookup. Milliseconds. */
 export const WEBHOOK_MS_MAX = 5_000;
 
 /** The result of an attempt. */
 export type Attempt =
   | { readonly kind: "delivered" }
-  /** `again`: it may succeed later. */
+  /** `again`: whether it may succeed later. */
   | { readonly kind: "failed"; readonly why: string; readonly again: boolean };
 
-/** How it is made. */
+/** Options of an attempt. */
 export interface AttemptOptions {
   readonly allowed: Allowed;
   /** Ends it. */
   readonly signal: AbortSignal;
   /** Default: `WEBHOOK_MS_MAX`. */
   readonly timeoutMs?: number | undefined;
-  /** All addresses of a name. Default: the system's. */
+  /** Returns all addresses of a name. Default: the system's. */
   readonly lookup?: ((name: string) => Promise<readonly string[]>) | undefined;
 }
 
@@ -86,7 +86,7 @@ type LookedUp = (
   family?: number,
 ) => void;
 
-/** Resolves with the head of the answer; the rest is not read. */
+/** Resolves with the head of the response; the rest is not read. */
 function post(
   url: URL,
   json: string,
@@ -126,7 +126,7 @@ async function systemLookup(name: string): Promise<readonly string[]> {
   return found.map(({ address }) => address);
 }
 
-/** A code such as ECONNREFUSED, or the kind of error; never its message. */
+/** Returns a code such as ECONNREFUSED, or the kind of error, but never its message. */
 function codeOf(error: unknown): string {
   const { code, name } = error as { code?: unknown; name?: unknown };
   const word = typeof code === "string" ? code : typeof name === "string" ? name : "error";

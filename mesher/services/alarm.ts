@@ -1,6 +1,6 @@
 /**
- * Fires alert rules. Which of several nodes fires, and whether the cooldown is over, storage decides in one
- * step; this asks it, and tells who is to know.
+ * Fires alert rules. Storage atomically decides which of several nodes fires, and whether the cooldown is
+ * over; this service asks it, and sends the notifications.
  *
  * @module
  */
@@ -13,9 +13,9 @@ import type { AlertRule } from "../storage/alert_rules.ts";
 import type { Alert } from "../storage/alerts.ts";
 import { iso } from "../pipeline/time.ts";
 
-/** Rules of a project are remembered for this long. Milliseconds. */
+/** Time for which the rules of a project are cached. Milliseconds. */
 const RULES_MS = 2_000;
-/** The most cached projects; above it the cache is cleared. */
+/** Maximum number of cached projects; above it, the cache is cleared. */
 const RULES_MAX = 10_000;
 
 /** Fires rules. */
@@ -27,7 +27,7 @@ export class Alarm {
     this.#parts = parts;
   }
 
-  /** Fires the rules of a project that wait for this. */
+  /** Fires the rules of a project that wait for this event. */
   async happened(projectId: string, issueId: string | null, happening: Happening): Promise<void> {
     for (const rule of await this.#rulesOf(projectId)) {
       if (isMet(rule.condition, happening)) await this.fire(rule, issueId, happening);

@@ -1,8 +1,8 @@
 /**
- * Announces stored events: to live streams, the count of unresolved issues, and the alerts of new
- * and returned issues. It is also the node's hub of live streams (`live.ts`).
+ * Announces stored events: to live streams, the count of unresolved issues, and the alerts for new
+ * and regressed issues. It is also the node's hub of live streams (`live.ts`).
  *
- * A failed announcement is not repeated; storing does not wait for it.
+ * A failed announcement is not repeated, and storing does not wait for it.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import type { Parts } from "../parts.ts";
 import { Alarm } from "./alarm.ts";
 import type { EventOutcome, NewEvent } from "../storage/events.ts";
 
-/** Its name on each node. */
+/** The service's name on each node. */
 export const ANNOUNCER = "stream_manager";
 
 /** The state. */

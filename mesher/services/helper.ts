@@ -1,7 +1,7 @@
 /**
- * A processor for another node: it groups that node's events, has this node's writer store them, and
- * answers when they are stored. A loaded node starts it here by the name `HELPER`, linked, so that it
- * ends with its requester.
+ * A processor for another node: it groups that node's events, passes them to this node's writer, and
+ * replies when they are stored. A loaded node starts it on this node by the name `HELPER`, linked, so
+ * that it ends with its requester.
  *
  * @module
  */
@@ -18,7 +18,7 @@ export interface HelperState {
   readonly node: string;
 }
 
-/** Its protocol. `process` replies with how many were stored. */
+/** The protocol of the service. `process` replies with the number of stored events. */
 export interface Helper {
   state: HelperState;
   start: [node: string];
@@ -39,7 +39,7 @@ export function helperOf(parts: Parts): Service<Helper> {
         };
         if (items.length === 0) return [0, state];
         if (!parts.outbox.push(grouped(parts, items, stored))) {
-          // The sender keeps them, and processes them itself.
+          // The sender still has the events, and processes them itself.
           call.refuse(new Error("this node's buffer is full"));
         } else parts.counters.add("processed_for_others", items.length);
         return noReply(state);
@@ -48,16 +48,16 @@ export function helperOf(parts: Parts): Service<Helper> {
   });
 }
 
-/** Only for the types and functions of a helper somewhere. */
+/** Used only for the types and functions of helpers. */
 const ANY: Service<Helper> = helperOf(undefined as never);
 
-/** Functions that ask a helper on any node. */
+/** Functions that call a helper on any node. */
 export function helperCalls(helper: ServicePid<Helper>, timeout: number): CallApi<Helper> {
   return ANY.call(helper, { timeout });
 }
 
-/** Starts one on another node. */
+/** Starts a helper on another node. */
 export const startHelper: Service<Helper>["startAt"] = ANY.startAt;
 
-/** What to start on which node. */
+/** The target of the spawn. */
 export const helperOn: Service<Helper>["on"] = ANY.on;

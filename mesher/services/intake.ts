@@ -1,7 +1,7 @@
 /**
- * The door: every event comes in here, by whatever way. It is validated before; here it is sampled,
- * counted against its project's limit, cleared of secrets and put into the inbox. What the inbox took is accepted, and is not
- * lost while this process lives.
+ * The entry of all events, by whichever route. They are already validated; here they are sampled, counted against their
+ * project's limit, cleared of secrets and added to the inbox. An event in the inbox is accepted, and is not lost while this
+ * process lives.
  *
  * @module
  */
@@ -14,15 +14,15 @@ import type { Parts } from "../parts.ts";
 import type { Project } from "../storage/projects.ts";
 import { Rates } from "./rates.ts";
 
-/** What became of the events of one request. */
+/** The result of one request. */
 export type Verdict =
-  /** The first `accepted` of them were taken; the others were too many. */
+  /** The first `accepted` events were accepted; the others exceeded the limit. */
   | { readonly kind: "accepted"; readonly accepted: number; readonly retryAfterMs: number }
   | { readonly kind: "rate_limited"; readonly retryAfterMs: number }
-  /** Nothing more fits: storage does not keep up, or is away. */
+  /** The queue is full: storage is too slow or unavailable. */
   | { readonly kind: "full" };
 
-/** The door of one node. */
+/** The intake of one node. */
 export class Intake {
   readonly #parts: Parts;
   readonly #rates: Rates;
@@ -32,20 +32,20 @@ export class Intake {
     this.#rates = new Rates(parts.node, parts.now);
   }
 
-  /** What events are judged by, now. */
+  /** The current settings by which events are judged. */
   moment(): Moment {
     const now = this.#parts.now();
     return { now, newId: () => newId(now) };
   }
 
-  /** Takes valid events of one project. */
+  /** Accepts valid events of one project. */
   async take(project: Project, events: readonly MesherEvent[]): Promise<Verdict> {
     const { counters, inbox, held, eventCounter } = this.#parts;
     const { granted, retryAfterMs } = await this.#rates.take(project.id, events.length);
     if (granted < events.length) counters.add("rate_limited", events.length - granted);
     if (granted === 0) return { kind: "rate_limited", retryAfterMs };
     const passed = events.slice(0, granted);
-    // Those that are not sampled were accepted too, as far as their sender is concerned.
+    // Events that are not sampled count as accepted for their sender.
     const kept = passed.filter(({ id }) => isSampled(id, project.sampleRate));
     counters.add("sampled_out", passed.length - kept.length);
     const receivedAt = this.#parts.now();
@@ -54,7 +54,7 @@ export class Intake {
       receivedAt,
       event: scrubbed(event, project.scrub),
     }));
-    // Peers know how much we may hold before we hold it.
+    // Peers are told how many events this node may hold before it holds them.
     while (inbox.room >= items.length && !held.fits(items.length)) await held.raise(items.length);
     if (!inbox.push(items)) {
       counters.add("refused_full", kept.length);

@@ -1,7 +1,7 @@
 /**
- * Looks every five seconds how much this node has accepted. When it is more than the threshold, a
- * processor is started on the least loaded peer, unless that one has more than half as much to do; when
- * it is less again, it is stopped.
+ * Checks every five seconds how many events this node has accepted. Above the threshold, a processor is
+ * started on the least loaded peer, unless that peer has more than half as much load; below it, the
+ * processor is stopped.
  *
  * @module
  */
@@ -11,9 +11,9 @@ import { HELPER, type Helper, helperOn, startHelper } from "./helper.ts";
 import { PROCESSOR, processor } from "./processor.ts";
 import { loads, type NodeLoad, REGISTRY, registry } from "./registry.ts";
 
-/** Its name on each node. */
+/** The service's name on each node. */
 export const LOAD_MONITOR = "load_monitor";
-/** How often it looks. Milliseconds. */
+/** The interval of checks. Milliseconds. */
 export const LOOK_MS = 5_000;
 
 /** A processor on a peer. */
@@ -25,7 +25,7 @@ interface Helping {
 /** The state. */
 export interface LoadMonitorState {
   readonly parts: Parts;
-  /** `accepted` when it looked last. */
+  /** The value of `accepted` at the last check. */
   readonly seen: number;
   readonly helping: Helping | null;
 }
@@ -43,7 +43,7 @@ export const loadMonitor: Service<LoadMonitor> = service({
   init(parts, everyMs = LOOK_MS) {
     this.self.sendInterval(this.self.pid, "look", everyMs);
     const seen = parts.counters.get("accepted");
-    // Those of a predecessor have ended with it.
+    // The helpers of a predecessor have ended with it.
     return helpWith({ parts, seen, helping: null }, null);
   },
   info(state, message) {
@@ -76,7 +76,7 @@ async function look(state: LoadMonitorState, self: RemoteStarter): Promise<LoadM
     parts.node.exit(next.helping.pid, "shutdown");
     next = helpWith(next, null);
   } else {
-    // A processor that was started again knows of no helper.
+    // A restarted processor does not know any helpers.
     next = helpWith(next, next.helping);
   }
   const { helping } = next;
@@ -85,7 +85,7 @@ async function look(state: LoadMonitorState, self: RemoteStarter): Promise<LoadM
   return next;
 }
 
-/** Has the least loaded peer help, if that is any help. */
+/** Starts a helper on the least loaded peer if that is useful. */
 async function ask(
   state: LoadMonitorState,
   self: RemoteStarter,

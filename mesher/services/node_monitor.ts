@@ -1,7 +1,7 @@
 /**
- * Reports nodes that join and leave, and the events that may be missing. Each node's monitor keeps the announcements
- * of the others (`cluster/held.ts`); when a node is lost, it logs one line, and keeps it for
- * the cluster's page (`cluster/losses.ts`):
+ * Reports nodes that join and leave, and the events that may be missing. Each node's monitor stores the
+ * announcements of the others (`cluster/held.ts`); when a node is lost, it logs one line, and keeps the loss for the
+ * cluster's page (`cluster/losses.ts`):
  *
  *     nodedown b@host:9101 (closed): at most 128 events that it had accepted are not stored
  *
@@ -14,22 +14,27 @@ import type { Holding, TellPeers } from "../cluster/held.ts";
 import { pause } from "../cluster/pause.ts";
 import type { Parts } from "../parts.ts";
 
-/** Its name on each node. */
+/** The service's name on each node. */
 export const NODE_MONITOR = "node_monitor";
-/** How often it looks whether this node has promised more than it needs. Milliseconds. */
+/**
+ * The interval at which it checks whether this node has announced more than it needs. Milliseconds.
+ */
 const TICK_MS = 250;
-/** A peer that has not heard by then is not waited for, nor the next time. Milliseconds. */
+/**
+ * Time limit for a peer's confirmation; a peer that exceeds it is not waited for the next time
+ * either. Milliseconds.
+ */
 const HEARD_MS_MAX = 1_000;
 /** The pause before an announcement to a peer without a monitor is repeated. Milliseconds. */
 const AGAIN_MS = 20;
 
-/** The state: `holdings` outlives the service. */
+/** The state; `holdings` outlives the service. */
 export interface NodeMonitorState {
   readonly parts: Parts;
   readonly holdings: Map<string, Holding | null>;
 }
 
-/** What happened, sent by the service to itself. */
+/** Events that the service sends to itself. */
 export type NodeNews =
   | "tick"
   | readonly ["nodeup", node: string]
@@ -61,7 +66,7 @@ export const nodeMonitor: Service<NodeMonitor> = service({
     this.self.sendInterval(me, "tick", TICK_MS);
     const state = { parts, holdings };
     const peers = node.peers();
-    // While there was no monitor.
+    // Changes while there was no monitor.
     for (const name of holdings.keys()) if (!peers.includes(name)) down(state, name, "not noticed");
     for (const name of peers) {
       if (!holdings.has(name)) up(state, name);
@@ -115,7 +120,7 @@ function down({ parts, holdings }: NodeMonitorState, name: string, reason: strin
 
 function learn(state: NodeMonitorState, name: string, holding: Holding): void {
   const known = state.holdings.get(name);
-  // Who is gone has been reported.
+  // The losses were already reported.
   if (known === undefined) return;
   if (known !== null && known.life !== holding.life) {
     down(state, name, "it has started again");
@@ -125,20 +130,21 @@ function learn(state: NodeMonitorState, name: string, holding: Holding): void {
   state.parts.losses.lives(name, holding.life);
 }
 
-/** Asks a peer for its announcement; the answer is a message. */
+/** Requests a peer's announcement, which arrives as a message. */
 async function ask({ node }: Parts, me: Pid<NodeNews>, peer: string): Promise<void> {
   try {
     const there = nodeMonitor.at(node, { name: NODE_MONITOR, node: peer });
     const holding = await nodeMonitor.call(there, { timeout: HEARD_MS_MAX }).holding();
     node.send(me, ["answer", peer, holding]);
   } catch {
-    // Its monitor is not there yet: it asks us when it is, and we hear of it then.
+    // The peer's monitor has not started yet: it sends a request when it does, and this node then
+    // learns of it.
   }
 }
 
 /**
- * Tells a peer, again and again while its monitor is being started again; false: it has not heard in time.
- * A peer that is gone has reported already.
+ * Sends an announcement to a peer, and repeats it while the peer's monitor is being restarted; resolves
+ * with false if the peer did not confirm in time. A lost peer has already reported this node's loss.
  */
 async function tell({ node }: Pick<Parts, "node">, peer: string, own: Holding): Promise<boolean> {
   const there = nodeMonitor.at(node, { name: NODE_MONITOR, node: peer });

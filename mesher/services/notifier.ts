@@ -1,6 +1,6 @@
 /**
- * Delivers alerts to webhooks, to Slack and Discord, and by mail. Each is delivered by an actor of its own, which tries again after pauses, so
- * that no receiver waits for another; what this node has not delivered when it ends is not delivered.
+ * Delivers alerts to webhooks, Slack, Discord and mail. Each delivery is a separate actor, which retries after pauses, so that no receiver
+ * waits for another; undelivered alerts are lost when this node ends.
  *
  *     post ─▶ an actor: attempt ──failed──▶ pause ─▶ attempt … ─▶ given up, logged
  *                          └──delivered──▶ end
@@ -15,11 +15,11 @@ import type { Parts } from "../parts.ts";
 import { attemptMail } from "../pipeline/mail.ts";
 import { type Attempt, attemptWebhook } from "../pipeline/webhook.ts";
 
-/** Its name on each node. */
+/** The service's name on each node. */
 export const WEBHOOKS = "notifier";
-/** Pauses between attempts; after the last it is given up. Milliseconds. */
+/** Pauses between attempts; the delivery is given up after the last one. Milliseconds. */
 export const PAUSES_MS: readonly number[] = [1_000, 5_000, 30_000, 120_000];
-/** Maximum number of deliveries at once; further ones are dropped and logged. */
+/** Maximum number of concurrent deliveries; further ones are dropped and logged. */
 export const WEBHOOKS_MAX = 64;
 
 /** A delivery. */
@@ -35,7 +35,7 @@ export type WebhookParts = Pick<Parts, "config" | "counters" | "log">;
 export interface WebhooksState {
   readonly parts: WebhookParts;
   readonly pausesMs: readonly number[];
-  /** How many are being delivered. */
+  /** Number of deliveries in progress. */
   readonly underWay: number;
 }
 

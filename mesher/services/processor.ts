@@ -1,12 +1,13 @@
 /**
- * Groups what was accepted and hands it to the writer; or, when the node is loaded and others help, hands
+ * Groups accepted events and passes them to the writer; when the node is loaded and has helpers, it sends
  * every other batch to them.
  *
  *     inbox ─▶ here: grouped ─▶ outbox
  *         └──▶ a helper on another node: grouped and stored there ─▶ settled here when it says so
  *
- * What a helper has not settled stays in the inbox, on loan. If it is lost the batch is processed here;
- * the events' ids keep what was stored there already from being stored twice.
+ * Events that a helper has not settled stay in the inbox, as borrowed. If the helper is lost, the batch
+ * is processed here; the events' ids prevent events that were already stored there from being stored
+ * twice.
  *
  * @module
  */
@@ -16,28 +17,28 @@ import { type Accepted, grouped } from "../pipeline/accepted.ts";
 import type { Loan } from "../pipeline/queue.ts";
 import { type Helper, helperCalls } from "./helper.ts";
 
-/** Its name on each node. */
+/** The service's name on each node. */
 export const PROCESSOR = "event_processor";
 
-/** Events that are grouped in one turn, or sent to a helper in one message. */
+/** Number of events that are grouped in one turn, or sent to a helper in one message. */
 export const PROCESS_EVENTS = 50;
-/** Batches that helpers may have at once; more are processed here. */
+/** Maximum number of batches that helpers may have at once; further ones are processed here. */
 const LENT_BATCHES_MAX = 8;
-/** A helper that has not stored a batch by then is not relied upon. Milliseconds. */
+/** Time limit for a helper to store a batch. Milliseconds. */
 const HELPER_MS_MAX = 30_000;
 /** The interval of checks without a wake-up. Milliseconds. */
 const LOOK_MS = 250;
 
-/** Sent by the service to itself. */
+/** A message of the service to itself. */
 export type Wake = "wake" | "look";
 
 /** The state. */
 export interface ProcessorState {
   readonly parts: Parts;
-  /** On other nodes. */
+  /** The helpers on other nodes. */
   readonly helpers: readonly ServicePid<Helper>[];
   readonly lent: { batches: number; turn: number };
-  /** A wake is on its way. */
+  /** Whether a wake-up message is queued. */
   readonly woken: { is: boolean };
 }
 
@@ -61,7 +62,7 @@ export const processor: Service<Processor> = service({
       parts.node.send(me, "wake");
     };
     parts.inbox.wake = wake;
-    // Their worker has crashed.
+    // The worker of these events has crashed.
     parts.inbox.releaseAll();
     self.sendInterval(me, "look", LOOK_MS);
     return { parts, helpers: [], lent: { batches: 0, turn: 0 }, woken };
@@ -76,7 +77,10 @@ export const processor: Service<Processor> = service({
   },
 });
 
-/** Moves on what can be moved on. One batch a turn is enough to be fair; the next wake comes at once. */
+/**
+ * Processes as many events as possible. One batch per turn is fair to other actors; the next
+ * wake-up follows at once.
+ */
 function pump(state: ProcessorState): void {
   const { inbox, outbox } = state.parts;
   while (inbox.waiting > 0) {
@@ -85,7 +89,7 @@ function pump(state: ProcessorState): void {
       lend(state, helper, inbox.take(PROCESS_EVENTS)!);
       continue;
     }
-    // The writer wakes us when it has made room.
+    // The writer wakes this service when it has room again.
     if (outbox.room < PROCESS_EVENTS) return;
     const loan = inbox.take(PROCESS_EVENTS)!;
     outbox.push(grouped(state.parts, loan.items));
@@ -93,7 +97,7 @@ function pump(state: ProcessorState): void {
   }
 }
 
-/** Alternates: every other batch is processed here.  */
+/** Alternates: every other batch is processed here. */
 function helperFor({ helpers, lent }: ProcessorState): ServicePid<Helper> | undefined {
   if (helpers.length === 0 || lent.batches >= LENT_BATCHES_MAX) return undefined;
   const turn = lent.turn++ % (helpers.length + 1);

@@ -1,21 +1,22 @@
 /**
- * Counts for the projects that are this node's to count. What has left every window is forgotten.
+ * Counts the events of the projects that are assigned to this node. Projects without events in the
+ * current windows are forgotten.
  *
  * @module
  */
 import { type Service, service } from "@firn/firn";
 import { isRateIdle, type RateLimit, type RateState, takeRate } from "../domain/rate.ts";
 
-/** Its name on each node. */
+/** The service's name on each node. */
 export const RATE_LIMITER = "rate_limiter";
 
-/** What may pass. */
+/** The number of events that are allowed, and when the next one is. */
 export interface RateAnswer {
   readonly granted: number;
   readonly retryAfterMs: number;
 }
 
-/** The counts, by project. */
+/** The counters by project. */
 export interface RateCounts {
   readonly limit: RateLimit;
   readonly now: () => number;

@@ -1,12 +1,13 @@
 /**
- * Asks for a project's share of its rate limit, which holds for the whole cluster: one node's limiter
- * counts for a project, the one that the project's id and the nodes' names choose (`ownerOf`). While a
- * question is under way the next ones wait and are asked together, so that a busy project costs one
- * message at a time and not one an event.
+ * Requests a project's share of its rate limit, which applies to the whole cluster: one node's limiter
+ * counts for a project; the project's id and the nodes' names determine the node (`ownerOf`). While a
+ * request is pending, further requests wait and are sent together, so that a busy project costs one
+ * message at a time instead of one per event.
  *
- * When nodes come or go some projects get another owner, which begins to count anew: for one window at
- * most twice the limit passes. An owner that does not answer is not waited for, and not asked for a while:
- * this node's own limiter decides, so a partition multiplies the limit by the number of sides.
+ * When nodes join or leave, some projects get another owner, which starts counting from zero: for one
+ * window, at most twice the limit is allowed. An owner that does not answer is not waited for, and not
+ * asked for a while: this node's own limiter decides, so a partition multiplies the limit by the number of
+ * sides.
  *
  * @module
  */
@@ -14,25 +15,25 @@ import { createHash } from "node:crypto";
 import { CallTimeoutError, type Node } from "@firn/firn";
 import { RATE_LIMITER, type RateAnswer, rateLimiter } from "./rate_limiter.ts";
 
-/** An owner that is slower than this is not waited for. Milliseconds. */
+/** Time limit for an owner's answer. Milliseconds. */
 const OWNER_MS_MAX = 1_000;
-/** The pause before it is asked again. Milliseconds. */
+/** The pause before the owner is asked again. Milliseconds. */
 const SILENT_MS = 5_000;
 
-/** Questions that will be asked together. */
+/** Requests that will be sent together. */
 interface Batch {
   wanted: number;
   readonly answers: ((granted: RateAnswer) => void)[];
   readonly shares: number[];
 }
 
-/** One node's questions. */
+/** The requests of one node. */
 export class Rates {
   readonly #node: Node;
   readonly #now: () => number;
-  /** Owners that did not answer, and until when they are not asked. */
+  /** Owners that did not answer, and when they may be asked again. */
   readonly #silent = new Map<string, number>();
-  /** By project: what is to be asked when the question under way is answered. */
+  /** By project: the requests to send when the pending one is answered. */
   readonly #asking = new Map<string, Batch | null>();
 
   constructor(node: Node, now: () => number) {
@@ -40,7 +41,7 @@ export class Rates {
     this.#now = now;
   }
 
-  /** Asks whether `wanted` events of a project may pass now. */
+  /** Asks how many of `wanted` events of a project are allowed now. */
   take(projectId: string, wanted: number): Promise<RateAnswer> {
     return new Promise((resolve) => {
       const next = this.#asking.get(projectId);
@@ -87,7 +88,7 @@ export class Rates {
     try {
       return await rateLimiter.call(rateLimiter.at(node, RATE_LIMITER)).take(projectId, wanted);
     } catch {
-      // It is being restarted: no event is rejected because of that.
+      // The limiter is being restarted: no event is rejected because of that.
       return { granted: wanted, retryAfterMs: 0 };
     }
   }

@@ -1,7 +1,7 @@
 /**
- * A node's card: its name, load and held events. It is a global name,
- * `mesher_registry@<node>`, so that every node finds every other's; the first of them has
- * `mesher_registry` besides, and another takes that over when its node is lost.
+ * A node's card: its name, load and held events. It is a global name, `mesher_registry@<node>`, so
+ * that every node finds every other's; the first node also has the name `mesher_registry`, which
+ * another one takes over when it is lost.
  *
  * @module
  */
@@ -18,19 +18,19 @@ import type { Loss } from "../cluster/losses.ts";
 import type { Parts } from "../parts.ts";
 import { type TreeShape, treeShape } from "./tree_shape.ts";
 
-/** Its name on each node, and the global one that one node has. */
+/** The service's name on each node, and the global name that one node has. */
 export const REGISTRY = "mesher_registry";
 
-/** How a node is. Plain, so that it travels. */
+/** The state of a node. A plain object, so that it can be sent. */
 export interface NodeLoad {
   readonly node: string;
-  /** Events accepted in the last five seconds. */
+  /** Number of events accepted in the last five seconds. */
   readonly recent: number;
-  /** Accepted and not stored yet. */
+  /** Number of events accepted and not stored yet. */
   readonly unstored: number;
   readonly accepted: number;
   readonly stored: number;
-  /** The nodes that process for it. */
+  /** The nodes that process events for this node. */
   readonly helpers: readonly Help[];
   readonly clients: number;
   readonly httpUrl: string | null;
@@ -43,16 +43,16 @@ export interface Help {
   readonly pid: string;
 }
 
-/** The same, and what stands on the cluster's page besides. */
+/** The same, and further data for the cluster's page. */
 export interface NodeCard extends NodeLoad {
   readonly counts: Readonly<Record<string, number>>;
-  /** Items that are not stored, by type; a node of an earlier version does not have it. */
+  /** Numbers of items that are not stored, by type; missing for a node of an earlier version. */
   readonly ignored?: Readonly<Record<string, number>>;
-  /** What ingest rejected, by reason. */
+  /** Numbers of events rejected by ingest, by reason. */
   readonly rejected?: Readonly<Record<string, number>>;
-  /** Messages to the nodes that are there which were dropped, because they read too slowly. */
+  /** Numbers of messages to connected nodes that were dropped because these read too slowly. */
   readonly dropped: number;
-  /** The nodes that it has seen go. */
+  /** The lost nodes that this node has reported. */
   readonly losses: readonly Loss[];
   readonly tree: TreeShape | null;
 }
@@ -72,11 +72,11 @@ export interface Registry {
   call: {
     load(): NodeLoad;
     card(): NodeCard;
-    /** Events that this node has accepted since the counter was reset. */
+    /** Number of events that this node has accepted since the counter was reset. */
     getEventCount(): number;
-    /** Adds one; replies with the new count. */
+    /** Increments the counter, and replies with the new count. */
     incrementEventCount(): number;
-    /** Sets the counter to zero; replies with it. */
+    /** Sets the counter to zero, and replies with it. */
     resetEventCount(): number;
   };
   cast: { observed(recent: number, helpers: readonly Help[]): void };
@@ -88,7 +88,7 @@ export const registry: Service<Registry> = service({
   init(parts) {
     const { node } = parts;
     const me = this.self.pid;
-    // Not waited for: a peer that is slow to answer must not hold up the start.
+    // Not awaited, because a slow peer must not delay the start.
     node.global.register(`${REGISTRY}@${node.name}`, me, { onConflict: "keep" }).catch(() => {});
     // Sends the holder of the cluster's name, now and whenever it changes.
     node.global.monitor(REGISTRY, me);
@@ -100,7 +100,7 @@ export const registry: Service<Registry> = service({
     incrementEventCount: (state) => [++state.parts.eventCounter.count, state],
     resetEventCount: (state) => [state.parts.eventCounter.count = 0, state],
     card(state) {
-      // Not waited for: a supervisor that is busy must not hold up the registry.
+      // Not awaited, because a busy supervisor must not delay the registry.
       answerCard(state, this.call);
       return noReply(state);
     },
@@ -158,12 +158,12 @@ function claim({ node }: Parts, me: ServicePid<Registry>): void {
   node.global.register(REGISTRY, me, { onConflict: "keep" }).catch(() => {});
 }
 
-/** Functions that ask the registry of this node. */
+/** Functions that call the registry of this node. */
 export function registryCalls({ node }: Pick<Parts, "node">): CallApi<Registry> {
   return registry.call(registry.at(node, REGISTRY));
 }
 
-/** The registries of all nodes that are there, this one's first. */
+/** Returns the registries of all connected nodes, this one's first. */
 export function registries({ node }: Parts): Map<string, ServicePid<Registry>> {
   const found = new Map<string, ServicePid<Registry>>();
   for (const name of [node.name, ...node.peers()]) {
@@ -173,7 +173,7 @@ export function registries({ node }: Parts): Map<string, ServicePid<Registry>> {
   return found;
 }
 
-/** Asks every node for its state; those that do not answer within a second are left out. */
+/** Asks every node for its state; nodes that do not answer within a second are omitted. */
 export async function loads(parts: Parts): Promise<NodeLoad[]> {
   const asked = [...registries(parts).values()].map((pid) =>
     registry.call(pid, { timeout: 1_000 }).load().catch(() => null)
@@ -181,7 +181,7 @@ export async function loads(parts: Parts): Promise<NodeLoad[]> {
   return (await Promise.all(asked)).filter((load) => load !== null);
 }
 
-/** Returns the cards of all nodes; those that do not answer within two seconds are left out. */
+/** Returns the cards of all nodes; nodes that do not answer within two seconds are omitted. */
 export async function cards(parts: Parts): Promise<NodeCard[]> {
   const asked = [...registries(parts).values()].map((pid) =>
     registry.call(pid, { timeout: 2_000 }).card().catch(() => null)

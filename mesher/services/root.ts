@@ -1,6 +1,6 @@
 /**
- * Keeps the supervision tree of a node running. The top supervisor has no supervisor of its own, so when it exits it
- * is restarted after a pause; accepted events wait in the queues meanwhile.
+ * Keeps the supervision tree of a node running. The top supervisor has no supervisor, so when it exits, it is
+ * restarted after a pause; accepted events wait in the queues meanwhile.
  *
  * @module
  */
@@ -9,10 +9,10 @@ import { pause } from "../cluster/pause.ts";
 import type { Parts } from "../parts.ts";
 import { startTree } from "./tree.ts";
 
-/** Before the tree is started again. Milliseconds. */
+/** The pause before the tree is restarted. Milliseconds. */
 const PAUSE_MS = 1_000;
 
-/** Stops the tree for good. */
+/** Stops the tree permanently. */
 export type StopTree = () => Promise<void>;
 
 /** Starts the tree of a node, and restarts it whenever it exits before it is stopped. */

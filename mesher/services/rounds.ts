@@ -10,17 +10,19 @@ import type { Parts } from "../parts.ts";
 import { Alarm } from "./alarm.ts";
 import { tellCount } from "./announcer.ts";
 
-/** Something to do again and again. */
+/** A periodic task. */
 export interface Round {
-  /** Its global name. */
+  /** The global name of the task. */
   readonly name: string;
   readonly everyMs: number;
-  /** The first time comes this long after it has started here. */
+  /** Delay of the first run after the start on this node. */
   readonly firstMs: number;
   run(parts: Parts): Promise<void>;
 }
 
-/** Deletes what is older than its project's retention, and prepares the database for the next days. */
+/**
+ * Deletes events older than their project's retention, and prepares the database for the next days.
+ */
 const retention: Round = {
   name: "retention_cleaner",
   everyMs: 3_600_000,
@@ -35,7 +37,7 @@ const retention: Round = {
   },
 };
 
-/** Fires the rules that count. */
+/** Fires threshold rules. */
 const alertEvaluator: Round = {
   name: "alert_evaluator",
   everyMs: 30_000,
@@ -53,7 +55,7 @@ const alertEvaluator: Round = {
   },
 };
 
-/** Brings archived issues back that spike. */
+/** Reopens archived issues that spike. */
 const spikeChecker: Round = {
   name: "spike_checker",
   everyMs: 300_000,
@@ -72,7 +74,7 @@ const spikeChecker: Round = {
   },
 };
 
-/** All of them. */
+/** All periodic tasks. */
 export const ROUNDS: readonly Round[] = [retention, alertEvaluator, spikeChecker];
 
 const rounds = service<{
@@ -90,7 +92,7 @@ const rounds = service<{
     try {
       await round.run(parts);
     } catch (error) {
-      // The database is away: the next time.
+      // The database is unavailable: the task runs again at the next interval.
       parts.log("warn", `${round.name}: ${error instanceof Error ? error.message : error}`);
     }
     this.self.sendAfter(this.self.pid, "due", round.everyMs);
@@ -98,7 +100,7 @@ const rounds = service<{
   },
 });
 
-/** A round as the child of a singleton. */
+/** A task as the child of a singleton. */
 export function roundChild(parts: Parts, round: Round): LocalChildSpec {
   return { id: round.name, start: (self) => rounds.start(self, parts, round) };
 }

@@ -23,7 +23,7 @@ import { TOTALS_KEEPER, totalsKeeper } from "./totals_keeper.ts";
 import { WEBHOOKS, webhooks } from "./notifier.ts";
 import { WRITER, writer } from "./writer.ts";
 
-/** More restarts than this in ten seconds, and the level above decides. */
+/** Maximum number of restarts in ten seconds, above which the parent supervisor decides. */
 const INTENSITY = { intensity: 20, period: 10_000 };
 const BACKOFF = { base: 10, cap: 2_000 };
 
@@ -55,7 +55,7 @@ export async function startTree(parts: Parts): Promise<Supervisor> {
   return tree;
 }
 
-/** Lets this node help others, and take part in the singletons. */
+/** Allows this node to help others, and to take part in the singletons. */
 export async function joinCluster(parts: Parts): Promise<void> {
   const { node, lease, log } = parts;
   node.expose(helperOf(parts));
@@ -64,7 +64,8 @@ export async function joinCluster(parts: Parts): Promise<void> {
       lease,
       timeout: Infinity,
     });
-    // With a lease the holder may be out of reach, or the database away: nothing waits for that.
+    // With a lease, the holder may be unreachable, or the database unavailable, so nothing waits
+    // for this.
     if (lease === undefined) await joined;
     else joined.catch((error) => log("error", `${round.name}: ${error}`));
   }

@@ -1,11 +1,11 @@
 /**
- * A supervision tree as plain data, so that any node can show any other's.
+ * A supervision tree as plain data, so that any node can show the tree of any other.
  *
  * @module
  */
 import { Supervisor } from "@firn/firn";
 
-/** A child and those below it. */
+/** A child and its descendants. */
 export interface TreeShape {
   readonly id: string;
   readonly type: "worker" | "supervisor";

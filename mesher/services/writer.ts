@@ -1,16 +1,16 @@
 /**
- * Stores what is in the outbox: when 50 wait, or when the first has waited 250 ms; and then as many at once
- * as there are, up to 500. While a batch is under way the next ones gather, because few large ones cost less
- * than many small ones; when 500 have gathered they go too, so that a batch is made ready while the
- * database works on another. What is being stored stays in the outbox, on loan.
+ * Stores the events in the outbox: when 50 wait, or when the first has waited 250 ms; and then up to 500 at
+ * once. While a batch is being written, further events are collected, because few large batches cost less
+ * than many small ones; when there are 500, a second batch starts, so that it can be prepared while the
+ * database works on the first. Events that are being stored stay in the outbox, as borrowed.
  *
  *     idle ──50 wait · 250 ms──▶ writing ──stored──▶ idle · writing the next
  *                                   │ the database is away
  *                                   ▼
  *                                pausing ──the pause is over──▶ writing the same again
  *
- * A batch that the database refuses for good is written one by one, so that one bad event costs no
- * other. Nothing else is ever given up: when the outbox is full, the door is closed (503).
+ * A batch that the database rejects permanently is written event by event, so that one bad event does not
+ * affect the others. No other event is ever given up: when the outbox is full, ingest answers 503.
  *
  * @module
  */
@@ -22,20 +22,20 @@ import { StorageError } from "../storage/error.ts";
 import type { EventOutcome } from "../storage/events.ts";
 import { ANNOUNCER, announcer } from "./announcer.ts";
 
-/** Its name on each node. */
+/** The service's name on each node. */
 export const WRITER = "storage_writer";
-/** A write begins with this many events. */
+/** Number of events from which a write begins. */
 export const BATCH_EVENTS = 50;
-/** Fewer wait no longer than this. Milliseconds. */
+/** Maximum waiting time of fewer events. Milliseconds. */
 export const BATCH_MS = 250;
-/** Maximum number of events of a write. */
+/** Maximum number of events in a write. */
 export const BATCH_EVENTS_MAX = 500;
-/** The most concurrent batches. */
+/** Maximum number of concurrent batches. */
 export const WRITES_MAX = 2;
-/** Pauses before the same batch is tried again; the last one from then on. Milliseconds. */
+/** Pauses before the same batch is retried; the last one is repeated. Milliseconds. */
 export const RETRY_MS: readonly number[] = [100, 500, 1_000, 2_000, 5_000];
 
-/** Sent by the service to itself. */
+/** A message of the service to itself. */
 export type WriterWake = "full" | "late" | "again";
 
 /** The state. */
@@ -44,19 +44,19 @@ export interface WriterState {
   readonly me: Pid<WriterWake>;
   /** Aborted when the service has exited: its successor continues. */
   readonly signal: AbortSignal;
-  /** A wake is on its way because many wait. */
+  /** Whether a wake-up message is queued because many events wait. */
   isWoken: boolean;
-  /** The timer of those that wait runs. */
+  /** Whether the timer of the waiting events runs. */
   isTimed: boolean;
-  /** Those that wait have waited long enough, however few they are. */
+  /** Whether the waiting events have waited long enough, however few they are. */
   isLate: boolean;
-  /** Batches under way. */
+  /** Batches in progress. */
   writes: number;
-  /** How often batches have failed since one was written. */
+  /** Number of consecutive failures. */
   failures: number;
-  /** Until the pause is over nothing is tried. */
+  /** No attempt is made until the pause is over. */
   isPausing: boolean;
-  /** What could not be written yet. */
+  /** Batches that could not be written yet. */
   readonly failed: Loan<Outgoing>[];
 }
 
@@ -94,7 +94,8 @@ export const writer: Service<Writer> = service({
       }
     };
     outbox.releaseAll();
-    // Its predecessor may have had none on loan, and have died with the wake of those that wait.
+    // The predecessor may have had none borrowed, and have exited with the wake-up for the waiting
+    // events.
     if (outbox.waiting > 0) outbox.wake();
     return state;
   },
@@ -110,7 +111,7 @@ export const writer: Service<Writer> = service({
   },
 });
 
-/** Begins what writes may begin. */
+/** Starts the writes that may start now. */
 function pump(state: WriterState): void {
   if (state.signal.aborted) return;
   const { outbox } = state.parts;
@@ -123,13 +124,15 @@ function pump(state: WriterState): void {
   if (outbox.waiting > 0 && !state.isPausing) outbox.wake?.();
 }
 
-/** As many as go at once. Those that are left wait anew. */
+/**
+ * Takes as many events as fit into a batch. The waiting time of the remaining events starts again.
+ */
 function taken(state: WriterState): Loan<Outgoing> | undefined {
   state.isLate = false;
   return state.parts.outbox.take(BATCH_EVENTS_MAX);
 }
 
-/** Whether what waits is worth a write now. */
+/** Whether the waiting events should be written now. */
 function isDue({ parts: { outbox }, writes, isLate }: WriterState): boolean {
   if (writes >= WRITES_MAX) return false;
   return isLate || outbox.waiting >= (writes === 0 ? BATCH_EVENTS : BATCH_EVENTS_MAX);
@@ -142,7 +145,7 @@ async function store(state: WriterState, loan: Loan<Outgoing>): Promise<void> {
   state.writes--;
   if (outcomes === undefined) state.failed.push(loan);
   else {
-    // A successor that has it on loan says so itself, when it has found it stored.
+    // A successor that has borrowed the batch announces it itself, when it finds it stored.
     if (outbox.settle(loan)) { for (const { stored } of loan.items) stored?.(); }
     if (inbox.waiting > 0) inbox.wake?.();
     tell(state.parts, loan, outcomes);
@@ -150,7 +153,7 @@ async function store(state: WriterState, loan: Loan<Outgoing>): Promise<void> {
   pump(state);
 }
 
-/** Writes a batch. Resolves to undefined if it must be tried again after a pause. */
+/** Writes a batch. Resolves with undefined if it must be retried after a pause. */
 async function write(
   state: WriterState,
   loan: Loan<Outgoing>,
@@ -169,7 +172,7 @@ async function write(
   }
 }
 
-/** One of them is at fault: the others are stored. */
+/** One of the events is invalid: the others are stored. */
 async function writeSingly(
   state: WriterState,
   loan: Loan<Outgoing>,
@@ -181,7 +184,7 @@ async function writeSingly(
       outcomes.push((await storage.writeEvents([row]))[0]);
     } catch (error) {
       if (!(error instanceof StorageError) || error.retry) {
-        // Those before it are duplicates the next time.
+        // The events before it are duplicates the next time.
         pause(state, error);
         return undefined;
       }
@@ -205,7 +208,7 @@ function pause(state: WriterState, error: unknown): void {
   node.sendAfter(state.me, "again", ms);
 }
 
-/** Counts them, and has it announced that they are stored. */
+/** Counts the events, and has them announced as stored. */
 function tell(
   { counters, node }: Parts,
   { items }: Loan<Outgoing>,

@@ -1,5 +1,5 @@
 /**
- * WebSockets: live streams out, events in.
+ * WebSockets for outgoing live streams and incoming events.
  *
  *     /stream/projects/:id, /ws/stream/projects/:id   users with a session see a project's events
  *     /ingest, /ws/ingest                             clients with a key send events
@@ -31,19 +31,22 @@ export type Role =
     readonly kind: "stream";
     readonly project: Project;
     room: string;
-    /** Of the session or token that opened it: it stays as long as that does. */
+    /**
+     * Belongs to the session or token that opened the connection, which stays open as long as that
+     * is valid.
+     */
     readonly secretHash: string;
   }
   | {
     readonly kind: "ingest";
-    /** To be asked about again: it may be revoked while we are connected. */
+    /** Checked again, because it may be revoked while the client is connected. */
     readonly key: string;
   };
 
 type Socket = Connection<Role>;
 type Handlers = Required<Pick<ServeOptions<Role>, "upgrade" | "open" | "message" | "close">>;
 
-/** Bytes that may wait for a stream's client; then events pass it by. */
+/** Maximum number of bytes queued for a stream's client; further events are skipped. */
 const STREAM_BYTES_MAX = 1_048_576;
 
 /** The handlers for a server of a node. */
@@ -140,7 +143,7 @@ function subscribe(
   send(conn, { type: "filters_updated", filters: filter });
 }
 
-/** An event comes in. */
+/** A client sends an event. */
 async function ingest(
   mesher: Mesher,
   conn: Socket,
@@ -174,7 +177,9 @@ async function ingest(
   }
 }
 
-/** Whether a text has more bytes: a character has three at most, so few are counted. */
+/**
+ * Whether a text has more bytes: a character has at most three, so only long texts are measured.
+ */
 function isLongerThan(text: string, bytes: number): boolean {
   return text.length * 3 > bytes && new TextEncoder().encode(text).length > bytes;
 }
@@ -191,5 +196,5 @@ function send(conn: Socket, message: unknown): void {
   conn.send(JSON.stringify(message));
 }
 
-/** Maximum length of a message that a socket takes; longer ones end it. */
+/** Maximum length of a message on a socket; longer ones close it. */
 export const MESSAGE_BYTES_MAX: number = BULK_BYTES_MAX;

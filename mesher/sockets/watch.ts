@@ -1,6 +1,6 @@
 /**
- * Ends streams whose user may not see them any more: after a logout, or when no longer of the
- * organisation now, sees no more of a project after `WATCH_MS` at the latest, on whatever node.
+ * Ends streams whose user may no longer see them: after a logout or when a member is removed, the
+ * stream ends within `WATCH_MS`, on any node.
  *
  * @module
  */
@@ -9,17 +9,17 @@ import { HttpError } from "../http/http_error.ts";
 import { findProject } from "../http/scope.ts";
 import type { Storage } from "../storage/storage.ts";
 
-/** Streams are looked at this often. Milliseconds. */
+/** The interval at which streams are checked. Milliseconds. */
 export const WATCH_MS = 5_000;
 
 /** The permission of a watcher. */
 export interface Right {
-  /** Of the session or token that opened the stream. */
+  /** The id of the session or token that opened the stream. */
   readonly secretHash: string;
   readonly projectId: string;
 }
 
-/** What can be ended. */
+/** A stream that can be ended. */
 export interface Ending {
   close(code: number, reason: string): void;
 }
@@ -30,7 +30,7 @@ export class Watch {
   readonly #ms: number;
   readonly #streams = new Map<Ending, Right>();
   #timer: ReturnType<typeof setInterval> | undefined;
-  /** A look that takes longer than `#ms` is not overtaken by the next. */
+  /** A check that takes longer than `#ms` delays the next. */
   #isLooking = false;
 
   constructor(storage: Storage, ms: number = WATCH_MS) {
@@ -55,7 +55,7 @@ export class Watch {
   async #look(): Promise<void> {
     if (this.#isLooking) return;
     this.#isLooking = true;
-    // Several tabs of one person are one question.
+    // Several tabs of one user need one query.
     const answers = new Map<string, boolean>();
     for (const [stream, right] of [...this.#streams]) {
       const key = `${right.secretHash}/${right.projectId}`;
@@ -66,7 +66,7 @@ export class Watch {
     this.#isLooking = false;
   }
 
-  /** A database that is away decides nothing. */
+  /** If the database is unavailable, nothing is decided. */
   async #holds({ secretHash, projectId }: Right): Promise<boolean> {
     try {
       const { memberships } = await personBySecret(secretHash, this.#storage);

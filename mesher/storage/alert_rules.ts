@@ -1,5 +1,5 @@
 /**
- * Alert rules: what is stored, and the queries.
+ * Alert rules: stored fields and queries.
  *
  * @module
  */
@@ -34,8 +34,8 @@ export interface AlertRules {
   alertRules(orgId: string, projectId: string): Promise<readonly AlertRule[]>;
   alertRule(orgId: string, ruleId: string): Promise<AlertRule | null>;
   setAlertRuleEnabled(orgId: string, ruleId: string, enabled: boolean): Promise<AlertRule | null>;
-  /** With its alerts. */
+  /** Deletes the rule with its alerts. */
   deleteAlertRule(orgId: string, ruleId: string): Promise<boolean>;
-  /** The system's own: the rules that are enabled, of one project or of all. */
+  /** Internal: the enabled rules of one project or of all. */
   enabledAlertRules(projectId?: string): Promise<readonly AlertRule[]>;
 }

@@ -1,5 +1,5 @@
 /**
- * Alerts, which are rules that fired: what is stored, and the queries.
+ * Alerts, which are created when rules fire: stored fields and queries.
  *
  * @module
  */
@@ -12,19 +12,22 @@ export const ALERT_STATUSES = ["active", "acknowledged", "resolved"] as const;
 /** The state of an alert. */
 export type AlertStatus = typeof ALERT_STATUSES[number];
 
-/** A rule that fired. */
+/** An alert of a rule. */
 export interface Alert {
   readonly id: string;
   readonly ruleId: string;
   readonly ruleName: string;
   readonly projectId: string;
-  /** The issue that it is about, if it is about one. */
+  /** The issue of the alert, if it concerns one. */
   readonly issueId: string | null;
   readonly status: AlertStatus;
   readonly message: string;
-  /** How often it was met again while the rule's cooldown lasted, without another alert. */
+  /**
+   * Number of times that the condition was met again during the rule's cooldown, without another
+   * alert.
+   */
   readonly suppressed: number;
-  /** The condition as it was then. */
+  /** The condition at that time. */
   readonly condition: Condition;
   readonly triggeredAt: number;
   readonly acknowledgedAt: number | null;
@@ -39,14 +42,17 @@ export interface Alerts {
     status: AlertStatus | undefined,
     page: PageRequest,
   ): Promise<Page<Alert>>;
-  /** Active becomes acknowledged. `wrong_state`: it is not active. */
+  /** Changes an active alert to acknowledged. `wrong_state`: it is not active. */
   acknowledgeAlert(
     orgId: string,
     alertId: string,
   ): Promise<Result<Alert, "no_alert" | "wrong_state">>;
-  /** Active or acknowledged becomes resolved. */
+  /** Changes an active or acknowledged alert to resolved. */
   resolveAlert(orgId: string, alertId: string): Promise<Result<Alert, "no_alert" | "wrong_state">>;
-  /** All of a project, or those in one state or fired until then, that were not resolved yet. How many. */
+  /**
+   * Resolves all unresolved alerts of a project, or those in one state or fired until the given time.
+   * Returns the number of resolved alerts.
+   */
   resolveAlerts(
     orgId: string,
     projectId: string,
@@ -56,9 +62,9 @@ export interface Alerts {
     },
   ): Promise<number>;
   /**
-   * The system's own: fires a rule, unless it is disabled, gone, or in its cooldown: then null. The cooldown is
-   * of the issue: another issue fires at once. What is suppressed is counted, and the next alert of the issue
-   * says how many were. Asking and firing are one step, so that of two nodes that ask at once one fires.
+   * Internal: fires a rule, or returns null if it is disabled, deleted, or in its cooldown. The cooldown
+   * applies per issue: another issue fires at once. Suppressed alerts are counted, and the next alert of the
+   * issue has the count. The check and the alert are atomic, so that only one of two concurrent nodes fires.
    */
   fireAlert(
     input: {

@@ -1,5 +1,5 @@
 /**
- * Keys for ingest: what is stored, and the queries.
+ * Keys for ingest: stored fields and queries.
  *
  * @module
  */
@@ -11,9 +11,9 @@ export interface ApiKey {
   readonly id: string;
   readonly projectId: string;
   readonly label: string;
-  /** The key's first characters, to tell keys apart. */
+  /** The key's first characters, which identify it in lists. */
   readonly prefix: string;
-  /** The key itself; null: an earlier version made it, and kept its hash only. */
+  /** The key itself; null: created by an earlier version, which stored only its hash. */
   readonly secret: string | null;
   readonly createdAt: number;
   readonly revokedAt: number | null;
@@ -32,9 +32,9 @@ export interface ApiKeys {
     },
   ): Promise<Result<ApiKey, "no_project">>;
   apiKeys(orgId: string, projectId: string): Promise<readonly ApiKey[]>;
-  /** False when there is none, or it was revoked before. */
+  /** Returns false if there is no such key, or it was already revoked. */
   revokeApiKey(orgId: string, keyId: string): Promise<boolean>;
-  /** The system's own: whose key this is, unless it is revoked. */
+  /** Internal: returns the key with this hash, unless it is revoked. */
   projectByKey(
     secretHash: string,
   ): Promise<{ readonly project: Project; readonly keyId: string } | null>;

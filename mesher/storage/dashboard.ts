@@ -1,23 +1,23 @@
 /**
- * What dashboards show: charts and counts of issues and events.
+ * Dashboards: charts and counts of issues and events.
  *
  * @module
  */
 
 /** One column of a volume chart. */
 export interface VolumeBucket {
-  /** When it begins. */
+  /** Start of the bucket. */
   readonly at: number;
   readonly count: number;
 }
 
-/** A value and how many events have it. */
+/** A value, and the number of events that have it. */
 export interface ValueCount {
   readonly value: string;
   readonly count: number;
 }
 
-/** A project at a glance. */
+/** A summary of a project. */
 export interface ProjectHealth {
   readonly unresolvedIssues: number;
   readonly events24h: number;
@@ -25,27 +25,30 @@ export interface ProjectHealth {
   readonly newIssues24h: number;
 }
 
-/** What a project occupies. */
+/** The storage used by a project. */
 export interface ProjectUsage {
   readonly events: number;
   readonly issues: number;
-  /** The size of the stored payloads; of events that an earlier version stored, an estimate. */
+  /** The size of the stored payloads; an estimate for events stored by an earlier version. */
   readonly bytes: number;
-  /** When the oldest event that is still stored was received. */
+  /** The time at which the oldest stored event was received. */
   readonly oldestAt: number | null;
 }
 
 /** Charts and counts. */
 export interface Dashboard {
-  /** Buckets from `since` to `until`, the empty ones included, oldest first; at most 1000. */
+  /** Returns buckets from `since` to `until`, including empty ones, oldest first; at most 1000. */
   volume(
     orgId: string,
     projectId: string,
     range: { readonly since: number; readonly until: number; readonly bucketMs: number },
   ): Promise<readonly VolumeBucket[]>;
-  /** Events per level since then. */
+  /** Returns the number of events per level since that time. */
   levelCounts(orgId: string, projectId: string, since: number): Promise<readonly ValueCount[]>;
-  /** The commonest values of one tag, most first; of tags the latest 10,000 events count. */
+  /**
+   * Returns the most common values of one tag, most frequent first; only the tags of the latest
+   * 10,000 events count.
+   */
   tagValues(
     orgId: string,
     projectId: string,
@@ -53,14 +56,14 @@ export interface Dashboard {
     since: number,
     limit: number,
   ): Promise<readonly ValueCount[]>;
-  /** The commonest tag keys, most first. */
+  /** Returns the most common tag keys, most frequent first. */
   tagKeys(
     orgId: string,
     projectId: string,
     since: number,
     limit: number,
   ): Promise<readonly ValueCount[]>;
-  /** All tags of one issue: the commonest values of each key. */
+  /** Returns all tags of one issue: the most common values of each key. */
   issueTags(
     orgId: string,
     issueId: string,

@@ -1,23 +1,23 @@
 /**
- * A database as the statements under `sql/` see it. They are written once, in the SQL that SQLite and
- * PostgreSQL share; what the two say differently is in `Dialect`, and the batch writer and upkeep are
- * each engine's own.
+ * The database interface of the statements under `sql/`. These are written once, in the SQL that
+ * SQLite and PostgreSQL share; differences are in `Dialect`, and each engine has its own batch writer
+ * and upkeep.
  *
- * Parameters are `$1`, `$2`, … and never anything else: no value is ever put into a statement's text.
+ * Parameters are `$1`, `$2`, …: no value is ever inserted into a statement's text.
  *
  * @module
  */
 
-/** What a statement may be given. Texts are cleaned by the engine (`json.ts`). */
+/** The parameters of a statement. Strings are cleaned by the engine (`json.ts`). */
 export type Value = string | number | boolean | null;
 
-/** A place to run statements: the database, or one transaction in it. */
+/** An object that runs statements: the database, or one transaction in it. */
 export interface Query {
   /** All rows. */
   rows<Row>(sql: string, ...params: Value[]): Promise<Row[]>;
-  /** The first row. */
+  /** Returns the first row. */
   row<Row>(sql: string, ...params: Value[]): Promise<Row | undefined>;
-  /** How many rows the statement changed. */
+  /** Returns the number of rows that the statement changed. */
   change(sql: string, ...params: Value[]): Promise<number>;
 }
 
@@ -26,39 +26,40 @@ export interface Database extends Query {
   readonly dialect: Dialect;
   /** The time. */
   readonly now: () => number;
-  /** Ends what takes long; undefined: nothing does. */
+  /** Aborts long statements; undefined: they cannot be aborted. */
   readonly signal: AbortSignal | undefined;
   /**
-   * All rows of a statement that may take some time. On SQLite it runs beside other statements; it rejects with
-   * the signal's reason if that is aborted before its turn, on PostgreSQL also while it runs.
+   * Returns all rows of a statement that may take some time. On SQLite, it runs concurrently with other
+   * statements; it rejects with the signal's reason if that is aborted before its turn, and on PostgreSQL also
+   * while it runs.
    */
   scan<Row>(sql: string, params: readonly Value[], signal?: AbortSignal): Promise<Row[]>;
-  /** All of `body`'s statements or, when it rejects, none. */
+  /** Runs all of `body`'s statements in a transaction, or none if it rejects. */
   transaction<T>(body: (query: Query) => Promise<T>): Promise<T>;
 }
 
-/** What the engines say differently. Every `param` is a placeholder such as `$3`. */
+/** Differences between the engines. Every `param` is a placeholder such as `$3`. */
 export interface Dialect {
-  /** Ends a SELECT whose rows nobody else may change until the transaction ends. */
+  /** The end of a SELECT whose rows stay locked until the transaction ends. */
   readonly forUpdate: string;
-  /** A condition on `events e`: its tags hold all pairs of a JSON object. */
+  /** Returns a condition on `events e`: its tags contain all pairs of a JSON object. */
   tagsHold(param: string): string;
   /**
-   * A condition on `events e`: it has all words of `wordsQuery`. With `slice` it is one of these, of which few
-   * are looked at.
+   * Returns a condition on `events e`: it contains all words of `wordsQuery`. With `slice`, the event is one
+   * of these, of which there are few.
    */
   wordsMatch(param: string, slice?: SliceParams): string;
-  /** The parameter for `wordsMatch`. */
+  /** Returns the parameter for `wordsMatch`. */
   wordsQuery(asked: AskedWords): string;
-  /** Whether at most `max` events, of whatever project, match. */
+  /** Returns whether at most `max` events, of any project, match. */
   isRare(db: Database, query: string, max: number): Promise<boolean>;
-  /** For FROM: the `key` and `value` of each tag of `events e`. */
+  /** Returns a FROM clause with the `key` and `value` of each tag of `events e`. */
   readonly tagPairs: string;
-  /** For FROM and WHERE: `events e` of an id, in any project. */
+  /** Returns FROM and WHERE clauses for `events e` with an id, in any project. */
   eventById(param: string): string;
   /**
-   * Deletes some events of a project or an issue, of those that were received before a time; keeps
-   * `project_usage`. Call it in a transaction, and again until `isLast`.
+   * Deletes some events of a project or an issue that were received before a time, and updates
+   * `project_usage`. Must be called in a transaction, and repeated until `isLast`.
    */
   deleteEvents(
     query: Query,
@@ -68,20 +69,20 @@ export interface Dialect {
   ): Promise<{ readonly deleted: number; readonly isLast: boolean }>;
 }
 
-/** What is searched: words, of which the last may be a beginning; and marks (`domain/words.ts`). */
+/** The searched words, of which the last may be a prefix; and marks (`domain/words.ts`). */
 export interface AskedWords {
   readonly words: readonly string[];
   readonly marks: readonly string[];
 }
 
-/** The parameters of a slice: the events of a project that were received in a time. */
+/** The parameters of a slice: the events of a project received in a range of time. */
 export interface SliceParams {
   readonly project: string;
   readonly from: string;
   readonly until: string;
 }
 
-/** The same database, whose statements reject when the signal is aborted. */
+/** Returns the same database, whose statements reject when the signal is aborted. */
 export function untilAborted(db: Database, signal: AbortSignal): Database {
   return {
     dialect: db.dialect,
@@ -106,7 +107,7 @@ export class Conditions {
   readonly params: Value[] = [];
   readonly #conditions: string[] = [];
 
-  /** Takes a parameter; its placeholder. */
+  /** Adds a parameter, and returns its placeholder. */
   param(value: Value): string {
     this.params.push(value);
     return `$${this.params.length}`;
@@ -117,13 +118,13 @@ export class Conditions {
     this.#conditions.push(condition);
   }
 
-  /** All conditions, for WHERE. */
+  /** Returns all conditions for a WHERE clause. */
   get text(): string {
     return this.#conditions.join(" AND ");
   }
 }
 
-/** A pattern for LIKE with ESCAPE '!' that matches the text anywhere. */
+/** Returns a pattern for LIKE with ESCAPE '!' that matches the text anywhere. */
 export function likeAnywhere(text: string): string {
   return `%${text.replace(/[!%_]/g, "!$&")}%`;
 }

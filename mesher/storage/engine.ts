@@ -1,6 +1,6 @@
 /**
- * An engine: a database that also writes batches of events and looks after itself; and the storage that any
- * engine makes.
+ * An engine: a database that also writes batches of events and maintains itself; and the storage built on
+ * an engine.
  *
  * @module
  */
@@ -28,25 +28,27 @@ import type { StorageHealth, UpkeepReport } from "./upkeep.ts";
 /** SQLite or PostgreSQL. */
 export interface Engine extends Database, Pick<Events, "writeEvents"> {
   readonly kind: StorageHealth["engine"];
-  /** The version of the schema that it has made. */
+  /** The version of the schema that it has created. */
   readonly schema: number;
   /** Its partitions, if it has any. */
   readonly days: Days | undefined;
-  /** Returns some freed space to the file system. Resolves to whether there is more. */
+  /** Returns freed space to the file system. Resolves with whether there is more. */
   release?(): Promise<boolean>;
-  /** Carries the log over into the file. */
+  /** Checkpoints the log into the file. */
   checkpoint?(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** How long events are kept without a project. */
+/** Default retention of events without a project. */
 const RETENTION_DAYS = 90;
 const DAY_MS = 86_400_000;
 
-/** How long a deletion is awaited; then it continues in the background. Milliseconds. */
+/**
+ * Time for which a deletion is awaited, after which it continues in the background. Milliseconds.
+ */
 const PURGE_WAIT_MS = 250;
 
-/** The storage in a database that is open and has its tables. */
+/** Creates the storage of an open database whose tables exist. */
 export function storageOn(engine: Engine): Storage {
   const purger = new Purger(engine);
   const purge = (isDeleted: boolean): Promise<boolean> => waited(isDeleted, purger);
@@ -98,7 +100,7 @@ export function storageOn(engine: Engine): Storage {
 async function waited(isDeleted: boolean, purger: Purger): Promise<boolean> {
   if (!isDeleted) return false;
   let timer: ReturnType<typeof setTimeout> | undefined;
-  // What fails now is tried again by `upkeep`.
+  // A failed purge is retried by `upkeep`.
   const done = purger.run().catch(() => {});
   await Promise.race([done, new Promise((wake) => timer = setTimeout(wake, PURGE_WAIT_MS))]);
   clearTimeout(timer);
@@ -133,7 +135,7 @@ async function upkeep(engine: Engine, purger: Purger, now: number): Promise<Upke
   };
 }
 
-/** In small steps, so that no query waits for all of it; the space is freed step by step. */
+/** In small steps, so that no query waits for the whole purge; the space is freed step by step. */
 async function deleteBefore(engine: Engine, projectId: string, time: number): Promise<number> {
   let all = 0;
   for (let isLast = false; !isLast;) {

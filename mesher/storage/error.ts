@@ -1,5 +1,5 @@
 /**
- * A failure of the database.
+ * The error of a database failure.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 /** The database failed. */
 export class StorageError extends Error {
   override readonly name = "StorageError";
-  /** Whether the same call may succeed later. */
+  /** Whether a retry of the same call may succeed. */
   readonly retry: boolean;
 
   constructor(message: string, retry: boolean, cause?: unknown) {

@@ -1,15 +1,15 @@
 /**
- * Events: what is written, what is kept, and what may be asked.
+ * Events: stored fields, writes and queries.
  *
  * @module
  */
 import type { Level, MesherEvent } from "../domain/event.ts";
 import type { Page, PageRequest } from "./page.ts";
 
-/** At most this many events go into one call of `writeEvents`; more is refused by an assertion. */
+/** Maximum number of events in one call of `writeEvents`, enforced by an assertion. */
 export const WRITE_EVENTS_MAX = 10_000;
 
-/** An event as the batch writer hands it over. */
+/** An event as the batch writer passes it on. */
 export interface NewEvent {
   readonly projectId: string;
   /** From `domain/fingerprint.ts`; at most 64 characters. */
@@ -20,23 +20,26 @@ export interface NewEvent {
   readonly event: MesherEvent;
 }
 
-/** What became of one event of a batch. */
+/** The result of writing one event of a batch. */
 export type EventOutcome =
-  /** It is stored. `first`: its issue is new. `regressed`: its issue was resolved, and is not now. */
+  /**
+   * The event is stored. `first`: its issue is new. `regressed`: its issue was resolved, and is not
+   * now.
+   */
   | {
     readonly kind: "stored";
     readonly issueId: string;
     readonly first: boolean;
     readonly regressed: boolean;
   }
-  /** The project has an event of this id: nothing changed. */
+  /** The project already has an event with this id: nothing changed. */
   | { readonly kind: "duplicate" }
-  /** Its issue is discarded: nothing is stored. */
+  /** The event's issue is discarded: nothing is stored. */
   | { readonly kind: "discarded"; readonly issueId: string }
-  /** There is no such project (any more). */
+  /** The project does not exist (any more). */
   | { readonly kind: "orphan" };
 
-/** What a list of events shows of each. */
+/** The fields of an event in a list. */
 export interface EventSummary {
   readonly id: string;
   readonly projectId: string;
@@ -59,15 +62,15 @@ export interface EventDetail {
   readonly title: string;
   readonly receivedAt: number;
   readonly event: MesherEvent;
-  /** The next later event of the issue. */
+  /** The id of the next later event of the issue. */
   readonly nextId: string | null;
-  /** The next earlier one. */
+  /** The id of the next earlier event. */
   readonly previousId: string | null;
 }
 
-/** Which events. Absent conditions are not applied. */
+/** A filter of events. Absent conditions are not applied. */
 export interface EventFilter {
-  /** Words that the title, message or exceptions hold, all of them; the last may be a beginning. */
+  /** Words that the title, message or exceptions all contain; the last may be a prefix. */
   readonly query?: string | undefined;
   readonly issueId?: string | undefined;
   readonly level?: Level | undefined;
@@ -75,9 +78,9 @@ export interface EventFilter {
   readonly release?: string | undefined;
   /** The id, address, name or IP address of the user. */
   readonly user?: string | undefined;
-  /** All of these. */
+  /** Tags that an event must all have. */
   readonly tags?: Readonly<Record<string, string>> | undefined;
-  /** Received at or after. */
+  /** Minimum time of reception. */
   readonly since?: number | undefined;
   /** Received before. */
   readonly before?: number | undefined;
@@ -86,27 +89,27 @@ export interface EventFilter {
 /** Events. */
 export interface Events {
   /**
-   * The system's own. Stores a batch in one transaction: all of it or, when it rejects, none. Makes the
-   * issues that are missing, counts, moves resolved issues back to unresolved. An id that the project
-   * already has changes nothing, so that a batch may be written again. Outcomes are in the order of
-   * `batch`; of two of one id in a batch the second is the duplicate, and of several first events of an
-   * issue only the first is `first`.
+   * Internal. Stores a batch in one transaction: all of it or, if it rejects, none. Creates missing
+   * issues, counts events, and reopens resolved issues. An id that the project already has changes
+   * nothing, so that a batch may be written again. Outcomes are in the order of `batch`; of two events
+   * with one id in a batch, the second is the duplicate; of several first events of an issue, only the
+   * first is `first`.
    */
   writeEvents(batch: readonly NewEvent[]): Promise<readonly EventOutcome[]>;
-  /** By when they were received, newest first; at equal times by id. */
+  /** Returns events by time of reception, newest first; then by id. */
   events(
     orgId: string,
     projectId: string,
     filter: EventFilter,
     page: PageRequest,
   ): Promise<Page<EventSummary>>;
-  /** The same, of one issue. */
+  /** Returns the same for one issue. */
   issueEvents(
     orgId: string,
     issueId: string,
     page: PageRequest,
   ): Promise<Page<EventSummary>>;
   event(orgId: string, eventId: string): Promise<EventDetail | null>;
-  /** The system's own: how many events a project received since then. */
+  /** Internal: returns the number of events that a project has received since then. */
   eventCount(projectId: string, since: number): Promise<number>;
 }

@@ -29,20 +29,23 @@ export interface Invitations {
       readonly expiresAt: number;
     },
   ): Promise<Result<Invitation, "no_org">>;
-  /** Those of an organisation that have not expired, oldest first. */
+  /** Returns the invitations of an organisation that have not expired, oldest first. */
   invitations(orgId: string): Promise<readonly Invitation[]>;
   deleteInvitation(orgId: string, invitationId: string): Promise<boolean>;
-  /** The system's own: unless it has expired. */
+  /** Internal: returns the invitation unless it has expired. */
   invitationBySecret(secretHash: string): Promise<Invitation | null>;
-  /** The system's own: makes a user a member, and deletes the invitation; both or neither. */
+  /** Internal: makes a user a member and deletes the invitation, atomically. */
   acceptInvitation(
     secretHash: string,
     userId: string,
   ): Promise<Result<Invitation, "no_invitation" | "no_user" | "already_member">>;
-  /** The system's own. Replaces an earlier reset of the user. */
+  /** Internal. Replaces an earlier reset of the user. */
   createReset(
     input: { readonly userId: string; readonly secretHash: string; readonly expiresAt: number },
   ): Promise<void>;
-  /** The system's own: the user of a reset, unless it has expired. It works once: the call deletes it. */
+  /**
+   * Internal: returns the user of a reset, unless it has expired. It works once: the call deletes the
+   * reset.
+   */
   takeReset(secretHash: string): Promise<string | null>;
 }

@@ -1,5 +1,5 @@
 /**
- * Issues: what is stored, and the queries.
+ * Issues: stored fields and queries.
  *
  * @module
  */
@@ -13,18 +13,18 @@ export const ISSUE_STATUSES = ["unresolved", "resolved", "archived", "discarded"
 /** The state of an issue. */
 export type IssueStatus = typeof ISSUE_STATUSES[number];
 
-/** A group of events that are the same fault. */
+/** A group of events with the same cause. */
 export interface Issue {
   readonly id: string;
   readonly projectId: string;
   readonly fingerprint: string;
   readonly title: string;
-  /** Where it was thrown, or empty. */
+  /** The place where the error was thrown, or empty. */
   readonly culprit: string;
-  /** Of its latest event. */
+  /** From its latest event. */
   readonly level: Level;
   readonly status: IssueStatus;
-  /** Events ever stored, those deleted by retention included. */
+  /** Number of events ever stored, including those deleted by retention. */
   readonly eventCount: number;
   readonly firstSeen: number;
   readonly lastSeen: number;
@@ -32,15 +32,15 @@ export interface Issue {
   readonly assignedTo: string | null;
 }
 
-/** Which issues. Absent conditions are not applied. */
+/** A filter of issues. Absent conditions are not applied. */
 export interface IssueFilter {
   readonly status?: IssueStatus | undefined;
   readonly level?: Level | undefined;
   /** A user's id; null: not assigned. */
   readonly assignedTo?: string | null | undefined;
-  /** Words that the title has, all of them, in any case and with or without accents. */
+  /** Words that the title must all contain, ignoring case and accents. */
   readonly query?: string | undefined;
-  /** Those that have such events, among the latest 5,000 of these. */
+  /** Requires such events among the latest 5,000 of these. */
   readonly events?:
     | Pick<EventFilter, "release" | "environment" | "user" | "tags">
     | undefined;
@@ -48,25 +48,25 @@ export interface IssueFilter {
   readonly sort?: IssueSort | undefined;
 }
 
-/** What issues are sorted by, the highest first. */
+/** The sort orders of issues, highest first. */
 export const ISSUE_SORTS = ["last_seen", "first_seen", "events"] as const;
-/** What issues are sorted by. */
+/** The sort order of issues. */
 export type IssueSort = typeof ISSUE_SORTS[number];
 
-/** An archived issue and how often it came, for the spike rule. */
+/** An archived issue and its event counts, for the spike rule. */
 export interface SpikeCandidate {
   readonly issueId: string;
   readonly projectId: string;
   readonly title: string;
-  /** Events of the last hour. */
+  /** Number of events in the last hour. */
   readonly lastHour: number;
-  /** Events of the seven days before that hour. */
+  /** Number of events in the seven days before that hour. */
   readonly weekBefore: number;
 }
 
 /** Issues. */
 export interface Issues {
-  /** By latest event, newest first; at equal times by id. */
+  /** Returns issues by latest event, newest first; then by id. */
   issues(
     orgId: string,
     projectId: string,
@@ -85,26 +85,29 @@ export interface Issues {
     status: IssueStatus,
     by?: string | null,
   ): Promise<{ readonly issue: Issue; readonly changed: boolean } | null>;
-  /** `null` assigns it to nobody. The user must be a member of the organisation. */
+  /** `null` unassigns the issue. The user must be a member of the organisation. */
   assignIssue(
     orgId: string,
     issueId: string,
     userId: string | null,
     by?: string | null,
   ): Promise<Result<Issue, "no_issue" | "no_member">>;
-  /** With its events. */
+  /** Deletes the issue with its events. */
   deleteIssue(orgId: string, issueId: string): Promise<boolean>;
-  /** Unresolved issues with the most events in the window, most first. */
+  /** Returns unresolved issues with the most events in the window, most first. */
   topIssues(
     orgId: string,
     projectId: string,
     since: number,
     limit: number,
   ): Promise<readonly (Issue & { readonly recent: number })[]>;
-  /** The system's own: how many of a project's issues are unresolved. */
+  /** Internal: returns the number of unresolved issues of a project. */
   unresolvedCount(projectId: string): Promise<number>;
-  /** The system's own: archived issues that had events in the hour before `now`. */
+  /** Internal: returns archived issues that had events in the hour before `now`. */
   spikeCandidates(now: number): Promise<readonly SpikeCandidate[]>;
-  /** The system's own: archived becomes unresolved. False: it was not archived (any more). */
+  /**
+   * Internal: changes an archived issue to unresolved. Returns false if it was not archived (any
+   * more).
+   */
   unarchive(issueId: string): Promise<boolean>;
 }

@@ -1,23 +1,26 @@
 /**
- * JSON and text as databases can hold them. PostgreSQL refuses NUL and lone surrogates, SQLite cuts a
- * text at its first NUL: both are stored as U+FFFD.
+ * Converts JSON and text to values that databases can store. PostgreSQL rejects NUL and lone
+ * surrogates, and SQLite truncates a text at its first NUL: both are stored as U+FFFD.
  *
  * @module
  */
 
-/** The text without what a database cannot hold. */
+/** Returns the text without characters that a database cannot store. */
 export function cleanText(text: string): string {
   const whole = text.toWellFormed();
   return whole.includes("\0") ? whole.replaceAll("\0", "\ufffd") : whole;
 }
 
-/** A value as JSON without what a database cannot hold. Nearly always the first line is all. */
+/**
+ * Returns a value as JSON without characters that a database cannot store. In nearly all cases, the
+ * first line is sufficient.
+ */
 export function jsonText(value: unknown): string {
   const text = JSON.stringify(value);
   return /\\u(?:0000|d[89a-f])/.test(text) ? JSON.stringify(cleaned(value)) : text;
 }
 
-/** A column of JSON: PostgreSQL's driver has parsed it, SQLite's has not. */
+/** Reads a JSON column: PostgreSQL's driver has parsed it, and SQLite's has not. */
 export function readJson<T>(column: unknown): T {
   return (typeof column === "string" ? JSON.parse(column) : column) as T;
 }

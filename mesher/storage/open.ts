@@ -1,5 +1,5 @@
 /**
- * Chooses the storage by configuration.
+ * Chooses the storage according to the configuration.
  *
  * @module
  */
@@ -17,15 +17,18 @@ export interface StorageConfig {
   readonly databaseUrl?: string | undefined;
   /** SQLite's file, or `:memory:`. */
   readonly sqlitePath: string;
-  /** SQLite waits for the disk at each transaction. Default: yes. */
+  /** Whether SQLite waits for the disk at each transaction. Default: yes. */
   readonly sqliteFullSync?: boolean | undefined;
-  /** At most this many connections to PostgreSQL. */
+  /** Maximum number of connections to PostgreSQL. */
   readonly poolMax?: number | undefined;
-  /** The time. Default: the real one. */
+  /** Returns the time. Default: the real one. */
   readonly now?: (() => number) | undefined;
 }
 
-/** Opens the storage, and makes or updates its tables. PostgreSQL's driver is loaded only if it is needed. */
+/**
+ * Opens the storage, and creates or updates its tables. PostgreSQL's driver is loaded only if it is
+ * needed.
+ */
 export async function openStorage(config: StorageConfig): Promise<Storage> {
   const { databaseUrl, sqlitePath, sqliteFullSync, poolMax, now } = config;
   if (databaseUrl === undefined) {
@@ -36,7 +39,7 @@ export async function openStorage(config: StorageConfig): Promise<Storage> {
   return await openPostgres({ url: databaseUrl, poolMax, now });
 }
 
-/** The lease of singletons; none with SQLite, which is for one machine. */
+/** Returns the lease of singletons; undefined for SQLite, which is for one machine. */
 export async function openLease(
   { databaseUrl }: StorageConfig,
 ): Promise<ClosableLease | undefined> {

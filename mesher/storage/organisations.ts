@@ -1,13 +1,13 @@
 /**
- * Organisations, and who is a member of them: what is stored, and the queries.
+ * Organisations and their members: stored fields and queries.
  *
  * @module
  */
 import type { Result } from "./result.ts";
 
-/** What a member of an organisation may do. */
+/** The roles of members. */
 export const ROLES = ["owner", "admin", "member"] as const;
-/** What a member of an organisation may do. */
+/** The role of a member. */
 export type Role = typeof ROLES[number];
 
 /** An organisation. */
@@ -18,15 +18,15 @@ export interface Organisation {
   readonly createdAt: number;
 }
 
-/** An organisation, and what the person who asked is in it. */
+/** An organisation, and the user's role in it. */
 export interface Membership {
   readonly organisation: Organisation;
   readonly role: Role;
 }
 
-/** A person in an organisation. */
+/** A member of an organisation. */
 export interface Member {
-  /** Of the membership. */
+  /** The id of the membership. */
   readonly id: string;
   readonly userId: string;
   readonly email: string;
@@ -37,13 +37,13 @@ export interface Member {
 
 /** Organisations and their members. */
 export interface Organisations {
-  /** Makes an organisation that `ownerId` owns. `slug`: unique in all of Mesher. */
+  /** Creates an organisation owned by `ownerId`. `slug`: unique in all of Mesher. */
   createOrganisation(
     input: { readonly name: string; readonly slug: string; readonly ownerId: string },
   ): Promise<Result<Organisation, "slug_taken" | "no_user">>;
-  /** By id or slug, if `userId` is a member. */
+  /** Returns an organisation by id or slug if `userId` is a member. */
   organisationOf(userId: string, idOrSlug: string): Promise<Membership | null>;
-  /** All that a user is a member of, by name. */
+  /** Returns all organisations of a user, by name. */
   organisationsOf(userId: string): Promise<readonly Membership[]>;
 
   members(orgId: string): Promise<readonly Member[]>;
@@ -52,13 +52,13 @@ export interface Organisations {
     userId: string,
     role: Role,
   ): Promise<Result<Member, "no_org" | "no_user" | "already_member">>;
-  /** An organisation keeps at least one owner. */
+  /** Rejected for the last owner of the organisation. */
   setRole(
     orgId: string,
     membershipId: string,
     role: Role,
   ): Promise<Result<Member, "no_member" | "last_owner">>;
-  /** Issues assigned to them in this organisation are assigned to nobody. */
+  /** Issues assigned to the member in this organisation are unassigned. */
   removeMember(
     orgId: string,
     membershipId: string,

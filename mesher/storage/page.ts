@@ -1,30 +1,33 @@
 /**
- * Lists by pages: what is asked for, and what comes.
+ * Paged lists: requests and results.
  *
  * @module
  */
 
-/** A part of a list, newest first. `next` goes into the following call; null: that was the end. */
+/**
+ * A part of a list, newest first. `next` is passed to the following call; null: this was the last
+ * page.
+ */
 export interface Page<T> {
   readonly rows: readonly T[];
   readonly next: Cursor | null;
 }
 
 /**
- * A place in a list: the time and id of the last row seen. Rows that come later do not move it.
- * `domain/cursor.ts` makes text of it.
+ * A position in a list: the time and id of the last row seen. Later rows do not change it.
+ * `domain/cursor.ts` encodes it as text.
  */
 export interface Cursor {
   readonly at: number;
   readonly id: string;
 }
 
-/** At most this many rows come in one page, whatever was asked. */
+/** Maximum number of rows in one page, regardless of the request. */
 export const PAGE_ROWS_MAX = 100;
 
-/** Which part of a list. */
+/** The requested part of a list. */
 export interface PageRequest {
-  /** 1 to `PAGE_ROWS_MAX`; more is cut to it. */
+  /** From 1 to `PAGE_ROWS_MAX`; larger values are reduced to it. */
   readonly limit: number;
   readonly after?: Cursor | null | undefined;
 }

@@ -19,41 +19,44 @@ import { StorageError } from "./error.ts";
 import { type EventOutcome, type NewEvent, WRITE_EVENTS_MAX } from "./events.ts";
 import type { Storage } from "./storage.ts";
 
-/** How to open it. */
+/** Options of opening it. */
 export interface PostgresOptions {
   /** `postgres://user:password@host:port/database`. */
   readonly url: string;
-  /** At most this many connections. Default 10. */
+  /** Maximum number of connections. Default 10. */
   readonly poolMax?: number | undefined;
-  /** The time. Default: the real one. */
+  /** Returns the time. Default: the real one. */
   readonly now?: (() => number) | undefined;
 }
 
-/** Connections of one process, by default. */
+/** Default number of connections of one process. */
 export const POOL_MAX = 10;
-/** Of them for lists, searches and counts, so that nothing else waits for those. */
+/**
+ * Number of these connections used for lists, searches and counts, so that other calls do not wait
+ * for those.
+ */
 const SCAN_SHARE = 0.4;
-/** At most this many calls may wait for a connection or an answer; one more rejects at once. */
+/** Maximum number of calls that wait for a connection or an answer; further ones reject at once. */
 export const CALLS_MAX = 1_000;
-/** A statement may take this long; then the server ends it, and the call rejects. */
+/** Time limit of a statement, after which the server ends it and the call rejects. */
 export const STATEMENT_MS_MAX = 15_000;
-/** A statement may wait this long for another's lock. */
+/** Time limit of a statement that waits for another's lock. */
 const LOCK_MS_MAX = 5_000;
-/** A transaction may stand still this long before the server ends it and its connection. */
+/** Idle time of a transaction after which the server ends it and its connection. */
 const IDLE_IN_TRANSACTION_MS_MAX = 30_000;
 const CONNECT_SECONDS_MAX = 5;
 const IDLE_SECONDS_MAX = 60;
 const LIFE_SECONDS_MAX = 1_800;
 const CLOSE_SECONDS_MAX = 5;
-/** A batch that met a deadlock, or a day that was just dropped, is tried this often. */
+/** Number of attempts to write a batch that met a deadlock or a dropped day. */
 const WRITE_TRIES = 4;
-/** Mesher's advisory locks: the schema's. */
+/** The advisory lock of Mesher's schema. */
 const SCHEMA_LOCK = 0x6d736872;
 
-/** Whether the same call may succeed later, by the class or the code of SQLSTATE. */
+/** Returns whether a retry of the same call may succeed, by the class or the code of SQLSTATE. */
 const RETRIED =
   /^(?:08|53|57P|40|25P03|55P03|57014|23514|CONNECT|ECONN|ENOTFOUND|EAI_|ETIMEDOUT|EPIPE)/;
-/** The errors after which a batch is repeated at once. */
+/** The errors after which a batch is retried at once. */
 const WRITTEN_AGAIN = /^(?:40001|40P01|23514|55P03)$/;
 
 const DIALECT: Dialect = {
@@ -65,7 +68,8 @@ const DIALECT: Dialect = {
       ...marks.map((mark) => `'${mark}'`),
       ...words.map((word, i) => i === words.length - 1 ? `'${word}':*` : `'${word}'`),
     ].join(" & "),
-  // Without an order PostgreSQL goes by the index of the words, if they are rare by what it knows.
+  // Without an order, PostgreSQL uses the index of the words if its statistics say that they are
+  // rare.
   isRare: async (db, query, max) => {
     const rows = await db.scan(
       `SELECT 1 FROM events e WHERE e.words @@ CAST(CAST($1 AS text) AS tsquery) LIMIT $2`,
@@ -78,7 +82,7 @@ const DIALECT: Dialect = {
     `FROM event_ids k JOIN events e
        ON e.received_at = k.received_at AND e.project_id = k.project_id AND e.id = k.id
      WHERE k.id = ${param}`,
-  // One day at a time, so that one partition is looked at.
+  // One day at a time, so that one partition is read.
   async deleteEvents(query, column, value, before) {
     const first = await query.row<{ readonly at: number }>(
       `SELECT e.received_at AS at FROM events e WHERE e.${column} = $1 AND e.received_at < $2
@@ -115,12 +119,12 @@ const DIALECT: Dialect = {
 
 /** Milliseconds. */
 const DAY_MS = 86_400_000;
-/** Events that are deleted in one transaction. */
+/** Number of events deleted in one transaction. */
 const DELETED_MAX = 2_000;
 
 type Client = postgres.Sql | postgres.TransactionSql;
 
-/** Opens it, makes or updates its tables, and makes the partitions of the next days. */
+/** Opens it, creates or updates its tables, and creates the partitions of the next days. */
 export async function openPostgres(options: PostgresOptions): Promise<Storage> {
   const postgres = new Postgres(options);
   try {
@@ -160,7 +164,8 @@ export class Postgres implements Engine {
         onnotice: () => {},
         connection: {
           application_name: "mesher",
-          // Every statement has an index. PostgreSQL overestimates rare words, and would read a million events.
+          // Forces the use of an index for every statement. PostgreSQL overestimates rare words, and would
+          // otherwise read a million events.
           enable_seqscan: "off",
           statement_timeout: STATEMENT_MS_MAX,
           lock_timeout: LOCK_MS_MAX,
@@ -169,7 +174,7 @@ export class Postgres implements Engine {
         types: {
           // Counts and milliseconds: far below 2^53.
           int8: { to: 20, from: [20], parse: Number, serialize: (n: number) => `${Math.trunc(n)}` },
-          // As text both ways; `json.ts` makes and reads it.
+          // Passed as text in both directions; `json.ts` encodes and decodes it.
           json: {
             to: 114,
             from: [114, 3802],
@@ -237,7 +242,7 @@ export class Postgres implements Engine {
     }
   }
 
-  /** The schema's missing steps; of several nodes that start at once one does it. */
+  /** Runs the missing steps of the schema; only one of several nodes that start at once does so. */
   async migrate(): Promise<void> {
     await this.#call(async () => {
       await this.#sql.begin(async (client) => {

@@ -10,8 +10,8 @@
  * usage      events and bytes, by their projects' order
  * ```
  *
- * All writers take rows in these orders, so two do not wait for each other in a circle; and what they want
- * to change at once, the issues' counts, they hold last and for the shortest time.
+ * All writers process rows in the same order, so that two cannot deadlock; the rows that they all want to
+ * change, the counts of issues, are locked last and for the shortest time.
  *
  * @module
  */
@@ -39,7 +39,7 @@ interface IdRow {
   readonly project_id: string;
 }
 
-/** Writes it; what became of each row, in order. */
+/** Writes the batch, and returns the result of each row in order. */
 export async function writeBatch(
   batch: Batch,
   rows: readonly EventColumns[],
@@ -74,14 +74,14 @@ export async function writeBatch(
     const issue = issues.get(issueKey(row))!;
     if (issue.status === "discarded") return { kind: "discarded", issueId: issue.id };
     if (!stored.has(row)) return { kind: "duplicate" };
-    // Each is told once, of the first event that did it.
+    // Each change is reported once, for the first event that caused it.
     const first = made.delete(issue.id);
     const regressed = reopened.delete(issue.id);
     return { kind: "stored", issueId: issue.id, first, regressed };
   });
 }
 
-/** The issues of these rows by their keys, and the ids of those that are new. */
+/** Returns the issues of these rows by their keys, and the ids of new ones. */
 async function issuesFor(
   batch: Batch,
   rows: readonly EventColumns[],
@@ -138,7 +138,8 @@ async function issuesFor(
     made.add(row.id);
   }
   if (inserted.length > 0 && await isAlias(batch, inserted)) throw vanished();
-  // Another writer made these in between, and has committed, or the insert would have waited.
+  // Another writer created these in the meantime and has committed, because otherwise the insert
+  // would have waited.
   const others = missing.filter((row) => !issues.has(issueKey(row)));
   if (others.length > 0 && (await find(others)).length > 0) throw vanished();
   return { issues, made };
@@ -156,7 +157,7 @@ async function isAlias(batch: Batch, made: readonly IssueRow[]): Promise<boolean
   return found.length > 0;
 }
 
-/** The rows whose ids were not there: of two of one id in the batch the first. */
+/** Returns the rows whose ids were new: of two with one id in the batch, the first. */
 async function insertIds(
   batch: Batch,
   rows: readonly EventColumns[],
@@ -219,7 +220,7 @@ async function insertEvents(
   );
 }
 
-/** Adds the events to what their projects occupy. */
+/** Adds the events to the storage used by their projects. */
 async function occupy(batch: Batch, rows: readonly EventColumns[]): Promise<void> {
   const usage = new Map<string, { events: number; bytes: number }>();
   for (const { projectId, payload } of rows) {
@@ -242,7 +243,7 @@ async function occupy(batch: Batch, rows: readonly EventColumns[]): Promise<void
   );
 }
 
-/** Adds the events to their issues. The ids of those that were resolved until now. */
+/** Adds the events to their issues. Returns the ids of issues that were resolved until now. */
 async function countEvents(
   batch: Batch,
   rows: readonly EventColumns[],
@@ -284,14 +285,14 @@ async function countEvents(
 }
 
 /**
- * Ids, numbers, words, or texts of JSON as one text, with U+001E between, which none of them holds: escaping
- * them as the elements of an array would take five times as long.
+ * Ids, numbers, words or JSON texts as one text separated by U+001E, which none of them contains: escaping
+ * them as array elements would take five times as long.
  */
 function joined(values: readonly (string | number)[]): string {
   return values.join("\x1e");
 }
 
-/** The same as PostgreSQL takes it apart. Of one value that is empty it makes none. */
+/** The SQL that splits this text. A single empty value results in no rows. */
 function list(param: string): string {
   return `string_to_array(${param}::text, chr(30))`;
 }
@@ -300,7 +301,7 @@ function unique(texts: readonly string[]): string[] {
   return [...new Set(texts)];
 }
 
-/** An issue was deleted between two looks at it: the batch is written again, and makes a new one. */
+/** An issue was deleted between two reads: the batch is written again, and creates a new one. */
 function vanished(): StorageError {
   return new StorageError("an issue was deleted while a batch was written to it", true, {
     code: "40001",

@@ -1,45 +1,47 @@
 /**
- * The day partitions of PostgreSQL's events: made ahead, made when needed, dropped when all of a day is
- * older than every project's retention.
+ * The day partitions of PostgreSQL's events: created ahead of time or when needed, and dropped when a
+ * whole day is older than every project's retention.
  *
  * @module
  */
 import type { Database, Query } from "./database.ts";
 
-/** This many days after today have their partitions ready. */
+/** Number of days after today whose partitions are prepared. */
 export const DAYS_AHEAD = 7;
 
 const DAY_MS = 86_400_000;
-/** Mesher's advisory locks: the partitions'. */
+/** The advisory lock of Mesher's partitions. */
 const DAYS_LOCK = 0x6d736864;
-/** Dropping a day waits for its readers and stops all others meanwhile: not for longer than this. */
+/**
+ * Dropping a day waits for its readers and blocks all others meanwhile, so it has this time limit.
+ */
 const DROP_LOCK_MS = 2_000;
-/** Dropping a day takes no longer, else the next round tries it again. Milliseconds. */
+/** Time limit for dropping a day; the next round retries it. Milliseconds. */
 const DROP_MS_MAX = 600_000;
 
 /** The partitions. */
 export class Days {
   readonly #db: Database;
-  /** The days, counted since the epoch, whose partitions were seen. */
+  /** The days since the epoch whose partitions are known to exist. */
   readonly #seen = new Set<number>();
 
   constructor(db: Database) {
     this.#db = db;
   }
 
-  /** Makes today's partition and the next days'. How many were missing. */
+  /** Creates today's partition and those of the next days. Returns the number of missing ones. */
   ahead(now: number): Promise<number> {
     const today = dayOf(now);
     return this.#make(Array.from({ length: DAYS_AHEAD + 1 }, (_, i) => today + i));
   }
 
-  /** Sees to it that these times have partitions. */
+  /** Ensures that partitions for these times exist. */
   async need(times: readonly number[]): Promise<void> {
     const days = [...new Set(times.map(dayOf))].filter((day) => !this.#seen.has(day));
     if (days.length > 0) await this.#make(days);
   }
 
-  /** A partition was not where it was seen: looks again. */
+  /** A known partition does not exist: checks again. */
   forget(): void {
     this.#seen.clear();
   }
@@ -67,7 +69,7 @@ export class Days {
 
   async #make(days: readonly number[]): Promise<number> {
     const made = await this.#db.transaction(async (query) => {
-      // Two that make the same day would fail on each other.
+      // Two concurrent creations of the same day would fail.
       await query.row(`SELECT pg_advisory_xact_lock(${DAYS_LOCK})`);
       let made = 0;
       for (const day of days) if (await make(query, day)) made++;
@@ -78,14 +80,14 @@ export class Days {
   }
 }
 
-/** Makes a day's partition, if it is missing. The name and bounds are numbers of our own making. */
+/** Creates a day's partition if it is missing. The name and bounds are our own numbers. */
 async function make(query: Query, day: number): Promise<boolean> {
   const name = nameOf(day);
   const found = await query.row<{ readonly found: boolean }>(
     `SELECT to_regclass('${name}') IS NOT NULL AS found`,
   );
   if (found!.found) return false;
-  // Made apart and attached: that does not stop who reads and writes the other days.
+  // Created separately and attached, which does not block readers and writers of other days.
   await query.change(
     `CREATE TABLE ${name} (LIKE events INCLUDING DEFAULTS INCLUDING COMPRESSION)`,
   );
@@ -96,7 +98,7 @@ async function make(query: Query, day: number): Promise<boolean> {
   return true;
 }
 
-/** How many events the partition had. */
+/** Returns the number of events in the partition. */
 async function drop(query: Query, name: string): Promise<number> {
   await query.change(`SET LOCAL lock_timeout = ${DROP_LOCK_MS}`);
   await query.row(`SELECT pg_advisory_xact_lock(${DAYS_LOCK})`);
@@ -104,9 +106,9 @@ async function drop(query: Query, name: string): Promise<number> {
     `SELECT to_regclass('${name}') IS NOT NULL AS there`,
   );
   if (!there!.there) return 0;
-  // A day may have a million events, and nobody waits for this.
+  // A day may have a million events; nothing waits for this.
   await query.change(`SET LOCAL statement_timeout = ${DROP_MS_MAX}`);
-  // All of the day is read.
+  // Reads the whole day.
   await query.change("SET LOCAL enable_seqscan = on");
   const usage = await query.rows<{ id: string; events: number; bytes: number }>(
     `SELECT project_id AS id, count(*) AS events, CAST(sum(coalesce(bytes, 2048)) AS bigint) AS bytes
@@ -117,7 +119,7 @@ async function drop(query: Query, name: string): Promise<number> {
   );
   await query.change(`ALTER TABLE events DETACH PARTITION ${name}`);
   await query.change(`DROP TABLE ${name}`);
-  // Last: writers of these projects wait for these rows until the transaction ends.
+  // Done last, because writers of these projects wait for these rows until the transaction ends.
   for (const { id, events, bytes } of usage) {
     await query.change(
       "UPDATE project_usage SET events = events - $2, bytes = bytes - $3 WHERE project_id = $1",
@@ -129,7 +131,7 @@ async function drop(query: Query, name: string): Promise<number> {
   return events;
 }
 
-/** Somebody reads that day just now: the next round drops it. */
+/** The day is being read: the next round drops it. */
 function busyIsNothing(error: { readonly retry?: boolean }): null {
   if (error.retry === true) return null;
   throw error;
@@ -143,7 +145,7 @@ function nameOf(day: number): string {
   return `events_${new Date(day * DAY_MS).toISOString().slice(0, 10).replaceAll("-", "")}`;
 }
 
-/** The day of a partition's name, or null when it is none of ours. */
+/** Returns the day of a partition's name, or null if it is not one of ours. */
 function dayNamed(name: string): number | null {
   const [, year, month, date] = /^events_(\d{4})(\d\d)(\d\d)$/.exec(name) ?? [];
   return year === undefined ? null : Date.UTC(+year, +month! - 1, +date!) / DAY_MS;

@@ -1,13 +1,13 @@
 /**
- * Leases of PostgreSQL (15 or later), for singletons: an advisory lock on a connection of its own, and a
+ * Leases in PostgreSQL (15 or later), for singletons: an advisory lock on a separate connection, and a
  * fencing token in a table.
  *
  *     acquire ─▶ a connection ─▶ pg_try_advisory_lock ─▶ token + 1
  *     renew   ─▶ the same connection still answers
  *     the holder ends, or is silent for `ttl` ─▶ the server ends the connection, and with it the lock
  *
- * A write that is `fenced` holds the row of the token, so that no later token is granted before it is
- * committed; under an earlier token it is rejected.
+ * A write that is `fenced` locks the row of the token, so that no later token is granted before it is
+ * committed; with an earlier token, it is rejected.
  *
  * @module
  */
@@ -17,16 +17,16 @@ import { StorageError } from "./error.ts";
 
 /** The first key of Mesher's advisory locks of leases; the second is a hash of the name. */
 const LEASE_LOCK = 0x6d736c65;
-/** The lock under which the table is made. */
+/** The lock under which the table is created. */
 const TABLE_LOCK = 0x6d736c74;
-/** The default. Milliseconds. */
+/** Default validity. Milliseconds. */
 const TTL_MS = 15_000;
 const CLOSE_SECONDS_MAX = 1;
 
 const TABLE = `CREATE TABLE IF NOT EXISTS mesher_leases (
   name text PRIMARY KEY, token bigint NOT NULL, holder text NOT NULL)`;
 
-/** A write under an old token. */
+/** The error of a write with an old token. */
 export class FencedError extends StorageError {
   constructor(name: string, token: number, current: number | undefined) {
     const words = current === undefined ? "there is none" : `the current one is ${current}`;
@@ -34,13 +34,13 @@ export class FencedError extends StorageError {
   }
 }
 
-/** What a lease that is held stands on. */
+/** The state of a held lease. */
 interface Held {
   readonly sql: postgres.Sql;
   readonly backend: number;
 }
 
-/** Leases of one process. */
+/** The leases of one process. */
 export class PostgresLease implements Lease {
   readonly ttl: number;
   readonly #url: string;
@@ -69,7 +69,7 @@ export class PostgresLease implements Lease {
   async renew(name: string, _token: number): Promise<boolean> {
     const held = this.#held.get(name);
     if (held === undefined) return false;
-    // The driver connects again by itself: to a session that has no lock.
+    // The driver reconnects by itself, but to a session without the lock.
     const [row] = await held.sql`SELECT pg_backend_pid() AS backend`;
     if (row?.["backend"] === held.backend) return true;
     await this.release(name, _token);
@@ -82,7 +82,7 @@ export class PostgresLease implements Lease {
     await held?.sql.end({ timeout: CLOSE_SECONDS_MAX });
   }
 
-  /** Gives all back. */
+  /** Releases all leases. */
   async close(): Promise<void> {
     await Promise.all([...this.#held.keys()].map((name) => this.release(name, 0)));
   }
@@ -96,7 +96,7 @@ export class PostgresLease implements Lease {
       INSERT INTO mesher_leases AS l (name, token, holder) VALUES (${name}, 1, ${node})
       ON CONFLICT (name) DO UPDATE SET token = l.token + 1, holder = EXCLUDED.holder
       RETURNING token, pg_backend_pid() AS backend`;
-    // Another session: the first was lost, and the lock with it.
+    // A different session: the first one was lost together with the lock.
     if (row?.["backend"] !== lock["backend"]) {
       throw new StorageError("the connection was lost", true);
     }
@@ -115,7 +115,7 @@ export class PostgresLease implements Lease {
       connection: {
         application_name: "mesher lease",
         statement_timeout: Math.ceil(this.ttl / 3),
-        // Its holder stands still, or cannot be reached: the lock is free again.
+        // The holder is suspended or unreachable: the lock is free again.
         idle_session_timeout: this.ttl,
       },
     });

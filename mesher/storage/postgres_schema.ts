@@ -1,5 +1,5 @@
 /**
- * PostgreSQL's schema, as the steps that lead to it. A step that was ever released is never changed.
+ * PostgreSQL's schema, as migration steps. A released step is never changed.
  *
  * ```
  * event_ids (id, project_id, received_at)     every stored event once: what makes ids idempotent, and
@@ -7,16 +7,15 @@
  *    └─▶ events, partitioned by received_at: events_20260131, one table a day (UTC)
  * ```
  *
- * A unique index of a partitioned table must hold the partition's key, and a client that sends an event
- * again the next morning sends it on another day; so the ids are a table of their own. Retention drops
- * whole days.
+ * A unique index of a partitioned table must contain the partition key, and a client may send an event
+ * again on another day; the ids are therefore in a separate table. Retention drops whole days.
  *
  * Times are bigints of milliseconds, as everywhere in Mesher: `to_timestamp(received_at / 1000.0)`.
  *
  * @module
  */
 
-/** Step n makes version n + 1. */
+/** Step n creates version n + 1. */
 export const POSTGRES_STEPS: readonly string[] = [
   `
   CREATE TABLE organisations (
@@ -93,16 +92,16 @@ export const POSTGRES_STEPS: readonly string[] = [
   EXCEPTION WHEN OTHERS THEN NULL;
   END $do$;
   `,
-  // The first account is the operator's.
+  // The first account is an operator.
   `
   ALTER TABLE users ADD COLUMN operator boolean NOT NULL DEFAULT FALSE;
   UPDATE users SET operator = TRUE
     WHERE id = (SELECT id FROM users ORDER BY created_at, id LIMIT 1);
   `,
-  // A project's rules for removing secrets; null: the default ones.
+  // A project's rules for removing secrets; null: the default rules.
   `ALTER TABLE projects ADD COLUMN scrub json;`,
-  // What a project occupies, kept as events come and go; what is to be deleted in the background. Tags are found
-  // by their marks, which are among the words.
+  // The storage used by a project, updated as events are added and deleted; and pending background deletions.
+  // Tags are found by their marks, which are among the words.
   `
   ALTER TABLE events ADD COLUMN bytes integer;
   CREATE TABLE project_usage (
@@ -114,13 +113,14 @@ export const POSTGRES_STEPS: readonly string[] = [
     id uuid PRIMARY KEY, kind text NOT NULL, target uuid NOT NULL, created_at bigint NOT NULL
   );
   `,
-  // The cooldown of a rule is of each issue, and what it suppresses is counted.
+  // The cooldown of a rule applies per issue, and suppressed alerts are counted.
   `
   ALTER TABLE alerts ADD COLUMN suppressed bigint NOT NULL DEFAULT 0;
   DROP INDEX alerts_by_rule;
   CREATE INDEX alerts_by_rule ON alerts (rule_id, issue_id, triggered_at);
   `,
-  // Invitations and password resets, keys that are shown again, tokens that may do less, counters of all nodes.
+  // Invitations and password resets, keys that can be shown again, restricted tokens, and counters of all
+  // nodes.
   `
   CREATE TABLE invitations (
     id uuid PRIMARY KEY, org_id uuid NOT NULL REFERENCES organisations, email text NOT NULL,

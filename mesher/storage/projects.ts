@@ -1,5 +1,5 @@
 /**
- * Projects: what is stored, and the queries.
+ * Projects: stored fields and queries.
  *
  * @module
  */
@@ -11,19 +11,19 @@ export interface Project {
   readonly id: string;
   readonly orgId: string;
   readonly name: string;
-  /** Unique in its organisation. */
+  /** Unique within its organisation. */
   readonly slug: string;
   readonly platform: string | null;
   /** Events older than this are deleted. */
   readonly retentionDays: number;
-  /** Of 0 to 1: the share of events that is kept. */
+  /** The share of events that is kept, from 0 to 1. */
   readonly sampleRate: number;
-  /** What is removed from its events before they are stored. */
+  /** The rules for removing secrets from events before they are stored. */
   readonly scrub: ScrubRules;
   readonly createdAt: number;
 }
 
-/** What may be changed of a project; what is absent stays. */
+/** The settings to change; absent ones stay. */
 export interface ProjectSettings {
   readonly name?: string | undefined;
   readonly platform?: string | null | undefined;
@@ -42,15 +42,15 @@ export interface Projects {
       readonly platform: string | null;
     },
   ): Promise<Result<Project, "no_org" | "slug_taken">>;
-  /** By id or slug. */
+  /** Returns a project by id or slug. */
   project(orgId: string, idOrSlug: string): Promise<Project | null>;
   projects(orgId: string): Promise<readonly Project[]>;
-  /** `retentionDays`: 1 to 3650, `sampleRate`: 0 to 1; the caller has checked. */
+  /** `retentionDays`: 1 to 3650; `sampleRate`: 0 to 1; the caller has validated them. */
   updateProject(orgId: string, projectId: string, change: ProjectSettings): Promise<Project | null>;
-  /** With all that it has. */
+  /** Deletes the project with all its data. */
   deleteProject(orgId: string, projectId: string): Promise<boolean>;
-  /** The system's own: a project by its id alone. */
+  /** Internal: returns a project by its id alone. */
   projectById(projectId: string): Promise<Project | null>;
-  /** The system's own: every project. */
+  /** Internal: returns all projects. */
   allProjects(): Promise<readonly Project[]>;
 }

@@ -1,5 +1,5 @@
 /**
- * What both engines write of an event, made once.
+ * The columns of an event that both engines write.
  *
  * @module
  */
@@ -19,17 +19,17 @@ export interface EventColumns {
   readonly environment: string | null;
   readonly release: string | null;
   readonly tags: string;
-  /** The whole event; the other columns are copies for questions. */
+  /** The whole event; the other columns are copies for queries. */
   readonly payload: string;
-  /** The text whose words search finds it by. */
+  /** The text that is searched. */
   readonly searched: string;
-  /** Marks of the values that events are filtered by, with blanks between. */
+  /** Marks of the values by which events are filtered, separated by spaces. */
   readonly marks: string;
   readonly eventAt: number;
   readonly receivedAt: number;
 }
 
-/** The columns of an event, with nothing in them that a database refuses. */
+/** Returns the columns of an event, without characters that a database rejects. */
 export function columnsOf(entry: NewEvent): EventColumns {
   const { event } = entry;
   const optional = (text: string | null): string | null => text === null ? null : cleanText(text);
@@ -57,12 +57,12 @@ function searchedText({ title, culprit, event }: NewEvent): string {
   return [title, ...exceptions, culprit, event.message, event.transaction ?? ""].join("\n");
 }
 
-/** The key of an event in its batch. */
+/** Returns the key of an event in its batch. */
 export function eventKey(row: { readonly projectId: string; readonly id: string }): string {
   return `${row.projectId}/${row.id}`;
 }
 
-/** The key of an issue in its batch. */
+/** Returns the key of an issue in its batch. */
 export function issueKey(
   row: { readonly projectId: string; readonly fingerprint: string },
 ): string {

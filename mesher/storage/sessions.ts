@@ -1,5 +1,5 @@
 /**
- * Logins and tokens: what is stored, and the queries.
+ * Sessions and tokens: stored fields and queries.
  *
  * @module
  */
@@ -9,12 +9,12 @@ import type { User } from "./users.ts";
 
 /** A login (`session`, from a password) or a personal token (`token`, for programs). Stored hashed. */
 export interface Session {
-  /** For listing and ending it; not the secret. */
+  /** The id for lists and deletion, not the secret. */
   readonly id: string;
   readonly kind: "session" | "token";
   readonly userId: string;
   readonly label: string;
-  /** What a token may do (`domain/token_scope.ts`); null: all that its user may. */
+  /** The scopes of a token (`domain/token_scope.ts`); null: everything that its user may do. */
   readonly scopes: readonly TokenScope[] | null;
   readonly createdAt: number;
   readonly expiresAt: number;
@@ -22,7 +22,7 @@ export interface Session {
 
 /** Sessions. */
 export interface Sessions {
-  /** `secretHash`: `domain/secret.ts`'s. */
+  /** `secretHash`: the hash from `domain/secret.ts`. */
   createSession(
     input: {
       readonly userId: string;

@@ -1,21 +1,21 @@
 /**
- * Storage in SQLite, which both runtimes carry with them (`node:sqlite`): nothing to install.
+ * Storage in SQLite, which both runtimes include (`node:sqlite`), so that nothing must be installed.
  *
- * No statement runs on the main thread. A node has three threads with a connection each, started when they are
- * first needed, so that nothing waits for what is slower than itself:
+ * No statement runs on the main thread. A node has three threads with a connection each, started when first
+ * needed, so that no statement waits for a slower kind:
  *
  *     writer    batches of events, and everything else that writes
  *     reader    lookups by a key: who asks, which project, one issue
  *     scanner   lists, searches and counts; requests take turns, statement by statement
  *
- * What writes takes its turn; what reads sees what was committed last. Several processes may share one file:
- * WAL lets them read while one writes; a process that finds the file being written waits.
+ * Writes are serialised; reads see the last committed state. Several processes may share one file: WAL allows
+ * reads during a write; a process that finds the file locked waits.
  *
- * What was written survives the process's death at any moment, and the machine's too, since a transaction
- * waits for the disk: a batch shares that wait, so it costs an event little. Without `fullSync` a
- * power failure may take the last moments' transactions, whole.
+ * Written data survives a crash of the process and of the machine, because a transaction waits for the disk:
+ * the events of a batch share this wait, so it costs little per event. Without `fullSync`, a power failure may
+ * lose the last transactions, each as a whole.
  *
- * A database in memory is on the main thread, since no other can see it.
+ * An in-memory database is on the main thread, because no other thread can access it.
  *
  * @module
  */
@@ -34,23 +34,23 @@ import { type EventOutcome, type NewEvent, WRITE_EVENTS_MAX } from "./events.ts"
 import type { Storage } from "./storage.ts";
 import { Turns } from "./turns.ts";
 
-/** How to open it. */
+/** Options of opening it. */
 export interface SqliteOptions {
   /** The file, or `:memory:`. */
   readonly path: string;
-  /** Waits for the disk at each transaction. Default: yes. */
+  /** Whether to wait for the disk at each transaction. Default: yes. */
   readonly fullSync?: boolean | undefined;
-  /** The time. Default: the real one. */
+  /** Returns the time. Default: the real one. */
   readonly now?: (() => number) | undefined;
 }
 
-/** Pages that are given back to the file system after a slice of deletions: 8 MiB. */
+/** Number of pages returned to the file system after a slice of deletions: 8 MiB. */
 const VACUUM_PAGES = 1_024;
-/** Events that are deleted in one transaction. */
+/** Number of events deleted in one transaction. */
 const DELETED_MAX = 500;
 
 const DIALECT: Dialect = {
-  // One writer at a time: whoever reads in a transaction writes alone.
+  // One writer at a time: a transaction that reads is also exclusive.
   forUpdate: "",
   tagsHold: (param) =>
     `NOT EXISTS (SELECT 1 FROM json_each(${param}) AS want WHERE NOT EXISTS (
@@ -78,7 +78,7 @@ const DIALECT: Dialect = {
   },
   tagPairs: "json_each(e.tags) AS tag",
   eventById: (param) => `FROM events e WHERE e.id = ${param}`,
-  // Few, so that writers get their turn between.
+  // Few, so that writers get their turns in between.
   async deleteEvents(query, column, value, before) {
     const doomed = await query.rows<{ number: number; project_id: string; bytes: number }>(
       `SELECT number, project_id, coalesce(bytes, octet_length(payload)) AS bytes FROM events
@@ -100,7 +100,7 @@ const DIALECT: Dialect = {
   },
 };
 
-/** Opens it, and makes or updates its tables. */
+/** Opens it, and creates or updates its tables. */
 export async function openSqlite(options: SqliteOptions): Promise<Storage> {
   const sqlite = new Sqlite(options);
   try {
@@ -112,7 +112,7 @@ export async function openSqlite(options: SqliteOptions): Promise<Storage> {
   return storageOn(sqlite);
 }
 
-/** What runs statements: a thread, or a connection on this one. */
+/** An object that runs statements: a thread, or a connection on this thread. */
 type Lane = Pick<SqliteThread, "rows" | "change" | "exec" | "write" | "close">;
 
 /** The threads of a process. */
@@ -126,9 +126,9 @@ class Sqlite implements Engine {
   readonly #writer: Lane;
   readonly #reader: Lane;
   readonly #scanner: Lane;
-  /** Of what writes: batches together, everything else alone. */
+  /** The turns of writes: batches together, everything else exclusively. */
   readonly #turns = new Turns();
-  /** The transaction that is open on the only connection, if there is only one; it ends when that does. */
+  /** The open transaction on the only connection, if there is only one; settles when it ends. */
   #open: Promise<unknown> | undefined;
   #closed: Promise<void> | undefined;
 
@@ -187,7 +187,7 @@ class Sqlite implements Engine {
     return this.#turns.together(() => this.#writer.write(rows, this.now()));
   }
 
-  /** The schema's missing steps. */
+  /** Runs the missing steps of the schema. */
   async prepare(): Promise<void> {
     await this.#inTransaction(async () => {
       const [found] = await this.#writer.rows<{ user_version: number }>("PRAGMA user_version", []);
@@ -203,31 +203,33 @@ class Sqlite implements Engine {
     });
   }
 
-  /** Gives pages that deletions have freed back to the file system, some at a time. */
+  /** Returns pages freed by deletions to the file system, some at a time. */
   async release(): Promise<boolean> {
     const [free] = await this.rows<{ n: number }>(
       "SELECT freelist_count AS n FROM pragma_freelist_count, pragma_auto_vacuum WHERE auto_vacuum = 2",
     );
     if (free === undefined || free.n === 0) return false;
-    // Each row that is read releases a page: `exec` of some runtimes reads the first only.
+    // Each row that is read frees a page: `exec` of some runtimes reads only the first row.
     await this.#alone(() => this.#writer.rows(`PRAGMA incremental_vacuum(${VACUUM_PAGES})`, []));
     return free.n > VACUUM_PAGES;
   }
 
-  /** Carries the log over into the file, and makes it empty. */
+  /** Checkpoints the log into the file, and truncates it. */
   async checkpoint(): Promise<void> {
     await this.#alone(() => this.#writer.rows("PRAGMA wal_checkpoint(TRUNCATE)", []));
   }
 
   close(): Promise<void> {
     return this.#closed ??= this.#turns.alone(async () => {
-      // The writer last: with the last connection SQLite removes its log.
+      // The writer is closed last, because SQLite removes its log with the last connection.
       const lanes = new Set([this.#scanner, this.#reader, this.#writer]);
       for (const lane of lanes) await lane.close();
     });
   }
 
-  /** WAL shows what was committed last; only on a single connection a transaction must end first. */
+  /**
+   * WAL shows the last committed state; only on a single connection must a transaction end first.
+   */
   async #read<Row>(
     lane: Lane,
     sql: string,
@@ -244,7 +246,7 @@ class Sqlite implements Engine {
     return this.#turns.alone(() => patiently(run));
   }
 
-  /** All of `body` or nothing, alone. */
+  /** Runs all of `body` exclusively, or nothing. */
   #inTransaction<T>(body: () => Promise<T>): Promise<T> {
     if (this.#closed !== undefined) return rejectClosed();
     return this.#turns.alone(async () => {
@@ -259,21 +261,21 @@ class Sqlite implements Engine {
     });
   }
 
-  /** Ends the open transaction as `body` ends. */
+  /** Commits or rolls back the open transaction when `body` ends. */
   async #ended<T>(body: () => Promise<T>): Promise<T> {
     try {
       const value = await body();
       await this.#writer.exec("COMMIT");
       return value;
     } catch (error) {
-      // Some failures (a full disk) have rolled back already.
+      // Some failures (a full disk) have already rolled back.
       await this.#writer.exec("ROLLBACK").catch(() => {});
       throw error;
     }
   }
 }
 
-/** Tries again while another process holds the file. */
+/** Retries while another process has locked the file. */
 async function patiently<T>(run: () => Promise<T>): Promise<T> {
   const deadline = performance.now() + BUSY_MS_MAX;
   for (let waitMs = 1;; waitMs = Math.min(25, waitMs * 2)) {
@@ -282,12 +284,12 @@ async function patiently<T>(run: () => Promise<T>): Promise<T> {
     } catch (error) {
       if (!isBusy(error) || performance.now() > deadline) throw error;
     }
-    // A little chance, or two processes would miss each other's gaps for long.
+    // A random delay, because two processes could otherwise miss each other's gaps for a long time.
     await new Promise((wake) => setTimeout(wake, waitMs * (0.5 + Math.random())));
   }
 }
 
-/** The statements of a connection, as those of a thread. */
+/** The statements of a connection, with the interface of a thread. */
 function onThisThread(connection: SqliteConnection): Lane {
   // deno-lint-ignore require-await
   const settled = async <R>(run: () => R): Promise<R> => run();

@@ -12,8 +12,8 @@ import { BUSY_MS_MAX } from "./sqlite_modes.ts";
 const OWNER_ONLY = 0o600;
 
 /**
- * Copies the file into another, which must not exist. Nodes may continue to write: they wait meanwhile. The log is
- * copied too, so that it does not matter how much of it a checkpoint has moved. `VACUUM INTO` would be shorter, but
+ * Copies the file into another, which must not exist. Nodes may continue to write, but wait meanwhile. The log is
+ * copied too, so that it does not matter how much of it has been checkpointed. `VACUUM INTO` would be shorter, but
  * Deno allows it only with all permissions.
  */
 export function backUpSqlite(path: string, into: string): void {
@@ -34,7 +34,10 @@ export function backUpSqlite(path: string, into: string): void {
   checkSqlite(into);
 }
 
-/** Throws unless the file is a whole database of Mesher that no other process has open for writing. */
+/**
+ * Throws unless the file is a complete database of Mesher that no other process has open for
+ * writing.
+ */
 export function checkSqlite(path: string): void {
   const db = opened(path);
   try {
@@ -45,7 +48,7 @@ export function checkSqlite(path: string): void {
       throw new StorageError(`${path} is damaged: ${check.quick_check}`, false);
     }
     guarded(() => db.prepare("SELECT count(*) FROM projects").get());
-    // The log is carried over, so that the file alone is all there is.
+    // The log is checkpointed, so that the file alone is complete.
     guarded(() => db.exec("PRAGMA wal_checkpoint(TRUNCATE)"));
   } finally {
     db.close();

@@ -1,6 +1,6 @@
 /**
- * SQLite's batch writer: what it does with each event of a batch, in one transaction that waits for nothing.
- * Quiet but for the database.
+ * SQLite's batch writer: processes each event of a batch in one transaction that waits for nothing else.
+ * Deterministic except for the database.
  *
  * ```
  * project    there is none ─▶ orphan
@@ -19,12 +19,12 @@ import { folded, wordsOf } from "../domain/words.ts";
 import { type EventColumns, issueKey } from "./rows.ts";
 import type { EventOutcome } from "./events.ts";
 
-/** An issue and what the batch adds to it. */
+/** An issue and the changes of the batch to it. */
 interface Tally {
   readonly id: string;
-  /** What it was before the batch; null: it is new. */
+  /** The state before the batch; null: the issue is new. */
   readonly was: string | null;
-  /** Its first event in the batch. */
+  /** The first event of the issue in the batch. */
   readonly opener: EventColumns;
   count: number;
   bytes: number;
@@ -76,7 +76,7 @@ export class SqliteBatches {
     );
   }
 
-  /** Writes one within the transaction that is open. What became of each, in order. */
+  /** Writes a batch within the open transaction. Returns the result of each event, in order. */
   write(rows: readonly EventColumns[], now: number): EventOutcome[] {
     const projects = new Map<string, boolean>();
     // By the fingerprint; several may be one issue's.
@@ -89,7 +89,7 @@ export class SqliteBatches {
       if (tally === undefined) {
         tally = this.#tallyOf(row, now);
         tally = byIssue.get(tally.id) ?? tally;
-        // An issue is not made for an event that is there already.
+        // No issue is created for a duplicate event.
         if (tally.was === null && this.#has(row)) return { kind: "duplicate" };
         tallies.set(key, tally);
         byIssue.set(tally.id, tally);
@@ -185,7 +185,7 @@ export class SqliteBatches {
   }
 }
 
-/** What a batch adds to each project. */
+/** The changes of a batch to each project. */
 function usageOf(tallies: Iterable<Tally>): Map<string, { events: number; bytes: number }> {
   const usage = new Map<string, { events: number; bytes: number }>();
   for (const { opener: { projectId }, count, bytes } of tallies) {

@@ -1,6 +1,6 @@
 /**
- * One connection to a SQLite file, for the thread that has it: statements that are prepared once, and batches.
- * Everything here waits for the database, and nothing else.
+ * One connection to a SQLite file, for the thread that owns it: prepared statements and batches. Everything in
+ * this file blocks on the database.
  *
  * @module
  */
@@ -13,20 +13,20 @@ import { SqliteBatches } from "./sqlite_batch.ts";
 import { guarded } from "./sqlite_error.ts";
 import { BUSY_MS_MAX, setModes } from "./sqlite_modes.ts";
 
-/** Where the file is, and how it is written. */
+/** The path of the file, and the mode of writing. */
 export interface SqliteFile {
   readonly path: string;
-  /** Wait for the disk at each transaction. */
+  /** Whether to wait for the disk at each transaction. */
   readonly fullSync: boolean;
 }
 
-/** At most this many prepared statements are kept; then the one used longest ago is let go. */
+/** Maximum number of prepared statements; above it, the least recently used one is removed. */
 const STATEMENTS_MAX = 200;
 
 /** A connection. */
 export class SqliteConnection {
   readonly #db: DatabaseSync;
-  /** By their text, the one used last at the end. */
+  /** Statements by text, the most recently used one last. */
   readonly #statements = new Map<string, StatementSync>();
   #batches: SqliteBatches | undefined;
 
@@ -55,7 +55,7 @@ export class SqliteConnection {
     guarded(() => this.#db.exec(sql));
   }
 
-  /** Writes a batch in a transaction of its own. */
+  /** Writes a batch in a transaction. */
   write(rows: readonly EventColumns[], now: number): readonly EventOutcome[] {
     this.exec("BEGIN IMMEDIATE");
     try {
@@ -75,7 +75,7 @@ export class SqliteConnection {
     try {
       this.#db.exec("ROLLBACK");
     } catch {
-      // Some failures (a full disk) have rolled back already.
+      // Some failures (a full disk) have already rolled back.
     }
   }
 

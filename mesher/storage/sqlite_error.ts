@@ -1,5 +1,5 @@
 /**
- * What SQLite throws, as what storage throws.
+ * Converts errors of SQLite to those of the storage.
  *
  * @module
  */
@@ -10,7 +10,7 @@ const SQLITE_BUSY = 5;
 const SQLITE_LOCKED = 6;
 const SQLITE_FULL = 13;
 
-/** Runs it; an error of SQLite's becomes a `StorageError`. */
+/** Runs a function, and converts errors of SQLite to `StorageError`. */
 export function guarded<T>(run: () => T): T {
   try {
     return run();
@@ -22,7 +22,7 @@ export function guarded<T>(run: () => T): T {
   }
 }
 
-/** Returns whether another process holds the file. */
+/** Returns whether another process has locked the file. */
 export function isBusy(error: unknown): boolean {
   return error instanceof StorageError && codeOf(error.cause) === SQLITE_BUSY;
 }
@@ -32,7 +32,7 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Returns SQLite's primary error code; undefined if it is not an error of SQLite. */
+/** Returns SQLite's primary error code, or undefined if it is not an error of SQLite. */
 function codeOf(error: unknown): number | undefined {
   const { code, errcode } = (error ?? {}) as {
     readonly code?: unknown;

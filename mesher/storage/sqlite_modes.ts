@@ -1,23 +1,27 @@
 /**
- * How every connection to a SQLite file is set.
+ * The settings of every connection to a SQLite file.
  *
  * @module
  */
 import type { DatabaseSync } from "node:sqlite";
 
-/** Another process may hold the file for this long; then the call rejects, and may be tried again. */
+/**
+ * Time for which another process may lock the file, after which the call rejects and may be
+ * retried.
+ */
 export const BUSY_MS_MAX = 10_000;
 
-/** Bytes of a page of a new file: an event with its stack fits into one. */
+/** Page size of a new file in bytes: an event with its stack fits into one page. */
 const PAGE_BYTES = 8_192;
-/** The log is carried over into the file when it has so many pages: 32 MiB. */
+/** Number of pages in the log at which it is checkpointed: 32 MiB. */
 const LOG_PAGES = 4_000;
 
-/** Sets it. `fullSync`: a transaction waits for the disk. */
+/** Applies the settings. `fullSync`: whether a transaction waits for the disk. */
 export function setModes(db: DatabaseSync, fullSync: boolean, busyMs: number): void {
   db.exec(`PRAGMA busy_timeout = ${busyMs}`);
   db.exec(`PRAGMA page_size = ${PAGE_BYTES}`);
-  // Of a new file pages that are freed can be given back to the file system. For another it would wait for writers.
+  // In a new file, freed pages can be returned to the file system. In an existing one, changing this would wait for
+  // writers.
   const { page_count: pages } = db.prepare("PRAGMA page_count").get() as { page_count: number };
   if (pages === 0) db.exec("PRAGMA auto_vacuum = INCREMENTAL");
   db.exec("PRAGMA journal_mode = WAL");

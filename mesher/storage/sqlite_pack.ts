@@ -1,7 +1,7 @@
 /**
- * Batches, and what became of them, as one text each on their way from thread to thread: runtimes look through
- * everything else piece by piece, and take three times as long. NUL stands between, which no column holds
- * (`json.ts`). Deterministic.
+ * Encodes batches and their results as one text each for transfer between threads: runtimes copy structured
+ * data piece by piece, which takes three times as long. The parts are separated by NUL, which no column
+ * contains (`json.ts`). Deterministic.
  *
  * ```
  * rows       id NUL projectId NUL … receivedAt NUL id NUL …   always in the same order
@@ -16,10 +16,10 @@ import type { EventColumns } from "./rows.ts";
 import type { EventOutcome } from "./events.ts";
 
 const NUL = "\0";
-/** How many there are of an event. */
+/** Number of parts per event. */
 const COLUMNS = 15;
 
-/** The rows as a text. */
+/** Encodes rows as a text. */
 export function packRows(rows: readonly EventColumns[]): string {
   // Concatenated: the engine copies the pieces once, when the whole is sent.
   let text = "";
@@ -33,7 +33,7 @@ export function packRows(rows: readonly EventColumns[]): string {
   return text;
 }
 
-/** The rows of a text. */
+/** Decodes the rows of a text. */
 export function unpackRows(text: string): EventColumns[] {
   const parts = text.split(NUL);
   assert(parts.length % COLUMNS === 0, `${parts.length} columns`);
@@ -68,7 +68,7 @@ function unpackOptional(text: string): string | null {
   return text === "" ? null : text.slice(1);
 }
 
-/** What became of events as a text. */
+/** Encodes results of events as a text. */
 export function packOutcomes(outcomes: readonly EventOutcome[]): string {
   return outcomes.map((outcome) => {
     switch (outcome.kind) {
@@ -84,7 +84,7 @@ export function packOutcomes(outcomes: readonly EventOutcome[]): string {
   }).join(NUL);
 }
 
-/** What became of events, of a text. */
+/** Decodes results of events from a text. */
 export function unpackOutcomes(text: string): EventOutcome[] {
   return text.split(NUL).map((part): EventOutcome => {
     switch (part[0]) {

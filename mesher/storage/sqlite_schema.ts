@@ -1,13 +1,13 @@
 /**
- * SQLite's schema, as the steps that lead to it. A step that was ever released is never changed.
+ * SQLite's schema, as migration steps. A released step is never changed.
  *
- * Times are integers of milliseconds, ids are texts, JSON is text. An event's words are in a full-text
- * table without content, which a trigger keeps in step when events go.
+ * Times are integers of milliseconds, ids are text, and JSON is text. An event's words are in a
+ * full-text table without content, which a trigger updates when events are deleted.
  *
  * @module
  */
 
-/** Step n makes version n + 1. */
+/** Step n creates version n + 1. */
 export const SQLITE_STEPS: readonly string[] = [
   `
   CREATE TABLE organisations (
@@ -81,14 +81,15 @@ export const SQLITE_STEPS: readonly string[] = [
   CREATE INDEX alerts_by_rule ON alerts (rule_id);
   CREATE INDEX alerts_by_issue ON alerts (issue_id) WHERE issue_id IS NOT NULL;
   `,
-  // The first account is the operator's.
+  // The first account is an operator.
   `
   ALTER TABLE users ADD COLUMN operator INTEGER NOT NULL DEFAULT 0;
   UPDATE users SET operator = 1 WHERE id = (SELECT id FROM users ORDER BY created_at, id LIMIT 1);
   `,
-  // A project's rules for removing secrets; null: the default ones.
+  // A project's rules for removing secrets; null: the default rules.
   `ALTER TABLE projects ADD COLUMN scrub TEXT;`,
-  // What a project occupies, kept as events come and go; what is to be deleted in the background.
+  // The storage used by a project, updated as events are added and deleted; and pending background
+  // deletions.
   `
   ALTER TABLE events ADD COLUMN bytes INTEGER;
   CREATE TABLE project_usage (
@@ -100,13 +101,14 @@ export const SQLITE_STEPS: readonly string[] = [
     id TEXT PRIMARY KEY, kind TEXT NOT NULL, target TEXT NOT NULL, created_at INTEGER NOT NULL
   ) STRICT;
   `,
-  // The cooldown of a rule is of each issue, and what it suppresses is counted.
+  // The cooldown of a rule applies per issue, and suppressed alerts are counted.
   `
   ALTER TABLE alerts ADD COLUMN suppressed INTEGER NOT NULL DEFAULT 0;
   DROP INDEX alerts_by_rule;
   CREATE INDEX alerts_by_rule ON alerts (rule_id, issue_id, triggered_at);
   `,
-  // Invitations and password resets, keys that are shown again, tokens that may do less, counters of all nodes.
+  // Invitations and password resets, keys that can be shown again, restricted tokens, and counters of all
+  // nodes.
   `
   CREATE TABLE invitations (
     id TEXT PRIMARY KEY, org_id TEXT NOT NULL REFERENCES organisations, email TEXT NOT NULL,

@@ -1,13 +1,13 @@
 /**
- * A thread that works on a SQLite file, as its owner sees it. Statements and commits take their time there and
- * hold up nothing here.
+ * A thread that works on a SQLite file, as seen by its owner. Statements and commits run there and block
+ * nothing here.
  *
  *     absent ──first order──▶ running ──close──▶ absent
  *        ▲                       │ it fails
  *        └───────────────────────┘ its orders reject, and may be tried again
  *
- * Orders are sent one after the other. One whose signal is aborted before its turn is never sent; one that is
- * running cannot be stopped, so long reads are made of short statements (`sql/slices.ts`).
+ * Requests are sent one after another. A request whose signal is aborted before its turn is never sent; a
+ * running one cannot be stopped, so long reads consist of short statements (`sql/slices.ts`).
  *
  * @module
  */
@@ -45,18 +45,18 @@ export type Report =
     readonly id: number;
     readonly message: string;
     readonly retry: boolean;
-    /** Another process held the file for too long. */
+    /** Another process locked the file for too long. */
     readonly busy: boolean;
   }
   | { readonly kind: "closed" };
 
-/** An order without its number. */
+/** A request without its number. */
 type Ordered = DistributiveOmit<Exclude<Order, { kind: "close" }>, "id">;
 type DistributiveOmit<T, Key extends string> = T extends unknown ? Omit<T, Key> : never;
 
-/** A thread that does not close its file in this time is ended. Milliseconds. */
+/** Time limit for a thread to close its file, after which it is terminated. Milliseconds. */
 const CLOSE_MS_MAX = 10_000;
-/** At most this many orders may wait; one more rejects at once. */
+/** Maximum number of waiting requests; further ones reject at once. */
 export const ORDERS_MAX = 1_000;
 
 interface Waiting {
@@ -67,12 +67,12 @@ interface Waiting {
   fail(error: unknown): void;
 }
 
-/** A thread of one file. */
+/** The thread of one file. */
 export class SqliteThread {
   readonly #file: SqliteFile;
   #worker: Worker | undefined;
   #waiting: Waiting[] = [];
-  /** Sent, and not reported yet. */
+  /** The request that was sent and not answered yet. */
   #running: Waiting | undefined;
   #lastId = 0;
   /** Called when the thread has closed its file. */
@@ -82,12 +82,12 @@ export class SqliteThread {
     this.#file = file;
   }
 
-  /** All rows of a statement. */
+  /** Returns all rows of a statement. */
   rows<Row>(sql: string, params: readonly Value[], signal?: AbortSignal): Promise<Row[]> {
     return this.#ask<Row[]>({ kind: "rows", sql, params }, signal);
   }
 
-  /** How many rows a statement changed. */
+  /** Returns the number of rows that a statement changed. */
   change(sql: string, params: readonly Value[]): Promise<number> {
     return this.#ask<number>({ kind: "change", sql, params });
   }
@@ -102,7 +102,7 @@ export class SqliteThread {
     return unpackOutcomes(await this.#ask<string>({ kind: "write", now, rows: packRows(rows) }));
   }
 
-  /** Finishes all orders, closes the file and ends the thread. */
+  /** Finishes all requests, closes the file and ends the thread. */
   async close(): Promise<void> {
     const worker = this.#worker;
     if (worker === undefined) return;
@@ -130,7 +130,7 @@ export class SqliteThread {
     }) as Promise<T>;
   }
 
-  /** Sends the next order, or the last one of all. */
+  /** Sends the next request, or the final one. */
   #pump(): void {
     if (this.#running !== undefined) return;
     for (;;) {
@@ -165,13 +165,13 @@ export class SqliteThread {
     this.#pump();
     if (report.kind === "done") running?.done(report.value);
     else {
-      // As SQLite's own code, for callers that try again.
+      // Uses SQLite's own code, for callers that retry.
       const cause = report.busy ? { errcode: 5 } : undefined;
       running?.fail(new StorageError(report.message, report.retry, cause));
     }
   }
 
-  /** The next order starts another. */
+  /** The next request starts another thread. */
   #ended(worker: Worker, error: unknown): void {
     if (this.#worker !== worker) return;
     this.#worker = undefined;

@@ -1,6 +1,6 @@
 /**
- * A thread with a connection to a SQLite file of its own: `sqlite_thread.ts` starts it. While another process
- * holds the file it waits.
+ * A thread with its own connection to a SQLite file, started by `sqlite_thread.ts`. It waits while another
+ * process has locked the file.
  *
  * @module
  */
@@ -37,7 +37,7 @@ function reportOf(order: Order): Report {
   try {
     return { kind: "done", id, value: valueOf(order) };
   } catch (error) {
-    // What is no error of the database's is ours: the same again would fail again.
+    // Any other error is a bug of ours: a retry would fail again.
     const retry = error instanceof StorageError && error.retry;
     return { kind: "failed", id, message: messageOf(error), retry, busy: isBusy(error) };
   }

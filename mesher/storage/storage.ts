@@ -1,21 +1,21 @@
 /**
- * The one storage interface. `sqlite.ts` and `postgres.ts` implement it and one contract suite runs on
- * both; nothing else in Mesher knows which it talks to.
+ * The storage interface. `sqlite.ts` and `postgres.ts` implement it, and one contract suite runs on both;
+ * nothing else in Mesher knows which one is used.
  *
- * Every noun has two files of its name: here what is kept of it and what may be asked (`alerts.ts`), and
- * under `sql/` how the database is asked (`sql/alerts.ts`).
+ * Every entity has two files with its name: in this folder the stored fields and the queries
+ * (`alerts.ts`), and under `sql/` their implementation (`sql/alerts.ts`).
  *
- * **Scope.** Whatever a person asks for is asked with an organisation's id, and rows of another
- * organisation are as if they did not exist: null, an empty page, `false`. Methods without an
- * organisation are the system's own (ingest, alert evaluation, retention) and say so. Ids that are not
- * UUIDs name nothing, and are not errors.
+ * **Scope.** Every request of a user has an organisation's id, and rows of other organisations are
+ * treated as missing: null, an empty page, `false`. Methods without an organisation are internal (ingest,
+ * alert evaluation, retention) and documented as such. Ids that are not UUIDs match nothing, and are not
+ * errors.
  *
- * **Time** is in milliseconds since the epoch, everywhere. **Text** may hold anything: storage stores NUL
- * and lone surrogates as U+FFFD and the rest as it is.
+ * **Time** is in milliseconds since the epoch, everywhere. **Text** may contain any characters: storage
+ * replaces NUL and lone surrogates by U+FFFD and keeps the rest.
  *
- * **Failure.** Expected refusals are values (`Result`). Anything else (the database is away, the disk is
- * full) rejects with a `StorageError`, whose `retry` says whether the same call may succeed later;
- * every write may be tried again without harm.
+ * **Failure.** Expected rejections are values (`Result`). All other failures (the database is
+ * unavailable, the disk is full) reject with a `StorageError`, whose `retry` is whether a retry may
+ * succeed; every write may be repeated safely.
  *
  * @module
  */
@@ -35,7 +35,7 @@ import type { Totals } from "./totals.ts";
 import type { Upkeep } from "./upkeep.ts";
 import type { Users } from "./users.ts";
 
-/** All of it. */
+/** All parts of the storage. */
 export interface Storage
   extends
     Organisations,
@@ -53,6 +53,9 @@ export interface Storage
     Alerts,
     Totals,
     Upkeep {
-  /** The same storage, whose reads reject when the signal is aborted: a client has hung up. */
+  /**
+   * Returns the same storage, whose reads reject when the signal is aborted because a client has
+   * disconnected.
+   */
   until(signal: AbortSignal): Storage;
 }

@@ -1,5 +1,5 @@
 /**
- * The counters of all nodes that ever ran: what the cluster's page adds up.
+ * The counters of all nodes that ever ran, which the cluster's page sums.
  *
  * @module
  */
@@ -9,8 +9,8 @@ export type TotalCounts = Readonly<Record<string, number>>;
 
 /** Counters of nodes. */
 export interface Totals {
-  /** The system's own: stores the counters of one run of a node, in place of what it stored before. */
+  /** Internal: stores the counters of one run of a node, replacing its earlier ones. */
   saveTotals(run: string, counts: TotalCounts): Promise<void>;
-  /** The system's own: the sums of all runs but these. */
+  /** Internal: returns the sums over all runs except these. */
   totals(except: readonly string[]): Promise<TotalCounts>;
 }

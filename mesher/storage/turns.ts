@@ -1,18 +1,18 @@
 /**
- * A readers-writer lock: many shared, or one exclusive. First come, first served: a request after one that
- * wants it alone waits for that one.
+ * A readers-writer lock: many shared holders, or one exclusive. In order of arrival: a request after one
+ * for exclusive access waits for that one.
  *
  * @module
  */
 
-/** The turns at one thing. */
+/** The turns for one resource. */
 export class Turns {
-  /** Ends when the last that wanted it alone has had it. */
+  /** Settles when the last exclusive turn has ended. */
   #alone: Promise<unknown> = Promise.resolve();
-  /** Those that came since, and have not ended. */
+  /** The shared turns since then that have not ended. */
   readonly #together = new Set<Promise<unknown>>();
 
-  /** Runs beside others that run together. */
+  /** Runs concurrently with other shared turns. */
   together<T>(run: () => T | Promise<T>): Promise<T> {
     const turn = this.#alone.then(run);
     const ended: Promise<unknown> = turn.catch(() => {});
@@ -21,7 +21,7 @@ export class Turns {
     return turn;
   }
 
-  /** Runs when all before have ended, and before any that comes after. */
+  /** Runs after all earlier turns have ended, and before all later ones. */
   alone<T>(run: () => T | Promise<T>): Promise<T> {
     const turn = Promise.all([this.#alone, ...this.#together]).then(run);
     this.#alone = turn.catch(() => {});

@@ -13,24 +13,24 @@ export interface UpkeepReport {
   readonly partitionsDropped: number;
 }
 
-/** How the database is. */
+/** The state of the database. */
 export interface StorageHealth {
   readonly ok: boolean;
   readonly engine: "sqlite" | "postgres";
   /** The schema's version. */
   readonly schema: number;
-  /** How long one trivial query took. */
+  /** The duration of one trivial query. */
   readonly latencyMs: number;
-  /** The fault, if there is one. */
+  /** The error, if there is one. */
   readonly problem: string | null;
 }
 
-/** The storage's own affairs. */
+/** Internal operations of the storage. */
 export interface Upkeep {
   /**
-   * Deletes what is older than its project's retention, ends expired sessions, and on PostgreSQL makes
-   * the next days' partitions and drops the emptied ones. Works in small transactions; safe to run on
-   * several nodes at once, and again at any time.
+   * Deletes events older than their project's retention and expired sessions; on PostgreSQL, also
+   * creates the partitions of the next days and drops empty ones. Works in small transactions; safe to
+   * run on several nodes at once, and repeatedly.
    */
   upkeep(now: number): Promise<UpkeepReport>;
   /** Never rejects. */

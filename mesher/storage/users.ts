@@ -1,22 +1,22 @@
 /**
- * People who log in: what is stored, and the queries.
+ * Users: stored fields and queries.
  *
  * @module
  */
 import type { Result } from "./result.ts";
 
-/** A person who logs in. */
+/** A user. */
 export interface User {
   readonly id: string;
-  /** As given; compared without case. */
+  /** As entered; compared without regard to case. */
   readonly email: string;
   readonly displayName: string;
   readonly createdAt: number;
-  /** An operator: may see the metrics and the cluster. */
+  /** Whether the user is an operator, who may see the metrics and the cluster. */
   readonly isOperator: boolean;
 }
 
-/** A person and the secret's hash, for logging in only. */
+/** A user and the password hash, only for logging in. */
 export interface Credentials {
   readonly user: User;
   readonly passwordHash: string;
@@ -24,7 +24,7 @@ export interface Credentials {
 
 /** Users. */
 export interface Users {
-  /** The hash is `domain/password.ts`'s. */
+  /** The hash from `domain/password.ts`. */
   createUser(
     input: {
       readonly email: string;
@@ -34,20 +34,20 @@ export interface Users {
       readonly isOperator?: boolean;
     },
   ): Promise<Result<User, "email_taken">>;
-  /** For logging in. */
+  /** Only for logging in. */
   credentials(email: string): Promise<Credentials | null>;
   user(userId: string): Promise<User | null>;
-  /** Sets a new password. Ends all sessions of the user, and all tokens too with `endTokens`. */
+  /** Sets a new password. Ends all sessions of the user, and with `endTokens` all tokens too. */
   setPassword(
     userId: string,
     passwordHash: string,
     options?: { readonly endTokens: boolean },
   ): Promise<boolean>;
-  /** Makes a user an operator, or no longer one. The last operator stays. */
+  /** Makes a user an operator, or removes that role. The last operator cannot be removed. */
   setOperator(
     email: string,
     isOperator: boolean,
   ): Promise<Result<User, "no_user" | "last_operator">>;
-  /** How many users there are: none means that this is the first start. */
+  /** Returns the number of users: 0 means that this is the first start. */
   userCount(): Promise<number>;
 }

@@ -27,9 +27,9 @@ import type { Asked, Field, Reply, Route } from "../route.ts";
 import { personIn } from "../scope.ts";
 import { organisationShape, sessionShape, userShape } from "../shapes.ts";
 
-/** A token lasts a year. Milliseconds. */
+/** The validity of a token: a year. Milliseconds. */
 const TOKEN_MS = 31_536_000_000;
-/** Somebody may be logged in so often at once; the next login ends the oldest. */
+/** Maximum number of concurrent sessions of a user; another login ends the oldest. */
 const SESSIONS_MAX = 50;
 /** A password in a body. */
 export const PASSWORD: Field = { type: "string", required: true, max: PASSWORD_CHARS_MAX };
@@ -52,7 +52,8 @@ export const accountRoutes: readonly Route[] = [
       const password = asked.body["password"] as string;
       const known = await knownBy(asked, email, password);
       if (known === null) throw new HttpError(401, "wrong email or password");
-      // Hashed as we hash today. Like any new password it ends the other sessions, this once.
+      // Stores the password with the current parameters. Like any new password, it ends the other
+      // sessions, once.
       let { passwordHash } = known;
       if (isOutdated(passwordHash, config.passwordCost)) {
         passwordHash = await hashInTurn(password, config.passwordCost);
@@ -206,7 +207,7 @@ function isHttps({ request, remote, mesher }: Asked): boolean {
 }
 
 /**
- * Returns the account that has this password, or null; takes as long whether there is such an account or not.
+ * Returns the account with this password, or null; takes the same time whether the account exists or not.
  * Throws 429.
  */
 async function knownBy(
@@ -218,7 +219,7 @@ async function knownBy(
   const { attempts, now, config, log, storage } = mesher;
   const client = clientOf(request.headers, remote.hostname, config.proxies);
   const shown = cookieOf(request.headers.get("cookie"), BROWSER_COOKIE, isHttps(asked));
-  // Without such a cookie the account is looked up only when the attempt may be made.
+  // Without such a cookie, the account is looked up only if the attempt is allowed.
   const owner = shown === undefined ? null : await storage.credentials(email);
   const browser = owner === null ? undefined : browserOf(shown, owner.passwordHash);
   const attempt = { email, client, browser };

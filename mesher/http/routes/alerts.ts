@@ -197,7 +197,7 @@ function alertRoute(verb: string, about: string, change: Change): Route {
   });
 }
 
-/** A webhook's address that is inside this network is refused at once; a name is when it is looked up. */
+/** An internal webhook address is rejected at once; a name is rejected when it is looked up. */
 function reachable({ mesher }: Asked, action: Action): Action {
   if (action.kind === "email" && mesher.config.mail === null) {
     throw new HttpError(400, "mail cannot be sent: MESHER_SMTP_URL is not set");

@@ -1,5 +1,5 @@
 /**
- * A project at a glance.
+ * A summary of a project.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { issueShape } from "../shapes.ts";
 const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 
-/** What every handler here begins with. */
+/** The common beginning of all handlers of this file. */
 interface Place {
   readonly orgId: string;
   readonly projectId: string;

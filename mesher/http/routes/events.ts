@@ -1,5 +1,5 @@
 /**
- * Events: lists, search, one with all that it has.
+ * Events: lists, search, one event with all details.
  *
  * @module
  */
@@ -87,7 +87,7 @@ export const eventRoutes: readonly Route[] = [
       if (key === undefined || value === undefined) {
         throw new HttpError(400, "missing key or value parameter");
       }
-      // Not by assignment: `__proto__` is a key like any other.
+      // Not by assignment, because `__proto__` must be an ordinary key.
       return { json: await lastDay(asked, { tags: Object.fromEntries([[key, value]]) }) };
     },
   },

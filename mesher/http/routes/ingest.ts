@@ -1,5 +1,5 @@
 /**
- * Events come in: one, many, or as Sentry's SDKs send them.
+ * Incoming events: one, many, or in the format of Sentry's SDKs.
  *
  * @module
  */
@@ -136,7 +136,7 @@ export const ingestRoutes: readonly Route[] = [
   }),
 ];
 
-/** What one of Sentry's requests holds. */
+/** The contents of one of Sentry's requests. */
 interface Parcel {
   readonly inputs: readonly unknown[];
   readonly envelopeId: string | null;
@@ -157,7 +157,7 @@ function sentryRoute(
     gives: '{"id"}: without dashes',
     async handle(asked): Promise<Reply> {
       open(asked);
-      // Without a key in the head the body is asked for it, by routes that allow that.
+      // Without a key in the head, routes that allow it read the key from the body.
       const project = asked.who.kind === "nobody" ? null : projectOf(asked);
       if (project !== null) mustBeProject(asked, project);
       return await take(asked, project);
@@ -165,7 +165,7 @@ function sentryRoute(
   };
 }
 
-/** 503 while the node stops. */
+/** Throws 503 while the node stops. */
 function open({ mesher }: Asked): Asked["mesher"] {
   if (!mesher.isOpen) throw new HttpError(503, "the node is stopping", { "retry-after": "1" });
   return mesher;
@@ -176,14 +176,14 @@ function projectOf({ who }: Asked): Project {
   return who.project;
 }
 
-/** A DSN's project must be a number for some SDKs; the key says which one it is. */
+/** A DSN's project must be a number for some SDKs; the key identifies the project. */
 function mustBeProject(asked: Asked, { id, slug }: Project): void {
   const named = asked.params["project"]!;
   if (/^\d+$/.test(named) || named === slug || named.toLowerCase() === id) return;
   throw new HttpError(404, "project not found");
 }
 
-/** Reads the envelope as it comes: nothing after its header before the key is known to be right. */
+/** Reads the envelope as it arrives: nothing after its header before the key has been checked. */
 async function takeEnvelope(asked: Asked, known: Project | null): Promise<Reply> {
   const reader = new EnvelopeReader();
   let project = known;
@@ -199,7 +199,7 @@ async function takeEnvelope(asked: Asked, known: Project | null): Promise<Reply>
   countIgnored(asked, envelope.ignored);
   const { rejections } = asked.mesher;
   const [first, ...others] = envelope.events;
-  // The envelope's id is its event's: sent again, it is the same event.
+  // The envelope's id is that of its event: an envelope that is sent again is the same event.
   const events = first === undefined
     ? []
     : [{ ...first, event_id: first["event_id"] ?? envelope.eventId }, ...others];
@@ -222,7 +222,7 @@ function countIgnored({ mesher }: Asked, ignored: ReadonlyMap<string, number>): 
   for (const [type, count] of ignored) mesher.counters.addLabelled("ignored_items", type, count);
 }
 
-/** The JSON of a body of `/store`: as it is, or as base64 of zlib. Throws 400. */
+/** Returns the JSON of a body of `/store`: plain, or as base64 of zlib. Throws 400. */
 function storedJson(bytes: Uint8Array): unknown {
   const first = bytes.find((byte) => byte > 32);
   if (first === undefined || first === 0x7b || first === 0x5b) return parsed(bytes);
@@ -259,7 +259,7 @@ async function takeSentry(
   return { json: isId(id) ? { id: bareId(id) } : {} };
 }
 
-/** How many were accepted. Throws the refusal of none. */
+/** Returns the number of accepted events. Throws the rejection if there are none. */
 export function accepted(verdict: Verdict): number {
   switch (verdict.kind) {
     case "accepted":

@@ -1,5 +1,5 @@
 /**
- * Issues: lists, details, and what a person does with them.
+ * Issues: lists, details, and the actions of users.
  *
  * @module
  */
@@ -20,7 +20,7 @@ import { inScope, limitOf, pageOf, personIn, projectPlaceOf } from "../scope.ts"
 import { eventShape, issueShape, pageShape } from "../shapes.ts";
 import { iso } from "../../pipeline/time.ts";
 
-/** The query of a list in pages. */
+/** The query of a paged list. */
 export const PAGE: Fields = {
   cursor: { type: "string", about: "next_cursor of the page before" },
   cursor_id: { type: "string", about: "next_cursor_id of the page before" },

@@ -112,7 +112,7 @@ export const organisationRoutes: readonly Route[] = [
     const { body, mesher } = asked;
     const email = (body["email"] as string).trim();
     const password = body["password"] as string;
-    // No character that could pass for nothing, or for another line.
+    // Rejects characters that are invisible or break lines.
     if (!/^[^\s@\p{C}]+@[^\s@\p{C}]+$/u.test(email)) {
       throw new HttpError(400, "email must be an address");
     }
@@ -146,7 +146,7 @@ export const organisationRoutes: readonly Route[] = [
   }, async (asked) => {
     const { organisation, role } = organisationOf(asked);
     const target = await memberOf(asked, organisation.id);
-    // Whoever was made a member may leave.
+    // Any member may leave.
     if (target?.userId !== personIn(asked).user.id) {
       mustManage(role);
       mustOutrank(asked, target);
@@ -156,7 +156,7 @@ export const organisationRoutes: readonly Route[] = [
   }),
 ];
 
-/** A route that makes somebody a member: whom, `userOf` finds or makes. */
+/** Creates a route that adds a member: `userOf` finds or creates the user. */
 function memberRoute(
   { body, ...row }: Pick<Route, "path" | "name" | "about"> & { readonly body: Fields },
   userOf: (asked: Asked) => Promise<string>,
@@ -187,10 +187,10 @@ function memberRoute(
 }
 
 /**
- * Whose address this is. It cannot be hidden from a manager whether it is anybody's: as the original has it,
- * whoever is added is a member at once and stands in the list with their address, where nobody else can; and
- * one address is one account, which making another tells too. Only to invite people and wait for their word
- * would hide it. So that no list of addresses is tried, one is told of few that one could not have known.
+ * Returns the user of an address. A manager can always find out whether an address has an account: as in the
+ * original, an added user becomes a member at once and is listed with the address; and each address has one
+ * account, which creating another reveals too. Only invitations that the user must accept would hide this.
+ * To prevent trying lists of addresses, the number of addresses that a user may look up is limited.
  */
 async function lookUp(asked: Asked, email: string): Promise<string> {
   const tell = mayTell(asked);
@@ -200,7 +200,7 @@ async function lookUp(asked: Asked, email: string): Promise<string> {
   return found.user.id;
 }
 
-/** Throws 429 for who was told too often; `nothing` says that nobody was told anything. */
+/** Throws 429 for a user who has looked up too many; `nothing`: nothing was revealed. */
 function mayTell(asked: Asked): { nothing(): void } {
   const { tellings, now } = asked.mesher;
   const { id } = personIn(asked).user;
@@ -208,7 +208,10 @@ function mayTell(asked: Asked): { nothing(): void } {
   return { nothing: () => tellings.giveBack(id) };
 }
 
-/** The organisation, and the role that is to be given in it. Only an owner makes owners. */
+/**
+ * Returns the organisation and the role to assign in it. Only an owner may assign the role of
+ * owner.
+ */
 function managedBy(asked: Asked): { readonly orgId: string; readonly role: Role } {
   const { organisation, role } = organisationOf(asked);
   mustManage(role);
@@ -217,13 +220,13 @@ function managedBy(asked: Asked): { readonly orgId: string; readonly role: Role 
   return { orgId: organisation.id, role: given };
 }
 
-/** The member in the path, if there is one. */
+/** Returns the member in the path, if there is one. */
 async function memberOf({ mesher, params }: Asked, orgId: string): Promise<Member | undefined> {
   const members = await mesher.storage.members(orgId);
   return members.find(({ id }) => id === params["membership_id"]);
 }
 
-/** Only an owner does anything to an owner. */
+/** Only an owner may change an owner. */
 function mustOutrank(asked: Asked, target: Member | undefined): void {
   if (target?.role === "owner" && organisationOf(asked).role !== "owner") {
     throw new HttpError(403, "only an owner may do this");

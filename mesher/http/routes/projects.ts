@@ -20,10 +20,10 @@ import {
 } from "../scope.ts";
 import { keyShape, projectShape } from "../shapes.ts";
 
-/** What is unique in addresses. */
+/** Returns a slug, which is unique in URLs. */
 export const SLUG: RegExp = /^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/;
 
-/** What may be set of a project. */
+/** The settings of a project that may be changed. */
 const SETTINGS: Fields = {
   name: { type: "string", max: 200, min: 1 },
   platform: { type: "string", max: 64, nullable: true },
@@ -224,21 +224,21 @@ export const projectRoutes: readonly Route[] = [
   }),
 ];
 
-/** Rules for removing secrets, checked. */
+/** Returns validated rules for removing secrets. */
 function scrubRulesOf(input: unknown): ScrubRules {
   const rules = scrubRulesFrom(input);
   if (typeof rules === "string") throw new HttpError(400, rules);
   return rules;
 }
 
-/** A slug as given, checked; or made of a name. */
+/** Returns a given slug, validated, or one made from a name. */
 export function slugOf(given: string | undefined, name: string): string {
   const slug = given ?? (name.toLowerCase().normalize("NFKD").replace(/[^a-z0-9]+/g, "-")
     .replace(/^-+|-+$/g, "").slice(0, 64).replace(/-+$/, "") || "project");
   if (!SLUG.test(slug)) {
     throw new HttpError(400, "slug must be of lower-case letters, digits and dashes");
   }
-  // It would stand where an id may, and mean another.
+  // The slug would have the form of an id, and refer to another project.
   if (isId(slug)) throw new HttpError(400, "slug must not be an id");
   return slug;
 }

@@ -1,5 +1,5 @@
 /**
- * How the node and the cluster are.
+ * The health of the node and the cluster.
  *
  * @module
  */
@@ -116,7 +116,7 @@ export const systemRoutes: readonly Route[] = [
             accepted: card.accepted,
             stored: card.stored,
             stream_clients: card.clients,
-            // A node of a version before says neither this nor its losses.
+            // A node of an earlier version reports neither this nor its losses.
             dropped_to_peers: card.dropped ?? 0,
             http_url: card.httpUrl,
             uptime_ms: now() - card.startedAt,

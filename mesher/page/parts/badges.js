@@ -1,5 +1,5 @@
 /**
- * Small signs: levels, states, people.
+ * Badges: levels, states, users.
  *
  * @module
  */
@@ -38,7 +38,7 @@ export const LEVEL_OPTIONS = [
 ];
 
 /**
- * A person's initials in a circle.
+ * Draws a user's initials in a circle.
  *
  * @param {string} name
  */

@@ -1,5 +1,5 @@
 /**
- * What is pressed, filled in and chosen from.
+ * Buttons, inputs and selects.
  *
  * @module
  */
@@ -25,7 +25,7 @@ export function button(text, { icon: name, kind = "", ...props } = {}) {
 }
 
 /**
- * A button that is only an icon.
+ * Creates a button with only an icon.
  *
  * @param {IconName} name
  * @param {string} label
@@ -41,7 +41,7 @@ export function iconButton(name, label, props = {}) {
 }
 
 /**
- * A labelled control.
+ * Creates a labelled control.
  *
  * @param {string} label
  * @param {HTMLElement} control
@@ -58,7 +58,7 @@ export function field(label, control, hint) {
 }
 
 /**
- * A select.
+ * Creates a select.
  *
  * @param {readonly (readonly [value: string, text: string])[]} options
  * @param {string} chosen
@@ -78,14 +78,14 @@ export function select(options, chosen, props) {
 }
 
 /**
- * A text that is worth copying, with a button that does.
+ * Creates a text with a button that copies it.
  *
  * @param {string} text
  */
 export function copyable(text) {
   const copy = iconButton("copy", "Copy", {
     onclick: async () => {
-      // Only pages by https, or of this machine, may write there.
+      // The clipboard is only available to pages served by https or from this machine.
       if (navigator.clipboard !== undefined) {
         await navigator.clipboard.writeText(text);
         return toast("Copied");

@@ -1,17 +1,17 @@
 /**
- * A question before something that cannot be taken back.
+ * A confirmation before an action that cannot be undone.
  *
  * @module
  */
 import { h } from "../dom.js";
 
 /**
- * Asks before something that cannot be taken back.
+ * Asks for confirmation of an action that cannot be undone.
  *
  * @param {string} title
  * @param {string} words
  * @param {string} yes
- * @param {{ isSafe?: boolean }} [options] `isSafe`: nothing is lost.
+ * @param {{ isSafe?: boolean }} [options] `isSafe`: whether no data is lost.
  * @returns {Promise<boolean>}
  */
 export function confirm(title, words, yes, { isSafe = false } = {}) {

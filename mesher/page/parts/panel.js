@@ -1,5 +1,5 @@
 /**
- * What things stand in: boxes with titles, tabs, and what is there when there is nothing.
+ * Containers: boxes with titles, tabs, and messages for empty lists.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { h } from "../dom.js";
 /** @import { Child } from "../dom.js" */
 
 /**
- * A titled box.
+ * Creates a titled box.
  *
  * @param {Child} title
  * @param {{ class?: string, tools?: Child, level?: 2 | 3 }} options
@@ -24,7 +24,7 @@ export function panel(title, { class: extra = "", tools, level = 2 }, ...body) {
 }
 
 /**
- * Links beside each other, one of them current.
+ * Creates tabs: links beside each other, one of which is current.
  *
  * @param {string} label
  * @param {readonly { text: string, href: string, current: boolean, n?: number | null }[]} items
@@ -54,7 +54,7 @@ export function empty(title, words, ...more) {
 }
 
 /**
- * A name and a value, in a list of pairs.
+ * Creates a name and a value for a list of pairs.
  *
  * @param {string} name
  * @param {Child} value

@@ -1,6 +1,6 @@
 /**
- * Secrets of one kind, keys or tokens: those that there are, without the secrets; a form for a new
- * one, which is shown this one time; and how it is used.
+ * Secrets of one kind, keys or tokens: a list without the secrets; a form for a new one, which is
+ * shown once; and instructions.
  *
  * @module
  */
@@ -24,7 +24,7 @@ import { attempt, load } from "./work.js";
  *   make: (label: string) => Promise<string>,
  *   revoke: (id: string) => Promise<void>,
  *   guide: (secret: string) => HTMLElement,
- * }} options `kind`: "key"; `none`: what one is for; `use`: the title of the guide.
+ * }} options `kind`: "key"; `none`: the purpose of one; `use`: the title of the instructions.
  * @returns {HTMLElement}
  */
 export function secretsView(options) {

@@ -1,16 +1,16 @@
 /**
- * Short words at the edge of the page that go by themselves.
+ * Short messages at the edge of the page that disappear by themselves.
  *
  * @module
  */
 import { h } from "../dom.js";
 import { icon } from "../icons.js";
 
-/** Toasts go by themselves after this time. */
+/** Time after which a message disappears. */
 const TOAST_MS = 5_000;
-/** Those that offer to undo something stay longer. */
+/** Messages that offer an undo stay longer. */
 const UNDO_MS = 10_000;
-/** More are not shown at once: the oldest goes. */
+/** Maximum number of messages at once; the oldest is removed. */
 const TOASTS_MAX = 4;
 
 /**
@@ -43,7 +43,7 @@ export function toast(text, { kind = "plain", href, undo } = {}) {
   while (box.children.length > TOASTS_MAX) box.firstElementChild?.remove();
 }
 
-/** Undoes what was done last, if that is still offered. */
+/** Undoes the last action if that is still offered. */
 export function undoLast() {
   const last = [...document.querySelectorAll("#toasts .undo")].at(-1);
   if (last instanceof HTMLElement) last.click();

@@ -1,5 +1,5 @@
 /**
- * Work that may fail: its waiting, its failure, and what a person reads of either.
+ * Operations that may fail: shows that they are pending or have failed.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { toast } from "./toast.js";
 /** @import { Child } from "../dom.js" */
 
 /**
- * What went wrong, in words for a person.
+ * Returns a description of an error for users.
  *
  * @param {unknown} error
  * @returns {string}
@@ -25,11 +25,11 @@ export function wordsFor(error) {
 }
 
 /**
- * Does something with a button disabled, and says what went wrong.
+ * Runs an operation with its button disabled, and shows an error.
  *
  * @param {HTMLButtonElement | null} button
  * @param {() => Promise<unknown>} work
- * @returns {Promise<boolean>} Whether it was done.
+ * @returns {Promise<boolean>} Whether it succeeded.
  */
 export async function attempt(button, work) {
   if (button !== null) button.disabled = true;
@@ -45,15 +45,16 @@ export async function attempt(button, work) {
 }
 
 /**
- * Loads into an element: first its bones, then what `render` makes of the value, or why not and a
- * button to try again.
+ * Loads a value into an element: first shows placeholders, then the result of `render`, or an error
+ * and a button to retry.
  *
  * @template T
  * @param {HTMLElement} box
  * @param {AbortSignal} signal
  * @param {() => Promise<T>} fetchIt
  * @param {(value: T) => Child | Child[]} render
- * @param {{ bones?: number, quiet?: boolean }} [options] `quiet`: what was there stays meanwhile.
+ * @param {{ bones?: number, quiet?: boolean }} [options] `quiet`: the previous content stays
+ * meanwhile.
  */
 export async function load(box, signal, fetchIt, render, { bones = 4, quiet = false } = {}) {
   if (!quiet) fill(box, skeleton(bones));

@@ -1,5 +1,5 @@
 /**
- * Alerts that fired, and the rules that fire them.
+ * Alerts, and the rules that fire them.
  *
  * @module
  */
@@ -58,7 +58,7 @@ const alertFrom = shape({
 /** @type {(value: unknown) => number} */
 const affectedFrom = (value) => number("affected")(objectOf(value));
 
-/** So many alerts come at once, the latest. */
+/** Number of alerts that are loaded at once, the latest first. */
 export const ALERTS_MAX = 50;
 
 /** @param {string} projectId @param {Signal} [signal] */
@@ -80,7 +80,7 @@ export async function toggleRule(ruleId, enabled) {
  * Sends a test notification.
  *
  * @param {string} ruleId
- * @returns {Promise<string | null>} The reason why it was not delivered.
+ * @returns {Promise<string | null>} Why it was not delivered, or null.
  */
 export async function testRule(ruleId) {
   return maybeText("error")(objectOf(await post(`/alert-rules/${part(ruleId)}/test`)));
@@ -97,11 +97,11 @@ export async function alerts(projectId, query, signal) {
 }
 
 /**
- * Resolves all alerts in a state, or in any, that fired until then.
+ * Resolves all alerts in a state, or in any state, that fired until the given time.
  *
  * @param {string} projectId
  * @param {{ status: string, until: number }} which
- * @returns {Promise<number>} How many.
+ * @returns {Promise<number>} The number of resolved alerts.
  */
 export async function resolveAlerts(projectId, { status, until }) {
   return affectedFrom(

@@ -1,5 +1,5 @@
 /**
- * A project at a glance: counts of a day, and of the days before.
+ * A summary of a project: counts of a day, and of the days before.
  *
  * @module
  */
@@ -34,7 +34,7 @@ function ask(projectId, what, query, signal) {
 }
 
 /**
- * By hours of a day or days of a fortnight.
+ * Returns counts by hour for a day, or by day for a fortnight.
  *
  * @param {string} projectId
  * @param {"hour" | "day"} bucket
@@ -45,7 +45,7 @@ export async function volume(projectId, bucket, signal) {
   return listOf(await ask(projectId, "volume", query, signal)).map(bucketFrom);
 }
 
-/** The tags that events have. @param {string} projectId @param {Signal} [signal] */
+/** Returns the tags of events. @param {string} projectId @param {Signal} [signal] */
 export async function tagKeys(projectId, signal) {
   return listOf(await ask(projectId, "tag-keys", {}, signal)).map(countFrom);
 }

@@ -1,5 +1,5 @@
 /**
- * Events: found, and looked at one by one.
+ * Events: searched and shown.
  *
  * @module
  */
@@ -24,7 +24,7 @@ import {
 /** @import { Query, Signal } from "./request.js" */
 /** @import { Raw } from "./values.js" */
 
-/** What is none of these is an error. */
+/** Any other value is an error. */
 export const LEVELS = /** @type {const} */ (["error", "fatal", "warning", "info", "debug"]);
 const CRUMB_LEVELS = /** @type {const} */ (["info", "debug", "warning", "error", "fatal"]);
 
@@ -46,7 +46,7 @@ export const summaryFrom = shape({
 /** @type {(value: unknown) => model.Frame} */
 const frameFrom = shape({
   file: maybeText("file", "filename"),
-  // SDKs say "?" where there is no name.
+  // SDKs send "?" for an unknown name.
   function: (raw) => raw.function === "?" ? null : maybeText("function")(raw),
   module: maybeText("module"),
   line: maybeNumber("line", "lineno"),
@@ -82,7 +82,7 @@ const breadcrumbFrom = shape({
   data: object("data"),
 });
 
-/** What there is to say about where it happened. @param {Raw} raw @returns {[string, string][]} */
+/** Returns the available details of a location. @param {Raw} raw @returns {[string, string][]} */
 function factsFrom(raw) {
   /** @type {[string, string][]} */
   const facts = [
@@ -138,7 +138,7 @@ export async function event(eventId, signal) {
 }
 
 /**
- * Events that hold all words of `q`, of a level; newest first, in pages.
+ * Returns events that contain all words of `q` and have a level; newest first, in pages.
  *
  * @param {string} projectId
  * @param {Query} query
@@ -149,7 +149,7 @@ export async function events(projectId, query, signal) {
 }
 
 /**
- * The latest events of 24 hours that have a tag.
+ * Returns the latest events of 24 hours with a tag.
  *
  * @param {string} projectId
  * @param {{ key: string, value: string }} tag

@@ -1,5 +1,5 @@
 /**
- * Issues, and what can be done to them.
+ * Issues, and the actions on them.
  *
  * @module
  */
@@ -125,7 +125,7 @@ export async function act(issueId, action) {
   await post(`/issues/${part(issueId)}/${action}`);
 }
 
-/** @param {string} issueId @param {string} userId Empty: to nobody. */
+/** @param {string} issueId @param {string} userId Empty: unassigns the issue. */
 export async function assign(issueId, userId) {
   await post(`/issues/${part(issueId)}/assign`, { user_id: userId });
 }

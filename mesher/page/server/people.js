@@ -1,5 +1,5 @@
 /**
- * People: signing in and out, oneself, organisations and who is in them.
+ * Users: signing in and out, the current user, organisations and their members.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { flag, list, listOf, maybeText, objectOf, oneOf, shape, text, time } fro
 /** @import * as model from "../model.js" */
 /** @import { Signal } from "./request.js" */
 
-/** Remembers that somebody has signed in here, so that a first visit asks the server nothing. */
+/** Remembers that a user has signed in on this device, so that a first visit sends no request. */
 const SIGNED_IN = "mesher.signedin";
 
 const ROLES = /** @type {const} */ (["member", "admin", "owner"]);
@@ -56,7 +56,10 @@ export async function logout() {
   localStorage.removeItem(SIGNED_IN);
 }
 
-/** Another node has sent somebody here who is signed in there: cookies do not know ports. */
+/**
+ * Another node has sent a user here who is signed in there: cookies are shared by all ports of a
+ * host.
+ */
 export function comeFromOtherNode() {
   localStorage.setItem(SIGNED_IN, "yes");
 }
@@ -73,7 +76,7 @@ export async function me() {
 }
 
 /**
- * Ends all sessions, and all tokens too with `endTokens`.
+ * Ends all sessions, and with `endTokens` all tokens too.
  *
  * @param {string} current @param {string} password @param {boolean} endTokens
  */
@@ -92,7 +95,7 @@ export async function members(orgId, signal) {
 }
 
 /**
- * A new person, who is a member at once.
+ * Creates a user who is a member at once.
  *
  * @param {string} orgId
  * @param {{ email: string, display_name: string, password: string, role: string }} input

@@ -1,5 +1,5 @@
 /**
- * Projects: their settings, what they occupy, and their keys.
+ * Projects: their settings, their storage, and their keys.
  *
  * @module
  */
@@ -76,7 +76,7 @@ export async function changeSettings(projectId, changes) {
   await post(`/projects/${part(projectId)}/settings`, changes);
 }
 
-/** With all that it has. @param {string} projectId */
+/** Deletes a project with all its data. @param {string} projectId */
 export async function deleteProject(projectId) {
   await post(`/projects/${part(projectId)}/delete`);
 }
@@ -92,7 +92,7 @@ export async function keys(projectId, signal) {
 }
 
 /**
- * The key itself: the only time that it can be seen.
+ * Creates a key and returns it: the only time that it can be seen.
  *
  * @param {string} projectId
  * @param {string} label
@@ -108,7 +108,7 @@ export async function revokeKey(keyId) {
 }
 
 /**
- * Where a project's live stream is.
+ * Returns the URL of a project's live stream.
  *
  * @param {string} projectId
  * @returns {string}

@@ -1,5 +1,6 @@
 /**
- * Asks the server: the only file that fetches. The session is a cookie that scripts cannot read.
+ * Sends requests to the server: the only file that calls `fetch`. The session is a cookie that
+ * scripts cannot read.
  *
  * @module
  */
@@ -9,10 +10,10 @@ import { objectOf } from "./values.js";
 /** @typedef {Record<string, string | null | undefined>} Query */
 /** @typedef {AbortSignal | undefined} Signal */
 
-/** An answer takes at most this long; then the request is given up, and may be tried again. */
+/** Time limit of a response; the request is then aborted and may be retried. */
 const TIMEOUT_MS = 15_000;
 
-/** The server refused, or could not be reached (`status` 0). */
+/** The server rejected the request, or could not be reached (`status` 0). */
 export class ApiError extends Error {
   /**
    * @param {number} status
@@ -26,22 +27,22 @@ export class ApiError extends Error {
   }
 }
 
-/** Says `signedout` when the server no longer knows who we are. */
+/** Emits `signedout` when the server no longer recognises the user. */
 export const session = new EventTarget();
 
-/** Asks for something. @param {string} path @param {Query} [query] @param {Signal} [signal] */
+/** Sends a GET request. @param {string} path @param {Query} [query] @param {Signal} [signal] */
 export function get(path, query = {}, signal = undefined) {
   const kept = Object.entries(query).filter(([, value]) => value);
   const search = new URLSearchParams(/** @type {[string, string][]} */ (kept)).toString();
   return request("GET", `${path}${search && `?${search}`}`, undefined, signal);
 }
 
-/** Has something done. @param {string} path @param {unknown} [body] */
+/** Sends a POST request. @param {string} path @param {unknown} [body] */
 export function post(path, body = {}) {
   return request("POST", path, body, undefined);
 }
 
-/** A part of a path. @param {string} text */
+/** Encodes a part of a path. @param {string} text */
 export function part(text) {
   return encodeURIComponent(text);
 }

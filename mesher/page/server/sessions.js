@@ -1,5 +1,5 @@
 /**
- * One's sessions, and one's tokens for programs.
+ * The user's sessions, and the user's tokens for programs.
  *
  * @module
  */
@@ -19,7 +19,7 @@ const sessionFrom = shape({
   expiresAt: time("expires_at"),
 });
 
-/** Sessions and tokens. @param {Signal} [signal] @returns {Promise<model.Session[]>} */
+/** Returns the sessions and tokens. @param {Signal} [signal] @returns {Promise<model.Session[]>} */
 export async function sessions(signal) {
   return listOf(await get("/sessions", {}, signal)).map(sessionFrom);
 }
@@ -30,7 +30,7 @@ export async function endSession(sessionId) {
 }
 
 /**
- * The token itself: the only time that it can be seen.
+ * Creates a token and returns it: the only time that it can be seen.
  *
  * @param {string} label
  * @returns {Promise<string>}

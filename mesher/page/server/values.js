@@ -1,7 +1,7 @@
 /**
- * From the API's JSON to what the page works with: readers of one field, and `shape`, which makes
- * an object of a table of them. What is missing or of another type becomes empty, so that no view
- * breaks on a server that is older or newer than the page.
+ * Converts the API's JSON to the page's types: readers of single fields, and `shape`, which builds
+ * an object from a table of readers. A missing value or one of another type becomes empty, so that
+ * no view breaks with an older or newer server.
  *
  * @module
  */
@@ -21,7 +21,7 @@ export function objectOf(value) {
     : {};
 }
 
-/** The rows of a list, or of a page of one. @param {unknown} value @returns {Raw[]} */
+/** Returns the rows of a list, or of a page. @param {unknown} value @returns {Raw[]} */
 export function listOf(value) {
   const list = Array.isArray(value) ? value : objectOf(value).data;
   return Array.isArray(list) ? list.map(objectOf) : [];
@@ -48,7 +48,7 @@ export function pairsOf(value) {
 }
 
 /**
- * What makes objects by a table of readers.
+ * Returns a function that builds objects with a table of readers.
  *
  * @template {Record<string, Reader<unknown>>} Fields
  * @param {Fields} fields
@@ -62,38 +62,48 @@ export function shape(fields) {
   };
 }
 
-/** A text; else the next one; else empty. @param {...string} names @returns {Reader<string>} */
+/**
+ * Reads the first of these names that is a string, or "".
+ *
+ * @param {...string} names
+ * @returns {Reader<string>}
+ */
 export function text(...names) {
   return (raw) => names.map((name) => textOf(raw[name])).find((one) => one !== "") ?? "";
 }
 
-/** A text, or null. @param {...string} names @returns {Reader<string | null>} */
+/** Reads a string, or null. @param {...string} names @returns {Reader<string | null>} */
 export function maybeText(...names) {
   const read = text(...names);
   return (raw) => read(raw) || null;
 }
 
-/** A number, or what it is without one. @param {string} name @param {number} [otherwise] */
+/** Reads a number, or returns a default. @param {string} name @param {number} [otherwise] */
 export function number(name, otherwise = 0) {
   return (/** @type {Raw} */ raw) => numberOf(raw[name]) ?? otherwise;
 }
 
-/** A number, or null. @param {...string} names @returns {Reader<number | null>} */
+/** Reads a number, or null. @param {...string} names @returns {Reader<number | null>} */
 export function maybeNumber(...names) {
   return (raw) => names.map((name) => numberOf(raw[name])).find((n) => n !== null) ?? null;
 }
 
-/** A moment, or null. @param {...string} names @returns {Reader<number | null>} */
+/** Reads a time, or null. @param {...string} names @returns {Reader<number | null>} */
 export function time(...names) {
   return (raw) => names.map((name) => timeOf(raw[name])).find((at) => at !== null) ?? null;
 }
 
-/** Whether it is true. @param {string} name @returns {Reader<boolean>} */
+/** Reads whether a value is true. @param {string} name @returns {Reader<boolean>} */
 export function flag(name) {
   return (raw) => raw[name] === true;
 }
 
-/** True, false, or not said. @param {...string} names @returns {Reader<boolean | null>} */
+/**
+ * Reads true, false, or null if it is missing.
+ *
+ * @param {...string} names
+ * @returns {Reader<boolean | null>}
+ */
 export function maybeFlag(...names) {
   return (raw) => {
     const value = names.map((name) => raw[name]).find((one) => typeof one === "boolean");
@@ -102,7 +112,7 @@ export function maybeFlag(...names) {
 }
 
 /**
- * One of these words; anything else is the first.
+ * Reads one of these words; any other value becomes the first.
  *
  * @template {readonly [string, ...string[]]} Words
  * @param {string} name
@@ -113,12 +123,12 @@ export function oneOf(name, words) {
   return (raw) => words.find((word) => word === raw[name]) ?? words[0];
 }
 
-/** Names and texts. @param {...string} names @returns {Reader<[string, string][]>} */
+/** Reads names and texts. @param {...string} names @returns {Reader<[string, string][]>} */
 export function pairs(...names) {
   return (raw) => pairsOf(names.map((name) => raw[name]).find(Boolean));
 }
 
-/** Anything, under its name. @param {string} name @returns {Reader<Raw>} */
+/** Reads any value by its name. @param {string} name @returns {Reader<Raw>} */
 export function object(name) {
   return (raw) => objectOf(raw[name]);
 }
@@ -132,7 +142,7 @@ export function texts(...names) {
 }
 
 /**
- * A list of objects.
+ * Reads a list of objects.
  *
  * @template T
  * @param {string} name
@@ -144,7 +154,7 @@ export function list(name, from) {
 }
 
 /**
- * A page of rows. `next` is what the following request adds to its query.
+ * Reads a page of rows. `next` is added to the query of the following request.
  *
  * @template T
  * @param {unknown} value

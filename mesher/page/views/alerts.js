@@ -1,5 +1,5 @@
 /**
- * Alerts: those that fired, and the rules that fire them.
+ * Alerts, and the rules that fire them.
  *
  * @module
  */
@@ -36,12 +36,12 @@ export function alertsView(context) {
 function firedPart({ app, place, project, signal }) {
   const status = place.query.get("status") ?? "";
   const body = h("div", { class: "panel flush" });
-  /** Those that are shown. @type {model.Alert[]} */
+  /** The shown alerts. @type {model.Alert[]} */
   let shown = [];
   const resolveAll = button("Resolve all", { icon: "check", onclick: () => all() });
   resolveAll.hidden = true;
 
-  /** Those that were seen: what fires while one is asked stays. */
+  /** Only alerts that were seen: those that fire during the confirmation stay. */
   async function all() {
     const open = shown.filter((alert) => alert.status !== "resolved");
     const until = Math.max(...open.map(({ at }) => at ?? 0));
@@ -55,7 +55,7 @@ function firedPart({ app, place, project, signal }) {
     });
     if (signal.aborted) return;
     await refresh(true);
-    // The focus goes on from there.
+    // The focus continues from there.
     if (resolveAll.hidden) choose.focus();
   }
   const refresh = (quiet = false) =>
@@ -315,7 +315,7 @@ function rulesPart({ app, project, signal }) {
  * @param {number} max
  */
 function numberBox(value, min, max) {
-  // The attribute too, so that a reset comes back to it.
+  // Sets the attribute too, so that a reset returns to this value.
   const box = h("input", { type: "number", required: true, min, max });
   box.defaultValue = String(value);
   return box;

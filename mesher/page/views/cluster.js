@@ -1,6 +1,5 @@
 /**
- * The cluster: nodes and their load, what was lost with those that went, who processes for whom, names,
- * the supervision tree.
+ * The cluster view: nodes and their load, lost events, helpers, names, the supervision tree.
  *
  * @module
  */
@@ -14,15 +13,19 @@ import { ago, count, duration, plural } from "../time.js";
 /** @import { Context } from "../app.js" */
 /** @import * as model from "../model.js" */
 
-/** Asked again this often. */
+/** Interval of updates. */
 const REFRESH_MS = 2_000;
-/** Pixels by which a branch stands further in. */
+/** Indentation of a branch in pixels. */
 const INDENT = 20;
 
 /** @param {Context} context @returns {HTMLElement} */
 export function clusterView({ app, signal }) {
   const body = h("div", { class: "cluster" });
-  /** Nodes that were there since this view was opened. @type {Map<string, model.ClusterNode>} */
+  /**
+   * Nodes that were connected since this view was opened.
+   *
+   * @type {Map<string, model.ClusterNode>}
+   */
   const known = new Map();
   const refresh = async (quiet = false) => {
     const focused = document.activeElement?.getAttribute("data-node");
@@ -40,7 +43,7 @@ export function clusterView({ app, signal }) {
   refresh();
   let isBusy = false;
   const timer = setInterval(async () => {
-    // While the node does not answer the page says so by itself.
+    // While the node does not answer, the page itself reports that.
     if (document.hidden || isBusy || app.lostAt !== null) return;
     isBusy = true;
     await refresh(true);
@@ -178,7 +181,7 @@ function lossList(losses) {
 }
 
 /**
- * What is not there of what a node had accepted.
+ * Describes how many of the accepted events of a node may be missing.
  *
  * @param {number | null} most
  */

@@ -1,5 +1,5 @@
 /**
- * The dashboard: a project at a glance, and live.
+ * The dashboard: a summary of a project with live numbers.
  *
  * @module
  */
@@ -16,11 +16,11 @@ import { ago, count, plural } from "../time.js";
 /** @import { Context } from "../app.js" */
 /** @import * as model from "../model.js" */
 
-/** Numbers that events change are asked again at most this often. */
+/** Minimum interval at which numbers that events change are reloaded. */
 const REFRESH_MS = 5_000;
-/** The live numbers are drawn this often. */
+/** Interval at which the live numbers are drawn. */
 const LIVE_MS = 1_000;
-/** The levels, worst first. */
+/** The levels, the most severe first. */
 const WORST = ["fatal", "error", "warning", "info", "debug"];
 
 /** @param {Context} context @returns {HTMLElement} */
@@ -87,7 +87,7 @@ export function dashboardView({ app, project, signal }) {
       { quiet },
     );
 
-  /** Which tags there are; the commonest is shown first. */
+  /** Loads the tags; the most common is shown first. */
   async function findTags() {
     const keys = await dashboardApi.tagKeys(project.id, signal);
     tag = keys[0]?.value ?? "";
@@ -96,7 +96,7 @@ export function dashboardView({ app, project, signal }) {
   }
 
   const all = [loadStats, loadVolume, loadLevels, loadTop, loadTags];
-  // Live: the numbers at once, the rest soon after.
+  // Live updates: the counts at once, the rest soon after.
   let stale = false;
   const drawLive = () => {
     perMinute.textContent = count(app.perMinute);

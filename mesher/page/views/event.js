@@ -1,5 +1,5 @@
 /**
- * An event by its id alone: finds its issue and goes there.
+ * The view of an event by its id alone: finds its issue and navigates to it.
  *
  * @module
  */

@@ -1,12 +1,12 @@
 /**
- * One issue: what can be done to it, an event of it, and all the others.
+ * The view of one issue: actions, one of its events, and all others.
  *
  *     #/issues/<id>               its latest event
- *     #/issues/<id>/events        all of them
- *     #/issues/<id>/tags          which tags they have
- *     #/issues/<id>/activity      what happened to it, and comments
- *     #/issues/<id>/merged        its fingerprints, which can be split off
- *     #/issues/<id>/<event id>    that one
+ *     #/issues/<id>/events        all of its events
+ *     #/issues/<id>/tags          the tags of its events
+ *     #/issues/<id>/activity      its history and comments
+ *     #/issues/<id>/merged        its merged fingerprints, which can be split off
+ *     #/issues/<id>/<event id>    that event
  *
  * @module
  */
@@ -87,7 +87,7 @@ export function issueView({ app, place, signal, keys, title }) {
             kind: i === 0 ? "primary" : "",
             onclick: async () => {
               if (!await run(action, act)) return;
-              // The button that had the focus is gone.
+              // The button that had the focus was removed.
               head.querySelector("button")?.focus();
             },
           });

@@ -14,7 +14,7 @@ import { ago, count } from "../time.js";
 /** @import * as model from "../model.js" */
 
 /**
- * `Type: value` apart, so that the type can stand out.
+ * Splits `Type: value`, so that the type can be highlighted.
  *
  * @param {string} title
  * @returns {{ head: string, rest: string }}
@@ -26,21 +26,19 @@ export function splitTitle(title) {
     : { head: match[1] ?? "", rest: match[2] ?? "" };
 }
 
-/** A row of the list, empty. @param {string} issueId */
+/** Creates an empty row of the list. @param {string} issueId */
 export function issueRow(issueId) {
   return h("li", { class: "row issue", data: { issue: issueId } });
 }
 
 /**
- * Draws it anew.
+ * Redraws a row.
  *
  * @param {HTMLElement} row
  * @param {model.Issue} issue
- * @param {{
- *   who: model.Member | undefined, showStatus: boolean, isPicked: boolean,
- *   pick: (picked: boolean, isRange: boolean) => void,
- *   act: (action: Action, control: HTMLButtonElement) => void,
- * }} options
+ * @param {{ who: model.Member | undefined, showStatus: boolean, isPicked: boolean, pick: (picked:
+ * boolean, isRange: boolean) => void, act: (action: Action, control: HTMLButtonElement) => void, }}
+ * options
  */
 export function drawIssueRow(row, issue, { who, showStatus, isPicked, pick, act }) {
   const { head, rest } = splitTitle(issue.title);
@@ -96,7 +94,7 @@ export function drawIssueRow(row, issue, { who, showStatus, isPicked, pick, act 
 }
 
 /**
- * The numbers of a row that events change.
+ * Redraws the numbers of a row that events change.
  *
  * @param {HTMLElement} row
  * @param {model.Issue} issue

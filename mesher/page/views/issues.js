@@ -1,5 +1,5 @@
 /**
- * The issues of a project: filters, and what can be done to each.
+ * The issues of a project: filters, and actions on each.
  *
  * @module
  */
@@ -26,7 +26,7 @@ const STATUSES = /** @type {const} */ ([
   ["discarded", "Discarded"],
   ["all", "All"],
 ]);
-/** Keys for the rows that are picked, or have the focus. @type {Record<string, Action[]>} */
+/** Keys for the selected rows, or the row that has the focus. @type {Record<string, Action[]>} */
 const ROW_KEYS = { e: ["resolve", "unresolve"], x: ["archive"] };
 
 /** @param {Context} context @returns {HTMLElement} */
@@ -133,7 +133,7 @@ export function issuesView({ app, place, project, signal, keys }) {
   async function run(wanted, action, button) {
     const fit = wanted.filter((one) => actionsFor(one.status).includes(action));
     if (fit.length === 0) return;
-    // The next row gets the focus, so that one goes down a list with one key.
+    // The next row gets the focus, so that one key can be used for a whole list.
     const rows = [...shown.keys()];
     const at = Math.max(...fit.map(({ id }) => rows.indexOf(id)));
     const hadFocus = body.contains(document.activeElement);
@@ -161,7 +161,7 @@ export function issuesView({ app, place, project, signal, keys }) {
     if (link instanceof HTMLElement) link.focus();
   }
 
-  /** The issues that keys are about: those picked, or the one that has the focus. */
+  /** Returns the issues that keys apply to: the selected ones, or the one that has the focus. */
   function meant() {
     if (selection.size > 0) return picked();
     const focused = document.activeElement?.closest("[data-issue]");

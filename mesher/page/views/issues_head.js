@@ -1,6 +1,6 @@
 /**
- * The head of the list of issues: what its columns are or, when rows are picked, what can be done
- * to those.
+ * The head of the list of issues: the names of its columns or, when rows are selected, the actions
+ * on these.
  *
  * @module
  */
@@ -19,7 +19,7 @@ import { plural } from "../time.js";
  *   issues: () => model.Issue[],
  *   act: (action: Action, control: HTMLButtonElement) => void,
  *   merge: (control: HTMLButtonElement) => void,
- * }} options `issues`: all that are shown.
+ * }} options `issues`: returns all shown issues.
  */
 export function issuesHead({ selection, signal, issues, act, merge }) {
   const all = h("input", {

@@ -1,6 +1,6 @@
 /**
- * The live stream: events as they are stored. The server filters by level and environment, the page
- * by text.
+ * The live stream: events as they are stored. The server filters by level and environment, and the
+ * page filters by text.
  *
  * @module
  */
@@ -20,9 +20,12 @@ import { eventRow } from "./event_rows.js";
 /** @import { LiveState } from "../live.js" */
 /** @import * as model from "../model.js" */
 
-/** This many events stay on the page, and as many wait while it is paused: the oldest go. */
+/**
+ * Maximum number of events on the page, and of those that wait while it is paused; the oldest are
+ * removed.
+ */
 const EVENTS_MAX = 200;
-/** Events are drawn this often, however many come. */
+/** Interval at which events are drawn. */
 const DRAW_MS = 250;
 
 /** @param {Context} context @returns {HTMLElement} */
@@ -35,9 +38,9 @@ export function liveView({ app, place, project, signal, keys }) {
   const list = h("ul", { class: "rows live-rows", "aria-label": "Live events" });
   const note = h("p", { class: "live-note", role: "status" });
   const none = h("div");
-  /** What has come, newest first. @type {model.EventSummary[]} */
+  /** The received events, newest first. @type {model.EventSummary[]} */
   let events = [];
-  /** What is not drawn yet, oldest first. @type {model.EventSummary[]} */
+  /** The events that are not drawn yet, oldest first. @type {model.EventSummary[]} */
   let waiting = [];
   let [total, missed, isPaused] = [0, 0, false];
   /** @type {number | null} */
@@ -62,7 +65,7 @@ export function liveView({ app, place, project, signal, keys }) {
       if (message.type !== "event") return;
       const data = { ...objectOf(message.data), issue_id: message.issue_id };
       const event = eventsApi.summaryFrom(data);
-      // Until the server has heard of a filter it may send what does not pass.
+      // The server may send other events until it has received the new filter.
       if (!passes(event, filters)) return;
       total++;
       waiting.push(event);
@@ -110,7 +113,8 @@ export function liveView({ app, place, project, signal, keys }) {
   }
 
   /**
-   * Other filters: what is shown and does not pass goes, the server sends the rest no more.
+   * Changes the filters: shown events that do not match are removed, and the server stops sending
+   * them.
    *
    * @param {Partial<typeof filters>} changes
    */
@@ -143,7 +147,7 @@ export function liveView({ app, place, project, signal, keys }) {
     onclick: () => setPaused(!isPaused),
   });
   keys({ p: () => setPaused(!isPaused) });
-  // When the page's own stream is back, this one need not wait.
+  // When the page's own stream reconnects, this one reconnects at once too.
   app.onLive(signal, ({ type }) => {
     if (type === "reconnected") stream.retry();
   });
@@ -222,7 +226,7 @@ function passes(event, { level, environment, q }) {
 }
 
 /**
- * Says that nothing was heard for a while.
+ * Shows that no events were received for a while.
  *
  * @param {number} from
  * @param {number} to

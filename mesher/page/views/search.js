@@ -14,7 +14,7 @@ import { eventRows } from "./event_rows.js";
 /** @import { Context } from "../app.js" */
 /** @import * as model from "../model.js" */
 
-/** What may be asked first. */
+/** Example searches. */
 const EXAMPLES = ["TypeError", "timeout", "browser:Firefox 133"];
 
 /** @param {Context} context @returns {HTMLElement} */
@@ -38,7 +38,7 @@ export function searchView({ place, project, signal }) {
 
   /** @param {string} text */
   function submit(text) {
-    // A tag has no space before its colon and no address behind it.
+    // A tag has no space before its colon and no URL after it.
     const isTag = /^[\w.-]+:(?!\/\/)\S/.test(text);
     go(href(["search"], isTag ? { tag: text } : { q: text, level: levelSelect.value }));
   }
@@ -53,7 +53,7 @@ export function searchView({ place, project, signal }) {
         role: "search",
         onsubmit: (/** @type {Event} */ event) => {
           event.preventDefault();
-          // The keys are for what is found now.
+          // The keys apply to the current results.
           box.blur();
           submit(box.value.trim());
         },

@@ -1,5 +1,5 @@
 /**
- * Settings, in tabs: the project, its keys, the members, one's tokens, oneself.
+ * Settings, in tabs: project, keys, members, tokens, account.
  *
  * @module
  */

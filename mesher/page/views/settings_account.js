@@ -1,5 +1,5 @@
 /**
- * Oneself: name, password, sessions.
+ * The user's account: name, password, sessions.
  *
  * @module
  */
@@ -46,7 +46,7 @@ export function accountSettings({ app, signal }) {
         session.dispatchEvent(new Event("signedout"));
       },
     },
-    // For password managers.
+    // Read by password managers.
     h("input", { hidden: true, autocomplete: "username", value: app.user.email }),
     field("Current password", current),
     field("New password", next, "All your sessions end."),

@@ -1,5 +1,5 @@
 /**
- * A project's keys, with which programs send events. And how one does.
+ * A project's keys, with which programs send events. With instructions.
  *
  * @module
  */
@@ -42,7 +42,7 @@ export function keySettings({ app, project, signal }) {
 /** @param {string} key */
 function guide(key) {
   const { protocol, host, origin } = location;
-  // SDKs want a number there; the key says which project it is.
+  // SDKs require a number there; the key identifies the project.
   const dsn = `${protocol}//${key}@${host}/1`;
   return h(
     "div",

@@ -1,5 +1,5 @@
 /**
- * Who is in the organisation, and as what.
+ * The members of the organisation and their roles.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * A project's name, retention and sampling; what it occupies; new projects; its end.
+ * A project's name, retention and sampling; its storage; new projects; its deletion.
  *
  * @module
  */

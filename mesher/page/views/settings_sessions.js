@@ -1,5 +1,5 @@
 /**
- * Where one is signed in; and the end of it.
+ * The user's sessions, which can be ended.
  *
  * @module
  */
@@ -74,7 +74,7 @@ export function sessionsPanel(signal) {
 }
 
 /**
- * A browser by what it says of itself.
+ * Returns the name of a browser from its user agent.
  *
  * @param {string} label
  */

@@ -1,5 +1,5 @@
 /**
- * One's tokens, with which programs use the API. And how one does.
+ * The user's tokens, with which programs use the API. With instructions.
  *
  * @module
  */

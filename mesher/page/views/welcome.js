@@ -1,5 +1,5 @@
 /**
- * What there is to see before the first project: how to make it.
+ * The view before the first project exists: how to create it.
  *
  * @module
  */

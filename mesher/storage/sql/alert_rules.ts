@@ -1,5 +1,5 @@
 /**
- * Alert rules, in the SQL that both engines speak.
+ * Alert rules: implementation in the SQL that both engines share.
  *
  * @module
  */

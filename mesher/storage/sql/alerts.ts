@@ -1,5 +1,5 @@
 /**
- * Alerts, in the SQL that both engines speak.
+ * Alerts: implementation in the SQL that both engines share.
  *
  * @module
  */
@@ -27,7 +27,7 @@ interface AlertRow {
   readonly resolved_at: number | null;
 }
 
-/** What an alert keeps of the rule that fired. */
+/** The fields of the rule that an alert stores. */
 interface FiredRow {
   readonly id: string;
   readonly project_id: string;
@@ -58,7 +58,7 @@ const alertFrom = (row: AlertRow): Alert => ({
 
 /** Alerts in `db`. */
 export function alerts(db: Database): Alerts {
-  /** Moves an alert to a state from one of `from`, and stamps it. */
+  /** Changes an alert from one of the states `from`, and stores the time. */
   const move = async (
     orgId: string,
     alertId: string,
@@ -126,7 +126,7 @@ export function alerts(db: Database): Alerts {
     async fireAlert({ ruleId, issueId, message, now }) {
       if (!isId(ruleId) || (issueId !== null && !isId(issueId))) return null;
       return await db.transaction(async (query) => {
-        // Holds the rule, so that of two nodes one fires.
+        // Locks the rule, so that only one of two nodes fires.
         const rule = await query.row<FiredRow>(
           `SELECT id, project_id, name, condition, cooldown_minutes FROM alert_rules
            WHERE id = $1 AND enabled${db.dialect.forUpdate}`,

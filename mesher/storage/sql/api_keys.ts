@@ -1,5 +1,5 @@
 /**
- * Keys for ingest, in the SQL that both engines speak.
+ * Keys for ingest: implementation in the SQL that both engines share.
  *
  * @module
  */

@@ -1,10 +1,12 @@
 /**
- * Columns as the parts of a statement want them.
+ * Column lists for statements.
  *
  * @module
  */
 
-/** Columns without their table's letter: SQLite's RETURNING knows no alias. */
+/**
+ * Returns columns without their table alias, because SQLite's RETURNING does not support aliases.
+ */
 export function bare(columns: string): string {
   return columns.replace(/\b[a-z]\./g, "");
 }

@@ -1,5 +1,5 @@
 /**
- * Charts and counts, in the SQL that both engines speak.
+ * Charts and counts: implementation in the SQL that both engines share.
  *
  * @module
  */
@@ -9,13 +9,13 @@ import type { Database, Value } from "../database.ts";
 import { limitOf } from "./page.ts";
 import { ownsIssue, ownsProject } from "./scope.ts";
 
-/** Charts have at most this many buckets; more is refused by an assertion. */
+/** Maximum number of buckets in a chart, enforced by an assertion. */
 export const BUCKETS_MAX = 1000;
 
 const DAY_MS = 86_400_000;
 
 /**
- * Tags are counted in the latest events only, of a project or an issue: more say little else, and would take
+ * Tags are counted only in the latest events of a project or an issue: more would add little, and take
  * seconds.
  */
 export const TAG_EVENTS_MAX = 10_000;
@@ -25,7 +25,7 @@ function latest(column: "project_id" | "issue_id"): string {
     ORDER BY received_at DESC LIMIT ${TAG_EVENTS_MAX})`;
 }
 
-/** Dashboards over `db`. */
+/** Dashboards in `db`. */
 export function dashboard(db: Database): Dashboard {
   const { dialect } = db;
 

@@ -1,5 +1,6 @@
 /**
- * Events, in the SQL that both engines speak. Writing them is each engine's own.
+ * Events: implementation in the SQL that both engines share. Each engine has its own implementation
+ * of writes.
  *
  * @module
  */
@@ -13,14 +14,16 @@ import { limitOf, narrowToPage, NO_ROWS, pageFrom } from "./page.ts";
 import { ofOrg, ownsIssue, ownsProject } from "./scope.ts";
 import { search, SUMMARY, summaryFrom, type SummaryRow } from "./search.ts";
 
-/** Reading events in `db`. */
+/** Reads events in `db`. */
 export function events(db: Database): Omit<Events, "writeEvents"> {
   const { dialect } = db;
 
-  /** A page of what the conditions on `events e` let through, which an index has in this order. */
+  /**
+   * Returns a page of the events that match the conditions on `events e`, in the order of an index.
+   */
   const list = async (where: Conditions, page: PageRequest): Promise<Page<EventSummary>> => {
     if (!narrowToPage(where, page, "e.received_at", "e.id")) return NO_ROWS;
-    // Says nothing new, but by it PostgreSQL skips whole days.
+    // Logically redundant, but allows PostgreSQL to skip whole days.
     if (page.after) where.and(`e.received_at <= ${where.param(page.after.at)}`);
     const limit = limitOf(page);
     const rows = await db.scan<SummaryRow>(

@@ -1,5 +1,5 @@
 /**
- * Invitations and password resets, in the SQL that both engines speak.
+ * Invitations and password resets: implementation in the SQL that both engines share.
  *
  * @module
  */
@@ -102,7 +102,7 @@ export function invitations(db: Database): Invitations {
           secretHash,
           db.now(),
         );
-        // Of two that accept it at once, one deletes it.
+        // If two requests accept it at once, only one deletes it.
         const taken = row !== undefined &&
           await query.change("DELETE FROM invitations WHERE id = $1", row.id) > 0;
         if (!taken) return { ok: false, reason: "no_invitation" };

@@ -1,5 +1,5 @@
 /**
- * Issues, in the SQL that both engines speak.
+ * Issues: implementation in the SQL that both engines share.
  *
  * @module
  */
@@ -14,10 +14,10 @@ import { addPurge } from "./purges.ts";
 import { ofOrg } from "./scope.ts";
 import { issueIds } from "./search.ts";
 
-/** The condition that an issue of `issues i` is of an organisation. */
+/** The condition that an issue of `issues i` belongs to an organisation. */
 const OF_ORG = ofOrg("$2", "i");
 
-/** What each order goes by. */
+/** The column of each sort order. */
 const SORTS = { last_seen: "last_seen", first_seen: "first_seen", events: "event_count" } as const;
 
 const HOUR_MS = 3_600_000;
@@ -113,7 +113,8 @@ export function issues(db: Database): Issues {
     async deleteIssue(orgId, issueId) {
       if (!isId(orgId) || !isId(issueId)) return false;
       return await db.transaction(async (query) => {
-        // The issue first: a batch that is being written holds it, and the next makes a new one.
+        // The issue is deleted first: a batch in progress has locked it, and the next one creates a
+        // new issue.
         const deleted = await query.change(
           `DELETE FROM issues WHERE id = $1 AND ${ofOrg("$2")}`,
           issueId,
@@ -130,7 +131,7 @@ export function issues(db: Database): Issues {
 
     async topIssues(orgId, projectId, since, limit) {
       if (!isId(orgId) || !isId(projectId)) return [];
-      // By the issues that had events, whose index of times counts them.
+      // Uses the issues that had events, which an index by time counts.
       const rows = await db.scan<IssueRow & { readonly recent: number }>(
         `SELECT ${ISSUE}, (SELECT count(*) FROM events e
              WHERE e.issue_id = i.id AND e.received_at >= $3) AS recent

@@ -1,5 +1,5 @@
 /**
- * Organisations and their members, in the SQL that both engines speak.
+ * Organisations and their members: implementation in the SQL that both engines share.
  *
  * @module
  */
@@ -59,7 +59,7 @@ export function organisations(db: Database): Organisations {
       orgId,
     );
 
-  /** Holds the organisation, so that two owners cannot both stop being the last but one. */
+  /** Locks the organisation, so that two concurrent requests cannot remove its last two owners. */
   const holdOrganisation = (query: Query, orgId: string) =>
     query.row(`SELECT id FROM organisations WHERE id = $1${db.dialect.forUpdate}`, orgId);
 

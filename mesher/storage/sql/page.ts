@@ -7,15 +7,18 @@ import { isId } from "../../domain/id.ts";
 import type { Conditions } from "../database.ts";
 import { type Page, PAGE_ROWS_MAX, type PageRequest } from "../page.ts";
 
-/** A page of nothing. */
+/** Returns an empty page. */
 export const NO_ROWS: Page<never> = { rows: [], next: null };
 
-/** How many rows a request gets. */
+/** Returns the number of rows for a request. */
 export function limitOf(page: Pick<PageRequest, "limit">): number {
   return Math.min(PAGE_ROWS_MAX, Math.max(1, Math.trunc(page.limit) || 1));
 }
 
-/** Adds the condition that a row comes after the last one seen. False: there was no such row. */
+/**
+ * Adds the condition that a row comes after the last one seen. Returns false if there was no such
+ * row.
+ */
 export function narrowToPage(
   where: Conditions,
   { after }: PageRequest,
@@ -28,7 +31,10 @@ export function narrowToPage(
   return true;
 }
 
-/** A page of rows of which one more than the limit was asked, to know whether there are more. */
+/**
+ * Returns a page of rows that were queried with one more than the limit, to detect whether there
+ * are more.
+ */
 export function pageFrom<Row extends { readonly id: string }, T>(
   rows: readonly Row[],
   limit: number,

@@ -1,5 +1,5 @@
 /**
- * Projects, in the SQL that both engines speak.
+ * Projects: implementation in the SQL that both engines share.
  *
  * @module
  */
@@ -27,7 +27,7 @@ export interface ProjectRow {
 export const PROJECT =
   "id, org_id, name, slug, platform, retention_days, sample_rate, created_at, scrub";
 
-/** The project of a row. */
+/** Returns the project of a row. */
 export const projectFrom = (row: ProjectRow): Project => ({
   id: row.id,
   orgId: row.org_id,
@@ -114,7 +114,8 @@ export function projects(db: Database): Projects {
     async deleteProject(orgId, projectId) {
       if (!isId(orgId) || !isId(projectId)) return false;
       return await db.transaction(async (query) => {
-        // The project first: a batch that is being written holds it, and the next finds it gone.
+        // The project is deleted first: a batch in progress has locked it, and the next one finds
+        // it missing.
         const deleted = await query.change(
           "DELETE FROM projects WHERE id = $1 AND org_id = $2",
           projectId,

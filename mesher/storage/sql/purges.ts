@@ -11,13 +11,16 @@ import type { Database, Query } from "../database.ts";
 import { jsonText, readJson } from "../json.ts";
 import { type Move, moveSlice, settleSplit } from "./moves.ts";
 
-/** A database that may give back space. */
+/** A database that can return freed space. */
 export interface Purgeable extends Database {
-  /** Gives some of what deletions have freed back to the file system; whether there is more. */
+  /**
+   * Returns some of the space freed by deletions to the file system; resolves with whether there is
+   * more.
+   */
   release?(): Promise<boolean>;
 }
 
-/** What is deleted: all that a project had, or the events that an issue had. */
+/** The data to delete: everything of a project, or the events of an issue. */
 export type PurgeKind = "project" | "issue";
 
 /** Work that is not finished. */
@@ -33,10 +36,10 @@ interface PurgeRow {
 
 /** A batch is written at most so long after it was received. Milliseconds. */
 const LATE_MS_MAX = 60_000;
-/** Issues that are deleted in one transaction. */
+/** Number of issues deleted in one transaction. */
 const ISSUES_MAX = 1_000;
 
-/** Adds a purge, in the transaction that deletes what others see. */
+/** Adds a purge, in the transaction that deletes the visible row. */
 export async function addPurge(
   query: Query,
   now: number,
@@ -81,7 +84,7 @@ export class Purger {
     this.#engine = engine;
   }
 
-  /** Works on all purges, unless it does so already; resolves when there are none. */
+  /** Works on all purges, unless it is already running; resolves when there are none. */
   run(): Promise<void> {
     this.#isAgain = true;
     return this.#running ??= this.#all().finally(() => {
@@ -91,7 +94,7 @@ export class Purger {
     });
   }
 
-  /** Ends after the transaction that is under way. */
+  /** Ends after the current transaction. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     await this.#running?.catch(() => {});
@@ -167,7 +170,7 @@ async function deleteIssues(query: Query, projectId: string): Promise<number> {
   return await query.change(`DELETE FROM issues WHERE id IN (${some})`, projectId);
 }
 
-/** Gives what deletions have freed back to the file system, some at a time. */
+/** Returns the space freed by deletions to the file system, some at a time. */
 export async function releaseAll(engine: Purgeable): Promise<void> {
   while (await engine.release?.());
 }

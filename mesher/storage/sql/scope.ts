@@ -1,5 +1,5 @@
 /**
- * What is an organisation's, and what is not: rows of another one are as if they did not exist.
+ * Scopes of organisations: rows of other organisations are treated as missing.
  *
  * @module
  */
@@ -7,13 +7,16 @@ import { isId } from "../../domain/id.ts";
 import type { Database, Query } from "../database.ts";
 import type { Result } from "../result.ts";
 
-/** The condition that the project of a row is of the organisation in `param`. `alias`: of its table. */
+/**
+ * Returns the condition that the project of a row belongs to the organisation in `param`. `alias`:
+ * the alias of its table.
+ */
 export function ofOrg(param: string, alias?: string): string {
   const column = alias === undefined ? "project_id" : `${alias}.project_id`;
   return `${column} IN (SELECT id FROM projects WHERE org_id = ${param})`;
 }
 
-/** Whether the project is of the organisation. */
+/** Returns whether the project belongs to the organisation. */
 export async function ownsProject(
   query: Query,
   orgId: string,
@@ -28,7 +31,7 @@ export async function ownsProject(
   return found !== undefined;
 }
 
-/** Whether the issue is of the organisation. */
+/** Returns whether the issue belongs to the organisation. */
 export async function ownsIssue(query: Query, orgId: string, issueId: string): Promise<boolean> {
   if (!isId(orgId) || !isId(issueId)) return false;
   const found = await query.row(
@@ -40,7 +43,7 @@ export async function ownsIssue(query: Query, orgId: string, issueId: string): P
   return found !== undefined;
 }
 
-/** Makes something in a project of the organisation. */
+/** Creates a row in a project of the organisation. */
 export async function inProject<T>(
   db: Database,
   orgId: string,

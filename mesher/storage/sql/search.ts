@@ -1,12 +1,12 @@
 /**
- * Searches among the events of a project, newest first, in statements that are each short however many events
- * there are.
+ * Searches the events of a project, newest first, in statements that are all short however many events there
+ * are.
  *
  *     rare: at most 2,000 events match ──▶ all of them, by the index of words, in one statement
  *     else ─▶ the newest 5,000 events of the project, then the 10,000 before them, …, until the page is full
  *
- * Between two slices others have their turn, and a search whose client is gone ends. A search that has not found
- * enough after `SEARCH_MS_MAX` rejects, and may be narrowed.
+ * Other requests have their turns between two slices, and a search whose client has disconnected ends. A search
+ * that has not found enough after `SEARCH_MS_MAX` rejects; the user can narrow it.
  *
  * @module
  */
@@ -20,12 +20,12 @@ import { jsonText, readJson } from "../json.ts";
 import type { Page, PageRequest } from "../page.ts";
 import { limitOf, narrowToPage, NO_ROWS, pageFrom } from "./page.ts";
 
-/** With at most this many matches all are read at once. */
+/** Maximum number of matches that are all read at once. */
 const RARE_MAX = 2_000;
-/** Events of the first slice, and of the largest. */
+/** Number of events in the first slice, and in the largest. */
 const SLICE_EVENTS = 5_000;
 const SLICE_EVENTS_MAX = 40_000;
-/** A search ends after this. Milliseconds. */
+/** Time limit of a search. Milliseconds. */
 export const SEARCH_MS_MAX = 20_000;
 
 /** An event of a list in the database. */
@@ -48,7 +48,7 @@ export const SUMMARY: string =
   "e.id, e.project_id, e.issue_id, e.level, e.title, e.message, e.environment, " +
   "e.release, e.tags, e.event_at, e.received_at";
 
-/** The event of a row. */
+/** Returns the event of a row. */
 export const summaryFrom = (row: SummaryRow): EventSummary => ({
   id: row.id,
   projectId: row.project_id,
@@ -63,7 +63,7 @@ export const summaryFrom = (row: SummaryRow): EventSummary => ({
   receivedAt: row.received_at,
 });
 
-/** A page of the events of a project that pass a filter. */
+/** Returns a page of the events of a project that match a filter. */
 export async function search(
   db: Database,
   projectId: string,
@@ -87,12 +87,12 @@ export async function search(
   return pageOf(await inSlices(db, projectId, filter, page, query, limit + 1));
 }
 
-/** At most this many of the latest events say which issues have such events. */
+/** Maximum number of the latest events that determine which issues have such events. */
 const ISSUE_EVENTS_MAX = 5_000;
-/** And at most this many issues are told. */
+/** Maximum number of issues that are returned. */
 const ISSUE_IDS_MAX = 500;
 
-/** The issues that the latest events of a project that pass a filter are of. */
+/** Returns the issues of the latest events of a project that match a filter. */
 export async function issueIds(
   db: Database,
   projectId: string,
@@ -113,7 +113,7 @@ export async function issueIds(
   return [...new Set(rows.map((row) => row.issue_id))].slice(0, ISSUE_IDS_MAX);
 }
 
-/** What is found by words and marks; null: words are asked for, and there are none. */
+/** Returns the words and marks to search for; null: there must be words, but there are none. */
 function wordsOf(filter: EventFilter): AskedWords | null {
   const marks: string[] = [];
   if (filter.level !== undefined) marks.push(markOf("level", filter.level));
@@ -128,22 +128,22 @@ function wordsOf(filter: EventFilter): AskedWords | null {
   return words.length === 0 ? null : { words, marks };
 }
 
-/** Adds what is not found by words. False: nothing can meet it. */
+/** Adds the conditions that are not searched by words. Returns false if nothing can match them. */
 function narrow(db: Database, where: Conditions, filter: EventFilter, page: PageRequest): boolean {
   if (filter.issueId !== undefined) where.and(`e.issue_id = ${where.param(filter.issueId)}`);
-  // A mark may be another value's: one in 10^19.
+  // A mark may also be another value's, with a probability of 1 in 10^19.
   if (filter.tags !== undefined && Object.keys(filter.tags).length > 0) {
     where.and(db.dialect.tagsHold(where.param(jsonText(filter.tags))));
   }
   if (filter.since !== undefined) where.and(`e.received_at >= ${where.param(filter.since)}`);
   if (filter.before !== undefined) where.and(`e.received_at < ${where.param(filter.before)}`);
   if (!narrowToPage(where, page, "e.received_at", "e.id")) return false;
-  // Says nothing new, but by it PostgreSQL skips whole days.
+  // Logically redundant, but allows PostgreSQL to skip whole days.
   if (page.after) where.and(`e.received_at <= ${where.param(page.after.at)}`);
   return true;
 }
 
-/** `isFew`: the matches are put into order when they are found, so that no index of times is gone through. */
+/** `isFew`: the matches are sorted after they are found, so that no index by time is scanned. */
 function rowsOf(
   db: Database,
   where: Conditions,
@@ -194,7 +194,10 @@ async function inSlices(
   return found;
 }
 
-/** The time since which a project received `size` events before `until`, and those of the same moment. */
+/**
+ * Returns the time since which a project received `size` events before `until`, including those at
+ * the same time.
+ */
 async function sliceBegin(
   db: Database,
   projectId: string,

@@ -1,5 +1,5 @@
 /**
- * Logins and tokens, in the SQL that both engines speak.
+ * Sessions and tokens: implementation in the SQL that both engines share.
  *
  * @module
  */

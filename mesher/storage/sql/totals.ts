@@ -1,6 +1,6 @@
 /**
- * The counters of all nodes, in the SQL that both engines speak. A run that has not stored anything for a day has
- * ended: `foldTotals` adds it to one row, so that there are few.
+ * The counters of all nodes: implementation in the SQL that both engines share. A run that has stored nothing for
+ * a day has ended: `foldTotals` adds it to one row, so that there are few rows.
  *
  * @module
  */
@@ -13,7 +13,7 @@ interface TotalsRow {
   readonly counts: unknown;
 }
 
-/** The row of those that have ended. */
+/** The row with the sums of ended runs. */
 const ENDED = "";
 const DAY_MS = 86_400_000;
 
@@ -37,7 +37,7 @@ export function totals(db: Database): Totals {
   };
 }
 
-/** Adds up the runs that have ended long ago. */
+/** Adds up the runs that ended long ago. */
 export async function foldTotals(db: Database, now: number): Promise<void> {
   await db.transaction(async (query) => {
     const rows = await query.rows<TotalsRow>(

@@ -1,5 +1,5 @@
 /**
- * Users, in the SQL that both engines speak.
+ * Users: implementation in the SQL that both engines share.
  *
  * @module
  */
@@ -22,7 +22,7 @@ export interface UserRow {
 export const USER: string = "u.id, u.email, u.display_name, u.password_hash, u.created_at, " +
   "u.operator";
 
-/** The person of a row. */
+/** Returns the user of a row. */
 export const userFrom = (row: UserRow): User => ({
   id: row.id,
   email: row.email,
@@ -31,7 +31,7 @@ export const userFrom = (row: UserRow): User => ({
   isOperator: Boolean(row.operator),
 });
 
-/** Two addresses that differ in case or in blanks around them are one. */
+/** Addresses that differ only in case or surrounding spaces are equal. */
 export function folded(email: string): string {
   return email.trim().toLowerCase();
 }
@@ -91,7 +91,8 @@ export function users(db: Database): Users {
 
     async setOperator(email, isOperator) {
       return await db.transaction(async (query) => {
-        // All operators are locked in one order, so that two at once cannot remove each other.
+        // All operators are locked in the same order, so that two concurrent requests cannot remove
+        // each other.
         const operators = await query.rows<{ id: string }>(
           `SELECT id FROM users WHERE operator ORDER BY id ${db.dialect.forUpdate}`,
         );
