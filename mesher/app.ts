@@ -93,7 +93,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     const host = hostname === "0.0.0.0" || hostname === "::" ? "127.0.0.1" : hostname;
     const url = `http://${host.includes(":") ? `[${host}]` : host}:${mesher.ports.http}`;
     mesher.place.url = url;
-    // Last: its secrets are kept once, so nothing may fail after it.
+    // Done last: the secrets are stored only once, so nothing may fail afterwards.
     const first = await firstRun(
       storage,
       config.passwordCost,

@@ -36,7 +36,7 @@ export interface Config {
   readonly loadThreshold: number;
   /** The cost of passwords' hashes. Hashes of another cost stay valid, and are renewed at the next login. */
   readonly passwordCost: PasswordCost;
-  /** Cookies are for https only. */
+  /** Whether cookies are only sent over https. */
   readonly secureCookies: boolean;
   /** Internal targets that webhooks are allowed to reach. */
   readonly webhookAllow: Allowed;

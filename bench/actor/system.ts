@@ -14,7 +14,7 @@ export function benchSystem(): System {
   return system;
 }
 
-/** A promise that other code resolves, repeatedly: each `next` waits for the next `give`. */
+/** A promise that other code resolves repeatedly: each `next` waits for the next `give`. */
 export class Latch {
   #give: () => void = () => {};
 

@@ -5,9 +5,10 @@
  *     deno run -A bench/cluster/rooms.ts --seconds 2
  *     bun bench/cluster/rooms.ts --only 20
  *
- * A process for each node. The first broadcasts 64 bytes to a room 2,000 times a second, one a turn;
- * it and the second node have a member each. Prints the CPU time of all processes per broadcast, less
- * what they use idle, with announcements of rooms and without (every node gets every broadcast).
+ * There is one process per node. The first node broadcasts 64 bytes to a room 2,000 times a second,
+ * one per turn; it and the second node have one member each. Prints the CPU time of all processes per
+ * broadcast, minus their idle use, with announcements of rooms and without (every node receives every
+ * broadcast).
  *
  * @module
  */
@@ -31,7 +32,7 @@ const NODES = [2, 5, 10, 20, 30];
 const PER_MS = 2;
 const COOKIE = "the benches' own";
 
-/** Runs one node, which broadcasts for as long as each line on its standard input says. */
+/** Runs one node, which broadcasts for the duration given by each line on its standard input. */
 async function node([index, mode, ...seeds]: string[]): Promise<void> {
   if (mode === "all") RoomInterest.prototype.has = () => true;
   const parts = await startNode({

@@ -1,6 +1,6 @@
 /**
- * Fills a database with very many events within a minute or two: some are written as nodes write them,
- * and the database multiplies them, each with an id of its own and its words in the index.
+ * Fills a database with many events in a minute or two: some are written as nodes write them, and the
+ * database copies these, each with a new id and with its words in the index.
  *
  * @module
  */
@@ -18,9 +18,9 @@ import type { Storage } from "../../mesher/storage/storage.ts";
 const DAY_MS = 86_400_000;
 /** Events that are written as nodes write them. */
 const WRITTEN = 5_000;
-/** The latest events are of this many days, and so are the old ones. */
+/** The latest events are spread over this many days, and so are the old ones. */
 const DAYS = 10;
-/** The old events begin this many days ago. */
+/** Age of the newest old event, in days. */
 const OLD_DAYS = 60;
 /** Copies that are made in one transaction. */
 const COPIES = 10;
@@ -96,7 +96,7 @@ async function copyPostgres(url: string, copies: number): Promise<void> {
          AND NOT attisdropped AND attname NOT IN ('id', 'received_at')`,
     )).map(({ name }) => name as string).join(", ");
     await sql.unsafe("CREATE TEMP TABLE written AS SELECT * FROM events");
-    // The largest index is made at once.
+    // The largest index is created in one step.
     await sql.unsafe("DROP INDEX events_by_words");
     for (let from = 1; from <= copies; from += COPIES) {
       await sql.unsafe(
@@ -117,7 +117,7 @@ async function copyPostgres(url: string, copies: number): Promise<void> {
       `UPDATE project_usage SET events = events * ${copies + 1}, bytes = bytes * ${copies + 1}`,
     );
     await sql.unsafe(`UPDATE issues SET event_count = event_count * ${copies + 1}`);
-    // As the server does by itself, some time after so many rows.
+    // As the server does by itself some time after this many rows.
     await sql.unsafe("VACUUM ANALYZE");
     await sql.unsafe("CHECKPOINT");
   } finally {

@@ -26,7 +26,7 @@ const DAY_MS = 86_400_000;
 const TICK_MS = 5;
 /** Pause between two events that are sent during an operation. Milliseconds. */
 const SEND_MS = 10;
-/** Each operation is measured for so long at least, enough for a percentile. Milliseconds. */
+/** Minimum duration of the measurement of an operation, enough for a percentile. Milliseconds. */
 const MEASURED_MS_MIN = 3_000;
 
 /** Duration of an operation, and latencies of the node during it. Milliseconds. */

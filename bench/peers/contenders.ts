@@ -151,7 +151,7 @@ function installNact(folder: string, there: { readonly bun: string | undefined }
   }
 }
 
-/** Returns the path of a command, which Erlang needs to start it. */
+/** Returns the path of a command that Erlang needs. */
 function which(command: string): string {
   return execFileSync("sh", ["-c", 'command -v "$1"', "sh", command], { encoding: "utf8" }).trim();
 }

@@ -229,7 +229,7 @@ class Near {
       let sink: Pid<unknown>;
       let isPaused = true;
       return (message: number | Pid<unknown>) => {
-        // Its own 0 continues the flow; a number from the sink is a count of received messages.
+        // Its own 0 continues the flow; a number from the sink is the number of received messages.
         if (typeof message !== "number") sink = message;
         else {
           acked += message;

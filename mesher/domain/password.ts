@@ -49,7 +49,7 @@ export function unmatchableHash(cost: PasswordCost): string {
   return encodeHash(cost, randomBytes(SALT_BYTES), randomBytes(KEY_BYTES));
 }
 
-/** The hash to store. */
+/** Returns the hash to store. */
 export async function hashPassword(
   password: string,
   cost: PasswordCost,

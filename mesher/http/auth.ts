@@ -93,7 +93,7 @@ export async function personOf({ request, url, isSecure }: Shown, place: Place):
   if (secret === undefined || !(isSecret("session", secret) || isSecret("token", secret))) {
     throw new HttpError(401, "unauthorized");
   }
-  // A cookie comes by itself, whatever page asks: only our own may change anything.
+  // Browsers send a cookie with requests of any page: only our own page may change data.
   if (bearer === undefined && !isOwnPage(request, url, place)) {
     throw new HttpError(403, "the request comes from another site");
   }
@@ -126,6 +126,6 @@ function isOwnPage(
   if (origin === null) return true;
   const host = URL.parse(origin)?.host;
   if (host === url.host || publicUrl !== null && host === new URL(publicUrl).host) return true;
-  // The streams' own port is another one than the page's.
+  // The streams have another port than the page.
   return isUpgrade && host === new URL(`http://${url.hostname}:${ports.http}`).host;
 }

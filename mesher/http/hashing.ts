@@ -44,7 +44,7 @@ export class Turns {
 
 const turns = new Turns(HASHES_MAX, HASHES_WAITING_MAX);
 
-/** The hash of a new password. */
+/** Returns the hash of a new password. */
 export function hashInTurn(password: string, cost: PasswordCost): Promise<string> {
   return turns.take(() => hashPassword(password, cost));
 }

@@ -75,9 +75,9 @@ export interface Issues {
   ): Promise<Page<Issue>>;
   issue(orgId: string, issueId: string): Promise<Issue | null>;
   /**
-   * Sets the state: resolve, archive (ignore), unresolve, discard. The issue as it is then, or null.
-   * Setting what is set is no error. `changed`: whether it was another state before. `by`: the user, for the
-   * issue's activity.
+   * Sets the state: resolve, archive (ignore), unresolve, discard. Returns the updated issue, or
+   * null. Setting the current state is not an error. `changed`: whether the state was different
+   * before. `by`: the user, for the issue's activity.
    */
   setIssueStatus(
     orgId: string,

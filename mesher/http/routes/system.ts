@@ -144,7 +144,7 @@ export const systemRoutes: readonly Route[] = [
             ignored_items: labelled(totals, "ignored_items"),
             rejected: labelled(totals, "rejected"),
           },
-          // Its own words may name machines and users.
+          // The error's own text may name machines and users.
           storage: { ...health, problem: health.ok ? null : "the database does not answer" },
         },
       };

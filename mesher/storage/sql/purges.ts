@@ -1,8 +1,9 @@
 /**
- * What is deleted or moved in the background: the events and issues of a project, or the events of an issue. The row that
- * others see goes at once; what hangs on it goes in small transactions, so that a million events hold up nobody.
+ * Background deletions and moves: the events and issues of a project, or the events of an issue. The
+ * visible row is deleted at once; dependent rows are deleted in small transactions, so that a million
+ * events delay no other request.
  *
- * A purge is a row, so it goes on after the process has ended, here or on another node (`upkeep`).
+ * A purge is a row, so it continues after the process has ended, on this or another node (`upkeep`).
  *
  * @module
  */
