@@ -5,7 +5,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { readFileSync } from "node:fs";
 import { Mailbox } from "../lib/actor/mailbox.ts";
-import { WebSocketConnection } from "../lib/ws/connection.ts";
+import { WebSocketConnection } from "../lib/ws/websocket_connection.ts";
 import type { Pid } from "../lib/term/pid.ts";
 import { Rooms } from "../lib/ws/rooms.ts";
 import { Node } from "../lib/node.ts";

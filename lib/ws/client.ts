@@ -30,7 +30,7 @@ import {
   type ConnectionHandlers,
   type ConnectionTerms,
   WebSocketConnection,
-} from "./connection.ts";
+} from "./websocket_connection.ts";
 import { DeflatePool } from "./deflate.ts";
 import { connectionActors } from "./connection_actor.ts";
 import { isToken } from "./handshake.ts";

@@ -18,7 +18,7 @@ import type { System } from "../actor/system.ts";
 import { BodyBudget } from "./body.ts";
 import { ClientCounts } from "./client_counts.ts";
 import { checkCloseCode, CLOSE_CODES } from "./close.ts";
-import { type ConnectionTerms, WebSocketConnection } from "./connection.ts";
+import { type ConnectionTerms, WebSocketConnection } from "./websocket_connection.ts";
 import { DeflatePool } from "./deflate.ts";
 import { connectionActors } from "./connection_actor.ts";
 import { HttpDate } from "./http_date.ts";

@@ -7,7 +7,7 @@ import { assert, assertEquals } from "@std/assert";
 import { EMPTY } from "../../lib/base/bytes.ts";
 import type { SeededRandom } from "../../lib/base/random.ts";
 import { isWireCode } from "../../lib/ws/close.ts";
-import { WebSocketConnection } from "../../lib/ws/connection.ts";
+import { WebSocketConnection } from "../../lib/ws/websocket_connection.ts";
 import { DeflatePool } from "../../lib/ws/deflate.ts";
 import { acceptDeflate, type DeflateTerms, parseExtensions } from "../../lib/ws/extension.ts";
 import { checkUpgrade, HeadReader, wantsWebSocket } from "../../lib/ws/handshake.ts";

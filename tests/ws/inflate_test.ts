@@ -3,7 +3,7 @@ import zlib from "node:zlib";
 import { Buffer } from "node:buffer";
 import { EMPTY } from "../../lib/base/bytes.ts";
 import { SeededRandom } from "../../lib/base/random.ts";
-import { WebSocketConnection } from "../../lib/ws/connection.ts";
+import { WebSocketConnection } from "../../lib/ws/websocket_connection.ts";
 import { DeflatePool } from "../../lib/ws/deflate.ts";
 import type { DeflateTerms } from "../../lib/ws/extension.ts";
 import { checkDeflate } from "../../lib/ws/options.ts";

@@ -1,5 +1,5 @@
 /** Terms of a connection with defaults, so that a test sets only what it needs. */
-import type { ConnectionTerms } from "../../lib/ws/connection.ts";
+import type { ConnectionTerms } from "../../lib/ws/websocket_connection.ts";
 import { Rooms } from "../../lib/ws/rooms.ts";
 import { Scratch } from "../../lib/ws/scratch.ts";
 

@@ -9,7 +9,7 @@ import {
   type ConnectionTerms,
   PingError,
   WebSocketConnection,
-} from "../../lib/ws/connection.ts";
+} from "../../lib/ws/websocket_connection.ts";
 import { Rooms } from "../../lib/ws/rooms.ts";
 import { buildFrame, closePayload, type FrameShape, hex, join } from "../kit/ws_client.ts";
 import { test } from "../kit/test.ts";
