@@ -61,7 +61,7 @@ import {
 } from "./options.ts";
 import { checkOrigin } from "./origin.ts";
 import { ProxyReader } from "./proxy_protocol.ts";
-import { ResponseWriter } from "./response_writer.ts";
+import { type ResponseSink, ResponseWriter } from "./response_writer.ts";
 import { isRead } from "./static_body.ts";
 
 /** The response's body is not read while more bytes than this wait for the client. */
@@ -194,6 +194,8 @@ export class HttpConnection<Data> implements StreamHandler {
   /** Bytes that arrived early and have not been read yet. */
   #early: Uint8Array = EMPTY;
   #writer: ResponseWriter | undefined;
+  /** Where its responses are written. */
+  #sink: ResponseSink | undefined;
   /** Continues a response that waits for its client. */
   #roomy: (() => void) | undefined;
   #written = 0;
@@ -696,11 +698,12 @@ export class HttpConnection<Data> implements StreamHandler {
     this.#enter("answering");
     this.#departed = -1;
     this.#deadline = this.#halfClosed ? this.#terms.now() + HANG_UP_MS : Infinity;
-    const writer = this.#writer = new ResponseWriter(head, response, lines, farewell, {
+    const sink = this.#sink ??= {
       date: () => this.#terms.date(),
       write: (bytes) => this.#write(bytes),
       room: () => this.#room(),
-    });
+    };
+    const writer = this.#writer = new ResponseWriter(head, response, lines, farewell, sink);
     const sent = writer.send();
     if (sent === undefined) return this.#answered(farewell);
     sent.then(

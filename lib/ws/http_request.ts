@@ -79,13 +79,14 @@ interface Parts {
   readonly init: RequestInit;
 }
 
-/** The own properties of a request of the platform's class. Bun's has none. */
+/** The own properties of a request of the platform's class: none on Bun. */
 const FIELDS = Object.getOwnPropertySymbols(new Request("http://localhost/"));
 
 /**
  * A request that creates an object of the platform's class only if more than URL, method and signal is
- * used: on Deno, creating one takes as long as everything else. It has the internal fields by which the
- * platform's functions recognise a request, such as `new Request(request)` and `fetch(request)`.
+ * used: creating one takes as long as everything else. On Deno it has the internal fields by which the
+ * platform's functions recognise a request, such as `new Request(request)` and `fetch(request)`; on Bun it
+ * has the properties, which these functions read.
  */
 class LazyRequest {
   readonly #parts: Parts;
@@ -137,19 +138,35 @@ for (const field of FIELDS) {
   });
 }
 
-/** Whether the platform accepts a lazy request as its own. */
-const IS_LAZY = FIELDS.length > 0 && isTaken();
-
-function isTaken(): boolean {
-  const init = { method: "PUT", headers: { a: "b" }, body: "c" };
-  const lazy = new LazyRequest({ url: "http://localhost/d", method: "PUT", init });
-  try {
-    const copy = new Request(lazy as unknown as Request);
-    return copy.url.endsWith("/d") && copy.method === "PUT" && copy.headers.get("a") === "b" &&
-      (lazy as unknown as Request).bodyUsed;
-  } catch {
-    return false;
+// Without internal fields, the platform's functions read the properties of an object that is not of its
+// class, and its methods accept no such object. So each property and method is forwarded.
+if (FIELDS.length === 0) {
+  type Properties = Record<string, unknown>;
+  const own = Object.getOwnPropertyNames(LazyRequest.prototype);
+  const platform = Object.getOwnPropertyDescriptors(Request.prototype);
+  for (const [name, { value }] of Object.entries(platform)) {
+    if (own.includes(name)) continue;
+    Object.defineProperty(LazyRequest.prototype, name, {
+      configurable: true,
+      ...(typeof value === "function"
+        ? {
+          value(this: LazyRequest, ...args: unknown[]): unknown {
+            const request = LazyRequest.platformOf(this);
+            return (value as (...args: unknown[]) => unknown).apply(request, args);
+          },
+        }
+        : {
+          get(this: LazyRequest): unknown {
+            return (LazyRequest.platformOf(this) as unknown as Properties)[name];
+          },
+        }),
+    });
   }
+  Object.defineProperty(LazyRequest.prototype, Symbol.for("nodejs.util.inspect.custom"), {
+    value(this: LazyRequest): unknown {
+      return LazyRequest.platformOf(this);
+    },
+  });
 }
 
 /** Methods that the platform's class does not change. */
@@ -162,6 +179,30 @@ const NORMAL_METHODS: ReadonlySet<string> = new Set([
   "POST",
   "PUT",
 ]);
+
+/** The methods of requests of which the platform accepts lazy ones as its own. */
+const LAZY_METHODS: ReadonlySet<string> = [...NORMAL_METHODS].every(isTaken)
+  ? NORMAL_METHODS
+  // With headers as second argument, Bun's `new Request` does not copy the method.
+  : new Set(["GET"].filter(isTaken));
+
+/** Returns whether the platform copies a lazy request with this method. */
+function isTaken(method: string): boolean {
+  const init: RequestInit = { method, headers: { a: "b" } };
+  if (hasBody(method)) init.body = "c";
+  const lazy = (): Request =>
+    new LazyRequest({ url: "http://localhost/d", method, init }) as unknown as Request;
+  try {
+    const from = lazy();
+    const copy = new Request(from);
+    const changed = new Request(lazy(), { headers: { e: "f" } });
+    return [copy, changed].every((each) => each.url.endsWith("/d") && each.method === method) &&
+      copy.headers.get("a") === "b" && changed.headers.get("e") === "f" &&
+      (init.body === undefined || from.bodyUsed);
+  } catch {
+    return false;
+  }
+}
 
 /** Matches a path and query that the URL standard does not change: without dots and encoding. */
 const NORMAL_TARGET =
@@ -226,23 +267,27 @@ export function buildRequest(
     const line = headers.find(([name]) => name === "host");
     if (line !== undefined) line[1] = authorityOf(target);
   }
-  const init: RequestInit & { duplex?: "half" } = { method, headers };
+  const init: RequestInit & { duplex?: "half" } = { method };
   if (content !== undefined && hasBody(method)) {
     init.body = content as Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array<ArrayBuffer>>;
     if (content instanceof ReadableStream) init.duplex = "half";
   }
-  if (IS_LAZY && NORMAL_METHODS.has(method) && NORMAL_TARGET.test(target)) {
+  if (LAZY_METHODS.has(method) && NORMAL_TARGET.test(target)) {
     const origin = origins.of(scheme, host);
     if (origin !== undefined) {
+      init.headers = headers;
       return new LazyRequest({ url: origin + target, method, init }) as unknown as HttpRequest;
     }
   }
   try {
-    let request = new PlatformRequest(url, init);
+    let request = method === "GET" ? new PlatformRequest(url) : new PlatformRequest(url, init);
     if (request.method !== method && request.method !== method.toUpperCase()) {
       request = new PlatformRequest(url, { ...init, method: "POST" });
       PlatformRequest.rename(request, method);
     }
+    // On Bun passing the headers to the class takes twice as long.
+    const { headers: added } = request;
+    for (const [name, value] of headers) added.append(name, value);
     return request;
   } catch {
     return undefined;

@@ -110,8 +110,13 @@ export class ResponseWriter {
     this.#sink.write(encodeHead(text === "" ? head : head + text, this.#lines.isAscii));
   }
 
-  /** Sends an available body, with its length. */
-  #sendWhole(body: string | Uint8Array): Promise<void> | undefined {
+  /** Returns the line of a body whose response has no type. */
+  #typeOf(bytes: Uint8Array): string {
+    return this.#lines.hasType ? "" : typeLine(bytes);
+  }
+
+  /** Sends an available body, with its length and the headers `extra`. */
+  #sendWhole(body: string | Uint8Array, extra: string = ""): Promise<void> | undefined {
     const { method } = this.#head;
     const { status } = this.#response;
     const joins = typeof body === "string" && body.length <= JOINED_TEXT_MAX &&
@@ -127,7 +132,7 @@ export class ResponseWriter {
       const words = length > framing.length ? "longer" : "shorter";
       return Promise.reject(new Error(`it is ${words} than its Content-Length`));
     }
-    this.#begin(framing, "", joins && !isBare ? body : "");
+    this.#begin(framing, extra, joins && !isBare ? body : "");
     if (!isBare) this.#sink.write(bytes);
     return this.#sink.room();
   }
@@ -136,20 +141,24 @@ export class ResponseWriter {
    * Sends a streamed body. Available pieces are sent with the head, and with the length if they are
    * complete.
    */
-  async #pass(body: ReadableStream<Uint8Array>, wished: Framing, isBare: boolean): Promise<void> {
+  #pass(body: ReadableStream<Uint8Array>, wished: Framing, isBare: boolean): Promise<void> {
     const reader: Reader = this.#reader = body.getReader();
-    let next = reader.read();
-    let first = EMPTY;
-    let piece = await atHand(next);
-    while (piece?.done === false && first.length < AT_HAND_BYTES_MAX) {
-      first = first.length === 0 ? piece.value : concat([first, piece.value]);
-      next = reader.read();
-      piece = await atHand(next);
-    }
-    const framing: Framing = piece?.done && wished.kind !== "length"
-      ? { kind: "length", length: first.length }
-      : wished;
-    this.#begin(framing, this.#lines.hasType ? "" : typeLine(first));
+    return new Promise<void>((sent, failed) => {
+      const start = new StartOfBody(reader, () => {
+        if (!start.isWhole) return void this.#passRest(start, wished, isBare).then(sent, failed);
+        this.#reader = undefined;
+        const room = this.#sendWhole(start.bytes, this.#typeOf(start.bytes));
+        if (room === undefined) sent();
+        else room.then(sent, failed);
+      });
+    });
+  }
+
+  /** Sends a body of which not all is available: its head, and each piece as it comes. */
+  async #passRest(start: StartOfBody, framing: Framing, isBare: boolean): Promise<void> {
+    const { reader } = start;
+    let { next } = start;
+    this.#begin(framing, this.#typeOf(start.bytes));
     if (isBare) {
       reader.cancel().catch(() => {});
       return this.#sink.room();
@@ -166,7 +175,7 @@ export class ResponseWriter {
       } else this.#sink.write(bytes);
       return this.#sink.room();
     };
-    await put(first);
+    await put(start.bytes);
     for (let got = await next; !got.done && !this.isCancelled; got = await next) {
       await put(got.value);
       next = reader.read();
@@ -182,12 +191,52 @@ export class ResponseWriter {
 }
 
 /**
- * Returns the value of a promise within a few microtasks, or `undefined` if it takes longer or
- * rejects.
+ * The pieces of a body that are available at once: each within a few microtasks. It uses callbacks, since
+ * Bun shows every body as a stream, and an async function costs more than the rest of the response.
  */
-async function atHand<T>(promise: Promise<T>): Promise<T | undefined> {
-  let got: T | undefined;
-  promise.then((value) => got = value, () => {});
-  for (let i = 0; i < MICROTASKS_AT_HAND && got === undefined; i++) await undefined;
-  return got;
+class StartOfBody {
+  /** The available pieces, joined. */
+  bytes: Uint8Array = EMPTY;
+  /** Whether that is the whole body. */
+  isWhole = false;
+  /** The piece behind them. */
+  next: Promise<ReadableStreamReadResult<Uint8Array>>;
+  readonly reader: Reader;
+  readonly #ready: () => void;
+  #left = MICROTASKS_AT_HAND;
+  #isReady = false;
+
+  /** `ready` is called once. */
+  constructor(reader: Reader, ready: () => void) {
+    this.reader = reader;
+    this.#ready = ready;
+    this.next = reader.read();
+    this.next.then(this.#got, this.#end);
+    queueMicrotask(this.#count);
+  }
+
+  readonly #got = (piece: ReadableStreamReadResult<Uint8Array>): void => {
+    if (this.#isReady) return;
+    this.#left = MICROTASKS_AT_HAND;
+    if (piece.done) {
+      this.isWhole = true;
+      return this.#end();
+    }
+    this.bytes = this.bytes.length === 0 ? piece.value : concat([this.bytes, piece.value]);
+    this.next = this.reader.read();
+    if (this.bytes.length >= AT_HAND_BYTES_MAX) return this.#end();
+    this.next.then(this.#got, this.#end);
+  };
+
+  readonly #count = (): void => {
+    if (this.#isReady) return;
+    if (this.#left-- === 0) this.#end();
+    else queueMicrotask(this.#count);
+  };
+
+  readonly #end = (): void => {
+    if (this.#isReady) return;
+    this.#isReady = true;
+    this.#ready();
+  };
 }

@@ -68,6 +68,30 @@ test("buildRequest creates an object that the platform accepts as a Request", as
   assertEquals(build("delete /").method, new Request("http://h/", { method: "delete" }).method);
 });
 
+test("buildRequest makes a GET that the platform copies, changes and sends", async () => {
+  await serving({
+    fetch: (request) => new Response(request.headers.get("x-a")),
+  }, async ({ port }) => {
+    const get = (): Request => build("GET /a?b=c", ["X-A: 1", "Range: bytes=0-4"]);
+    const request = get();
+    assert(request instanceof Request);
+    assertEquals([request.bodyUsed, request.redirect, request.body], [false, "follow", null]);
+    assertEquals(await request.text(), "");
+    const changed = new Request(get(), { headers: { "x-a": "2" } });
+    assertEquals([changed.method, changed.url], ["GET", request.url]);
+    assertEquals(changed.headers.get("x-a"), "2");
+    for (const each of [new Request(get()), get().clone(), new Request("http://h/", get())]) {
+      assertEquals([each.headers.get("x-a"), each.headers.get("range")], ["1", "bytes=0-4"]);
+    }
+    const target = `http://127.0.0.1:${port}/`;
+    const own = build(`GET ${target}`, ["X-A: 3"]);
+    assertEquals(await (await fetch(own)).text(), "3");
+    own.headers.set("x-a", "4");
+    assertEquals(await (await fetch(own)).text(), "4");
+    assertEquals(await (await fetch(new Request(target, get()))).text(), "1");
+  });
+});
+
 test("fetch sends a request that a hook forwards, as a proxy does", async () => {
   await serving({
     fetch: async (request) => new Response(`${request.method} ${await request.text()}`),
