@@ -39,7 +39,7 @@ export { type Environment, nodeOptionsFromEnv } from "./lib/env.ts";
 export { connect } from "./lib/connect.ts";
 export { serve } from "./lib/serve.ts";
 export { NodeOptionError, type NodeOptions } from "./lib/node_options.ts";
-export type { NodeEvents } from "./lib/start.ts";
+export type { NodeEvents } from "./lib/node_events.ts";
 export type { ActorFunction, Self } from "./lib/actor/self.ts";
 export { Call } from "./lib/actor/call.ts";
 export {

@@ -8,7 +8,7 @@ import type { Timer } from "./base/clock.ts";
 import { Log, LOG_LEVELS, LogEntry, type LogSink } from "./base/log.ts";
 import { describeFully } from "./actor/describe.ts";
 import { callSite } from "./actor/call_site.ts";
-import { type Crash, crashText, type SystemEvents } from "./actor/report.ts";
+import { type Crash, crashText } from "./actor/report.ts";
 import { System } from "./actor/system.ts";
 import { Emitter } from "./base/emitter.ts";
 import { checkPem } from "./base/pem.ts";
@@ -16,9 +16,10 @@ import { Repeats } from "./base/repeats.ts";
 import { checkNames } from "./base/spelling.ts";
 import { Global } from "./cluster/global.ts";
 import { GroupTable } from "./cluster/groups.ts";
-import { type HomeEvents, Homes } from "./cluster/home.ts";
-import { type GlobalEvents, Registry } from "./cluster/registry.ts";
+import { Homes } from "./cluster/home.ts";
+import { Registry } from "./cluster/registry.ts";
 import { Replicas } from "./cluster/replicas.ts";
+import { NODE_EVENTS, type NodeEvents } from "./node_events.ts";
 import {
   checkedLimits,
   joinTimeout,
@@ -37,11 +38,11 @@ import { RoomRelay } from "./cluster/room_relay.ts";
 import type { ClusterKeys } from "./mesh/identity.ts";
 import { Keyring } from "./mesh/keyring.ts";
 import { Authorization } from "./mesh/authorization.ts";
-import { REMOTE_MAILBOX_MAX } from "./mesh/inbound.ts";
+import { REMOTE_MAILBOX_MAX } from "./mesh/peer_limits.ts";
 import { RemoteNodes } from "./mesh/remote_nodes.ts";
 import { ROOM_HEAD_BYTES_MAX, ROOM_MESSAGE_BYTES_MAX } from "./mesh/message.ts";
 import { FORGET_MS } from "./mesh/peers.ts";
-import { Mesh, type MeshEvents } from "./mesh/mesh.ts";
+import { Mesh } from "./mesh/mesh.ts";
 import type { LeaveOptions } from "./leave.ts";
 import { formatName, isLoopback, type NodeName } from "./mesh/name.ts";
 import { BunHost } from "./host/bun.ts";
@@ -54,7 +55,6 @@ import { Diagnostics } from "./observe/diagnostics.ts";
 import { NodeTracer, traceApi } from "./observe/tracing.ts";
 import { FEATURE } from "./mesh/handshake.ts";
 import { RecorderFile } from "./observe/recorder_file.ts";
-import type { Warning } from "./observe/warning.ts";
 import { isNormal } from "./term/exit.ts";
 import type { Pid } from "./term/pid.ts";
 import { Rooms } from "./ws/rooms.ts";
@@ -90,38 +90,6 @@ export interface Parts {
   /** Resolves when this node has joined its cluster. */
   readonly joined: Promise<void>;
 }
-
-/** Events of a node: of its mesh, its actors, and global names. */
-export interface NodeEvents extends MeshEvents, SystemEvents, GlobalEvents, HomeEvents {
-  /** A limit of the option `warnings` was reached. */
-  warning: Warning;
-}
-
-/** The names of the events. */
-export const NODE_EVENTS: Readonly<Record<keyof NodeEvents, true>> = {
-  nodeup: true,
-  nodedown: true,
-  pressure: true,
-  listener: true,
-  clockskew: true,
-  refused: true,
-  dial: true,
-  forgotten: true,
-  nameinuse: true,
-  spawn: true,
-  exit: true,
-  crash: true,
-  restart: true,
-  givenup: true,
-  deadletter: true,
-  mailbox: true,
-  warning: true,
-  name: true,
-  nameconflict: true,
-  quorumlost: true,
-  moved: true,
-  keygivenup: true,
-};
 
 /** Returns the host of the current runtime. */
 export function systemHost(): Host {
