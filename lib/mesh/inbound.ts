@@ -24,19 +24,9 @@ import { IncomingCall } from "./incoming_call.ts";
 import { ANSWER, decodeHome, SPAWN_FLAG, TAG } from "./message.ts";
 import { isNormalName } from "./name.ts";
 import type { Outbound } from "./outbound.ts";
+import { CANCELLED_MAX, RELATIONS_MAX, REMOTE_MAILBOX_MAX } from "./peer_limits.ts";
 import { type Decoded, NodeMessageReader, WORD_BYTES } from "./message_reader.ts";
 import type { Spawner } from "./spawner.ts";
-
-/** Maximum number of monitors and of calls of a peer, and of links (half as many more). */
-const BONDS_MAX: number = 2 ** 20;
-
-/**
- * Default of `remoteMailboxMax`: the number of messages of other nodes in a mailbox without a limit.
- */
-export const REMOTE_MAILBOX_MAX: number = 2 ** 18;
-
-/** Maximum number of calls and monitors that are recorded as cancelled before they were handled. */
-const EARLY_MAX = 4096;
 
 /**
  * The position of the receiver in a message, whether it is a name, and whether a term of the session
@@ -112,7 +102,7 @@ export class Inbound {
   readonly #cluster: () => ClusterSink<Outbound> | undefined;
   readonly #holds: HoldbackQueue;
   readonly #over: () => void;
-  readonly #bondsMax: number;
+  readonly #relationsMax: number;
   readonly #mailboxMax: number;
   readonly #authorization: Pick<Authorization, "allows">;
   /** The number of links requested since the links were last counted. */
@@ -132,11 +122,11 @@ export class Inbound {
     over: () => void,
     mailboxMax: number = REMOTE_MAILBOX_MAX,
     authorization: Pick<Authorization, "allows"> = ALLOW_ALL,
-    bondsMax: number = BONDS_MAX,
+    relationsMax: number = RELATIONS_MAX,
   ) {
     this.#mailboxMax = mailboxMax;
     this.#authorization = authorization;
-    this.#bondsMax = bondsMax;
+    this.#relationsMax = relationsMax;
     this.#cluster = cluster;
     this.#session = session;
     this.#holds = session.holds;
@@ -297,7 +287,7 @@ export class Inbound {
     let trace: string | undefined;
     if (traces !== undefined) ({ message: request, trace } = splitTrace(request));
     if (this.#calls.has(number)) this.#fail("a request's number that is in use");
-    if (this.#calls.size >= this.#bondsMax) this.#fail("too many calls");
+    if (this.#calls.size >= this.#relationsMax) this.#fail("too many calls");
     if (actor === undefined) return this.#nodeLink.answer(number, ANSWER.MISSING, undefined);
     const call = new IncomingCall(request, actor, number, this.#calls, this.#nodeLink);
     if (trace !== undefined) traces!.arrived(call, trace);
@@ -319,7 +309,7 @@ export class Inbound {
    */
   #noteEarly(what: string): void {
     if (this.#holds.count === 0) return;
-    if (this.#early.size >= EARLY_MAX) this.#early.clear();
+    if (this.#early.size >= CANCELLED_MAX) this.#early.clear();
     this.#early.add(what);
   }
 
@@ -492,7 +482,7 @@ export class Inbound {
 
   #remoteActor(id: number): RemoteActor {
     const remote = this.#nodeLink.remoteActor(id);
-    if (this.#nodeLink.kept > 2 * this.#bondsMax) this.#fail("too many actors");
+    if (this.#nodeLink.kept > 2 * this.#relationsMax) this.#fail("too many actors");
     return remote;
   }
 
@@ -500,15 +490,15 @@ export class Inbound {
    * Called before a link is created. Links are counted periodically, because they may end in many ways.
    */
   #countLink(): void {
-    if (++this.#uncounted < this.#bondsMax / 2) return;
+    if (++this.#uncounted < this.#relationsMax / 2) return;
     this.#uncounted = 0;
-    if (this.#nodeLink.links > this.#bondsMax) this.#fail("too many links");
+    if (this.#nodeLink.links > this.#relationsMax) this.#fail("too many links");
   }
 
   /** Called before a monitor is created. */
   #countMonitor(remote: RemoteActor, ref: number): void {
     if (remote.monitors?.has(ref)) this.#fail("a reference that is in use");
-    if (this.#nodeLink.monitors >= this.#bondsMax) this.#fail("too many monitors");
+    if (this.#nodeLink.monitors >= this.#relationsMax) this.#fail("too many monitors");
   }
 
   #own(id: number): Pid {

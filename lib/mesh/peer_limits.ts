@@ -1,0 +1,21 @@
+/**
+ * Limits of what one peer may keep on this node: links, monitors, calls and messages. A peer that
+ * exceeds one of the first is faulty or hostile, and its session ends.
+ *
+ * @module
+ */
+
+/**
+ * Maximum number of links, of monitors and of unanswered calls of one peer on this node, and half of
+ * the maximum number of its actors that these refer to. Links are only counted from time to time, so
+ * there may be half as many more.
+ */
+export const RELATIONS_MAX: number = 2 ** 20;
+
+/**
+ * Default of `remoteMailboxMax`: the number of messages of other nodes in a mailbox without a limit.
+ */
+export const REMOTE_MAILBOX_MAX: number = 2 ** 18;
+
+/** Maximum number of calls and monitors that are recorded as cancelled before they were handled. */
+export const CANCELLED_MAX = 4096;
