@@ -9,7 +9,6 @@ import type { Activity } from "../storage/activity.ts";
 import type { AlertRule } from "../storage/alert_rules.ts";
 import type { Alert } from "../storage/alerts.ts";
 import type { ApiKey } from "../storage/api_keys.ts";
-import type { EventDetail, EventSummary } from "../storage/events.ts";
 import type { Issue } from "../storage/issues.ts";
 import type { IssueFingerprint } from "../storage/merges.ts";
 import type { Member, Membership } from "../storage/organisations.ts";
@@ -56,65 +55,6 @@ export function activityShape(entry: Activity): Shape {
     user_id: entry.userId,
     data: entry.data,
     created_at: iso(entry.createdAt),
-  };
-}
-
-/** An event in a list. */
-export function eventShape(event: EventSummary): Shape {
-  return {
-    id: event.id,
-    project_id: event.projectId,
-    issue_id: event.issueId,
-    level: event.level,
-    title: event.title,
-    message: event.message,
-    environment: event.environment,
-    release: event.release,
-    tags: event.tags,
-    timestamp: iso(event.timestamp),
-    received_at: iso(event.receivedAt),
-  };
-}
-
-/** An event with all details. */
-export function eventDetailShape(detail: EventDetail): Shape {
-  const { event } = detail;
-  return {
-    event: {
-      id: event.id,
-      project_id: detail.projectId,
-      issue_id: detail.issueId,
-      level: event.level,
-      title: detail.title,
-      message: event.message,
-      message_template: event.template ?? null,
-      message_params: event.params ?? null,
-      fingerprint: detail.fingerprint,
-      exception: event.exceptions,
-      stacktrace: event.exceptions.at(-1)?.frames ?? [],
-      breadcrumbs: event.breadcrumbs.map((crumb) => ({
-        ...crumb,
-        timestamp: isoOrNull(crumb.timestamp),
-      })),
-      tags: event.tags,
-      extra: event.extra,
-      contexts: event.contexts,
-      request: event.request,
-      user_context: event.user,
-      environment: event.environment,
-      release: event.release,
-      dist: event.dist ?? null,
-      modules: event.modules ?? {},
-      platform: event.platform,
-      server_name: event.serverName,
-      transaction: event.transaction,
-      logger: event.logger,
-      sdk_name: event.sdk?.name ?? null,
-      sdk_version: event.sdk?.version ?? null,
-      timestamp: iso(event.timestamp),
-      received_at: iso(detail.receivedAt),
-    },
-    navigation: { next_id: detail.nextId, prev_id: detail.previousId },
   };
 }
 

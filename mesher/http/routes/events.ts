@@ -10,7 +10,8 @@ import type { Page, PageRequest } from "../../storage/page.ts";
 import { HttpError } from "../http_error.ts";
 import type { Asked, ProjectPlace, Reply, Route } from "../route.ts";
 import { inScope, limitOf, pageOf, projectPlaceOf } from "../scope.ts";
-import { eventDetailShape, eventShape, pageShape } from "../shapes.ts";
+import { eventDetailShape, eventShape } from "../event_json.ts";
+import { pageShape } from "../shapes.ts";
 import { PAGE } from "./issues.ts";
 
 const DAY_MS = 86_400_000;

@@ -17,7 +17,8 @@ import { changeRoute } from "../change.ts";
 import { HttpError } from "../http_error.ts";
 import type { Asked, Fields, Reply, Route } from "../route.ts";
 import { inScope, limitOf, pageOf, personIn, projectPlaceOf } from "../scope.ts";
-import { eventShape, issueShape, pageShape } from "../shapes.ts";
+import { eventShape } from "../event_json.ts";
+import { issueShape, pageShape } from "../shapes.ts";
 import { iso } from "../../pipeline/time.ts";
 
 /** The query of a paged list. */

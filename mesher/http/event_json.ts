@@ -1,0 +1,67 @@
+/**
+ * Converts events to the API's JSON: names of the original, times as ISO 8601.
+ *
+ * @module
+ */
+import { iso, isoOrNull } from "../pipeline/time.ts";
+import type { EventDetail, EventSummary } from "../storage/events.ts";
+import type { Shape } from "./shapes.ts";
+
+/** An event in a list. */
+export function eventShape(event: EventSummary): Shape {
+  return {
+    id: event.id,
+    project_id: event.projectId,
+    issue_id: event.issueId,
+    level: event.level,
+    title: event.title,
+    message: event.message,
+    environment: event.environment,
+    release: event.release,
+    tags: event.tags,
+    timestamp: iso(event.timestamp),
+    received_at: iso(event.receivedAt),
+  };
+}
+
+/** An event with all details. */
+export function eventDetailShape(detail: EventDetail): Shape {
+  const { event } = detail;
+  return {
+    event: {
+      id: event.id,
+      project_id: detail.projectId,
+      issue_id: detail.issueId,
+      level: event.level,
+      title: detail.title,
+      message: event.message,
+      message_template: event.template ?? null,
+      message_params: event.params ?? null,
+      fingerprint: detail.fingerprint,
+      exception: event.exceptions,
+      stacktrace: event.exceptions.at(-1)?.frames ?? [],
+      breadcrumbs: event.breadcrumbs.map((crumb) => ({
+        ...crumb,
+        timestamp: isoOrNull(crumb.timestamp),
+      })),
+      tags: event.tags,
+      extra: event.extra,
+      contexts: event.contexts,
+      request: event.request,
+      user_context: event.user,
+      environment: event.environment,
+      release: event.release,
+      dist: event.dist ?? null,
+      modules: event.modules ?? {},
+      platform: event.platform,
+      server_name: event.serverName,
+      transaction: event.transaction,
+      logger: event.logger,
+      sdk_name: event.sdk?.name ?? null,
+      sdk_version: event.sdk?.version ?? null,
+      timestamp: iso(event.timestamp),
+      received_at: iso(detail.receivedAt),
+    },
+    navigation: { next_id: detail.nextId, prev_id: detail.previousId },
+  };
+}
