@@ -85,7 +85,6 @@ export class PendingCall<Request = unknown, Reply = unknown> extends Call<Reques
   readonly #promise: Promise<unknown>;
   #resolve: ((reply: unknown) => void) | undefined;
   readonly #reject: (error: unknown) => void;
-  #unlisten: (() => void) | undefined = undefined;
   #over: (() => void) | undefined = undefined;
   #asking: Asking | undefined = undefined;
 
@@ -199,11 +198,6 @@ export class PendingCall<Request = unknown, Reply = unknown> extends Call<Reques
     };
   }
 
-  /** `stop` removes the caller's listener from its abort signal. */
-  unlisten(stop: () => void): void {
-    this.#unlisten = stop;
-  }
-
   /** The actor that was called. */
   get callee(): ActorRef {
     return this.#actor;
@@ -222,9 +216,8 @@ export class PendingCall<Request = unknown, Reply = unknown> extends Call<Reques
   #settle(): void {
     this.#resolve = undefined;
     this.tracker.wheel.remove(this);
-    this.#unlisten?.();
-    this.#asking?.done();
-    this.#over?.();
+    if (this.#asking !== undefined) this.#asking.done();
+    if (this.#over !== undefined) this.#over();
     detach(this, this.#actor);
   }
 }

@@ -33,7 +33,7 @@ import { nodeChange } from "./node_change.ts";
 import { ExternalCaller } from "./external_caller.ts";
 import type { ActorName, RemoteSpawn } from "./remote.ts";
 import { bodyName, type SystemEvents } from "./report.ts";
-import { Scheduler } from "./scheduler.ts";
+import { type Probe, Scheduler } from "./scheduler.ts";
 import type { ActorFunction, SpawnOptions } from "./self.ts";
 import { SelfWaits } from "./self_waits.ts";
 import { Signals } from "./signals.ts";
@@ -147,6 +147,8 @@ export class System implements ActorHome, TimerHost, Tracker {
   readonly #childLists = new Map<Pid, () => readonly SupervisedChild[]>();
   #lastId = 0;
   /** The only native timer, set to the next due time in the wheel. */
+  /** Home of the pids that need no check before a send: undefined while messages are observed. */
+  #direct: Home | undefined;
   #alarm: Timer | undefined;
   #alarmAt = Infinity;
   #stopped = false;
@@ -179,7 +181,7 @@ export class System implements ActorHome, TimerHost, Tracker {
 
   constructor(home: Home, host: SystemHost, events: Emitter<SystemEvents> = new Emitter()) {
     this.events = events;
-    this.home = { ...home, system: this };
+    this.#direct = this.home = { ...home, system: this };
     this.pid = new Pid(this.home, 0, undefined);
     this.externalCaller = new ExternalCaller(this.pid);
     this.names = new Names(this.home);
@@ -436,11 +438,22 @@ export class System implements ActorHome, TimerHost, Tracker {
 
   /** Sends a message, or drops it if the actor does not exist. Never blocks or throws. */
   send<M>(to: Pid<M>, message: M): void {
-    if (to.home !== this.home) to = this.here(to);
-    if (this.scheduler.probe !== undefined) this.scheduler.probe.sent(message);
+    if (to.home !== this.#direct) to = this.#indirect(to, message);
     const actor = actorRefOf(to);
     if (actor !== undefined) actor.deliver(message);
     else this.#elsewhere(to, message);
+  }
+
+  /** Reports the message to the probe, and returns the pid as this node sees it. */
+  #indirect<M>(to: Pid<M>, message: M): Pid<M> {
+    if (this.scheduler.probe !== undefined) this.scheduler.probe.sent(message);
+    return to.home === this.home ? to : this.here(to);
+  }
+
+  /** Observes all messages until it is called with undefined. */
+  observe(probe: Probe | undefined): void {
+    this.scheduler.probe = probe;
+    this.#direct = probe === undefined ? this.home : undefined;
   }
 
   /** Sends to a pid, or to the actor registered under a name, on this node or another. */
@@ -512,7 +525,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     if (signal !== undefined) {
       const abort = (): void => call.refuse(signal.reason);
       signal.addEventListener("abort", abort, { once: true });
-      call.unlisten(() => signal.removeEventListener("abort", abort));
+      call.whenOver(() => signal.removeEventListener("abort", abort));
     }
     if (this.scheduler.probe !== undefined) this.scheduler.probe.sent(call);
     actor.deliver(call);

@@ -111,7 +111,7 @@ export class Observation implements Sys {
     const { system, clock, access } = observed;
     this.#system = system;
     this.access = access;
-    this.probes = new Probes(system.scheduler, () => clock.now());
+    this.probes = new Probes(system, () => clock.now());
     this.profile = new Profile(this.probes);
     this.recorder = observed.recorder;
     system.mark = observed.limits.mailbox;

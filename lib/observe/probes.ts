@@ -5,7 +5,8 @@
  * @module
  */
 import type { Actor } from "../actor/actor.ts";
-import type { Probe, Runnable, Scheduler } from "../actor/scheduler.ts";
+import type { Probe, Runnable } from "../actor/scheduler.ts";
+import type { System } from "../actor/system.ts";
 
 /** Observes messages. All methods are optional. */
 export interface MessageObserver {
@@ -25,13 +26,13 @@ export interface MessageObserver {
 
 /** The observers of one node. */
 export class Probes implements Probe {
-  readonly #scheduler: Scheduler;
+  readonly #system: System;
   readonly #now: () => number;
   #observers: readonly MessageObserver[] = [];
   #runner: MessageObserver | undefined;
 
-  constructor(scheduler: Scheduler, now: () => number) {
-    this.#scheduler = scheduler;
+  constructor(system: System, now: () => number) {
+    this.#system = system;
     this.#now = now;
   }
 
@@ -44,7 +45,7 @@ export class Probes implements Probe {
   #set(observers: readonly MessageObserver[]): void {
     this.#observers = observers;
     this.#runner = observers.find(({ run }) => run !== undefined);
-    this.#scheduler.probe = observers.length > 0 ? this : undefined;
+    this.#system.observe(observers.length > 0 ? this : undefined);
   }
 
   handle(actor: Runnable, handler: (message: never) => unknown, message: unknown): unknown {
