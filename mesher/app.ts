@@ -18,7 +18,7 @@ import { basePathOf, withoutBase } from "./http/base_path.ts";
 import { isSecure } from "./http/client.ts";
 import { HttpError } from "./http/http_error.ts";
 import { PageFiles } from "./http/page.ts";
-import { TELLINGS } from "./http/quota.ts";
+import { RESETS, TELLINGS } from "./http/quota.ts";
 import { jsonResponse, Router } from "./http/router.ts";
 import { ROUTES } from "./http/routes/all.ts";
 import type { Mesher } from "./mesher.ts";
@@ -183,6 +183,7 @@ async function startMesher(
     rejections: new Rejections(parts.counters, parts.log, parts.now),
     intake: new Intake(parts),
     attempts: new Attempts(),
+    resets: new Allowance(RESETS),
     tellings: new Allowance(TELLINGS),
     stopTree,
     isOpen: true,
@@ -251,8 +252,8 @@ async function accessOf(
   const url = new URL(request.url);
   const secure = isSecure(request.headers, remote.hostname, mesher.config);
   try {
-    const { user } = await personOf({ request, url, isSecure: secure }, mesher);
-    return user.isOperator ? "control" : "none";
+    const { user, session } = await personOf({ request, url, isSecure: secure }, mesher);
+    return user.isOperator && session.scopes === null ? "control" : "none";
   } catch (error) {
     if (error instanceof HttpError) return "none";
     throw error;

@@ -17,6 +17,8 @@ export interface Mesher extends Parts {
   readonly rejections: Rejections;
   readonly intake: Intake;
   readonly attempts: Attempts;
+  /** How often each client may ask for password resets, and for each account. */
+  readonly resets: Allowance;
   /** Limits how often each user may learn whether an address has an account. */
   readonly tellings: Allowance;
   readonly stopTree: StopTree;

@@ -130,14 +130,16 @@ function recipientsFrom(input: unknown): Parsed<readonly string[]> {
   const to = Array.isArray(list)
     ? list.map((one) => typeof one === "string" ? one.trim() : "").filter((one) => one !== "")
     : [];
-  // Rejects characters that could form another header or a list.
-  const isRight = to.length > 0 && to.length <= RECIPIENTS_MAX &&
-    to.every((one) =>
-      one.length <= 254 && /^[^\s@\p{C}<>"(),:;\[\]\\]+@[^\s@\p{C}<>"(),:;\[\]\\]+$/u.test(one)
-    );
+  const isRight = to.length > 0 && to.length <= RECIPIENTS_MAX && to.every(isMailAddress);
   return isRight
     ? { ok: true, value: to }
     : refuse(`action.to must be 1 to ${RECIPIENTS_MAX} addresses of mail`);
+}
+
+/** Whether a text is one address of mail, and nothing that could be a second header or a list. */
+export function isMailAddress(text: string): boolean {
+  return text.length <= 254 &&
+    /^[^\s@\p{C}<>"(),:;\[\]\\]+@[^\s@\p{C}<>"(),:;\[\]\\]+$/u.test(text);
 }
 
 /** Returns an action as JSON. */

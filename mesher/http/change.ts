@@ -6,7 +6,7 @@
 import type { Asked, Reply, Route } from "./route.ts";
 
 /** The description of such a route. */
-type Row = Pick<Route, "path" | "name" | "about" | "body"> & {
+type Row = Pick<Route, "path" | "name" | "about" | "body" | "scope"> & {
   /** Default: "user". */
   readonly access?: Route["access"];
   /** Beside 401, 403 and 404. */

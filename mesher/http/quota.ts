@@ -12,11 +12,15 @@ import { HttpError } from "./http_error.ts";
 export const QUOTAS = {
   "organizations of one user": 100,
   "members of one organization": 1_000,
+  "invitations to one organization": 200,
   "projects of one organization": 500,
   "keys of one project": 100,
   "alert rules of one project": 100,
   "tokens of one user": 100,
 } as const;
+
+/** How often a client may ask for a password reset, and one may be sent to an account. */
+export const RESETS: RateLimit = { limit: 5, windowMs: 600_000 };
 
 /** Limits how often a user may learn whether an address has an account. */
 export const TELLINGS: RateLimit = { limit: 20, windowMs: 600_000 };

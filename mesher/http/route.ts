@@ -5,6 +5,7 @@
  * @module
  */
 import type { Address } from "@firn/firn";
+import type { NeededScope } from "../domain/token_scope.ts";
 import type { Membership } from "../storage/organisations.ts";
 import type { Project } from "../storage/projects.ts";
 import type { Mesher } from "../mesher.ts";
@@ -75,10 +76,9 @@ export interface Route {
   readonly name: string;
   readonly about: string;
   readonly access: Access;
-  /**
-   * Whether the key may be in the body instead: without a key in the head, the handler looks for
-   * it.
-   */
+  /** What a token must be allowed to do. Default: by its method and path (`router.ts`). */
+  readonly scope?: NeededScope;
+  /** The key may be in the body instead: without one in the head the handler looks for it. */
   readonly lateKey?: boolean;
   readonly query?: Fields;
   /**

@@ -7,11 +7,12 @@
  * @module
  */
 import type { Address } from "@firn/firn";
+import { allows, type NeededScope } from "../domain/token_scope.ts";
 import type { Mesher } from "../mesher.ts";
 import { StorageError } from "../storage/error.ts";
 import { isSecure } from "./client.ts";
 import type { RejectionReason } from "../pipeline/rejections.ts";
-import { keyOf, NOBODY, personOf, projectOf, type Who } from "./auth.ts";
+import { keyOf, NOBODY, type Person, personOf, projectOf, type Shown, type Who } from "./auth.ts";
 import { readBody, readQuery } from "./input.ts";
 import { HttpError } from "./http_error.ts";
 import type { Answer, Asked, Route } from "./route.ts";
@@ -32,6 +33,10 @@ const INGEST_CORS: Readonly<Record<string, string>> = {
   "access-control-max-age": "86400",
   "access-control-expose-headers": "retry-after, x-sentry-rate-limits",
 };
+
+/** Paths of changes of issues, comments and alerts. */
+const OF_ISSUES =
+  /^\/api\/v1\/(?:issues|comments|alerts|projects\/:project_id\/(?:issues|alerts))\//;
 
 /** A node in the tree of paths. */
 interface Branch {
@@ -127,9 +132,9 @@ export class Router {
           if (route.lateKey && keyOf(request.headers, url) === null) return NOBODY;
           return { kind: "project", project: await projectOf(request.headers, url, keys) };
         case "user":
-          return await personOf(shown(), this.#mesher);
+          return await this.#person(route, shown());
         case "operator": {
-          const person = await personOf(shown(), this.#mesher);
+          const person = await this.#person(route, shown());
           if (person.user.isOperator) return person;
           throw new HttpError(403, "only an operator of this installation may do this");
         }
@@ -138,6 +143,13 @@ export class Router {
       if (error instanceof HttpError) counters.add("unauthorized");
       throw error;
     }
+  }
+
+  async #person(route: Route, shown: Shown): Promise<Person> {
+    const person = await personOf(shown, this.#mesher);
+    const needed = scopeOf(route);
+    if (allows(person.session.scopes, needed)) return person;
+    throw new HttpError(403, `this token lacks the scope ${needed}`);
   }
 
   /** Returns the text of an error without internal details. */
@@ -186,6 +198,15 @@ export class Router {
     const params = Object.fromEntries(names.map((name, i) => [name.slice(1), values[i]!]));
     return { routes: branch.routes, params };
   }
+}
+
+/** What a token must be allowed to do. */
+function scopeOf({ scope, method, path }: Route): NeededScope {
+  if (scope !== undefined) return scope;
+  // What sentry-cli uses.
+  if (path.startsWith("/api/0/")) return "releases";
+  if (method === "GET") return "read";
+  return OF_ISSUES.test(path) ? "issues" : "manage";
 }
 
 function reasonOf({ status, message }: HttpError, isOpen: boolean): RejectionReason {

@@ -123,19 +123,21 @@ export function sessionShape(session: Session, shown: Session): Shape {
     id: session.id,
     kind: session.kind,
     label: session.label,
+    scopes: session.scopes,
     current: session.id === shown.id,
     created_at: iso(session.createdAt),
     expires_at: iso(session.expiresAt),
   };
 }
 
-/** A key without the key itself. */
-export function keyShape(key: ApiKey): Shape {
+/** A key. `secret`: with the key itself. */
+export function keyShape(key: ApiKey, secret: boolean): Shape {
   return {
     id: key.id,
     project_id: key.projectId,
     label: key.label,
     prefix: key.prefix,
+    key_value: secret ? key.secret : null,
     created_at: iso(key.createdAt),
     revoked_at: isoOrNull(key.revokedAt),
   };

@@ -60,9 +60,21 @@ export class App extends EventTarget {
   /** @type {Map<string, Promise<model.Member[]>>} */
   #members = new Map();
 
-  /** @param {{ user: model.User, organisations: model.Organisation[] }} me */
-  constructor({ user, organisations }) {
+  /** Where programs reach Mesher; null: where the page is. @type {string | null} */
+  publicUrl;
+  /** Whether it sends mail. */
+  sendsMail;
+
+  /**
+   * @param {{
+   *   user: model.User, organisations: model.Organisation[],
+   *   publicUrl: string | null, sendsMail: boolean,
+   * }} me
+   */
+  constructor({ user, organisations, publicUrl, sendsMail }) {
     super();
+    this.publicUrl = publicUrl;
+    this.sendsMail = sendsMail;
     this.user = user;
     this.organisations = organisations;
   }

@@ -21,6 +21,7 @@ import { alertsView } from "./views/alerts.js";
 import { clusterView } from "./views/cluster.js";
 import { dashboardView } from "./views/dashboard.js";
 import { eventView } from "./views/event.js";
+import { forgotView, invitationView, resetView } from "./views/invitation.js";
 import { issueView } from "./views/issue.js";
 import { issuesView } from "./views/issues.js";
 import { liveView } from "./views/live.js";
@@ -56,6 +57,12 @@ async function begin() {
   stage.abort();
   stage = new AbortController();
   const { signal } = stage;
+  const [view, secret] = placeFrom().parts;
+  const door = view === "invitation" ? invitationView : view === "reset" ? resetView : undefined;
+  if (door !== undefined && secret !== undefined) {
+    document.title = "Mesher";
+    return fill(root, door(secret, enter));
+  }
   let app;
   try {
     app = new App(await peopleApi.me());
@@ -69,12 +76,23 @@ async function begin() {
   run(app, signal);
 }
 
+/** The link has been used: the page begins anew, without its secret in the history. */
+function enter() {
+  history.replaceState(null, "", BASE);
+  begin();
+}
+
 function showLogin() {
   stage.abort();
   stage = new AbortController();
   document.title = "Sign in · Mesher";
-  fill(root, loginView(begin));
+  fill(root, loginView(begin, "", (email) => fill(root, forgotView(email, showLogin))));
 }
+
+/** A link that is opened in a page that is there already. */
+addEventListener("hashchange", () => {
+  if (/^#\/(?:invitation|reset)\//.test(location.hash)) begin();
+});
 
 /**
  * @param {App} app

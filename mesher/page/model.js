@@ -16,6 +16,7 @@
  * @typedef {{ name: string, url: string | null }} OtherNode
  */
 /** @typedef {{ id: string, name: string, slug: string, role: Role }} Organisation */
+/** @typedef {{ id: string, email: string, role: Role, expiresAt: number | null }} Invitation */
 /** @typedef {{ enabled: boolean, fields: string[], safe: string[] }} ScrubRules */
 /**
  * @typedef {{
@@ -96,13 +97,13 @@
  */
 /**
  * @typedef {{
- *   id: string, label: string, prefix: string, createdAt: number | null,
+ *   id: string, label: string, secret: string | null, prefix: string, createdAt: number | null,
  *   revokedAt: number | null,
  * }} ApiKey
  */
 /**
  * @typedef {{
- *   id: string, kind: "session" | "token", label: string, isThis: boolean,
+ *   id: string, kind: "session" | "token", scopes: string[] | null, label: string, isThis: boolean,
  *   createdAt: number | null, expiresAt: number | null,
  * }} Session
  */

@@ -11,6 +11,7 @@
 import type { Address, Connection, ServeOptions, UpgradeAnswer } from "@firn/firn";
 import { isLevel } from "../domain/event.ts";
 import { BULK_BYTES_MAX, EVENT_BYTES_MAX } from "../domain/limits.ts";
+import { allows } from "../domain/token_scope.ts";
 import { objectOf } from "../domain/trim.ts";
 import { validateEvent } from "../domain/validate.ts";
 import { basePathOf, withoutBase } from "../http/base_path.ts";
@@ -96,11 +97,14 @@ async function admit(
   const path = withoutBase(url.pathname, basePathOf(mesher.config)).replace(/\/$/, "");
   const [, wanted] = /^(?:\/ws)?\/stream\/projects\/([^/]+)$/.exec(path) ?? [];
   if (wanted !== undefined) {
-    const { memberships, secretHash } = await personOf({
+    const { memberships, secretHash, session } = await personOf({
       request,
       url,
       isSecure: isSecure(request.headers, remote.hostname, mesher.config),
     }, mesher);
+    if (!allows(session.scopes, "read")) {
+      throw new HttpError(403, "this token lacks the scope read");
+    }
     const { project } = await findProject(mesher.storage, memberships, wanted);
     return {
       data: { kind: "stream", project, room: eventRoom(project.id, {}), secretHash },

@@ -51,23 +51,27 @@ test(
 );
 
 test(
-  "Mesher's page adds a member, who signs in, cannot manage, and is removed",
+  "Mesher's page invites a member, who joins by the link, cannot manage, and is removed",
   needs,
   async () => {
     await withPage(async (browser, mesher) => {
       const ada = await Person.inside(browser, mesher, DESK);
       await ada.goes("#/settings/members");
       await ada.page.getByLabel("E-mail").fill("grace@example.com");
-      await ada.page.getByLabel("Name").fill("Grace");
-      await ada.page.getByLabel("First password").fill("a long enough password");
-      await ada.clicks("Add");
+      await ada.clicks("Invite");
+      await ada.sees("Pass this link on");
+      const link = await ada.page.locator(".once code").textContent();
+      const grace = await Person.at(browser, mesher, DESK);
+      await grace.page.goto(link!);
+      await grace.sees("Join Default");
+      await grace.page.getByLabel("Your name").fill("Grace");
+      await grace.page.getByLabel("Password").fill("a long enough password");
+      await grace.clicks("Join");
+      await grace.sees("Unresolved issues");
+      assertEquals(grace.page.url().includes("invitation"), false);
+      await ada.goes("#/settings/account");
+      await ada.goes("#/settings/members");
       await ada.sees("grace@example.com");
-      const printed = {
-        ...mesher.printed,
-        email: "grace@example.com",
-        password: "a long enough password",
-      };
-      const grace = await Person.inside(browser, { ...mesher, printed }, DESK);
       await grace.goes("#/settings/keys");
       assertEquals(
         await grace.page.getByRole("button", { name: "Make a key" }).isDisabled(),

@@ -11,9 +11,10 @@ import {
 } from "../../domain/password.ts";
 import { BROWSER_SECONDS, browserOf, newBrowser } from "../../domain/browser.ts";
 import { newSecret } from "../../domain/secret.ts";
+import { scopesFrom, TOKEN_SCOPES, type TokenScope } from "../../domain/token_scope.ts";
 import { iso } from "../../pipeline/time.ts";
 import type { Mesher } from "../../mesher.ts";
-import type { Credentials } from "../../storage/users.ts";
+import type { Credentials, User } from "../../storage/users.ts";
 import { SESSION_MS } from "../auth.ts";
 import { changeRoute } from "../change.ts";
 import { clientOf, isSecure } from "../client.ts";
@@ -47,7 +48,7 @@ export const accountRoutes: readonly Route[] = [
     errors: [400, 401, 413, 415, 429, 503],
     gives: '{"user":{…},"expires_at"}',
     async handle(asked): Promise<Response> {
-      const { storage, now, config } = asked.mesher;
+      const { storage, config } = asked.mesher;
       const email = asked.body["email"] as string;
       const password = asked.body["password"] as string;
       const known = await knownBy(asked, email, password);
@@ -59,27 +60,7 @@ export const accountRoutes: readonly Route[] = [
         passwordHash = await hashInTurn(password, config.passwordCost);
         await storage.setPassword(known.user.id, passwordHash);
       }
-      const { secret, hash: secretHash } = newSecret("session");
-      const expiresAt = now() + SESSION_MS;
-      const label = asked.request.headers.get("user-agent")?.slice(0, 100) ?? "";
-      const session = { userId: known.user.id, kind: "session" as const, label, secretHash };
-      await storage.createSession({ ...session, expiresAt });
-      const sessions = (await storage.sessions(known.user.id)).filter(({ kind }) =>
-        kind === "session"
-      );
-      for (const { id } of sessions.slice(SESSIONS_MAX)) {
-        await storage.endSession(known.user.id, id);
-      }
-      const json = { user: userShape(known.user), expires_at: iso(expiresAt) };
-      const answer = jsonResponse(200, json);
-      const secure = isHttps(asked);
-      const browser = newBrowser(passwordHash);
-      const cookies = [
-        setCookie(SESSION_COOKIE, secret, SESSION_MS / 1000, secure),
-        setCookie(BROWSER_COOKIE, browser, BROWSER_SECONDS, secure),
-      ];
-      for (const cookie of cookies) answer.headers.append("set-cookie", cookie);
-      return answer;
+      return await signedIn(asked, known.user, passwordHash);
     },
   },
   {
@@ -88,6 +69,7 @@ export const accountRoutes: readonly Route[] = [
     name: "logout",
     about: "Ends the session or token that this request shows.",
     access: "user",
+    scope: "read",
     ok: 200,
     errors: [401],
     gives: '{"status":"ok"}',
@@ -106,7 +88,7 @@ export const accountRoutes: readonly Route[] = [
     access: "user",
     ok: 200,
     errors: [401],
-    gives: '{"user":{…},"organisations":[…],"nodes":[…]}',
+    gives: '{"user":{…},"organisations":[…],"nodes":[…],"public_url","mail"}',
     async handle(asked): Promise<Reply> {
       const { user, memberships } = personIn(asked);
       const { mesher } = asked;
@@ -116,6 +98,9 @@ export const accountRoutes: readonly Route[] = [
           user: userShape(user),
           organisations: memberships.map(organisationShape),
           nodes: others.map(({ node, httpUrl }) => ({ name: node, http_url: httpUrl })),
+          // Where programs reach it, for DSNs; null: where the page is.
+          public_url: mesher.config.publicUrl,
+          mail: mesher.config.mail !== null,
         },
       };
     },
@@ -126,6 +111,7 @@ export const accountRoutes: readonly Route[] = [
     name: "setPassword",
     about: "Changes one's password. Ends all sessions, and all tokens too with `end_tokens`.",
     access: "user",
+    scope: "account",
     body: {
       current: PASSWORD,
       password: PASSWORD,
@@ -156,7 +142,7 @@ export const accountRoutes: readonly Route[] = [
     access: "user",
     ok: 200,
     errors: [401],
-    gives: '[{"id","kind","label","current","created_at","expires_at"}]',
+    gives: '[{"id","kind","label","scopes","current","created_at","expires_at"}]',
     async handle(asked): Promise<Reply> {
       const { user, session } = personIn(asked);
       const sessions = await asked.mesher.storage.sessions(user.id);
@@ -167,6 +153,7 @@ export const accountRoutes: readonly Route[] = [
     path: "/api/v1/sessions/:session_id/end",
     name: "endSession",
     about: "Ends one of one's sessions or tokens.",
+    scope: "account",
   }, async (asked) => {
     const { user } = personIn(asked);
     const id = asked.params["session_id"]!;
@@ -179,7 +166,15 @@ export const accountRoutes: readonly Route[] = [
     name: "createToken",
     about: "Makes a token for a program: Authorization: Bearer …. Shown once.",
     access: "user",
-    body: { label: { type: "string", required: true, max: 100 } },
+    scope: "account",
+    body: {
+      label: { type: "string", required: true, max: 100 },
+      scopes: {
+        type: "string",
+        about: `what it may do, with blanks between: ${TOKEN_SCOPES.join(", ")}; ` +
+          "default: all that its user may",
+      },
+    },
     ok: 201,
     errors: [400, 401, 409],
     gives: '{"token","id","expires_at"}',
@@ -193,6 +188,7 @@ export const accountRoutes: readonly Route[] = [
         userId: user.id,
         kind: "token",
         label: asked.body["label"] as string,
+        scopes: scopesIn(asked),
         secretHash: hash,
         expiresAt: now() + TOKEN_MS,
       });
@@ -201,6 +197,38 @@ export const accountRoutes: readonly Route[] = [
     },
   },
 ];
+
+/** The scopes of a new token. Throws 400. */
+function scopesIn({ body }: Asked): TokenScope[] | null {
+  const text = (body["scopes"] as string | undefined)?.trim();
+  if (text === undefined) return null;
+  const scopes = scopesFrom(text);
+  if (scopes.length === text.split(/[\s,]+/).length) return scopes;
+  throw new HttpError(400, `scopes must be some of ${TOKEN_SCOPES.join(", ")}`);
+}
+
+/** Logs a user in: the answer with the session's cookie. */
+export async function signedIn(
+  asked: Asked,
+  user: User,
+  passwordHash: string,
+): Promise<Response> {
+  const { storage, now } = asked.mesher;
+  const { secret, hash: secretHash } = newSecret("session");
+  const expiresAt = now() + SESSION_MS;
+  const label = asked.request.headers.get("user-agent")?.slice(0, 100) ?? "";
+  await storage.createSession({ userId: user.id, kind: "session", label, secretHash, expiresAt });
+  const sessions = (await storage.sessions(user.id)).filter(({ kind }) => kind === "session");
+  for (const { id } of sessions.slice(SESSIONS_MAX)) await storage.endSession(user.id, id);
+  const answer = jsonResponse(200, { user: userShape(user), expires_at: iso(expiresAt) });
+  const secure = isHttps(asked);
+  const cookies = [
+    setCookie(SESSION_COOKIE, secret, SESSION_MS / 1000, secure),
+    setCookie(BROWSER_COOKIE, newBrowser(passwordHash), BROWSER_SECONDS, secure),
+  ];
+  for (const cookie of cookies) answer.headers.append("set-cookie", cookie);
+  return answer;
+}
 
 function isHttps({ request, remote, mesher }: Asked): boolean {
   return isSecure(request.headers, remote.hostname, mesher.config);

@@ -11,6 +11,7 @@ import { alertRoutes } from "./alerts.ts";
 import { dashboardRoutes } from "./dashboard.ts";
 import { eventRoutes } from "./events.ts";
 import { ingestRoutes } from "./ingest.ts";
+import { invitationRoutes } from "./invitations.ts";
 import { issueRoutes } from "./issues.ts";
 import { mergeRoutes } from "./merges.ts";
 import { organisationRoutes } from "./organisations.ts";
@@ -28,6 +29,7 @@ export const ROUTES: readonly Route[] = [
   ...alertRoutes,
   ...projectRoutes,
   ...organisationRoutes,
+  ...invitationRoutes,
   ...accountRoutes,
   ...systemRoutes,
   {

@@ -6,6 +6,7 @@
 import { isId } from "../../domain/id.ts";
 import { type ScrubRules, scrubRulesFrom } from "../../domain/scrub.ts";
 import { newSecret } from "../../domain/secret.ts";
+import { allows } from "../../domain/token_scope.ts";
 import { changeRoute } from "../change.ts";
 import { mustFit } from "../quota.ts";
 import { HttpError } from "../http_error.ts";
@@ -16,6 +17,7 @@ import {
   membershipsOf,
   mustManage,
   organisationOf,
+  personIn,
   projectPlaceOf,
 } from "../scope.ts";
 import { keyShape, projectShape } from "../shapes.ts";
@@ -170,23 +172,26 @@ export const projectRoutes: readonly Route[] = [
     method: "GET",
     path: "/api/v1/projects/:project_id/api-keys",
     name: "listApiKeys",
-    about: "A project's keys, without the keys: those were shown once.",
+    about:
+      "A project's keys. A token that may only read gets them without the keys, and an earlier " +
+      "version kept none.",
     access: "user",
     ok: 200,
     errors: [401, 404],
-    gives: '[{"id","project_id","label","prefix","created_at","revoked_at"}]',
+    gives: '[{"id","project_id","label","prefix","key_value","created_at","revoked_at"}]',
     async handle(asked): Promise<Reply> {
       const { project, membership } = await projectPlaceOf(asked);
       const { storage } = asked.mesher;
       const keys = await storage.apiKeys(membership.organisation.id, project.id);
-      return { json: keys.map(keyShape) };
+      const mayShow = allows(personIn(asked).session.scopes, "manage");
+      return { json: keys.map((key) => keyShape(key, mayShow)) };
     },
   },
   {
     method: "POST",
     path: "/api/v1/projects/:project_id/api-keys",
     name: "createApiKey",
-    about: "Makes a key. This answer is the only one that shows it.",
+    about: "Makes a key.",
     access: "user",
     body: { label: { type: "string", max: 100 } },
     ok: 201,

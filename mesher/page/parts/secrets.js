@@ -1,6 +1,6 @@
 /**
- * Secrets of one kind, keys or tokens: a list without the secrets; a form for a new one, which is
- * shown once; and instructions.
+ * Secrets of one kind, keys or tokens: those that there are, a form for a new one, and how it is used. A key can be
+ * shown again, a token is shown once.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { attempt, load } from "./work.js";
 /** @import { Child } from "../dom.js" */
 
 /**
- * @typedef {{ id: string, label: string, details: Child[], isRevoked: boolean }} Secret
+ * @typedef {{ id: string, label: string, details: Child[], isRevoked: boolean, secret?: string | null }} Secret
  */
 
 /**
@@ -22,6 +22,7 @@ import { attempt, load } from "./work.js";
  *   use: string, mayMake: boolean, signal: AbortSignal,
  *   list: () => Promise<Secret[]>,
  *   make: (label: string) => Promise<string>,
+ *   fields?: Child,
  *   revoke: (id: string) => Promise<void>,
  *   guide: (secret: string) => HTMLElement,
  * }} options `kind`: "key"; `none`: the purpose of one; `use`: the title of the instructions.
@@ -37,15 +38,30 @@ export function secretsView(options) {
       list,
       signal,
       options.list,
-      (secrets) =>
-        secrets.length === 0
+      (secrets) => {
+        const known = secrets.find(({ isRevoked, secret }) => !isRevoked && secret)?.secret;
+        if (known) fill(guide, options.guide(known));
+        return secrets.length === 0
           ? empty(`No ${kind}s`, options.none)
-          : h("ul", { class: "rows" }, secrets.map(row)),
+          : h("ul", { class: "rows" }, secrets.map(row));
+      },
       { quiet },
     );
 
   /** @param {Secret} secret */
-  function row({ id, label, details, isRevoked }) {
+  function row({ id, label, details, isRevoked, secret }) {
+    const shownAgain = h("div", { class: "row-secret", hidden: true });
+    const show = button("Show", {
+      kind: "small quiet",
+      "aria-label": `Show ${label}`,
+      "aria-expanded": "false",
+      onclick: () => {
+        shownAgain.hidden = !shownAgain.hidden;
+        show.setAttribute("aria-expanded", String(!shownAgain.hidden));
+        fill(show, h("span", null, shownAgain.hidden ? "Show" : "Hide"));
+        fill(shownAgain, copyable(secret ?? ""));
+      },
+    });
     const revoke = button("Revoke", {
       kind: "small quiet",
       disabled: !mayMake,
@@ -67,8 +83,10 @@ export function secretsView(options) {
       h(
         "span",
         { class: "row-buttons" },
+        secret && !isRevoked && show,
         isRevoked ? h("span", { class: "status" }, "Revoked") : revoke,
       ),
+      shownAgain,
     );
   }
 
@@ -83,13 +101,14 @@ export function secretsView(options) {
         attempt(make, async () => {
           const secret = await options.make(label.value.trim());
           form.reset();
-          fill(once, shown(secret));
+          if (kind === "token") fill(once, shown(secret));
           fill(guide, options.guide(secret));
           refresh(true);
         });
       },
     },
     field(options.label, label),
+    options.fields,
     make,
   );
 

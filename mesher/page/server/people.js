@@ -64,7 +64,23 @@ export function comeFromOtherNode() {
   localStorage.setItem(SIGNED_IN, "yes");
 }
 
-/** @returns {Promise<{ user: model.User, organisations: model.Organisation[], nodes: model.OtherNode[] }>} */
+/** Whether the server knows who is here. @returns {Promise<boolean>} */
+export async function isSignedIn() {
+  try {
+    await me();
+    return true;
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 401) return false;
+    throw error;
+  }
+}
+
+/**
+ * @returns {Promise<{
+ *   user: model.User, organisations: model.Organisation[], nodes: model.OtherNode[],
+ *   publicUrl: string | null, sendsMail: boolean,
+ * }>}
+ */
 export async function me() {
   if (localStorage.getItem(SIGNED_IN) === null) throw new ApiError(401, "Nobody is signed in.");
   const raw = objectOf(await get("/me"));
@@ -72,6 +88,8 @@ export async function me() {
     user: userFrom(raw.user),
     organisations: list("organisations", organisationFrom)(raw),
     nodes: list("nodes", otherFrom)(raw),
+    publicUrl: maybeText("public_url")(raw),
+    sendsMail: flag("mail")(raw),
   };
 }
 
@@ -94,14 +112,58 @@ export async function members(orgId, signal) {
   return listOf(await get(`/orgs/${part(orgId)}/members`, {}, signal)).map(memberFrom);
 }
 
-/**
- * Creates a user who is a member at once.
- *
- * @param {string} orgId
- * @param {{ email: string, display_name: string, password: string, role: string }} input
- */
-export async function createUser(orgId, input) {
-  await post(`/orgs/${part(orgId)}/users`, input);
+/** @type {(value: unknown) => model.Invitation} */
+const invitationFrom = shape({
+  id: text("id"),
+  email: text("email"),
+  role: oneOf("role", ROLES),
+  expiresAt: time("expires_at"),
+});
+
+/** @param {string} orgId @param {Signal} [signal] @returns {Promise<model.Invitation[]>} */
+export async function invitations(orgId, signal) {
+  return listOf(await get(`/orgs/${part(orgId)}/invitations`, {}, signal)).map(invitationFrom);
+}
+
+/** What comes of an invitation: its link, and whether it was sent by mail. */
+const invitedFrom = shape({ link: text("link"), mail: text("mail") });
+
+/** @param {string} orgId @param {{ email: string, role: string }} input */
+export async function invite(orgId, input) {
+  return invitedFrom(await post(`/orgs/${part(orgId)}/invitations`, input));
+}
+
+/** @param {string} orgId @param {string} id */
+export async function withdrawInvitation(orgId, id) {
+  await post(`/orgs/${part(orgId)}/invitations/${part(id)}/delete`);
+}
+
+const shownFrom = shape({
+  organisation: text("organization"),
+  email: text("email"),
+  role: text("role"),
+  hasAccount: flag("has_account"),
+});
+
+/** What a link is for. @param {string} secret */
+export async function invitation(secret) {
+  return shownFrom(await post("/invitations/show", { secret }));
+}
+
+/** @param {string} secret @param {{ password?: string, display_name?: string }} input */
+export async function acceptInvitation(secret, input) {
+  await post("/invitations/accept", { secret, ...input });
+  localStorage.setItem(SIGNED_IN, "yes");
+}
+
+/** @param {string} email */
+export async function forgotPassword(email) {
+  await post("/password/forgot", { email });
+}
+
+/** @param {string} secret @param {string} password */
+export async function resetPassword(secret, password) {
+  await post("/password/reset", { secret, password });
 }
 
 /** @param {string} orgId @param {string} memberId @param {string} role */

@@ -42,6 +42,7 @@ const keyFrom = shape({
   id: text("id"),
   label: text("label"),
   prefix: text("prefix"),
+  secret: maybeText("key_value"),
   createdAt: time("created_at"),
   revokedAt: time("revoked_at"),
 });
@@ -52,12 +53,16 @@ export async function projects(orgId) {
 }
 
 /**
+ * With a first key, so that a program can send at once.
+ *
  * @param {string} orgId
  * @param {string} name
  * @returns {Promise<model.Project>}
  */
 export async function createProject(orgId, name) {
-  return projectFrom(await post(`/orgs/${part(orgId)}/projects`, { name, platform: null }));
+  const made = projectFrom(await post(`/orgs/${part(orgId)}/projects`, { name, platform: null }));
+  await createKey(made.id, "default");
+  return made;
 }
 
 /** @param {string} projectId @param {Signal} [signal] */
@@ -92,7 +97,7 @@ export async function keys(projectId, signal) {
 }
 
 /**
- * Creates a key and returns it: the only time that it can be seen.
+ * The key itself.
  *
  * @param {string} projectId
  * @param {string} label

@@ -14,6 +14,7 @@ const sessionFrom = shape({
   id: text("id"),
   kind: oneOf("kind", /** @type {const} */ (["session", "token"])),
   label: text("label"),
+  scopes: (raw) => Array.isArray(raw.scopes) ? raw.scopes.map(textOf) : null,
   isThis: flag("current"),
   createdAt: time("created_at"),
   expiresAt: time("expires_at"),
@@ -33,8 +34,9 @@ export async function endSession(sessionId) {
  * Creates a token and returns it: the only time that it can be seen.
  *
  * @param {string} label
+ * @param {string | undefined} scopes With blanks between; undefined: all that one may do.
  * @returns {Promise<string>}
  */
-export async function createToken(label) {
-  return textOf(objectOf(await post("/tokens", { label })).token);
+export async function createToken(label, scopes) {
+  return textOf(objectOf(await post("/tokens", { label, scopes })).token);
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { h } from "../dom.js";
-import { field } from "../parts/controls.js";
+import { button, field } from "../parts/controls.js";
 import { wordsFor } from "../parts/work.js";
 import * as peopleApi from "../server/people.js";
 import { ApiError } from "../server/request.js";
@@ -12,15 +12,18 @@ import { mark } from "../shell.js";
 
 /**
  * @param {() => void} done
+ * @param {string} [address] The e-mail address, if it is known.
+ * @param {(email: string) => void} [forgot] The password was forgotten.
  * @returns {HTMLElement}
  */
-export function loginView(done) {
+export function loginView(done, address = "", forgot = undefined) {
   const email = h("input", {
     type: "email",
     name: "email",
     autocomplete: "username",
     required: true,
     autofocus: true,
+    value: address,
   });
   const password = h("input", {
     type: "password",
@@ -60,8 +63,12 @@ export function loginView(done) {
       field("Password", password),
       fault,
       enter,
+      forgot && button("Forgot the password?", {
+        kind: "quiet",
+        onclick: () => forgot(email.value),
+      }),
     ),
-    h(
+    forgot && h(
       "p",
       { class: "login-foot" },
       "The first start of Mesher writes what to sign in with to mesher-first-login.txt.",

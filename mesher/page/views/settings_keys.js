@@ -1,13 +1,13 @@
 /**
- * A project's keys, with which programs send events. With instructions.
+ * A project's keys, with which programs send events, and how one does.
  *
  * @module
  */
 import { h } from "../dom.js";
-import { copyable } from "../parts/controls.js";
 import { secretsView } from "../parts/secrets.js";
 import * as projectsApi from "../server/projects.js";
 import { ago } from "../time.js";
+import { setupGuide } from "./setup.js";
 
 /** @import { Context } from "../app.js" */
 
@@ -32,27 +32,10 @@ export function keySettings({ app, project, signal }) {
           h("span", null, "made ", ago(key.createdAt)),
         ],
         isRevoked: key.revokedAt !== null,
+        secret: key.secret,
       })),
     make: (label) => projectsApi.createKey(project.id, label),
     revoke: projectsApi.revokeKey,
-    guide,
+    guide: (key) => setupGuide(app, key),
   });
-}
-
-/** @param {string} key */
-function guide(key) {
-  const { protocol, host, origin } = location;
-  // SDKs require a number there; the key identifies the project.
-  const dsn = `${protocol}//${key}@${host}/1`;
-  return h(
-    "div",
-    { class: "guide" },
-    h("p", null, "Any Sentry SDK, with this as its DSN:"),
-    copyable(dsn),
-    h("p", null, "Or plain HTTP:"),
-    copyable(
-      `curl ${origin}/api/v1/events -H 'x-api-key: ${key}' \\\n` +
-        `  -d '{"message":"Hello from curl","level":"error"}'`,
-    ),
-  );
 }

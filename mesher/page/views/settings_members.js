@@ -3,15 +3,15 @@
  *
  * @module
  */
-import { h } from "../dom.js";
+import { fill, h } from "../dom.js";
 import { avatar } from "../parts/badges.js";
-import { button, field, select } from "../parts/controls.js";
+import { button, copyable, field, select } from "../parts/controls.js";
 import { confirm } from "../parts/dialog.js";
 import { panel } from "../parts/panel.js";
 import { toast } from "../parts/toast.js";
 import { attempt, load } from "../parts/work.js";
 import * as peopleApi from "../server/people.js";
-import { ago } from "../time.js";
+import { ago, until } from "../time.js";
 
 /** @import { Context } from "../app.js" */
 /** @import * as model from "../model.js" */
@@ -70,46 +70,99 @@ export function memberSettings({ app, signal }) {
     );
   }
 
+  const pending = h("div");
+  const refreshPending = (quiet = false) =>
+    load(
+      pending,
+      signal,
+      () => peopleApi.invitations(orgId, signal),
+      (all) =>
+        all.length === 0
+          ? h("p", { class: "hint padded" }, "Nobody is invited just now.")
+          : h("ul", { class: "rows" }, all.map(invitationRow)),
+      { quiet, bones: 1 },
+    );
+
+  /** @param {model.Invitation} invitation */
+  function invitationRow({ id, email, role, expiresAt }) {
+    const withdraw = button("Withdraw", {
+      kind: "small quiet",
+      "aria-label": `Withdraw the invitation of ${email}`,
+      onclick: async () => {
+        if (await attempt(withdraw, () => peopleApi.withdrawInvitation(orgId, id))) {
+          refreshPending(true);
+        }
+      },
+    });
+    return h(
+      "li",
+      { class: "row invitation" },
+      h(
+        "div",
+        { class: "row-main" },
+        h("span", { class: "row-title" }, email),
+        h(
+          "div",
+          { class: "row-sub" },
+          h("span", null, role),
+          expiresAt !== null && h("span", null, `expires ${until(expiresAt)}`),
+        ),
+      ),
+      h("span", { class: "row-buttons" }, withdraw),
+    );
+  }
+
   const email = h("input", { type: "email", required: true, maxlength: 254 });
-  const name = h("input", { maxlength: 200 });
-  const password = h("input", {
-    type: "password",
-    required: true,
-    maxlength: 256,
-    autocomplete: "new-password",
-  });
-  const role = select(ROLES.slice(0, 2), "member", {});
-  const add = h("button", { class: "button primary", disabled: !mayManage }, "Add");
+  const role = select(ROLES.slice(0, app.organisation?.role === "owner" ? 3 : 2), "member", {});
+  const invite = h("button", { class: "button primary", disabled: !mayManage }, "Invite");
+  const link = h("div", { "aria-live": "polite" });
   const form = h(
     "form",
     {
       class: "form",
-      onsubmit: async (/** @type {Event} */ event) => {
+      onsubmit: (/** @type {Event} */ event) => {
         event.preventDefault();
-        const done = await attempt(add, () =>
-          peopleApi.createUser(orgId, {
-            email: email.value.trim(),
-            display_name: name.value.trim(),
-            password: password.value,
-            role: role.value,
-          }));
-        if (!done) return;
-        form.reset();
-        toast("Added. Tell them the password.");
-        refresh(true);
+        attempt(invite, async () => {
+          const address = email.value.trim();
+          const made = await peopleApi.invite(orgId, { email: address, role: role.value });
+          form.reset();
+          const isSent = made.mail === "sent" || made.mail === "sending";
+          if (isSent) toast(`An invitation was sent to ${address}`);
+          fill(
+            link,
+            h(
+              "div",
+              { class: "once" },
+              h("strong", null, isSent ? `Sent to ${address}.` : "Pass this link on."),
+              h(
+                "p",
+                { class: "hint" },
+                made.mail === "failed"
+                  ? "The mail could not be sent. The link holds for a week, and works once."
+                  : "The link holds for a week, and works once.",
+              ),
+              copyable(made.link),
+            ),
+          );
+          refreshPending(true);
+        });
       },
     },
     field("E-mail", email),
-    field("Name", name),
-    field("First password", password, "They can change it under Account."),
     field("Role", role),
-    h("div", { class: "form-foot" }, add),
+    h("div", { class: "form-foot" }, invite),
   );
+  if (mayManage) refreshPending();
   refresh();
   return h(
     "div",
     { class: "columns-2" },
     panel(`Members of ${app.organisation?.name ?? ""}`, { class: "flush" }, list),
-    panel("Somebody new", {}, form),
+    h(
+      "div",
+      { class: "stacked" },
+      panel("Invite somebody", {}, form, link),
+      mayManage && panel("Invited", { class: "flush" }, pending),
+    ),
   );
 }

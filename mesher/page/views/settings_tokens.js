@@ -5,16 +5,27 @@
  */
 import { BASE } from "../base.js";
 import { h } from "../dom.js";
-import { copyable } from "../parts/controls.js";
+import { copyable, field, select } from "../parts/controls.js";
 import { secretsView } from "../parts/secrets.js";
 import * as sessionsApi from "../server/sessions.js";
 import { ago, until } from "../time.js";
 
 /** @import { Context } from "../app.js" */
 
+/** @type {[string, string][]} */
+const SCOPES = [
+  ["", "All that you may"],
+  ["read", "Read"],
+  ["read issues", "Read, and change issues"],
+  ["releases", "Releases and source maps"],
+  ["read manage", "Read, and manage projects"],
+];
+
 /** @param {Context} context @returns {HTMLElement} */
 export function tokenSettings({ project, signal }) {
+  const scopes = select(SCOPES, "", {});
   return secretsView({
+    fields: field("What it may do", scopes),
     kind: "token",
     title: "Your tokens",
     none: "A program needs one to read issues, or to resolve them.",
@@ -26,16 +37,17 @@ export function tokenSettings({ project, signal }) {
     signal,
     list: async () =>
       (await sessionsApi.sessions(signal)).filter(({ kind }) => kind === "token")
-        .map(({ id, label, createdAt, expiresAt }) => ({
+        .map(({ id, label, scopes, createdAt, expiresAt }) => ({
           id,
           label,
           details: [
+            h("span", null, scopes === null ? "all" : scopes.join(", ")),
             h("span", null, "made ", ago(createdAt)),
             expiresAt !== null && h("span", null, `expires ${until(expiresAt)}`),
           ],
           isRevoked: false,
         })),
-    make: sessionsApi.createToken,
+    make: (label) => sessionsApi.createToken(label, scopes.value || undefined),
     revoke: sessionsApi.endSession,
     guide: (token) => guide(project.id, token),
   });
@@ -49,7 +61,7 @@ function guide(projectId, token) {
   return h(
     "div",
     { class: "guide" },
-    h("p", null, "A token may do what you may do. It goes into a header:"),
+    h("p", null, "A token may do what you may do, or less. It goes into a header:"),
     copyable(
       `curl -H 'Authorization: Bearer ${token}' \\\n` +
         `  '${BASE}api/v1/projects/${projectId}/issues?status=unresolved'`,

@@ -1,0 +1,310 @@
+/**
+ * One-time links: invitations to an organisation, and passwords that are reset by mail. A link is the page's
+ * address with a secret behind `#`, which browsers send to no server. It is made of `MESHER_PUBLIC_URL`, never of a
+ * request's `Host`.
+ *
+ * @module
+ */
+import { isMailAddress } from "../../domain/alert.ts";
+import { passwordProblem } from "../../domain/password.ts";
+import { hashSecret, isSecret, newSecret, type SecretKind } from "../../domain/secret.ts";
+import { attemptMail, type Mail } from "../../pipeline/mail.ts";
+import { iso } from "../../pipeline/time.ts";
+import type { Mesher } from "../../mesher.ts";
+import { type Role, ROLES } from "../../storage/organisations.ts";
+import type { Invitation } from "../../storage/invitations.ts";
+import type { User } from "../../storage/users.ts";
+import { changeRoute } from "../change.ts";
+import { clientOf, isSecure } from "../client.ts";
+import { hashInTurn } from "../hashing.ts";
+import { HttpError } from "../http_error.ts";
+import { personOf } from "../auth.ts";
+import { mustFit, mustWait } from "../quota.ts";
+import type { Answer, Asked, Field, Reply, Route } from "../route.ts";
+import { mustManage, organisationOf, personIn } from "../scope.ts";
+import { organisationShape } from "../shapes.ts";
+import { PASSWORD, signedIn } from "./account.ts";
+
+/** How long an invitation holds. Milliseconds. */
+const INVITATION_MS = 604_800_000;
+/** How long the link of a reset holds. Milliseconds. */
+const RESET_MS = 3_600_000;
+/** A request waits for its mail no longer. Milliseconds. */
+const MAIL_WAIT_MS = 5_000;
+const EMAIL: Field = { type: "string", required: true, max: 254 };
+const SECRET: Field = { type: "string", required: true, max: 100 };
+
+/** The routes. */
+export const invitationRoutes: readonly Route[] = [
+  {
+    method: "GET",
+    path: "/api/v1/orgs/:org_id/invitations",
+    name: "listInvitations",
+    about: "Invitations to an organisation that are not accepted yet.",
+    access: "user",
+    ok: 200,
+    errors: [401, 403, 404],
+    gives: '[{"id","email","role","created_at","expires_at"}]',
+    async handle(asked): Promise<Reply> {
+      const { organisation, role } = organisationOf(asked);
+      mustManage(role);
+      const all = await asked.mesher.storage.invitations(organisation.id);
+      return { json: all.map(invitationShape) };
+    },
+  },
+  {
+    method: "POST",
+    path: "/api/v1/orgs/:org_id/invitations",
+    name: "invite",
+    about: "Invites somebody by mail. The answer has the link too, for when no mail can be sent. " +
+      "A second invitation of an address replaces the first.",
+    access: "user",
+    body: { email: EMAIL, role: { type: "string", enum: ROLES } },
+    ok: 201,
+    errors: [400, 401, 403, 404, 409, 429],
+    gives: '{"id","link","mail":"sent, failed, sending or off","expires_at"}',
+    async handle(asked): Promise<Reply> {
+      const { organisation, role: own } = organisationOf(asked);
+      mustManage(own);
+      const role = (asked.body["role"] as Role | undefined) ?? "member";
+      if (role === "owner" && own !== "owner") {
+        throw new HttpError(403, "only an owner may do this");
+      }
+      const { mesher } = asked;
+      const { storage, now, tellings } = mesher;
+      const email = (asked.body["email"] as string).trim();
+      if (!isMailAddress(email)) throw new HttpError(400, "email must be an address");
+      const { user } = personIn(asked);
+      mustWait(tellings.take(user.id, now()));
+      const others = await storage.invitations(organisation.id);
+      mustFit("invitations to one organization", others.length);
+      const { secret, hash } = newSecret("invitation");
+      const made = await storage.createInvitation({
+        orgId: organisation.id,
+        email,
+        role,
+        secretHash: hash,
+        expiresAt: now() + INVITATION_MS,
+      });
+      if (!made.ok) throw new HttpError(404, "organization not found");
+      const link = linkTo(mesher, "invitation", secret);
+      const mail = await sent(mesher, invitationMail(made.value, user, link));
+      return {
+        json: { id: made.value.id, link, mail, expires_at: iso(made.value.expiresAt) },
+      };
+    },
+  },
+  changeRoute({
+    path: "/api/v1/orgs/:org_id/invitations/:invitation_id/delete",
+    name: "deleteInvitation",
+    about: "Withdraws an invitation: its link no longer works.",
+  }, async (asked) => {
+    const { organisation, role } = organisationOf(asked);
+    mustManage(role);
+    const id = asked.params["invitation_id"]!;
+    if (await asked.mesher.storage.deleteInvitation(organisation.id, id)) return true;
+    throw new HttpError(404, "invitation not found");
+  }),
+  {
+    method: "POST",
+    path: "/api/v1/invitations/show",
+    name: "showInvitation",
+    about: "What the link of an invitation is for.",
+    access: "public",
+    body: { secret: SECRET },
+    ok: 200,
+    errors: [400, 404],
+    gives: '{"organization","email","role","has_account"}',
+    async handle(asked): Promise<Reply> {
+      const { orgName, email, role } = await invitationOf(asked);
+      const account = await asked.mesher.storage.credentials(email);
+      return { json: { organization: orgName, email, role, has_account: account !== null } };
+    },
+  },
+  {
+    method: "POST",
+    path: "/api/v1/invitations/accept",
+    name: "acceptInvitation",
+    about: "Accepts an invitation: as who is logged in, or with a new account, which is then.",
+    access: "public",
+    body: {
+      secret: SECRET,
+      password: { ...PASSWORD, required: false },
+      display_name: { type: "string", max: 200 },
+    },
+    ok: 200,
+    errors: [400, 401, 403, 404, 409, 503],
+    gives: '{"organization":{…}}, or {"user":{…},"expires_at"} of a new account',
+    async handle(asked): Promise<Answer> {
+      const { mesher, body } = asked;
+      const invitation = await invitationOf(asked);
+      const person = await loggedIn(asked);
+      if (person !== null) return { json: await join(asked, invitation, person.id) };
+      if (await mesher.storage.credentials(invitation.email) !== null) {
+        throw new HttpError(401, "this address has an account: log in first");
+      }
+      const password = body["password"] as string | undefined;
+      if (password === undefined) throw new HttpError(400, "password is required");
+      const passwordHash = await newHash(mesher, password);
+      const displayName = (body["display_name"] as string | undefined)?.trim() || invitation.email;
+      const made = await mesher.storage.createUser({
+        email: invitation.email,
+        displayName,
+        passwordHash,
+      });
+      if (!made.ok) throw new HttpError(401, "this address has an account: log in first");
+      await join(asked, invitation, made.value.id);
+      return await signedIn(asked, made.value, passwordHash);
+    },
+  },
+  {
+    method: "POST",
+    path: "/api/v1/password/forgot",
+    name: "forgotPassword",
+    about: "Sends a link to the address, if it has an account, by which a new password is set. " +
+      "The answer is the same if it has none.",
+    access: "public",
+    body: { email: EMAIL },
+    ok: 202,
+    errors: [400, 409, 429],
+    gives: '{"status":"ok"}',
+    async handle(asked): Promise<Reply> {
+      const { mesher, request, remote } = asked;
+      const { resets, now, config, storage } = mesher;
+      if (config.mail === null) {
+        throw new HttpError(409, "this Mesher sends no mail: ask its administrator");
+      }
+      const email = (asked.body["email"] as string).trim().toLowerCase();
+      mustWait(resets.take(clientOf(request.headers, remote.hostname, config.proxies), now()));
+      // To one account few are sent; who asks for more does not learn whether there is one.
+      if (resets.take(`account ${email}`, now()) === 0) {
+        const known = await storage.credentials(email);
+        // Not waited for: it would show that there is an account.
+        if (known !== null) sendReset(mesher, known.user);
+      }
+      return { json: { status: "ok" } };
+    },
+  },
+  {
+    method: "POST",
+    path: "/api/v1/password/reset",
+    name: "resetPassword",
+    about: "Sets a new password by the link of a mail. Ends all sessions; tokens stay.",
+    access: "public",
+    body: { secret: SECRET, password: PASSWORD },
+    ok: 200,
+    errors: [400, 404, 503],
+    gives: '{"status":"ok"}',
+    async handle(asked): Promise<Reply> {
+      const { mesher, body } = asked;
+      // First: a link works once, and a bad password must not use it up.
+      const passwordHash = await newHash(mesher, body["password"] as string);
+      const userId = await mesher.storage.takeReset(secretHashOf(asked, "reset"));
+      if (userId === null) throw new HttpError(404, "the link is not valid any more");
+      await mesher.storage.setPassword(userId, passwordHash);
+      return { json: { status: "ok" } };
+    },
+  },
+];
+
+function invitationShape({ id, email, role, createdAt, expiresAt }: Invitation) {
+  return { id, email, role, created_at: iso(createdAt), expires_at: iso(expiresAt) };
+}
+
+/** The hash of the secret in the body. Throws 404. */
+function secretHashOf({ body }: Asked, kind: SecretKind): string {
+  const secret = body["secret"] as string;
+  if (!isSecret(kind, secret)) throw new HttpError(404, "the link is not valid any more");
+  return hashSecret(secret);
+}
+
+async function invitationOf(asked: Asked): Promise<Invitation> {
+  const hash = secretHashOf(asked, "invitation");
+  const found = await asked.mesher.storage.invitationBySecret(hash);
+  if (found === null) throw new HttpError(404, "the link is not valid any more");
+  return found;
+}
+
+/** The user of the session that the request shows, if any. Throws 403 for a page of another site. */
+async function loggedIn({ request, url, remote, mesher }: Asked): Promise<User | null> {
+  const secure = isSecure(request.headers, remote.hostname, mesher.config);
+  try {
+    const { user, session } = await personOf({ request, url, isSecure: secure }, mesher);
+    return session.kind === "session" ? user : null;
+  } catch (error) {
+    if (error instanceof HttpError && error.status === 401) return null;
+    throw error;
+  }
+}
+
+async function join(asked: Asked, invitation: Invitation, userId: string): Promise<unknown> {
+  const { storage } = asked.mesher;
+  const joined = await storage.acceptInvitation(secretHashOf(asked, "invitation"), userId);
+  if (joined.ok) {
+    const membership = await storage.organisationOf(userId, invitation.orgId);
+    return { organization: membership === null ? null : organisationShape(membership) };
+  }
+  throw joined.reason === "already_member"
+    ? new HttpError(409, "already a member")
+    : new HttpError(404, "the link is not valid any more");
+}
+
+async function newHash({ config }: Mesher, password: string): Promise<string> {
+  const problem = passwordProblem(password);
+  if (problem !== null) throw new HttpError(400, problem);
+  return await hashInTurn(password, config.passwordCost);
+}
+
+function linkTo({ config, place }: Mesher, view: string, secret: string): string {
+  return `${config.publicUrl ?? place.url ?? ""}/#/${view}/${secret}`;
+}
+
+function invitationMail({ email, orgName }: Invitation, by: User, link: string): Mail {
+  return {
+    to: [email],
+    subject: `${oneLine(by.displayName)} invites you to ${oneLine(orgName)} on Mesher`,
+    text:
+      `${by.displayName} (${by.email}) invites you to ${orgName} on Mesher, where the errors of ` +
+      `programs are gathered.\n\nAccept within a week:\n\n${link}\n\n` +
+      "If you do not know them, ignore this mail.\n",
+  };
+}
+
+async function sendReset(mesher: Mesher, user: User): Promise<void> {
+  const { storage, now, config, log } = mesher;
+  try {
+    const { secret, hash } = newSecret("reset");
+    await storage.createReset({ userId: user.id, secretHash: hash, expiresAt: now() + RESET_MS });
+    const came = await attemptMail(config.mail, {
+      to: [user.email],
+      subject: "A new password for Mesher",
+      text:
+        "Somebody, you perhaps, wants a new password for this address on Mesher. Set it within " +
+        `an hour:\n\n${linkTo(mesher, "reset", secret)}\n\n` +
+        "If it was not you, ignore this mail: nothing has changed.\n",
+    });
+    if (came.kind === "failed") log("warn", `the mail of a password reset: ${came.why}`);
+  } catch (error) {
+    log("warn", `a password reset: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+/** Sends a mail. Resolves to what became of it, for the person who waits. */
+async function sent({ config, log }: Mesher, mail: Mail): Promise<string> {
+  if (config.mail === null) return "off";
+  const attempt = attemptMail(config.mail, mail).then((came) => {
+    if (came.kind === "failed") log("warn", `the mail of an invitation: ${came.why}`);
+    return came.kind === "delivered" ? "sent" : "failed";
+  });
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<string>((wake) => {
+    timer = setTimeout(() => wake("sending"), MAIL_WAIT_MS);
+  });
+  const result = await Promise.race([attempt, late]);
+  clearTimeout(timer);
+  return result;
+}
+
+function oneLine(text: string): string {
+  return text.replace(/\s+/g, " ").slice(0, 100);
+}
