@@ -11,11 +11,11 @@
  * the rest     words; in quotes, too
  * ```
  *
- * Values with spaces are quoted: `release:"1.2 beta"`. A part without a valid value for its name is a word.
+ * Values with blanks are quoted: `release:"1.2 beta"`. A value that its name does not know is refused, with its position.
  *
  * @module
  */
-import { isLevel, type Level } from "./event.ts";
+import { isLevel, type Level, LEVELS } from "./event.ts";
 
 /** The values of `is:`, and the states they select. */
 const STATES = {
@@ -40,34 +40,76 @@ export interface Search {
   readonly words: string;
 }
 
-/** Maximum number of parts of a search. */
+/** A search that cannot be understood. */
+export interface SearchFault {
+  readonly reason: string;
+  /** Where in the text, from 1. */
+  readonly position: number;
+}
+
+/** The result of reading a search. */
+export type SearchResult =
+  | { readonly ok: true; readonly search: Search }
+  | { readonly ok: false; readonly fault: SearchFault };
+
+/** A search may have this many parts; more is refused. */
 const PARTS_MAX = 32;
-const PART = /([A-Za-z_][\w.-]{0,63}):(?:"([^"]*)"|([^\s"]+))|"([^"]+)"|[^\s"]+|"+/g;
+/** And this many characters. */
+const CHARS_MAX = 1_024;
+const PART = /([A-Za-z_][\w.-]{0,63}):(?:"([^"]*)"|([^\s"]+)|(?=\s|$))|"([^"]+)"|[^\s"]+|"+/g;
+/** Names whose values are checked. */
+const NAMES = /^(?:is|level|release|environment|env|assigned|user(?:\.(?:id|email|username|ip))?)$/;
 
 /** Reads a search. */
-export function searchFrom(text: string): Search {
+export function searchFrom(text: string): SearchResult {
   const found: { -readonly [K in keyof Search]: Search[K] } = { words: "" };
   const words: string[] = [];
   const tags: [string, string][] = [];
-  for (const match of [...text.slice(0, 2_048).matchAll(PART)].slice(0, PARTS_MAX)) {
+  const refuse = (reason: string, index: number): SearchResult => ({
+    ok: false,
+    fault: { reason, position: index + 1 },
+  });
+  if (text.length > CHARS_MAX) return refuse(`more than ${CHARS_MAX} characters`, CHARS_MAX);
+  const matches = [...text.matchAll(PART)];
+  if (matches.length > PARTS_MAX) {
+    return refuse(`more than ${PARTS_MAX} parts`, matches[PARTS_MAX]!.index);
+  }
+  for (const match of matches) {
     const [whole, rawName, quoted, plain, phrase] = match;
-    const name = rawName?.toLowerCase();
+    const name = rawName?.toLowerCase() ?? "";
     const value = quoted ?? plain ?? "";
-    if (name === undefined) words.push(phrase ?? whole);
-    else if (value === "" || value.startsWith("//")) words.push(whole);
-    else if (name === "is" && Object.hasOwn(STATES, value.toLowerCase())) {
-      found.status = STATES[value.toLowerCase() as keyof typeof STATES];
-    } else if (name === "is" && value.toLowerCase() === "unassigned") found.assignedTo = null;
-    else if (name === "level" && isLevel(value.toLowerCase())) {
-      found.level = value.toLowerCase() as Level;
+    const at = match.index;
+    const valueAt = at + name.length + 1;
+    const word = value.toLowerCase();
+    if (name === "") {
+      if (/^"+$/.test(whole) && (whole.length % 2 === 1)) return refuse("a quote has no end", at);
+      if (phrase !== undefined || !/^"+$/.test(whole)) words.push(phrase ?? whole);
+    } else if (!NAMES.test(name)) {
+      if (value === "" || value.startsWith("//")) words.push(whole);
+      else tags.push([rawName!, value]);
+    } else if (value === "") {
+      if (text[valueAt] === '"' && quoted === undefined) {
+        return refuse("a quote has no end", valueAt);
+      }
+      return refuse(`${name}: has no value`, valueAt);
+    } else if (name === "is") {
+      if (Object.hasOwn(STATES, word)) found.status = STATES[word as keyof typeof STATES];
+      else if (word === "unassigned") found.assignedTo = null;
+      else {
+        const known = [...Object.keys(STATES), "unassigned"].join(", ");
+        return refuse(`is: has no state "${value}", but ${known}`, valueAt);
+      }
+    } else if (name === "level") {
+      if (!isLevel(word)) {
+        return refuse(`level: has no level "${value}", but ${LEVELS.join(", ")}`, valueAt);
+      }
+      found.level = word;
     } else if (name === "release") found.release = value;
     else if (name === "environment" || name === "env") found.environment = value;
-    else if (/^user(?:\.(?:id|email|username|ip))?$/.test(name)) found.user = value;
     else if (name === "assigned") found.assignedTo = value === "none" ? null : value;
-    else if (name === "is" || name === "level") words.push(whole);
-    else tags.push([rawName!, value]);
+    else found.user = value;
   }
   if (tags.length > 0) found.tags = Object.fromEntries(tags);
   found.words = words.join(" ").trim();
-  return found;
+  return { ok: true, search: found };
 }

@@ -11,6 +11,7 @@ import {
   createInflate,
   createZstdDecompress,
 } from "node:zlib";
+import { type Search, searchFrom } from "../domain/search.ts";
 import { HttpError } from "./http_error.ts";
 import type { Field, Fields, Values } from "./route.ts";
 
@@ -261,4 +262,12 @@ function check(name: string, value: unknown, field: Field): void {
       }
       return;
   }
+}
+
+/** Reads a search. Throws 400 with the position of what is wrong. */
+export function readSearch(text: string | undefined): Search {
+  const result = searchFrom(text ?? "");
+  if (result.ok) return result.search;
+  const { reason, position } = result.fault;
+  throw new HttpError(400, `the search is wrong at position ${position}: ${reason}`);
 }

@@ -14,6 +14,7 @@ import type { IssueFingerprint } from "../storage/merges.ts";
 import type { Member, Membership } from "../storage/organisations.ts";
 import type { Page } from "../storage/page.ts";
 import type { Project } from "../storage/projects.ts";
+import type { Release } from "../storage/releases.ts";
 import type { Session } from "../storage/sessions.ts";
 import type { User } from "../storage/users.ts";
 
@@ -34,6 +35,21 @@ export function issueShape(issue: Issue): Shape {
     first_seen: iso(issue.firstSeen),
     last_seen: iso(issue.lastSeen),
     assigned_to: issue.assignedTo,
+    user_count: issue.userCount,
+    first_release: issue.firstRelease,
+    last_release: issue.lastRelease,
+    resolved_after: issue.resolvedAfter,
+  };
+}
+
+/** A release. */
+export function releaseShape(release: Release): Shape {
+  return {
+    id: release.id,
+    version: release.version,
+    created_at: iso(release.createdAt),
+    new_issues: release.newIssues,
+    last_seen: isoOrNull(release.lastSeen),
   };
 }
 

@@ -19,6 +19,7 @@ import { merges } from "./sql/merges.ts";
 import { organisations } from "./sql/organisations.ts";
 import { projects } from "./sql/projects.ts";
 import { Purger } from "./sql/purges.ts";
+import { releases } from "./sql/releases.ts";
 import { sessions } from "./sql/sessions.ts";
 import { foldTotals, totals } from "./sql/totals.ts";
 import { users } from "./sql/users.ts";
@@ -84,6 +85,7 @@ export function storageOn(engine: Engine): Storage {
       ...someIssues,
       ...someMerges,
       ...activity(db),
+      ...releases(db),
       ...events(db),
       ...dashboard(db),
       deleteProject: async (orgId, id) => purge(await someProjects.deleteProject(orgId, id)),

@@ -30,6 +30,13 @@ export interface Issue {
   readonly lastSeen: number;
   /** A user's id. */
   readonly assignedTo: string | null;
+  /** Different users that its events had. */
+  readonly userCount: number;
+  /** Of its first and latest event that had one. */
+  readonly firstRelease: string | null;
+  readonly lastRelease: string | null;
+  /** It is resolved in the release after this one: events of this and earlier ones do not reopen it. */
+  readonly resolvedAfter: string | null;
 }
 
 /** A filter of issues. Absent conditions are not applied. */
@@ -49,7 +56,7 @@ export interface IssueFilter {
 }
 
 /** The sort orders of issues, highest first. */
-export const ISSUE_SORTS = ["last_seen", "first_seen", "events"] as const;
+export const ISSUE_SORTS = ["last_seen", "first_seen", "events", "users"] as const;
 /** The sort order of issues. */
 export type IssueSort = typeof ISSUE_SORTS[number];
 
@@ -85,6 +92,24 @@ export interface Issues {
     status: IssueStatus,
     by?: string | null,
   ): Promise<{ readonly issue: Issue; readonly changed: boolean } | null>;
+  /**
+   * Resolves it in the next release: only events of releases after the project's latest reopen it. `no_release`: the
+   * project has none.
+   */
+  resolveInNextRelease(
+    orgId: string,
+    issueId: string,
+    by?: string | null,
+  ): Promise<
+    Result<{ readonly issue: Issue; readonly changed: boolean }, "no_issue" | "no_release">
+  >;
+  /** Events of these issues of a project per bucket, by their ids; buckets as `volume` of `Dashboard` has them. */
+  issueVolumes(
+    orgId: string,
+    projectId: string,
+    issueIds: readonly string[],
+    range: { readonly since: number; readonly until: number; readonly bucketMs: number },
+  ): Promise<ReadonlyMap<string, readonly number[]>>;
   /** `null` unassigns the issue. The user must be a member of the organisation. */
   assignIssue(
     orgId: string,

@@ -6,6 +6,8 @@
  * issues     find, and hold against deletion; make those missing, by their keys' order
  * event_ids  insert, by order; what is there already is a duplicate
  * events     insert what was not
+ * releases   insert those that are new, by order
+ * users      insert those that an issue did not have, by order
  * issues     count, by their ids' order; resolved becomes unresolved
  * usage      events and bytes, by their projects' order
  * ```
@@ -18,7 +20,8 @@
 import { newId } from "../domain/id.ts";
 import { folded, wordsOf } from "../domain/words.ts";
 import type { Value } from "./database.ts";
-import { type EventColumns, eventKey, issueKey } from "./rows.ts";
+import { isLaterRelease } from "../domain/release.ts";
+import { type EventColumns, eventKey, issueKey, userKeyOf } from "./rows.ts";
 import { StorageError } from "./error.ts";
 import type { EventOutcome } from "./events.ts";
 
@@ -32,6 +35,7 @@ interface IssueRow {
   readonly project_id: string;
   readonly fingerprint: string;
   readonly status: string;
+  readonly resolved_after: string | null;
 }
 
 interface IdRow {
@@ -60,7 +64,10 @@ export async function writeBatch(
   );
   const stored = new Set(fresh);
   if (fresh.length > 0) await insertEvents(batch, fresh, issues);
-  const reopened = await countEvents(batch, fresh, issues);
+  await addReleases(batch, fresh, now);
+  const users = await addUsers(batch, fresh, issues);
+  const reopens = await reopening(batch, fresh, issues);
+  const reopened = await countEvents(batch, fresh, issues, users, reopens);
   if (fresh.length > 0) await occupy(batch, fresh);
   const unused = [...made].filter((id) =>
     !fresh.some((row) => issues.get(issueKey(row))!.id === id)
@@ -76,7 +83,8 @@ export async function writeBatch(
     if (!stored.has(row)) return { kind: "duplicate" };
     // Each change is reported once, for the first event that caused it.
     const first = made.delete(issue.id);
-    const regressed = reopened.delete(issue.id);
+    const regressed = reopened.has(issue.id) &&
+      (issue.resolved_after === null || reopens.has(row)) && reopened.delete(issue.id);
     return { kind: "stored", issueId: issue.id, first, regressed };
   });
 }
@@ -97,7 +105,7 @@ async function issuesFor(
   const find = async (missing: readonly EventColumns[]) => {
     const found = await batch.rows<IssueRow>(
       // A fingerprint that was merged is another issue's.
-      `SELECT i.id, k.project_id, k.fingerprint, i.status
+      `SELECT i.id, k.project_id, k.fingerprint, i.status, i.resolved_after
        FROM unnest($1::uuid[], $2::text[]) AS k (project_id, fingerprint)
        LEFT JOIN issue_aliases a
          ON a.project_id = k.project_id AND a.fingerprint = k.fingerprint
@@ -123,7 +131,7 @@ async function issuesFor(
        AS n (id, project_id, fingerprint, title, title_folded, culprit, level, seen)
      ORDER BY project_id, fingerprint
      ON CONFLICT (project_id, fingerprint) DO NOTHING
-     RETURNING id, project_id, fingerprint, status`,
+     RETURNING id, project_id, fingerprint, status, resolved_after`,
     missing.map(() => newId(now)),
     missing.map((row) => row.projectId),
     missing.map((row) => row.fingerprint),
@@ -192,17 +200,17 @@ async function insertEvents(
 ): Promise<void> {
   await batch.rows(
     `INSERT INTO events (id, project_id, issue_id, fingerprint, level, title, message, environment,
-       release, tags, payload, words, bytes, event_at, received_at)
+       release, tags, payload, words, bytes, event_at, received_at, user_key)
      SELECT CAST(id AS uuid), CAST(project_id AS uuid), CAST(issue_id AS uuid), fingerprint, level,
        title, message, environment, release, CAST(tags AS jsonb), CAST(payload AS json),
        array_to_tsvector(array_remove(string_to_array(coalesce(words, ''), ' '), '')),
        octet_length(payload), CAST(event_at AS bigint),
-       CAST(received_at AS bigint)
+       CAST(received_at AS bigint), user_key
      FROM unnest(${list("$1")}, ${list("$2")}, ${list("$3")}, $4::text[], ${list("$5")},
        $6::text[], $7::text[], $8::text[], $9::text[], ${list("$10")}, ${list("$11")},
-       ${list("$12")}, ${list("$13")}, ${list("$14")})
+       ${list("$12")}, ${list("$13")}, ${list("$14")}, $15::text[])
        AS n (id, project_id, issue_id, fingerprint, level, title, message, environment, release,
-         tags, payload, words, event_at, received_at)`,
+         tags, payload, words, event_at, received_at, user_key)`,
     joined(rows.map((row) => row.id)),
     joined(rows.map((row) => row.projectId)),
     joined(rows.map((row) => issues.get(issueKey(row))!.id)),
@@ -217,6 +225,7 @@ async function insertEvents(
     joined(rows.map((row) => `${wordsOf(row.searched).join(" ")} ${row.marks}`)),
     joined(rows.map((row) => row.eventAt)),
     joined(rows.map((row) => row.receivedAt)),
+    rows.map(userKeyOf),
   );
 }
 
@@ -243,11 +252,94 @@ async function occupy(batch: Batch, rows: readonly EventColumns[]): Promise<void
   );
 }
 
-/** Adds the events to their issues. Returns the ids of issues that were resolved until now. */
+/** Makes the releases that are new, by order. */
+async function addReleases(
+  batch: Batch,
+  rows: readonly EventColumns[],
+  now: number,
+): Promise<void> {
+  const found = new Map<string, EventColumns>();
+  for (const row of rows) {
+    if (row.release !== null) found.set(`${row.projectId}/${row.release}`, row);
+  }
+  if (found.size === 0) return;
+  const made = [...found.values()];
+  await batch.rows(
+    `INSERT INTO releases (id, project_id, version, created_at)
+     SELECT id, project_id, version, $4
+     FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS n (id, project_id, version)
+     ORDER BY project_id, version ON CONFLICT DO NOTHING`,
+    made.map(() => newId(now)),
+    made.map((row) => row.projectId),
+    made.map((row) => row.release),
+    String(now),
+  );
+}
+
+/** Adds the users of events, by order. How many each issue did not have before. */
+async function addUsers(
+  batch: Batch,
+  rows: readonly EventColumns[],
+  issues: ReadonlyMap<string, IssueRow>,
+): Promise<ReadonlyMap<string, number>> {
+  const pairs = new Map<string, readonly [issueId: string, userKey: string]>();
+  for (const row of rows) {
+    const userKey = userKeyOf(row);
+    if (userKey === null) continue;
+    const { id } = issues.get(issueKey(row))!;
+    pairs.set(id + userKey, [id, userKey]);
+  }
+  if (pairs.size === 0) return new Map();
+  const added = await batch.rows<{ readonly id: string; readonly count: number }>(
+    `WITH added AS (
+       INSERT INTO issue_users (issue_id, user_key)
+       SELECT * FROM unnest($1::uuid[], $2::text[]) AS n (issue_id, user_key)
+       ORDER BY 1, 2 ON CONFLICT DO NOTHING RETURNING issue_id
+     ) SELECT issue_id AS id, count(*) AS count FROM added GROUP BY 1`,
+    [...pairs.values()].map(([id]) => id),
+    [...pairs.values()].map(([, userKey]) => userKey),
+  );
+  return new Map(added.map(({ id, count }) => [id, count]));
+}
+
+/** The events of releases after the one in which their issue is resolved. */
+async function reopening(
+  batch: Batch,
+  rows: readonly EventColumns[],
+  issues: ReadonlyMap<string, IssueRow>,
+): Promise<ReadonlySet<EventColumns>> {
+  const asked = rows.filter((row) =>
+    row.release !== null && issues.get(issueKey(row))!.resolved_after !== null
+  );
+  if (asked.length === 0) return new Set();
+  const versions = asked.flatMap((
+    row,
+  ) => [row.release!, issues.get(issueKey(row))!.resolved_after!]);
+  const known = await batch.rows<
+    { readonly project_id: string; readonly version: string; readonly created_at: number }
+  >(
+    `SELECT project_id, version, created_at FROM releases
+     WHERE project_id = ANY($1::uuid[]) AND version = ANY($2::text[])`,
+    unique(asked.map((row) => row.projectId)),
+    unique(versions),
+  );
+  const times = new Map(known.map((one) => [`${one.project_id}/${one.version}`, one.created_at]));
+  return new Set(asked.filter((row) => {
+    const of = (version: string) => ({
+      version,
+      createdAt: times.get(`${row.projectId}/${version}`),
+    });
+    return isLaterRelease(of(row.release!), of(issues.get(issueKey(row))!.resolved_after!));
+  }));
+}
+
+/** Adds the events to their issues. The ids of those that were resolved until now. */
 async function countEvents(
   batch: Batch,
   rows: readonly EventColumns[],
   issues: ReadonlyMap<string, IssueRow>,
+  users: ReadonlyMap<string, number>,
+  reopens: ReadonlySet<EventColumns>,
 ): Promise<Set<string>> {
   const groups = new Map<string, EventColumns[]>();
   for (const row of rows) {
@@ -260,28 +352,46 @@ async function countEvents(
   const latest = [...groups.values()].map((group) =>
     group.reduce((a, b) => b.receivedAt >= a.receivedAt ? b : a)
   );
-  const counted = await batch.rows<{ readonly id: string; readonly was: string }>(
+  const counted = await batch.rows<{ readonly id: string; readonly reopened: boolean }>(
     `WITH added AS (
-       SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[])
-         AS n (id, count, first_seen, last_seen, level)
+       SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[],
+         $6::bigint[], $7::text[], $8::text[], $9::text[])
+         AS n (id, count, first_seen, last_seen, level, users, first_release, last_release,
+           resolved_after)
      ), old AS (
-       SELECT id, status FROM issues WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE
+       SELECT id, status = 'resolved' AND (resolved_after IS NULL OR EXISTS (
+           SELECT 1 FROM added WHERE added.id = issues.id
+             AND added.resolved_after = issues.resolved_after)) AS reopened FROM issues WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE
      )
      UPDATE issues i SET event_count = i.event_count + added.count,
        first_seen = least(i.first_seen, added.first_seen),
        level = CASE WHEN added.last_seen >= i.last_seen THEN added.level ELSE i.level END,
        last_seen = greatest(i.last_seen, added.last_seen),
-       status = CASE WHEN i.status = 'resolved' THEN 'unresolved' ELSE i.status END
+       user_count = i.user_count + added.users,
+       first_release = coalesce(i.first_release, added.first_release),
+       last_release = coalesce(added.last_release, i.last_release),
+       status = CASE WHEN old.reopened THEN 'unresolved' ELSE i.status END,
+       resolved_after = CASE WHEN old.reopened THEN NULL ELSE i.resolved_after END
      FROM added JOIN old ON old.id = added.id WHERE i.id = added.id
-     RETURNING i.id, old.status AS was`,
+     RETURNING i.id, old.reopened`,
     [...groups.keys()],
     [...groups.values()].map((group) => group.length),
     [...groups.values()].map((group) => Math.min(...group.map((row) => row.receivedAt))),
     latest.map((row) => row.receivedAt),
     latest.map((row) => row.level),
+    [...groups.keys()].map((id) => users.get(id) ?? 0),
+    [...groups.values()].map((group) => group.find((row) => row.release !== null)?.release ?? null),
+    [...groups.values()].map((group) =>
+      group.findLast((row) => row.release !== null)?.release ?? null
+    ),
+    // Where the issue was meant to stay resolved, and an event reopens it.
+    [...groups.values()].map((group) => {
+      const row = group.find((row) => reopens.has(row));
+      return row === undefined ? null : issues.get(issueKey(row))!.resolved_after;
+    }),
   );
   if (counted.length < groups.size) throw vanished();
-  return new Set(counted.filter(({ was }) => was === "resolved").map(({ id }) => id));
+  return new Set(counted.filter(({ reopened }) => reopened).map(({ id }) => id));
 }
 
 /**

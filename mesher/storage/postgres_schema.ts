@@ -153,4 +153,22 @@ export const POSTGRES_STEPS: readonly string[] = [
   ALTER TABLE purges ADD COLUMN destination uuid;
   ALTER TABLE purges ADD COLUMN fingerprints json;
   `,
+  // Releases; the users whom an issue has affected; issues that are resolved in the release after another.
+  `
+  CREATE TABLE releases (
+    id uuid PRIMARY KEY, project_id uuid NOT NULL, version text NOT NULL,
+    created_at bigint NOT NULL, UNIQUE (project_id, version)
+  );
+  CREATE INDEX releases_by_project ON releases (project_id, created_at, id);
+  CREATE TABLE issue_users (
+    issue_id uuid NOT NULL, user_key text NOT NULL, PRIMARY KEY (issue_id, user_key)
+  );
+  ALTER TABLE events ADD COLUMN user_key text;
+  ALTER TABLE issues ADD COLUMN user_count bigint NOT NULL DEFAULT 0;
+  ALTER TABLE issues ADD COLUMN first_release text;
+  ALTER TABLE issues ADD COLUMN last_release text;
+  ALTER TABLE issues ADD COLUMN resolved_after text;
+  CREATE INDEX issues_by_first_release ON issues (project_id, first_release);
+  CREATE INDEX issues_by_last_release ON issues (project_id, last_release, last_seen);
+  `,
 ];

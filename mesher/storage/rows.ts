@@ -68,3 +68,8 @@ export function issueKey(
 ): string {
   return `${row.projectId}/${row.fingerprint}`;
 }
+
+/** The user of an event as counted: the mark of the first that is known of id, address, name and IP address. */
+export function userKeyOf({ marks }: Pick<EventColumns, "marks">): string | null {
+  return /(?:^| )(__u[0-9a-f]+)/.exec(marks)?.[1] ?? null;
+}

@@ -7,6 +7,8 @@
  * issue      discarded ─▶ discarded; there is none ─▶ made, at the end
  * events     insert; its id is there already ─▶ duplicate
  * words      insert
+ * users      insert
+ * releases   insert those that are new
  * issues     at the end, each once: count; resolved becomes unresolved
  * usage      at the end, each project once: events and bytes
  * ```
@@ -16,7 +18,8 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { newId } from "../domain/id.ts";
 import { folded, wordsOf } from "../domain/words.ts";
-import { type EventColumns, issueKey } from "./rows.ts";
+import { isLaterRelease, type ReleaseTime } from "../domain/release.ts";
+import { type EventColumns, issueKey, userKeyOf } from "./rows.ts";
 import type { EventOutcome } from "./events.ts";
 
 /** An issue and the changes of the batch to it. */
@@ -31,7 +34,18 @@ interface Tally {
   firstSeen: number;
   lastSeen: number;
   level: string;
+  /** Users that it did not have before. */
+  users: number;
+  firstRelease: string | null;
+  lastRelease: string | null;
+  /** It is resolved in the release after this one. */
+  readonly resolvedAfter: string | null;
+  /** One of its events reopens it. */
+  isReopened: boolean;
 }
+
+/** At most this many releases are known to exist without a look. */
+const KNOWN_RELEASES_MAX = 10_000;
 
 /** Writes batches on a connection. */
 export class SqliteBatches {
@@ -43,32 +57,51 @@ export class SqliteBatches {
   readonly #make: StatementSync;
   readonly #add: StatementSync;
   readonly #occupy: StatementSync;
+  readonly #addUser: StatementSync;
+  readonly #addRelease: StatementSync;
+  readonly #releaseTime: StatementSync;
+  /** Releases that exist, by project. */
+  readonly #releases = new Set<string>();
 
   constructor(db: DatabaseSync) {
     this.#exists = db.prepare("SELECT 1 AS one FROM projects WHERE id = ?");
     this.#isStored = db.prepare("SELECT 1 AS one FROM events WHERE id = ? AND project_id = ?");
     // A fingerprint that was merged is another issue's.
     this.#find = db.prepare(
-      `SELECT id, status FROM issues WHERE id = coalesce(
+      `SELECT id, status, resolved_after FROM issues WHERE id = coalesce(
          (SELECT issue_id FROM issue_aliases WHERE project_id = ?1 AND fingerprint = ?2),
          (SELECT id FROM issues WHERE project_id = ?1 AND fingerprint = ?2))`,
     );
     this.#store = db.prepare(
       `INSERT INTO events (id, project_id, issue_id, fingerprint, level, title, message,
-         environment, release, tags, payload, bytes, event_at, received_at)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+         environment, release, tags, payload, bytes, event_at, received_at, user_key)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
     );
     this.#words = db.prepare("INSERT INTO event_words (rowid, words) VALUES (?, ?)");
     this.#make = db.prepare(
       `INSERT INTO issues (id, project_id, fingerprint, title, title_folded, culprit, level,
-         event_count, first_seen, last_seen) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+         event_count, first_seen, last_seen, user_count, first_release, last_release)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
     this.#add = db.prepare(
       `UPDATE issues SET event_count = event_count + ?2, first_seen = min(first_seen, ?3),
          level = CASE WHEN ?4 >= last_seen THEN ?5 ELSE level END,
          last_seen = max(last_seen, ?4),
-         status = CASE WHEN status = 'resolved' THEN 'unresolved' ELSE status END
+         user_count = user_count + ?6, first_release = coalesce(first_release, ?7),
+         last_release = coalesce(?8, last_release),
+         status = CASE WHEN ?9 THEN 'unresolved' ELSE status END,
+         resolved_after = CASE WHEN ?9 THEN NULL ELSE resolved_after END
        WHERE id = ?1`,
+    );
+    this.#addUser = db.prepare(
+      "INSERT INTO issue_users (issue_id, user_key) VALUES (?, ?) ON CONFLICT DO NOTHING",
+    );
+    this.#addRelease = db.prepare(
+      `INSERT INTO releases (id, project_id, version, created_at) VALUES (?, ?, ?, ?)
+       ON CONFLICT DO NOTHING`,
+    );
+    this.#releaseTime = db.prepare(
+      "SELECT created_at FROM releases WHERE project_id = ? AND version = ?",
     );
     this.#occupy = db.prepare(
       `INSERT INTO project_usage (project_id, events, bytes) VALUES (?1, ?2, ?3)
@@ -96,7 +129,7 @@ export class SqliteBatches {
       }
       return tally.was === "discarded"
         ? { kind: "discarded", issueId: tally.id }
-        : this.#insert(row, tally);
+        : this.#insert(row, tally, now);
     });
     for (const tally of byIssue.values()) if (tally.count > 0) this.#settle(tally);
     for (const [id, { events, bytes }] of usageOf(byIssue.values())) {
@@ -114,9 +147,10 @@ export class SqliteBatches {
   #tallyOf(opener: EventColumns, now: number): Tally {
     const { projectId, fingerprint, level, receivedAt } = opener;
     const found = this.#find.get(projectId, fingerprint) as
-      | { readonly id: string; readonly status: string }
+      | { readonly id: string; readonly status: string; readonly resolved_after: string | null }
       | undefined;
-    const { id, status: was } = found ?? { id: newId(now), status: null };
+    const { id, status: was, resolved_after: resolvedAfter } = found ??
+      { id: newId(now), status: null, resolved_after: null };
     return {
       id,
       was,
@@ -126,6 +160,11 @@ export class SqliteBatches {
       firstSeen: receivedAt,
       lastSeen: receivedAt,
       level,
+      users: 0,
+      firstRelease: null,
+      lastRelease: null,
+      resolvedAfter,
+      isReopened: false,
     };
   }
 
@@ -133,7 +172,8 @@ export class SqliteBatches {
     return this.#isStored.get(id, projectId) !== undefined;
   }
 
-  #insert(row: EventColumns, tally: Tally): EventOutcome {
+  #insert(row: EventColumns, tally: Tally, now: number): EventOutcome {
+    const userKey = userKeyOf(row);
     const { changes, lastInsertRowid } = this.#store.run(
       row.id,
       row.projectId,
@@ -149,12 +189,21 @@ export class SqliteBatches {
       row.payload.length,
       row.eventAt,
       row.receivedAt,
+      userKey,
     );
     if (Number(changes) === 0) return { kind: "duplicate" };
     this.#words.run(lastInsertRowid, `${wordsOf(row.searched).join(" ")} ${row.marks}`);
     tally.bytes += row.payload.length;
     const isFirst = tally.count++ === 0;
     tally.firstSeen = Math.min(tally.firstSeen, row.receivedAt);
+    if (userKey !== null) tally.users += Number(this.#addUser.run(tally.id, userKey).changes);
+    if (row.release !== null) {
+      this.#hasRelease(row.projectId, row.release, now);
+      tally.firstRelease ??= row.release;
+      tally.lastRelease = row.release;
+    }
+    const isReopened = tally.was === "resolved" && !tally.isReopened && this.#reopens(row, tally);
+    if (isReopened) tally.isReopened = true;
     if (row.receivedAt >= tally.lastSeen) {
       tally.lastSeen = row.receivedAt;
       tally.level = row.level;
@@ -163,12 +212,53 @@ export class SqliteBatches {
       kind: "stored",
       issueId: tally.id,
       first: isFirst && tally.was === null,
-      regressed: isFirst && tally.was === "resolved",
+      regressed: isReopened,
     };
   }
 
-  #settle({ id, was, opener, count, firstSeen, lastSeen, level }: Tally): void {
-    if (was !== null) return void this.#add.run(id, count, firstSeen, lastSeen, level);
+  /** Makes a release, unless it exists. A batch that is not committed is written again, and looks again. */
+  #hasRelease(projectId: string, release: string, now: number): void {
+    const key = `${projectId}/${release}`;
+    if (this.#releases.has(key)) return;
+    if (this.#releases.size >= KNOWN_RELEASES_MAX) this.#releases.clear();
+    this.#releases.add(key);
+    this.#addRelease.run(newId(now), projectId, release, now);
+  }
+
+  /** Whether an event reopens a resolved issue. */
+  #reopens({ projectId, release }: EventColumns, { resolvedAfter }: Tally): boolean {
+    if (resolvedAfter === null) return true;
+    if (release === null) return false;
+    const timeOf = (version: string): ReleaseTime => ({
+      version,
+      createdAt: (this.#releaseTime.get(projectId, version) as { created_at: number } | undefined)
+        ?.created_at,
+    });
+    return isLaterRelease(timeOf(release), timeOf(resolvedAfter));
+  }
+
+  /** Forgets what a batch that was rolled back has made. */
+  forget(): void {
+    this.#releases.clear();
+  }
+
+  #settle(tally: Tally): void {
+    const { id, was, opener, count, firstSeen, lastSeen, level, users } = tally;
+    const { firstRelease, lastRelease } = tally;
+    if (was !== null) {
+      this.#add.run(
+        id,
+        count,
+        firstSeen,
+        lastSeen,
+        level,
+        users,
+        firstRelease,
+        lastRelease,
+        Number(tally.isReopened),
+      );
+      return;
+    }
     const { projectId, fingerprint, title, culprit } = opener;
     this.#make.run(
       id,
@@ -181,6 +271,9 @@ export class SqliteBatches {
       count,
       firstSeen,
       lastSeen,
+      users,
+      firstRelease,
+      lastRelease,
     );
   }
 }

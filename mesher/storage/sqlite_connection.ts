@@ -67,6 +67,7 @@ export class SqliteConnection {
       return outcomes;
     } catch (error) {
       this.rollBack();
+      this.#batches?.forget();
       throw error;
     }
   }

@@ -141,4 +141,22 @@ export const SQLITE_STEPS: readonly string[] = [
   ALTER TABLE purges ADD COLUMN destination TEXT;
   ALTER TABLE purges ADD COLUMN fingerprints TEXT;
   `,
+  // Releases; the users whom an issue has affected; issues that are resolved in the release after another.
+  `
+  CREATE TABLE releases (
+    id TEXT PRIMARY KEY, project_id TEXT NOT NULL, version TEXT NOT NULL,
+    created_at INTEGER NOT NULL, UNIQUE (project_id, version)
+  ) STRICT;
+  CREATE INDEX releases_by_project ON releases (project_id, created_at, id);
+  CREATE TABLE issue_users (
+    issue_id TEXT NOT NULL, user_key TEXT NOT NULL, PRIMARY KEY (issue_id, user_key)
+  ) STRICT, WITHOUT ROWID;
+  ALTER TABLE events ADD COLUMN user_key TEXT;
+  ALTER TABLE issues ADD COLUMN user_count INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE issues ADD COLUMN first_release TEXT;
+  ALTER TABLE issues ADD COLUMN last_release TEXT;
+  ALTER TABLE issues ADD COLUMN resolved_after TEXT;
+  CREATE INDEX issues_by_first_release ON issues (project_id, first_release);
+  CREATE INDEX issues_by_last_release ON issues (project_id, last_release, last_seen);
+  `,
 ];

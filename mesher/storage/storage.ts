@@ -30,6 +30,7 @@ import type { Issues } from "./issues.ts";
 import type { Merges } from "./merges.ts";
 import type { Organisations } from "./organisations.ts";
 import type { Projects } from "./projects.ts";
+import type { Releases } from "./releases.ts";
 import type { Sessions } from "./sessions.ts";
 import type { Totals } from "./totals.ts";
 import type { Upkeep } from "./upkeep.ts";
@@ -46,6 +47,7 @@ export interface Storage
     ApiKeys,
     Issues,
     Merges,
+    Releases,
     Activities,
     Events,
     Dashboard,

@@ -78,6 +78,8 @@ export function fitting({ type, enum: values, minimum }: Schema): unknown {
       return true;
     case "object":
       return { condition_type: "new_issue", type: "websocket" };
+    case "array":
+      return ["text"];
     case "integer":
     case "number":
       return minimum ?? 1;

@@ -1,9 +1,32 @@
 /** The search language; issues and events are found by it regardless of accents. */
 import { assertEquals } from "@std/assert";
-import { searchFrom } from "../../mesher/domain/search.ts";
+import { searchFrom as readSearch } from "../../mesher/domain/search.ts";
 import { folded, queryWords, wordsOf } from "../../mesher/domain/words.ts";
 import { test, until } from "../kit/test.ts";
 import { onStage } from "./end_to_end_kit.ts";
+
+const searchFrom = (text: string) => {
+  const result = readSearch(text);
+  if (!result.ok) throw new Error(result.fault.reason);
+  return result.search;
+};
+
+test("searchFrom refuses what it does not understand, with the position", () => {
+  const fault = (text: string) => {
+    const result = readSearch(text);
+    return result.ok ? null : [result.fault.position, result.fault.reason.split(",")[0]];
+  };
+  assertEquals(fault("disk is:odd"), [9, 'is: has no state "odd"']);
+  assertEquals(fault("level:loud"), [7, 'level: has no level "loud"']);
+  assertEquals(fault("release: x"), [9, "release: has no value"]);
+  assertEquals(fault('a "b'), [3, "a quote has no end"]);
+  assertEquals(fault('release:"1'), [9, "a quote has no end"]);
+  assertEquals(fault("x".repeat(1_025)), [1_025, "more than 1024 characters"]);
+  assertEquals(fault("x ".repeat(33)), [65, "more than 32 parts"]);
+  for (const text of ["", '""', "TypeError: x", "https://a.example/x", ":"]) {
+    assertEquals(fault(text), null, text);
+  }
+});
 
 test("searchFrom reads names with values, quoted or unquoted, and treats the rest as words", () => {
   assertEquals(
@@ -26,7 +49,7 @@ test("searchFrom reads names with values, quoted or unquoted, and treats the res
     words: "x",
   });
   for (
-    const text of ["is:odd", "level:loud", "https://a.example/x", ":", '"', "a:", "TypeError: x"]
+    const text of ["https://a.example/x", ":", "a:", "TypeError: x"]
   ) {
     assertEquals(searchFrom(text).tags, undefined, text);
   }
@@ -76,5 +99,10 @@ test("Issues and events are found by the query language, sorted, and without reg
     assertEquals(rest.toSorted(), ["Café fermé", "disk full"]);
     assertEquals(await titles("/events?q=" + encodeURIComponent("user:42 cafe")), ["Café fermé"]);
     assertEquals((await user.get(`${base}/issues?sort=odd`)).status, 400);
+    const wrong = await user.get(`${base}/events?q=level:loud`);
+    assertEquals([wrong.status, wrong.json.error.slice(0, 38)], [
+      400,
+      "the search is wrong at position 7: lev",
+    ]);
   });
 });

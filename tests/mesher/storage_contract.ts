@@ -8,6 +8,7 @@ import { listsContract } from "./contract/lists.ts";
 import { mergesContract } from "./contract/merges.ts";
 import { projectsContract } from "./contract/projects.ts";
 import { teamsContract } from "./contract/teams.ts";
+import { releasesContract } from "./contract/releases.ts";
 import { writingContract } from "./contract/writing.ts";
 import { type Engine, promisesOf } from "./contract/world.ts";
 
@@ -20,6 +21,7 @@ export function storageContract(engine: Engine): void {
   writingContract(promise, engine);
   issuesContract(promise);
   mergesContract(promise, engine);
+  releasesContract(promise);
   listsContract(promise);
   alertsContract(promise);
   hostileContract(promise);

@@ -16,6 +16,7 @@ import { issueRoutes } from "./issues.ts";
 import { mergeRoutes } from "./merges.ts";
 import { organisationRoutes } from "./organisations.ts";
 import { projectRoutes } from "./projects.ts";
+import { releaseRoutes } from "./releases.ts";
 import { systemRoutes } from "./system.ts";
 
 /** All routes. */
@@ -24,6 +25,7 @@ export const ROUTES: readonly Route[] = [
   ...issueRoutes,
   ...mergeRoutes,
   ...activityRoutes,
+  ...releaseRoutes,
   ...eventRoutes,
   ...dashboardRoutes,
   ...alertRoutes,

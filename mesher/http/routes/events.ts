@@ -4,9 +4,9 @@
  * @module
  */
 import { LEVELS } from "../../domain/event.ts";
-import { searchFrom } from "../../domain/search.ts";
 import type { EventFilter, EventSummary } from "../../storage/events.ts";
 import type { Page, PageRequest } from "../../storage/page.ts";
+import { readSearch } from "../input.ts";
 import { HttpError } from "../http_error.ts";
 import type { Asked, ProjectPlace, Reply, Route } from "../route.ts";
 import { inScope, limitOf, pageOf, projectPlaceOf } from "../scope.ts";
@@ -39,7 +39,7 @@ export const eventRoutes: readonly Route[] = [
       const { query } = asked;
       const place = await projectPlaceOf(asked);
       const text = query["q"] as string | undefined;
-      const search = searchFrom(text ?? "");
+      const search = readSearch(text);
       const isWords = text !== undefined &&
         (search.words !== "" || Object.keys(search).length === 1);
       const filter: EventFilter = {

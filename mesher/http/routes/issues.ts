@@ -4,7 +4,6 @@
  * @module
  */
 import { LEVELS } from "../../domain/event.ts";
-import { searchFrom } from "../../domain/search.ts";
 import { tellCount } from "../../services/announcer.ts";
 import {
   type Issue,
@@ -14,6 +13,7 @@ import {
   type IssueStatus,
 } from "../../storage/issues.ts";
 import { changeRoute } from "../change.ts";
+import { readSearch } from "../input.ts";
 import { HttpError } from "../http_error.ts";
 import type { Asked, Fields, Reply, Route } from "../route.ts";
 import { inScope, limitOf, pageOf, personIn, projectPlaceOf } from "../scope.ts";
@@ -29,6 +29,10 @@ export const PAGE: Fields = {
 };
 
 const ISSUE = "issue";
+/** Milliseconds. */
+const HOUR_MS = 3_600_000;
+/** Milliseconds. */
+const DAY_MS = 86_400_000;
 
 /** The routes. */
 export const issueRoutes: readonly Route[] = [
@@ -56,7 +60,7 @@ export const issueRoutes: readonly Route[] = [
       const { project, membership } = await projectPlaceOf(asked);
       const { query } = asked;
       const assigned = query["assigned_to"] as string | undefined;
-      const search = searchFrom((query["q"] as string | undefined) ?? "");
+      const search = readSearch(query["q"] as string | undefined);
       const { release, environment, user, tags } = search;
       const isOfEvents = [release, environment, user, tags].some((one) => one !== undefined);
       const filter: IssueFilter = {
@@ -126,6 +130,39 @@ export const issueRoutes: readonly Route[] = [
   },
   {
     method: "GET",
+    path: "/api/v1/projects/:project_id/issues/volumes",
+    name: "getIssueVolumes",
+    about: "How many events issues had in each hour of the last 24, or each day of the last 30.",
+    access: "user",
+    query: {
+      ids: { type: "string", max: 4_000, about: "at most 100 ids, with commas" },
+      period: { type: "string", enum: ["24h", "30d"], about: "default: 24h" },
+    },
+    ok: 200,
+    errors: [400, 401, 404],
+    gives: '{"since","bucket_ms","volumes":{id:[count]}}: issues without events are absent',
+    async handle(asked): Promise<Reply> {
+      const { project, membership } = await projectPlaceOf(asked);
+      const ids = ((asked.query["ids"] ?? "") as string).split(",");
+      const [bucketMs, count] = asked.query["period"] === "30d" ? [DAY_MS, 30] : [HOUR_MS, 24];
+      const until = (Math.floor(asked.mesher.now() / bucketMs) + 1) * bucketMs;
+      const since = until - count * bucketMs;
+      const volumes = await asked.mesher.storage.issueVolumes(
+        membership.organisation.id,
+        project.id,
+        ids,
+        { since, until, bucketMs },
+      );
+      const json = {
+        since: iso(since),
+        bucket_ms: bucketMs,
+        volumes: Object.fromEntries(volumes),
+      };
+      return { json };
+    },
+  },
+  {
+    method: "GET",
     path: "/api/v1/issues/:issue_id/tags",
     name: "getIssueTags",
     about: "The commonest values of each tag of an issue, of the last 30 days.",
@@ -139,7 +176,27 @@ export const issueRoutes: readonly Route[] = [
       return { json: await asked.mesher.storage.issueTags(orgId, issue.id, since, 10) };
     },
   },
-  statusRoute("resolve", "resolved"),
+  changeRoute({
+    path: "/api/v1/issues/:issue_id/resolve",
+    name: "resolveIssue",
+    about:
+      "Makes an issue resolved. Its next event reopens it; with `in_next_release` only one of a " +
+      "release after the project's latest.",
+    body: { in_next_release: { type: "boolean" } },
+    errors: [400],
+  }, async (asked) => {
+    if (asked.body["in_next_release"] !== true) return await setStatus(asked, "resolved");
+    const { orgId, issue } = await issueOf(asked);
+    const by = personIn(asked).user.id;
+    const done = await asked.mesher.storage.resolveInNextRelease(orgId, issue.id, by);
+    if (!done.ok) {
+      throw done.reason === "no_issue"
+        ? new HttpError(404, "issue not found")
+        : new HttpError(400, "the project has no release yet");
+    }
+    if (done.value.changed) await tellChange(asked, done.value.issue, "resolved");
+    return done.value.changed;
+  }),
   statusRoute("archive", "archived"),
   statusRoute("unresolve", "unresolved"),
   statusRoute("discard", "discarded"),
@@ -190,17 +247,20 @@ function statusRoute(verb: string, status: IssueStatus): Route {
     path: `/api/v1/issues/:issue_id/${verb}`,
     name: `${verb}Issue`,
     about: `Makes an issue ${status}.`,
-  }, async (asked) => {
-    const id = asked.params["issue_id"]!;
-    const { storage } = asked.mesher;
-    const done = await inScope(
-      asked,
-      ISSUE,
-      (orgId) => storage.setIssueStatus(orgId, id, status, personIn(asked).user.id),
-    );
-    if (done.changed) await tellChange(asked, done.issue, status);
-    return done.changed;
-  });
+  }, (asked) => setStatus(asked, status));
+}
+
+async function setStatus(asked: Asked, status: IssueStatus): Promise<boolean> {
+  const id = asked.params["issue_id"]!;
+  const { storage } = asked.mesher;
+  const by = personIn(asked).user.id;
+  const done = await inScope(
+    asked,
+    ISSUE,
+    (orgId) => storage.setIssueStatus(orgId, id, status, by),
+  );
+  if (done.changed) await tellChange(asked, done.issue, status);
+  return done.changed;
 }
 
 /** Tells the watchers that a person changed an issue. */

@@ -19,12 +19,17 @@ export interface IssueRow {
   readonly first_seen: number;
   readonly last_seen: number;
   readonly assigned_to: string | null;
+  readonly user_count: number;
+  readonly first_release: string | null;
+  readonly last_release: string | null;
+  readonly resolved_after: string | null;
 }
 
 /** The columns of `IssueRow`, of `issues i`. */
 export const ISSUE: string =
   "i.id, i.project_id, i.fingerprint, i.title, i.culprit, i.level, i.status, " +
-  "i.event_count, i.first_seen, i.last_seen, i.assigned_to";
+  "i.event_count, i.first_seen, i.last_seen, i.assigned_to, i.user_count, " +
+  "i.first_release, i.last_release, i.resolved_after";
 
 /** The issue of a row. */
 export const issueFrom = (row: IssueRow): Issue => ({
@@ -39,4 +44,8 @@ export const issueFrom = (row: IssueRow): Issue => ({
   firstSeen: row.first_seen,
   lastSeen: row.last_seen,
   assignedTo: row.assigned_to,
+  userCount: row.user_count,
+  firstRelease: row.first_release,
+  lastRelease: row.last_release,
+  resolvedAfter: row.resolved_after,
 });

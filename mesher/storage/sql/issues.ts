@@ -3,27 +3,78 @@
  *
  * @module
  */
+import { assert } from "../../domain/assert.ts";
+import type { JsonObject } from "../../domain/event.ts";
 import { isId } from "../../domain/id.ts";
 import { folded } from "../../domain/words.ts";
-import { Conditions, type Database, likeAnywhere } from "../database.ts";
-import type { Issues, SpikeCandidate } from "../issues.ts";
+import { Conditions, type Database, likeAnywhere, type Query } from "../database.ts";
+import type { Issues, IssueStatus, SpikeCandidate } from "../issues.ts";
 import { record } from "./activity.ts";
 import { ISSUE, issueFrom, type IssueRow } from "./issue_rows.ts";
+import { PAGE_ROWS_MAX } from "../page.ts";
+import { BUCKETS_MAX } from "./dashboard.ts";
 import { limitOf, narrowToPage, NO_ROWS, pageFrom } from "./page.ts";
 import { addPurge } from "./purges.ts";
-import { ofOrg } from "./scope.ts";
+import { ofOrg, ownsProject } from "./scope.ts";
 import { issueIds } from "./search.ts";
 
 /** The condition that an issue of `issues i` belongs to an organisation. */
 const OF_ORG = ofOrg("$2", "i");
 
 /** The column of each sort order. */
-const SORTS = { last_seen: "last_seen", first_seen: "first_seen", events: "event_count" } as const;
+const SORTS = {
+  last_seen: "last_seen",
+  first_seen: "first_seen",
+  events: "event_count",
+  users: "user_count",
+} as const;
 
 const HOUR_MS = 3_600_000;
 
+/** The release of a project that was made last. */
+async function latestRelease(query: Query, projectId: string): Promise<string | null> {
+  const row = await query.row<{ readonly version: string }>(
+    `SELECT version FROM releases WHERE project_id = $1 ORDER BY created_at DESC, id DESC LIMIT 1`,
+    projectId,
+  );
+  return row?.version ?? null;
+}
+
 /** Issues in `db`. */
 export function issues(db: Database): Issues {
+  const setStatus = async (
+    orgId: string,
+    issueId: string,
+    status: IssueStatus,
+    by: string | null,
+    inNextRelease: boolean,
+  ): ReturnType<Issues["resolveInNextRelease"]> => {
+    if (!isId(orgId) || !isId(issueId)) return { ok: false, reason: "no_issue" };
+    return await db.transaction(async (query) => {
+      const old = await query.row<IssueRow>(
+        `SELECT ${ISSUE} FROM issues i WHERE i.id = $1 AND ${OF_ORG}${db.dialect.forUpdate}`,
+        issueId,
+        orgId,
+      );
+      if (old === undefined) return { ok: false, reason: "no_issue" };
+      const after = inNextRelease ? await latestRelease(query, old.project_id) : null;
+      if (inNextRelease && after === null) return { ok: false, reason: "no_release" };
+      await query.change(
+        "UPDATE issues SET status = $2, resolved_after = $3 WHERE id = $1",
+        issueId,
+        status,
+        after,
+      );
+      const changed = old.status !== status || old.resolved_after !== after;
+      if (changed) {
+        const data: JsonObject = after === null ? {} : { after };
+        await record(query, db.now(), { issueId, kind: status, userId: by, data });
+      }
+      const issue = issueFrom({ ...old, status, resolved_after: after });
+      return { ok: true, value: { issue, changed } };
+    });
+  };
+
   return {
     async issues(orgId, projectId, filter, page) {
       if (!isId(orgId) || !isId(projectId)) return NO_ROWS;
@@ -68,21 +119,12 @@ export function issues(db: Database): Issues {
     },
 
     async setIssueStatus(orgId, issueId, status, by = null) {
-      if (!isId(orgId) || !isId(issueId)) return null;
-      return await db.transaction(async (query) => {
-        const old = await query.row<IssueRow>(
-          `SELECT ${ISSUE} FROM issues i WHERE i.id = $1 AND ${OF_ORG}${db.dialect.forUpdate}`,
-          issueId,
-          orgId,
-        );
-        if (old === undefined) return null;
-        await query.change("UPDATE issues SET status = $2 WHERE id = $1", issueId, status);
-        if (old.status !== status) {
-          await record(query, db.now(), { issueId, kind: status, userId: by, data: {} });
-        }
-        return { issue: issueFrom({ ...old, status }), changed: old.status !== status };
-      });
+      const done = await setStatus(orgId, issueId, status, by, false);
+      return done.ok ? done.value : null;
     },
+
+    resolveInNextRelease: (orgId, issueId, by = null) =>
+      setStatus(orgId, issueId, "resolved", by, true),
 
     async assignIssue(orgId, issueId, userId, by = null) {
       if (!isId(orgId) || !isId(issueId)) return { ok: false, reason: "no_issue" };
@@ -123,6 +165,7 @@ export function issues(db: Database): Issues {
         if (deleted === 0) return false;
         await query.change("UPDATE alerts SET issue_id = NULL WHERE issue_id = $1", issueId);
         await query.change("DELETE FROM issue_aliases WHERE issue_id = $1", issueId);
+        await query.change("DELETE FROM issue_users WHERE issue_id = $1", issueId);
         await query.change("DELETE FROM issue_activity WHERE issue_id = $1", issueId);
         await addPurge(query, db.now(), "issue", issueId);
         return true;
@@ -141,6 +184,32 @@ export function issues(db: Database): Issues {
         [projectId, orgId, since, limitOf({ limit })],
       );
       return rows.map((row) => ({ ...issueFrom(row), recent: row.recent }));
+    },
+
+    async issueVolumes(orgId, projectId, issueIds, { since, until, bucketMs }) {
+      const count = Math.ceil((until - since) / bucketMs);
+      assert(bucketMs >= 1 && count <= BUCKETS_MAX, `${count} buckets`);
+      const ids = issueIds.filter(isId).slice(0, PAGE_ROWS_MAX);
+      const volumes = new Map<string, number[]>();
+      if (ids.length === 0 || !await ownsProject(db, orgId, projectId)) return volumes;
+      const list = ids.map((_, i) => `$${i + 5}`).join(", ");
+      const rows = await db.scan<
+        { readonly id: string; readonly slot: number; readonly count: number }
+      >(
+        `SELECT e.issue_id AS id, (e.received_at - CAST($1 AS BIGINT)) / CAST($2 AS BIGINT) AS slot,
+           count(*) AS count
+         FROM events e
+         WHERE e.issue_id IN (${list}) AND e.received_at >= $1 AND e.received_at < $3
+           AND e.issue_id IN (SELECT i.id FROM issues i WHERE i.project_id = $4)
+         GROUP BY 1, 2`,
+        [Math.trunc(since), Math.trunc(bucketMs), Math.trunc(until), projectId, ...ids],
+      );
+      for (const row of rows) {
+        const volume = volumes.get(row.id) ?? new Array<number>(count).fill(0);
+        volumes.set(row.id, volume);
+        volume[row.slot] = row.count;
+      }
+      return volumes;
     },
 
     async unresolvedCount(projectId) {

@@ -46,13 +46,16 @@ export function merges(db: Database): Merges {
         const now = db.now();
         for (const row of gone) await takeOver(query, now, row, targetId);
         await query.change(
-          `UPDATE issues SET event_count = $2, first_seen = $3, last_seen = $4, level = $5
+          `UPDATE issues SET event_count = $2, first_seen = $3, last_seen = $4, level = $5,
+             first_release = $6, last_release = $7
            WHERE id = $1`,
           targetId,
           merged.event_count,
           merged.first_seen,
           merged.last_seen,
           merged.level,
+          merged.first_release,
+          merged.last_release,
         );
         const titles = gone.slice(0, 10).map(({ title }) => title);
         await record(query, now, {
@@ -100,6 +103,8 @@ export function merges(db: Database): Merges {
           );
         }
         const made = await makeIssue(query, now, old, chosen);
+        // Both find theirs again as the events are gone through.
+        await query.change("DELETE FROM issue_users WHERE issue_id = $1", issueId);
         await addMove(query, now, {
           kind: "split",
           from: issueId,
@@ -184,6 +189,9 @@ function sumOf(target: IssueRow, gone: readonly IssueRow[]): IssueRow {
   return {
     ...target,
     level: latest.level,
+    first_release: all.reduce((a, b) => b.first_seen < a.first_seen ? b : a).first_release ??
+      target.first_release,
+    last_release: latest.last_release ?? target.last_release,
     event_count: all.reduce((sum, row) => sum + row.event_count, 0),
     first_seen: Math.min(...all.map((row) => row.first_seen)),
     last_seen: latest.last_seen,
@@ -236,6 +244,7 @@ async function makeIssue(
     culprit,
     level,
     event_count: 0,
+    user_count: 0,
     first_seen: old.last_seen,
     assigned_to: null,
   };
@@ -246,8 +255,8 @@ async function makeIssue(
   );
   await query.change(
     `INSERT INTO issues (id, project_id, fingerprint, title, title_folded, culprit, level, status,
-       event_count, first_seen, last_seen)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9, $9)`,
+       resolved_after, event_count, first_seen, last_seen)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $10, 0, $9, $9)`,
     made.id,
     made.project_id,
     fingerprint,
@@ -257,6 +266,7 @@ async function makeIssue(
     level,
     made.status,
     made.last_seen,
+    made.resolved_after,
   );
   for (const other of others) {
     await query.change(

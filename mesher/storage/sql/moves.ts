@@ -64,7 +64,73 @@ export async function moveSlice(query: Query, move: Move, after: number): Promis
       );
     }
   }
+  if (kind === "split") {
+    for (const id of [from, to].toSorted()) await addUsers(query, id, first.at, until);
+  }
   return until;
+}
+
+/** Adds the users of an issue's events of a time to those whom it has affected. */
+async function addUsers(
+  query: Query,
+  issueId: string,
+  from: number,
+  until: number,
+): Promise<void> {
+  await query.change(
+    `INSERT INTO issue_users (issue_id, user_key)
+     SELECT DISTINCT e.issue_id, e.user_key FROM events e
+     WHERE e.issue_id = $1 AND e.received_at >= $2 AND e.received_at <= $3
+       AND e.user_key IS NOT NULL
+     ORDER BY 2 ON CONFLICT DO NOTHING`,
+    issueId,
+    from,
+    until,
+  );
+}
+
+/** Leaves the users of an issue that is gone to the one that took it. */
+export async function moveUsers(
+  db: Pick<Database, "transaction">,
+  { from, to }: Move,
+): Promise<void> {
+  for (let isLast = false; !isLast;) {
+    isLast = await db.transaction(async (query) => {
+      const rows = await query.rows<{ readonly user_key: string }>(
+        `SELECT user_key FROM issue_users WHERE issue_id = $1 ORDER BY user_key LIMIT ${MOVED_MAX}`,
+        from,
+      );
+      const [least, most] = [rows[0]?.user_key, rows.at(-1)?.user_key];
+      if (least !== undefined && most !== undefined) {
+        await query.change(
+          `INSERT INTO issue_users (issue_id, user_key)
+           SELECT i.id, u.user_key FROM issue_users u JOIN issues i ON i.id = $2
+           WHERE u.issue_id = $1 AND u.user_key >= $3 AND u.user_key <= $4
+           ORDER BY 2 ON CONFLICT DO NOTHING`,
+          from,
+          to,
+          least,
+          most,
+        );
+        await query.change(
+          "DELETE FROM issue_users WHERE issue_id = $1 AND user_key >= $2 AND user_key <= $3",
+          from,
+          least,
+          most,
+        );
+      }
+      await countUsers(query, to);
+      return rows.length < MOVED_MAX;
+    });
+  }
+}
+
+async function countUsers(query: Query, issueId: string): Promise<void> {
+  await query.change(
+    `UPDATE issues SET user_count = (SELECT count(*) FROM issue_users u WHERE u.issue_id = $1)
+     WHERE id = $1`,
+    issueId,
+  );
 }
 
 /** When an issue's last event was received. */
@@ -93,6 +159,8 @@ export async function settleSplit(
     );
     const before = rows.find(({ id }) => id === from)?.first_seen ?? 0;
     for (const { id } of rows) {
+      await countUsers(query, id);
+      await settleReleases(query, id);
       const oldest = await query.row<{ readonly at: number }>(
         "SELECT e.received_at AS at FROM events e WHERE e.issue_id = $1 ORDER BY e.received_at LIMIT 1",
         id,
@@ -110,6 +178,18 @@ export async function settleSplit(
       );
     }
   });
+}
+
+/** Corrects the first and last release by the issue's oldest and latest event. */
+async function settleReleases(query: Query, issueId: string): Promise<void> {
+  for (const [column, order] of [["first_release", "ASC"], ["last_release", "DESC"]]) {
+    await query.change(
+      `UPDATE issues SET ${column} = (SELECT e.release FROM events e
+         WHERE e.issue_id = $1 AND e.release IS NOT NULL
+         ORDER BY e.received_at ${order} LIMIT 1) WHERE id = $1`,
+      issueId,
+    );
+  }
 }
 
 /** Whether the issue has the event that was received at this time. */

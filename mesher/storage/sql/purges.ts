@@ -10,7 +10,7 @@
 import { newId } from "../../domain/id.ts";
 import type { Database, Query } from "../database.ts";
 import { jsonText, readJson } from "../json.ts";
-import { type Move, moveSlice, settleSplit } from "./moves.ts";
+import { type Move, moveSlice, moveUsers, settleSplit } from "./moves.ts";
 
 /** A database that can return freed space. */
 export interface Purgeable extends Database {
@@ -149,6 +149,7 @@ export class Purger {
       }
     }
     if (move.kind === "split") await settleSplit(engine, move);
+    else await moveUsers(engine, move);
     await engine.change("DELETE FROM purges WHERE id = $1", id);
   }
 
@@ -168,6 +169,7 @@ export class Purger {
 async function deleteIssues(query: Query, projectId: string): Promise<number> {
   const some = `SELECT id FROM issues WHERE project_id = $1 ORDER BY id LIMIT ${ISSUES_MAX}`;
   await query.change(`DELETE FROM issue_activity WHERE issue_id IN (${some})`, projectId);
+  await query.change(`DELETE FROM issue_users WHERE issue_id IN (${some})`, projectId);
   return await query.change(`DELETE FROM issues WHERE id IN (${some})`, projectId);
 }
 

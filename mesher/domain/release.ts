@@ -1,0 +1,52 @@
+/**
+ * The order of releases: by version where both have one (`1.2.3`, `shop@1.2.3-beta.1`, of one package), else by when
+ * they were first seen. Deterministic.
+ *
+ * @module
+ */
+
+/** A release as it is ordered. */
+export interface ReleaseTime {
+  readonly version: string;
+  /** When it was first seen; undefined: it is not known. */
+  readonly createdAt: number | undefined;
+}
+
+const VERSION = /^(?:(.*)@)?v?(\d{1,9})\.(\d{1,9})(?:\.(\d{1,9}))?(?:-([\w.-]+))?(?:\+[\w.-]+)?$/s;
+
+/** Whether a release is later than another. */
+export function isLaterRelease(one: ReleaseTime, other: ReleaseTime): boolean {
+  if (one.version === other.version) return false;
+  const order = compareVersions(one.version, other.version);
+  if (order !== null) return order > 0;
+  if (one.createdAt === undefined || other.createdAt === undefined) return false;
+  return one.createdAt > other.createdAt;
+}
+
+/** Compares by semantic versioning; null: one of them has no such version, or they are of different packages. */
+export function compareVersions(a: string, b: string): number | null {
+  const [one, other] = [VERSION.exec(a), VERSION.exec(b)];
+  if (one === null || other === null || one[1] !== other[1]) return null;
+  for (const i of [2, 3, 4]) {
+    const difference = Number(one[i] ?? 0) - Number(other[i] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return compareBeta(one[5], other[5]);
+}
+
+/** A version without a beta comes after all its betas. */
+function compareBeta(a: string | undefined, b: string | undefined): number {
+  if (a === undefined || b === undefined) return Number(a === undefined) - Number(b === undefined);
+  const [one, other] = [a.split("."), b.split(".")];
+  for (let i = 0; i < Math.max(one.length, other.length); i++) {
+    const [x, y] = [one[i], other[i]];
+    if (x === undefined || y === undefined) return x === undefined ? -1 : 1;
+    if (x === y) continue;
+    const [m, n] = [Number(x), Number(y)];
+    const [isM, isN] = [!Number.isNaN(m), !Number.isNaN(n)];
+    if (isM && isN) return m - n;
+    if (isM !== isN) return isM ? -1 : 1;
+    return x < y ? -1 : 1;
+  }
+  return 0;
+}
