@@ -48,6 +48,9 @@ const SEND_MS = 60_000;
 /** Maximum number of joined topics per connection. */
 export const TOPICS_MAX = 1000;
 
+/** The multiples of the golden ratio, modulo 1, are evenly distributed. */
+const GOLDEN = 0.618033988749895;
+
 /** The group of all hubs. */
 const HUBS = "hubs";
 
@@ -333,10 +336,13 @@ export class Hub {
     connections.add(connection);
   }
 
-  /** Asks all clients to reconnect at a random time within `ms` after they are closed. */
+  /** Asks all clients to reconnect within `ms` after they are closed, each after a time of its own. */
   spread(ms: number): void {
+    let count = 0;
     for (const connection of this.#connections) {
-      connection.notify(PHOENIX_TOPIC, "firn_reconnect", { within: ms });
+      // Any consecutive connections get evenly distributed times, so also those of each batch.
+      const after = Math.round(ms * (count++ * GOLDEN % 1));
+      connection.notify(PHOENIX_TOPIC, "firn_reconnect", { after });
     }
   }
 

@@ -193,8 +193,8 @@ export class Socket {
   #isBlocked = false;
   #refs = 0;
   #attempts = 0;
-  /** The server asked to spread reconnections over this many milliseconds. */
-  #within = 0;
+  /** The pause that a leaving server has asked for, so that not all clients reconnect at once. */
+  #after: number | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #beat: ReturnType<typeof setInterval> | undefined;
 
@@ -424,10 +424,8 @@ export class Socket {
     // Random delays, so that clients that were disconnected together do not reconnect together.
     const { maxDelay = 10_000 } = this.#options;
     const most = Math.min(maxDelay, 250 * 2 ** this.#attempts++);
-    const retryIn = this.#within > 0
-      ? this.#within * Math.random()
-      : most * (1 + Math.random()) / 2;
-    this.#within = 0;
+    const retryIn = this.#after ?? most * (1 + Math.random()) / 2;
+    this.#after = undefined;
     this.#timer = setTimeout(() => this.#connect(), retryIn);
     this.#emit("close", { code, reason, retryIn });
   }
@@ -494,7 +492,7 @@ export class Socket {
       if (status === "ok") this.#channels.get(topic)?.answered(ref, details);
       if (status === "ok") pending.resolve({ response, details } as never);
       else pending.reject(new ChannelClientError(response?.reason ?? "error", response));
-    } else if (event === "firn_reconnect") this.#within = payload.within;
+    } else if (event === "firn_reconnect") this.#after = payload.after;
     else if (event === "firn_invite") this.#emit("invite", { topic });
     else this.#channels.get(topic)?.receive(event, payload, joinRef, details);
   }

@@ -1,5 +1,6 @@
 /**
- * The server of one node of the demo: the page, its health, and the chat on `/ws`.
+ * The server of one node of the demo: the page with its channels, its health, and the chat on
+ * `/ws` for other programs. What is said in a room reaches both.
  *
  * Any origin may connect, because the demo contains nothing confidential.
  *
@@ -10,6 +11,7 @@ import process from "node:process";
 import { observer } from "../../lib/observe/observer.ts";
 import { RoomError } from "../../lib/ws/rooms.ts";
 import type { Connection, Node, Server } from "../../mod.ts";
+import { type PageChannels, pageChannels, topicOf } from "./page_channels.ts";
 import {
   type ClientMessage,
   type NodeStatus,
@@ -18,15 +20,22 @@ import {
 } from "./protocol.ts";
 import type { Terms } from "./report.ts";
 
-/** Forbids external resources, and enables clocks with a resolution of microseconds. */
-const PAGE_HEADERS: Readonly<Record<string, string>> = {
-  "Content-Type": "text/html; charset=utf-8",
-  "Cache-Control": "no-store",
-  "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; " +
-    "script-src 'unsafe-inline'; connect-src 'self'; img-src data:; base-uri 'none'",
-  "Cross-Origin-Embedder-Policy": "require-corp",
-  "Cross-Origin-Opener-Policy": "same-origin",
-};
+/**
+ * Forbids external resources except the other nodes, and enables clocks with a resolution of
+ * microseconds.
+ */
+function headersOf(pages: readonly string[]): Record<string, string> {
+  const nodes = pages.flatMap((page) => [page, page.replace("http", "ws")]).join(" ");
+  return {
+    "Content-Type": "text/html; charset=utf-8",
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; " +
+      "script-src 'unsafe-inline' 'self'; img-src data:; base-uri 'none'; " +
+      `connect-src 'self' ${nodes}`,
+    "Cross-Origin-Embedder-Policy": "require-corp",
+    "Cross-Origin-Opener-Policy": "same-origin",
+  };
+}
 
 const RUNTIME = "Bun" in globalThis ? "bun" : "deno";
 
@@ -38,7 +47,9 @@ export function serveChat(node: Node, terms: Terms): Promise<Server> {
 class Chat {
   readonly #node: Node;
   readonly #terms: Terms;
-  readonly #page = readFileSync(new URL("./page.html", import.meta.url), "utf8");
+  readonly #page: string;
+  readonly #headers: Record<string, string>;
+  readonly #channels: PageChannels;
   /** Connections that have subscribed to the status of the cluster. */
   readonly #watchers = new Set<Connection>();
   /** The reason why each node was last lost. */
@@ -47,6 +58,15 @@ class Chat {
   constructor(node: Node, terms: Terms) {
     this.#node = node;
     this.#terms = terms;
+    const pages = [...new Set(terms.nodes.map(({ page }) => page))];
+    this.#headers = headersOf(pages);
+    this.#page = readFileSync(new URL("./page.html", import.meta.url), "utf8")
+      .replace("[/* the pages of all nodes */]", JSON.stringify(pages));
+    this.#channels = pageChannels({
+      node,
+      status: () => this.#status(),
+      said: (room, data) => node.rooms.broadcast(room, this.#delivery({ room, data })),
+    });
   }
 
   serve(): Promise<Server> {
@@ -58,6 +78,8 @@ class Chat {
     // The demo may be broken by its users, and listens only on this machine.
     const watch = observer(this.#node, { authorize: () => "control" });
     return this.#node.serve({
+      channels: this.#channels.channels,
+      origins: "*",
       port: this.#terms.port,
       reusePort: this.#terms.reusePort,
       fetch: (request, remote) => {
@@ -66,7 +88,7 @@ class Chat {
         return this.#fetch(pathname);
       },
       upgrade: (request) => {
-        if (new URL(request.url).pathname === "/ws") return;
+        if (["/ws", "/socket/websocket"].includes(new URL(request.url).pathname)) return;
         return new Response("the WebSocket is at /ws\n", { status: 404 });
       },
       message: (conn, data) => this.#message(conn, data),
@@ -77,7 +99,7 @@ class Chat {
   #fetch(path: string): Response {
     switch (path) {
       case "/":
-        return new Response(this.#page, { headers: PAGE_HEADERS });
+        return new Response(this.#page, { headers: this.#headers });
       case "/health":
         return Response.json(this.#health());
       case "/ws":
@@ -112,9 +134,11 @@ class Chat {
         conn.leave(message.room);
         return send(conn, { type: "left", room: message.room });
       case "broadcast":
-        return this.#node.rooms.broadcast(message.room, this.#delivery(message));
+        this.#node.rooms.broadcast(message.room, this.#delivery(message));
+        return this.#sayToPages(message);
       case "broadcastFrom":
-        return this.#node.rooms.broadcastFrom(conn, message.room, this.#delivery(message));
+        this.#node.rooms.broadcastFrom(conn, message.room, this.#delivery(message));
+        return this.#sayToPages(message);
       case "watch":
         this.#watchers.add(conn);
         return send(conn, this.#status());
@@ -127,7 +151,16 @@ class Chat {
     return encode({ type: "message", room, data, from: this.#node.name });
   }
 
+  /** Sends to the pages in a room, if there are any. */
+  #sayToPages({ room, data }: { readonly room: string; readonly data: unknown }): void {
+    const { channels, name } = this.#node;
+    const topic = topicOf(room);
+    if (Object.keys(channels.presence(topic)).length === 0) return;
+    channels.broadcast(topic, "said", { data, from: name }).catch(() => {});
+  }
+
   #tellWatchers(): void {
+    this.#channels.tellPages();
     const status = this.#status();
     for (const conn of this.#watchers) send(conn, status);
   }

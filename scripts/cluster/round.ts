@@ -16,6 +16,9 @@ const ARRIVAL_MS = 3_000;
 /** A round is aborted if more broadcasts than this did not reach all nodes. */
 const LOSSES_MAX = 2;
 
+/** Interval of the broadcasts that are sent until all nodes know of all members. Milliseconds. */
+const PROBE_MS = 50;
+
 /** Number of unmeasured broadcasts of each node, as a warm-up. */
 const WARM_UPS = 5;
 
@@ -64,6 +67,8 @@ class Ledger {
   readonly #clients: readonly ChatClient[];
   readonly #room: string;
   readonly #in = new Set<ChatClient>();
+  /** The numbers of broadcasts that are sent until they arrive. */
+  readonly #probes = new Set<number>();
   #sent = 0;
   #from: ChatClient | undefined;
   #sentAt = 0;
@@ -96,6 +101,7 @@ class Ledger {
     for (const client of this.#clients) client.say({ type: "join", room: this.#room });
     await this.#until(() => this.#in.size === this.#clients.length);
     const micros: number[][] = [];
+    for (const from of this.#clients) await this.#untilHeard(from);
     for (const from of this.#clients) {
       const times: number[][] = this.#clients.map(() => []);
       for (let n = 0; n < WARM_UPS + TIMED; n++) {
@@ -114,6 +120,22 @@ class Ledger {
   /** Removes the listeners. */
   close(): void {
     for (const client of this.#clients) client.heard = client.lost = undefined;
+  }
+
+  /** Lets one client broadcast until its node knows of the members on all nodes. Not counted. */
+  async #untilHeard(from: ChatClient): Promise<void> {
+    this.#from = from;
+    this.#heard = new Map();
+    const data = { text: wordsOf(from), number: ++this.#sent };
+    const say = (): void => from.say({ type: "broadcast", room: this.#room, data });
+    this.#probes.add(data.number);
+    const again = setInterval(say, PROBE_MS);
+    say();
+    try {
+      await this.#until(() => this.#heard.size >= this.#clients.length);
+    } finally {
+      clearInterval(again);
+    }
   }
 
   /** Lets one client broadcast. Returns the microseconds until each one received it. */
@@ -144,6 +166,8 @@ class Ledger {
     else if (message.type === "left") this.#in.delete(client);
     else if (message.type !== "message") {
       this.faults.push(`${client.node} heard ${JSON.stringify(message)}`);
+    } else if (this.#probes.has((message.data as { number: number }).number)) {
+      if (this.#isExpected(message)) this.#heard.set(client, 0);
     } else if (!this.#isExpected(message) || this.#heard.has(client)) {
       this.faults.push(`${client.node} heard out of turn: ${JSON.stringify(message)}`);
     } else {

@@ -1,18 +1,19 @@
 // deno-lint-ignore-file no-console -- prints the folder of the screenshots
 /**
- * The pages of the demo cluster in a browser: two users chat across nodes while one node is killed.
+ * The pages of the demo cluster in a browser: two users chat across nodes while nodes are
+ * killed, also those that they are connected to.
  *
  * Needs Chromium on the machine, and is skipped otherwise. Screenshots are written to
  * `FIRN_SCREENSHOTS`, or to a temporary folder.
  */
 import { join } from "node:path";
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import type { Browser, Page } from "playwright-core";
 import { ChatClient } from "../../scripts/cluster/client.ts";
 import { Cluster } from "../../scripts/cluster/cluster.ts";
 import { makePlans } from "../../scripts/cluster/plans.ts";
 import { DESK, needsBrowser, pictureFolder, withBrowser } from "../kit/browser.ts";
-import { test } from "../kit/test.ts";
+import { test, until } from "../kit/test.ts";
 import { isMixed } from "./demo.ts";
 
 /** A user of a page: actions, and checks of what it shows. */
@@ -61,6 +62,20 @@ class Person {
   async seesNode(name: string, state: "up" | "down"): Promise<void> {
     const up = state === "up";
     await this.page.locator(`#nodes [data-name="${name}"][data-up="${up}"]`).waitFor();
+  }
+
+  /** Waits until the list of people shows exactly these. */
+  async seesPeople(people: readonly string[]): Promise<void> {
+    const words = people.map((each) => each.replace(" ", "")).join("|");
+    await until(`${people} are shown`, async () => {
+      const shown = await this.page.locator("#people li").allTextContents();
+      return shown.join("|") === words;
+    }, 15_000);
+  }
+
+  /** Returns what was said in the active room. */
+  texts(): Promise<string[]> {
+    return this.page.locator("#log .message p").allTextContents();
   }
 
   async joins(room: string): Promise<void> {
@@ -161,14 +176,36 @@ async function chat(browser: Browser, cluster: Cluster, folder: string): Promise
   await grace.holdsPhone();
   await grace.shoots("phone-dark");
 
+  await ada.sitsDown();
+  await grace.sitsDown();
+
+  // A page whose node is killed goes on at another one, and nothing is missing.
+  for (const person of [ada, grace]) await person.seesPeople(["Ada node1", "Grace node3"]);
+  await ada.says("I am about to lose my node.");
+  await grace.sees("I am about to lose my node.");
   cluster.kill(first!);
-  await ada.page.locator("#trouble").getByText("does not answer").waitFor();
+  for (let i = 1; i <= 5; i++) await grace.says(`said without node1: ${i}`);
+  await ada.says("I keep talking.");
+  await ada.sees("goes on with this page");
+  await grace.sees("I keep talking.");
+  await ada.sees("said without node1: 5");
+  assertEquals(await ada.texts(), await grace.texts());
+  assert(await ada.page.locator("#here").textContent() !== "node1");
+  const there = await ada.page.locator("#here").textContent();
+  for (const person of [ada, grace]) await person.seesPeople([`Ada ${there}`, "Grace node3"]);
+  await ada.shoots("moved-light");
+  await ada.holdsPhone();
+  await ada.shoots("moved-phone-light");
+  await grace.shoots("moved-dark");
+
+  for (const node of cluster.nodes) cluster.kill(node);
+  await ada.page.locator("#trouble").getByText("No node answers").waitFor();
   await ada.shoots("trouble-phone");
   await ada.sitsDown();
   await ada.shoots("trouble-light");
-  cluster.start(first!);
-  await ada.sees("answers again");
-  await ada.says("Back.");
-  await grace.sees("Back.");
+  await ada.says("Sent later.");
+  for (const node of cluster.nodes) cluster.start(node);
+  await grace.sees("Sent later.");
+  await ada.sees("Sent later.");
   assertEquals([...ada.faults, ...grace.faults], []);
 }

@@ -1,7 +1,7 @@
 /** A node with channels in its own process. */
 import process from "node:process";
 import { channel } from "@firn/firn/channels";
-import { Node } from "@firn/firn";
+import { type LeaveOptions, Node } from "@firn/firn";
 import { now, takeOrders, tell } from "../kit/orders.ts";
 
 const room = channel("room:*", {
@@ -26,7 +26,7 @@ takeOrders(async (options) => {
       case "count":
         return node.channels.count(String(order["topic"]));
       case "leave":
-        return node.leave();
+        return node.leave(order["options"] as LeaveOptions | undefined);
       default:
         throw new Error(`unknown order ${order.do}`);
     }

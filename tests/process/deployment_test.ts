@@ -1,0 +1,118 @@
+// deno-lint-ignore-file no-console -- prints the measured rates
+/**
+ * A deployment: three nodes leave and return one after the other, with clients that send messages.
+ *
+ * With `FIRN_LONG=1`, 2,000 clients; otherwise 90.
+ */
+import { assert, assertEquals } from "@std/assert";
+import process from "node:process";
+import { Socket } from "@firn/firn/client";
+import { type NodeProcess, PAIRS, untilWhole, withNodes } from "../kit/process.ts";
+import { test, until } from "../kit/test.ts";
+
+const isLong = process.env["FIRN_LONG"] === "1";
+const CLIENTS = isLong ? 2_000 : 90;
+const ROOMS = isLong ? 20 : 3;
+/** How often a client of each room sends. Milliseconds. */
+const SAY_MS = isLong ? 1_000 : 100;
+/** Options of `leave`: the limit is `batchSize` reconnections in `batchInterval`. */
+const LEAVE = isLong
+  ? { batchSize: 100, batchInterval: 500 }
+  : { batchSize: 4, batchInterval: 200 };
+const PER_SECOND = LEAVE.batchSize * 1_000 / LEAVE.batchInterval;
+/** Timers of a busy machine are late, so that some reconnections fall together. */
+const TOLERANCE = 1.25;
+
+/** Returns the most of these times in any window of one second. */
+function peakOf(times: readonly number[]): number {
+  let most = 0;
+  for (let from = 0, to = 0; to < times.length; to++) {
+    while (times[to]! - times[from]! >= 1_000) from++;
+    most = Math.max(most, to - from + 1);
+  }
+  return most;
+}
+
+for (const [one, other] of PAIRS) {
+  test(`channels (${one}, ${other}): a deployment keeps the rate of reconnections, and costs no message`, async () => {
+    await withNodes(async (start) => {
+      const kinds = [one, other, one] as const;
+      const nodes: NodeProcess[] = [];
+      const urls: string[] = [];
+      const begin = async (i: number): Promise<void> => {
+        const seeds = nodes.filter((_, at) => at !== i).map(({ name }) => name);
+        const name = nodes[i] && { name: nodes[i]!.name };
+        nodes[i] = await start(kinds[i]!, `n${i}`, { seeds, ...name }, "channel_child.ts");
+        const port = urls[i] === undefined ? 0 : new URL(urls[i]!).port;
+        urls[i] = await nodes[i]!.ask<string>("serve", { port });
+      };
+      for (let i = 0; i < 3; i++) await begin(i);
+      await untilWhole(...nodes);
+      const opened: number[] = [];
+      const lost: string[] = [];
+      const clients = Array.from({ length: CLIENTS }, (_, i) => {
+        const order = [0, 1, 2].map((at) => `${urls[(i + at) % 3]}socket`);
+        const socket = new Socket(order, { timeout: 30_000 });
+        socket.on("open", () => opened.push(performance.now()));
+        const room = socket.channel(`room:${i % ROOMS}`);
+        const got: number[] = [];
+        room.on("said", (number) => got.push(number as number));
+        room.when("lost", ({ reason }) => lost.push(reason));
+        return { socket, room, got };
+      });
+      try {
+        await Promise.all(clients.map(({ room }) => room.ready()));
+        const acknowledged = Array.from({ length: ROOMS }, (): number[] => []);
+        let stop = false;
+        const talks = acknowledged.map(async (numbers, i) => {
+          for (let number = 1; !stop; number++) {
+            const pause = new Promise((wake) => setTimeout(wake, SAY_MS));
+            // Another client of the room each time.
+            const at = i + ROOMS * (number % Math.floor(CLIENTS / ROOMS));
+            if (await clients[at]!.room.push("say", number).then(() => true, () => false)) {
+              numbers.push(number);
+            }
+            await pause;
+          }
+        });
+        const peaks: number[] = [];
+        for (let i = 0; i < 3; i++) {
+          opened.length = 0;
+          await nodes[i]!.ask("leave", { options: LEAVE });
+          await nodes[i]!.kill();
+          await until(
+            "all are connected",
+            () => clients.every(({ room }) => room.state === "joined"),
+            30_000,
+          );
+          peaks.push(peakOf(opened));
+          assert(opened.length >= CLIENTS / 4, `${opened.length} have reconnected`);
+          await begin(i);
+          await untilWhole(...nodes);
+        }
+        stop = true;
+        await Promise.all(talks);
+        await until(
+          "all have the last message",
+          () => clients.every(({ got }, i) => got.includes(acknowledged[i % ROOMS]!.at(-1)!)),
+          30_000,
+        );
+        for (const [i, { got }] of clients.entries()) {
+          const missing = acknowledged[i % ROOMS]!.filter((number) => !got.includes(number));
+          assertEquals([missing, got], [[], clients[i % ROOMS]!.got]);
+          assertEquals(new Set(got).size, got.length);
+        }
+        assertEquals(lost, []);
+        const messages = acknowledged.reduce((sum, { length }) => sum + length, 0);
+        console.log(
+          `${CLIENTS} clients, limit ${PER_SECOND}/s: at most ${peaks.join(", ")} reconnections ` +
+            `in a second; ${messages} messages acknowledged, none missing`,
+        );
+        assert(peaks.every((peak) => peak <= PER_SECOND * TOLERANCE), `${peaks} of ${PER_SECOND}`);
+        assert(messages >= ROOMS * 10);
+      } finally {
+        for (const { socket } of clients) socket.close();
+      }
+    });
+  });
+}
