@@ -68,7 +68,7 @@ export const STAGES: readonly Stage[] = [
     needsBun: true,
     env: { FIRN_PAIRS: "mixed" },
     // All permissions, because one of them uses a browser too.
-    commands: () => testsOf("deno", filesUnder("tests/process", "_test.ts").filter(hasPairs), 1),
+    commands: () => testsOf("deno", filesUnder("tests/process", "_test.ts").filter(isMixed), 1),
   },
   {
     name: "sim",
@@ -76,9 +76,10 @@ export const STAGES: readonly Stage[] = [
     counts: "whole",
     slow: true,
     needsBun: true,
+    // Other seeds on each: a seed is the same history on both, as `sim_test.ts` checks.
     commands: () => [
-      ["deno", "run", "-P=sim", "--no-check", "scripts/sim.ts", "--seeds", "200"],
-      ["bun", "scripts/sim.ts", "--seeds", "200"],
+      ["deno", "run", "-P=sim", "--no-check", "scripts/sim.ts", "--seeds", "100"],
+      ["bun", "scripts/sim.ts", "--from", "101", "--seeds", "100"],
     ],
   },
   {
@@ -91,7 +92,7 @@ export const STAGES: readonly Stage[] = [
     commands: () =>
       testsOf(
         "deno",
-        filesUnder("tests/process", "_test.ts").filter((file) => !isPairsOnly(file)),
+        filesUnder("tests/process", "_test.ts").filter((file) => !isMixedOnly(file)),
         1,
       ),
   },
@@ -202,11 +203,22 @@ function isOfSuite(file: string): boolean {
 
 /** Skipped on Bun: pairs of processes, most tests of Mesher's page, the broken builds. */
 function isForDeno(file: string): boolean {
-  return /mesher_page_\w+_test|pictures_test|chaos\/broken_test/.test(file) || isPairsOnly(file);
+  return /mesher_page_\w+_test|pictures_test|chaos\/broken_test/.test(file) || isMixedOnly(file);
 }
 
-function isPairsOnly(file: string): boolean {
-  return hasPairs(file) && !/^test\(/m.test(Deno.readTextFileSync(file));
+/** Whether the nodes of Mesher that it starts run on Deno and Bun in turns. */
+function hasNodesOfBoth(file: string): boolean {
+  return /mesher_(cluster|loss|nodes)_test/.test(file);
+}
+
+function isMixed(file: string): boolean {
+  return hasPairs(file) || hasNodesOfBoth(file);
+}
+
+/** Whether all its tests run in mixed mode, so that it is skipped elsewhere. */
+function isMixedOnly(file: string): boolean {
+  return hasNodesOfBoth(file) ||
+    hasPairs(file) && !/^test\(/m.test(Deno.readTextFileSync(file));
 }
 
 /** Returns command lines that test the files, `size` of them each. `-P=test`: with only these permissions. */

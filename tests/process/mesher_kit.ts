@@ -6,6 +6,8 @@ import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { Client, loggedIn } from "../mesher/end_to_end_kit.ts";
+import { programOf } from "../../scripts/cluster/runtimes.ts";
+import { PAIRS, type Runtime } from "../kit/process.ts";
 import { until } from "../kit/test.ts";
 
 const MAIN = fileURLToPath(new URL("../../mesher/main.ts", import.meta.url));
@@ -15,6 +17,13 @@ export interface Printed {
   readonly email: string;
   readonly password: string;
   readonly key: string;
+}
+
+let started = 0;
+
+/** Returns the runtime of the next process: this one, or with FIRN_PAIRS=mixed Deno and Bun in turns. */
+function nextRuntime(): Runtime {
+  return PAIRS[0]![started++ % 2]!;
 }
 
 /** A Mesher process. */
@@ -28,8 +37,9 @@ export class MesherProcess {
   #isGone = false;
 
   constructor(args: readonly string[], env: Readonly<Record<string, string>>, cwd?: string) {
-    const run = "Bun" in globalThis ? [MAIN] : ["run", "-A", MAIN];
-    this.#child = spawn(process.execPath, [...run, ...args], {
+    const runtime = nextRuntime();
+    const run = runtime === "deno" ? ["run", "-A", MAIN] : [MAIN];
+    this.#child = spawn(programOf(runtime), [...run, ...args], {
       env: {
         ...process.env,
         MESHER_HTTP_PORT: "0",

@@ -1,7 +1,7 @@
 /**
  * Three nodes of Mesher, one of which is killed with -9 during the work and restarted. No more is
  * lost than the others report, and everything else is stored, counted and streamed once. Sends
- * 100,000 events with FIRN_LONG=1.
+ * 100,000 events with FIRN_LONG=1. With FIRN_PAIRS=mixed the nodes run on Deno and Bun in turns.
  */
 import { assert, assertEquals } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
@@ -10,7 +10,7 @@ import { test, until } from "../kit/test.ts";
 import { senderTo, watch, type Watcher } from "./mesher_kit.ts";
 import { type Engine, type MesherTown, postgresEngine, SQLITE, withTown } from "./mesher_town.ts";
 
-const EVENTS = process.env["FIRN_LONG"] === "1" ? 100_000 : 9_000;
+const EVENTS = process.env["FIRN_LONG"] === "1" ? 100_000 : 3_600;
 /** The number of events per request. */
 const BATCH = 50;
 /** The number of concurrent requests to one node. */

@@ -62,112 +62,128 @@ async function reportBySdk({ url, printed }: RunningMesher): Promise<boolean> {
   return true;
 }
 
-test(
-  "Mesher's pages on two nodes show an event that a Sentry SDK sent to a third: live, in full, and in search",
-  needs,
-  async () => {
-    await withThree(async (browser, _town, pages) => {
-      const [first, second, third] = pages() as [RunningMesher, RunningMesher, RunningMesher];
-      const ada = await Person.inside(browser, second, DESK);
-      await ada.goes("#/live");
-      await ada.page.locator(".live-note[data-state=open]").waitFor();
-      await ada.page.evaluate("document.stillTheSame = true");
-      if (!await reportBySdk(first)) return;
+/** An event that a Sentry SDK sent to one node is on the pages of two others. */
+async function showEvent(
+  browser: Browser,
+  _town: MesherTown,
+  pages: () => RunningMesher[],
+): Promise<void> {
+  const [first, second, third] = pages() as [RunningMesher, RunningMesher, RunningMesher];
+  const ada = await Person.inside(browser, second, DESK);
+  await ada.goes("#/live");
+  await ada.page.locator(".live-note[data-state=open]").waitFor();
+  await ada.page.evaluate("document.stillTheSame = true");
+  if (!await reportBySdk(first)) return;
 
-      // Live, on another node, without a reload.
-      await ada.sees("BasketError: cannot empty 3 baskets");
-      await ada.shoots("sentry-live");
-      await ada.page.getByText("BasketError: cannot empty 3 baskets").click();
-      await ada.sees("emptyTheBasket", ".frame-function");
-      await ada.sees("throw new BasketError", ".source");
-      await ada.sees("pressed the button", ".crumbs");
-      await ada.sees("eva@example.org");
-      await ada.sees("shop@1.2.3");
-      await ada.sees("sentry.javascript.deno");
-      assertEquals(await ada.page.evaluate("document.stillTheSame"), true);
-      await ada.shoots("sentry-issue");
+  // Live, on another node, without a reload.
+  await ada.sees("BasketError: cannot empty 3 baskets");
+  await ada.shoots("sentry-live");
+  await ada.page.getByText("BasketError: cannot empty 3 baskets").click();
+  await ada.sees("emptyTheBasket", ".frame-function");
+  await ada.sees("throw new BasketError", ".source");
+  await ada.sees("pressed the button", ".crumbs");
+  await ada.sees("eva@example.org");
+  await ada.sees("shop@1.2.3");
+  await ada.sees("sentry.javascript.deno");
+  assertEquals(await ada.page.evaluate("document.stillTheSame"), true);
+  await ada.shoots("sentry-issue");
 
-      // On the third node, by keyboard.
-      const bob = await Person.inside(browser, third, DESK);
-      await bob.presses("g", "s");
-      await bob.page.getByLabel("Search events").waitFor();
-      await bob.presses("/");
-      await bob.page.keyboard.type("empty baskets");
-      await bob.presses("Enter");
-      await bob.sees("BasketError: cannot empty 3 baskets");
-      assertEquals(await bob.count("a plain message"), 0);
-      await bob.presses("j", "Enter");
-      await bob.sees("emptyTheBasket", ".frame-function");
-      assertEquals([...ada.faults, ...bob.faults], []);
-    });
-  },
-);
+  // On the third node, by keyboard.
+  const bob = await Person.inside(browser, third, DESK);
+  await bob.presses("g", "s");
+  await bob.page.getByLabel("Search events").waitFor();
+  await bob.presses("/");
+  await bob.page.keyboard.type("empty baskets");
+  await bob.presses("Enter");
+  await bob.sees("BasketError: cannot empty 3 baskets");
+  assertEquals(await bob.count("a plain message"), 0);
+  await bob.presses("j", "Enter");
+  await bob.sees("emptyTheBasket", ".frame-function");
+  assertEquals([...ada.faults, ...bob.faults], []);
+  for (const person of [ada, bob]) await person.leaves();
+}
 
-test(
-  "Mesher's cluster view shows a killed node within seconds, and again when it is back",
-  needs,
-  async () => {
-    await withThree(async (browser, town, pages) => {
-      const ada = await Person.inside(browser, pages()[1]!, DESK);
-      await ada.goes("#/cluster");
-      const up = ada.page.locator(".node:not(.gone)");
-      const gone = ada.page.locator(".node.gone", { hasText: town.names[2]! });
-      await up.nth(2).waitFor();
-      await town.kill(2);
-      await gone.waitFor({ timeout: LOST_MS });
-      assertEquals(await up.count(), 2);
-      // The possible loss is shown where users look, and stays when the node is back.
-      await ada.sees("nothing is missing", ".row.loss");
-      // Services that run on only one node are moved to another, and the names show it.
-      const registry = ada.page.locator(".row.name", { hasText: town.names[2]! });
-      await registry.waitFor({ state: "detached" });
-      await ada.shoots("cluster-lost");
-      await town.start(2);
-      await gone.waitFor({ state: "detached" });
-      assertEquals(await up.count(), 3);
-      await ada.sees("mesher2", ".row.loss b");
-      assertEquals(ada.faults, []);
-    });
-  },
-);
+/** A killed node is shown, and again when it is back. */
+async function showKilledNode(
+  browser: Browser,
+  town: MesherTown,
+  pages: () => RunningMesher[],
+): Promise<void> {
+  const ada = await Person.inside(browser, pages()[1]!, DESK);
+  await ada.goes("#/cluster");
+  const up = ada.page.locator(".node:not(.gone)");
+  const gone = ada.page.locator(".node.gone", { hasText: town.names[2]! });
+  await up.nth(2).waitFor();
+  await town.kill(2);
+  await gone.waitFor({ timeout: LOST_MS });
+  assertEquals(await up.count(), 2);
+  // The possible loss is shown where users look, and stays when the node is back.
+  await ada.sees("nothing is missing", ".row.loss");
+  // Services that run on only one node are moved to another, and the names show it.
+  const registry = ada.page.locator(".row.name", { hasText: town.names[2]! });
+  await registry.waitFor({ state: "detached" });
+  await ada.shoots("cluster-lost");
+  await town.start(2);
+  await gone.waitFor({ state: "detached" });
+  assertEquals(await up.count(), 3);
+  await ada.sees("mesher2", ".row.loss b");
+  assertEquals(ada.faults, []);
+  await ada.leaves();
+}
 
-test(
-  "Mesher's page reports that its own node is down, links to the others, and continues when it is back",
-  needs,
-  async () => {
-    await withThree(async (browser, town, pages) => {
-      const [first, second] = pages() as [RunningMesher, RunningMesher];
-      const ada = await Person.inside(browser, second, DESK);
-      const bob = await Person.inside(browser, second, DESK);
-      for (const person of [ada, bob]) {
-        await person.goes("#/live");
-        await person.page.locator(".live-note[data-state=open]").waitFor();
-      }
-      await town.kill(1);
-      for (const person of [ada, bob]) {
-        await person.page.locator(".trouble").getByText("This node does not answer")
-          .waitFor({ timeout: LOST_MS });
-        await person.sees("The connection is lost");
-      }
-      assertEquals(await illegible(ada.page), []);
-      await ada.shoots("node-gone");
+/** A page whose own node is down links to the others, and continues when it is back. */
+async function surviveOwnNode(
+  browser: Browser,
+  town: MesherTown,
+  pages: () => RunningMesher[],
+): Promise<void> {
+  const [first, second] = pages() as [RunningMesher, RunningMesher];
+  const ada = await Person.inside(browser, second, DESK);
+  const bob = await Person.inside(browser, second, DESK);
+  for (const person of [ada, bob]) {
+    await person.goes("#/live");
+    await person.page.locator(".live-note[data-state=open]").waitFor();
+  }
+  await town.kill(1);
+  for (const person of [ada, bob]) {
+    await person.page.locator(".trouble").getByText("This node does not answer")
+      .waitFor({ timeout: LOST_MS });
+    await person.sees("The connection is lost");
+  }
+  assertEquals(await illegible(ada.page), []);
+  await ada.shoots("node-gone");
 
-      // Ada follows a link to another node: the same view, without signing in again.
-      await ada.page.locator(".trouble").getByRole("link", { name: "mesher0" }).click();
-      await ada.page.locator(".live-note[data-state=open]").waitFor();
-      assert(ada.page.url().startsWith(first.url), ada.page.url());
-      assert(ada.page.url().endsWith("#/live"), ada.page.url());
-      await report(first, { message: "while it was gone" });
-      await ada.sees("while it was gone");
+  // Ada follows a link to another node: the same view, without signing in again.
+  await ada.page.locator(".trouble").getByRole("link", { name: "mesher0" }).click();
+  await ada.page.locator(".live-note[data-state=open]").waitFor();
+  assert(ada.page.url().startsWith(first.url), ada.page.url());
+  assert(ada.page.url().endsWith("#/live"), ada.page.url());
+  await report(first, { message: "while it was gone" });
+  await ada.sees("while it was gone");
 
-      // Bob waits.
-      await town.start(1);
-      await bob.page.locator(".live-note[data-state=open]").waitFor();
-      await bob.page.locator(".trouble").waitFor({ state: "hidden" });
-      await bob.sees("Not connected from");
-      await report(first, { message: "after it came back" });
-      await bob.sees("after it came back");
-      assertEquals(await bob.count("while it was gone"), 0);
-    });
-  },
-);
+  // Bob waits.
+  await town.start(1);
+  await bob.page.locator(".live-note[data-state=open]").waitFor();
+  await bob.page.locator(".trouble").waitFor({ state: "hidden" });
+  await bob.sees("Not connected from");
+  await report(first, { message: "after it came back" });
+  await bob.sees("after it came back");
+  assertEquals(await bob.count("while it was gone"), 0);
+}
+
+test("Mesher's pages on three nodes", needs, async (context) => {
+  await withThree(async (browser, town, pages) => {
+    await context.step(
+      "Mesher's pages on two nodes show an event that a Sentry SDK sent to a third: live, in full, and in search",
+      () => showEvent(browser, town, pages),
+    );
+    await context.step(
+      "Mesher's cluster view shows a killed node within seconds, and again when it is back",
+      () => showKilledNode(browser, town, pages),
+    );
+    await context.step(
+      "Mesher's page reports that its own node is down, links to the others, and continues when it is back",
+      () => surviveOwnNode(browser, town, pages),
+    );
+  });
+});

@@ -164,50 +164,51 @@ for (const [one, other] of PAIRS) {
   });
 }
 
-test("scripts/shell.ts runs commands non-interactively, and exits with their status", async () => {
-  await withNodes(async (start) => {
-    const [[runtime]] = PAIRS as [["deno" | "bun", unknown]];
-    const a = await start(runtime, "a", {}, CHILD);
-    const file = fileURLToPath(new URL("../../scripts/shell.ts", import.meta.url));
-    const args = runtime === "deno" ? ["run", "-A", "--no-check", file] : [file];
-    const run = (...words: string[]): Promise<{ code: number; stdout: string; stderr: string }> =>
-      new Promise((done) => {
-        const env = { ...process.env, FIRN_COOKIE: COOKIE };
-        execFile(
-          runtime,
-          [...args, ...words],
-          { env },
-          (error, stdout, stderr) => done({ code: Number(error?.code ?? 0), stdout, stderr }),
-        );
-      });
-    const tree = await run(a.name, "--json", "tree");
-    assertEquals([tree.code, JSON.parse(tree.stdout)[0].children[0].id], [0, "hits"]);
-    assertEquals((await run(a.name, "info nothing")).code, 1);
-    const unreachable = await run("none@127.0.0.1:9", "nodes");
-    assertEquals(unreachable.code, 1);
-    assertStringIncludes(unreachable.stderr, "shell: ");
-  });
-});
-
-test("option recorderFile: writes the flight recorder at SIGUSR1 and after a crash", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "firn-recorder-"));
-  const recorderFile = join(folder, "recorder.jsonl");
-  const written = (): string => existsSync(recorderFile) ? readFileSync(recorderFile, "utf8") : "";
-  try {
+for (const [runtime] of PAIRS) {
+  test(`scripts/shell.ts (${runtime}) runs commands non-interactively, and exits with their status`, async () => {
     await withNodes(async (start) => {
-      const [[runtime]] = PAIRS as [["deno" | "bun", unknown]];
-      const a = await start(runtime, "a", { recorderFile, warnings: { mailbox: 100 } }, CHILD);
-      await a.ask("fill", { messages: 200 });
-      assertEquals(written(), "");
-      process.kill(Number(a.told.find(({ event }) => event === "ready")!.pid), "SIGUSR1");
-      await until("it is written", () => written().includes("holds 100 messages"));
-      rmSync(recorderFile);
-      await a.ask("crash");
-      await until("it is written again", () => written().includes("as told"), 20_000);
-      for (const line of written().trim().split("\n")) assert(JSON.parse(line).time > 0);
-      assert(!written().includes("a secret"), "contents of messages are not recorded");
+      const a = await start(runtime, "a", {}, CHILD);
+      const file = fileURLToPath(new URL("../../scripts/shell.ts", import.meta.url));
+      const args = runtime === "deno" ? ["run", "-A", "--no-check", file] : [file];
+      const run = (...words: string[]): Promise<{ code: number; stdout: string; stderr: string }> =>
+        new Promise((done) => {
+          const env = { ...process.env, FIRN_COOKIE: COOKIE };
+          execFile(
+            runtime,
+            [...args, ...words],
+            { env },
+            (error, stdout, stderr) => done({ code: Number(error?.code ?? 0), stdout, stderr }),
+          );
+        });
+      const tree = await run(a.name, "--json", "tree");
+      assertEquals([tree.code, JSON.parse(tree.stdout)[0].children[0].id], [0, "hits"]);
+      assertEquals((await run(a.name, "info nothing")).code, 1);
+      const unreachable = await run("none@127.0.0.1:9", "nodes");
+      assertEquals(unreachable.code, 1);
+      assertStringIncludes(unreachable.stderr, "shell: ");
     });
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-});
+  });
+
+  test(`option recorderFile (${runtime}) writes the flight recorder at SIGUSR1 and after a crash`, async () => {
+    const folder = mkdtempSync(join(tmpdir(), "firn-recorder-"));
+    const recorderFile = join(folder, "recorder.jsonl");
+    const written = (): string =>
+      existsSync(recorderFile) ? readFileSync(recorderFile, "utf8") : "";
+    try {
+      await withNodes(async (start) => {
+        const a = await start(runtime, "a", { recorderFile, warnings: { mailbox: 100 } }, CHILD);
+        await a.ask("fill", { messages: 200 });
+        assertEquals(written(), "");
+        process.kill(Number(a.told.find(({ event }) => event === "ready")!.pid), "SIGUSR1");
+        await until("it is written", () => written().includes("holds 100 messages"));
+        rmSync(recorderFile);
+        await a.ask("crash");
+        await until("it is written again", () => written().includes("as told"), 20_000);
+        for (const line of written().trim().split("\n")) assert(JSON.parse(line).time > 0);
+        assert(!written().includes("a secret"), "contents of messages are not recorded");
+      });
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+}

@@ -25,16 +25,17 @@ for (const [one, other] of PAIRS) {
 
 const SCRIPT = fileURLToPath(new URL("../../scripts/sim.ts", import.meta.url));
 
-test("deno task sim -- --help prints the same help as without the dashes", async () => {
-  const said = async (args: readonly string[]): Promise<string[]> => {
-    const host = makeHost();
-    const child = host.spawn({ runtime: host.runtime, file: SCRIPT, args });
-    const lines: string[] = [];
-    child.lines((line) => lines.push(line));
-    await child.ended;
-    return lines;
-  };
-  const help = await said(["--help"]);
-  assertEquals(help.some((line) => line.startsWith("Usage: ")), true);
-  assertEquals(await said(["--", "--help"]), help);
-});
+for (const [runtime] of PAIRS) {
+  test(`deno task sim -- --help (${runtime}) prints the same help as without the dashes`, async () => {
+    const said = async (args: readonly string[]): Promise<string[]> => {
+      const child = makeHost().spawn({ runtime, file: SCRIPT, args });
+      const lines: string[] = [];
+      child.lines((line) => lines.push(line));
+      await child.ended;
+      return lines;
+    };
+    const help = await said(["--help"]);
+    assertEquals(help.some((line) => line.startsWith("Usage: ")), true);
+    assertEquals(await said(["--", "--help"]), help);
+  });
+}
