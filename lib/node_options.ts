@@ -159,7 +159,17 @@ const QUEUE_BYTES_LEAST = 1024;
 const MESSAGE_BYTES_LEAST = 65_536;
 const MESSAGE_BYTES_MOST: number = 1024 * 1024 * 1024;
 
-/** An option of a node is invalid. */
+/**
+ * An option of a node is invalid.
+ *
+ * @example
+ * ```ts
+ * import { Node, NodeOptionError } from "@firn/firn";
+ * import { assertRejects } from "@std/assert";
+ *
+ * await assertRejects(() => Node.start({ joinTimeout: -1 }), NodeOptionError, "joinTimeout");
+ * ```
+ */
 export class NodeOptionError extends TypeError {
   /** Name of the error class. */
   override readonly name = "NodeOptionError";

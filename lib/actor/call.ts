@@ -39,7 +39,23 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A request in the mailbox of the called actor. Check for it with `message instanceof Call`. */
+/**
+ * A request in the mailbox of the called actor. Check for it with `message instanceof Call`.
+ *
+ * @example
+ * ```ts
+ * import { Call, Node, type Self } from "@firn/firn";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using node = await Node.start({ logLevel: "silent" });
+ * const doubler = node.spawn(async (self: Self<Call<number, number>>) => {
+ *   for await (const message of self) {
+ *     if (message instanceof Call) message.reply(message.request * 2);
+ *   }
+ * });
+ * assertEquals(await node.call(doubler, 21), 42);
+ * ```
+ */
 export abstract class Call<Request = unknown, Reply = unknown> {
   /** The request. */
   abstract readonly request: Request;

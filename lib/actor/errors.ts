@@ -7,7 +7,20 @@ import type { ExitReason } from "../term/exit.ts";
 import { describe } from "./describe.ts";
 import type { Pid } from "../term/pid.ts";
 
-/** Invalid argument, for example a negative timeout or a mailbox of size zero. */
+/**
+ * Invalid argument, for example a negative timeout or a mailbox of size zero.
+ *
+ * @example
+ * ```ts
+ * import { Node } from "@firn/firn";
+ * import { ArgumentError } from "@firn/firn/actor";
+ * import { assertThrows } from "@std/assert";
+ *
+ * await using node = await Node.start({ logLevel: "silent" });
+ * const mailbox = { max: 0, policy: "exit" } as const;
+ * assertThrows(() => node.spawnWith({ mailbox }, () => () => {}), ArgumentError);
+ * ```
+ */
 export class ArgumentError extends RangeError {
   /** Name of the error class. */
   override readonly name = "ArgumentError";
@@ -42,7 +55,19 @@ export class BadReturnError extends TypeError {
   readonly code = "bad_return_value";
 }
 
-/** A call was not answered in time. */
+/**
+ * A call was not answered in time.
+ *
+ * @example
+ * ```ts
+ * import { CallTimeoutError, Node } from "@firn/firn";
+ * import { assertRejects } from "@std/assert";
+ *
+ * await using node = await Node.start({ logLevel: "silent" });
+ * const silent = node.spawn(() => () => {});
+ * await assertRejects(() => node.call(silent, "hello?", { timeout: 20 }), CallTimeoutError);
+ * ```
+ */
 export class CallTimeoutError extends Error {
   /** Name of the error class. */
   override readonly name = "CallTimeoutError";
@@ -54,7 +79,24 @@ export class CallTimeoutError extends Error {
   }
 }
 
-/** An actor has called itself and would wait for its own reply until the timeout. */
+/**
+ * An actor has called itself and would wait for its own reply until the timeout.
+ *
+ * @example
+ * ```ts
+ * import { Node, type Self } from "@firn/firn";
+ * import { CallingSelfError } from "@firn/firn/actor";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using node = await Node.start({ logLevel: "silent" });
+ * const error = new Promise((resolve) =>
+ *   node.spawn(async (self: Self<unknown>) => {
+ *     await self.call(self.pid, "hello").catch(resolve);
+ *   })
+ * );
+ * assertEquals(await error instanceof CallingSelfError, true);
+ * ```
+ */
 export class CallingSelfError extends Error {
   /** Name of the error class. */
   override readonly name = "CallingSelfError";
@@ -66,7 +108,19 @@ export class CallingSelfError extends Error {
   }
 }
 
-/** The node has been stopped: spawns, sends and calls are no longer possible. */
+/**
+ * The node has been stopped: spawns, sends and calls are no longer possible.
+ *
+ * @example
+ * ```ts
+ * import { Node, NodeStoppedError } from "@firn/firn";
+ * import { assertThrows } from "@std/assert";
+ *
+ * const node = await Node.start({ logLevel: "silent" });
+ * await node.stop();
+ * assertThrows(() => node.spawn(() => () => {}), NodeStoppedError);
+ * ```
+ */
 export class NodeStoppedError extends Error {
   /** Name of the error class. */
   override readonly name = "NodeStoppedError";
@@ -78,7 +132,24 @@ export class NodeStoppedError extends Error {
   }
 }
 
-/** The request was dropped, because the mailbox of the called actor is full. */
+/**
+ * The request was dropped, because the mailbox of the called actor is full.
+ *
+ * @example
+ * ```ts
+ * import { Node, type Self } from "@firn/firn";
+ * import { MailboxFullError } from "@firn/firn/actor";
+ * import { assertRejects } from "@std/assert";
+ *
+ * await using node = await Node.start({ logLevel: "silent" });
+ * const options = { mailbox: { max: 1, policy: "dropNewest" } } as const;
+ * const busy = node.spawnWith(options, async (self: Self<unknown>) => {
+ *   await self.receive({ match: () => false });
+ * });
+ * node.send(busy, "the only one");
+ * await assertRejects(() => node.call(busy, "another"), MailboxFullError);
+ * ```
+ */
 export class MailboxFullError extends Error {
   /** Name of the error class. */
   override readonly name = "MailboxFullError";
@@ -90,7 +161,27 @@ export class MailboxFullError extends Error {
   }
 }
 
-/** The request was dropped, because too much data is queued for the node of the called actor. */
+/**
+ * The request was dropped, because too much data is queued for the node of the called actor.
+ *
+ * @example
+ * ```ts
+ * import { QueueFullError } from "@firn/firn/actor";
+ * import type { Call, Node, Pid } from "@firn/firn";
+ *
+ * // Calls an actor of another node when its queue has room.
+ * async function patientCall(node: Node, pid: Pid<Call<string, unknown>>) {
+ *   for (;;) {
+ *     try {
+ *       return await node.call(pid, "hello");
+ *     } catch (error) {
+ *       if (!(error instanceof QueueFullError)) throw error;
+ *       await node.drained(pid.node);
+ *     }
+ *   }
+ * }
+ * ```
+ */
 export class QueueFullError extends Error {
   /** Name of the error class. */
   override readonly name = "QueueFullError";
@@ -102,7 +193,18 @@ export class QueueFullError extends Error {
   }
 }
 
-/** The actor does not exist, or has exited. */
+/**
+ * The actor does not exist, or has exited.
+ *
+ * @example
+ * ```ts
+ * import { Node, NoProcError } from "@firn/firn";
+ * import { assertRejects } from "@std/assert";
+ *
+ * await using node = await Node.start({ logLevel: "silent" });
+ * await assertRejects(() => node.call("nobody", "hello"), NoProcError);
+ * ```
+ */
 export class NoProcError extends Error {
   /** Name of the error class. */
   override readonly name = "NoProcError";
@@ -114,7 +216,19 @@ export class NoProcError extends Error {
   }
 }
 
-/** There is no session with the node of an actor, or it was lost before the reply. */
+/**
+ * There is no session with the node of an actor, or it was lost before the reply.
+ *
+ * @example
+ * ```ts
+ * import { NoConnectionError, Node } from "@firn/firn";
+ * import { assertRejects } from "@std/assert";
+ *
+ * await using node = await Node.start({ logLevel: "silent" });
+ * const away = { name: "clock", node: "away@127.0.0.1:9" };
+ * await assertRejects(() => node.call(away, "time"), NoConnectionError);
+ * ```
+ */
 export class NoConnectionError extends Error {
   /** Name of the error class. */
   override readonly name = "NoConnectionError";
@@ -126,7 +240,20 @@ export class NoConnectionError extends Error {
   }
 }
 
-/** The called actor exited before it replied; `reason` is its exit reason. */
+/**
+ * The called actor exited before it replied; `reason` is its exit reason.
+ *
+ * @example
+ * ```ts
+ * import { CallExitError, Node, type Self } from "@firn/firn";
+ * import { assertEquals, assertRejects } from "@std/assert";
+ *
+ * await using node = await Node.start({ logLevel: "silent" });
+ * const leaving = node.spawn((self: Self<unknown>) => () => self.exit("shutdown"));
+ * const error = await assertRejects(() => node.call(leaving, "stay"), CallExitError);
+ * assertEquals(error.reason, "shutdown");
+ * ```
+ */
 export class CallExitError extends Error {
   /** Name of the error class. */
   override readonly name = "CallExitError";
@@ -141,7 +268,25 @@ export class CallExitError extends Error {
   }
 }
 
-/** The error that `self` throws after its actor has exited, and with which pending waits reject. */
+/**
+ * The error that `self` throws after its actor has exited, and with which pending waits reject.
+ *
+ * @example
+ * ```ts
+ * import { ActorExitError, Node, type Self } from "@firn/firn";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using node = await Node.start({ logLevel: "silent" });
+ * let ended: unknown;
+ * const pid = node.spawn(async (self: Self<string>) => {
+ *   await self.receive().catch((error) => ended = error);
+ * });
+ * await new Promise((later) => setTimeout(later, 10));
+ * node.exit(pid, "kill");
+ * await new Promise((later) => setTimeout(later, 10));
+ * assertEquals(ended instanceof ActorExitError && ended.reason, "killed");
+ * ```
+ */
 export class ActorExitError extends Error {
   /** Name of the error class. */
   override readonly name = "ActorExitError";
@@ -156,7 +301,23 @@ export class ActorExitError extends Error {
   }
 }
 
-/** A name is taken by another actor, or is invalid. */
+/**
+ * A name is taken by another actor, or is invalid.
+ *
+ * @example
+ * ```ts
+ * import { Node } from "@firn/firn";
+ * import { NameError } from "@firn/firn/actor";
+ * import { assertEquals, assertThrows } from "@std/assert";
+ *
+ * await using node = await Node.start({ logLevel: "silent" });
+ * const first = node.spawn(() => () => {});
+ * node.register("clock", first);
+ * const second = node.spawn(() => () => {});
+ * const error = assertThrows(() => node.register("clock", second), NameError);
+ * assertEquals([error.code, error.holder], ["taken", first]);
+ * ```
+ */
 export class NameError extends Error {
   /** Name of the error class. */
   override readonly name = "NameError";

@@ -27,6 +27,23 @@ export function isSystemMessage(message: unknown): message is Exit | Down | Node
 /**
  * A linked actor has exited, or an actor has sent an exit signal. Delivered to actors that trap
  * exits.
+ *
+ * @example
+ * ```ts
+ * import { Exit, Node, type Self } from "@firn/firn";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using node = await Node.start({ logLevel: "silent" });
+ * const exit = new Promise<Exit>((resolve) =>
+ *   node.spawn(async (self: Self<Exit>) => {
+ *     self.trapExit = true;
+ *     self.spawnLink((child: Self<never>) => child.exit("shutdown"));
+ *     const message = await self.receive();
+ *     if (message instanceof Exit) resolve(message);
+ *   })
+ * );
+ * assertEquals((await exit).reason, "shutdown");
+ * ```
  */
 export class Exit extends RuntimeMessage {
   /** Always `"EXIT"`. */
@@ -44,7 +61,25 @@ export class Exit extends RuntimeMessage {
   }
 }
 
-/** A monitored actor has exited, or did not exist. */
+/**
+ * A monitored actor has exited, or did not exist.
+ *
+ * @example
+ * ```ts
+ * import { Down, Node, type Self } from "@firn/firn";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using node = await Node.start({ logLevel: "silent" });
+ * const down = new Promise<Down>((resolve) =>
+ *   node.spawn(async (self: Self<Down>) => {
+ *     self.monitor(node.spawn((other: Self<never>) => other.exit("shutdown")));
+ *     const message = await self.receive();
+ *     if (message instanceof Down) resolve(message);
+ *   })
+ * );
+ * assertEquals((await down).reason, "shutdown");
+ * ```
+ */
 export class Down extends RuntimeMessage {
   /** Always `"DOWN"`. */
   readonly type = "DOWN";

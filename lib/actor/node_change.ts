@@ -8,6 +8,22 @@ import { RUNTIME, RuntimeMessage } from "./runtime_message.ts";
 /**
  * A session with a node was established or has ended. Delivered to actors that called
  * `self.monitorNode(name)`.
+ *
+ * @example
+ * ```ts
+ * import { Node, NodeChange, type Self } from "@firn/firn";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using node = await Node.start({ logLevel: "silent" });
+ * const change = new Promise<NodeChange>((resolve) =>
+ *   node.spawn(async (self: Self<NodeChange>) => {
+ *     self.monitorNode("away@127.0.0.1:9");
+ *     const message = await self.receive();
+ *     if (message instanceof NodeChange) resolve(message);
+ *   })
+ * );
+ * assertEquals((await change).type, "nodedown");
+ * ```
  */
 export class NodeChange extends RuntimeMessage {
   /** Whether it was established or has ended. */

@@ -11,6 +11,22 @@ export const RUNTIME: unique symbol = Symbol("runtime");
  * Base class of the runtime's messages to actors: `Exit`, `Down`, `NodeChange`, `NameChange`,
  * `GroupChange`. `instanceof` this class or a subclass is true only for objects created by the
  * runtime: not for look-alikes, copies, or objects that inherit from one.
+ *
+ * @example
+ * ```ts
+ * import { Node, type Self } from "@firn/firn";
+ * import { RuntimeMessage } from "@firn/firn/actor";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using node = await Node.start({ logLevel: "silent" });
+ * const seen: boolean[] = [];
+ * const pid = node.spawn(async (self: Self<object>) => {
+ *   for await (const message of self) seen.push(message instanceof RuntimeMessage);
+ * });
+ * node.send(pid, { type: "DOWN", reason: "a look-alike" });
+ * await new Promise((later) => setTimeout(later, 10));
+ * assertEquals(seen, [false]);
+ * ```
  */
 export abstract class RuntimeMessage {
   /** Whether a message was created by the runtime as an instance of this class. */

@@ -22,6 +22,24 @@ export function groupChange(
 
 /**
  * A global name was registered, moved to another actor, or freed.
+ *
+ * @example
+ * ```ts
+ * import { NameChange, Node, type Self } from "@firn/firn";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using node = await Node.start({ logLevel: "silent" });
+ * const change = new Promise<NameChange>((resolve) =>
+ *   node.spawn(async (self: Self<NameChange>) => {
+ *     node.global.monitor("clock", self.pid);
+ *     const message = await self.receive();
+ *     if (message instanceof NameChange) resolve(message);
+ *   })
+ * );
+ * const clock = node.spawn(() => () => {});
+ * await node.global.register("clock", clock);
+ * assertEquals((await change).pid, clock);
+ * ```
  */
 export class NameChange extends RuntimeMessage {
   /** Always `"name"`. */
@@ -41,6 +59,24 @@ export class NameChange extends RuntimeMessage {
 
 /**
  * Actors have joined or left a group.
+ *
+ * @example
+ * ```ts
+ * import { GroupChange, Node, type Self } from "@firn/firn";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using node = await Node.start({ logLevel: "silent" });
+ * const worker = node.spawn(() => () => {});
+ * node.groups.join("workers", worker);
+ * const change = new Promise<GroupChange>((resolve) =>
+ *   node.spawn(async (self: Self<GroupChange>) => {
+ *     node.groups.monitor("workers", self.pid);
+ *     const message = await self.receive();
+ *     if (message instanceof GroupChange) resolve(message);
+ *   })
+ * );
+ * assertEquals((await change).joined, [worker]);
+ * ```
  */
 export class GroupChange extends RuntimeMessage {
   /** Always `"group"`. */

@@ -102,7 +102,27 @@ export type ConnectFailure =
   /** This side aborted it. */
   | "aborted";
 
-/** A connection could not be established. */
+/**
+ * A connection could not be established.
+ *
+ * @example
+ * ```ts
+ * import { ConnectError } from "@firn/firn/node";
+ * import { connect } from "@firn/firn";
+ *
+ * // Returns whether a server answers at a URL.
+ * async function answers(url: string): Promise<boolean> {
+ *   try {
+ *     const client = await connect(url);
+ *     client.close();
+ *     return true;
+ *   } catch (error) {
+ *     if (error instanceof ConnectError) return false;
+ *     throw error;
+ *   }
+ * }
+ * ```
+ */
 export class ConnectError extends Error {
   /** Name of the error class. */
   override readonly name = "ConnectError";
@@ -116,7 +136,20 @@ export class ConnectError extends Error {
   }
 }
 
-/** Listening on a port failed. `code` is the system's code, such as `"EADDRINUSE"`. */
+/**
+ * Listening on a port failed. `code` is the system's code, such as `"EADDRINUSE"`.
+ *
+ * @example
+ * ```ts
+ * import { ListenError, Node } from "@firn/firn";
+ * import { assertEquals, assertRejects } from "@std/assert";
+ *
+ * await using node = await Node.start({ logLevel: "silent" });
+ * const server = await node.serve({});
+ * const error = await assertRejects(() => node.serve({ port: server.port }), ListenError);
+ * assertEquals(error.code, "EADDRINUSE");
+ * ```
+ */
 export class ListenError extends Error {
   /** Name of the error class. */
   override readonly name = "ListenError";

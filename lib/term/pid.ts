@@ -34,6 +34,19 @@ export interface Home {
 /**
  * Identifies an actor that accepts messages of type `Message`. Created by `spawn` and by decoding.
  * Compare pids with {@linkcode Pid.equals}, or use {@linkcode Pid.key} as a map key.
+ *
+ * @example
+ * ```ts
+ * import { Node, type Pid } from "@firn/firn";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using node = await Node.start({ logLevel: "silent" });
+ * const pid: Pid<string> = node.spawn(() => (_message: string) => {});
+ * node.send(pid, "hello");
+ * const names = new Map([[pid.key, "the first"]]);
+ * assertEquals(names.get(pid.key), "the first");
+ * assertEquals([pid.node, `${pid}`], [node.name, `<0.${pid.id}>`]);
+ * ```
  */
 export class Pid<in Message = never> {
   /** Node of the actor. */
@@ -80,7 +93,25 @@ export class Pid<in Message = never> {
   }
 }
 
-/** A unique reference: identifies a monitor, a call or a timer. */
+/**
+ * A unique reference: identifies a monitor, a call or a timer.
+ *
+ * @example
+ * ```ts
+ * import { Down, Node, type Ref, type Self } from "@firn/firn";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using node = await Node.start({ logLevel: "silent" });
+ * const equal = new Promise<boolean>((resolve) =>
+ *   node.spawn(async (self: Self<Down>) => {
+ *     const ref: Ref = self.monitor(node.spawn(() => {}));
+ *     const message = await self.receive();
+ *     resolve(message instanceof Down && message.ref.equals(ref));
+ *   })
+ * );
+ * assertEquals(await equal, true);
+ * ```
+ */
 export class Ref {
   /** Node that created it. */
   readonly home: Home;
