@@ -39,6 +39,21 @@ export interface ShellOptions {
  *
  * Commands: `nodes`, `use`, `stats`, `tree`, `top`, `info`, `state`, `trace`, `log`, `suspend`, `resume`,
  * `kill`, `leave`, `help`; anything else is a JavaScript expression in which `node` is the shell's own node.
+ *
+ * @example
+ * ```ts
+ * import { Node } from "@firn/firn";
+ * import { shell } from "@firn/firn/shell";
+ * import { PassThrough } from "node:stream";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const cookie = "the same on every node";
+ * await using node = await Node.start({ name: "a@127.0.0.1:0", cookie, logLevel: "silent" });
+ * const output = new PassThrough();
+ * const options = { target: node.name, node: { cookie }, commands: ["nodes"], output };
+ * assertEquals(await shell(options), 0);
+ * assertEquals(`${output.read()}`.includes(node.name), true);
+ * ```
  */
 export async function shell(options: ShellOptions): Promise<number> {
   const { input = process.stdin, output = process.stdout, json = false } = options;

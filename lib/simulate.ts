@@ -62,6 +62,18 @@ export interface SimulationResult<T> {
 /**
  * A simulation failed. The message contains the seed that replays it; `cause` is the original
  * error.
+ *
+ * @example
+ * ```ts
+ * import { simulate, SimulationError } from "@firn/firn/sim";
+ * import { assertEquals, assertRejects } from "@std/assert";
+ *
+ * const error = await assertRejects(
+ *   () => simulate({ seed: 7 }, (sim) => sim.until("pigs fly", () => false, { within: 100 })),
+ *   SimulationError,
+ * );
+ * assertEquals(error.seed, 7);
+ * ```
  */
 export class SimulationError extends Error {
   /** Name of the error class. */
@@ -397,7 +409,19 @@ interface Condition {
   readonly resolve: () => void;
 }
 
-/** Returns the full name of a simulated node. */
+/**
+ * Returns the full name of a simulated node.
+ *
+ * @example
+ * ```ts
+ * import { fullName, simulate } from "@firn/firn/sim";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await simulate({ seed: 1 }, async (sim) => {
+ *   assertEquals((await sim.start("a")).name, fullName("a"));
+ * });
+ * ```
+ */
 export function fullName(short: string): string {
   return `${short}@${address(short)}:${PORT}`;
 }

@@ -7,7 +7,19 @@
  * @module
  */
 
-/** Log levels, least important first. */
+/**
+ * Log levels, least important first.
+ *
+ * @example
+ * ```ts
+ * import { LOG_LEVELS, type LogEntry } from "@firn/firn/node";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const isUrgent = ({ level }: Pick<LogEntry, "level">) =>
+ *   LOG_LEVELS.indexOf(level) >= LOG_LEVELS.indexOf("warn");
+ * assertEquals([isUrgent({ level: "error" }), isUrgent({ level: "info" })], [true, false]);
+ * ```
+ */
 export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
 
 /** One of {@linkcode LOG_LEVELS}. */

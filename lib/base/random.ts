@@ -24,6 +24,15 @@ export function uuid(random: Random): string {
 /**
  * A small seeded generator (sfc32, seeded with splitmix) for tests, fuzzers and simulations. Not
  * for secrets.
+ *
+ * @example
+ * ```ts
+ * import { SeededRandom } from "@firn/firn/sim";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const [one, same] = [new SeededRandom(7), new SeededRandom(7)];
+ * assertEquals([one.uint32(), one.below(6)], [same.uint32(), same.below(6)]);
+ * ```
  */
 export class SeededRandom implements Random {
   #a: number;

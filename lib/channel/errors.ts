@@ -11,6 +11,17 @@
  * longer than 255 bytes), "badpayload" (not a JSON value), "toolarge" (presence metadata above 4
  * KiB, or a message above the limit of rooms), "nohome" (no node keeps the history of the topic, or
  * it does not answer).
+ *
+ * @example
+ * ```ts
+ * import { channel, ChannelError } from "@firn/firn/channels";
+ *
+ * const room = channel("room:*", {
+ *   join(_socket, { age }: { age: number }) {
+ *     if (age < 18) throw new ChannelError("tooyoung", "adults only", { from: 18 });
+ *   },
+ * });
+ * ```
  */
 export class ChannelError extends Error {
   /** Name of the error class. */

@@ -114,7 +114,25 @@ export interface SocketOptions {
   readonly buffer?: number | undefined;
 }
 
-/** The error of a failed push or join. */
+/**
+ * The error of a failed push or join.
+ *
+ * @example
+ * ```ts
+ * import { ChannelClientError, type ClientChannel } from "@firn/firn/client";
+ *
+ * // Sends a message. Returns why the server has rejected it, or undefined.
+ * async function reasonOf(room: ClientChannel): Promise<string | undefined> {
+ *   try {
+ *     await room.push("message", { text: "hello" });
+ *     return undefined;
+ *   } catch (error) {
+ *     if (error instanceof ChannelClientError) return error.code;
+ *     throw error;
+ *   }
+ * }
+ * ```
+ */
 export class ChannelClientError extends Error {
   /** Name of the error class. */
   override readonly name = "ChannelClientError";
@@ -531,7 +549,22 @@ interface ChannelPort {
   readonly timeout: number;
 }
 
-/** A joined topic, returned by {@linkcode Socket.channel}. */
+/**
+ * A joined topic, returned by {@linkcode Socket.channel}.
+ *
+ * @example
+ * ```ts
+ * import { Socket } from "@firn/firn/client";
+ *
+ * // Follows a room, and returns a function that leaves it.
+ * async function follow(socket: Socket, show: (message: unknown) => void): Promise<() => void> {
+ *   const room = socket.channel("room:lobby");
+ *   room.on("message", show);
+ *   await room.ready();
+ *   return () => void room.leave();
+ * }
+ * ```
+ */
 export class ClientChannel<C extends TypedChannel = TypedChannel> {
   /** The topic. */
   readonly topic: string;

@@ -52,7 +52,19 @@ export interface WaitOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The error of `waitFor`: no actor was registered under the name in time. */
+/**
+ * The error of `waitFor`: no actor was registered under the name in time.
+ *
+ * @example
+ * ```ts
+ * import { Node } from "@firn/firn";
+ * import { NameTimeoutError } from "@firn/firn/cluster";
+ * import { assertRejects } from "@std/assert";
+ *
+ * await using node = await Node.start({ logLevel: "silent" });
+ * await assertRejects(() => node.global.waitFor("nothing", { timeout: 10 }), NameTimeoutError);
+ * ```
+ */
 export class NameTimeoutError extends Error {
   /** Name of the error class. */
   override readonly name = "NameTimeoutError";

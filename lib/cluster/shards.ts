@@ -67,7 +67,25 @@ class ShardName<P extends ServiceProtocol> extends ServiceName<P> {
   }
 }
 
-/** One node's access to a kind of shards. */
+/**
+ * One node's access to a kind of shards.
+ *
+ * @example
+ * ```ts
+ * import { Node, service } from "@firn/firn";
+ * import { shards } from "@firn/firn/cluster";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const counter = service<{ state: number; call: { add(n: number): number } }>({
+ *   init: () => 0,
+ *   call: { add: (sum, n) => [sum + n, sum + n] },
+ * });
+ * await using node = await Node.start({ logLevel: "silent" });
+ * const hits = shards(node, "hits", { actor: counter });
+ * assertEquals(await hits.call("home").add(2), 2);
+ * assertEquals([hits.nodeOf("home"), hits.keys()], [node.name, ["home"]]);
+ * ```
+ */
 export class Shards<P extends ServiceProtocol> {
   readonly #actor: Service<P>;
   readonly #home: HomeKind;

@@ -87,7 +87,25 @@ export interface SingletonOptions {
   readonly lease?: Lease | undefined;
 }
 
-/** The error of `singleton`: the child was not found in time. */
+/**
+ * The error of `singleton`: the child was not found in time.
+ *
+ * @example
+ * ```ts
+ * import type { Node } from "@firn/firn";
+ * import { type Singleton, type SingletonChild, SingletonError } from "@firn/firn/cluster";
+ *
+ * // Starts a singleton, or returns undefined if no node can run it now.
+ * async function tryClock(node: Node, child: SingletonChild): Promise<Singleton | undefined> {
+ *   try {
+ *     return await node.global.singleton("clock", child, { timeout: 1000 });
+ *   } catch (error) {
+ *     if (error instanceof SingletonError) return undefined;
+ *     throw error;
+ *   }
+ * }
+ * ```
+ */
 export class SingletonError extends Error {
   /** Name of the error class. */
   override readonly name = "SingletonError";

@@ -4,7 +4,18 @@
  * @module
  */
 
-/** Workers could not be started or replaced. */
+/**
+ * Workers could not be started or replaced.
+ *
+ * @example
+ * ```ts
+ * import { cores, CoresError } from "@firn/firn/cores";
+ * import { assertEquals, assertRejects } from "@std/assert";
+ *
+ * const error = await assertRejects(() => cores("worker.ts", { count: 0 }), CoresError);
+ * assertEquals(error.code, "badoption");
+ * ```
+ */
 export class CoresError extends Error {
   /** Name of the error class. */
   override readonly name = "CoresError";

@@ -6,7 +6,20 @@
  */
 import type { Clock, Timer } from "../base/clock.ts";
 
-/** Rejection of `Node.connect`: there is no session with the node. `code` is the reason. */
+/**
+ * Rejection of `Node.connect`: there is no session with the node. `code` is the reason.
+ *
+ * @example
+ * ```ts
+ * import { Node } from "@firn/firn";
+ * import { NodeConnectError } from "@firn/firn/node";
+ * import { assertEquals, assertRejects } from "@std/assert";
+ *
+ * await using node = await Node.start({ logLevel: "silent" });
+ * const error = await assertRejects(() => node.connect("away@127.0.0.1:9"), NodeConnectError);
+ * assertEquals(error.code, "refused");
+ * ```
+ */
 export class NodeConnectError extends Error {
   /** The name of the class. */
   override readonly name = "NodeConnectError";

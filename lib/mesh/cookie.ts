@@ -46,7 +46,22 @@ const LOOKALIKES: Readonly<Record<string, string>> = {
   "8": "b",
 };
 
-/** An invalid or weak cookie, or an unusable cookie file. */
+/**
+ * An invalid or weak cookie, or an unusable cookie file.
+ *
+ * @example
+ * ```ts
+ * import { Node } from "@firn/firn";
+ * import { CookieError } from "@firn/firn/node";
+ * import { assertEquals, assertRejects } from "@std/assert";
+ *
+ * const error = await assertRejects(
+ *   () => Node.start({ cookie: "letmein", listen: { hostname: "0.0.0.0" } }),
+ *   CookieError,
+ * );
+ * assertEquals(error.code, "badcookie");
+ * ```
+ */
 export class CookieError extends Error {
   /** The name of the class. */
   override readonly name = "CookieError";

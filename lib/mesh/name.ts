@@ -28,7 +28,18 @@ export interface NodeName {
   readonly port: number;
 }
 
-/** The error for a name that is not of the form `name@host:port`. */
+/**
+ * The error for a name that is not of the form `name@host:port`.
+ *
+ * @example
+ * ```ts
+ * import { Node } from "@firn/firn";
+ * import { NodeNameError } from "@firn/firn/node";
+ * import { assertRejects } from "@std/assert";
+ *
+ * await assertRejects(() => Node.start({ name: "no host" }), NodeNameError);
+ * ```
+ */
 export class NodeNameError extends Error {
   /** The name of the class. */
   override readonly name = "NodeNameError";

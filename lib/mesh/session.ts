@@ -41,7 +41,18 @@ const PONGS_UNSENT_BYTES_MAX = 64 * 1024;
 /** Maximum time that a session ended by this side waits for the peer to close. Milliseconds. */
 const GOODBYE_MS = 1_000;
 
-/** The reason why a session ended. */
+/**
+ * The reason why a session ended.
+ *
+ * @example
+ * ```ts
+ * import { SESSION_ENDS, type SessionEnd } from "@firn/firn/node";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const counts = new Map<SessionEnd, number>(SESSION_ENDS.map((reason) => [reason, 0]));
+ * assertEquals(counts.get("timeout"), 0);
+ * ```
+ */
 export const SESSION_ENDS = [
   "closed", // the connection closed without GOODBYE: the node crashed, or the network failed
   "timeout", // nothing was received for `pingTimeout`

@@ -48,7 +48,22 @@ export type SpawnFailure =
   | "timeout"
   | "noconnection";
 
-/** The error of a failed spawn on another node. */
+/**
+ * The error of a failed spawn on another node.
+ *
+ * @example
+ * ```ts
+ * import { Node } from "@firn/firn";
+ * import { SpawnError } from "@firn/firn/node";
+ * import { assertEquals, assertRejects } from "@std/assert";
+ *
+ * const cookie = "the same on every node";
+ * await using a = await Node.start({ name: "a@127.0.0.1:0", cookie, logLevel: "silent" });
+ * await using b = await Node.start({ cookie, seeds: [a.name], logLevel: "silent" });
+ * const error = await assertRejects(() => b.spawn({ node: a.name, fn: "nothing" }), SpawnError);
+ * assertEquals(error.code, "notexposed");
+ * ```
+ */
 export class SpawnError extends Error {
   /** The name of the class. */
   override readonly name = "SpawnError";

@@ -44,7 +44,19 @@ const PANELS: readonly (readonly [title: string, unit: string, expr: string, leg
   ["Global names", "short", "firn_global_names{$of}"],
 ];
 
-/** Returns the dashboard. */
+/**
+ * Returns the dashboard.
+ *
+ * @example
+ * ```ts
+ * import { dashboard } from "@firn/firn/observe";
+ * import { assertStringIncludes } from "@std/assert";
+ *
+ * // A file for Grafana's "Import dashboard".
+ * const json = JSON.stringify(dashboard(), null, 2);
+ * assertStringIncludes(json, "firn_actors");
+ * ```
+ */
 export function dashboard(): Dashboard {
   const datasource = { type: "prometheus", uid: "${datasource}" };
   return {

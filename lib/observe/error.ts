@@ -21,7 +21,22 @@ export type ObserveFailure =
   /** An argument is invalid. */
   | "badarg";
 
-/** A request for observation of an actor or a node failed. */
+/**
+ * A request for observation of an actor or a node failed.
+ *
+ * @example
+ * ```ts
+ * import { Node } from "@firn/firn";
+ * import { ObserveError } from "@firn/firn/observe";
+ * import { assertEquals, assertRejects } from "@std/assert";
+ *
+ * await using node = await Node.start({ logLevel: "silent" });
+ * const pid = node.spawn(() => {});
+ * await new Promise((later) => setTimeout(later, 10));
+ * const error = await assertRejects(() => node.info(pid), ObserveError);
+ * assertEquals(error.code, "noproc");
+ * ```
+ */
 export class ObserveError extends Error {
   /** Name of the error class. */
   override readonly name = "ObserveError";

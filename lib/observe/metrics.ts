@@ -7,13 +7,43 @@
  */
 import type { NodeStats } from "./stats.ts";
 
-/** The formats of metrics. */
+/**
+ * The formats of metrics.
+ *
+ * @example
+ * ```ts
+ * import { Node } from "@firn/firn";
+ * import { METRIC_FORMATS } from "@firn/firn/observe";
+ * import { assertStringIncludes } from "@std/assert";
+ *
+ * await using node = await Node.start({ logLevel: "silent" });
+ * for (const format of METRIC_FORMATS) {
+ *   assertStringIncludes(await node.metrics(format), "firn_actors");
+ * }
+ * ```
+ */
 export const METRIC_FORMATS = ["openmetrics", "prometheus"] as const;
 
 /** One of {@linkcode METRIC_FORMATS}. */
 export type MetricFormat = (typeof METRIC_FORMATS)[number];
 
-/** The media types of the formats. */
+/**
+ * The media types of the formats.
+ *
+ * @example
+ * ```ts
+ * import { Node } from "@firn/firn";
+ * import { METRIC_TYPES } from "@firn/firn/observe";
+ *
+ * await using node = await Node.start({ logLevel: "silent" });
+ * await node.serve({
+ *   async fetch() {
+ *     const headers = { "content-type": METRIC_TYPES.openmetrics };
+ *     return new Response(await node.metrics(), { headers });
+ *   },
+ * });
+ * ```
+ */
 export const METRIC_TYPES: Readonly<Record<MetricFormat, string>> = {
   openmetrics: "application/openmetrics-text; version=1.0.0; charset=utf-8",
   prometheus: "text/plain; version=0.0.4; charset=utf-8",

@@ -34,7 +34,17 @@ import { checkTop, top, type TopActor, type TopOptions } from "./top.ts";
 import type { Sys } from "./sys.ts";
 import { type TreeEntry, trees } from "./tree.ts";
 
-/** Levels of access of other nodes, in ascending order. */
+/**
+ * Levels of access of other nodes, in ascending order.
+ *
+ * @example
+ * ```ts
+ * import { OBSERVE_ACCESS } from "@firn/firn/observe";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(OBSERVE_ACCESS.indexOf("read") < OBSERVE_ACCESS.indexOf("control"), true);
+ * ```
+ */
 export const OBSERVE_ACCESS = ["none", "read", "control"] as const;
 
 /** One of {@linkcode OBSERVE_ACCESS}. */

@@ -13,7 +13,17 @@ import { ObserveError } from "./error.ts";
 import { inPortions, pause } from "./portions.ts";
 import type { Profile } from "./profile.ts";
 
-/** The values by which actors are ordered. */
+/**
+ * The values by which actors are ordered.
+ *
+ * @example
+ * ```ts
+ * import { TOP_ORDERS } from "@firn/firn/observe";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(TOP_ORDERS.map((by) => `top ${by}`)[0], "top mailbox");
+ * ```
+ */
 export const TOP_ORDERS = ["mailbox", "time", "rate", "timers"] as const;
 
 /** One of {@linkcode TOP_ORDERS}. */

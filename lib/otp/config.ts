@@ -337,6 +337,21 @@ class Reading {
  *
  * @throws {ConfigError} `code` "badconfig": it does not fit the layout, or would be decoded
  * differently.
+ *
+ * @example
+ * ```ts
+ * import { decodeConfig, encodeConfig, type SupervisorConfig } from "@firn/firn/otp/config";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const config: SupervisorConfig = {
+ *   strategy: "one_for_one",
+ *   intensity: 3,
+ *   period: 5000,
+ *   children: [{ id: "hits", start: 0, restart: "permanent", shutdown: 5000, type: "worker" }],
+ * };
+ * const decoded = decodeConfig(encodeConfig(config));
+ * assertEquals(decoded.ok && decoded.config.children[0]!.id, "hits");
+ * ```
  */
 export function encodeConfig(config: SupervisorConfig, form: ConfigForm = "tailed"): Uint8Array {
   const writer = new Writer(256, CONFIG_BYTES_MAX);
@@ -396,6 +411,24 @@ function unsigned(value: number, bits: 32 | 64, field: string): bigint {
  * `start` refers. A child with a target becomes a remote child on that node.
  *
  * @throws {ConfigError} `code` "badconfig": a function is not in the table.
+ *
+ * @example
+ * ```ts
+ * import { Node, type Self, Supervisor } from "@firn/firn";
+ * import { configOptions, type SupervisorConfig } from "@firn/firn/otp/config";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const config: SupervisorConfig = {
+ *   strategy: "one_for_one",
+ *   intensity: 3,
+ *   period: 5000,
+ *   children: [{ id: "hits", start: 0, restart: "permanent", shutdown: 5000, type: "worker" }],
+ * };
+ * const functions = [(self: Self) => self.spawnLink(() => () => {})];
+ * await using node = await Node.start({ logLevel: "silent" });
+ * const tree = await Supervisor.start(node, configOptions(config, functions));
+ * assertEquals((await tree.countChildren()).active, 1);
+ * ```
  */
 export function configOptions(
   config: SupervisorConfig,

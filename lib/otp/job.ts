@@ -18,7 +18,24 @@ export interface JobContext {
   progress(value: unknown): void;
 }
 
-/** Policies for a full queue: reject the new job, or drop the oldest waiting one. */
+/**
+ * Policies for a full queue: reject the new job, or drop the oldest waiting one.
+ *
+ * @example
+ * ```ts
+ * import { Node } from "@firn/firn";
+ * import { pool, QUEUE_POLICIES } from "@firn/firn/otp";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using node = await Node.start({ logLevel: "silent" });
+ * for (const policy of QUEUE_POLICIES) {
+ *   const worker = (_job: unknown, n: number) => n * 2;
+ *   const doubler = pool({ name: policy, worker, queue: { max: 10, policy } });
+ *   const jobs = await doubler.start(node);
+ *   assertEquals(await jobs.add(21).result, 42);
+ * }
+ * ```
+ */
 export const QUEUE_POLICIES = ["reject", "dropOldest"] as const;
 
 /** One of {@linkcode QUEUE_POLICIES}. */
@@ -49,7 +66,18 @@ export interface PoolDefinition<Args extends unknown[], Result> {
   readonly store?: Store | undefined;
 }
 
-/** Reasons why a job failed. */
+/**
+ * Reasons why a job failed.
+ *
+ * @example
+ * ```ts
+ * import { JOB_FAILURES, type JobFailure } from "@firn/firn/otp";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const isFinal = (failure: JobFailure) => failure !== "queuefull" && failure !== "nodedown";
+ * assertEquals(JOB_FAILURES.filter(isFinal), ["failed", "timeout", "cancelled", "stopped"]);
+ * ```
+ */
 export const JOB_FAILURES = [
   "failed",
   "timeout",

@@ -73,7 +73,21 @@ export function hashOf(bytes: Uint8Array): string {
   return hex(hash);
 }
 
-/** Returns a trace as readable text: one column per node. */
+/**
+ * Returns a trace as readable text: one column per node.
+ *
+ * @example
+ * ```ts
+ * import { simulate, traceText } from "@firn/firn/sim";
+ * import { assertStringIncludes } from "@std/assert";
+ *
+ * const { trace } = await simulate({ seed: 1 }, async (sim) => {
+ *   await sim.start("a");
+ *   sim.note("the end");
+ * });
+ * assertStringIncludes(traceText(trace), "the end");
+ * ```
+ */
 export function traceText(lines: readonly TraceLine[]): string {
   const nodes = [...new Set(lines.map(({ node }) => node))].filter((node) => node !== "").sort();
   const width = 34;

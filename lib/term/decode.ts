@@ -461,7 +461,18 @@ export class Decoder {
   }
 }
 
-/** Decodes the bytes of {@linkcode encodeTerm}. */
+/**
+ * Decodes the bytes of {@linkcode encodeTerm}.
+ *
+ * @example
+ * ```ts
+ * import { decodeTerm, encodeTerm } from "@firn/firn/term";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const term = { at: new Date(0), sizes: new Map([["a", 1n]]), bytes: new Uint8Array([1, 2]) };
+ * assertEquals(decodeTerm(encodeTerm(term)), term);
+ * ```
+ */
 export function decodeTerm(bytes: Uint8Array): unknown {
   return new Decoder().decode(bytes);
 }

@@ -376,7 +376,19 @@ export class Encoder {
   }
 }
 
-/** Encodes one term on its own. Without a session, it cannot contain pids. */
+/**
+ * Encodes one term on its own. Without a session, it cannot contain pids.
+ *
+ * @example
+ * ```ts
+ * import { decodeTerm, encodeTerm } from "@firn/firn/term";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const bytes = encodeTerm(["a", 1, null]);
+ * assertEquals(bytes.length, 6);
+ * assertEquals(decodeTerm(bytes), ["a", 1, null]);
+ * ```
+ */
 export function encodeTerm(value: unknown): Uint8Array<ArrayBuffer> {
   const out = new TermBuffer();
   new Encoder().encode(value, out);

@@ -8,6 +8,15 @@
  * A value cannot be sent: it contains a function, a symbol, an instance of a class or a circular
  * reference, or it is nested too deeply or too long. Nothing was sent, and no other message is
  * lost.
+ *
+ * @example
+ * ```ts
+ * import { encodeTerm, TermError } from "@firn/firn/term";
+ * import { assertEquals, assertThrows } from "@std/assert";
+ *
+ * const error = assertThrows(() => encodeTerm({ users: [{ callback() {} }] }), TermError);
+ * assertEquals([error.code, error.path.endsWith("users[0].callback")], ["badarg", true]);
+ * ```
  */
 export class TermError extends Error {
   /** Name of the error class. */
@@ -25,7 +34,18 @@ export class TermError extends Error {
   }
 }
 
-/** Invalid bytes. The session ends, because the rest of its input cannot be decoded. */
+/**
+ * Invalid bytes. The session ends, because the rest of its input cannot be decoded.
+ *
+ * @example
+ * ```ts
+ * import { decodeTerm, encodeTerm, ProtocolError } from "@firn/firn/term";
+ * import { assertThrows } from "@std/assert";
+ *
+ * const bytes = encodeTerm("hello");
+ * assertThrows(() => decodeTerm(bytes.subarray(0, bytes.length - 1)), ProtocolError);
+ * ```
+ */
 export class ProtocolError extends Error {
   /** Name of the error class. */
   override readonly name = "ProtocolError";

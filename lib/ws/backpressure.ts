@@ -8,7 +8,20 @@
  * @module
  */
 
-/** The policy for a message that exceeds `backpressureLimit`. */
+/**
+ * The policy for a message that exceeds `backpressureLimit`.
+ *
+ * @example
+ * ```ts
+ * import { Node } from "@firn/firn";
+ * import { BACKPRESSURE_POLICIES } from "@firn/firn/ws";
+ *
+ * await using node = await Node.start({ logLevel: "silent" });
+ * for (const backpressurePolicy of BACKPRESSURE_POLICIES) {
+ *   await node.serve({ backpressureLimit: 1_000_000, backpressurePolicy });
+ * }
+ * ```
+ */
 export const BACKPRESSURE_POLICIES = ["close", "drop", "latest"] as const;
 
 /** One of {@linkcode BACKPRESSURE_POLICIES}. */

@@ -130,7 +130,21 @@ const OPTIONS: Readonly<Record<keyof ClientOptions, true>> = {
   reconnect: true,
 };
 
-/** The error of `connect` if the server did not accept the WebSocket. */
+/**
+ * The error of `connect` if the server did not accept the WebSocket.
+ *
+ * @example
+ * ```ts
+ * import { connect, Node } from "@firn/firn";
+ * import { HandshakeError } from "@firn/firn/ws";
+ * import { assertEquals, assertRejects } from "@std/assert";
+ *
+ * await using node = await Node.start({ logLevel: "silent" });
+ * const server = await node.serve({ upgrade: () => new Response(null, { status: 401 }) });
+ * const error = await assertRejects(() => connect(server.url), HandshakeError);
+ * assertEquals(error.status, 401);
+ * ```
+ */
 export class HandshakeError extends Error {
   /** The name of the class. */
   override readonly name = "HandshakeError";
@@ -152,6 +166,15 @@ export class HandshakeError extends Error {
 /**
  * The states of a {@linkcode Client}. "failed": the client has given up. "closed": the client was
  * closed.
+ *
+ * @example
+ * ```ts
+ * import { CLIENT_STATES, type ClientState } from "@firn/firn/ws";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const isOver = (state: ClientState) => state === "closed" || state === "failed";
+ * assertEquals(CLIENT_STATES.filter((state) => !isOver(state)), ["connecting", "open", "waiting"]);
+ * ```
  */
 export const CLIENT_STATES = ["connecting", "open", "waiting", "closed", "failed"] as const;
 

@@ -30,7 +30,21 @@ export const CLOSE_CODES = {
 /** A close frame is a control frame: at most 125 bytes, of which the code takes two. */
 const REASON_BYTES_MAX = 123;
 
-/** A close code that must not be sent. */
+/**
+ * A close code that must not be sent.
+ *
+ * @example
+ * ```ts
+ * import { connect, Node } from "@firn/firn";
+ * import { CloseCodeError } from "@firn/firn/ws";
+ * import { assertThrows } from "@std/assert";
+ *
+ * await using node = await Node.start({ logLevel: "silent" });
+ * const server = await node.serve({});
+ * await using client = await connect(server.url);
+ * assertThrows(() => client.connection.close(1006), CloseCodeError);
+ * ```
+ */
 export class CloseCodeError extends RangeError {
   /** The name of the class. */
   override readonly name = "CloseCodeError";

@@ -51,7 +51,19 @@ const BODIES_BYTES_MAX = 256 * MIB;
 const TICK_MS_MAX = 1000;
 const TICK_MS_MIN = 5;
 
-/** An invalid option of `serve` or `connect`. */
+/**
+ * An invalid option of `serve` or `connect`.
+ *
+ * @example
+ * ```ts
+ * import { Node } from "@firn/firn";
+ * import { OptionError } from "@firn/firn/ws";
+ * import { assertRejects } from "@std/assert";
+ *
+ * await using node = await Node.start({ logLevel: "silent" });
+ * await assertRejects(() => node.serve({ idleTimeout: -1 }), OptionError);
+ * ```
+ */
 export class OptionError extends TypeError {
   /** The name of the class. */
   override readonly name = "OptionError";

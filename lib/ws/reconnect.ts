@@ -39,7 +39,23 @@ const RECONNECT: Readonly<Record<keyof ReconnectOptions, true>> = {
   stopCodes: true,
 };
 
-/** A client has given up. `cause` is the last failure. */
+/**
+ * A client has given up. `cause` is the last failure.
+ *
+ * @example
+ * ```ts
+ * import { connect, Node } from "@firn/firn";
+ * import { ReconnectError } from "@firn/firn/ws";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using node = await Node.start({ logLevel: "silent" });
+ * const server = await node.serve({});
+ * const reconnect = { minDelay: 1, attempts: 2 };
+ * const client = await connect(server.url, { reconnect, log: () => {} });
+ * await server.stop();
+ * assertEquals(await client.ended instanceof ReconnectError, true);
+ * ```
+ */
 export class ReconnectError extends Error {
   /** The name of the class. */
   override readonly name = "ReconnectError";

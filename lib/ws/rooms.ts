@@ -109,7 +109,20 @@ export type RoomFault =
   /** An option of the room is invalid. */
   | "badoption";
 
-/** Thrown by {@linkcode Rooms} when a room cannot be joined or broadcast to. */
+/**
+ * Thrown by {@linkcode Rooms} when a room cannot be joined or broadcast to.
+ *
+ * @example
+ * ```ts
+ * import { Node } from "@firn/firn";
+ * import { RoomError } from "@firn/firn/ws";
+ * import { assertEquals, assertThrows } from "@std/assert";
+ *
+ * await using node = await Node.start({ logLevel: "silent" });
+ * const error = assertThrows(() => node.rooms.broadcast("", "hello"), RoomError);
+ * assertEquals(error.code, "badroom");
+ * ```
+ */
 export class RoomError extends RangeError {
   /** The name of the class. */
   override readonly name = "RoomError";

@@ -41,7 +41,18 @@ import type { ConnectionActor, CreateConnectionActor } from "./connection_actor.
 import type { Member, Rooms, RoomTerms } from "./rooms.ts";
 import { type Scratch, SCRATCH_BYTES } from "./scratch.ts";
 
-/** The states of a connection. */
+/**
+ * The states of a connection.
+ *
+ * @example
+ * ```ts
+ * import { CONNECTION_STATES, type ConnectionState } from "@firn/firn/ws";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const counts = new Map<ConnectionState, number>(CONNECTION_STATES.map((state) => [state, 0]));
+ * assertEquals(counts.get("open"), 0);
+ * ```
+ */
 export const CONNECTION_STATES = ["open", "closing", "closed"] as const;
 
 /** One of {@linkcode CONNECTION_STATES}. */
@@ -71,7 +82,21 @@ const WORK_A_TURN_MAX = 1024 * 1024;
 /** The cost of a control frame, in inflated bytes. */
 const CONTROL_WORK = 256;
 
-/** The error for a ping payload that is too long. */
+/**
+ * The error for a ping payload that is too long.
+ *
+ * @example
+ * ```ts
+ * import { connect, Node } from "@firn/firn";
+ * import { PingError } from "@firn/firn/ws";
+ * import { assertThrows } from "@std/assert";
+ *
+ * await using node = await Node.start({ logLevel: "silent" });
+ * const server = await node.serve({});
+ * await using client = await connect(server.url);
+ * assertThrows(() => client.connection.ping(new Uint8Array(126)), PingError);
+ * ```
+ */
 export class PingError extends RangeError {
   /** The name of the class. */
   override readonly name = "PingError";
