@@ -202,7 +202,7 @@ export class QueueFullError extends Error {
  * import { assertRejects } from "@std/assert";
  *
  * await using node = await Node.start({ logLevel: "silent" });
- * await assertRejects(() => node.call("nobody", "hello"), NoProcError);
+ * await assertRejects(() => node.call("nothing", "hello"), NoProcError);
  * ```
  */
 export class NoProcError extends Error {
