@@ -196,9 +196,11 @@ export async function startNode(
     system,
     groups,
     registry,
+    () => mesh.peers(),
     events,
     (words) => log.as(mesh.name).warn(words),
   );
+  events.on("nodeup", ({ node }) => homes.connected(node));
   const replicas = new Replicas(registry, groups, async (node) => {
     await new Promise<void>((turn) => host.yieldToIo(turn));
     await mesh.session(node)?.drained();

@@ -7,8 +7,9 @@
  *             └──▶ else ─▶ the kind's actor on the home ─▶ starts the actor on demand ─▶ the actor
  *
  * Guarantees, per kind:
- * - At most one actor of a key on nodes that are connected and have exchanged hellos; with
- *   `quorum`, at most one in total. After a partition the actor on the home stays; the other is
+ * - At most one actor of a key on nodes that are connected: a call waits until this node has
+ *   exchanged with each connected node which keys they have. With `quorum`, at most one in total.
+ *   After a partition the actor on the home stays; the other is
  *   stopped, and its state is discarded.
  * - Keys move only when nodes join or leave: 1/n of the keys, see `rendezvous.ts`.
  * - Messages for a key that moves are held back or forwarded, in order, and handled at most once.
@@ -186,6 +187,8 @@ export class Homes {
   readonly #system: System;
   readonly #groups: GroupTable;
   readonly #registry: Registry;
+  readonly #peers: () => string[];
+  readonly #actors = new Set<HomeActor>();
   readonly #events: Emitter<HomeEvents>;
   readonly #warn: (words: string) => void;
   readonly #kinds = new Map<string, HomeKind>();
@@ -195,12 +198,14 @@ export class Homes {
     system: System,
     groups: GroupTable,
     registry: Registry,
+    peers: () => string[],
     events: Emitter<HomeEvents>,
     warn: (words: string) => void,
   ) {
     this.#system = system;
     this.#groups = groups;
     this.#registry = registry;
+    this.#peers = peers;
     this.#events = events;
     this.#warn = warn;
   }
@@ -254,6 +259,11 @@ export class Homes {
     }, undefined);
   }
 
+  /** Internal: a session with a node is up. */
+  connected(node: string): void {
+    for (const actor of this.#actors) actor.connected(node);
+  }
+
   /** Stops offering any kind. Resolves when all keys have moved. */
   leave(): Promise<unknown> {
     return Promise.all([...this.#kinds.values()].map((home) => home.leave()));
@@ -274,10 +284,14 @@ export class Homes {
     const self = this.#system.actorOf(pid);
     if (self === undefined) throw new NodeStoppedError(this.#system.home.node, `no ${kind} there`);
     const actor = new HomeActor(self, rules, this.#ports(kind, quorum));
+    this.#actors.add(actor);
     actor.begin();
     const home = new HomeKind(kind, this.#system, actor);
     this.#kinds.set(kind, home);
-    this.#system.whenEnded(pid).then(() => this.#kinds.delete(kind));
+    this.#system.whenEnded(pid).then(() => {
+      this.#kinds.delete(kind);
+      this.#actors.delete(actor);
+    });
     return home;
   }
 
@@ -290,6 +304,8 @@ export class Homes {
         this.#groups.join(SCOPE, kind, pid);
         return () => void this.#groups.leave(SCOPE, kind, pid);
       },
+      peers: this.#peers,
+      synced: (node) => registry.synced(node),
       monitor: (pid: Pid<GroupChange>) => void this.#groups.monitor(SCOPE, kind, pid),
       lock: quorum === undefined ? undefined : {
         keyOf: (name) => name.slice(prefix.length),

@@ -11,6 +11,10 @@
  * two copies, and no vote is needed. Of two copies that were started before, on both sides of a
  * partition, only the one on the home continues.
  *
+ * **Exchange.** No key is started before the exchange with each connected node is over: its groups
+ * are known, and a monitor of a name that no actor has was answered. Whatever that node sent before
+ * has then arrived, so either its offer of the kind is known here, or this one's is known there.
+ *
  * **Forwarding.** Messages for a key are sent to its home as known to the sender. A receiver that
  * knows a home with a higher score forwards them; the score increases with each hop, so there is no
  * cycle. While a key is being moved, started or stopped, its messages are held on this node.
@@ -54,6 +58,7 @@ import {
   Again,
   Collected,
   Delivered,
+  Exchange,
   type Held,
   Late,
   LIVE,
@@ -83,6 +88,9 @@ const STOP_MS = 5_000;
 /** Delay before a retry for a key whose lock is held by another node. Milliseconds. */
 const RETRY_MS = 500;
 
+/** A name that no actor has: its monitor is answered by "noproc", after a round trip. */
+const NO_NAME = "\0home";
+
 const MOVE = Symbol("move");
 const SWEEP = Symbol("sweep");
 const DONE = Symbol("done");
@@ -105,6 +113,8 @@ export class HomeActor {
   readonly #system: System;
   readonly #places = new Rendezvous<HomeMember | HomeActor>();
   readonly #members = new Map<string, HomeMember>();
+  /** Connected nodes with which the exchange is not over. */
+  readonly #exchanges = new Map<string, Exchange>();
   readonly #byPid = new Map<number, Resident>();
   readonly #waiting = new Set<Resident>();
   /** Keys whose home is another node, in the order in which they will be moved. */
@@ -143,7 +153,15 @@ export class HomeActor {
       this.#leaveGroup = this.#ports.join(pid);
     }
     this.#ports.monitor(pid as Pid<GroupChange>);
+    for (const node of this.#ports.peers()) this.connected(node);
     if (this.#rules.passivateAfter !== Infinity) this.#sweepLater();
+  }
+
+  /** Begins the exchange with a connected node. */
+  connected(node: string): void {
+    const exchange = new Exchange(node);
+    this.#exchanges.set(node, exchange);
+    this.#ports.synced(node).then(() => this.#system.send(this.self.pid, exchange));
   }
 
   /** Returns the home of a key, as known to this node. */
@@ -176,9 +194,13 @@ export class HomeActor {
     if (place !== undefined) {
       return { pid: place instanceof HomeActor ? this.self.pid : place.pid, isDirect: false };
     }
-    // A node that offers the kind is known, but its weight is not yet.
-    const isNear = [...this.#members.values()].some(({ weight }) => weight === undefined);
-    return isNear ? { pid: this.self.pid, isDirect: false } : undefined;
+    return this.#isIncomplete() ? { pid: this.self.pid, isDirect: false } : undefined;
+  }
+
+  /** Returns whether nodes that offer the kind, or their weights, may be unknown. */
+  #isIncomplete(): boolean {
+    return this.#exchanges.size > 0 ||
+      [...this.#members.values()].some(({ weight }) => weight === undefined);
   }
 
   /** Hands all keys over, and leaves the kind. Calls `done` when no keys are left. */
@@ -217,7 +239,8 @@ export class HomeActor {
     if (message instanceof Delivered) return this.#delivered(message);
     if (message instanceof Again) return this.#settle(message.resident);
     if (message instanceof GroupChange) return this.#groupChanged(message);
-    if (message instanceof Down) return this.#lost(message.pid);
+    if (message instanceof Down) return this.#down(message);
+    if (message instanceof Exchange) return this.#synced(message);
     if (message instanceof NameChange) return this.#lockMoved(message);
     if (message === MOVE) return this.#moveTick();
     if (message === SWEEP) return this.#sweep();
@@ -322,7 +345,7 @@ export class HomeActor {
       return this.#forget(resident);
     }
     if (place === undefined) {
-      if ([...this.#members.values()].some(({ weight }) => weight === undefined)) return;
+      if (this.#isIncomplete()) return;
       this.#refuseAll(
         resident,
         withoutStack(new NoProcError(`${this.#label(resident)}: no node offers the kind`)),
@@ -337,7 +360,7 @@ export class HomeActor {
       return this.#forget(resident);
     }
     if (resident.pause?.left !== undefined) return;
-    if (this.isBlocked(resident)) return;
+    if (this.#exchanges.size > 0 || this.isBlocked(resident)) return;
     const isWanted = resident.held.length > 0 || resident.state !== undefined || resident.restarts;
     if (!isWanted) return this.#forget(resident);
     this.#start(resident);
@@ -537,6 +560,19 @@ export class HomeActor {
     }
   }
 
+  #synced(exchange: Exchange): void {
+    const { node } = exchange;
+    if (this.#exchanges.get(node) !== exchange) return;
+    exchange.monitor = this.self.monitor({ name: NO_NAME, node });
+  }
+
+  #down({ ref, pid }: Down): void {
+    const { node } = pid;
+    if (this.#exchanges.get(node)?.monitor !== ref) return this.#lost(pid);
+    this.#exchanges.delete(node);
+    this.#settleAll();
+  }
+
   #meet(pid: Pid): HomeMember {
     let member = this.#members.get(pid.key);
     if (member !== undefined) return member;
@@ -608,11 +644,18 @@ export class HomeActor {
     else this.#places.set(node, other.weight!, other);
   }
 
-  /** Sends a member the list of keys that this node still runs and whose home is the member. */
+  /**
+   * Sends a member the list of keys that this node still has and for which the member is preferred
+   * to it: the member may not know of a third node that is the home of some of them.
+   */
   listKeys(member: HomeMember): void {
     const keys: string[] = [];
+    const [us, them] = [this.self.pid.node, member.pid.node];
     for (const resident of this.residents.values()) {
-      if (this.#places.homeOf(resident.hash) !== member) continue;
+      const { hash } = resident;
+      const place = this.#places.homeOf(hash);
+      if (place === this) continue;
+      if (place !== member && !this.#places.isPreferred(them, us, hash)) continue;
       // A waiting key without state has no actor, so there is nothing to hand over.
       if (resident.phase === WAITING && resident.state === undefined) continue;
       keys.push(resident.key);

@@ -10,7 +10,7 @@ import type { Pid, Ref } from "../term/pid.ts";
 export type HomeMessage =
   /** The weight of the sender. 0: the sender is not a home of any key. */
   | { readonly $home: "hello"; readonly from: Pid; readonly weight: number }
-  /** The keys that the sender still runs and whose home is the receiver. `last` ends the list. */
+  /** Keys that the sender still has and must not keep, as the receiver is preferred for them. */
   | {
     readonly $home: "keys";
     readonly from: Pid;
@@ -58,11 +58,11 @@ export class HomeMember {
   weight: number | undefined = undefined;
   /** Whether the member offers or has offered the kind, so that it may run keys. */
   offers = false;
-  /** Whether the member has listed all keys that it still runs and whose home is this node. */
+  /** Whether it has listed the keys that it still has. */
   hasListed = false;
-  /** Keys that the member still runs and whose home is this node. */
+  /** Keys that it still has, and for which this node is preferred to it. */
   readonly expected: Set<string> = new Set();
-  /** Keys that this node still runs and that the member expects to take over. */
+  /** Keys that this node still has and that were listed to the member. */
   readonly promised: Set<string> = new Set();
 
   constructor(pid: Pid, monitor: Ref) {

@@ -48,6 +48,10 @@ export interface HomePorts {
   join(pid: Pid): () => void;
   /** Sends a `GroupChange` now, and whenever a node joins or leaves. */
   monitor(pid: Pid<GroupChange>): void;
+  /** Returns the connected nodes. */
+  peers(): string[];
+  /** Resolves when a node has sent its groups, or its session has ended. */
+  synced(node: string): Promise<void>;
   /** The locks of keys with a quorum. Undefined without a quorum. */
   readonly lock:
     | {

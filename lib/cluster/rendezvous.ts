@@ -77,6 +77,14 @@ export class Rendezvous<M> {
     }
     return best?.value;
   }
+
+  /** Returns whether both are members, and one is preferred to the other as the home of a key. */
+  isPreferred(one: string, other: string, hash: number): boolean {
+    const [first, second] = [this.#members.get(one), this.#members.get(other)];
+    if (first === undefined || second === undefined) return false;
+    const difference = scoreOf(first.seeds, hash) - scoreOf(second.seeds, hash);
+    return difference > 0 || (difference === 0 && one < other);
+  }
 }
 
 function scoreOf(seeds: Uint32Array, hash: number): number {

@@ -9,7 +9,7 @@
  * @module
  */
 import type { Intensity } from "../otp/intensity.ts";
-import type { Pid } from "../term/pid.ts";
+import type { Pid, Ref } from "../term/pid.ts";
 import type { TimerRef } from "../actor/timer.ts";
 import type { Call } from "../actor/call.ts";
 import type { HomeMember } from "./home_member.ts";
@@ -60,6 +60,16 @@ export class Resident {
 }
 
 // Messages of the actor of a kind to itself.
+
+/** The exchange with a connected node. As a message: the node has sent its groups. */
+export class Exchange {
+  readonly node: string;
+  /** Its answer ends the exchange. */
+  monitor: Ref | undefined = undefined;
+  constructor(node: string) {
+    this.node = node;
+  }
+}
 
 /** The actor of a key has started, or failed to start. */
 export class Started {

@@ -146,8 +146,9 @@ export class Shards<P extends ServiceProtocol> {
 /**
  * Takes part in a kind of shards: this node runs the services of its share of the keys, and can
  * call those of all keys. Call this on every node that takes part, with the same options. The
- * service of a key is started once, by the first call, on the home node of the key. The guide
- * "Shards" has the guarantees.
+ * service of a key is started once, by the first call, on the home node of the key. Calls wait
+ * until this node has learned from all connected nodes which keys they have. The guide "Shards" has
+ * the guarantees.
  *
  * @throws {NameError} `code` "taken": this node already takes part; "badname": the kind is empty or
  *   too long.
@@ -172,8 +173,6 @@ export class Shards<P extends ServiceProtocol> {
  *
  * const persist = { store: memoryStore() };
  * const [carts, same] = [a, b].map((node) => shards(node, "cart", { actor: cart, persist }));
- * // Until the two nodes have exchanged hellos, each is the home of all keys.
- * while (carts!.nodes().length + same!.nodes().length < 4) await new Promise((turn) => setTimeout(turn, 1));
  * assertEquals(await carts!.call("42").add("tea"), 1);
  * assertEquals(await same!.call("42").add("cups"), 2);
  * assertEquals(carts!.nodeOf("42"), same!.nodeOf("42"));

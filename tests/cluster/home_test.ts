@@ -77,6 +77,32 @@ test("Home: the first call from any node starts a key on its home, once", async 
   });
 });
 
+test("Home: nodes that offer a kind at the same moment run one actor per key, called at once", async () => {
+  for (let seed = 1; seed <= 10; seed++) {
+    await simulate({ seed }, async (sim) => {
+      const shorts = ["a", "b", "c"];
+      for (const short of shorts) await sim.start(short, { seeds: ["a"] });
+      for (const [from, to] of [["a", "b"], ["a", "c"], ["b", "c"]] as const) {
+        sim.link(from, to, { delay: sim.random.below(40), jitter: 20 });
+      }
+      await sim.until(
+        "the mesh is whole",
+        () => shorts.every((short) => sim.node(short)!.peers().length === 2),
+      );
+      const homes: HomeKind[] = [];
+      for (const short of shorts) {
+        homes.push(offer(sim, short));
+        await sim.run(sim.random.below(30));
+      }
+      const counts = await Promise.all(
+        KEYS.map((key) => Promise.all(homes.map((home) => home.call<number>(key, "add")))),
+      );
+      // One actor has counted the calls of all three nodes.
+      for (const of of counts) assertEquals(of.sort(), [1, 2, 3]);
+    });
+  }
+});
+
 test("Home: a node that joins takes over its keys with their states, and no call is lost", async () => {
   for (let seed = 1; seed <= 5; seed++) {
     await simulate({ seed }, async (sim) => {

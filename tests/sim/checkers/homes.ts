@@ -1,10 +1,13 @@
 /**
- * Checks homes. No key starts on a node while it runs on another if the two have received each
- * other's hello, or have been connected for a while. With a quorum, it never runs on two nodes at
- * once, and tokens increase. No request is handled twice, and every answered request was handled.
+ * Checks homes. No key starts on a node while it runs on another if the two have each other's
+ * hello, or are connected. With a quorum it never runs on two nodes at once, and
+ * tokens rise. No request is handled twice, and every answered request was handled.
  */
 import { throwBroken } from "./checker.ts";
-import { KNOWN_MS, type Sessions, TokenChecker } from "./sessions.ts";
+import { type Sessions, TokenChecker } from "./sessions.ts";
+
+/** The age in milliseconds of a session at which a decision made before it has taken effect. */
+const SETTLED_MS = 1;
 
 interface Run {
   readonly kind: string;
@@ -44,7 +47,7 @@ export class HomeChecker {
       if (other.kind !== kind || other.key !== key || other.node === node) continue;
       const haveMet = this.#knows(kind, node, other.node) && this.#knows(kind, other.node, node);
       const isStale = this.#sessions.isStale(other.node, now) || this.#sessions.isStale(node, now);
-      const isLong = this.#sessions.isJoined(other.node, node, now - KNOWN_MS);
+      const isLong = this.#sessions.isJoined(other.node, node, now - SETTLED_MS);
       if (!haveMet && (isStale || !(needsQuorum || isLong))) continue;
       this.broken.push(`${kind} ${key} starts on ${node} and runs on ${other.node}, at ${now}`);
     }

@@ -60,7 +60,10 @@ export const homes: MakePromise = ({ parts, pick, sim }) => {
       for (const other of node.peers()) sessions.up(node.name, other, sim.now);
       node.on("nodeup", (event) => sessions.up(node.name, event.node, sim.now));
       node.on("nodedown", (event) => sessions.down(node.name, event.node));
-      offered.set(short, new Map(KINDS.map((kind) => [kind, offer(short, node, kind)])));
+      const kinds = new Map(KINDS.map((kind) => [kind, offer(short, node, kind)]));
+      offered.set(short, kinds);
+      // At once, while the others may not know of the offer yet.
+      for (const home of kinds.values()) for (const key of KEYS) call(home, key);
     },
     down(short) {
       offered.delete(short);
