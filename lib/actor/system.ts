@@ -120,6 +120,8 @@ export class System implements ActorHome, TimerHost, Tracker {
   readonly wheel: Wheel;
   readonly names: Names;
   readonly events: Emitter<SystemEvents>;
+  /** Whether other nodes may replace states of services. */
+  permitsControl = false;
   /** Mailbox length from which `admit` is called for each message. */
   mark: number = MAILBOX_MARK;
   /** Actors that monitor nodes, by node. */

@@ -12,6 +12,8 @@ import { ANSWER } from "./message.ts";
 
 /** Sends the reply. */
 export interface Answerer {
+  /** The caller's node. */
+  readonly home: { readonly node: string };
   answer(request: number, status: number, value: unknown): void;
 }
 
@@ -42,6 +44,11 @@ export class IncomingCall extends Call implements Chained, PassableCall {
     this.#answerer = answerer;
     open.set(number, this);
     attach(this, actor);
+  }
+
+  /** The caller's node. */
+  get home(): { readonly node: string } {
+    return this.#answerer.home;
   }
 
   override reply(value: unknown): void {

@@ -26,6 +26,7 @@ import {
   traceMessages,
   type TraceOptions,
 } from "./message_trace.ts";
+import { OWN_PAUSE, type PauseFactor } from "./portions.ts";
 import { Probes } from "./probes.ts";
 import { Profile } from "./profile.ts";
 import { QUESTION_NAME, QuestionActor, type QuestionAnswer } from "./question_actor.ts";
@@ -81,7 +82,7 @@ export interface ObservedEvents extends SystemEvents {
 /** A method that other nodes can call. */
 interface Method {
   readonly access: "read" | "control";
-  run(...args: never[]): Promise<unknown>;
+  run(factor: PauseFactor, ...args: never[]): Promise<unknown>;
 }
 
 /** Timeout of a warning's request for the activity of a remote actor. Milliseconds. */
@@ -106,6 +107,7 @@ export class Observation implements Sys {
   readonly #system: System;
   readonly #busy = new BusyActors();
   readonly #watch: NodeWatch;
+  readonly #questions: QuestionActor;
   readonly recorder: Recorder;
   /** Called when the node stops. */
   onStop: () => void = () => {};
@@ -124,6 +126,7 @@ export class Observation implements Sys {
     this.probes = new Probes(system, () => clock.now());
     this.profile = new Profile(this.probes);
     this.recorder = observed.recorder;
+    system.permitsControl = access === "control";
     system.mark = observed.limits.mailbox;
     system.scheduler.sampled = (runnable, now) => this.recorder.sample(runnable, now);
     this.#watch = new NodeWatch({
@@ -137,35 +140,37 @@ export class Observation implements Sys {
     }, observed.limits);
     system.onStop = () => {
       this.#watch.stop();
+      this.#questions.stop();
       this.onStop();
     };
     this.#listen();
     this.#methods = {
-      info: { access: "read", run: (pid: Pid) => this.#info(pid) },
+      info: { access: "read", run: (_, pid: Pid) => this.#info(pid) },
       top: {
         access: "read",
-        run: (options: TopOptions) => top(system, clock, this.profile, options ?? {}),
+        run: (factor, options: TopOptions) =>
+          top(system, clock, this.profile, options ?? {}, factor),
       },
       whereis: {
         access: "read",
-        run: (name: string | number) =>
+        run: (_, name: string | number) =>
           Promise.resolve(
             typeof name === "number" ? system.find(name)?.pid : system.names.whereis(name),
           ),
       },
       recent: {
         access: "read",
-        run: (since?: number) => Promise.resolve(this.recorder.since(since)),
+        run: (_, since?: number) => Promise.resolve(this.recorder.since(since)),
       },
       tree: { access: "read", run: () => Promise.resolve(trees(system)) },
-      stats: { access: "read", run: () => this.#stats() },
-      state: { access: "control", run: (pid: Pid) => this.#state(pid) },
-      suspend: { access: "control", run: (pid: Pid) => this.#suspend(pid, true) },
-      resume: { access: "control", run: (pid: Pid) => this.#suspend(pid, false) },
+      stats: { access: "read", run: (factor) => this.#stats(factor) },
+      state: { access: "control", run: (_, pid: Pid) => this.#state(pid) },
+      suspend: { access: "control", run: (_, pid: Pid) => this.#suspend(pid, true) },
+      resume: { access: "control", run: (_, pid: Pid) => this.#suspend(pid, false) },
       trace: {
         access: "control",
         // deno-lint-ignore require-await -- throws become rejections
-        run: async (pid: Pid, options: TraceOptions) =>
+        run: async (_, pid: Pid, options: TraceOptions) =>
           traceMessages(this.probes, clock, this.#actor(pid), options ?? {}),
       },
       leave: {
@@ -178,10 +183,14 @@ export class Observation implements Sys {
       },
       exit: {
         access: "control",
-        run: (pid: Pid, reason: ExitReason) => this.#exit(pid, reason),
+        run: (_, pid: Pid, reason: ExitReason) => this.#exit(pid, reason),
       },
     };
-    new QuestionActor(system, (method, args) => this.#answer(method, args));
+    this.#questions = new QuestionActor(
+      system,
+      clock,
+      (factor, method, args) => this.#answer(factor, method, args),
+    );
   }
 
   /** Describes an actor of any node. */
@@ -257,7 +266,7 @@ export class Observation implements Sys {
     timeout: number,
   ): Promise<T> {
     const there = node === undefined ? this.#system.home.node : normalName(node);
-    if (there === this.#system.home.node) return await this.#run(method, args) as T;
+    if (there === this.#system.home.node) return await this.#run(OWN_PAUSE, method, args) as T;
     let answer: QuestionAnswer;
     try {
       const to = { name: QUESTION_NAME, node: there };
@@ -276,7 +285,11 @@ export class Observation implements Sys {
     throw new ObserveError(answer.error.code, answer.error.message);
   }
 
-  async #answer(method: string, args: readonly unknown[]): Promise<unknown> {
+  async #answer(
+    factor: PauseFactor,
+    method: string,
+    args: readonly unknown[],
+  ): Promise<unknown> {
     const { node } = this.#system.home;
     const needs = Object.hasOwn(this.#methods, method) ? this.#methods[method]!.access : undefined;
     if (needs === undefined) {
@@ -287,11 +300,11 @@ export class Observation implements Sys {
         `which must be "${needs}"`;
       throw new ObserveError("denied", words);
     }
-    return await this.#run(method, args);
+    return await this.#run(factor, method, args);
   }
 
-  #run(method: string, args: readonly unknown[]): Promise<unknown> {
-    return this.#methods[method]!.run(...args as never[]);
+  #run(factor: PauseFactor, method: string, args: readonly unknown[]): Promise<unknown> {
+    return this.#methods[method]!.run(factor, ...args as never[]);
   }
 
   // deno-lint-ignore require-await -- throws become rejections
@@ -310,12 +323,12 @@ export class Observation implements Sys {
     });
   }
 
-  #stats(): Promise<NodeStats> {
+  #stats(factor: PauseFactor): Promise<NodeStats> {
     return stats(this.#observed, {
       eventLoop: this.#watch.delay,
       restarts: this.#restarts,
       warnings: { ...this.#warnings },
-    });
+    }, factor);
   }
 
   /**

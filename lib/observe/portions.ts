@@ -10,16 +10,23 @@ import type { Clock } from "../base/clock.ts";
 const PORTION_MS = 1;
 
 /** Length of the pause after a portion, as a multiple of the portion. */
-const PAUSE_FACTOR = 9;
+export const PAUSE_FACTOR = 9;
 
 /** Default number of items between two clock reads. */
 const ITEMS = 256;
 
-/** Calls `each` with every item, in portions. The clock is read after every `perReading` items. */
+/** Returns the length of the pause after a portion, as a multiple of the portion. */
+export type PauseFactor = () => number;
+
+/** The factor for questions of the node's own program. */
+export const OWN_PAUSE: PauseFactor = () => PAUSE_FACTOR;
+
+/** Calls `each` with every item, in portions. The clock is read after `perReading` items. */
 export async function inPortions<T>(
   clock: Clock,
   items: Iterable<T>,
   each: (item: T) => void,
+  factor: PauseFactor,
   perReading: number = ITEMS,
 ): Promise<void> {
   let began = clock.now();
@@ -29,7 +36,7 @@ export async function inPortions<T>(
     if (++count % perReading !== 0) continue;
     const took = clock.now() - began;
     if (took < PORTION_MS) continue;
-    await pause(clock, took * PAUSE_FACTOR);
+    await pause(clock, took * factor());
     began = clock.now();
   }
 }

@@ -6,22 +6,29 @@
  *       ▲                                             │
  *       └───────── { ok } or { error } ◀──────────────┘
  *
- * Cost: at most {@linkcode QUESTIONS_MAX} requests are processed at once, each in portions of a
- * millisecond with pauses of nine milliseconds (`portions.ts`), and lists are limited.
+ * Cost: a tenth of the node's time, which the asking nodes share equally. Work on many actors is done
+ * in portions of a millisecond with pauses (`portions.ts`); after each question, the next one of the
+ * same node waits nine times as long as it took. At most {@linkcode QUESTIONS_MAX} questions of a node
+ * run or wait, further ones are refused as "busy". Lists are limited.
  *
  * @module
  */
 import { Call } from "../actor/call.ts";
 import { ActorRef } from "../actor/actor_ref.ts";
 import type { System } from "../actor/system.ts";
+import type { Clock, Timer } from "../base/clock.ts";
 import { Pid } from "../term/pid.ts";
 import { ObserveError, type ObserveFailure } from "./error.ts";
+import { PAUSE_FACTOR, type PauseFactor } from "./portions.ts";
 
 /** The reserved name. */
 export const QUESTION_NAME = "$observe";
 
-/** Maximum number of requests that are processed at once. */
+/** Maximum number of requests of one node that run or wait at once. */
 export const QUESTIONS_MAX = 8;
+
+/** Number of nodes above which those without requests are forgotten. */
+const ASKERS_MAX = 64;
 
 /** A request of another node. */
 export interface Question {
@@ -34,20 +41,36 @@ export type QuestionAnswer =
   | { readonly ok: unknown }
   | { readonly error: { readonly code: ObserveFailure; readonly message: string } };
 
+/** Runs a request. */
+type Answering = (
+  factor: PauseFactor,
+  method: string,
+  args: readonly unknown[],
+) => Promise<unknown>;
+
+/** The requests of one node. */
+interface Asker {
+  readonly waiting: Call[];
+  running: number;
+  /** The time before which its next request does not begin. */
+  restsUntil: number;
+  timer: Timer | undefined;
+  readonly factor: PauseFactor;
+}
+
 /** Receives the requests. */
 export class QuestionActor extends ActorRef {
   readonly pid: Pid<unknown>;
   readonly isAlive = true;
-  readonly #answer: (method: string, args: readonly unknown[]) => Promise<unknown>;
-  #pending = 0;
+  readonly #clock: Clock;
+  readonly #answer: Answering;
+  readonly #askers = new Map<string, Asker>();
 
   /** Registers the reserved name. */
-  constructor(
-    system: System,
-    answer: (method: string, args: readonly unknown[]) => Promise<unknown>,
-  ) {
+  constructor(system: System, clock: Clock, answer: Answering) {
     super();
     this.pid = new Pid(system.home, 0, this);
+    this.#clock = clock;
     this.#answer = answer;
     system.names.reserve(QUESTION_NAME, this.pid as Pid<never>);
   }
@@ -58,27 +81,91 @@ export class QuestionActor extends ActorRef {
 
   deliver(message: unknown): void {
     if (!(message instanceof Call)) return;
-    const { $observe: method, args } = (message.request ?? {}) as Partial<Question>;
-    if (typeof method !== "string" || !Array.isArray(args)) {
+    const { $observe, args } = (message.request ?? {}) as Partial<Question>;
+    if (typeof $observe !== "string" || !Array.isArray(args)) {
       return message.reply(failure(new ObserveError("unsupported", "this is no question")));
     }
-    if (this.#pending >= QUESTIONS_MAX) {
-      const words = `${this.pid.node} answers ${QUESTIONS_MAX} questions already: ask again later`;
+    const asker = this.#asker((message as { home?: { readonly node: string } }).home?.node ?? "");
+    if (asker.waiting.length + asker.running >= QUESTIONS_MAX) {
+      const words = `${this.pid.node} has ${QUESTIONS_MAX} questions of this node: ask again later`;
       return message.reply(failure(new ObserveError("busy", words)));
     }
-    this.#pending++;
-    this.#answer(method, args)
-      .then((ok): QuestionAnswer => ({ ok }), failure)
-      .then((answer) => {
-        this.#pending--;
-        message.reply(answer);
-      });
+    asker.waiting.push(message);
+    this.#next(asker);
+  }
+
+  /** Drops the requests that wait. */
+  stop(): void {
+    for (const { timer } of this.#askers.values()) timer?.cancel();
+    this.#askers.clear();
+  }
+
+  #asker(node: string): Asker {
+    let asker = this.#askers.get(node);
+    if (asker !== undefined) return asker;
+    if (this.#askers.size >= ASKERS_MAX) {
+      const now = this.#clock.now();
+      for (const [name, one] of this.#askers) {
+        if (!isActive(one) && one.restsUntil <= now) this.#askers.delete(name);
+      }
+    }
+    const factor = (): number => (PAUSE_FACTOR + 1) * this.#active * Math.max(1, made.running) - 1;
+    const made: Asker = { waiting: [], running: 0, restsUntil: 0, timer: undefined, factor };
+    this.#askers.set(node, asker = made);
+    return asker;
+  }
+
+  /** Number of nodes with requests, at least 1. */
+  get #active(): number {
+    let count = 0;
+    for (const asker of this.#askers.values()) if (isActive(asker)) count++;
+    return Math.max(1, count);
+  }
+
+  #next(asker: Asker): void {
+    while (asker.timer === undefined && asker.waiting.length > 0) {
+      const ms = asker.restsUntil - this.#clock.now();
+      if (ms > 0) {
+        asker.timer = this.#clock.after(ms, () => {
+          asker.timer = undefined;
+          this.#next(asker);
+        });
+        return;
+      }
+      this.#run(asker, asker.waiting.shift()!);
+    }
+  }
+
+  #run(asker: Asker, call: Call): void {
+    const { $observe, args } = call.request as Question;
+    asker.running++;
+    const began = this.#clock.now();
+    const answer = this.#answer(asker.factor, $observe, args);
+    this.#rest(asker, began);
+    answer.then((ok): QuestionAnswer => ({ ok }), failure).then((answer) => {
+      const done = this.#clock.now();
+      call.reply(answer);
+      this.#rest(asker, done);
+      asker.running--;
+      this.#next(asker);
+    });
+  }
+
+  /** Delays the next request of a node by the time since `began`, nine times for each active node. */
+  #rest(asker: Asker, began: number): void {
+    const now = this.#clock.now();
+    const pauseMs = (now - began) * PAUSE_FACTOR * this.#active;
+    asker.restsUntil = Math.max(now, asker.restsUntil) + pauseMs;
   }
 
   linkBroke(): void {}
   exitSignal(): void {}
   down(): void {}
   end(): void {}
+}
+
+function isActive({ waiting, running }: Asker): boolean {
+  return waiting.length + running > 0;
 }
 
 function failure(error: unknown): QuestionAnswer {

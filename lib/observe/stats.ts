@@ -9,7 +9,7 @@ import type { MemoryUse } from "../host/host.ts";
 import type { MembershipStats } from "../mesh/membership.ts";
 import type { Session } from "../mesh/session.ts";
 
-import { inPortions } from "./portions.ts";
+import { inPortions, type PauseFactor } from "./portions.ts";
 
 /** Number of pages of actors processed between two clock reads. */
 const PAGES_PER_READING = 16;
@@ -121,15 +121,25 @@ export interface Counted {
 export type OwnCounts = Pick<NodeStats, "eventLoop" | "restarts" | "warnings">;
 
 /** Returns the statistics of a node. */
-export async function stats(counted: Counted, own: OwnCounts): Promise<NodeStats> {
+export async function stats(
+  counted: Counted,
+  own: OwnCounts,
+  factor: PauseFactor,
+): Promise<NodeStats> {
   const { clock, system, mesh, rooms, registry, groups } = counted;
   const sessions = await Promise.all(
     [...mesh.sessions()].slice(0, LISTED_MAX).map((session) => sessionStats(session, clock)),
   );
   let messages = system.handledBefore;
-  await inPortions(clock, system.actorPages(), (actors) => {
-    for (const actor of actors) if (actor !== undefined) messages += actor.handled;
-  }, PAGES_PER_READING);
+  await inPortions(
+    clock,
+    system.actorPages(),
+    (actors) => {
+      for (const actor of actors) if (actor !== undefined) messages += actor.handled;
+    },
+    factor,
+    PAGES_PER_READING,
+  );
   return {
     node: system.home.node,
     runtime: counted.runtime,

@@ -10,7 +10,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Pid } from "../term/pid.ts";
 import { attachedTo, bodyOf } from "./actor_info.ts";
 import { ObserveError } from "./error.ts";
-import { inPortions, pause } from "./portions.ts";
+import { inPortions, pause, type PauseFactor } from "./portions.ts";
 import type { Profile } from "./profile.ts";
 
 /**
@@ -88,17 +88,18 @@ export async function top(
   clock: Clock,
   profile: Profile,
   options: TopOptions,
+  factor: PauseFactor,
 ): Promise<TopActor[]> {
   const { by, count, window } = checkTop(options);
   const best = new Best(count);
   switch (by) {
     case "mailbox":
-      await inPortions(clock, system.actors(), (actor) => best.offer(actor, actor.length));
+      await inPortions(clock, system.actors(), (actor) => best.offer(actor, actor.length), factor);
       break;
     case "timers":
       await inPortions(clock, system.actors(), (actor) => {
         if (actor.chain !== undefined) best.offer(actor, attachedTo(actor).timers);
-      });
+      }, factor);
       break;
     case "time":
     case "rate": {
@@ -109,7 +110,7 @@ export async function top(
         const last = before.get(actor);
         const value = by === "time" ? ms - (last?.ms ?? 0) : messages - (last?.messages ?? 0);
         if (actor.isAlive) best.offer(actor, value);
-      });
+      }, factor);
       release();
     }
   }

@@ -30,7 +30,12 @@ import type {
   StartArgs,
 } from "./service_definition.ts";
 import { type Caller, type NameSource, ServiceName, type ServiceTarget } from "./service_name.ts";
-import { type AnyDefinition, ServiceActor, type ServiceRequest } from "./service_actor.ts";
+import {
+  type AnyDefinition,
+  type MarkedState,
+  ServiceActor,
+  type ServiceRequest,
+} from "./service_actor.ts";
 import { type Spawnable, spawnable } from "./spawnable.ts";
 import type { StartTerms } from "./persistence.ts";
 import { startAndWait, type Starter } from "./start.ts";
@@ -137,8 +142,10 @@ export interface Service<P extends ServiceProtocol>
   /** Returns the state of a service, for tests and operators. */
   state(service: ServiceTarget<P>, options?: CallOptions): Promise<P["state"]>;
   /**
-   * Replaces the state of a service, for tests and operators. Rejects with the error that `change`
-   * throws.
+   * Replaces the state of a service, for tests and operators. Rejects with the error that `change` throws. On another node, whose
+   * option `observe` must be "control", the state is read, changed here and written back unless the service has
+   * handled a message meanwhile, at most 10 times; `change` runs each time. Rejects with `UnknownCallError` if
+   * the node does not permit it, and with an `Error` if the service was too busy.
    */
   replace(
     service: ServiceTarget<P>,
@@ -271,8 +278,32 @@ export function defineService(definition: AnyDefinition): Service<AnyProtocol> {
       });
     },
     state: (service, options) => request(service, { $state: "get" }, options),
-    replace: (service, change) => request(service, { $state: "set", change }),
+    replace(service, change) {
+      const pid = service instanceof ServiceName ? service.found() : service;
+      if (pid?.home.local === true) return request(service, { $state: "set", change });
+      const work = (): Promise<unknown> => replaceFar((step) => request(service, step), change);
+      return service instanceof ServiceName
+        ? trackedFor(service.source, work)
+        : systemOf(service).tracked(work);
+    },
   };
+}
+
+/** How often the state of a service on another node is read in order to replace it. */
+const REPLACE_TRIES = 10;
+
+async function replaceFar(
+  request: (step: ServiceRequest) => Promise<unknown>,
+  change: (state: never) => unknown,
+): Promise<unknown> {
+  for (let tries = 0; tries < REPLACE_TRIES; tries++) {
+    const { mark, state } = await request({ $state: "read" }) as MarkedState;
+    const next = change(state as never);
+    if (await request({ $state: "swap", mark, next }) === true) return next;
+  }
+  throw new Error(
+    `replace: the service handled messages between each of ${REPLACE_TRIES} reads and writes: send it a message`,
+  );
 }
 
 /** Starts a service with special parameters: for shards, which hand states over. */

@@ -43,7 +43,17 @@ export type ServiceRequest =
   | { readonly $state: "get" }
   | { readonly $state: "pid" }
   | { readonly $state: "handover" }
-  | { readonly $state: "set"; readonly change: (state: never) => unknown };
+  | { readonly $state: "set"; readonly change: (state: never) => unknown }
+  /** Returns a {@linkcode MarkedState}. */
+  | { readonly $state: "read" }
+  /** Replaces the state unless a message was handled since `mark`. The reply is whether it did. */
+  | { readonly $state: "swap"; readonly mark: number; readonly next: unknown };
+
+/** A state, and the number of messages that the service has handled. */
+export interface MarkedState {
+  readonly mark: number;
+  readonly state: unknown;
+}
 
 /** Describes the valid results of a call handler, for error messages. */
 const ANSWERS =
@@ -276,7 +286,7 @@ export class ServiceActor {
 
   #called(call: Call<ServiceRequest, unknown>): void | Promise<void> {
     const request = call.request as Partial<
-      Record<"$call" | "$state" | "args" | "change", unknown>
+      Record<"$call" | "$state" | "args" | "change" | "mark" | "next", unknown>
     >;
     const { $call: name, args } = request ?? {};
     const calls = this.#definition.call;
@@ -292,6 +302,9 @@ export class ServiceActor {
       return refuse(call as Call, new UnknownCallError(`no such call: ${String(name)}`));
     }
     if (request.$state === "handover") return this.#handOver(call as Call);
+    if (request.$state === "read" || request.$state === "swap") {
+      return this.#replace(call as Call, request);
+    }
     // Inspection by operators calls no handler and does not reset the idle timer.
     try {
       if (request.$state === "set") {
@@ -302,6 +315,25 @@ export class ServiceActor {
     } catch (error) {
       call.refuse(error);
     }
+  }
+
+  /** Handles the two steps of replacing the state from another node. */
+  #replace(
+    call: Call,
+    { $state, mark, next }: { readonly $state?: unknown; mark?: unknown; next?: unknown },
+  ): void | Promise<void> {
+    const system = systemOf(this.self.pid);
+    if (!(call instanceof PendingCall) && !system.permitsControl) {
+      const words = `${this.self.pid.node} does not permit to replace states: its option observe ` +
+        'must be "control"';
+      return refuse(call, new UnknownCallError(words));
+    }
+    const handled = system.actorOf(this.self.pid)?.handled ?? 0;
+    if ($state === "read") return call.reply({ mark: handled, state: this.#state });
+    if (mark !== handled - 1) return call.reply(false);
+    this.#state = next;
+    if (this.#persistence !== undefined) return this.#stored(() => call.reply(true));
+    call.reply(true);
   }
 
   /** Handles the result of a call handler. */

@@ -1,14 +1,18 @@
 /** Observation of the actors of this node, and of another node that permits it. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { Call as CallOf } from "../../lib/actor/call.ts";
 import type { Call } from "../../lib/actor/call.ts";
 import type { Self } from "../../lib/actor/self.ts";
 import { Node } from "../../lib/node.ts";
 import { ObserveError } from "../../lib/observe/error.ts";
+import { QuestionActor } from "../../lib/observe/question_actor.ts";
 import { service } from "../../lib/otp/service.ts";
+import { UnknownCallError } from "../../lib/otp/unknown_call.ts";
 import { Supervisor } from "../../lib/otp/supervisor.ts";
 import type { Pid } from "../../lib/term/pid.ts";
 import { COOKIE, testKeys } from "../kit/keys.ts";
 import { withNodes } from "../kit/mesh.ts";
+import { ManualSystem } from "../kit/system.ts";
 import { test, until } from "../kit/test.ts";
 
 const counter = service<{
@@ -323,17 +327,130 @@ async function pidOn(asker: Node, owner: Node, name: string): Promise<Pid<never>
   return await asker.call({ name, node: owner.name }, { $state: "pid" }) as Pid<never>;
 }
 
-test("a node answers a limited number of requests at once, and rejects others as busy", async () => {
-  await withPair("read", async (a, b) => {
-    const asked = Array.from(
+test("a node answers a limited number of requests of each node at once, and one node cannot delay others", async () => {
+  await testKeys();
+  await withNodes(async (start) => {
+    const [a, b, c] = [await start("a", { observe: "read" }), await start("b"), await start("c")];
+    for (const node of [b, c]) await Node.of(node).connect(a.name);
+    const windows = Array.from(
       { length: 20 },
       () =>
-        b.top({ node: a.name, by: "rate", window: 200 }).then(() => "ok", (error) => error.code),
+        Node.of(b).top({ node: a.name, by: "rate", window: 400 })
+          .then(() => "ok", (error) => error.code),
     );
-    const answers = await Promise.all(asked);
-    assertEquals(answers.filter((answer) => answer === "ok").length, 8);
-    assertEquals(answers.filter((answer) => answer === "busy").length, 12);
-    assertEquals(await b.tree({ node: a.name }), []);
+    let over = false;
+    const answers = Promise.all(windows).then((codes) => {
+      over = true;
+      return codes;
+    });
+    for (let i = 0; i < 10; i++) assertEquals(await Node.of(c).tree({ node: a.name }), []);
+    assertEquals(over, false);
+    const codes = await answers;
+    assertEquals(codes.filter((code) => code === "ok").length, 8);
+    assertEquals(codes.filter((code) => code === "busy").length, 12);
+    assertEquals(await Node.of(b).tree({ node: a.name }), []);
+  });
+});
+
+test("questions of other nodes take a tenth of the time, shared equally by the nodes", async () => {
+  const system = new ManualSystem();
+  const { clock } = system;
+  const spent: Record<string, number> = { b: 0, c: 0 };
+  // Each question takes 2 ms of one turn.
+  const actor = new QuestionActor(system, clock, (_factor, asker) => {
+    clock.jump(2);
+    spent[asker]! += 2;
+    return Promise.resolve(asker);
+  });
+  class Question extends CallOf {
+    override readonly request: unknown;
+    readonly home: { node: string };
+    constructor(node: string) {
+      super();
+      this.home = { node };
+      this.request = { $observe: node, args: [] };
+    }
+    // Each node asks again as soon as it has the answer, eight questions at a time.
+    override reply(): void {
+      queueMicrotask(() => actor.deliver(new Question(this.home.node)));
+    }
+    override refuse(): void {}
+  }
+  for (let i = 0; i < 8; i++) actor.deliver(new Question("b"));
+  actor.deliver(new Question("c"));
+  const endsAt = 10_000;
+  do {
+    for (let i = 0; i < 10; i++) await Promise.resolve();
+  } while (clock.fire(endsAt));
+  actor.stop();
+  const { b, c } = spent as { b: number; c: number };
+  assert(b + c > 0.08 * endsAt && b + c < 0.12 * endsAt, `${b} and ${c} ms`);
+  assert(Math.abs(b - c) < 0.3 * (b + c), `${b} and ${c} ms`);
+});
+
+test("sys controls supervisors of another node: state, trace, suspend, resume", async () => {
+  await withPair("control", async (a, b) => {
+    const tree = await Supervisor.start(a, {
+      children: [{ id: "a", start: (self) => counter.startAs("a", self, 1) }],
+    });
+    const [top] = await b.tree({ node: a.name });
+    const there = top!.pid!;
+    assert((await b.sys.state(there)).includes('id: "a"'));
+    assertEquals(await b.sys.suspend(there), true);
+    const first = a.whereis("a")!;
+    a.exit(first, "kill");
+    await until("it has the exit", async () => (await b.info(there)).mailbox === 1);
+    assertEquals((await b.info(there)).status, "suspended");
+    const traced = b.sys.trace(there, { count: 1, ms: 5_000 });
+    await b.tree({ node: a.name });
+    assertEquals(await b.sys.resume(there), true);
+    assertEquals((await traced).length, 1);
+    await until("it is restarted", () => ![undefined, first].includes(a.whereis("a")));
+    assertEquals(tree.pid.node, a.name);
+  });
+});
+
+test("service.replace: on another node, which must permit control, and never over a change meanwhile", async () => {
+  await withPair("read", async (a, b) => {
+    await counter.startAs("hits", a, 1);
+    const error = await assertRejects(
+      () => counter.replace(counter.at(b, { name: "hits", node: a.name }), () => ({ sum: 2 })),
+      UnknownCallError,
+      'observe must be "control"',
+    );
+    assertEquals(error.code, "undef");
+    assertEquals(await counter.call(counter.at(a, "hits")).get(), 1);
+  });
+  await withPair("control", async (a, b) => {
+    await counter.startAs("hits", a, 1);
+    const there = counter.at(b, { name: "hits", node: a.name });
+    assertEquals(await counter.replace(there, ({ sum }) => ({ sum: sum * 7 })), { sum: 7 });
+    const pid = await pidOn(b, a, "hits") as never;
+    // A message that comes between reading and writing is not lost.
+    let tries = 0;
+    const next = await counter.replace(pid, ({ sum }) => {
+      if (++tries < 3) counter.cast(counter.at(a, "hits")).add(1);
+      return { sum: sum + 100 };
+    });
+    assertEquals([tries, next], [3, { sum: 109 }]);
+    assertEquals(await counter.call(counter.at(a, "hits")).get(), 109);
+    await assertRejects(
+      () =>
+        counter.replace(pid, (state) => {
+          counter.cast(counter.at(a, "hits")).add(1);
+          return state;
+        }),
+      Error,
+      "handled messages",
+    );
+    await assertRejects(
+      () =>
+        counter.replace(pid, () => {
+          throw new Error("as told");
+        }),
+      Error,
+      "as told",
+    );
   });
 });
 
