@@ -38,7 +38,7 @@ export interface NodeOptions {
   /**
    * The address to listen on, if different from that of the name, as behind NAT or in a container.
    * Required if the host of the name is not loopback, so that a node does not listen on a network
-   * by accident.
+   * by accident. Default: the address of the name.
    */
   readonly listen?: { readonly hostname: string; readonly port?: number | undefined } | undefined;
   /**
@@ -74,7 +74,10 @@ export interface NodeOptions {
    * (`node.connect`). A denied node is checked again after a minute. Default: permits all.
    */
   readonly canDial?: ((node: string, origin: PeerOrigin) => boolean) | undefined;
-  /** PEM certificates of your own authority, instead of those derived from the cookie. */
+  /**
+   * PEM certificates of your own authority, instead of those derived from the cookie. Default:
+   * those of the cookie.
+   */
   readonly tls?: OwnTls | undefined;
   /** Milliseconds of silence after which a peer is pinged. Default 5000. */
   readonly pingInterval?: number | undefined;
@@ -133,7 +136,10 @@ export interface NodeOptions {
    * `node.sys.recent` returns the entries.
    */
   readonly recorderFile?: string | undefined;
-  /** Limits at which warnings are logged and emitted as event "warning". */
+  /**
+   * Limits at which warnings are logged and emitted as event "warning". Default: as
+   * `WarningLimits` documents.
+   */
   readonly warnings?: WarningLimits | undefined;
   /**
    * Whether the node leaves on SIGTERM: see {@linkcode Node.leave}. When all nodes of the process

@@ -21,7 +21,7 @@ export interface ShellOptions {
   readonly target: string;
   /** How the shell's own node is started: its cookie or certificates, if not the default ones. */
   readonly node?: NodeOptions | undefined;
-  /** Commands to run instead of reading them. */
+  /** Commands to run instead of reading them. Default: they are read from `input`. */
   readonly commands?: readonly string[] | undefined;
   /** Writes each result as one line of JSON. Default false. */
   readonly json?: boolean | undefined;

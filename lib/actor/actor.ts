@@ -109,19 +109,17 @@ const SUSPENDED = 4;
 /** Has exited. Incremented by each use of `self` that throws. */
 const DEAD = 5;
 
-/** The activities of an actor, for inspection. */
-export type ActorStatus =
-  /** The body has not run yet. */
-  | "starting"
-  /** Waits for a message. */
-  | "waiting"
-  /** Has messages, and waits for its turn. */
-  | "ready"
-  /** Awaits something other than a message: a call, a timer or I/O. */
-  | "awaiting"
-  /** Suspended by an operator. */
-  | "suspended"
-  | "dead";
+/**
+ * The activities of an actor, for inspection.
+ *
+ * - `"starting"`: the body has not run yet;
+ * - `"waiting"`: waits for a message;
+ * - `"ready"`: has messages, and waits for its turn;
+ * - `"awaiting"`: awaits something other than a message: a call, a timer or I/O;
+ * - `"suspended"`: suspended by an operator;
+ * - `"dead"`: it has exited.
+ */
+export type ActorStatus = "starting" | "waiting" | "ready" | "awaiting" | "suspended" | "dead";
 
 /**
  * Number of times that `self` throws after its actor has exited. Allows a loop that catches these

@@ -35,7 +35,7 @@ export const CALL_TIMEOUT_MS = 5_000;
 export interface CallOptions {
   /** Milliseconds until the call rejects with `CallTimeoutError`; `Infinity` for never. Default 5000. */
   readonly timeout?: number | undefined;
-  /** Aborts the call, which rejects with the signal's reason. */
+  /** Aborts the call, which rejects with the signal's reason. Default: none. */
   readonly signal?: AbortSignal | undefined;
 }
 

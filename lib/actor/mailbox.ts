@@ -12,7 +12,13 @@ const GROWTH = 4;
 /** A ring larger than this is released when it is empty. */
 const KEPT_CAPACITY = 256;
 
-/** What a full mailbox does with one more message. System messages are always accepted. */
+/**
+ * What a full mailbox does with one more message. System messages are always accepted.
+ *
+ * - `"dropNewest"`: drops the new message;
+ * - `"dropOldest"`: drops the message that waits longest;
+ * - `"exit"`: the actor exits.
+ */
 export type MailboxPolicy = "dropNewest" | "dropOldest" | "exit";
 
 /**

@@ -40,7 +40,7 @@ export interface ReceiveOptions<Message> {
 export interface SpawnOptions {
   /** Links the new actor with the actor that spawns it. Default: false. */
   readonly link?: boolean | undefined;
-  /** Registers it under a name before it runs. */
+  /** Registers it under a name before it runs. Default: no name. */
   readonly name?: string | undefined;
   /** Maximum number of queued messages, and the policy for further messages. Default: no limit. */
   readonly mailbox?: { readonly max: number; readonly policy: MailboxPolicy } | undefined;

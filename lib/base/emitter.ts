@@ -7,7 +7,7 @@
 
 /** Options for the removal of a listener. */
 export interface ListenOptions {
-  /** Removes the listener when this signal aborts. */
+  /** Removes the listener when this signal aborts. Default: none. */
   readonly signal?: AbortSignal | undefined;
   /** Removes the listener after its first event. Default: false. */
   readonly once?: boolean | undefined;

@@ -120,9 +120,9 @@ export interface ChannelOptions<Data, State, Params, On, Events> {
   leave?(socket: ChannelSocket<Data, State>, reason: LeaveReason): unknown;
   /** Returns the initial {@linkcode ChannelSocket.state}. */
   state?(): State;
-  /** Validates the parameters of joins. */
+  /** Validates the parameters of joins. Default: any are accepted. */
   readonly params?: Schema<Params> | undefined;
-  /** Validates payloads, by event. */
+  /** Validates payloads, by event. Default: any payloads are accepted. */
   readonly schemas?: { readonly [Event in keyof On]?: Schema } | undefined;
   /**
    * Enables presence. A client that loses its connection stays present for `grace` milliseconds, so
@@ -136,11 +136,21 @@ export interface ChannelOptions<Data, State, Params, On, Events> {
    * above the limit are rejected with the reason "rate_limited". Default: no limit.
    */
   readonly rate?: { readonly events: number; readonly per?: number | undefined } | undefined;
-  /** Payload types of sent events, for typed clients: `{} as { message: Message }`. */
+  /**
+   * Payload types of sent events, for typed clients: `{} as { message: Message }`. Default: any
+   * events.
+   */
   readonly events?: Events;
 }
 
-/** The reason why a client left a topic. See {@linkcode ChannelOptions.leave}. */
+/**
+ * The reason why a client left a topic. See {@linkcode ChannelOptions.leave}.
+ *
+ * - `"left"`: the client has left;
+ * - `"closed"`: its connection has ended;
+ * - `"removed"`: the server has removed it;
+ * - `"crashed"`: a handler of it has failed.
+ */
 export type LeaveReason = "left" | "closed" | "removed" | "crashed";
 
 /** A channel definition, returned by {@linkcode channel}. */

@@ -24,7 +24,10 @@ export interface ChannelServeOptions<Data> {
    * clients append. Default `"/socket"`.
    */
   readonly channelPath?: string | undefined;
-  /** Returns the user of a connection from its `data`, for `node.channels.user`. */
+  /**
+   * Returns the user of a connection from its `data`, for `node.channels.user`. Default:
+   * connections have no user.
+   */
   channelUser?: ((data: Data) => string | undefined) | undefined;
 }
 

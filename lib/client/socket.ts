@@ -49,11 +49,23 @@ export type JoinParams<C> = ChannelTypes<C> extends { readonly params: infer P }
 export type Present = Readonly<Record<string, unknown>> & { readonly phx_ref: string };
 
 /**
- * The states of a {@linkcode Socket}. "waiting" is the pause before the next attempt to connect.
+ * The states of a {@linkcode Socket}.
+ *
+ * - `"connecting"`: an attempt to connect is under way;
+ * - `"open"`: it is connected;
+ * - `"waiting"`: it waits for the next attempt;
+ * - `"closed"`: it was closed, and does not connect again.
  */
 export type SocketState = "connecting" | "open" | "waiting" | "closed";
 
-/** The states of a {@linkcode ClientChannel}. */
+/**
+ * The states of a {@linkcode ClientChannel}.
+ *
+ * - `"joining"`: the join is not answered yet, or there is no connection;
+ * - `"joined"`: the server has accepted the join;
+ * - `"rejected"`: the server has rejected it;
+ * - `"left"`: the channel was left.
+ */
 export type ClientChannelState = "joining" | "joined" | "rejected" | "left";
 
 /** Events of a socket. */
@@ -94,7 +106,10 @@ export interface ChannelEvents {
 
 /** Options of a {@linkcode Socket}. */
 export interface SocketOptions {
-  /** Query parameters of the URL, such as credentials. A function is called for each attempt. */
+  /**
+   * Query parameters of the URL, such as credentials. A function is called for each attempt.
+   * Default: none.
+   */
   readonly params?:
     | Record<string, string>
     | (() => Record<string, string> | Promise<Record<string, string>>)

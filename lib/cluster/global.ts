@@ -48,7 +48,7 @@ export interface GlobalOptions {
 export interface WaitOptions {
   /** Milliseconds, or `Infinity`. Default 5000. */
   readonly timeout?: number | undefined;
-  /** Aborts the wait: `waitFor` rejects with the signal's reason. */
+  /** Aborts the wait: `waitFor` rejects with the signal's reason. Default: none. */
   readonly signal?: AbortSignal | undefined;
 }
 

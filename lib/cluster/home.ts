@@ -79,7 +79,7 @@ export interface HomeOptions {
    * 5000.
    */
   readonly intensity?: number | undefined;
-  /** See `intensity`. */
+  /** See `intensity`. Milliseconds. Default: that of supervisors, 5000. */
   readonly period?: number | undefined;
   /** Nodes that must grant each key to its home; the same on all nodes. Default: no quorum. */
   readonly quorum?: Quorum | undefined;

@@ -83,7 +83,7 @@ export interface SingletonOptions {
    * must be the same on all nodes. Default: each side of a partition runs one until they connect.
    */
   readonly quorum?: Quorum | undefined;
-  /** An authority outside of the cluster that decides, instead of `quorum`. */
+  /** An authority outside of the cluster that decides, instead of `quorum`. Default: none. */
   readonly lease?: Lease | undefined;
 }
 

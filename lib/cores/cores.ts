@@ -36,13 +36,13 @@ export interface CoresOptions {
   readonly hostname?: string | undefined;
   /** The cluster's cookie. Default: a random one for these workers. */
   readonly cookie?: string | readonly string[] | undefined;
-  /** Seeds on other machines. */
+  /** Seeds on other machines. Default: none. */
   readonly seeds?: readonly string[] | undefined;
   /**
    * Options of the runtime for workers. Default: `["--allow-net"]` on Deno, none on Bun.
    */
   readonly flags?: readonly string[] | undefined;
-  /** Arguments of the worker program. */
+  /** Arguments of the worker program. Default: none. */
   readonly args?: readonly string[] | undefined;
   /** A worker whose event loop is blocked for this long is killed and replaced. Default 5000 ms. */
   readonly blockedAfter?: number | undefined;

@@ -87,19 +87,22 @@ export interface ConnectOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The reason why a connection could not be established. */
+/**
+ * The reason why a connection could not be established.
+ *
+ * - `"refused"`: no process listens at the address;
+ * - `"unreachable"`: there is no route, or the name does not exist;
+ * - `"timeout"`: there was no answer in time;
+ * - `"untrusted"`: the server's certificate is not trusted;
+ * - `"broken"`: the connection broke while it was established;
+ * - `"aborted"`: this side aborted it.
+ */
 export type ConnectFailure =
-  /** No process listens at the address. */
   | "refused"
-  /** There is no route, or the name does not exist. */
   | "unreachable"
-  /** There was no answer in time. */
   | "timeout"
-  /** The server's certificate is not trusted. */
   | "untrusted"
-  /** The connection broke while it was established. */
   | "broken"
-  /** This side aborted it. */
   | "aborted";
 
 /**

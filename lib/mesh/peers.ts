@@ -41,7 +41,14 @@ export const PEER_ORIGINS: readonly PeerOrigin[] = [
   "asked", // the user wants to connect to it: dialed once
 ];
 
-/** One of {@linkcode PEER_ORIGINS}. */
+/**
+ * How a node became known, the highest rank first.
+ *
+ * - `"seed"`: named by the user: dialed until this node stops;
+ * - `"met"`: there was a session with it: dialed until `forgetAfter` has passed;
+ * - `"gossip"`: named by a peer: dialed until no peer names it any more;
+ * - `"asked"`: the user wants to connect to it: dialed once.
+ */
 export type PeerOrigin = "seed" | "met" | "gossip" | "asked";
 
 /**

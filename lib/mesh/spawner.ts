@@ -40,7 +40,15 @@ export interface ExposeOptions {
   readonly allow?: readonly string[] | ((node: string) => boolean) | undefined;
 }
 
-/** The reason why a spawn on another node failed, as a code. */
+/**
+ * The reason why a spawn on another node failed.
+ *
+ * - `"notexposed"`: that node has no function of that name;
+ * - `"refused"`: it does not allow this node to spawn it;
+ * - `"limit"`: too many spawns are pending there, or it is stopping;
+ * - `"timeout"`: it has not answered in time;
+ * - `"noconnection"`: there is no session with it, or the session was lost.
+ */
 export type SpawnFailure =
   | "notexposed"
   | "refused"

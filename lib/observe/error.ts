@@ -4,21 +4,25 @@
  * @module
  */
 
-/** Codes of {@linkcode ObserveError}. */
+/**
+ * Codes of {@linkcode ObserveError}.
+ *
+ * - `"denied"`: the node does not permit the request: see `NodeOptions.observe`;
+ * - `"noproc"`: there is no such actor, or it has exited;
+ * - `"noconnection"`: there is no session with the node, or it was lost;
+ * - `"timeout"`: the node did not answer in time;
+ * - `"busy"`: the node is processing the maximum number of requests;
+ * - `"unsupported"`: the node's version does not support the request, or it does not apply to
+ *   this actor;
+ * - `"badarg"`: an argument is invalid.
+ */
 export type ObserveFailure =
-  /** The node does not permit the request: see `NodeOptions.observe`. */
   | "denied"
-  /** There is no such actor, or it has exited. */
   | "noproc"
-  /** There is no session with the node, or it was lost. */
   | "noconnection"
-  /** The node did not answer in time. */
   | "timeout"
-  /** The node is processing the maximum number of requests. */
   | "busy"
-  /** The node's version does not support the request, or it does not apply to this actor. */
   | "unsupported"
-  /** An argument is invalid. */
   | "badarg";
 
 /**

@@ -7,21 +7,24 @@ import type { Pid } from "../term/pid.ts";
 import type { ActorInfo } from "./actor_info.ts";
 import { ObserveError } from "./error.ts";
 
-/** The kinds of warnings. */
+/**
+ * The kinds of warnings.
+ *
+ * - `"mailbox"`: A mailbox is long;
+ * - `"slowTurn"`: A handler has blocked the event loop;
+ * - `"eventLoopDelay"`: timers fire late: JavaScript blocks the event loop;
+ * - `"busyLink"`: the send queue to another node is above half of its limit;
+ * - `"memory"`: the heap is almost full;
+ * - `"longCall"`: A call has been pending for long;
+ * - `"deadlock"`: actors wait for each other's replies in a cycle.
+ */
 export type WarningKind =
-  /** A mailbox is long. */
   | "mailbox"
-  /** A handler has blocked the event loop. */
   | "slowTurn"
-  /** Timers fire late: JavaScript blocks the event loop. */
   | "eventLoopDelay"
-  /** The send queue to another node is above half of its limit. */
   | "busyLink"
-  /** The heap is almost full. */
   | "memory"
-  /** A call has been pending for long. */
   | "longCall"
-  /** Actors wait for each other's replies in a cycle. */
   | "deadlock";
 
 /** A warning: the event "warning" of a node. */

@@ -102,11 +102,11 @@ export interface ChildRules {
    * supervisors `Infinity`.
    */
   readonly shutdown?: "brutalKill" | number | undefined;
-  /** Default "worker". */
+  /** "supervisor" for a child that supervises others: `shutdown` is then `Infinity`. Default "worker". */
   readonly type?: "worker" | "supervisor" | undefined;
   /**
    * Whether the child's orderly exit may end the supervisor: see `autoShutdown`. Not for permanent
-   * children.
+   * children. Default false.
    */
   readonly significant?: boolean | undefined;
   /** Pauses between the child's restarts. Default: none. */

@@ -11,16 +11,27 @@ import type { Child } from "./child.ts";
 import type { AnyPid } from "./service_definition.ts";
 import { isNodeName } from "./placement.ts";
 
-/** The reason why a supervisor rejected a request, in OTP's terms. */
+/**
+ * The reason why a supervisor rejected a request, in OTP's terms.
+ *
+ * - `"already_started"`: a child with that id runs, or is being restarted;
+ * - `"already_present"`: a child with that id exists, and does not run;
+ * - `"not_found"`: there is no such child;
+ * - `"running"`: the child runs, so it cannot be deleted or restarted;
+ * - `"restarting"`: the child is being restarted;
+ * - `"refused"`: the request came from another node, which may not start children here;
+ * - `"max_children"`: the maximum number of children is reached;
+ * - `"start_failed"`: the start function failed with `cause`.
+ */
 export type SupervisorFault =
-  | "already_started" // a child with that id runs, or is being restarted
-  | "already_present" // a child with that id exists, and does not run
-  | "not_found" // there is no such child
-  | "running" // the child runs, so it cannot be deleted or restarted
-  | "restarting" // the child is being restarted
-  | "refused" // the request came from another node, which may not start children here
-  | "max_children" // the maximum number of children is reached
-  | "start_failed"; // the start function failed with `cause`
+  | "already_started"
+  | "already_present"
+  | "not_found"
+  | "running"
+  | "restarting"
+  | "refused"
+  | "max_children"
+  | "start_failed";
 
 /**
  * A supervisor rejected a request, or could not start.

@@ -106,9 +106,9 @@ export interface AnyPid extends Pid<any> {
 
 /** The additional effect of a handler. */
 export interface Effects {
-  /** The service stops for this reason. */
+  /** The service stops for this reason. Default: it goes on. */
   readonly stop?: { readonly reason: ExitReason };
-  /** `continue` runs with this value before the next message. */
+  /** `continue` runs with this value before the next message. Default: `continue` does not run. */
   readonly continueWith?: { readonly value: unknown };
 }
 
@@ -307,9 +307,10 @@ export interface ServiceHandlers<P extends ServiceProtocol> {
   /** Runs after `idleMs` without a message, and again after the same time. */
   idle?(this: ServiceContext<P>, state: P["state"]): Next<P["state"]>;
   /**
-   * Stores the state under a key, so that it survives the actor: a restarted actor loads the stored state instead
-   * of calling `init`. `key` is a string, or a function of the arguments of `start`. The state is stored before a
-   * call is answered. A state is stored as `encodeTerm` encodes it.
+   * Stores the state under a key, so that it survives the actor: a restarted actor loads the
+   * stored state instead of calling `init`. `key` is a string, or a function of the arguments of
+   * `start`. The state is stored before a call is answered. A state is stored as `encodeTerm`
+   * encodes it. Default: the state ends with the actor.
    */
   readonly persist?:
     | PersistOptions & { readonly key: string | ((...args: StartArgs<P>) => string) }

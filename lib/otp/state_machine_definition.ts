@@ -57,17 +57,19 @@ export interface MachineEffects<P extends MachineProtocol> {
   readonly data?: P["data"] | undefined;
   /**
    * The next state, one of the rule's `to`. Naming the current state does not leave and re-enter
-   * it.
+   * it. Default: the same state.
    */
   readonly to?: P["states"] | undefined;
-  /** Internal events: casts of the protocol that are handled before all messages. */
+  /**
+   * Internal events: casts of the protocol that are handled before all messages. Default: none.
+   */
   readonly next?: readonly [event: keyof MachineCasts<P> & string, ...args: unknown[]] | undefined;
   /**
    * Sets named timeouts in milliseconds, or cancels them with `undefined`. State changes do not
-   * cancel them.
+   * cancel them. Default: all stay as they are.
    */
   readonly timeouts?: Readonly<Record<string, number | undefined>> | undefined;
-  /** Ends the machine with this exit reason. */
+  /** Ends the machine with this exit reason. Default: it goes on. */
   readonly stop?: ExitReason | undefined;
 }
 
@@ -141,15 +143,18 @@ export interface MachineEvents<P extends MachineProtocol> {
 
 /** A state. */
 export interface MachineStateRules<P extends MachineProtocol> extends MachineEvents<P> {
-  /** Maximum time in the state. OTP's state timeout. */
+  /** Maximum time in the state. OTP's state timeout. Default: no timeout. */
   readonly after?: MachineTimeout<P> | undefined;
   /** Maximum time without an event. OTP's event timeout. */
   readonly idle?: MachineTimeout<P> | undefined;
-  /** Called when the state is entered. Cannot change the state. */
+  /** Called when the state is entered. Cannot change the state. Default: nothing is called. */
   readonly enter?:
     | ((this: ServiceContext, data: P["data"]) => Omit<MachineEffects<P>, "to" | "stop"> | void)
     | undefined;
-  /** Called when the state is left. Returns the new data, or undefined to keep it. */
+  /**
+   * Called when the state is left. Returns the new data, or undefined to keep it. Default: nothing
+   * is called.
+   */
   readonly exit?: ((this: ServiceContext, data: P["data"]) => P["data"] | void) | undefined;
 }
 
@@ -163,9 +168,9 @@ export interface MachineDefinition<P extends MachineProtocol> {
   readonly data: (this: ServiceContext, ...args: StartArgs<MachineService<P>>) => Later<P["data"]>;
   /** The states. */
   readonly states: { readonly [S in P["states"]]: MachineStateRules<P> };
-  /** Rules for events in states that have no rule of their own. */
+  /** Rules for events in states that have no rule of their own. Default: there are none. */
   readonly any?: MachineEvents<P> | undefined;
-  /** Stores state, data and timeouts, as for services. */
+  /** Stores state, data and timeouts, as for services. Default: they end with the actor. */
   readonly persist?:
     | PersistOptions & {
       readonly key: string | ((...args: StartArgs<MachineService<P>>) => string);

@@ -45,7 +45,16 @@ const WORDS: readonly (ExitWord | undefined)[] = [
 /** Tags of the other reasons. */
 const TAG = { MESSAGE: 1, LINKED: 3, TEXT: 5, SHUTDOWN: 9, ERROR: 10, TERM: 11 } as const;
 
-/** A reason that is one word with a fixed meaning. */
+/**
+ * A reason that is one word with a fixed meaning.
+ *
+ * - `"normal"`: the actor has finished: links do not exit with it;
+ * - `"shutdown"`: its supervisor has stopped it, or it was to stop;
+ * - `"kill"`: ends any actor, even if it traps exits;
+ * - `"killed"`: the reason of an actor that was ended by `"kill"`;
+ * - `"noproc"`: there is no such actor;
+ * - `"noconnection"`: the session with its node was lost.
+ */
 export type ExitWord =
   | "normal"
   | "shutdown"

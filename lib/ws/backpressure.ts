@@ -29,9 +29,9 @@ export type BackpressurePolicy = (typeof BACKPRESSURE_POLICIES)[number];
 
 /** The limit of queued bytes, and the policy above it, of a connection or a room. */
 export interface BackpressureOptions {
-  /** Maximum number of bytes queued for one peer. */
+  /** Maximum number of bytes queued for one peer. Default 16 MiB. */
   readonly backpressureLimit?: number | undefined;
-  /** The policy for a message that exceeds the limit. */
+  /** The policy for a message that exceeds the limit. Default "close". */
   readonly backpressurePolicy?: BackpressurePolicy | undefined;
 }
 

@@ -71,16 +71,19 @@ export interface ClientChange {
 /** Options of a client. */
 export interface ClientOptions<Data = undefined>
   extends ConnectionHandlers<Data>, BackpressureOptions {
-  /** The `data` of the connections. */
+  /** The `data` of the connections. Default: undefined. */
   readonly data?: Data;
-  /** Subprotocols to offer, in order of preference; a function is called for each attempt. */
+  /**
+   * Subprotocols to offer, in order of preference; a function is called for each attempt. Default:
+   * none.
+   */
   readonly protocols?: PerAttempt<readonly string[]> | undefined;
   /**
-   * Further headers of the request; a function is called for each attempt. Headers of the handshake
-   * itself are rejected.
+   * Further headers of the request; a function is called for each attempt. Headers of the
+   * handshake itself are rejected. Default: none.
    */
   readonly headers?: PerAttempt<HeadersInit> | undefined;
-  /** Ends the client when it is aborted; `connect` rejects with its reason. */
+  /** Ends the client when it is aborted; `connect` rejects with its reason. Default: none. */
   readonly signal?: AbortSignal | undefined;
   /**
    * Maximum number of bytes that `send` queues while there is no connection. Default 0: nothing is

@@ -73,13 +73,13 @@ export class OptionError extends TypeError {
 
 /** The result of an upgrade hook that accepts a WebSocket. */
 export interface Acceptance<Data> {
-  /** The connection's `data`. */
+  /** The connection's `data`. Default: undefined. */
   readonly data?: Data;
-  /** One of the subprotocols offered by the client. */
+  /** One of the subprotocols offered by the client. Default: none. */
   readonly protocol?: string | undefined;
-  /** Headers for the 101 response. */
+  /** Headers for the 101 response. Default: none. */
   readonly headers?: HeadersInit | undefined;
-  /** Replaces the server's backpressure options for this connection. */
+  /** Replaces the server's backpressure options for this connection. Default: those apply. */
   readonly backpressure?: BackpressureOptions | undefined;
 }
 
@@ -107,7 +107,7 @@ export interface DeflateOptions {
   readonly clientNoContextTakeover?: boolean | undefined;
   /** The base-2 logarithm of the server's maximum window size in bytes: 8 to 15. Default 15. */
   readonly serverMaxWindowBits?: number | undefined;
-  /** The same for clients that accept a limit. Default 15. */
+  /** The window bits of clients that accept a limit: 8 to 15. Default 15. */
   readonly clientMaxWindowBits?: number | undefined;
 }
 
@@ -119,9 +119,9 @@ export interface ServeOptions<Data = undefined>
   /** The port. Default 0: the system chooses. */
   readonly port?: number | undefined;
   /**
-   * Path of a Unix socket to listen on, instead of `hostname` and `port`. The file of a killed process is
-   * replaced; permissions follow the process's umask. `remote.hostname` of its clients is `"unix"`, also
-   * in `trustedProxies`. Cannot be combined with `tls`.
+   * Path of a Unix socket to listen on, instead of `hostname` and `port`. The file of a killed
+   * process is replaced; permissions follow the process's umask. `remote.hostname` of its clients
+   * is `"unix"`, also in `trustedProxies`. Cannot be combined with `tls`. Default: none.
    */
   readonly unix?: string | undefined;
   /**

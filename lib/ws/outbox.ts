@@ -21,21 +21,17 @@ import type { Scratch } from "./scratch.ts";
 /** Number of queued bytes above which `send` returns "behind". */
 export const BEHIND_BYTES: number = 64 * 1024;
 
-/** The result of a send. */
-export type SendResult =
-  /** The message is sent at the end of this turn. */
-  | "sent"
-  /** The message is queued behind many bytes: wait for `drain` before sending more. */
-  | "behind"
-  /** The message exceeded `backpressureLimit` and was dropped, by the policy "drop". */
-  | "dropped"
-  /**
-   * The message exceeded the limit, and is sent when the queue is empty unless a later one replaces
-   * it: policy "latest".
-   */
-  | "held"
-  /** The connection is not open. */
-  | "closed";
+/**
+ * The result of a send.
+ *
+ * - `"sent"`: the message is sent at the end of this turn;
+ * - `"behind"`: the message is queued behind many bytes: wait for `drain` before sending more;
+ * - `"dropped"`: the message exceeded `backpressureLimit` and was dropped, by the policy "drop";
+ * - `"held"`: the message exceeded the limit, and is sent when the queue is empty unless a later
+ *   one replaces it: policy "latest";
+ * - `"closed"`: the connection is not open.
+ */
+export type SendResult = "sent" | "behind" | "dropped" | "held" | "closed";
 
 /** Queues frames for one stream. */
 export class ConnectionOutbox {

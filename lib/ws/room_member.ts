@@ -114,7 +114,7 @@ class SocketMember implements Member {
 
 /** Options of {@linkcode eventStream}. */
 export interface EventStreamOptions extends BackpressureOptions {
-  /** Headers of the response, in addition to those of an event stream. */
+  /** Headers of the response, in addition to those of an event stream. Default: none. */
   readonly headers?: HeadersInit | undefined;
   /**
    * Milliseconds without a message after which a comment is sent, so that proxies keep the connection. 0: never.

@@ -98,16 +98,16 @@ export interface RoomsOptions {
   readonly messageBytesMax?: number | undefined;
 }
 
-/** The reason of a {@linkcode RoomError}. */
-export type RoomFault =
-  /** The name is empty, longer than 255 bytes of UTF-8, or has a lone surrogate. */
-  | "badroom"
-  /** The member has joined the maximum number of rooms. */
-  | "toomanyrooms"
-  /** The message is longer than a node can send to others. It was sent to no member. */
-  | "toolarge"
-  /** An option of the room is invalid. */
-  | "badoption";
+/**
+ * The reason of a {@linkcode RoomError}.
+ *
+ * - `"badroom"`: the name is empty, longer than 255 bytes of UTF-8, or has a lone surrogate;
+ * - `"toomanyrooms"`: the member has joined the maximum number of rooms;
+ * - `"toolarge"`: the message is longer than a node can send to others. It was sent to no
+ *   member;
+ * - `"badoption"`: an option of the room is invalid.
+ */
+export type RoomFault = "badroom" | "toomanyrooms" | "toolarge" | "badoption";
 
 /**
  * Thrown by {@linkcode Rooms} when a room cannot be joined or broadcast to.

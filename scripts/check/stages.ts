@@ -45,7 +45,10 @@ export const STAGES: readonly Stage[] = [
     name: "doc",
     title: "documentation of every public symbol",
     counts: "whole",
-    commands: () => [["deno", "doc", "--lint", ...entryPoints()]],
+    commands: () => [
+      ["deno", "doc", "--lint", ...entryPoints()],
+      ["deno", "run", "-P=test", "scripts/check/manual.ts"],
+    ],
   },
   {
     name: "publish",
