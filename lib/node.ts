@@ -755,8 +755,16 @@ export class Node {
 
   #hub(): Hub {
     if (this.#channelHub === undefined) {
-      const { system, groups, homes, host, log, messageBytesMax } = this.#parts;
-      this.#channelHub = startHub({ system, groups, homes, turn: host, log, messageBytesMax });
+      const { system, groups, homes, host, log, messageBytesMax, link } = this.#parts;
+      this.#channelHub = startHub({
+        system,
+        groups,
+        homes,
+        turn: host,
+        log,
+        messageBytesMax,
+        link,
+      });
       this.#channels = new Channels(this.#channelHub);
     }
     return this.#channelHub;
@@ -882,7 +890,7 @@ export class Node {
   }
 
   async #stop(timeout: number): Promise<void> {
-    const { system, mesh, log } = this.#parts;
+    const { system, mesh, log, link } = this.#parts;
     this.#ignoreSigterm();
     const deadline = system.now() + timeout;
     const patience = Math.min(SERVERS_STOP_MS, timeout / 2);
@@ -892,6 +900,7 @@ export class Node {
       const some = late.slice(0, LATE_LOGGED_MAX).join(" ");
       log.warn(`${late.length} actors had not ended in ${timeout} ms and were cut off: ${some}`);
     }
+    await link?.stop();
     await mesh.stop();
   }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { RelayTransport } from "./cluster/relay_transport.ts";
 import type { LogLevel, LogSink } from "./base/log.ts";
 import type { SessionLimits } from "./mesh/session.ts";
 import { MESSAGE_BYTES_MAX } from "./mesh/fragment_reader.ts";
@@ -126,6 +127,11 @@ export interface NodeOptions {
    */
   readonly hidden?: boolean | undefined;
   /**
+   * Carries messages of rooms and channels between meshes, or in place of the mesh: see `natsRelay` in
+   * `@firn/firn/cluster`. Default: none.
+   */
+  readonly relay?: RelayTransport | undefined;
+  /**
    * Creates OpenTelemetry spans of calls, messages, spawns, socket messages and broadcasts, if an
    * SDK has been registered before: one of npm, or Deno's with `OTEL_DENO=true`. Default true.
    */
@@ -202,6 +208,7 @@ export const NODE_OPTIONS: Readonly<Record<keyof NodeOptions, true>> = {
   remoteMailboxMax: true,
   authorize: true,
   hidden: true,
+  relay: true,
   tracing: true,
   recorderFile: true,
   observe: true,

@@ -34,6 +34,8 @@ import {
 } from "./node_options.ts";
 import { cookiesFromFile } from "./cookie_file.ts";
 import { steadyWall } from "./cluster/steady_wall.ts";
+import { RelayLink } from "./cluster/relay_link.ts";
+import { RELAYED_HEAD_BYTES_MAX } from "./cluster/relay_message.ts";
 import { RoomRelay } from "./cluster/room_relay.ts";
 import type { ClusterKeys } from "./mesh/identity.ts";
 import { Keyring } from "./mesh/keyring.ts";
@@ -80,6 +82,8 @@ export interface Parts {
   /** The servers of this node. */
   readonly servers: Server[];
   readonly homes: Homes;
+  /** The link to the transport of the option `relay`. */
+  readonly link: RelayLink | undefined;
   /** Changes the cookies: the first is used, all are accepted. */
   readonly changeCookie: (cookies: string | readonly string[]) => Promise<void>;
   /** The options of leaving on SIGTERM; undefined if SIGTERM is not handled. */
@@ -147,12 +151,18 @@ export async function startNode(
     isHidden: options.hidden,
     features: api === undefined ? 0 : FEATURE.TRACE,
   }, events);
+  const { relay } = options;
   const roomBytesMax = Math.min(
     ROOM_MESSAGE_BYTES_MAX,
     limits.messageBytesMax - ROOM_HEAD_BYTES_MAX,
+    (relay?.messageBytesMax ?? Infinity) - RELAYED_HEAD_BYTES_MAX,
   );
   const rooms = new Rooms(host, { messageBytesMax: roomBytesMax });
-  new RoomRelay(host, mesh, rooms);
+  const link = relay && new RelayLink(relay, rooms, {
+    warn: (words) => log.as(mesh.name).warn(words),
+    after: (ms, task) => host.clock.after(ms, task),
+  });
+  new RoomRelay(host, mesh, rooms, link);
   await mesh.start();
   const home = { node: mesh.name, creation: mesh.creation, local: true };
   const system = new System(home, host, events);
@@ -264,14 +274,22 @@ export async function startNode(
     unsent,
     joined,
     changeCookie,
+    link,
     leaveOnSigterm: options.leaveOnSigterm === true ? {} : options.leaveOnSigterm || undefined,
   };
+  try {
+    await link?.start(`${mesh.name}#${mesh.creation}`);
+  } catch (error) {
+    system.stop();
+    await mesh.stop();
+    throw error;
+  }
   await joinWithin(parts, joinMs);
   return parts;
 }
 
 /** Waits at most `ms` until the node has joined. If joining fails, stops it and rejects. */
-async function joinWithin({ host, system, mesh, joined }: Parts, ms: number): Promise<void> {
+async function joinWithin({ host, system, mesh, joined, link }: Parts, ms: number): Promise<void> {
   if (ms === 0) return;
   let late!: Timer;
   const isLate = new Promise<void>((resolve) => late = host.clock.after(ms, resolve));
@@ -279,6 +297,7 @@ async function joinWithin({ host, system, mesh, joined }: Parts, ms: number): Pr
     await Promise.race([joined, isLate]);
   } catch (error) {
     system.stop();
+    await link?.stop();
     await mesh.stop();
     throw error;
   } finally {

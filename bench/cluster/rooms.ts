@@ -39,7 +39,7 @@ async function node([index, mode, ...seeds]: string[]): Promise<void> {
     name: `n${index}@127.0.0.1:0`,
     cookie: COOKIE,
     seeds,
-    logLevel: "warn",
+    logLevel: "error",
   });
   let heard = 0;
   if (Number(index) < 2) {

@@ -66,6 +66,7 @@ function bind(child: ChildProcess): void {
 export async function startServer(
   command: readonly string[],
   started: (child: ChildProcess) => void,
+  startMs: number = START_MS,
 ): Promise<string> {
   const [program, ...rest] = command;
   const child = spawn(program!, rest, { stdio: ["pipe", "pipe", "inherit"] });
@@ -75,7 +76,7 @@ export async function startServer(
   try {
     return await new Promise<string>((ready, fail) => {
       const give = (why: string) => fail(new Error(`${command.join(" ")}: ${why}`));
-      late = setTimeout(() => give("is not ready in time"), START_MS);
+      late = setTimeout(() => give("is not ready in time"), startMs);
       let text = "";
       child.stdout!.on("data", (more) => {
         text += more;

@@ -1,7 +1,9 @@
 // deno-lint-ignore-file no-console -- prints a table
 /**
  * Compares broadcasts to a room whose members are on another node: two Firn nodes on loopback, on
- * Deno and on Bun, with two workers of socket.io on Node with its cluster adapter.
+ * Deno and on Bun, with two workers of socket.io on Node with its cluster adapter, with two of its
+ * servers connected by Redis, and with two Firn nodes on Deno connected by NATS. The last two are
+ * left out without redis-server and nats-server.
  *
  *     deno run -A bench/peers/ws_pairs.ts --rounds 5 --seconds 3
  *
@@ -11,7 +13,8 @@
  *
  * @module
  */
-import type { ChildProcess } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { connect, createServer } from "node:net";
 import process from "node:process";
 import { readAsked, refuse } from "../asked.ts";
 import { calm } from "./calm.ts";
@@ -74,6 +77,82 @@ function socketIo(folder: string): Pair {
   };
 }
 
+/** socket.io with its Redis Streams adapter and connection state recovery. */
+function socketIoRedis(folder: string): Pair {
+  return {
+    name: "socket.io + Redis, Node",
+    isSocketIo: true,
+    async start(started) {
+      const { child, port } = await broker(started, "redis-server", (port) => [
+        ...["--port", `${port}`, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
+      ]);
+      const command = ["node", here("ws_redis_socketio.mjs"), folder, `${port}`];
+      const pids: number[] = [];
+      const add = (child: ChildProcess): void => {
+        started(child);
+        pids.push(child.pid!);
+      };
+      const near = Number(await startServer(command, add));
+      const far = Number(await startServer(command, add));
+      return { near, far, pids, between: child.pid! };
+    },
+  };
+}
+
+/** Two Firn nodes without a mesh, connected by NATS. */
+function oursNats(name: string, folder: string): Pair {
+  return {
+    name,
+    isSocketIo: false,
+    async start(started) {
+      const { child, port } = await broker(started, "nats-server", (port) => [
+        ...["-a", "127.0.0.1", "-p", `${port}`],
+      ]);
+      const command = ["deno", "run", "-A", "-q", "--no-lock", here("ws_pairs_firn.ts")];
+      const pids: number[] = [];
+      const add = (child: ChildProcess): void => {
+        started(child);
+        pids.push(child.pid!);
+      };
+      const nats = `nats=${port},${folder}`;
+      const near = JSON.parse(await startServer([...command, "near", nats], add));
+      const far = JSON.parse(await startServer([...command, "far", nats], add));
+      return { near: near.port, far: far.port, pids, between: child.pid! };
+    },
+  };
+}
+
+/** Starts a broker on a free port, and waits until it accepts connections. */
+async function broker(
+  started: (child: ChildProcess) => void,
+  program: string,
+  args: (port: number) => string[],
+): Promise<{ child: ChildProcess; port: number }> {
+  const port = await new Promise<number>((found) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => found(port));
+    });
+  });
+  const child = spawn(program, args(port), { stdio: ["pipe", "ignore", "ignore"] });
+  started(child);
+  for (let attempt = 0; attempt < 100; attempt++) {
+    const isUp = await new Promise<boolean>((answered) => {
+      const socket = connect(port, "127.0.0.1", () => {
+        socket.destroy();
+        answered(true);
+      }).on("error", () => answered(false));
+    });
+    if (isUp) return { child, port };
+    await new Promise((again) => setTimeout(again, 50));
+  }
+  throw new Error(`${program} does not start`);
+}
+
+function isInstalled(program: string): boolean {
+  return spawnSync(program, ["--version"]).status === 0;
+}
+
 interface Row {
   readonly name: string;
   readonly args: readonly string[];
@@ -121,11 +200,19 @@ function cpu({ each }: Figures): { readonly nodes: number; readonly between: num
 
 const asked = readAsked("ws_pairs", HELP, { rounds: 3, seconds: 3, secondsMin: 0.5 });
 
-const folder = prepare(["socket.io@4", "@socket.io/cluster-adapter@0.3"]);
+const folder = prepare([
+  "socket.io@4",
+  "@socket.io/cluster-adapter@0.3",
+  "@socket.io/redis-streams-adapter@0.3",
+  "redis@5",
+  "@nats-io/transport-node@3",
+]);
 const PAIRS: readonly Pair[] = [
   ours("Firn, Deno", ["deno", "run", "-A", "-q", "--no-lock"]),
   ours("Firn, Bun", ["bun"]),
   socketIo(folder),
+  ...(isInstalled("redis-server") ? [socketIoRedis(folder)] : []),
+  ...(isInstalled("nats-server") ? [oursNats("Firn + NATS, Deno", folder)] : []),
 ];
 
 const results = new Map<string, Figures[]>();
@@ -156,7 +243,8 @@ for (const row of ROWS) {
     const nodes = median(all.map((each) => cpu(each).nodes)).toFixed(2);
     const between = median(all.map((each) => cpu(each).between));
     const primary = between === 0 ? "" : ` + ${between.toFixed(2)}`;
-    return `${nodes}${primary} (p50 ${median(all.map(({ p50 }) => p50))} µs)`;
+    const [p50, p99] = [median(all.map(({ p50 }) => p50)), median(all.map(({ p99 }) => p99))];
+    return `${nodes}${primary} (p50 ${p50} µs, p99 ${p99} µs)`;
   });
   console.log(`| ${row.name} | ${cells.join(" | ")} |`);
 }

@@ -16,6 +16,7 @@ import { Deadline } from "../actor/timer.ts";
 import { describeFully } from "../actor/describe.ts";
 import { GroupChange } from "../cluster/changes.ts";
 import type { GroupTable } from "../cluster/groups.ts";
+import { bucketOf, type RelayLink } from "../cluster/relay_link.ts";
 import type { Log } from "../base/log.ts";
 import { Down } from "../actor/exit.ts";
 import type { Pid, Ref } from "../term/pid.ts";
@@ -93,6 +94,8 @@ export interface HubPorts {
   readonly turn: TurnEnd;
   readonly messageBytesMax: number;
   readonly log: Log;
+  /** Carries messages to other meshes, or in place of the mesh. */
+  readonly link?: RelayLink | undefined;
 }
 
 /** The channels of a node. */
@@ -117,6 +120,7 @@ export class Hub {
   readonly #refs = new Map<PresenceEntry, Ref>();
   readonly #keeps: (channel: Channel) => History | undefined;
   readonly #prefix: string;
+  readonly #link: RelayLink | undefined;
   #self!: Self<unknown>;
   #ids = 0;
 
@@ -124,7 +128,7 @@ export class Hub {
    * `keeps` is called with each defined channel, and returns the history if the channel has one.
    */
   constructor(
-    { system, groups, turn, messageBytesMax, log }: HubPorts,
+    { system, groups, turn, messageBytesMax, log, link }: HubPorts,
     keeps: (channel: Channel) => History | undefined,
   ) {
     this.system = system;
@@ -161,6 +165,14 @@ export class Hub {
     this.#groups.monitor(SCOPE.hubs, HUBS, pid as Pid<never> as Pid<GroupChange>);
     this.#groups.join(SCOPE.hubs, HUBS, pid);
     this.pid = pid;
+    this.#link = link;
+    if (link !== undefined) {
+      link.topics = {
+        deliver: (topic, frame, isText) => this.rooms.deliver(topic, frame, isText),
+        store: (topic, frame) => this.#store(topic, frame),
+      };
+      link.receiveEvents(this.#isFirst());
+    }
     system.whenEnded(pid).then(() => {
       this.presence.stop();
       this.history?.stop();
@@ -220,6 +232,20 @@ export class Hub {
     this.history = this.#keeps(channel) ?? this.history;
   }
 
+  /** Whether this node receives the events of other meshes for its own: the first of its nodes by name. */
+  #isFirst(): boolean {
+    const { node } = this.system.home;
+    return [...this.#peers.keys()].every((peer) => node < peer);
+  }
+
+  /** Stores an event of another mesh. */
+  async #store(topic: string, frame: string | Uint8Array): Promise<void> {
+    const channel = this.find(topic);
+    if (channel !== undefined && historyOf(channel.options.history) !== undefined) {
+      await this.history!.publish(topic, frame, undefined);
+    } else this.log.warn(`an event of another mesh was dropped: no history for topic ${topic}`);
+  }
+
   /** Returns the channel of a topic, if any. */
   find(topic: string): Channel | undefined {
     return this.#channels.find(({ pattern }) => matches(pattern, topic));
@@ -271,17 +297,31 @@ export class Hub {
       frame = this.encoded(() => encodeBroadcast(topic, event, payload));
       this.#check(topic, frame);
       if (historyOf(channel.options.history) !== undefined) {
-        return this.history!.publish(topic, frame, except);
+        const published = this.history!.publish(topic, frame, except);
+        return this.#link === undefined ? published : this.#passOn(published, topic, frame);
       }
       this.deliver(topic, frame, except);
     } catch (error) {
       return this.system.rejected(error, this.system.running);
     }
+    this.#link?.topic(topic, frame);
+    if (this.#link?.isAlone) return NOTHING;
     const message: HubMessage = ["broadcast", topic, frame];
     for (const pid of this.#groups.members(SCOPE.topics, topic)) {
       if (pid.home !== this.system.home) this.#send(pid, message);
     }
     return NOTHING;
+  }
+
+  /** Sends an event to other meshes once this one has stored it. */
+  async #passOn(
+    published: Promise<Position>,
+    topic: string,
+    frame: string | Uint8Array,
+  ): Promise<Position> {
+    const position = await published;
+    this.#link!.event(topic, frame);
+    return position;
   }
 
   /** Throws `ChannelError` if a frame is too large for some node. */
@@ -307,6 +347,7 @@ export class Hub {
     if (sockets === undefined) {
       this.#topics.set(topic, sockets = new Map());
       this.#groups.join(SCOPE.topics, topic, this.pid);
+      this.#link?.enter(bucketOf(topic));
     }
     sockets.set(socket.id, socket);
     return await this.history?.subscribe(topic, details);
@@ -320,6 +361,7 @@ export class Hub {
     if (sockets === undefined || !sockets.delete(socket.id) || sockets.size > 0) return;
     this.#topics.delete(topic);
     this.#groups.leave(SCOPE.topics, topic, this.pid);
+    this.#link?.exit(bucketOf(topic));
     this.history?.unsubscribe(topic);
   }
 
@@ -518,6 +560,7 @@ export class Hub {
       this.#peers.set(pid.node, pid);
       this.presence.up(pid.node);
     }
+    this.#link?.receiveEvents(this.#isFirst());
   }
 }
 

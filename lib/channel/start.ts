@@ -9,6 +9,7 @@ import type { System } from "../actor/system.ts";
 import type { Log } from "../base/log.ts";
 import type { GroupTable } from "../cluster/groups.ts";
 import type { HomeKind, Homes } from "../cluster/home.ts";
+import type { RelayLink } from "../cluster/relay_link.ts";
 import { hashOf } from "../cluster/rendezvous.ts";
 import type { Pid } from "../term/pid.ts";
 import type { TurnEnd } from "../ws/rooms.ts";
@@ -29,6 +30,8 @@ export interface ChannelParts {
   readonly log: Log;
   readonly turn: TurnEnd;
   readonly messageBytesMax: number;
+  /** Carries messages to other meshes, if the node has the option `relay`. */
+  readonly link?: RelayLink | undefined;
 }
 
 /** Starts the hub of a node. */

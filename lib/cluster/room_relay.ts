@@ -26,18 +26,14 @@ import {
   encodeInterestList,
   encodeInterestMap,
   INTEREST,
-  ROOM_BUCKETS,
   ROOM_LIST_MAX,
 } from "../mesh/room_interest.ts";
 import type { Session } from "../mesh/session.ts";
 import type { Relay, RoomMessage, Rooms, TurnEnd } from "../ws/rooms.ts";
-import { hashOf } from "./rendezvous.ts";
+import { bucketOf, type RelayLink } from "./relay_link.ts";
 
 /** How long rooms that were left are announced as if they had members. Milliseconds. */
 const LEAVE_MS = 1_000;
-
-/** Divides a hash of 32 bits into buckets. */
-const SHIFT = 32 - Math.log2(ROOM_BUCKETS);
 
 /** What a relay needs of the host. */
 export interface RelayHost extends TurnEnd {
@@ -57,9 +53,12 @@ export class RoomRelay implements Relay, RoomSink {
   readonly #left = new Set<number>();
   #isArmed = false;
   #timer: Timer | undefined;
+  readonly #link: RelayLink | undefined;
 
-  constructor(host: RelayHost, mesh: Mesh, rooms: Rooms) {
+  /** `link`: the transport that carries messages beside the mesh, or in place of it. */
+  constructor(host: RelayHost, mesh: Mesh, rooms: Rooms, link?: RelayLink) {
     this.#host = host;
+    this.#link = link;
     this.#mesh = mesh;
     this.#rooms = rooms;
     rooms.relay = this;
@@ -72,6 +71,10 @@ export class RoomRelay implements Relay, RoomSink {
   broadcast(room: string, data: RoomMessage): void {
     if (this.#joined.size > 0) this.#announce();
     const bucket = bucketOf(room);
+    if (this.#link !== undefined) {
+      this.#link.room(bucket, room, data);
+      if (this.#link.isAlone) return;
+    }
     let frame: Uint8Array | undefined;
     for (const session of this.#mesh.sessions()) {
       if (session.rooms?.has(bucket) === false || session.met.isHidden) continue;
@@ -88,6 +91,7 @@ export class RoomRelay implements Relay, RoomSink {
     this.#counts.set(bucket, count + 1);
     if (count > 0 || this.#left.delete(bucket)) return;
     this.#joined.add(bucket);
+    this.#link?.enter(bucket);
     if (this.#isArmed) return;
     this.#isArmed = true;
     this.#host.atFlush(() => {
@@ -101,7 +105,7 @@ export class RoomRelay implements Relay, RoomSink {
     const count = this.#counts.get(bucket)!;
     if (count > 1) return void this.#counts.set(bucket, count - 1);
     this.#counts.delete(bucket);
-    if (this.#joined.delete(bucket)) return;
+    if (this.#joined.delete(bucket)) return this.#link?.exit(bucket);
     this.#left.add(bucket);
     if (this.#isAlone()) this.#withdraw();
     else this.#timer ??= this.#host.clock.after(LEAVE_MS, () => this.#withdraw());
@@ -110,6 +114,7 @@ export class RoomRelay implements Relay, RoomSink {
   async announced(ms: number): Promise<string[]> {
     this.#announce();
     const missing: string[] = [];
+    const flushed = this.#link?.flush().catch(() => void missing.push("relay"));
     await Promise.all(
       Array.from(
         this.#listeners(),
@@ -124,6 +129,7 @@ export class RoomRelay implements Relay, RoomSink {
           ),
       ),
     );
+    await flushed;
     return missing;
   }
 
@@ -167,6 +173,7 @@ export class RoomRelay implements Relay, RoomSink {
     this.#timer = undefined;
     const { size } = this.#left;
     if (size === 0) return;
+    for (const bucket of this.#left) this.#link?.exit(bucket);
     const buckets = size > ROOM_LIST_MAX ? this.#counts.keys() : undefined;
     this.#send(() =>
       buckets === undefined
@@ -180,10 +187,6 @@ export class RoomRelay implements Relay, RoomSink {
     let frame: Uint8Array | undefined;
     for (const session of this.#listeners()) session.sendControl(frame ??= encode());
   }
-}
-
-function bucketOf(room: string): number {
-  return hashOf(room) >>> SHIFT;
 }
 
 function isListener({ met }: Session): boolean {

@@ -16,3 +16,12 @@ export {
 } from "../cluster/singleton.ts";
 export type { HomeCounts, HomeEvents, HomeKind, HomeOptions, Homes } from "../cluster/home.ts";
 export { type ShardOptions, Shards, shards } from "../cluster/shards.ts";
+export {
+  type NatsConnection,
+  type NatsJetStream,
+  type NatsMessage,
+  natsRelay,
+  type NatsRelayOptions,
+  type NatsStoredMessage,
+} from "../cluster/nats_relay.ts";
+export type { RelayPort, RelayTransport } from "../cluster/relay_transport.ts";

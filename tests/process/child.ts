@@ -31,7 +31,8 @@ takeOrders<Order>(async (options) => {
       const [verb, room = "", ...rest] = String(data).split(" ");
       if (verb === "join") {
         conn.join(room);
-        conn.send(`joined ${room}`);
+        // Other nodes may broadcast as soon as the client knows.
+        rooms.announced().then(() => conn.send(`joined ${room}`));
       } else if (verb === "say") rooms.broadcast(room, rest.join(" "));
       else if (verb === "sayFrom") rooms.broadcastFrom(conn, room, rest.join(" "));
       else conn.send(`what is ${verb}?`);
@@ -73,6 +74,7 @@ takeOrders<Order>(async (options) => {
             }
           },
         });
+        await rooms.announced();
         return true;
       }
       case "heard":

@@ -1,0 +1,56 @@
+/**
+ * What a relay needs: a system that carries messages between nodes, in place of the mesh or between meshes.
+ *
+ * @module
+ */
+
+/** Receives what other nodes have sent. Implemented by a node, for its {@linkcode RelayTransport}. */
+export interface RelayPort {
+  /**
+   * The origin of this node's messages: the name of its mesh, or its own. 1 to 255 bytes. A transport that stores
+   * messages uses it as the name of the receiver.
+   */
+  readonly origin: string;
+  /** Takes a message that was sent by {@linkcode RelayTransport.publish}. Malformed ones are dropped. */
+  received(message: Uint8Array): void;
+  /**
+   * Takes a message that was sent by {@linkcode RelayTransport.publishEvent}. Resolves when it is stored. Rejects if
+   * it could not be, for example while the topic's home changes: then it may be delivered again.
+   */
+  receivedEvent(message: Uint8Array): Promise<void>;
+  /** Logs a warning. */
+  warn(words: string): void;
+  /** Calls a function once, after `ms` milliseconds. */
+  after(ms: number, task: () => void): { cancel(): void };
+}
+
+/**
+ * Carries messages of rooms and channels between nodes: the option `relay` of `Node.start`. `natsRelay` returns one
+ * for NATS; this interface is all that another system needs. A transport belongs to one node. It may lose messages,
+ * and it keeps the order of a sender. It may deliver messages to their sender, and of keys without a subscription.
+ */
+export interface RelayTransport {
+  /**
+   * The name of the mesh of this node, if the transport connects meshes: the mesh carries messages between its
+   * nodes, and the transport those to others. Without a name the transport carries all.
+   */
+  readonly mesh?: string | undefined;
+  /** The longest message, in bytes. Longer messages to rooms and topics are rejected. */
+  readonly messageBytesMax: number;
+  /** Begins to deliver. Called once. If it rejects, the node does not start. */
+  start(port: RelayPort): Promise<void>;
+  /** Sends a message to the nodes that are subscribed to its key. Never blocks and never throws. */
+  publish(key: number, message: Uint8Array): void;
+  /** Begins to receive the messages of a key, from 0 to 262143: a hash of the name of a room or topic. */
+  subscribe(key: number): void;
+  /** Ends that. */
+  unsubscribe(key: number): void;
+  /** Sends an event of a topic with history to all other meshes. Never blocks and never throws. */
+  publishEvent(message: Uint8Array): void;
+  /** Whether this node receives events, for its whole mesh. Called again when the nodes of the mesh change. */
+  receiveEvents(isReceiver: boolean): void;
+  /** Resolves when earlier subscriptions are in effect. Rejects if that is not known. */
+  flush(): Promise<void>;
+  /** Ends all subscriptions, after what waits was sent or a second. */
+  stop(): Promise<void>;
+}

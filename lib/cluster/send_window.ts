@@ -1,0 +1,123 @@
+/**
+ * Sends messages to a broker, with a limited number of bytes that it has not confirmed.
+ *
+ *     push ─▶ queue ─ while connected, and less than a window is unconfirmed ─▶ send ─▶ flush: confirmed
+ *
+ * Clients of brokers have send queues without a limit, also while they are disconnected. Therefore what the broker
+ * does not take stays here. Above the limit, new messages are dropped and counted.
+ *
+ * @module
+ */
+import { Ring } from "../base/ring.ts";
+
+/** At most this many bytes are unconfirmed, and one message. */
+const WINDOW_BYTES = 1024 * 1024;
+
+/** A confirmation is requested after this many bytes. */
+const CONFIRM_BYTES = WINDOW_BYTES / 4;
+
+/** Bytes that a message takes beside its payload. */
+const OVERHEAD_BYTES = 64;
+
+/** What the window sends with. */
+export interface WindowPort {
+  /** Sends a message. May throw: then it is lost. */
+  send(subject: string, payload: Uint8Array): void;
+  /** Resolves when the broker has received what was sent. */
+  flush(): Promise<unknown>;
+  /** Called for the first dropped message after a time without any. */
+  full(): void;
+}
+
+interface Queued {
+  readonly subject: string;
+  readonly payload: Uint8Array;
+}
+
+/** The queue of messages to a broker. */
+export class SendWindow {
+  /** Messages that were dropped because the queue was full. */
+  dropped = 0;
+  readonly #port: WindowPort;
+  readonly #bytesMax: number;
+  readonly #queue = new Ring<Queued>();
+  #queuedBytes = 0;
+  #unconfirmed = 0;
+  #isConfirming = false;
+  #isConnected = true;
+  #isFull = false;
+
+  constructor(port: WindowPort, bytesMax: number) {
+    this.#port = port;
+    this.#bytesMax = bytesMax;
+  }
+
+  /** The bytes that wait, or are not confirmed. */
+  get bytes(): number {
+    return this.#queuedBytes + this.#unconfirmed;
+  }
+
+  /** Whether there is a connection: without one, messages wait. */
+  set isConnected(isConnected: boolean) {
+    this.#isConnected = isConnected;
+    this.#pump();
+  }
+
+  /** Sends a message, at once or later. */
+  push(subject: string, payload: Uint8Array): void {
+    const bytes = payload.length + OVERHEAD_BYTES;
+    if (this.bytes + bytes > this.#bytesMax) {
+      this.dropped++;
+      if (!this.#isFull) this.#port.full();
+      this.#isFull = true;
+      return;
+    }
+    if (this.#canSend() && this.#queue.length === 0) return this.#send(subject, payload);
+    this.#queue.push({ subject, payload });
+    this.#queuedBytes += bytes;
+  }
+
+  /** Drops everything that waits. */
+  clear(): void {
+    while (this.#queue.shift() !== undefined);
+    this.#queuedBytes = 0;
+  }
+
+  #canSend(): boolean {
+    return this.#isConnected && this.#unconfirmed < WINDOW_BYTES;
+  }
+
+  #send(subject: string, payload: Uint8Array): void {
+    this.#unconfirmed += payload.length + OVERHEAD_BYTES;
+    try {
+      this.#port.send(subject, payload);
+    } catch {
+      // It is closed, or draining.
+      this.dropped++;
+    }
+    if (this.#unconfirmed >= CONFIRM_BYTES && !this.#isConfirming) this.#confirm();
+  }
+
+  #confirm(): void {
+    this.#isConfirming = true;
+    const bytes = this.#unconfirmed;
+    // After a failure these bytes may be lost, and are not sent again.
+    const confirmed = (): void => {
+      this.#isConfirming = false;
+      this.#unconfirmed -= bytes;
+      if (this.bytes < this.#bytesMax / 2) this.#isFull = false;
+      this.#pump();
+      if (this.#unconfirmed >= CONFIRM_BYTES && !this.#isConfirming) this.#confirm();
+    };
+    this.#port.flush().then(confirmed, confirmed);
+  }
+
+  #pump(): void {
+    while (this.#canSend()) {
+      const next = this.#queue.shift();
+      if (next === undefined) return;
+      this.#queuedBytes -= next.payload.length + OVERHEAD_BYTES;
+      this.#send(next.subject, next.payload);
+    }
+  }
+}

@@ -1,0 +1,68 @@
+/** A node with a relay over NATS in its own process: a room and a topic with history, whose members record. */
+import process from "node:process";
+import { Node } from "@firn/firn";
+import { channel } from "@firn/firn/channels";
+import { type NatsConnection, type NatsJetStream, natsRelay } from "@firn/firn/cluster";
+import type { NodeOptions } from "../../lib/node_options.ts";
+import { Socket } from "../../lib/client/socket.ts";
+import { messagesIn } from "../../lib/ws/frame.ts";
+import { importPackage } from "../kit/npm.ts";
+import { now, takeOrders, tell } from "../kit/orders.ts";
+
+export interface NatsOptions extends NodeOptions {
+  readonly nats: { port: number; mesh?: string; jetstream?: boolean; queueBytesMax?: number };
+}
+
+// deno-lint-ignore no-explicit-any -- packages of npm without types here
+type Any = any;
+
+takeOrders(async ({ nats, ...options }: NatsOptions) => {
+  const { connect } = await importPackage("@nats-io/transport-node@3.4.0") as Any;
+  const connection = await connect({
+    servers: `127.0.0.1:${nats.port}`,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 100,
+  }) as NatsConnection;
+  let jetstream: NatsJetStream | undefined;
+  if (nats.jetstream) {
+    const { jetstreamManager } = await importPackage("@nats-io/jetstream@3.4.0") as Any;
+    jetstream = await jetstreamManager(connection);
+  }
+  const { mesh, queueBytesMax } = nats;
+  const relay = natsRelay(connection, { mesh, queueBytesMax, jetstream });
+  const node = await Node.start({ ...options, relay });
+  const kept = channel("kept", { history: { size: 100, copies: 1 } });
+  const server = await node.serve({ channels: [kept] });
+  tell({ event: "ready", at: now(), name: node.name, pid: process.pid });
+  const heard: string[] = [];
+  const record = (frames: Uint8Array) => heard.push(...messagesIn(frames).map(String));
+  node.rooms.join("room", { sendShared: record });
+  const socket = new Socket(`${server.url.replace("http", "ws")}socket`);
+  const client = socket.channel("kept", {}, { recent: 100 });
+  client.on("said", (payload) => heard.push(`kept ${(payload as { text: string }).text}`));
+  client.on("joined", () => tell({ event: "joined" }));
+  return async (order) => {
+    const { do: what, text = "", room = "room" } = order as Any;
+    switch (what) {
+      case "peers":
+        return node.peers();
+      case "announced":
+        return await node.rooms.announced();
+      case "broadcast":
+        return node.rooms.broadcast(room, text);
+      case "keep":
+        return (await node.channels.broadcast("kept", "said", { text }))?.offset;
+      case "many":
+        for (let i = 0; i < Number(text); i++) {
+          node.rooms.broadcast("room", `${"x".repeat(1000)}${i}`);
+        }
+        return undefined;
+      case "heard":
+        return heard;
+      case "stop":
+        return await node.stop();
+      default:
+        throw new Error(`unknown order ${what}`);
+    }
+  };
+});

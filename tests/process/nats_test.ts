@@ -1,0 +1,189 @@
+/**
+ * The relay over NATS with a genuine nats-server and `@nats-io/transport-node`, on three nodes: in
+ * place of a mesh, and between two meshes. Skipped without nats-server or the packages of npm.
+ */
+import { assert, assertEquals } from "@std/assert";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { NodeOptions } from "../../lib/node_options.ts";
+import { NodeProcess, PAIRS, untilWhole } from "../kit/process.ts";
+import { freePort } from "../kit/mesh.ts";
+import { importPackage } from "../kit/npm.ts";
+import { test, until } from "../kit/test.ts";
+import type { NatsOptions } from "./nats_child.ts";
+
+/** Returns why the tests are skipped, or the command of the server. */
+async function serverCommand(): Promise<string | undefined> {
+  const command = ["nats-server", "/usr/sbin/nats-server"]
+    .find((name) => spawnSync(name, ["--version"]).status === 0);
+  try {
+    await importPackage("@nats-io/transport-node@3.4.0");
+    await importPackage("@nats-io/jetstream@3.4.0");
+    if (command !== undefined) return command;
+  } catch { /* reported below */ }
+  // deno-lint-ignore no-console -- reports why the test is skipped
+  console.log("skipped: it needs nats-server, and @nats-io/transport-node from npm");
+  return undefined;
+}
+
+/** A nats-server with JetStream, that can be killed and started again. */
+class NatsServer {
+  readonly port: number;
+  readonly #command: string;
+  readonly #folder = mkdtempSync(join(tmpdir(), "firn-nats-"));
+  #process: ChildProcess | undefined;
+
+  constructor(command: string, port: number) {
+    this.#command = command;
+    this.port = port;
+  }
+
+  start(): void {
+    const args = ["-a", "127.0.0.1", "-p", `${this.port}`, "-js", "-sd", this.#folder];
+    this.#process = spawn(this.#command, args, { stdio: "ignore" });
+  }
+
+  async kill(): Promise<void> {
+    const child = this.#process;
+    if (child === undefined) return;
+    this.#process = undefined;
+    const gone = new Promise((exit) => child.once("exit", exit));
+    child.kill("SIGKILL");
+    await gone;
+  }
+
+  async end(): Promise<void> {
+    await this.kill();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+type Made = (
+  short: string,
+  options: NodeOptions & { nats: Partial<NatsOptions["nats"]> },
+) => Promise<NodeProcess>;
+
+/** Runs `body` with a server, and a function that starts nodes, whose runtimes alternate. */
+async function withNats(body: (start: Made, server: NatsServer) => Promise<void>): Promise<void> {
+  const command = await serverCommand();
+  if (command === undefined) return;
+  for (const pair of PAIRS) {
+    const server = new NatsServer(command, await freePort());
+    const nodes: NodeProcess[] = [];
+    server.start();
+    try {
+      await body(async (short, options) => {
+        const nats = { ...options.nats, port: server.port };
+        const runtime = pair[nodes.length % 2]!;
+        const all = { ...options, nats } as NatsOptions;
+        const node = await NodeProcess.start(runtime, short, all, "nats_child.ts");
+        nodes.push(node);
+        await until("its client has joined", () => node.count("joined") > 0);
+        await node.ask("announced");
+        return node;
+      }, server);
+    } finally {
+      await Promise.all(nodes.map((node) => node.kill()));
+      await server.end();
+    }
+  }
+}
+
+const heard = (node: NodeProcess) => node.ask<string[]>("heard");
+
+/** Broadcasts until each node has received a text, and returns how often the others received it. */
+async function reaches(from: NodeProcess, nodes: readonly NodeProcess[], text: string) {
+  await from.ask("broadcast", { text });
+  for (const node of nodes) {
+    await until(`${text} came`, async () => (await heard(node)).includes(text));
+  }
+}
+
+test("natsRelay replaces the mesh for rooms, through kills and restarts of a node and of NATS", async () => {
+  await withNats(async (start, server) => {
+    const a = await start("a", { nats: {} });
+    const b = await start("b", { nats: {} });
+    const c = await start("c", { nats: {} });
+    await reaches(a, [a, b, c], "one");
+    await reaches(b, [a, b, c], "two");
+    await a.ask("broadcast", { text: "none here", room: "another" });
+
+    await c.kill();
+    await reaches(b, [a, b], "three");
+    const again = await start("c", { nats: {} });
+    await reaches(again, [a, b, again], "four");
+
+    await server.kill();
+    await until("a knows", () => a.warnings().some((line) => line.includes("is disconnected")));
+    await a.ask("broadcast", { text: "kept while disconnected" });
+    server.start();
+    await until(
+      "all are connected again",
+      () =>
+        [a, b, again].every((node) =>
+          node.warnings().some((line) => line.includes("connected again"))
+        ),
+    );
+    await reaches(b, [a, b, again], "five");
+    const lines = ["one", "two", "three", "four", "kept while disconnected", "five"];
+    for (const node of [a, b]) {
+      const all = await heard(node);
+      for (const line of lines.filter((line) => line !== "kept while disconnected")) {
+        assertEquals(all.filter((text) => text === line).length, 1, `${line} of ${all}`);
+      }
+      assert(!all.includes("none here"));
+    }
+    await a.ask("stop");
+  });
+});
+
+test("natsRelay drops what does not fit its queue while NATS is gone, and its node goes on", async () => {
+  await withNats(async (start, server) => {
+    const a = await start("a", { nats: { queueBytesMax: 100_000 } });
+    const b = await start("b", { nats: {} });
+    await server.kill();
+    await until("a knows", () => a.warnings().some((line) => line.includes("is disconnected")));
+    await a.ask("many", { text: "1000" });
+    await until("it warns", () => a.warnings().some((line) => line.includes("wait for NATS")));
+    server.start();
+    await until(
+      "it is connected again",
+      () =>
+        [a, b].every((node) => node.warnings().some((line) => line.includes("connected again"))),
+    );
+    await reaches(a, [a, b], "after it");
+    const there = (await heard(b)).length;
+    assert(there >= 1 && there <= 101, `${there} of 1001`);
+    assertEquals((await heard(a)).length, 1001);
+  });
+});
+
+test("natsRelay with JetStream brings each event of a history to the other mesh, which was down, in order", async () => {
+  await withNats(async (start) => {
+    const a1 = await start("a1", { nats: { mesh: "a", jetstream: true } });
+    const a2 = await start("a2", { nats: { mesh: "a", jetstream: true }, seeds: [a1.name] });
+    const b = await start("b", { nats: { mesh: "b", jetstream: true } });
+    await untilWhole(a1, a2);
+    await reaches(b, [a1, a2, b], "a room over both meshes");
+    const texts = Array.from({ length: 30 }, (_, i) => `${i}`);
+    for (const text of texts.slice(0, 10)) await a1.ask("keep", { text });
+    const kept = async (node: NodeProcess) =>
+      (await heard(node)).filter((line) => line.startsWith("kept ")).map((line) => line.slice(5));
+    await until("b has ten", async () => (await kept(b)).length === 10);
+
+    await b.kill();
+    for (const text of texts.slice(10, 20)) await a2.ask("keep", { text });
+    // The first node of mesh a receives the events of others for it; without it, the second does.
+    await a1.kill();
+    await until("a2 is alone", async () => (await a2.ask<string[]>("peers")).length === 0);
+    for (const text of texts.slice(20)) await a2.ask("keep", { text });
+    const b2 = await start("b", { nats: { mesh: "b", jetstream: true } });
+    await until("b has the rest", async () => (await kept(b2)).length >= 20);
+    assertEquals(await kept(b2), texts.slice(10));
+    await b2.ask("keep", { text: "of b" });
+    await until("a2 has it", async () => (await kept(a2)).at(-1) === "of b");
+    assertEquals(await kept(a2), [...texts, "of b"]);
+  });
+});
