@@ -54,7 +54,7 @@ const OPTIONS = /(Options|Definition|Rules|Effects|Spec|Limits|Acceptance)$/;
 
 /** Words that say what applies without an option. */
 const DEFAULT_WORDS =
-  /\bdefaults?\b|\bwithout\b|\bunless\b|\bomitted\b|\babsent\b|\bunset\b|\bnever set\b|\b(local|remote) child only\b/i;
+  /\bdefaults?\b|\bwithout\b|\bunless\b|\bomitted\b|\babsent\b|\bunset\b|\bnever set\b|\bonly for a remote child\b/i;
 
 /** Words that name what a number counts or measures. */
 const UNIT_WORDS =
