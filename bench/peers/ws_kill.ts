@@ -56,7 +56,7 @@ async function firn(runtime: readonly string[], seconds: number, add: (c: ChildP
   const received: number[] = [];
   let [joined, isRecovered] = [0, false];
   there.on("said", (n) => void received.push(n as unknown as number));
-  there.on("joined", (details) => {
+  there.when("joined", (details) => {
     joined++;
     isRecovered = (details as { recovered?: boolean }).recovered === true;
   });

@@ -40,7 +40,7 @@ takeOrders(async ({ nats, ...options }: NatsOptions) => {
   const socket = new Socket(`${server.url.replace("http", "ws")}socket`);
   const client = socket.channel("kept", {}, { recent: 100 });
   client.on("said", (payload) => heard.push(`kept ${(payload as { text: string }).text}`));
-  client.on("joined", () => tell({ event: "joined" }));
+  client.ready().then(() => tell({ event: "joined" }));
   return async (order) => {
     const { do: what, text = "", room = "room" } = order as Any;
     switch (what) {
