@@ -1,3 +1,4 @@
+// deno-lint-ignore-file no-console -- reports mistakes of the program to the programmer
 /**
  * The client of channels, for browsers, Deno, Bun and Node. It has no imports, and only classes and
  * types at its top level, so that `clientSource` can serve it to pages without a build step.
@@ -160,15 +161,17 @@ export class ChannelClientError extends Error {
   /** Further fields that the server sent with the reason. */
   readonly details: Readonly<Record<string, unknown>>;
 
-  /** Creates an error with its code. */
-  constructor(code: string, details: Readonly<Record<string, unknown>> = {}) {
-    super(code);
+  /** Creates an error with its code. `what` is what failed, for the message. */
+  constructor(code: string, details: Readonly<Record<string, unknown>> = {}, what = "") {
+    super(what + code);
     this.code = code;
     this.details = details;
   }
 }
 
 interface Pending {
+  /** What waits for the reply, for messages of errors. */
+  readonly what: string;
   readonly resolve: (value: never) => void;
   readonly reject: (error: ChannelClientError) => void;
   readonly timer: ReturnType<typeof setTimeout>;
@@ -460,6 +463,7 @@ export class Socket {
     const retryIn = this.#after ?? most * (1 + Math.random()) / 2;
     this.#after = undefined;
     this.#timer = setTimeout(() => this.#connect(), retryIn);
+    if (/^4\d\d /.test(reason) && !this.#listeners.has("close")) console.warn(reason);
     this.#emit("close", { code, reason, retryIn });
   }
 
@@ -467,10 +471,10 @@ export class Socket {
   #lost(): void {
     this.#socket = undefined;
     clearInterval(this.#beat);
-    for (const [ref, { reject, timer }] of [...this.#pending]) {
+    for (const [ref, { what, reject, timer }] of [...this.#pending]) {
       this.#pending.delete(ref);
       clearTimeout(timer);
-      reject(new ChannelClientError("disconnected"));
+      reject(new ChannelClientError("disconnected", {}, what));
     }
     for (const channel of this.#channels.values()) {
       channel.receive("down", undefined, null, undefined);
@@ -485,12 +489,13 @@ export class Socket {
     details?: unknown,
   ): { ref: string; answer: Promise<never> } {
     const ref = String(++this.#refs);
+    const what = event === "phx_join" ? `join of ${topic}: ` : `${event} to ${topic}: `;
     const answer = new Promise<never>((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#pending.delete(ref);
-        reject(new ChannelClientError("timeout"));
+        reject(new ChannelClientError("timeout", {}, what));
       }, this.#options.timeout ?? 10_000);
-      this.#pending.set(ref, { resolve, reject, timer });
+      this.#pending.set(ref, { what, resolve, reject, timer });
     });
     answer.catch(() => {});
     const join = event === "phx_join" ? ref : joinRef;
@@ -524,7 +529,12 @@ export class Socket {
       // A joining channel must know its position before it receives the next message.
       if (status === "ok") this.#channels.get(topic)?.answered(ref, details);
       if (status === "ok") pending.resolve({ response, details } as never);
-      else pending.reject(new ChannelClientError(response?.reason ?? "error", response));
+      else {
+        const error = new ChannelClientError(response?.reason ?? "error", response, pending.what);
+        // A mistake in the program, which often does not await the reply.
+        if (error.code.startsWith("unmatched")) console.warn(error.message);
+        pending.reject(error);
+      }
     } else if (event === "firn_reconnect") this.#after = payload.after;
     else if (event === "firn_invite") this.#emit("invite", { topic });
     else this.#channels.get(topic)?.receive(event, payload, joinRef, details);
@@ -596,6 +606,8 @@ export class ClientChannel<C extends TypedChannel = TypedChannel> {
   #joinRef: string | null = null;
   #position: Place | undefined;
   #retries = 0;
+  /** Whether the program learns of a rejected join. */
+  #isWatched = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /** Internal: use {@linkcode Socket.channel}. */
@@ -611,6 +623,7 @@ export class ClientChannel<C extends TypedChannel = TypedChannel> {
    * Resolves with the server's response to the join. Rejects with {@linkcode ChannelClientError}.
    */
   ready(): Promise<unknown> {
+    this.#isWatched = true;
     return this.#ready.promise;
   }
 
@@ -627,6 +640,7 @@ export class ClientChannel<C extends TypedChannel = TypedChannel> {
     event: E,
     listener: (detail: ChannelEvents[E]) => void,
   ): () => void {
+    if (event === "closed") this.#isWatched = true;
     return this.#listen(event, listener as never);
   }
 
@@ -746,6 +760,7 @@ export class ClientChannel<C extends TypedChannel = TypedChannel> {
       const { code } = error as ChannelClientError;
       if (code === "disconnected") return;
       if (code === "timeout" || code === "join crashed") return this.#rejoin();
+      if (!this.#isWatched && !code.startsWith("unmatched")) console.warn((error as Error).message);
       this.#end("rejected", error as ChannelClientError);
       this.#emit("closed", { reason: code });
     }

@@ -6,6 +6,7 @@
  *
  *     exports: { ".": { types, deno, bun, default } }
  *                                         └─ any other runtime: one sentence in place of a ReferenceError
+ *              { "./client": { types, default } }     runs everywhere, also in browsers
  *
  * @module
  */
@@ -39,6 +40,9 @@ const DECLARATIONS: ts.CompilerOptions = {
 const UNSUPPORTED =
   `throw new Error("Firn runs on Deno (2.9 or later) and Bun (1.4 or later): this is another runtime");
 `;
+
+/** The entry point without imports, for browsers and every runtime. */
+const CLIENT = "./client";
 
 /** Builds the package into `folder`, which is emptied first. Returns its name and version. */
 export function buildPackage(folder: string): { name: string; version: string } {
@@ -77,8 +81,19 @@ function translate(path: string, folder: string): void {
     }
     const to = join(folder, path.replace(/\.ts$/, ending));
     mkdirSync(dirname(to), { recursive: true });
-    writeFileSync(to, withJsEndings(outputText));
+    writeFileSync(to, withJsEndings(ending === ".js" ? outputText : withoutTwins(outputText)));
   }
+}
+
+/**
+ * Removes what `transpileDeclaration` adds for a method with a computed name, `[Symbol.iterator]`: a
+ * property of the same name, which the compiler then rejects.
+ */
+function withoutTwins(text: string): string {
+  return text.replaceAll(
+    /^[ \t]*(?:static )?(\[Symbol\.\w+\]): .*;\n/gm,
+    (line, name) => text.includes(`${name}(`) ? "" : line,
+  );
 }
 
 /** Relative imports refer to the neighbouring output files: `./x.ts` becomes `./x.js`. */
@@ -93,6 +108,7 @@ function manifestOf({ name, version, license, exports }: DenoConfig): unknown {
   const entries = Object.entries(exports).map(([entry, path]) => {
     const file = path.replace(/\.ts$/, "");
     const js = `${file}.js`;
+    if (entry === CLIENT) return [entry, { types: `${file}.d.ts`, default: js }];
     return [entry, {
       types: `${file}.d.ts`,
       deno: js,

@@ -133,6 +133,32 @@ test("Socket.channel: rejected joins and events carry the reason, and a crashed 
   });
 });
 
+test("Socket: mistakes that the program does not await are printed, with topic and event", async () => {
+  const lines: string[] = [];
+  const printer = console;
+  const { warn } = printer;
+  printer.warn = (line: string) => lines.push(line);
+  try {
+    await withTwo({ channels: [room()] }, async (_nodes, connect) => {
+      const socket = connect(0);
+      socket.channel("rooms:1");
+      socket.channel("room:secret");
+      const awaited = connect(1).channel("room:secret");
+      const error = await assertRejects(() => awaited.ready(), ChannelClientError);
+      assertEquals(error.message, "join of room:secret: unauthorized");
+      socket.channel("room:1").push("shout", 1);
+      await until("all are printed", () => lines.length === 3);
+      assertEquals(lines.sort(), [
+        "join of room:secret: unauthorized",
+        "join of rooms:1: unmatched topic",
+        "shout to room:1: unmatched event",
+      ]);
+    });
+  } finally {
+    printer.warn = warn;
+  }
+});
+
 test("Channels: counts, lists and users include both nodes", async () => {
   await withTwo({ channels: [room()] }, async ([a, b], connect) => {
     const sockets = [connect(0, "ann"), connect(1, "ann"), connect(1, "bob")];

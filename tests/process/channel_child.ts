@@ -1,7 +1,7 @@
 /** A node with channels in its own process. */
 import process from "node:process";
 import { channel } from "@firn/firn/channels";
-import { type LeaveOptions, Node } from "@firn/firn";
+import { type LeaveOptions, Node, type Server } from "@firn/firn";
 import { now, takeOrders, tell } from "../kit/orders.ts";
 
 const room = channel("room:*", {
@@ -17,10 +17,14 @@ const room = channel("room:*", {
 takeOrders(async (options) => {
   const node = await Node.start(options);
   tell({ event: "ready", at: now(), name: node.name, pid: process.pid });
+  let server: Server | undefined;
   return async (order) => {
     switch (order.do) {
       case "serve":
-        return (await node.serve({ channels: [room], port: Number(order["port"] ?? 0) })).url;
+        server = await node.serve({ channels: [room], port: Number(order["port"] ?? 0) });
+        return server.url;
+      case "connections":
+        return server?.connections;
       case "peers":
         return node.peers();
       case "count":

@@ -112,6 +112,10 @@ for (const [one, other] of PAIRS) {
         assert(messages >= ROOMS * 10);
       } finally {
         for (const { socket } of clients) socket.close();
+        await until("all sockets are closed", async () => {
+          const counts = await Promise.all(nodes.map((node) => node.ask("connections")));
+          return counts.every((count) => count === 0);
+        }, 30_000);
       }
     });
   });

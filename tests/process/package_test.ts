@@ -126,6 +126,10 @@ test(
       writeFileSync(join(node, "package.json"), '{"type":"module"}');
       const installed = await run("npm", ["install", "--no-audit", "--no-fund", tarball], node);
       assertEquals(installed.code, 0, installed.output);
+      // The client of channels runs everywhere, so bundlers for browsers find it too.
+      const client = 'console.log(typeof (await import("@firn/firn/client")).Socket);\n';
+      writeFileSync(join(node, "client.mjs"), client);
+      assertEquals(await run("node", ["client.mjs"], node), { code: 0, output: "function\n" });
       const onNode = await run("node", ["program.mjs"], node);
       assertEquals(onNode.code, 1);
       assertMatch(
