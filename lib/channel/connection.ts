@@ -21,6 +21,7 @@ import {
 } from "./channel.ts";
 import type { ClientConnection, TopicClient } from "./client.ts";
 import { ChannelError } from "./errors.ts";
+import type { Resumed } from "./history.ts";
 import { type Hub, TOPICS_MAX } from "./hub.ts";
 import type { PresenceEntry } from "./presence.ts";
 import { TokenBucket } from "../base/token_bucket.ts";
@@ -229,7 +230,22 @@ export class ChannelConnection implements ClientConnection {
       return this.#reject(message, "join crashed");
     }
     this.#joined.set(topic, socket);
-    const resumed = await hub.subscribe(socket, message.details);
+    await hub.subscribe(
+      socket,
+      message.details,
+      (resumed) => this.#enter(message, socket, response, resumed),
+    );
+  }
+
+  /** Answers a join, and adds the client to the receivers without a gap after what it missed. */
+  #enter(
+    message: ClientMessage,
+    socket: JoinedSocket,
+    response: unknown,
+    resumed: Resumed | undefined,
+  ): void {
+    const { hub } = this;
+    const { topic, channel } = socket;
     if (this.#joined.get(topic) !== socket) return hub.unsubscribe(socket);
     if (!this.#isOpen) return this.#left(socket, "closed");
     const details = resumed && resumed.details;

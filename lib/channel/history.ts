@@ -85,6 +85,8 @@ interface Subscription {
   position: Position | undefined;
   /** Settles when the messages up to the last one have arrived. */
   syncing: Promise<void> | undefined;
+  /** Whether another synchronisation was asked for during the current one. */
+  isAgain: boolean;
   /** Messages that arrived while synchronising. */
   held: { home: Pid; epoch: string; entry: LogEntry }[];
   /** Messages that arrived while clients read their missed messages. */
@@ -139,10 +141,20 @@ export class History {
     }
   }
 
-  /** Subscribes to a topic for a client, and returns the messages that it missed. */
-  async subscribe(topic: string, details: unknown): Promise<Resumed | undefined> {
+  /**
+   * Subscribes to a topic for a client. Calls `enter` with the messages that it missed, which must
+   * add it to the receivers at once: later messages are not included. Does not call it if all
+   * clients have left the topic in the meantime.
+   */
+  async subscribe(
+    topic: string,
+    details: unknown,
+    enter: (resumed: Resumed | undefined) => void,
+  ): Promise<void> {
     const channel = this.#ports.channelOf(topic);
-    if (channel === undefined || historyOf(channel.options.history) === undefined) return undefined;
+    if (channel === undefined || historyOf(channel.options.history) === undefined) {
+      return enter(undefined);
+    }
     let known = this.#subscriptions.get(topic);
     if (known === undefined) {
       known = {
@@ -151,6 +163,7 @@ export class History {
         home: undefined,
         position: undefined,
         syncing: undefined,
+        isAgain: false,
         held: [],
         recent: [],
         readers: 0,
@@ -167,7 +180,7 @@ export class History {
       const wantsNone = wish.position === undefined && wish.recent === 0;
       // Without a position this node cannot detect gaps in the messages that follow.
       if (wantsNone || known.position === undefined) {
-        return this.#resumed(known, wish.position, undefined);
+        return enter(this.#resumed(known, wish.position, undefined));
       }
       const { generation } = known;
       known.readers++;
@@ -176,12 +189,12 @@ export class History {
         const answer = await this.#ports.call<HomeAnswer>(channel, topic, request)
           .catch(() => undefined);
         // All clients have left the topic in the meantime.
-        if (known.isOver) return undefined;
+        if (known.isOver) return;
         if (answer === undefined || this.#follows(known, answer, generation)) {
-          return this.#resumed(known, wish.position, answer);
+          return enter(this.#resumed(known, wish.position, answer));
         }
         // The home has changed, or messages are in flight to this node: process these first.
-        if (tries === READ_TRIES) return this.#resumed(known, wish.position, undefined);
+        if (tries === READ_TRIES) return enter(this.#resumed(known, wish.position, undefined));
         this.#sync(known);
       } finally {
         known.readers--;
@@ -251,7 +264,12 @@ export class History {
   /** Subscribes at the home, and delivers missed messages. */
   #sync(known: Subscription): void {
     known.home = undefined;
-    known.syncing ??= this.#subscribeAtHome(known).finally(() => known.syncing = undefined);
+    known.isAgain = known.syncing !== undefined;
+    known.syncing ??= this.#subscribeAtHome(known).finally(() => {
+      known.syncing = undefined;
+      // A gap was found between the answer of the home and this moment.
+      if (known.isAgain && known.home === undefined && !known.isOver) this.#sync(known);
+    });
   }
 
   async #subscribeAtHome(known: Subscription): Promise<void> {
@@ -260,7 +278,11 @@ export class History {
       try {
         const request: HomeRequest = ["subscribe", this.#ports.me, known.position];
         const answer = await this.#ports.call<HomeAnswer>(channel, topic, request);
-        if (known.isOver) return this.#ports.cast(answer.home, ["unsubscribe", this.#ports.me]);
+        if (known.isOver) {
+          // Unless clients have joined the topic again: the home has one subscription of this node.
+          if (this.#subscriptions.has(topic)) return;
+          return this.#ports.cast(answer.home, ["unsubscribe", this.#ports.me]);
+        }
         known.home = answer.home;
         if (!this.#monitored.has(answer.home.key)) {
           this.#monitored.add(answer.home.key);

@@ -340,8 +340,15 @@ export class Hub {
     else this.rooms.broadcastFrom(except.member, topic, frame);
   }
 
-  /** Adds a client to a topic. With history, resolves with the messages that it missed. */
-  async subscribe(socket: TopicClient, details: unknown): Promise<Resumed | undefined> {
+  /**
+   * Adds a client to a topic. Calls `enter` when it may receive messages, with history with those
+   * that it missed.
+   */
+  async subscribe(
+    socket: TopicClient,
+    details: unknown,
+    enter: (resumed: Resumed | undefined) => void,
+  ): Promise<void> {
     const { topic } = socket;
     let sockets = this.#topics.get(topic);
     if (sockets === undefined) {
@@ -350,7 +357,8 @@ export class Hub {
       this.#link?.enter(bucketOf(topic));
     }
     sockets.set(socket.id, socket);
-    return await this.history?.subscribe(topic, details);
+    if (this.history === undefined) enter(undefined);
+    else await this.history.subscribe(topic, details, enter);
   }
 
   /** Removes a client from a topic. */

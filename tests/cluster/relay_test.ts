@@ -195,7 +195,7 @@ test("Hub sends topics through the relay, and events to one node of each mesh, w
     const clients = all.map((_, i) => {
       const listener = new Listener();
       const client = { topic: "plain", id: 1, member: listener };
-      void hubs[i]!.subscribe(client as never, undefined);
+      void hubs[i]!.subscribe(client as never, undefined, () => {});
       hubs[i]!.rooms.join("plain", listener);
       return listener;
     });
@@ -211,7 +211,7 @@ test("Hub sends topics through the relay, and events to one node of each mesh, w
       ]);
     }
     const kept = new Listener();
-    void hubs[2]!.subscribe({ topic: "kept", id: 2, member: kept } as never, undefined);
+    void hubs[2]!.subscribe({ topic: "kept", id: 2, member: kept } as never, undefined, () => {});
     hubs[2]!.rooms.join("kept", kept);
     const position = await hubs[1]!.broadcast("kept", "said", { n: 3 });
     assertEquals(position?.offset, 1);
