@@ -6,12 +6,13 @@ import { assert, assertEquals } from "@std/assert";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
+import process from "node:process";
 import { join } from "node:path";
 import type { NodeOptions } from "../../lib/node_options.ts";
 import { NodeProcess, PAIRS, untilWhole } from "../kit/process.ts";
 import { freePort } from "../kit/mesh.ts";
 import { importPackage } from "../kit/npm.ts";
-import { test, until } from "../kit/test.ts";
+import { runtime, test, until } from "../kit/test.ts";
 import type { NatsOptions } from "./nats_child.ts";
 
 /** Returns why the tests are skipped, or the command of the server. */
@@ -19,8 +20,13 @@ async function serverCommand(): Promise<string | undefined> {
   const command = ["nats-server", "/usr/sbin/nats-server"]
     .find((name) => spawnSync(name, ["--version"]).status === 0);
   try {
-    await importPackage("@nats-io/transport-node@3.4.0");
-    await importPackage("@nats-io/jetstream@3.4.0");
+    for (const name of ["@nats-io/transport-node@3.4.0", "@nats-io/jetstream@3.4.0"]) {
+      // `bun test` cannot fetch what a package depends on; the nodes run under `bun run`, which can.
+      if (runtime === "deno") await importPackage(name);
+      else if (spawnSync(process.execPath, ["-e", `import "${name}"`]).status !== 0) {
+        throw new Error(name);
+      }
+    }
     if (command !== undefined) return command;
   } catch { /* reported below */ }
   // deno-lint-ignore no-console -- reports why the test is skipped
