@@ -18,6 +18,16 @@ export const PAIRS: readonly (readonly [Runtime, Runtime])[] = process.env["FIRN
   ? [["deno", "bun"], ["bun", "deno"]]
   : [[runtime, runtime]];
 
+const isLong = process.env["FIRN_LONG"] === "1";
+
+/**
+ * Returns whether the `i`-th of several similar tests runs on a pair. In mixed mode each runs on one pair,
+ * in turns, so that together they cover both; with FIRN_LONG=1 each runs on both.
+ */
+export function isTurnOf(pair: readonly [Runtime, Runtime], i: number): boolean {
+  return isLong || PAIRS[i % PAIRS.length] === pair;
+}
+
 /**
  * Generous limits, because the machine may be busy with other tests. A finite number, because JSON
  * has no `Infinity`.

@@ -15,7 +15,8 @@ async function hashes(runtime: "deno" | "bun"): Promise<string> {
   return line;
 }
 
-for (const [one, other] of PAIRS) {
+// The same comparison in either order.
+for (const [one, other] of PAIRS.slice(0, 1)) {
   test(`simulate: a seed has the same hash on ${one} and on ${other}`, async () => {
     const [first, second] = await Promise.all([hashes(one), hashes(other)]);
     assertEquals(first.split(" ").length, 8);

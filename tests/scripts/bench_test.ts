@@ -4,7 +4,7 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { findProgram } from "../../scripts/cluster/runtimes.ts";
-import { test } from "../kit/test.ts";
+import { runtime, test } from "../kit/test.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const ONE = "bench/base/ring_bench.ts";
@@ -32,7 +32,7 @@ const deno = findProgram("deno");
 const bun = findProgram("bun");
 
 test("deno bench loads every file without flags, runs its benches, and names what it skips", {
-  ignore: deno === undefined,
+  ignore: deno === undefined || runtime === "bun",
 }, async () => {
   // Loads every file, but runs only one bench. Deno adds -A to a Deno process that it starts unless
   // that has a permission flag, so a harmless one is passed.
@@ -51,7 +51,7 @@ test("deno bench loads every file without flags, runs its benches, and names wha
 });
 
 test("deno bench -P runs the benches that need the network", {
-  ignore: deno === undefined,
+  ignore: deno === undefined || runtime === "bun",
 }, async () => {
   const { status, text } = await run(
     deno!,
