@@ -15,6 +15,7 @@ import {
   readMesher,
   readPlan,
   runtimeProblems,
+  sizeProblems,
   topProblems,
 } from "./kit/architecture.ts";
 import { sourceOf } from "./kit/source.ts";
@@ -86,6 +87,10 @@ test("comments name files that exist", () => {
 
 test("mod.ts exports at most 60 names, and no name has two entry points", () => {
   assertNone(exportProblems(house));
+});
+
+test("files of lib with more than 400 lines state the reason", () => {
+  assertNone(sizeProblems(house));
 });
 
 const small = planOf([
@@ -243,4 +248,12 @@ test("sourceOf separates code from comments, strings, templates and regular expr
   assertEquals(bare("`a ${b + `c ${d}`} e ${{ f: 1 }.f}`;"), "` ${b + ` ${d}`} ${{ f: 1 }.f}`;");
   assertEquals(bare("a = /[\"/]'/g; b / c / d;"), "a = ; b / c / d;");
   assertEquals(bare("'it\\'s'; a"), "; a");
+});
+
+test("sizeProblems reports a long file without a reason", () => {
+  const find = (comment: string, lines: number) =>
+    sizeProblems([base], () => `/** ${comment} */\n${"\n".repeat(lines)}`).length;
+  assertEquals(find("Ring.", 399), 0);
+  assertEquals(find("Ring.", 400), 1);
+  assertEquals(find("Longer than 400 lines: a table.", 400), 0);
 });

@@ -4,6 +4,8 @@
  *
  *     publish ─▶ home of the topic ─▶ entries ─▶ this node: in order, without gaps ─▶ its clients
  *
+ * Longer than 400 lines: it is one state machine, in which subscriptions, resumes and copies share a table.
+ *
  * @module
  */
 import type { Pid } from "../term/pid.ts";

@@ -7,6 +7,8 @@
  * The hub is an actor. It joins a process group for each topic and each user with clients on its
  * node, so that other nodes send it only messages for these.
  *
+ * Longer than 400 lines: it is one actor, with a handler for each message of clients and of other nodes.
+ *
  * @module
  */
 import { Call } from "../actor/call.ts";

@@ -6,6 +6,8 @@
  *
  * Nothing of npm is imported: the connection is the user's, and its type is structural.
  *
+ * Longer than 400 lines: it has both transports of one relay, and the types of the user's connection.
+ *
  * @module
  */
 import { ArgumentError } from "../actor/errors.ts";

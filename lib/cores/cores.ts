@@ -7,6 +7,8 @@
  *                  ├─ worker 2: node core2@127.0.0.1:41002 ─┼─ one cluster, one port for clients
  *                  └─ worker 3: node core3@127.0.0.1:41003 ─┘
  *
+ * Longer than 400 lines: half of it is the documented options and the interface of the parent.
+ *
  * @module
  */
 import os from "node:os";

@@ -18,6 +18,8 @@
  * Either side may answer with REJECT instead. An out-of-order message is a failure. Deterministic: the
  * caller enforces the deadline.
  *
+ * Longer than 400 lines: it has both sides of the protocol, which must match.
+ *
  * @module
  */
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";

@@ -4,6 +4,8 @@
  *     spawn ─▶ SPAWN ─▶ exposed? allowed? ─▶ spawned, linked, monitored ─▶ SPAWNED ─▶ the pid
  *       └─ timeout · session lost · the caller has ended: an actor that starts late is killed
  *
+ * Longer than 400 lines: it has both sides of a spawn, which share its limits.
+ *
  * @module
  */
 import type { Actor } from "../actor/actor.ts";

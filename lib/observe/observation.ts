@@ -1,6 +1,8 @@
 /**
  * Observation of a node: answers requests about its own actors, and sends requests to other nodes.
  *
+ * Longer than 400 lines: it has a method for each request, of this node and of others.
+ *
  * @module
  */
 import type { Actor } from "../actor/actor.ts";

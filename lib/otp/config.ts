@@ -17,6 +17,8 @@
  * config that is complete when read without tails, and that the rule would read differently or not at all, is
  * `"ambiguous"`: the caller must specify the form.
  *
+ * Longer than 400 lines: it is one format, with its encoder, decoder and documented types.
+ *
  * @module
  */
 import { Reader, utf8, utf8Text, Writer } from "../base/bytes.ts";

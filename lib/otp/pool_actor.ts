@@ -6,6 +6,8 @@
  *               ▲                            │ threw, took too long, its node is lost
  *               └── delayed ◀────────────────┴──no attempt is left──▶ failed
  *
+ * Longer than 400 lines: it is one state machine.
+ *
  * @module
  */
 import { describe } from "../actor/describe.ts";

@@ -7,6 +7,8 @@
  *
  * One timer checks all connections; there is no timer per connection or message.
  *
+ * Longer than 400 lines: half of it is the documented interface of a server.
+ *
  * @module
  */
 import { ReceiveBudget } from "../base/receive_budget.ts";

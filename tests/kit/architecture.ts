@@ -289,6 +289,25 @@ export function phraseProblems(
   );
 }
 
+/** Number of lines above which a file states the reason for its size. */
+const FILE_LINES_MAX = 400;
+
+/** Returns a line for each long file whose first comment states no reason. */
+export function sizeProblems(
+  files: readonly Source[],
+  textOf: (path: string) => string = (path) => readFileSync(ROOT + path, "utf8"),
+): string[] {
+  const reason = `Longer than ${FILE_LINES_MAX} lines`;
+  return files.flatMap(({ path }) => {
+    const text = textOf(path);
+    const length = text.split("\n").length - 1;
+    const isFine = length <= FILE_LINES_MAX || text.slice(0, text.indexOf("*/")).includes(reason);
+    return isFine
+      ? []
+      : [`${path}: ${length} lines: split it, or state the reason ("${reason}: …")`];
+  });
+}
+
 /** Maximum number of names that `mod.ts` may export, so that a newcomer can read all of them. */
 const FRONT_NAMES_MAX = 60;
 
