@@ -21,6 +21,7 @@ import { PageFiles } from "./http/page.ts";
 import { RESETS, TELLINGS } from "./http/quota.ts";
 import { jsonResponse, Router } from "./http/router.ts";
 import { ROUTES } from "./http/routes/all.ts";
+import { SourceMaps } from "./maps/maps.ts";
 import type { Mesher } from "./mesher.ts";
 import type { LogLine } from "./log.ts";
 import type { Parts } from "./parts.ts";
@@ -182,6 +183,7 @@ async function startMesher(
     keys: new Keys(parts.storage, parts.now),
     rejections: new Rejections(parts.counters, parts.log, parts.now),
     intake: new Intake(parts),
+    maps: new SourceMaps(parts.storage),
     attempts: new Attempts(),
     resets: new Allowance(RESETS),
     tellings: new Allowance(TELLINGS),

@@ -8,6 +8,7 @@ import type { Attempts } from "./http/attempts.ts";
 import type { Intake } from "./services/intake.ts";
 import type { Rejections } from "./pipeline/rejections.ts";
 import type { Keys } from "./pipeline/keys.ts";
+import type { SourceMaps } from "./maps/maps.ts";
 import type { Parts } from "./parts.ts";
 import type { StopTree } from "./services/root.ts";
 
@@ -16,6 +17,7 @@ export interface Mesher extends Parts {
   readonly keys: Keys;
   readonly rejections: Rejections;
   readonly intake: Intake;
+  readonly maps: SourceMaps;
   readonly attempts: Attempts;
   /** How often each client may ask for password resets, and for each account. */
   readonly resets: Allowance;

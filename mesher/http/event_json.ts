@@ -3,6 +3,8 @@
  *
  * @module
  */
+import type { JsonObject } from "../domain/event.ts";
+import { userAgentContexts, userAgentOf } from "../domain/user_agent.ts";
 import { iso, isoOrNull } from "../pipeline/time.ts";
 import type { EventDetail, EventSummary } from "../storage/events.ts";
 import type { Shape } from "./shapes.ts";
@@ -24,8 +26,15 @@ export function eventShape(event: EventSummary): Shape {
   };
 }
 
+/** The event's contexts, with the browser and system of its request's User-Agent, unless the client sent them. */
+async function contextsOf(event: EventDetail["event"]): Promise<JsonObject> {
+  const agent = userAgentOf(event.request);
+  if (agent === null) return event.contexts;
+  return { ...await userAgentContexts(agent), ...event.contexts };
+}
+
 /** An event with all details. */
-export function eventDetailShape(detail: EventDetail): Shape {
+export async function eventDetailShape(detail: EventDetail): Promise<Shape> {
   const { event } = detail;
   return {
     event: {
@@ -46,7 +55,7 @@ export function eventDetailShape(detail: EventDetail): Shape {
       })),
       tags: event.tags,
       extra: event.extra,
-      contexts: event.contexts,
+      contexts: await contextsOf(event),
       request: event.request,
       user_context: event.user,
       environment: event.environment,

@@ -98,7 +98,7 @@ function operationOf(route: Route): Json {
 function errorsOf({ access, method, query, body, errors }: Route): number[] {
   const all = new Set(errors);
   if (access !== "public") all.add(401);
-  if (access === "operator" || access === "user" && method === "POST") all.add(403);
+  if (access === "operator" || access === "user" && method !== "GET") all.add(403);
   if (query !== undefined && Object.keys(query).length > 0) all.add(400);
   if (body !== undefined) { for (const status of [400, 413, 415]) all.add(status); }
   return [...all].sort();

@@ -70,7 +70,7 @@ export interface Reply {
 
 /** One row. */
 export interface Route {
-  readonly method: "GET" | "POST";
+  readonly method: "GET" | "POST" | "PUT";
   /** `:name` is a variable part. */
   readonly path: string;
   readonly name: string;

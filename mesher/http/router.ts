@@ -182,16 +182,9 @@ export class Router {
   }
 
   #find(path: string): Found | undefined {
-    let branch = this.#root;
-    const values: string[] = [];
-    for (const part of partsOf(path)) {
-      const fixed = branch.fixed.get(part);
-      if (fixed !== undefined) branch = fixed;
-      else if (branch.variable !== undefined && part !== "") {
-        values.push(decoded(part));
-        branch = branch.variable.branch;
-      } else return undefined;
-    }
+    const found = branchOf(this.#root, partsOf(path), 0);
+    if (found === undefined) return undefined;
+    const { branch, values } = found;
     const route = [...branch.routes.values()][0];
     if (route === undefined) return undefined;
     const names = partsOf(route.path).filter((part) => part.startsWith(":"));
@@ -226,6 +219,21 @@ function reasonOf({ status, message }: HttpError, isOpen: boolean): RejectionRea
     default:
       return /too large/.test(message) ? "too_large" : "invalid_body";
   }
+}
+
+/** The branch of a path with routes, and its variable parts: a fixed part counts before a variable one. */
+function branchOf(
+  branch: Branch,
+  parts: readonly string[],
+  at: number,
+): { readonly branch: Branch; readonly values: readonly string[] } | undefined {
+  const part = parts[at];
+  if (part === undefined) return branch.routes.size === 0 ? undefined : { branch, values: [] };
+  const fixed = branch.fixed.get(part);
+  const found = fixed === undefined ? undefined : branchOf(fixed, parts, at + 1);
+  if (found !== undefined || branch.variable === undefined || part === "") return found;
+  const rest = branchOf(branch.variable.branch, parts, at + 1);
+  return rest && { branch: rest.branch, values: [decoded(part), ...rest.values] };
 }
 
 function newBranch(): Branch {

@@ -9,7 +9,7 @@
  */
 
 /** The parameters of a statement. Strings are cleaned by the engine (`json.ts`). */
-export type Value = string | number | boolean | null;
+export type Value = string | number | boolean | null | Uint8Array;
 
 /** An object that runs statements: the database, or one transaction in it. */
 export interface Query {

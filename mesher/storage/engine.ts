@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { CHUNK_MS_MAX } from "./artifacts.ts";
 import { type Database, untilAborted } from "./database.ts";
 import type { Events, NewEvent } from "./events.ts";
 import type { Days } from "./postgres_days.ts";
@@ -11,6 +12,7 @@ import { activity } from "./sql/activity.ts";
 import { alertRules } from "./sql/alert_rules.ts";
 import { alerts } from "./sql/alerts.ts";
 import { apiKeys } from "./sql/api_keys.ts";
+import { artifacts } from "./sql/artifacts.ts";
 import { dashboard } from "./sql/dashboard.ts";
 import { events } from "./sql/events.ts";
 import { invitations } from "./sql/invitations.ts";
@@ -61,6 +63,7 @@ export function storageOn(engine: Engine): Storage {
     ...apiKeys(engine),
     ...alertRules(engine),
     ...alerts(engine),
+    ...artifacts(engine),
     ...totals(engine),
     writeEvents: (batch: readonly NewEvent[]) => engine.writeEvents(batch),
     upkeep: (now: number) => upkeep(engine, purger, now),
@@ -121,7 +124,13 @@ async function upkeep(engine: Engine, purger: Purger, now: number): Promise<Upke
     : Math.max(...projects.map((project) => project.days));
   const dropped = await days?.dropBefore(now - longest * DAY_MS);
   let eventsDeleted = dropped?.events ?? 0;
+  await engine.change("DELETE FROM upload_chunks WHERE created_at < $1", now - CHUNK_MS_MAX);
   for (const project of projects) {
+    await engine.change(
+      "DELETE FROM artifacts WHERE project_id = $1 AND created_at < $2",
+      project.id,
+      now - project.days * DAY_MS,
+    );
     eventsDeleted += await deleteBefore(engine, project.id, now - project.days * DAY_MS);
   }
   await engine.change("DELETE FROM invitations WHERE expires_at <= $1", now);

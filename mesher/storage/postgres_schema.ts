@@ -171,4 +171,21 @@ export const POSTGRES_STEPS: readonly string[] = [
   CREATE INDEX issues_by_first_release ON issues (project_id, first_release);
   CREATE INDEX issues_by_last_release ON issues (project_id, last_release, last_seen);
   `,
+  // Source maps and minified files, and the chunks in which they are uploaded.
+  `
+  CREATE TABLE artifacts (
+    id uuid PRIMARY KEY, project_id uuid NOT NULL, checksum text NOT NULL, kind text NOT NULL,
+    debug_id uuid, release text, dist text, url text NOT NULL, map_url text,
+    content bytea NOT NULL, bytes bigint NOT NULL, created_at bigint NOT NULL
+  );
+  CREATE INDEX artifacts_by_project ON artifacts (project_id, checksum, bytes);
+  CREATE INDEX artifacts_by_debug_id ON artifacts (project_id, debug_id);
+  CREATE INDEX artifacts_by_release ON artifacts (project_id, release, url);
+  CREATE INDEX artifacts_by_time ON artifacts (project_id, created_at);
+  CREATE TABLE upload_chunks (
+    org_id uuid NOT NULL, sha1 text NOT NULL, content bytea NOT NULL, bytes bigint NOT NULL,
+    created_at bigint NOT NULL, PRIMARY KEY (org_id, sha1)
+  );
+  CREATE INDEX upload_chunks_by_time ON upload_chunks (created_at);
+  `,
 ];

@@ -97,7 +97,7 @@ export class SqliteConnection {
   }
 }
 
-function bound(value: Value): string | number | null {
+function bound(value: Value): string | number | null | Uint8Array {
   if (typeof value === "string") return cleanText(value);
   return typeof value === "boolean" ? Number(value) : value;
 }

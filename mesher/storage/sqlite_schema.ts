@@ -159,4 +159,21 @@ export const SQLITE_STEPS: readonly string[] = [
   CREATE INDEX issues_by_first_release ON issues (project_id, first_release);
   CREATE INDEX issues_by_last_release ON issues (project_id, last_release, last_seen);
   `,
+  // Source maps and minified files, and the chunks in which they are uploaded.
+  `
+  CREATE TABLE artifacts (
+    id TEXT PRIMARY KEY, project_id TEXT NOT NULL, checksum TEXT NOT NULL, kind TEXT NOT NULL,
+    debug_id TEXT, release TEXT, dist TEXT, url TEXT NOT NULL, map_url TEXT,
+    content BLOB NOT NULL, bytes INTEGER NOT NULL, created_at INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX artifacts_by_project ON artifacts (project_id, checksum, bytes);
+  CREATE INDEX artifacts_by_debug_id ON artifacts (project_id, debug_id);
+  CREATE INDEX artifacts_by_release ON artifacts (project_id, release, url);
+  CREATE INDEX artifacts_by_time ON artifacts (project_id, created_at);
+  CREATE TABLE upload_chunks (
+    org_id TEXT NOT NULL, sha1 TEXT NOT NULL, content BLOB NOT NULL, bytes INTEGER NOT NULL,
+    created_at INTEGER NOT NULL, PRIMARY KEY (org_id, sha1)
+  ) STRICT;
+  CREATE INDEX upload_chunks_by_time ON upload_chunks (created_at);
+  `,
 ];

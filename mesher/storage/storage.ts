@@ -23,6 +23,7 @@ import type { Activities } from "./activity.ts";
 import type { AlertRules } from "./alert_rules.ts";
 import type { Alerts } from "./alerts.ts";
 import type { ApiKeys } from "./api_keys.ts";
+import type { Artifacts } from "./artifacts.ts";
 import type { Dashboard } from "./dashboard.ts";
 import type { Events } from "./events.ts";
 import type { Invitations } from "./invitations.ts";
@@ -49,6 +50,7 @@ export interface Storage
     Merges,
     Releases,
     Activities,
+    Artifacts,
     Events,
     Dashboard,
     AlertRules,

@@ -120,6 +120,9 @@ const MESHER_IMPORTS = [
   /^@std\//,
   /^postgres@/,
   /^nodemailer@/,
+  /^@jridgewell\/trace-mapping@/,
+  /^bowser@/,
+  /^fflate@/,
   /^\.\.\/scripts\/(given|runner)\.ts$/,
 ];
 

@@ -17,6 +17,7 @@ import { mergeRoutes } from "./merges.ts";
 import { organisationRoutes } from "./organisations.ts";
 import { projectRoutes } from "./projects.ts";
 import { releaseRoutes } from "./releases.ts";
+import { sentryCliRoutes } from "./sentry_cli.ts";
 import { systemRoutes } from "./system.ts";
 
 /** All routes. */
@@ -34,6 +35,7 @@ export const ROUTES: readonly Route[] = [
   ...invitationRoutes,
   ...accountRoutes,
   ...systemRoutes,
+  ...sentryCliRoutes,
   {
     method: "GET",
     path: "/api/openapi.json",

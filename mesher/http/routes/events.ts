@@ -105,7 +105,11 @@ export const eventRoutes: readonly Route[] = [
       const id = asked.params["event_id"]!;
       const { storage } = asked.mesher;
       const detail = await inScope(asked, "event", (orgId) => storage.event(orgId, id));
-      return { json: eventDetailShape(detail) };
+      const { maps } = asked.mesher;
+      const exceptions = await maps.exceptionsOf(detail.projectId, detail.event);
+      return {
+        json: await eventDetailShape({ ...detail, event: { ...detail.event, exceptions } }),
+      };
     },
   },
 ];

@@ -124,6 +124,7 @@ export function projects(db: Database): Projects {
         if (deleted === 0) return false;
         await query.change("DELETE FROM alerts WHERE project_id = $1", projectId);
         await query.change("DELETE FROM releases WHERE project_id = $1", projectId);
+        await query.change("DELETE FROM artifacts WHERE project_id = $1", projectId);
         await query.change("DELETE FROM alert_rules WHERE project_id = $1", projectId);
         await query.change("DELETE FROM api_keys WHERE project_id = $1", projectId);
         await addPurge(query, db.now(), "project", projectId);

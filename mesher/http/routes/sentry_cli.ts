@@ -1,0 +1,372 @@
+/**
+ * The parts of Sentry's API that `sentry-cli` uses: releases, and uploads of source maps as artifact bundles.
+ *
+ * ```
+ * chunk-upload (GET)          limits, and where chunks go
+ * artifactbundle/assemble     which chunks are missing? ─▶ chunk-upload (POST) ─▶ assemble: stored
+ * ```
+ *
+ * Bundles are found by the debug ids of their files, or by release and URL.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { gunzipSync } from "node:zlib";
+import { NAME_CHARS_MAX } from "../../domain/limits.ts";
+import { BUNDLE_BYTES_MAX, BundleError, readBundle } from "../../maps/bundle.ts";
+import type { Membership } from "../../storage/organisations.ts";
+import type { Project } from "../../storage/projects.ts";
+import type { Release } from "../../storage/releases.ts";
+import { iso } from "../../pipeline/time.ts";
+import { HttpError } from "../http_error.ts";
+import { readBytes } from "../input.ts";
+import type { Asked, Field, Reply, Route } from "../route.ts";
+import { organisationOf, pageOf, personIn, projectPlaceOf } from "../scope.ts";
+
+/** Bytes of a chunk. */
+const CHUNK_BYTES = 4_194_304;
+/** Chunks of one request. */
+const CHUNKS_MAX = 4;
+/** Bytes of a request with chunks. */
+const REQUEST_BYTES_MAX: number = CHUNK_BYTES * CHUNKS_MAX + 65_536;
+/** Chunks of one bundle. */
+const BUNDLE_CHUNKS_MAX: number = BUNDLE_BYTES_MAX / CHUNK_BYTES;
+const SHA1 = /^[0-9a-f]{40}$/;
+
+const VERSION: Field = { type: "string", required: true, max: NAME_CHARS_MAX };
+const PROJECTS: Field = { type: "strings", min: 1, max: 100, about: "slugs" };
+const RELEASE = '{"version","shortVersion","dateCreated","dateReleased","projects":[{"slug"}]}';
+const ORG = "/api/0/organizations/:org_id";
+
+/** The routes. */
+export const sentryCliRoutes: readonly Route[] = [
+  {
+    method: "GET",
+    path: "/api/0",
+    name: "sentryWhoAmI",
+    about: "For `sentry-cli info`: who the token is of.",
+    access: "user",
+    ok: 200,
+    errors: [401],
+    gives: '{"version","user":{"id","email","name"},"auth":{"scopes"}}',
+    handle(asked): Reply {
+      const { user } = personIn(asked);
+      const auth = { scopes: ["project:read", "project:releases", "org:read"] };
+      return {
+        json: {
+          version: "0",
+          user: { id: user.id, email: user.email, name: user.displayName },
+          auth,
+        },
+      };
+    },
+  },
+  {
+    method: "GET",
+    path: `${ORG}/chunk-upload`,
+    name: "sentryUploadOptions",
+    about: "For `sentry-cli`: how files are uploaded.",
+    access: "user",
+    ok: 200,
+    errors: [401, 404],
+    gives: '{"url","chunkSize","chunksPerRequest","maxFileSize","maxRequestSize","accept":[…]}',
+    handle(asked): Reply {
+      organisationOf(asked);
+      return {
+        json: {
+          url: asked.url.pathname,
+          chunkSize: CHUNK_BYTES,
+          chunksPerRequest: CHUNKS_MAX,
+          maxFileSize: BUNDLE_BYTES_MAX,
+          maxRequestSize: REQUEST_BYTES_MAX,
+          maxWait: 60,
+          concurrency: 1,
+          hashAlgorithm: "sha1",
+          compression: ["gzip"],
+          accept: ["artifact_bundles", "artifact_bundles_v2", "release_files", "sources"],
+        },
+      };
+    },
+  },
+  {
+    method: "POST",
+    path: `${ORG}/chunk-upload`,
+    name: "sentryUploadChunks",
+    about: "For `sentry-cli`: takes chunks of files, whose names are their SHA-1.",
+    access: "user",
+    reads: { "multipart/form-data": "Fields `file` or `file_gzip`: at most 4 chunks of 4 MiB" },
+    ok: 200,
+    errors: [400, 401, 404, 413, 429],
+    gives: "{}",
+    async handle(asked): Promise<Reply> {
+      const { organisation } = organisationOf(asked);
+      for (const [sha1, bytes] of await chunksIn(asked.request)) {
+        if (!await asked.mesher.storage.addChunk(organisation.id, sha1, bytes)) {
+          throw new HttpError(429, "too many uploads are not finished", { "retry-after": "60" });
+        }
+      }
+      return { json: {} };
+    },
+  },
+  {
+    method: "POST",
+    path: `${ORG}/artifactbundle/assemble`,
+    name: "sentryAssembleBundle",
+    about:
+      "For `sentry-cli`: makes a bundle of its chunks and stores its files, or lists the chunks that are missing.",
+    access: "user",
+    body: {
+      checksum: { type: "string", required: true, min: 40, max: 40 },
+      chunks: { type: "strings", required: true, min: 1, max: BUNDLE_CHUNKS_MAX },
+      projects: { ...PROJECTS, required: true },
+      version: { type: "string", nullable: true, max: NAME_CHARS_MAX },
+      dist: { type: "string", nullable: true, max: NAME_CHARS_MAX },
+    },
+    ok: 200,
+    errors: [400, 401, 404],
+    gives: '{"state":"ok"|"not_found"|"error","missingChunks":[…],"detail"}',
+    handle: assemble,
+  },
+  {
+    method: "GET",
+    path: `${ORG}/releases`,
+    name: "sentryListReleases",
+    about: "For `sentry-cli`: the releases of the organisation's first projects.",
+    access: "user",
+    ok: 200,
+    errors: [401, 404],
+    gives: `[${RELEASE}]`,
+    async handle(asked): Promise<Reply> {
+      const { organisation } = organisationOf(asked);
+      const { storage } = asked.mesher;
+      const projects = (await storage.projects(organisation.id)).slice(0, 20);
+      const lists = await Promise.all(projects.map(async (project) => {
+        const { rows } = await storage.releases(organisation.id, project.id, { limit: 25 });
+        return rows.map((release) => sentryRelease(release, [project]));
+      }));
+      return { json: lists.flat() };
+    },
+  },
+  {
+    method: "POST",
+    path: `${ORG}/releases`,
+    name: "sentryAddRelease",
+    about: "For `sentry-cli releases new`.",
+    access: "user",
+    body: { version: VERSION, projects: { ...PROJECTS, required: true } },
+    ok: 201,
+    errors: [400, 401, 404],
+    gives: RELEASE,
+    handle: (asked) => makeRelease(asked, asked.body["version"] as string),
+  },
+  {
+    method: "GET",
+    path: `${ORG}/releases/:version`,
+    name: "sentryGetRelease",
+    about: "For `sentry-cli releases info`.",
+    access: "user",
+    ok: 200,
+    errors: [401, 404],
+    gives: RELEASE,
+    async handle(asked): Promise<Reply> {
+      const { organisation } = organisationOf(asked);
+      const { storage } = asked.mesher;
+      for (const project of await storage.projects(organisation.id)) {
+        const version = asked.params["version"]!;
+        const release = await storage.release(organisation.id, project.id, version);
+        if (release !== null) return { json: sentryRelease(release, [project]) };
+      }
+      throw new HttpError(404, "release not found");
+    },
+  },
+  {
+    method: "PUT",
+    path: `${ORG}/releases/:version`,
+    name: "sentryChangeRelease",
+    about:
+      "For `sentry-cli releases finalize` and `set-commits`: makes the release, if it does not exist. " +
+      "Commits are not stored.",
+    access: "user",
+    body: { projects: PROJECTS },
+    ok: 200,
+    errors: [400, 401, 404],
+    gives: RELEASE,
+    handle: (asked) => makeRelease(asked, asked.params["version"]!),
+  },
+  {
+    method: "PUT",
+    path: "/api/0/projects/:org_id/:project_id/releases/:version",
+    name: "sentryChangeProjectRelease",
+    about: "The same, of one project.",
+    access: "user",
+    ok: 200,
+    errors: [401, 404],
+    gives: RELEASE,
+    async handle(asked): Promise<Reply> {
+      organisationOf(asked);
+      const { project, membership } = await projectPlaceOf(asked);
+      return { json: await releaseOf(asked, membership, [project], asked.params["version"]!) };
+    },
+  },
+  {
+    method: "POST",
+    path: "/api/0/projects/:org_id/:project_id/releases",
+    name: "sentryAddProjectRelease",
+    about: "Makes a release of one project.",
+    access: "user",
+    body: { version: VERSION },
+    ok: 201,
+    errors: [400, 401, 404],
+    gives: RELEASE,
+    async handle(asked): Promise<Reply> {
+      organisationOf(asked);
+      const { project, membership } = await projectPlaceOf(asked);
+      const version = asked.body["version"] as string;
+      return { status: 201, json: await releaseOf(asked, membership, [project], version) };
+    },
+  },
+  {
+    method: "GET",
+    path: `${ORG}/projects`,
+    name: "sentryListProjects",
+    about: "For `sentry-cli projects list`.",
+    access: "user",
+    query: { cursor: { type: "string" }, cursor_id: { type: "string" } },
+    ok: 200,
+    errors: [401, 404],
+    gives: '[{"id","slug","name"}]',
+    async handle(asked): Promise<Reply> {
+      const { organisation } = organisationOf(asked);
+      const projects = await asked.mesher.storage.projects(organisation.id);
+      return { json: projects.map(({ id, slug, name }) => ({ id, slug, name })) };
+    },
+  },
+];
+
+/** The chunks of a request, by their SHA-1. Throws 400 if one is not what its name says. */
+async function chunksIn(request: Request): Promise<Map<string, Uint8Array>> {
+  const body = await readBytes(request, REQUEST_BYTES_MAX);
+  const type = request.headers.get("content-type") ?? "";
+  let form: FormData;
+  try {
+    form = await new Response(body as BodyInit, { headers: { "content-type": type } }).formData();
+  } catch {
+    throw new HttpError(400, "the body must be multipart/form-data");
+  }
+  const chunks = new Map<string, Uint8Array>();
+  for (const [field, file] of form) {
+    if (typeof file === "string" || (field !== "file" && field !== "file_gzip")) continue;
+    if (chunks.size >= CHUNKS_MAX) throw new HttpError(400, `more than ${CHUNKS_MAX} chunks`);
+    const sent = new Uint8Array(await file.arrayBuffer());
+    const bytes = field === "file" ? sent : gunzipped(sent);
+    const sha1 = createHash("sha1").update(bytes).digest("hex");
+    if (bytes.length > CHUNK_BYTES) throw new HttpError(413, "a chunk is too large");
+    if (sha1 !== file.name) throw new HttpError(400, "a chunk does not have the SHA-1 of its name");
+    chunks.set(sha1, bytes);
+  }
+  return chunks;
+}
+
+function gunzipped(bytes: Uint8Array): Uint8Array {
+  try {
+    return gunzipSync(bytes, { maxOutputLength: CHUNK_BYTES });
+  } catch {
+    throw new HttpError(400, "a chunk is not valid gzip, or too large");
+  }
+}
+
+async function assemble(asked: Asked): Promise<Reply> {
+  const membership = organisationOf(asked);
+  const orgId = membership.organisation.id;
+  const { storage } = asked.mesher;
+  const { checksum, chunks, version = null, dist = null } = asked.body as {
+    readonly checksum: string;
+    readonly chunks: readonly string[];
+    readonly version?: string | null;
+    readonly dist?: string | null;
+  };
+  if (![checksum, ...chunks].every((text) => SHA1.test(text))) {
+    throw new HttpError(400, "checksums must be SHA-1 in lower case");
+  }
+  const projects = await projectsIn(asked, membership);
+  const stored = await Promise.all(projects.map(({ id }) => storage.hasUpload(id, checksum)));
+  if (stored.every(Boolean)) return { json: { state: "ok", missingChunks: [], detail: null } };
+  const there = new Set(await storage.chunksAmong(orgId, chunks));
+  const missingChunks = chunks.filter((sha1) => !there.has(sha1));
+  if (missingChunks.length > 0) {
+    return { json: { state: "not_found", missingChunks, detail: null } };
+  }
+  const failed = (detail: string): Reply => ({
+    json: { state: "error", missingChunks: [], detail },
+  });
+  const parts = await Promise.all(chunks.map((sha1) => storage.chunk(orgId, sha1)));
+  await storage.deleteChunks(orgId, chunks);
+  if (parts.some((part) => part === null)) return failed("a chunk has vanished: upload again");
+  const zip = new Uint8Array(await new Blob(parts as BlobPart[]).arrayBuffer());
+  if (createHash("sha1").update(zip).digest("hex") !== checksum) {
+    return failed("the chunks do not make a file of this checksum");
+  }
+  try {
+    const files = await readBundle(zip, { release: version, dist });
+    for (const project of projects) {
+      const done = await storage.addArtifacts(project.id, checksum, files);
+      if (!done.ok) return failed("the project's artifacts are too many or too large");
+      const release = files[0]?.release ?? version;
+      if (release !== null) await storage.addRelease(orgId, project.id, release);
+    }
+  } catch (error) {
+    if (error instanceof BundleError) return failed(error.message);
+    throw error;
+  }
+  return { json: { state: "ok", missingChunks: [], detail: null } };
+}
+
+/** The projects in a body, by id or slug. Throws 404 if one is not the organisation's. */
+async function projectsIn(
+  { mesher, body }: Asked,
+  { organisation }: Membership,
+): Promise<readonly Project[]> {
+  const projects: Project[] = [];
+  for (const name of body["projects"] as readonly string[] ?? []) {
+    const project = await mesher.storage.project(organisation.id, name);
+    if (project === null) throw new HttpError(404, `project not found: ${name.slice(0, 64)}`);
+    projects.push(project);
+  }
+  return projects;
+}
+
+async function makeRelease(asked: Asked, version: string): Promise<Reply> {
+  const membership = organisationOf(asked);
+  const projects = await projectsIn(asked, membership);
+  if (projects.length === 0) throw new HttpError(400, "projects is required");
+  const json = await releaseOf(asked, membership, projects, version);
+  return asked.request.method === "POST" ? { status: 201, json } : { json };
+}
+
+async function releaseOf(
+  { mesher }: Asked,
+  { organisation }: Membership,
+  projects: readonly Project[],
+  version: string,
+): Promise<unknown> {
+  const name = version.trim();
+  if (name === "" || name.length > NAME_CHARS_MAX) throw new HttpError(400, "version is not valid");
+  let release: Release | undefined;
+  for (const project of projects) {
+    const done = await mesher.storage.addRelease(organisation.id, project.id, name);
+    if (done.ok) release = done.value;
+  }
+  if (release === undefined) throw new HttpError(404, "project not found");
+  return sentryRelease(release, projects);
+}
+
+function sentryRelease({ version, createdAt, newIssues }: Release, projects: readonly Project[]) {
+  return {
+    version,
+    shortVersion: version,
+    dateCreated: iso(createdAt),
+    dateReleased: iso(createdAt),
+    newGroups: newIssues,
+    projects: projects.map(({ id, slug, name }) => ({ id, slug, name })),
+  };
+}

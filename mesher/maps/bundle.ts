@@ -1,0 +1,159 @@
+/**
+ * Reads an artifact bundle of `sentry-cli`: a zip file with a manifest and the files of a build. Nothing of it is
+ * ever written to a file system, so that names in it are only names.
+ *
+ * ```
+ * manifest.json    {"release", "dist", "files": {"files/_/_/app.js": {"type", "url", "headers"}}}
+ * files/…          minified files and their source maps; all else is ignored
+ * ```
+ *
+ * The zip's own statements about sizes are not trusted: files are inflated in small pieces, and counted.
+ *
+ * @module
+ */
+import { gzip } from "node:zlib";
+import { promisify } from "node:util";
+import { idOf } from "../domain/id.ts";
+import { NAME_CHARS_MAX } from "../domain/limits.ts";
+import { objectOf, textOf } from "../domain/trim.ts";
+import type { NewArtifact } from "../storage/artifacts.ts";
+
+/** Maximum number of bytes of a bundle. */
+export const BUNDLE_BYTES_MAX = 67_108_864;
+/** Maximum number of bytes of one file, inflated. */
+export const FILE_BYTES_MAX = 33_554_432;
+/** Maximum number of bytes of all files of a bundle, inflated. */
+export const INFLATED_BYTES_MAX = 201_326_592;
+/** Maximum number of files of a bundle. */
+export const FILES_MAX = 4_000;
+
+/** Zip is fed in pieces of this size: a byte may become a thousand. */
+const PIECE_BYTES = 16_384;
+/** Other work gets its turn after so many bytes. */
+const TURN_BYTES = 1_048_576;
+
+/** A bundle that cannot be used. */
+export class BundleError extends Error {
+  override readonly name = "BundleError";
+}
+
+const compressed = promisify(gzip);
+
+/** Reads a bundle. Rejects with a `BundleError`. `given`: what the request says, if the manifest does not. */
+export async function readBundle(
+  zip: Uint8Array,
+  given: { readonly release: string | null; readonly dist: string | null },
+): Promise<readonly NewArtifact[]> {
+  const files = await unzipped(zip);
+  const manifest = manifestOf(files.get("manifest.json"));
+  const release = textOf(manifest["release"]) ?? given.release;
+  const dist = textOf(manifest["dist"]) ?? given.dist;
+  const found: NewArtifact[] = [];
+  for (const [name, raw] of Object.entries(objectOf(manifest["files"]) ?? {})) {
+    const entry = objectOf(raw);
+    const bytes = files.get(name);
+    const kind = entry?.["type"];
+    const url = textOf(entry?.["url"]);
+    if (bytes === undefined || url === null) continue;
+    if (kind !== "source_map" && kind !== "minified_source") continue;
+    const headers = headersOf(entry?.["headers"]);
+    const map = headers.get("sourcemap") ?? headers.get("x-sourcemap") ?? null;
+    found.push({
+      kind,
+      debugId: idOf(headers.get("debug-id")),
+      release,
+      dist,
+      url,
+      mapUrl: kind === "source_map" ? null : resolved(map ?? mapReference(bytes), url),
+      content: await compressed(bytes),
+    });
+  }
+  return found;
+}
+
+/** The files of a zip file by their names. */
+async function unzipped(zip: Uint8Array): Promise<Map<string, Uint8Array>> {
+  const { Unzip, UnzipInflate } = await import("fflate@0.8.3");
+  const files = new Map<string, Uint8Array>();
+  let total = 0;
+  // The library reports what is thrown to it as an error of the file.
+  let fault: BundleError | undefined;
+  const fail = (words: string): never => {
+    throw fault ??= new BundleError(words);
+  };
+  const unzip = new Unzip((file) => {
+    if (files.size >= FILES_MAX) {
+      fail(`the bundle has more than ${FILES_MAX} files`);
+    }
+    const pieces: Uint8Array[] = [];
+    let size = 0;
+    files.set(file.name, new Uint8Array());
+    file.ondata = (error, piece, isLast) => {
+      if (error !== null) fail("the bundle is damaged");
+      size += piece.length;
+      total += piece.length;
+      if (size > FILE_BYTES_MAX || total > INFLATED_BYTES_MAX) {
+        fail("the bundle is too large when it is inflated");
+      }
+      pieces.push(piece);
+      if (isLast) files.set(file.name, joined(pieces, size));
+    };
+    file.start();
+  });
+  unzip.register(UnzipInflate);
+  try {
+    for (let at = 0; at < zip.length; at += PIECE_BYTES) {
+      unzip.push(zip.subarray(at, at + PIECE_BYTES), at + PIECE_BYTES >= zip.length);
+      if (at % TURN_BYTES === 0) await new Promise((turn) => setTimeout(turn, 0));
+    }
+  } catch (error) {
+    throw error instanceof BundleError ? error : fault ?? new BundleError("the bundle is no zip file");
+  }
+  return files;
+}
+
+function joined(pieces: readonly Uint8Array[], size: number): Uint8Array {
+  const whole = new Uint8Array(size);
+  let at = 0;
+  for (const piece of pieces) {
+    whole.set(piece, at);
+    at += piece.length;
+  }
+  return whole;
+}
+
+function manifestOf(bytes: Uint8Array | undefined): Readonly<Record<string, unknown>> {
+  try {
+    const manifest = objectOf(JSON.parse(new TextDecoder().decode(bytes)));
+    if (manifest !== null) return manifest;
+  } catch {
+    // Falls through.
+  }
+  throw new BundleError("the bundle has no manifest.json");
+}
+
+/** Headers by their names in lower case. */
+function headersOf(value: unknown): Map<string, string> {
+  const headers = new Map<string, string>();
+  for (const [name, text] of Object.entries(objectOf(value) ?? {})) {
+    if (typeof text === "string" && text.length <= NAME_CHARS_MAX) {
+      headers.set(name.toLowerCase(), text);
+    }
+  }
+  return headers;
+}
+
+/** The reference to a map in the last lines of a minified file. */
+function mapReference(bytes: Uint8Array): string | null {
+  const end = new TextDecoder().decode(bytes.subarray(-4_096));
+  return /\/\/[#@] ?sourceMappingURL=([^\s'"]{1,512})\s*(?:\n|$)/.exec(end)?.[1] ?? null;
+}
+
+/** A reference as a URL in the form of the file's: `~/assets/app.js.map`. */
+export function resolved(reference: string | null, url: string): string | null {
+  if (reference === null || reference.startsWith("data:")) return null;
+  if (/^[a-z][a-z0-9+.-]*:/i.test(reference)) return reference;
+  const base = url.startsWith("~/") ? `http://tilde.invalid/${url.slice(2)}` : url;
+  const whole = URL.parse(reference, base)?.href ?? null;
+  return whole?.replace("http://tilde.invalid/", "~/") ?? null;
+}

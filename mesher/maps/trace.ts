@@ -1,0 +1,99 @@
+/**
+ * Looks up places in a source map, with `@jridgewell/trace-mapping`.
+ *
+ * @module
+ */
+import type { Frame } from "../domain/event.ts";
+import { NAME_CHARS_MAX } from "../domain/limits.ts";
+import { cut } from "../domain/trim.ts";
+
+/** The parts of a map that are used here. */
+export interface ParsedMap {
+  /** Lines from 1, columns from 0. */
+  originalPlace(line: number, column: number): {
+    readonly source: string | null;
+    readonly line: number | null;
+    readonly column: number | null;
+    readonly name: string | null;
+  };
+  /** The segments of a line: `[column, source, line, column, name]`. */
+  segments(line: number): readonly (readonly number[])[];
+  nameOf(index: number): string | null;
+  contentOf(source: string): string | null;
+}
+
+/** A place in the original source. Lines and columns from 1. */
+export interface OriginalPlace {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  /** The name at this place, if the map has one. */
+  readonly name: string | null;
+  /** The whole original file, if the map holds it. */
+  readonly source: string | null;
+}
+
+/** Segments that are looked at to find the name of a function. */
+const SEGMENTS_MAX = 50_000;
+
+/** Parses a map. Rejects if it is none. */
+export async function parseMap(json: string): Promise<ParsedMap> {
+  const { AnyMap, decodedMappings, originalPositionFor, sourceContentFor } = await import(
+    "@jridgewell/trace-mapping@0.3.31"
+  );
+  // Some servers put this before JSON, against inclusion as a script.
+  const map = new AnyMap(json.replace(/^\)\]\}'?[^\n]*\n/, ""));
+  return {
+    originalPlace: (line, column) => originalPositionFor(map, { line, column }),
+    segments: (line) => decodedMappings(map)[line - 1] ?? [],
+    nameOf: (index) => map.names[index] ?? null,
+    contentOf: (source) => sourceContentFor(map, source),
+  };
+}
+
+/** The original place of a place in the minified file. Lines and columns from 1. */
+export function placeAt(map: ParsedMap, line: number, column: number): OriginalPlace | null {
+  if (line < 1) return null;
+  try {
+    const found = map.originalPlace(line, Math.max(0, column - 1));
+    if (found.source === null || found.line === null) return null;
+    return {
+      file: cut(fileFrom(found.source), NAME_CHARS_MAX),
+      line: found.line,
+      column: (found.column ?? 0) + 1,
+      name: found.name === null ? null : cut(found.name, NAME_CHARS_MAX),
+      source: map.contentOf(found.source),
+    };
+  } catch {
+    // Mappings beyond the map's sources.
+    return null;
+  }
+}
+
+/**
+ * The original name of a frame's function: of the nearest place before it where the minified file has the function's
+ * minified name and the map has a name. Null: it is not found.
+ */
+export function functionAt(
+  map: ParsedMap,
+  lines: readonly string[] | null,
+  { function: name, line, column }: Frame,
+): string | null {
+  const minified = /([\w$]+)$/.exec(name ?? "")?.[1];
+  const text = lines?.[(line ?? 0) - 1];
+  if (minified === undefined || text === undefined || column === null) return null;
+  const segments = map.segments(line!);
+  let looked = 0;
+  for (let i = segments.length - 1; i >= 0 && looked < SEGMENTS_MAX; i--, looked++) {
+    const [at, , , , nameIndex] = segments[i]!;
+    if (at === undefined || at >= column || nameIndex === undefined) continue;
+    const after = text.charAt(at + minified.length);
+    if (text.startsWith(minified, at) && !/[\w$]/.test(after)) return map.nameOf(nameIndex);
+  }
+  return null;
+}
+
+/** A source's path without the bundler's scheme. */
+function fileFrom(source: string): string {
+  return source.replace(/^webpack:\/\/[^/]*\//, "").replace(/^(?:\.\.?\/)+/, "") || source;
+}

@@ -1,0 +1,318 @@
+// deno-lint-ignore-file no-console
+/**
+ * Source maps from the genuine `sentry-cli` of npm, with a bundle that esbuild has made; and bundles that attack.
+ * Without the registry the first are skipped, with a message.
+ */
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { execFile } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import process from "node:process";
+import { arch, platform, tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { BundleError, readBundle } from "../../mesher/maps/bundle.ts";
+import { test, until } from "../kit/test.ts";
+import { providePackage } from "./driver.ts";
+import { onStage, type Stage } from "./end_to_end_kit.ts";
+
+const run = promisify(execFile);
+
+/** Installs a package of npm into a folder, with what the system has; the reason if it cannot. */
+async function install(folder: string, ...packages: string[]): Promise<string | undefined> {
+  try {
+    await run("npm", ["install", "--prefix", folder, "--no-audit", "--no-fund", ...packages], {
+      timeout: 60_000,
+    });
+    return undefined;
+  } catch (error) {
+    return `npm cannot install: ${(error as Error).message.split("\n")[0]}`;
+  }
+}
+
+const missing = await providePackage("fflate@0.8.3") ??
+  await providePackage("@jridgewell/trace-mapping@0.3.31") ?? await providePackage("bowser@2.15.1");
+const tools = mkdtempSync(join(tmpdir(), "mesher-maps-"));
+const whyNot = missing ??
+  await install(
+    tools,
+    `@sentry/cli-${platform()}-${arch()}@3.8.0`,
+    `@esbuild/${platform()}-${arch()}@0.25.0`,
+  );
+if (whyNot !== undefined) console.log(`source_maps_test: skipped, ${whyNot}`);
+const cli = join(tools, `node_modules/@sentry/cli-${platform()}-${arch()}/bin/sentry-cli`);
+const esbuild = join(tools, `node_modules/@esbuild/${platform()}-${arch()}/bin/esbuild`);
+process.on("exit", () => rmSync(tools, { recursive: true, force: true }));
+
+const SOURCE = `
+export function chargeCustomer(order: { total: number } | null): number {
+  // The price is needed.
+  return order!.total;
+}
+export function checkoutCart(): number {
+  return chargeCustomer(null);
+}
+try {
+  checkoutCart();
+} catch (error) {
+  console.log((error as Error).stack);
+}
+`;
+
+/** Makes a minified bundle; returns its folder. */
+async function built(name: string): Promise<string> {
+  const folder = mkdtempSync(join(tools, "build-"));
+  writeFileSync(join(folder, "checkout.ts"), SOURCE);
+  const args = ["checkout.ts", "--bundle", "--minify", "--sourcemap", "--format=iife"];
+  await run(esbuild, [...args, `--outfile=dist/${name}`], { cwd: folder });
+  return folder;
+}
+
+/** The frames of the error that a minified bundle throws, with URLs as in a browser. */
+async function thrown(folder: string, name: string): Promise<readonly object[]> {
+  const { stdout } = await run("node", [join(folder, "dist", name)]);
+  const lines = [...stdout.matchAll(/at (?:(\S+) \()?(?:file:\/\/)?(\/[^:\n]+):(\d+):(\d+)\)?/g)];
+  const url = `https://shop.example/assets/${name}`;
+  return lines.filter(([, , path]) => path!.endsWith(name)).map(([, fn, , line, column]) => ({
+    filename: url,
+    abs_path: url,
+    function: fn ?? "?",
+    lineno: Number(line),
+    colno: Number(column),
+    in_app: true,
+  })).toReversed();
+}
+
+/** `sentry-cli` with a token of the first user. */
+async function cliOn({ app, user }: Stage): Promise<(...args: string[]) => Promise<string>> {
+  const { token } = (await user.post("/api/v1/tokens", { label: "ci" })).json;
+  const org = (await user.get("/api/v1/orgs")).json[0].slug;
+  return async (...args) => {
+    const env = {
+      ...process.env,
+      SENTRY_URL: `${app.url}/`,
+      SENTRY_AUTH_TOKEN: token,
+      SENTRY_ORG: org,
+      SENTRY_PROJECT: "default",
+    };
+    try {
+      const { stdout, stderr } = await run(cli, args, { env, timeout: 30_000 });
+      return stdout + stderr;
+    } catch (error) {
+      const { stdout, stderr } = error as { stdout: string; stderr: string };
+      throw new Error(`sentry-cli ${args.join(" ")}: ${stdout}${stderr}`);
+    }
+  };
+}
+
+/** Sends an event; returns it as the API shows it. */
+// deno-lint-ignore no-explicit-any -- arbitrary JSON
+async function shown(stage: Stage, event: Record<string, unknown>): Promise<any> {
+  const key = `Sentry sentry_version=7, sentry_key=${stage.first.key}`;
+  const sent = await stage.sender.as({ "x-sentry-auth": key }).post("/api/1/store/", event);
+  assertEquals(sent.status, 200, JSON.stringify(sent.json));
+  let got = sent;
+  await until("it is stored", async () => {
+    const id = sent.json.id.replace(/(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+    got = await stage.user.get(`/api/v1/events/${id}`);
+    return got.status === 200;
+  });
+  return got.json.event;
+}
+
+const exceptionWith = (frames: readonly object[]) => ({
+  platform: "javascript",
+  exception: { values: [{ type: "TypeError", value: "x is null", stacktrace: { frames } }] },
+});
+
+/** What the tests check of the frames of an event. */
+function placesOf(event: {
+  exception: readonly { frames: readonly Record<string, unknown>[] }[];
+}): unknown {
+  return event.exception[0]!.frames.slice(-2)
+    .map((frame) => [frame["file"], frame["function"], frame["line"], frame["context"]]);
+}
+
+const ORIGINAL = [
+  ["checkout.ts", "checkoutCart", 7, "  return chargeCustomer(null);"],
+  ["checkout.ts", "chargeCustomer", 4, "  return order!.total;"],
+];
+
+test(
+  "sentry-cli uploads source maps, and frames are shown in the original source by debug id and by release",
+  {
+    ignore: whyNot !== undefined,
+  },
+  async () => {
+    await onStage(async (stage) => {
+      const call = await cliOn(stage);
+      assert(/@/.test(await call("info")), "info names the user");
+      // By debug ids, which the CLI writes into the files.
+      const folder = await built("app.min.js");
+      await call("sourcemaps", "inject", join(folder, "dist"));
+      await call("sourcemaps", "upload", join(folder, "dist"));
+      const frames = await thrown(folder, "app.min.js");
+      assert(frames.length >= 2);
+      const code = readFileSync(join(folder, "dist/app.min.js"), "utf8");
+      const debugId = /debugId=([0-9a-f-]{36})/.exec(code)![1]!;
+      const debug_meta = {
+        images: [{
+          type: "sourcemap",
+          code_file: "https://shop.example/assets/app.min.js",
+          debug_id: debugId,
+        }],
+      };
+      const event = await shown(stage, { ...exceptionWith(frames), debug_meta });
+      assertEquals(placesOf(event), ORIGINAL);
+      const last = event.exception[0].frames.at(-1);
+      assertEquals(last.contextBefore.at(-1), "  // The price is needed.");
+      assertEquals(last.minified.file, "https://shop.example/assets/app.min.js");
+      // By release and URL.
+      const other = await built("main.min.js");
+      await call("releases", "new", "shop@1.2");
+      await call(
+        ...["sourcemaps", "upload", "--release", "shop@1.2", "--url-prefix", "~/assets"],
+        join(other, "dist"),
+      );
+      await call("releases", "finalize", "shop@1.2");
+      const plain = exceptionWith(await thrown(other, "main.min.js"));
+      assertEquals(placesOf(await shown(stage, { ...plain, release: "shop@1.2" })), ORIGINAL);
+      const unknown = await shown(stage, { ...plain, release: "shop@1.3" });
+      assertEquals(
+        unknown.exception[0].frames.at(-1).file,
+        "https://shop.example/assets/main.min.js",
+      );
+      const { data } = (await stage.user.get("/api/v1/projects/default/releases")).json;
+      const versions = data.map(({ version }: { version: string }) => version);
+      assertEquals(versions.toSorted(), ["shop@1.2", "shop@1.3"]);
+      assert(/shop@1.2/.test(await call("releases", "list")), "it lists releases");
+      // The same again is known.
+      await call("sourcemaps", "upload", join(folder, "dist"));
+    });
+  },
+);
+
+test("getEvent names the browser and system of the User-Agent, and what the client said itself", {
+  ignore: missing !== undefined,
+}, async () => {
+  await onStage(async (stage) => {
+    const agent =
+      "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) " +
+      "Chrome/126.0.0.0 Safari/537.36";
+    const request = { headers: { "User-Agent": agent } };
+    const { contexts } = await shown(stage, { message: "m", request });
+    assertEquals([contexts.browser.name, contexts.client_os.name], ["Chrome", "Windows"]);
+    const own = await shown(stage, { message: "m", request, contexts: { browser: { name: "X" } } });
+    assertEquals([own.contexts.browser, own.contexts.client_os.name], [{ name: "X" }, "Windows"]);
+  });
+});
+
+test("readBundle refuses bombs and damage, and reads names as names", {
+  ignore: missing !== undefined,
+}, async () => {
+  const { zipSync } = await import("fflate@0.8.3");
+  const text = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
+  const given = { release: null, dist: null };
+  const refused = (zip: Uint8Array, words: string) =>
+    assertRejects(() => readBundle(zip, given), BundleError, words);
+  await refused(new Uint8Array(100), "no manifest");
+  await refused(zipSync({ "a.js": text(1) }), "no manifest");
+  await refused(zipSync({ "manifest.json": text([]) }), "no manifest");
+  const bomb = zipSync({ "manifest.json": text({}), "a.js": new Uint8Array(40_000_000) });
+  assert(bomb.length < 100_000);
+  await refused(bomb, "too large");
+  const many = Object.fromEntries(Array.from({ length: 4_100 }, (_, i) => [`${i}`, text(i)]));
+  await refused(zipSync(many), "more than 4000 files");
+  const damaged = zipSync({ "manifest.json": text({}), "a.js": text("x".repeat(5_000)) });
+  damaged.fill(0xff, 60, damaged.length - 200);
+  await refused(damaged, "");
+  const files = {
+    "../../etc/passwd": {
+      type: "source_map",
+      url: "../../../etc/passwd",
+      headers: { "debug-id": "no" },
+    },
+    "__proto__": { type: "source_map", url: "~/x" },
+    "missing": { type: "source_map", url: "~/y" },
+    "odd": 5,
+  };
+  const odd = zipSync({ "manifest.json": text({ files }), "../../etc/passwd": text(1) });
+  const found = await readBundle(odd, given);
+  assertEquals(found.map(({ url, debugId }) => [url, debugId]), [["../../../etc/passwd", null]]);
+});
+
+test(
+  "A map that is invalid leaves the frames as they were sent",
+  { ignore: missing !== undefined },
+  async () => {
+    const { zipSync } = await import("fflate@0.8.3");
+    const { createHash } = await import("node:crypto");
+    await onStage(async (stage) => {
+      const { user } = stage;
+      const org = (await user.get("/api/v1/orgs")).json[0].slug;
+      const api = `/api/0/organizations/${org}`;
+      const text = (value: unknown) =>
+        new TextEncoder().encode(typeof value === "string" ? value : JSON.stringify(value));
+      const maps: Record<string, unknown> = {
+        none: "no json",
+        old: { version: 2 },
+        wild: {
+          version: 3,
+          sources: [],
+          names: [],
+          mappings: "AAAA;AA99A,ggggB;gggggggggggggggggggggggggC",
+        },
+        beyond: { version: 3, sources: ["a"], names: [], mappings: "AAgggBA" },
+      };
+      const files: Record<string, object> = {};
+      const contents: Record<string, Uint8Array> = {};
+      for (const [name, map] of Object.entries(maps)) {
+        files[`${name}.js`] = {
+          type: "minified_source",
+          url: `~/${name}.js`,
+          headers: { sourcemap: `${name}.js.map` },
+        };
+        files[`${name}.map`] = { type: "source_map", url: `~/${name}.js.map` };
+        contents[`${name}.js`] = text("x");
+        contents[`${name}.map`] = text(map);
+      }
+      const zip = zipSync({ "manifest.json": text({ release: "1", files }), ...contents });
+      const sha1 = createHash("sha1").update(zip).digest("hex");
+      const ask = (checksum: string, chunks: string[]) =>
+        user.post(`${api}/artifactbundle/assemble`, { checksum, chunks, projects: ["default"] });
+      assertEquals((await ask(sha1, [sha1])).json.missingChunks, [sha1]);
+      const form = (name: string, bytes: Uint8Array) => {
+        const body = new FormData();
+        body.set("file", new Blob([bytes as BlobPart]), name);
+        return body;
+      };
+      const upload = async (name: string) => {
+        const response = await fetch(`${user.url}${api}/chunk-upload/`, {
+          method: "POST",
+          headers: user.headers,
+          body: form(name, zip),
+        });
+        await response.body?.cancel();
+        return response.status;
+      };
+      assertEquals(await upload("0".repeat(40)), 400);
+      assertEquals(await upload(sha1), 200);
+      assertEquals((await ask("0".repeat(40), [sha1])).json.state, "error");
+      assertEquals((await ask(sha1, [sha1])).json.missingChunks, [sha1], "its chunks are gone");
+      assertEquals(await upload(sha1), 200);
+      assertEquals((await ask(sha1, [sha1])).json.state, "ok");
+      assertEquals((await ask("../../etc/passwd", [sha1])).status, 400);
+      const frames = Object.keys(maps).map((name) => ({
+        abs_path: `https://x.example/${name}.js`,
+        filename: `https://x.example/${name}.js`,
+        function: "f",
+        lineno: 1,
+        colno: 1,
+      }));
+      const event = await shown(stage, { ...exceptionWith(frames), release: "1" });
+      assertEquals(
+        event.exception[0].frames.slice(0, 3).map(({ file }: { file: string }) => file),
+        frames.slice(0, 3).map(({ filename }) => filename),
+      );
+    });
+  },
+);
