@@ -107,7 +107,9 @@ async function unzipped(zip: Uint8Array): Promise<Map<string, Uint8Array>> {
       if (at % TURN_BYTES === 0) await new Promise((turn) => setTimeout(turn, 0));
     }
   } catch (error) {
-    throw error instanceof BundleError ? error : fault ?? new BundleError("the bundle is no zip file");
+    throw error instanceof BundleError
+      ? error
+      : fault ?? new BundleError("the bundle is no zip file");
   }
   return files;
 }

@@ -131,6 +131,31 @@ export function columnChart(buckets, { height = 200, daily = false, signal, unit
   return box;
 }
 
+/**
+ * A small line of columns, without axes.
+ *
+ * @param {readonly Bucket[]} buckets
+ */
+export function sparkline(buckets) {
+  const top = buckets.reduce((max, { count: n }) => Math.max(max, n), 0);
+  const total = buckets.reduce((sum, { count: n }) => sum + n, 0);
+  return s(
+    "svg",
+    {
+      class: "sparkline",
+      viewBox: `0 0 ${buckets.length * 3} 22`,
+      preserveAspectRatio: "none",
+      role: "img",
+      "aria-label": `${count(total)} events in 24 hours`,
+    },
+    buckets.map(({ count: n }, i) => {
+      const tall = n === 0 ? 1 : Math.max(3, n / Math.max(1, top) * 22);
+      const kind = n === 0 ? "none" : "bar";
+      return s("rect", { class: kind, x: i * 3, y: 22 - tall, width: 2, height: tall });
+    }),
+  );
+}
+
 /** @param {number} share */
 function percent(share) {
   return share > 0 && share < 0.005 ? "<1 %" : `${Math.round(share * 100)} %`;

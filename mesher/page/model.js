@@ -29,7 +29,15 @@
  *   id: string, projectId: string, title: string, culprit: string, level: Level,
  *   status: IssueStatus, count: number, recent: number | null,
  *   firstSeen: number | null, lastSeen: number | null, assignedTo: string | null,
+ *   users: number, firstRelease: string | null, lastRelease: string | null,
+ *   resolvedAfter: string | null,
  * }} Issue
+ */
+/**
+ * @typedef {{
+ *   id: string, version: string, createdAt: number | null, newIssues: number,
+ *   lastSeen: number | null,
+ * }} Release
  */
 /**
  * @typedef {{ fingerprint: string, title: string, culprit: string, mergedAt: number | null }} Fingerprint

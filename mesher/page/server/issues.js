@@ -38,6 +38,10 @@ export const issueFrom = shape({
   firstSeen: time("first_seen"),
   lastSeen: time("last_seen"),
   assignedTo: maybeText("assigned_to"),
+  users: number("user_count"),
+  firstRelease: maybeText("first_release"),
+  lastRelease: maybeText("last_release"),
+  resolvedAfter: maybeText("resolved_after"),
 });
 
 /** @type {(value: unknown) => model.ValueCount} */
@@ -49,6 +53,50 @@ const tagFrom = shape({ key: text("key"), values: list("values", countFrom) });
 /** @param {string} projectId @param {Query} query @param {Signal} [signal] */
 export async function issues(projectId, query, signal) {
   return pageFrom(await get(`/projects/${part(projectId)}/issues`, query, signal), issueFrom);
+}
+
+/**
+ * How many events issues had in each hour of the last 24, or each day of the last 30, by their ids.
+ *
+ * @param {string} projectId
+ * @param {readonly string[]} ids
+ * @param {"24h" | "30d"} period
+ * @param {Signal} [signal]
+ * @returns {Promise<Map<string, model.Bucket[]>>}
+ */
+export async function volumes(projectId, ids, period, signal) {
+  const query = { ids: ids.join(","), period };
+  const raw = objectOf(await get(`/projects/${part(projectId)}/issues/volumes`, query, signal));
+  const since = Date.parse(String(raw.since));
+  const bucketMs = Number(raw.bucket_ms);
+  return new Map(ids.map((id) => {
+    const counts = objectOf(raw.volumes)[id];
+    const length = period === "24h" ? 24 : 30;
+    const buckets = Array.from({ length }, (_, i) => ({
+      at: since + i * bucketMs,
+      count: Array.isArray(counts) ? Number(counts[i] ?? 0) : 0,
+    }));
+    return /** @type {const} */ ([id, buckets]);
+  }));
+}
+
+/** @type {(value: unknown) => model.Release} */
+const releaseFrom = shape({
+  id: text("id"),
+  version: text("version"),
+  createdAt: time("created_at"),
+  newIssues: number("new_issues"),
+  lastSeen: time("last_seen"),
+});
+
+/** @param {string} projectId @param {Query} query @param {Signal} [signal] */
+export async function releases(projectId, query, signal) {
+  return pageFrom(await get(`/projects/${part(projectId)}/releases`, query, signal), releaseFrom);
+}
+
+/** @param {string} issueId */
+export async function resolveInNextRelease(issueId) {
+  await post(`/issues/${part(issueId)}/resolve`, { in_next_release: true });
 }
 
 /** @param {string} issueId @param {Signal} [signal] */

@@ -11,7 +11,7 @@
  * @module
  */
 import { ACTIONS, actionsFor, actOn } from "../actions.js";
-import { barList } from "../chart.js";
+import { barList, columnChart } from "../chart.js";
 import { fill, h } from "../dom.js";
 import { eventParts } from "../event_parts.js";
 import { icon } from "../icons.js";
@@ -38,6 +38,7 @@ export function issueView({ app, place, signal, keys, title }) {
   const [, issueId = "", which = ""] = place.parts;
   const head = h("div", { class: "issue-head" });
   const facts = h("aside", { class: "issue-facts", "aria-label": "About this issue" });
+  const chart = h("div", { class: "panel issue-chart", "aria-label": "Events of 30 days" });
   const body = h("div", { class: "issue-body" });
   const view = h("div", { class: "view issue-view" });
   const isEvent = !["events", "tags", "activity", "merged"].includes(which);
@@ -49,6 +50,7 @@ export function issueView({ app, place, signal, keys, title }) {
       issue = found;
       title(found.title);
       drawFacts(found);
+      if (chart.childElementCount === 0) drawChart(found);
       return headOf(found);
     }, { bones: 2, quiet });
 
@@ -74,6 +76,8 @@ export function issueView({ app, place, signal, keys, title }) {
           { class: "row-sub" },
           levelBadge(found.level),
           statusBadge(found.status),
+          found.resolvedAfter !== null &&
+            h("span", null, `in the release after ${found.resolvedAfter}`),
           found.culprit && h("span", { class: "culprit" }, found.culprit),
         ),
       ),
@@ -93,6 +97,7 @@ export function issueView({ app, place, signal, keys, title }) {
           });
           return act;
         }),
+        found.status === "unresolved" && found.lastRelease !== null && nextRelease(found),
         button(ACTIONS.delete.text, {
           icon: "trash",
           kind: "quiet",
@@ -103,6 +108,27 @@ export function issueView({ app, place, signal, keys, title }) {
         }),
       ),
     ];
+  }
+
+  /** @param {model.Issue} found */
+  function nextRelease(found) {
+    const control = button("Resolve in next release", {
+      title: "Only a release after the project's latest reopens it",
+      onclick: async () => {
+        await attempt(control, () => issuesApi.resolveInNextRelease(found.id));
+        if (!signal.aborted) refresh(true);
+      },
+    });
+    return control;
+  }
+
+  /** @param {model.Issue} found */
+  async function drawChart(found) {
+    const of = issuesApi.volumes(found.projectId, [found.id], "30d", signal);
+    const volumes = await of.catch(() => null);
+    const buckets = volumes?.get(found.id);
+    if (buckets === undefined || signal.aborted) return;
+    fill(chart, columnChart(buckets, { height: 110, daily: true, signal }));
   }
 
   /** @param {model.Issue} found */
@@ -131,8 +157,11 @@ export function issueView({ app, place, signal, keys, title }) {
     fill(
       facts,
       fact("Events", count(found.count)),
+      fact("Users", count(found.users)),
       fact("Last seen", ago(found.lastSeen)),
       fact("First seen", ago(found.firstSeen)),
+      found.firstRelease !== null && fact("First release", releaseLink(found.firstRelease)),
+      found.lastRelease !== null && fact("Last release", releaseLink(found.lastRelease)),
       fact("Assigned to", who),
     );
   }
@@ -262,6 +291,7 @@ export function issueView({ app, place, signal, keys, title }) {
     h("a", { class: "up", href: "#/issues" }, icon("back"), "Issues"),
     head,
     facts,
+    chart,
     tabs("Issue", [
       {
         text: isEvent && which !== "" ? "Event" : "Latest event",
@@ -295,6 +325,15 @@ function missing() {
       button("To the issues", { onclick: () => go("#/issues") }),
     ),
   ];
+}
+
+/** @param {string} version */
+function releaseLink(version) {
+  return h(
+    "a",
+    { href: href(["issues"], { q: `release:"${version}"`, status: "all" }), title: version },
+    version,
+  );
 }
 
 /**

@@ -4,6 +4,7 @@
  * @module
  */
 import { ACTIONS, actionsFor } from "../actions.js";
+import { sparkline } from "../chart.js";
 import { fill, h } from "../dom.js";
 import { avatar, levelBadge, statusBadge } from "../parts/badges.js";
 import { iconButton } from "../parts/controls.js";
@@ -78,7 +79,9 @@ export function drawIssueRow(row, issue, { who, showStatus, isPicked, pick, act 
         h("span", { class: "row-first" }, "first ", ago(issue.firstSeen)),
       ),
     ),
+    h("span", { class: "row-chart" }),
     h("span", { class: "row-count", title: `${issue.count} events` }, count(issue.count)),
+    h("span", { class: "row-users", title: `${issue.users} users` }, count(issue.users)),
     h("span", { class: "row-when" }, ago(issue.lastSeen)),
     h("span", { class: "row-who" }, who === undefined ? null : avatar(who.name)),
     h(

@@ -12,7 +12,7 @@ import { attempt, load } from "../parts/work.js";
 import { go, href, withQuery } from "../router.js";
 import { Selection } from "../selection.js";
 import * as issuesApi from "../server/issues.js";
-import { drawIssueNumbers, drawIssueRow, issueRow } from "./issue_row.js";
+import { drawIssueChart, drawIssueNumbers, drawIssueRow, issueRow } from "./issue_row.js";
 import { issuesHead } from "./issues_head.js";
 
 /** @import { Context } from "../app.js" */
@@ -87,6 +87,7 @@ export function issuesView({ app, place, project, signal, keys }) {
   function more(page) {
     const rows = page.rows.filter(({ id }) => !shown.has(id));
     list.append(...rows.map(addRow));
+    drawCharts(rows.map(({ id }) => id));
     const foot = h("div", { class: "list-foot" });
     const { next } = page;
     if (next !== null) {
@@ -101,6 +102,19 @@ export function issuesView({ app, place, project, signal, keys }) {
       foot.append(further);
     }
     return foot;
+  }
+
+  /** @type {Map<string, model.Bucket[]>} */
+  const charts = new Map();
+  /** After the rows, which do not wait for it. @param {string[]} ids */
+  async function drawCharts(ids) {
+    if (ids.length === 0) return;
+    const found = await issuesApi.volumes(project.id, ids, "24h", signal).catch(() => null);
+    for (const [id, buckets] of found ?? []) {
+      charts.set(id, buckets);
+      const row = shown.get(id)?.row;
+      if (row) drawIssueChart(row, buckets);
+    }
   }
 
   /** @param {model.Issue} issue */
@@ -123,6 +137,8 @@ export function issuesView({ app, place, project, signal, keys }) {
       pick: (picked, isRange) => selection.set(issue.id, picked, isRange ? [...shown.keys()] : []),
       act: (action, control) => run([issue], action, control),
     });
+    const buckets = charts.get(issue.id);
+    if (buckets) drawIssueChart(row, buckets);
   }
 
   /**
@@ -220,7 +236,7 @@ export function issuesView({ app, place, project, signal, keys }) {
     onchange: () => go(withQuery(place, { assigned_to: whoSelect.value })),
   });
   const sortSelect = select(
-    [["", "Last seen"], ["first_seen", "First seen"], ["events", "Events"]],
+    [["", "Last seen"], ["first_seen", "First seen"], ["events", "Events"], ["users", "Users"]],
     sort,
     {
       id: "sort",

@@ -77,7 +77,9 @@ export function issuesHead({ selection, signal, issues, act, merge }) {
 function columns() {
   return [
     h("span", null, "Issue"),
+    h("span", { class: "row-chart" }, "24 hours"),
     h("span", { class: "row-count" }, "Events"),
+    h("span", { class: "row-users" }, "Users"),
     h("span", { class: "row-when" }, "Last seen"),
     h("span", { class: "row-who" }),
     h("span", { class: "row-actions" }),

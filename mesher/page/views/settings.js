@@ -9,6 +9,7 @@ import { accountSettings } from "./settings_account.js";
 import { keySettings } from "./settings_keys.js";
 import { memberSettings } from "./settings_members.js";
 import { projectSettings } from "./settings_project.js";
+import { releaseSettings } from "./settings_releases.js";
 import { tokenSettings } from "./settings_tokens.js";
 
 /** @import { Context } from "../app.js" */
@@ -16,6 +17,7 @@ import { tokenSettings } from "./settings_tokens.js";
 const TABS = /** @type {const} */ ([
   ["", "Project", projectSettings],
   ["keys", "Keys", keySettings],
+  ["releases", "Releases", releaseSettings],
   ["members", "Members", memberSettings],
   ["tokens", "Tokens", tokenSettings],
   ["account", "Account", accountSettings],

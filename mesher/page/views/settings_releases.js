@@ -1,0 +1,77 @@
+/**
+ * The releases of the project.
+ *
+ * @module
+ */
+import { h } from "../dom.js";
+import { button } from "../parts/controls.js";
+import { empty, panel } from "../parts/panel.js";
+import { attempt, load } from "../parts/work.js";
+import { href } from "../router.js";
+import * as issuesApi from "../server/issues.js";
+import { ago, plural } from "../time.js";
+
+/** @import { Context } from "../app.js" */
+/** @import * as model from "../model.js" */
+
+/** @param {Context} context @returns {HTMLElement} */
+export function releaseSettings({ project, signal }) {
+  const list = h("ul", { class: "rows", "aria-label": "Releases" });
+  const body = h("div");
+
+  /** @param {model.Page<model.Release>} page */
+  function more(page) {
+    list.append(...page.rows.map(row));
+    const foot = h("div", { class: "list-foot" });
+    const { next } = page;
+    if (next !== null) {
+      const further = button("Show more", {
+        onclick: () =>
+          attempt(further, async () => {
+            foot.replaceWith(more(await issuesApi.releases(project.id, next, signal)));
+          }),
+      });
+      foot.append(further);
+    }
+    return foot;
+  }
+
+  load(
+    body,
+    signal,
+    () => issuesApi.releases(project.id, {}, signal),
+    (page) =>
+      page.rows.length === 0
+        ? empty("No releases", "An event with a release makes it, and so does sentry-cli.")
+        : [list, more(page)],
+    { bones: 4 },
+  );
+  return panel("Releases", { class: "flush" }, body);
+}
+
+/** @param {model.Release} release */
+function row({ version, createdAt, newIssues, lastSeen }) {
+  return h(
+    "li",
+    { class: "row release" },
+    h(
+      "div",
+      { class: "row-main" },
+      h(
+        "a",
+        {
+          class: "row-title",
+          href: href(["issues"], { q: `release:"${version}"`, status: "all" }),
+          data: { row: "" },
+        },
+        version,
+      ),
+      h("div", { class: "row-sub" }, plural(newIssues, "new issue"), " · since ", ago(createdAt)),
+    ),
+    h(
+      "span",
+      { class: "row-when" },
+      lastSeen === null ? "no issues now" : ["last error ", ago(lastSeen)],
+    ),
+  );
+}
