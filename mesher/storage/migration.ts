@@ -10,6 +10,7 @@
  *
  * @module
  */
+import { Buffer } from "node:buffer";
 import { existsSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import type { MesherEvent } from "../domain/event.ts";
@@ -21,15 +22,16 @@ import { Postgres } from "./postgres.ts";
 import { columnsOf } from "./rows.ts";
 import { openSqlite } from "./sqlite.ts";
 
-/** Rows in one statement. */
+/** Rows in one statement, and their characters. */
 const ROWS = 1_000;
+const CHARS = 8_388_608;
 const EVENTS = "events";
 /** A column that only PostgreSQL has: SQLite has a table for it. */
 const WORDS = "words";
 /** Tables that PostgreSQL makes itself, and those that are no data. */
 const LEFT_OUT = /^(?:sqlite_|event_words|events$)/;
 
-type Row = Record<string, string | number | null>;
+type Row = Record<string, string | number | null | Uint8Array>;
 
 /** Copies the file into an empty database. Resolves to how many rows of each table were copied. */
 export async function migrateToPostgres(
@@ -112,7 +114,7 @@ async function copyTable(
   rows: Iterable<Row>,
 ): Promise<number> {
   const names = [...types.keys()].join(", ");
-  let [count, waiting] = [0, [] as string[]];
+  let [count, chars, waiting] = [0, 0, [] as string[]];
   const write = async (): Promise<void> => {
     if (waiting.length === 0) return;
     await query.change(
@@ -122,10 +124,13 @@ async function copyTable(
     );
     count += waiting.length;
     waiting = [];
+    chars = 0;
   };
   for (const row of rows) {
-    waiting.push(jsonOf(row, types));
-    if (waiting.length >= ROWS) await write();
+    const json = jsonOf(row, types);
+    waiting.push(json);
+    chars += json.length;
+    if (waiting.length >= ROWS || chars >= CHARS) await write();
   }
   await write();
   return count;
@@ -135,7 +140,9 @@ async function copyTable(
 function jsonOf(row: Row, types: ReadonlyMap<string, string>): string {
   const fields = Object.entries(row).filter(([name]) => types.has(name)).map(([name, value]) => {
     const isJson = typeof value === "string" && /^jsonb?$/.test(types.get(name)!);
-    return `${JSON.stringify(name)}:${isJson ? value : JSON.stringify(value)}`;
+    // Bytes as PostgreSQL reads them from a text.
+    const plain = value instanceof Uint8Array ? `\\x${Buffer.from(value).toString("hex")}` : value;
+    return `${JSON.stringify(name)}:${isJson ? value : JSON.stringify(plain)}`;
   });
   return `{${fields.join(",")}}`;
 }

@@ -13,6 +13,7 @@ import { provideDriver } from "./driver.ts";
 import { entryWith, realisticEntry } from "./event.ts";
 
 const DAY_MS = 86_400_000;
+const MAP_ID = "0f0e0d0c-0b0a-4908-8706-050403020100";
 
 const missing = await provideDriver();
 const cluster = missing ?? await (await import("./postgres.ts")).startPostgres();
@@ -68,6 +69,17 @@ else {
       }),
       entryWith(project.id, now, { tags: { region: "eu", "a b": "c'd" }, release: "shop@1.0" }),
     ]);
+    valueOf(
+      await storage.addArtifacts(project.id, "c".repeat(40), [{
+        kind: "source_map",
+        debugId: MAP_ID,
+        release: null,
+        dist: null,
+        url: "~/a.js.map",
+        mapUrl: null,
+        content: new Uint8Array([0, 255, 92, 120]),
+      }]),
+    );
     await storage.saveTotals("node 1", { stored: 1_202 });
     return orgId;
   };
@@ -102,6 +114,8 @@ else {
       usage: await storage.projectUsage(orgId, p),
       count: await storage.eventCount(p, 0),
       totals: await storage.totals([]),
+      releases: await storage.releases(orgId, p, page),
+      maps: (await storage.artifactsByDebugId(p, MAP_ID)).map((one) => [...one.content]),
     };
   };
 
