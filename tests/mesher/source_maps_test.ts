@@ -217,14 +217,15 @@ test("readBundle refuses bombs and damage, and reads names as names", {
   await refused(new Uint8Array(100), "no manifest");
   await refused(zipSync({ "a.js": text(1) }), "no manifest");
   await refused(zipSync({ "manifest.json": text([]) }), "no manifest");
-  const bomb = zipSync({ "manifest.json": text({}), "a.js": new Uint8Array(40_000_000) });
-  assert(bomb.length < 100_000);
+  const bomb = zipSync({ "manifest.json": text({}), "a.js": new Uint8Array(40_000_000) }, {
+    level: 1,
+  });
+  assert(bomb.length < 1_000_000);
   await refused(bomb, "too large");
   const many = Object.fromEntries(Array.from({ length: 4_100 }, (_, i) => [`${i}`, text(i)]));
   await refused(zipSync(many), "more than 4000 files");
-  const damaged = zipSync({ "manifest.json": text({}), "a.js": text("x".repeat(5_000)) });
-  damaged.fill(0xff, 60, damaged.length - 200);
-  await refused(damaged, "");
+  const cutOff = zipSync({ "manifest.json": text({ files: "x".repeat(5_000) }) });
+  await refused(cutOff.subarray(0, cutOff.length >> 1), "no manifest");
   const files = {
     "../../etc/passwd": {
       type: "source_map",

@@ -21,7 +21,7 @@ import { iso } from "../../pipeline/time.ts";
 import { HttpError } from "../http_error.ts";
 import { readBytes } from "../input.ts";
 import type { Asked, Field, Reply, Route } from "../route.ts";
-import { organisationOf, pageOf, personIn, projectPlaceOf } from "../scope.ts";
+import { organisationOf, personIn, projectPlaceOf } from "../scope.ts";
 
 /** Bytes of a chunk. */
 const CHUNK_BYTES = 4_194_304;
@@ -206,6 +206,23 @@ export const sentryCliRoutes: readonly Route[] = [
       organisationOf(asked);
       const { project, membership } = await projectPlaceOf(asked);
       return { json: await releaseOf(asked, membership, [project], asked.params["version"]!) };
+    },
+  },
+  {
+    method: "GET",
+    path: "/api/0/projects/:org_id/:project_id/releases",
+    name: "sentryListProjectReleases",
+    about: "For `sentry-cli releases list`: the latest releases of a project.",
+    access: "user",
+    ok: 200,
+    errors: [401, 404],
+    gives: `[${RELEASE}]`,
+    async handle(asked): Promise<Reply> {
+      organisationOf(asked);
+      const { project, membership } = await projectPlaceOf(asked);
+      const orgId = membership.organisation.id;
+      const { rows } = await asked.mesher.storage.releases(orgId, project.id, { limit: 100 });
+      return { json: rows.map((release) => sentryRelease(release, [project])) };
     },
   },
   {
