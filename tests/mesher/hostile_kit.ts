@@ -18,7 +18,7 @@ export interface Schema {
 
 /** An operation of the document. */
 export interface Operation {
-  readonly method: "GET" | "POST";
+  readonly method: "GET" | "POST" | "PUT";
   /** `{name}` is a variable segment. */
   readonly path: string;
   readonly params: readonly string[];
@@ -48,7 +48,7 @@ export async function operationsOf(url: string): Promise<Operation[]> {
       const fields = of.requestBody?.content["application/json"]?.schema?.properties ?? null;
       const schemes = of.security.map((one: object) => Object.keys(one)[0]);
       all.push({
-        method: method.toUpperCase() as "GET" | "POST",
+        method: method.toUpperCase() as Operation["method"],
         path,
         params: named("path").map(([name]) => name),
         query: Object.fromEntries(named("query")),
@@ -106,7 +106,8 @@ export function queryOf({ query }: Operation): string {
 export function ask(client: Client, operation: Operation, path: string): Promise<Got> {
   const { method, isIngest } = operation;
   if (method === "GET") return client.get(path + queryOf(operation));
-  return client.post(path, isIngest ? { message: "m" } : bodyOf(operation));
+  const body = isIngest ? { message: "m" } : bodyOf(operation);
+  return client.ask(method, path, JSON.stringify(body));
 }
 
 /** The ids of an organisation by their names in paths, and its clients. */
@@ -145,7 +146,11 @@ async function furnish(user: Client, sender: Client, org: string, project: strin
     alerts = (await user.get(`/api/v1/projects/${project}/alerts`)).json;
     return alerts.length > 0;
   });
+  // Of this project only.
+  const version = `release of ${project}`;
+  await user.post(`/api/v1/projects/${project}/releases`, { version });
   const ids = {
+    version,
     project_id: project,
     project,
     org_id: org,

@@ -91,6 +91,8 @@ test("Ids of another organisation are answered as unknown in every part of a pat
     for (const operation of await operationsOf(stage.app.url)) {
       const client = operation.access === "key" ? theirs.sender : theirs.user;
       for (const param of operation.params) {
+        // A name of a release may be anyone's, and a PUT makes one.
+        if (param === "version" && operation.method === "PUT") continue;
         const at = (id: string): string => pathOf(operation, { ...theirs.ids, [param]: id });
         const got = await ask(client, operation, at(mine.ids[param]!));
         assertEquals([name(operation), param, got.status], [name(operation), param, 404]);
