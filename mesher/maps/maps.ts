@@ -81,8 +81,9 @@ export class SourceMaps {
     if (release === null) return null;
     const found = await this.#artifacts.artifactsByUrl(projectId, release, dist, urlsOf(file));
     const source = found.find(({ kind }) => kind === "minified_source");
-    if (source?.mapUrl == null) return null;
-    const urls = urlsOf(source.mapUrl);
+    const mapUrl = source?.mapUrl ?? null;
+    if (mapUrl === null) return null;
+    const urls = urlsOf(mapUrl);
     const maps = await this.#artifacts.artifactsByUrl(projectId, release, dist, urls);
     const map = maps.find(({ kind }) => kind === "source_map");
     return map === undefined ? null : await this.#load(map, source);

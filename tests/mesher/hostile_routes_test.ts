@@ -271,18 +271,18 @@ test("Operations with a JSON body answer 415 for other types, 413 if it is too l
       const asker = (type: string) => user.as({ ...user.headers, "content-type": type });
       const fit = JSON.stringify(bodyOf(operation));
       for (const type of types) {
-        const got = await asker(type).ask("POST", path, fit);
+        const got = await asker(type).ask(operation.method, path, fit);
         assertEquals([path, type, got.status, got.json], [path, type, 415, {
           error: "content-type must be application/json",
         }]);
       }
-      const got = await user.ask("POST", path, large);
+      const got = await user.ask(operation.method, path, large);
       assertEquals([path, got.status, got.json], [path, 413, { error: "payload too large" }]);
       const encoded = user.as({ ...user.headers, "content-encoding": "compress" });
-      assertEquals([path, (await encoded.ask("POST", path, fit)).status], [path, 415]);
+      assertEquals([path, (await encoded.ask(operation.method, path, fit)).status], [path, 415]);
       for (const body of broken) {
         const got = await asker("application/json; charset=utf-8")
-          .ask("POST", path, body as Uint8Array<ArrayBuffer>);
+          .ask(operation.method, path, body as Uint8Array<ArrayBuffer>);
         assertEquals([path, got.status, body], [path, 400, body]);
         assert(/^invalid json|must be a JSON object$/.test(got.json.error), got.json.error);
       }

@@ -29,10 +29,12 @@ async function install(folder: string, ...packages: string[]): Promise<string | 
   }
 }
 
-const missing = await providePackage("fflate@0.8.3") ??
-  await providePackage("@jridgewell/trace-mapping@0.3.31") ?? await providePackage("bowser@2.15.1");
+const noZip = await providePackage("fflate@0.8.3");
+const noAgents = await providePackage("bowser@2.15.1");
+// Under `bun test` it does not find the package that it needs itself; Bun alone does.
+const noMaps = noZip ?? await providePackage("@jridgewell/trace-mapping@0.3.31");
 const tools = mkdtempSync(join(tmpdir(), "mesher-maps-"));
-const whyNot = missing ??
+const whyNot = noMaps ?? noAgents ??
   await install(
     tools,
     `@sentry/cli-${platform()}-${arch()}@3.8.0`,
@@ -192,7 +194,7 @@ test(
 );
 
 test("getEvent names the browser and system of the User-Agent, and what the client said itself", {
-  ignore: missing !== undefined,
+  ignore: noAgents !== undefined,
 }, async () => {
   await onStage(async (stage) => {
     const agent =
@@ -207,7 +209,7 @@ test("getEvent names the browser and system of the User-Agent, and what the clie
 });
 
 test("readBundle refuses bombs and damage, and reads names as names", {
-  ignore: missing !== undefined,
+  ignore: noZip !== undefined,
 }, async () => {
   const { zipSync } = await import("fflate@0.8.3");
   const text = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
@@ -225,7 +227,7 @@ test("readBundle refuses bombs and damage, and reads names as names", {
   const many = Object.fromEntries(Array.from({ length: 4_100 }, (_, i) => [`${i}`, text(i)]));
   await refused(zipSync(many), "more than 4000 files");
   const cutOff = zipSync({ "manifest.json": text({ files: "x".repeat(5_000) }) });
-  await refused(cutOff.subarray(0, cutOff.length >> 1), "no manifest");
+  await refused(cutOff.subarray(0, 60), "no manifest");
   const files = {
     "../../etc/passwd": {
       type: "source_map",
@@ -243,7 +245,7 @@ test("readBundle refuses bombs and damage, and reads names as names", {
 
 test(
   "A map that is invalid leaves the frames as they were sent",
-  { ignore: missing !== undefined },
+  { ignore: noMaps !== undefined },
   async () => {
     const { zipSync } = await import("fflate@0.8.3");
     const { createHash } = await import("node:crypto");

@@ -31,6 +31,8 @@ const CHUNKS_MAX = 4;
 const REQUEST_BYTES_MAX: number = CHUNK_BYTES * CHUNKS_MAX + 65_536;
 /** Chunks of one bundle. */
 const BUNDLE_CHUNKS_MAX: number = BUNDLE_BYTES_MAX / CHUNK_BYTES;
+/** Like Sentry: no slashes, line ends or tabs. */
+const VERSION_FORM = /^(?!\.{1,2}$)[^\r\n\f\t/\\]+$/;
 const SHA1 = /^[0-9a-f]{40}$/;
 
 const VERSION: Field = { type: "string", required: true, max: NAME_CHARS_MAX };
@@ -367,7 +369,9 @@ async function releaseOf(
   version: string,
 ): Promise<unknown> {
   const name = version.trim();
-  if (name === "" || name.length > NAME_CHARS_MAX) throw new HttpError(400, "version is not valid");
+  if (name.length > NAME_CHARS_MAX || !VERSION_FORM.test(name)) {
+    throw new HttpError(400, "version is not valid");
+  }
   let release: Release | undefined;
   for (const project of projects) {
     const done = await mesher.storage.addRelease(organisation.id, project.id, name);

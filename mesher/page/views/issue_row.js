@@ -97,6 +97,17 @@ export function drawIssueRow(row, issue, { who, showStatus, isPicked, pick, act 
 }
 
 /**
+ * Draws the chart of an issue's events.
+ *
+ * @param {HTMLElement} row
+ * @param {readonly model.Bucket[]} buckets
+ */
+export function drawIssueChart(row, buckets) {
+  const place = row.querySelector(".row-chart");
+  if (place) fill(place, sparkline(buckets));
+}
+
+/**
  * Redraws the numbers of a row that events change.
  *
  * @param {HTMLElement} row
