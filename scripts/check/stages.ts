@@ -14,12 +14,17 @@ export interface Stage {
   readonly counts: Counting;
   /** Whether `--quick` skips it, because it takes long. */
   readonly slow?: boolean;
+  /** Whether it runs after the others, and nothing at the same time, because it measures. */
+  readonly alone?: boolean;
   /** Whether it requires Bun. */
   readonly needsBun?: boolean;
   readonly env?: Readonly<Record<string, string>>;
   /** Command lines, each beginning with the runtime's name. They may run at the same time. */
   readonly commands: () => readonly (readonly ["deno" | "bun", ...string[]])[];
 }
+
+/** The file of the stage "latency". */
+const LATENCY = "tests/process/latency_test.ts";
 
 /** All stages. Those that mostly wait alternate with those that compute, because they run side by side. */
 export const STAGES: readonly Stage[] = [
@@ -141,6 +146,16 @@ export const STAGES: readonly Stage[] = [
     commands: () => testsOf("bun", filesUnder("tests/mesher", "_test.ts"), 6),
   },
   {
+    name: "latency",
+    title: "latency between Deno and Bun",
+    counts: "deno test",
+    slow: true,
+    alone: true,
+    needsBun: true,
+    env: { FIRN_PAIRS: "mixed" },
+    commands: () => testsOf("deno", [LATENCY], 1),
+  },
+  {
     name: "bench",
     title: "benches on Deno, tiny",
     counts: "whole",
@@ -215,7 +230,7 @@ function hasNodesOfBoth(file: string): boolean {
 }
 
 function isMixed(file: string): boolean {
-  return hasPairs(file) || hasNodesOfBoth(file);
+  return (hasPairs(file) || hasNodesOfBoth(file)) && file !== LATENCY;
 }
 
 /** Whether all its tests run in mixed mode, so that it is skipped elsewhere. */

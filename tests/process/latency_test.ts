@@ -1,0 +1,34 @@
+/**
+ * The latency between two nodes. The check runs this file when nothing else runs any more, because it measures
+ * milliseconds.
+ */
+import { assert } from "@std/assert";
+import { PAIRS, untilWhole, withNodes } from "../kit/process.ts";
+import { test, until } from "../kit/test.ts";
+
+/** Rounds in which a busy machine may become calm. */
+const ROUNDS_MAX = 20;
+
+for (const [one, other] of PAIRS) {
+  test(`a session (${one}, ${other}) has a p99 below 5 ms for spaced small messages in both directions`, async () => {
+    await withNodes(async (start) => {
+      const a = await start(one, "a");
+      const b = await start(other, "b", { seeds: [a.name] });
+      await untilWhole(a, b);
+      for (const [from, to] of [[a, b], [b, a]] as const) {
+        // A delay by Nagle's algorithm shows in every round; that of a busy machine does not.
+        const rounds: number[] = [];
+        while (rounds.length < ROUNDS_MAX && !rounds.some((ms) => ms < 5)) {
+          const room = `spaced ${rounds.length}`;
+          await to.ask("listen", { room });
+          await from.ask("saySpaced", { room, count: 200, everyMs: 3 });
+          const all = async (): Promise<number[]> =>
+            (await to.ask<{ at: number[] }>("heard", { room })).at;
+          await until("all came", async () => (await all()).length === 200);
+          rounds.push((await all()).sort((x, y) => x - y)[197]!);
+        }
+        assert(rounds.some((ms) => ms < 5), `p99 of the rounds: ${rounds.join(", ")} ms`);
+      }
+    });
+  });
+}
