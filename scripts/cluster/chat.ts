@@ -129,7 +129,9 @@ class Chat {
     switch (message.type) {
       case "join":
         conn.join(message.room);
-        return send(conn, { type: "joined", room: message.room });
+        // Once it has the reply, a client of another node may broadcast to it.
+        this.#node.rooms.announced().then(() => send(conn, { type: "joined", room: message.room }));
+        return;
       case "leave":
         conn.leave(message.room);
         return send(conn, { type: "left", room: message.room });
