@@ -314,10 +314,10 @@ export class Rooms {
    *
    * @example
    * ```ts
-   * import { serve } from "@firn/firn";
+   * import { serve, type Server } from "@firn/firn";
    * import { assertEquals } from "@std/assert";
    *
-   * await using server = await serve({
+   * await using server: Server = await serve({
    *   async open(conn) {
    *     conn.join("orders");
    *     await server.rooms.announced();
