@@ -29,8 +29,10 @@ const KEPT_BYTES_MAX = 64 * 1024;
 
 /** Receives frames. `body` is only valid during the call. */
 export interface FrameSink {
-  /** Returns false to stop: the remaining bytes are dropped. */
+  /** Returns false to stop: the remaining bytes are dropped, unless `keepsRest` is true. */
   frame(tag: number, body: Uint8Array): boolean;
+  /** Whether the bytes after a stop are kept for {@linkcode FrameReader.resume}. Default: false. */
+  readonly keepsRest?: boolean;
   /** The same without a view: the body is `bytes` from `from` to `to`. */
   frameAt?(tag: number, bytes: Uint8Array, from: number, to: number): boolean;
 }
@@ -74,12 +76,23 @@ export class FrameReader {
         const goesOn = sink.frameAt === undefined
           ? sink.frame(tag, bytes.subarray(body, end))
           : sink.frameAt(tag, bytes, body, end);
-        if (!goesOn) return true;
+        if (!goesOn) {
+          if (sink.keepsRest) this.#keep(bytes.subarray(end));
+          return true;
+        }
       }
       at = end;
     }
     if (at < bytes.length) this.#keep(bytes.subarray(at));
     return true;
+  }
+
+  /** Reads the bytes that were kept when the sink stopped. Returns what `push` returns. */
+  resume(sink: FrameSink): boolean {
+    const rest = this.#kept.subarray(0, this.#length);
+    this.#kept = EMPTY;
+    this.#length = 0;
+    return this.push(rest, sink);
   }
 
   /**
@@ -105,7 +118,10 @@ export class FrameReader {
     if (kept.length > KEPT_BYTES_MAX) this.#kept = EMPTY;
     if (length > 0) {
       const body = kept.subarray(FRAME_HEAD_BYTES + 1, end);
-      if (!sink.frame(kept[FRAME_HEAD_BYTES]!, body)) return -2;
+      if (!sink.frame(kept[FRAME_HEAD_BYTES]!, body)) {
+        if (sink.keepsRest) this.#keep(bytes.subarray(at + piece));
+        return -2;
+      }
     }
     return at + piece;
   }

@@ -83,6 +83,8 @@ export interface SessionHost {
   readonly clock: Clock;
   /** Runs a task at the end of this turn. */
   atFlush(task: () => void): void;
+  /** Runs a task after sockets and timers had a turn. */
+  yieldToIo(task: () => void): void;
 }
 
 /** Handles the messages of a session. */
@@ -119,6 +121,24 @@ export interface Opened {
   readonly reader: FrameReader;
 }
 
+/**
+ * The messages about names and groups: a node receives up to a million of them when it joins, and must
+ * handle other work meanwhile. Messages behind them in the same session wait too, so order is kept.
+ */
+const LISTS: ReadonlySet<number> = new Set([
+  TAG.GLOBAL_REGISTER,
+  TAG.GLOBAL_UNREGISTER,
+  TAG.GLOBAL_SYNC,
+  TAG.GROUP_JOIN,
+  TAG.GROUP_LEAVE,
+]);
+
+/** After this many bytes of them, other work has a turn: about 600 names, in 1 to 3 ms. */
+const LIST_BYTES_A_TURN_MAX = 32 * 1024;
+
+/** What each message counts in addition to its length. */
+const LIST_ROW_BYTES = 64;
+
 /** A pending check whether the peer is alive. */
 interface Probe {
   /** The number of the ping that must be answered. */
@@ -143,7 +163,12 @@ export class Session implements FrameSink, SessionMessages {
   readonly #limits: SessionLimits;
   readonly #reader: FrameReader;
   readonly #clock: Clock;
+  readonly #yieldToIo: (task: () => void) => void;
   readonly #heartbeat: Heartbeat;
+  /** Bytes of names and groups that were handled since the last pause. */
+  #listBytes = 0;
+  /** Whether the rest of the received bytes waits until other work had a turn. */
+  #isYielding = false;
   /** The number in the last ping. */
   #pings = 0;
   /** Number of bytes of pongs written since the stream was last empty. */
@@ -178,6 +203,7 @@ export class Session implements FrameSink, SessionMessages {
     this.#handler = handler;
     this.#limits = limits;
     this.#clock = host.clock;
+    this.#yieldToIo = (task) => host.yieldToIo(task);
     const messageBytesMax = limits.messageBytesMax ?? MESSAGE_BYTES_MAX;
     this.#fragments = new FragmentReader(messageBytesMax);
     this.outbox = new SessionOutbox(opened.stream, {
@@ -292,6 +318,8 @@ export class Session implements FrameSink, SessionMessages {
       };
     });
     this.outbox.end(encodeGoodbye(reason));
+    // Otherwise the end of the peer's data would not be detected.
+    stream.resume();
     this.#forget();
     const timer = this.#clock.after(GOODBYE_MS, () => stream.abort());
     this.#handler.over(this, reason, "we ended it");
@@ -320,7 +348,32 @@ export class Session implements FrameSink, SessionMessages {
   /** Handles a frame. Returns false if the session has ended. */
   frame(tag: number, body: Uint8Array): boolean {
     const broken = this.#handler.message(this, tag, body);
-    return broken === undefined ? !this.#over : this.#broke(broken);
+    if (broken !== undefined) return this.#broke(broken);
+    if (this.#over) return false;
+    if (!LISTS.has(tag)) return true;
+    this.#listBytes += body.length + LIST_ROW_BYTES;
+    if (this.#listBytes < LIST_BYTES_A_TURN_MAX) return true;
+    this.#yield();
+    return false;
+  }
+
+  /** Whether the bytes after the current frame are kept. Read by the frame reader. */
+  get keepsRest(): boolean {
+    return this.#isYielding && !this.#over;
+  }
+
+  /** Continues to read after sockets and timers had a turn. */
+  #yield(): void {
+    this.#listBytes = 0;
+    this.#isYielding = true;
+    this.#stream.pause();
+    this.#yieldToIo(() => {
+      this.#isYielding = false;
+      if (this.#over) return;
+      if (!this.#reader.resume(this)) this.overlong();
+      this.#account();
+      if (!this.#isYielding) this.#stream.resume();
+    });
   }
 
   /** Answers a PING, unless answers to earlier ones are still queued. */

@@ -64,6 +64,31 @@ test("FrameReader reads the same frames when the input is split at any two posit
   }
 });
 
+test("FrameReader keeps what follows a stop, and reads it when it resumes", () => {
+  for (let cut = 0; cut <= STREAM.length; cut++) {
+    const frames: string[] = [];
+    let isStopped = false;
+    const sink = {
+      keepsRest: true,
+      frame(tag: number, body: Uint8Array): boolean {
+        assert(!isStopped, "a frame after a stop");
+        isStopped = true;
+        frames.push(`${tag.toString(16).padStart(2, "0")}:${body.toHex()}`);
+        return false;
+      },
+    };
+    const reader = new FrameReader(100);
+    // Pushed only when all before it was read, as a paused stream does.
+    for (const part of [STREAM.slice(0, cut), STREAM.slice(cut)]) {
+      assert(reader.push(part, sink));
+      part.fill(0xee);
+      for (; isStopped; assert(reader.resume(sink))) isStopped = false;
+    }
+    assertEquals(frames, FRAMES, `cut at ${cut}`);
+    assertEquals(reader.keptBytes, 0);
+  }
+});
+
 test("FrameReader reads the same frames byte by byte", () => {
   const collector = new Collector();
   const reader = new FrameReader(100);

@@ -100,6 +100,7 @@ export class Side {
     this.session = new Session(metAs(name, creation), true, opened, session, LIMITS, 1000, {
       clock: this.host.clock,
       atFlush: (task) => void this.#tasks.push(task),
+      yieldToIo: (task) => this.host.yieldToIo(task),
     });
     this.actors = this.remote.attach(this.session);
     session.actors = this.actors;

@@ -1,5 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
-import { Session, type SessionHandler, type SessionLimits } from "../../lib/mesh/session.ts";
+import {
+  Session,
+  type SessionHandler,
+  type SessionHost,
+  type SessionLimits,
+} from "../../lib/mesh/session.ts";
 import { BULK_BYTES_MIN, encodeTaken } from "../../lib/mesh/fragment_writer.ts";
 import { MESSAGE_BYTES_MAX } from "../../lib/mesh/fragment_reader.ts";
 import { encodeFrame, FRAME_BYTES_MAX, FrameReader } from "../../lib/mesh/frame.ts";
@@ -100,6 +105,27 @@ function small(key: number, what: number, length = 2): Uint8Array {
 interface Open extends Wire {
   readonly session: Session;
   readonly owner: Owner;
+}
+
+/** A host that counts the messages between two turns of I/O, in place of measuring time. */
+function countingTurns(host: SessionHost, owner: { readonly count: number }): {
+  readonly host: SessionHost;
+  readonly turns: number[];
+} {
+  const turns: number[] = [];
+  let before = 0;
+  return {
+    turns,
+    host: {
+      clock: host.clock,
+      atFlush: (task) => host.atFlush(task),
+      yieldToIo: (task) => {
+        turns.push(owner.count - before);
+        before = owner.count;
+        host.yieldToIo(task);
+      },
+    },
+  };
 }
 
 /** Runs with a session on our end of a wire, long after its handshake. */
@@ -629,4 +655,40 @@ test("Session.goodbye sends large frames completely first", async () => {
     far.stream.end();
     await leaving;
   }, { queueBytesMax: 8 << 20 });
+});
+
+test("Session handles names in portions, with other work in between, and keeps the order", async () => {
+  const COUNT = 400;
+  await withWire(async (wire, host) => {
+    const numbers: number[] = [];
+    const owner: SessionHandler & { count: number; readonly overs: string[] } = {
+      count: 0,
+      overs: [],
+      message(_session, tag, body) {
+        if (tag === TAG.GLOBAL_SYNC) this.count++;
+        numbers.push(new DataView(body.buffer, body.byteOffset).getUint32(0, true));
+        return undefined;
+      },
+      over: (_session, end) => void owner.overs.push(end),
+    };
+    const counting = countingTurns(host, owner);
+    const opened = { stream: wire.near, reader: new FrameReader(4096) };
+    new Session(MET, false, opened, owner, LIMITS, 1000, counting.host);
+    // Each has 8 KiB, so four are the most of a turn; every tenth message is of another kind.
+    for (let i = 0; i < COUNT; i++) {
+      const body = new Uint8Array(i % 10 === 9 ? 8 : 8 * 1024);
+      new DataView(body.buffer).setUint32(0, i, true);
+      wire.far.send(i % 10 === 9 ? ROW : TAG.GLOBAL_SYNC, body);
+    }
+    wire.far.send(TAG.GOODBYE, new Uint8Array([0, 0, 0, 0]));
+    await until("all were handled", () => numbers.length === COUNT + 1);
+    assertEquals(numbers.slice(0, COUNT), Array.from({ length: COUNT }, (_, i) => i));
+    assert(Math.max(...counting.turns) <= 4, `${counting.turns}`);
+    assert(counting.turns.length >= COUNT * 0.9 / 4, `${counting.turns.length} turns`);
+    // It reads again.
+    wire.far.send(ROW, new Uint8Array(8));
+    await until("a later message was handled", () => numbers.length === COUNT + 2);
+    wire.far.stream.end();
+    await until("the end was detected", () => owner.overs.length === 1);
+  });
 });
