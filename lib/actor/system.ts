@@ -774,6 +774,11 @@ export class System implements ActorHome, TimerHost, Tracker {
     return this.#random.next();
   }
 
+  /** Runs a task after sockets and timers had a turn: between portions of long work. */
+  yieldToIo(task: () => void): void {
+    this.#yieldToIo(task);
+  }
+
   /** Adds a timer to the wheel. Returns the current time. */
   setTimer(timer: WheelTimer, ms: number): number {
     const now = this.#clock.now();

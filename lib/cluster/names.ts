@@ -23,8 +23,10 @@ export interface NameChanged {
 export class NameTable {
   readonly #byOwner = new Map<string, Map<string, NameEntry>>();
   readonly #winners = new Map<string, NameEntry>();
-  /** Names with more than one entry. */
+  /** Names with more than one entry, or with an entry of a lost node that was not freed yet. */
   readonly #contested = new Set<string>();
+  /** The number of lost nodes whose entries are not all freed. They are not found any more. */
+  #dropping = 0;
 
   /** The number of names. */
   get size(): number {
@@ -33,12 +35,15 @@ export class NameTable {
 
   /** Returns the winning entry of a name. */
   find(name: string): NameEntry | undefined {
-    return this.#winners.get(name);
+    const winner = this.#winners.get(name);
+    if (this.#dropping === 0 || winner === undefined || this.#isLive(winner)) return winner;
+    return this.#contested.has(name) ? this.#best(name).entry : undefined;
   }
 
   /** Returns all names, in the order in which they became known. */
   names(): string[] {
-    return [...this.#winners.keys()];
+    const names = [...this.#winners.keys()];
+    return this.#dropping === 0 ? names : names.filter((name) => this.find(name) !== undefined);
   }
 
   /** Returns a node's entry of a name. */
@@ -46,9 +51,9 @@ export class NameTable {
     return this.#byOwner.get(owner)?.get(name);
   }
 
-  /** Returns all entries of a node. */
-  allOf(owner: string): NameEntry[] {
-    return [...this.#byOwner.get(owner)?.values() ?? []];
+  /** Returns all entries of a node: a live view. */
+  allOf(owner: string): Iterable<NameEntry> {
+    return this.#byOwner.get(owner)?.values() ?? [];
   }
 
   /** Returns the number of names of a node. */
@@ -64,7 +69,7 @@ export class NameTable {
   /** Returns the entries of a contested name that do not win. */
   rivals(name: string): NameEntry[] {
     if (!this.#contested.has(name)) return [];
-    const winner = this.#winners.get(name);
+    const winner = this.find(name);
     return [...this.#byOwner.values()].map((names) => names.get(name))
       .filter((entry) => entry !== undefined && entry !== winner) as NameEntry[];
   }
@@ -76,7 +81,8 @@ export class NameTable {
     if (names === undefined) this.#byOwner.set(owner, names = new Map());
     const from = this.#winners.get(name);
     names.set(name, entry);
-    if (from !== undefined && from.owner !== owner) this.#contested.add(name);
+    const isOther = from !== undefined && from.owner !== owner;
+    if (isOther && (this.#dropping === 0 || this.#isLive(from))) this.#contested.add(name);
     return this.#settle(name, from, owner);
   }
 
@@ -96,17 +102,32 @@ export class NameTable {
     return this.#settle(name, this.#winners.get(name), owner);
   }
 
-  /** Removes all entries of a node. */
-  drop(owner: string): NameChanged[] {
+  /**
+   * Removes all entries of a node: they are not found any more. The iterator frees them and returns the
+   * changes, one entry at a time, so that other work can continue between portions. It must be used up.
+   */
+  drop(owner: string): Iterator<NameChanged | undefined> {
     const names = this.#byOwner.get(owner);
-    if (names === undefined) return [];
+    if (names === undefined) return [].values();
     this.#byOwner.delete(owner);
-    const changes: NameChanged[] = [];
-    for (const name of names.keys()) {
-      const change = this.#settle(name, this.#winners.get(name), owner);
-      if (change !== undefined) changes.push(change);
+    this.#dropping++;
+    return this.#free(owner, names);
+  }
+
+  *#free(owner: string, names: Map<string, NameEntry>): Generator<NameChanged | undefined> {
+    for (const [name, entry] of names) {
+      const from = this.#winners.get(name);
+      // Otherwise the name has been registered again meanwhile.
+      yield from === entry || this.#contested.has(name)
+        ? this.#settle(name, from, owner)
+        : undefined;
     }
-    return changes;
+    this.#dropping--;
+  }
+
+  /** Returns whether an entry is that of a node that was not lost since. */
+  #isLive({ owner, name }: NameEntry): boolean {
+    return this.#byOwner.get(owner)?.has(name) ?? false;
   }
 
   /** Updates the name after a change of `owner`'s entry. The winner was `from` before. */
@@ -121,6 +142,13 @@ export class NameTable {
   }
 
   #contest(name: string): NameEntry | undefined {
+    const { entry, count } = this.#best(name);
+    if (count < 2) this.#contested.delete(name);
+    return entry;
+  }
+
+  /** Returns the winner among the entries of a name, and their number. */
+  #best(name: string): { entry: NameEntry | undefined; count: number } {
     let best: NameEntry | undefined;
     let count = 0;
     for (const names of this.#byOwner.values()) {
@@ -129,7 +157,6 @@ export class NameTable {
       count++;
       if (best === undefined || wins(entry, best)) best = entry;
     }
-    if (count < 2) this.#contested.delete(name);
-    return best;
+    return { entry: best, count };
   }
 }

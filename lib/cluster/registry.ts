@@ -80,6 +80,9 @@ export const NAMES_MAX: number = 2 ** 18;
 /** Number of names sent to a peer before other work continues. */
 const PORTION_COUNT = 2048;
 
+/** How many names of a lost node are freed before other work continues. */
+const FREED_COUNT = 2048;
+
 /**
  * Maximum time that `connect`, and claims at this node, wait for the names of a new peer.
  * Milliseconds.
@@ -394,11 +397,20 @@ export class Registry {
     }
     for (const own of this.#watched) own.grants?.delete(node);
     this.#checkQuorums();
-    const changes = this.#table.drop(node);
-    for (const change of changes) this.#apply(change);
-    if (peer.isSynced) { for (const { name } of changes) this.#review(name); }
+    this.#freeMore(this.#table.drop(node));
+    if (peer.isSynced) this.#reviewAll();
     else peer.whenSynced();
     if (isOver) this.#lingering.release(node);
+  }
+
+  /** Reports names that a lost node had, which are not found any more. Yields between portions. */
+  #freeMore(changes: Iterator<NameChanged | undefined>): void {
+    for (let i = 0; i < FREED_COUNT; i++) {
+      const { done, value } = changes.next();
+      if (done) return;
+      this.#apply(value);
+    }
+    this.#system.yieldToIo(() => this.#freeMore(changes));
   }
 
   /** Handles a REGISTER. A returned text is the rule that the peer violated. */

@@ -750,6 +750,37 @@ test("Global: messages of a closed session are ignored, and repeated ones have n
   });
 });
 
+test("Global: names of a lost node are not found at once, and reported in portions", async () => {
+  await withTown(2, async (town, a, b) => {
+    await town.meet();
+    const line = a!.remote.nodeLink(b!.name)!;
+    const { node } = line.home;
+    line.row = () => {};
+    const COUNT = 10_000;
+    const registry = new Registry(a!.system, a!.events, () => 1);
+    registry.up(line);
+    for (let i = 0; i < COUNT; i += 1000) {
+      const list = new Writer().u32(1000);
+      for (let k = i; k < i + 1000; k++) list.text16(`x${k}`).u64(BigInt(k + 1)).text16(node);
+      for (let k = 0; k < 1000; k++) list.u64(1n);
+      assertEquals(registry.sync(line, list.done()), undefined);
+    }
+    assertEquals(registry.names().length, COUNT);
+    const reported: string[] = [];
+    a!.events.on("name", ({ name }) => reported.push(name));
+    registry.down(line);
+    assert(reported.length > 0 && reported.length < COUNT / 4, `${reported.length} at once`);
+    assertEquals([registry.names(), registry.find(`x${COUNT - 1}`)], [[], undefined]);
+    // One of them is registered again before its removal is reported: it stays.
+    const last = idle(a!);
+    void registry.register(`x${COUNT - 1}`, last, "keep");
+    await until("all are reported", () => reported.length === COUNT);
+    assertEquals(registry.names(), [`x${COUNT - 1}`]);
+    assertEquals(registry.find(`x${COUNT - 1}`)?.pid, last);
+    assertEquals(registry.count, 1);
+  });
+});
+
 test("Global.singleton: rejects an invalid name, and one too long for its lock", async () => {
   await withTown(1, async (_town, a) => {
     const child = { id: "x", start: (self: Self) => self.spawnLink(() => () => {}) };
