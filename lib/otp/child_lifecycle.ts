@@ -16,6 +16,9 @@ import { Pid } from "../term/pid.ts";
 import type { Child, Started } from "./child.ts";
 import { lastWord, RemoteChildren } from "./remote_children.ts";
 
+/** After starting or stopping this many children, other work has a turn. */
+export const CHILDREN_A_TURN = 64;
+
 /** The settled promise of a start function, which the supervisor sends to itself. */
 class Settled {
   /** Whether the result is no longer awaited. */
@@ -110,6 +113,24 @@ export class ChildLifecycle {
     this.#adopt(child, outcome!.started);
   }
 
+  /**
+   * Lets sockets and timers have a turn, between portions of many children. Rejects when the supervisor must
+   * end meanwhile, which sets `order`.
+   */
+  async pause(): Promise<void> {
+    const { self, system } = this;
+    const turn = new Settled();
+    system.yieldToIo(() => {
+      if (system.isAlive(self.pid)) system.send(self.pid, turn);
+    });
+    const message = await self.receive({
+      match: (message) => message === turn || (message instanceof Exit && this.isOrder(message)),
+    });
+    if (!(message instanceof Exit)) return;
+    this.order = message.reason;
+    throw new Error("the supervisor was told to end meanwhile");
+  }
+
   #adopt(child: Child, started: Started): void {
     const { self, system } = this;
     const pid = pidOf(started);
@@ -188,19 +209,22 @@ export class ChildLifecycle {
    */
   async stopTogether(children: readonly Child[]): Promise<void> {
     const { self, system } = this;
-    const began = system.now();
     const reasons = new Map<Pid, ExitReason>();
     /**
      * Keyed by the number of the monitor's reference, because that identifies an exit, and the pid
      * does not.
      */
     const waiting = new Map<number, Child>();
+    let count = 0;
     for (const child of children) {
       if (child.pid === undefined) continue;
+      // It ends in any case.
+      if (++count % CHILDREN_A_TURN === 0) await this.pause().catch(() => {});
       waiting.set(self.monitor(child.pid).id, child);
       const reason = child.spec.shutdown === "brutalKill" ? "kill" : "shutdown";
       system.exit(child.pid, reason, self.pid as Pid);
     }
+    const began = system.now();
     const byTime = [...waiting.values()].sort((a, b) => graceMs(a) - graceMs(b));
     for (let next = 0; waiting.size > 0;) {
       while (next < byTime.length && byTime[next]!.pid === undefined) next++;

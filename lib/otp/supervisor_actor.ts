@@ -13,6 +13,7 @@ import { Intensity } from "./intensity.ts";
 import { AwayError } from "./remote_children.ts";
 import type { Starting } from "./start.ts";
 import { affected, STRATEGIES, type Strategy } from "./strategy.ts";
+import { CHILDREN_A_TURN } from "./child_lifecycle.ts";
 import { Due, type Ending, type RestartPlan, SupervisorBase } from "./supervisor_base.ts";
 import { startFailed, SupervisorError } from "./child_info.ts";
 import { UnknownCallError } from "./unknown_call.ts";
@@ -101,7 +102,8 @@ function makeSupervisedChild(spec: ChildSpec, autoShutdown: AutoShutdown): Child
 export class SupervisorActor extends SupervisorBase<SupervisorRequest> {
   readonly #strategy: Strategy;
   readonly #autoShutdown: AutoShutdown;
-  protected override children: Child[];
+  /** In the order in which they are started. */
+  readonly #children: Map<string, Child>;
   /**
    * The scheduled restart of all waiting children; unused with one_for_one, where each child has
    * its own.
@@ -112,15 +114,21 @@ export class SupervisorActor extends SupervisorBase<SupervisorRequest> {
     super(self, parent, options.intensity);
     this.#strategy = options.strategy;
     this.#autoShutdown = options.autoShutdown;
-    this.children = options.children;
+    this.#children = new Map(options.children.map((child) => [child.spec.id, child]));
+  }
+
+  protected override get children(): Iterable<Child> {
+    return this.#children.values();
   }
 
   /** Runs the supervisor: starts the children, and supervises them. */
   async live(starting: Starting): Promise<void> {
-    for (const child of this.children) {
+    let count = 0;
+    for (const child of [...this.children]) {
       try {
         const started = this.lifecycle.start(child);
         if (started !== undefined) await started;
+        if (++count % CHILDREN_A_TURN === 0) await this.lifecycle.pause();
       } catch (error) {
         if (error instanceof AwayError && this.lifecycle.order === undefined) {
           if (this.hold(child)) continue;
@@ -144,16 +152,16 @@ export class SupervisorActor extends SupervisorBase<SupervisorRequest> {
   #isOver(child: Child): boolean {
     if (!child.spec.significant || this.#autoShutdown === "never") return false;
     return this.#autoShutdown === "any_significant" ||
-      !this.children.some(({ spec, pid, restarting }) =>
+      ![...this.children].some(({ spec, pid, restarting }) =>
         spec.significant && (pid !== undefined || restarting)
       );
   }
 
   protected override async stopGroup(child: Child): Promise<void> {
     if (this.#strategy === "one_for_one") return;
-    const at = this.children.indexOf(child);
-    const [from, to] = affected(this.#strategy, at, this.children.length);
-    const group = this.children.slice(from, to);
+    const all = [...this.children];
+    const [from, to] = affected(this.#strategy, all.indexOf(child), all.length);
+    const group = all.slice(from, to);
     for (const one of group.toReversed()) {
       if (one.pid !== undefined) await this.lifecycle.stop(one);
       // Temporary children are not restarted because of a sibling's failure.
@@ -165,7 +173,9 @@ export class SupervisorActor extends SupervisorBase<SupervisorRequest> {
   protected override planRestart(child: Child, pause: number, later: boolean): RestartPlan {
     const alone = this.#strategy === "one_for_one";
     // The scheduled restarts of siblings include this child.
-    if (pause === 0 && !later && this.#wave === undefined) return alone ? [child] : this.children;
+    if (pause === 0 && !later && this.#wave === undefined) {
+      return alone ? [child] : [...this.children];
+    }
     const due = new Due(alone ? child : undefined);
     if (alone) child.waits = due;
     else {
@@ -182,14 +192,15 @@ export class SupervisorActor extends SupervisorBase<SupervisorRequest> {
     // A scheduled restart may have been replaced by a later one.
     if (due !== (due.child === undefined ? this.#wave : due.child.waits)) return [];
     this.#wave = undefined;
-    return due.child === undefined ? this.children : [due.child];
+    return due.child === undefined ? [...this.children] : [due.child];
   }
 
   /** With all strategies except one_for_one, the children after it wait too. */
   protected override hold(child: Child): boolean {
     this.lifecycle.remoteChildren.wait(child);
     if (this.#strategy === "one_for_one") return true;
-    for (const one of this.children.slice(this.children.indexOf(child) + 1)) {
+    const all = [...this.children];
+    for (const one of all.slice(all.indexOf(child) + 1)) {
       if (one.pid === undefined) one.restarting = one.waiting = true;
     }
     return false;
@@ -200,12 +211,12 @@ export class SupervisorActor extends SupervisorBase<SupervisorRequest> {
     // All waiting children are started together by the scheduled restart.
     if (this.#wave !== undefined) return [];
     if (this.#strategy === "one_for_one") return [remoteChildren.startable(this.children)];
-    const waiting = this.children.filter(({ waiting }) => waiting);
+    const waiting = [...this.children].filter(({ waiting }) => waiting);
     return remoteChildren.startable(waiting.slice(0, 1)).length > 0 ? [waiting] : [];
   }
 
   protected override async stopAll(): Promise<void> {
-    for (const child of this.children.toReversed()) {
+    for (const child of [...this.children].reverse()) {
       if (child.pid !== undefined) await this.lifecycle.stop(child);
     }
   }
@@ -232,7 +243,7 @@ export class SupervisorActor extends SupervisorBase<SupervisorRequest> {
 
   async #add(spec: ChildSpec): Promise<Pid> {
     const child = makeSupervisedChild(spec, this.#autoShutdown);
-    const known = this.children.find((other) => other.spec.id === spec.id);
+    const known = this.#children.get(spec.id);
     if (known !== undefined) {
       const runs = known.pid !== undefined || known.restarting;
       throw new SupervisorError(
@@ -243,12 +254,12 @@ export class SupervisorActor extends SupervisorBase<SupervisorRequest> {
       );
     }
     const pid = await this.start(child);
-    this.children.push(child);
+    this.#children.set(spec.id, child);
     return pid;
   }
 
   #find(id: string): Child {
-    const child = this.children.find(({ spec }) => spec.id === id);
+    const child = this.#children.get(id);
     if (child !== undefined) return child;
     throw new SupervisorError("not_found", `there is no child ${JSON.stringify(id)}`);
   }
@@ -261,6 +272,6 @@ export class SupervisorActor extends SupervisorBase<SupervisorRequest> {
   }
 
   #forget(child: Child): void {
-    this.children = this.children.filter((other) => other !== child);
+    if (this.#children.get(child.spec.id) === child) this.#children.delete(child.spec.id);
   }
 }

@@ -27,7 +27,7 @@ import { type ExitReason, isNormal } from "../term/exit.ts";
 import type { Pid } from "../term/pid.ts";
 import { type Child, nextPause, wantsRestart } from "./child.ts";
 import type { Intensity } from "./intensity.ts";
-import { ChildLifecycle } from "./child_lifecycle.ts";
+import { ChildLifecycle, CHILDREN_A_TURN } from "./child_lifecycle.ts";
 import { AwayError, awayWords, Look } from "./remote_children.ts";
 import { asksReady } from "./ready.ts";
 import { assertNear, refuse } from "./remote_errors.ts";
@@ -213,12 +213,14 @@ export abstract class SupervisorBase<Request extends { readonly $child: string }
 
   /** Starts those of the given children that wait for a restart. */
   async #begin(children: readonly Child[]): Promise<Ending> {
+    let count = 0;
     for (const child of [...children]) {
       // The child may have been terminated in the meantime.
       if (!child.restarting) continue;
       try {
         const started = this.lifecycle.start(child);
         if (started !== undefined) await started;
+        if (++count % CHILDREN_A_TURN === 0) await this.lifecycle.pause();
       } catch (error) {
         if (this.lifecycle.order !== undefined) return undefined;
         if (error instanceof AwayError) {

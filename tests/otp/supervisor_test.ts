@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers";
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import {
   ActorExitError,
@@ -59,6 +60,92 @@ test("Supervisor.start: starts children in order, each after the previous one ha
   assertEquals(family.news(), ["start c"]);
   assertEquals((await family.run(tree.whichChildren())).map(({ id }) => id), ["a", "slow", "c"]);
   family.system.stop();
+});
+
+test("Supervisor, DynamicSupervisor: other work has a turn while they start, restart and stop many children", async () => {
+  const COUNT = 1000;
+  const family = new Family();
+  const { system } = family;
+  /** How many children started or exited in each turn of I/O. */
+  const turns = new Map<number, number>();
+  const count = (): void => void turns.set(system.yields, (turns.get(system.yields) ?? 0) + 1);
+  const most = (): number => {
+    const counts = [...turns.values()];
+    assert(counts.reduce((sum, each) => sum + each, 0) >= COUNT, `${counts}`);
+    turns.clear();
+    return Math.max(...counts);
+  };
+  const pids: Pid<never>[] = [];
+  const start = (self: Self): Pid<never> => {
+    count();
+    const pid = self.spawnLink(() => () => {});
+    pids.push(pid);
+    return pid;
+  };
+  const children = Array.from({ length: COUNT }, (_, i) => ({ id: `c${i}`, start }));
+  const tree = await family.run(Supervisor.start(family.outside, {
+    strategy: "one_for_all",
+    children,
+  }));
+  assert(most() <= 64, "start");
+  system.exit(pids[0]!, "kill");
+  await system.settle();
+  assert(most() <= 64, "restart");
+  assertEquals(
+    (await family.run(tree.whichChildren())).map(({ id }) => id),
+    children.map(({ id }) => id),
+  );
+  const dynamic = await family.run(DynamicSupervisor.start(family.outside));
+  for (let i = 0; i < COUNT; i++) await family.run(dynamic.startChild({ start }));
+  turns.clear();
+  system.events.on("exit", count);
+  system.exit(dynamic.pid, "shutdown");
+  await system.settle();
+  assert(most() <= 66, "stop");
+  system.stop();
+});
+
+test("Supervisor: ends when it is told to between portions of its children", async () => {
+  const family = new Family();
+  const { system } = family;
+  let started = 0;
+  const children = Array.from({ length: 1000 }, (_, i) => ({
+    id: `c${i}`,
+    start: (self: Self) => {
+      if (++started === 100) {
+        const [supervisor] = system.pids();
+        system.exit(supervisor!, "shutdown");
+      }
+      return self.spawnLink(() => () => {});
+    },
+  }));
+  const starting = Supervisor.start(family.outside, { children });
+  starting.catch(() => {});
+  await system.settle();
+  await assertRejects(() => starting);
+  assertEquals([started, system.pids()], [128, []]);
+  system.stop();
+});
+
+test("Supervisor: a killed one starts no more children", async () => {
+  const family = new Family();
+  const { system } = family;
+  let started = 0;
+  const children = Array.from({ length: 1000 }, (_, i) => ({
+    id: `c${i}`,
+    start: (self: Self) => {
+      started++;
+      return self.spawnLink(() => () => {});
+    },
+  }));
+  const starting = Supervisor.start(family.outside, { children });
+  starting.catch(() => {});
+  while (started === 0) await new Promise<void>((turn) => setImmediate(turn));
+  system.exit(system.pids()[0]!, "kill");
+  await system.settle();
+  await assertRejects(() => starting);
+  assertEquals([started, system.pids()], [64, []]);
+  system.stop();
 });
 
 test("Supervisor.start: a failed start stops the children already started, in reverse order, and rejects", async () => {
