@@ -411,6 +411,8 @@ export class HomeActor {
     const start = (): void => {
       try {
         const token = lock?.token(key);
+        // The lock was lost in the turn in which it was acquired.
+        if (lock !== undefined && token === undefined) return done(undefined, undefined);
         const started = this.#rules.start(this.self as Self, key, { state, token });
         if (started instanceof Promise) {
           started.then((pid) => done(pid, undefined), (error) => done(undefined, error));
