@@ -89,9 +89,16 @@ export class NodeProcess {
   ): Promise<NodeProcess> {
     const all = { name: `${short}@127.0.0.1:0`, cookie: COOKIE, warnings: UNHURRIED, ...options };
     const node = new NodeProcess(runtime, all, program, launch);
-    await until(`${short} is ready`, () => node.told.some(({ event }) => event !== "log"), 30_000);
+    let status: number | string | undefined;
+    node.ended.then((ended) => status = ended);
+    const isDecided = (): boolean =>
+      status !== undefined || node.told.some(({ event }) => event !== "log");
+    await until(`${short} is ready`, isDecided, 30_000);
     const ready = node.told.find(({ event }) => event === "ready");
-    if (ready === undefined) throw new Error(`${short}: ${JSON.stringify(node.told)}`);
+    if (ready === undefined) {
+      const end = status === undefined ? "" : `has ended (${status}): `;
+      throw new Error(`${short} ${end}${JSON.stringify(node.told)}`);
+    }
     node.name = String(ready["name"]);
     node.url = String(ready["url"]);
     return node;

@@ -1,8 +1,8 @@
 /** Nodes whose clocks are wrong by days or years. */
 import { assert, assertEquals } from "@std/assert";
-import { execFileSync } from "node:child_process";
 import process from "node:process";
 import { spawnChild } from "../../lib/host/system.ts";
+import { atTime, hasFaketime } from "../kit/faketime.ts";
 import { PAIRS, type Runtime, untilWhole, withNodes } from "../kit/process.ts";
 import { test, until } from "../kit/test.ts";
 
@@ -11,25 +11,16 @@ function launchAt(time: string) {
   return (runtime: Runtime, file: string) => {
     const bin = process.env[runtime === "deno" ? "DENO_BIN" : "BUN_BIN"] ?? runtime;
     const run = runtime === "deno" ? ["run", "-A", "--no-check"] : [];
-    const env = ["FAKETIME_DONT_FAKE_MONOTONIC=1", "faketime", "-f", time];
-    return spawnChild("env", [...env, bin, ...run, file]);
+    const [program, ...args] = atTime(time);
+    return spawnChild(program!, [...args, bin, ...run, file]);
   };
-}
-
-function hasFaketime(): boolean {
-  try {
-    execFileSync("faketime", ["--version"], { stdio: "pipe" });
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 for (const [one, other] of PAIRS) {
   test(
     `nodes (${one}, ${other}) whose clocks are off by days and decades join at once, and report the skew`,
     {
-      ignore: !hasFaketime(),
+      ignore: !hasFaketime,
     },
     async () => {
       await withNodes(async (start) => {

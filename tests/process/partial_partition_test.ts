@@ -3,7 +3,7 @@
  * holders, clocks that are hours off, and a quorum that is lost and restored.
  */
 import { assert, assertEquals } from "@std/assert";
-import { spawnSync } from "node:child_process";
+import { atTime, hasFaketime } from "../kit/faketime.ts";
 import { Machines, TwoMachines } from "../kit/netns.ts";
 import { isTurnOf, type NodeProcess, PAIRS, untilWhole, withNodes } from "../kit/process.ts";
 import { test, until } from "../kit/test.ts";
@@ -11,7 +11,6 @@ import { test, until } from "../kit/test.ts";
 const CHILD = "global_child.ts";
 const COOKIE = "7f3a9c1e5b8d2046e1c7a95f30d8b264";
 const isPossible = TwoMachines.isPossible();
-const hasFaketime = spawnSync("faketime", ["--version"]).status === 0;
 
 interface Setup {
   readonly machines: Machines;
@@ -39,9 +38,7 @@ async function withThree(
           pingTimeout: 1_000,
           joinTimeout: 1_000,
         };
-        const wrap = i === 1 && clock !== undefined
-          ? ["env", "FAKETIME_DONT_FAKE_MONOTONIC=1", "faketime", "-f", clock]
-          : [];
+        const wrap = i === 1 && clock !== undefined ? atTime(clock) : [];
         nodes.push(
           await start(pair[i % 2]!, `n${i}`, options, CHILD, machines.launch(i, ...wrap)),
         );
