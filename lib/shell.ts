@@ -110,7 +110,12 @@ export async function shell(options: ShellOptions): Promise<number> {
 async function join(node: Node, target: string): Promise<string> {
   if (!target.startsWith("*@")) await node.connect(target, { timeout: CONNECT_MS });
   const name = node.peers().find((peer) => peer === target) ?? node.peers()[0];
-  if (name === undefined) throw new ObserveError("noconnection", `there is no node at ${target}`);
+  if (name === undefined) {
+    const words =
+      `no node answered at ${target.slice(2)}: is one running there, with this cookie? ` +
+      "Its log has the reason if it rejected this shell";
+    throw new ObserveError("noconnection", words);
+  }
   const { sessions } = await node.stats({ node: name });
   const others = sessions.map((session) => session.node).filter((other) => other !== node.name);
   await Promise.allSettled(others.map((other) => node.connect(other, { timeout: CONNECT_MS })));

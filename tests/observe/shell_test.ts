@@ -2,7 +2,13 @@
  * The shell, on two nodes, and hidden nodes.
  */
 import { PassThrough, Writable } from "node:stream";
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import type { Self } from "../../lib/actor/self.ts";
 import { Node } from "../../lib/node.ts";
 import { service } from "../../lib/otp/service.ts";
@@ -143,9 +149,27 @@ test("shell connects by an address if the node's name is unknown", async () => {
   });
 });
 
-test("shell rejects if the node cannot be reached", async () => {
-  const node = { cookie: COOKIE };
-  await assertRejects(() => shell({ target: "none@127.0.0.1:9", commands: [], node }));
+test("shell says why a node cannot be reached: no node, another name, another cookie, no name", async () => {
+  await withCluster(async (a) => {
+    const at = a.name.slice(a.name.indexOf("@") + 1);
+    const other = "another-0123456789abcdef0123456789abcdef";
+    const cases: [target: string, cookie: string, words: RegExp][] = [
+      ["none@127.0.0.1:9", COOKIE, /listens/],
+      [`gamma@${at}`, COOKIE, new RegExp(`use the name ${a.name}`)],
+      [a.name, other, /another cookie/],
+      [
+        `*@${at}`,
+        other,
+        /no node answered at 127.0.0.1:\d+: is one running there, with this cookie/,
+      ],
+      ["alpha", COOKIE, /write name@host:port/],
+      [at, COOKIE, /with a name in front it is node@/],
+    ];
+    for (const [target, cookie, words] of cases) {
+      const error = await assertRejects(() => shell({ target, commands: [], node: { cookie } }));
+      assertMatch((error as Error).message, words, target);
+    }
+  });
 });
 
 test("completions are command names first, then node names and sort orders", () => {
