@@ -105,6 +105,9 @@ const OPTIONS: Readonly<Record<keyof CoresOptions, true>> = {
 /** Number of heartbeats that a worker sends within `blockedAfter`. */
 const BEATS = 5;
 
+/** Number of checks of all workers per heartbeat. */
+const LOOKS = 4;
+
 /** Time after `leaveTimeout` at which a worker that has not exited is killed. Milliseconds. */
 const LATE_MS = 2_000;
 
@@ -199,6 +202,11 @@ class CoreGroup implements Cores {
     return this.#options.blockedAfter ?? 5_000;
   }
 
+  /** Interval between two checks of all workers, and so the longest delay of a kill. */
+  get #lookMs(): number {
+    return this.#beatMs / LOOKS;
+  }
+
   get #leaveMs(): number {
     return this.#options.leaveTimeout ?? 25_000;
   }
@@ -210,7 +218,7 @@ class CoreGroup implements Cores {
       for (const [name, listener] of this.#signals) process.on(name, listener);
     }
     this.#watchedAt = this.#host.clock.now();
-    this.#watch = this.#host.clock.every(this.#beatMs, () => this.#look());
+    this.#watch = this.#host.clock.every(this.#lookMs, () => this.#look());
     // The first one is the seed of the others.
     const [first, ...others] = this.#slots;
     await this.#ready(first!.worker = this.#spawn(first!));
@@ -307,7 +315,7 @@ class CoreGroup implements Cores {
   /** Kills workers that are blocked, or late to start or to leave. */
   #look(): void {
     const now = this.#host.clock.now();
-    const pausedMs = now - this.#watchedAt - this.#beatMs;
+    const pausedMs = now - this.#watchedAt - this.#lookMs;
     this.#watchedAt = now;
     const startMs = this.#options.startTimeout ?? 30_000;
     for (const worker of this.#processes) {
