@@ -17,9 +17,7 @@ export const payment: StateMachine<Payment> = stateMachine<Payment>({
   data: () => ({}),
   states: {
     created: {
-      on: {
-        authorise: { to: "authorised", run: (_data, card) => ({ reply: "ok", data: { card } }) },
-      },
+      on: { authorise: { to: "authorised", run: (_, card) => ({ reply: "ok", data: { card } }) } },
       after: { ms: 30_000, to: "expired" },
     },
     authorised: { on: { capture: { to: "captured", run: () => ({ reply: "ok" }) } } },
