@@ -107,12 +107,16 @@ test("cores runs nodes of one cluster on one port, and replaces those that crash
   const [one, two] = await clientOfEach(group, 2);
   assertMatch((await one!.ask("name"))!, /^core1@127\.0\.0\.1:\d+ 1\/2$/);
   await until("they are peers", async () => await two!.ask("peers") === "1");
-  // A room spans both workers.
+  // A room spans both workers. Its member becomes known to the other worker shortly after it joined.
   two!.socket.send("join");
   await two!.ask("name");
-  const heard = new Promise<MessageEvent>((heard) => two!.socket.onmessage = heard);
-  one!.socket.send("hello");
-  assertEquals((await heard).data, "hello");
+  let heard: unknown;
+  two!.socket.onmessage = ({ data }) => heard = data;
+  await until("the other worker's member has the message", () => {
+    if (heard === undefined) one!.socket.send("hello");
+    return heard !== undefined;
+  });
+  assertEquals(heard, "hello");
   assert(printed.includes("core1 without a line end"), printed.join());
 
   const replaced = async (core: number, harm: (pid: number) => void): Promise<number> => {
