@@ -69,7 +69,7 @@ let steps = 0;
 let virtualMs = 0;
 let broken = 0;
 const began = performance.now();
-let told = began;
+let received = began;
 for (let seed = from; seed < from + count; seed++) {
   try {
     const result = await chaos(seed, promisesOf(seed, wanted), {
@@ -91,8 +91,8 @@ for (let seed = from; seed < from + count; seed++) {
     );
   }
   const now = performance.now();
-  if (now - told < 2_000) continue;
-  told = now;
+  if (now - received < 2_000) continue;
+  received = now;
   const done = seed - from + 1;
   process.stderr.write(`sim: ${done} of ${count} seeds, ${broken} broken\n`);
 }

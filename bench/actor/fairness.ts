@@ -88,9 +88,9 @@ export async function measureFairness(
     args: [String(listener.address.port), String(ECHOES)],
   });
   // Called with a line when the client is connected, and again when it has finished.
-  let heard: (line: string) => void = () => {};
-  const line = (): Promise<string> => new Promise((hear) => heard = hear);
-  client.lines((text) => heard(text));
+  let observed: (line: string) => void = () => {};
+  const line = (): Promise<string> => new Promise((hear) => observed = hear);
+  client.lines((text) => observed(text));
   await line();
 
   const start = performance.now();

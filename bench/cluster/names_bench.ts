@@ -52,13 +52,13 @@ const members = names.map((group) => ({ scope: "default", group, pid: actor }));
 const some = names.slice(0, 1000);
 for (const name of some) await global.register(name, actor);
 
-function told(send: () => void): Uint8Array[] {
+function received(send: () => void): Uint8Array[] {
   bodies.length = 0;
   send();
   return [...bodies];
 }
-const lists = told(() => sendSync(line, rows, own.node));
-const joins = told(() => sendMembers(line, TAG.GROUP_JOIN, members));
+const lists = received(() => sendSync(line, rows, own.node));
+const joins = received(() => sendMembers(line, TAG.GROUP_JOIN, members));
 
 bench(`whereis, ${LOOKUPS} times`, { group: "have" }, () => {
   let hits = 0;

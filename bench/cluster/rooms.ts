@@ -41,10 +41,10 @@ async function node([index, mode, ...seeds]: string[]): Promise<void> {
     seeds,
     logLevel: "error",
   });
-  let heard = 0;
+  let observed = 0;
   if (Number(index) < 2) {
     parts.rooms.join("room", {
-      sendShared: (frames, room) => heard += room.messages(frames).length,
+      sendShared: (frames, room) => observed += room.messages(frames).length,
     });
   }
   console.log(parts.mesh.name);
@@ -55,7 +55,7 @@ async function node([index, mode, ...seeds]: string[]): Promise<void> {
       while (parts.mesh.peers().length < Number(value)) await new Promise((t) => setTimeout(t, 20));
       await parts.rooms.announced({ timeout: 5_000 });
       console.log("ready");
-    } else if (what === "heard") console.log(`${heard}`);
+    } else if (what === "heard") console.log(`${observed}`);
     else {
       let [said, due] = [0, 0];
       const from = performance.now();
@@ -132,8 +132,8 @@ async function measure(count: number, mode: string, seconds: number): Promise<nu
     const said = Number(await first.ask(`say ${ms}`));
     const used = cpu() - from;
     await new Promise((t) => setTimeout(t, 100));
-    const heard = Number(await children[1]!.ask("heard"));
-    if (heard < said) console.error(`${count} nodes: ${heard} of ${said} came to the member`);
+    const observed = Number(await children[1]!.ask("heard"));
+    if (observed < said) console.error(`${count} nodes: ${observed} of ${said} came to the member`);
     return 1e6 * (used - (from - idleFrom)) / said;
   } finally {
     for (const child of children) child.process.kill("SIGKILL");

@@ -172,14 +172,14 @@ class Near {
 
   /** Measures sequential spawns, each until the first message of the new actor arrives. */
   async spawns(metric: DistRun): Promise<void> {
-    let heard = (): void => {};
-    const listener = this.spawn(() => () => heard());
+    let observed = (): void => {};
+    const listener = this.spawn(() => () => observed());
     const hello = { node: this.far, fn: "hello" };
     const { system } = this.parts;
     await this.trips(
       metric,
       async () => {
-        const came = new Promise<void>((come) => heard = come);
+        const came = new Promise<void>((come) => observed = come);
         await system.spawnAt(system.externalCaller, hello, false, undefined, [listener]);
         await came;
       },

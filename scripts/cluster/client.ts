@@ -15,7 +15,7 @@ export class ChatClient {
   /** The node that it is connected to. */
   readonly node: string;
   /** Called with each message and its time in milliseconds. */
-  heard: ((message: ServerMessage, at: number) => void) | undefined;
+  observed: ((message: ServerMessage, at: number) => void) | undefined;
   /** Called when the connection is lost. */
   lost: (() => void) | undefined;
   readonly #socket: WebSocket;
@@ -25,7 +25,7 @@ export class ChatClient {
     this.#socket = socket;
     socket.onmessage = ({ data }) => {
       const at = performance.now();
-      this.heard?.(JSON.parse(data as string) as ServerMessage, at);
+      this.observed?.(JSON.parse(data as string) as ServerMessage, at);
     };
     socket.onclose = () => this.lost?.();
     socket.onerror = () => {

@@ -73,7 +73,7 @@ class Ledger {
   #from: ChatClient | undefined;
   #sentAt = 0;
   /** The nodes that have received the last broadcast, with the times. */
-  #heard = new Map<ChatClient, number>();
+  #observed = new Map<ChatClient, number>();
   /** Checks the pending wait. */
   #look: () => void = () => {};
   /** Broadcasts that did not reach all nodes. */
@@ -85,7 +85,7 @@ class Ledger {
     this.#clients = clients;
     this.#room = room;
     for (const client of clients) {
-      client.heard = (message, at) => {
+      client.observed = (message, at) => {
         this.#take(client, message, at);
         this.#look();
       };
@@ -119,20 +119,20 @@ class Ledger {
 
   /** Removes the listeners. */
   close(): void {
-    for (const client of this.#clients) client.heard = client.lost = undefined;
+    for (const client of this.#clients) client.observed = client.lost = undefined;
   }
 
   /** Lets one client broadcast until its node knows of the members on all nodes. Not counted. */
   async #untilHeard(from: ChatClient): Promise<void> {
     this.#from = from;
-    this.#heard = new Map();
+    this.#observed = new Map();
     const data = { text: wordsOf(from), number: ++this.#sent };
     const say = (): void => from.say({ type: "broadcast", room: this.#room, data });
     this.#probes.add(data.number);
     const again = setInterval(say, PROBE_MS);
     say();
     try {
-      await this.#until(() => this.#heard.size >= this.#clients.length);
+      await this.#until(() => this.#observed.size >= this.#clients.length);
     } finally {
       clearInterval(again);
     }
@@ -146,19 +146,19 @@ class Ledger {
     const count = this.#clients.length - (type === "broadcast" ? 0 : 1);
     this.expected += count;
     this.#from = from;
-    this.#heard = new Map();
+    this.#observed = new Map();
     const data = { text: wordsOf(from), number: ++this.#sent };
     this.#sentAt = performance.now();
     from.say({ type, room: this.#room, data });
-    await this.#until(() => this.#heard.size >= count);
-    if (this.#heard.size < count && ++this.#losses > LOSSES_MAX) {
+    await this.#until(() => this.#observed.size >= count);
+    if (this.#observed.size < count && ++this.#losses > LOSSES_MAX) {
       const why = `only ${this.delivered} of ${this.expected} messages arrived`;
       throw new DemoError(this.faults[0] ?? why);
     }
-    if (type === "broadcastFrom" && this.#heard.has(from)) {
+    if (type === "broadcastFrom" && this.#observed.has(from)) {
       this.faults.push(`${from.node} heard what it sent to all but itself`);
     }
-    return this.#clients.map((client) => this.#heard.get(client));
+    return this.#clients.map((client) => this.#observed.get(client));
   }
 
   #take(client: ChatClient, message: ServerMessage, at: number): void {
@@ -167,11 +167,11 @@ class Ledger {
     else if (message.type !== "message") {
       this.faults.push(`${client.node} heard ${JSON.stringify(message)}`);
     } else if (this.#probes.has((message.data as { number: number }).number)) {
-      if (this.#isExpected(message)) this.#heard.set(client, 0);
-    } else if (!this.#isExpected(message) || this.#heard.has(client)) {
+      if (this.#isExpected(message)) this.#observed.set(client, 0);
+    } else if (!this.#isExpected(message) || this.#observed.has(client)) {
       this.faults.push(`${client.node} heard out of turn: ${JSON.stringify(message)}`);
     } else {
-      this.#heard.set(client, (at - this.#sentAt) * 1000);
+      this.#observed.set(client, (at - this.#sentAt) * 1000);
       this.delivered++;
     }
   }

@@ -104,9 +104,9 @@ test("Node sends after a time and periodically, and not after cancelTimer", asyn
 
 test("Node limits a mailbox, and emits mailbox, spawn, exit and crash", async () => {
   await using node = await start();
-  const told: string[] = [];
+  const received: string[] = [];
   for (const name of ["spawn", "exit", "crash", "mailbox"] as const) {
-    node.on(name, (event: { pid: Pid }) => void told.push(`${name} ${event.pid}`));
+    node.on(name, (event: { pid: Pid }) => void received.push(`${name} ${event.pid}`));
   }
   const pid = node.spawnWith({ mailbox: { max: 1, policy: "dropNewest" } }, () => (message) => {
     if (message === "crash") throw new Error("no");
@@ -114,7 +114,7 @@ test("Node limits a mailbox, and emits mailbox, spawn, exit and crash", async ()
   node.send<unknown>(pid, "crash");
   node.send<unknown>(pid, "dropped");
   await until("it has ended", () => !node.isAlive(pid));
-  assertEquals(told, ["spawn <0.1>", "mailbox <0.1>", "crash <0.1>", "exit <0.1>"]);
+  assertEquals(received, ["spawn <0.1>", "mailbox <0.1>", "crash <0.1>", "exit <0.1>"]);
 });
 
 test("two nodes in one process have separate actors, names and numbers", async () => {
@@ -164,7 +164,7 @@ test("Node.serve assigns pids to its connections, to which any actor can send", 
     const client = await Client.open(server.url);
     await until("it is open", () => pid !== undefined);
     node.send(pid!, "from an actor");
-    await until("it came", () => client.heard.includes("from an actor"));
+    await until("it came", () => client.observed.includes("from an actor"));
     await client.close();
     await until("its actor has ended", () => !node.isAlive(pid!));
   } finally {
@@ -208,7 +208,7 @@ test("node.on: logs a listener that throws or rejects, and the node and other li
       throw new Error("of the sink");
     },
   });
-  const heard: string[] = [];
+  const observed: string[] = [];
   node.on("exit", () => {
     throw new Error("of a listener");
   });
@@ -216,12 +216,12 @@ test("node.on: logs a listener that throws or rejects, and the node and other li
   node.on("exit", async () => {
     throw new Error("of an async listener");
   });
-  node.on("exit", () => heard.push("once"), { once: true });
-  node.on("exit", () => heard.push("always"));
+  node.on("exit", () => observed.push("once"), { once: true });
+  node.on("exit", () => observed.push("always"));
   for (let i = 0; i < 2; i++) node.spawn(() => {});
-  await until("both have ended", () => heard.length === 3);
+  await until("both have ended", () => observed.length === 3);
   await until("all is logged", () => lines.length === 4);
-  assertEquals(heard, ["once", "always", "always"]);
+  assertEquals(observed, ["once", "always", "always"]);
   assertMatch(lines[0]!, /a listener of "exit" failed: Error: of a listener\n/);
   assert(lines.some((line) => line.includes('"exit" failed: Error: of an async listener')));
 });

@@ -322,10 +322,10 @@ test("mailboxLength returns the number of queued messages", async () => {
 test("an unbounded mailbox is reported once when it exceeds the warning mark", async () => {
   const system = new ManualSystem();
   const { pid } = await receiver(system);
-  const told: unknown[] = [];
-  system.events.on("mailbox", (event) => void told.push(event));
+  const received: unknown[] = [];
+  system.events.on("mailbox", (event) => void received.push(event));
   for (let i = 0; i < system.mark + 10; i++) system.send(pid, i);
-  assertEquals(told, [{ pid, length: system.mark, dropped: false }]);
+  assertEquals(received, [{ pid, length: system.mark, dropped: false }]);
   assertEquals(system.find(pid.id)!.length, system.mark + 10);
   system.stop();
 });
@@ -334,18 +334,18 @@ for (const waiting of [false, true]) {
   const when = waiting ? "while it waits for something else" : "while it is busy";
 
   test(`a bounded mailbox with dropNewest keeps the oldest messages, ${when}`, async () => {
-    const { got, told } = await overflow("dropNewest", waiting);
-    assertEquals([got, told], [["EXIT", 1, 2, "DOWN"], [3, 3, 3, 4]]);
+    const { got, received } = await overflow("dropNewest", waiting);
+    assertEquals([got, received], [["EXIT", 1, 2, "DOWN"], [3, 3, 3, 4]]);
   });
 
   test(`a bounded mailbox with dropOldest keeps the newest messages, ${when}`, async () => {
-    const { got, told } = await overflow("dropOldest", waiting);
-    assertEquals([got, told], [["EXIT", 5, "DOWN", 6], [3, 3, 3, 4]]);
+    const { got, received } = await overflow("dropOldest", waiting);
+    assertEquals([got, received], [["EXIT", 5, "DOWN", 6], [3, 3, 3, 4]]);
   });
 
   test(`a bounded mailbox with exit ends its actor at the first message over the limit, ${when}`, async () => {
-    const { got, told, reason } = await overflow("exit", waiting);
-    assertEquals([got, told, reason], [[], [3], { mailbox: "full" }]);
+    const { got, received, reason } = await overflow("exit", waiting);
+    assertEquals([got, received, reason], [[], [3], { mailbox: "full" }]);
   });
 }
 
@@ -354,12 +354,12 @@ for (const waiting of [false, true]) {
  */
 async function overflow(policy: "dropNewest" | "dropOldest" | "exit", waiting: boolean) {
   const system = new ManualSystem();
-  const told: number[] = [];
+  const received: number[] = [];
   const got: unknown[] = [];
   let reason: unknown;
   system.events.on("mailbox", ({ length, dropped }) => {
     assert(dropped);
-    told.push(length);
+    received.push(length);
   });
   system.events.on("exit", (event) => event.pid === pid && (reason = event.reason));
   const [linked, watched] = [system.puppet(), system.puppet()];
@@ -381,7 +381,7 @@ async function overflow(policy: "dropNewest" | "dropOldest" | "exit", waiting: b
   system.send(linked.pid, "go on");
   await system.advance(20);
   system.stop();
-  return { got, told, reason };
+  return { got, received, reason };
 }
 
 test("a bounded mailbox stays bounded while its waiting actor has not had a turn", async () => {

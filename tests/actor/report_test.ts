@@ -64,8 +64,8 @@ test("a crash of a loop reports the message it was handling, or none between mes
   await system.advance(100);
   system.send(three, 2);
   await system.settle();
-  const told = crashes.map(({ reason, message }) => [(reason as Error).message, message]);
-  assertEquals(told, [["at it", 2], ["at none", undefined], ["at it", 2]]);
+  const received = crashes.map(({ reason, message }) => [(reason as Error).message, message]);
+  assertEquals(received, [["at it", 2], ["at none", undefined], ["at it", 2]]);
   const aside = system.start(async (self: Self<number>) => {
     await self.receive();
     await Promise.race([self.receive(), Promise.reject(new Error("aside"))]);
@@ -147,16 +147,16 @@ test("a report describes a call by its request", async () => {
 
 test("events report spawn, exit, dead letters and mailbox marks only to their listeners", async () => {
   const system = new ManualSystem();
-  const told: [string, unknown][] = [];
+  const received: [string, unknown][] = [];
   const stops = (["spawn", "exit", "crash", "deadletter", "mailbox"] as const).map((name) =>
-    system.events.on(name, (event: SystemEvents[typeof name]) => void told.push([name, event]))
+    system.events.on(name, (event: SystemEvents[typeof name]) => void received.push([name, event]))
   );
   const pid = system.startWith({ mailbox: { max: 1, policy: "dropNewest" } }, () => () => {});
   system.send(pid, 1);
   system.send(pid, 2);
   system.exit(pid, "over");
   system.send(pid, 3);
-  assertEquals(told, [
+  assertEquals(received, [
     ["spawn", { pid }],
     ["mailbox", { pid, length: 1, dropped: true }],
     ["exit", { pid, reason: "over" }],
@@ -165,7 +165,7 @@ test("events report spawn, exit, dead letters and mailbox marks only to their li
   for (const stop of stops) stop();
   system.start(() => {});
   await system.settle();
-  assertEquals(told.length, 4);
+  assertEquals(received.length, 4);
 });
 
 test("events without listeners allocate no objects", async () => {
@@ -185,16 +185,16 @@ test("events without listeners allocate no objects", async () => {
 
 test("a listener that throws affects neither the system nor other listeners", async () => {
   const system = new ManualSystem();
-  const told: unknown[] = [];
+  const received: unknown[] = [];
   system.events.on("exit", () => {
     throw new Error("a bad listener");
   });
-  system.events.on("exit", ({ reason }) => void told.push(reason));
+  system.events.on("exit", ({ reason }) => void received.push(reason));
   const [one, two] = [system.puppet(), system.puppet()];
   one.self.link(two.pid);
   system.exit(one.pid, "over");
   await system.settle();
-  assertEquals([told, system.size], [["over", "over"], 0]);
+  assertEquals([received, system.size], [["over", "over"], 0]);
 });
 
 test("a node logs one readable report per crash", async () => {

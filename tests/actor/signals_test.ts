@@ -61,57 +61,57 @@ function name(reason: ExitReason): string {
 }
 
 /** Returns a target in the given state. */
-async function targetOf(system: Ends, life: typeof LIVES[number]): Promise<Puppet> {
-  if (life === "never") {
+async function targetOf(system: Ends, incarnation: typeof LIVES[number]): Promise<Puppet> {
+  if (incarnation === "never") {
     return { pid: new Pid(system.home, 999_999, undefined), self: undefined as never, got: [] };
   }
   const target = system.puppet();
   await system.settle();
-  if (life === "dead") leave(target, "shutdown");
+  if (incarnation === "dead") leave(target, "shutdown");
   return target;
 }
 
 for (const reason of REASONS) {
-  for (const life of LIVES) {
+  for (const incarnation of LIVES) {
     for (const trap of [false, true]) {
-      const told: ExitReason = life === "alive" ? reason : "noproc";
+      const received: ExitReason = incarnation === "alive" ? reason : "noproc";
       const traps = trap ? "traps exits" : "does not trap exits";
-      const what = life === "alive" ? `ends with ${name(reason)}` : life;
+      const what = incarnation === "alive" ? `ends with ${name(reason)}` : incarnation;
 
-      test(`link: an actor that ${traps}, the other is ${life} and then ${what}`, async () => {
+      test(`link: an actor that ${traps}, the other is ${incarnation} and then ${what}`, async () => {
         const system = new Ends();
-        const target = await targetOf(system, life);
+        const target = await targetOf(system, incarnation);
         const one = system.puppet({ trap });
         one.self.link(target.pid);
-        if (life === "alive") leave(target, reason);
+        if (incarnation === "alive") leave(target, reason);
         await system.settle();
-        assertEquals(plain(one.got), trap ? [["EXIT", target.pid.id, told]] : []);
-        assertEquals(system.of(one), trap || told === "normal" ? [] : [told]);
+        assertEquals(plain(one.got), trap ? [["EXIT", target.pid.id, received]] : []);
+        assertEquals(system.of(one), trap || received === "normal" ? [] : [received]);
         assertEquals(one.self.links?.size ?? 0, 0);
         system.stop();
       });
 
-      test(`monitor: an actor that ${traps}, the other is ${life} and then ${what}`, async () => {
+      test(`monitor: an actor that ${traps}, the other is ${incarnation} and then ${what}`, async () => {
         const system = new Ends();
-        const target = await targetOf(system, life);
+        const target = await targetOf(system, incarnation);
         const one = system.puppet({ trap });
         const ref = one.self.monitor(target.pid);
-        if (life === "alive") leave(target, reason);
+        if (incarnation === "alive") leave(target, reason);
         await system.settle();
-        assertEquals(plain(one.got), [["DOWN", ref.id, target.pid.id, told]]);
+        assertEquals(plain(one.got), [["DOWN", ref.id, target.pid.id, received]]);
         assertEquals([system.of(one), one.self.monitors?.size ?? 0], [[], 0]);
         system.stop();
       });
 
-      test(`exit: ${name(reason)} to an actor that ${traps} and is ${life}`, async () => {
+      test(`exit: ${name(reason)} to an actor that ${traps} and is ${incarnation}`, async () => {
         const system = new Ends();
-        const target = await targetOf(system, life);
-        if (life === "alive") target.self.trapExit = trap;
+        const target = await targetOf(system, incarnation);
+        if (incarnation === "alive") target.self.trapExit = trap;
         const one = system.puppet();
         one.self.exit(target.pid, reason);
         await system.settle();
         assertEquals([system.of(one), one.got], [[], []]);
-        if (life !== "alive") return system.stop();
+        if (incarnation !== "alive") return system.stop();
         const ends = reason === "kill" ? ["killed"] : trap || reason === "normal" ? [] : [reason];
         assertEquals(system.of(target), ends);
         const got = trap && reason !== "kill" ? [["EXIT", one.pid.id, reason]] : [];
@@ -212,7 +212,7 @@ test("unlink removes the link on both sides, whichever side made it", async () =
 test("unlink of an actor that is not linked, dead or unknown does nothing", async () => {
   const system = new Ends();
   const one = system.puppet();
-  for (const life of LIVES) one.self.unlink((await targetOf(system, life)).pid);
+  for (const incarnation of LIVES) one.self.unlink((await targetOf(system, incarnation)).pid);
   assertEquals([system.of(one), one.got], [[], []]);
   system.stop();
 });

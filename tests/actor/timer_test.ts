@@ -324,29 +324,29 @@ test("cancelTimer throws ArgumentError for a value that is not a timer", () => {
 
 test("self.sleep resolves after its time, and rejects once if the actor exits before", async () => {
   const system = new ManualSystem();
-  const told: string[] = [];
+  const received: string[] = [];
   const sleeper = async (self: Self): Promise<void> => {
-    told.push(`at ${self.now()}`);
+    received.push(`at ${self.now()}`);
     await self.sleep(100);
-    told.push(`at ${self.now()}`);
+    received.push(`at ${self.now()}`);
     try {
       await self.sleep(100);
     } catch (error) {
-      told.push((error as Error).name);
-      await self.sleep(1).finally(() => told.push("never"));
+      received.push((error as Error).name);
+      await self.sleep(1).finally(() => received.push("never"));
     }
   };
   const pid = system.spawn(undefined, undefined, sleeper, []);
   await system.settle();
-  const [first] = told;
+  const [first] = received;
   await system.advance(99);
-  assertEquals(told.length, 1);
+  assertEquals(received.length, 1);
   await system.advance(2);
-  assertEquals(told.length, 2);
-  assert(Number(told[1]!.slice(3)) - Number(first!.slice(3)) >= 100);
+  assertEquals(received.length, 2);
+  assert(Number(received[1]!.slice(3)) - Number(first!.slice(3)) >= 100);
   system.exit(pid, "kill");
   await system.advance(1_000);
-  assertEquals(told.slice(2), ["ActorExitError"]);
+  assertEquals(received.slice(2), ["ActorExitError"]);
   assertEquals(system.wheel.size, 0);
   system.stop();
 });

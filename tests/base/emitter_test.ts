@@ -9,12 +9,12 @@ interface Events {
 
 test("Emitter calls the listeners of a name in order of registration, within emit", () => {
   const emitter = new Emitter<Events>();
-  const heard: string[] = [];
-  emitter.on("up", (node) => heard.push(`first ${node}`));
-  emitter.on("up", (node) => heard.push(`second ${node}`));
-  emitter.on("down", (count) => heard.push(`down ${count}`));
+  const observed: string[] = [];
+  emitter.on("up", (node) => observed.push(`first ${node}`));
+  emitter.on("up", (node) => observed.push(`second ${node}`));
+  emitter.on("down", (count) => observed.push(`down ${count}`));
   emitter.emit("up", "a");
-  assertEquals(heard, ["first a", "second a"]);
+  assertEquals(observed, ["first a", "second a"]);
 });
 
 test("Emitter without listeners does nothing", () => {
@@ -26,34 +26,34 @@ test("Emitter without listeners does nothing", () => {
 
 test("Emitter.on returns a function that removes that listener only", () => {
   const emitter = new Emitter<Events>();
-  const heard: string[] = [];
-  const stop = emitter.on("up", () => heard.push("first"));
-  emitter.on("up", () => heard.push("second"));
+  const observed: string[] = [];
+  const stop = emitter.on("up", () => observed.push("first"));
+  emitter.on("up", () => observed.push("second"));
   stop();
   stop();
   emitter.emit("up", "a");
-  assertEquals(heard, ["second"]);
+  assertEquals(observed, ["second"]);
 });
 
 test("Emitter.emit calls the listeners registered when it began, whatever they change", () => {
   const emitter = new Emitter<Events>();
-  const heard: string[] = [];
+  const observed: string[] = [];
   emitter.on("up", () => {
-    heard.push("first");
+    observed.push("first");
     stop();
-    emitter.on("up", () => heard.push("third"));
+    emitter.on("up", () => observed.push("third"));
   });
-  const stop = emitter.on("up", () => heard.push("second"));
+  const stop = emitter.on("up", () => observed.push("second"));
   emitter.emit("up", "a");
-  assertEquals(heard, ["first", "second"]);
+  assertEquals(observed, ["first", "second"]);
   emitter.emit("up", "b");
-  assertEquals(heard, ["first", "second", "first", "third"]);
+  assertEquals(observed, ["first", "second", "first", "third"]);
 });
 
 test("Emitter.emit calls all listeners even if one throws or rejects, and reports the errors", async () => {
   const failed: [string, string][] = [];
   const emitter = new Emitter<Events>((name, error) => failed.push([name, String(error)]));
-  const heard: string[] = [];
+  const observed: string[] = [];
   emitter.on("up", () => {
     throw new Error("thrown");
   });
@@ -61,24 +61,24 @@ test("Emitter.emit calls all listeners even if one throws or rejects, and report
   emitter.on("up", async () => {
     throw new Error("rejected");
   });
-  emitter.on("up", (node) => heard.push(node));
+  emitter.on("up", (node) => observed.push(node));
   emitter.emit("up", "a");
-  assertEquals([heard, failed], [["a"], [["up", "Error: thrown"]]]);
+  assertEquals([observed, failed], [["a"], [["up", "Error: thrown"]]]);
   await new Promise((wake) => setTimeout(wake, 0));
   assertEquals(failed.at(-1), ["up", "Error: rejected"]);
 });
 
 test("Emitter.on removes a listener when its signal aborts, and after one event with once", () => {
   const emitter = new Emitter<Events>();
-  const heard: string[] = [];
+  const observed: string[] = [];
   const stop = new AbortController();
-  emitter.on("up", (node) => heard.push(`signal ${node}`), { signal: stop.signal });
-  emitter.on("up", (node) => heard.push(`once ${node}`), { once: true });
-  emitter.on("up", () => heard.push("never"), { signal: AbortSignal.abort() });
+  emitter.on("up", (node) => observed.push(`signal ${node}`), { signal: stop.signal });
+  emitter.on("up", (node) => observed.push(`once ${node}`), { once: true });
+  emitter.on("up", () => observed.push("never"), { signal: AbortSignal.abort() });
   emitter.emit("up", "a");
   emitter.emit("up", "b");
   stop.abort();
   emitter.emit("up", "c");
-  assertEquals(heard, ["signal a", "once a", "signal b"]);
+  assertEquals(observed, ["signal a", "once a", "signal b"]);
   assertEquals(emitter.has("up"), false);
 });

@@ -3,7 +3,7 @@ import { Log, LOG_LEVELS, type LogEntry, type LogLevel } from "../../lib/base/lo
 import { test } from "../kit/test.ts";
 
 /** Returns a log with a minimum level, and the lines that it emits. */
-function heard(least: LogLevel) {
+function observed(least: LogLevel) {
   const lines: [LogLevel, string][] = [];
   return {
     lines,
@@ -13,7 +13,7 @@ function heard(least: LogLevel) {
 
 test("Log writes entries from its minimum level up", () => {
   for (const least of LOG_LEVELS) {
-    const { log, lines } = heard(least);
+    const { log, lines } = observed(least);
     for (const level of LOG_LEVELS) log[level](`said ${level}`);
     const passed = LOG_LEVELS.slice(LOG_LEVELS.indexOf(least));
     assertEquals(lines, passed.map((level) => [level, `a@here: said ${level}`]));
@@ -38,7 +38,7 @@ test("Log.write: passes an entry object, whose line is one rendering of it", () 
 });
 
 test("Log.as logs under another name, with the same sink and minimum level", () => {
-  const { log, lines } = heard("warn");
+  const { log, lines } = observed("warn");
   const other = log.as("rooms");
   other.info("not this");
   other.warn("this");

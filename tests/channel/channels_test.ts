@@ -83,23 +83,26 @@ test("Socket.channel: joins a topic, receives replies to pushes, and receives br
     const [one, two] = [connect(0), connect(1)].map((socket) =>
       socket.channel<ReturnType<typeof room>>("room:1", { name: "x" })
     ) as [ReturnType<typeof typed>, ReturnType<typeof typed>];
-    const heard: unknown[][] = [[], []];
-    [one, two].forEach((each, i) => each.on("said", (payload) => heard[i]!.push(payload)));
+    const observed: unknown[][] = [[], []];
+    [one, two].forEach((each, i) => each.on("said", (payload) => observed[i]!.push(payload)));
     assertEquals(await Promise.all([one.ready(), two.ready()]), [{ welcome: "x" }, {
       welcome: "x",
     }]);
     assertEquals(await one.push("say", { text: "hello" }), 5);
-    await until("both have heard it", () => heard.every(({ length }) => length === 1));
+    await until("both have heard it", () => observed.every(({ length }) => length === 1));
     await two.push("others", { text: "not me" });
-    await until("the other has heard it", () => heard[0]!.length === 2);
+    await until("the other has heard it", () => observed[0]!.length === 2);
     a.channels.broadcast("room:1", "said", { text: "from a node" });
-    await until("both have heard that", () => heard[1]!.length === 2 && heard[0]!.length === 3);
-    assertEquals(heard[1], [{ text: "hello" }, { text: "from a node" }]);
+    await until(
+      "both have heard that",
+      () => observed[1]!.length === 2 && observed[0]!.length === 3,
+    );
+    assertEquals(observed[1], [{ text: "hello" }, { text: "from a node" }]);
     assertEquals(await one.push("later", 41), 42);
     const bytes = await one.push("echo", new Uint8Array([1, 2, 255]));
     assertEquals(bytes, new Uint8Array([1, 2, 255]));
     await a.channels.broadcast("room:1", "said", new Uint8Array([7]));
-    await until("bytes arrive", () => heard.every((each) => each.at(-1) instanceof Uint8Array));
+    await until("bytes arrive", () => observed.every((each) => each.at(-1) instanceof Uint8Array));
   });
 });
 
@@ -169,10 +172,10 @@ test("Channels: counts, lists and users include both nodes", async () => {
     assertEquals(clients.map(({ user }) => user).sort(), ["ann", "ann", "bob"]);
     assertEquals(missing, []);
     assertEquals(await a.channels.user("ann").count(), { count: 2, missing: [] });
-    const heard: unknown[] = [];
-    for (const each of joined) each.on("note", (payload) => heard.push(payload));
+    const observed: unknown[] = [];
+    for (const each of joined) each.on("note", (payload) => observed.push(payload));
     a.channels.user("ann").push("room:1", "note", 1);
-    await until("both of ann have it", () => heard.length === 2);
+    await until("both of ann have it", () => observed.length === 2);
     const invited: string[] = [];
     sockets[2]!.on("invite", ({ topic }) => invited.push(topic));
     a.channels.user("bob").invite("room:2");
@@ -184,7 +187,7 @@ test("Channels: counts, lists and users include both nodes", async () => {
     b.channels.user("ann").disconnect({ code: 4001, reason: "bye" });
     await until("ann was disconnected", () => codes.length === 2);
     assertEquals(codes, [4001, 4001]);
-    assertEquals(heard, [1, 1]);
+    assertEquals(observed, [1, 1]);
   });
 });
 

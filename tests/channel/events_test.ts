@@ -113,15 +113,15 @@ test("Socket: where a WebSocket cannot be opened, all of the API works over even
     const [ann, bob] = sockets.map((socket, i) =>
       socket.channel<typeof room>("room:1", { name: ["ann", "bob"][i]! })
     ) as [ReturnType<typeof typed>, ReturnType<typeof typed>];
-    const heard: unknown[][] = [[], []];
-    [ann, bob].forEach((each, i) => each.on("said", (text) => heard[i]!.push(text)));
+    const observed: unknown[][] = [[], []];
+    [ann, bob].forEach((each, i) => each.on("said", (text) => observed[i]!.push(text)));
     assertEquals(await Promise.all([ann.ready(), bob.ready()]), [{ user: "ann" }, { user: "bob" }]);
     assertEquals(opened.map(({ transport }) => transport), ["events", "events"]);
     // In order, although they travel in several requests.
     const numbers = Array.from({ length: 200 }, (_, i) => String(i));
     await Promise.all(numbers.map((each) => ann.push("say", each)));
-    await until("both have all", () => heard.every(({ length }) => length === 200));
-    assertEquals(heard, [numbers, numbers]);
+    await until("both have all", () => observed.every(({ length }) => length === 200));
+    assertEquals(observed, [numbers, numbers]);
     const long = "ä\n\r\n€".repeat(30_000);
     assertEquals(await bob.push("echo", long), long);
     assertEquals(await bob.push("echo", new Uint8Array([1, 2, 255])), new Uint8Array([1, 2, 255]));
@@ -142,8 +142,8 @@ test("Socket: where a WebSocket cannot be opened, all of the API works over even
     a.channels.user("bob").disconnect({ code: 4001 });
     await until("bob was disconnected", () => closed.length === 1);
     await ann.push("say", "meanwhile");
-    await until("bob has it", () => heard[1]!.at(-1) === "meanwhile");
-    assertEquals([closed, opened.length, heard[1]!.length], [[4001], 3, 201]);
+    await until("bob has it", () => observed[1]!.at(-1) === "meanwhile");
+    assertEquals([closed, opened.length, observed[1]!.length], [[4001], 3, 201]);
     await bob.push("bye").catch(() => {});
     await until("bob was removed", () => bob.state === "left");
     await until("it is shown", () => !ann.presence.has("bob"));
@@ -223,12 +223,12 @@ test("a session: requests need its id, are handled once and in order", async () 
       204,
     ]);
     assertEquals(await status(second, through), 204);
-    const heard: unknown[] = [];
-    while (heard.length < 3) {
+    const observed: unknown[] = [];
+    while (observed.length < 3) {
       const [, , , event, payload] = await next();
-      if (event === "said") heard.push(payload);
+      if (event === "said") observed.push(payload);
     }
-    assertEquals(heard, ["one", "two", "three"]);
+    assertEquals(observed, ["one", "two", "three"]);
     const forged = id.slice(0, -1) + (id.endsWith("0") ? "1" : "0");
     for (
       const [body, expected] of [
@@ -324,14 +324,14 @@ test("a session: a client that does not read is disconnected, and delays no othe
     await other.ready();
     const count = async (): Promise<number> => (await a.channels.count("room:1")).count;
     assertEquals(await count(), 2);
-    let heard = 0;
-    other.on("said", () => heard++);
+    let observed = 0;
+    other.on("said", () => observed++);
     await until("it is gone", async () => {
       await a.channels.broadcast("room:1", "said", "x".repeat(90_000));
       return await count() === 1;
     }, 20_000);
     await a.channels.broadcast("room:1", "said", "last");
-    const before = heard;
+    const before = observed;
     assert(before > 0);
     assertEquals(await other.push("echo", 1), 1);
   });

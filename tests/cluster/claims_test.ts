@@ -10,19 +10,19 @@ import type { Host } from "../../lib/host/host.ts";
 import type { Pid } from "../../lib/term/pid.ts";
 import { hostWith, type TestNode, untilApart, warnings, withNodes } from "../kit/mesh.ts";
 import { test, until } from "../kit/test.ts";
-import { found, idle, Town, turn, untilFound, withTown } from "./town.ts";
+import { found, idle, TestCluster, turn, untilFound, withCluster } from "./town.ts";
 
 /** Runs with three nodes; the first two are permanently disconnected. */
 async function apart(
-  body: (town: Town, a: TestNode, b: TestNode, c: TestNode) => Promise<void>,
+  body: (cluster: TestCluster, a: TestNode, b: TestNode, c: TestNode) => Promise<void>,
 ): Promise<void> {
-  await withTown(3, async (town, ...nodes) => {
+  await withCluster(3, async (cluster, ...nodes) => {
     const [a, b, c] = nodes as [TestNode, TestNode, TestNode];
-    await town.meet();
-    town.cut(0, 1);
+    await cluster.meet();
+    cluster.cut(0, 1);
     await untilApart(a, b);
     await untilApart(b, a);
-    await body(town, a, b, c);
+    await body(cluster, a, b, c);
   });
 }
 
@@ -70,8 +70,8 @@ test("Global.register: at most one of two unconnected nodes gets a name if a thi
 });
 
 test("Global.register: the earlier of two claims gets the name, even if it arrives second at a third node", async () => {
-  await apart(async (town, a, b, c) => {
-    town.weather.isHeld = true;
+  await apart(async (cluster, a, b, c) => {
+    cluster.faults.isHeld = true;
     const answers: Record<string, boolean> = {};
     const claim = (node: TestNode, key: string): void =>
       void node.global.register("x", idle(node)).then((answer) => answers[key] = answer);
@@ -80,12 +80,12 @@ test("Global.register: the earlier of two claims gets the name, even if it arriv
     claim(b, "b");
     // C grants it to B, whose answer is in transit, and then receives A's request.
     await until("C has granted it to B", async () => {
-      await town.pass(2, 1);
+      await cluster.pass(2, 1);
       return c.global.whereis("x")?.node === b.name;
     });
-    await town.pass(2, 0);
+    await cluster.pass(2, 0);
     assertEquals([answers, c.global.whereis("x")?.node], [{}, b.name]);
-    town.weather.clear();
+    cluster.faults.clear();
     await until("both are answered", () => "a" in answers && "b" in answers);
     // B may have held the name when it was asked; otherwise it has yielded to A.
     assertEquals([answers["a"], answers["b"]].filter(Boolean).length, 1);
@@ -118,46 +118,46 @@ test("Global.register: waits while a third node knows a holder that is about to 
 });
 
 test("Global.register: a name requested in a lost session is found in the next one", async () => {
-  await withTown(3, async (town, ...nodes) => {
+  await withCluster(3, async (cluster, ...nodes) => {
     const [a, b, c] = nodes as [TestNode, TestNode, TestNode];
-    town.cut(0, 1);
-    town.cut(1, 2);
+    cluster.cut(0, 1);
+    cluster.cut(1, 2);
     await a.mesh.connect(c.name);
-    await town.settled();
-    town.weather.isHeld = true;
+    await cluster.settled();
+    cluster.faults.isHeld = true;
     const pid = idle(a);
     // C does not answer while the session with B is being established, so B is asked too.
     const answer = a.global.register("x", pid);
-    town.heal(0, 1);
+    cluster.heal(0, 1);
     const connected = a.mesh.connect(b.name);
     await until("b is asked", async () => {
-      await town.pass(0, 1);
-      await town.pass(1, 0);
+      await cluster.pass(0, 1);
+      await cluster.pass(1, 0);
       return b.global.whereis("x") !== undefined;
     });
-    town.weather.clear();
+    cluster.faults.clear();
     await connected;
     assertEquals(await answer, true);
-    town.cut(0, 1);
+    cluster.cut(0, 1);
     await untilApart(a, b);
     await untilApart(b, a);
     assertEquals(b.global.whereis("x"), undefined);
-    town.heal(0, 1);
+    cluster.heal(0, 1);
     await a.mesh.connect(b.name);
     await untilFound([a, b, c], "x", pid);
   });
 });
 
 test("Global: two unconnected holders of one name are notified by a node connected to both", async () => {
-  await withTown(3, async (town, ...nodes) => {
+  await withCluster(3, async (cluster, ...nodes) => {
     const [a, b, c] = nodes as [TestNode, TestNode, TestNode];
-    for (const [i, j] of [[0, 1], [0, 2], [1, 2]] as const) town.cut(i, j);
+    for (const [i, j] of [[0, 1], [0, 2], [1, 2]] as const) cluster.cut(i, j);
     const [first, second] = [idle(a), idle(b)];
     await a.global.register("x", first);
     await new Promise((wake) => setTimeout(wake, 3));
     assertEquals(await b.global.register("x", second), true);
-    town.heal(0, 2);
-    town.heal(1, 2);
+    cluster.heal(0, 2);
+    cluster.heal(1, 2);
     await c.mesh.connect(a.name);
     await c.mesh.connect(b.name);
     await untilFound([a, c], "x", first);
@@ -169,11 +169,11 @@ test("Global: two unconnected holders of one name are notified by a node connect
 for (const hours of [-10, 10]) {
   test(`Global: a clock that is ${hours} hours off decides no conflict`, async () => {
     await withNodes(async (start) => {
-      const town = new Town(start);
-      const a = await town.add();
-      const b = await town.add(skewed(hours * HOURS));
-      const c = await town.add();
-      for (const [i, j] of [[0, 1], [1, 2]] as const) town.cut(i, j);
+      const cluster = new TestCluster(start);
+      const a = await cluster.add();
+      const b = await cluster.add(skewed(hours * HOURS));
+      const c = await cluster.add();
+      for (const [i, j] of [[0, 1], [1, 2]] as const) cluster.cut(i, j);
       await a.mesh.connect(c.name);
       const [early, late] = [idle(a), idle(b)];
       const [mine, yours] = [idle(b), idle(c)];
@@ -182,9 +182,9 @@ for (const hours of [-10, 10]) {
       await new Promise((wake) => setTimeout(wake, 30));
       await b.global.register("x", late);
       await c.global.register("y", yours);
-      town.heal(0, 1);
-      town.heal(1, 2);
-      await town.meet();
+      cluster.heal(0, 1);
+      cluster.heal(1, 2);
+      await cluster.meet();
       // In each case, the actor registered first by a correct clock keeps the name.
       await untilFound([a, b, c], "x", early);
       await untilFound([a, b, c], "y", mine);
@@ -195,9 +195,9 @@ for (const hours of [-10, 10]) {
 }
 
 test("Global.reregister: moves the name to another actor, here or elsewhere, and ends neither", async () => {
-  await withTown(3, async (town, ...nodes) => {
+  await withCluster(3, async (cluster, ...nodes) => {
     const [a, b, c] = nodes as [TestNode, TestNode, TestNode];
-    await town.meet();
+    await cluster.meet();
     const [one, two, three] = [idle(a), idle(b), idle(b)];
     assertEquals(await a.global.reregister("x", one), true);
     assertEquals(await b.global.register("x", two), false);
@@ -212,10 +212,10 @@ test("Global.reregister: moves the name to another actor, here or elsewhere, and
     // The actor's exit no longer removes the name.
     a.system.exit(one, "kill");
     b.system.exit(two, "kill");
-    await town.settled();
+    await cluster.settled();
     assertEquals(c.global.whereis("x")?.key, three.key);
     // An unreachable holder is not replaced.
-    town.cut(0, 1);
+    cluster.cut(0, 1);
     await untilApart(a, b);
     assertEquals(await a.global.reregister("x", idle(a)), false);
     assertEquals(c.global.whereis("x")?.key, three.key);
@@ -223,9 +223,9 @@ test("Global.reregister: moves the name to another actor, here or elsewhere, and
 });
 
 test("Global.waitFor: resolves with a present or later actor, and undefined at the timeout", async () => {
-  await withTown(2, async (town, ...nodes) => {
+  await withCluster(2, async (cluster, ...nodes) => {
     const [a, b] = nodes as [TestNode, TestNode];
-    await town.meet();
+    await cluster.meet();
     const waiting = b.global.waitFor("x", { timeout: Infinity });
     const pid = idle(a);
     await a.global.register("x", pid);
@@ -243,9 +243,9 @@ test("Global.waitFor: resolves with a present or later actor, and undefined at t
 
 test("Global: a resolver chooses the actor that keeps a name, and the other ends", async () => {
   for (const choice of ["one", "other", "none", "throws"] as const) {
-    await withTown(2, async (town, ...nodes) => {
+    await withCluster(2, async (cluster, ...nodes) => {
       const [a, b] = nodes as [TestNode, TestNode];
-      town.cut(0, 1);
+      cluster.cut(0, 1);
       const calls: string[] = [];
       const resolve = (name: string, one: Pid, other: Pid): Pid | undefined => {
         calls.push(name);
@@ -256,8 +256,8 @@ test("Global: a resolver chooses the actor that keeps a name, and the other ends
       await a.global.register("x", early, { resolve });
       await new Promise((wake) => setTimeout(wake, 3));
       await b.global.register("x", late, { resolve });
-      town.heal(0, 1);
-      await town.meet();
+      cluster.heal(0, 1);
+      await cluster.meet();
       const kept = choice === "none" ? undefined : choice === "other" ? late : early;
       await untilFound(nodes, "x", kept);
       await until(
@@ -277,24 +277,24 @@ const hasty = { pingInterval: 50, pingTimeout: 200, logLevel: "silent" } as cons
  * Runs with three nodes with short deadlines, each of which knows the two others from the start.
  */
 async function trio(
-  body: (town: Town, a: TestNode, b: TestNode, c: TestNode) => Promise<void>,
+  body: (cluster: TestCluster, a: TestNode, b: TestNode, c: TestNode) => Promise<void>,
 ): Promise<void> {
   await withNodes(async (start) => {
     const names = [0, 1, 2].map((i) => `n${i}@127.0.0.1:${3000 + i}`);
-    const town = new Town((short, options, host) =>
+    const cluster = new TestCluster((short, options, host) =>
       start(short, { ...hasty, seeds: names.filter((name) => name !== short), ...options }, host)
     );
-    for (let i = 0; i < 3; i++) await town.add();
-    await town.meet();
-    const [a, b, c] = town.nodes as [TestNode, TestNode, TestNode];
-    await body(town, a, b, c);
-    town.weather.clear();
+    for (let i = 0; i < 3; i++) await cluster.add();
+    await cluster.meet();
+    const [a, b, c] = cluster.nodes as [TestNode, TestNode, TestNode];
+    await body(cluster, a, b, c);
+    cluster.faults.clear();
   });
 }
 
 test("Global.register: with a quorum, a side without it gives up its names, and gets no others", async () => {
   for (const quorum of [2, "majority"] as const) {
-    await trio(async (town, a, b, c) => {
+    await trio(async (cluster, a, b, c) => {
       const pid = idle(a);
       const lost: string[] = [];
       a.events.on("quorumlost", ({ name }) => lost.push(name));
@@ -302,13 +302,13 @@ test("Global.register: with a quorum, a side without it gives up its names, and 
       const kept = idle(a);
       assertEquals(await a.global.register("kept", kept, { quorum, onConflict: "keep" }), true);
       const token = a.registry.ours("x")!.token!;
-      town.cut(0, 1);
+      cluster.cut(0, 1);
       await untilApart(a, b);
-      await town.pass(0, 2);
+      await cluster.pass(0, 2);
       // Two of three nodes are sufficient.
       assertEquals(a.global.whereis("x")?.key, pid.key);
       assertEquals(await b.global.register("x", idle(b), { quorum }), false);
-      town.cut(0, 2);
+      cluster.cut(0, 2);
       await until("it is withdrawn", () => a.global.whereis("x") === undefined);
       await until("its actor has ended", () => !a.system.isAlive(pid));
       assertEquals([lost.sort(), a.system.isAlive(kept)], [["kept", "x"], true]);
@@ -327,7 +327,7 @@ test("Global.register: with a quorum, a side without it gives up its names, and 
 });
 
 test("Global.register: rejects an invalid quorum, and one larger than the number of nodes", async () => {
-  await withTown(1, async (_town, a) => {
+  await withCluster(1, async (_town, a) => {
     for (const quorum of [0, -1, 1.5, NaN, "most" as "majority"]) {
       await assertRejects(() => a!.global.register("x", idle(a!), { quorum }), ArgumentError);
     }
@@ -343,11 +343,11 @@ test("Global.register: rejects an invalid quorum, and one larger than the number
 test("Global.register: a node that has just started grants no name by quorum while a member is missing", async () => {
   await withNodes(async (start) => {
     const names = [0, 1, 2].map((i) => `n${i}@127.0.0.1:${3000 + i}`);
-    const town = new Town((short, options, host) =>
+    const cluster = new TestCluster((short, options, host) =>
       start(short, { ...hasty, seeds: names.filter((name) => name !== short), ...options }, host)
     );
-    const a = await town.add();
-    const b = await town.add();
+    const a = await cluster.add();
+    const b = await cluster.add();
     await a.mesh.connect(b.name);
     await turn();
     const early = (): Promise<boolean> => a.global.register("x", idle(a), { quorum: 2 });

@@ -25,10 +25,10 @@ import {
   idle,
   say,
   scribe,
-  Town,
+  TestCluster,
   turn,
   untilFound,
-  withTown,
+  withCluster,
 } from "./town.ts";
 
 test("Global.register: the name is found everywhere when it resolves, and ends with its actor", async () => {
@@ -62,7 +62,7 @@ test("Node.connect: the names of the other node are known when it resolves", asy
 });
 
 test("Global.register: rejects an invalid name and an invalid actor", async () => {
-  await withTown(1, async (_town, a) => {
+  await withCluster(1, async (_town, a) => {
     const bad = ["", "\0", "\0x", "é".repeat(128), "x".repeat(256), "\ud800"];
     for (const name of bad) {
       const error = await assertRejects(() => a!.global.register(name, idle(a!)), NameError);
@@ -80,8 +80,8 @@ test("Global.register: rejects an invalid name and an invalid actor", async () =
 });
 
 test("Global.register: a name in use keeps its holder; the same actor gets the same answer again", async () => {
-  await withTown(2, async (town, a, b) => {
-    await town.meet();
+  await withCluster(2, async (testCluster, a, b) => {
+    await testCluster.meet();
     const [first, second] = [idle(a!), idle(a!)];
     const answers = [first, second, first].map((pid) => a!.global.register("x", pid));
     assertEquals(await Promise.all(answers), [true, false, true]);
@@ -101,16 +101,16 @@ test("Global.register: a name in use keeps its holder; the same actor gets the s
 });
 
 test("Global: names registered before the nodes connected are known to both, until their node is lost", async () => {
-  await withTown(3, async (town, a, b, c) => {
+  await withCluster(3, async (testCluster, a, b, c) => {
     const pids = [a!, b!, c!].map(idle);
     for (const [i, node] of [a!, b!, c!].entries()) {
       await node.global.register(`of ${i}`, pids[i]!);
     }
-    await town.meet();
+    await testCluster.meet();
     for (const [i, pid] of pids.entries()) await untilFound([a!, b!, c!], `of ${i}`, pid);
     // Only one node loses the session with another: the third does not notice, and keeps
     // everything.
-    town.cut(0, 1);
+    testCluster.cut(0, 1);
     await untilApart(a!, b!);
     await untilApart(b!, a!);
     assertEquals([a!.global.names().sort(), b!.global.names().sort()], [
@@ -118,15 +118,15 @@ test("Global: names registered before the nodes connected are known to both, unt
       ["of 1", "of 2"],
     ]);
     assertEquals(c!.global.names().sort(), ["of 0", "of 1", "of 2"]);
-    town.heal(0, 1);
-    await town.meet();
+    testCluster.heal(0, 1);
+    await testCluster.meet();
     for (const [i, pid] of pids.entries()) await untilFound([a!, b!, c!], `of ${i}`, pid);
   });
 });
 
 test("Global: one of three nodes that register a name at once gets it", async () => {
-  await withTown(3, async (town, ...nodes) => {
-    await town.meet();
+  await withCluster(3, async (testCluster, ...nodes) => {
+    await testCluster.meet();
     for (let i = 0; i < 50; i++) {
       const answers = await Promise.all(
         nodes.map((node) => node.global.register(`n${i}`, idle(node))),
@@ -140,35 +140,35 @@ test("Global: one of three nodes that register a name at once gets it", async ()
 });
 
 test("Global.register: resolves to true before a third node has learned that the name is free", async () => {
-  await withTown(3, async (town, a, b, c) => {
-    await town.meet();
+  await withCluster(3, async (testCluster, a, b, c) => {
+    await testCluster.meet();
     const [old, young] = [idle(a!), idle(b!)];
     await a!.global.register("x", old);
-    town.weather.isHeld = true;
+    testCluster.faults.isHeld = true;
     a!.global.unregister("x");
-    await town.pass(1, 0);
+    await testCluster.pass(1, 0);
     assertEquals(found([a!, b!, c!], "x"), [undefined, undefined, old.key]);
     let answer: boolean | undefined;
     void b!.global.register("x", young).then((registered) => answer = registered);
-    await town.pass(0, 1);
-    await town.pass(2, 1);
-    await town.pass(1, 0);
-    await town.pass(1, 2);
+    await testCluster.pass(0, 1);
+    await testCluster.pass(2, 1);
+    await testCluster.pass(1, 0);
+    await testCluster.pass(1, 2);
     // C's answer was "taken", but the holder that it named has unregistered already.
     assertEquals([answer, c!.global.whereis("x")?.key], [undefined, old.key]);
-    await town.pass(2, 0);
+    await testCluster.pass(2, 0);
     assertEquals(c!.global.whereis("x")?.key, young.key);
-    await town.pass(1, 2);
+    await testCluster.pass(1, 2);
     assertEquals(answer, true);
   });
 });
 
 test("Global.register: resolves to false if a third node knows an unreachable holder", async () => {
-  await withTown(3, async (town, a, b, c) => {
-    await town.meet();
+  await withCluster(3, async (testCluster, a, b, c) => {
+    await testCluster.meet();
     const old = idle(a!);
     await a!.global.register("x", old);
-    town.cut(0, 1);
+    testCluster.cut(0, 1);
     await untilApart(b!, a!);
     assertEquals(b!.global.whereis("x"), undefined);
     assertEquals(await b!.global.register("x", idle(b!)), false);
@@ -177,18 +177,18 @@ test("Global.register: resolves to false if a third node knows an unreachable ho
 });
 
 test("Global.register: resolves to false if a third node lost the holder before it answered", async () => {
-  await withTown(3, async (town, a, b, c) => {
-    await town.meet();
+  await withCluster(3, async (testCluster, a, b, c) => {
+    await testCluster.meet();
     await a!.global.register("x", idle(a!));
-    town.weather.isHeld = true;
+    testCluster.faults.isHeld = true;
     a!.global.unregister("x");
-    await town.pass(1, 0);
+    await testCluster.pass(1, 0);
     let answer: boolean | undefined;
     void b!.global.register("x", idle(b!)).then((registered) => answer = registered);
-    await town.pass(2, 1);
-    await town.pass(1, 2);
-    town.cut(0, 1);
-    await town.pass(1, 0);
+    await testCluster.pass(2, 1);
+    await testCluster.pass(1, 2);
+    testCluster.cut(0, 1);
+    await testCluster.pass(1, 0);
     await until("it is answered", () => answer !== undefined);
     assertEquals([answer, b!.global.whereis("x")], [false, undefined]);
     assertEquals(c!.global.whereis("x")?.node, a!.name);
@@ -196,20 +196,20 @@ test("Global.register: resolves to false if a third node lost the holder before 
 });
 
 test("Global.register: does not wait for a lost peer", async () => {
-  await withTown(3, async (town, a, b, c) => {
-    await town.meet();
-    town.weather.isHeld = true;
+  await withCluster(3, async (testCluster, a, b, c) => {
+    await testCluster.meet();
+    testCluster.faults.isHeld = true;
     const pid = idle(a!);
     let answer: boolean | undefined;
     void a!.global.register("x", pid).then((registered) => answer = registered);
-    await town.pass(1, 0);
-    await town.pass(0, 1);
+    await testCluster.pass(1, 0);
+    await testCluster.pass(0, 1);
     assertEquals(answer, undefined);
     // A second call in the meantime resolves to the same value.
     const again = a!.global.register("x", pid);
     assertEquals(await a!.global.register("x", idle(a!)), false);
-    town.cut(0, 2);
-    await town.pass(0, 2);
+    testCluster.cut(0, 2);
+    await testCluster.pass(0, 2);
     assertEquals([answer, await again], [undefined, true].with(0, true));
     assertEquals(b!.global.whereis("x")?.key, pid.key);
     assertEquals(c!.global.whereis("x"), undefined);
@@ -217,9 +217,9 @@ test("Global.register: does not wait for a lost peer", async () => {
 });
 
 test("Global.register: resolves to false if the name is unregistered, or the actor exits, before all answers", async () => {
-  await withTown(2, async (town, a, b) => {
-    await town.meet();
-    town.weather.isHeld = true;
+  await withCluster(2, async (testCluster, a, b) => {
+    await testCluster.meet();
+    testCluster.faults.isHeld = true;
     const pid = idle(a!);
     const first = a!.global.register("x", pid);
     assertEquals(a!.global.unregister("x"), true);
@@ -227,15 +227,15 @@ test("Global.register: resolves to false if the name is unregistered, or the act
     a!.system.exit(pid, "kill");
     const third = a!.global.register("x", idle(a!));
     // The answers to the first two are in transit when the third is requested.
-    town.weather.clear();
+    testCluster.faults.clear();
     assertEquals(await Promise.all([first, second, third]), [false, false, true]);
     await untilFound([a!, b!], "x", a!.global.whereis("x"));
   });
 });
 
 test("Global: a name that a listener unregisters at once is not announced", async () => {
-  await withTown(2, async (town, a, b) => {
-    await town.meet();
+  await withCluster(2, async (testCluster, a, b) => {
+    await testCluster.meet();
     const stop = a!.events.on("name", ({ name, pid }) => {
       if (name === "x" && pid !== undefined) a!.global.unregister("x");
     });
@@ -247,8 +247,8 @@ test("Global: a name that a listener unregisters at once is not announced", asyn
 });
 
 test("Global.monitor reports that a name is registered, moved and freed, in order", async () => {
-  await withTown(2, async (town, a, b) => {
-    await town.meet();
+  await withCluster(2, async (testCluster, a, b) => {
+    await testCluster.meet();
     const log: NameChange[] = [];
     const watcher = scribe<NameChange>(b!, log);
     const stop = b!.global.monitor("x", watcher);
@@ -268,8 +268,8 @@ test("Global.monitor reports that a name is registered, moved and freed, in orde
     b!.events.on("name", (event) => {
       if (event.name === "w" && event.pid === undefined) void b!.global.register("x", heir);
     });
-    await town.settled();
-    town.cut(0, 1);
+    await testCluster.settled();
+    testCluster.cut(0, 1);
     await until("it has moved", () => log.length === 6);
     assertEquals(keys().slice(4), [pid.key, heir.key]);
     assertEquals(b!.global.whereis("x")?.key, heir.key);
@@ -284,44 +284,47 @@ test("Global.monitor reports that a name is registered, moved and freed, in orde
 async function conflict(
   onConflict: OnConflict | undefined,
   body: (
-    town: Town,
+    testCluster: TestCluster,
     a: TestNode,
     b: TestNode,
     log: unknown[],
   ) => Promise<void>,
   hurry: number = 1,
-  heard: unknown[] = [],
+  observed: unknown[] = [],
 ): Promise<void> {
   await withNodes(async (start) => {
-    const town = new Town(start);
-    const a = await town.add();
-    const b = await town.add((host) => fastHost(host, hurry));
+    const testCluster = new TestCluster(start);
+    const a = await testCluster.add();
+    const b = await testCluster.add((host) => fastHost(host, hurry));
     const log: unknown[] = [];
-    await a.global.register("x", scribe(a, heard));
+    await a.global.register("x", scribe(a, observed));
     // Stamps have a resolution of milliseconds, unless a node knows of a later one.
     await new Promise((wake) => setTimeout(wake, 2));
     assertEquals(await b.global.register("x", scribe(b, log), { onConflict }), true);
-    await body(town, a, b, log);
+    await body(testCluster, a, b, log);
   });
 }
 
 test("Global: after a partition, the later holder loses the name and exits with the winner in its reason", async () => {
-  await conflict(undefined, async (town, a, b, log) => {
-    const told: NameConflict[] = [];
+  await conflict(undefined, async (testCluster, a, b, log) => {
+    const received: NameConflict[] = [];
     const names: unknown[] = [];
-    b.events.on("nameconflict", (event) => told.push(event));
+    b.events.on("nameconflict", (event) => received.push(event));
     b.events.on("name", ({ name, pid }) => name === "x" && names.push([name, pid?.key]));
     const winner = a.global.whereis("x")!;
     const loser = b.global.whereis("x")!;
-    await town.meet();
+    await testCluster.meet();
     await untilFound([a, b], "x", winner);
     await until("the loser was told", () => log.length === 1);
     const exit = log[0] as Exit;
     assert(exit instanceof Exit);
     const reason = exit.reason as { nameConflict: string; winner: Pid };
     assertEquals([reason.nameConflict, reason.winner.equals(winner)], ["x", true]);
-    assertEquals(told.map(({ name }) => name), ["x"]);
-    assertEquals([told[0]!.winner.equals(winner), told[0]!.loser.equals(loser)], [true, true]);
+    assertEquals(received.map(({ name }) => name), ["x"]);
+    assertEquals([received[0]!.winner.equals(winner), received[0]!.loser.equals(loser)], [
+      true,
+      true,
+    ]);
     assertEquals(names, [["x", winner.key]]);
     assertEquals(a.system.isAlive(winner), true);
   });
@@ -329,11 +332,11 @@ test("Global: after a partition, the later holder loses the name and exits with 
 
 test("Global: a loser with onConflict keep continues to run without its name", async () => {
   for (const keep of ["keep", () => "keep", () => Promise.resolve("keep")] as OnConflict[]) {
-    await conflict(keep, async (town, a, b, log) => {
+    await conflict(keep, async (testCluster, a, b, log) => {
       const loser = b.global.whereis("x")!;
-      await town.meet();
+      await testCluster.meet();
       await untilFound([a, b], "x", a.global.whereis("x"));
-      await town.meet();
+      await testCluster.meet();
       assertEquals([log, b.system.isAlive(loser)], [[], true]);
       // The name does not return to the loser when the winner unregisters.
       a.global.unregister("x");
@@ -344,7 +347,7 @@ test("Global: a loser with onConflict keep continues to run without its name", a
 });
 
 test("Global: a resolver may pass the loser's state to the winner before the loser ends", async () => {
-  const heard: unknown[] = [];
+  const observed: unknown[] = [];
   let give!: () => void;
   const given = new Promise<void>((resolve) => give = resolve);
   let node!: TestNode;
@@ -356,19 +359,19 @@ test("Global: a resolver may pass the loser's state to the winner before the los
   };
   await conflict(
     merge,
-    async (town, a, b, log) => {
+    async (testCluster, a, b, log) => {
       node = b;
       const loser = b.global.whereis("x")!;
-      await town.meet();
+      await testCluster.meet();
       await untilFound([a, b], "x", a.global.whereis("x"));
       assertEquals([log, b.system.isAlive(loser)], [[], true]);
       give();
       await until("the loser has ended", () => log.length === 1);
-      await until("its state has arrived", () => heard.length > 0);
-      assertEquals(heard, ["the loser's state"]);
+      await until("its state has arrived", () => observed.length > 0);
+      assertEquals(observed, ["the loser's state"]);
     },
     1,
-    heard,
+    observed,
   );
 });
 
@@ -378,9 +381,9 @@ test("Global: the loser ends if a resolver throws or never settles", async () =>
     throw new Error("as told");
   };
   for (const resolver of [throws, () => Promise.reject(new Error("as told")), never]) {
-    await conflict(resolver, async (town, a, b, log) => {
+    await conflict(resolver, async (testCluster, a, b, log) => {
       const winner = a.global.whereis("x")!;
-      await town.meet();
+      await testCluster.meet();
       await untilFound([a, b], "x", winner);
       await until("the loser was told", () => log.length === 1);
       assert(log[0] instanceof Exit);
@@ -389,11 +392,11 @@ test("Global: the loser ends if a resolver throws or never settles", async () =>
 });
 
 test("Global: a conflict known through a third node is resolved when its two holders connect", async () => {
-  await withTown(3, async (town, a, b, c) => {
-    town.cut(0, 1);
-    const [heard, log, asked] = [[], [], []] as [unknown[], unknown[], unknown[]];
+  await withCluster(3, async (testCluster, a, b, c) => {
+    testCluster.cut(0, 1);
+    const [observed, log, asked] = [[], [], []] as [unknown[], unknown[], unknown[]];
     for (const name of ["handed", "chosen"]) {
-      await a!.global.register(name, scribe(a!, heard));
+      await a!.global.register(name, scribe(a!, observed));
     }
     await new Promise((wake) => setTimeout(wake, 2));
     const hand = ({ winner }: NameConflict): void => b!.system.send(winner as Pid<string>, "state");
@@ -408,38 +411,38 @@ test("Global: a conflict known through a third node is resolved when its two hol
     for (const node of [a!, b!]) await node.mesh.connect(c!.name);
     await untilFound([c!], "handed", a!.global.whereis("handed"));
     await untilFound([b!], "handed", undefined);
-    assertEquals([heard, log, asked, b!.global.whereis("chosen")], [[], [], [], chosen]);
-    town.heal(0, 1);
-    await town.meet();
+    assertEquals([observed, log, asked, b!.global.whereis("chosen")], [[], [], [], chosen]);
+    testCluster.heal(0, 1);
+    await testCluster.meet();
     await untilFound([a!, b!, c!], "chosen", chosen);
-    await until("the state has arrived", () => heard.length > 0);
-    assertEquals(heard.filter((message) => message === "state"), ["state"]);
+    await until("the state has arrived", () => observed.length > 0);
+    assertEquals(observed.filter((message) => message === "state"), ["state"]);
     assertEquals(asked, ["chosen"]);
   });
 });
 
 test("Global: three nodes that connect at once, each with the name, keep one holder", async () => {
-  await withTown(3, async (town, ...nodes) => {
+  await withCluster(3, async (testCluster, ...nodes) => {
     const pids = nodes.map(idle);
     for (const [i, node] of nodes.entries()) await node.global.register("x", pids[i]!);
-    const told: NameConflict[] = [];
-    for (const { events } of nodes) events.on("nameconflict", (event) => told.push(event));
+    const received: NameConflict[] = [];
+    for (const { events } of nodes) events.on("nameconflict", (event) => received.push(event));
     await Promise.all(
       nodes.map((node, i) => node.mesh.connect(nodes[(i + 1) % 3]!.name).catch(() => {})),
     );
-    await town.meet();
+    await testCluster.meet();
     await until("two have ended", () => {
       return pids.filter((pid, i) => nodes[i]!.system.isAlive(pid)).length === 1;
     });
     const kept = pids.find((pid, i) => nodes[i]!.system.isAlive(pid))!;
     await untilFound(nodes, "x", kept);
-    assertEquals(told.length, 2);
+    assertEquals(received.length, 2);
   });
 });
 
 test("Global.register: accepts an actor of another node; the name ends with it and with its session", async () => {
-  await withTown(3, async (town, a, b, c) => {
-    await town.meet();
+  await withCluster(3, async (testCluster, a, b, c) => {
+    await testCluster.meet();
     const nodes = [a!, b!, c!];
     const away = idle(b!);
     const kept = (): number => a!.system.externalCaller.monitors?.size ?? 0;
@@ -466,7 +469,7 @@ test("Global.register: accepts an actor of another node; the name ends with it a
     await b!.global.register("post", other);
     await a!.global.register("x", a!.global.whereis("post")!);
     await until("it is known there", () => c!.global.whereis("x") !== undefined);
-    town.cut(0, 1);
+    testCluster.cut(0, 1);
     await until("it is gone there", () => c!.global.whereis("x") === undefined);
     assertEquals([a!.global.whereis("x"), kept()], [undefined, 0]);
   });
@@ -481,25 +484,25 @@ async function assertNone(node: TestNode, pid: Pid<never>): Promise<void> {
 }
 
 test("Global: an actor registered by two nodes under one name keeps it without a conflict", async () => {
-  await withTown(2, async (town, a, b) => {
-    await town.meet();
+  await withCluster(2, async (testCluster, a, b) => {
+    await testCluster.meet();
     const pid = idle(b!);
     await b!.global.register("post", pid);
     assertEquals(await a!.global.register("x", a!.global.whereis("post")!), true);
-    const told: NameConflict[] = [];
-    a!.events.on("nameconflict", (event) => told.push(event));
+    const received: NameConflict[] = [];
+    a!.events.on("nameconflict", (event) => received.push(event));
     // Simulates that the other node registered the name long ago, while disconnected.
     const row = new Writer().u32(1).text16("x").u64(BigInt(pid.id)).text16(b!.name).u64(1n);
     say(b!, a!, TAG.GLOBAL_SYNC, row.done());
-    await town.settled();
+    await testCluster.settled();
     assertEquals(a!.global.unregister("x"), false);
-    assertEquals([told, b!.system.isAlive(pid)], [[], true]);
+    assertEquals([received, b!.system.isAlive(pid)], [[], true]);
     assertEquals(a!.global.whereis("x")?.equals(pid), true);
   });
 });
 
 test("Global: an UNREGISTER is sent after the complete list of names, however long", async () => {
-  await withTown(2, async (town, a, b) => {
+  await withCluster(2, async (testCluster, a, b) => {
     const pid = idle(a!);
     const names = Array.from({ length: 700 }, (_, i) => `${i} ${"é".repeat(120)}`);
     for (const name of names) void a!.global.register(name, pid);
@@ -510,13 +513,13 @@ test("Global: an UNREGISTER is sent after the complete list of names, however lo
     await a!.mesh.connect(b!.name);
     await until("the last is known", () => b!.global.whereis("last") !== undefined);
     assertEquals(b!.global.names(), ["last"]);
-    await town.settled();
+    await testCluster.settled();
     assertEquals(b!.global.names(), ["last"]);
   });
 });
 
 test("Global: a long list is sent in portions while names change", async () => {
-  await withTown(2, async (town, a, b) => {
+  await withCluster(2, async (testCluster, a, b) => {
     const pid = idle(a!);
     for (let i = 0; i < 6_000; i++) void a!.global.register(`n${i}`, pid);
     a!.events.on("nodeup", () => {
@@ -525,7 +528,7 @@ test("Global: a long list is sent in portions while names change", async () => {
     });
     await a!.mesh.connect(b!.name);
     await b!.registry.synced(a!.name);
-    await town.settled();
+    await testCluster.settled();
     assertEquals(b!.global.names().sort(), a!.global.names().sort());
     assertEquals(b!.global.names().length, 4_500);
   });
@@ -576,8 +579,8 @@ test("Global: a peer that violates a rule is disconnected, and its names are rem
       "a LEAVE of another node's actor",
     ],
   ];
-  await withTown(3, async (town, a, b, c) => {
-    await town.meet();
+  await withCluster(3, async (testCluster, a, b, c) => {
+    await testCluster.meet();
     await c!.global.register("of c", idle(c!));
     for (const [tag, row, rule] of rules) {
       await b!.global.register("of b", idle(b!));
@@ -595,9 +598,9 @@ test("Global: a peer that violates a rule is disconnected, and its names are rem
 });
 
 test("Global: answers for other nodes, or without a request, are ignored", async () => {
-  await withTown(3, async (town, a, b, c) => {
-    await town.meet();
-    town.weather.isHeld = true;
+  await withCluster(3, async (testCluster, a, b, c) => {
+    await testCluster.meet();
+    testCluster.faults.isHeld = true;
     let answer: boolean | undefined;
     const pid = idle(a!);
     void a!.global.register("x", pid).then((registered) => answer = registered);
@@ -608,26 +611,26 @@ test("Global: answers for other nodes, or without a request, are ignored", async
         else if (request < 1n) say(b!, a!, TAG.GLOBAL_REGISTERED, row);
       }
     }
-    await town.pass(0, 1);
-    await town.pass(1, 0);
-    await town.pass(0, 1);
+    await testCluster.pass(0, 1);
+    await testCluster.pass(1, 0);
+    await testCluster.pass(0, 1);
     assertEquals([answer, a!.global.whereis("x")?.key], [undefined, pid.key]);
-    await town.pass(2, 0);
-    await town.pass(0, 2);
+    await testCluster.pass(2, 0);
+    await testCluster.pass(0, 2);
     assertEquals(answer, true);
     // Later messages for an answered request are ignored.
     for (let request = 0n; request < 9n; request++) {
       say(b!, a!, TAG.GLOBAL_REGISTERED, new Writer().u64(request).u8(1).text16(b!.name).done());
     }
-    await town.pass(0, 1);
+    await testCluster.pass(0, 1);
     assertEquals(a!.global.whereis("x")?.key, pid.key);
     assertEquals(c!.global.whereis("x")?.key, pid.key);
   });
 });
 
 test("Global: a clock far ahead blocks no other node: later stamps are later, up to the last", async () => {
-  await withTown(2, async (town, a, b) => {
-    await town.meet();
+  await withCluster(2, async (testCluster, a, b) => {
+    await testCluster.meet();
     const far = (name: string, stamp: number): Uint8Array =>
       new Writer().text16(name).u64(7n).text16(b!.name).u64(BigInt(stamp)).u64(9n).done();
     for (const stamp of [STAMP_MAX - 1, STAMP_MAX]) {
@@ -641,15 +644,15 @@ test("Global: a clock far ahead blocks no other node: later stamps are later, up
     // Two REGISTERs with one request number are answered twice, and change nothing.
     say(b!, a!, TAG.GLOBAL_REGISTER, far("far", 1));
     say(b!, a!, TAG.GLOBAL_REGISTER, far("far", 1));
-    await town.settled();
+    await testCluster.settled();
     assertEquals(a!.global.names(), ["far"]);
     assertEquals(warnings(a!), []);
   });
 });
 
 test("Global: the number of a node's names is limited, and a peer that announces more is disconnected", async () => {
-  await withTown(2, async (town, a, b) => {
-    await town.meet();
+  await withCluster(2, async (testCluster, a, b) => {
+    await testCluster.meet();
     const line = a!.remote.nodeLink(b!.name)!;
     const registry = new Registry(a!.system, a!.events, () => 1, 2);
     const global = new Global(a!.system, registry);
@@ -686,8 +689,8 @@ test("Global: the number of a node's names is limited, and a peer that announces
 });
 
 test("Global: the rows begin with the public layout, byte for byte", async () => {
-  await withTown(2, async (town, a, b) => {
-    await town.meet();
+  await withCluster(2, async (testCluster, a, b) => {
+    await testCluster.meet();
     const rows: string[] = [];
     const line = a!.remote.nodeLink(b!.name)!;
     const { row } = line;
@@ -715,8 +718,8 @@ test("Global: the rows begin with the public layout, byte for byte", async () =>
 });
 
 test("Global: messages of a closed session are ignored, and repeated ones have no effect", async () => {
-  await withTown(2, async (town, a, b) => {
-    await town.meet();
+  await withCluster(2, async (testCluster, a, b) => {
+    await testCluster.meet();
     const line = a!.remote.nodeLink(b!.name)!;
     const sent: number[] = [];
     line.row = (tag: number) => void sent.push(tag);
@@ -782,7 +785,7 @@ test("Global: names of a lost node are not found at once, and reported in portio
 });
 
 test("Global.singleton: rejects an invalid name, and one too long for its lock", async () => {
-  await withTown(1, async (_town, a) => {
+  await withCluster(1, async (_town, a) => {
     const child = { id: "x", start: (self: Self) => self.spawnLink(() => () => {}) };
     for (const name of ["", "\0x", "x".repeat(255), "\ud800"]) {
       const error = await assertRejects(() => a!.global.singleton(name, child), NameError);
@@ -800,8 +803,8 @@ test("Global.singleton: rejects an invalid name, and one too long for its lock",
 });
 
 test("Global.register: each stamp is later than all known ones, even if the clock stands still", async () => {
-  await withTown(2, async (town, a, b) => {
-    await town.meet();
+  await withCluster(2, async (testCluster, a, b) => {
+    await testCluster.meet();
     const line = a!.remote.nodeLink(b!.name)!;
     const stamps: number[] = [];
     line.row = (_: number, body: Uint8Array) => {
@@ -824,15 +827,15 @@ test("Global.register: each stamp is later than all known ones, even if the cloc
 });
 
 test("Global.register: concurrent calls are answered separately, and leave no state at their actor", async () => {
-  await withTown(2, async (town, a, b) => {
-    await town.meet();
+  await withCluster(2, async (testCluster, a, b) => {
+    await testCluster.meet();
     await b!.global.register("q", idle(b!));
-    town.weather.isHeld = true;
+    testCluster.faults.isHeld = true;
     await b!.global.unregister("q");
     const pid = idle(a!);
     const names = ["p", "q", "r"];
     const answers = names.map((name) => a!.global.register(name, pid));
-    town.weather.clear();
+    testCluster.faults.clear();
     assertEquals(await Promise.all(answers), [true, false, true]);
     assertEquals(a!.system.find(pid.id)!.chain === undefined, false);
     for (const name of names) a!.global.unregister(name);

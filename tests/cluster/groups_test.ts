@@ -12,7 +12,7 @@ import type { Pid } from "../../lib/term/pid.ts";
 import { cluster, type TestNode, untilApart, withNodes } from "../kit/mesh.ts";
 import { pick, seeds } from "../kit/seeds.ts";
 import { test, until } from "../kit/test.ts";
-import { idle, scribe, turn, withTown } from "./town.ts";
+import { idle, scribe, turn, withCluster } from "./town.ts";
 
 function groupsOf({ groups }: TestNode): Groups {
   return new Groups(groups, DEFAULT_SCOPE);
@@ -52,7 +52,7 @@ test("Groups: contains the members of all nodes, as often as they joined, until 
 });
 
 test("Groups: members that joined before the nodes connected are known to both, in several groups and scopes", async () => {
-  await withTown(2, async (town, a, b) => {
+  await withCluster(2, async (testCluster, a, b) => {
     const [x, y] = [idle(a!), idle(b!)];
     const scopes = ["s", "s\0", "1:s", "s:"];
     for (const scope of scopes) {
@@ -62,7 +62,7 @@ test("Groups: members that joined before the nodes connected are known to both, 
         groupsOf(b!).scope(scope).join(group, y);
       }
     }
-    await town.meet();
+    await testCluster.meet();
     const both = [x.key, y.key, y.key].sort();
     for (const scope of scopes) {
       for (const node of [a!, b!]) {
@@ -97,26 +97,26 @@ test("Groups: members that joined before the nodes connected are known to both, 
 });
 
 test("Groups: a side that loses the other removes its members, and learns them again", async () => {
-  await withTown(3, async (town, a, b, c) => {
-    await town.meet();
+  await withCluster(3, async (testCluster, a, b, c) => {
+    await testCluster.meet();
     const pids = [a!, b!, c!].map(idle);
     for (const [i, node] of [a!, b!, c!].entries()) groupsOf(node).join("g", pids[i]!);
     await untilKeys([a!, b!, c!], pids);
-    town.cut(0, 1);
+    testCluster.cut(0, 1);
     await untilApart(a!, b!);
     await untilApart(b!, a!);
     assertEquals(keys(a!), [pids[0]!.key, pids[2]!.key].sort());
     assertEquals(keys(b!), [pids[1]!.key, pids[2]!.key].sort());
     assertEquals(keys(c!).length, 3);
-    town.heal(0, 1);
-    await town.meet();
+    testCluster.heal(0, 1);
+    await testCluster.meet();
     await untilKeys([a!, b!, c!], pids);
   });
 });
 
 test("Groups.monitor: reports all current members, then joins and leaves", async () => {
-  await withTown(2, async (town, a, b) => {
-    await town.meet();
+  await withCluster(2, async (testCluster, a, b) => {
+    await testCluster.meet();
     const [x, y] = [idle(a!), idle(b!)];
     groupsOf(a!).join("g", x);
     await untilKeys([a!, b!], [x]);
@@ -134,7 +134,7 @@ test("Groups.monitor: reports all current members, then joins and leaves", async
     groupsOf(b!).leave("g", y);
     await until("it is told", () => log.length === 4);
     assert(log.every((change) => change instanceof GroupChange && change.group === "g"));
-    town.cut(0, 1);
+    testCluster.cut(0, 1);
     await until("the node's members have left", () => log.length === 5);
     assertEquals(say(), [
       `+${x.key} -`,
@@ -151,8 +151,8 @@ test("Groups.monitor: reports all current members, then joins and leaves", async
 });
 
 test("Groups.join rejects actors of other nodes, and invalid names", async () => {
-  await withTown(2, async (town, a, b) => {
-    await town.meet();
+  await withCluster(2, async (testCluster, a, b) => {
+    await testCluster.meet();
     const far = idle(b!);
     await b!.global.register("far", far);
     const there = a!.global.whereis("far")!;
@@ -175,7 +175,7 @@ test("Groups.join rejects actors of other nodes, and invalid names", async () =>
 
 test("Groups: a long list is sent in portions, in order, while actors join and leave", () => {
   return seeds(6, 4_000, async (random, size) => {
-    await withTown(2, async (town, a, b) => {
+    await withCluster(2, async (testCluster, a, b) => {
       const pids = [idle(a!), idle(a!), idle(a!)];
       const names = ["g", "é".repeat(127), "ü".repeat(127)];
       const groups = groupsOf(a!);
@@ -193,7 +193,7 @@ test("Groups: a long list is sent in portions, in order, while actors join and l
       await a!.mesh.connect(b!.name);
       await until("that is over", () => left === 0);
       a!.system.exit(pids[2]!, "kill");
-      await town.settled();
+      await testCluster.settled();
       await until(
         "both know the same",
         () => names.every((name) => keys(a!, name).join() === keys(b!, name).join()),
@@ -205,8 +205,8 @@ test("Groups: a long list is sent in portions, in order, while actors join and l
 });
 
 test("Groups: the number of a node's memberships is limited, and leaving makes room", async () => {
-  await withTown(2, async (town, a, b) => {
-    await town.meet();
+  await withCluster(2, async (testCluster, a, b) => {
+    await testCluster.meet();
     const line = a!.remote.nodeLink(b!.name)!;
     const table = new GroupTable(a!.system, 3);
     const [x, y] = [idle(a!), idle(a!)];
@@ -220,13 +220,13 @@ test("Groups: the number of a node's memberships is limited, and leaving makes r
       for (let i = 0; i < count; i++) writer.text16("s").text16(group).u64(7n);
       return writer.done();
     };
-    const told = [
+    const received = [
       table.joining(line, row(3)),
       table.leaving(line, row(1)),
       table.leaving(line, row(1, "h")),
       table.joining(line, row(1)),
     ];
-    assertEquals(told, Array(4).fill(undefined));
+    assertEquals(received, Array(4).fill(undefined));
     assertEquals([table.members("s", "g").length, table.localMembers("s", "g").length], [6, 3]);
     assertEquals(table.joining(line, row(1)), "more than 3 memberships");
     table.down(line);
@@ -236,8 +236,8 @@ test("Groups: the number of a node's memberships is limited, and leaving makes r
 });
 
 test("Groups: messages of a closed session are ignored, and only changes are reported", async () => {
-  await withTown(2, async (town, a, b) => {
-    await town.meet();
+  await withCluster(2, async (testCluster, a, b) => {
+    await testCluster.meet();
     const line = a!.remote.nodeLink(b!.name)!;
     const sent: number[] = [];
     line.row = (tag: number) => void sent.push(tag);
@@ -271,8 +271,8 @@ test("Groups: messages of a closed session are ignored, and only changes are rep
 });
 
 test("GroupTable, Registry: the end of a replaced session removes nothing", async () => {
-  await withTown(2, async (town, a, b) => {
-    await town.meet();
+  await withCluster(2, async (testCluster, a, b) => {
+    await testCluster.meet();
     const later = a!.remote.nodeLink(b!.name)!;
     const earlier = Object.create(later) as typeof later;
     const table = new GroupTable(a!.system);

@@ -8,7 +8,7 @@ import { assertEquals } from "@std/assert";
 import type { SeededRandom } from "../../lib/base/random.ts";
 import type { OnConflict } from "../../lib/cluster/lost_name.ts";
 import type { Pid } from "../../lib/term/pid.ts";
-import { Weather } from "../kit/memory_faults.ts";
+import { MemoryFaults } from "../kit/memory_faults.ts";
 import { type Start, type TestNode, withNodes } from "../kit/mesh.ts";
 import { pick, seeds } from "../kit/seeds.ts";
 import { test, until } from "../kit/test.ts";
@@ -31,8 +31,8 @@ interface Attempt {
   state: "pending" | "true" | "false" | "lost" | "withdrawn";
 }
 
-class Town {
-  readonly weather = new Weather();
+class TestCluster {
+  readonly faults = new MemoryFaults();
   readonly nodes: (TestNode | undefined)[] = Array(COUNT).fill(undefined);
   readonly attempts: Attempt[] = [];
   /** All actors that were started, on all nodes. */
@@ -56,7 +56,7 @@ class Town {
     const node = await this.#start(
       `n${at}@127.0.0.1:${port}`,
       options,
-      this.weather.host(port),
+      this.faults.host(port),
     );
     this.nodes[at] = node;
     node.mesh.events.on("nodedown", ({ node: other }) => this.log.push(`n${at} lost ${other}`));
@@ -86,7 +86,7 @@ class Town {
     const node = this.nodes[at]!;
     this.nodes[at] = undefined;
     this.log.push(`crash n${at}`);
-    this.weather.kill(PORT + at);
+    this.faults.kill(PORT + at);
     node.system.stop();
     await node.mesh.stop();
   }
@@ -180,14 +180,14 @@ class Town {
       }
       case 13:
         this.log.push(`cut n${at} n${other}`);
-        return this.weather.cut(PORT + at, PORT + other);
+        return this.faults.cut(PORT + at, PORT + other);
       case 14: {
         // Partitions the network in two.
         const side = this.nodes.map(() => random.below(2));
         this.log.push(`partition ${side}`);
         for (let i = 0; i < COUNT; i++) {
           for (let j = 0; j < i; j++) {
-            if (side[i] !== side[j]) this.weather.cut(PORT + i, PORT + j);
+            if (side[i] !== side[j]) this.faults.cut(PORT + i, PORT + j);
           }
         }
         return;
@@ -195,7 +195,7 @@ class Town {
       case 15:
       case 16:
         this.log.push(`heal n${at} n${other}`);
-        this.weather.heal(PORT + at, PORT + other);
+        this.faults.heal(PORT + at, PORT + other);
         node.mesh.connect(`n${other}@127.0.0.1:${PORT + other}`).catch(() => {});
         return;
       case 17:
@@ -206,7 +206,7 @@ class Town {
       default: {
         const passes = 1 + random.below(8);
         for (let i = 0; i < passes; i++) {
-          if (!this.weather.pass((count) => random.below(count))) await turn();
+          if (!this.faults.pass((count) => random.below(count))) await turn();
         }
       }
     }
@@ -214,7 +214,7 @@ class Town {
 
   /** Removes all faults, and waits until all nodes are connected and all calls have settled. */
   async settle(): Promise<void> {
-    this.weather.clear();
+    this.faults.clear();
     for (let at = 0; at < COUNT; at++) if (this.nodes[at] === undefined) await this.open(at);
     await until("all have met", async () => {
       let whole = true;
@@ -303,22 +303,22 @@ test(
   async () => {
     await withNodes(async (start) => {
       let random!: SeededRandom;
-      const town = new Town(start, () => random);
+      const cluster = new TestCluster(start, () => random);
       await seeds(60, 60, async (chance, size) => {
         random = chance;
         try {
-          await town.settle();
-          town.weather.isHeld = true;
+          await cluster.settle();
+          cluster.faults.isHeld = true;
           for (let i = 0; i < size; i++) {
-            await town.act();
+            await cluster.act();
             if (random.below(3) === 0) await turn();
           }
-          await town.settle();
-          town.check();
-          await town.clear();
+          await cluster.settle();
+          cluster.check();
+          await cluster.clear();
         } catch (error) {
-          const views = town.live.map((node) => `${node.name} ${town.view(node)}`).join("\n");
-          throw new Error(`${(error as Error).message}\n${town.log.join("\n")}\n${views}`);
+          const views = cluster.live.map((node) => `${node.name} ${cluster.view(node)}`).join("\n");
+          throw new Error(`${(error as Error).message}\n${cluster.log.join("\n")}\n${views}`);
         }
       });
     });

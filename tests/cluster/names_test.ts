@@ -54,7 +54,7 @@ function history(random: SeededRandom, size: number): Map<string, Said[]> {
 /** A table, and the changes it has reported, which must be consistent. */
 class Replica {
   readonly table = new NameTable();
-  readonly told = new Map<string, Pid>();
+  readonly received = new Map<string, Pid>();
 
   hear(owner: string, said: Said): void {
     switch (said.kind) {
@@ -71,20 +71,20 @@ class Replica {
     if (change === undefined) return;
     const { name, from, to } = change;
     assertEquals(
-      this.told.get(name)?.key,
+      this.received.get(name)?.key,
       from?.pid.key,
       "a change begins where the last one ended",
     );
     assertEquals(from?.pid.key === to?.pid.key && from?.owner === to?.owner, false, "it changes");
-    if (to === undefined) this.told.delete(name);
-    else this.told.set(name, to.pid);
+    if (to === undefined) this.received.delete(name);
+    else this.received.set(name, to.pid);
   }
 
   /** The holder of each name. */
   get found(): Record<string, string | undefined> {
     return Object.fromEntries(NAMES.map((name) => {
       const found = this.table.find(name);
-      assertEquals(found?.pid.key, this.told.get(name)?.key, "what was told is what is found");
+      assertEquals(found?.pid.key, this.received.get(name)?.key, "what was told is what is found");
       return [name, found && `${found.owner} ${found.pid.key}`];
     }));
   }
@@ -223,24 +223,24 @@ test("SyncCursor: sends every kept row once, in its turn or when added, and no r
     };
     for (let i = 0; i < random.below(20); i++) add();
     const telling = new SyncCursor(rows.values(), numbers);
-    const heard: number[] = [];
+    const observed: number[] = [];
     for (let i = 0; i < size || !telling.isDone; i++) {
       const what = random.below(3);
       if (what === 0) {
         const count = 1 + random.below(4);
         const some = telling.next(count).map(({ number }) => number);
         assertEquals(some.length <= count, true);
-        heard.push(...some);
-      } else if (what === 1) heard.push(add().number);
+        observed.push(...some);
+      } else if (what === 1) observed.push(add().number);
       else if (rows.size > 0) {
         const row = pick(random, [...rows]);
         rows.delete(row);
-        const at = heard.indexOf(row.number);
+        const at = observed.indexOf(row.number);
         assertEquals(telling.knows(row.number), at >= 0);
-        if (at >= 0) heard.splice(at, 1);
+        if (at >= 0) observed.splice(at, 1);
       }
     }
-    assertEquals(heard.sort((a, b) => a - b), [...rows].map(({ number }) => number));
+    assertEquals(observed.sort((a, b) => a - b), [...rows].map(({ number }) => number));
     assertEquals(telling.next(9), []);
   });
 });

@@ -18,7 +18,7 @@ import { test, until } from "../kit/test.ts";
 
 /** A member of a room that records each WebSocket frame as `opcode:payload`. */
 class Listener implements Member {
-  readonly heard: string[] = [];
+  readonly observed: string[] = [];
   bytes = 0;
 
   constructor(node: TestNode, room: string = "room") {
@@ -38,7 +38,7 @@ class Listener implements Member {
       const payload = frames.subarray(at + head, at + head + length);
       this.bytes += length;
       const text = length > 1000 ? `${length} bytes` : new TextDecoder().decode(payload);
-      this.heard.push(
+      this.observed.push(
         view.getUint8(at) === 0x81 ? text : `${view.getUint8(at).toString(16)} ${payload.toHex()}`,
       );
       at += head + length;
@@ -60,11 +60,11 @@ test("Rooms.broadcast reaches the members on every node, text as text and bytes 
     nodes[0]!.rooms.broadcast("room", "héllo");
     nodes[0]!.rooms.broadcast("room", new Uint8Array([0xff, 0x00, 0xc3]));
     nodes[0]!.rooms.broadcast("room", "");
-    for (const { heard } of listeners) {
-      await until("all came", () => heard.length === 3);
-      assertEquals(heard, ["héllo", "82 ff00c3", ""]);
+    for (const { observed } of listeners) {
+      await until("all came", () => observed.length === 3);
+      assertEquals(observed, ["héllo", "82 ff00c3", ""]);
     }
-    assertEquals(elsewhere.heard, []);
+    assertEquals(elsewhere.observed, []);
   });
 });
 
@@ -75,9 +75,9 @@ test("Rooms.broadcastFrom skips one local member, and none on other nodes", asyn
     await announced(b!);
     a!.rooms.broadcastFrom(one, "room", "from one");
     a!.rooms.broadcast("room", "to all");
-    await until("all came", () => far.heard.length === 2 && one.heard.length === 1);
-    assertEquals([one.heard, other.heard], [["to all"], ["from one", "to all"]]);
-    assertEquals(far.heard, ["from one", "to all"]);
+    await until("all came", () => far.observed.length === 2 && one.observed.length === 1);
+    assertEquals([one.observed, other.observed], [["to all"], ["from one", "to all"]]);
+    assertEquals(far.observed, ["from one", "to all"]);
   });
 });
 
@@ -87,7 +87,7 @@ test("Rooms.broadcast reaches other nodes without a member on this node", async 
     const far = new Listener(b!);
     await announced(b!);
     a!.rooms.broadcast("room", "hello");
-    await until("it came", () => far.heard.length === 1);
+    await until("it came", () => far.observed.length === 1);
     assertEquals(a!.rooms.count, 0);
   });
 });
@@ -105,12 +105,12 @@ test("Rooms delivers each message once, in the order of its sender, with two nod
       }
       await new Promise((wake) => setTimeout(wake));
     }
-    await until("all came", () => far.heard.length >= 2000);
+    await until("all came", () => far.observed.length >= 2000);
     for (const sender of [0, 1]) {
-      const own = far.heard.filter((text) => text.startsWith(`${sender} `));
+      const own = far.observed.filter((text) => text.startsWith(`${sender} `));
       assertEquals(own, Array.from({ length: 1000 }, (_, i) => `${sender} ${i}`));
     }
-    assertEquals(far.heard.length, 2000);
+    assertEquals(far.observed.length, 2000);
   });
 });
 
@@ -128,7 +128,7 @@ test("RoomRelay does not forward the messages it receives", async () => {
     );
     for (let i = 0; i < 10; i++) one.write(encodeRoomBroadcast("room", `${i}`));
     one.write(encodeRoomBroadcast("room", new Uint8Array([1])));
-    await until("a's member hears it", () => here.heard.length === 11);
+    await until("a's member hears it", () => here.observed.length === 11);
     // A broadcast by `a` arrives after anything it may have forwarded.
     a!.rooms.broadcast("room", "last");
     const rooms = (raw: Raw) =>
@@ -137,9 +137,9 @@ test("RoomRelay does not forward the messages it receives", async () => {
       ).length;
     await until(
       "all hear that",
-      () => rooms(one) > 0 && rooms(other) > 0 && there.heard.length > 0,
+      () => rooms(one) > 0 && rooms(other) > 0 && there.observed.length > 0,
     );
-    assertEquals([rooms(one), rooms(other), there.heard], [1, 1, ["last"]]);
+    assertEquals([rooms(one), rooms(other), there.observed], [1, 1, ["last"]]);
     one.stream.abort();
     other.stream.abort();
   });
@@ -149,7 +149,7 @@ test("RoomRelay writes frames in the public layout, byte for byte", async () => 
   await withNodes(async (start) => {
     const a = await start("a");
     const member = await joinAs(`x@127.0.0.1:${await freePort()}`, a.name);
-    await until("a knows it", () => a.told.length === 1);
+    await until("a knows it", () => a.received.length === 1);
     a.rooms.broadcast("räum", "hé");
     await until("it came", () => member.frames.at(-1)?.tag === TAG.ROOM_BROADCAST);
     assertEquals(member.frames.at(-1)!.body.toHex(), "050072c3a4756d" + "03000000" + "68c3a9");
@@ -171,7 +171,7 @@ test("Rooms.broadcast delivers the longest message, and throws for a longer one 
     await announced(b!);
     assertEquals(ALONE_BYTES_MAX, ROOM_MESSAGE_BYTES_MAX, "a node alone has the same limit");
     a!.rooms.broadcast(room, "x".repeat(ROOM_MESSAGE_BYTES_MAX));
-    await until("it came", () => there.heard.length === 1);
+    await until("it came", () => there.observed.length === 1);
     assertEquals(there.bytes, ROOM_MESSAGE_BYTES_MAX);
     for (
       const data of [
@@ -185,9 +185,12 @@ test("Rooms.broadcast delivers the longest message, and throws for a longer one 
       assertMatch(error.message, /was not sent: the most is 16776954$/);
     }
     a!.rooms.broadcast(room, "short");
-    await until("the next one came", () => there.heard.length === 2 && here.heard.length === 2);
-    assertEquals([there.heard[1], here.heard[1]], ["short", "short"]);
-    assertEquals([warnings(a!), warnings(b!), b!.told.length], [[], [], 1]);
+    await until(
+      "the next one came",
+      () => there.observed.length === 2 && here.observed.length === 2,
+    );
+    assertEquals([there.observed[1], here.observed[1]], ["short", "short"]);
+    assertEquals([warnings(a!), warnings(b!), b!.received.length], [[], [], 1]);
   });
 });
 
@@ -197,17 +200,17 @@ test("RoomRelay ends the session of a member whose text is not UTF-8, and no oth
     const here = new Listener(a!);
     const name = `x@127.0.0.1:${await freePort()}`;
     const member = await joinAs(name, a!.name);
-    await until("it is up", () => a!.told.length === 2);
+    await until("it is up", () => a!.received.length === 2);
     const frame = encodeRoomBroadcast("room", new Uint8Array([0xc3, 0x28]));
     member.write(frame.with(4, TAG.ROOM_BROADCAST), encodeRoomBroadcast("room", "behind it"));
-    await until("it is down", () => a!.told.length === 3);
-    assertEquals(a!.told.at(-1), `down ${name} protocol`);
+    await until("it is down", () => a!.received.length === 3);
+    assertEquals(a!.received.at(-1), `down ${name} protocol`);
     assertEquals(warnings(a!), [
       `${a!.name}: ${name} is down: protocol (it sent a ROOM_BROADCAST that is not UTF-8)`,
     ]);
     b!.rooms.broadcast("room", "from b");
-    await until("b is heard", () => here.heard.length > 0);
-    assertEquals(here.heard, ["from b"]);
+    await until("b is heard", () => here.observed.length > 0);
+    assertEquals(here.observed, ["from b"]);
     await until("it is cut", () => member.isOver);
     member.stream.abort();
   });
@@ -220,7 +223,7 @@ test("RoomRelay drops broadcasts to a node that does not read, and other nodes r
     await untilWhole([a, b]);
     const name = `x@127.0.0.1:${await freePort()}`;
     const deaf = await joinAs(name, a.name);
-    await until("it is up", () => a.told.length === 2);
+    await until("it is up", () => a.received.length === 2);
     deaf.stream.pause();
     const there = new Listener(b);
     await until(
@@ -233,7 +236,7 @@ test("RoomRelay drops broadcasts to a node that does not read, and other nodes r
     await until("its queue is full", async () => {
       for (let i = 0; i < 5; i++, said++) a.rooms.broadcast("room", text);
       const at = said;
-      await until("b has it", () => there.heard.length === at);
+      await until("b has it", () => there.observed.length === at);
       return session.dropped > 0;
     });
     assert(session.unsent <= 1 << 20, `${session.unsent}`);
@@ -250,7 +253,7 @@ test("RoomRelay sends to a node that joined later, and stops sending to one that
     const second = new Listener(b!);
     await announced(b!);
     a!.rooms.broadcast("room", "one");
-    await until("it came", () => second.heard.length === 1);
+    await until("it came", () => second.observed.length === 1);
     const c = await start("c", { seeds: [a!.name] });
     await untilWhole([a!, b!, c]);
     const third = new Listener(c);
@@ -258,11 +261,11 @@ test("RoomRelay sends to a node that joined later, and stops sending to one that
     await b!.mesh.disconnect(a!.name);
     await until("a knows", () => a!.mesh.session(b!.name) === undefined);
     a!.rooms.broadcast("room", "two");
-    await until("it came", () => third.heard.length === 1);
+    await until("it came", () => third.observed.length === 1);
     // c has a session with b, over which a's messages must not have been forwarded.
     c.rooms.broadcast("room", "three");
-    await until("it came", () => second.heard.length === 2);
-    assertEquals([second.heard, third.heard], [["one", "three"], ["two", "three"]]);
+    await until("it came", () => second.observed.length === 2);
+    assertEquals([second.observed, third.observed], [["one", "three"], ["two", "three"]]);
   });
 });
 
@@ -289,7 +292,7 @@ test("RoomRelay sends only to nodes with members, from join to leave, and to nod
     const there = new Listener(b);
     await announced(b, c);
     for (let i = 0; i < 10; i++) a.rooms.broadcast("room", `${i}`);
-    await until("all came", () => there.heard.length === 10);
+    await until("all came", () => there.observed.length === 10);
     assertEquals(counts, [0, 10, 0]);
 
     const d = await start("d", { seeds: [a.name] });
@@ -299,7 +302,7 @@ test("RoomRelay sends only to nodes with members, from join to leave, and to nod
     await d.rooms.announced();
     a.rooms.broadcast("other", "for d");
     d.rooms.broadcast("room", "of d");
-    await until("both came", () => other.heard.length === 1 && there.heard.length === 11);
+    await until("both came", () => other.observed.length === 1 && there.observed.length === 11);
     assertEquals([counts, late], [[0, 11, 0], [1]]);
 
     b.rooms.leaveAll(there);
@@ -309,12 +312,12 @@ test("RoomRelay sends only to nodes with members, from join to leave, and to nod
       const before = counts[1]!;
       a.rooms.broadcast("room", "too late");
       a.rooms.broadcast("again", "a mark");
-      const marks = again.heard.length;
-      return until("the mark came", () => again.heard.length > marks).then(() =>
+      const marks = again.observed.length;
+      return until("the mark came", () => again.observed.length > marks).then(() =>
         counts[1]! === before + 1
       );
     });
-    assertEquals(there.heard.length, 11);
+    assertEquals(there.observed.length, 11);
   });
 });
 
@@ -333,8 +336,8 @@ test("RoomRelay announces a bucket until the last of its rooms is empty", async 
     await b!.rooms.announced();
     a!.rooms.broadcast(other, "still");
     a!.rooms.broadcast("mark", "after it");
-    await until("the mark came", () => mark.heard.length === 1);
-    assertEquals([first.heard, second.heard], [[], ["still"]]);
+    await until("the mark came", () => mark.observed.length === 1);
+    assertEquals([first.observed, second.observed], [[], ["still"]]);
   });
 });
 
@@ -351,10 +354,10 @@ test("RoomRelay sends many rooms as a map, when they are joined and to a node th
     a!.rooms.broadcast("r0", "from a");
     c.rooms.broadcast("r0", "from c");
     c.rooms.broadcast("r19999", "from c");
-    await until("both came", () => member.heard.length === 2 && far.heard.length === 1);
+    await until("both came", () => member.observed.length === 2 && far.observed.length === 1);
     for (let i = 0; i < 1000; i++) a!.rooms.broadcast(`none ${i}`, "x");
     a!.rooms.broadcast("r0", "last");
-    await until("it came", () => member.heard.length === 3);
+    await until("it came", () => member.observed.length === 3);
     // 20,000 rooms have 7 % of the buckets.
     assert(counts[0]! >= 4 && counts[0]! < 150, `${counts[0]}`);
   });

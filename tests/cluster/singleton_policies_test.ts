@@ -12,7 +12,7 @@ import {
 import type { Pid } from "../../lib/term/pid.ts";
 import { type TestNode, untilApart, withNodes } from "../kit/mesh.ts";
 import { test, until } from "../kit/test.ts";
-import { Town, withTown } from "./town.ts";
+import { TestCluster, withCluster } from "./town.ts";
 
 /** The running copies, and all copies that ever ran. */
 class Runs {
@@ -102,17 +102,17 @@ async function awake<T>(promise: Promise<T>): Promise<T> {
 const hasty = { pingInterval: 50, pingTimeout: 200, logLevel: "silent" } as const;
 
 async function trio(
-  body: (town: Town, nodes: TestNode[], runs: Runs) => Promise<void>,
+  body: (cluster: TestCluster, nodes: TestNode[], runs: Runs) => Promise<void>,
 ): Promise<void> {
   await withNodes(async (start) => {
     const names = [0, 1, 2].map((i) => `n${i}@127.0.0.1:${3000 + i}`);
-    const town = new Town((short, options, host) =>
+    const cluster = new TestCluster((short, options, host) =>
       start(short, { ...hasty, seeds: names.filter((name) => name !== short), ...options }, host)
     );
-    for (let i = 0; i < 3; i++) await town.add();
-    await town.meet();
-    await body(town, town.nodes, new Runs());
-    town.weather.clear();
+    for (let i = 0; i < 3; i++) await cluster.add();
+    await cluster.meet();
+    await body(cluster, cluster.nodes, new Runs());
+    cluster.faults.clear();
   });
 }
 
@@ -123,16 +123,16 @@ function join(nodes: readonly TestNode[], runs: Runs, options: SingletonOptions)
 }
 
 test("Global.singleton: with a quorum, one side runs it after the other has stopped its own; tokens increase", async () => {
-  await trio(async (town, nodes, runs) => {
+  await trio(async (cluster, nodes, runs) => {
     await join(nodes, runs, { quorum: "majority" });
     const first = await runs.one(nodes);
     const at = nodes.indexOf(first);
     const rest = nodes.filter((node) => node !== first);
-    for (const other of rest) town.cut(at, nodes.indexOf(other));
+    for (const other of rest) cluster.cut(at, nodes.indexOf(other));
     await until("its side has stopped it", () => !runs.live.has(first.name));
     const second = await runs.one(rest);
-    for (const other of rest) town.heal(at, nodes.indexOf(other));
-    await town.meet();
+    for (const other of rest) cluster.heal(at, nodes.indexOf(other));
+    await cluster.meet();
     assertEquals(await runs.one(nodes), second);
     assertEquals(runs.most, 1);
     const tokens = runs.log.map(({ token }) => token!);
@@ -142,28 +142,28 @@ test("Global.singleton: with a quorum, one side runs it after the other has stop
 });
 
 test("Global.singleton: a holder reachable only through a third node stays the only one", async () => {
-  await withTown(3, async (town, ...nodes) => {
+  await withCluster(3, async (cluster, ...nodes) => {
     const [a, b, c] = nodes as [TestNode, TestNode, TestNode];
-    await town.meet();
+    await cluster.meet();
     const runs = new Runs();
     await join([a], runs, {});
-    town.cut(0, 1);
+    cluster.cut(0, 1);
     await untilApart(b, a);
     await untilApart(a, b);
     const [part] = await join([b], runs, {});
     assertEquals([part!.isHere, part!.whereis()], [false, undefined]);
     assertEquals([runs.log.length, c.global.whereis("clock")?.node], [1, a.name]);
     // Another node takes over after the third has lost the holder too.
-    town.cut(0, 2);
+    cluster.cut(0, 2);
     await until("each side has one", () => runs.live.size === 2);
     assertEquals([...runs.live].sort(), [a.name, b.name]);
   });
 });
 
 test("Global.singleton: rejects when it is not found in time, and then does not take part", async () => {
-  await trio(async (town, nodes, runs) => {
+  await trio(async (cluster, nodes, runs) => {
     const [a, b] = nodes as [TestNode, TestNode];
-    for (const other of [1, 2]) town.cut(0, other);
+    for (const other of [1, 2]) cluster.cut(0, other);
     await untilApart(a, b);
     const join = () =>
       a.global.singleton("clock", runs.child(a), { quorum: "majority", timeout: 300 });
@@ -185,14 +185,14 @@ test("Global.singleton: rejects when it is not found in time, and then does not 
 });
 
 test("Singleton.stop: passes the state of the child to the next one, and a restart does not reuse it", async () => {
-  await withTown(3, async (town, ...nodes) => {
-    await town.meet();
+  await withCluster(3, async (cluster, ...nodes) => {
+    await cluster.meet();
     const runs = new Runs();
     const parts = [];
     for (const node of nodes) parts.push(await node.global.singleton("clock", runs.child(node)));
     const first = await runs.one(nodes);
     // The managers know each other.
-    await town.settled();
+    await cluster.settled();
     first.system.send(first.global.whereis<Pid<number>>("clock")!, 42);
     await parts[nodes.indexOf(first)]!.stop();
     const second = await runs.one(nodes);
@@ -212,21 +212,21 @@ test("Singleton.stop: passes the state of the child to the next one, and a resta
 });
 
 test("Global.singleton: with a lease, the authority decides on both sides of a partition", async () => {
-  await trio(async (town, nodes, runs) => {
+  await trio(async (cluster, nodes, runs) => {
     const authority = new Authority();
     const lease = authority.lease(400);
     await join(nodes, runs, { lease });
     const first = await runs.one(nodes);
     const at = nodes.indexOf(first);
     for (const other of nodes.filter((node) => node !== first)) {
-      town.cut(at, nodes.indexOf(other));
+      cluster.cut(at, nodes.indexOf(other));
     }
     await until("the others have tried", () => {
       return authority.asked.filter((what) => what === "acquire").length > 3;
     });
     assertEquals([[...runs.live], runs.most], [[first.name], 1]);
-    for (const other of nodes) if (other !== first) town.heal(at, nodes.indexOf(other));
-    await town.meet();
+    for (const other of nodes) if (other !== first) cluster.heal(at, nodes.indexOf(other));
+    await cluster.meet();
     // The authority is unreachable: the child stops when the lease expires, not before.
     authority.isDown = true;
     await until("it has stopped", () => runs.live.size === 0);

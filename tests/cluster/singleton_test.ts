@@ -13,7 +13,7 @@ import { MemoryNetwork } from "../kit/memory_host.ts";
 import { cluster, type Start, type TestNode, untilWhole, withNodes } from "../kit/mesh.ts";
 import { seeds } from "../kit/seeds.ts";
 import { test, until } from "../kit/test.ts";
-import { idle, turn, withTown } from "./town.ts";
+import { idle, turn, withCluster } from "./town.ts";
 
 /** Counts the copies that run on a node. */
 class Census {
@@ -174,8 +174,8 @@ test(
   },
   async () => {
     await seeds(25, 40, async (random, size) => {
-      await withTown(4, async (town, ...nodes) => {
-        await town.meet();
+      await withCluster(4, async (testCluster, ...nodes) => {
+        await testCluster.meet();
         const census = new Census();
         const options = { intensity: 1, period: 60_000 };
         const parts = new Map<TestNode, Singleton>();
@@ -187,17 +187,17 @@ test(
           );
         };
         for (const node of nodes) join(node);
-        town.weather.isHeld = true;
+        testCluster.faults.isHeld = true;
         for (let i = 0; i < size; i++) {
           const at = random.below(4);
           const other = (at + 1 + random.below(3)) % 4;
           const node = nodes[at]!;
           switch (random.below(10)) {
             case 0:
-              town.cut(at, other);
+              testCluster.cut(at, other);
               break;
             case 1:
-              town.heal(at, other);
+              testCluster.heal(at, other);
               node.mesh.connect(nodes[other]!.name).catch(() => {});
               break;
             case 2: {
@@ -218,14 +218,14 @@ test(
               break;
             default:
               for (let n = random.below(6); n >= 0; n--) {
-                if (!town.weather.pass((count) => random.below(count))) await turn();
+                if (!testCluster.faults.pass((count) => random.below(count))) await turn();
               }
           }
           if (random.below(3) === 0) await turn();
         }
-        town.weather.clear();
+        testCluster.faults.clear();
         for (const one of nodes) {
-          for (const two of nodes) town.heal(nodes.indexOf(one), nodes.indexOf(two));
+          for (const two of nodes) testCluster.heal(nodes.indexOf(one), nodes.indexOf(two));
         }
         await until("all have met", async () => {
           let isWhole = true;
@@ -249,8 +249,8 @@ test(
 );
 
 test("Global.singleton: does not run while another actor has its name, and runs when the name is free", async () => {
-  await withTown(2, async (town, ...nodes) => {
-    await town.meet();
+  await withCluster(2, async (testCluster, ...nodes) => {
+    await testCluster.meet();
     const [a, b] = nodes as [TestNode, TestNode];
     const other = idle(b);
     assertEquals(await b.global.register("clock", other), true);
@@ -268,7 +268,7 @@ test("Global.singleton: does not run while another actor has its name, and runs 
 });
 
 test("Global.singleton: resolves even if its node stops before the holder is decided", async () => {
-  await withTown(1, async (_town, a) => {
+  await withCluster(1, async (_town, a) => {
     const never = (): Promise<Pid> => new Promise(() => {});
     const part = a!.global.singleton("clock", { id: "clock", start: never });
     await until("it is being started", () => a!.system.size > 1);
@@ -279,8 +279,8 @@ test("Global.singleton: resolves even if its node stops before the holder is dec
 });
 
 test("Global.singleton: a child that ends permanently is not restarted, and does not block calls", async () => {
-  await withTown(2, async (town, ...nodes) => {
-    await town.meet();
+  await withCluster(2, async (testCluster, ...nodes) => {
+    await testCluster.meet();
     const census = new Census();
     for (const node of nodes) {
       const start = (self: Self) => {
@@ -298,8 +298,8 @@ test("Global.singleton: a child that ends permanently is not restarted, and does
 });
 
 test("Global.singleton: resolves when the child can be found, even if it starts slowly elsewhere", async () => {
-  await withTown(2, async (town, ...nodes) => {
-    await town.meet();
+  await withCluster(2, async (testCluster, ...nodes) => {
+    await testCluster.meet();
     const [a, b] = nodes as [TestNode, TestNode];
     const census = new Census();
     const { start } = census.child(a);
@@ -321,8 +321,8 @@ test("Global.singleton: resolves when the child can be found, even if it starts 
 });
 
 test("Global.singleton: a manager that cannot get the lock of an unreachable holder retries at intervals", async () => {
-  await withTown(3, async (town, ...nodes) => {
-    await town.meet();
+  await withCluster(3, async (testCluster, ...nodes) => {
+    await testCluster.meet();
     const [a, b, c] = nodes as [TestNode, TestNode, TestNode];
     const census = new Census();
     await a.global.singleton("clock", census.child(a));
@@ -335,18 +335,18 @@ test("Global.singleton: a manager that cannot get the lock of an unreachable hol
       row.call(line, tag, body);
     };
     // The third node still knows the holder.
-    town.cut(0, 1);
+    testCluster.cut(0, 1);
     await until("it was asked for", () => asked > 0);
     for (let i = 0; i < 50; i++) await turn();
     assertEquals([asked <= 2, census.started], [true, 1]);
     // The child is started there as soon as the third has lost the holder too.
-    town.cut(0, 2);
+    testCluster.cut(0, 2);
     await until("it runs on the other side, too", () => census.started === 2);
   });
 });
 
 test("Global.singleton: a child that cannot start yet is retried, and the promise stays pending", async () => {
-  await withTown(1, async (_town, node) => {
+  await withCluster(1, async (_town, node) => {
     const census = new Census();
     const { start } = census.child(node!);
     let failures = 2;

@@ -6,15 +6,15 @@ import type { Self } from "../../lib/actor/self.ts";
 import type { Host } from "../../lib/host/host.ts";
 import { encodeFrame } from "../../lib/mesh/frame.ts";
 import type { Pid } from "../../lib/term/pid.ts";
-import { Weather } from "../kit/memory_faults.ts";
+import { MemoryFaults } from "../kit/memory_faults.ts";
 import { hostWith, type Start, type TestNode, untilWhole, withNodes } from "../kit/mesh.ts";
 import { until } from "../kit/test.ts";
 
 const PORT = 3000;
 
 /** Several nodes and the network between them. */
-export class Town {
-  readonly weather: Weather = new Weather();
+export class TestCluster {
+  readonly faults: MemoryFaults = new MemoryFaults();
   readonly nodes: TestNode[] = [];
   readonly #start: Start;
 
@@ -28,7 +28,7 @@ export class Town {
     const node = await this.#start(
       `n${this.nodes.length}@127.0.0.1:${port}`,
       {},
-      change(this.weather.host(port)),
+      change(this.faults.host(port)),
     );
     this.nodes.push(node);
     return node;
@@ -70,32 +70,32 @@ export class Town {
     // A write is flushed at the end of its turn, and arrives in a later one.
     for (let i = 0; i < 4; i++) {
       await turn();
-      this.weather.passTo(PORT + to, PORT + from);
+      this.faults.passTo(PORT + to, PORT + from);
     }
     await turn();
   }
 
   cut(one: number, other: number): void {
-    this.weather.cut(PORT + one, PORT + other);
+    this.faults.cut(PORT + one, PORT + other);
   }
 
   heal(one: number, other: number): void {
-    this.weather.heal(PORT + one, PORT + other);
+    this.faults.heal(PORT + one, PORT + other);
   }
 }
 
 /** Runs `body` with a cluster, and stops its nodes. */
-export async function withTown(
+export async function withCluster(
   count: number,
-  body: (town: Town, ...nodes: TestNode[]) => Promise<void>,
+  body: (cluster: TestCluster, ...nodes: TestNode[]) => Promise<void>,
 ): Promise<void> {
   await withNodes(async (start) => {
-    const town = new Town(start);
-    for (let i = 0; i < count; i++) await town.add();
+    const cluster = new TestCluster(start);
+    for (let i = 0; i < count; i++) await cluster.add();
     try {
-      await body(town, ...town.nodes);
+      await body(cluster, ...cluster.nodes);
     } finally {
-      town.weather.clear();
+      cluster.faults.clear();
     }
   });
 }

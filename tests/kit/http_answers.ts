@@ -50,12 +50,12 @@ function readBody(
   headers: ReadonlyMap<string, string>,
 ): { text: string; length: number } | undefined {
   if (headers.get("transfer-encoding") !== "chunked") {
-    const told = headers.get("content-length");
+    const received = headers.get("content-length");
     // The body ends with the connection.
-    if (told === undefined && headers.get("connection") === "close") {
+    if (received === undefined && headers.get("connection") === "close") {
       return { text, length: text.length };
     }
-    const length = Number(told);
+    const length = Number(received);
     if (!Number.isInteger(length)) throw new Error("nobody knows where this response ends");
     return text.length < length ? undefined : { text: text.slice(0, length), length };
   }

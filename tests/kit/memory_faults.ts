@@ -19,13 +19,13 @@ class HeldStream implements Stream {
   readonly owner: number;
   readonly link: string;
   readonly #inner: Stream;
-  readonly #weather: Weather;
+  readonly #faults: MemoryFaults;
 
-  constructor(inner: Stream, owner: number, link: string, weather: Weather) {
+  constructor(inner: Stream, owner: number, link: string, faults: MemoryFaults) {
     this.owner = owner;
     this.link = link;
     this.#inner = inner;
-    this.#weather = weather;
+    this.#faults = faults;
     inner.handler = {
       data: (bytes) => {
         const copy = bytes.slice();
@@ -88,20 +88,20 @@ class HeldStream implements Stream {
   #take(step: Step): void {
     if (this.isOver) return;
     this.waiting.push(step);
-    if (!this.#weather.isHeld) { while (this.waiting.length > 0) this.pass(); }
+    if (!this.#faults.isHeld) { while (this.waiting.length > 0) this.pass(); }
   }
 
   #close(end: StreamEnd): void {
     if (this.isOver) return;
     this.isOver = true;
     this.waiting.length = 0;
-    this.#weather.forget(this);
+    this.#faults.forget(this);
     this.handler.close(end);
   }
 }
 
 /** An in-memory network with faults. Nodes are identified by their ports. */
-export class Weather {
+export class MemoryFaults {
   /** Whether incoming data is held until {@linkcode pass}. */
   isHeld = false;
   readonly #net = new MemoryNetwork();

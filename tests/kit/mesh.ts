@@ -25,7 +25,7 @@ export interface TestNode extends Parts {
   readonly name: string;
   readonly lines: Line[];
   /** Events in order: `up name` and `down name reason`. */
-  readonly told: string[];
+  readonly received: string[];
   readonly refused: MeshEvents["refused"][];
 }
 
@@ -42,7 +42,7 @@ export async function withNodes(body: (start: Start) => Promise<void>): Promise<
   const nodes: TestNode[] = [];
   const start: Start = async (short, options, host, keys) => {
     const lines: Line[] = [];
-    const told: string[] = [];
+    const received: string[] = [];
     const refused: MeshEvents["refused"][] = [];
     const parts = await startNode(
       {
@@ -60,10 +60,10 @@ export async function withNodes(body: (start: Start) => Promise<void>): Promise<
       () => keys === undefined ? testKeys() : Promise.resolve(keys),
     );
     const { mesh } = parts;
-    mesh.events.on("nodeup", ({ node }) => void told.push(`up ${node}`));
-    mesh.events.on("nodedown", ({ node, reason }) => void told.push(`down ${node} ${reason}`));
+    mesh.events.on("nodeup", ({ node }) => void received.push(`up ${node}`));
+    mesh.events.on("nodedown", ({ node, reason }) => void received.push(`down ${node} ${reason}`));
     mesh.events.on("refused", (event) => void refused.push(event));
-    const node = { ...parts, name: mesh.name, lines, told, refused };
+    const node = { ...parts, name: mesh.name, lines, received, refused };
     nodes.push(node);
     return node;
   };
@@ -128,9 +128,9 @@ export async function refusedBy(node: TestNode): Promise<string> {
 
 /** Joins the room "lobby" on a node. Returns a counter of received messages. */
 export function listen(node: TestNode, room: string = "lobby"): () => number {
-  let heard = 0;
-  node.rooms.join(room, { sendShared: () => heard++ });
-  return () => heard;
+  let observed = 0;
+  node.rooms.join(room, { sendShared: () => observed++ });
+  return () => observed;
 }
 
 /** Returns the real host with some parts replaced. */

@@ -46,7 +46,7 @@ export interface Told {
 
 /** A node in a process. */
 export class NodeProcess {
-  readonly told: Told[] = [];
+  readonly received: Told[] = [];
   readonly runtime: Runtime;
   name = "";
   url = "";
@@ -65,7 +65,7 @@ export class NodeProcess {
     this.#child = launch(runtime, file);
     this.#child.lines((line) => {
       const value = JSON.parse(line);
-      if ("event" in value) this.told.push(value);
+      if ("event" in value) this.received.push(value);
       else {
         this.#answers.get(value.id)?.(value);
         this.#answers.delete(value.id);
@@ -118,16 +118,18 @@ export class NodeProcess {
 
   /** Returns how often the node reported an event. */
   count(event: string, node?: string, reason?: string): number {
-    return this.told.filter((told) =>
-      told.event === event && (node === undefined || told.node === node) &&
-      (reason === undefined || told.reason === reason)
+    return this.received.filter((received) =>
+      received.event === event && (node === undefined || received.node === node) &&
+      (reason === undefined || received.reason === reason)
     ).length;
   }
 
   /** Returns the lines of the node's log at "warn" and above. */
   warnings(): string[] {
-    return this.told.filter((told) => told.event === "log" && told["level"] === "warn")
-      .map((told) => String(told.line));
+    return this.received.filter((received) =>
+      received.event === "log" && received["level"] === "warn"
+    )
+      .map((received) => String(received.line));
   }
 
   signal(name: "SIGKILL" | "SIGSTOP" | "SIGCONT" | "SIGTERM"): void {

@@ -2,13 +2,13 @@ import { until } from "./test.ts";
 
 /** A real WebSocket client, the runtime's own, that records its messages. */
 export class Client {
-  readonly heard: string[] = [];
+  readonly observed: string[] = [];
   readonly #socket: WebSocket;
   #closed = false;
 
   private constructor(socket: WebSocket) {
     this.#socket = socket;
-    socket.onmessage = ({ data }) => this.heard.push(String(data));
+    socket.onmessage = ({ data }) => this.observed.push(String(data));
     socket.onclose = () => this.#closed = true;
   }
 
@@ -27,8 +27,8 @@ export class Client {
   static async member(url: string, room: string): Promise<Client> {
     const client = await Client.open(url);
     client.send(`join ${room}`);
-    await until(`it is in ${room}`, () => client.heard.includes(`joined ${room}`));
-    client.heard.length = 0;
+    await until(`it is in ${room}`, () => client.observed.includes(`joined ${room}`));
+    client.observed.length = 0;
     return client;
   }
 

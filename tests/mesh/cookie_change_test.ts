@@ -28,8 +28,9 @@ test("Mesh.changeKeys moves a cluster to another cookie in three steps without l
   await withNodes(async (start) => {
     const nodes = await cluster(start, 3);
     const [a, b, c] = nodes as [TestNode, TestNode, TestNode];
-    const before = nodes.map(({ told }) => told.length);
-    const downs = (): string[] => nodes.flatMap(({ told }) => told.filter((t) => /^down/.test(t)));
+    const before = nodes.map(({ received }) => received.length);
+    const downs = (): string[] =>
+      nodes.flatMap(({ received }) => received.filter((t) => /^down/.test(t)));
     for (const node of nodes) await change(node, COOKIE, NEXT);
     await change(a, NEXT, COOKIE);
     assertEquals(downs(), []);
@@ -67,7 +68,7 @@ test("Mesh.changeKeys ends sessions with peers that do not have the next cookie"
     await change(b, COOKIE, NEXT);
     await change(a, NEXT);
     await until("c is gone", () => a.mesh.session(c.name) === undefined);
-    assertEquals(a.told.at(-1), `down ${c.name} cookie`);
+    assertEquals(a.received.at(-1), `down ${c.name} cookie`);
     assertEquals(a.mesh.peers(), [b.name]);
   });
 });
@@ -89,7 +90,7 @@ test("Mesh.changeKeys ends a session whose peer does not answer PROVE", async ()
     b.mesh.prove = () => {};
     await change(a, NEXT);
     await until("b is gone", () => a.mesh.session(b.name) === undefined);
-    assertEquals(a.told.at(-1), `down ${b.name} cookie`);
+    assertEquals(a.received.at(-1), `down ${b.name} cookie`);
   });
 });
 

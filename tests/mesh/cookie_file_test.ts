@@ -64,12 +64,12 @@ test("startNode reports a full disk, or another system error code, with the file
 test("Node.on: logs a listener that throws or rejects with its event, and continues to run", async () => {
   await withNodes(async (start) => {
     const { events, lines, system } = await start("a");
-    const heard: string[] = [];
+    const observed: string[] = [];
     events.on("spawn", () => {
       throw new Error("a bug");
     });
     events.on("spawn", () => Promise.reject(new Error("a bug that comes later")));
-    events.on("spawn", () => void heard.push("the others are called"));
+    events.on("spawn", () => void observed.push("the others are called"));
     system.spawn(undefined, undefined, () => () => {}, []);
     const errors = () => lines.filter(({ level }) => level === "error").map(({ line }) => line);
     await until("both are logged", () => errors().length === 2);
@@ -78,7 +78,7 @@ test("Node.on: logs a listener that throws or rejects with its event, and contin
       errors()[1]!,
       'a listener of "spawn" failed: Error: a bug that comes later',
     );
-    assertEquals(heard.length, 1);
+    assertEquals(observed.length, 1);
   });
 });
 

@@ -244,14 +244,14 @@ test("FragmentReader.takeUntold returns the received byte count in portions that
   assert(TAKEN_BYTES_MIN <= FLIGHT_BYTES_MAX - FRAGMENT_BYTES_MAX, "or a sender waits for ever");
   const fragments = new FragmentReader(MESSAGE_BYTES_MAX);
   fragments.begin(bulk(1, 1_000_000, hex("7701")));
-  const told: number[] = [];
+  const received: number[] = [];
   let came = 0;
   for (; came < 300_000; came += 1000) {
     fragments.add(fragment(1, new Uint8Array(1000)));
     const untold = fragments.takeUntold();
-    if (untold > 0) told.push(untold);
+    if (untold > 0) received.push(untold);
   }
-  assertEquals(told, [132_000, 132_000]);
+  assertEquals(received, [132_000, 132_000]);
   assertEquals(fragments.takeUntold(), 0);
 });
 

@@ -99,20 +99,20 @@ function run(
     return side.receive(tag, body);
   };
   /** Delivers a failure to the other side. */
-  const told = (step: Step, other: Initiator | Responder): Step => {
+  const received = (step: Step, other: Initiator | Responder): Step => {
     assert(step.kind === "fail", step.kind);
     assert(step.frame !== undefined);
     const { tag, body } = frameOf(step.frame);
     return other.receive(tag, body);
   };
   const named = to(acceptor, "NAME", begun(dialler));
-  if (named.kind !== "send") return { dialler: told(named, dialler), acceptor: named };
+  if (named.kind !== "send") return { dialler: received(named, dialler), acceptor: named };
   const challenged = to(dialler, "CHALLENGE", sent(named));
   if (challenged.kind !== "send") {
-    return { dialler: challenged, acceptor: told(challenged, acceptor) };
+    return { dialler: challenged, acceptor: received(challenged, acceptor) };
   }
   const decide = to(acceptor, "REPLY", sent(challenged));
-  if (decide.kind !== "decide") return { dialler: told(decide, dialler), acceptor: decide };
+  if (decide.kind !== "decide") return { dialler: received(decide, dialler), acceptor: decide };
   const up = acceptor.accept();
   return { dialler: to(dialler, "ACK", frameOf(up.frame)), acceptor: up };
 }

@@ -76,7 +76,10 @@ async function withHostile(body: (scene: Scene) => Promise<void>): Promise<void>
     assertEquals([near.links?.size, near.monitors?.size, near.watchers?.size], [1, 1, 1]);
     assertEquals([far.links?.size, far.watchers?.size, far.monitors?.size], [1, 1, 1]);
     assertEquals([a.system.size, a.system.externalCaller.chain], [size, undefined]);
-    assertEquals([a, b].map(({ told }) => told.filter((line) => /down/.test(line)).length), [1, 0]);
+    assertEquals(
+      [a, b].map(({ received }) => received.filter((line) => /down/.test(line)).length),
+      [1, 0],
+    );
     (far.peek()[0] as { reply(value: string): void }).reply("yes");
     assertEquals(await call, "yes");
     near.end("done");
@@ -209,7 +212,7 @@ stormTest(
     many(70_000, (i) => encodeFrame(TAG.HOME, encodeHome((i + 1) & 0xffff, i, "x@h:1").slice(5))),
   ({ raw, a }) => {
     assert(raw.isOver);
-    assert(a.told.at(-1)!.endsWith("protocol"), a.told.at(-1));
+    assert(a.received.at(-1)!.endsWith("protocol"), a.received.at(-1));
   },
 );
 
@@ -341,7 +344,7 @@ test("A member with two incarnations has one session, that of the later one, wit
     assertEquals(near.length, 1);
     near.discard(() => true);
     assert(a.remote.nodeLink(HOSTILE) !== line);
-    a.told.splice(a.told.findIndex((said) => said.startsWith("down")), 1);
+    a.received.splice(a.received.findIndex((said) => said.startsWith("down")), 1);
     again.stream.abort();
   });
 });

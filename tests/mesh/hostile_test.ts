@@ -48,21 +48,21 @@ const SAID: readonly Uint8Array[] = [encodeRoomBroadcast("lobby", "from outside"
 /** Asserts that nothing was accepted (no session, no message, no peer), and that the node works. */
 async function assertUnharmed(
   node: TestNode,
-  heard: () => number,
+  observed: () => number,
   start: Parameters<Parameters<typeof withNodes>[0]>[0],
 ): Promise<void> {
-  assertEquals([node.mesh.peers(), node.told, heard()], [[], [], 0]);
+  assertEquals([node.mesh.peers(), node.received, observed()], [[], [], 0]);
   const honest = await start("honest", { seeds: [node.name] });
   await untilWhole([node, honest]);
   honest.rooms.broadcast("lobby", "from a friend");
-  await until("the friend is heard", () => heard() > 0);
-  assertEquals(heard(), 1);
+  await until("the friend is heard", () => observed() > 0);
+  assertEquals(observed(), 1);
 }
 
 test("Mesh rejects a TLS client that trusts any certificate and guesses the proof", async () => {
   await withNodes(async (start) => {
     const a = await start("a");
-    const heard = listen(a);
+    const observed = listen(a);
     for (let guess = 0; guess < 5; guess++) {
       const intruder = await Intruder.secure(a.name);
       intruder.send(TAG.NAME, encodeName({ ...NAME, nonce: randomBytes(32) }));
@@ -82,14 +82,14 @@ test("Mesh rejects a TLS client that trusts any certificate and guesses the proo
     assertEquals(warnings(a).length, 1);
     assert(warnings(a)[0]!.endsWith(": its proof is wrong: it has another cookie"), warnings(a)[0]);
     assertEquals(a.refused.map(({ reason }) => reason), new Array(5).fill("cookie"));
-    await assertUnharmed(a, heard, start);
+    await assertUnharmed(a, observed, start);
   });
 });
 
 test("Mesh rejects a client that replays a recorded handshake of an honest node", async () => {
   await withNodes(async (start) => {
     const a = await start("a");
-    const heard = listen(a);
+    const observed = listen(a);
     const { proofKey } = await testKeys();
     const self = { name: NAME.name, creation: 1, proofKey, exposed: [] };
     // Messages of an honest initiator, recorded in plain text, as only the initiator itself could.
@@ -113,8 +113,8 @@ test("Mesh rejects a client that replays a recorded handshake of an honest node"
     honest.write(step.frame);
     assertEquals((await honest.frame(1)).tag, TAG.ACK);
     honest.close();
-    await until("it is gone", () => a.told.length === 2);
-    a.told.length = 0;
+    await until("it is gone", () => a.received.length === 2);
+    a.received.length = 0;
 
     const intruder = await Intruder.secure(a.name);
     intruder.write(...recorded, ...SAID);
@@ -122,14 +122,14 @@ test("Mesh rejects a client that replays a recorded handshake of an honest node"
     intruder.close();
     assertEquals(await refusedBy(a), "cookie");
     await a.mesh.disconnect(NAME.name);
-    await assertUnharmed(a, heard, start);
+    await assertUnharmed(a, observed, start);
   });
 });
 
 test("Mesh rejects a client whose first message belongs to an open session", async () => {
   await withNodes(async (start) => {
     const a = await start("a");
-    const heard = listen(a);
+    const observed = listen(a);
     for (const tag of [TAG.PEER_LIST, TAG.ROOM_BROADCAST, TAG.PING, TAG.GOODBYE, TAG.ACK, 0x77]) {
       const intruder = await Intruder.secure(a.name);
       const body = tag === TAG.ROOM_BROADCAST ? frameOf(SAID[0]!).body : encodeList(["x@h:1"]);
@@ -139,7 +139,7 @@ test("Mesh rejects a client whose first message belongs to an open session", asy
       intruder.close();
     }
     assertEquals(warnings(a).length, 1);
-    await assertUnharmed(a, heard, start);
+    await assertUnharmed(a, observed, start);
   });
 });
 
@@ -160,7 +160,7 @@ test("Mesh logs one bounded line for a REJECT, whatever text it contains", async
 test("Mesh distinguishes TLS from other input, and logs it once", async () => {
   await withNodes(async (start) => {
     const a = await start("a");
-    const heard = listen(a);
+    const observed = listen(a);
     for (let i = 0; i < 3; i++) {
       const intruder = await Intruder.plain(a.name);
       intruder.write(utf8("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
@@ -170,14 +170,14 @@ test("Mesh distinguishes TLS from other input, and logs it once", async () => {
     await until("all are told of", () => a.refused.length === 3);
     assertEquals(warnings(a).length, 1, warnings(a).join("\n"));
     assert(warnings(a)[0]!.endsWith(": it does not speak TLS"), warnings(a)[0]);
-    await assertUnharmed(a, heard, start);
+    await assertUnharmed(a, observed, start);
   });
 });
 
 test("Mesh aborts silent clients at a deadline, before TLS and after it", async () => {
   await withNodes(async (start) => {
     const a = await start("a", {}, hurriedHost(300));
-    const heard = listen(a);
+    const observed = listen(a);
     const before = await Intruder.plain(a.name);
     const after = await Intruder.secure(a.name);
     await until("both are cut", () => before.isOver && after.isOver, 5000);
@@ -186,7 +186,7 @@ test("Mesh aborts silent clients at a deadline, before TLS and after it", async 
     await until("both are told of", () => a.refused.length === 2);
     assertEquals(a.refused.map(({ reason }) => reason), ["timeout", "timeout"]);
     assertEquals(warnings(a).length, 1);
-    await assertUnharmed(a, heard, start);
+    await assertUnharmed(a, observed, start);
   });
 });
 
@@ -223,7 +223,7 @@ test("Mesh rejects a man in the middle that terminates TLS with its own certific
       const name = `b@127.0.0.1:${middle.port}`;
       const error = await assertRejects(() => a.mesh.connect(name), NodeConnectError);
       assertEquals(error.code, "untrusted");
-      assertEquals([a.told, b.told], [[], []]);
+      assertEquals([a.received, b.received], [[], []]);
       assertEquals(middle.seen.length, 0, "the dialler said something");
     } finally {
       await middle.close();
@@ -241,9 +241,9 @@ test("Mesh works through a relay that forwards TCP and sees no plaintext", async
       });
       const a = await start("a", { seeds: [b.name] });
       await untilWhole([a, b]);
-      const heard = listen(b);
+      const observed = listen(b);
       a.rooms.broadcast("lobby", "a secret among friends");
-      await until("it came", () => heard() > 0);
+      await until("it came", () => observed() > 0);
       const all = middle.seen.map((bytes) => new TextDecoder("latin1").decode(bytes)).join("");
       assert(all.length > 500);
       for (const word of ["a secret", "lobby", a.name, b.name, COOKIE]) {
@@ -274,7 +274,7 @@ for (
         const a = await start("a");
         const error = await assertRejects(() => a.mesh.connect(b.name), NodeConnectError);
         assertEquals(error.code, code);
-        assertEquals([a.told, b.told], [[], []]);
+        assertEquals([a.received, b.received], [[], []]);
       } finally {
         await middle.close();
       }
@@ -350,7 +350,7 @@ test("Mesh does not warn when an honest dial is given up in favour of the other 
     assertEquals([a.refused, warnings(a)], [[], []]);
     assertEquals([b.refused.length, warnings(b).length], [1, 1]);
     assert(agree(a, b));
-    assertEquals([a.told.length, b.told.length], [1, 1]);
+    assertEquals([a.received.length, b.received.length], [1, 1]);
   });
 });
 

@@ -35,7 +35,7 @@ test("Mesh limits incomplete messages of many names of one address, and ends the
       raws.push(await joinAs(`invented${i}@127.0.0.1:1`, a.name, i + 1));
       sendIncomplete(raws[i]!, 15 * 1024 * 1024);
     }
-    await until("some were ended", () => a.told.some((line) => line.endsWith("overload")));
+    await until("some were ended", () => a.received.some((line) => line.endsWith("overload")));
     await until(
       "all is read",
       () => raws.every((raw) => raw.isOver || raw.stream.unsent === 0),

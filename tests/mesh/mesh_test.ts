@@ -35,14 +35,14 @@ test("Mesh.connect connects two nodes, which agree on the session id", async () 
     await b.mesh.connect(a.name);
     await until("a knows too", () => agree(a, b));
     assertEquals([a.mesh.peers(), b.mesh.peers()], [[b.name], [a.name]]);
-    assertEquals([a.told, b.told], [[`up ${b.name}`], [`up ${a.name}`]]);
+    assertEquals([a.received, b.received], [[`up ${b.name}`], [`up ${a.name}`]]);
     assertEquals([warnings(a), warnings(b)], [[], []]);
     assertEquals(b.mesh.session(a.name)!.met.creation, a.mesh.creation);
     assertEquals(b.mesh.session(a.name)!.dialled, true);
     assertEquals(a.mesh.session(b.name)!.dialled, false);
     // Connecting again changes nothing.
     await Promise.all([a.mesh.connect(b.name), b.mesh.connect(a.name)]);
-    assertEquals([a.told.length, b.told.length], [1, 1]);
+    assertEquals([a.received.length, b.received.length], [1, 1]);
   });
 });
 
@@ -50,7 +50,7 @@ test("Mesh connects all nodes that share one seed", async () => {
   await withNodes(async (start) => {
     const nodes = await cluster(start, 5);
     for (const node of nodes) {
-      assertEquals(node.told.length, 4, node.told.join());
+      assertEquals(node.received.length, 4, node.received.join());
       assertEquals(warnings(node), []);
     }
   });
@@ -69,7 +69,11 @@ test("Mesh keeps one session when two nodes dial each other repeatedly at once",
       if (later > 0) await new Promise((wake) => setTimeout(wake, later));
       await Promise.all([first, b.mesh.connect(a.name)]);
       await until("both agree", () => agree(a, b));
-      assertEquals([a.told, b.told], [[`up ${b.name}`], [`up ${a.name}`]], `round ${round}`);
+      assertEquals(
+        [a.received, b.received],
+        [[`up ${b.name}`], [`up ${a.name}`]],
+        `round ${round}`,
+      );
       assertEquals([warnings(a), warnings(b)], [[], []], `round ${round}`);
       await Promise.all([a.mesh.stop(), b.mesh.stop()]);
     }
@@ -93,8 +97,8 @@ test("Mesh.disconnect is permanent on both sides, even if one is the other's see
     assertEquals(await b.mesh.disconnect(a.name), true);
     assertEquals(b.mesh.session(a.name), undefined);
     await untilApart(a, b);
-    assertEquals(a.told.at(-1), `down ${b.name} disconnected`);
-    assertEquals(b.told.at(-1), `down ${a.name} disconnected`);
+    assertEquals(a.received.at(-1), `down ${b.name} disconnected`);
+    assertEquals(b.received.at(-1), `down ${a.name} disconnected`);
     assertEquals(await b.mesh.disconnect(a.name), false);
     assertEquals([atRest(one), atRest(other)], [true, true]);
     // A new node tells each of them the other's name, and they still stay disconnected.
@@ -137,9 +141,9 @@ test("Mesh redials after a session is lost, and reports the cause", async () => 
       "a new session is up",
       () => agree(a, b) && a.mesh.session(b.name)!.met.session !== before,
     );
-    assertEquals(a.told, [`up ${b.name}`, `down ${b.name} closed`, `up ${b.name}`]);
-    await until("b knows", () => b.told.length === 3);
-    assertEquals(b.told, [`up ${a.name}`, `down ${a.name} closed`, `up ${a.name}`]);
+    assertEquals(a.received, [`up ${b.name}`, `down ${b.name} closed`, `up ${b.name}`]);
+    await until("b knows", () => b.received.length === 3);
+    assertEquals(b.received, [`up ${a.name}`, `down ${a.name} closed`, `up ${a.name}`]);
   });
 });
 
@@ -150,8 +154,8 @@ test("Mesh.stop sends GOODBYE, and both sides report shutdown", async () => {
     await untilWhole([a, b]);
     await a.mesh.stop();
     await untilApart(b, a);
-    assertEquals(a.told.at(-1), `down ${b.name} shutdown`);
-    assertEquals(b.told.at(-1), `down ${a.name} shutdown`);
+    assertEquals(a.received.at(-1), `down ${b.name} shutdown`);
+    assertEquals(b.received.at(-1), `down ${a.name} shutdown`);
     await a.mesh.stop();
     const error = await assertRejects(() => a.mesh.connect(b.name), NodeConnectError);
     assertEquals(error.code, "stopping");
@@ -190,7 +194,7 @@ test("Mesh.connect rejects with a reason code", async () => {
       const error = await assertRejects(() => a.mesh.connect(name), NodeConnectError, name);
       assertEquals(error.code, code, error.message);
     }
-    assertEquals([a.mesh.peers(), b.mesh.peers(), a.told, b.told], [[], [], [], []]);
+    assertEquals([a.mesh.peers(), b.mesh.peers(), a.received, b.received], [[], [], [], []]);
   });
 });
 
@@ -225,7 +229,7 @@ test("Mesh with another cookie is rejected, with one log line on each side", asy
   await withNodes(async (start) => {
     const other = await deriveKeys("another cookie for tests");
     const a = await start("a");
-    const heard = listen(a);
+    const observed = listen(a);
     const b = await start("b", { seeds: [a.name] }, undefined, other);
     b.rooms.broadcast("lobby", "from outside");
     const from = performance.now();
@@ -242,7 +246,13 @@ test("Mesh with another cookie is rejected, with one log line on each side", asy
       warnings(b)[0]!,
       `${b.name}: refused ${a.name}: its certificate is not of our cluster (another cookie? or a clock that is wrong by days?)`,
     );
-    assertEquals([a.told, b.told, a.mesh.peers(), b.mesh.peers(), heard()], [[], [], [], [], 0]);
+    assertEquals([a.received, b.received, a.mesh.peers(), b.mesh.peers(), observed()], [
+      [],
+      [],
+      [],
+      [],
+      0,
+    ]);
     for (const { lines } of [a, b]) {
       assertEquals(lines.some(({ line }) => line.includes("cookie for tests")), false);
     }
@@ -256,11 +266,11 @@ test("Mesh accepts a node's new incarnation at once while the old session still 
     const name = `b@127.0.0.1:${port}`;
     // The former incarnation is silent: nothing announces its end.
     const old = await joinAs(name, a.name, 1);
-    await until("the old life is up", () => a.told.length === 1);
+    await until("the old life is up", () => a.received.length === 1);
     const b = await start(name, { seeds: [a.name] });
     await untilWhole([a, b]);
-    assertEquals(a.told, [`up ${name}`, `down ${name} restarted`, `up ${name}`]);
-    assertEquals(b.told, [`up ${a.name}`]);
+    assertEquals(a.received, [`up ${name}`, `down ${name} restarted`, `up ${name}`]);
+    assertEquals(b.received, [`up ${a.name}`]);
     await until("the old life is cut", () => old.isOver);
     old.stream.abort();
     assertEquals(a.mesh.session(name)!.met.creation, b.mesh.creation);
@@ -274,7 +284,7 @@ test("Mesh rejects a second session of the same incarnation as a duplicate, and 
     const first = await joinAs(name, a.name, 1);
     const error = await assertRejects(() => joinAs(name, a.name, 1));
     assertStringIncludes(String(error), "duplicate");
-    assertEquals([a.told, warnings(a)], [[`up ${name}`], []]);
+    assertEquals([a.received, warnings(a)], [[`up ${name}`], []]);
     first.send(TAG.PING, new Uint8Array(8));
     await until("the first is answered", () => first.frames.at(-1)?.tag === TAG.PONG);
     first.stream.abort();
@@ -286,16 +296,16 @@ test("Mesh ends the session of a member that violates a rule, and no other", asy
     const [a, b] = await cluster(start, 2);
     const name = `c@127.0.0.1:${await freePort()}`;
     const member = await joinAs(name, a!.name);
-    await until("it is up", () => a!.told.length === 2);
+    await until("it is up", () => a!.received.length === 2);
     member.send(TAG.NAME);
-    await until("it is down", () => a!.told.length === 3);
+    await until("it is down", () => a!.received.length === 3);
     await until("it is cut", () => member.isOver);
     member.stream.abort();
-    assertEquals(a!.told.slice(1), [`up ${name}`, `down ${name} protocol`]);
+    assertEquals(a!.received.slice(1), [`up ${name}`, `down ${name} protocol`]);
     assertEquals(warnings(a!), [
       `${a!.name}: ${name} is down: protocol (it sent a message of the handshake, after it)`,
     ]);
-    assertEquals(b!.told, [`up ${a!.name}`]);
+    assertEquals(b!.received, [`up ${a!.name}`]);
   });
 });
 
@@ -310,7 +320,7 @@ test("Mesh survives any names that a member announces, and does not dial itself"
     await until("all were dialled", () => names.every(tried));
     member.send(TAG.PING, new Uint8Array(8));
     await until("the session is up", () => member.frames.at(-1)?.tag === TAG.PONG);
-    assertEquals(a.told.length, 1);
+    assertEquals(a.received.length, 1);
     member.stream.abort();
   });
 });
@@ -364,7 +374,7 @@ test("Mesh.stop resolves for all callers when done, and may be called by one of 
     await first;
     await until("all have resolved", () => order.length === 3);
     assertEquals(order.includes("second") && order[0] === "first", true, order.join());
-    assertEquals(a.told.length, 2);
+    assertEquals(a.received.length, 2);
   });
 });
 
@@ -375,7 +385,7 @@ test("Mesh that is stopped by a listener of a node's new incarnation does not ac
     const old = await joinAs(name, a.name, 1);
     a.mesh.events.on("nodedown", () => void a.mesh.stop());
     await assertRejects(() => joinAs(name, a.name, 2));
-    assertEquals([a.mesh.peers(), a.told], [[], [`up ${name}`, `down ${name} restarted`]]);
+    assertEquals([a.mesh.peers(), a.received], [[], [`up ${name}`, `down ${name} restarted`]]);
     old.stream.abort();
   });
 });
@@ -428,7 +438,7 @@ test("Mesh renews its certificate every day; sessions continue, and new ones ope
     });
     const c = await start("c", { seeds: [a.name] });
     await untilWhole([a, b, c]);
-    assertEquals(b.told, [`up ${a.name}`, `up ${c.name}`]);
+    assertEquals(b.received, [`up ${a.name}`, `up ${c.name}`]);
     assertEquals(
       warnings(a).filter((line) => line.includes("cookie") && !line.includes("hung up")),
       [],

@@ -28,7 +28,7 @@ test("Node.start rejects while another live node has its name, and that node is 
       assertMatch(error.message, /name in use by a node started at 20\d\d-\d\d-\d\dT[\d:.]+Z/);
     }
     assertEquals(first.mesh.session(c.name)!.met.session, before);
-    assertEquals(c.told, [`up ${name}`]);
+    assertEquals(c.received, [`up ${name}`]);
     assertEquals(events.length, 3);
     assertEquals([events[0]!.name, events[0]!.by], [name, c.name]);
     assertEquals(c.mesh.membership.stats().namesInUse, 3);
@@ -50,7 +50,7 @@ test("Node.joined rejects, and the node emits an event, if its name is found in 
     assertEquals([events[0]!.name, events[0]!.by], [name, c.name]);
     assert(twin.lines.some(({ level, line }) => level === "error" && line.includes("name in use")));
     // The node does not retry.
-    assertEquals(c.told, [`up ${name}`]);
+    assertEquals(c.received, [`up ${name}`]);
   });
 });
 

@@ -160,7 +160,7 @@ test("Outbound: the end of a call is not sent after its reply has arrived", asyn
 
 test("Outbound: an exit is sent with any reason, and as text if it cannot be encoded", () => {
   const large = "x".repeat(2 * 2 ** 20);
-  const reasons: readonly (readonly [given: ExitReason, told: RegExp])[] = [
+  const reasons: readonly (readonly [given: ExitReason, received: RegExp])[] = [
     ...UNSENDABLE.map((term) => [{ reason: term }, /^unsendable exit reason/] as const),
     [large, /^unsendable exit reason: it is longer than 1048576 bytes$/],
     [{ large }, /^unsendable exit reason/],
@@ -180,9 +180,9 @@ test("Outbound: an exit is sent with any reason, and as text if it cannot be enc
     moveAll(one, other);
     near.end(reason);
     moveAll(one, other);
-    const told = exits(far);
-    assertEquals(told.length, 2);
-    for (const text of told) assert(expected.test(String(text)), `${text}`.slice(0, 200));
+    const received = exits(far);
+    assertEquals(received.length, 2);
+    for (const text of received) assert(expected.test(String(text)), `${text}`.slice(0, 200));
     assert(far.peek().some((message) => message instanceof Down));
     // Local actors receive the reason itself, and exits still propagate.
     assertEquals((also.peek()[0] as Exit).reason, reason);
@@ -265,11 +265,11 @@ test("Outbound.lost: ends links, then monitors, then calls of all actors there w
   const { line } = one;
   assertEquals(line.kept, 2 + 1 + 2);
   one.cut();
-  const told = near.peek().map((message) => {
+  const received = near.peek().map((message) => {
     return message instanceof Exit ? `exit ${message.from.id}` : `down ${(message as Down).pid.id}`;
   });
   const [a, b] = far.map(({ pid }) => pid.id);
-  assertEquals(told, [`exit ${a}`, `exit ${b}`, `down ${a}`, `down ${b}`, "down 0"]);
+  assertEquals(received, [`exit ${a}`, `exit ${b}`, `down ${a}`, `down ${b}`, "down 0"]);
   assertEquals(new Set(near.peek().map((end) => (end as Exit).reason)), new Set(["noconnection"]));
   assertEquals(ends, [`${weak.pid.id} noconnection`]);
   for (const call of calls) await assertRejects(() => call, NoConnectionError);

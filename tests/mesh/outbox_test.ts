@@ -60,7 +60,7 @@ class Slow implements Stream {
 /** An outbox over a slow stream, with a recording of its owner's callbacks. */
 class Bench {
   readonly stream = new Slow();
-  readonly told: string[] = [];
+  readonly received: string[] = [];
   /**
    * The frames that the peer received: a fragmented frame at its completion, with its fragments
    * before.
@@ -80,8 +80,8 @@ class Bench {
   constructor(limits: Partial<OutboxLimits> = {}) {
     this.outbox = new SessionOutbox(this.stream, { ...LIMITS, ...limits }, {
       atFlush: (task) => void this.#tasks.push(task),
-      pressure: (high) => void this.told.push(high ? "high" : "low"),
-      overload: () => void this.told.push("overload"),
+      pressure: (high) => void this.received.push(high ? "high" : "low"),
+      overload: () => void this.received.push("overload"),
     });
   }
 
@@ -407,10 +407,10 @@ for (const how of ["vital", "control"] as const) {
     const more = () =>
       how === "vital" ? bench.write(0x77, 20_000, true) : bench.outbox.control(frame);
     while (bench.outbox.unsent <= MIB + VITAL_BYTES_MAX) more();
-    assertEquals(bench.told, []);
+    assertEquals(bench.received, []);
     assertEquals(bench.write(0x77, 10, true), false);
     bench.flush();
-    assertEquals(bench.told, ["overload"]);
+    assertEquals(bench.received, ["overload"]);
     const slack = bench.outbox.unsent - MIB - VITAL_BYTES_MAX;
     assert(slack <= frame.length, `${slack} bytes over it`);
   });
@@ -420,14 +420,14 @@ test("SessionOutbox.pressure is high above half of the limit, and is reported at
   const bench = new Bench({ bytesMax: MIB });
   while (bench.outbox.unsent + 1000 <= MIB / 2) bench.write(0x77, 995);
   bench.flush();
-  assertEquals([bench.outbox.pressure.isHigh, bench.told], [false, []]);
+  assertEquals([bench.outbox.pressure.isHigh, bench.received], [false, []]);
   bench.write(0x77, 995);
-  assertEquals([bench.outbox.pressure.isHigh, bench.told], [true, []]);
+  assertEquals([bench.outbox.pressure.isHigh, bench.received], [true, []]);
   bench.flush();
-  assertEquals(bench.told, ["high"]);
+  assertEquals(bench.received, ["high"]);
   bench.write(0x77, 995);
   bench.flush();
-  assertEquals(bench.told, ["high"]);
+  assertEquals(bench.received, ["high"]);
 });
 
 test("SessionOutbox.pressure rises at once for large frames, shared frames and control frames", () => {
@@ -438,7 +438,7 @@ test("SessionOutbox.pressure rises at once for large frames, shared frames and c
     else bench.outbox.control(encodeFrame(0x77, new Uint8Array(600_000)));
     assertEquals(bench.outbox.pressure.isHigh, true, how);
     bench.flush();
-    assertEquals(bench.told, ["high"], how);
+    assertEquals(bench.received, ["high"], how);
   }
 });
 
@@ -451,14 +451,14 @@ test("SessionOutbox.pressure stays high down to an eighth of the limit, and then
   const waiting = [1, 2].map(() => bench.outbox.pressure.drained().then(() => drained++));
   for (let rounds = 0; bench.outbox.unsent - bench.stream.unsent > MIB / 8; rounds++) {
     assert(rounds < 100);
-    assertEquals([bench.outbox.pressure.isHigh, bench.told.join()], [true, "high"]);
+    assertEquals([bench.outbox.pressure.isHigh, bench.received.join()], [true, "high"]);
     bench.send();
     await Promise.resolve();
     if (bench.outbox.pressure.isHigh) assertEquals(drained, 0);
   }
   bench.send();
   await Promise.all(waiting);
-  assertEquals([bench.outbox.pressure.isHigh, bench.told.join()], [false, "high,low"]);
+  assertEquals([bench.outbox.pressure.isHigh, bench.received.join()], [false, "high,low"]);
   await bench.outbox.pressure.drained();
 });
 
@@ -468,7 +468,7 @@ test("SessionOutbox.pressure does not report a rise and fall within one turn", (
   assert(bench.outbox.pressure.isHigh);
   bench.outbox.pressure.at(0);
   bench.flush();
-  assertEquals(bench.told, []);
+  assertEquals(bench.received, []);
 });
 
 test("SessionOutbox.end sends queued frames, then the last frame, and accepts no more", () => {
@@ -509,7 +509,7 @@ for (const how of ["close", "end"] as const) {
     await drained;
     bench.sendAll();
     await bench.outbox.pressure.drained();
-    assertEquals(bench.told, ["high"]);
+    assertEquals(bench.received, ["high"]);
   });
 }
 

@@ -23,7 +23,7 @@ const stranger = await OwnAuthority.make(32);
 async function assertNoSession(from: TestNode, to: TestNode, code: string): Promise<void> {
   const error = await assertRejects(() => from.mesh.connect(to.name), NodeConnectError);
   assertEquals(error.code, code, error.message);
-  assertEquals([from.told, to.told], [[], []]);
+  assertEquals([from.received, to.received], [[], []]);
 }
 
 for (const host of ["127.0.0.1", "localhost"]) {
@@ -35,9 +35,9 @@ for (const host of ["127.0.0.1", "localhost"]) {
         seeds: [a.name],
       });
       await untilWhole([a, b]);
-      const heard = listen(b);
+      const observed = listen(b);
       a.rooms.broadcast("lobby", "hello");
-      await until("it came", () => heard() > 0);
+      await until("it came", () => observed() > 0);
       assertEquals([warnings(a), warnings(b)], [[], []]);
       const error = await assertRejects(() => a.mesh.connect(`x@${host}:1`), NodeConnectError);
       assertEquals(error.code, "refused");
@@ -79,7 +79,7 @@ test("Mesh with the user's certificates rejects a node whose name is on another 
       ),
       error.message,
     );
-    assertEquals([a.told, thief.told], [[], []]);
+    assertEquals([a.received, thief.received], [[], []]);
     assertEquals(await refusedBy(a), "certificate");
   });
 });
@@ -117,7 +117,7 @@ test("option tls.verifyPeer replaces the check of the host, and is called on bot
     const e = await start("e", { tls: { ...certificates, verifyPeer: throwing } });
     await assertRejects(() => e.mesh.connect(a.name), NodeConnectError);
     assert(warnings(e)[0]!.includes("tls.verifyPeer threw"), warnings(e)[0]);
-    assertEquals([c.told, d.told, e.told], [[], [], []]);
+    assertEquals([c.received, d.received, e.received], [[], [], []]);
   });
 });
 
@@ -131,7 +131,7 @@ test("Mesh with the user's certificates rejects another authority, on either sid
     const c = await start("c", { tls: half });
     const error = await assertRejects(() => c.mesh.connect(a.name), NodeConnectError);
     assert(["untrusted", "broken"].includes(error.code), `${error.code}: ${error.message}`);
-    assertEquals([a.told, c.told], [[], []]);
+    assertEquals([a.received, c.received], [[], []]);
     await until("a has refused it", () => a.refused.length > 0);
   });
 });
@@ -152,7 +152,7 @@ test("Mesh with the user's certificates rejects a client without one", async () 
     assertEquals(error.code, "untrusted");
     const back = await assertRejects(() => a.mesh.connect(b.name), NodeConnectError);
     assertEquals(back.code, "untrusted");
-    assertEquals([a.told, b.told], [[], []]);
+    assertEquals([a.received, b.received], [[], []]);
   });
 });
 

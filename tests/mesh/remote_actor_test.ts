@@ -52,8 +52,8 @@ class Couple {
     const alive = this.actors.every(({ isAlive }) => isAlive);
     if (one) assert(alive, `${this.done}: one of those that are linked has ended`);
     // Neither receives more exits than the other had, apart from links to an actor that had exited.
-    const told = this.actors.map((actor) => actor.peek().map((exit) => (exit as Exit).reason));
-    for (const reasons of told) {
+    const received = this.actors.map((actor) => actor.peek().map((exit) => (exit as Exit).reason));
+    for (const reasons of received) {
       assert(reasons.filter((reason) => reason === "bye").length <= 1, `${this.done}: ${reasons}`);
     }
     if (one) {

@@ -8,7 +8,7 @@ import type { Self } from "../../lib/actor/self.ts";
 import { Pid } from "../../lib/term/pid.ts";
 import { prepareStage, Scene } from "../actor/conformance.ts";
 import { comesBack, heapBytes } from "../kit/heap.ts";
-import { Weather } from "../kit/memory_faults.ts";
+import { MemoryFaults } from "../kit/memory_faults.ts";
 import { MemoryNetwork } from "../kit/memory_host.ts";
 import { type TestNode, untilApart, untilWhole, withNodes } from "../kit/mesh.ts";
 import { test, until } from "../kit/test.ts";
@@ -170,11 +170,11 @@ test("Self.monitorNode reports a node that connects and disconnects, in order, a
     await untilApart(a!, b!);
     await a!.mesh.connect(b!.name);
     await untilWhole([a!, b!]);
-    const told = near.peek().map((message) => {
+    const received = near.peek().map((message) => {
       const { type, reason } = message as NodeChange | Down;
       return `${type} ${reason}`;
     });
-    assertEquals(told, [
+    assertEquals(received, [
       "nodedown noconnection",
       "DOWN noconnection",
       "nodedown disconnected",
@@ -232,10 +232,10 @@ test("A remote call dropped by a full mailbox is rejected as a local one: by pid
 
 test("A remote call is rejected if the queue to its node is full, and leaves no state", async () => {
   await withNodes(async (start) => {
-    const weather = new Weather();
+    const faults = new MemoryFaults();
     const options = { queueBytesMax: 4096 };
-    const a = await start("a@127.0.0.1:3000", options, weather.host(3000));
-    const b = await start("b@127.0.0.1:3001", options, weather.host(3001));
+    const a = await start("a@127.0.0.1:3000", options, faults.host(3000));
+    const b = await start("b@127.0.0.1:3001", options, faults.host(3001));
     await a.mesh.connect(b.name);
     await untilWhole([a, b]);
     const echo = () => (call: Call<string, string>) => call.reply(call.request);

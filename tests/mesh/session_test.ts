@@ -28,7 +28,7 @@ class Owner implements SessionHandler {
   readonly said: string[] = [];
   /** Test messages: the number of a fragmented one, its key, its content and its length. */
   readonly rows: string[] = [];
-  readonly told: string[] = [];
+  readonly received: string[] = [];
 
   message(
     session: Session,
@@ -53,7 +53,7 @@ class Owner implements SessionHandler {
   }
 
   pressure(_session: Session, high: boolean): void {
-    this.told.push(high ? "high" : "low");
+    this.received.push(high ? "high" : "low");
   }
 
   over(_session: Session, end: string, words: string): void {
@@ -597,12 +597,12 @@ test("Session.pressure returns how full the queue is, and drained resolves when 
     });
     const { queued, high } = session.pressure();
     assert(queued <= limit && high);
-    assertEquals([session.pressure().dropped, owner.told.at(-1)], [dropped, "high"]);
+    assertEquals([session.pressure().dropped, owner.received.at(-1)], [dropped, "high"]);
     const drained = session.drained();
     far.stream.resume();
     await drained;
     assert(session.pressure().queued <= limit / 8 && !session.pressure().high);
-    await until("it was told", () => owner.told.at(-1) === "low");
+    await until("it was told", () => owner.received.at(-1) === "low");
     await session.drained();
   });
 });

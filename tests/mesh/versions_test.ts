@@ -158,7 +158,7 @@ test("Mesh accepts a newer peer that dials, and skips its unknown fields, featur
     // An unassigned reason is read as an orderly stop.
     raw.send(TAG.GOODBYE, new Uint8Array([77, 1, 2, 3]));
     await until("it is down", () => a.mesh.peers().length === 0);
-    assertEquals(a.told.at(-1), "down newer@127.0.0.1:1 shutdown");
+    assertEquals(a.received.at(-1), "down newer@127.0.0.1:1 shutdown");
     assertEquals(warnings(a), []);
     raw.stream.abort();
   });

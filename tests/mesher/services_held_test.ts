@@ -19,19 +19,19 @@ test("ceilingOf returns 0 for 0, and otherwise a power of two from 16 on", () =>
 
 test("Held does not delay events that fit, and raises its ceiling once for all waiting events", async () => {
   let held = 0;
-  const told: Holding[] = [];
-  let heard = (): void => {};
+  const received: Holding[] = [];
+  let observed = (): void => {};
   const ceiling = new Held(7, () => held, (holding) => {
-    told.push(holding);
-    return new Promise((resolve) => heard = resolve);
+    received.push(holding);
+    return new Promise((resolve) => observed = resolve);
   });
   assert(ceiling.fits(0));
   assert(!ceiling.fits(1));
   const raised = Promise.all([ceiling.raise(10), ceiling.raise(3)]);
-  assertEquals(told, [{ life: 7, turn: 1, most: 16 }]);
+  assertEquals(received, [{ life: 7, turn: 1, most: 16 }]);
   assert(!ceiling.fits(10), "they have not heard yet");
   assertEquals(ceiling.holding.most, 16, "who asks is told what may be soon");
-  heard();
+  observed();
   await raised;
   assert(ceiling.fits(10));
   held = 10;
@@ -41,19 +41,19 @@ test("Held does not delay events that fit, and raises its ceiling once for all w
 
 test("Held lowers its ceiling after a tick with less demand, and never below the number of held events", async () => {
   let held = 0;
-  const told: number[] = [];
-  const ceiling = new Held(1, () => held, ({ most }) => (told.push(most), Promise.resolve()));
+  const received: number[] = [];
+  const ceiling = new Held(1, () => held, ({ most }) => (received.push(most), Promise.resolve()));
   await ceiling.raise(1_000);
   ceiling.fits(1_000);
   held = 100;
   await ceiling.lower();
-  assertEquals(told, [1_024], "as much was needed since the last tick");
+  assertEquals(received, [1_024], "as much was needed since the last tick");
   await ceiling.lower();
   await ceiling.lower();
-  assertEquals(told, [1_024, 128]);
+  assertEquals(received, [1_024, 128]);
   held = 0;
   await ceiling.rest();
-  assertEquals(told, [1_024, 128, 0]);
+  assertEquals(received, [1_024, 128, 0]);
 });
 
 /** The number of seeds; with FIRN_LONG=1 it takes some minutes. */

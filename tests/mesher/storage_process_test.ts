@@ -75,11 +75,14 @@ async function counted({ storage, orgId, projectId }: Place): Promise<number> {
 test("SQLite keeps committed batches after kill -9, and no partial batch", () =>
   withPlace(async (place) => {
     const far = 1_000_000;
-    const told = await write(place, 0, far, 20 * BATCH);
-    assert(told.written >= 20 * BATCH && told.written < far, `${told.written} ${told.complaint}`);
+    const received = await write(place, 0, far, 20 * BATCH);
+    assert(
+      received.written >= 20 * BATCH && received.written < far,
+      `${received.written} ${received.complaint}`,
+    );
     const stored = await place.storage.eventCount(place.projectId, 0);
     // The batch in progress may be stored, or any that it had no time to report.
-    assert(stored >= told.written, `${stored} of ${told.written} are stored`);
+    assert(stored >= received.written, `${stored} of ${received.written} are stored`);
     assertEquals(stored % BATCH, 0);
     assertEquals(await counted(place), stored);
     // The same again from the start: events that are already stored are not stored twice.
@@ -92,14 +95,14 @@ test("SQLite lets three processes write to the same file concurrently", () =>
   withPlace(async (place) => {
     const each = 60 * BATCH;
     // The second and third overlap by half.
-    const told = await Promise.all([
+    const received = await Promise.all([
       write(place, 0, each),
       write(place, each, 2 * each),
       write(place, each + each / 2, 2 * each + each / 2),
     ]);
-    const complaints = told.map(({ complaint }) => complaint).join("");
-    assertEquals(told.map(({ written }) => written), [each, 2 * each, 2.5 * each], complaints);
-    assertEquals(told.reduce((sum, { stored }) => sum + stored, 0), 2.5 * each);
+    const complaints = received.map(({ complaint }) => complaint).join("");
+    assertEquals(received.map(({ written }) => written), [each, 2 * each, 2.5 * each], complaints);
+    assertEquals(received.reduce((sum, { stored }) => sum + stored, 0), 2.5 * each);
     assertEquals(await place.storage.eventCount(place.projectId, 0), 2.5 * each);
     assertEquals(await counted(place), 2.5 * each);
   }));

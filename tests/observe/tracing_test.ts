@@ -142,10 +142,10 @@ test("withTrace and splitTrace attach a trace to a message, and leave messages w
 
 test("events are published on node:diagnostics_channel, and frequent ones start a second after a subscription", async () => {
   await using node = await Node.start({ cookie: COOKIE, logLevel: "silent" });
-  const heard: string[] = [];
+  const observed: string[] = [];
   const listen = (message: unknown): void => {
     const { node: name, event } = message as { node: string; event: { reason?: unknown } };
-    if (name === node.name) heard.push(`${event.reason}`);
+    if (name === node.name) observed.push(`${event.reason}`);
   };
   for (const name of ["firn:crash", "firn:exit"]) subscribe(name, listen);
   try {
@@ -156,11 +156,11 @@ test("events are published on node:diagnostics_channel, and frequent ones start 
       node.send(pid, 1);
     };
     crash();
-    await until("the crash is published", () => heard.length >= 1);
-    assertStringIncludes(heard[0]!, "as told");
+    await until("the crash is published", () => observed.length >= 1);
+    assertStringIncludes(observed[0]!, "as told");
     await until("exits are published", () => {
       node.spawn(() => {});
-      return heard.includes("normal");
+      return observed.includes("normal");
     });
   } finally {
     for (const name of ["firn:crash", "firn:exit"]) unsubscribe(name, listen);

@@ -23,7 +23,7 @@ export class Abroad {
   /** "start a@b", "end a@b shutdown", … in order. */
   record: string[] = [];
   /** The "restart" events of all nodes. */
-  readonly told: Restarting[] = [];
+  readonly received: Restarting[] = [];
   readonly #ids = new Map<Pid, string>();
   readonly #start: Start;
 
@@ -43,7 +43,7 @@ export class Abroad {
       this.#ids.delete(pid);
       this.record.push(`end ${id} ${word(reason)}`);
     });
-    node.events.on("restart", (event) => this.told.push(event));
+    node.events.on("restart", (event) => this.received.push(event));
     if (exposes) this.expose(node, letter);
     for (const other of others) await untilWhole([node, other]);
     return node;

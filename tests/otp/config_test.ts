@@ -194,8 +194,8 @@ test("decodeConfig: several children without tails are ambiguous if the rule det
   for (const [ids, offset] of rows) {
     const bytes = legacy(...ids);
     assertEquals(decodeConfig(bytes), { ok: false, fault: "ambiguous", offset });
-    const told = decodeConfig(bytes, { form: "plain" });
-    assertEquals(told.ok && told.config.children.map(({ id }) => id), ids);
+    const received = decodeConfig(bytes, { form: "plain" });
+    assertEquals(received.ok && received.config.children.map(({ id }) => id), ids);
     // The wrong form may fail to decode, but does not return something else.
     assertEquals(decodeConfig(bytes, { form: "tailed" }).ok, false);
   }

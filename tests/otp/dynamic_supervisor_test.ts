@@ -81,7 +81,7 @@ test("DynamicSupervisor.stop: stops all children at once, and kills each after i
   }
   await family.run(stopped);
   assertEquals(family.system.size, 0);
-  assertEquals(family.told.map(({ child, next }) => [child, next]).sort(), [
+  assertEquals(family.received.map(({ child, next }) => [child, next]).sort(), [
     ["b", "none: it was killed, having had 100 ms to stop"],
     ["e", "none: it was killed, having had 10 ms to stop"],
     ["f", "none: it was to stop in any case"],
@@ -96,7 +96,7 @@ test("DynamicSupervisor.stop: reports the reason of a child that exits at the sa
   const stopped = pool.stop();
   family.system.exit(pid, "bad");
   await family.run(stopped);
-  assertEquals(family.told.map(({ child, reason }) => [child, reason]), [["a", "bad"]]);
+  assertEquals(family.received.map(({ child, reason }) => [child, reason]), [["a", "bad"]]);
 });
 
 test("DynamicSupervisor: ends with the given reason while a restart never settles", async () => {
@@ -111,7 +111,7 @@ test("DynamicSupervisor: ends with the given reason while a restart never settle
   const ended = family.system.whenEnded(pool.pid);
   await family.run(pool.stop({ shutdown: "as told" }));
   assertEquals(await ended, { shutdown: "as told" });
-  assertEquals(family.told.length, 1);
+  assertEquals(family.received.length, 1);
 });
 
 test("DynamicSupervisor: ends with all its children when restarts exceed its intensity", async () => {
@@ -199,7 +199,7 @@ test("DynamicSupervisor: restarts after its pause; a failed start counts and is 
   assertEquals([starts, family.runs("a")], [2, false]);
   await family.system.advance(201);
   assertEquals([starts, family.runs("a")], [3, true]);
-  assertEquals(family.told.map(({ next }) => next), [
+  assertEquals(family.received.map(({ next }) => next), [
     "restarts in 100 ms",
     "its start is tried again in 200 ms",
   ]);

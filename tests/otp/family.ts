@@ -30,7 +30,7 @@ export class Family {
   /** "start a", "end a shutdown", … in order. */
   record: string[] = [];
   /** The "restart" events. */
-  readonly told: Restarting[] = [];
+  readonly received: Restarting[] = [];
   readonly crashes: Crash[] = [];
   /** The child that runs under each id. */
   readonly pids: Map<string, Pid> = new Map();
@@ -48,7 +48,7 @@ export class Family {
       this.record.push(`end ${id} ${word(reason)}`);
       this.#ids.delete(pid);
     });
-    this.system.events.on("restart", (event) => this.told.push(event));
+    this.system.events.on("restart", (event) => this.received.push(event));
     this.system.events.on("crash", (crash) => this.crashes.push(crash));
   }
 
@@ -62,7 +62,7 @@ export class Family {
   /** Drops all recorded starts, exits, restarts and crashes. */
   forget(): void {
     this.record = [];
-    this.told.length = this.crashes.length = 0;
+    this.received.length = this.crashes.length = 0;
   }
 
   /** Records that an actor was started under an id. */

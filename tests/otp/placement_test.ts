@@ -61,10 +61,10 @@ test("Placer.choose: a function receives the nodes and the number of children of
   const placer = new Placer();
   placer.arrived("b@h:1");
   placer.arrived("b@h:1");
-  let told: unknown;
+  let received: unknown;
   const chosen = placer.choose(
     (candidates) => {
-      told = candidates;
+      received = candidates;
       return candidates.at(-1)!.node;
     },
     "f",
@@ -72,7 +72,7 @@ test("Placer.choose: a function receives the nodes and the number of children of
     0,
   );
   assertEquals(chosen, "c@h:1");
-  assertEquals(told, [
+  assertEquals(received, [
     { node: "a@h:1", children: 0 },
     { node: "b@h:1", children: 2 },
     { node: "c@h:1", children: 0 },

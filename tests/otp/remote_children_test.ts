@@ -66,7 +66,7 @@ test("Supervisor: restarts a remote child on its node, and the report names the 
     const [after] = await tree.whichChildren();
     assertEquals((after!.pid as Pid).node, b.name);
     assertNotEquals(String(after!.pid), String(before!.pid));
-    const [event] = world.told;
+    const [event] = world.received;
     assertEquals([event!.child, String(event!.pid), event!.next], [
       "w",
       String(before!.pid),
@@ -216,7 +216,7 @@ test("onNodeDown fail: the loss of the node counts as a restart, and so does eac
     assertEquals(await ended, "shutdown");
     await world.untilLiving();
     assertEquals(world.news().sort(), ["end v@here shutdown", "end w@b noconnection"]);
-    assertEquals(world.told.map(({ reason, next }) => [String(reason).split(":")[0], next]), [
+    assertEquals(world.received.map(({ reason, next }) => [String(reason).split(":")[0], next]), [
       ["noconnection", `restarts (node ${b.name})`],
       ["SpawnError", `its start is tried again (node ${b.name})`],
       ["SpawnError", `its start failed once too often: the supervisor ends (node ${b.name})`],
@@ -233,7 +233,7 @@ test("onNodeDown fail: with pauses between restarts, a child runs if its node re
       children: [{ ...remote("w", b.name), backoff: { base: 5, cap: 20 } }],
     });
     await a.mesh.disconnect(b.name);
-    await until("it was tried in vain", () => world.told.length > 2);
+    await until("it was tried in vain", () => world.received.length > 2);
     await a.mesh.connect(b.name);
     await world.untilLiving("w@b");
     assertEquals(world.news(), ["start w@b", "end w@b noconnection", "start w@b"]);
@@ -259,7 +259,7 @@ for (const manner of ["atOnce", "ignores"] as const) {
       assertEquals((await tree.whichChildren())[0]!.node, b.name);
       assertEquals((await treeText(tree)).split("\n")[1], `├─ w waiting on ${b.name}`);
       assertEquals(await tree.countChildren(), { specs: 2, active: 1, supervisors: 0, workers: 2 });
-      assertEquals(world.told.map(({ next }) => next), [`waits for its node (node ${b.name})`]);
+      assertEquals(world.received.map(({ next }) => next), [`waits for its node (node ${b.name})`]);
       await a.mesh.connect(b.name);
       await until("it runs", () => world.record.includes("start w@b"));
       const end = manner === "ignores" ? "killed" : "noconnection";
@@ -356,7 +356,7 @@ test("onNodeDown wait: a child whose start fails for another reason delays no ot
     await world.untilLiving();
     b.remote.spawner.expose("worker", (() => {}) as never, { allow: [] });
     await a.mesh.connect(b.name);
-    await until("it is refused", () => world.told.some(({ next }) => /tried again/.test(next)));
+    await until("it is refused", () => world.received.some(({ next }) => /tried again/.test(next)));
     // Long enough for the next retry.
     await new Promise((wake) => setTimeout(wake, 150));
     await a.mesh.connect(c.name);
@@ -506,7 +506,7 @@ for (const manner of ["atOnce", "ignores"] as const) {
       await a.mesh.disconnect(b.name);
       await until("it runs there", () => world.record.includes("start w@c"));
       assertEquals((await tree.whichChildren())[0]!.node, c.name);
-      assertEquals(world.told.map(({ next }) => next.split(" (")[0]), [
+      assertEquals(world.received.map(({ next }) => next.split(" (")[0]), [
         "runs on another node, or waits for one",
       ]);
       await a.mesh.connect(b.name);
@@ -801,10 +801,10 @@ test("DynamicSupervisor.terminateChild: accepts a remote child's pid from any so
       const spec = { node: b.name, fn: "worker", args: ["w"], onNodeDown: "wait" as const };
       const pid = await pool.startChild(spec);
       if (waits) await a.mesh.disconnect(b.name);
-      const told = await a.system.call({ name: "echo", node: c.name }, pid as never) as Pid;
-      assertEquals([told === pid, told.equals(pid)], [false, true]);
-      if (waits) await assertRejects(() => pool.terminateChild(told), NoConnectionError);
-      else await pool.terminateChild(told);
+      const received = await a.system.call({ name: "echo", node: c.name }, pid as never) as Pid;
+      assertEquals([received === pid, received.equals(pid)], [false, true]);
+      if (waits) await assertRejects(() => pool.terminateChild(received), NoConnectionError);
+      else await pool.terminateChild(received);
       assertEquals((await pool.countChildren()).specs, 0);
       await world.untilLiving();
     }

@@ -51,7 +51,7 @@ for (const strategy of STRATEGIES) {
     assertEquals(family.givenUp, [
       { supervisor: tree.pid as Pid, child: "b", reason: BOOM, restarts: 2 },
     ]);
-    assertEquals(family.told.map(({ next, restarts }) => [next, restarts]), [
+    assertEquals(family.received.map(({ next, restarts }) => [next, restarts]), [
       ["it ended once too often: it is given up", 2],
     ]);
     const info = await family.run(tree.whichChildren());

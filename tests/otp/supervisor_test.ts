@@ -294,7 +294,7 @@ test("Supervisor: ends while a restart, or the start of an added child, never se
     if (hangs === "restart") assertEquals(await ended, { shutdown: "as told" });
     assertEquals(family.system.size, 0);
     // A cancelled start is not reported as the exit of a child.
-    assertEquals(family.told.length, hangs === "restart" ? 1 : 0);
+    assertEquals(family.received.length, hangs === "restart" ? 1 : 0);
   }
 });
 
@@ -362,7 +362,7 @@ test("Supervisor: ends when its parent does, for any reason", async () => {
     assertEquals(family.system.size, 0);
     // One fault causes one report.
     assertEquals(family.crashes.length, reason === BOOM ? 1 : 0);
-    assertEquals(family.told, []);
+    assertEquals(family.received, []);
   }
 });
 
@@ -417,7 +417,7 @@ test("Supervisor: escalates to its parent, which restarts it with all its childr
   assertEquals(family.news(), ["end c boom", "start c"]);
   await family.end("c", BOOM);
   assertEquals(family.news(), ["end c boom", "end b shutdown", "start b", "start c"]);
-  assertEquals(family.told.map(({ child, next }) => [child, next]), [
+  assertEquals(family.received.map(({ child, next }) => [child, next]), [
     ["c", "restarts"],
     ["c", "it ended once too often: the supervisor ends"],
     ["inner", "restarts"],
@@ -441,7 +441,7 @@ test("Supervisor: a failed restart counts, is retried after other messages, and 
     await family.end("a", new Error("first"));
     const survives = failures < 3;
     assertEquals(family.system.isAlive(tree.pid), survives);
-    assertEquals(family.told.map(({ pid, reason }) => [pid?.id, (reason as Error).message]), [
+    assertEquals(family.received.map(({ pid, reason }) => [pid?.id, (reason as Error).message]), [
       [2, "first"],
       ...Array(Math.min(failures, 3)).fill([undefined, "boom"]),
     ]);
@@ -513,10 +513,10 @@ test("Supervisor: children that crash together restart once each, or once as a g
     await family.system.settle();
     const ends = ["end a boom", "end b boom", "end c boom"];
     assertEquals(family.news(), [...ends, ...follows]);
-    assertEquals(family.told.at(-1)!.restarts, restarts);
+    assertEquals(family.received.at(-1)!.restarts, restarts);
     // Every crash is reported, even if that of a sibling was handled first.
-    assertEquals(family.told.map(({ child }) => child).sort(), ["a", "b", "c"]);
-    assertEquals(family.told.map(({ reason }) => reason), [BOOM, BOOM, BOOM]);
+    assertEquals(family.received.map(({ child }) => child).sort(), ["a", "b", "c"]);
+    assertEquals(family.received.map(({ reason }) => reason), [BOOM, BOOM, BOOM]);
     family.system.stop();
   }
 });
@@ -616,7 +616,7 @@ test("Supervisor: jitter shortens a pause by at most its fraction", async () => 
     await family.end("a", BOOM);
     await family.system.advance(2_000);
   }
-  const pauses = family.told.map(({ next }) => Number(/in (\d+) ms/.exec(next)![1]));
+  const pauses = family.received.map(({ next }) => Number(/in (\d+) ms/.exec(next)![1]));
   assertEquals(pauses.length, 50);
   assertEquals(pauses.every((ms) => ms >= 500 && ms <= 1000), true);
   assertEquals(new Set(pauses).size > 20, true);
@@ -635,7 +635,7 @@ test("Supervisor: the time of a failed start does not count as uptime", async ()
   await family.supervise({ intensity: Infinity, children: [{ id: "a", start, backoff }] });
   await family.end("a", BOOM);
   await family.system.advance(2_000);
-  const pauses = family.told.map(({ next }) => /in (\d+) ms/.exec(next)![1]);
+  const pauses = family.received.map(({ next }) => /in (\d+) ms/.exec(next)![1]);
   assertEquals(pauses.slice(0, 5), ["100", "200", "400", "400", "400"]);
   family.system.stop();
 });
@@ -831,7 +831,7 @@ test("restart: one event reports the child, the reason, the count and the next s
   await family.end("c", "kill");
   await family.end("a", "kill");
   assertEquals(
-    family.told.map(({ child, reason, restarts, next }) => [child, reason, restarts, next]),
+    family.received.map(({ child, reason, restarts, next }) => [child, reason, restarts, next]),
     [
       ["a", BOOM, 1, "restarts"],
       ["a", "normal", 2, "restarts"],
@@ -839,8 +839,8 @@ test("restart: one event reports the child, the reason, the count and the next s
       ["a", "killed", 2, "it ended once too often: the supervisor ends"],
     ],
   );
-  assertEquals(family.told[0]!.pid, first);
-  assertEquals(family.told[0]!.supervisor, tree.pid);
+  assertEquals(family.received[0]!.pid, first);
+  assertEquals(family.received[0]!.supervisor, tree.pid);
   // The crash names the supervisor that reports the restart.
   assertEquals(family.crashes.map(({ pid, supervisor }) => [pid, supervisor]), [[first, tree.pid]]);
 });
@@ -858,7 +858,7 @@ test("restart: reports a child that was killed because it did not stop, or crash
   const stopped = tree.stop();
   await family.system.advance(100);
   await stopped;
-  assertEquals(family.told.map(({ child, reason, next }) => [child, reason, next]), [
+  assertEquals(family.received.map(({ child, reason, next }) => [child, reason, next]), [
     ["crashes", BOOM, "none: it was to stop in any case"],
     ["deaf", "killed", "none: it was killed, having had 10 ms to stop"],
   ]);
@@ -868,7 +868,7 @@ test("restartText: writes one report with the reason, the crash and the next ste
   const family = new Family();
   await family.supervise({ children: [family.child("a")] });
   await family.end("a", BOOM);
-  const [end, crash] = [family.told[0]!, family.crashes[0]!];
+  const [end, crash] = [family.received[0]!, family.crashes[0]!];
   const lines = restartText(end, crash).split("\n");
   assertEquals(lines[0], 'child "a" <0.2> of supervisor <0.1> ended: Error: boom');
   const rest = lines.filter((line) => line.startsWith("  ") && !line.trim().startsWith("at "));

@@ -30,7 +30,7 @@ for (const other of OTHERS) {
         try {
           await body({ system: near.system, nodes: [near.name, far.name] });
         } catch (error) {
-          const lines = [...near.lines, ...far.told].map(({ line }) => line).join("\n");
+          const lines = [...near.lines, ...far.received].map(({ line }) => line).join("\n");
           throw new Error(`${(error as Error).message}\n${lines}`, { cause: error });
         }
       });

@@ -16,7 +16,7 @@ interface Order {
 const decoder = new TextDecoder();
 
 /** The arrival times and contents of the frames received by the members that `listen` created. */
-const heard = new Map<string, { at: number[]; bytes: number }>();
+const observed = new Map<string, { at: number[]; bytes: number }>();
 
 takeOrders<Order>(async (options) => {
   const host = systemHost();
@@ -65,7 +65,7 @@ takeOrders<Order>(async (options) => {
         return count;
       case "listen": {
         const log = { at: [] as number[], bytes: 0 };
-        heard.set(room, log);
+        observed.set(room, log);
         rooms.join(room, {
           sendShared(frames) {
             log.bytes += frames.length;
@@ -78,7 +78,7 @@ takeOrders<Order>(async (options) => {
         return true;
       }
       case "heard":
-        return heard.get(room);
+        return observed.get(room);
       case "memory":
         (globalThis as { gc?: () => void }).gc?.();
         return process.memoryUsage().rss;

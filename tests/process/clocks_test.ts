@@ -35,7 +35,7 @@ for (const [one, other] of PAIRS) {
         assert(wall < Date.now() - 25 * 60 * 60 * 1000, "faketime has no effect");
         await untilWhole(a, behind, ahead, unset);
         await until("the skews are reported", () => a.count("clockskew") === 3);
-        const skews = a.told.filter(({ event }) => event === "clockskew")
+        const skews = a.received.filter(({ event }) => event === "clockskew")
           .map(({ skew }) => Math.sign(Number(skew))).sort();
         assertEquals(skews, [-1, -1, 1]);
         assertEquals((await a.ask<{ clockSkews: number }>("membership")).clockSkews, 3);

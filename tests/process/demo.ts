@@ -117,12 +117,12 @@ export function endAll(pids: readonly number[]): void {
 
 /** A WebSocket client that keeps the messages it receives. */
 export class Guest {
-  readonly heard: ServerMessage[] = [];
+  readonly observed: ServerMessage[] = [];
   readonly #socket: WebSocket;
 
   private constructor(socket: WebSocket) {
     this.#socket = socket;
-    socket.onmessage = ({ data }) => this.heard.push(JSON.parse(data as string));
+    socket.onmessage = ({ data }) => this.observed.push(JSON.parse(data as string));
   }
 
   /** Connects. Rejects if the connection is refused. */
@@ -144,8 +144,8 @@ export class Guest {
 
   /** Waits for the next message, and removes it from the queue. */
   async hears(): Promise<ServerMessage> {
-    await until("something is heard", () => this.heard.length > 0);
-    return this.heard.shift()!;
+    await until("something is heard", () => this.observed.length > 0);
+    return this.observed.shift()!;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

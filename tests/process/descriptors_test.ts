@@ -57,7 +57,7 @@ test("Mesh's listener and a server's continue to accept after the process ran ou
     const url = new URL(await node.ask<string>("serve"));
     // Deno reads certificates at its first TLS handshake, and panics without a descriptor for them.
     assert(await dialsTls(node.name), "the mesh's listener does not accept");
-    const pid = Number(node.told.find(({ event }) => event === "ready")!["pid"]);
+    const pid = Number(node.received.find(({ event }) => event === "ready")!["pid"]);
     for (const port of [parseName(node.name)!.port, Number(url.port)]) {
       const idle = descriptorsOf(pid);
       const held = connectSilently(port, 2 * DESCRIPTORS_MAX);
@@ -72,15 +72,18 @@ test("Mesh's listener and a server's continue to accept after the process ran ou
     assert(await dialsTls(node.name), "the mesh's listener accepts no more");
     const response = await fetch(`http://${url.host}/`, { signal: AbortSignal.timeout(5_000) });
     assertEquals(await response.text(), "hello");
-    const failures = node.told.filter((told) =>
-      told.event === "listener" && told["state"] === "failed"
+    const failures = node.received.filter((received) =>
+      received.event === "listener" && received["state"] === "failed"
     );
     const { listenerFailures } = await node.ask<{ listenerFailures: number }>("membership");
     assertEquals(listenerFailures, failures.length);
     if (runtime === "bun") return; // The descriptor limit must not stop the child's listeners.
     await until(
       "the recovery is reported",
-      () => node.told.some((told) => told.event === "listener" && told["state"] === "recovered"),
+      () =>
+        node.received.some((received) =>
+          received.event === "listener" && received["state"] === "recovered"
+        ),
     );
     assert(failures.length > 0);
   });

@@ -18,9 +18,9 @@ test("echo.ts prints its address, and echoes messages", async () => {
   const [, url] = /^Echoing on (ws:\S+)\n$/.exec(server.out)!;
   const socket = new WebSocket(url!);
   await new Promise((open) => socket.onopen = open);
-  const heard = new Promise<MessageEvent>((came) => socket.onmessage = came);
+  const observed = new Promise<MessageEvent>((came) => socket.onmessage = came);
   socket.send("hello?");
-  assertEquals((await heard).data, "hello?");
+  assertEquals((await observed).data, "hello?");
   const closed = new Promise((closed) => socket.onclose = closed);
   socket.close();
   await closed;

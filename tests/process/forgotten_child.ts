@@ -12,9 +12,9 @@ const node = await Node.start({
   logLevel: "error",
   log: ({ line }) => void said.push(line.split("\n")[0]!),
 });
-const heard: string[] = [];
+const observed: string[] = [];
 if (process.argv[2] === "listener") {
-  process.on("unhandledRejection", (reason) => void heard.push(`${reason}`));
+  process.on("unhandledRejection", (reason) => void observed.push(`${reason}`));
 }
 
 /** Never answers, or refuses with a reason that is not an error. */
@@ -79,7 +79,7 @@ while (said.length < expected && performance.now() < deadline) {
 }
 await new Promise((turn) => setTimeout(turn, 50));
 const alive = pids.filter((pid) => node.isAlive(pid)).length;
-process.stdout.write(JSON.stringify({ alive, heard, careful: node.isAlive(careful), said }));
+process.stdout.write(JSON.stringify({ alive, observed, careful: node.isAlive(careful), said }));
 if (process.argv[2] === "other") {
   Promise.reject(new Error("no affair of a node's"));
   await new Promise((turn) => setTimeout(turn, 100));

@@ -19,7 +19,7 @@ for (const listens of [false, true]) {
   test(`a failed call that is not awaited ends its actor, and not the process${where}`, async () => {
     const argument = listens ? ["listener"] : [];
     const output = await outputOf(process.execPath, [...COMMAND, ...argument]);
-    const { alive, careful, heard, said } = JSON.parse(output);
+    const { alive, careful, observed, said } = JSON.parse(output);
     assertEquals([alive, careful], [0, true]);
     for (const request of HOW.flatMap((how) => WAYS.map((way) => `${how} ${way}`))) {
       const [outside, inside] = [`"${request} outside"`, `"${request}"`].map((quoted) =>
@@ -30,7 +30,7 @@ for (const listens of [false, true]) {
       assert(/actor <0\.\d+> .*did not await what failed/.test(inside[0]), inside[0]);
     }
     // An async function that is not awaited has its own promise. Deno keeps all of them.
-    const direct = heard.filter((reason: string) => !/ (helper|all)( outside)?\b/.test(reason));
+    const direct = observed.filter((reason: string) => !/ (helper|all)( outside)?\b/.test(reason));
     assertEquals(direct, []);
   });
 }

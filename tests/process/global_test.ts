@@ -75,8 +75,10 @@ for (const [one, other] of PAIRS) {
       for (const node of [a, c]) assertEquals(await members(node), [x]);
       // Each node computed that by itself, without a message.
       for (const node of [a, c]) {
-        const told = node.told.filter(({ event, name }) => event === "name" && name === "till");
-        assertEquals(told.map(({ key }) => key), [y, undefined]);
+        const received = node.received.filter(({ event, name }) =>
+          event === "name" && name === "till"
+        );
+        assertEquals(received.map(({ key }) => key), [y, undefined]);
       }
       assert(z !== y);
 
@@ -153,9 +155,9 @@ for (const [one, other] of PAIRS) {
       // Of the actors of `c`, which were later: one has exited, one is alive, and one has handed
       // over its state.
       await until("two have ended", () => c.count("ended") === 2);
-      const ended = c.told.filter(({ event }) => event === "ended");
+      const ended = c.received.filter(({ event }) => event === "ended");
       for (const kind of ["exit", "merge"]) {
-        const { conflict, by } = ended.find((told) => told["label"] === kind)!;
+        const { conflict, by } = ended.find((received) => received["label"] === kind)!;
         assertEquals([conflict, by], [kind, keys.get(`b ${kind}`)]);
       }
       // The state is sent by `c`, the question by `a`, so either may arrive first.
@@ -164,7 +166,7 @@ for (const [one, other] of PAIRS) {
         async () => await a.ask<number>("sum", { name: "merge" }) === 42,
       );
       assertEquals(await a.ask("sum", { name: "exit" }), 2);
-      const conflicts = c.told.filter(({ event }) => event === "nameconflict");
+      const conflicts = c.received.filter(({ event }) => event === "nameconflict");
       assertEquals(conflicts.map(({ name }) => name).sort(), ["exit", "keep", "merge"]);
       for (const { name, loser, winner } of conflicts) {
         assertEquals([loser, winner], [keys.get(`c ${name}`), keys.get(`b ${name}`)]);

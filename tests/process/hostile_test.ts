@@ -73,7 +73,7 @@ for (const [one, other] of PAIRS) {
         raw.write(frame);
         await until(`${name} ends the session`, () => raw.isOver);
         await until("a says why", () => a.count("nodedown", "hostile@127.0.0.1:1", "protocol") > 0);
-        a.told.splice(0);
+        a.received.splice(0);
         await gone(raw, a);
       }
       // Unknown tags are skipped: the frames after them are handled.
@@ -84,7 +84,7 @@ for (const [one, other] of PAIRS) {
         if (!known.has(tag)) raw.send(tag, utf8("from a later version"));
       }
       raw.write(encodeRoomBroadcast("room", "behind them"));
-      await until("it came", () => client.heard.includes("behind them"));
+      await until("it came", () => client.observed.includes("behind them"));
       await gone(raw, a);
       await client.close();
       assertEquals(await a.ask("peers"), [b.name]);
@@ -126,7 +126,7 @@ for (const [one, other] of PAIRS) {
       assertEquals(b.count("nodedown", a.name), 0);
       const client = await Client.member(a.url, "room");
       await b.ask("say", { room: "room", text: "still here" });
-      await until("rooms work", () => client.heard.includes("still here0"));
+      await until("rooms work", () => client.observed.includes("still here0"));
       await client.close();
       await until(
         "memory has returned",

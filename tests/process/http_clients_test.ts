@@ -144,7 +144,7 @@ test("serve keeps curl connections open", { ignore: curl === undefined }, async 
   await serving(async (server, connections) => {
     const url = server.url.replace("ws:", "http:");
     const line = ["-w", " %{num_connects}\\n"];
-    const told = await outputOf(curl!, [
+    const received = await outputOf(curl!, [
       ...["-sS", ...line, `${url}a`],
       ...["--next", "-sS", ...line, "-d", "counted", `${url}b`],
       ...["--next", "-sS", ...line, "-H", "Transfer-Encoding: chunked", "-d", "chunks", `${url}c`],
@@ -153,7 +153,7 @@ test("serve keeps curl connections open", { ignore: curl === undefined }, async 
       ...["--next", "-sS", ...line, "-H", "Connection: close", `${url}e`],
       ...["--next", "-sS", ...line, `${url}f`],
     ]);
-    assertEquals(told.trimEnd().split("\n"), [
+    assertEquals(received.trimEnd().split("\n"), [
       "GET /a 1",
       "POST /b counted 0",
       "POST /c chunks 0",

@@ -56,7 +56,7 @@ class LoadClient {
 }
 
 function timesOf(node: NodeProcess, event: string): number[] {
-  return node.told.filter((told) => told.event === event).map(({ at }) => at!);
+  return node.received.filter((received) => received.event === event).map(({ at }) => at!);
 }
 
 for (const [one, other] of PAIRS) {
@@ -87,7 +87,9 @@ for (const [one, other] of PAIRS) {
       assertEquals(clients.flatMap(({ closes }) => closes), Array(3).fill("1012 reconnect"));
       const applied = new Set(
         [a, b, c].flatMap((node) =>
-          node.told.filter(({ event }) => event === "applied").map((told) => String(told["text"]))
+          node.received.filter(({ event }) => event === "applied").map((received) =>
+            String(received["text"])
+          )
         ),
       );
       const acknowledged = clients.flatMap((client) => client.acknowledged);

@@ -8,7 +8,7 @@ async function roomsWork(a: NodeProcess, b: NodeProcess): Promise<void> {
   for (const [here, there] of [[a, b], [b, a]] as const) {
     const client = await Client.member(there.url, "works");
     await here.ask("say", { room: "works", text: "yes" });
-    await until("it was heard", () => client.heard.includes("yes0"));
+    await until("it was heard", () => client.observed.includes("yes0"));
     await client.close();
   }
 }
@@ -27,7 +27,7 @@ for (const [one, other] of PAIRS) {
         () => [a, c].every((node) => node.count("nodedown", b.name, "closed") === 1),
       );
       for (const node of [a, c]) {
-        const { at } = node.told.find(({ event }) => event === "nodedown")!;
+        const { at } = node.received.find(({ event }) => event === "nodedown")!;
         assert(at! - killedAt < 1000, `noticed after ${at! - killedAt} ms`);
       }
       await roomsWork(a, c);
@@ -53,7 +53,7 @@ for (const [one, other] of PAIRS) {
         () => [a, c].every((node) => node.count("nodedown", b.name, "timeout") === 1),
       );
       for (const node of [a, c]) {
-        const { at } = node.told.find(({ event }) => event === "nodedown")!;
+        const { at } = node.received.find(({ event }) => event === "nodedown")!;
         const after = at! - stoppedAt;
         assert(after > 700 && after < 3000, `gave up after ${after} ms`);
       }
@@ -79,7 +79,7 @@ for (const [one, other] of PAIRS) {
       // Long enough for pings to be due on both sides.
       await new Promise((wake) => setTimeout(wake, 1000));
       b.signal("SIGCONT");
-      await until("all came", () => client.heard.length === 500);
+      await until("all came", () => client.observed.length === 500);
       assertEquals([a.count("nodedown"), b.count("nodedown")], [0, 0]);
       await client.close();
     });
@@ -96,9 +96,9 @@ for (const [one, other] of PAIRS) {
       });
       await until("both refused", () => a.count("refused") > 0 && stranger.count("refused") > 0);
       // The node dials when it starts, and reports right afterwards that it is ready.
-      const readyAt = stranger.told.find(({ event }) => event === "ready")!.at!;
+      const readyAt = stranger.received.find(({ event }) => event === "ready")!.at!;
       for (const node of [a, stranger]) {
-        const late = node.told.find(({ event }) => event === "refused")!.at! - readyAt;
+        const late = node.received.find(({ event }) => event === "refused")!.at! - readyAt;
         assert(late < 1000, `refused after ${late} ms`);
       }
       // The node continues to retry, and neither log grows.

@@ -41,7 +41,7 @@ interface Bond {
   readonly farWeak: Puppet;
   readonly farWitness: Puppet;
   /** The recorded events, in order. */
-  readonly told: string[];
+  readonly received: string[];
 }
 
 function idle(): Promise<void> {
@@ -49,10 +49,10 @@ function idle(): Promise<void> {
 }
 
 /** Records the result of a promise. */
-function note(told: string[], what: string, promise: Promise<unknown>): void {
+function note(received: string[], what: string, promise: Promise<unknown>): void {
   promise.then(
-    () => told.push(`${what}: done`),
-    (error) => told.push(`${what}: ${error.name} ${error.code}`),
+    () => received.push(`${what}: done`),
+    (error) => received.push(`${what}: ${error.name} ${error.code}`),
   );
 }
 
@@ -64,7 +64,7 @@ async function bind(
 ): Promise<Bond> {
   const { system } = near;
   const scene = new Scene({ system, nodes: [near.name, far.name] });
-  const told: string[] = [];
+  const received: string[] = [];
   const [witness, weak] = [0, 1].map(() => {
     return system.find(system.spawn(undefined, undefined, idle, []).id)!;
   }) as [Actor, Actor];
@@ -81,17 +81,17 @@ async function bind(
   await farWeak.do("link", witness.pid);
   scene.name("w", witness.pid as unknown as Pid<unknown>);
   scene.name("r", await farWitness.do("monitor", witness.pid) as never);
-  note(told, "call", witness.call(victim.pid as never, { ask: "hold" }, { timeout: Infinity }));
+  note(received, "call", witness.call(victim.pid as never, { ask: "hold" }, { timeout: Infinity }));
   await scene.settle();
   const line = near.remote.nodeLink(far.name)!;
   system.events.on("exit", ({ pid, reason }) => {
-    if (pid === weak.pid) told.push(`weak ended: ${reason}`);
+    if (pid === weak.pid) received.push(`weak ended: ${reason}`);
   });
   near.mesh.events.on("nodedown", ({ reason }) => {
     // All calls and spawns that the witness waited for are settled by now.
-    told.push(`nodedown ${reason}, kept ${line.kept}, ${hangs(witness)} hang`);
+    received.push(`nodedown ${reason}, kept ${line.kept}, ${hangs(witness)} hang`);
   });
-  return { near, far, start, line, scene, witness, weak, farWeak, farWitness, told };
+  return { near, far, start, line, scene, witness, weak, farWeak, farWitness, received };
 }
 
 /** Returns the relations of an actor: monitors of nodes, calls and spawns. */
@@ -120,16 +120,16 @@ async function assertLost(
   pending: boolean,
   after: readonly string[] = [],
 ): Promise<void> {
-  const { near, line, witness, told } = bond;
+  const { near, line, witness, received } = bond;
   const expected = [
     "weak ended: noconnection",
     `nodedown ${end}, kept 0, 1 hang`,
     ...(pending ? ["spawn: SpawnError noconnection"] : []),
     "call: NoConnectionError noconnection",
   ];
-  await until("all are told", () => told.length >= expected.length);
-  assertEquals(told.slice(0, 2), expected.slice(0, 2));
-  assertEquals(told.toSorted(), expected.toSorted());
+  await until("all are told", () => received.length >= expected.length);
+  assertEquals(received.slice(0, 2), expected.slice(0, 2));
+  assertEquals(received.toSorted(), expected.toSorted());
   assertEquals(mail(bond), [
     "exit victim noconnection",
     "exit farWitness noconnection",
@@ -160,9 +160,9 @@ async function assertLostThere({ near, far, scene, farWeak, farWitness }: Bond):
 }
 
 /** Requests an actor on the other node that will never start. */
-function ask({ witness, far, told }: Bond): void {
+function ask({ witness, far, received }: Bond): void {
   const there = { node: far.name, fn: "puppet", timeout: Infinity };
-  note(told, "spawn", witness.spawnLink(there, "late", false));
+  note(received, "spawn", witness.spawnLink(there, "late", false));
 }
 
 const HASTY = { pingInterval: 100, pingTimeout: 600 };
@@ -230,7 +230,7 @@ for (const other of OTHERS) {
       seeds: [near.name],
     }, CHILD);
     assertEquals(again.name, far.name);
-    await until("it is up", () => near.told.length >= 3);
+    await until("it is up", () => near.received.length >= 3);
     await assertLost(bond, "restarted", true, ["nodeup undefined"]);
     const next = near.remote.nodeLink(far.name)!;
     assert(next !== line && next.isOpen);
@@ -259,10 +259,10 @@ for (const other of OTHERS) {
         await until("they have met", () => near.mesh.session(far.name) !== undefined);
         const bond = await bind(near, far, start);
         await far.ask("stop");
-        const { told } = bond;
-        await until("all are told", () => told.length >= 3);
-        assertEquals(told[0], "weak ended: shutdown");
-        assertEquals(told.toSorted(), [
+        const { received } = bond;
+        await until("all are told", () => received.length >= 3);
+        assertEquals(received[0], "weak ended: shutdown");
+        assertEquals(received.toSorted(), [
           "call: CallExitError exit",
           "nodedown shutdown, kept 0, 1 hang",
           "weak ended: shutdown",

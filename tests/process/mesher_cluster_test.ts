@@ -6,7 +6,7 @@ import { assert, assertEquals } from "@std/assert";
 import { test, until } from "../kit/test.ts";
 import type { Client } from "../mesher/end_to_end_kit.ts";
 import { senderTo } from "./mesher_kit.ts";
-import { type MesherTown, SQLITE, withTown } from "./mesher_town.ts";
+import { type MesherCluster, SQLITE, withCluster } from "./mesher_town.ts";
 
 const WAIT_MS = 60_000;
 
@@ -29,14 +29,14 @@ class Load {
   /** The error that stopped it. `stop` throws it, so that the next test does not see it. */
   #failure: unknown;
 
-  constructor(town: MesherTown, node: number, count: number, everyMs: number) {
-    this.#ended = this.#run(town, node, count, everyMs).catch((error) => {
+  constructor(cluster: MesherCluster, node: number, count: number, everyMs: number) {
+    this.#ended = this.#run(cluster, node, count, everyMs).catch((error) => {
       this.#failure = error;
     });
   }
 
-  async #run(town: MesherTown, node: number, count: number, everyMs: number): Promise<void> {
-    const sender = senderTo(town.urls[node]!, town.printed);
+  async #run(cluster: MesherCluster, node: number, count: number, everyMs: number): Promise<void> {
+    const sender = senderTo(cluster.urls[node]!, cluster.printed);
     while (!this.#isOver) {
       const batch = Array.from({ length: count }, (_, i) => ({ message: `event ${i % 3}` }));
       const got = await sender.post("/api/v1/events/bulk", batch);
@@ -57,9 +57,9 @@ test(
   "mesher: a busy node is helped by its least busy peer, by another if that is killed, and by none when idle",
   { timeout: 240_000 },
   async () => {
-    await withTown(SQLITE, { MESHER_LOAD_THRESHOLD: "100" }, async (town, database) => {
-      const { names } = town;
-      const user = await town.user(0);
+    await withCluster(SQLITE, { MESHER_LOAD_THRESHOLD: "100" }, async (cluster, database) => {
+      const { names } = cluster;
+      const user = await cluster.user(0);
       const processed = async (i: number): Promise<number> =>
         (await clusterOf(user)).nodes.find(({ name }) => name === names[i])
           ?.counters["processed_for_others"] ?? 0;
@@ -75,12 +75,12 @@ test(
       );
 
       // About 1,500 in five seconds on one, 50 on another, none on the third.
-      const light = new Load(town, 1, 5, 500);
+      const light = new Load(cluster, 1, 5, 500);
       const loadOf = async (i: number): Promise<number> =>
         (await clusterOf(user)).nodes.find(({ name }) => name === names[i])?.load ?? 0;
       // Before its first five seconds have passed, it is as idle as the third.
       await until("the light load is known", async () => await loadOf(1) > 0, WAIT_MS);
-      const heavy = new Load(town, 0, 30, 100);
+      const heavy = new Load(cluster, 0, 30, 100);
       const helpedBy = async (): Promise<string | undefined> => {
         const { processors } = await clusterOf(user);
         assert(processors.length <= 1, JSON.stringify(processors));
@@ -92,7 +92,7 @@ test(
       await until("it processes", async () => await processed(2) > 100, WAIT_MS);
       assertEquals(await processed(1), 0);
 
-      await town.kill(2);
+      await cluster.kill(2);
       await until("the other helps", async () => await helpedBy() === names[1], WAIT_MS);
       await until("it processes", async () => await processed(1) > 100, WAIT_MS);
       assertEquals(
@@ -102,7 +102,7 @@ test(
 
       await Promise.all([heavy.stop(), light.stop()]);
       await until("it is let go", async () => await helpedBy() === undefined, WAIT_MS);
-      const { said } = town.nodes[0]!;
+      const { said } = cluster.nodes[0]!;
       const nodes = names.slice(1).map((name) => new RegExp(`nodeup ${name}`).test(said));
       assertEquals(nodes, [true, true]);
       assert(new RegExp(`nodedown ${names[2]} \\(closed\\): `).test(said), said);
@@ -124,8 +124,8 @@ test(
 
 test("mesher: three nodes share one rate limit, and a client over it is told when to retry", async () => {
   const limit = 60;
-  await withTown(SQLITE, { MESHER_RATE_LIMIT: `${limit}` }, async (town, database) => {
-    const senders = town.urls.map((url) => senderTo(url, town.printed));
+  await withCluster(SQLITE, { MESHER_RATE_LIMIT: `${limit}` }, async (cluster, database) => {
+    const senders = cluster.urls.map((url) => senderTo(url, cluster.printed));
     const answers = await Promise.all(
       [...senders, ...senders].map((sender, i) =>
         sender.post(

@@ -8,7 +8,13 @@ import { DatabaseSync } from "node:sqlite";
 import process from "node:process";
 import { test, until } from "../kit/test.ts";
 import { senderTo, watch, type Watcher } from "./mesher_kit.ts";
-import { type Engine, type MesherTown, postgresEngine, SQLITE, withTown } from "./mesher_town.ts";
+import {
+  type Engine,
+  type MesherCluster,
+  postgresEngine,
+  SQLITE,
+  withCluster,
+} from "./mesher_town.ts";
 
 const EVENTS = process.env["FIRN_LONG"] === "1" ? 100_000 : 3_600;
 /** The number of events per request. */
@@ -22,9 +28,9 @@ const WAIT_MS = 120_000;
 const ENGINES = [SQLITE, await postgresEngine()];
 
 /** Returns how many events a node reports as possibly lost by another. */
-function reported(town: MesherTown, by: number, lost: number): number | undefined {
-  const { said } = town.nodes[by]!;
-  const line = new RegExp(`nodedown ${town.names[lost]} \\(\\S+\\): (?:at most (\\d+)|all)`);
+function reported(cluster: MesherCluster, by: number, lost: number): number | undefined {
+  const { said } = cluster.nodes[by]!;
+  const line = new RegExp(`nodedown ${cluster.names[lost]} \\(\\S+\\): (?:at most (\\d+)|all)`);
   const found = line.exec(said);
   return found === null ? undefined : Number(found[1] ?? 0);
 }
@@ -47,9 +53,9 @@ function batches(node: number, count: number): Batch[] {
 
 async function lossOn(engine: Engine): Promise<void> {
   const env = { MESHER_RATE_LIMIT: "1000000000", MESHER_LOAD_THRESHOLD: "1000000000" };
-  await withTown(engine, env, async (town, database) => {
-    const { names, printed } = town;
-    const user = await town.user(1);
+  await withCluster(engine, env, async (cluster, database) => {
+    const { names, printed } = cluster;
+    const user = await cluster.user(1);
     const holders = async (): Promise<(string | null)[]> =>
       (await user.get("/api/v1/cluster")).json.names
         .filter(({ name }: { name: string }) => !name.includes("@"))
@@ -66,7 +72,7 @@ async function lossOn(engine: Engine): Promise<void> {
     let sureSeen = 0;
     const watchers: Watcher[] = [];
     const watchOn = async (i: number): Promise<Watcher> => {
-      const watcher = await watch(town.urls[i]!, printed);
+      const watcher = await watch(cluster.urls[i]!, printed);
       watchers.push(watcher);
       return watcher;
     };
@@ -80,14 +86,17 @@ async function lossOn(engine: Engine): Promise<void> {
       };
     }
 
-    let life = 1;
+    let incarnation = 1;
     const unanswered: Batch[] = [];
     let isBack: Promise<void> | undefined;
     const send = async (batch: Batch, to: number): Promise<void> => {
       await until("watchers keep up", () => sure.size - sureSeen < BEHIND_MAX, WAIT_MS);
-      const isRisky = to === 0 && life === 1;
+      const isRisky = to === 0 && incarnation === 1;
       if (isRisky) { for (const { id } of batch.events) risked.add(id); }
-      const got = await senderTo(town.urls[to]!, printed).post("/api/v1/events/bulk", batch.events);
+      const got = await senderTo(cluster.urls[to]!, printed).post(
+        "/api/v1/events/bulk",
+        batch.events,
+      );
       assertEquals([got.status, got.json.accepted], [202, batch.events.length]);
       for (const { id } of batch.events) {
         if (isRisky) promised.add(id);
@@ -101,13 +110,13 @@ async function lossOn(engine: Engine): Promise<void> {
           await send(batch, i);
         } catch (error) {
           // The node has died, so it is unknown whether it accepted them.
-          if (i !== 0 || life === 2) throw error;
+          if (i !== 0 || incarnation === 2) throw error;
           unanswered.push(batch);
         }
-        if (i === 0 && life === 1 && promised.size >= EVENTS / 6) {
-          life = 0;
-          isBack = town.kill(0).then(() => town.start(0)).then(() => {
-            life = 2;
+        if (i === 0 && incarnation === 1 && promised.size >= EVENTS / 6) {
+          incarnation = 0;
+          isBack = cluster.kill(0).then(() => cluster.start(0)).then(() => {
+            incarnation = 2;
           });
         }
       }
@@ -136,7 +145,7 @@ async function lossOn(engine: Engine): Promise<void> {
       "nothing else is missing",
     );
     for (const by of [1, 2]) {
-      const most = reported(town, by, 0);
+      const most = reported(cluster, by, 0);
       assert(most !== undefined, `${names[by]} reports`);
       assert(missing.length <= most, `${missing.length} are missing, ${most} were reported`);
     }
@@ -147,7 +156,9 @@ async function lossOn(engine: Engine): Promise<void> {
     }
     assert(onLost!.isClosed, "who watched on the dead node knows it");
     const back = await watchOn(0);
-    const last = await senderTo(town.urls[2]!, printed).post("/api/v1/events", { message: "last" });
+    const last = await senderTo(cluster.urls[2]!, printed).post("/api/v1/events", {
+      message: "last",
+    });
     await until("it is seen by who has come back", () => back.seen.has(last.json.id));
     for (const watcher of watchers) {
       assertEquals([...watcher.seen.values()].filter((times) => times !== 1), []);
@@ -157,15 +168,15 @@ async function lossOn(engine: Engine): Promise<void> {
       async () => (await holders()).every((node) => node !== null && node !== names[0]),
       WAIT_MS,
     );
-    await town.meet(1, 3);
+    await cluster.meet(1, 3);
     process.stderr.write(
       `${engine.name}: ${ids.length} stored, ${missing.length} missing, reported ${
-        reported(town, 1, 0)
-      } and ${reported(town, 2, 0)}, ${resent.size} sent again\n`,
+        reported(cluster, 1, 0)
+      } and ${reported(cluster, 2, 0)}, ${resent.size} sent again\n`,
     );
     for (const watcher of watchers) if (!watcher.isClosed) await watcher.close();
     for (const i of [0, 1, 2]) {
-      const node = town.nodes[i]!;
+      const node = cluster.nodes[i]!;
       assertEquals(await node.stop(), 0, node.said);
     }
   });
@@ -180,8 +191,8 @@ for (const engine of ENGINES) {
 }
 
 test("mesher: a survivor reports at least what a killed node held, and less than twice as much", async () => {
-  await withTown(SQLITE, { MESHER_LOAD_THRESHOLD: "1000000000" }, async (town, database) => {
-    const sender = senderTo(town.urls[0]!, town.printed);
+  await withCluster(SQLITE, { MESHER_LOAD_THRESHOLD: "1000000000" }, async (cluster, database) => {
+    const sender = senderTo(cluster.urls[0]!, cluster.printed);
     const bulk = async (count: number): Promise<void> => {
       const events = Array.from({ length: count }, (_, i) => ({ message: `fault ${i}` }));
       assertEquals((await sender.post("/api/v1/events/bulk", events)).json.accepted, count);
@@ -192,27 +203,32 @@ test("mesher: a survivor reports at least what a killed node held, and less than
     const lock = new DatabaseSync(database.url);
     lock.exec("BEGIN IMMEDIATE");
     for (let i = 0; i < 7; i++) await bulk(100);
-    await town.kill(0);
+    await cluster.kill(0);
     lock.exec("ROLLBACK");
     lock.close();
     for (const by of [1, 2]) {
-      await until("it is reported", () => reported(town, by, 0) !== undefined);
-      assertEquals(reported(town, by, 0), 1_024);
+      await until("it is reported", () => reported(cluster, by, 0) !== undefined);
+      assertEquals(reported(cluster, by, 0), 1_024);
     }
-    const { losses } = (await (await town.user(1)).get("/api/v1/cluster")).json;
+    const { losses } = (await (await cluster.user(1)).get("/api/v1/cluster")).json;
     const [{ at, ...loss }, ...others] = losses;
-    const [lost] = town.names;
+    const [lost] = cluster.names;
     assertEquals(loss, { node: lost, reason: "closed", events_missing_max: 1_024 });
     assert(Date.now() - Date.parse(at) < 60_000, at);
     assertEquals(others, []);
     assertEquals((await database.stored()).ids.length, 10);
 
     // A node that stops in order has stored everything, and reports it.
-    await until("they have met", () => town.nodes[2]!.said.includes(`nodeup ${town.names[1]}`));
-    await senderTo(town.urls[1]!, town.printed).post("/api/v1/events", { message: "the last" });
-    assertEquals(await town.nodes[1]!.stop(), 0, town.nodes[1]!.said);
-    await until("it is reported", () => reported(town, 2, 1) !== undefined);
-    assertEquals(reported(town, 2, 1), 0);
+    await until(
+      "they have met",
+      () => cluster.nodes[2]!.said.includes(`nodeup ${cluster.names[1]}`),
+    );
+    await senderTo(cluster.urls[1]!, cluster.printed).post("/api/v1/events", {
+      message: "the last",
+    });
+    assertEquals(await cluster.nodes[1]!.stop(), 0, cluster.nodes[1]!.said);
+    await until("it is reported", () => reported(cluster, 2, 1) !== undefined);
+    assertEquals(reported(cluster, 2, 1), 0);
     assertEquals((await database.stored()).ids.length, 11);
   });
 });

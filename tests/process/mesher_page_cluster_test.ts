@@ -14,7 +14,7 @@ import { illegible } from "../kit/legible.ts";
 import { test } from "../kit/test.ts";
 import { withProcesses } from "./mesher_kit.ts";
 import { Person, report, type RunningMesher } from "./mesher_person.ts";
-import { MesherTown } from "./mesher_town.ts";
+import { MesherCluster } from "./mesher_town.ts";
 
 const needs = needsBrowser("mesher_page_cluster_test");
 
@@ -27,19 +27,19 @@ const LOST_MS = 5_000;
 
 /** Runs a test on three nodes, whose pages keep their URLs when restarted. */
 async function withThree(
-  body: (browser: Browser, town: MesherTown, pages: () => RunningMesher[]) => Promise<void>,
+  body: (browser: Browser, cluster: MesherCluster, pages: () => RunningMesher[]) => Promise<void>,
 ): Promise<void> {
   await withProcesses(async (start, folder) => {
     const ports = await freePorts(6);
     const names = ports.slice(0, 3).map((port, i) => `mesher${i}@127.0.0.1:${port}`);
     const env = { DATABASE_URL: join(folder, "mesher.db") };
-    const town = new MesherTown(names, env, (given) => {
+    const cluster = new MesherCluster(names, env, (given) => {
       const port = ports[3 + names.indexOf(given["MESHER_NODE_NAME"]!)];
       return start([], { ...given, MESHER_HTTP_PORT: String(port) });
     });
-    await town.startAll();
-    const pages = () => town.urls.map((url) => ({ url, printed: town.printed }));
-    await withBrowser((browser) => body(browser, town, pages));
+    await cluster.startAll();
+    const pages = () => cluster.urls.map((url) => ({ url, printed: cluster.printed }));
+    await withBrowser((browser) => body(browser, cluster, pages));
   });
 }
 
@@ -65,7 +65,7 @@ async function reportBySdk({ url, printed }: RunningMesher): Promise<boolean> {
 /** An event that a Sentry SDK sent to one node is on the pages of two others. */
 async function showEvent(
   browser: Browser,
-  _town: MesherTown,
+  _cluster: MesherCluster,
   pages: () => RunningMesher[],
 ): Promise<void> {
   const [first, second, third] = pages() as [RunningMesher, RunningMesher, RunningMesher];
@@ -106,24 +106,24 @@ async function showEvent(
 /** A killed node is shown, and again when it is back. */
 async function showKilledNode(
   browser: Browser,
-  town: MesherTown,
+  cluster: MesherCluster,
   pages: () => RunningMesher[],
 ): Promise<void> {
   const ada = await Person.inside(browser, pages()[1]!, DESK);
   await ada.goes("#/cluster");
   const up = ada.page.locator(".node:not(.gone)");
-  const gone = ada.page.locator(".node.gone", { hasText: town.names[2]! });
+  const gone = ada.page.locator(".node.gone", { hasText: cluster.names[2]! });
   await up.nth(2).waitFor();
-  await town.kill(2);
+  await cluster.kill(2);
   await gone.waitFor({ timeout: LOST_MS });
   assertEquals(await up.count(), 2);
   // The possible loss is shown where users look, and stays when the node is back.
   await ada.sees("nothing is missing", ".row.loss");
   // Services that run on only one node are moved to another, and the names show it.
-  const registry = ada.page.locator(".row.name", { hasText: town.names[2]! });
+  const registry = ada.page.locator(".row.name", { hasText: cluster.names[2]! });
   await registry.waitFor({ state: "detached" });
   await ada.shoots("cluster-lost");
-  await town.start(2);
+  await cluster.start(2);
   await gone.waitFor({ state: "detached" });
   assertEquals(await up.count(), 3);
   await ada.sees("mesher2", ".row.loss b");
@@ -134,7 +134,7 @@ async function showKilledNode(
 /** A page whose own node is down links to the others, and continues when it is back. */
 async function surviveOwnNode(
   browser: Browser,
-  town: MesherTown,
+  cluster: MesherCluster,
   pages: () => RunningMesher[],
 ): Promise<void> {
   const [first, second] = pages() as [RunningMesher, RunningMesher];
@@ -144,7 +144,7 @@ async function surviveOwnNode(
     await person.goes("#/live");
     await person.page.locator(".live-note[data-state=open]").waitFor();
   }
-  await town.kill(1);
+  await cluster.kill(1);
   for (const person of [ada, bob]) {
     await person.page.locator(".trouble").getByText("This node does not answer")
       .waitFor({ timeout: LOST_MS });
@@ -162,7 +162,7 @@ async function surviveOwnNode(
   await ada.sees("while it was gone");
 
   // Bob waits.
-  await town.start(1);
+  await cluster.start(1);
   await bob.page.locator(".live-note[data-state=open]").waitFor();
   await bob.page.locator(".trouble").waitFor({ state: "hidden" });
   await bob.sees("Not connected from");
@@ -172,18 +172,18 @@ async function surviveOwnNode(
 }
 
 test("Mesher's pages on three nodes", needs, async (context) => {
-  await withThree(async (browser, town, pages) => {
+  await withThree(async (browser, cluster, pages) => {
     await context.step(
       "Mesher's pages on two nodes show an event that a Sentry SDK sent to a third: live, in full, and in search",
-      () => showEvent(browser, town, pages),
+      () => showEvent(browser, cluster, pages),
     );
     await context.step(
       "Mesher's cluster view shows a killed node within seconds, and again when it is back",
-      () => showKilledNode(browser, town, pages),
+      () => showKilledNode(browser, cluster, pages),
     );
     await context.step(
       "Mesher's page reports that its own node is down, links to the others, and continues when it is back",
-      () => surviveOwnNode(browser, town, pages),
+      () => surviveOwnNode(browser, cluster, pages),
     );
   });
 });

@@ -18,9 +18,9 @@ test(
       const ada = await Person.inside(browser, mesher, DESK);
       // The page's own stream receives everything; the view's stream receives what the server
       // filters.
-      const heard: string[] = [];
+      const observed: string[] = [];
       ada.page.on("websocket", (socket) => {
-        socket.on("framereceived", ({ payload }) => heard.push(String(payload)));
+        socket.on("framereceived", ({ payload }) => observed.push(String(payload)));
       });
       await ada.page.reload();
       await ada.goes("#/live");
@@ -43,7 +43,7 @@ test(
       await say("zeta fails", "error", "production");
       await ada.sees("zeta fails");
       assertEquals(await ada.page.locator(".live-rows .row").count(), 2);
-      const times = (words: string): number => heard.filter((one) => one.includes(words)).length;
+      const times = (words: string): number => observed.filter((one) => one.includes(words)).length;
       await until("both have heard it", () => times("zeta fails") === 2);
       assertEquals([times("delta fails"), times("epsilon waits")], [1, 1], "the server filters");
 

@@ -63,12 +63,12 @@ async function install(folder: string, specifier: string): Promise<boolean> {
 interface Relay {
   readonly port: number;
   /** Returns everything sent to the port, as Latin-1. */
-  readonly heard: () => string;
+  readonly observed: () => string;
   close(): Promise<void>;
 }
 
 async function relayTo(port: number): Promise<Relay> {
-  let heard = "";
+  let observed = "";
   const sockets = new Set<Socket>();
   const server = createServer((client) => {
     const there = connect(port, "127.0.0.1");
@@ -77,13 +77,13 @@ async function relayTo(port: number): Promise<Relay> {
       socket.on("error", () => {});
       socket.on("close", () => sockets.delete(socket));
     }
-    client.on("data", (bytes) => heard += bytes.toString("latin1"));
+    client.on("data", (bytes) => observed += bytes.toString("latin1"));
     client.pipe(there).pipe(client);
   });
   await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
   return {
     port: (server.address() as AddressInfo).port,
-    heard: () => heard,
+    observed: () => observed,
     close: () =>
       new Promise((closed) => {
         server.close(() => closed());
@@ -165,7 +165,7 @@ test("mesher: Sentry's SDK for Deno reports an exception with its stack and brea
       return;
     }
     await checkReports(ended, place, "sentry.javascript.deno");
-    assertStringIncludes(place.relay.heard(), "POST /api/1/envelope/");
+    assertStringIncludes(place.relay.observed(), "POST /api/1/envelope/");
   });
 });
 
@@ -182,9 +182,9 @@ test("mesher: Sentry's SDK for Node reports one too, in chunks, and compressed i
       ? await run(node, args)
       : await run(deno, [...DENO_ARGS, CHILD, `npm:${NODE_SDK}`, place.dsn]);
     await checkReports(ended, place, "sentry.javascript.node");
-    const heard = place.relay.heard();
-    assertMatch(heard, /^transfer-encoding: chunked\r$/im);
-    assertMatch(heard, /^content-encoding: gzip\r$/im);
+    const observed = place.relay.observed();
+    assertMatch(observed, /^transfer-encoding: chunked\r$/im);
+    assertMatch(observed, /^content-encoding: gzip\r$/im);
   });
 });
 
@@ -248,7 +248,7 @@ test("mesher: Sentry's SDK for browsers reports one too, from a page of another 
         // A key in the URL needs no preflight request; one in a header does.
         const asked = await page.evaluate(reportByHand(dsn)) as { status: number; id: string };
         assertEquals(asked.status, 200);
-        assertStringIncludes(relay.heard(), "OPTIONS /api/1/envelope/");
+        assertStringIncludes(relay.observed(), "OPTIONS /api/1/envelope/");
         assertEquals((await stored(user, asked.id)).message, "by hand");
         const event = await stored(user, id);
         assertEquals(event.title, "TypeError: there is no basket");
@@ -256,7 +256,7 @@ test("mesher: Sentry's SDK for browsers reports one too, from a page of another 
         assertEquals(event.sdk_name, "sentry.javascript.browser");
         const trail = event.breadcrumbs.map((crumb: { message: string }) => crumb.message);
         assert(trail.includes("pressed the button"), trail.join("; "));
-        assertMatch(relay.heard(), /^origin: http:\/\/127\.0\.0\.1:\d+\r$/im);
+        assertMatch(relay.observed(), /^origin: http:\/\/127\.0\.0\.1:\d+\r$/im);
       });
     } finally {
       await new Promise((closed) => {

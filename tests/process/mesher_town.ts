@@ -78,7 +78,7 @@ export async function postgresEngine(): Promise<Engine> {
 }
 
 /** The three nodes. */
-export class MesherTown {
+export class MesherCluster {
   readonly names: readonly string[];
   readonly nodes: MesherProcess[] = [];
   readonly urls: string[] = [];
@@ -145,23 +145,27 @@ export class MesherTown {
 }
 
 /** Runs a test with such a cluster; `env` is passed to all its nodes. */
-export async function withTown(
+export async function withCluster(
   engine: Engine,
   env: Readonly<Record<string, string>>,
-  body: (town: MesherTown, database: TestDatabase) => Promise<void>,
+  body: (testCluster: MesherCluster, database: TestDatabase) => Promise<void>,
   count: number = 3,
 ): Promise<void> {
   await withProcesses((start, folder) =>
     engine.with(folder, async (database) => {
       const names = (await freePorts(count)).map((port, i) => `mesher${i}@127.0.0.1:${port}`);
       const all: MesherProcess[] = [];
-      const town = new MesherTown(names, { DATABASE_URL: database.url, ...env }, (given) => {
-        all.push(start([], given));
-        return all.at(-1)!;
-      });
+      const testCluster = new MesherCluster(
+        names,
+        { DATABASE_URL: database.url, ...env },
+        (given) => {
+          all.push(start([], given));
+          return all.at(-1)!;
+        },
+      );
       try {
-        await town.startAll();
-        await body(town, database);
+        await testCluster.startAll();
+        await body(testCluster, database);
       } catch (error) {
         const said = all.map(({ said }) => said.slice(-4_000)).join("\n---\n");
         throw new Error(`${(error as Error).stack}\nThe nodes said:\n${said}`);

@@ -199,7 +199,7 @@ for (const [runtime] of PAIRS) {
         const a = await start(runtime, "a", { recorderFile, warnings: { mailbox: 100 } }, CHILD);
         await a.ask("fill", { messages: 200 });
         assertEquals(written(), "");
-        process.kill(Number(a.told.find(({ event }) => event === "ready")!.pid), "SIGUSR1");
+        process.kill(Number(a.received.find(({ event }) => event === "ready")!.pid), "SIGUSR1");
         await until("it is written", () => written().includes("holds 100 messages"));
         rmSync(recorderFile);
         await a.ask("crash");

@@ -116,9 +116,11 @@ for (const pair of PAIRS) {
         assertEquals(await first.ask("register", { name: "x", label: "x", quorum }), "noquorum");
         machines.heal();
         await until("one runs again", () => nodes.filter(runs).length === 1, 30_000);
-        const told = nodes.flatMap((node) => node.told.filter(({ event }) => event === "runs"));
-        const tokens = told.map((event) => event["token"] as number).sort((x, y) => x - y);
-        const inOrder = told.sort((x, y) => x.at! - y.at!).map((event) => event["token"]);
+        const received = nodes.flatMap((node) =>
+          node.received.filter(({ event }) => event === "runs")
+        );
+        const tokens = received.map((event) => event["token"] as number).sort((x, y) => x - y);
+        const inOrder = received.sort((x, y) => x.at! - y.at!).map((event) => event["token"]);
         assertEquals(inOrder, tokens);
         assertEquals(new Set(tokens).size, tokens.length);
       }),

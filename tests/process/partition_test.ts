@@ -14,9 +14,9 @@ import { test, until } from "../kit/test.ts";
  */
 const CUT_MS = process.env["FIRN_LONG"] === "1" ? 30_000 : 4_000;
 
-const heard = (node: NodeProcess, tag: string) =>
-  node.told.filter((told) => told.event === "heard" && told["tag"] === tag)
-    .map((told) => told["what"]);
+const observed = (node: NodeProcess, tag: string) =>
+  node.received.filter((received) => received.event === "heard" && received["tag"] === tag)
+    .map((received) => received["what"]);
 
 for (const [one, other] of PAIRS) {
   const name = `a partition (${one}, ${other}) is told to both sides once, and healed by itself`;
@@ -57,10 +57,10 @@ for (const [one, other] of PAIRS) {
         const loss = ["EXIT noconnection", "DOWN noconnection", "nodedown"];
         await until(
           "their actors know",
-          () => heard(a, "of-b").length === 3 && heard(b, "of-a").length === 3,
+          () => observed(a, "of-b").length === 3 && observed(b, "of-a").length === 3,
         );
-        assertEquals([heard(a, "of-b"), heard(b, "of-a")], [loss, loss]);
-        assertEquals(heard(b, "spawned"), loss);
+        assertEquals([observed(a, "of-b"), observed(b, "of-a")], [loss, loss]);
+        assertEquals(observed(b, "spawned"), loss);
         assertEquals(await a.ask("count", { name: "of-b", node: b.name }), "noconnection");
         assertEquals(await b.ask("spawn", { node: a.name }), "noconnection");
         assertEquals(await b.ask("whereis", { name: "mine" }), undefined);
@@ -92,7 +92,10 @@ for (const [one, other] of PAIRS) {
           "the loser has ended",
           async () => isDeepStrictEqual([await actors(a), await actors(b)], expected),
         );
-        assertEquals([heard(a, "of-b").at(-1), heard(b, "of-a").at(-1)], ["nodeup", "nodeup"]);
+        assertEquals([observed(a, "of-b").at(-1), observed(b, "of-a").at(-1)], [
+          "nodeup",
+          "nodeup",
+        ]);
       });
     } finally {
       machines.remove();

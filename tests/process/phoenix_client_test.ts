@@ -41,7 +41,7 @@ const ANSWERS = {
   say: ["ok", { length: 5 }],
   refused: ["error", { reason: "nope" }],
   binary: ["ok", [1, 2, 255]],
-  heard: [{ text: "hello" }],
+  observed: [{ text: "hello" }],
   present: ["one", "two"],
   again: ["ok", { length: 5 }],
   back: ["one", "two"],

@@ -148,8 +148,8 @@ for (const pair of PAIRS) {
       await b.kill();
       await untilFirst(a, c);
       assertEquals((await living(c)).length, 1);
-      const gone = a.told.find(({ event }) => event === "nodedown")!.at!;
-      const begun = c.told.find(({ event }) => event === "start")!.at!;
+      const gone = a.received.find(({ event }) => event === "nodedown")!.at!;
+      const begun = c.received.find(({ event }) => event === "start")!.at!;
       assert(begun - gone < 1000, `${begun - gone} ms later`);
       // The child stays where it is when the first node is back.
       const again = await start(b.name, c);
@@ -191,7 +191,7 @@ for (const pair of PAIRS) {
         ],
       });
       await a.ask("stop");
-      const ends = [...b.told, ...c.told].filter(({ event }) => event === "end")
+      const ends = [...b.received, ...c.received].filter(({ event }) => event === "end")
         .sort((one, other) => one.at! - other.at!);
       assertEquals(ends.map(({ id, reason }) => `${id} ${reason}`), [
         "y normal",
@@ -201,7 +201,7 @@ for (const pair of PAIRS) {
       ]);
       assert(ends[1]!.at! - ends[0]!.at! > 90, "x had its time");
       await until("it was told", () => a.count("over") === 1);
-      assert(a.told.find(({ event }) => event === "over")!.at! >= ends.at(-1)!.at!);
+      assert(a.received.find(({ event }) => event === "over")!.at! >= ends.at(-1)!.at!);
     });
   });
 

@@ -17,27 +17,33 @@ for (const [one, other] of PAIRS) {
         a.ask("say", { room: "r", text: "a", count: 1000 }),
         b.ask("say", { room: "r", text: "b", count: 1000 }),
       ]);
-      await until("all have come", () => inRoom.every(({ heard }) => heard.length >= 2000), 30_000);
+      await until(
+        "all have come",
+        () => inRoom.every(({ observed }) => observed.length >= 2000),
+        30_000,
+      );
 
-      for (const { heard } of inRoom) {
-        assertEquals(heard.length, 2000);
+      for (const { observed } of inRoom) {
+        assertEquals(observed.length, 2000);
         for (const from of ["a", "b"]) {
-          const own = heard.filter((text) => text.startsWith(from));
+          const own = observed.filter((text) => text.startsWith(from));
           assertEquals(own, Array.from({ length: 1000 }, (_, i) => `${from}${i}`));
         }
       }
-      for (const { heard } of [...elsewhere, nowhere]) assertEquals(heard, []);
+      for (const { observed } of [...elsewhere, nowhere]) assertEquals(observed, []);
 
       const [speaker, ...listeners] = inRoom;
-      for (const { heard } of inRoom) heard.length = 0;
+      for (const { observed } of inRoom) observed.length = 0;
       speaker!.send("sayFrom r to all but me");
       speaker!.send("say r to all");
       await until(
         "all have come",
-        () => listeners.every(({ heard }) => heard.length === 2) && speaker!.heard.length === 1,
+        () =>
+          listeners.every(({ observed }) => observed.length === 2) &&
+          speaker!.observed.length === 1,
       );
-      assertEquals(speaker!.heard, ["to all"]);
-      for (const { heard } of listeners) assertEquals(heard, ["to all but me", "to all"]);
+      assertEquals(speaker!.observed, ["to all"]);
+      for (const { observed } of listeners) assertEquals(observed, ["to all but me", "to all"]);
 
       await Promise.all([...inRoom, ...elsewhere, nowhere].map((client) => client.close()));
       await until("the room is empty", async () => await a.ask("members", { room: "r" }) === 0);
@@ -55,16 +61,19 @@ for (const [one, other] of PAIRS) {
       const [onA, onB, onC] = clients as [Client, Client, Client];
       for (const [i, client] of clients.entries()) client.send(`say r from ${i}`);
       const all = ["from 0", "from 1", "from 2"];
-      await until("all hear all", () => clients.every(({ heard }) => heard.length === 3));
-      for (const { heard } of clients) assertEquals(heard.toSorted(), all);
+      await until("all hear all", () => clients.every(({ observed }) => observed.length === 3));
+      for (const { observed } of clients) assertEquals(observed.toSorted(), all);
 
       // Steady traffic between a and c continues while b is paused.
-      const before = onC.heard.length;
+      const before = onC.observed.length;
       await a.ask("say", { room: "r", text: "x", count: 100 });
       await b.ask("stop");
       await a.ask("say", { room: "r", text: "y", count: 100 });
-      await until("c has heard it all", () => onC.heard.length === before + 200);
-      assertEquals(onC.heard.slice(before + 100), Array.from({ length: 100 }, (_, i) => `y${i}`));
+      await until("c has heard it all", () => onC.observed.length === before + 200);
+      assertEquals(
+        onC.observed.slice(before + 100),
+        Array.from({ length: 100 }, (_, i) => `y${i}`),
+      );
       await until("both know", () =>
         a.count("nodedown", b.name, "shutdown") === 1 &&
         c.count("nodedown", b.name, "shutdown") === 1);

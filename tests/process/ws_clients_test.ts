@@ -31,7 +31,7 @@ interface Seen {
   readonly extensions: string;
   readonly protocol: string;
   /** The close events: of the server's close, and of its own. */
-  readonly told: { code: number; reason: string; wasClean: boolean };
+  readonly received: { code: number; reason: string; wasClean: boolean };
   readonly said: { code: number; reason: string; wasClean: boolean };
 }
 
@@ -224,7 +224,7 @@ for (const candidate of CANDIDATES) {
         if (deflates && seen.extensions !== undefined) {
           assertEquals(seen.extensions.includes("permessage-deflate"), option !== false);
         }
-        assertEquals(seen.told, { code: 4002, reason: "enough", wasClean: true });
+        assertEquals(seen.received, { code: 4002, reason: "enough", wasClean: true });
         assertEquals(seen.said.code, 4001);
         assertEquals(seen.said.wasClean, true);
         await until("the server has seen both ends", () => codes.length === 2);

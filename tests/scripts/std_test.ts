@@ -109,15 +109,15 @@ test("parseArgs does not use an option as the value of another, and applies defa
 });
 
 test("parseArgs reports unknown options and arguments, and omits rejected ones", () => {
-  const told: unknown[] = [];
+  const received: unknown[] = [];
   const args = parseArgs(["--known", "--other=1", "word"], {
     boolean: ["known"],
     unknown: (...what) => {
-      told.push(what);
+      received.push(what);
       return false;
     },
   });
-  assertEquals(told, [["--other=1", "other", "1"], ["word"]]);
+  assertEquals(received, [["--other=1", "other", "1"], ["word"]]);
   assertEquals(args as Record<string, unknown>, { _: [], known: true });
 });
 

@@ -42,9 +42,9 @@ test("Connection.pid receives messages and can be monitored and ended from anoth
     const client = await RawClient.open(a.host, server.port);
 
     // An actor on the other node receives the pid, monitors it, and sends to it.
-    const told: unknown[] = [];
+    const received: unknown[] = [];
     b.system.spawn(undefined, { name: "keeper" }, (self) => (message: unknown) => {
-      told.push(message);
+      received.push(message);
       if (message instanceof Down) return;
       self.monitor(message as Pid<unknown>);
       self.send(message as Pid<unknown>, "from another node");
@@ -53,12 +53,12 @@ test("Connection.pid receives messages and can be monitored and ended from anoth
     a.system.sendTo({ name: "keeper", node: b.mesh.name }, conn!.pid);
     assertEquals(await client.nextText(), "from another node");
 
-    const pid = told[0] as Pid<unknown>;
+    const pid = received[0] as Pid<unknown>;
     b.system.exit(pid, { shutdown: "enough" });
     assertEquals((await client.closeFrame()).code, 1001);
-    await until("the watcher is told", () => told.length === 2);
-    assert(told[1] instanceof Down);
-    assertEquals(told[1].reason, { shutdown: "enough" });
+    await until("the watcher is told", () => received.length === 2);
+    assert(received[1] instanceof Down);
+    assertEquals(received[1].reason, { shutdown: "enough" });
     await client.gone();
     await server.stop();
   });

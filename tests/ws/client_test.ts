@@ -60,7 +60,7 @@ test("connect echoes text and binary of every length form, plain and compressed"
 });
 
 test("connect negotiates a protocol, sends headers, and receives the server's close code", async () => {
-  const told: string[] = [];
+  const received: string[] = [];
   let header: string | null = null;
   await serving({
     upgrade: (request) => {
@@ -74,11 +74,11 @@ test("connect negotiates a protocol, sends headers, and receives the server's cl
       headers: { "X-Who": "me" },
       reconnect: false,
       data: 7,
-      open: (conn) => told.push(`open ${conn.protocol} ${conn.data}`),
-      close: (_conn, code, reason) => told.push(`close ${code} ${reason}`),
+      open: (conn) => received.push(`open ${conn.protocol} ${conn.data}`),
+      close: (_conn, code, reason) => received.push(`close ${code} ${reason}`),
     });
     await until("it is closed", () => client.state === "closed");
-    assertEquals([told, header], [["open b 7", "close 4001 go"], "me"]);
+    assertEquals([received, header], [["open b 7", "close 4001 go"], "me"]);
     assertEquals(client.send("x"), "closed");
     await client.close();
   });
@@ -409,18 +409,18 @@ test("Client.close ends it while it waits to reconnect, and while it connects", 
 
 test("Client detects a silent server, and one that does not send its close frame", async () => {
   await answering(accept, async (url) => {
-    let told = "";
+    let received = "";
     const options = {
       reconnect: false,
       idleTimeout: 0.1,
       closeTimeout: 50,
       close: (_conn: unknown, code: number, reason: string) => {
-        told = `${code} ${reason}`;
+        received = `${code} ${reason}`;
       },
     };
     const silent = await connect(host, url, options);
     await until("it is given up", () => silent.state === "closed");
-    assertEquals(told, "1006 idle timeout");
+    assertEquals(received, "1006 idle timeout");
     const rude = await connect(host, url, { ...options, idleTimeout: 0 });
     await rude.close();
     assertEquals(rude.state, "closed");

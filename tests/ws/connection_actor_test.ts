@@ -85,20 +85,20 @@ test("Connection has no pid on a server without actors, or after it is closed", 
 });
 
 test("Connection handles its messages one at a time, as its handler settles", async () => {
-  const told: string[] = [];
+  const received: string[] = [];
   const gate = Promise.withResolvers<void>();
   await serving({
     info: async (_conn, message) => {
-      told.push(`begin ${message}`);
+      received.push(`begin ${message}`);
       await gate.promise;
-      told.push(`end ${message}`);
+      received.push(`end ${message}`);
     },
   }, async (client, conn, system) => {
     for (const each of ["1", "2"]) system.sendTo(conn.pid!, each);
-    await until("the first is begun", () => told.length === 1);
+    await until("the first is begun", () => received.length === 1);
     gate.resolve();
-    await until("both are over", () => told.length === 4);
-    assertEquals(told, ["begin 1", "end 1", "begin 2", "end 2"]);
+    await until("both are over", () => received.length === 4);
+    assertEquals(received, ["begin 1", "end 1", "begin 2", "end 2"]);
     await client.abort();
   });
 });

@@ -239,18 +239,18 @@ test("serve may answer before the body is read, and keeps the connection if the 
 });
 
 test("Connection answers pings and close frames while a handler runs, and handles earlier messages", async () => {
-  const told: string[] = [];
+  const received: string[] = [];
   let go = (): void => {};
   const gate = new Promise<void>((open) => go = open);
   let signal: AbortSignal | undefined;
   await serving({
     message: async (conn, data) => {
-      told.push(`begin ${data}`);
+      received.push(`begin ${data}`);
       signal = conn.signal;
       await gate;
-      told.push(`end ${data}`);
+      received.push(`end ${data}`);
     },
-    close: (_conn, code) => told.push(`close ${code}`),
+    close: (_conn, code) => received.push(`close ${code}`),
   }, async (server) => {
     const peer = new Peer(server, upgradeRequest());
     const send = (...shapes: Parameters<typeof buildFrame>[0][]): void => {
@@ -262,31 +262,37 @@ test("Connection answers pings and close frames while a handler runs, and handle
     send({ opcode: 9, payload: "3" }, { opcode: 8, payload: closePayload(1000, "bye") });
     await until("its close is answered", () => peer.ended);
     assertEquals(peer.frames.slice(1, 3), ["10 2", "10 3"]);
-    assertEquals([told, signal!.aborted], [["begin a"], true]);
+    assertEquals([received, signal!.aborted], [["begin a"], true]);
     peer.socket.end();
     go();
-    await until("all is handled", () => told.at(-1) === "close 1000");
-    assertEquals(told.filter((each) => each.startsWith("end")).map((each) => each.slice(0, 5)), [
-      ...["end a", "end b", "end c", "end 0"],
-    ]);
+    await until("all is handled", () => received.at(-1) === "close 1000");
+    assertEquals(
+      received.filter((each) => each.startsWith("end")).map((each) => each.slice(0, 5)),
+      [
+        ...["end a", "end b", "end c", "end 0"],
+      ],
+    );
     await peer.close();
   });
 });
 
 test("Connection closes soon after its peer disconnects while a handler's promise is pending forever", async () => {
-  const told: string[] = [];
+  const received: string[] = [];
   await serving({
     message: () => new Promise(() => {}),
-    close: (_conn, code) => told.push(`close ${code}`),
+    close: (_conn, code) => received.push(`close ${code}`),
     closeTimeout: 200,
   }, async (server) => {
     for (const rest of [[], [{ payload: "more" }]]) {
-      told.length = 0;
+      received.length = 0;
       const peer = new Peer(server, upgradeRequest());
       for (const shape of [{ payload: "a" }, ...rest]) peer.socket.write(buildFrame(shape));
       await until("it is open", () => server.connections === 1 && peer.got.length > 0);
       peer.socket.end();
-      await until("it is closed", () => told.join() === "close 1006" && server.connections === 0);
+      await until(
+        "it is closed",
+        () => received.join() === "close 1006" && server.connections === 0,
+      );
       await peer.close();
     }
   });

@@ -96,8 +96,8 @@ test("acceptDeflate answers every offer within the limits of both sides", () => 
 });
 
 test("acceptDeflate assumes the largest window for a client that cannot be restricted", () => {
-  const told = acceptDeflate(parseExtensions(D)!, wish(true, true, 15, 9))!;
-  assertEquals(told.terms, wish(true, true));
+  const received = acceptDeflate(parseExtensions(D)!, wish(true, true, 15, 9))!;
+  assertEquals(received.terms, wish(true, true));
 });
 
 test("readDeflateAnswer reads a valid answer to an offer, and rejects others", () => {

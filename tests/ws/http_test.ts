@@ -72,9 +72,9 @@ test("serve passes the client's address to the fetch hook and the upgrade hook, 
   const ca = await makeAuthority(new SeededRandom(3).bytes(32));
   const leaf = await makeLeaf(ca, "a@127.0.0.1:9000", new SeededRandom(4).bytes(16));
   for (const secure of [undefined, leaf]) {
-    const told: Address[] = [];
+    const received: Address[] = [];
     const tell = (_request: Request, remote: Address): Response => {
-      told.push(remote);
+      received.push(remote);
       return new Response("told");
     };
     await serving({ fetch: tell, upgrade: tell, tls: secure }, async ({ port }) => {
@@ -91,13 +91,13 @@ test("serve passes the client's address to the fetch hook and the upgrade hook, 
       const { localPort } = socket;
       const requests = ["GET /a HTTP/1.1\r\nHost: h\r\n\r\n", "GET /b HTTP/1.1\r\nHost: h\r\n\r\n"];
       for (const request of [...requests, upgradeRequest()]) {
-        const before = told.length;
+        const before = received.length;
         socket.write(request);
         await until("the answer comes", () => got.split("told").length > before + 1);
       }
       await ended;
       const where = { hostname: "127.0.0.1", port: localPort };
-      assertEquals(told, [where, where, where]);
+      assertEquals(received, [where, where, where]);
     });
   }
 });

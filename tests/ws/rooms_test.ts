@@ -342,15 +342,15 @@ test("Rooms rejects room names that are empty, too long or not strings", () => {
 
 test("Rooms rejects data that is neither text nor bytes, with and without members", () => {
   const { rooms } = new Stage();
-  const told: unknown[] = [];
-  rooms.relay = relay((_room, data) => told.push(data));
+  const received: unknown[] = [];
+  rooms.relay = relay((_room, data) => received.push(data));
   for (const data of [{ text: "hi" }, 5, undefined, new ArrayBuffer(2)]) {
     const message = data as unknown as string;
     assertThrows(() => rooms.broadcast("empty", message), TypeError, "cannot send [object");
     const nobody = new Listener();
     assertThrows(() => rooms.broadcastFrom(nobody, "empty", message), TypeError, "cannot send");
   }
-  assertEquals(told, []);
+  assertEquals(received, []);
 });
 
 test("Rooms.join rejects one room over the limit, and changes nothing", () => {

@@ -92,18 +92,18 @@ test("serve echoes text and binary of every length form to the runtime's own cli
 });
 
 test("serve calls open, messages in order, and close with the peer's code and reason", async () => {
-  const told: string[] = [];
+  const received: string[] = [];
   await serving({
-    open: (conn) => told.push(`open ${conn.id} ${conn.state}`),
-    message: (_conn, data) => told.push(String(data)),
-    close: (conn, code, reason) => told.push(`close ${code} ${reason} ${conn.state}`),
+    open: (conn) => received.push(`open ${conn.id} ${conn.state}`),
+    message: (_conn, data) => received.push(String(data)),
+    close: (conn, code, reason) => received.push(`close ${code} ${reason} ${conn.state}`),
   }, async (server) => {
     const client = await Client.open(server.url);
     assertEquals(server.connections, 1);
     for (const each of ["1", "2", "3", "4", "5"]) client.socket.send(each);
     await client.close(4001, "done");
-    await until("the handler is told", () => told.length === 7);
-    assertEquals(told, ["open 1 open", "1", "2", "3", "4", "5", "close 4001 done closed"]);
+    await until("the handler is told", () => received.length === 7);
+    assertEquals(received, ["open 1 open", "1", "2", "3", "4", "5", "close 4001 done closed"]);
     await until("it is not counted", () => server.connections === 0);
   });
 });
@@ -577,10 +577,10 @@ test("Server.stop sends close frames in batches, oldest first, and starts its ti
   let over = false;
   const stopped = server.stop({ batchSize: 2, batchInterval: 60, code: 1012, timeout: 5000 })
     .then(() => over = true);
-  const told = (): number => clients.filter(({ frames }) => frames.length > 0).length;
+  const received = (): number => clients.filter(({ frames }) => frames.length > 0).length;
   const seen = new Set<number>();
   await until("all are told", () => {
-    seen.add(told());
+    seen.add(received());
     return seen.has(5);
   });
   for (const [i, client] of clients.entries()) {

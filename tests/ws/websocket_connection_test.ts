@@ -24,7 +24,7 @@ class Stage {
   readonly stream = new FakeStream();
   readonly log: string[] = [];
   /** Calls of the application's handlers, one line per call. */
-  readonly told: string[] = [];
+  readonly received: string[] = [];
   readonly conn: WebSocketConnection<undefined>;
   readonly rooms: Rooms;
   now = 0;
@@ -37,26 +37,26 @@ class Stage {
     early: Uint8Array = EMPTY,
   ) {
     this.rooms = new Rooms({ atFlush: (task) => this.#tasks.push(task) });
-    const { told } = this;
+    const { received } = this;
     this.conn = new WebSocketConnection(
       termsWith({
         handlers: {
           open: (conn) => {
-            told.push("open");
+            received.push("open");
             return handlers.open?.(conn);
           },
           message: (conn, data) => {
-            told.push(
+            received.push(
               `message ${typeof data === "string" ? data : `<${data.subarray(0, 1000).join()}>`}`,
             );
             return handlers.message?.(conn, data);
           },
           close: (conn, code, reason) => {
-            told.push(`close ${code} ${reason}`.trim());
+            received.push(`close ${code} ${reason}`.trim());
             return handlers.close?.(conn, code, reason);
           },
           drain: (conn) => {
-            told.push("drain");
+            received.push("drain");
             return handlers.drain?.(conn);
           },
         },
@@ -112,7 +112,7 @@ function deferred(): { promise: Promise<void>; resolve: () => void; reject: (e: 
 test("Connection receives and sends text and binary messages", () => {
   const stage = new Stage({ message: (conn, data) => conn.send(data) });
   stage.receive({ payload: "hi" }, { opcode: 2, payload: hex("01 02") });
-  assertEquals(stage.told, ["open", "message hi", "message <1,2>"]);
+  assertEquals(stage.received, ["open", "message hi", "message <1,2>"]);
   assertEquals(stage.sent, ["1 hi", "2 \u0001\u0002"]);
 });
 
@@ -120,7 +120,7 @@ test("Connection reads frames that arrived with the request, after open", () => 
   const early = join(buildFrame({ payload: "a" }), buildFrame({ payload: "b" }).subarray(0, 3));
   const stage = new Stage({}, {}, early);
   stage.stream.handler.data(buildFrame({ payload: "b" }).subarray(3));
-  assertEquals(stage.told, ["open", "message a", "message b"]);
+  assertEquals(stage.received, ["open", "message a", "message b"]);
 });
 
 test("Connection answers pings with pongs, and does not answer pongs", () => {
@@ -138,7 +138,7 @@ test("Connection.ping sends a ping, and rejects a payload that is too long", () 
 });
 
 /** Close frames from a peer: their payload, our close frame, and the call of the close handler. */
-const CLOSES: readonly (readonly [what: string, Uint8Array, answer: string, told: string])[] = [
+const CLOSES: readonly (readonly [what: string, Uint8Array, answer: string, received: string])[] = [
   ["1000", closePayload(1000), "8 1000", "close 1000"],
   ["1001 and a reason", closePayload(1001, "away"), "8 1001", "close 1001 away"],
   ["no code", hex(""), "8 1005", "close 1005"],
@@ -158,7 +158,7 @@ const CLOSES: readonly (readonly [what: string, Uint8Array, answer: string, told
   ],
 ];
 
-for (const [what, payload, answer, told] of CLOSES) {
+for (const [what, payload, answer, received] of CLOSES) {
   test(`Connection answers a close with ${what} and closes`, () => {
     const stage = new Stage();
     stage.receive({ opcode: 8, payload }, { payload: "never read" }, { opcode: 3 });
@@ -166,7 +166,7 @@ for (const [what, payload, answer, told] of CLOSES) {
     assertEquals([stage.conn.state, stage.ended], ["closing", 0]);
     assertEquals(stage.conn.send("late"), "closed");
     stage.hangUp();
-    assertEquals(stage.told, ["open", told || `close ${answer.slice(2)}`]);
+    assertEquals(stage.received, ["open", received || `close ${answer.slice(2)}`]);
     assertEquals([stage.conn.state, stage.ended], ["closed", 1]);
   });
 }
@@ -183,7 +183,7 @@ test("Connection.close sends one close frame, and waits for the peer's answer", 
   stage.receive({ opcode: 8, payload: closePayload(4000, "enough") });
   assertEquals(stage.sent, ["1 last", "8 4000 enough", "end"]);
   stage.hangUp();
-  assertEquals(stage.told, ["open", "close 4000 enough"]);
+  assertEquals(stage.received, ["open", "close 4000 enough"]);
 });
 
 test("Connection.close throws for codes that must not be sent, and stays open", () => {
@@ -200,14 +200,14 @@ test("Connection aborts a peer that does not answer the close by the deadline", 
   stage.conn.tick(CLOSE_MS - 1);
   assertEquals(stage.stream.aborted, false);
   stage.conn.tick(CLOSE_MS);
-  assertEquals(stage.told, ["open", "close 1006"]);
+  assertEquals(stage.received, ["open", "close 1006"]);
 });
 
 test("Connection aborts a peer that does not close the stream, and keeps its close code", () => {
   const stage = new Stage();
   stage.receive({ opcode: 8, payload: closePayload(1000, "bye") });
   stage.conn.tick(CLOSE_MS);
-  assertEquals(stage.told, ["open", "close 1000 bye"]);
+  assertEquals(stage.received, ["open", "close 1000 bye"]);
 });
 
 for (const [rule, { code, words }] of Object.entries(RULES)) {
@@ -223,14 +223,14 @@ for (const [rule, { code, words }] of Object.entries(RULES)) {
     stage.receive({ payload: "later" }, { opcode: 8 });
     assertEquals(stage.sent, [`8 ${code} ${words}`, "end"]);
     stage.hangUp();
-    assertEquals(stage.told, ["open", "message before", `close ${code} ${words}`]);
+    assertEquals(stage.received, ["open", "message before", `close ${code} ${words}`]);
   });
 }
 
 test("Connection reports 1006 and the reason when the stream breaks", () => {
   const stage = new Stage();
   stage.stream.handler.close({ kind: "broken", message: "reset by peer" });
-  assertEquals(stage.told, ["open", "close 1006 reset by peer"]);
+  assertEquals(stage.received, ["open", "close 1006 reset by peer"]);
   assertEquals([stage.conn.state, stage.ended], ["closed", 1]);
   assertEquals(stage.conn.send("x"), "closed");
 });
@@ -241,7 +241,7 @@ test("Connection reports 1006 when the peer ends without a close frame", () => {
   stage.stream.handler.end();
   assertEquals([stage.conn.state, stage.sent, stage.rooms.count], ["closing", ["end"], 0]);
   stage.stream.handler.close({ kind: "closed" });
-  assertEquals(stage.told, ["open", "close 1006"]);
+  assertEquals(stage.received, ["open", "close 1006"]);
 });
 
 test("Connection handles only pings while a handler's promise is pending, and keeps the order", async () => {
@@ -249,24 +249,24 @@ test("Connection handles only pings while a handler's promise is pending, and ke
   const gates = [first, second];
   const stage = new Stage({ message: () => gates.shift()?.promise });
   stage.receive({ payload: "1" }, { payload: "2" }, { opcode: 9 }, { payload: "3" });
-  assertEquals([stage.told.at(-1), stage.sent], ["message 1", ["10"]]);
+  assertEquals([stage.received.at(-1), stage.sent], ["message 1", ["10"]]);
   first.resolve();
   await stage.settle();
-  assertEquals([stage.told.at(-1), stage.stream.isPaused], ["message 2", false]);
+  assertEquals([stage.received.at(-1), stage.stream.isPaused], ["message 2", false]);
   assertEquals(stage.sent, ["10"]);
   second.resolve();
   await stage.settle();
-  assertEquals([stage.told.at(-1), stage.stream.isPaused], ["message 3", false]);
+  assertEquals([stage.received.at(-1), stage.stream.isPaused], ["message 3", false]);
   assertEquals(stage.sent, ["10"]);
 });
 
 test("Connection handles no message before the promise of open settles", async () => {
   const gate = deferred();
   const stage = new Stage({ open: () => gate.promise }, {}, buildFrame({ payload: "early" }));
-  assertEquals([stage.told, stage.stream.isPaused], [["open"], false]);
+  assertEquals([stage.received, stage.stream.isPaused], [["open"], false]);
   gate.resolve();
   await stage.settle();
-  assertEquals([stage.told, stage.stream.isPaused], [["open", "message early"], false]);
+  assertEquals([stage.received, stage.stream.isPaused], [["open", "message early"], false]);
 });
 
 test("Connection that closes while a handler runs still receives the peer's answer", async () => {
@@ -278,7 +278,7 @@ test("Connection that closes while a handler runs still receives the peer's answ
   await stage.settle();
   assertEquals([stage.sent, stage.stream.isPaused], [["8 1001", "end"], false]);
   stage.hangUp();
-  assertEquals(stage.told, ["open", "message 1", "close 1000"]);
+  assertEquals(stage.received, ["open", "message 1", "close 1000"]);
 });
 
 test("Connection closes with 1011 when a handler throws or rejects, and logs the error", async () => {
@@ -301,8 +301,8 @@ test("Connection closes with 1011 when a handler throws or rejects, and logs the
       ]);
       stage.receive({ opcode: 8, payload: closePayload(1011) });
       stage.hangUp();
-      assertEquals(stage.told.at(-1), "close 1011 internal error");
-      assertEquals(stage.told.filter((line) => line === "message 2"), []);
+      assertEquals(stage.received.at(-1), "close 1011 internal error");
+      assertEquals(stage.received.filter((line) => line === "message 2"), []);
     }
   }
 });
@@ -363,7 +363,7 @@ test("Connection over backpressureLimit sends 1013 after its queue, and is abort
   stage.conn.tick(stage.now + CLOSE_MS - 1);
   assertEquals(stage.stream.aborted, false);
   stage.conn.tick(stage.now + CLOSE_MS);
-  assertEquals(stage.told, ["open", "close 1013 over backpressureLimit"]);
+  assertEquals(stage.received, ["open", "close 1013 over backpressureLimit"]);
 });
 
 test("Connection over backpressureLimit drops messages by policy, and calls drain afterwards", () => {
@@ -373,13 +373,13 @@ test("Connection over backpressureLimit drops messages by policy, and calls drai
   assertEquals(stage.conn.send("y".repeat(2000)), "dropped");
   stage.rooms.broadcast("r", "z".repeat(2000));
   stage.endTurn();
-  assertEquals([stage.conn.state, stage.told], ["open", ["open"]]);
+  assertEquals([stage.conn.state, stage.received], ["open", ["open"]]);
   assertEquals(stage.stream.frames.length, 1);
   stage.stream.flush();
-  assertEquals(stage.told, ["open", "drain"]);
+  assertEquals(stage.received, ["open", "drain"]);
   assertEquals(stage.conn.send("again"), "sent");
   stage.stream.flush();
-  assertEquals(stage.told, ["open", "drain"]);
+  assertEquals(stage.received, ["open", "drain"]);
 });
 
 test("Connection applies the room's limits to room messages, and its own limits to others", () => {
@@ -399,7 +399,7 @@ test("Connection applies the room's limits to room messages, and its own limits 
   stage.conn.send("mine");
   stage.stream.flush();
   assertEquals(stage.sent.map((line) => line.slice(0, 11)).slice(1), ["1 mine", "1 latest 3 "]);
-  assertEquals(stage.told, ["open", "drain"]);
+  assertEquals(stage.received, ["open", "drain"]);
   stage.conn.send("x".repeat(400));
   stage.rooms.limit("drop", undefined);
   stage.rooms.broadcast("drop", "y".repeat(100));
@@ -412,7 +412,7 @@ test("Connection pings at half the idle timeout and is aborted at the full timeo
   for (let now = 1000; now < 20_000; now += 1000) stage.conn.tick(now);
   assertEquals(stage.sent, ["9"]);
   stage.conn.tick(20_000);
-  assertEquals(stage.told, ["open", "close 1006 idle timeout"]);
+  assertEquals(stage.received, ["open", "close 1006 idle timeout"]);
 });
 
 test("Connection treats any traffic as a sign of life", () => {
@@ -437,7 +437,7 @@ test("Connection detects whether its peer is alive while a handler runs", async 
   gate.resolve();
   await stage.settle();
   for (let now = 100_000; now < 121_000; now += 1000) stage.conn.tick(now);
-  assertEquals(stage.told.at(-1), "close 1006 idle timeout");
+  assertEquals(stage.received.at(-1), "close 1006 idle timeout");
 });
 
 test("Connection allows each handler to use the connection it receives", () => {
@@ -527,14 +527,14 @@ test("Connection with the most incomplete data closes with 1013 when the shared 
   large!.receive(more(99));
   large!.receive({ payload: "later" });
   large!.hangUp();
-  assertEquals(large!.told, ["open", `close ${code} ${words}`]);
+  assertEquals(large!.received, ["open", `close ${code} ${words}`]);
   assertEquals(incomplete.bytes, 700);
   // The connection that exceeds the budget may be the one that holds the most.
   other!.receive(more(690, false));
   small!.receive(more(300, false));
   assertEquals([other!.sent, small!.sent], [[`8 ${code} ${words}`, "end"], []]);
   small!.receive(more(1));
-  assertEquals(small!.told.length, 2);
+  assertEquals(small!.received.length, 2);
   assertEquals(incomplete.bytes, 0);
   small!.receive(begin(5));
   other!.hangUp();

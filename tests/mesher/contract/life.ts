@@ -87,8 +87,8 @@ export function lifeContract(promise: Promised, engine: Engine): void {
               entryWith(a.project.id, NOON + 100, { message: `kind ${c}` })),
           )
         ));
-        const told = more.flat().filter((o) => o.kind === "stored" && o.regressed);
-        assertEquals(told.length, 8);
+        const received = more.flat().filter((o) => o.kind === "stored" && o.regressed);
+        assertEquals(received.length, 8);
       } finally {
         await other.close();
       }

@@ -65,7 +65,7 @@ interface Member {
   count: number;
   /** The current incarnation; `undefined` while the node is down. */
   process: NodeProcess | undefined;
-  life: Life | undefined;
+  incarnation: Life | undefined;
   /** Settles once its last start has completed. */
   started: Promise<void>;
 }
@@ -89,10 +89,10 @@ class Cluster {
   readonly #folder: string;
   readonly #random: SeededRandom;
   readonly #members: Member[];
-  readonly #lives: Life[] = [];
+  readonly #incarnations: Life[] = [];
   readonly #faults: Record<string, number> = {};
   readonly #began = Date.now();
-  #told = Date.now();
+  #received = Date.now();
   /** An error of the test itself. */
   #failure: Error | undefined;
 
@@ -105,7 +105,7 @@ class Cluster {
       short,
       count: 0,
       process: undefined,
-      life: undefined,
+      incarnation: undefined,
       started: Promise.resolve(),
     }));
   }
@@ -180,16 +180,16 @@ class Cluster {
   #start(member: Member): void {
     const { short } = member;
     const { shorts, seed, runtimes, sabotage } = this.#settings;
-    const life: Life = {
-      life: `${short}${++member.count}`,
+    const incarnation: Life = {
+      incarnation: `${short}${++member.count}`,
       journal: join(this.#folder, `${short}${member.count}.jsonl`),
       isOver: false,
     };
     const names = Object.fromEntries(shorts.map((short) => [short, this.#network.nameOf(short)]));
     const options: ChaosOptions = {
       ...PATIENCE,
-      life: life.life,
-      journal: life.journal,
+      incarnation: incarnation.incarnation,
+      journal: incarnation.journal,
       name: names[short]!,
       listen: { hostname: "127.0.0.1", port: 0 },
       seeds: shorts.filter((other) => other !== short).map((other) => names[other]!),
@@ -202,20 +202,20 @@ class Cluster {
     const start = async (): Promise<void> => {
       const process = await NodeProcess.start(
         pick(this.#random, runtimes),
-        life.life,
+        incarnation.incarnation,
         options,
         "chaos/node.ts",
       );
       this.#network.lead(
         short,
-        Number(process.told.find(({ event }) => event === "ready")!["port"]),
+        Number(process.received.find(({ event }) => event === "ready")!["port"]),
       );
-      this.#lives.push(life);
+      this.#incarnations.push(incarnation);
       member.process = process;
-      member.life = life;
+      member.incarnation = incarnation;
       process.ended.then((status) => {
         if (member.process !== process) return;
-        this.#failure ??= new Error(`${life.life} ended by itself: ${status}`);
+        this.#failure ??= new Error(`${incarnation.incarnation} ended by itself: ${status}`);
       });
     };
     member.started = start();
@@ -226,13 +226,13 @@ class Cluster {
   #lose(member: Member): NodeProcess {
     const process = member.process!;
     member.process = undefined;
-    member.life!.isOver = true;
+    member.incarnation!.isOver = true;
     this.#network.lead(member.short, undefined);
     return process;
   }
 
   async #stop(member: Member): Promise<void> {
-    const { life } = member;
+    const { incarnation } = member;
     const process = this.#lose(member);
     process.ask("stop").catch(() => {});
     let timer: ReturnType<typeof setTimeout>;
@@ -241,7 +241,7 @@ class Cluster {
     clearTimeout(timer!);
     if (status === 0) return;
     await process.kill();
-    throw new Error(`${life!.life} was told to stop: ${status} after ${STOP_MS} ms`);
+    throw new Error(`${incarnation!.incarnation} was told to stop: ${status} after ${STOP_MS} ms`);
   }
 
   // Checks.
@@ -249,11 +249,13 @@ class Cluster {
   /** Waits until each node has a reply from the current incarnation of each other node. */
   async #untilWhole(): Promise<void> {
     await Promise.all(this.#members.map(({ started }) => started));
-    const expected = JSON.stringify(this.#members.map(({ life }) => life!.life));
+    const expected = JSON.stringify(
+      this.#members.map(({ incarnation }) => incarnation!.incarnation),
+    );
     const deadline = Date.now() + WHOLE_MS;
     for (;;) {
       const all = await this.#ask<string[]>("lives");
-      if (all.every((lives) => JSON.stringify(lives) === expected)) return;
+      if (all.every((incarnations) => JSON.stringify(incarnations) === expected)) return;
       if (Date.now() > deadline) {
         throw new Error(`the mesh is not whole after ${WHOLE_MS} ms: ${JSON.stringify(all)}`);
       }
@@ -304,7 +306,7 @@ class Cluster {
     const deadline = Date.now() + this.#settings.settleMs;
     for (let before = -1;;) {
       const views = await this.#ask<View>("view");
-      const verdict = judge(this.#lives, views, since);
+      const verdict = judge(this.#incarnations, views, since);
       const broken = new Map(
         [...verdict.broken].filter(([promise]) => only?.includes(promise) ?? true),
       );
@@ -324,7 +326,9 @@ class Cluster {
     for (;;) {
       try {
         const lefts = await this.#ask<Left>("left");
-        for (const [i, left] of lefts.entries()) checkLeft(this.#members[i]!.life!.life, left);
+        for (const [i, left] of lefts.entries()) {
+          checkLeft(this.#members[i]!.incarnation!.incarnation, left);
+        }
         const count = this.#members.length;
         const { open } = this.#network;
         if (open !== count * (count - 1) / 2) {
@@ -341,14 +345,14 @@ class Cluster {
 
   /** Sends a command to all nodes. Throws if one exits or does not answer. */
   async #ask<T>(what: string, details: Record<string, unknown> = {}): Promise<T[]> {
-    return await Promise.all(this.#members.map(async ({ process, life }) => {
+    return await Promise.all(this.#members.map(async ({ process, incarnation }) => {
       const ended = process!.ended.then((status) => {
-        throw new Error(`${life!.life} ended by itself: ${status}`);
+        throw new Error(`${incarnation!.incarnation} ended by itself: ${status}`);
       });
       let timer: ReturnType<typeof setTimeout>;
       const late = new Promise<never>((_, failed) => {
         timer = setTimeout(() => {
-          failed(new Error(`${life!.life} did not ${what} within ${ANSWER_MS} ms`));
+          failed(new Error(`${incarnation!.incarnation} did not ${what} within ${ANSWER_MS} ms`));
         }, ANSWER_MS);
       });
       try {
@@ -361,8 +365,8 @@ class Cluster {
 
   /** Reports progress every few seconds. */
   #tell(what: string): void {
-    if (Date.now() - this.#told < 5_000) return;
-    this.#told = Date.now();
+    if (Date.now() - this.#received < 5_000) return;
+    this.#received = Date.now();
     const seconds = Math.round((Date.now() - this.#began) / 1000);
     const up = this.#members.filter(({ process }) => process !== undefined).length;
     const faults = Object.entries(this.#faults).map(([kind, count]) => `${count} ${kind}`);

@@ -9,7 +9,7 @@ import { type Entry, readJournal } from "./journal.ts";
 
 /** One incarnation of a node. */
 export interface Life {
-  readonly life: string;
+  readonly incarnation: string;
   readonly journal: string;
   isOver: boolean;
 }
@@ -26,7 +26,11 @@ export interface Verdict {
 }
 
 /** Checks everything so far. Counts the sessions lost since `since`. */
-export function judge(lives: readonly Life[], views: readonly View[], since: number): Verdict {
+export function judge(
+  incarnations: readonly Life[],
+  views: readonly View[],
+  since: number,
+): Verdict {
   const messages = new MessageChecker();
   const signals = new SignalChecker();
   const rooms = new RoomChecker();
@@ -41,25 +45,25 @@ export function judge(lives: readonly Life[], views: readonly View[], since: num
   let entries = 0;
   let lost = 0;
   const losses: Record<string, number> = {};
-  let bonds = 0;
+  let relations = 0;
   let holders = 0;
-  const take = (life: string, entry: Entry): void => {
+  const take = (incarnation: string, entry: Entry): void => {
     entries++;
     if (entry.kind === "lost") {
       const what = `sessions lost, ${entry.reason}`;
       losses[what] = (losses[what] ?? 0) + 1;
       if (entry.at >= since) lost++;
     } else if (entry.kind !== "log" && entry.kind !== "met") {
-      if (entry.kind === "bond") bonds++;
+      if (entry.kind === "bond") relations++;
       if (entry.kind === "holds") holders++;
-      for (const checker of Object.values(checkers)) checker.take(life, entry);
+      for (const checker of Object.values(checkers)) checker.take(incarnation, entry);
     }
   };
-  for (const { life, journal } of lives) {
-    for (const entry of readJournal(journal)) take(life, entry);
+  for (const { incarnation, journal } of incarnations) {
+    for (const entry of readJournal(journal)) take(incarnation, entry);
   }
-  for (const { life, isOver } of lives) {
-    if (isOver) { for (const checker of Object.values(checkers)) checker.gone(life); }
+  for (const { incarnation, isOver } of incarnations) {
+    if (isOver) { for (const checker of Object.values(checkers)) checker.gone(incarnation); }
   }
   const broken = new Map<string, string>();
   for (const [promise, checker] of Object.entries(checkers)) {
@@ -70,14 +74,14 @@ export function judge(lives: readonly Life[], views: readonly View[], since: num
     }
   }
   const counts = {
-    lives: lives.length,
+    incarnations: incarnations.length,
     ...losses,
     "messages sent": messages.sent,
     "messages arrived": messages.arrived,
-    "bonds made": bonds,
+    "bonds made": relations,
     "signals": signals.count,
     "names held": holders,
-    "lines heard": rooms.heard,
+    "lines heard": rooms.observed,
     "children started": children.started,
   };
   return { broken, entries, lost, counts };

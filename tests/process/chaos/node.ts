@@ -23,7 +23,7 @@ const ACT_MS = 50;
 /** The first input line. */
 export interface ChaosOptions extends NodeOptions {
   readonly short: string;
-  readonly life: string;
+  readonly incarnation: string;
   readonly seed: number;
   readonly journal: string;
   /** All nodes, by their short names. */
@@ -55,7 +55,7 @@ function routed(routes: ChaosOptions["routes"], listening: (port: number) => voi
 }
 
 async function run(options: ChaosOptions): Promise<(command: Command) => unknown> {
-  const { short, life, seed, journal, names, routes, sabotage, ...own } = options;
+  const { short, incarnation, seed, journal, names, routes, sabotage, ...own } = options;
   const tell = openJournal(journal);
   for (const [, what, breaks] of BROKEN) if (sabotage.includes(what)) breaks();
   let port = 0;
@@ -65,7 +65,7 @@ async function run(options: ChaosOptions): Promise<(command: Command) => unknown
   const node = Node.of(parts);
   node.on("nodeup", ({ node }) => tell({ kind: "met", node }));
   node.on("nodedown", ({ node, reason }) => tell({ kind: "lost", node, reason }));
-  const work = new Work({ node, names, short, life, random: new SeededRandom(seed), tell });
+  const work = new Work({ node, names, short, incarnation, random: new SeededRandom(seed), tell });
   work.start();
   const timer = setInterval(() => work.act(), ACT_MS);
   say({ event: "ready", name: node.name, port });
@@ -76,9 +76,9 @@ async function run(options: ChaosOptions): Promise<(command: Command) => unknown
         clearInterval(timer);
         return work.rest(round);
       case "lives":
-        return await work.lives();
+        return await work.incarnations();
       case "view":
-        return viewOf(life, node);
+        return viewOf(incarnation, node);
       case "endTargets":
         return work.endTargets();
       case "stopTree":

@@ -45,7 +45,7 @@ export interface Workplace {
   /** All nodes by their short names, including this one. */
   readonly names: Readonly<Record<string, string>>;
   readonly short: string;
-  readonly life: string;
+  readonly incarnation: string;
   readonly random: SeededRandom;
   readonly tell: Tell;
 }
@@ -62,7 +62,7 @@ export class Work {
   readonly #children = new Set<Pid<string>>();
   #tree: Supervisor | undefined;
   #attempts = 0;
-  #bonds = 0;
+  #relations = 0;
   #lines = 0;
   #isResting = false;
 
@@ -72,13 +72,13 @@ export class Work {
 
   /** Starts the permanent actors of the node. */
   start(): void {
-    const { node, tell, short, life } = this.#place;
+    const { node, tell, short, incarnation } = this.#place;
     node.spawnWith({ name: "hub" }, () => () => {});
     node.spawnWith(
       { name: "office" },
       (_self: Self<News | Call<"life", string>>) => (message) => {
         if ("what" in message) this.#hear(message);
-        else message.reply(life);
+        else message.reply(incarnation);
       },
     );
     const pid = node.spawnWith<Numbered, [string, Tell]>({ name: "sink" }, sink, short, tell);
@@ -116,23 +116,23 @@ export class Work {
    */
   rest(round: number): void {
     this.#isResting = true;
-    const { node, names, life, tell } = this.#place;
+    const { node, names, incarnation, tell } = this.#place;
     for (const pid of this.#children) node.send(pid, "crash");
     for (const { pid } of this.#known.target) this.#watch(pid);
     for (let i = 0; i < OWED; i++) {
-      tell({ kind: "said", line: `${life} ${this.#lines}`, round });
+      tell({ kind: "said", line: `${incarnation} ${this.#lines}`, round });
       this.#say();
       for (const [to, name] of Object.entries(names)) {
         const number = this.#number(to);
         tell({ kind: "sent", to, number, round });
-        const message: Numbered = { from: life, number, to: undefined, ballast: "" };
+        const message: Numbered = { from: incarnation, number, to: undefined, ballast: "" };
         node.send({ name: "sink", node: name }, message);
       }
     }
   }
 
   /** Returns which other nodes answer, and their incarnations. */
-  async lives(): Promise<string[]> {
+  async incarnations(): Promise<string[]> {
     const { node, names } = this.#place;
     return await Promise.all(
       Object.values(names).map((name) =>
@@ -186,7 +186,7 @@ export class Work {
   }
 
   #sendSome(): void {
-    const { node, names, random, life, tell } = this.#place;
+    const { node, names, random, incarnation, tell } = this.#place;
     for (let i = 0; i < 8; i++) {
       const known = pick(random, this.#known.sink);
       const to = random.next() < 0.75 ? known.short : pick(random, Object.keys(names));
@@ -195,10 +195,10 @@ export class Work {
       const ballast = random.next() < 0.03 ? "x".repeat(100_000) : "";
       tell({ kind: "sent", to, number });
       if (to === known.short && random.next() < 0.75) {
-        const message: Numbered = { from: life, number, to: known.pid.key, ballast };
+        const message: Numbered = { from: incarnation, number, to: known.pid.key, ballast };
         node.send(known.pid as unknown as Pid<Numbered>, message);
       } else {
-        const message: Numbered = { from: life, number, to: undefined, ballast };
+        const message: Numbered = { from: incarnation, number, to: undefined, ballast };
         node.send({ name: "sink", node: names[to]! }, message);
       }
     }
@@ -219,10 +219,10 @@ export class Work {
   }
 
   #watch(pid: Pid): void {
-    const { node, random, life, tell } = this.#place;
+    const { node, random, incarnation, tell } = this.#place;
     // Links and monitors are also tested separately, because with both, the signal of one may hide
     // the lack of the other.
-    node.spawn(watcher, pid, `${life}.${this.#bonds++}`, pick(random, WAYS), tell);
+    node.spawn(watcher, pid, `${incarnation}.${this.#relations++}`, pick(random, WAYS), tell);
   }
 
   #name(): void {
@@ -244,19 +244,19 @@ export class Work {
   }
 
   #say(): void {
-    const { node, life } = this.#place;
-    node.rooms.broadcast("square", spoken(life, this.#lines++));
+    const { node, incarnation } = this.#place;
+    node.rooms.broadcast("square", spoken(incarnation, this.#lines++));
   }
 
   #supervise(): void {
-    const { node, names, random, life, short, tell } = this.#place;
+    const { node, names, random, incarnation, short, tell } = this.#place;
     if (this.#children.size > 0 && random.next() < 0.1) {
       node.send(pick(random, [...this.#children]), "crash");
     }
     const others = Object.keys(names).filter((other) => other !== short);
     const there = names[pick(random, others)]!;
     if (this.#attempts !== 0 || !node.peers().includes(there)) return;
-    const id = `${life}.${++this.#attempts}`;
+    const id = `${incarnation}.${++this.#attempts}`;
     Supervisor.start(node, {
       intensity: 1_000_000,
       children: [

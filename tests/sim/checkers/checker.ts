@@ -6,7 +6,7 @@
  *
  *     work ──facts──▶ checker ◀──views── nodes at the end
  *
- * An incarnation (`life`) is one start of a node, such as `a2`. Actors are identified by the keys
+ * An incarnation is one start of a node, such as `a2`. Actors are identified by the keys
  * of their pids.
  */
 import type { Pid } from "../../../lib/term/pid.ts";
@@ -48,7 +48,7 @@ export type Tell = (fact: Fact) => void;
 
 /** The final state of a node that is up. */
 export interface View {
-  readonly life: string;
+  readonly incarnation: string;
   /** The holders of the global names that the workload uses. */
   readonly names: Readonly<Record<string, string>>;
   /** The keys of its actors. */
@@ -58,9 +58,9 @@ export interface View {
 /** Checks one promise. */
 export interface Checker {
   /** Handles a fact of an incarnation. Facts of one incarnation arrive in order. */
-  take(life: string, fact: Fact): void;
+  take(incarnation: string, fact: Fact): void;
   /** That incarnation has ended, and its actors with it. */
-  gone(life: string): void;
+  gone(incarnation: string): void;
   /** Throws a description of what was broken, once everything is idle. */
   check(views: readonly View[]): void;
 }

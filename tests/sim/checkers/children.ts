@@ -14,23 +14,23 @@ export class ChildChecker implements Checker {
   readonly #trees = new Map<string, string>();
   readonly #gone = new Set<string>();
 
-  take(life: string, fact: Fact): void {
-    if (this.#gone.has(life)) return;
-    if (fact.kind === "tree") this.#trees.set(fact.tree, life);
+  take(incarnation: string, fact: Fact): void {
+    if (this.#gone.has(incarnation)) return;
+    if (fact.kind === "tree") this.#trees.set(fact.tree, incarnation);
     else if (fact.kind === "runs") {
       this.started++;
       const pids = this.#running.get(fact.child) ?? new Map<string, string>();
       this.#running.set(fact.child, pids);
-      pids.set(fact.pid, life);
+      pids.set(fact.pid, incarnation);
     } else if (fact.kind === "ended") this.#running.get(fact.child)?.delete(fact.pid);
   }
 
-  gone(life: string): void {
-    this.#gone.add(life);
-    for (const [tree, home] of this.#trees) if (home === life) this.#trees.delete(tree);
+  gone(incarnation: string): void {
+    this.#gone.add(incarnation);
+    for (const [tree, home] of this.#trees) if (home === incarnation) this.#trees.delete(tree);
     // The machine crashed, so the actors on it recorded no exit.
     for (const pids of this.#running.values()) {
-      for (const [pid, home] of pids) if (home === life) pids.delete(pid);
+      for (const [pid, home] of pids) if (home === incarnation) pids.delete(pid);
     }
   }
 

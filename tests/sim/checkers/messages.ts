@@ -21,8 +21,8 @@ export class MessageChecker implements Checker {
   #round = 0;
   readonly #got = new Set<string>();
 
-  take(life: string, fact: Fact): void {
-    if (fact.kind === "sent") this.#sends(life, fact.to, fact.number, fact.round);
+  take(incarnation: string, fact: Fact): void {
+    if (fact.kind === "sent") this.#sends(incarnation, fact.to, fact.number, fact.round);
     else if (fact.kind === "got") this.#gets(fact);
   }
 

@@ -10,22 +10,24 @@ export const NAMES: readonly string[] = ["cart", "till", "shelf"];
 /** Checks global names. */
 export class NameChecker implements Checker {
   /** The actors whose registration resolved to `true`, and that have not unregistered. */
-  #holders: { readonly life: string; readonly name: string; readonly pid: string }[] = [];
+  #holders: { readonly incarnation: string; readonly name: string; readonly pid: string }[] = [];
   readonly #gone = new Set<string>();
 
-  take(life: string, fact: Fact): void {
-    if (this.#gone.has(life)) return;
+  take(incarnation: string, fact: Fact): void {
+    if (this.#gone.has(incarnation)) return;
     if (fact.kind === "holds") {
-      this.#holders.push({ life, name: fact.name, pid: fact.pid });
+      this.#holders.push({ incarnation, name: fact.name, pid: fact.pid });
     } else if (fact.kind === "released") {
       // Any holder on this node; holders that have exited do not matter.
-      this.#holders = this.#holders.filter((held) => held.life !== life || held.name !== fact.name);
+      this.#holders = this.#holders.filter((held) =>
+        held.incarnation !== incarnation || held.name !== fact.name
+      );
     }
   }
 
-  gone(life: string): void {
-    this.#gone.add(life);
-    this.#holders = this.#holders.filter((held) => held.life !== life);
+  gone(incarnation: string): void {
+    this.#gone.add(incarnation);
+    this.#holders = this.#holders.filter((held) => held.incarnation !== incarnation);
   }
 
   check(views: readonly View[]): void {

@@ -6,7 +6,7 @@ import { type Checker, type Fact, throwBroken, type View } from "./checker.ts";
 
 /** Checks rooms. */
 export class RoomChecker implements Checker {
-  heard = 0;
+  observed = 0;
   readonly #broken: string[] = [];
   /** The last number of each sender, by receiver. */
   readonly #last = new Map<string, number>();
@@ -16,28 +16,28 @@ export class RoomChecker implements Checker {
   #owed: string[] = [];
   #round = 0;
 
-  take(life: string, fact: Fact): void {
+  take(incarnation: string, fact: Fact): void {
     if (fact.kind === "said") {
       if (fact.round > this.#round) this.#owed = [];
       this.#round = Math.max(fact.round, this.#round);
       if (fact.round === this.#round) this.#owed.push(fact.line);
-    } else if (fact.kind === "heard") this.#hears(life, fact.from, fact.number);
+    } else if (fact.kind === "heard") this.#hears(incarnation, fact.from, fact.number);
   }
 
   gone(): void {}
 
   check(views: readonly View[]): void {
     throwBroken(this.#broken);
-    for (const { life } of views) {
+    for (const { incarnation } of views) {
       for (const line of this.#owed) {
-        const times = this.#logs.get(life)?.get(line) ?? 0;
-        if (times !== 1) throw new Error(`${life} heard "${line}" ${times} times`);
+        const times = this.#logs.get(incarnation)?.get(line) ?? 0;
+        if (times !== 1) throw new Error(`${incarnation} heard "${line}" ${times} times`);
       }
     }
   }
 
   #hears(who: string, from: string, number: number): void {
-    this.heard++;
+    this.observed++;
     const way = `${who}<${from}`;
     const last = this.#last.get(way) ?? -1;
     if (number <= last) this.#broken.push(`${who} heard ${number} of ${from} after ${last}`);

@@ -9,14 +9,14 @@ export const KNOWN_MS = 6_000;
 /** Sessions as both sides see them, by full node names. */
 export class Sessions {
   readonly #since = new Map<string, Map<string, number>>();
-  readonly #lives = new Map<string, number>();
+  readonly #incarnations = new Map<string, number>();
   readonly #paused = new Set<string>();
   readonly #resumedAt = new Map<string, number>();
 
   /** Records that a node has started, as a new incarnation. */
   start(node: string): void {
     this.#since.set(node, new Map());
-    this.#lives.set(node, (this.#lives.get(node) ?? 0) + 1);
+    this.#incarnations.set(node, (this.#incarnations.get(node) ?? 0) + 1);
     this.#paused.delete(node);
     this.#resumedAt.delete(node);
   }
@@ -63,7 +63,7 @@ export class Sessions {
     for (const other of this.#since.keys()) {
       if (other !== node && this.isJoined(node, other, Infinity)) nodes.push(other);
     }
-    return new Set(nodes.map((name) => `${name} ${this.#lives.get(name)}`));
+    return new Set(nodes.map((name) => `${name} ${this.#incarnations.get(name)}`));
   }
 
   /** Returns whether two nodes have been connected since that moment, as both see it. */
@@ -98,7 +98,8 @@ export class TokenChecker {
   ): string | undefined {
     const known = this.#sessions.known(node);
     const last = this.#last.get(name);
-    const isKnown = last !== undefined && [...last.known].some((life) => known.has(life));
+    const isKnown = last !== undefined &&
+      [...last.known].some((incarnation) => known.has(incarnation));
     if (token === undefined) return `${name} has no token on ${node}`;
     const isLow = last !== undefined && (isAgain ? token < last.token : token <= last.token);
     this.#last.set(name, { token, known });

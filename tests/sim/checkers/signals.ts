@@ -7,7 +7,7 @@ import { type Checker, type Fact, livingOf, type View, type Ways } from "./check
 interface Bond {
   readonly target: string;
   /** The incarnation on which the watcher runs. */
-  readonly life: string;
+  readonly incarnation: string;
   readonly ways: Ways;
   exits: number;
   downs: number;
@@ -19,16 +19,23 @@ interface Bond {
 export class SignalChecker implements Checker {
   /** The number of received signals. */
   count = 0;
-  readonly #bonds = new Map<string, Bond>();
+  readonly #relations = new Map<string, Bond>();
   readonly #gone = new Set<string>();
 
-  take(life: string, fact: Fact): void {
+  take(incarnation: string, fact: Fact): void {
     if (fact.kind === "bond") {
       const { target, ways } = fact;
-      this.#bonds.set(fact.bond, { target, ways, life, exits: 0, downs: 0, end: undefined });
+      this.#relations.set(fact.bond, {
+        target,
+        ways,
+        incarnation,
+        exits: 0,
+        downs: 0,
+        end: undefined,
+      });
     } else if (fact.kind === "exit" || fact.kind === "down") {
       this.count++;
-      const bond = this.#bonds.get(fact.bond)!;
+      const bond = this.#relations.get(fact.bond)!;
       if (fact.kind === "exit") bond.exits++;
       else bond.downs++;
       // "noproc" for a live actor: the watcher's node still had the node's former incarnation.
@@ -36,27 +43,28 @@ export class SignalChecker implements Checker {
     }
   }
 
-  gone(life: string): void {
-    this.#gone.add(life);
+  gone(incarnation: string): void {
+    this.#gone.add(incarnation);
   }
 
   check(views: readonly View[]): void {
     const living = livingOf(views);
-    for (const { target, ways, life, exits, downs, end } of this.#bonds.values()) {
-      const heard = `${life} (${ways}) heard ${exits} exits and ${downs} downs of ${target}`;
+    for (const { target, ways, incarnation, exits, downs, end } of this.#relations.values()) {
+      const observed =
+        `${incarnation} (${ways}) heard ${exits} exits and ${downs} downs of ${target}`;
       const mostExits = ways === "monitor" ? 0 : 1;
       const mostDowns = ways === "link" ? 0 : 1;
       // A session lost in the meantime also yields one, for an actor that is alive.
-      if (exits > mostExits || downs > mostDowns) throw new Error(heard);
+      if (exits > mostExits || downs > mostDowns) throw new Error(observed);
       // The watchers there crashed with it, perhaps before they received it.
-      if (this.#gone.has(life)) continue;
+      if (this.#gone.has(incarnation)) continue;
       if (living.has(target) && end !== undefined) {
-        throw new Error(`${target} lives: ${life} heard that it has ended by ${end}`);
+        throw new Error(`${target} lives: ${incarnation} heard that it has ended by ${end}`);
       }
       if (!living.has(target) && (exits !== mostExits || downs !== mostDowns)) {
-        throw new Error(`${heard}, which is gone`);
+        throw new Error(`${observed}, which is gone`);
       }
-      if (ways === "both" && exits !== downs) throw new Error(heard);
+      if (ways === "both" && exits !== downs) throw new Error(observed);
     }
   }
 }

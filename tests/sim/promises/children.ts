@@ -11,22 +11,22 @@ import { child } from "../actors.ts";
 import type { MakePromise } from "../chaos.ts";
 import type { Fact } from "../checkers/checker.ts";
 import { ChildChecker } from "../checkers/children.ts";
-import { Lives } from "./lives.ts";
+import { Incarnations } from "./lives.ts";
 
 export const children: MakePromise = ({ nodes, pick, sim }) => {
   const checker = new ChildChecker();
-  const lives = new Lives();
+  const incarnations = new Incarnations();
   /** The running actors, by child id. */
   const alive = new Map<string, Set<Pid>>();
 
   const expose = (short: string, node: Node): void => {
-    const life = lives.of(short);
+    const incarnation = incarnations.of(short);
     node.expose("child", (self: Self<string>, id: string) => {
       const pids = alive.get(id) ?? new Set();
       alive.set(id, pids);
       pids.add(self.pid as Pid);
       return child(self, id, short, (fact: Fact) => {
-        checker.take(life, fact);
+        checker.take(incarnation, fact);
         if (fact.kind === "runs") sim.note(`${id} runs as ${self.pid.key}`);
         else {
           sim.note(`${id} at ${self.pid.key} ends: ${String(self.signal.reason)}`);
@@ -39,7 +39,7 @@ export const children: MakePromise = ({ nodes, pick, sim }) => {
   return {
     name: "children",
     up(short, node) {
-      const id = lives.up(short);
+      const id = incarnations.up(short);
       expose(short, node);
       const others = sim.names.filter((other) => other !== short);
       if (others.length === 0) return;
@@ -65,7 +65,7 @@ export const children: MakePromise = ({ nodes, pick, sim }) => {
       });
     },
     down(short) {
-      checker.gone(lives.of(short));
+      checker.gone(incarnations.of(short));
       // The machine crashed, so the actors on it record no exit.
       for (const pids of alive.values()) {
         for (const pid of [...pids]) if (pid.node === fullName(short)) pids.delete(pid);
@@ -80,7 +80,7 @@ export const children: MakePromise = ({ nodes, pick, sim }) => {
       }
     },
     check() {
-      checker.check(lives.views(nodes));
+      checker.check(incarnations.views(nodes));
     },
   };
 };

@@ -4,7 +4,7 @@ import { keysOf, type View } from "../checkers/checker.ts";
 import { NAMES } from "../checkers/names.ts";
 
 /** Counts the incarnations of nodes. */
-export class Lives {
+export class Incarnations {
   readonly #counts = new Map<string, number>();
 
   /** Starts a new incarnation of a node. Returns its name, such as `a2`. */
@@ -25,11 +25,11 @@ export class Lives {
 }
 
 /** Returns the view of a node. */
-export function viewOf(life: string, node: Node): View {
+export function viewOf(incarnation: string, node: Node): View {
   const names: Record<string, string> = {};
   for (const name of NAMES) {
     const pid = node.global.whereis(name);
     if (pid !== undefined) names[name] = pid.key;
   }
-  return { life, names, actors: keysOf(node.actors()) };
+  return { incarnation, names, actors: keysOf(node.actors()) };
 }

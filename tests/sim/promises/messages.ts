@@ -7,20 +7,20 @@ import type { Node } from "../../../lib/node.ts";
 import { type Numbered, sink } from "../actors.ts";
 import type { MakePromise } from "../chaos.ts";
 import { MessageChecker } from "../checkers/messages.ts";
-import { Lives } from "./lives.ts";
+import { Incarnations } from "./lives.ts";
 
 export const messages: MakePromise = ({ nodes, pick, sim }) => {
   const checker = new MessageChecker();
   const sent = new Map<string, number>();
   /** Pids of all sinks, alive or exited, on any node. */
   const sinks: { short: string; pid: Pid<Numbered> }[] = [];
-  const lives = new Lives();
+  const incarnations = new Incarnations();
 
   return {
     name: "messages",
     up(short, node) {
-      const life = lives.up(short);
-      const tell = checker.take.bind(checker, life);
+      const incarnation = incarnations.up(short);
+      const tell = checker.take.bind(checker, incarnation);
       const pid = node.spawnWith<Numbered, [string, typeof tell]>(
         { name: "sink" },
         sink,
@@ -37,7 +37,7 @@ export const messages: MakePromise = ({ nodes, pick, sim }) => {
         const short = pick(shorts);
         const node = nodes.get(short)!;
         const target = pick(sinks);
-        const from = lives.of(short);
+        const from = incarnations.of(short);
         // One number per pair, whether by pid or by name.
         const pair = `${from}>${target.short}`;
         const number = sent.get(pair) ?? 0;
@@ -59,7 +59,7 @@ export const messages: MakePromise = ({ nodes, pick, sim }) => {
       }
     },
     check() {
-      checker.check(lives.views(nodes));
+      checker.check(incarnations.views(nodes));
     },
   };
 };

@@ -5,11 +5,11 @@
 import type { Pid } from "../../../lib/term/pid.ts";
 import type { MakePromise } from "../chaos.ts";
 import { NameChecker, NAMES } from "../checkers/names.ts";
-import { Lives } from "./lives.ts";
+import { Incarnations } from "./lives.ts";
 
 export const names: MakePromise = ({ nodes, pick, sim }) => {
   const checker = new NameChecker();
-  const lives = new Lives();
+  const incarnations = new Incarnations();
   /** The actors whose registration resolved to `true`, and that have not unregistered. */
   const holders: { short: string; name: string; pid: Pid }[] = [];
   /**
@@ -21,14 +21,14 @@ export const names: MakePromise = ({ nodes, pick, sim }) => {
   return {
     name: "names",
     up(short, node) {
-      lives.up(short);
+      incarnations.up(short);
       node.on("nameconflict", ({ name, loser, winner }) => {
         sim.note(`${short}: ${name} of ${loser.key} goes to ${winner.key}`);
       });
       node.on("name", ({ name, pid }) => sim.note(`${short}: ${name} is ${pid?.key}`));
     },
     down(short) {
-      checker.gone(lives.of(short));
+      checker.gone(incarnations.of(short));
       for (let i = holders.length - 1; i >= 0; i--) {
         if (holders[i]!.short === short) holders.splice(i, 1);
       }
@@ -38,7 +38,7 @@ export const names: MakePromise = ({ nodes, pick, sim }) => {
       if (shorts.length === 0) return;
       const short = pick(shorts);
       const node = nodes.get(short)!;
-      const life = lives.of(short);
+      const incarnation = incarnations.of(short);
       const name = pick(NAMES);
       const dice = sim.random.next();
       if (dice < 0.5) {
@@ -48,7 +48,7 @@ export const names: MakePromise = ({ nodes, pick, sim }) => {
           if (!registered) node.exit(pid, "kill");
           else if (nodes.get(short) === node && !released.has(pid.key)) {
             holders.push({ short, name, pid });
-            checker.take(life, { kind: "holds", name, pid: pid.key });
+            checker.take(incarnation, { kind: "holds", name, pid: pid.key });
           }
         }, () => {});
       } else if (dice < 0.7) {
@@ -56,7 +56,7 @@ export const names: MakePromise = ({ nodes, pick, sim }) => {
         if (!node.global.unregister(name)) return;
         if (held !== undefined) released.add(held.key);
         sim.note(`${name} is unregistered on ${short}`);
-        checker.take(life, { kind: "released", name });
+        checker.take(incarnation, { kind: "released", name });
         for (let i = holders.length - 1; i >= 0; i--) {
           if (holders[i]!.short === short && holders[i]!.name === name) holders.splice(i, 1);
         }
@@ -66,7 +66,7 @@ export const names: MakePromise = ({ nodes, pick, sim }) => {
       }
     },
     check() {
-      checker.check(lives.views(nodes));
+      checker.check(incarnations.views(nodes));
     },
   };
 };

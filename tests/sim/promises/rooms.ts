@@ -9,13 +9,13 @@ import { listener, spoken } from "../actors.ts";
 import type { Node } from "../../../lib/node.ts";
 import type { MakePromise } from "../chaos.ts";
 import { RoomChecker } from "../checkers/rooms.ts";
-import { Lives } from "./lives.ts";
+import { Incarnations } from "./lives.ts";
 
 const ROOMS = ["square", "corner"] as const;
 
 export const rooms: MakePromise = ({ nodes, pick, sim }) => {
   const checkers = { square: new RoomChecker(), corner: new RoomChecker() };
-  const lives = new Lives();
+  const incarnations = new Incarnations();
   const corners = new Map<Node, ReturnType<typeof listener>>();
   let said = 0;
   let isResting = false;
@@ -25,7 +25,7 @@ export const rooms: MakePromise = ({ nodes, pick, sim }) => {
     const short = pick([...nodes.keys()]);
     const node = nodes.get(short);
     if (node === undefined) return;
-    const from = lives.of(short);
+    const from = incarnations.of(short);
     const number = said++;
     if (isResting) checkers[room].take(from, { kind: "said", line: `${from} ${number}`, round: 1 });
     node.rooms.broadcast(room, spoken(from, number));
@@ -34,9 +34,9 @@ export const rooms: MakePromise = ({ nodes, pick, sim }) => {
   return {
     name: "rooms",
     up(short, node) {
-      const life = lives.up(short);
-      node.rooms.join("square", listener((fact) => checkers.square.take(life, fact)));
-      corners.set(node, listener((fact) => checkers.corner.take(life, fact)));
+      const incarnation = incarnations.up(short);
+      node.rooms.join("square", listener((fact) => checkers.square.take(incarnation, fact)));
+      corners.set(node, listener((fact) => checkers.corner.take(incarnation, fact)));
     },
     down() {},
     act() {
@@ -58,7 +58,7 @@ export const rooms: MakePromise = ({ nodes, pick, sim }) => {
     },
     check() {
       if (missing?.length !== 0) throw new Error(`rooms are not known to ${missing ?? "any node"}`);
-      for (const room of ROOMS) checkers[room].check(lives.views(nodes));
+      for (const room of ROOMS) checkers[room].check(incarnations.views(nodes));
     },
   };
 };
