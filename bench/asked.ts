@@ -6,7 +6,7 @@
  */
 import process from "node:process";
 import { parseArgs } from "@std/cli/parse-args";
-import { givenArguments } from "../scripts/given.ts";
+import { givenArguments } from "../scripts/command_arguments.ts";
 
 /** The parsed command line. */
 export interface Asked {

@@ -6,7 +6,7 @@
  * @module
  */
 import process from "node:process";
-import { givenArguments } from "../scripts/given.ts";
+import { givenArguments } from "../scripts/command_arguments.ts";
 import { sampleEvent } from "./load/sample.ts";
 import { LOAD_HELP, type LoadOptions, readLoadOptions } from "./load/options.ts";
 import { Tally } from "./load/tally.ts";

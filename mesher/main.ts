@@ -8,7 +8,7 @@
  * @module
  */
 import process from "node:process";
-import { givenArguments } from "../scripts/given.ts";
+import { givenArguments } from "../scripts/command_arguments.ts";
 import { onRunnerGone } from "../scripts/runner.ts";
 import { startApp } from "./app.ts";
 import { runNodes } from "./cluster/nodes.ts";

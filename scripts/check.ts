@@ -23,7 +23,7 @@ import { withGenuineStd } from "./check/std.ts";
 import { runPool } from "./check/pool.ts";
 import { complaintOf, sentence, sum, type Tally, tallyOf } from "./check/tally.ts";
 import { findTools } from "./check/tools.ts";
-import { givenArguments } from "./given.ts";
+import { givenArguments } from "./command_arguments.ts";
 
 const HELP = `Checks everything that CI checks.
 

@@ -22,7 +22,7 @@ import type { Round } from "./cluster/round.ts";
 import { DemoError } from "./cluster/runtimes.ts";
 import { Screen } from "./cluster/screen.ts";
 import { Show } from "./cluster/show.ts";
-import { givenArguments } from "./given.ts";
+import { givenArguments } from "./command_arguments.ts";
 import { onRunnerGone } from "./runner.ts";
 
 /** Time limit from the start until all nodes are connected, and of all of `--once`. */

@@ -11,7 +11,7 @@
 import process from "node:process";
 import { parseArgs } from "@std/cli/parse-args";
 import { ListenError, serve, type Server } from "../mod.ts";
-import { givenArguments } from "./given.ts";
+import { givenArguments } from "./command_arguments.ts";
 
 const HELP = `Echoes WebSocket messages.
 

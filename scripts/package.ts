@@ -11,7 +11,7 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import process from "node:process";
 import { parseArgs } from "@std/cli/parse-args";
-import { givenArguments } from "./given.ts";
+import { givenArguments } from "./command_arguments.ts";
 import { buildPackage } from "./package/build.ts";
 
 const HELP = `Makes the npm package: JavaScript and declarations.

@@ -9,7 +9,7 @@
 import process from "node:process";
 import { parseArgs } from "@std/cli/parse-args";
 import { shell } from "../lib/shell.ts";
-import { givenArguments } from "./given.ts";
+import { givenArguments } from "./command_arguments.ts";
 
 const HELP = `Connects with a node, as a hidden member of its cluster, and reads commands.
 

@@ -12,7 +12,7 @@ import { parseArgs } from "@std/cli/parse-args";
 import { SimulationError, traceText } from "../lib/simulate.ts";
 import { chaos } from "../tests/sim/chaos.ts";
 import { PROMISES, promisesOf } from "../tests/sim/promises/all.ts";
-import { givenArguments } from "./given.ts";
+import { givenArguments } from "./command_arguments.ts";
 
 const HELP = `Runs a random cluster under random faults for each seed, and looks at the promises.
 

@@ -9,7 +9,7 @@ import { WebSocketConnection } from "../lib/ws/websocket_connection.ts";
 import type { Pid } from "../lib/term/pid.ts";
 import { Rooms } from "../lib/ws/rooms.ts";
 import { Node } from "../lib/node.ts";
-import { join, moveAll } from "./mesh/line.ts";
+import { join, moveAll } from "./mesh/session_pair.ts";
 import { sourceOf } from "./kit/source.ts";
 import { runtime, test, until } from "./kit/test.ts";
 

@@ -17,7 +17,7 @@ import { Session, type SessionHandler, type SessionLimits } from "../../lib/mesh
 import { FRAME_BYTES_MAX, FrameReader, startFrame } from "../../lib/mesh/frame.ts";
 import type { Stream } from "../../lib/host/stream.ts";
 import { systemHost } from "../../lib/start.ts";
-import { metAs } from "../../tests/mesh/met.ts";
+import { metAs } from "../../tests/mesh/peer_info.ts";
 import { bench, benches, isTiny, size } from "../kit.ts";
 
 /** An unassigned tag, so that the session passes the frame to its handler. */

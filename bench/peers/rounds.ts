@@ -7,7 +7,7 @@
 import { availableParallelism, cpus } from "node:os";
 import process from "node:process";
 import { parseArgs } from "@std/cli/parse-args";
-import { givenArguments } from "../../scripts/given.ts";
+import { givenArguments } from "../../scripts/command_arguments.ts";
 import { calm } from "./calm.ts";
 import { median } from "./measure.ts";
 import type { Figures } from "./programs.ts";

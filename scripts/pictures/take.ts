@@ -15,11 +15,11 @@ import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { sampleEvent } from "../../mesher/load/sample.ts";
 import { whyNoBrowser, withBrowser } from "../../tests/kit/browser.ts";
 import { withProcesses } from "../../tests/process/mesher_kit.ts";
-import { Person, report } from "../../tests/process/mesher_person.ts";
+import { PageUser, report } from "../../tests/process/mesher_user.ts";
 import { Cluster } from "../cluster/cluster.ts";
 import { makePlans } from "../cluster/plans.ts";
 import { ownRuntime } from "../cluster/runtimes.ts";
-import { givenArguments } from "../given.ts";
+import { givenArguments } from "../command_arguments.ts";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url)).replace(/\/$/, "");
 /** The size of the window: about half as high as wide. */
@@ -103,7 +103,7 @@ async function shootMesher(browser: Browser, path: string): Promise<void> {
     const mesher = { url: await one.ready(), printed: one.printed };
     const random = dice();
     await report(mesher, ...Array.from({ length: EVENTS }, () => sampleEvent(random)));
-    const person = await Person.inside(browser, mesher, { ...WINDOW, colorScheme: "light" });
+    const person = await PageUser.inside(browser, mesher, { ...WINDOW, colorScheme: "light" });
     await person.goes("#/issues");
     await person.sees("ValidationError");
     await person.page.mouse.move(0, 0);

@@ -10,7 +10,7 @@ import type { Host } from "../../lib/host/host.ts";
 import type { Pid } from "../../lib/term/pid.ts";
 import { hostWith, type TestNode, untilApart, warnings, withNodes } from "../kit/mesh.ts";
 import { test, until } from "../kit/test.ts";
-import { found, idle, TestCluster, turn, untilFound, withCluster } from "./town.ts";
+import { found, idle, TestCluster, turn, untilFound, withCluster } from "./test_cluster.ts";
 
 /** Runs with three nodes; the first two are permanently disconnected. */
 async function apart(

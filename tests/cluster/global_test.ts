@@ -29,7 +29,7 @@ import {
   turn,
   untilFound,
   withCluster,
-} from "./town.ts";
+} from "./test_cluster.ts";
 
 test("Global.register: the name is found everywhere when it resolves, and ends with its actor", async () => {
   await withNodes(async (start) => {

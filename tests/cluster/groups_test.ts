@@ -12,7 +12,7 @@ import type { Pid } from "../../lib/term/pid.ts";
 import { cluster, type TestNode, untilApart, withNodes } from "../kit/mesh.ts";
 import { pick, seeds } from "../kit/seeds.ts";
 import { test, until } from "../kit/test.ts";
-import { idle, scribe, turn, withCluster } from "./town.ts";
+import { idle, scribe, turn, withCluster } from "./test_cluster.ts";
 
 function groupsOf({ groups }: TestNode): Groups {
   return new Groups(groups, DEFAULT_SCOPE);

@@ -12,7 +12,7 @@ import {
 import type { Pid } from "../../lib/term/pid.ts";
 import { type TestNode, untilApart, withNodes } from "../kit/mesh.ts";
 import { test, until } from "../kit/test.ts";
-import { TestCluster, withCluster } from "./town.ts";
+import { TestCluster, withCluster } from "./test_cluster.ts";
 
 /** The running copies, and all copies that ever ran. */
 class Runs {

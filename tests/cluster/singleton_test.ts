@@ -13,7 +13,7 @@ import { MemoryNetwork } from "../kit/memory_host.ts";
 import { cluster, type Start, type TestNode, untilWhole, withNodes } from "../kit/mesh.ts";
 import { seeds } from "../kit/seeds.ts";
 import { test, until } from "../kit/test.ts";
-import { idle, turn, withCluster } from "./town.ts";
+import { idle, turn, withCluster } from "./test_cluster.ts";
 
 /** Counts the copies that run on a node. */
 class Census {

@@ -10,7 +10,7 @@ import { encodeHome, TAG } from "../../lib/mesh/message.ts";
 import type { ActorFunction } from "../../lib/actor/self.ts";
 import { type Pid, Ref } from "../../lib/term/pid.ts";
 import type { Frame } from "../mesh/collector.ts";
-import { join, type Side } from "../mesh/line.ts";
+import { join, type Side } from "../mesh/session_pair.ts";
 import { fuzzCount, mutated, rounds } from "../kit/fuzz.ts";
 import { test } from "../kit/test.ts";
 

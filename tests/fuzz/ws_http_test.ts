@@ -10,7 +10,7 @@ import { fuzzCount, mutated, roundsInTurn } from "../kit/fuzz.ts";
 import { pick } from "../kit/seeds.ts";
 import { test } from "../kit/test.ts";
 import { bytesOf, join } from "../kit/ws_client.ts";
-import { ArrivalStage } from "../ws/arrival_stage.ts";
+import { HttpConnectionStage } from "../ws/http_connection_stage.ts";
 
 const ROUNDS = Math.ceil(fuzzCount(10_000) / 50);
 /** Content of bodies, which must never be read as a request. */
@@ -50,7 +50,7 @@ function randomRequest(random: SeededRandom, number: number): Sent {
  */
 async function run(random: SeededRandom, bytes: Uint8Array, methods?: readonly string[]) {
   const asked: string[] = [];
-  const stage = new ArrivalStage({
+  const stage = new HttpConnectionStage({
     maxRequestBodySize: 2000,
     fetch: async (request) => {
       const { length } = await request.text();

@@ -14,7 +14,7 @@ import { comesBack, heapBytes } from "../kit/heap.ts";
 import { cluster, type TestNode, withNodes } from "../kit/mesh.ts";
 import { test, until } from "../kit/test.ts";
 import { hex } from "./collector.ts";
-import { from, named, row, to } from "./rows.ts";
+import { from, named, row, to } from "./raw_messages.ts";
 import { joinAs, type Raw } from "./wire.ts";
 
 /** Open calls: 50,000 with FIRN_LONG=1. */

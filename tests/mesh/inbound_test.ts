@@ -9,8 +9,8 @@ import { encodeTerm } from "../../lib/term/encode.ts";
 import { LOCAL_ID_MAX, packPid } from "../../lib/term/pid.ts";
 import { test } from "../kit/test.ts";
 import { hex, joined } from "./collector.ts";
-import { join, moveAll, type Side } from "./line.ts";
-import { from, named, row, to } from "./rows.ts";
+import { join, moveAll, type Side } from "./session_pair.ts";
+import { from, named, row, to } from "./raw_messages.ts";
 
 const TERM = encodeTerm("a term");
 const NORMAL = hex("00");

@@ -5,7 +5,7 @@ import type { Home, Pid } from "../../lib/term/pid.ts";
 import { comesBack, heapBytes } from "../kit/heap.ts";
 import { ManualHost } from "../kit/system.ts";
 import { test } from "../kit/test.ts";
-import { join, moveAll, Side } from "./line.ts";
+import { join, moveAll, Side } from "./session_pair.ts";
 
 const HOME: Home = { node: "a@h:1", creation: 1, local: true };
 

@@ -12,7 +12,7 @@ import { TAG } from "../../lib/mesh/message.ts";
 import { TermError } from "../../lib/term/errors.ts";
 import type { ExitReason } from "../../lib/term/exit.ts";
 import { test } from "../kit/test.ts";
-import { join, moveAll, type Side } from "./line.ts";
+import { join, moveAll, type Side } from "./session_pair.ts";
 
 /** A value whose property throws when the encoder reads it. */
 const TRAP = {

@@ -3,7 +3,7 @@ import type { Actor } from "../../lib/actor/actor.ts";
 import type { Exit } from "../../lib/actor/exit.ts";
 import { SeededRandom } from "../../lib/base/random.ts";
 import { test } from "../kit/test.ts";
-import { join, moveAll, type Side } from "./line.ts";
+import { join, moveAll, type Side } from "./session_pair.ts";
 
 /**
  * The possible steps: one of the two links, unlinks or exits, or receives its next frame from the

@@ -13,7 +13,7 @@ import { dispatch } from "../../lib/mesh/dispatch.ts";
 import { encodeList, encodeRoomBroadcast, TAG } from "../../lib/mesh/message.ts";
 import { test, until } from "../kit/test.ts";
 import { hex, joined } from "./collector.ts";
-import { metAs } from "./met.ts";
+import { metAs } from "./peer_info.ts";
 import { type Wire, withWire } from "./wire.ts";
 
 const MET = metAs("far@h:1");

@@ -12,7 +12,7 @@ import { cluster, hostWith, untilWhole, withNodes } from "../kit/mesh.ts";
 import { MemoryNetwork } from "../kit/memory_host.ts";
 import { test, until } from "../kit/test.ts";
 import { hex, joined } from "./collector.ts";
-import { join, moveAll, Side } from "./line.ts";
+import { join, moveAll, Side } from "./session_pair.ts";
 
 const FN = { node: "other@h:2", fn: "fn" };
 

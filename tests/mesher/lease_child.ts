@@ -5,9 +5,9 @@ import type { Self } from "../../lib/actor/self.ts";
 import type { NodeOptions } from "../../lib/node_options.ts";
 import { startNode } from "../../lib/start.ts";
 import { fenced, PostgresLease } from "../../mesher/storage/postgres_lease.ts";
-import { takeOrders, tell } from "../kit/orders.ts";
+import { takeCommands, tell } from "../kit/child_commands.ts";
 
-takeOrders<{ do: string; to?: string }, NodeOptions & { url: string; ttl: number }>(
+takeCommands<{ do: string; to?: string }, NodeOptions & { url: string; ttl: number }>(
   async ({ url, ttl, ...options }) => {
     const parts = await startNode(options);
     const lease = new PostgresLease(url, ttl);

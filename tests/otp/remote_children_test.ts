@@ -16,7 +16,7 @@ import type { Self } from "../../lib/actor/self.ts";
 import type { Pid } from "../../lib/term/pid.ts";
 import { untilApart, untilWhole } from "../kit/mesh.ts";
 import { test, until } from "../kit/test.ts";
-import { abroad, type Manner, starter } from "./abroad.ts";
+import { type Manner, starter, withRemoteWorkers } from "./remote_workers.ts";
 
 const remote = (id: string, node: string, manner: Manner = "atOnce") => ({
   id,
@@ -53,7 +53,7 @@ test("ChildSpec: accepts either start, or node and fn, and rejects anything else
 });
 
 test("Supervisor: restarts a remote child on its node, and the report names the node", async () => {
-  await abroad(async (world) => {
+  await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
     const tree = await Supervisor.start(starter(a), { children: [remote("w", b.name)] });
@@ -84,7 +84,7 @@ test("Supervisor: restarts a remote child on its node, and the report names the 
 });
 
 test("Supervisor: stops the other children and ends when remote children crash too often", async () => {
-  await abroad(async (world) => {
+  await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
     const tree = await Supervisor.start(starter(a), {
@@ -113,7 +113,7 @@ const SHUTDOWNS: readonly [Manner, number | "brutalKill", string, number][] = [
 
 for (const [manner, shutdown, reason, ms] of SHUTDOWNS) {
   test(`Supervisor: stops a remote child, ${shutdown}, that stops ${manner}, before the previous child`, async () => {
-    await abroad(async (world) => {
+    await withRemoteWorkers(async (world) => {
       const a = await world.node("a");
       const b = await world.node("b", [a]);
       const tree = await Supervisor.start(starter(a), {
@@ -131,7 +131,7 @@ for (const [manner, shutdown, reason, ms] of SHUTDOWNS) {
 for (const strategy of STRATEGIES) {
   for (const [index, crashes] of ["v@b", "w@here", "x@b"].entries()) {
     test(`Supervisor: ${strategy} with local and remote children, when ${crashes} crashes`, async () => {
-      await abroad(async (world) => {
+      await withRemoteWorkers(async (world) => {
         const a = await world.node("a");
         const b = await world.node("b", [a]);
         const children = [remote("v", b.name), world.local("w"), remote("x", b.name)];
@@ -155,7 +155,7 @@ for (const strategy of STRATEGIES) {
 }
 
 test("Supervisor.start: rejects with the cause if a remote child fails to start, and stops the earlier ones", async () => {
-  await abroad(async (world) => {
+  await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
     b.remote.spawner.expose("mine", (() => {}) as never, { allow: ["c@host:1"] });
@@ -187,7 +187,7 @@ test("Supervisor.start: rejects with the cause if a remote child fails to start,
 });
 
 test("Supervisor: its remote children end when it is killed, or its node stops", async () => {
-  await abroad(async (world) => {
+  await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
     const tree = await Supervisor.start(starter(a), { children: [remote("w", b.name)] });
@@ -203,7 +203,7 @@ test("Supervisor: its remote children end when it is killed, or its node stops",
 });
 
 test("onNodeDown fail: the loss of the node counts as a restart, and so does each attempt to start the child", async () => {
-  await abroad(async (world) => {
+  await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
     const tree = await Supervisor.start(starter(a), {
@@ -225,7 +225,7 @@ test("onNodeDown fail: the loss of the node counts as a restart, and so does eac
 });
 
 test("onNodeDown fail: with pauses between restarts, a child runs if its node returns in time", async () => {
-  await abroad(async (world) => {
+  await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
     await Supervisor.start(starter(a), {
@@ -242,7 +242,7 @@ test("onNodeDown fail: with pauses between restarts, a child runs if its node re
 
 for (const manner of ["atOnce", "ignores"] as const) {
   test(`onNodeDown wait: a child (${manner}) waits for its node without counting restarts, and runs once`, async () => {
-    await abroad(async (world) => {
+    await withRemoteWorkers(async (world) => {
       const a = await world.node("a");
       const b = await world.node("b", [a]);
       const tree = await Supervisor.start(starter(a), {
@@ -272,7 +272,7 @@ for (const manner of ["atOnce", "ignores"] as const) {
 }
 
 test("onNodeDown wait: waits until a new incarnation of the node exposes the function", async () => {
-  await abroad(async (world) => {
+  await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
     const tree = await Supervisor.start(starter(a), {
@@ -295,7 +295,7 @@ test("onNodeDown wait: waits until a new incarnation of the node exposes the fun
 });
 
 test("onNodeDown wait: a supervisor starts without the nodes of such children, and starts them later", async () => {
-  await abroad(async (world) => {
+  await withRemoteWorkers(async (world) => {
     const a = await world.node("a", [], false);
     const spec = { node: "any", fn: "worker", onNodeDown: "wait" } as const;
     const tree = await Supervisor.start(starter(a), {
@@ -310,7 +310,7 @@ test("onNodeDown wait: a supervisor starts without the nodes of such children, a
 });
 
 test("onNodeDown: a function that its node has just exposed is found there at once", async () => {
-  await abroad(async (world) => {
+  await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a], false);
     for (const onNodeDown of NODE_DOWN_POLICIES) {
@@ -325,7 +325,7 @@ test("onNodeDown: a function that its node has just exposed is found there at on
 });
 
 test("onNodeDown wait: also waits for a connected node that does not expose the function", async () => {
-  await abroad(async (world) => {
+  await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a], false);
     const tree = await Supervisor.start(starter(a), {
@@ -339,7 +339,7 @@ test("onNodeDown wait: also waits for a connected node that does not expose the 
 });
 
 test("onNodeDown wait: a child whose start fails for another reason delays no other", async () => {
-  await abroad(async (world) => {
+  await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
     const c = await world.node("c", [a, b]);
@@ -365,7 +365,7 @@ test("onNodeDown wait: a child whose start fails for another reason delays no ot
 });
 
 test("onNodeDown wait: kills the unreachable copy before it starts another", async () => {
-  await abroad(async (world) => {
+  await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
     const tree = await Supervisor.start(starter(a), {
@@ -394,7 +394,7 @@ test("onNodeDown wait: kills the unreachable copy before it starts another", asy
 
 test("Supervisor: kills an unreachable temporary child, even though it is not restarted", async () => {
   for (const busy of [false, true]) {
-    await abroad(async (world) => {
+    await withRemoteWorkers(async (world) => {
       const a = await world.node("a");
       const b = await world.node("b", [a]);
       const tree = await Supervisor.start(starter(a), {
@@ -418,7 +418,7 @@ test("Supervisor: kills an unreachable temporary child, even though it is not re
 
 for (const strategy of ["rest_for_one", "one_for_all"] as const) {
   test(`onNodeDown wait: under ${strategy} the children after a waiting child wait with it`, async () => {
-    await abroad(async (world) => {
+    await withRemoteWorkers(async (world) => {
       const a = await world.node("a");
       const b = await world.node("b", [a]);
       const tree = await Supervisor.start(starter(a), {
@@ -448,7 +448,7 @@ for (const strategy of ["rest_for_one", "one_for_all"] as const) {
 
 for (const strategy of STRATEGIES) {
   test(`onNodeDown wait: under ${strategy} a supervisor starts, and children after a waiting one start later`, async () => {
-    await abroad(async (world) => {
+    await withRemoteWorkers(async (world) => {
       const a = await world.node("a", [], false);
       const tree = await Supervisor.start(starter(a), {
         strategy,
@@ -470,7 +470,7 @@ for (const strategy of STRATEGIES) {
 }
 
 test("onNodeDown wait: a waiting child can be terminated, and is not started then", async () => {
-  await abroad(async (world) => {
+  await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
     const tree = await Supervisor.start(starter(a), {
@@ -494,7 +494,7 @@ test("onNodeDown wait: a waiting child can be terminated, and is not started the
 
 for (const manner of ["atOnce", "ignores"] as const) {
   test(`onNodeDown failover: a child (${manner}) runs at once on another node, and runs once after the nodes reconnect`, async () => {
-    await abroad(async (world) => {
+    await withRemoteWorkers(async (world) => {
       const a = await world.node("a", [], false);
       const b = await world.node("b", [a]);
       const tree = await Supervisor.start(starter(a), {
@@ -521,7 +521,7 @@ for (const manner of ["atOnce", "ignores"] as const) {
 }
 
 test("onNodeDown failover: prefers the node that is named", async () => {
-  await abroad(async (world) => {
+  await withRemoteWorkers(async (world) => {
     const a = await world.node("a", [], false);
     const b = await world.node("b", [a]);
     const ids = ["q", "r", "s", "t", "u", "v", "w"];
@@ -539,7 +539,7 @@ test("onNodeDown failover: prefers the node that is named", async () => {
 });
 
 test("onNodeDown failover: asks a node that does not expose the function once, and skips it", async () => {
-  await abroad(async (world) => {
+  await withRemoteWorkers(async (world) => {
     const a = await world.node("a", [], false);
     const b = await world.node("b", [a], false);
     const c = await world.node("c", [a, b]);
@@ -553,7 +553,7 @@ test("onNodeDown failover: asks a node that does not expose the function once, a
 });
 
 test("Supervisor: kills a child that was not ready when its session was lost, after the session is back", async () => {
-  await abroad(async (world) => {
+  await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
     b.remote.spawner.expose(
@@ -576,7 +576,7 @@ test("Supervisor: kills a child that was not ready when its session was lost, af
 });
 
 test("Supervisor: kills a spawned child that reports a failed start", async () => {
-  await abroad(async (world) => {
+  await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
     b.remote.spawner.expose(
@@ -594,7 +594,7 @@ test("Supervisor: kills a spawned child that reports a failed start", async () =
 });
 
 test("onNodeDown wait: a child whose siblings pause does not start before them when its node returns", async () => {
-  await abroad(async (world) => {
+  await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
     await Supervisor.start(starter(a), {
@@ -616,7 +616,7 @@ test("onNodeDown wait: a child whose siblings pause does not start before them w
 });
 
 test("onNodeDown failover: a child whose siblings pause waits for them", async () => {
-  await abroad(async (world) => {
+  await withRemoteWorkers(async (world) => {
     const a = await world.node("a", [], false);
     const b = await world.node("b", [a]);
     await Supervisor.start(starter(a), {
@@ -637,7 +637,7 @@ test("onNodeDown failover: a child whose siblings pause waits for them", async (
 });
 
 test("onNodeDown failover: without another node, waits for the first that joins", async () => {
-  await abroad(async (world) => {
+  await withRemoteWorkers(async (world) => {
     const a = await world.node("a", [], false);
     const b = await world.node("b", [a]);
     const tree = await Supervisor.start(starter(a), {
@@ -654,7 +654,7 @@ test("onNodeDown failover: without another node, waits for the first that joins"
 
 for (const onNodeDown of ["wait", "failover"] as const) {
   test(`onNodeDown ${onNodeDown}: a node that stops normally is also lost, and does not count`, async () => {
-    await abroad(async (world) => {
+    await withRemoteWorkers(async (world) => {
       const a = await world.node("a", [], false);
       const b = await world.node("b", [a]);
       const children = ["v", "w", "x"].map((id) => ({ ...remote(id, b.name), onNodeDown }));
@@ -677,7 +677,7 @@ for (const onNodeDown of ["wait", "failover"] as const) {
 }
 
 test("onNodeDown wait: counts shutdown as a child's own reason while its node is connected", async () => {
-  await abroad(async (world) => {
+  await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
     for (const kind of [Supervisor, DynamicSupervisor]) {
@@ -696,7 +696,7 @@ test("onNodeDown wait: counts shutdown as a child's own reason while its node is
 });
 
 test("noconnection as a child's own reason counts like any other", async () => {
-  await abroad(async (world) => {
+  await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
     const tree = await Supervisor.start(starter(a), {
@@ -713,7 +713,7 @@ test("noconnection as a child's own reason counts like any other", async () => {
 });
 
 test("Supervisor: the restart type takes precedence over onNodeDown", async () => {
-  await abroad(async (world) => {
+  await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
     const tree = await Supervisor.start(starter(a), {
@@ -733,7 +733,7 @@ test("Supervisor: the restart type takes precedence over onNodeDown", async () =
 });
 
 test("Supervisor: treats its own node like any other", async () => {
-  await abroad(async (world) => {
+  await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const tree = await Supervisor.start(starter(a), { children: [remote("w", a.name)] });
     world.crash("w@a");
@@ -744,7 +744,7 @@ test("Supervisor: treats its own node like any other", async () => {
 });
 
 test("DynamicSupervisor: spreads remote children, restarts them on their nodes, and stops all at once", async () => {
-  await abroad(async (world) => {
+  await withRemoteWorkers(async (world) => {
     const a = await world.node("a", [], false);
     const b = await world.node("b", [a]);
     const c = await world.node("c", [a, b]);
@@ -789,7 +789,7 @@ test("DynamicSupervisor: spreads remote children, restarts them on their nodes, 
 });
 
 test("DynamicSupervisor.terminateChild: accepts a remote child's pid from any source", async () => {
-  await abroad(async (world) => {
+  await withRemoteWorkers(async (world) => {
     const a = await world.node("a", [], false);
     const b = await world.node("b", [a]);
     const c = await world.node("c", [a, b], false);
@@ -813,7 +813,7 @@ test("DynamicSupervisor.terminateChild: accepts a remote child's pid from any so
 
 for (const onNodeDown of NODE_DOWN_POLICIES) {
   test(`DynamicSupervisor: onNodeDown ${onNodeDown} works as in other supervisors`, async () => {
-    await abroad(async (world) => {
+    await withRemoteWorkers(async (world) => {
       const a = await world.node("a", [], false);
       const b = await world.node("b", [a]);
       const pool = await DynamicSupervisor.start(starter(a), { intensity: 0 });
@@ -834,7 +834,7 @@ for (const onNodeDown of NODE_DOWN_POLICIES) {
 }
 
 test("Supervisor.body: a supervisor on another node is started, stopped and restarted like a child", async () => {
-  await abroad(async (world) => {
+  await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
     let fails = false;
@@ -906,7 +906,7 @@ test("Supervisor.body: a supervisor on another node is started, stopped and rest
 for (const kind of [Supervisor, DynamicSupervisor]) {
   for (const manner of ["atOnce", "ignores"] as const) {
     test(`${kind.name}: stops a child (${manner}) whose session was lost and returned before it noticed`, async () => {
-      await abroad(async (world) => {
+      await withRemoteWorkers(async (world) => {
         const a = await world.node("a");
         const b = await world.node("b", [a]);
         const tree = await kind.start(starter(a), {});
@@ -926,7 +926,7 @@ for (const kind of [Supervisor, DynamicSupervisor]) {
 }
 
 test("Supervisor: answers requests from another node by its pid", async () => {
-  await abroad(async (world) => {
+  await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
     const { pid } = await Supervisor.start(starter(a), {

@@ -18,7 +18,7 @@ import type { ExitReason } from "../../lib/term/exit.ts";
 import type { Pid } from "../../lib/term/pid.ts";
 import { cluster, type TestNode, withNodes } from "../kit/mesh.ts";
 import { test, until } from "../kit/test.ts";
-import { starter } from "./abroad.ts";
+import { starter } from "./remote_workers.ts";
 
 interface Counter {
   state: number;

@@ -109,8 +109,8 @@ test("crash: reports use readable names, and never call a function anonymous", a
     assertEquals((await crash(() => counter.cast(lone).fail())).body, "counter");
     near.expose(counter);
     await until("b knows", () => far.exposed(near.name).includes("counter"));
-    const abroad = await counter.startAt(far, { node: near.name, fn: "counter" });
-    assertEquals((await crash(() => counter.cast(abroad).fail())).body, "counter");
+    const withRemoteWorkers = await counter.startAt(far, { node: near.name, fn: "counter" });
+    assertEquals((await crash(() => counter.cast(withRemoteWorkers).fail())).body, "counter");
 
     const inner = (self: Self) =>
       Supervisor.start(self, {

@@ -11,7 +11,7 @@ import { service } from "../../lib/otp/service.ts";
 import { Supervisor } from "../../lib/otp/supervisor.ts";
 import { cluster, type TestNode, withNodes } from "../kit/mesh.ts";
 import { test, until } from "../kit/test.ts";
-import { starter } from "./abroad.ts";
+import { starter } from "./remote_workers.ts";
 
 /** Runs a test with two nodes that have a session. */
 async function withTwo(body: (a: TestNode, b: TestNode) => Promise<void>): Promise<void> {

@@ -2,9 +2,9 @@
 import process from "node:process";
 import { startNode } from "../../lib/start.ts";
 import { prepareStage } from "../actor/conformance.ts";
-import { now, takeOrders, tell } from "../kit/orders.ts";
+import { now, takeCommands, tell } from "../kit/child_commands.ts";
 
-takeOrders(async (options) => {
+takeCommands(async (options) => {
   const parts = await startNode(options);
   const { mesh, system } = parts;
   for (const event of ["nodeup", "nodedown"] as const) {

@@ -2,7 +2,7 @@
 import process from "node:process";
 import { channel } from "@firn/firn/channels";
 import { type LeaveOptions, Node, type Server } from "@firn/firn";
-import { now, takeOrders, tell } from "../kit/orders.ts";
+import { now, takeCommands, tell } from "../kit/child_commands.ts";
 
 const room = channel("room:*", {
   presence: { grace: 3_000 },
@@ -14,7 +14,7 @@ const room = channel("room:*", {
   },
 });
 
-takeOrders(async (options) => {
+takeCommands(async (options) => {
   const node = await Node.start(options);
   tell({ event: "ready", at: now(), name: node.name, pid: process.pid });
   let server: Server | undefined;

@@ -2,7 +2,7 @@
 import process from "node:process";
 import { startNode, systemHost } from "../../lib/start.ts";
 import { serve } from "../../lib/ws/server.ts";
-import { now, takeOrders, tell } from "../kit/orders.ts";
+import { now, takeCommands, tell } from "../kit/child_commands.ts";
 
 interface Order {
   readonly do: string;
@@ -18,7 +18,7 @@ const decoder = new TextDecoder();
 /** The arrival times and contents of the frames received by the members that `listen` created. */
 const observed = new Map<string, { at: number[]; bytes: number }>();
 
-takeOrders<Order>(async (options) => {
+takeCommands<Order>(async (options) => {
   const host = systemHost();
   // Not awaited, because the node reports each session, and must first listen to events.
   const { mesh, rooms } = await startNode({ joinTimeout: 0, ...options }, host);

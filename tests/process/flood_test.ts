@@ -20,8 +20,8 @@ for (const [one, other] of PAIRS) {
   test(`a million sends (${one}, ${other}) to a suspended node use bounded memory, and the sender continues to run`, async () => {
     await withNodes(async (start) => {
       const options = { queueBytesMax: LIMIT, pingInterval: 5_000, pingTimeout: 60_000 };
-      const a = await start(one, "a", options, "town.ts");
-      const b = await start(other, "b", { ...options, seeds: [a.name] }, "town.ts");
+      const a = await start(one, "a", options, "test_cluster.ts");
+      const b = await start(other, "b", { ...options, seeds: [a.name] }, "test_cluster.ts");
       await untilWhole(a, b);
       await b.ask("counter", { name: "sink" });
       const there = { name: "sink", node: b.name };

@@ -8,7 +8,7 @@ import type { SingletonChild } from "../../lib/cluster/singleton.ts";
 import { DEFAULT_SCOPE, Groups } from "../../lib/cluster/groups.ts";
 import { startNode } from "../../lib/start.ts";
 import type { Pid } from "../../lib/term/pid.ts";
-import { now, takeOrders, tell } from "../kit/orders.ts";
+import { now, takeCommands, tell } from "../kit/child_commands.ts";
 
 /** A number that can be read and added to. */
 function counter(_self: Self<number | Call<"sum", number>>, sum: number) {
@@ -18,7 +18,7 @@ function counter(_self: Self<number | Call<"sum", number>>, sum: number) {
   };
 }
 
-takeOrders(async (options) => {
+takeCommands(async (options) => {
   const parts = await startNode(options);
   const { mesh, system, global } = parts;
   const groups = new Groups(parts.groups, DEFAULT_SCOPE);

@@ -10,7 +10,7 @@ import { Node } from "../../lib/node.ts";
 import { Supervisor } from "../../lib/otp/supervisor.ts";
 import type { NodeOptions } from "../../lib/node_options.ts";
 import type { Pid } from "../../lib/term/pid.ts";
-import { now, takeOrders, tell } from "../kit/orders.ts";
+import { now, takeCommands, tell } from "../kit/child_commands.ts";
 
 /** Applies requests, and reports its start and its end. */
 async function ledger(self: Self<Call<string, string>>): Promise<void> {
@@ -29,7 +29,7 @@ async function worker(self: Self<Call<string, string>>): Promise<void> {
   for await (const call of self) call.reply(process.pid + call.request);
 }
 
-takeOrders<Record<string, unknown>, NodeOptions>(async (options) => {
+takeCommands<Record<string, unknown>, NodeOptions>(async (options) => {
   const node = await Node.start(options);
   for (const event of ["nodeup", "nodedown"] as const) {
     node.on(event, (details) => tell({ event, at: now(), ...details }));

@@ -8,7 +8,7 @@ import { Node } from "../../lib/node.ts";
 import type { NodeOptions } from "../../lib/node_options.ts";
 import { systemHost } from "../../lib/start.ts";
 import type { Server } from "../../lib/ws/server.ts";
-import { now, takeOrders, tell } from "../kit/orders.ts";
+import { now, takeCommands, tell } from "../kit/child_commands.ts";
 
 function descriptors(): number {
   return readdirSync("/proc/self/fd").length;
@@ -33,7 +33,7 @@ async function dialSilent(hostname: string, count: number, isTls: boolean) {
 // default.
 process.on("SIGUSR2", () => {});
 
-takeOrders<Record<string, unknown>, NodeOptions>(async (options) => {
+takeCommands<Record<string, unknown>, NodeOptions>(async (options) => {
   const node = await Node.start(options);
   for (const event of ["nodeup", "nodedown", "refused", "listener", "clockskew"] as const) {
     node.on(event, (details) => tell({ event, at: now(), ...details }));

@@ -6,7 +6,7 @@ import { assert, assertEquals } from "@std/assert";
 import { test, until } from "../kit/test.ts";
 import type { Client } from "../mesher/end_to_end_kit.ts";
 import { senderTo } from "./mesher_kit.ts";
-import { type MesherCluster, SQLITE, withCluster } from "./mesher_town.ts";
+import { type MesherCluster, SQLITE, withCluster } from "./mesher_cluster.ts";
 
 const WAIT_MS = 60_000;
 

@@ -14,7 +14,7 @@ import {
   postgresEngine,
   SQLITE,
   withCluster,
-} from "./mesher_town.ts";
+} from "./mesher_cluster.ts";
 
 const EVENTS = process.env["FIRN_LONG"] === "1" ? 100_000 : 3_600;
 /** The number of events per request. */

@@ -11,7 +11,7 @@ import { test, until } from "../kit/test.ts";
 import { loggedIn } from "../mesher/end_to_end_kit.ts";
 import { endAll, isAlive } from "./demo.ts";
 import { type MesherProcess, senderTo, withProcesses } from "./mesher_kit.ts";
-import { postgresEngine } from "./mesher_town.ts";
+import { postgresEngine } from "./mesher_cluster.ts";
 
 /** Started before any test, because it outlives them. */
 const POSTGRES = await postgresEngine();

@@ -3,13 +3,13 @@ import { assertEquals } from "@std/assert";
 import { DESK, needsBrowser } from "../kit/browser.ts";
 import { test, until } from "../kit/test.ts";
 import { Client } from "../mesher/end_to_end_kit.ts";
-import { Person, withPage } from "./mesher_person.ts";
+import { PageUser, withPage } from "./mesher_user.ts";
 
 const needs = needsBrowser("mesher_page_access_test");
 
 test("Mesher's page creates a working token, shows it once, and revokes it", needs, async () => {
   await withPage(async (browser, mesher) => {
-    const ada = await Person.inside(browser, mesher, DESK);
+    const ada = await PageUser.inside(browser, mesher, DESK);
     await ada.goes("#/settings/tokens");
     await ada.sees("No tokens");
     await ada.page.getByLabel("What it is for").fill("release notes");
@@ -35,8 +35,8 @@ test(
   needs,
   async () => {
     await withPage(async (browser, mesher) => {
-      const lost = await Person.inside(browser, mesher, DESK);
-      const ada = await Person.inside(browser, mesher, DESK);
+      const lost = await PageUser.inside(browser, mesher, DESK);
+      const ada = await PageUser.inside(browser, mesher, DESK);
       await ada.goes("#/settings/account");
       await ada.sees("This one");
       const other = ada.page.locator(".row.session", { hasNot: ada.page.getByText("This one") });
@@ -55,13 +55,13 @@ test(
   needs,
   async () => {
     await withPage(async (browser, mesher) => {
-      const ada = await Person.inside(browser, mesher, DESK);
+      const ada = await PageUser.inside(browser, mesher, DESK);
       await ada.goes("#/settings/members");
       await ada.page.getByLabel("E-mail").fill("grace@example.com");
       await ada.clicks("Invite");
       await ada.sees("Pass this link on");
       const link = await ada.page.locator(".once code").textContent();
-      const grace = await Person.at(browser, mesher, DESK);
+      const grace = await PageUser.at(browser, mesher, DESK);
       await grace.page.goto(link!);
       await grace.sees("Join Default");
       await grace.page.getByLabel("Your name").fill("Grace");

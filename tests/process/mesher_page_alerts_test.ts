@@ -4,10 +4,10 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { DESK, needsBrowser, PHONE } from "../kit/browser.ts";
-import { illegible } from "../kit/legible.ts";
+import { illegible } from "../kit/accessibility.ts";
 import { test, until } from "../kit/test.ts";
 import { loggedIn } from "../mesher/end_to_end_kit.ts";
-import { crash, Person, report, type RunningMesher, withPage } from "./mesher_person.ts";
+import { crash, PageUser, report, type RunningMesher, withPage } from "./mesher_user.ts";
 
 const needs = needsBrowser("mesher_page_alerts_test");
 
@@ -38,7 +38,7 @@ test(
       const fired = await withRule(mesher);
       await fire(mesher, "First", "Second", "Third");
       await until("three have fired", async () => await fired() === 3);
-      const ada = await Person.inside(browser, mesher, DESK);
+      const ada = await PageUser.inside(browser, mesher, DESK);
       const all = ada.page.getByRole("button", { name: "Resolve all", exact: true });
       const dialog = ada.page.getByRole("dialog");
       const yes = dialog.getByRole("button", { name: "Resolve", exact: true });
@@ -85,7 +85,7 @@ test(
       assertEquals(ada.faults, []);
       await ada.leaves();
 
-      const eve = await Person.inside(browser, mesher, { ...PHONE, colorScheme: "dark" });
+      const eve = await PageUser.inside(browser, mesher, { ...PHONE, colorScheme: "dark" });
       await eve.goes("#/alerts");
       await eve.page.getByRole("button", { name: "Resolve all", exact: true }).waitFor();
       assert(await eve.overflow() <= 0, "it is wider than a phone");

@@ -10,11 +10,11 @@ import { fileURLToPath } from "node:url";
 import type { Browser } from "playwright-core";
 import { freePorts } from "../../scripts/cluster/ports.ts";
 import { DESK, needsBrowser, withBrowser } from "../kit/browser.ts";
-import { illegible } from "../kit/legible.ts";
+import { illegible } from "../kit/accessibility.ts";
 import { test } from "../kit/test.ts";
 import { withProcesses } from "./mesher_kit.ts";
-import { Person, report, type RunningMesher } from "./mesher_person.ts";
-import { MesherCluster } from "./mesher_town.ts";
+import { PageUser, report, type RunningMesher } from "./mesher_user.ts";
+import { MesherCluster } from "./mesher_cluster.ts";
 
 const needs = needsBrowser("mesher_page_cluster_test");
 
@@ -69,7 +69,7 @@ async function showEvent(
   pages: () => RunningMesher[],
 ): Promise<void> {
   const [first, second, third] = pages() as [RunningMesher, RunningMesher, RunningMesher];
-  const ada = await Person.inside(browser, second, DESK);
+  const ada = await PageUser.inside(browser, second, DESK);
   await ada.goes("#/live");
   await ada.page.locator(".live-note[data-state=open]").waitFor();
   await ada.page.evaluate("document.stillTheSame = true");
@@ -89,7 +89,7 @@ async function showEvent(
   await ada.shoots("sentry-issue");
 
   // On the third node, by keyboard.
-  const bob = await Person.inside(browser, third, DESK);
+  const bob = await PageUser.inside(browser, third, DESK);
   await bob.presses("g", "s");
   await bob.page.getByLabel("Search events").waitFor();
   await bob.presses("/");
@@ -109,7 +109,7 @@ async function showKilledNode(
   cluster: MesherCluster,
   pages: () => RunningMesher[],
 ): Promise<void> {
-  const ada = await Person.inside(browser, pages()[1]!, DESK);
+  const ada = await PageUser.inside(browser, pages()[1]!, DESK);
   await ada.goes("#/cluster");
   const up = ada.page.locator(".node:not(.gone)");
   const gone = ada.page.locator(".node.gone", { hasText: cluster.names[2]! });
@@ -138,8 +138,8 @@ async function surviveOwnNode(
   pages: () => RunningMesher[],
 ): Promise<void> {
   const [first, second] = pages() as [RunningMesher, RunningMesher];
-  const ada = await Person.inside(browser, second, DESK);
-  const bob = await Person.inside(browser, second, DESK);
+  const ada = await PageUser.inside(browser, second, DESK);
+  const bob = await PageUser.inside(browser, second, DESK);
   for (const person of [ada, bob]) {
     await person.goes("#/live");
     await person.page.locator(".live-note[data-state=open]").waitFor();

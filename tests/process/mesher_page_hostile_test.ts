@@ -6,7 +6,7 @@ import { assert, assertEquals } from "@std/assert";
 import { DESK, needsBrowser } from "../kit/browser.ts";
 import { test } from "../kit/test.ts";
 import { loggedIn } from "../mesher/end_to_end_kit.ts";
-import { Person, report, type RunningMesher, withPage } from "./mesher_person.ts";
+import { PageUser, report, type RunningMesher, withPage } from "./mesher_user.ts";
 
 const needs = needsBrowser("mesher_page_hostile_test");
 
@@ -138,7 +138,7 @@ test(
   async () => {
     await withPage(async (browser, mesher) => {
       await nameAll(mesher, SPELLS[0]!);
-      const ada = await Person.inside(browser, mesher, DESK);
+      const ada = await PageUser.inside(browser, mesher, DESK);
       await ada.goes("#/live");
       await ada.page.locator(".live-note[data-state=open]").waitFor();
       for (const [i, link] of LINKS.entries()) {
@@ -184,7 +184,7 @@ test(
   needs,
   async () => {
     await withPage(async (browser, mesher) => {
-      const ada = await Person.inside(browser, mesher, DESK);
+      const ada = await PageUser.inside(browser, mesher, DESK);
       const { page } = ada;
       await page.evaluate(`(() => {
       const add = (name, make) => {

@@ -4,23 +4,23 @@
  */
 import { assertEquals } from "@std/assert";
 import { DESK, needsBrowser } from "../kit/browser.ts";
-import { illegible } from "../kit/legible.ts";
+import { illegible } from "../kit/accessibility.ts";
 import { test } from "../kit/test.ts";
-import { crash, Person, report, withPage } from "./mesher_person.ts";
+import { crash, PageUser, report, withPage } from "./mesher_user.ts";
 
 const needs = needsBrowser("mesher_page_issues_test");
 
 const TITLES = ["first", "second", "third", "fourth", "fifth"];
 
 /** Runs with a user who looks at a list of five issues. */
-async function withFive(body: (ada: Person) => Promise<void>): Promise<void> {
+async function withFive(body: (ada: PageUser) => Promise<void>): Promise<void> {
   await withPage(async (browser, mesher) => {
     // The last is on top.
     for (const name of TITLES) {
       const exception = [{ type: `${name}Error`, value: `the ${name} fault` }];
       await report(mesher, crash(name, { exception }));
     }
-    const ada = await Person.inside(browser, mesher, DESK);
+    const ada = await PageUser.inside(browser, mesher, DESK);
     await ada.goes("#/issues");
     await ada.page.locator("[data-issue]").nth(4).waitFor();
     await body(ada);
@@ -29,9 +29,9 @@ async function withFive(body: (ada: Person) => Promise<void>): Promise<void> {
 }
 
 /** Returns the checkbox of an issue. */
-const box = (ada: Person, name: string) => ada.page.getByLabel(`Select ${name}Error`);
+const box = (ada: PageUser, name: string) => ada.page.getByLabel(`Select ${name}Error`);
 /** Waits until the list has this many issues. */
-const seesRows = async (ada: Person, count: number): Promise<void> => {
+const seesRows = async (ada: PageUser, count: number): Promise<void> => {
   const rows = ada.page.locator("[data-issue]");
   if (count > 0) await rows.nth(count - 1).waitFor();
   await rows.nth(count).waitFor({ state: "detached" });

@@ -3,7 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { DESK, needsBrowser } from "../kit/browser.ts";
 import { test, until } from "../kit/test.ts";
 import { senderTo } from "./mesher_kit.ts";
-import { Person, report, withPage } from "./mesher_person.ts";
+import { PageUser, report, withPage } from "./mesher_user.ts";
 
 const needs = needsBrowser("mesher_page_live_test");
 
@@ -15,7 +15,7 @@ test(
   needs,
   async () => {
     await withPage(async (browser, mesher) => {
-      const ada = await Person.inside(browser, mesher, DESK);
+      const ada = await PageUser.inside(browser, mesher, DESK);
       // The page's own stream receives everything; the view's stream receives what the server
       // filters.
       const observed: string[] = [];
@@ -70,7 +70,7 @@ test(
   needs,
   async () => {
     await withPage(async (browser, mesher) => {
-      const ada = await Person.inside(browser, mesher, DESK);
+      const ada = await PageUser.inside(browser, mesher, DESK);
       await ada.goes("#/live");
       await ada.page.locator(".live-note[data-state=open]").waitFor();
       await ada.presses("p");

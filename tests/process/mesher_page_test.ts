@@ -14,9 +14,9 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { assert, assertEquals } from "@std/assert";
 import { DESK, needsBrowser, PHONE, pictureFolder } from "../kit/browser.ts";
-import { illegible } from "../kit/legible.ts";
+import { illegible } from "../kit/accessibility.ts";
 import { runtime, test } from "../kit/test.ts";
-import { crash, Person, report, withPage } from "./mesher_person.ts";
+import { crash, PageUser, report, withPage } from "./mesher_user.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const PAGE = join(ROOT, "mesher", "page");
@@ -41,7 +41,7 @@ const VIEWS = {
 
 test("Mesher's page shows a live event, its stack, and its resolved issue", needs, async () => {
   await withPage(async (browser, mesher) => {
-    const ada = await Person.at(browser, mesher, DESK);
+    const ada = await PageUser.at(browser, mesher, DESK);
     await ada.signsIn();
     await ada.sees("Unresolved issues");
 
@@ -98,7 +98,7 @@ test("Mesher's page fits every view, light and dark, on a desktop and a phone", 
     for (const [device, options] of [["desk", DESK], ["phone", PHONE]] as const) {
       for (const colorScheme of ["light", "dark"] as const) {
         const name = (view: string): string => `${view}-${device}-${colorScheme}`;
-        const person = await Person.at(browser, mesher, { ...options, colorScheme });
+        const person = await PageUser.at(browser, mesher, { ...options, colorScheme });
         await person.sees("Sign in to Mesher");
         assertEquals(await illegible(person.page), [], name("login"));
         await person.shoots(name("login"), folder);

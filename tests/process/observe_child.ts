@@ -7,7 +7,7 @@ import { Node } from "../../lib/node.ts";
 import type { Self } from "../../lib/actor/self.ts";
 import { service } from "../../lib/otp/service.ts";
 import { Supervisor } from "../../lib/otp/supervisor.ts";
-import { now, takeOrders, tell } from "../kit/orders.ts";
+import { now, takeCommands, tell } from "../kit/child_commands.ts";
 
 const counter = service<{
   state: number;
@@ -20,7 +20,7 @@ const counter = service<{
   cast: { add: (sum, n) => sum + n },
 });
 
-takeOrders(async (options) => {
+takeCommands(async (options) => {
   const node = await Node.start(options);
   await Supervisor.start(node, {
     children: [{ id: "hits", start: (self) => counter.startAs("hits", self) }],

@@ -33,13 +33,13 @@ for (const [one, other] of PAIRS) {
           pingInterval: 300,
           pingTimeout: 1500,
         });
-        const a = await start(one, "a", options(0), "town.ts", machines.launch(0));
+        const a = await start(one, "a", options(0), "test_cluster.ts", machines.launch(0));
         const seeds = [a.name];
         const b = await start(
           other,
           "b",
           { ...options(1), seeds },
-          "town.ts",
+          "test_cluster.ts",
           machines.launch(1),
         );
         await untilWhole(a, b);

@@ -9,12 +9,12 @@ import { Supervisor } from "../../lib/otp/supervisor.ts";
 import type { SupervisorOptions } from "../../lib/otp/supervisor_actor.ts";
 import { startNode } from "../../lib/start.ts";
 import type { Pid } from "../../lib/term/pid.ts";
-import { starter, work } from "../otp/abroad.ts";
-import type { Manner } from "../otp/abroad.ts";
+import { starter, work } from "../otp/remote_workers.ts";
+import type { Manner } from "../otp/remote_workers.ts";
 import { word } from "../otp/family.ts";
-import { now, takeOrders, tell } from "../kit/orders.ts";
+import { now, takeCommands, tell } from "../kit/child_commands.ts";
 
-takeOrders(async (options) => {
+takeCommands(async (options) => {
   const parts = await startNode(options);
   const { mesh, system, remote, events } = parts;
   for (const event of ["nodeup", "nodedown"] as const) {

@@ -13,7 +13,7 @@ import {
   untilWhole,
   withNodes,
 } from "../kit/process.ts";
-import type { Manner } from "../otp/abroad.ts";
+import type { Manner } from "../otp/remote_workers.ts";
 import { test, until } from "../kit/test.ts";
 
 /** A live worker, or a known child. */

@@ -7,7 +7,7 @@ import { type Shards, shards } from "../../lib/cluster/shards.ts";
 import { Node } from "../../lib/node.ts";
 import { service } from "../../lib/otp/service.ts";
 import { sqliteStore } from "../../lib/otp/sqlite_store.ts";
-import { now, takeOrders, tell } from "../kit/orders.ts";
+import { now, takeCommands, tell } from "../kit/child_commands.ts";
 
 interface List {
   state: readonly number[];
@@ -22,7 +22,7 @@ const list = service<List>({
   },
 });
 
-takeOrders(async (options) => {
+takeCommands(async (options) => {
   const node = await Node.start(options);
   let lists!: Shards<List>;
   tell({ event: "ready", at: now(), name: node.name, pid: process.pid });

@@ -5,7 +5,7 @@
 import process from "node:process";
 import type { Self } from "../../lib/actor/self.ts";
 import { Node } from "../../lib/node.ts";
-import { now, takeOrders, tell } from "../kit/orders.ts";
+import { now, takeCommands, tell } from "../kit/child_commands.ts";
 
 /** The fields of a finished span that the test uses. */
 export interface SeenSpan {
@@ -57,7 +57,7 @@ async function registerSdk(): Promise<void> {
   trace.setGlobalTracerProvider(provider);
 }
 
-takeOrders(async (options) => {
+takeCommands(async (options) => {
   if (process.env["OTEL_DENO"] === undefined) await registerSdk();
   const node = await Node.start(options);
   tell({ event: "ready", at: now(), name: node.name, pid: process.pid });

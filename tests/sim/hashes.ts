@@ -2,7 +2,7 @@
 import process from "node:process";
 import { chaos } from "./chaos.ts";
 import { PROMISES, promisesOf } from "./promises/all.ts";
-import { story } from "./story.ts";
+import { story } from "./short_history.ts";
 
 const hashes: string[] = [];
 for (let seed = 1; seed <= 4; seed++) {

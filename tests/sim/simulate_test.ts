@@ -5,7 +5,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { simulate, SimulationError } from "../../lib/simulate.ts";
 import { test } from "../kit/test.ts";
-import { story, three } from "./story.ts";
+import { story, three } from "./short_history.ts";
 
 test("simulate: the same seed returns the same events, another seed different ones", async () => {
   const [one, again, other] = [await story(3), await story(3), await story(4)];

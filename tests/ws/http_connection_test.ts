@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { ServeOptions } from "../../lib/ws/options.ts";
 import { test } from "../kit/test.ts";
-import { ArrivalStage, settle } from "./arrival_stage.ts";
+import { HttpConnectionStage, settle } from "./http_connection_stage.ts";
 
 function get(path: string): string {
   return `GET ${path} HTTP/1.1\r\nHost: h\r\n\r\n`;
@@ -10,7 +10,7 @@ function get(path: string): string {
 test("HttpConnection copies up to 64 KiB of early input, and then stops reading", async () => {
   const asked: string[] = [];
   const answers: ((response: Response) => void)[] = [];
-  const stage = new ArrivalStage({
+  const stage = new HttpConnectionStage({
     fetch: (request) => {
       asked.push(new URL(request.url).pathname);
       return new Promise((resolve) => answers.push(resolve));
@@ -41,7 +41,7 @@ test("HttpConnection copies up to 64 KiB of early input, and then stops reading"
 
 test("HttpConnection counts as idle for its server only while nothing is in progress", async () => {
   const seen: number[] = [];
-  const stage: ArrivalStage = new ArrivalStage({
+  const stage: HttpConnectionStage = new HttpConnectionStage({
     fetch: () => {
       seen.push(stage.resting);
       return new Response("x");
@@ -62,7 +62,7 @@ test("HttpConnection counts as idle for its server only while nothing is in prog
 
 test("HttpConnection appends further input to the early input", async () => {
   const asked: string[] = [];
-  const stage = new ArrivalStage({
+  const stage = new HttpConnectionStage({
     fetch: (request) => {
       asked.push(new URL(request.url).pathname);
       return new Response("x");
@@ -81,7 +81,9 @@ test("HttpConnection appends further input to the early input", async () => {
 
 test("HttpConnection continues reading in the middle of an early request", async () => {
   const answers: ((response: Response) => void)[] = [];
-  const stage = new ArrivalStage({ fetch: () => new Promise((resolve) => answers.push(resolve)) });
+  const stage = new HttpConnectionStage({
+    fetch: () => new Promise((resolve) => answers.push(resolve)),
+  });
   stage.receive(get("/a") + get("/b") + get("/c").slice(0, 10));
   answers[0]!(new Response("A"));
   await settle();
@@ -97,7 +99,7 @@ test("HttpConnection continues reading in the middle of an early request", async
 test("HttpConnection closes after its client has ended its side, in any state", async () => {
   let answer = (_response: Response): void => {};
   const options: ServeOptions = { fetch: () => new Promise((resolve) => answer = resolve) };
-  const before = new ArrivalStage(options);
+  const before = new HttpConnectionStage(options);
   before.receive(get("/"));
   before.stream.handler.end();
   assert(!before.stream.ended);
@@ -105,7 +107,7 @@ test("HttpConnection closes after its client has ended its side, in any state", 
   await settle();
   assertEquals([before.texts, before.stream.ended, before.resting], [["x"], true, 0]);
 
-  const after = new ArrivalStage(options);
+  const after = new HttpConnectionStage(options);
   after.receive(get("/"));
   answer(new Response("x"));
   await settle();
@@ -113,7 +115,7 @@ test("HttpConnection closes after its client has ended its side, in any state", 
   after.stream.handler.end();
   assert(after.stream.ended);
 
-  const within = new ArrivalStage(options);
+  const within = new HttpConnectionStage(options);
   within.receive(get("/"));
   answer(new Response("x"));
   await settle();
@@ -124,7 +126,7 @@ test("HttpConnection closes after its client has ended its side, in any state", 
 
 test("HttpConnection does not become idle on a server that began to stop during its answer", async () => {
   let body: ReadableStreamDefaultController<Uint8Array> | undefined;
-  const stage = new ArrivalStage({
+  const stage = new HttpConnectionStage({
     fetch: () =>
       new Response(new ReadableStream({ start: (controller) => void (body = controller) })),
   });
@@ -149,7 +151,7 @@ test("HttpConnection sends 100 Continue when a hook reads a body that waits for 
     ] as const
   ) {
     for (const reads of [true, false]) {
-      const stage = new ArrivalStage({
+      const stage = new HttpConnectionStage({
         fetch: (request) => {
           if (reads) request.text().catch(() => {});
           return new Promise(() => {});
@@ -165,7 +167,7 @@ test("HttpConnection sends 100 Continue when a hook reads a body that waits for 
 
 test("HttpConnection.yieldPlace ends the stream while its answer may be in transit, and aborts it later", async () => {
   for (const [ms, isCut] of [[0, false], [999, false], [1000, true]] as const) {
-    const stage = new ArrivalStage({ fetch: () => new Response("x") });
+    const stage = new HttpConnectionStage({ fetch: () => new Response("x") });
     stage.now = 500;
     stage.receive(get("/"));
     await settle();
@@ -178,7 +180,7 @@ test("HttpConnection.yieldPlace ends the stream while its answer may be in trans
 test("HttpConnection times out on a request, on an answer, and on the next request", async () => {
   const limits = { handshakeTimeout: 100, keepAliveTimeout: 300, closeTimeout: 50 };
   let answer = (_response: Response): void => {};
-  const stage = new ArrivalStage({
+  const stage = new HttpConnectionStage({
     ...limits,
     fetch: () => new Promise((resolve) => answer = resolve),
   });
@@ -208,7 +210,7 @@ test("HttpConnection times out on a request, on an answer, and on the next reque
   tick(50);
   assert(stream.aborted);
 
-  const idle = new ArrivalStage({ ...limits, fetch: () => new Response("x") });
+  const idle = new HttpConnectionStage({ ...limits, fetch: () => new Response("x") });
   idle.receive(get("/"));
   await settle();
   idle.arrival.tick(299);

@@ -10,9 +10,9 @@ import type { Host } from "../../../lib/host/host.ts";
 import { Node } from "../../../lib/node.ts";
 import type { NodeOptions } from "../../../lib/node_options.ts";
 import { startNode, systemHost } from "../../../lib/start.ts";
-import { takeOrders, tell as say } from "../../kit/orders.ts";
+import { takeCommands, tell as say } from "../../kit/child_commands.ts";
 import { leftOf } from "../../sim/checkers/leaks.ts";
-import { viewOf } from "../../sim/promises/lives.ts";
+import { viewOf } from "../../sim/promises/incarnations.ts";
 import { BROKEN } from "../../sim/sabotage.ts";
 import { openJournal } from "./journal.ts";
 import { Work } from "./work.ts";
@@ -97,4 +97,4 @@ async function run(options: ChaosOptions): Promise<(command: Command) => unknown
   };
 }
 
-takeOrders(run);
+takeCommands(run);

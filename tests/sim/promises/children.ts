@@ -11,7 +11,7 @@ import { child } from "../actors.ts";
 import type { MakePromise } from "../chaos.ts";
 import type { Fact } from "../checkers/checker.ts";
 import { ChildChecker } from "../checkers/children.ts";
-import { Incarnations } from "./lives.ts";
+import { Incarnations } from "./incarnations.ts";
 
 export const children: MakePromise = ({ nodes, pick, sim }) => {
   const checker = new ChildChecker();

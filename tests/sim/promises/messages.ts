@@ -7,7 +7,7 @@ import type { Node } from "../../../lib/node.ts";
 import { type Numbered, sink } from "../actors.ts";
 import type { MakePromise } from "../chaos.ts";
 import { MessageChecker } from "../checkers/messages.ts";
-import { Incarnations } from "./lives.ts";
+import { Incarnations } from "./incarnations.ts";
 
 export const messages: MakePromise = ({ nodes, pick, sim }) => {
   const checker = new MessageChecker();

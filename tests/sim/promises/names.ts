@@ -5,7 +5,7 @@
 import type { Pid } from "../../../lib/term/pid.ts";
 import type { MakePromise } from "../chaos.ts";
 import { NameChecker, NAMES } from "../checkers/names.ts";
-import { Incarnations } from "./lives.ts";
+import { Incarnations } from "./incarnations.ts";
 
 export const names: MakePromise = ({ nodes, pick, sim }) => {
   const checker = new NameChecker();

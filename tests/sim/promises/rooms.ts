@@ -9,7 +9,7 @@ import { listener, spoken } from "../actors.ts";
 import type { Node } from "../../../lib/node.ts";
 import type { MakePromise } from "../chaos.ts";
 import { RoomChecker } from "../checkers/rooms.ts";
-import { Incarnations } from "./lives.ts";
+import { Incarnations } from "./incarnations.ts";
 
 const ROOMS = ["square", "corner"] as const;
 

@@ -6,7 +6,7 @@ import type { Pid } from "../../../lib/term/pid.ts";
 import { target, watcher } from "../actors.ts";
 import type { MakePromise } from "../chaos.ts";
 import { SignalChecker } from "../checkers/signals.ts";
-import { Incarnations } from "./lives.ts";
+import { Incarnations } from "./incarnations.ts";
 import { copyOf } from "./messages.ts";
 
 export const signals: MakePromise = ({ nodes, pick, sim }) => {

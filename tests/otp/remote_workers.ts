@@ -104,7 +104,7 @@ export class Abroad {
 }
 
 /** Runs a test with nodes, and stops them at its end. */
-export function abroad(body: (world: Abroad) => Promise<void>): Promise<void> {
+export function withRemoteWorkers(body: (world: Abroad) => Promise<void>): Promise<void> {
   return withNodes((start) => body(new Abroad(start)));
 }
 

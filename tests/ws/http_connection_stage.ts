@@ -9,7 +9,7 @@ import { bytesOf, join } from "../kit/ws_client.ts";
 import { FakeStream } from "./recorder.ts";
 
 /** An HTTP connection whose stream, clock and turns the test controls. */
-export class ArrivalStage {
+export class HttpConnectionStage {
   readonly stream: FakeStream = new FakeStream();
   readonly turns: (() => void)[] = [];
   ended = 0;

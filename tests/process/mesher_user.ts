@@ -26,7 +26,7 @@ export async function withPage(
 }
 
 /** A user of a node's page. */
-export class Person {
+export class PageUser {
   readonly page: Page;
   readonly mesher: RunningMesher;
   /** Errors of the page's scripts, console messages, and policy violations. */
@@ -48,9 +48,9 @@ export class Person {
     browser: Browser,
     mesher: RunningMesher,
     options: BrowserContextOptions,
-  ): Promise<Person> {
+  ): Promise<PageUser> {
     const context = await browser.newContext({ deviceScaleFactor: 2, ...options });
-    const person = new Person(await context.newPage(), mesher);
+    const person = new PageUser(await context.newPage(), mesher);
     await person.page.goto(mesher.url);
     return person;
   }
@@ -60,8 +60,8 @@ export class Person {
     browser: Browser,
     mesher: RunningMesher,
     options: BrowserContextOptions,
-  ): Promise<Person> {
-    const person = await Person.at(browser, mesher, options);
+  ): Promise<PageUser> {
+    const person = await PageUser.at(browser, mesher, options);
     await person.signsIn();
     await person.sees("Unresolved issues");
     return person;

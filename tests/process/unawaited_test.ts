@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { outputOf } from "../kit/run.ts";
 import { runtime, test } from "../kit/test.ts";
 
-const CHILD = fileURLToPath(new URL("./forgotten_child.ts", import.meta.url));
+const CHILD = fileURLToPath(new URL("./unawaited_child.ts", import.meta.url));
 const COMMAND = runtime === "deno" ? ["run", "-A", "--no-check", CHILD] : [CHILD];
 
 const HOW = ["noproc", "late", "refused"];
@@ -42,7 +42,7 @@ test("a rejection unrelated to a node still ends the process", async () => {
 });
 
 test("an ignored promise of a node, service, supervisor or task ends its actor, and not the process", async () => {
-  const child = fileURLToPath(new URL("./forgotten_api_child.ts", import.meta.url));
+  const child = fileURLToPath(new URL("./unawaited_api_child.ts", import.meta.url));
   const command = runtime === "deno" ? ["run", "-A", "--no-check", child] : [child];
   const { expected, alive, reports } = JSON.parse(await outputOf(process.execPath, command));
   assertEquals([reports.length, alive], [expected, 0], reports.join("\n"));

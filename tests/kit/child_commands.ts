@@ -28,7 +28,7 @@ export function now(): number {
  * Reads the node's options and passes them to `start`, with a log that is sent to the test. The function
  * that `start` returns handles all requests; its result, or the error that it throws, is the reply.
  */
-export function takeOrders<What = Order, Options extends NodeOptions = NodeOptions>(
+export function takeCommands<What = Order, Options extends NodeOptions = NodeOptions>(
   start: (options: Options) => Promise<(order: What) => unknown>,
 ): void {
   let act: Promise<(order: What) => unknown> | undefined;

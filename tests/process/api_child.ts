@@ -4,7 +4,7 @@
  */
 import process from "node:process";
 import { type Call, Down, Exit, Node, NodeChange, type Pid, type Self } from "../../mod.ts";
-import { takeOrders, tell } from "../kit/orders.ts";
+import { takeCommands, tell } from "../kit/child_commands.ts";
 
 interface Order {
   readonly do: string;
@@ -45,7 +45,7 @@ async function watcher(self: Self<unknown>, who: Pid, tag: string): Promise<void
   }
 }
 
-takeOrders<Order>(async (options) => {
+takeCommands<Order>(async (options) => {
   // Not awaited, because the node reports each session, and must first listen to events.
   const node = await Node.start({ joinTimeout: 0, ...options });
   for (const event of ["nodeup", "nodedown", "pressure"] as const) {

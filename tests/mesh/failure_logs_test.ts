@@ -29,7 +29,7 @@ test("Node.send logs a value that cannot be sent, limited per call site and with
   assertEquals(lines.length, 2, lines.join("\n"));
   for (const line of lines) {
     assertStringIncludes(line, `a message to ${deaf} was not sent: `);
-    assertStringIncludes(line, "telling_test.ts:");
+    assertStringIncludes(line, "failure_logs_test.ts:");
     assertEquals(/secret/.test(line), false);
   }
 });

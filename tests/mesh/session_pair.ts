@@ -16,7 +16,7 @@ import { IGNORE, type Stream } from "../../lib/host/stream.ts";
 import type { Pid } from "../../lib/term/pid.ts";
 import { ManualHost } from "../kit/system.ts";
 import { Collector, type Frame } from "./collector.ts";
-import { metAs } from "./met.ts";
+import { metAs } from "./peer_info.ts";
 
 /** A stream that appends frames to a list. */
 class HandStream implements Stream {
