@@ -1,5 +1,5 @@
 /**
- * What an administrator does once, from the command line: a new password, a backup, its restoration, the
+ * One-time tasks of an administrator on the command line: a new password, a backup, its restoration, the
  * move from SQLite to PostgreSQL.
  *
  * @module

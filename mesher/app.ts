@@ -202,11 +202,12 @@ async function startServers(mesher: Mesher): Promise<Server[]> {
     hostname,
     maxPayloadLength: MESSAGE_BYTES_MAX,
     maxRequestBodySize: BODY_BYTES_MAX,
-    // `personOf` checks the origin: the page of one port opens streams on another, and programs have none.
+    // `personOf` checks the origin: the page on one port opens streams on another, and programs send no
+    // origin.
     origins: "*" as const,
     ...socketHandlers(mesher),
   };
-  // Streams are on the page's port; on a second one too if that is set.
+  // Streams are on the page's port, and also on a second port if that is set.
   const ws = wsPort === null
     ? undefined
     : await blame("MESHER_HOST and MESHER_WS_PORT", node.serve({ ...common, port: wsPort }));

@@ -34,7 +34,9 @@ export interface Config {
   readonly ratePerMinute: number;
   /** Number of events in five seconds above which a node requests help. */
   readonly loadThreshold: number;
-  /** The cost of passwords' hashes. Hashes of another cost stay valid, and are renewed at the next login. */
+  /**
+   * The cost of password hashes. Hashes of another cost stay valid, and are replaced at the next login.
+   */
   readonly passwordCost: PasswordCost;
   /** Whether cookies are only sent over https. */
   readonly secureCookies: boolean;
@@ -63,11 +65,11 @@ export interface Command {
 export type AdminCommand =
   /** Sets a new password for an account, and changes nothing else. */
   | { readonly kind: "reset"; readonly email: string }
-  /** A copy of the database as it is at that moment, while nodes run. */
+  /** Copies the current database while nodes run. */
   | { readonly kind: "backup"; readonly file: string }
-  /** Puts a copy in the place of the database; no node may run. */
+  /** Replaces the database with a copy; no node may be running. */
   | { readonly kind: "restore"; readonly file: string }
-  /** Copies a file of SQLite into PostgreSQL, which is empty. */
+  /** Copies a SQLite file into an empty PostgreSQL database. */
   | { readonly kind: "migrate"; readonly file: string };
 
 /** An invalid setting. */

@@ -41,9 +41,9 @@ Usage: deno task test [options] [path …]
 Stages:
 ${STAGES.map(({ name, title }) => `  ${name.padEnd(10)} ${title}`).join("\n")}`;
 
-/** How many of the longest commands are printed at the end. */
+/** Number of the longest commands that are printed at the end. */
 const SLOWEST_SHOWN = 8;
-/** Their longest line. */
+/** Maximum length of their lines. */
 const SLOWEST_CHARS_MAX = 100;
 
 const tty = Deno.stdout.isTerminal();
@@ -57,7 +57,7 @@ function refuse(why: string): never {
   Deno.exit(2);
 }
 
-/** What the command line asks for. */
+/** The parsed command line. */
 interface Asked {
   readonly stages: readonly Stage[];
   readonly jobs: number;
@@ -147,7 +147,7 @@ function reportWithoutBun(stage: Stage): void {
   total.push({ passed: 0, failed: failed ? 1 : 0, skipped: failed ? 0 : 1 });
 }
 
-/** Prints a text, over the line that shows the progress. */
+/** Prints a text in place of the line that shows the progress. */
 function print(text: string): void {
   console.log(showsProgress ? `\r\x1b[K${text}` : text);
 }

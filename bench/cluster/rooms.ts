@@ -73,7 +73,7 @@ async function node([index, mode, ...seeds]: string[]): Promise<void> {
   }).on("close", () => process.exit(0));
 }
 
-/** A child process with a dialogue of lines. */
+/** A child process with which lines are exchanged. */
 class Child {
   readonly process: ChildProcess;
   readonly #lines: string[] = [];

@@ -53,7 +53,7 @@ export async function measureMany(count: number, database?: string): Promise<Mea
   const app = await startApp(config, { log: () => {}, storage });
   try {
     const { organisationId: org, projectId: project, key } = app.first!;
-    // Its events stay for longer, so that whole days cannot be dropped.
+    // Its events are kept longer, so that whole days cannot be dropped.
     const other = await storage.createProject({
       orgId: org,
       name: "Other",

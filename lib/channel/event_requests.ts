@@ -57,7 +57,7 @@ export class EventRequests<Data> {
     const most = this.#ports.options.maxConnectionsPerAddress ?? Infinity;
     const refusal = this.#refusal(request);
     if (refusal !== undefined) return refusal;
-    // Those behind a proxy share its connections, which are not limited.
+    // Clients behind a proxy share its connections, which are not limited.
     if (this.#clients.of(remote) >= most) {
       return this.#answer(request, 503, "too many connections from this address");
     }
@@ -123,7 +123,7 @@ export class EventRequests<Data> {
     return new Response(words, { status, headers: this.#headers(request) });
   }
 
-  /** Adds the headers without which a page of another, permitted origin may not read a response. */
+  /** Adds the headers that allow a page of another, permitted origin to read a response. */
   #headers(request: Request, more?: HeadersInit): Headers {
     const headers = new Headers(more);
     const origin = request.headers.get("origin");

@@ -1,6 +1,6 @@
 /**
  * Clients that cannot open a WebSocket: a response of server-sent events carries the messages to
- * the client, requests carry those of the client.
+ * the client, and requests carry those of the client.
  *
  *     POST /socket/websocket ─▶ data: [null,null,"phoenix","firn_session",{"id":"…"}]
  *                               data: …                        until either side closes
@@ -70,7 +70,7 @@ interface Receiver {
   received(data: string | Uint8Array): void | Promise<void>;
 }
 
-/** Port from the sessions of a node to its hub. */
+/** The interface from the sessions of a node to its hub. */
 export interface SessionPorts {
   readonly creation: number;
   peers(): Iterable<Pid>;
@@ -192,7 +192,7 @@ export class EventSession {
     return this.stream.response(headers);
   }
 
-  /** Handles the messages of a request, after those of the request before it. */
+  /** Handles the messages of a request, after those of the previous request. */
   take(number: number, messages: readonly string[]): Promise<SendStatus> {
     this.usedAt = this.#ports.now();
     if (number === this.#number) return this.#answer;

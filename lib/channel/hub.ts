@@ -104,7 +104,7 @@ export interface HubPorts {
 export class Hub {
   readonly rooms: Rooms;
   readonly presence: Presence;
-  /** The clients that have no WebSocket. */
+  /** The clients without a WebSocket. */
   readonly sessions: EventSessions;
   readonly system: System;
   readonly log: Log;

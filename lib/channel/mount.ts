@@ -1,7 +1,6 @@
 /**
  * Adds channels to a server: WebSockets at `/socket/websocket` use the channel protocol, and so do
- * requests with POST of clients that cannot open a WebSocket. All others are passed to the
- * application.
+ * POST requests of clients that cannot open a WebSocket. All others are passed to the application.
  *
  * @module
  */
@@ -133,7 +132,7 @@ export function mountChannels<Data>(
   return { options: mounted, responses: () => requests.sessions };
 }
 
-/** Answers a request whose headers for a WebSocket were removed on the way. */
+/** Answers a request whose WebSocket headers were removed on the way. */
 function noUpgrade(): Response {
   const words = "this is the path of WebSockets, and the request has no header Upgrade: " +
     "a proxy in between must pass on the headers Upgrade and Connection";

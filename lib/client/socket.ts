@@ -185,7 +185,7 @@ interface Place {
   readonly offset: number;
 }
 
-/** A WebSocket, or what replaces it. */
+/** A WebSocket, or its replacement. */
 interface Wire {
   binaryType?: string;
   onopen: (() => void) | null;
@@ -228,7 +228,7 @@ export class Socket {
   #socket: Wire | undefined;
   /** Whether a WebSocket has received a message. */
   #hasWorked = false;
-  /** Whether to begin without a WebSocket: none has worked, and a stream of events has. */
+  /** Whether to start without a WebSocket, because none has worked and a stream of events has. */
   #isBlocked = false;
   #refs = 0;
   #attempts = 0;
@@ -313,7 +313,7 @@ export class Socket {
     socket.binaryType = "arraybuffer";
     let late: ReturnType<typeof setTimeout> | undefined = undefined;
     let works = false;
-    // Some proxies let a WebSocket open, but no message through.
+    // Some proxies allow a WebSocket to open, but pass no messages.
     const working = (): void => {
       works = true;
       this.#attempts = 0;
@@ -323,13 +323,13 @@ export class Socket {
     const over = (closeCode: number, reason: string): void => {
       clearTimeout(late);
       if (this.#socket !== socket) return;
-      // Runtimes differ about the code of a failed attempt.
+      // Runtimes use different codes for a failed attempt.
       const code = this.state === "open" ? closeCode : 1006;
       this.#lost();
       if (!works) {
         this.#isBlocked = false;
-        // If the server is reachable by a request at this moment, WebSockets are blocked. One
-        // failure of what has worked is no reason to look: a server may have been stopped.
+        // If the server answers a request at this moment, WebSockets are blocked. One failure after
+        // a success is no reason to check, because the server may have been stopped.
         if (code === 1006 && !usesEvents && (this.#attempts > 0 || !this.#hasWorked)) {
           return void this.#connect(true);
         }
@@ -368,7 +368,7 @@ export class Socket {
     socket.onerror = () => {};
   }
 
-  /** Connects without a WebSocket: `channel/event_sessions.ts` describes the requests. */
+  /** Connects without a WebSocket; `channel/event_sessions.ts` describes the requests. */
   #events(url: string): Wire {
     const abort = new AbortController();
     const http = url.replace("ws", "http");
@@ -392,7 +392,7 @@ export class Socket {
     };
     const flush = async (): Promise<void> => {
       while (queue.length > 0) {
-        // One request of at most 64 KiB at a time, unless a message is larger.
+        // Sends one request at a time, of at most 64 KiB unless a message is larger.
         let size = 0;
         const fits = queue.findIndex((each) => (size += each.length) > 65_536);
         const lines = queue.splice(0, fits < 0 ? queue.length : fits || 1);
@@ -444,11 +444,11 @@ export class Socket {
         );
         if (isBusy) return;
         isBusy = true;
-        // Messages that are sent together travel together.
+        // Messages that are sent together are combined into one request.
         Promise.resolve().then(flush).catch(failed);
       },
       close() {
-        // What was sent before goes first, if it goes soon.
+        // Earlier messages are sent first, if they can be sent soon.
         if (isBusy) closing = setTimeout(() => end(1000, ""), 1_000);
         else end(1000, "");
       },

@@ -12,7 +12,7 @@ interface Membership {
   readonly group: string;
 }
 
-/** The last membership of a group, and those before it. */
+/** The last membership of a group, with a link to the earlier ones. */
 interface Entry<Row> {
   readonly row: Row;
   readonly earlier: Entry<Row> | undefined;
@@ -68,8 +68,8 @@ export class Memberships<Row extends Membership> implements Chained {
 }
 
 /**
- * Returns the key of a group. Scopes and groups may contain any character, so it begins with the
- * length of the scope.
+ * Returns the key of a group. Scopes and groups may contain any characters, so the key begins with
+ * the length of the scope.
  */
 export function keyOf(scope: string, group: string): string {
   return `${scope.length}:${scope}${group}`;

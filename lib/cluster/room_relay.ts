@@ -7,13 +7,13 @@
  *     first member of a room ─▶ end of the turn ─▶ ROOM_INTEREST to all nodes: "joined"
  *     last member has left ─▶ within a second ───▶ ROOM_INTEREST to all nodes: "left"
  *
- * A node never forwards a received broadcast, because the sender has sent it to all nodes with members. Which
- * nodes those are, each node knows from its peers: see `mesh/room_interest.ts`. Announcements overtake broadcasts
- * in the queue to a peer, and those of a turn are sent before its first broadcast. So a node
- * that has received a broadcast knows of all members that the sender had then.
+ * A node never forwards a received broadcast, because the sender has sent it to all nodes with members. Each node
+ * learns these nodes from its peers: see `mesh/room_interest.ts`. Announcements overtake broadcasts in the queue
+ * to a peer, and those of a turn are sent before its first broadcast. A node that has received a broadcast
+ * therefore knows all members that the sender had then.
  *
- * Rooms are announced by buckets: a bucket has left when all its rooms have. A bucket that is joined again within
- * a second was never announced as left.
+ * Rooms are announced by buckets: a bucket has left when all its rooms have left. A bucket that is joined again
+ * within a second was never announced as left.
  *
  * @module
  */
@@ -32,10 +32,10 @@ import type { Session } from "../mesh/session.ts";
 import type { Relay, RoomMessage, Rooms, TurnEnd } from "../ws/rooms.ts";
 import { bucketOf, type RelayLink } from "./relay_link.ts";
 
-/** How long rooms that were left are announced as if they had members. Milliseconds. */
+/** Time for which rooms without members are still announced as having members. Milliseconds. */
 const LEAVE_MS = 1_000;
 
-/** What a relay needs of the host. */
+/** The parts of the host that a relay uses. */
 export interface RelayHost extends TurnEnd {
   readonly clock: Clock;
 }

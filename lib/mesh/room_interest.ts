@@ -1,15 +1,15 @@
 /**
- * The rooms in which a peer has members, as far as this node knows, so that a broadcast is sent only to nodes
+ * Tracks the rooms in which a peer has members, as far as this node knows, so that a broadcast is sent only to nodes
  * with members. Deterministic.
  *
  *     room ─ hash ─▶ one of 262,144 buckets ─▶ a bit: the peer has members in a room of this bucket
  *
- * Rooms with the same bucket share a bit: then a node without members may get a broadcast, and drops it. A node with
- * 1,000 rooms gets 0.4 % of the broadcasts to other rooms, one with 10,000 rooms 4 %, one with 100,000 rooms 32 %.
- * So a peer's rooms take at most 32 KiB of memory, and nothing while it has none.
+ * Rooms with the same bucket share a bit: a node without members may then receive a broadcast, and drops it. A node
+ * with 1,000 rooms receives 0.4 % of the broadcasts to other rooms, one with 10,000 rooms 4 %, and one with 100,000
+ * rooms 32 %. A peer's rooms therefore take at most 32 KiB of memory, and none while it has no rooms.
  *
- * Until the first ROOM_INTEREST of a session, and from peers without `FEATURE.ROOM_INTEREST`, nothing is known: such
- * a peer gets every broadcast.
+ * Until the first ROOM_INTEREST of a session, and for peers without `FEATURE.ROOM_INTEREST`, the rooms are unknown:
+ * such a peer receives every broadcast.
  *
  * @module
  */
@@ -20,12 +20,15 @@ import { TAG } from "./message.ts";
 /** The number of buckets. */
 export const ROOM_BUCKETS: number = 1 << 18;
 
-/** The most buckets in a list: as many as a map has bytes / 4. A change of more is sent as a map. */
+/**
+ * Maximum number of buckets in a list: a quarter of the number of bytes of a map. A larger change
+ * is sent as a map.
+ */
 export const ROOM_LIST_MAX: number = ROOM_BUCKETS / 32;
 
 const MAP_BYTES = ROOM_BUCKETS / 8;
 
-/** What a ROOM_INTEREST holds. */
+/** The kinds of a ROOM_INTEREST. */
 export const INTEREST = {
   /** Buckets without members from now on. */
   LEFT: 0,
@@ -35,7 +38,7 @@ export const INTEREST = {
   MAP: 2,
 } as const;
 
-/** A ROOM_INTEREST frame with a list of at most {@linkcode ROOM_LIST_MAX} buckets. */
+/** Encodes a ROOM_INTEREST frame with a list of at most {@linkcode ROOM_LIST_MAX} buckets. */
 export function encodeInterestList(
   what: 0 | 1,
   buckets: Iterable<number>,
@@ -46,7 +49,7 @@ export function encodeInterestList(
   return encodeFrame(TAG.ROOM_INTEREST, writer.done());
 }
 
-/** A ROOM_INTEREST frame with all buckets. */
+/** Encodes a ROOM_INTEREST frame with all buckets. */
 export function encodeInterestMap(buckets: Iterable<number>): Uint8Array {
   const body = new Uint8Array(1 + MAP_BYTES);
   body[0] = INTEREST.MAP;
@@ -63,7 +66,9 @@ export class RoomInterest {
     return this.#map !== undefined && (this.#map[bucket >>> 3]! >>> (bucket & 7) & 1) === 1;
   }
 
-  /** Applies the body of a ROOM_INTEREST. Returns the rule that it broke, or `undefined`. */
+  /**
+   * Applies the body of a ROOM_INTEREST. Returns the rule that the peer violated, or `undefined`.
+   */
   apply(body: Uint8Array): string | undefined {
     const reader = new Reader(body);
     const what = reader.u8();

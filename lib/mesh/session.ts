@@ -156,7 +156,10 @@ export class Session implements FrameSink, SessionMessages {
   readonly outbox: SessionOutbox;
   /** Received messages that are held behind incomplete large ones. */
   readonly holds: HoldbackQueue = new HoldbackQueue();
-  /** The rooms in which the peer has members; `undefined` while that is unknown: it gets every broadcast. */
+  /**
+   * The rooms in which the peer has members; `undefined` while they are unknown, so that it receives
+   * every broadcast.
+   */
   rooms: RoomInterest | undefined = undefined;
   readonly #stream: Stream;
   readonly #handler: SessionHandler;
@@ -436,7 +439,7 @@ export class Session implements FrameSink, SessionMessages {
     return this.outbox.taken(u32At(body, 0)) ? undefined : "a TAKEN of more than was sent";
   }
 
-  /** The peer has announced in which rooms it has members. */
+  /** The peer has announced the rooms in which it has members. */
   onRoomInterest(body: Uint8Array): string | undefined {
     if ((this.met.features & FEATURE.ROOM_INTEREST) === 0) return undefined;
     return (this.rooms ??= new RoomInterest()).apply(body);

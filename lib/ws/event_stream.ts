@@ -19,7 +19,10 @@ export class EventStream implements Member {
   /** Whether something was sent since the last call of {@linkcode beat}. */
   #isBusy = false;
 
-  /** `ended` is called once: the client has disconnected, reads too slowly, or it was ended here. */
+  /**
+   * `ended` is called once: the client has disconnected or reads too slowly, or the stream was
+   * ended by this side.
+   */
   constructor(limits: Backpressure, ended: () => void) {
     this.#limits = limits;
     this.#ended = ended;
@@ -59,7 +62,7 @@ export class EventStream implements Member {
     this.#isBusy = false;
   }
 
-  /** Ends the stream after what was sent. */
+  /** Ends the stream after the data sent before. */
   end(): void {
     if (!this.#isOver) this.#controller.close();
     this.#end();
@@ -75,7 +78,7 @@ export class EventStream implements Member {
     } else if (policy === "close") {
       this.#isOver = true;
       this.#controller.error(new Error("the client does not read fast enough"));
-      // Not now: a broadcast may be in progress.
+      // Not now, because a broadcast may be in progress.
       queueMicrotask(() => this.#end());
     }
   }
@@ -89,7 +92,7 @@ export class EventStream implements Member {
 
 const KEEP_ALIVE: Uint8Array = utf8(":\n\n");
 
-/** Encodes an event: a line of `data` for each line of the text. */
+/** Encodes an event: one `data` line per line of the text. */
 function eventOf(message: RoomMessage): Uint8Array {
   if (typeof message !== "string") {
     return utf8(`event: binary\ndata: ${Buffer.from(message).toString("base64")}\n\n`);

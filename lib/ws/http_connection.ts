@@ -194,7 +194,7 @@ export class HttpConnection<Data> implements StreamHandler {
   /** Bytes that arrived early and have not been read yet. */
   #early: Uint8Array = EMPTY;
   #writer: ResponseWriter | undefined;
-  /** Where its responses are written. */
+  /** The writer of its responses. */
   #sink: ResponseSink | undefined;
   /** Continues a response that waits for its client. */
   #roomy: (() => void) | undefined;

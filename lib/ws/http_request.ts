@@ -139,7 +139,7 @@ for (const field of FIELDS) {
 }
 
 // Without internal fields, the platform's functions read the properties of an object that is not of its
-// class, and its methods accept no such object. So each property and method is forwarded.
+// class, and its methods accept no such object. Each property and method is therefore forwarded.
 if (FIELDS.length === 0) {
   type Properties = Record<string, unknown>;
   const own = Object.getOwnPropertyNames(LazyRequest.prototype);
@@ -180,10 +180,10 @@ const NORMAL_METHODS: ReadonlySet<string> = new Set([
   "PUT",
 ]);
 
-/** The methods of requests of which the platform accepts lazy ones as its own. */
+/** The methods of requests that the platform accepts as lazy requests. */
 const LAZY_METHODS: ReadonlySet<string> = [...NORMAL_METHODS].every(isTaken)
   ? NORMAL_METHODS
-  // With headers as second argument, Bun's `new Request` does not copy the method.
+  // Bun's `new Request` does not copy the method if it receives headers as second argument.
   : new Set(["GET"].filter(isTaken));
 
 /** Returns whether the platform copies a lazy request with this method. */
@@ -285,7 +285,7 @@ export function buildRequest(
       request = new PlatformRequest(url, { ...init, method: "POST" });
       PlatformRequest.rename(request, method);
     }
-    // On Bun passing the headers to the class takes twice as long.
+    // On Bun, passing the headers to the class takes twice as long.
     const { headers: added } = request;
     for (const [name, value] of headers) added.append(name, value);
     return request;

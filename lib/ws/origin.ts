@@ -29,7 +29,7 @@ export function checkOrigin(head: RequestHead, origins: Origins): Refusal | unde
   return checkOriginOf(headerOf(head, "origin"), host, origins);
 }
 
-/** As {@linkcode checkOrigin}, with the headers Origin and Host of a request. */
+/** The same as {@linkcode checkOrigin}, with the headers Origin and Host of a request. */
 export function checkOriginOf(
   origin: string | undefined,
   host: string | undefined,

@@ -110,7 +110,7 @@ export class ResponseWriter {
     this.#sink.write(encodeHead(text === "" ? head : head + text, this.#lines.isAscii));
   }
 
-  /** Returns the line of a body whose response has no type. */
+  /** Returns the Content-Type line of a body whose response sets no type. */
   #typeOf(bytes: Uint8Array): string {
     return this.#lines.hasType ? "" : typeLine(bytes);
   }
@@ -154,7 +154,7 @@ export class ResponseWriter {
     });
   }
 
-  /** Sends a body of which not all is available: its head, and each piece as it comes. */
+  /** Sends a body that is only partly available: its head, and each piece as it arrives. */
   async #passRest(start: StartOfBody, framing: Framing, isBare: boolean): Promise<void> {
     const { reader } = start;
     let { next } = start;
@@ -191,15 +191,16 @@ export class ResponseWriter {
 }
 
 /**
- * The pieces of a body that are available at once: each within a few microtasks. It uses callbacks, since
- * Bun shows every body as a stream, and an async function costs more than the rest of the response.
+ * Collects the pieces of a body that are available at once, each within a few microtasks. Uses callbacks,
+ * because Bun shows every body as a stream, and an async function costs more than the rest of the
+ * response.
  */
 class StartOfBody {
   /** The available pieces, joined. */
   bytes: Uint8Array = EMPTY;
-  /** Whether that is the whole body. */
+  /** Whether these are the whole body. */
   isWhole = false;
-  /** The piece behind them. */
+  /** The piece after them. */
   next: Promise<ReadableStreamReadResult<Uint8Array>>;
   readonly reader: Reader;
   readonly #ready: () => void;

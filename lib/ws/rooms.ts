@@ -77,7 +77,10 @@ export interface Relay {
   joined(room: string): void;
   /** A room has lost its last member on this node. */
   left(room: string): void;
-  /** Resolves when the other nodes know of all rooms with members, with those that did not answer in time. */
+  /**
+   * Resolves when the other nodes know all rooms with members, with the names of nodes that did not
+   * answer in time.
+   */
   announced(ms: number): Promise<string[]>;
 }
 
@@ -281,8 +284,9 @@ export class Rooms {
    * Adds a member, unless it is in the room already. Throws {@linkcode RoomError}.
    *
    * The member receives each later broadcast of this node. The other nodes are informed at the end of this turn, if
-   * the room had no member on this node; what they broadcast before they know may not reach the member. If it must,
-   * for example because the client of this member makes another node broadcast, await {@linkcode announced} first.
+   * the room had no member on this node; what they broadcast before they know may not reach the member. To prevent
+   * this, for example because the client of this member makes another node broadcast, await {@linkcode announced}
+   * first.
    */
   join(room: string, member: Member): void {
     const joined = this.#joined.get(member);
@@ -308,9 +312,9 @@ export class Rooms {
   }
 
   /**
-   * Resolves when every connected node knows in which rooms this node has members: what they broadcast from now on
-   * reaches all members that have joined before this call. `missing` lists the nodes that did not answer within
-   * `timeout` milliseconds, by default 2000. It costs a round trip to each node. Never rejects.
+   * Resolves when every connected node knows in which rooms this node has members: their broadcasts from then on
+   * reach all members that joined before this call. `missing` lists the nodes that did not answer within `timeout`
+   * milliseconds, by default 2000. It costs a round trip to each node. Never rejects.
    *
    * @example
    * ```ts

@@ -77,7 +77,7 @@ export interface Closeable {
   close(code: number, reason: string | undefined): void;
 }
 
-/** Port from a server to its node. */
+/** The interface from a server to its node. */
 export interface ServerPorts {
   /** Called when the listener fails while it is open, and when it recovers. */
   report(address: string, report: ListenerReport): void;

@@ -44,7 +44,10 @@ export function passwordProblem(password: string): string | null {
   return null;
 }
 
-/** Returns a hash that no password matches, to compare with where there is no account: it takes as long. */
+/**
+ * Returns a hash that no password matches, for a comparison of the same duration if there is no
+ * account.
+ */
 export function unmatchableHash(cost: PasswordCost): string {
   return encodeHash(cost, randomBytes(SALT_BYTES), randomBytes(KEY_BYTES));
 }
@@ -67,7 +70,7 @@ export async function verifyPassword(password: string, hash: string): Promise<bo
   return timingSafeEqual(key, stored.key);
 }
 
-/** Returns whether the hash was made with other parameters: then it is renewed at the next login. */
+/** Returns whether the hash has other parameters, and must be replaced at the next login. */
 export function isOutdated(hash: string, cost: PasswordCost): boolean {
   const stored = readHash(hash)?.cost;
   return stored === undefined || stored.N !== cost.N || stored.r !== cost.r || stored.p !== cost.p;

@@ -1,5 +1,5 @@
 /**
- * The path prefix under which people open the page, that of `MESHER_PUBLIC_URL`: a proxy may pass it on or remove it.
+ * The path prefix of the page's public URL, `MESHER_PUBLIC_URL`: a proxy may pass it on or remove it.
  *
  *     https://errors.example/mesher/api/v1/me ─▶ proxy ─▶ /mesher/api/v1/me or /api/v1/me
  *
@@ -7,7 +7,7 @@
  */
 import type { Config } from "../config.ts";
 
-/** Returns the prefix without a slash at its end; empty: there is none. */
+/** Returns the prefix without a trailing slash; empty if there is none. */
 export function basePathOf({ publicUrl }: Pick<Config, "publicUrl">): string {
   return publicUrl === null ? "" : new URL(publicUrl).pathname.replace(/\/+$/, "");
 }

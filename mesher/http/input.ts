@@ -20,7 +20,7 @@ export const BODY_BYTES_MAX = 65_536;
 /** Default maximum number of characters of a text. */
 const TEXT_CHARS_MAX = 1_024;
 
-/** Entries of a list that says no limit of its own. */
+/** Default maximum number of entries of a list. */
 const LIST_MAX = 100;
 
 /** Content encodings of bodies, and their decoders. */

@@ -60,10 +60,11 @@ export class PageFiles {
     this.#folder = folder;
   }
 
-  /** A file of the page; paths without an extension lead to the page. */
+  /** Returns a file of the page; paths without an extension redirect to the page. */
   async answer({ method, headers }: Request, path: string): Promise<Response> {
     if (method !== "GET" && method !== "HEAD") return plain(405, "method not allowed");
-    // The page's addresses are relative, so that it may be under a prefix: it is at one place only.
+    // The page's URLs are relative, so that it may be under a prefix; it therefore has one URL
+    // only.
     if (extname(path) === "" && path !== "/") {
       const up = "../".repeat(path.split("/").length - 2) || "./";
       return new Response(null, { status: 302, headers: { ...HEADERS, location: up } });

@@ -53,7 +53,7 @@ export function releaseShape(release: Release): Shape {
   };
 }
 
-/** A fingerprint of an issue. */
+/** Returns a fingerprint of an issue. */
 export function fingerprintShape(one: IssueFingerprint): Shape {
   return {
     fingerprint: one.fingerprint,
@@ -63,7 +63,7 @@ export function fingerprintShape(one: IssueFingerprint): Shape {
   };
 }
 
-/** An entry of an issue's activity. */
+/** Returns an entry of an issue's activity. */
 export function activityShape(entry: Activity): Shape {
   return {
     id: entry.id,

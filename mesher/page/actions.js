@@ -114,11 +114,11 @@ export async function actOn(issues, action, { button = null, undone }) {
 }
 
 /**
- * Merges issues into the one with the most events, after a question.
+ * Merges issues into the one with the most events, after a confirmation.
  *
  * @param {readonly model.Issue[]} issues
  * @param {HTMLButtonElement | null} button
- * @returns {Promise<model.Issue | null>} The issue that they are now; null: nothing was done.
+ * @returns {Promise<model.Issue | null>} The merged issue, or null if it was cancelled.
  */
 export async function mergeAll(issues, button) {
   const [target, ...others] = issues.toSorted((a, b) => b.count - a.count);

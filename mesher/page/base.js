@@ -1,8 +1,8 @@
 /**
- * Where the page is: it may be under a path prefix, which only its own address tells.
+ * The base path of the page: it may be under a prefix, which only its own URL shows.
  *
  * @module
  */
 
-/** With a slash at its end. */
+/** With a trailing slash. */
 export const BASE = new URL(".", import.meta.url).href;

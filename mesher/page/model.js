@@ -150,11 +150,10 @@
  * }} StorageState
  */
 /**
- * Counters of all nodes, also of those that have ended.
+ * Counters of all nodes, including those that have ended.
  *
- * @typedef {{
- *   counters: [string, number][], ignored: [string, number][], rejected: [string, number][],
- * }} Totals
+ * @typedef {{ counters: [string, number][], ignored: [string, number][], rejected: [string,
+ * number][], }} Totals
  */
 
 /**

@@ -1,6 +1,6 @@
 /**
- * Stores this node's counters, so that those of nodes that have ended are still counted. What a node counted in its
- * last seconds is lost if it is killed.
+ * Stores this node's counters, so that those of ended nodes are still counted. The counts of a node's last seconds
+ * are lost if it is killed.
  *
  * @module
  */
@@ -9,14 +9,17 @@ import type { Parts } from "../parts.ts";
 import type { TotalCounts } from "../storage/totals.ts";
 import type { NodeCard } from "./registry.ts";
 
-/** Its name on each node. */
+/** The service's name on each node. */
 export const TOTALS_KEEPER = "totals_keeper";
-/** How often it looks whether a counter has changed. Milliseconds. */
+/** Interval at which it checks whether a counter has changed. Milliseconds. */
 const SAVE_MS = 5_000;
-/** One that is unchanged is stored again after this, since what is old has ended. Milliseconds. */
+/**
+ * Interval at which an unchanged counter is stored again, because nodes with old counters count as
+ * ended. Milliseconds.
+ */
 const SAVE_MS_MAX = 3_600_000;
 
-/** What has been stored, and when. */
+/** The stored counters, and the time. */
 interface Saved {
   readonly text: string;
   readonly at: number;
@@ -43,7 +46,7 @@ export const totalsKeeper: Service<TotalsKeeper> = service({
   },
 });
 
-/** Stores the counters now. Resolves to false if the database is away. */
+/** Stores the counters now. Resolves with false if the database is unavailable. */
 export async function saveTotals(parts: Parts): Promise<boolean> {
   try {
     await parts.storage.saveTotals(runOf(parts.node.name, parts.startedAt), countsOf(parts));
@@ -76,7 +79,7 @@ function countsOf({ counters }: Parts): TotalCounts {
   });
 }
 
-/** Counts by name, `ignored_items/type` or `rejected/reason`; those that are not zero. */
+/** Counts by name, `ignored_items/type` or `rejected/reason`, without zeros. */
 function flat(
   { counts, ignored = {}, rejected = {} }: Pick<NodeCard, "counts" | "ignored" | "rejected">,
 ): TotalCounts {

@@ -1,12 +1,12 @@
 /**
- * What happened to an issue, as a list that persons read: changes and comments.
+ * The activity of an issue, for users: changes and comments.
  *
  * @module
  */
 import type { JsonObject } from "../domain/event.ts";
 import type { Page, PageRequest } from "./page.ts";
 
-/** What may have happened. */
+/** The kinds of entries. */
 export const ACTIVITY_KINDS = [
   "comment",
   "resolved",
@@ -21,7 +21,7 @@ export const ACTIVITY_KINDS = [
 /** What happened. */
 export type ActivityKind = typeof ACTIVITY_KINDS[number];
 
-/** Characters of a comment; more is refused. */
+/** Maximum number of characters of a comment; more are rejected. */
 export const COMMENT_CHARS_MAX = 4_096;
 
 /** One entry. */
@@ -31,7 +31,7 @@ export interface Activity {
   readonly kind: ActivityKind;
   /** Null: the system. */
   readonly userId: string | null;
-  /** Of comments `text`; of others what they are about. */
+  /** `text` for comments; the details of the change for other kinds. */
   readonly data: JsonObject;
   readonly createdAt: number;
 }
@@ -40,15 +40,15 @@ export interface Activity {
 export interface Activities {
   /** Newest first. */
   activity(orgId: string, issueId: string, page: PageRequest): Promise<Page<Activity>>;
-  /** Null: there is no such issue. */
+  /** Returns null if there is no such issue. */
   addComment(
     orgId: string,
     issueId: string,
     userId: string,
     text: string,
   ): Promise<Activity | null>;
-  /** Deletes a comment, if the user wrote it. */
+  /** Deletes a comment if the user wrote it. */
   deleteComment(orgId: string, commentId: string, userId: string): Promise<boolean>;
-  /** The system's own: adds an entry that no person caused. */
+  /** Internal: adds an entry that was not caused by a user. */
   addActivity(issueId: string, kind: ActivityKind, data: JsonObject): Promise<void>;
 }

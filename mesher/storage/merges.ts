@@ -1,24 +1,27 @@
 /**
- * Issues that a person has merged into one, and has split again.
+ * Merging and splitting of issues.
  *
- * A merged issue is gone; its fingerprint is an alias of the issue that took it, so new events with it go there. Its
- * events follow in the background (`sql/moves.ts`).
+ * A merged issue is deleted; its fingerprint becomes an alias of the target issue, so that new events with it are
+ * added there. Its events are moved in the background (`sql/moves.ts`).
  *
  * @module
  */
 import type { Issue } from "./issues.ts";
 import type { Result } from "./result.ts";
 
-/** At most this many issues are merged, or fingerprints split off, in one call; more is refused. */
+/**
+ * Maximum number of issues that are merged, or fingerprints that are split off, in one call; more
+ * are rejected.
+ */
 export const MERGE_MAX = 100;
 
-/** A fingerprint whose events are an issue's. */
+/** A fingerprint whose events belong to an issue. */
 export interface IssueFingerprint {
   readonly fingerprint: string;
-  /** The title of the issue that had it alone. */
+  /** The title of the issue that it belonged to originally. */
   readonly title: string;
   readonly culprit: string;
-  /** When it was merged into the issue; null: it is the issue's own. */
+  /** When it was merged into the issue; null: it is the issue's original one. */
   readonly mergedAt: number | null;
 }
 
@@ -34,14 +37,16 @@ export interface Merges {
     issueIds: readonly string[],
     userId: string | null,
   ): Promise<Result<Issue, "no_issue" | "other_project" | "busy">>;
-  /** Splits fingerprints off an issue, together, as a new issue. One of its fingerprints must remain. */
+  /** Splits fingerprints off an issue, as one new issue. One of its fingerprints must remain. */
   splitIssue(
     orgId: string,
     issueId: string,
     fingerprints: readonly string[],
     userId: string | null,
   ): Promise<Result<Issue, "no_issue" | "no_fingerprint" | "all_fingerprints" | "busy">>;
-  /** Its own first, then those that were merged into it; null: there is no such issue. */
+  /**
+   * Returns its original fingerprint first, then the merged ones; null if there is no such issue.
+   */
   issueFingerprints(
     orgId: string,
     issueId: string,

@@ -1,12 +1,13 @@
 /**
- * The move from SQLite to PostgreSQL: all rows of all tables, in one transaction, so that it is done or not.
+ * The move from SQLite to PostgreSQL: all rows of all tables in one transaction, which succeeds or fails as a
+ * whole.
  *
  *     tables      by their names: a row as JSON, which PostgreSQL takes apart by the types of its columns
  *     events      the same, with their words made anew; their days' partitions first
  *     event_ids   made of the events
  *
- * The file is read as it is at one moment, and not changed, unless an earlier version made it: then its tables are
- * updated first.
+ * The file is read in one consistent state, and not changed, unless an earlier version created it: its tables are
+ * then updated first.
  *
  * @module
  */
@@ -22,18 +23,20 @@ import { Postgres } from "./postgres.ts";
 import { columnsOf } from "./rows.ts";
 import { openSqlite } from "./sqlite.ts";
 
-/** Rows in one statement, and their characters. */
+/** Maximum numbers of rows and of characters in one statement. */
 const ROWS = 1_000;
 const CHARS = 8_388_608;
 const EVENTS = "events";
-/** A column that only PostgreSQL has: SQLite has a table for it. */
+/** A column that only PostgreSQL has; SQLite has a table for it. */
 const WORDS = "words";
-/** Tables that PostgreSQL makes itself, and those that are no data. */
+/** Tables that PostgreSQL fills itself, and those without data. */
 const LEFT_OUT = /^(?:sqlite_|event_words|events$)/;
 
 type Row = Record<string, string | number | null | Uint8Array>;
 
-/** Copies the file into an empty database. Resolves to how many rows of each table were copied. */
+/**
+ * Copies the file into an empty database. Resolves with the number of copied rows of each table.
+ */
 export async function migrateToPostgres(
   file: string,
   url: string,
@@ -78,7 +81,7 @@ async function copy(
   return copied;
 }
 
-/** The tables in the order in which one refers to another: that of their creation. */
+/** The tables in the order of their references, which is that of their creation. */
 async function tablesOf(db: DatabaseSync, query: Query): Promise<string[]> {
   const made = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY rowid")
     .all()
@@ -91,7 +94,7 @@ async function tablesOf(db: DatabaseSync, query: Query): Promise<string[]> {
   return made;
 }
 
-/** The type of each column that is copied. */
+/** The type of each copied column. */
 async function columnTypes(
   db: DatabaseSync,
   query: Query,
@@ -136,7 +139,7 @@ async function copyTable(
   return count;
 }
 
-/** A row as JSON. What is JSON already stands in it as it is. */
+/** Returns a row as JSON. JSON columns are inserted unchanged. */
 function jsonOf(row: Row, types: ReadonlyMap<string, string>): string {
   const fields = Object.entries(row).filter(([name]) => types.has(name)).map(([name, value]) => {
     const isJson = typeof value === "string" && /^jsonb?$/.test(types.get(name)!);
@@ -167,7 +170,7 @@ function* eventsOf(db: DatabaseSync): Iterable<Row> {
   }
 }
 
-/** A moment of each day that has events. */
+/** A time on each day that has events. */
 function daysOf(db: DatabaseSync): number[] {
   return db.prepare("SELECT DISTINCT received_at / 86400000 * 86400000 AS day FROM events").all()
     .map(({ day }) => day as number);

@@ -1,6 +1,6 @@
 /**
- * Copies of a PostgreSQL database, by its own programs: `pg_dump` and `pg_restore` must be installed, of the server's
- * version or a later one.
+ * Copies of a PostgreSQL database with its own programs: `pg_dump` and `pg_restore` must be installed, in the
+ * server's version or a later one.
  *
  * @module
  */
@@ -11,9 +11,9 @@ import process from "node:process";
 import { StorageError } from "./error.ts";
 
 const OWNER_ONLY = 0o600;
-/** Where Debian installs them, a folder for each version. */
+/** The folder of Debian's installations, with a subfolder per version. */
 const DEBIAN = "/usr/lib/postgresql";
-/** Of what a program writes to its standard error. */
+/** Maximum number of characters of a program's standard error. */
 const WORDS_CHARS_MAX = 2_000;
 
 /** Writes the database into a file, which must not exist. Nodes may continue to write. */
@@ -28,14 +28,16 @@ export async function backUpPostgres(url: string, into: string): Promise<void> {
   }
 }
 
-/** Puts the file in the place of what the database has: all of it or, when it fails, nothing. */
+/** Replaces the content of the database with the file: all of it or, if it fails, nothing. */
 export async function restorePostgres(url: string, file: string): Promise<void> {
   if (!existsSync(file)) throw new StorageError(`there is no ${file}`, false);
   const how = ["--clean", "--if-exists", "--no-owner", "--single-transaction", "--exit-on-error"];
   await run("pg_restore", url, [...how, file, "--dbname"]);
 }
 
-/** Runs a program with the database as its last argument; the password is in its environment only. */
+/**
+ * Runs a program with the database as its last argument; the password is only in its environment.
+ */
 async function run(program: string, url: string, args: readonly string[]): Promise<void> {
   const address = new URL(url);
   const password = decodeURIComponent(address.password);
@@ -59,7 +61,7 @@ async function run(program: string, url: string, args: readonly string[]): Promi
   if (code !== 0) throw new StorageError(`${program} failed: ${words.trim()}`, false);
 }
 
-/** The newest version of it: an older one refuses a newer server. */
+/** Uses the newest version, because an older one rejects a newer server. */
 function pathOf(program: string): string {
   const versions = existsSync(DEBIAN) ? readdirSync(DEBIAN) : [];
   const found = versions.toSorted((a, b) => Number(b) - Number(a))

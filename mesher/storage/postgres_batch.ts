@@ -104,7 +104,7 @@ async function issuesFor(
   const made = new Set<string>();
   const find = async (missing: readonly EventColumns[]) => {
     const found = await batch.rows<IssueRow>(
-      // A fingerprint that was merged is another issue's.
+      // A merged fingerprint belongs to another issue.
       `SELECT i.id, k.project_id, k.fingerprint, i.status, i.resolved_after
        FROM unnest($1::uuid[], $2::text[]) AS k (project_id, fingerprint)
        LEFT JOIN issue_aliases a

@@ -137,7 +137,7 @@ export const POSTGRES_STEPS: readonly string[] = [
     run text PRIMARY KEY, counts json NOT NULL, saved_at bigint NOT NULL
   );
   `,
-  // Fingerprints of issues that were merged into others; what happened to an issue; events that are to be moved.
+  // Fingerprints of merged issues; activity of issues; events to be moved.
   `
   CREATE TABLE issue_aliases (
     project_id uuid NOT NULL, fingerprint text NOT NULL, issue_id uuid NOT NULL,

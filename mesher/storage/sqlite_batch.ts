@@ -66,7 +66,7 @@ export class SqliteBatches {
   constructor(db: DatabaseSync) {
     this.#exists = db.prepare("SELECT 1 AS one FROM projects WHERE id = ?");
     this.#isStored = db.prepare("SELECT 1 AS one FROM events WHERE id = ? AND project_id = ?");
-    // A fingerprint that was merged is another issue's.
+    // A merged fingerprint belongs to another issue.
     this.#find = db.prepare(
       `SELECT id, status, resolved_after FROM issues WHERE id = coalesce(
          (SELECT issue_id FROM issue_aliases WHERE project_id = ?1 AND fingerprint = ?2),
@@ -112,7 +112,7 @@ export class SqliteBatches {
   /** Writes a batch within the open transaction. Returns the result of each event, in order. */
   write(rows: readonly EventColumns[], now: number): EventOutcome[] {
     const projects = new Map<string, boolean>();
-    // By the fingerprint; several may be one issue's.
+    // Issues by fingerprint; several fingerprints may belong to one issue.
     const tallies = new Map<string, Tally>();
     const byIssue = new Map<string, Tally>();
     const outcomes = rows.map((row): EventOutcome => {

@@ -125,7 +125,7 @@ export const SQLITE_STEPS: readonly string[] = [
     run TEXT PRIMARY KEY, counts TEXT NOT NULL, saved_at INTEGER NOT NULL
   ) STRICT;
   `,
-  // Fingerprints of issues that were merged into others; what happened to an issue; events that are to be moved.
+  // Fingerprints of merged issues; activity of issues; events to be moved.
   `
   CREATE TABLE issue_aliases (
     project_id TEXT NOT NULL, fingerprint TEXT NOT NULL, issue_id TEXT NOT NULL,

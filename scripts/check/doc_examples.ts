@@ -5,8 +5,8 @@
  *
  *     deno run -P=test scripts/check/doc_examples.ts
  *
- * `deno test --doc` runs the same ones, but loads the library anew for each of them. Here each becomes a
- * module, and one test file imports them one after another.
+ * `deno test --doc` runs the same examples, but loads the library again for each of them. This script
+ * turns each example into a module, and one test file imports them one after another.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import { join } from "node:path";
 import { examplesOf } from "./examples.ts";
 import { GENUINE_CONFIG } from "./std.ts";
 
-/** Returns the code with its relative imports as URLs: it runs in another folder. */
+/** Returns the code with its relative imports as URLs, because it runs in another folder. */
 function absolute(code: string, path: string): string {
   const base = new URL(path, new URL(`file://${Deno.cwd()}/`));
   return code.replaceAll(/ from "(\.[^"]+)"/g, (_, to) => ` from "${new URL(to, base)}"`);

@@ -4,15 +4,17 @@
  * @module
  */
 
-/** A program in a comment or in a page. */
+/** A program in a comment or a page. */
 export interface Example {
   readonly path: string;
-  /** Where its first line is. */
+  /** The line number of its first line. */
   readonly line: number;
   readonly code: string;
 }
 
-/** Returns the blocks of TypeScript in the comments of a module, or in a page, but for those marked `ignore`. */
+/**
+ * Returns the blocks of TypeScript in the comments of a module, or in a page, except those marked `ignore`.
+ */
 export function examplesOf(path: string, text: string): Example[] {
   const parts = path.endsWith(".md")
     ? [{ text, at: 0 }]
@@ -31,7 +33,7 @@ export function examplesOf(path: string, text: string): Example[] {
   );
 }
 
-/** Counts the ends of lines. */
+/** Counts line breaks. */
 function lines(text: string): number {
   return text.split("\n").length - 1;
 }

@@ -214,7 +214,7 @@ function hasPairs(file: string): boolean {
   return Deno.readTextFileSync(file).includes("PAIRS");
 }
 
-/** Whether it is in the suites: the tests of Mesher and of processes have stages of their own. */
+/** Whether it is in the suites: the tests of Mesher and of processes have separate stages. */
 function isOfSuite(file: string): boolean {
   return !/^tests\/(process|mesher)\//.test(file);
 }
@@ -239,7 +239,10 @@ function isMixedOnly(file: string): boolean {
     hasPairs(file) && !/^test\(/m.test(Deno.readTextFileSync(file));
 }
 
-/** Returns command lines that test the files, `size` of them each. `-P=test`: with only these permissions. */
+/**
+ * Returns command lines that test the files, with `size` files each. `-P=test`: with only these
+ * permissions.
+ */
 function testsOf(
   runtime: "deno" | "deno -P=test" | "bun",
   files: readonly string[],

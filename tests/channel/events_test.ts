@@ -1,5 +1,5 @@
 /**
- * Clients that cannot open a WebSocket: streams of events and requests, on two nodes of one process.
+ * Clients that cannot open a WebSocket: event streams and requests, on two nodes of one process.
  */
 import { assert, assertEquals } from "@std/assert";
 import { channel } from "@firn/firn/channels";
@@ -25,7 +25,7 @@ const room = channel("room:*", {
   events: {} as { said: string; bytes: Uint8Array },
 });
 
-/** Rejects WebSockets, as a proxy does that does not pass on their headers. */
+/** Rejects WebSockets, like a proxy that removes their headers. */
 const BLOCKED: ServeOptions<{ user: string }> = {
   upgrade: (request) => {
     const user = new URL(request.url).searchParams.get("user") ?? "";
@@ -136,7 +136,7 @@ test("Socket: where a WebSocket cannot be opened, all of the API works over even
     sockets[1]!.on("invite", ({ topic }) => invited.push(topic));
     a.channels.user("bob").invite("room:2");
     await until("bob is invited", () => invited[0] === "room:2");
-    // A disconnected client comes back, without a WebSocket, and misses nothing.
+    // A disconnected client reconnects without a WebSocket, and misses nothing.
     const closed: number[] = [];
     sockets[1]!.on("close", ({ code }) => closed.push(code));
     a.channels.user("bob").disconnect({ code: 4001 });
@@ -157,7 +157,7 @@ test("Socket: where a WebSocket cannot be opened, all of the API works over even
   });
 });
 
-/** Used for its return type only. */
+/** Declared only for its return type. */
 function typed(socket: Socket) {
   return socket.channel<typeof room>("room:1", { name: "x" });
 }
@@ -211,7 +211,7 @@ test("a session: requests need its id, are handled once and in order", async () 
     assertEquals(await status(`${id} 1\n${join}`), 204);
     assertEquals((await next())[3], "phx_reply");
     assertEquals((await next())[3], "presence_state");
-    // Through the other node, as a load balancer may send it, and twice, as a browser may.
+    // Sent through the other node, as by a load balancer, and twice, as by a browser.
     const [request, second] = [
       `${id} 2\n${say(2, "one")}\n${say(3, "two")}`,
       `${id} 3\n${say(4, "three")}`,

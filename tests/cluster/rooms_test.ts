@@ -324,13 +324,13 @@ test("RoomRelay sends only to nodes with members, from join to leave, and to nod
 test("RoomRelay announces a bucket until the last of its rooms is empty", async () => {
   await withNodes(async (start) => {
     const [a, b] = await cluster(start, 2);
-    // The first two of these names in one bucket.
+    // Returns the first two of these names that share a bucket.
     const [one, other] = sameBucket();
     const [first, second] = [new Listener(b!, one), new Listener(b!, other)];
     await b!.rooms.announced();
     b!.rooms.leaveAll(first);
     const mark = new Listener(b!, "mark");
-    // Until the departure would have been announced.
+    // Waits until the departure would have been announced.
     const hasLeft = b!.host.clock.now() + 1_300;
     await until("it would have left", () => b!.host.clock.now() > hasLeft);
     await b!.rooms.announced();
@@ -358,7 +358,7 @@ test("RoomRelay sends many rooms as a map, when they are joined and to a node th
     for (let i = 0; i < 1000; i++) a!.rooms.broadcast(`none ${i}`, "x");
     a!.rooms.broadcast("r0", "last");
     await until("it came", () => member.observed.length === 3);
-    // 20,000 rooms have 7 % of the buckets.
+    // 20,000 rooms occupy 7 % of the buckets.
     assert(counts[0]! >= 4 && counts[0]! < 150, `${counts[0]}`);
   });
 });
@@ -370,7 +370,7 @@ test("RoomRelay sends everything to a peer that announces nothing, and announces
     await until("it is announced to", () => raw.tags.includes(TAG.ROOM_INTEREST));
     a.rooms.broadcast("room", "one");
     await until("it came", () => raw.tags.at(-1) === TAG.ROOM_BROADCAST);
-    // From its first announcement on, it gets only what it has announced.
+    // From its first announcement on, it receives only the announced rooms.
     raw.write(encodeInterestList(INTEREST.JOINED, [], 0));
     raw.send(TAG.PING, new Uint8Array(8));
     await until("a has read it", () => raw.tags.includes(TAG.PONG));

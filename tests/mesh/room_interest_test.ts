@@ -10,10 +10,10 @@ import {
 } from "../../lib/mesh/room_interest.ts";
 import { test } from "../kit/test.ts";
 
-/** The body of a frame: behind its length and its tag. */
+/** Returns the body of a frame: the part after its length and tag. */
 const body = (frame: Uint8Array): Uint8Array => frame.subarray(5);
 
-/** Which of these buckets a peer has. */
+/** Returns which of these buckets a peer has. */
 const has = (rooms: RoomInterest, ...buckets: number[]): number[] =>
   buckets.filter((bucket) => rooms.has(bucket));
 

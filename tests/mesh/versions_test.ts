@@ -227,7 +227,7 @@ test("Mesh works with an older peer, without the features that it lacks", async 
     asked.u64();
     raw.send(TAG.GLOBAL_REGISTERED, new Writer(16).u64(asked.u64()).u8(0).text16("").done());
     assertEquals(await registering, true);
-    // It gets all broadcasts, and no announcements of rooms.
+    // It receives all broadcasts, and no announcements of rooms.
     a.rooms.join("a room of a", { sendShared() {} });
     a.rooms.broadcast("a room without members", "x");
     await until("it came", () => raw.tags.includes(TAG.ROOM_BROADCAST));

@@ -11,16 +11,19 @@ import type { FirstRun } from "../../mesher/first_run.ts";
 import type { Storage } from "../../mesher/storage/storage.ts";
 import { testKeys } from "../kit/keys.ts";
 
-/** Makes a hash take a millisecond or two, in place of a quarter of a second. */
+/** Makes a hash take a millisecond or two instead of a quarter of a second. */
 const CHEAP = { N: 1_024, r: 8, p: 1 };
 
-/** Returns a config for tests. Hashes of passwords are cheap. */
+/** Returns a config for tests. Password hashes are cheap. */
 export function testConfig(changes: Partial<Config> = {}): Config {
   const env = { MESHER_HTTP_PORT: "0", MESHER_WS_PORT: "0" };
   return { ...readConfig(env, { memory: true }), passwordCost: CHEAP, ...changes };
 }
 
-/** Starts a node with keys that are derived once for all nodes of a file, which takes a quarter of a second. */
+/**
+ * Starts a node with keys that are derived once for all nodes of a file, because this takes a quarter of a
+ * second.
+ */
 export async function startNode(options?: NodeOptions): Promise<Node> {
   return Node.of(await startParts(options ?? {}, undefined, testKeys));
 }

@@ -36,7 +36,7 @@ test("PageFiles serves the files in its folder, and nothing outside it, for any 
       return [response.status, await response.text()];
     };
     assertEquals(await got("/"), [200, "the page"]);
-    // Its addresses are relative, so it is at one place only.
+    // Its URLs are relative, so it has one URL only.
     for (const [path, up] of [["/issues/17", "../"], ["/issues", "./"], ["/a/b/c", "../../"]]) {
       const response = await files.answer(new Request("http://localhost/"), path!);
       assertEquals([response.status, response.headers.get("location")], [302, up!]);

@@ -5,7 +5,7 @@ import { onStage, type Stage } from "./end_to_end_kit.ts";
 
 const base = "/api/v1/projects/default";
 
-/** Sends events; resolves to their issues' ids, by title. */
+/** Sends events; resolves with their issues' ids, by title. */
 export async function issuesFrom(
   { sender, user }: Stage,
   events: readonly Readonly<Record<string, unknown>>[],

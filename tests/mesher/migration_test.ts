@@ -132,7 +132,7 @@ else {
       const postgres = await openPostgres({ url });
       try {
         assertEquals(await readAll(postgres, orgId), before);
-        // It is complete: an event that comes again is a duplicate, and another is stored.
+        // The copy is complete: a repeated event is a duplicate, and a new one is stored.
         const [project] = await postgres.projects(orgId);
         const last = (await postgres.events(orgId, project!.id, {}, { limit: 1 })).rows[0]!;
         const again = entryWith(project!.id, Date.now(), { id: last.id });

@@ -8,7 +8,7 @@ import { openSqlite } from "../../mesher/storage/sqlite.ts";
 import { test, until } from "../kit/test.ts";
 import { Client, loggedIn, onStage, testConfig } from "./end_to_end_kit.ts";
 
-/** Opens a stream. Resolves to whether the server accepted it. */
+/** Opens a stream. Resolves with whether the server accepted it. */
 function opens(url: string): Promise<boolean> {
   const socket = new WebSocket(url);
   return new Promise((resolve) => {
@@ -38,7 +38,7 @@ test("MESHER_PUBLIC_URL with a path serves everything under it, whether or not a
     for (const base of ["", "/mesher"]) {
       const page = await anybody.get(`${base}/`);
       assertEquals(page.status, 200);
-      // No address in it begins at the host's root.
+      // No URL in it begins at the host's root.
       assert(!/(?:src|href)="\//.test(page.json as string));
       assertEquals((await anybody.get(`${base}/main.js`)).status, 200);
       assertEquals((await user.get(`${base}/api/v1/me`)).status, 200);
@@ -52,7 +52,7 @@ test("MESHER_PUBLIC_URL with a path serves everything under it, whether or not a
       assert(await opens(stream));
     }
     assertEquals((await anybody.get("/other/main.js")).status, 404);
-    // The page's own origin is that of its public address.
+    // The page's own origin is that of its public URL.
     const changed = await user.as({ ...user.headers, origin: "https://errors.example" })
       .post("/mesher/api/v1/projects/default/settings", {});
     assertEquals(changed.status, 200);

@@ -11,7 +11,7 @@ const searchFrom = (text: string) => {
   return result.search;
 };
 
-test("searchFrom refuses what it does not understand, with the position", () => {
+test("searchFrom rejects invalid input with its position", () => {
   const fault = (text: string) => {
     const result = readSearch(text);
     return result.ok ? null : [result.fault.position, result.fault.reason.split(",")[0]];

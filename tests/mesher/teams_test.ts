@@ -63,7 +63,7 @@ else {
       assertEquals((await user.get(invitations)).json, []);
     }));
 
-  test("A password is reset by the link of a mail, which says nothing about accounts", () =>
+  test("The link in a mail resets a password, and requests do not reveal accounts", () =>
     onMailStage(async ({ app, first, user }, mails) => {
       const anybody = new Client(app.url);
       const forgot = (email: string) => anybody.post("/api/v1/password/forgot", { email });

@@ -263,13 +263,13 @@ async function setStatus(asked: Asked, status: IssueStatus): Promise<boolean> {
   return done.changed;
 }
 
-/** Tells the watchers that a person changed an issue. */
+/** Notifies the watchers that a user changed an issue. */
 export async function tellChange({ mesher }: Asked, issue: Issue, action: string): Promise<void> {
   mesher.live.tell(issue.projectId, { type: "issue", action, issue_id: issue.id });
   await tellCount(mesher, issue.projectId);
 }
 
-/** The issue in the path. */
+/** Returns the issue in the path. */
 export async function issueOf(asked: Asked): Promise<{ orgId: string; issue: Issue }> {
   const id = asked.params["issue_id"]!;
   return await inScope(asked, ISSUE, async (orgId) => {

@@ -10,7 +10,7 @@ import { personIn } from "../scope.ts";
 import { fingerprintShape, issueShape } from "../shapes.ts";
 import { issueOf, tellChange } from "./issues.ts";
 
-/** The statuses and texts of refusals. */
+/** The statuses and texts of rejections. */
 const REFUSALS = {
   no_issue: [404, "issue not found"],
   other_project: [400, "the issues are of different projects"],

@@ -138,7 +138,7 @@ export const systemRoutes: readonly Route[] = [
             reason: loss.reason,
             events_missing_max: loss.most,
           })),
-          // Of nodes that have ended too.
+          // Includes nodes that have ended.
           totals: {
             counters: Object.fromEntries(COUNTS.map((name) => [name, totals[name] ?? 0])),
             ignored_items: labelled(totals, "ignored_items"),

@@ -149,7 +149,7 @@ export async function deleteComment(commentId) {
 
 /**
  * @param {string} issueId
- * @param {readonly string[]} others These are merged into it.
+ * @param {readonly string[]} others The issues that are merged into it.
  */
 export async function merge(issueId, others) {
   return issueFrom(await post(`/issues/${part(issueId)}/merge`, { issue_ids: others }));
@@ -157,7 +157,7 @@ export async function merge(issueId, others) {
 
 /**
  * @param {string} issueId
- * @param {readonly string[]} fingerprints These become a new issue.
+ * @param {readonly string[]} fingerprints The fingerprints that become a new issue.
  */
 export async function split(issueId, fingerprints) {
   return issueFrom(await post(`/issues/${part(issueId)}/split`, { fingerprints }));

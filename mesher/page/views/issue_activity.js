@@ -1,5 +1,5 @@
 /**
- * What happened to an issue and who did it, with comments.
+ * The history of an issue, with comments.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The fingerprints of an issue: those that were merged into it can be split off again.
+ * The fingerprints of an issue: merged ones can be split off again.
  *
  * @module
  */

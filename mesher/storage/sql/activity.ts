@@ -1,5 +1,5 @@
 /**
- * Activity of issues, in the SQL that both engines share.
+ * Activity of issues: implementation in the SQL that both engines share.
  *
  * @module
  */

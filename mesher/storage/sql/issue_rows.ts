@@ -1,5 +1,5 @@
 /**
- * Issues as rows of the database.
+ * Issues as database rows.
  *
  * @module
  */
@@ -31,7 +31,7 @@ export const ISSUE: string =
   "i.event_count, i.first_seen, i.last_seen, i.assigned_to, i.user_count, " +
   "i.first_release, i.last_release, i.resolved_after";
 
-/** The issue of a row. */
+/** Returns the issue of a row. */
 export const issueFrom = (row: IssueRow): Issue => ({
   id: row.id,
   projectId: row.project_id,

@@ -1,8 +1,8 @@
 /**
- * Merging and splitting issues, in the SQL that both engines share.
+ * Merging and splitting of issues: implementation in the SQL that both engines share.
  *
- * A batch that is being written holds its issues, so a merge waits for it; a batch that comes after the merge finds
- * the alias. One that has made an issue for a fingerprint that has become an alias meanwhile is written again.
+ * A batch in progress locks its issues, so a merge waits for it; a batch after the merge finds the alias. A batch
+ * that has created an issue for a fingerprint that became an alias meanwhile is written again.
  *
  * @module
  */
@@ -84,7 +84,7 @@ export function merges(db: Database): Merges {
         if (chosen.length === all.length) return { ok: false, reason: "all_fingerprints" };
         if (await isMoving(query, [issueId])) return { ok: false, reason: "busy" };
         const now = db.now();
-        // An issue that loses its own fingerprint goes on as the first that it keeps.
+        // An issue that loses its original fingerprint continues with the first remaining one.
         if (chosen[0] === own) {
           const heir = all.find((one) => !chosen.includes(one))!;
           await query.change(
@@ -149,7 +149,7 @@ export function merges(db: Database): Merges {
   };
 }
 
-/** The issues, which no one else may change until the transaction ends; by their ids' order, as writers hold them. */
+/** Locks the issues until the transaction ends, in the order of their ids, as writers do. */
 async function held(
   { dialect }: Database,
   query: Query,
@@ -164,7 +164,7 @@ async function held(
   );
 }
 
-/** Whether events of one of the issues are being moved. */
+/** Returns whether events of one of the issues are being moved. */
 async function isMoving(query: Query, ids: readonly string[]): Promise<boolean> {
   const list = ids.map((_, i) => `$${i + 1}`).join(", ");
   const found = await query.row(
@@ -182,7 +182,7 @@ async function aliasesOf(query: Query, issueId: string): Promise<AliasRow[]> {
   );
 }
 
-/** What an issue is after it has taken others. */
+/** Returns an issue after a merge into it. */
 function sumOf(target: IssueRow, gone: readonly IssueRow[]): IssueRow {
   const all = [target, ...gone];
   const latest = all.reduce((a, b) => b.last_seen > a.last_seen ? b : a);
@@ -198,7 +198,7 @@ function sumOf(target: IssueRow, gone: readonly IssueRow[]): IssueRow {
   };
 }
 
-/** Replaces an issue by an alias, and leaves all that it had to the target. */
+/** Replaces an issue by an alias, and moves everything it has to the target. */
 async function takeOver(
   query: Query,
   now: number,
@@ -227,7 +227,7 @@ async function takeOver(
   await addMove(query, now, { kind: "merge", from: row.id, to: targetId, fingerprints: [] });
 }
 
-/** Makes an issue of fingerprints that were another's. Its events follow, and are counted then. */
+/** Creates an issue from fingerprints of another one. Its events follow, and are counted then. */
 async function makeIssue(
   query: Query,
   now: number,

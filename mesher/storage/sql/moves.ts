@@ -70,7 +70,7 @@ export async function moveSlice(query: Query, move: Move, after: number): Promis
   return until;
 }
 
-/** Adds the users of an issue's events of a time to those whom it has affected. */
+/** Adds the users of an issue's events of a time range to the users it has affected. */
 async function addUsers(
   query: Query,
   issueId: string,
@@ -89,7 +89,7 @@ async function addUsers(
   );
 }
 
-/** Leaves the users of an issue that is gone to the one that took it. */
+/** Moves the users of a merged issue to the issue it was merged into. */
 export async function moveUsers(
   db: Pick<Database, "transaction">,
   { from, to }: Move,

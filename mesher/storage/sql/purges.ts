@@ -24,18 +24,18 @@ export interface Purgeable extends Database {
 /** The data to delete: everything of a project, or the events of an issue. */
 export type PurgeKind = "project" | "issue";
 
-/** Work that is not finished. */
+/** An unfinished purge or move. */
 interface PurgeRow {
   readonly id: string;
   readonly kind: PurgeKind | Move["kind"];
   readonly target: string;
   readonly created_at: number;
-  /** Of a move: where to. */
+  /** For a move: the target issue. */
   readonly destination: string | null;
   readonly fingerprints: unknown;
 }
 
-/** A batch is written at most so long after it was received. Milliseconds. */
+/** Maximum time between the reception of a batch and its write. Milliseconds. */
 const LATE_MS_MAX = 60_000;
 /** Number of issues deleted in one transaction. */
 const ISSUES_MAX = 1_000;
@@ -56,7 +56,7 @@ export async function addPurge(
   );
 }
 
-/** Adds a move of events, in the transaction that makes the change that others see. */
+/** Adds a move of events, in the transaction that makes the visible change. */
 export async function addMove(
   query: Query,
   now: number,
@@ -90,7 +90,7 @@ export class Purger {
     this.#isAgain = true;
     return this.#running ??= this.#all().finally(() => {
       this.#running = undefined;
-      // Asked for since it last looked.
+      // Whether a run was requested since the last check.
       return this.#isAgain && !this.#isStopped ? this.run() : undefined;
     });
   }
@@ -140,7 +140,7 @@ export class Purger {
 
   async #move({ id, created_at }: PurgeRow, move: Move): Promise<void> {
     const engine = this.#engine;
-    // A batch that was being written during the split may have added to the old issue once more.
+    // A batch in progress during the split may have added another event to the old issue.
     for (const begin of move.kind === "split" ? [-1, created_at - LATE_MS_MAX] : [-1]) {
       for (let after: number | null = begin; after !== null;) {
         if (this.#isStopped) return;
@@ -153,7 +153,10 @@ export class Purger {
     await engine.change("DELETE FROM purges WHERE id = $1", id);
   }
 
-  /** Whether another node still moves events to the issue that is to be deleted. Then it is deleted at the next upkeep. */
+  /**
+   * Returns whether another node is still moving events to the issue that is to be deleted. The issue is then deleted
+   * at the next upkeep.
+   */
   async #awaitsMove({ target, created_at }: PurgeRow): Promise<boolean> {
     const move = await this.#engine.row(
       `SELECT id FROM purges WHERE (destination = $1 OR target = $1) AND destination IS NOT NULL
@@ -165,7 +168,7 @@ export class Purger {
   }
 }
 
-/** Deletes some issues of a project, with what hangs on them. */
+/** Deletes some issues of a project, with all their dependent rows. */
 async function deleteIssues(query: Query, projectId: string): Promise<number> {
   const some = `SELECT id FROM issues WHERE project_id = $1 ORDER BY id LIMIT ${ISSUES_MAX}`;
   await query.change(`DELETE FROM issue_activity WHERE issue_id IN (${some})`, projectId);

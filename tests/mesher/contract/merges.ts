@@ -1,4 +1,4 @@
-/** The storage contract: issues are merged and split, while events come. */
+/** The storage contract: issues are merged and split while events arrive. */
 import { assert, assertEquals } from "@std/assert";
 import type { NewEvent } from "../../../mesher/storage/events.ts";
 import { entryWith } from "../event.ts";
@@ -56,7 +56,7 @@ export function mergesContract(promise: Promised, engine: Engine): void {
         await refused(...prints.map(({ fingerprint }) => fingerprint)),
         "all_fingerprints",
       );
-      // The issue's own: it goes on as another.
+      // The issue's original fingerprint is split off: it continues with another.
       const split = valueOf(
         await storage.splitIssue(a.orgId, one!, [printOf("one"), printOf("two")], by),
       );
