@@ -110,27 +110,27 @@ export const HELP: string = `Mesher: errors of your programs, gathered and group
 Environment:
   MESHER_NODE_NAME       name@host:port; with MESHER_COOKIE the node is part of a cluster
   MESHER_COOKIE          the cluster's secret; beyond this machine: openssl rand -hex 16
-  MESHER_PEERS           nodes to join, with commas between: a@host:9100,b@host:9100;
+  MESHER_PEERS           nodes to join, separated by commas: a@host:9100,b@host:9100;
                          its own name among them is passed over
   MESHER_HOST            where to listen                              (127.0.0.1)
   MESHER_HTTP_PORT       page, API and streams; 0: the system chooses (8080)
   MESHER_WS_PORT         a second port for streams                    (none)
   DATABASE_URL           postgres://…, a file for SQLite, or :memory: (${DATABASE_DEFAULT})
   MESHER_RATE_LIMIT      events of one project in a minute            (${RATE_PER_MINUTE_DEFAULT})
-  MESHER_LOAD_THRESHOLD  events in 5 s that make a node look for help (${LOAD_THRESHOLD_DEFAULT})
-  MESHER_FIRST_LOGIN     file for what the first start makes to log in with; only its owner may
-                         read it                     (mesher-first-login.txt beside the database)
-  MESHER_SECURE_COOKIES  1: session cookies over https only; by itself where a proxy of
-                         MESHER_PROXIES says X-Forwarded-Proto: https (0)
+  MESHER_LOAD_THRESHOLD  events in 5 s from which a node asks others for help (${LOAD_THRESHOLD_DEFAULT})
+  MESHER_FIRST_LOGIN     file for the first user's login, which the first start writes; only
+                         its owner may read it       (mesher-first-login.txt beside the database)
+  MESHER_SECURE_COOKIES  1: session cookies over https only; the default if a proxy of
+                         MESHER_PROXIES sends X-Forwarded-Proto: https (0)
   MESHER_WEBHOOK_ALLOW   hosts, addresses or ranges inside this network that webhooks may
-                         reach, with commas between: hooks.lan,10.1.0.0/16
+                         reach, separated by commas: hooks.lan,10.1.0.0/16
   MESHER_PUBLIC_URL      where people open the page, for links, DSNs and the path prefix:
                          https://errors.example/mesher
   MESHER_SMTP_URL        smtp://user:password@host:587 or smtps://…: sends alerts by mail
-  MESHER_MAIL_FROM       whom that mail is from                       (mesher@ the SMTP host)
-  MESHER_PROXIES         addresses or ranges of your proxies, with commas between: who asks is
-                         read from their X-Forwarded-For; wrong passwords are counted by client,
-                         and without this all who come through a proxy are one
+  MESHER_MAIL_FROM       sender of that mail                          (mesher@ the SMTP host)
+  MESHER_PROXIES         addresses or ranges of your proxies, separated by commas: the client's
+                         address is read from their X-Forwarded-For. Wrong passwords are
+                         counted by client, and without this a proxy counts as one client
 `;
 
 /** Environment variables by name. */

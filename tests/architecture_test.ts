@@ -2,6 +2,7 @@
 import { assertEquals } from "@std/assert";
 import {
   cycleProblems,
+  effectProblems,
   exportProblems,
   fileNameProblems,
   importProblems,
@@ -10,12 +11,13 @@ import {
   phraseProblems,
   planOf,
   planProblems,
-  quietProblems,
+  readFolder,
   readHouse,
   readMesher,
   readPlan,
   runtimeProblems,
   sizeProblems,
+  titleProblems,
   topProblems,
 } from "./kit/architecture.ts";
 import { sourceOf } from "./kit/source.ts";
@@ -41,8 +43,8 @@ test("lib names a runtime only in lib/host", () => {
   assertNone(runtimeProblems(house));
 });
 
-test("lib uses timers, clocks and async code only in the files on the loud list", () => {
-  assertNone(quietProblems(house, plan));
+test("lib uses timers, clocks and async code only in the files on the list of files with effects", () => {
+  assertNone(effectProblems(house, plan));
 });
 
 test("mesher imports Firn by its package name, and has no cycles between files or folders", () => {
@@ -59,26 +61,20 @@ test("the top level has no unexpected entries", () => {
   assertNone(topProblems());
 });
 
-/** Folders whose comments have been rewritten in plain technical English. The list only grows. */
-const PLAIN_FOLDERS = [
-  "lib/otp",
-  "lib",
-  "lib/term",
-  "lib/base",
-  "lib/sim",
-  "lib/host",
-  "lib/actor",
-  "lib/cluster",
-  "lib/mesh",
-  "lib/ws",
-];
+/** The folders whose comments must be plain technical English. */
+const PLAIN_FOLDERS = ["lib", "mesher", "tests", "scripts", "bench"];
+
+/** This file contains examples of banned phrases. */
+const OWN_PATH = "tests/architecture_test.ts";
 
 test("lib declares each class name once and has no file with an old name", () => {
   assertNone(nameProblems(house));
 });
 
-test("comments of the rewritten folders contain no banned phrase", () => {
-  assertNone(phraseProblems(house, PLAIN_FOLDERS));
+test("comments and titles of tests contain no banned phrase", () => {
+  const files = PLAIN_FOLDERS.flatMap(readFolder).filter(({ path }) => path !== OWN_PATH);
+  assertNone(phraseProblems(files, PLAIN_FOLDERS));
+  assertNone(titleProblems(files));
 });
 
 test("comments name files that exist", () => {
@@ -157,6 +153,16 @@ test("phraseProblems reports a banned phrase only in comments of listed folders"
   assertEquals(find("f(); // nobody", "lib/base").length, 1);
   assertEquals(find('f("nobody");', "lib/base"), []);
   assertEquals(find("// nobody", "lib/mesh"), []);
+  assertEquals(find("/** How long it takes. */", "lib").length, 1);
+});
+
+test("titleProblems reports a banned phrase in the title of a test only", () => {
+  const find = (text: string) => titleProblems([sourceOf("tests/x_test.ts", "")], () => text);
+  assertEquals(find('test("Ring refuses nothing", () => {'), [
+    'tests/x_test.ts:1: "refuses" in a title',
+  ]);
+  assertEquals(find('test("Ring rejects nothing", () => {'), []);
+  assertEquals(find('f("refuses", 1);'), []);
 });
 
 test("fileNameProblems reports a file that a comment names but that does not exist", () => {
@@ -200,8 +206,8 @@ test("runtimeProblems reports a runtime's name in code, but not in comments or s
   assertEquals(runtimeProblems([sourceOf("lib/start.ts", "Bun.version;")]).length, 1);
 });
 
-test("quietProblems reports each loud call, and a loud list with wrong entries", () => {
-  const find = (text: string) => quietProblems(mesh(text), small);
+test("effectProblems reports each effect, and wrong entries in the list of files with effects", () => {
+  const find = (text: string) => effectProblems(mesh(text), small);
   const words = [
     "async () => {};",
     "await x;",
@@ -218,8 +224,8 @@ test("quietProblems reports each loud call, and a loud list with wrong entries",
   for (const word of words) assertEquals(find(`\n${word}`).length, 1, word);
   for (const word of words) assertEquals(find(`/* ${word} */ // ${word}\n"${word}";`), [], word);
   assertEquals(find("task.async(f);"), []);
-  assertEquals(quietProblems([base], small).length, 1);
-  assertEquals(quietProblems([sourceOf("lib/mesh/peers.ts", "1;")], small).length, 1);
+  assertEquals(effectProblems([base], small).length, 1);
+  assertEquals(effectProblems([sourceOf("lib/mesh/peers.ts", "1;")], small).length, 1);
 });
 
 test("planProblems reports folders and files that lib/README.md lists but that do not exist", () => {

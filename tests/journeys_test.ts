@@ -22,7 +22,10 @@ interface Step {
 /** Returns the lists of steps of each journey. */
 function journeys(): Map<string, Step[][]> {
   const page = readFileSync(new URL("../lib/README.md", import.meta.url), "utf8");
-  const part = page.slice(page.indexOf("## Six journeys"), page.indexOf("## Quiet and loud files"));
+  const part = page.slice(
+    page.indexOf("## Six journeys"),
+    page.indexOf("## Deterministic files, and files with effects"),
+  );
   const found = new Map<string, Step[][]>();
   for (const text of part.split("\n### ").slice(1)) {
     const lists: Step[][] = [];

@@ -16,7 +16,7 @@
  * effect
  *     a use of `self` that waits (`receive`, `call`, `for await`, a remote spawn) never settles
  *
- * So a loop that catches every error stops at its next wait.
+ * A loop that catches every error therefore stops at its next wait.
  *
  * Longer than 400 lines: the file is one state machine, with the methods of `self`.
  *

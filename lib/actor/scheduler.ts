@@ -18,7 +18,7 @@ import { Ring } from "../base/ring.ts";
 /** Maximum number of messages between two clock reads. */
 const CREDIT = 64;
 
-/** How long actors may run before I/O has a turn. Milliseconds. */
+/** Maximum time for which actors run before I/O has a turn. Milliseconds. */
 const SLICE_MS = 1;
 
 /** An object that can run in turns. */

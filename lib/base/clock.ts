@@ -1,5 +1,5 @@
 /**
- * Time as an argument. Quiet files receive `now` in milliseconds; loud files receive a {@linkcode
+ * Time as an argument. Deterministic files receive `now` in milliseconds; files with effects receive a {@linkcode
  * Clock}.
  *
  * @module

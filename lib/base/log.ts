@@ -34,7 +34,7 @@ export class LogEntry {
   /** The node, or the part of a program, that wrote it. */
   readonly node: string;
   /**
-   * What it is about: "crash", "restart", "warning", or another event of `NodeEvents`; "log" if there is
+   * The subject of the entry: "crash", "restart", "warning", or another event of `NodeEvents`; "log" if there is
    * no such event.
    */
   readonly event: string;

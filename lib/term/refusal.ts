@@ -12,7 +12,7 @@ import { DEPTH_MAX } from "./tags.ts";
 export class Refusal {
   /** The value that cannot be sent. */
   readonly culprit: unknown;
-  /** What is wrong with it; follows the path in the message. */
+  /** Describes the fault; comes after the path in the error message. */
   readonly what: string;
   /**
    * Whether the value is invalid, exceeds a limit, or is nested too deeply (possibly in a cycle).

@@ -189,7 +189,7 @@ export interface ServeOptions<Data = undefined>
    * proxy may send a request while it is being closed. Default 75000.
    */
   readonly keepAliveTimeout?: number | undefined;
-  /** The most plain requests on one connection. Default 1000. */
+  /** Maximum number of plain requests on one connection. Default 1000. */
   readonly maxRequestsPerConnection?: number | undefined;
   /**
    * Time limit without progress after this side's close frame or the last response, in
@@ -213,7 +213,7 @@ export interface ServeOptions<Data = undefined>
    */
   readonly proxyProtocol?: boolean | undefined;
   /**
-   * The most WebSockets, requests and kept connections. A further one replaces the kept connection that has
+   * Maximum number of WebSockets, requests and kept connections. A further one replaces the kept connection that has
    * been idle longest; if there is none, it gets a 503. Default 10,000.
    */
   readonly maxConnections?: number | undefined;

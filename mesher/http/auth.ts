@@ -19,8 +19,8 @@ import { HttpError } from "./http_error.ts";
 export const SESSION_MS = 604_800_000;
 
 /** The client of a request. */
-export type Who =
-  | { readonly kind: "nobody" }
+export type Requester =
+  | { readonly kind: "anonymous" }
   | { readonly kind: "project"; readonly project: Project }
   | Person;
 
@@ -54,7 +54,7 @@ export interface Shown {
 }
 
 /** An anonymous client. */
-export const NOBODY: Who = { kind: "nobody" };
+export const ANONYMOUS: Requester = { kind: "anonymous" };
 
 /** Returns the key of an ingest request, from any place where clients put it. */
 export function keyOf(headers: Headers, url: URL): string | null {

@@ -9,7 +9,7 @@ import type { NeededScope } from "../domain/token_scope.ts";
 import type { Membership } from "../storage/organisations.ts";
 import type { Project } from "../storage/projects.ts";
 import type { Mesher } from "../mesher.ts";
-import type { Who } from "./auth.ts";
+import type { Requester } from "./auth.ts";
 
 /** The type of a value in a query or a body. */
 export interface Field {
@@ -49,8 +49,8 @@ export interface Asked {
   readonly params: Readonly<Record<string, string>>;
   readonly query: Values;
   readonly body: Values;
-  /** The user; `nobody` if access is public or by key. */
-  readonly who: Who;
+  /** The user; `anonymous` if access is public or by key. */
+  readonly requester: Requester;
 }
 
 /** Values that have been checked against their fields. */

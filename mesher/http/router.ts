@@ -1,7 +1,7 @@
 /**
  * Finds the route of a request, checks access and input, and encodes the result of the handler.
  *
- *     path ─▶ route ─▶ method ─▶ who ─▶ query, body ─▶ handler ─▶ JSON
+ *     path ─▶ route ─▶ method ─▶ requester ─▶ query, body ─▶ handler ─▶ JSON
  *      404              405      401          400          what it says; 503, 500 when it throws
  *
  * @module
@@ -12,7 +12,15 @@ import type { Mesher } from "../mesher.ts";
 import { StorageError } from "../storage/error.ts";
 import { isSecure } from "./client.ts";
 import type { RejectionReason } from "../pipeline/rejections.ts";
-import { keyOf, NOBODY, type Person, personOf, projectOf, type Shown, type Who } from "./auth.ts";
+import {
+  ANONYMOUS,
+  keyOf,
+  type Person,
+  personOf,
+  projectOf,
+  type Requester,
+  type Shown,
+} from "./auth.ts";
 import { readBody, readQuery } from "./input.ts";
 import { HttpError } from "./http_error.ts";
 import type { Answer, Asked, Route } from "./route.ts";
@@ -103,21 +111,21 @@ export class Router {
   ): Promise<Response> {
     const mesher = this.#mesher;
     const { request, url } = given;
-    const who = await this.#who(route, given);
+    const requester = await this.#requester(route, given);
     const query = readQuery(url.searchParams, route.query ?? {});
     const body = route.body === undefined ? {} : await readBody(request, route.body);
     // The request of a client that has disconnected is not read further.
     const scoped = route.access === "user" && route.method === "GET"
       ? { ...mesher, storage: mesher.storage.until(request.signal) }
       : mesher;
-    const answer = await route.handle({ ...given, mesher: scoped, query, body, who });
+    const answer = await route.handle({ ...given, mesher: scoped, query, body, requester });
     return toResponse(answer, route.ok, cors);
   }
 
-  async #who(
+  async #requester(
     route: Route,
     { request, url, remote }: Pick<Asked, "request" | "url" | "remote">,
-  ): Promise<Who> {
+  ): Promise<Requester> {
     const { keys, counters, config } = this.#mesher;
     const shown = () => ({
       request,
@@ -127,9 +135,9 @@ export class Router {
     try {
       switch (route.access) {
         case "public":
-          return NOBODY;
+          return ANONYMOUS;
         case "key":
-          if (route.lateKey && keyOf(request.headers, url) === null) return NOBODY;
+          if (route.lateKey && keyOf(request.headers, url) === null) return ANONYMOUS;
           return { kind: "project", project: await projectOf(request.headers, url, keys) };
         case "user":
           return await this.#person(route, shown());

@@ -14,9 +14,9 @@ import { HttpError } from "./http_error.ts";
 import type { Asked, ProjectPlace } from "./route.ts";
 
 /** The current user. */
-export function personIn({ who }: Asked): Person {
-  if (who.kind !== "user") throw new HttpError(401, "unauthorized");
-  return who;
+export function personIn({ requester }: Asked): Person {
+  if (requester.kind !== "user") throw new HttpError(401, "unauthorized");
+  return requester;
 }
 
 /** The user's memberships. */

@@ -68,7 +68,7 @@ export class LiveStream {
     this.#open();
   }
 
-  /** For good. */
+  /** Closes the stream permanently. */
   close() {
     this.#move("closed");
     clearTimeout(this.#timer);

@@ -12,7 +12,7 @@ export class Selection extends EventTarget {
   /** The other end of the next range. @type {string | null} */
   #last = null;
 
-  /** How many. */
+  /** Returns the number of selected rows. */
   get size() {
     return this.#ids.size;
   }

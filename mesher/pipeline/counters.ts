@@ -62,7 +62,7 @@ export class Counters {
     this.#counts.set(name, this.get(name) + by);
   }
 
-  /** How many. */
+  /** Returns the value of a counter. */
   get(name: Count): number {
     return this.#counts.get(name) ?? 0;
   }

@@ -54,7 +54,7 @@ export class Intake {
       receivedAt,
       event: scrubbed(event, project.scrub),
     }));
-    // Peers are told how many events this node may hold before it holds them.
+    // Peers are notified of the number of events that this node may hold before it holds them.
     while (inbox.room >= items.length && !held.fits(items.length)) await held.raise(items.length);
     if (!inbox.push(items)) {
       counters.add("refused_full", kept.length);

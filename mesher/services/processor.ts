@@ -3,7 +3,7 @@
  * every other batch to them.
  *
  *     inbox ─▶ here: grouped ─▶ outbox
- *         └──▶ a helper on another node: grouped and stored there ─▶ settled here when it says so
+ *         └──▶ a helper on another node: grouped and stored there ─▶ settled here on its confirmation
  *
  * Events that a helper has not settled stay in the inbox, as borrowed. If the helper is lost, the batch
  * is processed here; the events' ids prevent events that were already stored there from being stored

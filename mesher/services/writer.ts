@@ -5,7 +5,7 @@
  * database works on the first. Events that are being stored stay in the outbox, as borrowed.
  *
  *     idle ──50 wait · 250 ms──▶ writing ──stored──▶ idle · writing the next
- *                                   │ the database is away
+ *                                   │ the database is unavailable
  *                                   ▼
  *                                pausing ──the pause is over──▶ writing the same again
  *

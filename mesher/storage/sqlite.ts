@@ -5,7 +5,7 @@
  * needed, so that no statement waits for a slower kind:
  *
  *     writer    batches of events, and everything else that writes
- *     reader    lookups by a key: who asks, which project, one issue
+ *     reader    lookups by a key: the user, the project, one issue
  *     scanner   lists, searches and counts; requests take turns, statement by statement
  *
  * Writes are serialised; reads see the last committed state. Several processes may share one file: WAL allows

@@ -172,7 +172,7 @@ test("Node.serve assigns pids to its connections, to which any actor can send", 
   }
 });
 
-test("Node rejects arguments of wrong types with an error that says what is wrong", async () => {
+test("Node rejects arguments of wrong types with an error that names the fault", async () => {
   // deno-lint-ignore no-explicit-any -- passes arguments of wrong types
   const node: any = await start();
   const rows: readonly (readonly [() => unknown, string])[] = [

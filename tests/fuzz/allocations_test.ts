@@ -214,7 +214,7 @@ for (const [name, read, heads] of READERS) {
   });
 }
 
-test("Inflator produces at most the longest message from a small input that inflates without end", () => {
+test("Inflator produces at most the maximum message length from a small input that inflates endlessly", () => {
   const output = makeOutput();
   const deflator = new Deflator(true, 15, {}, output);
   const bomb = deflator.compress(new Uint8Array(LENGTH_MAX));

@@ -13,13 +13,13 @@ export interface Plan {
   /** Folders that do not exist yet. */
   readonly planned: ReadonlySet<string>;
   /** Files that may use async code, clocks and randomness; paths from the project's root. */
-  readonly loud: ReadonlySet<string>;
+  readonly effects: ReadonlySet<string>;
   /** Files named in the text (`base/ring`), except in lines about planned parts. */
   readonly named: readonly { readonly path: string; readonly line: number }[];
 }
 
-/** Code that makes a file loud. */
-const LOUD_WORDS = [
+/** Code that has effects: async code, timers, clocks and randomness. */
+const EFFECT_WORDS = [
   /(?<![.#\w])(async|await)\b/,
   /\b(setTimeout|setInterval|setImmediate|queueMicrotask)\b/,
   /\b(Date\.now|new Date\(\)|performance\.now)/,
@@ -58,12 +58,17 @@ export function readHouse(): Source[] {
     .map((path) => sourceOf(path, readFileSync(ROOT + path, "utf8")));
 }
 
+/** Returns every TypeScript and JavaScript file in a folder at the top level. */
+export function readFolder(name: string): Source[] {
+  return readdirSync(ROOT + name, { recursive: true })
+    .map((path) => `${name}/${String(path).replaceAll("\\", "/")}`)
+    .filter((path) => /\.[jt]s$/.test(path) && !path.includes("node_modules")).sort()
+    .map((path) => sourceOf(path, readFileSync(ROOT + path, "utf8")));
+}
+
 /** Returns every TypeScript file under `mesher`. */
 export function readMesher(): Source[] {
-  return readdirSync(ROOT + "mesher", { recursive: true })
-    .map((path) => `mesher/${String(path).replaceAll("\\", "/")}`)
-    .filter((path) => path.endsWith(".ts") && !path.includes("node_modules")).sort()
-    .map((path) => sourceOf(path, readFileSync(ROOT + path, "utf8")));
+  return readFolder("mesher").filter(({ path }) => path.endsWith(".ts"));
 }
 
 /** Reads the plan in `lib/README.md`. */
@@ -71,7 +76,7 @@ export function readPlan(): Plan {
   return planOf(readFileSync(ROOT + "lib/README.md", "utf8"));
 }
 
-/** Returns the table of layers, the list of loud files, and every file name in the text. */
+/** Returns the table of layers, the list of files with effects, and every file name in the text. */
 export function planOf(text: string): Plan {
   const rows = [...text.matchAll(/^\| +(\d+) +\| +`([^`]+)` +\|(.*)$/gm)];
   const folderOf = (name: string): string =>
@@ -81,7 +86,7 @@ export function planOf(text: string): Plan {
     planned: new Set(
       rows.filter(([, , , says]) => says!.includes("planned")).map(([, , name]) => folderOf(name!)),
     ),
-    loud: new Set([...text.matchAll(/^- `([^`]+\.ts)`/gm)].map(([, path]) => `lib/${path}`)),
+    effects: new Set([...text.matchAll(/^- `([^`]+\.ts)`/gm)].map(([, path]) => `lib/${path}`)),
     named: text.split("\n").flatMap((line, index) =>
       line.includes("planned") ? [] : [...line.matchAll(/`([a-z]+)\/([a-z_]+)(?:\.ts)?`/g)]
         .filter(([, name]) => rows.some((row) => row[2] === `${name}/`))
@@ -123,7 +128,7 @@ const MESHER_IMPORTS = [
   /^@jridgewell\/trace-mapping@/,
   /^bowser@/,
   /^fflate@/,
-  /^\.\.\/scripts\/(given|runner)\.ts$/,
+  /^\.\.\/scripts\/(command_arguments|runner)\.ts$/,
 ];
 
 /**
@@ -191,17 +196,21 @@ export function runtimeProblems(files: readonly Source[]): string[] {
 }
 
 /**
- * Returns quiet files that contain loud code, and files on the loud list that are quiet or missing.
+ * Returns deterministic files that have effects, and files on the list of files with effects that have none or are missing.
  */
-export function quietProblems(files: readonly Source[], { loud }: Plan): string[] {
+export function effectProblems(files: readonly Source[], { effects }: Plan): string[] {
   const paths = files.map(({ path }) => path);
-  const missing = [...loud].filter((path) => !paths.includes(path))
-    .map((path) => `lib/README.md: ${path} is on the loud list, but there is no such file`);
+  const missing = [...effects].filter((path) => !paths.includes(path))
+    .map((path) =>
+      `lib/README.md: ${path} is on the list of files with effects, but there is no such file`
+    );
   return files.flatMap(({ path, bare }) => {
-    const found = LOUD_WORDS.flatMap((pattern) => places(bare, pattern));
-    if (loud.has(path)) return found.length > 0 ? [] : [`${path}:1: is quiet: not for the list`];
+    const found = EFFECT_WORDS.flatMap((pattern) => places(bare, pattern));
+    if (effects.has(path)) {
+      return found.length > 0 ? [] : [`${path}:1: has no effects: not for the list`];
+    }
     return found.map(({ line, word }) =>
-      `${path}:${line}: ${word}, but it is not on the loud list`
+      `${path}:${line}: ${word}, but it is not on the list of files with effects`
     );
   }).concat(missing);
 }
@@ -271,23 +280,52 @@ export function nameProblems(files: readonly Source[]): string[] {
 }
 
 /**
- * Phrases that comments must not use: metaphors, words for people applied to data, old names of
- * classes.
+ * Phrases that comments must not use: metaphors, words for people applied to data, sentences that do
+ * not begin with a verb or a noun, old names of classes.
  */
-const BANNED_PHRASES =
-  /\b(?:nobody|somebody|whoever|whom|is told|are told|unless told|so many|so long as that|that is none|cannot be\.|Tells the class|by chance|lives on|goes on living|hearsay|crowd|nursery|outposts?|hatch|storeys?|dialler|acceptor|foreigner|a distant)\b/i;
+const BANNED_PHRASES = new RegExp(
+  [
+    "\\b(?:nobody|somebody|whoever|whom|is told|are told|unless told|if told|so many|that is none)\\b",
+    "\\b(?:hearsay|crowd|nursery|outposts?|hatch|storeys?|dialler|acceptor|foreigner|a distant)\\b",
+    "\\b(?:by chance|lives on|goes on|as ever|says so|is away|for good|breaks a rule|that it broke)\\b",
+  ].join("|"),
+  "i",
+);
 
-/** Returns a line for each banned phrase in a comment of these folders of `lib`. */
+/** Words that the first sentence of a comment must not begin with: it begins with a verb or a noun. */
+const BANNED_STARTS = /^\/\*\*\s+(?:Says|Why|How (?:many|long|often)|The most|So|Who|Quiet)\b/;
+
+/** Phrases that titles of tests must not use: a title states what the symbol does, and when. */
+const BANNED_IN_TITLES =
+  /\b(?:nobody|somebody|whoever|whom|hears|(?:is|are) told|says|refuses|so many|is none|for good|goes on)\b/i;
+
+/** Returns a line for each banned phrase in a comment of a file in these folders. */
 export function phraseProblems(
   files: readonly Source[],
   folders: readonly string[],
   textOf: (path: string) => string = (path) => readFileSync(ROOT + path, "utf8"),
 ): string[] {
-  return files.filter(({ path }) => folders.includes(folder(path))).flatMap(({ path }) =>
+  return files.filter(({ path }) => folders.some((folder) => path.startsWith(`${folder}/`)))
+    .flatMap(({ path }) =>
+      textOf(path).split("\n").flatMap((line, index) => {
+        const comment = /^\s*(\/?\*.*|\/\/.*)$|\s(\/\/ .*)$/.exec(line);
+        const text = comment?.[1] ?? comment?.[2] ?? "";
+        const found = BANNED_PHRASES.exec(text) ?? BANNED_STARTS.exec(text);
+        return found ? [`${path}:${index + 1}: "${found[0]}" in a comment`] : [];
+      })
+    );
+}
+
+/** Returns a line for each banned phrase in the title of a test. */
+export function titleProblems(
+  files: readonly Source[],
+  textOf: (path: string) => string = (path) => readFileSync(ROOT + path, "utf8"),
+): string[] {
+  return files.flatMap(({ path }) =>
     textOf(path).split("\n").flatMap((line, index) => {
-      const comment = /^\s*(?:\/\*|\*|\/\/)(.*)$|\s\/\/ (.*)$/.exec(line);
-      const found = comment && BANNED_PHRASES.exec(comment[1] ?? comment[2]!);
-      return found ? [`${path}:${index + 1}: "${found[0]}" in a comment`] : [];
+      const title = /^\s*(?:test\()?(["`])(.+)\1,/.exec(line)?.[2] ?? "";
+      const found = /^\s*test\(/.test(line) ? BANNED_IN_TITLES.exec(title) : null;
+      return found ? [`${path}:${index + 1}: "${found[0]}" in a title`] : [];
     })
   );
 }

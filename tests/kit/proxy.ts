@@ -2,7 +2,7 @@
  * A TCP proxy on loopback with faults: it forwards data, silently holds it back in one or both
  * directions, or cuts its connections.
  *
- *     dialler ──▶ port │ forth ──▶ │ target
+ *     client ───▶ port │ forth ──▶ │ target
  *             ◀────────│ ◀── back  │
  *
  * Held data is not lost: it is delivered when the path is open again, as TCP would retransmit it.

@@ -38,7 +38,7 @@ test("validateEvent accepts an event with only a message and fills in the other 
   assertEquals(taken({ message: "boom" }), eventWith({ id: ID, timestamp: NOW, message: "boom" }));
 });
 
-test("validateEvent rejects invalid events with a sentence that says how to fix them", () => {
+test("validateEvent rejects invalid events with a sentence that explains how to fix them", () => {
   const m = { message: "m" };
   const reasons: readonly (readonly [unknown, string])[] = [
     [null, "an event must be a JSON object"],

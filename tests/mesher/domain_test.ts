@@ -196,7 +196,7 @@ test("takeRate does not start a new window when the clock goes back", () => {
   assertEquals(takeRate(state, 1000, 1, LIMIT).granted, 0);
 });
 
-test("giveBackRate returns unused grants to the window they came from, and no more than that", () => {
+test("giveBackRate returns unused grants to their own window, at most as many as granted", () => {
   const limit = { limit: 3, windowMs: 1_000 };
   let state = takeRate(null, 0, 3, limit).state;
   state = giveBackRate(state, 2);

@@ -18,7 +18,7 @@ import { ManualSystem } from "../kit/system.ts";
 /** How a child reacts to a shutdown signal. */
 export type Stopping = "atOnce" | "late" | "never" | "crashes";
 
-/** How long a "late" child takes to stop, in milliseconds. */
+/** Time that a "late" child takes to stop, in milliseconds. */
 export const LATE_MS = 40;
 
 /** The error with which children crash. */

@@ -16,14 +16,14 @@ for (const [one, other] of PAIRS) {
       const seed = 20_261_121;
       const random = new SeededRandom(seed);
       const hasty = { pingInterval: 200, pingTimeout: 1_500 };
-      const a = await start(one, "a", hasty, "test_cluster.ts");
+      const a = await start(one, "a", hasty, "api_child.ts");
       await a.ask("counter", { name: "hub" });
       const alive = await a.ask<number>("actors");
       const others: NodeProcess[] = [];
       const join = async (name?: string): Promise<void> => {
         const runtime = random.next() < 0.5 ? one : other;
         const options = { ...hasty, seeds: [a.name], ...(name === undefined ? {} : { name }) };
-        const node = await start(runtime, "n", options, "test_cluster.ts");
+        const node = await start(runtime, "n", options, "api_child.ts");
         others.push(node);
         // Links and monitors, in both directions.
         await until("it sees the hub", async () => (await node.ask<string[]>("peers")).length > 0);

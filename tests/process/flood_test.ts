@@ -20,8 +20,8 @@ for (const [one, other] of PAIRS) {
   test(`a million sends (${one}, ${other}) to a suspended node use bounded memory, and the sender continues to run`, async () => {
     await withNodes(async (start) => {
       const options = { queueBytesMax: LIMIT, pingInterval: 5_000, pingTimeout: 60_000 };
-      const a = await start(one, "a", options, "test_cluster.ts");
-      const b = await start(other, "b", { ...options, seeds: [a.name] }, "test_cluster.ts");
+      const a = await start(one, "a", options, "api_child.ts");
+      const b = await start(other, "b", { ...options, seeds: [a.name] }, "api_child.ts");
       await untilWhole(a, b);
       await b.ask("counter", { name: "sink" });
       const there = { name: "sink", node: b.name };
@@ -38,7 +38,7 @@ for (const [one, other] of PAIRS) {
       const grown = await a.ask<number>("memory") - before;
       assert(grown < 10 * LIMIT, `grew by ${Math.round(grown / 2 ** 20)} MiB`);
       b.signal("SIGCONT");
-      // What was not dropped arrives, and then messages are sent normally again.
+      // Messages that were not dropped arrive, and then messages are sent normally again.
       const sent = 20_000 + SENDS - after.dropped;
       await until("the rest came", async () => await a.ask("count", there) === sent, 30_000);
       await until("the pressure is off", () => a.count("pressure") === 2);

@@ -122,7 +122,7 @@ test(
   },
 );
 
-test("mesher: three nodes share one rate limit, and a client over it is told when to retry", async () => {
+test("mesher: three nodes share one rate limit, and a client over it receives the time to retry", async () => {
   const limit = 60;
   await withCluster(SQLITE, { MESHER_RATE_LIMIT: `${limit}` }, async (cluster, database) => {
     const senders = cluster.urls.map((url) => senderTo(url, cluster.printed));

@@ -129,7 +129,7 @@ export async function withProcesses(
 
 /** A client that follows a project's events. */
 export class Watcher {
-  /** How many times each event was received, by id. */
+  /** Number of times that each event was received, by id. */
   readonly seen: Map<string, number> = new Map();
   // deno-lint-ignore no-explicit-any -- arbitrary JSON
   readonly others: any[] = [];

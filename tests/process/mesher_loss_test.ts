@@ -109,7 +109,7 @@ async function lossOn(engine: Engine): Promise<void> {
         try {
           await send(batch, i);
         } catch (error) {
-          // The node has died, so it is unknown whether it accepted them.
+          // The node was killed, so it is unknown whether it accepted them.
           if (i !== 0 || incarnation === 2) throw error;
           unanswered.push(batch);
         }

@@ -19,7 +19,7 @@ const observed = (node: NodeProcess, tag: string) =>
     .map((received) => received["what"]);
 
 for (const [one, other] of PAIRS) {
-  const name = `a partition (${one}, ${other}) is told to both sides once, and healed by itself`;
+  const name = `a partition (${one}, ${other}) is reported to both sides once, and heals by itself`;
   // Requires root, `ip` and `iptables`.
   test(name, { ignore: !TwoMachines.isPossible() }, async () => {
     const machines = new TwoMachines();
@@ -33,13 +33,13 @@ for (const [one, other] of PAIRS) {
           pingInterval: 300,
           pingTimeout: 1500,
         });
-        const a = await start(one, "a", options(0), "test_cluster.ts", machines.launch(0));
+        const a = await start(one, "a", options(0), "api_child.ts", machines.launch(0));
         const seeds = [a.name];
         const b = await start(
           other,
           "b",
           { ...options(1), seeds },
-          "test_cluster.ts",
+          "api_child.ts",
           machines.launch(1),
         );
         await untilWhole(a, b);

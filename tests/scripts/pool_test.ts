@@ -17,7 +17,7 @@ function stage(...queues: readonly string[][]) {
   };
 }
 
-test("runPool runs no more than its limit, and takes from the queue with the fewest that run", async () => {
+test("runPool runs at most its limit, and takes from the queue with the fewest running jobs", async () => {
   const { queues, names, end } = stage(["a1", "a2", "a3"], ["b1", "b2"], ["c1"]);
   let isOver = false;
   const over = runPool(queues, 2).then(() => isOver = true);

@@ -36,7 +36,7 @@ test("membership forgets a thousand nodes that joined and left", { timeout: 300_
 const BROKEN: readonly (readonly [guarantee: string, what: string, () => () => void])[] = [
   [
     "unreachable",
-    "lists are sent once, and a node of gossip is forgotten after some dials",
+    "lists are sent once, and a node from gossip is forgotten after some dials",
     () => {
       const gossip = breaks(Gossip, "tick", () => () => false)();
       const failed = breaks(
@@ -55,7 +55,7 @@ const BROKEN: readonly (readonly [guarantee: string, what: string, () => () => v
   ["oneSided", "newcomers are not listed", breaks(Gossip, "up", () => () => {})],
   [
     "joining",
-    "names and groups are not waited for",
+    "joining does not wait for names and groups",
     breaks(Joining, "up", () =>
       function (this: Joining, node: string) {
         this.failed(node);
@@ -68,7 +68,7 @@ const BROKEN: readonly (readonly [guarantee: string, what: string, () => () => v
   ],
   [
     "stopped",
-    "nodes that have stopped are taken for lost",
+    "stopped nodes are treated as lost",
     breaks(Peers, "down", (real) =>
       function (this: Any, name: string, _why: string, now: number) {
         real.call(this, name, "lost", now);
@@ -95,7 +95,7 @@ const BROKEN: readonly (readonly [guarantee: string, what: string, () => () => v
   ["leaving", "managers do not find each other", breaks(GroupTable, "members", () => () => [])],
   [
     "rotation",
-    "only the cookie that is used is accepted",
+    "only the cookie in use is accepted",
     breaks(Keyring, "derive", (real) =>
       async function (this: Any, cookies: Any) {
         return { ...await real.call(this, cookies), accepted: [] };

@@ -14,7 +14,7 @@ import { type Any, breaks } from "./sabotage.ts";
 const SETTINGS = { pingInterval: 500, pingTimeout: 2_000 } as const;
 
 /**
- * How long in milliseconds a paused copy may run after it resumes: twice an eighth of the ping
+ * Maximum time in milliseconds for which a paused copy may run after it resumes: twice an eighth of the ping
  * timeout.
  */
 const STALE_MS = 500;

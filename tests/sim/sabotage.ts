@@ -45,7 +45,7 @@ export function breaks(
 export const BROKEN: readonly (readonly [promise: string, what: string, () => () => void])[] = [
   [
     "messages",
-    "a message goes twice",
+    "a message is delivered twice",
     breaks(Outbound, "send", (real) => {
       let count = 0;
       return function (this: Any, ...args: Any[]) {
@@ -56,21 +56,25 @@ export const BROKEN: readonly (readonly [promise: string, what: string, () => ()
   ],
   [
     "messages",
-    "what follows a large message overtakes it",
+    "later messages overtake a large one",
     breaks(Inbound, "keyOf", () => () => undefined),
   ],
   [
     "messages",
-    "a pid of an old life reaches the new one",
+    "a pid of an old incarnation reaches the new one",
     breaks(RemoteNodes, "nodeLinkOf", () =>
       function (this: RemoteNodes, home: Any) {
         return this.nodeLink(home.node) ?? "noconnection";
       }),
   ],
-  ["signals", "nobody is told of a monitor", breaks(RemoteActor, "watched", () => () => {})],
   [
     "signals",
-    "links are forgotten when a session is lost",
+    "monitors are not sent to the other node",
+    breaks(RemoteActor, "watched", () => () => {}),
+  ],
+  [
+    "signals",
+    "links are dropped when a session is lost",
     breaks(Signals, "lost", () =>
       function (this: Any, actors: Any[]) {
         for (const actor of actors) this.endWatchers(actor, "noconnection");
@@ -78,17 +82,17 @@ export const BROKEN: readonly (readonly [promise: string, what: string, () => ()
   ],
   [
     "signals",
-    "the end of a monitored actor is told twice",
+    "a Down is sent twice",
     breaks(Actor, "down", (real) =>
       function (this: Any, ...args: Any[]) {
         real.apply(this, args);
         real.apply(this, args);
       }),
   ],
-  ["names", "a lost node's names stay", breaks(Registry, "down", () => () => {})],
+  ["names", "a lost node's names are kept", breaks(Registry, "down", () => () => {})],
   [
     "names",
-    "a peer's names are not listened to",
+    "a peer's names are ignored",
     breaks(Registry, "sync", () => () => undefined),
   ],
   [
@@ -100,7 +104,7 @@ export const BROKEN: readonly (readonly [promise: string, what: string, () => ()
   ],
   [
     "claims",
-    "a holder makes room for an earlier claim",
+    "a holder yields to an earlier claim",
     breaks(Registry, "inquired", () =>
       function (this: Registry, line: PeerLink, body: Uint8Array) {
         const { name } = readInquire(line, body)!;
@@ -117,16 +121,16 @@ export const BROKEN: readonly (readonly [promise: string, what: string, () => ()
   ],
   [
     "channels",
-    "a node that takes over goes on with the same epoch",
+    "a node that takes over continues with the same epoch",
     breaks(TopicLog, "begin", (real) =>
       function (this: Any, ...args: Any[]) {
         if (this.epoch === undefined) real.apply(this, args);
       }),
   ],
-  ["claims", "a quorum is one node", breaks(Registry, "need", () => () => 1)],
+  ["claims", "one node is a quorum", breaks(Registry, "need", () => () => 1)],
   [
     "claims",
-    "nobody remembers tokens, and clocks stand still",
+    "no node stores tokens, and clocks stand still",
     () => {
       const mendNote = breaks(Tokens, "note", () => () => {})();
       const real = Object.getOwnPropertyDescriptor(StampClock.prototype, "time")!;
@@ -144,15 +148,15 @@ export const BROKEN: readonly (readonly [promise: string, what: string, () => ()
       sendRegistered(nodeLink, request, REGISTERED.OK);
     }),
   ],
-  ["singletons", "a quorum is one node", breaks(Registry, "need", () => () => 1)],
+  ["singletons", "one node is a quorum", breaks(Registry, "need", () => () => 1)],
   [
     "singletons",
-    "a child that may not run any more goes on",
+    "a child without permission continues to run",
     breaks(Supervisor, "stop", () => () => Promise.resolve()),
   ],
   [
     "homes",
-    "a key starts though another node may still have it",
+    "a key starts while another node may still run it",
     breaks(HomeActor, "isBlocked", () => () => false),
   ],
   [
@@ -162,14 +166,14 @@ export const BROKEN: readonly (readonly [promise: string, what: string, () => ()
   ],
   [
     "homes",
-    "a node lists no key that it still has",
+    "a node does not list the keys that it still runs",
     breaks(HomeActor, "listKeys", () =>
       function (this: Any, member: Any) {
         const from = this.self.pid;
         this.self.send(member.pid, { $home: "keys", from, keys: [], last: true });
       }),
   ],
-  ["homes", "a quorum is one node", breaks(Registry, "need", () => () => 1)],
+  ["homes", "one node is a quorum", breaks(Registry, "need", () => () => 1)],
   [
     "rooms",
     "a broadcast is delivered twice",
@@ -179,7 +183,11 @@ export const BROKEN: readonly (readonly [promise: string, what: string, () => ()
         real.apply(this, args);
       }),
   ],
-  ["rooms", "nobody else is told", breaks(RoomRelay, "broadcast", () => () => {})],
+  [
+    "rooms",
+    "broadcasts are not sent to other nodes",
+    breaks(RoomRelay, "broadcast", () => () => {}),
+  ],
   ["rooms", "first members are not announced", breaks(RoomRelay, "joined", () => () => {})],
   [
     "rooms",
@@ -193,7 +201,7 @@ export const BROKEN: readonly (readonly [promise: string, what: string, () => ()
   ],
   [
     "children",
-    "an exit does not travel",
+    "exits are not sent to other nodes",
     breaks(
       Inbound,
       "take",
@@ -205,7 +213,7 @@ export const BROKEN: readonly (readonly [promise: string, what: string, () => ()
   ],
   [
     "careless",
-    "a dead actor's receive rejects again and again",
+    "an exited actor's receive rejects repeatedly",
     breaks(Actor, "receive", (real) => {
       const rejected = new WeakMap<object, number>();
       return function (this: Any, ...args: Any[]) {
@@ -219,7 +227,7 @@ export const BROKEN: readonly (readonly [promise: string, what: string, () => ()
   ],
   [
     "careless",
-    "what a dead actor sends arrives",
+    "messages of an exited actor are delivered",
     breaks(Actor, "send", () =>
       function (this: Any, to: Any, message: Any) {
         this.system.sendTo(to, message);
@@ -227,15 +235,19 @@ export const BROKEN: readonly (readonly [promise: string, what: string, () => ()
   ],
   [
     "membership",
-    "a node that is nowhere is dialed",
+    "an unreachable node is dialed forever",
     breaks(Peers, "up", (real) =>
       function (this: Any, name: string, ...args: Any[]) {
         real.call(this, name, ...args);
         this.add(`ghost-of-${name}`, "seed", args[2]);
       }),
   ],
-  ["leaks", "a cell is never forgotten", breaks(Outbound, "forget", () => () => {})],
-  ["leaks", "nobody hears of a demonitor", breaks(Outbound, "demonitor", () => () => {})],
+  ["leaks", "remote actors are never released", breaks(Outbound, "forget", () => () => {})],
+  [
+    "leaks",
+    "demonitors are not sent to the other node",
+    breaks(Outbound, "demonitor", () => () => {}),
+  ],
   ["shutdown", "trees end together", breaks(System, "topSupervisors", () => () => [])],
   [
     "shutdown",

@@ -273,7 +273,7 @@ test("Client stops at 401, a stop code or an invalid URL, and retries after othe
   });
 });
 
-test("Client waits as long as Retry-After says", async () => {
+test("Client waits for the time given by Retry-After", async () => {
   let busy = false;
   const upgrade = (): Response | undefined =>
     busy ? new Response("busy", { status: 503, headers: { "Retry-After": "7" } }) : undefined;

@@ -102,7 +102,7 @@ test("MessageReader returns bytes that it does not use again", () => {
   assertEquals(shown(recorder), ["<01>", "<02>"]);
 });
 
-/** Sequences of frames that break a rule of messages. */
+/** Sequences of frames that violate a rule of messages. */
 const BROKEN: readonly (readonly [Rule, string, readonly FrameShape[]])[] = [
   ["continuation", "a continuation of nothing", [{ opcode: 0, payload: "x" }]],
   ["continuation", "a continuation after the end", [{ payload: "x" }, { opcode: 0 }]],

@@ -542,7 +542,7 @@ test("serve aborts a client that does not answer its close", async () => {
   });
 });
 
-test("Server.stop closes all with 1001, waits for them, and refuses new connections", async () => {
+test("Server.stop closes all with 1001, waits for them, and rejects new connections", async () => {
   const codes: string[] = [];
   const server = await serve(host, { ...ECHO, close: (_conn, code) => codes.push(`${code}`) });
   const clients = [await Client.open(server.url), await Client.open(server.url)];

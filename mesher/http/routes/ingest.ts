@@ -158,7 +158,7 @@ function sentryRoute(
     async handle(asked): Promise<Reply> {
       open(asked);
       // Without a key in the head, routes that allow it read the key from the body.
-      const project = asked.who.kind === "nobody" ? null : projectOf(asked);
+      const project = asked.requester.kind === "anonymous" ? null : projectOf(asked);
       if (project !== null) mustBeProject(asked, project);
       return await take(asked, project);
     },
@@ -171,9 +171,9 @@ function open({ mesher }: Asked): Asked["mesher"] {
   return mesher;
 }
 
-function projectOf({ who }: Asked): Project {
-  if (who.kind !== "project") throw new HttpError(401, "unauthorized");
-  return who.project;
+function projectOf({ requester }: Asked): Project {
+  if (requester.kind !== "project") throw new HttpError(401, "unauthorized");
+  return requester.project;
 }
 
 /** A DSN's project must be a number for some SDKs; the key identifies the project. */

@@ -214,7 +214,7 @@ export const issueRoutes: readonly Route[] = [
     method: "POST",
     path: "/api/v1/issues/:issue_id/assign",
     name: "assignIssue",
-    about: "Assigns an issue to a member; an empty text or null to nobody.",
+    about: "Assigns an issue to a member; an empty text or null removes the assignment.",
     access: "user",
     body: { user_id: { type: "string", nullable: true } },
     ok: 200,

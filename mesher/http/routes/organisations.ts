@@ -85,7 +85,7 @@ export const organisationRoutes: readonly Route[] = [
   memberRoute({
     path: "/api/v1/orgs/:org_id/members",
     name: "addMember",
-    about: "Adds a user, by id or email. Whoever asks about many addresses of nobody gets a 429.",
+    about: "Adds a user, by id or email. A user who looks up many unknown addresses gets a 429.",
     body: {
       user_id: { type: "string" },
       email: { type: "string", max: 254 },

@@ -87,7 +87,8 @@ export const systemRoutes: readonly Route[] = [
     method: "GET",
     path: "/api/v1/cluster",
     name: "getCluster",
-    about: "The nodes, their load, who processes for whom, the global names, the trees; how many " +
+    about:
+      "The nodes, their load, which nodes process for others, the global names, the trees; how many " +
       "messages to slow peers a node has dropped in their sessions; nodes that have gone, the last " +
       "first, and how many accepted events may be missing with each (null: unknown).",
     access: "operator",

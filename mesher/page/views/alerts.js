@@ -243,7 +243,7 @@ function rulesPart({ app, project, signal }) {
     const url = h("input", { type: "url", placeholder: "https://…", required: true });
     const to = h("input", { placeholder: "ada@example.org, bob@example.org", required: true });
     const urlField = field("Address of the webhook", url);
-    const toField = field("To", to, "Addresses of mail, with commas between.");
+    const toField = field("To", to, "Addresses of mail, separated by commas.");
     const channel = select(
       [["websocket", "This page only"], ["email", "Email"], ["slack", "Slack"], [
         "discord",

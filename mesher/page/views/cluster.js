@@ -78,7 +78,7 @@ function draw({ nodes, isAlone, helps, names, trees, losses, storage, totals }, 
     h(
       "div",
       { class: "grid even" },
-      panel("Who processes for whom", {}, helpList(helps, isAlone)),
+      panel("Nodes that process for other nodes", {}, helpList(helps, isAlone)),
       panel("Storage", {}, storageTable(storage)),
       panel("Names", { class: "flush" }, nameTable(names)),
       panel("Events on all nodes, also those that have ended", {}, counterTable(totals.counters)),
@@ -186,7 +186,7 @@ function lossList(losses) {
  * @param {number | null} most
  */
 function missing(most) {
-  if (most === null) return "nobody knows what is missing";
+  if (most === null) return "the number of missing events is unknown";
   return most === 0 ? "nothing is missing" : `at most ${plural(most, "event")} missing`;
 }
 

@@ -80,7 +80,7 @@ export function projectSettings({ app, project, signal }) {
       field(
         "Remove these too",
         fields,
-        "Names, with commas between. Passwords, tokens, keys, card numbers and environment " +
+        "Names, separated by commas. Passwords, tokens, keys, card numbers and environment " +
           "variables are removed by default.",
       ),
       field("Keep these", safe, "Names that mean no secret, although they seem to."),

@@ -15,13 +15,13 @@ const SEEDS = [2, 3, 4, 5, 6];
 /** Builds with several defects, none of which hides another. */
 const QUICK: readonly (readonly string[])[] = [
   [
-    "a message goes twice",
-    "nobody is told of a monitor",
-    "a peer's names are not listened to",
+    "a message is delivered twice",
+    "monitors are not sent to the other node",
+    "a peer's names are ignored",
     "a broadcast is delivered twice",
   ],
-  ["an exit does not travel"],
-  ["nobody hears of a demonitor"],
+  ["exits are not sent to other nodes"],
+  ["demonitors are not sent to the other node"],
 ];
 
 const BUILDS = process.env["FIRN_LONG"] === "1" ? BROKEN.map(([, what]) => [what]) : QUICK;

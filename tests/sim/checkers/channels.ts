@@ -11,7 +11,7 @@ export interface Placed {
   readonly message: number;
 }
 
-/** What one client has received since it last missed a message. */
+/** The messages that one client has received since it last missed one. */
 class Received {
   epoch = "";
   last: number | undefined;
