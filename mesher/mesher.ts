@@ -19,7 +19,7 @@ export interface Mesher extends Parts {
   readonly intake: Intake;
   readonly maps: SourceMaps;
   readonly attempts: Attempts;
-  /** How often each client may ask for password resets, and for each account. */
+  /** Limits password resets by client and by account. */
   readonly resets: Allowance;
   /** Limits how often each user may learn whether an address has an account. */
   readonly tellings: Allowance;

@@ -19,7 +19,7 @@ export const QUOTAS = {
   "tokens of one user": 100,
 } as const;
 
-/** How often a client may ask for a password reset, and one may be sent to an account. */
+/** Limits the password resets that one client requests, and those sent to one account. */
 export const RESETS: RateLimit = { limit: 5, windowMs: 600_000 };
 
 /** Limits how often a user may learn whether an address has an account. */

@@ -153,7 +153,7 @@ export const POSTGRES_STEPS: readonly string[] = [
   ALTER TABLE purges ADD COLUMN destination uuid;
   ALTER TABLE purges ADD COLUMN fingerprints json;
   `,
-  // Releases; the users whom an issue has affected; issues that are resolved in the release after another.
+  // Releases; the users affected by an issue; issues resolved in the release after a given one.
   `
   CREATE TABLE releases (
     id uuid PRIMARY KEY, project_id uuid NOT NULL, version text NOT NULL,

@@ -141,7 +141,7 @@ export const SQLITE_STEPS: readonly string[] = [
   ALTER TABLE purges ADD COLUMN destination TEXT;
   ALTER TABLE purges ADD COLUMN fingerprints TEXT;
   `,
-  // Releases; the users whom an issue has affected; issues that are resolved in the release after another.
+  // Releases; the users affected by an issue; issues resolved in the release after a given one.
   `
   CREATE TABLE releases (
     id TEXT PRIMARY KEY, project_id TEXT NOT NULL, version TEXT NOT NULL,

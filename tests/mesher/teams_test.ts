@@ -115,7 +115,7 @@ test("An invitation of who has an account waits for their login; it may be withd
     const foreign = bert.as({ ...bert.headers, origin: "https://evil.example" });
     assertEquals((await foreign.post(accept, { secret })).status, 403);
     assertEquals((await bert.post(accept, { secret })).json.organization.role, "member");
-    // Members invite nobody, and nobody invites owners but owners.
+    // Members cannot invite users, and only owners can invite owners.
     assertEquals((await bert.post(invitations, { email: "c@example.org" })).status, 403);
     assertEquals((await bert.get(invitations)).status, 403);
     for (const email of ["no address", "a@b, c@d", "a@b\nBcc: c@d"]) {

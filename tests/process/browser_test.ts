@@ -179,7 +179,7 @@ async function chat(browser: Browser, cluster: Cluster, folder: string): Promise
   await ada.sitsDown();
   await grace.sitsDown();
 
-  // A page whose node is killed goes on at another one, and nothing is missing.
+  // After its node is killed, a page reconnects to another one, and no message is missing.
   for (const person of [ada, grace]) await person.seesPeople(["Ada node1", "Grace node3"]);
   await ada.says("I am about to lose my node.");
   await grace.sees("I am about to lose my node.");

@@ -13,7 +13,7 @@ import { test, until } from "../kit/test.ts";
 const isLong = process.env["FIRN_LONG"] === "1";
 const CLIENTS = isLong ? 2_000 : 90;
 const ROOMS = isLong ? 20 : 3;
-/** How often a client of each room sends. Milliseconds. */
+/** Interval between the messages of a client in each room. Milliseconds. */
 const SAY_MS = isLong ? 1_000 : 100;
 /** Options of `leave`: the limit is `batchSize` reconnections in `batchInterval`. */
 const LEAVE = isLong

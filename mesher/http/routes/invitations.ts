@@ -25,11 +25,11 @@ import { mustManage, organisationOf, personIn } from "../scope.ts";
 import { organisationShape } from "../shapes.ts";
 import { PASSWORD, signedIn } from "./account.ts";
 
-/** How long an invitation holds. Milliseconds. */
+/** Validity of an invitation. Milliseconds. */
 const INVITATION_MS = 604_800_000;
-/** How long the link of a reset holds. Milliseconds. */
+/** Validity of the link for a password reset. Milliseconds. */
 const RESET_MS = 3_600_000;
-/** A request waits for its mail no longer. Milliseconds. */
+/** Maximum time for which a request waits for its mail to be sent. Milliseconds. */
 const MAIL_WAIT_MS = 5_000;
 const EMAIL: Field = { type: "string", required: true, max: 254 };
 const SECRET: Field = { type: "string", required: true, max: 100 };
