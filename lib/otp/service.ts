@@ -289,7 +289,7 @@ export function defineService(definition: AnyDefinition): Service<AnyProtocol> {
   };
 }
 
-/** How often the state of a service on another node is read in order to replace it. */
+/** Maximum number of attempts to replace the state of a service on another node. */
 const REPLACE_TRIES = 10;
 
 async function replaceFar(
