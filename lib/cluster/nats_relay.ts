@@ -25,7 +25,7 @@ const QUEUE_BYTES_MAX = 8 * 1024 * 1024;
 /** The payload limit of a NATS server with default settings. Bytes. */
 const PAYLOAD_BYTES_MAX = 1024 * 1024;
 
-/** How long JetStream keeps events by default. Milliseconds. */
+/** Default time for which JetStream keeps events. Milliseconds. */
 const KEEP_MS = 24 * 60 * 60 * 1000;
 
 /** Delay before an event that could not be stored is delivered again, and before a failed consumer is restarted. */
@@ -37,7 +37,7 @@ const ATTEMPTS_MAX = 20;
 /** Events without JetStream that are stored at the same time. More are dropped. */
 const STORING_MAX = 1_000;
 
-/** How long `stop` waits for what was sent. Milliseconds. */
+/** Maximum time for which `stop` waits for messages that are being sent. Milliseconds. */
 const STOP_MS = 1_000;
 
 /** Nanoseconds, the unit of JetStream, in a millisecond. */
@@ -118,7 +118,7 @@ export interface NatsRelayOptions {
    * `PREFIX_events`, unless there is one. Default: none; then events that a mesh misses are lost for it.
    */
   readonly jetstream?: NatsJetStream | undefined;
-  /** How long a new stream keeps events. Milliseconds. Default a day. */
+  /** Time for which a new stream keeps events. Milliseconds. Default: one day. */
   readonly keep?: number | undefined;
 }
 

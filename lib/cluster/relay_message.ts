@@ -25,7 +25,7 @@ export const RELAYED = {
 
 const NAME_BYTES_MAX = 255;
 
-/** The most bytes of a relayed message beside the message itself. */
+/** Maximum size of the header of a relayed message. Bytes. */
 export const RELAYED_HEAD_BYTES_MAX: number = 2 + 2 * (2 + NAME_BYTES_MAX);
 
 /** A decoded message. */

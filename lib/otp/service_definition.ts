@@ -106,7 +106,7 @@ export interface AnyPid extends Pid<any> {
 
 /** The additional effect of a handler. */
 export interface Effects {
-  /** The service stops for this reason. Default: it goes on. */
+  /** The service stops for this reason. Default: the service continues. */
   readonly stop?: { readonly reason: ExitReason };
   /** `continue` runs with this value before the next message. Default: `continue` does not run. */
   readonly continueWith?: { readonly value: unknown };

@@ -69,7 +69,7 @@ export interface MachineEffects<P extends MachineProtocol> {
    * cancel them. Default: all stay as they are.
    */
   readonly timeouts?: Readonly<Record<string, number | undefined>> | undefined;
-  /** Ends the machine with this exit reason. Default: it goes on. */
+  /** Ends the machine with this exit reason. Default: the machine continues. */
   readonly stop?: ExitReason | undefined;
 }
 

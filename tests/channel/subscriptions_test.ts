@@ -10,7 +10,7 @@ const log = channel("log", { history: true });
 const me = new Pid({ node: "me@x:1", creation: 1, local: false }, 1, undefined) as Pid;
 const home = new Pid({ node: "home@x:1", creation: 1, local: false }, 1, undefined) as Pid;
 
-/** A history whose home answers when the test says so. */
+/** A history whose home answers at the request of the test. */
 function make() {
   const asked: { request: HomeRequest; answer(value: HomeAnswer): void }[] = [];
   const casts: string[] = [];

@@ -7,7 +7,7 @@ import type { NodeOptions } from "../../lib/node_options.ts";
 import { Socket } from "../../lib/client/socket.ts";
 import { messagesIn } from "../../lib/ws/frame.ts";
 import { importPackage } from "../kit/npm.ts";
-import { now, takeOrders, tell } from "../kit/orders.ts";
+import { now, takeCommands, tell } from "../kit/child_commands.ts";
 
 export interface NatsOptions extends NodeOptions {
   readonly nats: { port: number; mesh?: string; jetstream?: boolean; queueBytesMax?: number };
@@ -16,7 +16,7 @@ export interface NatsOptions extends NodeOptions {
 // deno-lint-ignore no-explicit-any -- packages of npm without types here
 type Any = any;
 
-takeOrders(async ({ nats, ...options }: NatsOptions) => {
+takeCommands(async ({ nats, ...options }: NatsOptions) => {
   const { connect } = await importPackage("@nats-io/transport-node@3.4.0") as Any;
   const connection = await connect({
     servers: `127.0.0.1:${nats.port}`,
