@@ -145,7 +145,7 @@ test("natsRelay replaces the mesh for rooms, through kills and restarts of a nod
   });
 });
 
-test("natsRelay drops what does not fit its queue while NATS is gone, and its node goes on", async () => {
+test("natsRelay drops messages that exceed its queue while NATS is down, and its node continues", async () => {
   await withNats(async (start, server) => {
     const a = await start("a", { nats: { queueBytesMax: 100_000 } });
     const b = await start("b", { nats: {} });
