@@ -9,9 +9,10 @@
  *     deno task test --std=jsr             with the genuine @std packages, in place of the local ones
  *
  * Each stage is a list of commands, and the commands of all stages run side by side, two more than there
- * are cores, because much of them is waiting; what measures time runs after them, alone. A command that fails does not stop the others. A stage is
- * reported when its last command has ended, with the time that its commands took together; at the end,
- * the commands that took longest. The last line is `N passed, N failed`.
+ * are cores, because many of them wait. Tests that measure time run afterwards, alone. A command that
+ * fails does not stop the others. A stage is reported when its last command has ended, with the total
+ * time of its commands; the longest commands are printed at the end. The last line is
+ * `N passed, N failed`.
  *
  * @module
  */

@@ -27,9 +27,9 @@ export const INFLATED_BYTES_MAX = 201_326_592;
 /** Maximum number of files of a bundle. */
 export const FILES_MAX = 4_000;
 
-/** Zip is fed in pieces of this size: a byte may become a thousand. */
+/** Size of the pieces given to the unzipper: one byte may expand to a thousand. */
 const PIECE_BYTES = 16_384;
-/** Other work gets its turn after so many bytes. */
+/** Number of bytes after which other tasks may run. */
 const TURN_BYTES = 1_048_576;
 
 /** A bundle that cannot be used. */
