@@ -208,7 +208,7 @@ test("getEvent names the browser and system of the User-Agent, and what the clie
   });
 });
 
-test("readBundle refuses bombs and damage, and reads names as names", {
+test("readBundle rejects bombs and damage, and reads names as names", {
   ignore: noZip !== undefined,
 }, async () => {
   const { zipSync } = await import("fflate@0.8.3");
