@@ -13,7 +13,7 @@
 import process from "node:process";
 import { parseArgs } from "@std/cli/parse-args";
 import { refuse } from "../asked.ts";
-import { givenArguments } from "../../scripts/given.ts";
+import { givenArguments } from "../../scripts/command_arguments.ts";
 import { rows } from "./rows.ts";
 
 const HELP = `deno run -A bench/scale/table.ts [options]

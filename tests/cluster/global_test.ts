@@ -754,8 +754,8 @@ test("Global: messages of a closed session are ignored, and repeated ones have n
 });
 
 test("Global: names of a lost node are not found at once, and reported in portions", async () => {
-  await withTown(2, async (town, a, b) => {
-    await town.meet();
+  await withCluster(2, async (cluster, a, b) => {
+    await cluster.meet();
     const line = a!.remote.nodeLink(b!.name)!;
     const { node } = line.home;
     line.row = () => {};
