@@ -92,12 +92,12 @@ export class NodeProcess {
     let status: number | string | undefined;
     node.ended.then((ended) => status = ended);
     const isDecided = (): boolean =>
-      status !== undefined || node.told.some(({ event }) => event !== "log");
+      status !== undefined || node.received.some(({ event }) => event !== "log");
     await until(`${short} is ready`, isDecided, 30_000);
-    const ready = node.told.find(({ event }) => event === "ready");
+    const ready = node.received.find(({ event }) => event === "ready");
     if (ready === undefined) {
       const end = status === undefined ? "" : `has ended (${status}): `;
-      throw new Error(`${short} ${end}${JSON.stringify(node.told)}`);
+      throw new Error(`${short} ${end}${JSON.stringify(node.received)}`);
     }
     node.name = String(ready["name"]);
     node.url = String(ready["url"]);
