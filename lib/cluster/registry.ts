@@ -80,7 +80,7 @@ export const NAMES_MAX: number = 2 ** 18;
 /** Number of names sent to a peer before other work continues. */
 const PORTION_COUNT = 2048;
 
-/** How many names of a lost node are freed before other work continues. */
+/** Number of names of a lost node that are removed before other work continues. */
 const FREED_COUNT = 2048;
 
 /**

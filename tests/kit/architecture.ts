@@ -293,7 +293,7 @@ const BANNED_PHRASES = new RegExp(
 );
 
 /** Words that the first sentence of a comment must not begin with: it begins with a verb or a noun. */
-const BANNED_STARTS = /^\/\*\*\s+(?:Says|Why|How (?:many|long|often)|The most|So|Who|Quiet)\b/;
+const BANNED_STARTS = /^\/\*\*\s+(?:Says|Why|So|Who|Quiet)\b/;
 
 /** Phrases that titles of tests must not use: a title states what the symbol does, and when. */
 const BANNED_IN_TITLES =

@@ -66,7 +66,7 @@ test("Supervisor, DynamicSupervisor: other work has a turn while they start, res
   const COUNT = 1000;
   const family = new Family();
   const { system } = family;
-  /** How many children started or exited in each turn of I/O. */
+  /** Number of children that started or exited in each turn of I/O. */
   const turns = new Map<number, number>();
   const count = (): void => void turns.set(system.yields, (turns.get(system.yields) ?? 0) + 1);
   const most = (): number => {
