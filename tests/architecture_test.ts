@@ -153,7 +153,7 @@ test("phraseProblems reports a banned phrase only in comments of listed folders"
   assertEquals(find("f(); // nobody", "lib/base").length, 1);
   assertEquals(find('f("nobody");', "lib/base"), []);
   assertEquals(find("// nobody", "lib/mesh"), []);
-  assertEquals(find("/** How long it takes. */", "lib").length, 1);
+  assertEquals(find("/** Says how long it takes. */", "lib").length, 1);
 });
 
 test("titleProblems reports a banned phrase in the title of a test only", () => {

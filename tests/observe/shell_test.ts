@@ -149,7 +149,7 @@ test("shell connects by an address if the node's name is unknown", async () => {
   });
 });
 
-test("shell says why a node cannot be reached: no node, another name, another cookie, no name", async () => {
+test("shell reports the reason why a node cannot be reached: no node, another name, another cookie, no name", async () => {
   await withCluster(async (a) => {
     const at = a.name.slice(a.name.indexOf("@") + 1);
     const other = "another-0123456789abcdef0123456789abcdef";

@@ -105,7 +105,7 @@ test("Supervisor, DynamicSupervisor: other work has a turn while they start, res
   system.stop();
 });
 
-test("Supervisor: ends when it is told to between portions of its children", async () => {
+test("Supervisor: ends on request between two portions of its children", async () => {
   const family = new Family();
   const { system } = family;
   let started = 0;
