@@ -202,11 +202,13 @@ export class Router {
 }
 
 /** What a token must be allowed to do. */
-function scopeOf({ scope, method, path }: Route): NeededScope {
+function scopeOf({ access, scope, method, path }: Route): NeededScope {
   if (scope !== undefined) return scope;
   // What sentry-cli uses.
   if (path.startsWith("/api/0/")) return "releases";
   if (method === "GET") return "read";
+  // The installation is not one of its organisations.
+  if (access === "operator") return "account";
   return OF_ISSUES.test(path) ? "issues" : "manage";
 }
 

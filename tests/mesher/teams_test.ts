@@ -147,6 +147,7 @@ test("A scoped token may do what its scopes name, and nothing else", () =>
       ["account", (client) => client.post("/api/v1/tokens", { label: "more" })],
       ["account", (client) => client.post("/api/v1/password", { current: "x", password: "y" })],
       ["account", (client) => client.post("/api/v1/sessions/x/end")],
+      ["account", (client) => client.post("/api/v1/operators", { email: "a@example.org" })],
     ];
     for (const scopes of ["read", "issues", "releases", "manage", "read, issues", undefined]) {
       const client = await token(scopes);
