@@ -43,7 +43,8 @@ const whyNot = noMaps ?? noAgents ??
 if (whyNot !== undefined) console.log(`source_maps_test: skipped, ${whyNot}`);
 const cli = join(tools, `node_modules/@sentry/cli-${platform()}-${arch()}/bin/sentry-cli`);
 const esbuild = join(tools, `node_modules/@esbuild/${platform()}-${arch()}/bin/esbuild`);
-process.on("exit", () => rmSync(tools, { recursive: true, force: true }));
+const clean = (): void => rmSync(tools, { recursive: true, force: true });
+if (whyNot !== undefined) clean();
 
 const SOURCE = `
 export function chargeCustomer(order: { total: number } | null): number {
@@ -145,51 +146,55 @@ test(
     ignore: whyNot !== undefined,
   },
   async () => {
-    await onStage(async (stage) => {
-      const call = await cliOn(stage);
-      assert(/@/.test(await call("info")), "info names the user");
-      // By debug ids, which the CLI writes into the files.
-      const folder = await built("app.min.js");
-      await call("sourcemaps", "inject", join(folder, "dist"));
-      await call("sourcemaps", "upload", join(folder, "dist"));
-      const frames = await thrown(folder, "app.min.js");
-      assert(frames.length >= 2);
-      const code = readFileSync(join(folder, "dist/app.min.js"), "utf8");
-      const debugId = /debugId=([0-9a-f-]{36})/.exec(code)![1]!;
-      const debug_meta = {
-        images: [{
-          type: "sourcemap",
-          code_file: "https://shop.example/assets/app.min.js",
-          debug_id: debugId,
-        }],
-      };
-      const event = await shown(stage, { ...exceptionWith(frames), debug_meta });
-      assertEquals(placesOf(event), ORIGINAL);
-      const last = event.exception[0].frames.at(-1);
-      assertEquals(last.contextBefore.at(-1), "  // The price is needed.");
-      assertEquals(last.minified.file, "https://shop.example/assets/app.min.js");
-      // By release and URL.
-      const other = await built("main.min.js");
-      await call("releases", "new", "shop@1.2");
-      await call(
-        ...["sourcemaps", "upload", "--release", "shop@1.2", "--url-prefix", "~/assets"],
-        join(other, "dist"),
-      );
-      await call("releases", "finalize", "shop@1.2");
-      const plain = exceptionWith(await thrown(other, "main.min.js"));
-      assertEquals(placesOf(await shown(stage, { ...plain, release: "shop@1.2" })), ORIGINAL);
-      const unknown = await shown(stage, { ...plain, release: "shop@1.3" });
-      assertEquals(
-        unknown.exception[0].frames.at(-1).file,
-        "https://shop.example/assets/main.min.js",
-      );
-      const { data } = (await stage.user.get("/api/v1/projects/default/releases")).json;
-      const versions = data.map(({ version }: { version: string }) => version);
-      assertEquals(versions.toSorted(), ["shop@1.2", "shop@1.3"]);
-      assert(/shop@1.2/.test(await call("releases", "list")), "it lists releases");
-      // The same again is known.
-      await call("sourcemaps", "upload", join(folder, "dist"));
-    });
+    try {
+      await onStage(async (stage) => {
+        const call = await cliOn(stage);
+        assert(/@/.test(await call("info")), "info names the user");
+        // By debug ids, which the CLI writes into the files.
+        const folder = await built("app.min.js");
+        await call("sourcemaps", "inject", join(folder, "dist"));
+        await call("sourcemaps", "upload", join(folder, "dist"));
+        const frames = await thrown(folder, "app.min.js");
+        assert(frames.length >= 2);
+        const code = readFileSync(join(folder, "dist/app.min.js"), "utf8");
+        const debugId = /debugId=([0-9a-f-]{36})/.exec(code)![1]!;
+        const debug_meta = {
+          images: [{
+            type: "sourcemap",
+            code_file: "https://shop.example/assets/app.min.js",
+            debug_id: debugId,
+          }],
+        };
+        const event = await shown(stage, { ...exceptionWith(frames), debug_meta });
+        assertEquals(placesOf(event), ORIGINAL);
+        const last = event.exception[0].frames.at(-1);
+        assertEquals(last.contextBefore.at(-1), "  // The price is needed.");
+        assertEquals(last.minified.file, "https://shop.example/assets/app.min.js");
+        // By release and URL.
+        const other = await built("main.min.js");
+        await call("releases", "new", "shop@1.2");
+        await call(
+          ...["sourcemaps", "upload", "--release", "shop@1.2", "--url-prefix", "~/assets"],
+          join(other, "dist"),
+        );
+        await call("releases", "finalize", "shop@1.2");
+        const plain = exceptionWith(await thrown(other, "main.min.js"));
+        assertEquals(placesOf(await shown(stage, { ...plain, release: "shop@1.2" })), ORIGINAL);
+        const unknown = await shown(stage, { ...plain, release: "shop@1.3" });
+        assertEquals(
+          unknown.exception[0].frames.at(-1).file,
+          "https://shop.example/assets/main.min.js",
+        );
+        const { data } = (await stage.user.get("/api/v1/projects/default/releases")).json;
+        const versions = data.map(({ version }: { version: string }) => version);
+        assertEquals(versions.toSorted(), ["shop@1.2", "shop@1.3"]);
+        assert(/shop@1.2/.test(await call("releases", "list")), "it lists releases");
+        // The same again is known.
+        await call("sourcemaps", "upload", join(folder, "dist"));
+      });
+    } finally {
+      clean();
+    }
   },
 );
 

@@ -41,7 +41,7 @@ export async function moveSlice(query: Query, move: Move, after: number): Promis
     from,
     first.at,
   );
-  // Without a later one: to the end of the hour, so that PostgreSQL looks at few days.
+  // Without a later one: to the last event, so that PostgreSQL looks at no later days.
   const until = last?.at ?? await lastOf(query, from, first.at);
   const names = fingerprints.map((_, i) => `$${i + 5}`).join(", ");
   const moved = await query.change(
