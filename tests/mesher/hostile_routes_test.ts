@@ -316,6 +316,8 @@ test("Unusually encoded paths reach no other route", async () => {
     ];
     for (const operation of await operationsOf(stage.app.url)) {
       for (const param of operation.params) {
+        // A release may have nearly any name, and a PUT makes it.
+        if (param === "version" && operation.method === "PUT") continue;
         for (const text of strange) {
           const path = operation.path.replaceAll(
             /\{(\w+)\}/g,

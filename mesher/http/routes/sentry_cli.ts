@@ -32,7 +32,8 @@ const REQUEST_BYTES_MAX: number = CHUNK_BYTES * CHUNKS_MAX + 65_536;
 /** Chunks of one bundle. */
 const BUNDLE_CHUNKS_MAX: number = BUNDLE_BYTES_MAX / CHUNK_BYTES;
 /** Like Sentry: no slashes, line ends or tabs. */
-const VERSION_FORM = /^(?!\.{1,2}$)[^\r\n\f\t/\\]+$/;
+// deno-lint-ignore no-control-regex
+const VERSION_FORM = /^(?!\.{1,2}$)[^\x00-\x1f\x7f/\\]+$/;
 const SHA1 = /^[0-9a-f]{40}$/;
 
 const VERSION: Field = { type: "string", required: true, max: NAME_CHARS_MAX };
