@@ -30,9 +30,15 @@ export interface ClusterKeys {
 
 /** Derives the keys of a cookie, the same on every node and runtime. */
 export async function deriveKeys(cookie: string): Promise<ClusterKeys> {
-  const root = await new Promise<Uint8Array>((derived, fail) =>
-    scrypt(utf8(cookie), SALT, 32, SCRYPT, (error, key) => error ? fail(error) : derived(key))
+  return await keysOf(
+    await new Promise<Uint8Array>((derived, fail) =>
+      scrypt(utf8(cookie), SALT, 32, SCRYPT, (error, key) => error ? fail(error) : derived(key))
+    ),
   );
+}
+
+/** Returns the keys of a root, the result of scrypt: 32 bytes. */
+export async function keysOf(root: Uint8Array): Promise<ClusterKeys> {
   const key = await crypto.subtle.importKey("raw", new Uint8Array(root), "HKDF", false, [
     "deriveBits",
   ]);

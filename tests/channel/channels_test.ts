@@ -4,9 +4,9 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { type Channel, channel, ChannelError } from "@firn/firn/channels";
 import { ChannelClientError, Socket } from "@firn/firn/client";
-import { Node, type Self } from "@firn/firn";
+import type { Node, Self } from "@firn/firn";
 import type { ChannelServeOptions } from "../../lib/channel/mount.ts";
-import { COOKIE } from "../kit/keys.ts";
+import { COOKIE, startCheaply } from "../kit/keys.ts";
 import { test, until } from "../kit/test.ts";
 
 /** Runs a test with two connected nodes that serve channels, and closes its sockets at the end. */
@@ -18,7 +18,7 @@ async function withTwo(
   ) => Promise<void>,
 ): Promise<void> {
   const start = (name: string, seeds: string[]) =>
-    Node.start({ name: `${name}@127.0.0.1:0`, cookie: COOKIE, seeds, logLevel: "silent" });
+    startCheaply({ name: `${name}@127.0.0.1:0`, cookie: COOKIE, seeds, logLevel: "silent" });
   await using a = await start("a", []);
   await using b = await start("b", [a.name]);
   const servers = await Promise.all([a, b].map((node) =>

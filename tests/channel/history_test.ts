@@ -5,9 +5,9 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { channel, ChannelError } from "@firn/firn/channels";
 import { Socket } from "@firn/firn/client";
-import { Node } from "@firn/firn";
+import type { Node } from "@firn/firn";
 import { isAhead, TopicLog } from "../../lib/channel/topic_log.ts";
-import { COOKIE } from "../kit/keys.ts";
+import { COOKIE, startCheaply } from "../kit/keys.ts";
 import { test, until } from "../kit/test.ts";
 
 const log = channel("log:*", {
@@ -32,7 +32,7 @@ async function withNodes(count: number, body: (cluster: Cluster) => Promise<void
   try {
     const urls: string[] = [];
     for (let i = 0; i < count; i++) {
-      const node = await Node.start({
+      const node = await startCheaply({
         name: `n${i}@127.0.0.1:0`,
         cookie: COOKIE,
         seeds: nodes.map(({ name }) => name),

@@ -13,10 +13,9 @@ import { Global } from "../../lib/cluster/global.ts";
 import { NAMES_MAX, Registry } from "../../lib/cluster/registry.ts";
 import { STAMP_MAX } from "../../lib/cluster/rows.ts";
 import { TAG } from "../../lib/mesh/message.ts";
-import { Node } from "../../lib/node.ts";
 import type { Pid } from "../../lib/term/pid.ts";
 import { cluster, type TestNode, untilApart, warnings, withNodes } from "../kit/mesh.ts";
-import { COOKIE } from "../kit/keys.ts";
+import { COOKIE, startCheaply } from "../kit/keys.ts";
 import { test, until } from "../kit/test.ts";
 import {
   fastHost,
@@ -52,8 +51,8 @@ test("Global.register: the name is found everywhere when it resolves, and ends w
 
 test("Node.connect: the names of the other node are known when it resolves", async () => {
   const options = { cookie: COOKIE, logLevel: "silent" } as const;
-  await using a = await Node.start({ ...options, name: "a@127.0.0.1:0" });
-  await using b = await Node.start({ ...options, name: "b@127.0.0.1:0" });
+  await using a = await startCheaply({ ...options, name: "a@127.0.0.1:0" });
+  await using b = await startCheaply({ ...options, name: "b@127.0.0.1:0" });
   const pid = a.spawn(() => () => {});
   for (let i = 0; i < 5_000; i++) void a.global.register(`name ${i}`, pid);
   await b.connect(a.name);

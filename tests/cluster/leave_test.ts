@@ -1,11 +1,10 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { Self } from "../../lib/actor/self.ts";
 import { ListenError } from "../../lib/host/host.ts";
-import { Node } from "../../lib/node.ts";
 import { Supervisor } from "../../lib/otp/supervisor.ts";
 import type { Pid } from "../../lib/term/pid.ts";
 import { OptionError } from "../../lib/ws/options.ts";
-import { COOKIE } from "../kit/keys.ts";
+import { COOKIE, startCheaply } from "../kit/keys.ts";
 import { test, until } from "../kit/test.ts";
 
 /** Traps exits, and waits for messages again after each. */
@@ -16,8 +15,8 @@ async function stubborn(self: Self<unknown>): Promise<void> {
 
 test("Node.leave ends within its timeout, even if a singleton does not stop", async () => {
   const options = { cookie: COOKIE, logLevel: "silent" } as const;
-  await using a = await Node.start({ name: "a@127.0.0.1:0", ...options });
-  await using b = await Node.start({ name: "b@127.0.0.1:0", ...options, seeds: [a.name] });
+  await using a = await startCheaply({ name: "a@127.0.0.1:0", ...options });
+  await using b = await startCheaply({ name: "b@127.0.0.1:0", ...options, seeds: [a.name] });
   const spec = {
     id: "s",
     shutdown: Infinity,
@@ -39,8 +38,8 @@ test("Node.leave ends within its timeout, even if a singleton does not stop", as
 
 test("Node.leave unexposes the node's functions before anything ends, and rejects a negative timeout", async () => {
   const options = { cookie: COOKIE, logLevel: "silent" } as const;
-  await using a = await Node.start({ name: "a@127.0.0.1:0", ...options });
-  await using b = await Node.start({ name: "b@127.0.0.1:0", ...options, seeds: [a.name] });
+  await using a = await startCheaply({ name: "a@127.0.0.1:0", ...options });
+  await using b = await startCheaply({ name: "b@127.0.0.1:0", ...options, seeds: [a.name] });
   a.expose("worker", () => () => {});
   await until("b sees it", () => b.exposed(a.name).includes("worker"));
   await assertRejects(() => b.leave({ timeout: -1 }), OptionError);
@@ -55,7 +54,7 @@ test("Node.leave unexposes the node's functions before anything ends, and reject
 
 test("Node.leave: supervisors of the leaving node still restart their children on it", async () => {
   const options = { cookie: COOKIE, logLevel: "silent" } as const;
-  await using a = await Node.start({ name: "a@127.0.0.1:0", ...options });
+  await using a = await startCheaply({ name: "a@127.0.0.1:0", ...options });
   // It does not stop, so leaving takes half of its timeout.
   const singleton = {
     id: "s",

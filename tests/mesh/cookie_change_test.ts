@@ -4,12 +4,12 @@ import { NodeConnectError } from "../../lib/mesh/connect_waiters.ts";
 import { CookieError } from "../../lib/mesh/cookie.ts";
 import { Keyring } from "../../lib/mesh/keyring.ts";
 import { PROOF_MS } from "../../lib/mesh/reauthentication.ts";
-import { COOKIE } from "../kit/keys.ts";
+import { cheapKeys, COOKIE } from "../kit/keys.ts";
 import { cluster, hostWith, type TestNode, untilWhole, warnings, withNodes } from "../kit/mesh.ts";
 import { test, until } from "../kit/test.ts";
 
 const NEXT = "the next cookie of every node";
-const keyring = new Keyring(true);
+const keyring = new Keyring(true, cheapKeys);
 
 async function change(node: TestNode, ...cookies: string[]): Promise<void> {
   const { use, accepted } = await keyring.derive(cookies);
@@ -97,7 +97,7 @@ test("Mesh.changeKeys ends a session whose peer does not answer PROVE", async ()
 test("Keyring rejects an empty list, too many cookies, and weak cookies on reachable addresses", async () => {
   const many = Array.from({ length: 5 }, (_, i) => `cookie ${i}`);
   for (const cookies of [[], many, ""]) {
-    await assertRejects(() => new Keyring(true).derive(cookies), CookieError);
+    await assertRejects(() => new Keyring(true, cheapKeys).derive(cookies), CookieError);
   }
   await assertRejects(() => new Keyring(false).derive(["f".repeat(64)]), CookieError);
 });

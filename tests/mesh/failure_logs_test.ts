@@ -5,7 +5,8 @@
 import type { LogEntry } from "../../lib/base/log.ts";
 import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { Repeats } from "../../lib/base/repeats.ts";
-import { type Call, Node, NodeStoppedError, type Pid, type Self } from "../../mod.ts";
+import { type Call, NodeStoppedError, type Pid, type Self } from "../../mod.ts";
+import { startCheaply } from "../kit/keys.ts";
 import { test, until } from "../kit/test.ts";
 
 const cookie = "one for both";
@@ -13,8 +14,8 @@ const cookie = "one for both";
 test("Node.send logs a value that cannot be sent, limited per call site and with a count", async () => {
   const lines: string[] = [];
   const log = ({ level, line }: LogEntry) => void (level === "warn" && lines.push(line));
-  await using a = await Node.start({ name: "a@127.0.0.1:0", cookie, logLevel: "silent" });
-  await using b = await Node.start({ name: "b@127.0.0.1:0", cookie, logLevel: "warn", log });
+  await using a = await startCheaply({ name: "a@127.0.0.1:0", cookie, logLevel: "silent" });
+  await using b = await startCheaply({ name: "b@127.0.0.1:0", cookie, logLevel: "warn", log });
   a.expose("deaf", () => () => {});
   await b.connect(a.name);
   const deaf = await b.spawn({ node: a.name, fn: "deaf" }) as Pid<unknown>;
@@ -37,7 +38,7 @@ test("Node.send logs a value that cannot be sent, limited per call site and with
 test("Node.send, spawn and call report that the node has been stopped", async () => {
   const lines: string[] = [];
   const log = ({ level, line }: LogEntry) => void (level === "warn" && lines.push(line));
-  const node = await Node.start({ cookie, logLevel: "warn", log });
+  const node = await startCheaply({ cookie, logLevel: "warn", log });
   const pid = node.spawn(() => () => {}) as Pid<unknown>;
   await node.stop();
   const letters: unknown[] = [];
@@ -63,15 +64,15 @@ test("Repeats.count counts the suppressed log lines of each kind, and forgets th
 });
 
 test("Node.connect to a node with another cookie mentions the cookie in its error", async () => {
-  await using a = await Node.start({ name: "a@127.0.0.1:0", cookie, logLevel: "silent" });
+  await using a = await startCheaply({ name: "a@127.0.0.1:0", cookie, logLevel: "silent" });
   const other = { name: "b@127.0.0.1:0", cookie: "another", logLevel: "silent" } as const;
-  await using b = await Node.start(other);
+  await using b = await startCheaply(other);
   await assertRejects(() => b.connect(a.name), Error, "(another cookie?");
 });
 
 test("Node.connect and Node.start suggest the node name to use", async () => {
-  await using a = await Node.start({ name: "a@127.0.0.1:0", cookie, logLevel: "silent" });
-  await using b = await Node.start({ name: "b@127.0.0.1:0", cookie, logLevel: "silent" });
+  await using a = await startCheaply({ name: "a@127.0.0.1:0", cookie, logLevel: "silent" });
+  await using b = await startCheaply({ name: "b@127.0.0.1:0", cookie, logLevel: "silent" });
   const port = a.name.split(":")[1];
   for (const name of [`a@localhost:${port}`, `other@127.0.0.1:${port}`]) {
     await assertRejects(() => b.connect(name), Error, `use the name ${a.name}`);
@@ -87,7 +88,7 @@ test("Node.connect and Node.start suggest the node name to use", async () => {
     ["a", "write name@host:port"],
   ] as const;
   for (const [name, words] of wrong) {
-    await assertRejects(() => Node.start({ name, cookie, logLevel: "silent" }), Error, words);
+    await assertRejects(() => startCheaply({ name, cookie, logLevel: "silent" }), Error, words);
     await assertRejects(async () => await b.connect(name), Error, words);
   }
 });

@@ -2,12 +2,12 @@ import { assertEquals, assertNotEquals } from "@std/assert";
 import { createHash } from "node:crypto";
 import { SeededRandom } from "../../lib/base/random.ts";
 import { deriveKeys, makeCreation } from "../../lib/mesh/identity.ts";
-import { COOKIE, testKeys } from "../kit/keys.ts";
+import { COOKIE } from "../kit/keys.ts";
 import { test } from "../kit/test.ts";
 
 test("deriveKeys derives the same keys from a cookie on every node and runtime", async () => {
   assertEquals(COOKIE, "a cookie for tests");
-  const { authority, proofKey } = await testKeys();
+  const { authority, proofKey } = await deriveKeys(COOKIE);
   // Computed independently, with the scrypt and HKDF of another language.
   const proof = "93aaf15c7eeb6a01ec74948d5827057a3ba559d4d81e95ff4fc75ed62d70ce09";
   assertEquals(proofKey.toHex(), proof);
@@ -16,7 +16,7 @@ test("deriveKeys derives the same keys from a cookie on every node and runtime",
 });
 
 test("deriveKeys derives different keys from similar cookies", async () => {
-  const mine = await testKeys();
+  const mine = await deriveKeys(COOKIE);
   for (const cookie of [`${COOKIE} `, COOKIE.toUpperCase()]) {
     const other = await deriveKeys(cookie);
     assertNotEquals(other.proofKey.toHex(), mine.proofKey.toHex());

@@ -4,14 +4,14 @@
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { MailboxFullError } from "../../lib/actor/errors.ts";
-import { type Call, Node, NodeOptionError, type Pid, type Self } from "../../mod.ts";
+import { type Call, type Node, NodeOptionError, type Pid, type Self } from "../../mod.ts";
 import { concat } from "../../lib/base/bytes.ts";
 import { encodeFrame } from "../../lib/mesh/frame.ts";
 import { SESSIONS_PER_ADDRESS_MAX } from "../../lib/mesh/mesh.ts";
 import { TAG } from "../../lib/mesh/message.ts";
 import { type Holder, ReceiveBudget } from "../../lib/base/receive_budget.ts";
 import type { NodeOptions } from "../../lib/node_options.ts";
-import { COOKIE } from "../kit/keys.ts";
+import { COOKIE, startCheaply } from "../kit/keys.ts";
 import { withNodes } from "../kit/mesh.ts";
 import { test, until } from "../kit/test.ts";
 import { joinAs, type Raw } from "./wire.ts";
@@ -99,8 +99,8 @@ async function withTwo(
   body: (a: Node, b: Node) => Promise<void>,
 ): Promise<void> {
   const common = { cookie: COOKIE, logLevel: "silent", joinTimeout: 0 } as const;
-  await using a = await Node.start({ ...common, name: "a@127.0.0.1:0", ...options });
-  await using b = await Node.start({ ...common, name: "b@127.0.0.1:0" });
+  await using a = await startCheaply({ ...common, name: "a@127.0.0.1:0", ...options });
+  await using b = await startCheaply({ ...common, name: "b@127.0.0.1:0" });
   await b.connect(a.name);
   await body(a, b);
 }
@@ -136,7 +136,7 @@ test("remoteMailboxMax limits messages from other nodes in a mailbox, and not lo
     go();
     await until("all are counted", () => count === 11);
   });
-  await assertRejects(() => Node.start({ remoteMailboxMax: 0 }), NodeOptionError);
+  await assertRejects(() => startCheaply({ remoteMailboxMax: 0 }), NodeOptionError);
 });
 
 test("authorize decides on exit signals, links, spawns and names of other nodes", async () => {
@@ -185,14 +185,14 @@ test("authorize decides on exit signals, links, spawns and names of other nodes"
     b.exit(victim, "kill");
     await assertRejects(() => b.call(victim, "alive"));
   });
-  await assertRejects(() => Node.start({ authorize: true as never }), NodeOptionError);
+  await assertRejects(() => startCheaply({ authorize: true as never }), NodeOptionError);
 });
 
 test("a name registered before the session is not sent to a node that is not allowed to see it", async () => {
   const authorize: NodeOptions["authorize"] = ({ target }) => target !== "secret";
   const common = { cookie: COOKIE, logLevel: "silent", joinTimeout: 0 } as const;
-  await using a = await Node.start({ ...common, name: "a@127.0.0.1:0", authorize });
-  await using b = await Node.start({ ...common, name: "b@127.0.0.1:0" });
+  await using a = await startCheaply({ ...common, name: "a@127.0.0.1:0", authorize });
+  await using b = await startCheaply({ ...common, name: "b@127.0.0.1:0" });
   const pid = b.spawn(() => () => {});
   assertEquals(await b.global.register("secret", pid), true);
   assertEquals(await b.global.register("open", pid), true);

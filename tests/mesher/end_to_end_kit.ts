@@ -3,13 +3,11 @@
  * program would.
  */
 import { assertEquals } from "@std/assert";
-import { Node, type NodeOptions } from "@firn/firn";
-import { startNode as startParts } from "../../lib/start.ts";
 import { type App, startApp } from "../../mesher/app.ts";
 import { type Config, readConfig } from "../../mesher/config.ts";
 import type { FirstRun } from "../../mesher/first_run.ts";
 import type { Storage } from "../../mesher/storage/storage.ts";
-import { testKeys } from "../kit/keys.ts";
+import { startCheaply } from "../kit/keys.ts";
 
 /** Makes a hash take a millisecond or two instead of a quarter of a second. */
 const CHEAP = { N: 1_024, r: 8, p: 1 };
@@ -18,14 +16,6 @@ const CHEAP = { N: 1_024, r: 8, p: 1 };
 export function testConfig(changes: Partial<Config> = {}): Config {
   const env = { MESHER_HTTP_PORT: "0", MESHER_WS_PORT: "0" };
   return { ...readConfig(env, { memory: true }), passwordCost: CHEAP, ...changes };
-}
-
-/**
- * Starts a node with keys that are derived once for all nodes of a file, because this takes a quarter of a
- * second.
- */
-export async function startNode(options?: NodeOptions): Promise<Node> {
-  return Node.of(await startParts(options ?? {}, undefined, testKeys));
 }
 
 /** A response. */
@@ -100,7 +90,7 @@ export async function onStage(
 ): Promise<void> {
   const lines: string[] = [];
   const log = (_level: string, text: string): void => void lines.push(text);
-  const app = await startApp(testConfig(changes), { log, storage, now, startNode });
+  const app = await startApp(testConfig(changes), { log, storage, now, startNode: startCheaply });
   try {
     const first = app.first!;
     const user = await loggedIn(app.url, first.email, first.password);

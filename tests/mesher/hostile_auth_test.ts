@@ -23,16 +23,9 @@ import { findProject } from "../../mesher/http/scope.ts";
 import { KEY_MS } from "../../mesher/pipeline/keys.ts";
 import { Watch } from "../../mesher/sockets/watch.ts";
 import { openStorage } from "../../mesher/storage/open.ts";
+import { startCheaply } from "../kit/keys.ts";
 import { test, until } from "../kit/test.ts";
-import {
-  Client,
-  type Got,
-  loggedIn,
-  onStage,
-  type Stage,
-  startNode,
-  testConfig,
-} from "./end_to_end_kit.ts";
+import { Client, type Got, loggedIn, onStage, type Stage, testConfig } from "./end_to_end_kit.ts";
 import { home, stranger } from "./hostile_kit.ts";
 
 const EVA = { email: "eva@example.org", password: "a long enough one" };
@@ -434,7 +427,12 @@ test("Sessions end at logout, at expiry and when the password changes; tokens en
   let ahead = 0;
   const now = (): number => Date.now() + ahead;
   const storage = await openStorage({ sqlitePath: ":memory:", now });
-  const app = await startApp(testConfig(), { log: () => {}, storage, now, startNode });
+  const app = await startApp(testConfig(), {
+    log: () => {},
+    storage,
+    now,
+    startNode: startCheaply,
+  });
   try {
     const { email, password } = app.first!;
     const [one, two, three] = [
@@ -497,8 +495,18 @@ test("A revoked key is rejected at once on its node, and on other nodes after th
   const now = (): number => Date.now() + ahead;
   const storage = await openStorage({ sqlitePath: ":memory:" });
   const open = { ...storage, close: () => Promise.resolve() };
-  const app = await startApp(testConfig(), { log: () => {}, storage: open, now, startNode });
-  const other = await startApp(testConfig(), { log: () => {}, storage, now, startNode });
+  const app = await startApp(testConfig(), {
+    log: () => {},
+    storage: open,
+    now,
+    startNode: startCheaply,
+  });
+  const other = await startApp(testConfig(), {
+    log: () => {},
+    storage,
+    now,
+    startNode: startCheaply,
+  });
   try {
     const { email, password, key } = app.first!;
     const user = await loggedIn(app.url, email, password);

@@ -1,4 +1,5 @@
 /** A node in its own process with a singleton that writes to PostgreSQL with its fencing token. */
+import { cheapKeys } from "../kit/keys.ts";
 import process from "node:process";
 import postgres from "postgres@3.4.9";
 import type { Self } from "../../lib/actor/self.ts";
@@ -9,7 +10,7 @@ import { takeCommands, tell } from "../kit/child_commands.ts";
 
 takeCommands<{ do: string; to?: string }, NodeOptions & { url: string; ttl: number }>(
   async ({ url, ttl, ...options }) => {
-    const parts = await startNode(options);
+    const parts = await startNode(options, undefined, cheapKeys);
     const lease = new PostgresLease(url, ttl);
     const sql = postgres(url, { max: 1, onnotice: () => {} });
     let token: number | undefined;

@@ -10,7 +10,7 @@ import { service } from "../../lib/otp/service.ts";
 import { UnknownCallError } from "../../lib/otp/unknown_call.ts";
 import { Supervisor } from "../../lib/otp/supervisor.ts";
 import type { Pid } from "../../lib/term/pid.ts";
-import { COOKIE, testKeys } from "../kit/keys.ts";
+import { COOKIE, startCheaply, testKeys } from "../kit/keys.ts";
 import { withNodes } from "../kit/mesh.ts";
 import { ManualSystem } from "../kit/system.ts";
 import { test, until } from "../kit/test.ts";
@@ -32,7 +32,7 @@ const counter = service<{
 
 /** Runs a test with a node. */
 async function withNode(body: (node: Node) => Promise<void>): Promise<void> {
-  const node = await Node.start({ cookie: COOKIE, logLevel: "silent" });
+  const node = await startCheaply({ cookie: COOKIE, logLevel: "silent" });
   try {
     await body(node);
   } finally {

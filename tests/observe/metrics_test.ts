@@ -7,10 +7,10 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { assert, assertEquals } from "@std/assert";
-import { Node } from "../../lib/node.ts";
+import type { Node } from "../../lib/node.ts";
 import { METRIC_FORMATS, metricsText } from "../../lib/observe/metrics.ts";
 import { dashboard } from "../../lib/observe/dashboard.ts";
-import { COOKIE } from "../kit/keys.ts";
+import { COOKIE, startCheaply } from "../kit/keys.ts";
 import { test, until } from "../kit/test.ts";
 
 const hasPromtool = spawnSync("promtool", ["--version"]).status === 0;
@@ -23,8 +23,8 @@ if (!hasPromtool) {
 /** Runs a test with two connected nodes, of which the first has something to count. */
 async function withCounts(body: (node: Node) => Promise<void>): Promise<void> {
   const options = { cookie: COOKIE, logLevel: "silent", warnings: { mailbox: 10 } } as const;
-  await using node = await Node.start(options);
-  await using other = await Node.start({ ...options, seeds: [node.name] });
+  await using node = await startCheaply(options);
+  await using other = await startCheaply({ ...options, seeds: [node.name] });
   await until("they are connected", () => other.peers().length === 1);
   const deaf = node.spawn(async (self) => {
     await self.receive({ match: () => false });

@@ -8,8 +8,8 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import type { Call } from "../../lib/actor/call.ts";
 import type { Self } from "../../lib/actor/self.ts";
 import { splitTrace, withTrace } from "../../lib/mesh/trace_context.ts";
-import { Node } from "../../lib/node.ts";
-import { COOKIE } from "../kit/keys.ts";
+import type { Node } from "../../lib/node.ts";
+import { COOKIE, startCheaply } from "../kit/keys.ts";
 import { test, until } from "../kit/test.ts";
 
 const API = Symbol.for("opentelemetry.js.api.1");
@@ -68,7 +68,7 @@ async function traced(body: (node: Node, spans: Span[]) => Promise<void>): Promi
   const registry = globalThis as Record<symbol, unknown>;
   registry[API] = api;
   try {
-    await using node = await Node.start({ cookie: COOKIE, logLevel: "silent" });
+    await using node = await startCheaply({ cookie: COOKIE, logLevel: "silent" });
     await body(node, spans);
   } finally {
     delete registry[API];
@@ -141,7 +141,7 @@ test("withTrace and splitTrace attach a trace to a message, and leave messages w
 });
 
 test("events are published on node:diagnostics_channel, and frequent ones start a second after a subscription", async () => {
-  await using node = await Node.start({ cookie: COOKIE, logLevel: "silent" });
+  await using node = await startCheaply({ cookie: COOKIE, logLevel: "silent" });
   const observed: string[] = [];
   const listen = (message: unknown): void => {
     const { node: name, event } = message as { node: string; event: { reason?: unknown } };

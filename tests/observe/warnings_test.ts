@@ -10,7 +10,7 @@ import { type Service, service } from "../../lib/otp/service.ts";
 import type { ServiceTarget } from "../../lib/otp/service_name.ts";
 import type { NodeOptions } from "../../lib/node_options.ts";
 import type { Pid } from "../../lib/term/pid.ts";
-import { COOKIE } from "../kit/keys.ts";
+import { COOKIE, startCheaply } from "../kit/keys.ts";
 import { withNodes } from "../kit/mesh.ts";
 import { test, until } from "../kit/test.ts";
 
@@ -33,7 +33,7 @@ async function withWarnings(
   body: (node: Node, warnings: Warning[], entries: LogEntry[]) => Promise<void>,
 ): Promise<void> {
   const entries: LogEntry[] = [];
-  const node = await Node.start({
+  const node = await startCheaply({
     cookie: COOKIE,
     log: (entry) => void entries.push(entry),
     ...options,
@@ -208,7 +208,7 @@ test("warning: memory over its limit is reported once", async () => {
 test("option warnings: invalid limits are rejected", async () => {
   for (const warnings of [{ mailbox: 0 }, { longCall: -1 }, { slow: 5 }]) {
     await assertRejects(
-      () => Node.start({ cookie: COOKIE, logLevel: "silent", warnings: warnings as never }),
+      () => startCheaply({ cookie: COOKIE, logLevel: "silent", warnings: warnings as never }),
       TypeError,
     );
   }

@@ -2,14 +2,15 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { CallExitError, CallingSelfError } from "../../lib/actor/errors.ts";
 import type { Self } from "../../lib/actor/self.ts";
-import { Node } from "../../lib/node.ts";
+import type { Node } from "../../lib/node.ts";
 import { type Service, service } from "../../lib/otp/service.ts";
 import type { Call } from "../../lib/actor/call.ts";
 import type { Pid } from "../../lib/term/pid.ts";
+import { startCheaply } from "../kit/keys.ts";
 import { test, until } from "../kit/test.ts";
 
 test("Global.register: does not starve timers when retried forever", async () => {
-  await using node = await Node.start({ logLevel: "silent" });
+  await using node = await startCheaply({ logLevel: "silent" });
   let tries = 0;
   let isOver = false;
   const pid = node.spawn(async (self: Self) => {
@@ -71,7 +72,7 @@ const mirror: Service<Mirror> = service<Mirror>({
 });
 
 test("service: a handler that awaits a call to itself fails at once with calling_self in all variants", async () => {
-  await using node = home = await Node.start({ logLevel: "silent" });
+  await using node = home = await startCheaply({ logLevel: "silent" });
   echo = node.spawn(() => (call: Call<string, string>) => call.reply(call.request));
   for (const how of Object.keys(WAYS)) {
     const pid = await mirror.startAs("mirror", node);
@@ -86,7 +87,7 @@ test("service: a handler that awaits a call to itself fails at once with calling
 });
 
 test("service: a handler may stop its own service without awaiting it", async () => {
-  await using node = await Node.start({ logLevel: "silent" });
+  await using node = await startCheaply({ logLevel: "silent" });
   const closing = service<{ state: number; cast: { close(): void } }>({
     init: () => 0,
     cast: {
@@ -105,7 +106,7 @@ test("service: a handler may stop its own service without awaiting it", async ()
 });
 
 test("service: a call to it by an awaited actor, or by its own timer, is not a call to itself", async () => {
-  await using node = await Node.start({ logLevel: "silent" });
+  await using node = await startCheaply({ logLevel: "silent" });
   const results: unknown[] = [];
   const waiting = service<{ state: number; call: { get(): number; wait(): number } }>({
     init: () => 7,
@@ -135,7 +136,7 @@ test("service: a call to it by an awaited actor, or by its own timer, is not a c
 });
 
 test("service: a rejection that an async handler forgets to await ends the service", async () => {
-  await using node = await Node.start({ logLevel: "silent" });
+  await using node = await startCheaply({ logLevel: "silent" });
   const careless = service<{ state: number; cast: { forget(): void } }>({
     init: () => 0,
     cast: {

@@ -10,6 +10,7 @@ import type { Self } from "../../lib/actor/self.ts";
 import { Node } from "../../lib/node.ts";
 import { service } from "../../lib/otp/service.ts";
 import { Supervisor } from "../../lib/otp/supervisor.ts";
+import { startCheaply } from "../kit/keys.ts";
 import { cluster, type TestNode, withNodes } from "../kit/mesh.ts";
 import { test, until } from "../kit/test.ts";
 import { BOOM, Family } from "./family.ts";
@@ -35,7 +36,7 @@ async function withTwo(body: (a: Node, b: Node) => Promise<void>): Promise<void>
 const quiet = (_self: Self<unknown>) => (_message: unknown): void => {};
 
 difference("A negative timeout expires at once", async () => {
-  await using node = await Node.start({ logLevel: "silent" });
+  await using node = await startCheaply({ logLevel: "silent" });
   const pid = node.spawn(quiet);
   await assertRejects(() => node.call(pid as never, 1, { timeout: -1 }), Error, "no answer");
   const got = new Promise((came) => {
@@ -57,7 +58,7 @@ difference("`whichChildren` lists children in the order of their start", async (
 });
 
 difference("Stopping what has ended resolves", async () => {
-  await using node = await Node.start({ logLevel: "silent" });
+  await using node = await startCheaply({ logLevel: "silent" });
   const idle = service<{ state: number }>({ init: () => 0 });
   const pid = await idle.start(node);
   const tree = await Supervisor.start(node, {});
@@ -111,7 +112,7 @@ difference("`intensity` is 3 by default", async () => {
 });
 
 difference("`terminate` is called without trapping exits first", async () => {
-  await using node = await Node.start({ logLevel: "silent" });
+  await using node = await startCheaply({ logLevel: "silent" });
   const reasons: unknown[] = [];
   const kind = service<{ state: number }>({
     init: () => 0,
@@ -125,7 +126,7 @@ difference("`terminate` is called without trapping exits first", async () => {
 });
 
 difference("`node.stop()` is bounded in time", async () => {
-  await using node = await Node.start({ logLevel: "silent" });
+  await using node = await startCheaply({ logLevel: "silent" });
   const stuck = async (self: Self): Promise<void> => {
     self.trapExit = true;
     await new Promise(() => {});
@@ -148,14 +149,14 @@ difference("A child may have a restart limit of its own", async () => {
 });
 
 difference("Inside a node messages are passed by reference", async () => {
-  await using node = await Node.start({ logLevel: "silent" });
+  await using node = await startCheaply({ logLevel: "silent" });
   const message = { a: 1 };
   const got = new Promise((came) => node.send(node.spawn(() => came as never), message));
   assertStrictEquals(await got, message);
 });
 
 difference("A failed call that nothing awaits ends its caller", async () => {
-  await using node = await Node.start({ logLevel: "silent" });
+  await using node = await startCheaply({ logLevel: "silent" });
   const ended = new Promise((end) => node.on("exit", ({ reason }) => end(reason)));
   node.spawn(async (self: Self) => {
     self.call("nobody", 1);
@@ -165,7 +166,7 @@ difference("A failed call that nothing awaits ends its caller", async () => {
 });
 
 difference("The code of a dead actor runs until it waits", async () => {
-  await using node = await Node.start({ logLevel: "silent" });
+  await using node = await startCheaply({ logLevel: "silent" });
   let [thrown, uses] = [0, 0];
   const pid = node.spawn(async (self: Self) => {
     await self.receive().catch(() => {});
@@ -187,7 +188,7 @@ difference("The code of a dead actor runs until it waits", async () => {
 });
 
 difference("A handler that returns no promise may call itself", async () => {
-  await using node = await Node.start({ logLevel: "silent" });
+  await using node = await startCheaply({ logLevel: "silent" });
   const got = new Promise((came) => {
     const pid = node.spawn((self: Self<unknown>) => (message) => {
       if (message instanceof Call) message.reply("itself");
@@ -200,7 +201,7 @@ difference("A handler that returns no promise may call itself", async () => {
 
 difference("Sending after the node has stopped throws nothing", async () => {
   const lines: string[] = [];
-  const node = await Node.start({ log: ({ line }) => void lines.push(line) });
+  const node = await startCheaply({ log: ({ line }) => void lines.push(line) });
   const pid = node.spawn(quiet);
   await node.stop();
   node.send(pid, "late");

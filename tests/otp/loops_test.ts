@@ -5,13 +5,14 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ArgumentError } from "../../lib/actor/errors.ts";
 import type { Self } from "../../lib/actor/self.ts";
 import { connect } from "../../lib/connect.ts";
-import { Node } from "../../lib/node.ts";
+import type { Node } from "../../lib/node.ts";
 import { DynamicSupervisor } from "../../lib/otp/dynamic_supervisor.ts";
 import { service } from "../../lib/otp/service.ts";
 import { remote } from "../../lib/otp/spawnable.ts";
 import { Supervisor } from "../../lib/otp/supervisor.ts";
 import { type Task, task } from "../../lib/otp/task.ts";
 import type { Pid } from "../../lib/term/pid.ts";
+import { startCheaply } from "../kit/keys.ts";
 import { test } from "../kit/test.ts";
 
 const counter = service<{ state: number; call: { get(): number } }>({
@@ -112,7 +113,7 @@ const STOPPED: Readonly<Record<string, Attempt>> = {
 let late: Task<unknown>;
 
 test("Node: operations that fail at once and are retried forever do not starve timers", async () => {
-  await using node = await Node.start({ logLevel: "silent" });
+  await using node = await startCheaply({ logLevel: "silent" });
   dead = node.spawn(nothing) as Pid<unknown>;
   await counter.startAs("taken", node);
   await node.global.register("taken", node.whereis("taken")!);
@@ -122,7 +123,7 @@ test("Node: operations that fail at once and are retried forever do not starve t
 });
 
 test("Node: operations on a stopped node that are retried forever do not starve timers", async () => {
-  const node = await Node.start({ logLevel: "silent" });
+  const node = await startCheaply({ logLevel: "silent" });
   dead = node.spawn(() => () => {});
   late = task.async(node, () => new Promise(() => {}));
   await node.stop();
@@ -132,7 +133,7 @@ test("Node: operations on a stopped node that are retried forever do not starve 
 });
 
 test("Server.stop, Client.close: do not starve timers when called forever", async () => {
-  await using node = await Node.start({ logLevel: "silent" });
+  await using node = await startCheaply({ logLevel: "silent" });
   const server = await node.serve();
   const client = await connect(server.url);
   await client.close();

@@ -2,10 +2,11 @@
 import process from "node:process";
 import { startNode } from "../../lib/start.ts";
 import { prepareStage } from "../actor/conformance.ts";
+import { cheapKeys } from "../kit/keys.ts";
 import { now, takeCommands, tell } from "../kit/child_commands.ts";
 
 takeCommands(async (options) => {
-  const parts = await startNode(options);
+  const parts = await startNode(options, undefined, cheapKeys);
   const { mesh, system } = parts;
   for (const event of ["nodeup", "nodedown"] as const) {
     mesh.events.on(event, (details) => tell({ event, at: now(), ...details }));

@@ -1,7 +1,8 @@
 /** A node with channels in its own process. */
 import process from "node:process";
 import { channel } from "@firn/firn/channels";
-import { type LeaveOptions, Node, type Server } from "@firn/firn";
+import type { LeaveOptions, Server } from "@firn/firn";
+import { startCheaply } from "../kit/keys.ts";
 import { now, takeCommands, tell } from "../kit/child_commands.ts";
 
 const room = channel("room:*", {
@@ -15,7 +16,7 @@ const room = channel("room:*", {
 });
 
 takeCommands(async (options) => {
-  const node = await Node.start(options);
+  const node = await startCheaply(options);
   tell({ event: "ready", at: now(), name: node.name, pid: process.pid });
   let server: Server | undefined;
   return async (order) => {

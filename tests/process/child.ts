@@ -2,6 +2,7 @@
 import process from "node:process";
 import { startNode, systemHost } from "../../lib/start.ts";
 import { serve } from "../../lib/ws/server.ts";
+import { cheapKeys } from "../kit/keys.ts";
 import { now, takeCommands, tell } from "../kit/child_commands.ts";
 
 interface Order {
@@ -21,7 +22,7 @@ const observed = new Map<string, { at: number[]; bytes: number }>();
 takeCommands<Order>(async (options) => {
   const host = systemHost();
   // Not awaited, because the node reports each session, and must first listen to events.
-  const { mesh, rooms } = await startNode({ joinTimeout: 0, ...options }, host);
+  const { mesh, rooms } = await startNode({ joinTimeout: 0, ...options }, host, cheapKeys);
   for (const event of ["nodeup", "nodedown", "refused"] as const) {
     mesh.events.on(event, (details) => tell({ event, at: now(), ...details }));
   }

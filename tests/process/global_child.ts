@@ -8,6 +8,7 @@ import type { SingletonChild } from "../../lib/cluster/singleton.ts";
 import { DEFAULT_SCOPE, Groups } from "../../lib/cluster/groups.ts";
 import { startNode } from "../../lib/start.ts";
 import type { Pid } from "../../lib/term/pid.ts";
+import { cheapKeys } from "../kit/keys.ts";
 import { now, takeCommands, tell } from "../kit/child_commands.ts";
 
 /** A number that can be read and added to. */
@@ -19,7 +20,7 @@ function counter(_self: Self<number | Call<"sum", number>>, sum: number) {
 }
 
 takeCommands(async (options) => {
-  const parts = await startNode(options);
+  const parts = await startNode(options, undefined, cheapKeys);
   const { mesh, system, global } = parts;
   const groups = new Groups(parts.groups, DEFAULT_SCOPE);
   for (const event of ["nodeup", "nodedown"] as const) {

@@ -6,10 +6,10 @@ import process from "node:process";
 import { Call } from "../../lib/actor/call.ts";
 import { Exit } from "../../lib/actor/exit.ts";
 import type { Self } from "../../lib/actor/self.ts";
-import { Node } from "../../lib/node.ts";
 import { Supervisor } from "../../lib/otp/supervisor.ts";
 import type { NodeOptions } from "../../lib/node_options.ts";
 import type { Pid } from "../../lib/term/pid.ts";
+import { startCheaply } from "../kit/keys.ts";
 import { now, takeCommands, tell } from "../kit/child_commands.ts";
 
 /** Applies requests, and reports its start and its end. */
@@ -30,7 +30,7 @@ async function worker(self: Self<Call<string, string>>): Promise<void> {
 }
 
 takeCommands<Record<string, unknown>, NodeOptions>(async (options) => {
-  const node = await Node.start(options);
+  const node = await startCheaply(options);
   for (const event of ["nodeup", "nodedown"] as const) {
     node.on(event, (details) => tell({ event, at: now(), ...details }));
   }

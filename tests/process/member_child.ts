@@ -4,10 +4,10 @@
  */
 import { readdirSync } from "node:fs";
 import process from "node:process";
-import { Node } from "../../lib/node.ts";
 import type { NodeOptions } from "../../lib/node_options.ts";
 import { systemHost } from "../../lib/start.ts";
 import type { Server } from "../../lib/ws/server.ts";
+import { startCheaply } from "../kit/keys.ts";
 import { now, takeCommands, tell } from "../kit/child_commands.ts";
 
 function descriptors(): number {
@@ -34,7 +34,7 @@ async function dialSilent(hostname: string, count: number, isTls: boolean) {
 process.on("SIGUSR2", () => {});
 
 takeCommands<Record<string, unknown>, NodeOptions>(async (options) => {
-  const node = await Node.start(options);
+  const node = await startCheaply(options);
   for (const event of ["nodeup", "nodedown", "refused", "listener", "clockskew"] as const) {
     node.on(event, (details) => tell({ event, at: now(), ...details }));
   }

@@ -12,10 +12,11 @@ import type { Pid } from "../../lib/term/pid.ts";
 import { starter, work } from "../otp/remote_workers.ts";
 import type { Manner } from "../otp/remote_workers.ts";
 import { word } from "../otp/family.ts";
+import { cheapKeys } from "../kit/keys.ts";
 import { now, takeCommands, tell } from "../kit/child_commands.ts";
 
 takeCommands(async (options) => {
-  const parts = await startNode(options);
+  const parts = await startNode(options, undefined, cheapKeys);
   const { mesh, system, remote, events } = parts;
   for (const event of ["nodeup", "nodedown"] as const) {
     events.on(event, (details) => tell({ event, at: now(), ...details }));

@@ -4,9 +4,9 @@
  */
 import process from "node:process";
 import { type Shards, shards } from "../../lib/cluster/shards.ts";
-import { Node } from "../../lib/node.ts";
 import { service } from "../../lib/otp/service.ts";
 import { sqliteStore } from "../../lib/otp/sqlite_store.ts";
+import { startCheaply } from "../kit/keys.ts";
 import { now, takeCommands, tell } from "../kit/child_commands.ts";
 
 interface List {
@@ -23,7 +23,7 @@ const list = service<List>({
 });
 
 takeCommands(async (options) => {
-  const node = await Node.start(options);
+  const node = await startCheaply(options);
   let lists!: Shards<List>;
   tell({ event: "ready", at: now(), name: node.name, pid: process.pid });
   return async (order) => {

@@ -4,7 +4,7 @@
  */
 import process from "node:process";
 import type { Self } from "../../lib/actor/self.ts";
-import { Node } from "../../lib/node.ts";
+import { startCheaply } from "../kit/keys.ts";
 import { now, takeCommands, tell } from "../kit/child_commands.ts";
 
 /** The fields of a finished span that the test uses. */
@@ -59,7 +59,7 @@ async function registerSdk(): Promise<void> {
 
 takeCommands(async (options) => {
   if (process.env["OTEL_DENO"] === undefined) await registerSdk();
-  const node = await Node.start(options);
+  const node = await startCheaply(options);
   tell({ event: "ready", at: now(), name: node.name, pid: process.pid });
   return async (order) => {
     switch (order.do) {

@@ -10,6 +10,7 @@ import type { Host } from "../../../lib/host/host.ts";
 import { Node } from "../../../lib/node.ts";
 import type { NodeOptions } from "../../../lib/node_options.ts";
 import { startNode, systemHost } from "../../../lib/start.ts";
+import { cheapKeys } from "../../kit/keys.ts";
 import { takeCommands, tell as say } from "../../kit/child_commands.ts";
 import { leftOf } from "../../sim/checkers/leaks.ts";
 import { viewOf } from "../../sim/promises/incarnations.ts";
@@ -61,7 +62,7 @@ async function run(options: ChaosOptions): Promise<(command: Command) => unknown
   let port = 0;
   const host = routed(routes, (listening) => void (port = listening));
   const log = ({ level, line }: LogEntry): void => tell({ kind: "log", level, line });
-  const parts = await startNode({ joinTimeout: 0, ...own, log }, host);
+  const parts = await startNode({ joinTimeout: 0, ...own, log }, host, cheapKeys);
   const node = Node.of(parts);
   node.on("nodeup", ({ node }) => tell({ kind: "met", node }));
   node.on("nodedown", ({ node, reason }) => tell({ kind: "lost", node, reason }));
