@@ -39,7 +39,7 @@ export interface Run {
 
 /** Results of a run. */
 export interface Figures {
-  /** Maximum events per second: answered with 202, and from the first sent to the last stored. */
+  /** Maximum numbers of events per second: accepted with 202, and stored (first sent to last stored). */
   readonly accepted: number;
   readonly stored: number;
   /** Latency of requests at the maximum, in milliseconds. */

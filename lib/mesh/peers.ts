@@ -188,7 +188,7 @@ export class Peers {
   }
 
   /**
-   * Our dial was given up in favour of the other side's; if that fails, the node is dialed again.
+   * Our dial was abandoned because the other node also dials; if that dial fails, we dial again.
    */
   yielded(name: string, now: number): void {
     const peer = this.#peers.get(name);

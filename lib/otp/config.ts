@@ -89,8 +89,8 @@ const FOREVER = 0xffff_ffff_ffff_ffffn;
  * ```
  */
 export const CONFIG_FAULTS = [
-  "size", // it is longer than CONFIG_BYTES_MAX
-  "short", // it ends within this field, or announces more children than it has bytes for
+  "size", // the config is longer than CONFIG_BYTES_MAX
+  "short", // the config ends within this field, or announces more children than it has bytes for
   "strategy", // no such strategy
   "restart", // no such restart type
   "shutdown", // no such kind of shutdown
@@ -214,7 +214,7 @@ class Refused extends Error {
   }
 }
 
-/** One reading of a config, in one form. */
+/** Reads one config in one of its forms. */
 class Reading {
   /** The offset of the first tail. */
   fork: number | undefined = undefined;

@@ -44,7 +44,7 @@ export type Envelope =
 const KEPT: ReadonlySet<string> = new Set(["event", "feedback", "user_report"]);
 /** Maximum number of types that are counted by name, because a client may send any. */
 const TYPES_MAX = 32;
-/** Only these are counted by name. */
+/** Only types that match this pattern are counted by name. */
 const TYPE = /^[a-z][a-z0-9_]{0,31}$/;
 const NEWLINE = 10;
 

@@ -78,7 +78,7 @@ export function storageOn(engine: Engine): Storage {
     const someMerges = merges(db);
     const moved = async <T extends { readonly ok: boolean }>(done: Promise<T>): Promise<T> => {
       const result = await done;
-      // Also if an earlier migration is not finished, because it may have failed.
+      // Purges even if an earlier move is not finished, because that move may have failed.
       await waited(true, purger);
       return result;
     };

@@ -233,7 +233,7 @@ function isMixed(file: string): boolean {
   return (hasPairs(file) || hasNodesOfBoth(file)) && file !== LATENCY;
 }
 
-/** Whether all its tests run in mixed mode, so that it is skipped elsewhere. */
+/** Returns whether all tests of a file run in mixed mode only; other stages skip such a file. */
 function isMixedOnly(file: string): boolean {
   return hasNodesOfBoth(file) ||
     hasPairs(file) && !/^test\(/m.test(Deno.readTextFileSync(file));

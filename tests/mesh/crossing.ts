@@ -135,7 +135,7 @@ export class World {
     return found;
   }
 
-  /** Advances the time until a side has something to do. Returns `false` if there will be none. */
+  /** Advances the time until a side has something to do. Returns `false` if no action is scheduled. */
   pass(): boolean {
     const at = Math.min(...[this.a, this.b].map(({ peers }) => planOf(peers, this.now).wakeAt));
     if (at === Infinity) return false;

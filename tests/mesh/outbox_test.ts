@@ -310,7 +310,7 @@ test("SessionOutbox starts no more large frames at once than a peer accepts", ()
   const bench = new Bench({ bytesMax: 1000 * MIB });
   for (let i = 0; i < 1500; i++) bench.write(0x77, 40_000);
   bench.write(0x79, 5);
-  // Receiving them checks the peer's own limit.
+  // The peer checks its own limit when it receives these messages.
   bench.sendAll();
   assertEquals(bench.runs[0]!.startsWith("77×4"), true, bench.runs.join());
   assertEquals(bench.came.filter(({ tag }) => tag === 0x77).length, 1500);

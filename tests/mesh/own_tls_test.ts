@@ -27,7 +27,7 @@ async function assertNoSession(from: TestNode, to: TestNode, code: string): Prom
 }
 
 for (const host of ["127.0.0.1", "localhost"]) {
-  test(`Mesh with the user's certificates works by ${host}`, async () => {
+  test(`Mesh connects nodes named by ${host} with the user's certificates`, async () => {
     await withNodes(async (start) => {
       const a = await start(`a@${host}:0`, { tls: await authority.issue(host) });
       const b = await start(`b@${host}:0`, {

@@ -127,7 +127,7 @@ const exceptionWith = (frames: readonly object[]) => ({
   exception: { values: [{ type: "TypeError", value: "x is null", stacktrace: { frames } }] },
 });
 
-/** What the tests check of the frames of an event. */
+/** The properties of stack frames that the tests check. */
 function placesOf(event: {
   exception: readonly { frames: readonly Record<string, unknown>[] }[];
 }): unknown {

@@ -202,7 +202,7 @@ test("Supervisor: its remote children end when it is killed, or its node stops",
   });
 });
 
-test("onNodeDown fail: the loss of the node counts as a restart, and so does each attempt to start the child", async () => {
+test("onNodeDown fail: the loss of the node and each attempt to start the child count as restarts", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);

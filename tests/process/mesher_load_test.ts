@@ -11,7 +11,7 @@ import { withProcesses } from "./mesher_kit.ts";
 
 const LOAD = fileURLToPath(new URL("../../mesher/load.ts", import.meta.url));
 
-/** Runs it until it exits. */
+/** Runs `mesher/load.ts` until it exits. */
 async function load(...args: readonly string[]): Promise<Demo> {
   const run = runtime === "deno" ? ["run", "-A", LOAD] : [LOAD];
   const demo = Demo.run(process.execPath, [...run, ...args]);

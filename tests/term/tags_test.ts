@@ -100,7 +100,7 @@ const ROWS: Readonly<Record<keyof typeof TAG, readonly (readonly [unknown, strin
     [new Pid(THERE, 2 ** 40 - 1, undefined), "ef ff ff ff ff ff 00 0200"],
   ],
   REF: [[new Ref(THERE, 258), "f0 02 01 00 00 00 00 0200"]],
-  VERSION: [], // in front of every row
+  VERSION: [], // precedes every row of this table
   ERROR: [
     [bare("Error", "no"), 'f2 00 45"Error" 42"no"'],
     [bare("Mine", "no", { stack: "at x" }), 'f2 01 44"Mine" 42"no" 44"at x"'],

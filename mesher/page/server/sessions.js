@@ -31,10 +31,10 @@ export async function endSession(sessionId) {
 }
 
 /**
- * Creates a token and returns it: the only time that it can be seen.
+ * Creates a token and returns it. It cannot be read again later.
  *
  * @param {string} label
- * @param {string | undefined} scopes With blanks between; undefined: all that one may do.
+ * @param {string | undefined} scopes Separated by spaces; undefined: all permissions of the user.
  * @returns {Promise<string>}
  */
 export async function createToken(label, scopes) {

@@ -12,7 +12,7 @@ import { test } from "../../kit/test.ts";
 
 /** An empty storage for one test. */
 export interface Opened {
-  /** Opens it; each call opens another connection to the same data. */
+  /** Opens the storage. Each call opens another connection to the same data. */
   open(): Promise<Storage>;
   /** Deletes it. */
   drop(): Promise<void>;

@@ -44,8 +44,8 @@ export class ShutdownChecker {
   }
 
   /**
-   * Checks the stopped node, and throws a description of what was broken. `children` is the order
-   * of their start.
+   * Checks the stopped node, and throws an error that describes the broken promise. `children` is in
+   * the order in which the children started.
    */
   check(children: readonly string[]): void {
     const broken: string[] = [];

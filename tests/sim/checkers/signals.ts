@@ -54,7 +54,7 @@ export class SignalChecker implements Checker {
         `${incarnation} (${ways}) heard ${exits} exits and ${downs} downs of ${target}`;
       const mostExits = ways === "monitor" ? 0 : 1;
       const mostDowns = ways === "link" ? 0 : 1;
-      // A session lost in the meantime also yields one, for an actor that is alive.
+      // An actor that is alive also causes one if a session was lost in the meantime.
       if (exits > mostExits || downs > mostDowns) throw new Error(observed);
       // The watchers there crashed with it, perhaps before they received it.
       if (this.#gone.has(incarnation)) continue;
