@@ -14,7 +14,9 @@ import { StampClock } from "../../lib/cluster/stamp_clock.ts";
 import { Tokens } from "../../lib/cluster/tokens.ts";
 import { RoomRelay } from "../../lib/cluster/room_relay.ts";
 import { RoomInterest } from "../../lib/mesh/room_interest.ts";
+import { Mesh } from "../../lib/mesh/mesh.ts";
 import { Peers } from "../../lib/mesh/peers.ts";
+import { QuestionActor } from "../../lib/observe/question_actor.ts";
 import { Supervisor } from "../../lib/otp/supervisor.ts";
 import { Node } from "../../lib/node.ts";
 import { SupervisorActor } from "../../lib/otp/supervisor_actor.ts";
@@ -240,6 +242,19 @@ export const BROKEN: readonly (readonly [promise: string, what: string, () => ()
       function (this: Any, name: string, ...args: Any[]) {
         real.call(this, name, ...args);
         this.add(`ghost-of-${name}`, "seed", args[2]);
+      }),
+  ],
+  [
+    "observation",
+    "nodes do not answer questions of others",
+    breaks(QuestionActor, "deliver", () => () => {}),
+  ],
+  [
+    "observation",
+    "hidden nodes are peers",
+    breaks(Mesh, "peers", () =>
+      function (this: Mesh) {
+        return [...this.sessions()].map(({ met }) => met.name).sort();
       }),
   ],
   ["leaks", "remote actors are never released", breaks(Outbound, "forget", () => () => {})],

@@ -10,6 +10,7 @@ import { leaks } from "./leaks.ts";
 import { membership } from "./membership.ts";
 import { messages } from "./messages.ts";
 import { names } from "./names.ts";
+import { observation } from "./observation.ts";
 import { rooms } from "./rooms.ts";
 import { shutdown } from "./shutdown.ts";
 import { signals } from "./signals.ts";
@@ -26,6 +27,7 @@ export const PROMISES: Readonly<Record<string, MakePromise>> = {
   rooms,
   children,
   membership,
+  observation,
   leaks,
   // Last, since they stop the nodes.
   careless: catchAll,
