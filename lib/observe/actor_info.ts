@@ -152,7 +152,7 @@ export function actorInfo(system: System, actor: Actor, known: Known): ActorInfo
     mailboxMax: actor.bound?.max,
     handled: actor.handled,
     handlerMs: known.handlerMs,
-    current: known.currentMs === undefined
+    current: known.currentMs === undefined || actor.current === undefined
       ? undefined
       : { message: messageType(actor.current), ms: Math.round(known.currentMs) },
     next: actor.peek(5).map(messageType),

@@ -19,12 +19,12 @@ export class BusyActors {
   readonly #seen = new WeakMap<Actor, Seen>();
 
   /**
-   * Returns the time for which an actor has been handling its message, or undefined if it handles
-   * none.
+   * Returns the time for which an actor has been handling its message, or running without one since
+   * its start. Undefined if it waits for a message.
    */
   ms(actor: Actor, now: number): number | undefined {
     const { current, handled } = actor;
-    if (actor.status !== "awaiting" || current === undefined) return undefined;
+    if (actor.status !== "awaiting") return undefined;
     if (current instanceof PendingCall) {
       const age = current.age(now);
       if (age !== undefined) return age;

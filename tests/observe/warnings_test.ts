@@ -154,6 +154,23 @@ test("warning: actors that wait for a busy one, and calls that are not awaited, 
   });
 });
 
+test("warning: actors that wait for each other before their first message are a deadlock", async () => {
+  await withNodes(async (start) => {
+    const warnings: Warning[] = [];
+    const parts = await start("a", { warnings: { longCall: 200 } });
+    parts.events.on("warning", (warning) => void warnings.push(warning));
+    const node = Node.of(parts);
+    const body = async (self: Self<unknown>, other: string, timeout: number): Promise<void> => {
+      await self.call(other, "wait", { timeout });
+    };
+    node.spawnWith({ name: "x" }, body, "y", 60_000);
+    // Without a timeout, a call has no age.
+    node.spawnWith({ name: "y" }, body, "x", Infinity);
+    await until("it is reported", () => has(warnings, "deadlock") !== undefined);
+    assertEquals(has(warnings, "deadlock")!.pids.length, 2);
+  });
+});
+
 test("warning: a deadlock across two nodes is found, by pid and by name", async () => {
   for (const byName of [false, true]) {
     await withNodes(async (start) => {
