@@ -9,6 +9,7 @@ import { LOAD_MONITOR } from "../../mesher/services/load_monitor.ts";
 import { NODE_MONITOR } from "../../mesher/services/node_monitor.ts";
 import { PROCESSOR } from "../../mesher/services/processor.ts";
 import { RATE_LIMITER } from "../../mesher/services/rate_limiter.ts";
+import { TOTALS_KEEPER } from "../../mesher/services/totals_keeper.ts";
 import { REGISTRY } from "../../mesher/services/registry.ts";
 import { ROUNDS } from "../../mesher/services/rounds.ts";
 import { type TreeShape, treeShape } from "../../mesher/services/tree_shape.ts";
@@ -24,7 +25,7 @@ import { watch } from "../process/mesher_kit.ts";
 
 const SERVICES = [
   ...[WRITER, WEBHOOKS, ANNOUNCER, PROCESSOR],
-  ...[RATE_LIMITER, REGISTRY, NODE_MONITOR, LOAD_MONITOR],
+  ...[RATE_LIMITER, REGISTRY, NODE_MONITOR, LOAD_MONITOR, TOTALS_KEEPER],
 ];
 
 /** Returns an event with a unique id. */
