@@ -221,7 +221,9 @@ export class PendingCall<Request = unknown, Reply = unknown> extends Call<Reques
 
   /** Milliseconds since the call was made; undefined if it has no timeout. */
   age(now: number): number | undefined {
-    return this.#ms === Infinity ? undefined : Math.max(0, now - (this.due - this.#ms));
+    if (this.#ms === Infinity) return undefined;
+    // Until the turn is over, the wheel has not set when it is due.
+    return this.due <= 0 ? 0 : Math.max(0, now - (this.due - this.#ms));
   }
 
   /** Whether the call is still open: neither answered nor given up. */

@@ -55,6 +55,8 @@ export class Scheduler {
   probe: Probe | undefined = undefined;
   /** Called with the running actor when the clock is read, at most once per 64 messages. */
   sampled: ((runnable: Runnable, now: number) => void) | undefined = undefined;
+  /** Called when nothing is ready any more, and before I/O has its turn. */
+  drained: () => void = () => {};
   /** Number of messages that may be handled before the next clock read. */
   credit: number = CREDIT;
   /** The object whose turn is running. Its code is part of the turn up to its first `await`. */
@@ -95,6 +97,11 @@ export class Scheduler {
   /** Schedules a turn for `runnable` after those queued before it. */
   ready(runnable: Runnable): void {
     this.#queue.push(runnable);
+    this.arm();
+  }
+
+  /** Makes sure that `drained` is called soon, after the turns of all that is ready. */
+  arm(): void {
     if (this.#armed) return;
     this.#armed = true;
     queueMicrotask(this.#begin);
@@ -122,6 +129,7 @@ export class Scheduler {
     while (queue.length > 0) {
       if (this.credit <= 0 && !this.#renew()) {
         this.running = undefined;
+        this.drained();
         return;
       }
       const runnable = this.running = queue.shift()!;
@@ -130,6 +138,7 @@ export class Scheduler {
     this.running = undefined;
     this.#armed = false;
     this.#unbroken = false;
+    this.drained();
   };
 
   /** Grants new credit if the slice is not over. Otherwise yields to I/O. */

@@ -66,7 +66,7 @@ const ANCESTORS_MAX = 8;
 
 /**
  * Number of calls per period whose stacks are captured for their errors, which costs a few µs each.
- * Errors of further calls lack the caller's stack.
+ * Errors of further calls lack the caller's stack. The clock is read for every 16th of those.
  */
 const TRACES_MAX = 20;
 const TRACES_MS = 100;
@@ -180,6 +180,8 @@ export class System implements ActorHome, TimerHost, Tracker {
   /** Number of calls whose stacks may still be captured in this period. */
   #traces = 0;
   #tracesUntil = 0;
+  /** Number of calls without a stack, to read the clock for every 16th of them. */
+  #untraced = 0;
 
   constructor(home: Home, host: SystemHost, events: Emitter<SystemEvents> = new Emitter()) {
     this.events = events;
@@ -196,6 +198,7 @@ export class System implements ActorHome, TimerHost, Tracker {
       (task) => this.selfWaits.outside(task),
     );
     this.wheel = new Wheel(host.clock.now());
+    this.scheduler.drained = () => this.#beginTimers();
   }
 
   /** Whether the system has been stopped: an actor spawned afterwards exits at once. */
@@ -517,12 +520,11 @@ export class System implements ActorHome, TimerHost, Tracker {
     );
     if (tracked !== undefined) tracked.origin = call;
     if (callsSelf) this.selfWaits.add(call);
-    if (ms !== Infinity && this.setTimer(call, ms) < this.#tracesUntil) {
-      if (this.#traces > 0) this.#trace(call);
-    } else if (ms !== Infinity) {
-      this.#traces = TRACES_MAX;
-      this.#tracesUntil = this.#clock.now() + TRACES_MS;
-      this.#trace(call);
+    if (ms !== Infinity) {
+      // The limit begins when the turn is over: a call that is answered within it reads no clock.
+      this.wheel.addWaiting(call, ms);
+      this.scheduler.arm();
+      if (this.#mayTrace()) this.#trace(call);
     }
     if (signal !== undefined) {
       const abort = (): void => call.refuse(signal.reason);
@@ -646,6 +648,18 @@ export class System implements ActorHome, TimerHost, Tracker {
       child: undefined,
       unhandled: true,
     });
+  }
+
+  /** Whether the stack of one more call may be captured in this period. */
+  #mayTrace(): boolean {
+    if (this.#traces > 0) return true;
+    if ((this.#untraced++ & 15) !== 0) return false;
+    const now = this.#clock.now();
+    if (now < this.#tracesUntil) return false;
+    this.#traces = TRACES_MAX;
+    this.#tracesUntil = now + TRACES_MS;
+    this.#untraced = 0;
+    return true;
   }
 
   /** Captures the stack of a call for its errors. */
@@ -779,14 +793,18 @@ export class System implements ActorHome, TimerHost, Tracker {
     this.#yieldToIo(task);
   }
 
-  /** Adds a timer to the wheel. Returns the current time. */
-  setTimer(timer: WheelTimer, ms: number): number {
+  /** Adds a timer to the wheel. */
+  setTimer(timer: WheelTimer, ms: number): void {
     const now = this.#clock.now();
-    // Timers do not advance an empty wheel, so it is brought up to date here.
-    if (this.wheel.size === 0) this.wheel.advance(now);
+    this.wheel.catchUp(now);
     this.wheel.add(timer, now + ms);
     if (timer.due < this.#alarmAt) this.#arm(timer.due);
-    return now;
+  }
+
+  #beginTimers(): void {
+    if (!this.wheel.hasWaiting) return;
+    const due = this.wheel.begin(this.#clock.now());
+    if (due < this.#alarmAt) this.#arm(due);
   }
 
   /** Removes an actor that has exited. Called by the actor, once. */

@@ -49,6 +49,8 @@ export class Wheel {
   /** The next tick to process. */
   #tick: number;
   readonly #slots: Slot[] = [];
+  /** Timers whose delay has not begun: `due` is the negative delay. */
+  readonly #waiting = new Slot();
 
   constructor(now: number) {
     this.#tick = Math.floor(now);
@@ -61,6 +63,42 @@ export class Wheel {
     timer.due = Math.min(tick, this.#tick + REACH_MS);
     this.size++;
     this.#hang(timer);
+  }
+
+  /** Adds a timer whose delay begins with the next {@linkcode begin}: no time is needed before that. */
+  addWaiting(timer: WheelTimer, ms: number): void {
+    timer.due = -ms;
+    this.size++;
+    link(timer, this.#waiting);
+  }
+
+  /** Whether `begin` must be called. */
+  get hasWaiting(): boolean {
+    return this.#waiting.next !== this.#waiting;
+  }
+
+  /** Begins the delays of the waiting timers. Returns when the first of them is due. */
+  begin(now: number): number {
+    const head = this.#waiting;
+    let waiting = 0;
+    for (let timer = head.next; timer !== head; timer = timer.next!) waiting++;
+    if (waiting === this.size) this.#skipTo(now);
+    let first = Infinity;
+    for (let timer = head.next; timer !== head; timer = head.next) {
+      this.remove(timer);
+      this.add(timer, now - timer.due);
+      first = Math.min(first, timer.due);
+    }
+    return first;
+  }
+
+  /** Brings an empty wheel up to date: there were no timers that advanced it. */
+  catchUp(now: number): void {
+    if (this.size === 0) this.#skipTo(now);
+  }
+
+  #skipTo(now: number): void {
+    this.#tick = Math.max(this.#tick, Math.floor(now) + 1);
   }
 
   /** Removes a timer. Has no effect if it is not in the wheel. */
@@ -119,12 +157,7 @@ export class Wheel {
       level = away < 2 ** 16 ? 1 : away < 2 ** 24 ? 2 : 3;
       slot = Math.floor(timer.due / 2 ** (BITS * level)) & MASK;
     }
-    const head = this.#slots[level * SLOTS + slot]!;
-    const last = head.previous;
-    timer.next = head;
-    timer.previous = last;
-    last.next = timer;
-    head.previous = timer;
+    link(timer, this.#slots[level * SLOTS + slot]!);
   }
 
   /** Moves down the timers of the slots that begin at `tick`. */
@@ -143,4 +176,13 @@ export class Wheel {
       }
     }
   }
+}
+
+/** Adds a timer at the end of a slot. */
+function link(timer: WheelTimer, head: Slot): void {
+  const last = head.previous;
+  timer.next = head;
+  timer.previous = last;
+  last.next = timer;
+  head.previous = timer;
 }

@@ -182,6 +182,38 @@ test("Call.reply and Call.refuse take effect once", async () => {
   system.stop();
 });
 
+test("call begins its time limit when the turn that made it is over", async () => {
+  const system = new ManualSystem();
+  const { pid } = server(system);
+  const caller = system.start(() => async () => {
+    const seen = outcome(system.call(pid, "?", { timeout: 100 }));
+    // The turn blocks the event loop for longer than the limit.
+    system.clock.jump(500);
+    await Promise.resolve();
+    return seen;
+  });
+  system.send(caller, "go");
+  await system.settle();
+  assertEquals(system.wheel.size, 1);
+  await system.advance(98);
+  assertEquals(system.wheel.size, 1);
+  await system.advance(4);
+  assertEquals(system.wheel.size, 0);
+  system.stop();
+});
+
+test("call reads no clock if it is answered in the turn that follows", async () => {
+  const system = new ManualSystem();
+  const pid = system.start(() => (call: Call<number, number>) => call.reply(call.request));
+  await system.call(pid, 0);
+  const before = system.clock.readings;
+  for (let i = 0; i < 640; i++) await system.call(pid, i);
+  // 10 by the scheduler, and one for every 16th call without a stack.
+  const readings = system.clock.readings - before;
+  assert(readings <= 60, `${readings} readings`);
+  system.stop();
+});
+
 test("calls may be answered in any order, each with its own reply", async () => {
   const system = new ManualSystem();
   const { pid, self, calls } = server(system);

@@ -229,3 +229,23 @@ test("Wheel.advance: a timer that adds itself again for one turn later fires onc
   wheel.advance(266);
   assertEquals(fired.length, 2);
 });
+
+test("Wheel.begin sets the due times of waiting timers, which can be removed before", () => {
+  const fired: Probe[] = [];
+  const wheel = new Wheel(0);
+  const [first, second, removed] = [new Probe(fired), new Probe(fired), new Probe(fired)];
+  wheel.addWaiting(second, 20);
+  wheel.addWaiting(removed, 1);
+  wheel.addWaiting(first, 10);
+  wheel.remove(removed);
+  assertEquals([wheel.size, wheel.nextDue()], [2, Infinity]);
+  wheel.advance(1000);
+  assertEquals([fired.length, wheel.hasWaiting], [0, true]);
+  assertEquals(wheel.begin(5000.5), 5011);
+  assertEquals([first.due, second.due, wheel.size, wheel.hasWaiting], [5011, 5021, 2, false]);
+  wheel.advance(5010);
+  assertEquals(fired, []);
+  wheel.advance(5021);
+  assertEquals(fired, [first, second]);
+  assertEquals(wheel.size, 0);
+});
