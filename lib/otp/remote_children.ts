@@ -100,7 +100,7 @@ export class RemoteChildren {
     return reason === "shutdown" ? "perhaps" : undefined;
   }
 
-  /** A child waits for a node: schedules a {@linkcode Look}. */
+  /** Schedules a {@linkcode Look} for a child that waits for a node. */
   wait(child: Child): void {
     child.restarting = true;
     child.waiting = true;

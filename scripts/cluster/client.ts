@@ -55,7 +55,7 @@ export class ChatClient {
     return this.#socket.readyState === WebSocket.OPEN;
   }
 
-  /** Sends a message if it is connected. */
+  /** Sends a message if the client is connected. */
   say(message: ClientMessage): void {
     if (this.isOpen) this.#socket.send(JSON.stringify(message));
   }

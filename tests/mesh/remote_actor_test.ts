@@ -51,7 +51,7 @@ class Couple {
     assertEquals(one, other, `${this.done}: ${[one, other]}`);
     const alive = this.actors.every(({ isAlive }) => isAlive);
     if (one) assert(alive, `${this.done}: one of those that are linked has ended`);
-    // Neither receives more exits than the other had, apart from links to an actor that had exited.
+    // A side receives at most the exits that the other side sent, plus those of links to exited actors.
     const received = this.actors.map((actor) => actor.peek().map((exit) => (exit as Exit).reason));
     for (const reasons of received) {
       assert(reasons.filter((reason) => reason === "bye").length <= 1, `${this.done}: ${reasons}`);
