@@ -145,7 +145,7 @@ test("Initiator and Responder authenticate each other and agree on the session i
       name: beta.name,
       creation: beta.creation,
       version: 1,
-      features: 0x10,
+      features: 0x50,
       exposed: [],
       startedAt: 2_000,
       session: here.session,
@@ -156,7 +156,7 @@ test("Initiator and Responder authenticate each other and agree on the session i
       name: alpha.name,
       creation: alpha.creation,
       version: 1,
-      features: 0x10,
+      features: 0x50,
       exposed: ["f"],
       startedAt: 1_000,
       session: there.session,
@@ -368,7 +368,7 @@ test("Responder does not agree to features that it lacks", () => {
     acceptor.receive(TAG.NAME, encodeName({ ...name, features: 0xffff_ffff })),
   );
   const at = 2 + beta.name.length + 4 + 1;
-  assertEquals(body.subarray(at, at + 4).toHex(), "10000000");
+  assertEquals(body.subarray(at, at + 4).toHex(), "50000000");
 });
 
 /** Creates both state machines in each of their states. */

@@ -242,8 +242,9 @@ test("Mesh works through a relay that forwards TCP and sees no plaintext", async
       const a = await start("a", { seeds: [b.name] });
       await untilWhole([a, b]);
       const observed = listen(b);
+      await b.rooms.announced();
       a.rooms.broadcast("lobby", "a secret among friends");
-      await until("it came", () => observed() > 0);
+      await until("the broadcast arrives", () => observed() > 0);
       const all = middle.seen.map((bytes) => new TextDecoder("latin1").decode(bytes)).join("");
       assert(all.length > 500);
       for (const word of ["a secret", "lobby", a.name, b.name, COOKIE]) {

@@ -135,6 +135,8 @@ test("Outbound: the end of a call is sent, and the other side keeps no state for
   assert(far.chain !== undefined);
   cancel.abort(new TypeError("given up"));
   near.end("tired");
+  // The time limit begins when the turn is over.
+  await Promise.resolve();
   one.host.clock.jump(60);
   one.host.clock.fire(one.host.clock.now());
   await assertRejects(() => aborted, TypeError);
