@@ -12,6 +12,11 @@
  * to a peer, and those of a turn are sent before its first broadcast. A node that has received a broadcast
  * therefore knows all members that the sender had then.
  *
+ * A broadcast may be made before the announcement of a member that has joined another node has arrived. Broadcasts of
+ * the last 100 ms are therefore sent later to a node that did not have members and announces them:
+ *
+ *     node A: broadcast, not sent to B ─▶ kept for 100 ms ─▶ B announces a member ─▶ sent to B
+ *
  * Rooms are announced by buckets: a bucket has left when all its rooms have left. A bucket that is joined again
  * within a second was never announced as left.
  *
@@ -35,6 +40,24 @@ import { bucketOf, type RelayLink } from "./relay_link.ts";
 /** Time for which rooms without members are still announced as having members. Milliseconds. */
 const LEAVE_MS = 1_000;
 
+/**
+ * Time for which a broadcast is kept for nodes that did not have members: longer than most announcements take.
+ * Milliseconds.
+ */
+const LATE_MS = 100;
+/** Maximum number, and bytes, of kept broadcasts. The oldest ones are dropped. */
+const LATE_MAX = 1_024;
+const LATE_BYTES_MAX = 1_048_576;
+
+/** A broadcast that some nodes did not receive, because they had no members. */
+interface LateBroadcast {
+  readonly frame: Uint8Array;
+  readonly bucket: number;
+  readonly until: number;
+  /** The nodes that have not received it. */
+  readonly sessions: Set<Session>;
+}
+
 /** The parts of the host that a relay uses. */
 export interface RelayHost extends TurnEnd {
   readonly clock: Clock;
@@ -51,6 +74,9 @@ export class RoomRelay implements Relay, RoomSink {
   readonly #joined = new Set<number>();
   /** Buckets not in `#counts` that have been announced. */
   readonly #left = new Set<number>();
+  /** Broadcasts that some nodes have not received, in the order of their time. */
+  readonly #late: LateBroadcast[] = [];
+  #lateBytes = 0;
   #isArmed = false;
   #timer: Timer | undefined;
   readonly #link: RelayLink | undefined;
@@ -76,12 +102,37 @@ export class RoomRelay implements Relay, RoomSink {
       if (this.#link.isAlone) return;
     }
     let frame: Uint8Array | undefined;
+    let skipped: Set<Session> | undefined;
     for (const session of this.#mesh.sessions()) {
-      if (session.rooms?.has(bucket) === false || session.met.isHidden) continue;
+      if (session.met.isHidden) continue;
       frame ??= encodeRoomBroadcast(room, data);
+      if (session.rooms?.has(bucket) === false) {
+        (skipped ??= new Set()).add(session);
+        continue;
+      }
       if (!session.sendData(frame) && session.dropped === 1) {
         this.#mesh.log.warn(`${session.met.name} does not read: room messages to it are dropped`);
       }
+    }
+    if (skipped !== undefined) this.#keep(frame!, bucket, skipped);
+  }
+
+  #keep(frame: Uint8Array, bucket: number, sessions: Set<Session>): void {
+    const late = this.#late;
+    const now = this.#host.clock.now();
+    late.push({ frame, bucket, until: now + LATE_MS, sessions });
+    this.#lateBytes += frame.length;
+    while (
+      late.length > LATE_MAX || this.#lateBytes > LATE_BYTES_MAX || late[0] && late[0].until < now
+    ) this.#lateBytes -= late.shift()!.frame.length;
+  }
+
+  /** Sends broadcasts that a node has missed because its announcement came late. */
+  #sendLate(session: Session, bucket: number): void {
+    const now = this.#host.clock.now();
+    for (const kept of this.#late) {
+      if (kept.bucket !== bucket || kept.until < now || !kept.sessions.delete(session)) continue;
+      session.sendData(kept.frame);
     }
   }
 
@@ -145,6 +196,7 @@ export class RoomRelay implements Relay, RoomSink {
   /** Sends all rooms of this node to a new peer. */
   #up(session: Session | undefined): void {
     if (session === undefined || !isListener(session)) return;
+    session.onRoomsJoined = (bucket) => this.#sendLate(session, bucket);
     session.sendControl(this.#all());
   }
 

@@ -161,6 +161,8 @@ export class Session implements FrameSink, SessionMessages {
    * every broadcast.
    */
   rooms: RoomInterest | undefined = undefined;
+  /** Called when the peer announces the first members of a bucket of rooms. */
+  onRoomsJoined: (bucket: number) => void = () => {};
   readonly #stream: Stream;
   readonly #handler: SessionHandler;
   readonly #limits: SessionLimits;
@@ -442,7 +444,7 @@ export class Session implements FrameSink, SessionMessages {
   /** The peer has announced the rooms in which it has members. */
   onRoomInterest(body: Uint8Array): string | undefined {
     if ((this.met.features & FEATURE.ROOM_INTEREST) === 0) return undefined;
-    return (this.rooms ??= new RoomInterest()).apply(body);
+    return (this.rooms ??= new RoomInterest()).apply(body, this.onRoomsJoined);
   }
 
   /** A frame exceeded the limit: no later frame can be found. */

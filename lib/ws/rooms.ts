@@ -284,9 +284,8 @@ export class Rooms {
    * Adds a member, unless it is in the room already. Throws {@linkcode RoomError}.
    *
    * The member receives each later broadcast of this node. The other nodes are informed at the end of this turn, if
-   * the room had no member on this node; what they broadcast before they know may not reach the member. To prevent
-   * this, for example because the client of this member makes another node broadcast, await {@linkcode announced}
-   * first.
+   * the room had no member on this node, and then send it what they have broadcast in the last 100 ms. What they
+   * broadcast earlier, before they know, does not reach the member. To exclude this, await {@linkcode announced}.
    */
   join(room: string, member: Member): void {
     const joined = this.#joined.get(member);

@@ -68,6 +68,28 @@ test("Rooms.broadcast reaches the members on every node, text as text and bytes 
   });
 });
 
+test("Rooms.broadcast reaches a member on another node that has just joined, once and in order", async () => {
+  await withNodes(async (start) => {
+    const [a, b] = await cluster(start, 2);
+    await announced(a!, b!);
+    a!.rooms.broadcast("other", "not for this room");
+    const first = new Listener(b!);
+    a!.rooms.broadcast("room", "one");
+    a!.rooms.broadcast("room", "two");
+    await announced(b!);
+    a!.rooms.broadcast("room", "three");
+    await until("all came", () => first.observed.length >= 3);
+    // The last member leaves, and a new one joins before that is announced.
+    b!.rooms.leave("room", first);
+    const second = new Listener(b!);
+    a!.rooms.broadcast("room", "four");
+    await until("the last one came", () => second.observed.at(-1) === "four");
+    await announced(b!);
+    assertEquals(first.observed, ["one", "two", "three"]);
+    assertEquals(second.observed, ["four"]);
+  });
+});
+
 test("Rooms.broadcastFrom skips one local member, and none on other nodes", async () => {
   await withNodes(async (start) => {
     const [a, b] = await cluster(start, 2);
