@@ -12,8 +12,8 @@ export async function talk({ Socket, Presence }, url, transport) {
   for (const socket of [one, two]) socket.connect();
   const mine = one.channel("room:phoenix", { name: "one" });
   const yours = two.channel("room:phoenix", { name: "two" });
-  const heard = [];
-  yours.on("said", (payload) => heard.push(payload));
+  const observed = [];
+  yours.on("said", (payload) => observed.push(payload));
   const presence = new Presence(yours);
   const joins = [];
   presence.onJoin((key) => joins.push(key));
@@ -29,8 +29,8 @@ export async function talk({ Socket, Presence }, url, transport) {
       await new Promise((wake) => setTimeout(wake, 10));
     }
   };
-  await until(() => heard.length > 0 && presence.list((key) => key).length === 2);
-  answers.heard = [...heard];
+  await until(() => observed.length > 0 && presence.list((key) => key).length === 2);
+  answers.observed = [...observed];
   answers.present = presence.list((key) => key).sort();
   // A handler that throws: the client rejoins by itself.
   mine.push("crash", {});

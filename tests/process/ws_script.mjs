@@ -62,11 +62,11 @@ export async function talk(url, Socket) {
   }
   const { extensions, protocol } = first.socket;
   first.socket.send("close 4002 enough");
-  const told = await first.closed;
+  const received = await first.closed;
   const second = await open();
   second.socket.close(4001, "done");
   const said = await second.closed;
-  return { echoed, fragments, extensions, protocol, told, said };
+  return { echoed, fragments, extensions, protocol, received, said };
 }
 
 if (typeof process === "object" && process.argv[2]?.startsWith("ws")) {

@@ -28,7 +28,7 @@ async def talk(url, compression):
             await socket.recv()
         except websockets.ConnectionClosed:
             pass
-        told = {"code": socket.close_code, "reason": socket.close_reason, "wasClean": True}
+        received = {"code": socket.close_code, "reason": socket.close_reason, "wasClean": True}
     second = await websockets.connect(url, **options)
     await second.close(4001, "done")
     said = {"code": second.close_code, "reason": second.close_reason, "wasClean": True}
@@ -39,7 +39,7 @@ async def talk(url, compression):
                 "fragments": fragments,
                 "extensions": extensions,
                 "protocol": protocol,
-                "told": told,
+                "received": received,
                 "said": said,
             }
         )

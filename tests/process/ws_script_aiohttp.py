@@ -28,7 +28,7 @@ async def talk(url, compress):
             end = await socket.receive()
             # By default it answers any close code with 1000.
             await socket.close(code=end.data)
-            told = {"code": end.data, "reason": end.extra, "wasClean": end.type == aiohttp.WSMsgType.CLOSE}
+            received = {"code": end.data, "reason": end.extra, "wasClean": end.type == aiohttp.WSMsgType.CLOSE}
         second = await session.ws_connect(url, **options)
         await second.close(code=4001, message=b"done")
         # Its `close_code` is the server's.
@@ -40,7 +40,7 @@ async def talk(url, compress):
                 "fragments": "",
                 "extensions": extensions,
                 "protocol": protocol,
-                "told": told,
+                "received": received,
                 "said": said,
             }
         )
