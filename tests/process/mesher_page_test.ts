@@ -67,7 +67,7 @@ test("Mesher's page shows a live event, its stack, and its resolved issue", need
 
     // The issue is assigned, resolved, and reopened.
     await ada.page.getByLabel("Assigned to").selectOption({ label: "Admin" });
-    await ada.page.getByRole("button", { name: "Resolve" }).click();
+    await ada.page.getByRole("button", { name: "Resolve", exact: true }).click();
     await ada.sees("Resolved", ".issue-head .status");
     await ada.goes("#/issues");
     await ada.sees("a warning nobody asked for");
