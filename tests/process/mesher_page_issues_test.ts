@@ -46,7 +46,8 @@ test(
       await box(ada, "second").click({ modifiers: ["Shift"] });
       await ada.sees("3 issues selected");
       assertEquals(await illegible(ada.page), []);
-      await ada.page.getByRole("toolbar").getByRole("button", { name: "Resolve", exact: true }).click();
+      await ada.page.getByRole("toolbar").getByRole("button", { name: "Resolve", exact: true })
+        .click();
       await ada.sees("3 issues resolved", "#toasts");
       await seesRows(ada, 2);
       await ada.clicks("Undo");
