@@ -120,7 +120,10 @@ export async function tryBodies(stage: Stage): Promise<void> {
           tried++;
           continue;
         }
-        await asked(operation, () => camp.user.ask("POST", pathOf(operation, camp.ids), body));
+        await asked(
+          operation,
+          () => camp.user.ask(operation.method, pathOf(operation, camp.ids), body),
+        );
         tried++;
       }
     }

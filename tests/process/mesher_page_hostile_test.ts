@@ -173,7 +173,7 @@ test(
         await ada.goes(view);
         await right(view);
       }
-      const refused = /^Failed to load resource: the server responded with a status of 404/;
+      const refused = /^Failed to load resource: the server responded with a status of 40[04]/;
       assertEquals(ada.faults.filter((fault) => !refused.test(fault)), []);
     });
   },
