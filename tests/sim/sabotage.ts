@@ -7,6 +7,7 @@ import { Outbound } from "../../lib/mesh/outbound.ts";
 import { RemoteNodes } from "../../lib/mesh/remote_nodes.ts";
 import { readInquire } from "../../lib/cluster/claim_rows.ts";
 import { type Claim, Claims } from "../../lib/cluster/claims.ts";
+import { HeldLease } from "../../lib/cluster/lease.ts";
 import { HomeActor } from "../../lib/cluster/home_actor.ts";
 import { Registry } from "../../lib/cluster/registry.ts";
 import { type PeerLink, REGISTERED, sendRegistered } from "../../lib/cluster/rows.ts";
@@ -155,6 +156,11 @@ export const BROKEN: readonly (readonly [promise: string, what: string, () => ()
     "singletons",
     "a child without permission continues to run",
     breaks(Supervisor, "stop", () => () => Promise.resolve()),
+  ],
+  [
+    "singletons",
+    "a lease that was not renewed is kept",
+    breaks(HeldLease, "renew", () => () => Promise.resolve(true)),
   ],
   [
     "homes",

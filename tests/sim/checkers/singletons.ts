@@ -1,6 +1,6 @@
 /**
  * Checks singletons: during faults, none starts in addition to one that a common neighbour reaches;
- * with a quorum, at most one runs anywhere, with increasing tokens. Once everything is idle,
+ * with a quorum or a lease, at most one runs anywhere, with increasing tokens. Once everything is idle,
  * exactly one runs.
  */
 import { KNOWN_MS, type Sessions, TokenChecker } from "./sessions.ts";
@@ -28,20 +28,20 @@ export class SingletonChecker {
     name: string,
     node: string,
     token: number | undefined,
-    needsQuorum: boolean,
+    isExclusive: boolean,
     now: number,
   ): () => void {
     for (const other of this.#runs) {
       if (other.name !== name || other.node === node) continue;
       const both = `${name} runs on ${other.node} and on ${node}`;
       if (this.#sessions.isStale(other.node, now) || this.#sessions.isStale(node, now)) continue;
-      if (needsQuorum) this.broken.push(`${both}, at ${now}`);
+      if (isExclusive) this.broken.push(`${both}, at ${now}`);
       else if (now - other.at > KNOWN_MS) {
         const known = this.#sessions.between(other.node, node, now - KNOWN_MS);
         if (known !== undefined) this.broken.push(`${both}, and ${known} knew both, at ${now}`);
       }
     }
-    if (needsQuorum) {
+    if (isExclusive) {
       // A child that crashes is restarted with the same token.
       const wrong = this.#tokens.take(name, node, token, true);
       if (wrong !== undefined) this.broken.push(`${wrong}, at ${now}`);

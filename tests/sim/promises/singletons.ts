@@ -1,7 +1,7 @@
 /**
  * Promise: a singleton runs once when everything is idle; none starts in addition to one that a
- * common neighbour reaches; and with a quorum no two run at once, whatever is cut, and tokens
- * increase.
+ * common neighbour reaches; and with a quorum or a lease no two run at once, whatever is cut, and
+ * tokens increase.
  */
 import type { Node } from "../../../lib/node.ts";
 import { fullName } from "../../../lib/simulate.ts";
@@ -10,19 +10,21 @@ import type { Pid } from "../../../lib/term/pid.ts";
 import type { MakePromise } from "../chaos.ts";
 import { Sessions } from "../checkers/sessions.ts";
 import { SingletonChecker } from "../checkers/singletons.ts";
+import { Authority } from "./authority.ts";
 
-const NAMES = ["clock", "vault clock"];
+const NAMES = ["clock", "vault clock", "leased clock"];
 
 export const singletons: MakePromise = ({ nodes, pick, sim }) => {
   const sessions = new Sessions();
   const checker = new SingletonChecker(sessions);
+  const authority = new Authority(sim);
 
   const join = (short: string, node: Node, name: string): void => {
-    const needsQuorum = name !== "clock";
+    const isExclusive = name !== "clock";
     const child = (self: Self<string>, token: number | undefined) => {
       if (nodes.get(short) !== node && nodes.has(short)) return () => {};
       sim.note(`${name} runs on ${short} ${token ?? ""}`);
-      const ended = checker.start(name, node.name, token, needsQuorum, sim.now);
+      const ended = checker.start(name, node.name, token, isExclusive, sim.now);
       self.signal.addEventListener("abort", () => {
         sim.note(`${name} ends on ${short}`);
         ended();
@@ -36,7 +38,8 @@ export const singletons: MakePromise = ({ nodes, pick, sim }) => {
       start: (self, { token }) => self.spawnLink(child, token),
     }, {
       timeout: Infinity,
-      quorum: needsQuorum ? "majority" : undefined,
+      quorum: name === "vault clock" ? "majority" : undefined,
+      lease: name === "leased clock" ? authority.from(node) : undefined,
     }).catch(() => {});
   };
 
@@ -58,6 +61,9 @@ export const singletons: MakePromise = ({ nodes, pick, sim }) => {
     },
     act() {
       if (sim.random.next() > 0.05 || nodes.size === 0) return;
+      if (sim.random.next() < 0.5) {
+        return authority.cut(pick([...nodes.values()]).name, sim.random.below(10_000));
+      }
       const node = pick([...nodes.values()]);
       const pid = node.global.whereis<Pid<string>>(pick(NAMES));
       if (pid?.home.local) node.send(pid as Pid<string>, "crash");
