@@ -12,7 +12,10 @@
  * released.
  */
 export interface Lease {
-  /** Validity of a lease. Milliseconds. It is renewed three times during its validity. */
+  /**
+   * Validity of a lease. Milliseconds. It is renewed after a third of it. If that fails until two thirds have
+   * passed, the child is stopped; it has the last third to stop.
+   */
   readonly ttl: number;
   /**
    * Tries to obtain a lease for `node`. Resolves to a fencing token, a positive integer that is higher than
@@ -28,7 +31,7 @@ export interface Lease {
   release(name: string, token: number): Promise<void>;
 }
 
-/** Divisor of `ttl` for the time limit of an attempt. */
+/** Divisor of `ttl` for the time limit of an attempt, and for the time in which a child must stop. */
 const ATTEMPT_PART = 3;
 
 /** The parts of its system that a lease uses. */
@@ -43,6 +46,7 @@ export class HeldLease {
   readonly #lease: Lease;
   readonly #name: string;
   readonly #system: LeaseSystem;
+  /** When the child must begin to stop. */
   #validUntil: number;
   #renewAt: number;
 
@@ -57,8 +61,13 @@ export class HeldLease {
     this.#lease = lease;
     this.#name = name;
     this.#system = system;
-    this.#validUntil = askedAt + lease.ttl;
+    this.#validUntil = askedAt + HeldLease.usedMs(lease);
     this.#renewAt = askedAt + lease.ttl / ATTEMPT_PART;
+  }
+
+  /** Time for which a lease may be used without a renewal. Milliseconds. */
+  static usedMs({ ttl }: Lease): number {
+    return ttl - ttl / ATTEMPT_PART;
   }
 
   /** Tries to obtain a lease. Resolves to `undefined` if another node has it, or the authority does not answer in
@@ -85,7 +94,12 @@ export class HeldLease {
     return undefined;
   }
 
-  /** Whether the lease is still valid, so that no other node can have it. */
+  /** Maximum time for the child to stop when the lease is lost. Milliseconds. */
+  get stopMs(): number {
+    return this.#lease.ttl / ATTEMPT_PART;
+  }
+
+  /** Whether no other node can have the lease before a child that begins to stop now has stopped. */
   get isValid(): boolean {
     return this.#system.now() < this.#validUntil;
   }
@@ -110,10 +124,10 @@ export class HeldLease {
         this.#validUntil = -Infinity;
         return false;
       }
-      this.#validUntil = askedAt + ttl;
+      this.#validUntil = askedAt + HeldLease.usedMs(this.#lease);
       this.#renewAt = askedAt + ttl / ATTEMPT_PART;
     } catch {
-      // The authority cannot be reached: the lease is valid until it expires.
+      // The authority cannot be reached: the child runs until it needs the rest of the time to stop.
     }
     return this.isValid;
   }

@@ -306,7 +306,7 @@ class Manager {
   async #act(isHandedOver: boolean): Promise<boolean> {
     const { pid } = this.#self;
     if (this.#lease !== undefined && !await this.#lease.renew()) {
-      await this.#stop(STOP_MS);
+      await this.#stop(Math.min(STOP_MS, this.#lease.stopMs));
       await this.#yield();
     }
     // Set before the manager tries to take the lock, which lasts until all peers have answered or were

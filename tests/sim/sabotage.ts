@@ -163,6 +163,15 @@ export const BROKEN: readonly (readonly [promise: string, what: string, () => ()
     breaks(HeldLease, "renew", () => () => Promise.resolve(true)),
   ],
   [
+    "singletons",
+    "a lease is used until its last moment, while the child needs time to stop",
+    () => {
+      const real = HeldLease.usedMs;
+      HeldLease.usedMs = ({ ttl }) => ttl;
+      return () => void (HeldLease.usedMs = real);
+    },
+  ],
+  [
     "homes",
     "a key starts while another node may still run it",
     breaks(HomeActor, "isBlocked", () => () => false),

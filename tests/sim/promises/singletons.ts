@@ -3,6 +3,7 @@
  * common neighbour reaches; and with a quorum or a lease no two run at once, whatever is cut, and
  * tokens increase.
  */
+import { Exit } from "../../../lib/actor/exit.ts";
 import type { Node } from "../../../lib/node.ts";
 import { fullName } from "../../../lib/simulate.ts";
 import type { Self } from "../../../lib/actor/self.ts";
@@ -21,7 +22,7 @@ export const singletons: MakePromise = ({ nodes, pick, sim }) => {
 
   const join = (short: string, node: Node, name: string): void => {
     const isExclusive = name !== "clock";
-    const child = (self: Self<string>, token: number | undefined) => {
+    const child = (self: Self<string | Exit>, token: number | undefined) => {
       if (nodes.get(short) !== node && nodes.has(short)) return () => {};
       sim.note(`${name} runs on ${short} ${token ?? ""}`);
       const ended = checker.start(name, node.name, token, isExclusive, sim.now);
@@ -29,8 +30,13 @@ export const singletons: MakePromise = ({ nodes, pick, sim }) => {
         sim.note(`${name} ends on ${short}`);
         ended();
       });
-      return (message: string) => {
+      if (name === "leased clock") self.trapExit = true;
+      return async (message: string | Exit) => {
         if (message === "crash") throw new Error("as told");
+        if (!(message instanceof Exit)) return;
+        // It takes a while to stop.
+        await self.sleep(sim.random.below(700));
+        self.exit("shutdown");
       };
     };
     node.global.singleton(name, {
