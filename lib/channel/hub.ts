@@ -392,9 +392,7 @@ export class Hub {
   spread(ms: number): void {
     let count = 0;
     for (const connection of this.#connections) {
-      // Any consecutive connections get evenly distributed times, so also those of each batch.
-      const after = Math.round(ms * (count++ * GOLDEN % 1));
-      connection.notify(PHOENIX_TOPIC, "firn_reconnect", { after });
+      connection.notify(PHOENIX_TOPIC, "firn_reconnect", { after: reconnectTime(count++, ms) });
     }
   }
 
@@ -579,4 +577,12 @@ const NOTHING: Promise<undefined> = Promise.resolve(undefined);
 /** Returns the priority of a channel: exact topics first, then patterns by length. */
 function rank({ pattern }: Channel): number {
   return pattern.length * 2 + (pattern.endsWith("*") ? 0 : 1000);
+}
+
+/**
+ * Returns the time between 0 and `ms` after which the client with this number reconnects. Any consecutive numbers, so
+ * those of each batch that is closed at once, have evenly distributed times.
+ */
+export function reconnectTime(number: number, ms: number): number {
+  return Math.round(ms * (number * GOLDEN % 1));
 }

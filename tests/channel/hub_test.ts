@@ -1,0 +1,17 @@
+import { assert } from "@std/assert";
+import { reconnectTime } from "../../lib/channel/hub.ts";
+import { test } from "../kit/test.ts";
+
+test("reconnectTime distributes the clients of each batch evenly over the interval", () => {
+  for (const batch of [4, 10, 100]) {
+    for (const first of [0, 1, 17, 1_000]) {
+      const times = Array.from({ length: batch }, (_, i) => reconnectTime(first + i, 1_000));
+      for (const time of times) assert(time >= 0 && time <= 1_000, `${time}`);
+      // No tenth of the interval has many more clients than the others.
+      for (let tenth = 0; tenth < 10; tenth++) {
+        const within = times.filter((time) => Math.floor(time / 100) === tenth).length;
+        assert(within <= Math.ceil(batch / 10) + 2, `${within} of ${batch} in a tenth`);
+      }
+    }
+  }
+});
