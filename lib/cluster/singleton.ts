@@ -317,7 +317,13 @@ class Manager {
     }
     const holder = this.#names.holder();
     if (holder?.equals(pid)) {
-      return this.#supervisor === undefined ? await this.#start() : this.#isNamed();
+      if (this.#supervisor !== undefined) return this.#isNamed();
+      // Taking the lock may have lasted longer than the lease.
+      if (this.#options.lease === undefined || await this.#lease?.renew()) {
+        return await this.#start();
+      }
+      await this.#yield();
+      return false;
     }
     await this.#stop(this.#isStrict ? STOP_MS : Infinity);
     await this.#release();
