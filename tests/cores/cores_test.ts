@@ -83,6 +83,12 @@ const isAlive = (pid: number): boolean => {
   }
 };
 
+/**
+ * Maximum time in milliseconds from the limit until a blocked worker is killed: a second with `FIRN_LONG=1`, which
+ * a machine that is busy with other tests cannot keep.
+ */
+const LATE_MS = process.env["FIRN_LONG"] === "1" ? 1_000 : 10_000;
+
 test("parseLine finds a report after output of the program", () => {
   const line = encodeReport("t1", { kind: "ready", node: "core1@127.0.0.1:4000" }).trimEnd();
   const report = { kind: "ready" as const, node: "core1@127.0.0.1:4000" };
@@ -132,9 +138,9 @@ test("cores runs nodes of one cluster on one port, and replaces those that crash
   };
   await replaced(1, () => one!.socket.send("crash"));
   const blockedMs = await replaced(2, () => two!.socket.send("block"));
-  assert(blockedMs <= blockedAfter + 1_000, `killed after ${blockedMs} ms`);
+  assert(blockedMs <= blockedAfter + LATE_MS, `killed after ${blockedMs} ms`);
   const stoppedMs = await replaced(1, (pid) => process.kill(pid, "SIGSTOP"));
-  assert(stoppedMs <= blockedAfter + 1_000, `killed after ${stoppedMs} ms`);
+  assert(stoppedMs <= blockedAfter + LATE_MS, `killed after ${stoppedMs} ms`);
   const clients = await clientOfEach(group, 2);
   await until("they are peers again", async () => await clients[0]!.ask("peers") === "1");
   for (const client of clients) await client.close();
