@@ -34,8 +34,9 @@ export const singletons: MakePromise = ({ nodes, pick, sim }) => {
       return async (message: string | Exit) => {
         if (message === "crash") throw new Error("as told");
         if (!(message instanceof Exit)) return;
-        // It takes a while to stop.
-        await self.sleep(sim.random.below(700));
+        // It takes a while to stop. A copy that was frozen is over already, and its end only awaited.
+        const ms = sim.random.below(700);
+        if (!sessions.isStale(node.name, sim.now)) await self.sleep(ms);
         self.exit("shutdown");
       };
     };
