@@ -615,8 +615,8 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
   }
 
   /**
-   * Whether the actor's code awaits something other than a message. It then handles no message,
-   * unless it calls `receive`.
+   * Whether the body or handler has returned a promise that is still pending. The actor then handles
+   * no message, unless it calls `receive`.
    */
   get isWaiting(): boolean {
     return this.#state === ASYNC || this.#state === HELD;

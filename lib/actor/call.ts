@@ -124,7 +124,7 @@ export class PendingCall<Request = unknown, Reply = unknown> extends Call<Reques
     this.#resolve = resolve;
     this.#reject = reject;
     attach(this, actor);
-    // Whether the call ends with its caller.
+    // The call ends when its caller exits.
     if (caller !== undefined) this.#asking = new Asking(this as unknown as PendingCall, caller);
   }
 

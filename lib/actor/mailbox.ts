@@ -17,7 +17,7 @@ const KEPT_CAPACITY = 256;
  *
  * - `"dropNewest"`: drops the new message;
  * - `"dropOldest"`: drops the message that waits longest;
- * - `"exit"`: the actor exits.
+ * - `"exit"`: the actor exits with the reason `{ mailbox: "full" }`.
  */
 export type MailboxPolicy = "dropNewest" | "dropOldest" | "exit";
 

@@ -42,7 +42,7 @@ export interface Crash {
   readonly child: string | undefined;
   /**
    * Whether the reason is the failure of a call, a spawn or a start that was not awaited. If the
-   * actor that made the call is unknown, `pid` is `<0.0>`.
+   * actor that began the operation is unknown, `pid` is `<0.0>`.
    */
   readonly unhandled?: boolean | undefined;
 }

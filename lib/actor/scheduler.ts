@@ -35,7 +35,7 @@ export interface Probe {
   taken(actor: Runnable, message: unknown): void;
   /** An actor is about to send a message. */
   sending(actor: Runnable): void;
-  /** Wraps a message that is sent. Returns a new object for each call. */
+  /** A message is sent. For a call, it is a `Call` object that belongs to this call alone. */
   sent(message: unknown): void;
 }
 
@@ -53,7 +53,10 @@ export class Scheduler {
   turnTimer: TurnTimer | undefined = undefined;
   /** Observes messages. Costs one test of this field per turn while it is undefined. */
   probe: Probe | undefined = undefined;
-  /** Called with the running actor when the clock is read, at most once per 64 messages. */
+  /**
+   * Called with the object whose turn is running when the clock is read, at most once per 64
+   * messages.
+   */
   sampled: ((runnable: Runnable, now: number) => void) | undefined = undefined;
   /** Called when nothing is ready any more, and before I/O has its turn. */
   drained: () => void = () => {};

@@ -32,7 +32,10 @@ export type ActorFunction<Message = unknown, Args extends unknown[] = []> = (
 export interface ReceiveOptions<Message> {
   /** Milliseconds after which `receive` resolves with `undefined`. Default: no limit. */
   readonly timeout?: number | undefined;
-  /** Takes the first message that matches; the others stay in order. Default: any message. */
+  /**
+   * Takes the first message for which this function returns true; the others stay, in order.
+   * Default: any message.
+   */
   readonly match?: ((message: Message) => boolean) | undefined;
 }
 
@@ -48,10 +51,10 @@ export interface SpawnOptions {
 
 /**
  * An actor as its own code sees it. After the actor has exited, `self` has no effect any more: a
- * pending wait rejects with `ActorExitError`, once; a synchronous method throws it 100 times, and
- * is then ignored; a waiting method (`receive`, `call`, `for await`, a remote spawn) never settles.
- * The code of an exited actor therefore stops even if it catches every error. Other waits in its
- * code, such as a `node.call`, cannot be attributed to the actor and continue.
+ * pending wait rejects with `ActorExitError`, once; a use that does not wait throws it, 100 times in
+ * total, and later ones are ignored; a use that waits (`receive`, `call`, `for await`, a remote
+ * spawn) never settles. The code of an exited actor therefore stops even if it catches every error.
+ * Other waits in its code, such as a `node.call`, cannot be attributed to the actor and continue.
  */
 export interface Self<Message = unknown> extends AsyncIterable<Message> {
   /** Its pid. */

@@ -35,7 +35,7 @@ export class SelfWaits<A extends ActorRef> {
     this.#waits.push(wait);
   }
 
-  /** Records that the actor starts to wait: new calls to itself fail from now on. */
+  /** The actor starts to wait: rejects its waits for itself, and forgets all recorded waits. */
   fail(actor: ActorRef): void {
     for (const wait of this.#waits.splice(0)) {
       if (wait.caller === actor) wait.callsSelf();

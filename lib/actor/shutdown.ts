@@ -7,8 +7,8 @@
  *
  * The steps share the given time: a step that has used half of the remaining time no longer delays
  * the next one. An actor that does not trap exits ends with the signal. One that does has 5 seconds
- * to handle it; if it waits for messages again before that, it ignores the signal, and is ended at
- * once.
+ * to handle it. If it waits for messages again before that, it has ignored the signal and is not
+ * waited for any longer. All actors that are left then end at once.
  *
  * @module
  */
@@ -29,8 +29,8 @@ const LOOK_MS = 1;
 const LOOK_MS_MAX = 50;
 
 /**
- * Ends all actors of a system within `ms` milliseconds. Resolves with the actors that had to be killed
- * while they were still working.
+ * Ends all actors of a system within `ms` milliseconds. Resolves with the actors that were still working
+ * when they had to be ended.
  */
 export async function shutDown(system: System, ms: number): Promise<Pid[]> {
   const deadline = system.now() + ms;

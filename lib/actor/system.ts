@@ -148,9 +148,9 @@ export class System implements ActorHome, TimerHost, Tracker {
   /** Functions that list their children. */
   readonly #childLists = new Map<Pid, () => readonly SupervisedChild[]>();
   #lastId = 0;
-  /** The only native timer, set to the next due time in the wheel. */
   /** Home of the pids that need no check before a send: undefined while messages are observed. */
   #direct: Home | undefined;
+  /** The only native timer, set to the next due time in the wheel. */
   #alarm: Timer | undefined;
   #alarmAt = Infinity;
   #stopped = false;

@@ -20,7 +20,7 @@ import type { ActorRef } from "./actor_ref.ts";
 
 /** The operation from which a tracked promise results. */
 export interface Origin {
-  /** The promise is awaited. */
+  /** Whether something awaits the promise. */
   handled: boolean;
   /** The actor that made the call, if it is known. */
   readonly caller: ActorRef | undefined;

@@ -52,8 +52,7 @@ export async function core(
   // A terminal sends SIGINT to all processes. Only the parent handles it.
   process.on("SIGINT", () => {});
   process.stdout.on("error", () => {
-    // The parent has exited, which is detected by the end of the input. The end of the input is
-    // handled instead.
+    // The parent has exited. The end of standard input shows this too, and is handled instead.
   });
   systemHost().clock.every(terms.beatMs, () => report({ kind: "beat" }));
   const node = await Node.start({

@@ -26,8 +26,8 @@ const WATCH_MS = 5_000;
 const ACCEPT_MS = 2_000;
 
 /**
- * Number of steps in which the time is measured, so that a pause of the whole process does not
- * count as a failure.
+ * Number of steps in which the time is measured. A pause of the whole process, however long, counts
+ * as one step.
  */
 const ACCEPT_STEPS = 4;
 

@@ -248,7 +248,10 @@ export interface Host {
   onUserSignal?(task: () => void): () => void;
   /** Writes a file, readable by this user only. Throws if that fails. Absent if there are no files. */
   writeText?(path: string, text: string): void;
-  /** Returns the memory of this process. Absent if the host does not know it. */
+  /**
+   * Returns the memory of this process, or `undefined` if it cannot be read at present. Absent if the
+   * host does not know it.
+   */
   memory?(): MemoryUse | undefined;
   /**
    * Runs `task` when this process receives SIGTERM, which then does not end it. After the last such

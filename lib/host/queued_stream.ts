@@ -151,7 +151,7 @@ export abstract class QueuedStream implements Stream, Flushable {
     return this.#first;
   }
 
-  /** Whether the first chunk is the only one. */
+  /** Whether no chunk is queued after the first one. */
   protected get hasOne(): boolean {
     return this.#rest.length === 0;
   }
@@ -194,7 +194,10 @@ export abstract class QueuedStream implements Stream, Flushable {
     }
   }
 
-  /** Returns the next bytes to send as one new chunk. There must be a queued chunk. */
+  /**
+   * Removes and returns the next bytes to send as one chunk, which is no longer queued. There must be
+   * a queued chunk.
+   */
   protected take(): Uint8Array {
     const first = this.#first!;
     const length = this.joinable(0);

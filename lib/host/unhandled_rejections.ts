@@ -1,6 +1,5 @@
 /**
- * Prevents rejections of failed calls from ending the process, as other unhandled rejections do.
- * Those of failed calls are excepted here.
+ * An unhandled rejection ends the process. This file prevents that for rejections of failed calls.
  *
  * @module
  */

@@ -178,7 +178,7 @@ export class Observation implements Sys {
       leave: {
         access: "control",
         run: () => {
-          // Done after the answer has been sent.
+          // Leaves only after the answer has been sent.
           clock.after(LEAVE_MS, () => this.onLeave(), true);
           return Promise.resolve(true);
         },

@@ -1,6 +1,6 @@
 /**
  * Works in portions, so that observation uses a bounded share of a node's time: after each portion
- * of a millisecond it pauses for nine, so actors wait at most for one portion.
+ * of a millisecond it pauses for at least nine, and actors wait for at most one portion.
  *
  * @module
  */

@@ -10,12 +10,12 @@ import { ObserveError } from "./error.ts";
 /**
  * The kinds of warnings.
  *
- * - `"mailbox"`: A mailbox is long;
- * - `"slowTurn"`: A handler has blocked the event loop;
+ * - `"mailbox"`: a mailbox is long;
+ * - `"slowTurn"`: a handler has blocked the event loop;
  * - `"eventLoopDelay"`: timers fire late: JavaScript blocks the event loop;
  * - `"busyLink"`: the send queue to another node is above half of its limit;
  * - `"memory"`: the heap is almost full;
- * - `"longCall"`: A call has been pending for long;
+ * - `"longCall"`: a call has been pending for long;
  * - `"deadlock"`: actors wait for each other's replies in a cycle.
  */
 export type WarningKind =

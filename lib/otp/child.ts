@@ -102,7 +102,7 @@ export interface ChildRules {
    * supervisors `Infinity`.
    */
   readonly shutdown?: "brutalKill" | number | undefined;
-  /** "supervisor" for a child that supervises others: `shutdown` is then `Infinity`. Default "worker". */
+  /** "supervisor" if the child supervises others: the default of `shutdown` is then `Infinity`. Default "worker". */
   readonly type?: "worker" | "supervisor" | undefined;
   /**
    * Whether the child's orderly exit may end the supervisor: see `autoShutdown`. Not for permanent
@@ -304,7 +304,7 @@ export interface Child {
   node: string | undefined;
   /** For a remote child: the session through which it was started. */
   session: object | undefined;
-  /** The scheduled restart of this child, if it has its own pauses. */
+  /** The last scheduled restart of this child alone, not with siblings. */
   waits: object | undefined;
   /** Its own limit of restarts, if it has one. */
   readonly limit: Intensity | undefined;

@@ -218,7 +218,7 @@ export class ChildLifecycle {
     let count = 0;
     for (const child of children) {
       if (child.pid === undefined) continue;
-      // It ends in any case.
+      // If it must end meanwhile, it does so anyway.
       if (++count % CHILDREN_A_TURN === 0) await this.pause().catch(() => {});
       waiting.set(self.monitor(child.pid).id, child);
       const reason = child.spec.shutdown === "brutalKill" ? "kill" : "shutdown";

@@ -20,7 +20,7 @@ import type { Pid } from "../term/pid.ts";
 import { refuse } from "./remote_errors.ts";
 import { endSelf, type Starting } from "./start.ts";
 
-/** Maximum time that an actor that failed to start waits for this request. Milliseconds. */
+/** Maximum time for which an actor that failed to start waits for the starter's request. Milliseconds. */
 export const ASKED_MS = 2_000;
 
 /** The request. */
@@ -77,7 +77,10 @@ export class Readiness implements Starting {
     return typeof this.#state === "object";
   }
 
-  /** Wraps a message handler, to identify the actor that requests the result of the start. */
+  /**
+   * Wraps a message handler: answers requests for the result of the start. After a failed start, no
+   * other message is handled.
+   */
   guard(handler: (message: unknown) => unknown): (message: unknown) => unknown {
     return (message) => {
       const isAsking = message instanceof Call && asksReady(message);

@@ -247,7 +247,7 @@ export function awayWords({ spec: { remote } }: Child, surely: boolean): string 
     : "runs on another node, or waits for one";
 }
 
-/** Returns the node where a child last ran, or the one where it is to run. */
+/** Returns the node where a child last ran, or the node named in its spec if it never ran. */
 function formerNode({ node: choice }: RemotePart, node: string | undefined): string | undefined {
   return node ?? (isNodeName(choice) ? choice : undefined);
 }

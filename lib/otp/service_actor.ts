@@ -150,7 +150,7 @@ export class ServiceActor {
   begin(name: string | undefined, args: unknown[]): (message: unknown) => unknown {
     const { terminate, trapExit } = this.#definition;
     this.#persistence = this.#persists(args);
-    // Without any of these handlers, an exit signal ends the actor at once.
+    // Without any of these three, an exit signal ends the actor at once.
     if (terminate !== undefined || trapExit || this.#savesLate) this.self.trapExit = true;
     try {
       if (name !== undefined) this.self.register(name);
@@ -260,8 +260,8 @@ export class ServiceActor {
     if (message instanceof Exit) return this.#exited(message);
     if (message instanceof Idle) {
       const { idle } = this.#definition;
-      // The idle message is invalid if another message was handled since, or if it waited too long
-      // in the mailbox.
+      // The idle message is invalid if another message was handled since it was scheduled, which
+      // includes messages that were ahead of it in the mailbox.
       if (message !== this.#idle || idle === undefined) return;
       return this.#settle("idle", idle.call(this, this.#state));
     }
@@ -424,8 +424,8 @@ export class ServiceActor {
   }
 
   /**
-   * Throws if a handler forgot to return or await its state, or returned `continueWith` where that
-   * is not allowed.
+   * Throws if a handler forgot to return or await its state, or returned `continueWith` although
+   * there is no `continue` handler.
    */
   #check(who: string, next: unknown): void {
     const state = next instanceof Outcome ? next.state : next;

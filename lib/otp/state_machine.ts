@@ -147,7 +147,7 @@ const BEGIN = Symbol("begin");
  *   ignored.
  * - `{ postpone: true }` keeps an event until the state changes.
  * - `after` is the state timeout, `idle` the timeout without events, `timeouts` are named. A
- *   timeout that was cancelled, or whose state has changed, never fires.
+ *   timeout that was cancelled, or that belongs to a state that was left, never fires.
  *
  * @throws {ArgumentError} `code` "badarg": a state, event or option is unknown, or a time is
  * invalid.

@@ -60,9 +60,7 @@ export interface MachineEffects<P extends MachineProtocol> {
    * it. Default: the same state.
    */
   readonly to?: P["states"] | undefined;
-  /**
-   * Internal events: casts of the protocol that are handled before all messages. Default: none.
-   */
+  /** An internal event: a cast of the protocol, handled before all messages. Default: none. */
   readonly next?: readonly [event: keyof MachineCasts<P> & string, ...args: unknown[]] | undefined;
   /**
    * Sets named timeouts in milliseconds, or cancels them with `undefined`. State changes do not
@@ -143,9 +141,9 @@ export interface MachineEvents<P extends MachineProtocol> {
 
 /** A state. */
 export interface MachineStateRules<P extends MachineProtocol> extends MachineEvents<P> {
-  /** Maximum time in the state. OTP's state timeout. Default: no timeout. */
+  /** Fires after this time in the state. OTP's state timeout. Default: no timeout. */
   readonly after?: MachineTimeout<P> | undefined;
-  /** Maximum time without an event. OTP's event timeout. */
+  /** Fires after this time without an event. OTP's event timeout. Default: no timeout. */
   readonly idle?: MachineTimeout<P> | undefined;
   /** Called when the state is entered. Cannot change the state. Default: nothing is called. */
   readonly enter?:

@@ -34,7 +34,7 @@ export class Supervisor {
   /** The actor. */
   readonly pid: Pid<unknown>;
 
-  /** Returns the interface of a supervisor that is already running. */
+  /** Creates the interface of a supervisor that is already running. */
   constructor(pid: Pid<never>) {
     this.pid = pid as Pid<unknown>;
   }

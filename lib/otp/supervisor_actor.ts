@@ -172,7 +172,7 @@ export class SupervisorActor extends SupervisorBase<SupervisorRequest> {
 
   protected override planRestart(child: Child, pause: number, later: boolean): RestartPlan {
     const alone = this.#strategy === "one_for_one";
-    // The scheduled restarts of siblings include this child.
+    // If a restart of the siblings is scheduled, it will start this child too.
     if (pause === 0 && !later && this.#wave === undefined) {
       return alone ? [child] : [...this.children];
     }

@@ -190,8 +190,8 @@ function start<T>(from: Starter, run: TaskFunction<T>): OwnedTask<T> {
   try {
     pid = from.spawn(body);
   } catch (error) {
-    // On a stopped node, the result rejects after I/O has had a turn, so that a loop of retries
-    // does not starve I/O.
+    // On a stopped node, the start does not throw but the result rejects: awaiting it lets I/O have
+    // a turn, so that a loop of retries cannot starve I/O.
     const system = systemBehind(from);
     if (!(error instanceof NodeStoppedError) || system === undefined) throw error;
     fail(error);

@@ -12,7 +12,7 @@
  * errors, pids, references, calls, and arrays, plain objects, maps and sets of these. Of an object,
  * its own enumerable properties with string keys are sent; getters are called. Of an error, name,
  * message, stack and cause are sent. Holes of arrays become undefined. A value that occurs twice is
- * sent twice.
+ * sent twice, and arrives as two values.
  *
  * Longer than 400 lines: one loop writes all tags, for speed.
  *
@@ -37,7 +37,7 @@ import {
 import { writeText } from "./text.ts";
 import { type Binary, bytesOf, kindOf } from "./typed_array.ts";
 
-/** Maximum length of a value's header, excluding code that reserves room itself. */
+/** Maximum number of bytes written for a value before code that reserves room itself. */
 const HEAD_BYTES_MAX = 16;
 
 /** Number of array lengths with a tag of their own. */
@@ -128,8 +128,8 @@ export class Encoder {
   }
 
   /**
-   * Reverts the last term if it is not sent: forgets the shapes that the peer would have learned
-   * from it.
+   * Reverts the last term, which will not be sent: forgets the shapes that the peer would have
+   * learned from it.
    */
   undo(): void {
     this.#shapes.rollBack(this.#before.shapes);

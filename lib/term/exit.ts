@@ -17,7 +17,7 @@
  * |  11 | any other term                | the term                                  |
  *
  * All integers are little-endian. A reason fills all given bytes. An exit must always be reported:
- * a reason that cannot be sent is replaced by a text.
+ * a reason that cannot be sent is replaced by a text that states this.
  *
  * @module
  */
@@ -48,8 +48,8 @@ const TAG = { MESSAGE: 1, LINKED: 3, TEXT: 5, SHUTDOWN: 9, ERROR: 10, TERM: 11 }
 /**
  * A reason that is one word with a fixed meaning.
  *
- * - `"normal"`: the actor has finished: links do not exit with it;
- * - `"shutdown"`: its supervisor has stopped it, or it was to stop;
+ * - `"normal"`: the actor has finished; linked actors do not exit with it;
+ * - `"shutdown"`: the actor was stopped in order, for example by its supervisor;
  * - `"kill"`: ends any actor, even if it traps exits;
  * - `"killed"`: the reason of an actor that was ended by `"kill"`;
  * - `"noproc"`: there is no such actor;

@@ -58,7 +58,7 @@ export class Pid<in Message = never> {
   /** Never set: distinguishes the types of pids by the messages that their actors accept. */
   declare readonly accepts: ((message: Message) => void) | undefined;
 
-  /** Internal: programs receive pids and cannot construct them. */
+  /** Internal: programs receive pids, and do not construct them. */
   constructor(home: Home, id: number, target: object | undefined) {
     this.home = home;
     this.id = id;

@@ -16,8 +16,8 @@ import { assert } from "../base/assert.ts";
 import { SHAPE_KEY_LENGTH_MAX, SHAPE_KEYS_MAX, SHAPES_MAX } from "./tags.ts";
 
 /**
- * Number of tree nodes after which a sender clears its tree if its new shapes are repeatedly
- * rejected.
+ * Number of tree nodes at which a sender clears its tree. Reached only if terms with new shapes are
+ * repeatedly reverted, because their nodes stay in the tree.
  */
 const NODES_MAX: number = SHAPES_MAX * SHAPE_KEYS_MAX;
 

@@ -14,9 +14,9 @@ import type { EventUser } from "./event.ts";
 export const WORDS_MAX = 250;
 /** Maximum length of a word; longer ones are truncated when stored and searched. */
 export const WORD_CHARS_MAX = 64;
-/** Maximum number of words of a query. */
+/** Only this many words at the beginning of a query are used. */
 export const QUERY_WORDS_MAX = 12;
-/** Only the beginning of a text is read. */
+/** Only this many code units at the beginning of a text are read. */
 const TEXT_CHARS_MAX = 16_384;
 
 /** Kinds of code units, as bits. */
@@ -31,7 +31,7 @@ export function wordsOf(text: string): string[] {
   return asciiWordsOf(read) ?? unicodeWordsOf(read);
 }
 
-/** Uses Unicode's classes, for any text. */
+/** Returns the words of any text, by Unicode's classes. */
 export function unicodeWordsOf(text: string): string[] {
   const words = new Set<string>();
   for (const run of text.match(RUN) ?? []) {
@@ -44,8 +44,8 @@ export function unicodeWordsOf(text: string): string[] {
 }
 
 /**
- * The same for ASCII text, which nearly all texts are, at twice the speed; returns null for other
- * text.
+ * Returns the same words of an ASCII text, as nearly all texts are, in half the time; returns null for
+ * any other text.
  */
 export function asciiWordsOf(text: string): string[] | null {
   const lower = text.toLowerCase();
@@ -53,7 +53,7 @@ export function asciiWordsOf(text: string): string[] | null {
   let at = 0;
   while (at < text.length && words.size < WORDS_MAX) {
     const begin = at;
-    // Returns the kinds of characters in a text, as bits.
+    // The kinds of code units in this run, as bits.
     let kinds = 0;
     for (let kind; at < text.length && (kind = kindOf(text.charCodeAt(at))) !== OTHER; at++) {
       if (kind === NOT_ASCII) return null;
@@ -64,14 +64,14 @@ export function asciiWordsOf(text: string): string[] | null {
       continue;
     }
     words.add(lower.slice(begin, Math.min(at, begin + WORD_CHARS_MAX)));
-    // A run of one kind is a single word.
+    // A run of lower case letters only, or of digits only, has no further words in it.
     if (kinds !== LOWER && kinds !== DIGIT) addHumps(words, text, lower, begin, at);
   }
   for (; at < text.length; at++) if (text.charCodeAt(at) > 127) return null;
   return [...words].slice(0, WORDS_MAX);
 }
 
-/** Returns the subwords of a run in ASCII, if there are several. */
+/** Adds the parts of an ASCII run to `words` if there are several, as `type` and `error` of `TypeError`. */
 function addHumps(
   words: Set<string>,
   text: string,
@@ -114,7 +114,10 @@ export function queryWords(query: string): string[] {
   return runs.slice(0, QUERY_WORDS_MAX).map(wordFrom);
 }
 
-/** Truncates code units, but never half of a pair. */
+/**
+ * Returns a run as a word: folded, and truncated to the maximum length, but never within a surrogate
+ * pair.
+ */
 function wordFrom(run: string): string {
   return folded(run).slice(0, WORD_CHARS_MAX).replace(/[\ud800-\udbff]$/, "");
 }
