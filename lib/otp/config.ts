@@ -105,7 +105,7 @@ export const CONFIG_FAULTS = [
 /** One of {@linkcode CONFIG_FAULTS}. */
 export type ConfigFault = (typeof CONFIG_FAULTS)[number];
 
-/** Whether children have tails, which name a node: `"plain"`, the old form without, or `"tailed"`. */
+/** Whether children have tails, which may name a node: `"plain"`, the old form without, or `"tailed"`. */
 export type ConfigForm = "plain" | "tailed";
 
 /** A child in a config. */

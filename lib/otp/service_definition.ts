@@ -308,9 +308,10 @@ export interface ServiceHandlers<P extends ServiceProtocol> {
   idle?(this: ServiceContext<P>, state: P["state"]): Next<P["state"]>;
   /**
    * Stores the state under a key, so that it survives the actor: a restarted actor continues with
-   * the stored state instead of the one that `init` returns; `init` runs in any case. `key` is a string, or a function of the arguments of
-   * `start`. The state is stored before a call is answered. A state is stored as `encodeTerm`
-   * encodes it. Default: the state ends with the actor.
+   * the stored state instead of the one that `init` returns; `init` runs in any case. `key` is a
+   * string, or a function of the arguments of `start`. The state is stored before a call is
+   * answered, unless `within` is set. A state is stored as `encodeTerm` encodes it. Default: the
+   * state ends with the actor.
    */
   readonly persist?:
     | PersistOptions & { readonly key: string | ((...args: StartArgs<P>) => string) }
