@@ -1,5 +1,5 @@
 /**
- * Leaves the cluster in order.
+ * Leaves the cluster gracefully.
  *
  *     no children are placed here ─▶ singletons and remote children move
  *         ─▶ sockets are closed in batches ─▶ actors exit ─▶ goodbye

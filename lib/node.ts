@@ -809,7 +809,7 @@ export class Node {
   }
 
   /**
-   * Leaves the cluster in order, and stops. No more children are placed on this node. Singletons
+   * Leaves the cluster gracefully, and stops. No more children are placed on this node. Singletons
    * move to other nodes that take part in them, and children of other nodes' supervisors move by
    * their restart rules. Then the servers' sockets are closed in batches, with code 1012 and the
    * reason "reconnect". Then actors exit, and the other nodes emit `nodedown` with "shutdown".

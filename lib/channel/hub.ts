@@ -326,7 +326,7 @@ export class Hub {
     return position;
   }
 
-  /** Throws `ChannelError` if a frame is too large for some node. */
+  /** Throws `ChannelError` if a frame is too long to be sent to all nodes. */
   #check(topic: string, frame: string | Uint8Array): void {
     try {
       this.rooms.checkLength(topic, frame, OVERHEAD_BYTES);

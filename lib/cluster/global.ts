@@ -215,7 +215,7 @@ export class Global {
    * that node is lost or stops. Resolves when the child is found from this node, or when a connected node reports twice
    * that it runs on an unreachable node.
    *
-   * While nodes are disconnected, each side runs one child; when they connect again, the later one is stopped in order.
+   * While nodes are disconnected, each side runs one child; when they connect again, the later one is stopped gracefully.
    * With `quorum` or `lease`, only one side runs the child; each incarnation has a higher fencing token. The guide "Network
    * partitions" compares them.
    *

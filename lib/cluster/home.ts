@@ -107,7 +107,7 @@ export interface HomeCounts {
   readonly movedIn: number;
 }
 
-/** One node's access to a kind. */
+/** The handle through which one node uses a kind. */
 export class HomeKind {
   /** The name of the kind. */
   readonly kind: string;

@@ -1,9 +1,9 @@
 /**
  * The members of the cluster known to this node: itself, its seeds, and each node with which it or a peer has
- * had a session, except those that have left in order. Majorities are counted among these.
+ * had a session, except those that have left gracefully. Majorities are counted among these.
  *
  * A lost node stays a member. A node that crashed and never returns stays a member too, until a node with its
- * name has connected and then stopped in order.
+ * name has connected and then stopped gracefully.
  *
  * @module
  */
@@ -46,7 +46,7 @@ export class Members {
     if (this.#known.size < MEMBERS_MAX) this.#known.add(node);
   }
 
-  /** A node has stopped in order. */
+  /** A node has stopped gracefully. */
   leave(node: string): void {
     if (!this.#known.delete(node)) return;
     if (this.#left.size === MEMBERS_MAX) this.#left.delete(this.#left.values().next().value!);

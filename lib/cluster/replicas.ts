@@ -33,7 +33,7 @@ export class Replicas implements ClusterSink<PeerLink> {
     if (!this.#registry.view(nodeLink)) void this.#sendAll(nodeLink);
   }
 
-  /** The session with a node has ended. `isOver`: whether the node has stopped in order. */
+  /** The session with a node has ended. `isOver`: whether the node has stopped gracefully. */
   down(node: string, isOver = false): void {
     const nodeLink = this.#nodeLinks.get(node);
     this.#nodeLinks.delete(node);

@@ -68,7 +68,7 @@ class ShardName<P extends ServiceProtocol> extends ServiceName<P> {
 }
 
 /**
- * One node's access to a kind of shards.
+ * The handle through which one node uses a kind of shards.
  *
  * @example
  * ```ts

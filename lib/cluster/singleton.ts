@@ -309,8 +309,8 @@ class Manager {
       await this.#stop(Math.min(STOP_MS, this.#lease.stopMs));
       await this.#yield();
     }
-    // Set before the manager tries to take the lock, which lasts until all peers have answered or were
-    // disconnected.
+    // Stopped before the manager tries to take the lock again, which lasts until all peers have answered or
+    // were disconnected.
     if (this.#isStrict && !this.#names.holder()?.equals(pid)) await this.#stop(STOP_MS);
     if (isHandedOver || (this.#names.holder() === undefined && !this.#rests())) {
       await this.#compete(isHandedOver);

@@ -79,8 +79,8 @@ export function utcTime(ms: number): Uint8Array {
 }
 
 /**
- * Encodes a time in any year up to 9999, with GeneralizedTime from 2050 on, which `utcTime` does
- * not support.
+ * Encodes a GeneralizedTime, for years up to 9999. Certificates use it from 2050 on, which `utcTime`
+ * does not support (RFC 5280, 4.1.2.5). `ms` is the time since 1970.
  */
 export function generalizedTime(ms: number): Uint8Array {
   const digits = new Date(ms).toISOString().slice(0, 19).replace(/[-:T]/g, "");
@@ -91,7 +91,7 @@ export function generalizedTime(ms: number): Uint8Array {
 export interface Element {
   readonly tag: number;
   readonly body: Uint8Array;
-  /** An element in parts: tag, length and content. */
+  /** The bytes of the whole element: tag, length and content. */
   readonly whole: Uint8Array;
 }
 

@@ -54,8 +54,8 @@ export interface DialPlan {
   /** The nodes to dial, in this order. */
   readonly names: readonly string[];
   /**
-   * When to ask again, except that the end of a dial is always a reason to ask. `Infinity`: only
-   * then.
+   * When to ask again at the latest. The end of a dial is always a reason to ask; `Infinity`: the
+   * only one.
    */
   readonly wakeAt: number;
 }

@@ -248,7 +248,7 @@ export class Inbound {
     else this.#system.sendTo(name, message);
   }
 
-  /** Removes the trace context from a message if it has one. */
+  /** Returns a message without its trace context, which is recorded if there is one. */
   #message(term: unknown): unknown {
     const { traces } = this.#nodeLink;
     if (traces === undefined) return term;

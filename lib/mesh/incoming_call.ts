@@ -74,7 +74,7 @@ export class IncomingCall extends Call implements Chained, PassableCall {
     actor.deliver(this);
   }
 
-  /** The mailbox of the called actor is full. */
+  /** The mailbox to which the call was sent or forwarded is full. */
   full(): void {
     if (this.close()) this.#answerer.answer(this.#number, ANSWER.FULL, undefined);
   }

@@ -144,7 +144,7 @@ export const SPAWN_FLAG = { LINK: 1, MONITOR: 2, OWNED: 4 } as const;
 export const SPAWN_STATUS = [
   "ok",
   "notexposed", // no function is exposed under that name
-  "refused", // this node is not allowed to spawn it
+  "refused", // the requesting node is not allowed to spawn it
   "limit", // too many pending spawns
 ] as const;
 

@@ -92,7 +92,7 @@ export class Outbound implements FoundNodeLink, SignalSender {
    * Set by `RemoteNodes`. Called with the receiver of each message that cannot be sent, and the reason.
    */
   onUnsendable: ((to: string, words: string) => void) | undefined = undefined;
-  /** The cache of encoded names, because few names are used repeatedly. */
+  /** The cache of encoded names. Most messages use one of a few names. */
   readonly #names = new Map<string, Uint8Array>();
 
   constructor(
@@ -116,7 +116,7 @@ export class Outbound implements FoundNodeLink, SignalSender {
     this.#encoder = new Encoder(this.homes, bytesMax);
   }
 
-  /** Returns the traces of messages, if both nodes trace. */
+  /** The traces of messages, if both nodes trace. */
   traces: TraceCarrier | undefined = undefined;
 
   /** The number of remote actors and pending calls of that node. */
@@ -245,7 +245,7 @@ export class Outbound implements FoundNodeLink, SignalSender {
     return call;
   }
 
-  /** Answers a call of an actor on that node, or a call that the node holds for another one. */
+  /** Answers a call of an actor on that node, or a forwarded call that the node holds. */
   answer(request: number, status: number, value: unknown): void {
     const out = this.#begin(TAG.ANSWER, WORD_BYTES + 1);
     writeNumber(out, request);

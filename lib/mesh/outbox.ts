@@ -89,7 +89,7 @@ export class SessionOutbox {
   #data = new Ring<Uint8Array | FragmentWriter>();
   /** Large frames whose BULK was sent, in that order. */
   #bulks = new Ring<FragmentWriter>();
-  /** Number of bytes in both lanes. */
+  /** Number of bytes in `#data` and `#bulks`. */
   #queued = 0;
   /** Number of large frames so far. */
   #numbers = 0;

@@ -8,7 +8,7 @@
  *      │                                                                     │
  *      └──────────── lost: dial again soon ──────────────────────────────────┤
  *     left ◀───────── disconnected by either side: do not dial ──────────────┤
- *     (forgotten) ◀── it has stopped, in order ──────────────────────────────┘
+ *     (forgotten) ◀── it has stopped, gracefully ────────────────────────────┘
  *
  * When a node is dialed and forgotten depends on how it became known: see {@linkcode PeerOrigin}.
  *

@@ -25,7 +25,7 @@ export interface PressureState {
 export class Pressure {
   /** Number of bytes above which the queue is high. */
   readonly highMark: number;
-  /** Number of bytes at which the queue is no longer high. */
+  /** Number of bytes at or below which the queue is no longer high. */
   readonly lowMark: number;
   isHigh = false;
   readonly #tell: (high: boolean) => void;

@@ -31,7 +31,7 @@ export class RemoteNodes implements Remote, CallAnswerer {
   exposedBy: (node: string) => readonly string[] | undefined = () => undefined;
   /** Called with the receiver of each message that cannot be sent, and the reason. Set by `start.ts`. */
   onUnsendable: (to: string, words: string) => void = () => {};
-  /** Returns the traces of messages, if this node traces. */
+  /** The traces of messages, if this node traces. */
   traces: TraceCarrier | undefined = undefined;
   readonly #system: System;
   readonly #messageBytesMax: number;

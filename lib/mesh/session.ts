@@ -304,7 +304,7 @@ export class Session implements FrameSink, SessionMessages {
   }
 
   /**
-   * Ends the session in order: sends the queued frames, then GOODBYE with the reason. Resolves when the peer
+   * Ends the session gracefully: sends the queued frames, then GOODBYE with the reason. Resolves when the peer
    * has closed too, at the latest after a second.
    */
   goodbye(reason: GoodbyeReason): Promise<void> {

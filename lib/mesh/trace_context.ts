@@ -6,7 +6,7 @@
  * @module
  */
 
-/** Stores the traces of messages. */
+/** Knows the traces to which messages and calls belong. */
 export interface TraceCarrier {
   /** Returns the `traceparent` of a message or call, or undefined if it belongs to no trace. */
   carry(subject: unknown): string | undefined;

@@ -29,7 +29,7 @@ const SIZE_DIGITS_MAX = 16;
 const EXTENSION_BYTES_MAX = 256;
 const EXTENSIONS_BYTES_MAX = 16 * 1024;
 
-/** Maximum number of bytes of the trailers, and of trailers. More are answered with 431. */
+/** Maximum size of all trailers in bytes, and their maximum number. More are answered with 431. */
 const TRAILER_BYTES_MAX = 4096;
 const TRAILERS_MAX = 32;
 

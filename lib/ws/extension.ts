@@ -37,7 +37,7 @@ export interface Extension {
 export interface Direction {
   /** Whether the sender may refer to earlier messages. */
   readonly takeover: boolean;
-  /** The base-2 logarithm of the maximum window size. */
+  /** The base-2 logarithm of the maximum window size in bytes. */
   readonly windowBits: number;
 }
 

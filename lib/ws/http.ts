@@ -132,7 +132,7 @@ export function headOf(
 /** Encodes a head and an optional ASCII body. `isAscii`: whether its headers are ASCII. */
 export function encodeHead(head: string, isAscii: boolean): Uint8Array {
   const bytes = Buffer.allocUnsafe(head.length);
-  // On Deno, encoding UTF-8 would take a fifth of the time of a response.
+  // On Deno, encoding as UTF-8 takes a fifth of the time of Latin-1.
   bytes.write(head, isAscii ? "utf8" : "latin1");
   return bytes;
 }

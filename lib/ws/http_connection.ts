@@ -767,7 +767,10 @@ export class HttpConnection<Data> implements StreamHandler {
     if (this.#isReading || this.#early.length < EARLY_BYTES_MAX) this.#stream.resume();
   }
 
-  /** Resolves when the client has read most of the sent data; `undefined` if it has already. */
+  /**
+   * Returns a promise that resolves when the client has read most of the sent data, or `undefined` if
+   * it already has.
+   */
   #room(): Promise<void> | undefined {
     if (this.#stream.unsent <= RESPONSE_BYTES_WAITING_MAX || this.#state !== "answering") {
       return undefined;

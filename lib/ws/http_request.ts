@@ -180,7 +180,7 @@ const NORMAL_METHODS: ReadonlySet<string> = new Set([
   "PUT",
 ]);
 
-/** The methods of requests that the platform accepts as lazy requests. */
+/** The methods with which the platform accepts a lazy request as its own. */
 const LAZY_METHODS: ReadonlySet<string> = [...NORMAL_METHODS].every(isTaken)
   ? NORMAL_METHODS
   // Bun's `new Request` does not copy the method if it receives headers as second argument.

@@ -24,8 +24,8 @@ import {
 import { takeStaticBody } from "./static_body.ts";
 
 /**
- * The number of microtasks after which a body that is a string or bytes is available, on both
- * runtimes.
+ * Number of microtasks to wait for the next piece of a body. A body that is a string or bytes is
+ * available after three, on both runtimes.
  */
 const MICROTASKS_AT_HAND = 4;
 

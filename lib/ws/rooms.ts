@@ -84,7 +84,7 @@ export interface Relay {
   announced(ms: number): Promise<string[]>;
 }
 
-/** Calls a task at the end of this turn, before streams send. A `Host` is a turn. */
+/** Calls a task at the end of this turn, before streams send. Implemented by `Host`. */
 export interface TurnEnd {
   /** Runs `task` at the end of this turn. */
   atFlush(task: () => void): void;
@@ -413,7 +413,7 @@ export class Rooms {
     this.#turn.atFlush(this.#endTurn);
   }
 
-  /** Handles a message that does not fit into the open batch, or that is larger than any batch. */
+  /** Seals the open batch and starts one with this message, or sends one that is larger than any batch. */
   #large(room: Room, data: RoomMessage, except: Member | undefined, text: boolean): void {
     if (this.#length > 0) {
       this.#begin(room);

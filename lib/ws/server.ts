@@ -151,7 +151,7 @@ class WebSocketServer<Data> implements Server {
   #listener: Listener | undefined;
   /** Number of connections accepted so far. */
   #accepted = 0;
-  /** Aborts connections that are still being accepted. */
+  /** Whether new connections are aborted. */
   #refuses = false;
   #sweep: { cancel(): void } | undefined;
   /** The promise of the first `stop`. */
@@ -341,7 +341,7 @@ class WebSocketServer<Data> implements Server {
     return victim !== undefined;
   }
 
-  /** Returns whether the address is a trusted proxy, whose connections serve many clients. */
+  /** Returns whether the client is behind a trusted proxy, whose connections serve many clients. */
   #isProxied(peer: Address, client: Address): boolean {
     return peer !== client && this.#limits.trustedProxies?.has(peer.hostname) === true;
   }

@@ -35,7 +35,7 @@ export class Held {
   readonly #held: () => number;
   readonly #tell: TellPeers;
   #turn = 0;
-  /** The ceiling that peers have confirmed. */
+  /** The ceiling announced to peers, up to which events may be held. */
   #most = 0;
   /** The higher ceiling that is being announced. */
   #next = 0;

@@ -5,7 +5,7 @@
  * @module
  */
 
-/** Maximum number of losses that are kept. */
+/** Maximum number of losses that are kept: the latest ones. */
 export const LOSSES_MAX = 20;
 /** Maximum difference of the times at which survivors detect the same loss. Milliseconds. */
 const NOTICED_MS = 60_000;

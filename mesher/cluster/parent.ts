@@ -1,7 +1,7 @@
 /**
  * The process that has started this one as one of its nodes (`nodes.ts`). It decides when the nodes
  * end: it handles Ctrl-C, which a terminal sends to all of them. When it exits, even by `kill -9`, the
- * pipe to this process's input ends, and this process stops in order.
+ * pipe to this process's input ends, and this process stops gracefully.
  *
  * @module
  */

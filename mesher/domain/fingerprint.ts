@@ -72,7 +72,7 @@ function ownBasisOf(event: MesherEvent): readonly [Grounds, string] {
   return [grounds, JSON.stringify([grounds, ...parts])];
 }
 
-/** Returns the parts that identify an exception. */
+/** The parts that identify an exception. */
 interface Parts {
   readonly name: string;
   readonly frames: readonly string[];

@@ -27,7 +27,7 @@ export const ACCOUNT_FAILURES: RateLimit = { limit: 1_000, windowMs: 600_000 };
 
 /** An attempt to use a password. */
 export interface Attempt {
-  /** The account's address, in normalised form. */
+  /** The account's address in any spelling: case and surrounding spaces are ignored. */
   readonly email: string;
   /** The key of the client, from `clientOf`. */
   readonly client: string;

@@ -29,7 +29,7 @@ export interface Person {
   readonly kind: "user";
   readonly user: User;
   readonly session: Session;
-  /** Checks again whether the session or token is still valid. */
+  /** Used to check later whether the session or token is still valid. */
   readonly secretHash: string;
   readonly memberships: readonly Membership[];
 }

@@ -18,7 +18,7 @@ export interface Field {
   /** Whether null is allowed. */
   readonly nullable?: boolean;
   readonly enum?: readonly string[];
-  /** For numbers the minimum and maximum value; for strings of characters; for lists of entries. */
+  /** The limits of a number's value, of a string's characters, or of a list's entries. */
   readonly min?: number;
   readonly max?: number;
   readonly about?: string;

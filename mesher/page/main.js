@@ -50,7 +50,7 @@ const rootElement = document.getElementById("app");
 if (rootElement === null) throw new Error("there is no #app in the page");
 const root = rootElement;
 
-/** Removes the current content: the sign-in page or the whole app. */
+/** Its abort ends the current content: the sign-in page or the whole app. */
 let stage = new AbortController();
 
 async function begin() {

@@ -24,7 +24,7 @@ export interface Accepted {
 /** Ready to be stored. */
 export interface Outgoing {
   readonly row: NewEvent;
-  /** Another node waits for the confirmation that it is stored. */
+  /** Called when the event is stored. Set if another node waits for that. */
   readonly stored?: (() => void) | undefined;
 }
 

@@ -25,7 +25,7 @@ export type Attempt =
 /** Options of an attempt. */
 export interface AttemptOptions {
   readonly allowed: Allowed;
-  /** Ends it. */
+  /** Aborts the attempt. */
   readonly signal: AbortSignal;
   /** Default: `WEBHOOK_MS_MAX`. */
   readonly timeoutMs?: number | undefined;

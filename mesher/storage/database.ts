@@ -45,15 +45,15 @@ export interface Dialect {
   /** Returns a condition on `events e`: its tags contain all pairs of a JSON object. */
   tagsHold(param: string): string;
   /**
-   * Returns a condition on `events e`: it contains all words of `wordsQuery`. With `slice`, the event is one
-   * of these, of which there are few.
+   * Returns a condition on `events e`: it contains all words of `wordsQuery`. With `slice`, only events of
+   * the slice are of interest, so that an engine may look at few.
    */
   wordsMatch(param: string, slice?: SliceParams): string;
   /** Returns the parameter for `wordsMatch`. */
   wordsQuery(asked: AskedWords): string;
   /** Returns whether at most `max` events, of any project, match. */
   isRare(db: Database, query: string, max: number): Promise<boolean>;
-  /** Returns a FROM clause with the `key` and `value` of each tag of `events e`. */
+  /** A FROM clause with the `key` and `value` of each tag of `events e`. */
   readonly tagPairs: string;
   /** Returns FROM and WHERE clauses for `events e` with an id, in any project. */
   eventById(param: string): string;

@@ -42,7 +42,7 @@ export interface Engine extends Database, Pick<Events, "writeEvents"> {
   close(): Promise<void>;
 }
 
-/** Default retention of events without a project. */
+/** Retention of events while there are no projects. */
 const RETENTION_DAYS = 90;
 const DAY_MS = 86_400_000;
 

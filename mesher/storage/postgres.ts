@@ -164,8 +164,8 @@ export class Postgres implements Engine {
         onnotice: () => {},
         connection: {
           application_name: "mesher",
-          // Forces the use of an index for every statement. PostgreSQL overestimates rare words, and would
-          // otherwise read a million events.
+          // Every statement has an index to use. PostgreSQL overestimates rare words, and would otherwise
+          // read a million events.
           enable_seqscan: "off",
           statement_timeout: STATEMENT_MS_MAX,
           lock_timeout: LOCK_MS_MAX,

@@ -22,7 +22,7 @@ import {
 } from "../scope.ts";
 import { keyShape, projectShape } from "../shapes.ts";
 
-/** Returns a slug, which is unique in URLs. */
+/** The form of a slug, which identifies a project or an organisation in URLs. */
 export const SLUG: RegExp = /^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/;
 
 /** The settings of a project that may be changed. */

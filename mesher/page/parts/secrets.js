@@ -1,6 +1,6 @@
 /**
- * Secrets of one kind, keys or tokens: those that there are, a form for a new one, and how it is used. A key can be
- * shown again, a token is shown once.
+ * Secrets of one kind, keys or tokens: a list, a form for a new one, and instructions. A key can be shown again; a
+ * token is shown only once.
  *
  * @module
  */

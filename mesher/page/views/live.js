@@ -226,7 +226,7 @@ function passes(event, { level, environment, q }) {
 }
 
 /**
- * Shows that no events were received for a while.
+ * Creates a row that states from when to when the page was not connected.
  *
  * @param {number} from
  * @param {number} to

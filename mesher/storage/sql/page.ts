@@ -7,7 +7,7 @@ import { isId } from "../../domain/id.ts";
 import type { Conditions } from "../database.ts";
 import { type Page, PAGE_ROWS_MAX, type PageRequest } from "../page.ts";
 
-/** Returns an empty page. */
+/** An empty page. */
 export const NO_ROWS: Page<never> = { rows: [], next: null };
 
 /** Returns the number of rows for a request. */
