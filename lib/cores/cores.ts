@@ -401,7 +401,7 @@ class CoreGroup implements Cores {
   }
 }
 
-/** Whether Linux migrates queued connections of a closed listener to another process. */
+/** Contains whether Linux migrates queued connections of a closed listener to another process. */
 const MIGRATE_FILE = "/proc/sys/net/ipv4/tcp_migrate_req";
 
 /** Returns a free port. */

@@ -22,7 +22,7 @@ export interface TreeEntry {
   readonly pid: Pid | undefined;
   /** The actor's registered names. */
   readonly names: readonly string[];
-  /** Whether the actor is a supervisor. */
+  /** Whether the actor is a supervisor or a worker. */
   readonly type: "supervisor" | "worker";
   /** The actor's state, as in `ChildInfo`. */
   readonly state: "running" | "restarting" | "waiting" | "stopped";
