@@ -11,7 +11,7 @@
  * - `"noproc"`: there is no such actor, or it has exited;
  * - `"noconnection"`: there is no session with the node, or it was lost;
  * - `"timeout"`: the node did not answer in time;
- * - `"busy"`: the maximum number of requests of this node, 8, run or wait on that node;
+ * - `"busy"`: 8 requests of this node already run or wait on that node;
  * - `"unsupported"`: the node's version does not support the request, or it does not apply to
  *   this actor;
  * - `"badarg"`: an argument is invalid.
