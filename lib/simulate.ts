@@ -124,7 +124,7 @@ export interface Simulation {
   start(short: string, options?: NodeOptions): Promise<Node>;
   /** Restarts a node that crashed or was stopped: a new incarnation with the same options. */
   restart(short: string): Promise<Node>;
-  /** Stops a node in order. */
+  /** Stops a node gracefully. */
   stop(short: string): Promise<void>;
   /** Makes a node leave the cluster, as `node.leave` does, then removes it. */
   leave(short: string, options?: LeaveOptions): Promise<void>;
@@ -217,7 +217,7 @@ class Cluster implements Simulation {
     return this.#start(short, options);
   }
 
-  /** Stops a node in order. */
+  /** Stops a node gracefully. */
   async stop(short: string): Promise<void> {
     const member = this.#member(short);
     const { node, host } = member;

@@ -126,7 +126,7 @@ export class System implements ActorHome, TimerHost, Tracker {
   mark: number = MAILBOX_MARK;
   /** Actors that monitor nodes, by node. */
   readonly nodeWatchers: Watchers = new Watchers();
-  /** Whether the node is being stopped in order, so that other nodes may not spawn actors here. */
+  /** Whether the node is being stopped gracefully, so that other nodes may not spawn actors here. */
   isStopping = false;
   /** Creates trace spans if the program traces. */
   tracer: SystemTracer | undefined = undefined;

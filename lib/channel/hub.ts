@@ -343,8 +343,8 @@ export class Hub {
   }
 
   /**
-   * Adds a client to a topic. Calls `enter` when it may receive messages, with history with those
-   * that it missed.
+   * Adds a client to a topic. Calls `enter` when the client may receive messages; if there is a
+   * history, with the messages that it missed.
    */
   async subscribe(
     socket: TopicClient,
@@ -388,7 +388,7 @@ export class Hub {
     connections.add(connection);
   }
 
-  /** Asks all clients to reconnect within `ms` after they are closed, each after a time of its own. */
+  /** Asks all clients to reconnect within `ms` milliseconds after they are closed, each at another time. */
   spread(ms: number): void {
     let count = 0;
     for (const connection of this.#connections) {
@@ -408,7 +408,7 @@ export class Hub {
     this.#groups.leave(SCOPE.users, user!, this.pid);
   }
 
-  /** Returns the client of this node in a topic, by its number. */
+  /** Returns a client of this node in a topic by its id. */
   clientOf(topic: string, id: number): TopicClient | undefined {
     return this.#topics.get(topic)?.get(id);
   }

@@ -232,7 +232,10 @@ export class Socket {
   #isBlocked = false;
   #refs = 0;
   #attempts = 0;
-  /** The pause that a leaving server has asked for, so that not all clients reconnect at once. */
+  /**
+   * The pause before the next attempt that a leaving server has requested, so that not all clients
+   * reconnect at once. Milliseconds.
+   */
   #after: number | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #beat: ReturnType<typeof setInterval> | undefined;

@@ -259,7 +259,7 @@ export class Homes {
     }, undefined);
   }
 
-  /** Internal: a session with a node is up. */
+  /** Internal: a session with a node has opened. */
   connected(node: string): void {
     for (const actor of this.#actors) actor.connected(node);
   }

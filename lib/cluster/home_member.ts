@@ -10,7 +10,10 @@ import type { Pid, Ref } from "../term/pid.ts";
 export type HomeMessage =
   /** The weight of the sender. 0: the sender is not a home of any key. */
   | { readonly $home: "hello"; readonly from: Pid; readonly weight: number }
-  /** Keys that the sender still has and must not keep, as the receiver is preferred for them. */
+  /**
+   * Keys that the sender still has and must not keep, because the receiver is preferred for them.
+   * `last` ends the list.
+   */
   | {
     readonly $home: "keys";
     readonly from: Pid;

@@ -26,7 +26,7 @@ export const FLIGHT_BYTES_MAX: number = 512 * 1024;
 /** Minimum number of bytes of fragments for which the receiver sends a TAKEN. */
 export const TAKEN_BYTES_MIN: number = FLIGHT_BYTES_MAX / 4;
 
-/** Frames longer than this are split. */
+/** Frames of more bytes than this are split. */
 export const BULK_BYTES_MIN: number = 32 * 1024;
 
 /** Maximum number of bytes in a FRAGMENT. */

@@ -24,7 +24,7 @@ export const FRAME_BYTES_MAX: number = 16 * 1024 * 1024;
 /** Maximum length of a frame in the handshake, tag included. */
 export const HANDSHAKE_FRAME_BYTES_MAX = 4096;
 
-/** The buffer for an incomplete frame is released if it is larger than this. */
+/** The buffer for an incomplete frame is released if it has more bytes than this. */
 const KEPT_BYTES_MAX = 64 * 1024;
 
 /** Receives frames. `body` is only valid during the call. */

@@ -42,7 +42,7 @@ export class HoldbackQueue {
     this.#bytesMax = bytesMax;
   }
 
-  /** The number of receivers with held deliveries. */
+  /** The number of receivers with held deliveries; 0 if nothing is held. */
   get count(): number {
     return this.#queues.size;
   }

@@ -145,7 +145,7 @@ export const SPAWN_STATUS = [
   "ok",
   "notexposed", // no function is exposed under that name
   "refused", // the requesting node is not allowed to spawn it
-  "limit", // too many pending spawns
+  "limit", // the node is stopping
 ] as const;
 
 /** Number of bytes of a nonce, and of a proof. */

@@ -47,7 +47,7 @@ export interface ExposeOptions {
  *
  * - `"notexposed"`: that node has no function of that name;
  * - `"refused"`: it does not allow this node to spawn it;
- * - `"limit"`: too many spawns are pending there, or it is stopping;
+ * - `"limit"`: it spawns nothing any more, because it is stopping;
  * - `"timeout"`: it has not answered in time;
  * - `"noconnection"`: there is no session with it, or the session was lost.
  */

@@ -49,7 +49,7 @@ const TAG = { MESSAGE: 1, LINKED: 3, TEXT: 5, SHUTDOWN: 9, ERROR: 10, TERM: 11 }
  * A reason that is one word with a fixed meaning.
  *
  * - `"normal"`: the actor has finished; linked actors do not exit with it;
- * - `"shutdown"`: the actor was stopped in order, for example by its supervisor;
+ * - `"shutdown"`: the actor was stopped gracefully, for example by its supervisor;
  * - `"kill"`: ends any actor, even if it traps exits;
  * - `"killed"`: the reason of an actor that was ended by `"kill"`;
  * - `"noproc"`: there is no such actor;

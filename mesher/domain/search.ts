@@ -11,7 +11,7 @@
  * the rest     words; in quotes, too
  * ```
  *
- * Values with blanks are quoted: `release:"1.2 beta"`. A value that its name does not know is refused, with its position.
+ * Values with spaces are quoted: `release:"1.2 beta"`. A value that is invalid for its name is rejected with its position.
  *
  * @module
  */
@@ -40,27 +40,27 @@ export interface Search {
   readonly words: string;
 }
 
-/** A search that cannot be understood. */
+/** The fault of an invalid search. */
 export interface SearchFault {
   readonly reason: string;
-  /** Where in the text, from 1. */
+  /** The position in the text, from 1. */
   readonly position: number;
 }
 
-/** The result of reading a search. */
+/** The result of parsing a search. */
 export type SearchResult =
   | { readonly ok: true; readonly search: Search }
   | { readonly ok: false; readonly fault: SearchFault };
 
-/** A search may have this many parts; more is refused. */
+/** Maximum number of parts of a search; more are rejected. */
 const PARTS_MAX = 32;
-/** And this many characters. */
+/** Maximum number of characters of a search; more are rejected. */
 const CHARS_MAX = 1_024;
 const PART = /([A-Za-z_][\w.-]{0,63}):(?:"([^"]*)"|([^\s"]+)|(?=\s|$))|"([^"]+)"|[^\s"]+|"+/g;
 /** Names whose values are checked. */
 const NAMES = /^(?:is|level|release|environment|env|assigned|user(?:\.(?:id|email|username|ip))?)$/;
 
-/** Reads a search. */
+/** Parses a search. */
 export function searchFrom(text: string): SearchResult {
   const found: { -readonly [K in keyof Search]: Search[K] } = { words: "" };
   const words: string[] = [];

@@ -60,9 +60,9 @@ export class App extends EventTarget {
   /** @type {Map<string, Promise<model.Member[]>>} */
   #members = new Map();
 
-  /** Where programs reach Mesher; null: where the page is. @type {string | null} */
+  /** The URL under which programs reach Mesher; null: that of the page. @type {string | null} */
   publicUrl;
-  /** Whether it sends mail. */
+  /** Whether the server can send mail. */
   sendsMail;
 
   /**

@@ -103,7 +103,7 @@ export interface Issues {
   ): Promise<
     Result<{ readonly issue: Issue; readonly changed: boolean }, "no_issue" | "no_release">
   >;
-  /** Events of these issues of a project per bucket, by their ids; buckets as `volume` of `Dashboard` has them. */
+  /** Returns event counts per bucket by issue id, for these issues of a project. Buckets: as in `Dashboard.volume`. */
   issueVolumes(
     orgId: string,
     projectId: string,

@@ -32,8 +32,8 @@ export interface PostgresOptions {
 /** Default number of connections of one process. */
 export const POOL_MAX = 10;
 /**
- * Number of these connections used for lists, searches and counts, so that other calls do not wait
- * for those.
+ * Share of these connections that is used for lists, searches and counts, so that other calls do
+ * not wait for those.
  */
 const SCAN_SHARE = 0.4;
 /** Maximum number of calls that wait for a connection or an answer; further ones reject at once. */

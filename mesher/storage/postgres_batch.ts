@@ -153,7 +153,7 @@ async function issuesFor(
   return { issues, made };
 }
 
-/** Whether one of these new issues has a fingerprint that was merged into another issue a moment ago. */
+/** Returns whether a fingerprint of these new issues was merged into another issue in the meantime. */
 async function isAlias(batch: Batch, made: readonly IssueRow[]): Promise<boolean> {
   const found = await batch.rows(
     `SELECT a.issue_id FROM issue_aliases a

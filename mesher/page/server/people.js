@@ -64,7 +64,7 @@ export function comeFromOtherNode() {
   localStorage.setItem(SIGNED_IN, "yes");
 }
 
-/** Whether the server knows who is here. @returns {Promise<boolean>} */
+/** Returns whether the user is signed in. @returns {Promise<boolean>} */
 export async function isSignedIn() {
   try {
     await me();
@@ -125,7 +125,7 @@ export async function invitations(orgId, signal) {
   return listOf(await get(`/orgs/${part(orgId)}/invitations`, {}, signal)).map(invitationFrom);
 }
 
-/** What comes of an invitation: its link, and whether it was sent by mail. */
+/** The result of an invitation: its link, and whether it was sent by mail. */
 const invitedFrom = shape({ link: text("link"), mail: text("mail") });
 
 /** @param {string} orgId @param {{ email: string, role: string }} input */
@@ -145,7 +145,7 @@ const shownFrom = shape({
   hasAccount: flag("has_account"),
 });
 
-/** What a link is for. @param {string} secret */
+/** Returns the invitation of a link. @param {string} secret */
 export async function invitation(secret) {
   return shownFrom(await post("/invitations/show", { secret }));
 }

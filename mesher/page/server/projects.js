@@ -97,7 +97,7 @@ export async function keys(projectId, signal) {
 }
 
 /**
- * The key itself.
+ * Creates a key and returns it.
  *
  * @param {string} projectId
  * @param {string} label

@@ -1,5 +1,5 @@
 /**
- * A project's keys, with which programs send events, and how one does.
+ * A project's keys, with which programs send events, and instructions.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The user's tokens, with which programs use the API. With instructions.
+ * The user's tokens, with which programs use the API, and instructions.
  *
  * @module
  */
