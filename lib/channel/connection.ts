@@ -237,7 +237,7 @@ export class ChannelConnection implements ClientConnection {
     );
   }
 
-  /** Answers a join, and adds the client to the receivers without a gap after what it missed. */
+  /** Answers a join, and adds the client to the receivers without a gap after its missed messages. */
   #enter(
     message: ClientMessage,
     socket: JoinedSocket,

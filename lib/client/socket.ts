@@ -173,7 +173,7 @@ export class ChannelClientError extends Error {
 }
 
 interface Pending {
-  /** What waits for the reply, for messages of errors. */
+  /** The operation that waits for the reply, for error messages. */
   readonly what: string;
   readonly resolve: (value: never) => void;
   readonly reject: (error: ChannelClientError) => void;

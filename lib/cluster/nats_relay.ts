@@ -51,7 +51,7 @@ export interface NatsMessage {
 
 /** A connection of `@nats-io/transport-node`, `@nats-io/transport-deno` or `@nats-io/nats-core`, version 3. */
 export interface NatsConnection {
-  /** What the server has sent about itself: the longest payload, in bytes. */
+  /** The server's information about itself. `max_payload`: maximum length of a payload, in bytes. */
   readonly info?: { readonly max_payload?: number } | undefined;
   /** Publishes a message. */
   publish(subject: string, payload: Uint8Array): void;
@@ -76,7 +76,7 @@ export interface NatsStoredMessage extends NatsMessage {
   nak(millis?: number): void;
 }
 
-/** What `await jetstreamManager(connection)` of `@nats-io/jetstream`, version 3, returns. */
+/** The result of `await jetstreamManager(connection)` of `@nats-io/jetstream`, version 3. */
 export interface NatsJetStream {
   /** Creates streams. */
   readonly streams: {
@@ -131,8 +131,8 @@ const OPTIONS: Readonly<Record<keyof NatsRelayOptions, true>> = {
 };
 
 /**
- * Returns a relay over NATS for the option `relay` of `Node.start`. The connection stays the user's, who closes it
- * after the node has stopped; use `maxReconnectAttempts: -1`, so that it never gives up.
+ * Returns a relay over NATS for the option `relay` of `Node.start`. The user closes the
+ * connection after the node has stopped; use `maxReconnectAttempts: -1`, so that it never gives up.
  *
  * Broadcasts to rooms and topics arrive at most once, in the order of their sender. While NATS is disconnected, they
  * wait up to `queueBytesMax`; then new ones are dropped. Messages are limited by `max_payload` of the server, by
@@ -239,7 +239,7 @@ class NatsRelay implements RelayTransport {
       ack_policy: "explicit",
       deliver_policy: "new",
       ack_wait: 30_000 * NS,
-      // The consumer of a mesh that is gone is removed when its events are.
+      // The consumer of a mesh that no longer exists is removed when its events expire.
       inactive_threshold: keep * NS,
     });
   }

@@ -521,7 +521,7 @@ export class Registry {
     const row = readInquire(nodeLink, body);
     if (row === undefined) return "a malformed INQUIRE";
     const own = this.#own.get(row.name);
-    // Otherwise the entry was withdrawn, which the peer has been told.
+    // Otherwise the entry was withdrawn, and that was sent to the peer.
     if (own === undefined || own.entry.stamp !== row.stamp) return undefined;
     if (own.asking !== undefined) {
       if (!own.terms.replace) this.#withdraw(own);

@@ -3,7 +3,7 @@
  *
  *     rooms, channels ─▶ encode ─▶ transport ═══▶ transport ─▶ decode ─▶ unless of the same origin: members here
  *
- * What comes from a transport is delivered on this node only, and never sent on. Deterministic.
+ * Messages from a transport are only delivered on this node, and never forwarded. Deterministic.
  *
  * @module
  */

@@ -3,8 +3,8 @@
  *
  *     u8 version (1), u8 kind, text16 origin, text16 room or topic, message
  *
- * The origin is the name of the sender's mesh, or of the sender if it has none: who has the same origin drops the
- * message, so that none comes back. `text16` is a u16 length, little-endian, and UTF-8, here of 1 to 255 bytes.
+ * The origin is the name of the sender's mesh, or of the sender if it has none: receivers with the same origin drop
+ * the message, so that no message returns. `text16` is a u16 length, little-endian, and UTF-8, here of 1 to 255 bytes.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { Reader, utf8 } from "../base/bytes.ts";
 
 const VERSION = 1;
 
-/** What a relayed message is. Odd: bytes; even: text in UTF-8. */
+/** The kinds of relayed messages. Odd: bytes; even: text in UTF-8. */
 export const RELAYED = {
   /** A broadcast to a room. */
   ROOM: 0,

@@ -1,5 +1,5 @@
 /**
- * What a relay needs: a system that carries messages between nodes, in place of the mesh or between meshes.
+ * The transport of a relay: a system that carries messages between nodes, instead of the mesh or between meshes.
  *
  * @module
  */

@@ -19,7 +19,7 @@ const CONFIRM_BYTES = WINDOW_BYTES / 4;
 /** Bytes that a message takes beside its payload. */
 const OVERHEAD_BYTES = 64;
 
-/** What the window sends with. */
+/** The functions by which the window sends. */
 export interface WindowPort {
   /** Sends a message. May throw: then it is lost. */
   send(subject: string, payload: Uint8Array): void;

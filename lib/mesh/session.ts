@@ -136,7 +136,7 @@ const LISTS: ReadonlySet<number> = new Set([
 /** After this many bytes of them, other work has a turn: about 600 names, in 1 to 3 ms. */
 const LIST_BYTES_A_TURN_MAX = 32 * 1024;
 
-/** What each message counts in addition to its length. */
+/** Number of bytes that each message counts in addition to its length. */
 const LIST_ROW_BYTES = 64;
 
 /** A pending check whether the peer is alive. */

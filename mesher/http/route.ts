@@ -76,9 +76,12 @@ export interface Route {
   readonly name: string;
   readonly about: string;
   readonly access: Access;
-  /** What a token must be allowed to do. Default: by its method and path (`router.ts`). */
+  /** The scope that a token needs. Default: derived from method and path (`router.ts`). */
   readonly scope?: NeededScope;
-  /** The key may be in the body instead: without one in the head the handler looks for it. */
+  /**
+   * Whether the key may be in the body instead: without a key in the head, the handler looks for
+   * it.
+   */
   readonly lateKey?: boolean;
   readonly query?: Fields;
   /**

@@ -201,10 +201,10 @@ export class Router {
   }
 }
 
-/** What a token must be allowed to do. */
+/** Returns the scope that a token needs for a route. */
 function scopeOf({ access, scope, method, path }: Route): NeededScope {
   if (scope !== undefined) return scope;
-  // What sentry-cli uses.
+  // The routes of sentry-cli.
   if (path.startsWith("/api/0/")) return "releases";
   if (method === "GET") return "read";
   // The installation is not one of its organisations.

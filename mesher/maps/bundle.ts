@@ -39,7 +39,7 @@ export class BundleError extends Error {
 
 const compressed = promisify(gzip);
 
-/** Reads a bundle. Rejects with a `BundleError`. `given`: what the request says, if the manifest does not. */
+/** Reads a bundle. Rejects with a `BundleError`. `given`: from the request, for a manifest without these. */
 export async function readBundle(
   zip: Uint8Array,
   given: { readonly release: string | null; readonly dist: string | null },

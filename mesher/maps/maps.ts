@@ -4,7 +4,7 @@
  *
  *     frame ─▶ debug id of its file, else release, dist and URL ─▶ map ─▶ file, line, function, lines around it
  *
- * What has no map, or one that is invalid, is shown as it is.
+ * A frame without a map, or with an invalid one, is shown unchanged.
  *
  * @module
  */
@@ -163,7 +163,7 @@ function originalFrame(
   };
 }
 
-/** The lines around a place, if the map holds its source. */
+/** Returns the lines around a place if the map contains its source. */
 function contextOf({ source, line }: OriginalPlace): Partial<Frame> {
   if (source === null) return {};
   const lines = source.split(/\r?\n/, line + CONTEXT_LINES).map((one) => cut(one, LINE_CHARS_MAX));

@@ -29,7 +29,7 @@ export interface OriginalPlace {
   readonly column: number;
   /** The name at this place, if the map has one. */
   readonly name: string | null;
-  /** The whole original file, if the map holds it. */
+  /** The whole original file, if the map contains it. */
   readonly source: string | null;
 }
 

@@ -18,7 +18,7 @@ export const ACTIVITY_KINDS = [
   "split",
   "regressed",
 ] as const;
-/** What happened. */
+/** The kind of an entry. */
 export type ActivityKind = typeof ACTIVITY_KINDS[number];
 
 /** Maximum number of characters of a comment; more are rejected. */

@@ -14,7 +14,7 @@ export const CHUNK_BYTES_TOTAL_MAX = 268_435_456;
 /** Chunks that belong to no finished upload are deleted after this. Milliseconds: one day. */
 export const CHUNK_MS_MAX = 86_400_000;
 
-/** What an artifact is. */
+/** The kind of an artifact. */
 export type ArtifactKind = "source_map" | "minified_source";
 
 /** A file of an upload. */

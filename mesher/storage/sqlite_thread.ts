@@ -7,7 +7,7 @@
  *        └───────────────────────┘ its orders reject, and may be tried again
  *
  * Requests are sent one after another. A request whose signal is aborted before its turn is never sent; a
- * running one cannot be stopped, so long reads consist of short statements (`sql/slices.ts`).
+ * running one cannot be stopped, so long reads consist of short statements (`sql/search.ts`).
  *
  * @module
  */

@@ -176,7 +176,7 @@ export const invitationRoutes: readonly Route[] = [
       }
       const email = (asked.body["email"] as string).trim().toLowerCase();
       mustWait(resets.take(clientOf(request.headers, remote.hostname, config.proxies), now()));
-      // To one account few are sent; who asks for more does not learn whether there is one.
+      // Few resets are sent to one account; further requests do not reveal whether the account exists.
       if (resets.take(`account ${email}`, now()) === 0) {
         const known = await storage.credentials(email);
         // Not waited for: it would show that there is an account.
@@ -289,7 +289,7 @@ async function sendReset(mesher: Mesher, user: User): Promise<void> {
   }
 }
 
-/** Sends a mail. Resolves to what became of it, for the person who waits. */
+/** Sends a mail. Resolves with the result, "sending" if it is not known after `MAIL_WAIT_MS`. */
 async function sent({ config, log }: Mesher, mail: Mail): Promise<string> {
   if (config.mail === null) return "off";
   const attempt = attemptMail(config.mail, mail).then((came) => {

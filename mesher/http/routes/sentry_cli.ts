@@ -263,7 +263,7 @@ export const sentryCliRoutes: readonly Route[] = [
   },
 ];
 
-/** The chunks of a request, by their SHA-1. Throws 400 if one is not what its name says. */
+/** Returns the chunks of a request by SHA-1. Throws 400 if a chunk does not match its name. */
 async function chunksIn(request: Request): Promise<Map<string, Uint8Array>> {
   const body = await readBytes(request, REQUEST_BYTES_MAX);
   const type = request.headers.get("content-type") ?? "";

@@ -1,5 +1,5 @@
 /**
- * What the link of an invitation opens, and that of a password reset: pages for who is not signed in.
+ * The pages that the links of invitations and password resets open, for users who are not signed in.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * How a program sends its errors: the DSN of a key, and what goes into the program.
+ * Instructions for sending errors from a program: the DSN of a key, and the code for the program.
  *
  * @module
  */
@@ -66,7 +66,7 @@ const PROGRAMS = [
  */
 export function setupGuide(app, key) {
   const base = app.publicUrl === null ? BASE : `${app.publicUrl}/`;
-  // SDKs want a number there; the key says which project it is.
+  // SDKs require a number there; the key identifies the project.
   const dsn = `${base.replace("://", `://${key}@`)}1`;
   const code = h("div", { class: "guide-part" });
   const chosen = localStorage.getItem(CHOSEN) ?? "";

@@ -1,7 +1,7 @@
 /**
  * Moves events from one issue to another, some at a time, so that a million of them delay nothing else.
  *
- *     merge    all events of an issue that is gone ──▶ the issue that took it, which has counted them already
+ *     merge    all events of a merged issue        ──▶ the target issue, which has counted them already
  *     split    the events with some fingerprints   ──▶ a new issue; both counts change with the events
  *
  * @module
@@ -168,7 +168,7 @@ export async function settleSplit(
       if (oldest === undefined) continue;
       const latest = await lastOf(query, id, oldest.at);
       const other = id === from ? to : from;
-      // Events before the oldest that is stored may have been of either: the issue itself keeps what it knew.
+      // Events older than the oldest stored one may have belonged to either: the original issue keeps its time.
       const hasOlder = id === from && await isFirst(query, other, before) === false;
       await query.change(
         "UPDATE issues SET first_seen = $2, last_seen = $3 WHERE id = $1",
