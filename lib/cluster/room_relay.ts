@@ -22,6 +22,7 @@
  *
  * @module
  */
+import { Buffer } from "node:buffer";
 import type { Clock, Timer } from "../base/clock.ts";
 import type { RoomSink } from "../mesh/dispatch.ts";
 import { FEATURE } from "../mesh/handshake.ts";
@@ -51,11 +52,13 @@ const LATE_BYTES_MAX = 1_048_576;
 
 /** A broadcast that some nodes did not receive, because they had no members. */
 interface LateBroadcast {
-  readonly frame: Uint8Array;
+  readonly room: string;
+  readonly data: RoomMessage;
+  readonly bytes: number;
   readonly bucket: number;
   readonly until: number;
-  /** The nodes that have not received it. */
-  readonly sessions: Set<Session>;
+  /** The sessions with the nodes that have not received it. */
+  readonly sessions: Session[];
 }
 
 /** The parts of the host that a relay uses. */
@@ -74,9 +77,10 @@ export class RoomRelay implements Relay, RoomSink {
   readonly #joined = new Set<number>();
   /** Buckets not in `#counts` that have been announced. */
   readonly #left = new Set<number>();
-  /** Broadcasts that some nodes have not received, in the order of their time. */
+  /** Broadcasts that some nodes have not received, by time. */
   readonly #late: LateBroadcast[] = [];
   #lateBytes = 0;
+  #lateTimer: Timer | undefined;
   #isArmed = false;
   #timer: Timer | undefined;
   readonly #link: RelayLink | undefined;
@@ -90,7 +94,7 @@ export class RoomRelay implements Relay, RoomSink {
     rooms.relay = this;
     mesh.roomSink = this;
     mesh.events.on("nodeup", ({ node }) => this.#up(mesh.session(node)));
-    mesh.events.on("nodedown", () => this.#isAlone() && this.#withdraw());
+    mesh.events.on("nodedown", () => this.#isAlone() && this.#alone());
   }
 
   /** Sends to the nodes with members. `Rooms` has checked that the message fits into a frame. */
@@ -102,37 +106,56 @@ export class RoomRelay implements Relay, RoomSink {
       if (this.#link.isAlone) return;
     }
     let frame: Uint8Array | undefined;
-    let skipped: Set<Session> | undefined;
+    let skipped: Session[] | undefined;
     for (const session of this.#mesh.sessions()) {
       if (session.met.isHidden) continue;
-      frame ??= encodeRoomBroadcast(room, data);
       if (session.rooms?.has(bucket) === false) {
-        (skipped ??= new Set()).add(session);
+        (skipped ??= []).push(session);
         continue;
       }
+      frame ??= encodeRoomBroadcast(room, data);
       if (!session.sendData(frame) && session.dropped === 1) {
         this.#mesh.log.warn(`${session.met.name} does not read: room messages to it are dropped`);
       }
     }
-    if (skipped !== undefined) this.#keep(frame!, bucket, skipped);
+    if (skipped !== undefined) this.#keep(room, data, bucket, skipped);
   }
 
-  #keep(frame: Uint8Array, bucket: number, sessions: Set<Session>): void {
+  /** Keeps a broadcast for nodes that announce a member late. The frame is encoded only for these. */
+  #keep(room: string, data: RoomMessage, bucket: number, sessions: Session[]): void {
+    const late = this.#late;
+    const isText = typeof data === "string";
+    const bytes = isText ? Buffer.byteLength(data) : data.length;
+    const until = this.#host.clock.now() + LATE_MS;
+    late.push({ room, data: isText ? data : new Uint8Array(data), bytes, bucket, until, sessions });
+    this.#lateBytes += bytes;
+    while (late.length > LATE_MAX || this.#lateBytes > LATE_BYTES_MAX) this.#forget();
+    this.#lateTimer ??= this.#host.clock.after(LATE_MS, () => this.#expire());
+  }
+
+  /** Drops the oldest kept broadcast. */
+  #forget(): void {
+    this.#lateBytes -= this.#late.shift()!.bytes;
+  }
+
+  /** Drops the broadcasts that were kept long enough, so that neither they nor ended sessions stay in memory. */
+  #expire(): void {
     const late = this.#late;
     const now = this.#host.clock.now();
-    late.push({ frame, bucket, until: now + LATE_MS, sessions });
-    this.#lateBytes += frame.length;
-    while (
-      late.length > LATE_MAX || this.#lateBytes > LATE_BYTES_MAX || late[0] && late[0].until < now
-    ) this.#lateBytes -= late.shift()!.frame.length;
+    while (late.length > 0 && late[0]!.until <= now) this.#forget();
+    this.#lateTimer = late.length === 0
+      ? undefined
+      : this.#host.clock.after(LATE_MS, () => this.#expire());
   }
 
-  /** Sends broadcasts that a node has missed because its announcement came late. */
-  #sendLate(session: Session, bucket: number): void {
+  /** Sends the broadcasts that a node has missed because its announcement came late. */
+  #sendLate(session: Session): void {
     const now = this.#host.clock.now();
-    for (const kept of this.#late) {
-      if (kept.bucket !== bucket || kept.until < now || !kept.sessions.delete(session)) continue;
-      session.sendData(kept.frame);
+    for (const { room, data, bucket, until, sessions } of this.#late) {
+      const at = sessions.indexOf(session);
+      if (at < 0 || until < now || !session.rooms!.has(bucket)) continue;
+      sessions.splice(at, 1);
+      session.sendData(encodeRoomBroadcast(room, data));
     }
   }
 
@@ -196,7 +219,7 @@ export class RoomRelay implements Relay, RoomSink {
   /** Sends all rooms of this node to a new peer. */
   #up(session: Session | undefined): void {
     if (session === undefined || !isListener(session)) return;
-    session.onRoomsJoined = (bucket) => this.#sendLate(session, bucket);
+    session.onRoomsChanged = () => this.#sendLate(session);
     session.sendControl(this.#all());
   }
 
@@ -218,6 +241,14 @@ export class RoomRelay implements Relay, RoomSink {
 
   #isAlone(): boolean {
     return this.#mesh.sessions().next().done === true;
+  }
+
+  /** The last peer has left. */
+  #alone(): void {
+    this.#withdraw();
+    this.#lateTimer?.cancel();
+    this.#lateTimer = undefined;
+    this.#late.length = this.#lateBytes = 0;
   }
 
   #withdraw(): void {

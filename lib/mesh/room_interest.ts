@@ -66,11 +66,8 @@ export class RoomInterest {
     return this.#map !== undefined && (this.#map[bucket >>> 3]! >>> (bucket & 7) & 1) === 1;
   }
 
-  /**
-   * Applies the body of a ROOM_INTEREST. Calls `joined` for each bucket of a list that has its first members. Returns
-   * the rule that the peer violated, or `undefined`.
-   */
-  apply(body: Uint8Array, joined: (bucket: number) => void = () => {}): string | undefined {
+  /** Applies the body of a ROOM_INTEREST. Returns the rule that the peer violated, or `undefined`. */
+  apply(body: Uint8Array): string | undefined {
     const reader = new Reader(body);
     const what = reader.u8();
     if (what === INTEREST.MAP) {
@@ -88,9 +85,7 @@ export class RoomInterest {
       if (bucket >= ROOM_BUCKETS) return "a ROOM_INTEREST of a bucket that does not exist";
       const at = bucket >>> 3;
       if (what === INTEREST.JOINED) {
-        if (this.has(bucket)) continue;
         (this.#map ??= new Uint8Array(MAP_BYTES))[at]! |= 1 << (bucket & 7);
-        joined(bucket);
       } else if (this.#map !== undefined) this.#map[at]! &= ~(1 << (bucket & 7));
     }
     return undefined;

@@ -161,8 +161,8 @@ export class Session implements FrameSink, SessionMessages {
    * every broadcast.
    */
   rooms: RoomInterest | undefined = undefined;
-  /** Called when the peer announces the first members of a bucket of rooms. */
-  onRoomsJoined: (bucket: number) => void = () => {};
+  /** Called when the peer has changed `rooms`. */
+  onRoomsChanged: () => void = () => {};
   readonly #stream: Stream;
   readonly #handler: SessionHandler;
   readonly #limits: SessionLimits;
@@ -444,7 +444,9 @@ export class Session implements FrameSink, SessionMessages {
   /** The peer has announced the rooms in which it has members. */
   onRoomInterest(body: Uint8Array): string | undefined {
     if ((this.met.features & FEATURE.ROOM_INTEREST) === 0) return undefined;
-    return (this.rooms ??= new RoomInterest()).apply(body, this.onRoomsJoined);
+    const broken = (this.rooms ??= new RoomInterest()).apply(body);
+    if (broken === undefined) this.onRoomsChanged();
+    return broken;
   }
 
   /** A frame exceeded the limit: no later frame can be found. */

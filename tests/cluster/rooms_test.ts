@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import {
   encodeRoomBroadcast,
@@ -382,6 +383,25 @@ test("RoomRelay sends many rooms as a map, when they are joined and to a node th
     await until("it came", () => member.observed.length === 3);
     // 20,000 rooms occupy 7 % of the buckets.
     assert(counts[0]! >= 4 && counts[0]! < 150, `${counts[0]}`);
+  });
+});
+
+test("RoomRelay sends a kept broadcast, as it was made, to a node that announces its members as a map", async () => {
+  await withNodes(async (start) => {
+    const [a, b] = await cluster(start, 2);
+    await announced(a!, b!);
+    const others = Array.from({ length: 20 }, (): Member => ({ sendShared: () => {} }));
+    const member = new Listener(b!);
+    for (let i = 0; i < 20_000; i++) b!.rooms.join(`r${i}`, others[i / 1000 | 0]!);
+    // The announcement is sent at the end of this turn.
+    const bytes = Buffer.from([1, 2, 3]);
+    a!.rooms.broadcast("room", "text");
+    a!.rooms.broadcast("room", bytes);
+    bytes.fill(9);
+    await announced(b!);
+    a!.rooms.broadcast("room", "last");
+    await until("the last one came", () => member.observed.at(-1) === "last");
+    assertEquals(member.observed, ["text", "82 010203", "last"]);
   });
 });
 
