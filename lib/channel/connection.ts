@@ -198,6 +198,7 @@ export class ChannelConnection implements ClientConnection {
   }
 
   close(code: number, reason: string): void {
+    this.hub.rooms.settle(this.transport.member);
     this.transport.close(code, reason);
   }
 

@@ -102,10 +102,7 @@ export class EventRequests<Data> {
       data,
       connection: undefined,
       send: (frame: string | Uint8Array) => stream.send(frame),
-      close: (code: number, reason: string) => {
-        hub.rooms.settle(stream);
-        session.close(code, reason);
-      },
+      close: (code: number, reason: string) => session.close(code, reason),
     };
     const response = session.response(this.#headers(request, headers));
     session.receiver = connection = new ChannelConnection(hub, transport, user);

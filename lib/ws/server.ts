@@ -381,6 +381,8 @@ class WebSocketServer<Data> implements Server {
     const closed = this.#listener!.close();
     if (this.#options.reusePort) await this.#awaitOpening();
     for (const arrival of this.#arrivals) arrival.dismiss();
+    // Broadcasts of this turn are sent first, also those of channels.
+    await new Promise<void>((sent) => this.#host.atFlush(sent));
     const left: Closeable[] = [...this.#connections, ...this.#ports?.responses?.() ?? []];
     let timer = IDLE;
     const batch = (): void => {

@@ -25,6 +25,9 @@ const room = channel("room:*", {
   events: {} as { said: string; bytes: Uint8Array },
 });
 
+/** Broadcasts of a channel without history are batched until the end of the turn. */
+const plain = channel("plain:*", { join: () => {}, events: {} as { said: string } });
+
 /** Rejects WebSockets, like a proxy that removes their headers. */
 const BLOCKED: ServeOptions<{ user: string }> = {
   upgrade: (request) => {
@@ -50,7 +53,7 @@ async function withTwo(
     node.serve<{ user: string }>({
       ...BLOCKED,
       ...options,
-      channels: [room],
+      channels: [room, plain],
       channelUser: ({ user }) => user || undefined,
     })
   ));
@@ -355,5 +358,28 @@ test("Server.stop closes sessions with its code, in batches", async () => {
     }
     await until("the client was told", () => closed.length > 0);
     assertEquals(closed[0], [1012, "reconnect"]);
+  });
+});
+
+test("Server.stop and disconnect: WebSockets and sessions receive the broadcasts made before", async () => {
+  const upgrade = () => ({ data: { user: "ann" } });
+  await withTwo({ upgrade }, async (servers, connect, nodes) => {
+    const join = '["1","1","plain:1","phx_join",{}]';
+    for (const at of [0, 1] as const) {
+      const [server, node] = [servers[at], nodes[at]];
+      const received: unknown[] = [];
+      const channel = connect(at).channel("plain:1");
+      channel.on("said", (text) => received.push(text));
+      await channel.ready();
+      const { id, next } = await open(server);
+      assertEquals((await post(`${httpOf(server)}/send`, `${id} 1\n${join}`)).status, 204);
+      assertEquals((await next())[3], "phx_reply");
+      node.channels.broadcast("plain:1", "said", "goodbye");
+      const events = (async () => [await next(), await next()])();
+      if (at === 0) await server.stop();
+      else node.channels.user("ann").disconnect();
+      assertEquals((await events).map(([, , , event]) => event), ["said", "firn_close"]);
+      await until("the WebSocket received it", () => received.length > 0);
+    }
   });
 });
