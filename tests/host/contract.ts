@@ -14,6 +14,9 @@ import { UNPROVEN_MAX } from "../../lib/host/unproven.ts";
 import { SeededRandom } from "../../lib/base/random.ts";
 import { test, until } from "../kit/test.ts";
 
+/** Rounds in which a busy machine may become calm. */
+const NAGLE_ROUNDS_MAX = 10;
+
 /** One end of a stream. Records its events. */
 export class Recorder implements StreamHandler {
   text = "";
@@ -292,20 +295,27 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
       const both = await pair(makeHost(), way);
       const message = new Uint8Array(64);
       for (const [from, to] of [[both.near, both.far], [both.far, both.near]] as const) {
-        const late: number[] = [];
-        // Two writes in two turns, with a reply in between: Nagle and delayed ACK would stall here.
-        for (let i = 0; i < 40; i++) {
-          const target = to.bytes + 2 * message.length;
-          const began = performance.now();
-          from.stream.write(message);
-          await new Promise((turn) => setTimeout(turn, 0));
-          from.stream.write(message);
-          await until("both came", () => to.bytes >= target);
-          late.push(performance.now() - began);
+        // Nagle and delayed ACK stall every round; a busy machine does not.
+        const rounds: number[] = [];
+        while (rounds.length < NAGLE_ROUNDS_MAX && !rounds.some((ms) => ms < 35)) {
+          const late: number[] = [];
+          // Two writes in two turns, and a reply: the peer then delays its ACKs, for which Nagle waits.
+          for (let i = 0; i < 40; i++) {
+            const [target, replies] = [to.bytes + 2 * message.length, from.bytes];
+            const began = performance.now();
+            from.stream.write(message);
+            await new Promise((turn) => setTimeout(turn, 0));
+            from.stream.write(message);
+            await until("both came", () => to.bytes >= target);
+            late.push(performance.now() - began);
+            to.stream.write(message);
+            await until("the reply came", () => from.bytes > replies);
+          }
+          late.sort((a, b) => a - b);
+          rounds.push(late[Math.floor(late.length * 0.8)]!);
         }
-        late.sort((a, b) => a - b);
-        const worst = late[Math.floor(late.length * 0.8)]!;
-        assert(worst < 35, `80 % of pairs should take less than 35 ms, took ${worst}`);
+        const words = `80 % of pairs should take less than 35 ms, took ${rounds.join(", ")}`;
+        assert(rounds.some((ms) => ms < 35), words);
       }
       await unpair(both);
     });
