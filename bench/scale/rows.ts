@@ -145,8 +145,15 @@ function clusterRow(sizes: readonly number[], times: number, idleMs: number): Ro
   };
 }
 
-function roomsOf(tasks: (() => void)[]): Rooms {
-  return new Rooms({ atFlush: (task) => tasks.push(task) });
+/** Returns rooms that this program flushes itself. */
+function makeRooms(): { readonly rooms: Rooms; flush(): void } {
+  const tasks: (() => void)[] = [];
+  return {
+    rooms: new Rooms({ atFlush: (task) => tasks.push(task) }),
+    flush() {
+      for (const task of tasks.splice(0)) task();
+    },
+  };
 }
 
 /** A broadcast to members that only receive the frames. */
@@ -157,14 +164,13 @@ function membersRow(sizes: readonly number[], times: number): Row {
     per: "broadcast, without the sockets",
     least: "n: a write for each",
     measure: async (count) => {
-      const tasks: (() => void)[] = [];
-      const rooms = roomsOf(tasks);
+      const { rooms, flush } = makeRooms();
       for (let i = 0; i < count; i++) rooms.join("room", { sendShared() {} });
       return [
         await cost("broadcast", times, () => {
           for (let i = 0; i < times; i++) {
             rooms.broadcast("room", "x".repeat(64));
-            for (const task of tasks.splice(0)) task();
+            flush();
           }
         }),
       ];
@@ -180,15 +186,14 @@ function roomsRow(sizes: readonly number[], times: number): Row {
     per: "operation",
     least: "constant",
     measure: async (count) => {
-      const tasks: (() => void)[] = [];
-      const rooms = roomsOf(tasks);
+      const { rooms, flush } = makeRooms();
       for (let i = 0; i < count; i++) rooms.join(`room ${i}`, { sendShared() {} });
       const member = { sendShared(): void {} };
       return [
         await cost("broadcast to one", times, () => {
           for (let i = 0; i < times; i++) {
             rooms.broadcast(`room ${i % count}`, "x".repeat(64));
-            for (const task of tasks.splice(0)) task();
+            flush();
           }
         }),
         await cost("join and leave one", times, () => {
