@@ -89,12 +89,12 @@ test("Socket.channel: joins a topic, receives replies to pushes, and receives br
       welcome: "x",
     }]);
     assertEquals(await one.push("say", { text: "hello" }), 5);
-    await until("both have heard it", () => observed.every(({ length }) => length === 1));
+    await until("both have received it", () => observed.every(({ length }) => length === 1));
     await two.push("others", { text: "not me" });
-    await until("the other has heard it", () => observed[0]!.length === 2);
+    await until("the other has received it", () => observed[0]!.length === 2);
     a.channels.broadcast("room:1", "said", { text: "from a node" });
     await until(
-      "both have heard that",
+      "both have received the message of the node",
       () => observed[1]!.length === 2 && observed[0]!.length === 3,
     );
     assertEquals(observed[1], [{ text: "hello" }, { text: "from a node" }]);

@@ -44,7 +44,7 @@ test(
       await ada.sees("zeta fails");
       assertEquals(await ada.page.locator(".live-rows .row").count(), 2);
       const times = (words: string): number => observed.filter((one) => one.includes(words)).length;
-      await until("both have heard it", () => times("zeta fails") === 2);
+      await until("both have received it", () => times("zeta fails") === 2);
       assertEquals([times("delta fails"), times("epsilon waits")], [1, 1], "the server filters");
 
       await ada.page.getByLabel("Filter by text").fill("LISBON zeta");

@@ -69,7 +69,7 @@ for (const [one, other] of PAIRS) {
       await a.ask("say", { room: "r", text: "x", count: 100 });
       await b.ask("stop");
       await a.ask("say", { room: "r", text: "y", count: 100 });
-      await until("c has heard it all", () => onC.observed.length === before + 200);
+      await until("c has received all of it", () => onC.observed.length === before + 200);
       assertEquals(
         onC.observed.slice(before + 100),
         Array.from({ length: 100 }, (_, i) => `y${i}`),
