@@ -73,6 +73,6 @@ const SCRIPT = `(() => {
 })()`;
 
 /** Returns the problems of the current page. */
-export function illegible(page: Page): Promise<string[]> {
+export function accessibilityProblems(page: Page): Promise<string[]> {
   return page.evaluate<string[]>(SCRIPT);
 }

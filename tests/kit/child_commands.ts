@@ -1,15 +1,15 @@
 /**
- * The counterpart of `process.ts` in a node's process: reports and requests over standard input and output,
+ * The counterpart of `process.ts` in a node's process: reports and commands over standard input and output,
  * one JSON value per line. The first input line contains the node's options; every further line is a
- * request with an `id`, which the reply repeats. Events are sent with `event`.
+ * command with an `id`, which the reply repeats. Events are sent with `event`.
  *
  * The process ends when its input ends, so that no test leaves one behind.
  */
 import process from "node:process";
 import type { NodeOptions } from "../../lib/node_options.ts";
 
-/** A request to the node, with its arguments. */
-export interface Order {
+/** A command for the node, with its arguments. */
+export interface Command {
   readonly do: string;
   readonly [detail: string]: unknown;
 }
@@ -26,12 +26,12 @@ export function now(): number {
 
 /**
  * Reads the node's options and passes them to `start`, with a log that is sent to the test. The function
- * that `start` returns handles all requests; its result, or the error that it throws, is the reply.
+ * that `start` returns handles all commands; its result, or the error that it throws, is the reply.
  */
-export function takeCommands<What = Order, Options extends NodeOptions = NodeOptions>(
-  start: (options: Options) => Promise<(order: What) => unknown>,
+export function takeCommands<What = Command, Options extends NodeOptions = NodeOptions>(
+  start: (options: Options) => Promise<(command: What) => unknown>,
 ): void {
-  let act: Promise<(order: What) => unknown> | undefined;
+  let act: Promise<(command: What) => unknown> | undefined;
   let rest = "";
   process.stdin.setEncoding("utf8");
   process.stdin.on("data", async (text: string) => {

@@ -15,8 +15,8 @@ takeCommands<{ do: string; to?: string }, NodeOptions & { url: string; ttl: numb
     const sql = postgres(url, { max: 1, onnotice: () => {} });
     let token: number | undefined;
     tell({ event: "ready", name: parts.mesh.name, pid: process.pid });
-    return async (order) => {
-      switch (order.do) {
+    return async (command) => {
+      switch (command.do) {
         case "join":
           void parts.global.singleton("writer", {
             id: "writer",
@@ -42,9 +42,9 @@ takeCommands<{ do: string; to?: string }, NodeOptions & { url: string; ttl: numb
         case "peers":
           return parts.mesh.peers();
         case "connect":
-          return await parts.mesh.connect(order.to!);
+          return await parts.mesh.connect(command.to!);
         default:
-          throw new Error(`unknown order ${order.do}`);
+          throw new Error(`unknown command ${command.do}`);
       }
     };
   },

@@ -19,7 +19,7 @@ import { LATE_MS, type Stopping, word } from "./family.ts";
 export type Manner = Stopping | "ignores";
 
 /** The nodes of a test, and a record of what their workers did. */
-export class Abroad {
+export class RemoteWorkers {
   /** "start a@b", "end a@b shutdown", … in order. */
   record: string[] = [];
   /** The "restart" events of all nodes. */
@@ -104,8 +104,8 @@ export class Abroad {
 }
 
 /** Runs a test with nodes, and stops them at its end. */
-export function withRemoteWorkers(body: (world: Abroad) => Promise<void>): Promise<void> {
-  return withNodes((start) => body(new Abroad(start)));
+export function withRemoteWorkers(body: (world: RemoteWorkers) => Promise<void>): Promise<void> {
+  return withNodes((start) => body(new RemoteWorkers(start)));
 }
 
 /** Returns an external caller of a node, which spawns, sends and calls. */

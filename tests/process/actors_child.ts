@@ -13,8 +13,8 @@ takeCommands(async (options) => {
   }
   prepareStage(parts);
   tell({ event: "ready", at: now(), name: mesh.name, pid: process.pid });
-  return async (order) => {
-    switch (order.do) {
+  return async (command) => {
+    switch (command.do) {
       case "peers":
         return mesh.peers();
       case "size":
@@ -25,15 +25,15 @@ takeCommands(async (options) => {
         (globalThis as { gc?: () => void }).gc?.();
         return process.memoryUsage().heapUsed;
       case "connect":
-        return await mesh.connect(String(order["name"])).then(() => "up", (error) => error.code);
+        return await mesh.connect(String(command["name"])).then(() => "up", (error) => error.code);
       case "disconnect":
-        return await mesh.disconnect(String(order["name"]));
+        return await mesh.disconnect(String(command["name"]));
       case "stop":
         system.stop();
         await mesh.stop();
         return true;
       default:
-        throw new Error(`unknown order ${order.do}`);
+        throw new Error(`unknown command ${command.do}`);
     }
   };
 });

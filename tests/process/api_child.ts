@@ -6,7 +6,7 @@ import process from "node:process";
 import { type Call, Down, Exit, Node, NodeChange, type Pid, type Self } from "../../mod.ts";
 import { takeCommands, tell } from "../kit/child_commands.ts";
 
-interface Order {
+interface Command {
   readonly do: string;
   readonly name: string;
   readonly node: string;
@@ -45,7 +45,7 @@ async function watcher(self: Self<unknown>, who: Pid, tag: string): Promise<void
   }
 }
 
-takeCommands<Order>(async (options) => {
+takeCommands<Command>(async (options) => {
   // Not awaited, because the node reports each session, and must first listen to events.
   const node = await Node.start({ joinTimeout: 0, ...options });
   for (const event of ["nodeup", "nodedown", "pressure"] as const) {
@@ -55,10 +55,10 @@ takeCommands<Order>(async (options) => {
   const workers: Pid[] = [];
   tell({ event: "ready", name: node.name, url: "", pid: process.pid });
 
-  return async (order) => {
-    const { name } = order;
-    const there = { name, node: order.node };
-    switch (order.do) {
+  return async (command) => {
+    const { name } = command;
+    const there = { name, node: command.node };
+    switch (command.do) {
       case "peers":
         return node.peers();
       case "actors":
@@ -73,7 +73,7 @@ takeCommands<Order>(async (options) => {
         return String(who);
       }
       case "spawn": {
-        const pid = await node.spawn({ node: order.node, fn: "counter" })
+        const pid = await node.spawn({ node: command.node, fn: "counter" })
           .catch((error) => error.code);
         if (typeof pid === "string") return pid;
         workers.push(pid as Pid);
@@ -87,14 +87,14 @@ takeCommands<Order>(async (options) => {
         for (const pid of workers.splice(0)) node.exit(pid, "kill");
         return true;
       case "flood": {
-        const before = node.pressure(order.node);
-        for (let i = 0; i < order.count; i++) {
+        const before = node.pressure(command.node);
+        for (let i = 0; i < command.count; i++) {
           node.send(there, { type: "flood", i, text: "sixty-four bytes of text, or thereabouts" });
         }
-        return { before, after: node.pressure(order.node) };
+        return { before, after: node.pressure(command.node) };
       }
       case "pressure":
-        return node.pressure(order.node);
+        return node.pressure(command.node);
       case "register": {
         const pid = node.spawn(counter);
         return await node.global.register(name, pid);
@@ -110,7 +110,7 @@ takeCommands<Order>(async (options) => {
         await node.stop();
         return true;
       default:
-        throw new Error(`unknown order ${order.do}`);
+        throw new Error(`unknown command ${command.do}`);
     }
   };
 });

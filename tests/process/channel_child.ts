@@ -19,21 +19,21 @@ takeCommands(async (options) => {
   const node = await startCheaply(options);
   tell({ event: "ready", at: now(), name: node.name, pid: process.pid });
   let server: Server | undefined;
-  return async (order) => {
-    switch (order.do) {
+  return async (command) => {
+    switch (command.do) {
       case "serve":
-        server = await node.serve({ channels: [room], port: Number(order["port"] ?? 0) });
+        server = await node.serve({ channels: [room], port: Number(command["port"] ?? 0) });
         return server.url;
       case "connections":
         return server?.connections;
       case "peers":
         return node.peers();
       case "count":
-        return node.channels.count(String(order["topic"]));
+        return node.channels.count(String(command["topic"]));
       case "leave":
-        return node.leave(order["options"] as LeaveOptions | undefined);
+        return node.leave(command["options"] as LeaveOptions | undefined);
       default:
-        throw new Error(`unknown order ${order.do}`);
+        throw new Error(`unknown command ${command.do}`);
     }
   };
 });

@@ -5,7 +5,7 @@ import { serve } from "../../lib/ws/server.ts";
 import { cheapKeys } from "../kit/keys.ts";
 import { now, takeCommands, tell } from "../kit/child_commands.ts";
 
-interface Order {
+interface Command {
   readonly do: string;
   readonly room?: string;
   readonly text?: string;
@@ -19,7 +19,7 @@ const decoder = new TextDecoder();
 /** The arrival times and contents of the frames received by the members that `listen` created. */
 const observed = new Map<string, { at: number[]; bytes: number }>();
 
-takeCommands<Order>(async (options) => {
+takeCommands<Command>(async (options) => {
   const host = systemHost();
   // Not awaited, because the node reports each session, and must first listen to events.
   const { mesh, rooms } = await startNode({ joinTimeout: 0, ...options }, host, cheapKeys);
@@ -41,9 +41,9 @@ takeCommands<Order>(async (options) => {
   });
   tell({ event: "ready", at: now(), name: mesh.name, url: server.url, pid: process.pid });
 
-  return async (order) => {
-    const { room = "room", text = "", count = 1 } = order;
-    switch (order.do) {
+  return async (command) => {
+    const { room = "room", text = "", count = 1 } = command;
+    switch (command.do) {
       case "peers":
         return mesh.peers();
       case "sessions":
@@ -61,7 +61,7 @@ takeCommands<Order>(async (options) => {
       case "saySpaced":
         for (let i = 0; i < count; i++) {
           rooms.broadcast(room, JSON.stringify({ at: now() }));
-          await new Promise((wake) => setTimeout(wake, order.everyMs ?? 1));
+          await new Promise((wake) => setTimeout(wake, command.everyMs ?? 1));
         }
         return count;
       case "listen": {
@@ -84,15 +84,15 @@ takeCommands<Order>(async (options) => {
         (globalThis as { gc?: () => void }).gc?.();
         return process.memoryUsage().rss;
       case "connect":
-        return await mesh.connect(order.name!).then(() => "up", (error) => error.code);
+        return await mesh.connect(command.name!).then(() => "up", (error) => error.code);
       case "disconnect":
-        return await mesh.disconnect(order.name!);
+        return await mesh.disconnect(command.name!);
       case "stop":
         await server.stop();
         await mesh.stop();
         return true;
       default:
-        throw new Error(`unknown order ${order.do}`);
+        throw new Error(`unknown command ${command.do}`);
     }
   };
 });

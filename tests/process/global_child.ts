@@ -37,10 +37,10 @@ takeCommands(async (options) => {
   };
   const resolvers: Record<string, OnConflict> = { exit: "exit", keep: "keep", merge };
   tell({ event: "ready", at: now(), name: mesh.name, pid: process.pid });
-  return async (order) => {
-    const { name, label, sum = 0, onConflict = "exit", node } = order as Record<string, string>;
+  return async (command) => {
+    const { name, label, sum = 0, onConflict = "exit", node } = command as Record<string, string>;
     const actor = actors.get(label!);
-    switch (order.do) {
+    switch (command.do) {
       case "peers":
         return mesh.peers();
       case "spawn": {
@@ -60,7 +60,7 @@ takeCommands(async (options) => {
       case "register":
         return await global.register(name!, actor!, {
           onConflict: resolvers[onConflict]!,
-          quorum: order["quorum"] as Quorum | undefined,
+          quorum: command["quorum"] as Quorum | undefined,
         }).catch((error) => error.code);
       case "fill":
         for (let i = 0; i < Number(sum); i++) void global.register(`${name}:${i}`, actor!);
@@ -88,8 +88,8 @@ takeCommands(async (options) => {
           return (call: Call<"sum", number>): void => call.reply(1);
         };
         const start: SingletonChild["start"] = (self, { token }) => self.spawnLink(child, token);
-        const quorum = order["quorum"] as Quorum | undefined;
-        const timeout = Number(order["timeout"] ?? 30_000);
+        const quorum = command["quorum"] as Quorum | undefined;
+        const timeout = Number(command["timeout"] ?? 30_000);
         return await global.singleton(name!, { id: name!, start }, { quorum, timeout }).then(
           () => true,
           (error) => error.code,
@@ -100,7 +100,7 @@ takeCommands(async (options) => {
       case "disconnect":
         return await mesh.disconnect(node!);
       default:
-        throw new Error(`unknown order ${order.do}`);
+        throw new Error(`unknown command ${command.do}`);
     }
   };
 });

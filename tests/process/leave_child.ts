@@ -50,8 +50,8 @@ takeCommands<Record<string, unknown>, NodeOptions>(async (options) => {
   });
   tell({ event: "ready", at: now(), name: node.name, url: server.url, pid: process.pid });
   let supervisor: Supervisor | undefined;
-  return async (order) => {
-    switch (order["do"]) {
+  return async (command) => {
+    switch (command["do"]) {
       case "peers":
         return node.peers();
       case "singleton":
@@ -64,7 +64,7 @@ takeCommands<Record<string, unknown>, NodeOptions>(async (options) => {
         supervisor = await Supervisor.start(node, {
           children: [{
             id: "w",
-            node: String(order["node"]),
+            node: String(command["node"]),
             fn: "worker",
             onNodeDown: "failover",
           }],
@@ -76,7 +76,7 @@ takeCommands<Record<string, unknown>, NodeOptions>(async (options) => {
         await node.leave({ timeout: 10_000 });
         return true;
       default:
-        throw new Error(`unknown order ${order["do"]}`);
+        throw new Error(`unknown command ${command["do"]}`);
     }
   };
 });

@@ -40,14 +40,14 @@ takeCommands<Record<string, unknown>, NodeOptions>(async (options) => {
   }
   let server: Server | undefined;
   tell({ event: "ready", at: now(), name: node.name, pid: process.pid });
-  return async (order) => {
-    switch (order["do"]) {
+  return async (command) => {
+    switch (command["do"]) {
       case "peers":
         return node.peers();
       case "wall":
         return Date.now();
       case "changeCookie":
-        return await node.changeCookie(order["cookies"] as string[]);
+        return await node.changeCookie(command["cookies"] as string[]);
       case "serve":
         server = await node.serve({
           message: (conn, data) => void conn.send(data),
@@ -60,12 +60,12 @@ takeCommands<Record<string, unknown>, NodeOptions>(async (options) => {
         return descriptors();
       case "dialSilent":
         return await dialSilent(
-          String(order["hostname"]),
-          Number(order["count"]),
-          order["tls"] === true,
+          String(command["hostname"]),
+          Number(command["count"]),
+          command["tls"] === true,
         );
       default:
-        throw new Error(`unknown order ${order["do"]}`);
+        throw new Error(`unknown command ${command["do"]}`);
     }
   };
 });

@@ -4,7 +4,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { DESK, needsBrowser, PHONE } from "../kit/browser.ts";
-import { illegible } from "../kit/accessibility.ts";
+import { accessibilityProblems } from "../kit/accessibility.ts";
 import { test, until } from "../kit/test.ts";
 import { loggedIn } from "../mesher/end_to_end_kit.ts";
 import { crash, PageUser, report, type RunningMesher, withPage } from "./mesher_user.ts";
@@ -50,7 +50,7 @@ test(
       await ada.goes("#/alerts");
       assert(await all.isVisible());
       await ada.shoots("alerts-resolve-all-desk");
-      assertEquals(await illegible(ada.page), []);
+      assertEquals(await accessibilityProblems(ada.page), []);
 
       // Asks, and does nothing when cancelled.
       await all.click();
@@ -89,7 +89,7 @@ test(
       await eve.goes("#/alerts");
       await eve.page.getByRole("button", { name: "Resolve all", exact: true }).waitFor();
       assert(await eve.overflow() <= 0, "it is wider than a phone");
-      assertEquals(await illegible(eve.page), []);
+      assertEquals(await accessibilityProblems(eve.page), []);
       await eve.shoots("alerts-resolve-all-phone");
     });
   },

@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import type { Browser } from "playwright-core";
 import { freePorts } from "../../scripts/cluster/ports.ts";
 import { DESK, needsBrowser, withBrowser } from "../kit/browser.ts";
-import { illegible } from "../kit/accessibility.ts";
+import { accessibilityProblems } from "../kit/accessibility.ts";
 import { test } from "../kit/test.ts";
 import { withProcesses } from "./mesher_kit.ts";
 import { PageUser, report, type RunningMesher } from "./mesher_user.ts";
@@ -150,7 +150,7 @@ async function surviveOwnNode(
       .waitFor({ timeout: LOST_MS });
     await person.sees("The connection is lost");
   }
-  assertEquals(await illegible(ada.page), []);
+  assertEquals(await accessibilityProblems(ada.page), []);
   await ada.shoots("node-gone");
 
   // Ada follows a link to another node: the same view, without signing in again.

@@ -4,7 +4,7 @@
  */
 import { assertEquals } from "@std/assert";
 import { DESK, needsBrowser } from "../kit/browser.ts";
-import { illegible } from "../kit/accessibility.ts";
+import { accessibilityProblems } from "../kit/accessibility.ts";
 import { test } from "../kit/test.ts";
 import { crash, PageUser, report, withPage } from "./mesher_user.ts";
 
@@ -45,7 +45,7 @@ test(
       await box(ada, "fourth").click();
       await box(ada, "second").click({ modifiers: ["Shift"] });
       await ada.sees("3 issues selected");
-      assertEquals(await illegible(ada.page), []);
+      assertEquals(await accessibilityProblems(ada.page), []);
       await ada.page.getByRole("toolbar").getByRole("button", { name: "Resolve", exact: true })
         .click();
       await ada.sees("3 issues resolved", "#toasts");

@@ -14,7 +14,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { assert, assertEquals } from "@std/assert";
 import { DESK, needsBrowser, PHONE, pictureFolder } from "../kit/browser.ts";
-import { illegible } from "../kit/accessibility.ts";
+import { accessibilityProblems } from "../kit/accessibility.ts";
 import { runtime, test } from "../kit/test.ts";
 import { crash, PageUser, report, withPage } from "./mesher_user.ts";
 
@@ -100,21 +100,21 @@ test("Mesher's page fits every view, light and dark, on a desktop and a phone", 
         const name = (view: string): string => `${view}-${device}-${colorScheme}`;
         const person = await PageUser.at(browser, mesher, { ...options, colorScheme });
         await person.sees("Sign in to Mesher");
-        assertEquals(await illegible(person.page), [], name("login"));
+        assertEquals(await accessibilityProblems(person.page), [], name("login"));
         await person.shoots(name("login"), folder);
         await person.signsIn();
         await person.sees("Unresolved issues");
         for (const [view, hash] of Object.entries(VIEWS)) {
           await person.goes(hash);
           assert(await person.overflow() <= 0, `${name(view)} is wider than its window`);
-          assertEquals(await illegible(person.page), [], name(view));
+          assertEquals(await accessibilityProblems(person.page), [], name(view));
           await person.shoots(name(view), folder);
         }
         await person.goes("#/issues");
         await person.page.getByText("the cart has no total").first().click();
         await person.sees("return cart.lines.reduce(sum, 0);", ".source");
         assert(await person.overflow() <= 0, `${name("issue")} is wider than its window`);
-        assertEquals(await illegible(person.page), [], name("issue"));
+        assertEquals(await accessibilityProblems(person.page), [], name("issue"));
         await person.shoots(name("issue"), folder);
         assertEquals(person.faults, [], name("faults"));
         await person.leaves();

@@ -41,8 +41,8 @@ takeCommands(async ({ nats, ...options }: NatsOptions) => {
   const client = socket.channel("kept", {}, { recent: 100 });
   client.on("said", (payload) => heard.push(`kept ${(payload as { text: string }).text}`));
   client.ready().then(() => tell({ event: "joined" }));
-  return async (order) => {
-    const { do: what, text = "", room = "room" } = order as Any;
+  return async (command) => {
+    const { do: what, text = "", room = "room" } = command as Any;
     switch (what) {
       case "peers":
         return node.peers();
@@ -62,7 +62,7 @@ takeCommands(async ({ nats, ...options }: NatsOptions) => {
       case "stop":
         return await node.stop();
       default:
-        throw new Error(`unknown order ${what}`);
+        throw new Error(`unknown command ${what}`);
     }
   };
 });

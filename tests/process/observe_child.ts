@@ -27,13 +27,13 @@ takeCommands(async (options) => {
   });
   tell({ event: "ready", at: now(), name: node.name, pid: process.pid });
   // deno-lint-ignore require-await -- thrown errors become rejections
-  return async (order) => {
-    switch (order.do) {
+  return async (command) => {
+    switch (command.do) {
       case "peers":
         return node.peers();
       case "deadlock": {
         // A service that calls one of another node, which calls back.
-        const { name, other, node: where } = order as unknown as Record<string, string>;
+        const { name, other, node: where } = command as unknown as Record<string, string>;
         node.spawnWith({ name: name! }, (self: Self) => async (message) => {
           if (typeof message !== "string") return;
           await self.call({ name: other!, node: where! }, { type: "check" }, { timeout: 120_000 });
@@ -41,7 +41,7 @@ takeCommands(async (options) => {
         return true;
       }
       case "tell":
-        node.send(String(order["name"]), "go");
+        node.send(String(command["name"]), "go");
         return true;
       case "leak": {
         // One timer per reminder, none of which is cancelled.
@@ -58,7 +58,7 @@ takeCommands(async (options) => {
         const pid = node.spawnWith({ name: "report" }, () => (_: { type: string }) => {
           for (const end = performance.now() + 400; performance.now() < end;);
         });
-        let left = Number(order["times"]);
+        let left = Number(command["times"]);
         const more = setInterval(() => {
           if (--left < 0) clearInterval(more);
           else node.send(pid as never, { type: "compute" } as never);
@@ -68,7 +68,7 @@ takeCommands(async (options) => {
       case "flood": {
         // Sends more than another node reads.
         const text = "x".repeat(64 * 1024);
-        const to = { name: "hits", node: String(order["node"]) };
+        const to = { name: "hits", node: String(command["node"]) };
         let left = 20;
         const more = setInterval(() => {
           if (--left < 0) clearInterval(more);
@@ -87,11 +87,11 @@ takeCommands(async (options) => {
         const pid = node.spawnWith({ name: "full" }, async (self: Self<number>) => {
           await self.receive({ match: (n) => n < 0 });
         });
-        for (let n = 0; n < Number(order["messages"]); n++) node.send(pid, n);
+        for (let n = 0; n < Number(command["messages"]); n++) node.send(pid, n);
         return true;
       }
       default:
-        throw new Error(`unknown order ${order.do}`);
+        throw new Error(`unknown command ${command.do}`);
     }
   };
 });

@@ -38,23 +38,23 @@ takeCommands(async (options) => {
   let tree: Supervisor | undefined;
   tell({ event: "ready", at: now(), name: mesh.name, pid: process.pid });
 
-  return async (order) => {
-    switch (order.do) {
+  return async (command) => {
+    switch (command.do) {
       case "peers":
         return mesh.peers();
       case "expose":
         return expose();
       case "exposed":
-        return mesh.exposedBy(String(order["name"]));
+        return mesh.exposedBy(String(command["name"]));
       case "living":
         return Array.from(ids, ([pid, id]) => ({ id, pid: pid.key }));
       case "crash":
         for (const [pid, id] of ids) {
-          if (id === order["worker"]) system.send(pid as Pid<unknown>, "crash");
+          if (id === command["worker"]) system.send(pid as Pid<unknown>, "crash");
         }
         return true;
       case "supervise": {
-        const { strategy, intensity, children } = order as unknown as SupervisorOptions;
+        const { strategy, intensity, children } = command as unknown as SupervisorOptions;
         tree = await Supervisor.start(starter({ system } as never), {
           strategy,
           intensity,
@@ -74,7 +74,7 @@ takeCommands(async (options) => {
       case "stop":
         return await tree!.stop();
       default:
-        throw new Error(`unknown order ${order.do}`);
+        throw new Error(`unknown command ${command.do}`);
     }
   };
 });

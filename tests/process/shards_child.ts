@@ -26,9 +26,9 @@ takeCommands(async (options) => {
   const node = await startCheaply(options);
   let lists!: Shards<List>;
   tell({ event: "ready", at: now(), name: node.name, pid: process.pid });
-  return async (order) => {
-    const { key, item, path } = order as unknown as { key: string; item: number; path: string };
-    switch (order.do) {
+  return async (command) => {
+    const { key, item, path } = command as unknown as { key: string; item: number; path: string };
+    switch (command.do) {
       case "open": {
         const store = sqliteStore(path, { synchronous: "normal" });
         lists = shards(node, "list", { actor: list, persist: { store }, passivateAfter: 2_000 });
@@ -43,7 +43,7 @@ takeCommands(async (options) => {
       case "nodes":
         return lists.nodes();
       default:
-        throw new Error(`unknown order ${order.do}`);
+        throw new Error(`unknown command ${command.do}`);
     }
   };
 });

@@ -61,13 +61,13 @@ takeCommands(async (options) => {
   if (process.env["OTEL_DENO"] === undefined) await registerSdk();
   const node = await startCheaply(options);
   tell({ event: "ready", at: now(), name: node.name, pid: process.pid });
-  return async (order) => {
-    switch (order.do) {
+  return async (command) => {
+    switch (command.do) {
       case "peers":
         return node.peers();
       case "front": {
         // A handler that calls the next node, and an async loop that does.
-        const middle = { name: "middle", node: String(order["node"]) };
+        const middle = { name: "middle", node: String(command["node"]) };
         node.spawnWith({ name: "front" }, (self: Self) => async (call) => {
           const { request } = call as { request: unknown };
           const answer = await self.call(middle, request);
@@ -76,7 +76,7 @@ takeCommands(async (options) => {
         return true;
       }
       case "middle": {
-        const back = { name: "back", node: String(order["node"]) };
+        const back = { name: "back", node: String(command["node"]) };
         node.spawnWith({ name: "middle" }, async (self: Self) => {
           for await (const call of self) {
             self.send(back, { type: "note" });
@@ -96,7 +96,7 @@ takeCommands(async (options) => {
       case "spans":
         return spans;
       default:
-        throw new Error(`unknown order ${order.do}`);
+        throw new Error(`unknown command ${command.do}`);
     }
   };
 });

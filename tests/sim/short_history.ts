@@ -12,7 +12,7 @@ export async function three(sim: Simulation): Promise<[Node, Node, Node]> {
 }
 
 /** Runs the history of a seed. */
-export function story(seed: number): Promise<SimulationResult<number>> {
+export function shortHistory(seed: number): Promise<SimulationResult<number>> {
   return simulate({ seed }, async (sim) => {
     const [a, b] = await three(sim);
     await a.global.register("cart", a.spawn(() => () => {}));

@@ -5,10 +5,10 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { simulate, SimulationError } from "../../lib/simulate.ts";
 import { test } from "../kit/test.ts";
-import { story, three } from "./short_history.ts";
+import { shortHistory, three } from "./short_history.ts";
 
 test("simulate: the same seed returns the same events, another seed different ones", async () => {
-  const [one, again, other] = [await story(3), await story(3), await story(4)];
+  const [one, again, other] = [await shortHistory(3), await shortHistory(3), await shortHistory(4)];
   assertEquals([again.hash, again.steps, again.ms], [one.hash, one.steps, one.ms]);
   assert(other.hash !== one.hash);
 });
