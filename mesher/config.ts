@@ -81,7 +81,7 @@ export class ConfigError extends Error {
 export const DATABASE_DEFAULT = "mesher.db";
 /** The default limit of events of one project per minute. */
 export const RATE_PER_MINUTE_DEFAULT = 60_000;
-/** Number of events in five seconds. */
+/** The default number of events in five seconds above which a node requests help. */
 export const LOAD_THRESHOLD_DEFAULT = 100;
 /** Maximum number of processes on one machine. */
 export const NODES_MAX = 16;

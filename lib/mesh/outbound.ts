@@ -53,7 +53,7 @@ const WORD_BYTES = 8;
 
 /**
  * Maximum length of an encoded name of an actor or function, in bytes. A longer name is truncated,
- * and therefore matches no actor.
+ * and therefore matches none.
  */
 const NAME_BYTES_MAX = 0xffff;
 

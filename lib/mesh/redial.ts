@@ -6,9 +6,9 @@
 
 /** The first pause between dials, doubled after each failure. Milliseconds; shortened at random by up to half. */
 export const BACKOFF_MS_MIN = 100;
-/** Maximum pause between dials of a node that is not a seed. */
+/** Maximum pause between dials of a node that is not a seed. Milliseconds. */
 export const BACKOFF_MS_MAX = 60_000;
-/** Maximum pause between dials of a seed. */
+/** Maximum pause between dials of a seed. Milliseconds. */
 export const SEED_BACKOFF_MS_MAX = 10_000;
 
 /**

@@ -100,8 +100,8 @@ const CARD =
   /^(?:4\d{12}(?:\d{3}){0,2}|5[1-5]\d{14}|2(?:2[2-9]|[3-6]\d|7[01])\d{13}|2720\d{12}|3[47]\d{13}|6(?:011|5\d\d)\d{12}|35\d{14}|3(?:0[0-5]|[68]\d)\d{11})$/;
 
 /**
- * Removes the secrets of an event according to a project's rules. Returns the same object if nothing was
- * removed.
+ * Removes the secrets of an event according to a project's rules. Returns the same object if the rules are
+ * disabled.
  */
 export function scrubbed(event: MesherEvent, rules: ScrubRules = SCRUB_DEFAULT): MesherEvent {
   return rules.enabled ? new Scrubber(rules).event(event) : event;

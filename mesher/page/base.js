@@ -4,5 +4,5 @@
  * @module
  */
 
-/** With a trailing slash. */
+/** The URL of the page's folder, with a trailing slash. */
 export const BASE = new URL(".", import.meta.url).href;

@@ -12,7 +12,7 @@ import { objectOf } from "./server/values.js";
 
 /** The first pause before a reconnect; it doubles each time. */
 const WAIT_MS = 1_000;
-/** The longest. */
+/** The longest pause before a reconnect. */
 const WAIT_MS_MAX = 10_000;
 /** The close code of a stream whose session or project no longer exists. */
 const REFUSED = 1008;

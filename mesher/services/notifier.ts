@@ -17,7 +17,7 @@ import { type Attempt, attemptWebhook } from "../pipeline/webhook.ts";
 
 /** The service's name on each node. */
 export const WEBHOOKS = "notifier";
-/** Pauses between attempts; the delivery is given up after the last one. Milliseconds. */
+/** Pauses between attempts; the attempt after the last pause is the last one. Milliseconds. */
 export const PAUSES_MS: readonly number[] = [1_000, 5_000, 30_000, 120_000];
 /** Maximum number of concurrent deliveries; further ones are dropped and logged. */
 export const WEBHOOKS_MAX = 64;

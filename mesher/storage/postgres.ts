@@ -53,7 +53,7 @@ const WRITE_TRIES = 4;
 /** The advisory lock of Mesher's schema. */
 const SCHEMA_LOCK = 0x6d736872;
 
-/** Returns whether a retry of the same call may succeed, by the class or the code of SQLSTATE. */
+/** Errors after which a retry of the same call may succeed: classes and codes of SQLSTATE, and of the network. */
 const RETRIED =
   /^(?:08|53|57P|40|25P03|55P03|57014|23514|CONNECT|ECONN|ENOTFOUND|EAI_|ETIMEDOUT|EPIPE)/;
 /** The errors after which a batch is retried at once. */

@@ -333,7 +333,7 @@ async function reopening(
   }));
 }
 
-/** Adds the events to their issues. The ids of those that were resolved until now. */
+/** Adds the events to their issues. Returns the ids of issues that were resolved until now. */
 async function countEvents(
   batch: Batch,
   rows: readonly EventColumns[],
