@@ -126,7 +126,7 @@ export async function makeLeaf(
 }
 
 /**
- * A certificate that only contains names, without key and signature. Simulated nodes present it,
+ * Returns a certificate that only contains names, without key and signature. Simulated nodes present it,
  * because the simulated network has no TLS. The issuer, which clients compare, comes after it.
  */
 export function makeSimulatedLeaf(nodeName: string, issuer: string): Leaf {
@@ -137,7 +137,7 @@ export function makeSimulatedLeaf(nodeName: string, issuer: string): Leaf {
   return { cert: pem("CERTIFICATE", certificate) + issuer, key: "", der: certificate };
 }
 
-/** The DER bytes of the first certificate in a PEM text. */
+/** Returns the DER bytes of the first certificate in a PEM text. */
 export function derOf(text: string): Uint8Array {
   const body = /-----BEGIN CERTIFICATE-----([^-]*)-----END CERTIFICATE-----/.exec(text)?.[1];
   return fromBase64((body ?? "").replace(/\s/g, ""));

@@ -56,7 +56,7 @@ export function certificateNames(certificate: Uint8Array): CertificateNames {
   return names;
 }
 
-/** The URI of a node in the certificate derived from the cookie. */
+/** Returns the URI of a node in the certificate derived from the cookie. */
 export function nodeUri(nodeName: string): string {
   return `firn://${nodeName}`;
 }

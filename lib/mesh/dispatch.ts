@@ -82,26 +82,29 @@ type Handler = (
   isLarge: boolean,
 ) => string | undefined;
 
-/** A message of the session itself. */
+/** Returns the handler of a message of the session itself. */
 function own(
   handle: (session: SessionMessages, body: Uint8Array) => string | undefined,
 ): Handler {
   return (session, _to, _tag, body) => handle(session, body);
 }
 
-/** A message for the node, with the name of its sender. */
+/** Returns the handler of a message for the node, with the name of its sender. */
 function node(
   handle: (node: NodeMessages, body: Uint8Array, from: string) => string | undefined,
 ): Handler {
   return (session, { owner }, _tag, body) => handle(owner, body, session.met.name);
 }
 
-/** A message for an actor. It may have to wait for an earlier large message: see `Inbound.take`. */
+/**
+ * Returns the handler of a message for an actor, which may have to wait for an earlier large message:
+ * see `Inbound.take`.
+ */
 function actors(handle: (inbound: Inbound, body: Uint8Array) => void): Handler {
   return (_session, to, tag, body, isLarge) => to.actors?.take(handle, tag, body, isLarge);
 }
 
-/** A message about names or groups. */
+/** Returns the handler of a message about names or groups. */
 function cluster(
   handle: (sink: ClusterSink<Outbound>, link: Outbound, body: Uint8Array) => string | undefined,
 ): Handler {

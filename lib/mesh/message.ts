@@ -199,10 +199,10 @@ export const GOODBYE_REASONS = ["shutdown", "disconnected"] as const;
 export type GoodbyeReason = (typeof GOODBYE_REASONS)[number];
 
 /**
- * Whether the initiator reads the responder's certificate, so that its proof covers it. Required.
+ * Set if the initiator reads the responder's certificate, so that its proof covers it. Required.
  */
 export const FLAG_READS_CERTIFICATE = 1;
-/** Whether the initiator is hidden: see `NodeOptions.hidden`. */
+/** Set if the initiator is hidden: see `NodeOptions.hidden`. */
 export const FLAG_HIDDEN = 2;
 
 /** NAME. */
@@ -338,7 +338,7 @@ export function decodeReply(body: Uint8Array): { message: Reply; proof: Uint8Arr
   return reader.ok ? { message, proof } : undefined;
 }
 
-/** A HOME frame. */
+/** Encodes a HOME frame. */
 export function encodeHome(index: number, creation: number, node: string): Uint8Array {
   return encodeFrame(TAG.HOME, new Writer(64).u16(index).u32(creation).text16(node).done());
 }
@@ -381,7 +381,7 @@ export function decodeClock(body: Uint8Array): number | undefined {
   return reader.ok ? Number(wall) : undefined;
 }
 
-/** A PROVE frame. */
+/** Encodes a PROVE frame. */
 export function encodeProve(nonce: Uint8Array): Uint8Array {
   return encodeFrame(TAG.PROVE, nonce);
 }
@@ -391,7 +391,7 @@ export function decodeProve(body: Uint8Array): Uint8Array | undefined {
   return body.length < NONCE_BYTES ? undefined : body.slice(0, NONCE_BYTES);
 }
 
-/** A PROOF frame. */
+/** Encodes a PROOF frame. */
 export function encodeProof(proofs: readonly Uint8Array[]): Uint8Array {
   const writer = new Writer(64).u8(proofs.length);
   for (const proof of proofs) writer.bytes(proof);
@@ -434,7 +434,7 @@ export function decodeReject(
   return { reason, words: words.slice(0, WORDS_LENGTH_MAX).replace(UNPRINTABLE, " ") };
 }
 
-/** A GOODBYE frame. */
+/** Encodes a GOODBYE frame. */
 export function encodeGoodbye(reason: GoodbyeReason): Uint8Array {
   return encodeFrame(TAG.GOODBYE, new Uint8Array([GOODBYE_REASONS.indexOf(reason) + 1]));
 }

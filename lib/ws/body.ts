@@ -27,7 +27,7 @@ export class BodyBudget {
     return true;
   }
 
-  /** Returns bytes to the budget. */
+  /** Releases bytes to the budget. */
   give(bytes: number): void {
     this.#left += bytes;
   }
@@ -117,7 +117,7 @@ export class BodyReader {
     if (collected.length > 0) sink(collected);
   }
 
-  /** Returns the body's bytes to the budget, because the request has been answered. */
+  /** Releases the body's bytes to the budget, because the request has been answered. */
   free(): void {
     this.#budget.give(this.#taken);
     this.#taken = 0;

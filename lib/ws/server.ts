@@ -430,7 +430,7 @@ class WebSocketServer<Data> implements Server {
   }
 }
 
-/** The parts of the option `tls` that a listener needs. */
+/** Returns the parts of the option `tls` that a listener needs. */
 function listenerTls(tls: ServeOptions["tls"]): ServerTls | undefined {
   if (tls === undefined) return undefined;
   const { cert, key, ca, hosts } = tls;

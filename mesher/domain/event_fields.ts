@@ -48,7 +48,7 @@ function modulesFrom(value: unknown): Record<string, string> | null {
   return entries.length === 0 ? null : Object.fromEntries(entries);
 }
 
-/** The JavaScript files whose debug ids the client knows. */
+/** Returns the JavaScript files whose debug ids the client knows. */
 function imagesFrom(value: unknown): DebugImage[] | null {
   const images = listOf(objectOf(value)?.["images"]).map(objectOf)
     .map((image) => ({ debugId: idOf(image?.["debug_id"]), file: textOf(image?.["code_file"]) }))

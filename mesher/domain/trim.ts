@@ -96,7 +96,7 @@ class Trimmer {
   }
 }
 
-/** The error for input that cannot be converted. */
+/** Returns the error for input that cannot be converted. */
 export function refuse(reason: string): { readonly ok: false; readonly reason: string } {
   return { ok: false, reason };
 }

@@ -43,7 +43,7 @@ export class Allowance {
     return verdict.granted === 1 ? 0 : verdict.retryAfterMs;
   }
 
-  /** Returns an unused use. */
+  /** Restores a use that was not needed. */
   giveBack(key: string): void {
     const state = this.#states.get(key);
     if (state === undefined) return;

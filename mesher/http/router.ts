@@ -231,7 +231,7 @@ function reasonOf({ status, message }: HttpError, isOpen: boolean): RejectionRea
   }
 }
 
-/** The branch of a path with routes, and its variable parts: a fixed part counts before a variable one. */
+/** Returns the branch of a path with routes, and its variable parts: a fixed part counts before a variable one. */
 function branchOf(
   branch: Branch,
   parts: readonly string[],

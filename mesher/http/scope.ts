@@ -13,7 +13,7 @@ import type { Person } from "./auth.ts";
 import { HttpError } from "./http_error.ts";
 import type { Asked, ProjectPlace } from "./route.ts";
 
-/** The current user. */
+/** Returns the user of a request. */
 export function personIn({ requester }: Asked): Person {
   if (requester.kind !== "user") throw new HttpError(401, "unauthorized");
   return requester;

@@ -42,7 +42,7 @@ export function issueShape(issue: Issue): Shape {
   };
 }
 
-/** A release. */
+/** Returns a release. */
 export function releaseShape(release: Release): Shape {
   return {
     id: release.id,
@@ -74,7 +74,7 @@ export function activityShape(entry: Activity): Shape {
   };
 }
 
-/** A page of a list. */
+/** Returns a page of a list. */
 export function pageShape<T>(page: Page<T>, shape: (row: T) => Shape): Shape {
   return {
     data: page.rows.map(shape),
@@ -84,7 +84,7 @@ export function pageShape<T>(page: Page<T>, shape: (row: T) => Shape): Shape {
   };
 }
 
-/** A project. */
+/** Returns a project. */
 export function projectShape(project: Project): Shape {
   return {
     id: project.id,
@@ -99,7 +99,7 @@ export function projectShape(project: Project): Shape {
   };
 }
 
-/** An organisation, and the user's role in it. */
+/** Returns an organisation, and the user's role in it. */
 export function organisationShape({ organisation, role }: Membership): Shape {
   return {
     id: organisation.id,
@@ -110,7 +110,7 @@ export function organisationShape({ organisation, role }: Membership): Shape {
   };
 }
 
-/** A person. */
+/** Returns a user. */
 export function userShape(user: User): Shape {
   return {
     id: user.id,
@@ -121,7 +121,7 @@ export function userShape(user: User): Shape {
   };
 }
 
-/** A member. */
+/** Returns a member. */
 export function memberShape(member: Member): Shape {
   return {
     id: member.id,
@@ -133,7 +133,7 @@ export function memberShape(member: Member): Shape {
   };
 }
 
-/** A session or token without its secret, and whether it is the current one. */
+/** Returns a session or token without its secret, and whether it is the current one. */
 export function sessionShape(session: Session, shown: Session): Shape {
   return {
     id: session.id,
@@ -146,7 +146,7 @@ export function sessionShape(session: Session, shown: Session): Shape {
   };
 }
 
-/** A key. `secret`: with the key itself. */
+/** Returns a key. `secret`: whether to include the key itself. */
 export function keyShape(key: ApiKey, secret: boolean): Shape {
   return {
     id: key.id,
@@ -159,7 +159,7 @@ export function keyShape(key: ApiKey, secret: boolean): Shape {
   };
 }
 
-/** A rule. */
+/** Returns a rule. */
 export function ruleShape(rule: AlertRule): Shape {
   return {
     id: rule.id,
@@ -174,7 +174,7 @@ export function ruleShape(rule: AlertRule): Shape {
   };
 }
 
-/** An alert. */
+/** Returns an alert. */
 export function alertShape(alert: Alert): Shape {
   return {
     id: alert.id,

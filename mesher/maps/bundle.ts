@@ -71,7 +71,7 @@ export async function readBundle(
   return found;
 }
 
-/** The files of a zip file by their names. */
+/** Returns the files of a zip file by name. */
 async function unzipped(zip: Uint8Array): Promise<Map<string, Uint8Array>> {
   const { Unzip, UnzipInflate } = await import("fflate@0.8.3");
   const files = new Map<string, Uint8Array>();
@@ -145,7 +145,7 @@ function headersOf(value: unknown): Map<string, string> {
   return headers;
 }
 
-/** The reference to a map in the last lines of a minified file. */
+/** Returns the reference to a map in the last lines of a minified file. */
 function mapReference(bytes: Uint8Array): string | null {
   const end = new TextDecoder().decode(bytes.subarray(-4_096));
   return /\/\/[#@] ?sourceMappingURL=([^\s'"]{1,512})\s*(?:\n|$)/.exec(end)?.[1] ?? null;

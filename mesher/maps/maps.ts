@@ -121,7 +121,7 @@ async function text(content: Uint8Array): Promise<string> {
   return new TextDecoder().decode(await inflate(content, { maxOutputLength: FILE_BYTES_MAX }));
 }
 
-/** The file of a frame that may have a map. */
+/** Returns the file of a frame if it may have a map, or null. */
 function fileOf({ absPath, file, line, column }: Frame): string | null {
   return line === null || column === null ? null : absPath ?? file;
 }
@@ -136,7 +136,7 @@ function urlsOf(file: string): string[] {
   return [...new Set(forms)];
 }
 
-/** A frame in the original source. `caller`: the frame that called it. */
+/** Returns a frame in the original source. `caller`: the frame that called it. */
 function originalFrame(
   frame: Frame,
   caller: Frame | undefined,

@@ -51,7 +51,7 @@ export async function parseMap(json: string): Promise<ParsedMap> {
   };
 }
 
-/** The original place of a place in the minified file. Lines and columns from 1. */
+/** Returns the original place of a place in the minified file. Lines and columns start at 1. */
 export function placeAt(map: ParsedMap, line: number, column: number): OriginalPlace | null {
   if (line < 1) return null;
   try {
@@ -71,7 +71,7 @@ export function placeAt(map: ParsedMap, line: number, column: number): OriginalP
 }
 
 /**
- * The original name of a frame's function: of the nearest place before it where the minified file has the function's
+ * Returns the original name of a frame's function: that of the nearest place before it where the minified file has the function's
  * minified name and the map has a name. Null: it is not found.
  */
 export function functionAt(
@@ -93,7 +93,7 @@ export function functionAt(
   return null;
 }
 
-/** A source's path without the bundler's scheme. */
+/** Returns a source's path without the bundler's scheme. */
 function fileFrom(source: string): string {
   return source.replace(/^webpack:\/\/[^/]*\//, "").replace(/^(?:\.\.?\/)+/, "") || source;
 }

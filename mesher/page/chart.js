@@ -132,7 +132,7 @@ export function columnChart(buckets, { height = 200, daily = false, signal, unit
 }
 
 /**
- * A small line of columns, without axes.
+ * Draws a small row of columns, without axes.
  *
  * @param {readonly Bucket[]} buckets
  */

@@ -204,7 +204,7 @@ export function mark() {
   return h("img", { class: "mark", src: `${BASE}favicon.svg`, alt: "", width: 22, height: 22 });
 }
 
-/** The theme: light, dark, or the system's. */
+/** Creates the button that changes the theme: light, dark, or the system's. */
 function themeButton() {
   /** @type {readonly { theme: string, icon: IconName, label: string }[]} */
   const steps = [

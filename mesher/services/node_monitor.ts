@@ -161,7 +161,7 @@ async function tell({ node }: Pick<Parts, "node">, peer: string, own: Holding): 
   return false;
 }
 
-/** Sends to all peers, and waits for those that answered the last time. */
+/** Returns a function that sends to all peers, and waits for those that answered the last time. */
 export function tellerOf(parts: Pick<Parts, "node">): TellPeers {
   const late = new Set<string>();
   return async (holding) => {

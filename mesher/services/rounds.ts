@@ -100,7 +100,7 @@ const rounds = service<{
   },
 });
 
-/** A task as the child of a singleton. */
+/** Returns a task as the child of a singleton. */
 export function roundChild(parts: Parts, round: Round): LocalChildSpec {
   return { id: round.name, start: (self) => rounds.start(self, parts, round) };
 }

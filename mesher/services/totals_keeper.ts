@@ -56,7 +56,7 @@ export async function saveTotals(parts: Parts): Promise<boolean> {
   }
 }
 
-/** The sums of all nodes: those that answer, and those that have ended. */
+/** Returns the sums over all nodes: those that answer, and those that have ended. */
 export async function totalsOf(
   { storage }: Pick<Parts, "storage">,
   cards: readonly NodeCard[],

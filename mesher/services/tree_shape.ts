@@ -14,7 +14,7 @@ export interface TreeShape {
   readonly children: readonly TreeShape[];
 }
 
-/** The tree below a supervisor. */
+/** Returns the tree below a supervisor. */
 export async function treeShape(id: string, top: Supervisor): Promise<TreeShape> {
   const children = await Promise.all(
     (await top.whichChildren()).map(async (child): Promise<TreeShape> => {

@@ -50,7 +50,7 @@ type Handlers = Required<Pick<ServeOptions<Role>, "upgrade" | "open" | "message"
 /** Maximum number of bytes queued for a stream's client; further events are skipped. */
 const STREAM_BYTES_MAX = 1_048_576;
 
-/** The handlers for a server of a node. */
+/** Returns the handlers for a server of a node. */
 export function socketHandlers(mesher: Mesher): Handlers {
   const watch = new Watch(mesher.storage);
   return {
@@ -118,7 +118,7 @@ async function admit(
   throw new HttpError(404, "not found");
 }
 
-/** A stream's client changes its filter. */
+/** Handles a client's change of its stream's filter. */
 function subscribe(
   mesher: Mesher,
   conn: Socket,
@@ -147,7 +147,7 @@ function subscribe(
   send(conn, { type: "filters_updated", filters: filter });
 }
 
-/** A client sends an event. */
+/** Handles an event that a client sends. */
 async function ingest(
   mesher: Mesher,
   conn: Socket,

@@ -81,7 +81,7 @@ async function copy(
   return copied;
 }
 
-/** The tables in the order of their references, which is that of their creation. */
+/** Returns the tables in the order of their references, which is that of their creation. */
 async function tablesOf(db: DatabaseSync, query: Query): Promise<string[]> {
   const made = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY rowid")
     .all()
@@ -94,7 +94,7 @@ async function tablesOf(db: DatabaseSync, query: Query): Promise<string[]> {
   return made;
 }
 
-/** The type of each copied column. */
+/** Returns the type of each copied column. */
 async function columnTypes(
   db: DatabaseSync,
   query: Query,
@@ -170,7 +170,7 @@ function* eventsOf(db: DatabaseSync): Iterable<Row> {
   }
 }
 
-/** A time on each day that has events. */
+/** Returns a time on each day that has events. */
 function daysOf(db: DatabaseSync): number[] {
   return db.prepare("SELECT DISTINCT received_at / 86400000 * 86400000 AS day FROM events").all()
     .map(({ day }) => day as number);

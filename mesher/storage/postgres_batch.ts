@@ -302,7 +302,7 @@ async function addUsers(
   return new Map(added.map(({ id, count }) => [id, count]));
 }
 
-/** The events of releases after the one in which their issue is resolved. */
+/** Returns the events of releases after the one in which their issue is resolved. */
 async function reopening(
   batch: Batch,
   rows: readonly EventColumns[],
@@ -411,7 +411,7 @@ function unique(texts: readonly string[]): string[] {
   return [...new Set(texts)];
 }
 
-/** An issue was deleted between two reads: the batch is written again, and creates a new one. */
+/** Returns the error for an issue deleted between two reads: the batch is retried, and creates a new one. */
 function vanished(): StorageError {
   return new StorageError("an issue was deleted while a batch was written to it", true, {
     code: "40001",

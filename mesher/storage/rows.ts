@@ -69,7 +69,7 @@ export function issueKey(
   return `${row.projectId}/${row.fingerprint}`;
 }
 
-/** The user of an event as counted: the mark of the first that is known of id, address, name and IP address. */
+/** Returns the user of an event as counted: the mark of the first that is known of id, address, name and IP address. */
 export function userKeyOf({ marks }: Pick<EventColumns, "marks">): string | null {
   return /(?:^| )(__u[0-9a-f]+)/.exec(marks)?.[1] ?? null;
 }

@@ -289,7 +289,7 @@ async function patiently<T>(run: () => Promise<T>): Promise<T> {
   }
 }
 
-/** The statements of a connection, with the interface of a thread. */
+/** Returns the statements of a connection, with the interface of a thread. */
 function onThisThread(connection: SqliteConnection): Lane {
   // deno-lint-ignore require-await
   const settled = async <R>(run: () => R): Promise<R> => run();

@@ -278,7 +278,7 @@ export class SqliteBatches {
   }
 }
 
-/** The changes of a batch to each project. */
+/** Returns the changes of a batch to each project. */
 function usageOf(tallies: Iterable<Tally>): Map<string, { events: number; bytes: number }> {
   const usage = new Map<string, { events: number; bytes: number }>();
   for (const { opener: { projectId }, count, bytes } of tallies) {

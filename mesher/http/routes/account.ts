@@ -198,7 +198,7 @@ export const accountRoutes: readonly Route[] = [
   },
 ];
 
-/** The scopes of a new token. Throws 400. */
+/** Returns the scopes of a new token. Throws 400. */
 function scopesIn({ body }: Asked): TokenScope[] | null {
   const text = (body["scopes"] as string | undefined)?.trim();
   if (text === undefined) return null;

@@ -211,7 +211,7 @@ function invitationShape({ id, email, role, createdAt, expiresAt }: Invitation) 
   return { id, email, role, created_at: iso(createdAt), expires_at: iso(expiresAt) };
 }
 
-/** The hash of the secret in the body. Throws 404. */
+/** Returns the hash of the secret in the body. Throws 404. */
 function secretHashOf({ body }: Asked, kind: SecretKind): string {
   const secret = body["secret"] as string;
   if (!isSecret(kind, secret)) throw new HttpError(404, "the link is not valid any more");
@@ -225,7 +225,7 @@ async function invitationOf(asked: Asked): Promise<Invitation> {
   return found;
 }
 
-/** The user of the session that the request shows, if any. Throws 403 for a page of another site. */
+/** Returns the user of the request's session, if any. Throws 403 for a page of another site. */
 async function loggedIn({ request, url, remote, mesher }: Asked): Promise<User | null> {
   const secure = isSecure(request.headers, remote.hostname, mesher.config);
   try {

@@ -341,7 +341,7 @@ async function assemble(asked: Asked): Promise<Reply> {
   return { json: { state: "ok", missingChunks: [], detail: null } };
 }
 
-/** The projects in a body, by id or slug. Throws 404 if one is not the organisation's. */
+/** Returns the projects in a body, by id or slug. Throws 404 if one does not belong to the organisation. */
 async function projectsIn(
   { mesher, body }: Asked,
   { organisation }: Membership,

@@ -21,7 +21,7 @@ function frame(title, ...body) {
   return [h("div", { class: "login-head" }, mark(), h("h1", null, title)), ...body];
 }
 
-/** A new password in a form. */
+/** Creates an input for a new password. */
 function passwordInput() {
   return h("input", {
     type: "password",

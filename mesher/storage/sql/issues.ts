@@ -31,7 +31,7 @@ const SORTS = {
 
 const HOUR_MS = 3_600_000;
 
-/** The release of a project that was made last. */
+/** Returns the newest release of a project. */
 async function latestRelease(query: Query, projectId: string): Promise<string | null> {
   const row = await query.row<{ readonly version: string }>(
     `SELECT version FROM releases WHERE project_id = $1 ORDER BY created_at DESC, id DESC LIMIT 1`,
