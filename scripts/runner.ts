@@ -1,6 +1,7 @@
 /**
- * Detects the exit of the task runner that started this program: `deno task`, or npm. A normal exit of
- * the runner ends this program too; `kill -9` does not, and would leave processes behind.
+ * Detects the exit of the task runner that started this program: `deno task`, or npm. A signal that ends
+ * the runner in order, such as Ctrl-C, reaches this program too; `kill -9` does not, and would leave
+ * processes behind.
  *
  * @module
  */

@@ -84,7 +84,7 @@ export class Cluster implements ProcessWatcher {
     );
   }
 
-  /** Returns the running nodes, and the number of peers of each. */
+  /** Returns a line with the state of each node, and the number of peers that it sees if it runs. */
   inWords(): string {
     const words = ({ short, state, peers }: NodeProcess): string =>
       `${short} is ${state}${state === "up" ? ` and sees ${peers.size}` : ""}`;
@@ -147,7 +147,7 @@ export class Cluster implements ProcessWatcher {
     await Promise.all([...closed, ...this.nodes.map((node) => node.stop())]);
   }
 
-  /** Called by a process: its state has changed. */
+  /** Called by a process when it has sent a report. */
   reported(node: NodeProcess, report: Report): void {
     switch (report.kind) {
       case "ready":
@@ -182,7 +182,7 @@ export class Cluster implements ProcessWatcher {
     this.#lookAll();
   }
 
-  /** Called by a process: it has reported something. */
+  /** Called by a process when it has exited. */
   ended(node: NodeProcess, how: number | string, lastWords: string): void {
     void this.#clients.get(node)?.close();
     this.#clients.delete(node);

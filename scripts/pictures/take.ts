@@ -32,7 +32,7 @@ const WARM_MS = 1_500;
 /** Time for a message to reach the other page. Milliseconds. */
 const CALM_MS = 250;
 
-/** The messages on the demo's page: user, node and text. */
+/** The messages on the demo's page: the index of the sender's node, and the text. */
 const WORDS: readonly (readonly [number, string])[] = [
   [0, "Hello from node1! Is anybody out there?"],
   [2, "Loud and clear, over on node3."],
@@ -63,7 +63,7 @@ async function shootCluster(browser: Browser, path: string): Promise<void> {
       for (const [at, text] of words) {
         await pages.get(at)!.fill("#text", text);
         await pages.get(at)!.press("#text", "Enter");
-        // Taken before the page is searched, which would delay it.
+        // Waits before the search, because a page that is being searched receives the message late.
         await first.waitForTimeout(CALM_MS);
         await first.locator("#log").getByText(text, { exact: true }).waitFor();
       }

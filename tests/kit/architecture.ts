@@ -181,7 +181,7 @@ export function cycleProblems(files: readonly Source[]): string[] {
   return files.flatMap(({ path }) => walk(path, []));
 }
 
-/** The only file outside `lib/host` that may detect the runtime. */
+/** The only file outside `lib/host` that may detect the runtime, although it may use no API of it. */
 const CHOOSER = "lib/start.ts";
 
 /** Returns files outside `lib/host` that name a runtime. */

@@ -5,7 +5,7 @@ import { Node } from "../../lib/node.ts";
 import type { NodeOptions } from "../../lib/node_options.ts";
 import { startNode } from "../../lib/start.ts";
 
-/** The cookie of tests; on loopback, any cookie is accepted. */
+/** The cookie of tests. It is weak, which nodes accept on loopback. */
 export const COOKIE = "a cookie for tests";
 
 /** Derives keys from a cookie by a plain hash. Nodes with such keys connect only with each other. */
@@ -13,14 +13,14 @@ export function cheapKeys(cookie: string): Promise<ClusterKeys> {
   return keysOf(createHash("sha256").update(cookie).digest());
 }
 
-/** Starts a node with such keys. */
+/** Starts a node whose keys are derived by {@linkcode cheapKeys}. */
 export async function startCheaply(options: NodeOptions = {}): Promise<Node> {
   return Node.of(await startNode(options, undefined, cheapKeys));
 }
 
 let keys: Promise<ClusterKeys> | undefined;
 
-/** Such keys of {@linkcode COOKIE}. */
+/** Returns the cheap keys of {@linkcode COOKIE}, which are derived once. */
 export function testKeys(): Promise<ClusterKeys> {
   return keys ??= cheapKeys(COOKIE);
 }

@@ -28,7 +28,7 @@ export async function seeds(
   }
 }
 
-/** One of these servers. */
+/** Returns a random element of the list. */
 export function pick<T>(random: SeededRandom, list: readonly T[]): T {
   return list[random.below(list.length)]!;
 }

@@ -3,7 +3,7 @@
  */
 import { createServer, type Socket } from "node:net";
 
-/** One of these servers. */
+/** A server that accepts connections and never answers. */
 export interface SilentServer {
   readonly port: number;
   /** Number of accepted connections. */

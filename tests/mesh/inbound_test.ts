@@ -214,7 +214,7 @@ test("Inbound.take ignores messages about actors and calls that do not exist", (
 test("Inbound.take accepts a DOWN only from the monitored actor's node", () => {
   const { one, near } = household();
   const { length } = near;
-  // First a valid reference with the wrong actor; then the reverse.
+  // A valid reference with the wrong actor, and an exit of an actor that is not linked.
   one.take(TAG.DOWN, row([from(2), to(1), 1], BYE));
   one.take(TAG.EXIT, row([from(2), to(1)], BYE));
   assertEquals(near.length, length);

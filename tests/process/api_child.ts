@@ -46,7 +46,7 @@ async function watcher(self: Self<unknown>, who: Pid, tag: string): Promise<void
 }
 
 takeCommands<Command>(async (options) => {
-  // Not awaited, because the node reports each session, and must first listen to events.
+  // Does not wait for sessions, because each one is reported, and the listeners follow only now.
   const node = await Node.start({ joinTimeout: 0, ...options });
   for (const event of ["nodeup", "nodedown", "pressure"] as const) {
     node.on(event, (details) => tell({ event, ...details }));

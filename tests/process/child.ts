@@ -21,7 +21,7 @@ const observed = new Map<string, { at: number[]; bytes: number }>();
 
 takeCommands<Command>(async (options) => {
   const host = systemHost();
-  // Not awaited, because the node reports each session, and must first listen to events.
+  // Does not wait for sessions, because each one is reported, and the listeners follow only now.
   const { mesh, rooms } = await startNode({ joinTimeout: 0, ...options }, host, cheapKeys);
   for (const event of ["nodeup", "nodedown", "refused"] as const) {
     mesh.events.on(event, (details) => tell({ event, at: now(), ...details }));

@@ -77,7 +77,7 @@ test("Mesh's listener and a server's continue to accept after the process ran ou
     );
     const { listenerFailures } = await node.ask<{ listenerFailures: number }>("membership");
     assertEquals(listenerFailures, failures.length);
-    if (runtime === "bun") return; // The descriptor limit must not stop the child's listeners.
+    if (runtime === "bun") return; // Bun's listeners do not stop accepting.
     await until(
       "the recovery is reported",
       () =>

@@ -94,7 +94,7 @@ async function bind(
   return { near, far, start, line, scene, witness, weak, farWeak, farWitness, received };
 }
 
-/** Returns the relations of an actor: monitors of nodes, calls and spawns. */
+/** Returns the number of an actor's relations: monitors of nodes, calls and spawns. */
 function hangs(actor: Actor): number {
   let count = 0;
   for (let chained = actor.chain; chained !== undefined; chained = chained.following) count++;

@@ -12,7 +12,7 @@ import { until } from "../kit/test.ts";
 
 const MAIN = fileURLToPath(new URL("../../mesher/main.ts", import.meta.url));
 
-/** The first login, as written by the first start. */
+/** The first login, which the first start writes to the file {@linkcode MesherProcess.loginFile}. */
 export interface Printed {
   readonly email: string;
   readonly password: string;
@@ -76,7 +76,7 @@ export class MesherProcess {
     return address()!;
   }
 
-  /** Returns the content of that file. */
+  /** Returns the first login, from the file that the first start wrote. */
   get printed(): Printed {
     if (this.#printed !== undefined) return this.#printed;
     const text = readFileSync(this.loginFile, "utf8");
