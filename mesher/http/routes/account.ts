@@ -125,11 +125,8 @@ export const accountRoutes: readonly Route[] = [
       if (await knownBy(asked, user.email, asked.body["current"] as string) === null) {
         throw new HttpError(403, "the current password is wrong");
       }
-      const password = asked.body["password"] as string;
-      const problem = passwordProblem(password);
-      if (problem !== null) throw new HttpError(400, problem);
       const endTokens = (asked.body["end_tokens"] as boolean | undefined) ?? false;
-      const hash = await hashInTurn(password, asked.mesher.config.passwordCost);
+      const hash = await newPasswordHash(asked.mesher, asked.body["password"] as string);
       await asked.mesher.storage.setPassword(user.id, hash, { endTokens });
       return { json: { status: "ok" } };
     },
@@ -205,6 +202,13 @@ function scopesIn({ body }: Asked): TokenScope[] | null {
   const scopes = scopesFrom(text);
   if (scopes.length === text.split(/[\s,]+/).length) return scopes;
   throw new HttpError(400, `scopes must be some of ${TOKEN_SCOPES.join(", ")}`);
+}
+
+/** Returns the hash of a new password. Throws 400 for one that is too weak or too long. */
+export async function newPasswordHash({ config }: Mesher, password: string): Promise<string> {
+  const problem = passwordProblem(password);
+  if (problem !== null) throw new HttpError(400, problem);
+  return await hashInTurn(password, config.passwordCost);
 }
 
 /** Logs a user in: the answer with the session's cookie. */

@@ -6,24 +6,23 @@
  * @module
  */
 import { isMailAddress } from "../../domain/alert.ts";
-import { passwordProblem } from "../../domain/password.ts";
 import { hashSecret, isSecret, newSecret, type SecretKind } from "../../domain/secret.ts";
 import { attemptMail, type Mail } from "../../pipeline/mail.ts";
 import { iso } from "../../pipeline/time.ts";
 import type { Mesher } from "../../mesher.ts";
-import { type Role, ROLES } from "../../storage/organisations.ts";
+import { ROLES } from "../../storage/organisations.ts";
 import type { Invitation } from "../../storage/invitations.ts";
 import type { User } from "../../storage/users.ts";
 import { changeRoute } from "../change.ts";
 import { clientOf, isSecure } from "../client.ts";
-import { hashInTurn } from "../hashing.ts";
 import { HttpError } from "../http_error.ts";
 import { personOf } from "../auth.ts";
 import { mustFit, mustWait } from "../quota.ts";
 import type { Answer, Asked, Field, Reply, Route } from "../route.ts";
 import { mustManage, organisationOf, personIn } from "../scope.ts";
 import { organisationShape } from "../shapes.ts";
-import { PASSWORD, signedIn } from "./account.ts";
+import { newPasswordHash, PASSWORD, signedIn } from "./account.ts";
+import { managedBy } from "./organisations.ts";
 
 /** Validity of an invitation. Milliseconds. */
 const INVITATION_MS = 604_800_000;
@@ -64,23 +63,18 @@ export const invitationRoutes: readonly Route[] = [
     errors: [400, 401, 403, 404, 409, 429],
     gives: '{"id","link","mail":"sent, failed, sending or off","expires_at"}',
     async handle(asked): Promise<Reply> {
-      const { organisation, role: own } = organisationOf(asked);
-      mustManage(own);
-      const role = (asked.body["role"] as Role | undefined) ?? "member";
-      if (role === "owner" && own !== "owner") {
-        throw new HttpError(403, "only an owner may do this");
-      }
+      const { orgId, role } = managedBy(asked);
       const { mesher } = asked;
       const { storage, now, tellings } = mesher;
       const email = (asked.body["email"] as string).trim();
       if (!isMailAddress(email)) throw new HttpError(400, "email must be an address");
       const { user } = personIn(asked);
       mustWait(tellings.take(user.id, now()));
-      const others = await storage.invitations(organisation.id);
+      const others = await storage.invitations(orgId);
       mustFit("invitations to one organization", others.length);
       const { secret, hash } = newSecret("invitation");
       const made = await storage.createInvitation({
-        orgId: organisation.id,
+        orgId,
         email,
         role,
         secretHash: hash,
@@ -145,7 +139,7 @@ export const invitationRoutes: readonly Route[] = [
       }
       const password = body["password"] as string | undefined;
       if (password === undefined) throw new HttpError(400, "password is required");
-      const passwordHash = await newHash(mesher, password);
+      const passwordHash = await newPasswordHash(mesher, password);
       const displayName = (body["display_name"] as string | undefined)?.trim() || invitation.email;
       const made = await mesher.storage.createUser({
         email: invitation.email,
@@ -198,7 +192,7 @@ export const invitationRoutes: readonly Route[] = [
     async handle(asked): Promise<Reply> {
       const { mesher, body } = asked;
       // First: a link works once, and a bad password must not use it up.
-      const passwordHash = await newHash(mesher, body["password"] as string);
+      const passwordHash = await newPasswordHash(mesher, body["password"] as string);
       const userId = await mesher.storage.takeReset(secretHashOf(asked, "reset"));
       if (userId === null) throw new HttpError(404, "the link is not valid any more");
       await mesher.storage.setPassword(userId, passwordHash);
@@ -247,12 +241,6 @@ async function join(asked: Asked, invitation: Invitation, userId: string): Promi
   throw joined.reason === "already_member"
     ? new HttpError(409, "already a member")
     : new HttpError(404, "the link is not valid any more");
-}
-
-async function newHash({ config }: Mesher, password: string): Promise<string> {
-  const problem = passwordProblem(password);
-  if (problem !== null) throw new HttpError(400, problem);
-  return await hashInTurn(password, config.passwordCost);
 }
 
 function linkTo({ config, place }: Mesher, view: string, secret: string): string {

@@ -3,17 +3,15 @@
  *
  * @module
  */
-import { passwordProblem } from "../../domain/password.ts";
 import { type Member, type Role, ROLES } from "../../storage/organisations.ts";
 import type { Result } from "../../storage/result.ts";
 import { changeRoute } from "../change.ts";
-import { hashInTurn } from "../hashing.ts";
 import { mustFit, mustWait } from "../quota.ts";
 import { HttpError } from "../http_error.ts";
 import type { Asked, Fields, Reply, Route } from "../route.ts";
 import { membershipsOf, mustManage, organisationOf, personIn } from "../scope.ts";
 import { memberShape, organisationShape } from "../shapes.ts";
-import { PASSWORD } from "./account.ts";
+import { newPasswordHash, PASSWORD } from "./account.ts";
 import { slugOf } from "./projects.ts";
 
 /** The routes. */
@@ -111,15 +109,12 @@ export const organisationRoutes: readonly Route[] = [
   }, async (asked) => {
     const { body, mesher } = asked;
     const email = (body["email"] as string).trim();
-    const password = body["password"] as string;
     // Rejects characters that are invisible or break lines.
     if (!/^[^\s@\p{C}]+@[^\s@\p{C}]+$/u.test(email)) {
       throw new HttpError(400, "email must be an address");
     }
-    const problem = passwordProblem(password);
-    if (problem !== null) throw new HttpError(400, problem);
     const displayName = (body["display_name"] as string | undefined) || email;
-    const passwordHash = await hashInTurn(password, mesher.config.passwordCost);
+    const passwordHash = await newPasswordHash(mesher, body["password"] as string);
     const tell = mayTell(asked);
     const made = await mesher.storage.createUser({ email, displayName, passwordHash });
     if (!made.ok) throw new HttpError(409, "email is taken");
@@ -212,7 +207,7 @@ function mayTell(asked: Asked): { nothing(): void } {
  * Returns the organisation and the role to assign in it. Only an owner may assign the role of
  * owner.
  */
-function managedBy(asked: Asked): { readonly orgId: string; readonly role: Role } {
+export function managedBy(asked: Asked): { readonly orgId: string; readonly role: Role } {
   const { organisation, role } = organisationOf(asked);
   mustManage(role);
   const given = (asked.body["role"] as Role | undefined) ?? "member";
