@@ -7,6 +7,7 @@ import { isId, newId } from "../../domain/id.ts";
 import type { Database } from "../database.ts";
 import type { Invitation, Invitations } from "../invitations.ts";
 import type { Role } from "../organisations.ts";
+import { addMembership } from "./organisations.ts";
 import { folded } from "./users.ts";
 
 interface InvitationRow {
@@ -106,19 +107,10 @@ export function invitations(db: Database): Invitations {
         const taken = row !== undefined &&
           await query.change("DELETE FROM invitations WHERE id = $1", row.id) > 0;
         if (!taken) return { ok: false, reason: "no_invitation" };
-        const now = db.now();
-        const added = await query.change(
-          `INSERT INTO memberships (id, user_id, org_id, role, joined_at)
-           VALUES ($1, $2, $3, $4, $5) ON CONFLICT (user_id, org_id) DO NOTHING`,
-          newId(now),
-          userId,
-          row.org_id,
-          row.role,
-          now,
-        );
-        return added > 0
-          ? { ok: true, value: invitationFrom(row) }
-          : { ok: false, reason: "already_member" };
+        const added = await addMembership(query, db.now(), row.org_id, userId, row.role);
+        return added === null
+          ? { ok: false, reason: "already_member" }
+          : { ok: true, value: invitationFrom(row) };
       });
     },
 

@@ -49,6 +49,27 @@ const membershipFrom = (row: OrganisationRow & { readonly role: Role }): Members
   role: row.role,
 });
 
+/** Adds a member; returns the id of the membership, or null if the user has one already. */
+export async function addMembership(
+  query: Query,
+  now: number,
+  orgId: string,
+  userId: string,
+  role: Role,
+): Promise<string | null> {
+  const id = newId(now);
+  const added = await query.change(
+    `INSERT INTO memberships (id, user_id, org_id, role, joined_at)
+     VALUES ($1, $2, $3, $4, $5) ON CONFLICT (user_id, org_id) DO NOTHING`,
+    id,
+    userId,
+    orgId,
+    role,
+    now,
+  );
+  return added > 0 ? id : null;
+}
+
 /** Organisations in `db`. */
 export function organisations(db: Database): Organisations {
   const member = (query: Query, orgId: string, membershipId: string) =>
@@ -88,14 +109,7 @@ export function organisations(db: Database): Organisations {
           now,
         );
         if (row === undefined) return { ok: false, reason: "slug_taken" };
-        await query.change(
-          `INSERT INTO memberships (id, user_id, org_id, role, joined_at)
-           VALUES ($1, $2, $3, 'owner', $4)`,
-          newId(now),
-          ownerId,
-          row.id,
-          now,
-        );
+        await addMembership(query, now, row.id, ownerId, "owner");
         return { ok: true, value: organisationFrom(row) };
       });
     },
@@ -141,18 +155,8 @@ export function organisations(db: Database): Organisations {
         if (org === undefined) return { ok: false, reason: "no_org" };
         const user = await query.row("SELECT id FROM users WHERE id = $1", userId);
         if (user === undefined) return { ok: false, reason: "no_user" };
-        const now = db.now();
-        const id = newId(now);
-        const added = await query.change(
-          `INSERT INTO memberships (id, user_id, org_id, role, joined_at)
-           VALUES ($1, $2, $3, $4, $5) ON CONFLICT (user_id, org_id) DO NOTHING`,
-          id,
-          userId,
-          orgId,
-          role,
-          now,
-        );
-        if (added === 0) return { ok: false, reason: "already_member" };
+        const id = await addMembership(query, db.now(), orgId, userId, role);
+        if (id === null) return { ok: false, reason: "already_member" };
         return { ok: true, value: memberFrom((await member(query, orgId, id))!) };
       });
     },
