@@ -1,6 +1,7 @@
 // deno-lint-ignore-file no-console
 /** Teams: invitations and password resets by mail of a real SMTP server, scoped tokens, keys that are shown again. */
 import { assert, assertEquals } from "@std/assert";
+import { QUOTAS } from "../../mesher/http/quota.ts";
 import { test, until } from "../kit/test.ts";
 import { providePackage } from "./driver.ts";
 import { Client, type Got, loggedIn, onStage, type Stage } from "./end_to_end_kit.ts";
@@ -122,6 +123,44 @@ test("An invitation of who has an account waits for their login; it may be withd
       assertEquals((await user.post(invitations, { email })).status, 400, email);
     }
     assertEquals((await anybody.post("/api/v1/password/forgot", { email: "a@b" })).status, 409);
+  }));
+
+test("An invitation beyond a quota is refused, and still holds when there is room", () =>
+  onStage(async ({ app, first, user }) => {
+    const { storage } = app.mesher;
+    const member = async (orgId: string, email: string): Promise<string> => {
+      const made = await storage.createUser({ email, displayName: email, passwordHash: "-" });
+      assert(made.ok);
+      const added = await storage.addMember(orgId, made.value.id, "member");
+      assert(added.ok);
+      return added.value.id;
+    };
+    const invite = async (path: string): Promise<{ secret: string }> => {
+      const { json } = await user.post(path, { email: "new@example.org" });
+      return { secret: json.link.replace(/.*\//, "") };
+    };
+    const anybody = new Client(app.url);
+    const invited = await invite(invitations);
+    const answer = () => anybody.post(accept, { ...invited, password: PASSWORD });
+    let last = "";
+    for (let i = 1; i < QUOTAS["members of one organization"]; i++) {
+      last = await member(first.organisationId, `u${i}@example.org`);
+    }
+    assertEquals((await answer()).status, 409);
+    assertEquals(await storage.credentials("new@example.org"), null);
+    await storage.removeMember(first.organisationId, last);
+    const accepted = await answer();
+    assertEquals(accepted.status, 200);
+
+    const person = new Client(app.url, { cookie: cookieOf(accepted.headers) });
+    const { id } = (await person.get("/api/v1/me")).json.user;
+    const other = (await user.post("/api/v1/orgs", { name: "Other" })).json;
+    const again = await invite(`/api/v1/orgs/${other.id}/invitations`);
+    for (let i = 1; i < QUOTAS["organizations of one user"]; i++) {
+      await storage.createOrganisation({ name: "o", slug: `o${i}`, ownerId: id });
+    }
+    assertEquals((await person.post(accept, again)).status, 409);
+    assertEquals((await storage.organisationsOf(id)).length, QUOTAS["organizations of one user"]);
   }));
 
 test("A scoped token may do what its scopes name, and nothing else", () =>

@@ -119,7 +119,8 @@ export const invitationRoutes: readonly Route[] = [
     method: "POST",
     path: "/api/v1/invitations/accept",
     name: "acceptInvitation",
-    about: "Accepts an invitation: as who is logged in, or with a new account, which is then.",
+    about: "Accepts an invitation, with the account that is logged in, or else with a new one, " +
+      "which is logged in then.",
     access: "public",
     body: {
       secret: SECRET,
@@ -133,6 +134,7 @@ export const invitationRoutes: readonly Route[] = [
       const { mesher, body } = asked;
       const invitation = await invitationOf(asked);
       const person = await loggedIn(asked);
+      await mustHaveRoom(asked, invitation.orgId, person);
       if (person !== null) return { json: await join(asked, invitation, person.id) };
       if (await mesher.storage.credentials(invitation.email) !== null) {
         throw new HttpError(401, "this address has an account: log in first");
@@ -229,6 +231,14 @@ async function loggedIn({ request, url, remote, mesher }: Asked): Promise<User |
     if (error instanceof HttpError && error.status === 401) return null;
     throw error;
   }
+}
+
+/** Throws 409 if the organisation or the user has reached a quota. `user`: null for a new account. */
+async function mustHaveRoom({ mesher }: Asked, orgId: string, user: User | null): Promise<void> {
+  const { storage } = mesher;
+  mustFit("members of one organization", (await storage.members(orgId)).length);
+  if (user === null) return;
+  mustFit("organizations of one user", (await storage.organisationsOf(user.id)).length);
 }
 
 async function join(asked: Asked, invitation: Invitation, userId: string): Promise<unknown> {
