@@ -96,10 +96,14 @@ export class SourceMaps {
       this.#kept.set(map.id, kept);
       return kept;
     }
+    const content = await this.#artifacts.artifactContent(map.id);
+    // Deleted since it was found.
+    if (content === null) return null;
+    const code = source === undefined ? null : await this.#artifacts.artifactContent(source.id);
     let loaded: Loaded | null = null;
     try {
-      const json = (await text(map.content))!;
-      const minified = source === undefined ? null : await text(source.content);
+      const json = await text(content);
+      const minified = code === null ? null : await text(code);
       loaded = {
         map: await parseMap(json),
         lines: minified?.split("\n") ?? null,

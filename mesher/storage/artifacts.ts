@@ -17,8 +17,8 @@ export const CHUNK_MS_MAX = 86_400_000;
 /** The kind of an artifact. */
 export type ArtifactKind = "source_map" | "minified_source";
 
-/** A file of an upload. */
-export interface NewArtifact {
+/** What is known of a file of an upload without its content. */
+export interface ArtifactEntry {
   readonly kind: ArtifactKind;
   /** A UUID. */
   readonly debugId: string | null;
@@ -28,12 +28,16 @@ export interface NewArtifact {
   readonly url: string;
   /** Of a minified file: the URL of its map. */
   readonly mapUrl: string | null;
+}
+
+/** A file of an upload. */
+export interface NewArtifact extends ArtifactEntry {
   /** Compressed with gzip. */
   readonly content: Uint8Array;
 }
 
-/** An artifact. */
-export interface Artifact extends NewArtifact {
+/** A stored artifact. */
+export interface Artifact extends ArtifactEntry {
   readonly id: string;
 }
 
@@ -47,14 +51,17 @@ export interface Artifacts {
   ): Promise<Result<number, "too_much">>;
   /** Whether an upload with this checksum is stored. */
   hasUpload(projectId: string, checksum: string): Promise<boolean>;
+  /** Returns at most 4, the latest first. */
   artifactsByDebugId(projectId: string, debugId: string): Promise<readonly Artifact[]>;
-  /** Of a release: the latest of each URL. */
+  /** Returns at most 8 of a release, the latest first. */
   artifactsByUrl(
     projectId: string,
     release: string,
     dist: string | null,
     urls: readonly string[],
   ): Promise<readonly Artifact[]>;
+  /** Returns the content of an artifact, compressed with gzip; null: there is none. */
+  artifactContent(id: string): Promise<Uint8Array | null>;
   /** False: too much is waiting. */
   addChunk(orgId: string, sha1: string, content: Uint8Array): Promise<boolean>;
   /** The bytes of a chunk; null: there is none. */

@@ -115,7 +115,12 @@ else {
       count: await storage.eventCount(p, 0),
       totals: await storage.totals([]),
       releases: await storage.releases(orgId, p, page),
-      maps: (await storage.artifactsByDebugId(p, MAP_ID)).map((one) => [...one.content]),
+      maps: await Promise.all(
+        (await storage.artifactsByDebugId(p, MAP_ID)).map(async (map) => [
+          map,
+          [...await storage.artifactContent(map.id) ?? []],
+        ]),
+      ),
     };
   };
 

@@ -11,6 +11,7 @@ import { arch, platform, tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { BundleError, readBundle } from "../../mesher/maps/bundle.ts";
+import { SourceMaps } from "../../mesher/maps/maps.ts";
 import { test, until } from "../kit/test.ts";
 import { providePackage } from "./driver.ts";
 import { onStage, type Stage } from "./end_to_end_kit.ts";
@@ -321,6 +322,21 @@ test(
         event.exception[0].frames.slice(0, 3).map(({ file }: { file: string }) => file),
         frames.slice(0, 3).map(({ filename }) => filename),
       );
+      // Contents are read once, even if the map is invalid.
+      const { storage } = stage.app.mesher;
+      const { organisations: [organisation] } = (await user.get("/api/v1/me")).json;
+      const detail = (await storage.event(organisation.id, event.id))!;
+      let reads = 0;
+      const cached = new SourceMaps({
+        ...storage,
+        artifactContent: (id) => (reads++, storage.artifactContent(id)),
+      });
+      const counts: number[] = [];
+      for (let i = 0; i < 2; i++) {
+        await cached.exceptionsOf(detail.projectId, detail.event);
+        counts.push(reads);
+      }
+      assertEquals(counts, [8, 8]);
     });
   },
 );

@@ -23,10 +23,9 @@ interface ArtifactRow {
   readonly dist: string | null;
   readonly url: string;
   readonly map_url: string | null;
-  readonly content: Uint8Array;
 }
 
-const ARTIFACT = "a.id, a.kind, a.debug_id, a.release, a.dist, a.url, a.map_url, a.content";
+const ARTIFACT = "a.id, a.kind, a.debug_id, a.release, a.dist, a.url, a.map_url";
 
 const artifactFrom = (row: ArtifactRow): Artifact => ({
   id: row.id,
@@ -36,7 +35,6 @@ const artifactFrom = (row: ArtifactRow): Artifact => ({
   dist: row.dist,
   url: row.url,
   mapUrl: row.map_url,
-  content: row.content,
 });
 
 /** Artifacts in `db`. */
@@ -119,6 +117,14 @@ export function artifacts(db: Database): Artifacts {
         ...urls,
       );
       return rows.map(artifactFrom);
+    },
+
+    async artifactContent(id) {
+      const row = await db.row<{ readonly content: Uint8Array }>(
+        "SELECT content FROM artifacts WHERE id = $1",
+        id,
+      );
+      return row?.content ?? null;
     },
 
     async addChunk(orgId, sha1, content) {
