@@ -11,6 +11,7 @@ import { assert } from "../domain/assert.ts";
 import type { Dialect, Query, Value } from "./database.ts";
 import { type Engine, storageOn } from "./engine.ts";
 import { cleanText } from "./json.ts";
+import { KnownReleases } from "./known_releases.ts";
 import { type Batch, writeBatch } from "./postgres_batch.ts";
 import { Days } from "./postgres_days.ts";
 import { POSTGRES_STEPS } from "./postgres_schema.ts";
@@ -147,6 +148,7 @@ export class Postgres implements Engine {
   readonly signal = undefined;
   readonly #sql: postgres.Sql;
   readonly #scans: postgres.Sql;
+  readonly #releases = new KnownReleases();
   #calls = 0;
   #closed: Promise<void> | undefined;
 
@@ -229,11 +231,16 @@ export class Postgres implements Engine {
     for (let tries = 1;; tries++) {
       try {
         await this.days.need(rows.map((row) => row.receivedAt));
-        return await this.#call(async () => {
+        const outcomes = await this.#call(async () => {
           return await this.#sql.begin((client) =>
-            writeBatch(batchOn(client), rows, this.now())
+            writeBatch(batchOn(client), rows, this.now(), this.#releases)
           ) as readonly EventOutcome[];
         });
+        // After the commit, because a batch that is rolled back has created none.
+        rows.forEach((row, i) => {
+          if (row.release !== null && outcomes[i]!.kind === "stored") this.#releases.add(row);
+        });
+        return outcomes;
       } catch (error) {
         const again = error instanceof StorageError && WRITTEN_AGAIN.test(codeOf(error.cause));
         if (!again || tries === WRITE_TRIES) throw error;

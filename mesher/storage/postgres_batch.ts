@@ -20,7 +20,8 @@
 import { newId } from "../domain/id.ts";
 import { folded, wordsOf } from "../domain/words.ts";
 import type { Value } from "./database.ts";
-import { isLaterRelease } from "../domain/release.ts";
+import { isLaterRelease, type ReleaseTime } from "../domain/release.ts";
+import { type KnownReleases, releaseKey } from "./known_releases.ts";
 import { type EventColumns, eventKey, issueKey, userKeyOf } from "./rows.ts";
 import { StorageError } from "./error.ts";
 import type { EventOutcome } from "./events.ts";
@@ -43,11 +44,15 @@ interface IdRow {
   readonly project_id: string;
 }
 
-/** Writes the batch, and returns the result of each row in order. */
+/**
+ * Writes the batch, and returns the result of each row in order. `known`: releases that are committed, which are
+ * not inserted again.
+ */
 export async function writeBatch(
   batch: Batch,
   rows: readonly EventColumns[],
   now: number,
+  known: Pick<KnownReleases, "has">,
 ): Promise<readonly EventOutcome[]> {
   const held = await batch.rows<{ readonly id: string }>(
     "SELECT id FROM projects WHERE id = ANY($1::uuid[]) ORDER BY id FOR KEY SHARE",
@@ -64,7 +69,7 @@ export async function writeBatch(
   );
   const stored = new Set(fresh);
   if (fresh.length > 0) await insertEvents(batch, fresh, issues);
-  await addReleases(batch, fresh, now);
+  await addReleases(batch, fresh.filter((row) => !known.has(row)), now);
   const users = await addUsers(batch, fresh, issues);
   const reopens = await reopening(batch, fresh, issues);
   const reopened = await countEvents(batch, fresh, issues, users, reopens);
@@ -260,7 +265,7 @@ async function addReleases(
 ): Promise<void> {
   const found = new Map<string, EventColumns>();
   for (const row of rows) {
-    if (row.release !== null) found.set(`${row.projectId}/${row.release}`, row);
+    if (row.release !== null) found.set(releaseKey(row), row);
   }
   if (found.size === 0) return;
   const made = [...found.values()];
@@ -312,24 +317,27 @@ async function reopening(
     row.release !== null && issues.get(issueKey(row))!.resolved_after !== null
   );
   if (asked.length === 0) return new Set();
-  const versions = asked.flatMap((
-    row,
-  ) => [row.release!, issues.get(issueKey(row))!.resolved_after!]);
+  const boundaryOf = (row: EventColumns): string => issues.get(issueKey(row))!.resolved_after!;
   const known = await batch.rows<
     { readonly project_id: string; readonly version: string; readonly created_at: number }
   >(
     `SELECT project_id, version, created_at FROM releases
      WHERE project_id = ANY($1::uuid[]) AND version = ANY($2::text[])`,
     unique(asked.map((row) => row.projectId)),
-    unique(versions),
+    unique(asked.flatMap((row) => [row.release!, boundaryOf(row)])),
   );
-  const times = new Map(known.map((one) => [`${one.project_id}/${one.version}`, one.created_at]));
+  const times = new Map(
+    known.map((one) => [
+      releaseKey({ projectId: one.project_id, release: one.version }),
+      one.created_at,
+    ]),
+  );
   return new Set(asked.filter((row) => {
-    const of = (version: string) => ({
+    const timeOf = (version: string): ReleaseTime => ({
       version,
-      createdAt: times.get(`${row.projectId}/${version}`),
+      createdAt: times.get(releaseKey({ projectId: row.projectId, release: version })),
     });
-    return isLaterRelease(of(row.release!), of(issues.get(issueKey(row))!.resolved_after!));
+    return isLaterRelease(timeOf(row.release!), timeOf(boundaryOf(row)));
   }));
 }
 
@@ -361,7 +369,8 @@ async function countEvents(
      ), old AS (
        SELECT id, status = 'resolved' AND (resolved_after IS NULL OR EXISTS (
            SELECT 1 FROM added WHERE added.id = issues.id
-             AND added.resolved_after = issues.resolved_after)) AS reopened FROM issues WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE
+             AND added.resolved_after = issues.resolved_after)) AS reopened
+       FROM issues WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE
      )
      UPDATE issues i SET event_count = i.event_count + added.count,
        first_seen = least(i.first_seen, added.first_seen),

@@ -19,6 +19,7 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { newId } from "../domain/id.ts";
 import { folded, wordsOf } from "../domain/words.ts";
 import { isLaterRelease, type ReleaseTime } from "../domain/release.ts";
+import { KnownReleases } from "./known_releases.ts";
 import { type EventColumns, issueKey, userKeyOf } from "./rows.ts";
 import type { EventOutcome } from "./events.ts";
 
@@ -44,9 +45,6 @@ interface Tally {
   isReopened: boolean;
 }
 
-/** At most this many releases are known to exist without a look. */
-const KNOWN_RELEASES_MAX = 10_000;
-
 /** Writes batches on a connection. */
 export class SqliteBatches {
   readonly #exists: StatementSync;
@@ -60,8 +58,7 @@ export class SqliteBatches {
   readonly #addUser: StatementSync;
   readonly #addRelease: StatementSync;
   readonly #releaseTime: StatementSync;
-  /** Releases that exist, by project. */
-  readonly #releases = new Set<string>();
+  readonly #releases = new KnownReleases();
 
   constructor(db: DatabaseSync) {
     this.#exists = db.prepare("SELECT 1 AS one FROM projects WHERE id = ?");
@@ -198,7 +195,7 @@ export class SqliteBatches {
     tally.firstSeen = Math.min(tally.firstSeen, row.receivedAt);
     if (userKey !== null) tally.users += Number(this.#addUser.run(tally.id, userKey).changes);
     if (row.release !== null) {
-      this.#hasRelease(row.projectId, row.release, now);
+      this.#makeRelease(row, now);
       tally.firstRelease ??= row.release;
       tally.lastRelease = row.release;
     }
@@ -216,13 +213,11 @@ export class SqliteBatches {
     };
   }
 
-  /** Makes a release, unless it exists. A batch that is not committed is written again, and looks again. */
-  #hasRelease(projectId: string, release: string, now: number): void {
-    const key = `${projectId}/${release}`;
-    if (this.#releases.has(key)) return;
-    if (this.#releases.size >= KNOWN_RELEASES_MAX) this.#releases.clear();
-    this.#releases.add(key);
-    this.#addRelease.run(newId(now), projectId, release, now);
+  /** Creates the release of an event, unless it exists. */
+  #makeRelease(row: EventColumns, now: number): void {
+    if (this.#releases.has(row)) return;
+    this.#releases.add(row);
+    this.#addRelease.run(newId(now), row.projectId, row.release, now);
   }
 
   /** Whether an event reopens a resolved issue. */
@@ -237,9 +232,9 @@ export class SqliteBatches {
     return isLaterRelease(timeOf(release), timeOf(resolvedAfter));
   }
 
-  /** Forgets what a batch that was rolled back has made. */
+  /** Forgets the releases that a batch which was rolled back has created. */
   forget(): void {
-    this.#releases.clear();
+    this.#releases.forget();
   }
 
   #settle(tally: Tally): void {

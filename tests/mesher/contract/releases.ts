@@ -1,6 +1,7 @@
 /** The storage contract: releases, users, and issues that are resolved in the next release. */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { isLaterRelease } from "../../../mesher/domain/release.ts";
+import { StorageError } from "../../../mesher/storage/error.ts";
 import { test } from "../../kit/test.ts";
 import { entryWith } from "../event.ts";
 import { HOUR_MS, issueOf, NOON, type Promised, valueOf } from "./world.ts";
@@ -58,6 +59,18 @@ export function releasesContract(promise: Promised): void {
     assertEquals([await users(two!), await users(made.id)], [3, 1]);
     const { rows } = await storage.issues(a.orgId, a.project.id, { sort: "users" }, { limit: 9 });
     assertEquals(rows.map(({ title }) => title), ["one", "two"]);
+  });
+
+  promise("creates the release of an event after a batch that failed", async ({ storage, a }) => {
+    const versions = async () =>
+      (await storage.releases(a.orgId, a.project.id, { limit: 9 })).rows.map((row) => row.version);
+    const good = () => entryWith(a.project.id, NOON, { release: "1.0" });
+    const bad = entryWith(a.project.id, NOON, { release: "1.0", timestamp: NaN });
+    await assertRejects(() => storage.writeEvents([good(), bad]), StorageError);
+    assertEquals(await versions(), []);
+    await storage.writeEvents([good()]);
+    await storage.writeEvents([good()]);
+    assertEquals(await versions(), ["1.0"]);
   });
 
   promise("reopens what is resolved in the next release by a later release only", async (world) => {

@@ -1,0 +1,33 @@
+/**
+ * The releases that a batch writer knows to be stored, so that a batch does not insert them again. Releases are only
+ * deleted with their project.
+ *
+ * @module
+ */
+import type { EventColumns } from "./rows.ts";
+
+/** Maximum number of releases; above it, all are forgotten. */
+const RELEASES_MAX = 10_000;
+
+/** Known releases of all projects. */
+export class KnownReleases {
+  readonly #keys = new Set<string>();
+
+  has(row: Pick<EventColumns, "projectId" | "release">): boolean {
+    return this.#keys.has(releaseKey(row));
+  }
+
+  add(row: Pick<EventColumns, "projectId" | "release">): void {
+    if (this.#keys.size >= RELEASES_MAX) this.#keys.clear();
+    this.#keys.add(releaseKey(row));
+  }
+
+  forget(): void {
+    this.#keys.clear();
+  }
+}
+
+/** Returns the key of an event's release. */
+export function releaseKey(row: Pick<EventColumns, "projectId" | "release">): string {
+  return `${row.projectId}/${row.release}`;
+}
