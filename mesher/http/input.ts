@@ -11,6 +11,7 @@ import {
   createInflate,
   createZstdDecompress,
 } from "node:zlib";
+import { concat } from "../domain/bytes.ts";
 import { type Search, searchFrom } from "../domain/search.ts";
 import { HttpError } from "./http_error.ts";
 import type { Field, Fields, Values } from "./route.ts";
@@ -53,12 +54,8 @@ export async function readBytes(
     return new Uint8Array(await request.arrayBuffer());
   }
   const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of readChunks(request, max, status)) {
-    chunks.push(chunk);
-    length += chunk.length;
-  }
-  return chunks.length === 1 ? chunks[0]! : joined(chunks, length);
+  for await (const chunk of readChunks(request, max, status)) chunks.push(chunk);
+  return chunks.length === 1 ? chunks[0]! : concat(chunks);
 }
 
 /** Yields the body piece by piece as it arrives. */
@@ -131,16 +128,6 @@ async function* inSlices(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint
       yield chunk.subarray(at, at + INFLATED_BYTES);
     }
   }
-}
-
-function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, at);
-    at += chunk.length;
-  }
-  return whole;
 }
 
 /** Returns a body as JSON. */

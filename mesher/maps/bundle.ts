@@ -13,6 +13,7 @@
  */
 import { gzip } from "node:zlib";
 import { promisify } from "node:util";
+import { concat } from "../domain/bytes.ts";
 import { idOf } from "../domain/id.ts";
 import { NAME_CHARS_MAX } from "../domain/limits.ts";
 import { objectOf, textOf } from "../domain/trim.ts";
@@ -96,7 +97,7 @@ async function unzipped(zip: Uint8Array): Promise<Map<string, Uint8Array>> {
         fail("the bundle is too large when it is inflated");
       }
       pieces.push(piece);
-      if (isLast) files.set(file.name, joined(pieces, size));
+      if (isLast) files.set(file.name, concat(pieces));
     };
     file.start();
   });
@@ -112,16 +113,6 @@ async function unzipped(zip: Uint8Array): Promise<Map<string, Uint8Array>> {
       : fault ?? new BundleError("the bundle is no zip file");
   }
   return files;
-}
-
-function joined(pieces: readonly Uint8Array[], size: number): Uint8Array {
-  const whole = new Uint8Array(size);
-  let at = 0;
-  for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.length;
-  }
-  return whole;
 }
 
 function manifestOf(bytes: Uint8Array | undefined): Readonly<Record<string, unknown>> {

@@ -12,6 +12,7 @@
  */
 import { createHash } from "node:crypto";
 import { gunzipSync } from "node:zlib";
+import { concat } from "../../domain/bytes.ts";
 import { NAME_CHARS_MAX } from "../../domain/limits.ts";
 import { BUNDLE_BYTES_MAX, BundleError, readBundle } from "../../maps/bundle.ts";
 import type { Membership } from "../../storage/organisations.ts";
@@ -319,10 +320,11 @@ async function assemble(asked: Asked): Promise<Reply> {
   const failed = (detail: string): Reply => ({
     json: { state: "error", missingChunks: [], detail },
   });
-  const parts = await Promise.all(chunks.map((sha1) => storage.chunk(orgId, sha1)));
+  const found = await Promise.all(chunks.map((sha1) => storage.chunk(orgId, sha1)));
   await storage.deleteChunks(orgId, chunks);
-  if (parts.some((part) => part === null)) return failed("a chunk has vanished: upload again");
-  const zip = new Uint8Array(await new Blob(parts as BlobPart[]).arrayBuffer());
+  const parts = found.filter((part) => part !== null);
+  if (parts.length < found.length) return failed("a chunk has vanished: upload again");
+  const zip = concat(parts);
   if (createHash("sha1").update(zip).digest("hex") !== checksum) {
     return failed("the chunks do not make a file of this checksum");
   }
