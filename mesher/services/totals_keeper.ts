@@ -6,7 +6,7 @@
  */
 import { type Service, service } from "@firn/firn";
 import type { Parts } from "../parts.ts";
-import type { TotalCounts } from "../storage/totals.ts";
+import { sumOf, type TotalCounts } from "../storage/totals.ts";
 import type { NodeCard } from "./registry.ts";
 
 /** The service's name on each node. */
@@ -63,12 +63,7 @@ export async function totalsOf(
 ): Promise<TotalCounts> {
   const living = cards.map(({ node, startedAt }) => runOf(node, startedAt));
   const ended: TotalCounts = await storage.totals(living).catch(() => ({}));
-  const all: readonly TotalCounts[] = [ended, ...cards.map(flat)];
-  const sums: Record<string, number> = {};
-  for (const [name, count] of all.flatMap((counts) => Object.entries(counts))) {
-    sums[name] = (sums[name] ?? 0) + count;
-  }
-  return sums;
+  return sumOf([ended, ...cards.map(flat)]);
 }
 
 function countsOf({ counters }: Parts): TotalCounts {

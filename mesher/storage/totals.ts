@@ -7,6 +7,15 @@
 /** Counts by name. */
 export type TotalCounts = Readonly<Record<string, number>>;
 
+/** Adds up counts of the same names. */
+export function sumOf(all: readonly TotalCounts[]): TotalCounts {
+  const sums: Record<string, number> = {};
+  for (const [name, count] of all.flatMap((counts) => Object.entries(counts))) {
+    sums[name] = (sums[name] ?? 0) + count;
+  }
+  return sums;
+}
+
 /** Counters of nodes. */
 export interface Totals {
   /** Internal: stores the counters of one run of a node, replacing its earlier ones. */

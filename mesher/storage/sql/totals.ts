@@ -6,7 +6,7 @@
  */
 import type { Database } from "../database.ts";
 import { jsonText, readJson } from "../json.ts";
-import type { TotalCounts, Totals } from "../totals.ts";
+import { sumOf, type TotalCounts, type Totals } from "../totals.ts";
 
 interface TotalsRow {
   readonly run: string;
@@ -32,7 +32,7 @@ export function totals(db: Database): Totals {
 
     async totals(except) {
       const rows = await db.rows<TotalsRow>("SELECT run, counts FROM node_totals");
-      return sum(rows.filter(({ run }) => !except.includes(run)));
+      return countsOf(rows.filter(({ run }) => !except.includes(run)));
     },
   };
 }
@@ -50,18 +50,12 @@ export async function foldTotals(db: Database, now: number): Promise<void> {
     await query.change(
       "INSERT INTO node_totals (run, counts, saved_at) VALUES ($1, $2, $3)",
       ENDED,
-      jsonText(sum(rows)),
+      jsonText(countsOf(rows)),
       now,
     );
   });
 }
 
-function sum(rows: readonly TotalsRow[]): TotalCounts {
-  const sums: Record<string, number> = {};
-  for (const { counts } of rows) {
-    for (const [name, count] of Object.entries(readJson<TotalCounts>(counts))) {
-      sums[name] = (sums[name] ?? 0) + count;
-    }
-  }
-  return sums;
+function countsOf(rows: readonly TotalsRow[]): TotalCounts {
+  return sumOf(rows.map(({ counts }) => readJson<TotalCounts>(counts)));
 }
