@@ -53,9 +53,16 @@ for (const [one, other] of PAIRS) {
         const acknowledged: number[] = [];
         let next = 0;
         let stop = false;
+        // The history has 1,000 messages: a client that reconnects must not miss more.
+        const slowest = () => Math.min(...clients.map(({ got }) => got.length));
         // A failed push may have been stored, so its number is not reused.
         const talk = (async () => {
           while (!stop) {
+            await until(
+              "no client is far behind",
+              () => acknowledged.length < slowest() + 500,
+              20_000,
+            );
             const number = ++next;
             const client = clients[number % clients.length]!;
             if (await client.each.push("say", number).then(() => true, () => false)) {

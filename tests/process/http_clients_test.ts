@@ -8,7 +8,6 @@ import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { assert, assertEquals } from "@std/assert";
 import { serve, type Server } from "../../lib/ws/server.ts";
-import type { Host } from "../../lib/host/host.ts";
 import { findProgram } from "../../scripts/cluster/runtimes.ts";
 import { makeHost } from "../kit/host.ts";
 import { outputOf } from "../kit/run.ts";
@@ -72,14 +71,13 @@ async function serving(
 ): Promise<void> {
   const host = makeHost();
   let count = 0;
-  const counting: Host = Object.assign(Object.create(host), {
-    listen: ((options, accept) =>
-      host.listen(options, (stream) => {
-        count++;
-        accept(stream);
-      })) satisfies Host["listen"],
-  });
-  const server = await serve(counting, { fetch: answer });
+  const listen = host.listen.bind(host);
+  host.listen = (options, accept) =>
+    listen(options, (stream) => {
+      count++;
+      accept(stream);
+    });
+  const server = await serve(host, { fetch: answer });
   try {
     await body(server, () => count);
   } finally {
