@@ -23,10 +23,12 @@ export interface Core {
 /**
  * Starts the node of a worker process, in a program that `cores` has started, and calls `setup`
  * with it. The worker is ready when `setup` resolves; in a rolling restart, the worker that it
- * replaces then leaves. `options` are those of `Node.start`; name, cookie and seeds come from the
- * parent. On SIGTERM, and when the parent exits, the node leaves its cluster and the process exits.
+ * replaces then leaves. If `setup` rejects, so does `core`, which ends the process. `options` are
+ * those of `Node.start`; name, cookie and seeds come from the parent. On SIGTERM, and when the parent
+ * exits, the node leaves its cluster and the process exits.
  *
- * @throws {CoresError} `code` "noparent": the program was not started by `cores`.
+ * @throws {CoresError} `code` "noparent": the program was not started by `cores`; "nostart":
+ *   `setup` rejected.
  *
  * @example A worker
  * ```ts ignore
@@ -64,9 +66,24 @@ export async function core(
   });
   void parentGone.promise.then(() => process.kill(process.pid, "SIGTERM"));
   const { port, core, count } = terms;
-  await setup(node, { port, core, count });
+  try {
+    await setup(node, { port, core, count });
+  } catch (error) {
+    throw notSetUp(core, error);
+  }
   report({ kind: "ready", node: node.name });
   return node;
+}
+
+/**
+ * Returns the error of a worker that was not set up. It is not the error of `setup`, and does not have
+ * it as its `cause`: Deno does not end a process for a failure of the node, such as a port in use.
+ */
+function notSetUp(core: number, error: unknown): CoresError {
+  const isError = error instanceof Error;
+  const failure = new CoresError("nostart", `core ${core}: ${isError ? error.message : error}`);
+  if (isError && error.stack !== undefined) failure.stack = error.stack;
+  return failure;
 }
 
 /** Reads the first line of standard input. Calls `gone` at the end of the input. */

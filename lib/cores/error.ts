@@ -21,7 +21,7 @@ export class CoresError extends Error {
   override readonly name = "CoresError";
   /**
    * The reason: "badoption", "noparent" (a worker program was not started by `cores`), "nostart" (a
-   * worker exited, or was not ready in time).
+   * worker was not set up, exited, or was not ready in time).
    */
   readonly code: "badoption" | "noparent" | "nostart";
 

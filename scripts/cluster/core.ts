@@ -3,7 +3,9 @@
  *
  * @module
  */
+import process from "node:process";
 import { core } from "../../lib/cores/cores.ts";
+import { ListenError } from "../../mod.ts";
 import { serveChat } from "./chat.ts";
 
 const runtime: "deno" | "bun" = "Bun" in globalThis ? "bun" : "deno";
@@ -18,4 +20,11 @@ await core((node, { port }) =>
       const names = [node.name, ...node.peers()].sort();
       return names.map((name) => ({ name, page: `http://127.0.0.1:${port}/`, runtime }));
     },
-  }), { logLevel: "error" });
+  }).catch(notListening), { logLevel: "error" });
+
+/** Ends the worker with the reason, without a stack. */
+function notListening(error: unknown): void {
+  if (!(error instanceof ListenError)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exit(1);
+}

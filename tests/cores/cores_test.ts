@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { core, type Cores, cores, CoresError, type CoresOptions } from "../../lib/cores/cores.ts";
 import { Backoff, encodeReport, parseLine } from "../../lib/cores/protocol.ts";
 import type { Child } from "../../lib/host/host.ts";
+import { serve } from "../../lib/serve.ts";
 import { systemHost } from "../../lib/start.ts";
 import { runtime, test, until } from "../kit/test.ts";
 
@@ -211,6 +212,13 @@ test("cores rejects if the worker fails to start, and so does reload, which keep
   );
   assertEquals(error.code, "nostart");
   assertMatch(error.message, /has ended: 1, before it was ready/);
+  // The failure of a function of the node ends the worker too.
+  await using taken = await serve({ port: 0, message: () => {} });
+  const noPort = await assertRejects(
+    () => cores(fileOf("./taken_worker.ts"), { ...options, args: [String(taken.port)] }),
+    CoresError,
+  );
+  assertMatch(noPort.message, /has ended: 1, before it was ready/);
   const { group } = await start({ count: 1, startTimeout: 30_000 });
   await using _ = group;
   const [worker] = group.workers();
