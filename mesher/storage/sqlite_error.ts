@@ -8,7 +8,24 @@ import { StorageError } from "./error.ts";
 const SQLITE_ERROR = 1;
 const SQLITE_BUSY = 5;
 const SQLITE_LOCKED = 6;
+const SQLITE_IOERR = 10;
 const SQLITE_FULL = 13;
+
+/** Errors that are not of the statement: the same may succeed later. A full disk can be either of the last two. */
+const RETRIED: ReadonlySet<number> = new Set([
+  SQLITE_BUSY,
+  SQLITE_LOCKED,
+  SQLITE_IOERR,
+  SQLITE_FULL,
+]);
+
+/** SQLite's own words for them, because errors of Deno's `exec` have no code. */
+const CODES: ReadonlyMap<string, number> = new Map([
+  ["database is locked", SQLITE_BUSY],
+  ["database table is locked", SQLITE_LOCKED],
+  ["disk I/O error", SQLITE_IOERR],
+  ["database or disk is full", SQLITE_FULL],
+]);
 
 /** Runs a function, and converts errors of SQLite to `StorageError`. */
 export function guarded<T>(run: () => T): T {
@@ -17,8 +34,7 @@ export function guarded<T>(run: () => T): T {
   } catch (error) {
     const code = codeOf(error);
     if (code === undefined) throw error;
-    const retry = code === SQLITE_BUSY || code === SQLITE_LOCKED || code === SQLITE_FULL;
-    throw new StorageError(`SQLite: ${messageOf(error)}`, retry, error);
+    throw new StorageError(`SQLite: ${messageOf(error)}`, RETRIED.has(code), error);
   }
 }
 
@@ -40,6 +56,5 @@ function codeOf(error: unknown): number | undefined {
   };
   if (typeof errcode === "number") return errcode & 0xff;
   if (code !== "ERR_SQLITE_ERROR") return undefined;
-  // Errors of Deno's `exec` have no code.
-  return messageOf(error) === "database is locked" ? SQLITE_BUSY : SQLITE_ERROR;
+  return CODES.get(messageOf(error)) ?? SQLITE_ERROR;
 }

@@ -1,13 +1,14 @@
 /**
  * SQLite's writing thread: batches in order, concurrently with everything else, and its failures.
  */
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { columnsOf } from "../../mesher/storage/rows.ts";
 import { openSqlite } from "../../mesher/storage/sqlite.ts";
+import { guarded } from "../../mesher/storage/sqlite_error.ts";
 import { SqliteThread } from "../../mesher/storage/sqlite_thread.ts";
 import { StorageError } from "../../mesher/storage/error.ts";
 import type { Storage } from "../../mesher/storage/storage.ts";
@@ -118,6 +119,23 @@ test("SqliteThread rejects a batch for a file without tables, and continues to r
     await thread.close();
     rmSync(folder, { recursive: true });
   }
+});
+
+test("SQLite's errors of a full disk may be retried, whichever statement meets them", () => {
+  const db = new DatabaseSync(":memory:");
+  db.exec("CREATE TABLE large (bytes BLOB)");
+  db.exec("PRAGMA max_page_count = 4");
+  const insert = "INSERT INTO large VALUES (zeroblob(100000))";
+  const failures: [() => unknown, boolean][] = [
+    [() => db.exec(insert), true],
+    [() => db.prepare(insert).run(), true],
+    [() => db.exec("INSERT INTO none VALUES (1)"), false],
+  ];
+  for (const [statement, retry] of failures) {
+    const error = assertThrows(() => guarded(statement), StorageError);
+    assertEquals(error.retry, retry, error.message);
+  }
+  db.close();
 });
 
 test("SqliteThread names the file that cannot be opened", async () => {
