@@ -34,7 +34,7 @@ if (args.help) {
   process.exit(0);
 }
 const folder = String(args._[0] ?? "package");
-const { name, version } = buildPackage(folder);
+const { name, version } = await buildPackage(folder);
 console.log(`${name} ${version} is in ${folder}`);
 const packed = spawnSync("npm", ["pack", "--silent"], { cwd: folder, encoding: "utf8" });
 console.log(

@@ -15,7 +15,8 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
 
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const ROOT_URL = new URL("../../", import.meta.url);
+const ROOT = fileURLToPath(ROOT_URL);
 
 /** The entry points as named in `deno.json`. */
 interface DenoConfig {
@@ -36,7 +37,7 @@ const DECLARATIONS: ts.CompilerOptions = {
   declaration: true,
 };
 
-/** The file that Node and bundlers for browsers load instead of an entry point. */
+/** Thrown by the file that Node and bundlers for browsers load instead of an entry point. */
 const UNSUPPORTED =
   `throw new Error("Firn runs on Deno (2.9 or later) and Bun (1.4 or later): this is another runtime");
 `;
@@ -45,16 +46,27 @@ const UNSUPPORTED =
 const CLIENT = "./client";
 
 /** Builds the package into `folder`, which is emptied first. Returns its name and version. */
-export function buildPackage(folder: string): { name: string; version: string } {
+export async function buildPackage(folder: string): Promise<{ name: string; version: string }> {
   const config = JSON.parse(readFileSync(join(ROOT, "deno.json"), "utf8")) as DenoConfig;
   rmSync(folder, { recursive: true, force: true });
   for (const path of sources()) translate(path, folder);
   for (const path of ["README.md", "LICENSE", "CHANGELOG.md"]) {
     writeFileSync(join(folder, path), readFileSync(join(ROOT, path)));
   }
-  writeFileSync(join(folder, "unsupported.js"), UNSUPPORTED);
+  const names = await exportedNames(config);
+  writeFileSync(
+    join(folder, "unsupported.js"),
+    `export let ${names.join(", ")};\n${UNSUPPORTED}`,
+  );
   writeFileSync(join(folder, "package.json"), JSON.stringify(manifestOf(config), null, 2) + "\n");
   return { name: config.name, version: config.version };
+}
+
+/** The names of all entry points: without them an import fails before the sentence can be thrown. */
+async function exportedNames({ exports }: DenoConfig): Promise<readonly string[]> {
+  const paths = Object.values(exports);
+  const modules = await Promise.all(paths.map((path) => import(new URL(path, ROOT_URL).href)));
+  return [...new Set(modules.flatMap(Object.keys))].sort();
 }
 
 function sources(): string[] {

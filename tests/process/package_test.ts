@@ -28,6 +28,13 @@ console.log(await greeted.promise, typeof simulate, RESTARTS.length, CONFIG_BYTE
 await node.stop();
 `;
 
+/** Imports names, which Node looks for before it runs a module. */
+const NODE_PROGRAM = `
+import { Node } from "@firn/firn";
+import { RESTARTS } from "@firn/firn/otp";
+console.log(Node, RESTARTS);
+`;
+
 /** A program's exit status and all its output. */
 async function run(
   command: string,
@@ -102,7 +109,7 @@ test(
       for (const project of ["bun", "deno", "node"]) {
         mkdirSync(join(home, project));
         writeFileSync(join(home, project, "program.ts"), PROGRAM);
-        writeFileSync(join(home, project, "program.mjs"), 'await import("@firn/firn");\n');
+        writeFileSync(join(home, project, "program.mjs"), NODE_PROGRAM);
       }
       const bun = join(home, "bun");
       writeFileSync(join(bun, "package.json"), '{"type":"module"}');
