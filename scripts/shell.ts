@@ -23,15 +23,22 @@ Usage: deno task shell NAME [options] [command…]
 FIRN_COOKIE in the environment is used instead of a file.
 `;
 
+function fail(words: string): never {
+  process.stderr.write(`shell: ${words}\n`);
+  process.exit(1);
+}
+
 const options = parseArgs(givenArguments(), {
   string: ["cookie-file"],
   boolean: ["help", "json"],
+  unknown: (arg) => !arg.startsWith("-") || fail(`no such option: ${arg} (--help shows them)`),
 });
 const [target, ...commands] = options._.map(String);
-if (options.help || target === undefined) {
+if (options.help) {
   process.stdout.write(HELP);
-  process.exit(options.help ? 0 : 1);
+  process.exit(0);
 }
+if (target === undefined) fail("which node? Write its name, name@host:port (--help shows more)");
 const cookie = process.env["FIRN_COOKIE"];
 const cookieFile = options["cookie-file"];
 try {
@@ -46,6 +53,5 @@ try {
   });
   process.exit(status);
 } catch (error) {
-  process.stderr.write(`shell: ${error instanceof Error ? error.message : error}\n`);
-  process.exit(1);
+  fail(error instanceof Error ? error.message : String(error));
 }
