@@ -43,7 +43,7 @@ export function readLoadOptions(
     else if (name === "--url" && URL.canParse(value)) urls.push(value.replace(/\/$/, ""));
     else if (numbers.has(name) && /^\d+$/.test(value) && Number(value) >= 1) {
       numbers.set(name, Number(value));
-    } else return { problem: `${name} ${JSON.stringify(value)} makes no sense: see --help` };
+    } else return { problem: `${name} ${JSON.stringify(value)} is not valid: see --help` };
   }
   if (key === "") return { problem: "no key: use --key with the one in mesher-first-login.txt" };
   if (numbers.get("--batch")! > 100) return { problem: "--batch is at most 100" };
