@@ -8,15 +8,14 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import process from "node:process";
 import { Socket } from "@firn/firn/client";
 import { freePorts } from "../../scripts/cluster/ports.ts";
-import { findProgram } from "../../scripts/cluster/runtimes.ts";
 import { whyNoBrowser, withBrowser } from "../kit/browser.ts";
 import { type NodeProcess, PAIRS, untilWhole, withNodes } from "../kit/process.ts";
+import { findServer, nginxConfig } from "../kit/servers.ts";
 import { test, until } from "../kit/test.ts";
 
-const nginx = findProgram("nginx") ?? findProgram("/usr/sbin/nginx");
+const nginx = findServer("nginx");
 if (nginx === undefined) {
   console.log("blocked_test.ts: skipped, nginx is not installed (apt-get install nginx)");
 }
@@ -31,20 +30,13 @@ async function withNginx(
   body: () => Promise<void>,
 ): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "firn-nginx-"));
-  const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-    .map((each) => `${each}_temp_path ${folder}/${each};`).join("\n");
   const upstream = servers.map((port) => `server 127.0.0.1:${port} fail_timeout=1s;`).join("\n");
   const front = fronts.map((port, i) =>
     `server { listen 127.0.0.1:${port}; location / { proxy_pass http://nodes;
       proxy_set_header Host $http_host; proxy_buffering ${i === 0 ? "on" : "off"}; } }`
   ).join("\n");
-  const user = process.getuid?.() === 0 ? "user root;" : "";
   const file = join(folder, "nginx.conf");
-  writeFileSync(
-    file,
-    `${user} pid ${folder}/pid; daemon off; error_log ${folder}/error.log; events {}
-    http { ${temporary} access_log off; upstream nodes { ${upstream} } ${front} }`,
-  );
+  writeFileSync(file, nginxConfig(folder, `upstream nodes { ${upstream} } ${front}`));
   const child = spawn(nginx!, ["-c", file], { stdio: "ignore" });
   const ended = new Promise((end) => child.on("exit", end));
   try {

@@ -14,8 +14,8 @@ import { join } from "node:path";
 import process from "node:process";
 import { connect } from "../../lib/ws/client.ts";
 import type { ServeOptions } from "../../lib/ws/options.ts";
-import { findProgram } from "../../scripts/cluster/runtimes.ts";
 import { makeHost } from "../kit/host.ts";
+import { findServer, nginxConfig } from "../kit/servers.ts";
 import { test, until } from "../kit/test.ts";
 import { serving } from "../ws/serving.ts";
 
@@ -26,50 +26,33 @@ const GUIDE = readFileSync(new URL("../../lib/guides/behind_a_proxy.md", import.
 interface Proxy {
   readonly name: string;
   readonly program: string | undefined;
-  /** Writes the whole configuration. Returns the arguments that run the proxy in the foreground. */
-  files(config: string, folder: string): string;
+  /** Returns the whole configuration. */
+  complete(config: string, folder: string): string;
+  /** Returns the arguments that run the proxy in the foreground. */
   args(file: string): string[];
   /** Returns how its configuration names a Unix socket. */
   unix(path: string): string;
 }
 
-const find = (name: string): string | undefined =>
-  findProgram(name) ?? ["/usr/sbin/", "/usr/bin/"].map((folder) => folder + name).find(exists);
-
-function exists(path: string): boolean {
-  try {
-    readFileSync(path);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 const PROXIES: readonly Proxy[] = [
   {
     name: "nginx",
-    program: find("nginx"),
-    files: (config, folder) =>
-      `${
-        process.getuid?.() === 0 ? "user root; " : ""
-      }pid ${folder}/pid; daemon off; error_log ${folder}/error.log; events {}\nhttp {\n` +
-      ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-        .map((each) => `${each}_temp_path ${folder}/${each};`).join("\n") +
-      `\naccess_log off;\n${config}\n}`,
+    program: findServer("nginx"),
+    complete: (config, folder) => nginxConfig(folder, config),
     args: (file) => ["-c", file],
     unix: (path) => `unix:${path}`,
   },
   {
     name: "haproxy",
-    program: find("haproxy"),
-    files: (config) => config,
+    program: findServer("haproxy"),
+    complete: (config) => config,
     args: (file) => ["-db", "-q", "-f", file],
     unix: (path) => `unix@${path}`,
   },
   {
     name: "caddy",
-    program: find("caddy"),
-    files: (config) => `{\n  admin off\n  auto_https off\n}\n${config}`,
+    program: findServer("caddy"),
+    complete: (config) => `{\n  admin off\n  auto_https off\n}\n${config}`,
     args: (file) => ["run", "--adapter", "caddyfile", "--config", file],
     unix: (path) => `unix/${path}`,
   },
@@ -110,7 +93,7 @@ async function behind(
       .replace("bind :80", `bind 127.0.0.1:${front}`)
       .replace(":80 {", `http://127.0.0.1:${front} {`);
     const file = join(folder, "proxy.conf");
-    writeFileSync(file, proxy.files(config, folder));
+    writeFileSync(file, proxy.complete(config, folder));
     const env = { ...process.env, HOME: folder, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder };
     const child = spawn(proxy.program!, proxy.args(file), { stdio: "ignore", env });
     const ended = new Promise((end) => child.on("exit", end));
