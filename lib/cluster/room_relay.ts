@@ -85,7 +85,7 @@ export class RoomRelay implements Relay, RoomSink {
   #timer: Timer | undefined;
   readonly #link: RelayLink | undefined;
 
-  /** `link`: the transport that carries messages beside the mesh, or in place of it. */
+  /** `link`: the transport that carries messages in addition to the mesh, or instead of it. */
   constructor(host: RelayHost, mesh: Mesh, rooms: Rooms, link?: RelayLink) {
     this.#host = host;
     this.#link = link;

@@ -10,18 +10,18 @@
  */
 import { Ring } from "../base/ring.ts";
 
-/** At most this many bytes are unconfirmed, and one message. */
+/** Maximum number of unconfirmed bytes, which one message may exceed. */
 const WINDOW_BYTES = 1024 * 1024;
 
-/** A confirmation is requested after this many bytes. */
+/** Number of bytes after which a confirmation is requested. */
 const CONFIRM_BYTES = WINDOW_BYTES / 4;
 
-/** Bytes that a message takes beside its payload. */
+/** Number of bytes that a message counts in addition to its payload. */
 const OVERHEAD_BYTES = 64;
 
 /** The functions by which the window sends. */
 export interface WindowPort {
-  /** Sends a message. May throw: then it is lost. */
+  /** Sends a message. May throw, in which case the message is lost. */
   send(subject: string, payload: Uint8Array): void;
   /** Resolves when the broker has received what was sent. */
   flush(): Promise<unknown>;

@@ -1,20 +1,20 @@
 /**
- * The order of releases: by version where both have one (`1.2.3`, `shop@1.2.3-beta.1`, of one package), else by when
- * they were first seen. Deterministic.
+ * The order of releases: by version if both have one (`1.2.3`, `shop@1.2.3-beta.1`, of one package), otherwise by the
+ * time when they were first seen. Deterministic.
  *
  * @module
  */
 
-/** A release as it is ordered. */
+/** The fields by which a release is ordered. */
 export interface ReleaseTime {
   readonly version: string;
-  /** When it was first seen; undefined: it is not known. */
+  /** The time when it was first seen; undefined if unknown. */
   readonly createdAt: number | undefined;
 }
 
 const VERSION = /^(?:(.*)@)?v?(\d{1,9})\.(\d{1,9})(?:\.(\d{1,9}))?(?:-([\w.-]+))?(?:\+[\w.-]+)?$/s;
 
-/** Whether a release is later than another. */
+/** Returns whether a release is later than another. */
 export function isLaterRelease(one: ReleaseTime, other: ReleaseTime): boolean {
   if (one.version === other.version) return false;
   const order = compareVersions(one.version, other.version);
@@ -23,7 +23,7 @@ export function isLaterRelease(one: ReleaseTime, other: ReleaseTime): boolean {
   return one.createdAt > other.createdAt;
 }
 
-/** Compares by semantic versioning; null: one of them has no such version, or they are of different packages. */
+/** Compares by semantic versioning. Returns null if one has no such version, or if the packages differ. */
 export function compareVersions(a: string, b: string): number | null {
   const [one, other] = [VERSION.exec(a), VERSION.exec(b)];
   if (one === null || other === null || one[1] !== other[1]) return null;

@@ -17,17 +17,17 @@ import type { Artifact, Artifacts } from "../storage/artifacts.ts";
 import { FILE_BYTES_MAX } from "./bundle.ts";
 import { functionAt, type OriginalPlace, type ParsedMap, parseMap, placeAt } from "./trace.ts";
 
-/** At most this many files of one event are looked up; frames of others stay as they are. */
+/** Maximum number of files of one event that are looked up; frames of others stay unchanged. */
 const FILES_MAX = 20;
-/** Parsed maps that are kept for the next event, and their bytes of JSON. */
+/** Maximum number of cached parsed maps, and of their bytes of JSON. */
 const KEPT_MAX = 8;
 const KEPT_BYTES_MAX = 67_108_864;
-/** Lines on each side of the one that threw. */
+/** Number of lines on each side of the one that threw. */
 const CONTEXT_LINES: number = Math.min(5, CONTEXT_LINES_MAX);
 
 const inflate = promisify(gunzip);
 
-/** A map, and the minified file where it was uploaded too. */
+/** A map, and the minified file if that was uploaded too. */
 interface Loaded {
   readonly map: ParsedMap;
   /** The lines of the minified file. */
@@ -38,14 +38,14 @@ interface Loaded {
 /** The source maps of one node. */
 export class SourceMaps {
   readonly #artifacts: Artifacts;
-  /** By the ids of their artifacts, the one used last at the end; null: it is invalid. */
+  /** Parsed maps by artifact id, the most recently used one last; null: the map is invalid. */
   readonly #kept = new Map<string, Loaded | null>();
 
   constructor(artifacts: Artifacts) {
     this.#artifacts = artifacts;
   }
 
-  /** The exceptions of an event with their original frames. */
+  /** Returns the exceptions of an event with their original frames. */
   async exceptionsOf(projectId: string, event: MesherEvent): Promise<readonly Exception[]> {
     const files = new Set<string>();
     for (const { frames } of event.exceptions) {

@@ -33,10 +33,10 @@ export interface OriginalPlace {
   readonly source: string | null;
 }
 
-/** Segments that are looked at to find the name of a function. */
+/** Maximum number of segments that are searched for the name of a function. */
 const SEGMENTS_MAX = 50_000;
 
-/** Parses a map. Rejects if it is none. */
+/** Parses a map. Rejects if it is invalid. */
 export async function parseMap(json: string): Promise<ParsedMap> {
   const { AnyMap, decodedMappings, originalPositionFor, sourceContentFor } = await import(
     "@jridgewell/trace-mapping@0.3.31"

@@ -29,7 +29,7 @@ const CHARS = 8_388_608;
 const EVENTS = "events";
 /** A column that only PostgreSQL has; SQLite has a table for it. */
 const WORDS = "words";
-/** Tables that PostgreSQL fills itself, and those without data. */
+/** Tables that are not copied as such: SQLite's own, that of the words, and the events, which are copied with their words. */
 const LEFT_OUT = /^(?:sqlite_|event_words|events$)/;
 
 type Row = Record<string, string | number | null | Uint8Array>;

@@ -1,5 +1,5 @@
 /**
- * Releases of projects: made by their first event, or by a client before it.
+ * Releases of projects: created by their first event, or earlier by a client.
  *
  * @module
  */
@@ -12,18 +12,18 @@ export interface Release {
   readonly projectId: string;
   readonly version: string;
   readonly createdAt: number;
-  /** Issues that it had first. */
+  /** Number of issues whose first event was in this release. */
   readonly newIssues: number;
-  /** The latest event of issues that had it last; null: there is none. */
+  /** The time of the latest event of issues whose last event was in this release; null if there is none. */
   readonly lastSeen: number | null;
 }
 
 /** Releases. */
 export interface Releases {
-  /** Newest first. */
+  /** Returns the releases of a project, newest first. */
   releases(orgId: string, projectId: string, page: PageRequest): Promise<Page<Release>>;
   release(orgId: string, projectId: string, version: string): Promise<Release | null>;
-  /** Makes it, unless it exists. */
+  /** Creates a release unless it exists. */
   addRelease(
     orgId: string,
     projectId: string,

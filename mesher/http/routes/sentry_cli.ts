@@ -24,13 +24,13 @@ import { readBytes } from "../input.ts";
 import type { Asked, Field, Reply, Route } from "../route.ts";
 import { organisationOf, personIn, projectPlaceOf } from "../scope.ts";
 
-/** Bytes of a chunk. */
+/** Maximum number of bytes of a chunk. */
 const CHUNK_BYTES = 4_194_304;
-/** Chunks of one request. */
+/** Maximum number of chunks of one request. */
 const CHUNKS_MAX = 4;
-/** Bytes of a request with chunks. */
+/** Maximum number of bytes of a request with chunks. */
 const REQUEST_BYTES_MAX: number = CHUNK_BYTES * CHUNKS_MAX + 65_536;
-/** Chunks of one bundle. */
+/** Maximum number of chunks of one bundle. */
 const BUNDLE_CHUNKS_MAX: number = BUNDLE_BYTES_MAX / CHUNK_BYTES;
 /** Like Sentry: no slashes, line ends or tabs. */
 // deno-lint-ignore no-control-regex

@@ -15,11 +15,11 @@ export interface Move {
   readonly from: string;
   /** The issue that gets them. */
   readonly to: string;
-  /** Of a split: which events. */
+  /** For a split: the fingerprints of the events. */
   readonly fingerprints: readonly string[];
 }
 
-/** Events that are looked at in one transaction. */
+/** Number of events or users that one transaction moves. Events of the same time are moved together. */
 const MOVED_MAX = 500;
 
 /**
@@ -192,7 +192,7 @@ async function settleReleases(query: Query, issueId: string): Promise<void> {
   }
 }
 
-/** Whether the issue has the event that was received at this time. */
+/** Returns whether the issue has an event that was received at this time. */
 async function isFirst(query: Query, issueId: string, at: number): Promise<boolean> {
   const row = await query.row(
     "SELECT e.id FROM events e WHERE e.issue_id = $1 AND e.received_at = $2 LIMIT 1",
