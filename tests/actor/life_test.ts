@@ -476,7 +476,7 @@ test("ownedBy ends the owned resource with its owner, and not the reverse", asyn
   assertEquals(system.size, 0);
 });
 
-test("stop ends every actor, including those spawned meanwhile", async () => {
+test("stop ends every actor, including those spawned meanwhile, and starts none afterwards", async () => {
   const system = new ManualSystem();
   const reasons: unknown[] = [];
   system.events.on("exit", ({ reason }) => {

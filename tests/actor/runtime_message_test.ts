@@ -17,7 +17,7 @@ const GENUINE: readonly RuntimeMessage[] = [
   groupChange("carts", [], []),
 ];
 
-test("RuntimeMessage is the base class of all messages that the runtime creates", () => {
+test("RuntimeMessage is the base class of all messages that the runtime creates, each of its own class", () => {
   for (const [at, message] of GENUINE.entries()) {
     assert(message instanceof RuntimeMessage);
     assertEquals(CLASSES.map((Class) => message instanceof Class), CLASSES.map((_, i) => i === at));

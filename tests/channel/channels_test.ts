@@ -78,7 +78,7 @@ function room() {
   });
 }
 
-test("Socket.channel: joins a topic, receives replies to pushes, and receives broadcasts from both nodes", async () => {
+test("Socket.channel: joins a topic, and receives replies to pushes and the broadcasts of clients and nodes", async () => {
   await withTwo({ channels: [room()] }, async ([a], connect) => {
     const [one, two] = [connect(0), connect(1)].map((socket) =>
       socket.channel<ReturnType<typeof room>>("room:1", { name: "x" })

@@ -52,7 +52,7 @@ test("makeAuthority returns a key that cannot be exported", () => {
   assertEquals(authority.key.usages, ["sign"]);
 });
 
-test("makeLeaf creates a certificate signed by the authority", async () => {
+test("makeLeaf creates a certificate signed by the authority, and by no other", async () => {
   const cert = new X509Certificate(leaf.cert);
   const root = new X509Certificate(authority.pem);
   assertEquals(cert.issuer, root.subject);

@@ -314,7 +314,7 @@ test("A node allows a hostile peer to spawn only the functions it exposes", asyn
   });
 });
 
-test("A peer that does not answer spawns and calls costs bounded memory until its session ends", async () => {
+test("A peer that does not answer spawns and calls keeps them pending only until its session ends", async () => {
   await withHostile(async ({ raw, a, near }) => {
     const line = a.remote.nodeLink(HOSTILE)!;
     const there = { node: HOSTILE, fn: "any", timeout: 60_000 };

@@ -211,7 +211,7 @@ test("Inbound.take ignores messages about actors and calls that do not exist", (
   }
 });
 
-test("Inbound.take accepts a DOWN only from the monitored actor's node", () => {
+test("Inbound.take accepts a DOWN or EXIT only for the actor that is monitored or linked", () => {
   const { one, near } = household();
   const { length } = near;
   // A valid reference with the wrong actor, and an exit of an actor that is not linked.

@@ -188,7 +188,7 @@ test("authorize decides on exit signals, links, spawns and names of other nodes"
   await assertRejects(() => startCheaply({ authorize: true as never }), NodeOptionError);
 });
 
-test("a name registered before the session is not sent to a node that is not allowed to see it", async () => {
+test("a name registered before the session is not accepted by a node whose authorize forbids it", async () => {
   const authorize: NodeOptions["authorize"] = ({ target }) => target !== "secret";
   const common = { cookie: COOKIE, logLevel: "silent", joinTimeout: 0 } as const;
   await using a = await startCheaply({ ...common, name: "a@127.0.0.1:0", authorize });

@@ -135,7 +135,7 @@ test("service: a call to it by an awaited actor, or by its own timer, is not a c
   assertEquals(results, [7, 7]);
 });
 
-test("service: a rejection that an async handler forgets to await ends the service", async () => {
+test("service: a rejection that an async handler forgets to await ends the service, even after another await", async () => {
   await using node = await startCheaply({ logLevel: "silent" });
   const careless = service<{ state: number; cast: { forget(): void } }>({
     init: () => 0,

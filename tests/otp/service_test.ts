@@ -500,7 +500,7 @@ test("service: with terminate, it survives linked actors that exit normally", as
   family.system.stop();
 });
 
-test("service: trapExit does not ignore Node.stop", async () => {
+test("service: with trapExit, an exit signal of the node still ends it", async () => {
   for (const reason of ["normal", "shutdown", "bad"]) {
     const family = new Family();
     const trapping = service<{ state: number }>({

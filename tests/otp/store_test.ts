@@ -13,9 +13,9 @@ import { decodeTerm } from "../../lib/term/decode.ts";
 import { test } from "../kit/test.ts";
 import { contract } from "./store_contract.ts";
 
-test("memoryStore compares versions before it saves", () => contract(memoryStore()));
+test("memoryStore saves and removes only if the version matches", () => contract(memoryStore()));
 
-test("sqliteStore compares versions before it saves, and keeps the data in its file", async () => {
+test("sqliteStore saves and removes only if the version matches, and keeps the data in its file", async () => {
   const folder = mkdtempSync(join(tmpdir(), "firn-store-"));
   try {
     const path = join(folder, "state.sqlite");

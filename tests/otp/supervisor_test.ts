@@ -233,7 +233,7 @@ test("Supervisor: kills a child that is not linked to it, and reports a failed s
   assertEquals(family.system.size, 0);
 });
 
-test("Supervisor: a child that exits before its start function returns counts as a normal exit of a child", async () => {
+test("Supervisor: the exit of a child before its start function returns is handled like any other", async () => {
   for (const linked of [true, false]) {
     const family = new Family();
     let starts = 0;

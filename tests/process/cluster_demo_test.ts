@@ -112,7 +112,7 @@ test("cluster.ts accepts any WebSocket client", async () => {
   await untilGone(nodes);
 });
 
-test("cluster.ts serves only the page and the health of each node", async () => {
+test("cluster.ts serves the page and the health of each node, and answers unknown paths with 404", async () => {
   await using demo = Demo.start(["--json", "--nodes", "2", "--port", "0", ...MIXED]);
   const nodes = await demo.nodes(2);
   for (const { name, page, pid } of nodes) {

@@ -51,7 +51,7 @@ async function dialsTls(name: string): Promise<boolean> {
   return isUp;
 }
 
-test("Mesh's listener and a server's continue to accept after the process ran out of descriptors, and report it", async () => {
+test("Mesh's listener and a server's accept again after the process ran out of descriptors, and report both", async () => {
   await withNodes(async (start) => {
     const node = await start(runtime, "poor", {}, "member_child.ts", launchPoor);
     const url = new URL(await node.ask<string>("serve"));

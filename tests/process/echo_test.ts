@@ -32,7 +32,7 @@ test("echo.ts prints its address, and echoes messages", async () => {
   assertEquals(await server.ended, 0);
 });
 
-test("echo.ts reports an invalid option in one line", async () => {
+test("echo.ts reports an invalid option in one line, with what to use", async () => {
   const grid: [string[], RegExp][] = [
     [["--port", "99999"], /^echo: --port is "99999": use a whole number from 0 to 65535\n$/],
     [["--hostname", ""], /^echo: --hostname is empty: use .*\n$/],

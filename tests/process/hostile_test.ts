@@ -40,7 +40,7 @@ const FRAMES: readonly (readonly [string, Uint8Array])[] = [
 ];
 
 for (const [one, other] of PAIRS) {
-  test(`a node (${one}) survives frames of a member that are truncated at each byte, have wrong lengths, or are too many`, async () => {
+  test(`a node (${one}) survives frames of a member that are truncated at each byte, invalid, or too large`, async () => {
     await withNodes(async (start) => {
       const a = await start(one, "a");
       const b = await start(other, "b", { seeds: [a.name] });

@@ -169,7 +169,7 @@ const HASTY = { pingInterval: 100, pingTimeout: 600 };
 
 for (const other of OTHERS) {
   const lose = (how: string, patience: object, body: (bond: Bond) => Promise<void>): void => {
-    test(`A node that ${how} (${runtime}, ${other}) leaves no links, monitors or names, each reported once and in order`, async () => {
+    test(`A node that ${how} (${runtime}, ${other}) ends all links, monitors, calls and spawns, each once and in order`, async () => {
       await withMesh(async (startHere) => {
         await withNodes(async (start) => {
           const near = await startHere("near", { logLevel: "info", ...patience });

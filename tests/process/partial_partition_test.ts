@@ -90,7 +90,7 @@ for (const pair of PAIRS) {
   );
 
   test(
-    `a singleton with a quorum ${where}: a replacement for a suspended holder stays, also when the quorum is lost and returns`,
+    `a singleton with a quorum ${where}: a replacement stays when the suspended holder resumes, and one runs again when a lost quorum returns`,
     { ignore: !isPossible, timeout: 90_000 },
     () =>
       withThree(pair, async ({ machines, nodes }) => {

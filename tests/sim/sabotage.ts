@@ -252,7 +252,7 @@ export const BROKEN: readonly (readonly [promise: string, what: string, () => ()
   ],
   [
     "membership",
-    "an unreachable node is dialed forever",
+    "a node that does not exist is dialed forever",
     breaks(Peers, "up", (real) =>
       function (this: Any, name: string, ...args: Any[]) {
         real.call(this, name, ...args);

@@ -208,7 +208,7 @@ test("Client reconnects when it loses its server, with the same handlers", async
   await server.stop();
 });
 
-test("Client stops after the maximum number of failed attempts, by state, event, error, log and promise", async () => {
+test("Client stops after the maximum number of failed attempts, and shows it by state, event, error, log and promise", async () => {
   const server = await serve(host, ECHO);
   const changes: ClientChange[] = [];
   const log: string[] = [];
@@ -332,7 +332,7 @@ test("Client calls functions for the URL, headers and protocols of each attempt"
   );
 });
 
-test("Client sends the URL's credentials only in a header, hides them from handlers, and rejects reserved headers", async () => {
+test("Client sends the URL's credentials only in a header, removes them from its url, and rejects reserved headers", async () => {
   const shown: (string | null)[] = [];
   await serving(
     { upgrade: (request) => void shown.push(request.headers.get("authorization")) },

@@ -35,7 +35,7 @@ test("serve answers plain requests with 404 if there is no fetch hook", async ()
   });
 });
 
-test("serve rejects HEAD without a body, and with its Content-Length", async () => {
+test("serve rejects HEAD with the Content-Length of a body, and without the body", async () => {
   await serving({}, async (server) => {
     for (
       const request of ["HEAD / HTTP/1.1\r\nHost: h\r\n\r\n", upgradeRequest({}, "HEAD / HTTP/1.1")]
@@ -172,7 +172,7 @@ test("serve sends each piece of a body on arrival, and cancels it when its clien
   });
 });
 
-test("Server.stop waits for a response in progress, and not for clients without a complete request", async () => {
+test("Server.stop waits for a response in progress, and not for pending upgrades and incomplete requests", async () => {
   let answer = (_response: Response): void => {};
   let asked = 0;
   const options: ServeOptions = {
@@ -411,7 +411,7 @@ test("serve aborts a response whose body fails", async () => {
   });
 });
 
-test("serve reads a body with Expect: 100-continue only when requested", async () => {
+test("serve sends 100 Continue when a hook reads a body that waits for it", async () => {
   await serving(
     { fetch: async (request) => new Response(await request.text()) },
     async (server) => {

@@ -71,7 +71,7 @@ test("Utf8Check accepts every character, complete and split anywhere", () => {
   }
 });
 
-test("Utf8Check reports an incomplete character as incomplete", () => {
+test("Utf8Check.whole is false in the middle of a character", () => {
   for (const bytes of ["c3", "e2", "e2 82", "f0", "f0 9f", "f0 9f 98"]) {
     for (const before of ["", "61 ".repeat(50)]) {
       const utf8 = new Utf8Check();

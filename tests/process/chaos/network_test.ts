@@ -77,7 +77,7 @@ test("Network.cut ends the connections between two nodes, and lets them dial aga
   });
 });
 
-test("Network.lead to an address without a listener closes the dialing side", async () => {
+test("Network.lead without a port closes each connection to that node", async () => {
   await withEcho(async (network, dial) => {
     network.lead("b", undefined);
     let closed = 0;
