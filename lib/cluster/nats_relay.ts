@@ -293,7 +293,7 @@ class NatsRelay implements RelayTransport {
     this.#all?.unsubscribe();
     this.#keys.clear();
     if (!this.#nats.isClosed()) {
-      const flushed = this.#nats.flush().catch(() => {});
+      const flushed = this.#drain().catch(() => {});
       await new Promise<void>((over) => {
         const late = this.#port?.after(STOP_MS, over);
         flushed.then(() => {
@@ -304,6 +304,11 @@ class NatsRelay implements RelayTransport {
     }
     this.#window.clear();
     void this.#statuses?.return?.();
+  }
+
+  /** Resolves when NATS has received everything that waits, which is sent in several windows. */
+  async #drain(): Promise<void> {
+    do await this.#nats.flush(); while (!this.#window.isEmpty);
   }
 
   get #stream(): string {

@@ -57,6 +57,11 @@ export class SendWindow {
     return this.#queuedBytes + this.#unconfirmed;
   }
 
+  /** Whether nothing waits: everything was sent, but may not be confirmed. */
+  get isEmpty(): boolean {
+    return this.#queue.length === 0;
+  }
+
   /** Whether there is a connection: without one, messages wait. */
   set isConnected(isConnected: boolean) {
     this.#isConnected = isConnected;

@@ -3,6 +3,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { SeededRandom } from "../../lib/base/random.ts";
 import { decodeRelayed, encodeRelayed, RELAYED } from "../../lib/cluster/relay_message.ts";
 import type { RelayPort, RelayTransport } from "../../lib/cluster/relay_transport.ts";
+import { type NatsConnection, natsRelay } from "../../lib/cluster/nats_relay.ts";
 import { SendWindow } from "../../lib/cluster/send_window.ts";
 import { channel } from "../../lib/channel/channel.ts";
 import { startHub } from "../../lib/channel/start.ts";
@@ -292,4 +293,36 @@ test("SendWindow waits while disconnected or unconfirmed, in order and within it
   assertEquals(window.bytes, 0);
   window.push("more", payload);
   assertEquals([sent.at(-1), window.dropped], ["more", 2]);
+});
+
+test("natsRelay sends everything that waits before it stops, and waits no longer than a second", async () => {
+  let isAnswering = true;
+  let published = 0;
+  const connection: NatsConnection = {
+    publish: () => void published++,
+    subscribe: () => ({ unsubscribe: () => {} }),
+    flush: () => new Promise((flushed) => isAnswering && setTimeout(flushed)),
+    status: () => ({ [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => {}) }) }),
+    isClosed: () => false,
+  };
+  const port: RelayPort = {
+    origin: "a",
+    received: () => {},
+    receivedEvent: () => Promise.resolve(),
+    warn: () => {},
+    after: (ms, task) => {
+      assertEquals(ms, 1_000);
+      const timer = setTimeout(task, isAnswering ? ms : 0);
+      return { cancel: () => clearTimeout(timer) };
+    },
+  };
+  for (const [answers, expected] of [[true, 60], [false, 60 + 11]] as const) {
+    isAnswering = answers;
+    const relay = natsRelay(connection);
+    await relay.start(port);
+    for (let i = 0; i < 60; i++) relay.publish(i, new Uint8Array(100_000));
+    assertEquals(published, answers ? 11 : 60 + 11);
+    await relay.stop();
+    assertEquals(published, expected);
+  }
 });
