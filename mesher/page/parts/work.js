@@ -76,6 +76,26 @@ export async function load(box, signal, fetchIt, render, { bones = 4, quiet = fa
   }
 }
 
+/**
+ * Creates the foot of a list, with a button that adds the next page if there is one.
+ *
+ * @template Query
+ * @param {Query | null} next The query of the next page.
+ * @param {(next: Query) => Promise<HTMLElement>} more Fetches and adds that page; resolves with the new foot.
+ */
+export function listFoot(next, more) {
+  const foot = h("div", { class: "list-foot" });
+  if (next === null) return foot;
+  const further = button("Show more", {
+    onclick: () =>
+      attempt(further, async () => {
+        foot.replaceWith(await more(next));
+      }),
+  });
+  foot.append(further);
+  return foot;
+}
+
 /** @param {number} lines */
 function skeleton(lines) {
   return h(

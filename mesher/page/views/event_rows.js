@@ -5,8 +5,7 @@
  */
 import { fill, h } from "../dom.js";
 import { levelBadge } from "../parts/badges.js";
-import { button } from "../parts/controls.js";
-import { attempt, load } from "../parts/work.js";
+import { listFoot, load } from "../parts/work.js";
 import { ago } from "../time.js";
 
 /** @import * as model from "../model.js" */
@@ -23,19 +22,13 @@ export function eventRows({ signal, fetchPage, hrefOf, none }) {
   const list = h("ul", { class: "rows", "aria-label": "Events" });
   const box = h("div", { class: "panel flush" });
 
-  /** @param {model.Page<model.EventSummary>} page */
+  /**
+   * @param {model.Page<model.EventSummary>} page
+   * @returns {HTMLElement}
+   */
   function more({ rows, next }) {
     list.append(...rows.map((event) => eventRow(event, hrefOf(event))));
-    const foot = h("div", { class: "list-foot" });
-    if (next === null) return foot;
-    const further = button("Show more", {
-      onclick: () =>
-        attempt(further, async () => {
-          foot.replaceWith(more(await fetchPage(next)));
-        }),
-    });
-    foot.append(further);
-    return foot;
+    return listFoot(next, async (query) => more(await fetchPage(query)));
   }
 
   load(box, signal, () => fetchPage({}), (page) => {

@@ -6,7 +6,7 @@
 import { h } from "../dom.js";
 import { avatar } from "../parts/badges.js";
 import { button, iconButton } from "../parts/controls.js";
-import { attempt, load } from "../parts/work.js";
+import { attempt, listFoot, load } from "../parts/work.js";
 import { href } from "../router.js";
 import * as issuesApi from "../server/issues.js";
 import { objectOf } from "../server/values.js";
@@ -30,24 +30,19 @@ export function issueActivity({ app, issueId, signal }) {
       return [list, more(page)];
     }, { bones: 4, quiet });
 
-  /** @param {model.Page<model.Activity>} page */
+  /**
+   * @param {model.Page<model.Activity>} page
+   * @returns {HTMLElement}
+   */
   function more(page) {
     list.append(...page.rows.map(entry));
     if (page.rows.length === 0 && list.childElementCount === 0) {
       return h("p", { class: "dim pad" }, "Nothing has happened to this issue yet.");
     }
-    const foot = h("div", { class: "list-foot" });
-    const { next } = page;
-    if (next !== null) {
-      const further = button("Show more", {
-        onclick: () =>
-          attempt(further, async () => {
-            foot.replaceWith(more(await issuesApi.activity(issueId, next, signal)));
-          }),
-      });
-      foot.append(further);
-    }
-    return foot;
+    return listFoot(
+      page.next,
+      async (next) => more(await issuesApi.activity(issueId, next, signal)),
+    );
   }
 
   /** @param {model.Activity} one */

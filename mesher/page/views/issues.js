@@ -8,7 +8,7 @@ import { fill, h } from "../dom.js";
 import { LEVEL_OPTIONS } from "../parts/badges.js";
 import { button, select } from "../parts/controls.js";
 import { empty, tabs } from "../parts/panel.js";
-import { attempt, load } from "../parts/work.js";
+import { listFoot, load } from "../parts/work.js";
 import { go, href, withQuery } from "../router.js";
 import { Selection } from "../selection.js";
 import * as issuesApi from "../server/issues.js";
@@ -83,25 +83,19 @@ export function issuesView({ app, place, project, signal, keys }) {
     }, { bones: 8, quiet });
   };
 
-  /** @param {model.Page<model.Issue>} page */
+  /**
+   * @param {model.Page<model.Issue>} page
+   * @returns {HTMLElement}
+   */
   function more(page) {
     const rows = page.rows.filter(({ id }) => !shown.has(id));
     list.append(...rows.map(addRow));
     drawCharts(rows.map(({ id }) => id));
-    const foot = h("div", { class: "list-foot" });
-    const { next } = page;
-    if (next !== null) {
-      const further = button("Show more", {
-        onclick: () =>
-          attempt(further, async () => {
-            const following = await issuesApi.issues(project.id, { ...query, ...next }, signal);
-            foot.replaceWith(more(following));
-            selection.dispatchEvent(new Event("change"));
-          }),
-      });
-      foot.append(further);
-    }
-    return foot;
+    return listFoot(page.next, async (next) => {
+      const foot = more(await issuesApi.issues(project.id, { ...query, ...next }, signal));
+      selection.dispatchEvent(new Event("change"));
+      return foot;
+    });
   }
 
   /** @type {Map<string, model.Bucket[]>} */

@@ -4,9 +4,8 @@
  * @module
  */
 import { h } from "../dom.js";
-import { button } from "../parts/controls.js";
 import { empty, panel } from "../parts/panel.js";
-import { attempt, load } from "../parts/work.js";
+import { listFoot, load } from "../parts/work.js";
 import { href } from "../router.js";
 import * as issuesApi from "../server/issues.js";
 import { ago, plural } from "../time.js";
@@ -19,21 +18,16 @@ export function releaseSettings({ project, signal }) {
   const list = h("ul", { class: "rows", "aria-label": "Releases" });
   const body = h("div");
 
-  /** @param {model.Page<model.Release>} page */
+  /**
+   * @param {model.Page<model.Release>} page
+   * @returns {HTMLElement}
+   */
   function more(page) {
     list.append(...page.rows.map(row));
-    const foot = h("div", { class: "list-foot" });
-    const { next } = page;
-    if (next !== null) {
-      const further = button("Show more", {
-        onclick: () =>
-          attempt(further, async () => {
-            foot.replaceWith(more(await issuesApi.releases(project.id, next, signal)));
-          }),
-      });
-      foot.append(further);
-    }
-    return foot;
+    return listFoot(
+      page.next,
+      async (next) => more(await issuesApi.releases(project.id, next, signal)),
+    );
   }
 
   load(
