@@ -132,6 +132,8 @@ test("natsRelay replaces the mesh for rooms, through kills and restarts of a nod
           node.warnings().some((line) => line.includes("connected again"))
         ),
     );
+    // The clients have sent their subscriptions again, but the server may not have read them.
+    await Promise.all([a, b, again].map((node) => node.ask("announced")));
     await reaches(b, [a, b, again], "five");
     const lines = ["one", "two", "three", "four", "kept while disconnected", "five"];
     for (const node of [a, b]) {
@@ -159,6 +161,7 @@ test("natsRelay drops messages that exceed its queue while NATS is down, and its
       () =>
         [a, b].every((node) => node.warnings().some((line) => line.includes("connected again"))),
     );
+    await Promise.all([a, b].map((node) => node.ask("announced")));
     await reaches(a, [a, b], "after it");
     const there = (await heard(b)).length;
     assert(there >= 1 && there <= 101, `${there} of 1001`);
