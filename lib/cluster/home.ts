@@ -23,7 +23,7 @@ import type { System } from "../actor/system.ts";
 import type { Call } from "../actor/call.ts";
 import { timerMs } from "../actor/timer.ts";
 import type { Emitter } from "../base/emitter.ts";
-import { INTENSITY, Intensity } from "../otp/intensity.ts";
+import { INTENSITY, Intensity, PERIOD_MS } from "../otp/intensity.ts";
 import { revive } from "../otp/remote_errors.ts";
 import type { ExitReason } from "../term/exit.ts";
 import type { Pid } from "../term/pid.ts";
@@ -219,7 +219,7 @@ export class Homes {
    */
   offer(kind: string, options: HomeOptions): HomeKind {
     const { weight = 1, movesPerSecond = MOVES_PER_SECOND, passivateAfter = Infinity } = options;
-    const { intensity = INTENSITY, period = 5_000, quorum, restart = false } = options;
+    const { intensity = INTENSITY, period = PERIOD_MS, quorum, restart = false } = options;
     if (!(Number.isInteger(weight) && weight >= 1 && weight <= WEIGHT_MAX)) {
       throw new ArgumentError(
         `${kind}: weight is ${weight}: use an integer from 1 to ${WEIGHT_MAX}`,
@@ -254,7 +254,7 @@ export class Homes {
       passivateAfter: Infinity,
       restart: false,
       intensity: INTENSITY,
-      period: 5_000,
+      period: PERIOD_MS,
       start: () => this.#system.deadPid(),
     }, undefined);
   }

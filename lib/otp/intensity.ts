@@ -10,7 +10,7 @@ import { Ring } from "../base/ring.ts";
 /** Default number of restarts within `periodMs` before the supervisor gives up. */
 export const INTENSITY = 3;
 /** Default length of the window. Milliseconds. */
-const PERIOD_MS = 5_000;
+export const PERIOD_MS = 5_000;
 
 /** The restarts of one supervisor. */
 export class Intensity {

@@ -107,6 +107,28 @@ export function scrubbed(event: MesherEvent, rules: ScrubRules = SCRUB_DEFAULT):
   return rules.enabled ? new Scrubber(rules).event(event) : event;
 }
 
+/** Fields that are stored unchanged. A new field must be listed here, or be handled by `Scrubber`. */
+type Unscrubbed =
+  | "id"
+  | "timestamp"
+  | "level"
+  | "user"
+  | "environment"
+  | "release"
+  | "platform"
+  | "serverName"
+  | "logger"
+  | "sdk"
+  | "fingerprint"
+  | "dist"
+  | "modules"
+  | "images";
+
+/** The other fields; optional ones must be stated, so that none is forgotten. */
+type ScrubbedFields = {
+  [Name in keyof Required<Omit<MesherEvent, Unscrubbed>>]: MesherEvent[Name];
+};
+
 class Scrubber {
   readonly #fields: ReadonlySet<string>;
   readonly #safe: ReadonlySet<string>;
@@ -117,8 +139,18 @@ class Scrubber {
   }
 
   event(event: MesherEvent): MesherEvent {
+    const { template, params, ...always } = this.#fieldsOf(event);
     return {
       ...event,
+      ...always,
+      ...(template === undefined ? {} : { template }),
+      ...(params === undefined ? {} : { params }),
+    };
+  }
+
+  /** Returns the fields that may contain secrets, without the secrets. */
+  #fieldsOf(event: MesherEvent): ScrubbedFields {
+    return {
       message: this.text(event.message),
       exceptions: event.exceptions.map((one) => this.#exception(one)),
       breadcrumbs: event.breadcrumbs.map((crumb) => this.#breadcrumb(crumb)),
@@ -131,8 +163,8 @@ class Scrubber {
       extra: this.#object(event.extra),
       contexts: this.#object(event.contexts),
       request: event.request === null ? null : this.#request(event.request),
-      ...(event.template === undefined ? {} : { template: this.text(event.template) }),
-      ...(event.params === undefined ? {} : { params: this.#value(event.params) as JsonObject }),
+      template: event.template === undefined ? undefined : this.text(event.template),
+      params: event.params === undefined ? undefined : this.#value(event.params) as JsonObject,
     };
   }
 
