@@ -202,13 +202,13 @@ test("call begins its time limit when the turn that made it is over", async () =
   system.stop();
 });
 
-test("call reads no clock if it is answered in the turn that follows", async () => {
+test("call reads no clock if it is answered in the next turn", async () => {
   const system = new ManualSystem();
   const pid = system.start(() => (call: Call<number, number>) => call.reply(call.request));
   await system.call(pid, 0);
   const before = system.clock.readings;
   for (let i = 0; i < 640; i++) await system.call(pid, i);
-  // 10 by the scheduler, and one for every 16th call without a stack.
+  // The scheduler reads the clock 10 times, and every 16th call without a stack reads it once.
   const readings = system.clock.readings - before;
   assert(readings <= 60, `${readings} readings`);
   system.stop();
@@ -271,7 +271,7 @@ test("an answered call leaves no state at caller and callee", async () => {
   calls[0]!.reply("!");
   await system.settle();
   assertEquals([seen.value, self.chain, caller.self.chain], ["!", undefined, undefined]);
-  // The target's mailbox overflows with this call, so the target exits.
+  // The mailbox is full, so this call makes the target exit.
   const small = system.startWith(
     { mailbox: { max: 1, policy: "exit" } },
     () => new Promise(() => {}),

@@ -339,8 +339,8 @@ export class Scene {
   }
 
   /**
-   * Waits until all messages under way, and their consequences, have arrived. These calls take the
-   * same route, so they cannot overtake them.
+   * Waits until all messages in transit have arrived, and all that they cause. The calls take the
+   * same route as the messages, so they arrive after them.
    */
   async settle(): Promise<void> {
     const { here, there } = this;
@@ -712,7 +712,7 @@ const CALLS: Record<string, Play> = {
   async "a call that is not answered in time fails, and a late reply is dropped"(scene) {
     const [a, b] = await scene.pair();
     await a.do("call", b, { ask: "hold", value: "late" }, { timeout: 20 });
-    await until("it is over", async () => (await a.peek()).length > 0);
+    await until("the call has failed", async () => (await a.peek()).length > 0);
     await b.do("answer", "too late");
     assertEquals(await b.notes(), ["asked late"]);
     assertEquals(await a.notes(), ["failed CallTimeoutError timeout"]);
@@ -805,7 +805,10 @@ const MESSAGES: Record<string, Play> = {
     }
     a.tell("exitTo", b, "end");
     expected.push("exit A end");
-    await until("all came", async () => (await b.peek()).length === expected.length);
+    await until(
+      "all messages have arrived",
+      async () => (await b.peek()).length === expected.length,
+    );
     assertLines(await b.notes(), expected);
   },
   async "a message to one that has ended is lost without a word"(scene) {

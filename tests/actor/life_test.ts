@@ -136,7 +136,7 @@ test("a handler's promise delays the next message until it resolves", async () =
   system.send(pid, 4);
   await system.settle();
   assertEquals(log.slice(3), ["end 2", "begin 3", "end 3", "begin 4"]);
-  // A kill takes effect while the actor waits; what it waited for is then ignored.
+  // A killed actor exits while it waits; the result that it waited for is ignored.
   const self = system.find(pid.id)!;
   system.send(pid, 5);
   assertEquals([self.length, system.scheduler.waiting], [1, 0]);
@@ -378,7 +378,7 @@ for (const [what, wait] of LOOPS) {
       }
     };
     const killed = node.spawn(loop);
-    await until("it loops", () => rounds > 0);
+    await until("the loop runs", () => rounds > 0);
     node.exit(killed, "kill");
     // The pending wait rejects once and `self` throws `DEAD_USES_MAX` times; then the loop waits.
     const before = rounds;
@@ -386,7 +386,7 @@ for (const [what, wait] of LOOPS) {
     assert(rounds <= before + DEAD_USES_MAX + 1);
     const begun = rounds;
     node.spawn(loop);
-    await until("the other loops", () => rounds > begun);
+    await until("the second loop runs", () => rounds > begun);
     await node.stop();
     const after = rounds;
     await new Promise((turn) => setTimeout(turn, 5));
@@ -513,7 +513,7 @@ test("Node.stop ends its actors and leaves nothing running", async () => {
   ];
   const waiting = node.call(pids[2] as Pid<Call<string, string>>, "?").catch((error) => error.code);
   node.sendInterval(pids[0]!, "tick", 1);
-  await until("they run", () => node.actors().length === 4);
+  await until("all actors run", () => node.actors().length === 4);
   await node.stop();
   assertEquals([node.actors(), node.registered(), reasons.length], [[], [], 4]);
   assertEquals(await waiting, "exit");
@@ -573,12 +573,12 @@ test("System spawns and ends thousands of actors of all kinds, and releases thei
       for (let i = 0; i < count; i++) {
         pids.push(KINDS[i % KINDS.length]!(system, i, pids.at(-1)));
       }
-      await until("all have had their turn", () => system.scheduler.waiting === 0);
+      await until("all actors have had a turn", () => system.scheduler.waiting === 0);
       assert(system.size > count / 2, `${system.size} of ${count} live`);
       for (const [i, pid] of pids.entries()) system.exit(pid, i % 3 === 0 ? "kill" : "over");
       // Actors that trap exits received a message instead, so kill them.
       for (const pid of system.pids()) system.exit(pid, "kill");
-      await until("all have unwound", () => system.scheduler.waiting === 0);
+      await until("all exits have been handled", () => system.scheduler.waiting === 0);
       const { size, wheel, names } = system;
       assertEquals([size, wheel.size, names.registered().length], [0, 0, 0]);
     };
@@ -587,7 +587,7 @@ test("System spawns and ends thousands of actors of all kinds, and releases thei
     await round(50_000);
     const before = heapBytes();
     for (let i = 0; i < ROUNDS; i++) await round(50_000);
-    // A few bytes per actor: less than the size of any object kept per actor.
+    // The limit is a few bytes per actor, less than any object would take.
     await comesBack(before, Math.max(4_000_000, 400_000 * ROUNDS));
   });
 });

@@ -107,7 +107,7 @@ test("call accepts the name of a registered actor", async () => {
   system.stop();
 });
 
-test("spawn with a name in use throws, and leaves neither actor nor event", async () => {
+test("spawn with a name in use throws, starts no actor and emits no event", async () => {
   const system = new ManualSystem();
   const one = system.puppet({ name: "it" });
   const events: string[] = [];

@@ -80,7 +80,7 @@ test("Node registers, finds and lists actors by name", async () => {
   node.send("two", 3);
   stop();
   node.send("two", 4);
-  await until("both have come", () => got.length === 2);
+  await until("both messages have arrived", () => got.length === 2);
   assertEquals([got, letters], [[1, 2], [["two", 3]]]);
 });
 
@@ -113,7 +113,7 @@ test("Node limits a mailbox, and emits mailbox, spawn, exit and crash", async ()
   });
   node.send<unknown>(pid, "crash");
   node.send<unknown>(pid, "dropped");
-  await until("it has ended", () => !node.isAlive(pid));
+  await until("the actor has exited", () => !node.isAlive(pid));
   assertEquals(received, ["spawn <0.1>", "mailbox <0.1>", "crash <0.1>", "exit <0.1>"]);
 });
 
@@ -143,12 +143,12 @@ test("Node.stop ends all actors, and a stopped node rejects spawns", async () =>
       }
     }
   });
-  await until("it runs", () => node.actors().length === 1);
+  await until("the actor runs", () => node.actors().length === 1);
   await node.stop();
   await node.stop();
   const late = assertThrows(() => node.spawn(() => () => {}), NodeStoppedError);
   assertEquals([node.actors(), late.code], [[], "stopped"]);
-  await until("it was told", () => seen.length > 0);
+  await until("the actor has received the exit reason", () => seen.length > 0);
   assertEquals(seen, ["shutdown"]);
 });
 
@@ -162,17 +162,20 @@ test("Node.serve assigns pids to its connections, to which any actor can send", 
       info: (conn, message) => void conn.send(String(message)),
     });
     const client = await Client.open(server.url);
-    await until("it is open", () => pid !== undefined);
+    await until("the connection is open", () => pid !== undefined);
     node.send(pid!, "from an actor");
-    await until("it came", () => client.observed.includes("from an actor"));
+    await until(
+      "the client has received the message",
+      () => client.observed.includes("from an actor"),
+    );
     await client.close();
-    await until("its actor has ended", () => !node.isAlive(pid!));
+    await until("the connection's actor has exited", () => !node.isAlive(pid!));
   } finally {
     await node.stop();
   }
 });
 
-test("Node rejects arguments of wrong types with an error that names the fault", async () => {
+test("Node rejects arguments of wrong types with an error that states the problem", async () => {
   // deno-lint-ignore no-explicit-any -- passes arguments of wrong types
   const node: any = await start();
   const rows: readonly (readonly [() => unknown, string])[] = [
@@ -219,14 +222,14 @@ test("node.on: logs a listener that throws or rejects, and the node and other li
   node.on("exit", () => observed.push("once"), { once: true });
   node.on("exit", () => observed.push("always"));
   for (let i = 0; i < 2; i++) node.spawn(() => {});
-  await until("both have ended", () => observed.length === 3);
-  await until("all is logged", () => lines.length === 4);
+  await until("the listeners have observed both exits", () => observed.length === 3);
+  await until("all errors are logged", () => lines.length === 4);
   assertEquals(observed, ["once", "always", "always"]);
   assertMatch(lines[0]!, /a listener of "exit" failed: Error: of a listener\n/);
   assert(lines.some((line) => line.includes('"exit" failed: Error: of an async listener')));
 });
 
-test("Node: a method of a stopped node throws or logs, and names the cause", async () => {
+test("Node: a method of a stopped node throws or logs an error that states the cause", async () => {
   const lines: string[] = [];
   const node = await Node.start({ log: ({ line }) => void lines.push(line) });
   const pid = node.spawn(() => () => {});

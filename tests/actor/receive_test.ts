@@ -151,7 +151,7 @@ test("receive with timeout returns a message that is already queued when the tim
   const system = new ManualSystem();
   const { pid, self, got, receive } = await receiver(system);
   receive({ timeout: 10 });
-  // No credit left, so the message waits for I/O and the timer fires first.
+  // The time slice is used up, so the message waits for I/O, and the timer fires first.
   system.scheduler.credit = 0;
   system.clock.jump(10);
   system.send(pid, "it came");
@@ -281,7 +281,7 @@ test("receive that is not awaited rejects without ending the process", async () 
   system.stop();
 });
 
-test("for await returns each message, and ends with its actor", async () => {
+test("for await yields each message, and ends when the actor exits", async () => {
   const system = new ManualSystem();
   const events: unknown[] = [];
   const pid = system.start(async (self) => {
@@ -384,7 +384,7 @@ async function overflow(policy: "dropNewest" | "dropOldest" | "exit", waiting: b
   return { got, received, reason };
 }
 
-test("a bounded mailbox stays bounded while its waiting actor has not had a turn", async () => {
+test("a bounded mailbox stays bounded while its actor waits for its turn", async () => {
   const system = new ManualSystem();
   const pid = system.startWith(
     { mailbox: { max: 2, policy: "dropNewest" } },
@@ -418,7 +418,8 @@ test("messages keep their order when some are delivered directly and some are qu
   });
   const sender = system.start(() => () => system.send(receiver, "second"));
   await system.settle();
-  // No credit left: the turns of the sender and then of the receiver wait for I/O, in this order.
+  // The time slice is used up: the turns of the sender and then of the receiver wait for I/O, in
+  // this order.
   system.scheduler.credit = 0;
   system.clock.jump(10);
   system.send<unknown>(sender, "go");

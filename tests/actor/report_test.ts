@@ -171,7 +171,7 @@ test("events report spawn, exit, dead letters and mailbox marks only to their li
 test("events without listeners allocate no objects", async () => {
   const system = new ManualSystem();
   system.events.emit = (name) => {
-    throw new Error(`${String(name)} was told to nobody`);
+    throw new Error(`${String(name)} was emitted without a listener`);
   };
   const pid = system.startWith({ mailbox: { max: 1, policy: "dropOldest" } }, () => () => {
     throw new Error("a crash");
@@ -209,7 +209,7 @@ test("a node logs one readable report per crash", async () => {
     };
   });
   node.send(pid, { pid });
-  await until("it is logged", () => lines.length > 0);
+  await until("the crash is logged", () => lines.length > 0);
   assertEquals(lines.length, 1);
   assertStringIncludes(lines[0]!, `actor ${pid} (cook) crashed: Error: a crash`);
   assertStringIncludes(lines[0]!, `last message: { pid: ${pid} }`);

@@ -102,7 +102,7 @@ async function slow(body: (clock: ManualClock, handled: () => void) => (self: Se
   return slices;
 }
 
-test("a slow handler yields to I/O after each message, once it is known to be slow", async () => {
+test("a slow handler yields to I/O after each message, once the scheduler has measured that it is slow", async () => {
   const slices = await slow((clock, handled) => () => () => {
     clock.jump(5);
     handled();
@@ -132,8 +132,8 @@ test("a handler that is fast again gets full slices, and few clock reads", async
     handled();
   });
   assert(slices.length > 100 && slices.length < 500, `${slices.length} slices`);
-  const looks = read() - before;
-  assert(looks < 50, `${looks} looks for 500 messages`);
+  const readings = read() - before;
+  assert(readings < 50, `${readings} clock readings for 500 messages`);
 });
 
 test("Scheduler does not count idle time as a slow turn", async () => {

@@ -24,7 +24,7 @@ const REASONS: readonly ExitReason[] = [
 ];
 
 /** State of the target at the time of the link or monitor. */
-const LIVES = ["alive", "dead", "never"] as const;
+const STATES = ["alive", "dead", "never"] as const;
 
 /** A system that records exit reasons. */
 class Ends extends ManualSystem {
@@ -61,29 +61,29 @@ function name(reason: ExitReason): string {
 }
 
 /** Returns a target in the given state. */
-async function targetOf(system: Ends, incarnation: typeof LIVES[number]): Promise<Puppet> {
-  if (incarnation === "never") {
+async function targetOf(system: Ends, state: typeof STATES[number]): Promise<Puppet> {
+  if (state === "never") {
     return { pid: new Pid(system.home, 999_999, undefined), self: undefined as never, got: [] };
   }
   const target = system.puppet();
   await system.settle();
-  if (incarnation === "dead") leave(target, "shutdown");
+  if (state === "dead") leave(target, "shutdown");
   return target;
 }
 
 for (const reason of REASONS) {
-  for (const incarnation of LIVES) {
+  for (const state of STATES) {
     for (const trap of [false, true]) {
-      const received: ExitReason = incarnation === "alive" ? reason : "noproc";
+      const received: ExitReason = state === "alive" ? reason : "noproc";
       const traps = trap ? "traps exits" : "does not trap exits";
-      const what = incarnation === "alive" ? `ends with ${name(reason)}` : incarnation;
+      const what = state === "alive" ? `ends with ${name(reason)}` : state;
 
-      test(`link: an actor that ${traps}, the other is ${incarnation} and then ${what}`, async () => {
+      test(`link: one actor ${traps}, the other is ${state} and then ${what}`, async () => {
         const system = new Ends();
-        const target = await targetOf(system, incarnation);
+        const target = await targetOf(system, state);
         const one = system.puppet({ trap });
         one.self.link(target.pid);
-        if (incarnation === "alive") leave(target, reason);
+        if (state === "alive") leave(target, reason);
         await system.settle();
         assertEquals(plain(one.got), trap ? [["EXIT", target.pid.id, received]] : []);
         assertEquals(system.of(one), trap || received === "normal" ? [] : [received]);
@@ -91,27 +91,27 @@ for (const reason of REASONS) {
         system.stop();
       });
 
-      test(`monitor: an actor that ${traps}, the other is ${incarnation} and then ${what}`, async () => {
+      test(`monitor: the monitoring actor ${traps}, the other is ${state} and then ${what}`, async () => {
         const system = new Ends();
-        const target = await targetOf(system, incarnation);
+        const target = await targetOf(system, state);
         const one = system.puppet({ trap });
         const ref = one.self.monitor(target.pid);
-        if (incarnation === "alive") leave(target, reason);
+        if (state === "alive") leave(target, reason);
         await system.settle();
         assertEquals(plain(one.got), [["DOWN", ref.id, target.pid.id, received]]);
         assertEquals([system.of(one), one.self.monitors?.size ?? 0], [[], 0]);
         system.stop();
       });
 
-      test(`exit: ${name(reason)} to an actor that ${traps} and is ${incarnation}`, async () => {
+      test(`exit: ${name(reason)} to an actor that ${traps} and is ${state}`, async () => {
         const system = new Ends();
-        const target = await targetOf(system, incarnation);
-        if (incarnation === "alive") target.self.trapExit = trap;
+        const target = await targetOf(system, state);
+        if (state === "alive") target.self.trapExit = trap;
         const one = system.puppet();
         one.self.exit(target.pid, reason);
         await system.settle();
         assertEquals([system.of(one), one.got], [[], []]);
-        if (incarnation !== "alive") return system.stop();
+        if (state !== "alive") return system.stop();
         const ends = reason === "kill" ? ["killed"] : trap || reason === "normal" ? [] : [reason];
         assertEquals(system.of(target), ends);
         const got = trap && reason !== "kill" ? [["EXIT", one.pid.id, reason]] : [];
@@ -138,8 +138,8 @@ for (const reason of REASONS) {
   }
 }
 
-/** Ways in which an actor exits, and the reason that linked and monitoring actors receive. */
-const DEATHS: readonly [string, (target: Puppet, other: Puppet) => void, ExitReason][] = [
+/** How an actor exits, and the reason that linked and monitoring actors receive. */
+const EXITS: readonly [string, (target: Puppet, other: Puppet) => void, ExitReason][] = [
   ["returns", (target) => void target.self.system.sendTo(target.pid, "return"), "normal"],
   ["throws an Error", (target) => target.self.system.sendTo(target.pid, crash), crash],
   ["is killed", (target, other) => other.self.exit(target.pid, "kill"), "killed"],
@@ -147,7 +147,7 @@ const DEATHS: readonly [string, (target: Puppet, other: Puppet) => void, ExitRea
   ["leaves with kill", (target) => leave(target, "kill"), "kill"],
 ];
 
-for (const [how, act, reason] of DEATHS) {
+for (const [how, act, reason] of EXITS) {
   test(`an actor that ${how} sends ${name(reason)} to links and monitors`, async () => {
     const system = new Ends();
     const pid = system.start(async (self) => {
@@ -212,7 +212,7 @@ test("unlink removes the link on both sides, whichever side made it", async () =
 test("unlink of an actor that is not linked, dead or unknown does nothing", async () => {
   const system = new Ends();
   const one = system.puppet();
-  for (const incarnation of LIVES) one.self.unlink((await targetOf(system, incarnation)).pid);
+  for (const state of STATES) one.self.unlink((await targetOf(system, state)).pid);
   assertEquals([system.of(one), one.got], [[], []]);
   system.stop();
 });

@@ -85,7 +85,7 @@ test("sendAfter is on time in a system that was idle for a year", async () => {
   system.stop();
 });
 
-test("sendInterval stays aligned with its start, and skips what a busy process missed", async () => {
+test("sendInterval stays aligned with its start, and skips ticks that a busy process missed", async () => {
   const system = new ManualSystem();
   const at: number[] = [];
   const pid = system.start(() => () => void at.push(system.clock.now()));
@@ -115,7 +115,7 @@ test("sendInterval rounds up to whole milliseconds, at least 1", async () => {
   }
 });
 
-test("sendInterval of a fraction stays aligned with whole milliseconds, whatever it misses", async () => {
+test("sendInterval with a fraction stays aligned with whole milliseconds, even after missed ticks", async () => {
   const system = new ManualSystem();
   const at: number[] = [];
   const pid = system.start(() => () => void at.push(system.clock.now()));
@@ -160,7 +160,7 @@ test("cancelTimer returns whole milliseconds, never more than were set", async (
   }
 });
 
-test("cancelTimer of the first, middle and last timer keeps a target's others", async () => {
+test("cancelTimer of the first, middle and last timer keeps the target's other timers", async () => {
   for (const gone of [0, 1, 2]) {
     const system = new ManualSystem();
     const { pid, self, got } = system.puppet();
@@ -172,7 +172,7 @@ test("cancelTimer of the first, middle and last timer keeps a target's others", 
   }
 });
 
-test("timers end with their target, and one for an exited actor ends at once", async () => {
+test("timers end when their target exits, and a timer for an exited actor ends at once", async () => {
   const system = new ManualSystem();
   const letters: unknown[] = [];
   system.events.on("deadletter", (letter) => void letters.push(letter));
@@ -276,7 +276,7 @@ test("timers fire on the host clock, not early, and stop clears them", async () 
     system.sendAfter(pid, "it", 20);
     system.sendInterval(pid, "tick", 5);
     system.sendAfter(pid, "never", 3_600_000);
-    await until("both have come", () => at.length >= 8);
+    await until("the timer and the interval have fired", () => at.length >= 8);
     assert(at[0]! - began >= 5, `${at[0]! - began} ms`);
     assert(at[7]! - began >= 20, `${at[7]! - began} ms`);
   });

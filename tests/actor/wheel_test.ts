@@ -35,8 +35,8 @@ function follow(wheel: Wheel, end: number): number {
 }
 
 /**
- * Returns a random delay, with all levels of the wheel about equally likely and their edges more
- * so.
+ * Returns a random delay. All levels of the wheel are about equally likely; delays at the edges of
+ * a level are more likely than others.
  */
 function distance(random: SeededRandom): number {
   const level = 8 * (1 + random.below(4));
@@ -63,7 +63,7 @@ for (const seed of [1, 2, 3, 4]) {
   test(`Wheel behaves like a sorted list, seed ${seed}`, () => {
     const random = new SeededRandom(seed);
     const fired: Probe[] = [];
-    const hanging = new Set<Probe>();
+    const pending = new Set<Probe>();
     let now = random.below(2 ** 20);
     let next = now; // the next tick to be processed
     const wheel = new Wheel(now);
@@ -74,13 +74,13 @@ for (const seed of [1, 2, 3, 4]) {
         const due = now + distance(random);
         wheel.add(timer, due + (random.next() < 0.3 ? -random.next() : 0));
         assertEquals(timer.due, Math.max(due, next));
-        hanging.add(timer);
+        pending.add(timer);
       } else if (dice < 0.65) {
-        const timer = [...hanging][random.below(hanging.size)];
+        const timer = [...pending][random.below(pending.size)];
         if (timer !== undefined) wheel.remove(timer);
-        if (timer !== undefined) hanging.delete(timer);
+        if (timer !== undefined) pending.delete(timer);
       } else {
-        const first = Math.min(...[...hanging].map(({ due }) => due));
+        const first = Math.min(...[...pending].map(({ due }) => due));
         assert(wheel.nextDue() <= first, `${wheel.nextDue()} is later than ${first}`);
         // Advance to `nextDue`, to just before it, to an edge of a level, or far beyond.
         const way = random.below(6);
@@ -96,15 +96,15 @@ for (const seed of [1, 2, 3, 4]) {
         now = Math.max(now, Number.isFinite(target) ? target : 0);
         next = Math.max(next, now + 1);
         wheel.advance(now + random.next() * 0.99);
-        const due = [...hanging].filter((timer) => timer.due <= now).map(({ due }) => due)
+        const due = [...pending].filter((timer) => timer.due <= now).map(({ due }) => due)
           .sort((a, b) => a - b);
         assertEquals(fired.map(({ due }) => due), due);
-        for (const timer of fired.splice(0)) assert(hanging.delete(timer), "fired twice");
+        for (const timer of fired.splice(0)) assert(pending.delete(timer), "fired twice");
       }
-      assertEquals(wheel.size, hanging.size);
+      assertEquals(wheel.size, pending.size);
     }
-    assertEquals(wheel.nextDue() === Infinity, hanging.size === 0);
-    const left = hanging.size;
+    assertEquals(wheel.nextDue() === Infinity, pending.size === 0);
+    const left = pending.size;
     const wakes = follow(wheel, Number.MAX_SAFE_INTEGER);
     assertEquals(fired.length, left);
     assert(wakes <= 4 * left, `${wakes} wakes for ${left} timers`);
@@ -189,7 +189,7 @@ test("Wheel allows a firing timer to add and remove others, and itself", () => {
   wheel.add(again, 11);
   wheel.add(new Probe(fired, () => wheel.add(late, 1)), 20);
   wheel.advance(19);
-  // A timer added for the tick that is firing fires in the next one, so that every tick ends.
+  // A timer added for the tick that is firing fires in the next tick, so that no tick is endless.
   assertEquals([fired.length, fired[1], fired[2], again.due], [3, again, again, 12]);
   wheel.advance(21);
   assertEquals([fired.at(-1), late.due, wheel.size], [late, 21, 0]);
@@ -197,17 +197,17 @@ test("Wheel allows a firing timer to add and remove others, and itself", () => {
 
 test("Wheel adds and removes timers in constant time with 100,000 timers", () => {
   const fired: Probe[] = [];
-  const cost = (hanging: number): number => {
+  const cost = (pending: number): number => {
     const wheel = new Wheel(0);
     const random = new SeededRandom(5);
-    for (let i = 0; i < hanging; i++) wheel.add(new Probe(fired), 1 + random.below(600_000));
+    for (let i = 0; i < pending; i++) wheel.add(new Probe(fired), 1 + random.below(600_000));
     const timer = new Probe(fired);
     const began = performance.now();
     for (let i = 0; i < 100_000; i++) {
       wheel.add(timer, 1 + random.below(600_000));
       wheel.remove(timer);
     }
-    assertEquals(wheel.size, hanging);
+    assertEquals(wheel.size, pending);
     return performance.now() - began;
   };
   cost(10);

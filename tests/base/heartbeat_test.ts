@@ -5,14 +5,14 @@ import { test } from "../kit/test.ts";
 const LIMITS = { quietMs: 50, deadlineMs: 150 };
 
 /**
- * Ticks every 10 ms until `end`, with traffic at the times in `hears`. Returns each advice other
- * than "wait", and its time.
+ * Ticks every 10 ms until `end`, with traffic at the times in `trafficAt`. Returns each advice
+ * other than "wait", and its time.
  */
-function play(end: number, hears: readonly number[] = []): [number, HeartbeatAdvice][] {
+function play(end: number, trafficAt: readonly number[] = []): [number, HeartbeatAdvice][] {
   const heartbeat = new Heartbeat(LIMITS, 10, 0);
   const advised: [number, HeartbeatAdvice][] = [];
   for (let now = 10; now <= end; now += 10) {
-    if (hears.includes(now)) heartbeat.heard();
+    if (trafficAt.includes(now)) heartbeat.heard();
     const advice = heartbeat.tick(now);
     if (advice !== "wait") advised.push([now, advice]);
   }

@@ -12,7 +12,7 @@ import { hostWith, type TestNode, untilApart, warnings, withNodes } from "../kit
 import { test, until } from "../kit/test.ts";
 import { found, idle, TestCluster, turn, untilFound, withCluster } from "./test_cluster.ts";
 
-/** Runs with three nodes; the first two are permanently disconnected. */
+/** Runs `body` with three nodes; the first two are permanently disconnected. */
 async function apart(
   body: (cluster: TestCluster, a: TestNode, b: TestNode, c: TestNode) => Promise<void>,
 ): Promise<void> {
@@ -52,14 +52,14 @@ async function awake<T>(promise: Promise<T>): Promise<T> {
 const HOURS = 3_600_000;
 
 test("Global.register: at most one of two unconnected nodes gets a name if a third is connected to both", async () => {
-  await apart(async (_town, a, b, c) => {
+  await apart(async (_cluster, a, b, c) => {
     let first = 0;
     for (let i = 0; i < 100; i++) {
       const pair = i % 2 ? [a, b] : [b, a];
       const answers = await Promise.all(
         pair.map((node) => node!.global.register(`n${i}`, idle(node!))),
       );
-      // Without competitors, one of them gets the name.
+      // Only these two nodes compete for the name, so one of them gets it.
       assertEquals(answers.filter(Boolean).length, 1, `n${i}`);
       const owner = pair[answers.indexOf(true)]!;
       assertEquals(c.global.whereis(`n${i}`)?.node, owner.name);
@@ -78,15 +78,15 @@ test("Global.register: the earlier of two claims gets the name, even if it arriv
     claim(a, "a");
     await new Promise((wake) => setTimeout(wake, 3));
     claim(b, "b");
-    // C grants it to B, whose answer is in transit, and then receives A's request.
-    await until("C has granted it to B", async () => {
+    // C grants the name to B, and receives A's request while its answer to B is in transit.
+    await until("C has granted the name to B", async () => {
       await cluster.pass(2, 1);
       return c.global.whereis("x")?.node === b.name;
     });
     await cluster.pass(2, 0);
     assertEquals([answers, c.global.whereis("x")?.node], [{}, b.name]);
     cluster.faults.clear();
-    await until("both are answered", () => "a" in answers && "b" in answers);
+    await until("both claims are answered", () => "a" in answers && "b" in answers);
     // B may have held the name when it was asked; otherwise it has yielded to A.
     assertEquals([answers["a"], answers["b"]].filter(Boolean).length, 1);
     assertEquals(c.global.whereis("x")?.node, answers["a"] ? a.name : b.name);
@@ -94,7 +94,7 @@ test("Global.register: the earlier of two claims gets the name, even if it arriv
 });
 
 test("Global.register: a claim with an earlier stamp does not replace a holder", async () => {
-  await apart(async (_town, a, b, c) => {
+  await apart(async (_cluster, a, b, c) => {
     const held = idle(b);
     assertEquals(await b.global.register("held", held), true);
     const early = { stamp: 1 };
@@ -104,20 +104,20 @@ test("Global.register: a claim with an earlier stamp does not replace a holder",
   });
 });
 
-test("Global.register: waits while a third node knows a holder that is about to release the name", async () => {
-  await apart(async (_town, a, b) => {
+test("Global.register: fails or waits while a third node still knows the former holder", async () => {
+  await apart(async (_cluster, a, b) => {
     for (let i = 0; i < 20; i++) {
       assertEquals(await a.global.register("x", idle(a)), true);
       assertEquals(await b.global.register("x", idle(b)), false);
       a.global.unregister("x");
       const again = idle(b);
-      await until("it is free", async () => await b.global.register("x", again));
+      await until("b has registered the name", async () => await b.global.register("x", again));
       b.global.unregister("x");
     }
   });
 });
 
-test("Global.register: a name requested in a lost session is found in the next one", async () => {
+test("Global.register: a name requested during a lost session is announced in the next session", async () => {
   await withCluster(3, async (cluster, ...nodes) => {
     const [a, b, c] = nodes as [TestNode, TestNode, TestNode];
     cluster.cut(0, 1);
@@ -130,7 +130,7 @@ test("Global.register: a name requested in a lost session is found in the next o
     const answer = a.global.register("x", pid);
     cluster.heal(0, 1);
     const connected = a.mesh.connect(b.name);
-    await until("b is asked", async () => {
+    await until("b has received the request", async () => {
       await cluster.pass(0, 1);
       await cluster.pass(1, 0);
       return b.global.whereis("x") !== undefined;
@@ -161,7 +161,7 @@ test("Global: two unconnected holders of one name are notified by a node connect
     await c.mesh.connect(a.name);
     await c.mesh.connect(b.name);
     await untilFound([a, c], "x", first);
-    await until("the later one has ended", () => !b.system.isAlive(second));
+    await until("the later holder has exited", () => !b.system.isAlive(second));
     assertEquals(b.global.whereis("x"), undefined);
   });
 });
@@ -185,7 +185,7 @@ for (const hours of [-10, 10]) {
       cluster.heal(0, 1);
       cluster.heal(1, 2);
       await cluster.meet();
-      // In each case, the actor registered first by a correct clock keeps the name.
+      // In each case, the actor registered first, by a correct clock, keeps the name.
       await untilFound([a, b, c], "x", early);
       await untilFound([a, b, c], "y", mine);
       assertEquals([b.system.isAlive(late), c.system.isAlive(yours)], [false, false]);
@@ -194,7 +194,7 @@ for (const hours of [-10, 10]) {
   });
 }
 
-test("Global.reregister: moves the name to another actor, here or elsewhere, and ends neither", async () => {
+test("Global.reregister: moves the name to another actor, on the same or another node, and both keep running", async () => {
   await withCluster(3, async (cluster, ...nodes) => {
     const [a, b, c] = nodes as [TestNode, TestNode, TestNode];
     await cluster.meet();
@@ -222,7 +222,7 @@ test("Global.reregister: moves the name to another actor, here or elsewhere, and
   });
 });
 
-test("Global.waitFor: resolves with a present or later actor, and undefined at the timeout", async () => {
+test("Global.waitFor: resolves with the actor that has or gets the name, and with undefined at the timeout", async () => {
   await withCluster(2, async (cluster, ...nodes) => {
     const [a, b] = nodes as [TestNode, TestNode];
     await cluster.meet();
@@ -261,7 +261,7 @@ test("Global: a resolver chooses the actor that keeps a name, and the other ends
       const kept = choice === "none" ? undefined : choice === "other" ? late : early;
       await untilFound(nodes, "x", kept);
       await until(
-        "the others have ended",
+        "the other actors have exited",
         () =>
           a.system.isAlive(early) === (kept === early) &&
           b.system.isAlive(late) === (kept === late),
@@ -273,9 +273,7 @@ test("Global: a resolver chooses the actor that keeps a name, and the other ends
 
 const hasty = { pingInterval: 50, pingTimeout: 200, logLevel: "silent" } as const;
 
-/**
- * Runs with three nodes with short deadlines, each of which knows the two others from the start.
- */
+/** Runs `body` with three nodes with short deadlines. Each knows the two others from the start. */
 async function trio(
   body: (cluster: TestCluster, a: TestNode, b: TestNode, c: TestNode) => Promise<void>,
 ): Promise<void> {
@@ -292,7 +290,7 @@ async function trio(
   });
 }
 
-test("Global.register: with a quorum, a side without it gives up its names, and gets no others", async () => {
+test("Global.register: with a quorum, a side without it loses its names and cannot register others", async () => {
   for (const quorum of [2, "majority"] as const) {
     await trio(async (cluster, a, b, c) => {
       const pid = idle(a);
@@ -309,17 +307,20 @@ test("Global.register: with a quorum, a side without it gives up its names, and 
       assertEquals(a.global.whereis("x")?.key, pid.key);
       assertEquals(await b.global.register("x", idle(b), { quorum }), false);
       cluster.cut(0, 2);
-      await until("it is withdrawn", () => a.global.whereis("x") === undefined);
-      await until("its actor has ended", () => !a.system.isAlive(pid));
+      await until("the name is unregistered", () => a.global.whereis("x") === undefined);
+      await until("its actor has exited", () => !a.system.isAlive(pid));
       assertEquals([lost.sort(), a.system.isAlive(kept)], [["kept", "x"], true]);
       await assertRejects(() => a.global.register("y", idle(a), { quorum }), QuorumError);
       // Without a policy, each side has its own holder.
       assertEquals(await a.global.register("y", idle(a)), true);
-      // The other nodes may take the name once the first must have noticed the loss.
+      // The other nodes may take the name only when the first must have noticed that it lost them.
       const since = performance.now();
       const heir = idle(b);
-      await until("it is free", async () => await b.global.register("x", heir, { quorum }));
-      assert(performance.now() - since > 1_000, "it was free too soon");
+      await until(
+        "b has registered the name",
+        async () => await b.global.register("x", heir, { quorum }),
+      );
+      assert(performance.now() - since > 1_000, "the name became free too early");
       assert(b.registry.ours("x")!.token! > token, "the token has not increased");
       await untilFound([b, c], "x", heir);
     });
@@ -327,7 +328,7 @@ test("Global.register: with a quorum, a side without it gives up its names, and 
 });
 
 test("Global.register: rejects an invalid quorum, and one larger than the number of nodes", async () => {
-  await withCluster(1, async (_town, a) => {
+  await withCluster(1, async (_cluster, a) => {
     for (const quorum of [0, -1, 1.5, NaN, "most" as "majority"]) {
       await assertRejects(() => a!.global.register("x", idle(a!), { quorum }), ArgumentError);
     }
@@ -355,7 +356,7 @@ test("Global.register: a node that has just started grants no name by quorum whi
     const pid = idle(a);
     const attempt = (): Promise<boolean> =>
       awake(a.global.register("x", pid, { quorum: 2 }).catch(() => false));
-    await until("the old holder must have stopped", attempt, 10_000);
+    await until("the name can be registered", attempt, 10_000);
     assertEquals(found([a, b], "x"), [pid.key, pid.key]);
   });
 });

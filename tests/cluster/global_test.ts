@@ -22,8 +22,8 @@ import {
   found,
   hex,
   idle,
-  say,
-  scribe,
+  recorder,
+  sendMessage,
   TestCluster,
   turn,
   untilFound,
@@ -45,7 +45,10 @@ test("Global.register: the name is found everywhere when it resolves, and ends w
     await untilFound(nodes, "cart", undefined);
     assertEquals(await b.global.register("cart", idle(b)), true);
     await b.mesh.stop();
-    await until("it went with its node", () => found([a, c], "cart").every((key) => !key));
+    await until(
+      "the name is removed with its node",
+      () => found([a, c], "cart").every((key) => !key),
+    );
   });
 });
 
@@ -61,7 +64,7 @@ test("Node.connect: the names of the other node are known when it resolves", asy
 });
 
 test("Global.register: rejects an invalid name and an invalid actor", async () => {
-  await withCluster(1, async (_town, a) => {
+  await withCluster(1, async (_cluster, a) => {
     const bad = ["", "\0", "\0x", "é".repeat(128), "x".repeat(256), "\ud800"];
     for (const name of bad) {
       const error = await assertRejects(() => a!.global.register(name, idle(a!)), NameError);
@@ -99,7 +102,7 @@ test("Global.register: a name in use keeps its holder; the same actor gets the s
   });
 });
 
-test("Global: names registered before the nodes connected are known to both, until their node is lost", async () => {
+test("Global: names registered before the nodes connected are known to both nodes until a node is lost", async () => {
   await withCluster(3, async (testCluster, a, b, c) => {
     const pids = [a!, b!, c!].map(idle);
     for (const [i, node] of [a!, b!, c!].entries()) {
@@ -107,8 +110,8 @@ test("Global: names registered before the nodes connected are known to both, unt
     }
     await testCluster.meet();
     for (const [i, pid] of pids.entries()) await untilFound([a!, b!, c!], `of ${i}`, pid);
-    // Only one node loses the session with another: the third does not notice, and keeps
-    // everything.
+    // Only one node loses its session with another. The third still has both sessions and keeps
+    // every name.
     testCluster.cut(0, 1);
     await untilApart(a!, b!);
     await untilApart(b!, a!);
@@ -132,7 +135,7 @@ test("Global: one of three nodes that register a name at once gets it", async ()
       );
       assertEquals(answers.filter(Boolean).length, 1);
       const owner = nodes[answers.indexOf(true)]!;
-      await until("all agree", () => new Set(found(nodes, `n${i}`)).size === 1);
+      await until("all nodes find the same actor", () => new Set(found(nodes, `n${i}`)).size === 1);
       assertEquals(nodes[0]!.global.whereis(`n${i}`)?.node, owner.name);
     }
   });
@@ -188,7 +191,7 @@ test("Global.register: resolves to false if a third node lost the holder before 
     await testCluster.pass(1, 2);
     testCluster.cut(0, 1);
     await testCluster.pass(1, 0);
-    await until("it is answered", () => answer !== undefined);
+    await until("the call has resolved", () => answer !== undefined);
     assertEquals([answer, b!.global.whereis("x")], [false, undefined]);
     assertEquals(c!.global.whereis("x")?.node, a!.name);
   });
@@ -232,7 +235,7 @@ test("Global.register: resolves to false if the name is unregistered, or the act
   });
 });
 
-test("Global: a name that a listener unregisters at once is not announced", async () => {
+test("Global: a name that an event listener unregisters at once is not announced", async () => {
   await withCluster(2, async (testCluster, a, b) => {
     await testCluster.meet();
     const stop = a!.events.on("name", ({ name, pid }) => {
@@ -249,18 +252,18 @@ test("Global.monitor reports that a name is registered, moved and freed, in orde
   await withCluster(2, async (testCluster, a, b) => {
     await testCluster.meet();
     const log: NameChange[] = [];
-    const watcher = scribe<NameChange>(b!, log);
+    const watcher = recorder<NameChange>(b!, log);
     const stop = b!.global.monitor("x", watcher);
     b!.global.monitor("x", watcher);
     const pid = idle(a!);
     await a!.global.register("x", pid);
     a!.global.unregister("x");
-    await until("all four are there", () => log.length === 4);
+    await until("all four changes have arrived", () => log.length === 4);
     assert(log.every((message) => message instanceof NameChange));
     const keys = (): (string | undefined)[] => log.map((change) => change.pid?.key);
     assertEquals(keys(), [undefined, undefined, pid.key, undefined]);
-    // A name that is removed with its node is registered again by a listener, on the event of
-    // another name's removal.
+    // The listener registers a name of the lost node again while it handles the removal of another
+    // name.
     await a!.global.register("w", pid);
     await a!.global.register("x", pid);
     const heir = idle(b!);
@@ -269,7 +272,7 @@ test("Global.monitor reports that a name is registered, moved and freed, in orde
     });
     await testCluster.settled();
     testCluster.cut(0, 1);
-    await until("it has moved", () => log.length === 6);
+    await until("both changes have arrived", () => log.length === 6);
     assertEquals(keys().slice(4), [pid.key, heir.key]);
     assertEquals(b!.global.whereis("x")?.key, heir.key);
     stop();
@@ -279,7 +282,9 @@ test("Global.monitor reports that a name is registered, moved and freed, in orde
   });
 });
 
-/** Runs with two disconnected nodes that hold the same name; the first has held it longer. */
+/**
+ * Runs `body` with two disconnected nodes that hold the same name; the first has held it longer.
+ */
 async function conflict(
   onConflict: OnConflict | undefined,
   body: (
@@ -296,10 +301,10 @@ async function conflict(
     const a = await testCluster.add();
     const b = await testCluster.add((host) => fastHost(host, hurry));
     const log: unknown[] = [];
-    await a.global.register("x", scribe(a, observed));
+    await a.global.register("x", recorder(a, observed));
     // Stamps have a resolution of milliseconds, unless a node knows of a later one.
     await new Promise((wake) => setTimeout(wake, 2));
-    assertEquals(await b.global.register("x", scribe(b, log), { onConflict }), true);
+    assertEquals(await b.global.register("x", recorder(b, log), { onConflict }), true);
     await body(testCluster, a, b, log);
   });
 }
@@ -314,7 +319,7 @@ test("Global: after a partition, the later holder loses the name and exits with 
     const loser = b.global.whereis("x")!;
     await testCluster.meet();
     await untilFound([a, b], "x", winner);
-    await until("the loser was told", () => log.length === 1);
+    await until("the loser has received its exit", () => log.length === 1);
     const exit = log[0] as Exit;
     assert(exit instanceof Exit);
     const reason = exit.reason as { nameConflict: string; winner: Pid };
@@ -365,8 +370,8 @@ test("Global: a resolver may pass the loser's state to the winner before the los
       await untilFound([a, b], "x", a.global.whereis("x"));
       assertEquals([log, b.system.isAlive(loser)], [[], true]);
       give();
-      await until("the loser has ended", () => log.length === 1);
-      await until("its state has arrived", () => observed.length > 0);
+      await until("the loser has exited", () => log.length === 1);
+      await until("the loser's state has arrived", () => observed.length > 0);
       assertEquals(observed, ["the loser's state"]);
     },
     1,
@@ -384,7 +389,7 @@ test("Global: the loser ends if a resolver throws or never settles", async () =>
       const winner = a.global.whereis("x")!;
       await testCluster.meet();
       await untilFound([a, b], "x", winner);
-      await until("the loser was told", () => log.length === 1);
+      await until("the loser has received its exit", () => log.length === 1);
       assert(log[0] instanceof Exit);
     }, 100);
   }
@@ -395,12 +400,12 @@ test("Global: a conflict known through a third node is resolved when its two hol
     testCluster.cut(0, 1);
     const [observed, log, asked] = [[], [], []] as [unknown[], unknown[], unknown[]];
     for (const name of ["handed", "chosen"]) {
-      await a!.global.register(name, scribe(a!, observed));
+      await a!.global.register(name, recorder(a!, observed));
     }
     await new Promise((wake) => setTimeout(wake, 2));
     const hand = ({ winner }: NameConflict): void => b!.system.send(winner as Pid<string>, "state");
-    await b!.global.register("handed", scribe(b!, log), { onConflict: hand });
-    const chosen = scribe(b!, log);
+    await b!.global.register("handed", recorder(b!, log), { onConflict: hand });
+    const chosen = recorder(b!, log);
     await b!.global.register("chosen", chosen, {
       resolve: (name, one, other) => {
         asked.push(name);
@@ -430,7 +435,7 @@ test("Global: three nodes that connect at once, each with the name, keep one hol
       nodes.map((node, i) => node.mesh.connect(nodes[(i + 1) % 3]!.name).catch(() => {})),
     );
     await testCluster.meet();
-    await until("two have ended", () => {
+    await until("two holders have exited", () => {
       return pids.filter((pid, i) => nodes[i]!.system.isAlive(pid)).length === 1;
     });
     const kept = pids.find((pid, i) => nodes[i]!.system.isAlive(pid))!;
@@ -439,7 +444,7 @@ test("Global: three nodes that connect at once, each with the name, keep one hol
   });
 });
 
-test("Global.register: accepts an actor of another node; the name ends with it and with its session", async () => {
+test("Global.register: accepts an actor of another node; the name is removed when the actor exits or its session ends", async () => {
   await withCluster(3, async (testCluster, a, b, c) => {
     await testCluster.meet();
     const nodes = [a!, b!, c!];
@@ -447,7 +452,7 @@ test("Global.register: accepts an actor of another node; the name ends with it a
     const kept = (): number => a!.system.externalCaller.monitors?.size ?? 0;
     for (let i = 0; i < 3; i++) {
       await c!.global.register("post", away);
-      await until("it is known here", () => a!.global.whereis("post") !== undefined);
+      await until("a knows the name", () => a!.global.whereis("post") !== undefined);
       const far = a!.global.whereis("post")!;
       c!.global.unregister("post");
       assertEquals(await a!.global.register("x", far), true);
@@ -467,9 +472,9 @@ test("Global.register: accepts an actor of another node; the name ends with it a
     const other = idle(b!);
     await b!.global.register("post", other);
     await a!.global.register("x", a!.global.whereis("post")!);
-    await until("it is known there", () => c!.global.whereis("x") !== undefined);
+    await until("c knows the name", () => c!.global.whereis("x") !== undefined);
     testCluster.cut(0, 1);
-    await until("it is gone there", () => c!.global.whereis("x") === undefined);
+    await until("c has removed the name", () => c!.global.whereis("x") === undefined);
     assertEquals([a!.global.whereis("x"), kept()], [undefined, 0]);
   });
 });
@@ -479,7 +484,7 @@ test("Global.register: accepts an actor of another node; the name ends with it a
  */
 async function assertNone(node: TestNode, pid: Pid<never>): Promise<void> {
   await node.global.register("x", pid).catch(() => {});
-  await until("it has no name", () => node.global.whereis("x") === undefined);
+  await until("the name is removed", () => node.global.whereis("x") === undefined);
 }
 
 test("Global: an actor registered by two nodes under one name keeps it without a conflict", async () => {
@@ -492,7 +497,7 @@ test("Global: an actor registered by two nodes under one name keeps it without a
     a!.events.on("nameconflict", (event) => received.push(event));
     // Simulates that the other node registered the name long ago, while disconnected.
     const row = new Writer().u32(1).text16("x").u64(BigInt(pid.id)).text16(b!.name).u64(1n);
-    say(b!, a!, TAG.GLOBAL_SYNC, row.done());
+    sendMessage(b!, a!, TAG.GLOBAL_SYNC, row.done());
     await testCluster.settled();
     assertEquals(a!.global.unregister("x"), false);
     assertEquals([received, b!.system.isAlive(pid)], [[], true]);
@@ -510,7 +515,7 @@ test("Global: an UNREGISTER is sent after the complete list of names, however lo
       void a!.global.register("last", pid);
     });
     await a!.mesh.connect(b!.name);
-    await until("the last is known", () => b!.global.whereis("last") !== undefined);
+    await until("the last name is known", () => b!.global.whereis("last") !== undefined);
     assertEquals(b!.global.names(), ["last"]);
     await testCluster.settled();
     assertEquals(b!.global.names(), ["last"]);
@@ -533,7 +538,7 @@ test("Global: a long list is sent in portions while names change", async () => {
   });
 });
 
-/** Resolves to the names that a node finds right after it has lost another. */
+/** Resolves to the names that a node finds right after it has lost another node. */
 function namesAtLoss(node: TestNode): Promise<string[]> {
   return new Promise((lost) => {
     const stop = node.events.on("nodedown", () => {
@@ -583,10 +588,13 @@ test("Global: a peer that violates a rule is disconnected, and its names are rem
     await c!.global.register("of c", idle(c!));
     for (const [tag, row, rule] of rules) {
       await b!.global.register("of b", idle(b!));
-      // The nodes may reconnect before the test looks, so it waits for the event.
+      // The nodes may reconnect before the test checks, so the names are read in the event.
       const [gone, noticed] = [namesAtLoss(a!), namesAtLoss(b!)];
-      say(b!, a!, tag, row(b!.name, c!.name).done());
-      await until(`it breaks: ${rule}`, () => warnings(a!).some((line) => line.includes(rule)));
+      sendMessage(b!, a!, tag, row(b!.name, c!.name).done());
+      await until(
+        `the violation is logged: ${rule}`,
+        () => warnings(a!).some((line) => line.includes(rule)),
+      );
       assertEquals(await gone, ["of c"], rule);
       await noticed;
       a!.lines.length = 0;
@@ -606,8 +614,8 @@ test("Global: answers for other nodes, or without a request, are ignored", async
     for (let request = 0n; request < 9n; request++) {
       for (const status of [0, 1, 9]) {
         const row = new Writer().u64(request).u8(status).text16("d@h:1").done();
-        if (status === 0) say(b!, a!, TAG.GLOBAL_REGISTERED, row);
-        else if (request < 1n) say(b!, a!, TAG.GLOBAL_REGISTERED, row);
+        if (status === 0) sendMessage(b!, a!, TAG.GLOBAL_REGISTERED, row);
+        else if (request < 1n) sendMessage(b!, a!, TAG.GLOBAL_REGISTERED, row);
       }
     }
     await testCluster.pass(0, 1);
@@ -619,7 +627,12 @@ test("Global: answers for other nodes, or without a request, are ignored", async
     assertEquals(answer, true);
     // Later messages for an answered request are ignored.
     for (let request = 0n; request < 9n; request++) {
-      say(b!, a!, TAG.GLOBAL_REGISTERED, new Writer().u64(request).u8(1).text16(b!.name).done());
+      sendMessage(
+        b!,
+        a!,
+        TAG.GLOBAL_REGISTERED,
+        new Writer().u64(request).u8(1).text16(b!.name).done(),
+      );
     }
     await testCluster.pass(0, 1);
     assertEquals(a!.global.whereis("x")?.key, pid.key);
@@ -627,22 +640,22 @@ test("Global: answers for other nodes, or without a request, are ignored", async
   });
 });
 
-test("Global: a clock far ahead blocks no other node: later stamps are later, up to the last", async () => {
+test("Global: a node whose clock is far ahead does not prevent others from registering names", async () => {
   await withCluster(2, async (testCluster, a, b) => {
     await testCluster.meet();
     const far = (name: string, stamp: number): Uint8Array =>
       new Writer().text16(name).u64(7n).text16(b!.name).u64(BigInt(stamp)).u64(9n).done();
     for (const stamp of [STAMP_MAX - 1, STAMP_MAX]) {
-      say(b!, a!, TAG.GLOBAL_REGISTER, far("far", stamp));
-      await until("it is known", () => a!.global.whereis("far") !== undefined);
+      sendMessage(b!, a!, TAG.GLOBAL_REGISTER, far("far", stamp));
+      await until("a knows the name", () => a!.global.whereis("far") !== undefined);
       for (let i = 0; i < 3; i++) assertEquals(await a!.global.register(`n${i}`, idle(a!)), true);
-      await until("all are known", () => b!.global.names().length === 3);
+      await until("b knows all names", () => b!.global.names().length === 3);
       for (let i = 0; i < 3; i++) a!.global.unregister(`n${i}`);
-      await until("none is", () => b!.global.names().length === 0);
+      await until("b has removed all names", () => b!.global.names().length === 0);
     }
-    // Two REGISTERs with one request number are answered twice, and change nothing.
-    say(b!, a!, TAG.GLOBAL_REGISTER, far("far", 1));
-    say(b!, a!, TAG.GLOBAL_REGISTER, far("far", 1));
+    // Two REGISTERs with the same request number are both answered, and change nothing.
+    sendMessage(b!, a!, TAG.GLOBAL_REGISTER, far("far", 1));
+    sendMessage(b!, a!, TAG.GLOBAL_REGISTER, far("far", 1));
     await testCluster.settled();
     assertEquals(a!.global.names(), ["far"]);
     assertEquals(warnings(a!), []);
@@ -716,7 +729,7 @@ test("Global: the rows begin with the public layout, byte for byte", async () =>
   });
 });
 
-test("Global: messages of a closed session are ignored, and repeated ones have no effect", async () => {
+test("Global: messages of a closed session are ignored, and repeated messages have no effect", async () => {
   await withCluster(2, async (testCluster, a, b) => {
     await testCluster.meet();
     const line = a!.remote.nodeLink(b!.name)!;
@@ -773,18 +786,18 @@ test("Global: names of a lost node are not found at once, and reported in portio
     registry.down(line);
     assert(reported.length > 0 && reported.length < COUNT / 4, `${reported.length} at once`);
     assertEquals([registry.names(), registry.find(`x${COUNT - 1}`)], [[], undefined]);
-    // One of them is registered again before its removal is reported: it stays.
+    // One of the names is registered again before its removal is reported; this name stays.
     const last = idle(a!);
     void registry.register(`x${COUNT - 1}`, last, "keep");
-    await until("all are reported", () => reported.length === COUNT);
+    await until("all removals are reported", () => reported.length === COUNT);
     assertEquals(registry.names(), [`x${COUNT - 1}`]);
     assertEquals(registry.find(`x${COUNT - 1}`)?.pid, last);
     assertEquals(registry.count, 1);
   });
 });
 
-test("Global.singleton: rejects an invalid name, and one too long for its lock", async () => {
-  await withCluster(1, async (_town, a) => {
+test("Global.singleton: rejects an invalid name, and a name that is too long for its lock", async () => {
+  await withCluster(1, async (_cluster, a) => {
     const child = { id: "x", start: (self: Self) => self.spawnLink(() => () => {}) };
     for (const name of ["", "\0x", "x".repeat(255), "\ud800"]) {
       const error = await assertRejects(() => a!.global.singleton(name, child), NameError);
@@ -807,7 +820,7 @@ test("Global.register: each stamp is later than all known ones, even if the cloc
     const line = a!.remote.nodeLink(b!.name)!;
     const stamps: number[] = [];
     line.row = (_: number, body: Uint8Array) => {
-      // The request comes after it.
+      // The two last fields are the stamp and the number of the request.
       if (body.length > 16) {
         const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
         stamps.push(Number(view.getBigUint64(body.length - 16, true)));

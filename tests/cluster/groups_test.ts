@@ -12,7 +12,7 @@ import type { Pid } from "../../lib/term/pid.ts";
 import { cluster, type TestNode, untilApart, withNodes } from "../kit/mesh.ts";
 import { pick, seeds } from "../kit/seeds.ts";
 import { test, until } from "../kit/test.ts";
-import { idle, scribe, turn, withCluster } from "./test_cluster.ts";
+import { idle, recorder, turn, withCluster } from "./test_cluster.ts";
 
 function groupsOf({ groups }: TestNode): Groups {
   return new Groups(groups, DEFAULT_SCOPE);
@@ -30,7 +30,7 @@ function untilKeys(nodes: readonly TestNode[], pids: readonly Pid[], group = "g"
   );
 }
 
-test("Groups: contains the members of all nodes, as often as they joined, until they exit", async () => {
+test("Groups: a group contains the members of all nodes, each as often as it joined, until they exit", async () => {
   await withNodes(async (start) => {
     const [a, b] = await cluster(start, 2) as [TestNode, TestNode];
     const [x, y] = [idle(a), idle(b)];
@@ -51,7 +51,7 @@ test("Groups: contains the members of all nodes, as often as they joined, until 
   });
 });
 
-test("Groups: members that joined before the nodes connected are known to both, in several groups and scopes", async () => {
+test("Groups: members that joined before the nodes connected are known to both nodes, in several groups and scopes", async () => {
   await withCluster(2, async (testCluster, a, b) => {
     const [x, y] = [idle(a!), idle(b!)];
     const scopes = ["s", "s\0", "1:s", "s:"];
@@ -67,7 +67,7 @@ test("Groups: members that joined before the nodes connected are known to both, 
     for (const scope of scopes) {
       for (const node of [a!, b!]) {
         const groups = groupsOf(node).scope(scope);
-        await until("all are there", () => groups.members("g").length === 3);
+        await until("a knows all members", () => groups.members("g").length === 3);
         assertEquals(groups.names().sort(), ["\0g", "g", "é".repeat(127)].sort());
         for (const group of groups.names()) {
           assertEquals(groups.members(group).map(({ key }) => key).sort(), both);
@@ -77,7 +77,7 @@ test("Groups: members that joined before the nodes connected are known to both, 
     assertEquals(groupsOf(a!).scope("s").leave("\0g", x), true);
     assertEquals(groupsOf(a!).scope("s\0").members("g").length, 3);
     assertEquals(groupsOf(a!).names(), []);
-    // Nothing is kept for an actor that has left all of its groups.
+    // No state is kept for an actor that has left all of its groups.
     const w = idle(a!);
     groupsOf(a!).join("w", w);
     groupsOf(a!).join("w", w);
@@ -90,13 +90,13 @@ test("Groups: members that joined before the nodes connected are known to both, 
     assertEquals(groupsOf(a!).members("w"), []);
     // All memberships of an actor are removed together.
     b!.system.exit(y, "kill");
-    await until("only one is left", () => {
+    await until("one member is left in each scope", () => {
       return scopes.every((scope) => groupsOf(a!).scope(scope).members("g").length === 1);
     });
   });
 });
 
-test("Groups: a side that loses the other removes its members, and learns them again", async () => {
+test("Groups: a node that loses another removes its members, and adds them when it is connected again", async () => {
   await withCluster(3, async (testCluster, a, b, c) => {
     await testCluster.meet();
     const pids = [a!, b!, c!].map(idle);
@@ -121,9 +121,9 @@ test("Groups.monitor: reports all current members, then joins and leaves", async
     groupsOf(a!).join("g", x);
     await untilKeys([a!, b!], [x]);
     const log: GroupChange[] = [];
-    const watcher = scribe<GroupChange>(b!, log);
+    const watcher = recorder<GroupChange>(b!, log);
     const stop = groupsOf(b!).monitor("g", watcher);
-    const say = (): string[] =>
+    const described = (): string[] =>
       log.map(({ joined, left }) =>
         `+${joined.map(({ key }) => key)} -${left.map(({ key }) => key)}`
       );
@@ -132,11 +132,11 @@ test("Groups.monitor: reports all current members, then joins and leaves", async
     groupsOf(a!).join("g", x);
     await untilKeys([b!], [x, x, y]);
     groupsOf(b!).leave("g", y);
-    await until("it is told", () => log.length === 4);
+    await until("four changes have arrived", () => log.length === 4);
     assert(log.every((change) => change instanceof GroupChange && change.group === "g"));
     testCluster.cut(0, 1);
     await until("the node's members have left", () => log.length === 5);
-    assertEquals(say(), [
+    assertEquals(described(), [
       `+${x.key} -`,
       `+${y.key} -`,
       `+${x.key} -`,
@@ -158,7 +158,7 @@ test("Groups.join rejects actors of other nodes, and invalid names", async () =>
     const there = a!.global.whereis("far")!;
     const near = idle(a!);
     for (const pid of [there, there]) assertThrows(() => groupsOf(a!).join("g", pid), NoProcError);
-    // Its number is also that of a local actor.
+    // The remote actor has the same number as a local actor.
     groupsOf(a!).join("g", near);
     assertEquals([there.id === near.id, groupsOf(a!).leave("g", there)], [true, false]);
     assertEquals(groupsOf(a!).leave("h", near), false);
@@ -191,11 +191,11 @@ test("Groups: a long list is sent in portions, in order, while actors join and l
       };
       a!.events.on("nodeup", churn);
       await a!.mesh.connect(b!.name);
-      await until("that is over", () => left === 0);
+      await until("all changes are made", () => left === 0);
       a!.system.exit(pids[2]!, "kill");
       await testCluster.settled();
       await until(
-        "both know the same",
+        "both nodes have the same members",
         () => names.every((name) => keys(a!, name).join() === keys(b!, name).join()),
       );
       for (const name of names) assertEquals(keys(b!, name), keys(a!, name));
@@ -254,7 +254,7 @@ test("Groups: messages of a closed session are ignored, and only changes are rep
     table.join("s", "own", pid);
     assertEquals([table.sendMore(line), sent.splice(0)], [false, [TAG.GROUP_JOIN]]);
     const log: GroupChange[] = [];
-    const watcher = scribe<GroupChange>(a!, log);
+    const watcher = recorder<GroupChange>(a!, log);
     table.monitor("s", "own", watcher);
     table.joining(line, row);
     table.down(line);

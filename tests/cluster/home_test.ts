@@ -1,6 +1,6 @@
 /**
- * Homes of keys, in the simulator: they start on demand, move with their state, and lose no calls
- * while they do. `tests/sim/promises/homes.ts` has the promises under faults.
+ * Homes of keys, in the simulator: actors start on demand, move with their state, and lose no calls
+ * during a move. `tests/sim/promises/homes.ts` has the promises under faults.
  */
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { Call } from "../../lib/actor/call.ts";
@@ -22,7 +22,7 @@ function partsOf(sim: Simulation, short: string): Parts {
 function counter(self: Self<unknown>, first: number) {
   let count = first;
   return (message: unknown) => {
-    if (message === "crash") throw new Error("as told");
+    if (message === "crash") throw new Error("crash requested");
     if (!(message instanceof Call)) return void count++;
     if (message.request === "where") return message.reply(self.pid.node.slice(0, 1));
     if (message.request === "hang") return;
@@ -39,7 +39,7 @@ function offer(sim: Simulation, short: string, options: Partial<HomeOptions> = {
   });
 }
 
-/** Starts nodes that offer the kind and know each other. */
+/** Starts nodes that offer the kind, and waits until they know each other. */
 async function offered(
   sim: Simulation,
   shorts: readonly string[],
@@ -56,14 +56,14 @@ async function offered(
 
 function untilKnown(sim: Simulation, homes: readonly HomeKind[]): Promise<void> {
   return sim.until(
-    "all know each other",
+    "all nodes know each other",
     () => homes.every((home) => home.nodes().length === homes.length),
   );
 }
 
 const KEYS = Array.from({ length: 30 }, (_, i) => `k${i}`);
 
-test("Home: the first call from any node starts a key on its home, once", async () => {
+test("Home: the first call from any node starts the key's actor on its home node, once", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const homes = await offered(sim, ["a", "b", "c"]);
     for (const key of KEYS) {
@@ -77,7 +77,7 @@ test("Home: the first call from any node starts a key on its home, once", async 
   });
 });
 
-test("Home: nodes that offer a kind at the same moment run one actor per key, called at once", async () => {
+test("Home: nodes that offer a kind at the same moment run one actor per key, even if it is called at once", async () => {
   for (let seed = 1; seed <= 10; seed++) {
     await simulate({ seed }, async (sim) => {
       const shorts = ["a", "b", "c"];
@@ -103,7 +103,7 @@ test("Home: nodes that offer a kind at the same moment run one actor per key, ca
   }
 });
 
-test("Home: a node that joins takes over its keys with their states, and no call is lost", async () => {
+test("Home: a node that joins takes over its share of keys with their state, and no call is lost", async () => {
   for (let seed = 1; seed <= 5; seed++) {
     await simulate({ seed }, async (sim) => {
       const homes = await offered(sim, ["a", "b"]);
@@ -122,7 +122,7 @@ test("Home: a node that joins takes over its keys with their states, and no call
       await sim.start("c", { seeds: ["a"] });
       homes.push(offer(sim, "c"));
       await Promise.all(working);
-      await sim.until("c has its part", () => homes[2]!.counts().movedIn > 5);
+      await sim.until("keys have moved to c", () => homes[2]!.counts().movedIn > 5);
       await sim.run(2_000);
       let sum = 0;
       for (const key of KEYS) {
@@ -136,7 +136,7 @@ test("Home: a node that joins takes over its keys with their states, and no call
   }
 });
 
-test("Home: keys move at movesPerSecond, and a called key moves at once", async () => {
+test("Home: keys move at the rate of movesPerSecond, and a called key moves at once", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const homes = await offered(sim, ["a"], { movesPerSecond: 2 });
     const keys = Array.from({ length: 100 }, (_, i) => `k${i}`);
@@ -188,7 +188,7 @@ test("Home: keys of a lost node are started on others by the next call", async (
     assertEquals(await a!.call(key, "add"), 1);
     assertEquals(c!.keys(), [key]);
     sim.kill("c");
-    await sim.until("it is lost", () => a!.nodes().length === 2);
+    await sim.until("a has lost c", () => a!.nodes().length === 2);
     assertEquals(await a!.call(key, "add"), 1);
   });
 });
@@ -201,7 +201,7 @@ test("Home: a node without keys finds the homes, and calls reject if no node off
     assert(error.message.includes("no node offers the kind"));
     await sim.start("a", { seeds: ["x"] });
     offer(sim, "a");
-    await sim.until("it is found", () => caller.nodes().length === 1);
+    await sim.until("x has found a", () => caller.nodes().length === 1);
     assertEquals(await caller.call("k1", "add"), 1);
     assertEquals(await caller.call("k1", "where"), "a");
     caller.cast("k1", "one more");
@@ -231,7 +231,7 @@ test("Home: waiting calls of a crashed actor are rejected, and it is restarted u
     const hanging = assertRejects(() => a!.call("k1", "hang"), CallExitError);
     a!.cast("k1", "crash");
     await hanging;
-    await sim.until("it runs again", () => a!.counts().started === 2);
+    await sim.until("the actor has been restarted", () => a!.counts().started === 2);
     for (let i = 0; i < 3; i++) {
       assertEquals(givenUp, []);
       a!.cast("k1", "crash");
@@ -263,13 +263,13 @@ test("Home: with a quorum, the smaller side of a partition stops its keys before
     const key = KEYS.find((key) => a!.nodeOf(key)!.startsWith("a"))!;
     assertEquals(await b!.call(key, "add"), 1);
     sim.partition(["a"], ["b", "c"]);
-    await sim.until("a has stopped it", () => a!.keys().length === 0);
+    await sim.until("a has stopped the key", () => a!.keys().length === 0);
     assertEquals(b!.keys(), []);
     await assertRejects(() => a!.call(key, "add"), Error, "quorum");
     await sim.until("b has lost a", () => b!.nodes().length === 2);
     let answer: unknown;
     b!.call(key, "add", { timeout: 60_000 }).then((value) => answer = value);
-    await sim.until("the other side runs it", () => answer === 1);
+    await sim.until("the other side has answered", () => answer === 1);
     sim.heal();
     await untilKnown(sim, homes);
     assertEquals(await b!.call(key, "add"), 2);

@@ -36,12 +36,12 @@ test("Node.leave ends within its timeout, even if a singleton does not stop", as
   await b.leave({ timeout: 600 });
 });
 
-test("Node.leave unexposes the node's functions before anything ends, and rejects a negative timeout", async () => {
+test("Node.leave unexposes the node's functions before it stops anything, and rejects a negative timeout", async () => {
   const options = { cookie: COOKIE, logLevel: "silent" } as const;
   await using a = await startCheaply({ name: "a@127.0.0.1:0", ...options });
   await using b = await startCheaply({ name: "b@127.0.0.1:0", ...options, seeds: [a.name] });
   a.expose("worker", () => () => {});
-  await until("b sees it", () => b.exposed(a.name).includes("worker"));
+  await until("b knows the function", () => b.exposed(a.name).includes("worker"));
   await assertRejects(() => b.leave({ timeout: -1 }), OptionError);
   // Leaving had not begun, so the node keeps running.
   await (await b.serve()).stop();
@@ -55,7 +55,7 @@ test("Node.leave unexposes the node's functions before anything ends, and reject
 test("Node.leave: supervisors of the leaving node still restart their children on it", async () => {
   const options = { cookie: COOKIE, logLevel: "silent" } as const;
   await using a = await startCheaply({ name: "a@127.0.0.1:0", ...options });
-  // It does not stop, so leaving takes half of its timeout.
+  // The singleton does not stop, so leaving takes half of its timeout.
   const singleton = {
     id: "s",
     shutdown: Infinity,
@@ -71,9 +71,9 @@ test("Node.leave: supervisors of the leaving node still restart their children o
   const supervisor = await Supervisor.start(a, { intensity: 1, children: [child] });
   let hasLeft = false;
   const left = a.leave({ timeout: 1_000 }).then(() => hasLeft = true);
-  await until("nothing is exposed", () => a.exposed().length === 0);
+  await until("a exposes no functions", () => a.exposed().length === 0);
   a.send(started[0]!, "crash");
-  await until("the child runs again", () => started.length === 2);
+  await until("the child has been restarted", () => started.length === 2);
   assert(!hasLeft && a.isAlive(supervisor.pid));
   await left;
 });

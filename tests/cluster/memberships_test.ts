@@ -1,9 +1,9 @@
-/** The memberships of one actor. */
+/** The index of the groups that one actor has joined. */
 import { assert, assertEquals } from "@std/assert";
 import { Memberships } from "../../lib/cluster/memberships.ts";
 import { test } from "../kit/test.ts";
 
-test("Memberships.take: examines no other membership, however many there are", () => {
+test("Memberships.take reads no other membership, however many there are", () => {
   let reads = 0;
   const memberships = new Memberships(() => {});
   for (let i = 0; i < 10_000; i++) {
@@ -27,7 +27,7 @@ test("Memberships.take: examines no other membership, however many there are", (
   assertEquals(memberships.rows().length, 5_000);
 });
 
-test("Memberships: a group that was joined several times is left as often", () => {
+test("Memberships.take returns each membership of a group once, the latest first", () => {
   const memberships = new Memberships<{ scope: string; group: string; number: number }>(() => {});
   for (const number of [1, 2, 3]) memberships.add({ scope: "s", group: "g", number });
   memberships.add({ scope: "sg", group: "", number: 4 });

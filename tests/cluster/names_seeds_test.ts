@@ -24,8 +24,8 @@ interface Attempt {
   readonly node: string;
   readonly key: string;
   /**
-   * Whether the actor is on another node: the name is then also removed when the session with that
-   * node ends.
+   * Whether the actor is on another node: in this case, the name is also removed when the session
+   * with that node ends.
    */
   readonly isFar: boolean;
   state: "pending" | "true" | "false" | "lost" | "withdrawn";
@@ -157,7 +157,7 @@ class TestCluster {
       case 6:
         return this.register(at, pick(random, NAMES), this.actor(at));
       case 7: {
-        // An actor of another node, found by another name that it has.
+        // An actor of another node, found under another name.
         const far = node.global.whereis(pick(random, NAMES)) as Pid | undefined;
         if (far !== undefined && !far.home.local) this.register(at, pick(random, NAMES), far);
         return;
@@ -216,7 +216,7 @@ class TestCluster {
   async settle(): Promise<void> {
     this.faults.clear();
     for (let at = 0; at < COUNT; at++) if (this.nodes[at] === undefined) await this.open(at);
-    await until("all have met", async () => {
+    await until("all nodes are connected", async () => {
       let whole = true;
       for (const one of this.live) {
         for (const other of this.live) {
@@ -229,11 +229,11 @@ class TestCluster {
       return whole;
     });
     await until(
-      "everybody has been answered",
+      "all calls have settled",
       () => this.attempts.every(({ state }) => state !== "pending"),
     );
     // When every node has answered, everything sent before has arrived.
-    await until("all agree", () => {
+    await until("all nodes agree", () => {
       const views = this.live.map((node) => this.view(node));
       return views.every((view) => view === views[0]);
     }, 3_000);
@@ -262,7 +262,7 @@ class TestCluster {
       assertEquals(holders.map(({ key }) => key), wanted, name);
       if (found !== undefined) assertEquals(this.isAlive(found), true, `${name} leads to ${found}`);
       const freed = all.some((one) => one.state === "withdrawn" || one.isFar);
-      if (all.length > 0 && !freed) assertEquals(holders.length, 1, `nobody has ${name}`);
+      if (all.length > 0 && !freed) assertEquals(holders.length, 1, `no holder of ${name}`);
     }
     for (const group of GROUPS) {
       for (const { key } of this.live[0]!.groups.members("s", group)) {
@@ -283,14 +283,17 @@ class TestCluster {
       for (const pid of system.pids()) system.exit(pid, "kill");
     }
     const empty = JSON.stringify([[], NAMES.map((name) => `${name}: undefined`), ["", ""]]);
-    await until("nothing is left", () => this.live.every((node) => this.view(node) === empty));
+    await until(
+      "all names and members are removed",
+      () => this.live.every((node) => this.view(node) === empty),
+    );
     this.attempts.length = 0;
     this.actors.length = 0;
     this.log.length = 0;
   }
 }
 
-/** Waits until everything that is ready has run. */
+/** Runs everything that is ready to run. */
 function turn(): Promise<void> {
   return new Promise((wake) => setTimeout(wake, 0));
 }

@@ -22,17 +22,17 @@ function entry(owner: string, name: string, stamp: number, id: number = stamp): 
   return { name, owner, pid: pidOn(owner, id), stamp };
 }
 
-/** A message of an owner. */
-type Said =
+/** A message from the owner of names. */
+type OwnerMessage =
   | { readonly kind: "set"; readonly entry: NameEntry }
   | { readonly kind: "remove"; readonly name: string }
   | { readonly kind: "list"; readonly entries: readonly NameEntry[] };
 
 /**
- * Returns owners that register, unregister, and sometimes resend everything, each in its own order.
+ * Returns each owner's messages in order: registrations, removals, and sometimes its complete list.
  */
-function history(random: SeededRandom, size: number): Map<string, Said[]> {
-  const said = new Map<string, Said[]>(OWNERS.map((owner) => [owner, []]));
+function history(random: SeededRandom, size: number): Map<string, OwnerMessage[]> {
+  const messages = new Map<string, OwnerMessage[]>(OWNERS.map((owner) => [owner, []]));
   const truth = new Map<string, Map<string, NameEntry>>(OWNERS.map((owner) => [owner, new Map()]));
   for (let i = 0; i < size; i++) {
     const owner = pick(random, OWNERS);
@@ -40,30 +40,30 @@ function history(random: SeededRandom, size: number): Map<string, Said[]> {
     const mine = truth.get(owner)!;
     const what = random.below(8);
     if (what < 4) {
-      // Few distinct stamps, so that there are ties.
+      // Few distinct stamps, so that some are equal.
       const one = entry(owner, name, random.below(6), i);
       mine.set(name, one);
-      said.get(owner)!.push({ kind: "set", entry: one });
+      messages.get(owner)!.push({ kind: "set", entry: one });
     } else if (what < 7) {
-      if (mine.delete(name)) said.get(owner)!.push({ kind: "remove", name });
-    } else said.get(owner)!.push({ kind: "list", entries: [...mine.values()] });
+      if (mine.delete(name)) messages.get(owner)!.push({ kind: "remove", name });
+    } else messages.get(owner)!.push({ kind: "list", entries: [...mine.values()] });
   }
-  return said;
+  return messages;
 }
 
-/** A table, and the changes it has reported, which must be consistent. */
+/** A table, and the holders according to the changes it reported. Asserts that both agree. */
 class Replica {
   readonly table = new NameTable();
   readonly received = new Map<string, Pid>();
 
-  hear(owner: string, said: Said): void {
-    switch (said.kind) {
+  receive(owner: string, message: OwnerMessage): void {
+    switch (message.kind) {
       case "set":
-        return this.apply(this.table.set(said.entry));
+        return this.apply(this.table.set(message.entry));
       case "remove":
-        return this.apply(this.table.remove(owner, said.name));
+        return this.apply(this.table.remove(owner, message.name));
       case "list":
-        for (const one of said.entries) this.apply(this.table.set(one));
+        for (const one of message.entries) this.apply(this.table.set(one));
     }
   }
 
@@ -73,9 +73,13 @@ class Replica {
     assertEquals(
       this.received.get(name)?.key,
       from?.pid.key,
-      "a change begins where the last one ended",
+      "a change continues from the previous one",
     );
-    assertEquals(from?.pid.key === to?.pid.key && from?.owner === to?.owner, false, "it changes");
+    assertEquals(
+      from?.pid.key === to?.pid.key && from?.owner === to?.owner,
+      false,
+      "the change has an effect",
+    );
     if (to === undefined) this.received.delete(name);
     else this.received.set(name, to.pid);
   }
@@ -84,16 +88,20 @@ class Replica {
   get found(): Record<string, string | undefined> {
     return Object.fromEntries(NAMES.map((name) => {
       const found = this.table.find(name);
-      assertEquals(found?.pid.key, this.received.get(name)?.key, "what was told is what is found");
+      assertEquals(
+        found?.pid.key,
+        this.received.get(name)?.key,
+        "the reported holder is the one found",
+      );
       return [name, found && `${found.owner} ${found.pid.key}`];
     }));
   }
 }
 
-/** Computes the expected holders in the simplest way. */
-function model(said: ReadonlyMap<string, readonly Said[]>, gone: ReadonlySet<string>) {
+/** Computes the expected holders without replication. */
+function model(messages: ReadonlyMap<string, readonly OwnerMessage[]>, gone: ReadonlySet<string>) {
   const entries = new Map<string, NameEntry>();
-  for (const [owner, all] of said) {
+  for (const [owner, all] of messages) {
     if (gone.has(owner)) continue;
     for (const one of all) {
       if (one.kind === "set") entries.set(`${owner} ${one.entry.name}`, one.entry);
@@ -107,11 +115,11 @@ function model(said: ReadonlyMap<string, readonly Said[]>, gone: ReadonlySet<str
   }));
 }
 
-test("NameTable: any order and duplication of the owners' messages results in the same table", () => {
+test("NameTable: messages in any order between owners, and duplicates, result in the same table", () => {
   return seeds(3_000, 60, (random, size) => {
-    const said = history(random, size);
+    const messages = history(random, size);
     const gone = new Set(OWNERS.filter(() => random.below(5) === 0));
-    const wanted = model(said, gone);
+    const wanted = model(messages, gone);
     for (let node = 0; node < 5; node++) {
       const replica = new Replica();
       const at = new Map(OWNERS.map((owner) => [owner, 0]));
@@ -126,7 +134,11 @@ test("NameTable: any order and duplication of the owners' messages results in th
       const drop = (owner: string): void => {
         freeing.add(replica.table.drop(owner));
         for (const name of NAMES) {
-          assertEquals(replica.table.find(name)?.owner === owner, false, "found after its loss");
+          assertEquals(
+            replica.table.find(name)?.owner === owner,
+            false,
+            "an entry of a lost node is found",
+          );
         }
         const found = NAMES.filter((name) => replica.table.find(name) !== undefined);
         assertEquals(replica.table.names().sort(), found);
@@ -134,11 +146,11 @@ test("NameTable: any order and duplication of the owners' messages results in th
       while (open.size > 0) {
         for (const changes of freeing) if (random.below(3) === 0) free(changes);
         const owner = pick(random, [...open]);
-        const all = said.get(owner)!;
+        const all = messages.get(owner)!;
         const next = at.get(owner)!;
         if (next < all.length) {
-          replica.hear(owner, all[next]!);
-          if (random.below(3) === 0) replica.hear(owner, all[next]!);
+          replica.receive(owner, all[next]!);
+          if (random.below(3) === 0) replica.receive(owner, all[next]!);
           at.set(owner, next + 1);
           // The session is lost, and everything is sent again.
           if (random.below(40) === 0) {
@@ -188,7 +200,7 @@ test("NameTable: a node's changes never remove another node's entries", () => {
   });
 });
 
-test("NameTable: the earliest stamp wins, then the lesser node, on all nodes", () => {
+test("NameTable: the earliest stamp wins; of equal stamps, the lesser node name", () => {
   const table = new NameTable();
   const late = entry("a@h:1", "x", 7);
   const early = entry("b@h:1", "x", 6);
@@ -199,7 +211,7 @@ test("NameTable: the earliest stamp wins, then the lesser node, on all nodes", (
   assertEquals(table.remove("b@h:1", "x"), { name: "x", from: early, to: tied });
   assertEquals(table.remove("b@h:1", "x"), undefined);
   const changes = table.drop("c@h:1");
-  // Found at once; reported when the iterator gets there.
+  // The new holder is found at once, but reported only when the iterator reaches it.
   assertEquals([table.find("x"), table.of("c@h:1", "x")], [late, undefined]);
   assertEquals(changes.next().value, { name: "x", from: tied, to: late });
   assertEquals([changes.next().done, table.drop("c@h:1").next().done], [true, true]);
@@ -207,12 +219,12 @@ test("NameTable: the earliest stamp wins, then the lesser node, on all nodes", (
   // The same actor with a later stamp is not reported, but replaces the entry.
   const again = { ...late, stamp: 9 };
   assertEquals([table.set(again), table.find("x")], [undefined, again]);
-  // The entry may lose to another what it held with its older stamp.
+  // With its later stamp, the entry loses to one that it preceded before.
   const other = entry("e@h:1", "x", 8);
   assertEquals(table.set(other)?.to, other);
 });
 
-test("SyncCursor: sends every kept row once, in its turn or when added, and no removed one", () => {
+test("SyncCursor: sends every row once, in its turn or when it is added, and no removed row", () => {
   return seeds(3_000, 60, (random, size) => {
     const rows = new Set<{ number: number }>();
     let numbers = 0;
@@ -222,13 +234,13 @@ test("SyncCursor: sends every kept row once, in its turn or when added, and no r
       return row;
     };
     for (let i = 0; i < random.below(20); i++) add();
-    const telling = new SyncCursor(rows.values(), numbers);
+    const cursor = new SyncCursor(rows.values(), numbers);
     const observed: number[] = [];
-    for (let i = 0; i < size || !telling.isDone; i++) {
+    for (let i = 0; i < size || !cursor.isDone; i++) {
       const what = random.below(3);
       if (what === 0) {
         const count = 1 + random.below(4);
-        const some = telling.next(count).map(({ number }) => number);
+        const some = cursor.next(count).map(({ number }) => number);
         assertEquals(some.length <= count, true);
         observed.push(...some);
       } else if (what === 1) observed.push(add().number);
@@ -236,11 +248,11 @@ test("SyncCursor: sends every kept row once, in its turn or when added, and no r
         const row = pick(random, [...rows]);
         rows.delete(row);
         const at = observed.indexOf(row.number);
-        assertEquals(telling.knows(row.number), at >= 0);
+        assertEquals(cursor.knows(row.number), at >= 0);
         if (at >= 0) observed.splice(at, 1);
       }
     }
     assertEquals(observed.sort((a, b) => a - b), [...rows].map(({ number }) => number));
-    assertEquals(telling.next(9), []);
+    assertEquals(cursor.next(9), []);
   });
 });

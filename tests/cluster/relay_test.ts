@@ -84,11 +84,11 @@ class MemoryTransport implements RelayTransport {
 
 /** A member of a room that records texts, and bytes as hex. */
 class Listener implements Member {
-  readonly heard: string[] = [];
+  readonly observed: string[] = [];
 
   sendShared(frames: Uint8Array): void {
     for (const message of messagesIn(frames)) {
-      this.heard.push(typeof message === "string" ? message : message.toHex());
+      this.observed.push(typeof message === "string" ? message : message.toHex());
     }
   }
 }
@@ -113,7 +113,7 @@ const settled = async (nodes: readonly TestNode[]) => {
   for (const { rooms } of nodes) assertEquals(await rooms.announced(), { missing: [] });
 };
 
-test("RelayLink connects rooms of two meshes: each member gets each broadcast once, in order", async () => {
+test("RelayLink connects the rooms of two meshes: each member receives each broadcast once, in order", async () => {
   await withNodes(async (start) => {
     const broker = new Broker();
     const { a1, a2, b, all } = await meshes(start, broker);
@@ -121,24 +121,24 @@ test("RelayLink connects rooms of two meshes: each member gets each broadcast on
     await settled(all);
     for (let i = 0; i < 20; i++) a1.rooms.broadcast("room", `a${i}`);
     b.rooms.broadcast("room", new Uint8Array([0xff, 1]));
-    for (const { heard } of members) {
-      await until("all came", () => heard.length >= 21);
+    for (const { observed } of members) {
+      await until("all messages have arrived", () => observed.length >= 21);
       const texts = Array.from({ length: 20 }, (_, i) => `a${i}`);
-      assertEquals(heard.filter((text) => text !== "ff01"), texts);
-      assertEquals(heard.length, 21);
+      assertEquals(observed.filter((text) => text !== "ff01"), texts);
+      assertEquals(observed.length, 21);
     }
-    assertEquals(broker.published, 21, "what was received is not published again");
+    assertEquals(broker.published, 21, "a received broadcast is not published again");
     a2.rooms.broadcastFrom(members[1]!, "room", "all but one");
     await until(
       "it came",
-      () => members[2]!.heard.length === 22 && members[0]!.heard.length === 22,
+      () => members[2]!.observed.length === 22 && members[0]!.observed.length === 22,
     );
-    assertEquals(members[1]!.heard.length, 21);
+    assertEquals(members[1]!.observed.length, 21);
     assertEquals(all.flatMap(warnings), []);
   });
 });
 
-test("RelayLink of a transport without a mesh carries all broadcasts, and the mesh none", async () => {
+test("RelayLink of a transport without a mesh carries all broadcasts, and the mesh carries none", async () => {
   await withNodes(async (start) => {
     const broker = new Broker();
     const a = await start("a", { relay: broker.transport() });
@@ -147,16 +147,19 @@ test("RelayLink of a transport without a mesh carries all broadcasts, and the me
     const members = [member(a), member(b)];
     a.rooms.broadcast("room", "once");
     b.rooms.broadcast("room", "twice");
-    await until("all came", () => members.every(({ heard }) => heard.length === 2));
+    await until(
+      "all messages have arrived",
+      () => members.every(({ observed }) => observed.length === 2),
+    );
     await settled([a, b]);
-    assertEquals(members.map(({ heard }) => heard.toSorted()), [["once", "twice"], [
+    assertEquals(members.map(({ observed }) => observed.toSorted()), [["once", "twice"], [
       "once",
       "twice",
     ]]);
   });
 });
 
-test("RelayLink is subscribed to the keys of rooms with members, and to each once", async () => {
+test("RelayLink subscribes to the keys of rooms with members, and to each key once", async () => {
   await withNodes(async (start) => {
     const broker = new Broker();
     const transport = broker.transport("a");
@@ -177,7 +180,7 @@ test("RelayLink is subscribed to the keys of rooms with members, and to each onc
   });
 });
 
-test("Hub sends topics through the relay, and events to one node of each mesh, which stores them", async () => {
+test("Hub relays topics, and events only to one node of each mesh, which stores them", async () => {
   await withNodes(async (start) => {
     const broker = new Broker();
     const { a1, a2, b, all } = await meshes(start, broker);
@@ -204,9 +207,9 @@ test("Hub sends topics through the relay, and events to one node of each mesh, w
     await until("a1 knows of the client of a2", () => size() === 2);
     await hubs[0]!.broadcast("plain", "said", { n: 1 });
     await hubs[2]!.broadcast("plain", "said", { n: 2 });
-    for (const { heard } of clients) {
-      await until("both came", () => heard.length >= 2);
-      assertEquals(heard.toSorted(), [
+    for (const { observed } of clients) {
+      await until("both broadcasts have arrived", () => observed.length >= 2);
+      assertEquals(observed.toSorted(), [
         '[null,null,"plain","said",{"n":1}]',
         '[null,null,"plain","said",{"n":2}]',
       ]);
@@ -216,10 +219,10 @@ test("Hub sends topics through the relay, and events to one node of each mesh, w
     hubs[2]!.rooms.join("kept", kept);
     const position = await hubs[1]!.broadcast("kept", "said", { n: 3 });
     assertEquals(position?.offset, 1);
-    await until("it came to the other mesh", () => kept.heard.length > 0);
-    assert(kept.heard[0]!.includes('"said",{"n":3}'), kept.heard[0]);
+    await until("the event has arrived in the other mesh", () => kept.observed.length > 0);
+    assert(kept.observed[0]!.includes('"said",{"n":3}'), kept.observed[0]);
     await hubs[2]!.broadcast("kept", "said", { n: 4 });
-    await until("the next came", () => kept.heard.length === 2);
+    await until("the next event has arrived", () => kept.observed.length === 2);
     assertEquals([a2, b].flatMap(warnings), []);
   });
 });
@@ -235,7 +238,7 @@ test("decodeRelayed accepts what encodeRelayed makes, and returns undefined for 
   const { kind, name, message, isText } = decodeRelayed(samples[1]!)!;
   assertEquals([kind, name, message.toHex(), isText], [RELAYED.TOPIC, "t", "ff", false]);
   assertEquals(decodeRelayed(samples[0]!)!.origin, "mesh é");
-  // Text that is not UTF-8.
+  // A text that is not UTF-8.
   assertEquals(decodeRelayed(samples[1]!.with(1, RELAYED.TOPIC)), undefined);
   let decoded = 0;
   for (let i = 0; i < fuzzCount(20_000); i++) {
@@ -264,12 +267,12 @@ test("RelayLink drops messages that are malformed, and logs the first", async ()
     );
     port!.received(encodeRelayed(RELAYED.ROOM, new Uint8Array([66]), "room", "of b"));
     port!.received(encodeRelayed(RELAYED.ROOM, new Uint8Array([97]), "room", "of a itself"));
-    await until("the good one came", () => here.heard.length === 1);
-    assertEquals([here.heard, warnings(a).length, a.link!.malformed], [["of b"], 1, 4]);
+    await until("the valid message has arrived", () => here.observed.length === 1);
+    assertEquals([here.observed, warnings(a).length, a.link!.malformed], [["of b"], 1, 4]);
   });
 });
 
-test("SendWindow waits while disconnected or unconfirmed, in order and within its limit", async () => {
+test("SendWindow queues messages while disconnected or unconfirmed, in order and within its limit", async () => {
   const sent: string[] = [];
   let fulls = 0;
   let confirm: () => void = () => {};
@@ -283,7 +286,7 @@ test("SendWindow waits while disconnected or unconfirmed, in order and within it
   for (let i = 0; i < 12; i++) window.push(`${i}`, payload);
   assertEquals([sent.length, window.dropped, fulls], [0, 2, 1]);
   window.isConnected = true;
-  // A mebibyte may be unconfirmed.
+  // Up to 1 MiB may be unconfirmed.
   assertEquals(sent, ["0", "1", "2", "3"]);
   for (let i = 0; i < 10; i++) {
     confirm();
@@ -295,7 +298,7 @@ test("SendWindow waits while disconnected or unconfirmed, in order and within it
   assertEquals([sent.at(-1), window.dropped], ["more", 2]);
 });
 
-test("natsRelay sends everything that waits before it stops, and waits no longer than a second", async () => {
+test("natsRelay.stop sends all queued messages first, for at most a second", async () => {
   let isAnswering = true;
   let published = 0;
   const connection: NatsConnection = {

@@ -62,7 +62,7 @@ test("Rooms.broadcast reaches the members on every node, text as text and bytes 
     nodes[0]!.rooms.broadcast("room", new Uint8Array([0xff, 0x00, 0xc3]));
     nodes[0]!.rooms.broadcast("room", "");
     for (const { observed } of listeners) {
-      await until("all came", () => observed.length === 3);
+      await until("all broadcasts have arrived", () => observed.length === 3);
       assertEquals(observed, ["héllo", "82 ff00c3", ""]);
     }
     assertEquals(elsewhere.observed, []);
@@ -73,18 +73,18 @@ test("Rooms.broadcast reaches a member on another node that has just joined, onc
   await withNodes(async (start) => {
     const [a, b] = await cluster(start, 2);
     await announced(a!, b!);
-    a!.rooms.broadcast("other", "not for this room");
+    a!.rooms.broadcast("other", "for another room");
     const first = new Listener(b!);
     a!.rooms.broadcast("room", "one");
     a!.rooms.broadcast("room", "two");
     await announced(b!);
     a!.rooms.broadcast("room", "three");
-    await until("all came", () => first.observed.length >= 3);
-    // The last member leaves, and a new one joins before that is announced.
+    await until("all broadcasts have arrived", () => first.observed.length >= 3);
+    // The last member leaves, and a new one joins before the departure is announced.
     b!.rooms.leave("room", first);
     const second = new Listener(b!);
     a!.rooms.broadcast("room", "four");
-    await until("the last one came", () => second.observed.at(-1) === "four");
+    await until("the last broadcast has arrived", () => second.observed.at(-1) === "four");
     await announced(b!);
     assertEquals(first.observed, ["one", "two", "three"]);
     assertEquals(second.observed, ["four"]);
@@ -98,19 +98,22 @@ test("Rooms.broadcastFrom skips one local member, and none on other nodes", asyn
     await announced(b!);
     a!.rooms.broadcastFrom(one, "room", "from one");
     a!.rooms.broadcast("room", "to all");
-    await until("all came", () => far.observed.length === 2 && one.observed.length === 1);
+    await until(
+      "all broadcasts have arrived",
+      () => far.observed.length === 2 && one.observed.length === 1,
+    );
     assertEquals([one.observed, other.observed], [["to all"], ["from one", "to all"]]);
     assertEquals(far.observed, ["from one", "to all"]);
   });
 });
 
-test("Rooms.broadcast reaches other nodes without a member on this node", async () => {
+test("Rooms.broadcast reaches other nodes even if this node has no members", async () => {
   await withNodes(async (start) => {
     const [a, b] = await cluster(start, 2);
     const far = new Listener(b!);
     await announced(b!);
     a!.rooms.broadcast("room", "hello");
-    await until("it came", () => far.observed.length === 1);
+    await until("the broadcast has arrived", () => far.observed.length === 1);
     assertEquals(a!.rooms.count, 0);
   });
 });
@@ -128,7 +131,7 @@ test("Rooms delivers each message once, in the order of its sender, with two nod
       }
       await new Promise((wake) => setTimeout(wake));
     }
-    await until("all came", () => far.observed.length >= 2000);
+    await until("all broadcasts have arrived", () => far.observed.length >= 2000);
     for (const sender of [0, 1]) {
       const own = far.observed.filter((text) => text.startsWith(`${sender} `));
       assertEquals(own, Array.from({ length: 1000 }, (_, i) => `${sender} ${i}`));
@@ -151,7 +154,7 @@ test("RoomRelay does not forward the messages it receives", async () => {
     );
     for (let i = 0; i < 10; i++) one.write(encodeRoomBroadcast("room", `${i}`));
     one.write(encodeRoomBroadcast("room", new Uint8Array([1])));
-    await until("a's member hears it", () => here.observed.length === 11);
+    await until("a's member has received all broadcasts", () => here.observed.length === 11);
     // A broadcast by `a` arrives after anything it may have forwarded.
     a!.rooms.broadcast("room", "last");
     const rooms = (raw: Raw) =>
@@ -159,7 +162,7 @@ test("RoomRelay does not forward the messages it receives", async () => {
         tag === TAG.ROOM_BROADCAST || tag === TAG.ROOM_BROADCAST_BINARY
       ).length;
     await until(
-      "all hear that",
+      "all members have received the last broadcast",
       () => rooms(one) > 0 && rooms(other) > 0 && there.observed.length > 0,
     );
     assertEquals([rooms(one), rooms(other), there.observed], [1, 1, ["last"]]);
@@ -172,12 +175,15 @@ test("RoomRelay writes frames in the public layout, byte for byte", async () => 
   await withNodes(async (start) => {
     const a = await start("a");
     const member = await joinAs(`x@127.0.0.1:${await freePort()}`, a.name);
-    await until("a knows it", () => a.received.length === 1);
+    await until("a knows the member", () => a.received.length === 1);
     a.rooms.broadcast("räum", "hé");
-    await until("it came", () => member.frames.at(-1)?.tag === TAG.ROOM_BROADCAST);
+    await until(
+      "the broadcast has arrived",
+      () => member.frames.at(-1)?.tag === TAG.ROOM_BROADCAST,
+    );
     assertEquals(member.frames.at(-1)!.body.toHex(), "050072c3a4756d" + "03000000" + "68c3a9");
     a.rooms.broadcast("r", "lone \ud800 surrogate");
-    await until("it came", () => member.frames.at(-1)!.body[0] === 1);
+    await until("the second broadcast has arrived", () => member.frames.at(-1)!.body[0] === 1);
     assertEquals(
       new TextDecoder().decode(member.frames.at(-1)!.body.subarray(7)),
       "lone \ufffd surrogate",
@@ -194,7 +200,7 @@ test("Rooms.broadcast delivers the longest message, and throws for a longer one 
     await announced(b!);
     assertEquals(ALONE_BYTES_MAX, ROOM_MESSAGE_BYTES_MAX, "a node alone has the same limit");
     a!.rooms.broadcast(room, "x".repeat(ROOM_MESSAGE_BYTES_MAX));
-    await until("it came", () => there.observed.length === 1);
+    await until("the longest message has arrived", () => there.observed.length === 1);
     assertEquals(there.bytes, ROOM_MESSAGE_BYTES_MAX);
     for (
       const data of [
@@ -209,7 +215,7 @@ test("Rooms.broadcast delivers the longest message, and throws for a longer one 
     }
     a!.rooms.broadcast(room, "short");
     await until(
-      "the next one came",
+      "the next broadcast has arrived",
       () => there.observed.length === 2 && here.observed.length === 2,
     );
     assertEquals([there.observed[1], here.observed[1]], ["short", "short"]);
@@ -223,18 +229,18 @@ test("RoomRelay ends the session of a member whose text is not UTF-8, and no oth
     const here = new Listener(a!);
     const name = `x@127.0.0.1:${await freePort()}`;
     const member = await joinAs(name, a!.name);
-    await until("it is up", () => a!.received.length === 2);
+    await until("the member is connected", () => a!.received.length === 2);
     const frame = encodeRoomBroadcast("room", new Uint8Array([0xc3, 0x28]));
     member.write(frame.with(4, TAG.ROOM_BROADCAST), encodeRoomBroadcast("room", "behind it"));
-    await until("it is down", () => a!.received.length === 3);
+    await until("the member's session has ended", () => a!.received.length === 3);
     assertEquals(a!.received.at(-1), `down ${name} protocol`);
     assertEquals(warnings(a!), [
       `${a!.name}: ${name} is down: protocol (it sent a ROOM_BROADCAST that is not UTF-8)`,
     ]);
     b!.rooms.broadcast("room", "from b");
-    await until("b is heard", () => here.observed.length > 0);
+    await until("b's broadcast has arrived", () => here.observed.length > 0);
     assertEquals(here.observed, ["from b"]);
-    await until("it is cut", () => member.isOver);
+    await until("the member is disconnected", () => member.isOver);
     member.stream.abort();
   });
 });
@@ -245,9 +251,9 @@ test("RoomRelay drops broadcasts to a node that does not read, and other nodes r
     const b = await start("b", { seeds: [a.name] });
     await untilWhole([a, b]);
     const name = `x@127.0.0.1:${await freePort()}`;
-    const deaf = await joinAs(name, a.name);
-    await until("it is up", () => a.received.length === 2);
-    deaf.stream.pause();
+    const raw = await joinAs(name, a.name);
+    await until("the raw node is connected", () => a.received.length === 2);
+    raw.stream.pause();
     const there = new Listener(b);
     await until(
       "a knows b's room",
@@ -255,18 +261,18 @@ test("RoomRelay drops broadcasts to a node that does not read, and other nodes r
     );
     const session = a.mesh.session(name)!;
     const text = "x".repeat(50_000);
-    let said = 0;
-    await until("its queue is full", async () => {
-      for (let i = 0; i < 5; i++, said++) a.rooms.broadcast("room", text);
-      const at = said;
-      await until("b has it", () => there.observed.length === at);
+    let sent = 0;
+    await until("the queue to it is full", async () => {
+      for (let i = 0; i < 5; i++, sent++) a.rooms.broadcast("room", text);
+      const at = sent;
+      await until("b has received all broadcasts", () => there.observed.length === at);
       return session.dropped > 0;
     });
     assert(session.unsent <= 1 << 20, `${session.unsent}`);
     assertEquals(a.mesh.session(b.name)!.dropped, 0);
     assertEquals(a.mesh.peers().length, 2);
-    deaf.stream.abort();
-    await until("it is down", () => a.mesh.session(name) === undefined);
+    raw.stream.abort();
+    await until("the session has ended", () => a.mesh.session(name) === undefined);
   });
 });
 
@@ -276,18 +282,18 @@ test("RoomRelay sends to a node that joined later, and stops sending to one that
     const second = new Listener(b!);
     await announced(b!);
     a!.rooms.broadcast("room", "one");
-    await until("it came", () => second.observed.length === 1);
+    await until("the broadcast has arrived", () => second.observed.length === 1);
     const c = await start("c", { seeds: [a!.name] });
     await untilWhole([a!, b!, c]);
     const third = new Listener(c);
     await announced(c);
     await b!.mesh.disconnect(a!.name);
-    await until("a knows", () => a!.mesh.session(b!.name) === undefined);
+    await until("a has lost b", () => a!.mesh.session(b!.name) === undefined);
     a!.rooms.broadcast("room", "two");
-    await until("it came", () => third.observed.length === 1);
+    await until("the broadcast has arrived", () => third.observed.length === 1);
     // c has a session with b, over which a's messages must not have been forwarded.
     c.rooms.broadcast("room", "three");
-    await until("it came", () => second.observed.length === 2);
+    await until("c's broadcast has arrived", () => second.observed.length === 2);
     assertEquals([second.observed, third.observed], [["one", "three"], ["two", "three"]]);
   });
 });
@@ -315,7 +321,7 @@ test("RoomRelay sends only to nodes with members, from join to leave, and to nod
     const there = new Listener(b);
     await announced(b, c);
     for (let i = 0; i < 10; i++) a.rooms.broadcast("room", `${i}`);
-    await until("all came", () => there.observed.length === 10);
+    await until("all broadcasts have arrived", () => there.observed.length === 10);
     assertEquals(counts, [0, 10, 0]);
 
     const d = await start("d", { seeds: [a.name] });
@@ -325,18 +331,21 @@ test("RoomRelay sends only to nodes with members, from join to leave, and to nod
     await d.rooms.announced();
     a.rooms.broadcast("other", "for d");
     d.rooms.broadcast("room", "of d");
-    await until("both came", () => other.observed.length === 1 && there.observed.length === 11);
+    await until(
+      "both broadcasts have arrived",
+      () => other.observed.length === 1 && there.observed.length === 11,
+    );
     assertEquals([counts, late], [[0, 11, 0], [1]]);
 
     b.rooms.leaveAll(there);
     const again = new Listener(b, "again");
     await announced(b);
-    await until("b has left", () => {
+    await until("a sends no broadcasts for the room to b", () => {
       const before = counts[1]!;
       a.rooms.broadcast("room", "too late");
       a.rooms.broadcast("again", "a mark");
       const marks = again.observed.length;
-      return until("the mark came", () => again.observed.length > marks).then(() =>
+      return until("the marker has arrived", () => again.observed.length > marks).then(() =>
         counts[1]! === before + 1
       );
     });
@@ -347,7 +356,7 @@ test("RoomRelay sends only to nodes with members, from join to leave, and to nod
 test("RoomRelay announces a bucket until the last of its rooms is empty", async () => {
   await withNodes(async (start) => {
     const [a, b] = await cluster(start, 2);
-    // Returns the first two of these names that share a bucket.
+    // Two rooms of the same bucket, with a member each.
     const [one, other] = sameBucket();
     const [first, second] = [new Listener(b!, one), new Listener(b!, other)];
     await b!.rooms.announced();
@@ -355,16 +364,16 @@ test("RoomRelay announces a bucket until the last of its rooms is empty", async 
     const mark = new Listener(b!, "mark");
     // Waits until the departure would have been announced.
     const hasLeft = b!.host.clock.now() + 1_300;
-    await until("it would have left", () => b!.host.clock.now() > hasLeft);
+    await until("the departure would have been announced", () => b!.host.clock.now() > hasLeft);
     await b!.rooms.announced();
     a!.rooms.broadcast(other, "still");
     a!.rooms.broadcast("mark", "after it");
-    await until("the mark came", () => mark.observed.length === 1);
+    await until("the marker has arrived", () => mark.observed.length === 1);
     assertEquals([first.observed, second.observed], [[], ["still"]]);
   });
 });
 
-test("RoomRelay sends many rooms as a map, when they are joined and to a node that comes later", async () => {
+test("RoomRelay announces many rooms as a bitmap, when they are joined and to a node that connects later", async () => {
   await withNodes(async (start) => {
     const [a, b] = await cluster(start, 2);
     const member = new Listener(b!, "r0");
@@ -377,16 +386,19 @@ test("RoomRelay sends many rooms as a map, when they are joined and to a node th
     a!.rooms.broadcast("r0", "from a");
     c.rooms.broadcast("r0", "from c");
     c.rooms.broadcast("r19999", "from c");
-    await until("both came", () => member.observed.length === 2 && far.observed.length === 1);
+    await until(
+      "all broadcasts have arrived",
+      () => member.observed.length === 2 && far.observed.length === 1,
+    );
     for (let i = 0; i < 1000; i++) a!.rooms.broadcast(`none ${i}`, "x");
     a!.rooms.broadcast("r0", "last");
-    await until("it came", () => member.observed.length === 3);
+    await until("the last broadcast has arrived", () => member.observed.length === 3);
     // 20,000 rooms occupy 7 % of the buckets.
     assert(counts[0]! >= 4 && counts[0]! < 150, `${counts[0]}`);
   });
 });
 
-test("RoomRelay sends a kept broadcast, as it was made, to a node that announces its members as a map", async () => {
+test("RoomRelay sends a delayed broadcast unchanged to a node that announces its rooms as a bitmap", async () => {
   await withNodes(async (start) => {
     const [a, b] = await cluster(start, 2);
     await announced(a!, b!);
@@ -400,7 +412,7 @@ test("RoomRelay sends a kept broadcast, as it was made, to a node that announces
     bytes.fill(9);
     await announced(b!);
     a!.rooms.broadcast("room", "last");
-    await until("the last one came", () => member.observed.at(-1) === "last");
+    await until("the last broadcast has arrived", () => member.observed.at(-1) === "last");
     assertEquals(member.observed, ["text", "82 010203", "last"]);
   });
 });
@@ -409,19 +421,19 @@ test("RoomRelay sends everything to a peer that announces nothing, and announces
   await withNodes(async (start) => {
     const a = await start("a");
     const raw = await joinAs(`x@127.0.0.1:${await freePort()}`, a.name);
-    await until("it is announced to", () => raw.tags.includes(TAG.ROOM_INTEREST));
+    await until("the announcement has arrived", () => raw.tags.includes(TAG.ROOM_INTEREST));
     a.rooms.broadcast("room", "one");
-    await until("it came", () => raw.tags.at(-1) === TAG.ROOM_BROADCAST);
+    await until("the broadcast has arrived", () => raw.tags.at(-1) === TAG.ROOM_BROADCAST);
     // From its first announcement on, it receives only the announced rooms.
     raw.write(encodeInterestList(INTEREST.JOINED, [], 0));
     raw.send(TAG.PING, new Uint8Array(8));
-    await until("a has read it", () => raw.tags.includes(TAG.PONG));
+    await until("a has read the announcement", () => raw.tags.includes(TAG.PONG));
     a.rooms.broadcast("room", "two");
     a.mesh.session(a.mesh.peers()[0]!)!.rooms!.apply(
       encodeInterestList(INTEREST.JOINED, [hashOf("room") >>> 14], 1).subarray(5),
     );
     a.rooms.broadcast("room", "three");
-    await until("it came", () => raw.tags.at(-1) === TAG.ROOM_BROADCAST);
+    await until("the broadcast has arrived", () => raw.tags.at(-1) === TAG.ROOM_BROADCAST);
     const texts = raw.frames.filter(({ tag }) => tag === TAG.ROOM_BROADCAST)
       .map(({ body }) => new TextDecoder().decode(body.subarray(10)));
     assertEquals(texts, ["one", "three"]);
@@ -429,7 +441,7 @@ test("RoomRelay sends everything to a peer that announces nothing, and announces
   });
 });
 
-/** Two rooms with the same bucket. */
+/** Returns two rooms of the same bucket. */
 function sameBucket(): [string, string] {
   const seen = new Map<number, string>();
   for (let i = 0;; i++) {

@@ -28,13 +28,13 @@ const cart = service<Cart>({
       return [this.self.pid.node.slice(0, 1), items];
     },
     crash: () => {
-      throw new Error("as told");
+      throw new Error("crash requested");
     },
   },
   cast: { add: (items, item) => [...items, item] },
 });
 
-/** The number of seeds of the test of losses. */
+/** The number of seeds that the test of lost operations runs. */
 const SEEDS = process.env["FIRN_LONG"] === "1" ? 100 : 2;
 
 const KEYS = Array.from({ length: 40 }, (_, i) => `${i}`);
@@ -50,7 +50,7 @@ async function started(
     all.push(shards(node, "cart", { actor: cart, ...options }));
   }
   await sim.until(
-    "all know each other",
+    "all nodes know each other",
     () => all.every((one) => one.nodes().length === all.length),
   );
   return all;
@@ -78,7 +78,7 @@ test("shards: state moves with its key when a node joins, and when one leaves", 
     for (const key of KEYS) await all[0]!.call(key).add("tea");
     const c = await sim.start("c", { seeds: ["a"] });
     all.push(shards(c, "cart", { actor: cart }));
-    await sim.until("c has its part", () => all[2]!.counts().movedIn > 5);
+    await sim.until("keys have moved to c", () => all[2]!.counts().movedIn > 5);
     await sim.run(1_000);
     for (const key of KEYS) {
       assertEquals(await all[1]!.call(key).items(), [`cart ${key}`, "tea"]);
@@ -101,7 +101,7 @@ test("shards: with a store, state survives crashes, passivation and lost nodes",
     assertEquals([a!.keys(), b!.keys()], [[], []]);
     for (const key of KEYS) assertEquals(await b!.call(key).items(), [`cart ${key}`, "tea"]);
     sim.kill("c");
-    await sim.until("it is lost", () => a!.nodes().length === 2);
+    await sim.until("a has lost c", () => a!.nodes().length === 2);
     for (const key of KEYS) assertEquals(await a!.call(key).add("cups"), 2);
     assertEquals(await persist.store.load("cart/7") !== undefined, true);
   });
@@ -113,7 +113,10 @@ test("shards: both sides of a partition run a key, and the store lets only one o
     const [a, b] = await started(sim, "ab", { persist });
     for (const key of KEYS) await a!.call(key).add("tea");
     sim.partition(["a"], ["b"]);
-    await sim.until("they are apart", () => a!.nodes().length + b!.nodes().length === 2);
+    await sim.until(
+      "the nodes have lost each other",
+      () => a!.nodes().length + b!.nodes().length === 2,
+    );
     const moved = KEYS.filter((key) => !b!.keys().includes(key));
     for (const key of moved) assertEquals(await b!.call(key).add("cups"), 2);
     for (const key of moved) {
@@ -123,7 +126,10 @@ test("shards: both sides of a partition run a key, and the store lets only one o
       assertEquals(await a!.call(key).add("late"), 3);
     }
     sim.heal();
-    await sim.until("they met", () => a!.nodes().length + b!.nodes().length === 4);
+    await sim.until(
+      "the nodes are connected again",
+      () => a!.nodes().length + b!.nodes().length === 4,
+    );
     await sim.run(1_000);
     for (const key of moved) {
       assertEquals(await a!.call(key).items(), [`cart ${key}`, "tea", "cups", "late"]);
@@ -132,12 +138,12 @@ test("shards: both sides of a partition run a key, and the store lets only one o
   });
 });
 
-test("shards: a node of weight 0 has no keys, and can call those of others", async () => {
+test("shards: a node of weight 0 has no keys, and can call the keys of other nodes", async () => {
   await simulate({ seed: 5 }, async (sim) => {
     const [a] = await started(sim, "ab");
     const x = await sim.start("x", { seeds: ["a"] });
     const caller = shards(x, "cart", { actor: cart, weight: 0 });
-    await sim.until("it knows them", () => caller.nodes().length === 2);
+    await sim.until("the caller knows both nodes", () => caller.nodes().length === 2);
     for (const key of KEYS) assertEquals(await caller.call(key).add("tea"), 1);
     assertEquals(caller.keys(), []);
     assertEquals(a!.nodes().length, 2);
@@ -211,7 +217,7 @@ test("shards: no acknowledged operation is lost while nodes are killed, with any
   for (let seed = 1; seed <= SEEDS; seed++) await losses(seed);
 });
 
-test("shards: the test of losses detects a build that replies before it stores", async () => {
+test("shards: the test of lost operations detects a build that replies before it stores", async () => {
   const mend = breaks(
     Persistence,
     "save",

@@ -35,7 +35,7 @@ class Runs {
           });
           return (message: unknown) => {
             if (message instanceof Call) message.reply(sum);
-            else if (message === "crash") throw new Error("as told");
+            else if (message === "crash") throw new Error("crash requested");
             else sum += message as number;
           };
         }),
@@ -45,7 +45,11 @@ class Runs {
   /** Waits until exactly one copy runs, on one of these nodes. Returns that node. */
   async one(nodes: readonly TestNode[], within = 10_000): Promise<TestNode> {
     const find = (): TestNode | undefined => nodes.find(({ name }) => this.live.has(name));
-    await until("one runs", () => this.live.size === 1 && find() !== undefined, within);
+    await until(
+      "exactly one copy runs",
+      () => this.live.size === 1 && find() !== undefined,
+      within,
+    );
     return find()!;
   }
 }
@@ -60,7 +64,7 @@ class Authority {
   lease(ttl: number): Lease {
     const check = (what: string): void => {
       this.asked.push(what);
-      if (this.isDown) throw new Error("no way to the authority");
+      if (this.isDown) throw new Error("the authority is unreachable");
     };
     let expires = 0;
     return {
@@ -122,14 +126,14 @@ function join(nodes: readonly TestNode[], runs: Runs, options: SingletonOptions)
   );
 }
 
-test("Global.singleton: with a quorum, one side runs it after the other has stopped its own; tokens increase", async () => {
+test("Global.singleton: with a quorum, one side starts it only after the other has stopped it, and tokens increase", async () => {
   await trio(async (cluster, nodes, runs) => {
     await join(nodes, runs, { quorum: "majority" });
     const first = await runs.one(nodes);
     const at = nodes.indexOf(first);
     const rest = nodes.filter((node) => node !== first);
     for (const other of rest) cluster.cut(at, nodes.indexOf(other));
-    await until("its side has stopped it", () => !runs.live.has(first.name));
+    await until("the minority has stopped it", () => !runs.live.has(first.name));
     const second = await runs.one(rest);
     for (const other of rest) cluster.heal(at, nodes.indexOf(other));
     await cluster.meet();
@@ -141,7 +145,7 @@ test("Global.singleton: with a quorum, one side runs it after the other has stop
   });
 });
 
-test("Global.singleton: a holder reachable only through a third node stays the only one", async () => {
+test("Global.singleton: no second copy starts while a third node is connected to the holder", async () => {
   await withCluster(3, async (cluster, ...nodes) => {
     const [a, b, c] = nodes as [TestNode, TestNode, TestNode];
     await cluster.meet();
@@ -153,14 +157,14 @@ test("Global.singleton: a holder reachable only through a third node stays the o
     const [part] = await join([b], runs, {});
     assertEquals([part!.isHere, part!.whereis()], [false, undefined]);
     assertEquals([runs.log.length, c.global.whereis("clock")?.node], [1, a.name]);
-    // Another node takes over after the third has lost the holder too.
+    // Once the third node has lost the holder too, another node takes over.
     cluster.cut(0, 2);
-    await until("each side has one", () => runs.live.size === 2);
+    await until("each side runs a copy", () => runs.live.size === 2);
     assertEquals([...runs.live].sort(), [a.name, b.name]);
   });
 });
 
-test("Global.singleton: rejects when it is not found in time, and then does not take part", async () => {
+test("Global.singleton: rejects at the timeout, and then its node does not take part", async () => {
   await trio(async (cluster, nodes, runs) => {
     const [a, b] = nodes as [TestNode, TestNode];
     for (const other of [1, 2]) cluster.cut(0, other);
@@ -184,14 +188,14 @@ test("Global.singleton: rejects when it is not found in time, and then does not 
   });
 });
 
-test("Singleton.stop: passes the state of the child to the next one, and a restart does not reuse it", async () => {
+test("Singleton.stop: passes the child's state to the next child, and a restart does not reuse it", async () => {
   await withCluster(3, async (cluster, ...nodes) => {
     await cluster.meet();
     const runs = new Runs();
     const parts = [];
     for (const node of nodes) parts.push(await node.global.singleton("clock", runs.child(node)));
     const first = await runs.one(nodes);
-    // The managers know each other.
+    // Now all nodes have received the names of the managers.
     await cluster.settled();
     first.system.send(first.global.whereis<Pid<number>>("clock")!, 42);
     await parts[nodes.indexOf(first)]!.stop();
@@ -200,9 +204,9 @@ test("Singleton.stop: passes the state of the child to the next one, and a resta
     assertEquals(runs.log[1]!.state, 42);
     assertEquals(runs.most, 1);
     second.system.send(second.global.whereis<Pid<unknown>>("clock")!, "crash");
-    await until("it is started again", () => runs.log.length === 3);
+    await until("the child has been restarted", () => runs.log.length === 3);
     assertEquals([runs.log[2]!.node, runs.log[2]!.state], [second.name, undefined]);
-    // An unplanned move has no state.
+    // After an unplanned move, the child starts without a state.
     await runs.one(nodes);
     await second.mesh.stop();
     second.system.stop();
@@ -221,7 +225,7 @@ test("Global.singleton: with a lease, the authority decides on both sides of a p
     for (const other of nodes.filter((node) => node !== first)) {
       cluster.cut(at, nodes.indexOf(other));
     }
-    await until("the others have tried", () => {
+    await until("the other nodes have tried to acquire the lease", () => {
       return authority.asked.filter((what) => what === "acquire").length > 3;
     });
     assertEquals([[...runs.live], runs.most], [[first.name], 1]);
@@ -229,12 +233,12 @@ test("Global.singleton: with a lease, the authority decides on both sides of a p
     await cluster.meet();
     // The authority is unreachable: the child stops when the lease expires, not before.
     authority.isDown = true;
-    await until("it has stopped", () => runs.live.size === 0);
+    await until("the child has stopped", () => runs.live.size === 0);
     authority.isDown = false;
     await runs.one(nodes);
-    // Another node has the lease: it is lost at the next renewal.
+    // Another node has acquired the lease, so the holder loses it at the next renewal.
     authority.token++;
-    await until("it was lost", () => runs.log.length === 3);
+    await until("the child has been started again", () => runs.log.length === 3);
     await runs.one(nodes);
     assertEquals([runs.most, runs.log.map(({ token }) => token)], [1, [1, 2, 4]]);
   });

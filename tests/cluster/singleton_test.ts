@@ -15,7 +15,7 @@ import { seeds } from "../kit/seeds.ts";
 import { test, until } from "../kit/test.ts";
 import { idle, turn, withCluster } from "./test_cluster.ts";
 
-/** Counts the copies that run on a node. */
+/** Counts the running copies of all nodes. */
 class Census {
   readonly live = new Set<string>();
   /** The maximum number of concurrent copies. */
@@ -32,7 +32,7 @@ class Census {
           this.most = Math.max(this.most, this.live.size);
           self.signal.addEventListener("abort", () => this.live.delete(node.name));
           return (message: unknown) => {
-            if (message === "crash") throw new Error("as told");
+            if (message === "crash") throw new Error("crash requested");
             if (message instanceof Call) message.reply(node.name);
           };
         }),
@@ -42,7 +42,7 @@ class Census {
 
 /** Waits until one copy runs and all nodes find it. Returns its node. */
 async function untilOne(nodes: readonly TestNode[], census: Census): Promise<string> {
-  await until("exactly one runs, and all find it", () => {
+  await until("exactly one copy runs, and all nodes find it", () => {
     const [where] = census.live;
     return census.live.size === 1 &&
       nodes.every((node) => node.global.whereis("clock")?.node === where);
@@ -81,7 +81,7 @@ test("Global.singleton: one instance runs and is found everywhere; when its node
   });
 });
 
-test("Global.singleton: restarts where it runs, and moves after too many restarts", async () => {
+test("Global.singleton: restarts on its node, and moves to another after too many restarts", async () => {
   await withNodes(async (start) => {
     const nodes = await three(start);
     const census = new Census();
@@ -92,11 +92,11 @@ test("Global.singleton: restarts where it runs, and moves after too many restart
     assertEquals(await untilOne(nodes, census), a.name);
     const before = a.global.whereis("clock") as Pid<string>;
     a.system.send(before, "crash");
-    await until("it was started again", () => census.started === 2);
+    await until("the child has been restarted", () => census.started === 2);
     assertEquals(await untilOne(nodes, census), a.name);
     assertEquals(a.global.whereis("clock")!.equals(before), false);
     a.system.send(a.global.whereis("clock") as Pid<string>, "crash");
-    await until("it was started elsewhere", () => census.started === 3);
+    await until("the child has been started on another node", () => census.started === 3);
     assertEquals(await untilOne(nodes, census) !== a.name, true);
   });
 });
@@ -123,7 +123,7 @@ test("Singleton.stop: the child ends before another node takes over", async () =
       assertEquals(after !== before, true, `${at}`);
     }
     await parts.find((part) => part.isHere)!.stop();
-    await until("nobody is left", () => {
+    await until("no copy runs", () => {
       return census.live.size === 0 && nodes.every(({ global }) => !global.whereis("clock"));
     });
     assertEquals(census.most, 1);
@@ -140,9 +140,10 @@ test("Global.singleton: two instances from separate partitions become one when t
     const b = await start("b", quiet);
     const first = await a.global.singleton("clock", census.child(a));
     const second = await b.global.singleton("clock", census.child(b));
-    // The child of the later lock was not started later: a child is as old as its lock.
+    // The restarted child is the newest, but belongs to the earlier lock: the age of the lock
+    // decides.
     a.system.send(a.global.whereis("clock") as Pid<string>, "crash");
-    await until("a's is the youngest", () => census.started === 3);
+    await until("a's child has been restarted", () => census.started === 3);
     assertEquals([first.isHere, second.isHere], [true, true]);
     await b.mesh.connect(a.name);
     assertEquals(await untilOne([a, b], census), a.name);
@@ -153,12 +154,12 @@ test("Global.singleton: two instances from separate partitions become one when t
   });
 });
 
-test("Global.singleton: a child that cannot start here is started on another node", async () => {
+test("Global.singleton: a child that cannot start on one node is started on another", async () => {
   await withNodes(async (start) => {
     const [a, b] = await cluster(start, 2) as [TestNode, TestNode];
     const census = new Census();
     const start_ = (): never => {
-      throw new Error("not here");
+      throw new Error("cannot start here");
     };
     const broken = a.global.singleton("clock", { id: "clock", start: start_ });
     await b.global.singleton("clock", census.child(b));
@@ -206,7 +207,7 @@ test(
               break;
             }
             case 3: {
-              // Not all four may leave at once, because no node would run it then.
+              // At least one node must take part, or no node would run the child then.
               const part = parts.get(node);
               if (part === undefined || parts.size < 3) break;
               parts.delete(node);
@@ -227,7 +228,7 @@ test(
         for (const one of nodes) {
           for (const two of nodes) testCluster.heal(nodes.indexOf(one), nodes.indexOf(two));
         }
-        await until("all have met", async () => {
+        await until("all nodes are connected", async () => {
           let isWhole = true;
           for (const one of nodes) {
             for (const two of nodes) {
@@ -248,7 +249,7 @@ test(
   },
 );
 
-test("Global.singleton: does not run while another actor has its name, and runs when the name is free", async () => {
+test("Global.singleton: does not run while another actor holds its name, and runs when the name is free", async () => {
   await withCluster(2, async (testCluster, ...nodes) => {
     await testCluster.meet();
     const [a, b] = nodes as [TestNode, TestNode];
@@ -258,7 +259,7 @@ test("Global.singleton: does not run while another actor has its name, and runs 
     for (const node of nodes) {
       await node.global.singleton("clock", census.child(node), { intensity: 1, period: 60_000 });
     }
-    await until("it was tried", () => census.started > 1);
+    await until("several starts were attempted", () => census.started > 1);
     assertEquals(a.global.whereis("clock")?.equals(other), true);
     assertEquals(b.system.isAlive(other), true);
     b.global.unregister("clock");
@@ -268,17 +269,17 @@ test("Global.singleton: does not run while another actor has its name, and runs 
 });
 
 test("Global.singleton: resolves even if its node stops before the holder is decided", async () => {
-  await withCluster(1, async (_town, a) => {
+  await withCluster(1, async (_cluster, a) => {
     const never = (): Promise<Pid> => new Promise(() => {});
     const part = a!.global.singleton("clock", { id: "clock", start: never });
-    await until("it is being started", () => a!.system.size > 1);
+    await until("the child is starting", () => a!.system.size > 1);
     a!.system.stop();
     assertEquals((await part).name, "clock");
     assertEquals((await part).isHere, false);
   });
 });
 
-test("Global.singleton: a child that ends permanently is not restarted, and does not block calls", async () => {
+test("Global.singleton: a transient child that exits normally is not restarted, and the promises resolve", async () => {
   await withCluster(2, async (testCluster, ...nodes) => {
     await testCluster.meet();
     const census = new Census();
@@ -290,14 +291,14 @@ test("Global.singleton: a child that ends permanently is not restarted, and does
       const child: LocalChildSpec = { id: "clock", restart: "transient", start };
       let isSettled = false;
       node.global.singleton("clock", child).then(() => isSettled = true);
-      await until("it is settled", () => isSettled);
+      await until("the promise has resolved", () => isSettled);
     }
     assertEquals(census.started, 1);
     assertEquals(nodes.map(({ global }) => global.whereis("clock")), [undefined, undefined]);
   });
 });
 
-test("Global.singleton: resolves when the child can be found, even if it starts slowly elsewhere", async () => {
+test("Global.singleton: resolves when the child can be found, even if it starts slowly on another node", async () => {
   await withCluster(2, async (testCluster, ...nodes) => {
     await testCluster.meet();
     const [a, b] = nodes as [TestNode, TestNode];
@@ -336,17 +337,17 @@ test("Global.singleton: a manager that cannot get the lock of an unreachable hol
     };
     // The third node still knows the holder.
     testCluster.cut(0, 1);
-    await until("it was asked for", () => asked > 0);
+    await until("b has requested the name", () => asked > 0);
     for (let i = 0; i < 50; i++) await turn();
     assertEquals([asked <= 2, census.started], [true, 1]);
-    // The child is started there as soon as the third has lost the holder too.
+    // When the third node has lost the holder too, the child starts on that side.
     testCluster.cut(0, 2);
-    await until("it runs on the other side, too", () => census.started === 2);
+    await until("a copy also runs on the other side", () => census.started === 2);
   });
 });
 
 test("Global.singleton: a child that cannot start yet is retried, and the promise stays pending", async () => {
-  await withCluster(1, async (_town, node) => {
+  await withCluster(1, async (_cluster, node) => {
     const census = new Census();
     const { start } = census.child(node!);
     let failures = 2;
@@ -358,7 +359,7 @@ test("Global.singleton: a child that cannot start yet is retried, and the promis
     node!.global.singleton("clock", { id: "clock", start: late }).then((part) => {
       where = part.whereis()?.node;
     });
-    await until("it runs", () => census.started === 1 && where !== "not settled");
+    await until("the child runs", () => census.started === 1 && where !== "not settled");
     assertEquals(where, node!.name);
   });
 });

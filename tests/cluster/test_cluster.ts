@@ -57,7 +57,7 @@ export class TestCluster {
       for (const { global, name } of this.nodes) global.unregister(`settled ${name}`);
     }
     await until(
-      "they are gone",
+      "the names are removed",
       () =>
         this.nodes.every(({ global }) =>
           !global.names().some((name) => name.startsWith("settled"))
@@ -100,7 +100,7 @@ export async function withCluster(
   });
 }
 
-/** Waits until everything that is ready has run. */
+/** Runs everything that is ready to run. */
 export function turn(): Promise<void> {
   return new Promise((wake) => setTimeout(wake, 0));
 }
@@ -111,7 +111,7 @@ export function idle(node: TestNode): Pid {
 }
 
 /** Spawns an actor that records what it receives. */
-export function scribe<M>(node: TestNode, log: M[]): Pid<M> {
+export function recorder<M>(node: TestNode, log: M[]): Pid<M> {
   return node.system.spawn(undefined, undefined, (self: Self<M>) => {
     self.trapExit = true;
     return (message: M) => void log.push(message);
@@ -119,11 +119,11 @@ export function scribe<M>(node: TestNode, log: M[]): Pid<M> {
 }
 
 /** Sends a message as the runtime would. */
-export function say(from: TestNode, to: TestNode, tag: number, body: Uint8Array): void {
+export function sendMessage(from: TestNode, to: TestNode, tag: number, body: Uint8Array): void {
   from.mesh.session(to.name)!.sendData(encodeFrame(tag, body));
 }
 
-/** Returns the key of the actor that each node finds under a name. */
+/** Returns for each node the key of the actor that it finds under a name. */
 export function found(nodes: readonly TestNode[], name: string): (string | undefined)[] {
   return nodes.map(({ global }) => global.whereis(name)?.key);
 }
@@ -135,7 +135,7 @@ export function untilFound(
   pid: Pid<never> | undefined,
 ): Promise<void> {
   return until(
-    `all find ${name} at ${pid?.key}`,
+    `all nodes find ${pid?.key} under ${name}`,
     () => found(nodes, name).every((key) => key === pid?.key),
   );
 }
