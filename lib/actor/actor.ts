@@ -128,13 +128,13 @@ export type ActorStatus = "starting" | "waiting" | "ready" | "awaiting" | "suspe
 export const DEAD_USES_MAX = 100;
 
 /**
- * Credit used by a message that an async body receives without waiting. The body handles the
- * message outside of turns, so only the clock shows how long it takes; a high value makes the
- * scheduler read the clock more often.
+ * Credit used by each message that an async body receives without waiting. The body handles the
+ * message outside of turns, so its duration is unknown; the high value makes the scheduler read the
+ * clock more often.
  */
 const TAKEN_CREDIT = 8;
 
-/** A spawnable: a local body, or a function that another node exposes. */
+/** What `spawn` accepts: a local body, or a function that another node exposes. */
 type Spawned = ActorFunction<never, never[]> | RemoteSpawn;
 
 /** The arguments of a `receive`: a predicate and a timeout. */
@@ -171,7 +171,7 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
   #state = STARTING;
   /** Whether the actor is in the scheduler's queue. */
   #queued = true;
-  /** By state: the arguments of the body, the handler, or the exit reason. */
+  /** Depends on the state: the arguments of the body, the handler, or the exit reason. */
   #what: unknown;
   /** The message being handled, for crash reports. */
   #last: unknown = undefined;

@@ -18,7 +18,7 @@ export interface Monitor {
   readonly target: ActorRef;
 }
 
-/** An object attached to an actor, in a chain whose first element the actor holds. */
+/** An element of the linked list of objects that are attached to an actor. */
 export interface Chained {
   following: Chained | undefined;
   preceding: Chained | undefined;
@@ -124,7 +124,7 @@ export abstract class ActorRef extends Mailbox {
     ActorRef.#make(this).watchers = watchers;
   }
 
-  /** The first of the timers and calls attached to it. */
+  /** The head of the list of timers and calls that are attached to it. */
   get chain(): Chained | undefined {
     return ActorRef.#of(this)?.chain;
   }

@@ -142,7 +142,7 @@ export class PendingCall<Request = unknown, Reply = unknown> extends Call<Reques
     failed(this.#promise, this, error);
   }
 
-  /** Rejects the call with an error of the runtime that has the caller's stack. */
+  /** Rejects the call with an error of the runtime, and sets the error's stack to the caller's. */
   fail(error: Error): void {
     if (this.trace?.stack !== undefined) adoptStack(error, this.trace.stack);
     this.refuse(error);
@@ -153,40 +153,45 @@ export class PendingCall<Request = unknown, Reply = unknown> extends Call<Reques
     this.fail(new CallTimeoutError(this.#actor.label, this.#ms, this.which));
   }
 
-  /** The called actor has exited, or the session with its node has ended. */
+  /**
+   * Rejects the call because the called actor has exited, or because the session with its node has
+   * ended.
+   */
   drop(reason: ExitReason): void {
     const { label, pid } = this.#actor;
     if (reason !== "noconnection" || pid.home.local) return this.ended(reason);
     this.fail(new NoConnectionError(label, this.which));
   }
 
-  /** The called actor has exited. */
+  /** Rejects the call because the called actor has exited. */
   ended(reason: ExitReason): void {
     this.fail(new CallExitError(this.#actor.label, reason, this.which));
   }
 
-  /** There is no such actor on the other node. */
+  /** Rejects the call because the other node has no such actor. */
   missing(): void {
     this.fail(new NoProcError(this.#actor.label, this.which));
   }
 
-  /** The mailbox of the called actor is full. */
+  /** Rejects the call because the mailbox of the called actor is full. */
   full(): void {
     this.fail(new MailboxFullError(this.#actor.label, this.which));
   }
 
-  /** The queue to the other node is full. */
+  /** Rejects the call because the send queue to the other node is full. */
   queueFull(node: string): void {
     this.fail(new QueueFullError(node, this.which));
   }
 
-  /** The caller is waiting for itself. */
+  /**
+   * Rejects the call because the caller waits for itself, and removes the request from its mailbox.
+   */
   callsSelf(): void {
     this.#actor.discard((message) => message === this);
     this.fail(new CallingSelfError(this.#actor.label, this.which));
   }
 
-  /** The caller has exited. */
+  /** Rejects the call because the caller has exited. */
   callerEnded(pid: Pid, reason: ExitReason): void {
     this.fail(new ActorExitError(pid, reason, this.which));
   }
@@ -200,7 +205,7 @@ export class PendingCall<Request = unknown, Reply = unknown> extends Call<Reques
     actor.deliver(this);
   }
 
-  /** Describes the call for the message of an error. */
+  /** Describes the call, for error messages. */
   get which(): string {
     return whichCall(this.request, this.caller);
   }
@@ -219,10 +224,10 @@ export class PendingCall<Request = unknown, Reply = unknown> extends Call<Reques
     return this.#actor;
   }
 
-  /** Milliseconds since the call was made; undefined if it has no timeout. */
+  /** Returns the milliseconds since the call was made; `undefined` if the call has no timeout. */
   age(now: number): number | undefined {
     if (this.#ms === Infinity) return undefined;
-    // Until the turn is over, the wheel has not set when it is due.
+    // The wheel sets `due` at the end of the turn in which the call is made.
     return this.due <= 0 ? 0 : Math.max(0, now - (this.due - this.#ms));
   }
 
@@ -257,19 +262,19 @@ export class Asking implements Chained {
     detach(this, this.#caller);
   }
 
-  /** The caller has exited. */
+  /** Rejects the call because the caller has exited. */
   drop(reason: ExitReason): void {
     this.call.callerEnded(this.#caller.pid as Pid, reason);
   }
 }
 
-/** Describes a call in the message of an error: the request, and its caller. */
+/** Describes a call for an error message: the request and the caller. */
 export function whichCall(request: unknown, caller: ActorRef | undefined): string {
   const from = caller === undefined ? "from outside of actors" : `from ${caller.label}`;
   return ` (call of ${describeRequest(request)} ${from})`;
 }
 
-/** Replaces the stack of an error that was created outside of the caller. */
+/** Replaces the stack of an error with the caller's. */
 function adoptStack(error: Error, stack: string): void {
   const frames = stack.split("\n").filter((line) => /^\s+at /.test(line));
   error.stack = [`${error.name}: ${error.message}`, ...frames].join("\n");

@@ -32,7 +32,7 @@ export function describe(term: unknown): string {
     return cut(typeof term === "string" ? term : words(term, 0, { left: TERMS_MAX }));
   } catch {
     // A getter, a proxy or a `toString` of the program threw.
-    return "(cannot be told)";
+    return "(cannot be shown)";
   }
 }
 

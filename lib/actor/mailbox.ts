@@ -7,9 +7,9 @@
 
 const NONE: unknown[] = [];
 const FIRST_CAPACITY = 4;
-/** The capacity grows in few steps, because each replaced ring becomes garbage. */
+/** Factor by which a full ring grows. It is large because each replaced ring becomes garbage. */
 const GROWTH = 4;
-/** A ring larger than this is released when it is empty. */
+/** Rings with a capacity above this are released when they are empty. */
 const KEPT_CAPACITY = 256;
 
 /**

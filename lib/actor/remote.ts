@@ -1,6 +1,6 @@
 /**
- * The interface through which actors reach other nodes: declared here, implemented by a higher
- * layer. It is one of the two inverted dependencies.
+ * The interface through which actors reach other nodes. It is declared here and implemented by a
+ * higher layer (an inverted dependency).
  *
  * @module
  */

@@ -35,14 +35,19 @@ export class SelfWaits<A extends ActorRef> {
     this.#waits.push(wait);
   }
 
-  /** The actor starts to wait: rejects its waits for itself, and forgets all recorded waits. */
+  /**
+   * Called when an actor starts to wait: rejects its waits for itself, and forgets all other
+   * recorded waits.
+   */
   fail(actor: ActorRef): void {
     for (const wait of this.#waits.splice(0)) {
       if (wait.caller === actor) wait.callsSelf();
     }
   }
 
-  /** The running actor does not wait: what it sent to itself is an ordinary message. */
+  /**
+   * Called when the running actor does not wait. Its messages to itself are then ordinary messages.
+   */
   allow(): void {
     if (this.#waits.length > 0) this.#waits.length = 0;
   }
@@ -67,7 +72,7 @@ export class SelfWaits<A extends ActorRef> {
     return run === undefined || run.isOver || !run.actor.isAlive ? undefined : run.actor;
   }
 
-  /** Runs code that belongs to no handler, even if a handler caused it. */
+  /** Runs `task` outside of any handler's context, even if a handler started it. */
   outside(task: () => void): void {
     if (this.#runs?.getStore() === undefined) task();
     else this.#runs.run(undefined, task);

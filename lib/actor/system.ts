@@ -84,9 +84,9 @@ export interface SystemHost {
 
 /** Creates trace spans for operations outside of mailboxes. */
 export interface SystemTracer {
-  /** An actor was spawned. */
+  /** Called when an actor is spawned. */
   spawned(actor: object, parent: object | undefined, name: string): void;
-  /** A function of another node is spawned. */
+  /** Called when a spawn on another node begins. */
   spawning(name: string, from: object | undefined, spawned: Promise<unknown>): void;
   /** Runs a function in a span that begins a trace, unless a trace is active. */
   root<T>(name: string, body: () => T): T;
@@ -148,7 +148,10 @@ export class System implements ActorHome, TimerHost, Tracker {
   /** Functions that list their children. */
   readonly #childLists = new Map<Pid, () => readonly SupervisedChild[]>();
   #lastId = 0;
-  /** Home of the pids that need no check before a send: undefined while messages are observed. */
+  /**
+   * The home of the pids to which `send` delivers without further checks: this node's, or undefined
+   * while messages are observed.
+   */
   #direct: Home | undefined;
   /** The only native timer, set to the next due time in the wheel. */
   #alarm: Timer | undefined;
@@ -521,7 +524,8 @@ export class System implements ActorHome, TimerHost, Tracker {
     if (tracked !== undefined) tracked.origin = call;
     if (callsSelf) this.selfWaits.add(call);
     if (ms !== Infinity) {
-      // The limit begins when the turn is over: a call that is answered within it reads no clock.
+      // The timeout begins at the end of this turn, so a call that is answered within the turn
+      // reads no clock.
       this.wheel.addWaiting(call, ms);
       this.scheduler.arm();
       if (this.#mayTrace()) this.#trace(call);

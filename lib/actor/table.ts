@@ -62,7 +62,10 @@ export class Table<T extends object> {
     }
   }
 
-  /** Iterates over the pages, which have gaps: faster than over the items. */
+  /**
+   * Iterates over the pages, which is faster than over the items. Entries without an item are
+   * `undefined`.
+   */
   *pages(): Generator<readonly (T | undefined)[], void> {
     for (const { items } of this.#pages.values()) yield items;
   }

@@ -50,8 +50,8 @@ export class TrackedPromise<T> extends Promise<T> {
   ): Promise<A | B> {
     const { origin } = this;
     const next = super.then(resolved, rejected);
-    // A promise that handles this failure too is assumed to handle all failures, as `Promise.all` and
-    // resolving with it do.
+    // A `then` with both callbacks is assumed to handle all failures: `Promise.all` and resolving
+    // another promise with this one do so.
     if (origin === undefined || typeof rejected === "function" && typeof resolved === "function") {
       return next;
     }
@@ -129,7 +129,9 @@ export function deferred<T>(
   return { promise, resolve, reject };
 }
 
-/** A promise that has just been rejected: the runtime must not report it if nothing awaits it. */
+/**
+ * Records the failure of a promise that was just rejected, and keeps the runtime from reporting it.
+ */
 export function failed(promise: Promise<unknown>, origin: Origin, error: unknown): void {
   const { tracker, caller } = origin;
   tracker.noted(error, caller);

@@ -1,9 +1,9 @@
 /**
  * A bounded little-endian reader and writer over one `Uint8Array`.
  *
- * Both are quiet. The reader never throws for bad input: the first read past the end, or a length
- * over its limit, sets `ok` to false, and every later read returns zero or empty. A parser
- * therefore reads a whole layout in sequence and checks `ok` once, at the end.
+ * The reader never throws for bad input: the first read past the end, or a length over its limit,
+ * sets `ok` to false, and every later read returns zero or empty. A parser therefore reads a whole
+ * layout in sequence and checks `ok` once, at the end.
  *
  * @module
  */
@@ -93,7 +93,7 @@ export class Reader {
   }
 
   #take(length: number): boolean {
-    // A negative length results if a peer's length is too small for its fields, and is invalid.
+    // The length is negative if a peer's length field is too small. This is invalid.
     if (!this.ok || length < 0 || length > this.left) {
       this.ok = false;
       return false;

@@ -35,7 +35,7 @@ export class Emitter<Events extends object> {
     if (signal?.aborted) return () => {};
     let listeners = this.#listeners.get(name);
     if (listeners === undefined) this.#listeners.set(name, listeners = new Set());
-    // A new object for each call, so that a function added twice is called twice.
+    // Creates a new function for each call, so that a listener added twice is called twice.
     const added = (event: Events[Name]): unknown => {
       if (once) remove();
       return listener(event);

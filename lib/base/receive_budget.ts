@@ -1,6 +1,6 @@
 /**
  * Memory for messages that have arrived partially. It is limited for all connections together and
- * per remote address, so that one machine cannot use all of it under many names.
+ * per remote address, so that one machine with many connections cannot use all of it.
  *
  * @module
  */

@@ -10,7 +10,8 @@ export type Claims = (reason: unknown, promise: Promise<unknown>) => boolean;
 /** The result of registering {@linkcode Claims} with a host. */
 export interface RejectionClaim {
   /**
-   * Whether the claimed rejections are reported to nothing else in this process. May become false.
+   * Whether claimed rejections are reported only to this claim, and to nothing else in this
+   * process. May become false.
    */
   readonly isSole: boolean;
   /** Unregisters the claim. */

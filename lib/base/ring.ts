@@ -1,6 +1,7 @@
 /**
  * A first-in, first-out queue in an array whose length is a power of two, so that an index wraps
- * with one `&`. It grows by doubling and never shrinks; `shift` on a plain array moves the rest.
+ * with one `&`. It grows by doubling and never shrinks. The `shift` of a plain array moves all
+ * remaining items.
  *
  * @module
  */

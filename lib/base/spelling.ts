@@ -9,7 +9,9 @@
  * @module
  */
 
-/** A name may differ by one edit, plus one for each time it has this many letters. */
+/**
+ * Letters per allowed edit: a name may differ by one edit, plus one for every this many letters.
+ */
 const LETTERS_A_MISTAKE = 6;
 
 /** A prefix of this many letters is accepted as a match. */

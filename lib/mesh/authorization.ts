@@ -1,6 +1,6 @@
 /**
- * Which requests of other nodes are allowed. A member holds the cookie, and may still be compromised: the
- * option `authorize` decides what it can do here beyond sending messages.
+ * Decides which requests of other nodes are allowed. A node that has the cookie may still be
+ * compromised: the option `authorize` limits what it can do here beyond sending messages.
  *
  * @module
  */
@@ -27,7 +27,7 @@ export interface RemoteRequest {
 export type Authorize = (request: RemoteRequest) => boolean;
 
 /**
- * Maximum number of rejections that are remembered as logged. When it is exceeded, the memory is
+ * Maximum number of logged rejections that are recorded. When it is exceeded, the record is
  * cleared.
  */
 const LOGGED_MAX = 1024;
@@ -64,5 +64,5 @@ export class Authorization {
   }
 }
 
-/** Allows everything: the behaviour of a node without the option. */
+/** Allows every request. Used by nodes without the option `authorize`. */
 export const ALLOW_ALL: Pick<Authorization, "allows"> = { allows: () => true };

@@ -63,8 +63,8 @@ export async function makeAuthority(seed: Uint8Array): Promise<Authority> {
   const key = await crypto.subtle.importKey("pkcs8", buffer(pkcs8), "Ed25519", false, ["sign"]);
   const publicKey = fromBase64(x!.replaceAll("-", "+").replaceAll("_", "/"));
   const keyId = (await sha256(publicKey)).subarray(0, 20);
-  // The hash in the name has the effect that another cookie is reported as "unknown issuer" instead
-  // of "bad signature".
+  // The name contains a hash, so that a certificate for another cookie is reported as "unknown
+  // issuer" instead of "bad signature".
   const subject = commonName(`firn cluster ${hex(keyId.subarray(0, 4))}`);
   const certificate = await sign(key, {
     serial: new Uint8Array([1]),
@@ -72,7 +72,7 @@ export async function makeAuthority(seed: Uint8Array): Promise<Authority> {
     subject,
     publicKey: der.sequence(ED25519, der.bits(publicKey)),
     extensions: [
-      // A CA that cannot sign other CAs.
+      // Basic constraints: a CA that cannot sign other CAs.
       extension("2.5.29.19", true, der.sequence(der.TRUE, der.integer(new Uint8Array([0])))),
       extension("2.5.29.15", true, der.bits(new Uint8Array([0x04]), 2)), // keyCertSign
       extension("2.5.29.14", false, der.octets(keyId)),

@@ -1,7 +1,7 @@
 /**
- * Detects wrong clocks. Nodes exchange the time of day when a session opens, and again when one of their clocks
- * has been set. No function depends on this. A skew is reported because it makes the logs and timestamps of nodes
- * incomparable. Deterministic: times are arguments.
+ * Detects wrong clocks. Nodes exchange their time of day when a session opens, and again when one
+ * of their clocks has been set. Nothing depends on the clocks; a skew is reported because it makes
+ * the logs and timestamps of nodes incomparable. Deterministic: times are arguments.
  *
  * @module
  */
@@ -11,13 +11,16 @@
  */
 export const SKEW_MS = 30_000;
 
-/** A clock that moves by this much relative to the steady clock has been set. Milliseconds. */
+/**
+ * Minimum change of a clock, relative to the monotonic clock, that is treated as setting it.
+ * Milliseconds.
+ */
 const STEP_MS = 1_000;
 
 /** The clocks of this node and its peers. */
 export class ClockSkew {
   #offset: number | undefined;
-  /** The skew of each peer that was reported. */
+  /** The last reported skew of each peer. */
   readonly #reported = new Map<string, number>();
 
   /**
@@ -45,7 +48,7 @@ export class ClockSkew {
     return skew;
   }
 
-  /** Forgets a peer whose session has ended. */
+  /** Called when a peer's session has ended: forgets its skew. */
   over(node: string): void {
     this.#reported.delete(node);
   }

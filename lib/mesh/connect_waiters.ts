@@ -74,7 +74,8 @@ export class ConnectWaiters {
   }
 
   /**
-   * Settles the calls for a node: the session is open, or could not be opened because of `error`.
+   * Settles the pending calls for a node: rejects them with `error`, or resolves them if there is
+   * none.
    */
   settle(name: string, error?: NodeConnectError): void {
     const waiters = this.#waiters.get(name);
@@ -87,7 +88,7 @@ export class ConnectWaiters {
     }
   }
 
-  /** Rejects all calls: this node is stopping. */
+  /** Rejects all pending calls, because this node is stopping. */
   stop(): void {
     for (const name of [...this.#waiters.keys()]) this.settle(name, stoppingError(name));
   }

@@ -32,7 +32,7 @@ const PAIRS = new Set(
     "hi ri ro ic ne ea ra ce li ch ll be ma si om ur").split(" "),
 );
 
-/** A text with a larger share of such pairs is made of words: random text stays below it. */
+/** Maximum share of such pairs in random text. A larger share indicates words. */
 const PAIRS_SHARE_MAX = 0.35;
 
 /** Digits and signs that replace letters. */

@@ -17,7 +17,7 @@ export function element(tag: number, ...parts: Uint8Array[]): Uint8Array {
   return concat([new Uint8Array([tag, ...length]), body]);
 }
 
-/** SEQUENCE. */
+/** Encodes a SEQUENCE. */
 export function sequence(...parts: Uint8Array[]): Uint8Array {
   return element(0x30, ...parts);
 }
@@ -45,7 +45,7 @@ export function integer(bytes: Uint8Array): Uint8Array {
 /** BOOLEAN true. */
 export const TRUE: Uint8Array = new Uint8Array([0x01, 0x01, 0xff]);
 
-/** OCTET STRING. */
+/** Encodes an OCTET STRING. */
 export function octets(bytes: Uint8Array): Uint8Array {
   return element(0x04, bytes);
 }
@@ -55,7 +55,7 @@ export function bits(bytes: Uint8Array, unused = 0): Uint8Array {
   return element(0x03, new Uint8Array([unused]), bytes);
 }
 
-/** UTF8String. */
+/** Encodes a UTF8String. */
 export function text(value: string): Uint8Array {
   return element(0x0c, new TextEncoder().encode(value));
 }

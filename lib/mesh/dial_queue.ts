@@ -22,14 +22,14 @@
 import type { Peer } from "./peers.ts";
 import { redialPause } from "./redial.ts";
 
-/** Maximum number of dials in progress of a rank and all ranks below it. */
+/** Maximum number of dials in progress, for a rank together with all ranks below it. */
 const SLOTS = { lost: 64, seed: 52, gossip: 40, silent: 24 } as const;
 
 type Rank = keyof typeof SLOTS;
 
 const RANKS = Object.keys(SLOTS) as Rank[];
 
-/** Maximum number of dials in progress that the user waits for. */
+/** Maximum number of dials in progress to nodes of the rank "wanted". */
 const WANTED_DIALS_MAX = 256;
 
 /** Maximum number of dials in progress to one host and port. */
@@ -38,24 +38,24 @@ export const ADDRESS_DIALS_MAX = 2;
 /** Number of unreachable nodes named by a peer after which its other nodes are dialed slowly. */
 export const INFORMANT_FAILURES_MAX = 32;
 
-/** The pause between dials of nodes named by such a peer. Milliseconds. */
+/** The pause between dials of nodes that such a peer has named. Milliseconds. */
 export const INFORMANT_PAUSE_MS = 500;
 
 /** The dials of one address. */
 interface AddressUse {
   dials: number;
-  /** Number of failed dials of nodes known from gossip. */
+  /** Number of failed dials of nodes that a peer has named. */
   failures: number;
   triedAt: number;
 }
 
-/** The nodes to dial now, and when to ask again. */
+/** The nodes to dial now, and the time of the next call. */
 export interface DialPlan {
   /** The nodes to dial, in this order. */
   readonly names: readonly string[];
   /**
-   * When to ask again at the latest. The end of a dial is always a reason to ask; `Infinity`: the
-   * only one.
+   * Time at which to call `next` again at the latest. `Infinity`: only when a dial ends, which is
+   * always a reason to call it.
    */
   readonly wakeAt: number;
 }
@@ -63,7 +63,10 @@ export interface DialPlan {
 /** The queue of dials. */
 export class DialQueue {
   readonly #peers: Iterable<Peer>;
-  /** By peer that named many unreachable nodes: when the next of these nodes may be dialed. */
+  /**
+   * For each peer that named many unreachable nodes: the time from which the next of these nodes
+   * may be dialed.
+   */
   readonly #informants = new Map<string, number>();
 
   constructor(peers: Iterable<Peer>) {
@@ -95,7 +98,7 @@ export class DialQueue {
     return { names, wakeAt };
   }
 
-  /** Returns when the time limits allow a dial. */
+  /** Returns the time from which a dial is allowed by the limits on rates. */
   #mayAt({ origin, isWanted, address, informant }: Peer, usage: Usage): number {
     if (isWanted || origin !== "gossip") return 0;
     const { failures, triedAt } = usage.at(address);

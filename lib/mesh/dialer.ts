@@ -1,6 +1,6 @@
 /**
- * Dials the nodes that the queue selects. Each dial ends with a session, with a reported failure, or by
- * being given up.
+ * Dials the nodes that the queue selects. A dial opens a session, fails with a logged reason, or is
+ * given up.
  *
  *     DialQueue ─names─▶ TCP and TLS ─▶ HandshakeIo ─ACK─▶ up
  *      ▲                     │              │
@@ -37,8 +37,7 @@ const HELP: Readonly<Record<string, string>> = {
 const DIAL_MS = 5_000;
 
 /**
- * Maximum number of nodes that are remembered as failing. When it is exceeded, the memory is
- * cleared.
+ * Maximum number of failing nodes that are recorded. When it is exceeded, the record is cleared.
  */
 const FAILING_MAX = 4_096;
 
@@ -67,20 +66,20 @@ export interface DialerOwner {
   readonly isStopping: () => boolean;
   /** Returns whether a node may be dialed. */
   readonly canDial: (name: string, origin: PeerOrigin) => boolean;
-  /** A dial has ended. */
+  /** Called when a dial has ended. */
   readonly ended: (outcome: DialOutcome) => void;
   /**
-   * The session is open; the peer sent `exposed` in the handshake. Returns the receiver of its
-   * frames.
+   * Called when a session has opened. `exposed`: the functions that the peer sent in the handshake.
+   * Returns the receiver of its frames.
    */
   readonly up: (met: Met, opened: Opened, exposed: readonly string[]) => SessionSink;
-  /** The dial failed. */
+  /** Called when a dial has failed. */
   readonly failed: (name: string, error: NodeConnectError) => void;
-  /** This node was rejected, or has rejected the peer. */
+  /** Called when the peer has rejected this node, or this node the peer. */
   readonly refused: (name: string, reason: string, words: string) => void;
 }
 
-/** A dial in progress: first in TCP and TLS, then in the handshake. */
+/** A dial in progress: first TCP and TLS, then the handshake. */
 interface Dial {
   readonly origin: PeerOrigin;
   readonly beganAt: number;
@@ -95,7 +94,7 @@ export class Dialer {
   readonly #queue: DialQueue;
   readonly #owner: DialerOwner;
   readonly #dials = new Map<string, Dial>();
-  /** Dials in TCP and TLS, including those that have been given up. */
+  /** Dials during TCP and TLS, including those that have been given up. */
   readonly #connecting = new Set<AbortController>();
   /** Handshakes until they have succeeded or their streams are closed. */
   readonly #greetings = new Set<HandshakeIo>();
@@ -125,27 +124,27 @@ export class Dialer {
     this.#timer = clock.after(Math.max(0, wakeAt - clock.now()), () => this.due());
   }
 
-  /** The user disconnected the node: its dial is given up. */
+  /** Gives up a dial, because the user disconnected the node. */
   cancel(name: string): void {
     this.#dials.get(name)?.cancel.abort();
   }
 
-  /** The other side's dial has won: our own is given up. */
+  /** Gives up a dial, because the peer's own dial takes precedence. */
   giveUp(name: string): void {
     const dial = this.#dials.get(name);
     if (dial === undefined) return;
     this.#dials.delete(name);
     this.#peers.yielded(name, this.#host.clock.now());
-    // A dial in TLS completes that step first, and is then withdrawn.
+    // Without a handshake yet, TCP and TLS are completed first. The dial is then withdrawn.
     dial.greeting?.withdraw();
   }
 
-  /** A session has opened: the next failure is logged again. */
+  /** Called when a session has opened: the next failure is logged again. */
   reached(name: string): void {
     this.#failing.delete(name);
   }
 
-  /** The node was forgotten. */
+  /** Called when the node was forgotten. */
   forgotten(name: string): void {
     this.#failing.delete(name);
   }
@@ -158,7 +157,7 @@ export class Dialer {
   }
 
   #begin(name: string): void {
-    // The user's function may have connected or disconnected other nodes, or stopped this node.
+    // The user's function may have connected or disconnected nodes, or stopped this node.
     if (this.#peers.stateOf(name) !== "idle" || this.#owner.isStopping()) return;
     const origin = this.#peers.originOf(name)!;
     const now = this.#host.clock.now();
@@ -245,7 +244,7 @@ export class Dialer {
     } else {
       peers.failed(name, now, failureOf(failure));
       this.#explain(name, failure, words, byPeer);
-      // The TLS message does not say what to check.
+      // The TLS error message does not name the cause to check.
       const why = failure === "untrusted" && !byPeer ? `${untrustedWords(words)}; ${words}` : words;
       const help = failure === "wrongnode" ? otherName(words) : HELP[failure] ?? "";
       const message = `no session with ${name}: ${why}${help}`;

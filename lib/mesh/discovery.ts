@@ -64,7 +64,7 @@ export class Discovery {
     return names;
   }
 
-  /** Stops. */
+  /** Stops evaluating the seeds. */
   stop(): void {
     this.#cancel.abort();
     this.#timer?.cancel();

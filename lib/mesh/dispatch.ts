@@ -48,23 +48,26 @@ export interface SessionMessages {
 
 /** Handles the messages that concern the node. Implemented by `Mesh`. */
 export interface NodeMessages {
-  /** A peer has sent the names of the nodes that it is connected to. */
+  /** Called when a peer has sent the names of the nodes that it is connected to. */
   peerList(names: readonly string[], from: string): void;
-  /** A peer has sent a digest of the nodes that it is connected to. */
+  /**
+   * Called when a peer has sent a digest of the nodes that it is connected to. A returned text is
+   * the rule that the peer violated.
+   */
   peerDigest?(body: Uint8Array, from: string): string | undefined;
-  /** A peer has exposed or unexposed functions. */
+  /** Called when a peer has exposed or unexposed functions. */
   exposed(added: boolean, names: readonly string[], from: string): void;
-  /** A peer has sent its time of day, in milliseconds since 1970. */
+  /** Called when a peer has sent its time of day, in milliseconds since 1970. */
   clock?(wall: number, from: string): void;
-  /** A peer has asked which cookies this node has. */
+  /** Called when a peer has requested proofs of this node's cookies. */
   prove?(nonce: Uint8Array, from: string): void;
-  /** A peer has sent proofs of the cookies that it has. */
+  /** Called when a peer has sent proofs of its cookies. */
   proof?(proofs: readonly Uint8Array[], from: string): void;
-  /** Set by the cluster. Without it, broadcasts are skipped. */
+  /** The receiver of broadcasts, set by the cluster. Without it, broadcasts are skipped. */
   readonly roomSink: RoomSink | undefined;
 }
 
-/** The handlers of a session's messages, besides the session. */
+/** The objects that handle the messages of a session, in addition to the session itself. */
 export interface Receivers {
   readonly owner: NodeMessages;
   /** `undefined`: messages for actors, names and groups are skipped. */
@@ -72,7 +75,8 @@ export interface Receivers {
 }
 
 /**
- * `isLarge`: whether the message arrived in fragments, in which case it has its place in the order.
+ * Handles a message. `isLarge`: whether it arrived in fragments; it then has its place in the order
+ * already.
  */
 type Handler = (
   session: SessionMessages,
@@ -82,14 +86,14 @@ type Handler = (
   isLarge: boolean,
 ) => string | undefined;
 
-/** Returns the handler of a message of the session itself. */
+/** Returns a handler that passes a message to the session. */
 function own(
   handle: (session: SessionMessages, body: Uint8Array) => string | undefined,
 ): Handler {
   return (session, _to, _tag, body) => handle(session, body);
 }
 
-/** Returns the handler of a message for the node, with the name of its sender. */
+/** Returns a handler that passes a message and the name of its sender to the node. */
 function node(
   handle: (node: NodeMessages, body: Uint8Array, from: string) => string | undefined,
 ): Handler {
@@ -97,14 +101,14 @@ function node(
 }
 
 /**
- * Returns the handler of a message for an actor, which may have to wait for an earlier large message:
- * see `Inbound.take`.
+ * Returns a handler that passes a message to the actors' receiver, which may hold it back behind an
+ * earlier large message: see `Inbound.take`.
  */
 function actors(handle: (inbound: Inbound, body: Uint8Array) => void): Handler {
   return (_session, to, tag, body, isLarge) => to.actors?.take(handle, tag, body, isLarge);
 }
 
-/** Returns the handler of a message about names or groups. */
+/** Returns a handler that passes a message to the receiver of names and groups. */
 function cluster(
   handle: (sink: ClusterSink<Outbound>, link: Outbound, body: Uint8Array) => string | undefined,
 ): Handler {

@@ -15,17 +15,19 @@ export class ExposedFunctions {
   own: readonly string[] = [];
   readonly #byPeer = new Map<string, Set<string>>();
 
-  /** A session has opened; the peer sent these names in the handshake. */
+  /**
+   * Called when a session has opened. `names`: the functions that the peer sent in the handshake.
+   */
   up(peer: string, names: readonly string[]): void {
     this.#byPeer.set(peer, new Set(names));
   }
 
-  /** A session has ended. */
+  /** Called when a session has ended. */
   down(peer: string): void {
     this.#byPeer.delete(peer);
   }
 
-  /** A peer has exposed or unexposed functions. */
+  /** Called when a peer has exposed or unexposed functions. */
   changed(peer: string, added: boolean, names: readonly string[]): void {
     const exposed = this.#byPeer.get(peer);
     for (const name of names) {

@@ -19,7 +19,10 @@ import {
 import { FRAME_BYTES_MAX } from "./frame.ts";
 import type { Slot } from "./holdback_queue.ts";
 
-/** Maximum length of a fragmented message, tag included: 16 MiB and room for the receiver. */
+/**
+ * Maximum length of a fragmented message, tag included: 16 MiB, plus the fields that identify the
+ * receiver.
+ */
 export const MESSAGE_BYTES_MAX: number = FRAME_BYTES_MAX + 1024;
 
 /** The factor by which the buffer of a message grows when it is full. */
@@ -30,14 +33,14 @@ export class Arriving {
   readonly number: number;
   /** Bytes of tag and body. */
   readonly length: number;
-  /** Its place in the queue of its receiver, if the receiver is known. */
+  /** The place in the queue of its receiver, if the receiver is known. */
   slot: Slot | undefined;
   /** The buffer, partly filled. */
   bytes: Uint8Array;
   /** Number of bytes filled. */
   at: number;
 
-  /** `bytes` are the first bytes, in a buffer that is not reused. */
+  /** `bytes`: the first bytes of the message, in a buffer that is not reused. */
   constructor(number: number, length: number, bytes: Uint8Array) {
     this.number = number;
     this.length = length;
@@ -66,14 +69,14 @@ export class FragmentReader {
   readonly #bytesMax: number;
   readonly #open = new Map<number, Arriving>();
   #bytes = 0;
-  /** Bytes of received fragments for which no TAKEN was sent yet. */
+  /** Number of received bytes of fragments that no TAKEN has acknowledged yet. */
   #untold = 0;
 
   /** `messageBytesMax`: maximum length of a message, tag and body. */
   constructor(messageBytesMax: number) {
     this.#messageBytesMax = messageBytesMax;
-    // A peer that sends one large message after another, as we do, has one growing buffer, and the first
-    // bytes of the others.
+    // A peer that sends its large messages one after another, as this implementation does, needs
+    // one growing buffer, and the first bytes of each of the other messages.
     this.#bytesMax = 4 * messageBytesMax + BULK_OPEN_MAX * BULK_HEAD_BYTES;
   }
 
@@ -132,8 +135,8 @@ export class FragmentReader {
   }
 
   /**
-   * Returns the number of bytes for which to send a TAKEN now; 0 for none yet. Called after each
-   * `add`.
+   * Returns the number of bytes that a TAKEN must acknowledge now, or 0 if it is too early. Called
+   * after each `add`.
    */
   takeUntold(): number {
     if (this.#untold < TAKEN_BYTES_MIN) return 0;

@@ -17,9 +17,9 @@ import { FRAME_HEAD_BYTES } from "./frame.ts";
 import { TAG } from "./message.ts";
 
 /**
- * Maximum number of bytes of fragments in flight without a TAKEN. A small message waits behind no more than
- * this, however much the systems on both sides buffer. It also limits the rate of a large message per round
- * trip: at 20 ms to 25 MiB/s.
+ * Maximum number of bytes of fragments in flight without a TAKEN. A small message waits behind at
+ * most this many bytes, however much the operating systems buffer. The limit also bounds the rate
+ * of large messages: to 25 MiB/s at a round trip of 20 ms.
  */
 export const FLIGHT_BYTES_MAX: number = 512 * 1024;
 

@@ -33,7 +33,7 @@ export interface FrameSink {
   frame(tag: number, body: Uint8Array): boolean;
   /** Whether the bytes after a stop are kept for {@linkcode FrameReader.resume}. Default: false. */
   readonly keepsRest?: boolean;
-  /** The same without a view: the body is `bytes` from `from` to `to`. */
+  /** Handles a frame without a view: its body is `bytes` from `from` to `to`. */
   frameAt?(tag: number, bytes: Uint8Array, from: number, to: number): boolean;
 }
 

@@ -55,19 +55,22 @@ export class Gossip {
     this.#exchangeAt = now + this.#pause();
   }
 
-  /** A session has opened: sends the names of all peers to the new node, and its name to them. */
+  /**
+   * Called when a session has opened: sends the names of all peers to the new node, and its name to
+   * all others in the next tick.
+   */
   up(peer: string): void {
     this.#sendList(peer);
     this.#news.add(peer);
   }
 
-  /** A session has ended. */
+  /** Called when a session has ended. */
   down(peer: string): void {
     this.#news.delete(peer);
     this.#answered.delete(peer);
   }
 
-  /** Sends what is due. Returns whether it sent a digest. */
+  /** Sends the lists and digests that are due. Returns whether it sent a digest. */
   tick(now: number): boolean {
     const peers = this.#port.peers();
     if (this.#news.size > 0) {

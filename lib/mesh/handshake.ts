@@ -129,12 +129,12 @@ export type CertificateCheck = (name: string, certificate: Uint8Array) => Failur
 /** The next step after a message. */
 export type Step =
   | { readonly kind: "send"; readonly frame: Uint8Array }
-  /** The initiator is authenticated: the responder must call `accept` or `reject`. */
+  /** Returned when the initiator is authenticated: the responder must call `accept` or `reject`. */
   | { readonly kind: "decide"; readonly met: Met }
   | { readonly kind: "up"; readonly met: Met }
   | Failure;
 
-/** The handshake has failed: send the frame, if any, and close. */
+/** The handshake has failed: the frame, if any, must be sent, and the stream closed. */
 export interface Failure {
   readonly kind: "fail";
   readonly reason: RejectReason;
@@ -144,7 +144,7 @@ export interface Failure {
   readonly frame: Uint8Array | undefined;
 }
 
-/** The side that dialed. */
+/** The handshake of the side that dialed. */
 export class Initiator {
   readonly #self: Self;
   readonly #expected: string;
@@ -262,7 +262,7 @@ export class Initiator {
   }
 }
 
-/** The side that was dialed. */
+/** The handshake of the side that was dialed. */
 export class Responder {
   readonly #self: Self;
   readonly #nonce: Uint8Array;

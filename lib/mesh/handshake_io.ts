@@ -22,7 +22,7 @@ export type GreetingFailure = RejectReason | "timeout" | "broken" | "aborted";
 
 /** Receives the frames after the handshake. */
 export interface SessionSink extends FrameSink {
-  /** A frame exceeded the limit: no more frames can be read. */
+  /** Called when a frame exceeded the limit: no more frames can be read. */
   overlong(): void;
 }
 
@@ -37,12 +37,12 @@ export interface HandshakeOwner {
    */
   decide(met: Met): Decision | "later";
   /**
-   * The session is open. Returns the receiver of frames, beginning with any that followed the
-   * handshake in the same chunk.
+   * Called when the session is open. Returns the receiver of frames, beginning with any that
+   * followed the handshake in the same chunk.
    */
   up(met: Met, opened: Opened): SessionSink;
   failed(failure: GreetingFailure, words: string, byPeer: boolean): void;
-  /** The stream of a failed handshake is closed. */
+  /** Called when the stream of a failed handshake has closed. */
   gone(): void;
 }
 
@@ -59,7 +59,7 @@ export class HandshakeIo implements StreamHandler, FrameSink {
   #isWaiting = false;
   /** Whether this side has sent its proof. */
   #proved = false;
-  /** Aborts the stream of a peer that does not close it after a REJECT. */
+  /** The timer that aborts the stream if the peer does not close it after a REJECT. */
   #farewell: Timer | undefined;
   #next: SessionSink | undefined;
 
@@ -92,9 +92,9 @@ export class HandshakeIo implements StreamHandler, FrameSink {
   }
 
   /**
-   * Gives up a dial because the other side's dial has won. Sends a REJECT, because a connection that closes
-   * without one indicates another cookie. After the proof this is unnecessary: the other side decides by the
-   * same rule.
+   * Gives up a dial, because the peer's own dial takes precedence. Sends a REJECT: a peer would
+   * take a connection that closes without one for a node with another cookie. After the proof this
+   * is unnecessary, because the peer decides by the same rule.
    */
   withdraw(): void {
     const step = fail("duplicate", "the other side's dial has won");

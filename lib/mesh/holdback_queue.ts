@@ -15,8 +15,8 @@ import { assert } from "../base/assert.ts";
 import { Ring } from "../base/ring.ts";
 
 /**
- * Maximum number of held bytes. Our own outbox lets at most half of this pass large messages, so only a
- * hostile peer reaches this limit, which ends its session.
+ * Maximum number of held bytes. This node's own outbox lets at most half of this overtake large
+ * messages, so only a hostile peer reaches the limit; its session then ends.
  */
 export const HELD_BYTES_MAX: number = 16 * 1024 * 1024;
 
@@ -37,7 +37,7 @@ export class HoldbackQueue {
   readonly #bytesMax: number;
   #bytes = 0;
 
-  /** Tests pass another limit. */
+  /** `bytesMax`: the maximum number of held bytes. Only tests change it. */
   constructor(bytesMax: number = HELD_BYTES_MAX) {
     this.#bytesMax = bytesMax;
   }
@@ -57,7 +57,10 @@ export class HoldbackQueue {
     return this.#queues.size > 0 && this.#queues.has(key);
   }
 
-  /** A large message for `key` has begun: later messages are held until it is complete. */
+  /**
+   * Called when a large message for `key` begins: later messages for this key are held until it is
+   * complete.
+   */
   open(key: HoldKey): Slot {
     const slot: Slot = { key, bytes: 0, run: undefined };
     const queue = this.#queues.get(key);
@@ -84,8 +87,8 @@ export class HoldbackQueue {
   }
 
   /**
-   * The large message of this slot is complete: delivers it when it is first in its queue, and then
-   * the messages that waited for it.
+   * Called when the large message of a slot is complete: delivers it once it is first in its queue,
+   * and then the messages that waited for it.
    */
   close(slot: Slot, run: () => void): void {
     slot.run = run;
@@ -100,7 +103,7 @@ export class HoldbackQueue {
     if (queue?.length === 0) this.#queues.delete(slot.key);
   }
 
-  /** Drops everything. */
+  /** Drops all held messages. */
   clear(): void {
     this.#queues.clear();
     this.#bytes = 0;

@@ -84,7 +84,7 @@ function answer(
   const name = tag === TAG.CHALLENGE ? decodeChallenge(body)?.message.name : undefined;
   if (name !== undefined && isNormalName(name)) return found(name);
   const reject = tag === TAG.REJECT ? decodeReject(body) : undefined;
-  // At this point, only this node itself rejects in this way.
+  // During `identify`, the only node that sends this rejection is this node itself.
   if (reject?.reason === "duplicate") return found(self);
   fail(new Error(reject?.words ?? "it did not answer as a node does"));
 }

@@ -29,8 +29,8 @@ import { type Decoded, NodeMessageReader, WORD_BYTES } from "./message_reader.ts
 import type { Spawner } from "./spawner.ts";
 
 /**
- * The position of the receiver in a message, whether it is a name, and whether a term of the session
- * follows.
+ * The layout of a message that has one receiver: the offset of the receiver, whether it is a name,
+ * and whether a term follows that may refer to earlier ones.
  */
 interface Form {
   readonly to: number;
@@ -38,7 +38,7 @@ interface Form {
   readonly term: boolean;
 }
 
-/** The messages that have one receiver. */
+/** The layouts of the messages that have one receiver, by tag. */
 const FORMS: ReadonlyMap<number, Form> = new Map<number, Form>([
   [TAG.SEND, { to: 0, named: false, term: true }],
   [TAG.SEND_NAMED, { to: 0, named: true, term: true }],
@@ -62,7 +62,7 @@ const FORMS: ReadonlyMap<number, Form> = new Map<number, Form>([
  * violated.
  */
 export interface ClusterSink<Link> {
-  /** A session has opened. */
+  /** Called when a session has opened. */
   up(link: Link): void;
   onGlobalRegister(link: Link, body: Uint8Array): string | undefined;
   onGlobalRegistered(link: Link, body: Uint8Array): string | undefined;
@@ -109,10 +109,13 @@ export class Inbound {
   #uncounted = 0;
   /** Calls that actors of this node have not answered yet. */
   readonly #calls: SaltedMap<IncomingCall>;
-  /** Cancelled calls and monitors that are still held behind a large message. */
+  /** Cancelled calls and monitors whose request is still held behind a large message. */
   readonly #early = new Set<string>();
 
-  /** `over` is called when the session has ended. Tests pass another limit. */
+  /**
+   * `over` is called when the session has ended. `relationsMax`: see {@linkcode RELATIONS_MAX};
+   * only tests change it.
+   */
   constructor(
     system: System,
     nodeLink: Outbound,
@@ -193,7 +196,7 @@ export class Inbound {
     return this.#system.names.whereis(name)?.id ?? `name ${name}`;
   }
 
-  /** Holds a message. Its term is decoded now, because the next term may refer to it. */
+  /** Holds a message. Decodes its term now, because the next term may refer to it. */
   #wait(handle: InboundHandler, tag: number, body: Uint8Array, key: HoldKey): void {
     const form = FORMS.get(tag)!;
     let decoded: Decoded | undefined;
@@ -213,7 +216,7 @@ export class Inbound {
     if (!this.#holds.hold(key, body.length, run)) this.#fail("too much behind a large message");
   }
 
-  /** The session has ended. */
+  /** Called when the session has ended. */
   lost(): void {
     this.#over();
     for (const call of [...this.#calls.values()]) call.close();
@@ -248,7 +251,7 @@ export class Inbound {
     else this.#system.sendTo(name, message);
   }
 
-  /** Returns a message without its trace context, which is recorded if there is one. */
+  /** Returns a message without its trace context. Records the context if there is one. */
   #message(term: unknown): unknown {
     const { traces } = this.#nodeLink;
     if (traces === undefined) return term;
@@ -258,7 +261,8 @@ export class Inbound {
   }
 
   /**
-   * Delivers a message, unless the mailbox has no limit and messages of other nodes have filled it.
+   * Delivers a message. Drops it if the mailbox is unbounded and has reached the limit for messages
+   * of other nodes.
    */
   #deliver(actor: ActorRef, message: unknown): void {
     if (actor.length < this.#mailboxMax || actor.bound !== undefined) return actor.deliver(message);
@@ -304,8 +308,8 @@ export class Inbound {
   }
 
   /**
-   * Records a cancellation whose call or monitor was not found: it may still be held behind a large
-   * message.
+   * Records a cancellation whose call or monitor is unknown, because the request may still be held
+   * behind a large message.
    */
   #noteEarly(what: string): void {
     if (this.#holds.count === 0) return;
@@ -345,7 +349,7 @@ export class Inbound {
     if (!this.#authorization.allows(this.#nodeLink.home.node, "link", actor.pid as Pid)) {
       return this.#nodeLink.linkBroke(this.#own(to), from, "noproc");
     }
-    // The peer did not know of our UNLINK yet, which will remove the link there too.
+    // The peer sent this before it received our UNLINK, which removes the link there.
     if (remote.isUnlinking(to)) return;
     this.#countLink();
     tie(actor, remote);
@@ -487,7 +491,8 @@ export class Inbound {
   }
 
   /**
-   * Called before a link is created. Links are counted periodically, because they may end in many ways.
+   * Called before a link is created. The links are counted only periodically, because a link can
+   * end in many ways.
    */
   #countLink(): void {
     if (++this.#uncounted < this.#relationsMax / 2) return;
@@ -505,7 +510,7 @@ export class Inbound {
     return this.#nodeLink.homes.pid(RECEIVER, id)!;
   }
 
-  /** Reads a name. Returns the actor registered under it. */
+  /** Reads a name, and returns the actor registered under it. */
   #holder(): ActorRef | undefined {
     const pid = this.#system.names.whereis(this.#row.text());
     return pid && actorRefOf(pid);

@@ -17,7 +17,10 @@ export interface Answerer {
   answer(request: number, status: number, value: unknown): void;
 }
 
-/** The call is attached to the called actor, whose exit also answers it. */
+/**
+ * A call from another node. It is attached to the called actor, so that the actor's exit answers
+ * it.
+ */
 export class IncomingCall extends Call implements Chained, PassableCall {
   request: unknown;
   following: Chained | undefined = undefined;
@@ -57,7 +60,7 @@ export class IncomingCall extends Call implements Chained, PassableCall {
 
   override refuse(error: unknown): void {
     if (!this.close()) return;
-    // Errors lose their class when sent; the status identifies these.
+    // Errors lose their class on the wire; the status identifies these errors.
     if (error instanceof CallExitError) {
       return this.#answerer.answer(this.#number, ANSWER.ENDED, error.reason);
     }
@@ -74,7 +77,7 @@ export class IncomingCall extends Call implements Chained, PassableCall {
     actor.deliver(this);
   }
 
-  /** The mailbox to which the call was sent or forwarded is full. */
+  /** Answers the call: the mailbox to which it was sent or forwarded is full. */
   full(): void {
     if (this.close()) this.#answerer.answer(this.#number, ANSWER.FULL, undefined);
   }
@@ -93,12 +96,15 @@ export class IncomingCall extends Call implements Chained, PassableCall {
     };
   }
 
-  /** The actor has exited. */
+  /** Answers the call: the called actor has exited. */
   drop(reason: ExitReason): void {
     if (this.close()) this.#answerer.answer(this.#number, ANSWER.ENDED, reason);
   }
 
-  /** The caller no longer waits. Returns whether the call was open. */
+  /**
+   * Ends the call without an answer, because the caller no longer waits. Returns whether the call
+   * was open.
+   */
   close(): boolean {
     // A peer may reuse the number of a call that it has given up.
     if (!this.isOpen) return false;

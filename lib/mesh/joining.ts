@@ -38,23 +38,22 @@ export class Joining {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    // A caller that awaits the promise gets the error; a program that does not must not be ended by
-    // it.
+    // Handled here, so that a rejection does not end a program that does not await `done`.
     this.done.catch(() => {});
     this.#look();
   }
 
-  /** Waits for a node like for a seed. */
+  /** Waits for a node as for a seed. */
   awaits(node: string): void {
     if (!this.#isOver) this.#seeds.add(node);
   }
 
-  /** A peer has named an unknown node. */
+  /** Called when a peer has named an unknown node: waits for it, for a limited time. */
   named(node: string): void {
     if (!this.#isOver && !this.#seeds.has(node)) this.#named.add(node);
   }
 
-  /** The first dial of a node has failed. */
+  /** Stops waiting for a node: its first dial has failed, or it has sent its names and groups. */
   failed(node: string): void {
     if (this.#isOver) return;
     this.#seeds.delete(node);
@@ -62,20 +61,25 @@ export class Joining {
     this.#look();
   }
 
-  /** A session with a node has opened. */
+  /**
+   * Called when a session with a node has opened: waits until the node has sent its names and
+   * groups.
+   */
   up(node: string): void {
     if (this.#isOver || !(this.#seeds.has(node) || this.#named.has(node))) return;
     this.#synced(node).then(() => this.failed(node));
   }
 
-  /** This node must not take part, for example because its name is in use. */
+  /**
+   * Rejects `done`, because this node must not take part, for example because its name is in use.
+   */
   reject(error: Error): void {
     if (this.#isOver) return;
     this.#end();
     this.#reject(error);
   }
 
-  /** This node is stopping: joining ends. */
+  /** Ends joining, because this node is stopping or no node is awaited any more. */
   stop(): void {
     if (this.#isOver) return;
     this.#end();

@@ -25,7 +25,7 @@ import type { Opened, SessionEnd } from "./session.ts";
 /** Default time limit of {@linkcode Membership.connect}. Milliseconds. */
 export const CONNECT_MS = 15_000;
 
-/** Represents the first evaluation of seeds while a node joins. */
+/** Stands for the first evaluation of the seeds among the awaited nodes. */
 const DISCOVERY = "*";
 
 /** Options of membership. */
@@ -46,7 +46,7 @@ export interface MembershipOptions {
 /** Events of membership. */
 export interface MembershipEvents {
   /**
-   * A dial has ended. `code` is "up", or the reason of the failure; `origin` is how the node became
+   * A dial has ended. `code`: "up", or the reason of the failure; `origin`: how the node became
    * known.
    */
   dial: {
@@ -111,7 +111,7 @@ export interface MembershipPort {
   readonly sessions: () => Iterable<string>;
   readonly send: (node: string, frame: Uint8Array) => void;
   readonly isStopping: () => boolean;
-  /** A dial ended in a session. Returns the receiver of its frames. */
+  /** Called when a dial has opened a session. Returns the receiver of its frames. */
   readonly up: (met: Met, opened: Opened, exposed: readonly string[]) => SessionSink;
   readonly refused: (node: string, reason: string, words: string) => void;
   readonly emit: <Name extends keyof MembershipEvents>(
@@ -130,7 +130,7 @@ export class Membership {
   #peers: Peers;
   #gossip: Gossip;
   #dialer: Dialer;
-  /** From {@linkcode join} on. */
+  /** The state of joining, from {@linkcode join} on. */
   #joining: Joining | undefined;
   #discovery: Discovery | undefined;
   #counts = { dials: 0, dialsUp: 0, dialsFailed: 0, forgotten: 0, namesInUse: 0 };
@@ -184,7 +184,7 @@ export class Membership {
     return waiting;
   }
 
-  /** The user has disconnected a node: it is no longer dialed. */
+  /** Called when the user has disconnected a node: it is no longer dialed. */
   leave(node: string): void {
     this.#dialer.cancel(node);
     this.#peers.leave(node);
@@ -200,23 +200,23 @@ export class Membership {
     return this.#peers.judge(met.name, met.creation, met.lastSession, dead);
   }
 
-  /** The other side's dial has won: our own is given up. */
+  /** Called when the peer's dial takes precedence: gives up this node's own dial. */
   accepted(node: string): void {
     this.#dialer.giveUp(node);
   }
 
-  /** A node was rejected because a live node has its name. */
+  /** Called when a node was rejected because a live node has its name. */
   rejected(name: string, words: string): void {
     this.#counts.namesInUse++;
     this.#port.emit("nameinuse", { name, by: this.#self, words });
   }
 
-  /** A session with a node begins: the list of our peers is sent first. */
+  /** Called when a session begins: sends the list of peers, before anything else. */
   starting(node: string): void {
     this.#gossip.up(node);
   }
 
-  /** A session with a node has opened, by this side's dial or the other's. */
+  /** Called when a session has opened, by this node's dial or the peer's. */
   up({ name, session, creation }: Met, dialled: boolean): void {
     this.#peers.up(name, session, creation, this.#host.clock.now());
     this.#dialer.reached(name);
@@ -224,26 +224,26 @@ export class Membership {
     if (dialled) this.#forget(this.#peers.superseded(name), "superseded");
   }
 
-  /** The session is ready: resolves pending calls of `connect`. */
+  /** Called when a session is ready: resolves pending calls of `connect`. */
   ready(node: string): void {
     this.#waiters.settle(node);
     this.#joining?.up(node);
     this.#dialer.due();
   }
 
-  /** A session with a node has ended. */
+  /** Called when a session has ended. */
   down(node: string, end: SessionEnd): void {
     const why = end === "shutdown" ? "stopped" : end === "disconnected" ? "left" : "lost";
     this.#peers.down(node, why, this.#host.clock.now());
     this.#gossip.down(node);
   }
 
-  /** The end of a session was reported: dials may begin. */
+  /** Called when the end of a session was reported: dials may begin. */
   gone(): void {
     this.#dialer.due();
   }
 
-  /** A peer has named the nodes that it is connected to. */
+  /** Called when a peer has named the nodes that it is connected to. */
   named(nodes: readonly string[], by: string): void {
     const now = this.#host.clock.now();
     for (const node of nodes) {
@@ -258,7 +258,7 @@ export class Membership {
     return this.#gossip.digest(from, body, this.#host.clock.now());
   }
 
-  /** Called periodically. */
+  /** Sends gossip and forgets nodes, as far as it is due. Called periodically. */
   tick(now: number): void {
     if (this.#gossip.tick(now)) this.#forget(this.#peers.expire(now), "expired");
   }
@@ -284,8 +284,8 @@ export class Membership {
   }
 
   /**
-   * Evaluates seeds periodically from now on. The nodes that the first evaluation finds are waited for like
-   * other seeds.
+   * Evaluates seeds from now on, periodically. Joining waits for the nodes that the first
+   * evaluation finds, as for other seeds.
    */
   async #discover(seeds: readonly string[] | SeedFunction, intervalMs: number): Promise<void> {
     const { log, self, tls, hasSession } = this.#port;

@@ -152,7 +152,7 @@ export class Mesh implements SessionOwner {
   /** The start time of this node by its own clock: milliseconds since 1970. */
   readonly startedAt: number;
   roomSink: RoomSink | undefined = undefined;
-  /** Set by `start.ts`: attaches the actors to a new session. */
+  /** Attaches the actors to a new session. Set by `start.ts`. */
   attach: ((session: Session) => Inbound) | undefined = undefined;
 
   readonly #host: Host;
@@ -318,19 +318,20 @@ export class Mesh implements SessionOwner {
   /** Sends GOODBYE on all sessions and stops listening. */
   stop(): Promise<void> {
     this.#stopping = true;
-    // Not within this call, because a listener of a session's end may stop the node too.
+    // Deferred, because a listener of a session's end may stop the node too.
     return this.#stopped ??= Promise.resolve().then(() => this.#stop());
   }
 
   /**
-   * A queue has risen above half of its limit, or fallen below an eighth. Called by the session.
+   * Called by the session when its queue has risen above half of its limit (`high`), or fallen
+   * below an eighth.
    */
   pressure({ met }: Session, high: boolean): void {
     if (high) this.#log.warn(`${met.name} is slow: much waits for it`);
     this.events.emit("pressure", { node: met.name, high });
   }
 
-  /** A session has ended. Called by the session. */
+  /** Called by the session when it has ended. */
   over({ actors }: SessionReceiver, connection: Session, end: SessionEnd, words: string): void {
     const { name } = connection.met;
     if (this.#sessions.get(name) !== connection) return;
@@ -343,28 +344,28 @@ export class Mesh implements SessionOwner {
     else if (end === "shutdown" || end === "disconnected") {
       this.#log.info(`${name} is down: ${end}`);
     } else this.#log.warn(`${name} is down: ${end} (${words})`);
-    // First, links, monitors and calls of the node's actors end; then `nodedown` is emitted.
+    // The node's links, monitors and calls end first; then `nodedown` is emitted.
     actors?.lost();
     this.events.emit("nodedown", { node: name, reason: end });
     this.membership.gone();
   }
 
-  /** A peer has sent the names of its peers. Called by the dispatch. */
+  /** Called by the dispatch when a peer has sent the names of its peers. */
   peerList(names: readonly string[], from: string): void {
     this.membership.named(names, from);
   }
 
-  /** A peer has sent a digest of the names of its peers. Called by the dispatch. */
+  /** Called by the dispatch when a peer has sent a digest of the names of its peers. */
   peerDigest(body: Uint8Array, from: string): string | undefined {
     return this.membership.digest(body, from);
   }
 
-  /** A peer has exposed or unexposed functions. Called by the dispatch. */
+  /** Called by the dispatch when a peer has exposed or unexposed functions. */
   exposed(added: boolean, names: readonly string[], from: string): void {
     this.#exposures.changed(from, added, names);
   }
 
-  /** Sends to the peers that this node has exposed or unexposed a function. */
+  /** Notifies the peers that this node has exposed or unexposed a function. */
   expose(names: readonly string[], added: boolean, name: string): void {
     this.#exposures.own = names;
     this.#self = this.#makeSelf();
@@ -391,7 +392,10 @@ export class Mesh implements SessionOwner {
     for (const session of this.#sessions.values()) this.#reauthentication.check(session);
   }
 
-  /** A peer has sent its time of day. Called by the dispatch. */
+  /**
+   * Called by the dispatch when a peer has sent its time of day. Reports a skew that begins or
+   * ends.
+   */
   clock(wall: number, from: string): void {
     const skew = this.#clocks.compare(from, wall, this.#host.clock.wall());
     if (skew === undefined) return;
@@ -403,13 +407,13 @@ export class Mesh implements SessionOwner {
     this.events.emit("clockskew", { node: from, skew });
   }
 
-  /** A peer has asked which cookies this node has. Called by the dispatch. */
+  /** Called by the dispatch when a peer has requested proofs of this node's cookies. Sends them. */
   prove(nonce: Uint8Array, from: string): void {
     const session = this.#sessions.get(from);
     if (session !== undefined) this.#reauthentication.prove(session, nonce);
   }
 
-  /** A peer has proved which cookies it has. Called by the dispatch. */
+  /** Called by the dispatch when a peer has sent proofs of its cookies. */
   proof(proofs: readonly Uint8Array[], from: string): void {
     const session = this.#sessions.get(from);
     if (session !== undefined) this.#reauthentication.proof(session, proofs);
@@ -570,8 +574,8 @@ export class Mesh implements SessionOwner {
   }
 
   /**
-   * Another incarnation of a connected node wants to connect: probes whether the connected one is
-   * still alive.
+   * Called when another incarnation of a connected node wants to connect. Probes whether the
+   * connected one is still alive.
    */
   #probe(met: Met, greeting: HandshakeIo, stream: Stream): void {
     const session = this.#sessions.get(met.name);
@@ -588,7 +592,7 @@ export class Mesh implements SessionOwner {
     stream: Stream,
     dead?: bigint,
   ): void {
-    // The initiator may have given up meanwhile: the old session then stays.
+    // The initiator may have given up in the meantime. The old session then stays.
     if (!greeting.isWaiting) return;
     const decision = this.#decide(met, stream, dead);
     if (decision === "later") this.#probe(met, greeting, stream);

@@ -128,7 +128,8 @@ export const ANSWER = {
   MISSING: 3,
   /** The mailbox is full, and the call was dropped: no data. */
   FULL: 4,
-  // The reply to a call that the receiver holds, by its number there: see `transferred_call.ts`.
+  // The reply to a call that the receiver of this ANSWER holds, by its number there: see
+  // `transferred_call.ts`.
   /** The reply: a term. */
   HELD_REPLY: 16,
   /** The call was rejected: as in REFUSED. */
@@ -161,8 +162,8 @@ const HANDSHAKE_LIST_BYTES_MAX = 3_072;
 export const ROOM_BYTES_MAX = 255;
 
 /**
- * Maximum number of bytes of a room broadcast besides its message: tag, room length, room, message
- * length.
+ * Maximum number of bytes of a room broadcast in addition to its message: tag, room length, room,
+ * message length.
  */
 export const ROOM_HEAD_BYTES_MAX: number = 1 + 2 + ROOM_BYTES_MAX + 4;
 
@@ -189,7 +190,7 @@ export type RejectReason = (typeof REJECT_REASONS)[number];
 /** Maximum number of characters read from a REJECT's text; the rest is dropped. */
 const WORDS_LENGTH_MAX = 200;
 
-/** Control characters, direction marks, line and paragraph separators. */
+/** Matches control characters, direction marks, and line and paragraph separators. */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 
 /** The reason why a session is ended deliberately, by number (from 1). */
@@ -205,7 +206,7 @@ export const FLAG_READS_CERTIFICATE = 1;
 /** Set if the initiator is hidden: see `NodeOptions.hidden`. */
 export const FLAG_HIDDEN = 2;
 
-/** NAME. */
+/** The fields of NAME. */
 export interface Name {
   readonly name: string;
   readonly creation: number;
@@ -216,7 +217,7 @@ export interface Name {
   readonly nonce: Uint8Array;
 }
 
-/** CHALLENGE without its proof. */
+/** The fields of CHALLENGE, except its proof. */
 export interface Challenge {
   readonly name: string;
   readonly creation: number;
@@ -226,7 +227,7 @@ export interface Challenge {
   readonly nonce: Uint8Array;
 }
 
-/** REPLY without its proof. */
+/** The fields of REPLY, except its proof. */
 export interface Reply {
   /** The last session with the responder that the initiator had open, or 0. */
   readonly lastSession: bigint;
@@ -238,14 +239,17 @@ export interface Reply {
   readonly startedAt: number;
 }
 
-/** ACK. */
+/** The fields of ACK. */
 export interface Ack {
   readonly exposed: readonly string[];
-  /** The same for the responder. */
+  /**
+   * The start time of the responder by its own clock: milliseconds since 1970. 0: it runs an older
+   * version.
+   */
   readonly startedAt: number;
 }
 
-/** NAME's body. */
+/** Encodes NAME's body. */
 export function encodeName(message: Name): Uint8Array {
   return new Writer(128)
     .text16(message.name).u32(message.creation).u8(message.version).u32(message.features)
@@ -304,7 +308,7 @@ export function encodeReply(proof: Uint8Array, message: Reply): Uint8Array {
   return writeStarted(writeList(writer, listThatFits(message.exposed)), message.startedAt).done();
 }
 
-/** ACK's body. */
+/** Encodes ACK's body. */
 export function encodeAck({ exposed, startedAt }: Ack): Uint8Array {
   return writeStarted(writeList(new Writer(64), listThatFits(exposed)), startedAt).done();
 }

@@ -13,7 +13,7 @@ import { decodeExit, type ExitReason } from "../term/exit.ts";
 import { TextReader } from "../term/text_reader.ts";
 import { type NodeTable, RECEIVER, SENDER } from "./node_table.ts";
 
-/** Number of bytes of every number except flags, statuses and lengths. */
+/** Size of all numeric fields except flags, statuses and lengths. Bytes. */
 export const WORD_BYTES = 8;
 
 /** A term that is decoded before the rest of its message is read. */
@@ -31,7 +31,7 @@ export class NodeMessageReader {
   #bytes: Uint8Array = EMPTY;
   #at = 0;
   #end = 0;
-  /** Whether the message is large, so that its term refers to no earlier term. */
+  /** Whether the message is large and its term refers to no earlier one. */
   #alone = false;
   /** The term of a held message, which was decoded on arrival. */
   #decoded: Decoded | undefined;
@@ -108,7 +108,7 @@ export class NodeMessageReader {
     return decodeExit(this.#bytes, this.#at, this.#end, new Decoder(homes), homes);
   }
 
-  /** Throws because the message violates a rule. */
+  /** Throws a `ProtocolError`, because the message violates a rule. */
   fail(what: string): never {
     throw new ProtocolError(what, this.#at);
   }

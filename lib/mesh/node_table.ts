@@ -146,7 +146,8 @@ export class NodeTable implements PidWriter, PidReader {
         this.#announce(index, home);
       }
     }
-    // Objects belong to sessions: those of ended sessions are not kept.
+    // The keys are objects that belong to sessions. Clearing the map removes those of ended
+    // sessions.
     if (this.#indexes.size >= INDEXES_MAX) this.#indexes.clear();
     this.#indexes.set(home, index);
     return index;

@@ -48,7 +48,7 @@ const NAMES_KEPT_MAX = 1024;
 /** Shorter texts are copied byte by byte, because a view would cost more. */
 const VIEW_BYTES_MIN = 64;
 
-/** Number of bytes of a pid, of a reference's number, of a request's number. */
+/** Size of a pid, of a reference's number and of a request's number. Bytes. */
 const WORD_BYTES = 8;
 
 /**
@@ -63,7 +63,7 @@ const NAME_BYTES_MAX = 0xffff;
  */
 const REASON_BYTES_MAX = 2 ** 20;
 
-/** Room for the fields other than the term. */
+/** Number of bytes reserved for the fields of a message other than the reason. */
 const REASON_HEADS_BYTES = 1024;
 
 /** The link to one incarnation of another node, for one session. */
@@ -89,7 +89,8 @@ export class Outbound implements FoundNodeLink, SignalSender {
   readonly #calls = new Map<number, PendingCall>();
   #requests = 0;
   /**
-   * Set by `RemoteNodes`. Called with the receiver of each message that cannot be sent, and the reason.
+   * Called with the receiver of each message that cannot be sent, and the reason. Set by
+   * `RemoteNodes`.
    */
   onUnsendable: ((to: string, words: string) => void) | undefined = undefined;
   /** The cache of encoded names. Most messages use one of a few names. */
@@ -164,7 +165,7 @@ export class Outbound implements FoundNodeLink, SignalSender {
     }
   }
 
-  /** The session has ended: all remote actors of that node exit with "noconnection". */
+  /** Called when the session has ended: all remote actors of that node exit with "noconnection". */
   lost(): void {
     this.isOpen = false;
     const actorRefs = [...this.#remoteActors.values(), ...this.#named];
@@ -233,7 +234,7 @@ export class Outbound implements FoundNodeLink, SignalSender {
     }
     this.#calls.set(number, call);
     call.whenOver(() => {
-      // The call was still pending: its caller gave it up.
+      // The caller has given up a call that was still pending.
       if (this.#calls.delete(number) && this.isOpen) this.#sendCallOver(number);
     });
   }
@@ -315,7 +316,7 @@ export class Outbound implements FoundNodeLink, SignalSender {
     this.downOf(ended.id, id, ref.id, reason);
   }
 
-  /** The same with local ids. */
+  /** Sends the exit of a monitored actor, with local ids. */
   downOf(ended: number, id: number, ref: number, reason: ExitReason): void {
     this.#reason(reason, this.#triple(TAG.DOWN, ended, id, ref));
     this.#outbox.commit(true);

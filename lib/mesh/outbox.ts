@@ -30,13 +30,13 @@ import {
 import { FRAME_HEAD_BYTES } from "./frame.ts";
 import { Pressure } from "./pressure.ts";
 
-/** Number of buffered bytes from which they become a chunk; two chunks fit into the buffer. */
+/** Number of buffered bytes at which they become a chunk. Two chunks fit into the buffer. */
 const PIECE_BYTES_MAX = 30 * 1024;
 
-/** The stream receives more while fewer bytes than this wait in it. */
+/** The stream receives more data while it has fewer unsent bytes than this. */
 const WINDOW_BYTES = 64 * 1024;
 
-/** Number of data bytes sent between two fragments: one full chunk. */
+/** Number of data bytes that are sent between two fragments: one full chunk. */
 const SHARE_BYTES = PIECE_BYTES_MAX;
 
 /** A shared frame of fewer bytes is copied into the buffer, because a separate chunk costs more. */
@@ -65,11 +65,11 @@ export interface OutboxOwner {
   /** Runs a task at the end of this turn. */
   atFlush(task: () => void): void;
   /**
-   * The queue has risen above half of its limit, or fallen below an eighth. Called at the end of a
-   * turn.
+   * Called at the end of a turn if the queue has risen above half of its limit (`high`), or fallen
+   * below an eighth.
    */
   pressure(high: boolean): void;
-  /** Too many vital bytes are queued. Called at the end of a turn. */
+  /** Called at the end of a turn if too many vital bytes are queued. */
   overload(): void;
 }
 
@@ -179,7 +179,7 @@ export class SessionOutbox {
     return true;
   }
 
-  /** The stream has sent all its bytes. */
+  /** Called when the stream has sent all its bytes. */
   drain(): void {
     if (this.#isClosed) return;
     if (this.#last === undefined) this.pressure.at(this.unsent);
@@ -243,12 +243,15 @@ export class SessionOutbox {
   /** Checks the limits after bytes were added. */
   #rose(unsent: number): void {
     this.pressure.at(unsent);
-    // Not within this call, which may be part of an actor's exit.
+    // Only recorded here, because this call may be part of an actor's exit.
     if (unsent > this.#limits.bytesMax + VITAL_BYTES_MAX) this.#isOverloaded = true;
     if (this.#isOverloaded || this.pressure.isNews) this.#arm();
   }
 
-  /** Moves the large frame at the end of the buffer, from `begun` on, into the data lane. */
+  /**
+   * Moves the frame at the end of the buffer, which begins at `begun` and is large, into the data
+   * lane.
+   */
   #cutOff(begun: number): void {
     const length = begun - this.#out.start;
     const bytes = this.#out.take();
@@ -285,7 +288,7 @@ export class SessionOutbox {
         if (!this.#sendData()) return this.#finish();
         continue;
       }
-      // TAKEN is not read any more after the end.
+      // After the last frame, the peer's TAKENs are no longer read.
       const mayFly = this.#flight < FLIGHT_BYTES_MAX || this.#last !== undefined;
       const mayPass = this.#passed < PASSED_BYTES_MAX && (this.#share > 0 || !mayFly);
       if (mayPass && this.#sendData()) continue;

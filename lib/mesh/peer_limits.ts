@@ -1,13 +1,13 @@
 /**
- * Limits of what one peer may keep on this node: links, monitors, calls and messages. A peer that
- * exceeds one of the first is faulty or hostile, and its session ends.
+ * Limits of what one peer may create on this node: links, monitors, calls and messages. A peer that
+ * exceeds the limit of links, monitors or calls is faulty or hostile, and its session ends.
  *
  * @module
  */
 
 /**
- * Maximum number of links, of monitors and of unanswered calls of one peer on this node, and half of
- * the maximum number of its actors that these refer to. Links are only counted from time to time, so
+ * Maximum number of links, of monitors and of unanswered calls of one peer on this node. The peer
+ * may refer to up to twice as many of its actors in them. Links are counted only periodically, so
  * there may be half as many more.
  */
 export const RELATIONS_MAX: number = 2 ** 20;

@@ -52,7 +52,8 @@ export const PEER_ORIGINS: readonly PeerOrigin[] = [
 export type PeerOrigin = "seed" | "met" | "gossip" | "asked";
 
 /**
- * Time after the last dial until a node that a peer is connected to is dialed again. Milliseconds.
+ * Time after the last dial until a node that a peer reports as connected is dialed again.
+ * Milliseconds.
  */
 export const REPORTED_RETRY_MS = 5_000;
 
@@ -100,11 +101,11 @@ export interface Peer {
   readonly informant: string | undefined;
 }
 
-/** The mutable entry of the table. */
+/** An entry of the table, with mutable fields. */
 type Entry = { -readonly [Key in keyof Peer]: Peer[Key] } & {
   /** The last session with the node, or 0. */
   lastSession: bigint;
-  /** When the node was last connected, or named by a peer or the user. */
+  /** When the node was last connected, or was last named by a peer or the user. */
   knownAt: number;
 };
 
@@ -171,7 +172,7 @@ export class Peers {
     return this.#peers.get(name)?.origin;
   }
 
-  /** A dial of the node begins. */
+  /** Called when a dial of the node begins. */
   dialling(name: string, now: number): void {
     const peer = this.#get(name);
     assert(peer.state.kind === "idle", `dialling ${name}, which is ${peer.state.kind}`);
@@ -179,7 +180,10 @@ export class Peers {
     peer.triedAt = now;
   }
 
-  /** Our dial is about to send its proof. Returns the last session, to be sent with it. */
+  /**
+   * Called when the dial is about to send its proof. Returns the id of the last session, which is
+   * sent with it.
+   */
   proving(name: string): bigint {
     const peer = this.#get(name);
     assert(peer.state.kind === "dialling", `proving to ${name}, which is ${peer.state.kind}`);
@@ -188,7 +192,8 @@ export class Peers {
   }
 
   /**
-   * Our dial was abandoned because the other node also dials; if that dial fails, we dial again.
+   * Called when the dial was given up because the peer dials too. If the peer's dial fails, the
+   * node is dialed again.
    */
   yielded(name: string, now: number): void {
     const peer = this.#peers.get(name);
@@ -196,10 +201,11 @@ export class Peers {
     peer.state = { kind: "idle", dialAt: now + BACKOFF_MS_MIN * (5 + 5 * this.#chance()) };
   }
 
-  /** Our dial failed. Returns the number of consecutive failures. */
+  /** Called when the dial failed. Returns the number of consecutive failures. */
   failed(name: string, now: number, failure: DialFailure = "refused"): number {
     const peer = this.#peers.get(name);
-    // The node may have connected by its own dial, or have been disconnected.
+    // In the meantime, the node may have connected by its own dial, or the user may have
+    // disconnected it.
     if (peer?.state.kind !== "dialling" && peer?.state.kind !== "proving") return 0;
     peer.failures++;
     peer.isWanted = false;
@@ -209,7 +215,7 @@ export class Peers {
     return peer.failures;
   }
 
-  /** `canDial` did not allow the dial. */
+  /** Called when `canDial` did not allow the dial. */
   denied(name: string, now: number): void {
     const peer = this.#get(name);
     peer.isWanted = false;
@@ -230,7 +236,7 @@ export class Peers {
     return state.session === lastSession ? "replace" : "duplicate";
   }
 
-  /** A session has opened, by either side's dial. */
+  /** Called when a session has opened, by either side's dial. */
   up(name: string, session: bigint, creation: number, now: number): void {
     this.add(name, "met", now);
     const peer = this.#peers.get(name);
@@ -243,7 +249,7 @@ export class Peers {
     peer.lastSession = session;
   }
 
-  /** The session has ended. */
+  /** Called when the session has ended. */
   down(name: string, why: "lost" | "left" | "stopped", now: number): void {
     const peer = this.#peers.get(name);
     if (peer?.state.kind !== "up") return;
@@ -259,7 +265,7 @@ export class Peers {
     }
   }
 
-  /** The node is not dialed until the user requests it or it dials this node. */
+  /** Stops dialing the node, until the user requests it or the node itself dials this one. */
   leave(name: string): void {
     const peer = this.#peers.get(name);
     if (peer !== undefined) peer.state = { kind: "left" };
@@ -289,8 +295,8 @@ export class Peers {
   }
 
   /**
-   * A node was reached at the address in its name, so no other node can be there. Forgets other nodes
-   * known with that address, except seeds, and returns their names.
+   * Called when a node was reached at the address in its name, so that no other node can be there.
+   * Forgets other nodes with that address, except seeds, and returns their names.
    */
   superseded(by: string): string[] {
     const address = addressOf(by);

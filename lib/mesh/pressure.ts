@@ -32,14 +32,14 @@ export class Pressure {
   #told = false;
   #waiters: (() => void)[] = [];
 
-  /** Creates the marks for a queue of `bytesMax`. Only `settle` calls `tell`. */
+  /** Creates the marks for a queue of at most `bytesMax`. Calls `tell` only from `settle`. */
   constructor(bytesMax: number, tell: (high: boolean) => void) {
     this.highMark = Math.floor(bytesMax / 2);
     this.lowMark = Math.floor(bytesMax / 8);
     this.#tell = tell;
   }
 
-  /** Whether listeners have not been called with the current state yet. */
+  /** Whether the state has changed since the listener was last called. */
   get isNews(): boolean {
     return this.isHigh !== this.#told;
   }
@@ -65,7 +65,9 @@ export class Pressure {
     this.#tell(this.#told);
   }
 
-  /** The queue is closed: resolves all waits, and does not call the listener any more. */
+  /**
+   * Called when the queue is closed: resolves all waits, and does not call the listener any more.
+   */
   close(): void {
     this.isHigh = false;
     this.#told = false;

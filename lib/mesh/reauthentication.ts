@@ -56,7 +56,7 @@ export class Reauthentication {
     session.sendControl(encodeProve(nonce));
   }
 
-  /** The peer sent PROVE. */
+  /** Handles a PROVE: answers with a proof for each of this node's cookies. */
   prove(session: Session, nonce: Uint8Array): void {
     const { binding } = session.met;
     if (binding === undefined) return;
@@ -66,7 +66,7 @@ export class Reauthentication {
     );
   }
 
-  /** The peer sent PROOF. */
+  /** Handles a PROOF: ends the session unless a proof matches an accepted cookie. */
   proof(session: Session, proofs: readonly Uint8Array[]): void {
     const pending = this.#pending.get(session);
     const { binding } = session.met;
@@ -78,7 +78,7 @@ export class Reauthentication {
     else this.#proved.set(session, key);
   }
 
-  /** The session has ended. */
+  /** Called when the session has ended. */
   over(session: Session): void {
     this.#pending.get(session)?.timer.cancel();
     this.#pending.delete(session);

@@ -8,7 +8,7 @@ import type { Clock } from "../base/clock.ts";
 /** Interval after which the same rejection of the same host is logged again. Milliseconds. */
 const NEWS_MS = 60_000;
 
-/** Maximum number of hosts that are remembered. When it is exceeded, the memory is cleared. */
+/** Maximum number of hosts that are recorded. When it is exceeded, the record is cleared. */
 const HOSTS_MAX = 1_024;
 
 /** The logged rejections. */

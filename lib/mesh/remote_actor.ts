@@ -24,11 +24,11 @@ export interface SignalSender {
   monitor(from: Pid<unknown>, to: number | string, ref: Ref): void;
   demonitor(from: Pid<unknown>, id: number, ref: Ref): void;
   down(ended: Pid, id: number, ref: Ref, reason: ExitReason): void;
-  /** Nothing is attached to the remote actor any more. */
+  /** Called when nothing is attached to the remote actor any more. */
   forget(remote: RemoteActor): void;
 }
 
-/** The remote actor. */
+/** A reference to an actor of another node. */
 export class RemoteActor extends ActorRef {
   readonly pid: Pid<unknown>;
   isAlive = true;
@@ -71,14 +71,14 @@ export class RemoteActor extends ActorRef {
   }
 
   /**
-   * Returns whether its node does not know yet of an UNLINK by this local actor. Until then, its messages
-   * about the link refer to the removed link.
+   * Returns whether the other node has not answered an UNLINK of this local actor yet. Until then,
+   * its messages about the link refer to the removed link.
    */
   isUnlinking(id: number): boolean {
     return this.#unlinking !== undefined && this.#unlinking.has(id);
   }
 
-  /** The other node has answered an UNLINK. */
+  /** Called when the other node has answered an UNLINK. */
   unlinkedThere(id: number): void {
     const count = this.#unlinking?.get(id);
     if (count === undefined) return;

@@ -117,7 +117,7 @@ export class RemoteNodes implements Remote, CallAnswerer {
     if (nodeLink === undefined) {
       return home.node === this.#system.home.node ? "noproc" : "noconnection";
     }
-    // Another incarnation of that node than the connected one.
+    // The pid belongs to another incarnation of the node than the connected one.
     if (nodeLink.home.creation !== home.creation) return "noproc";
     if (home instanceof RemoteIncarnation) home.nodeLink = nodeLink;
     return nodeLink;

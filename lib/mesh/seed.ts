@@ -22,7 +22,7 @@ export type Seed =
   | { readonly kind: "service"; readonly service: string }
   | { readonly kind: "file"; readonly path: string };
 
-/** Returns the current seeds. For address sources other than those in the table above. */
+/** A function that returns the current seeds, for sources other than those in the table above. */
 export type SeedFunction = () => readonly string[] | Promise<readonly string[]>;
 
 const ANY = "*@";

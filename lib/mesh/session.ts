@@ -89,11 +89,14 @@ export interface SessionHost {
 
 /** Handles the messages of a session. */
 export interface SessionHandler {
-  /** The same for SEND and SEND_NAMED without a view of the body, while nothing is held back. */
+  /**
+   * Handles a SEND or SEND_NAMED without a view of its body. Called only while nothing is held
+   * back.
+   */
   messageAt?(tag: number, bytes: Uint8Array, from: number, to: number): string | undefined;
   /**
-   * Handles a message. A returned text is the rule that the peer violated. `bulk` is the number of a fragmented
-   * message, which is at its place in the order, and is not held back.
+   * Handles a message. A returned text is the rule that the peer violated. `bulk`: the number of a
+   * fragmented message, which has its place in the order already and is not held back.
    */
   message(
     connection: Session,
@@ -102,14 +105,17 @@ export interface SessionHandler {
     bulk?: number,
   ): string | undefined;
   /**
-   * A large message has begun; `head` is the beginning of its body. Returns the key of its receiver: until the
-   * message is complete, other deliveries with the same key must be added to {@linkcode Session.holds}.
-   * `undefined`: no deliveries must wait.
+   * Called when a large message has begun. `head` is the beginning of its body. Returns the key of
+   * its receiver: other deliveries with this key must be added to {@linkcode Session.holds} until
+   * the message is complete. Returns `undefined` if no delivery must wait.
    */
   begin?(connection: Session, tag: number, head: Uint8Array): HoldKey | undefined;
-  /** The send queue has risen above half of its limit, or fallen below an eighth. */
+  /**
+   * Called when the send queue has risen above half of its limit (`high`), or fallen below an
+   * eighth.
+   */
   pressure?(connection: Session, high: boolean): void;
-  /** The session has ended; called once. `words` describe the end, for the log. */
+  /** Called once, when the session has ended. `words` describe the end, for the log. */
   over(connection: Session, end: SessionEnd, words: string): void;
 }
 
@@ -122,8 +128,8 @@ export interface Opened {
 }
 
 /**
- * The messages about names and groups: a node receives up to a million of them when it joins, and must
- * handle other work meanwhile. Messages behind them in the same session wait too, so order is kept.
+ * The tags of messages about names and groups. A joining node receives up to a million of them, and
+ * must handle other work in between. Later messages of the session wait too, so order is kept.
  */
 const LISTS: ReadonlySet<number> = new Set([
   TAG.GLOBAL_REGISTER,
@@ -133,10 +139,12 @@ const LISTS: ReadonlySet<number> = new Set([
   TAG.GROUP_LEAVE,
 ]);
 
-/** After this many bytes of them, other work has a turn: about 600 names, in 1 to 3 ms. */
+/**
+ * Number of bytes of such messages after which other work is done: about 600 names, in 1 to 3 ms.
+ */
 const LIST_BYTES_A_TURN_MAX = 32 * 1024;
 
-/** Number of bytes that each message counts in addition to its length. */
+/** Number of bytes counted for each of these messages in addition to its length. */
 const LIST_ROW_BYTES = 64;
 
 /** A pending check whether the peer is alive. */
@@ -172,7 +180,7 @@ export class Session implements FrameSink, SessionMessages {
   readonly #heartbeat: Heartbeat;
   /** Bytes of names and groups that were handled since the last pause. */
   #listBytes = 0;
-  /** Whether the rest of the received bytes waits until other work had a turn. */
+  /** Whether the rest of the received bytes waits until sockets and timers had a turn. */
   #isYielding = false;
   /** The number in the last ping. */
   #pings = 0;
@@ -323,7 +331,7 @@ export class Session implements FrameSink, SessionMessages {
       };
     });
     this.outbox.end(encodeGoodbye(reason));
-    // Otherwise the end of the peer's data would not be detected.
+    // A paused stream would not report the end of the peer's data.
     stream.resume();
     this.#forget();
     const timer = this.#clock.after(GOODBYE_MS, () => stream.abort());
@@ -384,7 +392,7 @@ export class Session implements FrameSink, SessionMessages {
   /** Answers a PING, unless answers to earlier ones are still queued. */
   onPing(body: Uint8Array): string | undefined {
     if (body.length < PING_BYTES) return "a PING that is too short";
-    // Otherwise, a peer that pings and does not read would fill our memory with answers.
+    // Without this limit, a peer that sends PINGs and does not read would fill this node's memory.
     if (this.#pongs < PONGS_UNSENT_BYTES_MAX) {
       const pong = encodeFrame(TAG.PONG, body.subarray(0, PING_BYTES));
       this.#pongs += pong.length;
@@ -409,7 +417,9 @@ export class Session implements FrameSink, SessionMessages {
     return undefined;
   }
 
-  /** The first fragment of a large message: later messages to the same receiver are held. */
+  /**
+   * Handles the first fragment of a large message. Later messages to the same receiver are held.
+   */
   onBulk(body: Uint8Array): string | undefined {
     const arriving = this.#fragments.begin(body);
     if (typeof arriving === "string") return arriving;
@@ -418,7 +428,7 @@ export class Session implements FrameSink, SessionMessages {
     return undefined;
   }
 
-  /** Another fragment of a large message. The message is handled when it is complete. */
+  /** Handles a further fragment of a large message. The message is handled when it is complete. */
   onFragment(body: Uint8Array): string | undefined {
     const arriving = this.#fragments.add(body);
     if (typeof arriving === "string") return arriving;
@@ -435,13 +445,15 @@ export class Session implements FrameSink, SessionMessages {
     return undefined;
   }
 
-  /** The peer has read this many bytes of fragments, so as many more may be sent. */
+  /**
+   * Handles a TAKEN: the peer has read this many bytes of fragments, so as many more may be sent.
+   */
   onTaken(body: Uint8Array): string | undefined {
     if (body.length < 4) return "a TAKEN that is too short";
     return this.outbox.taken(u32At(body, 0)) ? undefined : "a TAKEN of more than was sent";
   }
 
-  /** The peer has announced the rooms in which it has members. */
+  /** Handles a ROOM_INTEREST: the rooms in which the peer has members. */
   onRoomInterest(body: Uint8Array): string | undefined {
     if ((this.met.features & FEATURE.ROOM_INTEREST) === 0) return undefined;
     const broken = (this.rooms ??= new RoomInterest()).apply(body);
@@ -449,7 +461,7 @@ export class Session implements FrameSink, SessionMessages {
     return broken;
   }
 
-  /** A frame exceeded the limit: no later frame can be found. */
+  /** Ends the session, because a frame exceeded the limit and no later frame can be found. */
   overlong(): void {
     this.#broke(`a frame of more than ${FRAME_BYTES_MAX} bytes`);
   }
@@ -460,7 +472,7 @@ export class Session implements FrameSink, SessionMessages {
     this.#account();
   }
 
-  /** Reports the amount of incomplete input to the node, if it has changed. */
+  /** Reports the amount of incomplete input to the node's budget, if it has changed. */
   #account(): void {
     const held = this.#reader.keptBytes + this.#fragments.bytes + this.holds.bytes;
     const bytes = this.#over || held < HELD_BYTES_LEAST ? 0 : held;

@@ -10,19 +10,23 @@ import type { Inbound } from "./inbound.ts";
 import { decodeRoomName, TAG } from "./message.ts";
 import type { Session, SessionEnd, SessionHandler } from "./session.ts";
 
-/** The owner of sessions: `Mesh`. */
+/** The interface of the owner of sessions, `Mesh`. */
 export interface SessionOwner extends NodeMessages {
   /**
-   * The outbox of a session has risen above half of its limit (`high`), or fallen below an eighth.
+   * Called when the outbox of a session has risen above half of its limit (`high`), or fallen below
+   * an eighth.
    */
   pressure(connection: Session, high: boolean): void;
-  /** A session has ended. */
+  /** Called when a session has ended. */
   over(session: SessionReceiver, connection: Session, end: SessionEnd, words: string): void;
 }
 
 /** The receiving side of one session. */
 export class SessionReceiver implements SessionHandler, Receivers {
-  /** Set once the session is attached. Until then, actor messages are skipped. */
+  /**
+   * Handles the messages of actors. Set once the session is attached; until then, these messages
+   * are skipped.
+   */
   actors: Inbound | undefined = undefined;
   readonly owner: SessionOwner;
 

@@ -152,7 +152,7 @@ class Pending implements WheelTimer, Chained {
     if (this.#settle()) this.#reject(new SpawnError(code, this.target, words));
   }
 
-  /** The caller has exited. */
+  /** Rejects the spawn, because the caller has exited. */
   drop(reason: ExitReason): void {
     if (this.#settle()) this.#reject(new ActorExitError(this.from.pid as Pid, reason));
   }
@@ -185,7 +185,7 @@ class Owned implements WheelTimer, Chained {
     this.#actor = actor;
   }
 
-  /** The session has ended. */
+  /** Called when the session with the owner has ended. */
   drop(): void {
     if (this.#actor.isAlive) this.#lost();
   }
@@ -203,13 +203,13 @@ export class Spawner {
   authorization: Pick<Authorization, "allows"> = ALLOW_ALL;
   readonly #system: System;
   readonly #exposed = new Map<string, Exposed>();
-  /** All names under which functions were ever exposed, for reports. */
+  /** The last name under which each function was exposed, for reports. */
   readonly #names = new WeakMap<object, string>();
   readonly #pending = new Map<number, Pending>();
   /** Local actors owned by actors of other nodes. */
   readonly #owned = new Set<Actor>();
   #requests = 0;
-  /** Whether only this node itself may spawn here. */
+  /** Whether other nodes may no longer spawn functions here. */
   #isClosed = false;
 
   constructor(system: System) {
@@ -256,8 +256,8 @@ export class Spawner {
   }
 
   /**
-   * Stops exposing functions to other nodes. Supervisors of this node still restart children here,
-   * because failed restarts would use up their intensity.
+   * Stops exposing functions to other nodes. Supervisors of this node can still restart children
+   * here; otherwise, failed restarts would exceed their intensity.
    */
   close(): void {
     this.#isClosed = true;
@@ -284,7 +284,7 @@ export class Spawner {
       const request = ++this.#requests;
       const flags = (link ? SPAWN_FLAG.LINK : 0) | (ref === undefined ? 0 : SPAWN_FLAG.MONITOR) |
         (target.owned ? SPAWN_FLAG.OWNED : 0);
-      // Done first, because it throws if the arguments cannot be sent.
+      // This comes first, because it throws if the arguments cannot be sent.
       nodeLink.spawn(request, from.pid.id, flags, target.fn, ref?.id ?? 0, args);
       const pending = new Pending(
         this.#system,
@@ -392,7 +392,7 @@ export class Spawner {
     pending.done(nodeLink.pid(id));
   }
 
-  /** A session has ended. */
+  /** Called when a session has ended: rejects its pending spawns. */
   lost(nodeLink: Outbound): void {
     for (const [request, pending] of this.#pending) {
       if (pending.nodeLink !== nodeLink) continue;

@@ -10,7 +10,7 @@
 export interface TraceCarrier {
   /** Returns the `traceparent` of a message or call, or undefined if it belongs to no trace. */
   carry(subject: unknown): string | undefined;
-  /** A message or call of another node has arrived. */
+  /** Called when a message or call of another node has arrived. */
   arrived(subject: unknown, traceparent: string): void;
 }
 

@@ -64,7 +64,10 @@ export class TransferredCall extends Call implements TransferableCall, Chained, 
     return !this.#isOver;
   }
 
-  /** Another node holds the call: this node does not learn when it is given up. */
+  /**
+   * Calls `over` at once: this node does not learn when the call ends, because another node holds
+   * it.
+   */
   whenOver(over: () => void): void {
     over();
   }
@@ -78,7 +81,7 @@ export class TransferredCall extends Call implements TransferableCall, Chained, 
     actor.deliver(this);
   }
 
-  /** The actor that the call was forwarded to has exited. */
+  /** Rejects the call, because the actor that it was forwarded to has exited. */
   drop(reason: ExitReason): void {
     const label = this.#actor!.label;
     this.#actor = undefined;

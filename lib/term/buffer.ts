@@ -1,5 +1,5 @@
 /**
- * Memory for encoded terms, handed out in pieces and never overwritten.
+ * A growing buffer for encoded terms. Finished pieces are returned as views and never overwritten.
  *
  *     ┌──────────────┬───────────────────────┬─────────────┐
  *     │ taken before │ written, not taken    │ room        │
@@ -20,7 +20,9 @@
 const CHUNK_BYTES_MIN = 4 * 1024;
 const CHUNK_BYTES_MAX = 64 * 1024;
 
-/** A piece of at least this length grows by a quarter: doubling it would waste much memory. */
+/**
+ * A piece of at least this length grows by a quarter, because doubling it would waste much memory.
+ */
 const CHUNKY_BYTES_MIN: number = 1024 * 1024;
 
 /** `take` allocates new memory if the room left is smaller than this, or than the taken piece. */
@@ -40,7 +42,7 @@ export class TermBuffer {
   end: number;
   /** Size of the next allocation. */
   #chunk = CHUNK_BYTES_MIN;
-  /** Whether the memory grew beyond that for a single piece. */
+  /** Whether the memory was allocated for a single piece that exceeded `#chunk`. */
   #grown = false;
 
   constructor() {

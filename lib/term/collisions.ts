@@ -20,7 +20,7 @@ const COLLISIONS_FREE: number = 2 ** 20;
 /** Collisions that a term may have for each of its bytes. */
 const COLLISIONS_PER_BYTE = 16;
 
-/** In smaller Maps and Sets, collisions cost less than counting them. */
+/** Maps and Sets with fewer keys are not counted: counting costs more than their collisions. */
 export const COUNTED_FROM_SIZE = 64;
 
 /** Returns the number of collisions allowed in a term of this many bytes. */
@@ -91,7 +91,7 @@ function doubleHash(value: number, scratch: DataView): number {
   return longHash(scratch.getUint32(4), scratch.getUint32(0));
 }
 
-/** Only the lowest 64 bits count, without the sign. */
+/** Only the lowest 64 bits, without the sign, affect the hash. */
 function bigintHash(value: bigint): number {
   const absolute = value < 0n ? -value : value;
   const low = Number(BigInt.asUintN(32, absolute));

@@ -40,9 +40,9 @@ import { binaryOf } from "./typed_array.ts";
 export interface PidReader {
   /** Returns the pid of an actor, or `undefined` if the node index was not announced. */
   pid(index: number, id: number): Pid | undefined;
-  /** Returns a reference, or `undefined` if the node index was not announced. */
+  /** Returns the reference with this number, or `undefined` if the node index was not announced. */
   ref(index: number, id: number): Ref | undefined;
-  /** Returns a call, or `undefined` if the node index was not announced. */
+  /** Returns the call with this number, or `undefined` if the node index was not announced. */
   call?(index: number, id: number, request: unknown): object | undefined;
 }
 
@@ -55,12 +55,14 @@ const POOLED_BYTES_MAX = 128;
 const POOL_BYTES = 4096;
 const EMPTY_POOL = new Uint8Array(0);
 
-/** Maximum number of bytes allocated per byte of a term, on the heaps of the current runtimes. */
+/**
+ * Maximum number of bytes that decoding allocates per byte of a term, as measured on both runtimes.
+ */
 export const ALLOCATED_BYTES_PER_BYTE = 64;
 
 /**
- * A shorter binary is copied even if the decoder owns its input, so that it does not keep all of it
- * alive.
+ * Shorter binaries are copied even if the decoder owns its input, so that they do not keep the
+ * whole input in memory.
  */
 const GIVEN_BYTES_MIN: number = 64 * 1024;
 
@@ -92,9 +94,9 @@ export class Decoder {
   #view: DataView = new DataView(new ArrayBuffer(0));
   /** Number of errors in the term so far. */
   #errors = 0;
-  /** Number of elements that the containers of the term may still announce. */
+  /** Number of elements that further containers of the term may announce. */
   #budget = 0;
-  /** Number of collisions that the keys of the term may still have. */
+  /** Number of collisions still allowed for the keys of the term. */
   #collisions = 0;
   /**
    * Memory for short binaries: on some runtimes, allocating memory costs much more than filling it.

@@ -74,7 +74,7 @@ export class Encoder {
   readonly #pids: PidWriter | undefined;
   readonly #bytesMax: number;
   readonly #shapes = new ShapeTree();
-  /** The peer does not know our shapes: the next term begins with VERSION. */
+  /** Whether the peer knows none of our shapes. The next term then begins with VERSION. */
   #anew = true;
   /** The state before the last term, to revert it. */
   #before = { shapes: 0, anew: true };
@@ -207,8 +207,8 @@ export class Encoder {
   }
 
   /**
-   * Writes an object whose keys from `node` on are unknown to the peer. Values written before are
-   * kept.
+   * Writes an object with its keys. Keys up to `node` are known to the peer, and values written
+   * before are kept.
    */
   #spellOut(
     value: Record<string, unknown>,

@@ -1,5 +1,5 @@
 /**
- * What can be wrong with a term: a value of the sender, or bytes of the peer.
+ * Errors of terms: values that cannot be sent, and invalid bytes from a peer.
  *
  * @module
  */

@@ -188,7 +188,10 @@ function writeLong(out: TermBuffer, tag: number, text: string): void {
   out.write(bytes);
 }
 
-/** An orderly exit stays orderly, and an error stays an error. */
+/**
+ * Writes a replacement for a reason that cannot be sent. An orderly exit stays orderly, and an
+ * error stays an error.
+ */
 function writeStandIn(reason: unknown, { message }: TermError, out: TermBuffer, encoder: Encoder) {
   const text = `unsendable exit reason: ${message}`.slice(0, STAND_IN_LENGTH_MAX).toWellFormed();
   if (isShutdown(reason)) return writeTerm(out, TAG.SHUTDOWN, text, encoder);
@@ -297,7 +300,7 @@ function isLinked(reason: unknown): reason is LinkedReason {
   return isPlain(reason, 2) && reason["linked"] instanceof Pid && Object.hasOwn(reason, "reason");
 }
 
-/** Whether it is a plain object with this number of properties. */
+/** Returns whether a value is a plain object with this number of properties. */
 function isPlain(value: unknown, count: number): value is Record<string, unknown> {
   if (typeof value !== "object" || value === null) return false;
   const prototype = Object.getPrototypeOf(value);

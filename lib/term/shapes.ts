@@ -21,12 +21,12 @@ import { SHAPE_KEY_LENGTH_MAX, SHAPE_KEYS_MAX, SHAPES_MAX } from "./tags.ts";
  */
 const NODES_MAX: number = SHAPES_MAX * SHAPE_KEYS_MAX;
 
-/** The keys on the path from the root. */
+/** A node of the tree. It represents the keys on the path from the root. */
 export class ShapeNode {
-  /** The last key. */
+  /** The last key of the path. */
   readonly key: string;
   readonly parent: ShapeNode | undefined;
-  /** Number of keys. */
+  /** Number of keys on the path. */
   readonly depth: number;
   /** Number of the shape with exactly these keys, or -1. */
   shape = -1;

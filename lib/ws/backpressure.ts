@@ -1,5 +1,5 @@
 /**
- * Handles messages for a peer that does not read fast enough. Deterministic.
+ * Policies for messages to a peer that does not read fast enough. Deterministic.
  *
  *     "close"    the connection ends with 1013
  *     "drop"     the message is lost
@@ -35,7 +35,7 @@ export interface BackpressureOptions {
   readonly backpressurePolicy?: BackpressurePolicy | undefined;
 }
 
-/** The same, with defaults filled in. */
+/** Backpressure options with defaults filled in. */
 export interface Backpressure {
   readonly bytesMax: number;
   readonly policy: BackpressurePolicy;

@@ -61,7 +61,7 @@ export class BodyReader {
   readonly #chunks: ChunkReader | undefined;
   readonly #bytesMax: number;
   readonly #budget: BodyBudget;
-  /** Whether the body exceeded the budget. */
+  /** Whether the body did not fit into the budget. */
   #isTooMuch = false;
   #memory: Uint8Array = EMPTY;
   #length = 0;

@@ -41,14 +41,14 @@ export class BodyStream {
     if (!this.#isOver) this.#controller.enqueue(bytes.slice());
   }
 
-  /** The body is complete. */
+  /** Ends the stream, because the body is complete. */
   end(): void {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#controller.close();
   }
 
-  /** The body will stay incomplete: reading it rejects. */
+  /** Fails the stream, because the rest of the body will not arrive. Reading it then rejects. */
   fail(error: Error): void {
     if (this.#isOver) return;
     this.#isOver = true;

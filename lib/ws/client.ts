@@ -52,7 +52,7 @@ import { Scratch } from "./scratch.ts";
 /** A value, or a function that returns it for each attempt: a fresh token, another server. */
 export type PerAttempt<Value> = Value | (() => Value | Promise<Value>);
 
-/** A change of a client's state. */
+/** Describes a change of a client's state. */
 export interface ClientChange {
   /** Its new state. */
   readonly state: ClientState;
@@ -90,7 +90,7 @@ export interface ClientOptions<Data = undefined>
    * queued.
    */
   readonly sendBufferLimit?: number | undefined;
-  /** The client's state has changed. */
+  /** Called when the client's state has changed. */
   stateChange?(client: Client<Data>, change: ClientChange): unknown;
   /**
    * For `wss:`, as PEM: `ca`, the trusted authorities (default: those of browsers), and `cert` and `key` of the
@@ -451,7 +451,7 @@ class WebSocketClient<Data> implements Client<Data> {
         data(bytes) {
           const answer = reader.push(bytes);
           if (answer.state === "more") return;
-          // The connection reads the bytes after the response.
+          // Pauses the stream: the connection will read the bytes after the response.
           stream.pause();
           over(answer);
         },
@@ -464,7 +464,9 @@ class WebSocketClient<Data> implements Client<Data> {
     });
   }
 
-  /** A connection has ended. */
+  /**
+   * Called when a connection has ended. Reconnects, or gives up if the close code is a stop code.
+   */
   #ended(): void {
     if (this.#abort.signal.aborted) return this.#over("closed", this.error);
     const lastedMs = Math.max(1, this.#host.clock.now() - this.#openedAt);
@@ -474,7 +476,7 @@ class WebSocketClient<Data> implements Client<Data> {
     else this.#again(lastedMs, error);
   }
 
-  /** Reconnects after the delay. */
+  /** Reconnects after the delay, or gives up if no further attempt is allowed. */
   #again(lastedMs: number, error: Error): void {
     if (this.#delay === undefined) return this.#over("closed", error);
     const stops = error instanceof HandshakeError && this.#delay.stopsAt(error.status) ||
@@ -490,7 +492,7 @@ class WebSocketClient<Data> implements Client<Data> {
         if (this.#abort.signal.aborted) this.#over("closed", this.error);
         else this.#again(0, asError(error));
       });
-      // The timer keeps a process alive that has nothing but this client.
+      // `true`: the timer keeps the process alive, because the client may be its only activity.
     }, true);
     this.#enter("waiting", ms);
   }

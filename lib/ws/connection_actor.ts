@@ -18,7 +18,7 @@ import type { Pid } from "../term/pid.ts";
 export interface ConnectionActorOwner {
   /** Handles a message. A returned promise is awaited before the next. */
   message(message: unknown): unknown;
-  /** The actor has ended; `orderly`: by a normal reason or a shutdown. */
+  /** Called when the actor has exited. `orderly`: the reason was normal or a shutdown. */
   ended(orderly: boolean): void;
 }
 
@@ -57,7 +57,7 @@ export class ConnectionActor implements Chained {
     attach(this, actorRef);
   }
 
-  /** The socket has closed. */
+  /** Ends the actor, because its socket has closed. */
   die(reason: ExitReason): void {
     if (this.#dead) return;
     this.#dead = true;
@@ -65,7 +65,7 @@ export class ConnectionActor implements Chained {
     this.#actorRef.end(reason);
   }
 
-  /** Called by the actor when it has ended. */
+  /** Called when the actor has exited. */
   drop(reason: ExitReason): void {
     if (this.#dead) return;
     this.#dead = true;

@@ -41,7 +41,9 @@ export interface DeflateSettings {
 
 /** Compresses frames once for all members with the same parameters. */
 export interface SharedCompression {
-  /** Returns the same messages compressed; the input itself if nothing changes. */
+  /**
+   * Returns the frames with their messages compressed, or the same array if nothing was compressed.
+   */
   pack(frames: Uint8Array): Uint8Array;
 }
 
@@ -169,7 +171,7 @@ export class Deflate {
   #inflator: Inflator | undefined;
   /** The borrowed engine for a message in pieces, without context takeover. */
   #lent: Inflator | undefined;
-  /** Whether the peer has received messages that are not in our engine's context. */
+  /** Whether the peer has received messages that are not in this side's compression context. */
   #stale = false;
 
   constructor(shop: DeflatePool, terms: DeflateTerms, role: "server" | "client") {
@@ -191,7 +193,10 @@ export class Deflate {
     return encodeFrame((text ? OPCODES.text : OPCODES.binary) | COMPRESSED, bytes);
   }
 
-  /** Records that frames of the shared compression were sent. */
+  /**
+   * Records that frames of the shared compression were sent, which are not in this connection's
+   * context.
+   */
   shared(): void {
     this.#stale = true;
   }

@@ -62,7 +62,7 @@ export class EventStream implements Member {
     this.#isBusy = false;
   }
 
-  /** Ends the stream after the data sent before. */
+  /** Ends the stream. Data sent before is still delivered. */
   end(): void {
     if (!this.#isOver) this.#controller.close();
     this.#end();
@@ -78,7 +78,7 @@ export class EventStream implements Member {
     } else if (policy === "close") {
       this.#isOver = true;
       this.#controller.error(new Error("the client does not read fast enough"));
-      // Not now, because a broadcast may be in progress.
+      // Deferred, because a broadcast may be in progress.
       queueMicrotask(() => this.#end());
     }
   }

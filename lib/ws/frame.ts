@@ -87,7 +87,7 @@ export interface FrameSink {
   piece(scratch: Scratch, from: number, to: number, high: number, left: number): Rule | undefined;
   /** Handles a control frame. */
   control(opcode: number, payload: Uint8Array): Rule | undefined;
-  /** The peer has violated a rule. Nothing more is passed on. */
+  /** Called when the peer has violated a rule. The decoder passes on nothing more. */
   fail(rule: Rule): void;
 }
 
@@ -100,7 +100,7 @@ export class FrameDecoder {
   /** An incomplete header. */
   #head: Uint8Array | undefined;
   #headLength = 0;
-  /** An incomplete control payload. */
+  /** The payload of an incomplete control frame. */
   #control: Uint8Array | undefined;
   #dead = false;
 
@@ -261,8 +261,8 @@ export class FrameDecoder {
 }
 
 /**
- * Returns the maximum compressed length of a message of this length: incompressible data grows, more so the
- * more often it is flushed.
+ * Returns an upper bound of a message's length after compression. Incompressible data grows, and
+ * each flush adds bytes.
  */
 export function deflatedMost(length: number): number {
   return 2 * length + 1024;
@@ -331,8 +331,8 @@ export function encodeMessage(
 }
 
 /**
- * Writes the frame of a message at `at`. Returns the offset after it, or -1 without writing if the scratch may
- * not have enough room. `text`: whether bytes are valid UTF-8 to be sent as text.
+ * Writes the frame of a message at `at`. Returns the offset after it, or -1 without writing if the remaining room
+ * may be too small. `text`: whether `data` is sent as text: a string, or bytes of valid UTF-8.
  */
 export function appendMessage(
   scratch: Scratch,
@@ -350,8 +350,8 @@ export function appendMessage(
 }
 
 /**
- * Returns the messages in complete, unmasked, unfragmented frames that this library encoded: text as
- * strings, binary as views of `frames`.
+ * Returns the messages of frames that this library encoded, unmasked and unfragmented: text as strings, binary as
+ * views of `frames`.
  */
 export function messagesIn(frames: Uint8Array): (string | Uint8Array)[] {
   const messages: (string | Uint8Array)[] = [];
@@ -381,7 +381,7 @@ export function checkBytes(data: Uint8Array): Uint8Array {
   );
 }
 
-/** Writes the text as if it were ASCII. If it is not, and needs a longer header, moves it. */
+/** Writes a text frame at `at`. Moves the payload if the text is not ASCII and needs a longer header. */
 function appendText(scratch: Scratch, at: number, text: string): number {
   const guess = headerLength(text.length);
   const length = scratch.text.write(text, at + guess);

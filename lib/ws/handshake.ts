@@ -45,7 +45,8 @@ const FIELD_NAME = METHOD;
 // Visible characters, spaces, tabs and non-ASCII bytes.
 // deno-lint-ignore no-control-regex
 const FIELD_VALUE = /^[^\x00-\x08\x0a-\x1f\x7f]*$/;
-// A path, a complete URL as clients send it to proxies, or the asterisk of OPTIONS.
+// Matches a request target: a path, a complete URL as clients send it to proxies, or the asterisk
+// of OPTIONS.
 const TARGET = /^(\/[\x21-\x7e]*|https?:\/\/[\x21-\x7e]+|\*)$/i;
 const HOST = /^[^\s/?#@\\]+$/;
 /**
@@ -83,7 +84,7 @@ export type HeadProgress =
 
 const MORE: HeadProgress = { state: "more" };
 
-/** Decodes a part of any array of bytes. */
+/** Decodes a part of an array of bytes. Called with any `Uint8Array` as `this`. */
 const decode: (encoding: "latin1", start: number, end: number) => string =
   Buffer.prototype.toString;
 
@@ -196,7 +197,10 @@ function isBlank(code: number): boolean {
   return code === 0x20 || code === 0x09;
 }
 
-/** Checks a head; the chunk's bytes from `rest` on follow it. */
+/**
+ * Returns the progress after a complete head: the rejection if the head is invalid, otherwise the
+ * head. `rest` is the offset of the bytes after it.
+ */
 function judge(head: RequestHead, rest: number): HeadProgress {
   const refusal = checkHead(head);
   if (refusal !== undefined) return { state: "refused", refusal };

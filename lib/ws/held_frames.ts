@@ -20,7 +20,7 @@ const FIN = 0x80;
 const MASKED = 0x80;
 const CONTROL_BYTES_MAX = 125;
 
-/** Handles a control frame; returns false to leave it and everything after it to the decoder. */
+/** Handles a control frame. Returns false if the decoder must handle it and everything after it. */
 export type TakeControl = (opcode: number, payload: Uint8Array) => boolean;
 
 /** The waiting bytes, in order. They begin with a frame unless the decoder stopped inside one. */
@@ -28,7 +28,9 @@ export class HeldFrames {
   #bytes: Uint8Array = EMPTY;
   #start = 0;
   #end = 0;
-  /** Offset of the next unchecked header, if it has arrived; -1 if no more are checked. */
+  /**
+   * Offset of the next header to check, which may not have arrived yet; -1 if no more are checked.
+   */
   #next = 0;
 
   get length(): number {
@@ -79,7 +81,7 @@ export class HeldFrames {
       if (isControl) {
         const isRight = (bytes[from]! & FIN_AND_RESERVED) === FIN &&
           frame.isMasked === isMasked && frame.length <= CONTROL_BYTES_MAX;
-        // The decoder handles a violation when it reads it.
+        // Violations are reported by the decoder when it reads this frame.
         if (!isRight) return this.#close(to, from);
         const size = frame.header + frame.length;
         if (from + size > this.#end) break;
@@ -105,7 +107,7 @@ export class HeldFrames {
     this.#shift(to, from);
   }
 
-  /** Stops checking. */
+  /** Stops checking for control frames, and closes the gap left by removed ones. */
   #close(to: number, from: number): void {
     this.#next = -1;
     this.#shift(to, from);

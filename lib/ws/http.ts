@@ -62,8 +62,9 @@ export type Framing =
   | { readonly kind: "none" };
 
 /**
- * Whether the connection ends after a response, or how long it is kept for the next request. "upgrade": it ends,
- * and the client should switch to another protocol.
+ * What happens to the connection after a response: it is closed, or it is kept for `keptMs`
+ * milliseconds for the next request. "upgrade": closed, with a request that the client switch to
+ * another protocol.
  */
 export type Farewell = "close" | "upgrade" | { readonly keptMs: number };
 
@@ -144,7 +145,8 @@ export function isAscii(text: string): boolean {
 }
 
 /**
- * Tells clients how long the connection is kept, so that they do not send while it is being closed.
+ * Returns the header lines about the connection. They state how long it is kept, so that clients do
+ * not send a request while it is being closed.
  */
 function connectionLines(farewell: Farewell): string {
   if (farewell === "close") return "connection: close\r\n";

@@ -64,12 +64,12 @@ import { ProxyReader } from "./proxy_protocol.ts";
 import { type ResponseSink, ResponseWriter } from "./response_writer.ts";
 import { isRead } from "./static_body.ts";
 
-/** The response's body is not read while more bytes than this wait for the client. */
+/** Number of unsent response bytes above which no more of the response's body is read. */
 const RESPONSE_BYTES_WAITING_MAX = 64 * 1024;
 
 /**
- * Maximum number of bytes stored before the response to an earlier request; at the limit, the
- * socket is paused.
+ * Maximum number of bytes that are read ahead while an earlier request is in progress. At the
+ * limit, the socket is paused.
  */
 const EARLY_BYTES_MAX = 64 * 1024;
 
@@ -82,10 +82,10 @@ const BODY_PROGRESS_BYTES = 1024;
  */
 const DRAINED_BYTES_MAX = 256 * 1024;
 
-/** Number of requests of one client that are answered before others have a turn. */
+/** Number of requests of one client that are answered before other connections are served. */
 const REQUESTS_A_TURN_MAX = 16;
 
-/** Time after which a response must have arrived, or never will. Milliseconds. */
+/** Time after which a response is assumed to have arrived. Milliseconds. */
 const ARRIVED_MS = 1000;
 
 /**
@@ -123,15 +123,15 @@ export interface HttpConnectionTerms<Data> {
   date(): string;
   /** Calls a task after other sockets have been handled. */
   yieldToIo(task: () => void): void;
-  /** The connection waits for its next request. */
+  /** Called when the connection waits for its next request. */
   rests(connection: HttpConnection<Data>): void;
-  /** The connection has started its next request. */
+  /** Called when the next request has started. */
   wakes(connection: HttpConnection<Data>): void;
   /** Returns false if this client of a proxy has reached the maximum number of WebSockets. */
   hasRoomFor(client: Address, connection: HttpConnection<Data>): boolean;
-  /** The 101 response has been written. */
+  /** Called when the 101 response has been written. */
   admit(connection: HttpConnection<Data>, stream: Stream, admission: Admission<Data>): void;
-  /** The connection ended without becoming a WebSocket. */
+  /** Called when the connection has ended without becoming a WebSocket. */
   ended(connection: HttpConnection<Data>): void;
 }
 
@@ -187,7 +187,7 @@ export class HttpConnection<Data> implements StreamHandler {
   #bodyStream: BodyStream | undefined;
   /** Whether the client waits for `100 Continue`. */
   #awaitsContinue = false;
-  /** The time of the last progress, and the number of bytes that have arrived since. */
+  /** The time of the last progress of the body, and the number of its bytes received since. */
   #bodyAt = 0;
   #bodyBytesSince = 0;
   #drained = 0;
@@ -207,7 +207,7 @@ export class HttpConnection<Data> implements StreamHandler {
     this.#terms = terms;
     this.#stream = stream;
     const { remote, peerCertificate } = stream;
-    // Only a certificate that the listener has verified.
+    // A certificate is passed on only if the listener has verified it.
     this.#remote = peerCertificate === undefined || terms.options.tls?.ca === undefined
       ? remote
       : { ...remote, certificate: peerCertificate };
@@ -243,7 +243,7 @@ export class HttpConnection<Data> implements StreamHandler {
     this.#leave();
   }
 
-  /** Aborts it. */
+  /** Aborts the connection. */
   abort(): void {
     this.#stream.abort();
   }
@@ -373,7 +373,10 @@ export class HttpConnection<Data> implements StreamHandler {
     return now - this.#departedAt < this.#terms.limits.sendMs;
   }
 
-  /** The client has closed while a hook or a response body is in progress. */
+  /**
+   * Called when the client has closed its side while a hook runs or a response is being sent.
+   * Aborts the request's signal, and shortens the deadline.
+   */
   #hungUp(): void {
     if (this.#request !== undefined) hangUp(this.#request, hungUp());
     const { limits, now } = this.#terms;
@@ -381,7 +384,7 @@ export class HttpConnection<Data> implements StreamHandler {
     this.#deadline = Math.min(this.#deadline, now() + waitMs);
   }
 
-  // Input.
+  // Methods that read input:
 
   /** `owned`: whether the buffer is not used elsewhere. */
   #take(bytes: Uint8Array, owned: boolean): void {
@@ -445,7 +448,7 @@ export class HttpConnection<Data> implements StreamHandler {
     return this.#terms.limits.trustedProxies?.client(head, this.#remote) ?? this.#remote;
   }
 
-  // A WebSocket.
+  // Methods for WebSocket requests:
 
   #upgrade(head: RequestHead, rest: Uint8Array, owned: boolean): void {
     const { options, limits } = this.#terms;
@@ -507,7 +510,7 @@ export class HttpConnection<Data> implements StreamHandler {
     });
   }
 
-  // A plain request.
+  // Methods for plain requests:
 
   #plain(head: RequestHead, rest: Uint8Array, owned: boolean): void {
     const { options, limits, bodies } = this.#terms;
@@ -550,7 +553,7 @@ export class HttpConnection<Data> implements StreamHandler {
     return undefined;
   }
 
-  // A body that does not arrive together with its head.
+  // Methods for request bodies that arrive after their head:
 
   #openBody(head: RequestHead, hasBegun: boolean): RequestContent {
     this.#bodyComes = true;
@@ -572,7 +575,7 @@ export class HttpConnection<Data> implements StreamHandler {
     return stream.readable;
   }
 
-  /** The hook waits for bytes, or cancels the body. */
+  /** Called when the hook waits for bytes of the body, or cancels it. */
   #bodyWanted(): void {
     if (!this.#bodyComes) return;
     if (this.#stream.isPaused || this.#awaitsContinue) this.#bodyAt = this.#terms.now();
@@ -627,7 +630,7 @@ export class HttpConnection<Data> implements StreamHandler {
     if (this.#state === "asking") this.refuse({ status: 408, words });
   }
 
-  /** The body will stay incomplete. */
+  /** Fails the body's stream, because the rest of the body will not arrive. */
   #bodyFails(error: Error): void {
     this.#bodyStream?.fail(error);
     this.#bodyStream = undefined;
@@ -684,7 +687,7 @@ export class HttpConnection<Data> implements StreamHandler {
     this.#respond(head, new Response("internal error\n", { status: 500 }), false);
   }
 
-  /** `last`: whether no request follows. */
+  /** Writes a response. `last`: whether the connection accepts no further request. */
   #respond(head: RequestHead, response: Response, last: boolean): void {
     if (!(response instanceof Response) || response.status < 200) {
       throw new TypeError("a hook must return a Response with a status from 200");
@@ -716,7 +719,10 @@ export class HttpConnection<Data> implements StreamHandler {
     );
   }
 
-  /** The response is complete. */
+  /**
+   * Called when the response has been written. Continues with the unread rest of the body or with
+   * the next request, or closes the connection.
+   */
   #answered(farewell: Farewell): void {
     const isCancelled = this.#writer?.isCancelled;
     this.#writer = undefined;

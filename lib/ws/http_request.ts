@@ -79,7 +79,7 @@ interface Parts {
   readonly init: RequestInit;
 }
 
-/** The own properties of a request of the platform's class: none on Bun. */
+/** The internal fields of a request of the platform's class. Empty on Bun. */
 const FIELDS = Object.getOwnPropertySymbols(new Request("http://localhost/"));
 
 /**
@@ -169,7 +169,7 @@ if (FIELDS.length === 0) {
   });
 }
 
-/** Methods that the platform's class does not change. */
+/** Methods that the platform's class keeps as they are. */
 const NORMAL_METHODS: ReadonlySet<string> = new Set([
   "DELETE",
   "GET",
@@ -180,7 +180,7 @@ const NORMAL_METHODS: ReadonlySet<string> = new Set([
   "PUT",
 ]);
 
-/** The methods with which the platform accepts a lazy request as its own. */
+/** The methods for which the platform accepts a lazy request in place of its own class. */
 const LAZY_METHODS: ReadonlySet<string> = [...NORMAL_METHODS].every(isTaken)
   ? NORMAL_METHODS
   // Bun's `new Request` does not copy the method if it receives headers as second argument.
@@ -204,7 +204,7 @@ function isTaken(method: string): boolean {
   }
 }
 
-/** Matches a path and query that the URL standard does not change: without dots and encoding. */
+/** Matches a path and query that URL parsing leaves unchanged. */
 const NORMAL_TARGET =
   /^(?:\/(?!\.)(?:[\w\-~!$&()*+,;=:@.]|%(?!2e))*)+(?:\?[\w\-.~!$&()*+,;=:@%\/?]*)?$/i;
 

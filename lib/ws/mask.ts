@@ -19,7 +19,7 @@ import type { Scratch } from "./scratch.ts";
 /** Length from which processing whole aligned words is faster. */
 const WORDS_FROM_BYTES = 128;
 
-/** Bit 7 of each byte of a word. */
+/** A mask for the highest bit of each byte of a word: none is set if all bytes are ASCII. */
 const HIGH_BITS = 0x80808080 | 0;
 
 /**
@@ -32,7 +32,7 @@ export function unmask(scratch: Scratch, from: number, to: number, key: number):
     : unmaskAligned(scratch, from, to, key);
 }
 
-/** Returns the key for the bytes after `count` bytes. */
+/** Returns the masking key rotated for the payload bytes after the first `count`. */
 export function turnKey(key: number, count: number): number {
   const bits = (count & 3) << 3;
   return bits === 0 ? key : (key >>> bits) | (key << (32 - bits));

@@ -18,10 +18,10 @@ import type { Scratch } from "./scratch.ts";
 import { Utf8Check } from "./utf8.ts";
 import type { Inflated, InflatedPieces } from "./zlib.ts";
 
-/** The cost of an empty compressed message, in inflated bytes: some microseconds. */
+/** Work counted for each compressed message in addition to its length, in inflated bytes. */
 const INFLATE_BYTES = 1024;
 
-/** The cost of any frame: almost a microsecond. */
+/** Work counted for each frame, in inflated bytes. */
 const FRAME_BYTES = 256;
 
 /** Receives messages. */
@@ -34,7 +34,7 @@ export interface MessageSink {
   control(opcode: number, payload: Uint8Array): Rule | undefined;
   /** Reports the memory used by the incomplete message, in bytes. */
   holds(bytes: number): void;
-  /** The peer has violated a rule. Nothing more is passed on. */
+  /** Called when the peer has violated a rule. Nothing more is passed on. */
   fail(rule: Rule): void;
 }
 
@@ -62,7 +62,10 @@ export class MessageReader implements FrameSink {
   #compressed = false;
   /** The message's length according to the headers so far. */
   #announced = 0;
-  /** The cost of frames and inflation, in inflated bytes. Its owner resets it to 0. */
+  /**
+   * Work done since the owner last set it to 0: the cost of frames and inflation, in inflated
+   * bytes.
+   */
   work = 0;
   /** The pieces of an incomplete message. */
   #parts: Parts | undefined;
@@ -137,7 +140,7 @@ export class MessageReader implements FrameSink {
     return last ? this.#wholeText(parts) : undefined;
   }
 
-  /** A part of a compressed message. */
+  /** Handles a part of a compressed message. `last`: whether it is the end of the message. */
   #inflatedPart(parts: Parts, bytes: Uint8Array, last: boolean): Rule | undefined {
     const inflate = this.#inflate!;
     const broken = this.#gather(parts, inflate.next(bytes, this.#lengthMax));
@@ -197,7 +200,7 @@ export class MessageReader implements FrameSink {
   }
 }
 
-/** A message that arrives in pieces. */
+/** The received part of an incomplete message. */
 class Parts {
   #memory = new Uint8Array(0);
   #length = 0;

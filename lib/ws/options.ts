@@ -254,7 +254,7 @@ export interface ServeOptions<Data = undefined>
   fetch?(request: Request, remote: Address): Response | Promise<Response>;
 }
 
-/** The numeric options, checked, in internal units. */
+/** The checked options of a server, with defaults filled in and times in milliseconds. */
 export interface Limits {
   readonly port: number;
   readonly payloadBytesMax: number;

@@ -53,7 +53,10 @@ export class ConnectionOutbox {
   #held: Map<string, Uint8Array> | undefined;
   #heldBytes = 0;
 
-  /** `limits`: the maximum number of queued bytes; a single queued message may be longer. */
+  /**
+   * `limits`: the maximum number of queued bytes. A message longer than the limit is accepted if
+   * nothing else is queued.
+   */
   constructor(
     stream: Stream,
     scratch: Scratch,
@@ -94,7 +97,7 @@ export class ConnectionOutbox {
       this.#hold(slot, frames, limits.bytesMax);
       return "held";
     }
-    // The held frames of the slot are outdated.
+    // A newer message for this slot replaces the held one.
     if (this.#held !== undefined) this.#release(slot);
     this.#write(frames);
     if (waiting <= BEHIND_BYTES) return "sent";
@@ -112,7 +115,7 @@ export class ConnectionOutbox {
     this.#write(encodeFrame(opcode, payload));
   }
 
-  /** Answers a ping, now or later. */
+  /** Answers a ping, at once or when earlier data has been sent. */
   pong(payload: Uint8Array): void {
     const { unsent } = this.#stream;
     const lastHasLeft = this.#written - unsent >= this.#pongAt;
@@ -133,7 +136,9 @@ export class ConnectionOutbox {
     if (held !== undefined) { for (const frames of held.values()) this.#write(frames); }
   }
 
-  /** All waiting bytes were sent. Returns whether to call `drain`. */
+  /**
+   * Called when all queued bytes were sent: sends what was held. Returns whether to call `drain`.
+   */
   drained(): boolean {
     this.finish();
     if (this.#ping !== undefined) this.pong(this.#ping);

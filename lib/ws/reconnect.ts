@@ -102,7 +102,7 @@ export class Delay {
     return this.#failures;
   }
 
-  /** A connection is open. */
+  /** Called when a connection has opened: resets the number of failures. */
   opened(): void {
     this.#failures = 0;
   }

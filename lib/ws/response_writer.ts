@@ -24,8 +24,8 @@ import {
 import { takeStaticBody } from "./static_body.ts";
 
 /**
- * Number of microtasks to wait for the next piece of a body. A body that is a string or bytes is
- * available after three, on both runtimes.
+ * Number of microtasks to wait for the next piece of a body. The body of a response created from a
+ * string or bytes is available after three, on both runtimes.
  */
 const MICROTASKS_AT_HAND = 4;
 
@@ -100,7 +100,10 @@ export class ResponseWriter {
     this.#reader?.cancel(reason).catch(() => {});
   }
 
-  /** `text`: the body, if it is ASCII and is written with the head. */
+  /**
+   * Writes the head, and `text` after it: the body, if it is ASCII and written together with the
+   * head.
+   */
   #begin(framing: Framing, extra: string, text: string = ""): void {
     const { text: lines, hasDate } = this.#lines;
     const all = hasDate ? lines + extra : `${lines}${extra}date: ${this.#sink.date()}\r\n`;
@@ -163,7 +166,7 @@ export class ResponseWriter {
       reader.cancel().catch(() => {});
       return this.#sink.room();
     }
-    // Otherwise the client would confuse the body with the next response.
+    // A body longer than its Content-Length would be read as the beginning of the next response.
     const promised = framing.kind === "length" ? framing.length : Infinity;
     let sent = 0;
     const put = (bytes: Uint8Array): Promise<void> | undefined => {

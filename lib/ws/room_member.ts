@@ -23,7 +23,7 @@ import { type Member, RoomError, type RoomMessage, type Rooms, type RoomTerms } 
 const BYTES_MAX = 1024 * 1024;
 const DEFAULTS: Backpressure = { bytesMax: BYTES_MAX, policy: "close" };
 
-/** The `readyState` of a socket that can send. */
+/** The value of `readyState` of a socket that can send. */
 const OPEN = 1;
 /** Close code from RFC 6455, section 7.4.1, and its registry: try again later. */
 const TRY_AGAIN_LATER = 1013;

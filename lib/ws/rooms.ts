@@ -73,13 +73,13 @@ export interface RoomTerms {
 export interface Relay {
   /** Sends a broadcast to each other node once. */
   broadcast(room: string, data: RoomMessage): void;
-  /** A room has its first member on this node. */
+  /** Called when a room gets its first member on this node. */
   joined(room: string): void;
-  /** A room has lost its last member on this node. */
+  /** Called when a room loses its last member on this node. */
   left(room: string): void;
   /**
-   * Resolves when the other nodes know all rooms with members, with the names of nodes that did not
-   * answer in time.
+   * Resolves when the other nodes know which rooms have members on this node. The result lists the
+   * nodes that did not answer within `ms` milliseconds.
    */
   announced(ms: number): Promise<string[]>;
 }
@@ -169,7 +169,7 @@ class Room implements RoomTerms {
   }
 }
 
-/** A range of the open batch that is not sent to one member. */
+/** A range of the open batch that one member must not receive. */
 interface Exclusion {
   readonly from: number;
   readonly to: number;
@@ -413,7 +413,10 @@ export class Rooms {
     this.#turn.atFlush(this.#endTurn);
   }
 
-  /** Seals the open batch and starts one with this message, or sends one that is larger than any batch. */
+  /**
+   * Adds a message that does not fit into the open batch: sends the batch first, or sends the
+   * message directly if it is larger than any batch.
+   */
   #large(room: Room, data: RoomMessage, except: Member | undefined, text: boolean): void {
     if (this.#length > 0) {
       this.#begin(room);
@@ -457,7 +460,7 @@ export class Rooms {
   }
 
   /**
-   * Throws {@linkcode RoomError} if the message is too long for other nodes; it is then sent to no member. `more`:
+   * Throws {@linkcode RoomError} if the message is too long to be sent to other nodes. `more`:
    * number of bytes by which the message may still grow.
    */
   checkLength(room: string, data: RoomMessage, more: number = 0): void {
@@ -485,7 +488,10 @@ export class Rooms {
   }
 }
 
-/** Sends the same frames to all members except some, compressed once per kind of compression. */
+/**
+ * Sends the same frames to all members that are not in `skip`. Compresses them once for all members
+ * with the same compression.
+ */
 function handOut(
   room: Room,
   frames: Uint8Array,
@@ -506,7 +512,7 @@ function handOut(
   room.forget();
 }
 
-/** Sends the ranges between the exclusions, which are in order and do not overlap. */
+/** Sends to a member the ranges between its exclusions, which are in order and do not overlap. */
 function handOutAround(
   member: Member,
   room: Room,

@@ -37,12 +37,14 @@ import { logLines } from "./log_line.ts";
 import { Rooms } from "./rooms.ts";
 import { Scratch } from "./scratch.ts";
 
-/** Maximum number of rejections with 503 in progress; further connections are aborted. */
+/**
+ * Maximum number of connections that are being rejected with 503. Further connections are aborted.
+ */
 const TURNED_AWAY_MAX = 100;
 
 /**
- * Before it stops, a server on a shared port accepts waiting connections until this many turns
- * bring none.
+ * A server that shares its port accepts waiting connections before it stops, until none has arrived
+ * for this many turns.
  */
 const QUEUE_TURNS = 3;
 const QUEUE_MS_MAX = 1_000;
@@ -53,7 +55,10 @@ const OPENING_MS_MAX = 1_000;
 /** Maximum number of bytes of incomplete WebSocket messages, unless a single one may be longer. */
 const INCOMPLETE_BYTES_MAX: number = 256 * 1024 * 1024;
 
-/** The default batch size of `stop`, and the milliseconds between batches. */
+/**
+ * Defaults of `stop`: the number of connections closed in a batch, and the milliseconds between
+ * batches.
+ */
 const STOP_BATCH_SIZE = 1000;
 const STOP_BATCH_MS = 100;
 

@@ -35,7 +35,7 @@ export function isRead(response: Response): boolean {
   return holderOf(response) === undefined && (response.bodyUsed || response.body?.locked === true);
 }
 
-/** Returns the field with an unread string or bytes. */
+/** Returns the internal field with the body, if it is an unread string or bytes. */
 function holderOf(response: Response): Holder | undefined {
   if (FIELDS === undefined) return undefined;
   const fields = (response as unknown as Record<symbol, Fields | undefined>)[FIELDS];

@@ -33,9 +33,7 @@ export class Utf8Check {
     return this.#needed === 0;
   }
 
-  /**
-   * Checks the bytes from `from` to `to`. Returns false if they are not UTF-8, whatever follows.
-   */
+  /** Checks the bytes from `from` to `to`. Returns false if they cannot be part of valid UTF-8. */
   push(bytes: Uint8Array, from: number, to: number): boolean {
     let at = from;
     while (at < to && this.#needed > 0) if (!this.#byte(bytes[at++]!)) return false;
@@ -67,7 +65,7 @@ export class Utf8Check {
   }
 }
 
-/** Returns the offset of an incomplete last character, or `to` if there is none. */
+/** Returns the offset of the last character if it is incomplete, otherwise `to`. */
 function lastBorder(bytes: Uint8Array, to: number): number {
   for (let back = 1; back <= 3; back++) {
     const byte = bytes[to - back]!;

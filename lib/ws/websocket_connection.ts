@@ -61,13 +61,14 @@ export type ConnectionState = (typeof CONNECTION_STATES)[number];
 const PING_BYTES_MAX = 125;
 
 /**
- * Waiting frames are decoded in pieces of this size, because the rest is copied again after each message.
+ * Number of waiting bytes that are decoded at once. Small, because the rest is copied again after
+ * each message.
  */
 const HELD_PIECE_BYTES = 4096;
 
 /**
- * The same for compressed messages: a byte inflates to at most 1032 bytes, so a piece to at most 4 MiB,
- * which takes milliseconds.
+ * Number of waiting bytes that are decoded at once on a connection with compression: a byte
+ * inflates to at most 1032 bytes, so these inflate to at most 4 MiB, which takes milliseconds.
  */
 const INFLATED_PIECE_BYTES = 4096;
 
@@ -157,21 +158,21 @@ export interface Connection<Data = undefined> extends Member {
  * are ignored. A handler that throws closes its own connection with 1011.
  */
 export interface ConnectionHandlers<Data> {
-  /** The connection is open. */
+  /** Called when the connection has opened. */
   open?(conn: Connection<Data>): unknown;
-  /** A message has arrived: a string if it was sent as text. */
+  /** Called with each message: a string if it was sent as text. */
   message?(conn: Connection<Data>, data: string | Uint8Array): unknown;
   /**
-   * A message to the connection's `pid` has arrived, or an `Exit` or `Down`. Messages are handled
-   * one at a time.
+   * Called with each message to the connection's `pid`, and with `Exit` and `Down`. Messages are
+   * handled one at a time.
    */
   info?(conn: Connection<Data>, message: unknown): unknown;
   /**
-   * The connection has ended. 1005: the peer's close frame had no code. 1006: no close frame
-   * arrived.
+   * Called when the connection has ended. Code 1005: the peer's close frame had no code. 1006: no
+   * close frame arrived.
    */
   close?(conn: Connection<Data>, code: number, reason: string): unknown;
-  /** All queued bytes were sent, after a send returned "behind" or "dropped". */
+  /** Called when all queued bytes were sent, after a send returned "behind" or "dropped". */
   drain?(conn: Connection<Data>): unknown;
 }
 
@@ -212,7 +213,7 @@ export interface ConnectionTerms<Data> {
   later(task: () => void): void;
   /** Calls a task after other sockets have been handled. */
   yieldToIo(task: () => void): void;
-  /** The connection is closed, and its handler was called. */
+  /** Called when the connection is closed and its `close` handler was called. */
   ended(connection: WebSocketConnection<Data>): void;
 }
 
@@ -249,27 +250,30 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
   #actor: ConnectionActor | undefined;
   #state: ConnectionState = "open";
   /**
-   * Whether decoding is suspended: a handler's promise is pending, or other connections have their
-   * turn.
+   * Whether decoding is suspended, because a handler's promise is pending or because other
+   * connections are served first.
    */
   #waiting = false;
   /** Whether a handler's promise is pending. */
   #pending = false;
   /** The frames after the message being handled. */
   readonly #held = new HeldFrames();
-  /** Whether messages before the peer's close frame are still to be handled. */
+  /** Whether messages that arrived before the peer's close frame still have to be handled. */
   #delivers = false;
-  /** The end of the stream, while messages are still to be handled. */
+  /** How the stream has ended, while messages still have to be handled. */
   #end: StreamEnd | undefined;
   #abortion: AbortController | undefined;
   /** The time at which the closing connection is aborted. */
   #deadline = Infinity;
-  /** Maximum time for which a closing peer may read nothing. */
+  /** Maximum time for which a closing peer may read no data. Milliseconds. */
   #stallMs = 0;
-  /** The bytes that a closing peer had read at the last check, and whether those were all. */
+  /**
+   * The number of bytes that a closing peer had read at the last check, and whether it had read
+   * all.
+   */
   #departed = 0;
   #hasAll = false;
-  /** The cost of control frames that were answered early. */
+  /** Work done for control frames that were answered ahead of waiting messages. */
   #aheadWork = 0;
   #endCode: number = CLOSE_CODES.abnormal;
   #endReason = "";
@@ -414,7 +418,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     }
     if (now < this.#deadline) return false;
     if (this.#end !== undefined) this.#finish(this.#end);
-    // Bytes accepted by the system are still delivered.
+    // Bytes that the system has accepted are still delivered.
     else this.#stream.abort(unsent === 0);
     return true;
   }
@@ -486,12 +490,12 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     return true;
   };
 
-  /** All waiting bytes were sent. */
+  /** Called when all queued bytes were sent. */
   drained(): void {
     if (this.#outbox.drained()) this.#run("drain", () => this.#terms.handlers.drain?.(this));
   }
 
-  /** The peer has ended its side. */
+  /** Called when the peer has closed its side. */
   halfClosed(): void {
     if (this.#state === "open") {
       this.#delivers = this.#pending;
@@ -500,7 +504,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     this.#stream.end();
   }
 
-  /** The stream has closed. */
+  /** Called when the stream has closed. */
   gone(end: StreamEnd): void {
     // Messages that the peer sent before it closed are handled first.
     if (this.#state === "open" && end.kind === "broken") this.#delivers = this.#pending;
@@ -561,7 +565,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
       this.#endReason = frame.reason;
     }
     this.#sayGoodbye(frame.code, "");
-    // Both sides have sent close frames. The server then closes the TCP connection first.
+    // Both sides have sent a close frame: the server closes the TCP connection first.
     if (this.#terms.role === "server") this.#stream.end();
     return undefined;
   }
@@ -586,7 +590,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     this.#stream.end();
   }
 
-  // Handlers.
+  // Methods that call handlers:
 
   #run(name: keyof ConnectionHandlers<Data>, handler: () => unknown): void {
     try {
@@ -597,7 +601,10 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     }
   }
 
-  /** Handles no message until the promise settles, unless no message can follow the handler. */
+  /**
+   * Suspends decoding until a handler's promise settles. Not for handlers that are not followed by
+   * messages.
+   */
   #wait(name: keyof ConnectionHandlers<Data>, promise: Promise<unknown>): void {
     const isLive = this.#state === "open" || this.#delivers;
     const holds = !this.#waiting && isLive && name !== "drain" && name !== "close";
@@ -607,7 +614,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     });
   }
 
-  /** Yields to other connections if decoding has taken long. */
+  /** Lets other connections be served if decoding has taken long. */
   #look(): void {
     if (this.#reader.work <= WORK_A_TURN_MAX) return;
     // If a promise is already pending, `#continueWith` does this later.
@@ -627,12 +634,12 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     }
     this.#waiting = false;
     if (this.#held.length > 0) {
-      // Each message counts as progress.
+      // Each handled message counts as progress.
       if (this.#end !== undefined) this.#deadline = this.#terms.now() + this.#terms.closeTimeoutMs;
       this.#held.consume(this.#decode(this.#held.view(), true));
     }
     if (this.#waiting && this.#pending) {
-      // The waiting bytes begin with a frame again.
+      // The waiting bytes begin at a frame again, so they can be checked for control frames.
       this.#held.scan(this.#terms.role === "server", this.#ahead);
       if (this.#held.length < HELD_BYTES_MAX / 2) this.#stream.resume();
       return;
@@ -651,7 +658,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     this.#giveUp(CLOSE_CODES.internalError, "internal error");
   }
 
-  // The actor.
+  // Methods for the connection's actor:
 
   #createActor(): ConnectionActor | undefined {
     if (this.#actor === undefined && this.#state !== "closed") {
@@ -666,7 +673,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     return this.#actor;
   }
 
-  // Transitions from open to closing.
+  // Methods that change the state from open to closing:
 
   /**
    * Closes the connection because of an error. The `close` handler receives this code, whatever the
@@ -695,7 +702,9 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     if (this.#waiting && !this.#delivers) this.#terms.later(() => this.#continueWith());
   }
 
-  /** Starts to close. A peer that reads nothing for `stallMs` is aborted. */
+  /**
+   * Starts to close. Aborts the connection if the peer reads nothing for `stallMs` milliseconds.
+   */
   #close(stallMs: number): void {
     this.#state = "closing";
     this.#stallMs = stallMs;
@@ -705,7 +714,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     this.#abortion?.abort(closed());
   }
 
-  /** Applies the backpressure policy to a message that did not fit. */
+  /** Applies the backpressure policy to the result of a send. */
   #judge(result: SendResult, { policy }: Backpressure): SendResult {
     if (result !== "dropped" || policy === "drop") return result;
     // The close frame waits after all other queued data. A peer that does not read that far is
@@ -714,7 +723,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     this.#endCode = CLOSE_CODES.tryAgainLater;
     this.#endReason = "over backpressureLimit";
     this.#outbox.control(OPCODES.close, buildClose(this.#endCode, this.#endReason));
-    // Not within this call, because a broadcast may be in progress.
+    // Deferred, because a broadcast may be in progress.
     this.#terms.later(() => {
       this.#terms.rooms.leaveAll(this);
       this.#continueWith();

@@ -20,7 +20,7 @@ import { concat, EMPTY } from "../base/bytes.ts";
 
 const { Z_SYNC_FLUSH } = zlib.constants;
 
-/** The bytes at the end of a flush, which a sender omits: RFC 7692, section 7.2.1. */
+/** The end of flushed output, which a sender omits: RFC 7692, section 7.2.1. */
 const TAIL: Uint8Array = Uint8Array.of(0x00, 0x00, 0xff, 0xff);
 
 /** An empty block: the payload of an empty message. */
@@ -38,9 +38,7 @@ const DEFLATE_BITS_MIN = 9;
  */
 const LAST_BLOCKS_MAX = 64;
 
-/**
- * With this strategy, a message refers only to its previous byte, which is valid for any window.
- */
+/** With `Z_RLE`, output refers only to the previous byte, which is valid for any window size. */
 const { Z_RLE, Z_DEFAULT_STRATEGY } = zlib.constants;
 
 /** The internal handle of a stream of `node:zlib`. */
@@ -66,7 +64,7 @@ interface Stream {
   close(): void;
 }
 
-/** Returns whether engines on this runtime can have context takeover. */
+/** Returns whether the runtime's zlib supports context takeover. */
 export function hasMemory(): boolean {
   const stream = zlib.createInflateRaw() as unknown as Stream;
   const { _handle: handle, _writeState: state } = stream;
@@ -188,7 +186,10 @@ export type Uninflatable = "tooBig" | "broken";
 /** The result of inflating: the payload, or the reason why there is none. */
 export type Inflated = Uint8Array | Uninflatable;
 
-/** The same for one piece, whose output may consist of several pieces or none. */
+/**
+ * The result of inflating one piece: its output, in any number of parts, or the reason why there is
+ * none.
+ */
 export type InflatedPieces = Uint8Array[] | Uninflatable;
 
 /** Inflates messages. */
@@ -237,7 +238,7 @@ export class Inflator {
       this.#length += made;
       at = engine.taken;
       if (at === bytes.length) break;
-      // A block that is marked as last (RFC 7692, 7.2.1): a new stream follows.
+      // The block was marked as last (RFC 7692, section 7.2.1). The next block starts a new stream.
       if (++this.#lasts > LAST_BLOCKS_MAX) return "broken";
       engine.reset();
     }
@@ -246,7 +247,7 @@ export class Inflator {
 
   /** Inflates the rest of a complete message, and appends it to `parts`. */
   finish(lengthMax: number, parts: Uint8Array[] = []): InflatedPieces {
-    // The omitted bytes belong to a block; without any byte, there is none.
+    // Without any byte of the message, there is no block to complete.
     if (!this.#begun) return parts;
     const engine = this.#open();
     if (engine.run(TAIL, 0, lengthMax - this.#length, parts) < 0) return "tooBig";
@@ -266,7 +267,7 @@ export class Inflator {
     this.#lasts = 0;
   }
 
-  /** Frees what it holds. */
+  /** Frees the engine's resources. */
   close(): void {
     this.#engine?.close();
     this.#engine = undefined;
