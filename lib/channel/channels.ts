@@ -15,7 +15,10 @@ const QUERY_MS = 2_000;
 
 /** Options of a query to all nodes. */
 export interface QueryOptions {
-  /** Milliseconds after which nodes that did not answer are listed as `missing`. Default 2000. */
+  /**
+   * Time limit for the answers of other nodes, in milliseconds. Nodes that have not answered by
+   * then are listed as `missing`. Default 2000.
+   */
   readonly timeout?: number | undefined;
 }
 
@@ -161,7 +164,7 @@ export class Channels {
   }
 }
 
-/** Counts connections without any other action. */
+/** The action that only counts the connections of a user. */
 const NO_ACTION = ["count"] as unknown as UserAction;
 
 function sum(counts: readonly number[]): number {

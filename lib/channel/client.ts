@@ -1,5 +1,5 @@
 /**
- * Interfaces of clients and their connections, as the hub of a node uses them.
+ * The interfaces through which the hub of a node uses clients and their connections.
  *
  * @module
  */

@@ -34,7 +34,7 @@ const SESSIONS_MAX = 10_000;
  */
 const IDLE_MS = 90_000;
 
-/** Interval of checks for idle sessions, and of comments in idle streams. Milliseconds. */
+/** Interval of checks for idle sessions, and of comments that keep streams alive. Milliseconds. */
 const BEAT_MS = 20_000;
 
 /** Maximum bytes of requests that wait for other nodes. Further ones are rejected with 503. */

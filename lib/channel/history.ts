@@ -34,7 +34,7 @@ const PUBLISH_TRIES = 5;
 /** Maximum number of attempts to read missed messages while the home of the topic changes. */
 const READ_TRIES = 5;
 
-/** Interval at which the actors of subscribed topics are kept from being stopped. Milliseconds. */
+/** Interval of the messages that keep the actors of subscribed topics running. Milliseconds. */
 const KEEP_MS = 30_000;
 
 /** The event that sends a position to a client if there is no message to carry it. */
@@ -63,9 +63,9 @@ export interface HistoryPorts {
   readonly me: Pid;
   readonly node: string;
   channelOf(topic: string): Channel | undefined;
-  /** Calls the actor of a topic, which is started if it does not run. */
+  /** Calls the actor of a topic, and starts it if it does not run. */
   call<Answer>(channel: Channel, topic: string, request: HomeRequest): Promise<Answer>;
-  /** Keeps the actor of a topic from being stopped. */
+  /** Sends a message that keeps the actor of a topic running. */
   keep(channel: Channel, topic: string): void;
   cast(to: Pid, message: HomeCast): void;
   /** Sends a frame to the clients of this node. */
@@ -87,14 +87,14 @@ interface Subscription {
   position: Position | undefined;
   /** Settles when the messages up to the last one have arrived. */
   syncing: Promise<void> | undefined;
-  /** Whether another synchronisation was asked for during the current one. */
+  /** Whether another synchronisation was requested during the current one. */
   isAgain: boolean;
   /** Messages that arrived while synchronising. */
   held: { home: Pid; epoch: string; entry: LogEntry }[];
-  /** Messages that arrived while clients read their missed messages. */
+  /** Messages that have arrived since the first of the current reads by clients began. */
   recent: LogEntry[];
   readers: number;
-  /** Incremented each time this node has lost messages. */
+  /** Incremented whenever this node has missed messages. */
   generation: number;
   isOver: boolean;
 }
@@ -180,7 +180,7 @@ export class History {
     for (let tries = 1;; tries++) {
       await known.syncing;
       const wantsNone = wish.position === undefined && wish.recent === 0;
-      // Without a position this node cannot detect gaps in the messages that follow.
+      // Without a position, this node cannot detect gaps in later messages.
       if (wantsNone || known.position === undefined) {
         return enter(this.#resumed(known, wish.position, undefined));
       }
@@ -195,7 +195,8 @@ export class History {
         if (answer === undefined || this.#follows(known, answer, generation)) {
           return enter(this.#resumed(known, wish.position, answer));
         }
-        // The home has changed, or messages are in flight to this node: process these first.
+        // The home has changed, or messages are still in flight to this node. Synchronises before
+        // the next attempt.
         if (tries === READ_TRIES) return enter(this.#resumed(known, wish.position, undefined));
         this.#sync(known);
       } finally {
@@ -269,7 +270,7 @@ export class History {
     known.isAgain = known.syncing !== undefined;
     known.syncing ??= this.#subscribeAtHome(known).finally(() => {
       known.syncing = undefined;
-      // A gap was found between the answer of the home and this moment.
+      // A gap was detected after the home had answered.
       if (known.isAgain && known.home === undefined && !known.isOver) this.#sync(known);
     });
   }
@@ -281,7 +282,8 @@ export class History {
         const request: HomeRequest = ["subscribe", this.#ports.me, known.position];
         const answer = await this.#ports.call<HomeAnswer>(channel, topic, request);
         if (known.isOver) {
-          // Unless clients have joined the topic again: the home has one subscription of this node.
+          // Does not unsubscribe if clients have joined the topic again, because a home has only
+          // one subscription per node.
           if (this.#subscriptions.has(topic)) return;
           return this.#ports.cast(answer.home, ["unsubscribe", this.#ports.me]);
         }
@@ -295,7 +297,7 @@ export class History {
       } catch (error) {
         if (tries === 0) this.#ports.warn(`${topic}: no home yet: ${(error as Error).message}`);
         if (tries === 0 && known.position === undefined) {
-          // Joins do not wait for the retry.
+          // Retries in the background, because joins must not wait for it.
           return void this.#ports.after(RETRY_MS, () => !known.isOver && this.#sync(known));
         }
         await new Promise<void>((wake) => this.#ports.after(RETRY_MS, wake));
@@ -328,10 +330,10 @@ export class History {
       known.held.push({ home, epoch, entry });
       return;
     }
-    // A replaced home that has not learned of its replacement yet.
+    // The message is from a replaced home that does not know of its replacement yet.
     if (!known.home?.equals(home)) return this.#ports.cast(home, ["unsubscribe", this.#ports.me]);
     if (position === undefined || entry.offset <= position.offset) return;
-    // Messages were dropped because the queue between the nodes was full.
+    // Messages are missing: the queue between the nodes was full.
     if (entry.offset > position.offset + 1) return this.#sync(known);
     this.#deliver(known, epoch, entry);
   }

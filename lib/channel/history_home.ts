@@ -25,7 +25,7 @@ const COLLECT_MS = 2_000;
 /** Maximum number of unacknowledged messages. Further ones are rejected. */
 const UNCOMMITTED_MAX = 10_000;
 
-/** Requests of hubs to the actor of a topic. */
+/** Requests of hubs to the actor of a topic, which keeps the topic's history. */
 export type HomeRequest =
   | readonly ["publish", frame: string | Uint8Array, except: LogEntry["except"]]
   /** Subscribes the hub to the messages after `position`. Default: after the last one. */
@@ -59,7 +59,7 @@ export type HomeMessage =
 /** Messages of hubs to the actor. */
 export type HomeCast =
   | readonly ["copied", hub: Pid, last: number]
-  /** The hub knows a later epoch. */
+  /** Reports that the hub knows a later epoch. */
   | readonly ["stale", hub: Pid, epoch: number]
   | readonly ["unsubscribe", hub: Pid]
   | readonly ["keep"];
@@ -85,13 +85,13 @@ export interface HomePorts {
 
 interface Copy {
   readonly hub: Pid;
-  /** Offset of the last acknowledged message. */
+  /** Offset of the last message that this copy has acknowledged. */
   last: number;
-  /** Time of the oldest unacknowledged message. */
+  /** Time at which the current wait for an acknowledgement began; undefined without one. */
   since: number | undefined;
 }
 
-/** The state of the actor. */
+/** The state and the message handlers of the actor. */
 class HistoryHome {
   readonly #self: Self<unknown>;
   readonly #topic: string;
@@ -99,7 +99,10 @@ class HistoryHome {
   readonly #log: TopicLog;
   readonly #subscribers = new Map<string, { hub: Pid; ref: Ref }>();
   readonly #copies = new Map<string, Copy>();
-  /** Nodes that did not acknowledge in time, with the time. They are avoided for a while. */
+  /**
+   * Nodes that did not acknowledge in time, with the time of the failure. They are not chosen for a
+   * while.
+   */
   readonly #slow = new Map<string, number>();
   readonly #waiting: { offset: number; call: Call<HomeRequest, unknown> }[] = [];
   #committed: number;
@@ -116,7 +119,8 @@ class HistoryHome {
     this.#topic = topic;
     this.#ports = ports;
     this.#log = new TopicLog(state, ports, ports.now());
-    // Required after a move too: the previous home continues if the answer to the move was lost.
+    // Begins a new epoch even after a move: the previous home continues if the answer to the move
+    // was lost.
     this.#log.begin(ports.newId());
     this.#committed = this.#log.last;
     this.#chooseCopies();
@@ -287,18 +291,21 @@ class HistoryHome {
   }
 }
 
-/** The actor exits with `{ shutdown: STALE }` when another node knows a later epoch. */
+/**
+ * The exit reason `{ shutdown: STALE }` of an actor that was replaced: another node knows a later
+ * epoch.
+ */
 export const STALE = "stale";
 
-/** Timer message of the actor to itself. */
+/** The message that a timer sends to the actor, to check the copies. */
 const CHECK = "check";
 
-/** Request for the state for the next home. */
+/** The request with which the previous home is asked for its state. */
 export const HAND_OVER = "hand over";
 
 /**
- * The body of the actor. `handed` is the state handed over by the previous home; without it the
- * actor collects the copies and uses the one that is furthest ahead. Begins a new epoch.
+ * The body of the actor. `handed`: the state of the previous home. Without it, the actor collects
+ * the copies of other nodes and uses the one that is furthest ahead. Begins a new epoch.
  */
 export function historyHome(
   self: Self<unknown>,

@@ -40,8 +40,8 @@ const SCOPE = {
 } as const;
 
 /**
- * Number of bytes by which a frame may grow on its way: its position, and its address between
- * nodes.
+ * Number of bytes by which a frame may grow until it is sent: by its position, and by its address
+ * between nodes.
  */
 const OVERHEAD_BYTES = 2_048;
 
@@ -51,10 +51,13 @@ const SEND_MS = 60_000;
 /** Maximum number of joined topics per connection. */
 export const TOPICS_MAX = 1000;
 
-/** The multiples of the golden ratio, modulo 1, are evenly distributed. */
+/**
+ * Factor that spreads consecutive numbers: the multiples of the golden ratio, modulo 1, are evenly
+ * distributed.
+ */
 const GOLDEN = 0.618033988749895;
 
-/** The group of all hubs. */
+/** The name of the process group of all hubs. */
 const HUBS = "hubs";
 
 /** A client of a topic, as `Channels.list` returns it. */
@@ -96,7 +99,7 @@ export interface HubPorts {
   readonly turn: TurnEnd;
   readonly messageBytesMax: number;
   readonly log: Log;
-  /** Carries messages to other meshes, or in place of the mesh. */
+  /** Carries messages to other meshes, or replaces the mesh. */
   readonly link?: RelayLink | undefined;
 }
 
@@ -117,7 +120,7 @@ export class Hub {
   readonly #users = new Map<string, Set<ClientConnection>>();
   /** The hubs of other nodes. */
   readonly #peers = new Map<string, Pid>();
-  /** Presence entries of actors, by monitor. */
+  /** Presence entries of actors, by the reference of the actor's monitor. */
   readonly #tracked = new Map<Ref, PresenceEntry>();
   readonly #refs = new Map<PresenceEntry, Ref>();
   readonly #keeps: (channel: Channel) => History | undefined;
@@ -234,7 +237,10 @@ export class Hub {
     this.history = this.#keeps(channel) ?? this.history;
   }
 
-  /** Whether this node receives the events of other meshes for its own: the first of its nodes by name. */
+  /**
+   * Returns whether this node receives the events of other meshes for its mesh: the first node by
+   * name does.
+   */
   #isFirst(): boolean {
     const { node } = this.system.home;
     return [...this.#peers.keys()].every((peer) => node < peer);
@@ -388,7 +394,10 @@ export class Hub {
     connections.add(connection);
   }
 
-  /** Asks all clients to reconnect within `ms` milliseconds after they are closed, each at another time. */
+  /**
+   * Makes clients reconnect at different times within `ms` milliseconds after their connections
+   * were closed.
+   */
   spread(ms: number): void {
     let count = 0;
     for (const connection of this.#connections) {
@@ -580,8 +589,9 @@ function rank({ pattern }: Channel): number {
 }
 
 /**
- * Returns the time between 0 and `ms` after which the client with this number reconnects. Any consecutive numbers, so
- * those of each batch that is closed at once, have evenly distributed times.
+ * Returns the time between 0 and `ms` after which the client with this number reconnects. The times
+ * of clients with consecutive numbers, such as those of a batch that is closed at once, are evenly
+ * distributed.
  */
 export function reconnectTime(number: number, ms: number): number {
   return Math.round(ms * (number * GOLDEN % 1));

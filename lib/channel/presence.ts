@@ -50,7 +50,7 @@ export interface PresencePort {
   soon(task: () => void): void;
 }
 
-/** One entry. */
+/** The presence entry of one client or actor. */
 export interface PresenceEntry {
   readonly topic: string;
   readonly key: string;
@@ -66,11 +66,11 @@ export interface PresenceEntry {
 interface Peer {
   /** Number of its last received change. Undefined until all entries were received. */
   number: number | undefined;
-  /** The refs received since the last request of all entries. */
+  /** The refs received since all entries were last requested. */
   seen: Set<string> | undefined;
 }
 
-/** Refs of a topic's entries that were added and removed since the last presence_diff. */
+/** The entries of a topic that were added and removed since the last presence_diff. */
 interface Diff {
   readonly joins: Map<string, PresenceEntry>;
   readonly leaves: Map<string, PresenceEntry>;
@@ -85,7 +85,7 @@ export class Presence {
   readonly #byNode = new Map<string, Map<string, PresenceEntry>>();
   readonly #peers = new Map<string, Peer>();
   readonly #diffs = new Map<string, Diff>();
-  /** Own changes that have not been sent to peers. */
+  /** Changes of this node that have not been sent to peers yet. */
   #joins = new Map<string, PresenceRow>();
   #leaves: [string, string][] = [];
   #isFlushing = false;
@@ -163,7 +163,7 @@ export class Presence {
       const departure = this.#port.after(grace, () => {
         for (const entry of entries) if (entry.departure === departure) this.#remove(entry);
       });
-      // All entries share one timer, so no entry may cancel it.
+      // The entries share one timer, which no single entry may cancel.
       const shared = departure;
       for (const entry of entries) entry.departure = shared;
     }

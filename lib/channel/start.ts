@@ -19,7 +19,10 @@ import { HAND_OVER, historyHome, type HomeCast, type HomePorts } from "./history
 import { Hub, type HubRequest } from "./hub.ts";
 import type { LogState } from "./topic_log.ts";
 
-/** Retention of the history of an unused topic, at least twice its `ttl`. Milliseconds. */
+/**
+ * Minimum time for which the history of an unused topic is kept; it is also kept for at least twice
+ * its `ttl`. Milliseconds.
+ */
 const QUIET_MS = 120_000;
 
 /** The parts of a node that channels use. */

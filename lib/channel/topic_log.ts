@@ -19,7 +19,7 @@ const BYTES_MAX = 16 * 1024 * 1024;
 /** Maximum number of epochs per topic. */
 const EPOCHS_MAX = 64;
 
-/** A message. */
+/** A message in the log. */
 export interface LogEntry {
   readonly offset: number;
   /**
@@ -28,14 +28,14 @@ export interface LogEntry {
    */
   readonly at: number;
   readonly frame: string | Uint8Array;
-  /** The client that is excluded from delivery: the node of its hub, and its number there. */
+  /** The client that does not receive the message: the node of its hub, and its number there. */
   readonly except: readonly [node: string, id: number] | undefined;
 }
 
-/** A range of offsets that ends at the first offset of the next epoch. */
+/** An epoch: the offsets from `from` up to the first offset of the next epoch. */
 export interface Epoch {
   readonly id: string;
-  /** Increases by one with each epoch. */
+  /** Increases by one from each epoch to the next. */
   readonly number: number;
   readonly from: number;
 }
@@ -48,9 +48,9 @@ export interface LogState {
   readonly last: number;
 }
 
-/** The reason why a client's missed messages are unavailable. */
+/** The reason why the messages that a client has missed are unavailable. */
 export type LostReason =
-  /** They have expired. */
+  /** The messages have expired. */
   | "expired"
   /** The log does not contain the client's epoch. */
   | "lost"

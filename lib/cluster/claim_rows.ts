@@ -1,6 +1,6 @@
 /**
- * Messages that serialise claims of names, and that synchronise the cluster's time and members. Sent only to
- * peers with `FEATURE.CLAIMS`.
+ * The messages that serialise claims of names, and those that synchronise the nodes' time and known
+ * members. Sent only to peers with `FEATURE.CLAIMS`.
  *
  * @module
  */
@@ -14,22 +14,22 @@ import { isKey, packOn, type PeerLink, readNumber, readPid, STAMP_MAX } from "./
 /** Maximum number of bytes of a list of nodes. Further nodes are left out. */
 const LIST_BYTES_MAX = 64 * 1024;
 
-/** Represents the absence of a pid. */
+/** The value sent in place of a pid if there is none. */
 const NO_PID = 0xffff_ffff_ffff_ffffn;
 
-/** A peer's view of the cluster. */
+/** What a peer reports about its state when a session opens. */
 export interface ClusterView {
   /** Its time, in microseconds. */
   readonly time: number;
   /** The highest fencing token that it knows. */
   readonly token: number;
-  /** Number of the peer's other sessions. */
+  /** Number of sessions that the peer has with other nodes. */
   readonly sessions: number;
   readonly known: readonly string[];
   readonly left: readonly string[];
 }
 
-/** Sends a CLUSTER_VIEW. */
+/** Sends a CLUSTER_VIEW: this node's time, highest token, number of sessions, and known members. */
 export function sendView(nodeLink: PeerLink, view: ClusterView): void {
   const { time, token, sessions, known, left } = view;
   const writer = new Writer(256).u64(BigInt(time)).u64(BigInt(token)).u16(
@@ -67,7 +67,10 @@ function readNodes(reader: Reader): string[] {
   return nodes;
 }
 
-/** Asks a peer whether its entry is held, because there is a rival entry. */
+/**
+ * Sends an INQUIRE: asks a peer whether it holds the name of its entry, because a rival entry is
+ * known. Returns false if the pid cannot be encoded.
+ */
 export function sendInquire(nodeLink: PeerLink, entry: NameEntry, rival: NameEntry): boolean {
   const packed = packOn(nodeLink, rival.pid);
   if (packed === undefined) return false;
@@ -97,7 +100,7 @@ export function readInquire(
   return { name, stamp, rival: { name, owner, pid, stamp: rivalStamp, token, isClaim } };
 }
 
-/** Answers an INQUIRE: the entry is held. */
+/** Sends a HELD, the answer to an INQUIRE: this node holds the name. */
 export function sendHeld(nodeLink: PeerLink, { name, stamp }: NameEntry): void {
   nodeLink.row(TAG.GLOBAL_HELD, new Writer(64).text16(name).u64(BigInt(stamp)).done());
 }

@@ -9,12 +9,12 @@
 import { isEarlier, type NameEntry } from "./winner.ts";
 import type { PeerLink } from "./rows.ts";
 
-/** A claim that waits. */
+/** A waiting claim. */
 export interface Claim {
   readonly entry: NameEntry;
   readonly nodeLink: PeerLink;
   readonly request: number;
-  /** The holder that was last sent to the claim's owner. */
+  /** The holder of the name that was last reported to the claim's owner. */
   told: string | undefined;
 }
 
@@ -65,7 +65,7 @@ export class Claims {
     return [...this.#byName.keys()];
   }
 
-  /** Removes and returns the earliest claim of a name that may be granted now. */
+  /** Removes and returns the earliest claim of a name for which `isReady` returns true. */
   take(name: string, isReady: (claim: Claim) => boolean): Claim | undefined {
     let first: Claim | undefined;
     for (const claim of this.of(name)) {

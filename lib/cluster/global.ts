@@ -287,7 +287,7 @@ export class Global {
     } catch (error) {
       return this.#system.rejected(error, this.#system.running);
     }
-    // A promise that waits for peers is tracked already.
+    // The promise of a registration that waits for peers is tracked already.
     return answer === this.#registry.asking(name) ? answer : this.#system.tracked(() => answer);
   }
 
@@ -314,8 +314,8 @@ export class Global {
       unlock: () => void registry.unregister(lock),
       token: () => registry.ours(lock)?.token,
       monitor: (pid) => [lock, name].forEach((key) => this.monitor(key, pid as Pid<NameChange>)),
-      // Uses the stamp of the lock, so that the node that wins one in a conflict wins the other
-      // too.
+      // Uses the stamp of the lock. A node that wins the lock in a conflict then also wins the
+      // name.
       register: (pid) => {
         const { stamp, token } = registry.ours(lock) ?? {};
         return registry.register(name, pid, "keep", { stamp, token, yieldsAfterPause: true });

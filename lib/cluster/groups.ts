@@ -58,7 +58,7 @@ interface Row extends MemberRow, Numbered {}
 /** A node with which there is a session. */
 interface Peer {
   readonly nodeLink: PeerLink;
-  /** Tracks which of our memberships were sent to the peer. */
+  /** Tracks which memberships of this node were sent to the peer. */
   readonly cursor: SyncCursor<Row>;
   /** Number of memberships that the peer has announced. */
   memberships: number;
@@ -69,7 +69,7 @@ export class GroupTable {
   readonly #system: System;
   readonly #membershipsMax: number;
   readonly #groups = new Map<string, Group>();
-  /** Local memberships, in numerical order. */
+  /** The memberships of this node's actors, in the order of their numbers. */
   readonly #rows = new Set<Row>();
   readonly #joined = new Map<Actor, Memberships<Row>>();
   readonly #peers = new PeerTable<Peer>();
@@ -145,13 +145,13 @@ export class GroupTable {
     return () => void this.#watchers.remove(key, actor);
   }
 
-  /** A session has opened. */
+  /** Called when a session has opened. */
   up(nodeLink: PeerLink): void {
     const cursor = new SyncCursor(this.#rows.values(), this.#numbers);
     this.#peers.add({ nodeLink, cursor, memberships: 0 });
   }
 
-  /** Sends more of our memberships to a peer. Returns false if all have been sent. */
+  /** Sends further memberships of this node to a peer. Returns false if all have been sent. */
   sendMore(nodeLink: PeerLink): boolean {
     const cursor = this.#peers.behind(nodeLink)?.cursor;
     if (cursor === undefined || cursor.isDone) return false;
@@ -159,7 +159,7 @@ export class GroupTable {
     return !cursor.isDone;
   }
 
-  /** A session has ended: removes its members. */
+  /** Called when a session has ended: removes the members of that node. */
   down(nodeLink: PeerLink): void {
     const { node } = nodeLink.home;
     if (this.#peers.remove(nodeLink) === undefined) return;
@@ -241,7 +241,7 @@ export class GroupTable {
     this.#sendAll(key, group, [pid], []);
   }
 
-  /** Removes a member. Returns whether it was a member. */
+  /** Removes one join of a member. Returns whether it was a member. */
   #remove(owner: string, { scope, group: name, pid }: MemberRow): boolean {
     const key = keyOf(scope, name);
     const group = this.#groups.get(key);

@@ -55,7 +55,10 @@ export interface HomeOptions {
     key: string,
     incarnation: Omit<Incarnation, "handover">,
   ) => Pid<never> | Promise<Pid<never>>;
-  /** Returns or resolves with the state that is handed over when a key moves. Default: none. */
+  /**
+   * Returns the state of a key that moves, or a promise of it. The next home receives it. Default:
+   * no state.
+   */
   readonly handover?: ((pid: Pid<never>, key: string) => unknown) | undefined;
   /**
    * Asks the actor of a key to exit. It is killed after 5 s. Default: the exit signal "shutdown".
@@ -259,7 +262,7 @@ export class Homes {
     }, undefined);
   }
 
-  /** Internal: a session with a node has opened. */
+  /** Internal: called when a session with a node has opened. */
   connected(node: string): void {
     for (const actor of this.#actors) actor.connected(node);
   }
@@ -277,7 +280,7 @@ export class Homes {
     if (this.#kinds.has(kind)) {
       throw new NameError("taken", `this node takes part in ${JSON.stringify(kind)} already`);
     }
-    // The new actor runs in a later turn.
+    // The new actor runs for the first time in a later turn.
     const pid = this.#system.spawn<unknown, []>(undefined, undefined, function home() {
       return (message: unknown) => actor.handle(message);
     }, []);

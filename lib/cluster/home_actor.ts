@@ -88,7 +88,10 @@ const STOP_MS = 5_000;
 /** Delay before a retry for a key whose lock is held by another node. Milliseconds. */
 const RETRY_MS = 500;
 
-/** A name that no actor has: its monitor is answered by "noproc", after a round trip. */
+/**
+ * A name that no actor has. Monitoring it is answered with "noproc", which shows that earlier
+ * messages have arrived.
+ */
 const NO_NAME = "\0home";
 
 const MOVE = Symbol("move");
@@ -99,7 +102,9 @@ const DONE = Symbol("done");
 export class HomeActor {
   readonly self: Self<unknown>;
   readonly residents: Map<string, Resident> = new Map();
-  /** Number of the current passivation period. */
+  /**
+   * Number of the current passivation period. Keys record the period in which they were last used.
+   */
   period = 0;
   /** Numbers of moved, started and passivated keys. */
   readonly counts: { movedOut: number; movedIn: number; started: number; passivated: number } = {
@@ -113,7 +118,7 @@ export class HomeActor {
   readonly #system: System;
   readonly #places = new Rendezvous<HomeMember | HomeActor>();
   readonly #members = new Map<string, HomeMember>();
-  /** Connected nodes with which the exchange is not over. */
+  /** Exchanges with connected nodes that have not ended. */
   readonly #exchanges = new Map<string, Exchange>();
   readonly #byPid = new Map<number, Resident>();
   readonly #waiting = new Set<Resident>();
@@ -124,8 +129,8 @@ export class HomeActor {
   #budget = 0;
   #moveTimer = false;
   /**
-   * Number of pending operations, besides keys, that delay leaving: replies of other nodes, and
-   * forwarded calls.
+   * Number of pending operations that delay leaving, in addition to keys: replies of other nodes,
+   * and forwarded calls.
    */
   #pending = 0;
   #heldCount = 0;
@@ -221,7 +226,10 @@ export class HomeActor {
     this.#checkLeft();
   }
 
-  /** Notifies a node that this one leaves. After its reply it sends no further messages. */
+  /**
+   * Notifies a node that this one is leaving. Once the node has replied, it sends no further
+   * messages for keys.
+   */
   #sayLeaving({ pid }: HomeMember): void {
     this.#pending++;
     const request: Leaving = { $home: "leaving", from: this.self.pid as Pid };
@@ -266,7 +274,7 @@ export class HomeActor {
     call.reply(true);
   }
 
-  // Messages for keys.
+  // Methods that route messages for keys:
 
   #message(key: string, held: Held): void {
     let resident = this.residents.get(key);
@@ -304,7 +312,7 @@ export class HomeActor {
 
   #deliver(resident: Resident, held: Held): void {
     const actor = actorRefOf(resident.pid!);
-    // The actor has just exited, and its exit signal is queued.
+    // The actor has just exited, and its exit signal is still queued.
     if (actor === undefined) return this.#hold(resident, held);
     pass(held, actor);
   }
@@ -355,7 +363,7 @@ export class HomeActor {
     if (place instanceof HomeMember) {
       this.#unpause(resident);
       if (resident.state !== undefined) return this.#handOver(resident, place);
-      // The calls must count as pending before the last key is removed.
+      // Forwards the messages first, so that calls count as pending when the last key is removed.
       for (const held of this.#release(resident)) this.#forward(place, key, held);
       return this.#forget(resident);
     }
@@ -366,7 +374,10 @@ export class HomeActor {
     this.#start(resident);
   }
 
-  /** Returns whether another node may still run a key, and asks it to hand the key over. */
+  /**
+   * Returns whether another node may still run a key. Asks the nodes that have listed the key to
+   * hand it over.
+   */
   isBlocked({ key }: Resident): boolean {
     let isBlocked = false;
     for (const member of this.#members.values()) {
@@ -450,7 +461,7 @@ export class HomeActor {
     if (this.#ports.lock !== undefined) {
       resident.unwatch = this.#ports.lock.watch(key, this.self.pid as Pid<unknown>);
     }
-    // The actor has already exited: its exit signal was handled before, or will be ignored.
+    // The actor has exited already. Its exit signal was handled before, or will be ignored.
     if (actorRefOf(pid) === undefined) return this.#ended(resident, "noproc");
     if (this.#ending !== undefined) return this.#stop(resident);
     for (const held of this.#release(resident)) this.#deliver(resident, held);
@@ -529,17 +540,18 @@ export class HomeActor {
   #checkLeft(): void {
     if (this.residents.size > 0) return;
     if (this.#pending === 0) this.#left?.();
-    // After leaving, the actor continues as a caller, and forwards messages still in transit to it.
+    // Unless the node stops, the actor continues after leaving: it makes calls, and forwards
+    // messages that are still in transit to it.
     if (this.#ending !== undefined) endSelf(this.self, this.#ending);
   }
 
-  // Passivation.
+  // Methods that passivate actors:
 
   #sweepLater(): void {
     this.self.sendAfter(this.self.pid, SWEEP, this.#rules.passivateAfter / 2);
   }
 
-  /** Stops actors that were not used in the last two periods. */
+  /** Stops actors that were not used for at least two whole periods. */
   #sweep(): void {
     this.period++;
     for (const resident of this.residents.values()) {
@@ -556,8 +568,8 @@ export class HomeActor {
     for (const pid of joined) if (!pid.equals(this.self.pid)) this.#meet(pid).offers = true;
     for (const pid of left) {
       const member = this.#members.get(pid.key);
-      // The node is leaving, and will list its keys; or its actor has exited, which the monitor
-      // reports.
+      // Either the node is leaving and will list its keys, or its actor has exited, which the
+      // monitor will report.
       if (member !== undefined && member.weight !== 0) this.#weigh(member, 0);
     }
   }
@@ -627,10 +639,10 @@ export class HomeActor {
     if (weight > 0) member.offers = true;
     member.weight = weight;
     const { node } = member.pid;
-    // A later incarnation of the node may have replaced the monitored one.
+    // The monitored actor may have been replaced by one of a later incarnation of the node.
     if (weight > 0) this.#places.set(node, weight, member);
     else this.#unplace(member);
-    // A member that offered the kind before must list the keys that it still runs.
+    // A member that has offered the kind before must first list the keys that it still runs.
     member.hasListed = this.#weight === 0 || !member.offers;
     if (weight > 0) this.listKeys(member);
     this.#settleAll();
@@ -658,7 +670,7 @@ export class HomeActor {
       const place = this.#places.homeOf(hash);
       if (place === this) continue;
       if (place !== member && !this.#places.isPreferred(them, us, hash)) continue;
-      // A waiting key without state has no actor, so there is nothing to hand over.
+      // Without a state, a waiting key has nothing to hand over.
       if (resident.phase === WAITING && resident.state === undefined) continue;
       keys.push(resident.key);
       member.promised.add(resident.key);
@@ -690,7 +702,7 @@ export class HomeActor {
     if (resident !== undefined) this.#settle(resident);
   }
 
-  // Moves.
+  // Methods that move keys to their homes:
 
   #moveLater(resident: Resident): void {
     this.#moves.add(resident);
@@ -737,7 +749,7 @@ export class HomeActor {
       .then(collected, () => collected(undefined));
   }
 
-  /** Handles the state of a key being moved: stops its actor, unless that has exited. */
+  /** Handles the collected state of a key that moves: stops the actor, unless it has exited. */
   #collected({ resident, state }: Collected): void {
     resident.isCollecting = false;
     resident.state = state;
@@ -774,14 +786,14 @@ export class HomeActor {
       this.#ports.warn(`the state of ${this.#label(resident)} cannot be sent: ${error.message}`);
       resident.state = undefined;
     } else if (!(error instanceof NoConnectionError) && this.#members.has(to.pid.key)) {
-      // The member's actor has exited, which the monitor reports.
+      // Tries again later. If the member's actor has exited, its monitor will report it first.
       resident.pause = this.self.sendAfter(this.self.pid, new Again(resident), RETRY_MS);
     }
     this.#settle(resident);
     this.#moveSome();
   }
 
-  /** Takes over a key from another node. */
+  /** Takes over a key and its state from another node. */
   #handedOver({ from, key, state }: HandOver, call: Call): void {
     this.#members.get(from.key)?.expected.delete(key);
     let resident = this.residents.get(key);

@@ -59,13 +59,13 @@ export class HomeMember {
    * The member's weight. Undefined until known; 0 if the member is only a caller, or is leaving.
    */
   weight: number | undefined = undefined;
-  /** Whether the member offers or has offered the kind, so that it may run keys. */
+  /** Whether the member offers the kind, or has offered it and may therefore still run keys. */
   offers = false;
-  /** Whether it has listed the keys that it still has. */
+  /** Whether the member has listed the keys that it still has. */
   hasListed = false;
-  /** Keys that it still has, and for which this node is preferred to it. */
+  /** Listed keys that the member still has, and for which this node is preferred. */
   readonly expected: Set<string> = new Set();
-  /** Keys that this node still has and that were listed to the member. */
+  /** Keys that this node still has, and that it has listed to the member. */
   readonly promised: Set<string> = new Set();
 
   constructor(pid: Pid, monitor: Ref) {

@@ -1,6 +1,6 @@
 /**
- * Quorum names of lost nodes. The holder may not have noticed yet that it is isolated; the name is
- * not granted to others before the holder must have noticed.
+ * Keeps the quorum names of lost nodes. A lost node may not know yet that it is isolated, so its
+ * names are not granted to other nodes until it must have detected this.
  *
  * @module
  */
@@ -37,7 +37,9 @@ export class Lingering {
     this.#system.setTimer(deadline, ms);
   }
 
-  /** The node has returned and announced its names, or is known to have ended. */
+  /**
+   * Frees the names of a node that has returned and announced its names, or is known to have ended.
+   */
   release(owner: string): void {
     for (const [name, { entry }] of [...this.#byName]) {
       if (entry.owner !== owner) continue;

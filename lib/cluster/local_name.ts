@@ -15,7 +15,7 @@ import type { Quorum } from "./quorum.ts";
 /** Options of a registration. */
 export interface RegisterTerms {
   readonly onConflict: OnConflict;
-  /** Used instead of a new stamp. */
+  /** The stamp of the entry. Default: a new one. */
   readonly stamp?: number | undefined;
   /** A fencing token obtained for another name, or from a lease. */
   readonly token?: number | undefined;
@@ -24,23 +24,23 @@ export interface RegisterTerms {
   readonly replace?: boolean | undefined;
   readonly resolve?: Resolve | undefined;
   /**
-   * Whether a later entry wins after this process was paused for so long that peers may have
-   * disconnected it.
+   * Whether the entry gets a later stamp, and so loses conflicts, after this process was paused for
+   * so long that peers may have disconnected it.
    */
   readonly yieldsAfterPause?: boolean | undefined;
-  /** Called with the holder of the name according to the rejecting node. */
+  /** Called when a node has rejected the claim, with the holder that it named. */
   readonly refused?: ((owner: string) => void) | undefined;
 }
 
-/** Peers that have not granted a claim yet. */
+/** A claim that waits for the answers of peers. */
 export interface Asking {
   request: number;
   /**
-   * By peer: the holder that it named, if any; the peer grants the claim when that holder has
-   * withdrawn.
+   * The peers that have not granted the claim. The value is the holder that the peer named, if any;
+   * the peer grants the claim when that holder has withdrawn the name.
    */
   readonly waiting: Map<string, string | undefined>;
-  /** Number of times that the token was too low. */
+  /** Number of times that the claim was repeated because its token was too low. */
   lows: number;
   readonly answer: Deferred<boolean>;
 }
@@ -59,7 +59,7 @@ export class LocalName implements Chained {
   readonly grants: Set<string> | undefined;
   /** Whether a resolver is deciding which actor keeps the name. */
   isResolving = false;
-  /** Stops monitoring the actor. */
+  /** Removes the monitor of the actor. */
   unwatch: () => void = () => {};
 
   constructor(number: number, entry: NameEntry, terms: RegisterTerms, ended: () => void) {

@@ -56,7 +56,7 @@ export function settleConflict(
   if (how === "exit") return end();
   const deadline = new Deadline(end);
   system.setTimer(deadline, RESOLVE_MS_MAX);
-  // An error of the function ends the actor, as `"exit"` does.
+  // If the function fails, the actor exits, as with `"exit"`.
   reach().then(() => how(conflict)).catch(() => {}).then((verdict) => {
     if (deadline.next === undefined) return;
     system.wheel.remove(deadline);

@@ -12,7 +12,7 @@ interface Membership {
   readonly group: string;
 }
 
-/** The last membership of a group, with a link to the earlier ones. */
+/** A membership of a group in a linked list, the last one first. */
 interface Entry<Row> {
   readonly row: Row;
   readonly earlier: Entry<Row> | undefined;

@@ -5,14 +5,14 @@
  *     "cart" ─ b@h:1: <b 42>, stamp 17   ◀── the winner: see `winner.ts`
  *            └ c@h:1: <c  7>, stamp 18       until its owner withdraws it
  *
- * Two nodes may hold one name after a partition. Every node that knows both entries computes the same
- * winner. This class decides nothing else: the owner of the other entry withdraws it.
+ * Two nodes may hold one name after a partition. Every node that knows both entries computes the
+ * same winner. This class decides nothing else; the owner of the losing entry withdraws it.
  *
  * @module
  */
 import { type NameEntry, wins } from "./winner.ts";
 
-/** The actor found under a name has changed. */
+/** Describes a change of the actor that has a name. */
 export interface NameChanged {
   readonly name: string;
   readonly from: NameEntry | undefined;
@@ -23,9 +23,12 @@ export interface NameChanged {
 export class NameTable {
   readonly #byOwner = new Map<string, Map<string, NameEntry>>();
   readonly #winners = new Map<string, NameEntry>();
-  /** Names with more than one entry, or with an entry of a lost node that was not freed yet. */
+  /** Names with several entries, counting those of lost nodes that are not freed yet. */
   readonly #contested = new Set<string>();
-  /** The number of lost nodes whose entries are not all freed. They are not found any more. */
+  /**
+   * The number of lost nodes whose entries are not all freed yet. `find` does not return these
+   * entries.
+   */
   #dropping = 0;
 
   /** The number of names. */
@@ -103,8 +106,9 @@ export class NameTable {
   }
 
   /**
-   * Removes all entries of a node: they are not found any more. The iterator frees them and returns the
-   * changes, one entry at a time, so that other work can continue between portions. It must be used up.
+   * Removes a node: `find` no longer returns its entries. The returned iterator frees one entry at
+   * a time and returns the change, so that the caller can do other work between portions. The
+   * caller must iterate to the end.
    */
   drop(owner: string): Iterator<NameChanged | undefined> {
     const names = this.#byOwner.get(owner);
@@ -117,7 +121,7 @@ export class NameTable {
   *#free(owner: string, names: Map<string, NameEntry>): Generator<NameChanged | undefined> {
     for (const [name, entry] of names) {
       const from = this.#winners.get(name);
-      // Otherwise the name has been registered again meanwhile.
+      // If neither holds, the name was registered again in the meantime.
       yield from === entry || this.#contested.has(name)
         ? this.#settle(name, from, owner)
         : undefined;
@@ -125,7 +129,7 @@ export class NameTable {
     this.#dropping--;
   }
 
-  /** Returns whether an entry is that of a node that was not lost since. */
+  /** Returns whether the node of an entry still has it, and was not lost. */
   #isLive({ owner, name }: NameEntry): boolean {
     return this.#byOwner.get(owner)?.has(name) ?? false;
   }

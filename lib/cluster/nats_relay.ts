@@ -16,7 +16,10 @@ import type { RelayPort, RelayTransport } from "./relay_transport.ts";
 import { hashOf } from "./rendezvous.ts";
 import { SendWindow } from "./send_window.ts";
 
-/** With more subscriptions, one to all keys replaces them, until there are half as many. */
+/**
+ * Maximum number of subscriptions to single keys. Above it, one subscription to all keys replaces
+ * them, until there are half as many keys.
+ */
 const SUBSCRIPTIONS_MAX = 4096;
 
 /** Default limit of the bytes that wait for NATS. */
@@ -200,13 +203,13 @@ class NatsRelay implements RelayTransport {
   readonly #terms: Terms;
   readonly #window: SendWindow;
   readonly #keys = new Map<number, Subscription | undefined>();
-  /** The subscription to all keys. */
+  /** The subscription to all keys, which replaces those to single keys. */
   #all: Subscription | undefined;
   #events: { stop(): void } | undefined;
   #port: RelayPort | undefined;
   #statuses: AsyncIterator<{ readonly type: string }> | undefined;
   #isOver = false;
-  /** Numbers of the events of this relay. */
+  /** A unique prefix of the identifiers of this relay's events. */
   readonly #unique = crypto.randomUUID();
   #stored = 0;
 
@@ -232,7 +235,7 @@ class NatsRelay implements RelayTransport {
     const { jetstream, keep } = this.#terms;
     if (jetstream === undefined) return;
     const stream = { name: this.#stream, subjects: [this.#eventSubject], max_age: keep * NS };
-    // There may be a stream with other settings, made by the operator.
+    // If the stream exists with other settings, made by the operator, it is used as it is.
     await jetstream.streams.add(stream).catch(() => jetstream.streams.info(this.#stream));
     await jetstream.consumers.add(this.#stream, {
       durable_name: this.#consumer,
@@ -306,7 +309,7 @@ class NatsRelay implements RelayTransport {
     void this.#statuses?.return?.();
   }
 
-  /** Resolves when NATS has received everything that waits, which is sent in several windows. */
+  /** Resolves when NATS has received all queued messages, which are sent in several windows. */
   async #drain(): Promise<void> {
     do await this.#nats.flush(); while (!this.#window.isEmpty);
   }
@@ -322,7 +325,8 @@ class NatsRelay implements RelayTransport {
   /** The name of the consumer of this mesh. */
   get #consumer(): string {
     const { origin } = this.#port!;
-    // An incarnation is not part of it: a restarted node continues where it ended.
+    // The incarnation is not part of the name, so that a restarted node continues with the same
+    // consumer.
     const name = this.mesh ?? origin.split("#")[0]!;
     return `${name.replace(/[^A-Za-z0-9_-]/g, "_")}_${hashOf(name).toString(36)}`;
   }
@@ -357,7 +361,7 @@ class NatsRelay implements RelayTransport {
     });
   }
 
-  /** Receives events without JetStream. */
+  /** Subscribes to events without JetStream. */
   #hear(): { stop(): void } {
     let storing = 0;
     const subscription = this.#nats.subscribe(this.#eventSubject, {
@@ -372,7 +376,7 @@ class NatsRelay implements RelayTransport {
     return { stop: () => subscription.unsubscribe() };
   }
 
-  /** Receives events of JetStream, one after the other, and again after failures. */
+  /** Consumes events of JetStream, one after another. Restarts the consumer after failures. */
   #consume(): { stop(): void } {
     let isStopped = false;
     let close: () => void = () => {};
@@ -404,7 +408,7 @@ class NatsRelay implements RelayTransport {
     };
   }
 
-  /** Stores an event, in several attempts, so that later ones do not overtake it. */
+  /** Stores an event. Tries again after a failure, so that later events do not overtake it. */
   async #received(message: Uint8Array, isStopped: () => boolean): Promise<boolean> {
     for (let attempt = 1; attempt <= ATTEMPTS_MAX && !isStopped(); attempt++) {
       try {
@@ -421,7 +425,7 @@ class NatsRelay implements RelayTransport {
     return new Promise((over) => this.#port!.after(RETRY_MS, over));
   }
 
-  /** Follows the state of the connection. */
+  /** Follows the status of the connection to NATS. */
   async #watch(): Promise<void> {
     this.#statuses = this.#nats.status()[Symbol.asyncIterator]();
     for (;;) {

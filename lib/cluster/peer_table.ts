@@ -6,7 +6,7 @@
 import type { PeerLink } from "./rows.ts";
 
 /**
- * Peers by node. A session that was replaced is ignored: neither its late messages nor its end have an
+ * The peers, by node. A session that was replaced is ignored: its late messages and its end have no
  * effect.
  */
 export class PeerTable<Peer extends { readonly nodeLink: PeerLink }> {
@@ -18,7 +18,7 @@ export class PeerTable<Peer extends { readonly nodeLink: PeerLink }> {
     return this.#byNode.size;
   }
 
-  /** A session has opened. */
+  /** Adds the peer of a session that has opened. */
   add(peer: Peer): void {
     const { node } = peer.nodeLink.home;
     this.#byNode.set(node, peer);
@@ -28,7 +28,7 @@ export class PeerTable<Peer extends { readonly nodeLink: PeerLink }> {
   }
 
   /**
-   * Calls `added` once, when a session with that node has opened. The returned function cancels it.
+   * Calls `added` once, when a session with this node opens. Returns a function that cancels this.
    */
   whenAdded(node: string, added: () => void): () => void {
     let awaited = this.#awaited.get(node);
@@ -39,20 +39,20 @@ export class PeerTable<Peer extends { readonly nodeLink: PeerLink }> {
     };
   }
 
-  /** Returns the peer of a link while its session is open. */
+  /** Returns the peer of a link, or undefined if the link's session has ended or was replaced. */
   behind(nodeLink: PeerLink): Peer | undefined {
     const peer = this.#byNode.get(nodeLink.home.node);
     return peer?.nodeLink === nodeLink ? peer : undefined;
   }
 
-  /** A session has ended. Returns its peer. */
+  /** Removes and returns the peer of a session that has ended. */
   remove(nodeLink: PeerLink): Peer | undefined {
     const peer = this.behind(nodeLink);
     if (peer !== undefined) this.#byNode.delete(nodeLink.home.node);
     return peer;
   }
 
-  /** Returns the peer of that name. */
+  /** Returns the peer with this node name. */
   get(node: string): Peer | undefined {
     return this.#byNode.get(node);
   }

@@ -90,7 +90,8 @@ const FREED_COUNT = 2048;
 const SYNC_MS_MAX = 5_000;
 
 /**
- * Number of times that a claim is repeated with a higher token before it fails without a quorum.
+ * Maximum number of times that a claim is repeated with a higher token. After that, the
+ * registration fails without a quorum.
  */
 const LOWS_MAX = 8;
 
@@ -116,7 +117,7 @@ export interface GlobalEvents {
 export interface RegistryOptions {
   /** Nodes that count as members before there was a session with them. */
   readonly seeds?: readonly string[] | undefined;
-  /** `pingInterval` and `pingTimeout` of the node. Milliseconds. */
+  /** The options `pingInterval` and `pingTimeout` of the node. Milliseconds. */
   readonly quietMs?: number | undefined;
   readonly deadlineMs?: number | undefined;
   /** Called when this node adopts a peer's time because it differs too much from its own. */
@@ -128,18 +129,24 @@ export interface RegistryOptions {
 /** A node with which there is a session. */
 interface Peer {
   readonly nodeLink: PeerLink;
-  /** Tracks which of our names were sent to the peer. */
+  /** Tracks which names of this node were sent to the peer. */
   readonly cursor: SyncCursor<LocalName>;
   /** Resolves when the peer has sent all its names, or takes too long. */
   readonly synced: Promise<void>;
   isSynced: boolean;
   readonly upAt: number;
   readonly whenSynced: () => void;
-  /** The number of our sessions last sent to the peer. */
+  /** The number of this node's sessions, as last sent to the peer. */
   sessions: number;
-  /** Names held by quorum that were announced to the peer, by the number of the request. */
+  /**
+   * Names that this node holds by quorum and has announced to the peer, by the number of the
+   * request.
+   */
   readonly announced: Map<number, LocalName>;
-  /** Names that the peer was asked to grant, which are omitted from the sync. */
+  /**
+   * Names that the peer was asked to grant in REGISTER messages. They are not sent again in the
+   * SYNC.
+   */
   readonly asked: Set<LocalName>;
 }
 
@@ -193,7 +200,7 @@ export class Registry {
     return this.#table.find(name);
   }
 
-  /** Returns this node's entry of a name. */
+  /** Returns this node's own entry of a name. */
   ours(name: string): NameEntry | undefined {
     return this.#own.get(name)?.entry;
   }
@@ -274,7 +281,7 @@ export class Registry {
       this.#watched.add(own);
       this.#pauses.start();
     }
-    // Sent before listeners are called, because a listener may withdraw the name.
+    // The claim is sent before listeners are called, because a listener may withdraw the name.
     const answer = this.#ask(own);
     this.#apply(change);
     return answer;
@@ -319,7 +326,7 @@ export class Registry {
     return this.#system.within(peer.synced, SYNC_MS_MAX, late).catch(() => {});
   }
 
-  /** A session has opened. */
+  /** Called when a session has opened. */
   up(nodeLink: PeerLink): void {
     const { node } = nodeLink.home;
     let settle!: () => void;
@@ -361,12 +368,13 @@ export class Registry {
     return true;
   }
 
-  /** Sends more of our names to a peer. Returns false if all have been sent. */
+  /** Sends further names of this node to a peer. Returns false if all have been sent. */
   sendMore(nodeLink: PeerLink): boolean {
     const peer = this.#peers.behind(nodeLink);
     if (peer === undefined || peer.cursor.isOver) return false;
     const { cursor, asked } = peer;
-    // The peer was already asked for claims and names held by quorum when the session opened.
+    // Omits claims and names held by quorum, which the peer was asked to grant when the session
+    // opened.
     const names = cursor.next(PORTION_COUNT).filter((own) => !asked.has(own));
     sendSync(nodeLink, names.map(({ entry }) => entry), this.#me);
     if (!cursor.isDone) return true;
@@ -376,8 +384,8 @@ export class Registry {
   }
 
   /**
-   * A session has ended: removes its names, and no longer waits for its answers. `isOver`: whether the node
-   * has stopped.
+   * Called when a session has ended: removes the names of that node, and no longer waits for its
+   * answers. `isOver`: whether the node has stopped.
    */
   down(nodeLink: PeerLink, isOver = false): void {
     const { node } = nodeLink.home;
@@ -403,7 +411,7 @@ export class Registry {
     if (isOver) this.#lingering.release(node);
   }
 
-  /** Reports names that a lost node had, which are not found any more. Yields between portions. */
+  /** Reports the changes of names that a lost node had. Yields between portions. */
   #freeMore(changes: Iterator<NameChanged | undefined>): void {
     for (let i = 0; i < FREED_COUNT; i++) {
       const { done, value } = changes.next();
@@ -516,12 +524,12 @@ export class Registry {
     return undefined;
   }
 
-  /** Handles an INQUIRE: whether our entry is held, although there is that rival. */
+  /** Handles an INQUIRE: a peer asks whether this node holds the name, and names a rival entry. */
   inquired(nodeLink: PeerLink, body: Uint8Array): string | undefined {
     const row = readInquire(nodeLink, body);
     if (row === undefined) return "a malformed INQUIRE";
     const own = this.#own.get(row.name);
-    // Otherwise the entry was withdrawn, and that was sent to the peer.
+    // Otherwise the entry was withdrawn, and the peer was notified of that.
     if (own === undefined || own.entry.stamp !== row.stamp) return undefined;
     if (own.asking !== undefined) {
       if (!own.terms.replace) this.#withdraw(own);
@@ -542,7 +550,7 @@ export class Registry {
     return undefined;
   }
 
-  /** Handles a RESOLVED: a resolver has decided that our entry loses. */
+  /** Handles a RESOLVED: a resolver has decided that this node's entry loses. */
   resolved(nodeLink: PeerLink, body: Uint8Array): string | undefined {
     const row = readResolved(nodeLink, body);
     if (row === undefined) return "a malformed RESOLVED";
@@ -589,7 +597,7 @@ export class Registry {
     return this.#options.deadlineMs ?? 15_000;
   }
 
-  /** Returns the entry that blocks other claims. */
+  /** Returns the entry because of which other claims must wait. */
   #current(name: string): NameEntry | undefined {
     return this.#table.find(name) ?? this.#lingering.of(name);
   }
@@ -647,7 +655,10 @@ export class Registry {
     if (asking.waiting.size === 0) this.#decide(own);
   }
 
-  /** A peer has granted a higher token: repeats the claim with an even higher one. */
+  /**
+   * Repeats a claim with a higher token, because a peer has granted a higher one than `last`
+   * before.
+   */
   #askHigher(own: LocalName, last: number): void {
     const asking = own.asking!;
     if (++asking.lows > LOWS_MAX || last >= STAMP_MAX) return this.#withdraw(own);
@@ -656,7 +667,7 @@ export class Registry {
     this.#askAll(own);
   }
 
-  /** Announces a name held by quorum to a new peer, and asks for its grant. */
+  /** Announces a name held by quorum to a new peer, and requests its grant. */
   #announce(own: LocalName, peer: Peer): void {
     if (own.grants === undefined || !canClaim(peer.nodeLink)) return;
     const request = ++this.#requests;
@@ -665,7 +676,7 @@ export class Registry {
     peer.asked.add(own);
   }
 
-  /** A peer has granted the name, or its session has ended. */
+  /** Called when a peer has granted the name, or its session has ended. */
   #agreed(own: LocalName, node: string, isGrant: boolean): void {
     const { asking } = own;
     if (!asking?.waiting.delete(node)) return;
@@ -673,7 +684,7 @@ export class Registry {
     if (asking.waiting.size === 0) this.#decide(own);
   }
 
-  /** Decides once all peers have answered. */
+  /** Decides about a claim once all peers have answered. */
   #decide(own: LocalName): void {
     const need = this.need(own.terms.quorum);
     const granted = 1 + (own.grants?.size ?? 0);
@@ -687,7 +698,7 @@ export class Registry {
   #hold(own: LocalName): void {
     const { entry } = own;
     if (entry.token) this.#tokens.note(entry.name, entry.token);
-    // A contested name was just claimed from its holder, which will withdraw it.
+    // The name was just claimed from another holder, which will withdraw its entry.
     this.#table.hold(entry);
   }
 
@@ -776,7 +787,10 @@ export class Registry {
     return this.#isOverfull(entry.owner) ? this.#tooMany() : undefined;
   }
 
-  /** Grants a free name to the earliest claim, and sends the new holder to the other claimants. */
+  /**
+   * Grants a free name to the earliest claim. Reports the new holder to the owners of the other
+   * claims.
+   */
   #review(name: string): void {
     const waiting = this.#claims.of(name);
     if (waiting.length === 0) return;
@@ -858,7 +872,8 @@ export class Registry {
   /** Handles the loss of our name to a winning entry. A claim is withdrawn. */
   #lose(own: LocalName, rival: NameEntry): void {
     const { asking, entry, terms, isResolving } = own;
-    // Two nodes may have registered the same actor, which then loses nothing.
+    // Both nodes may have registered the same actor. It loses nothing, and the entry is just
+    // withdrawn.
     if (asking !== undefined || entry.pid.equals(rival.pid)) return this.#withdraw(own);
     if (isResolving) return;
     if (terms.resolve !== undefined) this.#resolve(own, rival);
@@ -879,7 +894,7 @@ export class Registry {
       const nodeLink = this.#claimPeer(rival.owner);
       if (nodeLink === undefined) return this.#yield(own, rival.pid);
       const still = this.#table.of(rival.owner, name);
-      // The other entry was withdrawn meanwhile.
+      // The other entry was withdrawn in the meantime.
       if (still === undefined) return;
       const isOurs = keeps?.equals(pid) ?? false;
       const isTold = isOurs || keeps === undefined
@@ -889,7 +904,7 @@ export class Registry {
     });
   }
 
-  /** Returns the link to a node that supports claims, if there is a session. */
+  /** Returns the link to a connected node that supports claims; otherwise undefined. */
   #claimPeer(node: string): PeerLink | undefined {
     const nodeLink = this.#peers.get(node)?.nodeLink;
     return nodeLink !== undefined && canClaim(nodeLink) ? nodeLink : undefined;
@@ -909,7 +924,7 @@ export class Registry {
     return this.#system.within(added, this.#deadlineMs, late).then(() => this.synced(node), cancel);
   }
 
-  /** Withdraws our losing entry, and handles its actor. */
+  /** Withdraws a losing entry of this node, and applies `onConflict` to its actor. */
   #yield(own: LocalName, winner: Pid): void {
     const { name, pid: loser } = own.entry;
     this.#withdraw(own);
@@ -945,8 +960,8 @@ export class Registry {
       for (const { grants } of this.#watched) grants?.clear();
       this.#checkQuorums();
     }
-    // The last traffic may be up to `quietMs` older. If no peer has disconnected this node, this is
-    // harmless.
+    // The last traffic may be up to `quietMs` older than the pause. If no peer has disconnected
+    // this node, the new stamps do no harm.
     if (ms < (this.#deadlineMs - quietMs) / 2) return;
     for (const own of this.#watched) {
       if (own.terms.yieldsAfterPause) this.#restamp(own, this.#stamps.next());
@@ -975,7 +990,8 @@ export class Registry {
     if (change === undefined) return;
     const { name, to } = change;
     const pid = this.#table.find(name)?.pid;
-    // A listener of another change has changed this name meanwhile, which was already reported.
+    // A listener of another change has already changed this name again, and that change was
+    // reported.
     if (to === undefined ? pid !== undefined : !to.pid.equals(pid)) return;
     if (this.#watchers.has(name)) this.#watchers.tell(name, nameChange(name, pid));
     if (pid !== undefined && this.#waiters.size > 0) {

@@ -20,7 +20,7 @@ export function bucketOf(name: string): number {
   return hashOf(name) >>> SHIFT;
 }
 
-/** Delivers to the clients of topics: implemented by channels. */
+/** Delivers messages to the clients of topics. Implemented by channels. */
 export interface TopicSink {
   /** Delivers a frame to the clients of a topic on this node. */
   deliver(topic: string, frame: Uint8Array, isText: boolean): void;
@@ -33,16 +33,16 @@ export class RelayLink implements RelayPort {
   origin = "";
   /** Whether the transport carries all messages, and the mesh none. */
   readonly isAlone: boolean;
-  /** Set by the channels of the node. */
+  /** Receives the messages for topics. Set by the channels of the node. */
   topics: TopicSink | undefined = undefined;
-  /** Messages that were dropped because they could not be decoded. */
+  /** Number of messages that were dropped because they could not be decoded. */
   malformed = 0;
   readonly warn: (words: string) => void;
   readonly after: RelayPort["after"];
   readonly #transport: RelayTransport;
   #originBytes: Uint8Array = EMPTY;
   readonly #rooms: { deliver(room: string, data: Uint8Array, text: boolean): void };
-  /** The number of users of each subscribed key. */
+  /** For each subscribed key, the number of `enter` calls without `exit`. */
   readonly #keys = new Map<number, number>();
 
   constructor(
@@ -92,19 +92,19 @@ export class RelayLink implements RelayPort {
     if (count === 0) this.#transport.subscribe(key);
   }
 
-  /** Ends what one `enter` began. */
+  /** Ends one `enter`. The last one unsubscribes from the key. */
   exit(key: number): void {
     const count = this.#keys.get(key) ?? 0;
     if (count > 1) this.#keys.set(key, count - 1);
     else if (this.#keys.delete(key)) this.#transport.unsubscribe(key);
   }
 
-  /** Whether this node receives the events for its mesh. */
+  /** Sets whether this node receives the events for its mesh. */
   receiveEvents(isReceiver: boolean): void {
     this.#transport.receiveEvents(isReceiver);
   }
 
-  /** Resolves when the keys that were entered are subscribed to. */
+  /** Resolves when the subscriptions to all entered keys are in effect. */
   flush(): Promise<void> {
     return this.#transport.flush();
   }

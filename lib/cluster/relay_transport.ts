@@ -14,8 +14,9 @@ export interface RelayPort {
   /** Takes a message that was sent by {@linkcode RelayTransport.publish}. Malformed ones are dropped. */
   received(message: Uint8Array): void;
   /**
-   * Takes a message that was sent by {@linkcode RelayTransport.publishEvent}. Resolves when it is stored. Rejects if
-   * it could not be, for example while the topic's home changes: then it may be delivered again.
+   * Takes an event that was sent by {@linkcode RelayTransport.publishEvent}. Resolves when it is
+   * stored. If it rejects, for example while the topic's home changes, the transport may deliver
+   * the event again.
    */
   receivedEvent(message: Uint8Array): Promise<void>;
   /** Logs a warning. */
@@ -43,14 +44,19 @@ export interface RelayTransport {
   publish(key: number, message: Uint8Array): void;
   /** Begins to receive the messages of a key, from 0 to 262143: a hash of the name of a room or topic. */
   subscribe(key: number): void;
-  /** Ends that. */
+  /** Stops receiving the messages of a key. */
   unsubscribe(key: number): void;
   /** Sends an event of a topic with history to all other meshes. Never blocks and never throws. */
   publishEvent(message: Uint8Array): void;
-  /** Whether this node receives events, for its whole mesh. Called again when the nodes of the mesh change. */
+  /**
+   * Sets whether this node receives events, for its whole mesh. Called again when the nodes of the
+   * mesh change.
+   */
   receiveEvents(isReceiver: boolean): void;
   /** Resolves when earlier subscriptions are in effect. Rejects if that is not known. */
   flush(): Promise<void>;
-  /** Ends all subscriptions, after what waits was sent or a second. */
+  /**
+   * Ends all subscriptions. First waits until all queued messages were sent, at most for a second.
+   */
   stop(): Promise<void>;
 }

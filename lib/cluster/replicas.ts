@@ -18,7 +18,7 @@ export class Replicas implements ClusterSink<PeerLink> {
   readonly #breath: (node: string) => Promise<void>;
   readonly #nodeLinks = new Map<string, PeerLink>();
 
-  /** `breath` resolves when other work has run, and the queue to the node is not high. */
+  /** `breath` resolves when other work has run and the queue to the node is not high. */
   constructor(registry: Registry, groups: GroupTable, breath: (node: string) => Promise<void>) {
     this.#registry = registry;
     this.#groups = groups;
@@ -29,11 +29,15 @@ export class Replicas implements ClusterSink<PeerLink> {
     this.#nodeLinks.set(nodeLink.home.node, nodeLink);
     this.#registry.up(nodeLink);
     this.#groups.up(nodeLink);
-    // A peer with a clock gets the names after its time is known: see `stamp_clock.ts`.
+    // A peer that supports CLUSTER_VIEW receives the names after its time is known: see
+    // `stamp_clock.ts`.
     if (!this.#registry.view(nodeLink)) void this.#sendAll(nodeLink);
   }
 
-  /** The session with a node has ended. `isOver`: whether the node has stopped gracefully. */
+  /**
+   * Called when the session with a node has ended. `isOver`: whether the node has stopped
+   * gracefully.
+   */
   down(node: string, isOver = false): void {
     const nodeLink = this.#nodeLinks.get(node);
     this.#nodeLinks.delete(node);

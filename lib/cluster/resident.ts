@@ -14,7 +14,7 @@ import type { TimerRef } from "../actor/timer.ts";
 import type { Call } from "../actor/call.ts";
 import type { HomeMember } from "./home_member.ts";
 
-/** No actor runs. State or messages may wait for the next one. */
+/** No actor runs. A state or messages may be waiting for the next one. */
 export const WAITING = 0;
 /** Its actor is being started. */
 export const STARTING = 1;
@@ -38,19 +38,21 @@ export class Resident {
   held: Held[] = [];
   /** The state with which the next actor is started. */
   state: unknown = undefined;
-  /** Whether the actor is started without a waiting message, because it has crashed. */
+  /**
+   * Whether the next actor is started even if no message waits, because the last one has crashed.
+   */
   restarts = false;
   /** Whether the state has been requested from another node, and not received yet. */
   isCollecting = false;
-  /** The timer until which the key is not started again. */
+  /** The timer that delays the next start of the key. */
   pause: TimerRef | undefined = undefined;
   /** The timer that kills its stopping actor. */
   deadline: TimerRef | undefined = undefined;
-  /** Stops monitoring its lock, with a quorum. */
+  /** Removes the monitor of the key's lock. Set only with a quorum. */
   unwatch: (() => void) | undefined = undefined;
   /** Counts the recent crashes. Created by the first crash. */
   intensity: Intensity | undefined = undefined;
-  /** The passivation period of its last use: see `HomeActor.period`. */
+  /** Number of the passivation period in which the key was last used: see `HomeActor.period`. */
   used = 0;
 
   constructor(key: string, hash: number) {
@@ -59,12 +61,12 @@ export class Resident {
   }
 }
 
-// Messages of the actor of a kind to itself.
+// Messages that the actor of a kind receives from its own timers and promises:
 
-/** The exchange with a connected node. As a message: the node has sent its groups. */
+/** An exchange of keys with a connected node. As a message: the node has sent its groups. */
 export class Exchange {
   readonly node: string;
-  /** Its answer ends the exchange. */
+  /** The monitor whose answer ends the exchange. */
   monitor: Ref | undefined = undefined;
   constructor(node: string) {
     this.node = node;
@@ -105,7 +107,7 @@ export class Delivered {
   }
 }
 
-/** A timer of a key has fired. */
+/** The timer that delays a key has fired. */
 export class Again {
   readonly resident: Resident;
   constructor(resident: Resident) {
@@ -113,7 +115,7 @@ export class Again {
   }
 }
 
-/** An actor has not stopped in time. */
+/** A stopping actor has exceeded its time limit. */
 export class Late {
   readonly resident: Resident;
   constructor(resident: Resident) {

@@ -75,9 +75,9 @@ export class RoomRelay implements Relay, RoomSink {
   readonly #counts = new Map<number, number>();
   /** Buckets in `#counts` that have not been announced. */
   readonly #joined = new Set<number>();
-  /** Buckets not in `#counts` that have been announced. */
+  /** Buckets that are still announced although they are not in `#counts` any more. */
   readonly #left = new Set<number>();
-  /** Broadcasts that some nodes have not received, by time. */
+  /** Broadcasts that some nodes have not received, oldest first. */
   readonly #late: LateBroadcast[] = [];
   #lateBytes = 0;
   #lateTimer: Timer | undefined;
@@ -148,7 +148,7 @@ export class RoomRelay implements Relay, RoomSink {
       : this.#host.clock.after(LATE_MS, () => this.#expire());
   }
 
-  /** Sends the broadcasts that a node has missed because its announcement came late. */
+  /** Sends to a node the broadcasts that it has missed because its announcement arrived late. */
   #sendLate(session: Session): void {
     const now = this.#host.clock.now();
     for (const { room, data, bucket, until, sessions } of this.#late) {
@@ -211,12 +211,12 @@ export class RoomRelay implements Relay, RoomSink {
     this.#rooms.deliver(room, message, text);
   }
 
-  /** The sessions with nodes that read announcements. */
+  /** Iterates over the sessions with nodes that support ROOM_INTEREST. */
   *#listeners(): Generator<Session> {
     for (const session of this.#mesh.sessions()) if (isListener(session)) yield session;
   }
 
-  /** Sends all rooms of this node to a new peer. */
+  /** Sends the buckets of all rooms of this node to a new peer. */
   #up(session: Session | undefined): void {
     if (session === undefined || !isListener(session)) return;
     session.onRoomsChanged = () => this.#sendLate(session);
@@ -243,7 +243,7 @@ export class RoomRelay implements Relay, RoomSink {
     return this.#mesh.sessions().next().done === true;
   }
 
-  /** The last peer has left. */
+  /** Called when the last peer has left: clears what was kept for peers. */
   #alone(): void {
     this.#withdraw();
     this.#lateTimer?.cancel();

@@ -3,8 +3,9 @@
  *
  *     push ─▶ queue ─ while connected, and less than a window is unconfirmed ─▶ send ─▶ flush: confirmed
  *
- * Clients of brokers have send queues without a limit, also while they are disconnected. Therefore what the broker
- * does not take stays here. Above the limit, new messages are dropped and counted.
+ * Clients of brokers have send queues without a limit, also while they are disconnected. This queue
+ * therefore keeps the messages that the broker has not accepted yet. Above the limit, new messages
+ * are dropped and counted.
  *
  * @module
  */
@@ -52,17 +53,17 @@ export class SendWindow {
     this.#bytesMax = bytesMax;
   }
 
-  /** The bytes that wait, or are not confirmed. */
+  /** Number of bytes that are queued or not confirmed. */
   get bytes(): number {
     return this.#queuedBytes + this.#unconfirmed;
   }
 
-  /** Whether nothing waits: everything was sent, but may not be confirmed. */
+  /** Whether the queue is empty: all messages were sent, but may not be confirmed yet. */
   get isEmpty(): boolean {
     return this.#queue.length === 0;
   }
 
-  /** Whether there is a connection: without one, messages wait. */
+  /** Sets whether there is a connection. Without one, messages are queued. */
   set isConnected(isConnected: boolean) {
     this.#isConnected = isConnected;
     this.#pump();
@@ -82,7 +83,7 @@ export class SendWindow {
     this.#queuedBytes += bytes;
   }
 
-  /** Drops everything that waits. */
+  /** Drops all queued messages. */
   clear(): void {
     while (this.#queue.shift() !== undefined);
     this.#queuedBytes = 0;
@@ -97,7 +98,7 @@ export class SendWindow {
     try {
       this.#port.send(subject, payload);
     } catch {
-      // It is closed, or draining.
+      // The connection is closed or closing.
       this.dropped++;
     }
     if (this.#unconfirmed >= CONFIRM_BYTES && !this.#isConfirming) this.#confirm();
@@ -106,7 +107,7 @@ export class SendWindow {
   #confirm(): void {
     this.#isConfirming = true;
     const bytes = this.#unconfirmed;
-    // After a failure these bytes may be lost, and are not sent again.
+    // Also called after a failure: these bytes may be lost, and are not sent again.
     const confirmed = (): void => {
       this.#isConfirming = false;
       this.#unconfirmed -= bytes;

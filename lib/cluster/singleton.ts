@@ -184,7 +184,7 @@ export class Singleton {
 }
 
 /**
- * Takes part in a singleton. `settled` resolves when the child is found, or known to run on an
+ * Takes part in a singleton. `settled` resolves when the child was found, or is known to run on an
  * unreachable node.
  */
 export function startSingleton(
@@ -228,7 +228,7 @@ interface Handover {
   readonly from?: Pid<never> | undefined;
 }
 
-/** The actor. */
+/** The actor on each participating node that competes for the lock and runs the child. */
 class Manager {
   /** The reason why the child has not been found yet. */
   obstacle = "no node runs it";
@@ -241,13 +241,13 @@ class Manager {
   #supervisor: Supervisor | undefined = undefined;
   #running: Pid<never> | undefined = undefined;
   #lease: HeldLease | undefined = undefined;
-  /** The state that another node has handed over, for the next child on this node. */
+  /** The state that another node has handed over for the next child on this node. */
   #state: unknown = undefined;
   /** The last argument of the running child's `handover`. */
   #left: { state: unknown } | undefined = undefined;
-  /** Time before which the manager does not try to take the lock. */
+  /** Time from which the manager may try to take the lock again. */
   #restsUntil = 0;
-  /** Time before which the manager does not register its child again. */
+  /** Time from which the manager may register its child again. */
   #namesAt = 0;
   /**
    * The unreachable node that has the lock, and the number of consecutive answers that named it.
@@ -267,7 +267,10 @@ class Manager {
     this.#names = names;
   }
 
-  /** `settled` is called when it is known which node runs the child. */
+  /**
+   * Runs the manager until it is stopped. Calls `settled` when it is known which node runs the
+   * child.
+   */
   async live(settled: () => void): Promise<void> {
     const self = this.#self;
     self.trapExit = true;
@@ -276,14 +279,15 @@ class Manager {
     let isLate = false;
     while (true) {
       const isDecided = await this.#act(false);
-      // A child that has ended permanently has no name, and is not waited for.
+      // A child that has ended permanently has no name. After a whole wait it is no longer waited
+      // for.
       const isFound = isDecided && (isLate || this.#names.whereis() !== undefined);
       if (isFound || this.#outOfReach.times > 1) {
         isSettled = true;
         settled();
       }
-      // Any message makes the manager check again: the lock or the name has changed, the supervisor has ended,
-      // or a stop was requested.
+      // Any message makes the manager check again: the lock or the child's name has changed, the
+      // supervisor has ended, or a stop was requested.
       const patience = isDecided && isSettled ? Infinity : RETRY_MS;
       const timeout = Math.min(patience, this.#lease?.renewMs ?? Infinity);
       const message: unknown = await self.receive({ timeout });
@@ -296,7 +300,7 @@ class Manager {
       } else if (message.from.equals(this.#system.pid)) break;
     }
     await this.#leave();
-    // The lock ends with this actor, after the child.
+    // The lock is freed when this actor exits, which is after the child has stopped.
   }
 
   /**
@@ -309,8 +313,8 @@ class Manager {
       await this.#stop(Math.min(STOP_MS, this.#lease.stopMs));
       await this.#yield();
     }
-    // Stopped before the manager tries to take the lock again, which lasts until all peers have answered or
-    // were disconnected.
+    // Stops the child before trying to take the lock again: that lasts until all peers have
+    // answered or were disconnected.
     if (this.#isStrict && !this.#names.holder()?.equals(pid)) await this.#stop(STOP_MS);
     if (isHandedOver || (this.#names.holder() === undefined && !this.#rests())) {
       await this.#compete(isHandedOver);
@@ -335,7 +339,7 @@ class Manager {
     return holder !== undefined;
   }
 
-  /** Whether a child that has lost its right to run must end soon. */
+  /** Whether a child must stop soon when this node has lost the right to run it. */
   get #isStrict(): boolean {
     return this.#options.quorum !== undefined || this.#options.lease !== undefined;
   }
@@ -371,7 +375,7 @@ class Manager {
     this.#outOfReach = refused === undefined
       ? { owner: "", times: 0 }
       : { owner: refused, times: refused === owner ? times + 1 : 1 };
-    // A peer has not learned yet that the lock is free.
+    // A peer does not know yet that the lock is free.
     this.#rest();
   }
 
@@ -416,8 +420,7 @@ class Manager {
   }
 
   /**
-   * Returns whether the child has its name. A child that lost it in a partition is registered
-   * again.
+   * Returns whether the child has its name. Registers it again if it lost the name in a partition.
    */
   #isNamed(): boolean {
     const child = this.#running;
@@ -430,7 +433,7 @@ class Manager {
     return false;
   }
 
-  /** The child cannot run on this node: offers it to other nodes. */
+  /** Gives up the lock, because the child cannot run on this node. Another node then takes over. */
   async #yield(): Promise<void> {
     this.#rest();
     await this.#release();
@@ -467,7 +470,7 @@ class Manager {
     });
   }
 
-  /** Handles the offer of the lock and the state by a node that stops taking part. */
+  /** Handles a request of a node that stops taking part, which offers the lock and the state. */
   async #asked(call: Call<unknown, unknown>): Promise<void> {
     const request = call.request as Partial<Handover> | null;
     if (request?.singleton !== this.#names.name) return;
@@ -502,7 +505,7 @@ class Manager {
         failure = error;
       }
     }
-    // The error is reported as a crash: the next child starts without the state.
+    // Reports the error as a crash. The next child starts without the state.
     const words = `the state of the singleton ${JSON.stringify(name)} was not handed over`;
     throw new Error(`${words}: ${failure}`);
   }

@@ -12,10 +12,10 @@
  */
 import { STAMP_MAX } from "./rows.ts";
 
-/** Clocks with a smaller difference are not shifted. Microseconds. */
+/** Maximum difference between the times of two nodes that is not corrected. Microseconds. */
 export const SKEW_US_MAX = 10_000_000;
 
-/** Makes stamps. */
+/** Creates stamps for the entries of names. */
 export class StampClock {
   readonly #wall: () => number;
   #shift = 0;
@@ -37,7 +37,7 @@ export class StampClock {
     return this.#last = Math.min(Math.max(this.time, this.#last + 1), STAMP_MAX);
   }
 
-  /** Records a peer's stamp. An implausibly late stamp is ignored. */
+  /** Records a peer's stamp. Ignores a stamp that is too far in the future. */
   heard(stamp: number): void {
     if (stamp > this.#last && stamp - this.time <= SKEW_US_MAX) this.#last = stamp;
   }

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** A larger step is a jump. Milliseconds. */
+/** Minimum step of the clock that is treated as setting it. Milliseconds. */
 const STEP_MS_MAX = 5_000;
 
 /** Returns a wall clock, in milliseconds since 1970, that does not jump. */

@@ -5,12 +5,12 @@
  *                        sent    │      ┃ added later: sent one by one, at once
  *                                at     last
  *
- * A row that is removed before its turn was never sent, so its removal need not be sent either.
+ * A row that is removed before it was sent needs no message about its removal.
  *
  * @module
  */
 
-/** Rows have ascending numbers in the order in which they were added. */
+/** A row with a number. The numbers ascend in the order in which rows were added. */
 export interface Numbered {
   readonly number: number;
 }
@@ -19,7 +19,7 @@ export interface Numbered {
 export class SyncCursor<Row extends Numbered> {
   readonly #rows: Iterator<Row>;
   readonly #last: number;
-  /** The number of the last row sent. */
+  /** The number of the last row that was sent. */
   #at = 0;
   /** Whether the end of the list was sent. */
   isOver = false;
@@ -38,7 +38,10 @@ export class SyncCursor<Row extends Numbered> {
     return this.#at >= this.#last;
   }
 
-  /** Returns whether a row was sent, in its turn or because it was added later. */
+  /**
+   * Returns whether the peer has a row: it was sent as part of the list, or because it was added
+   * later.
+   */
   knows(number: number): boolean {
     return number <= this.#at || number > this.#last;
   }

@@ -15,7 +15,7 @@ export class Tokens {
   readonly #last = new Map<string, number>();
   /** The highest token of names that are not stored. */
   #floor = 0;
-  /** The highest token of all. */
+  /** The highest token of all names. */
   highest = 0;
 
   /** Returns the token that a new token of a name must exceed. */

@@ -19,7 +19,7 @@ export interface NameEntry {
   readonly stamp: number;
   /** Fencing token of a name that is held by a quorum; otherwise absent. */
   readonly token?: number | undefined;
-  /** Whether the name is held by a quorum: when its node is lost, it is not free at once. */
+  /** Whether the name is held by a quorum. If its node is lost, such a name is not free at once. */
   readonly lingers?: boolean | undefined;
   /** Whether the entry may still be a claim, which some peer of its owner has not granted yet. */
   isClaim?: boolean;

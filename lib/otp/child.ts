@@ -78,7 +78,7 @@ export interface Backoff {
 export interface RestartLimit {
   /** Maximum number of restarts within `period`. Default 3. */
   readonly intensity?: number | undefined;
-  /** Milliseconds. Default 5000. */
+  /** The window of `intensity`. Milliseconds. Default 5000. */
   readonly period?: number | undefined;
 }
 
@@ -265,7 +265,7 @@ const BACKOFF: Readonly<Record<keyof Backoff, true>> = {
 /** The names of all members of `restartLimit`. */
 const RESTART_LIMIT: Readonly<Record<keyof RestartLimit, true>> = { intensity: true, period: true };
 
-/** The placement of a remote child, and its function. */
+/** What a remote child runs, and where. */
 export interface RemotePart {
   readonly node: NodeChoice;
   readonly fn: string;
@@ -302,13 +302,13 @@ export interface Child {
   waiting: boolean;
   /** For a remote child: the node where it runs or last ran. */
   node: string | undefined;
-  /** For a remote child: the session through which it was started. */
+  /** For a remote child: the session with its node through which it was started. */
   session: object | undefined;
-  /** The last scheduled restart of this child alone, not with siblings. */
+  /** The latest scheduled restart of this child on its own. */
   waits: object | undefined;
   /** Its own limit of restarts, if it has one. */
   readonly limit: Intensity | undefined;
-  /** Number of restarts since the child was last up for long. */
+  /** Number of restarts since the child last ran for the time `reset` of its backoff. */
   restarts: number;
   /** Time of the last start. */
   startedAt: number;
@@ -383,7 +383,10 @@ function isTime(ms: unknown): boolean {
   return typeof ms === "number" && ms >= 0 && ms <= TIMER_MS_MAX;
 }
 
-/** Returns the start function or the remote part: exactly one of them. */
+/**
+ * Returns what a spec starts: its start function or its remote function. Throws unless there is
+ * exactly one.
+ */
 function whatRuns(
   spec: ChildSpec,
   bad: (words: string) => ChildSpecError,

@@ -85,7 +85,7 @@ export interface ChildInfo {
   readonly node?: string | undefined;
 }
 
-/** Numbers of children. */
+/** Numbers of children by kind. */
 export interface ChildCount {
   /** All listed children. */
   readonly specs: number;
@@ -111,7 +111,7 @@ export function childInfo(child: Child): ChildInfo {
   return { id, pid, state, type, node: child.node ?? named };
 }
 
-/** Counts children. */
+/** Returns the numbers of children by kind. */
 export function countChildren(children: readonly Child[]): ChildCount {
   const supervisors = children.filter(({ spec }) => spec.type === "supervisor").length;
   return {
@@ -146,7 +146,7 @@ export function restartText(end: Restarting, crash?: Crash): string {
   const did = pid === undefined ? "could not be started" : "ended";
   const who = [`child ${JSON.stringify(child)}`, ...pid === undefined ? [] : [pid]].join(" ");
   const lines = [`${who} of ${by} ${did}: ${reasonText(reason)}`];
-  // The rest of the crash report. Its first part would repeat the child and the reason.
+  // Adds the rest of the crash report. Its first part would repeat the child and the reason.
   if (crash !== undefined) lines.push(...crashText({ ...crash, reason: "" }).split("\n").slice(1));
   if (crash !== undefined) {
     const names = crash.names.length === 0 ? "" : `, registered as ${crash.names.join(" ")}`;

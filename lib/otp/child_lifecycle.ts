@@ -16,12 +16,15 @@ import { Pid } from "../term/pid.ts";
 import type { Child, Started } from "./child.ts";
 import { lastWord, RemoteChildren } from "./remote_children.ts";
 
-/** After starting or stopping this many children, other work has a turn. */
+/** Number of children that are started or stopped before sockets and timers have a turn. */
 export const CHILDREN_A_TURN = 64;
 
-/** The settled promise of a start function, which the supervisor sends to itself. */
+/**
+ * The result of a start function, which the supervisor sends to itself when the function's promise
+ * settles.
+ */
 class Settled {
-  /** Whether the result is no longer awaited. */
+  /** Whether the supervisor no longer waits for the result. */
   given = false;
   outcome: { readonly started: Started } | { readonly error: unknown } | undefined = undefined;
 }
@@ -153,11 +156,14 @@ export class ChildLifecycle {
     this.#running.set(pid, child);
   }
 
-  /** Handles a child that started after its supervisor had exited. */
+  /**
+   * Handles a child whose start function returned after the supervisor had exited: kills it, unless
+   * the supervisor itself spawned it.
+   */
   #tooLate(started: Started): void {
     const pid = pidOf(started);
-    // A child that the supervisor spawned was linked, and has been notified; it may still be
-    // cleaning up.
+    // A child that the supervisor spawned was linked, so it received the exit signal. It may still
+    // be cleaning up.
     const own = pid.home.local &&
       this.system.find(pid.id)?.ancestors.includes(this.self.pid as Pid);
     if (!own) this.system.exit(pid, "kill");
@@ -211,14 +217,13 @@ export class ChildLifecycle {
     const { self, system } = this;
     const reasons = new Map<Pid, ExitReason>();
     /**
-     * Keyed by the number of the monitor's reference, because that identifies an exit, and the pid
-     * does not.
+     * The key is the number of the monitor's reference, which identifies an exit. A pid does not.
      */
     const waiting = new Map<number, Child>();
     let count = 0;
     for (const child of children) {
       if (child.pid === undefined) continue;
-      // If it must end meanwhile, it does so anyway.
+      // The supervisor is ending anyway, so an order to end is ignored.
       if (++count % CHILDREN_A_TURN === 0) await this.pause().catch(() => {});
       waiting.set(self.monitor(child.pid).id, child);
       const reason = child.spec.shutdown === "brutalKill" ? "kill" : "shutdown";

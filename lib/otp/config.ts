@@ -69,10 +69,10 @@ export const CHILD_TYPES = ["worker", "supervisor"] as const;
  */
 export const CONFIG_BYTES_MAX: number = 16 * 1024 * 1024;
 
-/** Minimum number of bytes of a child: an empty id, and no tail. */
+/** Minimum length of a child, with an empty id and without a tail. Bytes. */
 const CHILD_BYTES_LEAST = 4 + 3 * 8 + 1 + 1 + 8 + 1;
 
-/** All ones: no time limit. */
+/** The encoding of `Infinity`: all bits are set. */
 const FOREVER = 0xffff_ffff_ffff_ffffn;
 
 /**
@@ -145,7 +145,9 @@ export type DecodedConfig =
 
 /** Options of `decodeConfig`. */
 export interface DecodeConfigOptions {
-  /** The number of exposed functions; a larger index is rejected. Default: no limit. */
+  /**
+   * The number of exposed functions. A config with a larger index is rejected. Default: no limit.
+   */
   readonly functions?: number | undefined;
   /** The form, if it is known. Default: detected, or `"ambiguous"`. */
   readonly form?: ConfigForm | undefined;

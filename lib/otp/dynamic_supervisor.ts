@@ -26,7 +26,7 @@ import type { ChildCount, ChildInfo } from "./child_info.ts";
 export interface DynamicSupervisorOptions {
   /** Maximum number of restarts within `period`; more end the supervisor. Default 3. */
   readonly intensity?: number | undefined;
-  /** Milliseconds. Default 5000. */
+  /** The window of `intensity`. Milliseconds. Default 5000. */
   readonly period?: number | undefined;
   /** Maximum number of children; another is rejected. Default: no limit. */
   readonly maxChildren?: number | undefined;

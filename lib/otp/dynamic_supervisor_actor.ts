@@ -34,7 +34,7 @@ export type DynamicRequest =
   | { readonly $child: "terminate"; readonly pid: Pid<never> }
   | { readonly $child: "which" | "count" };
 
-/** The actor. */
+/** The actor of a dynamic supervisor. */
 export class DynamicSupervisorActor extends SupervisorBase<DynamicRequest> {
   protected override readonly children: Set<Child> = new Set();
   readonly #max: number;

@@ -30,7 +30,7 @@ export class Intensity {
 
   /** Counts a restart. Returns false if it exceeds the limit. */
   allow(now: number): boolean {
-    // A restart is dropped when it is older than the period, but not when it is exactly as old.
+    // A restart counts until it is older than the period. One that is exactly as old still counts.
     while (this.#times.length > 0 && now - this.#times.peek()! > this.#periodMs) {
       this.#times.shift();
     }

@@ -53,7 +53,7 @@ export interface PoolDefinition<Args extends unknown[], Result> {
   readonly nodes?: ((nodes: readonly string[]) => readonly string[]) | undefined;
   /** Maximum number of waiting jobs, and the policy above it. Default 10,000, "reject". */
   readonly queue?: { readonly max: number; readonly policy?: QueuePolicy } | undefined;
-  /** Maximum number of retries of a failed job, and the pauses between them. Default: none. */
+  /** Maximum number of retries of a failed job, and the pauses before them. Default: no retries. */
   readonly retry?: { readonly times: number; readonly backoff?: Backoff } | undefined;
   /** Timeout of an attempt, in milliseconds. Default: none. */
   readonly timeout?: number | undefined;
@@ -155,17 +155,17 @@ export interface Job<Result> {
 
 /** Events of a pool. */
 export interface PoolEvents {
-  /** A worker called `progress`. */
+  /** A worker has called `progress`. */
   progress: { readonly id: string; readonly value: unknown };
-  /** A job completed. */
+  /** A job has completed. */
   completed: { readonly id: string; readonly result: unknown };
-  /** An attempt failed, or its node was lost. Another attempt follows. */
+  /** An attempt has failed, or its node was lost, and another attempt follows. */
   retrying: { readonly id: string; readonly attempt: number; readonly error: unknown };
-  /** A job failed. */
+  /** A job has failed. */
   failed: { readonly id: string; readonly error: JobError };
 }
 
-/** Numbers of jobs. */
+/** Numbers of jobs, by state. */
 export interface PoolCounts {
   /** Waiting jobs. */
   readonly waiting: number;

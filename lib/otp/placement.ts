@@ -51,25 +51,25 @@ export function isNodeName(choice: NodeChoice): choice is `${string}@${string}` 
   return typeof choice === "string" && choice.includes("@");
 }
 
-/** Returns whether a value is not a valid choice. */
+/** Returns whether a value is neither a placement, nor a function, nor the name of a node. */
 export function isNoChoice(choice: unknown): boolean {
   return typeof choice !== "function" && !PLACEMENTS.includes(choice as Placement) &&
     !(typeof choice === "string" && isNodeName(choice));
 }
 
-/** Chooses for the children of one supervisor. */
+/** Chooses nodes for the children of one supervisor. */
 export class Placer {
   /** The number of remote children by node. */
   readonly #children = new Map<string, number>();
-  /** The last chosen node of round robin, by the name of the function. */
+  /** The node that round robin has chosen last, by the name of the function. */
   readonly #turns = new Map<string, string>();
 
-  /** A child has started on a node. */
+  /** Records that a child has started on a node. */
   arrived(node: string): void {
     this.#children.set(node, (this.#children.get(node) ?? 0) + 1);
   }
 
-  /** A child has exited on a node. */
+  /** Records that a child on a node has exited. */
   left(node: string): void {
     const left = (this.#children.get(node) ?? 0) - 1;
     if (left > 0) this.#children.set(node, left);

@@ -35,7 +35,7 @@ const LOOK_MS = 500;
 /** Default maximum pause between attempts. Milliseconds. */
 const CAP_MS = 30_000;
 
-/** The report of an attempt's actor to its pool. */
+/** The message in which the actor of an attempt reports to its pool. */
 export type Report =
   | {
     readonly $job: "done";
@@ -89,7 +89,7 @@ export class PooledJob {
   }
 }
 
-/** A job has been added, and stored if there is a store. */
+/** The message that a job was added, and stored if there is a store. */
 export class Added {
   readonly job: PooledJob;
   constructor(job: PooledJob) {
@@ -97,7 +97,7 @@ export class Added {
   }
 }
 
-/** Cancels a job. */
+/** The message that cancels a job. */
 export class Cancel {
   readonly job: PooledJob;
   constructor(job: PooledJob) {
@@ -105,7 +105,7 @@ export class Cancel {
   }
 }
 
-/** An attempt on another node was spawned, or failed to spawn. */
+/** The message that an attempt on another node was spawned, or could not be spawned. */
 class Spawned {
   readonly job: PooledJob;
   readonly pid: Pid<never> | undefined;
@@ -117,7 +117,7 @@ class Spawned {
   }
 }
 
-/** The timer of a job has fired: the attempt timed out, or the next one is due. */
+/** The message of a job's timer: the attempt timed out, or the next one is due. */
 class JobTimer {
   readonly job: PooledJob;
   readonly attempt: number;
@@ -271,11 +271,12 @@ export class PoolActor {
   }
 
   #spawned({ job, pid, error }: Spawned): void {
-    // The report may have arrived first.
+    // The report of the attempt may have arrived before this message.
     if (this.#active.get(job.id) !== job) return;
     if (pid !== undefined) return this.#run(job, pid);
     this.#left(job);
-    // The attempt did not run: the node is lost, or no longer exposes the pool.
+    // The attempt did not run, because its node was lost or no longer exposes the pool. It does not
+    // count.
     if (job.ending === "cancelled") return this.#fail(job, "cancelled", error);
     job.attempt--;
     this.#again(job, error, LOOK_MS);

@@ -23,7 +23,7 @@ import { endSelf, type Starting } from "./start.ts";
 /** Maximum time for which an actor that failed to start waits for the starter's request. Milliseconds. */
 export const ASKED_MS = 2_000;
 
-/** The request. */
+/** The request for the result of the start. */
 const READY: { readonly $ready: true } = { $ready: true };
 
 /** The actor or node that starts the remote actor. */
@@ -42,7 +42,7 @@ export function asksReady({ request }: Call): boolean {
   return (request as { $ready?: unknown } | null | undefined)?.$ready === true;
 }
 
-/** The request did not arrive in time. */
+/** The message of the timer: the request did not arrive in time. */
 class Unasked {}
 
 /** The start of an actor that another node has spawned on this node. */

@@ -44,7 +44,7 @@ export class AwayError extends Error {
   readonly code = "noconnection";
 }
 
-/** Sent by a supervisor to itself while children wait for a node. */
+/** The message that a supervisor sends to itself periodically while children wait for a node. */
 export class Look {}
 
 /** The remote children of a supervisor. */
@@ -69,7 +69,7 @@ export class RemoteChildren {
     return this.#spawn(child.spec.remote!, node);
   }
 
-  /** A child has started on a node. */
+  /** Records that a child has started on a node. */
   arrived({ spec }: Child, { node }: Pid): void {
     if (spec.remote !== undefined) this.#placer.arrived(node);
   }
@@ -82,7 +82,7 @@ export class RemoteChildren {
     return former !== undefined && this.#lost.has(former);
   }
 
-  /** A child has exited. */
+  /** Records that a child has exited. */
   left({ spec }: Child, pid: Pid, reason: ExitReason): void {
     if (spec.remote !== undefined) this.#placer.left(pid.node);
     if (reason === "noconnection" && !pid.home.local) this.#lose(pid);
@@ -133,7 +133,7 @@ export class RemoteChildren {
     });
   }
 
-  /** A node has been connected or lost. */
+  /** Called when a node has been connected or lost. */
   nodeChanged({ type, node }: NodeChange): void {
     if (type === "nodeup") this.#reached(node);
   }
@@ -145,14 +145,14 @@ export class RemoteChildren {
     const nodes = this.#candidates(fn);
     const former = formerNode(remote, child.node);
     if (former !== undefined && nodes.includes(former)) return former;
-    // The node may have exposed the function so recently that it is not known here: the first
-    // attempt shows it.
+    // A connected node may have exposed the function so recently that this node does not know it
+    // yet. An attempt will show it.
     const asks = onNodeDown === "wait" || child.node === undefined;
     if (asks && former !== undefined && this.#sessionWith(former) !== undefined) return former;
     const away = `it waits for ${former ?? `a node that exposes ${JSON.stringify(fn)}`}`;
     if (onNodeDown === "wait" && former !== undefined) throw new AwayError(away);
     if (isNodeName(choice)) {
-      // The attempt fails with the reason.
+      // Returned even if the node is unknown: the attempt then fails with the reason.
       if (onNodeDown === "fail" || nodes.includes(choice)) return choice;
     }
     const how = (isNodeName(choice) ? "any" : choice) as Placement | NodeSelector;
@@ -197,7 +197,7 @@ export class RemoteChildren {
     this.#system.sendAfter(this.#self.pid, new Look(), LOOK_MS);
   }
 
-  /** Kills the lost children of a node. */
+  /** Kills the lost children of a node that is reachable again. */
   #reached(node: string): void {
     if (this.#lost.size === 0) return;
     for (const pid of this.#lost) {
@@ -226,8 +226,8 @@ export class RemoteChildren {
 }
 
 /**
- * Returns the reason in the link's exit signal, which is the true one if the actor had exited
- * before.
+ * Returns the reason in the exit signal of the link. If the actor exited before the request
+ * arrived, this is its real exit reason.
  */
 export function lastWord(self: Self, pid: Pid): ExitReason | undefined {
   let reason: ExitReason | undefined;

@@ -13,29 +13,31 @@ import { SupervisorError, type SupervisorFault } from "./child_info.ts";
 import { UnknownCallError } from "./unknown_call.ts";
 
 /**
- * Throws if a call came from another node. A supervisor spawns remote children with the permissions of its own
- * node, which the caller's node may not have.
+ * Throws if a call came from another node. A supervisor spawns children with the permissions of its
+ * own node, which the caller's node may not have.
  */
 export function assertNear(call: Call): void {
   if (call instanceof PendingCall) return;
   throw new SupervisorError("refused", "children are started by the supervisor's own node only");
 }
 
-/** Rejects a call, which may come from another node. */
+/**
+ * Rejects a call with an error, in the form that keeps its class if the caller is on another node.
+ */
 export function refuse(call: Call, error: unknown): void {
   call.refuse(call instanceof PendingCall ? error : packed(error));
 }
 
-/** Calls a service or a supervisor on any node. */
+/** Calls a service or a supervisor on any node. Rejects with errors of their original classes. */
 export function ask<T>(pid: Pid<never>, request: unknown, options?: CallOptions): Promise<T> {
   const to = pid as unknown as Pid<Call<unknown, T>>;
   const system = systemOf(to);
   const answer = system.call(to, request, options);
-  // Tracked again, because the error may differ from that of the call.
+  // Tracked again, because `revive` creates a new promise and possibly another error.
   return to.home.local ? answer : system.tracked(() => revive(answer));
 }
 
-/** Restores the classes of errors of another node. */
+/** Returns the same result, with the classes of errors from other nodes restored. */
 export function revive<T>(answer: Promise<unknown>): Promise<T> {
   return answer.then((value) => value as T, (error) => {
     throw revived(error);
@@ -56,7 +58,7 @@ function plain({ name, message, stack }: Error, cause: unknown[]): Error {
 }
 
 function revived(error: unknown): unknown {
-  // An error of this node already has its class.
+  // An error that was created on this node has its class already.
   if (!(error instanceof Error) || error.constructor !== Error) return error;
   const { name, message, cause } = error;
   const packed = Array.isArray(cause) ? cause : [];

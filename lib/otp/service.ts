@@ -45,9 +45,9 @@ import { startAndWait, type Starter } from "./start.ts";
  * starts.
  */
 export interface RemoteStarter extends Caller {
-  /** Spawns on another node. */
+  /** Spawns a function that another node exposes. */
   spawn<M, A extends unknown[]>(there: RemoteSpawn<M, A>, ...args: A): Promise<Pid<M>>;
-  /** Spawns and links in one step. Only actors have this method, not nodes. */
+  /** Spawns such a function and links in one step. Only actors have this method. */
   spawnLink?<M, A extends unknown[]>(there: RemoteSpawn<M, A>, ...args: A): Promise<Pid<M>>;
 }
 
@@ -122,15 +122,16 @@ export interface Service<P extends ServiceProtocol>
    * `counter.call(counter.at(node, "hits"))`.
    */
   at(source: NameSource, name: string): ServiceName<P>;
-  /** The same for another node. */
+  /** Returns a reference to the service with a name on a node, which may be another one. */
   at(source: Caller, where: ActorName): ServiceName<P>;
   /**
-   * The functions that call a service. They reject as `Node.call` does; if the handler throws, with
-   * a `CallExitError` whose `reason` is the thrown value.
+   * Returns the functions that call a service. They reject as `Node.call` does; if the handler
+   * throws, with a `CallExitError` whose `reason` is the thrown value.
    */
   call(service: ServiceTarget<P>, options?: CallOptions): CallApi<P>;
   /**
-   * The functions that cast to a service. They return nothing, even if the service does not exist.
+   * Returns the functions that cast to a service. They have no result, even if the service does not
+   * exist.
    */
   cast(service: ServiceTarget<P>): CastApi<P>;
   /**
@@ -205,8 +206,8 @@ export function service<P extends ServiceProtocol = NoProtocol>(
 }
 
 /**
- * The same for all protocols at once: the compiler has checked the definition against its own
- * protocol.
+ * Defines a service whose protocol is not known here. The compiler has checked the definition
+ * against its own protocol.
  */
 export function defineService(definition: AnyDefinition): Service<AnyProtocol> {
   checkNames(definition, DEFINITION, (words) => new ArgumentError(`service: ${words}`));
@@ -232,7 +233,7 @@ export function defineService(definition: AnyDefinition): Service<AnyProtocol> {
       kind,
       (self, starting) => new ServiceActor(definition, self, starting, terms).begin(as, args),
     ) as Promise<AnyPid>;
-  // Reports contain the name of this function.
+  // The name of this function appears in reports.
   const { [kind]: body } = {
     [kind]: (self: Self, ...args: unknown[]): (message: unknown) => unknown => {
       const readiness = new Readiness(self);
@@ -309,7 +310,7 @@ async function replaceFar(
 /** Starts a service with special parameters: for shards, which hand states over. */
 export const START: unique symbol = Symbol("start");
 
-/** The methods that every service has in addition to its public interface. */
+/** The methods that every service has in addition to its public ones. */
 export interface StartsOnTerms {
   /** Starts an instance, linked with `from` if that is an actor. */
   readonly [START]: (

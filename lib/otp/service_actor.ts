@@ -44,9 +44,12 @@ export type ServiceRequest =
   | { readonly $state: "pid" }
   | { readonly $state: "handover" }
   | { readonly $state: "set"; readonly change: (state: never) => unknown }
-  /** Returns a {@linkcode MarkedState}. */
+  /** Reads the state. The reply is a {@linkcode MarkedState}. */
   | { readonly $state: "read" }
-  /** Replaces the state unless a message was handled since `mark`. The reply is whether it did. */
+  /**
+   * Replaces the state unless a message was handled since `mark`. The reply is true if the state
+   * was replaced.
+   */
   | { readonly $state: "swap"; readonly mark: number; readonly next: unknown };
 
 /** A state, and the number of messages that the service has handled. */
@@ -124,9 +127,9 @@ export class ServiceActor {
   readonly #terms: StartTerms;
   #state: unknown;
   #persistence: Persistence | undefined;
-  /** Whether changes wait to be stored. */
+  /** Whether there are changes that are not stored yet. */
   #isDirty = false;
-  /** Whether `init` has not returned yet. */
+  /** Whether `init` is still running. */
   #begins = true;
   /** Pending until `init` and its `continue` are done, if they are async. */
   #started: Promise<void> | undefined;
@@ -163,7 +166,8 @@ export class ServiceActor {
         this.#started = going.then(() => {
           this.#started = undefined;
         });
-        // The error ends the actor; the promises of waiting messages must not reject too.
+        // The error ends the actor. It is handled here, so that it does not also reject for each
+        // waiting message.
         this.#started.catch((error) => this.#fail(error));
       }
     } catch (error) {
@@ -245,7 +249,7 @@ export class ServiceActor {
     return this.#guard(() => this.#handle(message));
   }
 
-  /** Ends the service with the error that a handler throws. */
+  /** Runs a handler. If it throws, the service ends with the error. */
   #guard(handle: () => void | Promise<void>): void | Promise<void> {
     try {
       const done = handle();
@@ -317,7 +321,9 @@ export class ServiceActor {
     }
   }
 
-  /** Handles the two steps of replacing the state from another node. */
+  /**
+   * Handles the two requests by which another node replaces the state: to read it, and to swap it.
+   */
   #replace(
     call: Call,
     { $state, mark, next }: { readonly $state?: unknown; mark?: unknown; next?: unknown },
@@ -347,7 +353,7 @@ export class ServiceActor {
     }
     const next = answer[1];
     if (next instanceof Outcome || next === undefined || next instanceof Promise) {
-      // A rejected state is no reason to reply.
+      // The state is checked first: without a valid state there is no reply.
       this.#check(`call handler ${name}`, next);
       if (this.#persistence !== undefined) {
         this.#state = next instanceof Outcome ? next.state : next;
@@ -424,8 +430,8 @@ export class ServiceActor {
   }
 
   /**
-   * Throws if a handler forgot to return or await its state, or returned `continueWith` although
-   * there is no `continue` handler.
+   * Throws if a handler returned no state or an unresolved promise, or `continueWith` without a
+   * `continue` handler.
    */
   #check(who: string, next: unknown): void {
     const state = next instanceof Outcome ? next.state : next;
@@ -460,11 +466,14 @@ export class ServiceActor {
     const isInfo = trapExit || (terminate === undefined && !this.#savesLate);
     if (!order && isInfo) return this.#info(exit);
     if (!order && reason === "normal") return;
-    // The exit of another actor is not a crash of the service.
+    // The reason is that of another actor, so it is not a crash of the service.
     return this.#terminate(reason, () => actorRefOf(this.self.pid)?.end(reason));
   }
 
-  /** A handler threw: its caller's promise rejects at once, and the actor exits with the error. */
+  /**
+   * Called when a handler has thrown: rejects the caller's promise at once, and ends the actor with
+   * the error.
+   */
   #crashed(error: unknown): Promise<void> {
     const reason = error instanceof Error ? error : { thrown: error };
     if (this.call instanceof PendingCall) this.call.ended(reason);
@@ -500,7 +509,7 @@ export class ServiceActor {
     end();
   }
 
-  /** `continue` of `init` threw. */
+  /** Ends the actor, because the `continue` handler after `init` has thrown. */
   #fail(error: unknown): void {
     endSelf(this.self, error instanceof Error ? error : { thrown: error });
   }

@@ -27,9 +27,9 @@ export type NameSource =
 
 /** An object that can send and call: a node or an actor. */
 export interface Caller {
-  /** Sends. */
+  /** Sends a message. */
   send<M>(to: Pid<M> | ActorName | string, message: M): void;
-  /** Calls. */
+  /** Sends a request and resolves with the reply. */
   call<Q, R>(
     to: Pid<Call<Q, R>> | ActorName | string,
     request: Q,
@@ -70,7 +70,7 @@ export class ServiceName<P extends ServiceProtocol = ServiceProtocol> {
   /** The place where the name is looked up. Used by the runtime. */
   readonly source: NameSource | Caller;
 
-  /** See {@linkcode Service.at}. */
+  /** Programs use {@linkcode Service.at}. */
   constructor(source: NameSource | Caller, name: string, node?: string) {
     this.name = name;
     this.node = node;

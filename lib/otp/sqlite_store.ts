@@ -33,7 +33,7 @@ interface Write {
   readonly reject: (error: unknown) => void;
 }
 
-/** The used part of `node:sqlite`. */
+/** The parts of `node:sqlite` that are used here. */
 interface Statement {
   get(...values: unknown[]): unknown;
   all(...values: unknown[]): unknown[];
@@ -152,7 +152,7 @@ function commit(database: Database, batch: readonly Write[]): void {
     try {
       database.exec("ROLLBACK");
     } catch {
-      // No transaction was open.
+      // The transaction was not open any more.
     }
     for (const { reject } of batch) reject(error);
     return;

@@ -18,13 +18,13 @@ import type { Pid } from "../term/pid.ts";
  * A node or an actor that starts services and supervisors. An actor is linked to what it starts.
  */
 export interface Starter {
-  /** Spawns. */
+  /** Spawns an actor. */
   spawn<M, A extends unknown[]>(body: ActorFunction<M, A>, ...args: A): Pid<M>;
-  /** Spawns and links; only if the starter is an actor. */
+  /** Spawns an actor and links to it. Only actors have this method. */
   spawnLink?<M, A extends unknown[]>(body: ActorFunction<M, A>, ...args: A): Pid<M>;
-  /** The pid; only if the starter is an actor. */
+  /** The pid of the starter, if it is an actor. */
   readonly pid?: Pid<never>;
-  /** Calls. */
+  /** Sends a request and resolves with the reply. */
   call<Q, R>(to: Pid<Call<Q, R>>, request: Q, options?: CallOptions): Promise<R>;
 }
 
@@ -75,6 +75,6 @@ export function endSelf(self: { exit(reason: ExitReason): unknown }, reason: Exi
   try {
     self.exit(reason);
   } catch {
-    // `self.exit` throws to stop the code after the call; there is none here.
+    // `self.exit` throws in order to stop the code that follows it. Here, none follows.
   }
 }

@@ -114,7 +114,7 @@ interface Event {
   readonly call: Call | undefined;
 }
 
-/** A timer has fired. */
+/** The message of a timer that has fired. */
 class Fired {
   readonly key: string;
   timer: TimerRef | undefined = undefined;
@@ -123,7 +123,7 @@ class Fired {
   }
 }
 
-/** The part of a machine that is not stored. */
+/** The part of a machine's state that is not stored. */
 class Transient {
   readonly timers: Map<string, Fired> = new Map();
   postponed: Event[] = [];
@@ -236,7 +236,8 @@ class Machine {
           continueWith({ state: initial, data, due: undefined }, BEGIN);
         return first instanceof Promise ? first.then(begin) : begin(first);
       },
-      // For callers, the protocol determines whether an event is a call or a cast.
+      // A machine handles calls and casts with the same functions. For callers, the protocol
+      // determines the kind of an event.
       call: handlers,
       cast: handlers,
       info(state, message) {
@@ -311,7 +312,7 @@ class Machine {
     const at = replies.findIndex(([one]) => one === call);
     const own = at < 0 ? undefined : replies.splice(at, 1)[0];
     transient.replies = [];
-    // A stopping machine has already replied; the stored state stays.
+    // If the machine stops, it replies now; the stored state does not change any more.
     if (ran instanceof Outcome) {
       for (const [one, reply] of replies) one.reply(reply);
     }

@@ -139,7 +139,7 @@ export interface MachineEvents<P extends MachineProtocol> {
   readonly timeouts?: Readonly<Record<string, MachineCastRule<P, []>>> | undefined;
 }
 
-/** A state. */
+/** The rules of one state. */
 export interface MachineStateRules<P extends MachineProtocol> extends MachineEvents<P> {
   /** Fires after this time in the state. OTP's state timeout. Default: no timeout. */
   readonly after?: MachineTimeout<P> | undefined;
@@ -156,7 +156,7 @@ export interface MachineStateRules<P extends MachineProtocol> extends MachineEve
   readonly exit?: ((this: ServiceContext, data: P["data"]) => P["data"] | void) | undefined;
 }
 
-/** A state machine. */
+/** The definition of a state machine. */
 export interface MachineDefinition<P extends MachineProtocol> {
   /** The name in reports and for `node.expose`. Default "machine". */
   readonly name?: string | undefined;

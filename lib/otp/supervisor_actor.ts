@@ -98,14 +98,14 @@ function makeSupervisedChild(spec: ChildSpec, autoShutdown: AutoShutdown): Child
   throw new ChildSpecError(`child ${id}: it is significant, but autoShutdown is "never"`);
 }
 
-/** The actor. */
+/** The actor of a supervisor. */
 export class SupervisorActor extends SupervisorBase<SupervisorRequest> {
   readonly #strategy: Strategy;
   readonly #autoShutdown: AutoShutdown;
-  /** In the order in which they are started. */
+  /** The children by id, in the order in which they are started. */
   readonly #children: Map<string, Child>;
   /**
-   * The scheduled restart of all waiting children; unused with one_for_one, where each child has
+   * The scheduled restart of all waiting children. Not used with one_for_one, where each child has
    * its own.
    */
   #wave: Due | undefined = undefined;
@@ -179,7 +179,7 @@ export class SupervisorActor extends SupervisorBase<SupervisorRequest> {
     const due = new Due(alone ? child : undefined);
     if (alone) child.waits = due;
     else {
-      // The new restart replaces the scheduled one, and waits at least as long.
+      // The new restart replaces the scheduled one, and waits at least until its time.
       const before = this.#wave?.timer;
       const left = before === undefined ? 0 : this.lifecycle.system.cancelTimer(before) || 0;
       pause = Math.max(pause, left);
@@ -195,7 +195,10 @@ export class SupervisorActor extends SupervisorBase<SupervisorRequest> {
     return due.child === undefined ? [...this.children] : [due.child];
   }
 
-  /** With all strategies except one_for_one, the children after it wait too. */
+  /**
+   * Makes a child wait for a node. With all strategies except one_for_one, the children after it
+   * wait too.
+   */
   protected override hold(child: Child): boolean {
     this.lifecycle.remoteChildren.wait(child);
     if (this.#strategy === "one_for_one") return true;
@@ -208,7 +211,7 @@ export class SupervisorActor extends SupervisorBase<SupervisorRequest> {
 
   protected override waitingGroups(): readonly (readonly Child[])[] {
     const { remoteChildren } = this.lifecycle;
-    // All waiting children are started together by the scheduled restart.
+    // A scheduled restart will start all waiting children together.
     if (this.#wave !== undefined) return [];
     if (this.#strategy === "one_for_one") return [remoteChildren.startable(this.children)];
     const waiting = [...this.children].filter(({ waiting }) => waiting);

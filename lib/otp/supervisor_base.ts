@@ -159,13 +159,14 @@ export abstract class SupervisorBase<Request extends { readonly $child: string }
   }
 
   /**
-   * Handles a child whose node is lost, which does not count: it waits, or runs on another node.
+   * Restarts a child whose node is, or may be, lost: it waits, or runs on another node. If the node
+   * is surely lost, the restart does not count.
    */
   async #moved(child: Child, reason: ExitReason, surely: boolean): Promise<Ending> {
     this.lifecycle.report(child, reason, awayWords(child, surely));
     const end = await this.#restart(child, 0, false);
     if (end !== undefined || surely || child.pid === undefined) return end;
-    // The child's node is connected, so the exit counts like any other.
+    // The child runs again, so its node was not lost, and the exit counts like any other.
     return this.#allows(child) || child.limit !== undefined ? undefined : "shutdown";
   }
 
@@ -228,22 +229,22 @@ export abstract class SupervisorBase<Request extends { readonly $child: string }
           return undefined;
         }
         const end = await this.#again(child, error as Error, undefined);
-        // The child is retried together with those after it; or it is given up, and they start
-        // without it.
+        // Stops here if the child will be retried, together with those after it. If it was given
+        // up, the others start without it.
         if (end !== undefined || child.restarting) return end;
       }
     }
     return undefined;
   }
 
-  /** Stops a child on request. Throws if it may still be alive on an unreachable node. */
+  /** Stops a child on request. Rejects if the child may still be alive on an unreachable node. */
   protected async terminate(child: Child): Promise<void> {
     if (child.pid !== undefined) await this.lifecycle.stop(child);
     if (!this.lifecycle.remoteChildren.isLost(child)) return;
     throw new NoConnectionError(`${child.former}: it is killed when its node is back`);
   }
 
-  /** Starts a child on request. */
+  /** Starts a child on request. Rejects with `SupervisorError` if the start fails. */
   protected async start(child: Child): Promise<Pid> {
     try {
       await this.lifecycle.start(child);
@@ -254,8 +255,8 @@ export abstract class SupervisorBase<Request extends { readonly $child: string }
   }
 
   async #asked(call: Call<Request>): Promise<undefined> {
-    // A starter on another node asks whether the supervisor has started: it handles messages, so it
-    // has.
+    // A starter on another node asks whether the supervisor has started. It has, because it handles
+    // messages.
     if (asksReady(call as Call)) return void call.reply(true);
     try {
       call.reply(await this.#answer(call));

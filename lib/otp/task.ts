@@ -85,7 +85,7 @@ export interface Task<T> {
   readonly result: Promise<T>;
 }
 
-/** A task, and the actor that it belongs to. */
+/** A task with the actor that owns it. */
 class OwnedTask<T> implements Task<T> {
   readonly pid: Pid<never>;
   readonly result: Promise<T>;
@@ -142,7 +142,7 @@ export interface TaskApi {
 }
 
 /**
- * Tasks.
+ * Starts tasks, and waits for their results.
  *
  * @example
  * ```ts
@@ -179,7 +179,7 @@ function start<T>(from: Starter, run: TaskFunction<T>): OwnedTask<T> {
     try {
       settle(await run(self));
     } catch (error) {
-      // The task was cancelled or has exited itself: the reason is reported below.
+      // If the task was cancelled or has ended itself, its exit reason is reported below.
       if (!systemOf(self.pid).isAlive(self.pid)) return;
       const reason = error instanceof Error ? error : { thrown: error };
       fail(new TaskExitError(self.pid, reason));
@@ -190,8 +190,8 @@ function start<T>(from: Starter, run: TaskFunction<T>): OwnedTask<T> {
   try {
     pid = from.spawn(body);
   } catch (error) {
-    // On a stopped node, the start does not throw but the result rejects: awaiting it lets I/O have
-    // a turn, so that a loop of retries cannot starve I/O.
+    // On a stopped node, the result rejects instead of this call: awaiting it lets I/O have a turn,
+    // so that a loop of retries cannot starve I/O.
     const system = systemBehind(from);
     if (!(error instanceof NodeStoppedError) || system === undefined) throw error;
     fail(error);
@@ -211,7 +211,7 @@ function wait<T>(task: Task<T>, { timeout = AWAIT_TIMEOUT_MS }: AwaitOptions = {
   // Other actors may await the result, but loops of the exited owner must stop.
   if (owner?.isAlive === false && (task as OwnedTask<T>).late++ >= DEAD_USES_MAX) return never();
   const system = systemOf(task.pid);
-  // Tasks of a stopped node have ended, and an exited owner does not need a timeout.
+  // On a stopped node, all tasks have ended. An exited owner needs no timeout.
   const isFinal = timeout === Infinity || system.isStopped || owner?.isAlive === false;
   const result = isFinal ? task.result : system.within(task.result, timeout, () => {
     return new TaskTimeoutError(`task ${task.pid} gave no result in ${timeout} ms`);
@@ -247,7 +247,7 @@ async function mapped<I, T>(
   const waiting = items[Symbol.iterator]();
   const workers: Promise<void>[] = [];
   let begun = 0;
-  /** No more tasks are started, because all have been, or one has failed. */
+  /** Whether no more tasks are started, because all were started or one has failed. */
   let over = false;
   const next = (): { readonly item: I } | undefined => {
     if (over) return undefined;
