@@ -72,7 +72,8 @@ export class LiveStream {
   close() {
     this.#move("closed");
     clearTimeout(this.#timer);
-    this.#socket?.close();
+    // Browsers report an error if a socket is closed while it connects: it is closed once it is open.
+    if (this.#socket?.readyState !== WebSocket.CONNECTING) this.#socket?.close();
   }
 
   #open() {
