@@ -45,7 +45,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
  * ```
  */
 export function nodeOptionsFromEnv(env?: Environment): NodeOptions {
-  // Reads them one by one, because each may have its own permission on Deno.
+  // Reads the variables one by one, because on Deno each may have its own permission.
   const values = Object.fromEntries(
     VARIABLES.map((name) => [name, (env ?? process.env)[name]?.trim() || undefined]),
   );

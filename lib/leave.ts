@@ -60,8 +60,8 @@ export async function leave(
   if (!(timeout >= 0)) throw new OptionError(`option timeout is ${timeout}: use 0 or more`);
   const endAt = host.clock.now() + timeout;
   mesh.log.info("leaving: nothing more is placed here");
-  // Peers place children on nodes that expose their function. They learn this before the children
-  // here exit.
+  // Peers place children only on nodes that expose their function. They are notified before the
+  // children on this node exit.
   remote.spawner.close();
   const moved = Promise.all([global.leave(), homes.leave(), remote.spawner.endOwned()]);
   if (!await isWithin(host, timeout / 2, moved)) {

@@ -836,7 +836,7 @@ export class Node {
    * ```
    */
   leave(options: LeaveOptions = {}): Promise<void> {
-    // Clients of channels reconnect at different times until the next batch.
+    // Spreads the reconnections of channel clients over the time until the next batch.
     this.#channelHub?.spread(Math.max(SPREAD_MS, options.batchInterval ?? 0));
     return this.#parts.system.tracked(() =>
       this.#left ??= leave(this.#parts, this.#parts.servers, options)

@@ -515,7 +515,7 @@ function address(short: string): string {
   return `${short}.sim`;
 }
 
-/** Returns the keys of a cookie. Its authority is only a text, because there is no TLS. */
+/** Returns keys for a cookie. The authority is only a text, because the simulation has no TLS. */
 function keysOf(cookie: string): Promise<ClusterKeys> {
   const issuer = `authority of ${cookie}\n`;
   return Promise.resolve({

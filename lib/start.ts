@@ -175,7 +175,7 @@ export async function startNode(
   );
   mesh.attach = (session) => remote.attach(session);
   remote.exposedBy = (node) => mesh.exposedBy(node);
-  // Failures of sends are logged, because sends are not awaited.
+  // Failures of sends are logged, because the program does not await sends.
   const repeats = new Repeats();
   const unsent = (to: string, words: string): void => {
     const site = callSite();
@@ -337,7 +337,8 @@ function makeLog(options: NodeOptions, host: Host, name: NodeName, recorder: Rec
   const all: LogSink = (entry) => {
     const { level, event, message, data } = entry;
     const pid = (data as { pid?: Pid } | undefined)?.pid;
-    // Crash reports contain messages, so the observation records crashes without them.
+    // Crash reports contain messages, and the recorder must not. The observation records crashes
+    // without messages instead.
     const isReport = event === "crash" || event === "restart";
     if (level !== "debug" && !isReport) recorder.record(event, message, pid, level);
     if (LOG_LEVELS.indexOf(level) >= least) sink(entry);

@@ -86,7 +86,7 @@ export interface SocketEvents {
     readonly reason: string;
     readonly retryIn: number | undefined;
   };
-  /** The server invites this client to a topic. */
+  /** The server has invited this client to a topic. */
   invite: { readonly topic: string };
 }
 
@@ -316,7 +316,8 @@ export class Socket {
     socket.binaryType = "arraybuffer";
     let late: ReturnType<typeof setTimeout> | undefined = undefined;
     let works = false;
-    // Some proxies allow a WebSocket to open, but pass no messages.
+    // A WebSocket counts as working with its first message: some proxies let it open, but pass no
+    // messages.
     const working = (): void => {
       works = true;
       this.#attempts = 0;
@@ -326,18 +327,18 @@ export class Socket {
     const over = (closeCode: number, reason: string): void => {
       clearTimeout(late);
       if (this.#socket !== socket) return;
-      // Runtimes use different codes for a failed attempt.
+      // Runtimes use different codes for a failed attempt. 1006 stands for all of them.
       const code = this.state === "open" ? closeCode : 1006;
       this.#lost();
       if (!works) {
         this.#isBlocked = false;
-        // If the server answers a request at this moment, WebSockets are blocked. One failure after
-        // a success is no reason to check, because the server may have been stopped.
+        // Checks whether only WebSockets are blocked, by an attempt with requests. A single failure
+        // after a success is no reason for that, because the server may have been stopped.
         if (code === 1006 && !usesEvents && (this.#attempts > 0 || !this.#hasWorked)) {
           return void this.#connect(true);
         }
       }
-      // Try the next server.
+      // Tries the next server.
       this.#urls.push(this.#urls.shift()!);
       this.#retry(code, reason);
     };
@@ -352,7 +353,7 @@ export class Socket {
       if (usesEvents) working();
       this.#beat = setInterval(() => {
         this.#send("phoenix", "heartbeat", {}, null).answer.catch(({ code }) => {
-          // Do not wait for the closing handshake with an unresponsive server.
+          // Does not wait for the closing handshake of an unresponsive server.
           if (code === "timeout") over(1006, "no heartbeat");
           if (code === "timeout") socket.close();
         });
@@ -473,7 +474,7 @@ export class Socket {
     this.#emit("close", { code, reason, retryIn });
   }
 
-  /** Handles the loss of the connection. */
+  /** Called when the connection was lost: rejects pending pushes, and stops the heartbeat. */
   #lost(): void {
     this.#socket = undefined;
     clearInterval(this.#beat);
@@ -537,7 +538,7 @@ export class Socket {
       if (status === "ok") pending.resolve({ response, details } as never);
       else {
         const error = new ChannelClientError(response?.reason ?? "error", response, pending.what);
-        // A mistake in the program, which often does not await the reply.
+        // Logged, because the fault is in the program, which often does not await the reply.
         if (error.code.startsWith("unmatched")) console.warn(error.message);
         pending.reject(error);
       }
@@ -612,7 +613,7 @@ export class ClientChannel<C extends TypedChannel = TypedChannel> {
   #joinRef: string | null = null;
   #position: Place | undefined;
   #retries = 0;
-  /** Whether the program learns of a rejected join. */
+  /** Whether the program has a way to learn of a rejected join. */
   #isWatched = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -740,7 +741,7 @@ export class ClientChannel<C extends TypedChannel = TypedChannel> {
   answered(ref: string, reply: unknown): void {
     const details = reply as JoinDetails | undefined;
     if (ref !== this.#joinRef || this.state === "joined" || details === undefined) return;
-    // Otherwise the missed messages that follow have positions.
+    // If missed messages follow, they contain positions.
     if (details.missed === 0) this.#position = { epoch: details.epoch, offset: details.offset };
     else if (details.recovered !== true) this.#position = undefined;
   }

@@ -51,10 +51,10 @@ export async function core(
   const report = (what: WorkerReport): void => {
     process.stdout.write(encodeReport(terms.token, what));
   };
-  // A terminal sends SIGINT to all processes. Only the parent handles it.
+  // A terminal sends SIGINT to all processes of a group. Only the parent handles it.
   process.on("SIGINT", () => {});
   process.stdout.on("error", () => {
-    // The parent has exited. The end of standard input shows this too, and is handled instead.
+    // The parent has exited. This is handled at the end of standard input instead.
   });
   systemHost().clock.every(terms.beatMs, () => report({ kind: "beat" }));
   const node = await Node.start({

@@ -102,10 +102,10 @@ const OPTIONS: Readonly<Record<keyof CoresOptions, true>> = {
   print: true,
 };
 
-/** Number of heartbeats that a worker sends within `blockedAfter`. */
+/** Number of heartbeats that a worker sends in a time of `blockedAfter`. */
 const BEATS = 5;
 
-/** Number of checks of all workers per heartbeat. */
+/** Number of times per heartbeat interval that all workers are checked. */
 const LOOKS = 4;
 
 /** Time after `leaveTimeout` at which a worker that has not exited is killed. Milliseconds. */
@@ -219,7 +219,7 @@ class CoreGroup implements Cores {
     }
     this.#watchedAt = this.#host.clock.now();
     this.#watch = this.#host.clock.every(this.#lookMs, () => this.#look());
-    // The first one is the seed of the others.
+    // The first worker is the seed of the others.
     const [first, ...others] = this.#slots;
     await this.#ready(first!.worker = this.#spawn(first!));
     await Promise.all(others.map((slot) => this.#ready(slot.worker = this.#spawn(slot))));
@@ -319,7 +319,7 @@ class CoreGroup implements Cores {
     this.#watchedAt = now;
     const startMs = this.#options.startTimeout ?? 30_000;
     for (const worker of this.#processes) {
-      // While this process was paused, it did not read the workers' reports.
+      // This process was paused, and did not read the workers' reports in that time.
       if (pausedMs > this.#beatMs) worker.heardAt = now;
       const { state } = worker;
       if (state === "leaving") {
@@ -343,12 +343,12 @@ class CoreGroup implements Cores {
     for (const slot of this.#slots) {
       if (this.#stopped !== undefined) return;
       const old = slot.worker;
-      // A worker that is about to be restarted runs the new program anyway.
+      // A worker that is about to be restarted will run the new program anyway.
       if (old === undefined) continue;
       const next = this.#spawn(slot);
       await this.#ready(next);
       if (slot.worker !== old) {
-        // The worker crashed in the meantime.
+        // The old worker has crashed in the meantime.
         slot.restart?.cancel();
         slot.worker?.leave();
       }
@@ -401,7 +401,10 @@ class CoreGroup implements Cores {
   }
 }
 
-/** Contains whether Linux migrates queued connections of a closed listener to another process. */
+/**
+ * The file that contains whether Linux migrates queued connections of a closed listener to another
+ * process.
+ */
 const MIGRATE_FILE = "/proc/sys/net/ipv4/tcp_migrate_req";
 
 /** Returns a free port. */

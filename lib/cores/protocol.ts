@@ -33,9 +33,9 @@ export interface WorkerTerms {
 
 /** A report of a worker. */
 export type WorkerReport =
-  /** The event loop runs. */
+  /** A heartbeat: the event loop of the worker runs. */
   | { readonly kind: "beat" }
-  /** The setup has finished. */
+  /** The setup of the worker has finished. */
   | { readonly kind: "ready"; readonly node: string };
 
 /** Encodes a report as a line of output. */

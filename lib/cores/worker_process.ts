@@ -78,7 +78,7 @@ export class WorkerProcess {
     this.#child.signal("SIGTERM");
   }
 
-  /** Kills it. */
+  /** Kills the process. */
   kill(): void {
     if (this.state !== "ended") this.#child.signal("SIGKILL");
   }

@@ -19,15 +19,15 @@ import type { Clock, Timer } from "../base/clock.ts";
 import type { ListenerReport } from "./host.ts";
 import type { Address } from "./stream.ts";
 
-/** A listener that has accepted nothing for this long is probed. Milliseconds. */
+/** Time without an accepted connection after which a listener is probed. Milliseconds. */
 const WATCH_MS = 5_000;
 
 /** A working listener accepts a connection within this time. Milliseconds. */
 const ACCEPT_MS = 2_000;
 
 /**
- * Number of steps in which the time is measured. A pause of the whole process, however long, counts
- * as one step.
+ * Number of steps in which that time is measured. A pause of the whole process counts as one step,
+ * however long it is.
  */
 const ACCEPT_STEPS = 4;
 
@@ -37,7 +37,10 @@ const ACCEPT_STEPS = 4;
  */
 const RETRY_MS = 500;
 
-/** Errors for a process or system without descriptors or memory for another socket. */
+/**
+ * Matches errors that mean that the process or the system has no descriptors or memory for another
+ * socket.
+ */
 const EXHAUSTED = /EMFILE|ENFILE|ENOBUFS|ENOMEM|too many open files/i;
 
 /** Whether an error means that no more sockets can be created for now. */
@@ -50,7 +53,7 @@ export function isExhausted(error: unknown): boolean {
 export interface WatchedListener {
   /** Address of the listener; undefined while it is closed. */
   address(): Address | undefined;
-  /** Closes it and listens on the same address again. */
+  /** Closes the listener, and listens on the same address again. */
   reopen(): Promise<void>;
   report(report: ListenerReport): void;
 }
@@ -153,14 +156,11 @@ export class AcceptWatchdog {
       this.#failed(error instanceof Error ? error.message : String(error));
       return this.#again(RETRY_MS);
     }
-    // The next check shows whether the listener accepts connections.
+    // The next check will show whether the listener accepts connections.
     this.#again(RETRY_MS);
   }
 
-  /**
-   * Connects to the listener. Returns "unknown" if the system does not permit it, which proves
-   * nothing.
-   */
+  /** Connects to the listener. Returns "unknown" if the system does not permit the connection. */
   #probe({ hostname, port }: Address): Promise<"accepted" | "deaf" | "exhausted" | "unknown"> {
     this.#accepted.clear();
     this.#probePort = undefined;
@@ -178,8 +178,8 @@ export class AcceptWatchdog {
           return settle("accepted");
         }
         if (++steps < ACCEPT_STEPS) return;
-        // Other accepted connections prove that the listener works and that the probe is queued
-        // behind them.
+        // The listener works if it has accepted other connections: the probe is then queued behind
+        // them.
         if (this.#accepted.size > 0) settle("accepted");
         else settle(this.#probePort === undefined ? "unknown" : "deaf");
       });

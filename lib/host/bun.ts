@@ -58,10 +58,10 @@ const HANDSHAKE_MS = 5_000;
 const TLS_1_2 = 0x0303;
 const TLS_1_3 = 0x0304;
 
-/** Bun's code for a trusted certificate with another name. */
+/** Bun's error code for a trusted certificate that does not contain the expected name. */
 const OTHER_NAME = "ERR_TLS_CERT_ALTNAME_INVALID";
 
-/** Time for an untrusted server to close its side as well. Milliseconds. */
+/** Maximum time to wait for an untrusted server to close its side. Milliseconds. */
 const FAREWELL_MS = 1_000;
 
 /**
@@ -126,7 +126,7 @@ export class BunHost implements Host {
     const { hostname, port, signal } = options;
     const wanted = options.tls;
     return new Promise<Stream>((connected, fail) => {
-      // Not `Bun.connect`, because it keeps the descriptor of an aborted attempt for minutes.
+      // Uses `node:net`: `Bun.connect` keeps the descriptor of an aborted attempt open for minutes.
       const dialling = new Socket({ allowHalfOpen: true });
       let socket: RawSocket | undefined;
       let settled = false;
@@ -199,7 +199,8 @@ export class BunHost implements Host {
             ca: wanted.ca,
             serverName: wanted.serverName,
             minVersion: versionOf(wanted),
-            // Bun itself would reject with a reset. `handshake` above closes in order.
+            // Bun would reject the certificate with a reset. `handshake` above closes the
+            // connection in order.
             rejectUnauthorized: false,
             ...(wanted.cert && { cert: wanted.cert, key: wanted.key }),
           },
@@ -304,8 +305,8 @@ class BunListener implements Listener {
     this.#address = unix === undefined
       ? { hostname: this.#raw!.hostname, port: this.#raw!.port }
       : { hostname: unix, port: 0 };
-    // Bun's listeners resume accepting on their own. Only the new listener of `secure` may fail. A
-    // connection to a shared port may reach another process.
+    // Bun's listeners resume accepting on their own, so only the new listener of `secure` needs a
+    // watchdog. On a shared port none is possible: a connection may reach another process.
     if (this.#tls === undefined || this.#options.reusePort) return;
     this.#watchdog = new AcceptWatchdog(this.#clock, {
       address: () => this.#raw && this.#address,
@@ -393,8 +394,8 @@ class BunListener implements Listener {
   #shaken(raw: RawSocket, ok: boolean, error: Error | null): void {
     const shaking = this.#shaking.get(raw);
     if (shaking === undefined) return;
-    // The error that accompanies a success concerns the client's certificate. It matters only if
-    // one was requested.
+    // An error that accompanies a success concerns the client's certificate. It matters only if one
+    // was requested.
     const judged = this.#tls?.clientCa !== undefined;
     if (!ok || (judged && (error || !raw.authorized))) {
       return this.#refuse(raw, error?.message ?? "no certificate");
@@ -435,7 +436,7 @@ function versionOf(tls: { readonly takesTls12?: boolean | undefined }): number {
   return tls.takesTls12 ? TLS_1_2 : TLS_1_3;
 }
 
-/** A connected socket of Bun, as `node:net` holds it. */
+/** The part of a connected socket of Bun that this file uses. `node:net` holds such a socket. */
 interface ConnectedSocket extends RawSocket {
   /** Replaces its callbacks. */
   reload(options: { readonly socket: unknown }): void;

@@ -46,9 +46,9 @@ export class BunStream extends QueuedStream {
   readonly #joined: JoinBuffer;
   /** Number of bytes of the first chunk that the system has accepted. */
   #offset = 0;
-  /** Whether the peer has ended its data, and this has not been passed on. */
+  /** Whether the peer has ended its data, and the handler has not been called for it yet. */
   #hasEnded = false;
-  /** The reason why the connection is closed, once it is. */
+  /** The system's message once the connection is closed; empty if it was closed in order. */
   #closedBy: string | undefined;
   /**
    * Whether a write is in progress, from `launch` to `done`. Bun may call `drain` at other times
@@ -75,7 +75,7 @@ export class BunStream extends QueuedStream {
     },
   };
 
-  /** Called when Bun reports that the socket is closed. */
+  /** Called when Bun reports that the socket has closed. */
   closed(error: Error | undefined): void {
     this.#closedBy ??= error?.message ?? "";
     this.wake();
@@ -89,7 +89,7 @@ export class BunStream extends QueuedStream {
     super.flush();
   }
 
-  /** The peer has ended its data. */
+  /** Called when the peer has ended its data. */
   #peerEnded(): void {
     this.#hasEnded = true;
     this.wake();
@@ -127,7 +127,7 @@ export class BunStream extends QueuedStream {
         this.join(this.#joined.bytes, this.#offset, length);
         taken = this.#socket.write(this.#joined.bytes, 0, length);
       } else taken = this.#socket.write(chunk, this.#offset, length);
-      // -1: the socket is closed, and `close` will be called.
+      // The result is -1 if the socket is closed. `close` will be called then.
       if (taken <= 0) return;
       this.sent(taken);
       if (this.hasOne && taken === length) {

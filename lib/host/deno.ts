@@ -61,7 +61,7 @@ import type { LogSink } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import type { Claims, RejectionClaim } from "../base/rejections.ts";
 
-/** Number of event loop turns in which a busy Deno polls its sockets once. */
+/** Number of immediates after which a busy Deno has polled its sockets once. */
 const TURNS_PER_LOOK = 61;
 
 /** The host on Deno. */
@@ -187,7 +187,7 @@ export class DenoHost implements Host {
       secure() {},
       close() {
         listener.close();
-        // The port is free once the last `accept` has been cancelled.
+        // Awaited, because the port is free only after the last `accept` has been cancelled.
         return accepting;
       },
     };
@@ -217,10 +217,10 @@ export class DenoHost implements Host {
       } catch (error) {
         if (error instanceof Deno.errors.BadResource) return;
         if (error instanceof Deno.errors.Interrupted) return;
-        // The client has disconnected already. Connections queued behind a thousand of these must
-        // not wait for each.
+        // The client has disconnected already. Continues without a delay, because there may be a
+        // thousand of these.
         if (error instanceof Deno.errors.NotConnected) continue;
-        // Probably out of descriptors: the next attempt may succeed.
+        // The process is probably out of descriptors. The next attempt may succeed.
         if (failedAt === undefined) {
           failedAt = this.clock.now();
           const message = error instanceof Error ? error.message : String(error);
@@ -257,8 +257,8 @@ export class DenoHost implements Host {
     const { hostname, port } = options;
     const { ca, cert, key, serverName } = wanted;
     return new Promise((connected, fail) => {
-      // On a separate TCP socket: otherwise the peer's end of stream is lost if it arrives while
-      // reading is paused, behind more data than the buffers hold.
+      // Uses a separate TCP socket. Otherwise, the peer's end of stream would be lost if it arrived
+      // while reading is paused, behind more data than the buffers can hold.
       const raw = connectTcp({ host: hostname, port, allowHalfOpen: true, noDelay: true });
       signal.addEventListener("abort", () => raw.destroy(new Error("aborted")), { once: true });
       raw.once("error", fail);

@@ -61,7 +61,7 @@ export class DenoStream extends QueuedStream {
   }
 
   protected override finish(): void {
-    // The connection may be closed already; then the read side reports it.
+    // The connection may be closed already. The read side reports that.
     this.#conn.closeWrite().catch(() => {});
   }
 
@@ -69,7 +69,7 @@ export class DenoStream extends QueuedStream {
     try {
       this.#conn.close();
     } catch {
-      // The system has closed it already.
+      // The system has closed the connection already.
     }
     this.#wake?.();
   }
@@ -134,9 +134,9 @@ class Lane {
 export class WriteWindow {
   readonly #waiting = new Ring<DenoStream>(64);
   #free: Lane[] = [];
-  /** Number of lanes of this epoch. */
+  /** Number of lanes of the current epoch. */
   #count = 0;
-  /** Lanes of earlier epochs are not reused. */
+  /** Number of the current epoch. Lanes of earlier epochs are not reused. */
   #epoch = 0;
   #sweeping = false;
 
@@ -162,7 +162,7 @@ export class WriteWindow {
     return new Lane(this.#epoch);
   }
 
-  /** Assigns the lane to this stream, or to the next stream that has data to send. */
+  /** Assigns the lane to this stream, or to the next waiting stream that has data to send. */
   #enter(lane: Lane, stream: DenoStream | undefined): void {
     for (let next = stream; next !== undefined; next = this.#waiting.shift()) {
       lane.stream = next;

@@ -17,7 +17,7 @@
 /** Maximum time for which streams are flushed before others have a turn. Milliseconds. */
 const SLICE_MS = 2;
 
-/** The clock is read after this many streams. */
+/** Number of streams that are flushed between two clock reads. */
 const STREAMS_A_LOOK = 16;
 
 /** An object that sends its queued data when the turn ends. */
@@ -61,7 +61,7 @@ export class FlushPoint {
   }
 
   readonly #run = (): void => {
-    // Tasks may add tasks and mark streams dirty: these still belong to this turn.
+    // Tasks may add tasks and mark streams dirty. These belong to this turn too.
     for (let i = 0; i < this.#tasks.length; i++) this.#tasks[i]!();
     this.#tasks.length = 0;
     this.#armed = false;

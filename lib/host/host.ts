@@ -28,11 +28,14 @@ export interface ServerTls {
 export interface ClientTls {
   /** The authority that must have signed the server's certificate. */
   readonly ca: string;
-  /** The name that the server's certificate must contain, whatever address was dialed. */
+  /** The name that the server's certificate must contain. Independent of the dialed address. */
   readonly serverName: string;
-  /** Does not compare the certificate with `serverName`: the caller verifies it otherwise. */
+  /**
+   * Whether the certificate is not compared with `serverName`, because the caller verifies it in
+   * another way. Default: false.
+   */
   readonly anyName?: boolean | undefined;
-  /** Presented to the server if it requests a certificate. */
+  /** The certificate that is presented if the server requests one. */
   readonly cert?: string | undefined;
   readonly key?: string | undefined;
   /** Also accepts TLS 1.2, for servers other than nodes. Default: false, 1.3 only. */
@@ -47,7 +50,10 @@ export interface ListenOptions {
   /** Path of a Unix socket to listen on, instead of `hostname` and `port`. Without TLS. */
   readonly unix?: string | undefined;
   readonly tls?: ServerTls | undefined;
-  /** Other processes of this user may listen on the same port: the system spreads connections. */
+  /**
+   * Whether other processes of this user may listen on the same port. The system spreads
+   * connections over them.
+   */
   readonly reusePort?: boolean | undefined;
   /** Limit of a TLS handshake. Milliseconds. */
   readonly handshakeMs?: number | undefined;
@@ -70,7 +76,7 @@ export interface ListenerReport {
 /** An open listener. */
 export interface Listener {
   readonly address: Address;
-  /** Uses these certificates from now on. Open streams continue. */
+  /** Uses these certificates for new connections. Open streams continue. */
   secure(tls: ServerTls): void;
   /** Stops accepting. Open streams continue. */
   close(): Promise<void>;

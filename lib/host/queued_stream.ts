@@ -21,7 +21,7 @@ import { type Address, IGNORE, type Stream, type StreamEnd, type StreamHandler }
 /** Queued chunks are joined into one write up to this many bytes. */
 export const JOIN_BYTES_MAX: number = 256 * 1024;
 
-/** Number of consumed chunks from which the array is cut. */
+/** Number of sent chunks at which they are removed from the array. */
 const CONSUMED_MAX = 1024;
 
 /** The host-independent part of a stream. */
@@ -66,9 +66,9 @@ export abstract class QueuedStream implements Stream, Flushable {
   set handler(handler: StreamHandler) {
     this.#handler = handler;
     if (this.#claimed) return;
-    // Deferred, because the owner may not have completed its own setup.
+    // Deferred, because the owner may still be in its own setup.
     queueMicrotask(() => {
-      // The stream may have been passed on before this runs; one call is enough.
+      // The handler may have been replaced before this runs. One call is enough.
       if (this.#claimed) return;
       this.#claimed = true;
       if (!this.#over) this.startReading();
@@ -160,7 +160,7 @@ export abstract class QueuedStream implements Stream, Flushable {
   protected shift(): void {
     this.#first = this.#rest[this.#next];
     if (this.#first === undefined) return;
-    // Sent chunks must not be retained while others are queued.
+    // Drops the reference, so that sent chunks are not kept in memory while others are queued.
     this.#rest[this.#next++] = EMPTY;
     if (this.#next === this.#rest.length) this.#rest.length = this.#next = 0;
     else if (this.#next >= CONSUMED_MAX && this.#next * 2 > this.#rest.length) {
@@ -248,7 +248,8 @@ export abstract class QueuedStream implements Stream, Flushable {
 
   /** Ends the stream when the system reports that the connection is closed. */
   protected gone(message: string): void {
-    // Some hosts report a peer's end that follows ours as the close of the connection.
+    // Some hosts report the peer's end of data as the close of the connection, if this side has
+    // ended before.
     const inOrder = message === "" && this.#writeOver;
     if (inOrder && !this.#readOver && !this.#over) this.#handler.end();
     this.over(

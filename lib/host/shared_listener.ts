@@ -45,7 +45,7 @@ class SharedListener implements Listener {
   secure(): void {}
 
   close(): Promise<void> {
-    // Not awaited: its callback waits for every open connection.
+    // Not awaited, because its callback waits for every open connection.
     this.#server.close();
     return Promise.resolve();
   }

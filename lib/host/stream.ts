@@ -35,13 +35,13 @@ export type StreamEnd =
 
 /** Receives the events of a stream. */
 export interface StreamHandler {
-  /** Bytes were received. */
+  /** Called when bytes were received. */
   data(bytes: Uint8Array): void;
-  /** The system accepted all written data: `unsent` is 0 again. */
+  /** Called when the system has accepted all written data: `unsent` is 0 again. */
   drain(): void;
-  /** The peer will send no more data. Writing is still possible. */
+  /** Called when the peer sends no more data. Writing is still possible. */
   end(): void;
-  /** The stream has ended. */
+  /** Called when the stream has ended. */
   close(end: StreamEnd): void;
 }
 

@@ -27,7 +27,7 @@ import { LogEntry, type LogSink } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import type { Child, ChildSignal, MemoryUse } from "./host.ts";
 
-/** The machine's clock. `unref` keeps a timer from keeping the process alive. */
+/** The machine's clock. `unref` makes a timer not keep the process alive. */
 export class SystemClock implements Clock {
   readonly #unref: (timer: ReturnType<typeof setTimeout>) => void;
 
@@ -94,12 +94,13 @@ export const systemRandom: Random = {
 export const systemLog: LogSink = ({ time: at, level, line }) => {
   const time = new Date(at).toISOString().slice(11, 23);
   const mark = level === "warn" || level === "error" ? ` ${level}` : "";
-  // Not `process.stderr`: its errors end the process when its reader exits or the disk is full.
+  // Does not use `process.stderr`, whose errors end the process when its reader exits or the disk
+  // is full.
   try {
     let rest: Uint8Array = utf8(`${time}${mark} ${line}\n`);
     while (rest.length > 0) rest = rest.subarray(writeSync(2, rest));
   } catch {
-    // The line is lost: it cannot be reported elsewhere.
+    // The line is lost, because it cannot be reported elsewhere.
   }
 };
 
@@ -139,7 +140,7 @@ class SystemChild implements Child {
       child.on("close", (code, signal) => end(code ?? signal ?? "unknown"));
     });
     child.stdin?.on("error", () => {
-      // The child has exited; `ended` reports that.
+      // The child has exited, which `ended` reports.
     });
   }
 
@@ -156,7 +157,7 @@ class SystemChild implements Child {
   }
 
   signal(name: ChildSignal): void {
-    // Not `child.kill`, because on Deno it treats any signal as the end and closes the child's
+    // Does not use `child.kill`, which on Deno treats any signal as the end and closes the child's
     // input.
     try {
       process.kill(this.pid, name);
@@ -219,7 +220,7 @@ export function systemSecretFile(path: string, make: () => string): string {
   if (known !== undefined) return known;
   mkdirSync(dirname(path), { recursive: true });
   const secret = make();
-  // Written under another name first and then linked, so that it is never read incompletely.
+  // Writes the file under another name and then links it, so that it is never read incompletely.
   const draft = `${path}.${process.pid}`;
   try {
     writeFileSync(draft, secret + "\n", { mode: 0o600 });

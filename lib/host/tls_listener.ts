@@ -27,7 +27,7 @@ export class TlsListener implements Listener {
   readonly #accept: (stream: Stream) => void;
   readonly #mayConnect: (address: Address) => boolean;
   /**
-   * Sockets in the TLS handshake. These are closed with the listener; established sessions are not.
+   * Sockets in the TLS handshake. They are closed with the listener; established sessions are not.
    */
   readonly #shaking = new Unproven<Socket>();
   #tls: ServerTls;
@@ -79,7 +79,8 @@ export class TlsListener implements Listener {
 
   close(): Promise<void> {
     this.#watchdog?.close();
-    // Not awaited: its callback waits for every open session, and those may outlive the listener.
+    // Not awaited, because its callback waits for every open session, which may outlive the
+    // listener.
     this.#server?.close();
     this.#server = undefined;
     for (const raw of this.#shaking) raw.destroy();
@@ -113,7 +114,7 @@ export class TlsListener implements Listener {
       const remote = { hostname: socket.remoteAddress ?? "", port: socket.remotePort ?? 0 };
       this.#accept(new NodeStream(this.#point, socket, remote));
     });
-    // Without `destroy`, a client that failed or stays silent would keep its socket open.
+    // Without `destroy`, the socket of a client that failed or stays silent would stay open.
     server.on("tlsClientError", (error, socket) => {
       const raw = rawOf(socket);
       const remote = { hostname: raw.remoteAddress ?? "", port: raw.remotePort ?? 0 };
@@ -132,7 +133,10 @@ export class TlsListener implements Listener {
   }
 }
 
-/** The certificate for the name that a client requests; `undefined`: the listener's own. */
+/**
+ * Returns the certificate for the name that a client requests, or `undefined` for the listener's
+ * own.
+ */
 function hostContext(secured: ServerTls, name: string): tls.SecureContext | undefined {
   const { hosts = {}, clientCa, takesTls12 } = secured;
   const wanted = name.toLowerCase();

@@ -1,5 +1,6 @@
 /**
- * An unhandled rejection ends the process. This file prevents that for rejections of failed calls.
+ * Prevents rejections of failed calls from ending the process, as unhandled rejections do by
+ * default.
  *
  * @module
  */
@@ -8,7 +9,7 @@ import type { Claims, RejectionClaim } from "../base/rejections.ts";
 
 const EVENT = "unhandledRejection";
 
-/** The process-wide listener of this library. Each of several nodes may have one. */
+/** The process-wide listener of one node. A process with several nodes has several. */
 interface Listener {
   (reason: unknown, promise: Promise<unknown>): void;
   claims?: Claims;
@@ -37,7 +38,7 @@ export function claimRejectionsOnBun(claims: Claims): RejectionClaim {
   const listener: Listener = (reason, promise) => {
     const all = process.listeners(EVENT) as Listener[];
     const ours = all.filter(isOurs);
-    // The first listener decides for all of them.
+    // The first listener decides for the listeners of all nodes.
     if (ours[0] !== listener || ours.some((each) => each.claims!(reason, promise))) return;
     if (ours.length < all.length) return;
     queueMicrotask(() => {
@@ -45,10 +46,10 @@ export function claimRejectionsOnBun(claims: Claims): RejectionClaim {
     });
   };
   listener.claims = claims;
-  // `bun test` fails a test for each such rejection, whatever listens.
+  // `bun test` fails a test for each unhandled rejection, even if a listener handles it.
   let isSole = process.env["NODE_ENV"] !== "test" &&
     (process.listeners(EVENT) as Listener[]).every(isOurs);
-  // A listener of the program still receives it.
+  // A listener of the program receives claimed rejections too.
   const added = (event: string, other: Listener): void => {
     if (event === EVENT && !isOurs(other)) isSole = false;
   };

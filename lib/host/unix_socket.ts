@@ -7,7 +7,7 @@ import { lstat, unlink } from "node:fs/promises";
 import { connect } from "node:net";
 import type { Address } from "./stream.ts";
 
-/** Represents the address of a peer on a Unix socket, which has none. */
+/** The address of every peer on a Unix socket, which has no address of its own. */
 export const UNIX_PEER: Address = { hostname: "unix", port: 0 };
 
 /**

@@ -36,9 +36,10 @@ export class Unproven<T> {
   }
 
   /**
-   * Adds a connection from an address. Returns the connection that the caller must end to make room: the
-   * client's oldest above the client's limit, or, above the total limit, the oldest of the client that has
-   * the most. An honest peer proves itself in milliseconds, so the oldest is not an honest one.
+   * Adds a connection from an address. Returns the connection that the caller must end to make
+   * room: the client's oldest above the client's limit, or, above the total limit, the oldest of
+   * the client that has the most. An honest peer authenticates within milliseconds, so the oldest
+   * connection is not from an honest peer.
    */
   add(connection: T, hostname: string): T | undefined {
     const client = clientKey(hostname);

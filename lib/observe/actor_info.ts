@@ -90,7 +90,7 @@ export interface ActorInfo {
   readonly trapExit: boolean;
 }
 
-/** Numbers of timers and callers of an actor, and its pending calls. */
+/** The numbers of timers and callers of an actor, and its pending calls. */
 export interface Attached {
   readonly timers: number;
   readonly callers: number;

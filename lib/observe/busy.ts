@@ -8,7 +8,7 @@
 import type { Actor } from "../actor/actor.ts";
 import { PendingCall } from "../actor/call.ts";
 
-/** Time at which an actor was first observed with a number of handled messages. */
+/** When an actor was first observed with the current number of handled messages. */
 interface Seen {
   readonly handled: number;
   readonly at: number;

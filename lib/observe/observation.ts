@@ -87,7 +87,10 @@ interface Method {
   run(factor: PauseFactor, ...args: never[]): Promise<unknown>;
 }
 
-/** Timeout of a warning's request for the activity of a remote actor. Milliseconds. */
+/**
+ * Time limit of the request for a remote actor's activity, which is part of a warning.
+ * Milliseconds.
+ */
 const ACTIVITY_MS = 1_000;
 
 /** Delay before a remotely requested leave, so that the reply is sent first. Milliseconds. */
@@ -178,7 +181,7 @@ export class Observation implements Sys {
       leave: {
         access: "control",
         run: () => {
-          // Leaves only after the answer has been sent.
+          // Deferred, so that the answer is sent before the node leaves.
           clock.after(LEAVE_MS, () => this.onLeave(), true);
           return Promise.resolve(true);
         },
@@ -272,7 +275,7 @@ export class Observation implements Sys {
     let answer: QuestionAnswer;
     try {
       const to = { name: QUESTION_NAME, node: there };
-      // Called as the external caller, so that a failure does not end the running actor.
+      // Uses the external caller, so that a failure does not end the running actor.
       const { externalCaller } = this.#system;
       answer = await this.#system.call<unknown, QuestionAnswer>(
         to,

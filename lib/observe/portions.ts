@@ -15,10 +15,10 @@ export const PAUSE_FACTOR = 9;
 /** Default number of items between two clock reads. */
 const ITEMS = 256;
 
-/** Returns the length of the pause after a portion, as a multiple of the portion. */
+/** Returns the current length of pauses, as a multiple of the portion. */
 export type PauseFactor = () => number;
 
-/** The factor for questions of the node's own program. */
+/** The pause factor for requests of the node's own program. */
 export const OWN_PAUSE: PauseFactor = () => PAUSE_FACTOR;
 
 /** Calls `each` with every item, in portions. The clock is read after `perReading` items. */

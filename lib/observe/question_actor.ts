@@ -21,13 +21,13 @@ import { Pid } from "../term/pid.ts";
 import { ObserveError, type ObserveFailure } from "./error.ts";
 import { PAUSE_FACTOR, type PauseFactor } from "./portions.ts";
 
-/** The reserved name. */
+/** The reserved name of the actor. */
 export const QUESTION_NAME = "$observe";
 
 /** Maximum number of requests of one node that run or wait at once. */
 export const QUESTIONS_MAX = 8;
 
-/** Number of nodes above which those without requests are forgotten. */
+/** Maximum number of nodes whose state is kept. Above it, nodes without requests are removed. */
 const ASKERS_MAX = 64;
 
 /** A request of another node. */
@@ -41,24 +41,24 @@ export type QuestionAnswer =
   | { readonly ok: unknown }
   | { readonly error: { readonly code: ObserveFailure; readonly message: string } };
 
-/** Runs a request. */
+/** Runs the method of a request, in portions with pauses. */
 type Answering = (
   factor: PauseFactor,
   method: string,
   args: readonly unknown[],
 ) => Promise<unknown>;
 
-/** The requests of one node. */
+/** The state of the requests of one node. */
 interface Asker {
   readonly waiting: Call[];
   running: number;
-  /** The time before which its next request does not begin. */
+  /** Time before which its next request is not started. */
   restsUntil: number;
   timer: Timer | undefined;
   readonly factor: PauseFactor;
 }
 
-/** Receives the requests. */
+/** Receives the requests, queues them per node, and replies. */
 export class QuestionActor extends ActorRef {
   readonly pid: Pid<unknown>;
   readonly isAlive = true;
@@ -66,7 +66,7 @@ export class QuestionActor extends ActorRef {
   readonly #answer: Answering;
   readonly #askers = new Map<string, Asker>();
 
-  /** Registers the reserved name. */
+  /** Registers the actor under its reserved name. */
   constructor(system: System, clock: Clock, answer: Answering) {
     super();
     this.pid = new Pid(system.home, 0, this);
@@ -94,7 +94,7 @@ export class QuestionActor extends ActorRef {
     this.#next(asker);
   }
 
-  /** Drops the requests that wait. */
+  /** Drops the waiting requests. */
   stop(): void {
     for (const { timer } of this.#askers.values()) timer?.cancel();
     this.#askers.clear();
@@ -151,7 +151,9 @@ export class QuestionActor extends ActorRef {
     });
   }
 
-  /** Delays the next request of a node by the time since `began`, nine times for each active node. */
+  /**
+   * Delays the next request of a node: by nine times the time since `began`, for each active node.
+   */
   #rest(asker: Asker, began: number): void {
     const now = this.#clock.now();
     const pauseMs = (now - began) * PAUSE_FACTOR * this.#active;

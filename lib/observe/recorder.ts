@@ -38,7 +38,7 @@ export interface Recorded {
   readonly pid: Pid | undefined;
 }
 
-/** The ring. */
+/** The ring of recorded entries. */
 export class Recorder {
   readonly #wall: () => number;
   readonly #ring: Recorded[] = [];

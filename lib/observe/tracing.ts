@@ -115,7 +115,7 @@ export class NodeTracer implements MessageObserver, TraceCarrier, SystemTracer {
       return message.whenOver(() => span.end());
     }
     if (!isObject(message)) return;
-    // The same object may have been sent before within a trace.
+    // The object may have been sent before as part of a trace, which does not apply any more.
     if (parent === undefined) return void this.#contexts.delete(message);
     const span = this.#start(`send ${messageType(message)}`, KIND.PRODUCER, parent);
     span.end();

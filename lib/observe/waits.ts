@@ -14,7 +14,7 @@ import type { ActorInfo } from "./actor_info.ts";
 /** Maximum length of a cycle. Longer ones are not found. */
 export const CYCLE_MAX = 16;
 
-/** Maximum number of actors that are visited by a search. */
+/** Maximum number of actors that one search visits. */
 const LOOKED_AT_MAX = 64;
 
 /** An actor of a cycle. */
@@ -47,7 +47,7 @@ export async function findCycle(
       seen.add(key);
       const next = await infoOf(to, toName);
       if (next === undefined) continue;
-      // A call by name: the pid is part of the returned information.
+      // For a call by name, the pid is known only from the returned information.
       if (next.pid.equals(start.pid)) return [...path, step];
       const found = await search(next, [...path, step]);
       if (found !== undefined) return found;

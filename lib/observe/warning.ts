@@ -38,7 +38,8 @@ export interface Warning {
   /** Duration or delay in milliseconds. Undefined for other kinds. */
   readonly ms: number | undefined;
   /**
-   * Messages in a mailbox, bytes in a send queue, or bytes of the heap. Undefined for other kinds.
+   * Number of messages in a mailbox, of bytes in a send queue, or of bytes of the heap. Undefined
+   * for other kinds.
    */
   readonly size: number | undefined;
   /** Information on the actor, for a call on the callee. */

@@ -53,7 +53,7 @@ export interface Watched {
   everySecond(): void;
 }
 
-/** The watch of one node. */
+/** Watches one node, and emits its warnings. */
 export class NodeWatch {
   readonly #watched: Watched;
   readonly #limits: { readonly [Name in keyof WarningLimits]-?: number };
@@ -74,12 +74,12 @@ export class NodeWatch {
     this.#timer = clock.every(TICK_MS, () => this.#tick());
   }
 
-  /** The delay of the event loop. */
+  /** The measured delay of the event loop. */
   get delay(): ReturnType<() => LoopDelays["delay"]> {
     return this.#delays.delay;
   }
 
-  /** Stops it. */
+  /** Stops watching. */
   stop(): void {
     this.#timer.cancel();
     this.#watched.system.scheduler.turnTimer = undefined;
@@ -91,7 +91,8 @@ export class NodeWatch {
     const now = clock.now();
     const delay = this.#delays.tick(now);
     if (delay >= this.#limits.eventLoopDelay) this.#delayed(delay, now);
-    // A block that began between two ticks delays the next tick by less than its duration.
+    // A block that begins between two ticks delays the next tick by less than its duration, hence
+    // the half.
     if (delay >= this.#limits.slowTurn / 2) this.#measure(now + MEASURED_MS);
     else if (now >= this.#measureUntil) system.scheduler.turnTimer = undefined;
     if (this.#ticks++ % 4 !== 0) return;

@@ -73,7 +73,7 @@ function watch(
   };
 }
 
-/** `new Date()` is the real time; `new Date(ms)` is not. */
+/** `new Date()` returns the real time; `new Date(ms)` does not. */
 function watchDate(notice: (what: string, replacement: string) => void): () => void {
   const real = globalThis.Date;
   globalThis.Date = new Proxy(real, {

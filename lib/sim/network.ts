@@ -50,7 +50,7 @@ export interface Machine extends Place {
   nextPort(): number;
 }
 
-/** The end of a certificate. The issuer follows. */
+/** The last line of a certificate. The issuer follows it. */
 const END = "-----END CERTIFICATE-----\n";
 
 const DELAY_MS = 1;
@@ -129,7 +129,7 @@ export class Network {
     return count;
   }
 
-  /** Removes the connections of a machine silently. With `told`, the other ends are notified. */
+  /** Removes the connections of a machine. `told`: whether the other ends are notified. */
   vanish(machine: Machine, told: boolean): void {
     for (const stream of [...this.#connections]) {
       if (stream.machine !== machine) continue;
@@ -302,7 +302,7 @@ export class SimStream implements Stream {
     const what = `from ${this.machine.label}: ${bytes.length} bytes ${hashOf(bytes)}`;
     this.#network.carry(this.machine.hostname, this.far, bytes.length, what, (far) => {
       far.arrive((handler) => handler.data(bytes));
-      // The other end's system has received the data, so there is room again.
+      // The other end has received the data, so there is room for more.
       this.#network.carry(far.machine.hostname, this, 0, "", (near) => near.#sent(bytes.length));
     });
   }

@@ -103,7 +103,7 @@ export class SimHost implements Host, Machine {
     this.#world.after(0, this, "", task);
   }
 
-  /** Turns the machine off. With `told`, its kernel notifies the peers. */
+  /** Turns the machine off. `told`: whether its kernel notifies the peers. */
   vanish(told: boolean): void {
     this.#network.vanish(this, told);
     this.isGone = true;
@@ -115,7 +115,7 @@ export class SimHost implements Host, Machine {
     throw new Error("a simulated machine starts no processes");
   }
 
-  /** Host names are used as addresses in a simulation. */
+  /** In a simulation, host names are used as addresses. */
   lookup(hostname: string): Promise<string[]> {
     return Promise.resolve([hostname]);
   }

@@ -36,19 +36,19 @@ export class Trace {
     return this.#lines.slice(this.#isWhole ? 0 : -KEPT_MAX);
   }
 
-  /** 16 hexadecimal digits that represent all events so far. */
+  /** A hash of all events so far, as 16 hexadecimal digits. */
   get hash(): string {
     return hex(this.#high) + hex(this.#low);
   }
 
   /** Records an event. */
   add(at: number, node: string, what: string): void {
-    // Whole thousandths of a millisecond: precise enough to distinguish events.
+    // Rounded to thousandths of a millisecond, which is precise enough to distinguish events.
     this.#mix(`${Math.round(at * 1000)} ${node} ${what}`);
     this.say(at, node, what);
   }
 
-  /** Records a line for people only: it is not part of the hash. */
+  /** Adds a line that is not part of the hash. */
   say(at: number, node: string, what: string): void {
     this.length++;
     this.#lines.push({ at, node, what });

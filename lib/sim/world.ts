@@ -24,7 +24,10 @@ export interface Event {
   run: (() => void) | undefined;
 }
 
-/** Sorts before all random tie-breakers; equal ones are ordered by their numbers. */
+/**
+ * A tie-breaker that sorts before all random ones. Events with equal tie-breakers are ordered by
+ * their numbers.
+ */
 const FIRST = -1;
 
 interface Entry {
@@ -92,12 +95,12 @@ export class World {
     return false;
   }
 
-  /** Resumes a paused place: runs the events that it missed. */
+  /** Resumes a paused place. The events that it has missed run next. */
   release(place: Place): void {
     place.isHeld = false;
     const missed = this.#held.filter((event) => event.place === place);
     this.#held = this.#held.filter((event) => event.place !== place);
-    // The events run now in their original order, before all future events.
+    // Missed events keep their order, and run before all future events.
     for (const event of missed) {
       event.at = this.now;
       this.#push(event, FIRST);
