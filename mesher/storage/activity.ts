@@ -6,7 +6,7 @@
 import type { JsonObject } from "../domain/event.ts";
 import type { Page, PageRequest } from "./page.ts";
 
-/** The kinds of entries. */
+/** The kinds of activity entries. */
 export const ACTIVITY_KINDS = [
   "comment",
   "resolved",
@@ -24,23 +24,23 @@ export type ActivityKind = typeof ACTIVITY_KINDS[number];
 /** Maximum number of characters of a comment; more are rejected. */
 export const COMMENT_CHARS_MAX = 4_096;
 
-/** One entry. */
+/** An entry in the activity of an issue. */
 export interface Activity {
   readonly id: string;
   readonly issueId: string;
   readonly kind: ActivityKind;
-  /** Null: the system. */
+  /** The user who caused the entry; null for the system. */
   readonly userId: string | null;
   /** `text` for comments; the details of the change for other kinds. */
   readonly data: JsonObject;
   readonly createdAt: number;
 }
 
-/** Activity of issues. */
+/** Queries and changes of the activity of issues. */
 export interface Activities {
-  /** Newest first. */
+  /** Returns a page of an issue's activity, newest first. */
   activity(orgId: string, issueId: string, page: PageRequest): Promise<Page<Activity>>;
-  /** Returns null if there is no such issue. */
+  /** Adds a comment. Returns null if there is no such issue. */
   addComment(
     orgId: string,
     issueId: string,

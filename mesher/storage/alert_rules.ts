@@ -6,7 +6,7 @@
 import type { Action, Condition } from "../domain/alert.ts";
 import type { Result } from "./result.ts";
 
-/** A rule. */
+/** A stored alert rule. */
 export interface AlertRule {
   readonly id: string;
   readonly projectId: string;
@@ -19,7 +19,7 @@ export interface AlertRule {
   readonly createdAt: number;
 }
 
-/** Alert rules. */
+/** Queries and changes of alert rules. */
 export interface AlertRules {
   createAlertRule(
     orgId: string,
@@ -34,7 +34,7 @@ export interface AlertRules {
   alertRules(orgId: string, projectId: string): Promise<readonly AlertRule[]>;
   alertRule(orgId: string, ruleId: string): Promise<AlertRule | null>;
   setAlertRuleEnabled(orgId: string, ruleId: string, enabled: boolean): Promise<AlertRule | null>;
-  /** Deletes the rule with its alerts. */
+  /** Deletes a rule with its alerts. Returns false if there is no such rule. */
   deleteAlertRule(orgId: string, ruleId: string): Promise<boolean>;
   /** Internal: the enabled rules of one project or of all. */
   enabledAlertRules(projectId?: string): Promise<readonly AlertRule[]>;

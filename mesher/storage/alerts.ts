@@ -23,18 +23,17 @@ export interface Alert {
   readonly status: AlertStatus;
   readonly message: string;
   /**
-   * Number of times that the condition was met again during the rule's cooldown, without another
-   * alert.
+   * Number of times that the condition was met again during the cooldown, without another alert.
    */
   readonly suppressed: number;
-  /** The condition at that time. */
+  /** The rule's condition when the alert was fired. */
   readonly condition: Condition;
   readonly triggeredAt: number;
   readonly acknowledgedAt: number | null;
   readonly resolvedAt: number | null;
 }
 
-/** Alerts. */
+/** Queries and changes of alerts. */
 export interface Alerts {
   alerts(
     orgId: string,

@@ -6,7 +6,7 @@
 import type { Project } from "./projects.ts";
 import type { Result } from "./result.ts";
 
-/** A key for ingest. */
+/** A project's key, with which clients send events. */
 export interface ApiKey {
   readonly id: string;
   readonly projectId: string;
@@ -19,7 +19,7 @@ export interface ApiKey {
   readonly revokedAt: number | null;
 }
 
-/** The keys of projects. */
+/** Queries and changes of the keys of projects. */
 export interface ApiKeys {
   createApiKey(
     orgId: string,
@@ -32,7 +32,7 @@ export interface ApiKeys {
     },
   ): Promise<Result<ApiKey, "no_project">>;
   apiKeys(orgId: string, projectId: string): Promise<readonly ApiKey[]>;
-  /** Returns false if there is no such key, or it was already revoked. */
+  /** Revokes a key. Returns false if there is no such key, or it was already revoked. */
   revokeApiKey(orgId: string, keyId: string): Promise<boolean>;
   /** Internal: returns the key with this hash, unless it is revoked. */
   projectByKey(

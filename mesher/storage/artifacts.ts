@@ -5,34 +5,37 @@
  */
 import type { Result } from "./result.ts";
 
-/** Maximum number of bytes of a project's artifacts, as stored; an upload past it is refused. */
+/**
+ * Maximum size of all artifacts of a project, as stored. Bytes; an upload that would exceed it is
+ * rejected.
+ */
 export const ARTIFACT_BYTES_MAX = 1_073_741_824;
-/** Maximum number of a project's artifacts; an upload past it is refused. */
+/** Maximum number of artifacts of a project. An upload that would exceed it is rejected. */
 export const ARTIFACTS_MAX = 50_000;
-/** Maximum number of bytes of an organisation's chunks that belong to no finished upload. */
+/** Maximum size of an organisation's chunks that belong to no finished upload. Bytes. */
 export const CHUNK_BYTES_TOTAL_MAX = 268_435_456;
-/** Chunks that belong to no finished upload are deleted after this. Milliseconds: one day. */
+/** Age at which a chunk that belongs to no finished upload is deleted. Milliseconds: one day. */
 export const CHUNK_MS_MAX = 86_400_000;
 
 /** The kind of an artifact. */
 export type ArtifactKind = "source_map" | "minified_source";
 
-/** What is known of a file of an upload without its content. */
+/** The description of a file of an upload, without its content. */
 export interface ArtifactEntry {
   readonly kind: ArtifactKind;
-  /** A UUID. */
+  /** The debug id of the file, a UUID, if it has one. */
   readonly debugId: string | null;
   readonly release: string | null;
   readonly dist: string | null;
-  /** Where it is served, for example `~/assets/app.js`. */
+  /** The URL from which the file is served, for example `~/assets/app.js`. */
   readonly url: string;
-  /** Of a minified file: the URL of its map. */
+  /** The URL of the source map of a minified file, if it is known. */
   readonly mapUrl: string | null;
 }
 
-/** A file of an upload. */
+/** A file of an upload, with its content. */
 export interface NewArtifact extends ArtifactEntry {
-  /** Compressed with gzip. */
+  /** The content, compressed with gzip. */
   readonly content: Uint8Array;
 }
 
@@ -41,32 +44,37 @@ export interface Artifact extends ArtifactEntry {
   readonly id: string;
 }
 
-/** Artifacts. All methods are the system's own: the caller has checked the project or organisation. */
+/**
+ * Queries and changes of artifacts. The methods are internal: the caller has checked that the user
+ * may access the project or organisation.
+ */
 export interface Artifacts {
-  /** Replaces what was uploaded before with the same checksum. */
+  /** Stores the files of an upload. Replaces those of an earlier upload with the same checksum. */
   addArtifacts(
     projectId: string,
     checksum: string,
     artifacts: readonly NewArtifact[],
   ): Promise<Result<number, "too_much">>;
-  /** Whether an upload with this checksum is stored. */
+  /** Returns whether an upload with this checksum is stored. */
   hasUpload(projectId: string, checksum: string): Promise<boolean>;
-  /** Returns at most 4, the latest first. */
+  /** Returns the artifacts with a debug id, the latest first; at most 4. */
   artifactsByDebugId(projectId: string, debugId: string): Promise<readonly Artifact[]>;
-  /** Returns at most 8 of a release, the latest first. */
+  /** Returns the artifacts of a release and a build with one of these URLs, the latest first; at most 8. */
   artifactsByUrl(
     projectId: string,
     release: string,
     dist: string | null,
     urls: readonly string[],
   ): Promise<readonly Artifact[]>;
-  /** Returns the content of an artifact, compressed with gzip; null: there is none. */
+  /**
+   * Returns the content of an artifact, compressed with gzip, or null if there is no such artifact.
+   */
   artifactContent(id: string): Promise<Uint8Array | null>;
-  /** False: too much is waiting. */
+  /** Stores a chunk. Returns false if the organisation has too many bytes in unfinished uploads. */
   addChunk(orgId: string, sha1: string, content: Uint8Array): Promise<boolean>;
-  /** The bytes of a chunk; null: there is none. */
+  /** Returns the bytes of a chunk, or null if there is no such chunk. */
   chunk(orgId: string, sha1: string): Promise<Uint8Array | null>;
-  /** Which of these chunks exist. */
+  /** Returns those of the given hashes whose chunks are stored. */
   chunksAmong(orgId: string, sha1s: readonly string[]): Promise<readonly string[]>;
   deleteChunks(orgId: string, sha1s: readonly string[]): Promise<void>;
 }

@@ -35,7 +35,7 @@ export interface ProjectUsage {
   readonly oldestAt: number | null;
 }
 
-/** Charts and counts. */
+/** Queries for charts and counts. */
 export interface Dashboard {
   /** Returns buckets from `since` to `until`, including empty ones, oldest first; at most 1000. */
   volume(

@@ -1,7 +1,7 @@
 /**
- * The database interface of the statements under `sql/`. These are written once, in the SQL that
- * SQLite and PostgreSQL share; differences are in `Dialect`, and each engine has its own batch writer
- * and upkeep.
+ * The database interface of the statements under `sql/`. The statements use the SQL that SQLite and
+ * PostgreSQL share; `Dialect` contains the differences, and each engine has its own batch writer
+ * and maintenance.
  *
  * Parameters are `$1`, `$2`, …: no value is ever inserted into a statement's text.
  *
@@ -13,7 +13,7 @@ export type Value = string | number | boolean | null | Uint8Array;
 
 /** An object that runs statements: the database, or one transaction in it. */
 export interface Query {
-  /** All rows. */
+  /** Returns all rows. */
   rows<Row>(sql: string, ...params: Value[]): Promise<Row[]>;
   /** Returns the first row. */
   row<Row>(sql: string, ...params: Value[]): Promise<Row | undefined>;
@@ -24,9 +24,9 @@ export interface Query {
 /** A database. */
 export interface Database extends Query {
   readonly dialect: Dialect;
-  /** The time. */
+  /** Returns the current time, in milliseconds since the epoch. */
   readonly now: () => number;
-  /** Aborts long statements; undefined: they cannot be aborted. */
+  /** Aborts long statements. Undefined if they cannot be aborted. */
   readonly signal: AbortSignal | undefined;
   /**
    * Returns all rows of a statement that may take some time. On SQLite, it runs concurrently with other
@@ -40,26 +40,27 @@ export interface Database extends Query {
 
 /** Differences between the engines. Every `param` is a placeholder such as `$3`. */
 export interface Dialect {
-  /** The end of a SELECT whose rows stay locked until the transaction ends. */
+  /** The clause at the end of a SELECT that locks its rows until the transaction ends. */
   readonly forUpdate: string;
-  /** Returns a condition on `events e`: its tags contain all pairs of a JSON object. */
+  /** Returns the condition that the tags of `events e` contain all pairs of a JSON object. */
   tagsHold(param: string): string;
   /**
-   * Returns a condition on `events e`: it contains all words of `wordsQuery`. With `slice`, only events of
-   * the slice are of interest, so that an engine may look at few.
+   * Returns the condition that `events e` contains all words of `wordsQuery`. `slice`: the caller
+   * needs only the events of this slice, so that the engine may search only those.
    */
   wordsMatch(param: string, slice?: SliceParams): string;
   /** Returns the parameter for `wordsMatch`. */
   wordsQuery(asked: AskedWords): string;
-  /** Returns whether at most `max` events, of any project, match. */
+  /** Returns whether at most `max` events of all projects match. */
   isRare(db: Database, query: string, max: number): Promise<boolean>;
   /** A FROM clause with the `key` and `value` of each tag of `events e`. */
   readonly tagPairs: string;
-  /** Returns FROM and WHERE clauses for `events e` with an id, in any project. */
+  /** Returns the FROM and WHERE clauses that find `events e` by an id, in any project. */
   eventById(param: string): string;
   /**
-   * Deletes some events of a project or an issue that were received before a time, and updates
-   * `project_usage`. Must be called in a transaction, and repeated until `isLast`.
+   * Deletes some of the events of a project or an issue that were received before a time, and
+   * updates `project_usage`. The caller runs it in a transaction, and repeats it until `isLast` is
+   * true.
    */
   deleteEvents(
     query: Query,
@@ -69,7 +70,9 @@ export interface Dialect {
   ): Promise<{ readonly deleted: number; readonly isLast: boolean }>;
 }
 
-/** The searched words, of which the last may be a prefix; and marks (`domain/words.ts`). */
+/**
+ * The words to search for, of which the last may be a prefix, and the marks (`domain/words.ts`).
+ */
 export interface AskedWords {
   readonly words: readonly string[];
   readonly marks: readonly string[];
@@ -113,7 +116,7 @@ export class Conditions {
     return `$${this.params.length}`;
   }
 
-  /** Adds a condition. */
+  /** Adds a condition to the others, with AND. */
   and(condition: string): void {
     this.#conditions.push(condition);
   }

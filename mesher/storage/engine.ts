@@ -28,12 +28,12 @@ import { users } from "./sql/users.ts";
 import type { Storage } from "./storage.ts";
 import type { StorageHealth, UpkeepReport } from "./upkeep.ts";
 
-/** SQLite or PostgreSQL. */
+/** A database engine: SQLite or PostgreSQL. */
 export interface Engine extends Database, Pick<Events, "writeEvents"> {
   readonly kind: StorageHealth["engine"];
-  /** The version of the schema that it has created. */
+  /** The version of the database schema that this engine creates. */
   readonly schema: number;
-  /** Its partitions, if it has any. */
+  /** The day partitions of the events. Undefined on SQLite. */
   readonly days: Days | undefined;
   /** Returns freed space to the file system. Resolves with whether there is more. */
   release?(): Promise<boolean>;
@@ -42,7 +42,9 @@ export interface Engine extends Database, Pick<Events, "writeEvents"> {
   close(): Promise<void>;
 }
 
-/** Retention of events while there are no projects. */
+/**
+ * Days after which events are deleted if there are no projects, whose settings would determine it.
+ */
 const RETENTION_DAYS = 90;
 const DAY_MS = 86_400_000;
 
@@ -146,7 +148,10 @@ async function upkeep(engine: Engine, purger: Purger, now: number): Promise<Upke
   };
 }
 
-/** In small steps, so that no query waits for the whole purge; the space is freed step by step. */
+/**
+ * Deletes the events of a project that were received before a time. Works in small transactions, so
+ * that no other query waits long.
+ */
 async function deleteBefore(engine: Engine, projectId: string, time: number): Promise<number> {
   let all = 0;
   for (let isLast = false; !isLast;) {

@@ -23,8 +23,8 @@ export interface NewEvent {
 /** The result of writing one event of a batch. */
 export type EventOutcome =
   /**
-   * The event is stored. `first`: its issue is new. `regressed`: its issue was resolved, and is not
-   * now.
+   * The event is stored. `first`: its issue is new. `regressed`: the event has reopened its
+   * resolved issue.
    */
   | {
     readonly kind: "stored";
@@ -34,9 +34,9 @@ export type EventOutcome =
   }
   /** The project already has an event with this id: nothing changed. */
   | { readonly kind: "duplicate" }
-  /** The event's issue is discarded: nothing is stored. */
+  /** The event's issue is discarded, so the event is not stored. */
   | { readonly kind: "discarded"; readonly issueId: string }
-  /** The project does not exist (any more). */
+  /** The project does not exist, or was deleted. */
   | { readonly kind: "orphan" };
 
 /** The fields of an event in a list. */
@@ -80,13 +80,13 @@ export interface EventFilter {
   readonly user?: string | undefined;
   /** Tags that an event must all have. */
   readonly tags?: Readonly<Record<string, string>> | undefined;
-  /** Minimum time of reception. */
+  /** Events received at this time or later. Milliseconds since the epoch. */
   readonly since?: number | undefined;
-  /** Received before. */
+  /** Events received before this time. Milliseconds since the epoch. */
   readonly before?: number | undefined;
 }
 
-/** Events. */
+/** Writes and queries of events. */
 export interface Events {
   /**
    * Internal. Stores a batch in one transaction: all of it or, if it rejects, none. Creates missing
@@ -96,20 +96,20 @@ export interface Events {
    * first is `first`.
    */
   writeEvents(batch: readonly NewEvent[]): Promise<readonly EventOutcome[]>;
-  /** Returns events by time of reception, newest first; then by id. */
+  /** Returns a page of a project's events, newest first by time of reception, then by id. */
   events(
     orgId: string,
     projectId: string,
     filter: EventFilter,
     page: PageRequest,
   ): Promise<Page<EventSummary>>;
-  /** Returns the same for one issue. */
+  /** Returns a page of an issue's events, in the same order. */
   issueEvents(
     orgId: string,
     issueId: string,
     page: PageRequest,
   ): Promise<Page<EventSummary>>;
   event(orgId: string, eventId: string): Promise<EventDetail | null>;
-  /** Internal: returns the number of events that a project has received since then. */
+  /** Internal: returns the number of events that a project has received since a time. */
   eventCount(projectId: string, since: number): Promise<number>;
 }

@@ -17,9 +17,9 @@ export interface Invitation {
   readonly expiresAt: number;
 }
 
-/** Invitations and password resets. */
+/** Queries and changes of invitations and password resets. */
 export interface Invitations {
-  /** Replaces an earlier invitation of the same address to the organisation. */
+  /** Creates an invitation. Replaces an earlier one of the same address to the organisation. */
   createInvitation(
     input: {
       readonly orgId: string;
@@ -34,18 +34,18 @@ export interface Invitations {
   deleteInvitation(orgId: string, invitationId: string): Promise<boolean>;
   /** Internal: returns the invitation unless it has expired. */
   invitationBySecret(secretHash: string): Promise<Invitation | null>;
-  /** Internal: makes a user a member and deletes the invitation, atomically. */
+  /** Internal: makes a user a member and deletes the invitation, in one transaction. */
   acceptInvitation(
     secretHash: string,
     userId: string,
   ): Promise<Result<Invitation, "no_invitation" | "no_user" | "already_member">>;
-  /** Internal. Replaces an earlier reset of the user. */
+  /** Internal: creates a password reset. Replaces an earlier one of the user. */
   createReset(
     input: { readonly userId: string; readonly secretHash: string; readonly expiresAt: number },
   ): Promise<void>;
   /**
-   * Internal: returns the user of a reset, unless it has expired. It works once: the call deletes the
-   * reset.
+   * Internal: returns the user of a reset and deletes the reset, which can be used once. Returns
+   * null if it has expired.
    */
   takeReset(secretHash: string): Promise<string | null>;
 }

@@ -21,21 +21,24 @@ export interface Issue {
   readonly title: string;
   /** The place where the error was thrown, or empty. */
   readonly culprit: string;
-  /** From its latest event. */
+  /** The level of the latest event. */
   readonly level: Level;
   readonly status: IssueStatus;
   /** Number of events ever stored, including those deleted by retention. */
   readonly eventCount: number;
   readonly firstSeen: number;
   readonly lastSeen: number;
-  /** A user's id. */
+  /** The id of the assigned user; null if there is none. */
   readonly assignedTo: string | null;
-  /** Different users that its events had. */
+  /** Number of different users of the issue's events. */
   readonly userCount: number;
-  /** Of its first and latest event that had one. */
+  /** The releases of the first and of the latest event that had a release; null if none had one. */
   readonly firstRelease: string | null;
   readonly lastRelease: string | null;
-  /** It is resolved in the release after this one: events of this and earlier ones do not reopen it. */
+  /**
+   * For an issue that is resolved in the next release: the latest release at that time. Events of
+   * this or an earlier release do not reopen the issue.
+   */
   readonly resolvedAfter: string | null;
 }
 
@@ -43,11 +46,14 @@ export interface Issue {
 export interface IssueFilter {
   readonly status?: IssueStatus | undefined;
   readonly level?: Level | undefined;
-  /** A user's id; null: not assigned. */
+  /** The id of the assigned user. Null selects unassigned issues. */
   readonly assignedTo?: string | null | undefined;
   /** Words that the title must all contain, ignoring case and accents. */
   readonly query?: string | undefined;
-  /** Requires such events among the latest 5,000 of these. */
+  /**
+   * Selects issues that have a matching event. Only the latest 5,000 matching events are
+   * considered.
+   */
   readonly events?:
     | Pick<EventFilter, "release" | "environment" | "user" | "tags">
     | undefined;
@@ -60,7 +66,7 @@ export const ISSUE_SORTS = ["last_seen", "first_seen", "events", "users"] as con
 /** The sort order of issues. */
 export type IssueSort = typeof ISSUE_SORTS[number];
 
-/** An archived issue and its event counts, for the spike rule. */
+/** An archived issue with the event counts by which a spike is detected. */
 export interface SpikeCandidate {
   readonly issueId: string;
   readonly projectId: string;
@@ -71,9 +77,9 @@ export interface SpikeCandidate {
   readonly weekBefore: number;
 }
 
-/** Issues. */
+/** Queries and changes of issues. */
 export interface Issues {
-  /** Returns issues by latest event, newest first; then by id. */
+  /** Returns a page of issues, newest first by their latest event, then by id. */
   issues(
     orgId: string,
     projectId: string,
@@ -93,8 +99,8 @@ export interface Issues {
     by?: string | null,
   ): Promise<{ readonly issue: Issue; readonly changed: boolean } | null>;
   /**
-   * Resolves it in the next release: only events of releases after the project's latest reopen it. `no_release`: the
-   * project has none.
+   * Resolves an issue in the next release: only events of releases after the project's latest one
+   * reopen it. `no_release`: the project has no releases.
    */
   resolveInNextRelease(
     orgId: string,
@@ -103,21 +109,24 @@ export interface Issues {
   ): Promise<
     Result<{ readonly issue: Issue; readonly changed: boolean }, "no_issue" | "no_release">
   >;
-  /** Returns event counts per bucket by issue id, for these issues of a project. Buckets: as in `Dashboard.volume`. */
+  /**
+   * Returns event counts per bucket for these issues of a project, by issue id. The buckets are
+   * those of `Dashboard.volume`.
+   */
   issueVolumes(
     orgId: string,
     projectId: string,
     issueIds: readonly string[],
     range: { readonly since: number; readonly until: number; readonly bucketMs: number },
   ): Promise<ReadonlyMap<string, readonly number[]>>;
-  /** `null` unassigns the issue. The user must be a member of the organisation. */
+  /** Assigns an issue to a member of the organisation, or to no user if `userId` is null. */
   assignIssue(
     orgId: string,
     issueId: string,
     userId: string | null,
     by?: string | null,
   ): Promise<Result<Issue, "no_issue" | "no_member">>;
-  /** Deletes the issue with its events. */
+  /** Deletes an issue with its events. */
   deleteIssue(orgId: string, issueId: string): Promise<boolean>;
   /** Returns unresolved issues with the most events in the window, most first. */
   topIssues(
@@ -130,9 +139,6 @@ export interface Issues {
   unresolvedCount(projectId: string): Promise<number>;
   /** Internal: returns archived issues that had events in the hour before `now`. */
   spikeCandidates(now: number): Promise<readonly SpikeCandidate[]>;
-  /**
-   * Internal: changes an archived issue to unresolved. Returns false if it was not archived (any
-   * more).
-   */
+  /** Internal: changes an archived issue to unresolved. Returns false if it is not archived. */
   unarchive(issueId: string): Promise<boolean>;
 }

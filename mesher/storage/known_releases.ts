@@ -6,10 +6,10 @@
  */
 import type { EventColumns } from "./rows.ts";
 
-/** Maximum number of releases; above it, all are forgotten. */
+/** Maximum number of known releases. When it is exceeded, all are forgotten. */
 const RELEASES_MAX = 10_000;
 
-/** Known releases of all projects. */
+/** A cache of the releases of all projects that are stored. */
 export class KnownReleases {
   readonly #keys = new Set<string>();
 

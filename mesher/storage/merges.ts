@@ -18,14 +18,14 @@ export const MERGE_MAX = 100;
 /** A fingerprint whose events belong to an issue. */
 export interface IssueFingerprint {
   readonly fingerprint: string;
-  /** The title of the issue that it belonged to originally. */
+  /** The title of the issue to which the fingerprint originally belonged. */
   readonly title: string;
   readonly culprit: string;
-  /** When it was merged into the issue; null: it is the issue's original one. */
+  /** Time at which the fingerprint was merged into the issue; null for the issue's original one. */
   readonly mergedAt: number | null;
 }
 
-/** Merging and splitting. */
+/** Merging and splitting of issues. */
 export interface Merges {
   /**
    * Merges issues into `targetId`, which keeps its title and state. `busy`: events of one of them are still being
@@ -45,7 +45,8 @@ export interface Merges {
     userId: string | null,
   ): Promise<Result<Issue, "no_issue" | "no_fingerprint" | "all_fingerprints" | "busy">>;
   /**
-   * Returns its original fingerprint first, then the merged ones; null if there is no such issue.
+   * Returns the fingerprints of an issue, the original one first. Returns null if there is no such
+   * issue.
    */
   issueFingerprints(
     orgId: string,

@@ -23,13 +23,16 @@ import { Postgres } from "./postgres.ts";
 import { columnsOf } from "./rows.ts";
 import { openSqlite } from "./sqlite.ts";
 
-/** Maximum numbers of rows and of characters in one statement. */
+/** Maximum number of rows, and of characters, in one statement. */
 const ROWS = 1_000;
 const CHARS = 8_388_608;
 const EVENTS = "events";
-/** A column that only PostgreSQL has; SQLite has a table for it. */
+/** The column with an event's words, which only PostgreSQL has. SQLite has a table instead. */
 const WORDS = "words";
-/** Tables that are not copied as such: SQLite's own, that of the words, and the events, which are copied with their words. */
+/**
+ * Matches the tables that are not copied row by row: those of SQLite itself, the words, and the
+ * events, which are copied with their words.
+ */
 const LEFT_OUT = /^(?:sqlite_|event_words|events$)/;
 
 type Row = Record<string, string | number | null | Uint8Array>;
@@ -81,7 +84,7 @@ async function copy(
   return copied;
 }
 
-/** Returns the tables in the order of their references, which is that of their creation. */
+/** Returns the tables in the order of their creation, so that referenced rows are copied first. */
 async function tablesOf(db: DatabaseSync, query: Query): Promise<string[]> {
   const made = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY rowid")
     .all()
@@ -143,7 +146,7 @@ async function copyTable(
 function jsonOf(row: Row, types: ReadonlyMap<string, string>): string {
   const fields = Object.entries(row).filter(([name]) => types.has(name)).map(([name, value]) => {
     const isJson = typeof value === "string" && /^jsonb?$/.test(types.get(name)!);
-    // Bytes as PostgreSQL reads them from a text.
+    // Formats bytes as PostgreSQL reads them from a text.
     const plain = value instanceof Uint8Array ? `\\x${Buffer.from(value).toString("hex")}` : value;
     return `${JSON.stringify(name)}:${isJson ? value : JSON.stringify(plain)}`;
   });

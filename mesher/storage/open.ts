@@ -13,15 +13,18 @@ export interface ClosableLease extends Lease {
 
 /** Options of the storage. */
 export interface StorageConfig {
-  /** `postgres://user:password@host:port/database`; absent: SQLite. */
+  /**
+   * The URL of the database, `postgres://user:password@host:port/database`. Default: SQLite is
+   * used.
+   */
   readonly databaseUrl?: string | undefined;
-  /** SQLite's file, or `:memory:`. */
+  /** The path of SQLite's file, or `:memory:`. */
   readonly sqlitePath: string;
-  /** Whether SQLite waits for the disk at each transaction. Default: yes. */
+  /** Whether SQLite waits for the disk at each transaction. Default: true. */
   readonly sqliteFullSync?: boolean | undefined;
   /** Maximum number of connections to PostgreSQL. */
   readonly poolMax?: number | undefined;
-  /** Returns the time. Default: the real one. */
+  /** Returns the time, in milliseconds since the epoch. Default: the system's clock. */
   readonly now?: (() => number) | undefined;
 }
 
@@ -39,7 +42,7 @@ export async function openStorage(config: StorageConfig): Promise<Storage> {
   return await openPostgres({ url: databaseUrl, poolMax, now });
 }
 
-/** Returns the lease of singletons; undefined for SQLite, which is for one machine. */
+/** Returns the lease for singletons, or undefined for SQLite, which is used on one machine only. */
 export async function openLease(
   { databaseUrl }: StorageConfig,
 ): Promise<ClosableLease | undefined> {

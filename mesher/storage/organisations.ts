@@ -35,7 +35,7 @@ export interface Member {
   readonly joinedAt: number;
 }
 
-/** Organisations and their members. */
+/** Queries and changes of organisations and their members. */
 export interface Organisations {
   /** Creates an organisation owned by `ownerId`. `slug`: unique in all of Mesher. */
   createOrganisation(
@@ -52,13 +52,15 @@ export interface Organisations {
     userId: string,
     role: Role,
   ): Promise<Result<Member, "no_org" | "no_user" | "already_member">>;
-  /** Rejected for the last owner of the organisation. */
+  /** Changes the role of a member. Rejected for the last owner of the organisation. */
   setRole(
     orgId: string,
     membershipId: string,
     role: Role,
   ): Promise<Result<Member, "no_member" | "last_owner">>;
-  /** Issues assigned to the member in this organisation are unassigned. */
+  /**
+   * Removes a member. Unassigns the issues of this organisation that are assigned to the member.
+   */
   removeMember(
     orgId: string,
     membershipId: string,

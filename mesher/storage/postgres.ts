@@ -20,13 +20,13 @@ import { StorageError } from "./error.ts";
 import { type EventOutcome, type NewEvent, WRITE_EVENTS_MAX } from "./events.ts";
 import type { Storage } from "./storage.ts";
 
-/** Options of opening it. */
+/** Options of PostgreSQL storage. */
 export interface PostgresOptions {
-  /** `postgres://user:password@host:port/database`. */
+  /** The URL of the database, `postgres://user:password@host:port/database`. */
   readonly url: string;
   /** Maximum number of connections. Default 10. */
   readonly poolMax?: number | undefined;
-  /** Returns the time. Default: the real one. */
+  /** Returns the time, in milliseconds since the epoch. Default: the system's clock. */
   readonly now?: (() => number) | undefined;
 }
 
@@ -37,27 +37,35 @@ export const POOL_MAX = 10;
  * not wait for those.
  */
 const SCAN_SHARE = 0.4;
-/** Maximum number of calls that wait for a connection or an answer; further ones reject at once. */
+/**
+ * Maximum number of calls that wait for a connection or an answer. Further calls reject at once.
+ */
 export const CALLS_MAX = 1_000;
-/** Time limit of a statement, after which the server ends it and the call rejects. */
+/** Time limit of a statement, after which the server ends it and the call rejects. Milliseconds. */
 export const STATEMENT_MS_MAX = 15_000;
-/** Time limit of a statement that waits for another's lock. */
+/** Maximum time for which a statement waits for a lock. Milliseconds. */
 const LOCK_MS_MAX = 5_000;
-/** Idle time of a transaction after which the server ends it and its connection. */
+/** Idle time after which the server ends a transaction and its connection. Milliseconds. */
 const IDLE_IN_TRANSACTION_MS_MAX = 30_000;
 const CONNECT_SECONDS_MAX = 5;
 const IDLE_SECONDS_MAX = 60;
 const LIFE_SECONDS_MAX = 1_800;
 const CLOSE_SECONDS_MAX = 5;
-/** Number of attempts to write a batch that met a deadlock or a dropped day. */
+/**
+ * Maximum number of attempts to write a batch after a deadlock, or after a day's partition was
+ * dropped.
+ */
 const WRITE_TRIES = 4;
-/** The advisory lock of Mesher's schema. */
+/** The key of the advisory lock for changes of the schema. */
 const SCHEMA_LOCK = 0x6d736872;
 
-/** Errors after which a retry of the same call may succeed: classes and codes of SQLSTATE, and of the network. */
+/**
+ * Matches codes of errors after which the same call may succeed: classes and codes of SQLSTATE, and
+ * codes of network errors.
+ */
 const RETRIED =
   /^(?:08|53|57P|40|25P03|55P03|57014|23514|CONNECT|ECONN|ENOTFOUND|EAI_|ETIMEDOUT|EPIPE)/;
-/** The errors after which a batch is retried at once. */
+/** Matches the SQLSTATE codes after which a batch is retried at once. */
 const WRITTEN_AGAIN = /^(?:40001|40P01|23514|55P03)$/;
 
 const DIALECT: Dialect = {
@@ -69,8 +77,8 @@ const DIALECT: Dialect = {
       ...marks.map((mark) => `'${mark}'`),
       ...words.map((word, i) => i === words.length - 1 ? `'${word}':*` : `'${word}'`),
     ].join(" & "),
-  // Without an order, PostgreSQL uses the index of the words if its statistics say that they are
-  // rare.
+  // The query has no order, so that PostgreSQL can use the index of words if the words are rare by
+  // its statistics.
   isRare: async (db, query, max) => {
     const rows = await db.scan(
       `SELECT 1 FROM events e WHERE e.words @@ CAST(CAST($1 AS text) AS tsquery) LIMIT $2`,
@@ -83,7 +91,7 @@ const DIALECT: Dialect = {
     `FROM event_ids k JOIN events e
        ON e.received_at = k.received_at AND e.project_id = k.project_id AND e.id = k.id
      WHERE k.id = ${param}`,
-  // One day at a time, so that one partition is read.
+  // Deletes the events of one day at a time, so that only one partition is read.
   async deleteEvents(query, column, value, before) {
     const first = await query.row<{ readonly at: number }>(
       `SELECT e.received_at AS at FROM events e WHERE e.${column} = $1 AND e.received_at < $2
@@ -118,14 +126,16 @@ const DIALECT: Dialect = {
   },
 };
 
-/** Milliseconds. */
+/** Milliseconds per day. */
 const DAY_MS = 86_400_000;
-/** Number of events deleted in one transaction. */
+/** Maximum number of events deleted in one transaction. */
 const DELETED_MAX = 2_000;
 
 type Client = postgres.Sql | postgres.TransactionSql;
 
-/** Opens it, creates or updates its tables, and creates the partitions of the next days. */
+/**
+ * Opens the database, creates or updates its tables, and creates the partitions of the next days.
+ */
 export async function openPostgres(options: PostgresOptions): Promise<Storage> {
   const postgres = new Postgres(options);
   try {
@@ -166,17 +176,17 @@ export class Postgres implements Engine {
         onnotice: () => {},
         connection: {
           application_name: "mesher",
-          // Every statement has an index to use. PostgreSQL overestimates rare words, and would otherwise
-          // read a million events.
+          // Every statement can use an index. PostgreSQL overestimates the number of rare words,
+          // and would otherwise scan a million events.
           enable_seqscan: "off",
           statement_timeout: STATEMENT_MS_MAX,
           lock_timeout: LOCK_MS_MAX,
           idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS_MAX,
         },
         types: {
-          // Counts and milliseconds: far below 2^53.
+          // 64-bit integers are read as numbers: counts and milliseconds are far below 2^53.
           int8: { to: 20, from: [20], parse: Number, serialize: (n: number) => `${Math.trunc(n)}` },
-          // Passed as text in both directions; `json.ts` encodes and decodes it.
+          // JSON is passed as text in both directions; `json.ts` encodes and decodes it.
           json: {
             to: 114,
             from: [114, 3802],
@@ -236,7 +246,7 @@ export class Postgres implements Engine {
             writeBatch(batchOn(client), rows, this.now(), this.#releases)
           ) as readonly EventOutcome[];
         });
-        // After the commit, because a batch that is rolled back has created none.
+        // Recorded after the commit, because a batch that is rolled back creates no releases.
         rows.forEach((row, i) => {
           if (row.release !== null && outcomes[i]!.kind === "stored") this.#releases.add(row);
         });

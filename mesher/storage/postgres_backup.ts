@@ -11,9 +11,9 @@ import process from "node:process";
 import { StorageError } from "./error.ts";
 
 const OWNER_ONLY = 0o600;
-/** The folder of Debian's installations, with a subfolder per version. */
+/** The folder in which Debian installs PostgreSQL, with a subfolder per version. */
 const DEBIAN = "/usr/lib/postgresql";
-/** Maximum number of characters of a program's standard error. */
+/** Maximum number of characters that are kept of a program's standard error. */
 const WORDS_CHARS_MAX = 2_000;
 
 /** Writes the database into a file, which must not exist. Nodes may continue to write. */

@@ -26,7 +26,7 @@ import { type EventColumns, eventKey, issueKey, userKeyOf } from "./rows.ts";
 import { StorageError } from "./error.ts";
 import type { EventOutcome } from "./events.ts";
 
-/** One transaction, with statements whose parameters are columns. */
+/** An open transaction, with methods for statements whose parameters are columns. */
 export interface Batch {
   rows<Row>(sql: string, ...columns: (Value[] | string)[]): Promise<Row[]>;
 }
@@ -45,8 +45,8 @@ interface IdRow {
 }
 
 /**
- * Writes the batch, and returns the result of each row in order. `known`: releases that are committed, which are
- * not inserted again.
+ * Writes a batch. Returns the result of each row, in order. `known`: releases that are known to be
+ * stored, and are not inserted again.
  */
 export async function writeBatch(
   batch: Batch,
@@ -86,7 +86,7 @@ export async function writeBatch(
     const issue = issues.get(issueKey(row))!;
     if (issue.status === "discarded") return { kind: "discarded", issueId: issue.id };
     if (!stored.has(row)) return { kind: "duplicate" };
-    // Each change is reported once, for the first event that caused it.
+    // A change of an issue is reported only for the first event that caused it.
     const first = made.delete(issue.id);
     const regressed = reopened.has(issue.id) &&
       (issue.resolved_after === null || reopens.has(row)) && reopened.delete(issue.id);
@@ -109,7 +109,7 @@ async function issuesFor(
   const made = new Set<string>();
   const find = async (missing: readonly EventColumns[]) => {
     const found = await batch.rows<IssueRow>(
-      // A merged fingerprint belongs to another issue.
+      // The fingerprint may have been merged into another issue.
       `SELECT i.id, k.project_id, k.fingerprint, i.status, i.resolved_after
        FROM unnest($1::uuid[], $2::text[]) AS k (project_id, fingerprint)
        LEFT JOIN issue_aliases a
@@ -151,8 +151,8 @@ async function issuesFor(
     made.add(row.id);
   }
   if (inserted.length > 0 && await isAlias(batch, inserted)) throw vanished();
-  // Another writer created these in the meantime and has committed, because otherwise the insert
-  // would have waited.
+  // Issues that are still missing were created by another writer, which has committed: otherwise,
+  // the insert would have waited.
   const others = missing.filter((row) => !issues.has(issueKey(row)));
   if (others.length > 0 && (await find(others)).length > 0) throw vanished();
   return { issues, made };
@@ -170,7 +170,10 @@ async function isAlias(batch: Batch, made: readonly IssueRow[]): Promise<boolean
   return found.length > 0;
 }
 
-/** Returns the rows whose ids were new: of two with one id in the batch, the first. */
+/**
+ * Inserts the ids of the events. Returns the rows whose ids were new; of two rows with the same id,
+ * the first.
+ */
 async function insertIds(
   batch: Batch,
   rows: readonly EventColumns[],
@@ -257,7 +260,7 @@ async function occupy(batch: Batch, rows: readonly EventColumns[]): Promise<void
   );
 }
 
-/** Makes the releases that are new, by order. */
+/** Inserts the missing releases, in a fixed order. */
 async function addReleases(
   batch: Batch,
   rows: readonly EventColumns[],
@@ -281,7 +284,10 @@ async function addReleases(
   );
 }
 
-/** Adds the users of events, by order. How many each issue did not have before. */
+/**
+ * Adds the users of events to their issues, in a fixed order. Returns the number of new users of
+ * each issue.
+ */
 async function addUsers(
   batch: Batch,
   rows: readonly EventColumns[],
@@ -307,7 +313,10 @@ async function addUsers(
   return new Map(added.map(({ id, count }) => [id, count]));
 }
 
-/** Returns the events of releases after the one in which their issue is resolved. */
+/**
+ * Returns the events that reopen a resolved issue: those of a release after the one in which it is
+ * resolved.
+ */
 async function reopening(
   batch: Batch,
   rows: readonly EventColumns[],
@@ -341,7 +350,10 @@ async function reopening(
   }));
 }
 
-/** Adds the events to their issues. Returns the ids of issues that were resolved until now. */
+/**
+ * Adds the events to the counts of their issues. Returns the ids of the issues that were resolved
+ * before.
+ */
 async function countEvents(
   batch: Batch,
   rows: readonly EventColumns[],
@@ -393,7 +405,7 @@ async function countEvents(
     [...groups.values()].map((group) =>
       group.findLast((row) => row.release !== null)?.release ?? null
     ),
-    // Where the issue was meant to stay resolved, and an event reopens it.
+    // For each issue that an event reopens: the release after which it was resolved.
     [...groups.values()].map((group) => {
       const row = group.find((row) => reopens.has(row));
       return row === undefined ? null : issues.get(issueKey(row))!.resolved_after;
@@ -404,14 +416,14 @@ async function countEvents(
 }
 
 /**
- * Ids, numbers, words or JSON texts as one text separated by U+001E, which none of them contains: escaping
- * them as array elements would take five times as long.
+ * Joins ids, numbers, words or JSON texts with U+001E, which none of them contains. Escaping them
+ * as elements of an array would take five times as long.
  */
 function joined(values: readonly (string | number)[]): string {
   return values.join("\x1e");
 }
 
-/** The SQL that splits this text. A single empty value results in no rows. */
+/** Returns the SQL that splits such a text. A single empty value results in no rows. */
 function list(param: string): string {
   return `string_to_array(${param}::text, chr(30))`;
 }
@@ -420,7 +432,10 @@ function unique(texts: readonly string[]): string[] {
   return [...new Set(texts)];
 }
 
-/** Returns the error for an issue deleted between two reads: the batch is retried, and creates a new one. */
+/**
+ * Returns the error for an issue that was deleted between two reads. The batch is then retried, and
+ * creates a new issue.
+ */
 function vanished(): StorageError {
   return new StorageError("an issue was deleted while a batch was written to it", true, {
     code: "40001",

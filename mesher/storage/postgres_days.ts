@@ -10,16 +10,17 @@ import type { Database, Query } from "./database.ts";
 export const DAYS_AHEAD = 7;
 
 const DAY_MS = 86_400_000;
-/** The advisory lock of Mesher's partitions. */
+/** The key of the advisory lock for creating partitions. */
 const DAYS_LOCK = 0x6d736864;
 /**
- * Dropping a day waits for its readers and blocks all others meanwhile, so it has this time limit.
+ * Maximum time to wait for the lock that dropping a partition needs. Short, because all new queries
+ * of that day wait meanwhile. Milliseconds.
  */
 const DROP_LOCK_MS = 2_000;
 /** Time limit for dropping a day; the next round retries it. Milliseconds. */
 const DROP_MS_MAX = 600_000;
 
-/** The partitions. */
+/** Creates and drops the day partitions. */
 export class Days {
   readonly #db: Database;
   /** The days since the epoch whose partitions are known to exist. */
@@ -35,13 +36,13 @@ export class Days {
     return this.#make(Array.from({ length: DAYS_AHEAD + 1 }, (_, i) => today + i));
   }
 
-  /** Ensures that partitions for these times exist. */
+  /** Creates the partitions for these times, if they are missing. */
   async need(times: readonly number[]): Promise<void> {
     const days = [...new Set(times.map(dayOf))].filter((day) => !this.#seen.has(day));
     if (days.length > 0) await this.#make(days);
   }
 
-  /** A known partition does not exist: checks again. */
+  /** Clears the cache of known partitions, because one of them was dropped. */
   forget(): void {
     this.#seen.clear();
   }
@@ -80,7 +81,10 @@ export class Days {
   }
 }
 
-/** Creates a day's partition if it is missing. The name and bounds are our own numbers. */
+/**
+ * Creates a day's partition if it is missing. Its name and bounds are numbers, so they are safe in
+ * the statement.
+ */
 async function make(query: Query, day: number): Promise<boolean> {
   const name = nameOf(day);
   const found = await query.row<{ readonly found: boolean }>(
@@ -106,9 +110,10 @@ async function drop(query: Query, name: string): Promise<number> {
     `SELECT to_regclass('${name}') IS NOT NULL AS there`,
   );
   if (!there!.there) return 0;
-  // A day may have a million events; nothing waits for this.
+  // A day may have a million events. Nothing waits for this statement, so it has a longer time
+  // limit.
   await query.change(`SET LOCAL statement_timeout = ${DROP_MS_MAX}`);
-  // Reads the whole day.
+  // All rows of the partition are read, for which a sequential scan is fastest.
   await query.change("SET LOCAL enable_seqscan = on");
   const usage = await query.rows<{ id: string; events: number; bytes: number }>(
     `SELECT project_id AS id, count(*) AS events, CAST(sum(coalesce(bytes, 2048)) AS bigint) AS bytes
@@ -119,7 +124,7 @@ async function drop(query: Query, name: string): Promise<number> {
   );
   await query.change(`ALTER TABLE events DETACH PARTITION ${name}`);
   await query.change(`DROP TABLE ${name}`);
-  // Done last, because writers of these projects wait for these rows until the transaction ends.
+  // Comes last, because writers of these projects wait for these rows until the transaction ends.
   for (const { id, events, bytes } of usage) {
     await query.change(
       "UPDATE project_usage SET events = events - $2, bytes = bytes - $3 WHERE project_id = $1",
@@ -131,7 +136,7 @@ async function drop(query: Query, name: string): Promise<number> {
   return events;
 }
 
-/** The day is being read: the next round drops it. */
+/** Ignores that a partition is in use. The next round of maintenance tries to drop it again. */
 function busyIsNothing(error: { readonly retry?: boolean }): null {
   if (error.retry === true) return null;
   throw error;
@@ -145,7 +150,7 @@ function nameOf(day: number): string {
   return `events_${new Date(day * DAY_MS).toISOString().slice(0, 10).replaceAll("-", "")}`;
 }
 
-/** Returns the day of a partition's name, or null if it is not one of ours. */
+/** Returns the day in the name of a partition, or null for any other name. */
 function dayNamed(name: string): number | null {
   const [, year, month, date] = /^events_(\d{4})(\d\d)(\d\d)$/.exec(name) ?? [];
   return year === undefined ? null : Date.UTC(+year, +month! - 1, +date!) / DAY_MS;

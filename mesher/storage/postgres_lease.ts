@@ -15,9 +15,9 @@ import type { Lease } from "@firn/firn";
 import postgres from "postgres@3.4.9";
 import { StorageError } from "./error.ts";
 
-/** The first key of Mesher's advisory locks of leases; the second is a hash of the name. */
+/** The first key of the advisory locks of leases. The second key is a hash of the lease's name. */
 const LEASE_LOCK = 0x6d736c65;
-/** The lock under which the table is created. */
+/** The key of the advisory lock under which the table of leases is created. */
 const TABLE_LOCK = 0x6d736c74;
 /** Default validity. Milliseconds. */
 const TTL_MS = 15_000;
@@ -26,7 +26,7 @@ const CLOSE_SECONDS_MAX = 1;
 const TABLE = `CREATE TABLE IF NOT EXISTS mesher_leases (
   name text PRIMARY KEY, token bigint NOT NULL, holder text NOT NULL)`;
 
-/** The error of a write with an old token. */
+/** The error of a write whose fencing token is no longer the latest. */
 export class FencedError extends StorageError {
   constructor(name: string, token: number, current: number | undefined) {
     const words = current === undefined ? "there is none" : `the current one is ${current}`;
@@ -34,7 +34,7 @@ export class FencedError extends StorageError {
   }
 }
 
-/** The state of a held lease. */
+/** A held lease: its connection, and the server process that has the lock. */
 interface Held {
   readonly sql: postgres.Sql;
   readonly backend: number;
@@ -69,7 +69,8 @@ export class PostgresLease implements Lease {
   async renew(name: string, _token: number): Promise<boolean> {
     const held = this.#held.get(name);
     if (held === undefined) return false;
-    // The driver reconnects by itself, but to a session without the lock.
+    // If the connection was lost, the driver reconnects, but the new session does not have the
+    // lock.
     const [row] = await held.sql`SELECT pg_backend_pid() AS backend`;
     if (row?.["backend"] === held.backend) return true;
     await this.release(name, _token);
@@ -96,7 +97,7 @@ export class PostgresLease implements Lease {
       INSERT INTO mesher_leases AS l (name, token, holder) VALUES (${name}, 1, ${node})
       ON CONFLICT (name) DO UPDATE SET token = l.token + 1, holder = EXCLUDED.holder
       RETURNING token, pg_backend_pid() AS backend`;
-    // A different session: the first one was lost together with the lock.
+    // The first session was lost, and the lock with it.
     if (row?.["backend"] !== lock["backend"]) {
       throw new StorageError("the connection was lost", true);
     }
@@ -115,7 +116,8 @@ export class PostgresLease implements Lease {
       connection: {
         application_name: "mesher lease",
         statement_timeout: Math.ceil(this.ttl / 3),
-        // The holder is suspended or unreachable: the lock is free again.
+        // After this idle time, the server ends the session of a holder that is suspended or
+        // unreachable, which frees the lock.
         idle_session_timeout: this.ttl,
       },
     });

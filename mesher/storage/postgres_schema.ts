@@ -15,7 +15,7 @@
  * @module
  */
 
-/** Step n creates version n + 1. */
+/** The migration steps: step n creates version n + 1. */
 export const POSTGRES_STEPS: readonly string[] = [
   `
   CREATE TABLE organisations (
@@ -92,16 +92,16 @@ export const POSTGRES_STEPS: readonly string[] = [
   EXCEPTION WHEN OTHERS THEN NULL;
   END $do$;
   `,
-  // The first account is an operator.
+  // Operators. The first account becomes one.
   `
   ALTER TABLE users ADD COLUMN operator boolean NOT NULL DEFAULT FALSE;
   UPDATE users SET operator = TRUE
     WHERE id = (SELECT id FROM users ORDER BY created_at, id LIMIT 1);
   `,
-  // A project's rules for removing secrets; null: the default rules.
+  // Rules for removing secrets, per project; null: the default rules.
   `ALTER TABLE projects ADD COLUMN scrub json;`,
-  // The storage used by a project, updated as events are added and deleted; and pending background deletions.
-  // Tags are found by their marks, which are among the words.
+  // The storage used by each project, updated when events are added or deleted; pending background
+  // deletions. Tags are found by their marks, which are stored among the words.
   `
   ALTER TABLE events ADD COLUMN bytes integer;
   CREATE TABLE project_usage (
@@ -113,14 +113,14 @@ export const POSTGRES_STEPS: readonly string[] = [
     id uuid PRIMARY KEY, kind text NOT NULL, target uuid NOT NULL, created_at bigint NOT NULL
   );
   `,
-  // The cooldown of a rule applies per issue, and suppressed alerts are counted.
+  // Cooldowns of alert rules per issue, and counts of suppressed alerts.
   `
   ALTER TABLE alerts ADD COLUMN suppressed bigint NOT NULL DEFAULT 0;
   DROP INDEX alerts_by_rule;
   CREATE INDEX alerts_by_rule ON alerts (rule_id, issue_id, triggered_at);
   `,
-  // Invitations and password resets, keys that can be shown again, restricted tokens, and counters of all
-  // nodes.
+  // Invitations and password resets, keys that can be shown again, scopes of tokens, and counters
+  // of all nodes.
   `
   CREATE TABLE invitations (
     id uuid PRIMARY KEY, org_id uuid NOT NULL REFERENCES organisations, email text NOT NULL,
@@ -137,7 +137,7 @@ export const POSTGRES_STEPS: readonly string[] = [
     run text PRIMARY KEY, counts json NOT NULL, saved_at bigint NOT NULL
   );
   `,
-  // Fingerprints of merged issues; activity of issues; events to be moved.
+  // Fingerprints of merged issues, activity of issues, and moves of events in progress.
   `
   CREATE TABLE issue_aliases (
     project_id uuid NOT NULL, fingerprint text NOT NULL, issue_id uuid NOT NULL,
@@ -153,7 +153,7 @@ export const POSTGRES_STEPS: readonly string[] = [
   ALTER TABLE purges ADD COLUMN destination uuid;
   ALTER TABLE purges ADD COLUMN fingerprints json;
   `,
-  // Releases; the users affected by an issue; issues resolved in the release after a given one.
+  // Releases, the users affected by an issue, and issues that are resolved in the next release.
   `
   CREATE TABLE releases (
     id uuid PRIMARY KEY, project_id uuid NOT NULL, version text NOT NULL,

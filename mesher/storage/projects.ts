@@ -11,10 +11,10 @@ export interface Project {
   readonly id: string;
   readonly orgId: string;
   readonly name: string;
-  /** Unique within its organisation. */
+  /** The slug, unique within the organisation. */
   readonly slug: string;
   readonly platform: string | null;
-  /** Events older than this are deleted. */
+  /** Age in days at which events are deleted. */
   readonly retentionDays: number;
   /** The share of events that is kept, from 0 to 1. */
   readonly sampleRate: number;
@@ -23,7 +23,7 @@ export interface Project {
   readonly createdAt: number;
 }
 
-/** The settings to change; absent ones stay. */
+/** The settings to change. Absent ones stay as they are. */
 export interface ProjectSettings {
   readonly name?: string | undefined;
   readonly platform?: string | null | undefined;
@@ -32,7 +32,7 @@ export interface ProjectSettings {
   readonly scrub?: ScrubRules | undefined;
 }
 
-/** Projects. */
+/** Queries and changes of projects. */
 export interface Projects {
   createProject(
     input: {
@@ -45,9 +45,12 @@ export interface Projects {
   /** Returns a project by id or slug. */
   project(orgId: string, idOrSlug: string): Promise<Project | null>;
   projects(orgId: string): Promise<readonly Project[]>;
-  /** `retentionDays`: 1 to 3650; `sampleRate`: 0 to 1; the caller has validated them. */
+  /**
+   * Changes settings. The caller has validated them: `retentionDays` from 1 to 3650, `sampleRate`
+   * from 0 to 1.
+   */
   updateProject(orgId: string, projectId: string, change: ProjectSettings): Promise<Project | null>;
-  /** Deletes the project with all its data. */
+  /** Deletes a project with all its data. */
   deleteProject(orgId: string, projectId: string): Promise<boolean>;
   /** Internal: returns a project by its id alone. */
   projectById(projectId: string): Promise<Project | null>;

@@ -14,16 +14,19 @@ export interface Release {
   readonly createdAt: number;
   /** Number of issues whose first event was in this release. */
   readonly newIssues: number;
-  /** The time of the latest event of issues whose last event was in this release; null if there is none. */
+  /**
+   * Time of the latest event of the issues whose last event was in this release; null if there are
+   * none.
+   */
   readonly lastSeen: number | null;
 }
 
-/** Releases. */
+/** Queries and changes of releases. */
 export interface Releases {
   /** Returns the releases of a project, newest first. */
   releases(orgId: string, projectId: string, page: PageRequest): Promise<Page<Release>>;
   release(orgId: string, projectId: string, version: string): Promise<Release | null>;
-  /** Creates a release unless it exists. */
+  /** Creates a release if it does not exist. */
   addRelease(
     orgId: string,
     projectId: string,

@@ -7,7 +7,7 @@ import { marksOf } from "../domain/words.ts";
 import { cleanText, jsonText } from "./json.ts";
 import type { NewEvent } from "./events.ts";
 
-/** An event's columns. */
+/** The columns of an event in the database. */
 export interface EventColumns {
   readonly id: string;
   readonly projectId: string;
@@ -57,19 +57,22 @@ function searchedText({ title, culprit, event }: NewEvent): string {
   return [title, ...exceptions, culprit, event.message, event.transaction ?? ""].join("\n");
 }
 
-/** Returns the key of an event in its batch. */
+/** Returns the key by which an event is identified within a batch. */
 export function eventKey(row: { readonly projectId: string; readonly id: string }): string {
   return `${row.projectId}/${row.id}`;
 }
 
-/** Returns the key of an issue in its batch. */
+/** Returns the key by which an issue is identified within a batch. */
 export function issueKey(
   row: { readonly projectId: string; readonly fingerprint: string },
 ): string {
   return `${row.projectId}/${row.fingerprint}`;
 }
 
-/** Returns the user of an event as counted: the mark of the first that is known of id, address, name and IP address. */
+/**
+ * Returns the key by which the user of an event is counted: the mark of the first known value of
+ * id, address, name and IP address. Returns null for an event without a user.
+ */
 export function userKeyOf({ marks }: Pick<EventColumns, "marks">): string | null {
   return /(?:^| )(__u[0-9a-f]+)/.exec(marks)?.[1] ?? null;
 }

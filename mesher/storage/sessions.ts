@@ -7,34 +7,37 @@ import type { TokenScope } from "../domain/token_scope.ts";
 import type { Result } from "./result.ts";
 import type { User } from "./users.ts";
 
-/** A login (`session`, from a password) or a personal token (`token`, for programs). Stored hashed. */
+/**
+ * A login (`session`, created with a password) or a personal token (`token`, for programs). Only a
+ * hash of the secret is stored.
+ */
 export interface Session {
-  /** The id for lists and deletion, not the secret. */
+  /** The id, for lists and deletion. It is not the secret. */
   readonly id: string;
   readonly kind: "session" | "token";
   readonly userId: string;
   readonly label: string;
-  /** The scopes of a token (`domain/token_scope.ts`); null: everything that its user may do. */
+  /** The scopes of a token (`domain/token_scope.ts`). Null: all permissions of its user. */
   readonly scopes: readonly TokenScope[] | null;
   readonly createdAt: number;
   readonly expiresAt: number;
 }
 
-/** Sessions. */
+/** Queries and changes of sessions and tokens. */
 export interface Sessions {
-  /** `secretHash`: the hash from `domain/secret.ts`. */
+  /** Creates a session or a token. `secretHash`: the hash from `domain/secret.ts`. */
   createSession(
     input: {
       readonly userId: string;
       readonly kind: Session["kind"];
       readonly label: string;
-      /** Default: null. */
+      /** Default: null, all permissions of the user. */
       readonly scopes?: readonly TokenScope[] | null | undefined;
       readonly secretHash: string;
       readonly expiresAt: number;
     },
   ): Promise<Result<Session, "no_user">>;
-  /** Returns the user of a secret, unless it has expired. */
+  /** Returns the session or token with this secret and its user, unless it has expired. */
   sessionBySecret(
     secretHash: string,
   ): Promise<{ readonly session: Session; readonly user: User } | null>;

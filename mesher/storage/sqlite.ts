@@ -34,23 +34,23 @@ import { type EventOutcome, type NewEvent, WRITE_EVENTS_MAX } from "./events.ts"
 import type { Storage } from "./storage.ts";
 import { Turns } from "./turns.ts";
 
-/** Options of opening it. */
+/** Options of SQLite storage. */
 export interface SqliteOptions {
-  /** The file, or `:memory:`. */
+  /** The path of the file, or `:memory:`. */
   readonly path: string;
-  /** Whether to wait for the disk at each transaction. Default: yes. */
+  /** Whether to wait for the disk at each transaction. Default: true. */
   readonly fullSync?: boolean | undefined;
-  /** Returns the time. Default: the real one. */
+  /** Returns the time, in milliseconds since the epoch. Default: the system's clock. */
   readonly now?: (() => number) | undefined;
 }
 
-/** Number of pages returned to the file system after a slice of deletions: 8 MiB. */
+/** Number of pages that are returned to the file system after a portion of deletions: 8 MiB. */
 const VACUUM_PAGES = 1_024;
-/** Number of events deleted in one transaction. */
+/** Maximum number of events deleted in one transaction. */
 const DELETED_MAX = 500;
 
 const DIALECT: Dialect = {
-  // One writer at a time: a transaction that reads is also exclusive.
+  // Not needed: transactions of the one writer are exclusive.
   forUpdate: "",
   tagsHold: (param) =>
     `NOT EXISTS (SELECT 1 FROM json_each(${param}) AS want WHERE NOT EXISTS (
@@ -78,7 +78,7 @@ const DIALECT: Dialect = {
   },
   tagPairs: "json_each(e.tags) AS tag",
   eventById: (param) => `FROM events e WHERE e.id = ${param}`,
-  // Few, so that writers get their turns in between.
+  // Deletes few events at a time, so that writers can run in between.
   async deleteEvents(query, column, value, before) {
     const doomed = await query.rows<{ number: number; project_id: string; bytes: number }>(
       `SELECT number, project_id, coalesce(bytes, octet_length(payload)) AS bytes FROM events
@@ -100,7 +100,7 @@ const DIALECT: Dialect = {
   },
 };
 
-/** Opens it, and creates or updates its tables. */
+/** Opens the database, and creates or updates its tables. */
 export async function openSqlite(options: SqliteOptions): Promise<Storage> {
   const sqlite = new Sqlite(options);
   try {
@@ -115,7 +115,7 @@ export async function openSqlite(options: SqliteOptions): Promise<Storage> {
 /** An object that runs statements: a thread, or a connection on this thread. */
 type Lane = Pick<SqliteThread, "rows" | "change" | "exec" | "write" | "close">;
 
-/** The threads of a process. */
+/** SQLite as an engine: the threads of a process. */
 class Sqlite implements Engine {
   readonly kind = "sqlite";
   readonly schema: number = SQLITE_STEPS.length;
@@ -126,9 +126,12 @@ class Sqlite implements Engine {
   readonly #writer: Lane;
   readonly #reader: Lane;
   readonly #scanner: Lane;
-  /** The turns of writes: batches together, everything else exclusively. */
+  /** The lock for writes: batches hold it together, everything else exclusively. */
   readonly #turns = new Turns();
-  /** The open transaction on the only connection, if there is only one; settles when it ends. */
+  /**
+   * The open transaction of a database in memory, whose only connection is shared. Settles when it
+   * ends.
+   */
   #open: Promise<unknown> | undefined;
   #closed: Promise<void> | undefined;
 
@@ -203,18 +206,21 @@ class Sqlite implements Engine {
     });
   }
 
-  /** Returns pages freed by deletions to the file system, some at a time. */
+  /**
+   * Returns freed pages to the file system, some at a time. Resolves with whether there are more.
+   */
   async release(): Promise<boolean> {
     const [free] = await this.rows<{ n: number }>(
       "SELECT freelist_count AS n FROM pragma_freelist_count, pragma_auto_vacuum WHERE auto_vacuum = 2",
     );
     if (free === undefined || free.n === 0) return false;
-    // Each row that is read frees a page: `exec` of some runtimes reads only the first row.
+    // Each row that is read frees a page, so all rows are read. `exec` of some runtimes reads only
+    // the first one.
     await this.#alone(() => this.#writer.rows(`PRAGMA incremental_vacuum(${VACUUM_PAGES})`, []));
     return free.n > VACUUM_PAGES;
   }
 
-  /** Checkpoints the log into the file, and truncates it. */
+  /** Checkpoints the log into the database file, and truncates it. */
   async checkpoint(): Promise<void> {
     await this.#alone(() => this.#writer.rows("PRAGMA wal_checkpoint(TRUNCATE)", []));
   }
@@ -228,7 +234,8 @@ class Sqlite implements Engine {
   }
 
   /**
-   * WAL shows the last committed state; only on a single connection must a transaction end first.
+   * Runs a query. With a connection of its own it sees the last committed state; on a shared
+   * connection, it waits for the open transaction.
    */
   async #read<Row>(
     lane: Lane,
@@ -246,7 +253,7 @@ class Sqlite implements Engine {
     return this.#turns.alone(() => patiently(run));
   }
 
-  /** Runs all of `body` exclusively, or nothing. */
+  /** Runs `body` in an exclusive transaction, which is rolled back if it rejects. */
   #inTransaction<T>(body: () => Promise<T>): Promise<T> {
     if (this.#closed !== undefined) return rejectClosed();
     return this.#turns.alone(async () => {
@@ -261,7 +268,7 @@ class Sqlite implements Engine {
     });
   }
 
-  /** Commits or rolls back the open transaction when `body` ends. */
+  /** Commits the open transaction when `body` has resolved, or rolls it back. */
   async #ended<T>(body: () => Promise<T>): Promise<T> {
     try {
       const value = await body();
@@ -275,7 +282,7 @@ class Sqlite implements Engine {
   }
 }
 
-/** Retries while another process has locked the file. */
+/** Runs a function again while another process has locked the file. */
 async function patiently<T>(run: () => Promise<T>): Promise<T> {
   const deadline = performance.now() + BUSY_MS_MAX;
   for (let waitMs = 1;; waitMs = Math.min(25, waitMs * 2)) {
@@ -284,12 +291,12 @@ async function patiently<T>(run: () => Promise<T>): Promise<T> {
     } catch (error) {
       if (!isBusy(error) || performance.now() > deadline) throw error;
     }
-    // A random delay, because two processes could otherwise miss each other's gaps for a long time.
+    // The delay is random: otherwise, two processes could block each other for a long time.
     await new Promise((wake) => setTimeout(wake, waitMs * (0.5 + Math.random())));
   }
 }
 
-/** Returns the statements of a connection, with the interface of a thread. */
+/** Returns an object that runs statements on a connection of this thread. */
 function onThisThread(connection: SqliteConnection): Lane {
   // deno-lint-ignore require-await
   const settled = async <R>(run: () => R): Promise<R> => run();

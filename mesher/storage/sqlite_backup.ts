@@ -12,9 +12,9 @@ import { BUSY_MS_MAX } from "./sqlite_modes.ts";
 const OWNER_ONLY = 0o600;
 
 /**
- * Copies the file into another, which must not exist. Nodes may continue to write, but wait meanwhile. The log is
- * copied too, so that it does not matter how much of it has been checkpointed. `VACUUM INTO` would be shorter, but
- * Deno allows it only with all permissions.
+ * Copies the file into another, which must not exist. Writes of running nodes wait until the copy
+ * is complete. The log is copied too, because not all of it may be checkpointed. `VACUUM INTO`
+ * would be shorter, but Deno allows it only with all permissions.
  */
 export function backUpSqlite(path: string, into: string): void {
   if (existsSync(into)) throw new StorageError(`${into} exists already`, false);
@@ -35,8 +35,7 @@ export function backUpSqlite(path: string, into: string): void {
 }
 
 /**
- * Throws unless the file is a complete database of Mesher that no other process has open for
- * writing.
+ * Throws unless the file is a complete Mesher database that no other process has open for writing.
  */
 export function checkSqlite(path: string): void {
   const db = opened(path);
@@ -48,7 +47,7 @@ export function checkSqlite(path: string): void {
       throw new StorageError(`${path} is damaged: ${check.quick_check}`, false);
     }
     guarded(() => db.prepare("SELECT count(*) FROM projects").get());
-    // The log is checkpointed, so that the file alone is complete.
+    // Checkpoints the log, so that the file alone is complete.
     guarded(() => db.exec("PRAGMA wal_checkpoint(TRUNCATE)"));
   } finally {
     db.close();

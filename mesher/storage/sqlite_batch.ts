@@ -23,10 +23,10 @@ import { KnownReleases } from "./known_releases.ts";
 import { type EventColumns, issueKey, userKeyOf } from "./rows.ts";
 import type { EventOutcome } from "./events.ts";
 
-/** An issue and the changes of the batch to it. */
+/** The changes of one issue by a batch. */
 interface Tally {
   readonly id: string;
-  /** The state before the batch; null: the issue is new. */
+  /** The state of the issue before the batch; null if the issue is new. */
   readonly was: string | null;
   /** The first event of the issue in the batch. */
   readonly opener: EventColumns;
@@ -35,13 +35,13 @@ interface Tally {
   firstSeen: number;
   lastSeen: number;
   level: string;
-  /** Users that it did not have before. */
+  /** Number of users that the issue did not have before. */
   users: number;
   firstRelease: string | null;
   lastRelease: string | null;
-  /** It is resolved in the release after this one. */
+  /** The release after which the issue is resolved, if it is resolved in the next release. */
   readonly resolvedAfter: string | null;
-  /** One of its events reopens it. */
+  /** Whether an event of the batch reopens the issue. */
   isReopened: boolean;
 }
 
@@ -63,7 +63,7 @@ export class SqliteBatches {
   constructor(db: DatabaseSync) {
     this.#exists = db.prepare("SELECT 1 AS one FROM projects WHERE id = ?");
     this.#isStored = db.prepare("SELECT 1 AS one FROM events WHERE id = ? AND project_id = ?");
-    // A merged fingerprint belongs to another issue.
+    // The fingerprint may have been merged into another issue.
     this.#find = db.prepare(
       `SELECT id, status, resolved_after FROM issues WHERE id = coalesce(
          (SELECT issue_id FROM issue_aliases WHERE project_id = ?1 AND fingerprint = ?2),
@@ -109,7 +109,7 @@ export class SqliteBatches {
   /** Writes a batch within the open transaction. Returns the result of each event, in order. */
   write(rows: readonly EventColumns[], now: number): EventOutcome[] {
     const projects = new Map<string, boolean>();
-    // Issues by fingerprint; several fingerprints may belong to one issue.
+    // The changes by fingerprint. Several fingerprints may belong to one issue.
     const tallies = new Map<string, Tally>();
     const byIssue = new Map<string, Tally>();
     const outcomes = rows.map((row): EventOutcome => {
@@ -119,7 +119,7 @@ export class SqliteBatches {
       if (tally === undefined) {
         tally = this.#tallyOf(row, now);
         tally = byIssue.get(tally.id) ?? tally;
-        // No issue is created for a duplicate event.
+        // A duplicate event does not create an issue.
         if (tally.was === null && this.#has(row)) return { kind: "duplicate" };
         tallies.set(key, tally);
         byIssue.set(tally.id, tally);
@@ -220,7 +220,7 @@ export class SqliteBatches {
     this.#addRelease.run(newId(now), row.projectId, row.release, now);
   }
 
-  /** Whether an event reopens a resolved issue. */
+  /** Returns whether an event reopens a resolved issue. */
   #reopens({ projectId, release }: EventColumns, { resolvedAfter }: Tally): boolean {
     if (resolvedAfter === null) return true;
     if (release === null) return false;
@@ -232,7 +232,9 @@ export class SqliteBatches {
     return isLaterRelease(timeOf(release), timeOf(resolvedAfter));
   }
 
-  /** Forgets the releases that a batch which was rolled back has created. */
+  /**
+   * Clears the cache of known releases, because a batch was rolled back that may have created some.
+   */
   forget(): void {
     this.#releases.forget();
   }
@@ -273,7 +275,7 @@ export class SqliteBatches {
   }
 }
 
-/** Returns the changes of a batch to each project. */
+/** Returns the number of events and bytes that a batch adds to each project. */
 function usageOf(tallies: Iterable<Tally>): Map<string, { events: number; bytes: number }> {
   const usage = new Map<string, { events: number; bytes: number }>();
   for (const { opener: { projectId }, count, bytes } of tallies) {

@@ -11,7 +11,10 @@ const SQLITE_LOCKED = 6;
 const SQLITE_IOERR = 10;
 const SQLITE_FULL = 13;
 
-/** Errors that are not of the statement: the same may succeed later. A full disk can be either of the last two. */
+/**
+ * Codes of errors that do not depend on the statement, which may succeed later. A full disk is
+ * reported as either of the last two.
+ */
 const RETRIED: ReadonlySet<number> = new Set([
   SQLITE_BUSY,
   SQLITE_LOCKED,
@@ -19,7 +22,7 @@ const RETRIED: ReadonlySet<number> = new Set([
   SQLITE_FULL,
 ]);
 
-/** SQLite's own words for them, because errors of Deno's `exec` have no code. */
+/** Error codes by SQLite's messages, because errors of Deno's `exec` have no code. */
 const CODES: ReadonlyMap<string, number> = new Map([
   ["database is locked", SQLITE_BUSY],
   ["database table is locked", SQLITE_LOCKED],

@@ -1,6 +1,6 @@
 /**
- * The file that SQLite writes. It contains data that programs send when they fail, which often includes
- * personal data: only its owner may read it.
+ * The file that SQLite writes. Only its owner may read it, because the events of failing programs
+ * often contain personal data.
  *
  * @module
  */
@@ -13,7 +13,7 @@ const OWNER_ONLY = 0o600;
  * (`-wal`) and its index of the log (`-shm`) the mode of the file; existing ones are changed too.
  */
 export function keepToOwner(path: string): void {
-  // Not created with a wider mode first, because another user could open it between the two calls.
+  // The mode is set at creation: otherwise, another user could open the file between the two calls.
   if (!existsSync(path)) closeSync(openSync(path, "a", OWNER_ONLY));
   for (const file of [path, `${path}-wal`, `${path}-shm`]) {
     const mode = statSync(file, { throwIfNoEntry: false })?.mode;

@@ -6,8 +6,8 @@
 import type { DatabaseSync } from "node:sqlite";
 
 /**
- * Time for which another process may lock the file, after which the call rejects and may be
- * retried.
+ * Maximum time to wait for another process that has locked the file. The call then rejects, and may
+ * be retried. Milliseconds.
  */
 export const BUSY_MS_MAX = 10_000;
 

@@ -7,7 +7,7 @@
  * @module
  */
 
-/** Step n creates version n + 1. */
+/** The migration steps: step n creates version n + 1. */
 export const SQLITE_STEPS: readonly string[] = [
   `
   CREATE TABLE organisations (
@@ -81,14 +81,14 @@ export const SQLITE_STEPS: readonly string[] = [
   CREATE INDEX alerts_by_rule ON alerts (rule_id);
   CREATE INDEX alerts_by_issue ON alerts (issue_id) WHERE issue_id IS NOT NULL;
   `,
-  // The first account is an operator.
+  // Operators. The first account becomes one.
   `
   ALTER TABLE users ADD COLUMN operator INTEGER NOT NULL DEFAULT 0;
   UPDATE users SET operator = 1 WHERE id = (SELECT id FROM users ORDER BY created_at, id LIMIT 1);
   `,
-  // A project's rules for removing secrets; null: the default rules.
+  // Rules for removing secrets, per project; null: the default rules.
   `ALTER TABLE projects ADD COLUMN scrub TEXT;`,
-  // The storage used by a project, updated as events are added and deleted; and pending background
+  // The storage used by each project, updated when events are added or deleted; pending background
   // deletions.
   `
   ALTER TABLE events ADD COLUMN bytes INTEGER;
@@ -101,14 +101,14 @@ export const SQLITE_STEPS: readonly string[] = [
     id TEXT PRIMARY KEY, kind TEXT NOT NULL, target TEXT NOT NULL, created_at INTEGER NOT NULL
   ) STRICT;
   `,
-  // The cooldown of a rule applies per issue, and suppressed alerts are counted.
+  // Cooldowns of alert rules per issue, and counts of suppressed alerts.
   `
   ALTER TABLE alerts ADD COLUMN suppressed INTEGER NOT NULL DEFAULT 0;
   DROP INDEX alerts_by_rule;
   CREATE INDEX alerts_by_rule ON alerts (rule_id, issue_id, triggered_at);
   `,
-  // Invitations and password resets, keys that can be shown again, restricted tokens, and counters of all
-  // nodes.
+  // Invitations and password resets, keys that can be shown again, scopes of tokens, and counters
+  // of all nodes.
   `
   CREATE TABLE invitations (
     id TEXT PRIMARY KEY, org_id TEXT NOT NULL REFERENCES organisations, email TEXT NOT NULL,
@@ -125,7 +125,7 @@ export const SQLITE_STEPS: readonly string[] = [
     run TEXT PRIMARY KEY, counts TEXT NOT NULL, saved_at INTEGER NOT NULL
   ) STRICT;
   `,
-  // Fingerprints of merged issues; activity of issues; events to be moved.
+  // Fingerprints of merged issues, activity of issues, and moves of events in progress.
   `
   CREATE TABLE issue_aliases (
     project_id TEXT NOT NULL, fingerprint TEXT NOT NULL, issue_id TEXT NOT NULL,
@@ -141,7 +141,7 @@ export const SQLITE_STEPS: readonly string[] = [
   ALTER TABLE purges ADD COLUMN destination TEXT;
   ALTER TABLE purges ADD COLUMN fingerprints TEXT;
   `,
-  // Releases; the users affected by an issue; issues resolved in the release after a given one.
+  // Releases, the users affected by an issue, and issues that are resolved in the next release.
   `
   CREATE TABLE releases (
     id TEXT PRIMARY KEY, project_id TEXT NOT NULL, version TEXT NOT NULL,

@@ -25,7 +25,7 @@ export type Order =
     readonly kind: "write";
     readonly id: number;
     readonly now: number;
-    /** Packed. */
+    /** The rows, encoded by `sqlite_pack.ts`. */
     readonly rows: string;
   }
   | {
@@ -45,18 +45,18 @@ export type Report =
     readonly id: number;
     readonly message: string;
     readonly retry: boolean;
-    /** Another process locked the file for too long. */
+    /** Whether the request failed because another process had locked the file for too long. */
     readonly busy: boolean;
   }
   | { readonly kind: "closed" };
 
-/** A request without its number. */
+/** A request before it is numbered. */
 type Ordered = DistributiveOmit<Exclude<Order, { kind: "close" }>, "id">;
 type DistributiveOmit<T, Key extends string> = T extends unknown ? Omit<T, Key> : never;
 
 /** Time limit for a thread to close its file, after which it is terminated. Milliseconds. */
 const CLOSE_MS_MAX = 10_000;
-/** Maximum number of waiting requests; further ones reject at once. */
+/** Maximum number of waiting requests. Further requests reject at once. */
 export const ORDERS_MAX = 1_000;
 
 interface Waiting {
@@ -165,13 +165,15 @@ export class SqliteThread {
     this.#pump();
     if (report.kind === "done") running?.done(report.value);
     else {
-      // Uses SQLite's own code, for callers that retry.
+      // Adds SQLite's code for a locked file, by which callers decide to retry.
       const cause = report.busy ? { errcode: 5 } : undefined;
       running?.fail(new StorageError(report.message, report.retry, cause));
     }
   }
 
-  /** The next request starts another thread. */
+  /**
+   * Called when the thread has ended: rejects its requests. The next request starts another thread.
+   */
   #ended(worker: Worker, error: unknown): void {
     if (this.#worker !== worker) return;
     this.#worker = undefined;

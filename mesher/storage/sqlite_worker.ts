@@ -37,7 +37,7 @@ function reportOf(order: Order): Report {
   try {
     return { kind: "done", id, value: valueOf(order) };
   } catch (error) {
-    // Any other error is a bug of ours: a retry would fail again.
+    // Any other error is a bug in Mesher, so a retry would fail again.
     const retry = error instanceof StorageError && error.retry;
     return { kind: "failed", id, message: messageOf(error), retry, busy: isBusy(error) };
   }

@@ -37,7 +37,7 @@ import type { Totals } from "./totals.ts";
 import type { Upkeep } from "./upkeep.ts";
 import type { Users } from "./users.ts";
 
-/** All parts of the storage. */
+/** The storage: all queries and changes. */
 export interface Storage
   extends
     Organisations,

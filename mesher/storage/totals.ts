@@ -1,5 +1,6 @@
 /**
- * The counters of all nodes that ever ran, which the cluster's page sums.
+ * The counters of all nodes, including those that have ended. The page of the cluster shows their
+ * sums.
  *
  * @module
  */
@@ -16,9 +17,9 @@ export function sumOf(all: readonly TotalCounts[]): TotalCounts {
   return sums;
 }
 
-/** Counters of nodes. */
+/** Queries and changes of the counters of nodes. */
 export interface Totals {
-  /** Internal: stores the counters of one run of a node, replacing its earlier ones. */
+  /** Internal: stores the counters of one run of a node. Replaces its earlier ones. */
   saveTotals(run: string, counts: TotalCounts): Promise<void>;
   /** Internal: returns the sums over all runs except these. */
   totals(except: readonly string[]): Promise<TotalCounts>;

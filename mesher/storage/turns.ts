@@ -1,18 +1,18 @@
 /**
- * A readers-writer lock: many shared holders, or one exclusive. In order of arrival: a request after one
- * for exclusive access waits for that one.
+ * A readers-writer lock, held by many readers or by one writer. It is fair: a reader that arrives
+ * after a waiting writer waits for that writer.
  *
  * @module
  */
 
-/** The turns for one resource. */
+/** The lock of one resource. */
 export class Turns {
-  /** Settles when the last exclusive turn has ended. */
+  /** Settles when the last exclusive use has ended. */
   #alone: Promise<unknown> = Promise.resolve();
-  /** The shared turns since then that have not ended. */
+  /** The shared uses since then that have not ended. */
   readonly #together = new Set<Promise<unknown>>();
 
-  /** Runs concurrently with other shared turns. */
+  /** Runs a function concurrently with other shared uses. */
   together<T>(run: () => T | Promise<T>): Promise<T> {
     const turn = this.#alone.then(run);
     const ended: Promise<unknown> = turn.catch(() => {});
@@ -21,7 +21,10 @@ export class Turns {
     return turn;
   }
 
-  /** Runs after all earlier turns have ended, and before all later ones. */
+  /**
+   * Runs a function exclusively: after all earlier uses have ended, and before all later ones
+   * begin.
+   */
   alone<T>(run: () => T | Promise<T>): Promise<T> {
     const turn = Promise.all([this.#alone, ...this.#together]).then(run);
     this.#alone = turn.catch(() => {});

@@ -8,7 +8,7 @@
 export interface UpkeepReport {
   readonly eventsDeleted: number;
   readonly sessionsDeleted: number;
-  /** PostgreSQL's day partitions; 0 on SQLite. */
+  /** Number of day partitions that were created on PostgreSQL; 0 on SQLite. */
   readonly partitionsCreated: number;
   readonly partitionsDropped: number;
 }
@@ -17,9 +17,9 @@ export interface UpkeepReport {
 export interface StorageHealth {
   readonly ok: boolean;
   readonly engine: "sqlite" | "postgres";
-  /** The schema's version. */
+  /** The version of the schema. */
   readonly schema: number;
-  /** The duration of one trivial query. */
+  /** Duration of one trivial query. Milliseconds. */
   readonly latencyMs: number;
   /** The error, if there is one. */
   readonly problem: string | null;
@@ -33,8 +33,8 @@ export interface Upkeep {
    * run on several nodes at once, and repeatedly.
    */
   upkeep(now: number): Promise<UpkeepReport>;
-  /** Never rejects. */
+  /** Returns the state of the database. Never rejects. */
   health(): Promise<StorageHealth>;
-  /** Waits for pending calls, then closes. Later calls reject. */
+  /** Waits for pending calls, then closes the database. Later calls reject. */
   close(): Promise<void>;
 }

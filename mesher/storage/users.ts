@@ -8,7 +8,7 @@ import type { Result } from "./result.ts";
 /** A user. */
 export interface User {
   readonly id: string;
-  /** As entered; compared without regard to case. */
+  /** The address as entered. Compared without regard to case. */
   readonly email: string;
   readonly displayName: string;
   readonly createdAt: number;
@@ -16,15 +16,15 @@ export interface User {
   readonly isOperator: boolean;
 }
 
-/** A user and the password hash, only for logging in. */
+/** A user with the password hash. Used only for logging in. */
 export interface Credentials {
   readonly user: User;
   readonly passwordHash: string;
 }
 
-/** Users. */
+/** Queries and changes of users. */
 export interface Users {
-  /** The hash from `domain/password.ts`. */
+  /** Creates a user. `passwordHash`: the hash from `domain/password.ts`. */
   createUser(
     input: {
       readonly email: string;
@@ -34,7 +34,7 @@ export interface Users {
       readonly isOperator?: boolean;
     },
   ): Promise<Result<User, "email_taken">>;
-  /** Only for logging in. */
+  /** Returns a user with the password hash, for logging in only. */
   credentials(email: string): Promise<Credentials | null>;
   user(userId: string): Promise<User | null>;
   /** Sets a new password. Ends all sessions of the user, and with `endTokens` all tokens too. */
@@ -43,11 +43,14 @@ export interface Users {
     passwordHash: string,
     options?: { readonly endTokens: boolean },
   ): Promise<boolean>;
-  /** Makes a user an operator, or removes that role. The last operator cannot be removed. */
+  /**
+   * Makes a user an operator, or removes the role. The role cannot be removed from the last
+   * operator.
+   */
   setOperator(
     email: string,
     isOperator: boolean,
   ): Promise<Result<User, "no_user" | "last_operator">>;
-  /** Returns the number of users: 0 means that this is the first start. */
+  /** Returns the number of users. 0 means that Mesher starts for the first time. */
   userCount(): Promise<number>;
 }

@@ -31,7 +31,7 @@ const activityFrom = (row: ActivityRow): Activity => ({
   createdAt: row.created_at,
 });
 
-/** Adds an entry, in the transaction that makes the change. */
+/** Adds an entry, within the transaction that makes the change. */
 export async function record(
   query: Query,
   now: number,
@@ -51,7 +51,7 @@ export async function record(
   return { id, createdAt: now, ...entry };
 }
 
-/** Activity in `db`. */
+/** Returns the queries of activity on a database. */
 export function activity(db: Database): Activities {
   return {
     async activity(orgId, issueId, page) {

@@ -38,7 +38,7 @@ const ruleFrom = (row: RuleRow): AlertRule => ({
   createdAt: row.created_at,
 });
 
-/** Alert rules in `db`. */
+/** Returns the queries of alert rules on a database. */
 export function alertRules(db: Database): AlertRules {
   return {
     createAlertRule(orgId, { projectId, name, condition, action, cooldownMinutes }) {

@@ -27,7 +27,7 @@ interface AlertRow {
   readonly resolved_at: number | null;
 }
 
-/** The fields of the rule that an alert stores. */
+/** The fields of a rule that are copied into its alerts. */
 interface FiredRow {
   readonly id: string;
   readonly project_id: string;
@@ -56,9 +56,9 @@ const alertFrom = (row: AlertRow): Alert => ({
   resolvedAt: row.resolved_at,
 });
 
-/** Alerts in `db`. */
+/** Returns the queries of alerts on a database. */
 export function alerts(db: Database): Alerts {
-  /** Changes an alert from one of the states `from`, and stores the time. */
+  /** Changes the state of an alert from one of `from`, and stores the time of the change. */
   const move = async (
     orgId: string,
     alertId: string,
@@ -126,7 +126,7 @@ export function alerts(db: Database): Alerts {
     async fireAlert({ ruleId, issueId, message, now }) {
       if (!isId(ruleId) || (issueId !== null && !isId(issueId))) return null;
       return await db.transaction(async (query) => {
-        // Locks the rule, so that only one of two nodes fires.
+        // Locks the rule, so that only one of several nodes fires it.
         const rule = await query.row<FiredRow>(
           `SELECT id, project_id, name, condition, cooldown_minutes FROM alert_rules
            WHERE id = $1 AND enabled${db.dialect.forUpdate}`,

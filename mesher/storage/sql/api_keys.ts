@@ -31,7 +31,7 @@ const apiKeyFrom = (row: ApiKeyRow): ApiKey => ({
   revokedAt: row.revoked_at,
 });
 
-/** Keys in `db`. */
+/** Returns the queries of keys on a database. */
 export function apiKeys(db: Database): ApiKeys {
   return {
     createApiKey(orgId, { projectId, label, prefix, secret, secretHash }) {

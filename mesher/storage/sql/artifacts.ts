@@ -37,12 +37,12 @@ const artifactFrom = (row: ArtifactRow): Artifact => ({
   mapUrl: row.map_url,
 });
 
-/** Artifacts in `db`. */
+/** Returns the queries of artifacts on a database. */
 export function artifacts(db: Database): Artifacts {
   return {
     async addArtifacts(projectId, checksum, files) {
       return await db.transaction(async (query) => {
-        // One upload at a time, so that two do not exceed the quota together.
+        // Locks the project: two concurrent uploads could otherwise exceed the quota together.
         await query.row(
           `SELECT id FROM projects WHERE id = $1${db.dialect.forUpdate}`,
           projectId,

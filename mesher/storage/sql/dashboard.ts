@@ -15,8 +15,8 @@ export const BUCKETS_MAX = 1000;
 const DAY_MS = 86_400_000;
 
 /**
- * Tags are counted only in the latest events of a project or an issue: more would add little, and take
- * seconds.
+ * Number of the latest events of a project or an issue whose tags are counted. More would change
+ * little, and take seconds.
  */
 export const TAG_EVENTS_MAX = 10_000;
 
@@ -25,7 +25,7 @@ function latest(column: "project_id" | "issue_id"): string {
     ORDER BY received_at DESC LIMIT ${TAG_EVENTS_MAX})`;
 }
 
-/** Dashboards in `db`. */
+/** Returns the queries for charts and counts on a database. */
 export function dashboard(db: Database): Dashboard {
   const { dialect } = db;
 

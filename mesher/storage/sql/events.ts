@@ -14,7 +14,7 @@ import { limitOf, narrowToPage, NO_ROWS, pageFrom } from "./page.ts";
 import { ofOrg, ownsIssue, ownsProject } from "./scope.ts";
 import { search, SUMMARY, summaryFrom, type SummaryRow } from "./search.ts";
 
-/** Reads events in `db`. */
+/** Returns the queries of events on a database. */
 export function events(db: Database): Omit<Events, "writeEvents"> {
   const { dialect } = db;
 

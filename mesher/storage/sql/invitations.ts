@@ -33,7 +33,7 @@ const invitationFrom = (row: InvitationRow): Invitation => ({
   expiresAt: row.expires_at,
 });
 
-/** Invitations and resets in `db`. */
+/** Returns the queries of invitations and password resets on a database. */
 export function invitations(db: Database): Invitations {
   return {
     async createInvitation({ orgId, email, role, secretHash, expiresAt }) {
@@ -103,7 +103,7 @@ export function invitations(db: Database): Invitations {
           secretHash,
           db.now(),
         );
-        // If two requests accept it at once, only one deletes it.
+        // If two requests accept an invitation at the same time, only one of them deletes it.
         const taken = row !== undefined &&
           await query.change("DELETE FROM invitations WHERE id = $1", row.id) > 0;
         if (!taken) return { ok: false, reason: "no_invitation" };

@@ -6,7 +6,7 @@
 import type { Level } from "../../domain/event.ts";
 import type { Issue, IssueStatus } from "../issues.ts";
 
-/** An issue in the database. */
+/** A row of the table of issues. */
 export interface IssueRow {
   readonly id: string;
   readonly project_id: string;

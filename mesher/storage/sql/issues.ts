@@ -21,7 +21,7 @@ import { issueIds } from "./search.ts";
 /** The condition that an issue of `issues i` belongs to an organisation. */
 const OF_ORG = ofOrg("$2", "i");
 
-/** The column of each sort order. */
+/** The column by which each sort order sorts. */
 const SORTS = {
   last_seen: "last_seen",
   first_seen: "first_seen",
@@ -40,7 +40,7 @@ async function latestRelease(query: Query, projectId: string): Promise<string | 
   return row?.version ?? null;
 }
 
-/** Issues in `db`. */
+/** Returns the queries of issues on a database. */
 export function issues(db: Database): Issues {
   const setStatus = async (
     orgId: string,
@@ -155,8 +155,8 @@ export function issues(db: Database): Issues {
     async deleteIssue(orgId, issueId) {
       if (!isId(orgId) || !isId(issueId)) return false;
       return await db.transaction(async (query) => {
-        // The issue is deleted first: a batch in progress has locked it, and the next one creates a
-        // new issue.
+        // The issue is deleted first. A batch in progress has it locked and finishes before; a
+        // later batch creates a new issue.
         const deleted = await query.change(
           `DELETE FROM issues WHERE id = $1 AND ${ofOrg("$2")}`,
           issueId,
@@ -174,7 +174,8 @@ export function issues(db: Database): Issues {
 
     async topIssues(orgId, projectId, since, limit) {
       if (!isId(orgId) || !isId(projectId)) return [];
-      // Uses the issues that had events, which an index by time counts.
+      // Starts from issues that had an event in the time window, and counts their events with an
+      // index by time.
       const rows = await db.scan<IssueRow & { readonly recent: number }>(
         `SELECT ${ISSUE}, (SELECT count(*) FROM events e
              WHERE e.issue_id = i.id AND e.received_at >= $3) AS recent

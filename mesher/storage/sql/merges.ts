@@ -23,7 +23,7 @@ interface AliasRow {
   readonly merged_at: number;
 }
 
-/** Merges in `db`. */
+/** Returns the functions for merging and splitting issues on a database. */
 export function merges(db: Database): Merges {
   return {
     async mergeIssues(orgId, targetId, issueIds, userId) {
@@ -84,7 +84,7 @@ export function merges(db: Database): Merges {
         if (chosen.length === all.length) return { ok: false, reason: "all_fingerprints" };
         if (await isMoving(query, [issueId])) return { ok: false, reason: "busy" };
         const now = db.now();
-        // An issue that loses its original fingerprint continues with the first remaining one.
+        // An issue that loses its original fingerprint gets the first remaining one instead.
         if (chosen[0] === own) {
           const heir = all.find((one) => !chosen.includes(one))!;
           await query.change(
@@ -103,7 +103,7 @@ export function merges(db: Database): Merges {
           );
         }
         const made = await makeIssue(query, now, old, chosen);
-        // Both find theirs again as the events are gone through.
+        // The users of both issues are added again while the events are moved.
         await query.change("DELETE FROM issue_users WHERE issue_id = $1", issueId);
         await addMove(query, now, {
           kind: "split",
@@ -198,7 +198,10 @@ function sumOf(target: IssueRow, gone: readonly IssueRow[]): IssueRow {
   };
 }
 
-/** Replaces an issue by an alias, and moves everything it has to the target. */
+/**
+ * Replaces an issue by an alias of the target, and moves its aliases, activity and alerts to the target.
+ * Its events are moved in the background.
+ */
 async function takeOver(
   query: Query,
   now: number,
@@ -227,7 +230,10 @@ async function takeOver(
   await addMove(query, now, { kind: "merge", from: row.id, to: targetId, fingerprints: [] });
 }
 
-/** Creates an issue from fingerprints of another one. Its events follow, and are counted then. */
+/**
+ * Creates an issue from fingerprints of another one. Its events are moved later, and are counted
+ * then.
+ */
 async function makeIssue(
   query: Query,
   now: number,

@@ -1,5 +1,6 @@
 /**
- * Moves events from one issue to another, some at a time, so that a million of them delay nothing else.
+ * Moves events from one issue to another in small portions, so that other work is not delayed by a
+ * million events.
  *
  *     merge    all events of a merged issue        ──▶ the target issue, which has counted them already
  *     split    the events with some fingerprints   ──▶ a new issue; both counts change with the events
@@ -8,12 +9,12 @@
  */
 import type { Database, Query } from "../database.ts";
 
-/** A move of events that is not finished. */
+/** An unfinished move of events. */
 export interface Move {
   readonly kind: "merge" | "split";
-  /** The issue that has the events. */
+  /** The issue from which events are moved. */
   readonly from: string;
-  /** The issue that gets them. */
+  /** The issue to which events are moved. */
   readonly to: string;
   /** For a split: the fingerprints of the events. */
   readonly fingerprints: readonly string[];
@@ -23,8 +24,8 @@ export interface Move {
 const MOVED_MAX = 500;
 
 /**
- * Moves the next events that were received after `after`, in a transaction. Resolves to the time up to which they
- * are done; null: there are no more.
+ * Moves the next events that were received after `after`, in one transaction. Resolves with the
+ * time up to which all events are moved, or with null if there are no more.
  */
 export async function moveSlice(query: Query, move: Move, after: number): Promise<number | null> {
   const { kind, from, to, fingerprints } = move;
@@ -41,7 +42,8 @@ export async function moveSlice(query: Query, move: Move, after: number): Promis
     from,
     first.at,
   );
-  // Without a later one: to the last event, so that PostgreSQL looks at no later days.
+  // In the last portion, the upper limit is the time of the last event, so that PostgreSQL does not
+  // read the partitions of later days.
   const until = last?.at ?? await lastOf(query, from, first.at);
   const names = fingerprints.map((_, i) => `$${i + 5}`).join(", ");
   const moved = await query.change(
@@ -55,7 +57,7 @@ export async function moveSlice(query: Query, move: Move, after: number): Promis
     ...fingerprints,
   );
   if (kind === "split" && moved > 0) {
-    // By their ids' order, as writers count events.
+    // In the order of ids, as batch writers lock issues.
     for (const [id, count] of [[from, -moved], [to, moved]].toSorted() as [string, number][]) {
       await query.change(
         `UPDATE issues SET event_count = event_count + CAST($2 AS BIGINT) WHERE id = $1`,
@@ -70,7 +72,7 @@ export async function moveSlice(query: Query, move: Move, after: number): Promis
   return until;
 }
 
-/** Adds the users of an issue's events of a time range to the users it has affected. */
+/** Adds the users of an issue's events in a time range to the users of the issue. */
 async function addUsers(
   query: Query,
   issueId: string,
@@ -133,7 +135,7 @@ async function countUsers(query: Query, issueId: string): Promise<void> {
   );
 }
 
-/** When an issue's last event was received. */
+/** Returns the time at which the last event of an issue was received. */
 async function lastOf(query: Query, issueId: string, least: number): Promise<number> {
   const row = await query.row<{ readonly at: number }>(
     `SELECT e.received_at AS at FROM events e WHERE e.issue_id = $1 AND e.received_at >= $2
@@ -144,7 +146,7 @@ async function lastOf(query: Query, issueId: string, least: number): Promise<num
   return row?.at ?? least;
 }
 
-/** Corrects the times of both issues of a split by the events that they have now. */
+/** Sets the first and last times of both issues of a split from the events that they have now. */
 export async function settleSplit(
   db: Pick<Database, "transaction">,
   { from, to }: Move,
@@ -168,7 +170,8 @@ export async function settleSplit(
       if (oldest === undefined) continue;
       const latest = await lastOf(query, id, oldest.at);
       const other = id === from ? to : from;
-      // Events older than the oldest stored one may have belonged to either: the original issue keeps its time.
+      // Older events, which are deleted, may have belonged to either issue. The original issue
+      // keeps its first time then.
       const hasOlder = id === from && await isFirst(query, other, before) === false;
       await query.change(
         "UPDATE issues SET first_seen = $2, last_seen = $3 WHERE id = $1",
@@ -180,7 +183,7 @@ export async function settleSplit(
   });
 }
 
-/** Corrects the first and last release by the issue's oldest and latest event. */
+/** Sets the first and last release of an issue from its oldest and latest event. */
 async function settleReleases(query: Query, issueId: string): Promise<void> {
   for (const [column, order] of [["first_release", "ASC"], ["last_release", "DESC"]]) {
     await query.change(

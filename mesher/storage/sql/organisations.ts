@@ -49,7 +49,7 @@ const membershipFrom = (row: OrganisationRow & { readonly role: Role }): Members
   role: row.role,
 });
 
-/** Adds a member; returns the id of the membership, or null if the user has one already. */
+/** Adds a member. Returns the id of the membership, or null if the user is a member already. */
 export async function addMembership(
   query: Query,
   now: number,
@@ -70,7 +70,7 @@ export async function addMembership(
   return added > 0 ? id : null;
 }
 
-/** Organisations in `db`. */
+/** Returns the queries of organisations and members on a database. */
 export function organisations(db: Database): Organisations {
   const member = (query: Query, orgId: string, membershipId: string) =>
     query.row<MemberRow>(

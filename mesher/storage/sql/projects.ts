@@ -10,7 +10,7 @@ import { jsonText, readJson } from "../json.ts";
 import { addPurge } from "./purges.ts";
 import type { Project, Projects } from "../projects.ts";
 
-/** A project in the database. */
+/** A row of the table of projects. */
 export interface ProjectRow {
   readonly id: string;
   readonly org_id: string;
@@ -40,7 +40,7 @@ export const projectFrom = (row: ProjectRow): Project => ({
   createdAt: row.created_at,
 });
 
-/** Projects in `db`. */
+/** Returns the queries of projects on a database. */
 export function projects(db: Database): Projects {
   return {
     async createProject({ orgId, name, slug, platform }) {
@@ -114,8 +114,8 @@ export function projects(db: Database): Projects {
     async deleteProject(orgId, projectId) {
       if (!isId(orgId) || !isId(projectId)) return false;
       return await db.transaction(async (query) => {
-        // The project is deleted first: a batch in progress has locked it, and the next one finds
-        // it missing.
+        // The project is deleted first. A batch in progress has it locked and finishes before; a
+        // later batch finds that it does not exist.
         const deleted = await query.change(
           "DELETE FROM projects WHERE id = $1 AND org_id = $2",
           projectId,

@@ -35,9 +35,9 @@ interface PurgeRow {
   readonly fingerprints: unknown;
 }
 
-/** Maximum time between the reception of a batch and its write. Milliseconds. */
+/** Maximum time from the reception of a batch until it is written. Milliseconds. */
 const LATE_MS_MAX = 60_000;
-/** Number of issues deleted in one transaction. */
+/** Maximum number of issues deleted in one transaction. */
 const ISSUES_MAX = 1_000;
 
 /** Adds a purge, in the transaction that deletes the visible row. */
@@ -74,7 +74,7 @@ export async function addMove(
   );
 }
 
-/** The purges of one node. */
+/** Runs the purges and moves of one node. */
 export class Purger {
   readonly #engine: Purgeable;
   #running: Promise<void> | undefined;
@@ -85,17 +85,20 @@ export class Purger {
     this.#engine = engine;
   }
 
-  /** Works on all purges, unless it is already running; resolves when there are none. */
+  /**
+   * Runs all purges. Resolves when there are none left; a call during a run waits for the run and a
+   * further check.
+   */
   run(): Promise<void> {
     this.#isAgain = true;
     return this.#running ??= this.#all().finally(() => {
       this.#running = undefined;
-      // Whether a run was requested since the last check.
+      // If another run was requested since the last check, runs again.
       return this.#isAgain && !this.#isStopped ? this.run() : undefined;
     });
   }
 
-  /** Ends after the current transaction. */
+  /** Stops after the current transaction. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     await this.#running?.catch(() => {});
@@ -140,7 +143,8 @@ export class Purger {
 
   async #move({ id, created_at }: PurgeRow, move: Move): Promise<void> {
     const engine = this.#engine;
-    // A batch in progress during the split may have added another event to the old issue.
+    // A batch that was in progress during the split may have added another event to the old issue,
+    // so the events since a minute before the split are checked again.
     for (const begin of move.kind === "split" ? [-1, created_at - LATE_MS_MAX] : [-1]) {
       for (let after: number | null = begin; after !== null;) {
         if (this.#isStopped) return;
@@ -154,8 +158,8 @@ export class Purger {
   }
 
   /**
-   * Returns whether another node is still moving events to the issue that is to be deleted. The issue is then deleted
-   * at the next upkeep.
+   * Returns whether events are still being moved to an issue that must be deleted. The issue is
+   * then deleted by the next upkeep.
    */
   async #awaitsMove({ target, created_at }: PurgeRow): Promise<boolean> {
     const move = await this.#engine.row(
@@ -176,7 +180,7 @@ async function deleteIssues(query: Query, projectId: string): Promise<number> {
   return await query.change(`DELETE FROM issues WHERE id IN (${some})`, projectId);
 }
 
-/** Returns the space freed by deletions to the file system, some at a time. */
+/** Returns the space freed by deletions to the file system, in small steps. */
 export async function releaseAll(engine: Purgeable): Promise<void> {
   while (await engine.release?.());
 }

@@ -34,7 +34,7 @@ const releaseFrom = (row: ReleaseRow): Release => ({
   lastSeen: row.last_seen,
 });
 
-/** Releases in `db`. */
+/** Returns the queries of releases on a database. */
 export function releases(db: Database): Releases {
   return {
     async releases(orgId, projectId, page) {

@@ -20,9 +20,9 @@ import { jsonText, readJson } from "../json.ts";
 import type { Page, PageRequest } from "../page.ts";
 import { limitOf, narrowToPage, NO_ROWS, pageFrom } from "./page.ts";
 
-/** Maximum number of matches that are all read at once. */
+/** Maximum number of matching events that are all read by one statement. */
 const RARE_MAX = 2_000;
-/** Number of events in the first slice, and in the largest. */
+/** Number of events in the first slice, and the maximum of a slice. */
 const SLICE_EVENTS = 5_000;
 const SLICE_EVENTS_MAX = 40_000;
 /** Time limit of a search. Milliseconds. */
@@ -92,7 +92,7 @@ const ISSUE_EVENTS_MAX = 5_000;
 /** Maximum number of issues that are returned. */
 const ISSUE_IDS_MAX = 500;
 
-/** Returns the issues of the latest events of a project that match a filter. */
+/** Returns the ids of the issues of a project's latest events that match a filter. */
 export async function issueIds(
   db: Database,
   projectId: string,
@@ -113,7 +113,9 @@ export async function issueIds(
   return [...new Set(rows.map((row) => row.issue_id))].slice(0, ISSUE_IDS_MAX);
 }
 
-/** Returns the words and marks to search for; null: there must be words, but there are none. */
+/**
+ * Returns the words and marks to search for, or null if the text to search for contains no words.
+ */
 function wordsOf(filter: EventFilter): AskedWords | null {
   const marks: string[] = [];
   if (filter.level !== undefined) marks.push(markOf("level", filter.level));
@@ -128,10 +130,10 @@ function wordsOf(filter: EventFilter): AskedWords | null {
   return words.length === 0 ? null : { words, marks };
 }
 
-/** Adds the conditions that are not searched by words. Returns false if nothing can match them. */
+/** Adds the conditions that words and marks do not cover. Returns false if no event can match. */
 function narrow(db: Database, where: Conditions, filter: EventFilter, page: PageRequest): boolean {
   if (filter.issueId !== undefined) where.and(`e.issue_id = ${where.param(filter.issueId)}`);
-  // A mark may also be another value's, with a probability of 1 in 10^19.
+  // Tags are compared too: another value may have the same mark, with a probability of 1 in 10^19.
   if (filter.tags !== undefined && Object.keys(filter.tags).length > 0) {
     where.and(db.dialect.tagsHold(where.param(jsonText(filter.tags))));
   }
@@ -143,7 +145,10 @@ function narrow(db: Database, where: Conditions, filter: EventFilter, page: Page
   return true;
 }
 
-/** `isFew`: the matches are sorted after they are found, so that no index by time is scanned. */
+/**
+ * Returns the matching rows, newest first. `isFew`: few rows match, so they are found by their
+ * words and then sorted, instead of being read from an index by time.
+ */
 function rowsOf(
   db: Database,
   where: Conditions,

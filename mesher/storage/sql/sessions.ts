@@ -32,7 +32,7 @@ const sessionFrom = (row: SessionRow): Session => ({
   expiresAt: row.expires_at,
 });
 
-/** Sessions in `db`. */
+/** Returns the queries of sessions and tokens on a database. */
 export function sessions(db: Database): Sessions {
   return {
     async createSession({ userId, kind, label, scopes = null, secretHash, expiresAt }) {

@@ -13,11 +13,11 @@ interface TotalsRow {
   readonly counts: unknown;
 }
 
-/** The row with the sums of ended runs. */
+/** The name of the row with the sums of all ended runs. */
 const ENDED = "";
 const DAY_MS = 86_400_000;
 
-/** Counters in `db`. */
+/** Returns the queries of counters on a database. */
 export function totals(db: Database): Totals {
   return {
     async saveTotals(run, counts) {
@@ -37,7 +37,7 @@ export function totals(db: Database): Totals {
   };
 }
 
-/** Adds up the runs that ended long ago. */
+/** Adds the counters of runs that ended long ago to the row of ended runs. */
 export async function foldTotals(db: Database, now: number): Promise<void> {
   await db.transaction(async (query) => {
     const rows = await query.rows<TotalsRow>(

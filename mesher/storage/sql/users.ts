@@ -8,7 +8,7 @@ import type { Database } from "../database.ts";
 import type { User, Users } from "../users.ts";
 import { bare } from "./columns.ts";
 
-/** A user in the database. */
+/** A row of the table of users. */
 export interface UserRow {
   readonly id: string;
   readonly email: string;
@@ -31,12 +31,14 @@ export const userFrom = (row: UserRow): User => ({
   isOperator: Boolean(row.operator),
 });
 
-/** Addresses that differ only in case or surrounding spaces are equal. */
+/**
+ * Returns the form by which addresses are compared: without regard to case and surrounding spaces.
+ */
 export function folded(email: string): string {
   return email.trim().toLowerCase();
 }
 
-/** Users in `db`. */
+/** Returns the queries of users on a database. */
 export function users(db: Database): Users {
   return {
     async createUser({ email, displayName, passwordHash, isOperator = false }) {
@@ -91,8 +93,8 @@ export function users(db: Database): Users {
 
     async setOperator(email, isOperator) {
       return await db.transaction(async (query) => {
-        // All operators are locked in the same order, so that two concurrent requests cannot remove
-        // each other.
+        // Locks all operators in a fixed order, so that two concurrent requests cannot remove each
+        // other.
         const operators = await query.rows<{ id: string }>(
           `SELECT id FROM users WHERE operator ORDER BY id ${db.dialect.forUpdate}`,
         );
