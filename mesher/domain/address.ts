@@ -9,7 +9,7 @@
  */
 import { isIPv4, isIPv6 } from "node:net";
 
-/** 16 bytes. */
+/** An IPv4 or IPv6 address as 16 bytes. */
 export type Address = Uint8Array;
 
 /** The addresses whose first `bits` bits are those of `address`. */
@@ -25,10 +25,13 @@ export interface Allowed {
   readonly ranges: readonly AddressRange[];
 }
 
-/** Nothing inside. */
+/** Allows no internal target. */
 export const NOTHING_ALLOWED: Allowed = { names: new Set(), ranges: [] };
 
-/** IPv4 ranges from the registry of special purposes, and Azure's server for virtual machines. */
+/**
+ * The internal IPv4 ranges: those of the registry of special purposes, and the address of Azure's
+ * server for virtual machines.
+ */
 const INSIDE_V4 = [
   "0.0.0.0/8",
   "10.0.0.0/8",
@@ -48,11 +51,11 @@ const INSIDE_V4 = [
   "240.0.0.0/4",
 ].map(mustRange);
 
-/** The external IPv6 addresses, */
+/** The range of external IPv6 addresses, with the exceptions of {@linkcode INSIDE_V6}. */
 const OUTSIDE_V6 = mustRange("2000::/3");
-/** except these: protocol assignments and documentation. */
+/** Internal ranges within the external one: protocol assignments and documentation. */
 const INSIDE_V6 = ["2001::/23", "2001:db8::/32", "3fff::/20"].map(mustRange);
-/** Ranges that embed an IPv4 address, and its position. */
+/** IPv6 ranges whose addresses contain an IPv4 address, and its offset in bytes. */
 const CARRIERS: readonly (readonly [AddressRange, number])[] = [
   [mustRange("::ffff:0:0/96"), 12],
   [mustRange("64:ff9b::/96"), 12],
@@ -80,7 +83,10 @@ export function rangeFrom(text: string): AddressRange | null {
   return bits > most ? null : { address, bits: bits + 128 - most };
 }
 
-/** Parses allowed targets: names, addresses, ranges. A returned string is the invalid one. */
+/**
+ * Parses allowed targets: names, addresses and ranges. Returns the invalid item as a string if
+ * there is one.
+ */
 export function allowedFrom(items: readonly string[]): Allowed | string {
   const names = new Set<string>();
   const ranges: AddressRange[] = [];
@@ -94,7 +100,7 @@ export function allowedFrom(items: readonly string[]): Allowed | string {
   return { names, ranges };
 }
 
-/** Parses addresses and ranges. A returned string is the invalid one. */
+/** Parses addresses and ranges. Returns the invalid item as a string if there is one. */
 export function rangesFrom(items: readonly string[]): readonly AddressRange[] | string {
   const ranges: AddressRange[] = [];
   for (const item of items) {
@@ -120,8 +126,8 @@ export function isInside(text: string, { ranges }: Allowed): boolean {
 }
 
 /**
- * Returns whether the host of a URL is internal without a lookup; other names are checked when they are
- * used.
+ * Returns whether the host of a URL is internal, as far as this is known without a lookup. Other
+ * names are checked when they are resolved.
  */
 export function isInsideHost(host: string, allowed: Allowed): boolean {
   const name = bareHost(host);

@@ -28,27 +28,27 @@ export type Action =
 /** The kinds of actions. */
 export const ACTION_KINDS = ["websocket", "webhook", "slack", "discord", "email"] as const;
 
-/** The event or issue change that rules wait for. */
+/** What may meet the condition of a rule: a change of an issue, or a number of events. */
 export type Happening =
   | {
     readonly kind: "new_issue" | "regression" | "spike";
     readonly title: string;
-    /** The event that caused it, if known. */
+    /** The level of the event that caused the change, if known. */
     readonly level?: Level;
   }
-  /** Returns the number of events of the project within a rule's window. */
+  /** The number of events of the project within the window of a rule. */
   | { readonly kind: "count"; readonly count: number };
 
-/** A value, or an error. */
+/** The result of parsing: a value, or the reason why the input is invalid. */
 export type Parsed<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly reason: string };
 
-/** Maximum threshold. */
+/** Maximum threshold. Events. */
 export const THRESHOLD_MAX = 1_000_000_000;
-/** Maximum window: a week. */
+/** Maximum window. Minutes: a week. */
 export const WINDOW_MINUTES_MAX = 10_080;
-/** Maximum cooldown: thirty days. */
+/** Maximum cooldown. Minutes: thirty days. */
 export const COOLDOWN_MINUTES_MAX = 43_200;
 const URL_CHARS_MAX = 2_048;
 const MESSAGE_CHARS_MAX = 512;
@@ -88,7 +88,7 @@ export function conditionJson(condition: Condition): Readonly<Record<string, unk
     : { condition_type: condition.kind };
 }
 
-/** Parses an action from JSON; if absent, only the page is notified. */
+/** Parses an action from JSON. Default: only users of the page are notified. */
 export function actionFrom(input: unknown): Parsed<Action> {
   if (input === undefined || input === null) return { ok: true, value: { kind: "websocket" } };
   const raw = objectOf(input);
@@ -158,7 +158,7 @@ export function actionJson(action: Action): Readonly<Record<string, unknown>> {
   }
 }
 
-/** Parses a cooldown from JSON; if absent, an hour. */
+/** Parses a cooldown from JSON. Default: an hour. */
 export function cooldownFrom(input: unknown): Parsed<number> {
   if (input === undefined || input === null) return { ok: true, value: 60 };
   return isWhole(input, 0, COOLDOWN_MINUTES_MAX)
@@ -167,8 +167,8 @@ export function cooldownFrom(input: unknown): Parsed<number> {
 }
 
 /**
- * Returns whether a change meets the condition. The cooldown is checked by the storage, which
- * decides for all nodes.
+ * Returns whether a change meets a condition. Does not check the cooldown, which the storage checks
+ * for all nodes.
  */
 export function isMet(condition: Condition, happening: Happening): boolean {
   switch (condition.kind) {

@@ -1,6 +1,6 @@
 /**
- * Assertions: a bug throws where it is detected. (Mesher uses the runtime only through its public API,
- * so it has its own.)
+ * Assertions: a bug throws where it is detected. Mesher has its own, because Firn does not export
+ * its assertions.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Bytes.
+ * A function on byte arrays.
  *
  * @module
  */

@@ -11,7 +11,7 @@ const BUNDLES = /(?:^|\/)(?:assets|_next|_nuxt|_app|static|chunks|immutable|dist
 /** The suffix after the hash in a bundle's name. */
 const SCRIPT =
   "(?=(?:\\.(?:chunk|bundle|min|module|legacy|prod))*\\.(?:m?jsx?|cjs|tsx?|css|wasm)$)";
-/** Eight characters or more of base64url, or hexadecimal digits. */
+/** Matches a hash in a bundle's name: at least eight characters of base64url. */
 const HASHED = new RegExp(`([._-])([A-Za-z0-9_-]{8,24})${SCRIPT}`);
 const HEX = /([._~-]|\/)(?=[0-9a-f]*\d)[0-9a-f]{6,64}(?=[._~/-]|$)/gi;
 
@@ -24,7 +24,7 @@ export function placeOf({ module, file }: Pick<Frame, "module" | "file">): strin
     .replace(/^[a-z][a-z0-9+.-]*:\/\/[^/]*/i, "")
     .replace(/[?#].*$/s, "")
     .replace(/^[a-z]:(?=\/)/i, "")
-    // A build of Next has its own id.
+    // Builds of Next.js have an id.
     .replace(/(\/_next\/(?:static|data)\/)(?!chunks\/|css\/|media\/)[^/]+/, "$1<build>")
     // Versioned folders: releases/20260131120000, v1.2.3, node_modules/.pnpm/x@1.2.3.
     .replace(/\/releases\/\d[\w.-]*/, "/releases/<n>")
@@ -47,7 +47,8 @@ function isHash(part: string, isBundle: boolean): boolean {
   if (/\d/.test(part)) {
     return isMixed || /^[0-9a-f]+$/i.test(part) || isBundle && /[a-z]/i.test(part);
   }
-  // Eight letters are one of Vite's hashes, although they may be two words; more letters are words.
+  // Eight letters of mixed case are taken for one of Vite's hashes, although they may be two words.
+  // More letters are words.
   return isBundle && isMixed &&
     (part.length === 8 || !/^[A-Za-z][a-z]+(?:[A-Z][a-z]+)+$/.test(part));
 }
@@ -56,19 +57,22 @@ function isHash(part: string, isBundle: boolean): boolean {
 export function functionOf(frame: Pick<Frame, "function" | "module" | "file">): string {
   const name = (frame.function ?? "")
     .replace(/^async\*? /, "")
-    // Rust: the hash of a symbol.
+    // Rust: removes the hash of a symbol.
     .replace(/::h[0-9a-f]{16}$/, "")
     .replace(/17h[0-9a-f]{16}E?$/, "")
-    // PHP: an anonymous closure or class has its location as its name.
+    // PHP: removes the location from the name of a closure or an anonymous class.
     .replace(/\{closure:.*\}/, "{closure}")
     .replace(/@anonymous.*$/s, "@anonymous");
   if (/^(?:\?|<?anonymous>?|<unknown>)$/.test(name)) return "";
-  // A minifier uses names such as t, n or e, which differ between builds.
+  // Minified names such as t, n or e differ between builds.
   if (name.length <= 2 && isBundle(frame)) return "";
   return classOf(name).replace(/\.func\d+/g, ".func<n>");
 }
 
-/** Names of the JVM and .NET: lambdas, proxies and classes generated at run time. */
+/**
+ * Removes the generated parts of class names on the JVM and .NET: lambdas, proxies, and classes
+ * generated at run time.
+ */
 function classOf(name: string): string {
   return name
     .replace(/\$\$Lambda.*$/s, "$$$$Lambda")

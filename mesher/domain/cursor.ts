@@ -6,7 +6,7 @@
  */
 import { isId } from "./id.ts";
 
-/** The time and id of the last row seen. */
+/** A position in a list: the time and the id of the last row of a page. */
 export interface Place {
   readonly at: number;
   readonly id: string;

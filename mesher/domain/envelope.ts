@@ -25,24 +25,27 @@ export type ItemProblem = "too_large" | "invalid_json" | "truncated" | "invalid_
 export type Envelope =
   | {
     readonly ok: true;
-    /** The envelope's own id, which the response repeats. */
+    /** The id of the envelope, which the response repeats. */
     readonly eventId: string | null;
-    /** The DSN, if the client put it into the header (as for tunnels). */
+    /** The DSN in the header, which clients send through tunnels; null if there is none. */
     readonly dsn: string | null;
-    /** Its events as JSON. */
+    /** The events in the envelope, as JSON. */
     readonly events: readonly Raw[];
-    /** Its user feedback as JSON. */
+    /** The user feedback in the envelope, as JSON. */
     readonly feedback: readonly Raw[];
     /** Number of items of other types, by type. */
     readonly ignored: ReadonlyMap<string, number>;
-    /** The dropped items, with a sentence about each. */
+    /** The dropped items: the kind of each problem, and a sentence about it. */
     readonly problems: readonly (readonly [ItemProblem, string])[];
   }
   | { readonly ok: false; readonly reason: string };
 
-/** Types of items whose payload is kept. */
+/** Types of items whose payload is parsed. */
 const KEPT: ReadonlySet<string> = new Set(["event", "feedback", "user_report"]);
-/** Maximum number of types that are counted by name, because a client may send any. */
+/**
+ * Maximum number of item types that are counted by name. The number is limited because a client may
+ * send any type.
+ */
 const TYPES_MAX = 32;
 /** Only types that match this pattern are counted by name. */
 const TYPE = /^[a-z][a-z0-9_]{0,31}$/;
@@ -55,7 +58,7 @@ export class EnvelopeReader {
   readonly #ignored = new Map<string, number>();
   readonly #problems: [ItemProblem, string][] = [];
   #header: Raw | undefined;
-  /** The reason why the rest is not read. */
+  /** The reason why the whole envelope is rejected, if it is. */
   #refusal: string | undefined;
   #isOver = false;
   #items = 0;
@@ -63,7 +66,7 @@ export class EnvelopeReader {
   #item: { readonly type: string; readonly left: number | null } | null = null;
   /** Number of bytes of its payload still to come; null: up to the next newline. */
   #left: number | null = null;
-  /** Expects the newline after a payload with a given length. */
+  /** Whether the newline after a payload is expected. */
   #isAfterPayload = false;
   /** The received part of a line or of a kept payload. */
   #chunks: Uint8Array[] = [];
@@ -196,7 +199,7 @@ export class EnvelopeReader {
     else this.#events.push(payload);
   }
 
-  /** The rest cannot be parsed. */
+  /** Records a problem, and ignores the rest of the envelope, which cannot be parsed. */
   #problem(kind: ItemProblem, words: string): void {
     this.#isOver = true;
     this.#problems.push([kind, words]);

@@ -1,5 +1,7 @@
 /**
- * The event: the form in which all later steps process the accepted input.
+ * The event, as all steps after the parsing use it. `validate.ts` creates it from Mesher's own
+ * JSON, and `sentry.ts` from that of a Sentry SDK; no later step reads the raw input. An event is
+ * plain data: it can be cloned, sent to another node, and converted to JSON.
  *
  * `validate.ts` creates it from our own JSON and `sentry.ts` from a Sentry SDK's; afterwards, nothing
  * in Mesher reads the raw input. It is plain data that survives `structuredClone`, a send to another
@@ -34,9 +36,9 @@ export interface Frame {
   readonly module: string | null;
   readonly line: number | null;
   readonly column: number | null;
-  /** Whether the frame belongs to the application, not to a library; null: unknown. */
+  /** Whether the frame belongs to the application and not to a library; null if unknown. */
   readonly inApp: boolean | null;
-  /** The source line and its neighbours. */
+  /** The source line of the frame; null if unknown. */
   readonly context: string | null;
   readonly contextBefore: readonly string[];
   readonly contextAfter: readonly string[];
@@ -67,7 +69,7 @@ export interface Exception {
   readonly handled: boolean | null;
   /** The mechanism that caught it, for example "onerror" or "signalhandler". */
   readonly mechanism?: string;
-  /** Whether the type is the mechanism and not the failure, for example SIGSEGV. */
+  /** Whether the type names the mechanism and not the failure, for example SIGSEGV. */
   readonly synthetic?: true;
   /** Outermost call first, and the frame that threw last, as in Sentry. */
   readonly frames: readonly Frame[];
@@ -109,20 +111,20 @@ export interface DebugImage {
 /** One event, validated and truncated to the limits of `limits.ts`. */
 export interface MesherEvent {
   /**
-   * A lower-case UUID with dashes. Chosen by the client, so that an event sent twice is stored
-   * once.
+   * The id: a lower-case UUID with dashes. Chosen by the client, so that an event that is sent
+   * twice is stored once.
    */
   readonly id: string;
   /** The time of the event by the client's clock, in milliseconds since the epoch. */
   readonly timestamp: number;
   readonly level: Level;
-  /** May be empty if there is an exception. */
+  /** The message. May be empty if there is an exception. */
   readonly message: string;
-  /** The log message before its parameters were inserted. */
+  /** The template of the message, before parameters are inserted. */
   readonly template?: string;
-  /** The parameters by position or name. */
+  /** The parameters of the message, by position or by name. */
   readonly params?: readonly Json[] | JsonObject;
-  /** The chain of causes, the exception finally thrown last. */
+  /** The chain of causes. The exception that was finally thrown is the last. */
   readonly exceptions: readonly Exception[];
   readonly breadcrumbs: readonly Breadcrumb[];
   readonly tags: Readonly<Record<string, string>>;
@@ -134,13 +136,13 @@ export interface MesherEvent {
   readonly transaction: string | null;
   readonly logger: string | null;
   readonly sdk: Sdk | null;
-  /** The client's own grouping; null: determined by `fingerprint.ts`. */
+  /** The grouping that the client has chosen; null: `fingerprint.ts` determines it. */
   readonly fingerprint: readonly string[] | null;
   readonly extra: JsonObject;
   readonly contexts: JsonObject;
-  /** The HTTP request in which it occurred. */
+  /** The HTTP request during which the event occurred. */
   readonly request: JsonObject | null;
-  /** Distinguishes builds of one release. */
+  /** The build of the release. */
   readonly dist?: string;
   /** Installed packages and their versions. */
   readonly modules?: Readonly<Record<string, string>>;

@@ -60,7 +60,7 @@ function imagesFrom(value: unknown): DebugImage[] | null {
 const SECRET_HEADER = /^(?:authorization|cookie|set-cookie|proxy-authorization|x-api-key)$/i;
 const REMOVED = "[removed]";
 
-/** Returns a request without its cookies and credentials, which must not be in an error report. */
+/** Returns a request without cookies and credentials, which must not be stored. */
 function requestFrom(value: unknown): JsonObject | null {
   const request = objectOf(value);
   if (request === null) return null;
@@ -68,7 +68,7 @@ function requestFrom(value: unknown): JsonObject | null {
   return freeObject(headers === undefined ? rest : { ...rest, headers: withoutSecrets(headers) });
 }
 
-/** Returns headers by name, or from pairs as some SDKs send them. */
+/** Returns headers without cookies and credentials, by name. Some SDKs send headers as pairs. */
 function withoutSecrets(headers: unknown): unknown {
   const clean = (name: unknown, text: unknown): unknown =>
     typeof name === "string" && SECRET_HEADER.test(name.trim()) ? REMOVED : text;

@@ -21,12 +21,12 @@ import { normalise } from "./normalise.ts";
 import { foldRepeats } from "./recursion.ts";
 import { cut } from "./trim.ts";
 
-/** The rule that applied. */
+/** The rule that determined the group. */
 export type Grounds = "custom" | "frames" | "exception" | "message";
 
-/** The group of an event, for the writer. */
+/** The group of an event, as the writer stores it. */
 export interface Grouping {
-  /** 32 hexadecimal digits. */
+  /** The fingerprint: 32 hexadecimal digits. */
   readonly fingerprint: string;
   readonly grounds: Grounds;
   readonly title: string;
@@ -34,9 +34,12 @@ export interface Grouping {
   readonly culprit: string;
 }
 
-/** Maximum number of frames that count, from the one that threw; recursion is removed before. */
+/**
+ * Maximum number of frames that are used, counted from the one that threw. Recursion is removed
+ * before.
+ */
 const FRAMES_COUNTED = 30;
-/** Longer source lines are minified code. */
+/** Maximum length of a source line that is used. Longer lines are minified code. */
 const SOURCE_LINE_CHARS_MAX = 200;
 
 /** Returns the group of an event. */
@@ -50,11 +53,14 @@ export function groupingOf(event: MesherEvent): Grouping {
   };
 }
 
-/** Returns the rule that applies, and a text that is equal for equal errors. */
+/**
+ * Returns the rule that determines the group, and a text that is equal for events of the same
+ * group.
+ */
 export function basisOf(event: MesherEvent): readonly [Grounds, string] {
   const own = event.fingerprint;
   if (own === null || own.every((part) => variableIn(part) === "default")) return ownBasisOf(event);
-  // Encoded as JSON, so that adjacent parts cannot be confused.
+  // The parts are encoded as JSON, so that they cannot be confused.
   const parts = own.map((part) => {
     const name = variableIn(part);
     if (name === null) return part;
@@ -82,7 +88,7 @@ interface Parts {
 
 function partsOf(exception: Exception, message: string): Parts {
   const { type, synthetic } = exception;
-  // An exception without a type is the stack of a plain message: the message counts too.
+  // An exception without a type is the stack of a plain message, so the message is used instead.
   const name = synthetic && exception.frames.length > 0 ? "" : type || message;
   const counted = countedFrames(exception);
   const frames = foldRepeats(counted.map(nameOf).filter((frame) => frame !== "|"), (frame) => frame)
@@ -109,8 +115,8 @@ function sourceLineOf(frame: Frame | undefined): string | null {
 }
 
 /**
- * Returns whether the error was created, or gets its message, on another line than the one that
- * throws it.
+ * Returns whether the line only throws an error that was created, or given its message, on another
+ * line.
  */
 function isMessageElsewhere(line: string): boolean {
   if (/["'`]/.test(line)) return false;
@@ -122,7 +128,7 @@ function variableIn(part: string): string | null {
   return /^\{\{\s*([\w.]{1,80})\s*\}\}$/.exec(part)?.[1]?.toLowerCase() ?? null;
 }
 
-/** Returns the value of a variable in a fingerprint; undefined if it is unknown. */
+/** Returns the value of a variable in a client's fingerprint; undefined if it is unknown. */
 function variableOf(event: MesherEvent, name: string): string | undefined {
   const thrown = event.exceptions.at(-1);
   const frame = thrown === undefined ? undefined : culpritFrame(thrown);

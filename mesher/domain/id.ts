@@ -13,7 +13,10 @@ export function isId(text: unknown): text is string {
   return typeof text === "string" && UUID.test(text);
 }
 
-/** Returns the id that `text` is: a UUID in any case, or without dashes as in Sentry; otherwise null. */
+/**
+ * Returns the id in a text: a UUID in any case, with dashes or without as in Sentry. Returns null
+ * for any other text.
+ */
 export function idOf(text: unknown): string | null {
   if (typeof text !== "string" || text.length > 36) return null;
   const lower = text.toLowerCase();

@@ -30,7 +30,7 @@ export const NAME_CHARS_MAX = 512;
 export const TITLE_CHARS_MAX = 256;
 /** Maximum number of characters of a source line. */
 export const LINE_CHARS_MAX = 512;
-/** Maximum number of source lines on either side. */
+/** Maximum number of source lines before and after the one that threw. */
 export const CONTEXT_LINES_MAX = 10;
 
 /**
@@ -61,14 +61,20 @@ export const FINGERPRINT_PARTS_MAX = 16;
  * replaced by a text.
  */
 export const JSON_DEPTH_MAX = 8;
-/** Maximum number of entries of one object or array of it. */
+/** Maximum number of entries of one object or array in arbitrary JSON. */
 export const JSON_ENTRIES_MAX = 200;
-/** Maximum number of values of one such part. */
+/** Maximum number of values in one part of arbitrary JSON. */
 export const JSON_VALUES_MAX = 2_000;
-/** Maximum number of characters of a text in it. */
+/** Maximum number of characters of a text in arbitrary JSON. */
 export const JSON_TEXT_CHARS_MAX = 8_192;
 
-/** Maximum age of an event's own time; older times are replaced by the server's. */
+/**
+ * Maximum age of an event by its own time; an older time is replaced by the server's. Milliseconds:
+ * 30 days.
+ */
 export const PAST_MS_MAX = 2_592_000_000;
-/** Maximum difference of an event's own time into the future. */
+/**
+ * Maximum time by which an event's own time may be in the future; a later time is replaced by the
+ * server's. Milliseconds.
+ */
 export const FUTURE_MS_MAX = 60_000;

@@ -8,7 +8,7 @@ import { MESSAGE_CHARS_MAX, PARAMS_MAX } from "./limits.ts";
 import { present } from "./parts.ts";
 import { cut, freeObject, objectOf, type Raw, textOf } from "./trim.ts";
 
-/** The text of an event. */
+/** The message of an event: its text, and its template and parameters if they are known. */
 export interface Message {
   readonly message: string;
   readonly template?: string;
@@ -41,7 +41,9 @@ function paramsFrom(value: unknown): readonly Json[] | JsonObject | null {
   return Object.keys(named).length === 0 ? null : named;
 }
 
-/** `%s`, `%d`, `%(name)s`, `{}`, `{0}`, `{name}`: as Python, C and .NET write them. */
+/**
+ * Matches the placeholders of Python, C and .NET: `%s`, `%d`, `%(name)s`, `{}`, `{0}`, `{name}`.
+ */
 const PLACE =
   /%(?:\(([^)]{1,64})\))?[-+ #0]*\d*(?:\.\d+)?[sdifrxXeEgGcouj]|%%|\{([\w.]{0,64})(?:[:!][^{}]{0,32})?\}/g;
 

@@ -6,7 +6,7 @@
  */
 import { isIPv6 } from "node:net";
 
-/** Only the beginning of a text is read. */
+/** Maximum number of characters that are read of a text. */
 const TEXT_CHARS_MAX = 2_048;
 
 const MONTH = "(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|" +
@@ -17,7 +17,7 @@ const ZONE = "\\s?(?:z\\b|(?:gmt|utc|ces?t|e[sd]t|c[sd]t|m[sd]t|p[sd]t|bst|ist|j
   "(?:\\s?[+-]\\d{2}:?\\d{2})?(?:\\s\\([a-z ]{1,40}\\))?";
 const DAY = "\\d{1,2}(?:st|nd|rd|th)?";
 
-/** Dates with the names of months or days, dates in digits, and times of the day. */
+/** Matches dates with the names of months or days, dates in digits, and times of the day. */
 const DATES = new RegExp(
   [
     `(?:\\b${WEEKDAY},?\\s+)?(?:\\b${DAY}[\\s-](?:of\\s)?${MONTH}\\b(?:[\\s,-]+\\d{4})?|` +
@@ -32,7 +32,10 @@ const DATES = new RegExp(
   "g",
 );
 
-/** Quoted names in the messages of languages and databases, which are part of the error. */
+/**
+ * Matches quoted names in messages of languages and databases. They are part of the error, and are
+ * kept.
+ */
 const NAMED = new RegExp(
   "\\b(attribute|argument|module named|import name|property|column|table|relation|function|method|" +
     "variable|reading|setting|evaluating|parameter|constant|constraint|field) " +
@@ -71,7 +74,7 @@ export function normalise(text: string): string {
     .trim();
 }
 
-/** Punctuation at the end belongs to the sentence. */
+/** Punctuation at the end belongs to the sentence and not to the URL. */
 function urlIn(url: string): string {
   return `<url>${/[.,:;!?]+$/.exec(url)?.[0] ?? ""}`;
 }

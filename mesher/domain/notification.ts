@@ -14,7 +14,7 @@ export interface Notification {
   readonly rule: string;
   readonly project: string;
   readonly level: Level;
-  /** A sentence that describes the cause. */
+  /** A sentence that describes why the alert was fired. */
   readonly text: string;
   /** The URL of the issue, if the page's URL is known. */
   readonly link: string | null;
@@ -22,7 +22,7 @@ export interface Notification {
   readonly json: Readonly<Record<string, unknown>>;
 }
 
-/** The message to send. */
+/** The message to send, by the kind of receiver. */
 export type Outgoing =
   | { readonly kind: "post"; readonly url: string; readonly json: string }
   | {
@@ -39,10 +39,10 @@ const COLOURS: Readonly<Record<Level, number>> = {
   error: 0xb02727,
   fatal: 0x96206e,
 };
-/** Discord's limit of characters. */
+/** Maximum number of characters of a message on Discord. */
 const DISCORD_CHARS_MAX = 2_000;
 
-/** Returns the message of an action; null if only the page is notified. */
+/** Returns the message for an action; null for an action that only notifies users of the page. */
 export function outgoingOf(action: Action, note: Notification): Outgoing | null {
   const { rule, project, level, text, link } = note;
   switch (action.kind) {

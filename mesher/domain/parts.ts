@@ -1,5 +1,5 @@
 /**
- * The parts that our own events and Sentry's share, each created from any input.
+ * Parsers for the parts that Mesher's own events and those of Sentry share. They accept any input.
  *
  * @module
  */
@@ -35,7 +35,7 @@ const LEVEL_WORDS: Readonly<Record<string, Level>> = {
   fatal: "fatal",
 };
 
-/** Returns the level named by a word, or null. */
+/** Returns the level that a word names, such as "warn"; null for any other value. */
 export function levelFrom(value: unknown): Level | null {
   if (typeof value !== "string") return null;
   const word = value.toLowerCase();
@@ -52,9 +52,11 @@ export function timeFrom(value: unknown): number | null {
     return ms <= 8.64e15 ? ms : null;
   }
   if (typeof value !== "string" || value.length > 64) return null;
-  // Other inputs that `Date.parse` accepts, such as the number 5, differ between runtimes.
+  // Inputs of other forms, such as the number 5, are accepted by `Date.parse` differently on each
+  // runtime.
   if (!/^\d{4}-\d\d-\d\d[T ]\d\d:\d\d/.test(value)) return null;
-  // Without a zone it is UTC, as in Sentry's older clients, and not the server's zone.
+  // A time without a zone is in UTC, as older SDKs of Sentry send it, and not in the zone of the
+  // server.
   const ms = Date.parse(/(?:Z|[+-]\d\d:?\d\d)$/i.test(value) ? value : `${value}Z`);
   return Number.isNaN(ms) ? null : ms;
 }
@@ -101,7 +103,7 @@ export function framesFrom(value: unknown): Frame[] {
   return ends(folded, FRAMES_MAX).map(frameFrom);
 }
 
-/** Returns the first and last items, `max` in total. */
+/** Returns the first and the last items of a list, `max` in total. */
 function ends<T>(list: readonly T[], max: number): readonly T[] {
   return list.length <= max ? list : [...list.slice(0, max / 2), ...list.slice(-max / 2)];
 }
@@ -187,7 +189,7 @@ export function breadcrumbsFrom(value: unknown): Breadcrumb[] {
     }));
 }
 
-/** Returns a user, or null if nothing is known. */
+/** Returns a user; null if no field is known. */
 export function userFrom(value: unknown): EventUser | null {
   const raw = objectOf(value);
   if (raw === null) return null;
@@ -207,7 +209,9 @@ export function sdkFrom(value: unknown): Sdk | null {
   return name === null ? null : { name, version: textOf(raw?.["version"]) ?? "" };
 }
 
-/** Returns the client's own grouping: a text or a list of texts; or null. */
+/**
+ * Returns the grouping chosen by the client, from a text or a list of texts; null if there is none.
+ */
 export function fingerprintFrom(value: unknown): string[] | null {
   const parts = (Array.isArray(value) ? value : [value])
     .map((part) => textOf(part, NAME_CHARS_MAX)).filter((part) => part !== null)

@@ -11,15 +11,15 @@
 import { Buffer } from "node:buffer";
 import { randomBytes, scrypt, timingSafeEqual } from "node:crypto";
 
-/** The cost of a hash. */
+/** The parameters of scrypt, which determine the cost of a hash. */
 export interface PasswordCost {
-  /** A power of two. Memory is `128 * N * r` bytes. */
+  /** The cost parameter, a power of two. A hash uses `128 * N * r` bytes of memory. */
   readonly N: number;
   readonly r: number;
   readonly p: number;
 }
 
-/** 32 MiB and about 80 ms: OWASP's second recommendation for scrypt. */
+/** The default cost: 32 MiB and about 80 ms, OWASP's second recommendation for scrypt. */
 export const PASSWORD_COST: PasswordCost = { N: 32_768, r: 8, p: 3 };
 
 /** Maximum memory of a hash; a stored hash that would need more matches no password. Bytes. */
@@ -30,7 +30,7 @@ const KEY_BYTES = 32;
 
 /** Minimum number of characters of a password. */
 export const PASSWORD_CHARS_MIN = 10;
-/** Maximum number of characters, because hashing takes time. */
+/** Maximum number of characters of a password, because hashing a longer one takes longer. */
 export const PASSWORD_CHARS_MAX = 256;
 
 /** Returns why a password is rejected, or null. */
@@ -70,7 +70,10 @@ export async function verifyPassword(password: string, hash: string): Promise<bo
   return timingSafeEqual(key, stored.key);
 }
 
-/** Returns whether the hash has other parameters, and must be replaced at the next login. */
+/**
+ * Returns whether a hash has other parameters than `cost`, so that it must be replaced at the next
+ * login.
+ */
 export function isOutdated(hash: string, cost: PasswordCost): boolean {
   const stored = readHash(hash)?.cost;
   return stored === undefined || stored.N !== cost.N || stored.r !== cost.r || stored.p !== cost.p;

@@ -12,7 +12,7 @@
  * @module
  */
 
-/** At most `limit` events in any `windowMs`. */
+/** A rate limit: at most `limit` events in any period of `windowMs` milliseconds. */
 export interface RateLimit {
   readonly limit: number;
   readonly windowMs: number;
@@ -20,22 +20,22 @@ export interface RateLimit {
 
 /** The state of a project. */
 export interface RateState {
-  /** Start of the current window. */
+  /** Start of the current window. Milliseconds since the epoch. */
   readonly since: number;
   readonly count: number;
   readonly previous: number;
 }
 
-/** The result of a request. */
+/** The result of `takeRate`. */
 export interface RateVerdict {
   /** Number of the requested events that are allowed now, from the first on. */
   readonly granted: number;
-  /** Milliseconds until the next one is allowed; 0 if all were. */
+  /** Milliseconds until one more event is allowed; 0 if all were granted. */
   readonly retryAfterMs: number;
   readonly state: RateState;
 }
 
-/** Requests `wanted` events at `now`. `state`: null for the first request. */
+/** Takes up to `wanted` events at `now`. `state`: null for the first call. */
 export function takeRate(
   state: RateState | null,
   now: number,
@@ -50,13 +50,13 @@ export function takeRate(
   return { granted, retryAfterMs, state: next };
 }
 
-/** Returns unused grants of the last call. */
+/** Gives back events that were granted but not used. */
 export function giveBackRate({ since, count, previous }: RateState, unused: number): RateState {
   const late = Math.max(0, unused - count);
   return { since, count: count - (unused - late), previous: Math.max(0, previous - late) };
 }
 
-/** Returns whether this state can be dropped. */
+/** Returns whether a state no longer matters, so that it can be dropped. */
 export function isRateIdle(state: RateState, now: number, windowMs: number): boolean {
   return now - state.since >= 2 * windowMs;
 }
@@ -64,7 +64,7 @@ export function isRateIdle(state: RateState, now: number, windowMs: number): boo
 function windowAt(state: RateState | null, now: number, windowMs: number): RateState {
   if (state === null) return { since: now, count: 0, previous: 0 };
   const windows = Math.floor((now - state.since) / windowMs);
-  // A clock that went back does not start a new window.
+  // A clock that was set back does not start a new window.
   if (windows <= 0) return state;
   const since = state.since + windows * windowMs;
   return { since, count: 0, previous: windows === 1 ? state.count : 0 };
@@ -80,12 +80,13 @@ function waitMs(state: RateState, now: number, limit: number, windowMs: number):
   const room = limit - 1 - state.count;
   const left = state.since + windowMs - now;
   if (room >= 0 && state.previous > 0) {
-    // In this window: when enough of the previous one no longer overlaps.
+    // The next event is allowed within this window, when enough of the previous one no longer
+    // overlaps.
     const elapsed = (1 - room / state.previous) * windowMs;
     return Math.max(1, Math.ceil(state.since + elapsed - now));
   }
   if (state.count <= 0) return Math.max(1, left);
-  // In the next window, where this one is the previous one.
+  // The next event is allowed in the next window, in which this one is the previous one.
   const share = Math.max(0, 1 - Math.max(0, limit - 1) / state.count);
   return Math.max(1, Math.ceil(left + share * windowMs));
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Maximum length of a cycle that is detected. */
+/** Maximum length of a cycle of calls that is detected. */
 const ROUND_MAX = 8;
 
 /**
@@ -14,7 +14,7 @@ const ROUND_MAX = 8;
 export function foldRepeats<T>(list: readonly T[], keyOf: (item: T) => string): T[] {
   const items: T[] = [];
   const keys: string[] = [];
-  /** The length of the last removed cycle, and its end. */
+  /** The length of the last removed cycle, and the index after it. */
   let [round, end] = [0, 0];
   const dropRest = (): void => {
     const rest = keys.length - end;

@@ -34,7 +34,10 @@ export function compareVersions(a: string, b: string): number | null {
   return compareBeta(one[5], other[5]);
 }
 
-/** A version without a beta comes after all its betas. */
+/**
+ * Compares the parts after the version. A version without such a part comes after all that have
+ * one.
+ */
 function compareBeta(a: string | undefined, b: string | undefined): number {
   if (a === undefined || b === undefined) return Number(a === undefined) - Number(b === undefined);
   const [one, other] = [a.split("."), b.split(".")];

@@ -1,6 +1,7 @@
 /**
- * Selects the events of a project that are kept if it keeps only a share. The decision depends on the
- * id and is not random, so that an event that is sent again has the same result on any node.
+ * Sampling: selects the events of a project that are kept, if the project keeps only a share. The
+ * decision depends only on the id of an event, so an event that is sent again gets the same result
+ * on every node.
  *
  * @module
  */
@@ -12,7 +13,10 @@ export function isSampled(eventId: string, rate: number): boolean {
   return hashOf(eventId) / 0x1_0000_0000 < rate;
 }
 
-/** FNV-1a with a final mix, so that ids with equal prefixes are spread over the whole range. */
+/**
+ * Hashes a text with FNV-1a and a final mix, so that ids with a common prefix are spread over the
+ * whole range.
+ */
 function hashOf(text: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);

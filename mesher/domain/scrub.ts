@@ -1,19 +1,20 @@
 /**
- * Removes secrets from an event before it is stored: values whose names indicate a secret (passwords, tokens,
- * keys, cookies, environment variables), and texts that have the form of one (card numbers, private keys, tokens
- * of well-known services, credentials in URLs). They are replaced by `[Filtered]`. Deterministic.
+ * Removes secrets from an event before it is stored: values whose names denote a secret (passwords,
+ * tokens, keys, cookies, environment variables), and texts that have the form of one (card numbers,
+ * private keys, tokens of well-known services, credentials in URLs). They are replaced by
+ * `[Filtered]`. Deterministic.
  *
  * @module
  */
 import type { Breadcrumb, Exception, Frame, Json, JsonObject, MesherEvent } from "./event.ts";
 import { objectOf } from "./trim.ts";
 
-/** The replacement of a removed value. */
+/** The text that replaces a removed value. */
 export const FILTERED = "[Filtered]";
 
-/** A project's rules. */
+/** The rules of a project for removing secrets. */
 export interface ScrubRules {
-  /** False: only the credentials in headers are removed. */
+  /** Whether secrets are removed. If false, only the credentials in headers are removed. */
   readonly enabled: boolean;
   /** Additional names of secrets; case, `-` and `_` are ignored. */
   readonly fields: readonly string[];
@@ -23,7 +24,7 @@ export interface ScrubRules {
 
 /** The default rules. */
 export const SCRUB_DEFAULT: ScrubRules = { enabled: true, fields: [], safe: [] };
-/** Longer texts are not names. */
+/** Maximum number of characters of a name. Longer texts are not names. */
 const NAME_CHARS_MAX = 100;
 /** Maximum number of fields of each kind that a project may name. */
 export const SCRUB_FIELDS_MAX = 100;
@@ -47,20 +48,20 @@ export function scrubRulesFrom(input: unknown): ScrubRules | string {
   return { enabled, ...names };
 }
 
-/** Parts of secret names, without separators. */
+/** Matches parts of the names of secrets, in names without separators. */
 const SECRET_PARTS =
   /passw|passphrase|passcode|secret|apikey|accesskey|privatekey|secretkey|signingkey|encryptionkey|authorization|credential|bearer|cardnumber|creditcard|cardno|securitycode|connectionstring|csrf|xsrf|phpsessid|sessionid|sessionkey|setcookie|mysqlpwd|socialsecurity|oauth|refreshtoken|accesstoken|authtoken|idtoken|servicerole/;
-/** Whole words of secret names. */
+/** Words in the names of secrets. */
 const SECRET_WORDS: ReadonlySet<string> = new Set(
   ("auth token jwt pwd pass pin cvv cvc ssn iban otp totp cookie cookies session sid dsn key keys salt nonce " +
     "signature passkey pat cc pan").split(" "),
 );
-/** Words after which `key` is the key of a map, and similar. */
+/** Names that end in `key` and the like, but do not denote secrets. */
 const HARMLESS = new Set(
   ("primarykey foreignkey keycode cachekey sortkey partitionkey messagekey routingkey objectkey key keys salt " +
     "nonce signature").split(" "),
 );
-/** Objects that contain a process's environment. */
+/** Names of objects that contain the environment of a process. */
 const ENVIRONMENTS = new Set([
   "env",
   "environ",
@@ -68,11 +69,11 @@ const ENVIRONMENTS = new Set([
   "processenv",
   "environmentvariables",
 ]);
-/** Environment variables that are not secret. */
+/** Matches environment variables that are not secret. */
 const SAFE_VARIABLES =
   /^(?:REMOTE_(?:ADDR|HOST|PORT)|SERVER_(?:NAME|PORT|PROTOCOL|SOFTWARE|ADDR)|REQUEST_(?:METHOD|SCHEME)|GATEWAY_INTERFACE|PATH_INFO|SCRIPT_NAME|DOCUMENT_ROOT|CONTENT_(?:LENGTH|TYPE)|HTTP_(?:HOST|ACCEPT\w*|CONNECTION)|NODE_ENV|RAILS_ENV|RACK_ENV|APP_ENV|ENVIRONMENT|LANG|LC_\w+|TZ|PATH|PWD|HOME|SHELL|TERM|USER|HOSTNAME)$/;
 
-/** Formats that are unambiguous. */
+/** Patterns of secrets that are unambiguous in any text. */
 const RECOGNISED: readonly RegExp[] = [
   /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g,
   /\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]*/g,
@@ -86,13 +87,13 @@ const RECOGNISED: readonly RegExp[] = [
   /\bmsh[rts]_[0-9a-f]{48}\b/g,
   /\bSG\.[\w-]{16,}\.[\w-]{16,}/g,
 ];
-/** A text without any of these contains no secrets. */
+/** Matches texts that may contain secrets. Other texts need no closer look. */
 const WORTH_A_LOOK =
   /[=:@]|\d[ -]?\d{3}|bearer|basic|_|-----BEGIN|sk-|AKIA|ASIA|AIza|xox|glpat|eyJ|SG\./i;
 const CREDENTIALS = /\b([a-z][a-z0-9+.-]{1,20}:\/\/)([^\s/:@"']{0,256}):([^\s/@"']{1,256})@/gi;
 const SCHEMES =
   /\b(bearer|basic|digest|negotiate|token)(\s+)(?=[^\s"',;]*[\d=._+/-])[^\s"',;]{8,}/gi;
-/** `name=value`, `name: value` and `"name": "value"`. */
+/** Matches `name=value`, `name: value` and `"name": "value"`. */
 const PAIR =
   /(["']?)([A-Za-z_$][\w.$[\]-]{0,63})\1(\s{0,2}(?:=>|[=:])\s{0,2})("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s&;,"'})\]]+)/g;
 const DIGITS = /(?<![\w.-])(?:\d[ -]?){12,18}\d(?![\w-])/g;
@@ -124,7 +125,9 @@ type Unscrubbed =
   | "modules"
   | "images";
 
-/** The other fields; optional ones must be stated, so that none is forgotten. */
+/**
+ * The fields that `Scrubber` handles. Optional ones are required here, so that none is forgotten.
+ */
 type ScrubbedFields = {
   [Name in keyof Required<Omit<MesherEvent, Unscrubbed>>]: MesherEvent[Name];
 };
@@ -176,7 +179,10 @@ class Scrubber {
     };
   }
 
-  /** Source is code: `password = read()` is not a secret, but a key in a well-known format is. */
+  /**
+   * Removes secrets from a frame. Its source is code: `password = read()` is not a secret, but a
+   * key in a well-known format is.
+   */
   #frame(frame: Frame): Frame {
     const lines = (list: readonly string[]) => list.map(withoutRecognised);
     return {
@@ -196,7 +202,7 @@ class Scrubber {
     };
   }
 
-  /** Headers and a query may be pairs. */
+  /** Removes secrets from a request, whose headers and query may be pairs. */
   #request(request: JsonObject): JsonObject {
     const { headers, query_string: query, ...rest } = request;
     return {
@@ -246,13 +252,14 @@ class Scrubber {
   }
 
   #isSecret(name: string, value: Json): boolean {
-    // A text with several lines or a sentence is not a name.
+    // A text of several lines, or a long one, is not a name.
     if (name.length > NAME_CHARS_MAX || /\p{Cc}/u.test(name)) return false;
     const whole = bare(name);
     if (this.#safe.has(whole)) return false;
     if (this.#fields.has(whole)) return true;
     if (isObject(value) || Array.isArray(value)) {
-      // Objects with secrets have named properties; a list of cookies or passwords does not.
+      // For an object or a list, only such a name denotes a secret as a whole; in others, the
+      // single values are checked.
       return /^(?:credentials?|cookies?|secrets?|passwords?|tokens)$/.test(whole);
     }
     if (SECRET_PARTS.test(whole)) return true;
@@ -276,7 +283,7 @@ class Scrubber {
         if (value === FILTERED || value.startsWith("[Filtered") || !this.#isSecret(name, value)) {
           return all;
         }
-        // In prose, a colon may follow any word: `unexpected token: }`.
+        // In prose, a colon may follow any word, as in `unexpected token: }`.
         const isProse = quote === "" && between.includes(":") && !between.includes(">") &&
           !/^(?=.*\d).{5,}|^["'].{4,}|^.{16,}/.test(value);
         if (isProse || /^(?:bearer|basic)$/i.test(value)) return all;
@@ -316,7 +323,8 @@ function bare(name: string): string {
 }
 
 /**
- * Returns the words of a name: `authToken`, `auth-token` and `AUTH_TOKEN` are `auth` and `token`.
+ * Returns the words of a name: `authToken`, `auth-token` and `AUTH_TOKEN` consist of `auth` and
+ * `token`.
  */
 function wordsIn(name: string): string[] {
   return name.replace(/([a-z0-9])([A-Z])/g, "$1 $2").toLowerCase().split(/[^a-z0-9]+/)

@@ -17,7 +17,7 @@
  */
 import { isLevel, type Level, LEVELS } from "./event.ts";
 
-/** The values of `is:`, and the states they select. */
+/** The values of `is:`, and the issue state that each selects. */
 const STATES = {
   unresolved: "unresolved",
   resolved: "resolved",
@@ -26,21 +26,21 @@ const STATES = {
   discarded: "discarded",
 } as const;
 
-/** The conditions of a search. Absent conditions are not applied. */
+/** A parsed search. Absent conditions are not applied. */
 export interface Search {
   readonly status?: typeof STATES[keyof typeof STATES];
   readonly level?: Level;
   readonly release?: string;
   readonly environment?: string;
   readonly user?: string;
-  /** A user's id; null: not assigned. */
+  /** The id of the assigned user; null selects unassigned issues. */
   readonly assignedTo?: string | null;
   readonly tags?: Readonly<Record<string, string>>;
   /** The remaining words, separated by spaces. */
   readonly words: string;
 }
 
-/** The fault of an invalid search. */
+/** What is wrong with an invalid search. */
 export interface SearchFault {
   readonly reason: string;
   /** The position in the text, from 1. */
@@ -57,7 +57,7 @@ const PARTS_MAX = 32;
 /** Maximum number of characters of a search; more are rejected. */
 const CHARS_MAX = 1_024;
 const PART = /([A-Za-z_][\w.-]{0,63}):(?:"([^"]*)"|([^\s"]+)|(?=\s|$))|"([^"]+)"|[^\s"]+|"+/g;
-/** Names whose values are checked. */
+/** Matches the names whose values are checked. */
 const NAMES = /^(?:is|level|release|environment|env|assigned|user(?:\.(?:id|email|username|ip))?)$/;
 
 /** Parses a search. */

@@ -21,16 +21,16 @@ export type SecretKind = keyof typeof SECRET_KINDS;
 /** Number of random bytes of a secret: 192 bits. */
 export const SECRET_BYTES = 24;
 
-/** A new secret. */
+/** A new secret, with its hash. */
 export interface NewSecret {
   readonly secret: string;
-  /** Stored. */
+  /** The hash, which is stored. */
   readonly hash: string;
   /** The first characters, which identify keys in a list. */
   readonly prefix: string;
 }
 
-/** A new secret. */
+/** Creates a secret of a kind. */
 export function newSecret(kind: SecretKind): NewSecret {
   return secretFrom(kind, crypto.getRandomValues(new Uint8Array(SECRET_BYTES)));
 }
@@ -48,7 +48,8 @@ export function hashSecret(secret: string): string {
 }
 
 /**
- * Returns whether a text looks like a secret of a kind: only a check before the database is queried.
+ * Returns whether a text has the form of a secret of a kind. Only a check before the database is
+ * queried.
  */
 export function isSecret(kind: SecretKind, text: string): boolean {
   const prefix = SECRET_KINDS[kind];

@@ -14,8 +14,7 @@ import type { Moment, Validated } from "./validate.ts";
 export { type Envelope, EnvelopeReader, readEnvelope } from "./envelope.ts";
 
 /**
- * Returns our event for Sentry's. Like Sentry, it accepts an event without a message or an
- * exception.
+ * Converts an event of a Sentry SDK. As in Sentry, it may have neither a message nor an exception.
  */
 export function eventFromSentry(input: unknown, moment: Moment): Validated {
   const raw = objectOf(input);
@@ -37,8 +36,8 @@ function sentryExceptionsFrom(raw: Raw): Exception[] {
 }
 
 /**
- * Some clients put the stack beside the exception, or into the crashed thread; the stack of a plain message is
- * there too.
+ * Some clients put the stack next to the exception, or into the crashed thread. The stack of a
+ * plain message is there too.
  */
 function withThread(raw: Raw, message: string, exceptions: Exception[]): Exception[] {
   const thrown = exceptions.at(-1);
@@ -53,7 +52,8 @@ function withThread(raw: Raw, message: string, exceptions: Exception[]): Excepti
 }
 
 /**
- * Returns the crashed thread; otherwise the current one, the main one, or the first one with a stack.
+ * Returns the crashed thread. Without one, returns the current thread, the main thread, or the
+ * first with a stack.
  */
 function crashedThread(raw: Raw): Raw | undefined {
   const values = Array.isArray(raw["threads"])

@@ -1,6 +1,6 @@
 /**
- * Determines when an archived issue is reopened: when the last hour had more than ten times the hourly
- * mean of the seven days before it, and more than ten events.
+ * Spike detection: an archived issue is reopened when it had more than ten events in the last hour,
+ * and more than ten times the hourly mean of the seven days before.
  *
  * @module
  */
@@ -12,18 +12,18 @@ export interface Counts {
   readonly weekBefore: number;
 }
 
-/** Minimum number of events of a spike, exclusive. */
+/** An hour with this number of events or fewer is no spike. */
 export const SPIKE_EVENTS_MIN = 10;
-/** Minimum multiple of the mean, exclusive. */
+/** Number of times by which a spike exceeds the hourly mean. */
 export const SPIKE_FACTOR = 10;
 const HOURS_PER_WEEK = 168;
 
-/** Number of events in the last hour above which it is always a spike. */
+/** Returns the number of events in an hour above which the hour is a spike. */
 export function spikeThreshold(weekBefore: number): number {
   return Math.max(SPIKE_EVENTS_MIN, SPIKE_FACTOR * weekBefore / HOURS_PER_WEEK);
 }
 
-/** Returns whether it is a spike. */
+/** Returns whether the last hour is a spike. */
 export function isSpike({ lastHour, weekBefore }: Counts): boolean {
   return lastHour > spikeThreshold(weekBefore);
 }

@@ -7,25 +7,25 @@
 
 /** The scopes. */
 export const TOKEN_SCOPES = [
-  /** All reads. */
+  /** Allows all reads. */
   "read",
-  /** Changes of issues and alerts. */
+  /** Allows changes of issues and alerts. */
   "issues",
-  /** Releases, and uploads of source maps. */
+  /** Allows changes of releases, and uploads of source maps. */
   "releases",
-  /** Projects, keys, members, rules. */
+  /** Allows changes of projects, keys, members and rules. */
   "manage",
 ] as const;
 /** A scope of a token. */
 export type TokenScope = typeof TOKEN_SCOPES[number];
 
 /**
- * The scope that a route requires. `account`: the password, sessions and tokens, for which no scope
- * is sufficient.
+ * The scope that a route requires. "account": the password, the sessions and the tokens of the
+ * user, for which no scope is sufficient.
  */
 export type NeededScope = TokenScope | "account";
 
-/** Parses scopes separated by spaces or commas; unknown ones are omitted. */
+/** Parses scopes that are separated by spaces or commas. Ignores unknown ones. */
 export function scopesFrom(text: string): TokenScope[] {
   const given = text.split(/[\s,]+/);
   return TOKEN_SCOPES.filter((scope) => given.includes(scope));

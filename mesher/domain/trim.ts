@@ -1,5 +1,5 @@
 /**
- * Converts any input to valid values: texts, numbers, arbitrary JSON; and reports errors.
+ * Converts values of any input to valid ones: texts, numbers, arbitrary JSON within limits.
  * Deterministic and total: nothing here throws.
  *
  * @module
@@ -13,7 +13,7 @@ import {
   NAME_CHARS_MAX,
 } from "./limits.ts";
 
-/** Any object. */
+/** An object of parsed JSON, with any properties. */
 export type Raw = Readonly<Record<string, unknown>>;
 
 /** Returns the value as an object, or null. */
@@ -27,8 +27,8 @@ export function listOf(value: unknown): readonly unknown[] {
 }
 
 /**
- * Returns at most `max` characters, the last of which is `…` if something was cut; never half of a
- * surrogate pair.
+ * Returns at most `max` characters of a text. If the text is cut, the last one is `…`. Never cuts
+ * within a surrogate pair.
  */
 export function cut(text: string, max: number): string {
   if (text.length <= max) return text;
@@ -47,23 +47,23 @@ export function textOf(value: unknown, max: number = NAME_CHARS_MAX): string | n
   return text === "" ? null : cut(text, max);
 }
 
-/** Returns a non-negative integer, or null. */
+/** Returns the value if it is a non-negative integer, otherwise null. */
 export function countOf(value: unknown): number | null {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : null;
 }
 
-/** Returns a boolean, or null. */
+/** Returns the value if it is a boolean, otherwise null. */
 export function truthOf(value: unknown): boolean | null {
   return typeof value === "boolean" ? value : null;
 }
 
-/** Returns arbitrary JSON as an object within the limits. */
+/** Returns the value as a JSON object within the limits on depth, entries and texts. */
 export function freeObject(value: unknown): JsonObject {
   const raw = objectOf(value);
   return raw === null ? {} : new Trimmer().value(raw, 0) as JsonObject;
 }
 
-/** Limits one part of arbitrary JSON. */
+/** Copies one part of arbitrary JSON within the limits. */
 class Trimmer {
   #valuesLeft = JSON_VALUES_MAX;
 
@@ -85,7 +85,7 @@ class Trimmer {
       [key, entry],
     ) => [cut(key, NAME_CHARS_MAX), this.value(entry, depth + 1)]);
     if (kept.length < entries.length) object.push(["…", `[${entries.length - kept.length} more]`]);
-    // Not by assignment, because `__proto__` must be an ordinary key.
+    // `fromEntries` is used because assignments to `__proto__` would not create a property.
     return Object.fromEntries(object);
   }
 
@@ -96,7 +96,7 @@ class Trimmer {
   }
 }
 
-/** Returns the error for input that cannot be converted. */
+/** Returns the result for input that cannot be converted. */
 export function refuse(reason: string): { readonly ok: false; readonly reason: string } {
   return { ok: false, reason };
 }

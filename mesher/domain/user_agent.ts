@@ -21,7 +21,9 @@ export function userAgentOf(request: JsonObject | null): string | null {
   return null;
 }
 
-/** Contexts as Sentry names them: `browser`, `client_os`, `device`. Unknown ones are absent. */
+/**
+ * Returns contexts with Sentry's names: `browser`, `client_os`, `device`. Unknown ones are absent.
+ */
 export async function userAgentContexts(agent: string): Promise<JsonObject> {
   const { default: bowser } = await import("bowser@2.15.1");
   const { browser, os, platform } = bowser.parse(agent);

@@ -1,5 +1,6 @@
 /**
- * Mesher's own events: parses JSON, or returns a sentence about the error.
+ * Parses and validates events in Mesher's own format. Returns a sentence about the error if an
+ * event is invalid.
  *
  * ```
  * field        kind                                        if absent
@@ -26,16 +27,16 @@ import { exceptionsFrom, levelFrom, plausibleTime, timeFrom } from "./parts.ts";
 import { surroundingsFrom } from "./event_fields.ts";
 import { objectOf, refuse, textOf } from "./trim.ts";
 
-/** An event, or an error. */
+/** The result of validation: an event, or the reason of its rejection. */
 export type Validated =
   | { readonly ok: true; readonly event: MesherEvent }
   | { readonly ok: false; readonly reason: string };
 
-/** The settings for validating an event. */
+/** What validation uses of its environment. */
 export interface Moment {
   /** The server's time. */
   readonly now: number;
-  /** Used for an event without its own. */
+  /** Creates the id of an event that has none. */
   readonly newId: () => string;
 }
 

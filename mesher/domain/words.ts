@@ -14,9 +14,9 @@ import type { EventUser } from "./event.ts";
 export const WORDS_MAX = 250;
 /** Maximum length of a word; longer ones are truncated when stored and searched. */
 export const WORD_CHARS_MAX = 64;
-/** Only this many words at the beginning of a query are used. */
+/** Maximum number of words that are used of a query. */
 export const QUERY_WORDS_MAX = 12;
-/** Only this many code units at the beginning of a text are read. */
+/** Maximum number of code units that are read of a text. */
 const TEXT_CHARS_MAX = 16_384;
 
 /** Kinds of code units, as bits. */
@@ -31,7 +31,7 @@ export function wordsOf(text: string): string[] {
   return asciiWordsOf(read) ?? unicodeWordsOf(read);
 }
 
-/** Returns the words of any text, by Unicode's classes. */
+/** Returns the words of any text, by the character classes of Unicode. */
 export function unicodeWordsOf(text: string): string[] {
   const words = new Set<string>();
   for (const run of text.match(RUN) ?? []) {
@@ -44,8 +44,8 @@ export function unicodeWordsOf(text: string): string[] {
 }
 
 /**
- * Returns the same words of an ASCII text, as nearly all texts are, in half the time; returns null for
- * any other text.
+ * Returns the same words for an ASCII text, in half the time; null for any other text. Nearly all
+ * texts are ASCII.
  */
 export function asciiWordsOf(text: string): string[] | null {
   const lower = text.toLowerCase();
@@ -53,7 +53,7 @@ export function asciiWordsOf(text: string): string[] | null {
   let at = 0;
   while (at < text.length && words.size < WORDS_MAX) {
     const begin = at;
-    // The kinds of code units in this run, as bits.
+    // The kinds of the code units in this run, as bits.
     let kinds = 0;
     for (let kind; at < text.length && (kind = kindOf(text.charCodeAt(at))) !== OTHER; at++) {
       if (kind === NOT_ASCII) return null;
@@ -64,14 +64,16 @@ export function asciiWordsOf(text: string): string[] | null {
       continue;
     }
     words.add(lower.slice(begin, Math.min(at, begin + WORD_CHARS_MAX)));
-    // A run of lower case letters only, or of digits only, has no further words in it.
+    // A run of only lower-case letters or only digits consists of one word.
     if (kinds !== LOWER && kinds !== DIGIT) addHumps(words, text, lower, begin, at);
   }
   for (; at < text.length; at++) if (text.charCodeAt(at) > 127) return null;
   return [...words].slice(0, WORDS_MAX);
 }
 
-/** Adds the parts of an ASCII run to `words` if there are several, as `type` and `error` of `TypeError`. */
+/**
+ * Adds the parts of an ASCII run to `words` if it has several: `TypeError` has `type` and `error`.
+ */
 function addHumps(
   words: Set<string>,
   text: string,
@@ -86,7 +88,7 @@ function addHumps(
     do at++; while (at < end && kindOf(text.charCodeAt(at)) === kind);
     if (kind === UNDERSCORE) continue;
     if (kind === UPPER && at < end && kindOf(text.charCodeAt(at)) === LOWER) {
-      // The last capital begins the following word.
+      // The last of several capitals begins the next word.
       if (at - from > 1) at--;
       else do at++; while (at < end && kindOf(text.charCodeAt(at)) === LOWER);
     }
@@ -115,14 +117,13 @@ export function queryWords(query: string): string[] {
 }
 
 /**
- * Returns a run as a word: folded, and truncated to the maximum length, but never within a surrogate
- * pair.
+ * Returns the word for a run of characters: folded, and truncated without cutting a surrogate pair.
  */
 function wordFrom(run: string): string {
   return folded(run).slice(0, WORD_CHARS_MAX).replace(/[\ud800-\udbff]$/, "");
 }
 
-/** Letters that Unicode does not decompose. */
+/** Replacements of letters that Unicode does not decompose. */
 const LETTERS: Readonly<Record<string, string>> = {
   ß: "ss",
   æ: "ae",
@@ -144,7 +145,7 @@ export function folded(text: string): string {
     .replace(/[ßæœøłđðþı]/g, (letter) => LETTERS[letter]!);
 }
 
-/** The fields by which an event can be found exactly, besides its words. */
+/** The fields by which an event can be found exactly, in addition to its words. */
 export interface Marked {
   readonly level: string;
   readonly environment: string | null;
@@ -157,8 +158,8 @@ export interface Marked {
 const MARKS_MAX = 80;
 
 /**
- * Returns the marks of an event: words that no text contains, one for each value by which events are filtered,
- * so that a rare value is found like a rare word.
+ * Returns the marks of an event: artificial words, one for each value by which events are filtered.
+ * A rare value is then found as fast as a rare word.
  */
 export function marksOf({ level, environment, release, tags, user }: Marked): string[] {
   const marks = [markOf("level", level)];
@@ -176,7 +177,7 @@ export function markOf(
   kind: "level" | "environment" | "release" | "user" | "tag",
   value: string,
 ): string {
-  // Two multiplications of 32 bits each: two values share a mark with a probability of 1 in 10^19.
+  // Two hashes of 32 bits: two values share a mark with a probability of 1 in 10^19.
   let [a, b] = [0x811c9dc5, 0x9747b28c];
   for (let i = 0; i < value.length; i++) {
     const code = value.charCodeAt(i);

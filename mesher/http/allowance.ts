@@ -15,7 +15,7 @@ import {
   takeRate,
 } from "../domain/rate.ts";
 
-/** Maximum number of keys. */
+/** Maximum number of tracked keys. */
 const WATCHED_MAX = 10_000;
 
 /** The remaining uses of each key. */
@@ -34,7 +34,7 @@ export class Allowance {
     return this.#states.size;
   }
 
-  /** Takes a use: returns 0, or the milliseconds to wait if there is none. */
+  /** Uses a key once. Returns 0, or the milliseconds to wait if no uses are left. */
   take(key: string, now: number): number {
     const known = this.#states.get(key) ?? null;
     if (known === null && !this.#hasRoom(now)) return this.#limit.windowMs;
@@ -52,12 +52,12 @@ export class Allowance {
     else this.#states.set(key, { count, previous, since });
   }
 
-  /** Resets the uses of a key. */
+  /** Resets a key, so that all its uses are left. */
   forget(key: string): void {
     this.#states.delete(key);
   }
 
-  /** Whether no uses are left. */
+  /** Returns whether no uses of a key are left. */
   isSpent(key: string, now: number): boolean {
     const state = this.#states.get(key);
     return state !== undefined && takeRate(state, now, 1, this.#limit).granted === 0;

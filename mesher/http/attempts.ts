@@ -6,7 +6,7 @@
  *     one client, whatever the accounts      50 failures
  *     one account, whatever the clients      1,000 failures
  *
- * A third party that fails therefore does not lock the owner out: the owner's browser has a separate
+ * Failures of a third party therefore do not lock the owner out: the owner's browser has its own
  * count (`domain/browser.ts`), and so has each other client. The last limit prevents guesses from
  * many addresses; above it, only known browsers may log in.
  *
@@ -15,11 +15,11 @@
 import type { RateLimit } from "../domain/rate.ts";
 import { Allowance } from "./allowance.ts";
 
-/** Attempts of one client at one account, and of one known browser. */
+/** The limit of attempts of one client at one account, and of one known browser. */
 export const ATTEMPTS: RateLimit = { limit: 10, windowMs: 600_000 };
 /**
- * The limit of failures of one address, which an office does not reach by mistakes; above it, all clients of
- * the address wait.
+ * The limit of failures of one client address. It is high enough for the mistakes of an office.
+ * Above it, all clients of the address must wait.
  */
 export const CLIENT_FAILURES: RateLimit = { limit: 50, windowMs: 600_000 };
 /** The limit of failures at one account, from unknown browsers. */
@@ -29,13 +29,16 @@ export const ACCOUNT_FAILURES: RateLimit = { limit: 1_000, windowMs: 600_000 };
 export interface Attempt {
   /** The account's address in any spelling: case and surrounding spaces are ignored. */
   readonly email: string;
-  /** The key of the client, from `clientOf`. */
+  /** The key of the client, as `clientOf` returns it. */
   readonly client: string;
-  /** The key of the browser, from `browserOf`, if this account has logged in from it before. */
+  /**
+   * The key of the browser, as `browserOf` returns it. Undefined if this account has not logged in
+   * from it before.
+   */
   readonly browser?: string | undefined;
 }
 
-/** The attempts of a node. */
+/** The password attempts on one node. */
 export class Attempts {
   readonly #pairs: Allowance;
   readonly #clients: Allowance;
@@ -47,7 +50,7 @@ export class Attempts {
     this.#accounts = new Allowance(ACCOUNT_FAILURES, watchedMax);
   }
 
-  /** Maximum number of tracked pairs of client and account, and of tracked browsers. */
+  /** Number of tracked pairs of client and account, and of tracked browsers. */
   get watched(): number {
     return this.#pairs.watched;
   }
@@ -72,9 +75,9 @@ export class Attempts {
   }
 
   /**
-   * The password was correct. Earlier attempts of this client at this account no longer count; the
-   * client's other failures still do, because the owner of one account could otherwise guess at the
-   * others without limit.
+   * Records that the password was correct. Earlier attempts of this client at this account no
+   * longer count. The client's other failures still count: otherwise, the owner of one account
+   * could guess the passwords of others without a limit.
    */
   succeed(attempt: Attempt): void {
     for (const [allowance, key] of this.#countsOf(attempt)) {
@@ -83,12 +86,12 @@ export class Attempts {
     }
   }
 
-  /** The password was not compared. */
+  /** Undoes an attempt whose password was not compared. */
   takeBack(attempt: Attempt): void {
     for (const [allowance, key] of this.#countsOf(attempt)) allowance.giveBack(key);
   }
 
-  /** Whether this client must wait, at any account. */
+  /** Returns whether a client must wait, whichever account it tries. */
   isClientSpent(client: string, now: number): boolean {
     return this.#clients.isSpent(client, now);
   }

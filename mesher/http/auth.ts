@@ -29,12 +29,12 @@ export interface Person {
   readonly kind: "user";
   readonly user: User;
   readonly session: Session;
-  /** Used to check later whether the session or token is still valid. */
+  /** The hash of the secret, with which the session or token is checked again later. */
   readonly secretHash: string;
   readonly memberships: readonly Membership[];
 }
 
-/** Where users are looked up. */
+/** The part of the storage in which users are looked up. */
 type Accounts = Pick<Storage, "sessionBySecret" | "organisationsOf">;
 
 /** The parts that authentication needs. */
@@ -45,7 +45,7 @@ export interface Place {
   readonly config: Pick<Config, "publicUrl">;
 }
 
-/** The credentials of a request. */
+/** A request whose credentials are checked. */
 export interface Shown {
   readonly request: Request;
   readonly url: URL;
@@ -56,7 +56,10 @@ export interface Shown {
 /** An anonymous client. */
 export const ANONYMOUS: Requester = { kind: "anonymous" };
 
-/** Returns the key of an ingest request, from any place where clients put it. */
+/**
+ * Returns the key of an ingest request from any of the places where clients put it; null if there
+ * is none.
+ */
 export function keyOf(headers: Headers, url: URL): string | null {
   const own = headers.get("x-api-key");
   if (own !== null) return own.trim();
@@ -77,7 +80,7 @@ export function keyOfDsn(dsn: string | null): string | null {
   return dsn === null ? null : URL.parse(dsn)?.username || null;
 }
 
-/** Returns the project of an ingest request. Throws 401. */
+/** Returns the project of an ingest request. Throws 401 if the key is missing or unknown. */
 export async function projectOf(headers: Headers, url: URL, keys: Keys): Promise<Project> {
   const key = keyOf(headers, url);
   const project = key === null ? null : await keys.project(key);
@@ -85,7 +88,10 @@ export async function projectOf(headers: Headers, url: URL, keys: Keys): Promise
   return project;
 }
 
-/** Returns the user of a request. Throws 401, or 403 for a page of another site. */
+/**
+ * Returns the user of a request. Throws 401 without valid credentials, and 403 for a page of
+ * another site.
+ */
 export async function personOf({ request, url, isSecure }: Shown, place: Place): Promise<Person> {
   const bearer = /^bearer\s+(\S+)$/i.exec(request.headers.get("authorization") ?? "")?.[1];
   const secret = bearer ??
@@ -93,14 +99,14 @@ export async function personOf({ request, url, isSecure }: Shown, place: Place):
   if (secret === undefined || !(isSecret("session", secret) || isSecret("token", secret))) {
     throw new HttpError(401, "unauthorized");
   }
-  // Browsers send a cookie with requests of any page: only our own page may change data.
+  // Browsers send the cookie with requests of any page. Only Mesher's own page may change data.
   if (bearer === undefined && !isOwnPage(request, url, place)) {
     throw new HttpError(403, "the request comes from another site");
   }
   return await personBySecret(hashSecret(secret), place.storage);
 }
 
-/** Returns the user with the secret of this hash. Throws 401. */
+/** Returns the user with the secret of this hash. Throws 401 if there is none. */
 export async function personBySecret(secretHash: string, accounts: Accounts): Promise<Person> {
   const found = await accounts.sessionBySecret(secretHash);
   if (found === null) throw new HttpError(401, "unauthorized");
@@ -109,8 +115,9 @@ export async function personBySecret(secretHash: string, accounts: Accounts): Pr
 }
 
 /**
- * Returns whether a request with a cookie comes from our own page, or from no page. Cookies are shared by
- * all ports of a host, so another page of the same machine sends them too: the port must match.
+ * Returns whether a request with a cookie comes from Mesher's own page, or from no page. Cookies
+ * are shared by all ports of a host, so another page of the same machine sends them too: the port
+ * must match.
  */
 function isOwnPage(
   request: Request,
@@ -120,12 +127,12 @@ function isOwnPage(
   const isUpgrade = request.headers.get("upgrade")?.toLowerCase() === "websocket";
   if (request.method === "GET" && !isUpgrade) return true;
   const site = request.headers.get("sec-fetch-site");
-  // The browser's own header, if it sends one. Not all browsers do so for WebSockets.
+  // Sec-Fetch-Site is reliable if the browser sends it. Not all browsers do for WebSockets.
   if (site !== null && !isUpgrade) return site === "same-origin" || site === "none";
   const origin = request.headers.get("origin");
   if (origin === null) return true;
   const host = URL.parse(origin)?.host;
   if (host === url.host || publicUrl !== null && host === new URL(publicUrl).host) return true;
-  // The streams have another port than the page.
+  // The streams may have another port than the page.
   return isUpgrade && host === new URL(`http://${url.hostname}:${ports.http}`).host;
 }

@@ -1,21 +1,21 @@
 /**
- * The routes that change data: a POST by a user, which answers how many rows were changed.
+ * Creates routes that change data: a POST by a user, which answers with the number of changed rows.
  *
  * @module
  */
 import type { Asked, Reply, Route } from "./route.ts";
 
-/** The description of such a route. */
+/** The description of a route that changes data. */
 type Row = Pick<Route, "path" | "name" | "about" | "body" | "scope"> & {
-  /** Default: "user". */
+  /** The clients that may call the route. Default: "user". */
   readonly access?: Route["access"];
-  /** Beside 401, 403 and 404. */
+  /** Error statuses of the route, in addition to 401, 403 and 404. */
   readonly errors?: readonly number[];
 };
 
 /**
- * Creates a route that changes data. `make` resolves with whether something changed, or with the
- * number of changes.
+ * Creates a route that changes data. `make` resolves with the number of changes, or with whether
+ * there was one.
  */
 export function changeRoute(
   { errors = [], access = "user", ...row }: Row,

@@ -13,7 +13,7 @@
  */
 import { type Address, addressFrom, type AddressRange, isIn } from "../domain/address.ts";
 
-/** Returns the client. `remote` is the peer's address, and `proxies` are the trusted ones. */
+/** Returns the key of a client. `remote`: the peer's address; `proxies`: the trusted proxies. */
 export function clientOf(
   headers: Headers,
   remote: string,
@@ -30,7 +30,7 @@ export function clientOf(
   return networkOf(client);
 }
 
-/** Returns an address without the port, which some proxies add. */
+/** Removes the port from an address. Some proxies add it. */
 function bareHop(hop: string): string {
   return hop.trim().replace(/^\[([^\]]*)\](?::\d+)?$/, "$1").replace(/^([\d.]+):\d+$/, "$1");
 }
@@ -47,7 +47,7 @@ export function isSecure(
   if (secureCookies) return true;
   const from = addressFrom(remote);
   if (from === null || !proxies.some((range) => isIn(from, range))) return false;
-  // Each proxy appends its own value; the last one is not written by the client.
+  // Each proxy appends a value. Only the last one is certain not to be from the client.
   return headers.get("x-forwarded-proto")?.split(",").at(-1)?.trim().toLowerCase() === "https";
 }
 

@@ -9,9 +9,9 @@
  * @module
  */
 
-/** The session's cookie. */
+/** The name of the session's cookie. */
 export const SESSION_COOKIE = "mesher_session";
-/** The browser's cookie. */
+/** The name of the browser's cookie. */
 export const BROWSER_COOKIE = "mesher_browser";
 
 /** Returns a Set-Cookie header: scripts cannot read the cookie, and other sites do not send it. */

@@ -1,5 +1,6 @@
 /**
- * Converts events to the API's JSON: names of the original, times as ISO 8601.
+ * Converts events to the JSON of the API. Fields have the names of the original Mesher, and times
+ * are in ISO 8601.
  *
  * @module
  */
@@ -9,7 +10,7 @@ import { iso, isoOrNull } from "../pipeline/time.ts";
 import type { EventDetail, EventSummary } from "../storage/events.ts";
 import type { Shape } from "./shapes.ts";
 
-/** An event in a list. */
+/** Returns an event as it appears in a list. */
 export function eventShape(event: EventSummary): Shape {
   return {
     id: event.id,
@@ -33,7 +34,7 @@ async function contextsOf(event: EventDetail["event"]): Promise<JsonObject> {
   return { ...await userAgentContexts(agent), ...event.contexts };
 }
 
-/** An event with all details. */
+/** Returns an event with all details. */
 export async function eventDetailShape(detail: EventDetail): Promise<Shape> {
   const { event } = detail;
   return {

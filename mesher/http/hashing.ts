@@ -8,9 +8,9 @@
 import { hashPassword, type PasswordCost, verifyPassword } from "../domain/password.ts";
 import { HttpError } from "./http_error.ts";
 
-/** Maximum number that run at once: 128 MiB. */
+/** Maximum number of hashes that are computed at once. They use 128 MiB. */
 export const HASHES_MAX = 4;
-/** Maximum number that wait, for a second or two; further ones get a 503. */
+/** Maximum number of waiting hashes, which take a second or two. Further requests get a 503. */
 export const HASHES_WAITING_MAX = 16;
 
 /** Limits concurrent work. */
@@ -25,11 +25,14 @@ export class Turns {
     this.#waitingMax = waitingMax;
   }
 
-  /** Runs the work when it is its turn. Throws 503 when too many wait. */
+  /**
+   * Runs the work, at once or when an earlier one has ended. Throws 503 if too many are waiting.
+   */
   async take<T>(work: () => Promise<T>): Promise<T> {
     if (this.#working < this.#atOnce) this.#working++;
     else if (this.#waiting.length < this.#waitingMax) {
-      // The next one gets the turn directly, so that no other takes it.
+      // The work that ends passes its place to the first that waits, so that no later call takes
+      // it.
       await new Promise<void>((wake) => this.#waiting.push(wake));
     } else throw new HttpError(503, "too many passwords are being checked", { "retry-after": "2" });
     try {
@@ -44,12 +47,12 @@ export class Turns {
 
 const turns = new Turns(HASHES_MAX, HASHES_WAITING_MAX);
 
-/** Returns the hash of a new password. */
+/** Returns the hash of a new password. Waits if too many hashes are being computed. */
 export function hashInTurn(password: string, cost: PasswordCost): Promise<string> {
   return turns.take(() => hashPassword(password, cost));
 }
 
-/** Returns whether a password matches the hash. */
+/** Returns whether a password matches a hash. Waits if too many hashes are being computed. */
 export function verifyInTurn(password: string, hash: string): Promise<boolean> {
   return turns.take(() => verifyPassword(password, hash));
 }

@@ -1,10 +1,10 @@
 /**
- * The response to an invalid request. Thrown where the fault is found, and caught by the router.
+ * The error that a route throws for an invalid request. The router converts it to the response.
  *
  * @module
  */
 
-/** An error of the client, with the status of its response. */
+/** An error of the client's request, with the status of the response. */
 export class HttpError extends Error {
   override readonly name = "HttpError";
   readonly status: number;

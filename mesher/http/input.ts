@@ -1,6 +1,6 @@
 /**
- * Reads requests: bodies up to a limit, and values that are checked against their fields. Invalid
- * values are rejected with a sentence.
+ * Reads requests: bodies up to a limit, and values that are checked against their declared fields.
+ * Invalid values are rejected with a sentence.
  *
  * @module
  */
@@ -34,8 +34,8 @@ const DECODERS: Readonly<Record<string, () => Transform>> = {
 };
 
 /**
- * Number of bytes that are inflated at once: a byte may become a thousand, and decoders return the whole
- * output of one chunk before they read the next.
+ * Number of compressed bytes that are inflated at once. One byte may become a thousand, and
+ * decoders return the whole output of a chunk before they read the next.
  */
 const INFLATED_BYTES = 4_096;
 
@@ -48,7 +48,7 @@ export async function readBytes(
   max: number,
   status: 400 | 413 = 413,
 ): Promise<Uint8Array> {
-  // Read as a whole, which is faster, if its length is known to be within the limit.
+  // A body whose known length is within the limit is read as a whole, which is faster.
   const { headers } = request;
   if (!headers.has("content-encoding") && Number(headers.get("content-length") ?? NaN) <= max) {
     return new Uint8Array(await request.arrayBuffer());
@@ -58,7 +58,7 @@ export async function readBytes(
   return chunks.length === 1 ? chunks[0]! : concat(chunks);
 }
 
-/** Yields the body piece by piece as it arrives. */
+/** Reads a body piece by piece, as it arrives. */
 export async function* readChunks(
   request: Request,
   max: number,
@@ -101,7 +101,7 @@ async function* inflated(
   encoding: string,
 ): AsyncGenerator<Uint8Array> {
   const source = Readable.from(inSlices(sent));
-  // Errors of the body's limits are rethrown; all others are the decoder's.
+  // An error of the limits is thrown again. Any other error is the decoder's.
   let fault: unknown;
   source.on("error", (error) => decoder.destroy(fault = error));
   source.pipe(decoder);
@@ -130,7 +130,7 @@ async function* inSlices(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint
   }
 }
 
-/** Returns a body as JSON. */
+/** Returns the JSON value of a body. Throws 400 if it is invalid. */
 export async function readJson(
   request: Request,
   max: number,
@@ -139,11 +139,11 @@ export async function readJson(
   return parsed(await readBytes(request, max, status));
 }
 
-/** Returns a JSON body with these fields. An empty body has none of them. */
+/** Returns the values of a JSON body with these fields. An empty body has no values. */
 export async function readBody(request: Request, fields: Fields): Promise<Values> {
   const bytes = await readBytes(request, BODY_BYTES_MAX);
   if (bytes.length === 0) return checkValues({}, fields);
-  // A form of another site cannot send JSON without a preflight request.
+  // A form of another site cannot send this content type without a preflight request.
   if (!/^application\/json\s*(?:;|$)/i.test(request.headers.get("content-type") ?? "")) {
     throw new HttpError(415, "content-type must be application/json");
   }
@@ -154,7 +154,7 @@ export async function readBody(request: Request, fields: Fields): Promise<Values
   return checkValues(value as Values, fields);
 }
 
-/** Parses JSON. Throws 400. */
+/** Parses JSON. Throws 400 if it is invalid. */
 export function parsed(bytes: Uint8Array): unknown {
   if (bytes.length === 0) throw new HttpError(400, "invalid json: the body is empty");
   let text: string;
@@ -170,9 +170,7 @@ export function parsed(bytes: Uint8Array): unknown {
   }
 }
 
-/**
- * Returns a query's values; texts are converted to numbers and booleans according to the fields.
- */
+/** Returns the values of a query, converted to the types of the fields. */
 export function readQuery(search: URLSearchParams, fields: Fields): Values {
   const values: Record<string, unknown> = {};
   for (const [name, { type }] of Object.entries(fields)) {
@@ -187,7 +185,7 @@ export function readQuery(search: URLSearchParams, fields: Fields): Values {
   return checkValues(values, fields);
 }
 
-/** Returns the values of these fields, and no others. */
+/** Returns the values of these fields, and ignores all others. Throws 400 if a value is invalid. */
 function checkValues(raw: Values, fields: Fields): Values {
   const values: Record<string, unknown> = {};
   for (const [name, field] of Object.entries(fields)) {
@@ -251,7 +249,7 @@ function check(name: string, value: unknown, field: Field): void {
   }
 }
 
-/** Reads a search. Throws 400 with the position of what is wrong. */
+/** Parses a search. Throws 400 with the position of the fault. */
 export function readSearch(text: string | undefined): Search {
   const result = searchFrom(text ?? "");
   if (result.ok) return result.search;

@@ -94,7 +94,7 @@ function operationOf(route: Route): Json {
   };
 }
 
-/** Returns a route's own errors, and those that the router returns for it. */
+/** Returns the errors of a route: its own, and those that the router may return for it. */
 function errorsOf({ access, method, query, body, errors }: Route): number[] {
   const all = new Set(errors);
   if (access !== "public") all.add(401);

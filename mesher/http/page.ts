@@ -1,5 +1,5 @@
 /**
- * The files of the page: everything under `mesher/page`, and nothing above it.
+ * Serves the files of the page: those under `mesher/page`, and no others.
  *
  * Each file has a strong ETag, the hash of its bytes. A browser caches the files and revalidates them
  * (`no-cache`); the answer is 304 if a file is unchanged. A new version of the page is therefore used at
@@ -26,7 +26,10 @@ const TYPES: Readonly<Record<string, string>> = {
   ".txt": "text/plain; charset=utf-8",
 };
 
-/** The page loads nothing from other hosts, and must not be framed. */
+/**
+ * The response headers of all files. The page loads nothing from other hosts, and must not be shown
+ * in a frame.
+ */
 const HEADERS: Readonly<Record<string, string>> = {
   "x-content-type-options": "nosniff",
   "referrer-policy": "same-origin",
@@ -34,26 +37,32 @@ const HEADERS: Readonly<Record<string, string>> = {
   "cache-control": "no-cache",
 };
 
-/** Forbids inline scripts, other origins, and the conversion of text to code or elements. */
+/**
+ * The content security policy. It forbids inline scripts, other origins, and the conversion of text
+ * to code or elements.
+ */
 const POLICY: string = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; " +
   "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; " +
   "require-trusted-types-for 'script'; trusted-types 'none'";
 
 const FOLDER = fileURLToPath(new URL("../page", import.meta.url));
 
-/** A file that was read. */
+/** A file that was read into memory. */
 interface Content {
   readonly body: Uint8Array<ArrayBuffer>;
-  /** The hash of the body, in quotes. */
+  /** The ETag: the hash of the file, in quotes. */
   readonly tag: string;
-  /** Modification time and size when the file was read: if they differ, so does the content. */
+  /**
+   * Inode, modification time and size when the file was read. If they differ, the content is read
+   * again.
+   */
   readonly stamp: string;
 }
 
-/** The files of a folder, cached after the first request: at most as many as the folder has. */
+/** The files of a folder. Each is cached after its first request. */
 export class PageFiles {
   readonly #folder: string;
-  /** The cache by real path. */
+  /** The cached files, by real path. */
   readonly #contents = new Map<string, Content>();
 
   constructor(folder: string = FOLDER) {
@@ -63,8 +72,8 @@ export class PageFiles {
   /** Returns a file of the page; paths without an extension redirect to the page. */
   async answer({ method, headers }: Request, path: string): Promise<Response> {
     if (method !== "GET" && method !== "HEAD") return plain(405, "method not allowed");
-    // The page's URLs are relative, so that it may be under a prefix; it therefore has one URL
-    // only.
+    // The page's URLs are relative, because it may be under a prefix. Therefore it has only one
+    // URL.
     if (extname(path) === "" && path !== "/") {
       const up = "../".repeat(path.split("/").length - 2) || "./";
       return new Response(null, { status: 302, headers: { ...HEADERS, location: up } });
@@ -87,9 +96,9 @@ export class PageFiles {
     return new Response(method === "HEAD" ? null : body, { headers: all });
   }
 
-  /** Read and hashed once, as long as the file is unchanged. */
+  /** Returns a file, which is read and hashed again only if it has changed. */
   async #content(file: string): Promise<Content> {
-    // Checked before the file is read, so that a change in between is detected the next time.
+    // Taken before the file is read: if the file changes in between, the next request detects it.
     const { ino, size, mtimeMs } = await stat(file);
     const stamp = `${ino} ${size} ${mtimeMs}`;
     const known = this.#contents.get(file);
@@ -112,7 +121,7 @@ function isKnown(header: string | null, tag: string): boolean {
     header.split(",").some((one) => one.trim().replace(/^W\//, "") === tag);
 }
 
-/** Returns the file's real path if it is inside the folder. */
+/** Returns the real path of a file if it is inside the folder. */
 async function contained(folder: string, path: string): Promise<string | null> {
   let name: string;
   try {

@@ -8,7 +8,7 @@
 import type { RateLimit } from "../domain/rate.ts";
 import { HttpError } from "./http_error.ts";
 
-/** The limits per organisation and user. */
+/** The quotas per organisation and per user. */
 export const QUOTAS = {
   "organizations of one user": 100,
   "members of one organization": 1_000,
@@ -22,10 +22,10 @@ export const QUOTAS = {
 /** Limits the password resets that one client requests, and those sent to one account. */
 export const RESETS: RateLimit = { limit: 5, windowMs: 600_000 };
 
-/** Limits how often a user may learn whether an address has an account. */
+/** Limits how often a user may find out whether an address has an account. */
 export const TELLINGS: RateLimit = { limit: 20, windowMs: 600_000 };
 
-/** Throws 429 if there is a time to wait. */
+/** Throws 429 if the time to wait is not 0. */
 export function mustWait(waitMs: number): void {
   if (waitMs <= 0) return;
   const seconds = String(Math.ceil(waitMs / 1000));

@@ -1,6 +1,6 @@
 /**
- * A route: one row of the API's table. The router, the input checks and the OpenAPI document are
- * derived from these rows, so they cannot differ.
+ * The type of a route, which is one row in the table of the API. The router, the checks of input
+ * and the OpenAPI document all use this table, so they cannot differ.
  *
  * @module
  */
@@ -38,18 +38,18 @@ export type Access =
   /** Operators of this installation. */
   | "operator";
 
-/** The input of a handler. */
+/** The input of a route's handler. */
 export interface Asked {
   readonly mesher: Mesher;
   readonly request: Request;
   readonly url: URL;
-  /** The peer: the client, or a proxy in front of it. */
+  /** The address of the peer: the client, or a proxy in front of it. */
   readonly remote: Address;
-  /** The variable parts of the path. */
+  /** The values of the variable parts of the path. */
   readonly params: Readonly<Record<string, string>>;
   readonly query: Values;
   readonly body: Values;
-  /** The user; `anonymous` if access is public or by key. */
+  /** The client. `anonymous` if access is public or by key. */
   readonly requester: Requester;
 }
 
@@ -61,38 +61,38 @@ export interface Values {
 /** The result of a handler: JSON with an optional status, or a complete response. */
 export type Answer = Reply | Response;
 
-/** JSON to send. */
+/** JSON to send as the response. */
 export interface Reply {
   readonly status?: number;
   readonly json: unknown;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** One row. */
+/** A route of the API. */
 export interface Route {
   readonly method: "GET" | "POST" | "PUT";
-  /** `:name` is a variable part. */
+  /** The path. A part `:name` is variable. */
   readonly path: string;
   readonly name: string;
   readonly about: string;
   readonly access: Access;
-  /** The scope that a token needs. Default: derived from method and path (`router.ts`). */
+  /** The scope that a token needs. Default: `router.ts` derives it from method and path. */
   readonly scope?: NeededScope;
   /**
-   * Whether the key may be in the body instead: without a key in the head, the handler looks for
-   * it.
+   * Whether the key may be in the body. If the head contains no key, the handler then reads it from
+   * the body.
    */
   readonly lateKey?: boolean;
   readonly query?: Fields;
   /**
-   * The fields of the JSON body. Without them, the handler reads the body itself, if there is one.
+   * The fields of the JSON body. Without them, the handler reads the body itself if there is one.
    */
   readonly body?: Fields;
   /** Descriptions of the body that the handler reads itself, by content type. */
   readonly reads?: Readonly<Record<string, string>>;
   readonly ok: number;
   readonly errors: readonly number[];
-  /** A description of the response's JSON. */
+  /** A description of the JSON in the response. */
   readonly gives: string;
   handle(asked: Asked): Promise<Answer> | Answer;
 }

@@ -32,7 +32,7 @@ const HEADERS: Readonly<Record<string, string>> = {
   "x-content-type-options": "nosniff",
 };
 
-/** Pages of other sites may only report events. */
+/** CORS headers of the ingest routes. Pages of other sites may only report events. */
 const INGEST_CORS: Readonly<Record<string, string>> = {
   "access-control-allow-origin": "*",
   "access-control-allow-headers":
@@ -42,7 +42,7 @@ const INGEST_CORS: Readonly<Record<string, string>> = {
   "access-control-expose-headers": "retry-after, x-sentry-rate-limits",
 };
 
-/** Paths of changes of issues, comments and alerts. */
+/** Matches the paths of routes that change issues, comments and alerts. */
 const OF_ISSUES =
   /^\/api\/v1\/(?:issues|comments|alerts|projects\/:project_id\/(?:issues|alerts))\//;
 
@@ -53,7 +53,7 @@ interface Branch {
   readonly routes: Map<string, Route>;
 }
 
-/** A route and the variable parts of the path. */
+/** A route that matches a path, and the values of the path's variable parts. */
 interface Found {
   readonly routes: ReadonlyMap<string, Route>;
   readonly params: Readonly<Record<string, string>>;
@@ -69,7 +69,7 @@ export class Router {
     for (const route of routes) this.#add(route);
   }
 
-  /** Returns the response; undefined if no route has this path. */
+  /** Returns the response, or undefined if no route has this path. */
   async answer(request: Request, url: URL, remote: Address): Promise<Response | undefined> {
     const found = this.#find(url.pathname);
     if (found === undefined) return undefined;
@@ -94,7 +94,7 @@ export class Router {
     }
   }
 
-  /** Counts requests that ingest rejected. */
+  /** Counts a request that ingest has rejected. */
   #rejected(error: unknown): void {
     const { rejections, isOpen } = this.#mesher;
     if (!(error instanceof HttpError)) {
@@ -114,7 +114,7 @@ export class Router {
     const requester = await this.#requester(route, given);
     const query = readQuery(url.searchParams, route.query ?? {});
     const body = route.body === undefined ? {} : await readBody(request, route.body);
-    // The request of a client that has disconnected is not read further.
+    // Reads of a user are aborted when the client has disconnected.
     const scoped = route.access === "user" && route.method === "GET"
       ? { ...mesher, storage: mesher.storage.until(request.signal) }
       : mesher;
@@ -204,10 +204,10 @@ export class Router {
 /** Returns the scope that a token needs for a route. */
 function scopeOf({ access, scope, method, path }: Route): NeededScope {
   if (scope !== undefined) return scope;
-  // The routes of sentry-cli.
+  // These are the routes of sentry-cli.
   if (path.startsWith("/api/0/")) return "releases";
   if (method === "GET") return "read";
-  // The installation is not one of its organisations.
+  // Routes of operators concern the installation, and no organisation.
   if (access === "operator") return "account";
   return OF_ISSUES.test(path) ? "issues" : "manage";
 }
@@ -231,7 +231,10 @@ function reasonOf({ status, message }: HttpError, isOpen: boolean): RejectionRea
   }
 }
 
-/** Returns the branch of a path with routes, and its variable parts: a fixed part counts before a variable one. */
+/**
+ * Returns the branch with the routes of a path, and the values of variable parts. A fixed part
+ * takes precedence over a variable one.
+ */
 function branchOf(
   branch: Branch,
   parts: readonly string[],
@@ -284,7 +287,7 @@ export function jsonResponse(
   headers: Readonly<Record<string, string>> = {},
 ): Response {
   const body = new TextEncoder().encode(JSON.stringify(json));
-  // With a known length, the response is one piece.
+  // With a known length, the response is sent in one piece.
   const length = { "content-length": String(body.length) };
   return new Response(body, { status, headers: { ...HEADERS, ...length, ...headers } });
 }

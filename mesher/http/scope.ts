@@ -19,7 +19,7 @@ export function personIn({ requester }: Asked): Person {
   return requester;
 }
 
-/** The user's memberships. */
+/** Returns the memberships of the user of a request. */
 export function membershipsOf(asked: Asked): readonly Membership[] {
   return personIn(asked).memberships;
 }
@@ -78,17 +78,17 @@ export async function findProject(
   return found[0];
 }
 
-/** Returns whether a role manages an organisation: owner or admin. */
+/** Returns whether a role may manage an organisation: owners and admins may. */
 export function isManager(role: Role): boolean {
   return role !== "member";
 }
 
-/** Throws 403 unless the role manages the organisation. */
+/** Throws 403 unless the role may manage an organisation. */
 export function mustManage(role: Role): void {
   if (!isManager(role)) throw new HttpError(403, "only an owner or admin may do this");
 }
 
-/** Returns the requested part of a list. */
+/** Returns the page that a request asks for. */
 export function pageOf({ query }: Asked, limitDefault: number): PageRequest {
   const limit = limitOf(query["limit"], limitDefault);
   const cursor = query["cursor"] as string | undefined;
@@ -99,7 +99,10 @@ export function pageOf({ query }: Asked, limitDefault: number): PageRequest {
   return { limit, after };
 }
 
-/** As in the original: invalid values are replaced by the default. */
+/**
+ * Returns the number of rows per page. As in the original Mesher, an invalid number is replaced by
+ * the default.
+ */
 export function limitOf(limit: unknown, limitDefault: number): number {
   const value = typeof limit === "string" && /^\d{1,3}$/.test(limit) ? Number(limit) : 0;
   return value >= 1 && value <= 100 ? value : limitDefault;

@@ -1,5 +1,6 @@
 /**
- * Converts rows to the API's JSON: names of the original, times as ISO 8601.
+ * Converts rows to the JSON of the API. Fields have the names of the original Mesher, and times are
+ * in ISO 8601.
  *
  * @module
  */
@@ -21,7 +22,7 @@ import type { User } from "../storage/users.ts";
 /** A JSON object. */
 export type Shape = Readonly<Record<string, unknown>>;
 
-/** An issue. */
+/** Returns an issue as JSON. */
 export function issueShape(issue: Issue): Shape {
   return {
     id: issue.id,
@@ -42,7 +43,7 @@ export function issueShape(issue: Issue): Shape {
   };
 }
 
-/** Returns a release. */
+/** Returns a release as JSON. */
 export function releaseShape(release: Release): Shape {
   return {
     id: release.id,
@@ -53,7 +54,7 @@ export function releaseShape(release: Release): Shape {
   };
 }
 
-/** Returns a fingerprint of an issue. */
+/** Returns a fingerprint of an issue as JSON. */
 export function fingerprintShape(one: IssueFingerprint): Shape {
   return {
     fingerprint: one.fingerprint,
@@ -63,7 +64,7 @@ export function fingerprintShape(one: IssueFingerprint): Shape {
   };
 }
 
-/** Returns an entry of an issue's activity. */
+/** Returns an entry of an issue's activity as JSON. */
 export function activityShape(entry: Activity): Shape {
   return {
     id: entry.id,
@@ -74,7 +75,7 @@ export function activityShape(entry: Activity): Shape {
   };
 }
 
-/** Returns a page of a list. */
+/** Returns a page of a list as JSON. */
 export function pageShape<T>(page: Page<T>, shape: (row: T) => Shape): Shape {
   return {
     data: page.rows.map(shape),
@@ -84,7 +85,7 @@ export function pageShape<T>(page: Page<T>, shape: (row: T) => Shape): Shape {
   };
 }
 
-/** Returns a project. */
+/** Returns a project as JSON. */
 export function projectShape(project: Project): Shape {
   return {
     id: project.id,
@@ -99,7 +100,7 @@ export function projectShape(project: Project): Shape {
   };
 }
 
-/** Returns an organisation, and the user's role in it. */
+/** Returns an organisation and the user's role in it, as JSON. */
 export function organisationShape({ organisation, role }: Membership): Shape {
   return {
     id: organisation.id,
@@ -110,7 +111,7 @@ export function organisationShape({ organisation, role }: Membership): Shape {
   };
 }
 
-/** Returns a user. */
+/** Returns a user as JSON. */
 export function userShape(user: User): Shape {
   return {
     id: user.id,
@@ -121,7 +122,7 @@ export function userShape(user: User): Shape {
   };
 }
 
-/** Returns a member. */
+/** Returns a member as JSON. */
 export function memberShape(member: Member): Shape {
   return {
     id: member.id,
@@ -133,7 +134,10 @@ export function memberShape(member: Member): Shape {
   };
 }
 
-/** Returns a session or token without its secret, and whether it is the current one. */
+/**
+ * Returns a session or token as JSON, without its secret. States whether it is the one of the
+ * request.
+ */
 export function sessionShape(session: Session, shown: Session): Shape {
   return {
     id: session.id,
@@ -146,7 +150,7 @@ export function sessionShape(session: Session, shown: Session): Shape {
   };
 }
 
-/** Returns a key. `secret`: whether to include the key itself. */
+/** Returns a key as JSON. `secret`: whether to include the key itself. */
 export function keyShape(key: ApiKey, secret: boolean): Shape {
   return {
     id: key.id,
@@ -159,7 +163,7 @@ export function keyShape(key: ApiKey, secret: boolean): Shape {
   };
 }
 
-/** Returns a rule. */
+/** Returns a rule as JSON. */
 export function ruleShape(rule: AlertRule): Shape {
   return {
     id: rule.id,
@@ -174,7 +178,7 @@ export function ruleShape(rule: AlertRule): Shape {
   };
 }
 
-/** Returns an alert. */
+/** Returns an alert as JSON. */
 export function alertShape(alert: Alert): Shape {
   return {
     id: alert.id,

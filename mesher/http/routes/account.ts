@@ -1,5 +1,5 @@
 /**
- * Logging in and out, and tokens for programs.
+ * Routes for logging in and out, the user's own account, and tokens for programs.
  *
  * @module
  */
@@ -28,14 +28,14 @@ import type { Asked, Field, Reply, Route } from "../route.ts";
 import { personIn } from "../scope.ts";
 import { organisationShape, sessionShape, userShape } from "../shapes.ts";
 
-/** The validity of a token: a year. Milliseconds. */
+/** The validity of a token. Milliseconds: a year. */
 const TOKEN_MS = 31_536_000_000;
-/** Maximum number of concurrent sessions of a user; another login ends the oldest. */
+/** Maximum number of concurrent sessions of a user. Another login ends the oldest session. */
 const SESSIONS_MAX = 50;
-/** A password in a body. */
+/** The field of a password in a body. */
 export const PASSWORD: Field = { type: "string", required: true, max: PASSWORD_CHARS_MAX };
 
-/** The routes. */
+/** The routes of accounts. */
 export const accountRoutes: readonly Route[] = [
   {
     method: "POST",
@@ -53,8 +53,8 @@ export const accountRoutes: readonly Route[] = [
       const password = asked.body["password"] as string;
       const known = await knownBy(asked, email, password);
       if (known === null) throw new HttpError(401, "wrong email or password");
-      // Stores the password with the current parameters. Like any new password, it ends the other
-      // sessions, once.
+      // Stores the password again with the current parameters. As with any new password, this ends
+      // the other sessions once.
       let { passwordHash } = known;
       if (isOutdated(passwordHash, config.passwordCost)) {
         passwordHash = await hashInTurn(password, config.passwordCost);
@@ -98,7 +98,7 @@ export const accountRoutes: readonly Route[] = [
           user: userShape(user),
           organisations: memberships.map(organisationShape),
           nodes: others.map(({ node, httpUrl }) => ({ name: node, http_url: httpUrl })),
-          // Where programs reach it, for DSNs; null: where the page is.
+          // The URL that DSNs contain; null if it is the URL of the page.
           public_url: mesher.config.publicUrl,
           mail: mesher.config.mail !== null,
         },
@@ -195,7 +195,7 @@ export const accountRoutes: readonly Route[] = [
   },
 ];
 
-/** Returns the scopes of a new token. Throws 400. */
+/** Returns the scopes of a new token. Throws 400 if one is unknown. */
 function scopesIn({ body }: Asked): TokenScope[] | null {
   const text = (body["scopes"] as string | undefined)?.trim();
   if (text === undefined) return null;
@@ -204,14 +204,14 @@ function scopesIn({ body }: Asked): TokenScope[] | null {
   throw new HttpError(400, `scopes must be some of ${TOKEN_SCOPES.join(", ")}`);
 }
 
-/** Returns the hash of a new password. Throws 400 for one that is too weak or too long. */
+/** Returns the hash of a new password. Throws 400 if it is too weak or too long. */
 export async function newPasswordHash({ config }: Mesher, password: string): Promise<string> {
   const problem = passwordProblem(password);
   if (problem !== null) throw new HttpError(400, problem);
   return await hashInTurn(password, config.passwordCost);
 }
 
-/** Logs a user in: the answer with the session's cookie. */
+/** Creates a session for a user. Returns the response with its cookie. */
 export async function signedIn(
   asked: Asked,
   user: User,
@@ -239,8 +239,8 @@ function isHttps({ request, remote, mesher }: Asked): boolean {
 }
 
 /**
- * Returns the account with this password, or null; takes the same time whether the account exists or not.
- * Throws 429.
+ * Returns the account with this password, or null. Takes the same time whether the account exists
+ * or not. Throws 429 after too many attempts.
  */
 async function knownBy(
   asked: Asked,
@@ -251,7 +251,7 @@ async function knownBy(
   const { attempts, now, config, log, storage } = mesher;
   const client = clientOf(request.headers, remote.hostname, config.proxies);
   const shown = cookieOf(request.headers.get("cookie"), BROWSER_COOKIE, isHttps(asked));
-  // Without such a cookie, the account is looked up only if the attempt is allowed.
+  // Without a browser's cookie, the account is looked up only after the attempt was allowed.
   const owner = shown === undefined ? null : await storage.credentials(email);
   const browser = owner === null ? undefined : browserOf(shown, owner.passwordHash);
   const attempt = { email, client, browser };

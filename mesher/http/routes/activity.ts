@@ -1,5 +1,5 @@
 /**
- * The activity of issues, and comments.
+ * Routes of the activity of issues, and of comments.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { inScope, pageOf, personIn } from "../scope.ts";
 import { activityShape, pageShape } from "../shapes.ts";
 import { issueOf, PAGE, tellChange } from "./issues.ts";
 
-/** The routes. */
+/** The routes of activity. */
 export const activityRoutes: readonly Route[] = [
   {
     method: "GET",

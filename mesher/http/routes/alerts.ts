@@ -1,5 +1,5 @@
 /**
- * Alert rules and the alerts that they fired.
+ * Routes of alert rules, and of the alerts that they have fired.
  *
  * @module
  */
@@ -23,10 +23,10 @@ import { inScope, isManager, mustManage, personIn, projectPlaceOf } from "../sco
 import { alertShape, ruleShape } from "../shapes.ts";
 
 const RULE = "alert rule";
-/** The states in which an alert can be resolved. */
+/** The states from which an alert can be resolved. */
 const UNRESOLVED = ["active", "acknowledged"] as const;
 
-/** The routes. */
+/** The routes of alerts. */
 export const alertRoutes: readonly Route[] = [
   {
     method: "GET",
@@ -197,7 +197,7 @@ function alertRoute(verb: string, about: string, change: Change): Route {
   });
 }
 
-/** An internal webhook address is rejected at once; a name is rejected when it is looked up. */
+/** Rejects a webhook with an internal address. A name is checked when it is resolved. */
 function reachable({ mesher }: Asked, action: Action): Action {
   if (action.kind === "email" && mesher.config.mail === null) {
     throw new HttpError(400, "mail cannot be sent: MESHER_SMTP_URL is not set");

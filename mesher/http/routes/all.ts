@@ -1,5 +1,5 @@
 /**
- * The table: every route of the API.
+ * All routes of the API.
  *
  * @module
  */
@@ -20,7 +20,7 @@ import { releaseRoutes } from "./releases.ts";
 import { sentryCliRoutes } from "./sentry_cli.ts";
 import { systemRoutes } from "./system.ts";
 
-/** All routes. */
+/** The routes of the API. */
 export const ROUTES: readonly Route[] = [
   ...ingestRoutes,
   ...issueRoutes,

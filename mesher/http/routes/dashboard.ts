@@ -1,5 +1,5 @@
 /**
- * A summary of a project.
+ * Routes for the summary of a project.
  *
  * @module
  */
@@ -12,14 +12,14 @@ import { issueShape } from "../shapes.ts";
 const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 
-/** The common beginning of all handlers of this file. */
+/** The parameters that all handlers of this file read. */
 interface Place {
   readonly orgId: string;
   readonly projectId: string;
   readonly since: number;
 }
 
-/** The routes. */
+/** The routes of the dashboard. */
 export const dashboardRoutes: readonly Route[] = [
   dashboard("volume", "How many events came, by hour or day.", '[{"bucket","count"}]', {
     bucket: { type: "string", enum: ["hour", "day"] },

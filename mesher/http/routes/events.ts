@@ -1,5 +1,5 @@
 /**
- * Events: lists, search, one event with all details.
+ * Routes of events: lists, search, and one event with all details.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import { PAGE } from "./issues.ts";
 const DAY_MS = 86_400_000;
 const LIMIT = { type: "any", about: "1 to 100; anything else is 25" } as const;
 
-/** The routes. */
+/** The routes of events. */
 export const eventRoutes: readonly Route[] = [
   {
     method: "GET",
@@ -88,7 +88,7 @@ export const eventRoutes: readonly Route[] = [
       if (key === undefined || value === undefined) {
         throw new HttpError(400, "missing key or value parameter");
       }
-      // Not by assignment, because `__proto__` must be an ordinary key.
+      // `fromEntries` is used because assignments to `__proto__` would not create a property.
       return { json: await lastDay(asked, { tags: Object.fromEntries([[key, value]]) }) };
     },
   },

@@ -1,5 +1,5 @@
 /**
- * Incoming events: one, many, or in the format of Sentry's SDKs.
+ * Routes that receive events: one, many, or in the format of Sentry's SDKs.
  *
  * @module
  */
@@ -26,10 +26,10 @@ import { HttpError } from "../http_error.ts";
 import type { Asked, Reply, Route } from "../route.ts";
 
 const ERRORS = [400, 401, 415, 429, 503] as const;
-/** The original's status for a body that is too large, on its two routes. */
+/** The status for a body that is too large, on the two routes that the original Mesher has too. */
 const TOO_LARGE = 400;
 
-/** The routes. */
+/** The routes of ingest. */
 export const ingestRoutes: readonly Route[] = [
   {
     method: "POST",
@@ -136,7 +136,7 @@ export const ingestRoutes: readonly Route[] = [
   }),
 ];
 
-/** The contents of one of Sentry's requests. */
+/** The contents of a request in a format of Sentry. */
 interface Parcel {
   readonly inputs: readonly unknown[];
   readonly envelopeId: string | null;
@@ -157,7 +157,7 @@ function sentryRoute(
     gives: '{"id"}: without dashes',
     async handle(asked): Promise<Reply> {
       open(asked);
-      // Without a key in the head, routes that allow it read the key from the body.
+      // If the head contains no key, the route reads it from the body.
       const project = asked.requester.kind === "anonymous" ? null : projectOf(asked);
       if (project !== null) mustBeProject(asked, project);
       return await take(asked, project);
@@ -165,7 +165,7 @@ function sentryRoute(
   };
 }
 
-/** Throws 503 while the node stops. */
+/** Returns the node. Throws 503 while it stops. */
 function open({ mesher }: Asked): Asked["mesher"] {
   if (!mesher.isOpen) throw new HttpError(503, "the node is stopping", { "retry-after": "1" });
   return mesher;
@@ -176,14 +176,20 @@ function projectOf({ requester }: Asked): Project {
   return requester.project;
 }
 
-/** A DSN's project must be a number for some SDKs; the key identifies the project. */
+/**
+ * Throws 404 if the path names another project. It may contain any number, because some SDKs
+ * require one; the key identifies the project.
+ */
 function mustBeProject(asked: Asked, { id, slug }: Project): void {
   const named = asked.params["project"]!;
   if (/^\d+$/.test(named) || named === slug || named.toLowerCase() === id) return;
   throw new HttpError(404, "project not found");
 }
 
-/** Reads the envelope as it arrives: nothing after its header before the key has been checked. */
+/**
+ * Reads an envelope as it arrives. What follows its header is read only after the key has been
+ * checked.
+ */
 async function takeEnvelope(asked: Asked, known: Project | null): Promise<Reply> {
   const reader = new EnvelopeReader();
   let project = known;
@@ -199,7 +205,8 @@ async function takeEnvelope(asked: Asked, known: Project | null): Promise<Reply>
   countIgnored(asked, envelope.ignored);
   const { rejections } = asked.mesher;
   const [first, ...others] = envelope.events;
-  // The envelope's id is that of its event: an envelope that is sent again is the same event.
+  // The id of the envelope is used for its event, so that an envelope that is sent again is the
+  // same event.
   const events = first === undefined
     ? []
     : [{ ...first, event_id: first["event_id"] ?? envelope.eventId }, ...others];
@@ -259,7 +266,7 @@ async function takeSentry(
   return { json: isId(id) ? { id: bareId(id) } : {} };
 }
 
-/** Returns the number of accepted events. Throws the rejection if there are none. */
+/** Returns the number of accepted events. Throws 429 or 503 if there are none. */
 export function accepted(verdict: Verdict): number {
   switch (verdict.kind) {
     case "accepted":

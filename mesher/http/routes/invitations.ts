@@ -1,7 +1,7 @@
 /**
- * One-time links: invitations to an organisation, and passwords that are reset by mail. A link is the page's
- * address with a secret behind `#`, which browsers send to no server. It is made of `MESHER_PUBLIC_URL`, never of a
- * request's `Host`.
+ * Routes of one-time links: invitations to an organisation, and password resets by mail. A link is
+ * the URL of the page with a secret after `#`, which browsers do not send. The URL is taken from
+ * `MESHER_PUBLIC_URL`, never from a request's `Host`.
  *
  * @module
  */
@@ -33,7 +33,7 @@ const MAIL_WAIT_MS = 5_000;
 const EMAIL: Field = { type: "string", required: true, max: 254 };
 const SECRET: Field = { type: "string", required: true, max: 100 };
 
-/** The routes. */
+/** The routes of invitations and password resets. */
 export const invitationRoutes: readonly Route[] = [
   {
     method: "GET",
@@ -175,7 +175,7 @@ export const invitationRoutes: readonly Route[] = [
       // Few resets are sent to one account; further requests do not reveal whether the account exists.
       if (resets.take(`account ${email}`, now()) === 0) {
         const known = await storage.credentials(email);
-        // Not waited for: it would show that there is an account.
+        // Not awaited: the duration would reveal whether the account exists.
         if (known !== null) sendReset(mesher, known.user);
       }
       return { json: { status: "ok" } };
@@ -193,7 +193,7 @@ export const invitationRoutes: readonly Route[] = [
     gives: '{"status":"ok"}',
     async handle(asked): Promise<Reply> {
       const { mesher, body } = asked;
-      // First: a link works once, and a bad password must not use it up.
+      // The password is checked first, because the link works only once.
       const passwordHash = await newPasswordHash(mesher, body["password"] as string);
       const userId = await mesher.storage.takeReset(secretHashOf(asked, "reset"));
       if (userId === null) throw new HttpError(404, "the link is not valid any more");
@@ -207,7 +207,7 @@ function invitationShape({ id, email, role, createdAt, expiresAt }: Invitation) 
   return { id, email, role, created_at: iso(createdAt), expires_at: iso(expiresAt) };
 }
 
-/** Returns the hash of the secret in the body. Throws 404. */
+/** Returns the hash of the secret in the body. Throws 404 if it is malformed. */
 function secretHashOf({ body }: Asked, kind: SecretKind): string {
   const secret = body["secret"] as string;
   if (!isSecret(kind, secret)) throw new HttpError(404, "the link is not valid any more");
@@ -221,7 +221,7 @@ async function invitationOf(asked: Asked): Promise<Invitation> {
   return found;
 }
 
-/** Returns the user of the request's session, if any. Throws 403 for a page of another site. */
+/** Returns the user of the request's session, or null. Throws 403 for a page of another site. */
 async function loggedIn({ request, url, remote, mesher }: Asked): Promise<User | null> {
   const secure = isSecure(request.headers, remote.hostname, mesher.config);
   try {
@@ -287,7 +287,10 @@ async function sendReset(mesher: Mesher, user: User): Promise<void> {
   }
 }
 
-/** Sends a mail. Resolves with the result, "sending" if it is not known after `MAIL_WAIT_MS`. */
+/**
+ * Sends a mail. Resolves with the result: "sent", "failed", "off", or "sending" if it is not known
+ * after `MAIL_WAIT_MS`.
+ */
 async function sent({ config, log }: Mesher, mail: Mail): Promise<string> {
   if (config.mail === null) return "off";
   const attempt = attemptMail(config.mail, mail).then((came) => {

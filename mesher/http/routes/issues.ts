@@ -1,5 +1,5 @@
 /**
- * Issues: lists, details, and the actions of users.
+ * Routes of issues: lists, details, and actions of users.
  *
  * @module
  */
@@ -21,7 +21,7 @@ import { eventShape } from "../event_json.ts";
 import { issueShape, pageShape } from "../shapes.ts";
 import { iso } from "../../pipeline/time.ts";
 
-/** The query of a paged list. */
+/** The query fields of a paged list. */
 export const PAGE: Fields = {
   cursor: { type: "string", about: "next_cursor of the page before" },
   cursor_id: { type: "string", about: "next_cursor_id of the page before" },
@@ -29,12 +29,12 @@ export const PAGE: Fields = {
 };
 
 const ISSUE = "issue";
-/** Milliseconds. */
+/** Milliseconds per hour. */
 const HOUR_MS = 3_600_000;
-/** Milliseconds. */
+/** Milliseconds per day. */
 const DAY_MS = 86_400_000;
 
-/** The routes. */
+/** The routes of issues. */
 export const issueRoutes: readonly Route[] = [
   {
     method: "GET",
@@ -263,7 +263,7 @@ async function setStatus(asked: Asked, status: IssueStatus): Promise<boolean> {
   return done.changed;
 }
 
-/** Notifies the watchers that a user changed an issue. */
+/** Notifies the watchers of a project that a user has changed an issue. */
 export async function tellChange({ mesher }: Asked, issue: Issue, action: string): Promise<void> {
   mesher.live.tell(issue.projectId, { type: "issue", action, issue_id: issue.id });
   await tellCount(mesher, issue.projectId);

@@ -1,5 +1,5 @@
 /**
- * Merging issues, and splitting them.
+ * Routes for merging and splitting issues.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { personIn } from "../scope.ts";
 import { fingerprintShape, issueShape } from "../shapes.ts";
 import { issueOf, tellChange } from "./issues.ts";
 
-/** The statuses and texts of rejections. */
+/** The status and the text for each reason of a rejection. */
 const REFUSALS = {
   no_issue: [404, "issue not found"],
   other_project: [400, "the issues are of different projects"],
@@ -24,7 +24,7 @@ function refusal(reason: keyof typeof REFUSALS): HttpError {
   return new HttpError(status, text);
 }
 
-/** The routes. */
+/** The routes for merging and splitting. */
 export const mergeRoutes: readonly Route[] = [
   {
     method: "POST",

@@ -1,5 +1,5 @@
 /**
- * Organisations and their members.
+ * Routes of organisations and their members.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import { memberShape, organisationShape } from "../shapes.ts";
 import { newPasswordHash, PASSWORD } from "./account.ts";
 import { slugOf } from "./projects.ts";
 
-/** The routes. */
+/** The routes of organisations. */
 export const organisationRoutes: readonly Route[] = [
   {
     method: "GET",
@@ -141,7 +141,7 @@ export const organisationRoutes: readonly Route[] = [
   }, async (asked) => {
     const { organisation, role } = organisationOf(asked);
     const target = await memberOf(asked, organisation.id);
-    // Any member may leave.
+    // Any member may leave the organisation.
     if (target?.userId !== personIn(asked).user.id) {
       mustManage(role);
       mustOutrank(asked, target);
@@ -151,7 +151,7 @@ export const organisationRoutes: readonly Route[] = [
   }),
 ];
 
-/** Creates a route that adds a member: `userOf` finds or creates the user. */
+/** Creates a route that adds a member. `userOf` finds or creates the user. */
 function memberRoute(
   { body, ...row }: Pick<Route, "path" | "name" | "about"> & { readonly body: Fields },
   userOf: (asked: Asked) => Promise<string>,
@@ -182,10 +182,11 @@ function memberRoute(
 }
 
 /**
- * Returns the user of an address. A manager can always find out whether an address has an account: as in the
- * original, an added user becomes a member at once and is listed with the address; and each address has one
- * account, which creating another reveals too. Only invitations that the user must accept would hide this.
- * To prevent trying lists of addresses, the number of addresses that a user may look up is limited.
+ * Returns the user of an address. A manager can always find out whether an address has an account:
+ * as in the original Mesher, an added user becomes a member at once and is listed with the address.
+ * Creating a second account with an address also fails visibly. Only invitations that the user must
+ * accept would hide this. To prevent trying lists of addresses, the number of addresses that a user
+ * may look up is limited.
  */
 async function lookUp(asked: Asked, email: string): Promise<string> {
   const tell = mayTell(asked);
@@ -195,7 +196,10 @@ async function lookUp(asked: Asked, email: string): Promise<string> {
   return found.user.id;
 }
 
-/** Throws 429 for a user who has looked up too many; `nothing`: nothing was revealed. */
+/**
+ * Counts a lookup of an address. Throws 429 if the user has looked up too many. `nothing` undoes
+ * the count, because nothing was revealed.
+ */
 function mayTell(asked: Asked): { nothing(): void } {
   const { tellings, now } = asked.mesher;
   const { id } = personIn(asked).user;
@@ -221,7 +225,7 @@ async function memberOf({ mesher, params }: Asked, orgId: string): Promise<Membe
   return members.find(({ id }) => id === params["membership_id"]);
 }
 
-/** Only an owner may change an owner. */
+/** Throws 403 if the target is an owner and the user is not: only an owner may change an owner. */
 function mustOutrank(asked: Asked, target: Member | undefined): void {
   if (target?.role === "owner" && organisationOf(asked).role !== "owner") {
     throw new HttpError(403, "only an owner may do this");

@@ -1,5 +1,5 @@
 /**
- * Projects, their settings and their keys.
+ * Routes of projects, their settings and their keys.
  *
  * @module
  */
@@ -37,7 +37,7 @@ const SETTINGS: Fields = {
   },
 };
 
-/** The routes. */
+/** The routes of projects. */
 export const projectRoutes: readonly Route[] = [
   {
     method: "GET",
@@ -229,21 +229,21 @@ export const projectRoutes: readonly Route[] = [
   }),
 ];
 
-/** Returns validated rules for removing secrets. */
+/** Returns valid rules for removing secrets. Throws 400 if they are invalid. */
 function scrubRulesOf(input: unknown): ScrubRules {
   const rules = scrubRulesFrom(input);
   if (typeof rules === "string") throw new HttpError(400, rules);
   return rules;
 }
 
-/** Returns a given slug, validated, or one made from a name. */
+/** Returns the given slug if it is valid, or derives one from the name. */
 export function slugOf(given: string | undefined, name: string): string {
   const slug = given ?? (name.toLowerCase().normalize("NFKD").replace(/[^a-z0-9]+/g, "-")
     .replace(/^-+|-+$/g, "").slice(0, 64).replace(/-+$/, "") || "project");
   if (!SLUG.test(slug)) {
     throw new HttpError(400, "slug must be of lower-case letters, digits and dashes");
   }
-  // The slug would have the form of an id, and refer to another project.
+  // A slug in the form of an id could be confused with another project's id.
   if (isId(slug)) throw new HttpError(400, "slug must not be an id");
   return slug;
 }

@@ -1,5 +1,5 @@
 /**
- * Releases of a project.
+ * Routes of the releases of a project.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { pageOf, projectPlaceOf } from "../scope.ts";
 import { pageShape, releaseShape } from "../shapes.ts";
 import { PAGE } from "./issues.ts";
 
-/** The routes. */
+/** The routes of releases. */
 export const releaseRoutes: readonly Route[] = [
   {
     method: "GET",

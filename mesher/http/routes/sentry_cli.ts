@@ -1,5 +1,6 @@
 /**
- * The parts of Sentry's API that `sentry-cli` uses: releases, and uploads of source maps as artifact bundles.
+ * The parts of Sentry's API that `sentry-cli` uses: releases, and uploads of source maps as
+ * artifact bundles.
  *
  * ```
  * chunk-upload (GET)          limits, and where chunks go
@@ -42,7 +43,7 @@ const PROJECTS: Field = { type: "strings", min: 1, max: 100, about: "slugs" };
 const RELEASE = '{"version","shortVersion","dateCreated","dateReleased","projects":[{"slug"}]}';
 const ORG = "/api/0/organizations/:org_id";
 
-/** The routes. */
+/** The routes of sentry-cli. */
 export const sentryCliRoutes: readonly Route[] = [
   {
     method: "GET",

@@ -1,5 +1,5 @@
 /**
- * The health of the node and the cluster.
+ * Routes for the state of the node and of the cluster.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import { changeRoute } from "../change.ts";
 import { HttpError } from "../http_error.ts";
 import type { Reply, Route } from "../route.ts";
 
-/** The routes. */
+/** The routes of the system. */
 export const systemRoutes: readonly Route[] = [
   {
     method: "GET",
@@ -117,7 +117,7 @@ export const systemRoutes: readonly Route[] = [
             accepted: card.accepted,
             stored: card.stored,
             stream_clients: card.clients,
-            // A node of an earlier version reports neither this nor its losses.
+            // A node of an earlier version does not report this field and the lost events.
             dropped_to_peers: card.dropped ?? 0,
             http_url: card.httpUrl,
             uptime_ms: now() - card.startedAt,
@@ -139,13 +139,13 @@ export const systemRoutes: readonly Route[] = [
             reason: loss.reason,
             events_missing_max: loss.most,
           })),
-          // Includes nodes that have ended.
+          // The sums include the nodes that have ended.
           totals: {
             counters: Object.fromEntries(COUNTS.map((name) => [name, totals[name] ?? 0])),
             ignored_items: labelled(totals, "ignored_items"),
             rejected: labelled(totals, "rejected"),
           },
-          // The error's own text may name machines and users.
+          // The text of the error is not shown, because it may contain names of machines and users.
           storage: { ...health, problem: health.ok ? null : "the database does not answer" },
         },
       };
