@@ -104,7 +104,7 @@ test("Global.register: a claim with an earlier stamp does not replace a holder",
   });
 });
 
-test("Global.register: fails or waits while a third node still knows the former holder", async () => {
+test("Global.register: a name can be registered again after its holder unregistered it, even if a third node learns that late", async () => {
   await apart(async (_cluster, a, b) => {
     for (let i = 0; i < 20; i++) {
       assertEquals(await a.global.register("x", idle(a)), true);
@@ -117,7 +117,7 @@ test("Global.register: fails or waits while a third node still knows the former 
   });
 });
 
-test("Global.register: a name requested during a lost session is announced in the next session", async () => {
+test("Global.register: a name requested in a session that is then lost is announced in the next session", async () => {
   await withCluster(3, async (cluster, ...nodes) => {
     const [a, b, c] = nodes as [TestNode, TestNode, TestNode];
     cluster.cut(0, 1);

@@ -1,6 +1,6 @@
 /**
- * A certificate authority of the user, for tests that do not use the cluster's. It signs
- * certificates for host names and IP addresses.
+ * A certificate authority with its own root, for tests of certificates that the user provides
+ * instead of the cluster's. It signs certificates for host names and IP addresses.
  */
 import { Buffer } from "node:buffer";
 import { utf8 } from "../../lib/base/bytes.ts";
@@ -28,7 +28,10 @@ export class OwnAuthority {
     return this.#authority.pem;
   }
 
-  /** Issues a certificate for these host names and IPv4 addresses, as one node's TLS options. */
+  /**
+   * Issues a certificate for these host names and IPv4 addresses. Returns the TLS options of a
+   * node.
+   */
   async issue(...hosts: string[]): Promise<OwnTls> {
     const pair = await crypto.subtle.generateKey(
       { name: "ECDSA", namedCurve: "P-256" },

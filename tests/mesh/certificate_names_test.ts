@@ -45,7 +45,7 @@ test("certificateNames returns no wrong names for truncated, modified or random 
   assertEquals(certificateNames(new Uint8Array()), { dns: [], addresses: [], uris: [] });
 });
 
-test("children stops at a length that exceeds the rest, or that takes more than 3 bytes", () => {
+test("children stops at a length that exceeds the remaining bytes, or is encoded in more than 3 bytes", () => {
   assertEquals(der.children(Uint8Array.fromHex("020101040200")).map(({ tag }) => tag), [2]);
   assertEquals(der.children(Uint8Array.fromHex("0484000000010a")), []);
   assertEquals(der.children(Uint8Array.fromHex("0480")), []);

@@ -7,7 +7,7 @@ import { test, until } from "../kit/test.ts";
 
 const HOUR_MS = 60 * 60 * 1000;
 
-test("ClockSkew.step reports that the clock was set, and not the normal passage of time", () => {
+test("ClockSkew.step reports when the clock is set, but not the normal passage of time", () => {
   const clocks = new ClockSkew();
   assertEquals(clocks.step(0, 5_000), 0);
   assertEquals(clocks.step(1_000, 6_010), 0);
@@ -49,9 +49,9 @@ test("Mesh reports the skew of a peer's clock, including a change while the sess
     a.mesh.events.on("clockskew", ({ skew }) => skews.push(Math.round(skew / HOUR_MS)));
     const b = await start("b", { seeds: [a.name] }, skewed);
     await untilWhole([a, b]);
-    await until("it is reported", () => skews.length === 1);
+    await until("the skew is reported", () => skews.length === 1);
     ahead = 0;
-    await until("its end is reported", () => skews.length === 2);
+    await until("the end of the skew is reported", () => skews.length === 2);
     assertEquals(skews, [-25, 0]);
     assertEquals([a.mesh.stats().clockSkews, b.mesh.stats().clockSkews], [1, 1]);
     const lines = a.lines.map(({ line }) => line);
@@ -78,11 +78,11 @@ test("a node warns once about a wrong clock, and global names still work", async
   const b = await startNode({ name: "b@127.0.0.1:0", cookie, seeds: [a.mesh.name], log }, late);
   try {
     await until(
-      "one uses the other's time",
+      "one node uses the time of the other",
       () => lines.some((line) => line.includes("uses the time of")),
     );
     await until(
-      "both have reported it",
+      "both nodes have reported the skew",
       () => [a, b].every(({ mesh }) => mesh.stats().clockSkews === 1),
     );
     const warnings = lines.filter((line) => line.startsWith("warn") && line.includes("clock"));

@@ -1,4 +1,4 @@
-/** Changing the cookie of running nodes. */
+/** Tests changing the cookie of running nodes. */
 import { assertEquals, assertRejects } from "@std/assert";
 import { NodeConnectError } from "../../lib/mesh/connect_waiters.ts";
 import { CookieError } from "../../lib/mesh/cookie.ts";
@@ -16,10 +16,10 @@ async function change(node: TestNode, ...cookies: string[]): Promise<void> {
   await node.mesh.changeKeys(use, accepted);
 }
 
-/** Returns whether two nodes can establish a new session. */
+/** Disconnects two nodes, and waits until they have established a new session. */
 async function meetAgain(one: TestNode, other: TestNode): Promise<void> {
   await one.mesh.disconnect(other.name);
-  await until("they are apart", () => other.mesh.session(one.name) === undefined);
+  await until("the nodes are disconnected", () => other.mesh.session(one.name) === undefined);
   await one.mesh.connect(other.name);
   await untilWhole([one, other]);
 }
@@ -67,7 +67,7 @@ test("Mesh.changeKeys ends sessions with peers that do not have the next cookie"
     await untilWhole([a, b, c]);
     await change(b, COOKIE, NEXT);
     await change(a, NEXT);
-    await until("c is gone", () => a.mesh.session(c.name) === undefined);
+    await until("a has lost c", () => a.mesh.session(c.name) === undefined);
     assertEquals(a.received.at(-1), `down ${c.name} cookie`);
     assertEquals(a.mesh.peers(), [b.name]);
   });
@@ -89,7 +89,7 @@ test("Mesh.changeKeys ends a session whose peer does not answer PROVE", async ()
     // An older version ignores the message, because it does not know it.
     b.mesh.prove = () => {};
     await change(a, NEXT);
-    await until("b is gone", () => a.mesh.session(b.name) === undefined);
+    await until("a has lost b", () => a.mesh.session(b.name) === undefined);
     assertEquals(a.received.at(-1), `down ${b.name} cookie`);
   });
 });

@@ -72,7 +72,7 @@ test("Node.on: logs a listener that throws or rejects with its event, and contin
     events.on("spawn", () => void observed.push("the others are called"));
     system.spawn(undefined, undefined, () => () => {}, []);
     const errors = () => lines.filter(({ level }) => level === "error").map(({ line }) => line);
-    await until("both are logged", () => errors().length === 2);
+    await until("both errors are logged", () => errors().length === 2);
     assertStringIncludes(errors()[0]!, 'a listener of "spawn" failed: Error: a bug');
     assertStringIncludes(
       errors()[1]!,
@@ -99,7 +99,7 @@ test("NodeOptions.log: a sink that throws or rejects neither ends the process no
       system.spawn(undefined, undefined, () => {
         throw new Error("a crash");
       }, []);
-      await until("the line has come", () => lines.some((line) => line.includes("a crash")));
+      await until("the crash is logged", () => lines.some((line) => line.includes("a crash")));
       assertStringIncludes(lines[0]!, "error the option log failed: Error: no disk");
     });
   }

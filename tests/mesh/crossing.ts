@@ -1,11 +1,11 @@
 /**
- * Two nodes that may dial each other at any moment, as a model: two real {@linkcode Peers}, and in
- * place of sockets, queues from which a schedule takes one message at a time.
+ * A model of two nodes that may dial each other at any moment. It uses two real {@linkcode Peers}
+ * and, in place of sockets, queues from which a schedule takes one message at a time.
  *
  *     NAME ─▶   ◀─ CHALLENGE   REPLY(last session) ─▶   ◀─ ACK or DUPLICATE   CLOSE either way
  *
- * {@linkcode everyRun} tries every order in which messages can arrive, starts can happen and, if
- * configured, one connection can break.
+ * {@linkcode everyRun} tries every order of message arrivals, starts and, if configured, one broken
+ * connection.
  */
 import { assert } from "@std/assert";
 import { type DialPlan, DialQueue } from "../../lib/mesh/dial_queue.ts";
@@ -57,7 +57,8 @@ export interface Setting {
   /** Whether closing loses sent messages that the peer has not read. */
   readonly closeLoses?: boolean;
   /**
-   * The number of pauses, by default 1, before which every order is tried; after them only one is.
+   * The number of pauses, by default 1, before which every order is tried. After them, only one
+   * order is tried.
    */
   readonly rounds?: number;
   /** The nodes that dial on their own. */
@@ -109,8 +110,8 @@ export class World {
   }
 
   /**
-   * Returns the possible next steps, in a fixed order; an empty list if nothing can happen at this
-   * time.
+   * Returns the possible next steps in a fixed order, or an empty list if no step is possible at
+   * the current time.
    */
   choices(): Choice[] {
     const found: Choice[] = [];
@@ -135,7 +136,7 @@ export class World {
     return found;
   }
 
-  /** Advances the time until a side has something to do. Returns `false` if no action is scheduled. */
+  /** Advances the time to the next scheduled action. Returns `false` if none is scheduled. */
   pass(): boolean {
     const at = Math.min(...[this.a, this.b].map(({ peers }) => planOf(peers, this.now).wakeAt));
     if (at === Infinity) return false;
@@ -216,7 +217,7 @@ export class World {
     }
   }
 
-  /** Decides on a REPLY as the mesh does. */
+  /** Handles a REPLY as the mesh does. */
   #replied(side: Side, wire: Wire, lastSession: bigint): void {
     const { other, peers } = side;
     let verdict = peers.judge(other.name, other.creation, lastSession);

@@ -1,4 +1,4 @@
-/** Fair dialing: which names are dialed first, and the limits. */
+/** Tests the order in which names are dialed, and the limits. */
 import { assert, assertEquals } from "@std/assert";
 import {
   ADDRESS_DIALS_MAX,
@@ -57,7 +57,7 @@ test("DialQueue reserves slots for lost and requested nodes, however many seeds 
   table.add(1, "asked", () => "w@h:3");
   assertEquals(table.dial(100), ["w@h:3", "l@h:2"]);
   table.fail(first, 5_000, "silent");
-  assertEquals(table.dial(5_000).length, 52, "the others have their first dial");
+  assertEquals(table.dial(5_000).length, 52, "the other names are dialed for the first time");
 });
 
 test("DialQueue limits the slots of nodes that did not answer the previous dial", () => {
@@ -92,7 +92,7 @@ function dialsIn30s(count: number, name: (i: number) => string): number {
   return table.count;
 }
 
-test("DialQueue dials a thousand names of one port as rarely as a single name", () => {
+test("DialQueue dials a thousand names of one port no more often than a single name", () => {
   const one = dialsIn30s(1, () => "x@h:2");
   const thousand = dialsIn30s(1_000, (i) => `x${i}@h:2`);
   assert(one >= 8 && one <= 12, `${one}`);

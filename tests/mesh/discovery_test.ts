@@ -1,5 +1,5 @@
 /**
- * Seeds that are evaluated repeatedly: addresses, files and functions.
+ * Tests seeds that are evaluated repeatedly: addresses, files and functions.
  * `tests/process/discovery_test.ts` tests DNS seeds with a DNS server.
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
@@ -14,7 +14,7 @@ function addressOf(node: TestNode): string {
   return `*@${node.name.split("@")[1]}`;
 }
 
-test("Node.start with the address of a node joins it under any name, and resolves afterwards", async () => {
+test("Node.start with the address of a node as seed joins that node, whatever its name", async () => {
   await withNodes(async (start) => {
     const a = await start("a");
     const b = await start("b", { seeds: [a.name] });
@@ -52,7 +52,7 @@ test("Discovery finds nodes that are added to a seed file later", async () => {
       assert(warnings(b)[0]!.includes("no node found by seed file:"), warnings(b)[0]);
       writeFileSync(path, `# the cluster\n${addressOf(a)}\nno seed\n`);
       await untilWhole([a, b]);
-      await until("the line is reported", () => warnings(b).length === 2);
+      await until("the invalid line is reported", () => warnings(b).length === 2);
       assert(warnings(b)[1]!.includes("no seed"), warnings(b)[1]);
     });
   } finally {

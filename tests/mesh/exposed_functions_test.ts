@@ -30,7 +30,7 @@ test("ExposedFunctions.changed: stores only part of a peer's names if there are 
   assert(exposures.of("a@h:1")!.includes("g"));
 });
 
-test("ExposedFunctions.since: returns the frames that update the handshake's names to the current ones", () => {
+test("ExposedFunctions.since: returns frames with the changes since the names in the handshake", () => {
   const many = Array.from({ length: 3_000 }, (_, i) => `function number ${i}`);
   assert(listThatFits(many).length < many.length);
   for (

@@ -1,6 +1,6 @@
 /**
- * What a node logs if an operation fails and its result is not awaited, or if the error alone does
- * not show the cause.
+ * Tests what a node logs if an operation fails and its result is not awaited, or if the error alone
+ * does not show the cause.
  */
 import type { LogEntry } from "../../lib/base/log.ts";
 import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
@@ -16,20 +16,20 @@ test("Node.send logs a value that cannot be sent, limited per call site and with
   const log = ({ level, line }: LogEntry) => void (level === "warn" && lines.push(line));
   await using a = await startCheaply({ name: "a@127.0.0.1:0", cookie, logLevel: "silent" });
   await using b = await startCheaply({ name: "b@127.0.0.1:0", cookie, logLevel: "warn", log });
-  a.expose("deaf", () => () => {});
+  a.expose("silent", () => () => {});
   await b.connect(a.name);
-  const deaf = await b.spawn({ node: a.name, fn: "deaf" }) as Pid<unknown>;
-  for (let i = 0; i < 3; i++) b.send(deaf, { then: () => "a secret" });
+  const silent = await b.spawn({ node: a.name, fn: "silent" }) as Pid<unknown>;
+  for (let i = 0; i < 3; i++) b.send(silent, { then: () => "a secret" });
   // In a block, because Bun omits the caller of a tail call.
   const handler = b.spawn((self: Self) => () => {
-    self.send(deaf, () => {});
+    self.send(silent, () => {});
   });
   for (let i = 0; i < 3; i++) b.send(handler, i);
-  await until("both are logged", () => lines.length >= 2);
+  await until("both failures are logged", () => lines.length >= 2);
   await b.call(b.spawn((_self: Self<Call<null, null>>) => (call) => call.reply(null)), null);
   assertEquals(lines.length, 2, lines.join("\n"));
   for (const line of lines) {
-    assertStringIncludes(line, `a message to ${deaf} was not sent: `);
+    assertStringIncludes(line, `a message to ${silent} was not sent: `);
     assertStringIncludes(line, "failure_logs_test.ts:");
     assertEquals(/secret/.test(line), false);
   }

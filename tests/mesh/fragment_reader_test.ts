@@ -59,7 +59,7 @@ test("FragmentWriter writes BULK and FRAGMENT as the wire table specifies", () =
   assertEquals(rest[0]!.body.subarray(4), frame.subarray(4 + BULK_HEAD_BYTES));
 });
 
-test("FragmentWriter counts the remaining bytes down, and writes no fragment over the limit", () => {
+test("FragmentWriter counts down the remaining bytes, and writes no fragment over the limit", () => {
   const frame = encodeFrame(0x77, counted(3 * FRAGMENT_BYTES_MAX + 600));
   const cut = new FragmentWriter(1, frame);
   assertEquals(cut.left, frame.length - 4);
@@ -127,7 +127,7 @@ test("FragmentReader reads several interleaved messages, and accepts their numbe
   ]);
 });
 
-/** Violations after `BULK 1`, a message of 6 bytes of which 2 were received. */
+/** Invalid frames after `BULK 1`, which began a message of 6 bytes with its first 2. */
 const BROKEN: readonly (readonly [rule: string, what: (fragments: FragmentReader) => unknown])[] = [
   ["a BULK that is too short", (f) => f.begin(hex("02000000 05000000"))],
   ["a BULK that is too short", (f) => f.begin(hex(""))],
@@ -190,7 +190,7 @@ test("FragmentReader allocates no memory for announced bytes that have not arriv
   assertEquals(fragments.bytes, 2 * BULK_OPEN_MAX);
 });
 
-test("FragmentReader allocates at most four times the received bytes, and never more than announced", () => {
+test("FragmentReader allocates at most four times the received bytes, and never more than were announced", () => {
   const fragments = new FragmentReader(MESSAGE_BYTES_MAX);
   const length = 5_000_000;
   const one = arriving(fragments.begin(bulk(1, length, hex("7701"))));
@@ -205,16 +205,16 @@ test("FragmentReader allocates at most four times the received bytes, and never 
 test("FragmentReader limits the memory of all unfinished messages together", () => {
   const fragments = new FragmentReader(10_000);
   const limit = 40_000 + BULK_OPEN_MAX * BULK_HEAD_BYTES;
-  let came = 0;
+  let added = 0;
   let refused: unknown;
   for (let i = 0; i < BULK_OPEN_MAX && refused === undefined; i++) {
     const result = fragments.begin(bulk(i, 10_000, new Uint8Array(5000).fill(0x77)));
     if (typeof result === "string") refused = result;
-    else came += 5000;
+    else added += 5000;
   }
   assertEquals(refused, `messages in pieces of more than ${limit} bytes together`);
-  assert(came <= limit && came > limit - 5000, `${came}`);
-  // The same violations with a message that grows.
+  assert(added <= limit && added > limit - 5000, `${added}`);
+  // The same with an incomplete message that grows over the limit.
   const others = new FragmentReader(10_000);
   for (let i = 0; i < 100; i++) arriving(others.begin(bulk(i, 10_000, hex("7701"))));
   let last: unknown;
@@ -241,12 +241,15 @@ test("FragmentReader accepts any number of messages sent one after another", () 
 });
 
 test("FragmentReader.takeUntold returns the received byte count in portions that keep a sender running", () => {
-  assert(TAKEN_BYTES_MIN <= FLIGHT_BYTES_MAX - FRAGMENT_BYTES_MAX, "or a sender waits for ever");
+  assert(
+    TAKEN_BYTES_MIN <= FLIGHT_BYTES_MAX - FRAGMENT_BYTES_MAX,
+    "otherwise a sender would wait forever",
+  );
   const fragments = new FragmentReader(MESSAGE_BYTES_MAX);
   fragments.begin(bulk(1, 1_000_000, hex("7701")));
   const received: number[] = [];
-  let came = 0;
-  for (; came < 300_000; came += 1000) {
+  let added = 0;
+  for (; added < 300_000; added += 1000) {
     fragments.add(fragment(1, new Uint8Array(1000)));
     const untold = fragments.takeUntold();
     if (untold > 0) received.push(untold);

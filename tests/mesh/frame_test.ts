@@ -64,21 +64,21 @@ test("FrameReader reads the same frames when the input is split at any two posit
   }
 });
 
-test("FrameReader keeps what follows a stop, and reads it when it resumes", () => {
+test("FrameReader keeps the frames after a stop, and reads them when it resumes", () => {
   for (let cut = 0; cut <= STREAM.length; cut++) {
     const frames: string[] = [];
     let isStopped = false;
     const sink = {
       keepsRest: true,
       frame(tag: number, body: Uint8Array): boolean {
-        assert(!isStopped, "a frame after a stop");
+        assert(!isStopped, "a frame was delivered after a stop");
         isStopped = true;
         frames.push(`${tag.toString(16).padStart(2, "0")}:${body.toHex()}`);
         return false;
       },
     };
     const reader = new FrameReader(100);
-    // Pushed only when all before it was read, as a paused stream does.
+    // Pushes a chunk only when the previous one has been read, as a paused stream does.
     for (const part of [STREAM.slice(0, cut), STREAM.slice(cut)]) {
       assert(reader.push(part, sink));
       part.fill(0xee);
@@ -145,13 +145,13 @@ test("FrameReader allocates no memory for announced bytes that have not arrived"
 test("FrameReader allocates at most twice the received bytes", () => {
   const reader = new FrameReader(FRAME_BYTES_MAX);
   const chunk = new Uint8Array(1000);
-  let came = 0;
+  let received = 0;
   const allocated = countingAllocations(() => {
     reader.push(head(FRAME_BYTES_MAX), new Collector());
-    for (; came < 1_000_000; came += chunk.length) reader.push(chunk, new Collector());
+    for (; received < 1_000_000; received += chunk.length) reader.push(chunk, new Collector());
   });
   // Doubling: all earlier buffers together are smaller than the last.
-  assert(allocated < 4 * came, `${allocated} bytes for ${came}`);
+  assert(allocated < 4 * received, `${allocated} bytes for ${received}`);
 });
 
 test("FrameReader releases the memory of a long frame after it", () => {
@@ -159,13 +159,13 @@ test("FrameReader releases the memory of a long frame after it", () => {
   const long = encodeFrame(1, new Uint8Array(1_000_000));
   reader.push(long.subarray(0, 100), new Collector());
   reader.push(long.subarray(100), new Collector());
-  // If the reader had kept its buffer, this would allocate nothing more.
+  // If the reader had kept the large buffer, it would allocate nothing for this frame.
   const next = head(50);
   const allocated = countingAllocations(() => reader.push(next, new Collector()));
   assert(allocated > 0 && allocated <= 1024, `${allocated} bytes`);
 });
 
-test("FrameReader stops when the sink is done, and drops the rest", () => {
+test("FrameReader stops when its sink returns done, and drops the remaining bytes", () => {
   for (let cut = 0; cut <= STREAM.length; cut++) {
     const collector = new Collector(2);
     const reader = new FrameReader(100);

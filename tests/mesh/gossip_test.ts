@@ -1,4 +1,4 @@
-/** Gossip: digests, lists, and the cost of an exchange. */
+/** Tests gossip: digests, lists of nodes, and the number of messages. */
 import { assert, assertEquals } from "@std/assert";
 import { digestOf, encodeDigest, EXCHANGE_MS, Gossip } from "../../lib/mesh/gossip.ts";
 import { decodeList, TAG } from "../../lib/mesh/message.ts";

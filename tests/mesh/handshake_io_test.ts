@@ -60,7 +60,7 @@ class Notes implements HandshakeOwner {
   }
 
   gone(): void {
-    assertEquals(this.failures.length, 1, "gone before it failed");
+    assertEquals(this.failures.length, 1, "the stream was released before the failure");
     this.gones++;
   }
 }
@@ -86,7 +86,7 @@ interface Greeted extends Wire {
   readonly host: Host;
 }
 
-/** Runs the responder; the test plays `far`, the initiator. */
+/** Runs the responder of a handshake; the test acts as the initiator, `far`. */
 function accepting(
   body: (greeted: Greeted) => Promise<void>,
   deadlineMs: number = LONG_MS,
@@ -98,7 +98,7 @@ function accepting(
   });
 }
 
-/** Runs the initiator; the test plays `far`, the responder. */
+/** Runs the initiator of a handshake; the test acts as the responder, `far`. */
 function dialling(
   body: (greeted: Greeted) => Promise<void>,
   deadlineMs: number = LONG_MS,
@@ -107,7 +107,7 @@ function dialling(
     const notes = new Notes();
     const machine = dialler(NEAR, FAR.name);
     const greeting = new HandshakeIo(wire.near, machine, notes, host.clock, deadlineMs);
-    await until("NAME came", () => wire.far.frames.length === 1);
+    await until("NAME has arrived", () => wire.far.frames.length === 1);
     await body({ ...wire, greeting, notes, host });
   });
 }
@@ -117,25 +117,25 @@ function frameIn(step: Step): Uint8Array {
   return step.frame;
 }
 
-/** Plays the initiator up to its REPLY, and returns that frame unsent. */
+/** Acts as the initiator up to its REPLY. Returns the REPLY without sending it. */
 async function proving(
   far: Raw,
   machine: Initiator = dialler(FAR, NEAR.name),
 ): Promise<Uint8Array> {
   far.write(begun(machine));
-  await until("CHALLENGE came", () => far.frames.length === 1);
+  await until("CHALLENGE has arrived", () => far.frames.length === 1);
   const { tag, body } = far.frames[0]!;
   return frameIn(machine.receive(tag, body));
 }
 
 async function untilFailed({ notes }: Greeted, failure: string): Promise<void> {
-  await until(`it failed as ${failure}`, () => notes.failures.length > 0);
+  await until(`the handshake has failed as ${failure}`, () => notes.failures.length > 0);
   assertEquals([notes.failures, notes.ups], [[failure], []]);
 }
 
-/** Asserts that the other side was sent the reason. */
+/** Asserts that the other side received the reason of a rejection. */
 async function assertRejected({ far }: Greeted, reason: string): Promise<void> {
-  await until("the other side hears the end", () => far.isOver);
+  await until("the other side has received the end", () => far.isOver);
   const { tag, body } = far.frames.at(-1)!;
   assertEquals([tag, decodeReject(body)?.reason], [TAG.REJECT, reason]);
 }
@@ -149,9 +149,9 @@ test("HandshakeIo connects an authenticated initiator, and passes on bytes that 
       hex("00000000"),
       encodeFrame(0x77).subarray(0, 3),
     );
-    await until("it is up", () => notes.after.frames.length === 1);
+    await until("the session is open", () => notes.after.frames.length === 1);
     far.write(encodeFrame(0x77).subarray(3));
-    await until("ACK came", () => far.frames.length === 2);
+    await until("ACK has arrived", () => far.frames.length === 2);
     assertEquals(far.tags, [TAG.CHALLENGE, TAG.ACK]);
     assertEquals([notes.met?.name, notes.met?.creation], [FAR.name, FAR.creation]);
     assertEquals(notes.ups.length, 1);
@@ -163,10 +163,10 @@ test("HandshakeIo connects an authenticated responder, and passes on bytes that 
   await dialling(async ({ far, notes }) => {
     const machine = acceptor(FAR);
     far.write(frameIn(machine.receive(far.frames[0]!.tag, far.frames[0]!.body)));
-    await until("REPLY came", () => far.frames.length === 2);
+    await until("REPLY has arrived", () => far.frames.length === 2);
     machine.receive(far.frames[1]!.tag, far.frames[1]!.body);
     far.write(machine.accept().frame, encodeRoomBroadcast("r", "x"), encodeRoomBroadcast("r", "y"));
-    await until("it is up", () => notes.after.frames.length === 2);
+    await until("the session is open", () => notes.after.frames.length === 2);
     assertEquals([notes.met?.name, notes.met?.creation], [FAR.name, FAR.creation]);
     assertEquals([notes.ups.length, notes.failures], [1, []]);
   });
@@ -176,7 +176,7 @@ test("HandshakeIo passes an oversized frame right after the handshake to the ses
   await accepting(async ({ far, notes }) => {
     const reply = await proving(far);
     far.write(reply, encodeFrame(0x77), hex("65000000 1e"), encodeFrame(0x78));
-    await until("it is up", () => notes.ups.length === 1 && notes.overlong > 0);
+    await until("the session is open", () => notes.ups.length === 1 && notes.overlong > 0);
     assertEquals(notes.after.hex, ["77:"]);
     assertEquals(notes.overlong, 1);
   });
@@ -215,10 +215,10 @@ test("HandshakeIo limits the sum of all bytes before the proof, not each message
   });
 });
 
-test("HandshakeIo does not count bytes after the proof", async () => {
+test("HandshakeIo does not limit the bytes after the proof", async () => {
   await accepting(async ({ far, notes }) => {
     far.write(await proving(far), ...new Array(200).fill(encodeFrame(0x77, new Uint8Array(90))));
-    await until("all came", () => notes.after.frames.length === 200);
+    await until("all frames have arrived", () => notes.after.frames.length === 200);
     assertEquals(notes.failures, []);
   });
 });
@@ -229,7 +229,7 @@ test("HandshakeIo aborts a silent peer at the deadline, on either side, without 
       const before = greeted.far.frames.length;
       await untilFailed(greeted, "timeout");
       assertEquals(greeted.notes.words, "no handshake in 50 ms");
-      await until("it is cut", () => greeted.far.isOver);
+      await until("the connection is closed", () => greeted.far.isOver);
       assertEquals(greeted.far.frames.length, before);
     }, 50);
   }
@@ -239,11 +239,11 @@ test("HandshakeIo's deadline covers the whole handshake, even if a byte arrives 
   await accepting(async (greeted) => {
     const name = begun(dialler(FAR, NEAR.name));
     let at = 0;
-    await until("it failed", () => {
+    await until("the handshake has failed", () => {
       greeted.far.write(name.subarray(at, ++at));
       return greeted.notes.failures.length > 0;
     });
-    assert(at < name.length, "the whole NAME had time to come");
+    assert(at < name.length, "the whole NAME was received before the deadline");
     assertEquals(greeted.notes.failures, ["timeout"]);
   }, 50);
 });
@@ -255,7 +255,7 @@ test("HandshakeIo's deadline ends when the session opens", async () => {
     new HandshakeIo(near, acceptor(NEAR), notes, host.clock, LONG_MS);
     assertEquals(armed.size, 1);
     far.write(await proving(far));
-    await until("it is up", () => notes.ups.length === 1);
+    await until("the session is open", () => notes.ups.length === 1);
     assertEquals([...armed], []);
   });
 });
@@ -278,7 +278,7 @@ test("HandshakeIo fails with the reason of the peer's REJECT", async () => {
       greeted.far.send(TAG.REJECT, encodeReject("stopping", "see\nyou"));
       await untilFailed(greeted, "stopping");
       assertEquals([greeted.notes.words, greeted.notes.byPeer], ["see you", true]);
-      await until("it is closed", () => greeted.far.isOver);
+      await until("the connection is closed", () => greeted.far.isOver);
       assertEquals(greeted.far.frames.length, before, "a REJECT is not answered");
     });
   }
@@ -299,7 +299,7 @@ test("HandshakeIo's owner is not called for an unauthenticated initiator", async
     greeted.notes.onDecide = () => assert(false, "asked");
     const impostor = dialler({ ...FAR, proofKey: random.bytes(32) }, NEAR.name);
     greeted.far.write(begun(impostor));
-    await until("CHALLENGE came", () => greeted.far.frames.length === 1);
+    await until("CHALLENGE has arrived", () => greeted.far.frames.length === 1);
     greeted.far.send(TAG.REPLY, new Uint8Array(42));
     await untilFailed(greeted, "cookie");
     await assertRejected(greeted, "cookie");
@@ -311,7 +311,7 @@ test("HandshakeIo does not open a session if aborted while its owner decides", a
     greeted.notes.onDecide = () => greeted.greeting.abort();
     greeted.far.write(await proving(greeted.far));
     await untilFailed(greeted, "aborted");
-    await until("it is cut", () => greeted.far.isOver);
+    await until("the connection is closed", () => greeted.far.isOver);
     assertEquals(greeted.far.tags, [TAG.CHALLENGE]);
   });
 });
@@ -321,15 +321,15 @@ test("HandshakeIo.abort aborts the handshake once, and has no effect on an open 
     greeted.greeting.abort();
     greeted.greeting.abort();
     await untilFailed(greeted, "aborted");
-    await until("it is cut", () => greeted.far.isOver);
+    await until("the connection is closed", () => greeted.far.isOver);
     assertEquals(greeted.far.frames, []);
   });
   await accepting(async ({ far, notes, greeting }) => {
     far.write(await proving(far));
-    await until("it is up", () => notes.ups.length === 1);
+    await until("the session is open", () => notes.ups.length === 1);
     greeting.abort();
     far.send(0x77);
-    await until("it still is", () => notes.after.frames.length === 1);
+    await until("the session receives a frame", () => notes.after.frames.length === 1);
     assertEquals(notes.failures, []);
   });
 });
@@ -342,7 +342,7 @@ test("HandshakeIo stops reading after a failure, and aborts a peer that does not
     let gone = false;
     greeted.far.close = () => gone = true;
     const from = performance.now();
-    await until("it is cut", () => {
+    await until("the connection is closed", () => {
       greeted.far.write(begun(dialler(FAR, NEAR.name)));
       return gone;
     });
@@ -355,11 +355,11 @@ test("HandshakeIo stops reading after a failure, and aborts a peer that does not
 test("HandshakeIo.abort closes a failed handshake at once, and reports it", async () => {
   await accepting(async ({ far, notes, greeting }) => {
     far.send(0x99);
-    await until("it heard the REJECT", () => far.ended);
+    await until("the peer has received the REJECT", () => far.ended);
     assertEquals([notes.failures, notes.gones], [["protocol"], 0]);
     greeting.abort();
     assertEquals([notes.failures, notes.gones], [["protocol"], 1]);
-    await until("it is cut", () => {
+    await until("the connection is closed", () => {
       far.send(0x99);
       return far.closed !== undefined;
     });
@@ -384,7 +384,7 @@ test("HandshakeIo reports its end exactly once for any failure", async () => {
       await side(async (greeted) => {
         greeted.far.end = () => greeted.far.stream.end();
         way(greeted);
-        await until("it is gone", () => greeted.notes.gones > 0);
+        await until("the stream is released", () => greeted.notes.gones > 0);
         assertEquals([greeted.notes.failures.length, greeted.notes.gones], [1, 1]);
       });
     }
@@ -402,22 +402,22 @@ test("HandshakeIo.withdraw sends REJECT duplicate before the proof, and nothing 
     const { far } = greeted;
     const machine = acceptor(FAR);
     far.write(frameIn(machine.receive(far.frames[0]!.tag, far.frames[0]!.body)));
-    await until("REPLY came", () => far.frames.length === 2);
+    await until("REPLY has arrived", () => far.frames.length === 2);
     greeted.greeting.withdraw();
     await untilFailed(greeted, "duplicate");
-    await until("the end is heard", () => far.isOver);
+    await until("the other side has received the end", () => far.isOver);
     assertEquals(far.tags, [TAG.NAME, TAG.REPLY]);
-    assertEquals(far.closed, undefined, "the proof may not be lost by a cut");
+    assertEquals(far.closed, undefined, "the connection was aborted, which may lose the proof");
   });
 });
 
 test("HandshakeIo.withdraw has no effect on an open session", async () => {
   await accepting(async ({ far, notes, greeting }) => {
     far.write(await proving(far));
-    await until("it is up", () => notes.ups.length === 1);
+    await until("the session is open", () => notes.ups.length === 1);
     greeting.withdraw();
     far.send(0x77);
-    await until("it still is", () => notes.after.frames.length === 1);
+    await until("the session receives a frame", () => notes.after.frames.length === 1);
     assertEquals([notes.failures, far.tags], [[], [TAG.CHALLENGE, TAG.ACK]]);
   });
 });

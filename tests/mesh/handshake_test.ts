@@ -89,7 +89,7 @@ interface Outcome {
   readonly acceptor: Step;
 }
 
-/** Runs a handshake until it completes or fails; `meddle` may change each message in transit. */
+/** Runs a handshake until it completes or fails. `meddle` may change each message in transit. */
 function run(
   { dialler, acceptor }: { dialler: Initiator; acceptor: Responder },
   meddle: (way: Way, frame: Frame) => Frame = (_, frame) => frame,
@@ -98,7 +98,7 @@ function run(
     const { tag, body } = meddle(way, frame);
     return side.receive(tag, body);
   };
-  /** Delivers a failure to the other side. */
+  /** Delivers a message about a failure to the other side. */
   const received = (step: Step, other: Initiator | Responder): Step => {
     assert(step.kind === "fail", step.kind);
     assert(step.frame !== undefined);
@@ -206,8 +206,7 @@ test("Responder rejects its own proof when reflected", () => {
 });
 
 test("Initiator rejects a CHALLENGE made from its own NAME", () => {
-  // A reflection: an attacker who is dialed by the initiator returns the initiator's own messages
-  // to it.
+  // A reflection attack: the attacker, dialed by the initiator, sends it its own messages.
   const { dialler } = sides({ expected: alpha.name });
   const mirror = new Responder(
     { ...alpha, proofKey: new Uint8Array(32) },
@@ -235,8 +234,8 @@ test("Initiator and Responder reject messages recorded in another handshake", ()
     };
     metOf(run(sides(), keep).acceptor);
     const again = run(sides(), (way, frame) => way === replayed ? recorded! : frame);
-    // A replayed NAME is answered with a CHALLENGE; the initiator detects that it is for another
-    // NAME.
+    // A replayed NAME is answered with a CHALLENGE, but the initiator detects that the CHALLENGE is
+    // for another NAME.
     assertRefused(again, replayed === "REPLY" ? "acceptor" : "dialler", "cookie");
   }
 });
@@ -253,7 +252,7 @@ test("Responder rejects a complete recorded handshake replayed without the cooki
   assert(step.kind === "fail" && step.reason === "cookie");
 });
 
-test("Initiator that reads certificates rejects a responder with a different one, as of a relay", () => {
+test("Initiator that reads certificates rejects a responder with a different one, such as a relay's", () => {
   assertRefused(run(sides({ shown: hex("3081ff") })), "dialler", "cookie");
   assertRefused(run(sides({ shown: hex("") })), "dialler", "cookie");
 });
@@ -280,7 +279,7 @@ test("Initiator fails before its first message if the certificate is unreadable 
   assertEquals(asked, [[beta.name, CERTIFICATE]]);
 });
 
-test("Responder rejects an initiator that cannot read certificates, or whose flag was removed", () => {
+test("Responder rejects an initiator that cannot read certificates, and one whose flag was removed in transit", () => {
   for (const shown of [CERTIFICATE, hex("3081ff")]) {
     const outcome = run(sides({ shown }), (way, frame) => {
       if (way !== "NAME") return frame;
@@ -465,12 +464,12 @@ for (const [state, make] of Object.entries(STATES)) {
     }
   });
 
-  test(`${state} survives every truncation of its input, and reveals nothing`, () => {
+  test(`${state} fails with protocol if its input is truncated at any byte`, () => {
     const { expects } = make();
     if (expects === undefined) return;
-    // The message that it would have accepted from its real counterpart.
+    // The message that it accepts in this state.
     const whole = bodies()[expects];
-    // An older version omits the start time at the end.
+    // REPLY and ACK of an older version omit the start time at the end.
     const optional = expects === "REPLY" || expects === "ACK" ? 8 : 0;
     for (let length = 0; length < whole.length - optional; length++) {
       const { machine } = make();
@@ -506,7 +505,7 @@ test("Initiator reads the last session id when it sends its proof, not before", 
   // could keep it.
   const other = sides({ acceptor: { proofKey: random.bytes(32) } });
   const unproven = new Initiator(alpha, beta.name, random.bytes(32), CERTIFICATE, () => {
-    throw new Error("the proof was on its way");
+    throw new Error("the proof is being sent");
   }, BELIEVED);
   const step = unproven.receive(
     TAG.CHALLENGE,

@@ -1,6 +1,7 @@
 /**
- * Authenticated members of the cluster that violate the actor protocol. Nothing crashes, nothing is
- * kept once their sessions have ended, and relations between other actors are unaffected.
+ * Tests authenticated members of the cluster that violate the actor protocol: nothing crashes, no
+ * state is kept after their sessions have ended, and links and monitors between other actors are
+ * unaffected.
  */
 import process from "node:process";
 import { assert, assertEquals } from "@std/assert";
@@ -17,15 +18,15 @@ import { hex } from "./collector.ts";
 import { from, named, row, to } from "./raw_messages.ts";
 import { joinAs, type Raw } from "./wire.ts";
 
-/** Open calls: 50,000 with FIRN_LONG=1. */
+/** Number of pending calls; 50,000 with FIRN_LONG=1. */
 const CALLS = process.env["FIRN_LONG"] === "1" ? 50_000 : 10_000;
 
-/** Cancelled calls: a million with FIRN_LONG=1. */
+/** Number of cancelled calls; a million with FIRN_LONG=1. */
 const OVERS = process.env["FIRN_LONG"] === "1" ? 1_000_000 : 100_000;
 
 const HOSTILE = "hostile@127.0.0.1:1";
 
-/** How much more memory a node may use than before the attack. */
+/** By how much a node's memory may have grown after the attack. */
 const KEPT_BYTES_MAX = 8 * 1024 * 1024;
 
 const TERM = encodeTerm("a term");
@@ -63,16 +64,19 @@ async function withHostile(body: (scene: Scene) => Promise<void>): Promise<void>
     near.monitor(farPid);
     far.monitor({ name: "near", node: a.name });
     const call = near.call<string, string>(farPid as never, "are you there?", { timeout: 60_000 });
-    await until("they are bound", () => far.links?.size === 1 && far.length === 1);
+    await until(
+      "the actors are linked and monitored",
+      () => far.links?.size === 1 && far.length === 1,
+    );
     const raw = await joinAs(HOSTILE, a.name, 1 + Math.floor(Math.random() * 1e9));
-    await until("it is a member", () => a.mesh.session(HOSTILE) !== undefined);
+    await until("the hostile node is connected", () => a.mesh.session(HOSTILE) !== undefined);
     const size = a.system.size;
 
     await body({ a, b, near, far, raw });
 
     raw.stream.abort();
-    await until("it is none", () => a.mesh.session(HOSTILE) === undefined);
-    // Relations between the others are unaffected.
+    await until("the hostile node is disconnected", () => a.mesh.session(HOSTILE) === undefined);
+    // Links and monitors between the other actors are unaffected.
     assertEquals([near.links?.size, near.monitors?.size, near.watchers?.size], [1, 1, 1]);
     assertEquals([far.links?.size, far.watchers?.size, far.monitors?.size], [1, 1, 1]);
     assertEquals([a.system.size, a.system.externalCaller.chain], [size, undefined]);
@@ -83,7 +87,7 @@ async function withHostile(body: (scene: Scene) => Promise<void>): Promise<void>
     (far.peek()[0] as { reply(value: string): void }).reply("yes");
     assertEquals(await call, "yes");
     near.end("done");
-    await until("the ends are told", () => far.length === 3);
+    await until("the call, the Down and the Exit have arrived", () => far.length === 3);
     assertEquals(a.remote.nodeLink(b.name)!.kept, 0);
   });
 }
@@ -96,25 +100,28 @@ async function storm(raw: Raw, frames: Iterable<Uint8Array>): Promise<void> {
     if (piece.length < 5000) continue;
     raw.stream.write(concat(piece));
     piece = [];
-    await until("it has left", () => raw.stream.unsent === 0 || raw.isOver);
+    await until("the piece has been sent", () => raw.stream.unsent === 0 || raw.isOver);
   }
   raw.stream.write(concat(piece));
-  await until("all has left", () => raw.stream.unsent === 0 || raw.isOver);
+  await until("all pieces have been sent", () => raw.stream.unsent === 0 || raw.isOver);
 }
 
 function* many(count: number, make: (i: number) => Uint8Array): Generator<Uint8Array> {
   for (let i = 1; i <= count; i++) yield make(i);
 }
 
-/** Waits until the node has read everything sent before. */
+/** Waits until the node has read everything that was sent before. */
 async function untilRead({ raw }: Scene): Promise<void> {
   const pongs = (): number => raw.tags.filter((tag) => tag === TAG.PONG).length;
   const before = pongs();
   raw.send(TAG.PING, new Uint8Array(8));
-  await until("it has read all", () => pongs() > before || raw.isOver, 30_000);
+  await until("the node has answered a ping", () => pongs() > before || raw.isOver, 30_000);
 }
 
-/** Tests that the session ends if it should, and that the memory is released. */
+/**
+ * Declares a test that sends frames as the hostile node, calls `check`, and asserts that the memory
+ * is released afterwards.
+ */
 function stormTest(
   name: string,
   frames: (scene: Scene) => Iterable<Uint8Array>,
@@ -132,7 +139,7 @@ function stormTest(
 }
 
 stormTest(
-  "A node bears 100,000 monitors of one actor by one, and forgets them with the session",
+  "Mesh accepts 100,000 monitors of one actor by one actor, and removes them with the session",
   ({ near }) => many(100_000, (i) => encodeFrame(TAG.MONITOR, row([from(1), to(near.pid.id), i]))),
   ({ near, a, raw }) => {
     assertEquals([raw.isOver, near.watchers?.size], [false, 100_001]);
@@ -141,7 +148,7 @@ stormTest(
 );
 
 stormTest(
-  "A node bears 100,000 monitors of one actor by as many, and forgets them with the session",
+  "Mesh accepts 100,000 monitors of one actor by as many actors, and removes them with the session",
   () =>
     many(100_000, (i) => encodeFrame(TAG.MONITOR_NAMED, row([from(i)], named("near"), row([i])))),
   ({ near, a, raw }) => {
@@ -151,7 +158,7 @@ stormTest(
 );
 
 stormTest(
-  "A node bears 100,000 links with one actor, and forgets those that were taken back",
+  "Mesh accepts 100,000 links with one actor, and keeps no state after they are unlinked",
   ({ near }) =>
     many(200_000, (i) =>
       encodeFrame(
@@ -165,7 +172,7 @@ stormTest(
 );
 
 stormTest(
-  "A node keeps thousands of unanswered calls of a peer, and handles many cancellations",
+  "Mesh keeps thousands of unanswered calls of a peer, and handles many cancellations",
   function* ({ near }) {
     yield* many(CALLS, (i) => encodeFrame(TAG.CALL, row([i, to(near.pid.id)], TERM)));
     yield* many(OVERS, (i) => encodeFrame(TAG.CALL_OVER, row([i + CALLS / 2])));
@@ -177,7 +184,7 @@ stormTest(
 );
 
 stormTest(
-  "A node answers 100,000 questions about what is not there, and keeps nothing",
+  "Mesh answers 100,000 requests about missing actors and functions, and keeps no state",
   () =>
     many(100_000, (i) => {
       switch (i % 6) {
@@ -202,12 +209,12 @@ stormTest(
     assertEquals(raw.isOver, false);
     assertEquals(a.remote.nodeLink(HOSTILE)!.kept, 0);
     const answers = (): number => raw.tags.filter((tag) => ANSWERS.includes(tag)).length;
-    await until("all are answered", () => answers() === 100_000);
+    await until("all requests are answered", () => answers() === 100_000);
   },
 );
 
 stormTest(
-  "A node takes 65,534 announced nodes from one peer, and not one more",
+  "Mesh accepts 65,534 announced nodes from one peer, and ends the session at one more",
   () =>
     many(70_000, (i) => encodeFrame(TAG.HOME, encodeHome((i + 1) & 0xffff, i, "x@h:1").slice(5))),
   ({ raw, a }) => {
@@ -217,7 +224,7 @@ stormTest(
 );
 
 stormTest(
-  "A node ignores exits, answers and actors that a third node sends about two others",
+  "Mesh ignores exits, replies and references about two actors if a third node sends them",
   ({ near, far }) => {
     const [mine, yours] = [near.pid.id, far.pid.id];
     const ids = [0, 1, 2, 3, mine, yours];
@@ -252,10 +259,10 @@ stormTest(
   },
 );
 
-test("A node ends the session of a peer that nests terms too deeply, or sends wrong lengths", async () => {
+test("Mesh ends the session of a peer that nests terms too deeply, or sends invalid lengths", async () => {
   const deep = new Uint8Array(1_000_000).fill(TERM[0]!);
   const terms = [
-    // Nested arrays: the tag of an array with one item.
+    // Nested arrays of one item each.
     joinTerm(new Uint8Array(100_000).fill(arrayOfOne())),
     deep,
     // An array that announces four billion items and contains none.
@@ -264,29 +271,29 @@ test("A node ends the session of a peer that nests terms too deeply, or sends wr
   for (const term of terms) {
     await withHostile(async ({ raw, near }) => {
       raw.send(TAG.SEND, row([to(near.pid.id)], term));
-      await until("it is cut", () => raw.isOver);
+      await until("the session has ended", () => raw.isOver);
       assertEquals(near.length, 0);
     });
   }
 });
 
-/** The tag of an array of one item: that of an empty array plus one. */
+/** Returns the tag of an array of one item, which is that of an empty array plus one. */
 function arrayOfOne(): number {
   return encodeTerm([])[1]! + 1;
 }
 
-/** A term with these bytes, after the version byte. */
+/** Encodes a term with these bytes after the version byte. */
 function joinTerm(bytes: Uint8Array): Uint8Array {
   return concat([TERM.subarray(0, 1), bytes]);
 }
 
-test("A node limits a hostile peer to the signals that any peer may send to its actors", async () => {
+test("Mesh accepts exit signals from a hostile peer for actors, and ignores messages to the system's own pid", async () => {
   await withHostile(async (scene) => {
     const { raw, near, a } = scene;
     const victim = puppet(a, "victim");
     raw.send(TAG.EXIT_SIGNAL, row([from(1), to(victim.pid.id)], hex("08")));
-    await until("it is killed", () => !victim.isAlive);
-    // Signals to pid 0, the system's own, reach neither the program nor another actor.
+    await until("the victim is killed", () => !victim.isAlive);
+    // Signals to pid 0, the system's own, reach neither the program nor an actor.
     raw.send(TAG.EXIT_SIGNAL, row([from(1), to(0)], hex("08")));
     raw.send(TAG.SEND, row([to(0)], TERM));
     raw.send(TAG.LINK, row([from(0), to(0)]));
@@ -296,7 +303,7 @@ test("A node limits a hostile peer to the signals that any peer may send to its 
   });
 });
 
-test("A node allows a hostile peer to spawn only the functions it exposes", async () => {
+test("Mesh spawns for a hostile peer only functions that are exposed to it", async () => {
   await withHostile(async (scene) => {
     const { raw, a } = scene;
     const { spawner } = a.remote;
@@ -314,37 +321,37 @@ test("A node allows a hostile peer to spawn only the functions it exposes", asyn
   });
 });
 
-test("A peer that does not answer spawns and calls keeps them pending only until its session ends", async () => {
+test("Spawns and calls on a peer that does not answer are rejected when its session ends", async () => {
   await withHostile(async ({ raw, a, near }) => {
     const line = a.remote.nodeLink(HOSTILE)!;
     const there = { node: HOSTILE, fn: "any", timeout: 60_000 };
     const pending = Array.from({ length: 1000 }, () => near.spawnLink(there) as Promise<Pid>);
     const calls = Array.from({ length: 1000 }, () => near.call(line.pid(1) as never, 1));
     const ends = Promise.allSettled([...pending, ...calls]);
-    await until("all were asked", () => raw.frames.length >= 2000);
+    await until("all requests have arrived", () => raw.frames.length >= 2000);
     raw.stream.abort();
     const codes = (await ends).map((end) => (end as PromiseRejectedResult).reason.code);
     assertEquals(new Set(codes), new Set(["noconnection"]));
-    await until("its session is over", () => a.mesh.session(HOSTILE) === undefined);
-    // Only its call to the honest actor is still pending.
+    await until("the session has ended", () => a.mesh.session(HOSTILE) === undefined);
+    // Only the call to b's actor is still pending.
     assert(near.chain !== undefined && near.chain.following === undefined);
     assertEquals(line.kept, 0);
   });
 });
 
-test("A member with two incarnations has one session, that of the later one, without the earlier one's links", async () => {
+test("Mesh replaces a member's session by that of its next incarnation, and removes the links of the earlier one", async () => {
   await withHostile(async ({ raw, a, near }) => {
     raw.send(TAG.LINK, row([from(1), to(near.pid.id)]));
     raw.send(TAG.MONITOR, row([from(1), to(near.pid.id), 1]));
-    await until("it is bound", () => near.links?.size === 2);
+    await until("the hostile node has linked the actor", () => near.links?.size === 2);
     const line = a.remote.nodeLink(HOSTILE)!;
     const again = await joinAs(HOSTILE, a.name, 2_000_000_000);
-    await until("the earlier one is cut", () => raw.isOver);
+    await until("the earlier session has ended", () => raw.isOver);
     assertEquals([line.kept, line.isOpen, near.links?.size], [0, false, 1]);
     assertEquals(near.length, 1);
     near.discard(() => true);
     assert(a.remote.nodeLink(HOSTILE) !== line);
-    a.received.splice(a.received.findIndex((said) => said.startsWith("down")), 1);
+    a.received.splice(a.received.findIndex((line) => line.startsWith("down")), 1);
     again.stream.abort();
   });
 });

@@ -42,8 +42,8 @@ const NAME = {
   flags: 1,
 };
 
-/** Messages that an intruder sends after its proof, trying to be accepted. */
-const SAID: readonly Uint8Array[] = [encodeRoomBroadcast("lobby", "from outside")];
+/** Messages that an intruder sends after an invalid proof. */
+const AFTER_PROOF: readonly Uint8Array[] = [encodeRoomBroadcast("lobby", "from outside")];
 
 /** Asserts that nothing was accepted (no session, no message, no peer), and that the node works. */
 async function assertUnharmed(
@@ -54,8 +54,8 @@ async function assertUnharmed(
   assertEquals([node.mesh.peers(), node.received, observed()], [[], [], 0]);
   const honest = await start("honest", { seeds: [node.name] });
   await untilWhole([node, honest]);
-  honest.rooms.broadcast("lobby", "from a friend");
-  await until("the friend is heard", () => observed() > 0);
+  honest.rooms.broadcast("lobby", "from an honest node");
+  await until("the honest node's broadcast has arrived", () => observed() > 0);
   assertEquals(observed(), 1);
 }
 
@@ -72,13 +72,13 @@ test("Mesh rejects a TLS client that trusts any certificate and guesses the proo
         encodeReply(randomBytes(32), { lastSession: 0n, exposed: [], startedAt: 0 }),
       );
       intruder.send(TAG.PEER_LIST, encodeList(["intruder@127.0.0.1:1"]));
-      intruder.write(...SAID);
+      intruder.write(...AFTER_PROOF);
       assertEquals((await intruder.frame(1)).tag, TAG.REJECT);
-      await until("it is cut", () => intruder.isOver);
+      await until("the connection is closed", () => intruder.isOver);
       assertEquals(intruder.frames.length, 2);
       intruder.close();
     }
-    await until("all are told of", () => a.refused.length === 5);
+    await until("all rejections are reported", () => a.refused.length === 5);
     assertEquals(warnings(a).length, 1);
     assert(warnings(a)[0]!.endsWith(": its proof is wrong: it has another cookie"), warnings(a)[0]);
     assertEquals(a.refused.map(({ reason }) => reason), new Array(5).fill("cookie"));
@@ -92,7 +92,8 @@ test("Mesh rejects a client that replays a recorded handshake of an honest node"
     const observed = listen(a);
     const { proofKey } = await testKeys();
     const self = { name: NAME.name, creation: 1, proofKey, exposed: [] };
-    // Messages of an honest initiator, recorded in plain text, as only the initiator itself could.
+    // The messages of an honest initiator as plaintext, which only the initiator itself could
+    // record.
     const honest = await Intruder.secure(a.name);
     const machine = new Initiator(
       self,
@@ -113,11 +114,11 @@ test("Mesh rejects a client that replays a recorded handshake of an honest node"
     honest.write(step.frame);
     assertEquals((await honest.frame(1)).tag, TAG.ACK);
     honest.close();
-    await until("it is gone", () => a.received.length === 2);
+    await until("the session has ended", () => a.received.length === 2);
     a.received.length = 0;
 
     const intruder = await Intruder.secure(a.name);
-    intruder.write(...recorded, ...SAID);
+    intruder.write(...recorded, ...AFTER_PROOF);
     assertEquals((await intruder.frame(1)).tag, TAG.REJECT);
     intruder.close();
     assertEquals(await refusedBy(a), "cookie");
@@ -132,10 +133,12 @@ test("Mesh rejects a client whose first message belongs to an open session", asy
     const observed = listen(a);
     for (const tag of [TAG.PEER_LIST, TAG.ROOM_BROADCAST, TAG.PING, TAG.GOODBYE, TAG.ACK, 0x77]) {
       const intruder = await Intruder.secure(a.name);
-      const body = tag === TAG.ROOM_BROADCAST ? frameOf(SAID[0]!).body : encodeList(["x@h:1"]);
+      const body = tag === TAG.ROOM_BROADCAST
+        ? frameOf(AFTER_PROOF[0]!).body
+        : encodeList(["x@h:1"]);
       intruder.send(tag, body);
       assertEquals((await intruder.frame(0)).tag, TAG.REJECT);
-      await until("it is cut", () => intruder.isOver);
+      await until("the connection is closed", () => intruder.isOver);
       intruder.close();
     }
     assertEquals(warnings(a).length, 1);
@@ -157,17 +160,17 @@ test("Mesh logs one bounded line for a REJECT, whatever text it contains", async
   });
 });
 
-test("Mesh distinguishes TLS from other input, and logs it once", async () => {
+test("Mesh logs once that a client does not use TLS", async () => {
   await withNodes(async (start) => {
     const a = await start("a");
     const observed = listen(a);
     for (let i = 0; i < 3; i++) {
       const intruder = await Intruder.plain(a.name);
       intruder.write(utf8("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
-      await until("it is cut", () => intruder.isOver);
+      await until("the connection is closed", () => intruder.isOver);
       intruder.close();
     }
-    await until("all are told of", () => a.refused.length === 3);
+    await until("all rejections are reported", () => a.refused.length === 3);
     assertEquals(warnings(a).length, 1, warnings(a).join("\n"));
     assert(warnings(a)[0]!.endsWith(": it does not speak TLS"), warnings(a)[0]);
     await assertUnharmed(a, observed, start);
@@ -180,10 +183,10 @@ test("Mesh aborts silent clients at a deadline, before TLS and after it", async 
     const observed = listen(a);
     const before = await Intruder.plain(a.name);
     const after = await Intruder.secure(a.name);
-    await until("both are cut", () => before.isOver && after.isOver, 5000);
+    await until("both connections are closed", () => before.isOver && after.isOver, 5000);
     before.close();
     after.close();
-    await until("both are told of", () => a.refused.length === 2);
+    await until("both timeouts are reported", () => a.refused.length === 2);
     assertEquals(a.refused.map(({ reason }) => reason), ["timeout", "timeout"]);
     assertEquals(warnings(a).length, 1);
     await assertUnharmed(a, observed, start);
@@ -202,7 +205,7 @@ test("Mesh accepts honest nodes at once while hundreds are silent, before TLS an
     await untilWhole([a, b]);
     const ms = performance.now() - from;
     assert(ms < 2000, `it took ${ms} ms`);
-    // There are fewer than the limit per address, so none was closed.
+    // No connection was closed, because there are fewer than the limit per address.
     assertEquals(silent.filter(({ isOver }) => isOver).length, 0);
     for (const intruder of silent) intruder.close();
   });
@@ -224,14 +227,14 @@ test("Mesh rejects a man in the middle that terminates TLS with its own certific
       const error = await assertRejects(() => a.mesh.connect(name), NodeConnectError);
       assertEquals(error.code, "untrusted");
       assertEquals([a.received, b.received], [[], []]);
-      assertEquals(middle.seen.length, 0, "the dialler said something");
+      assertEquals(middle.seen.length, 0, "the initiator sent no data");
     } finally {
       await middle.close();
     }
   });
 });
 
-test("Mesh works through a relay that forwards TCP and sees no plaintext", async () => {
+test("Mesh works through a relay that forwards TCP, which sees no plaintext", async () => {
   await withNodes(async (start) => {
     const target = await freePort();
     const middle = await startMiddle(target);
@@ -243,7 +246,7 @@ test("Mesh works through a relay that forwards TCP and sees no plaintext", async
       await untilWhole([a, b]);
       const observed = listen(b);
       await b.rooms.announced();
-      a.rooms.broadcast("lobby", "a secret among friends");
+      a.rooms.broadcast("lobby", "a secret broadcast");
       await until("the broadcast arrives", () => observed() > 0);
       const all = middle.seen.map((bytes) => new TextDecoder("latin1").decode(bytes)).join("");
       assert(all.length > 500);
@@ -311,7 +314,7 @@ for (const own of [false, true]) {
   });
 }
 
-test("Mesh rejects a peer with the cookie that cannot read certificates, or claims so", async () => {
+test("Mesh rejects a peer that states that it cannot read certificates", async () => {
   await withNodes(async (start) => {
     const a = await start("a");
     const intruder = await Intruder.secure(a.name);
@@ -322,7 +325,7 @@ test("Mesh rejects a peer with the cookie that cannot read certificates, or clai
   });
 });
 
-test("Mesh does not warn when an honest dial is given up in favour of the other side's", async () => {
+test("Mesh logs no warning when a dial is abandoned because the other side has connected", async () => {
   await withNodes(async (start) => {
     let through!: () => void;
     const gate = new Promise<void>((open) => through = open);
@@ -336,14 +339,14 @@ test("Mesh does not warn when an honest dial is given up in favour of the other 
       },
     })));
     const b = await start("b");
-    // Its dial is stuck between TLS and NAME.
+    // a's dial waits between TLS and NAME.
     const a = await start("a", { seeds: [b.name] }, host);
-    await until("a's dial is in TLS", () => dialled);
+    await until("a's dial has completed TLS", () => dialled);
     await b.mesh.connect(a.name);
     await untilWhole([a, b]);
     through();
-    await until("the dial is over", () => [...armed].every((what) => what.includes("every")));
-    // b has already logged about it before.
+    await until("the dial has ended", () => [...armed].every((what) => what.includes("every")));
+    // If b had logged a's dial, it would have done so before this rejection.
     const intruder = await Intruder.secure(b.name);
     intruder.send(0x99);
     assertEquals(await refusedBy(b), "protocol");
@@ -355,10 +358,10 @@ test("Mesh does not warn when an honest dial is given up in favour of the other 
   });
 });
 
-test("Mesh ends the oldest handshake of an address with too many, and none of other addresses", async () => {
+test("Mesh ends the oldest handshakes of an address with too many, and none of other addresses", async () => {
   await withNodes(async (start) => {
     const a = await start("a", {}, hurriedHost(60_000));
-    // The first connection of all, and as silent as the others; only its address differs.
+    // The first connection. It is as silent as the others, but has another address.
     const slow = await Intruder.secure(a.name, "127.0.0.3");
     const silent: Intruder[] = [];
     while (silent.length < UNPROVEN_MAX / 2 + 20) {
@@ -367,11 +370,11 @@ test("Mesh ends the oldest handshake of an address with too many, and none of ot
     }
     const excess = silent.length - UNPROVEN_MAX / 2;
     const over = (): number => silent.filter(({ isOver }) => isOver).length;
-    await until("those above the limit are over", () => over() >= excess);
+    await until("the connections above the limit are closed", () => over() >= excess);
     const b = await start("b", { seeds: [a.name] });
     await untilWhole([a, b]);
     assertEquals([over(), slow.isOver], [excess, false]);
     for (const intruder of [slow, ...silent]) intruder.close();
-    await until("all are over", () => slow.isOver && over() === silent.length);
+    await until("all connections are closed", () => slow.isOver && over() === silent.length);
   });
 });

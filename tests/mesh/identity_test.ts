@@ -8,7 +8,7 @@ import { test } from "../kit/test.ts";
 test("deriveKeys derives the same keys from a cookie on every node and runtime", async () => {
   assertEquals(COOKIE, "a cookie for tests");
   const { authority, proofKey } = await deriveKeys(COOKIE);
-  // Computed independently, with the scrypt and HKDF of another language.
+  // Computed independently, with scrypt and HKDF of another language.
   const proof = "93aaf15c7eeb6a01ec74948d5827057a3ba559d4d81e95ff4fc75ed62d70ce09";
   assertEquals(proofKey.toHex(), proof);
   const digest = createHash("sha256").update(authority.pem).digest("hex");

@@ -16,15 +16,18 @@ const TERM = encodeTerm("a term");
 const NORMAL = hex("00");
 const BYE = joined(hex("05"), row([3]), new TextEncoder().encode("bye"));
 
-/** One actor on each side, linked to and monitoring the other, and a pending call on each. */
-interface Household {
+/**
+ * One actor on each side, linked to and monitoring the other, with a call pending in each
+ * direction.
+ */
+interface LinkedPair {
   readonly one: Side;
   readonly other: Side;
   readonly near: Actor;
   readonly far: Actor;
 }
 
-function household(): Household {
+function linkedPair(): LinkedPair {
   const [one, other] = join();
   const near = one.actor({ trap: true, name: "near" });
   const far = other.actor({ trap: true, name: "far" });
@@ -38,8 +41,8 @@ function household(): Household {
   return { one, other, near, far };
 }
 
-/** Returns one side's view of the other, and the messages its actor received. */
-function view({ one, near }: Household): unknown {
+/** Returns the state that one side keeps about the other, and the messages its actor received. */
+function view({ one, near }: LinkedPair): unknown {
   return [
     one.line.kept,
     one.line.links,
@@ -112,13 +115,13 @@ test("Inbound.take ends the session at an invalid message, without any effect", 
     "a HOME that is short": [TAG.HOME, hex("0200")],
   };
   for (const [what, [tag, body]] of Object.entries(rows)) {
-    const home = household();
+    const home = linkedPair();
     const { one, near } = home;
     const { length } = near;
     const { size } = one.system;
     one.take(tag, body);
     assert(one.over?.startsWith("protocol: it sent row 0x"), `${what}: ${one.over}`);
-    // It ends like a lost session: an exit, a down, and failed calls.
+    // As after a lost session: an exit, a Down, and failed calls.
     assertEquals([near.links?.size, near.monitors?.size, near.watchers?.size], [0, 0, 0], what);
     assertEquals([near.length, one.system.size], [length + 2, size], what);
     assertEquals(one.crashes, [], what);
@@ -148,14 +151,14 @@ test("Inbound.take ends the session at an actor message truncated at any byte", 
     [TAG.HOME, encodeHome(2, 1, "x@h:1").slice(5)],
   ];
   for (const [tag, body] of rows) {
-    const whole = household();
+    const whole = linkedPair();
     whole.one.take(tag, body);
     assertEquals(whole.one.over, undefined, `0x${tag.toString(16)}`);
     for (let length = 0; length < body.length; length++) {
       // A SPAWNED that reports success has no reason.
       if (tag === TAG.SPAWNED && length >= 17) continue;
-      // A new session for each, because the first violation ends it.
-      const { one } = household();
+      // Uses a new session each time, because the first violation ends it.
+      const { one } = linkedPair();
       one.take(tag, body.subarray(0, length));
       assert(one.over !== undefined, `0x${tag.toString(16)} cut at ${length}`);
     }
@@ -204,7 +207,7 @@ test("Inbound.take ignores messages about actors and calls that do not exist", (
     "a row of a later version": [0x77, TERM],
   };
   for (const [what, [tag, body]] of Object.entries(rows)) {
-    const home = household();
+    const home = linkedPair();
     const before = view(home);
     home.one.take(tag, body);
     assertEquals([home.one.over, view(home)], [undefined, before], what);
@@ -212,7 +215,7 @@ test("Inbound.take ignores messages about actors and calls that do not exist", (
 });
 
 test("Inbound.take accepts a DOWN or EXIT only for the actor that is monitored or linked", () => {
-  const { one, near } = household();
+  const { one, near } = linkedPair();
   const { length } = near;
   // A valid reference with the wrong actor, and an exit of an actor that is not linked.
   one.take(TAG.DOWN, row([from(2), to(1), 1], BYE));
@@ -231,7 +234,7 @@ test("Inbound.take keeps the order of UNLINKED and LINK after a large message", 
   const [farPid, nearPid] = [one.pid(far), other.pid(near)];
   near.link(farPid);
   near.unlink(farPid);
-  // A large message is in transit when the other side links too; the unlink arrives only after it.
+  // The unlink is held back behind a large message. Meanwhile, the other side links too.
   far.send(nearPid as never, "x".repeat(400_000));
   far.link(nearPid);
   while (other.takeFrom(one));
@@ -254,14 +257,15 @@ test("Inbound.take holds messages to the receiver of an incomplete large message
   far.send({ name: "near", node: one.system.home.node }, { of: 1 });
   far.exit(nearPid, "signal");
   far.system.call(nearPid as never, 2, { timeout: Infinity }, far).catch(() => {});
-  // The held message is decoded first. It uses the same keys as a waiting one, which defined them.
+  // This message is decoded before the held one. Both use the same keys, which the held one
+  // defined.
   far.send(other.pid(third) as never, { of: "another" });
   far.end("bye");
   other.actor().send(other.pid(third) as never, { new: "keys" });
   while (third.length < 2) one.takeFrom(other);
   assertEquals([near.length, third.peek()], [0, [{ of: "another" }, { new: "keys" }]]);
   moveAll(one, other);
-  // Terms are decoded once: the keys learned from the others are still known.
+  // Each term is decoded once: the keys that the other messages defined are still known.
   other.actor().send(other.pid(third) as never, { new: "values" });
   moveAll(one, other);
   assertEquals([one.over, third.peek()[2]], [undefined, { new: "values" }]);
@@ -272,7 +276,7 @@ test("Inbound.take holds messages to the receiver of an incomplete large message
   assertEquals(got, [large, { of: 1 }, "exit signal", "call 2", "exit bye"]);
 });
 
-test("Inbound.take ends the session at a held invalid message when its turn comes", () => {
+test("Inbound.take ends the session when a held invalid message is due", () => {
   const [one, other] = join();
   const near = one.actor({ trap: true });
   const far = other.actor();
@@ -285,7 +289,7 @@ test("Inbound.take ends the session at a held invalid message when its turn come
   assertEquals(near.length, 1);
 });
 
-test("Inbound.take: a call number may be reused after its call, and means the new call", () => {
+test("Inbound.take: a number may be reused after its call, and then refers to the new call", () => {
   const [one, other] = join();
   const actor = one.actor();
   for (const value of ["first", "second"]) {
@@ -315,10 +319,10 @@ test("Inbound.take ignores a monitor or call that was cancelled while held back"
     far.call(other.pid(near) as never, 2, { signal }).catch(() => {});
     for (const ref of refs) far.demonitor(ref);
     cancel.abort("not any more");
-    // A message that is not removed.
+    // This monitor is not cancelled.
     if (round === 1) far.monitor(to);
     moveAll(one, other);
-    // The calls are messages as well.
+    // Cancelled calls stay in the mailbox.
     assertEquals([one.over, near.length], [undefined, 3 * (round + 1)]);
     assertEquals([near.watchers?.size ?? 0, near.chain, one.line.monitors], [
       round,
@@ -390,7 +394,7 @@ test("dispatch has a handler for every message between nodes", () => {
 
 const NO_NODE: NodeMessages = { exposed() {}, peerList() {}, roomSink: undefined };
 
-/** Creates a session in which one side accepts only a few of each. */
+/** Creates a session in which one side accepts only `most` monitors, calls, links and actors. */
 function limited(most: number): Side {
   const [one, other] = join();
   one.actor();
@@ -435,7 +439,7 @@ test("Inbound.take ends the session at the first monitor, call, link or actor ov
     one.take(TAG.MONITOR, row([from(i), to(1), i]));
   }
   assertEquals(one.over, undefined);
-  // As many again, with links that would be valid otherwise.
+  // Links with further actors exceed the limit of actors.
   for (let i = 101; i <= 250 && one.over === undefined; i++) {
     one.take(TAG.LINK, row([from(i), to(1)]));
   }

@@ -31,21 +31,21 @@ export class Intruder {
     socket.on("close", () => this.isOver = true);
   }
 
-  /** Connects to the named node in plain TCP, from an address of this machine. */
+  /** Connects to the named node in plain TCP, from the given local address if any. */
   static async plain(name: string, localAddress?: string): Promise<Intruder> {
     const { hostname, port } = parseName(name)!;
     const socket = connectTcp({ host: hostname, port, ...(localAddress && { localAddress }) });
     let connected = false;
     socket.once("connect", () => connected = true);
     const intruder = new Intruder(socket);
-    await until("TCP is through", () => connected || intruder.isOver);
+    await until("TCP is connected", () => connected || intruder.isOver);
     return intruder;
   }
 
-  /** Connects to the named node by TLS, whatever certificate it presents. */
+  /** Connects to the named node by TLS, and accepts any certificate. */
   static async secure(name: string, localAddress?: string): Promise<Intruder> {
     const { hostname, port } = parseName(name)!;
-    // On Bun, TLS over a given socket may never end if the listener changes its certificate.
+    // On Bun, TLS over a given socket may never finish if the listener changes its certificate.
     const to = localAddress === undefined
       ? { host: hostname, port }
       : { socket: (await Intruder.plain(name, localAddress)).socket };
@@ -53,7 +53,7 @@ export class Intruder {
     let secured = false;
     socket.once("secureConnect", () => secured = true);
     const intruder = new Intruder(socket);
-    await until("TLS is through", () => secured || intruder.isOver);
+    await until("TLS is established", () => secured || intruder.isOver);
     return intruder;
   }
 
@@ -77,7 +77,7 @@ export class Intruder {
 
   /** Waits for the frame with this index. */
   async frame(index: number): Promise<Frame> {
-    await until(`frame ${index} came`, () => this.frames.length > index || this.isOver);
+    await until(`frame ${index} has arrived`, () => this.frames.length > index || this.isOver);
     const frame = this.frames[index];
     if (frame === undefined) throw new Error(`cut before frame ${index}`);
     return frame;
@@ -91,7 +91,7 @@ export class Intruder {
 /** A man in the middle between two nodes. */
 export interface Middle {
   readonly port: number;
-  /** Everything that was forwarded, in both directions, as the man in the middle saw it. */
+  /** Everything that was forwarded, in both directions, as the man in the middle received it. */
   readonly seen: Uint8Array[];
   /** The number of connections so far. */
   readonly count: number;
@@ -110,8 +110,8 @@ export interface MiddleTls {
 }
 
 /**
- * Forwards connections to the port `target`: either the TCP bytes as they are, or decrypted and
- * encrypted again.
+ * Forwards connections to the port `target`: either TCP bytes unchanged, or decrypted and encrypted
+ * again.
  */
 export async function startMiddle(
   target: number,
@@ -163,7 +163,7 @@ export async function startMiddle(
     clearInterval(release);
     for (const socket of open) socket.destroy();
     const closed = new Promise<void>((done) => server.close(() => done()));
-    await until("all have gone", () => open.size === 0);
+    await until("all connections are closed", () => open.size === 0);
     await closed;
   }
   return middle;

@@ -1,4 +1,4 @@
-/** Joining: when a node has joined, and what it knows by then. */
+/** Tests joining: when a node has joined, and what it knows at that time. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { NodeConnectError } from "../../lib/mesh/connect_waiters.ts";
 import { cluster, freePort, withNodes } from "../kit/mesh.ts";
@@ -45,7 +45,7 @@ test("Node.start resolves after joinTimeout if a seed does not answer", async ()
     a.joined.then(() => hasJoined = true);
     assertEquals(hasJoined, false);
     await a.mesh.stop();
-    await until("stopping ends it", () => hasJoined);
+    await until("Node.stop ends the wait", () => hasJoined);
     await silent.close();
   });
 });
@@ -80,8 +80,8 @@ test("Node.start calls canDial for each node, and dials only the allowed ones", 
     const c = await start("c", { seeds, canDial, joinTimeout: 10_000 });
     assertEquals(c.mesh.membership.stats().dials, 1);
     assert(asked.includes(`seed ${a!.name}`));
-    // b has learned of c, and may dial it.
-    await until("b has dialed it", () => c.mesh.peers().includes(b!.name));
+    // b knows c from gossip, and may dial it.
+    await until("b has dialed c", () => c.mesh.peers().includes(b!.name));
     const error = await assertRejects(() => c.mesh.connect("x@127.0.0.1:1"), NodeConnectError);
     assertEquals(error.code, "denied");
     assert(c.lines.some(({ line }) => line.includes("option canDial threw")));
@@ -110,13 +110,16 @@ test("A list of a thousand names of one port causes only a few dials", async () 
 test("Mesh.connect reaches a live node even if eighty seeds do not answer", async () => {
   await withNodes(async (start) => {
     const live = await start("live");
-    // Each with its own address, so that no limit per address applies.
+    // Each has its own address, so that the limit per address does not apply.
     const servers = await Promise.all(
       Array.from({ length: 80 }, (_, i) => silentServer(`127.0.0.${i + 2}`)),
     );
     const seeds = servers.map(({ port }, i) => `s${i}@127.0.0.${i + 2}:${port}`);
     const a = await start("a", { seeds });
-    await until("the slots are taken", () => servers.filter(({ count }) => count > 0).length >= 40);
+    await until(
+      "all slots of dials are used",
+      () => servers.filter(({ count }) => count > 0).length >= 40,
+    );
     const began = performance.now();
     await a.mesh.connect(live.name);
     assert(performance.now() - began < 3_000);

@@ -1,6 +1,6 @@
 /**
- * Attacks that an authenticated member must not succeed with: exhausting the memory of a node,
- * filling its sessions and mailboxes, or actions that the option `authorize` forbids.
+ * Tests attacks by an authenticated member: exhausting the memory of a node, filling its sessions
+ * and mailboxes, and actions that the option `authorize` forbids.
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { MailboxFullError } from "../../lib/actor/errors.ts";
@@ -27,7 +27,7 @@ function sendIncomplete(raw: Raw, bytes: number): void {
   for (let sent = 0; sent + 32 * 1024 <= bytes; sent += 32 * 1024) raw.write(piece);
 }
 
-test("Mesh limits incomplete messages of many names of one address, and ends the largest holder", async () => {
+test("Mesh limits the memory of incomplete messages of one address, and ends the session that uses most", async () => {
   await withNodes(async (start) => {
     const a = await start("a");
     const raws: Raw[] = [];
@@ -35,9 +35,12 @@ test("Mesh limits incomplete messages of many names of one address, and ends the
       raws.push(await joinAs(`invented${i}@127.0.0.1:1`, a.name, i + 1));
       sendIncomplete(raws[i]!, 15 * 1024 * 1024);
     }
-    await until("some were ended", () => a.received.some((line) => line.endsWith("overload")));
     await until(
-      "all is read",
+      "some sessions were ended",
+      () => a.received.some((line) => line.endsWith("overload")),
+    );
+    await until(
+      "all data has been read",
       () => raws.every((raw) => raw.isOver || raw.stream.unsent === 0),
     );
     const open = raws.filter((raw) => !raw.isOver).length;
@@ -46,7 +49,7 @@ test("Mesh limits incomplete messages of many names of one address, and ends the
   });
 });
 
-test("ReceiveBudget ends the largest holder of an address, then of all, and subtracts released bytes", () => {
+test("ReceiveBudget ends the session that uses most of an address, then of all, and subtracts released bytes", () => {
   const budget = new ReceiveBudget(1600, 800);
   const ended: string[] = [];
   const make = (address: string): Holder => {
@@ -64,7 +67,7 @@ test("ReceiveBudget ends the largest holder of an address, then of all, and subt
   budget.hold(one, 500);
   budget.hold(two, 300);
   assertEquals([budget.bytes, ended.length], [800, 0]);
-  // The peer whose data grows is not the one that holds most.
+  // The session whose data grows is not the one that uses most.
   budget.hold(two, 301);
   assertEquals([budget.bytes, one.bytes, ended], [301, 0, ["x"]]);
   budget.hold(three, 800);
@@ -87,13 +90,13 @@ test("Mesh rejects a session over the limit of an address, and accepts it when a
     const error = await assertRejects(() => joinAs("late@127.0.0.1:1", a.name), Error);
     assert(error.message.includes('"limit"'), error.message);
     raws.pop()!.stream.abort();
-    await until("there is room", () => a.mesh.peers().length < SESSIONS_PER_ADDRESS_MAX);
+    await until("a session has ended", () => a.mesh.peers().length < SESSIONS_PER_ADDRESS_MAX);
     raws.push(await joinAs("late@127.0.0.1:1", a.name));
     for (const raw of raws) raw.stream.abort();
   });
 });
 
-/** Runs with two nodes with a session. */
+/** Runs `body` with two connected nodes. */
 async function withTwo(
   options: NodeOptions,
   body: (a: Node, b: Node) => Promise<void>,
@@ -108,7 +111,7 @@ async function withTwo(
 /** Returns a pid of `a` as `b` represents it. */
 async function seenBy<M>(b: Node, a: Node, pid: Pid<M>): Promise<Pid<M>> {
   assertEquals(await a.global.register("seen", pid), true);
-  await until("the name has come", () => b.global.whereis("seen") !== undefined);
+  await until("the name is known", () => b.global.whereis("seen") !== undefined);
   return b.global.whereis<Pid<M>>("seen")!;
 }
 
@@ -134,7 +137,7 @@ test("remoteMailboxMax limits messages from other nodes in a mailbox, and not lo
     a.send(busy, "here");
     a.send(busy, "end");
     go();
-    await until("all are counted", () => count === 11);
+    await until("all messages are counted", () => count === 11);
   });
   await assertRejects(() => startCheaply({ remoteMailboxMax: 0 }), NodeOptionError);
 });
@@ -197,6 +200,6 @@ test("a name registered before the session is not accepted by a node whose autho
   assertEquals(await b.global.register("secret", pid), true);
   assertEquals(await b.global.register("open", pid), true);
   await b.connect(a.name);
-  await until("the other name has come", () => a.global.whereis("open") !== undefined);
+  await until("the other name is known", () => a.global.whereis("open") !== undefined);
   assertEquals(a.global.whereis("secret"), undefined);
 });

@@ -33,7 +33,7 @@ test("Mesh.connect connects two nodes, which agree on the session id", async () 
     const a = await start("a");
     const b = await start("b");
     await b.mesh.connect(a.name);
-    await until("a knows too", () => agree(a, b));
+    await until("a has the same session", () => agree(a, b));
     assertEquals([a.mesh.peers(), b.mesh.peers()], [[b.name], [a.name]]);
     assertEquals([a.received, b.received], [[`up ${b.name}`], [`up ${a.name}`]]);
     assertEquals([warnings(a), warnings(b)], [[], []]);
@@ -56,19 +56,19 @@ test("Mesh connects all nodes that share one seed", async () => {
   });
 });
 
-test("Mesh keeps one session when two nodes dial each other repeatedly at once", {
+test("Mesh keeps one session when two nodes dial each other at the same time, repeatedly", {
   timeout: 60_000,
 }, async () => {
   await withNodes(async (start) => {
     for (let round = 0; round < 50; round++) {
       const [a, b] = await Promise.all([start("a"), start("b")]);
-      // In the same turn at first; then one of them increasingly later, up to the duration of a
-      // handshake.
+      // At first both dial in the same turn; then one dials increasingly later, up to the duration
+      // of a handshake.
       const later = Math.max(0, round - 25) / 5;
       const first = a.mesh.connect(b.name);
       if (later > 0) await new Promise((wake) => setTimeout(wake, later));
       await Promise.all([first, b.mesh.connect(a.name)]);
-      await until("both agree", () => agree(a, b));
+      await until("both nodes have the same session", () => agree(a, b));
       assertEquals(
         [a.received, b.received],
         [[`up ${b.name}`], [`up ${a.name}`]],
@@ -101,7 +101,7 @@ test("Mesh.disconnect is permanent on both sides, even if one is the other's see
     assertEquals(b.received.at(-1), `down ${a.name} disconnected`);
     assertEquals(await b.mesh.disconnect(a.name), false);
     assertEquals([atRest(one), atRest(other)], [true, true]);
-    // A new node tells each of them the other's name, and they still stay disconnected.
+    // A new node sends each of them the other's name, and they still stay disconnected.
     const d = await start("d", { seeds: [a.name] });
     await untilWhole([a, c, d]);
     await untilWhole([b, c, d]);
@@ -120,13 +120,13 @@ test("Mesh.disconnect stops dialing a node that was never reached", async () => 
   await withNodes(async (start) => {
     const name = `x@127.0.0.1:${await freePort()}`;
     const a = await start("a", { seeds: [name] }, host);
-    await until("it was dialled in vain", () => a.lines.some(({ line }) => line.includes(name)));
+    await until("a dial has failed", () => a.lines.some(({ line }) => line.includes(name)));
     assertEquals(await a.mesh.disconnect(name), false);
-    await until("no dial is to come", () => [...armed].every((what) => what.includes("every")));
+    await until("no dial is pending", () => [...armed].every((what) => what.includes("every")));
     const waiting = assertRejects(() => a.mesh.connect(name), NodeConnectError);
     await a.mesh.disconnect(name);
     assertEquals((await waiting).code, "aborted");
-    await until("no dial is to come", () => [...armed].every((what) => what.includes("every")));
+    await until("no dial is pending", () => [...armed].every((what) => what.includes("every")));
   });
 });
 
@@ -138,11 +138,11 @@ test("Mesh redials after a session is lost, and reports the cause", async () => 
     const before = a.mesh.session(b.name)!.met.session;
     a.mesh.session(b.name)!.abort("closed", "the test cut it");
     await until(
-      "a new session is up",
+      "a new session is open",
       () => agree(a, b) && a.mesh.session(b.name)!.met.session !== before,
     );
     assertEquals(a.received, [`up ${b.name}`, `down ${b.name} closed`, `up ${b.name}`]);
-    await until("b knows", () => b.received.length === 3);
+    await until("b has the new session", () => b.received.length === 3);
     assertEquals(b.received, [`up ${a.name}`, `down ${a.name} closed`, `up ${a.name}`]);
   });
 });
@@ -236,7 +236,7 @@ test("Mesh with another cookie is rejected, with one log line on each side", asy
     await Promise.all([refusedBy(a), refusedBy(b)]);
     assert(performance.now() - from < 1000);
     // The node's further dials are rejected too, and are not logged again.
-    await until("b has dialled some more", () => a.refused.length > 3);
+    await until("b has dialed several times", () => a.refused.length > 3);
     assertEquals([warnings(a).length, warnings(b).length], [1, 1]);
     assertMatch(
       warnings(a)[0]!,
@@ -264,14 +264,14 @@ test("Mesh accepts a node's new incarnation at once while the old session still 
     const a = await start("a");
     const port = await freePort();
     const name = `b@127.0.0.1:${port}`;
-    // The former incarnation is silent: nothing announces its end.
+    // The former incarnation sends nothing, not even an end of its session.
     const old = await joinAs(name, a.name, 1);
-    await until("the old life is up", () => a.received.length === 1);
+    await until("the former session is open", () => a.received.length === 1);
     const b = await start(name, { seeds: [a.name] });
     await untilWhole([a, b]);
     assertEquals(a.received, [`up ${name}`, `down ${name} restarted`, `up ${name}`]);
     assertEquals(b.received, [`up ${a.name}`]);
-    await until("the old life is cut", () => old.isOver);
+    await until("the former session has ended", () => old.isOver);
     old.stream.abort();
     assertEquals(a.mesh.session(name)!.met.creation, b.mesh.creation);
   });
@@ -286,7 +286,7 @@ test("Mesh rejects a second session of the same incarnation as a duplicate, and 
     assertStringIncludes(String(error), "duplicate");
     assertEquals([a.received, warnings(a)], [[`up ${name}`], []]);
     first.send(TAG.PING, new Uint8Array(8));
-    await until("the first is answered", () => first.frames.at(-1)?.tag === TAG.PONG);
+    await until("the first session is answered", () => first.frames.at(-1)?.tag === TAG.PONG);
     first.stream.abort();
   });
 });
@@ -296,10 +296,10 @@ test("Mesh ends the session of a member that violates a rule, and no other", asy
     const [a, b] = await cluster(start, 2);
     const name = `c@127.0.0.1:${await freePort()}`;
     const member = await joinAs(name, a!.name);
-    await until("it is up", () => a!.received.length === 2);
+    await until("the member is connected", () => a!.received.length === 2);
     member.send(TAG.NAME);
-    await until("it is down", () => a!.received.length === 3);
-    await until("it is cut", () => member.isOver);
+    await until("the member's session has ended", () => a!.received.length === 3);
+    await until("the connection is closed", () => member.isOver);
     member.stream.abort();
     assertEquals(a!.received.slice(1), [`up ${name}`, `down ${name} protocol`]);
     assertEquals(warnings(a!), [
@@ -317,32 +317,32 @@ test("Mesh survives any names that a member announces, and does not dial itself"
     const names = ["x@127.0.0.1:0", "x@-:1", "x@a..b:1", "x@[:::::]:1", `x@127.0.0.1:${free}`];
     member.send(TAG.PEER_LIST, encodeList([a.name, ...names]));
     const tried = (name: string) => a.lines.some(({ line }) => line.includes(name));
-    await until("all were dialled", () => names.every(tried));
+    await until("all names were tried", () => names.every(tried));
     member.send(TAG.PING, new Uint8Array(8));
-    await until("the session is up", () => member.frames.at(-1)?.tag === TAG.PONG);
+    await until("the session answers a ping", () => member.frames.at(-1)?.tag === TAG.PONG);
     assertEquals(a.received.length, 1);
     member.stream.abort();
   });
 });
 
-test("Mesh.stop leaves no timers, whatever was in progress", async () => {
+test("Mesh.stop leaves no timers, even with dials and handshakes in progress", async () => {
   const { host, armed } = countingHost();
   await withNodes(async (start) => {
     const a = await start("a", {}, host);
     const b = await start("b", { seeds: [a.name] });
     await untilWhole([a, b]);
     const accepted: Stream[] = [];
-    const deaf = await b.host.listen(
+    const server = await b.host.listen(
       { hostname: "127.0.0.1", port: 0 },
       (stream) => void accepted.push(stream),
     );
-    const dialling = assertRejects(() => a.mesh.connect(`s@127.0.0.1:${deaf.address.port}`));
+    const dialling = assertRejects(() => a.mesh.connect(`s@127.0.0.1:${server.address.port}`));
     const gone = assertRejects(() => a.mesh.connect("x@127.0.0.1:1"));
     const silent = await Intruder.secure(a.name);
     const refused = await Intruder.secure(a.name);
     refused.send(0x99);
     assertEquals((await refused.frame(0)).tag, TAG.REJECT);
-    await until("the deaf one has been dialled", () => accepted.length === 1);
+    await until("the silent server has been dialed", () => accepted.length === 1);
     assert(armed.size > 0);
     await a.mesh.stop();
     // The timer wheel of the actors and the node's monitor run until the system stops.
@@ -352,12 +352,12 @@ test("Mesh.stop leaves no timers, whatever was in progress", async () => {
     assertEquals(ofMesh.filter((what) => !what.includes("dial")), []);
     // Long before the dial would have timed out.
     const isLeft = (): boolean => [...armed].some((what) => what.includes("dial"));
-    await until("no dial is left", () => !isLeft(), 1000);
+    await until("no dial is pending", () => !isLeft(), 1000);
     await Promise.all([dialling, gone]);
     for (const stream of accepted) stream.abort();
     silent.close();
     refused.close();
-    await deaf.close();
+    await server.close();
   });
 });
 
@@ -372,7 +372,7 @@ test("Mesh.stop resolves for all callers when done, and may be called by one of 
     await a.mesh.stop();
     order.push("second");
     await first;
-    await until("all have resolved", () => order.length === 3);
+    await until("all calls have resolved", () => order.length === 3);
     assertEquals(order.includes("second") && order[0] === "first", true, order.join());
     assertEquals(a.received.length, 2);
   });
@@ -431,8 +431,8 @@ test("Mesh renews its certificate every day; sessions continue, and new ones ope
     const before = await serialOf(a.name);
     assertEquals(await serialOf(a.name), before);
     renew!();
-    await until("another is shown", async () => {
-      // A dial during the change may be cut: it is retried.
+    await until("another certificate is presented", async () => {
+      // A dial may fail while the certificate changes, so it is retried.
       const serial = await serialOf(a.name);
       return serial !== undefined && serial !== before;
     });

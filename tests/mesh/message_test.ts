@@ -217,7 +217,7 @@ for (const { row, body, older = 0, encoded, decode, decoded } of ROWS) {
 test("REPLY and ACK of an older version have no start time", () => {
   assertEquals(decodeReply(encodeReply(PROOF, reply).slice(0, -8))?.message.startedAt, 0);
   assertEquals(decodeAck(hex("0000"))?.startedAt, 0);
-  // A time beyond the range of `Date` is read as none.
+  // A time beyond the range of `Date` is decoded as 0, which means unknown.
   assertEquals(decodeAck(hex("0000 ffffffffffffffff"))?.startedAt, 0);
 });
 

@@ -1,4 +1,4 @@
-/** Two nodes with one name: the running one stays. */
+/** Tests two nodes with the same name: the running one keeps it. */
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { NodeConnectError } from "../../lib/mesh/connect_waiters.ts";
 import type { MeshEvents } from "../../lib/mesh/mesh.ts";
@@ -46,7 +46,7 @@ test("Node.joined rejects, and the node emits an event, if its name is found in 
     twin.mesh.events.on("nameinuse", (event) => void events.push(event));
     const error = await assertRejects(() => twin.joined, NodeConnectError);
     assertEquals(error.code, "nameinuse");
-    await until("it is reported", () => events.length > 0);
+    await until("the conflict is reported", () => events.length > 0);
     assertEquals([events[0]!.name, events[0]!.by], [name, c.name]);
     assert(twin.lines.some(({ level, line }) => level === "error" && line.includes("name in use")));
     // The node does not retry.

@@ -10,25 +10,30 @@ import { join, moveAll, Side } from "./session_pair.ts";
 const HOME: Home = { node: "a@h:1", creation: 1, local: true };
 
 /** The tables of a session between `a` and `b`, and the announced nodes. */
-function tables(): { system: System; peer: RemoteIncarnation; homes: NodeTable; said: string[] } {
+function tables(): {
+  system: System;
+  peer: RemoteIncarnation;
+  homes: NodeTable;
+  announced: string[];
+} {
   const system = new System(HOME, new ManualHost());
   const peer = new RemoteIncarnation(system, "b@h:2", 2);
-  const said: string[] = [];
+  const announced: string[] = [];
   const homes = new NodeTable(system, peer, (index, { node, creation }) => {
-    said.push(`${index} ${node} ${creation}`);
+    announced.push(`${index} ${node} ${creation}`);
   });
-  return { system, peer, homes, said };
+  return { system, peer, homes, announced };
 }
 
 test("NodeTable.index is 0 for this node, 1 for the peer, and announces each other node once, from 2 on", () => {
-  const { system, peer, homes, said } = tables();
+  const { system, peer, homes, announced } = tables();
   const [c, d] = [
     new RemoteIncarnation(system, "c@h:3", 3),
     new RemoteIncarnation(system, "d@h:4", 4),
   ];
   assertEquals([homes.index(system.home), homes.index(peer)], [SENDER, RECEIVER]);
   assertEquals([homes.index(c), homes.index(d), homes.index(c)], [2, 3, 2]);
-  // Another object for the same incarnation, as another session creates it.
+  // A second object for the same incarnation, as another session creates it.
   assertEquals(homes.index(new RemoteIncarnation(system, "c@h:3", 3)), 2);
   assertEquals(homes.index(new RemoteIncarnation(system, "b@h:2", 2)), RECEIVER);
   assertEquals(homes.index(new RemoteIncarnation(system, "a@h:1", 1)), SENDER);
@@ -36,25 +41,25 @@ test("NodeTable.index is 0 for this node, 1 for the peer, and announces each oth
   assertEquals(homes.index(new RemoteIncarnation(system, "c@h:3", 33)), 4);
   assertEquals(homes.index(new RemoteIncarnation(system, "b@h:2", 22)), 5);
   assertEquals(homes.index(new RemoteIncarnation(system, "a@h:1", 11)), 6);
-  assertEquals(said, ["2 c@h:3 3", "3 d@h:4 4", "4 c@h:3 33", "5 b@h:2 22", "6 a@h:1 11"]);
+  assertEquals(announced, ["2 c@h:3 3", "3 d@h:4 4", "4 c@h:3 33", "5 b@h:2 22", "6 a@h:1 11"]);
 });
 
 test("NodeTable.index returns undefined for new nodes when the table is full, and keeps existing ones", () => {
-  const { system, homes, said } = tables();
+  const { system, homes, announced } = tables();
   for (let i = 2; i < 0x1_0000; i++) {
     assertEquals(homes.index(new RemoteIncarnation(system, "c@h:3", i)), i);
   }
   assertEquals(homes.index(new RemoteIncarnation(system, "c@h:3", 0x1_0000)), undefined);
   assertEquals(homes.index(new RemoteIncarnation(system, "c@h:3", 2)), 2);
-  assertEquals(said.length, 0x1_0000 - 2);
+  assertEquals(announced.length, 0x1_0000 - 2);
 });
 
 test("NodeTable.index keeps a bounded number of objects, however many represent one incarnation", async () => {
-  const { system, homes, said } = tables();
+  const { system, homes, announced } = tables();
   const before = heapBytes();
   for (let i = 0; i < 600_000; i++) homes.index(new RemoteIncarnation(system, "c@h:3", 3));
-  assertEquals([homes.index(new RemoteIncarnation(system, "c@h:3", 3)), said.length], [2, 1]);
-  // At most a tenth of the objects are kept.
+  assertEquals([homes.index(new RemoteIncarnation(system, "c@h:3", 3)), announced.length], [2, 1]);
+  // At most a tenth of the objects is kept.
   await comesBack(before, 12 * 1024 * 1024);
   assertEquals(homes.index(system.home), SENDER);
 });
@@ -132,7 +137,7 @@ test("NodeTable.pid returns the same object for a live actor, local or remote", 
 function three(): { a: Side; b: Side; c: Side; ends: [Side, Side] } {
   const [a, b] = join();
   const c = new Side("c@h:3", 3);
-  // Each `Side` has one session: a second object with b's name represents b's other session.
+  // Each `Side` has one session, so a second object with b's name has b's other session.
   const [b2, c2] = [new Side("other@h:2", 2), c];
   b2.open(c2);
   c2.open(b2);
@@ -153,7 +158,7 @@ test("NodeTable: a pid forwarded through a second session is announced there wit
   moveAll(b2, c);
   const [[there]] = [...last.peek()[0] as Map<Pid, Set<Pid>>] as [[Pid, Set<Pid>]];
   assertEquals([there.key, there.home.local], [pid!.key, false]);
-  // c has no session with that node.
+  // c has no session with a.
   last.trapExit = true;
   last.link(there);
   last.monitor(there);

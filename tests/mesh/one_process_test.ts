@@ -1,6 +1,6 @@
 /**
- * Nodes in one process behave like nodes on separate machines; and a call may be answered by
- * another node.
+ * Tests nodes in one process: they behave like nodes on separate machines, and a call may be
+ * answered by another node.
  */
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
 import { Call } from "../../lib/actor/call.ts";
@@ -17,10 +17,10 @@ import { type Parts, startNode } from "../../lib/start.ts";
 import type { Pid } from "../../lib/term/pid.ts";
 import { test, until } from "../kit/test.ts";
 
-/** The parts of each node. */
+/** The internal parts of each node. */
 const PARTS = new WeakMap<Node, Parts>();
 
-/** Runs with `count` connected nodes. */
+/** Runs `body` with `count` connected nodes. */
 async function withMesh(count: number, body: (...nodes: Node[]) => Promise<void>): Promise<void> {
   const nodes: Node[] = [];
   try {
@@ -33,7 +33,7 @@ async function withMesh(count: number, body: (...nodes: Node[]) => Promise<void>
       nodes.push(node);
     }
     await until(
-      "all are connected",
+      "all nodes are connected",
       () => nodes.every((node) => node.peers().length === count - 1),
     );
     await body(...nodes);
@@ -67,14 +67,14 @@ test("a pid of another node in the same process is reached only through the sess
     // The message is copied, as from any other node.
     assertEquals(there.got[0], sent);
     assert(there.got[0] !== sent);
-    await until("both run", () => here.self() !== undefined);
+    await until("the actor runs", () => here.self() !== undefined);
     assertEquals(b.isAlive(there.pid), true);
     assertThrows(() => a.isAlive(there.pid), ArgumentError, "of another node");
     const ref = here.self().monitor(there.pid as Pid);
     here.self().trapExit = true;
 
     await a.disconnect(b.name);
-    await until("it is told", () => here.got.some((message) => message instanceof Down));
+    await until("the Down has arrived", () => here.got.some((message) => message instanceof Down));
     const down = here.got.find((message) => message instanceof Down) as Down;
     assertEquals([down.reason, down.ref.equals(ref)], ["noconnection", true]);
     await assertRejects(() => a.call(asked, "?"), NoConnectionError);
@@ -90,7 +90,7 @@ test("a pid of another node in the same process is reached only through the sess
     await assertRejects(() => a.global.register("there", there.pid as Pid), NoProcError);
     await new Promise((turn) => setTimeout(turn, 5));
     assertEquals([b.isAlive(there.pid), there.got.length], [true, count]);
-    // The node itself reaches it as before.
+    // The node itself still reaches it.
     assertEquals(await b.call(asked, "?"), "an answer");
   });
 });
@@ -101,7 +101,7 @@ test("a pid of this node held by another node in the process refers to its actor
     const echo = b.spawn((_self: Self<Call<Pid, Pid[]>>) => (call) => call.reply([call.request]));
     const [back] = await a.call(echo, pid as Pid);
     assertEquals([back, back === pid], [pid as Pid, true]);
-    // Its copy on b.
+    // The pid as b represents it.
     let seen: Pid<unknown> | undefined;
     const eye = b.spawn((_self: Self<Call<Pid<unknown>, null>>) => (call) => {
       seen = call.request;
@@ -111,7 +111,7 @@ test("a pid of this node held by another node in the process refers to its actor
     assert(seen !== undefined && seen !== pid && seen.equals(pid));
     await a.disconnect(b.name);
     a.send(seen, "straight");
-    await until("it has come", () => got.length === 1);
+    await until("the message has arrived", () => got.length === 1);
     assertEquals([got, a.isAlive(seen)], [["straight"], true]);
   });
 });
@@ -143,7 +143,7 @@ function worker(node: Node): Pid<unknown> {
 test("a forwarded call may be answered by any node", async () => {
   await withMesh(3, async (a, b, c) => {
     const nodes = [a, b, c];
-    // The caller, the called actor and the actor that replies, on every combination of nodes.
+    // Tests every combination of nodes for the caller, the called actor and the actor that replies.
     for (const caller of nodes) {
       for (const server of nodes) {
         const called = server.spawn(dispatcher) as Pid<Call<Order, unknown>>;
@@ -160,13 +160,13 @@ test("a forwarded call may be answered by any node", async () => {
   });
 });
 
-test("a forwarded call is kept until it is answered or given up", async () => {
+test("a forwarded call is kept until it is answered or abandoned", async () => {
   await withMesh(2, async (a, b) => {
     const called = a.spawn(dispatcher) as Pid<Call<Order, unknown>>;
     const there = worker(b);
     const { held } = PARTS.get(a)!.remote;
     const late = a.call(called, { worker: there, what: "never" }, { timeout: 30 });
-    await until("it is held", () => held.size === 1);
+    await until("the call is forwarded", () => held.size === 1);
     await assertRejects(() => late, Error, "30 ms");
     assertEquals(held.size, 0);
     const unsendable = () => a.call(called, { worker: there, what: "unsendable" });
@@ -175,7 +175,7 @@ test("a forwarded call is kept until it is answered or given up", async () => {
       () => a.call(called, { worker: there, what: "never" }),
       CallExitError,
     );
-    await until("it is held", () => held.size === 1);
+    await until("the call is forwarded", () => held.size === 1);
     a.exit(called as Pid, "over");
     assertEquals((await waiting).reason, "over");
     assertEquals(held.size, 0);

@@ -122,7 +122,7 @@ test("Outbound.answer sends a rejection if the reply cannot be encoded", async (
   }
 });
 
-test("Outbound: the end of a call is sent, and the other side keeps no state for it", async () => {
+test("Outbound: the end of a call is sent, and both sides keep no state for it", async () => {
   const [one, other] = join();
   const far = other.actor();
   const pid = one.pid(far) as never;
@@ -186,7 +186,7 @@ test("Outbound: an exit is sent with any reason, and as text if it cannot be enc
     assertEquals(received.length, 2);
     for (const text of received) assert(expected.test(String(text)), `${text}`.slice(0, 200));
     assert(far.peek().some((message) => message instanceof Down));
-    // Local actors receive the reason itself, and exits still propagate.
+    // Local actors receive the reason itself, and later exits still arrive.
     assertEquals((also.peek()[0] as Exit).reason, reason);
     const last = one.actor();
     also.link(last.pid as never);
@@ -275,7 +275,7 @@ test("Outbound.lost: ends links, then monitors, then calls of all actors there w
   assertEquals(new Set(near.peek().map((end) => (end as Exit).reason)), new Set(["noconnection"]));
   assertEquals(ends, [`${weak.pid.id} noconnection`]);
   for (const call of calls) await assertRejects(() => call, NoConnectionError);
-  assert(await gone instanceof NoConnectionError, "it may live on");
+  assert(await gone instanceof NoConnectionError, "the outcome is unknown");
   assertEquals([line.kept, line.links], [0, 0]);
   assertEquals([near.links?.size, near.monitors?.size, near.watchers?.size], [0, 0, 0]);
   assertEquals(one.system.externalCaller.monitors?.size ?? 0, 0);

@@ -57,16 +57,15 @@ class Slow implements Stream {
   }
 }
 
-/** An outbox over a slow stream, with a recording of its owner's callbacks. */
+/** An outbox over a slow stream. Records the calls of its owner's callbacks. */
 class Bench {
   readonly stream = new Slow();
   readonly received: string[] = [];
   /**
-   * The frames that the peer received: a fragmented frame at its completion, with its fragments
-   * before.
+   * The complete frames that the peer received; a fragmented frame is added when it is complete.
    */
-  readonly came: Frame[] = [];
-  /** The messages that the peer received, in order. */
+  readonly arrived: Frame[] = [];
+  /** All frames that the peer received, in order, including fragments. */
   readonly rows: Frame[] = [];
   readonly outbox: SessionOutbox;
   /** Whether the peer sends TAKEN. */
@@ -85,7 +84,7 @@ class Bench {
     });
   }
 
-  /** Writes a data frame, as messages of actors are written. */
+  /** Writes a data frame, as for a message between actors. */
   write(tag: number, length: number, vital = false): boolean {
     const out = this.outbox.begin(tag);
     out.reserve(length);
@@ -118,16 +117,16 @@ class Bench {
 
   /** The tags of the received frames, as runs: `77×3`. */
   get runs(): string[] {
-    return runs(this.came.map(({ tag }) => tag));
+    return runs(this.arrived.map(({ tag }) => tag));
   }
 
   #take(row: Frame): void {
     this.rows.push(row);
-    if (row.tag !== TAG.BULK && row.tag !== TAG.FRAGMENT) return void this.came.push(row);
+    if (row.tag !== TAG.BULK && row.tag !== TAG.FRAGMENT) return void this.arrived.push(row);
     const begins = row.tag === TAG.BULK;
     const one = begins ? this.#fragments.begin(row.body) : this.#fragments.add(row.body);
     assert(one instanceof Arriving, `${one}`);
-    if (one.isWhole) this.came.push({ tag: one.tag, body: one.body.slice() });
+    if (one.isWhole) this.arrived.push({ tag: one.tag, body: one.body.slice() });
     const untold = this.#fragments.takeUntold();
     this.#owed += untold;
     if (this.takes) this.take(this.#owed);
@@ -168,7 +167,7 @@ test("SessionOutbox removes a cancelled frame, even if it was partly written", (
   bench.outbox.cancel();
   bench.write(0x79, 5);
   bench.sendAll();
-  assertEquals(bench.came.map(({ tag, body }) => `${tag}:${body.toHex()}`), [
+  assertEquals(bench.arrived.map(({ tag, body }) => `${tag}:${body.toHex()}`), [
     `${0x77}:7777777777`,
     `${0x79}:7979797979`,
   ]);
@@ -188,13 +187,13 @@ test("SessionOutbox keeps frames of every length intact and in order, except lar
     }
   }
   bench.sendAll();
-  const say = ({ tag, body }: Frame) => {
+  const describe = ({ tag, body }: Frame) => {
     assert(body.every((byte) => byte === tag), `${tag}`);
     return `${tag} ${body.length}`;
   };
-  assertEquals(bench.came.map(say).sort(), sent.toSorted());
+  assertEquals(bench.arrived.map(describe).sort(), sent.toSorted());
   const isSmall = (line: string) => Number(line.split(" ")[1]) + 1 <= BULK_BYTES_MIN;
-  assertEquals(bench.came.map(say).filter(isSmall), sent.filter(isSmall));
+  assertEquals(bench.arrived.map(describe).filter(isSmall), sent.filter(isSmall));
   assertEquals(bench.outbox.unsent, 0);
 });
 
@@ -230,7 +229,7 @@ test("SessionOutbox does not fragment messages that must be whole, however long"
   }
   bench.sendAll();
   assertEquals(runs(bench.rows.map(({ tag }) => tag)), ["29×3", "1d×3", "2d×3"]);
-  assertEquals(bench.came.filter(({ body }) => body.length === 150_000).length, 6);
+  assertEquals(bench.arrived.filter(({ body }) => body.length === 150_000).length, 6);
 });
 
 test("SessionOutbox keeps the first fragment of a large frame at its place in the order", () => {
@@ -259,18 +258,18 @@ test("SessionOutbox writes a limited amount to the stream at once, and more when
     assert(rounds < unsent / (32 * KIB));
     bench.send();
   }
-  assertEquals(bench.came.length, 8001);
+  assertEquals(bench.arrived.length, 8001);
 });
 
-test("SessionOutbox sends control frames before everything that waits", () => {
+test("SessionOutbox sends control frames before all queued data", () => {
   const bench = new Bench();
   for (let i = 0; i < 1000; i++) bench.write(0x77, 1000);
   bench.write(0x78, MIB);
   bench.flush();
   bench.outbox.control(encodeFrame(TAG.PING, new Uint8Array(8)));
   bench.send();
-  assert(bench.came.length < 200);
-  assertEquals(bench.came.at(-1)!.tag, TAG.PING);
+  assert(bench.arrived.length < 200);
+  assertEquals(bench.arrived.at(-1)!.tag, TAG.PING);
 });
 
 test("SessionOutbox sends small frames between fragments of a large one, and starves neither", () => {
@@ -285,35 +284,35 @@ test("SessionOutbox sends small frames between fragments of a large one, and sta
   assertEquals(bench.runs, ["77×1"]);
   // Keeps the queue full of small messages throughout.
   let small = 1;
-  const place = () => bench.came.findLastIndex(({ tag }) => tag === 0x78);
+  const place = () => bench.arrived.findLastIndex(({ tag }) => tag === 0x78);
   for (; place() === -1; bench.send()) {
     for (; bench.outbox.unsent < 10 * MIB; small++) bench.write(0x77, 500);
     bench.flush();
-    assert(small < 60_000, "the large one starves");
+    assert(small < 60_000, "the large frame is not sent");
   }
   const passed = place() * 505 / MIB;
-  assert(passed > 3 && passed < 5, `${passed} MiB of small ones passed 4 MiB`);
+  assert(passed > 3 && passed < 5, `${passed} MiB of small frames passed 4 MiB`);
 });
 
 test("SessionOutbox sends large frames one after another", () => {
   const bench = new Bench();
   for (let tag = 0x80; tag < 0x90; tag++) bench.write(tag, 100_000);
   bench.sendAll();
-  assertEquals(bench.came.map(({ tag }) => tag), Array.from({ length: 16 }, (_, i) => 0x80 + i));
+  assertEquals(bench.arrived.map(({ tag }) => tag), Array.from({ length: 16 }, (_, i) => 0x80 + i));
   const numbers = bench.rows.filter(({ tag }) => tag === TAG.BULK).map(({ body }) => body[0]);
   assertEquals(numbers, Array.from({ length: 16 }, (_, i) => i));
   const last = bench.rows.findLastIndex(({ tag }) => tag === TAG.BULK);
-  assert(last < bench.rows.length / 2, "all are announced before they are sent");
+  assert(last < bench.rows.length / 2, "all large frames are announced before they are sent");
 });
 
 test("SessionOutbox starts no more large frames at once than a peer accepts", () => {
   const bench = new Bench({ bytesMax: 1000 * MIB });
   for (let i = 0; i < 1500; i++) bench.write(0x77, 40_000);
   bench.write(0x79, 5);
-  // The peer checks its own limit when it receives these messages.
+  // The peer asserts its own limit when it receives these frames.
   bench.sendAll();
   assertEquals(bench.runs[0]!.startsWith("77×4"), true, bench.runs.join());
-  assertEquals(bench.came.filter(({ tag }) => tag === 0x77).length, 1500);
+  assertEquals(bench.arrived.filter(({ tag }) => tag === 0x77).length, 1500);
 });
 
 test("SessionOutbox limits fragments in flight by TAKEN, and still sends data", () => {
@@ -338,11 +337,11 @@ test("SessionOutbox limits fragments in flight by TAKEN, and still sends data", 
 });
 
 for (const turns of [1, 300]) {
-  test(`SessionOutbox sends no more data past a large frame than a peer would hold back, in ${turns} turns`, () => {
+  test(`SessionOutbox sends no more data past a large frame than the peer's limit of held messages, in ${turns} turns`, () => {
     const bench = new Bench();
-    // Twice, because messages that overtook an earlier large frame do not count.
+    // Runs twice, because messages that overtook an earlier large frame must not count.
     for (const round of [0, 1]) {
-      const before = bench.came.length;
+      const before = bench.arrived.length;
       bench.takes = false;
       bench.write(0x78, 4 * MIB);
       for (let turn = 0; turn < turns; turn++) {
@@ -351,13 +350,13 @@ for (const turns of [1, 300]) {
         bench.send();
       }
       bench.sendAll();
-      const passed = (bench.came.length - before) * 1005;
+      const passed = (bench.arrived.length - before) * 1005;
       assert(passed >= PASSED_BYTES_MAX && passed < PASSED_BYTES_MAX + 64 * KIB, `${passed}`);
       bench.takes = true;
       bench.take();
       bench.sendAll();
       assertEquals(bench.runs.length, 3 + 2 * round);
-      assertEquals([bench.runs[1], bench.came.length], ["78×1", before + 12_001]);
+      assertEquals([bench.runs[1], bench.arrived.length], ["78×1", before + 12_001]);
     }
   });
 }
@@ -376,7 +375,7 @@ test("SessionOutbox drops data over bytesMax, and counts it; vital frames are st
   assert(bench.write(0x7a, 200_000, true));
   bench.sendAll();
   assertEquals(bench.runs, ["77×1048", "79×1", "7a×1"]);
-  assert(bench.write(0x77, 995), "there is room again");
+  assert(bench.write(0x77, 995), "there is room after sending");
 });
 
 test("SessionOutbox applies its limit within one turn, and releases the memory of dropped frames", () => {
@@ -386,7 +385,7 @@ test("SessionOutbox applies its limit within one turn, and releases the memory o
   assertEquals(kept, Math.floor(MIB / 25));
   assertEquals([bench.outbox.dropped, bench.outbox.unsent], [1_000_000 - kept, kept * 25]);
   bench.sendAll();
-  assertEquals(bench.came.length, kept);
+  assertEquals(bench.arrived.length, kept);
 });
 
 test("SessionOutbox never sends a frame that the peer would reject, vital or not", () => {
@@ -401,7 +400,7 @@ test("SessionOutbox never sends a frame that the peer would reject, vital or not
 });
 
 for (const how of ["vital", "control"] as const) {
-  test(`SessionOutbox ends with overload at the end of the turn over its second limit of ${how} frames`, () => {
+  test(`SessionOutbox ends with overload at the end of the turn in which ${how} frames exceed its second limit`, () => {
     const bench = new Bench({ bytesMax: MIB });
     const frame = encodeFrame(TAG.PING, new Uint8Array(20_000));
     const more = () =>
@@ -442,7 +441,7 @@ test("SessionOutbox.pressure rises at once for large frames, shared frames and c
   }
 });
 
-test("SessionOutbox.pressure stays high down to an eighth of the limit, and then wakes waiters", async () => {
+test("SessionOutbox.pressure stays high until the queue falls to an eighth of the limit, and then resolves drained", async () => {
   const bench = new Bench({ bytesMax: MIB });
   await bench.outbox.pressure.drained();
   let drained = 0;
@@ -476,7 +475,7 @@ test("SessionOutbox.end sends queued frames, then the last frame, and accepts no
   for (let i = 0; i < 1000; i++) bench.write(0x77, 995);
   bench.write(0x78, 2 * MIB);
   bench.write(0x79, 10);
-  // TAKEN is no longer received.
+  // The peer sends no more TAKEN.
   bench.takes = false;
   bench.outbox.end(encodeFrame(TAG.GOODBYE, new Uint8Array(1)));
   assertEquals(bench.write(0x7a, 5, true), false);
@@ -499,7 +498,7 @@ test("SessionOutbox.end with little to send ends at once, and only once", () => 
 });
 
 for (const how of ["close", "end"] as const) {
-  test(`SessionOutbox.${how} wakes those that wait for the drain, and reports nothing more`, async () => {
+  test(`SessionOutbox.${how} resolves drained, and reports no more changes of pressure`, async () => {
     const bench = new Bench({ bytesMax: MIB });
     while (bench.write(0x77, 995));
     bench.flush();
@@ -529,5 +528,5 @@ test("SessionOutbox.close drops queued frames and everything written later", () 
   bench.flush();
   bench.send();
   bench.take();
-  assertEquals([bench.came, bench.outbox.unsent, bench.stream.ended], [[], 0, false]);
+  assertEquals([bench.arrived, bench.outbox.unsent, bench.stream.ended], [[], 0, false]);
 });

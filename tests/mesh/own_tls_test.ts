@@ -37,7 +37,7 @@ for (const host of ["127.0.0.1", "localhost"]) {
       await untilWhole([a, b]);
       const observed = listen(b);
       a.rooms.broadcast("lobby", "hello");
-      await until("it came", () => observed() > 0);
+      await until("the broadcast has arrived", () => observed() > 0);
       assertEquals([warnings(a), warnings(b)], [[], []]);
       const error = await assertRejects(() => a.mesh.connect(`x@${host}:1`), NodeConnectError);
       assertEquals(error.code, "refused");
@@ -54,7 +54,7 @@ test("Mesh with the user's certificates joins a whole cluster from one seed", as
   });
 });
 
-test("Mesh with the user's certificates rejects one for another host", async () => {
+test("Mesh with the user's certificates rejects a certificate for another host", async () => {
   await withNodes(async (start) => {
     const a = await start("a", { tls: await authority.issue("localhost", "10.0.0.1") });
     const b = await start("b", { tls: await authority.issue("127.0.0.1") });
@@ -64,7 +64,7 @@ test("Mesh with the user's certificates rejects one for another host", async () 
   });
 });
 
-test("Mesh with the user's certificates rejects a node whose name is on another host, on either side", async () => {
+test("Mesh with the user's certificates rejects a node whose name has another host than its certificate, on either side", async () => {
   await withNodes(async (start) => {
     const a = await start("a", { tls: await authority.issue("127.0.0.1") });
     // web7's certificate, and the name of a node on db1.
@@ -84,7 +84,7 @@ test("Mesh with the user's certificates rejects a node whose name is on another 
   });
 });
 
-test("option tls.verifyPeer replaces the check of the host, and is called on both sides", async () => {
+test("option tls.verifyPeer replaces the check of the host name, and is called on both sides", async () => {
   await withNodes(async (start) => {
     const asked: string[] = [];
     const certificates = await authority.issue("spiffe.example");
@@ -132,7 +132,7 @@ test("Mesh with the user's certificates rejects another authority, on either sid
     const error = await assertRejects(() => c.mesh.connect(a.name), NodeConnectError);
     assert(["untrusted", "broken"].includes(error.code), `${error.code}: ${error.message}`);
     assertEquals([a.received, c.received], [[], []]);
-    await until("a has refused it", () => a.refused.length > 0);
+    await until("a has rejected the connection", () => a.refused.length > 0);
   });
 });
 
@@ -140,13 +140,14 @@ test("Mesh with the user's certificates rejects a client without one", async () 
   await withNodes(async (start) => {
     const a = await start("a", { tls: await authority.issue("127.0.0.1") });
     const intruder = await Intruder.secure(a.name);
-    await until("it is cut", () => intruder.isOver);
+    await until("the connection is closed", () => intruder.isOver);
     assertEquals(intruder.frames, []);
     intruder.close();
     const reason = await refusedBy(a);
     assert(["untrusted", "cookie"].includes(reason), reason);
     assertEquals(warnings(a).length, 1);
-    // A node with the same cookie but without the certificates is refused too, in both directions.
+    // A node with the same cookie but without the certificates is also rejected, in both
+    // directions.
     const b = await start("b");
     const error = await assertRejects(() => b.mesh.connect(a.name), NodeConnectError);
     assertEquals(error.code, "untrusted");

@@ -47,13 +47,14 @@ function inState(name: string, state: ReturnType<Peers["stateOf"]>, chance?: num
 
 const STATES = ["unknown", "idle", "dialling", "proving", "up", "left"] as const;
 
-test("Peers.judge answers as its table specifies, for every state, name, creation and last session", () => {
+test("Peers.judge returns the verdict that its table specifies, for every state, name, creation and last session", () => {
   for (const name of [A, Z]) {
     for (const state of STATES) {
       for (const creation of [5, 6]) {
         for (const last of [0n, 76n, 77n]) {
           let expected: Verdict = "accept";
-          // Of two proofs, the one of the lesser name wins: if that is the peer, this node accepts.
+          // Of two crossing proofs, the one of the lesser name wins; if that is the peer, this node
+          // accepts it.
           if (state === "proving") expected = name === A ? "accept" : "duplicate";
           if (state === "up") {
             expected = creation === 6 ? "probe" : last === 77n ? "replace" : "duplicate";
@@ -61,7 +62,7 @@ test("Peers.judge answers as its table specifies, for every state, name, creatio
           const table = inState(name, state);
           const row = `${name} ${state} ${creation} ${last}`;
           assertEquals(table.judge(name, creation, last), expected, row);
-          assertEquals(table.stateOf(name), state, `${row}: judging changes nothing`);
+          assertEquals(table.stateOf(name), state, `${row}: judge changes no state`);
           if (state === "up") assertEquals(table.judge(name, creation, last, 77n), "replace", row);
         }
       }
@@ -69,7 +70,7 @@ test("Peers.judge answers as its table specifies, for every state, name, creatio
   }
 });
 
-test("Peers.judge accepts exactly one of two crossing proofs", () => {
+test("Peers.judge accepts exactly one of two proofs that cross", () => {
   const [one, other] = [new Peers(A, () => 0), new Peers(Z, () => 0)];
   one.add(Z, "seed", 0);
   other.add(A, "seed", 0);
@@ -171,7 +172,7 @@ test("Peers doubles the pause between dials up to a limit, minus up to half at r
   assertEquals([long[0], long.at(-1)], [BACKOFF_MS_MIN, SEED_BACKOFF_MS_MAX]);
 });
 
-test("Peers redials a lost node within 100 ms, and one that it yielded to within 500 to 1,000 ms", () => {
+test("Peers redials a lost node within 100 ms, and one to whose dial it yielded within 500 to 1,000 ms", () => {
   for (const chance of [0, 0.999999]) {
     const lost = inState(A, "up", chance);
     lost.down(A, "lost", 1000);
@@ -213,7 +214,7 @@ test("Peers keeps seeds forever, and forgets a requested node after one dial", (
   assertEquals(table.stateOf(A), "idle");
 });
 
-test("Peers.expire forgets a node from gossip after a time, unless peers still name it", () => {
+test("Peers.expire forgets a node from gossip after a time, unless peers announce it again", () => {
   const table = peers();
   table.add(A, "gossip", 0, Z);
   for (let i = 0; i < 100; i++) {
@@ -225,7 +226,7 @@ test("Peers.expire forgets a node from gossip after a time, unless peers still n
   assertEquals(table.expire(GOSSIP_FORGET_MS), []);
   assertEquals(table.expire(GOSSIP_FORGET_MS + 1000), [A]);
   assertEquals(table.stateOf(A), "unknown");
-  assert(table.add(A, "gossip", GOSSIP_FORGET_MS + 1000, Z), "it may be named again");
+  assert(table.add(A, "gossip", GOSSIP_FORGET_MS + 1000, Z), "it may be announced again");
 });
 
 test("Peers.expire forgets a lost node a fixed time after the loss", () => {
@@ -250,7 +251,7 @@ test("Peers does not dial a stopped node unless it is a seed, and ignores late g
   assertEquals(table.add(A, "gossip", STOPPED_MS, Z), true);
   table.up(A, 2n, 2, 0);
   table.down(A, "stopped", 0);
-  assert(table.add(A, "asked", 1), "the user may want it");
+  assert(table.add(A, "asked", 1), "the user may request it");
   const seed = peers();
   seed.add(A, "seed", 0);
   seed.up(A, 1n, 1, 0);
@@ -291,7 +292,7 @@ test("Peers keeps the higher-ranked of two origins", () => {
   const met = peers();
   met.add(A, "seed", 0);
   met.up(A, 1n, 1, 0);
-  assertEquals(met.originOf(A), "seed", "a seed that was met is still one");
+  assertEquals(met.originOf(A), "seed", "a connected seed is still a seed");
 });
 
 test("Peers dials a node requested by the user at once, during any pause", () => {
@@ -308,7 +309,7 @@ test("Peers dials a node requested by the user at once, during any pause", () =>
   }
 });
 
-test("Peers dials a node soon that a peer is connected to, during any pause", () => {
+test("Peers soon dials a node that a peer is connected to, during any pause", () => {
   const table = peers(0);
   table.add(A, "met", 0);
   for (let i = 0; i < 20; i++) {
@@ -356,7 +357,7 @@ test("Peers limits the nodes from gossip, and always accepts user requests", () 
   for (let i = 0; i < PEERS_MAX; i++) assert(table.add(`n${i}@h:1`, "gossip", 0));
   assertEquals(table.add(A, "gossip", 0), false);
   assertEquals(table.size, PEERS_MAX);
-  assert(table.add("n0@h:1", "gossip", 0), "it is known");
+  assert(table.add("n0@h:1", "gossip", 0), "the node is known");
   assert(table.add(A, "asked", 0));
   assert(table.add(Z, "seed", 0));
 });
@@ -377,7 +378,7 @@ test("Peers.proving returns the id of the last open session, forever", () => {
   }
 });
 
-/** Asserts that both have one session, with the same id. */
+/** Asserts that both sides have one session, the same one. */
 function assertOneSession({ a, b }: World): void {
   assert(a.session !== undefined && b.session !== undefined, "there is no session");
   assertEquals(a.session.id, b.session.id);
@@ -389,14 +390,14 @@ test("Peers keeps one session when two nodes dial each other, in any order of me
   for (const closeLoses of [false, true]) {
     const runs = everyRun({ dials: ["a", "b"], closeLoses }, (world) => {
       assertOneSession(world);
-      assertEquals([world.a.ups, world.b.ups], [1, 1], "it came up more than once");
-      assertEquals(world.now, 0, "it took a second dial");
+      assertEquals([world.a.ups, world.b.ups], [1, 1], "a session was established more than once");
+      assertEquals(world.now, 0, "a second dial was needed");
     });
     assert(runs > 100, `${runs} runs`);
   }
 });
 
-/** The possible states before both dial. */
+/** The initial situations of the two nodes. */
 const BEFORE: Readonly<Record<string, Setting>> = {
   "that have never met": { dials: ["a", "b"] },
   "of which one alone dials": { dials: ["b"] },
@@ -437,7 +438,7 @@ const BEFORE: Readonly<Record<string, Setting>> = {
 for (const [who, setting] of Object.entries(BEFORE)) {
   for (const breaks of [false, true]) {
     const also = breaks ? ", though a connection breaks at any moment" : "";
-    test(`Peers ${who} end with one session in any order${also}`, () => {
+    test(`Peers: two nodes ${who} end with one session in any order of messages${also}`, () => {
       let runs = 0;
       for (const closeLoses of [false, true]) {
         runs += everyRun({ ...setting, breaks, closeLoses }, assertOneSession);

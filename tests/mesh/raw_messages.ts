@@ -1,4 +1,4 @@
-/** Actor messages that are encoded by hand. */
+/** Actor messages that tests encode by hand. */
 import { Writer } from "../../lib/base/bytes.ts";
 import { packPid } from "../../lib/term/pid.ts";
 import { joined } from "./collector.ts";
@@ -16,7 +16,7 @@ export function row(numbers: readonly (number | bigint)[], ...rest: Uint8Array[]
   return joined(writer.done(), ...rest);
 }
 
-/** A text after its length. */
+/** Encodes a text after its length. */
 export function named(name: string): Uint8Array {
   return new Writer(16).text16(name).done();
 }

@@ -31,12 +31,12 @@ test("Rejections remembers a bounded number of hosts", () => {
   const refusals = new Rejections(clockAt({ now: 0 }));
   for (let i = 0; i < 1024; i++) assert(refusals.isNews(`h${i}`, "cookie"));
   assertEquals(refusals.isNews("h0", "cookie"), false);
-  // The memory was cleared, so the first is reported again.
+  // The table was cleared, so the first host is reported again.
   assert(refusals.isNews("h1024", "cookie"));
   assert(refusals.isNews("h0", "cookie"));
 });
 
-/** The messages of the runtimes, and their meanings. */
+/** The messages of the runtimes, and the reasons that they mean. */
 const WORDS: readonly (readonly [message: string, reason: string])[] = [
   ["TLS handshake timeout", "timeout"],
   ["received fatal alert: UnknownCA", "cookie"],
@@ -60,7 +60,7 @@ const WORDS: readonly (readonly [message: string, reason: string])[] = [
   ["", "tls"],
 ];
 
-test("refusalWords maps the TLS failure messages of both runtimes to one meaning", () => {
+test("refusalWords maps the TLS errors of both runtimes to the same text", () => {
   for (const [message, reason] of WORDS) {
     const refusal = refusalWords(message);
     assertEquals(refusal.reason, reason, message);

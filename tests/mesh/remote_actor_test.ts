@@ -6,12 +6,12 @@ import { test } from "../kit/test.ts";
 import { join, moveAll, type Side } from "./session_pair.ts";
 
 /**
- * The possible steps: one of the two links, unlinks or exits, or receives its next frame from the
- * other.
+ * The possible steps: one of the two actors links, unlinks or exits, or its node receives the next
+ * frame from the other.
  */
 const STEPS = ["link", "unlink", "exit", "move"] as const;
 
-/** Two actors on two nodes, and their history. */
+/** Two actors on two nodes, and the steps taken so far. */
 class Couple {
   readonly sides: readonly [Side, Side];
   readonly actors: readonly [Actor, Actor];
@@ -36,7 +36,7 @@ class Couple {
     return true;
   }
 
-  /** Returns whether each has the other among its links. */
+  /** Returns for each actor whether it is linked to the other. */
   linked(): [boolean, boolean] {
     return this.actors.map((actor, who) => {
       const far = this.actors[1 - who]!;
@@ -44,14 +44,15 @@ class Couple {
     }) as [boolean, boolean];
   }
 
-  /** Asserts that both have the same view after every frame has arrived. */
+  /** Delivers every frame, and asserts that both actors agree on the link. */
   assertAgreed(): void {
     moveAll(...this.sides);
     const [one, other] = this.linked();
     assertEquals(one, other, `${this.done}: ${[one, other]}`);
     const alive = this.actors.every(({ isAlive }) => isAlive);
-    if (one) assert(alive, `${this.done}: one of those that are linked has ended`);
-    // A side receives at most the exits that the other side sent, plus those of links to exited actors.
+    if (one) assert(alive, `${this.done}: a linked actor has exited`);
+    // An actor receives at most one exit that the other caused, plus those of links to exited
+    // actors.
     const received = this.actors.map((actor) => actor.peek().map((exit) => (exit as Exit).reason));
     for (const reasons of received) {
       assert(reasons.filter((reason) => reason === "bye").length <= 1, `${this.done}: ${reasons}`);
@@ -65,11 +66,11 @@ class Couple {
     for (const actor of this.actors) actor.end("over");
     moveAll(...this.sides);
     const kept = this.sides.map(({ line }) => line.kept);
-    assertEquals(kept, [0, 0], `${this.done}: something is kept`);
+    assertEquals(kept, [0, 0], `${this.done}: state is left`);
   }
 }
 
-/** All sequences of this length of these steps. */
+/** Yields all sequences of `length` steps. */
 function* sequences(steps: readonly number[], length: number): Generator<number[]> {
   const at = new Array<number>(length).fill(0);
   while (true) {
@@ -99,7 +100,7 @@ function playAll(steps: readonly number[], length: number): number {
   return played;
 }
 
-test("RemoteActor: both sides agree on a link after links and unlinks in any order, even crossing", () => {
+test("RemoteActor: both sides agree on a link after links and unlinks in any order, even if they cross", () => {
   const [link0, link1, unlink0, unlink1, , , move0, move1] = [0, 1, 2, 3, 4, 5, 6, 7];
   assert(playAll([link0!, link1!, unlink0!, unlink1!, move0!, move1!], 6) > 10_000);
 });
@@ -114,7 +115,7 @@ test("RemoteActor: both sides agree on a link after many random links and unlink
     const random = new SeededRandom(seed);
     const couple = new Couple(join());
     for (let i = 0; i < 40; i++) {
-      // Exits are rare.
+      // Exits are chosen less often than other steps.
       const step = random.below(8);
       if ((step === 4 || step === 5) && random.below(20) > 0) continue;
       couple.step(step);

@@ -13,7 +13,9 @@ import { MemoryNetwork } from "../kit/memory_host.ts";
 import { type TestNode, untilApart, untilWhole, withNodes } from "../kit/mesh.ts";
 import { test, until } from "../kit/test.ts";
 
-/** Runs `body` with this many connected nodes on an in-memory network, with puppets on each. */
+/**
+ * Runs `body` with this many connected nodes on an in-memory network, with puppet actors on each.
+ */
 async function withStages(
   count: number,
   body: (nodes: TestNode[], network: MemoryNetwork) => Promise<void>,
@@ -49,11 +51,11 @@ test("A pid sent from A to B and on to C within a term refers to the same actor 
     const middle = await scene.puppet(b!.name, "middle");
     const last = await scene.puppet(c!.name, "last", { trap: true });
     await home.do("send", middle, { to: [new Map([["who", home.pid]])] });
-    await until("it came", async () => (await middle.peek()).length === 1);
+    await until("the message has arrived", async () => (await middle.peek()).length === 1);
     assertEquals(await middle.peek(), ["got {to: [Map[[who home]]]}"]);
     await middle.do("send", last, new Set([{ pid: home.pid, me: middle.pid }]));
-    await until("it came", async () => (await last.peek()).length === 1);
-    // C performs every operation on it.
+    await until("the message has arrived", async () => (await last.peek()).length === 1);
+    // C performs every operation on the actor.
     await last.do("link", home);
     scene.name("r", await last.do("monitor", home) as never);
     await last.do("send", home, "from afar");
@@ -79,7 +81,7 @@ test("A link or monitor to a node without a session ends with noconnection", asy
     const scene = new Scene({ system, nodes: [a!.name, b!.name] });
     const far = await scene.puppet(c!.name, "far");
     const near = await scene.puppet(b!.name, "near", { trap: true });
-    // B knows of it from A, and has no session with C.
+    // B knows the pid from A, and has no session with C.
     await b!.mesh.disconnect(c!.name);
     await untilApart(c!, b!);
     await near.do("link", far);
@@ -97,14 +99,14 @@ test("A link or monitor to a node without a session ends with noconnection", asy
       "failed NoConnectionError noconnection",
     ]);
     assertEquals(await far.peek(), []);
-    // Once there is a session, the actor is reached: the pid is the same.
+    // When there is a session, the same pid reaches the actor.
     await b!.mesh.connect(c!.name);
     await untilWhole([a!, b!, c!]);
     await near.do("link", far);
     await near.do("call", far, { ask: "echo", value: "now" });
-    await until("it is answered", async () => (await near.peek()).length === 6);
+    await until("the call is answered", async () => (await near.peek()).length === 6);
     far.tell("exit", "done");
-    await until("it has ended", async () => (await near.peek()).length === 7);
+    await until("the exit has arrived", async () => (await near.peek()).length === 7);
     assertEquals((await near.notes()).slice(5), ["reply now", "exit far done"]);
   });
 });
@@ -116,7 +118,7 @@ test("A pid from one session is valid in the next, and its old links and monitor
     const pid = a!.remote.nodeLink(b!.name)!.pid(far.pid.id);
     near.link(pid);
     near.monitor(pid);
-    await until("they are linked", () => far.links?.size === 1);
+    await until("the actors are linked", () => far.links?.size === 1);
     await a!.mesh.disconnect(b!.name);
     await untilApart(b!, a!);
     assertEquals(near.peek().map((end) => (end as Exit | Down).reason), [
@@ -128,11 +130,14 @@ test("A pid from one session is valid in the next, and its old links and monitor
     await untilWhole([a!, b!]);
     a!.system.send(pid as never, "hello again" as never);
     near.link(pid);
-    await until("both have come", () => far.length === 2 && far.links?.size === 1);
+    await until(
+      "the message and the link have arrived",
+      () => far.length === 2 && far.links?.size === 1,
+    );
     assertEquals(far.peek()[1], "hello again");
-    // The exit of one of their links is reported once, and that of the earlier one is not repeated.
+    // The exit is reported for the new link only; that of the earlier link is not repeated.
     far.end("done");
-    await until("it is told", () => near.length === 3);
+    await until("the exit has arrived", () => near.length === 3);
     const last = near.peek()[2] as Exit;
     assert(last.from.equals(pid) && last.reason === "done");
     assertEquals(a!.remote.nodeLink(b!.name)!.kept, 0);
@@ -206,7 +211,7 @@ test("A remote call dropped by a full mailbox is rejected as a local one: by pid
         }
       };
       const pid = b!.system.spawn(undefined, options, body, []);
-      // A pid as `a` represents it, and a name.
+      // The actor by its pid, as `a` represents it, and by its name.
       const far = a!.remote.nodeLink(b!.name)!.pid(pid.id) as typeof pid;
       const to = [far, { name, node: b!.name }, far, { name, node: b!.name }];
       const calls = to.map((whom, i) => a!.system.call<number, string>(whom, i));
@@ -244,7 +249,7 @@ test("A remote call is rejected if the queue to its node is full, and leaves no 
     const text = "x".repeat(1024);
     const ask = () => a.system.call<string, string>(to, text).catch((error) => error);
     assertEquals(await ask(), text);
-    // All in one turn, so nothing is flushed in between.
+    // All calls are made in one turn, so nothing is flushed in between.
     const outcomes = await Promise.all(Array.from({ length: 8 }, ask));
     const refused = outcomes.filter((outcome) => outcome !== text);
     assert(refused.length > 0 && refused.length < 8);
@@ -264,10 +269,10 @@ test("RemoteNodes: 10,000 links, monitors and calls leave no state when the sess
       const line = a!.remote.nodeLink(b!.name)!;
       const back = b!.remote.nodeLink(a!.name)!;
       const [near, far] = [actorOn(a!), actorOn(b!)];
-      const crowd = Array.from({ length: 1000 }, () => actorOn(b!));
+      const actors = Array.from({ length: 1000 }, () => actorOn(b!));
       const ends: Promise<unknown>[] = [];
       for (let i = 0; i < 10_000; i++) {
-        const pid = line.pid(crowd[i % 1000]!.pid.id);
+        const pid = line.pid(actors[i % 1000]!.pid.id);
         near.link(pid);
         near.monitor(pid);
         if (i % 10 === 0) near.monitor({ name: `${i}`, node: b!.name });
@@ -276,16 +281,16 @@ test("RemoteNodes: 10,000 links, monitors and calls leave no state when the sess
       far.monitor(back.pid(near.pid.id));
       const settled = Promise.allSettled(ends);
       await until(
-        "all have come",
-        () => back.kept >= 1 && crowd.every(({ length }) => length === 10),
+        "all links, monitors and calls have arrived",
+        () => back.kept >= 1 && actors.every(({ length }) => length === 10),
       );
       await a!.mesh.disconnect(b!.name);
       await untilApart(b!, a!);
       assert((await settled).every(({ status }) => status === "rejected"));
       assertEquals([line.kept, back.kept, line.links, back.links], [0, 0, 0, 0]);
       assertEquals([near.links?.size, near.monitors?.size, near.chain], [0, 0, undefined]);
-      assertEquals(crowd.filter(({ chain, links }) => chain || links?.size), []);
-      for (const actor of [near, far, ...crowd]) actor.end("over");
+      assertEquals(actors.filter(({ chain, links }) => chain || links?.size), []);
+      for (const actor of [near, far, ...actors]) actor.end("over");
       assertEquals([a!.system.wheel.size, b!.system.wheel.size], [0, 0]);
       await a!.mesh.connect(b!.name);
     };

@@ -13,11 +13,11 @@ import { test } from "../kit/test.ts";
 /** Returns the body of a frame: the part after its length and tag. */
 const body = (frame: Uint8Array): Uint8Array => frame.subarray(5);
 
-/** Returns which of these buckets a peer has. */
+/** Returns which of these buckets the peer has announced. */
 const has = (rooms: RoomInterest, ...buckets: number[]): number[] =>
   buckets.filter((bucket) => rooms.has(bucket));
 
-test("RoomInterest adds and removes the buckets of lists, and a map replaces all", () => {
+test("RoomInterest adds and removes the buckets of lists, and replaces all by a bitmap", () => {
   const rooms = new RoomInterest();
   const last = ROOM_BUCKETS - 1;
   assertEquals(has(rooms, 0, 7, last), []);
@@ -37,7 +37,7 @@ test("RoomInterest adds and removes the buckets of lists, and a map replaces all
   assertEquals(has(rooms, ROOM_LIST_MAX - 1, ROOM_LIST_MAX), [ROOM_LIST_MAX - 1]);
 });
 
-test("RoomInterest ignores bytes behind its fields, and reports a body that is malformed", () => {
+test("RoomInterest ignores bytes after the known fields, and reports a malformed body", () => {
   const rooms = new RoomInterest();
   const list = new Writer(16).u8(1).u16(1).u32(5);
   assertEquals(rooms.apply(list.u8(99).done()), undefined);

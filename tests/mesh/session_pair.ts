@@ -1,6 +1,6 @@
 /**
  * Two systems with a session between them, whose frames are delivered one by one when the test
- * decides. Everything is real except the stream.
+ * requests it. Everything except the stream is the production code.
  */
 import { assert } from "@std/assert";
 import type { Actor } from "../../lib/actor/actor.ts";
@@ -167,7 +167,7 @@ export function join(): [Side, Side] {
 /** Delivers all frames, until none is left. */
 export function moveAll(one: Side, other: Side): void {
   for (let i = 0;; i++) {
-    assert(i < 1_000_000, "it never ends");
+    assert(i < 1_000_000, "the frames never end");
     const moved = other.takeFrom(one);
     if (!one.takeFrom(other) && !moved) return;
   }

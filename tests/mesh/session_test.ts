@@ -25,8 +25,8 @@ class Owner implements SessionHandler {
   readonly overs: string[] = [];
   words = "";
   readonly lists: (readonly string[])[] = [];
-  readonly said: string[] = [];
-  /** Test messages: the number of a fragmented one, its key, its content and its length. */
+  readonly broadcasts: string[] = [];
+  /** The received test messages: number if fragmented, key, content and length. */
   readonly rows: string[] = [];
   readonly received: string[] = [];
 
@@ -42,7 +42,7 @@ class Owner implements SessionHandler {
       exposed: () => {},
       roomSink: {
         roomMessage: (room: string, message: Uint8Array, text: boolean, from: string) =>
-          void this.said.push(`${from} ${room} ${text} ${message.toHex()}`),
+          void this.broadcasts.push(`${from} ${room} ${text} ${message.toHex()}`),
       },
     };
     return dispatch(session, { owner, actors: undefined }, tag, body, bulk !== undefined);
@@ -107,7 +107,7 @@ interface Open extends Wire {
   readonly owner: Owner;
 }
 
-/** A host that counts the messages between two turns of I/O, in place of measuring time. */
+/** Returns a host that counts the messages between two yields to I/O, instead of measuring time. */
 function countingTurns(host: SessionHost, owner: { readonly count: number }): {
   readonly host: SessionHost;
   readonly turns: number[];
@@ -128,7 +128,7 @@ function countingTurns(host: SessionHost, owner: { readonly count: number }): {
   };
 }
 
-/** Runs with a session on our end of a wire, long after its handshake. */
+/** Runs `body` with a session on one end of a wire, without a handshake. */
 async function withSession(
   body: (open: Open) => Promise<void>,
   limits: Partial<SessionLimits> = {},
@@ -150,18 +150,18 @@ async function withSession(
 }
 
 /**
- * Asserts that the peer's action `what` ends the session as "protocol", with this text, and closes
- * the connection.
+ * Asserts that an action of the peer ends the session as "protocol" with this text, and closes the
+ * connection.
  */
 async function assertBreaks(what: (open: Open) => void, words: string): Promise<void> {
   await withSession(async (open) => {
     what(open);
-    await until("the session is over", () => open.owner.overs.length > 0);
+    await until("the session has ended", () => open.owner.overs.length > 0);
     assertEquals([open.owner.overs, open.owner.words], [["protocol"], words]);
     assert(open.session.isOver);
-    await until("it is cut", () => open.far.isOver);
+    await until("the connection is closed", () => open.far.isOver);
     // Later frames change nothing.
-    assertEquals(open.owner.said, []);
+    assertEquals(open.owner.broadcasts, []);
   });
 }
 
@@ -169,7 +169,7 @@ test("Session answers a PING with its 8 bytes only", async () => {
   await withSession(async ({ far, owner }) => {
     far.send(TAG.PING, hex("0102030405060708"));
     far.send(TAG.PING, hex("1112131415161718 19"));
-    await until("both are answered", () => far.frames.length === 2);
+    await until("both pings are answered", () => far.frames.length === 2);
     assertEquals(far.tags, [TAG.PONG, TAG.PONG]);
     assertEquals(far.frames.map(({ body }) => body.toHex()), [
       "0102030405060708",
@@ -179,12 +179,12 @@ test("Session answers a PING with its 8 bytes only", async () => {
   });
 });
 
-test("Session answers every PING of a peer that reads the answers", async () => {
+test("Session answers every PING of a peer that reads the PONGs", async () => {
   await withSession(async ({ far }) => {
     const pings = joined(...new Array(1000).fill(encodeFrame(TAG.PING, new Uint8Array(8))));
     for (let round = 1; round <= 12; round++) {
       far.write(pings);
-      await until("all are answered", () => far.frames.length === 1000 * round);
+      await until("all pings are answered", () => far.frames.length === 1000 * round);
     }
   });
 });
@@ -198,8 +198,8 @@ test("Session skips PONGs, empty frames and unknown tags", async () => {
     for (const body of ["", "01", "0102030405060708ff"]) far.send(TAG.PONG, hex(body));
     far.write(hex("00000000 00000000"));
     far.write(encodeRoomBroadcast("r", "x"));
-    await until("the message behind them came", () => owner.said.length > 0);
-    assertEquals(owner.said, ["far@h:1 r true 78"]);
+    await until("the message after them has arrived", () => owner.broadcasts.length > 0);
+    assertEquals(owner.broadcasts, ["far@h:1 r true 78"]);
     assertEquals(owner.overs, []);
   });
 });
@@ -289,8 +289,8 @@ for (const [what, frame, rule] of [...BROKEN, ...BROKEN_PIECES]) {
 test("Session passes on binary room messages that are not UTF-8", async () => {
   await withSession(async ({ far, owner }) => {
     far.write(encodeRoomBroadcast("r", hex("c328")));
-    await until("it came", () => owner.said.length > 0);
-    assertEquals(owner.said, ["far@h:1 r false c328"]);
+    await until("the message has arrived", () => owner.broadcasts.length > 0);
+    assertEquals(owner.broadcasts, ["far@h:1 r false c328"]);
   });
 });
 
@@ -300,7 +300,7 @@ test('Session passes on a frame of exactly the limit, and ends as "protocol" at 
     const most = encodeRoomBroadcast(room, new Uint8Array(FRAME_BYTES_MAX - 1 - 2 - 255 - 4));
     assertEquals(most.length, 4 + FRAME_BYTES_MAX);
     far.write(most);
-    await until("it came", () => owner.said.length > 0);
+    await until("the message has arrived", () => owner.broadcasts.length > 0);
     assertEquals(owner.overs, []);
   });
   await assertBreaks(
@@ -313,9 +313,9 @@ for (const [body, reason] of [["01", "shutdown"], ["02", "disconnected"], ["99",
   test(`Session ends as "${reason}" at GOODBYE ${body}, and ignores everything after it`, async () => {
     await withSession(async ({ far, owner }) => {
       far.write(encodeFrame(TAG.GOODBYE, hex(body!)), encodeRoomBroadcast("r", "x"));
-      await until("the session is over", () => owner.overs.length > 0);
-      assertEquals([owner.overs, owner.said], [[reason!], []]);
-      await until("it is cut", () => far.isOver);
+      await until("the session has ended", () => owner.overs.length > 0);
+      assertEquals([owner.overs, owner.broadcasts], [[reason!], []]);
+      await until("the connection is closed", () => far.isOver);
     });
   });
 }
@@ -326,7 +326,7 @@ test("Session.goodbye sends queued frames, then the reason, and ends when the pe
     let gone = false;
     const leaving = session.goodbye("disconnected").then(() => gone = true);
     assertEquals([owner.overs, session.isOver], [["disconnected"], true]);
-    await until("all came", () => far.ended);
+    await until("all frames have arrived", () => far.ended);
     assertEquals(far.tags, [...new Array(100).fill(TAG.ROOM_BROADCAST), TAG.GOODBYE]);
     assertEquals(far.frames.at(-1)!.body.toHex(), "02");
     assertEquals(gone, false);
@@ -350,7 +350,7 @@ test('Session ends as "closed" when the peer closes or vanishes', async () => {
   for (const how of ["end", "abort"] as const) {
     await withSession(async ({ far, owner }) => {
       far.stream[how]();
-      await until("the session is over", () => owner.overs.length > 0);
+      await until("the session has ended", () => owner.overs.length > 0);
       assertEquals(owner.overs, ["closed"]);
     });
   }
@@ -358,10 +358,10 @@ test('Session ends as "closed" when the peer closes or vanishes', async () => {
 
 test("Session.abort ends the session once", async () => {
   await withSession(async ({ session, far, owner }) => {
-    session.abort("restarted", "a later life");
+    session.abort("restarted", "a later incarnation");
     session.abort("closed", "again");
-    await until("it is cut", () => far.isOver);
-    assertEquals([owner.overs, owner.words], [["restarted"], "a later life"]);
+    await until("the connection is closed", () => far.isOver);
+    assertEquals([owner.overs, owner.words], [["restarted"], "a later incarnation"]);
   });
 });
 
@@ -380,21 +380,24 @@ test("Session drops and counts data over queueBytesMax, and still sends control 
     session.sendControl(encodeFrame(TAG.PEER_LIST, encodeList(["a@h:1"])));
     assert(session.unsent > before);
     far.stream.resume();
-    await until("all that was not dropped came", () => far.frames.length === sent + 1);
+    await until(
+      "all frames that were not dropped have arrived",
+      () => far.frames.length === sent + 1,
+    );
     assertEquals(far.tags.filter((tag) => tag === TAG.ROOM_BROADCAST).length, sent);
     const place = far.tags.indexOf(TAG.PEER_LIST);
-    assert(place * data.length < 512 * 1024, `control came behind ${place} of ${sent}`);
-    assert(session.sendData(data), "there is room again");
+    assert(place * data.length < 512 * 1024, `control frame ${place} of ${sent}`);
+    assert(session.sendData(data), "there is room after sending");
     assertEquals(session.dropped, 11);
   });
 });
 
-test("Session never sends a frame larger than the whole queue", async () => {
+test("Session drops a frame larger than the limit of its queue", async () => {
   await withSession(async ({ session, far }) => {
     assertEquals(session.sendData(encodeRoomBroadcast("r", "x".repeat(1 << 20))), false);
     assertEquals([session.dropped, session.unsent], [1, 0]);
     assert(session.sendData(encodeRoomBroadcast("r", "x")));
-    await until("the next one came", () => far.frames.length === 1);
+    await until("the next frame has arrived", () => far.frames.length === 1);
   });
 });
 
@@ -407,10 +410,10 @@ test("Session limits the memory used for pings of a peer that does not read", as
     let most = 0;
     for (let round = 0; round < 100; round++) {
       far.write(flood, last);
-      await until("it was read", () => owner.said.length > round);
+      await until("the frame was read", () => owner.broadcasts.length > round);
       most = Math.max(most, session.unsent);
     }
-    // The peer has requested answers of 6.5 MB. The system's own buffers are not counted.
+    // The peer has requested 6.5 MB of PONGs. The buffers of the operating system are not counted.
     assert(most < 64 * 1024 + ping.length, `${most} bytes`);
     assertEquals(owner.overs, []);
   });
@@ -420,8 +423,8 @@ test("Session ends if its peer neither reads nor sends, even with frames queued"
   await withSession(async ({ session, far, owner }) => {
     far.stream.pause();
     while (session.sendData(encodeRoomBroadcast("r", "x".repeat(60_000))));
-    // The system's own buffers take some of the data; the loop continues until they are full.
-    await until("nothing more is taken", async () => {
+    // The operating system buffers some of the data; the loop continues until its buffers are full.
+    await until("the queue does not shrink", async () => {
       await new Promise((wake) => setTimeout(wake, 5));
       return !session.sendData(encodeRoomBroadcast("r", "x".repeat(60_000)));
     });
@@ -439,20 +442,20 @@ test("Session pings a silent peer with a new number each time, and accepts any a
       for (const end = now + ms; now < end; now += 1000) session.tick(now);
     };
     silence(62_000);
-    await until("a ping came", () => far.frames.length === 1);
+    await until("a ping has arrived", () => far.frames.length === 1);
     assertEquals(far.frames[0]!.body.toHex(), "0100000000000000");
     far.send(0x77); // of a later version
     far.write(encodeRoomBroadcast("r", "x"));
-    await until("it was heard", () => owner.said.length === 1);
+    await until("the frame was received", () => owner.broadcasts.length === 1);
     silence(62_000);
-    await until("another ping came", () => far.frames.length === 2);
+    await until("another ping has arrived", () => far.frames.length === 2);
     assertEquals(far.frames[1]!.body.toHex(), "0200000000000000");
     assertEquals(far.tags, [TAG.PING, TAG.PING]);
     assertEquals(owner.overs, []);
   });
 });
 
-/** Runs with two sessions, one on each end of a wire. */
+/** Runs `body` with two sessions, one on each end of a wire. */
 async function withPair(
   body: (near: Session, far: Session, there: Owner, here: Owner) => Promise<void>,
   limits: Partial<SessionLimits> = {},
@@ -465,12 +468,12 @@ async function withPair(
       return new Session(MET, false, opened, owners[index]!, all, 1000, host);
     });
     await body(here!, there!, owners[1]!, owners[0]!);
-    // The stream has another handler now, which does not report it.
+    // The session has replaced the handler that reports the end of the stream.
     far.closed = { kind: "closed" };
   });
 }
 
-/** Sends a test message as actor messages are sent. */
+/** Sends a test message, as messages between actors are sent. */
 function sendRow({ outbox }: Session, key: number, what: number, length = 2): boolean {
   const out = outbox.begin(ROW);
   out.reserve(length);
@@ -483,7 +486,7 @@ function sendRow({ outbox }: Session, key: number, what: number, length = 2): bo
 test("Session passes on a fragmented message, with its number, when it is complete", async () => {
   await withSession(async ({ far, owner }) => {
     far.write(bulk(5, 10, 0, 1), small(0, 2), fragment(5, 3), small(0, 3), fragment(5, 4));
-    await until("it came", () => owner.rows.length === 3);
+    await until("all messages have arrived", () => owner.rows.length === 3);
     assertEquals(owner.rows, ["0 2 2", "0 3 2", "bulk 5: 0 1 9"]);
   });
 });
@@ -491,12 +494,12 @@ test("Session passes on a fragmented message, with its number, when it is comple
 test("Session holds messages to the receiver of an incomplete large frame, and no others", async () => {
   await withSession(async ({ session, far, owner }) => {
     far.write(bulk(1, 10, 9, 1), small(9, 2), small(8, 3), bulk(2, 10, 9, 4), small(9, 5));
-    await until("what may pass came", () => owner.rows.length === 1);
+    await until("the message to another receiver has arrived", () => owner.rows.length === 1);
     assertEquals([owner.rows, session.holds.count], [["8 3 2"], 1]);
     far.write(fragment(2, 7), small(8, 6));
-    await until("what may pass came", () => owner.rows.length === 2);
+    await until("the next message to another receiver has arrived", () => owner.rows.length === 2);
     far.write(fragment(1, 7), small(9, 7));
-    await until("all came", () => owner.rows.length === 7);
+    await until("all messages have arrived", () => owner.rows.length === 7);
     assertEquals(owner.rows.slice(2), [
       "bulk 1: 9 1 9",
       "9 2 2",
@@ -512,7 +515,7 @@ test('Session ends as "protocol" if it would have to hold back too many messages
   await withSession(async ({ far, owner }) => {
     far.write(bulk(1, 10, 9, 1));
     for (let sent = 0; sent <= HELD_BYTES_MAX; sent += 1_000_000) far.write(small(9, 2, 1_000_000));
-    await until("the session is over", () => owner.overs.length > 0);
+    await until("the session has ended", () => owner.overs.length > 0);
     assertEquals([owner.overs, owner.words], [["protocol"], "it sent too much to hold"]);
   });
 });
@@ -521,13 +524,13 @@ for (const how of ["abort", "goodbye"] as const) {
   test(`Session.${how} drops held messages, and never passes them on`, async () => {
     await withSession(async ({ session, far, owner }) => {
       far.write(bulk(1, 10, 9, 1), small(9, 2), small(8, 3));
-      await until("what may pass came", () => owner.rows.length === 1);
+      await until("the message to another receiver has arrived", () => owner.rows.length === 1);
       if (how === "abort") session.abort("disconnected", "enough");
       else void session.goodbye("shutdown");
       assertEquals([session.holds.count, owner.rows.length], [0, 1]);
       far.write(fragment(1, 7));
       far.stream.end();
-      await until("it is cut", () => far.isOver);
+      await until("the connection is closed", () => far.isOver);
       assertEquals(owner.rows.length, 1);
     });
   });
@@ -543,7 +546,7 @@ test("Session transfers large and small frames in both directions unchanged", as
       if (i % 7 === 0) await new Promise((wake) => setTimeout(wake, 0));
     }
     for (const owner of [here, there]) {
-      await until("all came", () => owner.rows.length === 60);
+      await until("all messages have arrived", () => owner.rows.length === 60);
       for (const key of [1, 2, 3]) {
         const order = owner.rows.map((line) => line.replace(/^bulk \d+: /, "").split(" "))
           .filter(([to]) => to === `${key}`).map(([, what]) => Number(what));
@@ -559,17 +562,17 @@ test("Session sends small frames between fragments of a large one", async () => 
   await withPair(async (near, _far, there) => {
     sendRow(near, 1, 1, FRAME_BYTES_MAX);
     for (let i = 0; i < 100; i++) sendRow(near, 2, i);
-    await until("all came", () => there.rows.length === 101);
+    await until("all messages have arrived", () => there.rows.length === 101);
     assertEquals(there.rows.at(-1), `bulk 0: 1 1 ${FRAME_BYTES_MAX}`);
   });
 });
 
-test("Session drops a message over its limit, and nothing else", async () => {
+test("Session drops a message over its limit, and sends the others", async () => {
   await withPair(async (near, _far, there) => {
     assert(sendRow(near, 1, 1, 99_999));
     assertEquals(sendRow(near, 1, 2, 100_000), false);
     assert(sendRow(near, 1, 3));
-    await until("the others came", () => there.rows.length === 2);
+    await until("the other messages have arrived", () => there.rows.length === 2);
     assertEquals(there.rows, ["bulk 0: 1 1 99999", "1 3 2"]);
   }, { messageBytesMax: 100_000 });
 });
@@ -577,7 +580,7 @@ test("Session drops a message over its limit, and nothing else", async () => {
 test('Session ends as "protocol" when it receives a message over its limit', async () => {
   await withSession(async ({ far, owner }) => {
     far.write(bulk(1, 1001, 1, 1));
-    await until("the session is over", () => owner.overs.length > 0);
+    await until("the session has ended", () => owner.overs.length > 0);
     assertEquals(owner.words, "it sent a message of more than 1000 bytes");
   }, { messageBytesMax: 1000 });
 });
@@ -587,9 +590,9 @@ test("Session.pressure returns how full the queue is, and drained resolves when 
     const limit = 1 << 20;
     assertEquals(session.pressure(), { queued: 0, limit, dropped: 0, high: false });
     far.stream.pause();
-    // The system's buffers take some of the data; the loop continues until the queue stays full.
+    // The operating system buffers some of the data; the loop continues until the queue stays full.
     let dropped = 0;
-    await until("nothing more is taken", async () => {
+    await until("the queue does not shrink", async () => {
       while (sendRow(session, 1, 1, 1000));
       dropped++;
       await new Promise((wake) => setTimeout(wake, 5));
@@ -602,7 +605,7 @@ test("Session.pressure returns how full the queue is, and drained resolves when 
     far.stream.resume();
     await drained;
     assert(session.pressure().queued <= limit / 8 && !session.pressure().high);
-    await until("it was told", () => owner.received.at(-1) === "low");
+    await until("the owner was notified", () => owner.received.at(-1) === "low");
     await session.drained();
   });
 });
@@ -621,7 +624,7 @@ test("Session.drained resolves when the session has ended", async () => {
       far.stream.abort();
       await leaving;
       // On Deno a pending write may count as sent once its stream has closed.
-      assert(session.unsent <= 0, "what waited is kept");
+      assert(session.unsent <= 0, "queued data is still counted");
     });
   }
 });
@@ -645,7 +648,7 @@ test("Session.goodbye sends large frames completely first", async () => {
   await withSession(async ({ session, far }) => {
     for (let i = 0; i < 3; i++) sendRow(session, 1, i, 1 << 20);
     const leaving = session.goodbye("shutdown");
-    await until("all came", () => far.ended);
+    await until("all frames have arrived", () => far.ended);
     const pieces = far.frames.filter(({ tag }) => tag === TAG.BULK || tag === TAG.FRAGMENT);
     const bytes = pieces.reduce(
       (sum, { tag, body }) => sum + body.length - (tag === TAG.BULK ? 8 : 4),
@@ -657,7 +660,7 @@ test("Session.goodbye sends large frames completely first", async () => {
   }, { queueBytesMax: 8 << 20 });
 });
 
-test("Session handles names in portions, with other work in between, and keeps the order", async () => {
+test("Session handles messages about names in portions, yields to I/O in between, and keeps the order", async () => {
   const COUNT = 400;
   await withWire(async (wire, host) => {
     const numbers: number[] = [];
@@ -674,18 +677,19 @@ test("Session handles names in portions, with other work in between, and keeps t
     const counting = countingTurns(host, owner);
     const opened = { stream: wire.near, reader: new FrameReader(4096) };
     new Session(MET, false, opened, owner, LIMITS, 1000, counting.host);
-    // Each has 8 KiB, so four are the most of a turn; every tenth message is of another kind.
+    // Each name message has 8 KiB, so one turn handles at most four. Every tenth message is of
+    // another kind.
     for (let i = 0; i < COUNT; i++) {
       const body = new Uint8Array(i % 10 === 9 ? 8 : 8 * 1024);
       new DataView(body.buffer).setUint32(0, i, true);
       wire.far.send(i % 10 === 9 ? ROW : TAG.GLOBAL_SYNC, body);
     }
     wire.far.send(TAG.GOODBYE, new Uint8Array([0, 0, 0, 0]));
-    await until("all were handled", () => numbers.length === COUNT + 1);
+    await until("all messages were handled", () => numbers.length === COUNT + 1);
     assertEquals(numbers.slice(0, COUNT), Array.from({ length: COUNT }, (_, i) => i));
     assert(Math.max(...counting.turns) <= 4, `${counting.turns}`);
     assert(counting.turns.length >= COUNT * 0.9 / 4, `${counting.turns.length} turns`);
-    // It reads again.
+    // The session still reads.
     wire.far.send(ROW, new Uint8Array(8));
     await until("a later message was handled", () => numbers.length === COUNT + 2);
     wire.far.stream.end();

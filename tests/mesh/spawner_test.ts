@@ -58,7 +58,7 @@ test("Spawner.spawn starts an exposed function with its arguments, and resolves 
   const near = one.actor();
   const pid = near.spawn(FN, 1, { of: [near.pid] }, undefined) as Promise<Pid>;
   while (other.takeFrom(one));
-  // The answer has room for a reason, which is "normal".
+  // The answer has a field for a reason, which is "normal".
   const [answer] = other.waiting.map(({ tag, body }) => [tag, body.length, body.at(-1)]);
   assertEquals(answer, [TAG.SPAWNED, 18, 0]);
   moveAll(one, other);
@@ -78,7 +78,7 @@ test("Spawner.spawn links and monitors atomically with the spawn", async () => {
   const watched = near.spawnMonitor(FN) as unknown as Promise<[Pid, Ref]>;
   other.takeFrom(one);
   other.takeFrom(one);
-  // Before the replies arrive, both are already linked.
+  // Both are linked before the reply arrives.
   await turns();
   const [first, second] = spawned.map(({ self }) => self as Actor) as [Actor, Actor];
   assertEquals([first.links?.size, second.watchers?.size], [1, 1]);
@@ -94,7 +94,7 @@ test("Spawner.spawn links and monitors atomically with the spawn", async () => {
   assertEquals([other.line.links, other.line.monitors], [0, 0]);
 });
 
-test("Spawner.spawn reports the exit of an actor that ends in its first turn, after its pid", async () => {
+test("Spawner.spawn resolves with the pid of an actor that exits in its first turn, and then reports the exit", async () => {
   const [one, other] = join();
   exposeOn(other);
   const near = one.actor({ trap: true });
@@ -151,7 +151,7 @@ test("Spawner.spawn rejects a timeout longer than a timer allows, and sends noth
   assertEquals([sizeOf(other), one.line.kept, one.system.wheel.size], [0, 0, 0]);
 });
 
-test("Spawner.spawn rejects: not exposed, not allowed, not exposed any more, not allowed for this caller", async () => {
+test("Spawner.spawn rejects if the function is not exposed, no longer exposed, or not allowed for this caller", async () => {
   const [one, other] = join();
   const near = one.actor();
   const attempt = (): Promise<unknown> => {
@@ -213,7 +213,7 @@ test("Spawner.spawn rejects with noconnection on a node without a session, or wh
     );
   }
   assertEquals([near.length, near.chain, one.system.wheel.size], [0, undefined, 0]);
-  // The actor that was to be linked is not orphaned.
+  // The spawned actor exits too, because it was to be linked.
   other.cut();
   await turns();
   assertEquals(sizeOf(other), 2);
@@ -260,7 +260,7 @@ test("Spawner.spawn on this node spawns the function that it exposes", async () 
   const here = { node: "one@h:1", fn: "fn" };
   await assertFails(near.spawn(here) as never, "notexposed");
   const spawned = exposeOn(one, { allow: (node) => node === "one@h:1" });
-  // Passed by reference, as for a local actor, so values that cannot be encoded are allowed.
+  // Passed by reference as for a local actor, so values that cannot be encoded are allowed.
   const callback = (): void => {};
   const pid = await near.spawnLink<unknown>(here, callback) as Pid;
   await turns();
@@ -323,7 +323,7 @@ test("Spawner ignores an invalid reply to a spawn", async () => {
   spawned(2, "00", 5);
   spawned(0, "00", 5);
   assertEquals([near.links, one.line.kept], [undefined, 0]);
-  // The spawn may fail for a reason that only a later version knows.
+  // The spawn may fail for a reason that only a later version defines.
   spawned(1, "63", 0);
   await assertFails(pending, "refused");
   spawned(1, "00", 5);
@@ -331,7 +331,7 @@ test("Spawner ignores an invalid reply to a spawn", async () => {
   void other;
 });
 
-test("Spawner: the authorize function may end the session of the asking node", async () => {
+test("Spawner: the authorize function may end the session of the requesting node", async () => {
   const [one, other] = join();
   exposeOn(other, {
     allow: () => {
@@ -359,7 +359,7 @@ test("Node.exposed: peers know the exposed functions, and learn of changes", asy
     for (const name of all.slice(0, 1500)) spawner.expose(name, idle);
     const b = await start("b", { ...quiet, seeds: [a.name] }, network.host());
     await untilWhole([a, b]);
-    await until("b knows all", () => b.mesh.exposedBy(a.name)?.length === 1500);
+    await until("b knows all functions", () => b.mesh.exposedBy(a.name)?.length === 1500);
     for (const name of all.slice(1500)) spawner.expose(name, idle);
     spawner.unexpose("function number 0");
     spawner.unexpose("function number 1999");
@@ -370,11 +370,14 @@ test("Node.exposed: peers know the exposed functions, and learn of changes", asy
     assertEquals(b.mesh.exposedBy("nobody@h:1"), undefined);
     const c = await start("c", { ...quiet, seeds: [b.name] }, network.host());
     await untilWhole([a, b, c]);
-    await until("c knows as much", () => c.mesh.exposedBy(a.name)?.length === expected.length);
+    await until(
+      "c knows the same functions",
+      () => c.mesh.exposedBy(a.name)?.length === expected.length,
+    );
     assertEquals(c.mesh.exposedBy(a.name), expected);
     assertEquals([c.mesh.exposedBy(b.name), a.mesh.exposedBy(b.name)], [[], []]);
     await a.mesh.disconnect(b.name);
-    await until("b has forgotten", () => b.mesh.exposedBy(a.name) === undefined);
+    await until("b has removed them", () => b.mesh.exposedBy(a.name) === undefined);
   });
 });
 
@@ -387,7 +390,8 @@ test("Node.exposed: a change during a handshake is known afterwards", async () =
     for (const name of ["old", "stays"]) spawner.expose(name, () => {});
     const host = hostWith((real) => ({
       async connect(options) {
-        // The responder is connected already, and announces what it exposed at that time.
+        // The responder is connected, and has announced the functions that were exposed at that
+        // time.
         const stream = await real.connect(options);
         spawner.unexpose("old");
         spawner.expose("new", () => {});
@@ -396,7 +400,7 @@ test("Node.exposed: a change during a handshake is known afterwards", async () =
     }), network.host());
     const b = await start("b", { ...quiet, seeds: [a.name] }, host);
     await untilWhole([a, b]);
-    await until("b knows the new one", () => b.mesh.exposedBy(a.name)!.includes("new"));
+    await until("b knows the new function", () => b.mesh.exposedBy(a.name)!.includes("new"));
     assertEquals(b.mesh.exposedBy(a.name), ["new", "stays"]);
   });
 });
@@ -410,7 +414,7 @@ test("Node.exposed is correct when a function is exposed or removed during a han
       await a.mesh.disconnect(b.name);
       const { spawner } = round % 2 === 0 ? a.remote : b.remote;
       const connecting = b.mesh.connect(a.name);
-      // At any moment of the handshake.
+      // Delays the change until some moment of the handshake.
       let left = round;
       while (left-- > 0) await new Promise<void>((wake) => setTimeout(wake, left % 2));
       spawner.expose(`fn ${round}`, idle);

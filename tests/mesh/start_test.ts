@@ -17,7 +17,7 @@ import { hostWith, withNodes } from "../kit/mesh.ts";
 import { COOKIE, testKeys } from "../kit/keys.ts";
 import { test } from "../kit/test.ts";
 
-/** Invalid options, the error class, and words of its message. */
+/** Invalid options, the error class, and a part of its message. */
 const WRONG: readonly (readonly [
   options: NodeOptions,
   error: new (...args: never[]) => Error,
@@ -94,7 +94,7 @@ const WRONG: readonly (readonly [
 
 test("startNode reports an invalid option before it opens anything", async () => {
   const host = hostWith(() => ({
-    listen: () => Promise.reject(new Error("it listened")),
+    listen: () => Promise.reject(new Error("listen was called")),
     secretFile: () => "a cookie from a file",
   }));
   for (const [options, ErrorClass, code, words] of WRONG) {

@@ -1,7 +1,8 @@
 /**
- * A mesh of two versions: newer peers, with fields, features and messages that this version does
- * not know, and older peers, with none of the features. `lib/guides/rolling_upgrades.md` has the
- * rules. The proofs are computed here independently, as a second implementation of the handshake.
+ * Tests a mesh of two versions: newer peers, with fields, features and messages that this version
+ * does not know, and older peers, with none of the features. `lib/guides/rolling_upgrades.md` has
+ * the rules. The proofs are computed here independently, by a second implementation of the
+ * handshake.
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { createHash, createHmac, randomBytes } from "node:crypto";
@@ -30,7 +31,7 @@ import { Raw } from "./wire.ts";
 interface Version {
   readonly version: number;
   readonly features: number;
-  /** The fields it appends to each message, after the current ones. */
+  /** The unknown fields that it appends to each message. */
   readonly tail: Uint8Array;
 }
 
@@ -64,7 +65,7 @@ async function dialAs({ version, features, tail }: Version, name: string, target
     tail,
   ]);
   raw.send(TAG.NAME, hello);
-  await until("it answers", () => raw.frames.length > 0 || raw.isOver);
+  await until("the node has answered", () => raw.frames.length > 0 || raw.isOver);
   const challenge = raw.frames[0]!;
   assertEquals(challenge.tag, TAG.CHALLENGE);
   const transcript = transcriptOf(
@@ -77,7 +78,10 @@ async function dialAs({ version, features, tail }: Version, name: string, target
     TAG.REPLY,
     concat([encodeReply(proof, { lastSession: 0n, exposed: ["f"], startedAt: 0 }), tail]),
   );
-  await until("it is up", () => raw.frames.some(({ tag }) => tag === TAG.ACK) || raw.isOver);
+  await until(
+    "the session is open",
+    () => raw.frames.some(({ tag }) => tag === TAG.ACK) || raw.isOver,
+  );
   return raw;
 }
 
@@ -126,7 +130,7 @@ async function pongs(raw: Raw, node: TestNode): Promise<void> {
   const before = raw.tags.filter((tag) => tag === TAG.PONG).length;
   raw.send(TAG.PING, new Uint8Array(8));
   await until(
-    "the session lives",
+    "the session answers",
     () => raw.tags.filter((tag) => tag === TAG.PONG).length > before || raw.isOver,
   );
   assert(!raw.isOver, `the session is over: ${warnings(node)}`);
@@ -157,7 +161,7 @@ test("Mesh accepts a newer peer that dials, and skips its unknown fields, featur
     assertEquals(a.mesh.exposedBy("newer@127.0.0.1:1"), ["f", "h"]);
     // An unassigned reason is read as an orderly stop.
     raw.send(TAG.GOODBYE, new Uint8Array([77, 1, 2, 3]));
-    await until("it is down", () => a.mesh.peers().length === 0);
+    await until("the session has ended", () => a.mesh.peers().length === 0);
     assertEquals(a.received.at(-1), "down newer@127.0.0.1:1 shutdown");
     assertEquals(warnings(a), []);
     raw.stream.abort();
@@ -207,11 +211,12 @@ test("Mesh works with an older peer, without the features that it lacks", async 
     const a = await start("a");
     const raw = await dialAs(OLDER, "older@127.0.0.1:1", a.name);
     assertEquals(a.mesh.session("older@127.0.0.1:1")!.met.features, 0);
-    // The peer ends its list of names, and registers a name with the longer message of its version.
+    // The peer completes its list of names, and registers a name with the longer message of its
+    // version.
     raw.send(TAG.GLOBAL_SYNC, new Writer(4).u32(0).done());
     const row = new Writer(64).text16("theirs").u64(3n).text16("older@127.0.0.1:1");
     raw.send(TAG.GLOBAL_REGISTER, row.u64(BigInt(Date.now()) * 1000n).u64(8n).done());
-    await until("it is answered", () => raw.tags.includes(TAG.GLOBAL_REGISTERED));
+    await until("the registration is answered", () => raw.tags.includes(TAG.GLOBAL_REGISTERED));
     const answer = raw.frames.find(({ tag }) => tag === TAG.GLOBAL_REGISTERED)!;
     const reader = new Reader(answer.body);
     assertEquals([reader.u64(), reader.u8()], [8n, 0]);
@@ -219,7 +224,10 @@ test("Mesh works with an older peer, without the features that it lacks", async 
 
     const pid = a.system.spawn(undefined, undefined, () => () => {}, []);
     const registering = a.global.register("ours", pid);
-    await until("it is asked", () => raw.tags.includes(TAG.GLOBAL_REGISTER));
+    await until(
+      "the peer has received a registration",
+      () => raw.tags.includes(TAG.GLOBAL_REGISTER),
+    );
     const asked = new Reader(raw.frames.find(({ tag }) => tag === TAG.GLOBAL_REGISTER)!.body);
     assertEquals(asked.text(asked.u16()), "ours");
     asked.u64();
@@ -227,10 +235,10 @@ test("Mesh works with an older peer, without the features that it lacks", async 
     asked.u64();
     raw.send(TAG.GLOBAL_REGISTERED, new Writer(16).u64(asked.u64()).u8(0).text16("").done());
     assertEquals(await registering, true);
-    // It receives all broadcasts, and no announcements of rooms.
+    // An older peer receives all broadcasts, but no announcements of rooms.
     a.rooms.join("a room of a", { sendShared() {} });
     a.rooms.broadcast("a room without members", "x");
-    await until("it came", () => raw.tags.includes(TAG.ROOM_BROADCAST));
+    await until("the broadcast has arrived", () => raw.tags.includes(TAG.ROOM_BROADCAST));
     assertEquals(await a.rooms.announced(), { missing: [] });
     await pongs(raw, a);
     assert(!raw.tags.includes(TAG.ROOM_INTEREST));

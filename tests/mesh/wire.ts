@@ -12,7 +12,10 @@ import { testKeys } from "../kit/keys.ts";
 import { until } from "../kit/test.ts";
 import { Collector, type Frame } from "./collector.ts";
 
-/** The end controlled by a test: writes arbitrary bytes and keeps every received frame. */
+/**
+ * The end of a connection that a test controls. Writes arbitrary bytes and keeps every received
+ * frame.
+ */
 export class Raw implements StreamHandler {
   readonly stream: Stream;
   /** The reason why the stream ended on this side. */
@@ -65,7 +68,7 @@ export class Raw implements StreamHandler {
   }
 }
 
-/** Joins the cluster like a member; the test decides what happens then. */
+/** Joins the cluster as a member whose messages the test sends. */
 export async function joinAs(name: string, target: string, creation: number = 1): Promise<Raw> {
   const { authority, proofKey } = await testKeys();
   const { hostname, port } = parseName(target)!;
@@ -85,7 +88,7 @@ export async function joinAs(name: string, target: string, creation: number = 1)
   if (begun.kind !== "send") throw new Error(`${name}: ${JSON.stringify(begun)}`);
   raw.write(begun.frame);
   for (let index = 0;; index++) {
-    await until(`frame ${index} came`, () => raw.frames.length > index || raw.isOver);
+    await until(`frame ${index} has arrived`, () => raw.frames.length > index || raw.isOver);
     const frame = raw.frames[index];
     const step = frame && machine.receive(frame.tag, frame.body);
     if (step?.kind === "up") return raw;
@@ -114,7 +117,7 @@ export async function withWire(
     (stream) => near = stream,
   );
   const far = new Raw(await host.connect({ ...listener.address, timeoutMs: 5000 }));
-  await until("both ends are there", () => near !== undefined);
+  await until("both ends are open", () => near !== undefined);
   try {
     await body({ near: near!, far }, host);
   } finally {
