@@ -14,7 +14,7 @@ import { openStorage, type StorageConfig } from "./storage/open.ts";
 import { backUpPostgres, restorePostgres } from "./storage/postgres_backup.ts";
 import { backUpSqlite, checkSqlite } from "./storage/sqlite_backup.ts";
 
-/** Runs the task, and returns the exit status. */
+/** Runs a task. Resolves with the exit status. */
 export async function runAdmin(command: AdminCommand, config: Config): Promise<number> {
   switch (command.kind) {
     case "reset":
@@ -43,7 +43,7 @@ async function reset(email: string, config: Config): Promise<number> {
     await storage.setPassword(known.user.id, await hashPassword(password, config.passwordCost), {
       endTokens: false,
     });
-    // Printed on the terminal only.
+    // The password is printed on the terminal only, and never logged.
     process.stdout.write(`${known.user.email} logs in with this password now: ${password}\n`);
     return 0;
   } finally {
@@ -75,7 +75,10 @@ async function migrate(file: string, { database }: Config): Promise<void> {
   process.stdout.write(`${lines.join("")}copied; ${file} is as it was\n`);
 }
 
-/** Checks the copy before it replaces the database, which is kept beside it. */
+/**
+ * Replaces the database with a copy, which is checked first. The old database is kept in the same
+ * folder.
+ */
 function restoreSqlite(file: string, path: string): void {
   checkSqlite(file);
   const old = `${path}.before-restore`;

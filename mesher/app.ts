@@ -40,21 +40,24 @@ import { MESSAGE_BYTES_MAX, socketHandlers } from "./sockets/sockets.ts";
 import { type ClosableLease, openLease, openStorage } from "./storage/open.ts";
 import type { Storage } from "./storage/storage.ts";
 
-/** Maximum number of events that are accepted and not grouped yet; further events are rejected. */
+/** Maximum number of events that are accepted but not grouped yet. Further events are rejected. */
 export const INBOX_MAX = 20_000;
-/** Maximum number of events that are grouped and not stored yet. */
+/** Maximum number of events that are grouped but not stored yet. */
 const OUTBOX_MAX = 2_000;
 /** Maximum time that a stopping node waits until its events are stored. Milliseconds. */
 const DRAIN_MS_MAX = 10_000;
 /** Maximum time that a starting node waits for its running peers. Milliseconds. */
 const MEET_MS_MAX = 5_000;
-/** Larger than the limit of any route, so that the route itself answers 413. */
+/**
+ * Maximum size of a request body. Bytes; larger than the limits of all routes, so that the route
+ * itself answers 413.
+ */
 const BODY_BYTES_MAX: number = ENVELOPE_BYTES_MAX + 1_048_576;
 
 /** A running node. */
 export interface App {
   readonly mesher: Mesher;
-  /** The first login, if this was the first start. */
+  /** The first login. Null unless this was the first start. */
   readonly first: FirstRun | null;
   readonly url: string;
   /**
@@ -64,13 +67,13 @@ export interface App {
   stop(): Promise<number>;
 }
 
-/** Replacements for tests. */
+/** Parts that tests replace. */
 export interface AppOptions {
   readonly log: LogLine;
   readonly storage?: Storage | undefined;
   /**
-   * Stores the secrets of a first start, when the page is served at `url`. Default: they are only
-   * returned.
+   * Returns a function that stores the secrets of a first start. `url`: the URL of the page.
+   * Default: the secrets are only returned.
    */
   readonly keepSecrets?: ((url: string) => KeepSecrets) | undefined;
   readonly now?: (() => number) | undefined;
@@ -94,7 +97,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     const host = hostname === "0.0.0.0" || hostname === "::" ? "127.0.0.1" : hostname;
     const url = `http://${host.includes(":") ? `[${host}]` : host}:${mesher.ports.http}`;
     mesher.place.url = url;
-    // Done last: the secrets are stored only once, so nothing may fail afterwards.
+    // Comes last: the secrets are stored only once, so no later step may fail.
     const first = await firstRun(
       storage,
       config.passwordCost,
@@ -131,8 +134,8 @@ async function startNode({ cluster }: Config, options: AppOptions): Promise<Node
 }
 
 /**
- * Connects to running peers before anything starts, so that the holders of singletons and the
- * watchers are known. Other peers are redialed in the background.
+ * Connects to running peers before the services start, so that the holders of singletons and the
+ * watchers of streams are known. Other peers are dialed in the background.
  */
 async function meet(node: Node, peers: readonly string[]): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -202,12 +205,12 @@ async function startServers(mesher: Mesher): Promise<Server[]> {
     hostname,
     maxPayloadLength: MESSAGE_BYTES_MAX,
     maxRequestBodySize: BODY_BYTES_MAX,
-    // `personOf` checks the origin: the page on one port opens streams on another, and programs send no
-    // origin.
+    // Allows all origins here, because `personOf` checks the origin: the page may open streams on
+    // another port, and programs send no origin.
     origins: "*" as const,
     ...socketHandlers(mesher),
   };
-  // Streams are on the page's port, and also on a second port if that is set.
+  // Streams are served on the page's port, and also on a second port if it is set.
   const ws = wsPort === null
     ? undefined
     : await blame("MESHER_HOST and MESHER_WS_PORT", node.serve({ ...common, port: wsPort }));
@@ -246,7 +249,10 @@ async function startServers(mesher: Mesher): Promise<Server[]> {
   return ws === undefined ? [http] : [ws, http];
 }
 
-/** Operators of the installation may observe and control the cluster. */
+/**
+ * Returns the access of a request to the observer: only operators of the installation may observe
+ * and control the cluster.
+ */
 async function accessOf(
   mesher: Mesher,
   request: Request,

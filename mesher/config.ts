@@ -1,6 +1,5 @@
 /**
- * The configuration of a node, from the environment and the command line. Deterministic: returns a
- * `Config`, or one sentence about what is wrong.
+ * The configuration of a node, from environment variables and the command line. Deterministic.
  *
  * @module
  */
@@ -12,7 +11,7 @@ import type { StorageConfig } from "./storage/open.ts";
 
 /** The node's place in a cluster. */
 export interface ClusterConfig {
-  /** `name@host:port`. */
+  /** The name of the node, `name@host:port`. */
   readonly name: string;
   readonly cookie: string;
   readonly peers: readonly string[];
@@ -20,31 +19,32 @@ export interface ClusterConfig {
 
 /** The configuration of a node. */
 export interface Config {
-  /** Null: alone. */
+  /** The node's place in a cluster. Null for a node without a cluster. */
   readonly cluster: ClusterConfig | null;
   readonly hostname: string;
   readonly httpPort: number;
-  /** A second port for streams; null: they are on `httpPort` only. */
+  /** A second port for streams. Null: streams are served on `httpPort` only. */
   readonly wsPort: number | null;
   /** `postgres://…`, or the path of a SQLite file, or `:memory:`. */
   readonly database: string;
-  /** The file in which the first start stores the first login. */
+  /** The path of the file into which the first start writes the first login. */
   readonly firstLogin: string;
-  /** Maximum number of events of one project per minute, on all nodes together. */
+  /** Maximum number of events of one project per minute, over all nodes. */
   readonly ratePerMinute: number;
-  /** Number of events in five seconds above which a node requests help. */
+  /** Number of events in five seconds above which a node starts a helper on another node. */
   readonly loadThreshold: number;
   /**
-   * The cost of password hashes. Hashes of another cost stay valid, and are replaced at the next login.
+   * The cost of password hashes. Hashes with another cost stay valid, and are replaced at the next
+   * login.
    */
   readonly passwordCost: PasswordCost;
   /** Whether cookies are only sent over https. */
   readonly secureCookies: boolean;
   /** Internal targets that webhooks are allowed to reach. */
   readonly webhookAllow: Allowed;
-  /** The public URL of the page, without a trailing slash; null: the URL of the node. */
+  /** The public URL of the page, without a trailing slash. Null: the node's own URL. */
   readonly publicUrl: string | null;
-  /** The settings for sending mail; null: no mail is sent. */
+  /** The settings for sending mail. Null: no mail is sent. */
   readonly mail: MailConfig | null;
   /** Trusted proxies, whose X-Forwarded-For header is used. */
   readonly proxies: readonly AddressRange[];
@@ -53,9 +53,9 @@ export interface Config {
 /** The options of the command line. */
 export interface Command {
   readonly help: boolean;
-  /** Number of processes on this machine. */
+  /** Number of nodes to run as processes on this machine. */
   readonly nodes: number;
-  /** Keep nothing. */
+  /** Whether to keep all data in memory, so that it is lost when the node ends. */
   readonly memory: boolean;
   /** A one-time task instead of running a node. */
   readonly admin: AdminCommand | null;
@@ -72,7 +72,7 @@ export type AdminCommand =
   /** Copies a SQLite file into an empty PostgreSQL database. */
   | { readonly kind: "migrate"; readonly file: string };
 
-/** An invalid setting. */
+/** The error of an invalid setting. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
 }
@@ -136,7 +136,7 @@ Environment:
 /** Environment variables by name. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Adds the name of the setting to the error. */
+/** Waits for a start. If it fails, adds the name of the setting to the error. */
 export async function blame<T>(setting: string, started: Promise<T>): Promise<T> {
   try {
     return await started;
@@ -146,7 +146,7 @@ export async function blame<T>(setting: string, started: Promise<T>): Promise<T>
   }
 }
 
-/** Reads the environment. Throws `ConfigError`. */
+/** Returns the configuration from environment variables. Throws `ConfigError`. */
 export function readConfig(env: Environment, command: Pick<Command, "memory">): Config {
   const httpPort = whole(env, "MESHER_HTTP_PORT", 8080, 0, PORT_MAX);
   const wsPort = env["MESHER_WS_PORT"] ? whole(env, "MESHER_WS_PORT", 0, 0, PORT_MAX) : null;
@@ -173,7 +173,7 @@ export function readConfig(env: Environment, command: Pick<Command, "memory">): 
   };
 }
 
-/** Reads the arguments. Throws `ConfigError`. */
+/** Returns the options of the command line. Throws `ConfigError`. */
 export function readCommand(args: readonly string[]): Command {
   let [help, nodes, memory] = [false, 1, false];
   if (args[0] === "admin") {
@@ -210,12 +210,12 @@ export function storageConfig(database: string): StorageConfig {
   return isFile(database) ? { sqlitePath: database } : { databaseUrl: database, sqlitePath: "" };
 }
 
-/** Whether the address is SQLite's: a path, or `:memory:`. */
+/** Returns whether a database is in SQLite: a path, or `:memory:`. */
 function isFile(database: string): boolean {
   return !/^postgres(?:ql)?:\/\//i.test(database);
 }
 
-/** An invalid address is not repeated, because it may contain a password. */
+/** An invalid URL is not part of the error, because it may contain a password. */
 function readDatabase(text: string | undefined): string {
   const database = text || DATABASE_DEFAULT;
   const scheme = /^([a-z][a-z0-9+.-]+):\/\//i.exec(database)?.[1]?.toLowerCase();
@@ -270,7 +270,7 @@ function readPublicUrl(env: Environment): string | null {
   throw new ConfigError("MESHER_PUBLIC_URL is no address: write https://errors.example");
 }
 
-/** An invalid address is not repeated, because it may contain a password. */
+/** An invalid URL is not part of the error, because it may contain a password. */
 function readMail(env: Environment): MailConfig | null {
   const text = env["MESHER_SMTP_URL"] ?? "";
   if (text === "") return null;

@@ -11,14 +11,13 @@ import type { FirstRun, KeepSecrets } from "./first_run.ts";
 const FILE = "mesher-first-login.txt";
 
 /**
- * Returns the path of the file unless `MESHER_FIRST_LOGIN` is set: beside SQLite's file, or in the
- * current folder.
+ * Returns the default path of the file: in the folder of SQLite's file, or in the current folder.
  */
 export function firstLoginPath(database: string, isFile: boolean): string {
   return isFile ? join(dirname(database), FILE) : FILE;
 }
 
-/** Writes the file, replacing an older one. Throws if it cannot be written. */
+/** Writes the file, and replaces an older one. Throws if it cannot be written. */
 export function writeFirstLogin(
   path: string,
   { email, password, key }: Pick<FirstRun, "email" | "password" | "key">,
@@ -40,7 +39,7 @@ curl ${url}/api/v1/events -H 'X-API-Key: ${key}' -d '{"message":"Hello, Mesher",
 `;
   removeFirstLogin(path);
   try {
-    // Created exclusively, so that it is never an existing file or link.
+    // The file is created exclusively, so that it is never an existing file or a link.
     writeFileSync(path, text, { mode: 0o600, flag: "wx" });
   } catch (error) {
     const words = error instanceof Error ? error.message : String(error);
@@ -64,7 +63,7 @@ export function removeFirstLogin(path: string): void {
   rmSync(path, { force: true });
 }
 
-/** Returns the text that is printed instead of the secrets. */
+/** Returns the text that is printed in place of the secrets. */
 export function firstLoginNotice(path: string, url: string): string {
   return `
   This is the first start. What to log in with, and a key to send events with, are in a file

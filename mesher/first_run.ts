@@ -1,6 +1,6 @@
 /**
- * The first start creates an organisation, an account, a project and its key. The database stores only a
- * hash of the password: `keep` receives the secrets once, before anything is created.
+ * The first start: creates an organisation, an account, a project and its key. The database stores
+ * only a hash of the password, so `keep` receives the secrets before anything is created.
  *
  * @module
  */
@@ -18,14 +18,15 @@ export interface FirstRun {
   readonly projectId: string;
 }
 
-/** The first user. */
+/** The address of the first user. */
 export const FIRST_EMAIL = "admin@mesher.local";
 
 /** Stores the secrets, and returns a function that removes them again. */
 export type KeepSecrets = (secrets: Pick<FirstRun, "email" | "password" | "key">) => () => void;
 
 /**
- * Creates them, or returns null if there is already an account. Rejects if the secrets cannot be written.
+ * Creates the first organisation, project and login, or returns null if there is an account
+ * already. Rejects if the secrets cannot be stored.
  */
 export async function firstRun(
   storage: Storage,
@@ -43,7 +44,7 @@ export async function firstRun(
     passwordHash,
     isOperator: true,
   });
-  // Another node was faster.
+  // Another node has created the account first.
   if (!user.ok) {
     forget();
     return null;
@@ -78,8 +79,8 @@ export async function firstRun(
 }
 
 /**
- * Returns a password that is easy to type: five groups of letters and digits without similar
- * characters.
+ * Returns a password that is easy to type: five groups of letters and digits, without characters
+ * that look alike.
  */
 export function newPassword(): string {
   const dice = crypto.getRandomValues(new Uint8Array(15));

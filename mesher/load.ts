@@ -11,7 +11,7 @@ import { sampleEvent } from "./load/sample.ts";
 import { LOAD_HELP, type LoadOptions, readLoadOptions } from "./load/options.ts";
 import { Tally } from "./load/tally.ts";
 
-/** Maximum number of concurrent requests; further ones wait, which the summary reports. */
+/** Maximum number of concurrent requests. Further requests wait, which the summary reports. */
 const UNDER_WAY_MAX = 64;
 /** Interval at which due events are sent. Milliseconds. */
 const TICK_MS = 20;
@@ -40,7 +40,7 @@ async function send(
   }
 }
 
-/** Returns why it cannot run and what to do, or undefined if it can. */
+/** Returns why the load cannot run and what to do, or undefined if it can run. */
 function hopeless({ urls }: LoadOptions, { onlyStatus }: Tally): string | undefined {
   if (onlyStatus === 0) {
     return `nothing answers at ${urls.join(", ")}: start Mesher (deno task mesher), or give --url`;

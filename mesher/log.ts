@@ -11,7 +11,7 @@ const LINE_CHARS_MAX = 4_096;
 /** Writes a line to the log of a node. */
 export type LogLine = (level: "info" | "warn" | "error", text: string) => void;
 
-/** Writes a line to standard error. */
+/** Writes a line to standard error, without the name of a node. */
 export const say: LogLine = (level, text) => sayAs("", level, text);
 
 /** Returns the log of one of several nodes that share a terminal: each line has the node's name. */

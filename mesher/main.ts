@@ -18,13 +18,13 @@ import { type Config, ConfigError, HELP, readCommand, readConfig } from "./confi
 import { firstLoginNotice, keepSecrets, removeFirstLogin } from "./first_login.ts";
 import { say as sayPlainly, sayOf } from "./log.ts";
 
-/** Exit statuses. */
+/** The exit statuses of the program. */
 const FAILED = 1;
 const MISUSED = 2;
 
 /**
- * Resolves at the first Ctrl-C or `kill`, or when its parent process has exited; at the second signal,
- * the process exits at once.
+ * Resolves at the first SIGINT or SIGTERM, or when the parent process has exited. At a second
+ * signal, the process exits at once.
  */
 function untilTold(): Promise<void> {
   return new Promise((resolve) => {
@@ -46,7 +46,7 @@ function untilTold(): Promise<void> {
 }
 
 async function runOne(config: Config): Promise<number> {
-  // With several processes on one terminal, each line begins with the node's name.
+  // If several processes share a terminal, each line begins with the node's name.
   const say = hasParent() && config.cluster !== null ? sayOf(config.cluster.name) : sayPlainly;
   const path = config.firstLogin;
   const app = await startApp(config, { log: say, keepSecrets: (url) => keepSecrets(path, url) });
@@ -56,7 +56,7 @@ async function runOne(config: Config): Promise<number> {
   await told;
   say("info", "stopping: what is held is being stored");
   const lost = await app.stop();
-  // The target of the link is gone.
+  // The database in memory is gone, so the first login is no longer valid.
   if (app.first !== null && config.database === ":memory:") removeFirstLogin(path);
   return lost === 0 ? 0 : FAILED;
 }

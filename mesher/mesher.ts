@@ -1,5 +1,5 @@
 /**
- * A running node of Mesher, as seen by its HTTP server and sockets.
+ * A running node of Mesher, as its HTTP server and its sockets use it.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import type { SourceMaps } from "./maps/maps.ts";
 import type { Parts } from "./parts.ts";
 import type { StopTree } from "./services/root.ts";
 
-/** The node. */
+/** A running node of Mesher. */
 export interface Mesher extends Parts {
   readonly keys: Keys;
   readonly rejections: Rejections;
@@ -21,10 +21,10 @@ export interface Mesher extends Parts {
   readonly attempts: Attempts;
   /** Limits password resets by client and by account. */
   readonly resets: Allowance;
-  /** Limits how often each user may learn whether an address has an account. */
+  /** Limits how often each user may find out whether an address has an account. */
   readonly tellings: Allowance;
   readonly stopTree: StopTree;
-  /** False while the node stops, so that nothing more is accepted. */
+  /** Whether the node accepts requests. False while it stops. */
   isOpen: boolean;
   /** The actual ports of the servers. */
   readonly ports: { http: number; ws: number };

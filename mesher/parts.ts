@@ -1,6 +1,6 @@
 /**
- * The shared parts of one node. They outlive any service: a restarted service finds the events that
- * its predecessor accepted and did not finish.
+ * The shared parts of one node. They outlive the services: a restarted service finds the events
+ * that its predecessor has accepted but not finished.
  *
  * @module
  */
@@ -15,11 +15,11 @@ import type { EventQueue } from "./pipeline/queue.ts";
 import type { Accepted, Outgoing } from "./pipeline/accepted.ts";
 import type { Storage } from "./storage/storage.ts";
 
-/** Values that are known only after the start. */
+/** Parts of a node that are known only after its start. */
 export interface Place {
   /** The URL of the page. */
   url: string | null;
-  /** Null while the service is being restarted. */
+  /** The supervision tree. Null while it is being restarted. */
   tree: Supervisor | null;
 }
 
@@ -28,17 +28,20 @@ export interface Parts {
   readonly config: Config;
   readonly node: Node;
   readonly storage: Storage;
-  /** Decides which node runs each singleton; without it, the nodes decide by themselves. */
+  /**
+   * The lease that decides which node runs each singleton. Without it, the nodes decide by
+   * themselves.
+   */
   readonly lease?: Lease | undefined;
-  /** Events that are accepted and not grouped yet. */
+  /** Events that are accepted but not grouped yet. */
   readonly inbox: EventQueue<Accepted>;
-  /** Events that are grouped and not stored yet. */
+  /** Events that are grouped but not stored yet. */
   readonly outbox: EventQueue<Outgoing>;
-  /** The number of events in both queues that peers know of. */
+  /** Limits the number of events in both queues to the number that peers know of. */
   readonly held: Held;
   /** The announcements of connected nodes; null before the first one. */
   readonly holdings: Map<string, Holding | null>;
-  /** Lost nodes. */
+  /** The losses that this node has detected. */
   readonly losses: Losses;
   readonly counters: Counters;
   /**

@@ -6,15 +6,15 @@
 import { createServer } from "node:net";
 import { blame, type Config, ConfigError, PORT_MAX } from "./config.ts";
 
-/** The ports of one node; 0: the system chooses. */
+/** The ports of one node. 0: the system chooses. */
 export type ServedPorts = Pick<Config, "httpPort" | "wsPort">;
 
-/** The difference between the ports of two nodes of one machine. */
+/** Difference between the ports of two successive nodes of one machine. */
 const NODE_PORTS = 10;
 
 /**
- * Returns the ports of the nodes of one machine: each node's are ten higher than the previous one's.
- * Throws `ConfigError`.
+ * Returns the ports of the nodes on this machine. Those of each node are ten higher than those of
+ * the previous one. Throws `ConfigError`.
  */
 export function portsOf(config: Config, count: number): ServedPorts[] {
   const of = (name: string, first: number, i: number): number => {
@@ -35,7 +35,7 @@ export function portsOf(config: Config, count: number): ServedPorts[] {
   );
 }
 
-/** Checks the ports before the start. Rejects with one line about the setting to change. */
+/** Checks that ports are free. Rejects with one line about the setting to change. */
 export async function mustBeFree(hostname: string, ports: ServedPorts): Promise<void> {
   const served = [["MESHER_HTTP_PORT", ports.httpPort], ["MESHER_WS_PORT", ports.wsPort]] as const;
   for (const [setting, port] of served) {

@@ -18,18 +18,21 @@ const CEILING_MIN = 16;
 
 /** The announcement of a node: a plain object, so that it can be sent. */
 export interface Holding {
-  /** The start time of the node, which identifies its incarnation. */
+  /** The start time of the node, which distinguishes its incarnations. */
   readonly life: number;
-  /** The number of the announcement: older ones are ignored. */
+  /** The number of the announcement. Receivers ignore older ones. */
   readonly turn: number;
-  /** Maximum number of accepted events that are not stored. */
+  /** Maximum number of events that the node holds: accepted, but not stored. */
   readonly most: number;
 }
 
-/** Sends it to all peers. Resolves when they have confirmed it, or are no longer waited for. */
+/**
+ * Sends an announcement to all peers. Resolves when they have confirmed it, or are no longer waited
+ * for.
+ */
 export type TellPeers = (holding: Holding) => Promise<void>;
 
-/** One node's ceiling. */
+/** The ceiling of one node: the number of events that it may hold. */
 export class Held {
   readonly #life: number;
   readonly #held: () => number;
@@ -43,14 +46,14 @@ export class Held {
   /** The maximum number of held events since the last tick. */
   #peak = 0;
 
-  /** `held`: returns the number of events held now. */
+  /** `held` returns the number of events that the node holds now. */
   constructor(life: number, held: () => number, tell: TellPeers) {
     this.#life = life;
     this.#held = held;
     this.#tell = tell;
   }
 
-  /** Returns the current announcement. */
+  /** Returns the announcement that peers have now. */
   get holding(): Holding {
     return { life: this.#life, turn: this.#turn, most: Math.max(this.#most, this.#next) };
   }
@@ -62,7 +65,10 @@ export class Held {
     return held <= this.#most;
   }
 
-  /** Announces a ceiling for `count` more events. Call `fits` again when it resolves. */
+  /**
+   * Announces a higher ceiling, for `count` more events. When it resolves, the caller must check
+   * `fits` again.
+   */
   raise(count: number): Promise<void> {
     return this.#raising ??= this.#raise(ceilingOf(this.#held() + count));
   }
@@ -80,7 +86,7 @@ export class Held {
   }
 
   /**
-   * Called at each tick: lowers a ceiling that is higher than needed. Resolves when peers have
+   * Lowers a ceiling that is higher than needed. Called at each tick. Resolves when peers have
    * received it.
    */
   async lower(): Promise<void> {
@@ -93,8 +99,8 @@ export class Held {
   }
 
   /**
-   * Lowers the ceiling to the current number, because no more events follow. Resolves when peers
-   * confirm.
+   * Lowers the ceiling to the current number of events, because no more will follow. Resolves when
+   * peers have confirmed it.
    */
   async rest(): Promise<void> {
     await this.#raising;
@@ -103,7 +109,7 @@ export class Held {
   }
 }
 
-/** Returns the ceiling for a number of events. */
+/** Returns the ceiling that a number of events needs. */
 export function ceilingOf(held: number): number {
   let ceiling = held > 0 ? CEILING_MIN : 0;
   while (ceiling < held) ceiling *= 2;

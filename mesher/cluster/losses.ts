@@ -1,33 +1,37 @@
 /**
- * The lost nodes, and how many events may be missing with each: as in the log, kept for the page of the cluster.
- * A node that was unreachable and returns alive has lost nothing, and is removed.
+ * Records lost nodes, and how many of their events may be missing, for the page of the cluster. A
+ * node that was only unreachable is removed when it returns.
  *
  * @module
  */
 
-/** Maximum number of losses that are kept: the latest ones. */
+/** Maximum number of losses that are kept. The latest ones are kept. */
 export const LOSSES_MAX = 20;
-/** Maximum difference of the times at which survivors detect the same loss. Milliseconds. */
+/**
+ * Maximum difference between the times at which several nodes detect the same loss. Milliseconds.
+ */
 const NOTICED_MS = 60_000;
 
 /** A lost node. A plain object, so that it can be sent. */
 export interface Loss {
   readonly node: string;
-  /** The incarnation from its announcement (`held.ts`); null if there was none. */
+  /**
+   * The incarnation of the lost node, from its announcement (`held.ts`). Null if it had sent none.
+   */
   readonly life: number | null;
-  /** The time of detection. */
+  /** The time at which the loss was detected. Milliseconds since the epoch. */
   readonly at: number;
-  /** The reason. */
+  /** The reason for which the session with the node ended. */
   readonly reason: string;
   /** Maximum number of accepted events that may not be stored; null if unknown. */
   readonly most: number | null;
 }
 
-/** The losses reported by one node. */
+/** The losses that one node has detected. */
 export class Losses {
   #list: readonly Loss[] = [];
 
-  /** Oldest first. */
+  /** The losses, oldest first. */
   get list(): readonly Loss[] {
     return this.#list;
   }
@@ -36,7 +40,7 @@ export class Losses {
     this.#list = [...this.#list, loss].slice(-LOSSES_MAX);
   }
 
-  /** The incarnation is alive: removes its loss. */
+  /** Removes the loss of an incarnation that is alive. */
   lives(node: string, life: number): void {
     if (!this.#list.some((loss) => isOf(loss, node, life))) return;
     this.#list = this.#list.filter((loss) => !isOf(loss, node, life));
@@ -49,7 +53,7 @@ export class Losses {
  */
 export function united(seen: readonly (readonly Loss[])[]): Loss[] {
   const ends: Loss[] = [];
-  // Reports with the incarnation's announcement come first, so that the others are matched to them.
+  // Losses with an incarnation come first, so that the others can be matched with them.
   const all = seen.flat().toSorted((a, b) => rank(a) - rank(b) || a.at - b.at);
   for (const loss of all) {
     const place = ends.findIndex((end) => isSame(end, loss));

@@ -16,7 +16,7 @@ import { firstLoginNotice, keepSecrets } from "../first_login.ts";
 import { say } from "../log.ts";
 import { openStorage } from "../storage/open.ts";
 
-/** The pause before a killed process is restarted. Milliseconds. */
+/** The pause before a killed process is started again. Milliseconds. */
 const AGAIN_MS = 1_000;
 const MAIN = fileURLToPath(new URL("../main.ts", import.meta.url));
 
@@ -34,7 +34,7 @@ export async function runNodes(
   }
   const served = portsOf(config, count);
   for (const ports of served) await mustBeFree(config.hostname, ports);
-  // Before any node starts, so that they do not compete for it.
+  // Opens the storage before any node starts, so that the nodes do not compete for creating it.
   const storage = await blame("DATABASE_URL", openStorage(storageConfig(config.database)));
   const url = config.publicUrl ?? `http://${config.hostname}:${config.httpPort}`;
   const first = await firstRun(storage, config.passwordCost, keepSecrets(config.firstLogin, url))
@@ -67,10 +67,11 @@ export async function runNodes(
 }
 
 /**
- * A node's process. If it is killed, it is restarted; if it exits itself, it has logged the reason.
+ * The process of one node. It is started again if it was killed, but not if it exits itself, in
+ * which case it has logged the reason.
  */
 class Child {
-  /** Its exit status. */
+  /** The exit status of the process. */
   readonly ended: Promise<number>;
   readonly #name: string;
   readonly #env: NodeJS.ProcessEnv;
@@ -88,7 +89,7 @@ class Child {
     this.#isStopping = true;
     this.#wake();
     const child = this.#process;
-    // Not by the child's own `kill`, after which Deno reports no status.
+    // Uses the process id, because Deno reports no exit status after the child's own `kill`.
     if (child !== undefined) process.kill(child.pid!, "SIGTERM");
   }
 
@@ -109,7 +110,7 @@ class Child {
     const run = "Bun" in globalThis ? [MAIN] : ["run", "--no-prompt", "-P=mesher", MAIN];
     const child = spawn(process.execPath, run, {
       env: this.#env,
-      // Nothing is written to it: its input ends when this process does.
+      // The input is a pipe to which nothing is written. It ends when this process ends.
       stdio: ["pipe", "inherit", "inherit"],
     });
     child.stdin!.on("error", () => {

@@ -1,16 +1,17 @@
 /**
- * The process that has started this one as one of its nodes (`nodes.ts`). It decides when the nodes
- * end: it handles Ctrl-C, which a terminal sends to all of them. When it exits, even by `kill -9`, the
- * pipe to this process's input ends, and this process stops gracefully.
+ * The connection of a node's process with its parent, which has started it (`nodes.ts`). The parent
+ * decides when the node ends: it handles Ctrl-C, which a terminal sends to all of its processes.
+ * When the parent exits, even by `kill -9`, the pipe to this process's standard input ends, and
+ * this process stops gracefully.
  *
  * @module
  */
 import process from "node:process";
 
-/** Environment variable of a process that has such a parent. */
+/** The environment variable that a parent sets for its processes. */
 export const PARENT_VARIABLE = "MESHER_PARENT";
 
-/** Whether this process has such a parent. */
+/** Returns whether this process was started by a parent. */
 export function hasParent(): boolean {
   return process.env[PARENT_VARIABLE] !== undefined;
 }

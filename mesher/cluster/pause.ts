@@ -1,5 +1,5 @@
 /**
- * A pause in a node's time, which is virtual in the simulator.
+ * A pause in the time of a node, which is virtual in the simulator.
  *
  * @module
  */

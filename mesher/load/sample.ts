@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Kinds of errors: a type, a message with a variable part, and a location. */
+/** Kinds of errors: the type, a function that returns the message, and the location. */
 const FAULTS: readonly (readonly [string, (n: number) => string, readonly string[]])[] = [
   ["TypeError", () => "Cannot read properties of undefined (reading 'total')", [
     "src/server.ts:handle",

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** The counts of a run. */
+/** The counts and latencies of a run. */
 export class Tally {
   /** Number of events that were not accepted, for any reason. */
   failed = 0;
@@ -13,7 +13,7 @@ export class Tally {
   readonly #statuses = new Map<number, number>();
   readonly #latencies: number[] = [];
 
-  /** Records the response to a request with `count` events; status 0: there was none. */
+  /** Records the response to a request with `count` events. Status 0: there was no response. */
   answered(status: number, count: number, accepted: number, ms: number): void {
     this.#sent += count;
     this.#accepted += accepted;
@@ -22,21 +22,19 @@ export class Tally {
     this.#latencies.push(ms);
   }
 
-  /**
-   * Returns the common result of all requests so far; undefined if they differ or there were none.
-   */
+  /** Returns the status of all responses so far; undefined if they differ or there were none. */
   get onlyStatus(): number | undefined {
     return this.#statuses.size === 1 ? [...this.#statuses.keys()][0] : undefined;
   }
 
-  /** One line. */
+  /** Returns one line about the run so far. */
   progress(elapsedSeconds: number): string {
     const rate = Math.round(this.#accepted / elapsedSeconds);
     return `${elapsedSeconds.toFixed(0)} s   ${this.#accepted} accepted   ${rate}/s   ` +
       `${this.failed} failed   p99 ${this.#percentile(99).toFixed(0)} ms`;
   }
 
-  /** The end. */
+  /** Returns the summary at the end of the run. */
   summary(wanted: number, elapsedSeconds: number): string {
     const statuses = [...this.#statuses].sort(([a], [b]) => a - b)
       .map(([status, count]) => `${status === 0 ? "no answer" : status}: ${count}`).join(", ");

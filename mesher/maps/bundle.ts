@@ -1,6 +1,6 @@
 /**
- * Reads an artifact bundle of `sentry-cli`: a zip file with a manifest and the files of a build. Nothing of it is
- * ever written to a file system, so that names in it are only names.
+ * Reads an artifact bundle of `sentry-cli`: a zip file with a manifest and the files of a build.
+ * None of its files is written to a file system, so names in it cannot do harm.
  *
  * ```
  * manifest.json    {"release", "dist", "files": {"files/_/_/app.js": {"type", "url", "headers"}}}
@@ -28,19 +28,22 @@ export const INFLATED_BYTES_MAX = 201_326_592;
 /** Maximum number of files of a bundle. */
 export const FILES_MAX = 4_000;
 
-/** Size of the pieces given to the unzipper: one byte may expand to a thousand. */
+/** Number of compressed bytes that are inflated at once. One byte may become a thousand. */
 const PIECE_BYTES = 16_384;
-/** Number of bytes after which other tasks may run. */
+/** Number of bytes after which other tasks can run. */
 const TURN_BYTES = 1_048_576;
 
-/** A bundle that cannot be used. */
+/** The error of a bundle that cannot be used. */
 export class BundleError extends Error {
   override readonly name = "BundleError";
 }
 
 const compressed = promisify(gzip);
 
-/** Reads a bundle. Rejects with a `BundleError`. `given`: from the request, for a manifest without these. */
+/**
+ * Reads a bundle. Rejects with a `BundleError`. `given`: values of the request, used if the
+ * manifest does not have them.
+ */
 export async function readBundle(
   zip: Uint8Array,
   given: { readonly release: string | null; readonly dist: string | null },
@@ -77,7 +80,7 @@ async function unzipped(zip: Uint8Array): Promise<Map<string, Uint8Array>> {
   const { Unzip, UnzipInflate } = await import("fflate@0.8.3");
   const files = new Map<string, Uint8Array>();
   let total = 0;
-  // The library reports what is thrown to it as an error of the file.
+  // The library reports an error thrown here as its own, so the original one is kept.
   let fault: BundleError | undefined;
   const fail = (words: string): never => {
     throw fault ??= new BundleError(words);
@@ -120,12 +123,12 @@ function manifestOf(bytes: Uint8Array | undefined): Readonly<Record<string, unkn
     const manifest = objectOf(JSON.parse(new TextDecoder().decode(bytes)));
     if (manifest !== null) return manifest;
   } catch {
-    // Falls through.
+    // Invalid JSON is reported below.
   }
   throw new BundleError("the bundle has no manifest.json");
 }
 
-/** Headers by their names in lower case. */
+/** Returns headers by their names in lower case. */
 function headersOf(value: unknown): Map<string, string> {
   const headers = new Map<string, string>();
   for (const [name, text] of Object.entries(objectOf(value) ?? {})) {
@@ -136,13 +139,13 @@ function headersOf(value: unknown): Map<string, string> {
   return headers;
 }
 
-/** Returns the reference to a map in the last lines of a minified file. */
+/** Returns the reference to a source map in the last lines of a minified file, or null. */
 function mapReference(bytes: Uint8Array): string | null {
   const end = new TextDecoder().decode(bytes.subarray(-4_096));
   return /\/\/[#@] ?sourceMappingURL=([^\s'"]{1,512})\s*(?:\n|$)/.exec(end)?.[1] ?? null;
 }
 
-/** A reference as a URL in the form of the file's: `~/assets/app.js.map`. */
+/** Resolves a reference against the URL of the file, in the same form: `~/assets/app.js.map`. */
 export function resolved(reference: string | null, url: string): string | null {
   if (reference === null || reference.startsWith("data:")) return null;
   if (/^[a-z][a-z0-9+.-]*:/i.test(reference)) return reference;

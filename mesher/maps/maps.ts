@@ -1,6 +1,6 @@
 /**
- * Applies source maps to the frames of an event, when it is shown: maps that are uploaded after an event count, and
- * ingest does not wait for them. An event is stored as it was sent.
+ * Applies source maps to the frames of an event when it is shown. A map can therefore be uploaded
+ * after an event, and ingest does not wait for maps. The stored event stays as it was sent.
  *
  *     frame ─▶ debug id of its file, else release, dist and URL ─▶ map ─▶ file, line, function, lines around it
  *
@@ -17,12 +17,15 @@ import type { Artifact, Artifacts } from "../storage/artifacts.ts";
 import { FILE_BYTES_MAX } from "./bundle.ts";
 import { functionAt, type OriginalPlace, type ParsedMap, parseMap, placeAt } from "./trace.ts";
 
-/** Maximum number of files of one event that are looked up; frames of others stay unchanged. */
+/**
+ * Maximum number of files of one event whose maps are looked up. Frames of other files stay
+ * unchanged.
+ */
 const FILES_MAX = 20;
-/** Maximum number of cached parsed maps, and of their bytes of JSON. */
+/** Maximum number of parsed maps in the cache, and of their bytes of JSON. */
 const KEPT_MAX = 8;
 const KEPT_BYTES_MAX = 67_108_864;
-/** Number of lines on each side of the one that threw. */
+/** Number of source lines before and after the one that threw. */
 const CONTEXT_LINES: number = Math.min(5, CONTEXT_LINES_MAX);
 
 const inflate = promisify(gunzip);
@@ -35,10 +38,10 @@ interface Loaded {
   readonly bytes: number;
 }
 
-/** The source maps of one node. */
+/** Looks up and caches the source maps of one node. */
 export class SourceMaps {
   readonly #artifacts: Artifacts;
-  /** Parsed maps by artifact id, the most recently used one last; null: the map is invalid. */
+  /** Parsed maps by artifact id, the most recently used one last. Null for an invalid map. */
   readonly #kept = new Map<string, Loaded | null>();
 
   constructor(artifacts: Artifacts) {
@@ -97,7 +100,7 @@ export class SourceMaps {
       return kept;
     }
     const content = await this.#artifacts.artifactContent(map.id);
-    // Deleted since it was found.
+    // The artifact was deleted since it was found.
     if (content === null) return null;
     const code = source === undefined ? null : await this.#artifacts.artifactContent(source.id);
     let loaded: Loaded | null = null;
@@ -110,7 +113,7 @@ export class SourceMaps {
         bytes: json.length + (minified?.length ?? 0),
       };
     } catch {
-      // An invalid map: its frames stay as they are.
+      // The map is invalid, so its frames stay unchanged.
     }
     this.#kept.set(map.id, loaded);
     const bytes = () => [...this.#kept.values()].reduce((sum, one) => sum + (one?.bytes ?? 0), 0);
@@ -130,7 +133,7 @@ function fileOf({ absPath, file, line, column }: Frame): string | null {
   return line === null || column === null ? null : absPath ?? file;
 }
 
-/** The forms in which an upload may have named a file. */
+/** Returns the URLs under which an upload may contain a file. */
 function urlsOf(file: string): string[] {
   const plain = file.replace(/[?#].*$/s, "");
   const path = URL.parse(plain)?.pathname ?? (plain.startsWith("/") ? plain : null);
@@ -140,7 +143,7 @@ function urlsOf(file: string): string[] {
   return [...new Set(forms)];
 }
 
-/** Returns a frame in the original source. `caller`: the frame that called it. */
+/** Returns a frame with its place in the original source. `caller`: the frame that called it. */
 function originalFrame(
   frame: Frame,
   caller: Frame | undefined,

@@ -9,7 +9,7 @@ import { cut } from "../domain/trim.ts";
 
 /** The parts of a map that are used here. */
 export interface ParsedMap {
-  /** Lines from 1, columns from 0. */
+  /** Returns the original place. Lines start at 1, columns at 0. */
   originalPlace(line: number, column: number): {
     readonly source: string | null;
     readonly line: number | null;
@@ -41,7 +41,7 @@ export async function parseMap(json: string): Promise<ParsedMap> {
   const { AnyMap, decodedMappings, originalPositionFor, sourceContentFor } = await import(
     "@jridgewell/trace-mapping@0.3.31"
   );
-  // Some servers put this before JSON, against inclusion as a script.
+  // Removes the prefix that some servers put before JSON so that it cannot be included as a script.
   const map = new AnyMap(json.replace(/^\)\]\}'?[^\n]*\n/, ""));
   return {
     originalPlace: (line, column) => originalPositionFor(map, { line, column }),
@@ -65,14 +65,14 @@ export function placeAt(map: ParsedMap, line: number, column: number): OriginalP
       source: map.contentOf(found.source),
     };
   } catch {
-    // Mappings beyond the map's sources.
+    // The mapping refers to a source that the map does not have.
     return null;
   }
 }
 
 /**
- * Returns the original name of a frame's function: that of the nearest place before it where the minified file has the function's
- * minified name and the map has a name. Null: it is not found.
+ * Returns the original name of a frame's function: the name at the nearest earlier place that has
+ * the function's minified name in the minified file and a name in the map. Null if there is none.
  */
 export function functionAt(
   map: ParsedMap,

@@ -1,6 +1,6 @@
 /**
  * The state of the app: the user, the organisation, the project, and the project's live stream.
- * Views receive it with their place and a signal that aborts when they end.
+ * Each view receives it, with the current place and a signal that is aborted when the view ends.
  *
  * @module
  */
@@ -25,12 +25,12 @@ import * as projectsApi from "./server/projects.js";
  * }} Context
  */
 
-/** Number of minutes over which live events are counted. */
+/** Time over which live events are counted. Milliseconds. */
 const RATE_MS = 60_000;
 
 /**
- * The app's state. Emits `live` for each message of the project's stream, and `state` for its
- * state.
+ * The state of the app. Emits `live` for each message of the project's stream, and `state` when the
+ * state of the stream changes.
  */
 export class App extends EventTarget {
   /** @type {model.User} */
@@ -46,12 +46,14 @@ export class App extends EventTarget {
   /** Number of events since the page was opened. */
   seen = 0;
   /**
-   * Names and addresses of the other nodes, for use when this node is down.
+   * Names and addresses of the other nodes, which are shown if this node does not answer.
    *
    * @type {[string, string][]}
    */
   others = [];
-  /** The time since which the node does not answer. @type {number | null} */
+  /**
+   * The time since which the node has not answered; null while it answers. @type {number | null}
+   */
   lostAt = null;
   /** Times of the latest events, for the rate. @type {number[]} */
   #arrivals = [];
@@ -60,7 +62,9 @@ export class App extends EventTarget {
   /** @type {Map<string, Promise<model.Member[]>>} */
   #members = new Map();
 
-  /** The URL under which programs reach Mesher; null: that of the page. @type {string | null} */
+  /**
+   * The URL to which programs send events. Null if it is the URL of the page. @type {string | null}
+   */
   publicUrl;
   /** Whether the server can send mail. */
   sendsMail;
@@ -92,7 +96,7 @@ export class App extends EventTarget {
     return this.#arrivals.length;
   }
 
-  /** Finds the last used organisation and project, or the first ones. */
+  /** Selects the last used organisation and project, or the first ones. */
   async start() {
     const orgId = localStorage.getItem("mesher.organisation");
     const organisation = this.organisations.find(({ id }) => id === orgId) ??
@@ -133,7 +137,7 @@ export class App extends EventTarget {
       projectId: project.id,
       onMessage: (message) => this.#hear(message),
       onState: (state) => this.#moved(state),
-      // A user who is no longer signed in is shown the login by this request.
+      // If the user is no longer signed in, this request leads to the sign-in page.
       onRefused: () => void peopleApi.me().catch(() => {}),
     });
   }
@@ -155,12 +159,12 @@ export class App extends EventTarget {
     return members;
   }
 
-  /** The members have changed. */
+  /** Called when the members of the organisation have changed. */
   forgetMembers() {
     this.#members.clear();
   }
 
-  /** Tries to reconnect to the node at once. */
+  /** Tries to reconnect to the node immediately. */
   retry() {
     this.#live?.retry();
   }
@@ -173,7 +177,7 @@ export class App extends EventTarget {
     });
   }
 
-  /** Closes the stream. */
+  /** Closes the stream permanently. */
   stop() {
     this.#live?.close();
     this.#live = null;
@@ -185,7 +189,7 @@ export class App extends EventTarget {
     if (state === "open") this.lostAt = null;
     if (state === "waiting") this.lostAt ??= Date.now();
     this.dispatchEvent(new Event("state"));
-    // Messages sent in the meantime were missed, so views reload.
+    // Messages sent in the meantime were missed, so views load their data again.
     if (wasLost && this.lostAt === null) this.#hear({ type: "reconnected" });
   }
 

@@ -1,5 +1,5 @@
 /**
- * The base path of the page: it may be under a prefix, which only its own URL shows.
+ * The base URL of the page. The page may be under a prefix, which only its own URL contains.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The parts of one event: stack, breadcrumbs, tags and the rest.
+ * Draws the parts of an event: its stack, breadcrumbs, tags, request and other data.
  *
  * @module
  */

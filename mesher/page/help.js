@@ -1,5 +1,5 @@
 /**
- * The list of keys, shown by `?`.
+ * The list of keyboard shortcuts, which `?` opens.
  *
  * @module
  */

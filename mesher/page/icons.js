@@ -1,5 +1,5 @@
 /**
- * The icons: lines in a square of 20 units.
+ * The icons, drawn with lines in a square of 20 units.
  *
  * @module
  */

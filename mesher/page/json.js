@@ -1,5 +1,5 @@
 /**
- * Arbitrary data, as a table at the top level and indented text below.
+ * Draws arbitrary data: the top level as a table, and nested values as indented text.
  *
  * @module
  */

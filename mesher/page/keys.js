@@ -6,7 +6,7 @@
 
 /** @typedef {Record<string, (event: KeyboardEvent) => void>} Bindings */
 
-/** Time limit for the second key of a pair. */
+/** Maximum time between the two keys of a pair. Milliseconds. */
 const PAIR_MS = 1_200;
 
 /** The current bindings; the last added is checked first. */

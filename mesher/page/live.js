@@ -10,14 +10,14 @@ import { objectOf } from "./server/values.js";
 /** @typedef {{ level?: string, environment?: string }} Filters */
 /** @typedef {Record<string, unknown>} Message */
 
-/** The first pause before a reconnect; it doubles each time. */
+/** The first pause before a reconnection, doubled after each failure. Milliseconds. */
 const WAIT_MS = 1_000;
-/** The longest pause before a reconnect. */
+/** The longest pause before a reconnection. Milliseconds. */
 const WAIT_MS_MAX = 10_000;
-/** The close code of a stream whose session or project no longer exists. */
+/** The close code if the session or the project no longer exists. */
 const REFUSED = 1008;
 
-/** One stream. Emits `message` and `state`. */
+/** The live stream of a project. Emits `message` and `state`. */
 export class LiveStream {
   #projectId;
   /** @type {Filters} */
@@ -60,7 +60,7 @@ export class LiveStream {
     this.#subscribe();
   }
 
-  /** Reconnects now instead of waiting. */
+  /** Reconnects immediately instead of waiting. */
   retry() {
     if (this.#state !== "waiting") return;
     clearTimeout(this.#timer);
@@ -72,7 +72,8 @@ export class LiveStream {
   close() {
     this.#move("closed");
     clearTimeout(this.#timer);
-    // Browsers report an error if a socket is closed while it connects: it is closed once it is open.
+    // Browsers report an error if a socket is closed while it connects. It is then closed when it
+    // has opened.
     if (this.#socket?.readyState !== WebSocket.CONNECTING) this.#socket?.close();
   }
 

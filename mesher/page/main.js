@@ -50,7 +50,7 @@ const rootElement = document.getElementById("app");
 if (rootElement === null) throw new Error("there is no #app in the page");
 const root = rootElement;
 
-/** Its abort ends the current content: the sign-in page or the whole app. */
+/** Aborts the current content when it is replaced: the sign-in page or the whole app. */
 let stage = new AbortController();
 
 async function begin() {
@@ -76,7 +76,7 @@ async function begin() {
   run(app, signal);
 }
 
-/** The link has been used: the page begins anew, without its secret in the history. */
+/** The link was used. Starts the page again, without the secret in the history. */
 function enter() {
   history.replaceState(null, "", BASE);
   begin();
@@ -89,7 +89,7 @@ function showLogin() {
   fill(root, loginView(begin, "", (email) => fill(root, forgotView(email, showLogin))));
 }
 
-/** A link that is opened in a page that is there already. */
+/** Handles a link that is opened while the page is open. */
 addEventListener("hashchange", () => {
   if (/^#\/(?:invitation|reset)\//.test(location.hash)) begin();
 });
@@ -109,7 +109,7 @@ function run(app, signal) {
     view = new AbortController();
     const place = placeFrom();
     const name = place.parts[0] ?? "";
-    // A view that is redrawn keeps the focus.
+    // The focus is restored after a view is redrawn.
     const focused = document.activeElement?.id;
     frame.current(name === "events" ? "issues" : name);
     scrollTo(0, 0);

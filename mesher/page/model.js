@@ -1,6 +1,5 @@
 /**
- * The types that the page works with. The files of `server/` create these objects from the API's
- * JSON.
+ * The types of the page's data. The files of `server/` create these objects from the API's JSON.
  *
  * @module
  */

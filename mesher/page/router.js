@@ -1,5 +1,6 @@
 /**
- * Addresses after `#`: `#/issues?status=resolved`. The server does not see them.
+ * Reads and changes the place within the page, which is the part of the URL after `#`, such as
+ * `#/issues?status=resolved`. Browsers do not send this part to the server.
  *
  * @module
  */
@@ -31,7 +32,7 @@ function decode(text) {
 }
 
 /**
- * Returns an address. Empty values are omitted from the query.
+ * Returns the URL of a place. Empty values are omitted from the query.
  *
  * @param {readonly string[]} parts
  * @param {Record<string, string | null | undefined>} [query]
@@ -45,7 +46,7 @@ export function href(parts, query = {}) {
 }
 
 /**
- * Navigates to an address.
+ * Navigates to the URL of a place.
  *
  * @param {string} address
  */

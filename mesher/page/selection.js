@@ -5,11 +5,11 @@
  * @module
  */
 
-/** The selected ids. Emits `change`. */
+/** The ids of the selected rows. Emits `change`. */
 export class Selection extends EventTarget {
   /** @type {Set<string>} */
   #ids = new Set();
-  /** The other end of the next range. @type {string | null} */
+  /** The row from which the next range is selected. @type {string | null} */
   #last = null;
 
   /** Returns the number of selected rows. */
@@ -48,7 +48,7 @@ export class Selection extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 
-  /** Picks none. */
+  /** Deselects all rows. */
   clear() {
     this.#last = null;
     this.setAll([...this.#ids], false);

@@ -1,5 +1,5 @@
 /**
- * The frame around every view: navigation, project, user, light or dark theme.
+ * The frame around all views: navigation, project, user, and the light or dark theme.
  *
  * @module
  */
@@ -199,7 +199,7 @@ export function shortName(name) {
   return name.split("@")[0] ?? name;
 }
 
-/** The logo: the letter on a square. */
+/** Creates the logo, a letter on a square. */
 export function mark() {
   return h("img", { class: "mark", src: `${BASE}favicon.svg`, alt: "", width: 22, height: 22 });
 }

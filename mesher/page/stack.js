@@ -72,7 +72,7 @@ function exceptionPart(exception, depth) {
 }
 
 /**
- * Returns whether a frame is open: the first of the application's own.
+ * Returns whether a frame is shown open at first: the first with source code, among the application's own if there are any.
  *
  * @param {readonly model.Frame[]} frames
  * @param {number} i
@@ -121,7 +121,8 @@ function framePart(frame, anyOwn, open) {
 }
 
 /**
- * Returns the file; for Java and similar languages, the class and its jar.
+ * Returns the location of a frame: the file, or for Java and similar languages the class and its
+ * jar.
  *
  * @param {model.Frame} frame
  */

@@ -1,6 +1,7 @@
 /**
- * The light or dark theme, set before the first paint by a plain script, because modules wait for
- * the document. `system` uses the system's setting. `shell.js` changes it.
+ * Sets the light or dark theme before the page is first painted. This is a plain script, because
+ * modules run after the document was parsed. `system` uses the setting of the operating system.
+ * `shell.js` changes the theme.
  */
 (() => {
   /** @type {string | null} */
@@ -8,7 +9,7 @@
   try {
     chosen = localStorage.getItem("mesher.theme");
   } catch {
-    // Storage is not available: the system's setting applies.
+    // Without storage, the setting of the operating system is used.
   }
   if (chosen === "light" || chosen === "dark") document.documentElement.dataset.theme = chosen;
 })();

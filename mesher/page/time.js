@@ -9,7 +9,7 @@ const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
-/** Interval at which the relative times on the page are updated. */
+/** Interval at which the relative times on the page are updated. Milliseconds. */
 const REFRESH_MS = 10_000;
 
 const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
@@ -110,7 +110,7 @@ export function keepTimesFresh() {
 }
 
 /**
- * Formats a count: exactly below ten thousand.
+ * Formats a count. It is exact below ten thousand, and rounded above.
  *
  * @param {number} n
  * @returns {string}

@@ -1,5 +1,5 @@
 /**
- * An event in a node.
+ * The states of an event in a node.
  *
  *     validated ─▶ Accepted ─▶ inbox ─▶ grouped: Outgoing ─▶ outbox ─▶ stored ─▶ announced
  *
@@ -12,8 +12,8 @@ import type { NewEvent } from "../storage/events.ts";
 import type { Counters } from "./counters.ts";
 
 /**
- * A validated event, sampled and within its limit, that was answered with 202. A plain object, so that it can
- * be sent.
+ * A validated event that was sampled, is within the rate limit, and was answered with 202. A plain
+ * object, so that it can be sent to another node.
  */
 export interface Accepted {
   readonly projectId: string;
@@ -21,14 +21,14 @@ export interface Accepted {
   readonly event: MesherEvent;
 }
 
-/** Ready to be stored. */
+/** An event that is grouped and ready to be stored. */
 export interface Outgoing {
   readonly row: NewEvent;
   /** Called when the event is stored. Set if another node waits for that. */
   readonly stored?: (() => void) | undefined;
 }
 
-/** The row to store. */
+/** Returns the event as it is stored. */
 export function rowOf({ projectId, receivedAt, event }: Accepted): NewEvent {
   const { fingerprint, title, culprit } = groupingOf(event);
   return { projectId, fingerprint, title, culprit, receivedAt, event };

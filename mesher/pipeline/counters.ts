@@ -1,11 +1,10 @@
 /**
- * The counters of a node since its start. `/metrics` shows them, and the load monitor compares
- * them.
+ * The counters of a node since its start. `/metrics` shows them.
  *
  * @module
  */
 
-/** The counters. */
+/** The names of the counters. */
 export const COUNTS = [
   "accepted",
   "sampled_out",
@@ -28,16 +27,19 @@ export const COUNTS = [
   "webhooks_failed",
   "requests",
 ] as const;
-/** One of the counters. */
+/** The name of a counter. */
 export type Count = typeof COUNTS[number];
 
-/** Names of one kind that are counted separately; all others are counted as "other". */
+/**
+ * Maximum number of labels of one kind that are counted separately. Further labels are counted as
+ * "other".
+ */
 const LABELS_MAX = 64;
 
-/** Counters by name: items that are not stored, and reasons of rejections. */
+/** The kinds of counters with labels: the types of ignored items, and the reasons of rejections. */
 export type Labelled = "ignored_items" | "rejected";
 
-/** The counters. */
+/** The counters of one node. */
 export class Counters {
   readonly #counts = new Map<Count, number>();
   readonly #labelled: Readonly<Record<Labelled, Map<string, number>>> = {
@@ -45,19 +47,19 @@ export class Counters {
     rejected: new Map(),
   };
 
-  /** Adds to the count of a label. */
+  /** Adds to the counter of a label. */
   addLabelled(kind: Labelled, label: string, by: number = 1): void {
     const counts = this.#labelled[kind];
     const name = counts.has(label) || counts.size < LABELS_MAX ? label : "other";
     counts.set(name, (counts.get(name) ?? 0) + by);
   }
 
-  /** Counts by label. */
+  /** Returns the counters of one kind by label. */
   labelled(kind: Labelled): Readonly<Record<string, number>> {
     return Object.fromEntries(this.#labelled[kind]);
   }
 
-  /** Adds. */
+  /** Adds to a counter. */
   add(name: Count, by: number = 1): void {
     this.#counts.set(name, this.get(name) + by);
   }

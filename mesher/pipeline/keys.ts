@@ -11,13 +11,14 @@ import type { Project } from "../storage/projects.ts";
 /** Time for which an answer is cached. Milliseconds. */
 export const KEY_MS = 2_000;
 /**
- * Age from which an answer is refreshed while the old one is still used, so that a busy client never waits.
+ * Age of a cached answer from which it is refreshed. The old answer is used meanwhile, so that a
+ * busy client never waits.
  */
 const REFRESH_MS = 1_000;
-/** Maximum number of cached answers; above it, all are forgotten. */
+/** Maximum number of cached answers. When it is exceeded, the cache is cleared. */
 const KEYS_MAX = 10_000;
 
-/** Looks keys up. */
+/** Looks up the projects of keys, with a cache. */
 export class Keys {
   readonly #apiKeys: Pick<ApiKeys, "projectByKey">;
   readonly #now: () => number;
@@ -46,7 +47,7 @@ export class Keys {
     if (this.#known.size >= KEYS_MAX) this.#known.clear();
     const answer = this.#find(hash);
     this.#known.set(hash, { askedAt: now, answer, isAsked: false });
-    // If the database is unavailable, the next request asks again.
+    // If the lookup fails, the answer is removed, so that the next request tries again.
     answer.catch(() => this.#known.delete(hash));
     return answer;
   }
@@ -54,11 +55,11 @@ export class Keys {
   async #refresh(hash: string, known: Known, now: number): Promise<void> {
     try {
       const answer = Promise.resolve(await this.#find(hash));
-      // Unless the cache was cleared meanwhile.
+      // The cache may have been cleared in the meantime.
       if (this.#known.get(hash) !== known) return;
       this.#known.set(hash, { askedAt: now, answer, isAsked: false });
     } catch {
-      // An outdated answer is requested again.
+      // The cached answer stays in use until it is outdated, and is then requested again.
     }
   }
 
@@ -66,7 +67,7 @@ export class Keys {
     return (await this.#apiKeys.projectByKey(hash))?.project ?? null;
   }
 
-  /** Clears the cache: a key was revoked, or a project changed. */
+  /** Clears the cache, because a key was revoked or a project has changed. */
   forget(): void {
     this.#known.clear();
   }
@@ -77,6 +78,6 @@ type Answer = Promise<Project | null>;
 interface Known {
   readonly askedAt: number;
   readonly answer: Answer;
-  /** The answer is being requested again. */
+  /** Whether the answer is being requested again. */
   isAsked: boolean;
 }

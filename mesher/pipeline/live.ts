@@ -31,7 +31,7 @@ export class Live {
   readonly #counters: Counters;
   /** The number of local watchers by room. */
   readonly #watched = new Map<string, number>();
-  /** Represents this node in the groups; undefined while it is being restarted. */
+  /** The actor that represents this node in the groups. Undefined while it is being restarted. */
   #hub: Pid<never> | undefined;
 
   constructor(rooms: Rooms, groups: Groups, counters: Counters) {
@@ -43,13 +43,13 @@ export class Live {
   /** Number of local watchers. */
   clients = 0;
 
-  /** A hub has started: joins the groups of all rooms that are watched on this node. */
+  /** Called when a hub has started: joins the groups of all rooms with watchers on this node. */
   adopt(hub: Pid<never>): void {
     this.#hub = hub;
     for (const room of this.#watched.keys()) this.#groups.join(room, hub);
   }
 
-  /** A connection enters a room. */
+  /** Adds a connection to a room. */
   enter(conn: Connection<never>, room: string): void {
     conn.join(room);
     const count = this.#watched.get(room) ?? 0;
@@ -57,7 +57,7 @@ export class Live {
     if (count === 0 && this.#hub !== undefined) this.#groups.join(room, this.#hub);
   }
 
-  /** A connection leaves a room, or has closed. */
+  /** Removes a connection from a room, which it has left or in which it has closed. */
   leave(conn: Connection<never>, room: string): void {
     conn.leave(room);
     const count = (this.#watched.get(room) ?? 0) - 1;
@@ -69,11 +69,11 @@ export class Live {
   /** Sends stored events to their watchers. */
   events(rows: readonly NewEvent[], outcomes: readonly (EventOutcome | undefined)[]): void {
     const watched = new Map<string, boolean>();
-    /** The watched rooms for each kind of event in the batch, of which there are few. */
+    /** The rooms with watchers, by kind of event. A batch has few kinds. */
     const kinds = new Map<string, readonly string[]>();
     for (const [i, row] of rows.entries()) {
       const outcome = outcomes[i];
-      // Watchers of events are also watchers of their project.
+      // Watchers of events also watch the project.
       if (outcome?.kind !== "stored" || !this.#isProjectWatched(watched, row.projectId)) continue;
       const { level, environment } = row.event;
       const kind = `${row.projectId}/${level}/${environment ?? ""}`;

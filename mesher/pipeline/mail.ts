@@ -24,7 +24,7 @@ export interface Mail {
 export const MAIL_MS_MAX = 15_000;
 
 /**
- * Makes one attempt to send. Never rejects; the text of a failure contains no address or password.
+ * Tries once to send a mail. Never rejects. The text of a failure contains no address or password.
  */
 export async function attemptMail(config: MailConfig | null, mail: Mail): Promise<Attempt> {
   if (config === null) return { kind: "failed", why: "MESHER_SMTP_URL is not set", again: false };
@@ -35,7 +35,7 @@ export async function attemptMail(config: MailConfig | null, mail: Mail): Promis
       greetingTimeout: MAIL_MS_MAX,
       socketTimeout: MAIL_MS_MAX,
       dnsTimeout: MAIL_MS_MAX,
-      // A mail is text only: it must not open files or URLs.
+      // A mail consists of text only, so nodemailer must not open files or URLs.
       disableFileAccess: true,
       disableUrlAccess: true,
     } as never);
@@ -54,7 +54,7 @@ export async function attemptMail(config: MailConfig | null, mail: Mail): Promis
     const { code, responseCode } = (error ?? {}) as { code?: unknown; responseCode?: unknown };
     const status = typeof responseCode === "number" ? ` (${responseCode})` : "";
     const word = typeof code === "string" && /^\w{1,40}$/.test(code) ? code : "error";
-    // A wrong password or a rejected address would be rejected again.
+    // A wrong password or a rejected address would fail again.
     const again = !(typeof responseCode === "number" && responseCode >= 500);
     return { kind: "failed", why: `SMTP: ${word}${status}`, again };
   }

@@ -1,6 +1,7 @@
 /**
- * A bounded queue whose workers may crash: items that a worker takes stay in the queue as borrowed
- * until they are settled. A restarted worker takes back all borrowed items of its predecessor.
+ * A bounded queue whose workers may crash. Items that a worker takes stay in the queue as borrowed
+ * until they are settled; a restarted worker takes back all items that its predecessor had
+ * borrowed.
  *
  *     push ─▶ waiting ──take──▶ on loan ──settle──▶ gone
  *                ▲                 │
@@ -14,14 +15,14 @@ export interface Loan<T> {
   readonly items: readonly T[];
 }
 
-/** The queue. */
+/** A bounded queue with borrowed items. */
 export class EventQueue<T> {
-  /** Maximum number of waiting and borrowed items together; `push` rejects more. */
+  /** Maximum number of waiting and borrowed items together. `push` rejects more. */
   readonly max: number;
-  /** Called once when items wait. */
+  /** Called once when items are waiting. */
   wake: (() => void) | undefined = undefined;
   #waiting: T[] = [];
-  /** Index of the first waiting item in `#waiting`; the items before it are removed. */
+  /** Index of the first waiting item in `#waiting`. Items before it were taken. */
   #head = 0;
   readonly #loans = new Set<Loan<T>>();
   #loaned = 0;
@@ -40,7 +41,7 @@ export class EventQueue<T> {
     return this.waiting + this.#loaned;
   }
 
-  /** Number of items for which there is room. */
+  /** Number of items that can be added. */
   get room(): number {
     return this.max - this.size;
   }
@@ -68,14 +69,16 @@ export class EventQueue<T> {
     return loan;
   }
 
-  /** Settles borrowed items. Returns false if they were taken back meanwhile. */
+  /**
+   * Removes borrowed items that are done. Returns false if they were taken back in the meantime.
+   */
   settle(loan: Loan<T>): boolean {
     if (!this.#loans.delete(loan)) return false;
     this.#loaned -= loan.items.length;
     return true;
   }
 
-  /** The items wait again, first in line. */
+  /** Puts borrowed items back, in front of all others. */
   release(loan: Loan<T>): void {
     if (!this.#loans.delete(loan)) return;
     this.#loaned -= loan.items.length;
@@ -84,7 +87,7 @@ export class EventQueue<T> {
     this.wake?.();
   }
 
-  /** Takes all borrowed items back, because their worker has crashed. */
+  /** Takes back all borrowed items, because their worker has crashed. */
   releaseAll(): void {
     for (const loan of [...this.#loans].reverse()) this.release(loan);
   }

@@ -9,7 +9,7 @@ import type { Counters } from "./counters.ts";
 /** Minimum time between two log lines for the same reason. Milliseconds. */
 export const REJECTION_LOG_MS = 10_000;
 
-/** The reason why something was not accepted. */
+/** The reasons for which ingest rejects a request or an event. */
 export type RejectionReason =
   | "unauthorized"
   | "wrong_project"
@@ -26,12 +26,12 @@ export type RejectionReason =
   | "unknown_encoding"
   | "storage";
 
-/** The rejections of one node. */
+/** Counts and logs the rejections of one node. */
 export class Rejections {
   readonly #counters: Counters;
   readonly #log: LogLine;
   readonly #now: () => number;
-  /** By reason: the time of the last log line, and the count since then. */
+  /** The time of the last log line, and the number of rejections since then, by reason. */
   readonly #logged = new Map<RejectionReason, { at: number; since: number }>();
 
   constructor(counters: Counters, log: LogLine, now: () => number) {

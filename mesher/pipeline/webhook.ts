@@ -16,10 +16,10 @@ import { addressFrom, type Allowed, bareHost, isInside } from "../domain/address
 /** Time limit for a receiver, including the lookup. Milliseconds. */
 export const WEBHOOK_MS_MAX = 5_000;
 
-/** The result of an attempt. */
+/** The result of an attempt to deliver. */
 export type Attempt =
   | { readonly kind: "delivered" }
-  /** `again`: whether it may succeed later. */
+  /** The attempt has failed. `again`: whether another attempt may succeed. */
   | { readonly kind: "failed"; readonly why: string; readonly again: boolean };
 
 /** Options of an attempt. */
@@ -27,13 +27,13 @@ export interface AttemptOptions {
   readonly allowed: Allowed;
   /** Aborts the attempt. */
   readonly signal: AbortSignal;
-  /** Default: `WEBHOOK_MS_MAX`. */
+  /** Time limit in milliseconds. Default: `WEBHOOK_MS_MAX`. */
   readonly timeoutMs?: number | undefined;
   /** Returns all addresses of a name. Default: the system's. */
   readonly lookup?: ((name: string) => Promise<readonly string[]>) | undefined;
 }
 
-/** Posts JSON. Never rejects. */
+/** Posts JSON to a webhook. Never rejects. */
 export async function attemptWebhook(
   url: string,
   json: string,
@@ -54,7 +54,7 @@ export async function attemptWebhook(
   } finally {
     clearTimeout(timer);
     signal.removeEventListener("abort", end);
-    // Cancels pending operations.
+    // Cancels what is still in progress.
     over.abort();
   }
 }
@@ -86,7 +86,7 @@ type LookedUp = (
   family?: number,
 ) => void;
 
-/** Resolves with the head of the response; the rest is not read. */
+/** Posts the request. Resolves with the head of the response, whose body is not read. */
 function post(
   url: URL,
   json: string,
@@ -126,7 +126,7 @@ async function systemLookup(name: string): Promise<readonly string[]> {
   return found.map(({ address }) => address);
 }
 
-/** Returns a code such as ECONNREFUSED, or the kind of error, but never its message. */
+/** Returns a code such as ECONNREFUSED, or the kind of an error. Never returns its message. */
 function codeOf(error: unknown): string {
   const { code, name } = error as { code?: unknown; name?: unknown };
   const word = typeof code === "string" ? code : typeof name === "string" ? name : "error";

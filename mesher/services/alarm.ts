@@ -1,6 +1,6 @@
 /**
- * Fires alert rules. Storage atomically decides which of several nodes fires, and whether the cooldown is
- * over; this service asks it, and sends the notifications.
+ * Fires alert rules. The storage decides in one transaction whether the cooldown of a rule is over,
+ * and which of several nodes fires it. This file asks the storage and sends the notifications.
  *
  * @module
  */
@@ -15,10 +15,10 @@ import { iso } from "../pipeline/time.ts";
 
 /** Time for which the rules of a project are cached. Milliseconds. */
 const RULES_MS = 2_000;
-/** Maximum number of cached projects; above it, the cache is cleared. */
+/** Maximum number of projects in the cache. When it is exceeded, the cache is cleared. */
 const RULES_MAX = 10_000;
 
-/** Fires rules. */
+/** Fires the alert rules of a node. */
 export class Alarm {
   readonly #parts: Parts;
   readonly #rules = new Map<string, { until: number; rules: readonly AlertRule[] }>();
@@ -27,14 +27,14 @@ export class Alarm {
     this.#parts = parts;
   }
 
-  /** Fires the rules of a project that wait for this event. */
+  /** Fires the rules of a project whose condition this change meets. */
   async happened(projectId: string, issueId: string | null, happening: Happening): Promise<void> {
     for (const rule of await this.#rulesOf(projectId)) {
       if (isMet(rule.condition, happening)) await this.fire(rule, issueId, happening);
     }
   }
 
-  /** Fires one rule whose condition is met. */
+  /** Fires one rule, whose condition is met. */
   async fire(rule: AlertRule, issueId: string | null, happening: Happening): Promise<void> {
     const { node, storage, live, counters, now } = this.#parts;
     const message = alertMessage(rule.condition, happening);

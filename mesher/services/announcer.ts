@@ -2,7 +2,7 @@
  * Announces stored events: to live streams, the count of unresolved issues, and the alerts for new
  * and regressed issues. It is also the node's hub of live streams (`live.ts`).
  *
- * A failed announcement is not repeated, and storing does not wait for it.
+ * A failed announcement is not repeated, and the writer does not wait for announcements.
  *
  * @module
  */
@@ -14,13 +14,13 @@ import type { EventOutcome, NewEvent } from "../storage/events.ts";
 /** The service's name on each node. */
 export const ANNOUNCER = "stream_manager";
 
-/** The state. */
+/** The state of the announcer. */
 export interface AnnouncerState {
   readonly parts: Parts;
   readonly alarm: Alarm;
 }
 
-/** Its protocol. */
+/** The protocol of the announcer. */
 export interface Announcer {
   state: AnnouncerState;
   start: [parts: Parts];
@@ -29,7 +29,7 @@ export interface Announcer {
   };
 }
 
-/** The service. */
+/** The announcer of a node. */
 export const announcer: Service<Announcer> = service({
   init(parts) {
     parts.live.adopt(this.self.pid);

@@ -12,7 +12,7 @@ import { type Accepted, grouped } from "../pipeline/accepted.ts";
 /** The name under which a node exposes it. */
 export const HELPER = "event_processor_worker";
 
-/** The node for which it works. */
+/** The state of a helper: the node for which it works. */
 export interface HelperState {
   readonly parts: Parts;
   readonly node: string;
@@ -25,7 +25,7 @@ export interface Helper {
   call: { process(items: readonly Accepted[]): number };
 }
 
-/** The service of one node. */
+/** Returns the service of helpers on one node. */
 export function helperOf(parts: Parts): Service<Helper> {
   return service({
     name: HELPER,
@@ -39,7 +39,7 @@ export function helperOf(parts: Parts): Service<Helper> {
         };
         if (items.length === 0) return [0, state];
         if (!parts.outbox.push(grouped(parts, items, stored))) {
-          // The sender still has the events, and processes them itself.
+          // The sender keeps the events, and processes them itself.
           call.refuse(new Error("this node's buffer is full"));
         } else parts.counters.add("processed_for_others", items.length);
         return noReply(state);
@@ -48,7 +48,7 @@ export function helperOf(parts: Parts): Service<Helper> {
   });
 }
 
-/** Used only for the types and functions of helpers. */
+/** Used only for types, and for functions that call helpers. */
 const ANY: Service<Helper> = helperOf(undefined as never);
 
 /** Functions that call a helper on any node. */
@@ -59,5 +59,5 @@ export function helperCalls(helper: ServicePid<Helper>, timeout: number): CallAp
 /** Starts a helper on another node. */
 export const startHelper: Service<Helper>["startAt"] = ANY.startAt;
 
-/** The target of the spawn. */
+/** Returns the target for spawning a helper on another node. */
 export const helperOn: Service<Helper>["on"] = ANY.on;

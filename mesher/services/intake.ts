@@ -1,7 +1,7 @@
 /**
- * The entry of all events, by whichever route. They are already validated; here they are sampled, counted against their
- * project's limit, cleared of secrets and added to the inbox. An event in the inbox is accepted, and is not lost while this
- * process lives.
+ * The intake of all events, by whichever route they arrive. Events are already validated. They are
+ * sampled, counted against the rate limit of their project, cleared of secrets, and added to the
+ * inbox. An event in the inbox is accepted, and is not lost unless this process ends.
  *
  * @module
  */
@@ -16,10 +16,10 @@ import { Rates } from "./rates.ts";
 
 /** The result of one request. */
 export type Verdict =
-  /** The first `accepted` events were accepted; the others exceeded the limit. */
+  /** The first `accepted` events were accepted. The others exceed the rate limit. */
   | { readonly kind: "accepted"; readonly accepted: number; readonly retryAfterMs: number }
   | { readonly kind: "rate_limited"; readonly retryAfterMs: number }
-  /** The queue is full: storage is too slow or unavailable. */
+  /** The inbox is full, because the storage is too slow or unavailable. */
   | { readonly kind: "full" };
 
 /** The intake of one node. */
@@ -32,7 +32,7 @@ export class Intake {
     this.#rates = new Rates(parts.node, parts.now);
   }
 
-  /** The current settings by which events are judged. */
+  /** Returns what validation needs: the time, and a function that creates ids. */
   moment(): Moment {
     const now = this.#parts.now();
     return { now, newId: () => newId(now) };
@@ -45,7 +45,7 @@ export class Intake {
     if (granted < events.length) counters.add("rate_limited", events.length - granted);
     if (granted === 0) return { kind: "rate_limited", retryAfterMs };
     const passed = events.slice(0, granted);
-    // Events that are not sampled count as accepted for their sender.
+    // For the sender, events that are not sampled count as accepted.
     const kept = passed.filter(({ id }) => isSampled(id, project.sampleRate));
     counters.add("sampled_out", passed.length - kept.length);
     const receivedAt = this.#parts.now();
@@ -54,7 +54,7 @@ export class Intake {
       receivedAt,
       event: scrubbed(event, project.scrub),
     }));
-    // Peers are notified of the number of events that this node may hold before it holds them.
+    // Waits until peers know the number of events that this node may hold, before it holds them.
     while (inbox.room >= items.length && !held.fits(items.length)) await held.raise(items.length);
     if (!inbox.push(items)) {
       counters.add("refused_full", kept.length);

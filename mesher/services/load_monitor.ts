@@ -1,7 +1,7 @@
 /**
- * Checks every five seconds how many events this node has accepted. Above the threshold, a processor is
- * started on the least loaded peer, unless that peer has more than half as much load; below it, the
- * processor is stopped.
+ * Monitors the load of a node. Every five seconds, it compares the number of accepted events with a
+ * threshold: above it, it starts a helper on the least loaded peer, unless that peer has more than
+ * half as much load; below it, it stops the helper.
  *
  * @module
  */
@@ -16,13 +16,13 @@ export const LOAD_MONITOR = "load_monitor";
 /** The interval of checks. Milliseconds. */
 export const LOOK_MS = 5_000;
 
-/** A processor on a peer. */
+/** A helper that runs on a peer. */
 interface Helping {
   readonly node: string;
   readonly pid: ServicePid<Helper>;
 }
 
-/** The state. */
+/** The state of the load monitor. */
 export interface LoadMonitorState {
   readonly parts: Parts;
   /** The value of `accepted` at the last check. */
@@ -30,20 +30,20 @@ export interface LoadMonitorState {
   readonly helping: Helping | null;
 }
 
-/** Its protocol. */
+/** The protocol of the load monitor. */
 export interface LoadMonitor {
   state: LoadMonitorState;
   start: [parts: Parts, everyMs?: number];
   info: "look" | Exit;
 }
 
-/** The service. */
+/** The load monitor of a node. */
 export const loadMonitor: Service<LoadMonitor> = service({
   trapExit: true,
   init(parts, everyMs = LOOK_MS) {
     this.self.sendInterval(this.self.pid, "look", everyMs);
     const seen = parts.counters.get("accepted");
-    // The helpers of a predecessor have ended with it.
+    // Helpers of a predecessor were linked to it, and have ended with it.
     return helpWith({ parts, seen, helping: null }, null);
   },
   info(state, message) {
@@ -76,7 +76,7 @@ async function look(state: LoadMonitorState, self: RemoteStarter): Promise<LoadM
     parts.node.exit(next.helping.pid, "shutdown");
     next = helpWith(next, null);
   } else {
-    // A restarted processor does not know any helpers.
+    // A restarted processor does not know the helper, so it is told again.
     next = helpWith(next, next.helping);
   }
   const { helping } = next;
@@ -85,7 +85,7 @@ async function look(state: LoadMonitorState, self: RemoteStarter): Promise<LoadM
   return next;
 }
 
-/** Starts a helper on the least loaded peer if that is useful. */
+/** Starts a helper on the least loaded peer, if that peer has little load. */
 async function ask(
   state: LoadMonitorState,
   self: RemoteStarter,

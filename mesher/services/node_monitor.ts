@@ -17,31 +17,32 @@ import type { Parts } from "../parts.ts";
 /** The service's name on each node. */
 export const NODE_MONITOR = "node_monitor";
 /**
- * The interval at which it checks whether this node has announced more than it needs. Milliseconds.
+ * Interval at which the monitor checks whether the announced ceiling is higher than needed.
+ * Milliseconds.
  */
 const TICK_MS = 250;
 /**
- * Time limit for a peer's confirmation; a peer that exceeds it is not waited for the next time
+ * Time limit for a peer's confirmation. A peer that exceeds it is not waited for the next time
  * either. Milliseconds.
  */
 const HEARD_MS_MAX = 1_000;
 /** The pause before an announcement to a peer without a monitor is repeated. Milliseconds. */
 const AGAIN_MS = 20;
 
-/** The state; `holdings` outlives the service. */
+/** The state of the node monitor. `holdings` outlives the service. */
 export interface NodeMonitorState {
   readonly parts: Parts;
   readonly holdings: Map<string, Holding | null>;
 }
 
-/** Events that the service sends to itself. */
+/** Messages that the service receives. */
 export type NodeNews =
   | "tick"
   | readonly ["nodeup", node: string]
   | readonly ["nodedown", node: string, reason: string]
   | readonly ["answer", node: string, holding: Holding];
 
-/** Its protocol. */
+/** The protocol of the node monitor. */
 export interface NodeMonitor {
   state: NodeMonitorState;
   start: [parts: Parts];
@@ -52,7 +53,7 @@ export interface NodeMonitor {
   info: NodeNews;
 }
 
-/** The service. */
+/** The node monitor of a node. */
 export const nodeMonitor: Service<NodeMonitor> = service({
   init(parts) {
     const { node, holdings } = parts;
@@ -66,7 +67,7 @@ export const nodeMonitor: Service<NodeMonitor> = service({
     this.self.sendInterval(me, "tick", TICK_MS);
     const state = { parts, holdings };
     const peers = node.peers();
-    // Changes while there was no monitor.
+    // Handles the nodes that were lost while there was no monitor.
     for (const name of holdings.keys()) if (!peers.includes(name)) down(state, name, "not noticed");
     for (const name of peers) {
       if (!holdings.has(name)) up(state, name);
@@ -120,7 +121,7 @@ function down({ parts, holdings }: NodeMonitorState, name: string, reason: strin
 
 function learn(state: NodeMonitorState, name: string, holding: Holding): void {
   const known = state.holdings.get(name);
-  // The losses were already reported.
+  // The loss of this node was already reported.
   if (known === undefined) return;
   if (known !== null && known.life !== holding.life) {
     down(state, name, "it has started again");
@@ -130,21 +131,22 @@ function learn(state: NodeMonitorState, name: string, holding: Holding): void {
   state.parts.losses.lives(name, holding.life);
 }
 
-/** Requests a peer's announcement, which arrives as a message. */
+/** Requests the announcement of a peer, which arrives as a message. */
 async function ask({ node }: Parts, me: Pid<NodeNews>, peer: string): Promise<void> {
   try {
     const there = nodeMonitor.at(node, { name: NODE_MONITOR, node: peer });
     const holding = await nodeMonitor.call(there, { timeout: HEARD_MS_MAX }).holding();
     node.send(me, ["answer", peer, holding]);
   } catch {
-    // The peer's monitor has not started yet: it sends a request when it does, and this node then
-    // learns of it.
+    // The monitor of the peer has not started yet. When it starts, it requests this node's
+    // announcement, which shows that it runs.
   }
 }
 
 /**
- * Sends an announcement to a peer, and repeats it while the peer's monitor is being restarted; resolves
- * with false if the peer did not confirm in time. A lost peer has already reported this node's loss.
+ * Sends an announcement to a peer, and repeats it while the peer's monitor is being restarted;
+ * resolves with false if the peer did not confirm in time. If the session with the peer is lost,
+ * the peer has already reported the loss of this node.
  */
 async function tell({ node }: Pick<Parts, "node">, peer: string, own: Holding): Promise<boolean> {
   const there = nodeMonitor.at(node, { name: NODE_MONITOR, node: peer });
@@ -161,7 +163,10 @@ async function tell({ node }: Pick<Parts, "node">, peer: string, own: Holding): 
   return false;
 }
 
-/** Returns a function that sends to all peers, and waits for those that answered the last time. */
+/**
+ * Returns a function that sends an announcement to all peers. It waits only for peers that
+ * confirmed the previous one.
+ */
 export function tellerOf(parts: Pick<Parts, "node">): TellPeers {
   const late = new Set<string>();
   return async (holding) => {

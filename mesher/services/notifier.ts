@@ -17,21 +17,21 @@ import { type Attempt, attemptWebhook } from "../pipeline/webhook.ts";
 
 /** The service's name on each node. */
 export const WEBHOOKS = "notifier";
-/** Pauses between attempts; the attempt after the last pause is the last one. Milliseconds. */
+/** Pauses between attempts. The attempt after the last pause is the last. Milliseconds. */
 export const PAUSES_MS: readonly number[] = [1_000, 5_000, 30_000, 120_000];
-/** Maximum number of concurrent deliveries; further ones are dropped and logged. */
+/** Maximum number of concurrent deliveries. Further ones are dropped and logged. */
 export const WEBHOOKS_MAX = 64;
 
-/** A delivery. */
+/** A message to deliver. */
 export interface Delivery {
   readonly ruleId: string;
   readonly outgoing: Outgoing;
 }
 
-/** The parts of the node that it needs. */
+/** The parts of a node that the notifier uses. */
 export type WebhookParts = Pick<Parts, "config" | "counters" | "log">;
 
-/** The state. */
+/** The state of the notifier. */
 export interface WebhooksState {
   readonly parts: WebhookParts;
   readonly pausesMs: readonly number[];
@@ -39,7 +39,7 @@ export interface WebhooksState {
   readonly underWay: number;
 }
 
-/** Its protocol. */
+/** The protocol of the notifier. */
 export interface Webhooks {
   state: WebhooksState;
   start: [parts: WebhookParts, pausesMs?: readonly number[]];
@@ -47,7 +47,7 @@ export interface Webhooks {
   info: Exit;
 }
 
-/** The service. */
+/** The notifier of a node. */
 export const webhooks: Service<Webhooks> = service({
   trapExit: true,
   init(parts, pausesMs = PAUSES_MS) {

@@ -22,17 +22,20 @@ export const PROCESSOR = "event_processor";
 
 /** Number of events that are grouped in one turn, or sent to a helper in one message. */
 export const PROCESS_EVENTS = 50;
-/** Maximum number of batches that helpers may have at once; further ones are processed here. */
+/**
+ * Maximum number of batches that helpers may have at once. Further batches are processed on this
+ * node.
+ */
 const LENT_BATCHES_MAX = 8;
 /** Time limit for a helper to store a batch. Milliseconds. */
 const HELPER_MS_MAX = 30_000;
-/** The interval of checks without a wake-up. Milliseconds. */
+/** Interval at which the inbox is checked, even without a wake-up. Milliseconds. */
 const LOOK_MS = 250;
 
 /** A message of the service to itself. */
 export type Wake = "wake" | "look";
 
-/** The state. */
+/** The state of the processor. */
 export interface ProcessorState {
   readonly parts: Parts;
   /** The helpers on other nodes. */
@@ -42,7 +45,7 @@ export interface ProcessorState {
   readonly woken: { is: boolean };
 }
 
-/** Its protocol. */
+/** The protocol of the processor. */
 export interface Processor {
   state: ProcessorState;
   start: [parts: Parts];
@@ -50,7 +53,7 @@ export interface Processor {
   info: Wake;
 }
 
-/** The service. */
+/** The processor of a node. */
 export const processor: Service<Processor> = service({
   init(parts) {
     const { self } = this;
@@ -62,7 +65,7 @@ export const processor: Service<Processor> = service({
       parts.node.send(me, "wake");
     };
     parts.inbox.wake = wake;
-    // The worker of these events has crashed.
+    // The predecessor that had borrowed these events has crashed.
     parts.inbox.releaseAll();
     self.sendInterval(me, "look", LOOK_MS);
     return { parts, helpers: [], lent: { batches: 0, turn: 0 }, woken };
@@ -77,10 +80,7 @@ export const processor: Service<Processor> = service({
   },
 });
 
-/**
- * Processes as many events as possible. One batch per turn is fair to other actors; the next
- * wake-up follows at once.
- */
+/** Processes the waiting events, one batch per turn, so that other actors can run in between. */
 function pump(state: ProcessorState): void {
   const { inbox, outbox } = state.parts;
   while (inbox.waiting > 0) {
@@ -89,7 +89,7 @@ function pump(state: ProcessorState): void {
       lend(state, helper, inbox.take(PROCESS_EVENTS)!);
       continue;
     }
-    // The writer wakes this service when it has room again.
+    // The writer wakes the processor when the outbox has room again.
     if (outbox.room < PROCESS_EVENTS) return;
     const loan = inbox.take(PROCESS_EVENTS)!;
     outbox.push(grouped(state.parts, loan.items));
@@ -97,7 +97,7 @@ function pump(state: ProcessorState): void {
   }
 }
 
-/** Alternates: every other batch is processed here. */
+/** Returns a helper for every other batch. The remaining batches are processed on this node. */
 function helperFor({ helpers, lent }: ProcessorState): ServicePid<Helper> | undefined {
   if (helpers.length === 0 || lent.batches >= LENT_BATCHES_MAX) return undefined;
   const turn = lent.turn++ % (helpers.length + 1);

@@ -1,6 +1,6 @@
 /**
  * Counts the events of the projects that are assigned to this node. Projects without events in the
- * current windows are forgotten.
+ * current window and the previous one are removed.
  *
  * @module
  */
@@ -10,20 +10,20 @@ import { isRateIdle, type RateLimit, type RateState, takeRate } from "../domain/
 /** The service's name on each node. */
 export const RATE_LIMITER = "rate_limiter";
 
-/** The number of events that are allowed, and when the next one is. */
+/** The number of events that are allowed now, and the time until the next is. */
 export interface RateAnswer {
   readonly granted: number;
   readonly retryAfterMs: number;
 }
 
-/** The counters by project. */
+/** The counters of the rate limiter, by project. */
 export interface RateCounts {
   readonly limit: RateLimit;
   readonly now: () => number;
   readonly counts: Map<string, RateState>;
 }
 
-/** Its protocol. */
+/** The protocol of the rate limiter. */
 export interface RateLimiter {
   state: RateCounts;
   start: [limit: RateLimit, now: () => number];
@@ -31,7 +31,7 @@ export interface RateLimiter {
   info: "sweep";
 }
 
-/** The service. */
+/** The rate limiter of a node. */
 export const rateLimiter: Service<RateLimiter> = service({
   init(limit, now) {
     this.self.sendInterval(this.self.pid, "sweep", limit.windowMs);

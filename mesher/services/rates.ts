@@ -17,7 +17,7 @@ import { RATE_LIMITER, type RateAnswer, rateLimiter } from "./rate_limiter.ts";
 
 /** Time limit for an owner's answer. Milliseconds. */
 const OWNER_MS_MAX = 1_000;
-/** The pause before the owner is asked again. Milliseconds. */
+/** The pause before an owner that did not answer is asked again. Milliseconds. */
 const SILENT_MS = 5_000;
 
 /** Requests that will be sent together. */
@@ -27,13 +27,13 @@ interface Batch {
   readonly shares: number[];
 }
 
-/** The requests of one node. */
+/** Sends the requests of one node to the owners of projects. */
 export class Rates {
   readonly #node: Node;
   readonly #now: () => number;
-  /** Owners that did not answer, and when they may be asked again. */
+  /** Owners that did not answer, with the time from which they may be asked again. */
   readonly #silent = new Map<string, number>();
-  /** By project: the requests to send when the pending one is answered. */
+  /** For each project with a pending request: the requests that are sent after it. */
   readonly #asking = new Map<string, Batch | null>();
 
   constructor(node: Node, now: () => number) {
@@ -81,14 +81,14 @@ export class Rates {
         const there = rateLimiter.at(node, { name: RATE_LIMITER, node: owner });
         return await rateLimiter.call(there, { timeout: OWNER_MS_MAX }).take(projectId, wanted);
       } catch (error) {
-        // Ours decides.
+        // This node's own limiter decides.
         if (error instanceof CallTimeoutError) this.#silent.set(owner, this.#now() + SILENT_MS);
       }
     }
     try {
       return await rateLimiter.call(rateLimiter.at(node, RATE_LIMITER)).take(projectId, wanted);
     } catch {
-      // The limiter is being restarted: no event is rejected because of that.
+      // The limiter is being restarted. Events are not rejected for this reason.
       return { granted: wanted, retryAfterMs: 0 };
     }
   }

@@ -1,7 +1,7 @@
 /**
- * A node's card: its name, load and held events. It is a global name, `mesher_registry@<node>`, so
- * that every node finds every other's; the first node also has the name `mesher_registry`, which
- * another one takes over when it is lost.
+ * The registry of a node: reports the node's name, load and held events to other nodes, as its
+ * card. It has the global name `mesher_registry@<node>`, by which other nodes find it. One registry
+ * of the cluster also has the name `mesher_registry`; if it is lost, another one takes the name.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import type { Loss } from "../cluster/losses.ts";
 import type { Parts } from "../parts.ts";
 import { type TreeShape, treeShape } from "./tree_shape.ts";
 
-/** The service's name on each node, and the global name that one node has. */
+/** The local name of the service on each node, and the global name that one of them has. */
 export const REGISTRY = "mesher_registry";
 
 /** The state of a node. A plain object, so that it can be sent. */
@@ -43,54 +43,54 @@ export interface Help {
   readonly pid: string;
 }
 
-/** The same, and further data for the cluster's page. */
+/** The load of a node, and further data for the page of the cluster. */
 export interface NodeCard extends NodeLoad {
   readonly counts: Readonly<Record<string, number>>;
-  /** Numbers of items that are not stored, by type; missing for a node of an earlier version. */
+  /** Numbers of ignored items, by type. Missing for a node of an earlier version. */
   readonly ignored?: Readonly<Record<string, number>>;
   /** Numbers of events rejected by ingest, by reason. */
   readonly rejected?: Readonly<Record<string, number>>;
-  /** Numbers of messages to connected nodes that were dropped because these read too slowly. */
+  /** Number of messages to other nodes that were dropped because those read too slowly. */
   readonly dropped: number;
-  /** The lost nodes that this node has reported. */
+  /** The losses that this node has detected. */
   readonly losses: readonly Loss[];
   readonly tree: TreeShape | null;
 }
 
-/** The state. */
+/** The state of the registry. */
 export interface RegistryState {
   readonly parts: Parts;
-  /** The last report of the load monitor. */
+  /** The number of events that the load monitor last reported. */
   readonly recent: number;
   readonly helpers: readonly Help[];
 }
 
-/** Its protocol. */
+/** The protocol of the registry. */
 export interface Registry {
   state: RegistryState;
   start: [parts: Parts];
   call: {
     load(): NodeLoad;
     card(): NodeCard;
-    /** Number of events that this node has accepted since the counter was reset. */
+    /** Returns the number of events that this node has accepted since the counter was reset. */
     getEventCount(): number;
-    /** Increments the counter, and replies with the new count. */
+    /** Increments the counter, and returns the new count. */
     incrementEventCount(): number;
-    /** Sets the counter to zero, and replies with it. */
+    /** Sets the counter to zero, and returns it. */
     resetEventCount(): number;
   };
   cast: { observed(recent: number, helpers: readonly Help[]): void };
   info: NameChange;
 }
 
-/** The service. */
+/** The registry of a node. */
 export const registry: Service<Registry> = service({
   init(parts) {
     const { node } = parts;
     const me = this.self.pid;
     // Not awaited, because a slow peer must not delay the start.
     node.global.register(`${REGISTRY}@${node.name}`, me, { onConflict: "keep" }).catch(() => {});
-    // Sends the holder of the cluster's name, now and whenever it changes.
+    // Sends the holder of the cluster's name now, and whenever it changes.
     node.global.monitor(REGISTRY, me);
     return { parts, recent: 0, helpers: [] };
   },
@@ -138,7 +138,7 @@ async function answerCard(state: RegistryState, call: Call<unknown, NodeCard>): 
   try {
     if (place.tree !== null) tree = await treeShape("mesher", place.tree);
   } catch {
-    // It stops.
+    // The node is stopping.
   }
   const dropped = node.peers().reduce((sum, peer) => sum + (node.pressure(peer)?.dropped ?? 0), 0);
   call.reply({
@@ -163,7 +163,7 @@ export function registryCalls({ node }: Pick<Parts, "node">): CallApi<Registry> 
   return registry.call(registry.at(node, REGISTRY));
 }
 
-/** Returns the registries of all connected nodes, this one's first. */
+/** Returns the registries of all connected nodes. This node's is the first. */
 export function registries({ node }: Parts): Map<string, ServicePid<Registry>> {
   const found = new Map<string, ServicePid<Registry>>();
   for (const name of [node.name, ...node.peers()]) {
@@ -173,7 +173,7 @@ export function registries({ node }: Parts): Map<string, ServicePid<Registry>> {
   return found;
 }
 
-/** Asks every node for its state; nodes that do not answer within a second are omitted. */
+/** Returns the load of every node. Nodes that do not answer within a second are omitted. */
 export async function loads(parts: Parts): Promise<NodeLoad[]> {
   const asked = [...registries(parts).values()].map((pid) =>
     registry.call(pid, { timeout: 1_000 }).load().catch(() => null)
@@ -181,7 +181,7 @@ export async function loads(parts: Parts): Promise<NodeLoad[]> {
   return (await Promise.all(asked)).filter((load) => load !== null);
 }
 
-/** Returns the cards of all nodes; nodes that do not answer within two seconds are omitted. */
+/** Returns the cards of all nodes. Nodes that do not answer within two seconds are omitted. */
 export async function cards(parts: Parts): Promise<NodeCard[]> {
   const asked = [...registries(parts).values()].map((pid) =>
     registry.call(pid, { timeout: 2_000 }).card().catch(() => null)

@@ -1,6 +1,6 @@
 /**
- * Periodic tasks that run once in the cluster: each is a singleton, which moves to
- * another node when its own is lost.
+ * Periodic tasks that run once in the cluster. Each is a singleton, which moves to another node if
+ * its node is lost.
  *
  * @module
  */
@@ -15,7 +15,7 @@ export interface Round {
   /** The global name of the task. */
   readonly name: string;
   readonly everyMs: number;
-  /** Delay of the first run after the start on this node. */
+  /** Delay of the first run after the task has started on a node. Milliseconds. */
   readonly firstMs: number;
   run(parts: Parts): Promise<void>;
 }
@@ -92,7 +92,7 @@ const rounds = service<{
     try {
       await round.run(parts);
     } catch (error) {
-      // The database is unavailable: the task runs again at the next interval.
+      // The database is unavailable. The task runs again at the next interval.
       parts.log("warn", `${round.name}: ${error instanceof Error ? error.message : error}`);
     }
     this.self.sendAfter(this.self.pid, "due", round.everyMs);

@@ -1,6 +1,6 @@
 /**
- * Stores this node's counters, so that those of ended nodes are still counted. The counts of a node's last seconds
- * are lost if it is killed.
+ * Stores the counters of a node, so that they still count after the node has ended. If the node is
+ * killed, the counts of its last seconds are lost.
  *
  * @module
  */
@@ -11,28 +11,28 @@ import type { NodeCard } from "./registry.ts";
 
 /** The service's name on each node. */
 export const TOTALS_KEEPER = "totals_keeper";
-/** Interval at which it checks whether a counter has changed. Milliseconds. */
+/** Interval at which the counters are checked for changes, and stored. Milliseconds. */
 const SAVE_MS = 5_000;
 /**
- * Interval at which an unchanged counter is stored again, because nodes with old counters count as
+ * Interval at which unchanged counters are stored again. Nodes whose counters are old count as
  * ended. Milliseconds.
  */
 const SAVE_MS_MAX = 3_600_000;
 
-/** The stored counters, and the time. */
+/** The counters that were last stored, and the time. */
 interface Saved {
   readonly text: string;
   readonly at: number;
 }
 
-/** Its protocol. */
+/** The protocol of the service. */
 export interface TotalsKeeper {
   state: readonly [parts: Parts, saved: Saved];
   start: [parts: Parts];
   info: "save";
 }
 
-/** The service. */
+/** The service that stores the counters of a node. */
 export const totalsKeeper: Service<TotalsKeeper> = service({
   init(parts) {
     this.self.sendInterval(this.self.pid, "save", SAVE_MS);
@@ -74,7 +74,9 @@ function countsOf({ counters }: Parts): TotalCounts {
   });
 }
 
-/** Counts by name, `ignored_items/type` or `rejected/reason`, without zeros. */
+/**
+ * Returns counts by name, `ignored_items/type` or `rejected/reason`, without those that are zero.
+ */
 function flat(
   { counts, ignored = {}, rejected = {} }: Pick<NodeCard, "counts" | "ignored" | "rejected">,
 ): TotalCounts {

@@ -23,7 +23,10 @@ import { TOTALS_KEEPER, totalsKeeper } from "./totals_keeper.ts";
 import { WEBHOOKS, webhooks } from "./notifier.ts";
 import { WRITER, writer } from "./writer.ts";
 
-/** Maximum number of restarts in ten seconds, above which the parent supervisor decides. */
+/**
+ * Restart intensity of the supervisors: with more than 20 restarts in ten seconds, the supervisor
+ * exits, and its parent decides.
+ */
 const INTENSITY = { intensity: 20, period: 10_000 };
 const BACKOFF = { base: 10, cap: 2_000 };
 
@@ -55,7 +58,7 @@ export async function startTree(parts: Parts): Promise<Supervisor> {
   return tree;
 }
 
-/** Allows this node to help others, and to take part in the singletons. */
+/** Makes this node available as a helper, and takes part in the singletons. */
 export async function joinCluster(parts: Parts): Promise<void> {
   const { node, lease, log } = parts;
   node.expose(helperOf(parts));
@@ -64,8 +67,7 @@ export async function joinCluster(parts: Parts): Promise<void> {
       lease,
       timeout: Infinity,
     });
-    // With a lease, the holder may be unreachable, or the database unavailable, so nothing waits
-    // for this.
+    // Not awaited with a lease: its holder may be unreachable, or the database unavailable.
     if (lease === undefined) await joined;
     else joined.catch((error) => log("error", `${round.name}: ${error}`));
   }

@@ -1,5 +1,5 @@
 /**
- * A supervision tree as plain data, so that any node can show the tree of any other.
+ * A supervision tree as plain data, so that a node can show the trees of other nodes.
  *
  * @module
  */

@@ -24,50 +24,50 @@ import { ANNOUNCER, announcer } from "./announcer.ts";
 
 /** The service's name on each node. */
 export const WRITER = "storage_writer";
-/** Number of events from which a write begins. */
+/** Number of waiting events at which a write begins. */
 export const BATCH_EVENTS = 50;
-/** Maximum waiting time of fewer events. Milliseconds. */
+/** Maximum time that fewer events wait. Milliseconds. */
 export const BATCH_MS = 250;
 /** Maximum number of events in a write. */
 export const BATCH_EVENTS_MAX = 500;
 /** Maximum number of concurrent batches. */
 export const WRITES_MAX = 2;
-/** Pauses before the same batch is retried; the last one is repeated. Milliseconds. */
+/** Pauses before the same batch is tried again. The last one is repeated. Milliseconds. */
 export const RETRY_MS: readonly number[] = [100, 500, 1_000, 2_000, 5_000];
 
 /** A message of the service to itself. */
 export type WriterWake = "full" | "late" | "again";
 
-/** The state. */
+/** The state of the writer. */
 export interface WriterState {
   readonly parts: Parts;
   readonly me: Pid<WriterWake>;
-  /** Aborted when the service has exited: its successor continues. */
+  /** Aborted when the service has exited. Its successor then stores the events. */
   readonly signal: AbortSignal;
   /** Whether a wake-up message is queued because many events wait. */
   isWoken: boolean;
   /** Whether the timer of the waiting events runs. */
   isTimed: boolean;
-  /** Whether the waiting events have waited long enough, however few they are. */
+  /** Whether the waiting events must be written now, even if they are few. */
   isLate: boolean;
   /** Batches in progress. */
   writes: number;
   /** Number of consecutive failures. */
   failures: number;
-  /** No attempt is made until the pause is over. */
+  /** Whether writes are paused after a failure. */
   isPausing: boolean;
-  /** Batches that could not be written yet. */
+  /** Batches that must be written again. */
   readonly failed: Loan<Outgoing>[];
 }
 
-/** Its protocol. */
+/** The protocol of the writer. */
 export interface Writer {
   state: WriterState;
   start: [parts: Parts];
   info: WriterWake;
 }
 
-/** The service. */
+/** The writer of a node. */
 export const writer: Service<Writer> = service({
   init(parts) {
     const { node, outbox } = parts;
@@ -94,7 +94,7 @@ export const writer: Service<Writer> = service({
       }
     };
     outbox.releaseAll();
-    // The predecessor may have had none borrowed, and have exited with the wake-up for the waiting
+    // The predecessor may have exited without borrowed events, after the wake-up for the waiting
     // events.
     if (outbox.waiting > 0) outbox.wake();
     return state;
@@ -132,20 +132,21 @@ function taken(state: WriterState): Loan<Outgoing> | undefined {
   return state.parts.outbox.take(BATCH_EVENTS_MAX);
 }
 
-/** Whether the waiting events should be written now. */
+/** Returns whether the waiting events must be written now. */
 function isDue({ parts: { outbox }, writes, isLate }: WriterState): boolean {
   if (writes >= WRITES_MAX) return false;
   return isLate || outbox.waiting >= (writes === 0 ? BATCH_EVENTS : BATCH_EVENTS_MAX);
 }
 
-/** Writes a batch, then the next one. Never rejects. */
+/** Writes a batch, and then starts the next write. Never rejects. */
 async function store(state: WriterState, loan: Loan<Outgoing>): Promise<void> {
   const { outbox, inbox } = state.parts;
   const outcomes = await write(state, loan);
   state.writes--;
   if (outcomes === undefined) state.failed.push(loan);
   else {
-    // A successor that has borrowed the batch announces it itself, when it finds it stored.
+    // If a successor has taken the batch back, it announces the events itself, when it finds them
+    // stored.
     if (outbox.settle(loan)) { for (const { stored } of loan.items) stored?.(); }
     if (inbox.waiting > 0) inbox.wake?.();
     tell(state.parts, loan, outcomes);
@@ -153,7 +154,7 @@ async function store(state: WriterState, loan: Loan<Outgoing>): Promise<void> {
   pump(state);
 }
 
-/** Writes a batch. Resolves with undefined if it must be retried after a pause. */
+/** Writes a batch. Resolves with undefined if the batch must be written again after a pause. */
 async function write(
   state: WriterState,
   loan: Loan<Outgoing>,
@@ -172,7 +173,7 @@ async function write(
   }
 }
 
-/** One of the events is invalid: the others are stored. */
+/** Writes the events of a batch one by one, because one of them is invalid. */
 async function writeSingly(
   state: WriterState,
   loan: Loan<Outgoing>,
@@ -184,7 +185,7 @@ async function writeSingly(
       outcomes.push((await storage.writeEvents([row]))[0]);
     } catch (error) {
       if (!(error instanceof StorageError) || error.retry) {
-        // The events before it are duplicates the next time.
+        // When the batch is written again, the events before this one are duplicates.
         pause(state, error);
         return undefined;
       }
@@ -208,7 +209,7 @@ function pause(state: WriterState, error: unknown): void {
   node.sendAfter(state.me, "again", ms);
 }
 
-/** Counts the events, and has them announced as stored. */
+/** Counts the stored events, and passes them to the announcer. */
 function tell(
   { counters, node }: Parts,
   { items }: Loan<Outgoing>,

@@ -26,31 +26,33 @@ import { eventRoom, projectRoom, type StreamFilter } from "../pipeline/live.ts";
 import type { Project } from "../storage/projects.ts";
 import { Watch } from "./watch.ts";
 
-/** The kind of a connection. */
+/** What a connection may do: watch a project, or send events. */
 export type Role =
   | {
     readonly kind: "stream";
     readonly project: Project;
     room: string;
     /**
-     * Belongs to the session or token that opened the connection, which stays open as long as that
-     * is valid.
+     * The hash of the secret of the session or token. The connection stays open as long as that is
+     * valid.
      */
     readonly secretHash: string;
   }
   | {
     readonly kind: "ingest";
-    /** Checked again, because it may be revoked while the client is connected. */
+    /**
+     * The key, which is checked again for each event, because it may be revoked in the meantime.
+     */
     readonly key: string;
   };
 
 type Socket = Connection<Role>;
 type Handlers = Required<Pick<ServeOptions<Role>, "upgrade" | "open" | "message" | "close">>;
 
-/** Maximum number of bytes queued for a stream's client; further events are skipped. */
+/** Maximum number of bytes queued for the client of a stream. Further events are not sent to it. */
 const STREAM_BYTES_MAX = 1_048_576;
 
-/** Returns the handlers for a server of a node. */
+/** Returns the handlers of WebSockets, for a server of a node. */
 export function socketHandlers(mesher: Mesher): Handlers {
   const watch = new Watch(mesher.storage);
   return {
@@ -87,7 +89,10 @@ export function socketHandlers(mesher: Mesher): Handlers {
   };
 }
 
-/** Decides whether a client may connect, and as which kind. Throws a rejection. */
+/**
+ * Decides whether a client may connect, and what it may do. Throws a response or an error to reject
+ * it.
+ */
 async function admit(
   mesher: Mesher,
   request: Request,
@@ -182,7 +187,8 @@ async function ingest(
 }
 
 /**
- * Whether a text has more bytes: a character has at most three, so only long texts are measured.
+ * Returns whether a text has more than this many bytes. A character has at most three, so only long
+ * texts are measured.
  */
 function isLongerThan(text: string, bytes: number): boolean {
   return text.length * 3 > bytes && new TextEncoder().encode(text).length > bytes;
@@ -200,5 +206,5 @@ function send(conn: Socket, message: unknown): void {
   conn.send(JSON.stringify(message));
 }
 
-/** Maximum length of a message on a socket; longer ones close it. */
+/** Maximum length of a message on a socket. A longer one closes it. */
 export const MESSAGE_BYTES_MAX: number = BULK_BYTES_MAX;

@@ -12,7 +12,7 @@ import type { Storage } from "../storage/storage.ts";
 /** The interval at which streams are checked. Milliseconds. */
 export const WATCH_MS = 5_000;
 
-/** The permission of a watcher. */
+/** What a stream's user was allowed to see when the stream was opened. */
 export interface Right {
   /** The id of the session or token that opened the stream. */
   readonly secretHash: string;
@@ -30,7 +30,7 @@ export class Watch {
   readonly #ms: number;
   readonly #streams = new Map<Ending, Right>();
   #timer: ReturnType<typeof setInterval> | undefined;
-  /** A check that takes longer than `#ms` delays the next. */
+  /** Whether a check is in progress. Others are skipped meanwhile. */
   #isLooking = false;
 
   constructor(storage: Storage, ms: number = WATCH_MS) {
@@ -38,13 +38,13 @@ export class Watch {
     this.#ms = ms;
   }
 
-  /** A stream has opened. */
+  /** Called when a stream has opened. */
   add(stream: Ending, right: Right): void {
     this.#streams.set(stream, right);
     this.#timer ??= setInterval(() => this.#look(), this.#ms);
   }
 
-  /** The stream has closed. */
+  /** Called when a stream has closed. */
   remove(stream: Ending): void {
     this.#streams.delete(stream);
     if (this.#streams.size > 0) return;
@@ -55,7 +55,7 @@ export class Watch {
   async #look(): Promise<void> {
     if (this.#isLooking) return;
     this.#isLooking = true;
-    // Several tabs of one user need one query.
+    // The answers by user and project: several tabs of one user need one query.
     const answers = new Map<string, boolean>();
     for (const [stream, right] of [...this.#streams]) {
       const key = `${right.secretHash}/${right.projectId}`;
@@ -66,7 +66,9 @@ export class Watch {
     this.#isLooking = false;
   }
 
-  /** If the database is unavailable, nothing is decided. */
+  /**
+   * Returns whether the user may still see the stream. Returns true if the database is unavailable.
+   */
   async #holds({ secretHash, projectId }: Right): Promise<boolean> {
     try {
       const { memberships } = await personBySecret(secretHash, this.#storage);

@@ -1,5 +1,5 @@
 /**
- * Badges: levels, states, users.
+ * Badges: small labels for levels, states and users.
  *
  * @module
  */
@@ -27,7 +27,7 @@ export const STATUS_WORDS = {
   acknowledged: "Acknowledged",
 };
 
-/** Levels to choose from. @type {[string, string][]} */
+/** The levels that a user can choose from. @type {[string, string][]} */
 export const LEVEL_OPTIONS = [
   ["", "Any level"],
   ["fatal", "Fatal"],

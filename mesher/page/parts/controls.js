@@ -85,7 +85,7 @@ export function select(options, chosen, props) {
 export function copyable(text) {
   const copy = iconButton("copy", "Copy", {
     onclick: async () => {
-      // The clipboard is only available to pages served by https or from this machine.
+      // Browsers provide the clipboard only to pages of https or of this machine.
       if (navigator.clipboard !== undefined) {
         await navigator.clipboard.writeText(text);
         return toast("Copied");

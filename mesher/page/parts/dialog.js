@@ -1,5 +1,5 @@
 /**
- * A confirmation before an action that cannot be undone.
+ * A dialog that asks for confirmation of an action that cannot be undone.
  *
  * @module
  */

@@ -24,7 +24,7 @@ export function panel(title, { class: extra = "", tools, level = 2 }, ...body) {
 }
 
 /**
- * Creates tabs: links beside each other, one of which is current.
+ * Creates tabs: a row of links, one of which is current.
  *
  * @param {string} label
  * @param {readonly { text: string, href: string, current: boolean, n?: number | null }[]} items
@@ -54,7 +54,7 @@ export function empty(title, words, ...more) {
 }
 
 /**
- * Creates a name and a value for a list of pairs.
+ * Creates a name and a value for a list of such pairs.
  *
  * @param {string} name
  * @param {Child} value

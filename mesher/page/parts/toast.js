@@ -1,16 +1,16 @@
 /**
- * Short messages at the edge of the page that disappear by themselves.
+ * Short messages at the edge of the page, which disappear after some seconds.
  *
  * @module
  */
 import { h } from "../dom.js";
 import { icon } from "../icons.js";
 
-/** Time after which a message disappears. */
+/** Time after which a message disappears. Milliseconds. */
 const TOAST_MS = 5_000;
-/** Messages that offer an undo stay longer. */
+/** Time after which a message that offers an undo disappears. Milliseconds. */
 const UNDO_MS = 10_000;
-/** Maximum number of messages at once; the oldest is removed. */
+/** Maximum number of messages shown at once. The oldest is removed. */
 const TOASTS_MAX = 4;
 
 /**
@@ -43,7 +43,7 @@ export function toast(text, { kind = "plain", href, undo } = {}) {
   while (box.children.length > TOASTS_MAX) box.firstElementChild?.remove();
 }
 
-/** Undoes the last action if that is still offered. */
+/** Undoes the last action, if a message still offers that. */
 export function undoLast() {
   const last = [...document.querySelectorAll("#toasts .undo")].at(-1);
   if (last instanceof HTMLElement) last.click();

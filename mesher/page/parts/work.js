@@ -1,5 +1,5 @@
 /**
- * Operations that may fail: shows that they are pending or have failed.
+ * Runs operations that may fail, and shows that they are in progress or have failed.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { toast } from "./toast.js";
 /** @import { Child } from "../dom.js" */
 
 /**
- * Returns a description of an error for users.
+ * Returns a text about an error, for users.
  *
  * @param {unknown} error
  * @returns {string}

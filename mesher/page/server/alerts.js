@@ -1,5 +1,5 @@
 /**
- * Alerts, and the rules that fire them.
+ * Requests about alerts and alert rules.
  *
  * @module
  */
@@ -58,7 +58,7 @@ const alertFrom = shape({
 /** @type {(value: unknown) => number} */
 const affectedFrom = (value) => number("affected")(objectOf(value));
 
-/** Number of alerts that are loaded at once, the latest first. */
+/** Number of the latest alerts that are loaded. */
 export const ALERTS_MAX = 50;
 
 /** @param {string} projectId @param {Signal} [signal] */

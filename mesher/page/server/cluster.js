@@ -1,5 +1,5 @@
 /**
- * The cluster: nodes, helpers, names, supervision trees, storage.
+ * Requests about the cluster: nodes, helpers, names, supervision trees and storage.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * A summary of a project: counts of a day, and of the days before.
+ * Requests for the summary of a project: counts of the last day, and of the days before.
  *
  * @module
  */
@@ -34,7 +34,7 @@ function ask(projectId, what, query, signal) {
 }
 
 /**
- * Returns counts by hour for a day, or by day for a fortnight.
+ * Returns counts by hour for one day, or by day for fourteen days.
  *
  * @param {string} projectId
  * @param {"hour" | "day"} bucket
@@ -45,7 +45,7 @@ export async function volume(projectId, bucket, signal) {
   return listOf(await ask(projectId, "volume", query, signal)).map(bucketFrom);
 }
 
-/** Returns the tags of events. @param {string} projectId @param {Signal} [signal] */
+/** Returns the keys of the tags of a project's events. */
 export async function tagKeys(projectId, signal) {
   return listOf(await ask(projectId, "tag-keys", {}, signal)).map(countFrom);
 }

@@ -1,5 +1,5 @@
 /**
- * Events: searched and shown.
+ * Requests about events: searches and details.
  *
  * @module
  */
@@ -24,7 +24,7 @@ import {
 /** @import { Query, Signal } from "./request.js" */
 /** @import { Raw } from "./values.js" */
 
-/** Any other value is an error. */
+/** The known levels. Any other value is treated as "error". */
 export const LEVELS = /** @type {const} */ (["error", "fatal", "warning", "info", "debug"]);
 const CRUMB_LEVELS = /** @type {const} */ (["info", "debug", "warning", "error", "fatal"]);
 
@@ -46,7 +46,7 @@ export const summaryFrom = shape({
 /** @type {(value: unknown) => model.Frame} */
 const frameFrom = shape({
   file: maybeText("file", "filename"),
-  // SDKs send "?" for an unknown name.
+  // SDKs send "?" for a function without a name.
   function: (raw) => raw.function === "?" ? null : maybeText("function")(raw),
   module: maybeText("module"),
   line: maybeNumber("line", "lineno"),

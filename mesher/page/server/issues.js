@@ -1,5 +1,5 @@
 /**
- * Issues, and the actions on them.
+ * Requests about issues, and actions on them.
  *
  * @module
  */
@@ -56,7 +56,8 @@ export async function issues(projectId, query, signal) {
 }
 
 /**
- * How many events issues had in each hour of the last 24, or each day of the last 30, by their ids.
+ * Returns the numbers of events of issues, by issue id: for each of the last 24 hours, or each of
+ * the last 30 days.
  *
  * @param {string} projectId
  * @param {readonly string[]} ids

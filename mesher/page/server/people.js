@@ -1,5 +1,5 @@
 /**
- * Users: signing in and out, the current user, organisations and their members.
+ * Requests about users: signing in and out, the current user, organisations and their members.
  *
  * @module
  */
@@ -9,7 +9,10 @@ import { flag, list, listOf, maybeText, objectOf, oneOf, shape, text, time } fro
 /** @import * as model from "../model.js" */
 /** @import { Signal } from "./request.js" */
 
-/** Remembers that a user has signed in on this device, so that a first visit sends no request. */
+/**
+ * The key under which the browser stores that a user has signed in. Without it, the first visit
+ * sends no request.
+ */
 const SIGNED_IN = "mesher.signedin";
 
 const ROLES = /** @type {const} */ (["member", "admin", "owner"]);
@@ -50,15 +53,15 @@ export async function login(email, password) {
   localStorage.setItem(SIGNED_IN, "yes");
 }
 
-/** Ends the session. */
+/** Ends the current session. */
 export async function logout() {
   await post("/logout");
   localStorage.removeItem(SIGNED_IN);
 }
 
 /**
- * Another node has sent a user here who is signed in there: cookies are shared by all ports of a
- * host.
+ * Records that the user is signed in, because another node has sent the user here: all ports of a
+ * host share the session's cookie.
  */
 export function comeFromOtherNode() {
   localStorage.setItem(SIGNED_IN, "yes");
@@ -125,7 +128,7 @@ export async function invitations(orgId, signal) {
   return listOf(await get(`/orgs/${part(orgId)}/invitations`, {}, signal)).map(invitationFrom);
 }
 
-/** The result of an invitation: its link, and whether it was sent by mail. */
+/** Reads the result of an invitation: its link, and whether it was sent by mail. */
 const invitedFrom = shape({ link: text("link"), mail: text("mail") });
 
 /** @param {string} orgId @param {{ email: string, role: string }} input */

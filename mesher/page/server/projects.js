@@ -1,5 +1,5 @@
 /**
- * Projects: their settings, their storage, and their keys.
+ * Requests about projects: their settings, storage and keys.
  *
  * @module
  */
@@ -53,7 +53,7 @@ export async function projects(orgId) {
 }
 
 /**
- * With a first key, so that a program can send at once.
+ * Creates a project with a first key, so that programs can send events immediately.
  *
  * @param {string} orgId
  * @param {string} name

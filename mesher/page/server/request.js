@@ -10,10 +10,12 @@ import { objectOf } from "./values.js";
 /** @typedef {Record<string, string | null | undefined>} Query */
 /** @typedef {AbortSignal | undefined} Signal */
 
-/** Time limit of a response; the request is then aborted and may be retried. */
+/** Time after which a request without a response is aborted, and may be retried. Milliseconds. */
 const TIMEOUT_MS = 15_000;
 
-/** The server rejected the request, or could not be reached (`status` 0). */
+/**
+ * The error of a request that the server rejected, or that could not reach the server (`status` 0).
+ */
 export class ApiError extends Error {
   /**
    * @param {number} status
@@ -27,7 +29,7 @@ export class ApiError extends Error {
   }
 }
 
-/** Emits `signedout` when the server no longer recognises the user. */
+/** Emits `signedout` when the server no longer accepts the session. */
 export const session = new EventTarget();
 
 /** Sends a GET request. @param {string} path @param {Query} [query] @param {Signal} [signal] */
@@ -42,7 +44,7 @@ export function post(path, body = {}) {
   return request("POST", path, body, undefined);
 }
 
-/** Encodes a part of a path. @param {string} text */
+/** Encodes a text as one part of a path. */
 export function part(text) {
   return encodeURIComponent(text);
 }

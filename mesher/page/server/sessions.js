@@ -1,5 +1,5 @@
 /**
- * The user's sessions, and the user's tokens for programs.
+ * Requests about the user's sessions, and the user's tokens for programs.
  *
  * @module
  */

@@ -21,7 +21,7 @@ export function objectOf(value) {
     : {};
 }
 
-/** Returns the rows of a list, or of a page. @param {unknown} value @returns {Raw[]} */
+/** Returns the rows of a list, or of one page of it. */
 export function listOf(value) {
   const list = Array.isArray(value) ? value : objectOf(value).data;
   return Array.isArray(list) ? list.map(objectOf) : [];
@@ -63,7 +63,7 @@ export function shape(fields) {
 }
 
 /**
- * Reads the first of these names that is a string, or "".
+ * Returns a reader of the first of these properties that is a string, or "" if there is none.
  *
  * @param {...string} names
  * @returns {Reader<string>}
@@ -72,34 +72,34 @@ export function text(...names) {
   return (raw) => names.map((name) => textOf(raw[name])).find((one) => one !== "") ?? "";
 }
 
-/** Reads a string, or null. @param {...string} names @returns {Reader<string | null>} */
+/** Returns a reader of the first of these properties that is a string, or null. */
 export function maybeText(...names) {
   const read = text(...names);
   return (raw) => read(raw) || null;
 }
 
-/** Reads a number, or returns a default. @param {string} name @param {number} [otherwise] */
+/** Returns a reader of a number, with a default. */
 export function number(name, otherwise = 0) {
   return (/** @type {Raw} */ raw) => numberOf(raw[name]) ?? otherwise;
 }
 
-/** Reads a number, or null. @param {...string} names @returns {Reader<number | null>} */
+/** Returns a reader of a number, or null. */
 export function maybeNumber(...names) {
   return (raw) => names.map((name) => numberOf(raw[name])).find((n) => n !== null) ?? null;
 }
 
-/** Reads a time, or null. @param {...string} names @returns {Reader<number | null>} */
+/** Returns a reader of a time, or null. */
 export function time(...names) {
   return (raw) => names.map((name) => timeOf(raw[name])).find((at) => at !== null) ?? null;
 }
 
-/** Reads whether a value is true. @param {string} name @returns {Reader<boolean>} */
+/** Returns a reader of whether a property is true. */
 export function flag(name) {
   return (raw) => raw[name] === true;
 }
 
 /**
- * Reads true, false, or null if it is missing.
+ * Returns a reader of a boolean; null if it is missing.
  *
  * @param {...string} names
  * @returns {Reader<boolean | null>}
@@ -112,7 +112,7 @@ export function maybeFlag(...names) {
 }
 
 /**
- * Reads one of these words; any other value becomes the first.
+ * Returns a reader of one of these words. Any other value becomes the first word.
  *
  * @template {readonly [string, ...string[]]} Words
  * @param {string} name
@@ -123,17 +123,17 @@ export function oneOf(name, words) {
   return (raw) => words.find((word) => word === raw[name]) ?? words[0];
 }
 
-/** Reads names and texts. @param {...string} names @returns {Reader<[string, string][]>} */
+/** Returns a reader of pairs of a name and a text. */
 export function pairs(...names) {
   return (raw) => pairsOf(names.map((name) => raw[name]).find(Boolean));
 }
 
-/** Reads any value by its name. @param {string} name @returns {Reader<Raw>} */
+/** Returns a reader of an object with any properties. */
 export function object(name) {
   return (raw) => objectOf(raw[name]);
 }
 
-/** Texts. @param {...string} names @returns {Reader<string[]>} */
+/** Returns a reader of a list of texts. */
 export function texts(...names) {
   return (raw) => {
     const list = names.map((name) => raw[name]).find(Array.isArray);
@@ -142,7 +142,7 @@ export function texts(...names) {
 }
 
 /**
- * Reads a list of objects.
+ * Returns a reader of a list of objects.
  *
  * @template T
  * @param {string} name
@@ -154,7 +154,7 @@ export function list(name, from) {
 }
 
 /**
- * Reads a page of rows. `next` is added to the query of the following request.
+ * Reads a page of rows. Its `next` is added to the query of the next request.
  *
  * @template T
  * @param {unknown} value

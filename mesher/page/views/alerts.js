@@ -1,5 +1,5 @@
 /**
- * Alerts, and the rules that fire them.
+ * The view of alerts, and of the rules that fire them.
  *
  * @module
  */
@@ -36,12 +36,12 @@ export function alertsView(context) {
 function firedPart({ app, place, project, signal }) {
   const status = place.query.get("status") ?? "";
   const body = h("div", { class: "panel flush" });
-  /** The shown alerts. @type {model.Alert[]} */
+  /** The alerts that are shown. @type {model.Alert[]} */
   let shown = [];
   const resolveAll = button("Resolve all", { icon: "check", onclick: () => all() });
   resolveAll.hidden = true;
 
-  /** Only alerts that were seen: those that fire during the confirmation stay. */
+  /** Resolves the alerts that were shown. Alerts that fire during the confirmation stay active. */
   async function all() {
     const open = shown.filter((alert) => alert.status !== "resolved");
     const until = Math.max(...open.map(({ at }) => at ?? 0));
@@ -55,7 +55,7 @@ function firedPart({ app, place, project, signal }) {
     });
     if (signal.aborted) return;
     await refresh(true);
-    // The focus continues from there.
+    // Moves the focus to the next control, because the button is hidden now.
     if (resolveAll.hidden) choose.focus();
   }
   const refresh = (quiet = false) =>

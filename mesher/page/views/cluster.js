@@ -1,5 +1,5 @@
 /**
- * The cluster view: nodes and their load, lost events, helpers, names, the supervision tree.
+ * The view of the cluster: nodes and their load, lost events, helpers, names and supervision trees.
  *
  * @module
  */
@@ -13,9 +13,9 @@ import { ago, count, duration, plural } from "../time.js";
 /** @import { Context } from "../app.js" */
 /** @import * as model from "../model.js" */
 
-/** Interval of updates. */
+/** Interval of updates. Milliseconds. */
 const REFRESH_MS = 2_000;
-/** Indentation of a branch in pixels. */
+/** Indentation of a branch of a tree. Pixels. */
 const INDENT = 20;
 
 /** @param {Context} context @returns {HTMLElement} */
@@ -43,7 +43,7 @@ export function clusterView({ app, signal }) {
   refresh();
   let isBusy = false;
   const timer = setInterval(async () => {
-    // While the node does not answer, the page itself reports that.
+    // If the node does not answer, the page shows that elsewhere.
     if (document.hidden || isBusy || app.lostAt !== null) return;
     isBusy = true;
     await refresh(true);
@@ -181,7 +181,7 @@ function lossList(losses) {
 }
 
 /**
- * Describes how many of the accepted events of a node may be missing.
+ * Describes how many accepted events of a lost node may be missing.
  *
  * @param {number | null} most
  */

@@ -16,11 +16,11 @@ import { ago, count, plural } from "../time.js";
 /** @import { Context } from "../app.js" */
 /** @import * as model from "../model.js" */
 
-/** Minimum interval at which numbers that events change are reloaded. */
+/** Minimum interval between two loads of numbers that change with events. Milliseconds. */
 const REFRESH_MS = 5_000;
-/** Interval at which the live numbers are drawn. */
+/** Interval at which the live numbers are drawn. Milliseconds. */
 const LIVE_MS = 1_000;
-/** The levels, the most severe first. */
+/** The levels, most severe first. */
 const WORST = ["fatal", "error", "warning", "info", "debug"];
 
 /** @param {Context} context @returns {HTMLElement} */
@@ -96,7 +96,7 @@ export function dashboardView({ app, project, signal }) {
   }
 
   const all = [loadStats, loadVolume, loadLevels, loadTop, loadTags];
-  // Live updates: the counts at once, the rest soon after.
+  // Live updates: counts are changed at once, and other numbers are loaded again soon after.
   let stale = false;
   const drawLive = () => {
     perMinute.textContent = count(app.perMinute);

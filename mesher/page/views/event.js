@@ -1,5 +1,5 @@
 /**
- * The view of an event by its id alone: finds its issue and navigates to it.
+ * The view of an event of which only the id is known. Finds the event's issue and navigates to it.
  *
  * @module
  */

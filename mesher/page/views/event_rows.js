@@ -1,5 +1,5 @@
 /**
- * A list of events that grows at its end, for the search and for an issue.
+ * A list of events with a button for the next page, used by the search and by an issue.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The pages that the links of invitations and password resets open, for users who are not signed in.
+ * The pages of the links in invitations and password resets, for users who are not signed in.
  *
  * @module
  */
@@ -33,7 +33,7 @@ function passwordInput() {
 }
 
 /**
- * A form that does something once, and shows why it was not done.
+ * Creates a form whose action can succeed once. Shows why it failed.
  *
  * @param {string} title
  * @param {string} action
@@ -112,7 +112,7 @@ export function invitationView(secret, done) {
         "Join",
         accept,
         h("p", { class: "hint" }, `You are invited to ${organisation} as ${role}.`),
-        // For password managers.
+        // Read by password managers, which associate the new password with this address.
         !isSignedIn && h("input", { hidden: true, autocomplete: "username", value: email }),
         !isSignedIn && field("E-mail", h("input", { value: email, disabled: true })),
         !isSignedIn && field("Your name", name),
@@ -159,7 +159,7 @@ export function resetView(secret, done) {
 }
 
 /**
- * Asks for the mail with the link of a reset.
+ * Creates a form that requests the mail with the link for a password reset.
  *
  * @param {string} email
  * @param {() => void} done

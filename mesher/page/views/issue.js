@@ -91,7 +91,7 @@ export function issueView({ app, place, signal, keys, title }) {
             kind: i === 0 ? "primary" : "",
             onclick: async () => {
               if (!await run(action, act)) return;
-              // The button that had the focus was removed.
+              // Moves the focus, because the button that had it was removed.
               head.querySelector("button")?.focus();
             },
           });

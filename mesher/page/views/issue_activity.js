@@ -1,5 +1,5 @@
 /**
- * The history of an issue, with comments.
+ * The view of an issue's history, with comments.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The fingerprints of an issue: merged ones can be split off again.
+ * The view of an issue's fingerprints. Merged ones can be split off again.
  *
  * @module
  */

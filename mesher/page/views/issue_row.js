@@ -1,5 +1,5 @@
 /**
- * An issue as a row of the list.
+ * Draws an issue as a row of a list.
  *
  * @module
  */

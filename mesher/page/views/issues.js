@@ -1,5 +1,5 @@
 /**
- * The issues of a project: filters, and actions on each.
+ * The view of a project's issues, with filters and actions.
  *
  * @module
  */
@@ -26,7 +26,10 @@ const STATUSES = /** @type {const} */ ([
   ["discarded", "Discarded"],
   ["all", "All"],
 ]);
-/** Keys for the selected rows, or the row that has the focus. @type {Record<string, Action[]>} */
+/**
+ * The actions of keys, on the selected rows or on the row that has the focus. @type {Record<string,
+ * Action[]>}
+ */
 const ROW_KEYS = { e: ["resolve", "unresolve"], x: ["archive"] };
 
 /** @param {Context} context @returns {HTMLElement} */
@@ -100,7 +103,7 @@ export function issuesView({ app, place, project, signal, keys }) {
 
   /** @type {Map<string, model.Bucket[]>} */
   const charts = new Map();
-  /** After the rows, which do not wait for it. @param {string[]} ids */
+  /** Loads and draws the charts. The rows are shown before. */
   async function drawCharts(ids) {
     if (ids.length === 0) return;
     const found = await issuesApi.volumes(project.id, ids, "24h", signal).catch(() => null);
@@ -143,7 +146,7 @@ export function issuesView({ app, place, project, signal, keys }) {
   async function run(wanted, action, button) {
     const fit = wanted.filter((one) => actionsFor(one.status).includes(action));
     if (fit.length === 0) return;
-    // The next row gets the focus, so that one key can be used for a whole list.
+    // Moves the focus to the next row, so that repeating a key goes through the list.
     const rows = [...shown.keys()];
     const at = Math.max(...fit.map(({ id }) => rows.indexOf(id)));
     const hadFocus = body.contains(document.activeElement);

@@ -1,6 +1,6 @@
 /**
- * The head of the list of issues: the names of its columns or, when rows are selected, the actions
- * on these.
+ * The head of the list of issues: the names of its columns or, if rows are selected, the actions on
+ * them.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * The live stream: events as they are stored. The server filters by level and environment, and the
- * page filters by text.
+ * The view of the live stream: events as they are stored. The server filters by level and
+ * environment, and the page by text.
  *
  * @module
  */
@@ -21,11 +21,11 @@ import { eventRow } from "./event_rows.js";
 /** @import * as model from "../model.js" */
 
 /**
- * Maximum number of events on the page, and of those that wait while it is paused; the oldest are
- * removed.
+ * Maximum number of events that are shown, and of events that wait while the view is paused. The
+ * oldest are removed.
  */
 const EVENTS_MAX = 200;
-/** Interval at which events are drawn. */
+/** Interval at which new events are drawn. Milliseconds. */
 const DRAW_MS = 250;
 
 /** @param {Context} context @returns {HTMLElement} */
@@ -40,7 +40,7 @@ export function liveView({ app, place, project, signal, keys }) {
   const none = h("div");
   /** The received events, newest first. @type {model.EventSummary[]} */
   let events = [];
-  /** The events that are not drawn yet, oldest first. @type {model.EventSummary[]} */
+  /** The events that were received but not drawn yet, oldest first. @type {model.EventSummary[]} */
   let waiting = [];
   let [total, missed, isPaused] = [0, 0, false];
   /** @type {number | null} */
@@ -147,7 +147,7 @@ export function liveView({ app, place, project, signal, keys }) {
     onclick: () => setPaused(!isPaused),
   });
   keys({ p: () => setPaused(!isPaused) });
-  // When the page's own stream reconnects, this one reconnects at once too.
+  // When the page's own stream has reconnected, this stream reconnects immediately too.
   app.onLive(signal, ({ type }) => {
     if (type === "reconnected") stream.retry();
   });
@@ -226,7 +226,7 @@ function passes(event, { level, environment, q }) {
 }
 
 /**
- * Creates a row that states from when to when the page was not connected.
+ * Creates a row about a time in which the page was not connected.
  *
  * @param {number} from
  * @param {number} to

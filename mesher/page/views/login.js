@@ -1,5 +1,5 @@
 /**
- * Signing in.
+ * The view for signing in.
  *
  * @module
  */

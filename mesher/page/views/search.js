@@ -1,5 +1,5 @@
 /**
- * Search in the events of a project: words, a level, and tags as `key:value`.
+ * The view for searching a project's events by words, level, and tags written as `key:value`.
  *
  * @module
  */
@@ -38,7 +38,7 @@ export function searchView({ place, project, signal }) {
 
   /** @param {string} text */
   function submit(text) {
-    // A tag has no space before its colon and no URL after it.
+    // The text is a tag if no space precedes its colon and no URL follows it.
     const isTag = /^[\w.-]+:(?!\/\/)\S/.test(text);
     go(href(["search"], isTag ? { tag: text } : { q: text, level: levelSelect.value }));
   }
@@ -53,7 +53,7 @@ export function searchView({ place, project, signal }) {
         role: "search",
         onsubmit: (/** @type {Event} */ event) => {
           event.preventDefault();
-          // The keys apply to the current results.
+          // Removes the focus from the field, so that keys apply to the results.
           box.blur();
           submit(box.value.trim());
         },

@@ -1,5 +1,5 @@
 /**
- * Settings, in tabs: project, keys, members, tokens, account.
+ * The view of settings, with tabs: project, keys, members, tokens, account.
  *
  * @module
  */

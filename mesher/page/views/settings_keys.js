@@ -1,5 +1,5 @@
 /**
- * A project's keys, with which programs send events, and instructions.
+ * The settings for a project's keys, with which programs send events; and instructions.
  *
  * @module
  */

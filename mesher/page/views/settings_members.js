@@ -1,5 +1,5 @@
 /**
- * The members of the organisation and their roles.
+ * The settings for the members of the organisation and their roles.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * A project's name, retention and sampling; its storage; new projects; its deletion.
+ * The settings of a project: name, retention, sampling, storage and deletion; and a form for new
+ * projects.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The releases of the project.
+ * The list of a project's releases.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The user's sessions, which can be ended.
+ * The list of the user's sessions, which the user can end.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The user's tokens, with which programs use the API, and instructions.
+ * The settings for the user's tokens, with which programs use the API; and instructions.
  *
  * @module
  */

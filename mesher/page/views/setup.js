@@ -9,7 +9,7 @@ import { copyable, field, select } from "../parts/controls.js";
 
 /** @import { App } from "../app.js" */
 
-/** Where the choice is remembered. */
+/** The key under which the browser stores the chosen program. */
 const CHOSEN = "mesher.program";
 
 /** @type {readonly { id: string, text: string, install?: string, code: (dsn: string) => string }[]} */
@@ -66,7 +66,7 @@ const PROGRAMS = [
  */
 export function setupGuide(app, key) {
   const base = app.publicUrl === null ? BASE : `${app.publicUrl}/`;
-  // SDKs require a number there; the key identifies the project.
+  // SDKs require a number in place of the project. The key identifies the project.
   const dsn = `${base.replace("://", `://${key}@`)}1`;
   const code = h("div", { class: "guide-part" });
   const chosen = localStorage.getItem(CHOSEN) ?? "";
