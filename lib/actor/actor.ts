@@ -137,7 +137,7 @@ const TAKEN_CREDIT = 8;
 /** What `spawn` accepts: a local body, or a function that another node exposes. */
 type Spawned = ActorFunction<never, never[]> | RemoteSpawn;
 
-/** The arguments of a `receive`: a predicate and a timeout. */
+/** A pending `receive`: its predicate and its timeout. */
 class Condition implements WheelTimer {
   due = 0;
   next: WheelTimer | undefined = undefined;
@@ -155,7 +155,7 @@ class Condition implements WheelTimer {
   }
 }
 
-/** The state behind a {@linkcode Self}. */
+/** An actor on this node. Its own code uses it through {@linkcode Self}. */
 export class Actor extends ActorRef implements Runnable, Self<unknown> {
   readonly pid: Pid<unknown>;
   readonly system: ActorHome;

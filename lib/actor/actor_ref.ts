@@ -32,7 +32,7 @@ export interface MailboxBound {
   readonly policy: MailboxPolicy;
 }
 
-/** State that few actors have. */
+/** Rarely used state of an actor, which is allocated on first use. */
 class Extras {
   names: string | readonly string[] | undefined = undefined;
   bound: MailboxBound | undefined = undefined;
@@ -46,7 +46,7 @@ class Extras {
   suspendedAs: number | undefined = undefined;
 }
 
-/** An actor as seen by the runtime: on this node or on another. */
+/** A reference to an actor, on this node or on another. */
 export abstract class ActorRef extends Mailbox {
   abstract readonly pid: Pid<unknown>;
   /** Rarely used state. For an actor that has only one name, just that name. */
@@ -66,7 +66,7 @@ export abstract class ActorRef extends Mailbox {
     return actorRef.#extras = made;
   }
 
-  /** Its registered names: usually none or one. */
+  /** The registered names of the actor: usually none or one. */
   get names(): string | readonly string[] | undefined {
     const extras = this.#extras;
     return typeof extras === "object" ? extras.names : extras;

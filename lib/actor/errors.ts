@@ -29,7 +29,8 @@ export class ArgumentError extends RangeError {
 }
 
 /**
- * A handler or a body returned a value that its kind must not return. OTP's `bad_return_value`.
+ * A handler or a body returned a value that its kind must not return. Corresponds to
+ * `bad_return_value` of OTP.
  *
  * @example
  * ```ts

@@ -87,7 +87,7 @@ export class Down extends RuntimeMessage {
   readonly ref: Ref;
   /** The actor that exited. */
   readonly pid: Pid;
-  /** Its exit reason. */
+  /** The exit reason of that actor. */
   readonly reason: ExitReason;
 
   /** Internal: throws if a program calls it. */

@@ -22,7 +22,7 @@ const KEPT_CAPACITY = 256;
 export type MailboxPolicy = "dropNewest" | "dropOldest" | "exit";
 
 /**
- * The messages of one actor. Rarely used private methods are static, because a class with private
+ * The mailbox of one actor. Rarely used private methods are static, because a class with private
  * methods stores an extra word in each instance.
  */
 export class Mailbox {

@@ -8,7 +8,7 @@ import type { Home, Pid } from "../term/pid.ts";
 import { type ActorRef, actorRefOf } from "./actor_ref.ts";
 import { NameError, NoProcError } from "./errors.ts";
 
-/** The name registry of one system. */
+/** Registers the names of one system's actors. */
 export class Names {
   readonly #home: Home;
   readonly #pids = new Map<string, Pid<never>>();

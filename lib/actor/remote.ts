@@ -65,7 +65,7 @@ export interface RemoteSpawn<Message = unknown, Args extends unknown[] = unknown
 
 /** An actor by its registered name on a node, this one or another. */
 export interface ActorName {
-  /** Its name on that node. */
+  /** The name under which the actor is registered on that node. */
   readonly name: string;
   /** `name@host:port`. */
   readonly node: string;

@@ -21,24 +21,24 @@ const SOURCE_CHARS_MAX = 60;
 export interface Crash {
   /** The actor. */
   readonly pid: Pid;
-  /** Its registered names. */
+  /** The registered names of the actor. */
   readonly names: readonly string[];
   /**
    * The spawned body: the name under which the function is exposed, the `name` of the service or
    * the function's own name; otherwise the beginning of its source code.
    */
   readonly body: string;
-  /** Its exit reason. */
+  /** The exit reason of the actor. */
   readonly reason: ExitReason;
   /** The message that the actor was handling, if any. */
   readonly message: unknown;
-  /** Its parent, the parent's parent, and so on. */
+  /** The parent of the actor, the parent's parent, and so on. */
   readonly ancestors: readonly Pid[];
-  /** Its supervisor, if any, which also emits `restart`. */
+  /** The supervisor of the actor, if any. It also emits `restart`. */
   readonly supervisor: Pid | undefined;
   /** The supervisor's name: registered, or its id as a child of another supervisor. */
   readonly supervisorName: string | undefined;
-  /** Its id among the supervisor's children. */
+  /** The id of the actor among the supervisor's children. */
   readonly child: string | undefined;
   /**
    * Whether the reason is the failure of a call, a spawn or a start that was not awaited. If the

@@ -47,7 +47,7 @@ export interface TurnTimer {
   turn(actor: Runnable, count: number, last: unknown, ms: number): void;
 }
 
-/** The scheduler of one system. */
+/** Runs the ready actors of one system. */
 export class Scheduler {
   /** Measures turns while it is set. */
   turnTimer: TurnTimer | undefined = undefined;

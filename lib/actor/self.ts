@@ -57,7 +57,7 @@ export interface SpawnOptions {
  * Other waits in its code, such as a `node.call`, cannot be attributed to the actor and continue.
  */
 export interface Self<Message = unknown> extends AsyncIterable<Message> {
-  /** Its pid. */
+  /** The pid of the actor. */
   readonly pid: Pid<Message>;
   /** Number of messages in the actor's mailbox. */
   readonly length: number;

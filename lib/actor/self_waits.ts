@@ -14,7 +14,7 @@ export interface SelfWait {
   callsSelf(): void;
 }
 
-/** One run of an async handler. */
+/** A run of an async handler. */
 class Run<A> {
   readonly actor: A;
   isOver = false;
@@ -24,7 +24,7 @@ class Run<A> {
   }
 }
 
-/** The actors of one system that wait for themselves. */
+/** Records and rejects the waits of actors for themselves, in one system. */
 export class SelfWaits<A extends ActorRef> {
   /** Waits of the running actor for itself, until it is known whether the actor awaits them. */
   readonly #waits: SelfWait[] = [];

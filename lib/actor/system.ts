@@ -109,7 +109,10 @@ export interface SupervisedChild {
   readonly restarts: number;
 }
 
-/** The actors of one node. */
+/**
+ * The system of one node: spawns actors, delivers their messages, and holds the state that they
+ * share.
+ */
 export class System implements ActorHome, TimerHost, Tracker {
   readonly home: Home;
   /** Pid of the program outside of actors: `<0.0>`. */

@@ -18,7 +18,7 @@ interface Page<T> {
   count: number;
 }
 
-/** Items by number. */
+/** A table of items by number. */
 export class Table<T extends object> {
   /** Number of items. */
   size = 0;

@@ -20,7 +20,7 @@ class Watch implements Chained {
   }
 }
 
-/** Subscribed actors by key. */
+/** Sends messages to the actors that have subscribed to a key. */
 export class Watchers {
   readonly #byKey = new Map<string, Map<ActorRef, Watch>>();
 

@@ -34,7 +34,7 @@ export interface WheelTimer {
   fire(): void;
 }
 
-/** The ends of a slot's ring. */
+/** The head of the ring of timers in one slot. */
 class Slot implements WheelTimer {
   due = 0;
   next: WheelTimer = this;
@@ -42,7 +42,7 @@ class Slot implements WheelTimer {
   fire(): void {}
 }
 
-/** The wheel. */
+/** The timing wheel: sets, cancels and fires timers. */
 export class Wheel {
   /** Number of timers. */
   size = 0;

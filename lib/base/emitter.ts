@@ -13,7 +13,10 @@ export interface ListenOptions {
   readonly once?: boolean | undefined;
 }
 
-/** Listeners by event name. `Events` maps each name to what its listeners receive. */
+/**
+ * Calls the listeners of named events. `Events` maps each event name to the type of what its
+ * listeners receive.
+ */
 export class Emitter<Events extends object> {
   readonly #listeners = new Map<PropertyKey, Set<(event: never) => unknown>>();
   readonly #failed: (name: keyof Events, error: unknown) => void;

@@ -29,7 +29,7 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 export class LogEntry {
   /** When it was written: milliseconds since 1970, by the machine's clock. */
   readonly time: number;
-  /** Its level. */
+  /** The level of the entry. */
   readonly level: LogLevel;
   /** The node, or the part of a program, that wrote it. */
   readonly node: string;
@@ -60,12 +60,12 @@ export class LogEntry {
     this.data = data;
   }
 
-  /** The node and the text. */
+  /** The name of the node and the text, as one line. */
   get line(): string {
     return this.node === "" ? this.message : `${this.node}: ${this.message}`;
   }
 
-  /** The level and the line. */
+  /** Returns the level, the name of the node and the text. */
   toString(): string {
     return `${this.level} ${this.line}`;
   }

@@ -15,7 +15,7 @@ export interface Holder {
   end(words: string): void;
 }
 
-/** The memory of all connections. */
+/** Limits the memory for partially received messages, over all connections. */
 export class ReceiveBudget {
   readonly bytesMax: number;
   /** `Infinity` if only the total is limited. */

@@ -20,7 +20,7 @@ interface Repeat {
   count: number;
 }
 
-/** Counts omitted events. */
+/** Counts how often each line was omitted from the log. */
 export class Repeats {
   readonly #byKey = new Map<string, Repeat>();
 

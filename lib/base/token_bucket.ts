@@ -4,7 +4,9 @@
  * @module
  */
 
-/** Allows `events` in `per` milliseconds, at most `events` at once. */
+/**
+ * A token bucket that allows `events` events in `per` milliseconds, and at most `events` at once.
+ */
 export class TokenBucket {
   readonly #events: number;
   readonly #per: number;

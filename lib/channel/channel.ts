@@ -157,7 +157,7 @@ export type LeaveReason = "left" | "closed" | "removed" | "crashed";
 export interface Channel<Params = unknown, On = unknown, Events = unknown> {
   /** A topic, or a prefix of topics followed by `*`. */
   readonly pattern: string;
-  /** Its options. */
+  /** The options of the channel. */
   // deno-lint-ignore no-explicit-any
   readonly options: ChannelOptions<any, any, any, any, any>;
   /** Types only, for inference by typed clients. The property does not exist at run time. */

@@ -49,7 +49,7 @@ export interface Transport<Data = unknown> {
   close(code: number, reason: string): void;
 }
 
-/** A client in a topic. */
+/** A client that has joined a topic. */
 export class JoinedSocket implements ChannelSocket, TopicClient {
   readonly id: number;
   readonly topic: string;
@@ -130,7 +130,7 @@ export class JoinedSocket implements ChannelSocket, TopicClient {
   }
 }
 
-/** A client's connection. */
+/** The connection of one client: joins topics and handles the client's messages. */
 export class ChannelConnection implements ClientConnection {
   readonly hub: Hub;
   readonly transport: Transport;

@@ -37,7 +37,7 @@ export interface EventRequestPorts<Data> {
   upgrade(request: Request, remote: Address): UpgradeAnswer<Data> | Promise<UpgradeAnswer<Data>>;
 }
 
-/** Handles the requests of one server. */
+/** Handles the requests of clients without WebSockets, for one server. */
 export class EventRequests<Data> {
   /** The open sessions of this server. */
   readonly sessions: Set<EventSession> = new Set();

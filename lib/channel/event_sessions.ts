@@ -81,7 +81,7 @@ export interface SessionPorts {
   failed(what: string, error: unknown): void;
 }
 
-/** The sessions of one node. */
+/** Opens and finds the sessions of one node. */
 export class EventSessions {
   readonly #ports: SessionPorts;
   readonly #sessions = new Map<string, EventSession>();
@@ -161,7 +161,7 @@ export class EventSessions {
   }
 }
 
-/** One client. */
+/** The session of one client. */
 export class EventSession {
   /** Authenticates the requests of the client. */
   readonly id: string;

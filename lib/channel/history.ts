@@ -106,7 +106,10 @@ interface Copy {
   usedAt: number;
 }
 
-/** The history of the topics of one node. */
+/**
+ * The history of topics on one node: subscribes to topics, resumes clients, and keeps copies for
+ * other nodes.
+ */
 export class History {
   readonly #ports: HistoryPorts;
   readonly #subscriptions = new Map<string, Subscription>();

@@ -103,7 +103,9 @@ export interface HubPorts {
   readonly link?: RelayLink | undefined;
 }
 
-/** The channels of a node. */
+/**
+ * The hub of one node: knows the clients of each topic on the node, and broadcasts to other hubs.
+ */
 export class Hub {
   readonly rooms: Rooms;
   readonly presence: Presence;

@@ -76,7 +76,7 @@ interface Diff {
   readonly leaves: Map<string, PresenceEntry>;
 }
 
-/** The presence of all topics, on one node. */
+/** Replicates the presence of all topics, on one node. */
 export class Presence {
   readonly #me: string;
   readonly #prefix: string;

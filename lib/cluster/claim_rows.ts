@@ -19,7 +19,7 @@ const NO_PID = 0xffff_ffff_ffff_ffffn;
 
 /** What a peer reports about its state when a session opens. */
 export interface ClusterView {
-  /** Its time, in microseconds. */
+  /** The peer's time in microseconds, as `stamp_clock.ts` defines it. */
   readonly time: number;
   /** The highest fencing token that it knows. */
   readonly token: number;

@@ -18,7 +18,7 @@ export interface Claim {
   told: string | undefined;
 }
 
-/** Waiting claims by name and owner. */
+/** The waiting claims of one node. */
 export class Claims {
   readonly #byName = new Map<string, Map<string, Claim>>();
   readonly #counts = new Map<string, number>();

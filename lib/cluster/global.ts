@@ -76,7 +76,7 @@ export class NameTimeoutError extends Error {
   }
 }
 
-/** The global names. */
+/** Registers and finds actors by names that all nodes of a cluster share. */
 export class Global {
   readonly #system: System;
   readonly #registry: Registry;

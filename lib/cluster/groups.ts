@@ -64,7 +64,7 @@ interface Peer {
   memberships: number;
 }
 
-/** One node's table of the groups of all scopes. */
+/** The table of all groups on one node: replicates memberships, and notifies monitors. */
 export class GroupTable {
   readonly #system: System;
   readonly #membershipsMax: number;
@@ -262,7 +262,10 @@ export class GroupTable {
   }
 }
 
-/** The groups of one scope. */
+/**
+ * Process groups: adds actors to groups, and finds the members of groups. Groups of other scopes
+ * are separate.
+ */
 export class Groups {
   readonly #table: GroupTable;
   readonly #scope: string;

@@ -185,7 +185,7 @@ export class HomeKind {
   }
 }
 
-/** All kinds in which one node takes part. */
+/** Takes part in kinds of keys, for one node. */
 export class Homes {
   readonly #system: System;
   readonly #groups: GroupTable;

@@ -98,7 +98,7 @@ const MOVE = Symbol("move");
 const SWEEP = Symbol("sweep");
 const DONE = Symbol("done");
 
-/** The state and the message handler of the actor. */
+/** The state and the message handlers of the actor. */
 export class HomeActor {
   readonly self: Self<unknown>;
   readonly residents: Map<string, Resident> = new Map();

@@ -40,7 +40,7 @@ export interface LeaseSystem {
   within<T>(promise: Promise<T>, ms: number, late: () => Error): Promise<T>;
 }
 
-/** One lease, from its grant until it is lost or released. */
+/** A lease that this node holds, from its grant until it is lost or released. */
 export class HeldLease {
   readonly token: number;
   readonly #lease: Lease;

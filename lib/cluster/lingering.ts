@@ -8,7 +8,7 @@ import type { System } from "../actor/system.ts";
 import { Deadline } from "../actor/timer.ts";
 import type { NameEntry } from "./winner.ts";
 
-/** Entries of lost nodes, until they expire. */
+/** Keeps the entries of lost nodes until they may be granted again. */
 export class Lingering {
   readonly #system: System;
   readonly #free: (name: string) => void;

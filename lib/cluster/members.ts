@@ -11,7 +11,7 @@
 /** Maximum number of known members, and of known nodes that left; further ones are ignored. */
 export const MEMBERS_MAX = 1024;
 
-/** Known members. */
+/** Records the known members of the cluster. */
 export class Members {
   readonly #known: Set<string>;
   readonly #left = new Set<string>();

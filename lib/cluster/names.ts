@@ -19,7 +19,7 @@ export interface NameChanged {
   readonly to: NameEntry | undefined;
 }
 
-/** All names of all nodes. */
+/** The table of the global names of all nodes. */
 export class NameTable {
   readonly #byOwner = new Map<string, Map<string, NameEntry>>();
   readonly #winners = new Map<string, NameEntry>();

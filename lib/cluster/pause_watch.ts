@@ -11,7 +11,7 @@ import { Deadline } from "../actor/timer.ts";
 const TICK_MS_MAX = 1_000;
 const TICK_MS_MIN = 20;
 
-/** Checks the clock periodically while it is in use. */
+/** Detects pauses of the process, by checking the clock periodically. */
 export class PauseWatch {
   readonly #system: System;
   readonly #tickMs: number;

@@ -150,7 +150,7 @@ interface Peer {
   readonly asked: Set<LocalName>;
 }
 
-/** The registry of one node. */
+/** The registry of global names on one node. */
 export class Registry {
   readonly members: Members;
   readonly #system: System;
@@ -166,7 +166,10 @@ export class Registry {
   readonly #tokens = new Tokens();
   readonly #lingering: Lingering;
   readonly #pauses: PauseWatch;
-  /** Names that need a quorum, or that yield after a pause. */
+  /**
+   * Names that must be checked after a pause or the loss of a node: those with a quorum, and those
+   * with `yieldsAfterPause`.
+   */
   readonly #watched = new Set<LocalName>();
   readonly #peers = new PeerTable<Peer>();
   readonly #watchers = new Watchers();
@@ -990,8 +993,7 @@ export class Registry {
     if (change === undefined) return;
     const { name, to } = change;
     const pid = this.#table.find(name)?.pid;
-    // A listener of another change has already changed this name again, and that change was
-    // reported.
+    // Another change of this name has been applied since. It was reported already.
     if (to === undefined ? pid !== undefined : !to.pid.equals(pid)) return;
     if (this.#watchers.has(name)) this.#watchers.tell(name, nameChange(name, pid));
     if (pid !== undefined && this.#waiters.size > 0) {

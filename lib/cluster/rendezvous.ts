@@ -41,7 +41,7 @@ function mix(hash: number): number {
   return (hash ^ hash >>> 16) >>> 0;
 }
 
-/** The members that offer a kind, and their values. */
+/** The members that offer a kind. Finds the home of a key among them. */
 export class Rendezvous<M> {
   readonly #members = new Map<string, Member<M>>();
 

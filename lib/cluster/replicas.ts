@@ -11,7 +11,9 @@ import type { GroupTable } from "./groups.ts";
 import type { Registry } from "./registry.ts";
 import type { PeerLink } from "./rows.ts";
 
-/** Handles the messages about names and groups. */
+/**
+ * Passes the messages about names and groups to their tables, and sends this node's to new peers.
+ */
 export class Replicas implements ClusterSink<PeerLink> {
   readonly #registry: Registry;
   readonly #groups: GroupTable;

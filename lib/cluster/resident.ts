@@ -16,19 +16,19 @@ import type { HomeMember } from "./home_member.ts";
 
 /** No actor runs. A state or messages may be waiting for the next one. */
 export const WAITING = 0;
-/** Its actor is being started. */
+/** The actor is being started. */
 export const STARTING = 1;
-/** Its actor runs, and receives the messages for the key. */
+/** The actor runs, and receives the messages for the key. */
 export const LIVE = 2;
-/** Its actor is being stopped. */
+/** The actor is being stopped. */
 export const STOPPING = 3;
-/** Its state is being collected, or is in transit to another node. */
+/** The state is being collected, or is in transit to another node. */
 export const MOVING = 4;
 
 /** A held call or cast. */
 export type Held = Call | { readonly body: unknown };
 
-/** A key on this node. */
+/** The state of a key on this node. */
 export class Resident {
   readonly key: string;
   readonly hash: number;
@@ -73,7 +73,7 @@ export class Exchange {
   }
 }
 
-/** The actor of a key has started, or failed to start. */
+/** The message that the actor of a key has started, or could not be started. */
 export class Started {
   readonly resident: Resident;
   readonly pid: Pid<never> | undefined;
@@ -85,7 +85,7 @@ export class Started {
   }
 }
 
-/** The state of a moving key has been collected. */
+/** The message that the state of a moving key was collected. */
 export class Collected {
   readonly resident: Resident;
   readonly state: unknown;
@@ -95,7 +95,7 @@ export class Collected {
   }
 }
 
-/** Another node has taken a key over, or failed to. */
+/** The message that another node has taken over a key, or could not. */
 export class Delivered {
   readonly resident: Resident;
   readonly to: HomeMember;
@@ -107,7 +107,7 @@ export class Delivered {
   }
 }
 
-/** The timer that delays a key has fired. */
+/** The message of the timer that delays a key. */
 export class Again {
   readonly resident: Resident;
   constructor(resident: Resident) {
@@ -115,7 +115,7 @@ export class Again {
   }
 }
 
-/** A stopping actor has exceeded its time limit. */
+/** The message of the timer of a stopping actor: its time limit is exceeded. */
 export class Late {
   readonly resident: Resident;
   constructor(resident: Resident) {

@@ -273,10 +273,7 @@ export function readNumber(reader: Reader): number {
   return low + reader.u32() * 2 ** 32;
 }
 
-/**
- * Reads texts that often repeat: returns the same string for a repeated text, without allocating
- * memory.
- */
+/** Reads texts, and returns the same string for a text that repeats, without allocating memory. */
 class Texts {
   #bytes: Uint8Array = EMPTY;
   #text = "";

@@ -4,7 +4,10 @@
  * @module
  */
 
-/** Minimum step of the clock that is treated as setting it. Milliseconds. */
+/**
+ * Maximum step of the wall clock that is followed. A larger one means that the clock was set, and
+ * is ignored. Milliseconds.
+ */
 const STEP_MS_MAX = 5_000;
 
 /** Returns a wall clock, in milliseconds since 1970, that does not jump. */

@@ -10,7 +10,7 @@
 /** Maximum number of names whose last token is stored. */
 const TOKENS_MAX = 65_536;
 
-/** The last token of each name. */
+/** Records the last granted fencing token of each name. */
 export class Tokens {
   readonly #last = new Map<string, number>();
   /** The highest token of names that are not stored. */

@@ -62,7 +62,7 @@ const CALM_MS = 10_000;
 const DELAY_MS_MIN = 100;
 const DELAY_MS_MAX = 10_000;
 
-/** The delay before a crashed worker is restarted, doubled with each crash. */
+/** Computes the delay before a crashed worker is restarted. It doubles with each crash. */
 export class Backoff {
   #ms = 0;
 

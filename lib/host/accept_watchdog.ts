@@ -58,7 +58,7 @@ export interface WatchedListener {
   report(report: ListenerReport): void;
 }
 
-/** Observes one listener. */
+/** Watches one listener, and reopens it when it accepts no connections. */
 export class AcceptWatchdog {
   readonly #clock: Clock;
   readonly #listener: WatchedListener;

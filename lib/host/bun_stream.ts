@@ -40,7 +40,7 @@ export class JoinBuffer {
   readonly bytes: Uint8Array = new Uint8Array(JOIN_BYTES_MAX);
 }
 
-/** A socket of Bun. */
+/** A stream over a socket of Bun. */
 export class BunStream extends QueuedStream {
   readonly #socket: RawSocket;
   readonly #joined: JoinBuffer;

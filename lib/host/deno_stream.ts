@@ -18,7 +18,7 @@ const READ_BYTES_LARGE = 64 * 1024;
 /** Maximum number of concurrent writes of the process: beyond some dozens, each costs more. */
 const WRITES_IN_FLIGHT_MAX = 32;
 
-/** A TCP or TLS connection of Deno. */
+/** A stream over a TCP or TLS connection of Deno. */
 export class DenoStream extends QueuedStream {
   readonly #conn: Deno.Conn;
   readonly #window: WriteWindow;

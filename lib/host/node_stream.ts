@@ -10,7 +10,7 @@ import type { FlushPoint } from "./flush_point.ts";
 import { QueuedStream } from "./queued_stream.ts";
 import type { Address } from "./stream.ts";
 
-/** A session of `node:tls`, client or server, or a connection of `node:net`. */
+/** A stream over a session of `node:tls`, client or server, or over a connection of `node:net`. */
 export class NodeStream extends QueuedStream {
   readonly #socket: Socket;
 

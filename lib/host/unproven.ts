@@ -11,7 +11,10 @@ import { clientKey } from "./client_key.ts";
  */
 export const UNPROVEN_MAX = 512;
 
-/** Unauthenticated connections of one listener. `T` is its handle of a connection. */
+/**
+ * Counts and limits the unauthenticated connections of one listener. `T` is the listener's object
+ * for a connection.
+ */
 export class Unproven<T> {
   readonly #max: number;
   readonly #perClientMax: number;

@@ -35,7 +35,7 @@ const ED25519 = der.sequence(der.oid("1.3.101.112"));
 export interface Authority {
   /** The certificate, PEM. */
   readonly pem: string;
-  /** Its subject, as DER: the issuer of the leaves. */
+  /** The subject of the certificate, as DER. It is the issuer of the leaves. */
   readonly subject: Uint8Array;
   /** The key identifier by which its leaves refer to it. */
   readonly keyId: Uint8Array;

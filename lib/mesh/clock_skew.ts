@@ -17,7 +17,7 @@ export const SKEW_MS = 30_000;
  */
 const STEP_MS = 1_000;
 
-/** The clocks of this node and its peers. */
+/** Compares the clocks of peers with this node's. */
 export class ClockSkew {
   #offset: number | undefined;
   /** The last reported skew of each peer. */

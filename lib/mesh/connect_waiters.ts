@@ -45,7 +45,7 @@ interface Waiter {
   readonly late: Timer;
 }
 
-/** Pending calls by the name of the node. */
+/** The pending calls of `connect`, by the name of the node. */
 export class ConnectWaiters {
   readonly #clock: Clock;
   readonly #waiters = new Map<string, Set<Waiter>>();

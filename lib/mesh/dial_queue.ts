@@ -60,7 +60,7 @@ export interface DialPlan {
   readonly wakeAt: number;
 }
 
-/** The queue of dials. */
+/** Decides which nodes to dial. */
 export class DialQueue {
   readonly #peers: Iterable<Peer>;
   /**

@@ -87,7 +87,7 @@ interface Dial {
   greeting: HandshakeIo | undefined;
 }
 
-/** The dials of one node. */
+/** Dials nodes, for one node. */
 export class Dialer {
   readonly #host: Host;
   readonly #peers: Peers;

@@ -75,8 +75,8 @@ export interface Receivers {
 }
 
 /**
- * Handles a message. `isLarge`: whether it arrived in fragments; it then has its place in the order
- * already.
+ * Handles a message. `isLarge`: whether it arrived in fragments. It is in order already then, so it must
+ * not be held back.
  */
 type Handler = (
   session: SessionMessages,

@@ -9,7 +9,7 @@ import { encodeExposed, LIST_COUNT_MAX, listThatFits } from "./message.ts";
 /** Maximum number of functions of one peer that are stored. It may expose more. */
 const EXPOSED_MAX = 65_536;
 
-/** Function names by node. */
+/** Stores the names of the exposed functions of each node. */
 export class ExposedFunctions {
   /** Functions of this node. */
   own: readonly string[] = [];

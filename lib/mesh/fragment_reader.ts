@@ -28,7 +28,7 @@ export const MESSAGE_BYTES_MAX: number = FRAME_BYTES_MAX + 1024;
 /** The factor by which the buffer of a message grows when it is full. */
 const GROWTH = 4;
 
-/** An incomplete large message. */
+/** A large message of which not all fragments have arrived. */
 export class Arriving {
   readonly number: number;
   /** Bytes of tag and body. */
@@ -62,7 +62,7 @@ export class Arriving {
   }
 }
 
-/** The incomplete large messages of one peer. */
+/** Joins the fragments of one peer's large messages. */
 export class FragmentReader {
   readonly #messageBytesMax: number;
   /** Maximum memory for all of them. */

@@ -66,7 +66,7 @@ export const WHOLE_TAGS: ReadonlySet<number> = new Set<number>([
   TAG.PONG,
 ]);
 
-/** A large message to send. */
+/** Splits one large message into fragments. */
 export class FragmentWriter {
   /** The number that its fragments carry. */
   readonly number: number;

@@ -33,7 +33,7 @@ export interface GossipPort {
   send(peer: string, frame: Uint8Array): void;
 }
 
-/** The gossip of one node. */
+/** Sends and answers gossip, for one node. */
 export class Gossip {
   /** Number of digests sent, and of received digests that differed from ours. */
   exchanges = 0;

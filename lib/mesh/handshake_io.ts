@@ -46,7 +46,7 @@ export interface HandshakeOwner {
   gone(): void;
 }
 
-/** One handshake. */
+/** Runs one handshake over a stream. */
 export class HandshakeIo implements StreamHandler, FrameSink {
   readonly #stream: Stream;
   readonly #machine: Initiator | Responder;
@@ -149,7 +149,7 @@ export class HandshakeIo implements StreamHandler, FrameSink {
   #act(step: Step): void {
     switch (step.kind) {
       case "send":
-        // An initiator's proof is in its second message; `#bytes` is 0 before the first one.
+        // Only an initiator's first message has no proof. It is sent before any bytes are received.
         this.#proved = this.#bytes > 0;
         this.#stream.write(step.frame);
         break;

@@ -31,7 +31,7 @@ export interface Slot {
   run: (() => void) | undefined;
 }
 
-/** The waiting deliveries of one session. */
+/** Holds back the deliveries of one session. */
 export class HoldbackQueue {
   readonly #queues = new Map<HoldKey, Ring<Slot>>();
   readonly #bytesMax: number;

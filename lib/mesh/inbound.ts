@@ -92,7 +92,7 @@ export interface HeldSession {
   abort(end: "protocol", words: string): void;
 }
 
-/** The actor messages of one session. */
+/** Handles the actor messages of one session. */
 export class Inbound {
   readonly #system: System;
   readonly #nodeLink: Outbound;

@@ -15,7 +15,7 @@ import type { Clock, Timer } from "../base/clock.ts";
 /** Maximum time to wait for the seeds' peers after the seeds are done. Milliseconds. */
 const JOIN_PEERS_MS = 1_000;
 
-/** The state of joining. */
+/** Tracks when this node has joined its cluster. */
 export class Joining {
   /** Resolves when this node has joined. Rejects if the node must not take part. */
   readonly done: Promise<void>;

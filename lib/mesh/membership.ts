@@ -120,7 +120,7 @@ export interface MembershipPort {
   ) => void;
 }
 
-/** The membership of one node. */
+/** Finds and dials the other nodes of a cluster, for one node. */
 export class Membership {
   readonly #host: Host;
   readonly #options: MembershipOptions;

@@ -70,7 +70,7 @@ export const SESSIONS_PER_ADDRESS_MAX = 256;
 export interface OwnTls {
   /** This node's certificate, which contains its host name or address. */
   readonly cert: string;
-  /** Its private key. */
+  /** The private key of the certificate. */
   readonly key: string;
   /** The authority that signed every node's certificate. */
   readonly ca: string;
@@ -145,7 +145,7 @@ interface Rejection {
   readonly words: string;
 }
 
-/** The sessions of one node. */
+/** The mesh of one node: listens, and keeps the sessions with other nodes. */
 export class Mesh implements SessionOwner {
   readonly events: Emitter<MeshEvents>;
   readonly creation: number;

@@ -21,7 +21,7 @@ export interface Decoded {
   readonly term: unknown;
 }
 
-/** Reads one message at a time. */
+/** Reads the messages of one session, one after another. */
 export class NodeMessageReader {
   readonly #homes: NodeTable;
   /** The decoder of the session: its terms refer to earlier ones. */

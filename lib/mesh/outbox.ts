@@ -81,7 +81,7 @@ export class SessionOutbox {
   readonly #stream: Stream;
   readonly #limits: OutboxLimits;
   readonly #owner: OutboxOwner;
-  /** The end of the data lane. */
+  /** The buffer at the end of the data lane, into which frames are written. */
   readonly #out = new TermBuffer();
   /** Offset of the frame being written. */
   #begun = 0;

@@ -17,7 +17,7 @@ import { Outbound } from "./outbound.ts";
 import { Spawner } from "./spawner.ts";
 import { type CallAnswerer, HeldCalls } from "./transferred_call.ts";
 
-/** The links of one node. */
+/** Finds the link to each connected node, for the actors of one node. */
 export class RemoteNodes implements Remote, CallAnswerer {
   readonly spawner: Spawner;
   /** Calls forwarded to other nodes. */

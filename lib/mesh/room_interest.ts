@@ -57,7 +57,7 @@ export function encodeInterestMap(buckets: Iterable<number>): Uint8Array {
   return encodeFrame(TAG.ROOM_INTEREST, body);
 }
 
-/** The buckets of one peer. */
+/** Records in which buckets of rooms one peer has members. */
 export class RoomInterest {
   #map: Uint8Array | undefined;
 

@@ -96,7 +96,7 @@ export interface SessionHandler {
   messageAt?(tag: number, bytes: Uint8Array, from: number, to: number): string | undefined;
   /**
    * Handles a message. A returned text is the rule that the peer violated. `bulk`: the number of a
-   * fragmented message, which has its place in the order already and is not held back.
+   * fragmented message. It is in order already, so it must not be held back.
    */
   message(
     connection: Session,
@@ -154,7 +154,7 @@ interface Probe {
   readonly done: (isAlive: boolean) => void;
 }
 
-/** An open session. */
+/** A session with a peer, after the handshake. */
 export class Session implements FrameSink, SessionMessages {
   /** The peer, as known from the handshake. */
   readonly met: Met;

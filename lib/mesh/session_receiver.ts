@@ -21,7 +21,7 @@ export interface SessionOwner extends NodeMessages {
   over(session: SessionReceiver, connection: Session, end: SessionEnd, words: string): void;
 }
 
-/** The receiving side of one session. */
+/** Handles the messages of one session. */
 export class SessionReceiver implements SessionHandler, Receivers {
   /**
    * Handles the messages of actors. Set once the session is attached; until then, these messages

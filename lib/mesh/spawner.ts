@@ -105,7 +105,7 @@ interface Exposed {
   readonly allow: (node: string) => boolean;
 }
 
-/** A spawn that waits for its reply. */
+/** A spawn on another node that waits for its reply. */
 class Pending implements WheelTimer, Chained {
   due = 0;
   next: WheelTimer | undefined = undefined;
@@ -196,7 +196,7 @@ class Owned implements WheelTimer, Chained {
   }
 }
 
-/** The exposed functions of one node, and its pending spawns on others. */
+/** Exposes functions of one node, and spawns functions on other nodes. */
 export class Spawner {
   /** Called when an exposed function is added or removed. */
   changed: (added: boolean, name: string) => void = () => {};

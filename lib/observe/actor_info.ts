@@ -38,9 +38,9 @@ export interface CallInfo {
 
 /** An actor, as `node.info` returns it. Lists have at most 100 entries. */
 export interface ActorInfo {
-  /** Its pid. */
+  /** The pid of the actor. */
   readonly pid: Pid;
-  /** Its node. */
+  /** The node of the actor. */
   readonly node: string;
   /** The actor's registered names on that node. */
   readonly names: readonly string[];
@@ -50,13 +50,13 @@ export interface ActorInfo {
   readonly groups: readonly string[];
   /** The function that the actor was spawned with, as in `Crash.body`. */
   readonly body: string;
-  /** Its supervisor. */
+  /** The supervisor of the actor; undefined if there is none. */
   readonly supervisor: Pid | undefined;
   /** The actor's id among its supervisor's children. */
   readonly child: string | undefined;
   /** The actor's parent, the parent's parent, and so on. */
   readonly ancestors: readonly Pid[];
-  /** Its status. */
+  /** The status of the actor. */
   readonly status: ActorStatus;
   /** Number of messages in the actor's mailbox. */
   readonly mailbox: number;

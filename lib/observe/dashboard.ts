@@ -6,9 +6,9 @@
 
 /** The used part of Grafana's JSON model of a dashboard. */
 export interface Dashboard {
-  /** Its title. */
+  /** The title of the dashboard. */
   readonly title: string;
-  /** Its panels. */
+  /** The panels of the dashboard. */
   readonly panels: readonly {
     readonly title: string;
     readonly targets: readonly { readonly expr: string; readonly legendFormat: string }[];

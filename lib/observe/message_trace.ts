@@ -18,7 +18,7 @@ const MESSAGES_MAX = 1_000;
 export interface TracedMessage {
   /** Milliseconds since 1970. */
   readonly time: number;
-  /** Its type. */
+  /** The type of the message. */
   readonly type: string;
   /** The message as text of at most 2000 characters. */
   readonly message: string;

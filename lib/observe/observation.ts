@@ -102,7 +102,7 @@ export interface OnNode {
   readonly node?: string | undefined;
 }
 
-/** Observes one node, and others through their sessions. */
+/** Observes this node, and other nodes through their sessions. */
 export class Observation implements Sys {
   /** The access of other nodes to this one. */
   readonly access: ObserveAccess;

@@ -24,7 +24,7 @@ export interface MessageObserver {
   run?(actor: Actor, handler: (message: never) => unknown, message: unknown): unknown;
 }
 
-/** The observers of one node. */
+/** Passes the messages of one node to all of its observers. */
 export class Probes implements Probe {
   readonly #system: System;
   readonly #now: () => number;

@@ -16,7 +16,7 @@ export interface Usage {
   ms: number;
 }
 
-/** Measures while it is in use. */
+/** Measures messages and handler time of actors, while it is in use. */
 export class Profile implements MessageObserver {
   readonly #probes: Probes;
   readonly #usage = new Map<Actor, Usage>();

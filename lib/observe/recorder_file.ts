@@ -19,7 +19,7 @@ export interface RecorderHost {
   writeText?(path: string, text: string): void;
 }
 
-/** The recorder file of one node. */
+/** Writes the recorder file of one node. */
 export class RecorderFile {
   readonly #host: RecorderHost;
   readonly #recorder: Recorder;

@@ -38,7 +38,7 @@ export interface ShellContext {
 
 /** A command. */
 export interface ShellCommand {
-  /** Its syntax. */
+  /** The syntax of the command. */
   readonly usage: string;
   readonly help: string;
   run(context: ShellContext, args: readonly string[]): Promise<unknown>;

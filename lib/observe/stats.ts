@@ -48,9 +48,9 @@ export interface LoopDelay {
 
 /** A node, as `node.stats` returns it. Lists have at most 100 entries. */
 export interface NodeStats {
-  /** Its name. */
+  /** The name of the node. */
   readonly node: string;
-  /** Its runtime. */
+  /** The runtime of the node. */
   readonly runtime: "deno" | "bun";
   /** Time of its start, in milliseconds since 1970. */
   readonly startedAt: number;
@@ -76,7 +76,7 @@ export interface NodeStats {
   readonly eventLoop: LoopDelay;
   /** Memory of the process. Undefined if the host does not provide it. */
   readonly memory: MemoryUse | undefined;
-  /** Its sessions with other nodes. */
+  /** The sessions of the node with other nodes. */
   readonly sessions: readonly SessionStats[];
   /** Known nodes, dials and gossip: see `node.membership`. */
   readonly membership: MembershipStats;

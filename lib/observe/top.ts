@@ -47,15 +47,15 @@ export interface TopOptions {
 
 /** An actor, as `node.top` returns it. */
 export interface TopActor {
-  /** Its pid. */
+  /** The pid of the actor. */
   readonly pid: Pid;
-  /** Its registered names. */
+  /** The registered names of the actor. */
   readonly names: readonly string[];
-  /** The function that it was spawned with. */
+  /** The function that the actor was spawned with. */
   readonly body: string;
-  /** Its id among its supervisor's children. */
+  /** The id of the actor among its supervisor's children. */
   readonly child: string | undefined;
-  /** Its status. */
+  /** The status of the actor. */
   readonly status: ActorStatus;
   /** Number of messages in its mailbox. */
   readonly mailbox: number;

@@ -29,7 +29,7 @@ export type WarningKind =
 
 /** A warning: the event "warning" of a node. */
 export interface Warning {
-  /** Its kind. */
+  /** The kind of the warning. */
   readonly kind: WarningKind;
   /** The warning as text. */
   readonly message: string;

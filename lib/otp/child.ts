@@ -288,9 +288,9 @@ export interface CompleteSpec extends ChildRules {
 /** A child in a supervisor's list. */
 export interface Child {
   readonly spec: CompleteSpec;
-  /** Its pid, while it runs. */
+  /** The pid of the child, while it runs. */
   pid: Pid | undefined;
-  /** Its pid before it exited. */
+  /** The last pid of the child, after it has exited. */
   former: Pid | undefined;
   /** Total number of restarts. */
   startedAgain: number;
@@ -306,7 +306,7 @@ export interface Child {
   session: object | undefined;
   /** The latest scheduled restart of this child on its own. */
   waits: object | undefined;
-  /** Its own limit of restarts, if it has one. */
+  /** The restart limit of this child, if it has one. */
   readonly limit: Intensity | undefined;
   /** Number of restarts since the child last ran for the time `reset` of its backoff. */
   restarts: number;

@@ -70,9 +70,9 @@ export class SupervisorError extends Error {
 
 /** A child, as `whichChildren` returns it. */
 export interface ChildInfo {
-  /** Its name among its siblings. */
+  /** The name of the child among its siblings. */
   readonly id: string;
-  /** Its pid, while it runs. */
+  /** The pid of the child, while it runs. */
   readonly pid: AnyPid | undefined;
   /**
    * The child's state. "restarting": it has exited and will be restarted. "waiting": no suitable

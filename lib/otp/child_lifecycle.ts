@@ -29,7 +29,7 @@ class Settled {
   outcome: { readonly started: Started } | { readonly error: unknown } | undefined = undefined;
 }
 
-/** The running children of one supervisor, by pid. */
+/** Starts and stops the children of one supervisor. */
 export class ChildLifecycle {
   readonly self: Self;
   readonly system: System;
@@ -276,7 +276,7 @@ export class ChildLifecycle {
     });
   }
 
-  /** Emits that a child has exceeded its own restart limit. */
+  /** Emits the event "givenup": a child has exceeded its own restart limit. */
   reportGivenUp(child: Child, reason: ExitReason): void {
     const { events } = this.system;
     if (!events.has("givenup")) return;

@@ -110,9 +110,9 @@ export type ConfigForm = "plain" | "tailed";
 
 /** A child in a config. */
 export interface ConfigChild {
-  /** Its name among its siblings. */
+  /** The name of the child among its siblings. */
   readonly id: string;
-  /** Its start function: an index into the table of exposed functions. */
+  /** The start function of the child: an index into the table of exposed functions. */
   readonly start: number;
   /** The address of its arguments in the writer's memory. Default: none. */
   readonly args?: { readonly pointer: bigint; readonly size: bigint } | undefined;
@@ -120,7 +120,7 @@ export interface ConfigChild {
   readonly restart: Restart;
   /** How it is stopped. */
   readonly shutdown: "brutalKill" | number;
-  /** Its type. */
+  /** The type of the child. */
   readonly type: (typeof CHILD_TYPES)[number];
   /** The node on which it runs, and the name of its function there. Default: this node. */
   readonly target?: { readonly node: string; readonly start: string } | undefined;

@@ -39,7 +39,7 @@ const OPTIONS: Readonly<Record<keyof DynamicSupervisorOptions, true>> = {
   maxChildren: true,
 };
 
-/** A started dynamic supervisor. */
+/** A running dynamic supervisor. */
 export class DynamicSupervisor {
   /** The actor. */
   readonly pid: Pid<unknown>;

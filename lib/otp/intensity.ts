@@ -12,7 +12,7 @@ export const INTENSITY = 3;
 /** Default length of the window. Milliseconds. */
 export const PERIOD_MS = 5_000;
 
-/** The restarts of one supervisor. */
+/** Counts the restarts of one supervisor. */
 export class Intensity {
   readonly #most: number;
   readonly #periodMs: number;

@@ -140,7 +140,7 @@ const WORDS: Readonly<Record<JobFailure, string>> = {
 
 /** An added job. */
 export interface Job<Result> {
-  /** Its id. */
+  /** The id of the job. */
   readonly id: string;
   /**
    * Resolves when the job is queued, and stored if there is a store. Rejects with {@linkcode

@@ -23,7 +23,7 @@ export interface StartTerms {
   readonly key?: string | undefined;
 }
 
-/** The stored state of one service. */
+/** Loads and saves the state of one service. */
 export class Persistence {
   /** Maximum delay before a change is saved, in milliseconds. 0: before the reply. */
   readonly withinMs: number;

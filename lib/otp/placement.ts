@@ -34,7 +34,7 @@ export type Placement = (typeof PLACEMENTS)[number];
 
 /** A node that exposes the function. */
 export interface Candidate {
-  /** Its name, `name@host:port`. */
+  /** The name of the node, `name@host:port`. */
   readonly node: string;
   /** The number of remote children of this supervisor that run there. */
   readonly children: number;

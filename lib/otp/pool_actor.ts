@@ -138,7 +138,7 @@ export type Attempt = (
   args: readonly unknown[],
 ) => Promise<void>;
 
-/** One pool. */
+/** The actor of one pool: queues jobs, and starts attempts on nodes. */
 export class PoolActor {
   readonly events: Emitter<PoolEvents> = new Emitter();
   /** Unfinished jobs. */

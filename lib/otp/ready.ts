@@ -45,7 +45,7 @@ export function asksReady({ request }: Call): boolean {
 /** The message of the timer: the request did not arrive in time. */
 class Unasked {}
 
-/** The start of an actor that another node has spawned on this node. */
+/** Reports to the starter on another node whether an actor on this node has started. */
 export class Readiness implements Starting {
   readonly parent: Pid<never> | undefined;
   readonly #self: Self;

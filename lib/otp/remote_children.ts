@@ -47,7 +47,7 @@ export class AwayError extends Error {
 /** The message that a supervisor sends to itself periodically while children wait for a node. */
 export class Look {}
 
-/** The remote children of a supervisor. */
+/** Starts the remote children of one supervisor, and tracks lost ones. */
 export class RemoteChildren {
   readonly #self: Self;
   readonly #system: System;

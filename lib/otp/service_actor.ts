@@ -91,12 +91,12 @@ function stopRequest(message: unknown): { readonly reason: ExitReason } | undefi
   return $stop as { reason: ExitReason };
 }
 
-/** A message to itself after `idleMs` without a message. */
+/** The message that a service sends to itself after `idleMs` without a message. */
 class Idle {
   timer: TimerRef | undefined = undefined;
 }
 
-/** A message to itself when a change must be stored. */
+/** The message that a service sends to itself when a change must be stored. */
 class Flush {}
 
 /** Runs a task in a separate turn, so that other actors have their turns too. */

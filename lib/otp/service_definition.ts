@@ -78,11 +78,11 @@ export type CastApi<P extends ServiceProtocol> = P extends { readonly cast: infe
  * The type of a service that its pid carries: checked by the compiler, never present at run time.
  */
 export interface Serves<P extends ServiceProtocol> {
-  /** Its calls. */
+  /** The calls of the service. */
   readonly call: CallApi<P>;
-  /** Its casts. */
+  /** The casts of the service. */
   readonly cast: CastApi<P>;
-  /** Its state. */
+  /** The state of the service. */
   readonly state: P["state"];
 }
 
@@ -142,7 +142,8 @@ export class Outcome<State> {
 }
 
 /**
- * Returned by a call handler that replies later, with a stored `this.call`. OTP's `noreply`.
+ * Returned by a call handler that replies later, with a stored `this.call`. Corresponds to
+ * `noreply` of OTP.
  *
  * @example
  * ```ts
@@ -204,9 +205,9 @@ export function stopService<State>(reason: ExitReason, state: State): Outcome<St
 }
 
 /**
- * Runs `continue` with `value` before the next message is handled; other actors run in between. May be
- * returned by any handler; a call handler returns `[reply, continueWith(…)]` to reply first. OTP's
- * `{continue, Value}`.
+ * Runs `continue` with `value` before the next message is handled; other actors run in between. May
+ * be returned by any handler; a call handler returns `[reply, continueWith(…)]` to reply first.
+ * Corresponds to `{continue, Value}` of OTP.
  *
  * @example
  * ```ts
@@ -233,7 +234,7 @@ export function continueWith<State>(state: State, value?: unknown): Outcome<Stat
 
 /** A service as an actor. */
 export interface ServiceSelf<P extends ServiceProtocol> extends Self<InfoMessage<P>> {
-  /** Its pid. */
+  /** The pid of the service. */
   readonly pid: ServicePid<P>;
 }
 

@@ -203,7 +203,7 @@ export function stateMachine<P extends MachineProtocol>(
   return { ...defined, diagram: () => machine.diagram() } as unknown as StateMachine<P>;
 }
 
-/** A kind of machine. */
+/** Runs the machines of one definition. */
 class Machine {
   readonly #definition: Definition;
   readonly #transients = new WeakMap<ServiceActor, Transient>();

@@ -12,7 +12,7 @@ import type { PersistOptions } from "./store.ts";
 export interface MachineProtocol {
   /** The names of its states, as a union of string literals. */
   readonly states: string;
-  /** Its data. */
+  /** The data of the machine. */
   readonly data: unknown;
   /** The arguments of `start` and `data`. Default: none. */
   readonly start?: readonly unknown[];
@@ -24,9 +24,9 @@ export interface MachineProtocol {
 
 /** The state of a machine, as stored and as returned by `service.state`. */
 export interface MachineState<P extends MachineProtocol = MachineProtocol> {
-  /** Its current state. */
+  /** The current state. */
   readonly state: P["states"];
-  /** Its data. */
+  /** The data of the machine. */
   readonly data: P["data"];
   /**
    * Due times of active timeouts, in milliseconds since 1970. Undefined before the first state is

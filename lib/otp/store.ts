@@ -9,7 +9,7 @@
 export interface Stored {
   /** The encoded value. */
   readonly value: Uint8Array;
-  /** Its version, a positive safe integer, different for each save. */
+  /** The version of the value: a positive safe integer, different for each save. */
   readonly version: number;
 }
 

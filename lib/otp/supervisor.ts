@@ -29,7 +29,7 @@ import {
 } from "./supervisor_actor.ts";
 import type { ChildCount, ChildInfo } from "./child_info.ts";
 
-/** A started supervisor. */
+/** A running supervisor. */
 export class Supervisor {
   /** The actor. */
   readonly pid: Pid<unknown>;

@@ -67,7 +67,7 @@ export class TaskExitError extends Error {
   override readonly name = "TaskExitError";
   /** Stable code: `"exit"`. */
   readonly code = "exit";
-  /** Its exit reason: the `Error` that it threw, `"killed"`, … */
+  /** The exit reason of the task: the `Error` that it threw, `"killed"`, … */
   readonly reason: ExitReason;
 
   /** Internal. */
@@ -81,7 +81,7 @@ export class TaskExitError extends Error {
 export interface Task<T> {
   /** The actor that runs it. */
   readonly pid: Pid<never>;
-  /** Its result; rejects with {@linkcode TaskExitError}. */
+  /** The result of the task. Rejects with {@linkcode TaskExitError}. */
   readonly result: Promise<T>;
 }
 

@@ -40,7 +40,7 @@ export interface SimListener {
 
 /** A machine at one end of a connection. */
 export interface Machine extends Place {
-  /** Its address. */
+  /** The address of the machine. */
   readonly hostname: string;
   /** Whether the machine is off, without having notified its peers. */
   readonly isOff: boolean;
@@ -71,7 +71,7 @@ interface Link {
   waiting: (() => void)[];
 }
 
-/** All machines and the paths between them. */
+/** The simulated network: all machines, and the paths between them. */
 export class Network {
   readonly #world: World;
   readonly #usual: LinkOptions;
@@ -250,7 +250,7 @@ export class Network {
   }
 }
 
-/** One end of a connection. */
+/** A stream over one end of a simulated connection. */
 export class SimStream implements Stream {
   readonly machine: Machine;
   readonly remote: Address;

@@ -23,11 +23,11 @@ import type { Event, World } from "./world.ts";
 /** Initial wall-clock time: 2026-01-01. */
 const EPOCH_MS = 1_767_225_600_000;
 
-/** A simulated host. */
+/** The host of one simulated node. */
 export class SimHost implements Host, Machine {
   readonly runtime = "deno";
   readonly label: string;
-  /** Its address. */
+  /** The address of the machine. */
   readonly hostname: string;
   readonly clock: Clock;
   readonly random: SeededRandom;

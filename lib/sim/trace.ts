@@ -17,7 +17,7 @@ export interface TraceLine {
 /** Number of last lines that are kept, unless all are requested. */
 const KEPT_MAX = 1_000;
 
-/** Records a trace. */
+/** Records the events of a simulation, and their hash. */
 export class Trace {
   /** Number of lines so far. */
   length = 0;

@@ -28,7 +28,7 @@ const CHUNKY_BYTES_MIN: number = 1024 * 1024;
 /** `take` allocates new memory if the room left is smaller than this, or than the taken piece. */
 const ROOM_BYTES_MIN = 512;
 
-/** A growing sequence of bytes. */
+/** A buffer that grows as bytes are written. */
 export class TermBuffer {
   /** The current memory. */
   bytes: Uint8Array<ArrayBuffer>;

@@ -28,7 +28,7 @@ export function collisionsMax(bytes: number): number {
   return COLLISIONS_FREE + COLLISIONS_PER_BYTE * bytes;
 }
 
-/** The hash table of one Map or Set, without its entries. */
+/** Simulates the hash table of one Map or Set in V8, without its entries. */
 export class KeyTable {
   readonly #hashes: Uint32Array;
   readonly #scratch = new DataView(new ArrayBuffer(8));
@@ -117,7 +117,10 @@ function longHash(low: number, high: number): number {
   return (low ^ ((low >>> 22) | (high << 10))) & HASH_MASK;
 }
 
-/** An array index (`"0"` to `"4294967294"`) is its own hash, as far as buckets are concerned. */
+/**
+ * Returns the hash of a string that is an array index (`"0"` to `"4294967294"`), which contains its
+ * value. Returns -1 for any other string.
+ */
 function indexHash(key: string): number {
   if (key.length > 10) return -1;
   const code = key.charCodeAt(0);

@@ -73,7 +73,7 @@ export interface ShutdownReason {
 export interface LinkedReason {
   /** The linked actor that exited. */
   readonly linked: Pid;
-  /** Its exit reason. */
+  /** The exit reason of that actor. */
   readonly reason: ExitReason;
 }
 

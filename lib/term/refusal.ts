@@ -8,7 +8,7 @@
 import { TermError } from "./errors.ts";
 import { DEPTH_MAX } from "./tags.ts";
 
-/** Thrown and caught within the encoder only. */
+/** The reason why a value cannot be sent. Thrown and caught within the encoder only. */
 export class Refusal {
   /** The value that cannot be sent. */
   readonly culprit: unknown;

@@ -68,7 +68,7 @@ export class ShapeNode {
   }
 }
 
-/** The shapes of the sender. */
+/** The shapes of one sender. */
 export class ShapeTree {
   /** Start of every walk. */
   root: ShapeNode = new ShapeNode("", undefined);

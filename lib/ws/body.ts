@@ -12,7 +12,7 @@ import { EMPTY } from "../base/bytes.ts";
 import { ChunkReader } from "./chunked.ts";
 import { headerOf, type Refusal, type RequestHead } from "./handshake.ts";
 
-/** The limit of bytes in the bodies of all unanswered requests of one server. */
+/** Limits the bytes in the bodies of all unanswered requests of one server. */
 export class BodyBudget {
   #left: number;
 

@@ -54,9 +54,9 @@ export type PerAttempt<Value> = Value | (() => Value | Promise<Value>);
 
 /** Describes a change of a client's state. */
 export interface ClientChange {
-  /** Its new state. */
+  /** The new state of the client. */
   readonly state: ClientState;
-  /** Its previous state. */
+  /** The previous state of the client. */
   readonly previous: ClientState;
   /** Number of consecutive failed attempts. */
   readonly failures: number;
@@ -188,7 +188,7 @@ export type ClientState = (typeof CLIENT_STATES)[number];
 export interface Client<Data = undefined> extends AsyncDisposable {
   /** The address of the last attempt, without credentials. */
   readonly url: string;
-  /** Its state. */
+  /** The state of the client. */
   readonly state: ClientState;
   /**
    * The reason why there is no connection; a {@linkcode ReconnectError} once the client has given
@@ -543,7 +543,7 @@ const GIVEN_UP = {
   retryAfter: undefined,
 } as const;
 
-/** Messages sent while there is no connection, in order, up to a limit. */
+/** Queues messages while there is no connection, up to a limit. */
 class SendBuffer {
   readonly #bytesMax: number;
   #messages: (string | Uint8Array)[] = [];

@@ -6,7 +6,7 @@
 import { clientKey } from "../host/client_key.ts";
 import type { Address } from "../host/stream.ts";
 
-/** Counts by {@linkcode clientKey}. */
+/** The number of connections of each client, by {@linkcode clientKey}. */
 export class ClientCounts {
   readonly #counts = new Map<string, number>();
 

@@ -38,7 +38,7 @@ export function connectionActors(
   };
 }
 
-/** The actor of one connection. */
+/** Runs the actor of one connection. */
 export class ConnectionActor implements Chained {
   following: Chained | undefined = undefined;
   preceding: Chained | undefined = undefined;

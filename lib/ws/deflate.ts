@@ -47,7 +47,7 @@ export interface SharedCompression {
   pack(frames: Uint8Array): Uint8Array;
 }
 
-/** The engines that all connections of one server share. */
+/** Creates and lends the compression engines of one server's connections. */
 export class DeflatePool {
   readonly settings: DeflateSettings;
   readonly #memory: boolean;
@@ -160,7 +160,7 @@ export class DeflatePool {
   }
 }
 
-/** The compression of one connection. */
+/** Compresses and inflates the messages of one connection. */
 export class Deflate {
   readonly #shop: DeflatePool;
   readonly #out: Direction;

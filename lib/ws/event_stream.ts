@@ -8,7 +8,7 @@ import { utf8 } from "../base/bytes.ts";
 import { type Backpressure, completeBackpressure } from "./backpressure.ts";
 import type { Member, RoomMessage, RoomTerms } from "./rooms.ts";
 
-/** A stream of events to one client. */
+/** A stream of server-sent events to one client. */
 export class EventStream implements Member {
   readonly #body: ReadableStream<Uint8Array>;
   readonly #limits: Backpressure;

@@ -91,7 +91,7 @@ export interface FrameSink {
   fail(rule: Rule): void;
 }
 
-/** Decodes frames. */
+/** Decodes the frames of one connection. */
 export class FrameDecoder {
   readonly #masked: boolean;
   readonly #lengthMax: number;

@@ -23,7 +23,10 @@ const CONTROL_BYTES_MAX = 125;
 /** Handles a control frame. Returns false if the decoder must handle it and everything after it. */
 export type TakeControl = (opcode: number, payload: Uint8Array) => boolean;
 
-/** The waiting bytes, in order. They begin with a frame unless the decoder stopped inside one. */
+/**
+ * Holds the frames of one connection that wait. The bytes begin with a frame unless the decoder
+ * stopped inside one.
+ */
 export class HeldFrames {
   #bytes: Uint8Array = EMPTY;
   #start = 0;

@@ -157,7 +157,7 @@ type State =
   | "leaving"
   | "gone";
 
-/** A socket on which HTTP requests arrive. */
+/** Handles the HTTP requests on one socket. */
 export class HttpConnection<Data> implements StreamHandler {
   readonly #terms: HttpConnectionTerms<Data>;
   readonly #stream: Stream;

@@ -22,7 +22,7 @@ export function hangUp(request: HttpRequest, reason: Error): void {
   request[HANG_UP](reason);
 }
 
-/** The signal is created on first use, because few hooks use it. */
+/** An abort signal that is created on first use, because few hooks use it. */
 class LazySignal {
   #controller: AbortController | undefined;
   #reason: Error | undefined;
@@ -42,7 +42,7 @@ class LazySignal {
   }
 }
 
-/** A request of the platform's class. */
+/** A request of the platform's class with a working signal, and with any method. */
 class PlatformRequest extends Request implements HttpRequest {
   #signal: LazySignal | undefined;
   #method: string | undefined;

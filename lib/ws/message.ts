@@ -200,7 +200,7 @@ export class MessageReader implements FrameSink {
   }
 }
 
-/** The received part of an incomplete message. */
+/** Collects the parts of an incomplete message. */
 class Parts {
   #memory = new Uint8Array(0);
   #length = 0;

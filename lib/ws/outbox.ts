@@ -33,7 +33,7 @@ export const BEHIND_BYTES: number = 64 * 1024;
  */
 export type SendResult = "sent" | "behind" | "dropped" | "held" | "closed";
 
-/** Queues frames for one stream. */
+/** Queues the frames of one connection. */
 export class ConnectionOutbox {
   readonly #stream: Stream;
   readonly #scratch: Scratch;

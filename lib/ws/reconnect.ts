@@ -63,7 +63,7 @@ export class ReconnectError extends Error {
   readonly code = "reconnect";
 }
 
-/** The delays between attempts. */
+/** Computes the delays between attempts to connect. */
 export class Delay {
   readonly #min: number;
   readonly #max: number;

@@ -46,7 +46,7 @@ export interface ResponseSink {
   room(): Promise<void> | undefined;
 }
 
-/** One response. */
+/** Writes one response. */
 export class ResponseWriter {
   /** Whether the head was written. */
   hasBegun = false;

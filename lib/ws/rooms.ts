@@ -139,7 +139,7 @@ export class RoomError extends RangeError {
   }
 }
 
-/** One room that has members. */
+/** A room with members. */
 class Room implements RoomTerms {
   readonly name: string;
   readonly backpressure: BackpressureOptions | undefined;

@@ -14,7 +14,7 @@ import type { Address } from "../host/stream.ts";
 import { UNIX_PEER } from "../host/unix_socket.ts";
 import { headerOf, type RequestHead } from "./handshake.ts";
 
-/** A set of addresses and networks. */
+/** The addresses and networks of trusted proxies. */
 export class TrustedProxies {
   readonly #list = new BlockList();
   /** Clients of a Unix socket are trusted. */

@@ -20,7 +20,7 @@ import { isUtf8 } from "node:buffer";
 /** Length from which the runtime's own function is faster. */
 const NATIVE_FROM_BYTES = 32;
 
-/** The state between two pieces. */
+/** Validates one text that arrives in pieces. */
 export class Utf8Check {
   /** The number of missing bytes of the current character. */
   #needed = 0;

@@ -129,7 +129,7 @@ export interface Connection<Data = undefined> extends Member {
    * long-running handlers: `await fetch(url, { signal: conn.signal })`.
    */
   readonly signal: AbortSignal;
-  /** Its state. */
+  /** The state of the connection. */
   readonly state: ConnectionState;
   /** Number of bytes that wait to be passed to the system. */
   readonly buffered: number;
@@ -229,7 +229,7 @@ export interface Settled<Data> {
   readonly backpressure?: Backpressure | undefined;
 }
 
-/** The state machine behind a {@linkcode Connection}. */
+/** The state machine of one connection. */
 export class WebSocketConnection<Data> implements Connection<Data>, MessageSink {
   readonly id: number;
   readonly remoteAddress: Address;

@@ -74,7 +74,7 @@ export function hasMemory(): boolean {
   return has;
 }
 
-/** An engine: a stream's handle, and its output buffer. */
+/** A compression engine: the internal handle of a stream of `node:zlib`, with an output buffer. */
 class Engine {
   readonly #stream: Stream;
   readonly #handle: Handle;
@@ -134,7 +134,7 @@ class Engine {
   }
 }
 
-/** Compresses messages. */
+/** Compresses messages, with or without context takeover. */
 export class Deflator {
   readonly #options: zlib.ZlibOptions;
   readonly #output: Uint8Array;
@@ -192,7 +192,7 @@ export type Inflated = Uint8Array | Uninflatable;
  */
 export type InflatedPieces = Uint8Array[] | Uninflatable;
 
-/** Inflates messages. */
+/** Inflates messages, with or without context takeover. */
 export class Inflator {
   readonly #memory: boolean;
   readonly #windowBits: number;

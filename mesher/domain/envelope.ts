@@ -51,7 +51,7 @@ const TYPES_MAX = 32;
 const TYPE = /^[a-z][a-z0-9_]{0,31}$/;
 const NEWLINE = 10;
 
-/** Parses one envelope. */
+/** Parses one envelope, whose bytes may arrive in pieces. */
 export class EnvelopeReader {
   readonly #events: Raw[] = [];
   readonly #feedback: Raw[] = [];

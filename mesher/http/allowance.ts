@@ -18,7 +18,7 @@ import {
 /** Maximum number of tracked keys. */
 const WATCHED_MAX = 10_000;
 
-/** The remaining uses of each key. */
+/** Limits how often each key is used. */
 export class Allowance {
   readonly #limit: RateLimit;
   readonly #states = new Map<string, RateState>();

@@ -38,7 +38,7 @@ export interface Attempt {
   readonly browser?: string | undefined;
 }
 
-/** The password attempts on one node. */
+/** Counts and limits the password attempts on one node. */
 export class Attempts {
   readonly #pairs: Allowance;
   readonly #clients: Allowance;

@@ -13,7 +13,7 @@ export const HASHES_MAX = 4;
 /** Maximum number of waiting hashes, which take a second or two. Further requests get a 503. */
 export const HASHES_WAITING_MAX = 16;
 
-/** Limits concurrent work. */
+/** Limits how many pieces of work run at once. */
 export class Turns {
   readonly #atOnce: number;
   readonly #waitingMax: number;

@@ -145,7 +145,10 @@ function mapReference(bytes: Uint8Array): string | null {
   return /\/\/[#@] ?sourceMappingURL=([^\s'"]{1,512})\s*(?:\n|$)/.exec(end)?.[1] ?? null;
 }
 
-/** Resolves a reference against the URL of the file, in the same form: `~/assets/app.js.map`. */
+/**
+ * Resolves a reference against the URL of the file. The result has the form of an artifact's URL:
+ * `~/assets/app.js.map`.
+ */
 export function resolved(reference: string | null, url: string): string | null {
   if (reference === null || reference.startsWith("data:")) return null;
   if (/^[a-z][a-z0-9+.-]*:/i.test(reference)) return reference;

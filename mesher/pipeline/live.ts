@@ -24,7 +24,7 @@ export interface StreamFilter {
   readonly environment?: string | undefined;
 }
 
-/** The live streams of one node. */
+/** Broadcasts to the live streams of one node and of others. */
 export class Live {
   readonly #rooms: Rooms;
   readonly #groups: Groups;

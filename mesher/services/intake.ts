@@ -22,7 +22,7 @@ export type Verdict =
   /** The inbox is full, because the storage is too slow or unavailable. */
   | { readonly kind: "full" };
 
-/** The intake of one node. */
+/** Accepts events on one node. */
 export class Intake {
   readonly #parts: Parts;
   readonly #rates: Rates;

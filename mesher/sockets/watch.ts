@@ -24,7 +24,7 @@ export interface Ending {
   close(code: number, reason: string): void;
 }
 
-/** Checks the streams of one node. */
+/** Checks periodically whether streams are still permitted, and ends those that are not. */
 export class Watch {
   readonly #storage: Storage;
   readonly #ms: number;

@@ -1,5 +1,5 @@
 /**
- * Alert rules: stored fields and queries.
+ * The alert rules in the storage: their fields, queries and changes.
  *
  * @module
  */

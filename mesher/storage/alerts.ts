@@ -1,5 +1,6 @@
 /**
- * Alerts, which are created when rules fire: stored fields and queries.
+ * The alerts in the storage: their fields, queries and changes. An alert is created when a rule
+ * fires.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * Keys for ingest: stored fields and queries.
+ * The keys of projects in the storage: their fields, queries and changes. Clients send events with
+ * a key.
  *
  * @module
  */

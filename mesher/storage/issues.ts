@@ -1,5 +1,5 @@
 /**
- * Issues: stored fields and queries.
+ * The issues in the storage: their fields, queries and changes.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Organisations and their members: stored fields and queries.
+ * Organisations and their members in the storage: their fields, queries and changes.
  *
  * @module
  */

@@ -148,7 +148,7 @@ export async function openPostgres(options: PostgresOptions): Promise<Storage> {
   return storageOn(postgres);
 }
 
-/** The pool of connections. */
+/** PostgreSQL as an engine: a pool of connections. */
 export class Postgres implements Engine {
   readonly kind = "postgres";
   readonly schema: number = POSTGRES_STEPS.length;

@@ -40,7 +40,7 @@ interface Held {
   readonly backend: number;
 }
 
-/** The leases of one process. */
+/** Acquires and renews the leases of one process. */
 export class PostgresLease implements Lease {
   readonly ttl: number;
   readonly #url: string;

@@ -1,5 +1,5 @@
 /**
- * Projects: stored fields and queries.
+ * The projects in the storage: their fields, queries and changes.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Sessions and tokens: stored fields and queries.
+ * Sessions and tokens in the storage: their fields, queries and changes.
  *
  * @module
  */

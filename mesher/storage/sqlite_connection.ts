@@ -23,7 +23,7 @@ export interface SqliteFile {
 /** Maximum number of prepared statements; above it, the least recently used one is removed. */
 const STATEMENTS_MAX = 200;
 
-/** A connection. */
+/** A connection to the database file. */
 export class SqliteConnection {
   readonly #db: DatabaseSync;
   /** Statements by text, the most recently used one last. */

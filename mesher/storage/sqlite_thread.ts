@@ -67,7 +67,7 @@ interface Waiting {
   fail(error: unknown): void;
 }
 
-/** The thread of one file. */
+/** A thread that works on one database file. */
 export class SqliteThread {
   readonly #file: SqliteFile;
   #worker: Worker | undefined;

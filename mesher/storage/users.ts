@@ -1,5 +1,5 @@
 /**
- * Users: stored fields and queries.
+ * The users in the storage: their fields, queries and changes.
  *
  * @module
  */

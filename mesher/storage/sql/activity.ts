@@ -1,5 +1,5 @@
 /**
- * Activity of issues: implementation in the SQL that both engines share.
+ * The queries of issues' activity, in the SQL that both engines share.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Alert rules: implementation in the SQL that both engines share.
+ * The queries of alert rules, in the SQL that both engines share.
  *
  * @module
  */

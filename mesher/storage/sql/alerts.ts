@@ -1,5 +1,5 @@
 /**
- * Alerts: implementation in the SQL that both engines share.
+ * The queries of alerts, in the SQL that both engines share.
  *
  * @module
  */

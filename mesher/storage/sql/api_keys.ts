@@ -1,5 +1,5 @@
 /**
- * Keys for ingest: implementation in the SQL that both engines share.
+ * The queries of keys, in the SQL that both engines share.
  *
  * @module
  */

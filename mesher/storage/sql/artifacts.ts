@@ -1,5 +1,5 @@
 /**
- * Artifacts and chunks, in the SQL that both engines share.
+ * The queries of artifacts and chunks, in the SQL that both engines share.
  *
  * @module
  */

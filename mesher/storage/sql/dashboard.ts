@@ -1,5 +1,5 @@
 /**
- * Charts and counts: implementation in the SQL that both engines share.
+ * The queries for charts and counts, in the SQL that both engines share.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Events: implementation in the SQL that both engines share. Each engine has its own implementation
- * of writes.
+ * The queries of events, in the SQL that both engines share. Each engine writes events in its own
+ * way.
  *
  * @module
  */

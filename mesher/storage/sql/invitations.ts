@@ -1,5 +1,5 @@
 /**
- * Invitations and password resets: implementation in the SQL that both engines share.
+ * The queries of invitations and password resets, in the SQL that both engines share.
  *
  * @module
  */

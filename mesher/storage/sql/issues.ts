@@ -1,5 +1,5 @@
 /**
- * Issues: implementation in the SQL that both engines share.
+ * The queries of issues, in the SQL that both engines share.
  *
  * @module
  */

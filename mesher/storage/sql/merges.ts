@@ -1,5 +1,5 @@
 /**
- * Merging and splitting of issues: implementation in the SQL that both engines share.
+ * Merges and splits issues, in the SQL that both engines share.
  *
  * A batch in progress locks its issues, so a merge waits for it; a batch after the merge finds the alias. A batch
  * that has created an issue for a fingerprint that became an alias meanwhile is written again.

@@ -1,5 +1,5 @@
 /**
- * Organisations and their members: implementation in the SQL that both engines share.
+ * The queries of organisations and members, in the SQL that both engines share.
  *
  * @module
  */

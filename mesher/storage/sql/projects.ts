@@ -1,5 +1,5 @@
 /**
- * Projects: implementation in the SQL that both engines share.
+ * The queries of projects, in the SQL that both engines share.
  *
  * @module
  */

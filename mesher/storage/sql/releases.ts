@@ -1,5 +1,5 @@
 /**
- * Releases, in the SQL that both engines share.
+ * The queries of releases, in the SQL that both engines share.
  *
  * @module
  */

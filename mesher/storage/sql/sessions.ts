@@ -1,5 +1,5 @@
 /**
- * Sessions and tokens: implementation in the SQL that both engines share.
+ * The queries of sessions and tokens, in the SQL that both engines share.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * The counters of all nodes: implementation in the SQL that both engines share. A run that has stored nothing for
- * a day has ended: `foldTotals` adds it to one row, so that there are few rows.
+ * The queries of the counters of all nodes, in the SQL that both engines share. A run that has
+ * stored nothing for a day has ended: `foldTotals` adds it to one row, so that there are few rows.
  *
  * @module
  */

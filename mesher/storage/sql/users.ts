@@ -1,5 +1,5 @@
 /**
- * Users: implementation in the SQL that both engines share.
+ * The queries of users, in the SQL that both engines share.
  *
  * @module
  */
