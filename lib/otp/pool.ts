@@ -4,6 +4,7 @@
  * @module
  */
 import { trackedFor } from "../actor/behind.ts";
+import { describe } from "../actor/describe.ts";
 import { ArgumentError } from "../actor/errors.ts";
 import type { Self } from "../actor/self.ts";
 import { systemOf } from "../actor/system.ts";
@@ -91,11 +92,14 @@ export class Pool<Args extends unknown[], Result> {
     };
     if (store === undefined) take();
     else {
-      new Promise((resolve) => resolve(store.save(keyOf(name, id), jobBytes(args), 1, undefined)))
-        .then(take, (error) => {
-          this.#actor.jobs.delete(job);
-          failed(new JobError(id, "failed", 0, error));
-        });
+      const saved = async (): Promise<void> => {
+        if (await store.save(keyOf(name, id), jobBytes(args), 1, undefined) === true) return take();
+        throw new Error("the store did not save it: `save` must return true when it has");
+      };
+      saved().catch((error) => {
+        this.#actor.jobs.delete(job);
+        failed(new JobError(id, "failed", 0, error));
+      });
     }
     const cancel = (): void => system.send(this.pid as Pid<unknown>, new Cancel(job));
     return { id, accepted: accepted.promise, result: result.promise, cancel };
@@ -193,17 +197,27 @@ export function pool<Args extends unknown[], Result>(
     let actor!: PoolActor;
     const all = definition as unknown as PoolDefinition<unknown[], unknown>;
     const pid = await startAndWait<unknown>(from, `pool ${name}`, (self, starting) => {
-      actor = new PoolActor(self, all, attempt as Attempt);
+      actor = new PoolActor(self, all, attempt as Attempt, starting.parent);
       starting.done();
       return (message) => actor.handle(message);
     });
     const system = systemOf(pid);
     system.whenEnded(pid).then(() => actor.abandon());
     if (store !== undefined) {
-      for (const key of await store.keys!(keyOf(name, ""))) {
-        const stored = await store.load(key);
-        const id = key.slice(keyOf(name, "").length);
-        if (stored !== undefined) system.send(pid, new Added(actor.restore(id, stored.value)));
+      let reading = "the keys of its jobs";
+      try {
+        for (const key of await store.keys!(keyOf(name, ""))) {
+          reading = `the job ${JSON.stringify(key)}`;
+          const stored = await store.load(key);
+          const id = key.slice(keyOf(name, "").length);
+          if (stored) system.send(pid, new Added(actor.restore(id, stored.value)));
+        }
+      } catch (error) {
+        // The starter receives the error, and no exit signal.
+        if (from.pid !== undefined) actor.self.unlink(from.pid);
+        await system.end(pid, "shutdown");
+        const words = `pool ${name}: the store did not return ${reading}: `;
+        throw new Error(words + describe(error), { cause: error });
       }
     }
     return new Pool(pid as Pid<never>, definition, actor);

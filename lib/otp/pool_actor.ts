@@ -147,6 +147,8 @@ export class PoolActor {
   readonly #system: System;
   readonly #definition: PoolDefinition<unknown[], unknown>;
   readonly #attempt: Attempt;
+  /** The actor that started the pool. Its exit ends the pool. */
+  readonly #parent: Pid<never> | undefined;
   readonly #waiting = new Set<PooledJob>();
   readonly #active = new Map<string, PooledJob>();
   readonly #delayed = new Set<PooledJob>();
@@ -159,8 +161,10 @@ export class PoolActor {
     self: Self<unknown>,
     definition: PoolDefinition<unknown[], unknown>,
     attempt: Attempt,
+    parent: Pid<never> | undefined,
   ) {
     this.self = self;
+    this.#parent = parent;
     this.#system = systemOf(self.pid);
     this.#definition = definition;
     this.#attempt = attempt;
@@ -192,7 +196,8 @@ export class PoolActor {
 
   /** Decodes a stored job of an earlier pool with this name. */
   restore(id: string, value: Uint8Array): PooledJob {
-    const args = decodeTerm(value) as unknown[];
+    const args = decodeTerm(value);
+    if (!Array.isArray(args)) throw new TypeError(`${describe(args)} is no list of arguments`);
     const job = new PooledJob(id, args, () => {}, () => {});
     job.isRestored = true;
     return job;
@@ -200,7 +205,8 @@ export class PoolActor {
 
   #added(job: PooledJob): void {
     const { max = 10_000, policy = "reject" } = this.#definition.queue ?? {};
-    if (job.isOver) return;
+    // It was cancelled before it was stored.
+    if (job.isOver) return this.#forget(job);
     if (this.#waiting.size >= max && !job.isRestored) {
       const dropped = policy === "reject" ? job : this.#waiting.values().next().value ?? job;
       this.#waiting.delete(dropped);
@@ -310,7 +316,9 @@ export class PoolActor {
     const job = this.#byPid.get(from.key);
     this.#byPid.delete(from.key);
     if (job === undefined || !job.pid?.equals(from)) {
-      if (from.equals(this.#system.pid)) endSelf(this.self, "shutdown");
+      const isOrder = from.equals(this.#system.pid) || this.#parent?.equals(from);
+      // With "normal", the linked workers would continue.
+      if (isOrder) endSelf(this.self, reason === "normal" ? "shutdown" : reason);
       return;
     }
     const { ending } = job;

@@ -7,7 +7,9 @@ import { ArgumentError } from "../../lib/actor/errors.ts";
 import type { PoolDefinition } from "../../lib/otp/job.ts";
 import { JobError } from "../../lib/otp/job.ts";
 import { pool } from "../../lib/otp/pool.ts";
-import { memoryStore } from "../../lib/otp/store.ts";
+import type { Self } from "../../lib/actor/self.ts";
+import { memoryStore, type Store } from "../../lib/otp/store.ts";
+import { Supervisor } from "../../lib/otp/supervisor.ts";
 import { simulate, type Simulation } from "../../lib/simulate.ts";
 import { test } from "../kit/test.ts";
 
@@ -236,6 +238,89 @@ test("pool: rejects the jobs of a killed pool, and values that cannot be sent fr
       JobError,
     );
     assertEquals((error as JobError).code, "failed");
+  });
+});
+
+test("pool: ends with the actor that started it, for any reason, and stops its workers", async () => {
+  await simulate({ seed: 1 }, async (sim) => {
+    const node = await sim.start("a");
+    const endless = pool({ name: "endless", worker: () => new Promise<number>(() => {}) });
+    for (const reason of ["normal", "shutdown", "crash"] as const) {
+      const { promise, resolve } = Promise.withResolvers<
+        Awaited<ReturnType<typeof endless.start>>
+      >();
+      const parent = node.spawn(async (self: Self) => {
+        resolve(await endless.start(self));
+        await self.receive();
+        if (reason !== "normal") self.exit(reason);
+      });
+      const before = node.actors().length - 1;
+      const jobs = await promise;
+      const job = jobs.add();
+      await sim.run(1);
+      node.send(parent, "end");
+      await sim.run(1);
+      assertEquals(await codeOf(job.result), "stopped");
+      assertEquals([node.isAlive(jobs.pid), node.actors().length], [false, before]);
+    }
+  });
+});
+
+test("pool: obeys the order of its supervisor to stop", async () => {
+  await simulate({ seed: 1 }, async (sim) => {
+    const node = await sim.start("a");
+    const kind = pool({ name: "kind", worker: () => 1 });
+    const tree = await Supervisor.start(node, {
+      children: [{ id: "pool", start: (self) => kind.start(self) }],
+    });
+    const began = node.now();
+    await tree.stop();
+    assertEquals(node.now() - began, 0);
+  });
+});
+
+test("pool: a store that does not save, or returns no valid job, fails the job or the start", async () => {
+  await simulate({ seed: 1 }, async (sim) => {
+    const node = await sim.start("a");
+    let ran = 0;
+    const start = (
+      store: Partial<Store>,
+    ): ReturnType<ReturnType<typeof pool<[], number>>["start"]> =>
+      pool({ name: "work", worker: () => ++ran, store: { ...memoryStore(), ...store } }).start(
+        node,
+      );
+    for (const saved of [false, undefined, { rows: 0 }]) {
+      const jobs = await start({ save: () => saved as never });
+      const error = await assertRejects(() => jobs.add().result, JobError, "save");
+      assertEquals([(error as JobError).code, ran], ["failed", 0]);
+    }
+    const count = node.actors().length;
+    const bytes = new Uint8Array([250]);
+    await assertRejects(() => start({ keys: () => undefined as never }), Error, "the keys");
+    await assertRejects(
+      () => start({ keys: () => ["work/1"], load: () => ({ value: bytes, version: 1 }) }),
+      Error,
+      'the job "work/1"',
+    );
+    assertEquals(node.actors().length, count);
+  });
+});
+
+test("pool: a job that is cancelled before it is stored does not stay in the store", async () => {
+  await simulate({ seed: 1 }, async (sim) => {
+    const node = await sim.start("a");
+    const store = memoryStore();
+    const save: Store["save"] = async (...all) => {
+      await sim.run(50);
+      return store.save(...all);
+    };
+    const kind = pool({ name: "work", worker: () => 1, store: { ...store, save } });
+    const jobs = await kind.start(node);
+    const job = jobs.add();
+    job.cancel();
+    assertEquals(await codeOf(job.result), "cancelled");
+    await sim.run(100);
+    assertEquals(store.keys!(""), []);
   });
 });
 
