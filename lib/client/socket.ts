@@ -1,6 +1,6 @@
 // deno-lint-ignore-file no-console -- reports mistakes of the program to the programmer
 /**
- * The client of channels, for browsers, Deno, Bun and Node. It has no imports, and only classes and
+ * The client for channels, for browsers, Deno, Bun and Node. It has no imports, only classes and
  * types at its top level, so that `clientSource` can serve it to pages without a build step.
  *
  * Longer than 400 lines: it has no imports, so that a browser can load it as one file.
@@ -13,7 +13,7 @@
  * `const room = channel(…)`.
  */
 export interface TypedChannel {
-  /** Types only. */
+  /** Carries types only: the property never has a value. */
   readonly types?: { readonly params: unknown; readonly on: unknown; readonly events: unknown };
 }
 
@@ -72,14 +72,15 @@ export type ClientChannelState = "joining" | "joined" | "rejected" | "left";
 /** Events of a socket. */
 export interface SocketEvents {
   /**
-   * The socket is connected. Its channels join after this. `transport` is "events" where a WebSocket
-   * cannot be opened, for example because a proxy blocks it: server-sent events, and requests.
+   * The socket is connected. Its channels join after this. `transport` is "events" if messages are
+   * received as server-sent events and sent with HTTP requests, because a WebSocket cannot be
+   * opened, for example behind a proxy that blocks it.
    */
   open: { readonly url: string; readonly transport: "websocket" | "events" };
   /**
-   * The connection was closed, or an attempt has failed; `reason` then begins with the status of the
-   * response, such as "401 the token has expired". The next attempt follows after `retryIn`
-   * milliseconds, unless undefined.
+   * The connection was closed, or an attempt has failed; `reason` then begins with the status of
+   * the response, such as "401 the token has expired". `retryIn` is the number of milliseconds
+   * until the next attempt.
    */
   close: {
     readonly code: number;
@@ -97,7 +98,11 @@ export interface ChannelEvents {
    * history.
    */
   joined: { readonly response: unknown; readonly recovered: boolean | undefined };
-  /** Messages were lost. Reasons: "expired", "lost", "diverged" or "nohome". */
+  /**
+   * Messages were lost. Reasons: "expired" (they are no longer stored), "lost" (the
+   * history was replaced by a new one), "diverged" (this client has received messages that the
+   * history has lost) or "nohome" (no node keeps the history).
+   */
   lost: { readonly reason: string };
   /** The server has removed or rejected this client. */
   closed: { readonly reason: string };
@@ -164,7 +169,7 @@ export class ChannelClientError extends Error {
   /** Further fields that the server sent with the reason. */
   readonly details: Readonly<Record<string, unknown>>;
 
-  /** Creates an error with its code. `what` is what failed, for the message. */
+  /** Creates an error with its code. `what` names the failed operation, for the message. */
   constructor(code: string, details: Readonly<Record<string, unknown>> = {}, what = "") {
     super(what + code);
     this.code = code;
@@ -180,12 +185,13 @@ interface Pending {
   readonly timer: ReturnType<typeof setTimeout>;
 }
 
+/** A position in a topic's history: the epoch of the history, and the offset of a message in it. */
 interface Place {
   readonly epoch: string;
   readonly offset: number;
 }
 
-/** A WebSocket, or its replacement. */
+/** The parts of a WebSocket that are used. Also implemented with HTTP requests. */
 interface Wire {
   binaryType?: string;
   onopen: (() => void) | null;
@@ -200,7 +206,7 @@ interface Wire {
 interface JoinDetails extends Place {
   readonly recovered?: boolean;
   readonly reason?: string;
-  /** Number of missed messages that follow. */
+  /** Number of missed messages that the server sends after the reply. */
   readonly missed: number;
 }
 
@@ -226,15 +232,15 @@ export class Socket {
   readonly #listeners = new Map<string, Set<(detail: never) => void>>();
   readonly #pending = new Map<string, Pending>();
   #socket: Wire | undefined;
-  /** Whether a WebSocket has received a message. */
+  /** Whether a WebSocket of this client has ever received a message. */
   #hasWorked = false;
   /** Whether to start without a WebSocket, because none has worked and a stream of events has. */
   #isBlocked = false;
   #refs = 0;
   #attempts = 0;
   /**
-   * The pause before the next attempt that a leaving server has requested, so that not all clients
-   * reconnect at once. Milliseconds.
+   * The delay before the next attempt, in milliseconds, that a stopping server has requested so
+   * that not all of its clients reconnect at once.
    */
   #after: number | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -242,7 +248,7 @@ export class Socket {
 
   /**
    * `url` is the server's channel endpoint, such as `"https://example.org/socket"`, or `"/socket"`
-   * in a page. Of several, the next one is tried when one cannot be reached.
+   * in a page. If there are several, the next one is tried when one cannot be reached.
    */
   constructor(url: string | URL | readonly (string | URL)[], options: SocketOptions = {}) {
     const here = typeof location === "undefined" ? undefined : location.href;
@@ -327,13 +333,13 @@ export class Socket {
     const over = (closeCode: number, reason: string): void => {
       clearTimeout(late);
       if (this.#socket !== socket) return;
-      // Runtimes use different codes for a failed attempt. 1006 stands for all of them.
+      // Runtimes report different codes for a failed attempt; 1006 is used for all of them.
       const code = this.state === "open" ? closeCode : 1006;
       this.#lost();
       if (!works) {
         this.#isBlocked = false;
-        // Checks whether only WebSockets are blocked, by an attempt with requests. A single failure
-        // after a success is no reason for that, because the server may have been stopped.
+        // Tries once with HTTP requests, to check whether only WebSockets are blocked. A single
+        // failure after a success does not cause this, because the server may have been stopped.
         if (code === 1006 && !usesEvents && (this.#attempts > 0 || !this.#hasWorked)) {
           return void this.#connect(true);
         }
@@ -613,7 +619,9 @@ export class ClientChannel<C extends TypedChannel = TypedChannel> {
   #joinRef: string | null = null;
   #position: Place | undefined;
   #retries = 0;
-  /** Whether the program has a way to learn of a rejected join. */
+  /**
+   * Whether the program can detect a rejected join, because it uses `ready` or listens to "closed".
+   */
   #isWatched = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -741,7 +749,7 @@ export class ClientChannel<C extends TypedChannel = TypedChannel> {
   answered(ref: string, reply: unknown): void {
     const details = reply as JoinDetails | undefined;
     if (ref !== this.#joinRef || this.state === "joined" || details === undefined) return;
-    // If missed messages follow, they contain positions.
+    // Missed messages that follow carry their own positions.
     if (details.missed === 0) this.#position = { epoch: details.epoch, offset: details.offset };
     else if (details.recovered !== true) this.#position = undefined;
   }

@@ -1,5 +1,5 @@
 /**
- * The client as a JavaScript module, for pages.
+ * Provides the channel client as a JavaScript module, for pages without a build step.
  *
  * @module
  */

@@ -1,9 +1,10 @@
 /**
- * Policies for messages to a peer that does not read fast enough. Deterministic.
+ * Backpressure: what happens to a message when its peer does not read fast enough. Deterministic.
  *
- *     "close"    the connection ends with 1013
- *     "drop"     the message is lost
- *     "latest"   it waits until a later one replaces it: one per room, and one sent directly
+ *     "close"    the connection is closed with code 1013
+ *     "drop"     the message is dropped
+ *     "latest"   the message is stored, and sent when the queue is empty; a later message to the
+ *                same room, or for direct messages a later direct message, replaces it
  *
  * @module
  */

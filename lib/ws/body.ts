@@ -1,10 +1,11 @@
 /**
- * The body of a request, delimited by `Content-Length` or by its chunks: RFC 9112, section 6.
- * Deterministic.
+ * Reads the body of a request, whose end is given by `Content-Length` or by the last chunk: RFC
+ * 9112, section 6. Deterministic.
  *
- * A body that arrives together with the head is passed to the hook completely. Any other body is
- * streamed: each part is passed on as it arrives. Memory grows with the received bytes, by doubling, not
- * with the length in a header; all bodies of a server share one {@linkcode BodyBudget}.
+ * A body that arrives in the same read as its head is passed to the hook as a whole. Any other body
+ * is streamed: each part is passed on as it arrives. Memory is allocated for bytes that have
+ * arrived, never for a length that a header announces. All bodies of a server share one
+ * {@linkcode BodyBudget}.
  *
  * @module
  */
@@ -12,7 +13,7 @@ import { EMPTY } from "../base/bytes.ts";
 import { ChunkReader } from "./chunked.ts";
 import { headerOf, type Refusal, type RequestHead } from "./handshake.ts";
 
-/** Limits the bytes in the bodies of all unanswered requests of one server. */
+/** Limits the total number of bytes in the bodies of all unanswered requests of one server. */
 export class BodyBudget {
   #left: number;
 
@@ -20,20 +21,20 @@ export class BodyBudget {
     this.#left = bytesMax;
   }
 
-  /** Takes bytes from the budget. Returns false, and takes nothing, if fewer are left. */
+  /** Reserves bytes in the budget. Returns false, and reserves nothing, if fewer are left. */
   take(bytes: number): boolean {
     if (bytes > this.#left) return false;
     this.#left -= bytes;
     return true;
   }
 
-  /** Releases bytes to the budget. */
+  /** Returns reserved bytes to the budget. */
   give(bytes: number): void {
     this.#left += bytes;
   }
 }
 
-/** The progress of a body. */
+/** The result of reading the next bytes of a body. */
 export type BodyProgress =
   | { readonly state: "more" }
   /**
@@ -56,25 +57,28 @@ const NO_ROOM: BodyProgress = {
 
 /** Reads one body as its bytes arrive. */
 export class BodyReader {
-  /** The rejection that is known before any of the body has arrived. */
+  /**
+   * The rejection that follows from the announced length alone; `undefined` if the body may be
+   * read.
+   */
   readonly refusal: Refusal | undefined;
   readonly #chunks: ChunkReader | undefined;
   readonly #bytesMax: number;
   readonly #budget: BodyBudget;
-  /** Whether the body did not fit into the budget. */
+  /** Whether the body exceeded the budget. */
   #isTooMuch = false;
   #memory: Uint8Array = EMPTY;
   #length = 0;
-  /** Bytes taken from the budget. */
+  /** Number of bytes that this body has reserved in the budget. */
   #taken = 0;
   /** Number of bytes that have not arrived; unused for chunked bodies. */
   #left: number;
-  /** Receives the parts of a streamed body. */
+  /** Receives the parts of the body; `undefined` until the body is streamed. */
   #sink: ((part: Uint8Array) => void) | undefined;
 
   /**
-   * A body of more than `bytesMax` bytes is rejected with 413 as soon as this is known, and one that
-   * exceeds the budget with 503.
+   * Reads the body of the request with this head. A body of more than `bytesMax` bytes is rejected
+   * with 413 as soon as this is known, and one that exceeds the budget with 503.
    */
   constructor(head: RequestHead, bytesMax: number, budget: BodyBudget) {
     this.#bytesMax = bytesMax;
@@ -106,8 +110,8 @@ export class BodyReader {
   }
 
   /**
-   * Passes each part to `sink` from now on, starting with the collected bytes. Parts are only valid
-   * during the call.
+   * Streams the body: passes the bytes collected so far, and then each part as it arrives, to
+   * `sink`. A part is only valid during the call.
    */
   flowTo(sink: (part: Uint8Array) => void): void {
     this.#sink = sink;
@@ -117,7 +121,7 @@ export class BodyReader {
     if (collected.length > 0) sink(collected);
   }
 
-  /** Releases the body's bytes to the budget, because the request has been answered. */
+  /** Returns the reserved bytes to the budget. Called when the request has been answered. */
   free(): void {
     this.#budget.give(this.#taken);
     this.#taken = 0;

@@ -7,17 +7,17 @@
  * @module
  */
 
-/** Number of unread bytes above which the socket is paused. */
+/** Number of unread bytes at which the socket is paused. */
 const QUEUE_BYTES_MAX = 64 * 1024;
 
-/** The body of one request. */
+/** The body of one request, as a `ReadableStream`. */
 export class BodyStream {
   /** The stream passed to the hook. */
   readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
   #controller!: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>;
   #isOver = false;
 
-  /** Calls `wanted` when the hook waits for bytes, or no longer needs them. */
+  /** `wanted` is called when the hook waits for bytes, and when it cancels the stream. */
   constructor(wanted: () => void) {
     this.readable = new ReadableStream({
       start: (controller) => {

@@ -1,9 +1,9 @@
 /**
  * Decodes chunked request bodies: RFC 9112, section 7.1. Deterministic.
  *
- *     4;name=value CRLF      size in hex, extensions
- *     Wiki CRLF              that many bytes
- *     0 CRLF                 the last
+ *     4;name=value CRLF      size of the chunk in hexadecimal digits, and extensions
+ *     Wiki CRLF              data of the chunk
+ *     0 CRLF                 the last chunk, which has no data
  *     Name: value CRLF       trailers
  *     CRLF
  *
@@ -11,40 +11,42 @@
  *      ▲  └──────────────────▲  └─ 0 ─▶ trailer ◀─▶ trailerLf ─│─▶ over
  *      └───────────────────────────────────────────────────────┘
  *
- * The decoder is as strict as the grammar: if two readers of one body disagree on its end, the bytes in
- * between can smuggle a request. Extensions and trailers are checked and dropped.
+ * The decoder is as strict as the grammar: if a proxy and this server disagreed on where a body
+ * ends, the bytes between the two ends could contain a request that the proxy has not checked
+ * (request smuggling). Extensions and trailers are validated and then ignored.
  *
  * @module
  */
 import { unreachable } from "../base/assert.ts";
 import { parseHeader, type Refusal } from "./handshake.ts";
 
-/** Maximum number of digits of a size, leading zeros included. More are answered with 400. */
+/**
+ * Maximum number of digits of a chunk's size, including leading zeros. More are answered with 400.
+ */
 const SIZE_DIGITS_MAX = 16;
 
-/**
- * Maximum number of bytes of the extensions of one chunk, and of a whole body. More are answered
- * with 400.
- */
+/** Maximum length of the extensions of one chunk, in bytes. Longer ones are answered with 400. */
 const EXTENSION_BYTES_MAX = 256;
+/** Maximum length of all extensions in one body, in bytes. Longer ones are answered with 400. */
 const EXTENSIONS_BYTES_MAX = 16 * 1024;
 
-/** Maximum size of all trailers in bytes, and their maximum number. More are answered with 431. */
+/** Maximum length of all trailers of one body, in bytes. Longer ones are answered with 431. */
 const TRAILER_BYTES_MAX = 4096;
+/** Maximum number of trailers of one body. More are answered with 431. */
 const TRAILERS_MAX = 32;
 
 const CR = 0x0d;
 const LF = 0x0a;
 
 const WORD = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+";
-// Within quotes: no control characters; a backslash escapes the next character.
+// Matches a quoted string: no control characters but tabs; a backslash escapes the next character.
 const QUOTED =
   '"(?:[\\t \\x21\\x23-\\x5b\\x5d-\\x7e\\x80-\\xff]|\\\\[\\t \\x21-\\x7e\\x80-\\xff])*"';
 const EXTENSIONS = new RegExp(
   `^(?:[ \\t]*;[ \\t]*${WORD}(?:[ \\t]*=[ \\t]*(?:${WORD}|${QUOTED}))?)+$`,
 );
 
-/** The progress of a body. */
+/** The result of reading the next bytes of a body. */
 export type ChunkProgress =
   | { readonly state: "more" }
   /** The body is complete; the bytes from `rest` on follow it. */
@@ -68,20 +70,23 @@ export class ChunkReader {
   readonly #bytesMax: number;
   readonly #take: (bytes: Uint8Array) => void;
   #state: State = "size";
-  /** The size of the current chunk, as far as it has been read. */
+  /** The value of those size digits of the current chunk that have been read. */
   #size = 0;
   #digits = 0;
-  /** Number of bytes of the current chunk that have not arrived. */
+  /** Number of data bytes of the current chunk that have not arrived. */
   #left = 0;
-  /** Number of data bytes of all chunks so far. */
+  /** Sum of the sizes of all chunks so far, in bytes. */
   #total = 0;
-  /** The extension or trailer being read. */
+  /** The part of the current extensions or trailer that has been read. */
   #line = "";
   #extensionBytes = 0;
   #trailerBytes = 0;
   #trailers = 0;
 
-  /** `take` receives the data, in views of the input. More than `bytesMax` bytes are answered with 413. */
+  /**
+   * `take` is called with each part of the data, as a view of the input. A body of more than
+   * `bytesMax` bytes is rejected with 413.
+   */
   constructor(bytesMax: number, take: (bytes: Uint8Array) => void) {
     this.#bytesMax = bytesMax;
     this.#take = take;
@@ -109,7 +114,7 @@ export class ChunkReader {
     return part.length;
   }
 
-  /** Reads one byte outside of the data. */
+  /** Reads one byte that is not data: of a size, an extension, a line end or a trailer. */
   #byte(byte: number): Refusal | typeof OVER | undefined {
     switch (this.#state) {
       case "size":
@@ -148,14 +153,14 @@ export class ChunkReader {
     }
     if (++this.#digits > SIZE_DIGITS_MAX) return bad("a chunk's size is too long");
     this.#size = this.#size * 16 + digit;
-    // Another digit can only increase the size.
+    // Checked after each digit, because further digits can only increase the size.
     if (this.#total + this.#size <= this.#bytesMax) return undefined;
     return { status: 413, words: "the body is too large" };
   }
 
   #extensionByte(byte: number): Refusal | undefined {
     this.#line += String.fromCharCode(byte);
-    // An invalid extension is rejected at its first byte.
+    // The first byte after the size shows whether an extension follows.
     if (this.#line.length === 1 && !" \t;".includes(this.#line)) {
       return bad("a chunk's size is malformed");
     }
@@ -197,7 +202,7 @@ export class ChunkReader {
   }
 }
 
-/** Represents the end of a body. */
+/** Returned when the last byte of a body has been read. */
 const OVER = "over";
 
 function bad(words: string): Refusal {

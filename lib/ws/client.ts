@@ -1,10 +1,10 @@
 /**
- * A WebSocket client with the frames, limits and checks of the server.
+ * A WebSocket client that reconnects. Frames, limits and checks are those of the server.
  *
  *     connecting ──open──▶ open ──it ends──▶ waiting ──after the delay────▶ connecting
  *          ├──────────────── it fails ──────────▲                               │
  *          └── 401, a stop code, too many attempts ──▶ failed ◀─────────────────┘
- *     any of them ──close(), the signal──▶ closed
+ *     any state ──close(), or the signal is aborted──▶ closed
  *
  * It reconnects after a delay that doubles with each failure, shortened at random by up to half, so that clients
  * which lost a server at the same time do not reconnect at the same time. `connect` waits for the first
@@ -49,7 +49,10 @@ import { Delay, ReconnectError, type ReconnectOptions, retryAfterMs } from "./re
 import { Rooms } from "./rooms.ts";
 import { Scratch } from "./scratch.ts";
 
-/** A value, or a function that returns it for each attempt: a fresh token, another server. */
+/**
+ * A value, or a function that is called for each attempt to connect and returns the value, such as
+ * a fresh token or the URL of another server.
+ */
 export type PerAttempt<Value> = Value | (() => Value | Promise<Value>);
 
 /** Describes a change of a client's state. */
@@ -60,7 +63,7 @@ export interface ClientChange {
   readonly previous: ClientState;
   /** Number of consecutive failed attempts. */
   readonly failures: number;
-  /** For "waiting": milliseconds until the next attempt. */
+  /** Milliseconds until the next attempt, if the new state is "waiting"; otherwise `undefined`. */
   readonly delay: number | undefined;
   /**
    * The reason why the last connection or attempt ended; for "failed" a {@linkcode ReconnectError}.
@@ -71,7 +74,7 @@ export interface ClientChange {
 /** Options of a client. */
 export interface ClientOptions<Data = undefined>
   extends ConnectionHandlers<Data>, BackpressureOptions {
-  /** The `data` of the connections. Default: undefined. */
+  /** The initial `data` of each connection. Default: undefined. */
   readonly data?: Data;
   /**
    * Subprotocols to offer, in order of preference; a function is called for each attempt. Default:
@@ -83,7 +86,10 @@ export interface ClientOptions<Data = undefined>
    * handshake itself are rejected. Default: none.
    */
   readonly headers?: PerAttempt<HeadersInit> | undefined;
-  /** Ends the client when it is aborted; `connect` rejects with its reason. Default: none. */
+  /**
+   * Closes the client when this signal is aborted; a pending `connect` rejects with its reason.
+   * Default: none.
+   */
   readonly signal?: AbortSignal | undefined;
   /**
    * Maximum number of bytes that `send` queues while there is no connection. Default 0: nothing is
@@ -93,8 +99,10 @@ export interface ClientOptions<Data = undefined>
   /** Called when the client's state has changed. */
   stateChange?(client: Client<Data>, change: ClientChange): unknown;
   /**
-   * For `wss:`, as PEM: `ca`, the trusted authorities (default: those of browsers), and `cert` and `key` of the
-   * client. `serverName` must be in the server's certificate (default: the URL's host).
+   * TLS options for `wss:` URLs. `ca`: certificates of the trusted authorities (default:
+   * `rootCertificates` of `node:tls`); `cert` and `key`: certificate and key of the client
+   * (default: none); each as PEM. `serverName`: the name that the server's certificate must contain
+   * (default: the host of the URL).
    */
   readonly tls?: {
     readonly ca?: string | undefined;
@@ -102,22 +110,28 @@ export interface ClientOptions<Data = undefined>
     readonly cert?: string | undefined;
     readonly key?: string | undefined;
   } | undefined;
-  /** Offers compression of messages. Default false. */
+  /** Whether to offer compression of messages to the server, and its options. Default false. */
   readonly perMessageDeflate?: boolean | DeflateOptions | undefined;
   /** Maximum length of a message, in bytes. Default 16 MiB. */
   readonly maxPayloadLength?: number | undefined;
-  /** Seconds of silence after which the connection ends; a ping is sent at half. 0: no limit. Default 30. */
+  /**
+   * Seconds without data from the server after which the connection is aborted; a ping is sent
+   * after half of this time. 0: no limit. Default 30.
+   */
   readonly idleTimeout?: number | undefined;
-  /** Time limit for the server's answer, in milliseconds. Default 10000. */
+  /**
+   * Time limit in milliseconds for each step of an attempt: a function among the options, the
+   * connection, and the server's response. Default 10000.
+   */
   readonly handshakeTimeout?: number | undefined;
   /**
-   * Time limit from this side's close frame to the end of the connection, in milliseconds. Default
-   * 5000.
+   * Milliseconds to wait for the server's close frame after this side's close frame was sent; then
+   * the connection is aborted. Default 5000.
    */
   readonly closeTimeout?: number | undefined;
   /** Whether and how to reconnect when a connection ends. Default true. */
   readonly reconnect?: boolean | ReconnectOptions | undefined;
-  /** Receives reports of failed handlers. Default: the host's log. */
+  /** Receives log entries, for example about failed handlers. Default: the host's log. */
   readonly log?: LogSink | undefined;
 }
 
@@ -134,7 +148,7 @@ const OPTIONS: Readonly<Record<keyof ClientOptions, true>> = {
 };
 
 /**
- * The error of `connect` if the server did not accept the WebSocket.
+ * The error of `connect` if no WebSocket was opened: the server rejected it, or did not answer in time.
  *
  * @example
  * ```ts
@@ -191,11 +205,11 @@ export interface Client<Data = undefined> extends AsyncDisposable {
   /** The state of the client. */
   readonly state: ClientState;
   /**
-   * The reason why there is no connection; a {@linkcode ReconnectError} once the client has given
-   * up.
+   * The error that ended the last connection or attempt; `undefined` while the connection is open.
+   * A {@linkcode ReconnectError} once the client has given up.
    */
   readonly error: Error | undefined;
-  /** Resolves when the client is closed or has failed, with `error`. Never rejects. */
+  /** Resolves with `error` when the client is closed or has failed. Never rejects. */
   readonly ended: Promise<Error | undefined>;
   /** The current connection, or the last one. */
   readonly connection: Connection<Data>;
@@ -209,8 +223,8 @@ export interface Client<Data = undefined> extends AsyncDisposable {
 }
 
 /**
- * Connects. Rejects with an `OptionError`, a `ConnectError` or a {@linkcode HandshakeError}. With a system,
- * the client's connections are actors.
+ * Opens a WebSocket, and resolves with its client. Rejects with an `OptionError`, a `ConnectError`
+ * or a {@linkcode HandshakeError}. If `system` is given, the client's connections are actors.
  */
 export async function connect<Data = undefined>(
   host: Host,
@@ -240,7 +254,7 @@ class WebSocketClient<Data> implements Client<Data> {
   #state: ClientState = "connecting";
   #connection: WebSocketConnection<Data> | undefined;
   #lastId = 0;
-  /** When the current connection was opened. */
+  /** The time at which the current connection was opened, in milliseconds of the host's clock. */
   #openedAt = 0;
   /** The close code and reason of the last connection. */
   #lastEnd: { readonly code: number; readonly reason: string } | undefined;
@@ -341,7 +355,7 @@ class WebSocketClient<Data> implements Client<Data> {
 
   async close(code: number = CLOSE_CODES.normal, reason: string = ""): Promise<void> {
     if (this.#state === "closed" || this.#state === "failed") {
-      // Prevents a loop of calls from starving I/O.
+      // Waits for other I/O, so that a loop of calls does not block the process.
       return await new Promise((turn) => this.#host.yieldToIo(turn));
     }
     const wasOpen = this.#state === "open";
@@ -389,7 +403,7 @@ class WebSocketClient<Data> implements Client<Data> {
       deflate: this.#terms.deflate?.settings.wish,
       headers,
     });
-    // The attempt may have been given up in the meantime.
+    // The client may have been closed during the handshake.
     if (answer.state !== "open" || this.#abort.signal.aborted) {
       stream.abort();
       const refused = answer.state === "open" ? GIVEN_UP : answer;
@@ -413,8 +427,8 @@ class WebSocketClient<Data> implements Client<Data> {
   }
 
   /**
-   * Returns the value of an option for this attempt. A function is subject to the time limit of the
-   * handshake.
+   * Returns the value of an option for this attempt. If the option is a function, its promise is
+   * rejected after the time limit of the handshake, and when the client is closed.
    */
   #valueOf<Value>(given: PerAttempt<Value>): Value | Promise<Value> {
     if (typeof given !== "function") return given;
@@ -492,7 +506,7 @@ class WebSocketClient<Data> implements Client<Data> {
         if (this.#abort.signal.aborted) this.#over("closed", this.error);
         else this.#again(0, asError(error));
       });
-      // `true`: the timer keeps the process alive, because the client may be its only activity.
+      // `true`: the timer keeps the process alive, which may have nothing else to wait for.
     }, true);
     this.#enter("waiting", ms);
   }
@@ -579,7 +593,7 @@ class SendBuffer {
   }
 }
 
-/** Headers that the handshake sets. */
+/** Headers that the handshake sets, so that options must not contain them. */
 const RESERVED_HEADERS: ReadonlySet<string> = new Set([
   "connection",
   "content-length",

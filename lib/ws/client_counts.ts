@@ -6,7 +6,7 @@
 import { clientKey } from "../host/client_key.ts";
 import type { Address } from "../host/stream.ts";
 
-/** The number of connections of each client, by {@linkcode clientKey}. */
+/** Counts connections by client. The {@linkcode clientKey} of its address identifies a client. */
 export class ClientCounts {
   readonly #counts = new Map<string, number>();
 
@@ -15,13 +15,13 @@ export class ClientCounts {
     return this.#counts.get(clientKey(client.hostname)) ?? 0;
   }
 
-  /** Adds a connection. */
+  /** Counts one more connection of a client. */
   enter(client: Address): void {
     const key = clientKey(client.hostname);
     this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1);
   }
 
-  /** Removes a connection. */
+  /** Counts one connection of a client less. */
   leave(client: Address): void {
     const key = clientKey(client.hostname);
     const left = (this.#counts.get(key) ?? 0) - 1;

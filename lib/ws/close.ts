@@ -9,29 +9,32 @@
  */
 import { EMPTY, utf8Text } from "../base/bytes.ts";
 
-/** The codes with a name. */
+/** The close codes that have a name: RFC 6455, section 7.4.1, and the IANA registry. */
 export const CLOSE_CODES = {
   normal: 1000, // the connection was closed normally
   goingAway: 1001, // the server stops, or the user has left the page
   protocolError: 1002,
   unsupportedData: 1003,
-  noStatus: 1005, // never in a frame: the close frame had no code
-  abnormal: 1006, // never in a frame: there was no close frame
-  invalidPayload: 1007, // a text that is not UTF-8
+  noStatus: 1005, // never sent: reported if the close frame had no code
+  abnormal: 1006, // never sent: reported if no close frame arrived
+  invalidPayload: 1007, // a text message was not UTF-8
   policyViolation: 1008,
   messageTooBig: 1009,
-  mandatoryExtension: 1010, // sent by clients: the server did not negotiate a required extension
+  mandatoryExtension: 1010, // sent by clients: the server did not agree to a required extension
   internalError: 1011,
   serviceRestart: 1012,
   tryAgainLater: 1013,
   badGateway: 1014,
 } as const;
 
-/** A close frame is a control frame: at most 125 bytes, of which the code takes two. */
+/**
+ * Maximum length of the reason of a close frame, in bytes: a control frame has at most 125, and the
+ * code takes two.
+ */
 const REASON_BYTES_MAX = 123;
 
 /**
- * A close code that must not be sent.
+ * The error for a close code that must not be sent.
  *
  * @example
  * ```ts
@@ -52,19 +55,19 @@ export class CloseCodeError extends RangeError {
   readonly code = "badclosecode";
 }
 
-/** The content of a close frame, or `undefined` if the code or reason is invalid. */
+/** The result of parsing a close frame: its code and reason, or the rule that it violates. */
 export type CloseFrame =
   | { readonly ok: true; readonly code: number; readonly reason: string }
   | { readonly ok: false; readonly rule: "closeLength" | "closeCode" | "closeReason" };
 
-/** Returns whether either side may send this code in a close frame. */
+/** Returns whether a close frame with this code is valid. */
 export function isWireCode(code: number): boolean {
   if (code >= 3000) return code <= 4999;
   if (code < 1000 || code > 1014) return false;
   return code !== 1004 && code !== CLOSE_CODES.noStatus && code !== CLOSE_CODES.abnormal;
 }
 
-/** Throws {@linkcode CloseCodeError} unless a server may send this code. */
+/** Throws {@linkcode CloseCodeError} unless this library may send the code. */
 export function checkCloseCode(code: number): void {
   const ours = Number.isInteger(code) && isWireCode(code) &&
     code !== CLOSE_CODES.mandatoryExtension;
@@ -74,7 +77,7 @@ export function checkCloseCode(code: number): void {
   );
 }
 
-/** Reads the payload of a close frame. An empty one has the code 1005. */
+/** Parses the payload of a close frame. An empty payload has the code 1005. */
 export function parseClose(payload: Uint8Array): CloseFrame {
   if (payload.length === 0) return { ok: true, code: CLOSE_CODES.noStatus, reason: "" };
   if (payload.length === 1) return { ok: false, rule: "closeLength" };

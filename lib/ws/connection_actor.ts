@@ -1,6 +1,6 @@
 /**
- * The actor of a connection. It is spawned when the connection's pid is first used, so other connections
- * have no cost.
+ * Actors that represent WebSocket connections. The actor of a connection is spawned when `conn.pid`
+ * or `conn.self` is first used, so that other connections cost nothing.
  *
  *     conn.pid ──▶ spawned ── messages ──▶ info ──▶ …
  *     the socket closed ───▶ the actor exits, with the close code
@@ -14,7 +14,7 @@ import type { System } from "../actor/system.ts";
 import { type ExitReason, isNormal } from "../term/exit.ts";
 import type { Pid } from "../term/pid.ts";
 
-/** The callbacks of the actor. Implemented by the connection. */
+/** The callbacks of a connection's actor. Implemented by the connection. */
 export interface ConnectionActorOwner {
   /** Handles a message. A returned promise is awaited before the next. */
   message(message: unknown): unknown;
@@ -38,7 +38,7 @@ export function connectionActors(
   };
 }
 
-/** Runs the actor of one connection. */
+/** Connects the end of an actor with the end of its connection: if either ends, the other does. */
 export class ConnectionActor implements Chained {
   following: Chained | undefined = undefined;
   preceding: Chained | undefined = undefined;
@@ -73,7 +73,9 @@ export class ConnectionActor implements Chained {
   }
 }
 
-/** The body of the actor. Its name is used in crash reports. */
+/**
+ * Runs in the actor, and returns its message handler. The function's name appears in crash reports.
+ */
 function connection(
   _self: Self<unknown>,
   owner: ConnectionActorOwner,

@@ -1,9 +1,9 @@
 /**
- * permessage-deflate: RFC 7692. The compression engines of a server and of each connection. Deterministic.
+ * Compresses and inflates messages: the extension permessage-deflate, RFC 7692. Deterministic.
  *
  *     send ──▶ from `threshold` bytes on: compressed ──▶ frame with the first reserved bit
  *     broadcast ──▶ a room's batch ──▶ compressed once per window size ──▶ all members that agreed
- *     frame with that bit ──▶ inflated as it comes, up to `maxPayloadLength` ──▶ message
+ *     frame with that bit ──▶ inflated while it arrives, up to `maxPayloadLength` ──▶ message
  *
  * A compressed broadcast refers to no earlier message, so it is valid for every member, whatever was sent
  * before; a connection with context takeover resets its context after it. Connections without context takeover,
@@ -23,23 +23,26 @@ import {
   makeOutput,
 } from "./zlib.ts";
 
-/** Longer messages are not compressed, because that would block other connections. */
+/**
+ * Maximum length of a message that is compressed, in bytes. Compressing longer ones would block
+ * other connections.
+ */
 const DEFLATE_BYTES_MAX = 4 * 1024 * 1024;
 
-/** Maximum number of idle engines that are kept for reuse; each takes about 30 KiB. */
+/** Maximum number of idle inflation engines that are kept for reuse. Each takes about 30 KiB. */
 const LENDABLE_MAX = 16;
 
-/** The option with defaults filled in. */
+/** The option `perMessageDeflate` with defaults filled in. */
 export interface DeflateSettings {
-  /** The limits that this side accepts. */
+  /** The parameters that this side accepts for each direction. */
   readonly wish: DeflateTerms;
-  /** Messages of at least this length are compressed. */
+  /** Minimum length of a message that is compressed, in bytes. */
   readonly threshold: number;
   readonly level: number;
   readonly memLevel: number;
 }
 
-/** Compresses frames once for all members with the same parameters. */
+/** Compresses the frames of a broadcast once for all members with the same parameters. */
 export interface SharedCompression {
   /**
    * Returns the frames with their messages compressed, or the same array if nothing was compressed.
@@ -53,7 +56,7 @@ export class DeflatePool {
   readonly #memory: boolean;
   readonly #output: Uint8Array = makeOutput();
   readonly #inflator: Inflator;
-  /** Engines without context takeover, by window bits. */
+  /** Engines that compress without context takeover, by window bits. */
   readonly #deflators: Map<number, Deflator> = new Map();
   readonly #packings: Map<number, SharedCompression> = new Map();
   readonly #lendable: Inflator[] = [];
@@ -70,13 +73,13 @@ export class DeflatePool {
     this.#inflator = this.inflator(15);
   }
 
-  /** Returns a new engine for one connection. */
+  /** Returns a new engine that compresses the messages of one connection. */
   deflator(windowBits: number): Deflator {
     const { level, memLevel } = this.settings;
     return new Deflator(this.#memory, windowBits, { level, memLevel }, this.#output);
   }
 
-  /** Returns a new engine for one connection. */
+  /** Returns a new engine that inflates the messages of one connection. */
   inflator(windowBits: number): Inflator {
     return new Inflator(this.#memory, windowBits, this.#output);
   }
@@ -109,19 +112,19 @@ export class DeflatePool {
     return this.#memory;
   }
 
-  /** Lends an engine for one message that arrives in pieces, without context takeover. */
+  /** Returns an engine for one message that arrives in pieces, for use without context takeover. */
   lend(): Inflator {
     return this.#lendable.pop() ?? this.inflator(15);
   }
 
-  /** Takes a lent engine back. */
+  /** Accepts an engine back that {@linkcode lend} returned. */
   takeBack(inflator: Inflator): void {
     inflator.reset();
     if (this.#lendable.length < LENDABLE_MAX && !this.#closed) this.#lendable.push(inflator);
     else inflator.close();
   }
 
-  /** Returns the shared compression for connections with this window. */
+  /** Returns the shared compression of the connections with this window. */
   packing(windowBits: number): SharedCompression {
     let packing = this.#packings.get(windowBits);
     if (packing === undefined) {
@@ -165,11 +168,11 @@ export class Deflate {
   readonly #shop: DeflatePool;
   readonly #out: Direction;
   readonly #in: Direction;
-  /** The shared compression of broadcasts to its rooms. */
+  /** Compresses broadcasts for this connection and others with the same window. */
   readonly packing: SharedCompression;
   #deflator: Deflator | undefined;
   #inflator: Inflator | undefined;
-  /** The borrowed engine for a message in pieces, without context takeover. */
+  /** The engine borrowed while a message arrives in pieces. Used only without context takeover. */
   #lent: Inflator | undefined;
   /** Whether the peer has received messages that are not in this side's compression context. */
   #stale = false;
@@ -194,8 +197,8 @@ export class Deflate {
   }
 
   /**
-   * Records that frames of the shared compression were sent, which are not in this connection's
-   * context.
+   * Records that frames were sent that are not in this connection's context. The context is then
+   * reset before the next message.
    */
   shared(): void {
     this.#stale = true;

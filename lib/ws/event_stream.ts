@@ -1,5 +1,5 @@
 /**
- * A response of server-sent events (WHATWG HTML, section 9.2) as a member of rooms.
+ * Sends the messages of rooms to an HTTP client as server-sent events: WHATWG HTML, section 9.2.
  *
  * @module
  */
@@ -20,8 +20,8 @@ export class EventStream implements Member {
   #isBusy = false;
 
   /**
-   * `ended` is called once: the client has disconnected or reads too slowly, or the stream was
-   * ended by this side.
+   * `ended` is called once, when the client disconnects or reads too slowly, or this side ends the
+   * stream.
    */
   constructor(limits: Backpressure, ended: () => void) {
     this.#limits = limits;
@@ -34,12 +34,12 @@ export class EventStream implements Member {
     }, { highWaterMark: 0, size: ({ length }) => length });
   }
 
-  /** Returns the response. */
+  /** Returns the response whose body is this stream. `more`: further headers. */
   response(more?: HeadersInit): Response {
     const headers = new Headers(more);
     headers.set("content-type", "text/event-stream; charset=utf-8");
     headers.set("cache-control", "no-store");
-    // Otherwise nginx would buffer the response.
+    // Makes nginx pass on each event at once instead of buffering the response.
     headers.set("x-accel-buffering", "no");
     return new Response(this.#body, { headers });
   }
@@ -54,7 +54,9 @@ export class EventStream implements Member {
     this.#send(message, this.#limits);
   }
 
-  /** Sends a comment if nothing was sent since the last call: proxies close idle responses. */
+  /**
+   * Sends a comment if nothing was sent since the last call, because proxies close idle responses.
+   */
   beat(): void {
     if (!this.#isOver && !this.#isBusy && this.#controller.desiredSize! >= 0) {
       this.#controller.enqueue(KEEP_ALIVE);

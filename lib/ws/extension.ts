@@ -7,35 +7,41 @@
  *
  * | parameter | in an offer | in an answer |
  * |---|---|---|
- * | `server_no_context_takeover` | requests that the server forgets after each message | it will |
- * | `client_no_context_takeover` | the client will forget | it must |
- * | `server_max_window_bits=n` | requests a server window of 2^n bytes at most | it will |
- * | `client_max_window_bits[=n]` | the client accepts a limit; its window is 2^n | it must |
+ * | `server_no_context_takeover` | asks the server to reset its context after each message | the
+ * server will |
+ * | `client_no_context_takeover` | the client will reset its context after each message | the
+ * client must |
+ * | `server_max_window_bits=n` | asks for a server window of at most 2^n bytes | the server
+ * complies |
+ * | `client_max_window_bits[=n]` | the client accepts a limit; its window has at most 2^n bytes |
+ * the limit |
  *
  * @module
  */
 
-/** The one supported extension. */
+/** The name of the only supported extension. */
 const NAME = "permessage-deflate";
 
-/** Maximum number of offers in a header. A header with more is malformed. */
+/** Maximum number of offers in a header. A header with more is treated as malformed. */
 const OFFERS_MAX = 16;
 
-/** The smallest and the largest window, as powers of two. */
+/** Base-2 logarithm of the smallest window size in bytes. */
 export const WINDOW_BITS_MIN = 8;
-/** See {@linkcode WINDOW_BITS_MIN}. */
+/** Base-2 logarithm of the largest window size in bytes. */
 export const WINDOW_BITS_MAX = 15;
 
 /** One extension in a header. */
 export interface Extension {
   readonly name: string;
-  /** The parameters in order; `true` for one without a value. */
+  /**
+   * Names and values of the parameters, in order. The value is `true` for a parameter without one.
+   */
   readonly params: readonly (readonly [name: string, value: string | true])[];
 }
 
 /** The parameters for the messages of one direction. */
 export interface Direction {
-  /** Whether the sender may refer to earlier messages. */
+  /** Whether the compression context is kept from one message to the next. */
   readonly takeover: boolean;
   /** The base-2 logarithm of the maximum window size in bytes. */
   readonly windowBits: number;
@@ -97,7 +103,7 @@ function splitOutside(text: string, separator: string): string[] {
   return parts;
 }
 
-/** The four parameters. */
+/** The parameters of one offer or answer. */
 interface Params {
   readonly serverForgets: boolean;
   readonly clientForgets: boolean;
@@ -132,8 +138,8 @@ function readParams({ params }: Extension): Params | undefined {
 }
 
 /**
- * Returns the first acceptable offer as the server's choice, with its answer; `undefined` if there is none.
- * `wish` contains the limits that the server accepts.
+ * Returns the first acceptable offer, with the server's answer to it, or `undefined` if no offer is
+ * acceptable. `wish`: the parameters that the server accepts.
  */
 export function acceptDeflate(
   offers: readonly Extension[],
@@ -147,7 +153,7 @@ export function acceptDeflate(
       takeover: wish.server.takeover && !serverForgets,
       windowBits: Math.min(wish.server.windowBits, serverBits ?? WINDOW_BITS_MAX),
     };
-    // A client that does not send its window does not accept a limit.
+    // A client that omits client_max_window_bits does not accept a limit.
     const told = clientBits === true ? WINDOW_BITS_MAX : clientBits;
     const client: Direction = {
       takeover: wish.client.takeover && !clientForgets,
@@ -179,8 +185,8 @@ export function offerDeflate({ server, client }: DeflateTerms): string {
 }
 
 /**
- * Parses a server's answer to an offer: `"none"` if it contains no extension; `undefined` if the offer does not
- * allow it.
+ * Parses a server's answer to the offer `wish`. Returns `"none"` if the answer has no extension,
+ * and `undefined` if the offer does not allow the answer.
  */
 export function readDeflateAnswer(
   header: string | undefined,

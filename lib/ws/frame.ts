@@ -11,9 +11,9 @@
  *     81 85 37 fa 21 3d 7f 9f 4d 51 58        the same from a client
  *     c1 07 f2 48 cd c9 c9 07 00              the same from a server, compressed: RFC 7692
  *
- * The decoder reads a stream that is split anywhere. It is the only part that handles chunks: it passes on
- * headers, pieces of payload and complete control frames. It stores at most one header and one control frame,
- * and never allocates memory for an announced length.
+ * The decoder accepts bytes that are split at any offset. No other part handles incomplete frames:
+ * the decoder passes on complete headers, pieces of payload, and complete control frames. It stores
+ * at most one header and one control frame, and never allocates memory for an announced length.
  *
  * @module
  */
@@ -76,13 +76,14 @@ const FIRST_OPCODES = 0b0000_0000_0000_0110;
 
 /** Receives the results of the decoder. */
 export interface FrameSink {
-  /** Whether to stop the decoder before the next frame. */
+  /** Whether the decoder must stop before the next frame. */
   readonly paused: boolean;
   /** Handles the header of a data frame. Returns the rule that the frame violates, if any. */
   begin(opcode: number, fin: boolean, length: number, compressed: boolean): Rule | undefined;
   /**
-   * Handles the next payload bytes, unmasked, in the scratch from `from` to `to`; `left` more follow.
-   * `high` is 0 if they are all ASCII. A frame without payload has one empty piece.
+   * Handles the next payload bytes of a data frame: those of `scratch` from `from` to `to`,
+   * unmasked; `left` more follow. `high` is 0 if all of them are ASCII. Called once, with an empty
+   * range, for a frame without payload.
    */
   piece(scratch: Scratch, from: number, to: number, high: number, left: number): Rule | undefined;
   /** Handles a control frame. */
@@ -97,7 +98,7 @@ export class FrameDecoder {
   readonly #lengthMax: number;
   /** The reserved bits allowed in a message's first frame. */
   readonly #allowed: number;
-  /** An incomplete header. */
+  /** The bytes of a header that has not arrived completely; the first `#headLength` are valid. */
   #head: Uint8Array | undefined;
   #headLength = 0;
   /** The payload of an incomplete control frame. */
@@ -331,8 +332,9 @@ export function encodeMessage(
 }
 
 /**
- * Writes the frame of a message at `at`. Returns the offset after it, or -1 without writing if the remaining room
- * may be too small. `text`: whether `data` is sent as text: a string, or bytes of valid UTF-8.
+ * Writes the frame of a message at `at`. Returns the offset after it, or -1, without writing, if
+ * the message may not fit into the rest of the scratch. `text`: whether to send as text; bytes must
+ * then be valid UTF-8.
  */
 export function appendMessage(
   scratch: Scratch,
@@ -350,8 +352,8 @@ export function appendMessage(
 }
 
 /**
- * Returns the messages of frames that this library encoded, unmasked and unfragmented: text as strings, binary as
- * views of `frames`.
+ * Returns the messages in unmasked, unfragmented frames that this library encoded: text as strings,
+ * binary as views of `frames`.
  */
 export function messagesIn(frames: Uint8Array): (string | Uint8Array)[] {
   const messages: (string | Uint8Array)[] = [];
@@ -373,7 +375,7 @@ export function messagesIn(frames: Uint8Array): (string | Uint8Array)[] {
   return messages;
 }
 
-/** Throws unless the data is bytes, because untyped callers may pass anything. */
+/** Returns `data`. Throws if it is not bytes, because callers without types may pass anything. */
 export function checkBytes(data: Uint8Array): Uint8Array {
   if (data instanceof Uint8Array) return data;
   throw new TypeError(

@@ -8,8 +8,9 @@
  *     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==
  *     Sec-WebSocket-Version: 13
  *
- * The reader is strict where two readers of one request could disagree on its end or its meaning: bare line
- * feeds, folded lines, NULs, spaces before a colon, repeated headers.
+ * The reader rejects everything on which a proxy and this server could disagree about the end or
+ * the meaning of a request: bare line feeds, folded lines, NULs, spaces before a colon, repeated
+ * headers.
  *
  * @module
  */
@@ -18,19 +19,19 @@ import { Buffer } from "node:buffer";
 import { EMPTY } from "../base/bytes.ts";
 import { type Extension, parseExtensions } from "./extension.ts";
 
-/** Maximum number of bytes of the head of a request. More are answered with 431. */
+/** Maximum number of bytes of the head of a request. A longer head is answered with 431. */
 const HEAD_BYTES_MAX = 16 * 1024;
 
-/** The initial buffer for a head that arrives in pieces, in bytes. */
+/** Initial size of the buffer for a head that arrives in pieces, in bytes. */
 const HEAD_BYTES_SMALL = 512;
 
-/** Maximum number of bytes of its first line. More are answered with 414. */
+/** Maximum number of bytes of the request line. A longer one is answered with 414. */
 const REQUEST_LINE_BYTES_MAX = 8 * 1024;
 
-/** Maximum number of headers. More are answered with 431. */
+/** Maximum number of headers of a request. More are answered with 431. */
 const HEADERS_MAX = 100;
 
-/** Headers that determine the end of a request or its host: rejected if repeated. */
+/** Headers that may occur only once. A request that repeats one is answered with 400. */
 const ONCE: ReadonlySet<string> = new Set([
   "content-length",
   "host",
@@ -42,7 +43,7 @@ const ONCE: ReadonlySet<string> = new Set([
 
 const METHOD = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const FIELD_NAME = METHOD;
-// Visible characters, spaces, tabs and non-ASCII bytes.
+// Matches the value of a header: visible characters, spaces, tabs and non-ASCII bytes.
 // deno-lint-ignore no-control-regex
 const FIELD_VALUE = /^[^\x00-\x08\x0a-\x1f\x7f]*$/;
 // Matches a request target: a path, a complete URL as clients send it to proxies, or the asterisk
@@ -75,7 +76,7 @@ export interface RequestHead {
   readonly headers: readonly (readonly [name: string, value: string])[];
 }
 
-/** The progress of a request's head. */
+/** The result of reading the next bytes of a request's head. */
 export type HeadProgress =
   | { readonly state: "more" }
   /** The head is complete; the chunk's bytes from `rest` on follow it. */
@@ -84,7 +85,7 @@ export type HeadProgress =
 
 const MORE: HeadProgress = { state: "more" };
 
-/** Decodes a part of an array of bytes. Called with any `Uint8Array` as `this`. */
+/** `Buffer.prototype.toString`, which is called with any `Uint8Array` as `this`. */
 const decode: (encoding: "latin1", start: number, end: number) => string =
   Buffer.prototype.toString;
 
@@ -198,8 +199,8 @@ function isBlank(code: number): boolean {
 }
 
 /**
- * Returns the progress after a complete head: the rejection if the head is invalid, otherwise the
- * head. `rest` is the offset of the bytes after it.
+ * Checks a complete head. Returns the rejection if the head is invalid, otherwise the head. `rest`
+ * is the offset of the bytes after it.
  */
 function judge(head: RequestHead, rest: number): HeadProgress {
   const refusal = checkHead(head);
@@ -216,7 +217,7 @@ export function headerOf(head: RequestHead, name: string): string | undefined {
   return value;
 }
 
-/** Returns whether a request is for a WebSocket, valid or not. */
+/** Returns whether a request tries to open a WebSocket, correctly or not. */
 export function wantsWebSocket(head: RequestHead): boolean {
   return hasToken(headerOf(head, "upgrade"), "websocket") ||
     headerOf(head, "sec-websocket-key") !== undefined;
@@ -316,7 +317,8 @@ function checkHead(head: RequestHead): Refusal | undefined {
 /** Returns the rejection of a transfer coding other than "chunked": RFC 9112, sections 6.1 and 6.3. */
 function checkCoding(coding: string): Refusal {
   const codings = coding.split(",").map((each) => each.trim());
-  // Without "chunked" at the end, the body has no end; and it must not be repeated.
+  // If "chunked" is not the last coding, the end of the body is unknown; and it must not be
+  // repeated.
   return codings.indexOf("chunked") === codings.length - 1
     ? { status: 501, words: "of transfer codings this server knows chunked alone" }
     : { status: 400, words: "the header Transfer-Encoding must be chunked" };

@@ -1,7 +1,7 @@
 /**
- * Frames that wait while a handler's promise is pending. Control frames among them are removed and
- * answered at once: RFC 6455, section 5.5, requires a ping to be answered as soon as practical.
- * Deterministic.
+ * Stores the frames that arrive while a handler's promise is pending. Control frames among them are
+ * removed and answered at once: RFC 6455, section 5.5, requires a ping to be answered as soon as
+ * practical. Deterministic.
  *
  *     bytes ─▶ [data frame][ping][data frame][close]          [data frame][data frame] wait
  *                            │                 └──────────▶  answered; nothing follows it
@@ -11,7 +11,7 @@
  */
 import { EMPTY } from "../base/bytes.ts";
 
-/** Number of waiting bytes at which the stream is paused. */
+/** Number of stored bytes at which reading from the socket is paused. */
 export const HELD_BYTES_MAX: number = 256 * 1024;
 
 const CONTROL = 0x08;
@@ -24,15 +24,16 @@ const CONTROL_BYTES_MAX = 125;
 export type TakeControl = (opcode: number, payload: Uint8Array) => boolean;
 
 /**
- * Holds the frames of one connection that wait. The bytes begin with a frame unless the decoder
- * stopped inside one.
+ * Stores the undecoded frames of one connection. The stored bytes begin at a frame, unless the
+ * decoder has stopped inside one.
  */
 export class HeldFrames {
   #bytes: Uint8Array = EMPTY;
   #start = 0;
   #end = 0;
   /**
-   * Offset of the next header to check, which may not have arrived yet; -1 if no more are checked.
+   * Offset of the next header to check for a control frame; the header may not have arrived yet. -1
+   * if no more headers are checked.
    */
   #next = 0;
 
@@ -40,12 +41,12 @@ export class HeldFrames {
     return this.#end - this.#start;
   }
 
-  /** Returns the waiting bytes, which are valid until bytes are added. */
+  /** Returns a view of the stored bytes, which is valid until bytes are added or scanned. */
   view(): Uint8Array {
     return this.#bytes.subarray(this.#start, this.#end);
   }
 
-  /** Removes bytes from the front. */
+  /** Removes the first `length` bytes. */
   consume(length: number): void {
     this.#start += length;
     if (this.#next >= 0 && this.#next < this.#start) this.#next = this.#start;
@@ -71,7 +72,10 @@ export class HeldFrames {
     this.#end += bytes.length;
   }
 
-  /** Removes control frames from the unchecked bytes, which must begin with a frame. */
+  /**
+   * Passes each complete control frame among the unchecked bytes to `take`, and removes it.
+   * `isMasked`: whether frames must be masked.
+   */
   scan(isMasked: boolean, take: TakeControl): void {
     const bytes = this.#bytes;
     if (this.#next < 0 || this.#next >= this.#end) return;
@@ -129,7 +133,7 @@ interface Frame {
   readonly isMasked: boolean;
 }
 
-/** Returns the header at `at`, or `undefined` if it has not arrived. */
+/** Parses the header at `at`. Returns `undefined` if it has not arrived completely. */
 function frameAt(bytes: Uint8Array, at: number, end: number): Frame | undefined {
   if (end - at < 2) return undefined;
   const isMasked = (bytes[at + 1]! & MASKED) !== 0;

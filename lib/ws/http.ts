@@ -7,7 +7,7 @@ import { Buffer, isUtf8 } from "node:buffer";
 import { concat, utf8 } from "../base/bytes.ts";
 import { hasToken, type Refusal, type RequestHead } from "./handshake.ts";
 
-/** Reason phrases for human readers; clients ignore them. */
+/** Reason phrases by status, for human readers; clients ignore them. */
 const PHRASES: Readonly<Record<number, string>> = {
   200: "OK",
   201: "Created",
@@ -45,7 +45,7 @@ const PHRASES: Readonly<Record<number, string>> = {
   505: "HTTP Version Not Supported",
 };
 
-/** Headers that the server sets itself: those of the connection and of the body's length. */
+/** Headers that the server sets itself, about the connection and the end of the body. */
 const OURS: ReadonlySet<string> = new Set([
   "connection",
   "content-length",
@@ -58,7 +58,7 @@ const OURS: ReadonlySet<string> = new Set([
 export type Framing =
   | { readonly kind: "length"; readonly length: number }
   | { readonly kind: "chunked" }
-  /** By the end of the connection; or there is no body. */
+  /** The end of the connection ends the body, or there is no body. */
   | { readonly kind: "none" };
 
 /**
@@ -68,7 +68,7 @@ export type Framing =
  */
 export type Farewell = "close" | "upgrade" | { readonly keptMs: number };
 
-/** `100 Continue`, for which a client waits before it sends a body. */
+/** The encoded response `100 Continue`, for which a client may wait before it sends a body. */
 export const CONTINUE: Uint8Array = Buffer.from("HTTP/1.1 100 Continue\r\n\r\n");
 
 /** The last chunk of a chunked body. */
@@ -138,7 +138,7 @@ export function encodeHead(head: string, isAscii: boolean): Uint8Array {
   return bytes;
 }
 
-/** Returns whether each character is one byte in any encoding. */
+/** Returns whether a text is ASCII, so that it has the same bytes in UTF-8 and in Latin-1. */
 export function isAscii(text: string): boolean {
   // deno-lint-ignore no-control-regex
   return /^[\x00-\x7f]*$/.test(text);
@@ -156,7 +156,7 @@ function connectionLines(farewell: Farewell): string {
   return `connection: keep-alive\r\n${seconds > 0 ? `keep-alive: timeout=${seconds}\r\n` : ""}`;
 }
 
-/** A chunk of at most this many bytes is copied into one buffer. */
+/** Maximum length in bytes of a chunk that is copied into one buffer with the lines around it. */
 const JOINED_CHUNK_BYTES_MAX = 4096;
 
 const CRLF = Buffer.from("\r\n");
@@ -196,17 +196,18 @@ export function framingOf(
 }
 
 /**
- * Whether the platform's class sets a content type as the Fetch standard requires: true on Deno.
+ * Whether the platform's `Response` sets the content type of a text, as the Fetch standard
+ * requires: true on Deno.
  */
 const HAS_TYPES: boolean = new Response("").headers.has("content-type");
 
 /**
- * Returns the content type of a body whose response sets none. Bun's class sets none for a string; a
- * browser would guess it, and might run a user's text as HTML.
+ * Returns the Content-Type line for a body whose response sets no type. Bun's `Response` sets none
+ * for a string; a browser would guess the type, and might run a user's text as HTML.
  */
 export function typeLine(bytes: Uint8Array): string {
   if (HAS_TYPES || bytes.length === 0) return "";
-  // The last character may be incomplete.
+  // The bytes may be only the start of a body, and end inside a character.
   let end = bytes.length;
   while (end > 0 && bytes.length - end < 3 && bytes[end - 1]! >= 0x80) end--;
   const isText = isUtf8(bytes) || isUtf8(bytes.subarray(0, end)) ||

@@ -1,20 +1,22 @@
 /**
- * One socket from its accept until it becomes a WebSocket or its last response has been sent.
+ * Handles the HTTP requests on one socket, from its accept until it becomes a WebSocket or ends.
  *
  *     proxy ─▶ head ──┬─ a WebSocket ─▶ asking the upgrade hook ─▶ 101: a connection takes over
  *               ▲     └─ plain ───────▶ asking the fetch hook ──▶ answering ─▶ draining ─┐
  *               └────── its first byte ◀────────── resting ◀───────┴───────────────────┘
  *
- * A rejection in any state leads to `leaving`: the response is written, this side is ended, and further input is
- * dropped until the client closes too, because closing a socket with unread bytes can lose the last response.
+ * A rejection in any state leads to `leaving`: the response is written, this side of the connection
+ * is closed, and further input is dropped until the client closes too, because closing a socket
+ * with unread bytes can lose the last response.
  *
- * A body that does not arrive together with its head is streamed into `request.body` while the hook runs; the
- * rest after the response is drained. A client that closes (its FIN counts, as in the platform's servers) aborts
- * `request.signal` and cancels the response's body.
+ * A body that does not arrive in the same read as its head is streamed into `request.body` while
+ * the hook runs; what the hook leaves unread is dropped after the response. When the client closes
+ * the connection or its own side of it (FIN), `request.signal` is aborted, and the response's body
+ * is cancelled: after a FIN only if it makes no progress for `HANG_UP_MS`.
  *
- * A client may send its next request before the response to the previous one. Those bytes are kept, up to
- * `EARLY_BYTES_MAX`, and read when less than `RESPONSE_BYTES_WAITING_MAX` of the response waits, up to
- * `REQUESTS_A_TURN_MAX` requests per turn.
+ * A client may send further requests before it has received a response (pipelining). These bytes
+ * are stored, up to `EARLY_BYTES_MAX`, and read when at most `RESPONSE_BYTES_WAITING_MAX` bytes of
+ * the response are unsent. Other connections are served after `REQUESTS_A_TURN_MAX` such requests.
  *
  * Longer than 400 lines because it is one state machine.
  *
@@ -73,7 +75,7 @@ const RESPONSE_BYTES_WAITING_MAX = 64 * 1024;
  */
 const EARLY_BYTES_MAX = 64 * 1024;
 
-/** Number of bytes that count as progress of a body. */
+/** Number of received bytes of a body that count as progress. */
 const BODY_PROGRESS_BYTES = 1024;
 
 /**
@@ -110,14 +112,14 @@ export interface HttpConnectionTerms<Data> {
   readonly options: ServeOptions<Data>;
   readonly limits: Limits;
   readonly log: LogLine;
-  /** The budget of all request bodies. */
+  /** Limits the bytes in the request bodies of the server. */
   readonly bodies: BodyBudget;
-  /** The limits of accepted compression; `undefined` for none. */
+  /** The parameters of compression that the server accepts; `undefined` if compression is off. */
   readonly deflate: DeflateTerms | undefined;
   /** Whether the server is stopping: each response is then the last of its connection. */
   readonly isStopping: boolean;
   now(): number;
-  /** The origins of the URLs of requests. */
+  /** Computes the origins of the URLs of requests. */
   readonly origins: RequestOrigins;
   /** Returns the value of the Date header. */
   date(): string;
@@ -135,12 +137,12 @@ export interface HttpConnectionTerms<Data> {
   ended(connection: HttpConnection<Data>): void;
 }
 
-/** The result of an accepted upgrade. */
+/** The results of accepting a WebSocket request. */
 export interface Admission<Data> {
   readonly acceptance: Acceptance<Data>;
   /** The client: the peer, or the client named by a trusted proxy. */
   readonly client: Address;
-  /** Replaces the server's backpressure settings. */
+  /** Replaces the server's backpressure settings for this connection; `undefined`: those apply. */
   readonly backpressure: Backpressure | undefined;
   readonly deflate: DeflateTerms | undefined;
   /** Bytes that followed the request. */
@@ -173,17 +175,20 @@ export class HttpConnection<Data> implements StreamHandler {
   #method: string | undefined;
   /** The head of a plain request while the fetch hook runs. */
   #head: RequestHead | undefined;
-  /** Whether the upgrade hook is running. */
+  /** Whether the upgrade hook is running, so that the request is not answered yet. */
   #upgrading = false;
   /** Whether the client has ended its side. */
   #halfClosed = false;
   /** The request passed to a hook, until its response is complete. */
   #request: HttpRequest | undefined;
-  /** The reader of its body, until its response is complete. */
+  /**
+   * Reads the body of the current request; `undefined` once the body is complete and a hook has
+   * answered.
+   */
   #body: BodyReader | undefined;
-  /** Whether its body is incomplete. */
+  /** Whether the body of the current request has not arrived completely. */
   #bodyComes = false;
-  /** Receives the body; `undefined` if the body is dropped. */
+  /** Receives the current request's body; `undefined` if the body is dropped. */
   #bodyStream: BodyStream | undefined;
   /** Whether the client waits for `100 Continue`. */
   #awaitsContinue = false;
@@ -191,15 +196,15 @@ export class HttpConnection<Data> implements StreamHandler {
   #bodyAt = 0;
   #bodyBytesSince = 0;
   #drained = 0;
-  /** Bytes that arrived early and have not been read yet. */
+  /** Bytes that arrived before the previous request was answered, and have not been read. */
   #early: Uint8Array = EMPTY;
   #writer: ResponseWriter | undefined;
-  /** The writer of its responses. */
+  /** Receives the bytes of each response from its writer. */
   #sink: ResponseSink | undefined;
-  /** Continues a response that waits for its client. */
+  /** Resumes a response that waits until the client has read more. */
   #roomy: (() => void) | undefined;
   #written = 0;
-  /** The bytes sent up to the last check, and the time of the check. */
+  /** Number of sent bytes when the client last made progress, -1 at first; and the time of that. */
   #departed = -1;
   #departedAt = 0;
 
@@ -224,17 +229,22 @@ export class HttpConnection<Data> implements StreamHandler {
     return this.#stream.remote;
   }
 
-  /** Whether it has not sent a complete request yet. */
+  /**
+   * Whether the head of a request is incomplete; false while the connection waits between requests.
+   */
   get isSilent(): boolean {
     return this.#state === "proxy" || this.#state === "head";
   }
 
-  /** Whether its first request is neither answered nor a WebSocket yet. */
+  /** Whether the head of a request is incomplete or the upgrade hook is running. */
   get isOpening(): boolean {
     return this.isSilent || this.#upgrading;
   }
 
-  /** Rejects the request with this status, in any state. */
+  /**
+   * Answers the current request with a rejection, and closes the connection. Aborts the connection
+   * instead if a response has already begun.
+   */
   refuse(refusal: Refusal): void {
     if (this.#state === "leaving" || this.#state === "gone") return;
     // A response that has started cannot be replaced.
@@ -248,7 +258,7 @@ export class HttpConnection<Data> implements StreamHandler {
     this.#stream.abort();
   }
 
-  /** Closes a connection that waits for a request, to make room for another. */
+  /** Closes this connection, which waits for a request, to make room for another. */
   yieldPlace(): void {
     // Aborting it at once might lose its last response.
     const restedMs = this.#terms.now() - (this.#deadline - this.#terms.limits.keepAliveMs);
@@ -256,13 +266,13 @@ export class HttpConnection<Data> implements StreamHandler {
     else this.#leave();
   }
 
-  /** The server is stopping: closes the connection unless a request is in progress. */
+  /** Closes the connection unless a request is in progress, because the server is stopping. */
   dismiss(): void {
     if (this.#state === "resting" || this.#state === "draining") this.#leave();
     else if (this.#isReading || this.#upgrading || this.#halfClosed) this.abort();
   }
 
-  /** Called periodically: ends the connection if there is no progress. */
+  /** Called periodically. Rejects a late request, and ends a connection that makes no progress. */
   tick(now: number): void {
     switch (this.#state) {
       case "proxy":
@@ -345,11 +355,11 @@ export class HttpConnection<Data> implements StreamHandler {
       this.#state === "asking" && this.#bodyComes;
   }
 
-  /** Enters a state. */
+  /** Changes the state, and frees what belongs to the previous one. */
   #enter(state: State): void {
     if (this.#state === "resting") this.#terms.wakes(this);
     if (this.#body !== undefined && state !== "asking") {
-      // The budget is only for unanswered requests.
+      // Frees the budget, which is only for unanswered requests.
       this.#body.free();
       if (!this.#bodyComes) this.#body = undefined;
     }
@@ -386,7 +396,10 @@ export class HttpConnection<Data> implements StreamHandler {
 
   // Methods that read input:
 
-  /** `owned`: whether the buffer is not used elsewhere. */
+  /**
+   * Handles received bytes as the state requires. `owned`: whether they may be stored without a
+   * copy.
+   */
   #take(bytes: Uint8Array, owned: boolean): void {
     switch (this.#state) {
       case "proxy":
@@ -411,7 +424,7 @@ export class HttpConnection<Data> implements StreamHandler {
     }
   }
 
-  /** Stores bytes that are not read yet. */
+  /** Stores bytes that follow the current request. */
   #keep(bytes: Uint8Array, owned: boolean): void {
     if (bytes.length === 0) return;
     const kept = owned ? bytes : bytes.slice();
@@ -616,7 +629,9 @@ export class HttpConnection<Data> implements StreamHandler {
     this.#rest();
   }
 
-  /** Returns whether the client has sent nothing of an awaited body for `requestBodyTimeout`. */
+  /**
+   * Returns whether the client has made no progress with an awaited body for `requestBodyTimeout`.
+   */
   #isBodyLate(now: number): boolean {
     if (!this.#bodyComes || this.#stream.isPaused || this.#awaitsContinue) return false;
     return now - this.#bodyAt >= this.#terms.limits.bodyMs;
@@ -636,7 +651,10 @@ export class HttpConnection<Data> implements StreamHandler {
     this.#bodyStream = undefined;
   }
 
-  /** Drops the rest of a body that the hook has not read. */
+  /**
+   * Waits for the rest of a body that the hook has not read, or closes the connection if it is
+   * long.
+   */
   #drain(): void {
     const left = this.#body!.left;
     if (this.#drained > DRAINED_BYTES_MAX || (left ?? 0) > DRAINED_BYTES_MAX) this.#leave();
@@ -679,7 +697,7 @@ export class HttpConnection<Data> implements StreamHandler {
     if (this.#state === "leaving" || this.#state === "gone") return;
     const what = error instanceof Error ? error.stack ?? error.message : String(error);
     this.#terms.log("error", `ws: a hook failed: ${what}`);
-    // A proxy's connection, which carries requests of many clients, is kept.
+    // The connection is kept, because a proxy's connection carries requests of many clients.
     const head = this.#head;
     if (head === undefined || this.#state !== "asking") {
       return this.refuse({ status: 500, words: "internal error" });
@@ -739,7 +757,7 @@ export class HttpConnection<Data> implements StreamHandler {
     this.#stream.resume();
   }
 
-  /** Returns whether the connection ends after the response. */
+  /** Returns what happens to the connection after the response. */
   #farewell(head: RequestHead, closesItself: boolean, last: boolean): Farewell {
     const { limits: { keepAliveMs, requestsMax }, isStopping } = this.#terms;
     const closes = last || isStopping || keepAliveMs === 0 || head.version === "1.0" ||
@@ -768,7 +786,7 @@ export class HttpConnection<Data> implements StreamHandler {
     const early = this.#early;
     this.#early = EMPTY;
     this.#take(early, true);
-    // The rest of the body will never arrive.
+    // The rest of the head or body will never arrive.
     if (this.#halfClosed && this.#isReading) return this.#leave();
     if (this.#isReading || this.#early.length < EARLY_BYTES_MAX) this.#stream.resume();
   }
@@ -808,7 +826,7 @@ export class HttpConnection<Data> implements StreamHandler {
 
 const NOT_FOUND: Refusal = { status: 404, words: "not found" };
 
-/** Returns false for a request without a body. */
+/** Returns whether the head of a request announces a body. */
 function announcesBody(head: RequestHead): boolean {
   return headerOf(head, "content-length") !== undefined ||
     headerOf(head, "transfer-encoding") !== undefined;

@@ -1,6 +1,6 @@
 /**
- * The request passed to a hook: an object of the platform's class, whose signal is aborted when its
- * client closes before the response is complete. Deterministic.
+ * Creates the request that is passed to a hook: an object of the platform's class, whose signal is
+ * aborted when its client closes before the response is complete. Deterministic.
  *
  * @module
  */
@@ -13,7 +13,7 @@ const HANG_UP: unique symbol = Symbol("hang up");
 
 /** A request received by a server. */
 export interface HttpRequest extends Request {
-  /** Aborts its signal, once. For the runtime only. */
+  /** Aborts the request's signal; later calls have no effect. Internal: use {@linkcode hangUp}. */
   [HANG_UP](reason: Error): void;
 }
 
@@ -72,21 +72,21 @@ class PlatformRequest extends Request implements HttpRequest {
   }
 }
 
-/** The parts of a request. */
+/** The arguments with which a request of the platform's class is created. */
 interface Parts {
   readonly url: string;
   readonly method: string;
   readonly init: RequestInit;
 }
 
-/** The internal fields of a request of the platform's class. Empty on Bun. */
+/** The keys of the internal fields of the platform's `Request`. Empty on Bun. */
 const FIELDS = Object.getOwnPropertySymbols(new Request("http://localhost/"));
 
 /**
- * A request that creates an object of the platform's class only if more than URL, method and signal is
- * used: creating one takes as long as everything else. On Deno it has the internal fields by which the
- * platform's functions recognise a request, such as `new Request(request)` and `fetch(request)`; on Bun it
- * has the properties, which these functions read.
+ * A request that creates an object of the platform's class only when more than its URL, method and
+ * signal is used, because creating one costs as much as the rest of the request. On Deno it has the
+ * internal fields by which the platform's functions recognise a request, such as `new
+ * Request(request)` and `fetch(request)`; on Bun it has the properties, which these functions read.
  */
 class LazyRequest {
   readonly #parts: Parts;
@@ -119,7 +119,7 @@ class LazyRequest {
     this.#signal.abort(reason);
   }
 
-  /** The request of the platform's class. */
+  /** Returns the platform's request for a lazy one. Creates it on the first call. */
   static platformOf(request: LazyRequest): Request {
     return request.#platform ??= new Request(request.#parts.url, request.#parts.init);
   }
@@ -169,7 +169,7 @@ if (FIELDS.length === 0) {
   });
 }
 
-/** Methods that the platform's class keeps as they are. */
+/** Methods that the platform's class does not change. */
 const NORMAL_METHODS: ReadonlySet<string> = new Set([
   "DELETE",
   "GET",
@@ -186,7 +186,7 @@ const LAZY_METHODS: ReadonlySet<string> = [...NORMAL_METHODS].every(isTaken)
   // Bun's `new Request` does not copy the method if it receives headers as second argument.
   : new Set(["GET"].filter(isTaken));
 
-/** Returns whether the platform copies a lazy request with this method. */
+/** Returns whether the platform copies a lazy request with this method correctly. */
 function isTaken(method: string): boolean {
   const init: RequestInit = { method, headers: { a: "b" } };
   if (hasBody(method)) init.body = "c";
@@ -215,7 +215,8 @@ export class RequestOrigins {
   #origin: string | undefined;
 
   /**
-   * Returns scheme and host as the URL standard formats them, or `undefined` if they are invalid.
+   * Returns the origin of a URL with this scheme and host, as the URL standard formats it, or
+   * `undefined` if the host is invalid.
    */
   of(scheme: "http" | "https", host: string): string | undefined {
     if (scheme !== this.#scheme || host !== this.#host) {
@@ -229,7 +230,7 @@ export class RequestOrigins {
   }
 }
 
-/** The body of a request: none, complete, or a stream. */
+/** The body of a request: `undefined` for none, bytes if it is complete, or a stream. */
 export type RequestContent = Uint8Array | ReadableStream<Uint8Array<ArrayBuffer>> | undefined;
 
 /**
@@ -295,8 +296,8 @@ export function buildRequest(
 }
 
 /**
- * Returns false for methods whose body has no meaning; the body is then read and dropped (RFC 9110,
- * 9.3.1).
+ * Returns whether a body has a meaning for this method: false for GET and HEAD, whose body is read
+ * and dropped (RFC 9110, section 9.3.1).
  */
 export function hasBody(method: string): boolean {
   const upper = method.toUpperCase();

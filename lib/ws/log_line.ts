@@ -1,11 +1,11 @@
 /**
- * The log of servers and clients without a node.
+ * Adapts a log sink to the function by which WebSocket servers and clients log.
  *
  * @module
  */
 import { LogEntry, type LogLevel, type LogSink } from "../base/log.ts";
 
-/** Writes a line. */
+/** Writes one line to the log. */
 export type LogLine = (level: LogLevel, line: string) => void;
 
 /** Returns a function that writes lines to a sink. `wall` returns milliseconds since 1970. */

@@ -9,14 +9,15 @@
  * It also returns whether any byte was not ASCII, so that the reader of a text does not need to check again.
  * With the key 0, it only checks.
  *
- * There are two versions, because most payloads are short and set-up dominates them (`bench/ws/mask_bench.ts`).
- * Words are little-endian, as on all supported machines.
+ * There are two versions: most payloads are short, and for these the faster version would spend
+ * more time on its set-up than it saves (`bench/ws/mask_bench.ts`). Words are little-endian, as on
+ * all supported machines.
  *
  * @module
  */
 import type { Scratch } from "./scratch.ts";
 
-/** Length from which processing whole aligned words is faster. */
+/** Length in bytes from which `unmaskAligned` is faster. */
 const WORDS_FROM_BYTES = 128;
 
 /** A mask for the highest bit of each byte of a word: none is set if all bytes are ASCII. */

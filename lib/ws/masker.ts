@@ -1,6 +1,6 @@
 /**
- * Masks the frames of a client: RFC 6455, section 5.3. Each frame has a new unpredictable key, so that a script
- * cannot choose the bytes that are sent.
+ * Masks the frames of a client: RFC 6455, section 5.3. Each frame has a new unpredictable key, so
+ * that a script cannot choose the bytes that are sent.
  *
  *     81 05 48 65 6c 6c 6f   ──▶   81 85 37 fa 21 3d 7f 9f 4d 51 58
  *
@@ -15,7 +15,7 @@ const MASKED = 0x80;
 /** Number of keys that are generated at once: a call costs more than its random bytes. */
 const KEYS_AT_ONCE = 256;
 
-/** Masks the frames of one connection. */
+/** Masks the frames of one client. */
 export class Masker {
   readonly #random: Random;
   #keys: Uint8Array = new Uint8Array(0);

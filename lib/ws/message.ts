@@ -3,12 +3,13 @@
  *
  *     text, fin ─────────────────────────────────────────────▶ message
  *     text ──▶ continuation ──▶ … ──▶ continuation, fin ─────▶ message
- *                    └── control frames pass in between
+ *                    └── control frames may come between these
  *
- * A message that consists of one frame in one piece, as most do, is passed directly from the scratch to its
- * receiver. Others are stored until they are complete: memory grows with the received bytes, by doubling, never
- * by an announced length, and never beyond the maximum message length. A compressed message is inflated piece by
- * piece, so an invalid byte is found in its piece, compressed or not.
+ * A message that consists of one frame in one piece, as most do, is passed directly from the
+ * scratch to its receiver. Others are stored until they are complete: memory grows with the
+ * received bytes, by doubling, never by an announced length, and never beyond the maximum message
+ * length. A compressed message is inflated piece by piece, so that invalid UTF-8 is detected early
+ * in it too.
  *
  * @module
  */
@@ -18,10 +19,10 @@ import type { Scratch } from "./scratch.ts";
 import { Utf8Check } from "./utf8.ts";
 import type { Inflated, InflatedPieces } from "./zlib.ts";
 
-/** Work counted for each compressed message in addition to its length, in inflated bytes. */
+/** Cost of inflating a message in addition to its length. Unit: the cost of one inflated byte. */
 const INFLATE_BYTES = 1024;
 
-/** Work counted for each frame, in inflated bytes. */
+/** Cost of reading a frame. Unit: the cost of one inflated byte. */
 const FRAME_BYTES = 256;
 
 /** Receives messages. */
@@ -32,7 +33,7 @@ export interface MessageSink {
   message(data: string | Uint8Array): void;
   /** Handles a control frame. */
   control(opcode: number, payload: Uint8Array): Rule | undefined;
-  /** Reports the memory used by the incomplete message, in bytes. */
+  /** Called when the memory used by the incomplete message changes, with its new size in bytes. */
   holds(bytes: number): void;
   /** Called when the peer has violated a rule. Nothing more is passed on. */
   fail(rule: Rule): void;
@@ -60,16 +61,19 @@ export class MessageReader implements FrameSink {
   /** Whether the current frame is the last of its message. */
   #fin = false;
   #compressed = false;
-  /** The message's length according to the headers so far. */
+  /** Sum of the payload lengths in the headers of the message's frames so far, in bytes. */
   #announced = 0;
   /**
-   * Work done since the owner last set it to 0: the cost of frames and inflation, in inflated
-   * bytes.
+   * Cost of frames and inflation since the owner last set this to 0. Unit: the cost of one inflated
+   * byte.
    */
   work = 0;
   /** The pieces of an incomplete message. */
   #parts: Parts | undefined;
-  /** Whether the message was dropped because its memory was needed. */
+  /**
+   * Whether the incomplete message was dropped, because its memory was needed or the connection
+   * closed.
+   */
   #dropped = false;
 
   /** `lengthMax` is the maximum message length, in bytes; the compressed form may be longer. */
@@ -131,7 +135,7 @@ export class MessageReader implements FrameSink {
     if (this.#compressed && this.#inflate!.takesPieces) {
       return this.#inflatedPart(parts, scratch.bytes.subarray(from, to), last);
     }
-    // The length of the message is known after its last header.
+    // The length of the message is known once the header of its last frame has arrived.
     this.#add(parts, scratch.bytes, from, to, this.#fin ? this.#announced : this.#lengthMax);
     if (this.#dropped) return "tooMuch";
     if (this.#compressed) return last ? this.#inflated(parts.bytes()) : undefined;
@@ -159,7 +163,7 @@ export class MessageReader implements FrameSink {
       this.work += piece.length;
       this.#add(parts, piece, 0, piece.length, this.#lengthMax);
       if (this.#dropped) return "tooMuch";
-      // This part has not been checked for ASCII yet.
+      // `1`: the piece has not been checked for ASCII.
       if (isText && !parts.check(piece, 0, piece.length, 1)) return "text";
     }
     return undefined;
@@ -224,7 +228,7 @@ class Parts {
     this.#length = length;
   }
 
-  /** Returns false if the text so far is not UTF-8. */
+  /** Checks the next piece of a text. Returns false if the text so far cannot be valid UTF-8. */
   check(bytes: Uint8Array, from: number, to: number, high: number): boolean {
     if (high === 0 && this.#utf8.whole) return true;
     this.#ascii = false;

@@ -3,10 +3,10 @@
  *
  * | option | default | at the limit |
  * |---|---|---|
- * | `maxConnections` | 10 000 | the longest resting connection is closed, or the oldest silent one of the address that has most; otherwise 503 |
+ * | `maxConnections` | 10 000 | the connection that has waited longest for a request is closed, or the oldest one without a complete request of the address that has most of these; otherwise 503 |
  * | `maxConnectionsPerAddress` | no limit | 503 |
  * | `handshakeTimeout` | 10 s until a request's head is complete, and for the upgrade hook | 408; 503 while the hook is pending |
- * | `requestBodyTimeout` | 60 s without a byte of a request's body | 408 |
+ * | `requestBodyTimeout` | 60 s without progress of a request's body | 408 |
  * | `responseTimeout` | 120 s until the fetch hook has answered | 503 |
  * | `sendTimeout` | 60 s in which the client reads nothing | the connection is aborted |
  * | `keepAliveTimeout` | 75 s between two requests | closed |
@@ -14,10 +14,10 @@
  * | `maxRequestBodySize` | 1 MiB | 413 |
  * | `maxRequestBodiesSize` | 256 MiB for all unanswered requests | 503 |
  * | `maxPayloadLength` | 16 MiB | the connection closes with 1009 |
- * | incomplete messages of all connections | 256 MiB, or `maxPayloadLength` if more | the connection that holds most closes with 1013 |
- * | `backpressureLimit` | 16 MiB | by `backpressurePolicy`: the connection closes with 1013, the message is dropped, or the latest is held |
- * | `idleTimeout` | 30 s of silence, with a ping at half of it | the connection is aborted |
- * | `closeTimeout` | 5 s without progress after our close | the connection is closed |
+ * | incomplete messages of all connections | 256 MiB, or `maxPayloadLength` if more | the connection whose message uses most closes with 1013 |
+ * | `backpressureLimit` | 16 MiB | by `backpressurePolicy`: the connection closes with 1013, the message is dropped, or only the latest is stored |
+ * | `idleTimeout` | 30 s without data, with a ping at half of it | the connection is aborted |
+ * | `closeTimeout` | 5 s after this side's close frame or last response was sent | the connection is closed |
  * | `perMessageDeflate` | off | a message that would inflate beyond `maxPayloadLength`: 1009 |
  *
  * Longer than 400 lines: it contains the documented list of options, and their checks.
@@ -44,15 +44,15 @@ import { TrustedProxies } from "./trusted_proxies.ts";
 
 const MIB = 1024 * 1024;
 
-/** Default limit of all request bodies, unless a single one may be larger. Bytes. */
+/** Default of `maxRequestBodiesSize`, in bytes, unless `maxRequestBodySize` is larger. */
 const BODIES_BYTES_MAX = 256 * MIB;
 
-/** Limits of the tick interval. Milliseconds. */
+/** Bounds of the interval at which time limits are checked, in milliseconds. */
 const TICK_MS_MAX = 1000;
 const TICK_MS_MIN = 5;
 
 /**
- * An invalid option of `serve` or `connect`.
+ * The error for an invalid option of `serve` or `connect`.
  *
  * @example
  * ```ts
@@ -95,7 +95,7 @@ export type UpgradeAnswer<Data> = Response | Acceptance<Data> | undefined | void
  * connection uses none, except 30 KiB while a message arrives in pieces.
  */
 export interface DeflateOptions {
-  /** Messages of at least this many bytes are compressed. Default 1024. */
+  /** Minimum length of a message that is compressed, in bytes. Default 1024. */
   readonly threshold?: number | undefined;
   /** The compression level of zlib, 0 to 9. Default 6. */
   readonly level?: number | undefined;
@@ -139,8 +139,8 @@ export interface ServeOptions<Data = undefined>
       | Readonly<Record<string, { readonly cert: string; readonly key: string }>>
       | undefined;
     /**
-     * Clients must present a certificate of this authority; hooks have it as `remote.certificate`. Default:
-     * no client certificate is required.
+     * Certificate of an authority, PEM: clients must present a certificate that it has issued,
+     * which hooks get as `remote.certificate`. Default: no client certificate is required.
      */
     readonly ca?: string | undefined;
   } | undefined;
@@ -164,14 +164,20 @@ export interface ServeOptions<Data = undefined>
   readonly perMessageDeflate?: boolean | DeflateOptions | undefined;
   /** The limit of the mailboxes of connections. Default: none. */
   readonly mailbox?: SpawnOptions["mailbox"];
-  /** Seconds of silence after which a connection ends; a ping is sent at half. 0: no limit. Default 30. */
+  /**
+   * Seconds without data from a client after which its connection is aborted; a ping is sent after
+   * half of this time. 0: no limit. Default 30.
+   */
   readonly idleTimeout?: number | undefined;
   /**
    * Time limit from the accept, or from the first byte of a further request, until a request's head is
    * complete, in milliseconds; the same limit applies to the upgrade hook. Default 10000.
    */
   readonly handshakeTimeout?: number | undefined;
-  /** Time limit without a byte of an awaited request body, in milliseconds. Default 60000. */
+  /**
+   * Maximum time without progress of an awaited request body, in milliseconds; each KiB counts as
+   * progress. Default 60000.
+   */
   readonly requestBodyTimeout?: number | undefined;
   /**
    * Time limit for the fetch hook to return a response, in milliseconds; 0: no limit. Default
@@ -179,8 +185,8 @@ export interface ServeOptions<Data = undefined>
    */
   readonly responseTimeout?: number | undefined;
   /**
-   * Time limit for which a client may read nothing of a waiting response, in milliseconds. Default
-   * 60000.
+   * Maximum time for which a client may read nothing of the data that waits for it, in
+   * milliseconds; then the connection is aborted. Default 60000.
    */
   readonly sendTimeout?: number | undefined;
   /**
@@ -192,8 +198,8 @@ export interface ServeOptions<Data = undefined>
   /** Maximum number of plain requests on one connection. Default 1000. */
   readonly maxRequestsPerConnection?: number | undefined;
   /**
-   * Time limit without progress after this side's close frame or the last response, in
-   * milliseconds. Default 5000.
+   * Milliseconds to wait for the client to close the connection after this side's close frame or
+   * last response was sent; then the connection is closed. Default 5000.
    */
   readonly closeTimeout?: number | undefined;
   /**
@@ -213,8 +219,8 @@ export interface ServeOptions<Data = undefined>
    */
   readonly proxyProtocol?: boolean | undefined;
   /**
-   * Maximum number of WebSockets, requests and kept connections. A further one replaces the kept connection that has
-   * been idle longest; if there is none, it gets a 503. Default 10,000.
+   * Maximum number of connections, WebSockets included. A further one replaces the connection that
+   * has waited longest for its next request; if there is none, it gets a 503. Default 10,000.
    */
   readonly maxConnections?: number | undefined;
   /**
@@ -223,8 +229,8 @@ export interface ServeOptions<Data = undefined>
    */
   readonly maxRequestBodySize?: number | undefined;
   /**
-   * Maximum number of bytes of the bodies of all unanswered plain requests; a request that exceeds it gets a 503. Default 256 MiB, or `maxRequestBodySize` if that
-   * is more.
+   * Maximum number of bytes of the bodies of all unanswered plain requests; a request that exceeds
+   * it gets a 503. Default 256 MiB, or `maxRequestBodySize` if that is larger.
    */
   readonly maxRequestBodiesSize?: number | undefined;
   /**
@@ -262,10 +268,12 @@ export interface Limits {
   readonly idleMs: number;
   readonly handshakeMs: number;
   readonly bodyMs: number;
-  /** 0: no limit. */
+  /** Time limit of the fetch hook; 0: no limit. */
   readonly responseMs: number;
   readonly sendMs: number;
-  /** 0: connections are not kept. */
+  /**
+   * Time for which a connection waits for its next request; 0: it is closed after each response.
+   */
   readonly keepAliveMs: number;
   readonly requestsMax: number;
   readonly closeTimeoutMs: number;
@@ -338,10 +346,13 @@ const DEFLATE: Readonly<Record<keyof DeflateOptions, true>> = {
   clientMaxWindowBits: true,
 };
 
-/** The default backpressure. */
+/** The default backpressure settings. */
 export const BACKPRESSURE: Backpressure = { bytesMax: 16 * MIB, policy: "close" };
 
-/** Throws {@linkcode OptionError} if an option is invalid. Returns the limits. */
+/**
+ * Returns the checked options with defaults filled in. Throws {@linkcode OptionError} if an option
+ * is invalid.
+ */
 export function checkOptions<Data>(options: ServeOptions<Data>): Limits {
   checkNames(options, OPTIONS, (words) => new OptionError(words));
   const { open, message, info, close, drain, upgrade, fetch } = options;
@@ -422,7 +433,10 @@ function checkUnix(
   }
 }
 
-/** Returns the checked backpressure options, or `undefined` if there are none. */
+/**
+ * Returns the checked backpressure options, with `otherwise` for those that are not set;
+ * `undefined` if there are none. Throws {@linkcode OptionError}.
+ */
 export function limitsOf(
   options: BackpressureOptions | undefined,
   otherwise: Backpressure,
@@ -455,7 +469,7 @@ export function checkDeflate(
   };
 }
 
-/** Returns the checked option `origins`. Throws {@linkcode OptionError}. */
+/** Returns the checked option `origins`, normalised. Throws {@linkcode OptionError}. */
 export function originsOf(option: ServeOptions["origins"]): Origins {
   if (option === undefined || option === "*") return option;
   if (!Array.isArray(option)) {
@@ -489,7 +503,10 @@ function checkProxyProtocol(
   throw new OptionError("options proxyProtocol and tls exclude each other: end TLS at the proxy");
 }
 
-/** Checks an integer within bounds. */
+/**
+ * Returns an integer option, or `fallback` if it is not set. Throws unless it is from `least` to
+ * `most`.
+ */
 function whole(
   name: string,
   value: number | undefined,
@@ -503,7 +520,10 @@ function whole(
   throw new OptionError(`option ${name} is ${value}: use a whole number ${range}`);
 }
 
-/** Checks a positive finite time. */
+/**
+ * Returns a positive finite option, or `fallback` if it is not set. Throws if it is invalid.
+ * `zeroIsNever`: whether 0 is allowed.
+ */
 function positive(
   name: string,
   value: number | undefined,

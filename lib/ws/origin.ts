@@ -8,7 +8,10 @@
 import { headerOf, type Refusal, type RequestHead } from "./handshake.ts";
 import { authorityOf } from "./http_request.ts";
 
-/** The accepted origins: a set, all, or `undefined` for those with the host of the request. */
+/**
+ * The origins whose pages may connect: a set of normalised origins, `"*"` for all, or `undefined`
+ * for those with the host of the request.
+ */
 export type Origins = ReadonlySet<string> | "*" | undefined;
 
 /** Normalises an origin for comparison; returns `undefined` if it is invalid. */
@@ -21,15 +24,15 @@ export function normalOrigin(origin: string): string | undefined {
 }
 
 /**
- * Returns the rejection of a page that is not allowed to connect. Clients without an Origin header are not
- * browsers, and are accepted.
+ * Returns the rejection of a request from a page that may not connect, otherwise `undefined`.
+ * Clients without an Origin header are not browsers, and are accepted.
  */
 export function checkOrigin(head: RequestHead, origins: Origins): Refusal | undefined {
   const host = head.target.startsWith("/") ? headerOf(head, "host") : authorityOf(head.target);
   return checkOriginOf(headerOf(head, "origin"), host, origins);
 }
 
-/** The same as {@linkcode checkOrigin}, with the headers Origin and Host of a request. */
+/** Does the same as {@linkcode checkOrigin}, for given values of the headers Origin and Host. */
 export function checkOriginOf(
   origin: string | undefined,
   host: string | undefined,

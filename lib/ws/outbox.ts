@@ -1,9 +1,9 @@
 /**
- * The send queue of one connection: writes complete frames into its stream, and counts queued bytes.
+ * Queues the frames of one connection: writes them to its stream, and limits the queued bytes.
  *
- *     waiting bytes   0 ─────── BEHIND_BYTES ─────── backpressureLimit
- *     `send` returns    "sent"               "behind"                  "dropped" or "held"
- *     drain() after                  yes, once nothing waits
+ *     queued bytes    0 ─────── BEHIND_BYTES ─────── backpressureLimit
+ *     `send` returns     "sent"               "behind"                  "dropped" or "held"
+ *     drain() is called  no                   yes, when the queue is empty
  *
  * Pongs are limited too: for a peer that pings and does not read, at most one pong is queued beyond
  * `BEHIND_BYTES`, and only its latest ping is kept (RFC 6455, 5.5.3, allows skipping the others).
@@ -41,7 +41,9 @@ export class ConnectionOutbox {
   readonly #deflate: Deflate | undefined;
   /** Masks frames; used only by clients. */
   readonly #masker: Masker | undefined;
-  /** Whether a send returned "behind" or "dropped" since the last `drained`. */
+  /**
+   * Whether a send returned another result than "sent" since the last call of {@linkcode drained}.
+   */
   #behind = false;
   /** Number of bytes written so far. */
   #written = 0;
@@ -49,7 +51,10 @@ export class ConnectionOutbox {
   #pongAt = 0;
   /** The latest unanswered ping. */
   #ping: Uint8Array | undefined;
-  /** The latest frames that did not fit, by slot. */
+  /**
+   * The latest frames that exceeded the limit under the policy "latest", by slot: a room's name, or
+   * "" for direct messages. They are sent when the queue is empty.
+   */
   #held: Map<string, Uint8Array> | undefined;
   #heldBytes = 0;
 
@@ -85,8 +90,8 @@ export class ConnectionOutbox {
   }
 
   /**
-   * Queues complete frames, which must not be changed afterwards. Held frames replace earlier ones of the same
-   * slot.
+   * Queues complete frames, whose buffer must not be changed afterwards. Frames of the same `slot`
+   * replace each other under the policy "latest".
    */
   frames(frames: Uint8Array, limits: Backpressure = this.#limits, slot: string = ""): SendResult {
     const { unsent } = this.#stream;
@@ -97,7 +102,7 @@ export class ConnectionOutbox {
       this.#hold(slot, frames, limits.bytesMax);
       return "held";
     }
-    // A newer message for this slot replaces the held one.
+    // A newer message for this slot replaces the stored one.
     if (this.#held !== undefined) this.#release(slot);
     this.#write(frames);
     if (waiting <= BEHIND_BYTES) return "sent";
@@ -128,7 +133,7 @@ export class ConnectionOutbox {
     this.#pongAt = this.#written;
   }
 
-  /** Queues the held frames, because no more will follow. */
+  /** Queues the frames stored under the policy "latest", whatever the limit. */
   finish(): void {
     const held = this.#held;
     this.#held = undefined;
@@ -137,7 +142,8 @@ export class ConnectionOutbox {
   }
 
   /**
-   * Called when all queued bytes were sent: sends what was held. Returns whether to call `drain`.
+   * Called when all queued bytes were sent. Queues the stored frames and a delayed pong. Returns
+   * whether to call the `drain` handler.
    */
   drained(): boolean {
     this.finish();
@@ -147,7 +153,10 @@ export class ConnectionOutbox {
     return behind;
   }
 
-  /** Holds frames up to the limit, at which the oldest are dropped. */
+  /**
+   * Stores frames for the policy "latest". Drops the oldest if more than `bytesMax` bytes are
+   * stored.
+   */
   #hold(slot: string, frames: Uint8Array, bytesMax: number): void {
     const held = this.#held ??= new Map();
     this.#release(slot);

@@ -1,9 +1,9 @@
 /**
- * The header that a proxy sends before the client's bytes, with the client's address: the PROXY
- * protocol, versions 1 (text) and 2 (binary), as HAProxy defines it. Deterministic.
+ * Reads the header that a proxy sends before the client's bytes, with the client's address: the
+ * PROXY protocol, versions 1 (text) and 2 (binary), as HAProxy defines it. Deterministic.
  *
- *     1   PROXY TCP4 192.0.2.1 192.0.2.9 51234 443 CRLF
- *     2   12 bytes of signature, version and command, family, length u16, addresses, extensions
+ *     version 1   PROXY TCP4 192.0.2.1 192.0.2.9 51234 443 CRLF
+ *     version 2   12 bytes of signature, version and command, family, length u16, addresses, extensions
  *
  * @module
  */
@@ -17,7 +17,7 @@ const LINE_BYTES_MAX = 107;
 /** Maximum number of bytes of a header, extensions included. A longer header is malformed. */
 const HEADER_BYTES_MAX = 4096;
 
-/** The progress of the header. */
+/** The result of reading the next bytes of the header. */
 export type ProxyProgress =
   | { readonly state: "more" }
   | { readonly state: "malformed" }

@@ -16,7 +16,7 @@ const RETRY_AFTER_MS_MAX = 3_600_000;
 
 /** Options of reconnecting. */
 export interface ReconnectOptions {
-  /** Milliseconds before the first attempt. Default 250. */
+  /** The longest delay before the first attempt to reconnect, in milliseconds. Default 250. */
   readonly minDelay?: number | undefined;
   /** The longest delay, in milliseconds. Default 10000. */
   readonly maxDelay?: number | undefined;
@@ -40,7 +40,7 @@ const RECONNECT: Readonly<Record<keyof ReconnectOptions, true>> = {
 };
 
 /**
- * A client has given up. `cause` is the last failure.
+ * The error of a client that has given up reconnecting. `cause` is the last failure.
  *
  * @example
  * ```ts
@@ -72,11 +72,11 @@ export class Delay {
   readonly #stopCodes: readonly number[];
   readonly #chance: () => number;
   /**
-   * Number of times that the delay is doubled. Reset by a connection that lasts, not by one that
-   * ends at once.
+   * Number of delays since a connection last stayed open for longer than `maxDelay`. Each delay is
+   * twice as long as the previous one.
    */
   #steps = 0;
-  /** Failed attempts in a row. */
+  /** Number of consecutive failed attempts. */
   #failures = 0;
 
   /** `chance` returns a number in [0, 1). Throws `OptionError`. */
@@ -97,7 +97,7 @@ export class Delay {
     this.#chance = chance;
   }
 
-  /** Failed attempts in a row. */
+  /** Number of consecutive failed attempts. */
   get failures(): number {
     return this.#failures;
   }
@@ -131,7 +131,10 @@ export class Delay {
   }
 }
 
-/** Parses the header Retry-After: milliseconds from `now`; 0 if it is malformed. */
+/**
+ * Parses the header Retry-After. Returns milliseconds from `now`; 0 if the header is malformed or
+ * missing.
+ */
 export function retryAfterMs(header: string | undefined, now: number): number {
   if (header === undefined) return 0;
   if (/^\d{1,9}$/.test(header)) return Number(header) * 1000;

@@ -15,10 +15,10 @@ import { concat } from "../base/bytes.ts";
 import { type DeflateTerms, offerDeflate, readDeflateAnswer } from "./extension.ts";
 import { acceptKey, hasToken, parseHeader } from "./handshake.ts";
 
-/** Maximum number of bytes of the head of a response. */
+/** Maximum number of bytes of the head of a response. The attempt fails if it is longer. */
 const HEAD_BYTES_MAX = 16 * 1024;
 
-/** The request of a client. */
+/** The contents of a client's request to open a WebSocket. */
 export interface Asked {
   /** The path and the query. */
   readonly target: string;
@@ -28,11 +28,11 @@ export interface Asked {
   readonly key: string;
   readonly protocols: readonly string[];
   readonly deflate: DeflateTerms | undefined;
-  /** Further headers. */
+  /** Further headers of the application. */
   readonly headers: Iterable<readonly [string, string]>;
 }
 
-/** The progress of the response. */
+/** The result of reading the next bytes of the response. */
 export type Answer =
   | { readonly state: "more" }
   /** The WebSocket is open. `early`: the bytes after the head. */
@@ -54,7 +54,7 @@ export type Answer =
     readonly retryAfter: string | undefined;
   };
 
-/** Encodes the request. */
+/** Encodes a client's request to open a WebSocket. */
 export function encodeAsk(asked: Asked): Uint8Array {
   let text = `GET ${asked.target} HTTP/1.1\r\nHost: ${asked.host}\r\n` +
     `Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: ${asked.key}\r\n` +

@@ -29,10 +29,10 @@ import { takeStaticBody } from "./static_body.ts";
  */
 const MICROTASKS_AT_HAND = 4;
 
-/** Available pieces are joined up to this many bytes, to determine the length of the body. */
+/** Maximum number of available bytes of a body that are collected to determine its length. */
 const AT_HAND_BYTES_MAX = 256 * 1024;
 
-/** A text of at most this many characters is joined with its head. */
+/** Maximum length of an ASCII body that is written together with its head, in characters. */
 const JOINED_TEXT_MAX = 4096;
 
 type Reader = ReadableStreamDefaultReader<Uint8Array>;
@@ -48,9 +48,9 @@ export interface ResponseSink {
 
 /** Writes one response. */
 export class ResponseWriter {
-  /** Whether the head was written. */
+  /** Whether the head was written, so that no other response can be sent. */
   hasBegun = false;
-  /** Whether the client has closed. */
+  /** Whether the response was cancelled, because the client has closed the connection. */
   isCancelled = false;
   readonly #head: RequestHead;
   readonly #response: Response;
@@ -74,8 +74,9 @@ export class ResponseWriter {
   }
 
   /**
-   * Returns `undefined` if the response is written and the client has room; otherwise a promise that
-   * resolves then or when the client has closed, and rejects if the body fails.
+   * Writes the response. Returns `undefined` if all of it is written and little of it is unsent;
+   * otherwise a promise that resolves when this is so or the response was cancelled, and rejects if
+   * the body fails.
    */
   send(): Promise<void> | undefined {
     const { status } = this.#response;
@@ -96,7 +97,7 @@ export class ResponseWriter {
   /** Cancels the body, because the client will not read it. */
   cancel(reason: Error): void {
     this.isCancelled = true;
-    // The error of the body was reported already.
+    // A body that is no longer needed may fail.
     this.#reader?.cancel(reason).catch(() => {});
   }
 
@@ -201,16 +202,16 @@ export class ResponseWriter {
 class StartOfBody {
   /** The available pieces, joined. */
   bytes: Uint8Array = EMPTY;
-  /** Whether these are the whole body. */
+  /** Whether `bytes` is the whole body. */
   isWhole = false;
-  /** The piece after them. */
+  /** Resolves with the piece after `bytes`. */
   next: Promise<ReadableStreamReadResult<Uint8Array>>;
   readonly reader: Reader;
   readonly #ready: () => void;
   #left = MICROTASKS_AT_HAND;
   #isReady = false;
 
-  /** `ready` is called once. */
+  /** `ready` is called once, when the available pieces are collected. */
   constructor(reader: Reader, ready: () => void) {
     this.reader = reader;
     this.#ready = ready;

@@ -19,13 +19,13 @@ import {
 import { EventStream } from "./event_stream.ts";
 import { type Member, RoomError, type RoomMessage, type Rooms, type RoomTerms } from "./rooms.ts";
 
-/** Default limit of bytes queued for a member. */
+/** Default of `backpressureLimit` of a member, in bytes. */
 const BYTES_MAX = 1024 * 1024;
 const DEFAULTS: Backpressure = { bytesMax: BYTES_MAX, policy: "close" };
 
 /** The value of `readyState` of a socket that can send. */
 const OPEN = 1;
-/** Close code from RFC 6455, section 7.4.1, and its registry: try again later. */
+/** Close code of the IANA registry: try again later. */
 const TRY_AGAIN_LATER = 1013;
 
 /**
@@ -177,7 +177,7 @@ function buffered(socket: MessageSocket): number | undefined {
   return typeof raw === "object" && raw !== null ? buffered(raw as MessageSocket) : undefined;
 }
 
-/** Returns an upper bound of a message's size in bytes. */
+/** Returns an upper bound of a message's length in bytes of UTF-8. */
 function lengthOf(message: RoomMessage): number {
   return typeof message === "string" ? message.length * 3 : message.length;
 }

@@ -38,7 +38,7 @@ export const ROOM_MESSAGE_BYTES_MAX: number = 16 * 1024 * 1024 - 262;
 /** Default timeout of {@linkcode Rooms.announced}. Milliseconds. */
 const ANNOUNCE_MS = 2_000;
 
-/** Default limit of rooms per member. */
+/** Default maximum number of rooms that a member can join. */
 const ROOMS_MAX = 1000;
 
 /** A message to a room: a string is sent as text, bytes as binary. */
@@ -162,7 +162,7 @@ class Room implements RoomTerms {
     return this.#messages;
   }
 
-  /** Drops the cache of {@linkcode messages}, after all members received them. */
+  /** Drops the cached messages, after all members have received them. */
   forget(): void {
     this.#frames = undefined;
     this.#messages = [];
@@ -197,9 +197,9 @@ const NO_ROOMS: ReadonlySet<string> = new Set();
  * ```
  */
 export class Rooms {
-  /** Broadcasts to other nodes. `undefined` without a cluster. */
+  /** Sends broadcasts to other nodes. `undefined` without a cluster. */
   relay: Relay | undefined;
-  /** Called for each broadcast of this node if the program traces. */
+  /** Called for each broadcast of this node while tracing is on; otherwise `undefined`. */
   traced: ((room: string) => void) | undefined = undefined;
 
   readonly #turn: TurnEnd;
@@ -211,7 +211,9 @@ export class Rooms {
   /** Rooms with backpressure options, with or without members. */
   readonly #limits: Map<string, BackpressureOptions> = new Map();
 
-  /** The open batch, from 0 to `#length`. It is sealed when it is full. */
+  /**
+   * The buffer of the open batch, which ends at `#length` and is sealed when the buffer is full.
+   */
   readonly #scratch: Scratch = new Scratch();
   #length = 0;
   /** The room of the open batch. */
@@ -283,9 +285,10 @@ export class Rooms {
   /**
    * Adds a member, unless it is in the room already. Throws {@linkcode RoomError}.
    *
-   * The member receives each later broadcast of this node. The other nodes are informed at the end of this turn, if
-   * the room had no member on this node, and then send it what they have broadcast in the last 100 ms. What they
-   * broadcast earlier, before they know, does not reach the member. To exclude this, await {@linkcode announced}.
+   * The member receives each later broadcast of this node. If the room had no member on this node,
+   * the other nodes are informed at the end of this turn; each then sends what it has broadcast to
+   * the room in the last 100 ms. What another node broadcast before that does not reach the member.
+   * To be sure that no later broadcast is missed, await {@linkcode announced}.
    */
   join(room: string, member: Member): void {
     const joined = this.#joined.get(member);
@@ -302,7 +305,7 @@ export class Rooms {
       this.#rooms.set(room, this.#make(room, new Set([member])));
       this.relay?.joined(room);
     } else {
-      // Earlier broadcasts are not sent to the new member.
+      // Earlier broadcasts are sent first, because the new member must not receive them.
       if (this.#open === known) this.#seal();
       known.members.add(member);
     }

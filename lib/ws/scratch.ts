@@ -1,23 +1,26 @@
 /**
- * A buffer for temporary data, with all its views created once: a new view costs more than processing most
- * frames. A server has two, for reading and for writing; their content is only valid within one call.
+ * A buffer for temporary data, with all its views created once: creating a view costs more than
+ * processing most frames. A server has two, for reading and for writing; their content is only
+ * valid during one synchronous call.
  *
  * @module
  */
 import { Buffer } from "node:buffer";
 
-/** The size of the buffer: a multiple of four, so that pieces keep the position in the mask. */
+/**
+ * The default size of the buffer in bytes: a multiple of four, because of its view of 32-bit words.
+ */
 export const SCRATCH_BYTES: number = 64 * 1024;
 
 /** One buffer and four views of it. */
 export class Scratch {
-  /** Bytes. */
+  /** The buffer as bytes. */
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /** A view of words at any offset. */
+  /** The buffer as numbers of any width at any offset. */
   readonly view: DataView<ArrayBuffer>;
-  /** A view of words at multiples of four. */
+  /** The buffer as 32-bit words at multiples of four. */
   readonly words: Int32Array<ArrayBuffer>;
-  /** Text. */
+  /** The buffer as text, which it decodes and encodes. */
   readonly text: Buffer;
 
   constructor(capacity: number = SCRATCH_BYTES) {

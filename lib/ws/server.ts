@@ -43,23 +43,28 @@ import { Scratch } from "./scratch.ts";
 const TURNED_AWAY_MAX = 100;
 
 /**
- * A server that shares its port accepts waiting connections before it stops, until none has arrived
- * for this many turns.
+ * Number of consecutive turns without a new connection after which the system's queue of
+ * connections counts as empty. A stopping server that shares its port waits for this.
  */
 const QUEUE_TURNS = 3;
+/** Maximum time for which such a server accepts connections from the queue, in milliseconds. */
 const QUEUE_MS_MAX = 1_000;
 
-/** Maximum time to wait for the requests of connections accepted in this way. Milliseconds. */
+/**
+ * Maximum time for which a stopping server that shares its port waits for the first requests of its
+ * newest connections, in milliseconds.
+ */
 const OPENING_MS_MAX = 1_000;
 
-/** Maximum number of bytes of incomplete WebSocket messages, unless a single one may be longer. */
+/**
+ * Maximum memory for the incomplete WebSocket messages of all connections of a server, in bytes,
+ * unless `maxPayloadLength` is larger.
+ */
 const INCOMPLETE_BYTES_MAX: number = 256 * 1024 * 1024;
 
-/**
- * Defaults of `stop`: the number of connections closed in a batch, and the milliseconds between
- * batches.
- */
+/** Default number of connections that `stop` closes in one batch. */
 const STOP_BATCH_SIZE = 1000;
+/** Default pause between two batches, in milliseconds. */
 const STOP_BATCH_MS = 100;
 
 /** Options of `stop`. */
@@ -78,7 +83,7 @@ export interface StopOptions {
 
 /** Other long-lived responses of a server, which `stop` closes together with its connections. */
 export interface Closeable {
-  /** Closes it with a code of RFC 6455, section 7.4, and a reason. */
+  /** Closes the response with a code of RFC 6455, section 7.4, and a reason. */
   close(code: number, reason: string | undefined): void;
 }
 
@@ -86,7 +91,7 @@ export interface Closeable {
 export interface ServerPorts {
   /** Called when the listener fails while it is open, and when it recovers. */
   report(address: string, report: ListenerReport): void;
-  /** Returns responses that end only when they are closed. */
+  /** Returns the long-lived responses, which end only when they are closed. */
   responses?: (() => Iterable<Closeable>) | undefined;
 }
 
@@ -442,7 +447,7 @@ function listenerTls(tls: ServeOptions["tls"]): ServerTls | undefined {
   return { cert, key, clientCa: ca, takesTls12: true, ...(hosts && { hosts }) };
 }
 
-/** Represents a timer that was never set. */
+/** Stands for a timer that was never set. */
 const IDLE = { cancel(): void {} };
 
 /** Throws {@linkcode OptionError} if an option of `stop` is invalid. */

@@ -14,7 +14,7 @@ interface Fields {
   readonly body?: { readonly streamOrStatic?: Holder | undefined } | undefined;
 }
 
-/** The property with the internal fields of a response, or `undefined` if it is not found. */
+/** The key of the property with a response's internal fields, or `undefined` if it is not found. */
 const FIELDS: symbol | undefined = findFields();
 
 type Holder = { readonly body?: unknown; consumed?: unknown };

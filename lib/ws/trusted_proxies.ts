@@ -1,7 +1,7 @@
 /**
  * Determines the client's address from the headers of trusted proxies. Deterministic.
  *
- *     client ──▶ proxy 1 ──▶ proxy 2 ──▶ us        X-Forwarded-For: client, proxy 1
+ *     client ──▶ proxy 1 ──▶ proxy 2 ──▶ server        X-Forwarded-For: client, proxy 1
  *
  * The list is read from its end: each trusted proxy has appended the address of its peer. The first
  * address that is not a trusted proxy is the client; entries before it may be forged.
@@ -17,7 +17,7 @@ import { headerOf, type RequestHead } from "./handshake.ts";
 /** The addresses and networks of trusted proxies. */
 export class TrustedProxies {
   readonly #list = new BlockList();
-  /** Clients of a Unix socket are trusted. */
+  /** Whether the clients of a Unix socket are trusted. */
   #hasUnix = false;
 
   /**

@@ -1,30 +1,30 @@
 /**
- * Validates UTF-8 that arrives in pieces. An invalid byte is found in its piece; a character may be split between
- * two pieces.
+ * Validates UTF-8 that arrives in pieces. An invalid byte is detected in the piece that contains
+ * it; a character may be split between two pieces.
  *
  *     lead byte   needs   the next byte is within
  *     00..7f      0
  *     c2..df      1       80..bf
- *     e0          2       a0..bf      (less would be too long a form)
+ *     e0          2       a0..bf      (less would be an overlong encoding)
  *     e1..ec, ee  2       80..bf
  *     ed          2       80..9f      (more would be a surrogate)
  *     f0          3       90..bf
  *     f1..f3      3       80..bf
  *     f4          3       80..8f      (more would be past U+10FFFF)
- *     others      never
+ *     others      invalid
  *
  * @module
  */
 import { isUtf8 } from "node:buffer";
 
-/** Length from which the runtime's own function is faster. */
+/** Length in bytes from which the runtime's `isUtf8` is faster. */
 const NATIVE_FROM_BYTES = 32;
 
 /** Validates one text that arrives in pieces. */
 export class Utf8Check {
-  /** The number of missing bytes of the current character. */
+  /** Number of bytes of the current character that have not arrived. */
   #needed = 0;
-  /** Bounds of the next byte. */
+  /** Smallest and largest valid value of the next byte. */
   #least = 0x80;
   #most = 0xbf;
 

@@ -1,14 +1,14 @@
 /**
  * One WebSocket, from the 101 to its end: RFC 6455, sections 5 to 7.
  *
- *              close() · the peer's close or its last byte · a broken rule ·
+ *              close() · the peer's close or its last byte · a violated rule ·
  *              a handler that throws · backpressure
  *     open ──────────────────────────────────────▶ closing ──the stream closed──▶ closed
  *       └───────────────────────────── the stream is gone ──────────────────────────▲
  *
- * While it is `closing` nothing more is sent; if the peer makes no progress until the deadline, the stream is
- * aborted. The `close` handler is called once, when the stream is closed and all messages before the peer's
- * close frame have been handled.
+ * In the state `closing` nothing more is sent; if the peer makes no progress until the deadline,
+ * the stream is aborted. The `close` handler is called once, when the stream is closed and all
+ * messages before the peer's close frame have been handled.
  *
  * A handler may return a promise. Until it settles no further message is handled: data frames wait, up to
  * `HELD_BYTES_MAX`, and then the socket is paused. A peer that sends faster than the handler runs is therefore
@@ -73,14 +73,14 @@ const HELD_PIECE_BYTES = 4096;
 const INFLATED_PIECE_BYTES = 4096;
 
 /**
- * Yields to other connections after this much work, in inflated bytes. A frame counts as some bytes, a
- * compressed message as a KiB, and each received byte as a quarter: in total some milliseconds. Without this
- * limit, a peer that sends pongs as fast as it can would block the process on Deno, which reads while data is
- * available.
+ * Amount of work after which other connections are served. Unit: the cost of one inflated byte. A
+ * frame costs 256, a compressed message 1024 in addition to its length, and each received byte a
+ * quarter, so this amount takes some milliseconds. Without this limit, a peer that sends pongs as
+ * fast as it can would block the process on Deno, which reads while data is available.
  */
 const WORK_A_TURN_MAX = 1024 * 1024;
 
-/** The cost of a control frame, in inflated bytes. */
+/** Cost of a control frame. Unit: the cost of one inflated byte. */
 const CONTROL_WORK = 256;
 
 /**
@@ -202,7 +202,7 @@ export interface ConnectionTerms<Data> {
   readonly deflate: DeflatePool | undefined;
   /** The limits of a peer's silence; `undefined` for no limit. */
   readonly silence: HeartbeatLimits | undefined;
-  /** Interval at which {@linkcode WebSocketConnection.tick} is called. */
+  /** Interval at which {@linkcode WebSocketConnection.tick} is called, in milliseconds. */
   readonly tickMs: number;
   now(): number;
   /** Creates the actors of connections; `undefined` on a server without a node. */
@@ -241,7 +241,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
   readonly #outbox: ConnectionOutbox;
   readonly #decoder: FrameDecoder;
   readonly #reader: MessageReader;
-  /** The connection's share of the memory for incomplete messages. */
+  /** The memory of the connection's incomplete message, as an entry in the server's budget. */
   #part: Holder | undefined;
   readonly #heartbeat: Heartbeat | undefined;
   readonly #deflate: Deflate | undefined;
@@ -263,7 +263,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
   /** How the stream has ended, while messages still have to be handled. */
   #end: StreamEnd | undefined;
   #abortion: AbortController | undefined;
-  /** The time at which the closing connection is aborted. */
+  /** The time at which the closing connection is aborted; `Infinity` while it is open. */
   #deadline = Infinity;
   /** Maximum time for which a closing peer may read no data. Milliseconds. */
   #stallMs = 0;
@@ -273,7 +273,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
    */
   #departed = 0;
   #hasAll = false;
-  /** Work done for control frames that were answered ahead of waiting messages. */
+  /** Cost of control frames that were answered ahead of waiting messages, since the last pause. */
   #aheadWork = 0;
   #endCode: number = CLOSE_CODES.abnormal;
   #endReason = "";
@@ -396,7 +396,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
         this.ping();
         return;
       case "dead":
-        // While the stream is paused, silence means nothing.
+        // While the stream is paused, no data can arrive.
         if (this.#stream.isPaused) return this.#heartbeat.heard();
         this.#endReason = "idle timeout";
         return this.abort();
@@ -406,7 +406,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
   }
 
   /**
-   * Ends a closing connection that makes no progress. Returns true if there is nothing else to do.
+   * Ends a closing connection that has made no progress until its deadline. Returns whether it did.
    */
   #isOver(now: number): boolean {
     const { unsent } = this.#stream;
@@ -430,7 +430,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
 
   // Methods called by the stream:
 
-  /** Bytes have arrived. */
+  /** Called when bytes have arrived. Decodes them, or stores them while decoding is suspended. */
   received(bytes: Uint8Array): void {
     this.#heartbeat?.heard();
     if (this.#waiting) return this.#hold(bytes);
@@ -602,8 +602,8 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
   }
 
   /**
-   * Suspends decoding until a handler's promise settles. Not for handlers that are not followed by
-   * messages.
+   * Suspends decoding until a handler's promise settles, unless the handler is `drain` or `close`,
+   * which no message needs to wait for.
    */
   #wait(name: keyof ConnectionHandlers<Data>, promise: Promise<unknown>): void {
     const isLive = this.#state === "open" || this.#delivers;
@@ -617,7 +617,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
   /** Lets other connections be served if decoding has taken long. */
   #look(): void {
     if (this.#reader.work <= WORK_A_TURN_MAX) return;
-    // If a promise is already pending, `#continueWith` does this later.
+    // If decoding is suspended already, `#continueWith` yields later.
     if (this.#waiting || this.#state === "closed") return;
     this.#waiting = true;
     this.#stream.pause();
@@ -697,8 +697,9 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
   #beginClosing(): void {
     this.#terms.rooms.leaveAll(this);
     this.#close(this.#terms.sendMs);
-    // The handler's promise may never settle, and the peer's close frame must be read now. Not within
-    // this call, because another connection may be reading.
+    // Decoding continues, because the handler's promise may never settle, and the peer's close
+    // frame must be read now. Deferred, because another connection may be decoding in the shared
+    // buffer.
     if (this.#waiting && !this.#delivers) this.#terms.later(() => this.#continueWith());
   }
 

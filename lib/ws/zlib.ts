@@ -26,10 +26,10 @@ const TAIL: Uint8Array = Uint8Array.of(0x00, 0x00, 0xff, 0xff);
 /** An empty block: the payload of an empty message. */
 const EMPTY_BLOCK: Uint8Array = Uint8Array.of(0x00);
 
-/** The size of the output buffer. */
+/** The size of the output buffer in bytes. */
 const OUTPUT_BYTES = 64 * 1024;
 
-/** zlib cannot compress with a window of 256 bytes, only inflate; it uses 512 instead. */
+/** Minimum window bits for compression: zlib cannot compress with a window of 256 bytes. */
 const DEFLATE_BITS_MIN = 9;
 
 /**
@@ -38,7 +38,9 @@ const DEFLATE_BITS_MIN = 9;
  */
 const LAST_BLOCKS_MAX = 64;
 
-/** With `Z_RLE`, output refers only to the previous byte, which is valid for any window size. */
+/**
+ * With `Z_RLE`, output refers only to the previous byte, so that it is valid for any window size.
+ */
 const { Z_RLE, Z_DEFAULT_STRATEGY } = zlib.constants;
 
 /** The internal handle of a stream of `node:zlib`. */
@@ -59,7 +61,7 @@ interface Handle {
 /** The internals of a stream of `node:zlib`. */
 interface Stream {
   readonly _handle?: Partial<Handle> | null;
-  /** After a write: the remaining number of bytes of the output and of the input. */
+  /** After a write: the number of unused bytes of the output and of unread bytes of the input. */
   readonly _writeState?: Uint32Array;
   close(): void;
 }
@@ -80,7 +82,7 @@ class Engine {
   readonly #handle: Handle;
   readonly #state: Uint32Array;
   readonly #output: Uint8Array;
-  /** Whether the input was invalid. */
+  /** Whether the input was invalid, so that the engine cannot be used before a reset. */
   broken = false;
   /** Number of bytes of the last input that were read. */
   taken = 0;
@@ -94,8 +96,9 @@ class Engine {
   }
 
   /**
-   * Processes input and appends the output to `parts`. Returns its length, or -1 if that would exceed
-   * `lengthMax`. Stops before the end of the input if the stream ends.
+   * Processes `input` from the offset `from`, and appends the output to `parts`. Returns the length
+   * of the output, or -1 if that would exceed `lengthMax`. Stops before the end of the input if the
+   * compressed stream ends there.
    */
   run(input: Uint8Array, from: number, lengthMax: number, parts: Uint8Array[]): number {
     let at = from;
@@ -153,7 +156,7 @@ export class Deflator {
     };
   }
 
-  /** Compresses a message, with context takeover. */
+  /** Compresses a message. The context is kept until {@linkcode reset}. */
   compress(payload: Uint8Array): Uint8Array {
     const parts: Uint8Array[] = [];
     if (this.#memory) {
@@ -202,7 +205,7 @@ export class Inflator {
   #begun = false;
   /** The output length of the message so far. */
   #length = 0;
-  /** Number of its blocks that were marked as last. */
+  /** Number of blocks of the message so far that were marked as last. */
   #lasts = 0;
 
   constructor(memory: boolean, windowBits: number, output: Uint8Array) {
@@ -211,7 +214,9 @@ export class Inflator {
     this.#output = output;
   }
 
-  /** Inflates a message to at most `lengthMax` bytes, with context takeover. */
+  /**
+   * Inflates a message to at most `lengthMax` bytes. The context is kept until {@linkcode reset}.
+   */
   inflate(bytes: Uint8Array, lengthMax: number): Inflated {
     if (!this.#memory) return this.#once(bytes, lengthMax);
     const before = this.next(bytes, lengthMax);
