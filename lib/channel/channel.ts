@@ -1,5 +1,5 @@
 /**
- * Channel definitions: a pattern of topics, and handlers of joins and events.
+ * Defines channels: each has a pattern of topics, and handlers of joins and events.
  *
  * @module
  */
@@ -8,10 +8,7 @@ import type { Connection } from "../ws/websocket_connection.ts";
 import { ChannelError } from "./errors.ts";
 import { isName } from "./wire.ts";
 
-/**
- * Default grace period: a client that lost its connection stays present for this time.
- * Milliseconds.
- */
+/** Default time for which a client that has lost its connection stays present, in milliseconds. */
 const GRACE_MS = 5_000;
 
 /** A validator that implements Standard Schema, version 1, as zod, valibot and arktype do. */
@@ -42,7 +39,7 @@ export type PresenceList<Meta = PresenceMeta> = Readonly<
 export interface ChannelSocket<Data = unknown, State = unknown> {
   /** The topic, such as `"room:42"`. */
   readonly topic: string;
-  /** Unique among all past and present clients of this node. */
+  /** A number that is unique among all past and present clients of this node. */
   readonly id: number;
   /** The user, as returned by the option `channelUser` of `serve`. */
   readonly user: string | undefined;
@@ -82,7 +79,9 @@ export interface Position {
   readonly offset: number;
 }
 
-/** The amount of history that a topic keeps. */
+/**
+ * Options of a topic's history: how many messages are kept, for how long, and on how many nodes.
+ */
 export interface HistoryOptions {
   /** Maximum number of messages that are kept. Default 100. */
   readonly size?: number | undefined;
@@ -129,7 +128,7 @@ export interface ChannelOptions<Data, State, Params, On, Events> {
    * that a quick reconnection is not reported. `true` uses 5 seconds. Default: no presence.
    */
   readonly presence?: boolean | { readonly grace?: number | undefined } | undefined;
-  /** Keeps messages for clients that reconnect. Default: no history. */
+  /** Whether and how to keep messages for clients that reconnect. Default: no history. */
   readonly history?: boolean | HistoryOptions | undefined;
   /**
    * Limits the events that one client may send to one topic: `events` in `per` milliseconds. Events

@@ -5,10 +5,10 @@
  */
 import type { Member } from "../ws/rooms.ts";
 
-/** A client in a topic. */
+/** A client that has joined a topic. */
 export interface TopicClient {
   readonly topic: string;
-  /** Unique among all past and present clients of this node. */
+  /** A number that is unique among all past and present clients of this node. */
   readonly id: number;
   readonly user: string | undefined;
   /** The client as a member of rooms. */

@@ -1,5 +1,5 @@
 /**
- * One client's connection: the joined topics, and the handling of its messages.
+ * Handles the channel messages of one client's connection, which may join many topics.
  *
  *     message ─▶ phx_join ─▶ join handler ─▶ subscribed, reply, missed messages, presence_state
  *             ─▶ event    ─▶ its handler  ─▶ reply
@@ -35,10 +35,10 @@ import {
   readMessage,
 } from "./wire.ts";
 
-/** RFC 6455 section 7.4.1: a message violates the receiver's policy. */
+/** Close code for a message that violates the channel protocol: RFC 6455, section 7.4.1. */
 const POLICY_VIOLATION = 1008;
 
-/** Transport of messages to a client: a WebSocket, or a stream of events. */
+/** A transport of messages to a client: a WebSocket, or a stream of events. */
 export interface Transport<Data = unknown> {
   /** The transport as a member of rooms. */
   readonly member: Member;
@@ -238,7 +238,9 @@ export class ChannelConnection implements ClientConnection {
     );
   }
 
-  /** Answers a join, and adds the client to the receivers without a gap after its missed messages. */
+  /**
+   * Answers a join, sends the missed messages, and adds the client to the receivers of later ones.
+   */
   #enter(
     message: ClientMessage,
     socket: JoinedSocket,

@@ -1,7 +1,7 @@
 /**
- * The requests of clients that cannot open a WebSocket. They are authorised as WebSockets are: by
- * the origin, and by the application's upgrade hook, which receives the same URL and headers with
- * the method POST.
+ * Handles the requests of clients that cannot open a WebSocket. They are authorised like
+ * WebSockets: by the origin, and by the application's upgrade hook, which receives the same URL and
+ * headers, but the method POST.
  *
  * @module
  */
@@ -33,7 +33,7 @@ export interface EventRequestPorts<Data> {
   readonly options: ServeOptions<Data>;
   readonly hub: Hub;
   user(data: Data): string | undefined;
-  /** The upgrade hook. */
+  /** Checks the version of the protocol, and calls the application's upgrade hook. */
   upgrade(request: Request, remote: Address): UpgradeAnswer<Data> | Promise<UpgradeAnswer<Data>>;
 }
 
@@ -52,7 +52,9 @@ export class EventRequests<Data> {
     this.#limits = limitsOf(ports.options, BACKPRESSURE)!;
   }
 
-  /** Opens a session. */
+  /**
+   * Opens a session. Returns the response that carries its messages to the client, or a rejection.
+   */
   async open(request: Request, remote: Address): Promise<Response> {
     const most = this.#ports.options.maxConnectionsPerAddress ?? Infinity;
     const refusal = this.#refusal(request);
@@ -70,7 +72,7 @@ export class EventRequests<Data> {
     return this.#accept(request, remote, answer ?? {});
   }
 
-  /** Handles messages of a client, for a session of any node. */
+  /** Handles a request with messages of a client, whose session may be on any node. */
   async send(request: Request): Promise<Response> {
     const refusal = this.#refusal(request);
     if (refusal !== undefined) return refusal;

@@ -1,6 +1,6 @@
 /**
- * Clients that cannot open a WebSocket: a response of server-sent events carries the messages to
- * the client, and requests carry those of the client.
+ * Serves clients that cannot open a WebSocket: a response of server-sent events carries the
+ * messages to the client, and requests carry those of the client.
  *
  *     POST /socket/websocket ─▶ data: [null,null,"phoenix","firn_session",{"id":"…"}]
  *                               data: …                        until either side closes
@@ -29,19 +29,23 @@ import { encodePush, PHOENIX_TOPIC } from "./wire.ts";
 const SESSIONS_MAX = 10_000;
 
 /**
- * A session without a request for this time is closed. The client sends a heartbeat every 20
- * seconds, in a background tab every minute. Milliseconds.
+ * Time without a request after which a session is closed, in milliseconds. The client sends a
+ * heartbeat every 20 seconds, in a background tab every minute.
  */
 const IDLE_MS = 90_000;
 
 /** Interval of checks for idle sessions, and of comments that keep streams alive. Milliseconds. */
 const BEAT_MS = 20_000;
 
-/** Maximum bytes of requests that wait for other nodes. Further ones are rejected with 503. */
+/**
+ * Maximum total length of requests that other nodes are handling, in bytes. Further requests are
+ * rejected with 503.
+ */
 const FORWARDED_BYTES_MAX = 16 * 1024 * 1024;
 
-/** RFC 6455 section 7.4.1: going away, and an internal error. */
+/** Close code of RFC 6455, section 7.4.1: the server is going away. */
 const GOING_AWAY = 1001;
+/** Close code of RFC 6455, section 7.4.1: internal error. */
 const INTERNAL_ERROR = 1011;
 
 /** The status of the response to a request with messages. */
@@ -122,7 +126,7 @@ export class EventSessions {
     return 410;
   }
 
-  /** Handles a request for a session of this node. */
+  /** Handles a request for a session of this node, received by this node or by another. */
   async sent([, id, number, messages]: SendRequest): Promise<SendStatus> {
     const session = this.#sessions.get(id.slice(0, id.lastIndexOf(".")));
     return session === undefined || !equal(session.id, id) ? 410 : await session.take(
@@ -163,16 +167,18 @@ export class EventSessions {
 
 /** The session of one client. */
 export class EventSession {
-  /** Authenticates the requests of the client. */
+  /**
+   * Identifies the session. Contains a secret, so that it also authenticates the client's requests.
+   */
   readonly id: string;
   readonly stream: EventStream;
   /** Receives the messages of the client. Set before the response is sent. */
   receiver: Receiver | undefined;
-  /** Time of the last request. */
+  /** The time of the last request, in milliseconds. */
   usedAt: number;
   readonly #ports: SessionPorts;
   #number = 0;
-  /** The answer to the last request. */
+  /** Resolves with the status of the last request when its messages have been handled. */
   #answer: Promise<SendStatus> = Promise.resolve(204);
   #isOver = false;
 
@@ -228,12 +234,14 @@ export class EventSession {
   }
 }
 
-/** Returns the part of an id that identifies the node: its creation, which is no secret. */
+/**
+ * Returns the first part of a session's id: the creation number of its node, which is no secret.
+ */
 function tagOf(creation: number): string {
   return creation.toString(36);
 }
 
-/** Compares in constant time. */
+/** Compares two texts in a time that does not depend on their content. */
 function equal(one: string, other: string): boolean {
   return one.length === other.length && timingSafeEqual(utf8(one), utf8(other));
 }

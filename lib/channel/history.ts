@@ -1,6 +1,7 @@
 /**
- * The part of history that runs on every node: receives the messages of subscribed topics from
- * their home nodes, resumes clients from any position, and keeps copies of topics for other nodes.
+ * Implements the part of topic histories that runs on every node: receives the messages of
+ * subscribed topics from their home nodes, resumes clients from any position, and keeps copies of
+ * topics for other nodes.
  *
  *     publish ─▶ home of the topic ─▶ entries ─▶ this node: in order, without gaps ─▶ its clients
  *
@@ -37,13 +38,13 @@ const READ_TRIES = 5;
 /** Interval of the messages that keep the actors of subscribed topics running. Milliseconds. */
 const KEEP_MS = 30_000;
 
-/** The event that sends a position to a client if there is no message to carry it. */
+/** The event that carries a position to a client when no text message does. */
 const POSITION_EVENT = "firn_position";
 
 /** The event that notifies a client of missing messages. */
 const LOST_EVENT = "firn_lost";
 
-/** Result of a join of a topic with history. */
+/** The result of joining a topic with history. */
 export interface Resumed {
   /** History fields of the join reply. */
   readonly details: {
@@ -79,19 +80,22 @@ export interface HistoryPorts {
   warn(words: string): void;
 }
 
-/** A topic that this node is subscribed to. */
+/** This node's subscription to a topic. */
 interface Subscription {
   readonly topic: string;
   readonly channel: Channel;
   home: Pid | undefined;
   position: Position | undefined;
-  /** Settles when the messages up to the last one have arrived. */
+  /** Settles when the current synchronisation with the home ends; undefined if there is none. */
   syncing: Promise<void> | undefined;
   /** Whether another synchronisation was requested during the current one. */
   isAgain: boolean;
   /** Messages that arrived while synchronising. */
   held: { home: Pid; epoch: string; entry: LogEntry }[];
-  /** Messages that have arrived since the first of the current reads by clients began. */
+  /**
+   * Messages delivered since the first of the reads in progress began. A read is made for a joining
+   * client.
+   */
   recent: LogEntry[];
   readers: number;
   /** Incremented whenever this node has missed messages. */
@@ -99,7 +103,7 @@ interface Subscription {
   isOver: boolean;
 }
 
-/** The copy of a topic, kept for the topic's home. */
+/** The copy of a topic that this node keeps for the topic's home. */
 interface Copy {
   readonly log: TopicLog;
   readonly epoch: number;
@@ -387,7 +391,7 @@ export class History {
     };
   }
 
-  /** Stores messages for a home. */
+  /** Stores messages in the copy of a topic, and acknowledges them to its home. */
   #copy(
     [, topic, home, epoch, update]: Extract<HomeMessage, readonly ["copy", ...unknown[]]>,
   ): void {
@@ -412,7 +416,7 @@ export class History {
     this.#sweep ??= this.#ports.after(60_000, () => this.#expire());
   }
 
-  /** Drops the copies of topics without a message for longer than the retention time. */
+  /** Drops the copies that have received no message for twice the retention time of their topic. */
   #expire(): void {
     this.#sweep = undefined;
     const now = this.#ports.now();

@@ -36,18 +36,18 @@ export type HomeRequest =
 /** The reply to a subscription or a read. */
 export interface HomeAnswer {
   readonly home: Pid;
-  /** Position of the last message that was sent to nodes. */
+  /** Position of the last message that all copies have acknowledged. */
   readonly position: Position;
   readonly recovered: boolean;
   readonly reason?: string | undefined;
   readonly missed: readonly LogEntry[];
 }
 
-/** Messages of the actor to hubs. */
+/** Messages from the actor to hubs. */
 export type HomeMessage =
   /** Messages for the clients of a topic. */
   | readonly ["entries", topic: string, home: Pid, epoch: string, entries: readonly LogEntry[]]
-  /** Messages to store in a copy. With `state` they replace its content. */
+  /** Messages to append to a copy, or a state that replaces the copy. */
   | readonly [
     "copy",
     topic: string,
@@ -75,9 +75,9 @@ export interface HomePorts {
   newId(): string;
   /** Returns the hubs of other nodes that may keep copies of a topic, in order of preference. */
   hubs(topic: string): readonly Pid[];
-  /** Returns the copy that this node keeps. */
+  /** Returns the copy of a topic that this node keeps. */
   ownCopy(topic: string): LogState | undefined;
-  /** Sends to a hub. */
+  /** Sends a message to a hub. */
   tell(hub: Pid, message: HomeMessage): void;
   /** Fetches the copy of a topic from a hub. */
   fetchCopy(hub: Pid, topic: string, timeout: number): Promise<LogState | undefined>;
@@ -119,14 +119,14 @@ class HistoryHome {
     this.#topic = topic;
     this.#ports = ports;
     this.#log = new TopicLog(state, ports, ports.now());
-    // Begins a new epoch even after a move: the previous home continues if the answer to the move
-    // was lost.
+    // Begins a new epoch even after a move, because the previous home continues if its reply with
+    // the state was lost.
     this.#log.begin(ports.newId());
     this.#committed = this.#log.last;
     this.#chooseCopies();
   }
 
-  /** Replies with the state for the next home after all messages are acknowledged. */
+  /** Replies with the state for the next home when all messages have been acknowledged. */
   handOver(call: Call<unknown, LogState>): void {
     if (this.#waiting.length === 0) return call.reply(this.state());
     this.#handing = call;
@@ -211,7 +211,7 @@ class HistoryHome {
     return { home, position: last, ...answer, missed };
   }
 
-  /** Sends the messages that all copies have to the subscribed nodes. */
+  /** Delivers the messages that all copies have acknowledged, and answers their publishers. */
   #commit(): void {
     let to = this.#log.last;
     for (const { last } of this.#copies.values()) to = Math.min(to, last);
@@ -300,7 +300,7 @@ export const STALE = "stale";
 /** The message that a timer sends to the actor, to check the copies. */
 const CHECK = "check";
 
-/** The request with which the previous home is asked for its state. */
+/** The request for the state of the previous home. */
 export const HAND_OVER = "hand over";
 
 /**

@@ -1,7 +1,7 @@
 /**
  * The channels of one node: the clients of each topic on this node, and broadcasts to other nodes.
  *
- *     broadcast ─┬─▶ clients here, by rooms of their own
+ *     broadcast ─┬─▶ clients of this node, by rooms
  *                └─▶ the hub of each node that has clients in the topic ─▶ its clients
  *
  * The hub is an actor. It joins a process group for each topic and each user with clients on its
@@ -40,12 +40,12 @@ const SCOPE = {
 } as const;
 
 /**
- * Number of bytes by which a frame may grow until it is sent: by its position, and by its address
- * between nodes.
+ * Number of bytes that are reserved in each frame for its position, and for its address between
+ * nodes.
  */
 const OVERHEAD_BYTES = 2_048;
 
-/** Timeout of a client's messages that are handled on another node. Milliseconds. */
+/** Time limit for another node to handle a client's messages, in milliseconds. */
 const SEND_MS = 60_000;
 
 /** Maximum number of joined topics per connection. */
@@ -109,7 +109,7 @@ export interface HubPorts {
 export class Hub {
   readonly rooms: Rooms;
   readonly presence: Presence;
-  /** The clients without a WebSocket. */
+  /** The sessions of clients without a WebSocket. */
   readonly sessions: EventSessions;
   readonly system: System;
   readonly log: Log;
@@ -215,7 +215,7 @@ export class Hub {
     this.#self.monitor(pid);
   }
 
-  /** Runs a task after `ms`. */
+  /** Runs a task after `ms` milliseconds. */
   after(ms: number, task: () => void): { cancel(): void } {
     const deadline = new Deadline(task);
     this.system.setTimer(deadline, ms);
@@ -248,7 +248,7 @@ export class Hub {
     return [...this.#peers.keys()].every((peer) => node < peer);
   }
 
-  /** Stores an event of another mesh. */
+  /** Publishes an event of another mesh in the history of its topic. */
   async #store(topic: string, frame: string | Uint8Array): Promise<void> {
     const channel = this.find(topic);
     if (channel !== undefined && historyOf(channel.options.history) !== undefined) {
@@ -481,7 +481,7 @@ export class Hub {
     this.log.error(`${what} failed: ${describeFully(error)}`);
   }
 
-  /** Sends to the hub of another node. */
+  /** Sends a message about histories to the hub of another node. */
   tell(pid: Pid, message: unknown): void {
     this.#send(pid, ["history", message]);
   }

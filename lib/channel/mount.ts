@@ -30,7 +30,7 @@ export interface ChannelServeOptions<Data> {
   channelUser?: ((data: Data) => string | undefined) | undefined;
 }
 
-/** A server's options with channels. */
+/** A server's options with channels added. */
 export interface Mounted<Data> {
   readonly options: ServeOptions<Data>;
   /** Returns the responses to clients without WebSockets. */

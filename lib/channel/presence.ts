@@ -2,7 +2,7 @@
  * Presence: the clients and actors in each topic on all nodes, replicated in memory on every node.
  *
  * Each node owns the entries of its own clients and actors, and sends only those: all of them when
- * a session is up, then numbered changes. A peer that detects a gap requests all entries again. The
+ * a peer connects, then numbered changes. A peer that detects a gap requests all entries again. The
  * entries of a lost node or client stay for a grace period, or until the same key is present
  * elsewhere.
  *
@@ -23,7 +23,10 @@ export const ENTRIES_MAX: number = 2 ** 20;
 /** Maximum number of entries in one message to a peer. */
 const PORTION_COUNT = 500;
 
-/** Delay after a change until its number is sent again, to detect a lost change. Milliseconds. */
+/**
+ * Delay after which the number of the last change is sent again, so that peers detect a lost
+ * change. Milliseconds.
+ */
 const DIGEST_MS = 5_000;
 
 /** An entry on the wire: topic, key, ref, grace period, metadata. */
@@ -40,11 +43,11 @@ export type PresenceMessage =
 
 /** The interface from presence to its node. */
 export interface PresencePort {
-  /** Sends to one node, or to all others. */
+  /** Sends a message to one node, or to all other nodes if `node` is undefined. */
   send(node: string | undefined, message: PresenceMessage): void;
   /** Sends a change to the clients of a topic on this node. */
   deliver(topic: string, diff: { joins: PresenceList; leaves: PresenceList }): void;
-  /** Runs a task after `ms`. */
+  /** Runs a task after `ms` milliseconds. */
   after(ms: number, task: () => void): { cancel(): void };
   /** Runs a task in a later turn of the event loop. */
   soon(task: () => void): void;
@@ -62,11 +65,11 @@ export interface PresenceEntry {
   departure: { cancel(): void } | undefined;
 }
 
-/** State of a peer. */
+/** What is known about the changes of a peer. */
 interface Peer {
   /** Number of its last received change. Undefined until all entries were received. */
   number: number | undefined;
-  /** The refs received since all entries were last requested. */
+  /** The refs received since all entries were last requested; undefined once all have arrived. */
   seen: Set<string> | undefined;
 }
 

@@ -13,10 +13,13 @@
  */
 import type { Position } from "./channel.ts";
 
-/** Maximum bytes of messages per topic. */
+/**
+ * Maximum total length of the messages in a log, in bytes, or in characters for texts. The oldest
+ * messages are dropped.
+ */
 const BYTES_MAX = 16 * 1024 * 1024;
 
-/** Maximum number of epochs per topic. */
+/** Maximum number of epochs in a log. The oldest are dropped. */
 const EPOCHS_MAX = 64;
 
 /** A message in the log. */
@@ -96,14 +99,14 @@ export class TopicLog {
     return { epoch: this.epoch.id, offset: this.#last };
   }
 
-  /** Begins an epoch. */
+  /** Begins a new epoch with this identifier. */
   begin(id: string): void {
     const number = (this.#epochs.at(-1)?.number ?? 0) + 1;
     this.#epochs.push({ id, number, from: this.#last + 1 });
     if (this.#epochs.length > EPOCHS_MAX) this.#epochs.shift();
   }
 
-  /** Appends a message. */
+  /** Appends a message. `at` is the current time in milliseconds. */
   append(frame: string | Uint8Array, at: number, except: LogEntry["except"]): LogEntry {
     const entry = { offset: ++this.#last, at, frame, except };
     this.#entries.push(entry);

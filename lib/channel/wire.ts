@@ -43,7 +43,7 @@ export interface ClientMessage {
   readonly event: string;
   /** A JSON value, or bytes. */
   readonly payload: unknown;
-  /** Added by Firn's client: the position to resume from. */
+  /** The position to resume from. Only Firn's client sends it. */
   readonly details: unknown;
 }
 
