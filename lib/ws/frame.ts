@@ -81,9 +81,8 @@ export interface FrameSink {
   /** Handles the header of a data frame. Returns the rule that the frame violates, if any. */
   begin(opcode: number, fin: boolean, length: number, compressed: boolean): Rule | undefined;
   /**
-   * Handles the next payload bytes of a data frame: those of `scratch` from `from` to `to`,
-   * unmasked; `left` more follow. `high` is 0 if all of them are ASCII. Called once, with an empty
-   * range, for a frame without payload.
+   * Handles the next payload bytes of a data frame: those of `scratch` from `from` to `to`, unmasked; `left` more
+   * follow. `high` is 0 if all of them are ASCII. Called once, with an empty range, for a frame without payload.
    */
   piece(scratch: Scratch, from: number, to: number, high: number, left: number): Rule | undefined;
   /** Handles a control frame. */
@@ -332,9 +331,8 @@ export function encodeMessage(
 }
 
 /**
- * Writes the frame of a message at `at`. Returns the offset after it, or -1, without writing, if
- * the message may not fit into the rest of the scratch. `text`: whether to send as text; bytes must
- * then be valid UTF-8.
+ * Writes the frame of a message at `at`. Returns the offset after it, or -1, without writing, if it may not fit into
+ * the rest of the scratch. `text`: whether to send as text; bytes must then be valid UTF-8.
  */
 export function appendMessage(
   scratch: Scratch,
