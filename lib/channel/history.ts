@@ -93,8 +93,8 @@ interface Subscription {
   /** Messages that arrived while synchronising. */
   held: { home: Pid; epoch: string; entry: LogEntry }[];
   /**
-   * Messages delivered since the first of the reads in progress began. A read is made for a joining
-   * client.
+   * Messages that arrived while missed messages were being read for joining clients, which must
+   * receive these too.
    */
   recent: LogEntry[];
   readers: number;

@@ -13,7 +13,9 @@
  */
 import { concat, utf8 } from "../base/bytes.ts";
 
-/** Maximum UTF-8 bytes of a topic or an event: its length is one byte in the binary form. */
+/**
+ * Maximum length of a topic or an event, in bytes of UTF-8. The binary form has one byte for it.
+ */
 export const TOPIC_BYTES_MAX = 255;
 
 /** The events that the protocol defines. */

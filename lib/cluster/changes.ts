@@ -6,12 +6,12 @@
 import { RUNTIME, RuntimeMessage } from "../actor/runtime_message.ts";
 import type { Pid } from "../term/pid.ts";
 
-/** Makes a {@linkcode NameChange}. */
+/** Creates a {@linkcode NameChange}. */
 export function nameChange(name: string, pid: Pid | undefined): NameChange {
   return new NameChange(RUNTIME, name, pid);
 }
 
-/** Makes a {@linkcode GroupChange}. */
+/** Creates a {@linkcode GroupChange}. */
 export function groupChange(
   group: string,
   joined: readonly Pid[],
@@ -21,7 +21,7 @@ export function groupChange(
 }
 
 /**
- * A global name was registered, moved to another actor, or freed.
+ * The message that a global name was registered, moved to another actor, or freed.
  *
  * @example
  * ```ts
@@ -44,7 +44,7 @@ export function groupChange(
 export class NameChange extends RuntimeMessage {
   /** Always `"name"`. */
   readonly type = "name";
-  /** The name. */
+  /** The global name. */
   readonly name: string;
   /** The actor that has the name now; `undefined` if there is none. */
   readonly pid: Pid | undefined;
@@ -58,7 +58,7 @@ export class NameChange extends RuntimeMessage {
 }
 
 /**
- * Actors have joined or left a group.
+ * The message that actors have joined or left a group.
  *
  * @example
  * ```ts
@@ -81,7 +81,7 @@ export class NameChange extends RuntimeMessage {
 export class GroupChange extends RuntimeMessage {
   /** Always `"group"`. */
   readonly type = "group";
-  /** The group. */
+  /** The name of the group. */
   readonly group: string;
   /** The actors that joined, once per join. */
   readonly joined: readonly Pid[];

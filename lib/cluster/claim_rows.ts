@@ -1,5 +1,5 @@
 /**
- * The messages that serialise claims of names, and those that synchronise the nodes' time and known
+ * Encodes and decodes the messages that order claims of names, and those with a node's time and known
  * members. Sent only to peers with `FEATURE.CLAIMS`.
  *
  * @module
@@ -11,13 +11,13 @@ import { MEMBERS_MAX } from "./members.ts";
 import type { NameEntry } from "./winner.ts";
 import { isKey, packOn, type PeerLink, readNumber, readPid, STAMP_MAX } from "./rows.ts";
 
-/** Maximum number of bytes of a list of nodes. Further nodes are left out. */
+/** Maximum length of a list of nodes in a CLUSTER_VIEW, in bytes. Further nodes are left out. */
 const LIST_BYTES_MAX = 64 * 1024;
 
 /** The value sent in place of a pid if there is none. */
 const NO_PID = 0xffff_ffff_ffff_ffffn;
 
-/** What a peer reports about its state when a session opens. */
+/** The state that a node reports to a peer when a session opens. */
 export interface ClusterView {
   /** The peer's time in microseconds, as `stamp_clock.ts` defines it. */
   readonly time: number;
@@ -48,7 +48,7 @@ export function sendView(nodeLink: PeerLink, view: ClusterView): void {
   nodeLink.row(TAG.CLUSTER_VIEW, writer.done());
 }
 
-/** Decodes CLUSTER_VIEW. */
+/** Decodes a CLUSTER_VIEW. Returns `undefined` if it is malformed. */
 export function readView(body: Uint8Array): ClusterView | undefined {
   const reader = new Reader(body);
   const time = readNumber(reader);
@@ -68,8 +68,8 @@ function readNodes(reader: Reader): string[] {
 }
 
 /**
- * Sends an INQUIRE: asks a peer whether it holds the name of its entry, because a rival entry is
- * known. Returns false if the pid cannot be encoded.
+ * Sends an INQUIRE: asks the owner of `entry` whether it holds the name or only claims it, because `rival` is
+ * another entry of that name. Returns false if the pid cannot be encoded.
  */
 export function sendInquire(nodeLink: PeerLink, entry: NameEntry, rival: NameEntry): boolean {
   const packed = packOn(nodeLink, rival.pid);
@@ -83,7 +83,7 @@ export function sendInquire(nodeLink: PeerLink, entry: NameEntry, rival: NameEnt
   return true;
 }
 
-/** Decodes INQUIRE. */
+/** Decodes an INQUIRE. Returns `undefined` if it is malformed. */
 export function readInquire(
   nodeLink: PeerLink,
   body: Uint8Array,
@@ -100,12 +100,12 @@ export function readInquire(
   return { name, stamp, rival: { name, owner, pid, stamp: rivalStamp, token, isClaim } };
 }
 
-/** Sends a HELD, the answer to an INQUIRE: this node holds the name. */
+/** Sends a HELD, the answer to an INQUIRE: this node holds the name, and does not only claim it. */
 export function sendHeld(nodeLink: PeerLink, { name, stamp }: NameEntry): void {
   nodeLink.row(TAG.GLOBAL_HELD, new Writer(64).text16(name).u64(BigInt(stamp)).done());
 }
 
-/** Decodes HELD. */
+/** Decodes a HELD. Returns `undefined` if it is malformed. */
 export function readHeld(body: Uint8Array): { name: string; stamp: number } | undefined {
   const reader = new Reader(body);
   const name = reader.text(reader.u16());
@@ -113,7 +113,10 @@ export function readHeld(body: Uint8Array): { name: string; stamp: number } | un
   return reader.ok && isKey(name) ? { name, stamp } : undefined;
 }
 
-/** Sends the decision of a resolver to the owner of the entry that lost. */
+/**
+ * Sends a RESOLVED: the decision of a resolver, to the owner of the entry that lost. `keeps` is the actor
+ * that keeps the name, if any. Returns false if its pid cannot be encoded.
+ */
 export function sendResolved(nodeLink: PeerLink, lost: NameEntry, keeps: Pid | undefined): boolean {
   const packed = keeps === undefined ? NO_PID : packOn(nodeLink, keeps);
   if (packed === undefined) return false;
@@ -122,7 +125,7 @@ export function sendResolved(nodeLink: PeerLink, lost: NameEntry, keeps: Pid | u
   return true;
 }
 
-/** Decodes RESOLVED. */
+/** Decodes a RESOLVED. Returns `undefined` if it is malformed. */
 export function readResolved(
   nodeLink: PeerLink,
   body: Uint8Array,

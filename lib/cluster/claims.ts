@@ -1,5 +1,5 @@
 /**
- * Claims of names that wait at a node because it has granted the name to another claim.
+ * Stores the claims of names that wait at this node, because it has granted the name to another claim.
  *
  *     REGISTER of a name that is taken ─▶ waits ─▶ the name is free: the earliest claim is granted
  *                                           └────▶ its owner withdraws it, or is lost
@@ -9,7 +9,7 @@
 import { isEarlier, type NameEntry } from "./winner.ts";
 import type { PeerLink } from "./rows.ts";
 
-/** A waiting claim. */
+/** A claim that waits until its name is free. */
 export interface Claim {
   readonly entry: NameEntry;
   readonly nodeLink: PeerLink;
@@ -28,7 +28,7 @@ export class Claims {
     return this.#counts.get(owner) ?? 0;
   }
 
-  /** Returns the claims of a name. */
+  /** Returns the waiting claims of a name. */
   of(name: string): Claim[] {
     const claims = this.#byName.get(name);
     return claims === undefined ? [] : [...claims.values()];

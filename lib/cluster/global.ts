@@ -1,6 +1,6 @@
 /**
- * The public API of global names: each is registered on one node, and looked up on every node in memory.
- * `README.md` has the guarantees, `registry.ts` the protocol.
+ * The public API of global names. A name is registered on one node, and every node looks it up in its own
+ * memory. `README.md` has the guarantees, `registry.ts` the protocol.
  *
  * @module
  */
@@ -37,16 +37,16 @@ export interface GlobalOptions {
    */
   readonly resolve?: Resolve | undefined;
   /**
-   * Number of nodes that must have granted the name, or `"majority"`. If fewer of them are left, the name is
-   * withdrawn, and the actor exits with `{ noQuorum: name }` unless `onConflict` is "keep". Default: no quorum
-   * is needed.
+   * Number of nodes that must have granted the name, or `"majority"`. If fewer of these nodes stay connected,
+   * the actor loses the name, and exits with `{ noQuorum: name }` unless `onConflict` is "keep". Default: no
+   * quorum is needed.
    */
   readonly quorum?: Quorum | undefined;
 }
 
 /** Options of `waitFor`. */
 export interface WaitOptions {
-  /** Milliseconds, or `Infinity`. Default 5000. */
+  /** Time limit in milliseconds, or `Infinity`. Default 5000. */
   readonly timeout?: number | undefined;
   /** Aborts the wait: `waitFor` rejects with the signal's reason. Default: none. */
   readonly signal?: AbortSignal | undefined;
@@ -70,7 +70,7 @@ export class NameTimeoutError extends Error {
   override readonly name = "NameTimeoutError";
   /** Stable code: `"timeout"`. */
   readonly code = "timeout";
-  /** Takes the name and the time limit. */
+  /** Creates the error from the name and the time limit in milliseconds. */
   constructor(name: string, ms: number) {
     super(`no actor was registered as ${JSON.stringify(name)} within ${ms} ms`);
   }
@@ -195,7 +195,7 @@ export class Global {
     return isName(name) && this.#registry.unregister(name);
   }
 
-  /** Returns the names of all nodes, in the order in which they became known. */
+  /** Returns all global names, in the order in which they became known to this node. */
   names(): string[] {
     return this.#registry.names().filter((name) => !name.startsWith(RESERVED));
   }

@@ -36,7 +36,7 @@ export const DEFAULT_SCOPE = "default";
  */
 export const MEMBERSHIPS_MAX: number = 2 ** 20;
 
-/** Number of memberships sent to a peer before other work continues. */
+/** Number of memberships that are sent to a peer at once, before other work runs. */
 const PORTION_COUNT = 2048;
 
 /** A member, and the number of its joins. */
@@ -45,17 +45,17 @@ interface Member {
   times: number;
 }
 
-/** The members of one group, by node and membership number, in the order of joining. */
+/** The members of one group, by node and actor, in the order of joining. */
 interface Group {
   readonly scope: string;
   readonly name: string;
   readonly byNode: Map<string, Map<number, Member>>;
 }
 
-/** A membership of a local actor. */
+/** A membership of an actor of this node. */
 interface Row extends MemberRow, Numbered {}
 
-/** A node with which there is a session. */
+/** A connected node. */
 interface Peer {
   readonly nodeLink: PeerLink;
   /** Tracks which memberships of this node were sent to the peer. */
@@ -220,7 +220,7 @@ export class GroupTable {
     this.#leave(rows);
   }
 
-  /** Ends local memberships. */
+  /** Ends memberships of this node's actors, and announces this to peers. */
   #leave(rows: readonly Row[]): void {
     for (const row of rows) this.#rows.delete(row);
     for (const { nodeLink, cursor } of this.#peers) {

@@ -1,6 +1,6 @@
 /**
- * Homes: the actor of each key of a kind runs on one node, the home of the key, among the nodes
- * that offer the kind. Shards and the history of channels use it. `home_actor.ts` has the protocol,
+ * Homes: places actors by key. Each key of a kind has one actor, which runs on the home of the key: one of
+ * the nodes that offer the kind. Shards and the history of channels use it. `home_actor.ts` has the protocol,
  * `rendezvous.ts` the placement.
  *
  *     call(key) ─▶ its actor is on this node ─▶ the actor
@@ -67,7 +67,7 @@ export interface HomeOptions {
   /** Relative share of keys of this node, an integer from 1 to 100. Default 1. */
   readonly weight?: number | undefined;
   /**
-   * Keys per second that move to a joining node. Keys that are called there move at once. Default
+   * Number of keys per second that move to a joining node. Keys that are called there move at once. Default
    * 1000.
    */
   readonly movesPerSecond?: number | undefined;
@@ -77,14 +77,14 @@ export interface HomeOptions {
   readonly passivateAfter?: number | undefined;
   /** Whether a crashed actor is restarted at once. Default: it is restarted by the next message. */
   readonly restart?: boolean | undefined;
-  /**
-   * Maximum crashes of a key within `period` ms. Above it, waiting calls are rejected. Default 3 in
-   * 5000.
-   */
+  /** Maximum number of crashes of a key within `period`. Above it, waiting calls are rejected. Default 3. */
   readonly intensity?: number | undefined;
-  /** See `intensity`. Milliseconds. Default: that of supervisors, 5000. */
+  /** Time window of `intensity`, in milliseconds. Default 5000, as for supervisors. */
   readonly period?: number | undefined;
-  /** Nodes that must grant each key to its home; the same on all nodes. Default: no quorum. */
+  /**
+   * Number of nodes that must grant a key to its home, or `"majority"`; the same on all nodes. Default: no
+   * quorum is needed.
+   */
   readonly quorum?: Quorum | undefined;
 }
 
@@ -98,15 +98,15 @@ export interface HomeEvents {
 
 /** Statistics of a kind on this node. */
 export interface HomeCounts {
-  /** Number of actors that run, start, stop or move. */
+  /** Number of actors that run, or are being started, stopped or moved. */
   readonly actors: number;
-  /** Number of started actors. */
+  /** Number of actors started so far. */
   readonly started: number;
-  /** Number of passivated actors. */
+  /** Number of actors passivated so far. */
   readonly passivated: number;
-  /** Number of keys handed over to other nodes. */
+  /** Number of keys handed over to other nodes so far. */
   readonly movedOut: number;
-  /** Number of keys taken over from other nodes. */
+  /** Number of keys taken over from other nodes so far. */
   readonly movedIn: number;
 }
 
@@ -185,7 +185,7 @@ export class HomeKind {
   }
 }
 
-/** Takes part in kinds of keys, for one node. */
+/** The kinds that one node offers or uses. */
 export class Homes {
   readonly #system: System;
   readonly #groups: GroupTable;
@@ -247,7 +247,7 @@ export class Homes {
     }, quorum);
   }
 
-  /** Takes part in a kind only as a caller. */
+  /** Returns a handle that only calls the actors of a kind, without offering it. */
   use(kind: string): HomeKind {
     const known = this.#kinds.get(kind);
     if (known !== undefined) return known;

@@ -70,10 +70,12 @@ import {
   WAITING,
 } from "./resident.ts";
 
-/** Maximum number of held-back messages. Further calls are rejected, and casts dropped. */
+/**
+ * Maximum number of messages that wait for the keys of a kind. Further calls are rejected, and casts dropped.
+ */
 export const HELD_MAX = 65_536;
 
-/** Maximum number of keys in one message. */
+/** Maximum number of keys in one message that lists keys. */
 const PORTION_COUNT = 1_000;
 
 /** Maximum number of keys that move to other nodes at once. */
@@ -85,7 +87,10 @@ const MOVE_MS = 100;
 /** Time within which an actor must stop before it is killed. Milliseconds. */
 const STOP_MS = 5_000;
 
-/** Delay before a retry for a key whose lock is held by another node. Milliseconds. */
+/**
+ * Delay before another attempt for a key whose lock another node has, or whose handover has failed.
+ * Milliseconds.
+ */
 const RETRY_MS = 500;
 
 /**
@@ -106,7 +111,7 @@ export class HomeActor {
    * Number of the current passivation period. Keys record the period in which they were last used.
    */
   period = 0;
-  /** Numbers of moved, started and passivated keys. */
+  /** Numbers of moved, started and passivated keys so far. */
   readonly counts: { movedOut: number; movedIn: number; started: number; passivated: number } = {
     movedOut: 0,
     movedIn: 0,
@@ -149,7 +154,7 @@ export class HomeActor {
     this.#weight = rules.weight;
   }
 
-  /** Joins the kind. */
+  /** Starts to take part in the kind. */
   begin(): void {
     this.self.trapExit = true;
     const pid = this.self.pid as Pid;
@@ -237,7 +242,7 @@ export class HomeActor {
     this.#system.call(pid as Pid<Call<Leaving, true>>, request).then(done, done);
   }
 
-  /** Handles a message. */
+  /** Handles a message to the actor. */
   handle(message: unknown): void {
     if (message instanceof Call) return this.#called(message);
     if (isKeyed(message)) return this.#message(message.$key, message);

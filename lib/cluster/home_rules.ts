@@ -30,7 +30,7 @@ export interface HomeRules {
    */
   stop?(pid: Pid<never>, key: string): void;
   /**
-   * Keys per second that are moved to a joining node, in addition to those that are called there.
+   * Number of keys per second that are moved to a joining node, in addition to those that are called there.
    */
   readonly movesPerSecond: number;
   /** Time without messages after which an actor is stopped, in milliseconds. `Infinity`: never. */
@@ -58,7 +58,7 @@ export interface HomePorts {
       /** Returns the key of a lock, by the lock's name. */
       keyOf(name: string): string;
       acquire(key: string, pid: Pid): Promise<boolean>;
-      /** Returns the fencing token of a held lock. */
+      /** Returns the fencing token of a lock that this node has acquired. */
       token(key: string): number | undefined;
       release(key: string): void;
       /**
@@ -67,9 +67,9 @@ export interface HomePorts {
       watch(key: string, pid: Pid<NameChange>): () => void;
     }
     | undefined;
-  /** Emits that a key has been handed over. */
+  /** Emits the event "moved". */
   moved(key: string, to: string): void;
-  /** Emits that the actor of a key has crashed too often. */
+  /** Emits the event "keygivenup". */
   givenUp(key: string, reason: ExitReason): void;
   /** Logs that a state could not be sent. */
   warn(words: string): void;

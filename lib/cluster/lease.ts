@@ -13,8 +13,9 @@
  */
 export interface Lease {
   /**
-   * Validity of a lease. Milliseconds. It is renewed after a third of it. If that fails until two thirds have
-   * passed, the child is stopped; it has the last third to stop.
+   * Time for which a grant or a renewal is valid, in milliseconds. A lease is renewed after a third of this
+   * time. If no renewal succeeds within two thirds of it, the child is stopped, and has the last third to
+   * stop.
    */
   readonly ttl: number;
   /**
@@ -27,26 +28,29 @@ export interface Lease {
    * reached.
    */
   renew(name: string, token: number): Promise<boolean>;
-  /** Releases a lease. */
+  /** Releases a lease before it expires, so that another node can obtain it. */
   release(name: string, token: number): Promise<void>;
 }
 
-/** Divisor of `ttl` for the time limit of an attempt, and for the time in which a child must stop. */
+/**
+ * Divisor of `ttl`: each attempt to obtain or renew a lease, and the stop of a child, may take this part of
+ * it.
+ */
 const ATTEMPT_PART = 3;
 
-/** The parts of its system that a lease uses. */
+/** The parts of the actor system that a lease uses. */
 export interface LeaseSystem {
   now(): number;
   within<T>(promise: Promise<T>, ms: number, late: () => Error): Promise<T>;
 }
 
-/** A lease that this node holds, from its grant until it is lost or released. */
+/** A lease that this node has, from its grant until it is lost or released. */
 export class HeldLease {
   readonly token: number;
   readonly #lease: Lease;
   readonly #name: string;
   readonly #system: LeaseSystem;
-  /** When the child must begin to stop. */
+  /** The time at which the child must begin to stop, unless the lease is renewed before. */
   #validUntil: number;
   #renewAt: number;
 
@@ -70,8 +74,10 @@ export class HeldLease {
     return ttl - ttl / ATTEMPT_PART;
   }
 
-  /** Tries to obtain a lease. Resolves to `undefined` if another node has it, or the authority does not answer in
-   * time. */
+  /**
+   * Tries to obtain a lease. Resolves to `undefined` if another node has it, or the authority does not answer
+   * in time.
+   */
   static async acquire(
     lease: Lease,
     name: string,
@@ -99,7 +105,10 @@ export class HeldLease {
     return this.#lease.ttl / ATTEMPT_PART;
   }
 
-  /** Whether no other node can have the lease before a child that begins to stop now has stopped. */
+  /**
+   * Whether the lease may be used: a child that begins to stop now stops before another node can obtain the
+   * lease.
+   */
   get isValid(): boolean {
     return this.#system.now() < this.#validUntil;
   }

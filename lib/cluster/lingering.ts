@@ -1,5 +1,5 @@
 /**
- * Keeps the quorum names of lost nodes. A lost node may not know yet that it is isolated, so its
+ * Reserves the names that lost nodes hold by quorum. A lost node may not know yet that it is isolated, so its
  * names are not granted to other nodes until it must have detected this.
  *
  * @module
@@ -8,24 +8,24 @@ import type { System } from "../actor/system.ts";
 import { Deadline } from "../actor/timer.ts";
 import type { NameEntry } from "./winner.ts";
 
-/** Keeps the entries of lost nodes until they may be granted again. */
+/** Stores the entries of lost nodes until their names may be granted again. */
 export class Lingering {
   readonly #system: System;
   readonly #free: (name: string) => void;
   readonly #byName = new Map<string, { entry: NameEntry; deadline: Deadline }>();
 
-  /** `free` is called when a name is no longer kept. */
+  /** `free` is called when a name is no longer reserved. */
   constructor(system: System, free: (name: string) => void) {
     this.#system = system;
     this.#free = free;
   }
 
-  /** Returns the kept entry of a name. */
+  /** Returns the entry that reserves a name, if any. */
   of(name: string): NameEntry | undefined {
     return this.#byName.size === 0 ? undefined : this.#byName.get(name)?.entry;
   }
 
-  /** Keeps an entry for some milliseconds. */
+  /** Reserves the name of an entry for `ms` milliseconds. */
   keep(entry: NameEntry, ms: number): void {
     const { name } = entry;
     this.#cancel(name);

@@ -1,5 +1,5 @@
 /**
- * A global name that this node registers: its options, and the peers that have granted it.
+ * A global name that this node claims or holds: its options, and the peers that have granted it.
  *
  *     claimed ──all connected peers have granted it──▶ held ──▶ withdrawn
  *        └──────── one has refused ────────────────────────────────▲
@@ -15,12 +15,12 @@ import type { Quorum } from "./quorum.ts";
 /** Options of a registration. */
 export interface RegisterTerms {
   readonly onConflict: OnConflict;
-  /** The stamp of the entry. Default: a new one. */
+  /** The stamp of the entry. Default: a new stamp. */
   readonly stamp?: number | undefined;
   /** A fencing token obtained for another name, or from a lease. */
   readonly token?: number | undefined;
   readonly quorum?: Quorum | undefined;
-  /** Whether a holder is asked to hand the name over. */
+  /** Whether the current holder must give the name up to this actor. */
   readonly replace?: boolean | undefined;
   readonly resolve?: Resolve | undefined;
   /**
@@ -28,7 +28,7 @@ export interface RegisterTerms {
    * so long that peers may have disconnected it.
    */
   readonly yieldsAfterPause?: boolean | undefined;
-  /** Called when a node has rejected the claim, with the holder that it named. */
+  /** Called when a node has rejected the claim, with the node that it named as the holder. */
   readonly refused?: ((owner: string) => void) | undefined;
 }
 
@@ -53,7 +53,7 @@ export class LocalName implements Chained {
   entry: NameEntry;
   readonly terms: RegisterTerms;
   readonly #ended: () => void;
-  /** The peers that were asked, while the name is a claim. */
+  /** The state of the claim; `undefined` once the name is held. */
   asking: Asking | undefined = undefined;
   /** Peers that have granted the name, if it needs a quorum. */
   readonly grants: Set<string> | undefined;

@@ -1,5 +1,5 @@
 /**
- * Handles the loss of a global name.
+ * Handles the loss of a global name to an actor of another node.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import type { Pid } from "../term/pid.ts";
 /** Time limit for a resolver, after which the default applies. Milliseconds. */
 export const RESOLVE_MS_MAX = 30_000;
 
-/** Two nodes held one name, and this node's actor has lost it. */
+/** Describes a conflict: two nodes held the same name, and the actor of this node has lost it. */
 export interface NameConflict {
   /** The name. */
   readonly name: string;

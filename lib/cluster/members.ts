@@ -8,7 +8,10 @@
  * @module
  */
 
-/** Maximum number of known members, and of known nodes that left; further ones are ignored. */
+/**
+ * Maximum number of known members, and of known nodes that left. Further members are ignored; of the nodes
+ * that left, the oldest is forgotten.
+ */
 export const MEMBERS_MAX = 1024;
 
 /** Records the known members of the cluster. */
@@ -25,17 +28,17 @@ export class Members {
     return this.#known.size;
   }
 
-  /** Returns the smallest number that is more than half of them. */
+  /** The smallest number that is more than half of the members. */
   get majority(): number {
     return Math.floor(this.#known.size / 2) + 1;
   }
 
-  /** Their names. */
+  /** The names of the members. */
   get known(): readonly string[] {
     return [...this.#known];
   }
 
-  /** The names of nodes that left. */
+  /** The names of the nodes that have left gracefully. */
   get left(): readonly string[] {
     return [...this.#left];
   }
@@ -53,7 +56,9 @@ export class Members {
     this.#left.add(node);
   }
 
-  /** Adds what a peer knows, except about nodes with which this node has a session. */
+  /**
+   * Adds the members that a peer knows, and removes those that left, unless this node is connected to them.
+   */
   learn(known: readonly string[], left: readonly string[], isUp: (node: string) => boolean): void {
     for (const node of left) if (!isUp(node)) this.leave(node);
     for (const node of known) {

@@ -6,13 +6,13 @@
  */
 import type { Chained } from "../actor/actor_ref.ts";
 
-/** A membership. */
+/** The membership of an actor in a group. */
 interface Membership {
   readonly scope: string;
   readonly group: string;
 }
 
-/** A membership of a group in a linked list, the last one first. */
+/** An item of the linked list of an actor's memberships in one group, the last one first. */
 interface Entry<Row> {
   readonly row: Row;
   readonly earlier: Entry<Row> | undefined;

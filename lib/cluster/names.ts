@@ -89,7 +89,7 @@ export class NameTable {
     return this.#settle(name, from, owner);
   }
 
-  /** Marks an entry as held. */
+  /** Marks an entry as held, so that it is no longer a claim. */
   hold(entry: NameEntry): NameChanged | undefined {
     const { owner, name } = entry;
     entry.isClaim = false;
@@ -121,7 +121,7 @@ export class NameTable {
   *#free(owner: string, names: Map<string, NameEntry>): Generator<NameChanged | undefined> {
     for (const [name, entry] of names) {
       const from = this.#winners.get(name);
-      // If neither holds, the name was registered again in the meantime.
+      // If neither is true, the name was registered again in the meantime.
       yield from === entry || this.#contested.has(name)
         ? this.#settle(name, from, owner)
         : undefined;

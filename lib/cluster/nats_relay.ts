@@ -22,7 +22,7 @@ import { SendWindow } from "./send_window.ts";
  */
 const SUBSCRIPTIONS_MAX = 4096;
 
-/** Default limit of the bytes that wait for NATS. */
+/** Default of `queueBytesMax`. */
 const QUEUE_BYTES_MAX = 8 * 1024 * 1024;
 
 /** The payload limit of a NATS server with default settings. Bytes. */
@@ -34,10 +34,12 @@ const KEEP_MS = 24 * 60 * 60 * 1000;
 /** Delay before an event that could not be stored is delivered again, and before a failed consumer is restarted. */
 const RETRY_MS = 1_000;
 
-/** Attempts to store an event, in JetStream or from it. */
+/**
+ * Maximum number of attempts to store an event: in JetStream, or from JetStream in the history of its topic.
+ */
 const ATTEMPTS_MAX = 20;
 
-/** Events without JetStream that are stored at the same time. More are dropped. */
+/** Maximum number of events, received without JetStream, that are being stored. Further ones are dropped. */
 const STORING_MAX = 1_000;
 
 /** Maximum time for which `stop` waits for messages that are being sent. Milliseconds. */
@@ -73,9 +75,9 @@ export interface NatsConnection {
 
 /** A stored message of JetStream. */
 export interface NatsStoredMessage extends NatsMessage {
-  /** Confirms it. */
+  /** Confirms the message. */
   ack(): void;
-  /** Requests that it is delivered again, after some milliseconds. */
+  /** Requests that the message is delivered again, after `millis` milliseconds. */
   nak(millis?: number): void;
 }
 
@@ -114,7 +116,10 @@ export interface NatsRelayOptions {
   readonly mesh?: string | undefined;
   /** The beginning of all subjects: letters, digits, `-` and `_`. Default `"firn"`. */
   readonly prefix?: string | undefined;
-  /** Limit of the bytes that wait while NATS is disconnected or slow. More are dropped. Default 8 MiB. */
+  /**
+   * Maximum number of bytes that wait while NATS is disconnected or slow. Further messages are dropped.
+   * Default 8 MiB.
+   */
   readonly queueBytesMax?: number | undefined;
   /**
    * JetStream, which stores events of channels with history until each mesh has them. It creates the stream

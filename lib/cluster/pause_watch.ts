@@ -7,7 +7,7 @@
 import type { System } from "../actor/system.ts";
 import { Deadline } from "../actor/timer.ts";
 
-/** Limits of the interval between checks. Milliseconds. */
+/** Bounds of the interval between two checks of the clock, in milliseconds. */
 const TICK_MS_MAX = 1_000;
 const TICK_MS_MIN = 20;
 

@@ -1,5 +1,5 @@
 /**
- * The connected nodes, and the data stored for each.
+ * Stores data for each connected node.
  *
  * @module
  */

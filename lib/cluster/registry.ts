@@ -4,7 +4,7 @@
  *
  *     register ─▶ a claim ─▶ REGISTER to all peers ─▶ all have granted it (OK) ─▶ held: true
  *                                 │                        └─ TAKEN by one that holds it ─▶ withdrawn: false
- *     a session is up ─▶ SYNC: our names          a session has ended ─▶ its names are removed
+ *     a session is up ─▶ SYNC: its own names      a session has ended ─▶ the peer's names are removed
  *
  * **A peer grants a name to one claim at a time**; other claims wait there (`claims.ts`). Of two claims that
  * one node knows, therefore at most one is held. An earlier claim does not replace the granted one: the owner
@@ -14,8 +14,9 @@
  * A node announces only its own names. If two nodes hold one name after a partition, all nodes compute the
  * same winner (`wins`), and the owner of the other entry withdraws it.
  *
- * A peer that answers with another holder may be outdated: we may already know that the holder has withdrawn.
- * TAKEN therefore only counts if we are not connected to that holder; otherwise, an OK will follow.
+ * A peer that answers with another holder may be outdated: this node may already know that the holder has
+ * withdrawn. TAKEN therefore only counts if this node is not connected to that holder; otherwise, an OK will
+ * follow.
  *
  * Longer than 400 lines because it is one state machine. Its tables are in separate files.
  *
@@ -77,10 +78,10 @@ import { Tokens } from "./tokens.ts";
  */
 export const NAMES_MAX: number = 2 ** 18;
 
-/** Number of names sent to a peer before other work continues. */
+/** Number of names that are sent to a peer at once, before other work runs. */
 const PORTION_COUNT = 2048;
 
-/** Number of names of a lost node that are removed before other work continues. */
+/** Number of names of a lost node that are removed at once, before other work runs. */
 const FREED_COUNT = 2048;
 
 /**
@@ -117,8 +118,9 @@ export interface GlobalEvents {
 export interface RegistryOptions {
   /** Nodes that count as members before there was a session with them. */
   readonly seeds?: readonly string[] | undefined;
-  /** The options `pingInterval` and `pingTimeout` of the node. Milliseconds. */
+  /** The node's option `pingInterval`, in milliseconds. */
   readonly quietMs?: number | undefined;
+  /** The node's option `pingTimeout`, in milliseconds. */
   readonly deadlineMs?: number | undefined;
   /** Called when this node adopts a peer's time because it differs too much from its own. */
   readonly onShift?: ((node: string, ms: number) => void) | undefined;
@@ -126,7 +128,7 @@ export interface RegistryOptions {
   readonly allows?: ((node: string, name: string) => boolean) | undefined;
 }
 
-/** A node with which there is a session. */
+/** A connected node, and what it has announced and was sent. */
 interface Peer {
   readonly nodeLink: PeerLink;
   /** Tracks which names of this node were sent to the peer. */
@@ -159,7 +161,7 @@ export class Registry {
   readonly #options: RegistryOptions;
   readonly #stamps: StampClock;
   readonly #table = new NameTable();
-  /** Names by number, in numerical order. */
+  /** The names of this node, in the order of their numbers. */
   readonly #own = new Map<string, LocalName>();
   readonly #asking = new Map<number, LocalName>();
   readonly #claims = new Claims();
@@ -302,7 +304,10 @@ export class Registry {
     return own !== undefined;
   }
 
-  /** Sends a local actor the holder of a name, now and whenever it changes. */
+  /**
+   * Sends a local actor the holder of a name, now and whenever it changes. Returns a function that stops
+   * this.
+   */
   monitor(name: string, pid: Pid<NameChange>): () => void {
     const actor = this.#system.actorOf(pid);
     if (actor === undefined) throw new NoProcError(pid);
@@ -541,7 +546,7 @@ export class Registry {
     return undefined;
   }
 
-  /** Handles a HELD: the peer's entry is not a claim. */
+  /** Handles a HELD: the peer confirms that it holds the name, and does not only claim it. */
   held(nodeLink: PeerLink, body: Uint8Array): string | undefined {
     const row = readHeld(body);
     if (row === undefined) return "a malformed HELD";
@@ -738,8 +743,8 @@ export class Registry {
   }
 
   /**
-   * Returns how long this node must wait before it grants a free name, because another node may still
-   * hold it.
+   * Returns how long this node must wait before it grants a free name, in milliseconds, because another node
+   * may still hold it.
    */
   #delayMs({ owner, lingers }: NameEntry): number {
     let upAt = -Infinity;
@@ -753,8 +758,8 @@ export class Registry {
   }
 
   /**
-   * Returns how long a node that has just started must wait, because it does not know its earlier grants: until
-   * an earlier holder must have stopped, unless all members are connected.
+   * Returns how long a node that has just started must wait, in milliseconds, because it does not know its
+   * earlier grants: until an earlier holder must have stopped, unless all members are connected.
    */
   #freshMs(now: number): number {
     const left = this.#startedAt + this.#deadlineMs + STOP_MS_MAX - now;
@@ -872,7 +877,7 @@ export class Registry {
     return `more than ${this.#namesMax} names`;
   }
 
-  /** Handles the loss of our name to a winning entry. A claim is withdrawn. */
+  /** Handles the loss of a name of this node to a winning entry. A claim is withdrawn at once. */
   #lose(own: LocalName, rival: NameEntry): void {
     const { asking, entry, terms, isResolving } = own;
     // Both nodes may have registered the same actor. It loses nothing, and the entry is just
@@ -971,7 +976,7 @@ export class Registry {
     }
   }
 
-  /** Shifts this node's time, and its entries with it. */
+  /** Shifts this node's time by `us` microseconds, and the stamps of its entries. */
   #shift(us: number): void {
     this.#stamps.shift(us);
     for (const own of this.#own.values()) this.#restamp(own, Math.max(0, own.entry.stamp + us));

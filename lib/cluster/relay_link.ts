@@ -92,7 +92,7 @@ export class RelayLink implements RelayPort {
     if (count === 0) this.#transport.subscribe(key);
   }
 
-  /** Ends one `enter`. The last one unsubscribes from the key. */
+  /** Undoes one call of `enter`. The last one unsubscribes from the key. */
   exit(key: number): void {
     const count = this.#keys.get(key) ?? 0;
     if (count > 1) this.#keys.set(key, count - 1);

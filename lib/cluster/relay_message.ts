@@ -13,7 +13,7 @@ import { Reader, utf8 } from "../base/bytes.ts";
 
 const VERSION = 1;
 
-/** The kinds of relayed messages. Odd: bytes; even: text in UTF-8. */
+/** The kinds of relayed messages, for text in UTF-8. Bytes have the next, odd number. */
 export const RELAYED = {
   /** A broadcast to a room. */
   ROOM: 0,

@@ -11,10 +11,10 @@ export interface RelayPort {
    * messages uses it as the name of the receiver.
    */
   readonly origin: string;
-  /** Takes a message that was sent by {@linkcode RelayTransport.publish}. Malformed ones are dropped. */
+  /** Receives a message that was sent by {@linkcode RelayTransport.publish}. Malformed ones are dropped. */
   received(message: Uint8Array): void;
   /**
-   * Takes an event that was sent by {@linkcode RelayTransport.publishEvent}. Resolves when it is
+   * Receives an event that was sent by {@linkcode RelayTransport.publishEvent}. Resolves when it is
    * stored. If it rejects, for example while the topic's home changes, the transport may deliver
    * the event again.
    */

@@ -20,7 +20,7 @@ export class Replicas implements ClusterSink<PeerLink> {
   readonly #breath: (node: string) => Promise<void>;
   readonly #nodeLinks = new Map<string, PeerLink>();
 
-  /** `breath` resolves when other work has run and the queue to the node is not high. */
+  /** `breath` resolves when other work has run and the queue to the node is short. */
   constructor(registry: Registry, groups: GroupTable, breath: (node: string) => Promise<void>) {
     this.#registry = registry;
     this.#groups = groups;

@@ -25,7 +25,7 @@ export const STOPPING = 3;
 /** The state is being collected, or is in transit to another node. */
 export const MOVING = 4;
 
-/** A held call or cast. */
+/** A call or cast that waits for the actor of its key. */
 export type Held = Call | { readonly body: unknown };
 
 /** The state of a key on this node. */
@@ -42,11 +42,11 @@ export class Resident {
    * Whether the next actor is started even if no message waits, because the last one has crashed.
    */
   restarts = false;
-  /** Whether the state has been requested from another node, and not received yet. */
+  /** Whether the state of the moving key was requested from its actor, and has not been received. */
   isCollecting = false;
-  /** The timer that delays the next start of the key. */
+  /** The timer after which the key is tried again. */
   pause: TimerRef | undefined = undefined;
-  /** The timer that kills its stopping actor. */
+  /** The timer that kills the actor if it does not stop in time. */
   deadline: TimerRef | undefined = undefined;
   /** Removes the monitor of the key's lock. Set only with a quorum. */
   unwatch: (() => void) | undefined = undefined;
@@ -63,7 +63,7 @@ export class Resident {
 
 // Messages that the actor of a kind receives from its own timers and promises:
 
-/** An exchange of keys with a connected node. As a message: the node has sent its groups. */
+/** An exchange of keys with a connected node. Also the message that this node has sent its groups. */
 export class Exchange {
   readonly node: string;
   /** The monitor whose answer ends the exchange. */
@@ -107,7 +107,7 @@ export class Delivered {
   }
 }
 
-/** The message of the timer that delays a key. */
+/** The message of a timer that a key must be tried again. */
 export class Again {
   readonly resident: Resident;
   constructor(resident: Resident) {
@@ -115,7 +115,7 @@ export class Again {
   }
 }
 
-/** The message of the timer of a stopping actor: its time limit is exceeded. */
+/** The message of a timer that a stopping actor has exceeded its time limit. */
 export class Late {
   readonly resident: Resident;
   constructor(resident: Resident) {

@@ -46,8 +46,9 @@ const LEAVE_MS = 1_000;
  * Milliseconds.
  */
 const LATE_MS = 100;
-/** Maximum number, and bytes, of kept broadcasts. The oldest ones are dropped. */
+/** Maximum number of kept broadcasts. The oldest ones are dropped. */
 const LATE_MAX = 1_024;
+/** Maximum total length of kept broadcasts, in bytes. The oldest ones are dropped. */
 const LATE_BYTES_MAX = 1_048_576;
 
 /** A broadcast that some nodes did not receive, because they had no members. */

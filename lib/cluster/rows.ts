@@ -1,6 +1,6 @@
 /**
- * The messages of names and groups. Newer fields follow the original ones, so that older nodes can read the
- * beginning.
+ * Encodes and decodes the messages about names and groups. Newer fields follow the original ones, so that
+ * older nodes can read the beginning.
  *
  * A pid is only valid in one session, so each message is encoded for its session.
  *
@@ -23,10 +23,10 @@ export const LIST_COUNT_MAX = 1024;
  */
 const LIST_BYTES_MAX = 16 * 1024;
 
-/** The latest stamp; above it, numbers are not exact. */
+/** The highest valid stamp and token: larger integers are not exact. */
 export const STAMP_MAX: number = Number.MAX_SAFE_INTEGER;
 
-/** The status of a REGISTERED. LOW: a higher token was granted, so the claim must be repeated. */
+/** The status of a REGISTERED. LOW: the token is too low, so the claim must be repeated with a higher one. */
 export const REGISTERED = { OK: 0, TAKEN: 1, LOW: 2 } as const;
 
 /**
@@ -46,7 +46,7 @@ export interface PeerLink {
   row(tag: number, body: Uint8Array): void;
 }
 
-/** A name as it is sent. */
+/** An entry of a name, as it is sent. */
 export interface NameRow {
   readonly name: string;
   readonly pid: Pid;
@@ -54,7 +54,7 @@ export interface NameRow {
   readonly token?: number | undefined;
 }
 
-/** A membership as it is sent. */
+/** A membership in a group, as it is sent. */
 export interface MemberRow {
   readonly scope: string;
   readonly group: string;
@@ -111,7 +111,7 @@ export function sendRegistered(
   nodeLink.row(TAG.GLOBAL_REGISTERED, body.done());
 }
 
-/** Decodes REGISTERED. */
+/** Decodes a REGISTERED. Returns `undefined` if it is malformed. */
 export function readRegistered(
   body: Uint8Array,
 ): { request: number; status: number; owner: string; token: number } | undefined {
@@ -128,14 +128,14 @@ export function sendUnregister(nodeLink: PeerLink, name: string): void {
   nodeLink.row(TAG.GLOBAL_UNREGISTER, new Writer(64).text16(name).done());
 }
 
-/** Decodes UNREGISTER. */
+/** Decodes an UNREGISTER. Returns `undefined` if it is malformed. */
 export function readUnregister(body: Uint8Array): string | undefined {
   const reader = new Reader(body);
   const name = reader.text(reader.u16());
   return reader.ok && isKey(name) ? name : undefined;
 }
 
-/** Sends names of this node, as SYNC. */
+/** Sends names of this node, in one or more SYNC messages. */
 export function sendSync(nodeLink: PeerLink, names: readonly NameRow[], owner: string): void {
   let rows: { row: NameRow; packed: bigint }[] = [];
   let length = 0;
@@ -156,7 +156,7 @@ export function sendSync(nodeLink: PeerLink, names: readonly NameRow[], owner: s
   flush();
 }
 
-/** Sends the empty SYNC that ends the list. */
+/** Sends the empty SYNC message that ends the list of names. */
 export function sendSynced(nodeLink: PeerLink): void {
   sendSyncRow(nodeLink, [], "");
 }
@@ -175,7 +175,7 @@ function sendSyncRow(
   nodeLink.row(TAG.GLOBAL_SYNC, writer.done());
 }
 
-/** Decodes SYNC. An empty one ends the list. */
+/** Decodes a SYNC, which is empty at the end of the list. Returns `undefined` if it is malformed. */
 export function readSync(
   nodeLink: PeerLink,
   body: Uint8Array,
@@ -228,7 +228,7 @@ export function sendMembers(
   }
 }
 
-/** Decodes GROUP_JOIN or GROUP_LEAVE. */
+/** Decodes a GROUP_JOIN or GROUP_LEAVE. Returns `undefined` if it is malformed. */
 export function readMembers(nodeLink: PeerLink, body: Uint8Array): MemberRow[] | undefined {
   const reader = new Reader(body);
   const count = reader.u32();
@@ -249,7 +249,7 @@ export function readMembers(nodeLink: PeerLink, body: Uint8Array): MemberRow[] |
 /** Returns whether a text is valid as a name, a group or a scope. */
 export function isKey(text: string): boolean {
   if (text === "" || text.length > KEY_BYTES_MAX || !text.isWellFormed()) return false;
-  // No text is too long below a third of the limit.
+  // UTF-8 has at most three bytes for each code unit.
   return text.length * 3 <= KEY_BYTES_MAX || new TextEncoder().encode(text).length <= KEY_BYTES_MAX;
 }
 
@@ -259,7 +259,7 @@ export function packOn(nodeLink: PeerLink, pid: Pid): bigint | undefined {
   return index === undefined ? undefined : packPid(index, pid.id);
 }
 
-/** Reads a pid. */
+/** Reads a pid. Returns `undefined` if its node is unknown. */
 export function readPid(nodeLink: PeerLink, reader: Reader): Pid | undefined {
   const low = reader.u32();
   const high = reader.u8();
@@ -302,7 +302,7 @@ function shortText(reader: Reader, bytes: Uint8Array): string {
     if (text === undefined) reader.ok = false;
     return text ?? "";
   }
-  // Longer than any valid text.
+  // The text is too long to be valid, so its content does not matter.
   if (bytes.length > KEY_BYTES_MAX) return "";
   return String.fromCharCode.apply(null, bytes as unknown as number[]);
 }

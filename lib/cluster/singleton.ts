@@ -30,7 +30,7 @@ import { Pid } from "../term/pid.ts";
 import { HeldLease, type Lease } from "./lease.ts";
 import { checkQuorum, type Quorum } from "./quorum.ts";
 
-/** The pause before a manager retries to take the lock, or to start its child. Milliseconds. */
+/** Delay before a manager tries again to acquire the lock, or to start its child. Milliseconds. */
 const RETRY_MS = 500;
 
 /** Default time limit of `singleton`. Milliseconds. */
@@ -74,7 +74,7 @@ export interface SingletonChild extends Omit<LocalChildSpec, "start"> {
 export interface SingletonOptions {
   /** Maximum number of restarts within `period`; above it, another node takes over. Default 3. */
   readonly intensity?: number | undefined;
-  /** Milliseconds. Default 5000. */
+  /** Time window of `intensity`, in milliseconds. Default 5000. */
   readonly period?: number | undefined;
   /** Time limit of `singleton`, in milliseconds, or `Infinity`. Default 30,000. */
   readonly timeout?: number | undefined;
@@ -117,7 +117,7 @@ export class SingletonError extends Error {
   }
 }
 
-/** Options of the lock. */
+/** Options of acquiring the lock. */
 export interface LockTerms {
   readonly quorum: Quorum | undefined;
   readonly token: number | undefined;
@@ -237,7 +237,7 @@ class Manager {
   readonly #child: SingletonChild;
   readonly #options: SingletonOptions;
   readonly #names: SingletonNames;
-  /** Runs while this node holds the lock. */
+  /** The supervisor of the child, which runs while this node has the lock. */
   #supervisor: Supervisor | undefined = undefined;
   #running: Pid<never> | undefined = undefined;
   #lease: HeldLease | undefined = undefined;
@@ -279,8 +279,8 @@ class Manager {
     let isLate = false;
     while (true) {
       const isDecided = await this.#act(false);
-      // A child that has ended permanently has no name. After a whole wait it is no longer waited
-      // for.
+      // A child that has ended permanently has no name. The manager therefore waits for the name only until
+      // one timeout has passed.
       const isFound = isDecided && (isLate || this.#names.whereis() !== undefined);
       if (isFound || this.#outOfReach.times > 1) {
         isSettled = true;
@@ -344,7 +344,7 @@ class Manager {
     return this.#options.quorum !== undefined || this.#options.lease !== undefined;
   }
 
-  /** Tries to take the lock. */
+  /** Tries to acquire the lock, and before it the lease, if the option is set. */
   async #compete(isHandedOver: boolean): Promise<void> {
     const { pid } = this.#self;
     const { lease, quorum } = this.#options;
@@ -455,7 +455,7 @@ class Manager {
     return this.#system.now() < this.#restsUntil;
   }
 
-  /** Stops the child. Kills it after `ms`. */
+  /** Stops the child, and kills it if it has not stopped after `ms` milliseconds. */
   async #stop(ms: number): Promise<void> {
     const supervisor = this.#supervisor;
     const child = this.#running;
@@ -484,7 +484,7 @@ class Manager {
     call.reply(isDecided && (this.#names.holder()?.equals(this.#self.pid) ?? false));
   }
 
-  /** Stops taking part. */
+  /** Stops taking part: stops the child, and hands its state over to another manager. */
   async #leave(): Promise<void> {
     const { pid } = this.#self;
     const isOurs = this.#names.holder()?.equals(pid) && this.#supervisor !== undefined;

@@ -1,5 +1,5 @@
 /**
- * A wall clock without jumps: it follows small corrections, and ignores that the clock was set.
+ * A wall clock without jumps: it follows small corrections of the system's clock, and ignores large ones.
  *
  * @module
  */

@@ -21,7 +21,7 @@ export class SyncCursor<Row extends Numbered> {
   readonly #last: number;
   /** The number of the last row that was sent. */
   #at = 0;
-  /** Whether the end of the list was sent. */
+  /** Whether the message that ends the list was sent. Set by the owner of the cursor. */
   isOver = false;
 
   /**

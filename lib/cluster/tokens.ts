@@ -1,5 +1,5 @@
 /**
- * The fencing tokens that this node has granted; a name is only granted with a higher token.
+ * Records the fencing tokens that this node has granted; a name is only granted with a higher token.
  *
  * They are stored in memory, for the last {@linkcode TOKENS_MAX} names. For all others, only the highest token
  * is stored, including the highest token known to each peer when its session opened.
@@ -13,7 +13,7 @@ const TOKENS_MAX = 65_536;
 /** Records the last granted fencing token of each name. */
 export class Tokens {
   readonly #last = new Map<string, number>();
-  /** The highest token of names that are not stored. */
+  /** The highest token of the names whose last token is not stored. */
   #floor = 0;
   /** The highest token of all names. */
   highest = 0;
