@@ -1,6 +1,6 @@
 /**
- * Decides which requests of other nodes are allowed. A node that has the cookie may still be
- * compromised: the option `authorize` limits what it can do here beyond sending messages.
+ * Decides which requests of other nodes are allowed. A node that has the cookie may still be compromised: the
+ * option `authorize` limits what it can do on this node beyond sending messages.
  *
  * @module
  */
@@ -44,7 +44,7 @@ export class Authorization {
   }
 
   /**
-   * Whether a request is allowed. Without a function, every request is; if the function throws, the
+   * Returns whether a request is allowed. Without a function, every request is; if the function throws, the
    * request is rejected.
    */
   allows(node: string, action: RemoteRequest["action"], target: Pid | string): boolean {

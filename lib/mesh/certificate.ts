@@ -1,5 +1,5 @@
 /**
- * X.509 certificates (RFC 5280): the cluster's authority and the nodes' leaves, encoded by hand
+ * Creates X.509 certificates (RFC 5280): the cluster's authority and the nodes' leaves. They are encoded here
  * because neither runtime can create certificates.
  *
  *     authority   Ed25519, from the cookie, the same on every node: nothing in it is random
@@ -18,8 +18,9 @@ import * as der from "./der.ts";
 export const SERVER_NAME = "node.firn.internal";
 
 /**
- * Every certificate is valid from 1970 to 9999, so that nodes with wrong clocks can connect. A shorter time would not increase security: a node is admitted by its proof in the
- * handshake, which covers the responder's current leaf.
+ * The validity of every certificate: from 1970 to 9999, so that nodes with wrong clocks can connect. A
+ * shorter time would not increase security: a node is admitted by its proof in the handshake, which covers
+ * the responder's current leaf.
  */
 const VALIDITY: Uint8Array = der.sequence(
   der.utcTime(Date.UTC(1970, 0, 1)),
@@ -31,7 +32,7 @@ export const LEAF_RENEW_MS: number = 24 * 60 * 60 * 1000;
 
 const ED25519 = der.sequence(der.oid("1.3.101.112"));
 
-/** A key that signs certificates. */
+/** The certificate authority of a cluster. */
 export interface Authority {
   /** The certificate, PEM. */
   readonly pem: string;
@@ -46,7 +47,7 @@ export interface Authority {
 export interface Leaf {
   readonly cert: string;
   readonly key: string;
-  /** The certificate as it is sent. */
+  /** The certificate in DER, as TLS sends it. */
   readonly der: Uint8Array;
 }
 

@@ -61,7 +61,10 @@ export function nodeUri(nodeName: string): string {
   return `firn://${nodeName}`;
 }
 
-/** Compares a cluster's own certificate with a node's name. See {@linkcode CertificateCheck}. */
+/**
+ * Checks that a certificate derived from the cookie is that of the node with this name. Returns the failure
+ * if it is not.
+ */
 export function checkNodeUri(nodeName: string, certificate: Uint8Array): Failure | undefined {
   const { uris } = certificateNames(certificate);
   if (uris.includes(nodeUri(nodeName))) return undefined;
@@ -70,14 +73,17 @@ export function checkNodeUri(nodeName: string, certificate: Uint8Array): Failure
   return fail("wrongnode", `${named} answered where ${nodeName} was dialled`);
 }
 
-/** Compares a certificate of the user's own authority with the host of a node's name. */
+/**
+ * Checks that a certificate of the user's own authority contains the host of a node's name. Returns the
+ * failure if it does not.
+ */
 export function checkHost(nodeName: string, certificate: Uint8Array): Failure | undefined {
   const { hostname } = parseName(nodeName)!;
   if (hasHost(certificateNames(certificate), hostname)) return undefined;
   return fail("certificate", `its certificate is not for ${hostname}, the host of ${nodeName}`);
 }
 
-/** Whether a certificate contains a host name or an address (RFC 6125). */
+/** Returns whether a certificate contains a host name or an address (RFC 6125). */
 export function hasHost({ dns, addresses }: CertificateNames, hostname: string): boolean {
   const address = addressBytes(hostname);
   if (address !== undefined) return addresses.some((other) => equals(other, address));

@@ -7,7 +7,7 @@
 import type { Clock, Timer } from "../base/clock.ts";
 
 /**
- * Rejection of `Node.connect`: there is no session with the node. `code` is the reason.
+ * The error of `Node.connect` if no session with the node was opened. `code` is the reason.
  *
  * @example
  * ```ts
@@ -38,7 +38,7 @@ export function stoppingError(name: string): NodeConnectError {
   return new NodeConnectError("stopping", `no session with ${name}: this node is stopping`);
 }
 
-/** One pending call. */
+/** One pending call of `connect`. */
 interface Waiter {
   readonly up: () => void;
   readonly failed: (error: Error) => void;

@@ -13,11 +13,15 @@ import type { Random } from "../base/random.ts";
 /** Maximum length of a cookie, in characters. */
 export const COOKIE_LENGTH_MAX = 1024;
 
-/** The number of hex digits and of base64 characters for 128 bits. */
+/** Minimum number of hex digits in a cookie: 128 bits. */
 const HEX_LENGTH_MIN = 32;
+/** Minimum number of base64 characters in a cookie: at least 128 bits. */
 const BASE64_LENGTH_MIN = 22;
 
-/** Maximum length of a run of characters that are equal, or each one step from the previous one. */
+/**
+ * Maximum length of a run of characters that are equal, or each one step from the previous one. A cookie with
+ * a longer run is weak.
+ */
 const RUN_MAX = 6;
 
 /** Words that people and manuals use in secrets, and rows of keyboards. */
@@ -32,7 +36,7 @@ const PAIRS = new Set(
     "hi ri ro ic ne ea ra ce li ch ll be ma si om ur").split(" "),
 );
 
-/** Maximum share of such pairs in random text. A larger share indicates words. */
+/** Maximum share of these pairs among the letter pairs of a cookie. A larger share indicates words. */
 const PAIRS_SHARE_MAX = 0.35;
 
 /** Digits and signs that replace letters. */
@@ -47,7 +51,7 @@ const LOOKALIKES: Readonly<Record<string, string>> = {
 };
 
 /**
- * An invalid or weak cookie, or an unusable cookie file.
+ * The error for an invalid or weak cookie, or an unusable cookie file.
  *
  * @example
  * ```ts
@@ -133,8 +137,8 @@ export function weakness(cookie: string): string | undefined {
 }
 
 /**
- * Returns whether a sequence of four characters occurs twice, or there are only few different
- * characters.
+ * Returns whether a text has fewer than 8 different characters, or more repeated sequences of four characters
+ * than an eighth of its length.
  */
 function repeats(text: string): boolean {
   if (new Set(text).size < 8) return true;

@@ -42,7 +42,7 @@ export function integer(bytes: Uint8Array): Uint8Array {
     : element(0x02, digits);
 }
 
-/** BOOLEAN true. */
+/** The encoded BOOLEAN true. */
 export const TRUE: Uint8Array = new Uint8Array([0x01, 0x01, 0xff]);
 
 /** Encodes an OCTET STRING. */
@@ -72,7 +72,7 @@ export function oid(dotted: string): Uint8Array {
   return element(0x06, new Uint8Array(bytes));
 }
 
-/** Encodes a UTCTime, for the years 1950 to 2049. `ms` is the time since 1970. */
+/** Encodes a UTCTime, for the years 1950 to 2049. `ms` is the time in milliseconds since 1970. */
 export function utcTime(ms: number): Uint8Array {
   const digits = new Date(ms).toISOString().slice(2, 19).replace(/[-:T]/g, "");
   return element(0x17, new TextEncoder().encode(`${digits}Z`));
@@ -80,7 +80,7 @@ export function utcTime(ms: number): Uint8Array {
 
 /**
  * Encodes a GeneralizedTime, for years up to 9999. Certificates use it from 2050 on, which `utcTime`
- * does not support (RFC 5280, 4.1.2.5). `ms` is the time since 1970.
+ * does not support (RFC 5280, 4.1.2.5). `ms` is the time in milliseconds since 1970.
  */
 export function generalizedTime(ms: number): Uint8Array {
   const digits = new Date(ms).toISOString().slice(0, 19).replace(/[-:T]/g, "");

@@ -1,7 +1,7 @@
 /**
  * Decides which nodes are dialed next: those that are due, by rank, within limits. Deterministic.
  *
- * | rank   | which nodes                                        | dials at once, with all below |
+ * | rank   | which nodes                                        | dials at once, with all ranks below |
  * |--------|----------------------------------------------------|------------------------------:|
  * | wanted | the user waits for it in `connect`                 |                   256 of its own |
  * | lost   | there was a session with it                        |                            64 |
@@ -38,10 +38,10 @@ export const ADDRESS_DIALS_MAX = 2;
 /** Number of unreachable nodes named by a peer after which its other nodes are dialed slowly. */
 export const INFORMANT_FAILURES_MAX = 32;
 
-/** The pause between dials of nodes that such a peer has named. Milliseconds. */
+/** Minimum interval between dials of nodes that such a peer has named. Milliseconds. */
 export const INFORMANT_PAUSE_MS = 500;
 
-/** The dials of one address. */
+/** The dials of the nodes at one address. */
 interface AddressUse {
   dials: number;
   /** Number of failed dials of nodes that a peer has named. */
@@ -60,7 +60,7 @@ export interface DialPlan {
   readonly wakeAt: number;
 }
 
-/** Decides which nodes to dial. */
+/** Decides which nodes to dial, and when. */
 export class DialQueue {
   readonly #peers: Iterable<Peer>;
   /**

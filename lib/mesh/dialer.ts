@@ -6,7 +6,8 @@
  *      ▲                     │              │
  *      └────── failed ───────┴──────────────┘
  *
- * If the other side's dial wins meanwhile, our own is given up; a dial in TLS first completes that step.
+ * If the other side's dial wins in the meantime, this node's dial is given up. Its TLS handshake is completed
+ * first.
  *
  * @module
  */
@@ -52,8 +53,9 @@ export interface DialOutcome {
 
 /** The parts of a node that a dialer uses. */
 export interface DialerOwner {
-  /** What this node sends about itself in a handshake, and its log: both change with its name. */
+  /** Returns what this node sends about itself in a handshake, which changes with its name. */
   readonly self: () => Self;
+  /** Returns the log of this node, which changes with its name. */
   readonly log: () => Log;
   /**
    * Returns the TLS settings for a host: certificates derived from the cookie, or the user's own.
@@ -94,7 +96,7 @@ export class Dialer {
   readonly #queue: DialQueue;
   readonly #owner: DialerOwner;
   readonly #dials = new Map<string, Dial>();
-  /** Dials during TCP and TLS, including those that have been given up. */
+  /** Dials that have not completed TCP and TLS, including those that were given up. */
   readonly #connecting = new Set<AbortController>();
   /** Handshakes until they have succeeded or their streams are closed. */
   readonly #greetings = new Set<HandshakeIo>();
@@ -135,7 +137,7 @@ export class Dialer {
     if (dial === undefined) return;
     this.#dials.delete(name);
     this.#peers.yielded(name, this.#host.clock.now());
-    // Without a handshake yet, TCP and TLS are completed first. The dial is then withdrawn.
+    // A dial without a handshake completes TCP and TLS first; `#greet` then withdraws it.
     dial.greeting?.withdraw();
   }
 
@@ -157,7 +159,7 @@ export class Dialer {
   }
 
   #begin(name: string): void {
-    // The user's function may have connected or disconnected nodes, or stopped this node.
+    // An earlier call of `canDial` may have connected or disconnected nodes, or stopped this node.
     if (this.#peers.stateOf(name) !== "idle" || this.#owner.isStopping()) return;
     const origin = this.#peers.originOf(name)!;
     const now = this.#host.clock.now();

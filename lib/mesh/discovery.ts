@@ -27,7 +27,7 @@ export interface DiscoveryOwner {
   readonly isKnown: (name: string) => boolean;
   /** Asks the node at an address for its name. */
   readonly identify: (hostname: string, port: number, signal: AbortSignal) => Promise<string>;
-  /** Called with the currently listed nodes. */
+  /** Called with the names of the nodes that the sources list now. */
   readonly found: (names: readonly string[]) => void;
 }
 

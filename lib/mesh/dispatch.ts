@@ -75,8 +75,8 @@ export interface Receivers {
 }
 
 /**
- * Handles a message. `isLarge`: whether it arrived in fragments. It is in order already then, so it must
- * not be held back.
+ * Handles a message. `isLarge`: whether it arrived in fragments. Its place in the order was then reserved by
+ * its first fragment, so it must not be held back.
  */
 type Handler = (
   session: SessionMessages,
@@ -176,7 +176,7 @@ const TABLE: readonly (readonly [tag: number, handler: Handler])[] = [
   [TAG.GROUP_LEAVE, cluster((sink, link, body) => sink.onGroupLeave(link, body))],
 ];
 
-/** The table as an array: its index is the tag. */
+/** The handlers, indexed by tag. */
 const HANDLERS: readonly (Handler | undefined)[] = Array.from(
   { length: 0x100 },
   (_, tag) => TABLE.find((row) => row[0] === tag)?.[1],

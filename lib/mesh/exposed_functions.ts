@@ -6,12 +6,12 @@
  */
 import { encodeExposed, LIST_COUNT_MAX, listThatFits } from "./message.ts";
 
-/** Maximum number of functions of one peer that are stored. It may expose more. */
+/** Maximum number of exposed functions that are stored for one peer. It may expose more. */
 const EXPOSED_MAX = 65_536;
 
 /** Stores the names of the exposed functions of each node. */
 export class ExposedFunctions {
-  /** Functions of this node. */
+  /** The names of the functions that this node exposes. */
   own: readonly string[] = [];
   readonly #byPeer = new Map<string, Set<string>>();
 

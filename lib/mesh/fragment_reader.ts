@@ -31,13 +31,13 @@ const GROWTH = 4;
 /** A large message of which not all fragments have arrived. */
 export class Arriving {
   readonly number: number;
-  /** Bytes of tag and body. */
+  /** Length of the message, tag and body, in bytes. */
   readonly length: number;
-  /** The place in the queue of its receiver, if the receiver is known. */
+  /** The message's place in the queue of its receiver, if the receiver is known. */
   slot: Slot | undefined;
-  /** The buffer, partly filled. */
+  /** The buffer of the message, of which the first `at` bytes have arrived. */
   bytes: Uint8Array;
-  /** Number of bytes filled. */
+  /** Number of bytes that have arrived. */
   at: number;
 
   /** `bytes`: the first bytes of the message, in a buffer that is not reused. */
@@ -65,7 +65,7 @@ export class Arriving {
 /** Joins the fragments of one peer's large messages. */
 export class FragmentReader {
   readonly #messageBytesMax: number;
-  /** Maximum memory for all of them. */
+  /** Maximum memory for all incomplete messages of the peer, in bytes. */
   readonly #bytesMax: number;
   readonly #open = new Map<number, Arriving>();
   #bytes = 0;

@@ -1,5 +1,5 @@
 /**
- * Splits a large message into fragments, so that other messages can be sent in between.
+ * Splits a large message into fragments, so that other messages can be sent between them.
  *
  *     BULK      number, length of tag and body, the first 512 of these bytes
  *     FRAGMENT  number, the next of them                              ┐ other frames
@@ -26,13 +26,13 @@ export const FLIGHT_BYTES_MAX: number = 512 * 1024;
 /** Minimum number of bytes of fragments for which the receiver sends a TAKEN. */
 export const TAKEN_BYTES_MIN: number = FLIGHT_BYTES_MAX / 4;
 
-/** Frames of more bytes than this are split. */
+/** Length of a frame, tag and body, above which it is split. Bytes. */
 export const BULK_BYTES_MIN: number = 32 * 1024;
 
 /** Maximum number of bytes in a FRAGMENT. */
 export const FRAGMENT_BYTES_MAX: number = 32 * 1024;
 
-/** Number of bytes of the frame in a BULK. */
+/** Number of bytes of a large frame that its BULK contains. */
 export const BULK_HEAD_BYTES = 512;
 
 /** Maximum number of incomplete large messages in one direction of a session. */
@@ -68,7 +68,7 @@ export const WHOLE_TAGS: ReadonlySet<number> = new Set<number>([
 
 /** Splits one large message into fragments. */
 export class FragmentWriter {
-  /** The number that its fragments carry. */
+  /** The number that identifies the message in its fragments. */
   readonly number: number;
   readonly #frame: Uint8Array;
   /** Offset of the next fragment. */
@@ -86,7 +86,7 @@ export class FragmentWriter {
     return this.#frame.length - this.#at;
   }
 
-  /** Returns its BULK. Called once, before `next`. */
+  /** Returns the BULK of the message. Called once, before `next`. */
   begin(): Uint8Array {
     const [from, to] = [this.#at, this.#at + BULK_HEAD_BYTES];
     const row = new Uint8Array(FRAME_HEAD_BYTES + 1 + 8 + BULK_HEAD_BYTES);
@@ -116,14 +116,14 @@ function writeHead(row: Uint8Array, tag: number, number: number, behind: number)
   view.setUint32(FRAME_HEAD_BYTES + 1, number, true);
 }
 
-/** A TAKEN frame. */
+/** Encodes a TAKEN frame: this node has read `bytes` more bytes of fragments. */
 export function encodeTaken(bytes: number): Uint8Array {
   const frame = new Uint8Array(FRAME_HEAD_BYTES + 5);
   writeHead(frame, TAG.TAKEN, bytes, 0);
   return frame;
 }
 
-/** Returns the u32 at `at`. */
+/** Reads the u32 at `at`, little-endian. */
 export function u32At(bytes: Uint8Array, at: number): number {
   return (bytes[at]! | bytes[at + 1]! << 8 | bytes[at + 2]! << 16 | bytes[at + 3]! << 24) >>> 0;
 }

@@ -24,7 +24,7 @@ export const FRAME_BYTES_MAX: number = 16 * 1024 * 1024;
 /** Maximum length of a frame in the handshake, tag included. */
 export const HANDSHAKE_FRAME_BYTES_MAX = 4096;
 
-/** The buffer for an incomplete frame is released if it has more bytes than this. */
+/** Maximum size in bytes of a buffer that is kept for the next incomplete frame; a larger one is released. */
 const KEPT_BYTES_MAX = 64 * 1024;
 
 /** Receives frames. `body` is only valid during the call. */
@@ -41,7 +41,7 @@ export interface FrameSink {
 export class FrameReader {
   /** Maximum length of a frame. */
   limit: number;
-  /** The beginning of an incomplete frame. */
+  /** The buffer of an incomplete frame; its first `#length` bytes have arrived. */
   #kept: Uint8Array = EMPTY;
   #length = 0;
 

@@ -1,12 +1,12 @@
 /**
  * Gossip: nodes exchange the names of their peers until all know the same nodes. Deterministic.
  *
- *     a session is up ─▶ PEER_LIST of all our peers to the newcomer, at once
- *                     ─▶ PEER_LIST of the newcomers of this tick to all others
+ *     a session is up ─▶ PEER_LIST of all peers to the new peer, at once
+ *                     ─▶ PEER_LIST of the new peers of this tick to all others
  *     every EXCHANGE_MS, to one random peer:
- *         us ── PEER_DIGEST ──▶ peer: equal: nothing more; else
- *         us ◀── PEER_LIST, PEER_DIGEST (an answer) ── peer
- *         us ── PEER_LIST ──▶ peer
+ *         node ── PEER_DIGEST ──▶ peer: equal: nothing more; else
+ *         node ◀── PEER_LIST, PEER_DIGEST (an answer) ── peer
+ *         node ── PEER_LIST ──▶ peer
  *
  * A node lists only nodes with which it has a session. The name of a lost node therefore stops circulating,
  * and each circulating name is reachable from at least one node.
@@ -35,8 +35,9 @@ export interface GossipPort {
 
 /** Sends and answers gossip, for one node. */
 export class Gossip {
-  /** Number of digests sent, and of received digests that differed from ours. */
+  /** Number of digests sent. */
   exchanges = 0;
+  /** Number of received digests that differed from this node's. */
   mismatches = 0;
   readonly #self: string;
   readonly #chance: () => number;

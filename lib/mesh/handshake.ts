@@ -3,10 +3,10 @@
  *
  *     initiator                                            responder
  *        │                                                  │  its certificate has been verified
- *        │── NAME: my name, creation, version, nonce ──────▶│  waits for name
- *        │◀── CHALLENGE: the same of mine, and my proof ────│  waits for reply
- *        │── REPLY: my proof, what I expose ───────────────▶│  decides
- *        │◀── ACK: what I expose ───────────────────────────│  up
+ *        │── NAME: name, creation, version, nonce ─────────▶│  waits for name
+ *        │◀── CHALLENGE: the responder's, and its proof ────│  waits for reply
+ *        │── REPLY: initiator's proof, exposed functions ──▶│  decides
+ *        │◀── ACK: the responder's exposed functions ───────│  up
  *        up
  *
  * A proof is an HMAC-SHA256 with a key derived from the cookie, over the role of the prover and a hash of
@@ -52,7 +52,7 @@ export const VERSION = 1;
 
 /** Feature bits. A message or field that requires a feature is sent only to peers that have it. */
 export const FEATURE = {
-  /** Claims of global names are serialised: messages 0x38 to 0x3B, and tokens. */
+  /** Claims of global names are granted one at a time: messages 0x38 to 0x3B, and tokens. */
   CLAIMS: 0x10,
   /**
    * Messages may contain the context of a trace: see `trace_context.ts`. Only nodes that trace have
@@ -107,7 +107,7 @@ export interface Met {
   readonly exposed: readonly string[];
   /** The id of this session, the same on both sides: taken from the initiator's nonce, never 0. */
   readonly session: bigint;
-  /** The last session with us that the initiator had open, or 0. */
+  /** The id of the last session of the two nodes that the initiator had open, or 0. */
   readonly lastSession: bigint;
   /**
    * The start time of the peer by its own clock: milliseconds since 1970. 0 or absent: the peer
@@ -134,17 +134,17 @@ export type Step =
   | { readonly kind: "up"; readonly met: Met }
   | Failure;
 
-/** The handshake has failed: the frame, if any, must be sent, and the stream closed. */
+/** A failed handshake. The frame, if there is one, must be sent, and the stream closed. */
 export interface Failure {
   readonly kind: "fail";
   readonly reason: RejectReason;
   readonly words: string;
-  /** The other side has rejected the handshake. */
+  /** Whether the other side has rejected the handshake. */
   readonly byPeer: boolean;
   readonly frame: Uint8Array | undefined;
 }
 
-/** The handshake of the side that dialed. */
+/** Runs the handshake on the side that has dialed. */
 export class Initiator {
   readonly #self: Self;
   readonly #expected: string;
@@ -262,7 +262,7 @@ export class Initiator {
   }
 }
 
-/** The handshake of the side that was dialed. */
+/** Runs the handshake on the side that was dialed. */
 export class Responder {
   readonly #self: Self;
   readonly #nonce: Uint8Array;
@@ -273,7 +273,7 @@ export class Responder {
     | { readonly waitsFor: "decision"; readonly met: Met }
     | { readonly waitsFor: "nothing" } = { waitsFor: "name" };
 
-  /** `certificate` is this side's, in DER. */
+  /** `certificate` is this side's certificate, in DER. */
   constructor(self: Self, nonce: Uint8Array, certificate: Uint8Array) {
     this.#self = self;
     this.#nonce = nonce;

@@ -14,7 +14,7 @@ import type { RejectReason } from "./message.ts";
 /** Maximum number of bytes from one side before the session opens. */
 export const UNPROVEN_BYTES_MAX = 4096;
 
-/** Maximum time to deliver a REJECT. Milliseconds. */
+/** Time for the peer to close the stream after a REJECT; then it is aborted. Milliseconds. */
 const FAREWELL_MS = 1_000;
 
 /** The reason why a handshake failed. */
@@ -32,8 +32,8 @@ export type Decision = { readonly reason: RejectReason; readonly words: string }
 /** The callbacks of a handshake. Either `up` or `failed` is called, once. */
 export interface HandshakeOwner {
   /**
-   * An initiator is authenticated. Returns the reason to reject it, or `undefined` to accept it. "later":
-   * the owner calls {@linkcode HandshakeIo.decided}, before the deadline.
+   * Called when an initiator is authenticated. Returns the reason to reject it, or `undefined` to accept it.
+   * With "later", the owner calls {@linkcode HandshakeIo.decided} before the deadline.
    */
   decide(met: Met): Decision | "later";
   /**
@@ -92,9 +92,9 @@ export class HandshakeIo implements StreamHandler, FrameSink {
   }
 
   /**
-   * Gives up a dial, because the peer's own dial takes precedence. Sends a REJECT: a peer would
-   * take a connection that closes without one for a node with another cookie. After the proof this
-   * is unnecessary, because the peer decides by the same rule.
+   * Gives up a dial, because the peer's own dial takes precedence. Sends a REJECT: without one, a peer would
+   * assume that the node has another cookie. After the proof it is unnecessary, because the peer decides by
+   * the same rule.
    */
   withdraw(): void {
     const step = fail("duplicate", "the other side's dial has won");

@@ -23,7 +23,7 @@ export const HELD_BYTES_MAX: number = 16 * 1024 * 1024;
 /** Identifies the receiver of a message. */
 export type HoldKey = string | number;
 
-/** One place in a queue. */
+/** One entry of a queue: a held delivery, or a large message that may be incomplete. */
 export interface Slot {
   readonly key: HoldKey;
   readonly bytes: number;

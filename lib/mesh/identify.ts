@@ -5,7 +5,7 @@
  *     this node                                  the node there
  *        │── NAME ───────────────────────────────▶│
  *        │◀── CHALLENGE: its name ────────────────│
- *        │── REJECT "duplicate" ─────────────────▶│  ends it without a line in its log
+ *        │── REJECT "duplicate" ─────────────────▶│  closes the connection without logging it
  *
  * @module
  */
@@ -24,10 +24,10 @@ import {
 } from "./message.ts";
 import { isNormalName } from "./name.ts";
 
-/** Time limit, TLS included. Milliseconds. */
+/** Time limit for TCP and TLS, and again for the answer. Milliseconds. */
 const IDENTIFY_MS = 5_000;
 
-/** Maximum time to deliver a REJECT. Milliseconds. */
+/** Time for the other node to close the stream after the REJECT; then it is aborted. Milliseconds. */
 const FAREWELL_MS = 1_000;
 
 /** Returns the name of the node at an address. Rejects with a `ConnectError`, or an error with the reason. */

@@ -13,10 +13,10 @@ import { utf8 } from "../base/bytes.ts";
 import type { Random } from "../base/random.ts";
 import { type Authority, type Leaf, makeAuthority } from "./certificate.ts";
 
-/** Cost, block size and parallelism of scrypt: 128 × N × r bytes of memory. */
+/** Parameters of scrypt: cost, block size and parallelism. It uses 128 × N × r bytes of memory. */
 const SCRYPT = { N: 65_536, r: 8, p: 1, maxmem: 2 * 128 * 65_536 * 8 };
 
-/** Public and constant: the same cookie must derive the same keys on every node. */
+/** The salt of scrypt. It is public and constant, so that a cookie has the same keys on every node. */
 const SALT = utf8("firn cluster identity 2");
 
 /** The keys derived from a cookie. */

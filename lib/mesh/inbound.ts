@@ -295,7 +295,7 @@ export class Inbound {
     if (actor === undefined) return this.#nodeLink.answer(number, ANSWER.MISSING, undefined);
     const call = new IncomingCall(request, actor, number, this.#calls, this.#nodeLink);
     if (trace !== undefined) traces!.arrived(call, trace);
-    // The message is delivered all the same, but no reply is sent.
+    // The call was cancelled before. It is delivered, but no reply is sent.
     if (this.#wasEarly(`call ${number}`)) call.close();
     this.#deliver(actor, call);
   }
@@ -349,7 +349,7 @@ export class Inbound {
     if (!this.#authorization.allows(this.#nodeLink.home.node, "link", actor.pid as Pid)) {
       return this.#nodeLink.linkBroke(this.#own(to), from, "noproc");
     }
-    // The peer sent this before it received our UNLINK, which removes the link there.
+    // The peer sent this before it received this node's UNLINK, which removes the link there.
     if (remote.isUnlinking(to)) return;
     this.#countLink();
     tie(actor, remote);

@@ -1,5 +1,5 @@
 /**
- * A call from an actor of another node, in the mailbox of the called actor.
+ * Represents a call from an actor of another node, in the mailbox of the called actor.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import type { SaltedMap } from "../base/salted_map.ts";
 import type { ExitReason } from "../term/exit.ts";
 import { ANSWER } from "./message.ts";
 
-/** Sends the reply. */
+/** Sends the replies to the calls of one node. */
 export interface Answerer {
   /** The caller's node. */
   readonly home: { readonly node: string };
@@ -27,7 +27,7 @@ export class IncomingCall extends Call implements Chained, PassableCall {
   preceding: Chained | undefined = undefined;
   #actor: ActorRef;
   readonly #number: number;
-  /** The open calls by number. */
+  /** All open calls of that node, by number. */
   readonly #open: SaltedMap<IncomingCall>;
   readonly #answerer: Answerer;
   #over: (() => void) | undefined = undefined;
@@ -77,7 +77,7 @@ export class IncomingCall extends Call implements Chained, PassableCall {
     actor.deliver(this);
   }
 
-  /** Answers the call: the mailbox to which it was sent or forwarded is full. */
+  /** Answers that the mailbox to which the call was sent or forwarded is full. */
   full(): void {
     if (this.close()) this.#answerer.answer(this.#number, ANSWER.FULL, undefined);
   }
@@ -96,7 +96,7 @@ export class IncomingCall extends Call implements Chained, PassableCall {
     };
   }
 
-  /** Answers the call: the called actor has exited. */
+  /** Answers that the called actor has exited. */
   drop(reason: ExitReason): void {
     if (this.close()) this.#answerer.answer(this.#number, ANSWER.ENDED, reason);
   }

@@ -1,6 +1,6 @@
 /**
- * Joining a cluster: from the start of a node until every seed was dialed once and the connected nodes are
- * synchronised.
+ * Tracks how a node joins its cluster: from its start until every seed was dialed once and the connected
+ * nodes are synchronised.
  *
  *     seeds ──each: its dial failed, or it is up and synchronised──▶ the peers that they named, likewise,
  *                                                                   for at most `JOIN_PEERS_MS` ──▶ joined

@@ -1,6 +1,6 @@
 /**
- * The cookies of a node: the first is used, and all are accepted. While a cluster changes its cookie, some
- * nodes use the old one and some the new one, and all accept both.
+ * Derives the keys of a node's cookies: the first cookie is used, and all are accepted. While a cluster
+ * changes its cookie, some nodes use the old one and some the new one, and all accept both.
  *
  * @module
  */

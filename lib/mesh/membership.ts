@@ -1,5 +1,6 @@
 /**
- * Membership: known nodes, dials, gossip and joining. The guarantees and their times are in `README.md`.
+ * Membership: which nodes are known, when they are dialed, gossip and joining. The guarantees and their times
+ * are in `README.md`.
  *
  *     seeds, connect() ─┐
  *     Gossip ───────────┼─▶ Peers ─▶ DialQueue ─▶ Dialer ─▶ session up ─▶ Peers, Gossip, Joining, waiters
@@ -69,25 +70,25 @@ export interface MembershipEvents {
 
 /** Counts since the start of this node, and current numbers. */
 export interface MembershipStats {
-  /** Known nodes. */
+  /** Number of known nodes. */
   readonly known: number;
-  /** Nodes with an open session. */
+  /** Number of nodes with an open session. */
   readonly connected: number;
-  /** Dials in progress. */
+  /** Number of dials in progress. */
   readonly dialing: number;
-  /** Dials that have ended. */
+  /** Number of dials that have ended. */
   readonly dials: number;
-  /** Dials that ended in a session. */
+  /** Number of dials that ended in a session. */
   readonly dialsUp: number;
-  /** Dials that failed. */
+  /** Number of dials that failed. */
   readonly dialsFailed: number;
-  /** Nodes that were forgotten. */
+  /** Number of nodes that were forgotten. */
   readonly forgotten: number;
-  /** Nodes that this node rejected because their name was in use. */
+  /** Number of nodes that this node rejected because their name was in use. */
   readonly namesInUse: number;
-  /** Digests sent. */
+  /** Number of digests sent. */
   readonly exchanges: number;
-  /** Received digests that differed from this node's. */
+  /** Number of received digests that differed from this node's. */
   readonly mismatches: number;
   /**
    * Number of times that a listener of this node or of its servers stopped accepting: events

@@ -46,11 +46,9 @@ import { Reauthentication } from "./reauthentication.ts";
 import { refusalWords, Rejections } from "./rejections.ts";
 import { type SessionOwner, SessionReceiver } from "./session_receiver.ts";
 
-/**
- * Maximum number of messages of maximum length that may be incomplete at once, for all nodes and
- * for one address.
- */
+/** Maximum memory for incomplete messages of all nodes, as a number of messages of maximum length. */
 const INCOMPLETE_MAX = 16;
+/** The same limit for the nodes at one address. */
 const INCOMPLETE_PER_ADDRESS_MAX = 8;
 
 /** Maximum time for an initiator to complete TLS, and again for the handshake. Milliseconds. */
@@ -59,11 +57,9 @@ const GREETING_MS = 5_000;
 /** Time for a possibly dead session to answer a probe. Milliseconds. */
 const PROBE_MS = 1_000;
 
-/**
- * Maximum number of sessions, with all nodes and with nodes at one address; further initiators are rejected
- * with "limit".
- */
+/** Maximum number of sessions with all nodes. Further initiators are rejected with "limit". */
 export const SESSIONS_MAX = 2048;
+/** Maximum number of sessions with the nodes at one address. Further initiators are rejected with "limit". */
 export const SESSIONS_PER_ADDRESS_MAX = 256;
 
 /** The user's certificates, PEM, instead of those derived from the cookie. */
@@ -139,7 +135,7 @@ export interface MeshEvents extends MembershipEvents {
   refused: { readonly peer: string; readonly reason: string; readonly words: string };
 }
 
-/** The reason why an initiator is rejected. */
+/** The reason why an initiator is rejected: a code, and a text for its log. */
 interface Rejection {
   readonly reason: RejectReason;
   readonly words: string;
@@ -230,12 +226,12 @@ export class Mesh implements SessionOwner {
     return this.#log;
   }
 
-  /** The names of connected nodes, in order. */
+  /** Returns the names of the connected nodes, sorted. */
   peers(): string[] {
     return [...this.#visible()].sort();
   }
 
-  /** The names of connected nodes that are not hidden; on a hidden node, all of them. */
+  /** Iterates over the names of the connected nodes that are not hidden; on a hidden node, over all. */
   *#visible(): Generator<string> {
     const all = this.#options.isHidden === true;
     for (const [name, { met }] of this.#sessions) if (all || !met.isHidden) yield name;
@@ -246,7 +242,7 @@ export class Mesh implements SessionOwner {
     return this.#sessions.get(name);
   }
 
-  /** All sessions. */
+  /** Returns an iterator over all sessions. */
   sessions(): IterableIterator<Session> {
     return this.#sessions.values();
   }
@@ -266,7 +262,7 @@ export class Mesh implements SessionOwner {
     this.events.emit("listener", { address, state, message });
   }
 
-  /** Listens. Rejects with a `ListenError`. */
+  /** Starts to listen. Rejects with a `ListenError`. */
   async start(): Promise<void> {
     const { listen, name } = this.#options;
     const tls = await this.#makeTls();
@@ -525,7 +521,7 @@ export class Mesh implements SessionOwner {
     this.events.emit("refused", { peer, reason, words });
   }
 
-  /** Compares a certificate of the user's authority with a node's name. */
+  /** Checks that a certificate of the user's authority is that of the node with this name. */
   readonly #checkOwn: CertificateCheck = (node, certificate) => {
     const verify = this.#options.tls?.verifyPeer;
     if (verify === undefined) return checkHost(node, certificate);

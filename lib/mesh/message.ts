@@ -149,13 +149,13 @@ export const SPAWN_STATUS = [
   "limit", // the node is stopping
 ] as const;
 
-/** Number of bytes of a nonce, and of a proof. */
+/** Length of a nonce, and of a proof, in bytes. */
 export const NONCE_BYTES = 32;
 
-/** Maximum number of names in one list. */
+/** Maximum number of names in one list. A list with more is malformed. */
 export const LIST_COUNT_MAX = 1024;
 
-/** Maximum number of bytes of a list of names in the handshake. */
+/** Maximum length of a list of names in the handshake, in bytes. Further names are left out. */
 const HANDSHAKE_LIST_BYTES_MAX = 3_072;
 
 /** Maximum length of an encoded room name, in bytes. */
@@ -167,7 +167,7 @@ export const ROOM_BYTES_MAX = 255;
  */
 export const ROOM_HEAD_BYTES_MAX: number = 1 + 2 + ROOM_BYTES_MAX + 4;
 
-/** Maximum length of a message that fits a frame with the longest room name. */
+/** Maximum length in bytes of a message that fits into a frame with the longest room name. */
 export const ROOM_MESSAGE_BYTES_MAX: number = FRAME_BYTES_MAX - ROOM_HEAD_BYTES_MAX;
 
 /** The reason why a handshake was rejected, by number (from 1). */
@@ -199,11 +199,9 @@ export const GOODBYE_REASONS = ["shutdown", "disconnected"] as const;
 /** One of {@linkcode GOODBYE_REASONS}. */
 export type GoodbyeReason = (typeof GOODBYE_REASONS)[number];
 
-/**
- * Set if the initiator reads the responder's certificate, so that its proof covers it. Required.
- */
+/** Flag of NAME: the initiator reads the responder's certificate, so that its proof covers it. Required. */
 export const FLAG_READS_CERTIFICATE = 1;
-/** Set if the initiator is hidden: see `NodeOptions.hidden`. */
+/** Flag of NAME: the initiator is hidden, see `NodeOptions.hidden`. */
 export const FLAG_HIDDEN = 2;
 
 /** The fields of NAME. */
@@ -256,7 +254,7 @@ export function encodeName(message: Name): Uint8Array {
     .u8(message.flags).bytes(message.nonce).done();
 }
 
-/** Decodes NAME. */
+/** Decodes a NAME. Returns `undefined` if it is malformed. */
 export function decodeName(body: Uint8Array): Name | undefined {
   const reader = new Reader(body);
   const message = {
@@ -277,7 +275,7 @@ export function encodeChallenge(message: Challenge): Uint8Array {
     .bytes(message.nonce).done();
 }
 
-/** Decodes CHALLENGE and its proof. */
+/** Decodes a CHALLENGE with its proof. Returns `undefined` if it is malformed. */
 export function decodeChallenge(
   body: Uint8Array,
 ): { message: Challenge; proof: Uint8Array } | undefined {
@@ -302,7 +300,7 @@ export function coveredByChallenge(body: Uint8Array): Uint8Array {
   return concat([body.subarray(0, proofAt), body.subarray(proofAt + NONCE_BYTES)]);
 }
 
-/** Encodes REPLY's body after its proof. */
+/** Encodes REPLY's body: the proof, then the other fields. */
 export function encodeReply(proof: Uint8Array, message: Reply): Uint8Array {
   const writer = new Writer(128).bytes(proof).u64(message.lastSession);
   return writeStarted(writeList(writer, listThatFits(message.exposed)), message.startedAt).done();
@@ -313,7 +311,7 @@ export function encodeAck({ exposed, startedAt }: Ack): Uint8Array {
   return writeStarted(writeList(new Writer(64), listThatFits(exposed)), startedAt).done();
 }
 
-/** Decodes ACK. */
+/** Decodes an ACK. Returns `undefined` if it is malformed. */
 export function decodeAck(body: Uint8Array): Ack | undefined {
   const reader = new Reader(body);
   const message = { exposed: readList(reader), startedAt: readStarted(reader) };
@@ -330,7 +328,7 @@ function readStarted(reader: Reader): number {
   return startedAt <= 8.64e15 ? startedAt : 0;
 }
 
-/** Decodes REPLY and its proof. */
+/** Decodes a REPLY with its proof. Returns `undefined` if it is malformed. */
 export function decodeReply(body: Uint8Array): { message: Reply; proof: Uint8Array } | undefined {
   const reader = new Reader(body);
   const proof = reader.bytes(NONCE_BYTES).slice();
@@ -347,7 +345,7 @@ export function encodeHome(index: number, creation: number, node: string): Uint8
   return encodeFrame(TAG.HOME, new Writer(64).u16(index).u32(creation).text16(node).done());
 }
 
-/** Decodes HOME. */
+/** Decodes a HOME. Returns `undefined` if it is malformed. */
 export function decodeHome(
   body: Uint8Array,
 ): { index: number; creation: number; node: string } | undefined {
@@ -364,7 +362,7 @@ export function encodeExposed(added: boolean, names: readonly string[]): Uint8Ar
   );
 }
 
-/** Decodes EXPOSED. */
+/** Decodes an EXPOSED. Returns `undefined` if it is malformed. */
 export function decodeExposed(
   body: Uint8Array,
 ): { added: boolean; names: string[] } | undefined {
@@ -378,7 +376,7 @@ export function encodeClock(wall: number): Uint8Array {
   return encodeFrame(TAG.CLOCK, new Writer(8).u64(BigInt(Math.max(0, Math.floor(wall)))).done());
 }
 
-/** Decodes CLOCK. */
+/** Decodes a CLOCK: milliseconds since 1970. Returns `undefined` if it is malformed. */
 export function decodeClock(body: Uint8Array): number | undefined {
   const reader = new Reader(body);
   const wall = reader.u64();
@@ -390,7 +388,7 @@ export function encodeProve(nonce: Uint8Array): Uint8Array {
   return encodeFrame(TAG.PROVE, nonce);
 }
 
-/** Decodes PROVE. */
+/** Decodes a PROVE: the nonce. Returns `undefined` if it is malformed. */
 export function decodeProve(body: Uint8Array): Uint8Array | undefined {
   return body.length < NONCE_BYTES ? undefined : body.slice(0, NONCE_BYTES);
 }
@@ -402,7 +400,7 @@ export function encodeProof(proofs: readonly Uint8Array[]): Uint8Array {
   return encodeFrame(TAG.PROOF, writer.done());
 }
 
-/** Decodes PROOF. */
+/** Decodes a PROOF. Returns `undefined` if it is malformed. */
 export function decodeProof(body: Uint8Array): Uint8Array[] | undefined {
   const reader = new Reader(body);
   const proofs = Array.from({ length: reader.u8() }, () => reader.bytes(NONCE_BYTES).slice());
@@ -414,7 +412,7 @@ export function encodeList(names: readonly string[]): Uint8Array {
   return writeList(new Writer(64), names).done();
 }
 
-/** Decodes a list of names. */
+/** Decodes a list of names. Returns `undefined` if it is malformed. */
 export function decodeList(body: Uint8Array): string[] | undefined {
   const reader = new Reader(body);
   const names = readList(reader);
@@ -426,7 +424,7 @@ export function encodeReject(reason: RejectReason, words: string): Uint8Array {
   return new Writer(64).u8(REJECT_REASONS.indexOf(reason) + 1).text16(words).done();
 }
 
-/** Decodes REJECT. An unknown reason becomes "protocol". */
+/** Decodes a REJECT; an unknown reason becomes "protocol". Returns `undefined` if it is malformed. */
 export function decodeReject(
   body: Uint8Array,
 ): { reason: RejectReason; words: string } | undefined {
@@ -443,7 +441,7 @@ export function encodeGoodbye(reason: GoodbyeReason): Uint8Array {
   return encodeFrame(TAG.GOODBYE, new Uint8Array([GOODBYE_REASONS.indexOf(reason) + 1]));
 }
 
-/** Decodes GOODBYE. */
+/** Decodes a GOODBYE; an unknown reason becomes "shutdown". Returns `undefined` if it is malformed. */
 export function decodeGoodbye(body: Uint8Array): GoodbyeReason | undefined {
   return body.length === 0 ? undefined : GOODBYE_REASONS[body[0]! - 1] ?? "shutdown";
 }
@@ -466,7 +464,7 @@ export function encodeRoomBroadcast(room: string, data: string | Uint8Array): Ui
   return frame;
 }
 
-/** Decodes the room from the beginning of a broadcast's body. */
+/** Decodes the room's name from the beginning of a broadcast's body. */
 export function decodeRoomName(head: Uint8Array): string | undefined {
   const reader = new Reader(head);
   const room = reader.text(reader.u16());

@@ -13,7 +13,7 @@ import { decodeExit, type ExitReason } from "../term/exit.ts";
 import { TextReader } from "../term/text_reader.ts";
 import { type NodeTable, RECEIVER, SENDER } from "./node_table.ts";
 
-/** Size of all numeric fields except flags, statuses and lengths. Bytes. */
+/** Size of a numeric field in bytes, except flags, statuses and lengths. */
 export const WORD_BYTES = 8;
 
 /** A term that is decoded before the rest of its message is read. */
@@ -24,7 +24,7 @@ export interface Decoded {
 /** Reads the messages of one session, one after another. */
 export class NodeMessageReader {
   readonly #homes: NodeTable;
-  /** The decoder of the session: its terms refer to earlier ones. */
+  /** Decodes the terms of the session, which may refer to earlier ones. */
   readonly #decoder: Decoder;
   readonly #names = new TextReader();
   /** The message is in `#bytes` from `#at` to `#end`. */

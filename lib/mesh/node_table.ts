@@ -22,10 +22,10 @@ export const SENDER = 0;
 /** The index of the receiver's actors. */
 export const RECEIVER = 1;
 
-/** The first announced index. */
+/** The first index that a HOME announces. */
 const FIRST = 2;
 
-/** The number of indexes: 16 bits. */
+/** Maximum number of indexes: an index has 16 bits. */
 const INDEXES_MAX = 0x1_0000;
 
 /** One incarnation of another node. */
@@ -54,7 +54,7 @@ export class NodeTable implements PidWriter, PidReader {
   /** The incarnation of the node on the other side. */
   readonly peer: RemoteIncarnation;
   readonly #system: System;
-  /** Forwarded calls; without it, calls cannot be forwarded. */
+  /** Stores forwarded calls; while it is `undefined`, calls cannot be forwarded. */
   held: HeldCalls | undefined = undefined;
   readonly #announce: (index: number, home: Home) => void;
   /** The indexes announced to the peer. */

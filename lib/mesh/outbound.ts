@@ -45,7 +45,10 @@ const REFUSALS: ReadonlyMap<number, number> = new Map<number, number>([
 /** Maximum number of cached encoded names. */
 const NAMES_KEPT_MAX = 1024;
 
-/** Shorter texts are copied byte by byte, because a view would cost more. */
+/**
+ * Length in bytes from which a text is copied with a view. For a shorter one, a view costs more than copying
+ * byte by byte.
+ */
 const VIEW_BYTES_MIN = 64;
 
 /** Size of a pid, of a reference's number and of a request's number. Bytes. */
@@ -78,7 +81,7 @@ export class Outbound implements FoundNodeLink, SignalSender {
   readonly #system: System;
   readonly #outbox: SessionOutbox;
   readonly #encoder: Encoder;
-  /** Maximum length of a term. */
+  /** Maximum length of an encoded term, in bytes. */
   readonly #bytesMax: number;
   /** A secret for the tables whose keys the peer chooses. */
   readonly salt: number;
@@ -461,7 +464,7 @@ function isLarge(term: unknown): boolean {
   return (term instanceof Uint8Array || typeof term === "string") && term.length > BULK_BYTES_MIN;
 }
 
-/** Writes a local actor as the peer refers to it. */
+/** Writes the pid of an actor of this node. */
 function writeOwn(out: TermBuffer, id: number): void {
   writePid(out.view, out.at, SENDER, id);
   out.at += WORD_BYTES;

@@ -30,7 +30,7 @@ import {
 import { FRAME_HEAD_BYTES } from "./frame.ts";
 import { Pressure } from "./pressure.ts";
 
-/** Number of buffered bytes at which they become a chunk. Two chunks fit into the buffer. */
+/** Number of buffered bytes above which they become a chunk. Two chunks fit into the buffer. */
 const PIECE_BYTES_MAX = 30 * 1024;
 
 /** The stream receives more data while it has fewer unsent bytes than this. */
@@ -39,7 +39,10 @@ const WINDOW_BYTES = 64 * 1024;
 /** Number of data bytes that are sent between two fragments: one full chunk. */
 const SHARE_BYTES = PIECE_BYTES_MAX;
 
-/** A shared frame of fewer bytes is copied into the buffer, because a separate chunk costs more. */
+/**
+ * Maximum length in bytes of a shared frame that is copied into the buffer. For such a frame, a separate
+ * chunk costs more.
+ */
 const COPY_BYTES_MAX = 4 * 1024;
 
 /** Number of bytes above `bytesMax` that vital frames may use. Exceeding it ends the session. */
@@ -54,7 +57,7 @@ export const PASSED_BYTES_MAX: number = 8 * 1024 * 1024;
 
 /** Limits of an outbox. */
 export interface OutboxLimits {
-  /** Data frames are dropped above this many unsent bytes. */
+  /** Number of unsent bytes above which data frames are dropped. */
   readonly bytesMax: number;
   /** Maximum length of a frame, tag and body; longer ones are never sent. */
   readonly messageBytesMax: number;
@@ -113,7 +116,7 @@ export class SessionOutbox {
     this.pressure = new Pressure(limits.bytesMax, (high) => owner.pressure(high));
   }
 
-  /** Bytes that wait to be sent. */
+  /** Number of bytes that wait to be sent. */
   get unsent(): number {
     return this.#stream.unsent + this.#queued + this.#out.at - this.#out.start;
   }
@@ -204,7 +207,7 @@ export class SessionOutbox {
     this.#refill();
   }
 
-  /** Drops everything, and accepts no more frames. The owner aborts the stream. */
+  /** Drops all queued frames, and accepts no more. The owner aborts the stream. */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;

@@ -17,8 +17,8 @@
  *
  * | what there is with that node | answer |
  * |---|---|
- * | nothing, or our own dial that has not sent its proof | accept; give up our dial |
- * | our own dial, proof sent | the dial of the node with the lesser name wins |
+ * | nothing, or this node's own dial, proof not sent | accept; give up the own dial |
+ * | this node's own dial, proof sent | the dial of the node with the lesser name wins |
  * | a session with another incarnation of it | probe that session: if it is alive, the name is in use, else replace it |
  * | a session that the initiator had seen up, and has lost | replace it |
  * | a session that the initiator had not seen up when it sent its proof | duplicate: that session stays |
@@ -58,7 +58,7 @@ export type PeerOrigin = "seed" | "met" | "gossip" | "asked";
 export const REPORTED_RETRY_MS = 5_000;
 
 /**
- * A node that was never reached is forgotten when no peer has named it for this long. Milliseconds.
+ * Time after which a node that was never reached is forgotten, unless a peer names it again. Milliseconds.
  */
 export const GOSSIP_FORGET_MS = 600_000;
 
@@ -91,7 +91,7 @@ export interface Peer {
   readonly state: PeerState;
   /** Number of consecutive failed dials. */
   readonly failures: number;
-  /** Time when the last dial began. */
+  /** The time when the last dial began, in milliseconds of the node's clock. */
   readonly triedAt: number;
   /** Whether the last dial got no answer: the next one may occupy a slot for seconds. */
   readonly isSilent: boolean;
@@ -105,7 +105,7 @@ export interface Peer {
 type Entry = { -readonly [Key in keyof Peer]: Peer[Key] } & {
   /** The last session with the node, or 0. */
   lastSession: bigint;
-  /** When the node was last connected, or was last named by a peer or the user. */
+  /** The time when the node was last connected, or was last named by a peer or the user. */
   knownAt: number;
 };
 

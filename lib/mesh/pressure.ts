@@ -11,9 +11,9 @@
 
 /** The state of the send queue to a node. See `Node.pressure`. */
 export interface PressureState {
-  /** Bytes that wait to be sent. */
+  /** Number of bytes that wait to be sent. */
   readonly queued: number;
-  /** Messages are dropped above this many bytes. */
+  /** Number of queued bytes above which messages are dropped. */
   readonly limit: number;
   /** Number of messages dropped so far. */
   readonly dropped: number;
@@ -21,7 +21,7 @@ export interface PressureState {
   readonly high: boolean;
 }
 
-/** The marks of one queue, and the callers that wait for the lower mark. */
+/** Compares the length of one queue with two marks, and wakes the callers that wait for the lower one. */
 export class Pressure {
   /** Number of bytes above which the queue is high. */
   readonly highMark: number;

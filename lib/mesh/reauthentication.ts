@@ -26,7 +26,7 @@ const PROOFS_MAX = 8;
 /** Returns the proof keys of this node; the one in use is first. */
 export type ProofKeys = () => readonly Uint8Array[];
 
-/** The sessions that must prove again. */
+/** Requests new proofs of peers, checks them, and answers the requests of peers. */
 export class Reauthentication {
   readonly #clock: Clock;
   readonly #keys: ProofKeys;

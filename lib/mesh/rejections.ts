@@ -11,7 +11,7 @@ const NEWS_MS = 60_000;
 /** Maximum number of hosts that are recorded. When it is exceeded, the record is cleared. */
 const HOSTS_MAX = 1_024;
 
-/** The logged rejections. */
+/** Records which rejections were logged. */
 export class Rejections {
   readonly #clock: Clock;
   readonly #told = new Map<string, number>();
@@ -22,7 +22,7 @@ export class Rejections {
 
   /** Returns whether a rejection should be logged. */
   isNews(hostname: string, reason: string): boolean {
-    // A client that rejects our certificate sends an alert and closes. Either may arrive first.
+    // A client that rejects this node's certificate sends an alert and closes. Either may arrive first.
     const key = `${hostname} ${reason === "broken" ? "cookie" : reason}`;
     const now = this.#clock.now();
     const told = this.#told.get(key);
@@ -33,9 +33,10 @@ export class Rejections {
   }
 }
 
+/** Matches errors about the dates of a certificate. */
 const EXPIRED = /expired|not.?(yet.?)?valid.?yet|not.?yet.?valid/i;
 
-/** Matches errors about the dates of a certificate. */
+/** Describes a certificate that is not valid now. */
 const CLOCKS =
   "the certificate is not valid at this time of day: it has expired, or a clock is wrong, here or there";
 

@@ -1,5 +1,5 @@
 /**
- * The forms of a seed:
+ * Parses seeds. A seed has one of these forms:
  *
  * | seed                              | means |
  * |-----------------------------------|-------|

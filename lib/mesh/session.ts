@@ -29,10 +29,13 @@ import { SessionOutbox } from "./outbox.ts";
 import { RoomInterest } from "./room_interest.ts";
 import type { PressureState } from "./pressure.ts";
 
-/** Number of bytes in a ping. */
+/** Length of the body of a ping, in bytes. */
 const PING_BYTES = 8;
 
-/** Incomplete input of fewer bytes is not counted: most reads end within a frame. */
+/**
+ * Minimum amount of incomplete input that counts against the node's budget, in bytes: most reads end within a
+ * frame.
+ */
 const HELD_BYTES_LEAST = 64 * 1024;
 
 /** Maximum number of bytes of unsent PONGs. Above it, PINGs are not answered. */
@@ -69,7 +72,7 @@ export type SessionEnd = (typeof SESSION_ENDS)[number];
 
 /** Limits of a session. */
 export interface SessionLimits extends HeartbeatLimits {
-  /** Data frames are dropped above this many unsent bytes. */
+  /** Number of unsent bytes above which data frames are dropped. */
   readonly queueBytesMax: number;
   /**
    * Maximum length of a message, tag and body, in bytes. A longer one is not sent; receiving one ends the
@@ -144,7 +147,7 @@ const LISTS: ReadonlySet<number> = new Set([
  */
 const LIST_BYTES_A_TURN_MAX = 32 * 1024;
 
-/** Number of bytes counted for each of these messages in addition to its length. */
+/** Number of bytes that each of these messages counts in addition to its length. */
 const LIST_ROW_BYTES = 64;
 
 /** A pending check whether the peer is alive. */
@@ -178,7 +181,7 @@ export class Session implements FrameSink, SessionMessages {
   readonly #clock: Clock;
   readonly #yieldToIo: (task: () => void) => void;
   readonly #heartbeat: Heartbeat;
-  /** Bytes of names and groups that were handled since the last pause. */
+  /** Number of bytes of names and groups that were handled since the last pause. */
   #listBytes = 0;
   /** Whether the rest of the received bytes waits until sockets and timers had a turn. */
   #isYielding = false;
@@ -237,7 +240,7 @@ export class Session implements FrameSink, SessionMessages {
     };
   }
 
-  /** The peer's address: IPv4, or an IPv6 /64. */
+  /** The peer's address, as a key for limits: an IPv4 address or an IPv6 /64. */
   get address(): string {
     return this.#held.address;
   }
@@ -247,7 +250,7 @@ export class Session implements FrameSink, SessionMessages {
     return this.#over;
   }
 
-  /** Bytes that wait to be sent. */
+  /** Number of bytes that wait to be sent. */
   get unsent(): number {
     return this.outbox.unsent;
   }
@@ -340,7 +343,7 @@ export class Session implements FrameSink, SessionMessages {
     return gone.finally(() => timer.cancel());
   }
 
-  /** Ends the session at once. */
+  /** Ends the session at once, without a GOODBYE. */
   abort(end: SessionEnd, words: string): void {
     this.#end(end, words);
   }

@@ -90,7 +90,7 @@ export class SpawnError extends Error {
   }
 }
 
-/** A SPAWN message. */
+/** The fields of a SPAWN message. */
 export interface SpawnRow {
   readonly request: number;
   readonly from: number;

@@ -6,7 +6,7 @@
  * @module
  */
 
-/** Knows the traces to which messages and calls belong. */
+/** Stores to which traces messages and calls belong. */
 export interface TraceCarrier {
   /** Returns the `traceparent` of a message or call, or undefined if it belongs to no trace. */
   carry(subject: unknown): string | undefined;
@@ -26,7 +26,7 @@ export function withTrace(carrier: TraceCarrier, message: unknown, subject: unkn
   return $trace === undefined ? message : { $trace, $message: message } satisfies Carried;
 }
 
-/** Returns the message and its trace. */
+/** Splits a received value into the message and its trace, if it has one. */
 export function splitTrace(term: unknown): {
   readonly message: unknown;
   readonly trace: string | undefined;

@@ -21,7 +21,7 @@ import type { Home } from "../term/pid.ts";
 import { IncomingCall } from "./incoming_call.ts";
 import { ANSWER } from "./message.ts";
 
-/** The number of a call that has ended. */
+/** The number that is sent for a call that has ended. */
 const OVER = 0;
 
 /** Sends the answer to a call that another node holds. */
