@@ -3,11 +3,10 @@
  * Chromium, for tests of pages. Tests are skipped with a message if it is not installed, or if the
  * runtime lacks the package that controls it.
  */
-import { mkdirSync, mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import type { Browser, BrowserContextOptions } from "playwright-core";
+import type { Browser, BrowserContextOptions, Page, PageScreenshotOptions } from "playwright-core";
 import { findProgram } from "../../scripts/cluster/runtimes.ts";
 import { runtime } from "./test.ts";
 
@@ -57,10 +56,19 @@ export async function withBrowser(body: (browser: Browser) => Promise<void>): Pr
   }
 }
 
-/** The folder for screenshots: `FIRN_SCREENSHOTS`, or a temporary folder. */
-export function pictureFolder(): string {
-  const asked = process.env["FIRN_SCREENSHOTS"];
-  if (!asked) return mkdtempSync(join(tmpdir(), "firn-screenshots-"));
-  mkdirSync(asked, { recursive: true });
-  return asked;
+/** The folder for screenshots, if `FIRN_SCREENSHOTS` names one. */
+const folder = process.env["FIRN_SCREENSHOTS"];
+
+/** Pixels per CSS pixel: 2 for screenshots, and otherwise 1, which is a quarter of the work. */
+export const PIXEL_SCALE: number = folder ? 2 : 1;
+
+/** Takes a screenshot for `FIRN_SCREENSHOTS`, and none without it. */
+export async function takePicture(
+  page: Page,
+  name: string,
+  options: PageScreenshotOptions = {},
+): Promise<void> {
+  if (!folder) return;
+  mkdirSync(folder, { recursive: true });
+  await page.screenshot({ path: join(folder, `${name}.png`), animations: "disabled", ...options });
 }

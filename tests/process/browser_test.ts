@@ -1,18 +1,16 @@
-// deno-lint-ignore-file no-console -- prints the folder of the screenshots
 /**
  * The pages of the demo cluster in a browser: two users chat across nodes while nodes are
  * killed, also those that they are connected to.
  *
  * Needs Chromium on the machine, and is skipped otherwise. Screenshots are written to
- * `FIRN_SCREENSHOTS`, or to a temporary folder.
+ * `FIRN_SCREENSHOTS`, if it is set.
  */
-import { join } from "node:path";
 import { assert, assertEquals } from "@std/assert";
 import type { Browser, Page } from "playwright-core";
 import { ChatClient } from "../../scripts/cluster/client.ts";
 import { Cluster } from "../../scripts/cluster/cluster.ts";
 import { makePlans } from "../../scripts/cluster/plans.ts";
-import { DESK, needsBrowser, pictureFolder, withBrowser } from "../kit/browser.ts";
+import { DESK, needsBrowser, PIXEL_SCALE, takePicture, withBrowser } from "../kit/browser.ts";
 import { test, until } from "../kit/test.ts";
 import { isMixed } from "./demo.ts";
 
@@ -21,12 +19,9 @@ class Person {
   readonly page: Page;
   /** The errors that the page's script threw. */
   readonly faults: string[] = [];
-  /** The folder for its screenshots. */
-  readonly #folder: string;
 
-  constructor(page: Page, folder: string) {
+  constructor(page: Page) {
     this.page = page;
-    this.#folder = folder;
     page.on("pageerror", (error) => this.faults.push(String(error)));
   }
 
@@ -34,15 +29,14 @@ class Person {
     browser: Browser,
     url: string,
     name: string,
-    folder: string,
     dark = false,
   ): Promise<Person> {
     const context = await browser.newContext({
       ...DESK,
       colorScheme: dark ? "dark" : "light",
-      deviceScaleFactor: 2,
+      deviceScaleFactor: PIXEL_SCALE,
     });
-    const person = new Person(await context.newPage(), folder);
+    const person = new Person(await context.newPage());
     await person.page.goto(url);
     await person.page.locator("#send:enabled").waitFor();
     await person.page.fill("#name", name);
@@ -98,31 +92,29 @@ class Person {
   }
 
   async shoots(name: string): Promise<void> {
-    await this.page.screenshot({ path: join(this.#folder, `${name}.png`), animations: "disabled" });
+    await takePicture(this.page, name);
   }
 }
 
 const needs = needsBrowser("browser_test");
 
 test("the demo page chats across nodes, and shows a node stop and return", needs, async () => {
-  const folder = pictureFolder();
   const options = { nodes: 3, once: false, json: false, bun: isMixed, port: 0 };
   const { plans } = await makePlans(options);
   const cluster = new Cluster(plans);
   try {
     for (const node of cluster.nodes) cluster.start(node);
     await cluster.until(() => cluster.running.length === 3 && cluster.isWhole);
-    await withBrowser((browser) => chat(browser, cluster, folder));
-    console.log(`browser_test: screenshots are in ${folder}`);
+    await withBrowser((browser) => chat(browser, cluster));
   } finally {
     await cluster.stop();
   }
 });
 
-async function chat(browser: Browser, cluster: Cluster, folder: string): Promise<void> {
+async function chat(browser: Browser, cluster: Cluster): Promise<void> {
   const [first, second, third] = cluster.nodes;
-  const ada = await Person.at(browser, first!.plan.page, "Ada", folder);
-  const grace = await Person.at(browser, third!.plan.page, "Grace", folder, true);
+  const ada = await Person.at(browser, first!.plan.page, "Ada");
+  const grace = await Person.at(browser, third!.plan.page, "Grace", true);
   assertEquals(await ada.page.locator("#here").textContent(), "node1");
   assertEquals(await grace.page.locator("#here").textContent(), "node3");
   for (const name of ["node1", "node2", "node3"]) await ada.seesNode(name, "up");

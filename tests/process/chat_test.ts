@@ -4,10 +4,9 @@
  */
 import { assertEquals } from "@std/assert";
 import { type ChildProcess, spawn } from "node:child_process";
-import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { DESK, needsBrowser, PHONE, pictureFolder, withBrowser } from "../kit/browser.ts";
+import { DESK, needsBrowser, PHONE, takePicture, withBrowser } from "../kit/browser.ts";
 import { freePorts } from "../../scripts/cluster/ports.ts";
 import { test, until } from "../kit/test.ts";
 
@@ -83,7 +82,7 @@ test(
         }
         await bob.page.fill("#text", "I am about to say");
         await until("bob is typing", async () => (await ann.people()).includes("bob (typing)"));
-        await ann.page.screenshot({ path: join(pictureFolder(), "chat.png") });
+        await takePicture(ann.page, "chat");
         for (const round of [0, 1, 2]) {
           servers[round]!.child.kill("SIGKILL");
           await servers[round]!.ended;
@@ -98,7 +97,7 @@ test(
           async () => (await late.texts()).length === sent.length,
         );
         assertEquals(await late.texts(), sent);
-        await bob.page.screenshot({ path: join(pictureFolder(), "chat_phone.png") });
+        await takePicture(bob.page, "chat_phone");
       });
     } finally {
       for (const { child } of servers) child.kill("SIGKILL");

@@ -1,10 +1,9 @@
-// deno-lint-ignore-file no-console -- prints the folder of the screenshots
 /**
  * Mesher's page in a browser: a user signs in, watches an event arrive, reads it, resolves its
  * issue, and opens every view, light and dark, at desktop and phone sizes.
  *
  * Needs Chromium on the machine, and is skipped otherwise. Screenshots are written to
- * `FIRN_SCREENSHOTS`, or to a temporary folder.
+ * `FIRN_SCREENSHOTS`, if it is set.
  */
 import { spawn } from "node:child_process";
 import { readdirSync } from "node:fs";
@@ -13,7 +12,7 @@ import process from "node:process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { assert, assertEquals } from "@std/assert";
-import { DESK, needsBrowser, PHONE, pictureFolder } from "../kit/browser.ts";
+import { DESK, needsBrowser, PHONE } from "../kit/browser.ts";
 import { accessibilityProblems } from "../kit/accessibility.ts";
 import { runtime, test } from "../kit/test.ts";
 import { crash, PageUser, report, withPage } from "./mesher_user.ts";
@@ -89,7 +88,6 @@ test("Mesher's page shows a live event, its stack, and its resolved issue", need
 });
 
 test("Mesher's page fits every view, light and dark, on a desktop and a phone", needs, async () => {
-  const folder = pictureFolder();
   await withPage(async (browser, mesher) => {
     for (let i = 0; i < 30; i++) {
       await report(mesher, crash(i % 3 === 0 ? "the cart has no total" : "rates is not iterable"));
@@ -101,27 +99,26 @@ test("Mesher's page fits every view, light and dark, on a desktop and a phone", 
         const person = await PageUser.at(browser, mesher, { ...options, colorScheme });
         await person.sees("Sign in to Mesher");
         assertEquals(await accessibilityProblems(person.page), [], name("login"));
-        await person.shoots(name("login"), folder);
+        await person.shoots(name("login"));
         await person.signsIn();
         await person.sees("Unresolved issues");
         for (const [view, hash] of Object.entries(VIEWS)) {
           await person.goes(hash);
           assert(await person.overflow() <= 0, `${name(view)} is wider than its window`);
           assertEquals(await accessibilityProblems(person.page), [], name(view));
-          await person.shoots(name(view), folder);
+          await person.shoots(name(view));
         }
         await person.goes("#/issues");
         await person.page.getByText("the cart has no total").first().click();
         await person.sees("return cart.lines.reduce(sum, 0);", ".source");
         assert(await person.overflow() <= 0, `${name("issue")} is wider than its window`);
         assertEquals(await accessibilityProblems(person.page), [], name("issue"));
-        await person.shoots(name("issue"), folder);
+        await person.shoots(name("issue"));
         assertEquals(person.faults, [], name("faults"));
         await person.leaves();
       }
     }
   });
-  console.log(`mesher_page_test: screenshots are in ${folder}`);
 });
 
 test("Mesher's page scripts pass the type check", { ignore: runtime === "bun" }, async () => {

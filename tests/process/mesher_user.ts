@@ -2,10 +2,9 @@
  * A user of Mesher's page in a browser: actions, and checks of what it shows. Also a program that
  * reports crashes, so that there is something to see.
  */
-import { join } from "node:path";
 import { assertEquals } from "@std/assert";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
-import { pictureFolder, withBrowser } from "../kit/browser.ts";
+import { PIXEL_SCALE, takePicture, withBrowser } from "../kit/browser.ts";
 import { type Printed, withProcesses } from "./mesher_kit.ts";
 
 /** A running node, and what its first start wrote. */
@@ -25,6 +24,9 @@ export async function withPage(
   });
 }
 
+/** What Chromium logs when a page closes a socket on purpose before it is open, as a slow machine makes it. */
+const CLOSED_EARLY = "WebSocket is closed before the connection is established";
+
 /** A user of a node's page. */
 export class PageUser {
   readonly page: Page;
@@ -37,9 +39,8 @@ export class PageUser {
     this.mesher = mesher;
     page.on("pageerror", (error) => this.faults.push(String(error)));
     page.on("console", (message) => {
-      if (message.type() === "error" || message.type() === "warning") {
-        this.faults.push(message.text());
-      }
+      const isFault = message.type() === "error" || message.type() === "warning";
+      if (isFault && !message.text().includes(CLOSED_EARLY)) this.faults.push(message.text());
     });
   }
 
@@ -49,7 +50,7 @@ export class PageUser {
     mesher: RunningMesher,
     options: BrowserContextOptions,
   ): Promise<PageUser> {
-    const context = await browser.newContext({ deviceScaleFactor: 2, ...options });
+    const context = await browser.newContext({ deviceScaleFactor: PIXEL_SCALE, ...options });
     const person = new PageUser(await context.newPage(), mesher);
     await person.page.goto(mesher.url);
     return person;
@@ -102,10 +103,9 @@ export class PageUser {
     for (const key of keys) await this.page.keyboard.press(key);
   }
 
-  /** Takes a screenshot of the whole page. */
-  async shoots(name: string, folder: string = pictureFolder()): Promise<void> {
-    const path = join(folder, `mesher-${name}.png`);
-    await this.page.screenshot({ path, fullPage: true, animations: "disabled" });
+  /** Takes a screenshot of the whole page for `FIRN_SCREENSHOTS`. */
+  async shoots(name: string): Promise<void> {
+    await takePicture(this.page, `mesher-${name}`, { fullPage: true });
   }
 
   /** Returns by how many pixels the page is wider than its window. */
