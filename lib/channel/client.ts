@@ -17,7 +17,7 @@ export interface TopicClient {
   send(frame: string | Uint8Array): void;
 }
 
-/** A client's connection. */
+/** The connection of a client, as the hub uses it. */
 export interface ClientConnection {
   readonly user: string | undefined;
   /** Sends a frame, after all earlier broadcasts. */

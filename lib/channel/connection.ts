@@ -177,7 +177,7 @@ export class ChannelConnection implements ClientConnection {
     if (isCurrent(message, socket)) return this.#event(message, socket);
   }
 
-  /** Called when the connection has been closed. */
+  /** Called when the connection has been closed: the client leaves all topics. */
   closed(): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;

@@ -31,7 +31,7 @@ export class ChannelError extends Error {
   /** Further fields that are sent to the client, in addition to `reason`. */
   readonly details: Readonly<Record<string, unknown>> | undefined;
 
-  /** Creates an error with its code. */
+  /** Creates the error. `message` is the code by default; `details` are sent to the client. */
   constructor(
     code: string,
     message?: string,

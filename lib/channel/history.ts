@@ -46,13 +46,13 @@ const LOST_EVENT = "firn_lost";
 
 /** The result of joining a topic with history. */
 export interface Resumed {
-  /** History fields of the join reply. */
+  /** The history fields of the reply to the join. */
   readonly details: {
     readonly recovered?: boolean;
     readonly reason?: string | undefined;
     readonly epoch: string;
     readonly offset: number;
-    /** Number of missed messages that follow. */
+    /** Number of missed messages that follow the reply. */
     readonly missed: number;
   };
   /** The encoded messages that the client missed. */
@@ -90,7 +90,7 @@ interface Subscription {
   syncing: Promise<void> | undefined;
   /** Whether another synchronisation was requested during the current one. */
   isAgain: boolean;
-  /** Messages that arrived while synchronising. */
+  /** Messages that arrived during the current synchronisation, and are handled after it. */
   held: { home: Pid; epoch: string; entry: LogEntry }[];
   /**
    * Messages that arrived while missed messages were being read for joining clients, which must
@@ -256,7 +256,7 @@ export class History {
     }
   }
 
-  /** Cancels all timers. */
+  /** Cancels all timers, and ends all subscriptions. */
   stop(): void {
     this.#sweep?.cancel();
     this.#keepAwake?.cancel();

@@ -258,7 +258,7 @@ class HistoryHome {
     this.#self.sendAfter(this.#self.pid, CHECK, COPY_MS / 2);
   }
 
-  /** Replaces copies that do not acknowledge. */
+  /** Replaces the copies that have not acknowledged a message in time. */
   #check(): void {
     this.#isChecking = false;
     const now = this.#ports.now();

@@ -32,7 +32,7 @@ import type { HomeMessage } from "./history_home.ts";
 import { Presence, type PresenceEntry, type PresenceMessage } from "./presence.ts";
 import { encodeBroadcast, EVENT, isName, PHOENIX_TOPIC } from "./wire.ts";
 
-/** The scopes of the process groups. */
+/** The scopes of the process groups that hubs join. */
 const SCOPE = {
   hubs: "\0channel hubs",
   topics: "\0channel topics",
@@ -120,7 +120,7 @@ export class Hub {
   readonly #topics = new Map<string, Map<number, TopicClient>>();
   readonly #connections = new Set<ClientConnection>();
   readonly #users = new Map<string, Set<ClientConnection>>();
-  /** The hubs of other nodes. */
+  /** The hubs of other nodes, by the name of the node. */
   readonly #peers = new Map<string, Pid>();
   /** Presence entries of actors, by the reference of the actor's monitor. */
   readonly #tracked = new Map<Ref, PresenceEntry>();
@@ -234,7 +234,7 @@ export class Hub {
       );
     }
     this.#channels.push(channel);
-    // The most specific pattern comes first.
+    // The most specific pattern comes first, because the first matching channel is used.
     this.#channels.sort((a, b) => rank(b) - rank(a));
     this.history = this.#keeps(channel) ?? this.history;
   }
@@ -371,7 +371,7 @@ export class Hub {
     else await this.history.subscribe(topic, details, enter);
   }
 
-  /** Removes a client from a topic. */
+  /** Removes a client from a topic. With the last client, the hub leaves the group of the topic. */
   unsubscribe(socket: TopicClient): void {
     const { topic } = socket;
     this.rooms.leave(topic, socket.member);
@@ -383,7 +383,7 @@ export class Hub {
     this.history?.unsubscribe(topic);
   }
 
-  /** Adds a connection. */
+  /** Adds the connection of a client. With the first of a user, the hub joins the group of the user. */
   entered(connection: ClientConnection): void {
     this.#connections.add(connection);
     const { user } = connection;
@@ -407,7 +407,7 @@ export class Hub {
     }
   }
 
-  /** Removes a connection. */
+  /** Removes the connection of a client. With the last of a user, the hub leaves the group of the user. */
   left(connection: ClientConnection): void {
     this.#connections.delete(connection);
     const { user } = connection;

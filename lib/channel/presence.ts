@@ -17,7 +17,7 @@ import { ChannelError } from "./errors.ts";
 /** Maximum length of metadata, in characters of its JSON text. */
 const META_LENGTH_MAX = 4_096;
 
-/** Maximum number of entries per node. */
+/** Maximum number of presence entries of one node. */
 export const ENTRIES_MAX: number = 2 ** 20;
 
 /** Maximum number of entries in one message to a peer. */
@@ -147,7 +147,7 @@ export class Presence {
     return list;
   }
 
-  /** Called when a node with channels is connected. */
+  /** Called when a node with channels is connected: sends it all entries of this node. */
   up(node: string): void {
     this.#peers.set(node, { number: undefined, seen: new Set() });
     this.#sendAll(node);

@@ -224,7 +224,7 @@ interface JoinDetails extends Place {
  * ```
  */
 export class Socket {
-  /** The current state. */
+  /** The state of the connection. */
   state: SocketState = "connecting";
   readonly #urls: string[];
   readonly #options: SocketOptions;
@@ -604,9 +604,9 @@ interface ChannelPort {
  * ```
  */
 export class ClientChannel<C extends TypedChannel = TypedChannel> {
-  /** The topic. */
+  /** The topic of the channel. */
   readonly topic: string;
-  /** The current state. */
+  /** The state of the channel. */
   state: ClientChannelState = "joining";
   /** The presence of the topic: entries by key. */
   readonly presence: Map<string, readonly Present[]> = new Map();

@@ -27,7 +27,7 @@ import {
 } from "./rows.ts";
 import { type Numbered, SyncCursor } from "./sync_cursor.ts";
 
-/** The default scope. */
+/** The name of the scope of `node.groups`. */
 export const DEFAULT_SCOPE = "default";
 
 /**
@@ -127,7 +127,7 @@ export class GroupTable {
       .map(({ name }) => name);
   }
 
-  /** Number of groups. */
+  /** Number of groups with members, in all scopes. */
   get count(): number {
     return this.#groups.size;
   }
@@ -145,7 +145,7 @@ export class GroupTable {
     return () => void this.#watchers.remove(key, actor);
   }
 
-  /** Called when a session has opened. */
+  /** Called when a session has opened. `sendMore` then sends the memberships of this node. */
   up(nodeLink: PeerLink): void {
     const cursor = new SyncCursor(this.#rows.values(), this.#numbers);
     this.#peers.add({ nodeLink, cursor, memberships: 0 });
@@ -172,7 +172,10 @@ export class GroupTable {
     }
   }
 
-  /** Handles a GROUP_JOIN. A returned text is the rule that the peer violated. */
+  /**
+   * Handles a GROUP_JOIN: actors of a peer have joined groups. A returned text is the rule that the peer
+   * violated.
+   */
   joining(nodeLink: PeerLink, body: Uint8Array): string | undefined {
     const rows = this.#read(nodeLink, body);
     if (typeof rows === "string") return `a JOIN ${rows}`;
@@ -185,7 +188,10 @@ export class GroupTable {
     return undefined;
   }
 
-  /** Handles a GROUP_LEAVE. */
+  /**
+   * Handles a GROUP_LEAVE: actors of a peer have left groups. A returned text is the rule that the peer
+   * violated.
+   */
   leaving(nodeLink: PeerLink, body: Uint8Array): string | undefined {
     const rows = this.#read(nodeLink, body);
     if (typeof rows === "string") return `a LEAVE ${rows}`;

@@ -12,7 +12,7 @@ export const RESOLVE_MS_MAX = 30_000;
 
 /** Describes a conflict: two nodes held the same name, and the actor of this node has lost it. */
 export interface NameConflict {
-  /** The name. */
+  /** The global name. */
   readonly name: string;
   /** The actor of this node that has lost the name. */
   readonly loser: Pid;

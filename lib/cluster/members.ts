@@ -43,13 +43,13 @@ export class Members {
     return [...this.#left];
   }
 
-  /** Called when a session with a node has opened. */
+  /** Called when a session with a node has opened: adds it to the members. */
   met(node: string): void {
     this.#left.delete(node);
     if (this.#known.size < MEMBERS_MAX) this.#known.add(node);
   }
 
-  /** Called when a node has stopped gracefully. */
+  /** Called when a node has stopped gracefully: removes it from the members. */
   leave(node: string): void {
     if (!this.#known.delete(node)) return;
     if (this.#left.size === MEMBERS_MAX) this.#left.delete(this.#left.values().next().value!);

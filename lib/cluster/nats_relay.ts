@@ -48,9 +48,9 @@ const STOP_MS = 1_000;
 /** Nanoseconds, the unit of JetStream, in a millisecond. */
 const NS = 1_000_000;
 
-/** A message of NATS, as far as the relay reads it. */
+/** The part of a NATS message that the relay reads. */
 export interface NatsMessage {
-  /** The payload. */
+  /** The payload of the message. */
   readonly data: Uint8Array;
 }
 
@@ -83,7 +83,7 @@ export interface NatsStoredMessage extends NatsMessage {
 
 /** The result of `await jetstreamManager(connection)` of `@nats-io/jetstream`, version 3. */
 export interface NatsJetStream {
-  /** Creates streams. */
+  /** Creates and finds streams. */
   readonly streams: {
     add(config: { name: string; subjects: string[]; max_age: number }): Promise<unknown>;
     info(name: string): Promise<unknown>;

@@ -215,7 +215,7 @@ export class Registry {
     return this.#table.names();
   }
 
-  /** Number of names. */
+  /** Number of names that are registered on any node. */
   get count(): number {
     return this.#table.size;
   }
@@ -334,7 +334,10 @@ export class Registry {
     return this.#system.within(peer.synced, SYNC_MS_MAX, late).catch(() => {});
   }
 
-  /** Called when a session has opened. */
+  /**
+   * Called when a session has opened: asks the new peer to grant the pending claims, and announces the names
+   * held by quorum.
+   */
   up(nodeLink: PeerLink): void {
     const { node } = nodeLink.home;
     let settle!: () => void;
@@ -429,7 +432,10 @@ export class Registry {
     this.#system.yieldToIo(() => this.#freeMore(changes));
   }
 
-  /** Handles a REGISTER. A returned text is the rule that the peer violated. */
+  /**
+   * Handles a REGISTER: a peer's claim of a name, or a name that the peer holds by quorum. A returned text is
+   * the rule that the peer violated.
+   */
   registering(nodeLink: PeerLink, body: Uint8Array): string | undefined {
     const row = readRegister(nodeLink, body);
     if (row === undefined) return "a malformed REGISTER";
@@ -476,7 +482,7 @@ export class Registry {
     return allows(node, name.startsWith(RESERVED) ? name.replaceAll(RESERVED, "") : name);
   }
 
-  /** Handles a REGISTERED. */
+  /** Handles a REGISTERED: a peer's answer to a REGISTER of this node. */
   registered(nodeLink: PeerLink, body: Uint8Array): string | undefined {
     const row = readRegistered(body);
     if (row === undefined) return "a malformed REGISTERED";
@@ -502,7 +508,7 @@ export class Registry {
     return undefined;
   }
 
-  /** Handles an UNREGISTER. */
+  /** Handles an UNREGISTER: a peer has withdrawn its entry of a name. */
   unregistering(nodeLink: PeerLink, body: Uint8Array): string | undefined {
     const name = readUnregister(body);
     if (name === undefined) return "a malformed UNREGISTER";
@@ -515,7 +521,7 @@ export class Registry {
     return undefined;
   }
 
-  /** Handles a SYNC. */
+  /** Handles a SYNC: names of a peer. An empty list ends them. */
   sync(nodeLink: PeerLink, body: Uint8Array): string | undefined {
     const rows = readSync(nodeLink, body);
     if (rows === undefined) return "a malformed SYNC";
@@ -569,7 +575,7 @@ export class Registry {
     return undefined;
   }
 
-  /** Handles a CLUSTER_VIEW. */
+  /** Handles a CLUSTER_VIEW: a peer's time, its highest token, and the members that it knows. */
   viewed(nodeLink: PeerLink, body: Uint8Array): string | undefined {
     const view = readView(body);
     if (view === undefined) return "a malformed VIEW";
@@ -684,7 +690,10 @@ export class Registry {
     peer.asked.add(own);
   }
 
-  /** Called when a peer has granted the name, or its session has ended. */
+  /**
+   * Called when a peer has granted the name, or its session has ended. Decides the claim when no answer is
+   * missing.
+   */
   #agreed(own: LocalName, node: string, isGrant: boolean): void {
     const { asking } = own;
     if (!asking?.waiting.delete(node)) return;

@@ -98,7 +98,7 @@ export class SendWindow {
     try {
       this.#port.send(subject, payload);
     } catch {
-      // The connection is closed or closing.
+      // The connection is closed or closing, so the message is lost.
       this.dropped++;
     }
     if (this.#unconfirmed >= CONFIRM_BYTES && !this.#isConfirming) this.#confirm();

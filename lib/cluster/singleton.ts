@@ -42,7 +42,7 @@ const STOP_MS = 1_000;
 /** Time limit for each manager that is offered the state of a child. Milliseconds. */
 const HANDOVER_MS_MAX = 5_000;
 
-/** The arguments of a child's start. */
+/** The data with which a child is started. */
 export interface Incarnation {
   /**
    * Fencing token, with `quorum` or `lease`: an integer that is higher than that of every earlier
@@ -138,7 +138,7 @@ export interface SingletonNames {
   monitor(pid: Pid<unknown>): void;
   /** Registers the child's name. */
   register(pid: Pid<never>): Promise<boolean>;
-  /** Returns the child. */
+  /** Returns the registered child, if there is one. */
   whereis(): Pid<never> | undefined;
   /** Announces this manager to those of other nodes. */
   join(pid: Pid<never>): void;

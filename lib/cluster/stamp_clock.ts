@@ -20,7 +20,7 @@ export const SKEW_US_MAX = 10_000_000;
 export class StampClock {
   readonly #wall: () => number;
   #shift = 0;
-  /** The latest known stamp. */
+  /** The latest stamp that this node has created or accepted. */
   #last = 0;
 
   /** `wall` is the time in milliseconds since 1970; it should not jump. */

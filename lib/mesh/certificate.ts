@@ -34,7 +34,7 @@ const ED25519 = der.sequence(der.oid("1.3.101.112"));
 
 /** The certificate authority of a cluster. */
 export interface Authority {
-  /** The certificate, PEM. */
+  /** The certificate of the authority, as PEM. */
   readonly pem: string;
   /** The subject of the certificate, as DER. It is the issuer of the leaves. */
   readonly subject: Uint8Array;
@@ -193,7 +193,7 @@ function hex(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** WebCrypto's types require memory that is not shared; ours never is. */
+/** WebCrypto's types require memory that is not shared; the bytes here never are. */
 function buffer(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return bytes as Uint8Array<ArrayBuffer>;
 }

@@ -25,7 +25,7 @@ export interface CertificateNames {
 
 const SUBJECT_ALT_NAME = der.oid("2.5.29.17");
 
-/** Tags of a GeneralName. */
+/** Tags of the names in a certificate (GeneralName): host name, URI and address. */
 const DNS = 0x82;
 const URI = 0x86;
 const ADDRESS = 0x87;

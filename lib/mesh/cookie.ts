@@ -39,7 +39,7 @@ const PAIRS = new Set(
 /** Maximum share of these pairs among the letter pairs of a cookie. A larger share indicates words. */
 const PAIRS_SHARE_MAX = 0.35;
 
-/** Digits and signs that replace letters. */
+/** Digits that people write instead of letters, with these letters. */
 const LOOKALIKES: Readonly<Record<string, string>> = {
   "0": "o",
   "1": "l",

@@ -3,7 +3,7 @@
  *
  * | rank   | which nodes                                        | dials at once, with all ranks below |
  * |--------|----------------------------------------------------|------------------------------:|
- * | wanted | the user waits for it in `connect`                 |                   256 of its own |
+ * | wanted | the user waits for it in `connect`                 |                   256, separately |
  * | lost   | there was a session with it                        |                            64 |
  * | seed   | the user named it                                  |                            52 |
  * | gossip | a peer named it                                    |                            40 |

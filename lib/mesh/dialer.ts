@@ -146,7 +146,7 @@ export class Dialer {
     this.#failing.delete(name);
   }
 
-  /** Called when the node was forgotten. */
+  /** Called when the node was forgotten: its next failure is logged again. */
   forgotten(name: string): void {
     this.#failing.delete(name);
   }

@@ -22,12 +22,12 @@ export class ExposedFunctions {
     this.#byPeer.set(peer, new Set(names));
   }
 
-  /** Called when a session has ended. */
+  /** Called when a session has ended: forgets the functions of the peer. */
   down(peer: string): void {
     this.#byPeer.delete(peer);
   }
 
-  /** Called when a peer has exposed or unexposed functions. */
+  /** Called when a peer has exposed or unexposed functions: updates the stored names. */
   changed(peer: string, added: boolean, names: readonly string[]): void {
     const exposed = this.#byPeer.get(peer);
     for (const name of names) {

@@ -90,7 +90,7 @@ export class FragmentReader {
     return this.#bytes;
   }
 
-  /** Handles a BULK. A returned text is the rule that the peer violated. */
+  /** Handles a BULK. Returns the message that it begins, or the rule that the peer violated. */
   begin(row: Uint8Array): Arriving | string {
     if (row.length < 9) return "a BULK that is too short";
     const number = u32At(row, 0);

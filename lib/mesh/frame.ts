@@ -33,13 +33,13 @@ export interface FrameSink {
   frame(tag: number, body: Uint8Array): boolean;
   /** Whether the bytes after a stop are kept for {@linkcode FrameReader.resume}. Default: false. */
   readonly keepsRest?: boolean;
-  /** Handles a frame without a view: its body is `bytes` from `from` to `to`. */
+  /** Does the same as `frame`, without a view of the body: the body is `bytes` from `from` to `to`. */
   frameAt?(tag: number, bytes: Uint8Array, from: number, to: number): boolean;
 }
 
 /** Splits a stream of bytes into frames. */
 export class FrameReader {
-  /** Maximum length of a frame. */
+  /** Maximum length of a frame, tag included, in bytes. */
   limit: number;
   /** The buffer of an incomplete frame; its first `#length` bytes have arrived. */
   #kept: Uint8Array = EMPTY;

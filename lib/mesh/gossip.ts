@@ -65,7 +65,7 @@ export class Gossip {
     this.#news.add(peer);
   }
 
-  /** Called when a session has ended. */
+  /** Called when a session has ended: forgets the peer. */
   down(peer: string): void {
     this.#news.delete(peer);
     this.#answered.delete(peer);

@@ -2,7 +2,7 @@
  * Handles the actor messages of one other node: delivers messages and signals to actors of this node.
  *
  * A peer that has the cookie may still be faulty or hostile. A message that violates a rule ends the session.
- * An outdated message, such as the end of a link that was removed meanwhile, is ignored. An exit is accepted
+ * An outdated message, such as the end of a link that was removed in the meantime, is ignored. An exit is accepted
  * only from an actor that is linked or monitored.
  *
  * Longer than 400 lines: the class has a method for each actor message, all using the same reader.
@@ -216,7 +216,7 @@ export class Inbound {
     if (!this.#holds.hold(key, body.length, run)) this.#fail("too much behind a large message");
   }
 
-  /** Called when the session has ended. */
+  /** Called when the session has ended: closes its calls, and ends the remote actors of the node. */
   lost(): void {
     this.#over();
     for (const call of [...this.#calls.values()]) call.close();
@@ -500,7 +500,7 @@ export class Inbound {
     if (this.#nodeLink.links > this.#relationsMax) this.#fail("too many links");
   }
 
-  /** Called before a monitor is created. */
+  /** Checks the reference and the number of monitors before a monitor is created. */
   #countMonitor(remote: RemoteActor, ref: number): void {
     if (remote.monitors?.has(ref)) this.#fail("a reference that is in use");
     if (this.#nodeLink.monitors >= this.#relationsMax) this.#fail("too many monitors");

@@ -22,7 +22,7 @@ export class Joining {
   readonly #clock: Clock;
   readonly #synced: (node: string) => Promise<void>;
   readonly #seeds: Set<string>;
-  /** Nodes named by seeds. */
+  /** Nodes named by peers. Joining waits for them for a limited time. */
   readonly #named = new Set<string>();
   #resolve!: () => void;
   #reject!: (error: Error) => void;

@@ -206,7 +206,7 @@ export class Membership {
     this.#dialer.giveUp(node);
   }
 
-  /** Called when a node was rejected because a live node has its name. */
+  /** Called when this node has rejected a node because a live node has its name. Reports this. */
   rejected(name: string, words: string): void {
     this.#counts.namesInUse++;
     this.#port.emit("nameinuse", { name, by: this.#self, words });
@@ -217,7 +217,7 @@ export class Membership {
     this.#gossip.up(node);
   }
 
-  /** Called when a session has opened, by this node's dial or the peer's. */
+  /** Called when a session has opened, by this node's dial or the peer's. Records it. */
   up({ name, session, creation }: Met, dialled: boolean): void {
     this.#peers.up(name, session, creation, this.#host.clock.now());
     this.#dialer.reached(name);
@@ -232,7 +232,7 @@ export class Membership {
     this.#dialer.due();
   }
 
-  /** Called when a session has ended. */
+  /** Called when a session has ended. The node is dialed again or forgotten, depending on the reason. */
   down(node: string, end: SessionEnd): void {
     const why = end === "shutdown" ? "stopped" : end === "disconnected" ? "left" : "lost";
     this.#peers.down(node, why, this.#host.clock.now());
@@ -244,7 +244,7 @@ export class Membership {
     this.#dialer.due();
   }
 
-  /** Called when a peer has named the nodes that it is connected to. */
+  /** Called when a peer has named the nodes that it is connected to. Unknown ones are dialed. */
   named(nodes: readonly string[], by: string): void {
     const now = this.#host.clock.now();
     for (const node of nodes) {
@@ -259,7 +259,7 @@ export class Membership {
     return this.#gossip.digest(from, body, this.#host.clock.now());
   }
 
-  /** Sends gossip and forgets nodes, as far as it is due. Called periodically. */
+  /** Sends gossip that is due, and forgets nodes that have expired. Called periodically. */
   tick(now: number): void {
     if (this.#gossip.tick(now)) this.#forget(this.#peers.expire(now), "expired");
   }

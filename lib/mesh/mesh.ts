@@ -158,7 +158,7 @@ export class Mesh implements SessionOwner {
   readonly #sessions = new Map<string, Session>();
   readonly #received: ReceiveBudget;
   readonly #exposures = new ExposedFunctions();
-  /** Known nodes, dials, gossip and joining. */
+  /** Finds and dials the other nodes. */
   readonly membership: Membership;
   /** Handshakes of initiators until they have succeeded or their streams are closed. */
   readonly #greetings = new Unproven<HandshakeIo>();
@@ -327,7 +327,7 @@ export class Mesh implements SessionOwner {
     this.events.emit("pressure", { node: met.name, high });
   }
 
-  /** Called by the session when it has ended. */
+  /** Called by the session when it has ended. Removes it, and reports its end. */
   over({ actors }: SessionReceiver, connection: Session, end: SessionEnd, words: string): void {
     const { name } = connection.met;
     if (this.#sessions.get(name) !== connection) return;

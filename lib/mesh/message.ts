@@ -64,7 +64,7 @@
 import { concat, Reader, utf8, Writer } from "../base/bytes.ts";
 import { encodeFrame, FRAME_BYTES_MAX, FRAME_HEAD_BYTES, startFrame } from "./frame.ts";
 
-/** Tags by name. */
+/** The tags of messages, by name. */
 export const TAG = {
   NAME: 0x01,
   CHALLENGE: 0x02,
@@ -247,7 +247,7 @@ export interface Ack {
   readonly startedAt: number;
 }
 
-/** Encodes NAME's body. */
+/** Encodes the body of a NAME. */
 export function encodeName(message: Name): Uint8Array {
   return new Writer(128)
     .text16(message.name).u32(message.creation).u8(message.version).u32(message.features)
@@ -306,7 +306,7 @@ export function encodeReply(proof: Uint8Array, message: Reply): Uint8Array {
   return writeStarted(writeList(writer, listThatFits(message.exposed)), message.startedAt).done();
 }
 
-/** Encodes ACK's body. */
+/** Encodes the body of an ACK. */
 export function encodeAck({ exposed, startedAt }: Ack): Uint8Array {
   return writeStarted(writeList(new Writer(64), listThatFits(exposed)), startedAt).done();
 }

@@ -77,7 +77,7 @@ export class NodeMessageReader {
     return this.#bytes[this.#at++]!;
   }
 
-  /** Reads a name. */
+  /** Reads a name: a u16 length, and UTF-8. */
   text(): string {
     const length = this.u8() | this.u8() << 8;
     const end = this.#at + length;

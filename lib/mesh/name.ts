@@ -10,7 +10,7 @@
  * @module
  */
 
-/** The default port. */
+/** The port of a name without a port. */
 const DEFAULT_PORT = 9000;
 
 /** Maximum length of a name, in characters, which are all ASCII. */

@@ -182,7 +182,7 @@ export class SessionOutbox {
     return true;
   }
 
-  /** Called when the stream has sent all its bytes. */
+  /** Called when the stream has sent all its bytes. Sends more of the queue. */
   drain(): void {
     if (this.#isClosed) return;
     if (this.#last === undefined) this.pressure.at(this.unsent);
@@ -282,7 +282,7 @@ export class SessionOutbox {
     this.#data.push(piece);
   }
 
-  /** Writes data and fragments alternately, as far as the window allows. */
+  /** Writes data and fragments alternately until the window is full. */
   #refill(): void {
     while (this.#stream.unsent < WINDOW_BYTES) {
       if (this.#bulks.length === 0) {
@@ -340,7 +340,7 @@ export class SessionOutbox {
     if (bulk.left === 0) this.#bulks.shift();
   }
 
-  /** Called when all lanes are empty. */
+  /** Called when all lanes are empty. If `end` was called, sends the last frame and ends the stream. */
   #finish(): void {
     if (this.#last === undefined) return;
     this.#isClosed = true;

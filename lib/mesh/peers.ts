@@ -85,7 +85,7 @@ type PeerState =
 /** One known node. */
 export interface Peer {
   readonly name: string;
-  /** Host and port. */
+  /** The host and port in the name of the node. */
   readonly address: string;
   readonly origin: PeerOrigin;
   readonly state: PeerState;
@@ -172,7 +172,7 @@ export class Peers {
     return this.#peers.get(name)?.origin;
   }
 
-  /** Called when a dial of the node begins. */
+  /** Called when a dial of the node begins. The node must be idle. */
   dialling(name: string, now: number): void {
     const peer = this.#get(name);
     assert(peer.state.kind === "idle", `dialling ${name}, which is ${peer.state.kind}`);
@@ -215,7 +215,7 @@ export class Peers {
     return peer.failures;
   }
 
-  /** Called when `canDial` did not allow the dial. */
+  /** Called when `canDial` did not allow the dial. It may be tried again later. */
   denied(name: string, now: number): void {
     const peer = this.#get(name);
     peer.isWanted = false;
@@ -236,7 +236,7 @@ export class Peers {
     return state.session === lastSession ? "replace" : "duplicate";
   }
 
-  /** Called when a session has opened, by either side's dial. */
+  /** Called when a session has opened, by either side's dial. Records it. */
   up(name: string, session: bigint, creation: number, now: number): void {
     this.add(name, "met", now);
     const peer = this.#peers.get(name);
@@ -249,7 +249,7 @@ export class Peers {
     peer.lastSession = session;
   }
 
-  /** Called when the session has ended. */
+  /** Called when the session has ended. Sets when the node is dialed again, or forgets it. */
   down(name: string, why: "lost" | "left" | "stopped", now: number): void {
     const peer = this.#peers.get(name);
     if (peer?.state.kind !== "up") return;

@@ -78,7 +78,7 @@ export class Reauthentication {
     else this.#proved.set(session, key);
   }
 
-  /** Called when the session has ended. */
+  /** Called when the session has ended: no proof is awaited any more. */
   over(session: Session): void {
     this.#pending.get(session)?.timer.cancel();
     this.#pending.delete(session);

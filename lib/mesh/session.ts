@@ -361,7 +361,7 @@ export class Session implements FrameSink, SessionMessages {
     return broken === undefined ? !this.#over : this.#broke(broken);
   }
 
-  /** Handles a frame. Returns false if the session has ended. */
+  /** Handles a frame. Returns false if the session has ended, or the rest must wait for other work. */
   frame(tag: number, body: Uint8Array): boolean {
     const broken = this.#handler.message(this, tag, body);
     if (broken !== undefined) return this.#broke(broken);

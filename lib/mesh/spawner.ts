@@ -185,7 +185,7 @@ class Owned implements WheelTimer, Chained {
     this.#actor = actor;
   }
 
-  /** Called when the session with the owner has ended. */
+  /** Called when the session with the owner has ended: starts the grace period. */
   drop(): void {
     if (this.#actor.isAlive) this.#lost();
   }

@@ -65,7 +65,7 @@ export class ConnectionActor implements Chained {
     this.#actorRef.end(reason);
   }
 
-  /** Called when the actor has exited. */
+  /** Called when the actor has exited. Notifies the connection, which closes its socket. */
   drop(reason: ExitReason): void {
     if (this.#dead) return;
     this.#dead = true;

@@ -185,7 +185,7 @@ export function framingOf(
   length: number | undefined,
   hasBody: boolean,
 ): Framing {
-  // RFC 9110, section 8.6.
+  // RFC 9110, section 8.6: a 204 response has no Content-Length.
   if (status === 204) return { kind: "none" };
   const bodiless = isBodiless(head.method, status);
   if (!hasBody && !bodiless) return { kind: "length", length: 0 };

@@ -145,7 +145,7 @@ export interface Admission<Data> {
   /** Replaces the server's backpressure settings for this connection; `undefined`: those apply. */
   readonly backpressure: Backpressure | undefined;
   readonly deflate: DeflateTerms | undefined;
-  /** Bytes that followed the request. */
+  /** Bytes that the client has sent after its request. */
   readonly early: Uint8Array;
 }
 
@@ -253,7 +253,7 @@ export class HttpConnection<Data> implements StreamHandler {
     this.#leave();
   }
 
-  /** Aborts the connection. */
+  /** Aborts the connection at once, without a response. */
   abort(): void {
     this.#stream.abort();
   }

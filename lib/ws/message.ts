@@ -25,7 +25,7 @@ const INFLATE_BYTES = 1024;
 /** Cost of reading a frame. Unit: the cost of one inflated byte. */
 const FRAME_BYTES = 256;
 
-/** Receives messages. */
+/** Receives the messages and control frames of a connection. */
 export interface MessageSink {
   /** Whether to stop before the next frame. */
   readonly paused: boolean;
@@ -41,7 +41,7 @@ export interface MessageSink {
 
 /** Inflates messages to at most `lengthMax` bytes. */
 export interface Inflate {
-  /** Inflates a whole message. */
+  /** Inflates a complete message. */
   inflate(bytes: Uint8Array, lengthMax: number): Inflated;
   /** Whether the other two methods can inflate a message in pieces. */
   readonly takesPieces: boolean;

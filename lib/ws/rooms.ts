@@ -129,7 +129,7 @@ export type RoomFault = "badroom" | "toomanyrooms" | "toolarge" | "badoption";
 export class RoomError extends RangeError {
   /** The name of the class. */
   override readonly name = "RoomError";
-  /** The reason. */
+  /** The reason of the error. */
   readonly code: RoomFault;
 
   /** Creates the error from the code and the message. */

@@ -504,7 +504,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     this.#stream.end();
   }
 
-  /** Called when the stream has closed. */
+  /** Called when the stream has closed. Earlier messages are handled first, if some are waiting. */
   gone(end: StreamEnd): void {
     // Messages that the peer sent before it closed are handled first.
     if (this.#state === "open" && end.kind === "broken") this.#delivers = this.#pending;
