@@ -15,6 +15,7 @@
  * @module
  */
 import { idOf } from "./id.ts";
+import { jsonFrom } from "./json_text.ts";
 import { ENVELOPE_ITEMS_MAX, ENVELOPE_LINE_BYTES_MAX, EVENT_BYTES_MAX } from "./limits.ts";
 import { objectOf, type Raw, refuse, textOf } from "./trim.ts";
 
@@ -234,7 +235,7 @@ export function readEnvelope(bytes: Uint8Array): Envelope {
 
 function parsed(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return jsonFrom(text);
   } catch {
     return undefined;
   }

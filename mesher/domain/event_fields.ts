@@ -31,7 +31,7 @@ export function surroundingsFrom(raw: Raw): Surroundings {
     sdk: sdkFrom(raw["sdk"]),
     fingerprint: fingerprintFrom(raw["fingerprint"]),
     extra: freeObject(raw["extra"]),
-    contexts: freeObject(raw["contexts"]),
+    contexts: contextsFrom(raw),
     request: requestFrom(raw["request"]),
     ...present({
       dist: textOf(raw["dist"]),
@@ -39,6 +39,16 @@ export function surroundingsFrom(raw: Raw): Surroundings {
       images: imagesFrom(raw["debug_meta"]),
     }),
   };
+}
+
+/** Returns the contexts; what a client says about the user besides who it is becomes one of them. */
+function contextsFrom(raw: Raw): JsonObject {
+  const contexts = freeObject(raw["contexts"]);
+  const { id: _1, email: _2, username: _3, ip_address: _4, ip: _5, name: _6, ...rest } =
+    objectOf(raw["user"]) ?? {};
+  const known = Object.entries(rest).filter(([, value]) => value !== null && value !== "");
+  if (known.length === 0 || Object.hasOwn(contexts, "user")) return contexts;
+  return { ...contexts, user: freeObject(Object.fromEntries(known)) };
 }
 
 function modulesFrom(value: unknown): Record<string, string> | null {

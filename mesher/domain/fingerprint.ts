@@ -75,7 +75,10 @@ function ownBasisOf(event: MesherEvent): readonly [Grounds, string] {
   if (exceptions.length === 0) return ["message", JSON.stringify(["message", message])];
   const parts = exceptions.map((exception) => partsOf(exception, message));
   const grounds = parts.some(({ frames }) => frames.length > 0) ? "frames" : "exception";
-  return [grounds, JSON.stringify([grounds, ...parts])];
+  // A group of exceptions may contain any number of equal ones.
+  const texts = parts.map((part) => JSON.stringify(part));
+  const chain = texts.filter((text, i) => text !== texts[i - 1]);
+  return [grounds, `["${grounds}",${chain.join(",")}]`];
 }
 
 /** The parts that identify an exception. */
@@ -106,7 +109,11 @@ function countedFrames({ frames }: Exception): readonly Frame[] {
 }
 
 function nameOf(frame: Frame): string {
-  return `${placeOf(frame)}|${functionOf(frame)}`;
+  const [place, name] = [placeOf(frame), functionOf(frame)];
+  // Native code without symbols: its library.
+  return place === "" && name === ""
+    ? `${frame.package?.replace(/^.*[\\/]/s, "") ?? ""}|`
+    : `${place}|${name}`;
 }
 
 function sourceLineOf(frame: Frame | undefined): string | null {

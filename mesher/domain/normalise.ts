@@ -23,6 +23,8 @@ const DATES = new RegExp(
     `(?:\\b${WEEKDAY},?\\s+)?(?:\\b${DAY}[\\s-](?:of\\s)?${MONTH}\\b(?:[\\s,-]+\\d{4})?|` +
     `\\b${MONTH}\\.?\\s${DAY}\\b(?!:)(?:,?\\s\\d{4}\\b)?|\\b${MONTH}\\s\\d{4}\\b)` +
     `(?:,?\\s(?:at\\s)?${CLOCK}${ZONE}(?:\\s\\d{4}\\b)?)?`,
+    // As the logs of Apache have it.
+    `\\b\\d{1,2}/${MONTH}/\\d{4}:${CLOCK}${ZONE}`,
     `\\b\\d{4}-\\d{2}-\\d{2}(?:[t ]${CLOCK}${ZONE})?`,
     `\\b\\d{1,2}[/.]\\d{1,2}[/.]\\d{4}(?:,?\\s${CLOCK}${ZONE})?`,
     `(?<![\\d:.])\\b${CLOCK}(?![:\\w])${ZONE}`,
@@ -38,18 +40,40 @@ const DATES = new RegExp(
  */
 const NAMED = new RegExp(
   "\\b(attribute|argument|module named|import name|property|column|table|relation|function|method|" +
-    "variable|reading|setting|evaluating|parameter|constant|constraint|field) " +
+    "variable|reading|setting|evaluating|parameter|constant|constraint|field|for key) " +
     "[\"'`]([a-z_$][\\w$.]{0,127})[\"'`]",
   "g",
 );
 const UNDEFINED_NAME = /\bname ["'`]([a-z_$][\w$.]{0,127})["'`] is not defined/g;
 
-const QUOTED =
-  /"[^"\n]{0,256}"|(?<!\w)'[^'\n]{0,256}'(?!\w)|`[^`\n]{0,256}`|“[^”\n]{0,256}”|«[^»\n]{0,256}»/g;
+/** In a text in quotes, a quote may be escaped by a backslash or doubled, as in SQL. */
+const QUOTED = new RegExp(
+  [
+    `"(?:[^"\\\\\n]|\\\\.|""){0,256}"`,
+    `(?<!\\w)'(?:[^'\\\\\n]|\\\\.|''){0,256}'(?!\\w)`,
+    "`[^`\n]{0,256}`",
+    "[“„][^”“\n]{0,256}[”“]",
+    "‘[^’\n]{0,256}’",
+    "«[^»\n]{0,256}»",
+  ].join("|"),
+  "g",
+);
+
+/** Ids of 21 characters, as nanoid makes them. */
+const NANOID = /(?<![\w-])(?=[\w-]*\d)(?=[\w-]*[a-z])(?=[\w-]*[A-Z])[\w-]{21}(?![\w-])/g;
+/** The name of a user among folders. */
+const HOME = /(\/(?:home|Users)\/|\b[A-Za-z]:[\\/]Users[\\/])[^\s/\\:"'<>]+(?=[/\\])/g;
+
+/** The names that a minifier has given to variables, in messages of JavaScript's engines. */
+const MINIFIED = [
+  /\b(evaluating ["'`]?(?:new )?)[a-z_$]{1,2}(?=[.([])/g,
+  /(?<![\w$.])[a-z_$]{1,2}(?=(?:[.[(][^\s]{0,128})? is (?:not a function|not a constructor|not iterable|undefined\b|null\b))/g,
+] as const;
 
 /** Returns the text in lower case, with placeholders such as `<n>`, `<url>` and `<date>`. */
 export function normalise(text: string): string {
-  return text.slice(0, TEXT_CHARS_MAX).toLowerCase()
+  return text.slice(0, TEXT_CHARS_MAX).replace(/[ \t]+/g, " ")
+    .replace(NANOID, "<id>").replace(HOME, "$1<user>").toLowerCase()
     .replace(/\beyj[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?/g, "<token>")
     .replace(
       /\b(?:blob:)?[a-z][a-z0-9+.-]{1,20}:\/\/[^\s"'`<>()[\]{}]*(?:\[[0-9a-f:.]+\][^\s"'`<>()]*)?/g,
@@ -57,19 +81,31 @@ export function normalise(text: string): string {
     )
     .replace(/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, "<uuid>")
     .replace(/\b[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64}){1,8}/g, "<email>")
+    .replace(/\b[0-9a-f]{2}(?:([:-])[0-9a-f]{2})(?:\1[0-9a-f]{2}){4}\b/g, "<mac>")
     .replace(DATES, "<date>")
+    .replace(/(?<=\w-)(?=[a-z]*\d)[a-z0-9]{8,10}-[a-z0-9]{5}\b(?!-)/g, "<pod>")
     .replace(/\b\d{1,3}(?:\.\d{1,3}){3}\b/g, "<ip>")
     .replace(/(?<![\w:])[0-9a-f:]{0,39}:[0-9a-f:.]{1,39}(?:%\w{1,16})?/g, addressIn)
     .replace(/\[<ip>\]/g, "<ip>")
+    .replace(MINIFIED[0], "$1<v>")
+    .replace(MINIFIED[1], "<v>")
     .replace(NAMED, "$1 $2")
     .replace(UNDEFINED_NAME, "name $1 is not defined")
     .replace(QUOTED, "<text>")
+    // As PostgreSQL names a key: `(email)=(a@b.example)`.
+    .replace(/\)=\([^)\n]{0,256}\)/g, ")=(<text>)")
+    .replace(/(?<=[\w/])\?[\w.~%[\]-]{1,64}=[^\s"'`<>)]*(?:<\w+>[^\s"'`<>)]*)*/g, "?<query>")
     .replace(/(?<![\w/])\/(?:private\/)?(?:tmp|var\/tmp|var\/folders)\/[^\s,;:)\]]+/g, "<path>")
     .replace(/\b0x[0-9a-f]+\b/g, "<hex>")
     .replace(/\b(?=[a-f]*\d)[0-9a-f]{8,}\b/g, "<hex>")
+    .replace(/\b(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|[smhd])){1,8}(?!\w)/g, "<duration>")
     .replace(/\b(?=\w*\d[a-z_]+\d)\w{6,}\b/g, "<id>")
     .replace(/(?<![\w.>])-(?=\d)/g, "")
-    .replace(/\d+(?:[.,]\d+)*/g, "<n>")
+    .replace(/\b\d+\.\d+\.\d+-[0-9a-z][0-9a-z.-]*/g, "<n>")
+    .replace(/\d+(?:[.,]\d+)*(?:e[+-]?\d+)?/g, "<n>")
+    // Lists of values, and of rows, whose number differs: `in (1, 2, 3)`, `values (1, 2), (3, 4)`.
+    .replace(/(<\w+>|\?|%s|\$<n>|:<n>)(?:\s?,\s?\1)+/g, "$1")
+    .replace(/(\([^()]{1,128}\))(?:\s?,\s?\1)+/g, "$1")
     .replace(/\s+/g, " ")
     .trim();
 }

@@ -1,8 +1,7 @@
 /**
- * Removes secrets from an event before it is stored: values whose names denote a secret (passwords,
- * tokens, keys, cookies, environment variables), and texts that have the form of one (card numbers,
- * private keys, tokens of well-known services, credentials in URLs). They are replaced by
- * `[Filtered]`. Deterministic.
+ * Removes secrets from an event before it is stored: values whose names denote a secret (passwords, tokens,
+ * keys, cookies, environment variables), and texts that have the form of one (numbers of cards and accounts, private
+ * keys, tokens of well-known services, credentials in URLs). They are replaced by `[Filtered]`. Deterministic.
  *
  * @module
  */
@@ -50,16 +49,31 @@ export function scrubRulesFrom(input: unknown): ScrubRules | string {
 
 /** Matches parts of the names of secrets, in names without separators. */
 const SECRET_PARTS =
-  /passw|passphrase|passcode|secret|apikey|accesskey|privatekey|secretkey|signingkey|encryptionkey|authorization|credential|bearer|cardnumber|creditcard|cardno|securitycode|connectionstring|csrf|xsrf|phpsessid|sessionid|sessionkey|setcookie|mysqlpwd|socialsecurity|oauth|refreshtoken|accesstoken|authtoken|idtoken|servicerole/;
+  /passw|passphrase|passcode|secret(?!ar)|apikey|accesskey|privatekey|secretkey|signingkey|encryptionkey|authorization|credential|bearer|cardnumber|creditcard|cardno|securitycode|connectionstring|csrf|xsrf|phpsessid|sessionid|sessionkey|setcookie|mysqlpwd|socialsecurity|refreshtoken|accesstoken|authtoken|idtoken|servicerole/;
 /** Words in the names of secrets. */
 const SECRET_WORDS: ReadonlySet<string> = new Set(
-  ("auth token jwt pwd pass pin cvv cvc ssn iban otp totp cookie cookies session sid dsn key keys salt nonce " +
+  ("auth oauth token jwt pwd pass pin cvv cvc ssn iban otp totp cookie cookies session sid dsn key keys salt nonce " +
     "signature passkey pat cc pan").split(" "),
 );
-/** Names that end in `key` and the like, but do not denote secrets. */
-const HARMLESS = new Set(
-  ("primarykey foreignkey keycode cachekey sortkey partitionkey messagekey routingkey objectkey key keys salt " +
-    "nonce signature").split(" "),
+/** Words that denote a secret only after another word. */
+const HARMLESS = new Set("key keys salt nonce signature".split(" "));
+/** Words before `key` that make it the key of a map, a table or a keyboard. */
+const KEY_OF: ReadonlySet<string> = new Set(
+  ("arrow cache column composite config custom dedup dedupe default dict duplicate event feature field flag foreign " +
+    "form group grouping hot i18n idempotency index input item job label list locale lock lookup map message meta " +
+    "metric missing modifier object option param partition path primary property public publishable query queue " +
+    "react record registry row routing route schema search sort sorting state storage store tag task translation " +
+    "unique unknown").split(" "),
+);
+/** Words after a secret's name that make it a description of the secret. */
+const DESCRIPTIONS: ReadonlySet<string> = new Set(
+  ("age algorithm at attempts changed count created date duration enabled expired expires expiry field format hint " +
+    "index kind label length limit max method min mode name policy prefix provider required scheme size status " +
+    "strength time ttl type updated url uri version").split(" "),
+);
+/** Words after a secret's name that leave it one. */
+const FORMS: ReadonlySet<string> = new Set(
+  "code data digest hash header raw string value".split(" "),
 );
 /** Names of objects that contain the environment of a process. */
 const ENVIRONMENTS = new Set([
@@ -84,19 +98,42 @@ const RECOGNISED: readonly RegExp[] = [
   /\b(?:AKIA|ASIA)[A-Z0-9]{16}\b/g,
   /\bAIza[\w-]{35}/g,
   /\bsk-(?:proj-|ant-)?[A-Za-z0-9_-]{20,}/g,
+  /\bnpm_[A-Za-z0-9]{30,}/g,
+  /\bpypi-[\w-]{32,}/g,
+  /\bhf_[A-Za-z0-9]{24,}/g,
+  /\bdo[opr]_v1_[0-9a-f]{32,}/g,
+  /\bshp(?:at|ca|pa|ss)_[0-9a-fA-F]{24,}/g,
+  /\bsntr(?:ys|yu)_[\w=+/.-]{24,}/g,
+  /\bSK[0-9a-f]{32}\b/g,
+  /(?<=\bhooks\.slack\.com\/services\/)[\w/-]{20,}/g,
+  /(?<=\/api\/webhooks\/\d{5,25}\/)[\w-]{20,}/g,
+  /(?<=\bbot)\d{6,12}:[\w-]{30,}/g,
   /\bmsh[rts]_[0-9a-f]{48}\b/g,
   /\bSG\.[\w-]{16,}\.[\w-]{16,}/g,
 ];
 /** Matches texts that may contain secrets. Other texts need no closer look. */
 const WORTH_A_LOOK =
-  /[=:@]|\d[ -]?\d{3}|bearer|basic|_|-----BEGIN|sk-|AKIA|ASIA|AIza|xox|glpat|eyJ|SG\./i;
+  /[=:@]|\d[ .-]?\d{3}|bearer|basic|_|-----BEGIN|sk-|SK\d|AKIA|ASIA|AIza|xox|glpat|pypi-|eyJ|SG\.|<\/|--\w|%3D/i;
 const CREDENTIALS = /\b([a-z][a-z0-9+.-]{1,20}:\/\/)([^\s/:@"']{0,256}):([^\s/@"']{1,256})@/gi;
 const SCHEMES =
   /\b(bearer|basic|digest|negotiate|token)(\s+)(?=[^\s"',;]*[\d=._+/-])[^\s"',;]{8,}/gi;
-/** Matches `name=value`, `name: value` and `"name": "value"`. */
-const PAIR =
-  /(["']?)([A-Za-z_$][\w.$[\]-]{0,63})\1(\s{0,2}(?:=>|[=:])\s{0,2})("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s&;,"'})\]]+)/g;
-const DIGITS = /(?<![\w.-])(?:\d[ -]?){12,18}\d(?![\w-])/g;
+/**
+ * Matches `name=`, `name: ` and `"name": `; quotes may be escaped, as in JSON inside JSON, and `?name=` encoded, as in a URL
+ * inside a URL. The value is read by `VALUE` if the name is secret.
+ */
+const NAME =
+  /(?:%[0-9a-f]{2})*(\\{0,7}["'`]|)([A-Za-z_$][\w.$[\]-]{0,63})\1(\s{0,2}(?:=>|[=:]|%3D)\s{0,2})/gi;
+const VALUE =
+  /(\\{0,7})(["'`])[^]*?(?<!\\)\1\2|(?:[^\s&;,"'`})\]<\\]|\\(?!["'`]))+|\\{0,7}["'`][^\s"'`]*/y;
+/** Matches `<name>value</name>`. */
+const ELEMENT = /(<([A-Za-z_][\w:.-]{0,63})(?:\s[^<>]{0,256})?>)([^<>]{1,1024})(?=<\/\2>)/g;
+/** Matches `--name value`, and `-u user:password` of curl. */
+const OPTION = /(--?([A-Za-z][\w-]{0,63})[ \t]+)("[^"]*"|'[^']*'|[^\s"'-][^\s"']*)/g;
+const CURL_USER = /(\s(?:-u|--user|--proxy-user)[ =]?["']?[^\s:"']{1,64}:)[^\s"']+/g;
+const DIGITS =
+  /(?<![A-Za-z0-9.-])(?:\d[ \u00a0\u2009\u202f\u2010-\u2013-]?){12,18}\d(?![A-Za-z0-9-])|(?<![\w.-])\d{4}(?:\.\d{4}){3}(?![\w.-])/g;
+/** Matches what has the form of an IBAN. */
+const IBAN = /\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b/g;
 const CARD =
   /^(?:4\d{12}(?:\d{3}){0,2}|5[1-5]\d{14}|2(?:2[2-9]|[3-6]\d|7[01])\d{13}|2720\d{12}|3[47]\d{13}|6(?:011|5\d\d)\d{12}|35\d{14}|3(?:0[0-5]|[68]\d)\d{11})$/;
 
@@ -222,17 +259,38 @@ class Scrubber {
   }
 
   #object(object: JsonObject): JsonObject {
-    return Object.fromEntries(
+    const scrubbed = Object.fromEntries(
       Object.entries(object).map(([name, value]) => [name, this.#pair(name, value)]),
     );
+    // A form's field, a header or a variable as an object: `{name: "password", value: …}`.
+    const name = object["name"] ?? object["key"] ?? object["field"];
+    if (typeof name === "string" && Object.hasOwn(scrubbed, "value")) {
+      scrubbed["value"] = this.#pair(name, scrubbed["value"]!);
+    }
+    return scrubbed;
   }
 
   #value(value: Json): Json {
     if (typeof value === "string") return this.text(value);
     if (typeof value === "number") return isCard(String(value)) ? FILTERED : value;
     if (typeof value !== "object" || value === null) return value;
-    if (Array.isArray(value)) return value.map((entry) => this.#value(entry));
+    if (Array.isArray(value)) return this.#list(value);
     return this.#object(value as JsonObject);
+  }
+
+  /** The arguments of a program: `["--password", …]`. */
+  #list(list: readonly Json[]): Json {
+    let previous: Json = null;
+    return list.map((entry) => {
+      const option = typeof previous === "string"
+        ? /^--?([A-Za-z][\w-]{0,63})$/.exec(previous)?.[1]
+        : undefined;
+      previous = entry;
+      const isValue = typeof entry === "string" && !entry.startsWith("-");
+      return option !== undefined && isValue && this.#isSecret(option, entry)
+        ? FILTERED
+        : this.#value(entry);
+    });
   }
 
   #pair(name: string, value: Json): Json {
@@ -262,47 +320,96 @@ class Scrubber {
       // single values are checked.
       return /^(?:credentials?|cookies?|secrets?|passwords?|tokens)$/.test(whole);
     }
-    if (SECRET_PARTS.test(whole)) return true;
-    if (HARMLESS.has(whole)) return false;
     const words = wordsIn(name);
-    if (typeof value === "number" && words.some((word) => word === "count" || word === "max")) {
-      return false;
-    }
     const last = words.at(-1)!;
+    if (words.length > 1 && DESCRIPTIONS.has(last)) return false;
+    if (SECRET_PARTS.test(whole)) return true;
+    if (words.length === 1 && HARMLESS.has(last)) return false;
+    if (last === "key" || last === "keys") return !KEY_OF.has(words.at(-2)!);
     return SECRET_WORDS.has(last) ||
-      words.length > 1 && SECRET_WORDS.has(words[0]!) && last === "value";
+      words.length > 1 && FORMS.has(last) && SECRET_WORDS.has(words.at(-2)!) &&
+        !HARMLESS.has(words.at(-2)!);
   }
 
   /** Returns a text without the secrets in it. */
   text(text: string): string {
     if (!WORTH_A_LOOK.test(text)) return text;
-    return withoutRecognised(text)
+    const left = withoutRecognised(text)
       .replace(CREDENTIALS, `$1$2:${FILTERED}@`)
-      .replace(SCHEMES, `$1$2${FILTERED}`)
-      .replace(PAIR, (all, quote, name, between, value) => {
-        if (value === FILTERED || value.startsWith("[Filtered") || !this.#isSecret(name, value)) {
-          return all;
-        }
-        // In prose, a colon may follow any word, as in `unexpected token: }`.
-        const isProse = quote === "" && between.includes(":") && !between.includes(">") &&
-          !/^(?=.*\d).{5,}|^["'].{4,}|^.{16,}/.test(value);
-        if (isProse || /^(?:bearer|basic)$/i.test(value)) return all;
-        const mark = /^["']/.test(value) ? value[0] : "";
-        return `${quote}${name}${quote}${between}${mark}${FILTERED}${mark}`;
-      });
+      .replace(SCHEMES, `$1$2${FILTERED}`);
+    return this.#withoutOptions(this.#withoutElements(this.#withoutPairs(left)));
   }
+
+  #withoutElements(text: string): string {
+    return text.includes("</")
+      ? text.replace(
+        ELEMENT,
+        (all, tag, name, value) =>
+          this.#isSecret(name.slice(name.indexOf(":") + 1), value) ? tag + FILTERED : all,
+      )
+      : text;
+  }
+
+  #withoutOptions(text: string): string {
+    return text.includes(" -")
+      ? text.replace(CURL_USER, `$1${FILTERED}`).replace(
+        OPTION,
+        (all, option, name, value) =>
+          name.length > 1 && this.#isSecret(name, value) ? option + FILTERED : all,
+      )
+      : text;
+  }
+
+  /** Each name is read once, and only the value of a secret one: linear in the length of the text. */
+  #withoutPairs(text: string): string {
+    let result = "";
+    let from = 0;
+    NAME.lastIndex = 0;
+    for (let found; (found = NAME.exec(text)) !== null;) {
+      const [, quote, name, between] = found as unknown as [string, string, string, string];
+      if (!this.#isSecret(name, "x")) continue;
+      const at = VALUE.lastIndex = NAME.lastIndex;
+      const value = VALUE.exec(text)?.[0];
+      if (value === undefined || !isSecretValue(value, quote, between)) continue;
+      const mark = /^\\*["'`]/.exec(value)?.[0] ?? "";
+      result += text.slice(from, at) + mark + FILTERED + mark;
+      from = NAME.lastIndex = at + value.length;
+    }
+    return result + text.slice(from);
+  }
+}
+
+/** Returns whether what follows a secret's name is its value: in prose, a colon may follow any word. */
+function isSecretValue(value: string, quote: string, between: string): boolean {
+  if (/^["'`\\]*\[Filtered/.test(value)) return false;
+  const isProse = quote === "" && between.includes(":") && !between.includes(">") &&
+    !/^(?=.*\d).{5,}|^["'].{4,}|^.{16,}/.test(value);
+  return !isProse && !/^(?:bearer|basic)$/i.test(value);
 }
 
 function withoutRecognised(text: string): string {
   if (!WORTH_A_LOOK.test(text)) return text;
   let left = text;
   for (const form of RECOGNISED) left = left.replace(form, FILTERED);
-  return left.replace(DIGITS, (digits) => isCard(digits) ? FILTERED : digits);
+  return left.replace(DIGITS, (digits) => isCard(digits) ? FILTERED : digits)
+    .replace(IBAN, (text) => isIban(text) ? FILTERED : text);
+}
+
+/** Returns whether a text is the number of an account, by its check digits (ISO 13616). */
+function isIban(text: string): boolean {
+  const bare = text.replaceAll(" ", "");
+  if (bare.length < 15 || bare.length > 34) return false;
+  let rest = 0;
+  for (const char of bare.slice(4) + bare.slice(0, 4)) {
+    const value = parseInt(char, 36);
+    rest = (rest * (value > 9 ? 100 : 10) + value) % 97;
+  }
+  return rest === 1;
 }
 
 /** Returns whether it is a card number, by issuer, length and check digit. */
 export function isCard(text: string): boolean {
-  const digits = text.replace(/[ -]/g, "");
+  const digits = text.replace(/\D/g, "");
   if (!CARD.test(digits)) return false;
   let sum = 0;
   for (let i = 0; i < digits.length; i++) {
@@ -327,6 +434,7 @@ function bare(name: string): string {
  * `token`.
  */
 function wordsIn(name: string): string[] {
-  return name.replace(/([a-z0-9])([A-Z])/g, "$1 $2").toLowerCase().split(/[^a-z0-9]+/)
-    .filter(Boolean).concat(name === "" ? [""] : []).slice(0, 16);
+  return name.replace(/([a-z0-9])([A-Z])/g, "$1 $2").replace(/([a-zA-Z])[\d_-]+$/, "$1")
+    .toLowerCase()
+    .split(/[^a-z0-9]+/).filter(Boolean).concat(name === "" ? [""] : []).slice(0, 16);
 }

@@ -43,7 +43,7 @@ function withThread(raw: Raw, message: string, exceptions: Exception[]): Excepti
   const thrown = exceptions.at(-1);
   if (thrown !== undefined && thrown.frames.length > 0) return exceptions;
   const stack = objectOf(raw["stacktrace"]) ?? objectOf(raw["sentry.interfaces.Stacktrace"]) ??
-    objectOf(crashedThread(raw)?.["stacktrace"]);
+    objectOf(threadOf(raw)?.["stacktrace"]);
   const frames = framesFrom(stack?.["frames"]);
   if (frames.length === 0) return exceptions;
   return thrown === undefined
@@ -52,16 +52,19 @@ function withThread(raw: Raw, message: string, exceptions: Exception[]): Excepti
 }
 
 /**
- * Returns the crashed thread. Without one, returns the current thread, the main thread, or the
- * first with a stack.
+ * Returns the thread that the exception names. Without one, returns the crashed thread, the current
+ * thread, the main thread, or the first with a stack.
  */
-function crashedThread(raw: Raw): Raw | undefined {
+function threadOf(raw: Raw): Raw | undefined {
   const values = Array.isArray(raw["threads"])
     ? raw["threads"]
     : objectOf(raw["threads"])?.["values"];
   const threads = listOf(values).map(objectOf)
     .filter((thread) => thread !== null && objectOf(thread["stacktrace"]) !== null) as Raw[];
-  return threads.find((thread) => thread["crashed"] === true) ??
+  const exceptions = objectOf(raw["exception"])?.["values"] ?? raw["exception"];
+  const id = objectOf(listOf(exceptions).at(-1))?.["thread_id"] ?? undefined;
+  return threads.find((thread) => id !== undefined && String(thread["id"]) === String(id)) ??
+    threads.find((thread) => thread["crashed"] === true) ??
     threads.find((thread) => thread["current"] === true) ??
     threads.find((thread) => thread["main"] === true) ?? threads[0];
 }

@@ -9,9 +9,11 @@ import {
   createBrotliDecompress,
   createGunzip,
   createInflate,
+  createInflateRaw,
   createZstdDecompress,
 } from "node:zlib";
 import { concat } from "../domain/bytes.ts";
+import { jsonFrom } from "../domain/json_text.ts";
 import { type Search, searchFrom } from "../domain/search.ts";
 import { HttpError } from "./http_error.ts";
 import type { Field, Fields, Values } from "./route.ts";
@@ -24,14 +26,17 @@ const TEXT_CHARS_MAX = 1_024;
 /** Default maximum number of entries of a list. */
 const LIST_MAX = 100;
 
-/** Content encodings of bodies, and their decoders. */
-const DECODERS: Readonly<Record<string, () => Transform>> = {
+/** Content encodings of bodies, and their decoders for a body with this first byte. */
+const DECODERS: Readonly<Record<string, (first: number) => Transform>> = {
   gzip: () => createGunzip(),
   "x-gzip": () => createGunzip(),
-  deflate: () => createInflate(),
+  // Some clients omit zlib's header, whose first byte has these low bits.
+  deflate: (first) => (first & 0x0f) === 8 ? createInflate() : createInflateRaw(),
   br: () => createBrotliDecompress(),
   zstd: () => createZstdDecompress(),
 };
+/** Maximum number of encodings that may be applied to a body one after another. */
+const ENCODINGS_MAX = 3;
 
 /**
  * Number of compressed bytes that are inflated at once. One byte may become a thousand, and
@@ -64,18 +69,28 @@ export async function* readChunks(
   max: number,
   status: 400 | 413 = 413,
 ): AsyncGenerator<Uint8Array> {
-  const encoding = request.headers.get("content-encoding")?.trim().toLowerCase() ?? "identity";
-  const isPlain = encoding === "identity" || encoding === "";
-  const decoder = Object.hasOwn(DECODERS, encoding) ? DECODERS[encoding] : undefined;
-  if (!isPlain && decoder === undefined) {
-    throw new HttpError(415, "content-encoding must be gzip, deflate, br, zstd or identity");
-  }
+  const encodings = encodingsOf(request);
   if (Number(request.headers.get("content-length")) > max) {
     throw new HttpError(status, "payload too large");
   }
-  const sent = limited(bodyOf(request), max, status);
-  if (isPlain) yield* sent;
-  else yield* limited(inflated(sent, decoder!(), encoding), max, status);
+  let chunks = limited(bodyOf(request), max, status);
+  for (const encoding of encodings.toReversed()) {
+    chunks = limited(inflated(chunks, encoding), max, status);
+  }
+  yield* chunks;
+}
+
+/** Returns the encodings of a body in the order in which they were applied (RFC 9110, 8.4). Throws 415. */
+function encodingsOf({ headers }: Request): readonly string[] {
+  const encodings = (headers.get("content-encoding") ?? "").toLowerCase().split(",")
+    .map((one) => one.trim()).filter((one) => one !== "" && one !== "identity");
+  if (!encodings.every((one) => Object.hasOwn(DECODERS, one))) {
+    throw new HttpError(415, "content-encoding must be gzip, deflate, br, zstd or identity");
+  }
+  if (encodings.length > ENCODINGS_MAX) {
+    throw new HttpError(415, `a body may have at most ${ENCODINGS_MAX} encodings`);
+  }
+  return encodings;
 }
 
 async function* bodyOf({ body }: Request): AsyncGenerator<Uint8Array> {
@@ -96,12 +111,15 @@ async function* limited(
 }
 
 async function* inflated(
-  sent: AsyncIterable<Uint8Array>,
-  decoder: Transform,
+  sent: AsyncGenerator<Uint8Array>,
   encoding: string,
 ): AsyncGenerator<Uint8Array> {
-  const source = Readable.from(inSlices(sent));
-  // An error of the limits is thrown again. Any other error is the decoder's.
+  let first = await sent.next();
+  while (!first.done && first.value.length === 0) first = await sent.next();
+  if (first.done) throw new HttpError(400, `the body is not valid ${encoding}`);
+  const decoder = DECODERS[encoding]!(first.value[0]!);
+  const source = Readable.from(inSlices(first.value, sent));
+  // Errors of the body's limits are rethrown; all others are the decoder's.
   let fault: unknown;
   source.on("error", (error) => decoder.destroy(fault = error));
   source.pipe(decoder);
@@ -122,11 +140,17 @@ async function* inflated(
   if (isEmpty) throw new HttpError(400, `the body is not valid ${encoding}`);
 }
 
-async function* inSlices(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  for await (const chunk of chunks) {
-    for (let at = 0; at < chunk.length; at += INFLATED_BYTES) {
-      yield chunk.subarray(at, at + INFLATED_BYTES);
-    }
+async function* inSlices(
+  first: Uint8Array,
+  others: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  yield* slicesOf(first);
+  for await (const chunk of others) yield* slicesOf(chunk);
+}
+
+function* slicesOf(chunk: Uint8Array): Generator<Uint8Array> {
+  for (let at = 0; at < chunk.length; at += INFLATED_BYTES) {
+    yield chunk.subarray(at, at + INFLATED_BYTES);
   }
 }
 
@@ -164,7 +188,7 @@ export function parsed(bytes: Uint8Array): unknown {
     throw new HttpError(400, "invalid json: the body is not UTF-8");
   }
   try {
-    return JSON.parse(text);
+    return jsonFrom(text);
   } catch {
     throw new HttpError(400, "invalid json");
   }

@@ -354,6 +354,10 @@ test("eventFromSentry uses the stack of the crashed thread", () => {
   );
   assertEquals(of(stack("a"), { ...stack("b"), current: true }), "b");
   assertEquals(of({ crashed: true }, stack("b")), "b");
+  const named = { exception: [{ type: "E", thread_id: 2 }] };
+  const threads = [{ ...stack("a"), crashed: true }, { ...stack("b"), id: "2" }];
+  const { exceptions } = eventOf(eventFromSentry({ ...named, threads }, MOMENT));
+  assertEquals(exceptions[0]?.frames[0]?.function, "b");
   const signal = eventOf(eventFromSentry({
     exception: { values: [{ type: "SIGSEGV", mechanism: { type: "x", synthetic: true } }] },
     threads: { values: [stack("a"), { ...stack("b"), crashed: true }] },
@@ -511,6 +515,14 @@ test("normalise runs in linear time", () => {
       "a1",
       "mon ",
       "x://[",
+      "(1),",
+      "<n>,",
+      "a?b=",
+      "a1-",
+      "1m",
+      "'a''",
+      "/home/a",
+      "00:",
     ]
   ) {
     const began = performance.now();

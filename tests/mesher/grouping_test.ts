@@ -8,6 +8,7 @@ import { newId } from "../../mesher/domain/id.ts";
 import { eventFromSentry } from "../../mesher/domain/sentry.ts";
 import type { MesherEvent } from "../../mesher/domain/event.ts";
 import { test } from "../kit/test.ts";
+import { MORE_PAIRS } from "./grouping_more_pairs.ts";
 import { PAIRS } from "./grouping_pairs.ts";
 
 function eventOf(input: unknown): MesherEvent {
@@ -18,7 +19,7 @@ function eventOf(input: unknown): MesherEvent {
 
 test("groupingOf groups equal errors and separates different ones", () => {
   assert(PAIRS.length >= 60, `${PAIRS.length} pairs`);
-  const wrong = PAIRS.filter(({ a, b, isSame }) =>
+  const wrong = [...PAIRS, ...MORE_PAIRS].filter(({ a, b, isSame }) =>
     (groupingOf(eventOf(a)).fingerprint === groupingOf(eventOf(b)).fingerprint) !== isSame
   );
   const words = wrong.map(({ name, a, b }) =>

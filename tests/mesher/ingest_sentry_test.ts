@@ -4,7 +4,13 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { Buffer } from "node:buffer";
-import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from "node:zlib";
+import {
+  brotliCompressSync,
+  deflateRawSync,
+  deflateSync,
+  gzipSync,
+  zstdCompressSync,
+} from "node:zlib";
 import { test, until } from "../kit/test.ts";
 import { Client, onStage, type Stage } from "./end_to_end_kit.ts";
 
@@ -27,6 +33,9 @@ test("An envelope is accepted in every encoding that Sentry's SDKs use", async (
       ["deflate", deflateSync],
       ["br", brotliCompressSync],
       ["zstd", zstdCompressSync],
+      // Without zlib's header, and several one after another.
+      ["Deflate", deflateRawSync],
+      ["identity, deflate, gzip", (text: string) => gzipSync(deflateSync(text))],
     ] as const;
     for (const [encoding, compress] of encodings) {
       const sender = stage.sender.as({ ...stage.sender.headers, "content-encoding": encoding });
@@ -34,6 +43,19 @@ test("An envelope is accepted in every encoding that Sentry's SDKs use", async (
       assertEquals((await sender.ask("POST", "/api/1/envelope/", body)).status, 200, encoding);
     }
     await assertTitles(stage, encodings.map(([encoding]) => `as ${encoding}`));
+    const rejected = [
+      ["lz4", 415],
+      ["gzip, lz4", 415],
+      ["gzip, gzip, gzip, gzip", 415],
+      ["gzip, gzip", 400],
+      ["deflate", 400],
+      ["zstd", 400],
+    ] as const;
+    const body = new Uint8Array(gzipSync(envelope("x")));
+    for (const [encoding, status] of rejected) {
+      const sender = stage.sender.as({ ...stage.sender.headers, "content-encoding": encoding });
+      assertEquals((await sender.ask("POST", "/api/1/envelope/", body)).status, status, encoding);
+    }
   });
 });
 
@@ -88,6 +110,56 @@ test("The store route accepts base64 of deflated JSON, and an empty event", asyn
   });
 });
 
+test("Routes for data that is not stored say so, and count it by type", async () => {
+  await onStage(async ({ sender, first, app, user }) => {
+    const stranger = new Client(app.url);
+    const cases = [
+      [sender, "POST", "minidump/", 501],
+      [sender, "POST", "otlp/v1/traces", 501],
+      [sender, "POST", "integration/otlp/v1/logs", 501],
+      [sender, "POST", "nel/", 200],
+      [sender, "GET", "cron/nightly/?status=ok", 200],
+      [stranger, "POST", `unreal/${first.key}/`, 501],
+      [stranger, "POST", `cron/nightly/${first.key}/`, 200],
+      [stranger, "POST", "unreal/wrong/", 401],
+      [stranger, "POST", "minidump/", 401],
+    ] as const;
+    for (const [client, method, path, status] of cases) {
+      const got = await client.ask(method, `/api/1/${path}`, method === "GET" ? undefined : "{}");
+      assertEquals([path, got.status], [path, status]);
+      if (status === 501) assert(got.json.error.startsWith("Mesher does not store"), path);
+    }
+    const [node] = (await user.get("/api/v1/cluster")).json.nodes;
+    assertEquals(node.ignored_items, {
+      minidump: 1,
+      otlp_traces: 1,
+      otlp_logs: 1,
+      nel: 1,
+      check_in: 2,
+      unreal_report: 1,
+    });
+  });
+});
+
+test("Ids of 18 digits are stored exactly, and so is what a client says about a user", async () => {
+  await onStage(async ({ sender, user }) => {
+    const body = `{"message": "m", "user": {"id": 123456789012345678, "plan": "gold"},
+      "extra": {"order": -9007199254740993, "near": 1.5e300, "text": "[1234567890123456789"}}`;
+    const sent = await sender.ask("POST", "/api/1/store/", body);
+    const id = sent.json.id.replace(/(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+    let event = sent.json;
+    await until("it is stored", async () => {
+      const got = await user.get(`/api/v1/events/${id}`);
+      event = got.json.event;
+      return got.status === 200;
+    });
+    assertEquals(event.user_context.id, "123456789012345678");
+    assertEquals(event.extra.order, "-9007199254740993");
+    assertEquals([event.extra.near, event.extra.text], [1.5e300, "[1234567890123456789"]);
+    assertEquals(event.contexts.user, { plan: "gold" });
+  });
+});
+
 test("Browser reports and user feedback are stored as events", async () => {
   await onStage(async (stage) => {
     const { sender, first, app } = stage;
@@ -121,6 +193,12 @@ test("Browser reports and user feedback are stored as events", async () => {
       "User feedback: it broke",
     ]);
     assertEquals(app.mesher.counters.labelled("ignored_items"), { browser_report: 1 });
+    const many = Array.from({ length: 120 }, () => ({
+      type: "csp-violation",
+      body: { effectiveDirective: "font-src", blockedURL: "https://f.example/" },
+    }));
+    assertEquals((await browser.post(path, many)).status, 200);
+    await until("all are stored", () => Promise.resolve(app.mesher.counters.get("stored") === 124));
   });
 });
 

@@ -66,11 +66,74 @@ test("scrubbed removes values that look like secrets, under any name", () => {
       "ghp_0123456789abcdefghijklmnopqrstuvwxyz",
       "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abcDEF123",
       "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----",
+      "4111.1111.1111.1111",
+      "4111\u00a01111\u00a01111\u00a01111",
+      "DE89 3704 0044 0532 0130 00",
+      "npm_0123456789abcdefghijklmnopqrstuvwxyz",
+      "hf_abcdefghijklmnopqrstuvwxyzABCDEFGH",
+      "shpat_0123456789abcdef0123456789abcdef",
+      "SK0123456789abcdef0123456789abcdef",
     ]
   ) assertEquals(text(`a ${secret} b`), "a [Filtered] b");
   const { extra } = scrubbed(eventWith({ extra: { n: 4111111111111111, t: 1764496680000 } }));
   assertEquals(extra, { n: "[Filtered]", t: 1764496680000 });
   assert(isCard("378282246310005") && !isCard("4111111111111112") && !isCard("1764496680000"));
+});
+
+test("scrubbed finds a secret in any notation and depth", () => {
+  for (
+    const where of [
+      `failed: password=${SECRET} host=x`,
+      `https://x.example/?api_key=${SECRET}`,
+      `https://x.example/cb#access_token=${SECRET}&x=1`,
+      `redirect=https%3A%2F%2Fx.example%2F%3Ftoken%3D${SECRET}`,
+      JSON.stringify({ inner: JSON.stringify({ password: SECRET }) }),
+      JSON.stringify({ a: JSON.stringify({ b: JSON.stringify({ password: SECRET }) }) }),
+      `{'password': '${SECRET}', 'user': 'ada'}`,
+      `{:password=>"${SECRET}"}`,
+      `Settings(api_key='${SECRET}', debug=True)`,
+      `{User:ada Password:${SECRET} Age:3}`,
+      `Server=x;User Id=sa;Password=${SECRET};`,
+      `DEBUG=1\nDB_PASSWORD=${SECRET}\n`,
+      `db:\n  password: ${SECRET}\n`,
+      `<login><password>${SECRET}</password></login>`,
+      `<login user="a" password="${SECRET}"/>`,
+      `mysql -u root --password ${SECRET} -h x`,
+      `curl -u ada:${SECRET} https://x.example/`,
+      `password="${SECRET}`,
+      `https://api.telegram.org/bot123456789:AAF-${SECRET}-${"x".repeat(20)}/getMe`,
+    ]
+  ) assert(!text(where).includes(SECRET), text(where));
+  const extra = {
+    argv: ["app", "--api-key", SECRET],
+    form: [{ name: "password", value: SECRET }],
+    authHeader: SECRET,
+    "X-Hub-Signature-256": SECRET,
+    token_2: SECRET,
+  };
+  const json = JSON.stringify(scrubbed(eventWith({ extra })));
+  assert(!json.includes(SECRET), json);
+});
+
+test("scrubbed keeps descriptions of secrets, and keys of maps", () => {
+  const extra = {
+    accessKeyLabel: "a",
+    password_changed_at: "2026-01-31",
+    token_type: "bearer",
+    oauth_provider: "github",
+    credentials_provider: "env",
+    cookie_name: "sid",
+    idempotency_key: "a",
+    translation_key: "a.b",
+    queryKey: "a",
+    secretary: "ada",
+    tokens_used: 77,
+    argv: ["--author", "ada"],
+    field: { name: "city", value: "Rome" },
+  };
+  assertEquals(scrubbed(eventWith({ extra })).extra, extra);
+  const url = "see https://x.example/?q=a&page=2#top, user: ada";
+  assertEquals(text(url), url);
 });
 
 test("scrubbed keeps values that only resemble a secret", () => {
@@ -125,6 +188,16 @@ test("scrubbed runs in linear time", () => {
       "\\",
       "-----BEGIN ",
       "eyJ",
+      "password=",
+      "password='",
+      'password=\\"',
+      "<a>",
+      "<a></a>",
+      "--token ",
+      " -u a:",
+      "%3Dtoken%3D",
+      "DE89 ",
+      "4\u2013",
     ]
   ) {
     const began = performance.now();

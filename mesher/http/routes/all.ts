@@ -19,10 +19,12 @@ import { projectRoutes } from "./projects.ts";
 import { releaseRoutes } from "./releases.ts";
 import { sentryCliRoutes } from "./sentry_cli.ts";
 import { systemRoutes } from "./system.ts";
+import { unsupportedRoutes } from "./unsupported.ts";
 
 /** The routes of the API. */
 export const ROUTES: readonly Route[] = [
   ...ingestRoutes,
+  ...unsupportedRoutes,
   ...issueRoutes,
   ...mergeRoutes,
   ...activityRoutes,

@@ -10,8 +10,8 @@ import type { MesherEvent } from "../../domain/event.ts";
 import { bareId, isId } from "../../domain/id.ts";
 import {
   BULK_BYTES_MAX,
-  BULK_EVENTS_MAX,
   ENVELOPE_BYTES_MAX,
+  ENVELOPE_ITEMS_MAX,
   EVENT_BYTES_MAX,
 } from "../../domain/limits.ts";
 import { eventFromFeedback, readSecurityReports } from "../../domain/reports.ts";
@@ -126,7 +126,9 @@ export const ingestRoutes: readonly Route[] = [
       release: asked.url.searchParams.get("sentry_release"),
     };
     const userAgent = asked.request.headers.get("user-agent");
-    const inputs = reports.events.slice(0, BULK_EVENTS_MAX).map((event) => ({
+    const more = reports.events.length - ENVELOPE_ITEMS_MAX;
+    if (more > 0) countIgnored(asked, new Map([["too_many_items", more]]));
+    const inputs = reports.events.slice(0, ENVELOPE_ITEMS_MAX).map((event) => ({
       environment,
       release,
       ...event,
