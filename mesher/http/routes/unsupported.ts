@@ -1,6 +1,6 @@
 /**
- * What Sentry's clients may send besides events, to routes of its own: the sender learns that it is not stored, and
- * operators see it counted by type, like ignored items of envelopes.
+ * Routes for data of Sentry's clients that is not stored, besides items of envelopes: each request is counted by
+ * type, where operators see it, and the response says that it is not stored.
  *
  * @module
  */
@@ -13,7 +13,7 @@ interface Kind {
   readonly name: string;
   /** The type under which it is counted. */
   readonly type: string;
-  /** For the sender, who is told so by status 501; without these words, it is accepted. */
+  /** Named in the response, with status 501. Without it, the request is answered with 200. */
   readonly words?: string;
 }
 
