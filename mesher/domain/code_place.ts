@@ -19,6 +19,8 @@ const HEX = /([._~-]|\/)(?=[0-9a-f]*\d)[0-9a-f]{6,64}(?=[._~/-]|$)/gi;
 export function placeOf({ module, file }: Pick<Frame, "module" | "file">): string {
   if (module !== null) return classOf(module);
   if (file === null) return "";
+  // A path of words has nothing to remove.
+  if (/^[a-z][a-z._-]*(?:\/[a-z._-]+)*$/.test(file)) return file;
   if (/^(?:blob|data):/i.test(file)) return `<${file.slice(0, 4).toLowerCase()}>`;
   const path = file.replaceAll("\\", "/")
     .replace(/^[a-z][a-z0-9+.-]*:\/\/[^/]*/i, "")
@@ -66,6 +68,7 @@ function isHash(part: string, isBundle: boolean, isWhole: boolean): boolean {
 
 /** Returns the function of a frame in canonical form; empty if it has no stable name. */
 export function functionOf(frame: Pick<Frame, "function" | "module" | "file">): string {
+  if (frame.function !== null && /^[A-Za-z_]{3,8}$/.test(frame.function)) return frame.function;
   const name = (frame.function ?? "")
     .replace(/^async\*? /, "")
     // Ruby: blocks of a method, and methods of templates.
@@ -95,6 +98,7 @@ export function functionOf(frame: Pick<Frame, "function" | "module" | "file">): 
  * generated at run time.
  */
 function classOf(name: string): string {
+  if (/^[A-Za-z_.]*$/.test(name)) return name;
   return name
     .replace(/\$\$Lambda.*$/s, "$$$$Lambda")
     .replace(/(\$\$(?:EnhancerBy|FastClassBy)\w*?\$\$)[0-9a-f]+/gi, "$1<hash>")

@@ -64,50 +64,63 @@ const NANOID = /(?<![\w-])(?=[\w-]*\d)(?=[\w-]*[a-z])(?=[\w-]*[A-Z])[\w-]{21}(?!
 /** The name of a user among folders. */
 const HOME = /(\/(?:home|Users)\/|\b[A-Za-z]:[\\/]Users[\\/])[^\s/\\:"'<>]+(?=[/\\])/g;
 
-/** The names that a minifier has given to variables, in messages of JavaScript's engines. */
-const MINIFIED = [
-  /\b(evaluating ["'`]?(?:new )?)[a-z_$]{1,2}(?=[.([])/g,
-  /(?<![\w$.])[a-z_$]{1,2}(?=(?:[.[(][^\s]{0,128})? is (?:not a function|not a constructor|not iterable|undefined\b|null\b))/g,
-] as const;
+/** Matches names that a minifier has given to variables, in messages of JavaScript's engines. */
+const MINIFIED =
+  /(?<![\w$.])[a-z_$]{1,2}(?=(?:[.[(][^\s]{0,128})? is (?:not a function|not a constructor|not iterable|undefined\b|null\b))/g;
+
+/** A rule, and a text or pattern without which it cannot apply: most rules are skipped for most texts. */
+type Rule = readonly [needs: string | RegExp, RegExp, string | ((found: string) => string)];
+
+const DIGIT = /\d/;
+const QUOTE = /["'`“„‘«]/;
+
+/** Applied in this order to a text in lower case. */
+const RULES: readonly Rule[] = [
+  ["eyj", /\beyj[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?/g, "<token>"],
+  [
+    "://",
+    /\b(?:blob:)?[a-z][a-z0-9+.-]{1,20}:\/\/[^\s"'`<>()[\]{}]*(?:\[[0-9a-f:.]+\][^\s"'`<>()]*)?/g,
+    urlIn,
+  ],
+  ["-", /\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, "<uuid>"],
+  ["@", /\b[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64}){1,8}/g, "<email>"],
+  [/[:-]/, /\b[0-9a-f]{2}(?:([:-])[0-9a-f]{2})(?:\1[0-9a-f]{2}){4}\b/g, "<mac>"],
+  [/\d|day|ry\b|il\b|ne\b|ly\b|st\b|er\b/, DATES, "<date>"],
+  ["-", /(?<=\w-)(?=[a-z]*\d)[a-z0-9]{8,10}-[a-z0-9]{5}\b(?!-)/g, "<pod>"],
+  [DIGIT, /\b\d{1,3}(?:\.\d{1,3}){3}\b/g, "<ip>"],
+  [":", /(?<![\w:])[0-9a-f:]{0,39}:[0-9a-f:.]{1,39}(?:%\w{1,16})?/g, addressIn],
+  ["[<ip>]", /\[<ip>\]/g, "<ip>"],
+  ["evaluating", /\b(evaluating ["'`]?(?:new )?)[a-z_$]{1,2}(?=[.([])/g, "$1<v>"],
+  [" is ", MINIFIED, "<v>"],
+  [QUOTE, NAMED, "$1 $2"],
+  [QUOTE, UNDEFINED_NAME, "name $1 is not defined"],
+  [QUOTE, QUOTED, "<text>"],
+  // As PostgreSQL names a key: `(email)=(a@b.example)`.
+  [")=(", /\)=\([^)\n]{0,256}\)/g, ")=(<text>)"],
+  ["?", /(?<=[\w/])\?[\w.~%[\]-]{1,64}=[^\s"'`<>)]*(?:<\w+>[^\s"'`<>)]*)*/g, "?<query>"],
+  ["/", /(?<![\w/])\/(?:private\/)?(?:tmp|var\/tmp|var\/folders)\/[^\s,;:)\]]+/g, "<path>"],
+  [DIGIT, /\b0x[0-9a-f]+\b/g, "<hex>"],
+  [DIGIT, /\b(?=[a-f]*\d)[0-9a-f]{8,}\b/g, "<hex>"],
+  [DIGIT, /\b(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|[smhd])){1,8}(?!\w)/g, "<duration>"],
+  [DIGIT, /\b(?=\w*\d[a-z_]+\d)\w{6,}\b/g, "<id>"],
+  [DIGIT, /(?<![\w.>])-(?=\d)/g, ""],
+  [DIGIT, /\b\d+\.\d+\.\d+-[0-9a-z][0-9a-z.-]*/g, "<n>"],
+  [DIGIT, /\d+(?:[.,]\d+)*(?:e[+-]?\d+)?/g, "<n>"],
+  // Lists of values, and of rows, whose number differs: `in (1, 2, 3)`, `values (1, 2), (3, 4)`.
+  [",", /(<\w+>|\?|%s|\$<n>|:<n>)(?:\s?,\s?\1)+/g, "$1"],
+  [",", /(\([^()]{1,128}\))(?:\s?,\s?\1)+/g, "$1"],
+];
 
 /** Returns the text in lower case, with placeholders such as `<n>`, `<url>` and `<date>`. */
 export function normalise(text: string): string {
-  return text.slice(0, TEXT_CHARS_MAX).replace(/[ \t]+/g, " ")
-    .replace(NANOID, "<id>").replace(HOME, "$1<user>").toLowerCase()
-    .replace(/\beyj[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?/g, "<token>")
-    .replace(
-      /\b(?:blob:)?[a-z][a-z0-9+.-]{1,20}:\/\/[^\s"'`<>()[\]{}]*(?:\[[0-9a-f:.]+\][^\s"'`<>()]*)?/g,
-      urlIn,
-    )
-    .replace(/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, "<uuid>")
-    .replace(/\b[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64}){1,8}/g, "<email>")
-    .replace(/\b[0-9a-f]{2}(?:([:-])[0-9a-f]{2})(?:\1[0-9a-f]{2}){4}\b/g, "<mac>")
-    .replace(DATES, "<date>")
-    .replace(/(?<=\w-)(?=[a-z]*\d)[a-z0-9]{8,10}-[a-z0-9]{5}\b(?!-)/g, "<pod>")
-    .replace(/\b\d{1,3}(?:\.\d{1,3}){3}\b/g, "<ip>")
-    .replace(/(?<![\w:])[0-9a-f:]{0,39}:[0-9a-f:.]{1,39}(?:%\w{1,16})?/g, addressIn)
-    .replace(/\[<ip>\]/g, "<ip>")
-    .replace(MINIFIED[0], "$1<v>")
-    .replace(MINIFIED[1], "<v>")
-    .replace(NAMED, "$1 $2")
-    .replace(UNDEFINED_NAME, "name $1 is not defined")
-    .replace(QUOTED, "<text>")
-    // As PostgreSQL names a key: `(email)=(a@b.example)`.
-    .replace(/\)=\([^)\n]{0,256}\)/g, ")=(<text>)")
-    .replace(/(?<=[\w/])\?[\w.~%[\]-]{1,64}=[^\s"'`<>)]*(?:<\w+>[^\s"'`<>)]*)*/g, "?<query>")
-    .replace(/(?<![\w/])\/(?:private\/)?(?:tmp|var\/tmp|var\/folders)\/[^\s,;:)\]]+/g, "<path>")
-    .replace(/\b0x[0-9a-f]+\b/g, "<hex>")
-    .replace(/\b(?=[a-f]*\d)[0-9a-f]{8,}\b/g, "<hex>")
-    .replace(/\b(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|[smhd])){1,8}(?!\w)/g, "<duration>")
-    .replace(/\b(?=\w*\d[a-z_]+\d)\w{6,}\b/g, "<id>")
-    .replace(/(?<![\w.>])-(?=\d)/g, "")
-    .replace(/\b\d+\.\d+\.\d+-[0-9a-z][0-9a-z.-]*/g, "<n>")
-    .replace(/\d+(?:[.,]\d+)*(?:e[+-]?\d+)?/g, "<n>")
-    // Lists of values, and of rows, whose number differs: `in (1, 2, 3)`, `values (1, 2), (3, 4)`.
-    .replace(/(<\w+>|\?|%s|\$<n>|:<n>)(?:\s?,\s?\1)+/g, "$1")
-    .replace(/(\([^()]{1,128}\))(?:\s?,\s?\1)+/g, "$1")
-    .replace(/\s+/g, " ")
-    .trim();
+  let left = text.slice(0, TEXT_CHARS_MAX).replace(/[ \t]+/g, " ");
+  if (DIGIT.test(left)) left = left.replace(NANOID, "<id>");
+  left = left.replace(HOME, "$1<user>").toLowerCase();
+  for (const [needs, pattern, replacement] of RULES) {
+    const isNeeded = typeof needs === "string" ? left.includes(needs) : needs.test(left);
+    if (isNeeded) left = left.replace(pattern, replacement as string);
+  }
+  return left.replace(/\s+/g, " ").trim();
 }
 
 /** Punctuation at the end belongs to the sentence and not to the URL. */

@@ -110,7 +110,7 @@ test("The store route accepts base64 of deflated JSON, and an empty event", asyn
   });
 });
 
-test("Routes for data that is not stored say so, and count it by type", async () => {
+test("Routes for data that is not stored answer with a reason, and count it by type", async () => {
   await onStage(async ({ sender, first, app, user }) => {
     const stranger = new Client(app.url);
     const cases = [
