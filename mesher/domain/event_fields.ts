@@ -41,7 +41,7 @@ export function surroundingsFrom(raw: Raw): Surroundings {
   };
 }
 
-/** Returns the contexts; what a client says about the user besides who it is becomes one of them. */
+/** Returns the contexts; other fields of the user become one of them. */
 function contextsFrom(raw: Raw): JsonObject {
   const contexts = freeObject(raw["contexts"]);
   const { id: _1, email: _2, username: _3, ip_address: _4, ip: _5, name: _6, ...rest } =

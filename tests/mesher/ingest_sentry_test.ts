@@ -141,7 +141,7 @@ test("Routes for data that is not stored answer with a reason, and count it by t
   });
 });
 
-test("Ids of 18 digits are stored exactly, and so is what a client says about a user", async () => {
+test("Ids of 18 digits are stored exactly, and so are other fields of a user", async () => {
   await onStage(async ({ sender, user }) => {
     const body = `{"message": "m", "user": {"id": 123456789012345678, "plan": "gold"},
       "extra": {"order": -9007199254740993, "near": 1.5e300, "text": "[1234567890123456789"}}`;
