@@ -12,6 +12,9 @@ import { assert } from "./assert.ts";
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
+/** Texts of at most this many bytes are read and written one by one, if they are ASCII. */
+const SHORT_BYTES_MAX = 256;
+
 /** A shared empty array. */
 export const EMPTY: Uint8Array = new Uint8Array(0);
 
@@ -50,11 +53,9 @@ export class Reader {
   /** Offset of the next read. */
   at: number;
   readonly #bytes: Uint8Array;
-  readonly #view: DataView;
 
   constructor(bytes: Uint8Array, at = 0) {
     this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.at = at;
   }
 
@@ -64,19 +65,26 @@ export class Reader {
   }
 
   u8(): number {
-    return this.#take(1) ? this.#view.getUint8(this.at - 1) : 0;
+    return this.#take(1) ? this.#bytes[this.at - 1]! : 0;
   }
 
   u16(): number {
-    return this.#take(2) ? this.#view.getUint16(this.at - 2, true) : 0;
+    return this.#take(2) ? this.#bytes[this.at - 2]! | this.#bytes[this.at - 1]! << 8 : 0;
   }
 
   u32(): number {
-    return this.#take(4) ? this.#view.getUint32(this.at - 4, true) : 0;
+    return this.#take(4) ? this.#u32At(this.at - 4) : 0;
   }
 
   u64(): bigint {
-    return this.#take(8) ? this.#view.getBigUint64(this.at - 8, true) : 0n;
+    if (!this.#take(8)) return 0n;
+    return BigInt(this.#u32At(this.at - 4)) << 32n | BigInt(this.#u32At(this.at - 8));
+  }
+
+  /** Returns the next u64 as a number: exact up to 2^53, and otherwise rounded. */
+  number64(): number {
+    if (!this.#take(8)) return 0;
+    return this.#u32At(this.at - 4) * 2 ** 32 + this.#u32At(this.at - 8);
   }
 
   /** Returns the next `length` bytes as a view of the same memory. */
@@ -86,10 +94,36 @@ export class Reader {
 
   /** Returns the next `length` bytes as text. Invalid UTF-8 sets `ok` to false. */
   text(length: number): string {
-    const text = utf8Text(this.bytes(length));
+    const bytes = this.bytes(length);
+    if (length <= SHORT_BYTES_MAX && isAscii(bytes)) {
+      return String.fromCharCode.apply(null, bytes as unknown as number[]);
+    }
+    const text = utf8Text(bytes);
     if (text !== undefined) return text;
     this.ok = false;
     return "";
+  }
+
+  /**
+   * Returns the text that follows its u16 length. If it is `likely`, a short ASCII text, that string is returned, and
+   * nothing is decoded.
+   */
+  text16(likely = ""): string {
+    const length = this.u16();
+    if (length === likely.length && length > 0 && length <= this.left) {
+      let i = 0;
+      const bytes = this.#bytes;
+      while (
+        i < length && bytes[this.at + i] === likely.charCodeAt(i) && bytes[this.at + i]! < 0x80
+      ) i++;
+      if (i === length && this.#take(length)) return likely;
+    }
+    return this.text(length);
+  }
+
+  #u32At(at: number): number {
+    const bytes = this.#bytes;
+    return (bytes[at]! | bytes[at + 1]! << 8 | bytes[at + 2]! << 16 | bytes[at + 3]! << 24) >>> 0;
   }
 
   #take(length: number): boolean {
@@ -109,12 +143,10 @@ export class Writer {
   length = 0;
   readonly #limit: number;
   #bytes: Uint8Array;
-  #view: DataView;
 
   constructor(capacity = 64, limit = 0xffff_ffff) {
     this.#limit = limit;
     this.#bytes = new Uint8Array(capacity);
-    this.#view = new DataView(this.#bytes.buffer);
   }
 
   u8(value: number): this {
@@ -124,26 +156,32 @@ export class Writer {
   }
 
   u16(value: number): this {
-    assert(value >= 0 && value <= 0xffff, `not a u16: ${value}`);
+    // The message is only built on failure.
+    if (!(value >= 0 && value <= 0xffff)) assert(false, `not a u16: ${value}`);
     this.#room(2);
-    this.#view.setUint16(this.length, value, true);
-    this.length += 2;
+    this.#bytes[this.length++] = value;
+    this.#bytes[this.length++] = value >>> 8;
     return this;
   }
 
   u32(value: number): this {
-    assert(value >= 0 && value <= 0xffff_ffff, `not a u32: ${value}`);
+    if (!(value >= 0 && value <= 0xffff_ffff)) assert(false, `not a u32: ${value}`);
     this.#room(4);
-    this.#view.setUint32(this.length, value, true);
-    this.length += 4;
+    const bytes = this.#bytes;
+    bytes[this.length++] = value;
+    bytes[this.length++] = value >>> 8;
+    bytes[this.length++] = value >>> 16;
+    bytes[this.length++] = value >>> 24;
     return this;
   }
 
   u64(value: bigint): this {
-    this.#room(8);
-    this.#view.setBigUint64(this.length, value, true);
-    this.length += 8;
-    return this;
+    return this.u32(Number(value & 0xffff_ffffn)).u32(Number(value >> 32n & 0xffff_ffffn));
+  }
+
+  /** Writes a number as a u64: an integer from 0 to 2^53. */
+  number64(value: number): this {
+    return this.u32(value >>> 0).u32(Math.floor(value / 2 ** 32));
   }
 
   bytes(value: Uint8Array): this {
@@ -155,6 +193,7 @@ export class Writer {
 
   /** Writes UTF-8 bytes after a u16 length. */
   text16(value: string): this {
+    if (value.length <= SHORT_BYTES_MAX && this.#ascii16(value)) return this;
     const bytes = utf8(value);
     return this.u16(bytes.length).bytes(bytes);
   }
@@ -164,13 +203,34 @@ export class Writer {
     return this.#bytes.subarray(0, this.length);
   }
 
+  /** Writes a short text after its length, if it is ASCII. Returns false if not. */
+  #ascii16(value: string): boolean {
+    const { length } = value;
+    this.#room(2 + length);
+    const bytes = this.#bytes;
+    const at = this.length + 2;
+    for (let i = 0; i < length; i++) {
+      const code = value.charCodeAt(i);
+      if (code > 0x7f) return false;
+      bytes[at + i] = code;
+    }
+    bytes[at - 2] = length;
+    bytes[at - 1] = length >>> 8;
+    this.length = at + length;
+    return true;
+  }
+
   #room(length: number): void {
     const needed = this.length + length;
     if (needed <= this.#bytes.length) return;
-    assert(needed <= this.#limit, `over the writer's limit of ${this.#limit} bytes`);
+    if (needed > this.#limit) assert(false, `over the writer's limit of ${this.#limit} bytes`);
     const grown = new Uint8Array(Math.min(this.#limit, Math.max(needed, this.#bytes.length * 2)));
     grown.set(this.#bytes.subarray(0, this.length));
     this.#bytes = grown;
-    this.#view = new DataView(grown.buffer);
   }
+}
+
+function isAscii(bytes: Uint8Array): boolean {
+  for (let i = 0; i < bytes.length; i++) if (bytes[i]! > 0x7f) return false;
+  return true;
 }

@@ -9,7 +9,7 @@ import { TAG } from "../mesh/message.ts";
 import type { Pid } from "../term/pid.ts";
 import { MEMBERS_MAX } from "./members.ts";
 import type { NameEntry } from "./winner.ts";
-import { isKey, packOn, type PeerLink, readNumber, readPid, STAMP_MAX } from "./rows.ts";
+import { isKey, type PeerLink, readPid, STAMP_MAX, writePid } from "./rows.ts";
 
 /** Maximum length of a list of nodes in a CLUSTER_VIEW, in bytes. Further nodes are left out. */
 const LIST_BYTES_MAX = 64 * 1024;
@@ -32,7 +32,7 @@ export interface ClusterView {
 /** Sends a CLUSTER_VIEW: this node's time, highest token, number of sessions, and known members. */
 export function sendView(nodeLink: PeerLink, view: ClusterView): void {
   const { time, token, sessions, known, left } = view;
-  const writer = new Writer(256).u64(BigInt(time)).u64(BigInt(token)).u16(
+  const writer = new Writer(256).number64(time).number64(token).u16(
     Math.min(sessions, 0xffff),
   );
   for (const list of [known, left]) {
@@ -51,8 +51,8 @@ export function sendView(nodeLink: PeerLink, view: ClusterView): void {
 /** Decodes a CLUSTER_VIEW. Returns `undefined` if it is malformed. */
 export function readView(body: Uint8Array): ClusterView | undefined {
   const reader = new Reader(body);
-  const time = readNumber(reader);
-  const token = readNumber(reader);
+  const time = reader.number64();
+  const token = reader.number64();
   const sessions = reader.u16();
   const [known, left] = [readNodes(reader), readNodes(reader)];
   if (!reader.ok || Math.max(time, token) > STAMP_MAX) return undefined;
@@ -72,14 +72,12 @@ function readNodes(reader: Reader): string[] {
  * another entry of that name. Returns false if the pid cannot be encoded.
  */
 export function sendInquire(nodeLink: PeerLink, entry: NameEntry, rival: NameEntry): boolean {
-  const packed = packOn(nodeLink, rival.pid);
-  if (packed === undefined) return false;
-  nodeLink.row(
-    TAG.GLOBAL_INQUIRE,
-    new Writer(128).text16(entry.name).u64(BigInt(entry.stamp)).u8(rival.isClaim ? 0 : 1)
-      .u64(packed).text16(rival.owner).u64(BigInt(rival.stamp)).u64(BigInt(rival.token ?? 0))
-      .done(),
-  );
+  const node = nodeLink.homes.index(rival.pid.home);
+  if (node === undefined) return false;
+  const writer = new Writer(128).text16(entry.name).number64(entry.stamp).u8(rival.isClaim ? 0 : 1);
+  writePid(writer, node, rival.pid.id).text16(rival.owner).number64(rival.stamp)
+    .number64(rival.token ?? 0);
+  nodeLink.row(TAG.GLOBAL_INQUIRE, writer.done());
   return true;
 }
 
@@ -90,26 +88,26 @@ export function readInquire(
 ): { name: string; stamp: number; rival: NameEntry } | undefined {
   const reader = new Reader(body);
   const name = reader.text(reader.u16());
-  const stamp = readNumber(reader);
+  const stamp = reader.number64();
   const isClaim = reader.u8() === 0;
   const pid = readPid(nodeLink, reader);
   const owner = reader.text(reader.u16());
-  const rivalStamp = readNumber(reader);
-  const token = readNumber(reader);
+  const rivalStamp = reader.number64();
+  const token = reader.number64();
   if (!reader.ok || pid === undefined || !isKey(name) || rivalStamp > STAMP_MAX) return undefined;
   return { name, stamp, rival: { name, owner, pid, stamp: rivalStamp, token, isClaim } };
 }
 
 /** Sends a HELD, the answer to an INQUIRE: this node holds the name, and does not only claim it. */
 export function sendHeld(nodeLink: PeerLink, { name, stamp }: NameEntry): void {
-  nodeLink.row(TAG.GLOBAL_HELD, new Writer(64).text16(name).u64(BigInt(stamp)).done());
+  nodeLink.row(TAG.GLOBAL_HELD, new Writer(64).text16(name).number64(stamp).done());
 }
 
 /** Decodes a HELD. Returns `undefined` if it is malformed. */
 export function readHeld(body: Uint8Array): { name: string; stamp: number } | undefined {
   const reader = new Reader(body);
   const name = reader.text(reader.u16());
-  const stamp = readNumber(reader);
+  const stamp = reader.number64();
   return reader.ok && isKey(name) ? { name, stamp } : undefined;
 }
 
@@ -118,9 +116,11 @@ export function readHeld(body: Uint8Array): { name: string; stamp: number } | un
  * that keeps the name, if any. Returns false if its pid cannot be encoded.
  */
 export function sendResolved(nodeLink: PeerLink, lost: NameEntry, keeps: Pid | undefined): boolean {
-  const packed = keeps === undefined ? NO_PID : packOn(nodeLink, keeps);
-  if (packed === undefined) return false;
-  const writer = new Writer(64).text16(lost.name).u64(BigInt(lost.stamp)).u64(packed);
+  const node = keeps === undefined ? 0 : nodeLink.homes.index(keeps.home);
+  if (node === undefined) return false;
+  const writer = new Writer(64).text16(lost.name).number64(lost.stamp);
+  if (keeps === undefined) writer.u64(NO_PID);
+  else writePid(writer, node, keeps.id);
   nodeLink.row(TAG.GLOBAL_RESOLVED, writer.done());
   return true;
 }
@@ -132,7 +132,7 @@ export function readResolved(
 ): { name: string; stamp: number; keeps: Pid | undefined } | undefined {
   const reader = new Reader(body);
   const name = reader.text(reader.u16());
-  const stamp = readNumber(reader);
+  const stamp = reader.number64();
   const isNone = new Reader(body, reader.at).u64() === NO_PID;
   const keeps = isNone ? undefined : readPid(nodeLink, reader);
   if (!reader.ok || !isKey(name) || (keeps === undefined && !isNone)) return undefined;

@@ -7,7 +7,7 @@
  * @module
  */
 import { EMPTY, Reader, utf8Text, Writer } from "../base/bytes.ts";
-import { packPid, type Pid } from "../term/pid.ts";
+import type { Pid } from "../term/pid.ts";
 import type { PidReader } from "../term/decode.ts";
 import type { PidWriter } from "../term/encode.ts";
 import { TAG } from "../mesh/message.ts";
@@ -70,11 +70,11 @@ export function sendRegister(
   flags: number = 0,
   token: number = 0,
 ): boolean {
-  const packed = packOn(nodeLink, pid);
-  if (packed === undefined) return false;
-  const body = new Writer(64).text16(name).u64(packed).text16(owner)
-    .u64(BigInt(stamp)).u64(BigInt(request));
-  if (flags !== 0) body.u8(flags).u64(BigInt(token));
+  const node = nodeLink.homes.index(pid.home);
+  if (node === undefined) return false;
+  const body = writePid(new Writer(64).text16(name), node, pid.id).text16(owner)
+    .number64(stamp).number64(request);
+  if (flags !== 0) body.u8(flags).number64(token);
   nodeLink.row(TAG.GLOBAL_REGISTER, body.done());
   return true;
 }
@@ -87,12 +87,12 @@ export function readRegister(
   const reader = new Reader(body);
   const name = reader.text(reader.u16());
   const pid = readPid(nodeLink, reader);
-  const owner = reader.text(reader.u16());
-  const stamp = readNumber(reader);
-  const request = readNumber(reader);
+  const owner = reader.text16(nodeLink.home.node);
+  const stamp = reader.number64();
+  const request = reader.number64();
   const isSpecial = reader.left > 0;
   const flags = isSpecial ? reader.u8() : 0;
-  const token = isSpecial ? readNumber(reader) : 0;
+  const token = isSpecial ? reader.number64() : 0;
   if (!reader.ok || pid === undefined || !isKey(name)) return undefined;
   if (stamp > STAMP_MAX || token > STAMP_MAX) return undefined;
   return { name, pid, owner, stamp, request, flags, token };
@@ -106,8 +106,8 @@ export function sendRegistered(
   owner: string = "",
   token: number = 0,
 ): void {
-  const body = new Writer(16).u64(BigInt(request)).u8(status).text16(owner);
-  if (status === REGISTERED.LOW) body.u64(BigInt(token));
+  const body = new Writer(16).number64(request).u8(status).text16(owner);
+  if (status === REGISTERED.LOW) body.number64(token);
   nodeLink.row(TAG.GLOBAL_REGISTERED, body.done());
 }
 
@@ -116,10 +116,10 @@ export function readRegistered(
   body: Uint8Array,
 ): { request: number; status: number; owner: string; token: number } | undefined {
   const reader = new Reader(body);
-  const request = readNumber(reader);
+  const request = reader.number64();
   const status = reader.u8();
   const owner = reader.text(reader.u16());
-  const token = status === REGISTERED.LOW ? readNumber(reader) : 0;
+  const token = status === REGISTERED.LOW ? reader.number64() : 0;
   return reader.ok && token < STAMP_MAX ? { request, status, owner, token } : undefined;
 }
 
@@ -137,7 +137,7 @@ export function readUnregister(body: Uint8Array): string | undefined {
 
 /** Sends names of this node, in one or more SYNC messages. */
 export function sendSync(nodeLink: PeerLink, names: readonly NameRow[], owner: string): void {
-  let rows: { row: NameRow; packed: bigint }[] = [];
+  let rows: { row: NameRow; node: number }[] = [];
   let length = 0;
   const flush = (): void => {
     if (rows.length > 0) sendSyncRow(nodeLink, rows, owner);
@@ -145,13 +145,13 @@ export function sendSync(nodeLink: PeerLink, names: readonly NameRow[], owner: s
     length = 0;
   };
   for (const row of names) {
-    const packed = packOn(nodeLink, row.pid);
-    if (packed === undefined) continue;
+    const node = nodeLink.homes.index(row.pid.home);
+    if (node === undefined) continue;
     // UTF-8 has at most three bytes for each code unit.
     const most = 3 * (row.name.length + owner.length) + 20;
     if (length + most > LIST_BYTES_MAX || rows.length === LIST_COUNT_MAX) flush();
     length += most;
-    rows.push({ row, packed });
+    rows.push({ row, node });
   }
   flush();
 }
@@ -163,14 +163,16 @@ export function sendSynced(nodeLink: PeerLink): void {
 
 function sendSyncRow(
   nodeLink: PeerLink,
-  rows: readonly { row: NameRow; packed: bigint }[],
+  rows: readonly { row: NameRow; node: number }[],
   owner: string,
 ): void {
   const writer = new Writer(64 * (rows.length + 1)).u32(rows.length);
-  for (const { row, packed } of rows) writer.text16(row.name).u64(packed).text16(owner);
-  for (const { row } of rows) writer.u64(BigInt(row.stamp));
+  for (const { row, node } of rows) {
+    writePid(writer.text16(row.name), node, row.pid.id).text16(owner);
+  }
+  for (const { row } of rows) writer.number64(row.stamp);
   if (rows.some(({ row }) => row.token)) {
-    for (const { row } of rows) writer.u64(BigInt(row.token ?? 0));
+    for (const { row } of rows) writer.number64(row.token ?? 0);
   }
   nodeLink.row(TAG.GLOBAL_SYNC, writer.done());
 }
@@ -192,13 +194,13 @@ export function readSync(
   }
   const all: (NameRow & { owner: string })[] = [];
   for (const { name, pid, owner } of rows) {
-    const stamp = readNumber(reader);
+    const stamp = reader.number64();
     if (!reader.ok || pid === undefined || !isKey(name) || stamp > STAMP_MAX) return undefined;
     all.push({ name, pid, owner, stamp });
   }
   if (count > 0 && reader.left >= 8 * count) {
     for (const row of all) {
-      const token = readNumber(reader);
+      const token = reader.number64();
       if (token > STAMP_MAX) return undefined;
       if (token > 0) (row as { token?: number }).token = token;
     }
@@ -219,7 +221,10 @@ export function sendMembers(
     while (at < members.length && at - start < LIST_COUNT_MAX) {
       const { scope, group, pid } = members[at]!;
       if (writer.length + 3 * (scope.length + group.length) + 12 > LIST_BYTES_MAX) break;
-      writer.text16(scope).text16(group).u64(packOn(nodeLink, pid) ?? 0n);
+      writer.text16(scope).text16(group);
+      const node = nodeLink.homes.index(pid.home);
+      if (node === undefined) writer.number64(0);
+      else writePid(writer, node, pid.id);
       at++;
     }
     const body = writer.done();
@@ -253,10 +258,9 @@ export function isKey(text: string): boolean {
   return text.length * 3 <= KEY_BYTES_MAX || new TextEncoder().encode(text).length <= KEY_BYTES_MAX;
 }
 
-/** Encodes a pid for a session; returns `undefined` if the session's node table is full. */
-export function packOn(nodeLink: PeerLink, pid: Pid): bigint | undefined {
-  const index = nodeLink.homes.index(pid.home);
-  return index === undefined ? undefined : packPid(index, pid.id);
+/** Writes the eight bytes of a pid: `node` is the index of its node in the session. */
+export function writePid(writer: Writer, node: number, id: number): Writer {
+  return writer.u32(id >>> 0).u16(Math.floor(id / 2 ** 32)).u16(node);
 }
 
 /** Reads a pid. Returns `undefined` if its node is unknown. */
@@ -265,12 +269,6 @@ export function readPid(nodeLink: PeerLink, reader: Reader): Pid | undefined {
   const high = reader.u8();
   reader.u8();
   return nodeLink.homes.pid(reader.u16(), low + high * 2 ** 32);
-}
-
-/** Reads a u64, which is exact up to {@linkcode STAMP_MAX}. */
-export function readNumber(reader: Reader): number {
-  const low = reader.u32();
-  return low + reader.u32() * 2 ** 32;
 }
 
 /** Reads texts, and returns the same string for a text that repeats, without allocating memory. */

@@ -153,13 +153,7 @@ for (const { prototype } of [Pid, Ref]) {
   Object.defineProperty(prototype, Symbol.for("nodejs.util.inspect.custom"), { value });
 }
 
-/** Returns the u64 that is sent. `node` is an index into the session's table, 0 to 65535. */
-export function packPid(node: number, id: number): bigint {
-  assert(node >= 0 && node <= 0xffff && id >= 0 && id < LOCAL_ID_MAX, `no pid: ${node}, ${id}`);
-  return (BigInt(node) << 48n) | BigInt(id);
-}
-
-/** Writes the same eight bytes without making a bigint. */
+/** Writes the u64 of a pid. `node` is an index into the session's table, 0 to 65535. */
 export function writePid(view: DataView, at: number, node: number, id: number): void {
   // The message is built only on failure, because this runs for every message.
   const isPid = node >= 0 && node <= 0xffff && id >= 0 && id < LOCAL_ID_MAX;

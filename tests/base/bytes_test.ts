@@ -138,3 +138,33 @@ test("concat joins chunks in order, and returns a single chunk unchanged", () =>
   assertEquals(concat([]), EMPTY);
   assertEquals(concat([one, EMPTY, new Uint8Array([2, 3])]), new Uint8Array([1, 2, 3]));
 });
+
+test("Reader.number64 and Writer.number64: numbers up to 2^53 are the same as in u64", () => {
+  for (const value of [0, 1, 0xffff_ffff, 0x1_0000_0000, 0x1234_5678_9abc, 2 ** 53 - 1]) {
+    const bytes = new Writer().number64(value).u64(BigInt(value)).done();
+    assertEquals(bytes.subarray(0, 8), bytes.subarray(8));
+    const reader = new Reader(bytes);
+    assertEquals([reader.number64(), reader.u64()], [value, BigInt(value)]);
+  }
+  const negative = new Writer().u64(-2n).done();
+  assertEquals(new Reader(negative).u64(), 2n ** 64n - 2n);
+  assertEquals(new Reader(negative, 1).number64(), 0);
+});
+
+test("Reader.text16 returns the text, whether or not it is the likely one", () => {
+  for (const text of ["", "abc", "abd", "ab", "abcd", "äbc", "x".repeat(300)]) {
+    const bytes = new Writer().text16(text).u8(7).done();
+    for (const likely of ["", "abc", "äbc", text]) {
+      const reader = new Reader(bytes);
+      assertEquals([reader.text16(likely), reader.u8(), reader.ok], [text, 7, true]);
+      const short = new Reader(bytes.subarray(0, bytes.length - 2));
+      assertEquals([short.text16(likely), short.ok], ["", false]);
+    }
+  }
+});
+
+test("Writer.text16 writes a text that is not ASCII after an ASCII beginning", () => {
+  const writer = new Writer(2).text16("aé").text16("\ud800").text16("b");
+  const reader = new Reader(writer.done());
+  assertEquals([reader.text16(), reader.text16(), reader.text16()], ["aé", "\ufffd", "b"]);
+});

@@ -6,11 +6,11 @@ import { dispatch, HANDLED_TAGS, type NodeMessages } from "../../lib/mesh/dispat
 import { Inbound } from "../../lib/mesh/inbound.ts";
 import { encodeHome, TAG } from "../../lib/mesh/message.ts";
 import { encodeTerm } from "../../lib/term/encode.ts";
-import { LOCAL_ID_MAX, packPid } from "../../lib/term/pid.ts";
+import { LOCAL_ID_MAX } from "../../lib/term/pid.ts";
 import { test } from "../kit/test.ts";
 import { hex, joined } from "./collector.ts";
 import { join, moveAll, type Side } from "./session_pair.ts";
-import { from, named, row, to } from "./raw_messages.ts";
+import { from, named, packPid, row, to } from "./raw_messages.ts";
 
 const TERM = encodeTerm("a term");
 const NORMAL = hex("00");

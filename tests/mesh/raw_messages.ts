@@ -1,7 +1,9 @@
 /** Actor messages that tests encode by hand. */
 import { Writer } from "../../lib/base/bytes.ts";
-import { packPid } from "../../lib/term/pid.ts";
 import { joined } from "./collector.ts";
+
+/** Returns the u64 of a pid. `node` is an index into the session's table. */
+export const packPid = (node: number, id: number): bigint => (BigInt(node) << 48n) | BigInt(id);
 
 /** A pid of the sender. */
 export const from = (id: number): bigint => packPid(0, id);
