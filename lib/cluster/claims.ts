@@ -28,6 +28,11 @@ export class Claims {
     return this.#counts.get(owner) ?? 0;
   }
 
+  /** Returns whether claims of a name wait. */
+  has(name: string): boolean {
+    return this.#byName.size > 0 && this.#byName.has(name);
+  }
+
   /** Returns the waiting claims of a name. */
   of(name: string): Claim[] {
     const claims = this.#byName.get(name);

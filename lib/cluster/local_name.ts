@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { Chained } from "../actor/actor_ref.ts";
+import { type ActorRef, attach, type Chained, detach } from "../actor/actor_ref.ts";
 import type { Deferred } from "../actor/tracked_promise.ts";
 import type { OnConflict, Resolve } from "./lost_name.ts";
 import type { NameEntry } from "./winner.ts";
@@ -45,6 +45,12 @@ export interface Asking {
   readonly answer: Deferred<boolean>;
 }
 
+/** The registry that has registered a name. */
+export interface NameOwner {
+  /** The actor of the name has exited. */
+  ended(own: LocalName): void;
+}
+
 /** One name registered by this node. It is attached to its actor if the actor is local. */
 export class LocalName implements Chained {
   following: Chained | undefined = undefined;
@@ -52,25 +58,39 @@ export class LocalName implements Chained {
   readonly number: number;
   entry: NameEntry;
   readonly terms: RegisterTerms;
-  readonly #ended: () => void;
+  readonly #owner: NameOwner;
+  /** The local actor to which the name is attached. */
+  #actor: ActorRef | undefined = undefined;
   /** The state of the claim; `undefined` once the name is held. */
   asking: Asking | undefined = undefined;
   /** Peers that have granted the name, if it needs a quorum. */
   readonly grants: Set<string> | undefined;
   /** Whether a resolver is deciding which actor keeps the name. */
   isResolving = false;
-  /** Removes the monitor of the actor. */
-  unwatch: () => void = () => {};
+  /** Removes the monitor of an actor of another node. */
+  unmonitor: (() => void) | undefined = undefined;
 
-  constructor(number: number, entry: NameEntry, terms: RegisterTerms, ended: () => void) {
+  constructor(number: number, entry: NameEntry, terms: RegisterTerms, owner: NameOwner) {
     this.number = number;
     this.entry = entry;
     this.terms = terms;
     this.grants = terms.quorum === undefined ? undefined : new Set();
-    this.#ended = ended;
+    this.#owner = owner;
+  }
+
+  /** Ends the registration when a local actor exits. */
+  attach(actor: ActorRef): void {
+    this.#actor = actor;
+    attach(this, actor);
+  }
+
+  /** Stops watching the actor. */
+  unwatch(): void {
+    if (this.#actor !== undefined) detach(this, this.#actor);
+    else this.unmonitor?.();
   }
 
   drop(): void {
-    this.#ended();
+    this.#owner.ended(this);
   }
 }

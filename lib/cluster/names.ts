@@ -66,7 +66,7 @@ export class NameTable {
 
   /** Returns whether a name has more than one entry. */
   isContested(name: string): boolean {
-    return this.#contested.has(name);
+    return this.#contested.size > 0 && this.#contested.has(name);
   }
 
   /** Returns the entries of a contested name that do not win. */
@@ -86,15 +86,15 @@ export class NameTable {
     names.set(name, entry);
     const isOther = from !== undefined && from.owner !== owner;
     if (isOther && (this.#dropping === 0 || this.#isLive(from))) this.#contested.add(name);
-    return this.#settle(name, from, owner);
+    return this.#settle(name, from, entry);
   }
 
   /** Marks an entry as held, so that it is no longer a claim. */
   hold(entry: NameEntry): NameChanged | undefined {
     const { owner, name } = entry;
     entry.isClaim = false;
-    if (!this.#contested.has(name)) return undefined;
-    return this.#settle(name, this.#winners.get(name), owner);
+    if (!this.isContested(name)) return undefined;
+    return this.#settle(name, this.#winners.get(name), this.of(owner, name));
   }
 
   /** Removes a node's entry of a name. */
@@ -102,7 +102,7 @@ export class NameTable {
     const names = this.#byOwner.get(owner);
     if (!names?.delete(name)) return undefined;
     if (names.size === 0) this.#byOwner.delete(owner);
-    return this.#settle(name, this.#winners.get(name), owner);
+    return this.#settle(name, this.#winners.get(name), undefined);
   }
 
   /**
@@ -123,7 +123,7 @@ export class NameTable {
       const from = this.#winners.get(name);
       // If neither is true, the name was registered again in the meantime.
       yield from === entry || this.#contested.has(name)
-        ? this.#settle(name, from, owner)
+        ? this.#settle(name, from, this.of(owner, name))
         : undefined;
     }
     this.#dropping--;
@@ -134,9 +134,13 @@ export class NameTable {
     return this.#byOwner.get(owner)?.has(name) ?? false;
   }
 
-  /** Updates the name after a change of `owner`'s entry. The winner was `from` before. */
-  #settle(name: string, from: NameEntry | undefined, owner: string): NameChanged | undefined {
-    const to = this.#contested.has(name) ? this.#contest(name) : this.of(owner, name);
+  /** Updates the name after the entry of one node has become `entry`. The winner was `from` before. */
+  #settle(
+    name: string,
+    from: NameEntry | undefined,
+    entry: NameEntry | undefined,
+  ): NameChanged | undefined {
+    const to = this.isContested(name) ? this.#contest(name) : entry;
     if (to === undefined) this.#winners.delete(name);
     else if (to !== from) this.#winners.set(name, to);
     const same = to === from ||

@@ -22,7 +22,7 @@
  *
  * @module
  */
-import { type ActorRef, attach, detach } from "../actor/actor_ref.ts";
+import type { ActorRef } from "../actor/actor_ref.ts";
 import { ArgumentError, NoProcError } from "../actor/errors.ts";
 import type { System } from "../actor/system.ts";
 import { Deadline } from "../actor/timer.ts";
@@ -42,10 +42,10 @@ import {
   sendResolved,
   sendView,
 } from "./claim_rows.ts";
-import { type Claim, Claims } from "./claims.ts";
+import { Claims } from "./claims.ts";
 import { type NameConflict, type OnConflict, RESOLVE_MS_MAX, settleConflict } from "./lost_name.ts";
 import { Lingering } from "./lingering.ts";
-import { LocalName, type RegisterTerms } from "./local_name.ts";
+import { LocalName, type NameOwner, type RegisterTerms } from "./local_name.ts";
 import { Members } from "./members.ts";
 import { type NameChanged, NameTable } from "./names.ts";
 import { isEarlier, type NameEntry, wins } from "./winner.ts";
@@ -174,9 +174,12 @@ export class Registry {
    */
   readonly #watched = new Set<LocalName>();
   readonly #peers = new PeerTable<Peer>();
+  /** The number of peers that have not sent all their names. */
+  #unsynced = 0;
   readonly #watchers = new Watchers();
   readonly #waiters = new Map<string, Set<(pid: Pid) => void>>();
   readonly #startedAt: number;
+  readonly #nameOwner: NameOwner = { ended: (own) => this.#withdraw(own) };
   readonly #reviewing: Deadline = new Deadline(() => this.#reviewAll());
   #numbers = 0;
   #requests = 0;
@@ -275,13 +278,11 @@ export class Registry {
     const token = terms.quorum === undefined ? terms.token : this.#token(name);
     const pid = actorRef.pid as Pid;
     const entry: NameEntry = { name, owner: this.#me, pid, stamp, token, isClaim: true };
-    const own = new LocalName(++this.#numbers, entry, terms, () => this.#withdraw(own));
+    const own = new LocalName(++this.#numbers, entry, terms, this.#nameOwner);
     this.#own.set(name, own);
     const change = this.#table.set(entry);
-    if (pid.home.local) {
-      attach(own, actorRef);
-      own.unwatch = () => detach(own, actorRef);
-    } else own.unwatch = this.#watch(pid, () => this.#withdraw(own));
+    if (pid.home.local) own.attach(actorRef);
+    else own.unmonitor = this.#watch(pid, () => this.#withdraw(own));
     if (terms.quorum !== undefined || terms.yieldsAfterPause) {
       this.#watched.add(own);
       this.#pauses.start();
@@ -351,6 +352,7 @@ export class Registry {
       whenSynced: () => {
         if (peer.isSynced) return;
         peer.isSynced = true;
+        this.#unsynced--;
         settle();
         this.#lingering.release(node);
         this.#reviewAll();
@@ -359,6 +361,8 @@ export class Registry {
       announced: new Map(),
       asked: new Set(),
     };
+    // A session that is replaced sends no more names.
+    if (this.#peers.get(node)?.isSynced !== false) this.#unsynced++;
     this.#peers.add(peer);
     this.members.met(node);
     for (const own of this.#asking.values()) {
@@ -464,12 +468,11 @@ export class Registry {
         this.#withdraw(own);
       }
     }
-    const claim: Claim = { entry, nodeLink, request, told: undefined };
     const current = this.#current(name);
     const isFree = current === undefined || current.owner === owner;
     const delay = isFree ? this.#delayMs(entry) : 0;
-    if (isFree && delay === 0) this.#grant(claim);
-    else this.#claims.add(claim);
+    if (isFree && delay === 0) this.#grant(entry, nodeLink, request);
+    else this.#claims.add({ entry, nodeLink, request, told: undefined });
     if (delay > 0) this.#reviewIn(delay);
     if (this.#isOverfull(owner)) return this.#tooMany();
     this.#review(name);
@@ -756,6 +759,7 @@ export class Registry {
    * may still hold it.
    */
   #delayMs({ owner, lingers }: NameEntry): number {
+    if (this.#unsynced === 0 && !lingers) return 0;
     let upAt = -Infinity;
     for (const peer of this.#peers) {
       if (!peer.isSynced && peer.nodeLink.home.node !== owner) upAt = Math.max(upAt, peer.upAt);
@@ -784,7 +788,7 @@ export class Registry {
   }
 
   /** Grants the claim of a peer. */
-  #grant({ entry, nodeLink, request }: Claim): void {
+  #grant(entry: NameEntry, nodeLink: PeerLink, request: number): void {
     if (entry.token) this.#tokens.note(entry.name, entry.token);
     const change = this.#table.set(entry);
     sendRegistered(nodeLink, request, REGISTERED.OK);
@@ -809,8 +813,7 @@ export class Registry {
    * claims.
    */
   #review(name: string): void {
-    const waiting = this.#claims.of(name);
-    if (waiting.length === 0) return;
+    if (!this.#claims.has(name)) return;
     if (this.#current(name) === undefined) {
       let delay = 0;
       const first = this.#claims.take(name, ({ entry }) => {
@@ -825,7 +828,7 @@ export class Registry {
         sendRegistered(first.nodeLink, first.request, REGISTERED.LOW, "", last);
         return this.#review(name);
       }
-      this.#grant(first);
+      this.#grant(first.entry, first.nodeLink, first.request);
     }
     const current = this.#current(name);
     if (current === undefined) return;

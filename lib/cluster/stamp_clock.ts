@@ -22,6 +22,8 @@ export class StampClock {
   #shift = 0;
   /** The latest stamp that this node has created or accepted. */
   #last = 0;
+  /** A time that has passed, so that most stamps need no look at the clock. */
+  #passed = 0;
 
   /** `wall` is the time in milliseconds since 1970; it should not jump. */
   constructor(wall: () => number) {
@@ -30,7 +32,7 @@ export class StampClock {
 
   /** The cluster's time, in microseconds. */
   get time(): number {
-    return Math.floor(this.#wall() * 1000) + this.#shift;
+    return this.#passed = Math.floor(this.#wall() * 1000) + this.#shift;
   }
 
   /** Returns a new stamp, later than all known ones. */
@@ -40,7 +42,8 @@ export class StampClock {
 
   /** Records a peer's stamp. Ignores a stamp that is too far in the future. */
   heard(stamp: number): void {
-    if (stamp > this.#last && stamp - this.time <= SKEW_US_MAX) this.#last = stamp;
+    if (stamp <= this.#last) return;
+    if (stamp - this.#passed <= SKEW_US_MAX || stamp - this.time <= SKEW_US_MAX) this.#last = stamp;
   }
 
   /** Returns how far a peer's time is ahead of this node's if that exceeds the limit; otherwise 0. */
@@ -52,6 +55,7 @@ export class StampClock {
   /** Shifts this clock. The caller must shift existing stamps as well. */
   shift(us: number): void {
     this.#shift += us;
+    this.#passed += us;
     this.#last = Math.max(0, this.#last + us);
   }
 }
