@@ -8,7 +8,8 @@
  *                                                                  the supervisor has given up
  *
  * The manager acts on the current holder of the lock, not on messages: it starts its supervisor if it has the
- * lock, and stops it otherwise. `README.md` compares the policies.
+ * lock, and stops it otherwise. It never waits for the child to start, so it renews its lease meanwhile, and
+ * ends the start if it loses the lock. `README.md` compares the policies.
  *
  * **Planned moves.** When a node stops taking part, its manager stops the child, and calls the managers of
  * the other nodes, one after another, until one has taken the lock over. The state that the child has left is
@@ -213,6 +214,7 @@ export function startSingleton(
   if (ms === Infinity) return { singleton, settled: decided };
   const late = (): Error => new SingletonError(name, ms, manager?.obstacle ?? "it has not begun");
   const settled = system.within(decided, ms, late).catch(async (error) => {
+    if (manager !== undefined) manager.isGivenUp = true;
     system.exit(pid, "shutdown");
     await ended;
     throw error;
@@ -228,10 +230,20 @@ interface Handover {
   readonly from?: Pid<never> | undefined;
 }
 
+/** One time of running the child: from the start of its supervisor until that has stopped. */
+interface Run {
+  /** The supervisor, once it starts the child. */
+  pid: Pid<never> | undefined;
+  /** Whether the child must not run any more. */
+  isOver: boolean;
+}
+
 /** The actor on each participating node that competes for the lock and runs the child. */
 class Manager {
   /** The reason why the child has not been found yet. */
   obstacle = "no node runs it";
+  /** Whether the child was not found in time: a start in progress is not waited for. */
+  isGivenUp = false;
   readonly #self: Self<unknown>;
   readonly #system: System;
   readonly #child: SingletonChild;
@@ -240,6 +252,13 @@ class Manager {
   /** The supervisor of the child, which runs while this node has the lock. */
   #supervisor: Supervisor | undefined = undefined;
   #running: Pid<never> | undefined = undefined;
+  #run: Run = { pid: undefined, isOver: true };
+  /** Resolves when a start in progress has ended: to whether the child was started. */
+  #starting: Promise<boolean> | undefined = undefined;
+  /** The error of a start that has failed. */
+  #failure: Error | undefined = undefined;
+  /** Offers of other nodes that wait for the start. */
+  readonly #offers: Call<unknown, unknown>[] = [];
   #lease: HeldLease | undefined = undefined;
   /** The state that another node has handed over for the next child on this node. */
   #state: unknown = undefined;
@@ -279,6 +298,9 @@ class Manager {
     let isLate = false;
     while (true) {
       const isDecided = await this.#act(false);
+      if (this.#starting === undefined) {
+        for (const offer of this.#offers.splice(0)) offer.reply(this.#supervisor !== undefined);
+      }
       // A child that has ended permanently has no name. The manager therefore waits for the name only until
       // one timeout has passed.
       const isFound = isDecided && (isLate || this.#names.whereis() !== undefined);
@@ -294,7 +316,11 @@ class Manager {
       isLate = message === undefined;
       if (message instanceof Call) await this.#asked(message);
       if (!(message instanceof Exit)) continue;
-      if (message.from.equals(this.#supervisor?.pid)) {
+      if (message.from.equals(this.#run.pid)) {
+        // It may have ended immediately after its start.
+        await this.#starting;
+        if (this.#run.isOver) continue;
+        this.#run.isOver = true;
         this.#supervisor = undefined;
         await this.#yield();
       } else if (message.from.equals(this.#system.pid)) break;
@@ -315,18 +341,22 @@ class Manager {
     }
     // Stops the child before trying to take the lock again: that lasts until all peers have
     // answered or were disconnected.
-    if (this.#isStrict && !this.#names.holder()?.equals(pid)) await this.#stop(STOP_MS);
+    if (this.#isStrict && !this.#isHolder) await this.#stop(STOP_MS);
+    if (this.#failure !== undefined) {
+      this.obstacle = `it cannot be started: ${this.#failure.message}`;
+      this.#failure = undefined;
+      await this.#yield();
+    }
     if (isHandedOver || (this.#names.holder() === undefined && !this.#rests())) {
       await this.#compete(isHandedOver);
     }
     const holder = this.#names.holder();
     if (holder?.equals(pid)) {
       if (this.#supervisor !== undefined) return this.#isNamed();
+      if (this.#starting !== undefined) return false;
       // Taking the lock may have lasted longer than the lease.
-      if (this.#options.lease === undefined || await this.#lease?.renew()) {
-        return await this.#start();
-      }
-      await this.#yield();
+      if (this.#options.lease === undefined || await this.#lease?.renew()) this.#start();
+      else await this.#yield();
       return false;
     }
     await this.#stop(this.#isStrict ? STOP_MS : Infinity);
@@ -342,6 +372,10 @@ class Manager {
   /** Whether a child must stop soon when this node has lost the right to run it. */
   get #isStrict(): boolean {
     return this.#options.quorum !== undefined || this.#options.lease !== undefined;
+  }
+
+  get #isHolder(): boolean {
+    return this.#names.holder()?.equals(this.#self.pid) ?? false;
   }
 
   /** Tries to acquire the lock, and before it the lease, if the option is set. */
@@ -379,42 +413,54 @@ class Manager {
     this.#rest();
   }
 
-  async #start(): Promise<boolean> {
+  /** Begins to start the child. A message to this manager reports the end of the start. */
+  #start(): void {
+    const run: Run = this.#run = { pid: undefined, isOver: false };
     const incarnation = { token: this.#names.token(), state: this.#state };
     this.#state = undefined;
+    this.obstacle = "it is being started on this node";
     const child: LocalChildSpec = {
       ...this.#child,
       start: (self: Self) => {
+        run.pid = self.pid;
         const { token, state } = incarnation;
         // The state that was handed over is only for the first start.
         incarnation.state = undefined;
         const left = this.#left = { state: undefined as unknown };
         const handover = (state: unknown): void => void (left.state = state);
-        return this.#startChild(self, { token, state, handover });
+        return this.#startChild(self, { token, state, handover }, run);
       },
     };
     const { intensity, period } = this.#options;
-    try {
-      const options = { intensity, period, children: [child] };
-      this.#supervisor = await Supervisor.start(this.#self, options);
-      return true;
-    } catch (error) {
-      this.obstacle = `it cannot be started: ${(error as Error).message}`;
-      await this.#yield();
-      return false;
-    }
+    this.#starting = Supervisor.start(this.#self, { intensity, period, children: [child] }).then(
+      (supervisor) => {
+        this.#supervisor = supervisor;
+        return true;
+      },
+      (error) => {
+        if (!run.isOver) this.#failure = error;
+        run.isOver = true;
+        return false;
+      },
+    ).finally(() => {
+      this.#starting = undefined;
+      this.#system.send(this.#self.pid as Pid<unknown>, "started");
+    });
   }
 
-  async #startChild(supervisor: Self, incarnation: Incarnation): Promise<Started> {
+  async #startChild(supervisor: Self, incarnation: Incarnation, run: Run): Promise<Started> {
+    if (run.isOver) throw new Error("it must not run on this node any more");
     const started = await this.#child.start(supervisor, incarnation);
     const pid = started instanceof Pid ? started : started.pid;
+    if (run.isOver) {
+      this.#system.exit(pid, "kill");
+      return started;
+    }
     this.#running = pid;
     this.#namesAt = this.#system.now() + RETRY_MS;
     // Not awaited, because a peer that answers slowly must not delay a restart.
     this.#names.register(pid).then((isOurs) => {
-      if (!isOurs && this.#names.holder()?.equals(this.#self.pid)) {
-        this.#system.exit(pid, { singleton: "its name is taken" });
-      }
+      if (!isOurs && this.#isHolder) this.#system.exit(pid, { singleton: "its name is taken" });
     }, () => {});
     return started;
   }
@@ -455,19 +501,50 @@ class Manager {
     return this.#system.now() < this.#restsUntil;
   }
 
-  /** Stops the child, and kills it if it has not stopped after `ms` milliseconds. */
+  /** Stops the child, and kills it after `ms` milliseconds; with a limit, a child that is being started at once. */
   async #stop(ms: number): Promise<void> {
+    const run = this.#run;
+    if (
+      this.#starting !== undefined && (ms !== Infinity || !await this.#isHeldUntil(this.#starting))
+    ) {
+      run.isOver = true;
+      if (run.pid !== undefined) this.#system.exit(run.pid, "kill");
+      await this.#starting;
+    }
     const supervisor = this.#supervisor;
     const child = this.#running;
     this.#supervisor = undefined;
     this.#running = undefined;
     if (supervisor === undefined) return;
-    if (ms === Infinity) return await supervisor.stop();
+    const stopped = supervisor.stop().finally(() => run.isOver = true);
+    if (ms === Infinity) {
+      if (await this.#isHeldUntil(stopped)) return await stopped;
+      ms = Math.min(STOP_MS, this.#lease?.stopMs ?? Infinity);
+    }
     const late = (): Error => new Error("it does not stop");
-    await this.#system.within(supervisor.stop(), ms, late).catch(() => {
+    await this.#system.within(stopped, ms, late).catch(() => {
+      run.isOver = true;
       if (child !== undefined) this.#system.exit(child, "kill");
       return this.#system.end(supervisor.pid, "kill");
     });
+  }
+
+  /**
+   * Waits until `work` is settled, and renews the lease meanwhile. Resolves to false earlier if this node must not
+   * run the child any more.
+   */
+  async #isHeldUntil(work: Promise<unknown>): Promise<boolean> {
+    let isOver = false;
+    const over = work.then(() => {}, () => {}).finally(() => isOver = true);
+    const later = (): Error => new Error("not yet");
+    while (!isOver) {
+      if (this.isGivenUp) return false;
+      if (this.#isStrict && !this.#isHolder) return false;
+      if (this.#lease !== undefined && !await this.#lease.renew()) return false;
+      const ms = Math.min(RETRY_MS, this.#lease?.renewMs ?? Infinity);
+      await this.#system.within(over, ms, later).catch(() => {});
+    }
+    return true;
   }
 
   /** Handles a request of a node that stops taking part, which offers the lock and the state. */
@@ -478,10 +555,13 @@ class Manager {
     // Another node has taken the child over, but has not replied in time.
     const isOver = request.from !== undefined && holder !== undefined &&
       !holder.equals(request.from);
-    if (isOver) return call.reply(true);
-    this.#state = request.state;
-    const isDecided = await this.#act(true);
-    call.reply(isDecided && (this.#names.holder()?.equals(this.#self.pid) ?? false));
+    if (isOver && this.#starting === undefined) return call.reply(true);
+    if (!isOver) {
+      this.#state = request.state;
+      await this.#act(true);
+    }
+    if (this.#starting !== undefined) this.#offers.push(call);
+    else call.reply(this.#supervisor !== undefined && this.#isHolder);
   }
 
   /** Stops taking part: stops the child, and hands its state over to another manager. */

@@ -42,7 +42,12 @@ export const singletons: MakePromise = ({ nodes, pick, sim }) => {
     };
     node.global.singleton(name, {
       id: name,
-      start: (self, { token }) => self.spawnLink(child, token),
+      start: async (self, { token }) => {
+        const pid = self.spawnLink(child, token);
+        // Longer than the lease is valid, and than the loss of a quorum takes.
+        if (name !== "clock" && sim.random.next() < 0.1) await self.sleep(sim.random.below(5_000));
+        return pid;
+      },
     }, {
       timeout: Infinity,
       quorum: name === "vault clock" ? "majority" : undefined,

@@ -1,0 +1,104 @@
+/** Singletons whose child starts or stops slowly: the manager keeps or loses the lock and the lease meanwhile. */
+import { assertEquals, assertRejects } from "@std/assert";
+import { Exit } from "../../lib/actor/exit.ts";
+import type { Self } from "../../lib/actor/self.ts";
+import { type SingletonChild, SingletonError } from "../../lib/cluster/singleton.ts";
+import type { TestNode } from "../kit/mesh.ts";
+import { test, until } from "../kit/test.ts";
+import { Authority, awake, join, trio } from "./singleton_runs.ts";
+
+const TTL_MS = 200;
+
+/** Returns how often an authority was asked to renew. */
+function renewals({ asked }: Authority): number {
+  return asked.filter((what) => what === "renew").length;
+}
+
+test("Global.singleton: a lease is renewed while the child starts for longer than its validity", async () => {
+  await trio(async (_cluster, nodes, runs) => {
+    const authority = new Authority();
+    // A third of the validity passes between two renewals.
+    runs.slowly = () => until("it was renewed", () => renewals(authority) >= 6);
+    await join(nodes, runs, { lease: authority.lease(TTL_MS) });
+    assertEquals([runs.most, runs.log.map(({ token }) => token)], [1, [1]]);
+  });
+});
+
+test("Global.singleton: a child that is being started ends when its lease is lost", async () => {
+  await trio(async (cluster, nodes, runs) => {
+    const authority = new Authority();
+    const never = Promise.withResolvers<void>();
+    runs.slowly = () => never.promise;
+    const joined = join(nodes, runs, { lease: authority.lease(TTL_MS) });
+    await runs.one(nodes);
+    runs.slowly = undefined;
+    authority.token++;
+    await until("it was started again", () => runs.log.length === 2 && runs.live.size === 1);
+    await joined;
+    // The first start is over: what it returns later is not used.
+    never.resolve();
+    const current = nodes[0]!.global.whereis("clock");
+    await cluster.settled();
+    assertEquals(nodes[0]!.global.whereis("clock"), current);
+    assertEquals([runs.most, runs.log.map(({ token }) => token)], [1, [1, 3]]);
+  });
+});
+
+test("Global.singleton: a child that is being started ends when its side loses the quorum", async () => {
+  await trio(async (cluster, nodes, runs) => {
+    const never = Promise.withResolvers<void>();
+    runs.slowly = () => never.promise;
+    const joined = join(nodes, runs, { quorum: "majority" });
+    const first = await runs.one(nodes);
+    runs.slowly = undefined;
+    const at = nodes.indexOf(first);
+    const rest = nodes.filter((node) => node !== first);
+    for (const other of rest) cluster.cut(at, nodes.indexOf(other));
+    await until("its side has ended it", () => !runs.live.has(first.name));
+    await runs.one(rest);
+    for (const other of rest) cluster.heal(at, nodes.indexOf(other));
+    await cluster.meet();
+    await joined;
+    never.resolve();
+    assertEquals([runs.most, runs.log.length], [1, 2]);
+  });
+});
+
+test("Singleton.stop: a lease is renewed while the child stops for longer than its validity", async () => {
+  await trio(async (_cluster, nodes) => {
+    const authority = new Authority();
+    const events: string[] = [];
+    const body = async (self: Self<unknown>): Promise<void> => {
+      self.trapExit = true;
+      const isFirst = events.push("begin") === 1;
+      while (!(await self.receive() instanceof Exit));
+      const before = renewals(authority);
+      if (isFirst) await until("it was renewed", () => renewals(authority) >= before + 6);
+      events.push("end");
+    };
+    const child: SingletonChild = { id: "slow", start: (self) => self.spawnLink(body) };
+    const lease = authority.lease(TTL_MS);
+    const join = (node: TestNode) => node.global.singleton("slow", child, { lease });
+    const parts = await awake(Promise.all(nodes.map(join)));
+    await awake(parts.find(({ isHere }) => isHere)!.stop());
+    await until("it runs elsewhere", () => events.length === 3);
+    assertEquals(events, ["begin", "end", "begin"]);
+    assertEquals(parts.filter(({ isHere }) => isHere).length, 1);
+  });
+});
+
+test("Global.singleton: rejects in time, and then does not take part, if the child takes too long to start", async () => {
+  await trio(async (_cluster, nodes, runs) => {
+    const [a, b] = nodes as [TestNode, TestNode];
+    const never = Promise.withResolvers<void>();
+    runs.slowly = () => never.promise;
+    const joining = a.global.singleton("clock", runs.child(a), { timeout: 300 });
+    const error = await assertRejects(() => awake(joining), SingletonError) as SingletonError;
+    assertEquals(error.message.includes("it is being started"), true, error.message);
+    assertEquals([...runs.live], []);
+    runs.slowly = undefined;
+    await join([b], runs, {});
+    assertEquals([...runs.live], [b.name]);
+    never.resolve();
+  });
+});
