@@ -12,8 +12,9 @@ import process from "node:process";
 import { readFile } from "node:fs/promises";
 import { setImmediate } from "node:timers";
 import { AcceptWatchdog } from "./accept_watchdog.ts";
-import { BunStream, JoinBuffer, type RawSocket } from "./bun_stream.ts";
+import { BunStream, type RawSocket, SharedParts } from "./bun_stream.ts";
 import { connectAborted, connectError, connectTimeout } from "./connect_error.ts";
+import { EndQueue } from "./end_queue.ts";
 import { FlushPoint } from "./flush_point.ts";
 import {
   type Child,
@@ -87,7 +88,7 @@ export class BunHost implements Host {
   #heapLimit: number | undefined;
   readonly #bun: BunApi = (globalThis as unknown as { Bun: BunApi }).Bun;
   readonly #point = new FlushPoint(setImmediate, () => this.clock.now());
-  readonly #joined = new JoinBuffer();
+  readonly #shared = new SharedParts(new EndQueue(setImmediate, this.clock));
 
   claimRejections(claims: Claims): RejectionClaim {
     return claimRejectionsOnBun(claims);
@@ -113,7 +114,7 @@ export class BunHost implements Host {
     const listener = new BunListener(
       this.#bun,
       this.#point,
-      this.#joined,
+      this.#shared,
       this.clock,
       options,
       accept,
@@ -150,7 +151,7 @@ export class BunHost implements Host {
 
       const up = (raw: RawSocket): void => {
         if (settled) return raw.terminate();
-        const stream = new BunStream(this.#point, this.#joined, raw, addressOf(raw));
+        const stream = new BunStream(this.#point, this.#shared, raw, addressOf(raw));
         if (wanted !== undefined) stream.peerCertificate = raw.getPeerCertificate?.()?.raw;
         raw.data = stream;
         settle();
@@ -265,7 +266,7 @@ interface Unref {
 class BunListener implements Listener {
   readonly #bun: BunApi;
   readonly #point: FlushPoint;
-  readonly #joined: JoinBuffer;
+  readonly #shared: SharedParts;
   readonly #clock: Clock;
   readonly #options: ListenOptions;
   readonly #accept: (stream: Stream) => void;
@@ -280,14 +281,14 @@ class BunListener implements Listener {
   constructor(
     bun: BunApi,
     point: FlushPoint,
-    joined: JoinBuffer,
+    shared: SharedParts,
     clock: Clock,
     options: ListenOptions,
     accept: (stream: Stream) => void,
   ) {
     this.#bun = bun;
     this.#point = point;
-    this.#joined = joined;
+    this.#shared = shared;
     this.#clock = clock;
     this.#options = options;
     this.#accept = accept;
@@ -407,7 +408,7 @@ class BunListener implements Listener {
   }
 
   #up(raw: RawSocket): void {
-    const stream = new BunStream(this.#point, this.#joined, raw, addressOf(raw));
+    const stream = new BunStream(this.#point, this.#shared, raw, addressOf(raw));
     if (this.#tls?.clientCa !== undefined) {
       stream.peerCertificate = raw.getPeerCertificate?.()?.raw;
     }

@@ -6,11 +6,11 @@
  * copied for a joint write into a buffer that all streams use, and stay unchanged: a member that never reads
  * costs no copy.
  *
- * Ends are passed on at the flush point, in slices: Bun reports the ends of thousands of sockets in one turn
- * of the event loop, and continues to report more while its callbacks run.
+ * Ends are passed on later, in slices: see `end_queue.ts`.
  *
  * @module
  */
+import type { Ending, EndQueue } from "./end_queue.ts";
 import type { FlushPoint } from "./flush_point.ts";
 import { JOIN_BYTES_MAX, QueuedStream } from "./queued_stream.ts";
 import type { Address } from "./stream.ts";
@@ -32,22 +32,27 @@ export interface RawSocket {
   resume(): void;
 }
 
-/**
- * The buffer in which the streams of one host join chunks for a write. Its content is unused after
- * the write.
- */
-export class JoinBuffer {
-  readonly bytes: Uint8Array = new Uint8Array(JOIN_BYTES_MAX);
+/** The parts that the streams of one host share. */
+export class SharedParts {
+  /** The buffer in which chunks are joined for a write. Its content is unused after the write. */
+  readonly joined: Uint8Array = new Uint8Array(JOIN_BYTES_MAX);
+  readonly ends: EndQueue;
+
+  constructor(ends: EndQueue) {
+    this.ends = ends;
+  }
 }
 
 /** A stream over a socket of Bun. */
-export class BunStream extends QueuedStream {
+export class BunStream extends QueuedStream implements Ending {
   readonly #socket: RawSocket;
-  readonly #joined: JoinBuffer;
+  readonly #shared: SharedParts;
   /** Number of bytes of the first chunk that the system has accepted. */
   #offset = 0;
   /** Whether the peer has ended its data, and the handler has not been called for it yet. */
   #hasEnded = false;
+  /** Whether the stream is in the queue of ends. */
+  #isQueued = false;
   /** The system's message once the connection is closed; empty if it was closed in order. */
   #closedBy: string | undefined;
   /**
@@ -56,9 +61,9 @@ export class BunStream extends QueuedStream {
    */
   #isWriting = false;
 
-  constructor(point: FlushPoint, joined: JoinBuffer, socket: RawSocket, remote: Address) {
+  constructor(point: FlushPoint, shared: SharedParts, socket: RawSocket, remote: Address) {
     super(point, remote);
-    this.#joined = joined;
+    this.#shared = shared;
     this.#socket = socket;
   }
 
@@ -78,21 +83,27 @@ export class BunStream extends QueuedStream {
   /** Called when Bun reports that the socket has closed. */
   closed(error: Error | undefined): void {
     this.#closedBy ??= error?.message ?? "";
-    this.wake();
+    this.#enqueue();
   }
 
-  override flush(): void {
-    const [hasEnded, closedBy] = [this.#hasEnded, this.#closedBy];
+  passEnd(): void {
+    const hasEnded = this.#hasEnded;
     this.#hasEnded = false;
+    this.#isQueued = false;
     if (hasEnded) this.pushEnd();
-    if (closedBy !== undefined) this.gone(closedBy);
-    super.flush();
+    if (this.#closedBy !== undefined) this.gone(this.#closedBy);
   }
 
   /** Called when the peer has ended its data. */
   #peerEnded(): void {
     this.#hasEnded = true;
-    this.wake();
+    this.#enqueue();
+  }
+
+  #enqueue(): void {
+    if (this.#isQueued) return;
+    this.#isQueued = true;
+    this.#shared.ends.add(this);
   }
 
   protected override launch(): void {
@@ -124,8 +135,8 @@ export class BunStream extends QueuedStream {
       const length = this.hasOne ? chunk.length - this.#offset : this.joinable(this.#offset);
       let taken: number;
       if (length > chunk.length - this.#offset) {
-        this.join(this.#joined.bytes, this.#offset, length);
-        taken = this.#socket.write(this.#joined.bytes, 0, length);
+        this.join(this.#shared.joined, this.#offset, length);
+        taken = this.#socket.write(this.#shared.joined, 0, length);
       } else taken = this.#socket.write(chunk, this.#offset, length);
       // The result is -1 if the socket is closed. `close` will be called then.
       if (taken <= 0) return;

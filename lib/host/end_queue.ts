@@ -1,0 +1,57 @@
+/**
+ * Passes on the ends of streams in slices, with timers and sockets in between.
+ *
+ *     end, end, end ──▶ queue ─ an immediate ─▶ a slice ─ a timer ─▶ a slice ─ … ─▶ empty
+ *
+ * When thousands of clients disconnect at once, Bun reports all ends in one turn, and each costs a closed
+ * socket. An immediate between the slices is not enough: as long as sockets are ready, Bun runs no timers.
+ *
+ * @module
+ */
+import type { Clock } from "../base/clock.ts";
+
+/** Maximum time for which ends are passed on before others have a turn. Milliseconds. */
+const SLICE_MS = 2;
+
+/** The pause between two slices. Milliseconds. */
+const PAUSE_MS = 1;
+
+/** The clock is read after this many ends. */
+const ENDS_A_LOOK = 16;
+
+/** A stream whose peer has ended its data, or whose connection is closed. */
+export interface Ending {
+  /** Passes the end on to the stream's handler. */
+  passEnd(): void;
+}
+
+/** The ends that have not been passed on yet. */
+export class EndQueue {
+  readonly #arm: (run: () => void) => void;
+  readonly #clock: Clock;
+  #queue: Ending[] = [];
+  /** The index of the next one. */
+  #at = 0;
+
+  /** `arm` calls a function at the end of the turn. */
+  constructor(arm: (run: () => void) => void, clock: Clock) {
+    this.#arm = arm;
+    this.#clock = clock;
+  }
+
+  /** Passes an end on soon. */
+  add(stream: Ending): void {
+    if (this.#queue.push(stream) === 1) this.#arm(this.#run);
+  }
+
+  readonly #run = (): void => {
+    const until = this.#clock.now() + SLICE_MS;
+    do {
+      const end = Math.min(this.#at + ENDS_A_LOOK, this.#queue.length);
+      while (this.#at < end) this.#queue[this.#at++]!.passEnd();
+    } while (this.#at < this.#queue.length && this.#clock.now() < until);
+    if (this.#at < this.#queue.length) return void this.#clock.after(PAUSE_MS, this.#run);
+    this.#queue = [];
+    this.#at = 0;
+  };
+}
