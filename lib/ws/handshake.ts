@@ -89,17 +89,38 @@ const MORE: HeadProgress = { state: "more" };
 const decode: (encoding: "latin1", start: number, end: number) => string =
   Buffer.prototype.toString;
 
-/** Reads the head of a request as its bytes arrive. */
+/** Reads the heads of one connection's requests as their bytes arrive. */
 export class HeadReader {
   #bytes: Uint8Array = EMPTY;
   #length = 0;
   #lines = 0;
   /** Offset of the current line. */
   #lineAt = 0;
+  /** The host of the last request, which was valid. */
+  #host: string | undefined = undefined;
 
   /** Reads the next chunk. Called until it returns something other than "more". */
   push(chunk: Uint8Array): HeadProgress {
-    return this.#length === 0 ? readWhole(chunk) ?? this.#read(chunk) : this.#read(chunk);
+    const whole = this.#length === 0 ? readWhole(chunk) : undefined;
+    return whole === undefined ? this.#read(chunk) : this.#judge(whole.head, whole.rest);
+  }
+
+  /** Prepares for the next request. */
+  reset(): void {
+    if (this.#length === 0) return;
+    this.#bytes = EMPTY;
+    this.#length = 0;
+    this.#lines = 0;
+    this.#lineAt = 0;
+  }
+
+  /** Checks a head; the chunk's bytes from `rest` on follow it. */
+  #judge(head: RequestHead, rest: number): HeadProgress {
+    const host = headerOf(head, "host");
+    const refusal = checkHead(head, host, host === this.#host);
+    if (refusal !== undefined) return { state: "refused", refusal };
+    this.#host = host;
+    return { state: "head", head, rest };
   }
 
   #read(chunk: Uint8Array): HeadProgress {
@@ -159,12 +180,12 @@ export class HeadReader {
       headers.push(header);
     }
     const version = protocol === "HTTP/1.1" ? "1.1" : "1.0";
-    return judge({ method: method!, target: target!, version, headers }, rest);
+    return this.#judge({ method: method!, target: target!, version, headers }, rest);
   }
 }
 
 /** Reads a valid head from one chunk; returns `undefined` for any other. */
-function readWhole(chunk: Uint8Array): HeadProgress | undefined {
+function readWhole(chunk: Uint8Array): { head: RequestHead; rest: number } | undefined {
   // Called on the chunk itself, because wrapping it in a Buffer costs more than decoding it.
   const text = decode.call(chunk, "latin1", 0, Math.min(chunk.length, HEAD_BYTES_MAX));
   const found = WHOLE_HEAD.exec(text);
@@ -183,7 +204,7 @@ function readWhole(chunk: Uint8Array): HeadProgress | undefined {
   }
   if (headers.length > HEADERS_MAX) return undefined;
   const version = minor === "1" ? "1.1" : "1.0";
-  return judge({ method: method!, target: target!, version, headers }, length);
+  return { head: { method: method!, target: target!, version, headers }, rest: length };
 }
 
 /** Returns a part of a line without surrounding spaces and tabs. */
@@ -196,16 +217,6 @@ function trimmed(text: string, from: number, to: number): string {
 
 function isBlank(code: number): boolean {
   return code === 0x20 || code === 0x09;
-}
-
-/**
- * Checks a complete head. Returns the rejection if the head is invalid, otherwise the head. `rest`
- * is the offset of the bytes after it.
- */
-function judge(head: RequestHead, rest: number): HeadProgress {
-  const refusal = checkHead(head);
-  if (refusal !== undefined) return { state: "refused", refusal };
-  return { state: "head", head, rest };
 }
 
 /** Returns the value of a header, or of all headers of that name joined by commas. */
@@ -290,13 +301,16 @@ export function acceptAnswer(
   return Buffer.from(text + "\r\n", "latin1");
 }
 
-/** Returns the rejection of an invalid request of any kind. */
-function checkHead(head: RequestHead): Refusal | undefined {
-  const host = headerOf(head, "host");
+/** Returns the rejection of an invalid request of any kind. `isKnown`: whether the host was checked before. */
+function checkHead(
+  head: RequestHead,
+  host: string | undefined,
+  isKnown: boolean,
+): Refusal | undefined {
   if (host === undefined && head.version === "1.1") {
     return { status: 400, words: "the header Host is missing" };
   }
-  if (host !== undefined && !(HOST.test(host) && URL.canParse(`http://${host}/`))) {
+  if (host !== undefined && !isKnown && !(HOST.test(host) && URL.canParse(`http://${host}/`))) {
     return { status: 400, words: "the header Host is malformed" };
   }
   const length = headerOf(head, "content-length");

@@ -4,7 +4,7 @@
  * @module
  */
 import { Buffer, isUtf8 } from "node:buffer";
-import { concat, utf8 } from "../base/bytes.ts";
+import { concat, EMPTY, utf8 } from "../base/bytes.ts";
 import { hasToken, type Refusal, type RequestHead } from "./handshake.ts";
 
 /** Reason phrases by status, for human readers; clients ignore them. */
@@ -130,11 +130,15 @@ export function headOf(
   return `${text}${connectionLines(farewell)}\r\n`;
 }
 
-/** Encodes a head and an optional ASCII body. `isAscii`: whether its headers are ASCII. */
-export function encodeHead(head: string, isAscii: boolean): Uint8Array {
-  const bytes = Buffer.allocUnsafe(head.length);
+/**
+ * Encodes a head and an optional ASCII body, followed by the bytes of `body`. `isAscii`: whether its headers are
+ * ASCII.
+ */
+export function encodeHead(head: string, isAscii: boolean, body: Uint8Array = EMPTY): Uint8Array {
+  const bytes = Buffer.allocUnsafe(head.length + body.length);
   // On Deno, encoding as UTF-8 takes a fifth of the time of Latin-1.
   bytes.write(head, isAscii ? "utf8" : "latin1");
+  if (body.length > 0) bytes.set(body, head.length);
   return bytes;
 }
 

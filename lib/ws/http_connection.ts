@@ -167,8 +167,10 @@ export class HttpConnection<Data> implements StreamHandler {
   #remote: Address;
   #state: State = "head";
   #deadline: number;
+  /** A time limit that begins at the next tick: requests read no clock. */
+  #limitMs: number | undefined;
   #proxy: ProxyReader | undefined;
-  #reader = new HeadReader();
+  readonly #reader = new HeadReader();
   /** Number of responses started. */
   #answers = 0;
   /** The method of the current request once it is known. */
@@ -262,7 +264,7 @@ export class HttpConnection<Data> implements StreamHandler {
   yieldPlace(): void {
     // Aborting it at once might lose its last response.
     const restedMs = this.#terms.now() - (this.#deadline - this.#terms.limits.keepAliveMs);
-    if (restedMs >= ARRIVED_MS) this.#stream.abort(true);
+    if (this.#limitMs === undefined && restedMs >= ARRIVED_MS) this.#stream.abort(true);
     else this.#leave();
   }
 
@@ -274,6 +276,10 @@ export class HttpConnection<Data> implements StreamHandler {
 
   /** Called periodically. Rejects a late request, and ends a connection that makes no progress. */
   tick(now: number): void {
+    if (this.#limitMs !== undefined) {
+      this.#deadline = now + this.#limitMs;
+      this.#limitMs = undefined;
+    }
     switch (this.#state) {
       case "proxy":
       case "head":
@@ -391,7 +397,16 @@ export class HttpConnection<Data> implements StreamHandler {
     if (this.#request !== undefined) hangUp(this.#request, hungUp());
     const { limits, now } = this.#terms;
     const waitMs = this.#state === "answering" ? HANG_UP_MS : limits.closeTimeoutMs;
-    this.#deadline = Math.min(this.#deadline, now() + waitMs);
+    const at = now();
+    const deadline = this.#limitMs === undefined ? this.#deadline : at + this.#limitMs;
+    this.#limitMs = undefined;
+    this.#deadline = Math.min(deadline, at + waitMs);
+  }
+
+  /** Sets a time limit that begins now. */
+  #dueIn(ms: number): void {
+    this.#limitMs = undefined;
+    this.#deadline = ms === Infinity ? Infinity : this.#terms.now() + ms;
   }
 
   // Methods that read input:
@@ -407,7 +422,7 @@ export class HttpConnection<Data> implements StreamHandler {
       case "resting":
         if (this.#early.length > 0) return this.#keep(bytes, owned);
         this.#enter("head");
-        this.#deadline = this.#terms.now() + this.#terms.limits.handshakeMs;
+        this.#limitMs = this.#terms.limits.handshakeMs;
         return this.#headBytes(bytes, owned);
       case "head":
         return this.#headBytes(bytes, owned);
@@ -479,7 +494,7 @@ export class HttpConnection<Data> implements StreamHandler {
     const request = this.#request = this.#build(head, undefined);
     if (request === undefined) return;
     this.#upgrading = true;
-    this.#deadline = this.#terms.now() + limits.handshakeMs;
+    this.#dueIn(limits.handshakeMs);
     this.#ask(
       () => options.upgrade!(request, client),
       (answer) => this.#judge(head, answer, client),
@@ -547,8 +562,8 @@ export class HttpConnection<Data> implements StreamHandler {
     if (request === undefined) return;
     const client = this.#client(head);
     const { responseMs, closeTimeoutMs } = limits;
-    this.#deadline = responseMs === 0 ? Infinity : this.#terms.now() + responseMs;
-    if (this.#halfClosed) this.#deadline = this.#terms.now() + closeTimeoutMs;
+    if (this.#halfClosed) this.#dueIn(closeTimeoutMs);
+    else this.#limitMs = responseMs === 0 ? Infinity : responseMs;
     this.#head = head;
     this.#ask(
       () => options.fetch!(request, client),
@@ -658,7 +673,7 @@ export class HttpConnection<Data> implements StreamHandler {
   #drain(): void {
     const left = this.#body!.left;
     if (this.#drained > DRAINED_BYTES_MAX || (left ?? 0) > DRAINED_BYTES_MAX) this.#leave();
-    else this.#deadline = this.#terms.now() + this.#terms.limits.bodyMs;
+    else this.#limitMs = this.#terms.limits.bodyMs;
   }
 
   // Methods for the hooks and their results:
@@ -718,7 +733,7 @@ export class HttpConnection<Data> implements StreamHandler {
     const farewell = this.#farewell(head, lines.closes, last);
     this.#enter("answering");
     this.#departed = -1;
-    this.#deadline = this.#halfClosed ? this.#terms.now() + HANG_UP_MS : Infinity;
+    this.#dueIn(this.#halfClosed ? HANG_UP_MS : Infinity);
     const sink = this.#sink ??= {
       date: () => this.#terms.date(),
       write: (bytes) => this.#write(bytes),
@@ -771,10 +786,10 @@ export class HttpConnection<Data> implements StreamHandler {
     if (this.#state === "gone") return;
     const isLast = this.#early.length === 0 && this.#halfClosed;
     if (isLast || this.#terms.isStopping) return this.#leave();
-    this.#reader = new HeadReader();
+    this.#reader.reset();
     this.#method = undefined;
     this.#enter("resting");
-    this.#deadline = this.#terms.now() + this.#terms.limits.keepAliveMs;
+    this.#limitMs = this.#terms.limits.keepAliveMs;
     if (this.#early.length === 0) return this.#stream.resume();
     // Many small requests in one read must not block other connections.
     if (this.#answers % REQUESTS_A_TURN_MAX > 0) this.#readEarly();
@@ -802,7 +817,7 @@ export class HttpConnection<Data> implements StreamHandler {
     return new Promise<void>((wake) =>
       this.#roomy = () => {
         this.#roomy = undefined;
-        if (this.#halfClosed) this.#deadline = this.#terms.now() + HANG_UP_MS;
+        if (this.#halfClosed) this.#dueIn(HANG_UP_MS);
         wake();
       }
     );
@@ -817,7 +832,7 @@ export class HttpConnection<Data> implements StreamHandler {
     this.#enter("leaving");
     this.#request = undefined;
     this.#early = EMPTY;
-    this.#deadline = this.#terms.now() + this.#terms.limits.closeTimeoutMs;
+    this.#dueIn(this.#terms.limits.closeTimeoutMs);
     this.#departed = -1;
     this.#stream.end();
     this.#stream.resume();

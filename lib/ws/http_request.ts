@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { RequestHead } from "./handshake.ts";
+import { headerOf, type RequestHead } from "./handshake.ts";
 
 /** Methods that the platform's `Request` does not accept. */
 const FORBIDDEN_METHODS: ReadonlySet<string> = new Set(["CONNECT", "TRACE", "TRACK"]);
@@ -72,13 +72,6 @@ class PlatformRequest extends Request implements HttpRequest {
   }
 }
 
-/** The arguments with which a request of the platform's class is created. */
-interface Parts {
-  readonly url: string;
-  readonly method: string;
-  readonly init: RequestInit;
-}
-
 /** The keys of the internal fields of the platform's `Request`. Empty on Bun. */
 const FIELDS = Object.getOwnPropertySymbols(new Request("http://localhost/"));
 
@@ -89,25 +82,29 @@ const FIELDS = Object.getOwnPropertySymbols(new Request("http://localhost/"));
  * Request(request)` and `fetch(request)`; on Bun it has the properties, which these functions read.
  */
 class LazyRequest {
-  readonly #parts: Parts;
-  readonly #signal = new LazySignal();
+  readonly #url: string;
+  readonly #head: RequestHead;
+  readonly #content: RequestContent;
+  #signal: LazySignal | undefined;
   #platform: Request | undefined;
 
-  constructor(parts: Parts) {
-    this.#parts = parts;
+  constructor(url: string, head: RequestHead, content: RequestContent) {
+    this.#url = url;
+    this.#head = head;
+    this.#content = content;
   }
 
   get url(): string {
-    return this.#parts.url;
+    return this.#url;
   }
 
   get method(): string {
-    return this.#parts.method;
+    return this.#head.method;
   }
 
   /** Aborted when the client disconnects before it has received the whole answer. */
   get signal(): AbortSignal {
-    return this.#signal.signal;
+    return (this.#signal ??= new LazySignal()).signal;
   }
 
   /** Returns another request with the same signal. */
@@ -116,12 +113,19 @@ class LazyRequest {
   }
 
   [HANG_UP](reason: Error): void {
-    this.#signal.abort(reason);
+    (this.#signal ??= new LazySignal()).abort(reason);
   }
 
   /** Returns the platform's request for a lazy one. Creates it on the first call. */
   static platformOf(request: LazyRequest): Request {
-    return request.#platform ??= new Request(request.#parts.url, request.#parts.init);
+    return request.#platform ??= LazyRequest.#make(request);
+  }
+
+  static #make(request: LazyRequest): Request {
+    const head = request.#head;
+    const init = initOf(head.method, request.#content);
+    init.headers = headersOf(head);
+    return new Request(request.#url, init);
   }
 }
 
@@ -188,17 +192,17 @@ const LAZY_METHODS: ReadonlySet<string> = [...NORMAL_METHODS].every(isTaken)
 
 /** Returns whether the platform copies a lazy request with this method correctly. */
 function isTaken(method: string): boolean {
-  const init: RequestInit = { method, headers: { a: "b" } };
-  if (hasBody(method)) init.body = "c";
+  const head: RequestHead = { method, target: "/d", version: "1.1", headers: [["a", "b"]] };
+  const content = hasBody(method) ? new Uint8Array(1) : undefined;
   const lazy = (): Request =>
-    new LazyRequest({ url: "http://localhost/d", method, init }) as unknown as Request;
+    new LazyRequest("http://localhost/d", head, content) as unknown as Request;
   try {
     const from = lazy();
     const copy = new Request(from);
     const changed = new Request(lazy(), { headers: { e: "f" } });
     return [copy, changed].every((each) => each.url.endsWith("/d") && each.method === method) &&
       copy.headers.get("a") === "b" && changed.headers.get("e") === "f" &&
-      (init.body === undefined || from.bodyUsed);
+      (content === undefined || from.bodyUsed);
   } catch {
     return false;
   }
@@ -244,22 +248,15 @@ export function buildRequest(
   origins: RequestOrigins,
 ): HttpRequest | undefined {
   const { method, target } = head;
-  if (FORBIDDEN_METHODS.has(method.toUpperCase())) return undefined;
-  const headers: [string, string][] = [];
-  let host = "localhost";
-  let cookie: [string, string] | undefined;
-  for (const [name, value] of head.headers) {
-    if (name === "host") host = value;
-    // RFC 9113, section 8.2.3: Cookie is the only list that is not joined with commas.
-    if (name === "cookie") {
-      if (cookie !== undefined) {
-        cookie[1] += `; ${value}`;
-        continue;
-      }
-      cookie = [name, value];
-      headers.push(cookie);
-    } else headers.push([name, value]);
+  const host = headerOf(head, "host") ?? "localhost";
+  if (LAZY_METHODS.has(method) && NORMAL_TARGET.test(target)) {
+    const origin = origins.of(scheme, host);
+    if (origin !== undefined) {
+      return new LazyRequest(origin + target, head, content) as unknown as HttpRequest;
+    }
   }
+  if (FORBIDDEN_METHODS.has(method.toUpperCase())) return undefined;
+  const headers = headersOf(head);
   let url = `${scheme}://${host}${target}`;
   if (target === "*") url = `${scheme}://${host}/*`;
   else if (!target.startsWith("/")) {
@@ -268,18 +265,7 @@ export function buildRequest(
     const line = headers.find(([name]) => name === "host");
     if (line !== undefined) line[1] = authorityOf(target);
   }
-  const init: RequestInit & { duplex?: "half" } = { method };
-  if (content !== undefined && hasBody(method)) {
-    init.body = content as Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array<ArrayBuffer>>;
-    if (content instanceof ReadableStream) init.duplex = "half";
-  }
-  if (LAZY_METHODS.has(method) && NORMAL_TARGET.test(target)) {
-    const origin = origins.of(scheme, host);
-    if (origin !== undefined) {
-      init.headers = headers;
-      return new LazyRequest({ url: origin + target, method, init }) as unknown as HttpRequest;
-    }
-  }
+  const init = initOf(method, content);
   try {
     let request = method === "GET" ? new PlatformRequest(url) : new PlatformRequest(url, init);
     if (request.method !== method && request.method !== method.toUpperCase()) {
@@ -293,6 +279,34 @@ export function buildRequest(
   } catch {
     return undefined;
   }
+}
+
+/** Returns the headers of a request for the platform's class. */
+function headersOf(head: RequestHead): [string, string][] {
+  const headers: [string, string][] = [];
+  let cookie: [string, string] | undefined;
+  for (const [name, value] of head.headers) {
+    // RFC 9113, section 8.2.3: Cookie is the only list that is not joined with commas.
+    if (name === "cookie") {
+      if (cookie !== undefined) {
+        cookie[1] += `; ${value}`;
+        continue;
+      }
+      cookie = [name, value];
+      headers.push(cookie);
+    } else headers.push([name, value]);
+  }
+  return headers;
+}
+
+/** Returns method and body of a request for the platform's class. */
+function initOf(method: string, content: RequestContent): RequestInit {
+  const init: RequestInit & { duplex?: "half" } = { method };
+  if (content !== undefined && hasBody(method)) {
+    init.body = content as Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array<ArrayBuffer>>;
+    if (content instanceof ReadableStream) init.duplex = "half";
+  }
+  return init;
 }
 
 /**

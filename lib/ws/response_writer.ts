@@ -32,8 +32,8 @@ const MICROTASKS_AT_HAND = 4;
 /** Maximum number of available bytes of a body that are collected to determine its length. */
 const AT_HAND_BYTES_MAX = 256 * 1024;
 
-/** Maximum length of an ASCII body that is written together with its head, in characters. */
-const JOINED_TEXT_MAX = 4096;
+/** A body of at most this many characters or bytes is joined with its head. */
+const JOINED_MAX = 4096;
 
 type Reader = ReadableStreamDefaultReader<Uint8Array>;
 
@@ -101,17 +101,14 @@ export class ResponseWriter {
     this.#reader?.cancel(reason).catch(() => {});
   }
 
-  /**
-   * Writes the head, and `text` after it: the body, if it is ASCII and written together with the
-   * head.
-   */
-  #begin(framing: Framing, extra: string, text: string = ""): void {
+  /** `text`, `bytes`: the body, if it is written with the head. A text must be ASCII. */
+  #begin(framing: Framing, extra: string, text: string = "", bytes: Uint8Array = EMPTY): void {
     const { text: lines, hasDate } = this.#lines;
     const all = hasDate ? lines + extra : `${lines}${extra}date: ${this.#sink.date()}\r\n`;
     this.hasBegun = true;
     const { status } = this.#response;
     const head = headOf(status, all, framing, this.#farewell);
-    this.#sink.write(encodeHead(text === "" ? head : head + text, this.#lines.isAscii));
+    this.#sink.write(encodeHead(text === "" ? head : head + text, this.#lines.isAscii, bytes));
   }
 
   /** Returns the Content-Type line of a body whose response sets no type. */
@@ -123,7 +120,7 @@ export class ResponseWriter {
   #sendWhole(body: string | Uint8Array, extra: string = ""): Promise<void> | undefined {
     const { method } = this.#head;
     const { status } = this.#response;
-    const joins = typeof body === "string" && body.length <= JOINED_TEXT_MAX &&
+    const joins = typeof body === "string" && body.length <= JOINED_MAX &&
       this.#lines.isAscii && isAscii(body);
     const bytes = joins ? EMPTY : typeof body === "string" ? utf8(body) : body;
     const length = joins ? body.length : bytes.length;
@@ -136,8 +133,12 @@ export class ResponseWriter {
       const words = length > framing.length ? "longer" : "shorter";
       return Promise.reject(new Error(`it is ${words} than its Content-Length`));
     }
-    this.#begin(framing, extra, joins && !isBare ? body : "");
-    if (!isBare) this.#sink.write(bytes);
+    if (isBare) this.#begin(framing, extra);
+    else if (bytes.length <= JOINED_MAX) this.#begin(framing, extra, joins ? body : "", bytes);
+    else {
+      this.#begin(framing, extra);
+      this.#sink.write(bytes);
+    }
     return this.#sink.room();
   }
 

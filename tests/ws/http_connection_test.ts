@@ -171,6 +171,8 @@ test("HttpConnection.yieldPlace ends the stream while its answer may be in trans
     stage.now = 500;
     stage.receive(get("/"));
     await settle();
+    // Time limits begin at a tick.
+    stage.arrival.tick(stage.now);
     stage.now += ms;
     stage.arrival.yieldPlace();
     assertEquals([stage.stream.aborted, stage.stream.ended], [isCut, !isCut]);
@@ -186,6 +188,8 @@ test("HttpConnection times out on a request, on an answer, and on the next reque
   });
   const { arrival, stream } = stage;
   const tick = (ms: number): void => {
+    // Time limits of kept connections begin at a tick.
+    arrival.tick(stage.now);
     stage.now += ms;
     arrival.tick(stage.now);
   };
@@ -213,6 +217,7 @@ test("HttpConnection times out on a request, on an answer, and on the next reque
   const idle = new HttpConnectionStage({ ...limits, fetch: () => new Response("x") });
   idle.receive(get("/"));
   await settle();
+  idle.arrival.tick(0);
   idle.arrival.tick(299);
   assert(!idle.stream.ended);
   idle.arrival.tick(300);
