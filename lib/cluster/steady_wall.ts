@@ -10,20 +10,22 @@
  */
 const STEP_MS_MAX = 5_000;
 
-/** Interval at which the wall clock is read; between, only the steady clock is. Milliseconds. */
-const READ_MS = 100;
+/** The steady clock is read again when the wall clock has moved by this much. Milliseconds. */
+const CHECK_MS = 100;
 
 /** Returns a wall clock, in milliseconds since 1970, that does not jump. */
 export function steadyWall(wall: () => number, now: () => number): () => number {
   let ahead = wall() - now();
-  let readAt = -Infinity;
+  /** The last time at which both clocks agreed. */
+  let agreedAt = Infinity;
   return () => {
-    const at = now();
-    if (at - readAt >= READ_MS) {
-      readAt = at;
-      const step = wall() - at - ahead;
-      if (Math.abs(step) <= STEP_MS_MAX) ahead += step;
-    }
-    return at + ahead;
+    const time = wall();
+    if (time >= agreedAt && time < agreedAt + CHECK_MS) return time;
+    const steady = now() + ahead;
+    const isJump = Math.abs(time - steady) > STEP_MS_MAX;
+    agreedAt = isJump ? Infinity : time;
+    if (isJump) return steady;
+    ahead += time - steady;
+    return time;
   };
 }
