@@ -32,7 +32,7 @@ const MICROTASKS_AT_HAND = 4;
 /** Maximum number of available bytes of a body that are collected to determine its length. */
 const AT_HAND_BYTES_MAX = 256 * 1024;
 
-/** A body of at most this many characters or bytes is joined with its head. */
+/** Maximum length of a body that is written together with its head, in characters or bytes. */
 const JOINED_MAX = 4096;
 
 type Reader = ReadableStreamDefaultReader<Uint8Array>;
@@ -101,7 +101,7 @@ export class ResponseWriter {
     this.#reader?.cancel(reason).catch(() => {});
   }
 
-  /** `text`, `bytes`: the body, if it is written with the head. A text must be ASCII. */
+  /** Writes the head, and after it the body, if it is written together with the head. A text must be ASCII. */
   #begin(framing: Framing, extra: string, text: string = "", bytes: Uint8Array = EMPTY): void {
     const { text: lines, hasDate } = this.#lines;
     const all = hasDate ? lines + extra : `${lines}${extra}date: ${this.#sink.date()}\r\n`;
