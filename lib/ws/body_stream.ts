@@ -14,19 +14,25 @@ const QUEUE_BYTES_MAX = 64 * 1024;
 export class BodyStream {
   /** The stream passed to the hook. */
   readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
+  /** Whether the hook has read or cancelled the stream. */
+  isUsed = false;
   #controller!: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>;
   #isOver = false;
 
   /** `wanted` is called when the hook waits for bytes, and when it cancels the stream. */
   constructor(wanted: () => void) {
+    const use = (): void => {
+      this.isUsed = true;
+      wanted();
+    };
     this.readable = new ReadableStream({
       start: (controller) => {
         this.#controller = controller;
       },
-      pull: () => wanted(),
+      pull: use,
       cancel: () => {
         this.#isOver = true;
-        wanted();
+        use();
       },
     }, { highWaterMark: 0, size: (bytes) => bytes?.length ?? 0 });
   }

@@ -772,10 +772,17 @@ export class HttpConnection<Data> implements StreamHandler {
     this.#stream.resume();
   }
 
+  /** Whether the hook has answered without reading a body that is too long to be read and dropped. */
+  get #isTooLongToDrain(): boolean {
+    return this.#bodyComes && this.#bodyStream?.isUsed === false &&
+      (this.#body!.left ?? 0) > DRAINED_BYTES_MAX;
+  }
+
   /** Returns what happens to the connection after the response. */
   #farewell(head: RequestHead, closesItself: boolean, last: boolean): Farewell {
     const { limits: { keepAliveMs, requestsMax }, isStopping } = this.#terms;
-    const closes = last || isStopping || keepAliveMs === 0 || head.version === "1.0" ||
+    const closes = last || isStopping || this.#isTooLongToDrain || keepAliveMs === 0 ||
+      head.version === "1.0" ||
       this.#awaitsContinue || ++this.#answers >= requestsMax ||
       closesItself || hasToken(headerOf(head, "connection"), "close");
     return closes ? "close" : { keptMs: keepAliveMs };

@@ -129,7 +129,14 @@ test("serve streams a long body in chunks, and to HTTP/1.0 until the end of the 
 
 test("serve sends the length of every body that is available at once", async () => {
   const bytes = new TextEncoder().encode("whole");
-  const bodies = ["whole", bytes, ReadableStream.from([bytes]), new URLSearchParams("whole")];
+  const bodies = [
+    "whole",
+    bytes,
+    ReadableStream.from([bytes]),
+    new URLSearchParams("whole"),
+    "whole".repeat(100_000),
+    new Blob(["whole"]),
+  ];
   for (const [i, body] of bodies.entries()) {
     await serving({ fetch: () => new Response(body) }, async (server) => {
       const client = await ask(server, GET_AND_CLOSE);

@@ -229,6 +229,26 @@ test("serve closes each connection after one request if keepAliveTimeout is 0", 
   });
 });
 
+test("serve announces that it closes after a response if a long body was not read", async () => {
+  const ignore = (): Response => new Response("ignored");
+  const rows = [
+    [ignore, 300_000, "close"],
+    [ignore, 1_000, "keep-alive"],
+    [tell, 300_000, "keep-alive"],
+  ] as const;
+  for (const [hook, length, expected] of rows) {
+    await serving({ fetch: hook }, async (server) => {
+      const client = await RawClient.connect(host, server.port);
+      const body = "x".repeat(length);
+      // Only a part of the body has arrived when the hook answers.
+      client.write(post("/read", body).slice(0, hook === ignore ? 500 : undefined));
+      await texts(client, 1);
+      assertEquals(answersOf(client)[0]!.headers.get("connection"), expected, `${length}`);
+      await client.abort();
+    });
+  }
+});
+
 test("serve answers 408 to a later request that is not complete in time", async () => {
   await serving(
     { fetch: tell, handshakeTimeout: 1000, requestBodyTimeout: 1000 },
