@@ -6,10 +6,10 @@ import { ActorExitError } from "../../lib/actor/errors.ts";
 import type { Self } from "../../lib/actor/self.ts";
 import type { System } from "../../lib/actor/system.ts";
 import type { Pid } from "../../lib/term/pid.ts";
-import { Node } from "../../lib/node.ts";
 import { service } from "../../lib/otp/service.ts";
 import { Supervisor } from "../../lib/otp/supervisor.ts";
 import { task } from "../../lib/otp/task.ts";
+import { startCheaply } from "../kit/keys.ts";
 import { comesBack, heapBytes } from "../kit/heap.ts";
 import { ManualSystem, withSystem } from "../kit/system.ts";
 import { test, until } from "../kit/test.ts";
@@ -364,7 +364,7 @@ const LOOPS: readonly [string, (self: Self) => unknown][] = [
 
 for (const [what, wait] of LOOPS) {
   test(`Node.stop is not delayed by actors that catch every error of ${what}`, async () => {
-    const node = await Node.start({ cookie: "only for this test", logLevel: "silent" });
+    const node = await startCheaply({ cookie: "only for this test", logLevel: "silent" });
     node.spawnWith({ name: "mute" }, () => () => {});
     let rounds = 0;
     const loop = async (self: Self): Promise<void> => {
@@ -498,7 +498,7 @@ test("stop ends every actor, including those spawned meanwhile, and starts none 
 });
 
 test("Node.stop ends its actors and leaves nothing running", async () => {
-  const node = await Node.start({ cookie: "only for this test", logLevel: "silent" });
+  const node = await startCheaply({ cookie: "only for this test", logLevel: "silent" });
   const reasons: unknown[] = [];
   node.on("exit", ({ reason }) => void reasons.push(reason));
   const pids = [

@@ -16,9 +16,11 @@ import {
   task,
 } from "../../mod.ts";
 import { Client } from "../kit/socket.ts";
+import { startCheaply } from "../kit/keys.ts";
 import { test, until } from "../kit/test.ts";
 
-const start = (): Promise<Node> => Node.start({ cookie: "only for this test", logLevel: "silent" });
+const start = (): Promise<Node> =>
+  startCheaply({ cookie: "only for this test", logLevel: "silent" });
 
 test("Node spawns actors, sends to them, calls them and ends them", async () => {
   await using node = await start();

@@ -2,8 +2,8 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import type { Call } from "../../lib/actor/call.ts";
 import type { Self } from "../../lib/actor/self.ts";
 import { type Crash, crashText, type SystemEvents } from "../../lib/actor/report.ts";
-import { Node } from "../../lib/node.ts";
 import type { Pid } from "../../lib/term/pid.ts";
+import { startCheaply } from "../kit/keys.ts";
 import { ManualSystem } from "../kit/system.ts";
 import { test, until } from "../kit/test.ts";
 
@@ -199,7 +199,7 @@ test("a listener that throws affects neither the system nor other listeners", as
 
 test("a node logs one readable report per crash", async () => {
   const lines: string[] = [];
-  await using node = await Node.start({
+  await using node = await startCheaply({
     cookie: "only for this test",
     log: ({ level, line }) => void (level === "error" && lines.push(line)),
   });

@@ -4,9 +4,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { channel } from "@firn/firn/channels";
 import { Socket, type SocketEvents } from "@firn/firn/client";
-import { Node, type Server } from "@firn/firn";
+import type { Node, Server } from "@firn/firn";
 import type { ServeOptions } from "../../lib/ws/options.ts";
-import { COOKIE } from "../kit/keys.ts";
+import { COOKIE, startCheaply } from "../kit/keys.ts";
 import { test, until } from "../kit/test.ts";
 
 const room = channel("room:*", {
@@ -46,7 +46,7 @@ async function withTwo(
   ) => Promise<void>,
 ): Promise<void> {
   const start = (name: string, seeds: string[]) =>
-    Node.start({ name: `${name}@127.0.0.1:0`, cookie: COOKIE, seeds, logLevel: "silent" });
+    startCheaply({ name: `${name}@127.0.0.1:0`, cookie: COOKIE, seeds, logLevel: "silent" });
   await using a = await start("a", []);
   await using b = await start("b", [a.name]);
   const [one, other] = await Promise.all([a, b].map((node) =>
@@ -177,7 +177,7 @@ test("Socket: a rejection by the upgrade hook is the reason of the close event",
 
 test("Socket: a client that has had a WebSocket begins with one again", async () => {
   let isBlocked = false;
-  await using node = await Node.start({ logLevel: "silent" });
+  await using node = await startCheaply({ logLevel: "silent" });
   const server = await node.serve({
     channels: [room],
     channelUser: () => "ann",

@@ -28,6 +28,11 @@ export function isTurnOf(pair: readonly [Runtime, Runtime], i: number): boolean 
   return isLong || PAIRS[i % PAIRS.length] === pair;
 }
 
+/** Returns the pairs on which the `i`-th costly test of a file runs: one of them in turns, or with FIRN_LONG=1 each. */
+export function pairsInTurn(i: number): readonly (readonly [Runtime, Runtime])[] {
+  return PAIRS.filter((pair) => isTurnOf(pair, i));
+}
+
 /**
  * Generous limits, because the machine may be busy with other tests. A finite number, because JSON
  * has no `Infinity`.

@@ -2,10 +2,9 @@
 /** The store of `scripts/examples/postgres_store.ts`, in a real PostgreSQL. */
 import { assertEquals, assertRejects } from "@std/assert";
 import { shards } from "../../lib/cluster/shards.ts";
-import { Node } from "../../lib/node.ts";
 import { service } from "../../lib/otp/service.ts";
 import { CREATE_TABLE, postgresStore, type Sql } from "../../scripts/examples/postgres_store.ts";
-import { COOKIE } from "../kit/keys.ts";
+import { COOKIE, startCheaply } from "../kit/keys.ts";
 import { test } from "../kit/test.ts";
 import { contract } from "../otp/store_contract.ts";
 import { provideDriver } from "./driver.ts";
@@ -35,8 +34,8 @@ else {
 
       // Two nodes that are not connected both run the key, as on two sides of a partition.
       const options = { cookie: COOKIE, logLevel: "silent" } as const;
-      await using a = await Node.start({ ...options, name: "a@127.0.0.1:0" });
-      await using b = await Node.start({ ...options, name: "b@127.0.0.1:0" });
+      await using a = await startCheaply({ ...options, name: "a@127.0.0.1:0" });
+      await using b = await startCheaply({ ...options, name: "b@127.0.0.1:0" });
       const [here, there] = [a, b].map((node, i) =>
         shards(node, "sum", { actor: counter, persist: { store: stores[i]! } })
       );

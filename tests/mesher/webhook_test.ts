@@ -1,7 +1,6 @@
 /** Webhooks: forbidden targets, timeouts, retries, and that their URLs are never logged. */
 import { assert, assertEquals } from "@std/assert";
 import type { ServerResponse } from "node:http";
-import { Node } from "../../mod.ts";
 import { readConfig } from "../../mesher/config.ts";
 import {
   type Allowed,
@@ -13,6 +12,7 @@ import {
 import { Counters } from "../../mesher/pipeline/counters.ts";
 import { type AttemptOptions, attemptWebhook } from "../../mesher/pipeline/webhook.ts";
 import { type Delivery, webhooks, WEBHOOKS_MAX } from "../../mesher/services/notifier.ts";
+import { startCheaply } from "../kit/keys.ts";
 import { test, until } from "../kit/test.ts";
 import { onStage } from "./end_to_end_kit.ts";
 import { withReceiver } from "./receiver.ts";
@@ -187,7 +187,7 @@ async function withWebhooks(
     seen: { readonly counters: Counters; readonly lines: string[] },
   ) => Promise<void>,
 ): Promise<void> {
-  await using node = await Node.start({ cookie: crypto.randomUUID() });
+  await using node = await startCheaply({ cookie: crypto.randomUUID() });
   const counters = new Counters();
   const lines: string[] = [];
   const config = readConfig({ MESHER_WEBHOOK_ALLOW: "127.0.0.1" }, { memory: true });

@@ -4,12 +4,13 @@ import type { Self } from "../../lib/actor/self.ts";
 import { Node } from "../../lib/node.ts";
 import { service } from "../../lib/otp/service.ts";
 import { Supervisor } from "../../lib/otp/supervisor.ts";
+import { startCheaply } from "../kit/keys.ts";
 import { cluster, type TestNode, withNodes } from "../kit/mesh.ts";
 import { test, until } from "../kit/test.ts";
 
 test("Node: logs one report per crash: of a child, of a failed start, and of an unsupervised actor", async () => {
   const lines: string[] = [];
-  await using node = await Node.start({
+  await using node = await startCheaply({
     cookie: "not a secret",
     logLevel: "warn",
     log: ({ level, line }) => void lines.push(`${level} ${line}`),

@@ -3,10 +3,10 @@ import { assert, assertEquals, assertInstanceOf, assertRejects, assertThrows } f
 import { ArgumentError, BadReturnError, CallExitError } from "../../lib/actor/errors.ts";
 import type { Call } from "../../lib/actor/call.ts";
 import type { Self } from "../../lib/actor/self.ts";
-import { Node } from "../../lib/node.ts";
 import { service } from "../../lib/otp/service.ts";
 import { continueWith, noReply, stopService } from "../../lib/otp/service_definition.ts";
 import { remote } from "../../lib/otp/spawnable.ts";
+import { startCheaply } from "../kit/keys.ts";
 import { test } from "../kit/test.ts";
 import { Family } from "./family.ts";
 
@@ -79,7 +79,7 @@ test("continueWith: an endless chain does not starve other actors and timers", a
     init: () => continueWith(0),
     continue: (count) => continueWith(count + 1),
   });
-  await using node = await Node.start({ logLevel: "silent" });
+  await using node = await startCheaply({ logLevel: "silent" });
   const pid = await endless.start(node);
   const other = node.spawn((_self: Self<Call<string, string>>) => (call) => call.reply("yes"));
   for (let i = 0; i < 3; i++) assertEquals(await node.call(other, "there?"), "yes");

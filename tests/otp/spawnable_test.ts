@@ -3,12 +3,12 @@ import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import type { Call } from "../../lib/actor/call.ts";
 import { ArgumentError } from "../../lib/actor/errors.ts";
 import type { Self } from "../../lib/actor/self.ts";
-import { Node } from "../../lib/node.ts";
 import { SpawnError } from "../../lib/mesh/spawner.ts";
 import { service } from "../../lib/otp/service.ts";
 import { remote } from "../../lib/otp/spawnable.ts";
 import { Supervisor } from "../../lib/otp/supervisor.ts";
 import type { Pid } from "../../lib/term/pid.ts";
+import { startCheaply } from "../kit/keys.ts";
 import { test } from "../kit/test.ts";
 
 const adder = remote("adder", (_self: Self<Call<number, number>>, to: number) => {
@@ -29,8 +29,8 @@ const counter = service<Counter>({
 
 test("remote, Node.expose: one definition is exposed here, and spawned, supervised and started elsewhere", async () => {
   const cookie = "the same on every node";
-  await using a = await Node.start({ name: "a@127.0.0.1:0", cookie, logLevel: "silent" });
-  await using b = await Node.start({ name: "b@127.0.0.1:0", cookie, logLevel: "silent" });
+  await using a = await startCheaply({ name: "a@127.0.0.1:0", cookie, logLevel: "silent" });
+  await using b = await startCheaply({ name: "b@127.0.0.1:0", cookie, logLevel: "silent" });
   b.expose(adder);
   b.expose(counter, { allow: [a.name] });
   assertEquals(b.exposed(), ["adder", "counter"]);

@@ -17,6 +17,7 @@ import type { ChildSpec } from "../../lib/otp/child.ts";
 import { DynamicSupervisor } from "../../lib/otp/dynamic_supervisor.ts";
 import { service } from "../../lib/otp/service.ts";
 import { Supervisor } from "../../lib/otp/supervisor.ts";
+import { startCheaply } from "../kit/keys.ts";
 import { cluster, type TestNode, withNodes } from "../kit/mesh.ts";
 import { test, until } from "../kit/test.ts";
 
@@ -97,7 +98,7 @@ test("Node.stop: ends several supervisors started by one actor in reverse order 
 test("Node.stop: an await using block calls terminate, also in a dynamic supervisor", async () => {
   const ends: string[] = [];
   {
-    await using node = await Node.start({ logLevel: "silent" });
+    await using node = await startCheaply({ logLevel: "silent" });
     const buffer = makeBuffer(ends);
     const pool = await DynamicSupervisor.start(node);
     for (const id of ["a", "b"]) {

@@ -1,9 +1,10 @@
 /**
- * A node in its own process that uses only the public API: counters, watchers, global names and
+ * A node in its own process that uses only the public API, but for cheap keys: counters, watchers, global names and
  * floods, on the test's commands.
  */
 import process from "node:process";
-import { type Call, Down, Exit, Node, NodeChange, type Pid, type Self } from "../../mod.ts";
+import { type Call, Down, Exit, NodeChange, type Pid, type Self } from "../../mod.ts";
+import { startCheaply } from "../kit/keys.ts";
 import { takeCommands, tell } from "../kit/child_commands.ts";
 
 interface Command {
@@ -47,7 +48,7 @@ async function watcher(self: Self<unknown>, who: Pid, tag: string): Promise<void
 
 takeCommands<Command>(async (options) => {
   // Does not wait for sessions, because each one is reported, and the listeners follow only now.
-  const node = await Node.start({ joinTimeout: 0, ...options });
+  const node = await startCheaply({ joinTimeout: 0, ...options });
   for (const event of ["nodeup", "nodedown", "pressure"] as const) {
     node.on(event, (details) => tell({ event, ...details }));
   }

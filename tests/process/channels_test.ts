@@ -1,7 +1,7 @@
 /** Channels on three processes that are killed and restarted, with clients in this one. */
 import { assert, assertEquals } from "@std/assert";
 import { Socket } from "@firn/firn/client";
-import { type NodeProcess, PAIRS, untilWhole, withNodes } from "../kit/process.ts";
+import { type NodeProcess, pairsInTurn, untilWhole, withNodes } from "../kit/process.ts";
 import { test, until } from "../kit/test.ts";
 
 const CHILD = "channel_child.ts";
@@ -9,7 +9,7 @@ const hasty = { pingInterval: 300, pingTimeout: 1_500 };
 const isLong = "Bun" in globalThis ? false : Deno.env.get("FIRN_LONG") === "1";
 const ROUNDS = isLong ? 40 : 4;
 
-for (const [one, other] of PAIRS) {
+for (const [one, other] of pairsInTurn(1)) {
   test(`channels (${one}, ${other}): no acknowledged message is lost when nodes are killed or leave`, async () => {
     await withNodes(async (start) => {
       const kinds = [one, other, one] as const;

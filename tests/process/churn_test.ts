@@ -2,13 +2,13 @@
 import process from "node:process";
 import { assert, assertEquals } from "@std/assert";
 import { SeededRandom } from "../../lib/base/random.ts";
-import { type NodeProcess, PAIRS, untilWhole, withNodes } from "../kit/process.ts";
+import { type NodeProcess, pairsInTurn, untilWhole, withNodes } from "../kit/process.ts";
 import { test, until } from "../kit/test.ts";
 
 /** The number of times a node stops; with FIRN_LONG=1 it takes some minutes. */
 const ROUNDS = process.env["FIRN_LONG"] === "1" ? 150 : 8;
 
-for (const [one, other] of PAIRS) {
+for (const [one, other] of pairsInTurn(0)) {
   test(`a mesh with constant restarts (${one}, ${other}) keeps no stale session, name or actor`, {
     timeout: 600_000,
   }, async () => {

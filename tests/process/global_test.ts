@@ -1,6 +1,13 @@
 /** Global names, groups and singletons on three nodes in separate processes. */
 import { assert, assertEquals } from "@std/assert";
-import { type NodeProcess, PAIRS, type Runtime, untilWhole, withNodes } from "../kit/process.ts";
+import {
+  type NodeProcess,
+  PAIRS,
+  pairsInTurn,
+  type Runtime,
+  untilWhole,
+  withNodes,
+} from "../kit/process.ts";
 import { test, until } from "../kit/test.ts";
 
 const CHILD = "global_child.ts";
@@ -194,8 +201,10 @@ for (const [one, other] of PAIRS) {
       await untilFound([a, b, c], "x", x);
     });
   });
+}
 
-  test(`global names ${where}: a hundred thousand are sent to a node that joins, and heartbeats continue`, async () => {
+for (const [one, other] of pairsInTurn(0)) {
+  test(`global names (${one}, ${other}): a hundred thousand are sent to a node that joins, and heartbeats continue`, async () => {
     await withNodes(async (start) => {
       const brisk = { pingInterval: 1_000, pingTimeout: 8_000 };
       const a = await start(one, "a", brisk, CHILD);
@@ -208,8 +217,10 @@ for (const [one, other] of PAIRS) {
       assertEquals([a.count("nodedown"), b.count("nodedown")], [0, 0]);
     });
   });
+}
 
-  test(`a singleton ${where} runs once, moves when its node is killed or suspended, and runs once afterwards`, async () => {
+for (const [one, other] of pairsInTurn(1)) {
+  test(`a singleton (${one}, ${other}) runs once, moves when its node is killed or suspended, and runs once afterwards`, async () => {
     await withNodes(async (start) => {
       const a = await start(one, "a", hasty, CHILD);
       const b = await start(other, "b", { ...hasty, seeds: [a.name] }, CHILD);

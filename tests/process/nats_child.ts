@@ -1,11 +1,11 @@
 /** A node with a relay over NATS in its own process: a room and a topic with history, whose members record. */
 import process from "node:process";
-import { Node } from "@firn/firn";
 import { channel } from "@firn/firn/channels";
 import { type NatsConnection, type NatsJetStream, natsRelay } from "@firn/firn/cluster";
 import type { NodeOptions } from "../../lib/node_options.ts";
 import { Socket } from "../../lib/client/socket.ts";
 import { messagesIn } from "../../lib/ws/frame.ts";
+import { startCheaply } from "../kit/keys.ts";
 import { importPackage } from "../kit/npm.ts";
 import { now, takeCommands, tell } from "../kit/child_commands.ts";
 
@@ -30,7 +30,7 @@ takeCommands(async ({ nats, ...options }: NatsOptions) => {
   }
   const { mesh, queueBytesMax } = nats;
   const relay = natsRelay(connection, { mesh, queueBytesMax, jetstream });
-  const node = await Node.start({ ...options, relay });
+  const node = await startCheaply({ ...options, relay });
   const kept = channel("kept", { history: { size: 100, copies: 1 } });
   const server = await node.serve({ channels: [kept] });
   tell({ event: "ready", at: now(), name: node.name, pid: process.pid });

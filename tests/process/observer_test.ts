@@ -2,12 +2,12 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Page } from "playwright-core";
 import type { Self } from "../../lib/actor/self.ts";
-import { Node } from "../../lib/node.ts";
+import type { Node } from "../../lib/node.ts";
 import { observer, type ObserverOptions } from "../../lib/observe/observer.ts";
 import { service } from "../../lib/otp/service.ts";
 import { Supervisor } from "../../lib/otp/supervisor.ts";
 import { DESK, needsBrowser, PHONE, takePicture, withBrowser } from "../kit/browser.ts";
-import { COOKIE } from "../kit/keys.ts";
+import { COOKIE, startCheaply } from "../kit/keys.ts";
 import { test, until } from "../kit/test.ts";
 
 const counter = service<{ state: number; call: { get(): number }; cast: { add(n: number): void } }>(
@@ -25,8 +25,8 @@ async function withPage(
   body: (base: string, a: Node, b: Node) => Promise<void>,
 ): Promise<void> {
   const common = { cookie: COOKIE, logLevel: "silent", observe: "control" } as const;
-  await using a = await Node.start({ ...common, name: "alpha@127.0.0.1:0" });
-  await using b = await Node.start({ ...common, name: "beta@127.0.0.1:0", seeds: [a.name] });
+  await using a = await startCheaply({ ...common, name: "alpha@127.0.0.1:0" });
+  await using b = await startCheaply({ ...common, name: "beta@127.0.0.1:0", seeds: [a.name] });
   await until("they are connected", () => a.peers().length === 1);
   for (const node of [a, b]) {
     await Supervisor.start(node, {

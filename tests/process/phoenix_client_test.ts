@@ -4,8 +4,8 @@
 import { assertEquals } from "@std/assert";
 import { readFileSync } from "node:fs";
 import { channel, ChannelError } from "@firn/firn/channels";
-import { Node } from "@firn/firn";
 import { needsBrowser, withBrowser } from "../kit/browser.ts";
+import { startCheaply } from "../kit/keys.ts";
 import { importPackage } from "../kit/npm.ts";
 import { test } from "../kit/test.ts";
 import { talk } from "./phoenix_client.mjs";
@@ -69,7 +69,7 @@ test(
   async () => {
     const client = await phoenix();
     if (client === undefined) return;
-    await using node = await Node.start({ logLevel: "silent" });
+    await using node = await startCheaply({ logLevel: "silent" });
     const server = await node.serve({ channels: [room] });
     assertEquals(await talk(client, `${server.url}socket`, WebSocket), ANSWERS);
   },
@@ -82,7 +82,7 @@ test(
     if (await phoenix() === undefined) return;
     const source = readFileSync(new URL(import.meta.resolve(PACKAGE.replace(/^/, "npm:"))));
     const script = readFileSync(new URL("phoenix_client.mjs", import.meta.url));
-    await using node = await Node.start({ logLevel: "silent" });
+    await using node = await startCheaply({ logLevel: "silent" });
     const files: Record<string, Uint8Array> = { "/phoenix.mjs": source, "/talk.mjs": script };
     const server = await node.serve({
       channels: [room],

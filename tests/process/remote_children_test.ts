@@ -9,6 +9,7 @@ import {
   isTurnOf,
   type NodeProcess,
   PAIRS,
+  pairsInTurn,
   type Runtime,
   untilWhole,
   withNodes,
@@ -157,8 +158,10 @@ for (const pair of PAIRS) {
       assertEquals([starts(again), starts(c), a.count("over")], [0, 1, 0]);
     });
   });
+}
 
-  test(`remote children (${on}) end when their supervisor's node is killed with -9`, async () => {
+for (const pair of pairsInTurn(0)) {
+  test(`remote children (${pair.join(", ")}) end when their supervisor's node is killed with -9`, async () => {
     await withCluster(pair, async (a, start) => {
       const b = await start("b");
       const c = await start("c", b);
@@ -177,6 +180,10 @@ for (const pair of PAIRS) {
       assertEquals(c.count("end", undefined, "noconnection"), 1);
     });
   });
+}
+
+for (const pair of PAIRS) {
+  const on = pair.join(", ");
 
   test(`Supervisor.stop (${on}): stops remote children in reverse order, one after another`, async () => {
     await withCluster(pair, async (a, start) => {
@@ -231,8 +238,10 @@ for (const pair of PAIRS) {
       });
     }
   }
+}
 
-  test(`remote children (${on}) run once after their supervisor's node was suspended and resumed`, async () => {
+for (const pair of pairsInTurn(1)) {
+  test(`remote children (${pair.join(", ")}) run once after their supervisor's node was suspended and resumed`, async () => {
     await withCluster(pair, async (a, start) => {
       const b = await start("b");
       const c = await start("c", b);

@@ -42,7 +42,7 @@ test("deno bench loads every file without flags, runs its benches, and names wha
     "--no-check",
     "--filter",
     "Ring push, shift",
-  ]);
+  ], { FIRN_BENCH: "tiny" });
   assertEquals(status, 0, text);
   const skipped = [...text.matchAll(/^(bench\/\S+): .*skipped, it needs --allow-/gm)];
   assert(skipped.length >= 8, text);
