@@ -1,5 +1,5 @@
 /**
- * The public API of channels: `node.channels`.
+ * Implements the public API of channels: `node.channels`.
  *
  * @module
  */

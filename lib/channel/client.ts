@@ -1,5 +1,5 @@
 /**
- * The interfaces through which the hub of a node uses clients and their connections.
+ * Defines the interfaces through which the hub of a node uses clients and their connections.
  *
  * @module
  */

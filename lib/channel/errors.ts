@@ -1,5 +1,5 @@
 /**
- * The error of channels.
+ * Defines the error of channels.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The actor that keeps the history of one topic, on the topic's home node.
+ * Implements the actor that keeps the history of one topic, on the topic's home node.
  *
  *     publish ─▶ offset ─▶ copies on other nodes ─▶ acknowledged ─▶ subscribed nodes, publisher
  *

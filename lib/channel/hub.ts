@@ -1,5 +1,6 @@
 /**
- * The channels of one node: the clients of each topic on this node, and broadcasts to other nodes.
+ * Implements the channels of one node: stores the clients of each topic on this node, and sends
+ * broadcasts to other nodes.
  *
  *     broadcast ─┬─▶ clients of this node, by rooms
  *                └─▶ the hub of each node that has clients in the topic ─▶ its clients

@@ -1,5 +1,6 @@
 /**
- * Presence: the clients and actors in each topic on all nodes, replicated in memory on every node.
+ * Implements presence: every node stores in memory which clients and actors are in each topic, on
+ * all nodes.
  *
  * Each node owns the entries of its own clients and actors, and sends only those: all of them when
  * a peer connects, then numbered changes. A peer that detects a gap requests all entries again. The

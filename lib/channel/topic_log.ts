@@ -1,5 +1,5 @@
 /**
- * The log of a topic: its recent messages, and the epochs that their positions belong to.
+ * Stores the log of a topic: its recent messages, and the epochs that their positions belong to.
  *
  * Offsets increase by one. An epoch is the range of offsets that one home has assigned. A node that
  * takes over begins a new epoch after the last message of its copy. A client that has received

@@ -1,6 +1,6 @@
 /**
- * Phoenix's channel protocol, version 2, as described in the Phoenix guide "Writing a Channels
- * Client".
+ * Encodes and decodes Phoenix's channel protocol, version 2, as described in the Phoenix guide
+ * "Writing a Channels Client".
  *
  *     text     [join_ref, ref, topic, event, payload]
  *              [join_ref, ref, topic, event, payload, details]   Firn's extension

@@ -1,5 +1,5 @@
 /**
- * Messages to actors about changes of names and groups.
+ * Defines the messages to actors about changes of names and groups.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * The public API of global names. A name is registered on one node, and every node looks it up in its own
- * memory. `README.md` has the guarantees, `registry.ts` the protocol.
+ * Implements the public API of global names. A name is registered on one node, and every node looks
+ * it up in its own memory. `README.md` has the guarantees, `registry.ts` the protocol.
  *
  * @module
  */

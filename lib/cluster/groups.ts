@@ -1,5 +1,6 @@
 /**
- * Process groups: actors of all nodes under one name. Lookups read this node's memory.
+ * Implements process groups: sets of actors of all nodes under one name. Lookups read this node's
+ * memory.
  *
  * Each node owns the memberships of its own actors, and announces only these; they are removed when its session
  * ends. An actor may join a group several times, and must leave it as often. Groups with the same name in

@@ -1,6 +1,6 @@
 /**
- * The actor of a kind on one node: decides for each key whether its actor runs on this node, and
- * moves keys to their homes when nodes join or leave.
+ * Implements the actor of a kind on one node. It decides for each key whether the key's actor runs
+ * on this node, and moves keys to their homes when nodes join or leave.
  *
  *     group: a node joins ─▶ hello, both ways ─▶ keys: those of the peer still here ─▶ moved · gone
  *

@@ -1,6 +1,6 @@
 /**
- * The other nodes that take part in a kind, as known to one node: their weights, whether they have
- * listed the keys that they still run, and these keys.
+ * Stores what one node knows about another node that takes part in a kind: its weight, and the keys
+ * that it still runs.
  *
  * @module
  */

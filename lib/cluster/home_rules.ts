@@ -1,6 +1,6 @@
 /**
- * Parameters of a {@linkcode HomeActor}: the options of its kind, and its interfaces to groups,
- * names and events.
+ * Defines the parameters of a {@linkcode HomeActor}: the options of its kind, and its interfaces to
+ * groups, names and events.
  *
  * @module
  */

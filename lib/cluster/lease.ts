@@ -1,5 +1,6 @@
 /**
- * Leases: an authority outside of the cluster decides which node runs a singleton.
+ * Implements leases, with which an authority outside of the cluster decides which node runs a
+ * singleton.
  *
  * @module
  */

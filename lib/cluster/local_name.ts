@@ -1,5 +1,6 @@
 /**
- * A global name that this node claims or holds: its options, and the peers that have granted it.
+ * Stores a global name that this node claims or holds: its options, and the peers that have granted
+ * it.
  *
  *     claimed ──all connected peers have granted it──▶ held ──▶ withdrawn
  *        └──────── one has refused ────────────────────────────────▲

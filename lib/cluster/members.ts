@@ -1,6 +1,7 @@
 /**
- * The members of the cluster known to this node: itself, its seeds, and each node with which it or a peer has
- * had a session, except those that have left gracefully. Majorities are counted among these.
+ * Records the members of the cluster that this node knows: itself, its seeds, and each node with
+ * which it or a peer has had a session, except those that have left gracefully. Majorities are
+ * counted among these.
  *
  * A lost node stays a member. A node that crashed and never returns stays a member too, until a node with its
  * name has connected and then stopped gracefully.

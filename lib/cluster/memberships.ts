@@ -1,6 +1,6 @@
 /**
- * The group memberships of one actor of this node, found by group in constant time: the hub of a
- * node is in the group of each topic.
+ * Stores the group memberships of one actor of this node. They are found by group in constant time,
+ * because the hub of a node is in the group of each topic.
  *
  * @module
  */

@@ -1,6 +1,7 @@
 /**
- * The replicated table of global names. Each node owns the names that were registered on it; a replica is
- * a map from node to the names that it announced, so losing a node removes exactly its names.
+ * Stores the replicated table of global names. Each node owns the names that were registered on it;
+ * a replica is a map from node to the names that it announced, so losing a node removes exactly its
+ * names.
  *
  *     "cart" ─ b@h:1: <b 42>, stamp 17   ◀── the winner: see `winner.ts`
  *            └ c@h:1: <c  7>, stamp 18       until its owner withdraws it

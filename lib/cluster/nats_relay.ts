@@ -1,5 +1,6 @@
 /**
- * A relay over NATS, for the option `relay` of `Node.start`: connects meshes, or replaces one.
+ * Implements a relay over NATS, for the option `relay` of `Node.start`. It connects meshes, or
+ * replaces the mesh.
  *
  *     rooms and topics   PREFIX.k.KEY    core NATS: at most once, only to nodes with members of that key
  *     events of history  PREFIX.events   JetStream, if given: stored, at least once; else core NATS

@@ -1,5 +1,5 @@
 /**
- * The option `quorum`, and the error of a registration without a quorum.
+ * Defines the option `quorum`, and the error of a registration without a quorum.
  *
  * @module
  */

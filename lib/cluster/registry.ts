@@ -1,6 +1,6 @@
 /**
- * One node's registry of global names: the names that it owns, and those that its peers have announced. The
- * guarantees of a registration are in `README.md`.
+ * Implements one node's registry of global names: the names that it owns, and those that its peers
+ * have announced. The guarantees of a registration are in `README.md`.
  *
  *     register ─▶ a claim ─▶ REGISTER to all peers ─▶ all have granted it (OK) ─▶ held: true
  *                                 │                        └─ TAKEN by one that holds it ─▶ withdrawn: false

@@ -1,5 +1,5 @@
 /**
- * The messages that a relay carries between nodes or meshes. Deterministic.
+ * Encodes and decodes the messages that a relay carries between nodes or meshes. Deterministic.
  *
  *     u8 version (1), u8 kind, text16 origin, text16 room or topic, message
  *

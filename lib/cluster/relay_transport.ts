@@ -1,5 +1,6 @@
 /**
- * The transport of a relay: a system that carries messages between nodes, instead of the mesh or between meshes.
+ * Defines the transport of a relay: a system that carries messages between nodes, instead of the
+ * mesh or between meshes.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Rendezvous hashing: determines which member of a set is the home of a key. Deterministic.
+ * Determines which member of a set is the home of a key, by rendezvous hashing. Deterministic.
  *
  * Each member has a score for each key; the member with the highest score is the home. A score
  * depends only on the member and the key, so two nodes whose sets differ still agree on the order

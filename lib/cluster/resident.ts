@@ -1,5 +1,5 @@
 /**
- * The state of a key on one node: its actor, or the messages that wait for one.
+ * Stores the state of a key on one node: its actor, or the messages that wait for one.
  *
  *     WAITING ──its home is here, and no other node has it──▶ STARTING ──▶ LIVE ──▶ STOPPING ─┐
  *        ▲ │                                                               └──────▶ MOVING ───┤

@@ -1,6 +1,6 @@
 /**
- * Shards: a service per key, which runs on the home node of the key. Corresponds to the sharded
- * entities of Akka and the grains of Orleans.
+ * Implements shards: a service per key, which runs on the home node of the key. Corresponds to the
+ * sharded entities of Akka and the grains of Orleans.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Singletons: one child runs in the whole cluster. A manager on each participating node competes for a lock,
- * which is a normal global name; the node that has the lock runs the child.
+ * Implements singletons: one child runs in the whole cluster. A manager on each participating node
+ * competes for a lock, which is a normal global name; the node that has the lock runs the child.
  *
  *     standby ──the lock is free──▶ competing ──it is ours──▶ holding: a supervisor, and in it the child
  *        ▲                             │ it is not               │ the lock is another's, after a partition

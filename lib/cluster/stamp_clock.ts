@@ -1,5 +1,5 @@
 /**
- * The cluster's time, for the stamps of global names: a hybrid logical clock.
+ * Provides the cluster's time for the stamps of global names: a hybrid logical clock.
  *
  *     wall clock at the start + monotonic clock since + shift ─▶ time ─▶ a stamp: later than all known ones
  *
@@ -52,7 +52,7 @@ export class StampClock {
     return Math.abs(ahead) > SKEW_US_MAX ? ahead : 0;
   }
 
-  /** Shifts this clock. The caller must shift existing stamps as well. */
+  /** Shifts this clock by `us` microseconds. The caller must shift existing stamps as well. */
   shift(us: number): void {
     this.#shift += us;
     this.#passed += us;

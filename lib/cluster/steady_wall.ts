@@ -1,5 +1,6 @@
 /**
- * A wall clock without jumps: it follows small corrections of the system's clock, and ignores large ones.
+ * Provides a wall clock without jumps: it follows small corrections of the system's clock, and
+ * ignores large ones.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Pending calls of `connect`. Each resolves when the session is open, or rejects with the reason why it could
- * not be opened.
+ * Stores the pending calls of `connect`. Each resolves when the session is open, or rejects with
+ * the reason why it could not be opened.
  *
  * @module
  */

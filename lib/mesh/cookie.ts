@@ -1,5 +1,6 @@
 /**
- * The cookie is the shared secret of a cluster. A node that has it is a member, and can impersonate any member.
+ * Creates and checks cookies. The cookie is the shared secret of a cluster. A node that has it is a
+ * member, and can impersonate any member.
  *
  * A node shows its certificate to every client, and guesses of the cookie can be checked against it offline.
  * Beyond loopback, only generated cookies are therefore accepted: at least 32 hex digits or 22 characters of
@@ -36,7 +37,10 @@ const PAIRS = new Set(
     "hi ri ro ic ne ea ra ce li ch ll be ma si om ur").split(" "),
 );
 
-/** Maximum share of these pairs among the letter pairs of a cookie. A larger share indicates words. */
+/**
+ * Maximum share of the letter pairs of a cookie that may be in `PAIRS`. A larger share indicates
+ * words.
+ */
 const PAIRS_SHARE_MAX = 0.35;
 
 /** Digits that people write instead of letters, with these letters. */

@@ -1,5 +1,6 @@
 /**
- * The subset of DER (ITU-T X.690) that certificates need: encodes and decodes elements of tag, length and value.
+ * Encodes and decodes the subset of DER (ITU-T X.690) that certificates need: elements of tag,
+ * length and value.
  *
  * @module
  */

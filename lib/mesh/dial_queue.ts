@@ -38,7 +38,10 @@ export const ADDRESS_DIALS_MAX = 2;
 /** Number of unreachable nodes named by a peer after which its other nodes are dialed slowly. */
 export const INFORMANT_FAILURES_MAX = 32;
 
-/** Minimum interval between dials of nodes that such a peer has named. Milliseconds. */
+/**
+ * Minimum interval between dials of nodes named by a peer of which so many nodes were unreachable.
+ * Milliseconds.
+ */
 export const INFORMANT_PAUSE_MS = 500;
 
 /** The dials of the nodes at one address. */

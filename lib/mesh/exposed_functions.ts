@@ -1,6 +1,6 @@
 /**
- * The names of the functions that this node and each peer expose. Peers receive them in the handshake, and
- * later changes separately.
+ * Stores the names of the functions that this node and each peer expose. Peers receive them in the
+ * handshake, and later changes separately.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * Frames between nodes. Every message, in the handshake and after it, is sent as
+ * Encodes and decodes the frames between nodes. Every message, in the handshake and after it, is
+ * sent as
  *
  *     ┌──────────────┬──────────┬───────────────────┐
  *     │ u32 LE length│ u8 tag   │ body, length - 1  │     length 0: no tag, no body; skipped

@@ -1,5 +1,6 @@
 /**
- * Gossip: nodes exchange the names of their peers until all know the same nodes. Deterministic.
+ * Implements gossip: nodes exchange the names of their peers until all know the same nodes.
+ * Deterministic.
  *
  *     a session is up ─▶ PEER_LIST of all peers to the new peer, at once
  *                     ─▶ PEER_LIST of the new peers of this tick to all others

@@ -1,5 +1,5 @@
 /**
- * The handshake: four messages, inside TLS, that authenticate both sides.
+ * Implements the handshake: four messages, inside TLS, that authenticate both sides.
  *
  *     initiator                                            responder
  *        │                                                  │  its certificate has been verified

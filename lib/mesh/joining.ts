@@ -12,7 +12,7 @@
  */
 import type { Clock, Timer } from "../base/clock.ts";
 
-/** Maximum time to wait for the seeds' peers after the seeds are done. Milliseconds. */
+/** Maximum time to wait for the nodes that peers have named, after the seeds. Milliseconds. */
 const JOIN_PEERS_MS = 1_000;
 
 /** Tracks when this node has joined its cluster. */

@@ -1,6 +1,6 @@
 /**
- * Membership: which nodes are known, when they are dialed, gossip and joining. The guarantees and their times
- * are in `README.md`.
+ * Finds and dials the other nodes of the cluster, with gossip and joining. The guarantees and their
+ * times are in `README.md`.
  *
  *     seeds, connect() ─┐
  *     Gossip ───────────┼─▶ Peers ─▶ DialQueue ─▶ Dialer ─▶ session up ─▶ Peers, Gossip, Joining, waiters

@@ -1,6 +1,6 @@
 /**
- * The sessions of this node with all others: listens, accepts, and reports changes. `membership.ts` decides
- * which nodes are dialed.
+ * Manages the sessions of this node with all others: listens, accepts, and reports changes.
+ * `membership.ts` decides which nodes are dialed.
  *
  *     Membership ─dial──▶ HandshakeIo ─┐
  *                                      ├─▶ Session ─▶ inbound
@@ -48,7 +48,7 @@ import { type SessionOwner, SessionReceiver } from "./session_receiver.ts";
 
 /** Maximum memory for incomplete messages of all nodes, as a number of messages of maximum length. */
 const INCOMPLETE_MAX = 16;
-/** The same limit for the nodes at one address. */
+/** Maximum memory for incomplete messages of the nodes at one address, in the same unit. */
 const INCOMPLETE_PER_ADDRESS_MAX = 8;
 
 /** Maximum time for an initiator to complete TLS, and again for the handshake. Milliseconds. */

@@ -1,5 +1,5 @@
 /**
- * The wire table: every message that nodes exchange, one row each.
+ * Defines every message that nodes exchange, one row each in the wire table:
  *
  * | tag  | name                  | body, all integers little-endian                             | from     | answer |
  * |------|-----------------------|--------------------------------------------------------------|----------|--------|
@@ -128,7 +128,7 @@ export const ANSWER = {
   MISSING: 3,
   /** The mailbox is full, and the call was dropped: no data. */
   FULL: 4,
-  // The reply to a call that the receiver of this ANSWER holds, by its number there: see
+  // The reply to a call that the receiver of this ANSWER has forwarded, by its number there: see
   // `transferred_call.ts`.
   /** The reply: a term. */
   HELD_REPLY: 16,
@@ -471,7 +471,7 @@ export function decodeRoomName(head: Uint8Array): string | undefined {
   return reader.ok ? room : undefined;
 }
 
-/** Decodes a broadcast; `message` is a view, and valid as long as the body. */
+/** Decodes a broadcast; `message` is a view, which is valid as long as the body. */
 export function decodeRoomBroadcast(
   body: Uint8Array,
 ): { room: string; message: Uint8Array } | undefined {

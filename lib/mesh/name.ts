@@ -1,5 +1,5 @@
 /**
- * Node names: `name@host:port`, where `host:port` is what other nodes dial.
+ * Parses and formats node names: `name@host:port`, where `host:port` is what other nodes dial.
  *
  *     alpha@10.0.0.7:9000      beta@node2.example:9001      gamma@[fd00::7]:9000
  *

@@ -1,5 +1,6 @@
 /**
- * The node table of one session: translates between nodes and the node indexes of encoded pids.
+ * Implements the node table of one session, which translates between nodes and the node indexes of
+ * encoded pids.
  *
  *     0 the sender · 1 the receiver · from 2 on others, announced once by HOME
  *

@@ -249,7 +249,7 @@ export class Outbound implements FoundNodeLink, SignalSender {
     return call;
   }
 
-  /** Answers a call of an actor on that node, or a forwarded call that the node holds. */
+  /** Answers a call of an actor on that node, or a call that the node has forwarded. */
   answer(request: number, status: number, value: unknown): void {
     const out = this.#begin(TAG.ANSWER, WORD_BYTES + 1);
     writeNumber(out, request);

@@ -1,5 +1,6 @@
 /**
- * The send queue of one session, in three lanes, so that control and small messages do not wait for large ones.
+ * Implements the send queue of one session, with three lanes, so that control and small messages do
+ * not wait for large ones.
  *
  *     control ─────────────────────────────────────────────────────────▶ stream, at once
  *     begin, fields, commit ─▶ buffer ─▶ data lane: pieces ─┐ by turns ─▶ stream, while less than
@@ -33,7 +34,7 @@ import { Pressure } from "./pressure.ts";
 /** Number of buffered bytes above which they become a chunk. Two chunks fit into the buffer. */
 const PIECE_BYTES_MAX = 30 * 1024;
 
-/** The stream receives more data while it has fewer unsent bytes than this. */
+/** Number of unsent bytes in the stream below which it receives more data. */
 const WINDOW_BYTES = 64 * 1024;
 
 /** Number of data bytes that are sent between two fragments: one full chunk. */
@@ -94,7 +95,7 @@ export class SessionOutbox {
   #bulks = new Ring<FragmentWriter>();
   /** Number of bytes in `#data` and `#bulks`. */
   #queued = 0;
-  /** Number of large frames so far. */
+  /** Number of large frames so far, which is the number of the next one. */
   #numbers = 0;
   /** Number of data bytes that may be sent before the next fragment. */
   #share = SHARE_BYTES;

@@ -1,6 +1,7 @@
 /**
- * Limits of what one peer may create on this node: links, monitors, calls and messages. A peer that
- * exceeds the limit of links, monitors or calls is faulty or hostile, and its session ends.
+ * Defines the limits of what one peer may create on this node: links, monitors, calls and messages.
+ * A peer that exceeds the limit of links, monitors or calls is faulty or hostile, and its session
+ * ends.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The known nodes and their states. Deterministic: time and random numbers are arguments.
+ * Records the known nodes and their states. Deterministic: time and random numbers are arguments.
  *
  *             dial begins             proof sent                  ACK
  *     idle ────────────▶ dialling ──────────────▶ proving ───────────────▶ up
@@ -74,7 +74,7 @@ export const STOPPED_MS = 30_000;
 /** Maximum number of known nodes. Others that peers name are not dialed. */
 export const PEERS_MAX = 1024;
 
-/** The state of a peer. */
+/** The state of a known node: see the drawing above. */
 type PeerState =
   | { readonly kind: "idle"; readonly dialAt: number }
   | { readonly kind: "dialling" }

@@ -1,5 +1,5 @@
 /**
- * The pauses between dials of an unreachable node.
+ * Computes the pauses between dials of an unreachable node.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * The links to all connected nodes, one per session, through which local actors reach remote ones.
+ * Stores the links to all connected nodes, one per session, through which local actors reach remote
+ * ones.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * One session with another node, from ACK to its end: receives and sends frames, and detects failures.
+ * Implements one session with another node, from the ACK to its end: receives and sends frames, and
+ * detects failures.
  *
  * Frames of one turn are sent in one write, and large ones in fragments between others: see `outbox.ts`. The
  * send queue is bounded: above `queueBytesMax` data frames are dropped and counted, and control and vital
@@ -99,7 +100,8 @@ export interface SessionHandler {
   messageAt?(tag: number, bytes: Uint8Array, from: number, to: number): string | undefined;
   /**
    * Handles a message. A returned text is the rule that the peer violated. `bulk`: the number of a
-   * fragmented message. It is in order already, so it must not be held back.
+   * fragmented message, whose place in the order was reserved by its first fragment, so that it
+   * must not be held back.
    */
   message(
     connection: Session,
@@ -132,7 +134,7 @@ export interface Opened {
 
 /**
  * The tags of messages about names and groups. A joining node receives up to a million of them, and
- * must handle other work in between. Later messages of the session wait too, so order is kept.
+ * must do other work between them. Later messages of the session wait too, so order is kept.
  */
 const LISTS: ReadonlySet<number> = new Set([
   TAG.GLOBAL_REGISTER,
@@ -143,11 +145,12 @@ const LISTS: ReadonlySet<number> = new Set([
 ]);
 
 /**
- * Number of bytes of such messages after which other work is done: about 600 names, in 1 to 3 ms.
+ * Number of bytes of messages about names and groups after which other work is done. They contain
+ * about 600 names, and take 1 to 3 ms.
  */
 const LIST_BYTES_A_TURN_MAX = 32 * 1024;
 
-/** Number of bytes that each of these messages counts in addition to its length. */
+/** Number of bytes that each message about names and groups counts in addition to its length. */
 const LIST_ROW_BYTES = 64;
 
 /** A pending check whether the peer is alive. */

@@ -1,6 +1,6 @@
 /**
- * The receiving side of a session: passes each message to {@linkcode dispatch}, except that a broadcast
- * waits while an earlier large one to the same room is incomplete.
+ * Implements the receiving side of a session: passes each message to {@linkcode dispatch}, except
+ * that a broadcast waits while an earlier large one to the same room is incomplete.
  *
  * @module
  */

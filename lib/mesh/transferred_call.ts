@@ -1,13 +1,14 @@
 /**
- * Forwarded calls: an actor may send a call to an actor of another node, which replies to it, as with the
- * `From` of OTP's gen_server.
+ * Implements forwarded calls: an actor may send a call to an actor of another node, which replies
+ * to it, as with the `From` of OTP's gen_server.
  *
  *     a caller ──call──▶ server ──sends the call on──▶ worker
  *         ▲                 (its node holds the call)     │ reply
  *         └───────────── the held call ◀── ANSWER ◀───────┘
  *
- * The node of the server holds the call under a number until it is answered or given up. A later reply is
- * dropped. The call still ends with the server, which is the actor that the caller monitors.
+ * The node of the server stores the call under a number until it is answered or given up. A later
+ * reply is dropped. The call still ends with the server, which is the actor that the caller
+ * monitors.
  *
  * @module
  */
@@ -24,13 +25,13 @@ import { ANSWER } from "./message.ts";
 /** The number that is sent for a call that has ended. */
 const OVER = 0;
 
-/** Sends the answer to a call that another node holds. */
+/** Sends the answer to a call that another node has forwarded. */
 export interface CallAnswerer {
   /** Sends an answer if there is a session with the node. */
   answerHeld(home: Home, number: number, status: number, value: unknown): void;
 }
 
-/** A call that another node holds. */
+/** A call that another node has forwarded, and stores until it is answered. */
 export class TransferredCall extends Call implements TransferableCall, Chained, PassableCall {
   request: unknown;
   following: Chained | undefined = undefined;
@@ -65,8 +66,8 @@ export class TransferredCall extends Call implements TransferableCall, Chained, 
   }
 
   /**
-   * Calls `over` at once: this node does not learn when the call ends, because another node holds
-   * it.
+   * Calls `over` at once: this node does not learn when the call ends, because another node has
+   * forwarded it.
    */
   whenOver(over: () => void): void {
     over();
@@ -110,25 +111,29 @@ export class HeldCalls {
     this.#answerer = answerer;
   }
 
-  /** The number of held calls. */
+  /** Number of forwarded calls that have not ended. */
   get size(): number {
     return this.#byNumber.size;
   }
 
-  /** Holds a call, and returns its encoding; `undefined` if the value is not a call. */
+  /**
+   * Stores a call until it ends, and returns its encoding; `undefined` if the value is not a call.
+   */
   transferable(value: object): TransferableCall | undefined {
     if (value instanceof TransferredCall) return value;
     if (!(value instanceof PendingCall || value instanceof IncomingCall)) return undefined;
     return { home: this.#system.home, id: this.#number(value), request: value.request };
   }
 
-  /** Returns the call that has arrived: the original one if this node holds it. */
+  /** Returns the call that has arrived: the original one if this node has forwarded it. */
   arrived(home: Home, id: number, request: unknown): Call {
     const held = home === this.#system.home ? this.#byNumber.get(id) : undefined;
     return held ?? new TransferredCall(this.#answerer, home, id, request);
   }
 
-  /** Handles an answer to a call that is held. Returns whether the status belongs to held calls. */
+  /**
+   * Handles an answer to a forwarded call. Returns whether the status is one for forwarded calls.
+   */
   answered(number: number, status: number, value: unknown): boolean {
     const call = this.#byNumber.get(number);
     switch (status) {

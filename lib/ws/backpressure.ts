@@ -1,5 +1,6 @@
 /**
- * Backpressure: what happens to a message when its peer does not read fast enough. Deterministic.
+ * Defines backpressure: what happens to a message whose peer does not read fast enough.
+ * Deterministic.
  *
  *     "close"    the connection is closed with code 1013
  *     "drop"     the message is dropped

@@ -1,5 +1,5 @@
 /**
- * The body of a request as a stream, which a hook reads while it arrives.
+ * Passes the body of a request to a hook as a stream, while it arrives.
  *
  *     bytes ──▶ add ──▶ a queue of at most `QUEUE_BYTES_MAX` ──▶ request.body
  *                         └─ full: the socket is paused until the hook reads

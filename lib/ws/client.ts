@@ -1,5 +1,5 @@
 /**
- * A WebSocket client that reconnects. Frames, limits and checks are those of the server.
+ * Implements a WebSocket client that reconnects. Frames, limits and checks are those of the server.
  *
  *     connecting ──open──▶ open ──it ends──▶ waiting ──after the delay────▶ connecting
  *          ├──────────────── it fails ──────────▲                               │
@@ -215,7 +215,8 @@ export interface Client<Data = undefined> extends AsyncDisposable {
   readonly connection: Connection<Data>;
   /**
    * Sends over the connection. Without a connection, it returns "held" if the message fits into
-   * `sendBufferLimit`, "dropped" if it does not, and "closed" without such a limit and after the end.
+   * `sendBufferLimit`, "dropped" if it does not, and "closed" if that limit is 0 or the client has
+   * ended.
    */
   send(data: string | Uint8Array): SendResult;
   /** Closes the connection and does not reconnect. Resolves when it is closed. */

@@ -1,5 +1,5 @@
 /**
- * Close codes, and the payload of close frames: RFC 6455, section 7.4.
+ * Defines close codes, and encodes and parses the payload of close frames: RFC 6455, section 7.4.
  *
  *     ┌──────────┬─────────────────────────────┐
  *     │ code u16 │ reason, UTF-8, 0..123 bytes │      or empty

@@ -1,6 +1,6 @@
 /**
- * Actors that represent WebSocket connections. The actor of a connection is spawned when `conn.pid`
- * or `conn.self` is first used, so that other connections cost nothing.
+ * Creates the actors that represent WebSocket connections. The actor of a connection is spawned
+ * when `conn.pid` or `conn.self` is first used, so that other connections cost nothing.
  *
  *     conn.pid ──▶ spawned ── messages ──▶ info ──▶ …
  *     the socket closed ───▶ the actor exits, with the close code

@@ -1,5 +1,5 @@
 /**
- * WebSocket frames: RFC 6455, section 5.2. Deterministic.
+ * Encodes and decodes WebSocket frames: RFC 6455, section 5.2. Deterministic.
  *
  *       byte 0            byte 1
  *     ┌─┬───┬────────┐  ┌────┬─────────┐  ┌─────────────────────┐  ┌──────────┐  ┌─────────┐

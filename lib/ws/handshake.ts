@@ -1,5 +1,6 @@
 /**
- * The server's side of the opening handshake: RFC 6455, section 4.2, over RFC 9112. Deterministic.
+ * Implements the server's side of the opening handshake: RFC 6455, section 4.2, over RFC 9112.
+ * Deterministic.
  *
  *     GET /path HTTP/1.1                          HTTP/1.1 101 Switching Protocols
  *     Host: example.org                           Upgrade: websocket

@@ -765,7 +765,7 @@ export class HttpConnection<Data> implements StreamHandler {
     if (isCancelled || farewell === "close" || this.#awaitsContinue) return this.#leave();
     if (!this.#bodyComes) return this.#rest();
     if (this.#halfClosed || this.#bodyAt === Infinity) return this.#leave();
-    // The unread rest of the body comes before the next request.
+    // The rest of the body must be read and dropped before the next request can be read.
     this.#bodyFails(new TypeError("the request has been answered"));
     this.#enter("draining");
     this.#drain();

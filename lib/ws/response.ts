@@ -1,5 +1,5 @@
 /**
- * The client's side of the opening handshake: RFC 6455, section 4.1. Deterministic.
+ * Implements the client's side of the opening handshake: RFC 6455, section 4.1. Deterministic.
  *
  *     GET /chat HTTP/1.1                      ──▶ HTTP/1.1 101 Switching Protocols
  *     Host: example.org                           Upgrade: websocket
@@ -24,7 +24,7 @@ export interface Asked {
   readonly target: string;
   /** Host and port, as in the URL. */
   readonly host: string;
-  /** 16 random bytes in base64. */
+  /** The value of Sec-WebSocket-Key: 16 random bytes in base64. */
   readonly key: string;
   readonly protocols: readonly string[];
   readonly deflate: DeflateTerms | undefined;

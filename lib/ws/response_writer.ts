@@ -42,7 +42,10 @@ export interface ResponseSink {
   /** Returns the value of the Date header. */
   date(): string;
   write(bytes: Uint8Array): void;
-  /** Resolves when there is room for more; `undefined` if there is already. */
+  /**
+   * Returns a promise that resolves when more may be written, or `undefined` if more may be written
+   * at once.
+   */
   room(): Promise<void> | undefined;
 }
 

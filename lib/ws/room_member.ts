@@ -1,6 +1,6 @@
 /**
- * Members of rooms that are not connections of `serve`: sockets of `Deno.serve`, of `Bun.serve` or of a framework, and
- * streams of server-sent events.
+ * Adds members to rooms that are not connections of `serve`: sockets of `Deno.serve`, of
+ * `Bun.serve` or of a framework, and streams of server-sent events.
  *
  *     rooms.broadcast ─▶ Rooms ─▶ RoomTerms.messages: decoded once a batch ─┬─▶ SocketMember ─▶ socket.send
  *                                                                          └─▶ EventStream  ─▶ data: …

@@ -1,7 +1,7 @@
 /**
- * A buffer for temporary data, with all its views created once: creating a view costs more than
- * processing most frames. A server has two, for reading and for writing; their content is only
- * valid during one synchronous call.
+ * Provides a buffer for temporary data, with all its views created once, because creating a view
+ * costs more than processing most frames. A server has two, for reading and for writing; their
+ * content is only valid during one synchronous call.
  *
  * @module
  */

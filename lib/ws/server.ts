@@ -1,5 +1,6 @@
 /**
- * The WebSocket server: listens, accepts and counts connections, applies time limits, and stops.
+ * Implements the WebSocket server: listens, accepts and counts connections, applies time limits,
+ * and stops.
  *
  *     accept ──▶ HttpConnection ──101──▶ WebSocketConnection ──▶ closed
  *                 ▲  │ └──── answered, rejected, late ────▶ closed
@@ -47,7 +48,10 @@ const TURNED_AWAY_MAX = 100;
  * connections counts as empty. A stopping server that shares its port waits for this.
  */
 const QUEUE_TURNS = 3;
-/** Maximum time for which such a server accepts connections from the queue, in milliseconds. */
+/**
+ * Maximum time for which a stopping server that shares its port accepts connections from the queue,
+ * in milliseconds.
+ */
 const QUEUE_MS_MAX = 1_000;
 
 /**

@@ -1,5 +1,5 @@
 /**
- * One WebSocket, from the 101 to its end: RFC 6455, sections 5 to 7.
+ * Implements one WebSocket connection, from the 101 response to its end: RFC 6455, sections 5 to 7.
  *
  *              close() · the peer's close or its last byte · a violated rule ·
  *              a handler that throws · backpressure
@@ -602,8 +602,8 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
   }
 
   /**
-   * Suspends decoding until a handler's promise settles, unless the handler is `drain` or `close`,
-   * which no message needs to wait for.
+   * Suspends decoding until a handler's promise settles, unless the handler is `drain` or `close`:
+   * messages do not wait for these.
    */
   #wait(name: keyof ConnectionHandlers<Data>, promise: Promise<unknown>): void {
     const isLive = this.#state === "open" || this.#delivers;
@@ -614,7 +614,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     });
   }
 
-  /** Lets other connections be served if decoding has taken long. */
+  /** Yields to other connections if decoding has taken long. */
   #look(): void {
     if (this.#reader.work <= WORK_A_TURN_MAX) return;
     // If decoding is suspended already, `#continueWith` yields later.

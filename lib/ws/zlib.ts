@@ -1,5 +1,6 @@
 /**
- * Synchronous raw deflate for WebSockets. Only this file uses internals of the platform's zlib.
+ * Compresses and inflates WebSocket messages synchronously, with raw deflate. Only this file uses
+ * internals of the platform's zlib.
  *
  *     compress   payload ─▶ deflate, flushed ─▶ … 00 00 ff ff ─▶ without these four
  *     inflate    bytes, in pieces or whole, then 00 00 ff ff ─▶ payload, up to a limit
