@@ -54,7 +54,7 @@ export interface RelayTransport {
    * mesh change.
    */
   receiveEvents(isReceiver: boolean): void;
-  /** Resolves when earlier subscriptions are in effect. Rejects if that is not known. */
+  /** Resolves when earlier subscriptions are in effect. Rejects if this cannot be determined. */
   flush(): Promise<void>;
   /**
    * Ends all subscriptions. First waits until all queued messages were sent, at most for a second.

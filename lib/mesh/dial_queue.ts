@@ -39,8 +39,8 @@ export const ADDRESS_DIALS_MAX = 2;
 export const INFORMANT_FAILURES_MAX = 32;
 
 /**
- * Minimum interval between dials of nodes named by a peer of which so many nodes were unreachable.
- * Milliseconds.
+ * Minimum interval between dials of nodes that were named by a peer with this number of unreachable
+ * nodes. Milliseconds.
  */
 export const INFORMANT_PAUSE_MS = 500;
 

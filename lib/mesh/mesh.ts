@@ -563,7 +563,8 @@ export class Mesh implements SessionOwner {
         return { reason: "limit", words };
       }
     }
-    // Checked last, because a listener of that session's end may stop the node.
+    // Checked last, because the end of the replaced session calls listeners, which may stop the
+    // node.
     if (this.#stopping) return { reason: "stopping", words: `${this.#name} is stopping` };
     this.membership.accepted(met.name);
     return undefined;

@@ -43,7 +43,7 @@ export class ConnectionActor implements Chained {
   following: Chained | undefined = undefined;
   preceding: Chained | undefined = undefined;
   readonly pid: Pid<unknown>;
-  /** The actor's `self`. */
+  /** The `self` of the actor, for links, monitors and calls. */
   readonly self: Self;
   readonly #actorRef: ActorRef;
   readonly #owner: ConnectionActorOwner;

@@ -171,7 +171,7 @@ export class HttpConnection<Data> implements StreamHandler {
   #limitMs: number | undefined;
   #proxy: ProxyReader | undefined;
   readonly #reader = new HeadReader();
-  /** Number of responses started. */
+  /** Number of responses that were started on this connection. */
   #answers = 0;
   /** The method of the current request once it is known. */
   #method: string | undefined;
@@ -206,7 +206,10 @@ export class HttpConnection<Data> implements StreamHandler {
   /** Resumes a response that waits until the client has read more. */
   #roomy: (() => void) | undefined;
   #written = 0;
-  /** Number of sent bytes when the client last made progress, -1 at first; and the time of that. */
+  /**
+   * Number of sent bytes when the client last made progress; -1 at first. The next field is the
+   * time of that.
+   */
   #departed = -1;
   #departedAt = 0;
 
