@@ -26,7 +26,7 @@ import { type Home, Pid, type Ref } from "../term/pid.ts";
 import type { Call, CallOptions } from "./call.ts";
 import { ActorRef } from "./actor_ref.ts";
 import { ActorExitError, BadReturnError } from "./errors.ts";
-import { downMessage, exitMessage } from "./exit.ts";
+import { downMessage, exitMessage, isThenable, readableReason, thrownReason } from "./exit.ts";
 import type { ExitReason } from "../term/exit.ts";
 import type { Names } from "./names.ts";
 import type { ActorName, RemoteSpawn } from "./remote.ts";
@@ -49,6 +49,8 @@ export interface ActorHome {
   admit(actor: Actor, message: unknown): boolean;
   /** Called when an actor has exited. */
   ended(actor: Actor, reason: ExitReason, crash: ActorCrash | undefined): void;
+  /** Reports a message that `receive` cannot resolve with. */
+  unreceivable(actor: Actor, message: unknown): void;
   spawn<M, A extends unknown[]>(
     parent: Actor | undefined,
     options: SpawnOptions | undefined,
@@ -235,9 +237,21 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
   #hand(message: unknown): void {
     const resolve = this.#resolve;
     if (resolve === undefined) return this.push(message);
+    if (!this.#isReceivable(message)) return;
     this.#endWait();
     this.#take(message);
     resolve(message);
+  }
+
+  /** Whether `receive` can resolve with a message. A thenable, or what may be one, is dropped. */
+  #isReceivable(message: unknown): boolean {
+    try {
+      if (!isThenable(message)) return true;
+    } catch {
+      // The program's getter or proxy threw.
+    }
+    this.system.unreceivable(this, message);
+    return false;
   }
 
   /** Records a message that an async body takes. */
@@ -398,14 +412,20 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
 
   /** Passes a queued message to the pending `receive`. */
   #wake(): void {
-    if (this.#resolve === undefined || this.length === 0 || this.#state === SUSPENDED) return;
-    const match = this.#condition?.match;
-    if (match === undefined) return this.#hand(this.shift());
-    try {
-      const taken = this.take(match);
-      if (taken !== undefined) this.#hand(taken.message);
-    } catch (error) {
-      this.#fail(() => error);
+    // Ends with the first message that can be received.
+    while (this.#resolve !== undefined && this.length > 0 && this.#state !== SUSPENDED) {
+      const match = this.#condition?.match;
+      if (match === undefined) {
+        this.#hand(this.shift());
+        continue;
+      }
+      try {
+        const taken = this.take(match);
+        if (taken === undefined) return;
+        this.#hand(taken.message);
+      } catch (error) {
+        this.#fail(() => error);
+      }
     }
   }
 
@@ -417,18 +437,21 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
     const ms = patienceMs(timeout);
     this.#last = undefined;
     if (this.length === 0 || this.#queued) return this.#wait(match, ms);
-    if (this.system.scheduler.spend(TAKEN_CREDIT)) {
-      if (match === undefined) {
-        const message = this.shift();
+    while (this.system.scheduler.spend(TAKEN_CREDIT)) {
+      let message: unknown;
+      if (match === undefined) message = this.shift();
+      else {
+        const taken = this.take(match);
+        // The predicate has ended the actor.
+        if (!this.isAlive) return never();
+        if (taken === undefined) return this.#wait(match, ms);
+        message = taken.message;
+      }
+      if (this.#isReceivable(message)) {
         this.#take(message);
         return Promise.resolve(message as never);
       }
-      const taken = this.take(match);
-      // The predicate has ended the actor.
-      if (!this.isAlive) return never();
-      if (taken === undefined) return this.#wait(match, ms);
-      this.#take(taken.message);
-      return Promise.resolve(taken.message as never);
+      if (this.length === 0) return this.#wait(match, ms);
     }
     // There is a message but no credit: it is delivered in the next turn.
     this.#queued = true;
@@ -510,7 +533,7 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
     // `exit` must stop the code that follows the call, so it throws every time.
     if (this.#state >= DEAD) throw new ActorExitError(this.pid as Pid, this.#what as ExitReason);
     this.crash(args[0]);
-    throw new ActorExitError(this.pid as Pid, args[0]);
+    throw new ActorExitError(this.pid as Pid, this.#what as ExitReason);
   }
 
   call<Q, R>(
@@ -700,7 +723,7 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
 
   /** Ends the actor because of its own code, with a crash report unless the reason is orderly. */
   crash(reason: ExitReason): void {
-    this.#end(reason, { message: this.#last });
+    this.#end(readableReason(reason), { message: this.#last });
   }
 
   /** Ends the actor because it never awaited a call that failed. */
@@ -741,7 +764,7 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
 
   /** Handles an error of the body or a handler. */
   #threw(error: unknown): void {
-    this.crash(error instanceof Error ? error : { thrown: error });
+    this.crash(thrownReason(error));
   }
 
   /**

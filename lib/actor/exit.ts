@@ -5,7 +5,7 @@
  */
 import type { ExitReason } from "../term/exit.ts";
 import type { Pid, Ref } from "../term/pid.ts";
-import { describeFully } from "./describe.ts";
+import { describe, describeFully } from "./describe.ts";
 import { NodeChange } from "./node_change.ts";
 import { RUNTIME, RuntimeMessage } from "./runtime_message.ts";
 
@@ -97,6 +97,49 @@ export class Down extends RuntimeMessage {
     this.pid = pid;
     this.reason = reason;
   }
+}
+
+/** Returns the exit reason for a value that was thrown. */
+export function thrownReason(thrown: unknown): ExitReason {
+  const readable = readableReason(thrown);
+  return readable instanceof Error ? readable : { thrown: readable };
+}
+
+/**
+ * Returns the reason, or its description if its properties cannot be read, as those of a revoked
+ * proxy or of an error with a getter that throws. Links, monitors and reports read them. A promise
+ * is no reason either, because whatever resolves with it would wait for it.
+ */
+export function readableReason(reason: unknown): ExitReason {
+  if (reason === null || (typeof reason !== "object" && typeof reason !== "function")) {
+    return reason as ExitReason;
+  }
+  try {
+    const isReadable = reason instanceof Error
+      ? typeof reason.name === "string" && typeof reason.message === "string"
+      : Object.keys(reason).length >= 0 && !isThenable(reason);
+    if (isReadable) return reason;
+  } catch {
+    // The program's getter or proxy threw.
+  }
+  return describe(reason);
+}
+
+/** Whether a property of a message can be read: a revoked proxy, or a getter, throws. */
+export function isReadable(message: unknown, property: string): boolean {
+  try {
+    void (message instanceof Object);
+    void (message as Record<string, unknown> | null | undefined)?.[property];
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Whether a promise that is resolved with this value waits for it. */
+export function isThenable(value: unknown): boolean {
+  if (value === null || (typeof value !== "object" && typeof value !== "function")) return false;
+  return typeof (value as { then?: unknown }).then === "function";
 }
 
 /** Returns a reason as text for a log: an error with its stack. */

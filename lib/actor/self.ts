@@ -69,8 +69,8 @@ export interface Self<Message = unknown> extends AsyncIterable<Message> {
    */
   trapExit: boolean;
   /**
-   * Resolves with the next message. Only one `receive` may be pending. A message that is a thenable
-   * is resolved by the promise: wrap it in an object, or use a handler.
+   * Resolves with the next message. Only one `receive` may be pending. A promise, or any other
+   * message with a method `then`, is dropped with the event "deadletter": await it before it is sent.
    */
   receive(): Promise<Message>;
   /** Resolves with the next message that matches, or with `undefined` after the timeout. */

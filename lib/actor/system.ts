@@ -26,7 +26,7 @@ import {
   NoProcError,
 } from "./errors.ts";
 import { describe } from "./describe.ts";
-import { isSystemMessage } from "./exit.ts";
+import { isSystemMessage, readableReason, thrownReason } from "./exit.ts";
 import { type ExitReason, isNormal } from "../term/exit.ts";
 import { listOf, Names } from "./names.ts";
 import { nodeChange } from "./node_change.ts";
@@ -606,7 +606,7 @@ export class System implements ActorHome, TimerHost, Tracker {
    * such a failure counts too.
    */
   #claims(reason: unknown, promise: Promise<unknown>): boolean {
-    const cause = reason instanceof Error && isObject(reason.cause) ? reason.cause : undefined;
+    const cause = causeOf(reason);
     const failure = this.#failures.has(promise)
       ? promise
       : cause !== undefined && this.#failures.has(cause)
@@ -640,7 +640,7 @@ export class System implements ActorHome, TimerHost, Tracker {
    * caller.
    */
   unhandled(error: unknown, caller: ActorRef | undefined): void {
-    const reason = error instanceof Error ? error : { thrown: error };
+    const reason = thrownReason(error);
     if (caller instanceof Actor) return caller.forgot(reason);
     if (!this.events.has("crash")) return;
     this.events.emit("crash", {
@@ -702,7 +702,7 @@ export class System implements ActorHome, TimerHost, Tracker {
   exit(to: Pid<never>, reason: ExitReason, from: Pid = this.pid): void {
     const actor = this.who(to);
     if (typeof actor === "string") return;
-    actor.exitSignal(from, reason);
+    actor.exitSignal(from, readableReason(reason));
     actor.released();
   }
 
@@ -907,6 +907,14 @@ export class System implements ActorHome, TimerHost, Tracker {
     else line.send(to.id, message);
   }
 
+  unreceivable({ pid }: Actor, message: unknown): void {
+    const words =
+      "a promise cannot be received: await it before it is sent, or send it in an object";
+    this.deadLetters++;
+    if (!this.events.has("deadletter")) return;
+    this.events.emit("deadletter", { to: pid, message, error: new ArgumentError(words) });
+  }
+
   #dead(to: Pid<never> | ActorName | string, message: unknown): void {
     this.deadLetters++;
     if (this.events.has("deadletter")) this.events.emit("deadletter", { to, message });
@@ -1007,6 +1015,15 @@ class Waiting implements Chained {
 
   drop(reason: ExitReason): void {
     this.#ended(reason);
+  }
+}
+
+/** Returns the cause of an error, if it is an object that can be read. */
+function causeOf(error: unknown): object | undefined {
+  try {
+    return error instanceof Error && isObject(error.cause) ? error.cause : undefined;
+  } catch {
+    return undefined;
   }
 }
 

@@ -32,7 +32,7 @@ import {
   NoProcError,
   withoutStack,
 } from "../actor/errors.ts";
-import { Down, Exit } from "../actor/exit.ts";
+import { Down, Exit, isReadable } from "../actor/exit.ts";
 import type { Self } from "../actor/self.ts";
 import { type System, systemOf } from "../actor/system.ts";
 import { endSelf } from "../otp/start.ts";
@@ -242,8 +242,16 @@ export class HomeActor {
     this.#system.call(pid as Pid<Call<Leaving, true>>, request).then(done, done);
   }
 
-  /** Handles a message to the actor. */
+  /** Handles a message. Any actor can send one: what cannot be read is dropped. */
   handle(message: unknown): void {
+    try {
+      this.#handle(message);
+    } catch (error) {
+      if (isReadable(message, "$key") && isReadable(message, "$home")) throw error;
+    }
+  }
+
+  #handle(message: unknown): void {
     if (message instanceof Call) return this.#called(message);
     if (isKeyed(message)) return this.#message(message.$key, message);
     if (message instanceof Started) return this.#started(message);

@@ -8,7 +8,7 @@
  * @module
  */
 import { actorRefOf } from "../actor/actor_ref.ts";
-import { Down, Exit } from "../actor/exit.ts";
+import { Down, Exit, readableReason } from "../actor/exit.ts";
 import type { Self } from "../actor/self.ts";
 import { type SupervisedChild, type System, systemOf } from "../actor/system.ts";
 import { type ExitReason, isNormal } from "../term/exit.ts";
@@ -88,7 +88,12 @@ export class ChildLifecycle {
   start(child: Child): void | Promise<void> {
     const { start } = child.spec;
     if (start === undefined) return this.#startLater(child, this.remoteChildren.start(child));
-    const started = start(this.self);
+    let started: Started | Promise<Started>;
+    try {
+      started = start(this.self);
+    } catch (error) {
+      throw readableReason(error);
+    }
     if (started instanceof Promise) return this.#startLater(child, started);
     this.#adopt(child, started);
   }
@@ -101,7 +106,10 @@ export class ChildLifecycle {
       if (!settled.given && system.isAlive(self.pid)) system.send(self.pid, settled);
       else if ("started" in outcome) this.#tooLate(outcome.started);
     };
-    starting.then((started) => settle({ started }), (error) => settle({ error }));
+    starting.then(
+      (started) => settle({ started }),
+      (error) => settle({ error: readableReason(error) }),
+    );
     const message = await self.receive({
       match: (message) => message === settled || (message instanceof Exit && this.isOrder(message)),
     });

@@ -11,7 +11,7 @@
  * @module
  */
 import { describe } from "../actor/describe.ts";
-import { Exit } from "../actor/exit.ts";
+import { Exit, isReadable } from "../actor/exit.ts";
 import type { Self } from "../actor/self.ts";
 import { type System, systemOf } from "../actor/system.ts";
 import type { TimerRef } from "../actor/timer.ts";
@@ -179,8 +179,16 @@ export class PoolActor {
     };
   }
 
-  /** Handles a message. */
+  /** Handles a message. Any actor can send one: what cannot be read is dropped. */
   handle(message: unknown): void {
+    try {
+      this.#handle(message);
+    } catch (error) {
+      if (isReadable(message, "$job")) throw error;
+    }
+  }
+
+  #handle(message: unknown): void {
     if (message instanceof Added) return this.#added(message.job);
     if (message instanceof Cancel) return this.#stop(message.job, "cancelled");
     if (message instanceof Spawned) return this.#spawned(message);

@@ -15,8 +15,8 @@
 import { Call, PendingCall } from "../actor/call.ts";
 import { actorRefOf } from "../actor/actor_ref.ts";
 import { describe } from "../actor/describe.ts";
-import { ActorExitError, BadReturnError, CallExitError } from "../actor/errors.ts";
-import { Exit } from "../actor/exit.ts";
+import { ActorExitError, ArgumentError, BadReturnError, CallExitError } from "../actor/errors.ts";
+import { Exit, isReadable, thrownReason } from "../actor/exit.ts";
 import type { Self } from "../actor/self.ts";
 import type { Runnable, Scheduler } from "../actor/scheduler.ts";
 import { type System, systemOf } from "../actor/system.ts";
@@ -246,7 +246,17 @@ export class ServiceActor {
 
   /** Handles one message. */
   #message(message: unknown): void | Promise<void> {
-    return this.#guard(() => this.#handle(message));
+    try {
+      const done = this.#handle(message);
+      return done instanceof Promise ? done.catch((error) => this.#crashed(error)) : done;
+    } catch (error) {
+      // A message that cannot be read is the fault of its sender.
+      if (!isReadable(message, "$cast")) return;
+      if (!(message instanceof Call) || isReadable(message.request, "$call")) {
+        return this.#crashed(error);
+      }
+      return refuse(message, new ArgumentError("the request cannot be read"));
+    }
   }
 
   /** Runs a handler. If it throws, the service ends with the error. */
@@ -475,7 +485,7 @@ export class ServiceActor {
    * the error.
    */
   #crashed(error: unknown): Promise<void> {
-    const reason = error instanceof Error ? error : { thrown: error };
+    const reason = thrownReason(error);
     if (this.call instanceof PendingCall) this.call.ended(reason);
     else this.call?.refuse(new CallExitError(this.self.pid as Pid, reason));
     const ending = this.#terminate(reason, () => {
@@ -511,7 +521,7 @@ export class ServiceActor {
 
   /** Ends the actor, because the `continue` handler after `init` has thrown. */
   #fail(error: unknown): void {
-    endSelf(this.self, error instanceof Error ? error : { thrown: error });
+    endSelf(this.self, thrownReason(error));
   }
 
   /**

@@ -10,7 +10,7 @@ import type { ExitReason } from "../term/exit.ts";
 import { type Actor, actorOf, DEAD_USES_MAX, never } from "../actor/actor.ts";
 import { systemBehind, trackedFor } from "../actor/behind.ts";
 import { ArgumentError, NodeStoppedError } from "../actor/errors.ts";
-import { reasonLine } from "../actor/exit.ts";
+import { reasonLine, thrownReason } from "../actor/exit.ts";
 import type { Self } from "../actor/self.ts";
 import { systemOf } from "../actor/system.ts";
 import { track } from "../actor/tracked_promise.ts";
@@ -181,7 +181,7 @@ function start<T>(from: Starter, run: TaskFunction<T>): OwnedTask<T> {
     } catch (error) {
       // If the task was cancelled or has ended itself, its exit reason is reported below.
       if (!systemOf(self.pid).isAlive(self.pid)) return;
-      const reason = error instanceof Error ? error : { thrown: error };
+      const reason = thrownReason(error);
       fail(new TaskExitError(self.pid, reason));
       self.exit({ shutdown: reason });
     }

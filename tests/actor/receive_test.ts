@@ -439,24 +439,52 @@ test("a mailbox limit of zero is rejected, and nothing is spawned", () => {
   system.stop();
 });
 
-test("receive resolves with a message that has a then method, and a handler receives it unchanged", async () => {
+test("a message with a then method is delivered to a handler, and in an object to receive", async () => {
   const system = new ManualSystem();
   const promise = { then: (resolve: (value: string) => void) => resolve("what it comes to") };
   const { pid, got, receive } = await receiver(system);
   const handled: unknown[] = [];
   const handler = system.start(() => (message: unknown) => void handled.push(message));
-  receive();
-  for (let i = 0; i < 2; i++) system.send(pid, promise);
   system.send(handler, promise);
-  await system.settle();
-  receive();
-  await system.settle();
-  // As a property of an object it is delivered unchanged.
   system.send(pid, { promise });
   receive();
   await system.settle();
-  assertEquals(got, ["what it comes to", "what it comes to", { promise }]);
-  assertEquals(handled, [promise]);
-  assert(handled[0] === promise);
+  assertEquals(got, [{ promise }]);
+  assert(handled.length === 1 && handled[0] === promise);
   system.stop();
+});
+
+test("receive drops promises, and messages that may be one, with an event", async () => {
+  const system = new ManualSystem();
+  const dead: unknown[] = [];
+  system.events.on("deadletter", ({ message, error }) => void dead.push([message, error?.name]));
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  const promises = [
+    new Promise(() => {}),
+    { then: (_: unknown, no: (error: Error) => void) => no(new Error("not received")) },
+    {
+      get then() {
+        throw new Error("a getter");
+      },
+    },
+    proxy,
+  ];
+  for (const match of [undefined, () => true]) {
+    const { pid, got, receive } = await receiver(system);
+    // First to an actor that waits, then to one that does not.
+    for (const waits of [true, false]) {
+      if (waits) receive({ match });
+      for (const promise of promises) system.send(pid, promise);
+      system.send(pid, `waits: ${waits}`);
+      if (!waits) receive({ match });
+      await system.settle();
+    }
+    assertEquals(got, ["waits: true", "waits: false"]);
+  }
+  assertEquals(dead.length, 4 * promises.length);
+  for (const [i, letter] of dead.entries()) {
+    const [message, name] = letter as [unknown, string];
+    assert(message === promises[i % promises.length] && name === "ArgumentError");
+  }
 });

@@ -1,10 +1,12 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type { Call } from "../../lib/actor/call.ts";
-import type { Self } from "../../lib/actor/self.ts";
+import type { ActorFunction, Self } from "../../lib/actor/self.ts";
 import { type Crash, crashText, type SystemEvents } from "../../lib/actor/report.ts";
+import type { ExitReason } from "../../lib/term/exit.ts";
 import type { Pid } from "../../lib/term/pid.ts";
 import { startCheaply } from "../kit/keys.ts";
 import { ManualSystem } from "../kit/system.ts";
+import { unreadableValues } from "../kit/unreadable.ts";
 import { test, until } from "../kit/test.ts";
 
 /** Creates a system and records its crashes. */
@@ -213,4 +215,48 @@ test("a node logs one readable report per crash", async () => {
   assertEquals(lines.length, 1);
   assertStringIncludes(lines[0]!, `actor ${pid} (cook) crashed: Error: a crash`);
   assertStringIncludes(lines[0]!, `last message: { pid: ${pid} }`);
+});
+
+test("an actor that throws, or exits with, a value that cannot be read ends like any other", async () => {
+  for (const [name, value] of Object.entries(unreadableValues())) {
+    const system = new ManualSystem();
+    const crashes: string[] = [];
+    system.events.on("crash", (crash) => void crashes.push(crashText(crash)));
+    const bodies: ActorFunction<unknown>[] = [
+      () => {
+        throw value;
+      },
+      async () => {
+        await undefined;
+        throw value;
+      },
+      () => () => {
+        throw value;
+      },
+      () => async () => {
+        await undefined;
+        throw value;
+      },
+      (self) => self.exit(value as ExitReason),
+      async (self) =>
+        void await self.receive({
+          match: () => {
+            throw value;
+          },
+        }),
+    ];
+    const linked = system.puppet({ trap: true });
+    const before = system.size;
+    for (const body of bodies) {
+      const pid = system.start(body);
+      linked.self.link(pid);
+      linked.self.monitor(pid);
+      system.send(pid, "go");
+    }
+    const killed = system.start(() => () => {});
+    system.exit(killed, value as ExitReason);
+    await system.settle();
+    assertEquals([name, system.size, crashes.length], [name, before, bodies.length]);
+    assertEquals(linked.got.length, bodies.length * 2);
+  }
 });

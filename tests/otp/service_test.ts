@@ -21,6 +21,7 @@ import { UnknownCallError } from "../../lib/otp/unknown_call.ts";
 import type { ExitReason } from "../../lib/term/exit.ts";
 import type { Pid } from "../../lib/term/pid.ts";
 import { test } from "../kit/test.ts";
+import { unreadableValues } from "../kit/unreadable.ts";
 import { BOOM, Family } from "./family.ts";
 
 /** A thrown value that is not an error. */
@@ -574,6 +575,22 @@ test("service: info receives all other messages, including unknown casts", async
   await family.system.settle();
   assertEquals(seen, odd);
   assertEquals(await family.run(listening.state(pid)), null);
+  family.system.stop();
+});
+
+test("service: drops a message that cannot be read, and rejects such a call", async () => {
+  const family = new Family();
+  const plain = service<{ state: number; call: { get(): number } }>({
+    init: () => 7,
+    call: { get: (n) => [n, n] },
+  });
+  const pid = await family.run(plain.start(family.outside));
+  for (const value of Object.values(unreadableValues())) {
+    family.system.send(pid, value);
+    const call = family.system.call(pid as never, value).then(() => "replied", () => "refused");
+    assertEquals(await family.run(call), "refused");
+  }
+  assertEquals(await family.run(plain.call(pid).get()), 7);
   family.system.stop();
 });
 

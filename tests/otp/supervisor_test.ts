@@ -15,6 +15,7 @@ import { treeText } from "../../lib/otp/tree.ts";
 import { DynamicSupervisor } from "../../lib/otp/dynamic_supervisor.ts";
 import type { Pid } from "../../lib/term/pid.ts";
 import { test } from "../kit/test.ts";
+import { unreadableValues } from "../kit/unreadable.ts";
 import { BOOM, Family } from "./family.ts";
 
 const never = (): Promise<never> => new Promise(() => {});
@@ -167,6 +168,23 @@ test("Supervisor.start: a failed start stops the children already started, in re
     assertEquals(family.system.size, 0);
     // The rejection is the only report.
     assertEquals(family.crashes, []);
+  }
+});
+
+test("Supervisor: a start function that throws a value that cannot be read has failed like any other", async () => {
+  for (const value of Object.values(unreadableValues())) {
+    const family = new Family();
+    const throwing = (): never => {
+      throw value;
+    };
+    const rejecting = (): Promise<never> => Promise.resolve().then(throwing);
+    for (const start of [throwing, rejecting]) {
+      const child = { id: "a", start };
+      const starting = Supervisor.start(family.outside, { children: [child] });
+      const error = await family.run(starting.then(() => undefined, (error) => error));
+      assertInstanceOf(error, SupervisorError);
+    }
+    family.system.stop();
   }
 });
 
@@ -808,7 +826,10 @@ test("Supervisor: requests during its stop are rejected with its exit, and later
 test("Supervisor: rejects or ignores unknown requests, and nothing ends", async () => {
   const family = new Family();
   const tree = await family.supervise({ children: [family.child("a")] });
-  for (const message of [undefined, null, 3, "EXIT", { type: "EXIT", reason: "shutdown" }]) {
+  const promises = [new Promise(() => {}), { then: (_: unknown, no: () => void) => no() }];
+  const imitation = { type: "EXIT", reason: "shutdown" };
+  const odd = [undefined, null, 3, "EXIT", imitation, ...promises];
+  for (const message of [...odd, ...Object.values(unreadableValues())]) {
     family.system.send(tree.pid, message);
   }
   const call = family.system.call(tree.pid as never, { $child: "sell" }, { timeout: 100 });
