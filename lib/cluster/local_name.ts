@@ -46,9 +46,9 @@ export interface Asking {
   readonly answer: Deferred<boolean>;
 }
 
-/** The registry that has registered a name. */
+/** The part of the registry that a name uses. */
 export interface NameOwner {
-  /** The actor of the name has exited. */
+  /** Called when the actor of the name has exited. */
   ended(own: LocalName): void;
 }
 
@@ -60,7 +60,7 @@ export class LocalName implements Chained {
   entry: NameEntry;
   readonly terms: RegisterTerms;
   readonly #owner: NameOwner;
-  /** The local actor to which the name is attached. */
+  /** The local actor to which the name is attached; `undefined` for an actor of another node. */
   #actor: ActorRef | undefined = undefined;
   /** The state of the claim; `undefined` once the name is held. */
   asking: Asking | undefined = undefined;
@@ -79,7 +79,7 @@ export class LocalName implements Chained {
     this.#owner = owner;
   }
 
-  /** Ends the registration when a local actor exits. */
+  /** Attaches the name to a local actor, whose exit ends the registration. */
   attach(actor: ActorRef): void {
     this.#actor = actor;
     attach(this, actor);

@@ -7,9 +7,10 @@
  *        └─────────────────────────────┴─────────────────────────┘ no quorum · the lease is lost
  *                                                                  the supervisor has given up
  *
- * The manager acts on the current holder of the lock, not on messages: it starts its supervisor if it has the
- * lock, and stops it otherwise. It never waits for the child to start, so it renews its lease meanwhile, and
- * ends the start if it loses the lock. `README.md` compares the policies.
+ * The manager acts on the current holder of the lock, not on messages: it starts its supervisor if
+ * it has the lock, and stops it otherwise. It never waits for the child to start: it renews its
+ * lease in the meantime, and ends the start if it loses the lock. `README.md` compares the
+ * policies.
  *
  * **Planned moves.** When a node stops taking part, its manager stops the child, and calls the managers of
  * the other nodes, one after another, until one has taken the lock over. The state that the child has left is
@@ -230,9 +231,9 @@ interface Handover {
   readonly from?: Pid<never> | undefined;
 }
 
-/** One time of running the child: from the start of its supervisor until that has stopped. */
+/** One run of the child, from the start of its supervisor until the supervisor has stopped. */
 interface Run {
-  /** The supervisor, once it starts the child. */
+  /** The supervisor; `undefined` until it starts the child. */
   pid: Pid<never> | undefined;
   /** Whether the child must not run any more. */
   isOver: boolean;
@@ -242,7 +243,7 @@ interface Run {
 class Manager {
   /** The reason why the child has not been found yet. */
   obstacle = "no node runs it";
-  /** Whether the child was not found in time: a start in progress is not waited for. */
+  /** Whether the child was not found in time, so that a start in progress is ended. */
   isGivenUp = false;
   readonly #self: Self<unknown>;
   readonly #system: System;
@@ -253,11 +254,11 @@ class Manager {
   #supervisor: Supervisor | undefined = undefined;
   #running: Pid<never> | undefined = undefined;
   #run: Run = { pid: undefined, isOver: true };
-  /** Resolves when a start in progress has ended: to whether the child was started. */
+  /** Resolves to whether the child was started, when the start in progress has ended. */
   #starting: Promise<boolean> | undefined = undefined;
-  /** The error of a start that has failed. */
+  /** The error with which the last start has failed, until it is handled. */
   #failure: Error | undefined = undefined;
-  /** Offers of other nodes that wait for the start. */
+  /** Requests of other nodes that offer the lock, which are answered when the start has ended. */
   readonly #offers: Call<unknown, unknown>[] = [];
   #lease: HeldLease | undefined = undefined;
   /** The state that another node has handed over for the next child on this node. */
@@ -501,7 +502,10 @@ class Manager {
     return this.#system.now() < this.#restsUntil;
   }
 
-  /** Stops the child, and kills it after `ms` milliseconds; with a limit, a child that is being started at once. */
+  /**
+   * Stops the child, and kills it if it has not stopped after `ms` milliseconds. With a finite
+   * `ms`, a child that is still being started is killed at once.
+   */
   async #stop(ms: number): Promise<void> {
     const run = this.#run;
     if (
@@ -530,8 +534,8 @@ class Manager {
   }
 
   /**
-   * Waits until `work` is settled, and renews the lease meanwhile. Resolves to false earlier if this node must not
-   * run the child any more.
+   * Waits until `work` is settled, and renews the lease in the meantime. Resolves to true then, or
+   * to false earlier if this node must not run the child any more.
    */
   async #isHeldUntil(work: Promise<unknown>): Promise<boolean> {
     let isOver = false;

@@ -22,7 +22,10 @@ export class StampClock {
   #shift = 0;
   /** The latest stamp that this node has created or accepted. */
   #last = 0;
-  /** A time that has passed, so that most stamps need no look at the clock. */
+  /**
+   * The cluster's time when the clock was last read: most received stamps are checked against it
+   * without reading the clock.
+   */
   #passed = 0;
 
   /** `wall` is the time in milliseconds since 1970; it should not jump. */

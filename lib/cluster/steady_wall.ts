@@ -11,7 +11,7 @@
  */
 const STEP_MS_MAX = 5_000;
 
-/** The steady clock is read again when the wall clock has moved by this much. Milliseconds. */
+/** Step of the wall clock after which the steady clock is read again. Milliseconds. */
 const CHECK_MS = 100;
 
 /** Returns a wall clock, in milliseconds since 1970, that does not jump. */

@@ -106,7 +106,7 @@ export class HeadReader {
     return whole === undefined ? this.#read(chunk) : this.#judge(whole.head, whole.rest);
   }
 
-  /** Prepares for the next request. */
+  /** Prepares the reader for the next request. */
   reset(): void {
     if (this.#length === 0) return;
     this.#bytes = EMPTY;

@@ -167,7 +167,10 @@ export class HttpConnection<Data> implements StreamHandler {
   #remote: Address;
   #state: State = "head";
   #deadline: number;
-  /** A time limit that begins at the next tick: requests read no clock. */
+  /**
+   * A time limit in milliseconds that begins at the next tick, so that a request reads no clock;
+   * `undefined` if `#deadline` applies.
+   */
   #limitMs: number | undefined;
   #proxy: ProxyReader | undefined;
   readonly #reader = new HeadReader();
@@ -206,11 +209,9 @@ export class HttpConnection<Data> implements StreamHandler {
   /** Resumes a response that waits until the client has read more. */
   #roomy: (() => void) | undefined;
   #written = 0;
-  /**
-   * Number of sent bytes when the client last made progress; -1 at first. The next field is the
-   * time of that.
-   */
+  /** Number of sent bytes when the client last made progress; -1 at first. */
   #departed = -1;
+  /** The time when the client last made progress. */
   #departedAt = 0;
 
   constructor(terms: HttpConnectionTerms<Data>, stream: Stream) {
