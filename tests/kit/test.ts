@@ -2,6 +2,7 @@
  * One `test` for both runtimes. Under Deno it is `Deno.test` itself, so that sanitizers and line
  * numbers are Deno's own; under Bun it is `bun:test`.
  */
+import process from "node:process";
 
 /** The argument of a test. */
 export interface TestContext {
@@ -41,6 +42,14 @@ async function bunTest(): Promise<Test> {
     const declare = options.ignore ? test.skip : options.only ? test.only : test;
     declare(name, () => body({ step }), options.timeout ?? TEST_MS_MAX);
   };
+}
+
+/**
+ * Returns whether the `i`-th of many independent cases runs on this runtime: half of them on each, or with
+ * FIRN_LONG=1 all. For cases that do not depend on the runtime.
+ */
+export function isOwnHalf(i: number): boolean {
+  return process.env["FIRN_LONG"] === "1" || i % 2 === (runtime === "deno" ? 0 : 1);
 }
 
 /** Pauses between two checks of a condition. Milliseconds. */

@@ -68,7 +68,7 @@ const VALUES: readonly string[] = [
 ];
 
 /** The maximum time in milliseconds for a response, even on a busy machine. */
-const SLOW_MS = 5_000;
+const SLOW_MS = 30_000;
 
 /** Sends a request, and checks the response against the document. */
 export async function asked(
@@ -102,15 +102,20 @@ export async function assertUnharmed(
   assertEquals((await app.mesher.storage.health()).problem, null);
 }
 
-/** Tries every value in every field of every body. */
-export async function tryBodies(stage: Stage): Promise<void> {
+/** Tries every value in every field of every body, or those for which `isWanted` returns true. */
+export async function tryBodies(
+  stage: Stage,
+  isWanted: (i: number) => boolean = () => true,
+): Promise<void> {
   const camp = await home(stage);
   const values = [...TEXTS.map((text) => JSON.stringify(text)), ...VALUES];
-  let tried = 0;
+  let [tried, at] = [0, 0];
   for (const operation of await operationsOf(stage.app.url)) {
     if (operation.body === null) continue;
     for (const field of Object.keys(operation.body)) {
-      for (const value of values) {
+      at++;
+      for (const [i, value] of values.entries()) {
+        if (!isWanted(at + i)) continue;
         const others = bodyOf(operation);
         delete others[field];
         const body = `{${JSON.stringify(field)}:${value},${JSON.stringify(others).slice(1)}`
@@ -128,12 +133,15 @@ export async function tryBodies(stage: Stage): Promise<void> {
       }
     }
   }
-  assert(tried > 700, `${tried} bodies`);
+  assert(tried > 350, `${tried} bodies`);
   await assertUnharmed(stage, camp);
 }
 
-/** Tries every text in every field of every query. */
-export async function tryQueries(stage: Stage): Promise<void> {
+/** Tries every text in every field of every query, or those for which `isWanted` returns true. */
+export async function tryQueries(
+  stage: Stage,
+  isWanted: (i: number) => boolean = () => true,
+): Promise<void> {
   const camp = await home(stage);
   const numbers = [
     "-1",
@@ -146,11 +154,13 @@ export async function tryQueries(stage: Stage): Promise<void> {
     "1.5",
     "true",
   ];
-  let tried = 0;
+  let [tried, at] = [0, 0];
   for (const operation of await operationsOf(stage.app.url)) {
     const path = pathOf(operation, camp.ids);
     for (const field of Object.keys(operation.query)) {
-      for (const text of [...TEXTS, ...numbers]) {
+      at++;
+      for (const [i, text] of [...TEXTS, ...numbers].entries()) {
+        if (!isWanted(at + i)) continue;
         const query = new URLSearchParams(queryOf(operation).slice(1));
         query.set(field, text.toWellFormed());
         // The request line has its own limit.
@@ -167,6 +177,6 @@ export async function tryQueries(stage: Stage): Promise<void> {
       await asked(operation, () => camp.user.get(path + query));
     }
   }
-  assert(tried > 900, `${tried} queries`);
+  assert(tried > 450, `${tried} queries`);
   await assertUnharmed(stage, camp);
 }

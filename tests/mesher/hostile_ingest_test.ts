@@ -20,13 +20,13 @@ import { readBytes, readChunks } from "../../mesher/http/input.ts";
 import { HttpError } from "../../mesher/http/http_error.ts";
 import { rowOf } from "../../mesher/pipeline/accepted.ts";
 import { columnsOf } from "../../mesher/storage/rows.ts";
-import { test, until } from "../kit/test.ts";
+import { isOwnHalf, test, until } from "../kit/test.ts";
 import { eventWith } from "./event.ts";
 import { onStage, type Stage } from "./end_to_end_kit.ts";
 import { headOf, operationsOf, rawAsk } from "./hostile_kit.ts";
 
 /** The maximum time in milliseconds for a response, even on a busy machine. */
-const SLOW_MS = 5_000;
+const SLOW_MS = 30_000;
 const KEY = `mshr_${"0123456789abcdef".repeat(3)}`;
 
 /**
@@ -195,8 +195,9 @@ test("Every event field accepts deep, large, wrongly typed and special values wi
       "null",
     ];
     const ids: string[] = [];
-    for (const field of fields) {
+    for (const [row, field] of fields.entries()) {
       for (const [i, value] of values.entries()) {
+        if (!isOwnHalf(row + (i >> 1))) continue;
         const body = field === "message"
           ? `{"message":${value}}`
           : `{"message":"m","${field}":${value}}`;
@@ -211,7 +212,7 @@ test("Every event field accepts deep, large, wrongly typed and special values wi
         }
       }
     }
-    assert(ids.length > 100, `${ids.length} taken`);
+    assert(ids.length > 50, `${ids.length} taken`);
     for (const id of ids) {
       let got = await user.get(`/api/v1/events/${id}`);
       await until("it is stored", async () => {
