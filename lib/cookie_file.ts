@@ -15,7 +15,7 @@ const WORDS: Readonly<Record<string, string>> = {
   ENOSPC: "the disk is full",
   EDQUOT: "the disk quota is used up",
   EROFS: "the file system is read-only",
-  ENOENT: "its folder does not exist and cannot be made",
+  ENOENT: "its folder does not exist and cannot be created",
   ENOTDIR: "a part of the path is not a folder",
   EISDIR: "it is a folder",
 };
@@ -34,7 +34,7 @@ export function cookiesFromFile(given: string | undefined, host: Host): readonly
   try {
     return host.secretFile(path, () => makeCookie(host.random)).split(/\r?\n/);
   } catch (error) {
-    throw failed(`cannot keep the cookie in ${path}: ${wordsOf(error)}`, error);
+    throw failed(`cannot store the cookie in ${path}: ${wordsOf(error)}`, error);
   }
 }
 
@@ -43,10 +43,10 @@ function defaultPath(): string {
   try {
     home = homedir();
   } catch (error) {
-    throw failed(`cannot keep the cookie in the home folder: ${wordsOf(error)}`, error);
+    throw failed(`cannot store the cookie in the home folder: ${wordsOf(error)}`, error);
   }
   if (home !== "") return join(home, NAME);
-  throw failed(`cannot keep the cookie in the home folder: there is none, HOME is empty`);
+  throw failed(`cannot store the cookie in the home folder: there is none, HOME is empty`);
 }
 
 function wordsOf(error: unknown): string {
@@ -56,7 +56,7 @@ function wordsOf(error: unknown): string {
 
 function failed(words: string, cause?: unknown): CookieError {
   return new CookieError(
-    `${words}; or give the option cookie, or cookieFile with another path`,
+    `${words}; or pass the option cookie, or cookieFile with another path`,
     "cookiefile",
     { cause },
   );

@@ -59,7 +59,7 @@ export async function leave(
   } = options;
   if (!(timeout >= 0)) throw new OptionError(`option timeout is ${timeout}: use 0 or more`);
   const endAt = host.clock.now() + timeout;
-  mesh.log.info("leaving: nothing more is placed here");
+  mesh.log.info("leaving: no more children are placed on this node");
   // Peers place children only on nodes that expose their function. They are notified before the
   // children on this node exit.
   remote.spawner.close();

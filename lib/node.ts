@@ -610,7 +610,7 @@ export class Node {
   /** Throws `NodeStoppedError` once the node has been stopped. */
   #checkRuns(): void {
     const { system, mesh } = this.#parts;
-    if (system.isStopped) throw new NodeStoppedError(mesh.name, "it spawns nothing any more");
+    if (system.isStopped) throw new NodeStoppedError(mesh.name, "it cannot spawn actors any more");
   }
 
   /**
@@ -630,7 +630,7 @@ export class Node {
   /** Reports a message as undeliverable because the node has been stopped. */
   #sendsNothing(to: Pid<never> | ActorName | string, message: unknown): void {
     const { events, unsent } = this.#parts;
-    const error = new NodeStoppedError(this.name, "it sends nothing any more");
+    const error = new NodeStoppedError(this.name, "it cannot send messages any more");
     if (events.has("deadletter")) events.emit("deadletter", { to, message, error });
     unsent(
       typeof to === "object" && "name" in to ? `${to.name} on ${to.node}` : `${to}`,
@@ -898,7 +898,7 @@ export class Node {
     const late = await shutDown(system, Math.max(0, deadline - system.now()));
     if (late.length > 0) {
       const some = late.slice(0, LATE_LOGGED_MAX).join(" ");
-      log.warn(`${late.length} actors had not ended in ${timeout} ms and were cut off: ${some}`);
+      log.warn(`${late.length} actors did not exit within ${timeout} ms and were killed: ${some}`);
     }
     await link?.stop();
     await mesh.stop();

@@ -246,8 +246,8 @@ export function listenAddress(
   }
   if (isLoopback(name.hostname)) return { hostname: name.hostname, port: name.port };
   throw new NodeOptionError(
-    `${formatName(name)} would listen beyond this machine: if that is meant, ` +
-      `give listen: { hostname: "${name.hostname}" }, or "0.0.0.0" for all addresses`,
+    `${formatName(name)} would listen beyond this machine: if this is intended, ` +
+      `set listen: { hostname: "${name.hostname}" }, or "0.0.0.0" for all addresses`,
   );
 }
 

@@ -328,7 +328,7 @@ class Cluster implements Simulation {
       };
       const late: Event = this.#world.after(within, undefined, "", () => {
         this.#conditions.delete(waiting);
-        reject(new Error(`waited ${within} ms in vain until ${what}`));
+        reject(new Error(`waited ${within} ms without success until ${what}`));
       });
       this.#conditions.add(waiting);
     });
@@ -490,7 +490,7 @@ async function drive<T>(
   for (await settled(); outcome === undefined; await settled()) {
     check();
     try {
-      if (!world.step()) throw new Error("nothing can happen any more, and it still waits");
+      if (!world.step()) throw new Error("there are no more events, and the body still waits");
       sim.happened();
     } catch (error) {
       throw fail(String(error), error);

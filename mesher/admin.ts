@@ -21,7 +21,7 @@ export async function runAdmin(command: AdminCommand, config: Config): Promise<n
       return await reset(command.email, config);
     case "backup":
       await backup(command.file, config);
-      process.stdout.write(`${command.file} holds what is stored now\n`);
+      process.stdout.write(`${command.file} now contains a copy of the database\n`);
       return 0;
     case "restore":
       await restore(command.file, config);
@@ -44,7 +44,7 @@ async function reset(email: string, config: Config): Promise<number> {
       endTokens: false,
     });
     // The password is printed on the terminal only, and never logged.
-    process.stdout.write(`${known.user.email} logs in with this password now: ${password}\n`);
+    process.stdout.write(`${known.user.email} can now log in with this password: ${password}\n`);
     return 0;
   } finally {
     await storage.close();
@@ -61,7 +61,7 @@ async function restore(file: string, { database }: Config): Promise<void> {
   const { databaseUrl, sqlitePath } = placeOf(database);
   if (databaseUrl === undefined) return restoreSqlite(file, sqlitePath);
   await restorePostgres(databaseUrl, file);
-  process.stdout.write(`the database is as ${file} was\n`);
+  process.stdout.write(`the database was restored from ${file}\n`);
 }
 
 async function migrate(file: string, { database }: Config): Promise<void> {
@@ -72,7 +72,7 @@ async function migrate(file: string, { database }: Config): Promise<void> {
   const { migrateToPostgres } = await import("./storage/migration.ts");
   const copied = await migrateToPostgres(file, databaseUrl);
   const lines = copied.map(([table, count]) => `${table.padEnd(16)} ${count}\n`);
-  process.stdout.write(`${lines.join("")}copied; ${file} is as it was\n`);
+  process.stdout.write(`${lines.join("")}copied; ${file} was not changed\n`);
 }
 
 /**
@@ -89,11 +89,15 @@ function restoreSqlite(file: string, path: string): void {
   for (const end of ["-wal", "-shm"]) rmSync(path + end, { force: true });
   copyFileSync(file, path);
   process.stdout.write(
-    `${path} is as ${file} was${existsSync(old) ? `; what was there is ${old}` : ""}\n`,
+    `${path} was restored from ${file}${
+      existsSync(old) ? `; the previous database is ${old}` : ""
+    }\n`,
   );
 }
 
 function placeOf(database: string): StorageConfig {
-  if (database === ":memory:") throw new ConfigError("DATABASE_URL is :memory:, which has no copy");
+  if (database === ":memory:") {
+    throw new ConfigError("DATABASE_URL is :memory:, which cannot be copied");
+  }
   return storageConfig(database);
 }

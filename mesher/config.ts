@@ -228,7 +228,7 @@ function readDatabase(text: string | undefined): string {
   const { hostname = "", pathname = "" } = URL.parse(database) ?? {};
   if (hostname !== "" || pathname.length > 1) return database;
   throw new ConfigError(
-    "DATABASE_URL is no address: write postgres://user:password@host:5432/database, " +
+    "DATABASE_URL is not a valid URL: write postgres://user:password@host:5432/database, " +
       "with % and two digits for each special character",
   );
 }
@@ -267,7 +267,7 @@ function readPublicUrl(env: Environment): string | null {
   const isRight = url !== null && /^https?:$/.test(url.protocol) && url.username === "" &&
     url.search === "" && url.hash === "";
   if (isRight) return url.href.replace(/\/+$/, "");
-  throw new ConfigError("MESHER_PUBLIC_URL is no address: write https://errors.example");
+  throw new ConfigError("MESHER_PUBLIC_URL is not a valid URL: write https://errors.example");
 }
 
 /** An invalid URL is not part of the error, because it may contain a password. */
@@ -276,7 +276,9 @@ function readMail(env: Environment): MailConfig | null {
   if (text === "") return null;
   const url = URL.parse(text);
   if (url === null || !/^smtps?:$/.test(url.protocol) || url.hostname === "") {
-    throw new ConfigError("MESHER_SMTP_URL is no address: write smtp://user:password@host:587");
+    throw new ConfigError(
+      "MESHER_SMTP_URL is not a valid URL: write smtp://user:password@host:587",
+    );
   }
   return { url: text, from: env["MESHER_MAIL_FROM"] || `Mesher <mesher@${url.hostname}>` };
 }

@@ -44,7 +44,7 @@ curl ${url}/api/v1/events -H 'X-API-Key: ${key}' -d '{"message":"Hello, Mesher",
   } catch (error) {
     const words = error instanceof Error ? error.message : String(error);
     throw new Error(
-      `the first login cannot be written to ${path} (MESHER_FIRST_LOGIN names another place): ${words}`,
+      `the first login cannot be written to ${path} (MESHER_FIRST_LOGIN sets another path): ${words}`,
       { cause: error },
     );
   }

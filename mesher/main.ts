@@ -54,7 +54,7 @@ async function runOne(config: Config): Promise<number> {
   if (app.first !== null) process.stdout.write(firstLoginNotice(path, app.url));
   say("info", `Mesher is ready: ${app.url}  (node ${app.mesher.node.name})`);
   await told;
-  say("info", "stopping: what is held is being stored");
+  say("info", "stopping: accepted events are being stored");
   const lost = await app.stop();
   // The database in memory is gone, so the first login is no longer valid.
   if (app.first !== null && config.database === ":memory:") removeFirstLogin(path);

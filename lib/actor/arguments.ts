@@ -10,7 +10,7 @@ import type { ActorName, RemoteSpawn } from "./remote.ts";
 
 /** Throws `ArgumentError` if the argument is not a pid. */
 export function checkPid(pid: unknown): void {
-  if (!(pid instanceof Pid)) throw new ArgumentError(`${describe(pid)} is no pid`);
+  if (!(pid instanceof Pid)) throw new ArgumentError(`${describe(pid)} is not a pid`);
 }
 
 /**
@@ -26,12 +26,12 @@ export function checkLocal(pid: Pid<never>): void {
 export function checkActorName(to: unknown): void {
   const there = to as Partial<ActorName> | null | undefined;
   if (typeof there?.name === "string" && typeof there.node === "string") return;
-  throw new ArgumentError(`${describe(to)} is no actor: give a pid, a name, or { name, node }`);
+  throw new ArgumentError(`${describe(to)} is not an actor: pass a pid, a name, or { name, node }`);
 }
 
 /** Throws `ArgumentError` if the argument is not a `{ node, fn }`. */
 export function checkRemoteSpawn(what: unknown): void {
   const there = what as Partial<RemoteSpawn> | null | undefined;
   if (typeof there?.node === "string" && typeof there.fn === "string") return;
-  throw new ArgumentError(`cannot spawn ${describe(what)}: give a function, or { node, fn }`);
+  throw new ArgumentError(`cannot spawn ${describe(what)}: pass a function, or { node, fn }`);
 }

@@ -11,5 +11,5 @@ const LIBRARY: string = new URL("..", import.meta.url).pathname;
 export function callSite(): string {
   const frames = (new Error().stack ?? "").split("\n").filter((line) => /^\s+at /.test(line));
   const site = frames.find((frame) => !frame.includes(LIBRARY));
-  return site?.trim().replace(/^at /, "") ?? "a place that is not known";
+  return site?.trim().replace(/^at /, "") ?? "an unknown place";
 }

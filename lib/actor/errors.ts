@@ -190,7 +190,7 @@ export class QueueFullError extends Error {
   readonly code = "queuefull";
   /** Internal. */
   constructor(node: string, which = "") {
-    super(`too much waits for ${node}: see node.pressure and node.drained${which}`);
+    super(`the send queue to ${node} is full: see node.pressure and node.drained${which}`);
   }
 }
 

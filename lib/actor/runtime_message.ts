@@ -38,7 +38,9 @@ export abstract class RuntimeMessage {
 
   /** Internal: throws if a program calls it. */
   constructor(key: symbol) {
-    if (key !== RUNTIME) throw new TypeError(`only the runtime makes ${new.target.name} messages`);
+    if (key !== RUNTIME) {
+      throw new TypeError(`only the runtime creates ${new.target.name} messages`);
+    }
     this.#class = new.target;
   }
 }

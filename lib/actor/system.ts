@@ -759,7 +759,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     if (timer instanceof SentTimer) return timer.cancel();
     if (timer === SPENT) return false;
     throw new ArgumentError(
-      `${describe(timer)} is no timer: use what sendAfter or sendInterval has returned`,
+      `${describe(timer)} is not a timer: pass the result of sendAfter or sendInterval`,
     );
   }
 
@@ -1040,7 +1040,7 @@ function checked(system: System, pid: Pid<never>): Pid {
 export function systemOf(pid: Pid<never>): System {
   const system = (pid as Partial<Pid> | undefined)?.home?.system;
   if (system === undefined) checkPid(pid);
-  assert(system instanceof System, "a pid that no system holds");
+  assert(system instanceof System, "a pid without a system");
   return system;
 }
 

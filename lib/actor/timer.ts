@@ -17,7 +17,7 @@ export const TIMER_MS_MAX: number = 2 ** 31 - 1;
  */
 export function timerMs(ms: number): number {
   if (ms <= TIMER_MS_MAX) return Math.max(0, ms);
-  throw new ArgumentError(`${ms} is no time for a timer: use 0 to ${TIMER_MS_MAX} ms`);
+  throw new ArgumentError(`${ms} is not a valid delay: use 0 to ${TIMER_MS_MAX} ms`);
 }
 
 /** Returns a valid timeout: a valid delay, or `Infinity` for no limit. */
@@ -32,7 +32,9 @@ export function isPatience(ms: number): boolean {
 
 /** Returns the error for an invalid timeout. */
 export function badPatience(ms: number): ArgumentError {
-  return new ArgumentError(`${ms} is no timeout: use 0 to ${TIMER_MS_MAX} ms, or Infinity`);
+  return new ArgumentError(
+    `${ms} is not a valid timeout: use 0 to ${TIMER_MS_MAX} ms, or Infinity`,
+  );
 }
 
 /** Identifies a timer, for `cancelTimer`. */

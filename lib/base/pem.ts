@@ -13,7 +13,7 @@ export function checkPem(
 ): void {
   const read = <T>(name: string, text: string, make: (text: string) => T): T => {
     if (!String(text).includes("-----BEGIN ")) {
-      throw fail(`option tls.${name} is no PEM: give the text of the file, not its name`);
+      throw fail(`option tls.${name} is not PEM: pass the text of the file, not its name`);
     }
     try {
       return make(text);

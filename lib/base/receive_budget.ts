@@ -46,7 +46,7 @@ export class ReceiveBudget {
     if (!grows) return;
     if (this.bytesPerAddressMax < Infinity && this.#endsOneOf(holder.address)) return;
     if (this.#bytes <= this.bytesMax) return;
-    largest(this.#holders).end(`incomplete messages of ${this.#bytes} bytes in all`);
+    largest(this.#holders).end(`incomplete messages of ${this.#bytes} bytes in total`);
   }
 
   #endsOneOf(address: string): boolean {

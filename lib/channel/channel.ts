@@ -236,14 +236,16 @@ export function channel<
   for (const [event, handler] of Object.entries(on)) {
     if (!isName(event) || event.startsWith("phx_")) {
       throw invalid(
-        `${JSON.stringify(event)} is no event: use 1 to 255 bytes that do not begin with "phx_"`,
+        `${
+          JSON.stringify(event)
+        } is not a valid event name: use 1 to 255 bytes that do not begin with "phx_"`,
       );
     }
-    if (typeof handler !== "function") throw invalid(`the handler of ${event} is no function`);
+    if (typeof handler !== "function") throw invalid(`the handler of ${event} is not a function`);
   }
   for (const name of ["join", "leave", "state"] as const) {
     if (options[name] === undefined || typeof options[name] === "function") continue;
-    throw invalid(`option ${name} is no function`);
+    throw invalid(`option ${name} is not a function`);
   }
   if (rate !== undefined && !(rate.events >= 1 && (rate.per ?? 1) >= 1)) {
     throw invalid("option rate needs events and per of 1 or more");

@@ -91,7 +91,9 @@ export class JoinedSocket implements ChannelSocket, TopicClient {
   }
 
   push(event: string, payload?: unknown): void {
-    if (!isName(event)) throw new ChannelError("badtopic", `${JSON.stringify(event)} is no event`);
+    if (!isName(event)) {
+      throw new ChannelError("badtopic", `${JSON.stringify(event)} is not a valid event name`);
+    }
     this.of.send(this.of.hub.encoded(() => encodePush(this.joinRef, this.topic, event, payload)));
   }
 

@@ -267,7 +267,7 @@ export class Hub {
     if (!isName(topic)) {
       throw new ChannelError(
         "badtopic",
-        `${JSON.stringify(topic)} is no topic: use 1 to 255 bytes`,
+        `${JSON.stringify(topic)} is not a valid topic: use 1 to 255 bytes`,
       );
     }
     const channel = this.find(topic);
@@ -287,7 +287,7 @@ export class Hub {
     } catch (error) {
       throw new ChannelError(
         "badpayload",
-        `the payload is no JSON value: ${(error as Error).message}`,
+        `the payload is not a JSON value: ${(error as Error).message}`,
       );
     }
   }
@@ -303,7 +303,7 @@ export class Hub {
     try {
       const channel = this.channelOf(topic);
       if (!isName(event)) {
-        throw new ChannelError("badtopic", `${JSON.stringify(event)} is no event`);
+        throw new ChannelError("badtopic", `${JSON.stringify(event)} is not a valid event name`);
       }
       frame = this.encoded(() => encodeBroadcast(topic, event, payload));
       this.#check(topic, frame);

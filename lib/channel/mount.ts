@@ -43,7 +43,7 @@ export function mountChannels<Data>(
   { channels, channelPath = "/socket", channelUser }: ChannelServeOptions<Data>,
   hub: Hub,
 ): Mounted<Data> {
-  if (!Array.isArray(channels)) throw new OptionError("option channels is no list of channels");
+  if (!Array.isArray(channels)) throw new OptionError("option channels is not a list of channels");
   if (!channelPath.startsWith("/") || channelPath.endsWith("/")) {
     throw new OptionError(
       `option channelPath is ${JSON.stringify(channelPath)}: begin it with "/", and end it without`,

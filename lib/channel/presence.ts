@@ -113,7 +113,7 @@ export class Presence {
     if (text.length > META_LENGTH_MAX || key.length > META_LENGTH_MAX) {
       throw new ChannelError(
         "toolarge",
-        `presence metadata has ${text.length} characters: the most is ${META_LENGTH_MAX}`,
+        `presence metadata has ${text.length} characters: the maximum is ${META_LENGTH_MAX}`,
       );
     }
     if ((this.#byNode.get(this.#me)?.size ?? 0) >= ENTRIES_MAX) {

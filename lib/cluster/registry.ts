@@ -331,7 +331,7 @@ export class Registry {
   synced(node: string): Promise<void> {
     const peer = this.#peers.get(node);
     if (peer === undefined) return Promise.resolve();
-    const late = (): Error => new Error(`${node} takes long to tell of its names`);
+    const late = (): Error => new Error(`${node} is slow to send its names`);
     return this.#system.within(peer.synced, SYNC_MS_MAX, late).catch(() => {});
   }
 

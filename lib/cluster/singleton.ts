@@ -387,7 +387,7 @@ class Manager {
       const { name } = this.#names;
       this.#lease = await HeldLease.acquire(lease, name, pid.node, this.#system);
       if (this.#lease === undefined) {
-        this.obstacle = "the lease is another's, or cannot be had";
+        this.obstacle = "another node has the lease, or it cannot be acquired";
         return this.#rest();
       }
     }
@@ -404,7 +404,7 @@ class Manager {
       return false;
     });
     if (isOurs || this.#names.holder() !== undefined) return;
-    if (refused !== undefined) obstacle = `${refused} has it, which is out of reach`;
+    if (refused !== undefined) obstacle = `it is on ${refused}, which cannot be reached`;
     this.obstacle = obstacle;
     const { owner, times } = this.#outOfReach;
     this.#outOfReach = refused === undefined

@@ -271,7 +271,7 @@ class CoreGroup implements Cores {
     slot.worker = undefined;
     if (this.#stopped !== undefined) return;
     const ms = slot.backoff.next(this.#host.clock.now() - worker.startedAt);
-    this.#log("error", `${words}; it is started again in ${ms} ms`);
+    this.#log("error", `${words}; it is restarted in ${ms} ms`);
     slot.restart = this.#host.clock.after(ms, () => {
       slot.worker = this.#spawn(slot);
     });

@@ -23,7 +23,7 @@ export function connectError(error: unknown, options: ConnectOptions): ConnectEr
   const message = error instanceof Error ? error.message : String(error);
   const words = `${typeof code === "string" ? code : ""} ${message}`;
   const failure = WORDS.find(([, pattern]) => pattern.test(words))?.[0] ?? "broken";
-  const why = failure === "refused" ? "nobody listens there" : message;
+  const why = failure === "refused" ? "no process listens there" : message;
   return new ConnectError(failure, `cannot connect to ${place(options)}: ${why}`);
 }
 

@@ -7,7 +7,7 @@ import { place } from "./connect_error.ts";
 import { ListenError } from "./host.ts";
 
 const WORDS: Readonly<Record<string, string>> = {
-  EADDRINUSE: "somebody listens there already: choose another port, or 0 for any that is free",
+  EADDRINUSE: "another process listens there: choose another port, or 0 for a free one",
   EADDRNOTAVAIL: "this machine has no such address",
   NotCapable: "Deno may not listen there: run it with --allow-net",
   EACCES: "the system does not allow it: choose a port from 1024",

@@ -241,7 +241,7 @@ function readSecret(path: string): string | undefined {
     const found = statSync(path);
     // Reading a folder fails with its own message.
     if (!found.isDirectory() && (found.mode & 0o077) !== 0) {
-      throw new Error(`others may read the secret in ${path}: run chmod 600 ${path}`);
+      throw new Error(`other users can read the secret in ${path}: run chmod 600 ${path}`);
     }
     return readFileSync(path, "utf8").trim();
   } catch (error) {

@@ -69,7 +69,7 @@ export function checkNodeUri(nodeName: string, certificate: Uint8Array): Failure
   const { uris } = certificateNames(certificate);
   if (uris.includes(nodeUri(nodeName))) return undefined;
   const other = uris.map((uri) => uri.slice(nodeUri("").length)).find(parseName);
-  const named = other ?? "a node without a proper name";
+  const named = other ?? "a node without a valid name";
   return fail("wrongnode", `${named} answered where ${nodeName} was dialled`);
 }
 

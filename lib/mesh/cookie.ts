@@ -133,9 +133,9 @@ export function weakness(cookie: string): string | undefined {
     return isHex ? "it has digits only" : "it has letters of one case only";
   }
   if (repeats(text)) return "parts of it are repeated";
-  if (longestRun(text) > RUN_MAX) return "it holds a sequence of characters";
+  if (longestRun(text) > RUN_MAX) return "it contains a sequence of characters";
   const letters = text.toLowerCase().replace(/[0134578]/g, (digit) => LOOKALIKES[digit]!);
-  if (WORDS.test(letters) || WORDS.test(text.toLowerCase())) return "it holds a word";
+  if (WORDS.test(letters) || WORDS.test(text.toLowerCase())) return "it contains a word";
   if (!isHex && pairsShare(letters) > PAIRS_SHARE_MAX) return "it is made of words";
   return undefined;
 }

@@ -30,8 +30,8 @@ import { NodeConnectError } from "./connect_waiters.ts";
 const HELP: Readonly<Record<string, string>> = {
   nameinuse: ": stop that node, or start this one with another name",
   refused:
-    ": if the node is up, its name has another host or port: node.name there is the name to use",
-  unreachable: ": the host of a node's name must lead to the machine that it runs on",
+    ": if the node is running, its name has another host or port: use the value of its node.name",
+  unreachable: ": the host of a node's name must resolve to the machine that it runs on",
 };
 
 /** Maximum time for a dial to complete TLS, and for the handshake after it. Milliseconds. */

@@ -100,9 +100,11 @@ export class FragmentReader {
     }
     if (row.length - 8 >= length) return "a BULK that leaves nothing for fragments";
     const tag = row[8]!;
-    if (WHOLE_TAGS.has(tag)) return `a message in pieces that must be whole: 0x${tag.toString(16)}`;
+    if (WHOLE_TAGS.has(tag)) {
+      return `a fragmented message of a kind that is never split: 0x${tag.toString(16)}`;
+    }
     if (this.#open.has(number)) return "a BULK whose number is in use";
-    if (this.#open.size >= BULK_OPEN_MAX) return `more than ${BULK_OPEN_MAX} messages in pieces`;
+    if (this.#open.size >= BULK_OPEN_MAX) return `more than ${BULK_OPEN_MAX} incomplete messages`;
     const arriving = new Arriving(number, length, row.slice(8));
     this.#bytes += arriving.bytes.length;
     if (this.#bytes > this.#bytesMax) return this.#overfull();
@@ -117,7 +119,7 @@ export class FragmentReader {
   add(row: Uint8Array): Arriving | string {
     if (row.length < 5) return "a FRAGMENT that is too short";
     const arriving = this.#open.get(u32At(row, 0));
-    if (arriving === undefined) return "a FRAGMENT of nothing that has begun";
+    if (arriving === undefined) return "a FRAGMENT of a message that has not begun";
     const length = row.length - 4;
     const { at } = arriving;
     if (length > arriving.length - at) return "a FRAGMENT beyond the end of its message";
@@ -163,6 +165,6 @@ export class FragmentReader {
   }
 
   #overfull(): string {
-    return `messages in pieces of more than ${this.#bytesMax} bytes together`;
+    return `incomplete messages of more than ${this.#bytesMax} bytes together`;
   }
 }

@@ -228,7 +228,7 @@ export class Initiator {
     );
     if (key === undefined) return fail("cookie", "its proof is wrong: it has another cookie");
     if (challenge.name !== this.#expected) {
-      const named = isNormalName(challenge.name) ? challenge.name : "a node without a proper name";
+      const named = isNormalName(challenge.name) ? challenge.name : "a node without a valid name";
       return fail("wrongnode", `${named} answered where ${this.#expected} was dialled`);
     }
     this.#state = { waitsFor: "ack", challenge, binding: { role: "dialler", key, transcript } };
@@ -373,7 +373,7 @@ function rejectedByPeer(body: Uint8Array): Step {
 }
 
 function outOfTurn(tag: number): Step {
-  return fail("protocol", `message 0x${tag.toString(16).padStart(2, "0")} out of turn`);
+  return fail("protocol", `message 0x${tag.toString(16).padStart(2, "0")} out of order`);
 }
 
 /**

@@ -97,7 +97,7 @@ export class HandshakeIo implements StreamHandler, FrameSink {
    * the same rule.
    */
   withdraw(): void {
-    const step = fail("duplicate", "the other side's dial has won");
+    const step = fail("duplicate", "the dial of the other side takes precedence");
     this.#act(this.#proved ? { ...step, frame: undefined } : step);
   }
 

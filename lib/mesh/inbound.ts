@@ -213,7 +213,9 @@ export class Inbound {
       const broken = this.#guard(handle, tag, copy);
       if (broken !== undefined) this.#session.abort("protocol", `it sent ${broken}`);
     };
-    if (!this.#holds.hold(key, body.length, run)) this.#fail("too much behind a large message");
+    if (!this.#holds.hold(key, body.length, run)) {
+      this.#fail("too many bytes are held behind a large message");
+    }
   }
 
   /** Called when the session has ended: closes its calls, and ends the remote actors of the node. */
@@ -461,7 +463,7 @@ export class Inbound {
     const name = row.text();
     const ref = row.number();
     const args = row.term();
-    if (!Array.isArray(args)) this.#fail("arguments that are no array");
+    if (!Array.isArray(args)) this.#fail("arguments that are not an array");
     const remote = this.#remoteActor(from);
     if (flags & SPAWN_FLAG.LINK) this.#countLink();
     if (flags & SPAWN_FLAG.MONITOR) this.#countMonitor(remote, ref);

@@ -323,7 +323,7 @@ export class Mesh implements SessionOwner {
    * below an eighth.
    */
   pressure({ met }: Session, high: boolean): void {
-    if (high) this.#log.warn(`${met.name} is slow: much waits for it`);
+    if (high) this.#log.warn(`${met.name} is slow: much data is queued for it`);
     this.events.emit("pressure", { node: met.name, high });
   }
 
@@ -336,7 +336,7 @@ export class Mesh implements SessionOwner {
     this.#clocks.over(name);
     this.#reauthentication.over(connection);
     this.membership.down(name, end);
-    if (this.#stopping) this.#log.debug(`${name} is down: we are stopping`);
+    if (this.#stopping) this.#log.debug(`${name} is down: this node is stopping`);
     else if (end === "shutdown" || end === "disconnected") {
       this.#log.info(`${name} is down: ${end}`);
     } else this.#log.warn(`${name} is down: ${end} (${words})`);
@@ -553,7 +553,7 @@ export class Mesh implements SessionOwner {
       return { reason: "duplicate", words: `there is a session with ${this.#name} already` };
     }
     if (verdict === "replace") {
-      this.#sessions.get(met.name)?.abort("restarted", "a later session took its place");
+      this.#sessions.get(met.name)?.abort("restarted", "a later session replaced it");
     }
     if (!this.#sessions.has(met.name)) {
       const ofAddress = [...this.#sessions.values()].filter((other) => other.address === address);

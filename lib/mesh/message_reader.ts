@@ -126,8 +126,8 @@ export class NodeMessageReader {
     if (node !== side) {
       this.fail(
         side === SENDER
-          ? "a sender that is none of its actors"
-          : "an addressee that is none of ours",
+          ? "a sender that is not one of its actors"
+          : "a receiver that is not an actor of this node",
       );
     }
     return id;

@@ -81,11 +81,11 @@ function adviceOn(text: string): string {
   if (port !== undefined && Number(port) > 65535) return `its port is ${port}: use 0 to 65535`;
   const withName = `node@${text}`;
   if (!text.includes("@") && port !== undefined && parseName(withName) !== undefined) {
-    return `${form}; with a name in front it is ${withName}`;
+    return `${form}; with a name it is ${withName}`;
   }
   const short = text.slice(0, text.indexOf("@"));
   if (text.includes("@") && !/^[A-Za-z0-9_.-]{1,64}$/.test(short)) {
-    return `${form}; in front of the @ stand 1 to 64 letters, digits, ".", "_" or "-"`;
+    return `${form}; before the @ are 1 to 64 letters, digits, ".", "_" or "-"`;
   }
   return form;
 }

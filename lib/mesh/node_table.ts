@@ -87,7 +87,7 @@ export class NodeTable implements PidWriter, PidReader {
 
   /** Handles a HOME. A returned text is the rule that the peer violated. */
   announced(index: number, node: string, creation: number): string | undefined {
-    if (index !== this.#homes.length + FIRST) return "a HOME out of turn";
+    if (index !== this.#homes.length + FIRST) return "a HOME out of order";
     const { home } = this.#system;
     if (isLife(home, node, creation)) this.#homes.push(home);
     else if (isLife(this.peer, node, creation)) this.#homes.push(this.peer);

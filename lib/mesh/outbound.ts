@@ -265,7 +265,7 @@ export class Outbound implements FoundNodeLink, SignalSender {
     } catch (error) {
       this.#outbox.cancel();
       if (status !== refused) return this.answer(request, refused, error);
-      const words = error instanceof TermError ? error.message : "a getter of it threw";
+      const words = error instanceof TermError ? error.message : "one of its getters threw";
       return this.answer(request, refused, new Error(`unsendable refusal: ${words}`));
     }
     this.#outbox.commit(true);
@@ -441,7 +441,7 @@ export class Outbound implements FoundNodeLink, SignalSender {
       encodeExit(reason, out, new Encoder(this.homes, REASON_BYTES_MAX), this.homes);
       if (out.at - start <= REASON_BYTES_MAX + REASON_HEADS_BYTES) return;
     } catch {
-      words = "a getter of it threw";
+      words = "one of its getters threw";
     }
     out.at = start;
     encodeExit(`unsendable exit reason: ${words}`, out, new Encoder(), this.homes);
@@ -452,7 +452,7 @@ export class Outbound implements FoundNodeLink, SignalSender {
     if (events.has("deadletter")) {
       events.emit("deadletter", { to, message, error: error as Error });
     }
-    const words = error instanceof TermError ? error.message : "a getter of it threw";
+    const words = error instanceof TermError ? error.message : "one of its getters threw";
     this.onUnsendable?.(to instanceof Pid ? `${to}` : `${to.name} on ${to.node}`, words);
   }
 }

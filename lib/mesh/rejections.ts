@@ -38,7 +38,7 @@ const EXPIRED = /expired|not.?(yet.?)?valid.?yet|not.?yet.?valid/i;
 
 /** Describes a certificate that is not valid now. */
 const CLOCKS =
-  "the certificate is not valid at this time of day: it has expired, or a clock is wrong, here or there";
+  "the certificate is not valid now: it has expired, or the clock of one of the nodes is wrong";
 
 /** Describes why a peer's certificate was not trusted, from the TLS error message. */
 export function untrustedWords(message: string): string {
@@ -51,7 +51,7 @@ const MEANINGS: readonly (readonly [RegExp, string, string])[] = [
   [EXPIRED, "untrusted", CLOCKS],
   [/timeout/i, "timeout", "no TLS handshake in time"],
   [/unknown.?ca|bad.?certificate|certificate.?unknown/i, "cookie", "it has another cookie"],
-  [/certificate/i, "untrusted", "it showed no certificate that we trust"],
+  [/certificate/i, "untrusted", "it presented no trusted certificate"],
   [/version.?number|InvalidContentType|http.?request/i, "protocol", "it does not speak TLS"],
   [
     /hung up|disconnected|reset/i,

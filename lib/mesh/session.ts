@@ -310,7 +310,7 @@ export class Session implements FrameSink, SessionMessages {
         this.#ping();
         break;
       case "dead":
-        this.#end("timeout", `nothing heard for ${this.#limits.deadlineMs} ms`);
+        this.#end("timeout", `nothing was received for ${this.#limits.deadlineMs} ms`);
         break;
       case "wait":
         break;

@@ -73,7 +73,7 @@ export class SessionReceiver implements SessionHandler, Receivers {
     };
     return connection.holds.hold(key, copy.length, run)
       ? undefined
-      : "too much behind a large message";
+      : "too many bytes are held behind a large message";
   }
 }
 

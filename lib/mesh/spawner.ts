@@ -47,7 +47,7 @@ export interface ExposeOptions {
  *
  * - `"notexposed"`: that node has no function of that name;
  * - `"refused"`: it does not allow this node to spawn it;
- * - `"limit"`: it spawns nothing any more, because it is stopping;
+ * - `"limit"`: it cannot spawn actors any more, because it is stopping;
  * - `"timeout"`: it has not answered in time;
  * - `"noconnection"`: there is no session with it, or the session was lost.
  */
@@ -417,6 +417,6 @@ export class Spawner {
 
 const WORDS: Readonly<Record<string, string>> = {
   notexposed: "it exposes no function of that name",
-  refused: "it does not let this node spawn it",
-  limit: "it spawns nothing now",
+  refused: "it does not allow this node to spawn it",
+  limit: "it does not spawn actors, because it is stopping",
 };

@@ -128,7 +128,7 @@ function metricsOf(stats: NodeStats): Metric[] {
     ...memory === undefined ? [] : [
       gauge("memory_resident_bytes", "Memory that the process occupies.", memory.rss),
       gauge("memory_heap_used_bytes", "Memory of JavaScript objects.", memory.heapUsed),
-      gauge("memory_heap_limit_bytes", "Memory that they may occupy.", memory.heapLimit),
+      gauge("memory_heap_limit_bytes", "Maximum memory of JavaScript objects.", memory.heapLimit),
       gauge("memory_external_bytes", "Memory of buffers outside of the heap.", memory.external),
     ],
     gauge("sessions", "Sessions with other nodes.", sessions.length),

@@ -298,7 +298,7 @@ export class Observation implements Sys {
     const { node } = this.#system.home;
     const needs = Object.hasOwn(this.#methods, method) ? this.#methods[method]!.access : undefined;
     if (needs === undefined) {
-      throw new ObserveError("unsupported", `${node} does not know the question ${method}`);
+      throw new ObserveError("unsupported", `${node} does not know the request ${method}`);
     }
     if (OBSERVE_ACCESS.indexOf(this.access) < OBSERVE_ACCESS.indexOf(needs)) {
       const words = `${node} does not permit ${method}: its option observe is "${this.access}", ` +
@@ -430,10 +430,10 @@ export class Observation implements Sys {
   }
 
   #actor(pid: unknown): Actor {
-    if (!(pid instanceof Pid)) throw new ObserveError("badarg", `${describe(pid)} is no pid`);
+    if (!(pid instanceof Pid)) throw new ObserveError("badarg", `${describe(pid)} is not a pid`);
     const actor = this.#system.actorOf(this.#system.here(pid));
     if (actor !== undefined) return actor;
-    throw new ObserveError("noproc", `there is no actor ${pid}: it has exited, or never was`);
+    throw new ObserveError("noproc", `there is no actor ${pid}: it has exited, or never existed`);
   }
 }
 

@@ -101,7 +101,7 @@ export function observer(
       if (access !== "control") return plain(403, "this needs control");
       return await answer(ACTIONS[name]!, node, url.searchParams, access);
     }
-    if (!Object.hasOwn(QUESTIONS, name)) return plain(404, "there is no such question");
+    if (!Object.hasOwn(QUESTIONS, name)) return plain(404, "there is no such request");
     return await answer(QUESTIONS[name]!, node, url.searchParams, access);
   };
 }

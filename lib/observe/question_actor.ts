@@ -83,11 +83,11 @@ export class QuestionActor extends ActorRef {
     if (!(message instanceof Call)) return;
     const { $observe, args } = (message.request ?? {}) as Partial<Question>;
     if (typeof $observe !== "string" || !Array.isArray(args)) {
-      return message.reply(failure(new ObserveError("unsupported", "this is no question")));
+      return message.reply(failure(new ObserveError("unsupported", "this is not a request")));
     }
     const asker = this.#asker((message as { home?: { readonly node: string } }).home?.node ?? "");
     if (asker.waiting.length + asker.running >= QUESTIONS_MAX) {
-      const words = `${this.pid.node} has ${QUESTIONS_MAX} questions of this node: ask again later`;
+      const words = `${this.pid.node} has ${QUESTIONS_MAX} requests of this node: try again later`;
       return message.reply(failure(new ObserveError("busy", words)));
     }
     asker.waiting.push(message);

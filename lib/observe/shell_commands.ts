@@ -53,7 +53,7 @@ export const SHELL_COMMANDS: Readonly<Record<string, ShellCommand>> = {
   },
   use: {
     usage: "use NODE",
-    help: "makes another node the one that commands are about",
+    help: "selects the node that commands apply to",
     // deno-lint-ignore require-await -- throws become rejections
     run: async (context, [name = ""]) => {
       const found = context.node.peers().find((peer) =>
@@ -75,7 +75,7 @@ export const SHELL_COMMANDS: Readonly<Record<string, ShellCommand>> = {
   },
   top: {
     usage: "top [mailbox|time|rate|timers] [COUNT]",
-    help: "the actors that have most of something",
+    help: "the actors with the highest values",
     run: ({ node, current }, [by = "mailbox", count = "10"]) =>
       node.top({ by: by as never, count: Number(count), node: current }),
   },
@@ -97,7 +97,7 @@ export const SHELL_COMMANDS: Readonly<Record<string, ShellCommand>> = {
   },
   log: {
     usage: "log [COUNT]",
-    help: "what has happened on the node recently: the flight recorder",
+    help: "the recent events of the node: its flight recorder",
     run: async ({ node, current }, [count = "20"]) =>
       (await node.sys.recent({ node: current })).slice(-Number(count))
         .map(({ time, level, event, pid, message }) => ({
@@ -110,7 +110,7 @@ export const SHELL_COMMANDS: Readonly<Record<string, ShellCommand>> = {
   },
   suspend: {
     usage: "suspend ACTOR",
-    help: "lets it take no messages until it is resumed",
+    help: "suspends an actor: it takes no messages until it is resumed",
     run: async (context, args) => await context.node.sys.suspend(await actor(context, args)),
   },
   resume: {
@@ -125,7 +125,7 @@ export const SHELL_COMMANDS: Readonly<Record<string, ShellCommand>> = {
   },
   leave: {
     usage: "leave [NODE]",
-    help: "has a node leave its cluster, and stop",
+    help: "makes a node leave its cluster and stop",
     run: ({ node, current }, [name]) => node.sys.leave({ node: named(node, name) ?? current }),
   },
 };

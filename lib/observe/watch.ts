@@ -134,7 +134,7 @@ export class NodeWatch {
     const { heapUsed, heapLimit } = memory;
     if (heapUsed < heapLimit * this.#limits.memory || this.#isRepeated("memory", now)) return;
     const used = Math.round(heapUsed / 2 ** 20);
-    const message = `the heap holds ${used} MiB of at most ${Math.round(heapLimit / 2 ** 20)} MiB`;
+    const message = `the heap uses ${used} MiB of at most ${Math.round(heapLimit / 2 ** 20)} MiB`;
     this.#warn({ kind: "memory", message, size: heapUsed });
   }
 

@@ -395,15 +395,17 @@ function whatRuns(
   if (start !== undefined) {
     const there = [spec.node, spec.fn, spec.args, spec.onNodeDown, spec.timeout, spec.ready];
     if (there.some((given) => given !== undefined)) {
-      throw bad("start is for a child here, node and fn for one on another node: give one of them");
+      throw bad(
+        "use either start, for a child on this node, or node and fn, for one on another node",
+      );
     }
-    if (typeof start !== "function") throw bad("start must be a function that gives a pid");
+    if (typeof start !== "function") throw bad("start must be a function that returns a pid");
     return { start: start as LocalChildSpec["start"], remote: undefined };
   }
   const { node, fn, args = [], onNodeDown = "fail", timeout, ready = false } =
     spec as RemoteChildSpec;
   if (node === undefined && fn === undefined) {
-    throw bad("start must be a function that gives a pid; or give node and fn");
+    throw bad("start must be a function that returns a pid; or use node and fn");
   }
   if (isNoChoice(node)) {
     throw bad(`node must be name@host:port, a function, or one of ${PLACEMENTS.join(", ")}`);

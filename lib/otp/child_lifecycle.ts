@@ -118,7 +118,7 @@ export class ChildLifecycle {
     if (message instanceof Exit) {
       this.order = message.reason;
       if (outcome !== undefined && "started" in outcome) this.#tooLate(outcome.started);
-      throw new Error("the supervisor was told to end meanwhile");
+      throw new Error("the supervisor had to end in the meantime");
     }
     if ("error" in outcome!) throw outcome.error;
     this.#adopt(child, outcome!.started);
@@ -139,7 +139,7 @@ export class ChildLifecycle {
     });
     if (!(message instanceof Exit)) return;
     this.order = message.reason;
-    throw new Error("the supervisor was told to end meanwhile");
+    throw new Error("the supervisor had to end in the meantime");
   }
 
   #adopt(child: Child, started: Started): void {
@@ -262,9 +262,13 @@ export class ChildLifecycle {
   #reportStop(child: Child, late: boolean, reason: ExitReason): void {
     const { shutdown } = child.spec;
     if (shutdown !== "brutalKill" && late) {
-      this.report(child, reason, `none: it was killed, having had ${shutdown} ms to stop`);
+      this.report(
+        child,
+        reason,
+        `none: it was killed, because it did not stop within ${shutdown} ms`,
+      );
     } else if (!isNormal(reason) && !(shutdown === "brutalKill" && reason === "killed")) {
-      this.report(child, reason, "none: it was to stop in any case");
+      this.report(child, reason, "none: it had to stop anyway");
     }
   }
 
@@ -306,5 +310,5 @@ function graceMs({ spec }: Child): number {
 function pidOf(started: Started): Pid {
   const pid = started instanceof Pid ? started : started?.pid;
   if (pid instanceof Pid) return pid as Pid;
-  throw new TypeError("its start function gave no pid");
+  throw new TypeError("its start function returned no pid");
 }

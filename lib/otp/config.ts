@@ -370,7 +370,7 @@ export function encodeConfig(config: SupervisorConfig, form: ConfigForm = "taile
   const decoded = decodeConfig(bytes);
   if (decoded.ok) return bytes;
   throw new ConfigError(
-    `a ${form} config that would be read otherwise: ${decoded.fault} at ${decoded.offset}`,
+    `a ${form} config that would be decoded differently: ${decoded.fault} at ${decoded.offset}`,
   );
 }
 

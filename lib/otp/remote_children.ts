@@ -159,7 +159,7 @@ export class RemoteChildren {
     const chosen = this.#placer.choose(how, fn, nodes, this.#system.chance());
     if (chosen !== undefined) return chosen;
     if (onNodeDown !== "fail") throw new AwayError(away);
-    throw new Error(`no node is there that exposes ${JSON.stringify(fn)}`);
+    throw new Error(`no connected node exposes ${JSON.stringify(fn)}`);
   }
 
   async #spawn({ fn, args, timeout, ready, onNodeDown }: RemotePart, node: string): Promise<Pid> {

@@ -340,7 +340,7 @@ export class ServiceActor {
   ): void | Promise<void> {
     const system = systemOf(this.self.pid);
     if (!(call instanceof PendingCall) && !system.permitsControl) {
-      const words = `${this.self.pid.node} does not permit to replace states: its option observe ` +
+      const words = `${this.self.pid.node} does not permit replacing states: its option observe ` +
         'must be "control"';
       return refuse(call, new UnknownCallError(words));
     }

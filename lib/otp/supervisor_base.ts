@@ -241,7 +241,7 @@ export abstract class SupervisorBase<Request extends { readonly $child: string }
   protected async terminate(child: Child): Promise<void> {
     if (child.pid !== undefined) await this.lifecycle.stop(child);
     if (!this.lifecycle.remoteChildren.isLost(child)) return;
-    throw new NoConnectionError(`${child.former}: it is killed when its node is back`);
+    throw new NoConnectionError(`${child.former}: it will be killed when its node returns`);
   }
 
   /** Starts a child on request. Rejects with `SupervisorError` if the start fails. */

@@ -214,7 +214,7 @@ function wait<T>(task: Task<T>, { timeout = AWAIT_TIMEOUT_MS }: AwaitOptions = {
   // On a stopped node, all tasks have ended. An exited owner needs no timeout.
   const isFinal = timeout === Infinity || system.isStopped || owner?.isAlive === false;
   const result = isFinal ? task.result : system.within(task.result, timeout, () => {
-    return new TaskTimeoutError(`task ${task.pid} gave no result in ${timeout} ms`);
+    return new TaskTimeoutError(`task ${task.pid} had no result within ${timeout} ms`);
   });
   return track(result, system, owner ?? system.running);
 }

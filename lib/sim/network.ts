@@ -180,7 +180,7 @@ export class Network {
         }
         back(() => over() ? near.abort() : resolve(near));
       }, there);
-      const refuse = (): void => fail("refused", `nobody listens on ${hostname}:${port}`);
+      const refuse = (): void => fail("refused", `no process listens on ${hostname}:${port}`);
       const back = (run: () => void): void => this.#pass(hostname, from.hostname, 0, run, from);
     });
   }

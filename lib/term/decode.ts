@@ -131,7 +131,7 @@ export class Decoder {
     if (from < to && bytes[from] === TAG.VERSION) this.#begin();
     else if (!this.#began) this.#fail("no version");
     const value = this.#value(0);
-    if (this.#at < to) this.#fail("bytes behind the term");
+    if (this.#at < to) this.#fail("bytes after the term");
     return value;
   }
 
@@ -230,7 +230,7 @@ export class Decoder {
     const number = this.#u16();
     if (number >= SHAPES_MAX) this.#fail(`too many shapes: ${number}`);
     const keys = this.#keys(this.#u8());
-    const shape = shapeOf(keys) ?? this.#fail("no keys of a shape");
+    const shape = shapeOf(keys) ?? this.#fail("invalid keys of a shape");
     this.#shapes[number] = shape;
     return this.#fill(shape, depth);
   }
@@ -303,7 +303,7 @@ export class Decoder {
     this.#checkDepth(depth);
     if (++this.#errors > ERRORS_MAX) this.#fail("too many errors");
     const flags = this.#u8();
-    if (flags > (ERROR_STACK | ERROR_CAUSE)) this.#fail(`no flags of an error: ${flags}`);
+    if (flags > (ERROR_STACK | ERROR_CAUSE)) this.#fail(`invalid flags of an error: ${flags}`);
     const name = this.#string();
     const message = this.#string();
     const error = new (ERROR_CLASSES.get(name) ?? Error)(message);
@@ -350,7 +350,7 @@ export class Decoder {
   #binary(): unknown {
     const kind = this.#u8();
     const memory = this.#copy(this.#u32()).buffer;
-    return binaryOf(kind, memory) ?? this.#fail(`no binary data: kind ${kind}`);
+    return binaryOf(kind, memory) ?? this.#fail(`invalid binary data: kind ${kind}`);
   }
 
   /** Returns a binary; a short one from the pool. */

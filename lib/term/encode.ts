@@ -260,7 +260,7 @@ export class Encoder {
   #handle(tag: number, handle: Pid | Ref | TransferableCall): void {
     const out = this.#out;
     if (this.#pids === undefined) {
-      throw new Refusal(handle, `is ${handle}, which means something in a session only`);
+      throw new Refusal(handle, `is ${handle}, which is only valid within a session`);
     }
     const node = this.#pids.index(handle.home);
     if (node === undefined) {

@@ -229,7 +229,7 @@ function read(
   const at = from + 1;
   const word = WORDS[tag];
   if (word !== undefined) {
-    if (at < to) throw new ProtocolError("bytes behind the exit reason", at - start);
+    if (at < to) throw new ProtocolError("bytes after the exit reason", at - start);
     return word;
   }
   switch (tag) {
@@ -256,7 +256,7 @@ function read(
     case TAG.TERM:
       return readTerm(bytes, start, at, to, decoder) as ExitReason;
     default:
-      throw new ProtocolError(`no exit reason: ${tag}`, from - start);
+      throw new ProtocolError(`invalid exit reason: ${tag}`, from - start);
   }
 }
 
@@ -278,7 +278,9 @@ function readTerm(
 function readLong(bytes: Uint8Array, start: number, at: number, to: number): string {
   if (to - at < 8) throw new ProtocolError("8 bytes are missing", at - start);
   const length = new DataView(bytes.buffer, bytes.byteOffset + at).getBigUint64(0, true);
-  if (length !== BigInt(to - at - 8)) throw new ProtocolError("no length of a text", at - start);
+  if (length !== BigInt(to - at - 8)) {
+    throw new ProtocolError("invalid length of a text", at - start);
+  }
   const text = utf8Text(bytes.subarray(at + 8, to));
   if (text === undefined) throw new ProtocolError("no UTF-8", at + 8 - start);
   return text;

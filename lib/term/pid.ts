@@ -157,7 +157,7 @@ for (const { prototype } of [Pid, Ref]) {
 export function writePid(view: DataView, at: number, node: number, id: number): void {
   // The message is built only on failure, because this runs for every message.
   const isPid = node >= 0 && node <= 0xffff && id >= 0 && id < LOCAL_ID_MAX;
-  if (!isPid) assert(false, `no pid: ${node}, ${id}`);
+  if (!isPid) assert(false, `invalid pid: ${node}, ${id}`);
   view.setUint32(at, id >>> 0, true);
   view.setUint16(at + 4, Math.floor(id / 2 ** 32), true);
   view.setUint16(at + 6, node, true);

@@ -43,7 +43,7 @@ export function explain(message: unknown, { culprit, what, why }: Refusal): Term
   if (why !== "depth") return new TermError(pathOf(way), what, why);
   const circle = way.findIndex(({ value }, i) => way.findIndex((up) => up.value === value) < i);
   if (circle < 0) return new TermError(pathOf(way), what, "system_limit");
-  return new TermError(pathOf(way.slice(0, circle + 1)), "is within itself: a circle");
+  return new TermError(pathOf(way.slice(0, circle + 1)), "contains itself: a circular reference");
 }
 
 /**

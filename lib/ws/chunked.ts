@@ -135,7 +135,7 @@ export class ChunkReader {
         else return this.#trailerByte(byte);
         return undefined;
       case "trailerLf":
-        return byte === LF ? this.#trailerEnd() : bad("a carriage return stands alone");
+        return byte === LF ? this.#trailerEnd() : bad("a carriage return without a line feed");
       case "data":
         return undefined;
       default:

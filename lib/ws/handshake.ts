@@ -141,7 +141,7 @@ export class HeadReader {
           if (this.#length > 4) return refused(400, "the request is empty");
         } else if (++this.#lines > HEADERS_MAX + 1) return refused(431, "too many headers");
       } else if (before === 0x0d) {
-        return refused(400, "a carriage return stands alone");
+        return refused(400, "a carriage return without a line feed");
       } else if (byte === 0) {
         return refused(400, "a NUL stands in the head");
       } else if (this.#lines === 0 && this.#length - this.#lineAt > REQUEST_LINE_BYTES_MAX) {
@@ -335,7 +335,7 @@ function checkCoding(coding: string): Refusal {
   // If "chunked" is not the last coding, the end of the body is unknown; and it must not be
   // repeated.
   return codings.indexOf("chunked") === codings.length - 1
-    ? { status: 501, words: "of transfer codings this server knows chunked alone" }
+    ? { status: 501, words: "this server supports only the transfer coding chunked" }
     : { status: 400, words: "the header Transfer-Encoding must be chunked" };
 }
 

@@ -288,7 +288,7 @@ export class HttpConnection<Data> implements StreamHandler {
       case "proxy":
       case "head":
         if (now < this.#deadline) return;
-        return this.refuse({ status: 408, words: "the request did not come in time" });
+        return this.refuse({ status: 408, words: "the request did not arrive in time" });
       case "asking":
         if (this.#isBodyLate(now)) return this.#bodyLate();
         if (now < this.#deadline) return;
@@ -517,7 +517,9 @@ export class HttpConnection<Data> implements StreamHandler {
     const { protocol } = acceptance;
     const headers = new Headers(acceptance.headers);
     for (const name of RESERVED_HEADERS) {
-      if (headers.has(name)) throw new TypeError(`the header ${name} of a 101 is the server's own`);
+      if (headers.has(name)) {
+        throw new TypeError(`the header ${name} of a 101 is set by the server`);
+      }
     }
     if (
       protocol !== undefined && !(isToken(protocol) && offeredProtocols(head).includes(protocol))
@@ -657,7 +659,7 @@ export class HttpConnection<Data> implements StreamHandler {
   }
 
   #bodyLate(): void {
-    const words = "the request's body did not come in time";
+    const words = "the request's body did not arrive in time";
     this.#bodyFails(new TypeError(words));
     this.#bodyComes = true;
     this.#bodyAt = Infinity;

@@ -95,7 +95,7 @@ export class AnswerReader {
   #judge(text: string, early: Uint8Array): Answer {
     const [line, ...lines] = text.split("\r\n");
     const found = /^HTTP\/1\.1 (\d{3})(?: |$)/.exec(line!);
-    if (found === null) return refused(0, "the answer is no HTTP/1.1");
+    if (found === null) return refused(0, "the answer is not HTTP/1.1");
     const status = Number(found[1]);
     if (status !== 101) {
       const retryAfter = readHeaders(lines)?.get("retry-after");
@@ -110,7 +110,7 @@ export class AnswerReader {
       return refused(status, "the header Connection: Upgrade is missing");
     }
     if (headers.get("sec-websocket-accept") !== acceptKey(this.#asked.key)) {
-      return refused(status, "Sec-WebSocket-Accept does not fit to our key");
+      return refused(status, "Sec-WebSocket-Accept does not match the key");
     }
     const protocol = headers.get("sec-websocket-protocol");
     if (protocol !== undefined && !this.#asked.protocols.includes(protocol)) {
@@ -121,7 +121,7 @@ export class AnswerReader {
       this.#asked.deflate,
     );
     if (deflate === undefined) {
-      return refused(status, "the server agreed to an extension that was not offered so");
+      return refused(status, "the server chose extension parameters that were not offered");
     }
     return { state: "open", protocol, deflate: deflate === "none" ? undefined : deflate, early };
   }

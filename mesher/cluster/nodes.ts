@@ -58,7 +58,7 @@ export async function runNodes(
   const pages = served.map(({ httpPort }) => `http://${config.hostname}:${httpPort}`).join(" ");
   say(
     "info",
-    `${count} nodes start; pages: ${config.httpPort === 0 ? "each says its own" : pages}`,
+    `${count} nodes start; pages: ${config.httpPort === 0 ? "each logs its own" : pages}`,
   );
   const ended = Promise.all(children.map(({ ended }) => ended));
   await Promise.race([told, ended]);
@@ -98,7 +98,7 @@ class Child {
       const { code, signal } = await this.#run();
       if (code === 0) return 0;
       const isKilled = signal !== null && !this.#isStopping;
-      const next = isKilled ? ", and is started again" : "";
+      const next = isKilled ? ", and is restarted" : "";
       say("warn", `${this.#name} has ended: ${signal ?? code}${next}`);
       if (!isKilled) return code ?? 1;
       await this.#pause();

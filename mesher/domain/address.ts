@@ -169,6 +169,6 @@ function fromV6(text: string): Address {
 
 function mustRange(text: string): AddressRange {
   const range = rangeFrom(text);
-  if (range === null) throw new Error(`${text} is no range`);
+  if (range === null) throw new Error(`${text} is not a range`);
   return range;
 }

@@ -119,7 +119,7 @@ function urlFrom(url: unknown): Parsed<string> {
     return refuse("action.url must be an http or https address");
   }
   if (parsed.username !== "" || parsed.password !== "") {
-    return refuse("action.url must not hold a name or password: put a token into its path");
+    return refuse("action.url must not contain a name or password: put a token into its path");
   }
   return { ok: true, value: parsed.href };
 }
@@ -133,7 +133,7 @@ function recipientsFrom(input: unknown): Parsed<readonly string[]> {
   const isRight = to.length > 0 && to.length <= RECIPIENTS_MAX && to.every(isMailAddress);
   return isRight
     ? { ok: true, value: to }
-    : refuse(`action.to must be 1 to ${RECIPIENTS_MAX} addresses of mail`);
+    : refuse(`action.to must be 1 to ${RECIPIENTS_MAX} mail addresses`);
 }
 
 /** Returns whether a text is one mail address, without characters that could form another header or a list. */

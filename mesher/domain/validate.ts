@@ -104,9 +104,11 @@ export function validateBulk(
   | { readonly ok: false; readonly reason: string } {
   const list = Array.isArray(input) ? input : objectOf(input)?.["events"];
   if (!Array.isArray(list)) return refuse("a bulk request must be a JSON array of events");
-  if (list.length === 0) return refuse("a bulk request must hold at least one event");
+  if (list.length === 0) return refuse("a bulk request must contain at least one event");
   if (list.length > BULK_EVENTS_MAX) {
-    return refuse(`a bulk request may hold ${BULK_EVENTS_MAX} events, this one has ${list.length}`);
+    return refuse(
+      `a bulk request may contain ${BULK_EVENTS_MAX} events, this one has ${list.length}`,
+    );
   }
   return { ok: true, events: list.map((event) => validateEvent(event, moment)) };
 }

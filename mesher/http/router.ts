@@ -89,7 +89,9 @@ export class Router {
       return await this.#handle(route, { request, url, remote, params: found.params }, cors);
     } catch (error) {
       if (route.access === "key") this.#rejected(error);
-      if (request.signal.aborted) return jsonResponse(503, { error: "the client has gone" }, cors);
+      if (request.signal.aborted) {
+        return jsonResponse(503, { error: "the client has disconnected" }, cors);
+      }
       return this.#failure(error, cors);
     }
   }
@@ -170,7 +172,7 @@ export class Router {
     const words = error instanceof Error ? error.stack ?? error.message : String(error);
     this.#mesher.log("error", `a request failed: ${words}`);
     return error instanceof StorageError && error.retry
-      ? jsonResponse(503, { error: "the database is away" }, { ...cors, "retry-after": "5" })
+      ? jsonResponse(503, { error: "the database is unavailable" }, { ...cors, "retry-after": "5" })
       : jsonResponse(500, { error: "internal error" }, cors);
   }
 

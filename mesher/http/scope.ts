@@ -72,7 +72,7 @@ export async function findProject(
   for (const membership of memberships) {
     const project = await projects.project(membership.organisation.id, idOrSlug);
     if (project !== null) found.push({ project, membership });
-    if (found.length > 1) throw new HttpError(409, "several projects have this slug: say the id");
+    if (found.length > 1) throw new HttpError(409, "several projects have this slug: use the id");
   }
   if (found[0] === undefined) throw new HttpError(404, "project not found");
   return found[0];
@@ -95,7 +95,7 @@ export function pageOf({ query }: Asked, limitDefault: number): PageRequest {
   if (cursor === undefined) return { limit };
   const id = query["cursor_id"] as string | undefined;
   const after = id === undefined ? decodeCursor(cursor) : placeFrom(cursor, id);
-  if (after === null) throw new HttpError(400, "cursor is not one that we gave");
+  if (after === null) throw new HttpError(400, "cursor is not valid");
   return { limit, after };
 }
 

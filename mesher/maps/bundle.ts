@@ -113,7 +113,7 @@ async function unzipped(zip: Uint8Array): Promise<Map<string, Uint8Array>> {
   } catch (error) {
     throw error instanceof BundleError
       ? error
-      : fault ?? new BundleError("the bundle is no zip file");
+      : fault ?? new BundleError("the bundle is not a zip file");
   }
   return files;
 }

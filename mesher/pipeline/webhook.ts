@@ -75,7 +75,7 @@ async function attempt(
   if (addresses.length === 0) return failed("the receiver's name has no address", true);
   const { statusCode = 0 } = await post(url, json, addresses, over);
   if (statusCode >= 200 && statusCode < 300) return { kind: "delivered" };
-  if (statusCode >= 300 && statusCode < 400) return failed("a redirect is not followed", false);
+  if (statusCode >= 300 && statusCode < 400) return failed("redirects are not followed", false);
   const again = statusCode >= 500 || statusCode === 408 || statusCode === 429;
   return failed(`HTTP ${statusCode}`, again);
 }

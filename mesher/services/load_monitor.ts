@@ -72,7 +72,7 @@ async function look(state: LoadMonitorState, self: RemoteStarter): Promise<LoadM
   const isLoaded = recent > parts.config.loadThreshold;
   if (isLoaded && next.helping === null) next = await ask(next, self, all, recent);
   else if (!isLoaded && next.helping !== null) {
-    parts.log("info", `${recent} events in 5 s: the processor on ${next.helping.node} is let go`);
+    parts.log("info", `${recent} events in 5 s: the processor on ${next.helping.node} is stopped`);
     parts.node.exit(next.helping.pid, "shutdown");
     next = helpWith(next, null);
   } else {

@@ -112,7 +112,7 @@ function down({ parts, holdings }: NodeMonitorState, name: string, reason: strin
   const life = holding?.life ?? null;
   parts.losses.add({ node: name, life, at: parts.now(), reason, most: most ?? null });
   const words = most === undefined
-    ? "it had not said what it holds"
+    ? "it had not announced how many events it holds"
     : most === 0
     ? "all that it had accepted is stored"
     : `at most ${most} events that it had accepted are not stored`;
@@ -124,7 +124,7 @@ function learn(state: NodeMonitorState, name: string, holding: Holding): void {
   // The loss of this node was already reported.
   if (known === undefined) return;
   if (known !== null && known.life !== holding.life) {
-    down(state, name, "it has started again");
+    down(state, name, "it was restarted");
     up(state, name);
   } else if (known !== null && known.turn > holding.turn) return;
   state.holdings.set(name, holding);

@@ -29,7 +29,7 @@ export async function keepTree(parts: Parts): Promise<StopTree> {
         if (!isStopping) await start();
         return;
       } catch (error) {
-        log("error", `the services could not be started again: ${String(error)}`);
+        log("error", `the services could not be restarted: ${String(error)}`);
       }
     }
   };
@@ -37,7 +37,7 @@ export async function keepTree(parts: Parts): Promise<StopTree> {
   const forget = node.on("exit", ({ pid }) => {
     if (isStopping || !isTop(place.tree, pid)) return;
     place.tree = null;
-    log("error", "all services have ended, and are started again");
+    log("error", "all services have ended, and are restarted");
     again();
   });
   return async () => {

@@ -121,7 +121,7 @@ export class SqliteThread {
   #ask<T>(order: Ordered, signal?: AbortSignal): Promise<T> {
     if (signal?.aborted) return Promise.reject(signal.reason);
     if (this.#waiting.length >= ORDERS_MAX) {
-      const words = `${ORDERS_MAX} orders already wait for SQLite`;
+      const words = `${ORDERS_MAX} requests already wait for SQLite`;
       return Promise.reject(new StorageError(words, true));
     }
     return new Promise<unknown>((done, fail) => {

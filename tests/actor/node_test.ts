@@ -181,14 +181,17 @@ test("Node rejects arguments of wrong types with an error that states the proble
   // deno-lint-ignore no-explicit-any -- passes arguments of wrong types
   const node: any = await start();
   const rows: readonly (readonly [() => unknown, string])[] = [
-    [() => node.spawn(5), "cannot spawn 5: give a function, or { node, fn }"],
-    [() => node.spawn(), "cannot spawn undefined: give a function"],
-    [() => node.spawn({ node: node.name }), "give a function, or { node, fn }"],
-    [() => node.send(undefined, 1), "undefined is no actor: give a pid, a name, or { name, node }"],
-    [() => node.send({ name: "x" }, 1), "is no actor"],
-    [() => node.call(null, 1), "null is no actor"],
-    [() => node.global.register("x", 5), "5 is no pid"],
-    [() => node.exit("x", "kill"), "x is no pid"],
+    [() => node.spawn(5), "cannot spawn 5: pass a function, or { node, fn }"],
+    [() => node.spawn(), "cannot spawn undefined: pass a function"],
+    [() => node.spawn({ node: node.name }), "pass a function, or { node, fn }"],
+    [
+      () => node.send(undefined, 1),
+      "undefined is not an actor: pass a pid, a name, or { name, node }",
+    ],
+    [() => node.send({ name: "x" }, 1), "is not an actor"],
+    [() => node.call(null, 1), "null is not an actor"],
+    [() => node.global.register("x", 5), "5 is not a pid"],
+    [() => node.exit("x", "kill"), "x is not a pid"],
     [() => node.on("nodedwn", () => {}), 'there is no event "nodedwn": did you mean nodedown?'],
   ];
   for (const [attempt, words] of rows) {

@@ -28,7 +28,11 @@ test("RuntimeMessage cannot be created, copied, inherited from or imitated", () 
   for (const genuine of GENUINE) {
     const Class = genuine.constructor as new (...args: unknown[]) => object;
     for (const key of [undefined, Symbol("runtime"), Symbol.for("runtime"), genuine]) {
-      assertThrows(() => new Class(key, "a", "b", "c"), TypeError, `makes ${Class.name} messages`);
+      assertThrows(
+        () => new Class(key, "a", "b", "c"),
+        TypeError,
+        `creates ${Class.name} messages`,
+      );
       assertThrows(() => new (class extends Class {})(key), TypeError, "only the runtime");
     }
     const imitations = [

@@ -313,8 +313,8 @@ test("cancelTimer throws ArgumentError for a value that is not a timer", () => {
   const system = new ManualSystem();
   const { pid, self } = system.puppet();
   for (const timer of [1, undefined, null, {}, { left: 5 }, setTimeout]) {
-    assertThrows(() => system.cancelTimer(timer as never), ArgumentError, "is no timer");
-    assertThrows(() => self.cancelTimer(timer as never), ArgumentError, "is no timer");
+    assertThrows(() => system.cancelTimer(timer as never), ArgumentError, "is not a timer");
+    assertThrows(() => self.cancelTimer(timer as never), ArgumentError, "is not a timer");
   }
   // A timer for an actor that has exited.
   system.exit(pid, "kill");

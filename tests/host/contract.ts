@@ -554,7 +554,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
     const where = `cannot listen on 127.0.0.1:${first.address.port}`;
     assertEquals(
       error.message,
-      `${where}: somebody listens there already: choose another port, or 0 for any that is free`,
+      `${where}: another process listens there: choose another port, or 0 for a free one`,
     );
     await first.close();
   });

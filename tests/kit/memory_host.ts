@@ -138,7 +138,7 @@ export class MemoryNetwork {
       connect: ({ hostname, port }) => {
         const listener = this.#listeners.get(port);
         if (listener === undefined) {
-          return Promise.reject(new ConnectError("refused", `nobody listens on port ${port}`));
+          return Promise.reject(new ConnectError("refused", `no process listens on port ${port}`));
         }
         const near = new MemoryStream(real, { hostname, port });
         const far = new MemoryStream(real, { hostname, port: ++this.#lastPort });

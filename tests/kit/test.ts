@@ -74,7 +74,7 @@ export async function until(
   const start = performance.now();
   while (!(await condition())) {
     const waited = performance.now() - start;
-    if (waited > ms) throw new Error(`waited ${ms} ms in vain until ${what}`);
+    if (waited > ms) throw new Error(`waited ${ms} ms without success until ${what}`);
     const pause = Math.min(Math.max(waited / 10, PAUSE_MS_MIN), PAUSE_MS_MAX);
     await new Promise((wake) => setTimeout(wake, pause));
   }

@@ -15,8 +15,8 @@ async function refusal(cookieFile: string, host?: Host): Promise<CookieError> {
   const error = await assertRejects(() => startNode({ cookieFile, logLevel: "silent" }, host));
   assert(error instanceof CookieError, `${error}`);
   assertEquals(error.code, "cookiefile");
-  assertStringIncludes(error.message, `cannot keep the cookie in ${cookieFile}: `);
-  assertStringIncludes(error.message, "give the option cookie");
+  assertStringIncludes(error.message, `cannot store the cookie in ${cookieFile}: `);
+  assertStringIncludes(error.message, "pass the option cookie");
   assert(error.cause instanceof Error);
   return error;
 }
@@ -37,7 +37,7 @@ test("startNode rejects with a CookieError that names the file and the cause", a
     }
     // Deno opens files in /proc only with all permissions.
     if (runtime === "bun") {
-      assertStringIncludes((await refusal("/proc/none/x")).message, "cannot be made");
+      assertStringIncludes((await refusal("/proc/none/x")).message, "cannot be created");
     }
   } finally {
     rmSync(folder, { recursive: true });

@@ -78,12 +78,12 @@ test("Node.connect and Node.start suggest the node name to use", async () => {
     await assertRejects(() => b.connect(name), Error, `use the name ${a.name}`);
   }
   const elsewhere = () => b.connect(`a@127.0.0.2:${port}`);
-  await assertRejects(elsewhere, Error, "node.name there is the name to use");
+  await assertRejects(elsewhere, Error, "use the value of its node.name");
   const nowhere = () => b.connect(`a@no-such-host.invalid:${port}`);
-  await assertRejects(nowhere, Error, "the host of a node's name must lead to the machine");
+  await assertRejects(nowhere, Error, "the host of a node's name must resolve to the machine");
   const wrong = [
     ["a@127.0.0.1:99999", "its port is 99999: use 0 to 65535"],
-    ["127.0.0.1:9000", "with a name in front it is node@127.0.0.1:9000"],
+    ["127.0.0.1:9000", "with a name it is node@127.0.0.1:9000"],
     ["a b@127.0.0.1:9000", 'letters, digits, ".", "_" or "-"'],
     ["a", "write name@host:port"],
   ] as const;

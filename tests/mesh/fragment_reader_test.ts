@@ -138,12 +138,12 @@ const BROKEN: readonly (readonly [rule: string, what: (fragments: FragmentReader
   ["a BULK whose number is in use", (f) => f.begin(bulk(1, 10, hex("7701")))],
   ["a FRAGMENT that is too short", (f) => f.add(hex("01000000"))],
   ["a FRAGMENT that is too short", (f) => f.add(hex(""))],
-  ["a FRAGMENT of nothing that has begun", (f) => f.add(fragment(2, hex("01")))],
+  ["a FRAGMENT of a message that has not begun", (f) => f.add(fragment(2, hex("01")))],
   [
     "a FRAGMENT beyond the end of its message",
     (f) => f.add(fragment(1, hex("0102030405"))),
   ],
-  ["a FRAGMENT of nothing that has begun", (f) => {
+  ["a FRAGMENT of a message that has not begun", (f) => {
     arriving(f.add(fragment(1, hex("01020304"))));
     return f.add(fragment(1, hex("05")));
   }],
@@ -163,7 +163,10 @@ test("FragmentReader rejects fragments of messages that must not be fragmented, 
     const result = new FragmentReader(1000).begin(bulk(1, 10, new Uint8Array([tag, 0])));
     assertEquals(typeof result === "string", whole.includes(tag), `0x${tag.toString(16)}`);
     if (typeof result === "string") {
-      assertEquals(result, `a message in pieces that must be whole: 0x${tag.toString(16)}`);
+      assertEquals(
+        result,
+        `a fragmented message of a kind that is never split: 0x${tag.toString(16)}`,
+      );
     }
   }
 });
@@ -177,7 +180,7 @@ test("FragmentReader limits the number of unfinished messages", () => {
   const fragments = new FragmentReader(1000);
   for (let i = 0; i < BULK_OPEN_MAX; i++) arriving(fragments.begin(bulk(i, 9, hex("77"))));
   const one = bulk(BULK_OPEN_MAX, 9, hex("77"));
-  assertEquals(fragments.begin(one), `more than ${BULK_OPEN_MAX} messages in pieces`);
+  assertEquals(fragments.begin(one), `more than ${BULK_OPEN_MAX} incomplete messages`);
   fragments.add(fragment(5, new Uint8Array(8)));
   arriving(fragments.begin(one));
 });
@@ -212,7 +215,7 @@ test("FragmentReader limits the memory of all unfinished messages together", () 
     if (typeof result === "string") refused = result;
     else added += 5000;
   }
-  assertEquals(refused, `messages in pieces of more than ${limit} bytes together`);
+  assertEquals(refused, `incomplete messages of more than ${limit} bytes together`);
   assert(added <= limit && added > limit - 5000, `${added}`);
   // The same with an incomplete message that grows over the limit.
   const others = new FragmentReader(10_000);
@@ -221,7 +224,7 @@ test("FragmentReader limits the memory of all unfinished messages together", () 
   for (let i = 0; i < 100 && typeof last !== "string"; i++) {
     last = others.add(fragment(i, new Uint8Array(9000)));
   }
-  assertEquals(last, `messages in pieces of more than ${limit} bytes together`);
+  assertEquals(last, `incomplete messages of more than ${limit} bytes together`);
 });
 
 test("FragmentReader accepts any number of messages sent one after another", () => {
@@ -263,5 +266,5 @@ test("FragmentReader.clear discards unfinished messages", () => {
   fragments.begin(bulk(1, 9, hex("7701")));
   fragments.clear();
   assertEquals([fragments.count, fragments.bytes], [0, 0]);
-  assertEquals(fragments.add(fragment(1, hex("01"))), "a FRAGMENT of nothing that has begun");
+  assertEquals(fragments.add(fragment(1, hex("01"))), "a FRAGMENT of a message that has not begun");
 });

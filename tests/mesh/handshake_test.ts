@@ -322,7 +322,7 @@ test("Initiator rejects a node other than the one it dialed", () => {
   assertRefused(run(sides({ expected: "Beta@h:2" })), "dialler", "wrongnode");
   const step = run(sides({ acceptor: { name: "x\ny" } })).dialler;
   assert(step.kind === "fail" && step.reason === "wrongnode");
-  assertEquals(step.words, "a node without a proper name answered where beta@h:2 was dialled");
+  assertEquals(step.words, "a node without a valid name answered where beta@h:2 was dialled");
 });
 
 test("Responder rejects its own node as an initiator, and an invalid name", () => {
@@ -439,7 +439,7 @@ for (const [state, make] of Object.entries(STATES)) {
       const step = machine.receive(tag, body);
       assert(step.kind === "fail", `0x${tag.toString(16)}: ${step.kind}`);
       assertEquals([step.reason, step.byPeer], ["protocol", false]);
-      assertEquals(step.words, `message 0x${tag.toString(16).padStart(2, "0")} out of turn`);
+      assertEquals(step.words, `message 0x${tag.toString(16).padStart(2, "0")} out of order`);
       for (const [late, body] of Object.entries(known)) {
         const after = machine.receive(TAG[late as Way], body);
         assert(after.kind === "fail" && after.reason === "protocol", `${late} after a failure`);

@@ -67,12 +67,12 @@ test("NodeTable.index keeps a bounded number of objects, however many represent 
 test("NodeTable.announced accepts indices only in ascending order", () => {
   const { homes } = tables();
   for (const index of [0, 1, 3, 65_535]) {
-    assertEquals(homes.announced(index, "c@h:3", 3), "a HOME out of turn");
+    assertEquals(homes.announced(index, "c@h:3", 3), "a HOME out of order");
   }
   for (let i = 2; i < 0x1_0000; i++) assertEquals(homes.announced(i, "c@h:3", i), undefined);
   // All 16 bits are used: no further node can be announced.
-  assertEquals(homes.announced(2, "c@h:3", 2), "a HOME out of turn");
-  assertEquals(homes.announced(0xffff, "c@h:3", 2), "a HOME out of turn");
+  assertEquals(homes.announced(2, "c@h:3", 2), "a HOME out of order");
+  assertEquals(homes.announced(0xffff, "c@h:3", 2), "a HOME out of order");
 });
 
 test("NodeTable.pid returns a pid of the announced node, of the current incarnation or another", () => {

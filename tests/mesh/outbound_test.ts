@@ -168,7 +168,7 @@ test("Outbound: an exit is sent with any reason, and as text if it cannot be enc
     [{ large }, /^unsendable exit reason/],
     [new Error(large), /^Error: x{900}|^unsendable exit reason/],
     [new Error("boom", { cause: () => {} }), /^Error: boom$/],
-    [TRAP, /^unsendable exit reason: a getter of it threw$/],
+    [TRAP, /^unsendable exit reason: one of its getters threw$/],
   ];
   for (const [reason, expected] of reasons) {
     const [one, other] = join();

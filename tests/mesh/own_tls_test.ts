@@ -178,12 +178,12 @@ test("startNode reports which of the user's certificates is invalid, without sho
     const tls = await authority.issue("127.0.0.1");
     const other = await authority.issue("127.0.0.1");
     const rows = [
-      [{ cert: "" }, "option tls.cert is no PEM: give the text of the file, not its name"],
-      [{ cert: "none" }, "option tls.cert is no PEM"],
+      [{ cert: "" }, "option tls.cert is not PEM: pass the text of the file, not its name"],
+      [{ cert: "none" }, "option tls.cert is not PEM"],
       [{ cert: tls.cert.replaceAll("M", "?") }, "option tls.cert cannot be read as PEM: "],
       [{ cert: tls.key }, "option tls.cert cannot be read as PEM: "],
-      [{ ca: "none" }, "option tls.ca is no PEM"],
-      [{ key: "secret" }, "option tls.key is no PEM"],
+      [{ ca: "none" }, "option tls.ca is not PEM"],
+      [{ key: "secret" }, "option tls.key is not PEM"],
       [{ key: tls.cert }, "option tls.key cannot be read as PEM: "],
       [{ key: other.key }, "option tls.key is not the key of tls.cert"],
     ] as const;

@@ -257,7 +257,7 @@ const BROKEN: readonly (readonly [what: string, frame: Uint8Array, rule: string]
 const BROKEN_PIECES: typeof BROKEN = [
   ["a BULK of nothing", encodeFrame(TAG.BULK), "a BULK that is too short"],
   ["a FRAGMENT of nothing", encodeFrame(TAG.FRAGMENT), "a FRAGMENT that is too short"],
-  ["a stray FRAGMENT", fragment(1, 5), "a FRAGMENT of nothing that has begun"],
+  ["a stray FRAGMENT", fragment(1, 5), "a FRAGMENT of a message that has not begun"],
   [
     "a BULK over the limit",
     bulk(1, MESSAGE_BYTES_MAX + 1, 1, 1),
@@ -430,7 +430,7 @@ test("Session ends if its peer neither reads nor sends, even with frames queued"
     });
     const from = performance.now();
     for (let ms = 0; ms <= 120_000 && !session.isOver; ms += 1000) session.tick(from + ms);
-    assertEquals([owner.overs, owner.words], [["timeout"], "nothing heard for 120000 ms"]);
+    assertEquals([owner.overs, owner.words], [["timeout"], "nothing was received for 120000 ms"]);
     assertEquals(session.unsent, 0);
   });
 });

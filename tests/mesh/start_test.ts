@@ -56,7 +56,7 @@ const WRONG: readonly (readonly [
     { name: "a@10.0.0.7:9000" },
     NodeOptionError,
     "badoption",
-    'a@10.0.0.7:9000 would listen beyond this machine: if that is meant, give listen: { hostname: "10.0.0.7" }',
+    'a@10.0.0.7:9000 would listen beyond this machine: if this is intended, set listen: { hostname: "10.0.0.7" }',
   ],
   [{ name: "a@0.0.0.0:0" }, NodeOptionError, "badoption", "beyond this machine"],
   [{ pingInterval: 9 }, NodeOptionError, "badoption", "option pingInterval is 9: use 10 to"],

@@ -26,7 +26,7 @@ test("admin reset sets a password, ends the sessions and changes nothing else", 
     await storage.createSession({ ...session, kind: "token", secretHash: "t" });
     await storage.close();
     const printed = await admin(path, "reset", "ANNA@example.org");
-    const password = /now: (\S+)\n$/.exec(printed)![1]!;
+    const password = /password: (\S+)\n$/.exec(printed)![1]!;
     await assertRejects(() => admin(path, "reset", "nobody@example.org"), Error, "no account");
     storage = await openSqlite({ path });
     const known = await storage.credentials("anna@example.org");

@@ -52,7 +52,10 @@ test("readConfig explains in one sentence what is wrong with each setting and wh
     [{ DATABASE_URL: "mysql://h/d" }, /^DATABASE_URL begins with mysql:\/\/: use postgres:\/\/…/],
     ...["postgres://", "postgres://u:p@h:port/d", "postgresql://u:p@h:99999/d"].map((
       url,
-    ): [Environment, RegExp] => [{ DATABASE_URL: url }, /^DATABASE_URL is no address: write post/]),
+    ): [Environment, RegExp] => [
+      { DATABASE_URL: url },
+      /^DATABASE_URL is not a valid URL: write post/,
+    ]),
     ...["0", "-5", "many", "1.5", "1000000001"].flatMap((value) =>
       ["MESHER_RATE_LIMIT", "MESHER_LOAD_THRESHOLD"].map((name): [Environment, RegExp] => [
         { [name]: value },

@@ -159,7 +159,10 @@ test("validateBulk validates each event separately", () => {
   assertEquals(validateBulk({}, MOMENT).ok, false);
   assertEquals(validateBulk([], MOMENT).ok, false);
   const many = validateBulk(Array(101).fill({ message: "a" }), MOMENT);
-  assertEquals(many, { ok: false, reason: "a bulk request may hold 100 events, this one has 101" });
+  assertEquals(many, {
+    ok: false,
+    reason: "a bulk request may contain 100 events, this one has 101",
+  });
 });
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);

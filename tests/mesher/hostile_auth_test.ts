@@ -700,7 +700,7 @@ test("A slug shared by two organisations is rejected as ambiguous, and an id is 
     assertEquals(added.status, 201);
     const got = await mine.user.get("/api/v1/projects/default/settings");
     assertEquals([got.status, got.json], [409, {
-      error: "several projects have this slug: say the id",
+      error: "several projects have this slug: use the id",
     }]);
     const { ids } = mine;
     assertEquals((await mine.user.get(`/api/v1/projects/${ids["project_id"]}`)).status, 200);

@@ -112,7 +112,7 @@ test("A database failure is hidden from the client, and is one line in the log",
       const broken = await user.get("/api/v1/projects/default/issues");
       assertEquals([broken.status, broken.json], [500, { error: "internal error" }]);
       const away = await user.get("/api/v1/projects/default/alerts");
-      assertEquals([away.status, away.json], [503, { error: "the database is away" }]);
+      assertEquals([away.status, away.json], [503, { error: "the database is unavailable" }]);
       assertEquals(away.headers.get("retry-after"), "5");
       const cluster = (await user.get("/api/v1/cluster")).json.storage;
       assertEquals([cluster.ok, cluster.problem], [false, "the database does not answer"]);

@@ -73,7 +73,7 @@ test("Ingest rejects invalid events with a sentence", async () => {
     assertEquals(await refused("/api/v1/events", "[]"), [400, "an event must be a JSON object"]);
     assertEquals(await refused("/api/v1/events/bulk", "[]"), [
       400,
-      "a bulk request must hold at least one event",
+      "a bulk request must contain at least one event",
     ]);
     const big = JSON.stringify({ message: "x".repeat(1_048_576) });
     assertEquals(await refused("/api/v1/events", big), [400, "payload too large"]);

@@ -104,7 +104,7 @@ test("Services: any service may be killed under load, and each accepted event is
     const { rows } = await storage.issues(first.organisationId, first.projectId, {}, { limit: 9 });
     const counted = rows.map(({ eventCount }) => eventCount);
     assertEquals(counted.reduce((sum, count) => sum + count, 0), accepted.length);
-    assert(lines.includes("all services have ended, and are started again"));
+    assert(lines.includes("all services have ended, and are restarted"));
   }, { ratePerMinute: 1_000_000_000 });
 });
 

@@ -131,7 +131,7 @@ test("attemptWebhook does not follow redirects", async () => {
       (_, response) => response.writeHead(307, { location: other.url }).end(),
       async ({ url }) => {
         const came = await attempt(url, { allowed: LOOPBACK });
-        assertEquals(came, { kind: "failed", why: "a redirect is not followed", again: false });
+        assertEquals(came, { kind: "failed", why: "redirects are not followed", again: false });
       },
     );
     assertEquals(other.got, []);

@@ -163,7 +163,7 @@ test("shell reports the reason why a node cannot be reached: no node, another na
         /no node answered at 127.0.0.1:\d+: is one running there, with this cookie/,
       ],
       ["alpha", COOKIE, /write name@host:port/],
-      [at, COOKIE, /with a name in front it is node@/],
+      [at, COOKIE, /with a name it is node@/],
     ];
     for (const [target, cookie, words] of cases) {
       const error = await assertRejects(() => shell({ target, commands: [], node: { cookie } }));

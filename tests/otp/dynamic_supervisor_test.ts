@@ -82,10 +82,10 @@ test("DynamicSupervisor.stop: stops all children at once, and kills each after i
   await family.run(stopped);
   assertEquals(family.system.size, 0);
   assertEquals(family.received.map(({ child, next }) => [child, next]).sort(), [
-    ["b", "none: it was killed, having had 100 ms to stop"],
-    ["e", "none: it was killed, having had 10 ms to stop"],
-    ["f", "none: it was to stop in any case"],
-    ["h", "none: it was killed, having had 100 ms to stop"],
+    ["b", "none: it was killed, because it did not stop within 100 ms"],
+    ["e", "none: it was killed, because it did not stop within 10 ms"],
+    ["f", "none: it had to stop anyway"],
+    ["h", "none: it was killed, because it did not stop within 100 ms"],
   ]);
 });
 

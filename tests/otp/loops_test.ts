@@ -146,8 +146,8 @@ test("service: a value that is not a pid throws at its use instead of rejecting"
   // deno-lint-ignore no-explicit-any -- passes arguments of wrong types
   const any: any = counter;
   for (const what of [{}, undefined, "name", 5]) {
-    assertThrows(() => any.stop(what), ArgumentError, "is no pid");
-    assertThrows(() => any.call(what).get(), ArgumentError, "is no pid");
-    assertThrows(() => any.state(what), ArgumentError, "is no pid");
+    assertThrows(() => any.stop(what), ArgumentError, "is not a pid");
+    assertThrows(() => any.call(what).get(), ArgumentError, "is not a pid");
+    assertThrows(() => any.state(what), ArgumentError, "is not a pid");
   }
 });

@@ -29,11 +29,11 @@ test("ChildSpec: accepts either start, or node and fn, and rejects anything else
   const start = () => undefined as never;
   const node = "b@host:1";
   const bad: [unknown, string][] = [
-    [{ id: "a" }, "start must be a function that gives a pid; or give node and fn"],
-    [{ id: "a", start, node, fn: "f" }, "give one of them"],
-    [{ id: "a", start, args: [] }, "give one of them"],
-    [{ id: "a", start, onNodeDown: "wait" }, "give one of them"],
-    [{ id: "a", start, ready: true }, "give one of them"],
+    [{ id: "a" }, "start must be a function that returns a pid; or use node and fn"],
+    [{ id: "a", start, node, fn: "f" }, "use either start"],
+    [{ id: "a", start, args: [] }, "use either start"],
+    [{ id: "a", start, onNodeDown: "wait" }, "use either start"],
+    [{ id: "a", start, ready: true }, "use either start"],
     [{ id: "a", node }, "fn must be the name"],
     [{ id: "a", node, fn: "" }, "fn must be the name"],
     [{ id: "a", fn: "f" }, "node must be name@host:port"],

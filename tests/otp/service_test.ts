@@ -653,7 +653,7 @@ test("service: rejects an idleMs beyond the timer limit", () => {
     assertThrows(
       () => service<{ state: number }>({ init: () => 0, idleMs }),
       ArgumentError,
-      "is no time for a timer",
+      "is not a valid delay",
     );
   }
   service<{ state: number }>({ init: () => 0, idleMs: 2 ** 31 - 1 });

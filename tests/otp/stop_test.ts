@@ -128,7 +128,7 @@ test("Node.stop: is bounded; a tree that does not end delays other trees, and do
     assertEquals(ends, ["early 0 shutdown", "beside 0 shutdown"]);
     const warned = parts.lines.filter(({ level }) => level === "warn").map(({ line }) => line);
     assertEquals(warned.length, 1);
-    assertStringIncludes(warned[0]!, `had not ended in 300 ms and were cut off: ${stuck}`);
+    assertStringIncludes(warned[0]!, `did not exit within 300 ms and were killed: ${stuck}`);
     assertEquals(node.actors(), []);
   });
 });
@@ -230,7 +230,7 @@ test("Node.stop: rejects spawns from other nodes, and stops the child of a singl
     await assertRejects(
       () => far.spawn({ node: near.name, fn: "worker" }),
       Error,
-      "spawns nothing",
+      "does not spawn actors, because it is stopping",
     );
     slow.resolve();
     await stopped;

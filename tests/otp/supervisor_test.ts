@@ -155,8 +155,8 @@ test("Supervisor.start: a failed start stops the children already started, in re
       throw BOOM;
     }, "Error: boom"],
     [() => Promise.reject(BOOM), "Error: boom"],
-    [() => undefined as never, "TypeError: its start function gave no pid"],
-    [() => ({ pid: 3 }) as never, "TypeError: its start function gave no pid"],
+    [() => undefined as never, "TypeError: its start function returned no pid"],
+    [() => ({ pid: 3 }) as never, "TypeError: its start function returned no pid"],
   ];
   for (const [start, words] of fails) {
     const family = new Family();
@@ -880,8 +880,8 @@ test("restart: reports a child that was killed because it did not stop, or crash
   await family.system.advance(100);
   await stopped;
   assertEquals(family.received.map(({ child, reason, next }) => [child, reason, next]), [
-    ["crashes", BOOM, "none: it was to stop in any case"],
-    ["deaf", "killed", "none: it was killed, having had 10 ms to stop"],
+    ["crashes", BOOM, "none: it had to stop anyway"],
+    ["deaf", "killed", "none: it was killed, because it did not stop within 10 ms"],
   ]);
 });
 

@@ -101,13 +101,13 @@ test(
       );
 
       await Promise.all([heavy.stop(), light.stop()]);
-      await until("it is let go", async () => await helpedBy() === undefined, WAIT_MS);
+      await until("it is stopped", async () => await helpedBy() === undefined, WAIT_MS);
       const { said } = cluster.nodes[0]!;
       const nodes = names.slice(1).map((name) => new RegExp(`nodeup ${name}`).test(said));
       assertEquals(nodes, [true, true]);
       assert(new RegExp(`nodedown ${names[2]} \\(closed\\): `).test(said), said);
       assert(new RegExp(`the processor on ${names[2]} has ended`).test(said), said);
-      assert(new RegExp(`the processor on ${names[1]} is let go`).test(said), said);
+      assert(new RegExp(`the processor on ${names[1]} is stopped`).test(said), said);
 
       // Events that the killed helper had received but not stored were processed again.
       const sent = heavy.sent + light.sent;

@@ -72,7 +72,7 @@ test("mesher --nodes 3 in an empty folder prints the addresses of its pages, and
     // A killed one is restarted in its place.
     const [, name, pid] = /(mesher2@\S+) is process (\d+)/.exec(all.said)!;
     process.kill(Number(pid), "SIGKILL");
-    const ends = `${name} has ended: SIGKILL, and is started again`;
+    const ends = `${name} has ended: SIGKILL, and is restarted`;
     await until("it is missed", () => all.said.includes(ends));
     await until("four were ready", () => all.said.match(/Mesher is ready/g)?.length === 4, 60_000);
     await threeShare(all);
@@ -93,7 +93,11 @@ test("mesher --nodes 3: when it is killed with -9, its nodes store what they hol
     assertEquals(pids.map(isAlive), [true, true, true]);
     all.signal("SIGKILL");
     await until("they have ended", () => !pids.some(isAlive)).finally(() => endAll(pids));
-    assertEquals(all.said.match(/stopping: what is held is being stored/g)?.length, 3, all.said);
+    assertEquals(
+      all.said.match(/stopping: accepted events are being stored/g)?.length,
+      3,
+      all.said,
+    );
   });
 });
 

@@ -39,7 +39,7 @@ for (
     [
       "--allow-net",
       given({}),
-      'CookieError cookiefile: cannot keep the cookie in the home folder: Requires sys access to "homedir"',
+      'CookieError cookiefile: cannot store the cookie in the home folder: Requires sys access to "homedir"',
     ],
     ["--allow-net --allow-sys", given({}), "/.firn.cookie: Requires read access"],
     ["--allow-net", given({ cookieFile: "c" }), "cookie in c: Requires read access"],

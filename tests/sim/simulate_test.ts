@@ -168,9 +168,9 @@ for (const how of ["throws", "rejects"] as const) {
   });
 }
 
-test("simulate: rejects when nothing can happen any more, and when its time limit is exceeded", async () => {
+test("simulate: rejects when there are no more events, and when its time limit is exceeded", async () => {
   const stuck = () => simulate({}, () => new Promise<void>(() => {}));
-  await assertRejects(stuck, SimulationError, "nothing can happen any more");
+  await assertRejects(stuck, SimulationError, "there are no more events");
   const long = () => simulate({ limit: 1_000 }, (sim) => sim.run(2_000));
   await assertRejects(long, SimulationError, "more than 1000 ms have passed");
   const until = () => simulate({}, (sim) => sim.until("pigs fly", () => false, { within: 10 }));

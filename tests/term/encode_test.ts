@@ -64,7 +64,10 @@ test("Encoder rejects a value that cannot be sent, and reports its path", () => 
 test("Encoder rejects a cycle, and reports its path", () => {
   const self: Record<string, unknown> = { a: [] };
   self["self"] = self;
-  assertEquals(refused({ x: [self] }).message, "message.x[0].self is within itself: a circle");
+  assertEquals(
+    refused({ x: [self] }).message,
+    "message.x[0].self contains itself: a circular reference",
+  );
   const child: Record<string, unknown> = {};
   const parent = { children: [{}, child] };
   child["parent"] = parent;

@@ -134,15 +134,15 @@ function accept(key: string): string {
 
 /** Responses that a client must reject. */
 const LIES: readonly (readonly [title: string, answer: string, says: string])[] = [
-  ["no accept key", `${HEAD}\r\n`, "does not fit"],
+  ["no accept key", `${HEAD}\r\n`, "does not match"],
   [
     "a wrong accept key",
     `${HEAD}Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n`,
-    "fit",
+    "not match",
   ],
   ["no upgrade", "HTTP/1.1 101 X\r\nConnection: Upgrade\r\n\r\n", "Upgrade: websocket"],
   ["no connection", "HTTP/1.1 101 X\r\nUpgrade: websocket\r\n\r\n", "Connection: Upgrade"],
-  ["no HTTP", "hello\r\n\r\n", "no HTTP/1.1"],
+  ["no HTTP", "hello\r\n\r\n", "not HTTP/1.1"],
   ["another status", "HTTP/1.1 200 OK\r\n\r\n", "200 OK"],
   ["a malformed header", `${HEAD}x y\r\n\r\n`, "malformed"],
   ["a NUL in a header", `${HEAD}x: a\0b\r\n\r\n`, "malformed"],

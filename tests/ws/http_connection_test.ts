@@ -206,7 +206,7 @@ test("HttpConnection times out on a request, on an answer, and on the next reque
   assert(!stream.ended);
   tick(1);
   assertEquals([stage.texts.at(-1), stream.ended, stream.aborted], [
-    "the request did not come in time\n",
+    "the request did not arrive in time\n",
     true,
     false,
   ]);

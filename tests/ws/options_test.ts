@@ -70,7 +70,7 @@ const WRONG: readonly (readonly [Record<string, unknown>, says: string])[] = [
   [{ maxRequestBodySize: -1 }, "option maxRequestBodySize is -1: use a whole number from 0"],
   [{ tls: { cert: "x" } }, "option tls needs both cert and key"],
   [{ tls: { cert: "", key: "x" } }, "option tls needs both cert and key"],
-  [{ tls: { cert: "cert.pem", key: "key.pem" } }, "option tls.cert is no PEM"],
+  [{ tls: { cert: "cert.pem", key: "key.pem" } }, "option tls.cert is not PEM"],
   [{ perMessageDeflate: { treshold: 1 } }, "perMessageDeflate: there is no option"],
   [{ prot: 80 }, 'there is no option "prot": did you mean port?'],
   [{ websocket: {} }, 'there is no option "websocket": there are hostname, port'],

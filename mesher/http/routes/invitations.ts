@@ -168,7 +168,7 @@ export const invitationRoutes: readonly Route[] = [
       const { mesher, request, remote } = asked;
       const { resets, now, config, storage } = mesher;
       if (config.mail === null) {
-        throw new HttpError(409, "this Mesher sends no mail: ask its administrator");
+        throw new HttpError(409, "this installation sends no mail: ask its administrator");
       }
       const email = (asked.body["email"] as string).trim().toLowerCase();
       mustWait(resets.take(clientOf(request.headers, remote.hostname, config.proxies), now()));

@@ -192,7 +192,10 @@ export const systemRoutes: readonly Route[] = [
     const made = await mesher.storage.setOperator(body["email"] as string, operator);
     if (made.ok) return true;
     if (made.reason === "no_user") throw new HttpError(404, "user not found");
-    throw new HttpError(409, "the last operator stays: make somebody else an operator first");
+    throw new HttpError(
+      409,
+      "the last operator cannot be removed: make another user an operator first",
+    );
   }),
 ];
 

@@ -179,7 +179,7 @@ async function inSlices(
   let until = Math.min(filter.before ?? Infinity, (page.after?.at ?? Infinity) + 1, db.now() * 2);
   for (let size = SLICE_EVENTS; until > least; size = Math.min(2 * size, SLICE_EVENTS_MAX)) {
     if (performance.now() - began > SEARCH_MS_MAX) {
-      throw new StorageError("the search took too long: ask for a shorter time", true);
+      throw new StorageError("the search took too long: use a shorter period", true);
     }
     const from = Math.max(least, await sliceBegin(db, projectId, until, size));
     const where = new Conditions();
