@@ -69,14 +69,17 @@ test("Operations without a body ignore any body", async () => {
   await onStage(async (stage) => {
     const camp = await home(stage);
     for (const operation of await operationsOf(stage.app.url)) {
-      const { method, path, body, isIngest } = operation;
-      if (method !== "POST" || body !== null || isIngest || DESTRUCTIVE.test(path)) continue;
+      const { method, path, body, access } = operation;
+      if (method !== "POST" || body !== null || access === "key" || DESTRUCTIVE.test(path)) {
+        continue;
+      }
       for (const junk of ["{", "[".repeat(60_000), '{"affected":99}']) {
         const got = await asked(
           operation,
           () => camp.user.ask(operation.method, pathOf(operation, camp.ids), junk),
         );
-        assertEquals([path, got], [path, 200]);
+        // The chunks of a file are a form, which the document has no schema for.
+        assertEquals([path, got], [path, path.endsWith("/chunk-upload") ? 400 : 200]);
       }
     }
     await assertUnharmed(stage, camp);
