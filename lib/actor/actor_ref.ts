@@ -22,8 +22,8 @@ export interface Monitor {
 export interface Chained {
   following: Chained | undefined;
   preceding: Chained | undefined;
-  /** Called when the actor exits. */
-  drop(reason: ExitReason): void;
+  /** Called when the actor exits. Returns true if it must be called again to do the rest. */
+  drop(reason: ExitReason): void | boolean;
 }
 
 /** The bound of a mailbox. */
@@ -34,7 +34,7 @@ export interface MailboxBound {
 
 /** Rarely used state of an actor, which is allocated on first use. */
 class Extras {
-  names: string | readonly string[] | undefined = undefined;
+  names: string | Set<string> | undefined = undefined;
   bound: MailboxBound | undefined = undefined;
   trapping = false;
   links: Set<Pid> | undefined = undefined;
@@ -67,12 +67,12 @@ export abstract class ActorRef extends Mailbox {
   }
 
   /** The registered names of the actor: usually none or one. */
-  get names(): string | readonly string[] | undefined {
+  get names(): string | Set<string> | undefined {
     const extras = this.#extras;
     return typeof extras === "object" ? extras.names : extras;
   }
 
-  set names(names: string | readonly string[] | undefined) {
+  set names(names: string | Set<string> | undefined) {
     const extras = this.#extras;
     if (typeof extras === "object") extras.names = names;
     else if (typeof names === "object") ActorRef.#make(this).names = names;
@@ -164,7 +164,7 @@ export abstract class ActorRef extends Mailbox {
   get label(): string {
     const { names } = this;
     if (names === undefined) return this.pid.toString();
-    return `${this.pid} ${typeof names === "string" ? names : names.join(" ")}`;
+    return `${this.pid} ${typeof names === "string" ? names : [...names].join(" ")}`;
   }
 
   /** Whether the actor is alive. */
@@ -218,10 +218,18 @@ export function detach(link: Chained, actorRef: ActorRef): void {
   if (actorRef.chain === undefined) actorRef.released();
 }
 
-/** Drops all objects attached to an actor that has exited. */
-export function dropChain(actorRef: ActorRef, reason: ExitReason): void {
-  for (let link = actorRef.chain; link !== undefined; link = actorRef.chain) {
+/**
+ * Drops the objects attached to an actor that has exited, at most `most` of them. Returns the number; one
+ * that does the rest later counts as `most`.
+ */
+export function dropChain(actorRef: ActorRef, reason: ExitReason, most: number): number {
+  let count = 0;
+  for (let link = actorRef.chain; link !== undefined && count < most; link = actorRef.chain) {
     detach(link, actorRef);
-    link.drop(reason);
+    count++;
+    if (link.drop(reason) !== true) continue;
+    attach(link, actorRef);
+    return most;
   }
+  return count;
 }

@@ -5,8 +5,11 @@
  * @module
  */
 import type { Home, Pid } from "../term/pid.ts";
-import { type ActorRef, actorRefOf } from "./actor_ref.ts";
+import { type ActorRef, actorRefOf, attach, type Chained } from "./actor_ref.ts";
 import { NameError, NoProcError } from "./errors.ts";
+
+/** Number of names of an exited actor that are freed before sockets and timers have a turn. */
+const FREED_COUNT = 1024;
 
 /** Registers the names of one system's actors. */
 export class Names {
@@ -14,6 +17,8 @@ export class Names {
   readonly #pids = new Map<string, Pid<never>>();
   /** Names of actors of the runtime, which are not listed. */
   readonly #reserved = new Map<string, Pid<never>>();
+  /** The number of exited actors whose names are not all freed. They are not found any more. */
+  #freeing = 0;
 
   /** `home` is the node whose actors may be registered. */
   constructor(home: Home) {
@@ -37,12 +42,15 @@ export class Names {
     }
     this.#pids.set(name, pid);
     const { names } = actor;
-    actor.names = names === undefined ? name : [...listOf(names), name];
+    if (names === undefined) actor.names = name;
+    else if (typeof names === "string") actor.names = new Set([names, name]);
+    else names.add(name);
   }
 
   /** Returns the actor that has a name. */
   whereis(name: string): Pid<never> | undefined {
-    return this.#pids.get(name) ?? this.#reserved.get(name);
+    const pid = this.#pids.get(name) ?? this.#reserved.get(name);
+    return this.#freeing === 0 || pid?.target !== undefined ? pid : undefined;
   }
 
   /** Registers a name for an actor of the runtime. It is not listed and cannot be freed. */
@@ -61,25 +69,58 @@ export class Names {
     if (pid === undefined) return false;
     this.#pids.delete(name);
     const actor = actorRefOf(pid);
-    if (actor?.names === name) actor.names = undefined;
-    else if (actor?.names !== undefined) {
-      actor.names = listOf(actor.names).filter((other) => other !== name);
-    }
+    const names = actor?.names;
+    if (names === name) actor!.names = undefined;
+    else if (typeof names === "object") names.delete(name);
     return true;
   }
 
   /** Returns all names, in the order of registration. */
   registered(): string[] {
-    return [...this.#pids.keys()];
+    const names = [...this.#pids.keys()];
+    return this.#freeing === 0 ? names : names.filter((name) => this.whereis(name) !== undefined);
   }
 
   /** Frees the names of an actor that has exited. The actor keeps them for error messages. */
   ended(actor: ActorRef): void {
-    for (const name of listOf(actor.names)) this.#pids.delete(name);
+    const { names, pid } = actor;
+    if (typeof names === "string") this.#pids.delete(names);
+    else if (names !== undefined && names.size <= FREED_COUNT) {
+      for (const name of names) this.#pids.delete(name);
+    } else if (names !== undefined) {
+      this.#freeing++;
+      const left = names.values();
+      attach(new Freeing(() => this.#freeMore(left, pid as Pid)), actor);
+    }
+  }
+
+  /** Frees more names of an exited actor. Returns whether some are left. */
+  #freeMore(names: Iterator<string>, pid: Pid): boolean {
+    for (let i = 0; i < FREED_COUNT; i++) {
+      const { done, value } = names.next();
+      if (done) {
+        this.#freeing--;
+        return false;
+      }
+      // Otherwise the name was registered again meanwhile.
+      if (this.#pids.get(value) === pid) this.#pids.delete(value);
+    }
+    return true;
+  }
+}
+
+/** Frees the names of an exited actor in portions. */
+class Freeing implements Chained {
+  following: Chained | undefined = undefined;
+  preceding: Chained | undefined = undefined;
+  readonly drop: () => boolean;
+
+  constructor(drop: () => boolean) {
+    this.drop = drop;
   }
 }
 
 /** Returns the names of an actor as a list; a single name is stored without one. */
-export function listOf(names: string | readonly string[] | undefined): readonly string[] {
-  return typeof names === "string" ? [names] : names ?? [];
+export function listOf(names: string | ReadonlySet<string> | undefined): readonly string[] {
+  return typeof names === "string" ? [names] : [...names ?? []];
 }

@@ -19,6 +19,12 @@
  * Exits propagate over links through a queue, not by recursion, so a chain of a million links causes no
  * stack overflow.
  *
+ * One exit may concern a million actors. After {@linkcode PORTION} of them, sockets and timers have a turn:
+ *
+ *     an exit ─▶ signals, `Down`s, calls ─▶ a portion at once ─▶ yield to I/O ─▶ a portion ─▶ … ─▶ done
+ *
+ * Until an actor has received the signal of a link or monitor, it can still remove it.
+ *
  * @module
  */
 import { Ring } from "../base/ring.ts";
@@ -28,6 +34,15 @@ import { checkPid } from "./arguments.ts";
 import { type ActorRef, actorRefOf, dropChain, type Monitor } from "./actor_ref.ts";
 import { Down } from "./exit.ts";
 import type { Remote } from "./remote.ts";
+
+/** Number of signals and other effects of exits after which sockets and timers have a turn. */
+export const PORTION = 512;
+
+/** Number of effects after which the signals that they cause are delivered. */
+const STEP = 64;
+
+/** The work of looking at an actor, compared with that of one effect. */
+const VISIT = 1 / 8;
 
 interface Signal {
   readonly to: ActorRef;
@@ -40,8 +55,19 @@ export class Signals {
   /** The connection to other nodes. */
   remote: Remote | undefined = undefined;
   readonly #waiting = new Ring<Signal>(16);
+  /** Signals in excess of a portion. */
+  readonly #late = new Ring<Signal>(16);
+  /** Effects of exits in excess of a portion, in the order of the exits. */
+  readonly #rest = new Ring<Iterator<number, void>>();
+  readonly #yieldToIo: (task: () => void) => void;
   #carrying = false;
+  #isRunning = false;
+  #isScheduled = false;
   #lastRef = 0;
+
+  constructor(yieldToIo: (task: () => void) => void) {
+    this.#yieldToIo = yieldToIo;
+  }
 
   /** Returns the actor of a pid, or the reason why there is none. */
   who(pid: Pid<never>): ActorRef | "noproc" | "noconnection" {
@@ -61,7 +87,10 @@ export class Signals {
   /** Links two actors. A repeated link and a link to itself have no effect. */
   link(actor: ActorRef, pid: Pid<never>): void {
     const other = this.who(pid);
-    if (typeof other === "string") return actor.linkBroke(pid, other);
+    if (typeof other === "string") {
+      // Its exit signal over an earlier link may still have to be delivered.
+      return actor.links?.has(pid) ? undefined : actor.linkBroke(pid, other);
+    }
     if (other === actor || actor.links?.has(other.pid as Pid)) return other.released();
     tie(actor, other);
     other.linked(actor);
@@ -71,7 +100,7 @@ export class Signals {
     if (actor.links === undefined) return;
     const other = this.who(pid);
     // The actor may have just exited, with its signal still queued.
-    if (typeof other === "string") return void actor.links.delete(pid);
+    if (typeof other === "string") return this.#unlinkEnded(actor.links, pid);
     if (untie(actor, other)) other.unlinked(actor);
     other.released();
   }
@@ -102,66 +131,207 @@ export class Signals {
     return false;
   }
 
-  /** Notifies all links and monitors of an actor that it has exited. */
+  /** Ends everything that is attached to an actor that has exited, and its links and monitors. */
   ended(actor: ActorRef, reason: ExitReason): void {
-    this.endLinks(actor, reason);
-    this.endWatchers(actor, reason);
-    this.endMonitors(actor);
-    this.#carry();
+    if (actor.chain !== undefined) {
+      dropChain(actor, reason, PORTION);
+      if (actor.chain !== undefined) return this.#later(this.#droppingChain(actor, reason));
+    }
+    this.#endLinks(actor, reason);
+    this.#endWatchers(actor, reason);
+    this.#endMonitors(actor);
+    this.#carry(PORTION);
+  }
+
+  /**
+   * Runs the effects of an exit: those of a portion at once, the others after sockets and timers had a
+   * turn. Each step returns how many effects it had.
+   */
+  inPortions(steps: Iterator<number, void>): void {
+    if (this.#isScheduled || !this.#run(steps)) this.#later(steps);
   }
 
   /** Ends the remote actors of a lost session: first all links, then monitors, then calls. */
-  lost(actors: readonly ActorRef[]): void {
-    for (const actor of actors) this.endLinks(actor, "noconnection");
-    this.#carry();
-    for (const actor of actors) this.endWatchers(actor, "noconnection");
-    for (const actor of actors) this.endMonitors(actor);
-    for (const actor of actors) dropChain(actor, "noconnection");
+  *losing(actors: readonly ActorRef[]): Generator<number, void> {
+    yield* this.#endingLinks(actors, "noconnection");
+    yield* endingWatchers(actors, "noconnection");
+    yield* endingMonitors(actors);
+    for (const actor of actors) {
+      while (actor.chain !== undefined) yield dropChain(actor, "noconnection", PORTION);
+    }
   }
 
-  endLinks(actor: ActorRef, reason: ExitReason): void {
+  /** Runs all remaining effects of exits at once. */
+  flush(): void {
+    while (this.#isScheduled && !this.#carrying && !this.#isRunning) this.#portion();
+  }
+
+  /** Whether effects of exits remain, so that something may still refer to an actor that has exited. */
+  get isBehind(): boolean {
+    return this.#late.length > 0 || this.#rest.length > 0;
+  }
+
+  #unlinkEnded(links: Set<Pid>, pid: Pid<never>): void {
+    if (links.delete(pid) || !this.isBehind) return;
+    // Another pid object may identify the same actor.
+    for (const linked of links) if (linked.equals(pid)) links.delete(linked);
+  }
+
+  *#droppingChain(actor: ActorRef, reason: ExitReason): Generator<number, void> {
+    while (actor.chain !== undefined) yield dropChain(actor, reason, PORTION);
+    this.ended(actor, reason);
+  }
+
+  #endLinks(actor: ActorRef, reason: ExitReason): void {
     const { links } = actor;
     if (links === undefined) return;
+    if (links.size > PORTION) return this.#later(this.#endingLinks([actor], reason));
     actor.links = undefined;
-    const from = actor.pid as Pid;
-    for (const pid of links) {
-      const other = actorRefOf(pid);
-      // A listener of the exit event may have unlinked already.
-      if (other?.links?.delete(from)) this.#waiting.push({ to: other, from, reason });
-    }
+    for (const pid of links) this.#endLink(actor, pid, reason);
   }
 
-  endWatchers(actor: ActorRef, reason: ExitReason): void {
+  #endingLinks(actors: readonly ActorRef[], reason: ExitReason): Generator<number, void> {
+    const take = (actor: ActorRef): Iterable<Pid> | undefined => {
+      const { links } = actor;
+      if (links !== undefined) actor.links = undefined;
+      return links;
+    };
+    return inSteps(actors, take, (actor, pid) => this.#endLink(actor, pid, reason));
+  }
+
+  #endLink(actor: ActorRef, pid: Pid, reason: ExitReason): void {
+    const to = actorRefOf(pid);
+    if (to !== undefined) this.#waiting.push({ to, from: actor.pid as Pid, reason });
+  }
+
+  #endWatchers(actor: ActorRef, reason: ExitReason): void {
     const { watchers } = actor;
     if (watchers === undefined) return;
+    if (watchers.size > PORTION) return this.#later(endingWatchers([actor], reason));
     actor.watchers = undefined;
-    for (const { ref, watcher } of watchers) {
-      if (!watcher.monitors?.delete(ref.id) || !watcher.isAlive) continue;
-      watcher.down(ref, actor.pid as Pid, reason);
-      watcher.released();
-    }
+    for (const monitor of watchers) endWatcher(actor, monitor, reason);
   }
 
-  endMonitors(actor: ActorRef): void {
+  #endMonitors(actor: ActorRef): void {
     const { monitors } = actor;
     if (monitors === undefined) return;
+    if (monitors.size > PORTION) return this.#later(endingMonitors([actor]));
     actor.monitors = undefined;
-    for (const monitor of monitors.values()) {
-      monitor.target.watchers?.delete(monitor);
-      monitor.target.unwatched(monitor);
-      monitor.target.released();
-    }
+    for (const monitor of monitors.values()) endMonitor(monitor);
   }
 
-  #carry(): void {
-    if (this.#carrying) return;
+  /** Delivers the waiting signals, and those that they cause, at most `most`. Returns the number. */
+  #carry(most: number): number {
+    if (this.#carrying) return 0;
     this.#carrying = true;
-    for (let signal = this.#waiting.shift(); signal; signal = this.#waiting.shift()) {
-      signal.to.linkBroke(signal.from, signal.reason);
-      signal.to.released();
+    const waiting = this.#waiting;
+    let left = most;
+    for (let signal = waiting.shift(); signal; signal = waiting.shift()) {
+      const { to, from, reason } = signal;
+      // The actor may have removed the link meanwhile.
+      if (to.links?.delete(from)) to.linkBroke(from, reason);
+      to.released();
+      if (--left > 0 || waiting.length === 0) continue;
+      for (let next = waiting.shift(); next; next = waiting.shift()) this.#late.push(next);
+      this.#schedule();
     }
     this.#carrying = false;
+    return most - left;
   }
+
+  #later(steps: Iterator<number, void>): void {
+    this.#rest.push(steps);
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    this.#yieldToIo(this.#portion);
+  }
+
+  /** Runs steps until a portion is used up. Returns whether it was the last step. */
+  #run(steps: Iterator<number, void>): boolean {
+    this.#isRunning = true;
+    let left = PORTION;
+    let isLast = false;
+    while (left > 0 && !isLast) {
+      const { done, value } = steps.next();
+      isLast = done === true;
+      left -= value ?? 0;
+      left -= this.#carry(Math.max(1, left));
+    }
+    this.#isRunning = false;
+    return isLast;
+  }
+
+  readonly #portion = (): void => {
+    if (!this.#isScheduled) return;
+    this.#isScheduled = false;
+    const [late, rest, waiting] = [this.#late, this.#rest, this.#waiting];
+    if (late.length > 0) {
+      for (let i = 0; i < PORTION && late.length > 0; i++) waiting.push(late.shift()!);
+      this.#carry(PORTION);
+    } else if (rest.length > 0 && this.#run(rest.peek()!)) rest.shift();
+    if (this.isBehind) this.#schedule();
+  };
+}
+
+/** Ends what the actors have, one by one, in steps of {@linkcode STEP}. An actor without any counts too. */
+function* inSteps<T>(
+  actors: readonly ActorRef[],
+  take: (actor: ActorRef) => Iterable<T> | undefined,
+  end: (actor: ActorRef, item: T) => void,
+): Generator<number, void> {
+  let count = 0;
+  for (const actor of actors) {
+    count += VISIT;
+    for (const item of take(actor) ?? []) {
+      end(actor, item);
+      if (++count < STEP) continue;
+      yield count;
+      count = 0;
+    }
+    if (count < STEP) continue;
+    yield count;
+    count = 0;
+  }
+  yield count;
+}
+
+function endingWatchers(
+  actors: readonly ActorRef[],
+  reason: ExitReason,
+): Generator<number, void> {
+  const take = (actor: ActorRef): Iterable<Monitor> | undefined => {
+    const { watchers } = actor;
+    if (watchers !== undefined) actor.watchers = undefined;
+    return watchers;
+  };
+  return inSteps(actors, take, (actor, monitor) => endWatcher(actor, monitor, reason));
+}
+
+function endingMonitors(actors: readonly ActorRef[]): Generator<number, void> {
+  const take = (actor: ActorRef): Iterable<Monitor> | undefined => {
+    const { monitors } = actor;
+    if (monitors !== undefined) actor.monitors = undefined;
+    return monitors?.values();
+  };
+  return inSteps(actors, take, (_, monitor) => endMonitor(monitor));
+}
+
+/** Delivers a `Down`, unless the monitor was removed meanwhile. */
+function endWatcher({ pid }: ActorRef, { ref, watcher }: Monitor, reason: ExitReason): void {
+  if (!watcher.monitors?.delete(ref.id) || !watcher.isAlive) return;
+  watcher.down(ref, pid as Pid, reason);
+  watcher.released();
+}
+
+function endMonitor(monitor: Monitor): void {
+  const { target } = monitor;
+  target.watchers?.delete(monitor);
+  target.unwatched(monitor);
+  target.released();
 }
 
 /** Links two actors, on both sides. */

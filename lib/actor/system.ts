@@ -15,7 +15,7 @@ import { type Home, Pid, type Ref } from "../term/pid.ts";
 import { Actor, type ActorCrash, type ActorHome } from "./actor.ts";
 import { checkActorName, checkPid, checkRemoteSpawn } from "./arguments.ts";
 import { Call, CALL_TIMEOUT_MS, type CallOptions, PendingCall, whichCall } from "./call.ts";
-import { type ActorRef, actorRefOf, attach, type Chained, detach, dropChain } from "./actor_ref.ts";
+import { type ActorRef, actorRefOf, attach, type Chained, detach } from "./actor_ref.ts";
 import {
   ActorExitError,
   ArgumentError,
@@ -144,7 +144,7 @@ export class System implements ActorHome, TimerHost, Tracker {
   readonly #clock: Clock;
   readonly #random: Random;
   /** Carries signals between actors. */
-  readonly signals: Signals = new Signals();
+  readonly signals: Signals = new Signals((task) => this.yieldToIo(task));
   readonly #actors = new Table<Actor>();
   /** The supervisors and their children. */
   readonly #supervisors = new Map<Pid, SupervisedChildren>();
@@ -828,7 +828,6 @@ export class System implements ActorHome, TimerHost, Tracker {
     }
     // Emitted before linked actors exit, so that causes precede effects.
     if (this.events.has("exit")) this.events.emit("exit", { pid, reason });
-    if (actor.chain !== undefined) dropChain(actor, reason);
     this.signals.ended(actor, reason);
   }
 
@@ -874,6 +873,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     if (!this.#stopped && this.#claim !== undefined) this.#yieldToIo(this.#release);
     this.#stopped = true;
     for (const actor of this.#actors.all()) actor.end("shutdown");
+    this.signals.flush();
     this.#disarm();
     this.onStop();
   }

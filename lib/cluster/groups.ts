@@ -6,6 +6,9 @@
  * ends. An actor may join a group several times, and must leave it as often. Groups with the same name in
  * different scopes are independent.
  *
+ * Longer than 400 lines with its public class: members of lost nodes and exited actors are removed in portions,
+ * during which each method must leave them out.
+ *
  * @module
  */
 import type { Actor } from "../actor/actor.ts";
@@ -13,6 +16,7 @@ import { attach, detach } from "../actor/actor_ref.ts";
 import { ArgumentError, NoProcError } from "../actor/errors.ts";
 import type { System } from "../actor/system.ts";
 import { Watchers } from "../actor/watchers.ts";
+import { ChurnMap } from "../base/churn_map.ts";
 import type { Pid } from "../term/pid.ts";
 import { TAG } from "../mesh/message.ts";
 import { type GroupChange, groupChange } from "./changes.ts";
@@ -40,17 +44,30 @@ export const MEMBERSHIPS_MAX: number = 2 ** 20;
 /** Number of memberships that are sent to a peer at once, before other work runs. */
 const PORTION_COUNT = 2048;
 
+/** Number of groups searched for members of a lost node before other work continues. */
+const FREED_COUNT = 2048;
+
+/** Number of memberships of an exited actor that end before other work continues. */
+const ENDED_COUNT = 512;
+
 /** A member, and the number of its joins. */
 interface Member {
   readonly pid: Pid;
   times: number;
 }
 
-/** The members of one group, by node and actor, in the order of joining. */
+/** A node, for one session. */
+interface Owner {
+  readonly node: string;
+  /** Whether the session has ended: the members are not found any more, and are being removed. */
+  isLost: boolean;
+}
+
+/** The members of one group, by session and actor, in the order of joining. */
 interface Group {
   readonly scope: string;
   readonly name: string;
-  readonly byNode: Map<string, Map<number, Member>>;
+  readonly byOwner: Map<Owner, Map<number, Member>>;
 }
 
 /** A membership of an actor of this node. */
@@ -61,6 +78,7 @@ interface Peer {
   readonly nodeLink: PeerLink;
   /** Tracks which memberships of this node were sent to the peer. */
   readonly cursor: SyncCursor<Row>;
+  readonly owner: Owner;
   /** Number of memberships that the peer has announced. */
   memberships: number;
 }
@@ -69,7 +87,10 @@ interface Peer {
 export class GroupTable {
   readonly #system: System;
   readonly #membershipsMax: number;
-  readonly #groups = new Map<string, Group>();
+  readonly #groups = new ChurnMap<string, Group>();
+  readonly #own: Owner;
+  /** The number of lost nodes whose members are not all removed. */
+  #freeing = 0;
   /** The memberships of this node's actors, in the order of their numbers. */
   readonly #rows = new Set<Row>();
   readonly #joined = new Map<Actor, Memberships<Row>>();
@@ -80,6 +101,7 @@ export class GroupTable {
   constructor(system: System, membershipsMax: number = MEMBERSHIPS_MAX) {
     this.#system = system;
     this.#membershipsMax = membershipsMax;
+    this.#own = { node: system.home.node, isLost: false };
   }
 
   join(scope: string, group: string, pid: Pid<never>): void {
@@ -90,7 +112,7 @@ export class GroupTable {
     }
     let joined = this.#joined.get(actor);
     if (joined === undefined) {
-      joined = new Memberships(() => this.#leaveAll(actor));
+      joined = new Memberships((rows) => this.#leaveMore(actor, rows));
       this.#joined.set(actor, joined);
       attach(joined, actor);
     }
@@ -98,7 +120,7 @@ export class GroupTable {
     joined.add(row);
     this.#rows.add(row);
     for (const { nodeLink } of this.#peers) sendMembers(nodeLink, TAG.GROUP_JOIN, [row]);
-    this.#add(this.#me, row);
+    this.#add(this.#own, row);
   }
 
   leave(scope: string, group: string, pid: Pid<never>): boolean {
@@ -115,16 +137,21 @@ export class GroupTable {
   }
 
   members(scope: string, group: string): Pid[] {
-    const byNode = this.#groups.get(keyOf(scope, group))?.byNode;
-    return [...byNode?.values() ?? []].flatMap(pidsOf);
+    const { byOwner } = this.#groups.get(keyOf(scope, group)) ?? {};
+    const pids: Pid[] = [];
+    if (byOwner === undefined) return pids;
+    for (const [owner, members] of byOwner) if (!owner.isLost) this.#pidsOf(members, pids);
+    return pids;
   }
 
   localMembers(scope: string, group: string): Pid[] {
-    return pidsOf(this.#groups.get(keyOf(scope, group))?.byNode.get(this.#me));
+    return this.#pidsOf(this.#groups.get(keyOf(scope, group))?.byOwner.get(this.#own));
   }
 
   names(scope: string): string[] {
-    return [...this.#groups.values()].filter((group) => group.scope === scope)
+    const isFound = ({ byOwner }: Group): boolean =>
+      this.#freeing === 0 || byOwner.keys().some((owner) => !owner.isLost);
+    return [...this.#groups.values()].filter((group) => group.scope === scope && isFound(group))
       .map(({ name }) => name);
   }
 
@@ -141,6 +168,7 @@ export class GroupTable {
   monitor(scope: string, group: string, pid: Pid<GroupChange>): () => void {
     const actor = this.#actor(pid);
     const key = keyOf(scope, group);
+    this.#freeLost(key);
     this.#watchers.add(key, actor);
     actor.deliver(groupChange(group, this.members(scope, group), []));
     return () => void this.#watchers.remove(key, actor);
@@ -149,7 +177,8 @@ export class GroupTable {
   /** Called when a session has opened. `sendMore` then sends the memberships of this node. */
   up(nodeLink: PeerLink): void {
     const cursor = new SyncCursor(this.#rows.values(), this.#numbers);
-    this.#peers.add({ nodeLink, cursor, memberships: 0 });
+    const owner = { node: nodeLink.home.node, isLost: false };
+    this.#peers.add({ nodeLink, cursor, owner, memberships: 0 });
   }
 
   /** Sends further memberships of this node to a peer. Returns false if all have been sent. */
@@ -160,17 +189,41 @@ export class GroupTable {
     return !cursor.isDone;
   }
 
-  /** Called when a session has ended: removes the members of that node. */
+  /**
+   * Called when a session has ended: the members of that node are not found any more, and are removed in
+   * portions.
+   */
   down(nodeLink: PeerLink): void {
-    const { node } = nodeLink.home;
-    if (this.#peers.remove(nodeLink) === undefined) return;
-    for (const [key, group] of [...this.#groups]) {
-      const left = group.byNode.get(node);
-      if (left === undefined) continue;
-      group.byNode.delete(node);
-      if (group.byNode.size === 0) this.#groups.delete(key);
-      this.#sendAll(key, group, [], pidsOf(left));
+    const peer = this.#peers.remove(nodeLink);
+    if (peer === undefined) return;
+    peer.owner.isLost = true;
+    this.#freeing++;
+    this.#freeMore(peer.owner, this.#groups.entries());
+  }
+
+  #freeMore(owner: Owner, groups: Iterator<[string, Group]>): void {
+    for (let i = 0; i < FREED_COUNT; i++) {
+      const { done, value } = groups.next();
+      if (done) return void this.#freeing--;
+      this.#free(value[0], value[1], owner);
     }
+    this.#system.yieldToIo(() => this.#freeMore(owner, groups));
+  }
+
+  /** Removes the members of one node from a group. */
+  #free(key: string, group: Group, owner: Owner): void {
+    const members = group.byOwner.get(owner);
+    if (members === undefined) return;
+    group.byOwner.delete(owner);
+    if (group.byOwner.size === 0) this.#groups.delete(key);
+    if (this.#watchers.has(key)) this.#sendAll(key, group, [], this.#pidsOf(members));
+  }
+
+  /** Removes the members of lost nodes from a group, before it changes. */
+  #freeLost(key: string): void {
+    const group = this.#freeing === 0 ? undefined : this.#groups.get(key);
+    if (group === undefined) return;
+    for (const owner of group.byOwner.keys()) if (owner.isLost) this.#free(key, group, owner);
   }
 
   /**
@@ -185,7 +238,7 @@ export class GroupTable {
     peer.memberships += rows.length;
     const most = this.#membershipsMax;
     if (peer.memberships > most) return `more than ${most} memberships`;
-    for (const row of rows) this.#add(nodeLink.home.node, row);
+    for (const row of rows) this.#add(peer.owner, row);
     return undefined;
   }
 
@@ -199,13 +252,9 @@ export class GroupTable {
     const peer = this.#peers.behind(nodeLink);
     if (peer === undefined) return undefined;
     for (const row of rows) {
-      if (this.#remove(nodeLink.home.node, row)) peer.memberships--;
+      if (this.#remove(peer.owner, row)) peer.memberships--;
     }
     return undefined;
-  }
-
-  get #me(): string {
-    return this.#system.home.node;
   }
 
   #read(nodeLink: PeerLink, body: Uint8Array): MemberRow[] | string {
@@ -221,10 +270,18 @@ export class GroupTable {
     return actor;
   }
 
-  #leaveAll(actor: Actor): void {
-    const rows = this.#joined.get(actor)?.rows() ?? [];
-    this.#joined.delete(actor);
-    this.#leave(rows);
+  /** Ends some memberships of an exited actor. Returns whether others are left. */
+  #leaveMore(actor: Actor, rows: Iterator<Row>): boolean {
+    const some: Row[] = [];
+    let isLast = false;
+    while (!isLast && some.length < ENDED_COUNT) {
+      const { done, value } = rows.next();
+      if (done) isLast = true;
+      else some.push(value);
+    }
+    if (isLast) this.#joined.delete(actor);
+    if (some.length > 0) this.#leave(some);
+    return !isLast;
   }
 
   /** Ends memberships of this node's actors, and announces this to peers. */
@@ -233,15 +290,16 @@ export class GroupTable {
     for (const { nodeLink, cursor } of this.#peers) {
       sendMembers(nodeLink, TAG.GROUP_LEAVE, rows.filter(({ number }) => cursor.knows(number)));
     }
-    for (const row of rows) this.#remove(this.#me, row);
+    for (const row of rows) this.#remove(this.#own, row);
   }
 
-  #add(owner: string, { scope, group: name, pid }: MemberRow): void {
+  #add(owner: Owner, { scope, group: name, pid }: MemberRow): void {
     const key = keyOf(scope, name);
+    this.#freeLost(key);
     let group = this.#groups.get(key);
-    if (group === undefined) this.#groups.set(key, group = { scope, name, byNode: new Map() });
-    let members = group.byNode.get(owner);
-    if (members === undefined) group.byNode.set(owner, members = new Map());
+    if (group === undefined) this.#groups.set(key, group = { scope, name, byOwner: new Map() });
+    let members = group.byOwner.get(owner);
+    if (members === undefined) group.byOwner.set(owner, members = new Map());
     const member = members.get(pid.id);
     if (member === undefined) members.set(pid.id, { pid, times: 1 });
     else member.times++;
@@ -249,18 +307,29 @@ export class GroupTable {
   }
 
   /** Removes one join of a member. Returns whether it was a member. */
-  #remove(owner: string, { scope, group: name, pid }: MemberRow): boolean {
+  #remove(owner: Owner, { scope, group: name, pid }: MemberRow): boolean {
     const key = keyOf(scope, name);
     const group = this.#groups.get(key);
-    const members = group?.byNode.get(owner);
+    const members = group?.byOwner.get(owner);
     const member = members?.get(pid.id);
     if (group === undefined || members === undefined || member === undefined) return false;
     member.times--;
     if (member.times === 0) members.delete(pid.id);
-    if (members.size === 0) group.byNode.delete(owner);
-    if (group.byNode.size === 0) this.#groups.delete(key);
+    if (members.size === 0) group.byOwner.delete(owner);
+    if (group.byOwner.size === 0) this.#groups.delete(key);
     this.#sendAll(key, group, [], [member.pid]);
     return true;
+  }
+
+  /** Adds the members to `pids`, each once per join. Actors that have exited are left out. */
+  #pidsOf(members: Map<number, Member> | undefined, pids: Pid[] = []): Pid[] {
+    if (members === undefined) return pids;
+    const { isBehind } = this.#system.signals;
+    for (const { pid, times } of members.values()) {
+      if (isBehind && pid.home.local && pid.target === undefined) continue;
+      for (let i = 0; i < times; i++) pids.push(pid);
+    }
+    return pids;
   }
 
   #sendAll(key: string, group: Group, joined: readonly Pid[], left: readonly Pid[]): void {
@@ -332,10 +401,6 @@ export class Groups {
   monitor(group: string, pid: Pid<GroupChange>): () => void {
     return this.#table.monitor(this.#scope, group, pid);
   }
-}
-
-function pidsOf(members: Map<number, Member> | undefined): Pid[] {
-  return [...members?.values() ?? []].flatMap(({ pid, times }) => Array<Pid>(times).fill(pid));
 }
 
 function checked(name: string): string {

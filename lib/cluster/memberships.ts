@@ -5,6 +5,7 @@
  * @module
  */
 import type { Chained } from "../actor/actor_ref.ts";
+import { ChurnMap } from "../base/churn_map.ts";
 
 /** The membership of an actor in a group. */
 interface Membership {
@@ -22,11 +23,15 @@ interface Entry<Row> {
 export class Memberships<Row extends Membership> implements Chained {
   following: Chained | undefined = undefined;
   preceding: Chained | undefined = undefined;
-  readonly #entries = new Map<string, Entry<Row>>();
-  readonly #ended: () => void;
+  readonly #entries = new ChurnMap<string, Entry<Row>>();
+  readonly #ended: (rows: Iterator<Row>) => boolean;
+  #ending: Iterator<Row> | undefined = undefined;
 
-  /** `ended` is called when the actor exits. */
-  constructor(ended: () => void) {
+  /**
+   * `ended` is called with the memberships when the actor exits, and again as long as it returns true:
+   * it has not ended them all yet.
+   */
+  constructor(ended: (rows: Iterator<Row>) => boolean) {
     this.#ended = ended;
   }
 
@@ -51,19 +56,17 @@ export class Memberships<Row extends Membership> implements Chained {
     return entry.row;
   }
 
-  /** Returns all memberships, by group. */
-  rows(): Row[] {
-    const rows: Row[] = [];
+  /** Iterates over all memberships, by group. */
+  *rows(): Generator<Row, void> {
     for (const last of this.#entries.values()) {
       for (let entry: Entry<Row> | undefined = last; entry !== undefined; entry = entry.earlier) {
-        rows.push(entry.row);
+        yield entry.row;
       }
     }
-    return rows;
   }
 
-  drop(): void {
-    this.#ended();
+  drop(): boolean {
+    return this.#ended(this.#ending ??= this.rows());
   }
 }
 

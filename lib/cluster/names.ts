@@ -11,6 +11,7 @@
  *
  * @module
  */
+import { ChurnMap } from "../base/churn_map.ts";
 import { type NameEntry, wins } from "./winner.ts";
 
 /** Describes a change of the actor that has a name. */
@@ -22,8 +23,8 @@ export interface NameChanged {
 
 /** The table of the global names of all nodes. */
 export class NameTable {
-  readonly #byOwner = new Map<string, Map<string, NameEntry>>();
-  readonly #winners = new Map<string, NameEntry>();
+  readonly #byOwner = new Map<string, ChurnMap<string, NameEntry>>();
+  readonly #winners = new ChurnMap<string, NameEntry>();
   /** Names with several entries, counting those of lost nodes that are not freed yet. */
   readonly #contested = new Set<string>();
   /**
@@ -44,7 +45,10 @@ export class NameTable {
     return this.#contested.has(name) ? this.#best(name).entry : undefined;
   }
 
-  /** Returns all names, in the order in which they became known. */
+  /**
+   * Returns all names, in the order in which they became known. A name that was freed and is registered
+   * again may keep its place.
+   */
   names(): string[] {
     const names = [...this.#winners.keys()];
     return this.#dropping === 0 ? names : names.filter((name) => this.find(name) !== undefined);
@@ -82,7 +86,7 @@ export class NameTable {
   set(entry: NameEntry): NameChanged | undefined {
     const { owner, name } = entry;
     let names = this.#byOwner.get(owner);
-    if (names === undefined) this.#byOwner.set(owner, names = new Map());
+    if (names === undefined) this.#byOwner.set(owner, names = new ChurnMap());
     const from = this.#winners.get(name);
     names.set(name, entry);
     const isOther = from !== undefined && from.owner !== owner;
@@ -119,8 +123,8 @@ export class NameTable {
     return this.#free(owner, names);
   }
 
-  *#free(owner: string, names: Map<string, NameEntry>): Generator<NameChanged | undefined> {
-    for (const [name, entry] of names) {
+  *#free(owner: string, names: ChurnMap<string, NameEntry>): Generator<NameChanged | undefined> {
+    for (const [name, entry] of names.entries()) {
       const from = this.#winners.get(name);
       // If neither is true, the name was registered again in the meantime.
       yield from === entry || this.#contested.has(name)

@@ -27,6 +27,7 @@ import { ArgumentError, NoProcError } from "../actor/errors.ts";
 import type { System } from "../actor/system.ts";
 import { Deadline } from "../actor/timer.ts";
 import { Watchers } from "../actor/watchers.ts";
+import { ChurnMap } from "../base/churn_map.ts";
 import type { Emitter } from "../base/emitter.ts";
 import { FEATURE } from "../mesh/handshake.ts";
 import { isNormalName } from "../mesh/name.ts";
@@ -83,6 +84,9 @@ const PORTION_COUNT = 2048;
 
 /** Number of names of a lost node that are removed at once, before other work runs. */
 const FREED_COUNT = 2048;
+
+/** Number of names whose stamps are shifted before other work continues. */
+const SHIFTED_COUNT = 1024;
 
 /**
  * Maximum time that `connect`, and claims at this node, wait for the names of a new peer.
@@ -152,6 +156,18 @@ interface Peer {
   readonly asked: Set<LocalName>;
 }
 
+/** A shift of this node's time, for the names that it has then. */
+interface Shift {
+  readonly us: number;
+  /** The number of the last name. */
+  readonly last: number;
+  readonly rows: Iterator<LocalName>;
+  /** The number of the last name that was shifted. */
+  at: number;
+  /** Later names that were shifted before their turn. */
+  readonly early: Set<LocalName>;
+}
+
 /** The registry of global names on one node. */
 export class Registry {
   readonly members: Members;
@@ -161,8 +177,9 @@ export class Registry {
   readonly #options: RegistryOptions;
   readonly #stamps: StampClock;
   readonly #table = new NameTable();
+  readonly #own = new ChurnMap<string, LocalName>();
   /** The names of this node, in the order of their numbers. */
-  readonly #own = new Map<string, LocalName>();
+  readonly #rows = new Set<LocalName>();
   readonly #asking = new Map<number, LocalName>();
   readonly #claims = new Claims();
   readonly #tokens = new Tokens();
@@ -183,6 +200,8 @@ export class Registry {
   readonly #reviewing: Deadline = new Deadline(() => this.#reviewAll());
   #numbers = 0;
   #requests = 0;
+  /** The shifts of this node's time that have not reached all its names, in order. */
+  readonly #shifts: Shift[] = [];
 
   /** `wall` is the time of day in milliseconds; it should not jump. */
   constructor(
@@ -205,17 +224,22 @@ export class Registry {
 
   /** Returns the winning entry of a name. */
   find(name: string): NameEntry | undefined {
-    return this.#table.find(name);
+    const entry = this.#table.find(name);
+    return this.#system.signals.isBehind && entry !== undefined && hasEnded(entry)
+      ? undefined
+      : entry;
   }
 
   /** Returns this node's own entry of a name. */
   ours(name: string): NameEntry | undefined {
-    return this.#own.get(name)?.entry;
+    return this.#ownOf(name)?.entry;
   }
 
   /** Returns all names, in the order in which they became known. */
   names(): string[] {
-    return this.#table.names();
+    const names = this.#table.names();
+    if (!this.#system.signals.isBehind) return names;
+    return names.filter((name) => this.find(name) !== undefined);
   }
 
   /** Number of names that are registered on any node. */
@@ -225,7 +249,7 @@ export class Registry {
 
   /** Returns the names of an actor of this node. */
   namesOf(pid: Pid<never>): string[] {
-    return [...this.#own.values()].filter(({ entry }) => entry.pid.equals(pid))
+    return [...this.#rows].filter(({ entry }) => entry.pid.equals(pid))
       .map(({ entry }) => entry.name);
   }
 
@@ -241,7 +265,7 @@ export class Registry {
     onConflict: OnConflict,
     terms: Omit<RegisterTerms, "onConflict"> = {},
   ): Promise<boolean> {
-    const mine = this.#own.get(name);
+    const mine = this.#ownOf(name);
     if (mine !== undefined) {
       if (mine.entry.pid.equals(pid)) return mine.asking?.answer.promise ?? Promise.resolve(true);
       if (!terms.replace || mine.asking !== undefined) return Promise.resolve(false);
@@ -280,6 +304,7 @@ export class Registry {
     const entry: NameEntry = { name, owner: this.#me, pid, stamp, token, isClaim: true };
     const own = new LocalName(++this.#numbers, entry, terms, this.#nameOwner);
     this.#own.set(name, own);
+    this.#rows.add(own);
     const change = this.#table.set(entry);
     if (pid.home.local) own.attach(actorRef);
     else own.unmonitor = this.#watch(pid, () => this.#withdraw(own));
@@ -300,7 +325,7 @@ export class Registry {
 
   /** Frees a name of this node. Returns whether it was registered by this node. */
   unregister(name: string): boolean {
-    const own = this.#own.get(name);
+    const own = this.#ownOf(name);
     if (own !== undefined) this.#withdraw(own);
     return own !== undefined;
   }
@@ -345,7 +370,7 @@ export class Registry {
     const synced = new Promise<void>((resolve) => settle = resolve);
     const peer: Peer = {
       nodeLink,
-      cursor: new SyncCursor(this.#own.values(), this.#numbers),
+      cursor: new SyncCursor(this.#rows.values(), this.#numbers),
       synced,
       isSynced: false,
       upAt: this.#system.now(),
@@ -387,6 +412,8 @@ export class Registry {
   sendMore(nodeLink: PeerLink): boolean {
     const peer = this.#peers.behind(nodeLink);
     if (peer === undefined || peer.cursor.isOver) return false;
+    // Stamps are sent as they are after the shift.
+    if (this.#shifts.length > 0) return true;
     const { cursor, asked } = peer;
     // Omits claims and names held by quorum, which the peer was asked to grant when the session
     // opened.
@@ -460,8 +487,8 @@ export class Registry {
       sendRegistered(nodeLink, request, REGISTERED.LOW, "", this.#tokens.last(name));
       return undefined;
     }
+    const own = this.#ownOf(name);
     if (isHeld) return this.#announced(entry, nodeLink, request);
-    const own = this.#own.get(name);
     if (own !== undefined) {
       const isReplaced = (flags & CLAIM_FLAG.REPLACE) !== 0 && own.asking === undefined;
       if (isReplaced || (own.asking !== undefined && isEarlier(entry, own.entry))) {
@@ -545,7 +572,7 @@ export class Registry {
   inquired(nodeLink: PeerLink, body: Uint8Array): string | undefined {
     const row = readInquire(nodeLink, body);
     if (row === undefined) return "a malformed INQUIRE";
-    const own = this.#own.get(row.name);
+    const own = this.#ownOf(row.name);
     // Otherwise the entry was withdrawn, and the peer was notified of that.
     if (own === undefined || own.entry.stamp !== row.stamp) return undefined;
     if (own.asking !== undefined) {
@@ -561,6 +588,7 @@ export class Registry {
     if (row === undefined) return "a malformed HELD";
     const entry = this.#table.of(nodeLink.home.node, row.name);
     if (entry?.stamp !== row.stamp || this.#peers.behind(nodeLink) === undefined) return undefined;
+    this.#ownOf(row.name);
     this.#apply(this.#table.hold(entry));
     this.#contest(row.name);
     this.#review(row.name);
@@ -571,7 +599,7 @@ export class Registry {
   resolved(nodeLink: PeerLink, body: Uint8Array): string | undefined {
     const row = readResolved(nodeLink, body);
     if (row === undefined) return "a malformed RESOLVED";
-    const own = this.#own.get(row.name);
+    const own = this.#ownOf(row.name);
     const theirs = this.#table.of(nodeLink.home.node, row.name);
     if (own?.entry.stamp !== row.stamp || own.asking !== undefined) return undefined;
     if (theirs !== undefined) this.#yield(own, theirs.pid);
@@ -736,6 +764,7 @@ export class Registry {
     const { name } = own.entry;
     if (this.#own.get(name) !== own) return;
     this.#own.delete(name);
+    this.#rows.delete(own);
     this.#watched.delete(own);
     if (this.#watched.size === 0) this.#pauses.stop();
     own.unwatch();
@@ -870,6 +899,7 @@ export class Registry {
 
   /** Adds a peer's entry. Returns `undefined` if the peer has too many entries. */
   #learn({ name, pid, stamp, token }: NameRow, owner: string): NameEntry | undefined {
+    this.#ownOf(name);
     const lingers = this.#table.of(owner, name)?.lingers;
     const entry: NameEntry = { name, owner, pid, stamp, token, lingers };
     this.#stamps.heard(stamp);
@@ -984,26 +1014,73 @@ export class Registry {
     // this node, the new stamps do no harm.
     if (ms < (this.#deadlineMs - quietMs) / 2) return;
     for (const own of this.#watched) {
-      if (own.terms.yieldsAfterPause) this.#restamp(own, this.#stamps.next());
+      if (own.terms.yieldsAfterPause) this.#restamp([own], () => this.#stamps.next());
     }
   }
 
-  /** Shifts this node's time by `us` microseconds, and the stamps of its entries. */
+  /**
+   * Shifts this node's time by `us` microseconds, and the stamps of its entries. Yields between portions.
+   */
   #shift(us: number): void {
     this.#stamps.shift(us);
-    for (const own of this.#own.values()) this.#restamp(own, Math.max(0, own.entry.stamp + us));
+    this.#shifts.push({
+      us,
+      last: this.#numbers,
+      rows: this.#rows.values(),
+      at: 0,
+      early: new Set(),
+    });
+    if (this.#shifts.length === 1) this.#shiftMore();
   }
 
-  #restamp(own: LocalName, stamp: number): void {
-    if (own.asking !== undefined) return;
-    const entry = own.entry = { ...own.entry, stamp };
-    this.#apply(this.#table.set(entry));
-    for (const { nodeLink, cursor, asked } of this.#peers) {
-      if (cursor.knows(own.number) || asked.has(own)) {
-        sendSync(nodeLink, [entry], this.#me);
+  #shiftMore(): void {
+    const shift = this.#shifts[0]!;
+    const some: LocalName[] = [];
+    for (let i = 0; i < SHIFTED_COUNT; i++) {
+      const { done, value: own } = shift.rows.next();
+      if (done || own.number > shift.last) {
+        this.#shifts.shift();
+        break;
       }
+      shift.at = own.number;
+      if (!shift.early.delete(own)) some.push(own);
     }
-    this.#contest(entry.name);
+    this.#restamp(some, (stamp) => stamp + shift.us);
+    if (this.#shifts.length > 0) this.#system.yieldToIo(() => this.#shiftMore());
+  }
+
+  /**
+   * Returns this node's entry of a name, as it is when the portions that remain are done: its actor may have
+   * exited, and its stamp may have to be shifted.
+   */
+  #ownOf(name: string): LocalName | undefined {
+    const own = this.#own.get(name);
+    if (own === undefined) return undefined;
+    if (this.#system.signals.isBehind && hasEnded(own.entry)) {
+      this.#withdraw(own);
+      // A listener may have registered it again.
+      return this.#own.get(name);
+    }
+    for (const { us, last, at, early } of this.#shifts) {
+      if (own.number <= at || own.number > last || early.has(own)) continue;
+      early.add(own);
+      this.#restamp([own], (stamp) => stamp + us);
+    }
+    return own;
+  }
+
+  /** Changes the stamps of our entries, except claims. */
+  #restamp(some: readonly LocalName[], stampOf: (stamp: number) => number): void {
+    const changed = some.filter(({ asking }) => asking === undefined);
+    for (const own of changed) {
+      own.entry = { ...own.entry, stamp: Math.max(0, stampOf(own.entry.stamp)) };
+      this.#apply(this.#table.set(own.entry));
+    }
+    for (const { nodeLink, cursor, asked } of this.#peers) {
+      const known = changed.filter((own) => cursor.knows(own.number) || asked.has(own));
+      if (known.length > 0) sendSync(nodeLink, known.map(({ entry }) => entry), this.#me);
+    }
+    for (const { entry: { name } } of changed) this.#contest(name);
   }
 
   #apply(change: NameChanged | undefined): void {
@@ -1020,6 +1097,11 @@ export class Registry {
       this.#events.emit("name", { name, pid });
     }
   }
+}
+
+/** Returns whether the entry is of an actor of this node that has exited. */
+function hasEnded({ pid }: NameEntry): boolean {
+  return pid.home.local && pid.target === undefined;
 }
 
 /** Returns whether a peer supports claims. */

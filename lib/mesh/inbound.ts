@@ -218,12 +218,28 @@ export class Inbound {
     }
   }
 
-  /** Called when the session has ended: closes its calls, and ends the remote actors of the node. */
-  lost(): void {
+  /**
+   * Called when the session has ended. Calls `done` when its links, monitors and calls have ended, which takes several
+   * turns if there are many.
+   */
+  lost(done: () => void = () => {}): void {
     this.#over();
-    for (const call of [...this.#calls.values()]) call.close();
-    this.#nodeLink.lost();
-    this.#spawner.lost(this.#nodeLink);
+    this.#system.signals.inPortions(this.#losing(this.#nodeLink.lost(), done));
+  }
+
+  /** Ends at once what is left of the links, monitors and calls of a lost session. */
+  finishLoss(): void {
+    this.#system.signals.flush();
+  }
+
+  *#losing(relations: Generator<number, void>, done: () => void): Generator<number, void> {
+    for (const call of [...this.#calls.values()]) {
+      call.close();
+      yield 1;
+    }
+    yield* relations;
+    yield* this.#spawner.lost(this.#nodeLink);
+    done();
   }
 
   /** Passes a message to the handler of names or groups. */

@@ -156,6 +156,8 @@ export class Mesh implements SessionOwner {
   readonly #tickMs: number;
   readonly #refusals: Rejections;
   readonly #sessions = new Map<string, Session>();
+  /** The lost sessions whose end is not emitted yet, by node. */
+  readonly #losing = new Map<string, Inbound>();
   readonly #received: ReceiveBudget;
   readonly #exposures = new ExposedFunctions();
   /** Finds and dials the other nodes. */
@@ -341,9 +343,15 @@ export class Mesh implements SessionOwner {
       this.#log.info(`${name} is down: ${end}`);
     } else this.#log.warn(`${name} is down: ${end} (${words})`);
     // The node's links, monitors and calls end first; then `nodedown` is emitted.
-    actors?.lost();
-    this.events.emit("nodedown", { node: name, reason: end });
-    this.membership.gone();
+    const done = (): void => {
+      this.#losing.delete(name);
+      this.events.emit("nodedown", { node: name, reason: end });
+      this.membership.gone();
+    };
+    if (actors === undefined) return done();
+    this.#losing.set(name, actors);
+    actors.lost(done);
+    if (this.#stopping) actors.finishLoss();
   }
 
   /** Called by the dispatch when a peer has sent the names of its peers. */
@@ -606,6 +614,8 @@ export class Mesh implements SessionOwner {
   }
 
   #up(met: Met, dialled: boolean, opened: Opened, exposed: readonly string[]): Session {
+    // Its earlier session ends before the new one opens, for all actors and listeners.
+    this.#losing.get(met.name)?.finishLoss();
     const { limits } = this.#options;
     const receiver = new SessionReceiver(this);
     const session = new Session(

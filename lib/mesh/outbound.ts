@@ -168,18 +168,20 @@ export class Outbound implements FoundNodeLink, SignalSender {
     }
   }
 
-  /** Called when the session has ended: all remote actors of that node exit with "noconnection". */
-  lost(): void {
+  /**
+   * Called when the session has ended: all remote actors of that node exit with "noconnection", in steps.
+   */
+  lost(): Generator<number, void> {
     this.isOpen = false;
     const actorRefs = [...this.#remoteActors.values(), ...this.#named];
     for (const actorRef of actorRefs) {
       actorRef.isAlive = false;
       actorRef.pid.target = undefined;
     }
-    this.#system.signals.lost(actorRefs);
     this.#remoteActors.clear();
     this.#named.clear();
     this.#calls.clear();
+    return this.#system.signals.losing(actorRefs);
   }
 
   send(id: number, message: unknown): void {

@@ -392,12 +392,13 @@ export class Spawner {
     pending.done(nodeLink.pid(id));
   }
 
-  /** Called when a session has ended: rejects its pending spawns. */
-  lost(nodeLink: Outbound): void {
+  /** Called when a session has ended: rejects its pending spawns, in steps. */
+  *lost(nodeLink: Outbound): Generator<number, void> {
     for (const [request, pending] of this.#pending) {
       if (pending.nodeLink !== nodeLink) continue;
       this.#pending.delete(request);
       pending.fail("noconnection", "the session with it was lost");
+      yield 1;
     }
   }
 

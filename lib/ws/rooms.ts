@@ -21,6 +21,7 @@
  */
 import { utf8 } from "../base/bytes.ts";
 import { assert } from "../base/assert.ts";
+import { ChurnMap } from "../base/churn_map.ts";
 import { type BackpressureOptions, checkBackpressure } from "./backpressure.ts";
 import type { SharedCompression } from "./deflate.ts";
 import { appendMessage, checkBytes, encodeMessage, messagesIn } from "./frame.ts";
@@ -205,9 +206,9 @@ export class Rooms {
   readonly #turn: TurnEnd;
   readonly #roomsMax: number;
   readonly #messageBytesMax: number;
-  readonly #rooms: Map<string, Room> = new Map();
+  readonly #rooms: ChurnMap<string, Room> = new ChurnMap();
   /** The rooms of each member. Members without rooms are not included. */
-  readonly #joined: Map<Member, Set<string>> = new Map();
+  readonly #joined: ChurnMap<Member, Set<string>> = new ChurnMap();
   /** Rooms with backpressure options, with or without members. */
   readonly #limits: Map<string, BackpressureOptions> = new Map();
 

@@ -219,6 +219,7 @@ test("a chain of 100,000 actors, each spawned by the previous one, is spawned an
   assertEquals([depth, system.size], [100_001, 100_001]);
   assertEquals((last as unknown as { ancestors: unknown[] }).ancestors.length, 8);
   system.exit(first, "over");
+  system.signals.flush();
   assertEquals(system.size, 0);
 });
 

@@ -371,6 +371,7 @@ for (const shape of ["a chain", "a star"] as const) {
     const order: number[] = [];
     system.events.on("exit", ({ pid }) => void order.push(pid.id));
     leave(all[0]!, "over");
+    system.signals.flush();
     assertEquals(system.size, 0);
     assert(order.every((id, i) => id === all[i]!.pid.id), "causes before effects");
     assertEquals(system.of(all.at(-1)!), ["over"]);

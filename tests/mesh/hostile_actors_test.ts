@@ -76,6 +76,7 @@ async function withHostile(body: (scene: Scene) => Promise<void>): Promise<void>
 
     raw.stream.abort();
     await until("the hostile node is disconnected", () => a.mesh.session(HOSTILE) === undefined);
+    a.system.signals.flush();
     // Links and monitors between the other actors are unaffected.
     assertEquals([near.links?.size, near.monitors?.size, near.watchers?.size], [1, 1, 1]);
     assertEquals([far.links?.size, far.watchers?.size, far.monitors?.size], [1, 1, 1]);

@@ -1,0 +1,76 @@
+/**
+ * A Map in which single keys may be removed and added again many times, while it has many others.
+ *
+ * A Map of the engines keeps a removed entry in the chain of its key until the whole table is rebuilt. With
+ * 100,000 entries, a key that is added and removed again and again leaves up to 100,000 of them, and each
+ * operation on it takes 100 to 400 µs. Here the last removed keys stay in the map, without a value:
+ *
+ *     delete(k) ─▶ k stays, as one of the last KEPT removed ─▶ set(k): used again
+ *                                 └─ a later one needs its place ─▶ deleted
+ *
+ * @module
+ */
+
+/** Number of removed keys that stay. */
+const KEPT = 64;
+
+/** Below this size, removed keys do not stay: the engine rebuilds a small table often enough. */
+const SIZE_MIN = 1024;
+
+/** Values by key. `undefined` is not a valid value. A key that is added again may keep its old place. */
+export class ChurnMap<K, V extends NonNullable<unknown>> {
+  /** The values; `undefined` for a removed key that stays. */
+  readonly #map = new Map<K, V | undefined>();
+  /** The removed keys that stay, in the order of removal. */
+  readonly #gone = new Set<K>();
+
+  /** The number of values. */
+  get size(): number {
+    return this.#map.size - this.#gone.size;
+  }
+
+  /** Returns the value of a key. */
+  get(key: K): V | undefined {
+    return this.#map.get(key);
+  }
+
+  /** Whether the key has a value. */
+  has(key: K): boolean {
+    return this.#map.get(key) !== undefined;
+  }
+
+  /** Sets the value of a key. */
+  set(key: K, value: V): void {
+    if (this.#gone.size > 0) this.#gone.delete(key);
+    this.#map.set(key, value);
+  }
+
+  /** Removes a key. Returns whether it had a value. */
+  delete(key: K): boolean {
+    if (this.#map.size < SIZE_MIN && this.#gone.size === 0) return this.#map.delete(key);
+    if (this.#map.get(key) === undefined) return false;
+    this.#map.set(key, undefined);
+    this.#gone.add(key);
+    if (this.#gone.size > KEPT) {
+      const oldest = this.#gone.values().next().value as K;
+      this.#gone.delete(oldest);
+      this.#map.delete(oldest);
+    }
+    return true;
+  }
+
+  /** Iterates over the keys. The map may change meanwhile. */
+  *keys(): Generator<K, void> {
+    for (const [key, value] of this.#map) if (value !== undefined) yield key;
+  }
+
+  /** Iterates over the values. The map may change meanwhile. */
+  *values(): Generator<V, void> {
+    for (const value of this.#map.values()) if (value !== undefined) yield value;
+  }
+
+  /** Iterates over keys and values. The map may change meanwhile. */
+  *entries(): Generator<[K, V], void> {
+    for (const [key, value] of this.#map) if (value !== undefined) yield [key, value];
+  }
+}

@@ -1,0 +1,149 @@
+/**
+ * Events that concern thousands of names, memberships or monitors: they have their effects in
+ * portions, between which sockets and timers have a turn. What one sees meanwhile is consistent.
+ */
+import { assert, assertEquals } from "@std/assert";
+import type { Actor } from "../../lib/actor/actor.ts";
+import { Down } from "../../lib/actor/exit.ts";
+import type { NodeChange } from "../../lib/actor/node_change.ts";
+import { PORTION } from "../../lib/actor/signals.ts";
+import type { GroupChange } from "../../lib/cluster/changes.ts";
+import { DEFAULT_SCOPE } from "../../lib/cluster/groups.ts";
+import type { Pid } from "../../lib/term/pid.ts";
+import { cluster, hostWith, type TestNode, untilApart, withNodes } from "../kit/mesh.ts";
+import { test, until } from "../kit/test.ts";
+import { idle, recorder, TestCluster, untilFound } from "./test_cluster.ts";
+
+const COUNT = 8 * PORTION;
+
+/** Runs `body` with two connected nodes. */
+function withPair(body: (a: TestNode, b: TestNode) => Promise<void>): Promise<void> {
+  return withNodes(async (start) => {
+    const [a, b] = await cluster(start, 2) as [TestNode, TestNode];
+    await body(a, b);
+  });
+}
+
+async function registerAll(node: TestNode, pid: Pid, count: number): Promise<void> {
+  await Promise.all(Array.from({ length: count }, (_, i) => node.global.register(`n${i}`, pid)));
+}
+
+test("A lost node: all Downs of an actor arrive, in portions, before the node's nodedown and nodeup", async () => {
+  await withPair(async (a, b) => {
+    const log: (Down | NodeChange)[] = [];
+    const pid = recorder(a, log);
+    const actor = a.system.find(pid.id) as Actor;
+    await until("it runs", () => actor.status === "waiting");
+    const there = a.remote.nodeLink(b.name)!;
+    const far = Array.from({ length: COUNT }, () => there.pid(idle(b).id));
+    for (const target of far) actor.monitor(target);
+    actor.monitorNode(b.name);
+    await until("they are watched", () => b.remote.nodeLink(a.name)!.monitors === COUNT);
+    // Within one turn, so that the new session opens while most are still to be notified.
+    a.mesh.session(b.name)!.abort("closed", "the test");
+    assert(a.system.signals.isBehind);
+    assertEquals(actor.monitors!.size > COUNT - 3 * PORTION, true);
+    assertEquals(a.received.includes(`down ${b.name} closed`), false);
+    // No link works meanwhile.
+    assertEquals(a.system.who(far.at(-1)!), "noconnection");
+    await a.mesh.connect(b.name);
+    await until("all arrived", () => log.length === COUNT + 2);
+    assertEquals(log.slice(0, COUNT).every((message) => message instanceof Down), true);
+    assertEquals(log.slice(COUNT).map(({ type }) => type), ["nodedown", "nodeup"]);
+    assertEquals(new Set(log.slice(0, COUNT).map((down) => (down as Down).ref.id)).size, COUNT);
+    assertEquals(actor.monitors?.size, 0);
+  });
+});
+
+test("Global: the names of an actor that has exited are free at once, and removed in portions", async () => {
+  await withPair(async (a, b) => {
+    const [holder, other, far] = [idle(a), idle(a), idle(b)];
+    await registerAll(a, holder, COUNT);
+    await untilFound([a, b], `n${COUNT - 1}`, holder);
+    let freed = 0;
+    a.events.on("name", ({ pid }) => void (pid === undefined && freed++));
+    a.system.exit(holder, "kill");
+    assert(freed > 0 && freed <= PORTION, `${freed} in one turn`);
+    // The names that were registered first are removed last.
+    assertEquals([a.global.names(), a.global.whereis("n0")], [[], undefined]);
+    assertEquals(a.global.unregister("n1"), false);
+    const [mine, theirs] = [a.global.register("n0", other), b.global.register("n2", far)];
+    assertEquals(a.global.whereis("n0"), other);
+    assertEquals(await mine, true);
+    await until("all are freed", () => !a.system.signals.isBehind);
+    // The other node may have found the name still held, as far as it knew.
+    await until("it is free there", () => b.global.whereis("n2")?.key !== holder.key);
+    assertEquals(await theirs || await b.global.register("n2", far), true);
+    await untilFound([a, b], "n0", other);
+    await untilFound([a, b], "n2", far);
+    await until("none else is left", () => [a, b].every((n) => n.global.names().length === 2));
+  });
+});
+
+test("Global: a clock that is set shifts thousands of names in portions, and decides no conflict", async () => {
+  await withNodes(async (start) => {
+    const nodes = new TestCluster(start);
+    const a = await nodes.add();
+    const b = await nodes.add((host) =>
+      hostWith((real) => ({
+        clock: {
+          now: () => real.clock.now(),
+          wall: () => real.clock.wall() + 10 * 3_600_000,
+          after: (after, task) => real.clock.after(after, task),
+          every: (every, task) => real.clock.every(every, task),
+        },
+      }), host)
+    );
+    const [late, early] = [idle(a), idle(b)];
+    // By its own clock, the earlier holder is ten hours late.
+    await registerAll(b, early, COUNT);
+    await new Promise((wake) => setTimeout(wake, 30));
+    assertEquals(await a.global.register(`n${COUNT - 1}`, late), true);
+    await nodes.meet();
+    await untilFound([a, b], `n${COUNT - 1}`, early);
+    await until("the later one has lost", () => !a.system.isAlive(late));
+    await until("all are known", () => a.global.names().length === COUNT);
+    nodes.faults.clear();
+  });
+});
+
+test("Groups: members of a lost node are not found at once, and are removed in portions, each reported once", async () => {
+  await withPair(async (a, b) => {
+    const member = idle(b);
+    const most = 6_000;
+    for (let i = 0; i < most; i++) b.groups.join(DEFAULT_SCOPE, `g${i}`, member);
+    const last = `g${most - 1}`;
+    await until("all joined", () => a.groups.members(DEFAULT_SCOPE, last).length === 1);
+    const log: GroupChange[] = [];
+    a.groups.monitor(DEFAULT_SCOPE, last, recorder(a, log));
+    await until("it is monitored", () => log.length === 1);
+    a.mesh.session(b.name)!.abort("closed", "the test");
+    assertEquals(a.groups.members(DEFAULT_SCOPE, last), []);
+    assertEquals(a.groups.names(DEFAULT_SCOPE), []);
+    assert(a.groups.count > 0, "more than one turn is needed");
+    await untilApart(b, a);
+    await a.mesh.connect(b.name);
+    await until("they are back", () => a.groups.members(DEFAULT_SCOPE, last).length === 1);
+    await until("all is reported", () => log.length === 3);
+    assertEquals(log.map(({ joined, left }) => [joined.length, left.length]), [[1, 0], [0, 1], [
+      1,
+      0,
+    ]]);
+    assertEquals(a.groups.names(DEFAULT_SCOPE).length, most);
+  });
+});
+
+test("Groups: an actor that exits leaves thousands of groups in portions, and is in none at once", async () => {
+  await withPair(async (a, b) => {
+    const member = idle(a);
+    for (let i = 0; i < COUNT; i++) a.groups.join(DEFAULT_SCOPE, `g${i}`, member);
+    const names = [a, b].map((node) => () => node.groups.names(DEFAULT_SCOPE).length);
+    await until("all joined", () => names.every((count) => count() === COUNT));
+    a.system.exit(member, "kill");
+    assert(names[0]!() >= COUNT - 2 * PORTION, "more than one turn is needed");
+    const last = `g${COUNT - 1}`;
+    assertEquals(a.groups.members(DEFAULT_SCOPE, last), []);
+    assertEquals(a.groups.localMembers(DEFAULT_SCOPE, last), []);
+    await until("both have removed all", () => names.every((count) => count() === 0));
+  });
+});
