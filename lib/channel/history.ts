@@ -128,7 +128,7 @@ export class History {
 
   /**
    * Sends a frame through the home of its topic. Resolves with its position when all copies have
-   * it.
+   * stored it.
    */
   async publish(
     topic: string,

@@ -304,8 +304,9 @@ const CHECK = "check";
 export const HAND_OVER = "hand over";
 
 /**
- * The body of the actor. `handed`: the state of the previous home. Without it, the actor collects
- * the copies of other nodes and uses the one that is furthest ahead. Begins a new epoch.
+ * Runs in the actor, and returns its message handler. `handed`: the state of the previous home.
+ * Without it, the actor collects the copies of other nodes and uses the one that is furthest ahead.
+ * Begins a new epoch.
  */
 export function historyHome(
   self: Self<unknown>,

@@ -82,7 +82,7 @@ export class NameTable {
       .filter((entry) => entry !== undefined && entry !== winner) as NameEntry[];
   }
 
-  /** Sets a node's entry of a name, in place of the one it had. */
+  /** Stores a node's entry of a name, and replaces its previous one. */
   set(entry: NameEntry): NameChanged | undefined {
     const { owner, name } = entry;
     let names = this.#byOwner.get(owner);
@@ -94,7 +94,7 @@ export class NameTable {
     return this.#settle(name, from, entry);
   }
 
-  /** Marks an entry as held, so that it is no longer a claim. */
+  /** Marks an entry as acquired: it is no longer only a claim. */
   hold(entry: NameEntry): NameChanged | undefined {
     const { owner, name } = entry;
     entry.isClaim = false;

@@ -701,8 +701,8 @@ export class Registry {
   }
 
   /**
-   * Repeats a claim with a higher token, because a peer has granted a higher one than `last`
-   * before.
+   * Repeats a claim with a higher token, because a peer already knows the token `last`, which is
+   * not lower.
    */
   #askHigher(own: LocalName, last: number): void {
     const asking = own.asking!;

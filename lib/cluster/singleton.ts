@@ -66,8 +66,8 @@ export interface Incarnation {
 /** The child of a singleton. */
 export interface SingletonChild extends Omit<LocalChildSpec, "start"> {
   /**
-   * As in {@linkcode LocalChildSpec}; `incarnation` contains its fencing token, and the state that was handed
-   * over.
+   * Starts the child, as in {@linkcode LocalChildSpec}; `incarnation` contains its fencing token,
+   * and the state that was handed over.
    */
   readonly start: (self: Self, incarnation: Incarnation) => Started | Promise<Started>;
 }
@@ -340,7 +340,7 @@ class Manager {
       await this.#stop(Math.min(STOP_MS, this.#lease.stopMs));
       await this.#yield();
     }
-    // Stops the child before trying to take the lock again: that lasts until all peers have
+    // Stops the child before trying to acquire the lock again, which lasts until all peers have
     // answered or were disconnected.
     if (this.#isStrict && !this.#isHolder) await this.#stop(STOP_MS);
     if (this.#failure !== undefined) {
@@ -355,7 +355,7 @@ class Manager {
     if (holder?.equals(pid)) {
       if (this.#supervisor !== undefined) return this.#isNamed();
       if (this.#starting !== undefined) return false;
-      // Taking the lock may have lasted longer than the lease.
+      // Acquiring the lock may have lasted longer than the lease.
       if (this.#options.lease === undefined || await this.#lease?.renew()) this.#start();
       else await this.#yield();
       return false;

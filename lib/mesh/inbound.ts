@@ -509,8 +509,8 @@ export class Inbound {
   }
 
   /**
-   * Called before a link is created. The links are counted only periodically, because a link can
-   * end in many ways.
+   * Checks the number of links before a link is created. They are counted only periodically,
+   * because a link can end in many ways.
    */
   #countLink(): void {
     if (++this.#uncounted < this.#relationsMax / 2) return;

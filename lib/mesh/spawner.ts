@@ -78,8 +78,9 @@ export class SpawnError extends Error {
   /** The name of the class. */
   override readonly name = "SpawnError";
   /**
-   * `"notexposed"`: that node has no function of that name; `"refused"`: it does not allow this node to
-   * spawn it; `"limit"`; `"timeout"`: no answer in time; `"noconnection"`: no session with it, or it was lost.
+   * `"notexposed"`: that node has no function of that name; `"refused"`: it does not allow this
+   * node to spawn it; `"limit"`: it is stopping; `"timeout"`: no answer in time; `"noconnection"`:
+   * no session with it, or it was lost.
    */
   readonly code: SpawnFailure;
 

@@ -126,8 +126,8 @@ export interface ServeOptions<Data = undefined>
   readonly unix?: string | undefined;
   /**
    * Shares the port with other processes of the same user that set it too: the system spreads
-   * connections over them. Such a server accepts waiting connections before it stops. Default
-   * false.
+   * connections over them. A server with this option accepts waiting connections before it stops.
+   * Default false.
    */
   readonly reusePort?: boolean | undefined;
   /** Certificate and key, PEM, for `wss` and `https` over TLS 1.2 or 1.3. Default: no TLS. */
