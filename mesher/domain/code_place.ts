@@ -12,7 +12,9 @@ const BUNDLES = /(?:^|\/)(?:assets|_next|_nuxt|_app|static|chunks|immutable|dist
 const SCRIPT =
   "(?=(?:\\.(?:chunk|bundle|min|module|legacy|prod))*\\.(?:m?jsx?|cjs|tsx?|css|wasm)$)";
 /** Matches a hash in a bundle's name: eight characters of base64url, or more letters and digits. */
-const HASHED = new RegExp(`([._/-])([A-Za-z0-9_-]{8}|(?<=[._-])[A-Za-z0-9]{9,24})${SCRIPT}`);
+const HASHED = new RegExp(
+  `([._/-])([A-Za-z0-9_-]{8}|(?<=[._-])(?:[A-Za-z0-9]{9,24}|[A-Za-z0-9_-]{43}))${SCRIPT}`,
+);
 const HEX = /([._~-]|\/)(?=[0-9a-f]*\d)[0-9a-f]{6,64}(?=[._~/-]|$)/gi;
 
 /** Returns `module` or the file of a frame in canonical form. */
@@ -35,6 +37,11 @@ export function placeOf({ module, file }: Pick<Frame, "module" | "file">): strin
     .replace(/\/python\d+(?:\.\d+)?(?=\/)/, "/python<n>")
     .replace(/\/v?\d+\.\d+(?:\.\d+)*(?:-[\w.]+)?(?=\/)/g, "/<n>")
     .replace(/[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}/gi, "<uuid>")
+    .replace(/\/version\d+(?=\/)/, "/version<n>")
+    .replace(/-\d{4}-\d{2}-\d{2}(?=\/)/, "-<n>")
+    // Installations of Android and Nix.
+    .replace(/(\/data\/app\/)(?:~~[^/]+\/)?([^/]+)-[^/]{22,}(?=\/)/, "$1$2")
+    .replace(/(\/nix\/store\/)[a-z0-9]{32}-([a-z-]+)-[\d.]+(?=\/)/, "$1$2")
     // Folders of users, and of a run of the program.
     .replace(/^\/(?:home|Users)\/[^/]+/, "/home/<user>")
     .replace(/^\/(?:private\/)?(?:tmp|var\/tmp)\/[^/]+\/(?:\d+(?=\.))?/, "/tmp/<n>/")
@@ -56,6 +63,7 @@ function isHash(part: string, isBundle: boolean, isWhole: boolean): boolean {
   if (isWhole) return isBundle && isMixed && /\d/.test(part);
   // As esbuild has it.
   if (/^[A-Z0-9]{8}$/.test(part)) return true;
+  if (part.length === 43) return isMixed;
   if (/[_-]/.test(part)) return isBundle && isMixed && part.length === 8;
   if (/\d/.test(part)) {
     return isMixed || /^[0-9a-f]+$/i.test(part) || isBundle && /[a-z]/i.test(part);
@@ -76,6 +84,14 @@ export function functionOf(frame: Pick<Frame, "function" | "module" | "file">): 
     .replace(/_{2,3}\d+_\d+$/, "")
     // Elixir and Erlang.
     .replace(/-fun-\d+-$/, "-fun-<n>-")
+    // C and C++: copies that a compiler makes of a function, and lambdas. Swift, Objective-C, Perl, Firefox: closures.
+    .replace(/(?:\.(?:constprop|part|isra|cold|llvm)(?:\.\d+)*)+$/, "")
+    .replace(/(\{lambda\([^{}]*\))#\d+\}/g, "$1}")
+    .replace(/<lambda_[0-9a-f]+>/g, "<lambda>")
+    .replace(/\bclosure #\d+ in /g, "closure in ")
+    .replace(/(_block_invoke)(?:[_.]\d+)+$/, "$1")
+    .replace(/(__ANON__)\[.*\]$/, "$1")
+    .replace(/(?:\/<)+$/, "/<")
     // Rust: removes the hash of a symbol.
     .replace(/::h[0-9a-f]{16}$/, "")
     .replace(/17h[0-9a-f]{16}E?$/, "")
@@ -89,8 +105,9 @@ export function functionOf(frame: Pick<Frame, "function" | "module" | "file">): 
     // Go: closures, and instances of generic functions.
     .replace(/\.(?:func|gowrap)\d+(?:\.\d+)*/g, ".func<n>")
     .replace(/\[(?:\.\.\.|go\.shape\.[^\]]*)\]/g, "[…]")
-    // C#: local functions.
-    .replace(/\|\d+_\d+$/, "|<n>");
+    // C#: local functions. F#: closures.
+    .replace(/\|\d+_\d+$/, "|<n>")
+    .replace(/@\d+(?:-\d+)*$/, "@<n>");
 }
 
 /**
@@ -109,6 +126,7 @@ function classOf(name: string): string {
     .replace(/((?:Generated\w*Accessor|\$Proxy|Proxy|jdk\.proxy))\d+/g, "$1<n>")
     .replace(/(\$(?:ByteBuddy|HibernateProxy|MockitoMock|Subclass))(?:\$\w+|\d+)/g, "$1")
     .replace(/(\w__\w*?)\d+(?:_\d+)*/g, "$1<n>")
+    .replace(/(\$(?:_closure|eval))\d+/g, "$1<n>")
     .replace(/\$\d+/g, "$<n>");
 }
 

@@ -14,7 +14,7 @@ const MONTH = "(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|jul
 const WEEKDAY = "(?:mon|tues?|wed(?:nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun)(?:day)?";
 const CLOCK = "\\d{1,2}:\\d{2}(?::\\d{2}(?:[.,]\\d{1,9})?)?(?:\\s?[ap]m)?";
 const ZONE = "\\s?(?:z\\b|(?:gmt|utc|ces?t|e[sd]t|c[sd]t|m[sd]t|p[sd]t|bst|ist|jst)\\b)?" +
-  "(?:\\s?[+-]\\d{2}:?\\d{2})?(?:\\s\\([a-z ]{1,40}\\))?";
+  "(?:\\s?[+-]\\d{2}:?\\d{2}(?:\\s(?:gmt|utc|ces?t|bst|ist)\\b)?)?(?:\\s\\([a-z ]{1,40}\\))?";
 const DAY = "\\d{1,2}(?:st|nd|rd|th)?";
 
 /** Matches dates with the names of months or days, dates in digits, and times of the day. */
@@ -55,6 +55,7 @@ const QUOTED = new RegExp(
     "[“„][^”“\n]{0,256}[”“]",
     "‘[^’\n]{0,256}’",
     "«[^»\n]{0,256}»",
+    "「[^」\n]{0,256}」",
   ].join("|"),
   "g",
 );
@@ -72,7 +73,7 @@ const MINIFIED =
 type Rule = readonly [needs: string | RegExp, RegExp, string | ((found: string) => string)];
 
 const DIGIT = /\d/;
-const QUOTE = /["'`“„‘«]/;
+const QUOTE = /["'`“„‘«「]/;
 
 /** Applied in this order to a text in lower case. */
 const RULES: readonly Rule[] = [
@@ -105,7 +106,7 @@ const RULES: readonly Rule[] = [
   [DIGIT, /\b(?=\w*\d[a-z_]+\d)\w{6,}\b/g, "<id>"],
   [DIGIT, /(?<![\w.>])-(?=\d)/g, ""],
   [DIGIT, /\b\d+\.\d+\.\d+-[0-9a-z][0-9a-z.-]*/g, "<n>"],
-  [DIGIT, /\d+(?:[.,]\d+)*(?:e[+-]?\d+)?/g, "<n>"],
+  [DIGIT, /\d+(?:[.,]\d+)*(?:e[+-]?\d+|(?:st|nd|rd|th)\b)?/g, "<n>"],
   // Lists of values, and of rows, whose number differs: `in (1, 2, 3)`, `values (1, 2), (3, 4)`.
   [",", /(<\w+>|\?|%s|\$<n>|:<n>)(?:\s?,\s?\1)+/g, "$1"],
   [",", /(\([^()]{1,128}\))(?:\s?,\s?\1)+/g, "$1"],

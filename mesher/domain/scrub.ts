@@ -49,10 +49,10 @@ export function scrubRulesFrom(input: unknown): ScrubRules | string {
 
 /** Matches parts of the names of secrets, in names without separators. */
 const SECRET_PARTS =
-  /passw|passphrase|passcode|secret(?!ar)|apikey|accesskey|privatekey|secretkey|signingkey|encryptionkey|authorization|credential|bearer|cardnumber|creditcard|cardno|securitycode|connectionstring|csrf|xsrf|phpsessid|sessionid|sessionkey|setcookie|mysqlpwd|socialsecurity|refreshtoken|accesstoken|authtoken|idtoken|servicerole/;
+  /passw|passphrase|passcode|secret(?!ar)|apikey|accesskey|privatekey|secretkey|signingkey|encryptionkey|authorization|credential|bearer|cardnumber|creditcard|cardno|securitycode|connectionstring|csrf|xsrf|phpsessid|sessionid|sessionkey|setcookie|mysqlpwd|socialsecurity|refreshtoken|accesstoken|authtoken|idtoken|servicerole|kennwort|motdepasse|contrase/;
 /** Words in the names of secrets. */
 const SECRET_WORDS: ReadonlySet<string> = new Set(
-  ("auth oauth token jwt pwd pass pin cvv cvc ssn iban otp totp cookie cookies session sid dsn key keys salt nonce " +
+  ("auth oauth token jwt pwd pw pass senha pin cvv cvc ssn iban otp totp cookie cookies session sid dsn key keys salt nonce " +
     "signature passkey pat cc pan").split(" "),
 );
 /** Words that denote a secret only after another word. */
@@ -70,6 +70,10 @@ const DESCRIPTIONS: ReadonlySet<string> = new Set(
   ("age algorithm at attempts changed count created date duration enabled expired expires expiry field format hint " +
     "index kind label length limit max method min mode name policy prefix provider required scheme size status " +
     "strength time ttl type updated url uri version").split(" "),
+);
+/** Words in names of numbers that may resemble the number of a card. */
+const NUMBERED: ReadonlySet<string> = new Set(
+  "ean gtin imei invoice isbn order serial sku time timestamp tracking ts".split(" "),
 );
 /** Words after a secret's name that leave it one. */
 const FORMS: ReadonlySet<string> = new Set(
@@ -116,7 +120,7 @@ const RECOGNISED = new RegExp(
 );
 /** Matches texts that may contain secrets. Other texts need no closer look. */
 const WORTH_A_LOOK =
-  /[=:@]|\d[ .-]?\d{3}|bearer|basic|_|-----BEGIN|sk-|SK\d|AKIA|ASIA|AIza|xox|glpat|pypi-|eyJ|SG\.|<\/|--\w|%3D/i;
+  /[=:@]|\d[ .-]?\d{3}|bearer|basic|_|-----BEGIN|sk-|SK\d|AKIA|ASIA|AIza|xox|glpat|pypi-|eyJ|SG\.|<\/|--\w|%3D|password|identified by/i;
 const CREDENTIALS = /\b([a-z][a-z0-9+.-]{1,20}:\/\/)([^\s/:@"']{0,256}):([^\s/@"']{1,256})@/gi;
 const SCHEMES =
   /\b(bearer|basic|digest|negotiate|token)(\s+)(?=[^\s"',;]*[\d=._+/-])[^\s"',;]{8,}/gi;
@@ -125,9 +129,9 @@ const SCHEMES =
  * inside a URL. The value is read by `VALUE` if the name is secret.
  */
 const NAME =
-  /(?:%[0-9a-f]{2})*(\\{0,7}["'`]|)([A-Za-z_$][\w.$[\]-]{0,63})\1(\s{0,2}(?:=>|[=:]|%3D)\s{0,2})/gi;
+  /(?:%[0-9a-f]{2})*(\\{0,7}["'`]|)([A-Za-z_$][\w.$[\]-]{0,63})\1(\s{0,8}(?:=>|[=:]|%3D)\s{0,8})/gi;
 const VALUE =
-  /(\\{0,7})(["'`])[^]*?(?<!\\)\1\2|(?:[^\s&;,"'`})\]<\\]|\\(?!["'`]))+|\\{0,7}["'`][^\s"'`]*/y;
+  /\[[^\]]*|(\\{0,7})(["'`])[^]*?(?<!\\)\1\2|(?:[^\s&;,"'`})\]<\\]|\\(?!["'`]))+|\\{0,7}["'`][^\s"'`]*/y;
 /** Matches `<name>value</name>`. */
 const ELEMENT = /(<([A-Za-z_][\w:.-]{0,63})(?:\s[^<>]{0,256})?>)([^<>]{1,1024})(?=<\/\2>)/g;
 /** Matches `--name value`, and `-u user:password` of curl. */
@@ -135,6 +139,11 @@ const OPTION = /(--?([A-Za-z][\w-]{0,63})[ \t]+)("[^"]*"|'[^']*'|[^\s"'-][^\s"']
 const CURL_USER = /(\s(?:-u|--user|--proxy-user)[ =]?["']?[^\s:"']{1,64}:)[^\s"']+/g;
 const DIGITS =
   /(?<![A-Za-z0-9.-])(?:\d[ \u00a0\u2009\u202f\u2010-\u2013-]?){12,18}\d(?![A-Za-z0-9-])|(?<![\w.-])\d{4}(?:\.\d{4}){3}(?![\w.-])/g;
+/** Matches a password in a statement of SQL. */
+const SQL_PASSWORD = /\b((?:identified by|password)\s{1,8})(?:'[^']*'|"[^"]*")/gi;
+/** Matches a field of a form as multipart/form-data. */
+const FORM_FIELD =
+  /(name="([^"\r\n]{1,64})"[^\r\n]{0,256}\r?\n(?:[^\r\n]{1,256}\r?\n){0,4}\r?\n)([^\r\n]+)/g;
 /** Matches what has the form of an IBAN. */
 const IBAN = /\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b/g;
 const CARD =
@@ -281,8 +290,12 @@ class Scrubber {
     return this.#object(value as JsonObject);
   }
 
-  /** The arguments of a program: `["--password", …]`. */
+  /** Finds a pair, `["password", …]`, and arguments of a program, `["--password", …]`. */
   #list(list: readonly Json[]): Json {
+    const [name, secret] = list;
+    if (list.length === 2 && typeof name === "string" && this.#isSecret(name, secret!)) {
+      return [name, FILTERED];
+    }
     let previous: Json = null;
     return list.map((entry) => {
       const option = typeof previous === "string"
@@ -299,6 +312,9 @@ class Scrubber {
   #pair(name: string, value: Json): Json {
     if (value === null || value === "" || typeof value === "boolean") return value;
     if (this.#isSecret(name, value)) return FILTERED;
+    if (/^\d{1,19}$/.test(String(value)) && wordsIn(name).some((word) => NUMBERED.has(word))) {
+      return value;
+    }
     if (ENVIRONMENTS.has(bare(name)) && isObject(value) && !this.#safe.has(bare(name))) {
       return Object.fromEntries(
         Object.entries(value).map(([variable, text]) => [
@@ -318,7 +334,7 @@ class Scrubber {
     const whole = bare(name);
     if (this.#safe.has(whole)) return false;
     if (this.#fields.has(whole)) return true;
-    if (isObject(value) || Array.isArray(value)) {
+    if (isObject(value) || Array.isArray(value) && value.some((one) => typeof one === "object")) {
       // For an object or a list, only such a name denotes a secret as a whole; in others, the
       // single values are checked.
       return /^(?:credentials?|cookies?|secrets?|passwords?|tokens)$/.test(whole);
@@ -339,7 +355,12 @@ class Scrubber {
     if (!WORTH_A_LOOK.test(text)) return text;
     const left = withoutRecognised(text)
       .replace(CREDENTIALS, `$1$2:${FILTERED}@`)
-      .replace(SCHEMES, `$1$2${FILTERED}`);
+      .replace(SCHEMES, `$1$2${FILTERED}`)
+      .replace(SQL_PASSWORD, `$1${FILTERED}`)
+      .replace(
+        FORM_FIELD,
+        (all, head, name, value) => this.#isSecret(name, value) ? head + FILTERED : all,
+      );
     return this.#withoutOptions(this.#withoutElements(this.#withoutPairs(left)));
   }
 
@@ -384,7 +405,8 @@ class Scrubber {
 
 /** Returns whether what follows a secret's name is its value: in prose, a colon may follow any word. */
 function isSecretValue(value: string, quote: string, between: string): boolean {
-  if (/^["'`\\]*\[Filtered/.test(value)) return false;
+  // The names in an object are read one by one.
+  if (/^["'`\\]*\[Filtered|^\{/.test(value)) return false;
   const isProse = quote === "" && between.includes(":") && !between.includes(">") &&
     !/^(?=.*\d).{5,}|^["'].{4,}|^.{16,}/.test(value);
   return !isProse && !/^(?:bearer|basic)$/i.test(value);

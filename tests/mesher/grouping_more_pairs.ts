@@ -18,6 +18,9 @@ const MESSAGES_SAME: Texts = [
   ["GET /search?q=abc failed", "GET /search?q=xyz&page=2 failed"],
   ["Key (email)=(a@b.example) exists", "Key (email)=(c) exists"],
   ["no user ‘ada’", "no user ‘bob’"],
+  ["用户「张三」", "用户「李四」"],
+  ["failed for the 1st time", "failed for the 2nd time"],
+  ["at 2026-01-31 12:00:00 +0100 CET", "at 2026-02-01 13:30:00 +0000 UTC"],
   [`bad value "a\\"b" here`, `bad value "c" here`],
   ["needs version 1.2.3", "needs version 2.10.0-beta.1"],
   ["INSERT INTO t VALUES ('it''s', 1)", "INSERT INTO t VALUES ('x', 2)"],
@@ -52,6 +55,8 @@ const FILES_SAME: Texts = [
   ["/tmp/_MEIAbC123/app/a.py", "/tmp/_MEIzZ9x8Y/app/a.py"],
   ["/tmp/ipykernel_11/1231.py", "/tmp/ipykernel_99/77.py"],
   ["/home/ada/shop/a.py", "/home/bob/shop/a.py"],
+  ["/static/version1612345678/a.js", "/static/version1698765432/a.js"],
+  ["/srv/app-2026-01-31/a.rb", "/srv/app-2026-02-28/a.rb"],
   ["/app/var/cache/prod/ContainerAb3Xy9Z/x.php", "/app/var/cache/prod/ContainerQw7Er5T/x.php"],
 ];
 
@@ -68,6 +73,15 @@ const FUNCTIONS_SAME: Texts = [
   ["_app_a_html_erb__2352466217896379893_47680", "_app_a_html_erb___1160459293864213483_23880"],
   ["-run/2-fun-0-", "-run/2-fun-1-"],
   ["<Run>g__Local|3_0", "<Run>g__Local|5_2"],
+  ["run@12-1", "run@45-2"],
+  ["run.part.12.isra.3", "run.cold"],
+  ["run()::{lambda(int)#1}::operator()(int)", "run()::{lambda(int)#2}::operator()(int)"],
+  ["app::<lambda_1f2e3d4c5b6a7980>::operator()", "app::<lambda_0011223344556677>::operator()"],
+  ["closure #1 in Page.tap()", "closure #2 in Page.tap()"],
+  ["__32-[A run]_block_invoke", "__32-[A run]_block_invoke_2"],
+  ["main::__ANON__[a.pl:10]", "main::__ANON__[a.pl:99]"],
+  ["run/<", "run/</<"],
+  ["run$_closure1", "run$_closure2"],
 ];
 
 const CLASSES_SAME: Texts = [

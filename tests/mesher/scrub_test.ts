@@ -101,6 +101,10 @@ test("scrubbed finds a secret in any notation and depth", () => {
       `mysql -u root --password ${SECRET} -h x`,
       `curl -u ada:${SECRET} https://x.example/`,
       `password="${SECRET}`,
+      `password    =    ${SECRET}`,
+      `{"passwords": ["${SECRET}"]}`,
+      `ALTER USER a WITH PASSWORD '${SECRET}'`,
+      `name="password"\r\n\r\n${SECRET}\r\n--b--`,
       `https://api.telegram.org/bot123456789:AAF-${SECRET}-${"x".repeat(20)}/getMe`,
     ]
   ) assert(!text(where).includes(SECRET), text(where));
@@ -110,6 +114,9 @@ test("scrubbed finds a secret in any notation and depth", () => {
     authHeader: SECRET,
     "X-Hub-Signature-256": SECRET,
     token_2: SECRET,
+    api_keys: [SECRET],
+    headers: [["Authorization", SECRET]],
+    kennwort: SECRET,
   };
   const json = JSON.stringify(scrubbed(eventWith({ extra })));
   assert(!json.includes(SECRET), json);
@@ -128,6 +135,8 @@ test("scrubbed keeps descriptions of secrets, and keys of maps", () => {
     queryKey: "a",
     secretary: "ada",
     tokens_used: 77,
+    order_no: "4000123412341234",
+    session_types: ["a"],
     argv: ["--author", "ada"],
     field: { name: "city", value: "Rome" },
   };
