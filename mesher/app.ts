@@ -289,6 +289,7 @@ async function stop(
   await saveTotals(mesher);
   await node.stop();
   await lease?.close();
+  await mesher.maps.close();
   await storage.close();
   return lost;
 }

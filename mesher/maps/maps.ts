@@ -8,76 +8,86 @@
  *
  * @module
  */
-import { gunzip } from "node:zlib";
-import { promisify } from "node:util";
 import type { Exception, Frame, MesherEvent } from "../domain/event.ts";
-import { CONTEXT_LINES_MAX, LINE_CHARS_MAX } from "../domain/limits.ts";
-import { cut } from "../domain/trim.ts";
 import type { Artifact, Artifacts } from "../storage/artifacts.ts";
-import { FILE_BYTES_MAX } from "./bundle.ts";
-import { functionAt, type OriginalPlace, type ParsedMap, parseMap, placeAt } from "./trace.ts";
+import { MapThread, type MinifiedPlace, type Traced } from "./map_thread.ts";
 
 /**
  * Maximum number of files of one event whose maps are looked up. Frames of other files stay
  * unchanged.
  */
 const FILES_MAX = 20;
-/** Maximum number of parsed maps in the cache, and of their bytes of JSON. */
-const KEPT_MAX = 8;
-const KEPT_BYTES_MAX = 67_108_864;
-/** Number of source lines before and after the one that threw. */
-const CONTEXT_LINES: number = Math.min(5, CONTEXT_LINES_MAX);
-
-const inflate = promisify(gunzip);
-
-/** A map, and the minified file if that was uploaded too. */
-interface Loaded {
-  readonly map: ParsedMap;
-  /** The lines of the minified file. */
-  readonly lines: readonly string[] | null;
-  readonly bytes: number;
+/** A map of a minified file, and that file if it was uploaded too. */
+interface Found {
+  readonly map: Artifact;
+  readonly source: Artifact | undefined;
 }
 
-/** Looks up and caches the source maps of one node. */
+/** Looks up the source maps of one node. A thread parses and keeps them. */
 export class SourceMaps {
   readonly #artifacts: Artifacts;
-  /** Parsed maps by artifact id, the most recently used one last. Null for an invalid map. */
-  readonly #kept = new Map<string, Loaded | null>();
+  readonly #thread = new MapThread();
 
   constructor(artifacts: Artifacts) {
     this.#artifacts = artifacts;
   }
 
+  /** Ends the thread. */
+  close(): Promise<void> {
+    return this.#thread.close();
+  }
+
   /** Returns the exceptions of an event with their original frames. */
   async exceptionsOf(projectId: string, event: MesherEvent): Promise<readonly Exception[]> {
-    const files = new Set<string>();
+    const files = new Map<string, Frame[]>();
     for (const { frames } of event.exceptions) {
       for (const frame of frames) {
         const file = fileOf(frame);
-        if (file !== null && files.size < FILES_MAX) files.add(file);
+        if (file === null) continue;
+        const known = files.get(file);
+        if (known !== undefined) known.push(frame);
+        else if (files.size < FILES_MAX) files.set(file, [frame]);
       }
     }
-    const maps = new Map<string, Loaded>();
-    for (const file of files) {
-      const loaded = await this.#find(projectId, event, file);
-      if (loaded !== null) maps.set(file, loaded);
+    const traced = new Map<Frame, Traced>();
+    for (const [file, frames] of files) {
+      const found = await this.#find(projectId, event, file);
+      if (found === null) continue;
+      const places = await this.#trace(found, frames.map(placeOf));
+      for (const [i, place] of (places ?? []).entries()) {
+        if (place !== null) traced.set(frames[i]!, place);
+      }
     }
-    if (maps.size === 0) return event.exceptions;
+    if (traced.size === 0) return event.exceptions;
     return event.exceptions.map((exception) => ({
       ...exception,
       frames: exception.frames.map((frame, i) =>
-        originalFrame(frame, exception.frames[i - 1], maps)
+        originalFrame(frame, exception.frames[i - 1], traced)
       ),
     }));
   }
 
-  async #find(projectId: string, event: MesherEvent, file: string): Promise<Loaded | null> {
+  /** Returns the original places, or null if the map is deleted or makes the thread fail. */
+  async #trace(
+    { map, source }: Found,
+    places: readonly MinifiedPlace[],
+  ): Promise<readonly (Traced | null)[] | null> {
+    const known = await this.#thread.trace(map.id, places);
+    if (known !== undefined) return known;
+    const content = await this.#artifacts.artifactContent(map.id);
+    // Deleted since it was found.
+    if (content === null) return null;
+    const code = source === undefined ? null : await this.#artifacts.artifactContent(source.id);
+    return await this.#thread.load(map.id, places, content, code) ?? null;
+  }
+
+  async #find(projectId: string, event: MesherEvent, file: string): Promise<Found | null> {
     const debugId = event.images?.find((image) => image.file === file)?.debugId;
     if (debugId !== undefined) {
       const found = await this.#artifacts.artifactsByDebugId(projectId, debugId);
       const map = found.find(({ kind }) => kind === "source_map");
       if (map !== undefined) {
-        return await this.#load(map, found.find(({ kind }) => kind === "minified_source"));
+        return { map, source: found.find(({ kind }) => kind === "minified_source") };
       }
     }
     const { release, dist = null } = event;
@@ -89,43 +99,8 @@ export class SourceMaps {
     const urls = urlsOf(mapUrl);
     const maps = await this.#artifacts.artifactsByUrl(projectId, release, dist, urls);
     const map = maps.find(({ kind }) => kind === "source_map");
-    return map === undefined ? null : await this.#load(map, source);
+    return map === undefined ? null : { map, source };
   }
-
-  async #load(map: Artifact, source: Artifact | undefined): Promise<Loaded | null> {
-    const kept = this.#kept.get(map.id);
-    if (kept !== undefined) {
-      this.#kept.delete(map.id);
-      this.#kept.set(map.id, kept);
-      return kept;
-    }
-    const content = await this.#artifacts.artifactContent(map.id);
-    // The artifact was deleted since it was found.
-    if (content === null) return null;
-    const code = source === undefined ? null : await this.#artifacts.artifactContent(source.id);
-    let loaded: Loaded | null = null;
-    try {
-      const json = await text(content);
-      const minified = code === null ? null : await text(code);
-      loaded = {
-        map: await parseMap(json),
-        lines: minified?.split("\n") ?? null,
-        bytes: json.length + (minified?.length ?? 0),
-      };
-    } catch {
-      // The map is invalid, so its frames stay unchanged.
-    }
-    this.#kept.set(map.id, loaded);
-    const bytes = () => [...this.#kept.values()].reduce((sum, one) => sum + (one?.bytes ?? 0), 0);
-    while (this.#kept.size > KEPT_MAX || this.#kept.size > 1 && bytes() > KEPT_BYTES_MAX) {
-      this.#kept.delete(this.#kept.keys().next().value!);
-    }
-    return loaded;
-  }
-}
-
-async function text(content: Uint8Array): Promise<string> {
-  return new TextDecoder().decode(await inflate(content, { maxOutputLength: FILE_BYTES_MAX }));
 }
 
 /** Returns the file of a frame if it may have a map, or null. */
@@ -143,40 +118,28 @@ function urlsOf(file: string): string[] {
   return [...new Set(forms)];
 }
 
+function placeOf({ function: name, line, column }: Frame): MinifiedPlace {
+  return { function: name, line: line!, column: column! };
+}
+
 /** Returns a frame with its place in the original source. `caller`: the frame that called it. */
 function originalFrame(
   frame: Frame,
   caller: Frame | undefined,
-  maps: ReadonlyMap<string, Loaded>,
+  traced: ReadonlyMap<Frame, Traced>,
 ): Frame {
-  const loaded = maps.get(fileOf(frame) ?? "");
-  if (loaded === undefined) return frame;
-  const place = placeAt(loaded.map, frame.line!, frame.column!);
-  if (place === null) return frame;
-  const called = caller === undefined ? undefined : maps.get(fileOf(caller) ?? "");
-  const name = functionAt(loaded.map, loaded.lines, frame) ??
-    (called === undefined ? null : placeAt(called.map, caller!.line!, caller!.column!)?.name) ??
-    frame.function;
+  const place = traced.get(frame);
+  if (place === undefined) return frame;
+  const called = caller === undefined ? undefined : traced.get(caller);
   const { file, function: minified, line, column, absPath: _, ...rest } = frame;
   return {
     ...rest,
     file: place.file,
-    function: name,
+    function: place.function ?? called?.name ?? minified,
     line: place.line,
     column: place.column,
     inApp: /(?:^|\/)node_modules\//.test(place.file) ? false : frame.inApp,
-    ...contextOf(place),
+    ...(place.context ?? {}),
     minified: { file, function: minified, line, column },
-  };
-}
-
-/** Returns the lines around a place if the map contains its source. */
-function contextOf({ source, line }: OriginalPlace): Partial<Frame> {
-  if (source === null) return {};
-  const lines = source.split(/\r?\n/, line + CONTEXT_LINES).map((one) => cut(one, LINE_CHARS_MAX));
-  return {
-    context: lines[line - 1] ?? null,
-    contextBefore: lines.slice(Math.max(0, line - 1 - CONTEXT_LINES), line - 1),
-    contextAfter: lines.slice(line, line + CONTEXT_LINES),
   };
 }

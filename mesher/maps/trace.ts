@@ -3,9 +3,9 @@
  *
  * @module
  */
-import type { Frame } from "../domain/event.ts";
 import { NAME_CHARS_MAX } from "../domain/limits.ts";
 import { cut } from "../domain/trim.ts";
+import type { MinifiedPlace } from "./map_thread.ts";
 
 /** The parts of a map that are used here. */
 export interface ParsedMap {
@@ -77,12 +77,12 @@ export function placeAt(map: ParsedMap, line: number, column: number): OriginalP
 export function functionAt(
   map: ParsedMap,
   lines: readonly string[] | null,
-  { function: name, line, column }: Frame,
+  { function: name, line, column }: MinifiedPlace,
 ): string | null {
   const minified = /([\w$]+)$/.exec(name ?? "")?.[1];
-  const text = lines?.[(line ?? 0) - 1];
-  if (minified === undefined || text === undefined || column === null) return null;
-  const segments = map.segments(line!);
+  const text = lines?.[line - 1];
+  if (minified === undefined || text === undefined) return null;
+  const segments = map.segments(line);
   let looked = 0;
   for (let i = segments.length - 1; i >= 0 && looked < SEGMENTS_MAX; i--, looked++) {
     const [at, , , , nameIndex] = segments[i]!;

@@ -5,16 +5,21 @@
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { arch, platform, tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { gzipSync } from "node:zlib";
 import { BundleError, readBundle } from "../../mesher/maps/bundle.ts";
 import { SourceMaps } from "../../mesher/maps/maps.ts";
+import { openSqlite } from "../../mesher/storage/sqlite.ts";
 import { test, until } from "../kit/test.ts";
 import { providePackage } from "./driver.ts";
+import { party } from "./contract/world.ts";
 import { onStage, type Stage } from "./end_to_end_kit.ts";
+import { eventWith } from "./event.ts";
 
 const run = promisify(execFile);
 
@@ -250,11 +255,98 @@ test("readBundle rejects bombs and damage, and reads names as names", {
 });
 
 test(
+  "A map of 30 MB is parsed on another thread",
+  { ignore: noMaps !== undefined },
+  async () => {
+    const storage = await openSqlite({ path: ":memory:" });
+    const maps = new SourceMaps(storage);
+    try {
+      const { project } = await party(storage, "anna");
+      const map = JSON.stringify({
+        version: 3,
+        sources: ["big.ts"],
+        names: [],
+        sourcesContent: ["const value = compute(1, 2);\n".repeat(830_000)],
+        mappings: `AAAA${",CAAC".repeat(200)};`.repeat(6_000),
+      });
+      assert(map.length > 29_000_000, `${map.length}`);
+      const add = async (name: string, content: string) => {
+        const part = { debugId: null, release: "1", dist: null };
+        const files = [
+          {
+            ...part,
+            kind: "minified_source" as const,
+            url: `~/${name}`,
+            mapUrl: `~/${name}.map`,
+            content: gzipSync("x"),
+          },
+          {
+            ...part,
+            kind: "source_map" as const,
+            url: `~/${name}.map`,
+            mapUrl: null,
+            content: gzipSync(content, { level: 1 }),
+          },
+        ];
+        const checksum = createHash("sha1").update(name).digest("hex");
+        assert((await storage.addArtifacts(project.id, checksum, files)).ok);
+      };
+      await add("big.js", map);
+      await add(
+        "small.js",
+        JSON.stringify({ version: 3, sources: ["s.ts"], names: [], mappings: "AAAA" }),
+      );
+      const eventOf = (name: string) =>
+        eventWith({
+          release: "1",
+          exceptions: [{
+            type: "E",
+            value: "v",
+            module: null,
+            handled: null,
+            frames: [{
+              file: `https://x.example/${name}`,
+              function: null,
+              module: null,
+              line: 1,
+              column: 1,
+              inApp: true,
+              context: null,
+              contextBefore: [],
+              contextAfter: [],
+            }],
+          }],
+        });
+      const placeIn = async (name: string) =>
+        (await maps.exceptionsOf(project.id, eventOf(name)))[0]!.frames[0]!;
+      let [turns, worst, last] = [0, 0, performance.now()];
+      const timer = setInterval(() => {
+        const now = performance.now();
+        worst = Math.max(worst, now - last);
+        last = now;
+        turns++;
+      }, 2);
+      const frame = await placeIn("big.js");
+      clearInterval(timer);
+      assertEquals([frame.file, frame.line], ["big.ts", 1]);
+      assertEquals(frame.context, "const value = compute(1, 2);");
+      // Timers run meanwhile: none would if this thread parsed the map.
+      assert(turns > 20, `${turns} turns`);
+      if (process.env["FIRN_LONG"] === "1") assert(worst < 50, `${worst} ms without a turn`);
+      assertEquals((await placeIn("small.js")).file, "s.ts");
+      assertEquals((await placeIn("big.js")).file, "big.ts");
+    } finally {
+      await maps.close();
+      await storage.close();
+    }
+  },
+);
+
+test(
   "A map that is invalid leaves the frames as they were sent",
   { ignore: noMaps !== undefined },
   async () => {
     const { zipSync } = await import("fflate@0.8.3");
-    const { createHash } = await import("node:crypto");
     await onStage(async (stage) => {
       const { user } = stage;
       const org = (await user.get("/api/v1/orgs")).json[0].slug;
@@ -336,7 +428,13 @@ test(
         await cached.exceptionsOf(detail.projectId, detail.event);
         counts.push(reads);
       }
+      await cached.close();
       assertEquals(counts, [8, 8]);
+      // After its end, frames stay as they were sent.
+      assertEquals(
+        await cached.exceptionsOf(detail.projectId, detail.event),
+        detail.event.exceptions,
+      );
     });
   },
 );

@@ -1,0 +1,115 @@
+/**
+ * The thread that parses source maps, as seen by its owner.
+ *
+ *     absent ──first order──▶ running ──close · it fails · an order takes too long──▶ absent
+ *
+ * A map that makes the thread fail leaves its frames as they are; the next order starts another thread.
+ *
+ * @module
+ */
+import { Worker } from "node:worker_threads";
+import type { Frame } from "../domain/event.ts";
+
+/** A place in minified code. Lines and columns from 1. */
+export interface MinifiedPlace {
+  readonly function: string | null;
+  readonly line: number;
+  readonly column: number;
+}
+
+/** The same place in the original source. */
+export interface Traced {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  /** The name at this place, if the map has one. */
+  readonly name: string | null;
+  /** The original name of the function, if it is found. */
+  readonly function: string | null;
+  readonly context: Pick<Frame, "context" | "contextBefore" | "contextAfter"> | null;
+}
+
+/** A request to the thread. */
+export type MapOrder =
+  & { readonly id: number; readonly key: string; readonly places: readonly MinifiedPlace[] }
+  & (
+    | { readonly kind: "trace" }
+    /** Contents are compressed with gzip. */
+    | { readonly kind: "load"; readonly map: Uint8Array; readonly code: Uint8Array | null }
+  );
+
+/** A reply of the thread. `traced` is undefined for a map that is not loaded. */
+export interface MapReport {
+  readonly id: number;
+  readonly traced: readonly (Traced | null)[] | undefined;
+}
+
+/** Time limit for an order, those before it included. Milliseconds. */
+const ORDER_MS_MAX = 20_000;
+
+type Result = MapReport["traced"] | null;
+
+/** The thread of one node. */
+export class MapThread {
+  #worker: Worker | undefined;
+  readonly #waiting = new Map<number, (traced: Result) => void>();
+  #lastId = 0;
+  #isClosed = false;
+
+  /** Returns the original places by a map that is loaded, undefined if it is not, or null if the thread failed. */
+  trace(key: string, places: readonly MinifiedPlace[]): Promise<Result> {
+    return this.#ask({ kind: "trace", id: ++this.#lastId, key, places });
+  }
+
+  /** Loads a map, then does the same. */
+  load(
+    key: string,
+    places: readonly MinifiedPlace[],
+    map: Uint8Array,
+    code: Uint8Array | null,
+  ): Promise<Result> {
+    return this.#ask({ kind: "load", id: ++this.#lastId, key, places, map, code });
+  }
+
+  /** Ends the thread. Orders that wait resolve with null. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#end();
+  }
+
+  #ask(order: MapOrder): Promise<Result> {
+    if (this.#isClosed) return Promise.resolve(null);
+    const worker = this.#worker ??= this.#start();
+    return new Promise((resolve) => {
+      const late = setTimeout(() => this.#end(), ORDER_MS_MAX);
+      this.#waiting.set(order.id, (traced) => {
+        clearTimeout(late);
+        resolve(traced);
+      });
+      worker.postMessage(order);
+    });
+  }
+
+  #start(): Worker {
+    const worker = new Worker(new URL("./map_worker.ts", import.meta.url));
+    worker.on("message", ({ id, traced }: MapReport) => {
+      const done = this.#waiting.get(id);
+      this.#waiting.delete(id);
+      done?.(traced);
+    });
+    const ended = (): void => {
+      if (this.#worker === worker) void this.#end();
+    };
+    worker.on("error", ended);
+    worker.on("exit", ended);
+    return worker;
+  }
+
+  async #end(): Promise<void> {
+    const worker = this.#worker;
+    this.#worker = undefined;
+    for (const done of this.#waiting.values()) done(null);
+    this.#waiting.clear();
+    await worker?.terminate();
+  }
+}
