@@ -188,4 +188,6 @@ export const POSTGRES_STEPS: readonly string[] = [
   );
   CREATE INDEX upload_chunks_by_time ON upload_chunks (created_at);
   `,
+  // Tags are found by their marks among the words, so this index was only written.
+  `DROP INDEX events_by_tags;`,
 ];

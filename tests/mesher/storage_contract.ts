@@ -1,6 +1,7 @@
 /** The guarantees of every storage, as tests. `storage_test.ts` runs them on each engine. */
 import { accountsContract } from "./contract/accounts.ts";
 import { alertsContract } from "./contract/alerts.ts";
+import { artifactsContract } from "./contract/artifacts.ts";
 import { hostileContract } from "./contract/hostile.ts";
 import { issuesContract } from "./contract/issues.ts";
 import { lifeContract } from "./contract/life.ts";
@@ -22,6 +23,7 @@ export function storageContract(engine: Engine): void {
   issuesContract(promise);
   mergesContract(promise, engine);
   releasesContract(promise);
+  artifactsContract(promise);
   listsContract(promise);
   alertsContract(promise);
   hostileContract(promise);

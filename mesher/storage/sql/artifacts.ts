@@ -47,20 +47,21 @@ export function artifacts(db: Database): Artifacts {
           `SELECT id FROM projects WHERE id = $1${db.dialect.forUpdate}`,
           projectId,
         );
-        await query.change(
-          "DELETE FROM artifacts WHERE project_id = $1 AND checksum = $2",
-          projectId,
-          checksum,
-        );
         const used = await query.row<{ readonly count: number; readonly bytes: number | null }>(
           `SELECT count(*) AS count, CAST(sum(bytes) AS BIGINT) AS bytes FROM artifacts
-           WHERE project_id = $1`,
+           WHERE project_id = $1 AND checksum <> $2`,
           projectId,
+          checksum,
         );
         const bytes = files.reduce((sum, { content }) => sum + content.length, 0);
         const isTooMuch = used!.count + files.length > ARTIFACTS_MAX ||
           (used!.bytes ?? 0) + bytes > ARTIFACT_BYTES_MAX;
         if (isTooMuch) return { ok: false, reason: "too_much" };
+        await query.change(
+          "DELETE FROM artifacts WHERE project_id = $1 AND checksum = $2",
+          projectId,
+          checksum,
+        );
         const now = db.now();
         for (const file of files) {
           await query.change(
