@@ -77,7 +77,7 @@ else {
   /** Returns the scans of events without a condition on an index. */
   const wholeScans = (plan: Plan): string[] => {
     const table = plan["Relation Name"] ?? "";
-    const isBad = /^(?:events|event_ids|issue_users)/.test(table) &&
+    const isBad = /^(?:events|event_ids)/.test(table) &&
       / Scan$/.test(plan["Node Type"]) && plan["Node Type"] !== "Tid Scan" &&
       plan["Index Cond"] === undefined && plan["Recheck Cond"] === undefined;
     return [
@@ -109,7 +109,7 @@ else {
         url,
         "ANALYZE",
         `UPDATE pg_class SET reltuples = reltuples * ${1_000_000 / EVENTS}
-         WHERE relname ~ '^(events_|event_ids|issue_users)' AND reltuples > 0`,
+         WHERE relname ~ '^(events_|event_ids)' AND reltuples > 0`,
       );
       const calls: readonly (readonly [string, (storage: Storage) => Promise<unknown>])[] = [
         ["a rare word", (s) => s.events(orgId, project.id, { query: "zebra" }, { limit: 25 })],

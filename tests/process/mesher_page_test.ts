@@ -5,17 +5,20 @@
  * Needs Chromium on the machine, and is skipped otherwise. Screenshots are written to
  * `FIRN_SCREENSHOTS`, if it is set.
  */
+import { Buffer } from "node:buffer";
 import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { crc32 } from "node:zlib";
 import { assert, assertEquals } from "@std/assert";
 import { DESK, needsBrowser, PHONE } from "../kit/browser.ts";
 import { accessibilityProblems } from "../kit/accessibility.ts";
-import { runtime, test } from "../kit/test.ts";
-import { crash, PageUser, report, withPage } from "./mesher_user.ts";
+import { runtime, test, until } from "../kit/test.ts";
+import { crash, PageUser, report, type RunningMesher, withPage } from "./mesher_user.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const PAGE = join(ROOT, "mesher", "page");
@@ -37,6 +40,112 @@ const VIEWS = {
   tokens: "#/settings/tokens",
   account: "#/settings/account",
 } as const;
+
+/** Returns the parts of a zip file's entries that are stored without compression. */
+function zipOf(files: Readonly<Record<string, string>>): Uint8Array {
+  const parts: Buffer[] = [];
+  const entries: Buffer[] = [];
+  let at = 0;
+  for (const [name, content] of Object.entries(files)) {
+    const [path, bytes] = [Buffer.from(name), Buffer.from(content)];
+    const head = Buffer.alloc(26);
+    head.writeUInt16LE(20, 0);
+    head.writeUInt32LE(crc32(bytes), 10);
+    head.writeUInt32LE(bytes.length, 14);
+    head.writeUInt32LE(bytes.length, 18);
+    head.writeUInt16LE(path.length, 22);
+    parts.push(Buffer.from("PK\x03\x04"), head, path, bytes);
+    const tail = Buffer.alloc(16);
+    tail.writeUInt32LE(at, 12);
+    entries.push(Buffer.from("PK\x01\x02\x14\0"), head, tail.subarray(2), path);
+    at += 30 + path.length + bytes.length;
+  }
+  const index = Buffer.concat(entries);
+  const end = Buffer.alloc(22);
+  end.write("PK\x05\x06");
+  end.writeUInt16LE(Object.keys(files).length, 8);
+  end.writeUInt16LE(Object.keys(files).length, 10);
+  end.writeUInt32LE(index.length, 12);
+  end.writeUInt32LE(at, 16);
+  return new Uint8Array(Buffer.concat([...parts, index, end]));
+}
+
+/** Uploads a minified file and its map for a release, as `sentry-cli` does. */
+async function uploadMap({ url, printed }: RunningMesher, release: string): Promise<void> {
+  const { email, password } = printed;
+  const login = await fetch(`${url}/api/v1/login`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ email, password }),
+  });
+  await login.body?.cancel();
+  const headers = { cookie: login.headers.get("set-cookie")!.split(";")[0]! };
+  const [org] = await (await fetch(`${url}/api/v1/orgs`, { headers })).json();
+  const manifest = {
+    release,
+    files: {
+      "a.js": {
+        type: "minified_source",
+        url: "~/a.min.js",
+        headers: { sourcemap: "a.min.js.map" },
+      },
+      "a.map": { type: "source_map", url: "~/a.min.js.map" },
+    },
+  };
+  const map = {
+    version: 3,
+    sources: ["src/basket.ts"],
+    sourcesContent: ["// The basket.\nexport const total = basket.items.length;\n"],
+    names: [],
+    mappings: "AACA",
+  };
+  const zip = zipOf({
+    "manifest.json": JSON.stringify(manifest),
+    "a.js": "x",
+    "a.map": JSON.stringify(map),
+  });
+  const checksum = createHash("sha1").update(zip).digest("hex");
+  const form = new FormData();
+  form.set("file", new Blob([zip as BlobPart]), checksum);
+  const api = `${url}/api/0/organizations/${org.slug}`;
+  const sent = await fetch(`${api}/chunk-upload/`, { method: "POST", headers, body: form });
+  assertEquals(sent.status, 200, await sent.text());
+  const made = await fetch(`${api}/artifactbundle/assemble/`, {
+    method: "POST",
+    headers: { ...headers, "content-type": "application/json" },
+    body: JSON.stringify({ checksum, chunks: [checksum], projects: ["default"] }),
+  });
+  assertEquals((await made.json()).state, "ok");
+}
+
+test(
+  "Mesher's page shows the original frame of minified code, and the minified place",
+  needs,
+  async () => {
+    await withPage(async (browser, mesher) => {
+      await uploadMap(mesher, "shop@1");
+      const ada = await PageUser.inside(browser, mesher, DESK);
+      const frames = [{
+        file: "https://shop.example/a.min.js",
+        function: "t",
+        line: 1,
+        column: 1,
+        in_app: true,
+      }];
+      const exception = { type: "TypeError", value: "no basket", stacktrace: frames };
+      await report(mesher, { release: "shop@1", exception });
+      await ada.goes("#/issues");
+      await ada.sees("TypeError: no basket");
+      await ada.page.getByRole("link", { name: /no basket/ }).first().click();
+      await ada.sees("src/basket.ts:2:1");
+      await ada.sees("export const total = basket.items.length;");
+      await ada.sees("// The basket.");
+      await ada.sees("https://shop.example/a.min.js:1:1");
+      await ada.shoots("original-frame");
+      assertEquals(ada.faults, []);
+    });
+  },
+);
 
 test("Mesher's page shows a live event, its stack, and its resolved issue", needs, async () => {
   await withPage(async (browser, mesher) => {

@@ -45,7 +45,12 @@ export async function volume(projectId, bucket, signal) {
   return listOf(await ask(projectId, "volume", query, signal)).map(bucketFrom);
 }
 
-/** Returns the keys of the tags of a project's events. */
+/**
+ * Returns the keys of the tags of a project's events.
+ *
+ * @param {string} projectId
+ * @param {Signal} [signal]
+ */
 export async function tagKeys(projectId, signal) {
   return listOf(await ask(projectId, "tag-keys", {}, signal)).map(countFrom);
 }

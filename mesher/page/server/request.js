@@ -44,7 +44,11 @@ export function post(path, body = {}) {
   return request("POST", path, body, undefined);
 }
 
-/** Encodes a text as one part of a path. */
+/**
+ * Encodes a text as one part of a path.
+ *
+ * @param {string} text
+ */
 export function part(text) {
   return encodeURIComponent(text);
 }

@@ -21,7 +21,12 @@ export function objectOf(value) {
     : {};
 }
 
-/** Returns the rows of a list, or of one page of it. */
+/**
+ * Returns the rows of a list, or of one page of it.
+ *
+ * @param {unknown} value
+ * @returns {Raw[]}
+ */
 export function listOf(value) {
   const list = Array.isArray(value) ? value : objectOf(value).data;
   return Array.isArray(list) ? list.map(objectOf) : [];
@@ -72,28 +77,53 @@ export function text(...names) {
   return (raw) => names.map((name) => textOf(raw[name])).find((one) => one !== "") ?? "";
 }
 
-/** Returns a reader of the first of these properties that is a string, or null. */
+/**
+ * Returns a reader of the first of these properties that is a string, or null.
+ *
+ * @param {...string} names
+ * @returns {Reader<string | null>}
+ */
 export function maybeText(...names) {
   const read = text(...names);
   return (raw) => read(raw) || null;
 }
 
-/** Returns a reader of a number, with a default. */
+/**
+ * Returns a reader of a number, with a default.
+ *
+ * @param {string} name
+ * @param {number} [otherwise]
+ */
 export function number(name, otherwise = 0) {
   return (/** @type {Raw} */ raw) => numberOf(raw[name]) ?? otherwise;
 }
 
-/** Returns a reader of a number, or null. */
+/**
+ * Returns a reader of a number, or null.
+ *
+ * @param {...string} names
+ * @returns {Reader<number | null>}
+ */
 export function maybeNumber(...names) {
   return (raw) => names.map((name) => numberOf(raw[name])).find((n) => n !== null) ?? null;
 }
 
-/** Returns a reader of a time, or null. */
+/**
+ * Returns a reader of a time, or null.
+ *
+ * @param {...string} names
+ * @returns {Reader<number | null>}
+ */
 export function time(...names) {
   return (raw) => names.map((name) => timeOf(raw[name])).find((at) => at !== null) ?? null;
 }
 
-/** Returns a reader of whether a property is true. */
+/**
+ * Returns a reader of whether a property is true.
+ *
+ * @param {string} name
+ * @returns {Reader<boolean>}
+ */
 export function flag(name) {
   return (raw) => raw[name] === true;
 }
@@ -123,17 +153,32 @@ export function oneOf(name, words) {
   return (raw) => words.find((word) => word === raw[name]) ?? words[0];
 }
 
-/** Returns a reader of pairs of a name and a text. */
+/**
+ * Returns a reader of pairs of a name and a text.
+ *
+ * @param {...string} names
+ * @returns {Reader<[string, string][]>}
+ */
 export function pairs(...names) {
   return (raw) => pairsOf(names.map((name) => raw[name]).find(Boolean));
 }
 
-/** Returns a reader of an object with any properties. */
+/**
+ * Returns a reader of an object with any properties.
+ *
+ * @param {string} name
+ * @returns {Reader<Raw>}
+ */
 export function object(name) {
   return (raw) => objectOf(raw[name]);
 }
 
-/** Returns a reader of a list of texts. */
+/**
+ * Returns a reader of a list of texts.
+ *
+ * @param {...string} names
+ * @returns {Reader<string[]>}
+ */
 export function texts(...names) {
   return (raw) => {
     const list = names.map((name) => raw[name]).find(Array.isArray);

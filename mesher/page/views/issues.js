@@ -103,7 +103,11 @@ export function issuesView({ app, place, project, signal, keys }) {
 
   /** @type {Map<string, model.Bucket[]>} */
   const charts = new Map();
-  /** Loads and draws the charts. The rows are shown before. */
+  /**
+   * Loads and draws the charts. The rows are shown before.
+   *
+   * @param {string[]} ids
+   */
   async function drawCharts(ids) {
     if (ids.length === 0) return;
     const found = await issuesApi.volumes(project.id, ids, "24h", signal).catch(() => null);
