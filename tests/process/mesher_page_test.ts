@@ -134,8 +134,11 @@ test(
       }];
       const exception = { type: "TypeError", value: "no basket", stacktrace: frames };
       await report(mesher, { release: "shop@1", exception });
-      await ada.goes("#/issues");
-      await ada.sees("TypeError: no basket");
+      await until("it is listed", async () => {
+        await ada.goes("#/search");
+        await ada.goes("#/issues");
+        return await ada.count("no basket") > 0;
+      });
       await ada.page.getByRole("link", { name: /no basket/ }).first().click();
       await ada.sees("src/basket.ts:2:1");
       await ada.sees("export const total = basket.items.length;");
