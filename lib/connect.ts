@@ -12,10 +12,10 @@ import {
 } from "./ws/client.ts";
 
 /**
- * Connects to a WebSocket server, and connects again when the connection is lost. Limits, compression,
- * backpressure and handlers are as in the server. The URL, `headers` and `protocols` may be functions, which
- * are called for each attempt. When the client gives up, its `state` is "failed", `error` is the reason,
- * `ended` resolves with it, and `stateChange` is called.
+ * Connects to a WebSocket server, and connects again when the connection is lost. Limits,
+ * compression, backpressure and handlers are as in the server. The URL, `headers` and `protocols`
+ * may be functions, which are called for each attempt. When the client gives up, its `state` is
+ * "failed", `error` is the reason, `ended` resolves with it, and `stateChange` is called.
  *
  * @throws {OptionError} `code` "badoption": the URL or an option is invalid.
  * @throws {ConnectError} `code` is the reason: "refused", "timeout", "untrusted", …

@@ -20,7 +20,8 @@ const VARIABLES = [
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * Returns options of `Node.start` from environment variables; those that are unset or empty are left out.
+ * Returns options of `Node.start` from environment variables; those that are unset or empty are
+ * left out.
  *
  * | variable           | option       | for example |
  * |--------------------|--------------|-------------|

@@ -127,8 +127,8 @@ export interface NodeOptions {
    */
   readonly hidden?: boolean | undefined;
   /**
-   * Carries messages of rooms and channels between meshes, or in place of the mesh: see `natsRelay` in
-   * `@firn/firn/cluster`. Default: none.
+   * Carries messages of rooms and channels between meshes, or in place of the mesh: see `natsRelay`
+   * in `@firn/firn/cluster`. Default: none.
    */
   readonly relay?: RelayTransport | undefined;
   /**

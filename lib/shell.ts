@@ -1,5 +1,6 @@
 /**
- * A shell on a running cluster: it connects as a hidden node, which shares no names, rooms and gossip.
+ * A shell on a running cluster: it connects as a hidden node, which shares no names, rooms and
+ * gossip.
  *
  * @module
  */
@@ -34,11 +35,13 @@ export interface ShellOptions {
 }
 
 /**
- * Runs a shell until `exit` or the end of its input. Resolves with the status for `process.exit`: 1 if a
- * command failed. Rejects with `NodeConnectError` or `ObserveError` if the node cannot be reached.
+ * Runs a shell until `exit` or the end of its input. Resolves with the status for `process.exit`: 1
+ * if a command failed. Rejects with `NodeConnectError` or `ObserveError` if the node cannot be
+ * reached.
  *
- * Commands: `nodes`, `use`, `stats`, `tree`, `top`, `info`, `state`, `trace`, `log`, `suspend`, `resume`,
- * `kill`, `leave`, `help`; anything else is a JavaScript expression in which `node` is the shell's own node.
+ * Commands: `nodes`, `use`, `stats`, `tree`, `top`, `info`, `state`, `trace`, `log`, `suspend`,
+ * `resume`, `kill`, `leave`, `help`; anything else is a JavaScript expression in which `node` is
+ * the shell's own node.
  *
  * @example
  * ```ts

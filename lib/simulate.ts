@@ -5,7 +5,8 @@
  * which ready events run. One number therefore replays a whole run, on Deno and on Bun alike.
  * Everything else is real: codec, handshake, sessions, actors, supervisors, names, rooms.
  *
- * Not simulated: TLS (certificates have names and an issuer, and no signature), WebSockets, files, other processes, and execution time: code takes no virtual time.
+ * Not simulated: TLS (certificates have names and an issuer, and no signature), WebSockets, files,
+ * other processes, and execution time: code takes no virtual time.
  *
  * Longer than 400 lines: half of it is the documented interface of a simulation.
  *
@@ -427,8 +428,8 @@ export function fullName(short: string): string {
 }
 
 /**
- * Runs `body` in a simulation. Rejects with {@linkcode SimulationError} if `body` throws, if it waits and
- * there are no more events, or if it exceeds a limit.
+ * Runs `body` in a simulation. Rejects with {@linkcode SimulationError} if `body` throws, if it
+ * waits and there are no more events, or if it exceeds a limit.
  *
  * @example A name that outlives its node
  * ```ts

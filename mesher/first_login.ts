@@ -1,6 +1,6 @@
 /**
- * The file with the secrets of the first start: the first login, and the first project's key. Only its owner
- * can read it, so that the secrets are in no log, terminal history or container output.
+ * The file with the secrets of the first start: the first login, and the first project's key. Only
+ * its owner can read it, so that the secrets are in no log, terminal history or container output.
  *
  * @module
  */

@@ -638,8 +638,8 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
   }
 
   /**
-   * Whether the body or handler has returned a promise that is still pending. The actor then handles
-   * no message, unless it calls `receive`.
+   * Whether the body or handler has returned a promise that is still pending. The actor then
+   * handles no message, unless it calls `receive`.
    */
   get isWaiting(): boolean {
     return this.#state === ASYNC || this.#state === HELD;

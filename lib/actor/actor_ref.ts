@@ -219,8 +219,8 @@ export function detach(link: Chained, actorRef: ActorRef): void {
 }
 
 /**
- * Drops the objects attached to an actor that has exited, at most `most` of them. Returns the number; one
- * that does the rest later counts as `most`.
+ * Drops the objects attached to an actor that has exited, at most `most` of them. Returns the
+ * number; one that does the rest later counts as `most`.
  */
 export function dropChain(actorRef: ActorRef, reason: ExitReason, most: number): number {
   let count = 0;

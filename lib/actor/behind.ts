@@ -25,9 +25,9 @@ export function systemBehind(object: object): System | undefined {
 }
 
 /**
- * Runs an operation that an actor or a node requested. Tracks the returned promise: a failure that is never
- * awaited ends the actor, and a loop of retries cannot starve I/O. The promise never settles if the actor
- * has exited.
+ * Runs an operation that an actor or a node requested. Tracks the returned promise: a failure that
+ * is never awaited ends the actor, and a loop of retries cannot starve I/O. The promise never
+ * settles if the actor has exited.
  */
 export function trackedFor<T>(from: object, work: () => Promise<T>): Promise<T> {
   const actor = actorOf(from);

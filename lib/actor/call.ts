@@ -5,8 +5,8 @@
  *                │            └─ the actor ends ─▶ rejects with the reason
  *                └─ timeout, or signal ─▶ rejects; a reply that comes later is dropped
  *
- * A call is attached to the called actor, so that the actor's exit ends the call without a monitor. The call
- * object is also the timer in the system's wheel. Nothing else is allocated.
+ * A call is attached to the called actor, so that the actor's exit ends the call without a monitor.
+ * The call object is also the timer in the system's wheel. Nothing else is allocated.
  *
  * @module
  */
@@ -33,7 +33,10 @@ export const CALL_TIMEOUT_MS = 5_000;
 
 /** Options of a call. */
 export interface CallOptions {
-  /** Milliseconds until the call rejects with `CallTimeoutError`; `Infinity` for never. Default 5000. */
+  /**
+   * Milliseconds until the call rejects with `CallTimeoutError`; `Infinity` for never. Default
+   * 5000.
+   */
   readonly timeout?: number | undefined;
   /** Aborts the call, which rejects with the signal's reason. Default: none. */
   readonly signal?: AbortSignal | undefined;
@@ -70,7 +73,8 @@ export interface PassableCall {
   /** Whether the call is still open: neither answered nor given up. */
   readonly isOpen: boolean;
   /**
-   * Forwards the call to `actor` with this request. From now on, the exit of that actor ends the call.
+   * Forwards the call to `actor` with this request. From now on, the exit of that actor ends the
+   * call.
    */
   passTo(actor: ActorRef, request: unknown): void;
   /** Calls `over` when the call is answered or given up. */

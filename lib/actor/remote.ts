@@ -21,7 +21,7 @@ export interface NodeLink {
   sendNamed(name: string, message: unknown): void;
 }
 
-/** All other nodes. */
+/** The connection of a node to all other nodes. */
 export interface Remote {
   /** Returns the link to the node of a pid, or the reason why there is none. */
   nodeLinkOf(home: Home): NodeLink | "noproc" | "noconnection";

@@ -51,8 +51,8 @@ export interface SpawnOptions {
 
 /**
  * An actor as its own code sees it. After the actor has exited, `self` has no effect any more: a
- * pending wait rejects with `ActorExitError`, once; a use that does not wait throws it, 100 times in
- * total, and later ones are ignored; a use that waits (`receive`, `call`, `for await`, a remote
+ * pending wait rejects with `ActorExitError`, once; a use that does not wait throws it, 100 times
+ * in total, and later ones are ignored; a use that waits (`receive`, `call`, `for await`, a remote
  * spawn) never settles. The code of an exited actor therefore stops even if it catches every error.
  * Other waits in its code, such as a `node.call`, cannot be attributed to the actor and continue.
  */
@@ -70,7 +70,8 @@ export interface Self<Message = unknown> extends AsyncIterable<Message> {
   trapExit: boolean;
   /**
    * Resolves with the next message. Only one `receive` may be pending. A promise, or any other
-   * message with a method `then`, is dropped with the event "deadletter": await it before it is sent.
+   * message with a method `then`, is dropped with the event "deadletter": await it before it is
+   * sent.
    */
   receive(): Promise<Message>;
   /** Resolves with the next message that matches, or with `undefined` after the timeout. */
@@ -119,13 +120,13 @@ export interface Self<Message = unknown> extends AsyncIterable<Message> {
   /** Cancels a timer. Returns the milliseconds left, or false if it had fired or been cancelled. */
   cancelTimer(timer: TimerRef): number | false;
   /**
-   * Returns the time of day: milliseconds since 1970, as `Date.now()` does. In the simulator, this is
-   * the virtual time.
+   * Returns the time of day: milliseconds since 1970, as `Date.now()` does. In the simulator, this
+   * is the virtual time.
    */
   now(): number;
   /**
-   * Resolves after `ms` milliseconds; rejects with `ActorExitError` if the actor exits before. A service or
-   * handler handles no message meanwhile: use `sendAfter` there.
+   * Resolves after `ms` milliseconds; rejects with `ActorExitError` if the actor exits before. A
+   * service or handler handles no message meanwhile: use `sendAfter` there.
    */
   sleep(ms: number): Promise<void>;
   /** Spawns an actor with this one as its parent. */

@@ -1,6 +1,7 @@
 /**
- * Detects actors that wait for themselves, which would last until the timeout. This works where the runtime
- * knows the actor whose code runs: in a turn up to the first `await`, and in handlers run by `within`.
+ * Detects actors that wait for themselves, which would last until the timeout. This works where the
+ * runtime knows the actor whose code runs: in a turn up to the first `await`, and in handlers run
+ * by `within`.
  *
  * @module
  */

@@ -23,14 +23,15 @@ import type { System } from "./system.ts";
 const GRACE_MS = 5_000;
 
 /**
- * Interval of the check whether such actors have ended. The interval doubles up to a maximum. Milliseconds.
+ * Interval of the check whether such actors have ended. The interval doubles up to a maximum.
+ * Milliseconds.
  */
 const LOOK_MS = 1;
 const LOOK_MS_MAX = 50;
 
 /**
- * Ends all actors of a system within `ms` milliseconds. Resolves with the actors that were still working
- * when they had to be ended.
+ * Ends all actors of a system within `ms` milliseconds. Resolves with the actors that were still
+ * working when they had to be ended.
  */
 export async function shutDown(system: System, ms: number): Promise<Pid[]> {
   const deadline = system.now() + ms;

@@ -1,5 +1,5 @@
 /**
- * Links, monitors and exit signals: OTP's rules.
+ * Implements links, monitors and exit signals, by OTP's rules.
  *
  * | signal | target traps exits | target does not |
  * |---|---|---|
@@ -10,16 +10,19 @@
  * | `exit(pid, "normal")` from itself | `Exit` message | ends |
  * | `exit(pid, reason)` | `Exit` message | ends with that reason |
  *
- * A link whose other end exited with the reason "kill" is not an `exit(pid, "kill")`: it can be trapped.
- * Linking with an actor that does not exist sends a signal "noproc"; monitoring it, a `Down` "noproc".
+ * A link whose other end exited with the reason "kill" is not an `exit(pid, "kill")`: it can be
+ * trapped. Linking with an actor that does not exist sends a signal "noproc"; monitoring it, a
+ * `Down` "noproc".
  *
- * An actor of another node has an `ActorRef` too, a `RemoteActor`, while links or monitors use it. The
- * same rules apply to it; it notifies its node, and exits with "noconnection" when the session ends.
+ * An actor of another node has an `ActorRef` too, a `RemoteActor`, while links or monitors use it.
+ * The same rules apply to it; it notifies its node, and exits with "noconnection" when the session
+ * ends.
  *
- * Exits propagate over links through a queue, not by recursion, so a chain of a million links causes no
- * stack overflow.
+ * Exits propagate over links through a queue, not by recursion, so a chain of a million links
+ * causes no stack overflow.
  *
- * One exit may concern a million actors. After {@linkcode PORTION} of them, sockets and timers have a turn:
+ * One exit may concern a million actors. After {@linkcode PORTION} of them, sockets and timers have
+ * a turn:
  *
  *     an exit ─▶ signals, `Down`s, calls ─▶ a portion at once ─▶ yield to I/O ─▶ a portion ─▶ … ─▶ done
  *
@@ -144,8 +147,8 @@ export class Signals {
   }
 
   /**
-   * Runs the effects of an exit: those of a portion at once, the others after sockets and timers had a
-   * turn. Each step returns how many effects it had.
+   * Runs the effects of an exit: those of a portion at once, the others after sockets and timers
+   * had a turn. Each step returns how many effects it had.
    */
   inPortions(steps: Iterator<number, void>): void {
     if (this.#isScheduled || !this.#run(steps)) this.#later(steps);
@@ -166,7 +169,9 @@ export class Signals {
     while (this.#isScheduled && !this.#carrying && !this.#isRunning) this.#portion();
   }
 
-  /** Whether effects of exits remain, so that something may still refer to an actor that has exited. */
+  /**
+   * Whether effects of exits remain, so that something may still refer to an actor that has exited.
+   */
   get isBehind(): boolean {
     return this.#late.length > 0 || this.#rest.length > 0;
   }
@@ -220,7 +225,9 @@ export class Signals {
     for (const monitor of monitors.values()) endMonitor(monitor);
   }
 
-  /** Delivers the waiting signals, and those that they cause, at most `most`. Returns the number. */
+  /**
+   * Delivers the waiting signals, and those that they cause, at most `most`. Returns the number.
+   */
   #carry(most: number): number {
     if (this.#carrying) return 0;
     this.#carrying = true;
@@ -277,7 +284,10 @@ export class Signals {
   };
 }
 
-/** Ends what the actors have, one by one, in steps of {@linkcode STEP}. An actor without any counts too. */
+/**
+ * Ends what the actors have, one by one, in steps of {@linkcode STEP}. An actor without any counts
+ * too.
+ */
 function* inSteps<T>(
   actors: readonly ActorRef[],
   take: (actor: ActorRef) => Iterable<T> | undefined,

@@ -1,8 +1,8 @@
 /**
  * A system: the actors of one node, their table, and their shared state.
  *
- * Longer than 400 lines: this is the one object that all parts of a node share; names, signals, timers and turns
- * are in separate files.
+ * Longer than 400 lines: this is the one object that all parts of a node share; names, signals,
+ * timers and turns are in separate files.
  *
  * @module
  */
@@ -129,7 +129,9 @@ export class System implements ActorHome, TimerHost, Tracker {
   mark: number = MAILBOX_MARK;
   /** Actors that monitor nodes, by node. */
   readonly nodeWatchers: Watchers = new Watchers();
-  /** Whether the node is being stopped gracefully, so that other nodes may not spawn actors here. */
+  /**
+   * Whether the node is being stopped gracefully, so that other nodes may not spawn actors here.
+   */
   isStopping = false;
   /** Creates trace spans if the program traces. */
   tracer: SystemTracer | undefined = undefined;
@@ -589,7 +591,8 @@ export class System implements ActorHome, TimerHost, Tracker {
   }
 
   /**
-   * Receives unhandled rejections from the host, if it can report them, until the system is stopped.
+   * Receives unhandled rejections from the host, if it can report them, until the system is
+   * stopped.
    */
   claimRejections(host: { claimRejections?(claims: Claims): RejectionClaim }): void {
     this.#claim = host.claimRejections?.((reason, promise) => this.#claims(reason, promise));
@@ -836,7 +839,8 @@ export class System implements ActorHome, TimerHost, Tracker {
     const { length, bound } = actor;
     const pid = actor.pid as Pid;
     const full = bound !== undefined && length >= bound.max && !isSystemMessage(message);
-    // Emitted at the mark and each tenfold; a bounded mailbox checks every message and reports each drop.
+    // Emitted at the mark and each tenfold; a bounded mailbox checks every message and reports each
+    // drop.
     if (bound === undefined) actor.watermark = length * 10;
     if ((full || bound === undefined) && this.events.has("mailbox")) {
       this.events.emit("mailbox", { pid, length, dropped: full });

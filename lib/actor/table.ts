@@ -55,7 +55,10 @@ export class Table<T extends object> {
     return [...this.each()];
   }
 
-  /** Iterates over the items, in the order of their numbers. They may be added and removed meanwhile. */
+  /**
+   * Iterates over the items, in the order of their numbers. They may be added and removed
+   * meanwhile.
+   */
   *each(): Generator<T, void> {
     for (const items of this.pages()) {
       for (const item of items) if (item !== undefined) yield item;

@@ -1,18 +1,20 @@
 /**
- * Promises that record whether they are awaited. Calls, spawns and starts return them. A failure that is never awaited is
- * not an unhandled rejection, which would end the process. It ends the actor that made the call.
+ * Promises that record whether they are awaited. Calls, spawns and starts return them. A failure
+ * that is never awaited is not an unhandled rejection, which would end the process. It ends the
+ * actor that made the call.
  *
  *     rejected ─▶ handled already? ─yes─▶ as with any promise
  *                    └─no─▶ I/O has a turn ─▶ handled now? ─no─▶ its caller ends, or a crash is reported
  *
- * `await`, `then`, `catch`, `finally`, `Promise.all` and `resolve` all read the `constructor` of their promise (ECMA-262,
- * PromiseResolve and SpeciesConstructor). In this class, `constructor` is a getter that records the read. It returns
- * `Promise`, so that `await` can use its fast path.
+ * `await`, `then`, `catch`, `finally`, `Promise.all` and `resolve` all read the `constructor` of
+ * their promise (ECMA-262, PromiseResolve and SpeciesConstructor). In this class, `constructor` is
+ * a getter that records the read. It returns `Promise`, so that `await` can use its fast path.
  *
- * Even so, an `await` takes 10 % longer, and `Promise.all` takes three times as long on Bun. Where the host reports
- * unhandled rejections to the system alone (`RejectionClaim.isSole`), calls therefore return plain promises, and the
- * system looks up the caller when a failure is reported. Tracked promises are used in simulations, in systems without a
- * node, under `bun test`, and in Bun programs that listen for rejections.
+ * Even so, an `await` takes 10 % longer, and `Promise.all` takes three times as long on Bun. Where
+ * the host reports unhandled rejections to the system alone (`RejectionClaim.isSole`), calls
+ * therefore return plain promises, and the system looks up the caller when a failure is reported.
+ * Tracked promises are used in simulations, in systems without a node, under `bun test`, and in Bun
+ * programs that listen for rejections.
  *
  * @module
  */
@@ -105,8 +107,8 @@ export interface Deferred<T> {
 }
 
 /**
- * Returns a promise that an event will settle. Cheaper than {@linkcode track}, which is for operations that
- * may settle at once.
+ * Returns a promise that an event will settle. Cheaper than {@linkcode track}, which is for
+ * operations that may settle at once.
  */
 export function deferred<T>(
   tracker: Tracker,

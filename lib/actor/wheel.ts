@@ -65,7 +65,9 @@ export class Wheel {
     this.#hang(timer);
   }
 
-  /** Adds a timer whose delay begins with the next {@linkcode begin}: no time is needed before that. */
+  /**
+   * Adds a timer whose delay begins with the next {@linkcode begin}: no time is needed before that.
+   */
   addWaiting(timer: WheelTimer, ms: number): void {
     timer.due = -ms;
     this.size++;

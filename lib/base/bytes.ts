@@ -105,8 +105,8 @@ export class Reader {
   }
 
   /**
-   * Returns the text that follows its u16 length. If it is `likely`, a short ASCII text, that string is returned, and
-   * nothing is decoded.
+   * Returns the text that follows its u16 length. If it is `likely`, a short ASCII text, that
+   * string is returned, and nothing is decoded.
    */
   text16(likely = ""): string {
     const length = this.u16();

@@ -1,9 +1,10 @@
 /**
  * A Map in which single keys may be removed and added again many times, while it has many others.
  *
- * A Map of the engines keeps a removed entry in the chain of its key until the whole table is rebuilt. With
- * 100,000 entries, a key that is added and removed again and again leaves up to 100,000 of them, and each
- * operation on it takes 100 to 400 µs. Here the last removed keys stay in the map, without a value:
+ * A Map of the engines keeps a removed entry in the chain of its key until the whole table is
+ * rebuilt. With 100,000 entries, a key that is added and removed again and again leaves up to
+ * 100,000 of them, and each operation on it takes 100 to 400 µs. Here the last removed keys stay in
+ * the map, without a value:
  *
  *     delete(k) ─▶ k stays, as one of the last KEPT removed ─▶ set(k): used again
  *                                 └─ a later one needs its place ─▶ deleted
@@ -17,7 +18,10 @@ const KEPT = 64;
 /** Below this size, removed keys do not stay: the engine rebuilds a small table often enough. */
 const SIZE_MIN = 1024;
 
-/** Values by key. `undefined` is not a valid value. A key that is added again may keep its old place. */
+/**
+ * Values by key. `undefined` is not a valid value. A key that is added again may keep its old
+ * place.
+ */
 export class ChurnMap<K, V extends NonNullable<unknown>> {
   /** The values; `undefined` for a removed key that stays. */
   readonly #map = new Map<K, V | undefined>();

@@ -1,6 +1,6 @@
 /**
- * Time as an argument. Deterministic files receive `now` in milliseconds; files with effects receive a {@linkcode
- * Clock}.
+ * Time as an argument. Deterministic files receive `now` in milliseconds; files with effects
+ * receive a {@linkcode Clock}.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Named events: listeners are called synchronously, in the order in which they were added. Emitting allocates
- * nothing when there are no listeners.
+ * Named events: listeners are called synchronously, in the order in which they were added. Emitting
+ * allocates nothing when there are no listeners.
  *
  * @module
  */

@@ -34,8 +34,8 @@ export class LogEntry {
   /** The node, or the part of a program, that wrote it. */
   readonly node: string;
   /**
-   * The subject of the entry: "crash", "restart", "warning", or another event of `NodeEvents`; "log" if there is
-   * no such event.
+   * The subject of the entry: "crash", "restart", "warning", or another event of `NodeEvents`;
+   * "log" if there is no such event.
    */
   readonly event: string;
   /** The text, one or more lines, without the node. */

@@ -5,7 +5,8 @@
  *
  *     publish ─▶ home of the topic ─▶ entries ─▶ this node: in order, without gaps ─▶ its clients
  *
- * Longer than 400 lines: it is one state machine, in which subscriptions, resumes and copies share a table.
+ * Longer than 400 lines: it is one state machine, in which subscriptions, resumes and copies share
+ * a table.
  *
  * @module
  */

@@ -8,7 +8,8 @@
  * The hub is an actor. It joins a process group for each topic and each user with clients on its
  * node, so that other nodes send it only messages for these.
  *
- * Longer than 400 lines: it is one actor, with a handler for each message of clients and of other nodes.
+ * Longer than 400 lines: it is one actor, with a handler for each message of clients and of other
+ * nodes.
  *
  * @module
  */
@@ -384,7 +385,9 @@ export class Hub {
     this.history?.unsubscribe(topic);
   }
 
-  /** Adds the connection of a client. With the first of a user, the hub joins the group of the user. */
+  /**
+   * Adds the connection of a client. With the first of a user, the hub joins the group of the user.
+   */
   entered(connection: ClientConnection): void {
     this.#connections.add(connection);
     const { user } = connection;
@@ -408,7 +411,10 @@ export class Hub {
     }
   }
 
-  /** Removes the connection of a client. With the last of a user, the hub leaves the group of the user. */
+  /**
+   * Removes the connection of a client. With the last of a user, the hub leaves the group of the
+   * user.
+   */
   left(connection: ClientConnection): void {
     this.#connections.delete(connection);
     const { user } = connection;

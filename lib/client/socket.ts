@@ -123,8 +123,8 @@ export interface SocketOptions {
   /** Timeout of a connection attempt, a join or a push, in milliseconds. Default 10000. */
   readonly timeout?: number | undefined;
   /**
-   * Milliseconds between two heartbeats. Default 20000. More than 80000 is too long where WebSockets
-   * are blocked: the server closes a client that is silent for 90 seconds.
+   * Milliseconds between two heartbeats. Default 20000. More than 80000 is too long where
+   * WebSockets are blocked: the server closes a client that is silent for 90 seconds.
    */
   readonly heartbeat?: number | undefined;
   /**

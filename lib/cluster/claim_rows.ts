@@ -1,6 +1,6 @@
 /**
- * Encodes and decodes the messages that order claims of names, and those with a node's time and known
- * members. Sent only to peers with `FEATURE.CLAIMS`.
+ * Encodes and decodes the messages that order claims of names, and those with a node's time and
+ * known members. Sent only to peers with `FEATURE.CLAIMS`.
  *
  * @module
  */
@@ -68,8 +68,8 @@ function readNodes(reader: Reader): string[] {
 }
 
 /**
- * Sends an INQUIRE: asks the owner of `entry` whether it holds the name or only claims it, because `rival` is
- * another entry of that name. Returns false if the pid cannot be encoded.
+ * Sends an INQUIRE: asks the owner of `entry` whether it holds the name or only claims it, because
+ * `rival` is another entry of that name. Returns false if the pid cannot be encoded.
  */
 export function sendInquire(nodeLink: PeerLink, entry: NameEntry, rival: NameEntry): boolean {
   const node = nodeLink.homes.index(rival.pid.home);
@@ -112,8 +112,8 @@ export function readHeld(body: Uint8Array): { name: string; stamp: number } | un
 }
 
 /**
- * Sends a RESOLVED: the decision of a resolver, to the owner of the entry that lost. `keeps` is the actor
- * that keeps the name, if any. Returns false if its pid cannot be encoded.
+ * Sends a RESOLVED: the decision of a resolver, to the owner of the entry that lost. `keeps` is the
+ * actor that keeps the name, if any. Returns false if its pid cannot be encoded.
  */
 export function sendResolved(nodeLink: PeerLink, lost: NameEntry, keeps: Pid | undefined): boolean {
   const node = keeps === undefined ? 0 : nodeLink.homes.index(keeps.home);

@@ -32,14 +32,14 @@ export interface GlobalOptions {
   /** The policy for an actor that loses its name to another. Default "exit". */
   readonly onConflict?: OnConflict | undefined;
   /**
-   * Chooses which of two actors keeps the name after a partition. Default: the one that was registered first.
-   * It is called on the node whose actor would lose the name.
+   * Chooses which of two actors keeps the name after a partition. Default: the one that was
+   * registered first. It is called on the node whose actor would lose the name.
    */
   readonly resolve?: Resolve | undefined;
   /**
-   * Number of nodes that must have granted the name, or `"majority"`. If fewer of these nodes stay connected,
-   * the actor loses the name, and exits with `{ noQuorum: name }` unless `onConflict` is "keep". Default: no
-   * quorum is needed.
+   * Number of nodes that must have granted the name, or `"majority"`. If fewer of these nodes stay
+   * connected, the actor loses the name, and exits with `{ noQuorum: name }` unless `onConflict` is
+   * "keep". Default: no quorum is needed.
    */
   readonly quorum?: Quorum | undefined;
 }
@@ -92,13 +92,15 @@ export class Global {
   }
 
   /**
-   * Registers an actor under a name on all nodes. Resolves when all connected nodes have answered: to true if it
-   * is registered on all of them, or to false if another actor has the name. Nodes may find the name before that.
-   * The registration ends with its actor. An actor that already has the name keeps it.
+   * Registers an actor under a name on all nodes. Resolves when all connected nodes have answered:
+   * to true if it is registered on all of them, or to false if another actor has the name. Nodes
+   * may find the name before that. The registration ends with its actor. An actor that already has
+   * the name keeps it.
    *
-   * At most one of several registrations resolves to true if at least one node is connected to the nodes of all
-   * of them. Nodes that are connected neither directly nor through one other node may each register a name; when
-   * they connect, one of them loses it: see `onConflict`, `resolve` and `quorum`.
+   * At most one of several registrations resolves to true if at least one node is connected to the
+   * nodes of all of them. Nodes that are connected neither directly nor through one other node may
+   * each register a name; when they connect, one of them loses it: see `onConflict`, `resolve` and
+   * `quorum`.
    *
    * @throws {NameError} `code` "badname": the name is empty, longer than 255 bytes, or begins with NUL.
    * @throws {NoProcError} `code` "noproc": there is no such actor.
@@ -112,9 +114,9 @@ export class Global {
   }
 
   /**
-   * Registers an actor and replaces the current holder, if any, which is not notified and does not exit.
-   * Otherwise the same as {@linkcode register}. Resolves to false if the holder cannot be reached from this
-   * node.
+   * Registers an actor and replaces the current holder, if any, which is not notified and does not
+   * exit. Otherwise the same as {@linkcode register}. Resolves to false if the holder cannot be
+   * reached from this node.
    *
    * @example
    * ```ts
@@ -135,8 +137,8 @@ export class Global {
   }
 
   /**
-   * Returns the actor that is registered under a name, on any node. The caller states the kind of pid:
-   * `whereis<ServicePid<Counter>>("counter")`, or uses `counter.at(node.global, "counter")`.
+   * Returns the actor that is registered under a name, on any node. The caller states the kind of
+   * pid: `whereis<ServicePid<Counter>>("counter")`, or uses `counter.at(node.global, "counter")`.
    */
   whereis<P extends Pid<never> = Pid>(name: string): P | undefined {
     return this.#registry.find(name)?.pid as Pid<never> | undefined as P | undefined;
@@ -201,8 +203,8 @@ export class Global {
   }
 
   /**
-   * Sends an actor a `NameChange` now and whenever the name is registered, moved or freed. Returns a function
-   * that stops this; it also ends with the actor.
+   * Sends an actor a `NameChange` now and whenever the name is registered, moved or freed. Returns
+   * a function that stops this; it also ends with the actor.
    *
    * @throws {NoProcError} `code` "noproc": the actor is not on this node.
    */
@@ -211,13 +213,13 @@ export class Global {
   }
 
   /**
-   * Runs exactly one child in the cluster, under a global name: on one of the nodes that call this, and on another one when
-   * that node is lost or stops. Resolves when the child is found from this node, or when a connected node reports twice
-   * that it runs on an unreachable node.
+   * Runs exactly one child in the cluster, under a global name: on one of the nodes that call this,
+   * and on another one when that node is lost or stops. Resolves when the child is found from this
+   * node, or when a connected node reports twice that it runs on an unreachable node.
    *
-   * While nodes are disconnected, each side runs one child; when they connect again, the later one is stopped gracefully.
-   * With `quorum` or `lease`, only one side runs the child; each incarnation has a higher fencing token. The guide "Network
-   * partitions" compares them.
+   * While nodes are disconnected, each side runs one child; when they connect again, the later one
+   * is stopped gracefully. With `quorum` or `lease`, only one side runs the child; each incarnation
+   * has a higher fencing token. The guide "Network partitions" compares them.
    *
    * @throws {NameError} `code` "badname": the name is empty, longer than 254 bytes, or begins with NUL; "taken": this node
    * already takes part.

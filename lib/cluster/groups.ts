@@ -2,12 +2,12 @@
  * Implements process groups: sets of actors of all nodes under one name. Lookups read this node's
  * memory.
  *
- * Each node owns the memberships of its own actors, and announces only these; they are removed when its session
- * ends. An actor may join a group several times, and must leave it as often. Groups with the same name in
- * different scopes are independent.
+ * Each node owns the memberships of its own actors, and announces only these; they are removed when
+ * its session ends. An actor may join a group several times, and must leave it as often. Groups
+ * with the same name in different scopes are independent.
  *
- * Longer than 400 lines with its public class: members of lost nodes and exited actors are removed in portions,
- * during which each method must leave them out.
+ * Longer than 400 lines with its public class: members of lost nodes and exited actors are removed
+ * in portions, during which each method must leave them out.
  *
  * @module
  */
@@ -36,8 +36,8 @@ import { type Numbered, SyncCursor } from "./sync_cursor.ts";
 export const DEFAULT_SCOPE = "default";
 
 /**
- * Maximum number of memberships of a node. Another join throws; a peer that announces more violates a rule,
- * which ends its session.
+ * Maximum number of memberships of a node. Another join throws; a peer that announces more violates
+ * a rule, which ends its session.
  */
 export const MEMBERSHIPS_MAX: number = 2 ** 20;
 
@@ -190,8 +190,8 @@ export class GroupTable {
   }
 
   /**
-   * Called when a session has ended: the members of that node are not found any more, and are removed in
-   * portions.
+   * Called when a session has ended: the members of that node are not found any more, and are
+   * removed in portions.
    */
   down(nodeLink: PeerLink): void {
     const peer = this.#peers.remove(nodeLink);
@@ -227,8 +227,8 @@ export class GroupTable {
   }
 
   /**
-   * Handles a GROUP_JOIN: actors of a peer have joined groups. A returned text is the rule that the peer
-   * violated.
+   * Handles a GROUP_JOIN: actors of a peer have joined groups. A returned text is the rule that the
+   * peer violated.
    */
   joining(nodeLink: PeerLink, body: Uint8Array): string | undefined {
     const rows = this.#read(nodeLink, body);
@@ -243,8 +243,8 @@ export class GroupTable {
   }
 
   /**
-   * Handles a GROUP_LEAVE: actors of a peer have left groups. A returned text is the rule that the peer
-   * violated.
+   * Handles a GROUP_LEAVE: actors of a peer have left groups. A returned text is the rule that the
+   * peer violated.
    */
   leaving(nodeLink: PeerLink, body: Uint8Array): string | undefined {
     const rows = this.#read(nodeLink, body);
@@ -358,8 +358,8 @@ export class Groups {
   }
 
   /**
-   * Adds an actor of this node to a group; it may join several times. The membership ends when the actor
-   * exits.
+   * Adds an actor of this node to a group; it may join several times. The membership ends when the
+   * actor exits.
    *
    * @throws {NoProcError} `code` "noproc": the actor is not on this node.
    * @throws {ArgumentError} `code` "badarg": the group's name is empty or longer than 255 bytes, or this node

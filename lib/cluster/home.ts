@@ -1,7 +1,7 @@
 /**
- * Homes: places actors by key. Each key of a kind has one actor, which runs on the home of the key: one of
- * the nodes that offer the kind. Shards and the history of channels use it. `home_actor.ts` has the protocol,
- * `rendezvous.ts` the placement.
+ * Homes: places actors by key. Each key of a kind has one actor, which runs on the home of the key:
+ * one of the nodes that offer the kind. Shards and the history of channels use it. `home_actor.ts`
+ * has the protocol, `rendezvous.ts` the placement.
  *
  *     call(key) ─▶ its actor is on this node ─▶ the actor
  *             └──▶ else ─▶ the kind's actor on the home ─▶ starts the actor on demand ─▶ the actor
@@ -67,8 +67,8 @@ export interface HomeOptions {
   /** Relative share of keys of this node, an integer from 1 to 100. Default 1. */
   readonly weight?: number | undefined;
   /**
-   * Number of keys per second that move to a joining node. Keys that are called there move at once. Default
-   * 1000.
+   * Number of keys per second that move to a joining node. Keys that are called there move at once.
+   * Default 1000.
    */
   readonly movesPerSecond?: number | undefined;
   /**
@@ -77,13 +77,16 @@ export interface HomeOptions {
   readonly passivateAfter?: number | undefined;
   /** Whether a crashed actor is restarted at once. Default: it is restarted by the next message. */
   readonly restart?: boolean | undefined;
-  /** Maximum number of crashes of a key within `period`. Above it, waiting calls are rejected. Default 3. */
+  /**
+   * Maximum number of crashes of a key within `period`. Above it, waiting calls are rejected.
+   * Default 3.
+   */
   readonly intensity?: number | undefined;
   /** Time window of `intensity`, in milliseconds. Default 5000, as for supervisors. */
   readonly period?: number | undefined;
   /**
-   * Number of nodes that must grant a key to its home, or `"majority"`; the same on all nodes. Default: no
-   * quorum is needed.
+   * Number of nodes that must grant a key to its home, or `"majority"`; the same on all nodes.
+   * Default: no quorum is needed.
    */
   readonly quorum?: Quorum | undefined;
 }

@@ -71,7 +71,8 @@ import {
 } from "./resident.ts";
 
 /**
- * Maximum number of messages that wait for the keys of a kind. Further calls are rejected, and casts dropped.
+ * Maximum number of messages that wait for the keys of a kind. Further calls are rejected, and
+ * casts dropped.
  */
 export const HELD_MAX = 65_536;
 
@@ -672,8 +673,8 @@ export class HomeActor {
   }
 
   /**
-   * Sends a member the list of keys that this node still has and for which the member is preferred
-   * to it: the member may not know of a third node that is the home of some of them.
+   * Sends a member the list of the keys that this node still has, although the member ranks higher
+   * for them: the member may not know of a third node that is the home of some of them.
    */
   listKeys(member: HomeMember): void {
     const keys: string[] = [];

@@ -30,7 +30,8 @@ export interface HomeRules {
    */
   stop?(pid: Pid<never>, key: string): void;
   /**
-   * Number of keys per second that are moved to a joining node, in addition to those that are called there.
+   * Number of keys per second that are moved to a joining node, in addition to those that are
+   * called there.
    */
   readonly movesPerSecond: number;
   /** Time without messages after which an actor is stopped, in milliseconds. `Infinity`: never. */

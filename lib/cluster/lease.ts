@@ -6,22 +6,23 @@
  */
 
 /**
- * Grants leases: for example a database, or a service such as etcd. A granted lease is valid for `ttl`
- * milliseconds, and again for the same time from the beginning of each `renew` that resolves to true.
+ * Grants leases: for example a database, or a service such as etcd. A granted lease is valid for
+ * `ttl` milliseconds, and again for the same time from the beginning of each `renew` that resolves
+ * to true.
  *
  * The authority must not grant the lease to another node before that time has passed, unless it was
  * released.
  */
 export interface Lease {
   /**
-   * Time for which a grant or a renewal is valid, in milliseconds. A lease is renewed after a third of this
-   * time. If no renewal succeeds within two thirds of it, the child is stopped, and has the last third to
-   * stop.
+   * Time for which a grant or a renewal is valid, in milliseconds. A lease is renewed after a third
+   * of this time. If no renewal succeeds within two thirds of it, the child is stopped, and has the
+   * last third to stop.
    */
   readonly ttl: number;
   /**
-   * Tries to obtain a lease for `node`. Resolves to a fencing token, a positive integer that is higher than
-   * all earlier ones of that name, or to `undefined` while another node has the lease.
+   * Tries to obtain a lease for `node`. Resolves to a fencing token, a positive integer that is
+   * higher than all earlier ones of that name, or to `undefined` while another node has the lease.
    */
   acquire(name: string, node: string): Promise<number | undefined>;
   /**
@@ -34,8 +35,8 @@ export interface Lease {
 }
 
 /**
- * Divisor of `ttl`: each attempt to obtain or renew a lease, and the stop of a child, may take this part of
- * it.
+ * Divisor of `ttl`: each attempt to obtain or renew a lease, and the stop of a child, may take this
+ * part of it.
  */
 const ATTEMPT_PART = 3;
 
@@ -76,8 +77,8 @@ export class HeldLease {
   }
 
   /**
-   * Tries to obtain a lease. Resolves to `undefined` if another node has it, or the authority does not answer
-   * in time.
+   * Tries to obtain a lease. Resolves to `undefined` if another node has it, or the authority does
+   * not answer in time.
    */
   static async acquire(
     lease: Lease,
@@ -107,8 +108,8 @@ export class HeldLease {
   }
 
   /**
-   * Whether the lease may be used: a child that begins to stop now stops before another node can obtain the
-   * lease.
+   * Whether the lease may be used: a child that begins to stop now stops before another node can
+   * obtain the lease.
    */
   get isValid(): boolean {
     return this.#system.now() < this.#validUntil;
@@ -137,7 +138,8 @@ export class HeldLease {
       this.#validUntil = askedAt + HeldLease.usedMs(this.#lease);
       this.#renewAt = askedAt + ttl / ATTEMPT_PART;
     } catch {
-      // The authority cannot be reached: the child runs until it needs the rest of the time to stop.
+      // The authority cannot be reached: the child runs until it needs the rest of the time to
+      // stop.
     }
     return this.isValid;
   }

@@ -1,6 +1,6 @@
 /**
- * Reserves the names that lost nodes hold by quorum. A lost node may not know yet that it is isolated, so its
- * names are not granted to other nodes until it must have detected this.
+ * Reserves the names that lost nodes hold by quorum. A lost node may not know yet that it is
+ * isolated, so its names are not granted to other nodes until it must have detected this.
  *
  * @module
  */

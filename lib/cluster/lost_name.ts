@@ -32,11 +32,11 @@ export type Resolve = (
 ) => Pid<never> | undefined | Promise<Pid<never> | undefined>;
 
 /**
- * The policy for an actor that loses its name: `"exit"` ends it with `{ nameConflict, winner }`; `"keep"`
- * lets it continue without the name. A function may hand the actor's state to the winner first. The function
- * is called when this node is connected to the winner's, or after the heartbeat timeout without a
- * connection. The actor exits when the returned promise settles, unless it resolves to `"keep"`, and after
- * 30 seconds at the latest.
+ * The policy for an actor that loses its name: `"exit"` ends it with `{ nameConflict, winner }`;
+ * `"keep"` lets it continue without the name. A function may hand the actor's state to the winner
+ * first. The function is called when this node is connected to the winner's, or after the heartbeat
+ * timeout without a connection. The actor exits when the returned promise settles, unless it
+ * resolves to `"keep"`, and after 30 seconds at the latest.
  */
 export type OnConflict =
   | "exit"

@@ -3,15 +3,15 @@
  * which it or a peer has had a session, except those that have left gracefully. Majorities are
  * counted among these.
  *
- * A lost node stays a member. A node that crashed and never returns stays a member too, until a node with its
- * name has connected and then stopped gracefully.
+ * A lost node stays a member. A node that crashed and never returns stays a member too, until a
+ * node with its name has connected and then stopped gracefully.
  *
  * @module
  */
 
 /**
- * Maximum number of known members, and of known nodes that left. Further members are ignored; of the nodes
- * that left, the oldest is forgotten.
+ * Maximum number of known members, and of known nodes that left. Further members are ignored; of
+ * the nodes that left, the oldest is forgotten.
  */
 export const MEMBERS_MAX = 1024;
 
@@ -58,7 +58,8 @@ export class Members {
   }
 
   /**
-   * Adds the members that a peer knows, and removes those that left, unless this node is connected to them.
+   * Adds the members that a peer knows, and removes those that left, unless this node is connected
+   * to them.
    */
   learn(known: readonly string[], left: readonly string[], isUp: (node: string) => boolean): void {
     for (const node of left) if (!isUp(node)) this.leave(node);

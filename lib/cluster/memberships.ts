@@ -28,8 +28,8 @@ export class Memberships<Row extends Membership> implements Chained {
   #ending: Iterator<Row> | undefined = undefined;
 
   /**
-   * `ended` is called with the memberships when the actor exits, and again as long as it returns true:
-   * it has not ended them all yet.
+   * `ended` is called with the memberships when the actor exits, and again as long as it returns
+   * true: it has not ended them all yet.
    */
   constructor(ended: (rows: Iterator<Row>) => boolean) {
     this.#ended = ended;

@@ -46,8 +46,8 @@ export class NameTable {
   }
 
   /**
-   * Returns all names, in the order in which they became known. A name that was freed and is registered
-   * again may keep its place.
+   * Returns all names, in the order in which they became known. A name that was freed and is
+   * registered again may keep its place.
    */
   names(): string[] {
     const names = [...this.#winners.keys()];
@@ -139,7 +139,9 @@ export class NameTable {
     return this.#byOwner.get(owner)?.has(name) ?? false;
   }
 
-  /** Updates the name after the entry of one node has become `entry`. The winner was `from` before. */
+  /**
+   * Updates the name after the entry of one node has become `entry`. The winner was `from` before.
+   */
   #settle(
     name: string,
     from: NameEntry | undefined,

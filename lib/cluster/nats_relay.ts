@@ -7,7 +7,8 @@
  *
  * Nothing of npm is imported: the connection is the user's, and its type is structural.
  *
- * Longer than 400 lines: it has both transports of one relay, and the types of the user's connection.
+ * Longer than 400 lines: it has both transports of one relay, and the types of the user's
+ * connection.
  *
  * @module
  */
@@ -32,15 +33,22 @@ const PAYLOAD_BYTES_MAX = 1024 * 1024;
 /** Default time for which JetStream keeps events. Milliseconds. */
 const KEEP_MS = 24 * 60 * 60 * 1000;
 
-/** Delay before an event that could not be stored is delivered again, and before a failed consumer is restarted. */
+/**
+ * Delay before an event that could not be stored is delivered again, and before a failed consumer
+ * is restarted.
+ */
 const RETRY_MS = 1_000;
 
 /**
- * Maximum number of attempts to store an event: in JetStream, or from JetStream in the history of its topic.
+ * Maximum number of attempts to store an event: in JetStream, or from JetStream in the history of
+ * its topic.
  */
 const ATTEMPTS_MAX = 20;
 
-/** Maximum number of events, received without JetStream, that are being stored. Further ones are dropped. */
+/**
+ * Maximum number of events, received without JetStream, that are being stored. Further ones are
+ * dropped.
+ */
 const STORING_MAX = 1_000;
 
 /** Maximum time for which `stop` waits for messages that are being sent. Milliseconds. */
@@ -55,9 +63,14 @@ export interface NatsMessage {
   readonly data: Uint8Array;
 }
 
-/** A connection of `@nats-io/transport-node`, `@nats-io/transport-deno` or `@nats-io/nats-core`, version 3. */
+/**
+ * A connection of `@nats-io/transport-node`, `@nats-io/transport-deno` or `@nats-io/nats-core`,
+ * version 3.
+ */
 export interface NatsConnection {
-  /** The server's information about itself. `max_payload`: maximum length of a payload, in bytes. */
+  /**
+   * The server's information about itself. `max_payload`: maximum length of a payload, in bytes.
+   */
   readonly info?: { readonly max_payload?: number } | undefined;
   /** Publishes a message. */
   publish(subject: string, payload: Uint8Array): void;
@@ -110,21 +123,22 @@ export interface NatsJetStream {
 /** Options of {@linkcode natsRelay}. */
 export interface NatsRelayOptions {
   /**
-   * The name of this node's mesh: the relay then connects meshes, each with another name. All nodes of a mesh need
-   * the relay, with the same name. Default: none, so that the relay carries all messages of rooms and channels, and
-   * the mesh carries none of them.
+   * The name of this node's mesh: the relay then connects meshes, each with another name. All nodes
+   * of a mesh need the relay, with the same name. Default: none, so that the relay carries all
+   * messages of rooms and channels, and the mesh carries none of them.
    */
   readonly mesh?: string | undefined;
   /** The beginning of all subjects: letters, digits, `-` and `_`. Default `"firn"`. */
   readonly prefix?: string | undefined;
   /**
-   * Maximum number of bytes that wait while NATS is disconnected or slow. Further messages are dropped.
-   * Default 8 MiB.
+   * Maximum number of bytes that wait while NATS is disconnected or slow. Further messages are
+   * dropped. Default 8 MiB.
    */
   readonly queueBytesMax?: number | undefined;
   /**
-   * JetStream, which stores events of channels with history until each mesh has them. It creates the stream
-   * `PREFIX_events`, unless there is one. Default: none; then events that a mesh misses are lost for it.
+   * JetStream, which stores events of channels with history until each mesh has them. It creates
+   * the stream `PREFIX_events`, unless there is one. Default: none; then events that a mesh misses
+   * are lost for it.
    */
   readonly jetstream?: NatsJetStream | undefined;
   /** Time for which a new stream keeps events. Milliseconds. Default: one day. */
@@ -143,10 +157,10 @@ const OPTIONS: Readonly<Record<keyof NatsRelayOptions, true>> = {
  * Returns a relay over NATS for the option `relay` of `Node.start`. The user closes the
  * connection after the node has stopped; use `maxReconnectAttempts: -1`, so that it never gives up.
  *
- * Broadcasts to rooms and topics arrive at most once, in the order of their sender. While NATS is disconnected, they
- * wait up to `queueBytesMax`; then new ones are dropped. Messages are limited by `max_payload` of the server, by
- * default 1 MiB, less 516 bytes; longer ones are rejected with `code` "toolarge". Presence, counts, lists and
- * `channels.user` stay within a mesh.
+ * Broadcasts to rooms and topics arrive at most once, in the order of their sender. While NATS is
+ * disconnected, they wait up to `queueBytesMax`; then new ones are dropped. Messages are limited by
+ * `max_payload` of the server, by default 1 MiB, less 516 bytes; longer ones are rejected with
+ * `code` "toolarge". Presence, counts, lists and `channels.user` stay within a mesh.
  *
  * @throws {ArgumentError} `code` "badarg": an invalid option, or a connection that is closed or of another kind.
  *

@@ -1,6 +1,6 @@
 /**
- * Detects that this process was paused (by SIGSTOP, or because the machine slept): peers may then have
- * disconnected it.
+ * Detects that this process was paused (by SIGSTOP, or because the machine slept): peers may then
+ * have disconnected it.
  *
  * @module
  */

@@ -6,17 +6,18 @@
  *                                 │                        └─ TAKEN by one that holds it ─▶ withdrawn: false
  *     a session is up ─▶ SYNC: its own names      a session has ended ─▶ the peer's names are removed
  *
- * **A peer grants a name to one claim at a time**; other claims wait there (`claims.ts`). Of two claims that
- * one node knows, therefore at most one is held. An earlier claim does not replace the granted one: the owner
- * of the granted claim is asked first (INQUIRE), and withdraws it, or answers that it holds the name (HELD).
- * The earliest of several claims therefore succeeds, and no clock takes a name from its holder.
+ * **A peer grants a name to one claim at a time**; other claims wait there (`claims.ts`). Of two
+ * claims that one node knows, therefore at most one is held. An earlier claim does not replace the
+ * granted one: the owner of the granted claim is asked first (INQUIRE), and withdraws it, or
+ * answers that it holds the name (HELD). The earliest of several claims therefore succeeds, and no
+ * clock takes a name from its holder.
  *
- * A node announces only its own names. If two nodes hold one name after a partition, all nodes compute the
- * same winner (`wins`), and the owner of the other entry withdraws it.
+ * A node announces only its own names. If two nodes hold one name after a partition, all nodes
+ * compute the same winner (`wins`), and the owner of the other entry withdraws it.
  *
- * A peer that answers with another holder may be outdated: this node may already know that the holder has
- * withdrawn. TAKEN therefore only counts if this node is not connected to that holder; otherwise, an OK will
- * follow.
+ * A peer that answers with another holder may be outdated: this node may already know that the
+ * holder has withdrawn. TAKEN therefore only counts if this node is not connected to that holder;
+ * otherwise, an OK will follow.
  *
  * Longer than 400 lines because it is one state machine. Its tables are in separate files.
  *
@@ -74,8 +75,8 @@ import { SyncCursor } from "./sync_cursor.ts";
 import { Tokens } from "./tokens.ts";
 
 /**
- * Maximum number of names of a node. Another registration rejects; a peer that announces more violates a
- * rule, which ends its session.
+ * Maximum number of names of a node. Another registration rejects; a peer that announces more
+ * violates a rule, which ends its session.
  */
 export const NAMES_MAX: number = 2 ** 18;
 
@@ -331,8 +332,8 @@ export class Registry {
   }
 
   /**
-   * Sends a local actor the holder of a name, now and whenever it changes. Returns a function that stops
-   * this.
+   * Sends a local actor the holder of a name, now and whenever it changes. Returns a function that
+   * stops this.
    */
   monitor(name: string, pid: Pid<NameChange>): () => void {
     const actor = this.#system.actorOf(pid);
@@ -361,8 +362,8 @@ export class Registry {
   }
 
   /**
-   * Called when a session has opened: asks the new peer to grant the pending claims, and announces the names
-   * held by quorum.
+   * Called when a session has opened: asks the new peer to grant the pending claims, and announces
+   * the names held by quorum.
    */
   up(nodeLink: PeerLink): void {
     const { node } = nodeLink.home;
@@ -398,7 +399,10 @@ export class Registry {
     for (const own of this.#watched) if (own.asking === undefined) this.#announce(own, peer);
   }
 
-  /** Sends this node's time and known members to a peer. Returns false if the peer does not support it. */
+  /**
+   * Sends this node's time and known members to a peer. Returns false if the peer does not support
+   * it.
+   */
   view(nodeLink: PeerLink): boolean {
     const peer = this.#peers.behind(nodeLink);
     if (peer === undefined || !canClaim(nodeLink)) return false;
@@ -464,8 +468,8 @@ export class Registry {
   }
 
   /**
-   * Handles a REGISTER: a peer's claim of a name, or a name that the peer holds by quorum. A returned text is
-   * the rule that the peer violated.
+   * Handles a REGISTER: a peer's claim of a name, or a name that the peer holds by quorum. A
+   * returned text is the rule that the peer violated.
    */
   registering(nodeLink: PeerLink, body: Uint8Array): string | undefined {
     const row = readRegister(nodeLink, body);
@@ -722,8 +726,8 @@ export class Registry {
   }
 
   /**
-   * Called when a peer has granted the name, or its session has ended. Decides the claim when no answer is
-   * missing.
+   * Called when a peer has granted the name, or its session has ended. Decides the claim when no
+   * answer is missing.
    */
   #agreed(own: LocalName, node: string, isGrant: boolean): void {
     const { asking } = own;
@@ -784,8 +788,8 @@ export class Registry {
   }
 
   /**
-   * Returns how long this node must wait before it grants a free name, in milliseconds, because another node
-   * may still hold it.
+   * Returns how long this node must wait before it grants a free name, in milliseconds, because
+   * another node may still hold it.
    */
   #delayMs({ owner, lingers }: NameEntry): number {
     if (this.#unsynced === 0 && !lingers) return 0;
@@ -800,8 +804,9 @@ export class Registry {
   }
 
   /**
-   * Returns how long a node that has just started must wait, in milliseconds, because it does not know its
-   * earlier grants: until an earlier holder must have stopped, unless all members are connected.
+   * Returns how long a node that has just started must wait, in milliseconds, because it does not
+   * know its earlier grants: until an earlier holder must have stopped, unless all members are
+   * connected.
    */
   #freshMs(now: number): number {
     const left = this.#startedAt + this.#deadlineMs + STOP_MS_MAX - now;
@@ -1019,7 +1024,8 @@ export class Registry {
   }
 
   /**
-   * Shifts this node's time by `us` microseconds, and the stamps of its entries. Yields between portions.
+   * Shifts this node's time by `us` microseconds, and the stamps of its entries. Yields between
+   * portions.
    */
   #shift(us: number): void {
     this.#stamps.shift(us);
@@ -1050,8 +1056,8 @@ export class Registry {
   }
 
   /**
-   * Returns this node's entry of a name, as it is when the portions that remain are done: its actor may have
-   * exited, and its stamp may have to be shifted.
+   * Returns this node's entry of a name, as it is when the portions that remain are done: its actor
+   * may have exited, and its stamp may have to be shifted.
    */
   #ownOf(name: string): LocalName | undefined {
     const own = this.#own.get(name);

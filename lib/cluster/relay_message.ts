@@ -3,8 +3,9 @@
  *
  *     u8 version (1), u8 kind, text16 origin, text16 room or topic, message
  *
- * The origin is the name of the sender's mesh, or of the sender if it has none: receivers with the same origin drop
- * the message, so that no message returns. `text16` is a u16 length, little-endian, and UTF-8, here of 1 to 255 bytes.
+ * The origin is the name of the sender's mesh, or of the sender if it has none: receivers with the
+ * same origin drop the message, so that no message returns. `text16` is a u16 length,
+ * little-endian, and UTF-8, here of 1 to 255 bytes.
  *
  * @module
  */
@@ -32,7 +33,7 @@ export const RELAYED_HEAD_BYTES_MAX: number = 2 + 2 * (2 + NAME_BYTES_MAX);
 export interface Relayed {
   readonly kind: (typeof RELAYED)[keyof typeof RELAYED];
   readonly origin: string;
-  /** The room or the topic. */
+  /** Name of the room or topic. */
   readonly name: string;
   /** A view of the received bytes. If `isText`, valid UTF-8. */
   readonly message: Uint8Array;

@@ -5,14 +5,19 @@
  * @module
  */
 
-/** Receives what other nodes have sent. Implemented by a node, for its {@linkcode RelayTransport}. */
+/**
+ * Receives what other nodes have sent. Implemented by a node, for its {@linkcode RelayTransport}.
+ */
 export interface RelayPort {
   /**
-   * The origin of this node's messages: the name of its mesh, or its own. 1 to 255 bytes. A transport that stores
-   * messages uses it as the name of the receiver.
+   * The origin of this node's messages: the name of its mesh, or its own. 1 to 255 bytes. A
+   * transport that stores messages uses it as the name of the receiver.
    */
   readonly origin: string;
-  /** Receives a message that was sent by {@linkcode RelayTransport.publish}. Malformed ones are dropped. */
+  /**
+   * Receives a message that was sent by {@linkcode RelayTransport.publish}. Malformed ones are
+   * dropped.
+   */
   received(message: Uint8Array): void;
   /**
    * Receives an event that was sent by {@linkcode RelayTransport.publishEvent}. Resolves when it is
@@ -27,14 +32,15 @@ export interface RelayPort {
 }
 
 /**
- * Carries messages of rooms and channels between nodes: the option `relay` of `Node.start`. `natsRelay` returns one
- * for NATS; this interface is all that another system needs. A transport belongs to one node. It may lose messages,
- * and it keeps the order of a sender. It may deliver messages to their sender, and of keys without a subscription.
+ * Carries messages of rooms and channels between nodes: the option `relay` of `Node.start`.
+ * `natsRelay` returns one for NATS; this interface is all that another system needs. A transport
+ * belongs to one node. It may lose messages, and it keeps the order of a sender. It may deliver
+ * messages to their sender, and of keys without a subscription.
  */
 export interface RelayTransport {
   /**
-   * The name of the mesh of this node, if the transport connects meshes: the mesh carries messages between its
-   * nodes, and the transport those to others. Without a name the transport carries all.
+   * The name of the mesh of this node, if the transport connects meshes: the mesh carries messages
+   * between its nodes, and the transport those to others. Without a name the transport carries all.
    */
   readonly mesh?: string | undefined;
   /** The longest message, in bytes. Longer messages to rooms and topics are rejected. */
@@ -43,7 +49,10 @@ export interface RelayTransport {
   start(port: RelayPort): Promise<void>;
   /** Sends a message to the nodes that are subscribed to its key. Never blocks and never throws. */
   publish(key: number, message: Uint8Array): void;
-  /** Begins to receive the messages of a key, from 0 to 262143: a hash of the name of a room or topic. */
+  /**
+   * Begins to receive the messages of a key, from 0 to 262143: a hash of the name of a room or
+   * topic.
+   */
   subscribe(key: number): void;
   /** Stops receiving the messages of a key. */
   unsubscribe(key: number): void;

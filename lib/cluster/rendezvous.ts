@@ -78,7 +78,9 @@ export class Rendezvous<M> {
     return best?.value;
   }
 
-  /** Returns whether both nodes are members, and `one` is preferred to `other` as the home of a key. */
+  /**
+   * Returns whether both nodes are members, and `one` is preferred to `other` as the home of a key.
+   */
   isPreferred(one: string, other: string, hash: number): boolean {
     const [first, second] = [this.#members.get(one), this.#members.get(other)];
     if (first === undefined || second === undefined) return false;

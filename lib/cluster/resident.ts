@@ -42,7 +42,9 @@ export class Resident {
    * Whether the next actor is started even if no message waits, because the last one has crashed.
    */
   restarts = false;
-  /** Whether the state of the moving key was requested from its actor, and has not been received. */
+  /**
+   * Whether the state of the moving key was requested from its actor, and has not been received.
+   */
   isCollecting = false;
   /** The timer after which the key is tried again. */
   pause: TimerRef | undefined = undefined;
@@ -63,7 +65,9 @@ export class Resident {
 
 // Messages that the actor of a kind receives from its own timers and promises:
 
-/** An exchange of keys with a connected node. Also the message that this node has sent its groups. */
+/**
+ * An exchange of keys with a connected node. Also the message that this node has sent its groups.
+ */
 export class Exchange {
   readonly node: string;
   /** The monitor whose answer ends the exchange. */

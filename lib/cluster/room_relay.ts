@@ -7,18 +7,20 @@
  *     first member of a room ─▶ end of the turn ─▶ ROOM_INTEREST to all nodes: "joined"
  *     last member has left ─▶ within a second ───▶ ROOM_INTEREST to all nodes: "left"
  *
- * A node never forwards a received broadcast, because the sender has sent it to all nodes with members. Each node
- * learns these nodes from its peers: see `mesh/room_interest.ts`. Announcements overtake broadcasts in the queue
- * to a peer, and those of a turn are sent before its first broadcast. A node that has received a broadcast
- * therefore knows all members that the sender had then.
+ * A node never forwards a received broadcast, because the sender has sent it to all nodes with
+ * members. Each node learns these nodes from its peers: see `mesh/room_interest.ts`. Announcements
+ * overtake broadcasts in the queue to a peer, and those of a turn are sent before its first
+ * broadcast. A node that has received a broadcast therefore knows all members that the sender had
+ * then.
  *
- * A broadcast may be made before the announcement of a member that has joined another node has arrived. Broadcasts of
- * the last 100 ms are therefore sent later to a node that did not have members and announces them:
+ * A broadcast may be made before the announcement of a member that has joined another node has
+ * arrived. Broadcasts of the last 100 ms are therefore sent later to a node that did not have
+ * members and announces them:
  *
  *     node A: broadcast, not sent to B ─▶ kept for 100 ms ─▶ B announces a member ─▶ sent to B
  *
- * Rooms are announced by buckets: a bucket has left when all its rooms have left. A bucket that is joined again
- * within a second was never announced as left.
+ * Rooms are announced by buckets: a bucket has left when all its rooms have left. A bucket that is
+ * joined again within a second was never announced as left.
  *
  * @module
  */
@@ -42,8 +44,8 @@ import { bucketOf, type RelayLink } from "./relay_link.ts";
 const LEAVE_MS = 1_000;
 
 /**
- * Time for which a broadcast is kept for nodes that did not have members: longer than most announcements take.
- * Milliseconds.
+ * Time for which a broadcast is kept for nodes that did not have members: longer than most
+ * announcements take. Milliseconds.
  */
 const LATE_MS = 100;
 /** Maximum number of kept broadcasts. The oldest ones are dropped. */
@@ -122,7 +124,9 @@ export class RoomRelay implements Relay, RoomSink {
     if (skipped !== undefined) this.#keep(room, data, bucket, skipped);
   }
 
-  /** Keeps a broadcast for nodes that announce a member late. The frame is encoded only for these. */
+  /**
+   * Keeps a broadcast for nodes that announce a member late. The frame is encoded only for these.
+   */
   #keep(room: string, data: RoomMessage, bucket: number, sessions: Session[]): void {
     const late = this.#late;
     const isText = typeof data === "string";
@@ -139,7 +143,10 @@ export class RoomRelay implements Relay, RoomSink {
     this.#lateBytes -= this.#late.shift()!.bytes;
   }
 
-  /** Drops the broadcasts that were kept long enough, so that neither they nor ended sessions stay in memory. */
+  /**
+   * Drops the broadcasts that were kept long enough, so that neither they nor ended sessions stay
+   * in memory.
+   */
   #expire(): void {
     const late = this.#late;
     const now = this.#host.clock.now();

@@ -1,6 +1,6 @@
 /**
- * Encodes and decodes the messages about names and groups. Newer fields follow the original ones, so that
- * older nodes can read the beginning.
+ * Encodes and decodes the messages about names and groups. Newer fields follow the original ones,
+ * so that older nodes can read the beginning.
  *
  * A pid is only valid in one session, so each message is encoded for its session.
  *
@@ -26,13 +26,16 @@ const LIST_BYTES_MAX = 16 * 1024;
 /** The highest valid stamp and token: larger integers are not exact. */
 export const STAMP_MAX: number = Number.MAX_SAFE_INTEGER;
 
-/** The status of a REGISTERED. LOW: the token is too low, so the claim must be repeated with a higher one. */
+/**
+ * The status of a REGISTERED. LOW: the token is too low, so the claim must be repeated with a
+ * higher one.
+ */
 export const REGISTERED = { OK: 0, TAKEN: 1, LOW: 2 } as const;
 
 /**
- * Flags of a REGISTER. QUORUM: the token must be higher than all granted ones. REPLACE: the holder is
- * asked to hand the name over. HELD: the name is already held, and is announced to a new peer. TOKEN: a
- * token follows.
+ * Flags of a REGISTER. QUORUM: the token must be higher than all granted ones. REPLACE: the holder
+ * is asked to hand the name over. HELD: the name is already held, and is announced to a new peer.
+ * TOKEN: a token follows.
  */
 export const CLAIM_FLAG = { QUORUM: 1, REPLACE: 2, HELD: 4, TOKEN: 8 } as const;
 
@@ -177,7 +180,9 @@ function sendSyncRow(
   nodeLink.row(TAG.GLOBAL_SYNC, writer.done());
 }
 
-/** Decodes a SYNC, which is empty at the end of the list. Returns `undefined` if it is malformed. */
+/**
+ * Decodes a SYNC, which is empty at the end of the list. Returns `undefined` if it is malformed.
+ */
 export function readSync(
   nodeLink: PeerLink,
   body: Uint8Array,

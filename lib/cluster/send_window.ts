@@ -26,7 +26,9 @@ export interface WindowPort {
   send(subject: string, payload: Uint8Array): void;
   /** Resolves when the broker has received what was sent. */
   flush(): Promise<unknown>;
-  /** Called when a message is dropped, for the first time since the queue was less than half full. */
+  /**
+   * Called when a message is dropped, for the first time since the queue was less than half full.
+   */
   full(): void;
 }
 

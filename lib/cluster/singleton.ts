@@ -12,9 +12,10 @@
  * lease in the meantime, and ends the start if it loses the lock. `README.md` compares the
  * policies.
  *
- * **Planned moves.** When a node stops taking part, its manager stops the child, and calls the managers of
- * the other nodes, one after another, until one has taken the lock over. The state that the child has left is
- * passed to the next child's `start`. It is sent after the child has exited, so it is complete.
+ * **Planned moves.** When a node stops taking part, its manager stops the child, and calls the
+ * managers of the other nodes, one after another, until one has taken the lock over. The state that
+ * the child has left is passed to the next child's `start`. It is sent after the child has exited,
+ * so it is complete.
  *
  * Longer than 400 lines with its public options, because the manager is one state machine.
  *
@@ -48,17 +49,20 @@ const HANDOVER_MS_MAX = 5_000;
 export interface Incarnation {
   /**
    * Fencing token, with `quorum` or `lease`: an integer that is higher than that of every earlier
-   * incarnation. A store that receives it with each write can reject late writes of earlier incarnations.
-   * Otherwise `undefined`.
+   * incarnation. A store that receives it with each write can reject late writes of earlier
+   * incarnations. Otherwise `undefined`.
    */
   readonly token: number | undefined;
-  /** The last argument of `handover` on the previous node, after a planned move. Otherwise `undefined`. */
+  /**
+   * The last argument of `handover` on the previous node, after a planned move. Otherwise
+   * `undefined`.
+   */
   readonly state: unknown;
   /**
    * Sets the `state` of the next child, for the case that this one is stopped by a planned move:
-   * `Singleton.stop` or `Node.leave`. Only the last call has an effect. A child that makes this call last
-   * when it stops (in a service's `terminate`) loses nothing that it has acknowledged. The state must be
-   * a term, because it is sent to another node.
+   * `Singleton.stop` or `Node.leave`. Only the last call has an effect. A child that makes this
+   * call last when it stops (in a service's `terminate`) loses nothing that it has acknowledged.
+   * The state must be a term, because it is sent to another node.
    */
   readonly handover: (state: unknown) => void;
 }
@@ -81,8 +85,9 @@ export interface SingletonOptions {
   /** Time limit of `singleton`, in milliseconds, or `Infinity`. Default 30,000. */
   readonly timeout?: number | undefined;
   /**
-   * The number of nodes that must grant the singleton, or `"majority"`: a side with fewer nodes runs none. It
-   * must be the same on all nodes. Default: each side of a partition runs one until they connect.
+   * The number of nodes that must grant the singleton, or `"majority"`: a side with fewer nodes
+   * runs none. It must be the same on all nodes. Default: each side of a partition runs one until
+   * they connect.
    */
   readonly quorum?: Quorum | undefined;
   /** An authority outside of the cluster that decides, instead of `quorum`. Default: none. */
@@ -169,16 +174,16 @@ export class Singleton {
   }
 
   /**
-   * Returns the child; `undefined` while it is being started or moved, or cannot be reached from this
-   * node.
+   * Returns the child; `undefined` while it is being started or moved, or cannot be reached from
+   * this node.
    */
   whereis(): Pid<never> | undefined {
     return this.#names.whereis();
   }
 
   /**
-   * Stops taking part: the child is stopped, and another node takes over, with the state that the child has
-   * passed to `handover`.
+   * Stops taking part: the child is stopped, and another node takes over, with the state that the
+   * child has passed to `handover`.
    */
   stop(): Promise<void> {
     return systemOf(this.pid).end(this.pid, "shutdown");
@@ -302,8 +307,8 @@ class Manager {
       if (this.#starting === undefined) {
         for (const offer of this.#offers.splice(0)) offer.reply(this.#supervisor !== undefined);
       }
-      // A child that has ended permanently has no name. The manager therefore waits for the name only until
-      // one timeout has passed.
+      // A child that has ended permanently has no name. The manager therefore waits for the name
+      // only until one timeout has passed.
       const isFound = isDecided && (isLate || this.#names.whereis() !== undefined);
       if (isFound || this.#outOfReach.times > 1) {
         isSettled = true;

@@ -3,9 +3,9 @@
  *
  *     wall clock at the start + monotonic clock since + shift ─▶ time ─▶ a stamp: later than all known ones
  *
- * If the clocks of two nodes differ by more than {@linkcode SKEW_US_MAX}, the node with fewer sessions, or of
- * two with as many the one with the greater name, shifts its time by the difference when the session is up.
- * Stamps further ahead than that do not move this clock.
+ * If the clocks of two nodes differ by more than {@linkcode SKEW_US_MAX}, the node with fewer
+ * sessions, or of two with as many the one with the greater name, shifts its time by the difference
+ * when the session is up. Stamps further ahead than that do not move this clock.
  *
  * Deterministic: the wall clock is an argument.
  *
@@ -49,7 +49,9 @@ export class StampClock {
     if (stamp - this.#passed <= SKEW_US_MAX || stamp - this.time <= SKEW_US_MAX) this.#last = stamp;
   }
 
-  /** Returns how far a peer's time is ahead of this node's if that exceeds the limit; otherwise 0. */
+  /**
+   * Returns how far a peer's time is ahead of this node's if that exceeds the limit; otherwise 0.
+   */
   skew(time: number): number {
     const ahead = time - this.time;
     return Math.abs(ahead) > SKEW_US_MAX ? ahead : 0;

@@ -25,8 +25,8 @@ export class SyncCursor<Row extends Numbered> {
   isOver = false;
 
   /**
-   * `rows` must iterate over a `Map` or a `Set`, whose iterators follow changes; `last` is the newest
-   * number.
+   * `rows` must iterate over a `Map` or a `Set`, whose iterators follow changes; `last` is the
+   * newest number.
    */
   constructor(rows: Iterator<Row>, last: number) {
     this.#rows = rows;

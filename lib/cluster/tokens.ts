@@ -1,8 +1,9 @@
 /**
- * Records the fencing tokens that this node has granted; a name is only granted with a higher token.
+ * Records the fencing tokens that this node has granted; a name is only granted with a higher
+ * token.
  *
- * They are stored in memory, for the last {@linkcode TOKENS_MAX} names. For all others, only the highest token
- * is stored, including the highest token known to each peer when its session opened.
+ * They are stored in memory, for the last {@linkcode TOKENS_MAX} names. For all others, only the
+ * highest token is stored, including the highest token known to each peer when its session opened.
  *
  * @module
  */

@@ -26,8 +26,8 @@ export interface NameEntry {
 }
 
 /**
- * Returns whether one entry wins over another of the same name: held before claimed, then the higher token,
- * then the earlier stamp, then the lesser node name.
+ * Returns whether one entry wins over another of the same name: held before claimed, then the
+ * higher token, then the earlier stamp, then the lesser node name.
  */
 export function wins(one: NameEntry, other: NameEntry): boolean {
   const isClaim = one.isClaim ?? false;

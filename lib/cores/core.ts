@@ -24,8 +24,8 @@ export interface Core {
  * Starts the node of a worker process, in a program that `cores` has started, and calls `setup`
  * with it. The worker is ready when `setup` resolves; in a rolling restart, the worker that it
  * replaces then leaves. If `setup` rejects, so does `core`, which ends the process. `options` are
- * those of `Node.start`; name, cookie and seeds come from the parent. On SIGTERM, and when the parent
- * exits, the node leaves its cluster and the process exits.
+ * those of `Node.start`; name, cookie and seeds come from the parent. On SIGTERM, and when the
+ * parent exits, the node leaves its cluster and the process exits.
  *
  * @throws {CoresError} `code` "noparent": the program was not started by `cores`; "nostart":
  *   `setup` rejected.
@@ -76,8 +76,9 @@ export async function core(
 }
 
 /**
- * Returns the error of a worker that was not set up. It is not the error of `setup`, and does not have
- * it as its `cause`: Deno does not end a process for a failure of the node, such as a port in use.
+ * Returns the error of a worker that was not set up. It is not the error of `setup`, and does not
+ * have it as its `cause`: Deno does not end a process for a failure of the node, such as a port in
+ * use.
  */
 function notSetUp(core: number, error: unknown): CoresError {
   const isError = error instanceof Error;

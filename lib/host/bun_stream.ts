@@ -1,10 +1,10 @@
 /**
- * A stream over a socket of Bun, plain or TLS. `write` returns how many bytes the system accepted and keeps
- * no others; the rest waits for `drain`.
+ * Implements a stream over a plain or TLS socket of Bun. The socket's `write` returns the number of
+ * bytes that the system accepted, and discards the rest; the stream writes the rest after `drain`.
  *
- * Queued chunks are shared: a broadcast is one chunk of memory for all members of a room. They are therefore
- * copied for a joint write into a buffer that all streams use, and stay unchanged: a member that never reads
- * costs no copy.
+ * Queued chunks are shared: a broadcast is one chunk of memory for all members of a room. They are
+ * therefore copied for a joint write into a buffer that all streams use, and stay unchanged: a
+ * member that never reads costs no copy.
  *
  * Ends are passed on later, in slices: see `end_queue.ts`.
  *

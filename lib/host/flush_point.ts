@@ -4,12 +4,13 @@
  *     write, write, write ──▶ dirty streams ─┐
  *     atFlush(task) ─────────▶ tasks ────────┴─ the flush point: tasks in order, then the streams
  *
- * The host decides how to wait for the end of a turn: a microtask on Deno; an immediate on Bun, where
- * each socket callback drains the microtasks and frames would be sent one by one.
+ * The host decides how to wait for the end of a turn: a microtask on Deno; an immediate on Bun,
+ * where each socket callback drains the microtasks and frames would be sent one by one.
  *
- * Where the stream's `flush` makes a system call, ten thousand streams would delay all other events. With
- * a clock they are flushed in slices of {@linkcode SLICE_MS}, and sockets and timers have a turn in
- * between. Streams of later turns are flushed first, so that a reply does not wait for a broadcast.
+ * Where the stream's `flush` makes a system call, ten thousand streams would delay all other
+ * events. With a clock they are flushed in slices of {@linkcode SLICE_MS}, and sockets and timers
+ * have a turn in between. Streams of later turns are flushed first, so that a reply does not wait
+ * for a broadcast.
  *
  * @module
  */
@@ -36,7 +37,9 @@ export class FlushPoint {
   #armed = false;
   readonly #now: (() => number) | undefined;
 
-  /** `arm` calls a function at the end of the turn. With `now`, in milliseconds, flushes in slices. */
+  /**
+   * `arm` calls a function at the end of the turn. With `now`, in milliseconds, flushes in slices.
+   */
   constructor(arm: (run: () => void) => void, now?: () => number) {
     this.#arm = arm;
     this.#now = now;

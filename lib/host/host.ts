@@ -250,13 +250,18 @@ export interface Host {
    */
   listenerFailed?(error: unknown): void;
   spawn(options: SpawnOptions): Child;
-  /** Calls `task` at each SIGUSR1. Returns a function that removes it. Absent if there are no signals. */
+  /**
+   * Calls `task` at each SIGUSR1. Returns a function that removes it. Absent if there are no
+   * signals.
+   */
   onUserSignal?(task: () => void): () => void;
-  /** Writes a file, readable by this user only. Throws if that fails. Absent if there are no files. */
+  /**
+   * Writes a file, readable by this user only. Throws if that fails. Absent if there are no files.
+   */
   writeText?(path: string, text: string): void;
   /**
-   * Returns the memory of this process, or `undefined` if it cannot be read at present. Absent if the
-   * host does not know it.
+   * Returns the memory of this process, or `undefined` if it cannot be read at present. Absent if
+   * the host does not know it.
    */
   memory?(): MemoryUse | undefined;
   /**

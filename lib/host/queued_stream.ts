@@ -170,8 +170,8 @@ export abstract class QueuedStream implements Stream, Flushable {
   }
 
   /**
-   * Returns the length of the next write, which joins whole chunks, the first without `offset` bytes. A
-   * chunk longer than the limit of a joint write is written alone.
+   * Returns the length of the next write, which joins whole chunks, the first without `offset`
+   * bytes. A chunk longer than the limit of a joint write is written alone.
    */
   protected joinable(offset: number): number {
     let length = this.#first!.length - offset;
@@ -195,8 +195,8 @@ export abstract class QueuedStream implements Stream, Flushable {
   }
 
   /**
-   * Removes and returns the next bytes to send as one chunk, which is no longer queued. There must be
-   * a queued chunk.
+   * Removes and returns the next bytes to send as one chunk, which is no longer queued. There must
+   * be a queued chunk.
    */
   protected take(): Uint8Array {
     const first = this.#first!;

@@ -57,8 +57,8 @@ export class SystemClock implements Clock {
 }
 
 /**
- * Returns the memory of this process; `undefined` if the system does not report it, as on Bun without descriptors.
- * `heapLimit` returns the limit of the heap.
+ * Returns the memory of this process; `undefined` if the system does not report it, as on Bun
+ * without descriptors. `heapLimit` returns the limit of the heap.
  */
 export function systemMemory(heapLimit: () => number): MemoryUse | undefined {
   try {
@@ -75,8 +75,8 @@ export function v8HeapLimit(): number {
 }
 
 /**
- * Returns the memory of the machine or the container, in bytes, which is the limit if the engine has
- * none.
+ * Returns the memory of the machine or the container, in bytes, which is the limit if the engine
+ * has none.
  */
 export function machineMemory(): number {
   const all = totalmem();

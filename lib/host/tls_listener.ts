@@ -1,7 +1,7 @@
 /**
- * A listener of `node:tls`, with which Deno accepts sessions, because on Deno only this one supports `setNoDelay` and client
- * certificates. On Bun, it is the only one that supports several certificates. A watchdog reopens it when it no longer accepts
- * connections.
+ * A listener of `node:tls`, with which Deno accepts sessions, because on Deno only this one
+ * supports `setNoDelay` and client certificates. On Bun, it is the only one that supports several
+ * certificates. A watchdog reopens it when it no longer accepts connections.
  *
  * @module
  */

@@ -15,7 +15,9 @@ interface Listener {
   claims?: Claims;
 }
 
-/** Installs `claims` on Deno. Listeners that the program added before see claimed rejections too. */
+/**
+ * Installs `claims` on Deno. Listeners that the program added before see claimed rejections too.
+ */
 export function claimRejectionsOnDeno(claims: Claims): RejectionClaim {
   const listener = (event: Event): void => {
     const { reason, promise } = event as PromiseRejectionEvent;

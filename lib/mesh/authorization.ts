@@ -1,6 +1,6 @@
 /**
- * Decides which requests of other nodes are allowed. A node that has the cookie may still be compromised: the
- * option `authorize` limits what it can do on this node beyond sending messages.
+ * Decides which requests of other nodes are allowed. A node that has the cookie may still be
+ * compromised: the option `authorize` limits what it can do on this node beyond sending messages.
  *
  * @module
  */
@@ -15,8 +15,9 @@ export interface RemoteRequest {
    */
   readonly node: string;
   /**
-   * `"exit"`: an exit signal to an actor; `"link"`: a link to an actor, whose exit signal may end it;
-   * `"spawn"`: an exposed function is run; `"register"`: a global name is registered on that node.
+   * `"exit"`: an exit signal to an actor; `"link"`: a link to an actor, whose exit signal may end
+   * it; `"spawn"`: an exposed function is run; `"register"`: a global name is registered on that
+   * node.
    */
   readonly action: "exit" | "link" | "spawn" | "register";
   /** The actor, the name of the exposed function, or the global name. */
@@ -44,8 +45,8 @@ export class Authorization {
   }
 
   /**
-   * Returns whether a request is allowed. Without a function, every request is; if the function throws, the
-   * request is rejected.
+   * Returns whether a request is allowed. Without a function, every request is; if the function
+   * throws, the request is rejected.
    */
   allows(node: string, action: RemoteRequest["action"], target: Pid | string): boolean {
     if (this.#authorize === undefined) return true;

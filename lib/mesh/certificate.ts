@@ -1,6 +1,6 @@
 /**
- * Creates X.509 certificates (RFC 5280): the cluster's authority and the nodes' leaves. They are encoded here
- * because neither runtime can create certificates.
+ * Creates X.509 certificates (RFC 5280): the cluster's authority and the nodes' leaves. They are
+ * encoded here because neither runtime can create certificates.
  *
  *     authority   Ed25519, from the cookie, the same on every node: nothing in it is random
  *        └─ leaf  P-256, fresh at every start of a node and once a day
@@ -18,9 +18,9 @@ import * as der from "./der.ts";
 export const SERVER_NAME = "node.firn.internal";
 
 /**
- * The validity of every certificate: from 1970 to 9999, so that nodes with wrong clocks can connect. A
- * shorter time would not increase security: a node is admitted by its proof in the handshake, which covers
- * the responder's current leaf.
+ * The validity of every certificate: from 1970 to 9999, so that nodes with wrong clocks can
+ * connect. A shorter time would not increase security: a node is admitted by its proof in the
+ * handshake, which covers the responder's current leaf.
  */
 const VALIDITY: Uint8Array = der.sequence(
   der.utcTime(Date.UTC(1970, 0, 1)),
@@ -52,8 +52,8 @@ export interface Leaf {
 }
 
 /**
- * Derives the authority from a 32-byte seed. The same seed results in the same certificate, byte for
- * byte.
+ * Derives the authority from a 32-byte seed. The same seed results in the same certificate, byte
+ * for byte.
  */
 export async function makeAuthority(seed: Uint8Array): Promise<Authority> {
   const pkcs8 = concat([
@@ -127,8 +127,9 @@ export async function makeLeaf(
 }
 
 /**
- * Returns a certificate that only contains names, without key and signature. Simulated nodes present it,
- * because the simulated network has no TLS. The issuer, which clients compare, comes after it.
+ * Returns a certificate that only contains names, without key and signature. Simulated nodes
+ * present it, because the simulated network has no TLS. The issuer, which clients compare, comes
+ * after it.
  */
 export function makeSimulatedLeaf(nodeName: string, issuer: string): Leaf {
   const names = der.sequence(der.element(0x86, utf8(nodeUri(nodeName))));

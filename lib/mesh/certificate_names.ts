@@ -1,11 +1,12 @@
 /**
- * Reads the names in a certificate (RFC 5280, 4.2.1.6), and checks whether a node's name is one of them.
+ * Reads the names in a certificate (RFC 5280, 4.2.1.6), and checks whether a node's name is one of
+ * them.
  *
  *     certificate ─▶ to be signed ─▶ [3] extensions ─▶ subjectAltName ─▶ DNS names, addresses, URIs
  *
- * The certificate comes from a peer: every length is checked, and a malformed certificate has no names. The
- * names are read here because the runtimes format them differently, and as one text in which a name may
- * contain a comma.
+ * The certificate comes from a peer: every length is checked, and a malformed certificate has no
+ * names. The names are read here because the runtimes format them differently, and as one text in
+ * which a name may contain a comma.
  *
  * @module
  */
@@ -62,8 +63,8 @@ export function nodeUri(nodeName: string): string {
 }
 
 /**
- * Checks that a certificate derived from the cookie is that of the node with this name. Returns the failure
- * if it is not.
+ * Checks that a certificate derived from the cookie is that of the node with this name. Returns the
+ * failure if it is not.
  */
 export function checkNodeUri(nodeName: string, certificate: Uint8Array): Failure | undefined {
   const { uris } = certificateNames(certificate);
@@ -74,8 +75,8 @@ export function checkNodeUri(nodeName: string, certificate: Uint8Array): Failure
 }
 
 /**
- * Checks that a certificate of the user's own authority contains the host of a node's name. Returns the
- * failure if it does not.
+ * Checks that a certificate of the user's own authority contains the host of a node's name. Returns
+ * the failure if it does not.
  */
 export function checkHost(nodeName: string, certificate: Uint8Array): Failure | undefined {
   const { hostname } = parseName(nodeName)!;

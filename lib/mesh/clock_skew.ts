@@ -7,8 +7,8 @@
  */
 
 /**
- * Minimum difference between the clocks of two nodes that is reported, in milliseconds. It is large, because
- * a message with a time may take up to `pingTimeout` to arrive.
+ * Minimum difference between the clocks of two nodes that is reported, in milliseconds. It is
+ * large, because a message with a time may take up to `pingTimeout` to arrive.
  */
 export const SKEW_MS = 30_000;
 
@@ -37,8 +37,8 @@ export class ClockSkew {
   }
 
   /**
-   * Compares a peer's time of day with this node's. Returns how many milliseconds the peer's clock is ahead
-   * (negative: behind) if this must be reported, and 0 when a reported skew has ended.
+   * Compares a peer's time of day with this node's. Returns how many milliseconds the peer's clock
+   * is ahead (negative: behind) if this must be reported, and 0 when a reported skew has ended.
    */
   compare(node: string, theirs: number, ours: number): number | undefined {
     const skew = Math.round(theirs - ours);

@@ -2,10 +2,11 @@
  * Creates and checks cookies. The cookie is the shared secret of a cluster. A node that has it is a
  * member, and can impersonate any member.
  *
- * A node shows its certificate to every client, and guesses of the cookie can be checked against it offline.
- * Beyond loopback, only generated cookies are therefore accepted: at least 32 hex digits or 22 characters of
- * base64, without patterns typical of secrets that people choose. Each rule rejects a generated cookie with a
- * probability of at most 1 in 1,000; in this case, generate another one.
+ * A node shows its certificate to every client, and guesses of the cookie can be checked against it
+ * offline. Beyond loopback, only generated cookies are therefore accepted: at least 32 hex digits
+ * or 22 characters of base64, without patterns typical of secrets that people choose. Each rule
+ * rejects a generated cookie with a probability of at most 1 in 1,000; in this case, generate
+ * another one.
  *
  * @module
  */
@@ -20,8 +21,8 @@ const HEX_LENGTH_MIN = 32;
 const BASE64_LENGTH_MIN = 22;
 
 /**
- * Maximum length of a run of characters that are equal, or each one step from the previous one. A cookie with
- * a longer run is weak.
+ * Maximum length of a run of characters that are equal, or each one step from the previous one. A
+ * cookie with a longer run is weak.
  */
 const RUN_MAX = 6;
 
@@ -97,8 +98,8 @@ export function makeCookie(random: Random): string {
 }
 
 /**
- * Throws {@linkcode CookieError} if a cookie is invalid, or if it is weak and other machines can reach the
- * node. The message never contains the cookie.
+ * Throws {@linkcode CookieError} if a cookie is invalid, or if it is weak and other machines can
+ * reach the node. The message never contains the cookie.
  */
 export function checkCookie(cookie: unknown, loopback: boolean): void {
   if (typeof cookie !== "string") {
@@ -141,8 +142,8 @@ export function weakness(cookie: string): string | undefined {
 }
 
 /**
- * Returns whether a text has fewer than 8 different characters, or more repeated sequences of four characters
- * than an eighth of its length.
+ * Returns whether a text has fewer than 8 different characters, or more repeated sequences of four
+ * characters than an eighth of its length.
  */
 function repeats(text: string): boolean {
   if (new Set(text).size < 8) return true;

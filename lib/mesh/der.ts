@@ -80,8 +80,8 @@ export function utcTime(ms: number): Uint8Array {
 }
 
 /**
- * Encodes a GeneralizedTime, for years up to 9999. Certificates use it from 2050 on, which `utcTime`
- * does not support (RFC 5280, 4.1.2.5). `ms` is the time in milliseconds since 1970.
+ * Encodes a GeneralizedTime, for years up to 9999. Certificates use it from 2050 on, which
+ * `utcTime` does not support (RFC 5280, 4.1.2.5). `ms` is the time in milliseconds since 1970.
  */
 export function generalizedTime(ms: number): Uint8Array {
   const digits = new Date(ms).toISOString().slice(0, 19).replace(/[-:T]/g, "");
@@ -97,8 +97,8 @@ export interface Element {
 }
 
 /**
- * Returns the consecutive elements in `bytes`. Stops at the first element that is malformed or exceeds
- * the input. Supports lengths of up to 3 bytes and tags of one byte.
+ * Returns the consecutive elements in `bytes`. Stops at the first element that is malformed or
+ * exceeds the input. Supports lengths of up to 3 bytes and tags of one byte.
  */
 export function children(bytes: Uint8Array): Element[] {
   const elements: Element[] = [];

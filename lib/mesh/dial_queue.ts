@@ -9,13 +9,14 @@
  * | gossip | a peer named it                                    |                            40 |
  * | silent | any of these whose last dial had no answer         |                            24 |
  *
- * Addresses that do not answer, which occupy a slot for seconds, therefore leave slots for others. Nodes that
- * are not wanted have two further limits:
+ * Addresses that do not answer, which occupy a slot for seconds, therefore leave slots for others.
+ * Nodes that are not wanted have two further limits:
  *
- * - by address: at most {@linkcode ADDRESS_DIALS_MAX} dials at once; and nodes known from gossip that failed at
- *   an address count as one, so that a thousand names of one port are dialed as rarely as one;
- * - by informant: once {@linkcode INFORMANT_FAILURES_MAX} nodes named by a peer were unreachable, its other
- *   nodes are dialed one per {@linkcode INFORMANT_PAUSE_MS}.
+ * - by address: at most {@linkcode ADDRESS_DIALS_MAX} dials at once; and nodes known from gossip
+ *   that failed at an address count as one, so that a thousand names of one port are dialed as
+ *   rarely as one;
+ * - by informant: once {@linkcode INFORMANT_FAILURES_MAX} nodes named by a peer were unreachable,
+ *   its other nodes are dialed one per {@linkcode INFORMANT_PAUSE_MS}.
  *
  * @module
  */

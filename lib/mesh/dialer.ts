@@ -6,8 +6,8 @@
  *      ▲                     │              │
  *      └────── failed ───────┴──────────────┘
  *
- * If the other side's dial wins in the meantime, this node's dial is given up. Its TLS handshake is completed
- * first.
+ * If the other side's dial wins in the meantime, this node's dial is given up. Its TLS handshake is
+ * completed first.
  *
  * @module
  */
@@ -112,8 +112,8 @@ export class Dialer {
   }
 
   /**
-   * Dials the nodes that are due, and schedules the next check. Called whenever the set of due nodes may
-   * have changed.
+   * Dials the nodes that are due, and schedules the next check. Called whenever the set of due
+   * nodes may have changed.
    */
   due(): void {
     this.#timer?.cancel();

@@ -1,11 +1,11 @@
 /**
- * Finds nodes whose names are not known in advance: evaluates the seeds periodically, and asks the nodes at
- * new addresses for their names.
+ * Finds nodes whose names are not known in advance: evaluates the seeds periodically, and asks the
+ * nodes at new addresses for their names.
  *
  *     seeds, function ─▶ files, DNS ─▶ addresses ─identify─▶ names ─▶ the mesh dials them
  *
- * A node that a source no longer lists is forgotten like any other node. A source that fails changes nothing
- * until it succeeds.
+ * A node that a source no longer lists is forgotten like any other node. A source that fails
+ * changes nothing until it succeeds.
  *
  * @module
  */
@@ -147,7 +147,9 @@ export class Discovery {
     this.#nameAt = nameAt;
   }
 
-  /** Runs a step that may fail. A failure is logged if it differs from the last one of that source. */
+  /**
+   * Runs a step that may fail. A failure is logged if it differs from the last one of that source.
+   */
   async #try<T>(source: string, step: () => T | Promise<T>): Promise<T | undefined> {
     try {
       const result = await step();

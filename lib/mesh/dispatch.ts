@@ -75,8 +75,8 @@ export interface Receivers {
 }
 
 /**
- * Handles a message. `isLarge`: whether it arrived in fragments. Its place in the order was then reserved by
- * its first fragment, so it must not be held back.
+ * Handles a message. `isLarge`: whether it arrived in fragments. Its place in the order was then
+ * reserved by its first fragment, so it must not be held back.
  */
 type Handler = (
   session: SessionMessages,

@@ -43,8 +43,8 @@ export class ExposedFunctions {
   }
 
   /**
-   * Returns the frames that update a peer: the handshake has room only for the first names, and names may
-   * have changed during it.
+   * Returns the frames that update a peer: the handshake has room only for the first names, and
+   * names may have changed during it.
    */
   since(inHandshake: readonly string[]): Uint8Array[] {
     const told = new Set(listThatFits(inHandshake));

@@ -39,9 +39,9 @@ export const BULK_HEAD_BYTES = 512;
 export const BULK_OPEN_MAX = 1024;
 
 /**
- * Messages that are never split, however long: those of the handshake and of the session itself, fragments,
- * and those that must keep their order but have no single receiver whose queue could wait. All of them have
- * their own limits.
+ * Messages that are never split, however long: those of the handshake and of the session itself,
+ * fragments, and those that must keep their order but have no single receiver whose queue could
+ * wait. All of them have their own limits.
  */
 export const WHOLE_TAGS: ReadonlySet<number> = new Set<number>([
   TAG.NAME,

@@ -6,8 +6,8 @@
  *     │ u32 LE length│ u8 tag   │ body, length - 1  │     length 0: no tag, no body; skipped
  *     └──────────────┴──────────┴───────────────────┘
  *
- * The length is checked before the body is stored, and memory for a body grows with the received bytes,
- * not with the announced length.
+ * The length is checked before the body is stored, and memory for a body grows with the received
+ * bytes, not with the announced length.
  *
  * @module
  */
@@ -25,7 +25,10 @@ export const FRAME_BYTES_MAX: number = 16 * 1024 * 1024;
 /** Maximum length of a frame in the handshake, tag included. */
 export const HANDSHAKE_FRAME_BYTES_MAX = 4096;
 
-/** Maximum size in bytes of a buffer that is kept for the next incomplete frame; a larger one is released. */
+/**
+ * Maximum size in bytes of a buffer that is kept for the next incomplete frame; a larger one is
+ * released.
+ */
 const KEPT_BYTES_MAX = 64 * 1024;
 
 /** Receives frames. `body` is only valid during the call. */
@@ -34,7 +37,9 @@ export interface FrameSink {
   frame(tag: number, body: Uint8Array): boolean;
   /** Whether the bytes after a stop are kept for {@linkcode FrameReader.resume}. Default: false. */
   readonly keepsRest?: boolean;
-  /** Does the same as `frame`, without a view of the body: the body is `bytes` from `from` to `to`. */
+  /**
+   * Does the same as `frame`, without a view of the body: the body is `bytes` from `from` to `to`.
+   */
   frameAt?(tag: number, bytes: Uint8Array, from: number, to: number): boolean;
 }
 
@@ -97,8 +102,8 @@ export class FrameReader {
   }
 
   /**
-   * Returns how many bytes completed the stored frame; -1 if the frame exceeds the limit; -2 if the sink
-   * stopped.
+   * Returns how many bytes completed the stored frame; -1 if the frame exceeds the limit; -2 if the
+   * sink stopped.
    */
   #finish(bytes: Uint8Array, sink: FrameSink): number {
     let at = 0;

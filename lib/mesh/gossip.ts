@@ -9,8 +9,8 @@
  *         node ◀── PEER_LIST, PEER_DIGEST (an answer) ── peer
  *         node ── PEER_LIST ──▶ peer
  *
- * A node lists only nodes with which it has a session. The name of a lost node therefore stops circulating,
- * and each circulating name is reachable from at least one node.
+ * A node lists only nodes with which it has a session. The name of a lost node therefore stops
+ * circulating, and each circulating name is reachable from at least one node.
  *
  * @module
  */

@@ -9,14 +9,15 @@
  *        │◀── ACK: the responder's exposed functions ───────│  up
  *        up
  *
- * A proof is an HMAC-SHA256 with a key derived from the cookie, over the role of the prover and a hash of
- * NAME, CHALLENGE and the responder's certificate. A proof is therefore valid for one handshake, in one
- * direction, over one TLS session: it cannot be replayed, reflected or relayed. Before its first message,
- * the initiator compares the certificate with the dialed name; an initiator that cannot read the
- * certificate is rejected (NAME has a flag for it). The responder proves itself first, then the initiator.
+ * A proof is an HMAC-SHA256 with a key derived from the cookie, over the role of the prover and a
+ * hash of NAME, CHALLENGE and the responder's certificate. A proof is therefore valid for one
+ * handshake, in one direction, over one TLS session: it cannot be replayed, reflected or relayed.
+ * Before its first message, the initiator compares the certificate with the dialed name; an
+ * initiator that cannot read the certificate is rejected (NAME has a flag for it). The responder
+ * proves itself first, then the initiator.
  *
- * Either side may answer with REJECT instead. An out-of-order message is a failure. Deterministic: the
- * caller enforces the deadline.
+ * Either side may answer with REJECT instead. An out-of-order message is a failure. Deterministic:
+ * the caller enforces the deadline.
  *
  * Longer than 400 lines: it has both sides of the protocol, which must match.
  *
@@ -158,8 +159,8 @@ export class Initiator {
     | { readonly waitsFor: "nothing" } = { waitsFor: "challenge" };
 
   /**
-   * `expected` is the dialed name; `certificate` is the responder's in DER, which `check` compares with
-   * that name. `lastSession` is called when the proof is sent.
+   * `expected` is the dialed name; `certificate` is the responder's in DER, which `check` compares
+   * with that name. `lastSession` is called when the proof is sent.
    */
   constructor(
     self: Self,
@@ -184,7 +185,10 @@ export class Initiator {
     };
   }
 
-  /** Returns the first message, or the failure if the certificate does not belong to the dialed node. */
+  /**
+   * Returns the first message, or the failure if the certificate does not belong to the dialed
+   * node.
+   */
   begin(): Step {
     const trouble = this.#certificate === undefined
       ? fail("certificate", "its certificate cannot be read")

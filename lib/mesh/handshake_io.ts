@@ -1,6 +1,6 @@
 /**
- * Runs an {@linkcode Initiator} or a {@linkcode Responder} over a stream, with a deadline, and accepts at
- * most 4096 bytes from an unauthenticated peer.
+ * Runs an {@linkcode Initiator} or a {@linkcode Responder} over a stream, with a deadline, and
+ * accepts at most 4096 bytes from an unauthenticated peer.
  *
  * @module
  */
@@ -32,8 +32,8 @@ export type Decision = { readonly reason: RejectReason; readonly words: string }
 /** The callbacks of a handshake. Either `up` or `failed` is called, once. */
 export interface HandshakeOwner {
   /**
-   * Called when an initiator is authenticated. Returns the reason to reject it, or `undefined` to accept it.
-   * With "later", the owner calls {@linkcode HandshakeIo.decided} before the deadline.
+   * Called when an initiator is authenticated. Returns the reason to reject it, or `undefined` to
+   * accept it. With "later", the owner calls {@linkcode HandshakeIo.decided} before the deadline.
    */
   decide(met: Met): Decision | "later";
   /**
@@ -92,9 +92,9 @@ export class HandshakeIo implements StreamHandler, FrameSink {
   }
 
   /**
-   * Gives up a dial, because the peer's own dial takes precedence. Sends a REJECT: without one, a peer would
-   * assume that the node has another cookie. After the proof it is unnecessary, because the peer decides by
-   * the same rule.
+   * Gives up a dial, because the peer's own dial takes precedence. Sends a REJECT: without one, a
+   * peer would assume that the node has another cookie. After the proof it is unnecessary, because
+   * the peer decides by the same rule.
    */
   withdraw(): void {
     const step = fail("duplicate", "the dial of the other side takes precedence");
@@ -106,7 +106,10 @@ export class HandshakeIo implements StreamHandler, FrameSink {
     return this.#isWaiting && !this.#ended;
   }
 
-  /** Supplies the decision that {@linkcode HandshakeOwner.decide} deferred. Ignored if it is too late. */
+  /**
+   * Supplies the decision that {@linkcode HandshakeOwner.decide} deferred. Ignored if it is too
+   * late.
+   */
   decided(decision: Decision): void {
     // The decision may have ended another session, whose listener may have stopped this node.
     if (!this.isWaiting) return;

@@ -1,13 +1,13 @@
 /**
- * Holds back deliveries while an earlier large message to the same receiver is incomplete, so that order is
- * kept.
+ * Holds back deliveries while an earlier large message to the same receiver is incomplete, so that
+ * order is kept.
  *
  *     key of a receiver ─▶ [ large, incomplete ][ small ][ small ][ large, incomplete ][ small ]
  *                              ▲ opened            ▲ held
  *
- * A large message takes its place in the order when its first fragment arrives. Later messages for the same
- * receiver wait in the queue of that key; messages for others do not. A queue is processed from its front as
- * far as its entries are ready, and removed when it is empty.
+ * A large message takes its place in the order when its first fragment arrives. Later messages for
+ * the same receiver wait in the queue of that key; messages for others do not. A queue is processed
+ * from its front as far as its entries are ready, and removed when it is empty.
  *
  * @module
  */
@@ -74,8 +74,8 @@ export class HoldbackQueue {
   }
 
   /**
-   * Adds a delivery of `bytes` bytes to a receiver for which {@linkcode isHeld} is true. Returns false if
-   * that exceeds the limit.
+   * Adds a delivery of `bytes` bytes to a receiver for which {@linkcode isHeld} is true. Returns
+   * false if that exceeds the limit.
    */
   hold(key: HoldKey, bytes: number, run: () => void): boolean {
     this.#bytes += bytes;

@@ -27,10 +27,15 @@ import { isNormalName } from "./name.ts";
 /** Time limit for TCP and TLS, and again for the answer. Milliseconds. */
 const IDENTIFY_MS = 5_000;
 
-/** Time for the other node to close the stream after the REJECT; then it is aborted. Milliseconds. */
+/**
+ * Time for the other node to close the stream after the REJECT; then it is aborted. Milliseconds.
+ */
 const FAREWELL_MS = 1_000;
 
-/** Returns the name of the node at an address. Rejects with a `ConnectError`, or an error with the reason. */
+/**
+ * Returns the name of the node at an address. Rejects with a `ConnectError`, or an error with the
+ * reason.
+ */
 export async function identify(
   host: Host,
   self: Self,

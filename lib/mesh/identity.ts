@@ -1,10 +1,12 @@
 /**
- * Derives keys from the cookie: the cluster's authority, the same on every node, and the key of proofs.
+ * Derives keys from the cookie: the cluster's authority, the same on every node, and the key of
+ * proofs.
  *
  *     cookie ─scrypt─▶ root ─HKDF "authority"─▶ Ed25519 seed ─▶ the cluster's authority ─signs─▶ leaf
  *                       └────HKDF "proof"─────▶ the key of the proofs in the handshake
  *
- * scrypt (RFC 7914) runs once per cookie, with 64 MiB of memory for 0.2 s, which is the cost of each guess.
+ * scrypt (RFC 7914) runs once per cookie, with 64 MiB of memory for 0.2 s, which is the cost of
+ * each guess.
  *
  * @module
  */
@@ -16,7 +18,9 @@ import { type Authority, type Leaf, makeAuthority } from "./certificate.ts";
 /** Parameters of scrypt: cost, block size and parallelism. It uses 128 × N × r bytes of memory. */
 const SCRYPT = { N: 65_536, r: 8, p: 1, maxmem: 2 * 128 * 65_536 * 8 };
 
-/** The salt of scrypt. It is public and constant, so that a cookie has the same keys on every node. */
+/**
+ * The salt of scrypt. It is public and constant, so that a cookie has the same keys on every node.
+ */
 const SALT = utf8("firn cluster identity 2");
 
 /** The keys derived from a cookie. */

@@ -1,9 +1,10 @@
 /**
- * Handles the actor messages of one other node: delivers messages and signals to actors of this node.
+ * Handles the actor messages of one other node: delivers messages and signals to actors of this
+ * node.
  *
- * A peer that has the cookie may still be faulty or hostile. A message that violates a rule ends the session.
- * An outdated message, such as the end of a link that was removed in the meantime, is ignored. An exit is accepted
- * only from an actor that is linked or monitored.
+ * A peer that has the cookie may still be faulty or hostile. A message that violates a rule ends
+ * the session. An outdated message, such as the end of a link that was removed in the meantime, is
+ * ignored. An exit is accepted only from an actor that is linked or monitored.
  *
  * Longer than 400 lines: the class has a method for each actor message, all using the same reader.
  *
@@ -58,8 +59,8 @@ const FORMS: ReadonlyMap<number, Form> = new Map<number, Form>([
 ]);
 
 /**
- * Handles names and groups. Implemented by `cluster/replicas.ts`. Each method returns the rule that the peer
- * violated.
+ * Handles names and groups. Implemented by `cluster/replicas.ts`. Each method returns the rule that
+ * the peer violated.
  */
 export interface ClusterSink<Link> {
   /** Called when a session has opened. */
@@ -142,9 +143,9 @@ export class Inbound {
   }
 
   /**
-   * Handles a message, or holds it until an earlier large message to the same actor is complete. `alone`:
-   * whether it is itself a large message, at its place in the order. Returns the rule that the peer violated,
-   * or `undefined`.
+   * Handles a message, or holds it until an earlier large message to the same actor is complete.
+   * `alone`: whether it is itself a large message, at its place in the order. Returns the rule that
+   * the peer violated, or `undefined`.
    */
   take(handle: InboundHandler, tag: number, body: Uint8Array, alone: boolean): string | undefined {
     const key = alone || this.#holds.count === 0 ? undefined : this.keyOf(tag, body);
@@ -219,8 +220,8 @@ export class Inbound {
   }
 
   /**
-   * Called when the session has ended. Calls `done` when its links, monitors and calls have ended, which takes several
-   * turns if there are many.
+   * Called when the session has ended. Calls `done` when its links, monitors and calls have ended,
+   * which takes several turns if there are many.
    */
   lost(done: () => void = () => {}): void {
     this.#over();

@@ -1,12 +1,12 @@
 /**
- * Tracks how a node joins its cluster: from its start until every seed was dialed once and the connected
- * nodes are synchronised.
+ * Tracks how a node joins its cluster: from its start until every seed was dialed once and the
+ * connected nodes are synchronised.
  *
  *     seeds ──each: its dial failed, or it is up and synchronised──▶ the peers that they named, likewise,
  *                                                                   for at most `JOIN_PEERS_MS` ──▶ joined
  *
- * A node without seeds joins at once. Joining does not fail if no node was reached: the first node of a
- * cluster must start too.
+ * A node without seeds joins at once. Joining does not fail if no node was reached: the first node
+ * of a cluster must start too.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Derives the keys of a node's cookies: the first cookie is used, and all are accepted. While a cluster
- * changes its cookie, some nodes use the old one and some the new one, and all accept both.
+ * Derives the keys of a node's cookies: the first cookie is used, and all are accepted. While a
+ * cluster changes its cookie, some nodes use the old one and some the new one, and all accept both.
  *
  * @module
  */
@@ -26,8 +26,8 @@ export class Keyring {
   #derived: ReadonlyMap<string, Promise<ClusterKeys>> = new Map();
 
   /**
-   * `loopback`: whether only this machine can reach the node, so that weak cookies are accepted. `derive`
-   * replaces {@linkcode deriveKeys} in simulations and tests.
+   * `loopback`: whether only this machine can reach the node, so that weak cookies are accepted.
+   * `derive` replaces {@linkcode deriveKeys} in simulations and tests.
    */
   constructor(
     loopback: boolean,

@@ -57,13 +57,14 @@ export interface MembershipEvents {
     readonly ms: number;
   };
   /**
-   * A node is no longer dialed. "expired": the node was unreachable for `forgetAfter`; or it was never
-   * reached, and no peer has named it for 10 minutes. "superseded": another node is at its address.
+   * A node is no longer dialed. "expired": the node was unreachable for `forgetAfter`; or it was
+   * never reached, and no peer has named it for 10 minutes. "superseded": another node is at its
+   * address.
    */
   forgotten: { readonly node: string; readonly reason: "expired" | "superseded" };
   /**
-   * Two live nodes have the same name. `by` is the node that rejected the new one; if `name` is this
-   * node's name and `by` is not, this node is the new one.
+   * Two live nodes have the same name. `by` is the node that rejected the new one; if `name` is
+   * this node's name and `by` is not, this node is the new one.
    */
   nameinuse: { readonly name: string; readonly by: string; readonly words: string };
 }
@@ -156,9 +157,9 @@ export class Membership {
   }
 
   /**
-   * Starts to dial the seeds. Resolves when each was dialed once and the connected ones are synchronised,
-   * which `synced` waits for. Rejects with {@linkcode NodeConnectError}, `code` "nameinuse", if a reached
-   * node has a session with another live node of this name.
+   * Starts to dial the seeds. Resolves when each was dialed once and the connected ones are
+   * synchronised, which `synced` waits for. Rejects with {@linkcode NodeConnectError}, `code`
+   * "nameinuse", if a reached node has a session with another live node of this name.
    */
   join(synced: (node: string) => Promise<void>): Promise<void> {
     const { clock } = this.#host;
@@ -232,7 +233,10 @@ export class Membership {
     this.#dialer.due();
   }
 
-  /** Called when a session has ended. The node is dialed again or forgotten, depending on the reason. */
+  /**
+   * Called when a session has ended. The node is dialed again or forgotten, depending on the
+   * reason.
+   */
   down(node: string, end: SessionEnd): void {
     const why = end === "shutdown" ? "stopped" : end === "disconnected" ? "left" : "lost";
     this.#peers.down(node, why, this.#host.clock.now());

@@ -8,8 +8,8 @@
  *                            │          nodeup, nodedown
  *                         refused
  *
- * Longer than 400 lines: it connects the listener, dials, sessions and events of a node; the decisions are in
- * separate files.
+ * Longer than 400 lines: it connects the listener, dials, sessions and events of a node; the
+ * decisions are in separate files.
  *
  * @module
  */
@@ -46,7 +46,9 @@ import { Reauthentication } from "./reauthentication.ts";
 import { refusalWords, Rejections } from "./rejections.ts";
 import { type SessionOwner, SessionReceiver } from "./session_receiver.ts";
 
-/** Maximum memory for incomplete messages of all nodes, as a number of messages of maximum length. */
+/**
+ * Maximum memory for incomplete messages of all nodes, as a number of messages of maximum length.
+ */
 const INCOMPLETE_MAX = 16;
 /** Maximum memory for incomplete messages of the nodes at one address, in the same unit. */
 const INCOMPLETE_PER_ADDRESS_MAX = 8;
@@ -59,7 +61,10 @@ const PROBE_MS = 1_000;
 
 /** Maximum number of sessions with all nodes. Further initiators are rejected with "limit". */
 export const SESSIONS_MAX = 2048;
-/** Maximum number of sessions with the nodes at one address. Further initiators are rejected with "limit". */
+/**
+ * Maximum number of sessions with the nodes at one address. Further initiators are rejected with
+ * "limit".
+ */
 export const SESSIONS_PER_ADDRESS_MAX = 256;
 
 /** The user's certificates, PEM, instead of those derived from the cookie. */
@@ -71,10 +76,11 @@ export interface OwnTls {
   /** The authority that signed every node's certificate. */
   readonly ca: string;
   /**
-   * Returns whether a certificate is that of the node with this name; called on both sides of a connection,
-   * after TLS has verified that `ca` signed it. For names other than hosts, such as `spiffe://` URIs.
-   * Default: the host of the node's name must be in the certificate, as a host name or an address. A node
-   * whose certificate is not accepted is rejected with the code "certificate".
+   * Returns whether a certificate is that of the node with this name; called on both sides of a
+   * connection, after TLS has verified that `ca` signed it. For names other than hosts, such as
+   * `spiffe://` URIs. Default: the host of the node's name must be in the certificate, as a host
+   * name or an address. A node whose certificate is not accepted is rejected with the code
+   * "certificate".
    */
   readonly verifyPeer?:
     | ((
@@ -118,8 +124,8 @@ export interface MeshEvents extends MembershipEvents {
   /** The queue to a node has risen above half of its limit (`high`), or fallen below an eighth. */
   pressure: { readonly node: string; readonly high: boolean };
   /**
-   * A listener of this node or of its servers accepts no connections, for example because the process is
-   * out of file descriptors, or accepts them again. The host retries until it succeeds.
+   * A listener of this node or of its servers accepts no connections, for example because the
+   * process is out of file descriptors, or accepts them again. The host retries until it succeeds.
    */
   listener: {
     readonly address: string;
@@ -127,11 +133,13 @@ export interface MeshEvents extends MembershipEvents {
     readonly message: string;
   };
   /**
-   * The clocks of a peer and this node differ by half a minute or more: the number of milliseconds by
-   * which the peer's is ahead (negative: behind). 0: they agree again.
+   * The clocks of a peer and this node differ by half a minute or more: the number of milliseconds
+   * by which the peer's is ahead (negative: behind). 0: they agree again.
    */
   clockskew: { readonly node: string; readonly skew: number };
-  /** This node rejected a peer, or a peer rejected this node. `peer` is a node's name or an address. */
+  /**
+   * This node rejected a peer, or a peer rejected this node. `peer` is a node's name or an address.
+   */
   refused: { readonly peer: string; readonly reason: string; readonly words: string };
 }
 
@@ -233,7 +241,9 @@ export class Mesh implements SessionOwner {
     return [...this.#visible()].sort();
   }
 
-  /** Iterates over the names of the connected nodes that are not hidden; on a hidden node, over all. */
+  /**
+   * Iterates over the names of the connected nodes that are not hidden; on a hidden node, over all.
+   */
   *#visible(): Generator<string> {
     const all = this.#options.isHidden === true;
     for (const [name, { met }] of this.#sessions) if (all || !met.isHidden) yield name;
@@ -295,8 +305,8 @@ export class Mesh implements SessionOwner {
   }
 
   /**
-   * Connects to a node, and dials it if there is no session. Rejects with `NodeConnectError`, with the code
-   * "timeout" after `timeoutMs`.
+   * Connects to a node, and dials it if there is no session. Rejects with `NodeConnectError`, with
+   * the code "timeout" after `timeoutMs`.
    */
   connect(name: string, timeoutMs: number = CONNECT_MS): Promise<void> {
     return this.membership.connect(name, timeoutMs);
@@ -385,8 +395,8 @@ export class Mesh implements SessionOwner {
   }
 
   /**
-   * Changes the cookie in use, and the other accepted cookies. Sessions stay open; sessions that were proved
-   * with a cookie that is no longer accepted must be proved again with an accepted one.
+   * Changes the cookie in use, and the other accepted cookies. Sessions stay open; sessions that
+   * were proved with a cookie that is no longer accepted must be proved again with an accepted one.
    */
   async changeKeys(use: ClusterKeys, accepted: readonly ClusterKeys[]): Promise<void> {
     this.#keys = use;

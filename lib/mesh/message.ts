@@ -52,10 +52,10 @@
  * | 0xF0 | PING                  | 8 bytes                                                      | either, after silence | PONG |
  * | 0xF1 | PONG                  | the same 8 bytes                                             | the receiver of a PING | |
  *
- * `text16` is a u16 length and UTF-8. Readers ignore bytes after the fields that they know, so a later version
- * can add fields; after the handshake, unknown tags are skipped. A u64 that identifies an actor is a pid as in
- * `term/pid.ts`; refs and requests are numbers assigned by the node that created them. Terms and reasons fill
- * the rest of the body.
+ * `text16` is a u16 length and UTF-8. Readers ignore bytes after the fields that they know, so a
+ * later version can add fields; after the handshake, unknown tags are skipped. A u64 that
+ * identifies an actor is a pid as in `term/pid.ts`; refs and requests are numbers assigned by the
+ * node that created them. Terms and reasons fill the rest of the body.
  *
  * Longer than 400 lines: it is one table, with an encoder and a decoder for each row.
  *
@@ -199,7 +199,10 @@ export const GOODBYE_REASONS = ["shutdown", "disconnected"] as const;
 /** One of {@linkcode GOODBYE_REASONS}. */
 export type GoodbyeReason = (typeof GOODBYE_REASONS)[number];
 
-/** Flag of NAME: the initiator reads the responder's certificate, so that its proof covers it. Required. */
+/**
+ * Flag of NAME: the initiator reads the responder's certificate, so that its proof covers it.
+ * Required.
+ */
 export const FLAG_READS_CERTIFICATE = 1;
 /** Flag of NAME: the initiator is hidden, see `NodeOptions.hidden`. */
 export const FLAG_HIDDEN = 2;
@@ -424,7 +427,9 @@ export function encodeReject(reason: RejectReason, words: string): Uint8Array {
   return new Writer(64).u8(REJECT_REASONS.indexOf(reason) + 1).text16(words).done();
 }
 
-/** Decodes a REJECT; an unknown reason becomes "protocol". Returns `undefined` if it is malformed. */
+/**
+ * Decodes a REJECT; an unknown reason becomes "protocol". Returns `undefined` if it is malformed.
+ */
 export function decodeReject(
   body: Uint8Array,
 ): { reason: RejectReason; words: string } | undefined {
@@ -441,7 +446,9 @@ export function encodeGoodbye(reason: GoodbyeReason): Uint8Array {
   return encodeFrame(TAG.GOODBYE, new Uint8Array([GOODBYE_REASONS.indexOf(reason) + 1]));
 }
 
-/** Decodes a GOODBYE; an unknown reason becomes "shutdown". Returns `undefined` if it is malformed. */
+/**
+ * Decodes a GOODBYE; an unknown reason becomes "shutdown". Returns `undefined` if it is malformed.
+ */
 export function decodeGoodbye(body: Uint8Array): GoodbyeReason | undefined {
   return body.length === 0 ? undefined : GOODBYE_REASONS[body[0]! - 1] ?? "shutdown";
 }

@@ -1,6 +1,6 @@
 /**
- * Reads the fields of the messages of one session. One reader is reused for all messages, so that none
- * allocates a reader.
+ * Reads the fields of the messages of one session. One reader is reused for all messages, so that
+ * none allocates a reader.
  *
  * Throws `ProtocolError` for a malformed message.
  *

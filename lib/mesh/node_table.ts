@@ -4,8 +4,8 @@
  *
  *     0 the sender · 1 the receiver · from 2 on others, announced once by HOME
  *
- * Each side announces its own indexes, so there is one table per direction. A pid sent from A to B to C
- * therefore refers to the same actor: from B's announcement, C knows the incarnation of A.
+ * Each side announces its own indexes, so there is one table per direction. A pid sent from A to B
+ * to C therefore refers to the same actor: from B's announcement, C knows the incarnation of A.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Sends the messages and signals of this node's actors to one other node. Each is encoded directly into the
- * session's outbox.
+ * Sends the messages and signals of this node's actors to one other node. Each is encoded directly
+ * into the session's outbox.
  *
  * Messages are dropped when too many bytes are queued for the peer; signals never are.
  *
@@ -46,8 +46,8 @@ const REFUSALS: ReadonlyMap<number, number> = new Map<number, number>([
 const NAMES_KEPT_MAX = 1024;
 
 /**
- * Length in bytes from which a text is copied with a view. For a shorter one, a view costs more than copying
- * byte by byte.
+ * Length in bytes from which a text is copied with a view. For a shorter one, a view costs more
+ * than copying byte by byte.
  */
 const VIEW_BYTES_MIN = 64;
 
@@ -169,7 +169,8 @@ export class Outbound implements FoundNodeLink, SignalSender {
   }
 
   /**
-   * Called when the session has ended: all remote actors of that node exit with "noconnection", in steps.
+   * Called when the session has ended: all remote actors of that node exit with "noconnection", in
+   * steps.
    */
   lost(): Generator<number, void> {
     this.isOpen = false;
@@ -417,8 +418,8 @@ export class Outbound implements FoundNodeLink, SignalSender {
   }
 
   /**
-   * Writes a term. A large term is sent in fragments and may be overtaken: it has its own encoder, so that
-   * no later term refers to it.
+   * Writes a term. A large term is sent in fragments and may be overtaken: it has its own encoder,
+   * so that no later term refers to it.
    */
   #term(term: unknown, out: TermBuffer): void {
     const start = out.at;
@@ -432,8 +433,9 @@ export class Outbound implements FoundNodeLink, SignalSender {
   }
 
   /**
-   * Writes an exit reason. Exits are rare: each uses a new encoder, and refers to no earlier term. They must be
-   * sent, and nothing may be thrown in the exiting actor: a reason that cannot be encoded is replaced by a text.
+   * Writes an exit reason. Exits are rare: each uses a new encoder, and refers to no earlier term.
+   * They must be sent, and nothing may be thrown in the exiting actor: a reason that cannot be
+   * encoded is replaced by a text.
    */
   #reason(reason: ExitReason, out: TermBuffer): void {
     if (reason === "normal") return writeNormal(out);

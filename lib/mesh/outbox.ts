@@ -6,15 +6,16 @@
  *     begin, fields, commit ─▶ buffer ─▶ data lane: pieces ─┐ by turns ─▶ stream, while less than
  *                                            large frames ─▶ bulk lane ─┘  a window waits in it
  *
- * The small frames of a turn are written together at its end. Bytes in the stream cannot be overtaken, so the
- * stream receives little at a time, and more when that is sent. A large frame has its place in the data lane,
- * where its BULK is sent; its fragments go through the bulk lane, one large frame after another, alternating
- * with shares of data. Fragments in flight are limited by TAKEN, because frames in the system's buffers cannot
- * be overtaken either.
+ * The small frames of a turn are written together at its end. Bytes in the stream cannot be
+ * overtaken, so the stream receives little at a time, and more when that is sent. A large frame has
+ * its place in the data lane, where its BULK is sent; its fragments go through the bulk lane, one
+ * large frame after another, alternating with shares of data. Fragments in flight are limited by
+ * TAKEN, because frames in the system's buffers cannot be overtaken either.
  *
- * Limits. Above `bytesMax` unsent bytes, data frames are dropped and counted, except vital ones. Above
- * {@linkcode VITAL_BYTES_MAX} more, `overload` is called at the end of the turn, and everything is dropped from
- * then on. The queue uses at most twice the memory of its bytes, and releases it when they are sent.
+ * Limits. Above `bytesMax` unsent bytes, data frames are dropped and counted, except vital ones.
+ * Above {@linkcode VITAL_BYTES_MAX} more, `overload` is called at the end of the turn, and
+ * everything is dropped from then on. The queue uses at most twice the memory of its bytes, and
+ * releases it when they are sent.
  *
  * @module
  */
@@ -41,8 +42,8 @@ const WINDOW_BYTES = 64 * 1024;
 const SHARE_BYTES = PIECE_BYTES_MAX;
 
 /**
- * Maximum length in bytes of a shared frame that is copied into the buffer. For such a frame, a separate
- * chunk costs more.
+ * Maximum length in bytes of a shared frame that is copied into the buffer. For such a frame, a
+ * separate chunk costs more.
  */
 const COPY_BYTES_MAX = 4 * 1024;
 
@@ -50,9 +51,9 @@ const COPY_BYTES_MAX = 4 * 1024;
 export const VITAL_BYTES_MAX: number = 16 * 1024 * 1024;
 
 /**
- * Maximum number of data bytes that overtake large frames in progress; further data waits until these are
- * sent. The receiver holds back messages that overtook a large one to the same actor; its limit is twice
- * this.
+ * Maximum number of data bytes that overtake large frames in progress; further data waits until
+ * these are sent. The receiver holds back messages that overtook a large one to the same actor; its
+ * limit is twice this.
  */
 export const PASSED_BYTES_MAX: number = 8 * 1024 * 1024;
 
@@ -341,7 +342,9 @@ export class SessionOutbox {
     if (bulk.left === 0) this.#bulks.shift();
   }
 
-  /** Called when all lanes are empty. If `end` was called, sends the last frame and ends the stream. */
+  /**
+   * Called when all lanes are empty. If `end` was called, sends the last frame and ends the stream.
+   */
   #finish(): void {
     if (this.#last === undefined) return;
     this.#isClosed = true;

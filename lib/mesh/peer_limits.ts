@@ -14,8 +14,8 @@
 export const RELATIONS_MAX: number = 2 ** 20;
 
 /**
- * Default of `remoteMailboxMax`: the number of messages in a mailbox without a limit of its own from which
- * messages of other nodes are dropped.
+ * Default of `remoteMailboxMax`: the number of messages in a mailbox without a limit of its own
+ * from which messages of other nodes are dropped.
  */
 export const REMOTE_MAILBOX_MAX: number = 2 ** 18;
 

@@ -12,8 +12,8 @@
  *
  * When a node is dialed and forgotten depends on how it became known: see {@linkcode PeerOrigin}.
  *
- * **One session per pair.** Both sides may dial at once. The responder decides when the initiator is
- * authenticated:
+ * **One session per pair.** Both sides may dial at once. The responder decides when the initiator
+ * is authenticated:
  *
  * | what there is with that node | answer |
  * |---|---|
@@ -23,9 +23,9 @@
  * | a session that the initiator had seen up, and has lost | replace it |
  * | a session that the initiator had not seen up when it sent its proof | duplicate: that session stays |
  *
- * A proof that was not sent cannot be accepted, and of two sent proofs exactly one is accepted, because both
- * sides compare the same two names. The initiator sends the last session that it had open, which distinguishes
- * simultaneous dials from a loss that only one side has noticed.
+ * A proof that was not sent cannot be accepted, and of two sent proofs exactly one is accepted,
+ * because both sides compare the same two names. The initiator sends the last session that it had
+ * open, which distinguishes simultaneous dials from a loss that only one side has noticed.
  *
  * @module
  */
@@ -58,7 +58,8 @@ export type PeerOrigin = "seed" | "met" | "gossip" | "asked";
 export const REPORTED_RETRY_MS = 5_000;
 
 /**
- * Time after which a node that was never reached is forgotten, unless a peer names it again. Milliseconds.
+ * Time after which a node that was never reached is forgotten, unless a peer names it again.
+ * Milliseconds.
  */
 export const GOSSIP_FORGET_MS = 600_000;
 
@@ -66,8 +67,8 @@ export const GOSSIP_FORGET_MS = 600_000;
 export const FORGET_MS = 3_600_000;
 
 /**
- * Time for which gossip about a stopped node is ignored, because peers may not know of the stop yet.
- * Milliseconds.
+ * Time for which gossip about a stopped node is ignored, because peers may not know of the stop
+ * yet. Milliseconds.
  */
 export const STOPPED_MS = 30_000;
 
@@ -272,8 +273,8 @@ export class Peers {
   }
 
   /**
-   * Forgets the nodes that were unreachable for too long, and all but the last {@linkcode PEERS_MAX}
-   * disconnected ones. Returns the names of the unreachable ones.
+   * Forgets the nodes that were unreachable for too long, and all but the last
+   * {@linkcode PEERS_MAX} disconnected ones. Returns the names of the unreachable ones.
    */
   expire(now: number): string[] {
     const forgotten: string[] = [];

@@ -21,7 +21,10 @@ export interface PressureState {
   readonly high: boolean;
 }
 
-/** Compares the length of one queue with two marks, and wakes the callers that wait for the lower one. */
+/**
+ * Compares the length of one queue with two marks, and wakes the callers that wait for the lower
+ * one.
+ */
 export class Pressure {
   /** Number of bytes above which the queue is high. */
   readonly highMark: number;

@@ -1,13 +1,14 @@
 /**
- * Makes peers prove their membership again when the cookie of their session is no longer accepted. Without
- * this, a peer with a leaked cookie would stay as long as its session.
+ * Makes peers prove their membership again when the cookie of their session is no longer accepted.
+ * Without this, a peer with a leaked cookie would stay as long as its session.
  *
  *     this node                                  peer
  *        │── PROVE: a nonce ─────────────────────▶│
  *        │◀── PROOF: one for each of its cookies ─│
  *     one matches an accepted cookie: the session stays; none in time: it ends with "cookie"
  *
- * A proof covers the handshake of the session, and thereby the certificate, so it cannot be relayed.
+ * A proof covers the handshake of the session, and thereby the certificate, so it cannot be
+ * relayed.
  *
  * @module
  */
@@ -23,7 +24,7 @@ export const PROOF_MS = 5_000;
 /** Maximum number of proofs read from one PROOF. */
 const PROOFS_MAX = 8;
 
-/** Returns the proof keys of this node; the one in use is first. */
+/** Returns the proof keys of this node, first the one that it uses itself. */
 export type ProofKeys = () => readonly Uint8Array[];
 
 /** Requests new proofs of peers, checks them, and answers the requests of peers. */

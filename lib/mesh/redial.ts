@@ -4,7 +4,10 @@
  * @module
  */
 
-/** The first pause between dials, doubled after each failure. Milliseconds; shortened at random by up to half. */
+/**
+ * The first pause between dials, doubled after each failure. Milliseconds; shortened at random by
+ * up to half.
+ */
 export const BACKOFF_MS_MIN = 100;
 /** Maximum pause between dials of a node that is not a seed. Milliseconds. */
 export const BACKOFF_MS_MAX = 60_000;

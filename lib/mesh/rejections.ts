@@ -1,5 +1,6 @@
 /**
- * Describes rejections for the log, and limits their number, because a peer may be rejected repeatedly.
+ * Describes rejections for the log, and limits their number, because a peer may be rejected
+ * repeatedly.
  *
  * @module
  */
@@ -22,7 +23,8 @@ export class Rejections {
 
   /** Returns whether a rejection should be logged. */
   isNews(hostname: string, reason: string): boolean {
-    // A client that rejects this node's certificate sends an alert and closes. Either may arrive first.
+    // A client that rejects this node's certificate sends an alert and closes. Either may arrive
+    // first.
     const key = `${hostname} ${reason === "broken" ? "cookie" : reason}`;
     const now = this.#clock.now();
     const told = this.#told.get(key);

@@ -1,6 +1,6 @@
 /**
- * Represents an actor of another node while links, monitors, calls or timers of this node are attached to it.
- * Operations on it are sent to its node.
+ * Represents an actor of another node while links, monitors, calls or timers of this node are
+ * attached to it. Operations on it are sent to its node.
  *
  * The object exists as long as something is attached to it. When the session ends, it exits with
  * "noconnection".

@@ -30,7 +30,10 @@ export class RemoteNodes implements Remote, CallAnswerer {
    * `start.ts`.
    */
   exposedBy: (node: string) => readonly string[] | undefined = () => undefined;
-  /** Called with the receiver of each message that cannot be sent, and the reason. Set by `start.ts`. */
+  /**
+   * Called with the receiver of each message that cannot be sent, and the reason. Set by
+   * `start.ts`.
+   */
   onUnsendable: (to: string, words: string) => void = () => {};
   /** The traces of messages, if this node traces. */
   traces: TraceCarrier | undefined = undefined;

@@ -1,15 +1,16 @@
 /**
- * Tracks the rooms in which a peer has members, as far as this node knows, so that a broadcast is sent only to nodes
- * with members. Deterministic.
+ * Tracks the rooms in which a peer has members, as far as this node knows, so that a broadcast is
+ * sent only to nodes with members. Deterministic.
  *
  *     room ─ hash ─▶ one of 262,144 buckets ─▶ a bit: the peer has members in a room of this bucket
  *
- * Rooms with the same bucket share a bit: a node without members may then receive a broadcast, and drops it. A node
- * with 1,000 rooms receives 0.4 % of the broadcasts to other rooms, one with 10,000 rooms 4 %, and one with 100,000
- * rooms 32 %. A peer's rooms therefore take at most 32 KiB of memory, and none while it has no rooms.
+ * Rooms with the same bucket share a bit: a node without members may then receive a broadcast, and
+ * drops it. A node with 1,000 rooms receives 0.4 % of the broadcasts to other rooms, one with
+ * 10,000 rooms 4 %, and one with 100,000 rooms 32 %. A peer's rooms therefore take at most 32 KiB
+ * of memory, and none while it has no rooms.
  *
- * Until the first ROOM_INTEREST of a session, and for peers without `FEATURE.ROOM_INTEREST`, the rooms are unknown:
- * such a peer receives every broadcast.
+ * Until the first ROOM_INTEREST of a session, and for peers without `FEATURE.ROOM_INTEREST`, the
+ * rooms are unknown: such a peer receives every broadcast.
  *
  * @module
  */
@@ -30,11 +31,11 @@ const MAP_BYTES = ROOM_BUCKETS / 8;
 
 /** The kinds of a ROOM_INTEREST. */
 export const INTEREST = {
-  /** Buckets without members from now on. */
+  /** Lists the buckets that no longer have members. */
   LEFT: 0,
-  /** Buckets with members from now on. */
+  /** Lists the buckets that now have members. */
   JOINED: 1,
-  /** All buckets with members, as a map of bits. */
+  /** Contains all buckets, as a map with one bit each. */
   MAP: 2,
 } as const;
 
@@ -66,7 +67,9 @@ export class RoomInterest {
     return this.#map !== undefined && (this.#map[bucket >>> 3]! >>> (bucket & 7) & 1) === 1;
   }
 
-  /** Applies the body of a ROOM_INTEREST. Returns the rule that the peer violated, or `undefined`. */
+  /**
+   * Applies the body of a ROOM_INTEREST. Returns the rule that the peer violated, or `undefined`.
+   */
   apply(body: Uint8Array): string | undefined {
     const reader = new Reader(body);
     const what = reader.u8();

@@ -2,13 +2,14 @@
  * Implements one session with another node, from the ACK to its end: receives and sends frames, and
  * detects failures.
  *
- * Frames of one turn are sent in one write, and large ones in fragments between others: see `outbox.ts`. The
- * send queue is bounded: above `queueBytesMax` data frames are dropped and counted, and control and vital
- * frames are still sent. A peer that does not read therefore uses a bounded amount of memory, and the ping
- * timeout detects it. If more than 16 MiB of control and vital frames wait, the session ends.
+ * Frames of one turn are sent in one write, and large ones in fragments between others: see
+ * `outbox.ts`. The send queue is bounded: above `queueBytesMax` data frames are dropped and
+ * counted, and control and vital frames are still sent. A peer that does not read therefore uses a
+ * bounded amount of memory, and the ping timeout detects it. If more than 16 MiB of control and
+ * vital frames wait, the session ends.
  *
- * Large messages in fragments are handled when they are complete. The handler names the receiver at the first
- * fragment; later messages for it wait in `holds`.
+ * Large messages in fragments are handled when they are complete. The handler names the receiver at
+ * the first fragment; later messages for it wait in `holds`.
  *
  * Longer than 400 lines: it is one state machine, with its documented types.
  *
@@ -34,8 +35,8 @@ import type { PressureState } from "./pressure.ts";
 const PING_BYTES = 8;
 
 /**
- * Minimum amount of incomplete input that counts against the node's budget, in bytes: most reads end within a
- * frame.
+ * Minimum amount of incomplete input that counts against the node's budget, in bytes: most reads
+ * end within a frame.
  */
 const HELD_BYTES_LEAST = 64 * 1024;
 
@@ -76,8 +77,8 @@ export interface SessionLimits extends HeartbeatLimits {
   /** Number of unsent bytes above which data frames are dropped. */
   readonly queueBytesMax: number;
   /**
-   * Maximum length of a message, tag and body, in bytes. A longer one is not sent; receiving one ends the
-   * session. The same on all nodes. Default: {@linkcode MESSAGE_BYTES_MAX}.
+   * Maximum length of a message, tag and body, in bytes. A longer one is not sent; receiving one
+   * ends the session. The same on all nodes. Default: {@linkcode MESSAGE_BYTES_MAX}.
    */
   readonly messageBytesMax?: number | undefined;
 }
@@ -171,8 +172,8 @@ export class Session implements FrameSink, SessionMessages {
   /** Received messages that are held behind incomplete large ones. */
   readonly holds: HoldbackQueue = new HoldbackQueue();
   /**
-   * The rooms in which the peer has members; `undefined` while they are unknown, so that it receives
-   * every broadcast.
+   * The rooms in which the peer has members; `undefined` while they are unknown, so that it
+   * receives every broadcast.
    */
   rooms: RoomInterest | undefined = undefined;
   /** Called when the peer has changed `rooms`. */
@@ -285,8 +286,8 @@ export class Session implements FrameSink, SessionMessages {
   }
 
   /**
-   * Checks whether the peer is alive. Calls `done` once: with true when the peer has answered, with false after
-   * `ms` or when the session has ended.
+   * Checks whether the peer is alive. Calls `done` once: with true when the peer has answered, with
+   * false after `ms` or when the session has ended.
    */
   probe(ms: number, done: (isAlive: boolean) => void): void {
     if (this.#over) return done(false);
@@ -318,8 +319,8 @@ export class Session implements FrameSink, SessionMessages {
   }
 
   /**
-   * Ends the session gracefully: sends the queued frames, then GOODBYE with the reason. Resolves when the peer
-   * has closed too, at the latest after a second.
+   * Ends the session gracefully: sends the queued frames, then GOODBYE with the reason. Resolves
+   * when the peer has closed too, at the latest after a second.
    */
   goodbye(reason: GoodbyeReason): Promise<void> {
     if (this.#over) return Promise.resolve();
@@ -364,7 +365,9 @@ export class Session implements FrameSink, SessionMessages {
     return broken === undefined ? !this.#over : this.#broke(broken);
   }
 
-  /** Handles a frame. Returns false if the session has ended, or the rest must wait for other work. */
+  /**
+   * Handles a frame. Returns false if the session has ended, or the rest must wait for other work.
+   */
   frame(tag: number, body: Uint8Array): boolean {
     const broken = this.#handler.message(this, tag, body);
     if (broken !== undefined) return this.#broke(broken);

@@ -1,5 +1,6 @@
 /**
- * Spawns actors on other nodes, and on this node for others: only functions that are exposed by name.
+ * Spawns actors on other nodes, and on this node for others: only functions that are exposed by
+ * name.
  *
  *     spawn ─▶ SPAWN ─▶ exposed? allowed? ─▶ spawned, linked, monitored ─▶ SPAWNED ─▶ the pid
  *       └─ timeout · session lost · the caller has ended: an actor that starts late is killed
@@ -361,8 +362,9 @@ export class Spawner {
   }
 
   /**
-   * Ends the local actors owned by supervisors of other nodes with "shutdown", so that the supervisors
-   * start them elsewhere. An actor that does not end is killed after {@linkcode OWNED_GRACE_MS}.
+   * Ends the local actors owned by supervisors of other nodes with "shutdown", so that the
+   * supervisors start them elsewhere. An actor that does not end is killed after
+   * {@linkcode OWNED_GRACE_MS}.
    */
   async endOwned(): Promise<void> {
     const ends = Array.from(this.#owned, async (actor) => {

@@ -68,8 +68,8 @@ export interface ActorInfo {
   readonly handlerMs: number | undefined;
   /**
    * The type of the message being handled, and the time. For a call, the time since it was made;
-   * otherwise the time since the message was first observed, at most a second after it was taken with
-   * up to 10000 actors.
+   * otherwise the time since the message was first observed, at most a second after it was taken
+   * with up to 10000 actors.
    */
   readonly current: { readonly message: string; readonly ms: number } | undefined;
   /** The types of the first messages in the mailbox. */

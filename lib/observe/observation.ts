@@ -337,8 +337,8 @@ export class Observation implements Sys {
   }
 
   /**
-   * Describes an actor, or one by its `name` on the node of the pid. Resolves with undefined on
-   * failure.
+   * Returns the information about an actor: the one of the pid, or, if `name` is passed, the one
+   * registered under `name` on the node of the pid. Resolves with undefined on failure.
    */
   async #infoOf(pid: Pid, name?: string): Promise<ActorInfo | undefined> {
     try {

@@ -102,7 +102,10 @@ export interface ChildRules {
    * supervisors `Infinity`.
    */
   readonly shutdown?: "brutalKill" | number | undefined;
-  /** "supervisor" if the child supervises others: the default of `shutdown` is then `Infinity`. Default "worker". */
+  /**
+   * "supervisor" if the child supervises others: the default of `shutdown` is then `Infinity`.
+   * Default "worker".
+   */
   readonly type?: "worker" | "supervisor" | undefined;
   /**
    * Whether the child's orderly exit may end the supervisor: see `autoShutdown`. Not for permanent
@@ -151,8 +154,8 @@ export interface LocalChildSpec<S extends Started = Started> extends ChildRules 
 }
 
 /**
- * A child that runs an exposed function of another node, or of this one. It is spawned there and linked in one
- * step, is restarted there, and is stopped by the same rules as a local child.
+ * A child that runs an exposed function of another node, or of this one. It is spawned there and
+ * linked in one step, is restarted there, and is stopped by the same rules as a local child.
  *
  * @example
  * ```ts
@@ -185,8 +188,9 @@ export interface LocalChildSpec<S extends Started = Started> extends ChildRules 
  */
 export interface RemoteChildSpec extends ChildRules {
   /**
-   * The node, `name@host:port`, or a way to choose one of the nodes that expose the function. The child is
-   * restarted on the node where it ran, while that node is connected and exposes the function.
+   * The node, `name@host:port`, or a way to choose one of the nodes that expose the function. The
+   * child is restarted on the node where it ran, while that node is connected and exposes the
+   * function.
    */
   readonly node: NodeChoice;
   /** The name under which the node exposes the function. */
@@ -200,8 +204,8 @@ export interface RemoteChildSpec extends ChildRules {
   /** Time limit for the node's answer to a start, in milliseconds. Default 5000. */
   readonly timeout?: number | undefined;
   /**
-   * Whether to wait until the child reports that it has started, as services do after `init`. Default false:
-   * it counts as started when it has been spawned.
+   * Whether to wait until the child reports that it has started, as services do after `init`.
+   * Default false: it counts as started when it has been spawned.
    */
   readonly ready?: boolean | undefined;
   /** Only for a local child. */

@@ -130,8 +130,8 @@ export function startFailed(child: Child, error: unknown): SupervisorError {
 }
 
 /**
- * Returns the report of a child's exit as text: the child, the reason, its last message if it crashed, the number
- * of restarts, and what happens next.
+ * Returns the report of a child's exit as text: the child, the reason, its last message if it
+ * crashed, the number of restarts, and what happens next.
  *
  *     child "counter" <0.4> of supervisor <0.3> ended: Error: as told
  *         at …

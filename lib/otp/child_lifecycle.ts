@@ -125,8 +125,8 @@ export class ChildLifecycle {
   }
 
   /**
-   * Lets sockets and timers have a turn, between portions of many children. Rejects when the supervisor must
-   * end meanwhile, which sets `order`.
+   * Lets sockets and timers have a turn, between portions of many children. Rejects when the
+   * supervisor must end meanwhile, which sets `order`.
    */
   async pause(): Promise<void> {
     const { self, system } = this;

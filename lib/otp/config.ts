@@ -7,15 +7,15 @@
  *            │ u8 shutdown, u64 ms │ u8 type │ tail
  *     tail:  nothing, or u8 0, or u8 1 │ u16 length, node │ u16 length, function's name
  *
- * All integers are little-endian, all texts UTF-8. Strategies, restart types and so on are encoded as their
- * indexes in the lists below. A function is an index into a table of the reader: a config can refer only to
- * exposed functions. The arguments are addresses in the writer's memory, which are preserved but not used. A
- * shutdown of all ones is `Infinity`.
+ * All integers are little-endian, all texts UTF-8. Strategies, restart types and so on are encoded
+ * as their indexes in the lists below. A function is an index into a table of the reader: a config
+ * can refer only to exposed functions. The arguments are addresses in the writer's memory, which
+ * are preserved but not used. A shutdown of all ones is `Infinity`.
  *
- * The tail was added later, and its presence is only certain after the last child: after any other child, a
- * first byte of 0 or 1 may also begin the length of the next id. The rule is to read such a byte as a tail. A
- * config that is complete when read without tails, and that the rule would read differently or not at all, is
- * `"ambiguous"`: the caller must specify the form.
+ * The tail was added later, and its presence is only certain after the last child: after any other
+ * child, a first byte of 0 or 1 may also begin the length of the next id. The rule is to read such
+ * a byte as a tail. A config that is complete when read without tails, and that the rule would read
+ * differently or not at all, is `"ambiguous"`: the caller must specify the form.
  *
  * Longer than 400 lines: it is one format, with its encoder, decoder and documented types.
  *
@@ -105,7 +105,10 @@ export const CONFIG_FAULTS = [
 /** One of {@linkcode CONFIG_FAULTS}. */
 export type ConfigFault = (typeof CONFIG_FAULTS)[number];
 
-/** Whether children have tails, which may name a node: `"plain"`, the old form without, or `"tailed"`. */
+/**
+ * Whether children have tails, which may name a node: `"plain"`, the old form without, or
+ * `"tailed"`.
+ */
 export type ConfigForm = "plain" | "tailed";
 
 /** A child in a config. */
@@ -411,8 +414,8 @@ function unsigned(value: number, bits: 32 | 64, field: string): bigint {
 }
 
 /**
- * Returns the options of `Supervisor.start` for a config. `functions` is the table to which the children's
- * `start` refers. A child with a target becomes a remote child on that node.
+ * Returns the options of `Supervisor.start` for a config. `functions` is the table to which the
+ * children's `start` refers. A child with a target becomes a remote child on that node.
  *
  * @throws {ConfigError} `code` "badconfig": a function is not in the table.
  *

@@ -1,6 +1,6 @@
 /**
  * Supervisors of dynamically started children, which are identified by their pids and have no
- * order. OTP's simple_one_for_one. All children are stopped concurrently.
+ * order, as OTP's simple_one_for_one. All children are stopped concurrently.
  *
  * @module
  */
@@ -115,8 +115,8 @@ export class DynamicSupervisor {
   }
 
   /**
-   * Stops the children concurrently, and then the supervisor. Resolves when the supervisor has exited,
-   * also if it had exited before.
+   * Stops the children concurrently, and then the supervisor. Resolves when the supervisor has
+   * exited, also if it had exited before.
    *
    * @throws {NoConnectionError} `code` "noconnection": the supervisor's node is unreachable.
    */

@@ -1,6 +1,6 @@
 /**
- * Restart intensity: the maximum number of restarts in a period. OTP's sliding window.
- * Deterministic.
+ * Restart intensity: the maximum number of restarts in a period, counted in a sliding window as in
+ * OTP. Deterministic.
  *
  * @module
  */

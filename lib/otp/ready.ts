@@ -1,13 +1,13 @@
 /**
- * Waits until an actor on another node has started, like `startAndWait` on this node: the starter sends a request,
- * which is answered when the start has succeeded or failed.
+ * Waits until an actor on another node has started, like `startAndWait` on this node: the starter
+ * sends a request, which is answered when the start has succeeded or failed.
  *
  *     here   spawn, linked ─▶ "ready?" ────────────────────────────────▶ the pid, or the error
  *                 │              │                                         ▲
  *     there       └─▶ init ──────┴──▶ done: true · failed: refused with the error, and it ends
  *
- * An actor that has failed waits for the request, so that it can report the error, but only for a short time,
- * because the starter may not send it.
+ * An actor that has failed waits for the request, so that it can report the error, but only for a
+ * short time, because the starter may not send it.
  *
  * @module
  */
@@ -20,7 +20,10 @@ import type { Pid } from "../term/pid.ts";
 import { refuse } from "./remote_errors.ts";
 import { endSelf, type Starting } from "./start.ts";
 
-/** Maximum time for which an actor that failed to start waits for the starter's request. Milliseconds. */
+/**
+ * Maximum time for which an actor that failed to start waits for the starter's request.
+ * Milliseconds.
+ */
 export const ASKED_MS = 2_000;
 
 /** The request for the result of the start. */

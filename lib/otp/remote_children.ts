@@ -1,14 +1,14 @@
 /**
- * The remote children of one supervisor: where they are started, which of them wait for a node, and which were
- * lost with their node.
+ * The remote children of one supervisor: where they are started, which of them wait for a node, and
+ * which were lost with their node.
  *
  *     start ─▶ a node? ─yes─▶ spawned there, linked ─▶ runs ──its node is gone──▶ lost, until the node
  *       ▲        │no                                                              is back: then killed
  *       └─ look ─┘ waits
  *
- * A lost child has received "noconnection" by its link, and has exited if it does not trap exits. If it does, it
- * is killed as soon as its node is connected, before another child is started there. So at most one copy of a
- * child runs once the network is stable.
+ * A lost child has received "noconnection" by its link, and has exited if it does not trap exits.
+ * If it does, it is killed as soon as its node is connected, before another child is started there.
+ * So at most one copy of a child runs once the network is stable.
  *
  * @module
  */
@@ -31,8 +31,8 @@ import { untilReady } from "./ready.ts";
 export const LOOK_MS = 100;
 
 /**
- * Maximum number of lost children that are remembered. When it is exceeded, the oldest is forgotten: it is then
- * not killed when its node returns, and continues to run if it traps exits.
+ * Maximum number of lost children that are remembered. When it is exceeded, the oldest is
+ * forgotten: it is then not killed when its node returns, and continues to run if it traps exits.
  */
 const LOST_MAX = 65_536;
 
@@ -89,9 +89,9 @@ export class RemoteChildren {
   }
 
   /**
-   * Returns whether a child may have exited because its node is lost: "surely" if the session has ended, even if
-   * there is a new one by now; "perhaps" if its reason is that of actors on a stopping node. The next start
-   * decides.
+   * Returns whether a child may have exited because its node is lost: "surely" if the session has
+   * ended, even if there is a new one by now; "perhaps" if its reason is that of actors on a
+   * stopping node. The next start decides.
    */
   isAway(child: Child, reason: ExitReason): "surely" | "perhaps" | undefined {
     const { spec: { remote }, node, session } = child;
@@ -107,7 +107,10 @@ export class RemoteChildren {
     this.#lookLater();
   }
 
-  /** Handles waiting children: `begin` starts some, and returns the reason if the supervisor must end. */
+  /**
+   * Handles waiting children: `begin` starts some, and returns the reason if the supervisor must
+   * end.
+   */
   async look(
     children: Iterable<Child>,
     begin: () => Promise<ExitReason | undefined>,

@@ -1,7 +1,7 @@
 /**
- * Errors of services and supervisors that are sent to another node. When an `Error` is sent, it keeps its
- * name, message and cause, and loses its class and other properties: these are sent in the cause, and the
- * class is restored by the name. Deterministic.
+ * Errors of services and supervisors that are sent to another node. When an `Error` is sent, it
+ * keeps its name, message and cause, and loses its class and other properties: these are sent in
+ * the cause, and the class is restored by the name. Deterministic.
  *
  * @module
  */

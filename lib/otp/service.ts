@@ -1,7 +1,8 @@
 /**
  * Services: actors that hold a state and handle calls and casts. OTP's gen_server, with types.
  *
- * A service is an ordinary actor: see `service_actor.ts`. This file starts them and sends them requests.
+ * A service is an ordinary actor: see `service_actor.ts`. This file starts them and sends them
+ * requests.
  *
  * @module
  */
@@ -52,16 +53,16 @@ export interface RemoteStarter extends Caller {
 }
 
 /**
- * A kind of service: starts instances of it and sends them requests. Annotate an exported service with
- * this type, and the handlers get their types from its protocol:
- * `export const counter: Service<Counter> = service({ … })`.
+ * A kind of service: starts instances of it and sends them requests. Annotate an exported service
+ * with this type, and the handlers get their types from its protocol: `export const counter:
+ * Service<Counter> = service({ … })`.
  */
 export interface Service<P extends ServiceProtocol>
   extends Spawnable<InfoMessage<P>, StartArgs<P>> {
   /**
-   * Starts an instance, linked if an actor starts it, and waits for `init`. Rejects with the error that
-   * `init` threw, or with an `ActorExitError` whose `reason` is why the instance exited before it had
-   * started.
+   * Starts an instance, linked if an actor starts it, and waits for `init`. Rejects with the error
+   * that `init` threw, or with an `ActorExitError` whose `reason` is why the instance exited before
+   * it had started.
    */
   start(from: Starter, ...args: StartArgs<P>): Promise<ServicePid<P>>;
   /**
@@ -70,9 +71,9 @@ export interface Service<P extends ServiceProtocol>
    */
   startAs(name: string, from: Starter, ...args: StartArgs<P>): Promise<ServicePid<P>>;
   /**
-   * Starts an instance on another node, which exposes the service, linked if an actor starts it, and
-   * waits for `init` there. Rejects as `spawn` on another node does, and with the error that `init`
-   * threw.
+   * Starts an instance on another node, which exposes the service, linked if an actor starts it,
+   * and waits for `init` there. Rejects as `spawn` on another node does, and with the error that
+   * `init` threw.
    *
    * @example
    * ```ts
@@ -136,17 +137,18 @@ export interface Service<P extends ServiceProtocol>
   cast(service: ServiceTarget<P>): CastApi<P>;
   /**
    * Stops a service. Resolves when it has exited, also if it had exited before. Rejects with
-   * `NoConnectionError` if its node is unreachable, where it may continue to run. A handler that awaits the
-   * stop of its own service fails with `CallingSelfError`: return `stopService` instead.
+   * `NoConnectionError` if its node is unreachable, where it may continue to run. A handler that
+   * awaits the stop of its own service fails with `CallingSelfError`: return `stopService` instead.
    */
   stop(service: ServiceTarget<P>, reason?: ExitReason): Promise<void>;
   /** Returns the state of a service, for tests and operators. */
   state(service: ServiceTarget<P>, options?: CallOptions): Promise<P["state"]>;
   /**
-   * Replaces the state of a service, for tests and operators. Rejects with the error that `change` throws. On another node, whose
-   * option `observe` must be "control", the state is read, changed here and written back unless the service has
-   * handled a message meanwhile, at most 10 times; `change` runs each time. Rejects with `UnknownCallError` if
-   * the node does not permit it, and with an `Error` if the service was too busy.
+   * Replaces the state of a service, for tests and operators. Rejects with the error that `change`
+   * throws. On another node, whose option `observe` must be "control", the state is read, changed
+   * here and written back unless the service has handled a message meanwhile, at most 10 times;
+   * `change` runs each time. Rejects with `UnknownCallError` if the node does not permit it, and
+   * with an `Error` if the service was too busy.
    */
   replace(
     service: ServiceTarget<P>,
@@ -342,8 +344,8 @@ function checkHandlers({ name, idleMs, init, call, cast }: AnyDefinition): void 
 }
 
 /**
- * Returns the same definition with async handlers that are attributed to the actor that runs them, even
- * after an `await`.
+ * Returns the same definition with async handlers that are attributed to the actor that runs them,
+ * even after an `await`.
  */
 function inContext(definition: AnyDefinition): AnyDefinition {
   return mapped(definition, (part) => typeof part === "object" ? mapped(part, known) : known(part));

@@ -5,8 +5,9 @@
  *                      ├─ cast: state           ├─▶ (continue) ─▶ … ─▶ terminate ─▶ end
  *                      └─ info: state           ┘
  *
- * It handles one message at a time, in order; a handler's promise delays the next message. A handler that
- * throws, or returns an invalid value, ends the service with an error that names the handler.
+ * It handles one message at a time, in order; a handler's promise delays the next message. A
+ * handler that throws, or returns an invalid value, ends the service with an error that names the
+ * handler.
  *
  * Longer than 400 lines: it is one state machine.
  *
@@ -80,8 +81,8 @@ export type AnyDefinition =
   & { readonly [K in "info" | "continue" | "idle" | "terminate"]?: Handler };
 
 /**
- * A request to stop, and its reason. Any actor can send one, on this node or another: it ends the service,
- * as the exit signal "kill" would.
+ * A request to stop, and its reason. Any actor can send one, on this node or another: it ends the
+ * service, as the exit signal "kill" would.
  */
 function stopRequest(message: unknown): { readonly reason: ExitReason } | undefined {
   const { $stop } = (message ?? {}) as { $stop?: unknown };
@@ -389,8 +390,8 @@ export class ServiceActor {
   }
 
   /**
-   * Replies with the state, for the actor that is started as a replacement, and ends. A persisted state is
-   * not sent.
+   * Replies with the state, for the actor that is started as a replacement, and ends. A persisted
+   * state is not sent.
    */
   #handOver(call: Call): void | Promise<void> {
     const state = this.#persistence === undefined ? this.#state : undefined;
@@ -466,8 +467,9 @@ export class ServiceActor {
   }
 
   /**
-   * Handles the exit of a linked actor, which ends the service even though the actor traps exits for
-   * `terminate`. With `trapExit`, only the exit of its parent does so; others are passed to `info`.
+   * Handles the exit of a linked actor, which ends the service even though the actor traps exits
+   * for `terminate`. With `trapExit`, only the exit of its parent does so; others are passed to
+   * `info`.
    */
   #exited(exit: Exit): void | Promise<void> {
     const { from, reason } = exit;

@@ -11,8 +11,8 @@ import type { Pid } from "../term/pid.ts";
 import type { PersistOptions } from "./store.ts";
 
 /**
- * The state of a service and the messages it accepts. It is written once, as a type: the handlers, the
- * callers and the pids are checked against it.
+ * The state of a service and the messages it accepts. It is written once, as a type: the handlers,
+ * the callers and the pids are checked against it.
  *
  * @example
  * ```ts
@@ -181,8 +181,9 @@ export function noReply<State>(state: State): Outcome<State> {
 }
 
 /**
- * Stops the service after this handler, for `reason`. A call handler returns `[reply, stopService(…)]` to
- * reply first; without a reply the caller's promise rejects with `CallExitError`.
+ * Stops the service after this handler, for `reason`. A call handler returns `[reply,
+ * stopService(…)]` to reply first; without a reply the caller's promise rejects with
+ * `CallExitError`.
  *
  * @example
  * ```ts
@@ -320,13 +321,13 @@ export interface ServiceHandlers<P extends ServiceProtocol> {
   /** The time without messages until `idle` runs. Milliseconds. Default: never. */
   readonly idleMs?: number | undefined;
   /**
-   * Delivers exit signals of linked actors to `info`, as `Exit` messages. Exit signals of its parent and
-   * of the node still end it. Default false.
+   * Delivers exit signals of linked actors to `info`, as `Exit` messages. Exit signals of its
+   * parent and of the node still end it. Default false.
    */
   readonly trapExit?: boolean | undefined;
   /**
-   * Runs before the service ends: by `stop`, by the exit of its parent or of a linked actor, or because
-   * a handler threw. Does not run when the service is killed, or when `init` failed.
+   * Runs before the service ends: by `stop`, by the exit of its parent or of a linked actor, or
+   * because a handler threw. Does not run when the service is killed, or when `init` failed.
    */
   terminate?(this: ServiceContext<P>, state: P["state"], reason: ExitReason): Later<void>;
 }

@@ -1,6 +1,6 @@
 /**
- * Functions that other nodes may spawn, defined once for both sides: the exposing node and the spawning
- * nodes.
+ * Functions that other nodes may spawn, defined once for both sides: the exposing node and the
+ * spawning nodes.
  *
  *     const job = remote("job", body)
  *       here:   node.expose(job)
@@ -26,8 +26,8 @@ export type SpawnableChild<Args extends unknown[]> =
 export type SpawnOn = Pick<RemoteSpawn, "timeout" | "owned">;
 
 /**
- * A function and the name under which nodes expose it. Created by {@linkcode remote}; a `Service` is one
- * too.
+ * A function and the name under which nodes expose it. Created by {@linkcode remote}; a `Service`
+ * is one too.
  */
 export interface Spawnable<Message, Args extends unknown[]> {
   /** The name under which nodes expose it. */
@@ -41,8 +41,8 @@ export interface Spawnable<Message, Args extends unknown[]> {
 }
 
 /**
- * Defines a function that other nodes may spawn. The node that exposes it and the nodes that spawn it use
- * the same definition, so the compiler checks arguments and messages on both sides.
+ * Defines a function that other nodes may spawn. The node that exposes it and the nodes that spawn
+ * it use the same definition, so the compiler checks arguments and messages on both sides.
  *
  * @throws {ArgumentError} `code` "badarg": the name is empty, or the body is not a function.
  *

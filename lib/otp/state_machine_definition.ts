@@ -141,9 +141,9 @@ export interface MachineEvents<P extends MachineProtocol> {
 
 /** The rules of one state. */
 export interface MachineStateRules<P extends MachineProtocol> extends MachineEvents<P> {
-  /** Fires after this time in the state. OTP's state timeout. Default: no timeout. */
+  /** Fires after this time in the state, as OTP's state timeout. Default: no timeout. */
   readonly after?: MachineTimeout<P> | undefined;
-  /** Fires after this time without an event. OTP's event timeout. Default: no timeout. */
+  /** Fires after this time without an event, as OTP's event timeout. Default: no timeout. */
   readonly idle?: MachineTimeout<P> | undefined;
   /** Called when the state is entered. Cannot change the state. Default: nothing is called. */
   readonly enter?:

@@ -1,13 +1,15 @@
 /**
- * Supervisors: actors that start children in order, restart them when they exit, and stop them in reverse. They
- * follow OTP, for local and remote children; `lib/otp/README.md` lists the differences.
+ * Supervisors: actors that start children in order, restart them when they exit, and stop them in
+ * reverse. They follow OTP, for local and remote children; `lib/otp/README.md` lists the
+ * differences.
  *
  *     start ─▶ children, first to last ─▶ supervising ──too many restarts · shutdown ─────▶ stopping
  *                     │ one fails              │ a child ends                              │
  *                     └─▶ those before it      └─▶ strategy: stop, last first; restart  ──  └─▶ end
  *                         are stopped
  *
- * A supervisor is an ordinary actor with a loop: see `supervisor_actor.ts`. This file is its public API.
+ * A supervisor is an ordinary actor with a loop: see `supervisor_actor.ts`. This file is its public
+ * API.
  *
  * @module
  */
@@ -86,8 +88,9 @@ export class Supervisor {
   }
 
   /**
-   * Returns a function to expose, so that a supervisor on another node can have a supervisor on this node as its
-   * child: a tree that spans nodes. The child's spec has `type: "supervisor"` and `ready: true`.
+   * Returns a function to expose, so that a supervisor on another node can have a supervisor on
+   * this node as its child: a tree that spans nodes. The child's spec has `type: "supervisor"` and
+   * `ready: true`.
    *
    * @throws {ChildSpecError} `code` "badchild": a child's spec is invalid.
    *
@@ -121,9 +124,9 @@ export class Supervisor {
   }
 
   /**
-   * Adds a child after the others and starts it. Resolves with the pid that its start function returned.
-   * Rejects with `SupervisorError`: "already_started", "already_present", "start_failed", or "refused", if
-   * the supervisor is on another node.
+   * Adds a child after the others and starts it. Resolves with the pid that its start function
+   * returned. Rejects with `SupervisorError`: "already_started", "already_present", "start_failed",
+   * or "refused", if the supervisor is on another node.
    */
   startChild<S extends Started = AnyPid>(spec: ChildSpec<S>): Promise<StartedPid<S>> {
     return this.#ask({ $child: "start", spec });
@@ -160,8 +163,8 @@ export class Supervisor {
   }
 
   /**
-   * Stops the children in reverse order, and then the supervisor; resolves when it has exited, also if
-   * it had exited before.
+   * Stops the children in reverse order, and then the supervisor; resolves when it has exited, also
+   * if it had exited before.
    *
    * @throws {NoConnectionError} `code` "noconnection": the supervisor's node is unreachable.
    */

@@ -1,6 +1,6 @@
 /**
- * The actor behind `Supervisor`: its children are started in order and stopped in reverse. The strategy decides
- * which children are restarted together.
+ * The actor behind `Supervisor`: its children are started in order and stopped in reverse. The
+ * strategy decides which children are restarted together.
  *
  * @module
  */

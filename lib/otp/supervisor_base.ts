@@ -1,5 +1,6 @@
 /**
- * The common part of `Supervisor` and `DynamicSupervisor`: restarts, and requests that both kinds accept.
+ * The common part of `Supervisor` and `DynamicSupervisor`: restarts, and requests that both kinds
+ * accept.
  *
  *     a child exits ─▶ restart? ─no─▶ removed if temporary ─▶ significant? ─▶ continues, or ends
  *                        │yes
@@ -11,9 +12,9 @@
  *                        ▲                                                │
  *                        └──────────── a start fails: counts as an exit ───┘
  *
- * It starts and stops children one after another, and handles the next message afterwards. While it waits for a
- * start function, it only checks for exit signals that end it. The kinds differ in which children restart
- * together, and in their requests.
+ * It starts and stops children one after another, and handles the next message afterwards. While it
+ * waits for a start function, it only checks for exit signals that end it. The kinds differ in
+ * which children restart together, and in their requests.
  *
  * @module
  */
@@ -51,8 +52,8 @@ export class Due {
 export type RestartPlan = readonly Child[] | { readonly due: Due; readonly pause: number };
 
 /**
- * The actor of a supervisor. Each kind of supervisor overrides the abstract methods. They decide and
- * return the next step; they do not call back, except to start or stop a child on request:
+ * The actor of a supervisor. Each kind of supervisor overrides the abstract methods. They decide
+ * and return the next step; they do not call back, except to start or stop a child on request:
  *
  *     Exit ─▶ #handle ─▶ #exited ─▶ #again ─▶ #restart ─▶ planRestart ─▶ #begin ─▶ ChildLifecycle.start
  */
@@ -95,7 +96,10 @@ export abstract class SupervisorBase<Request extends { readonly $child: string }
   protected abstract due(due: Due): readonly Child[];
   /** Handles a child that waits for a node. Returns whether the children after it may start. */
   protected abstract hold(child: Child): boolean;
-  /** Returns the waiting children whose node may be available, in groups that are started one by one. */
+  /**
+   * Returns the waiting children whose node may be available, in groups that are started one by
+   * one.
+   */
   protected abstract waitingGroups(): readonly (readonly Child[])[];
   /** Stops all children. */
   protected abstract stopAll(): Promise<void>;

@@ -1,8 +1,8 @@
 /**
  * Tasks: functions that run as separate actors and return a result.
  *
- * A task belongs to the actor that started it and ends with it. A crash of the task is the reason that
- * `await` rejects with; it sends no message and ends no other actor.
+ * A task belongs to the actor that started it and ends with it. A crash of the task is the reason
+ * that `await` rejects with; it sends no message and ends no other actor.
  *
  * @module
  */
@@ -130,8 +130,8 @@ export interface TaskApi {
   /** Ends a task at once. Returns false if it had ended before. */
   cancel(task: Task<unknown>): boolean;
   /**
-   * Runs `each` for every item as a task, several at once. Resolves with the results in the order of the
-   * items. Rejects with the first failure, which cancels the others.
+   * Runs `each` for every item as a task, several at once. Resolves with the results in the order
+   * of the items. Rejects with the first failure, which cancels the others.
    */
   map<I, T>(
     from: Starter,

@@ -1,7 +1,7 @@
 /**
  * Detects code that bypasses the simulation: that uses the real clock, randomness or network. The
- * call still succeeds, but the run stops at the end of the event, and reports the location and what to use
- * in its place.
+ * call still succeeds, but the run stops at the end of the event, and reports the location and what
+ * to use in its place.
  *
  * @module
  */

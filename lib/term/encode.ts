@@ -1,18 +1,18 @@
 /**
  * Encodes terms to bytes for messages between nodes. `term/tags` describes the layout.
  *
- * A value is traversed once. While the values of an object are written, its keys lead through the tree
- * of shapes; the number of its shape is inserted before the values at the end. If the tree does not
- * contain the keys, they are new: they are written before the values, and get a number.
+ * A value is traversed once. While the values of an object are written, its keys lead through the
+ * tree of shapes; the number of its shape is inserted before the values at the end. If the tree
+ * does not contain the keys, they are new: they are written before the values, and get a number.
  *
  *     { type: "inc", by: 1 }    1st   f1 e9 0000 02 44"type" 42"by" 43"inc" 81
  *                               2nd   00 43"inc" 81
  *
- * These values can be sent: null, undefined, booleans, numbers, bigints, strings, dates, binary data,
- * errors, pids, references, calls, and arrays, plain objects, maps and sets of these. Of an object,
- * its own enumerable properties with string keys are sent; getters are called. Of an error, name,
- * message, stack and cause are sent. Holes of arrays become undefined. A value that occurs twice is
- * sent twice, and arrives as two values.
+ * These values can be sent: null, undefined, booleans, numbers, bigints, strings, dates, binary
+ * data, errors, pids, references, calls, and arrays, plain objects, maps and sets of these. Of an
+ * object, its own enumerable properties with string keys are sent; getters are called. Of an error,
+ * name, message, stack and cause are sent. Holes of arrays become undefined. A value that occurs
+ * twice is sent twice, and arrives as two values.
  *
  * Longer than 400 lines: one loop writes all tags, for speed.
  *

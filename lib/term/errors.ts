@@ -62,7 +62,7 @@ export class ProtocolError extends Error {
     this.#what = what;
   }
 
-  /** Returns the same error for bytes that begin `length` bytes earlier. */
+  /** Returns the same error with its offset increased by `length`. */
   behind(length: number): ProtocolError {
     return new ProtocolError(this.#what, this.offset + length);
   }

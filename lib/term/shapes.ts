@@ -1,6 +1,7 @@
 /**
- * Shapes: the keys of an object, in order. Sender and receiver number the shapes of a session, so
- * that the keys of the second object with the same shape are sent as one number.
+ * Numbers the shapes of objects. A shape is the list of an object's keys, in order. Sender and
+ * receiver number the shapes of a session in the same way, so that the keys of the second object
+ * with the same shape are sent as one number.
  *
  * The sender finds the number by walking a tree of keys from the root, one step per key:
  *

@@ -1,9 +1,9 @@
 /**
  * The layout of a term on the wire: every tag, one row each.
  *
- * An encoded term is a version byte if the table of shapes restarts, then one value. A value is a tag
- * and its content. All integers are little-endian, except in BIGINT, whose bytes are in the order of
- * its hexadecimal digits.
+ * An encoded term is a version byte if the table of shapes restarts, then one value. A value is a
+ * tag and its content. All integers are little-endian, except in BIGINT, whose bytes are in the
+ * order of its hexadecimal digits.
  *
  * | tag        | name        | what follows                                   | value                          |
  * |------------|-------------|------------------------------------------------|--------------------------------|
@@ -49,8 +49,8 @@
  * follows, 2 if a cause does, in this order.
  *
  * Lengths of Map, Set and bytes have four bytes even when they are short. This limits the ratio of
- * decoded to encoded size: a decoder allocates at most about a hundred times the input, in the worst
- * known case (many empty arrays, objects or typed arrays).
+ * decoded to encoded size: a decoder allocates at most about a hundred times the input, in the
+ * worst known case (many empty arrays, objects or typed arrays).
  *
  * @module
  */

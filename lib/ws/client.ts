@@ -6,9 +6,9 @@
  *          └── 401, a stop code, too many attempts ──▶ failed ◀─────────────────┘
  *     any state ──close(), or the signal is aborted──▶ closed
  *
- * It reconnects after a delay that doubles with each failure, shortened at random by up to half, so that clients
- * which lost a server at the same time do not reconnect at the same time. `connect` waits for the first
- * connection, and rejects if it fails.
+ * It reconnects after a delay that doubles with each failure, shortened at random by up to half, so
+ * that clients which lost a server at the same time do not reconnect at the same time. `connect`
+ * waits for the first connection, and rejects if it fails.
  *
  * Longer than 400 lines: half of it is the documented options; the rest is one state machine.
  *
@@ -148,7 +148,8 @@ const OPTIONS: Readonly<Record<keyof ClientOptions, true>> = {
 };
 
 /**
- * The error of `connect` if no WebSocket was opened: the server rejected it, or did not answer in time.
+ * The error of `connect` if no WebSocket was opened: the server rejected it, or did not answer in
+ * time.
  *
  * @example
  * ```ts

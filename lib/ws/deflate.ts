@@ -5,9 +5,10 @@
  *     broadcast ──▶ a room's batch ──▶ compressed once per window size ──▶ all members that agreed
  *     frame with that bit ──▶ inflated while it arrives, up to `maxPayloadLength` ──▶ message
  *
- * A compressed broadcast refers to no earlier message, so it is valid for every member, whatever was sent
- * before; a connection with context takeover resets its context after it. Connections without context takeover,
- * which is the default, share one engine; while a message arrives in pieces, its connection borrows one.
+ * A compressed broadcast refers to no earlier message, so it is valid for every member, whatever
+ * was sent before; a connection with context takeover resets its context after it. Connections
+ * without context takeover, which is the default, share one engine; while a message arrives in
+ * pieces, its connection borrows one.
  *
  * @module
  */

@@ -81,8 +81,9 @@ export interface FrameSink {
   /** Handles the header of a data frame. Returns the rule that the frame violates, if any. */
   begin(opcode: number, fin: boolean, length: number, compressed: boolean): Rule | undefined;
   /**
-   * Handles the next payload bytes of a data frame: those of `scratch` from `from` to `to`, unmasked; `left` more
-   * follow. `high` is 0 if all of them are ASCII. Called once, with an empty range, for a frame without payload.
+   * Handles the next payload bytes of a data frame: those of `scratch` from `from` to `to`,
+   * unmasked; `left` more follow. `high` is 0 if all of them are ASCII. Called once, with an empty
+   * range, for a frame without payload.
    */
   piece(scratch: Scratch, from: number, to: number, high: number, left: number): Rule | undefined;
   /** Handles a control frame. */
@@ -123,8 +124,8 @@ export class FrameDecoder {
   }
 
   /**
-   * Decodes the bytes from `from` to `to`, in place. Returns the offset at which it stopped: `to`, unless the
-   * sink has paused.
+   * Decodes the bytes from `from` to `to`, in place. Returns the offset at which it stopped: `to`,
+   * unless the sink has paused.
    */
   decode(scratch: Scratch, from: number, to: number, sink: FrameSink): number {
     let at = from;
@@ -331,8 +332,8 @@ export function encodeMessage(
 }
 
 /**
- * Writes the frame of a message at `at`. Returns the offset after it, or -1, without writing, if it may not fit into
- * the rest of the scratch. `text`: whether to send as text; bytes must then be valid UTF-8.
+ * Writes the frame of a message at `at`. Returns the offset after it, or -1, without writing, if it
+ * may not fit. `text`: whether to send as text; bytes must then be valid UTF-8.
  */
 export function appendMessage(
   scratch: Scratch,
@@ -381,7 +382,7 @@ export function checkBytes(data: Uint8Array): Uint8Array {
   );
 }
 
-/** Writes a text frame at `at`. Moves the payload if the text is not ASCII and needs a longer header. */
+/** Writes a text frame at `at`. Moves the payload if non-ASCII text needs a longer header. */
 function appendText(scratch: Scratch, at: number, text: string): number {
   const guess = headerLength(text.length);
   const length = scratch.text.write(text, at + guess);

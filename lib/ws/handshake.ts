@@ -52,8 +52,8 @@ const FIELD_VALUE = /^[^\x00-\x08\x0a-\x1f\x7f]*$/;
 const TARGET = /^(\/[\x21-\x7e]*|https?:\/\/[\x21-\x7e]+|\*)$/i;
 const HOST = /^[^\s/?#@\\]+$/;
 /**
- * Matches a valid head, from its first byte to the empty line. Other heads are read byte by byte, which finds
- * the first invalid byte. The expression is unambiguous, so it runs in linear time.
+ * Matches a valid head, from its first byte to the empty line. Other heads are read byte by byte,
+ * which finds the first invalid byte. The expression is unambiguous, so it runs in linear time.
  */
 const WHOLE_HEAD =
   // deno-lint-ignore no-control-regex
@@ -270,7 +270,8 @@ export function checkUpgrade(head: RequestHead): Refusal | undefined {
 }
 
 /**
- * Returns the extensions that the client offers, in order, or `undefined` if the header is malformed.
+ * Returns the extensions that the client offers, in order, or `undefined` if the header is
+ * malformed.
  */
 export function offeredExtensions(head: RequestHead): Extension[] | undefined {
   return parseExtensions(headerOf(head, "sec-websocket-extensions") ?? "");
@@ -302,7 +303,10 @@ export function acceptAnswer(
   return Buffer.from(text + "\r\n", "latin1");
 }
 
-/** Returns the rejection of an invalid request of any kind. `isKnown`: whether the host was checked before. */
+/**
+ * Returns the rejection of an invalid request of any kind. `isKnown`: whether the host was checked
+ * before.
+ */
 function checkHead(
   head: RequestHead,
   host: string | undefined,
@@ -329,7 +333,9 @@ function checkHead(
   return coding === "chunked" ? undefined : checkCoding(coding);
 }
 
-/** Returns the rejection of a transfer coding other than "chunked": RFC 9112, sections 6.1 and 6.3. */
+/**
+ * Returns the rejection of a transfer coding other than "chunked": RFC 9112, sections 6.1 and 6.3.
+ */
 function checkCoding(coding: string): Refusal {
   const codings = coding.split(",").map((each) => each.trim());
   // If "chunked" is not the last coding, the end of the body is unknown; and it must not be

@@ -131,8 +131,8 @@ export function headOf(
 }
 
 /**
- * Encodes a head and an optional ASCII body, followed by the bytes of `body`. `isAscii`: whether its headers are
- * ASCII.
+ * Encodes a head and an optional ASCII body, followed by the bytes of `body`. `isAscii`: whether
+ * its headers are ASCII.
  */
 export function encodeHead(head: string, isAscii: boolean, body: Uint8Array = EMPTY): Uint8Array {
   const bytes = Buffer.allocUnsafe(head.length + body.length);
@@ -166,8 +166,8 @@ const JOINED_CHUNK_BYTES_MAX = 4096;
 const CRLF = Buffer.from("\r\n");
 
 /**
- * Encodes one chunk of a chunked body as buffers to write. A long one is not copied. `bytes` must not be empty,
- * which would end the body.
+ * Encodes one chunk of a chunked body as buffers to write. A long one is not copied. `bytes` must
+ * not be empty, which would end the body.
  */
 export function encodeChunk(bytes: Uint8Array): Uint8Array[] {
   const pieces = [Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, CRLF];
@@ -180,8 +180,8 @@ export function isBodiless(method: string, status: number): boolean {
 }
 
 /**
- * Returns how the end of a response is marked: by `Content-Length`, otherwise by chunks. A response to HEAD has
- * the length of the omitted body.
+ * Returns how the end of a response is marked: by `Content-Length`, otherwise by chunks. A response
+ * to HEAD has the length of the omitted body.
  */
 export function framingOf(
   head: RequestHead,

@@ -91,8 +91,8 @@ const REQUESTS_A_TURN_MAX = 16;
 const ARRIVED_MS = 1000;
 
 /**
- * Time after the client's FIN until a response in progress is cancelled: a client may close only its own side
- * and still read. Milliseconds.
+ * Time after the client's FIN until a response in progress is cancelled: a client may close only
+ * its own side and still read. Milliseconds.
  */
 const HANG_UP_MS = 500;
 
@@ -778,7 +778,9 @@ export class HttpConnection<Data> implements StreamHandler {
     this.#stream.resume();
   }
 
-  /** Whether the hook has answered without reading a body that is too long to be read and dropped. */
+  /**
+   * Whether the hook has answered without reading a body that is too long to be read and dropped.
+   */
   get #isTooLongToDrain(): boolean {
     return this.#bodyComes && this.#bodyStream?.isUsed === false &&
       (this.#body!.left ?? 0) > DRAINED_BYTES_MAX;
@@ -820,8 +822,8 @@ export class HttpConnection<Data> implements StreamHandler {
   }
 
   /**
-   * Returns a promise that resolves when the client has read most of the sent data, or `undefined` if
-   * it already has.
+   * Returns a promise that resolves when the client has read most of the sent data, or `undefined`
+   * if it already has.
    */
   #room(): Promise<void> | undefined {
     if (this.#stream.unsent <= RESPONSE_BYTES_WAITING_MAX || this.#state !== "answering") {

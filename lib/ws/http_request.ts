@@ -142,8 +142,9 @@ for (const field of FIELDS) {
   });
 }
 
-// Without internal fields, the platform's functions read the properties of an object that is not of its
-// class, and its methods accept no such object. Each property and method is therefore forwarded.
+// Without internal fields, the platform's functions read the properties of an object that is not of
+// its class, and its methods accept no such object. Each property and method is therefore
+// forwarded.
 if (FIELDS.length === 0) {
   type Properties = Record<string, unknown>;
   const own = Object.getOwnPropertyNames(LazyRequest.prototype);

@@ -90,9 +90,9 @@ export interface Acceptance<Data> {
 export type UpgradeAnswer<Data> = Response | Acceptance<Data> | undefined | void;
 
 /**
- * Options of compression. A connection with context takeover uses memory outside of the heap, about 225 KiB
- * for compression and 20 to 30 KiB for inflation. Without it, which is the default for both sides, a
- * connection uses none, except 30 KiB while a message arrives in pieces.
+ * Options of compression. A connection with context takeover uses memory outside of the heap, about
+ * 225 KiB for compression and 20 to 30 KiB for inflation. Without it, which is the default for both
+ * sides, a connection uses none, except 30 KiB while a message arrives in pieces.
  */
 export interface DeflateOptions {
   /** Minimum length of a message that is compressed, in bytes. Default 1024. */
@@ -149,15 +149,17 @@ export interface ServeOptions<Data = undefined>
   /** Receives reports of failed handlers. Default: the host's log. */
   readonly log?: LogSink | undefined;
   /**
-   * The origins whose pages may open a WebSocket, such as `"https://example.org"`; others are rejected with
-   * 403. `"*"`: all origins, for servers that do not rely on cookies. A client without the header Origin is
-   * not a browser, and is accepted. Default: the host and port of the request, so a proxy must pass on the
-   * header Host.
+   * The origins whose pages may open a WebSocket, such as `"https://example.org"`; others are
+   * rejected with
+   * 403. `"*"`: all origins, for servers that do not rely on cookies. A client without the header
+   *   Origin is
+   * not a browser, and is accepted. Default: the host and port of the request, so a proxy must pass
+   * on the header Host.
    */
   readonly origins?: readonly string[] | "*" | undefined;
   /**
-   * Maximum length of a message, in bytes, after inflating; the compressed form may be twice as long.
-   * Default 16 MiB.
+   * Maximum length of a message, in bytes, after inflating; the compressed form may be twice as
+   * long. Default 16 MiB.
    */
   readonly maxPayloadLength?: number | undefined;
   /** Compresses messages if the client supports it: RFC 7692. Default false. */
@@ -170,8 +172,8 @@ export interface ServeOptions<Data = undefined>
    */
   readonly idleTimeout?: number | undefined;
   /**
-   * Time limit from the accept, or from the first byte of a further request, until a request's head is
-   * complete, in milliseconds; the same limit applies to the upgrade hook. Default 10000.
+   * Time limit from the accept, or from the first byte of a further request, until a request's head
+   * is complete, in milliseconds; the same limit applies to the upgrade hook. Default 10000.
    */
   readonly handshakeTimeout?: number | undefined;
   /**
@@ -190,9 +192,9 @@ export interface ServeOptions<Data = undefined>
    */
   readonly sendTimeout?: number | undefined;
   /**
-   * Time for which a connection is kept between two plain requests, in milliseconds; 0: it is not kept. It must
-   * exceed the time for which a proxy keeps its connections to this server (nginx and AWS: 60 s); otherwise the
-   * proxy may send a request while it is being closed. Default 75000.
+   * Time for which a connection is kept between two plain requests, in milliseconds; 0: it is not
+   * kept. It must exceed the time for which a proxy keeps its connections to this server (nginx and
+   * AWS: 60 s); otherwise the proxy may send a request while it is being closed. Default 75000.
    */
   readonly keepAliveTimeout?: number | undefined;
   /** Maximum number of plain requests on one connection. Default 1000. */
@@ -203,14 +205,16 @@ export interface ServeOptions<Data = undefined>
    */
   readonly closeTimeout?: number | undefined;
   /**
-   * Maximum number of connections and WebSockets of one client (an IPv4 address or an IPv6 /64); one more gets a
-   * 503. Behind `trustedProxies`, WebSockets are counted by the address that the proxy names. Default: no limit.
+   * Maximum number of connections and WebSockets of one client (an IPv4 address or an IPv6 /64);
+   * one more gets a
+   * 503. Behind `trustedProxies`, WebSockets are counted by the address that the proxy names.
+   *   Default: no limit.
    */
   readonly maxConnectionsPerAddress?: number | undefined;
   /**
    * Addresses and networks of proxies, such as `"10.0.0.0/8"`, whose X-Forwarded-For and
-   * X-Forwarded-Proto are used: hooks and `remoteAddress` then get the client's address (with port 0), and
-   * `request.url` its scheme. Default: none.
+   * X-Forwarded-Proto are used: hooks and `remoteAddress` then get the client's address (with port
+   * 0), and `request.url` its scheme. Default: none.
    */
   readonly trustedProxies?: readonly string[] | undefined;
   /**
@@ -224,8 +228,8 @@ export interface ServeOptions<Data = undefined>
    */
   readonly maxConnections?: number | undefined;
   /**
-   * Maximum number of bytes of a plain request's body. A body that does not arrive together with the head is
-   * streamed through `request.body`. Default 1 MiB.
+   * Maximum number of bytes of a plain request's body. A body that does not arrive together with
+   * the head is streamed through `request.body`. Default 1 MiB.
    */
   readonly maxRequestBodySize?: number | undefined;
   /**
@@ -234,16 +238,17 @@ export interface ServeOptions<Data = undefined>
    */
   readonly maxRequestBodiesSize?: number | undefined;
   /**
-   * Decides on a WebSocket request before it is accepted. If it throws, the response is 500. `remote` is
-   * the peer's address: behind a proxy, that of the proxy unless `trustedProxies` includes it.
+   * Decides on a WebSocket request before it is accepted. If it throws, the response is 500.
+   * `remote` is the peer's address: behind a proxy, that of the proxy unless `trustedProxies`
+   * includes it.
    */
   upgrade?(
     request: Request,
     remote: Address,
   ): UpgradeAnswer<Data> | Promise<UpgradeAnswer<Data>>;
   /**
-   * Answers plain requests; `remote` is as for `upgrade`. `request.signal` is aborted when the client closes
-   * before the response is complete. Default: 404.
+   * Answers plain requests; `remote` is as for `upgrade`. `request.signal` is aborted when the
+   * client closes before the response is complete. Default: 404.
    *
    * @example The address of the client
    * ```ts

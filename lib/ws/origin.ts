@@ -1,7 +1,7 @@
 /**
- * Checks the origin of WebSocket requests. A browser sends a page's origin and its user's cookies with every
- * request to open a WebSocket, from any page: without a check, any page could act as its visitor.
- * Deterministic.
+ * Checks the origin of WebSocket requests. A browser sends a page's origin and its user's cookies
+ * with every request to open a WebSocket, from any page: without a check, any page could act as its
+ * visitor. Deterministic.
  *
  * @module
  */

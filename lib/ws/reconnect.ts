@@ -1,6 +1,6 @@
 /**
- * Decides when a client reconnects, and when it gives up. Deterministic: time and random numbers are
- * arguments.
+ * Decides when a client reconnects, and when it gives up. Deterministic: time and random numbers
+ * are arguments.
  *
  *     failures      1          2          3          4
  *     delay      ½..1 × min   × 2        × 4        × 8   … up to max, or what Retry-After asks for
@@ -21,11 +21,13 @@ export interface ReconnectOptions {
   /** The longest delay, in milliseconds. Default 10000. */
   readonly maxDelay?: number | undefined;
   /**
-   * The client gives up after this many failed attempts in a row; a connection that opens resets the count.
-   * Default: never.
+   * The client gives up after this many failed attempts in a row; a connection that opens resets
+   * the count. Default: never.
    */
   readonly attempts?: number | undefined;
-  /** Statuses of the server's answer after which the client gives up. Default 401, 403, 404, 410. */
+  /**
+   * Statuses of the server's answer after which the client gives up. Default 401, 403, 404, 410.
+   */
   readonly stopStatuses?: readonly number[] | undefined;
   /** Close codes of the server after which the client gives up. Default: none. */
   readonly stopCodes?: readonly number[] | undefined;
@@ -118,8 +120,8 @@ export class Delay {
   }
 
   /**
-   * Returns the delay in milliseconds after a connection that lasted `lastedMs` (0 for a failed attempt), or
-   * `undefined` to give up. `retryAfterMs` is the delay that the server requested.
+   * Returns the delay in milliseconds after a connection that lasted `lastedMs` (0 for a failed
+   * attempt), or `undefined` to give up. `retryAfterMs` is the delay that the server requested.
    */
   next(lastedMs: number, retryAfterMs: number = 0): number | undefined {
     if (lastedMs > this.#max) this.#steps = 0;

@@ -104,7 +104,10 @@ export class ResponseWriter {
     this.#reader?.cancel(reason).catch(() => {});
   }
 
-  /** Writes the head, and after it the body, if it is written together with the head. A text must be ASCII. */
+  /**
+   * Writes the head, and after it the body, if it is written together with the head. A text must be
+   * ASCII.
+   */
   #begin(framing: Framing, extra: string, text: string = "", bytes: Uint8Array = EMPTY): void {
     const { text: lines, hasDate } = this.#lines;
     const all = hasDate ? lines + extra : `${lines}${extra}date: ${this.#sink.date()}\r\n`;
@@ -199,9 +202,9 @@ export class ResponseWriter {
 }
 
 /**
- * Collects the pieces of a body that are available at once, each within a few microtasks. Uses callbacks,
- * because Bun shows every body as a stream, and an async function costs more than the rest of the
- * response.
+ * Collects the pieces of a body that are available at once, each within a few microtasks. Uses
+ * callbacks, because Bun shows every body as a stream, and an async function costs more than the
+ * rest of the response.
  */
 class StartOfBody {
   /** The available pieces, joined. */

@@ -5,8 +5,8 @@
  *     rooms.broadcast ─▶ Rooms ─▶ RoomTerms.messages: decoded once a batch ─┬─▶ SocketMember ─▶ socket.send
  *                                                                          └─▶ EventStream  ─▶ data: …
  *
- * A member that does not read is limited like a connection of `serve`: at its `backpressureLimit`, it is closed or
- * misses messages, and delays no other member.
+ * A member that does not read is limited like a connection of `serve`: at its `backpressureLimit`,
+ * it is closed or misses messages, and delays no other member.
  *
  * @module
  */
@@ -29,13 +29,14 @@ const OPEN = 1;
 const TRY_AGAIN_LATER = 1013;
 
 /**
- * Idle time after which an event stream sends a comment, because proxies close at 60 s. Milliseconds.
+ * Idle time after which an event stream sends a comment, because proxies close at 60 s.
+ * Milliseconds.
  */
 const KEEP_ALIVE_MS = 20_000;
 
 /**
- * A WebSocket of another server: the standard class (`Deno.upgradeWebSocket`, Hono's `WSContext`), or Bun's
- * `ServerWebSocket`.
+ * A WebSocket of another server: the standard class (`Deno.upgradeWebSocket`, Hono's `WSContext`),
+ * or Bun's `ServerWebSocket`.
  */
 export interface MessageSocket {
   /** Sends a text or binary message. */
@@ -53,12 +54,13 @@ export interface MessageSocket {
 }
 
 /**
- * Returns a member of rooms that sends through a WebSocket of another server. Join it when the socket opens, and
- * call `rooms.leaveAll(member)` when it closes.
+ * Returns a member of rooms that sends through a WebSocket of another server. Join it when the
+ * socket opens, and call `rooms.leaveAll(member)` when it closes.
  *
- * `backpressureLimit` (default 1 MiB) bounds the bytes that wait in the socket, where the runtime reports them; a
- * message beyond it closes the socket with 1013, or is lost by the policy `"drop"` (and `"latest"`, which needs a
- * connection of `serve`). A room's own limits (`rooms.limit`) take precedence.
+ * `backpressureLimit` (default 1 MiB) bounds the bytes that wait in the socket, where the runtime
+ * reports them; a message beyond it closes the socket with 1013, or is lost by the policy `"drop"`
+ * (and `"latest"`, which needs a connection of `serve`). A room's own limits (`rooms.limit`) take
+ * precedence.
  *
  * @example
  * ```ts
@@ -117,19 +119,20 @@ export interface EventStreamOptions extends BackpressureOptions {
   /** Headers of the response, in addition to those of an event stream. Default: none. */
   readonly headers?: HeadersInit | undefined;
   /**
-   * Milliseconds without a message after which a comment is sent, so that proxies keep the connection. 0: never.
-   * Default 20000.
+   * Milliseconds without a message after which a comment is sent, so that proxies keep the
+   * connection. 0: never. Default 20000.
    */
   readonly keepAlive?: number | undefined;
 }
 
 /**
- * Returns a response of server-sent events (WHATWG HTML, section 9.2) that is a member of these rooms until the
- * client disconnects. A text message is sent as `data:`, a binary one in base64 with `event: binary`.
+ * Returns a response of server-sent events (WHATWG HTML, section 9.2) that is a member of these
+ * rooms until the client disconnects. A text message is sent as `data:`, a binary one in base64
+ * with `event: binary`.
  *
- * `backpressureLimit` (default 1 MiB) bounds the bytes that wait for the client; a message beyond it ends the
- * stream (browsers reconnect by themselves), or is lost by the policy `"drop"`. A room's own limits take
- * precedence. Throws {@linkcode RoomError} if a room cannot be joined.
+ * `backpressureLimit` (default 1 MiB) bounds the bytes that wait for the client; a message beyond
+ * it ends the stream (browsers reconnect by themselves), or is lost by the policy `"drop"`. A
+ * room's own limits take precedence. Throws {@linkcode RoomError} if a room cannot be joined.
  *
  * @example
  * ```ts

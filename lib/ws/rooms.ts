@@ -7,13 +7,13 @@
  *
  * For members with compression, the batch is compressed once.
  *
- * The broadcasts to a room in one turn are encoded once, as consecutive frames, into the open batch. Sealing
- * copies it once, and every member's stream receives the same bytes. At most one batch is open. Order is kept
- * because every operation that depends on it seals the batch first: a broadcast to another room, a direct send
- * to a member, a join, a leave.
+ * The broadcasts to a room in one turn are encoded once, as consecutive frames, into the open
+ * batch. Sealing copies it once, and every member's stream receives the same bytes. At most one
+ * batch is open. Order is kept because every operation that depends on it seals the batch first: a
+ * broadcast to another room, a direct send to a member, a join, a leave.
  *
- * Membership is local to this node. Broadcasts are sent to other nodes by the {@linkcode Relay}, and theirs
- * arrive by {@linkcode Rooms.deliver}, which does not forward them.
+ * Membership is local to this node. Broadcasts are sent to other nodes by the {@linkcode Relay},
+ * and theirs arrive by {@linkcode Rooms.deliver}, which does not forward them.
  *
  * Longer than 400 lines with its public options: the batch and its order are one mechanism.
  *
@@ -31,8 +31,9 @@ import { Scratch } from "./scratch.ts";
 export const ROOM_NAME_BYTES_MAX = 255;
 
 /**
- * Default limit of a message to a room, in bytes: what fits into one frame between nodes with the longest room
- * name. It also applies without a cluster, so that a program that works on one node works on several.
+ * Default limit of a message to a room, in bytes: what fits into one frame between nodes with the
+ * longest room name. It also applies without a cluster, so that a program that works on one node
+ * works on several.
  */
 export const ROOM_MESSAGE_BYTES_MAX: number = 16 * 1024 * 1024 - 262;
 
@@ -48,12 +49,15 @@ export type RoomMessage = string | Uint8Array;
 /** A member of rooms: a connection, or a result of `roomMember`. */
 export interface Member {
   /**
-   * Receives complete RFC 6455 frames (unmasked, unfragmented) for a room, in a buffer that is not changed
-   * afterwards. A member that sends messages instead of frames reads them from {@linkcode RoomTerms.messages}.
-   * Must not call back into rooms.
+   * Receives complete RFC 6455 frames (unmasked, unfragmented) for a room, in a buffer that is not
+   * changed afterwards. A member that sends messages instead of frames reads them from
+   * {@linkcode RoomTerms.messages}. Must not call back into rooms.
    */
   sendShared(frames: Uint8Array, room: RoomTerms): void;
-  /** Compresses the frames for this member and others with the same parameters. Default: no compression. */
+  /**
+   * Compresses the frames for this member and others with the same parameters. Default: no
+   * compression.
+   */
   readonly packing?: SharedCompression | undefined;
 }
 
@@ -64,8 +68,8 @@ export interface RoomTerms {
   /** The backpressure options of the room, or `undefined` for those of the member's server. */
   readonly backpressure: BackpressureOptions | undefined;
   /**
-   * Returns the messages in frames that {@linkcode Member.sendShared} received: strings for text, bytes for
-   * binary. They are decoded once for all members of the room.
+   * Returns the messages in frames that {@linkcode Member.sendShared} received: strings for text,
+   * bytes for binary. They are decoded once for all members of the room.
    */
   messages(frames: Uint8Array): readonly RoomMessage[];
 }
@@ -251,8 +255,9 @@ export class Rooms {
   }
 
   /**
-   * Sets the backpressure options of a room on this node, for members that read too slowly; `undefined` restores
-   * those of their server. They stay until they are set again. Throws {@linkcode RoomError}.
+   * Sets the backpressure options of a room on this node, for members that read too slowly;
+   * `undefined` restores those of their server. They stay until they are set again. Throws
+   * {@linkcode RoomError}.
    *
    * @example Prices, of which only the latest matters
    * ```ts
@@ -315,9 +320,10 @@ export class Rooms {
   }
 
   /**
-   * Resolves when every connected node knows in which rooms this node has members: their broadcasts from then on
-   * reach all members that joined before this call. `missing` lists the nodes that did not answer within `timeout`
-   * milliseconds, by default 2000. It costs a round trip to each node. Never rejects.
+   * Resolves when every connected node knows in which rooms this node has members: their broadcasts
+   * from then on reach all members that joined before this call. `missing` lists the nodes that did
+   * not answer within `timeout` milliseconds, by default 2000. It costs a round trip to each node.
+   * Never rejects.
    *
    * @example
    * ```ts
@@ -358,8 +364,8 @@ export class Rooms {
   }
 
   /**
-   * Sends to every member of a room, on every node. Throws {@linkcode RoomError} if the room's name is invalid
-   * or the message is too large; then no member receives it.
+   * Sends to every member of a room, on every node. Throws {@linkcode RoomError} if the room's name
+   * is invalid or the message is too large; then no member receives it.
    */
   broadcast(room: string, data: RoomMessage): void {
     this.traced?.(room);

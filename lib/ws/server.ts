@@ -112,8 +112,8 @@ export interface Server extends AsyncDisposable {
   /** The rooms of the server's connections. */
   readonly rooms: Rooms;
   /**
-   * Replaces the certificate for new connections; open connections stay. Throws an `OptionError` on a server
-   * without TLS.
+   * Replaces the certificate for new connections; open connections stay. Throws an `OptionError` on
+   * a server without TLS.
    */
   reload(options: { readonly tls: NonNullable<ServeOptions["tls"]> }): void;
   /** Stops accepting, and closes all connections. Resolves when all are closed. */
@@ -329,9 +329,9 @@ class WebSocketServer<Data> implements Server {
   }
 
   /**
-   * Makes room for a new connection: closes the connection that has waited longest for a request; if there
-   * is none, closes the oldest silent connection of the address with the most silent ones, if that has more
-   * than the new client would have.
+   * Makes room for a new connection: closes the connection that has waited longest for a request;
+   * if there is none, closes the oldest silent connection of the address with the most silent ones,
+   * if that has more than the new client would have.
    */
   #makeRoom(newcomer: Address): boolean {
     const [longest] = this.#resting;

@@ -1,10 +1,10 @@
 /**
  * Reads a response's body without a stream if it is a string or bytes. Deterministic.
  *
- * `response.body` creates a stream of such a body. On Deno, the stream and its reader cost twice as much as the
- * rest of a response; Deno's own server reads the string from internal fields of the response. These fields are
- * found by their content in a response created for this purpose; if they are not found (on Bun, or in a later
- * Deno), each body is read as a stream.
+ * `response.body` creates a stream of such a body. On Deno, the stream and its reader cost twice as
+ * much as the rest of a response; Deno's own server reads the string from internal fields of the
+ * response. These fields are found by their content in a response created for this purpose; if they
+ * are not found (on Bun, or in a later Deno), each body is read as a stream.
  *
  * @module
  */
@@ -20,8 +20,8 @@ const FIELDS: symbol | undefined = findFields();
 type Holder = { readonly body?: unknown; consumed?: unknown };
 
 /**
- * Returns the body of a response if it is a string or bytes, and marks it as read; otherwise returns `undefined`.
- * Call it after the response's headers were read.
+ * Returns the body of a response if it is a string or bytes, and marks it as read; otherwise
+ * returns `undefined`. Call it after the response's headers were read.
  */
 export function takeStaticBody(response: Response): string | Uint8Array | undefined {
   const holder = holderOf(response);

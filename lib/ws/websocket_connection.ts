@@ -10,10 +10,10 @@
  * the stream is aborted. The `close` handler is called once, when the stream is closed and all
  * messages before the peer's close frame have been handled.
  *
- * A handler may return a promise. Until it settles no further message is handled: data frames wait, up to
- * `HELD_BYTES_MAX`, and then the socket is paused. A peer that sends faster than the handler runs is therefore
- * slowed down, and messages stay in order. Pings and close frames among the waiting frames are answered at
- * once.
+ * A handler may return a promise. Until it settles no further message is handled: data frames wait,
+ * up to `HELD_BYTES_MAX`, and then the socket is paused. A peer that sends faster than the handler
+ * runs is therefore slowed down, and messages stay in order. Pings and close frames among the
+ * waiting frames are answered at once.
  *
  * Longer than 400 lines: it is one state machine, with the public interface of a connection.
  *
@@ -116,10 +116,11 @@ export interface Connection<Data = undefined> extends Member {
   /** Data of the application; its initial value is returned by the upgrade hook. */
   data: Data;
   /**
-   * The connection as an actor, which any actor in the cluster can send to, link to and monitor. Its messages
-   * are passed to the `info` handler. The actor exits when the socket closes, with the reason
-   * `{ shutdown: { code, reason } }`. If the actor exits first, the socket is closed: with 1001 for a normal
-   * reason or a shutdown, otherwise with 1011. `undefined` on a server without a node.
+   * The connection as an actor, which any actor in the cluster can send to, link to and monitor.
+   * Its messages are passed to the `info` handler. The actor exits when the socket closes, with the
+   * reason `{ shutdown: { code, reason } }`. If the actor exits first, the socket is closed: with
+   * 1001 for a normal reason or a shutdown, otherwise with 1011. `undefined` on a server without a
+   * node.
    */
   readonly pid: Pid<unknown> | undefined;
   /** The actor's `self`, for links, monitors and calls. `undefined` without a pid. */
@@ -140,13 +141,13 @@ export interface Connection<Data = undefined> extends Member {
   /** Sends a ping of at most 125 bytes. Throws {@linkcode PingError} if the payload is longer. */
   ping(payload?: string | Uint8Array): SendResult;
   /**
-   * Sends a close frame and waits for the peer's; earlier messages are still delivered. The reason is truncated
-   * to 123 bytes. Has no effect unless the connection is open.
+   * Sends a close frame and waits for the peer's; earlier messages are still delivered. The reason
+   * is truncated to 123 bytes. Has no effect unless the connection is open.
    */
   close(code?: number, reason?: string): void;
   /**
-   * Joins a room of its server. Has no effect unless the connection is open. Throws `RoomError`. Other nodes are
-   * informed shortly after: see `Rooms.join`.
+   * Joins a room of its server. Has no effect unless the connection is open. Throws `RoomError`.
+   * Other nodes are informed shortly after: see `Rooms.join`.
    */
   join(room: string): void;
   /** Leaves a room. */
@@ -154,8 +155,8 @@ export interface Connection<Data = undefined> extends Member {
 }
 
 /**
- * The handlers of connections. A returned promise is awaited before the next message is handled; other results
- * are ignored. A handler that throws closes its own connection with 1011.
+ * The handlers of connections. A returned promise is awaited before the next message is handled;
+ * other results are ignored. A handler that throws closes its own connection with 1011.
  */
 export interface ConnectionHandlers<Data> {
   /** Called when the connection has opened. */
@@ -439,8 +440,9 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
   }
 
   /**
-   * Decodes until a handler returns a promise or the connection must yield. Returns the number of decoded
-   * bytes. Waiting frames are copied in small pieces, because the rest is copied again after each message.
+   * Decodes until a handler returns a promise or the connection must yield. Returns the number of
+   * decoded bytes. Waiting frames are copied in small pieces, because the rest is copied again
+   * after each message.
    */
   #decode(bytes: Uint8Array, isHeld: boolean): number {
     const { input } = this.#terms;

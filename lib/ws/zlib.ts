@@ -5,14 +5,15 @@
  *     compress   payload ─▶ deflate, flushed ─▶ … 00 00 ff ff ─▶ without these four
  *     inflate    bytes, in pieces or whole, then 00 00 ff ff ─▶ payload, up to a limit
  *
- * The public functions of `node:zlib` are either asynchronous, with a job of the thread pool and two
- * callbacks per message, or create a new engine for each message (and Deno's ignore a dictionary). Both
- * runtimes, like Node, have `writeSync` in the internal handle: it takes 1 to 2 µs for a message of 1 KiB
- * with context, and 9 to 13 µs for one without. If it is missing, an engine is created per message, and
- * {@linkcode hasMemory} is false: context takeover is then not negotiated.
+ * The public functions of `node:zlib` are either asynchronous, with a job of the thread pool and
+ * two callbacks per message, or create a new engine for each message (and Deno's ignore a
+ * dictionary). Both runtimes, like Node, have `writeSync` in the internal handle: it takes 1 to 2
+ * µs for a message of 1 KiB with context, and 9 to 13 µs for one without. If it is missing, an
+ * engine is created per message, and {@linkcode hasMemory} is false: context takeover is then not
+ * negotiated.
  *
- * An engine with context uses about 225 KiB outside of the heap to compress (less with a smaller window and
- * `memLevel`), and 20 to 30 KiB to inflate.
+ * An engine with context uses about 225 KiB outside of the heap to compress (less with a smaller
+ * window and `memLevel`), and 20 to 30 KiB to inflate.
  *
  * @module
  */
@@ -34,8 +35,8 @@ const OUTPUT_BYTES = 64 * 1024;
 const DEFLATE_BITS_MIN = 9;
 
 /**
- * Maximum number of blocks of one message that are marked as last; more are rejected. Each resets the engine,
- * which takes a microsecond or two for as few as two bytes of input.
+ * Maximum number of blocks of one message that are marked as last; more are rejected. Each resets
+ * the engine, which takes a microsecond or two for as few as two bytes of input.
  */
 const LAST_BLOCKS_MAX = 64;
 

@@ -1,14 +1,14 @@
 /**
- * The limit of events that a node holds before they are stored. It never holds more than it has announced to its
- * peers, so that they can report how many may be missing if it is killed.
+ * The limit of events that a node holds before they are stored. It never holds more than it has
+ * announced to its peers, so that they can report how many may be missing if it is killed.
  *
  *     an event comes ──it fits under the ceiling──▶ accepted
  *          │ it does not
  *          └─▶ the next ceiling: sent to peers ──confirmed──▶ accepted
  *     a tick in which a lower one was enough ─▶ lower: sent to peers without waiting
  *
- * Ceilings are powers of two, so that a busy node rarely waits. A peer that does not answer in time is not
- * waited for, and may report too few.
+ * Ceilings are powers of two, so that a busy node rarely waits. A peer that does not answer in time
+ * is not waited for, and may report too few.
  *
  * @module
  */

@@ -1,7 +1,7 @@
 /**
- * Runs several nodes as processes on this machine, as one Mesher. They share the database, a SQLite file or
- * PostgreSQL; SQLite allows one writer at a time, and the others wait briefly. A killed process is
- * restarted. When this process ends, they stop (`parent.ts`).
+ * Runs several nodes as processes on this machine, as one Mesher. They share the database, a SQLite
+ * file or PostgreSQL; SQLite allows one writer at a time, and the others wait briefly. A killed
+ * process is restarted. When this process ends, they stop (`parent.ts`).
  *
  * @module
  */

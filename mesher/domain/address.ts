@@ -1,7 +1,7 @@
 /**
  * Addresses that a webhook must not reach: this machine, its networks, and the metadata services of
- * clouds. The author of a rule chooses the receiver, and must not be able to reach internal services
- * through this server. Also parses ranges of addresses for other uses. Deterministic.
+ * clouds. The author of a rule chooses the receiver, and must not be able to reach internal
+ * services through this server. Also parses ranges of addresses for other uses. Deterministic.
  *
  * An address is 16 bytes; IPv4 addresses are `::ffff:a.b.c.d`.
  *

@@ -136,7 +136,10 @@ function recipientsFrom(input: unknown): Parsed<readonly string[]> {
     : refuse(`action.to must be 1 to ${RECIPIENTS_MAX} mail addresses`);
 }
 
-/** Returns whether a text is one mail address, without characters that could form another header or a list. */
+/**
+ * Returns whether a text is one mail address, without characters that could form another header or
+ * a list.
+ */
 export function isMailAddress(text: string): boolean {
   return text.length <= 254 &&
     /^[^\s@\p{C}<>"(),:;\[\]\\]+@[^\s@\p{C}<>"(),:;\[\]\\]+$/u.test(text);

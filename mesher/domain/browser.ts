@@ -1,10 +1,11 @@
 /**
- * Identifies a browser from which a user has logged in. The browser stores `random.mac` in a cookie, where
+ * Identifies a browser from which a user has logged in. The browser stores `random.mac` in a
+ * cookie, where
  *
  *     mac = HMAC-SHA-256(the hash of the user's password, "mesher browser" random)
  *
- * so that every node can check it without storing anything, and a new password invalidates it. It grants no
- * access: it only lets the user try a password while others are guessing it.
+ * so that every node can check it without storing anything, and a new password invalidates it. It
+ * grants no access: it only lets the user try a password while others are guessing it.
  *
  * @module
  */

@@ -8,9 +8,10 @@
  *
  *     header ──line──▶ item ──line──▶ payload: kept, or skipped ──end──▶ item …
  *
- * Events and feedback are kept. Items of other types (sessions, transactions, check-ins, attachments, replays)
- * are skipped and counted by type, so that a large attachment uses no memory. An item that is too large or
- * malformed is dropped alone. Deterministic and total: nothing here throws.
+ * Events and feedback are kept. Items of other types (sessions, transactions, check-ins,
+ * attachments, replays) are skipped and counted by type, so that a large attachment uses no memory.
+ * An item that is too large or malformed is dropped alone. Deterministic and total: nothing here
+ * throws.
  *
  * @module
  */

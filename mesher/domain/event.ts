@@ -3,9 +3,9 @@
  * JSON, and `sentry.ts` from that of a Sentry SDK; no later step reads the raw input. An event is
  * plain data: it can be cloned, sent to another node, and converted to JSON.
  *
- * `validate.ts` creates it from our own JSON and `sentry.ts` from a Sentry SDK's; afterwards, nothing
- * in Mesher reads the raw input. It is plain data that survives `structuredClone`, a send to another
- * node and JSON.
+ * `validate.ts` creates it from our own JSON and `sentry.ts` from a Sentry SDK's; afterwards,
+ * nothing in Mesher reads the raw input. It is plain data that survives `structuredClone`, a send
+ * to another node and JSON.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * The context of an event: the fields that our own events and Sentry's share. Nothing is rejected; invalid
- * values are dropped or truncated.
+ * The context of an event: the fields that our own events and Sentry's share. Nothing is rejected;
+ * invalid values are dropped or truncated.
  *
  * @module
  */

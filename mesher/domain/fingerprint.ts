@@ -1,15 +1,18 @@
 /**
  * Determines which events are the same error, by the first of these rules that applies.
  *
- * 1. The client's own fingerprint. In it, `{{ default }}` represents the result of the other rules, and
+ * 1. The client's own fingerprint. In it, `{{ default }}` represents the result of the other rules,
+ *   and
  *    `{{ transaction }}`, `{{ type }}` and the other names of `variableOf` represent parts of the event.
- * 2. All exceptions of the chain: the type and frames of each, only those of the application if there are any;
+ * 2. All exceptions of the chain: the type and frames of each, only those of the application if
+ *   there are any;
  *    and the source line that threw it or, if that is unknown or does not contain the message, its value. Line
  *    numbers are ignored, so that an edit above does not create a new issue.
  * 3. Their types and values, if none has frames.
  * 4. The template of the message, or the message.
  *
- * Values and messages are normalised (`normalise.ts`), and so are files and functions (`code_place.ts`).
+ * Values and messages are normalised (`normalise.ts`), and so are files and functions
+ * (`code_place.ts`).
  *
  * @module
  */
@@ -177,8 +180,8 @@ function variableOf(event: MesherEvent, name: string): string | undefined {
 }
 
 /**
- * Returns the title of an issue: `Type: value`; the function, if the type is synthetic; or the message's first
- * line.
+ * Returns the title of an issue: `Type: value`; the function, if the type is synthetic; or the
+ * message's first line.
  */
 export function titleOf(event: MesherEvent): string {
   const line = namedBy(event).trim().split(/[\r\n]/, 1)[0]!.trim();

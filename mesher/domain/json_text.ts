@@ -1,6 +1,6 @@
 /**
- * Parses JSON without loss: an integer that a number cannot represent becomes a text of its digits, because ids
- * of users and orders often have 18 digits. Deterministic.
+ * Parses JSON without loss: an integer that a number cannot represent becomes a text of its digits,
+ * because ids of users and orders often have 18 digits. Deterministic.
  *
  * @module
  */

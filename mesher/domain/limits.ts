@@ -1,6 +1,6 @@
 /**
- * The limits of an event: sizes, depths, counts. Long texts are truncated and excess items dropped, because a
- * truncated event is better than none; only an invalid event is rejected.
+ * The limits of an event: sizes, depths, counts. Long texts are truncated and excess items dropped,
+ * because a truncated event is better than none; only an invalid event is rejected.
  *
  * @module
  */

@@ -1,6 +1,7 @@
 /**
- * Removes the parts of a text that differ between occurrences of an error: numbers, ids, addresses, dates,
- * quoted data. `user 17 not found` and `user 18 not found` are therefore equal. Deterministic.
+ * Removes the parts of a text that differ between occurrences of an error: numbers, ids, addresses,
+ * dates, quoted data. `user 17 not found` and `user 18 not found` are therefore equal.
+ * Deterministic.
  *
  * @module
  */
@@ -69,7 +70,10 @@ const HOME = /(\/(?:home|Users)\/|\b[A-Za-z]:[\\/]Users[\\/])[^\s/\\:"'<>]+(?=[/
 const MINIFIED =
   /(?<![\w$.])[a-z_$]{1,2}(?=(?:[.[(][^\s]{0,128})? is (?:not a function|not a constructor|not iterable|undefined\b|null\b))/g;
 
-/** A rule, and a text or pattern without which it cannot apply: most rules are skipped for most texts. */
+/**
+ * A rule, and a text or pattern without which it cannot apply: most rules are skipped for most
+ * texts.
+ */
 type Rule = readonly [needs: string | RegExp, RegExp, string | ((found: string) => string)];
 
 const DIGIT = /\d/;

@@ -1,6 +1,6 @@
 /**
- * Password hashes with the platform's scrypt, which costs memory as well as time. The hash contains the
- * parameters, so that raising them keeps old hashes valid:
+ * Password hashes with the platform's scrypt, which costs memory as well as time. The hash contains
+ * the parameters, so that raising them keeps old hashes valid:
  *
  * ```
  * scrypt$<N>$<r>$<p>$<salt, base64url>$<key, base64url>

@@ -8,8 +8,9 @@
 const ROUND_MAX = 8;
 
 /**
- * Returns the list with each run of repeated items, or of repeated cycles of up to eight items, reduced to one.
- * An incomplete cycle at the end is dropped too: `a b a b a` and `a b a b` both become `a b`.
+ * Returns the list with each run of repeated items, or of repeated cycles of up to eight items,
+ * reduced to one. An incomplete cycle at the end is dropped too: `a b a b a` and `a b a b` both
+ * become `a b`.
  */
 export function foldRepeats<T>(list: readonly T[], keyOf: (item: T) => string): T[] {
   const items: T[] = [];

@@ -1,6 +1,6 @@
 /**
- * The order of releases: by version if both have one (`1.2.3`, `shop@1.2.3-beta.1`, of one package), otherwise by the
- * time when they were first seen. Deterministic.
+ * The order of releases: by version if both have one (`1.2.3`, `shop@1.2.3-beta.1`, of one
+ * package), otherwise by the time when they were first seen. Deterministic.
  *
  * @module
  */
@@ -23,7 +23,10 @@ export function isLaterRelease(one: ReleaseTime, other: ReleaseTime): boolean {
   return one.createdAt > other.createdAt;
 }
 
-/** Compares by semantic versioning. Returns null if one has no such version, or if the packages differ. */
+/**
+ * Compares by semantic versioning. Returns null if one has no such version, or if the packages
+ * differ.
+ */
 export function compareVersions(a: string, b: string): number | null {
   const [one, other] = [VERSION.exec(a), VERSION.exec(b)];
   if (one === null || other === null || one[1] !== other[1]) return null;

@@ -1,7 +1,8 @@
 /**
- * Removes secrets from an event before it is stored: values whose names denote a secret (passwords, tokens,
- * keys, cookies, environment variables), and texts that have the form of one (numbers of cards and accounts, private
- * keys, tokens of well-known services, credentials in URLs). They are replaced by `[Filtered]`. Deterministic.
+ * Removes secrets from an event before it is stored: values whose names denote a secret (passwords,
+ * tokens, keys, cookies, environment variables), and texts that have the form of one (numbers of
+ * cards and accounts, private keys, tokens of well-known services, credentials in URLs). They are
+ * replaced by `[Filtered]`. Deterministic.
  *
  * @module
  */
@@ -125,8 +126,8 @@ const CREDENTIALS = /\b([a-z][a-z0-9+.-]{1,20}:\/\/)([^\s/:@"']{0,256}):([^\s/@"
 const SCHEMES =
   /\b(bearer|basic|digest|negotiate|token)(\s+)(?=[^\s"',;]*[\d=._+/-])[^\s"',;]{8,}/gi;
 /**
- * Matches `name=`, `name: ` and `"name": `; quotes may be escaped, as in JSON inside JSON, and `?name=` encoded, as in a URL
- * inside a URL. The value is read by `VALUE` if the name is secret.
+ * Matches `name=`, `name: ` and `"name": `; quotes may be escaped, as in JSON inside JSON, and
+ * `?name=` encoded, as in a URL inside a URL. The value is read by `VALUE` if the name is secret.
  */
 const NAME =
   /(?:%[0-9a-f]{2})*(\\{0,7}["'`]|)([A-Za-z_$][\w.$[\]-]{0,63})\1(\s{0,8}(?:=>|[=:]|%3D)\s{0,8})/gi;
@@ -150,14 +151,16 @@ const CARD =
   /^(?:4\d{12}(?:\d{3}){0,2}|5[1-5]\d{14}|2(?:2[2-9]|[3-6]\d|7[01])\d{13}|2720\d{12}|3[47]\d{13}|6(?:011|5\d\d)\d{12}|35\d{14}|3(?:0[0-5]|[68]\d)\d{11})$/;
 
 /**
- * Removes the secrets of an event according to a project's rules. Returns the same object if the rules are
- * disabled.
+ * Removes the secrets of an event according to a project's rules. Returns the same object if the
+ * rules are disabled.
  */
 export function scrubbed(event: MesherEvent, rules: ScrubRules = SCRUB_DEFAULT): MesherEvent {
   return rules.enabled ? new Scrubber(rules).event(event) : event;
 }
 
-/** Fields that are stored unchanged. A new field must be listed here, or be handled by `Scrubber`. */
+/**
+ * Fields that are stored unchanged. A new field must be listed here, or be handled by `Scrubber`.
+ */
 type Unscrubbed =
   | "id"
   | "timestamp"
@@ -384,7 +387,9 @@ class Scrubber {
       : text;
   }
 
-  /** Each name is read once, and only the value of a secret one: linear in the length of the text. */
+  /**
+   * Each name is read once, and only the value of a secret one: linear in the length of the text.
+   */
   #withoutPairs(text: string): string {
     let result = "";
     let from = 0;
@@ -403,7 +408,9 @@ class Scrubber {
   }
 }
 
-/** Returns whether what follows a secret's name is its value: in prose, a colon may follow any word. */
+/**
+ * Returns whether what follows a secret's name is its value: in prose, a colon may follow any word.
+ */
 function isSecretValue(value: string, quote: string, between: string): boolean {
   // The names in an object are read one by one.
   if (/^["'`\\]*\[Filtered|^\{/.test(value)) return false;

@@ -1,6 +1,6 @@
 /**
- * The query language: `is:unresolved level:error release:1.2 environment:prod user:42 region:eu "words"`.
- * Deterministic and total.
+ * The query language: `is:unresolved level:error release:1.2 environment:prod user:42 region:eu
+ * "words"`. Deterministic and total.
  *
  * ```
  * is:          unresolved, resolved, archived (ignored), discarded, unassigned
@@ -11,7 +11,8 @@
  * the rest     words; in quotes, too
  * ```
  *
- * Values with spaces are quoted: `release:"1.2 beta"`. A value that is invalid for its name is rejected with its position.
+ * Values with spaces are quoted: `release:"1.2 beta"`. A value that is invalid for its name is
+ * rejected with its position.
  *
  * @module
  */

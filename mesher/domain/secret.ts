@@ -1,7 +1,8 @@
 /**
- * API keys, tokens, and secrets of sessions and links, which are stored as hashes. They are random enough that a
- * plain SHA-256 is as secure as a slow hash, and a lookup costs microseconds. A key is also stored in plain text,
- * so that it can be shown again: it can only send events, and is in each client's program anyway.
+ * API keys, tokens, and secrets of sessions and links, which are stored as hashes. They are random
+ * enough that a plain SHA-256 is as secure as a slow hash, and a lookup costs microseconds. A key
+ * is also stored in plain text, so that it can be shown again: it can only send events, and is in
+ * each client's program anyway.
  *
  * @module
  */

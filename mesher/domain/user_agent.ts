@@ -7,7 +7,10 @@ import type { JsonObject } from "./event.ts";
 import { NAME_CHARS_MAX } from "./limits.ts";
 import { objectOf } from "./trim.ts";
 
-/** Returns the User-Agent of a request's headers, which are by name or in pairs, or null if there is none. */
+/**
+ * Returns the User-Agent of a request's headers, which are by name or in pairs, or null if there is
+ * none.
+ */
 export function userAgentOf(request: JsonObject | null): string | null {
   const headers: unknown = request?.["headers"];
   const pairs = Array.isArray(headers) ? headers : Object.entries(objectOf(headers) ?? {});

@@ -15,8 +15,8 @@
  * contexts, request                                        none
  * ```
  *
- * Wrong types in the fields of the upper part are rejected; any other invalid value is dropped or truncated
- * (`limits.ts`).
+ * Wrong types in the fields of the upper part are rejected; any other invalid value is dropped or
+ * truncated (`limits.ts`).
  *
  * @module
  */

@@ -1,9 +1,9 @@
 /**
  * Rate limits by key: a number of uses per period.
  *
- * The number of keys is limited. For a new key, idle keys are forgotten, or else the oldest one with uses left; a
- * key without uses left is never forgotten early, so that no client gains uses by presenting many other keys. If
- * all keys are used up, a new one waits too.
+ * The number of keys is limited. For a new key, idle keys are forgotten, or else the oldest one
+ * with uses left; a key without uses left is never forgotten early, so that no client gains uses by
+ * presenting many other keys. If all keys are used up, a new one waits too.
  *
  * @module
  */

@@ -56,9 +56,9 @@ export class Attempts {
   }
 
   /**
-   * Starts an attempt. Returns the milliseconds to wait, or 0 if it is allowed. An attempt that must wait
-   * does not count; any other counts as a failure until its result is known, so that concurrent attempts are
-   * limited too.
+   * Starts an attempt. Returns the milliseconds to wait, or 0 if it is allowed. An attempt that
+   * must wait does not count; any other counts as a failure until its result is known, so that
+   * concurrent attempts are limited too.
    */
   try(attempt: Attempt, now: number): number {
     const taken: [Allowance, string][] = [];

@@ -1,6 +1,6 @@
 /**
- * Authentication. Ingest uses a project's key; everything else uses a session's cookie or a personal token. No
- * response reveals whether an id of another organisation exists.
+ * Authentication. Ingest uses a project's key; everything else uses a session's cookie or a
+ * personal token. No response reveals whether an id of another organisation exists.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * The path prefix of the page's public URL, `MESHER_PUBLIC_URL`: a proxy may pass it on or remove it.
+ * The path prefix of the page's public URL, `MESHER_PUBLIC_URL`: a proxy may pass it on or remove
+ * it.
  *
  *     https://errors.example/mesher/api/v1/me ─▶ proxy ─▶ /mesher/api/v1/me or /api/v1/me
  *

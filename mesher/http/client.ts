@@ -1,13 +1,14 @@
 /**
- * Identifies the client of a request for limits: an IPv4 address, or the network of an IPv6 address, because a
- * client with one such address has 2^64 of them.
+ * Identifies the client of a request for limits: an IPv4 address, or the network of an IPv6
+ * address, because a client with one such address has 2^64 of them.
  *
  *     X-Forwarded-For: made up, 203.0.113.9, 10.0.0.2      from 10.0.0.1
  *                                 the client ◀── a proxy ◀── a proxy of ours
  *
- * Behind a proxy, all connections are the proxy's, so that all clients would count as one. A proxy in the config is
- * trusted to append the client's address to X-Forwarded-For: the header is read from its end, skipping trusted
- * proxies. Entries before that may be forged. Without trusted proxies, the header is ignored.
+ * Behind a proxy, all connections are the proxy's, so that all clients would count as one. A proxy
+ * in the config is trusted to append the client's address to X-Forwarded-For: the header is read
+ * from its end, skipping trusted proxies. Entries before that may be forged. Without trusted
+ * proxies, the header is ignored.
  *
  * @module
  */
@@ -36,8 +37,8 @@ function bareHop(hop: string): string {
 }
 
 /**
- * Returns whether a request came over https: a trusted proxy reports it (X-Forwarded-Proto), or always with
- * `MESHER_SECURE_COOKIES`.
+ * Returns whether a request came over https: a trusted proxy reports it (X-Forwarded-Proto), or
+ * always with `MESHER_SECURE_COOKIES`.
  */
 export function isSecure(
   headers: Headers,

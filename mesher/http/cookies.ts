@@ -1,10 +1,10 @@
 /**
- * The two cookies: that of the session, which grants access, and that of the browser, which only shows that a
- * user has logged in from this browser before (see `attempts.ts`).
+ * The two cookies: that of the session, which grants access, and that of the browser, which only
+ * shows that a user has logged in from this browser before (see `attempts.ts`).
  *
- * Over https, the names begin with `__Host-`: browsers then accept the cookie only from this host over https,
- * so that neither a subdomain nor a page of plain http can set it. Only the name for the kind of connection is
- * read.
+ * Over https, the names begin with `__Host-`: browsers then accept the cookie only from this host
+ * over https, so that neither a subdomain nor a page of plain http can set it. Only the name for
+ * the kind of connection is read.
  *
  * @module
  */

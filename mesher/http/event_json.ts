@@ -27,7 +27,10 @@ export function eventShape(event: EventSummary): Shape {
   };
 }
 
-/** Returns the event's contexts, with the browser and system of its request's User-Agent, unless the client sent them. */
+/**
+ * Returns the event's contexts, with the browser and system of its request's User-Agent, unless the
+ * client sent them.
+ */
 async function contextsOf(event: EventDetail["event"]): Promise<JsonObject> {
   const agent = userAgentOf(event.request);
   if (agent === null) return event.contexts;

@@ -1,7 +1,7 @@
 /**
- * Limits concurrent hashing of passwords. A hash takes 32 MiB and a tenth of a second, and any client can cause
- * one by a login: only few run at once, some wait, and more are rejected, so that no client can exhaust the
- * memory. The limit is per process, as the memory is.
+ * Limits concurrent hashing of passwords. A hash takes 32 MiB and a tenth of a second, and any
+ * client can cause one by a login: only few run at once, some wait, and more are rejected, so that
+ * no client can exhaust the memory. The limit is per process, as the memory is.
  *
  * @module
  */

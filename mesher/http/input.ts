@@ -45,8 +45,8 @@ const ENCODINGS_MAX = 3;
 const INFLATED_BYTES = 4_096;
 
 /**
- * Returns the bytes of a body, inflated if they are compressed. Throws `status` if there are more than `max`,
- * compressed or not; 415 for an unknown encoding, and 400 for invalid data.
+ * Returns the bytes of a body, inflated if they are compressed. Throws `status` if there are more
+ * than `max`, compressed or not; 415 for an unknown encoding, and 400 for invalid data.
  */
 export async function readBytes(
   request: Request,
@@ -80,7 +80,10 @@ export async function* readChunks(
   yield* chunks;
 }
 
-/** Returns the encodings of a body in the order in which they were applied (RFC 9110, 8.4). Throws 415. */
+/**
+ * Returns the encodings of a body in the order in which they were applied (RFC 9110, 8.4). Throws
+ * 415.
+ */
 function encodingsOf({ headers }: Request): readonly string[] {
   const encodings = (headers.get("content-encoding") ?? "").toLowerCase().split(",")
     .map((one) => one.trim()).filter((one) => one !== "" && one !== "identity");

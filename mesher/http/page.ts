@@ -1,9 +1,10 @@
 /**
  * Serves the files of the page: those under `mesher/page`, and no others.
  *
- * Each file has a strong ETag, the hash of its bytes. A browser caches the files and revalidates them
- * (`no-cache`); the answer is 304 if a file is unchanged. A new version of the page is therefore used at
- * the next visit, and little is sent otherwise. A maximum age would let old scripts run with new ones.
+ * Each file has a strong ETag, the hash of its bytes. A browser caches the files and revalidates
+ * them (`no-cache`); the answer is 304 if a file is unchanged. A new version of the page is
+ * therefore used at the next visit, and little is sent otherwise. A maximum age would let old
+ * scripts run with new ones.
  *
  * @module
  */

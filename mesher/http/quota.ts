@@ -1,7 +1,7 @@
 /**
- * Quotas: the maximum numbers of organisations, projects, keys and so on. Items are counted before one
- * more is created, so concurrent requests may exceed a quota slightly: quotas prevent unlimited growth,
- * and are not for billing.
+ * Quotas: the maximum numbers of organisations, projects, keys and so on. Items are counted before
+ * one more is created, so concurrent requests may exceed a quota slightly: quotas prevent unlimited
+ * growth, and are not for billing.
  *
  * @module
  */

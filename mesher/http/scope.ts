@@ -1,6 +1,6 @@
 /**
- * Maps an id in a path to its row, if that belongs to an organisation of which the user is a member;
- * otherwise throws 404, whether or not the row exists.
+ * Maps an id in a path to its row, if that belongs to an organisation of which the user is a
+ * member; otherwise throws 404, whether or not the row exists.
  *
  * @module
  */

@@ -7,7 +7,8 @@
  * files/…          minified files and their source maps; all else is ignored
  * ```
  *
- * The zip's own statements about sizes are not trusted: files are inflated in small pieces, and counted.
+ * The zip's own statements about sizes are not trusted: files are inflated in small pieces, and
+ * counted.
  *
  * @module
  */

@@ -1,6 +1,7 @@
 /**
- * Caches the projects of keys for a moment, so that a busy client costs no query per request. A revoked key is
- * rejected at once on the node where it was revoked, and after `KEY_MS` on the others.
+ * Caches the projects of keys for a moment, so that a busy client costs no query per request. A
+ * revoked key is rejected at once on the node where it was revoked, and after `KEY_MS` on the
+ * others.
  *
  * @module
  */

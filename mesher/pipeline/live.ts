@@ -5,10 +5,10 @@
  *     events:<id>                     all its events
  *     events:<id>:<level>:<env hash>  those that pass a filter; each part may be empty
  *
- * A watcher is a member of the first room and of one of the others, so that nothing is filtered per watcher:
- * an event is broadcast to at most four rooms whose filter it matches. The node's hub joins a group for each
- * room with a local watcher, and groups are known on all nodes: an event without a watcher in the cluster is
- * not encoded.
+ * A watcher is a member of the first room and of one of the others, so that nothing is filtered per
+ * watcher: an event is broadcast to at most four rooms whose filter it matches. The node's hub
+ * joins a group for each room with a local watcher, and groups are known on all nodes: an event
+ * without a watcher in the cluster is not encoded.
  *
  * @module
  */

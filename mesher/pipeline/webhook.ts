@@ -1,8 +1,8 @@
 /**
- * One attempt to call a webhook. The receiver's name is looked up once, all its addresses are checked
- * (`domain/address.ts`), and only the checked addresses are connected to, so that a name that changes between
- * the lookup and the connection cannot bypass the check. Redirects are not followed; only the status of the
- * response is read.
+ * One attempt to call a webhook. The receiver's name is looked up once, all its addresses are
+ * checked (`domain/address.ts`), and only the checked addresses are connected to, so that a name
+ * that changes between the lookup and the connection cannot bypass the check. Redirects are not
+ * followed; only the status of the response is read.
  *
  * The text of a failure never contains the URL, which may be a secret.
  *

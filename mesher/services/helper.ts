@@ -1,7 +1,7 @@
 /**
- * A processor for another node: it groups that node's events, passes them to this node's writer, and
- * replies when they are stored. A loaded node starts it on this node by the name `HELPER`, linked, so
- * that it ends with its requester.
+ * A processor for another node: it groups that node's events, passes them to this node's writer,
+ * and replies when they are stored. A loaded node starts it on this node by the name `HELPER`,
+ * linked, so that it ends with its requester.
  *
  * @module
  */

@@ -1,7 +1,7 @@
 /**
- * Reports nodes that join and leave, and the events that may be missing. Each node's monitor stores the
- * announcements of the others (`cluster/held.ts`); when a node is lost, it logs one line, and keeps the loss for the
- * cluster's page (`cluster/losses.ts`):
+ * Reports nodes that join and leave, and the events that may be missing. Each node's monitor stores
+ * the announcements of the others (`cluster/held.ts`); when a node is lost, it logs one line, and
+ * keeps the loss for the cluster's page (`cluster/losses.ts`):
  *
  *     nodedown b@host:9101 (closed): at most 128 events that it had accepted are not stored
  *

@@ -1,6 +1,7 @@
 /**
- * Delivers alerts to webhooks, Slack, Discord and mail. Each delivery is a separate actor, which retries after pauses, so that no receiver
- * waits for another; undelivered alerts are lost when this node ends.
+ * Delivers alerts to webhooks, Slack, Discord and mail. Each delivery is a separate actor, which
+ * retries after pauses, so that no receiver waits for another; undelivered alerts are lost when
+ * this node ends.
  *
  *     post ─▶ an actor: attempt ──failed──▶ pause ─▶ attempt … ─▶ given up, logged
  *                          └──delivered──▶ end

@@ -1,13 +1,13 @@
 /**
- * Groups accepted events and passes them to the writer; when the node is loaded and has helpers, it sends
- * every other batch to them.
+ * Groups accepted events and passes them to the writer; when the node is loaded and has helpers, it
+ * sends every other batch to them.
  *
  *     inbox ─▶ here: grouped ─▶ outbox
  *         └──▶ a helper on another node: grouped and stored there ─▶ settled here on its confirmation
  *
- * Events that a helper has not settled stay in the inbox, as borrowed. If the helper is lost, the batch
- * is processed here; the events' ids prevent events that were already stored there from being stored
- * twice.
+ * Events that a helper has not settled stay in the inbox, as borrowed. If the helper is lost, the
+ * batch is processed here; the events' ids prevent events that were already stored there from being
+ * stored twice.
  *
  * @module
  */

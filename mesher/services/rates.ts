@@ -1,13 +1,13 @@
 /**
- * Requests a project's share of its rate limit, which applies to the whole cluster: one node's limiter
- * counts for a project; the project's id and the nodes' names determine the node (`ownerOf`). While a
- * request is pending, further requests wait and are sent together, so that a busy project costs one
- * message at a time instead of one per event.
+ * Requests a project's share of its rate limit, which applies to the whole cluster: one node's
+ * limiter counts for a project; the project's id and the nodes' names determine the node
+ * (`ownerOf`). While a request is pending, further requests wait and are sent together, so that a
+ * busy project costs one message at a time instead of one per event.
  *
- * When nodes join or leave, some projects get another owner, which starts counting from zero: for one
- * window, at most twice the limit is allowed. An owner that does not answer is not waited for, and not
- * asked for a while: this node's own limiter decides, so a partition multiplies the limit by the number of
- * sides.
+ * When nodes join or leave, some projects get another owner, which starts counting from zero: for
+ * one window, at most twice the limit is allowed. An owner that does not answer is not waited for,
+ * and not asked for a while: this node's own limiter decides, so a partition multiplies the limit
+ * by the number of sides.
  *
  * @module
  */

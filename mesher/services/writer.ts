@@ -1,16 +1,18 @@
 /**
- * Stores the events in the outbox: when 50 wait, or when the first has waited 250 ms; and then up to 500 at
- * once. While a batch is being written, further events are collected, because few large batches cost less
- * than many small ones; when there are 500, a second batch starts, so that it can be prepared while the
- * database works on the first. Events that are being stored stay in the outbox, as borrowed.
+ * Stores the events in the outbox: when 50 wait, or when the first has waited 250 ms; and then up
+ * to 500 at once. While a batch is being written, further events are collected, because few large
+ * batches cost less than many small ones; when there are 500, a second batch starts, so that it can
+ * be prepared while the database works on the first. Events that are being stored stay in the
+ * outbox, as borrowed.
  *
  *     idle ──50 wait · 250 ms──▶ writing ──stored──▶ idle · writing the next
  *                                   │ the database is unavailable
  *                                   ▼
  *                                pausing ──the pause is over──▶ writing the same again
  *
- * A batch that the database rejects permanently is written event by event, so that one bad event does not
- * affect the others. No other event is ever given up: when the outbox is full, ingest answers 503.
+ * A batch that the database rejects permanently is written event by event, so that one bad event
+ * does not affect the others. No other event is ever given up: when the outbox is full, ingest
+ * answers 503.
  *
  * @module
  */

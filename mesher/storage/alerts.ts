@@ -50,8 +50,8 @@ export interface Alerts {
   /** Changes an active or acknowledged alert to resolved. */
   resolveAlert(orgId: string, alertId: string): Promise<Result<Alert, "no_alert" | "wrong_state">>;
   /**
-   * Resolves all unresolved alerts of a project, or those in one state or fired until the given time.
-   * Returns the number of resolved alerts.
+   * Resolves all unresolved alerts of a project, or those in one state or fired until the given
+   * time. Returns the number of resolved alerts.
    */
   resolveAlerts(
     orgId: string,
@@ -62,9 +62,10 @@ export interface Alerts {
     },
   ): Promise<number>;
   /**
-   * Internal: fires a rule, or returns null if it is disabled, deleted, or in its cooldown. The cooldown
-   * applies per issue: another issue fires at once. Suppressed alerts are counted, and the next alert of the
-   * issue has the count. The check and the alert are atomic, so that only one of two concurrent nodes fires.
+   * Internal: fires a rule, or returns null if it is disabled, deleted, or in its cooldown. The
+   * cooldown applies per issue: another issue fires at once. Suppressed alerts are counted, and the
+   * next alert of the issue has the count. The check and the alert are atomic, so that only one of
+   * two concurrent nodes fires.
    */
   fireAlert(
     input: {

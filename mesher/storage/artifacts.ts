@@ -1,5 +1,6 @@
 /**
- * Source maps and minified files that were uploaded for a project, and the chunks of uploads that are not finished.
+ * Source maps and minified files that were uploaded for a project, and the chunks of uploads that
+ * are not finished.
  *
  * @module
  */
@@ -59,7 +60,10 @@ export interface Artifacts {
   hasUpload(projectId: string, checksum: string): Promise<boolean>;
   /** Returns the artifacts with a debug id, the latest first; at most 4. */
   artifactsByDebugId(projectId: string, debugId: string): Promise<readonly Artifact[]>;
-  /** Returns the artifacts of a release and a build with one of these URLs, the latest first; at most 8. */
+  /**
+   * Returns the artifacts of a release and a build with one of these URLs, the latest first; at
+   * most 8.
+   */
   artifactsByUrl(
     projectId: string,
     release: string,

@@ -29,9 +29,9 @@ export interface Database extends Query {
   /** Aborts long statements. Undefined if they cannot be aborted. */
   readonly signal: AbortSignal | undefined;
   /**
-   * Returns all rows of a statement that may take some time. On SQLite, it runs concurrently with other
-   * statements; it rejects with the signal's reason if that is aborted before its turn, and on PostgreSQL also
-   * while it runs.
+   * Returns all rows of a statement that may take some time. On SQLite, it runs concurrently with
+   * other statements; it rejects with the signal's reason if that is aborted before its turn, and
+   * on PostgreSQL also while it runs.
    */
   scan<Row>(sql: string, params: readonly Value[], signal?: AbortSignal): Promise<Row[]>;
   /** Runs all of `body`'s statements in a transaction, or none if it rejects. */

@@ -1,6 +1,6 @@
 /**
- * An engine: a database that also writes batches of events and maintains itself; and the storage built on
- * an engine.
+ * An engine: a database that also writes batches of events and maintains itself; and the storage
+ * built on an engine.
  *
  * @module
  */

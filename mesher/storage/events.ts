@@ -91,9 +91,9 @@ export interface Events {
   /**
    * Internal. Stores a batch in one transaction: all of it or, if it rejects, none. Creates missing
    * issues, counts events, and reopens resolved issues. An id that the project already has changes
-   * nothing, so that a batch may be written again. Outcomes are in the order of `batch`; of two events
-   * with one id in a batch, the second is the duplicate; of several first events of an issue, only the
-   * first is `first`.
+   * nothing, so that a batch may be written again. Outcomes are in the order of `batch`; of two
+   * events with one id in a batch, the second is the duplicate; of several first events of an
+   * issue, only the first is `first`.
    */
   writeEvents(batch: readonly NewEvent[]): Promise<readonly EventOutcome[]>;
   /** Returns a page of a project's events, newest first by time of reception, then by id. */

@@ -1,6 +1,6 @@
 /**
- * The releases that a batch writer knows to be stored, so that a batch does not insert them again. Releases are only
- * deleted with their project.
+ * The releases that a batch writer knows to be stored, so that a batch does not insert them again.
+ * Releases are only deleted with their project.
  *
  * @module
  */

@@ -1,8 +1,8 @@
 /**
  * Merging and splitting of issues.
  *
- * A merged issue is deleted; its fingerprint becomes an alias of the target issue, so that new events with it are
- * added there. Its events are moved in the background (`sql/moves.ts`).
+ * A merged issue is deleted; its fingerprint becomes an alias of the target issue, so that new
+ * events with it are added there. Its events are moved in the background (`sql/moves.ts`).
  *
  * @module
  */
@@ -28,8 +28,8 @@ export interface IssueFingerprint {
 /** Merging and splitting of issues. */
 export interface Merges {
   /**
-   * Merges issues into `targetId`, which keeps its title and state. `busy`: events of one of them are still being
-   * moved by an earlier call.
+   * Merges issues into `targetId`, which keeps its title and state. `busy`: events of one of them
+   * are still being moved by an earlier call.
    */
   mergeIssues(
     orgId: string,

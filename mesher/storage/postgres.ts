@@ -1,8 +1,8 @@
 /**
  * Storage in PostgreSQL (15 or later), for several machines, with the driver `npm:postgres`.
  *
- * Every statement with a parameter is prepared by the server; connections, waits and statements have
- * limits, all named below. Durability is that of the server's settings.
+ * Every statement with a parameter is prepared by the server; connections, waits and statements
+ * have limits, all named below. Durability is that of the server's settings.
  *
  * @module
  */

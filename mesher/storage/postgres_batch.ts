@@ -1,5 +1,6 @@
 /**
- * PostgreSQL's batch writer: one transaction, whose statements each take the whole batch as columns.
+ * PostgreSQL's batch writer: one transaction, whose statements each take the whole batch as
+ * columns.
  *
  * ```
  * projects   hold those that exist
@@ -12,8 +13,8 @@
  * usage      events and bytes, by their projects' order
  * ```
  *
- * All writers process rows in the same order, so that two cannot deadlock; the rows that they all want to
- * change, the counts of issues, are locked last and for the shortest time.
+ * All writers process rows in the same order, so that two cannot deadlock; the rows that they all
+ * want to change, the counts of issues, are locked last and for the shortest time.
  *
  * @module
  */
@@ -158,7 +159,9 @@ async function issuesFor(
   return { issues, made };
 }
 
-/** Returns whether a fingerprint of these new issues was merged into another issue in the meantime. */
+/**
+ * Returns whether a fingerprint of these new issues was merged into another issue in the meantime.
+ */
 async function isAlias(batch: Batch, made: readonly IssueRow[]): Promise<boolean> {
   const found = await batch.rows(
     `SELECT a.issue_id FROM issue_aliases a

@@ -1,6 +1,6 @@
 /**
- * The day partitions of PostgreSQL's events: created ahead of time or when needed, and dropped when a
- * whole day is older than every project's retention.
+ * The day partitions of PostgreSQL's events: created ahead of time or when needed, and dropped when
+ * a whole day is older than every project's retention.
  *
  * @module
  */

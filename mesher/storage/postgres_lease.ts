@@ -1,13 +1,13 @@
 /**
- * Leases in PostgreSQL (15 or later), for singletons: an advisory lock on a separate connection, and a
- * fencing token in a table.
+ * Leases in PostgreSQL (15 or later), for singletons: an advisory lock on a separate connection,
+ * and a fencing token in a table.
  *
  *     acquire ─▶ a connection ─▶ pg_try_advisory_lock ─▶ token + 1
  *     renew   ─▶ the same connection still answers
  *     the holder ends, or is silent for `ttl` ─▶ the server ends the connection, and with it the lock
  *
- * A write that is `fenced` locks the row of the token, so that no later token is granted before it is
- * committed; with an earlier token, it is rejected.
+ * A write that is `fenced` locks the row of the token, so that no later token is granted before it
+ * is committed; with an earlier token, it is rejected.
  *
  * @module
  */
@@ -125,8 +125,8 @@ export class PostgresLease implements Lease {
 }
 
 /**
- * Runs statements in a transaction that holds the token of a lease. Rejects with {@linkcode FencedError} if
- * a later one was granted.
+ * Runs statements in a transaction that holds the token of a lease. Rejects with
+ * {@linkcode FencedError} if a later one was granted.
  */
 export async function fenced<T>(
   sql: postgres.Sql,

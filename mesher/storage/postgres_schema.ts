@@ -7,8 +7,9 @@
  *    └─▶ events, partitioned by received_at: events_20260131, one table a day (UTC)
  * ```
  *
- * A unique index of a partitioned table must contain the partition key, and a client may send an event
- * again on another day; the ids are therefore in a separate table. Retention drops whole days.
+ * A unique index of a partitioned table must contain the partition key, and a client may send an
+ * event again on another day; the ids are therefore in a separate table. Retention drops whole
+ * days.
  *
  * Times are bigints of milliseconds, as everywhere in Mesher: `to_timestamp(received_at / 1000.0)`.
  *

@@ -1,5 +1,5 @@
 /**
- * The columns of an event that both engines write.
+ * Converts an event to the columns that both database engines write.
  *
  * @module
  */

@@ -1,19 +1,20 @@
 /**
- * Storage in SQLite, which both runtimes include (`node:sqlite`), so that nothing must be installed.
+ * Storage in SQLite, which both runtimes include (`node:sqlite`), so that nothing must be
+ * installed.
  *
- * No statement runs on the main thread. A node has three threads with a connection each, started when first
- * needed, so that no statement waits for a slower kind:
+ * No statement runs on the main thread. A node has three threads with a connection each, started
+ * when first needed, so that no statement waits for a slower kind:
  *
  *     writer    batches of events, and everything else that writes
  *     reader    lookups by a key: the user, the project, one issue
  *     scanner   lists, searches and counts; requests take turns, statement by statement
  *
- * Writes are serialised; reads see the last committed state. Several processes may share one file: WAL allows
- * reads during a write; a process that finds the file locked waits.
+ * Writes are serialised; reads see the last committed state. Several processes may share one file:
+ * WAL allows reads during a write; a process that finds the file locked waits.
  *
- * Written data survives a crash of the process and of the machine, because a transaction waits for the disk:
- * the events of a batch share this wait, so it costs little per event. Without `fullSync`, a power failure may
- * lose the last transactions, each as a whole.
+ * Written data survives a crash of the process and of the machine, because a transaction waits for
+ * the disk: the events of a batch share this wait, so it costs little per event. Without
+ * `fullSync`, a power failure may lose the last transactions, each as a whole.
  *
  * An in-memory database is on the main thread, because no other thread can access it.
  *

@@ -1,6 +1,6 @@
 /**
- * SQLite's batch writer: processes each event of a batch in one transaction that waits for nothing else.
- * Deterministic except for the database.
+ * SQLite's batch writer: processes each event of a batch in one transaction that waits for nothing
+ * else. Deterministic except for the database.
  *
  * ```
  * project    there is none ─▶ orphan

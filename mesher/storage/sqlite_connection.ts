@@ -1,6 +1,6 @@
 /**
- * One connection to a SQLite file, for the thread that owns it: prepared statements and batches. Everything in
- * this file blocks on the database.
+ * One connection to a SQLite file, for the thread that owns it: prepared statements and batches.
+ * Everything in this file blocks on the database.
  *
  * @module
  */

@@ -1,7 +1,7 @@
 /**
- * Encodes batches and their results as one text each for transfer between threads: runtimes copy structured
- * data piece by piece, which takes three times as long. The parts are separated by NUL, which no column
- * contains (`json.ts`). Deterministic.
+ * Encodes batches and their results as one text each for transfer between threads: runtimes copy
+ * structured data piece by piece, which takes three times as long. The parts are separated by NUL,
+ * which no column contains (`json.ts`). Deterministic.
  *
  * ```
  * rows       id NUL projectId NUL … receivedAt NUL id NUL …   always in the same order

@@ -1,6 +1,6 @@
 /**
- * A thread with its own connection to a SQLite file, started by `sqlite_thread.ts`. It waits while another
- * process has locked the file.
+ * A thread with its own connection to a SQLite file, started by `sqlite_thread.ts`. It waits while
+ * another process has locked the file.
  *
  * @module
  */

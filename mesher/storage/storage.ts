@@ -1,17 +1,17 @@
 /**
- * The storage interface. `sqlite.ts` and `postgres.ts` implement it, and one contract suite runs on both;
- * nothing else in Mesher knows which one is used.
+ * The storage interface. `sqlite.ts` and `postgres.ts` implement it, and one contract suite runs on
+ * both; nothing else in Mesher knows which one is used.
  *
  * Every entity has two files with its name: in this folder the stored fields and the queries
  * (`alerts.ts`), and under `sql/` their implementation (`sql/alerts.ts`).
  *
  * **Scope.** Every request of a user has an organisation's id, and rows of other organisations are
- * treated as missing: null, an empty page, `false`. Methods without an organisation are internal (ingest,
- * alert evaluation, retention) and documented as such. Ids that are not UUIDs match nothing, and are not
- * errors.
+ * treated as missing: null, an empty page, `false`. Methods without an organisation are internal
+ * (ingest, alert evaluation, retention) and documented as such. Ids that are not UUIDs match
+ * nothing, and are not errors.
  *
- * **Time** is in milliseconds since the epoch, everywhere. **Text** may contain any characters: storage
- * replaces NUL and lone surrogates by U+FFFD and keeps the rest.
+ * **Time** is in milliseconds since the epoch, everywhere. **Text** may contain any characters:
+ * storage replaces NUL and lone surrogates by U+FFFD and keeps the rest.
  *
  * **Failure.** Expected rejections are values (`Result`). All other failures (the database is
  * unavailable, the disk is full) reject with a `StorageError`, whose `retry` is whether a retry may

@@ -29,8 +29,8 @@ export interface StorageHealth {
 export interface Upkeep {
   /**
    * Deletes events older than their project's retention and expired sessions; on PostgreSQL, also
-   * creates the partitions of the next days and drops empty ones. Works in small transactions; safe to
-   * run on several nodes at once, and repeatedly.
+   * creates the partitions of the next days and drops empty ones. Works in small transactions; safe
+   * to run on several nodes at once, and repeatedly.
    */
   upkeep(now: number): Promise<UpkeepReport>;
   /** Returns the state of the database. Never rejects. */

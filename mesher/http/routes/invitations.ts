@@ -172,7 +172,8 @@ export const invitationRoutes: readonly Route[] = [
       }
       const email = (asked.body["email"] as string).trim().toLowerCase();
       mustWait(resets.take(clientOf(request.headers, remote.hostname, config.proxies), now()));
-      // Few resets are sent to one account; further requests do not reveal whether the account exists.
+      // Few resets are sent to one account; further requests do not reveal whether the account
+      // exists.
       if (resets.take(`account ${email}`, now()) === 0) {
         const known = await storage.credentials(email);
         // Not awaited: the duration would reveal whether the account exists.
@@ -233,7 +234,9 @@ async function loggedIn({ request, url, remote, mesher }: Asked): Promise<User |
   }
 }
 
-/** Throws 409 if the organisation or the user has reached a quota. `user`: null for a new account. */
+/**
+ * Throws 409 if the organisation or the user has reached a quota. `user`: null for a new account.
+ */
 async function mustHaveRoom({ mesher }: Asked, orgId: string, user: User | null): Promise<void> {
   const { storage } = mesher;
   mustFit("members of one organization", (await storage.members(orgId)).length);

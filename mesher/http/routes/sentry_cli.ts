@@ -344,7 +344,10 @@ async function assemble(asked: Asked): Promise<Reply> {
   return { json: { state: "ok", missingChunks: [], detail: null } };
 }
 
-/** Returns the projects in a body, by id or slug. Throws 404 if one does not belong to the organisation. */
+/**
+ * Returns the projects in a body, by id or slug. Throws 404 if one does not belong to the
+ * organisation.
+ */
 async function projectsIn(
   { mesher, body }: Asked,
   { organisation }: Membership,

@@ -1,6 +1,6 @@
 /**
- * Routes for data of Sentry's clients that is not stored, besides items of envelopes: each request is counted by
- * type, where operators see it, and the response says that it is not stored.
+ * Routes for data of Sentry's clients that is not stored, besides items of envelopes: each request
+ * is counted by type, where operators see it, and the response says that it is not stored.
  *
  * @module
  */

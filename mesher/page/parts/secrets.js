@@ -1,6 +1,6 @@
 /**
- * Secrets of one kind, keys or tokens: a list, a form for a new one, and instructions. A key can be shown again; a
- * token is shown only once.
+ * Secrets of one kind, keys or tokens: a list, a form for a new one, and instructions. A key can be
+ * shown again; a token is shown only once.
  *
  * @module
  */

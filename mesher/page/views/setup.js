@@ -12,7 +12,9 @@ import { copyable, field, select } from "../parts/controls.js";
 /** The key under which the browser stores the chosen program. */
 const CHOSEN = "mesher.program";
 
-/** @type {readonly { id: string, text: string, install?: string, code: (dsn: string) => string }[]} */
+/**
+ * @type {readonly { id: string, text: string, install?: string, code: (dsn: string) => string }[]}
+ */
 const PROGRAMS = [
   {
     id: "browser",

@@ -25,7 +25,7 @@ export interface IssueRow {
   readonly resolved_after: string | null;
 }
 
-/** The columns of `IssueRow`, of `issues i`. */
+/** The SQL list of the columns of an `IssueRow`. The statement names the table `issues i`. */
 export const ISSUE: string =
   "i.id, i.project_id, i.fingerprint, i.title, i.culprit, i.level, i.status, " +
   "i.event_count, i.first_seen, i.last_seen, i.assigned_to, i.user_count, " +

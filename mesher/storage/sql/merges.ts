@@ -1,8 +1,9 @@
 /**
  * Merges and splits issues, in the SQL that both engines share.
  *
- * A batch in progress locks its issues, so a merge waits for it; a batch after the merge finds the alias. A batch
- * that has created an issue for a fingerprint that became an alias meanwhile is written again.
+ * A batch in progress locks its issues, so a merge waits for it; a batch after the merge finds the
+ * alias. A batch that has created an issue for a fingerprint that became an alias meanwhile is
+ * written again.
  *
  * @module
  */
@@ -199,8 +200,8 @@ function sumOf(target: IssueRow, gone: readonly IssueRow[]): IssueRow {
 }
 
 /**
- * Replaces an issue by an alias of the target, and moves its aliases, activity and alerts to the target.
- * Its events are moved in the background.
+ * Replaces an issue by an alias of the target, and moves its aliases, activity and alerts to the
+ * target. Its events are moved in the background.
  */
 async function takeOver(
   query: Query,

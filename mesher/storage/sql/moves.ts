@@ -20,7 +20,9 @@ export interface Move {
   readonly fingerprints: readonly string[];
 }
 
-/** Number of events or users that one transaction moves. Events of the same time are moved together. */
+/**
+ * Number of events or users that one transaction moves. Events of the same time are moved together.
+ */
 const MOVED_MAX = 500;
 
 /**

@@ -15,7 +15,10 @@ export function limitOf(page: Pick<PageRequest, "limit">): number {
   return Math.min(PAGE_ROWS_MAX, Math.max(1, Math.trunc(page.limit) || 1));
 }
 
-/** Adds the condition that rows come after the last row of the previous page. Returns false if its id is invalid. */
+/**
+ * Adds the condition that rows come after the last row of the previous page. Returns false if its
+ * id is invalid.
+ */
 export function narrowToPage(
   where: Conditions,
   { after }: PageRequest,

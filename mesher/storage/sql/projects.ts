@@ -23,7 +23,7 @@ export interface ProjectRow {
   readonly scrub: unknown;
 }
 
-/** The columns of `ProjectRow`. */
+/** The SQL list of the columns of a `ProjectRow`. */
 export const PROJECT =
   "id, org_id, name, slug, platform, retention_days, sample_rate, created_at, scrub";
 

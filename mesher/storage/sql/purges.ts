@@ -1,9 +1,10 @@
 /**
- * Background deletions and moves: the events and issues of a project, or the events of an issue. The
- * visible row is deleted at once; dependent rows are deleted in small transactions, so that a million
- * events delay no other request.
+ * Background deletions and moves: the events and issues of a project, or the events of an issue.
+ * The visible row is deleted at once; dependent rows are deleted in small transactions, so that a
+ * million events delay no other request.
  *
- * A purge is a row, so it continues after the process has ended, on this or another node (`upkeep`).
+ * A purge is a row, so it continues after the process has ended, on this or another node
+ * (`upkeep`).
  *
  * @module
  */

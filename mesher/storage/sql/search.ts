@@ -1,12 +1,12 @@
 /**
- * Searches the events of a project, newest first, in statements that are all short however many events there
- * are.
+ * Searches the events of a project, newest first, in statements that are all short however many
+ * events there are.
  *
  *     rare: at most 2,000 events match ──▶ all of them, by the index of words, in one statement
  *     else ─▶ the newest 5,000 events of the project, then the 10,000 before them, …, until the page is full
  *
- * Other requests have their turns between two slices, and a search whose client has disconnected ends. A search
- * that has not found enough after `SEARCH_MS_MAX` rejects; the user can narrow it.
+ * Other requests have their turns between two slices, and a search whose client has disconnected
+ * ends. A search that has not found enough after `SEARCH_MS_MAX` rejects; the user can narrow it.
  *
  * @module
  */
@@ -43,7 +43,7 @@ export interface SummaryRow {
   readonly received_at: number;
 }
 
-/** The columns of `SummaryRow`, of `events e`. */
+/** The SQL list of the columns of a `SummaryRow`. The statement names the table `events e`. */
 export const SUMMARY: string =
   "e.id, e.project_id, e.issue_id, e.level, e.title, e.message, e.environment, " +
   "e.release, e.tags, e.event_at, e.received_at";

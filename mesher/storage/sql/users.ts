@@ -18,7 +18,7 @@ export interface UserRow {
   readonly operator: boolean | number;
 }
 
-/** The columns of `UserRow`, of `users u`. */
+/** The SQL list of the columns of a `UserRow`. The statement names the table `users u`. */
 export const USER: string = "u.id, u.email, u.display_name, u.password_hash, u.created_at, " +
   "u.operator";
 
