@@ -240,6 +240,8 @@ interface Handover {
 interface Run {
   /** The supervisor; `undefined` until it starts the child. */
   pid: Pid<never> | undefined;
+  /** Whether the child is being started or restarted. */
+  isStarting: boolean;
   /** Whether the child must not run any more. */
   isOver: boolean;
 }
@@ -258,7 +260,7 @@ class Manager {
   /** The supervisor of the child, which runs while this node has the lock. */
   #supervisor: Supervisor | undefined = undefined;
   #running: Pid<never> | undefined = undefined;
-  #run: Run = { pid: undefined, isOver: true };
+  #run: Run = { pid: undefined, isStarting: false, isOver: true };
   /** Resolves to whether the child was started, when the start in progress has ended. */
   #starting: Promise<boolean> | undefined = undefined;
   /** The error with which the last start has failed, until it is handled. */
@@ -421,7 +423,7 @@ class Manager {
 
   /** Begins to start the child. A message to this manager reports the end of the start. */
   #start(): void {
-    const run: Run = this.#run = { pid: undefined, isOver: false };
+    const run: Run = this.#run = { pid: undefined, isStarting: false, isOver: false };
     const incarnation = { token: this.#names.token(), state: this.#state };
     this.#state = undefined;
     this.obstacle = "it is being started on this node";
@@ -456,7 +458,13 @@ class Manager {
 
   async #startChild(supervisor: Self, incarnation: Incarnation, run: Run): Promise<Started> {
     if (run.isOver) throw new Error("it must not run on this node any more");
-    const started = await this.#child.start(supervisor, incarnation);
+    run.isStarting = true;
+    let started: Started;
+    try {
+      started = await this.#child.start(supervisor, incarnation);
+    } finally {
+      run.isStarting = false;
+    }
     const pid = started instanceof Pid ? started : started.pid;
     if (run.isOver) {
       this.#system.exit(pid, "kill");
@@ -509,33 +517,49 @@ class Manager {
 
   /**
    * Stops the child, and kills it if it has not stopped after `ms` milliseconds. With a finite
-   * `ms`, a child that is still being started is killed at once.
+   * `ms`, a child that is still being started or restarted is killed at once.
    */
   async #stop(ms: number): Promise<void> {
     const run = this.#run;
-    if (
-      this.#starting !== undefined && (ms !== Infinity || !await this.#isHeldUntil(this.#starting))
-    ) {
-      run.isOver = true;
-      if (run.pid !== undefined) this.#system.exit(run.pid, "kill");
-      await this.#starting;
+    const starting = this.#starting;
+    const limitMs = Math.min(STOP_MS, this.#lease?.stopMs ?? Infinity);
+    if (starting !== undefined && ms === Infinity && !await this.#isHeldUntil(starting)) {
+      ms = limitMs;
     }
     const supervisor = this.#supervisor;
-    const child = this.#running;
     this.#supervisor = undefined;
     this.#running = undefined;
+    if (this.#starting !== undefined || (run.isStarting && ms !== Infinity)) {
+      await this.#kill(run, ms);
+      // A supervisor that has not begun to start the child fails when it begins.
+      await this.#starting;
+      this.#supervisor = undefined;
+      return;
+    }
     if (supervisor === undefined) return;
-    const stopped = supervisor.stop().finally(() => run.isOver = true);
+    const stopped = supervisor.stop();
     if (ms === Infinity) {
       if (await this.#isHeldUntil(stopped)) return await stopped;
-      ms = Math.min(STOP_MS, this.#lease?.stopMs ?? Infinity);
+      ms = limitMs;
     }
     const late = (): Error => new Error("it does not stop");
-    await this.#system.within(stopped, ms, late).catch(() => {
-      run.isOver = true;
-      if (child !== undefined) this.#system.exit(child, "kill");
-      return this.#system.end(supervisor.pid, "kill");
-    });
+    if (run.isStarting) await this.#kill(run, ms);
+    else await this.#system.within(stopped, ms, late).catch(() => this.#kill(run, 0));
+    run.isOver = true;
+  }
+
+  /** Kills the supervisor, and after `ms` milliseconds the actors that are still linked to it, such as a starting child. */
+  async #kill(run: Run, ms: number): Promise<void> {
+    run.isOver = true;
+    if (run.pid === undefined) return;
+    const links = this.#system.actorOf(run.pid)?.links ?? [];
+    const children = [...links].filter((pid) => pid.home.local && !pid.equals(this.#self.pid));
+    const ended = Promise.all(children.map((pid) => this.#system.whenEnded(pid)));
+    await this.#system.end(run.pid, "kill");
+    const late = (): Error => new Error("they do not end");
+    await this.#system.within(ended, ms, late).catch(() =>
+      Promise.all(children.map((pid) => this.#system.end(pid, "kill")))
+    );
   }
 
   /**

@@ -3,6 +3,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { Exit } from "../../lib/actor/exit.ts";
 import type { Self } from "../../lib/actor/self.ts";
 import { type SingletonChild, SingletonError } from "../../lib/cluster/singleton.ts";
+import type { Pid } from "../../lib/term/pid.ts";
 import type { TestNode } from "../kit/mesh.ts";
 import { test, until } from "../kit/test.ts";
 import { Authority, awake, join, trio } from "./singleton_runs.ts";
@@ -61,6 +62,42 @@ test("Global.singleton: a child that is being started ends when its side loses t
     await joined;
     never.resolve();
     assertEquals([runs.most, runs.log.length], [1, 2]);
+  });
+});
+
+test("Global.singleton: a lease is released after a child whose restart is in progress has ended", async () => {
+  await trio(async (_cluster, nodes) => {
+    const authority = new Authority();
+    const never = Promise.withResolvers<void>();
+    let starts = 0;
+    const body = async (self: Self<unknown>): Promise<void> => {
+      self.trapExit = true;
+      for await (const message of self) {
+        if (message === "crash") throw new Error("crash requested");
+        if (message instanceof Exit) break;
+      }
+      await self.sleep(40);
+      authority.asked.push("ended");
+    };
+    const child: SingletonChild = {
+      id: "slow",
+      start: async (self) => {
+        const pid = self.spawnLink(body);
+        if (++starts === 2) await never.promise;
+        return pid;
+      },
+    };
+    // The child has a third of the validity to stop.
+    const lease = authority.lease(600);
+    await awake(Promise.all(nodes.map((node) => node.global.singleton("slow", child, { lease }))));
+    const pid = nodes[0]!.global.whereis<Pid<unknown>>("slow")!;
+    nodes.find(({ name }) => name === pid.node)!.system.send(pid, "crash");
+    await until("it is being restarted", () => starts === 2);
+    authority.token++;
+    await until("it was started again", () => starts === 3);
+    const order = authority.asked.filter((what) => what === "ended" || what === "release");
+    assertEquals(order, ["ended", "release"]);
+    never.resolve();
   });
 });
 
