@@ -90,7 +90,7 @@ export class ResponseWriter {
     const framing = framingOf(this.#head, status, this.#lines.length, body !== null);
     const isBare = isBodiless(this.#head.method, status);
     // For HEAD, the length is that of the response to GET.
-    const needsLength = this.#head.method === "HEAD" && framing.kind === "chunked";
+    const needsLength = this.#head.method === "HEAD" && framing.kind !== "length";
     if (body !== null && (!isBare || needsLength)) return this.#pass(body, framing, isBare);
     this.#begin(framing, "");
     body?.cancel().catch(() => {});

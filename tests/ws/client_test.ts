@@ -290,6 +290,11 @@ test("Client waits for the time given by Retry-After", async () => {
     await client.close();
   });
   assertEquals(retryAfterMs("Thu, 01 Jan 1970 00:00:09 GMT", 4000), 5000);
+  // An hour at most, but not ignored.
+  assertEquals(
+    new Delay({ maxDelay: 1 }, () => 0).next(0, retryAfterMs("9".repeat(400), 0)),
+    3_600_000,
+  );
   assertEquals([retryAfterMs("soon", 0), retryAfterMs(undefined, 0)], [0, 0]);
   const delay = new Delay({ attempts: 2 }, () => 0);
   assertEquals(delay.next(0, 1e12), 3_600_000);

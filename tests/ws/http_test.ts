@@ -153,6 +153,21 @@ test("serve sends the length of every body that is available at once", async () 
   }
 });
 
+test("serve sends the length of a body for HEAD of HTTP/1.0 too, and none for an endless stream", async () => {
+  let cancelled = false;
+  const endless = (): ReadableStream<Uint8Array> =>
+    new ReadableStream({ cancel: () => void (cancelled = true) });
+  await serving({
+    fetch: ({ url }) => new Response(url.endsWith("/endless") ? endless() : "whole".repeat(9_000)),
+  }, async (server) => {
+    const known = await ask(server, "HEAD / HTTP/1.0\r\n\r\n");
+    assertEquals([known.header("content-length"), known.text], ["45000", ""]);
+    const unknown = await ask(server, "HEAD /endless HTTP/1.0\r\n\r\n");
+    assertEquals([unknown.header("content-length"), unknown.text], [undefined, ""]);
+    await until("the stream was cancelled", () => cancelled);
+  });
+});
+
 test("serve sends each piece of a body on arrival, and cancels it when its client disconnects", async () => {
   let body: ReadableStreamDefaultController<Uint8Array> | undefined;
   let cancelled = false;
