@@ -58,7 +58,7 @@ export class Scheduler {
    * messages.
    */
   sampled: ((runnable: Runnable, now: number) => void) | undefined = undefined;
-  /** Called when nothing is ready any more, and before I/O has its turn. */
+  /** Called when no actor is ready, and before the scheduler yields to I/O. */
   drained: () => void = () => {};
   /** Number of messages that may be handled before the next clock read. */
   credit: number = CREDIT;
@@ -71,7 +71,7 @@ export class Scheduler {
   #armed = false;
   #yielding = false;
   #sliceBegan: number;
-  /** Credit per grant. */
+  /** The credit of each grant, adapted so that it lasts for about one slice. */
   #grant = CREDIT;
   #lookedAt: number;
   /**

@@ -117,7 +117,7 @@ export class System implements ActorHome, TimerHost, Tracker {
   readonly home: Home;
   /** Pid of the program outside of actors: `<0.0>`. */
   readonly pid: Pid;
-  /** The same, as an `ActorRef`. */
+  /** The program outside of actors, as an `ActorRef`. */
   readonly externalCaller: ExternalCaller;
   readonly scheduler: Scheduler;
   readonly wheel: Wheel;

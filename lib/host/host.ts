@@ -67,7 +67,7 @@ export interface ListenOptions {
  * Reports that an open listener has failed, or has recovered. The host retries until it recovers.
  */
 export interface ListenerReport {
-  /** "failed" once, then "recovered" once. */
+  /** The new state. Reports alternate: "failed", then "recovered". */
   readonly state: "failed" | "recovered";
   /** The cause of the failure, or the time until recovery. */
   readonly message: string;
@@ -135,7 +135,7 @@ export type ConnectFailure =
 export class ConnectError extends Error {
   /** Name of the error class. */
   override readonly name = "ConnectError";
-  /** The reason. */
+  /** Stable code of the reason. */
   readonly code: ConnectFailure;
 
   /** Creates an error with its code and message. */

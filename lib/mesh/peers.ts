@@ -113,7 +113,7 @@ type Entry = { -readonly [Key in keyof Peer]: Peer[Key] } & {
 /** The kind of a failed dial. */
 export type DialFailure =
   | "refused"
-  /** There was no answer. */
+  /** The node did not answer. */
   | "silent"
   /** The dial will fail again: another node is at the address, or the node rejects this one. */
   | "futile";

@@ -44,7 +44,7 @@ export type ObserveFailure =
 export class ObserveError extends Error {
   /** Name of the error class. */
   override readonly name = "ObserveError";
-  /** The reason. */
+  /** Stable code of the reason. */
   readonly code: ObserveFailure;
 
   /** Creates an error with its code and message. */

@@ -19,11 +19,11 @@ import { shellJson } from "./shell_text.ts";
 
 /** The part of `Node` that the page uses. */
 export interface ObserverNode extends ShellNode {
-  /** `Node.metrics`. */
+  /** See `Node.metrics`. */
   metrics(format?: MetricFormat): Promise<string>;
-  /** `Node.global`. */
+  /** See `Node.global`. */
   readonly global: { names(): string[]; whereis(name: string): Pid<never> | undefined };
-  /** `Node.groups`. */
+  /** See `Node.groups`. */
   readonly groups: { names(): string[]; members(group: string): Pid<never>[] };
 }
 

@@ -13,19 +13,19 @@ import { ObserveError } from "./error.ts";
 
 /** The part of `Node` that the shell uses. */
 export interface ShellNode {
-  /** `Node.name`. */
+  /** See `Node.name`. */
   readonly name: string;
-  /** `Node.peers`. */
+  /** See `Node.peers`. */
   peers(): string[];
-  /** `Node.info`. */
+  /** See `Node.info`. */
   info(pid: Pid<never>): Promise<ActorInfo>;
-  /** `Node.top`. */
+  /** See `Node.top`. */
   top(options?: TopOptions): Promise<TopActor[]>;
-  /** `Node.tree`. */
+  /** See `Node.tree`. */
   tree(options?: { readonly node?: string | undefined }): Promise<TreeEntry[]>;
-  /** `Node.stats`. */
+  /** See `Node.stats`. */
   stats(options?: { readonly node?: string | undefined }): Promise<NodeStats>;
-  /** `Node.sys`. */
+  /** See `Node.sys`. */
   readonly sys: Sys;
 }
 

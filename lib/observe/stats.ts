@@ -38,11 +38,11 @@ export interface SessionStats {
 
 /** Delay of timers, caused by JavaScript that blocks the event loop. Milliseconds. */
 export interface LoopDelay {
-  /** The last measurement. */
+  /** The delay at the last measurement. */
   readonly last: number;
-  /** The mean of the last minute. */
+  /** The mean delay of the last minute. */
   readonly mean: number;
-  /** The maximum of the last minute. */
+  /** The maximum delay of the last minute. */
   readonly max: number;
 }
 

@@ -55,7 +55,7 @@ export type SupervisorFault =
 export class SupervisorError extends Error {
   /** Name of the error class. */
   override readonly name = "SupervisorError";
-  /** The reason. */
+  /** Stable code of the reason. */
   readonly code: SupervisorFault;
   /** With "already_started": the running child; undefined while it waits for its restart. */
   readonly pid: Pid | undefined;
@@ -87,13 +87,13 @@ export interface ChildInfo {
 
 /** Numbers of children by kind. */
 export interface ChildCount {
-  /** All listed children. */
+  /** Number of children in the list, running or not. */
   readonly specs: number;
-  /** Running children. */
+  /** Number of running children. */
   readonly active: number;
-  /** Supervisors among all. */
+  /** Number of listed children that are supervisors. */
   readonly supervisors: number;
-  /** Workers among all. */
+  /** Number of listed children that are workers. */
   readonly workers: number;
 }
 

@@ -41,7 +41,7 @@ const OPTIONS: Readonly<Record<keyof DynamicSupervisorOptions, true>> = {
 
 /** A running dynamic supervisor. */
 export class DynamicSupervisor {
-  /** The actor. */
+  /** The pid of the supervisor. */
   readonly pid: Pid<unknown>;
 
   /** For a supervisor that is already running. */

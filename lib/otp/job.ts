@@ -115,7 +115,7 @@ export type JobFailure = (typeof JOB_FAILURES)[number];
 export class JobError extends Error {
   /** Name of the error class. */
   override readonly name = "JobError";
-  /** The reason. */
+  /** Stable code of the reason. */
   readonly code: JobFailure;
   /** The id of the job. */
   readonly id: string;

@@ -59,7 +59,7 @@ export interface PoolKind<Args extends unknown[], Result>
 
 /** A running pool. */
 export class Pool<Args extends unknown[], Result> {
-  /** The actor. */
+  /** The pid of the pool. */
   readonly pid: Pid<never>;
   readonly #definition: PoolDefinition<Args, Result>;
   readonly #actor: PoolActor;

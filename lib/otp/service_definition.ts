@@ -355,7 +355,7 @@ export type UnknownMembers<P> = {
  * message.
  */
 export interface NoProtocol extends ServiceProtocol {
-  /** Anything else. */
+  /** Allows any other member. */
   readonly [member: string]: unknown;
   /** Never present. */
   readonly "write the protocol: service<{ state: …; call: { … } }>({ … })": never;

@@ -70,7 +70,7 @@ export class ServiceName<P extends ServiceProtocol = ServiceProtocol> {
   /** The place where the name is looked up. Used by the runtime. */
   readonly source: NameSource | Caller;
 
-  /** Programs use {@linkcode Service.at}. */
+  /** Used by the runtime. Programs call {@linkcode Service.at} instead. */
   constructor(source: NameSource | Caller, name: string, node?: string) {
     this.name = name;
     this.node = node;

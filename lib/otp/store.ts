@@ -43,7 +43,7 @@ export interface Store {
 
 /** Options of persistence. */
 export interface PersistOptions {
-  /** The store. */
+  /** The store that the state is written to. */
   readonly store: Store;
   /**
    * Maximum delay until a change is stored, in milliseconds. Default 0: before a call is answered

@@ -33,7 +33,7 @@ import type { ChildCount, ChildInfo } from "./child_info.ts";
 
 /** A running supervisor. */
 export class Supervisor {
-  /** The actor. */
+  /** The pid of the supervisor. */
   readonly pid: Pid<unknown>;
 
   /** Creates the interface of a supervisor that is already running. */

@@ -84,7 +84,7 @@ export class Encoder {
   #start = 0;
   /** The key whose value is being written; at the root, the key of the term. */
   #above: ShapeNode = this.#shapes.root;
-  /** The term itself. */
+  /** The term being encoded. */
   #message: unknown;
   /**
    * Whether `Object.prototype` has enumerable properties, so that `for in` returns more than own

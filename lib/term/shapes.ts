@@ -69,9 +69,9 @@ export class ShapeNode {
   }
 }
 
-/** The shapes of one sender. */
+/** The tree of the shapes that one sender has numbered. */
 export class ShapeTree {
-  /** Start of every walk. */
+  /** The root of the tree, where each walk starts. */
   root: ShapeNode = new ShapeNode("", undefined);
   /** The tree nodes that are shapes, by number. */
   readonly #shapes: ShapeNode[] = [];

@@ -97,7 +97,7 @@ export class HeadReader {
   #lines = 0;
   /** Offset of the current line. */
   #lineAt = 0;
-  /** The host of the last request, which was valid. */
+  /** The `Host` of the last request. It was valid, so an equal one is not checked again. */
   #host: string | undefined = undefined;
 
   /** Reads the next chunk. Called until it returns something other than "more". */

@@ -234,7 +234,8 @@ class StartOfBody {
       this.isWhole = true;
       return this.#end();
     }
-    // A body that is one long piece is whole too. A further piece stays in `next`.
+    // Checked before the piece is added: a body of one long piece can still be whole. The piece
+    // stays in `next`.
     if (this.bytes.length >= AT_HAND_BYTES_MAX) return this.#end();
     this.bytes = this.bytes.length === 0 ? piece.value : concat([this.bytes, piece.value]);
     this.next = this.reader.read();

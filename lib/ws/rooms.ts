@@ -134,7 +134,7 @@ export type RoomFault = "badroom" | "toomanyrooms" | "toolarge" | "badoption";
 export class RoomError extends RangeError {
   /** The name of the class. */
   override readonly name = "RoomError";
-  /** The reason of the error. */
+  /** Stable code of the reason. */
   readonly code: RoomFault;
 
   /** Creates the error from the code and the message. */

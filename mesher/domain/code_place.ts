@@ -61,7 +61,7 @@ export function placeOf({ module, file }: Pick<Frame, "module" | "file">): strin
 function isHash(part: string, isBundle: boolean, isWhole: boolean): boolean {
   const isMixed = /[a-z]/.test(part) && /[A-Z]/.test(part);
   if (isWhole) return isBundle && isMixed && /\d/.test(part);
-  // As esbuild has it.
+  // The hash of esbuild.
   if (/^[A-Z0-9]{8}$/.test(part)) return true;
   if (part.length === 43) return isMixed;
   if (/[_-]/.test(part)) return isBundle && isMixed && part.length === 8;
@@ -84,7 +84,8 @@ export function functionOf(frame: Pick<Frame, "function" | "module" | "file">): 
     .replace(/_{2,3}\d+_\d+$/, "")
     // Elixir and Erlang.
     .replace(/-fun-\d+-$/, "-fun-<n>-")
-    // C and C++: copies that a compiler makes of a function, and lambdas. Swift, Objective-C, Perl, Firefox: closures.
+    // C and C++: copies that a compiler makes of a function, and lambdas. Swift, Objective-C, Perl,
+    // Firefox: closures.
     .replace(/(?:\.(?:constprop|part|isra|cold|llvm)(?:\.\d+)*)+$/, "")
     .replace(/(\{lambda\([^{}]*\))#\d+\}/g, "$1}")
     .replace(/<lambda_[0-9a-f]+>/g, "<lambda>")

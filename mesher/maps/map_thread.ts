@@ -3,7 +3,8 @@
  *
  *     absent ──first order──▶ running ──close · it fails · an order takes too long──▶ absent
  *
- * A map that makes the thread fail leaves its frames as they are; the next order starts another thread.
+ * A map that makes the thread fail leaves its frames as they are; the next order starts another
+ * thread.
  *
  * @module
  */
@@ -56,7 +57,10 @@ export class MapThread {
   #lastId = 0;
   #isClosed = false;
 
-  /** Returns the original places by a map that is loaded, undefined if it is not, or null if the thread failed. */
+  /**
+   * Returns the original places by a map that is loaded, undefined if it is not, or null if the
+   * thread failed.
+   */
   trace(key: string, places: readonly MinifiedPlace[]): Promise<Result> {
     return this.#ask({ kind: "trace", id: ++this.#lastId, key, places });
   }

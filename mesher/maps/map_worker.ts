@@ -1,6 +1,6 @@
 /**
- * A thread that parses source maps and keeps the latest ones, started by `map_thread.ts`: parsing a map of 30 MB takes
- * a second or more.
+ * A thread that parses source maps and keeps the latest ones, started by `map_thread.ts`: parsing a
+ * map of 30 MB takes a second or more.
  *
  * @module
  */

@@ -14,7 +14,7 @@ export const WATCH_MS = 5_000;
 
 /** What a stream's user was allowed to see when the stream was opened. */
 export interface Right {
-  /** The id of the session or token that opened the stream. */
+  /** The hash of the secret of the session or token that opened the stream. */
   readonly secretHash: string;
   readonly projectId: string;
 }
