@@ -8,7 +8,7 @@ import type { Home, Pid } from "../term/pid.ts";
 import { type ActorRef, actorRefOf, attach, type Chained } from "./actor_ref.ts";
 import { NameError, NoProcError } from "./errors.ts";
 
-/** Number of names of an exited actor that are freed before sockets and timers have a turn. */
+/** Number of names of an exited actor that are freed before pending I/O and timers are handled. */
 const FREED_COUNT = 1024;
 
 /** Registers the names of one system's actors. */

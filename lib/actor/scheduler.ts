@@ -1,14 +1,14 @@
 /**
- * Runs ready actors in turns, and lets the event loop process sockets and timers in between.
+ * Runs ready actors in turns, and lets the event loop process I/O and timers in between.
  *
  *     ready ─▶ queue ─▶ a turn each ─▶ … ─▶ out of credit? ─▶ slice over? ─yes─▶ yield to I/O ─┐
  *                ▲                              └─no: more credit ─┘                            │
  *                └──────────────────────────────────────────────────────────────────────────────┘
  *
  * The queue is drained in microtasks, which is cheap. Credit counts messages. When the credit is
- * used up, the clock is read. When the slice is over, no actor runs until I/O has had a turn. If
- * messages take long, less credit is granted, down to one, so a slice is exceeded by at most one
- * message.
+ * used up, the clock is read. When the slice is over, no actor runs until pending I/O has been
+ * handled. If messages take long, less credit is granted, down to one, so a slice is exceeded by at
+ * most one message.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import { Ring } from "../base/ring.ts";
 /** Maximum number of messages between two clock reads. */
 const CREDIT = 64;
 
-/** Maximum time for which actors run before I/O has a turn. Milliseconds. */
+/** Maximum time for which actors run before pending I/O is handled. Milliseconds. */
 const SLICE_MS = 1;
 
 /** An object that can run in turns. */

@@ -38,7 +38,7 @@ import { type ActorRef, actorRefOf, dropChain, type Monitor } from "./actor_ref.
 import { Down } from "./exit.ts";
 import type { Remote } from "./remote.ts";
 
-/** Number of signals and other effects of exits after which sockets and timers have a turn. */
+/** Number of signals and other effects of exits after which pending I/O and timers are handled. */
 export const PORTION = 512;
 
 /** Number of effects after which the signals that they cause are delivered. */
@@ -147,8 +147,8 @@ export class Signals {
   }
 
   /**
-   * Runs the effects of an exit: those of a portion at once, the others after sockets and timers
-   * had a turn. Each step returns how many effects it had.
+   * Runs the effects of an exit: those of a portion at once, the others after pending
+   * I/O and timers have been handled. Each step returns how many effects it had.
    */
   inPortions(steps: Iterator<number, void>): void {
     if (this.#isScheduled || !this.#run(steps)) this.#later(steps);

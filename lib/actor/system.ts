@@ -78,7 +78,7 @@ export const MAILBOX_MARK = 10_000;
 export interface SystemHost {
   readonly clock: Clock;
   readonly random: Random;
-  /** Runs the task after sockets and timers had a turn. */
+  /** Runs the task after pending I/O and timers have been handled. */
   yieldToIo(task: () => void): void;
 }
 
@@ -179,7 +179,7 @@ export class System implements ActorHome, TimerHost, Tracker {
   };
   /** Recent failures, with the actors that requested the operations. */
   readonly #failures = new WeakMap<object, ActorRef | undefined>();
-  /** The same for reasons that are not objects, until I/O has had a turn. */
+  /** As `#failures`, for reasons that are not objects. Cleared after pending I/O was handled. */
   readonly #values = new Map<unknown, ActorRef | undefined>();
   /** Set while the host reports unhandled rejections to this system. */
   #claim: RejectionClaim | undefined = undefined;
@@ -574,7 +574,7 @@ export class System implements ActorHome, TimerHost, Tracker {
   }
 
   /**
-   * Runs `task` now, or after I/O has had a turn if that is due, because an operation that fails at
+   * Runs `task` now, or after pending I/O if that is due, because an operation that fails at
    * once may be retried in a loop.
    */
   soon(task: () => void): void {
@@ -798,7 +798,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     return this.#random.next();
   }
 
-  /** Runs a task after sockets and timers had a turn: between portions of long work. */
+  /** Runs a task after pending I/O and timers have been handled: between portions of long work. */
   yieldToIo(task: () => void): void {
     this.#yieldToIo(task);
   }

@@ -37,7 +37,7 @@ export interface Tracker {
   noted(failure: unknown, caller: ActorRef | undefined): void;
   /** Checks later whether the failure is still not handled. */
   forgotten(origin: Origin, error: unknown): void;
-  /** Runs `task` now, or after I/O has had a turn if that is due. */
+  /** Runs `task` now, or after pending I/O if that is due. */
   soon(task: () => void): void;
 }
 

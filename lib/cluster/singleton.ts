@@ -548,7 +548,10 @@ class Manager {
     run.isOver = true;
   }
 
-  /** Kills the supervisor, and after `ms` milliseconds the actors that are still linked to it, such as a starting child. */
+  /**
+   * Kills the supervisor, and after `ms` milliseconds the actors that are still linked to it, such
+   * as a starting child.
+   */
   async #kill(run: Run, ms: number): Promise<void> {
     run.isOver = true;
     if (run.pid === undefined) return;

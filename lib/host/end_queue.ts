@@ -11,7 +11,7 @@
  */
 import type { Clock } from "../base/clock.ts";
 
-/** Maximum time for which ends are passed on before others have a turn. Milliseconds. */
+/** Maximum time for which ends are passed on before other events are handled. Milliseconds. */
 const SLICE_MS = 2;
 
 /** The pause between two slices. Milliseconds. */

@@ -8,14 +8,14 @@
  * where each socket callback drains the microtasks and frames would be sent one by one.
  *
  * Where the stream's `flush` makes a system call, ten thousand streams would delay all other
- * events. With a clock they are flushed in slices of {@linkcode SLICE_MS}, and sockets and timers
- * have a turn in between. Streams of later turns are flushed first, so that a reply does not wait
- * for a broadcast.
+ * events. With a clock they are flushed in slices of {@linkcode SLICE_MS}, and pending I/O and
+ * timers are handled in between. Streams of later turns are flushed first, so that a reply does not
+ * wait for a broadcast.
  *
  * @module
  */
 
-/** Maximum time for which streams are flushed before others have a turn. Milliseconds. */
+/** Maximum time for which streams are flushed before other events are handled. Milliseconds. */
 const SLICE_MS = 2;
 
 /** Number of streams that are flushed between two clock reads. */

@@ -231,7 +231,7 @@ export interface Host {
    * queued data. Tasks run in the order of the calls.
    */
   atFlush(task: () => void): void;
-  /** Calls `task` after sockets and timers have had a turn, even if this process is busy. */
+  /** Calls `task` after pending I/O and timers have been handled, even if this process is busy. */
   yieldToIo(task: () => void): void;
   /** Returns all addresses of a DNS name, or of an entry in the machine's hosts file. */
   lookup(hostname: string): Promise<string[]>;

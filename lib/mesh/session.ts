@@ -88,7 +88,7 @@ export interface SessionHost {
   readonly clock: Clock;
   /** Runs a task at the end of this turn. */
   atFlush(task: () => void): void;
-  /** Runs a task after sockets and timers had a turn. */
+  /** Runs a task after pending I/O and timers have been handled. */
   yieldToIo(task: () => void): void;
 }
 
@@ -146,8 +146,8 @@ const LISTS: ReadonlySet<number> = new Set([
 ]);
 
 /**
- * Number of bytes of messages about names and groups after which other work is done. They contain
- * about 600 names, and take 1 to 3 ms.
+ * Number of bytes of messages about names and groups that are handled before pending I/O and timers
+ * are. They contain about 600 names, and take 1 to 3 ms.
  */
 const LIST_BYTES_A_TURN_MAX = 32 * 1024;
 
@@ -187,7 +187,9 @@ export class Session implements FrameSink, SessionMessages {
   readonly #heartbeat: Heartbeat;
   /** Number of bytes of names and groups that were handled since the last pause. */
   #listBytes = 0;
-  /** Whether the rest of the received bytes waits until sockets and timers had a turn. */
+  /**
+   * Whether the rest of the received bytes waits until pending I/O and timers have been handled.
+   */
   #isYielding = false;
   /** The number in the last ping. */
   #pings = 0;
@@ -384,7 +386,7 @@ export class Session implements FrameSink, SessionMessages {
     return this.#isYielding && !this.#over;
   }
 
-  /** Continues to read after sockets and timers had a turn. */
+  /** Continues to read after pending I/O and timers have been handled. */
   #yield(): void {
     this.#listBytes = 0;
     this.#isYielding = true;

@@ -16,7 +16,7 @@ import { Pid } from "../term/pid.ts";
 import type { Child, Started } from "./child.ts";
 import { lastWord, RemoteChildren } from "./remote_children.ts";
 
-/** Number of children that are started or stopped before sockets and timers have a turn. */
+/** Number of children that are started or stopped before pending I/O and timers are handled. */
 export const CHILDREN_A_TURN = 64;
 
 /**
@@ -125,7 +125,7 @@ export class ChildLifecycle {
   }
 
   /**
-   * Lets sockets and timers have a turn, between portions of many children. Rejects when the
+   * Lets pending I/O and timers be handled, between portions of many children. Rejects when the
    * supervisor must end meanwhile, which sets `order`.
    */
   async pause(): Promise<void> {

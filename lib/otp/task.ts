@@ -190,8 +190,8 @@ function start<T>(from: Starter, run: TaskFunction<T>): OwnedTask<T> {
   try {
     pid = from.spawn(body);
   } catch (error) {
-    // On a stopped node, the result rejects instead of this call: awaiting it lets I/O have a turn,
-    // so that a loop of retries cannot starve I/O.
+    // On a stopped node, the result rejects instead of this call: awaiting it lets pending I/O be
+    // handled, so that a loop of retries cannot starve I/O.
     const system = systemBehind(from);
     if (!(error instanceof NodeStoppedError) || system === undefined) throw error;
     fail(error);
