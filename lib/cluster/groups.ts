@@ -227,8 +227,8 @@ export class GroupTable {
   }
 
   /**
-   * Handles a GROUP_JOIN: actors of a peer have joined groups. A returned text is the rule that the
-   * peer violated.
+   * Handles a GROUP_JOIN: actors of a peer have joined groups. Returns the rule that the peer
+   * violated, or undefined.
    */
   joining(nodeLink: PeerLink, body: Uint8Array): string | undefined {
     const rows = this.#read(nodeLink, body);
@@ -243,8 +243,8 @@ export class GroupTable {
   }
 
   /**
-   * Handles a GROUP_LEAVE: actors of a peer have left groups. A returned text is the rule that the
-   * peer violated.
+   * Handles a GROUP_LEAVE: actors of a peer have left groups. Returns the rule that the peer
+   * violated, or undefined.
    */
   leaving(nodeLink: PeerLink, body: Uint8Array): string | undefined {
     const rows = this.#read(nodeLink, body);

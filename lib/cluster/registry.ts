@@ -468,8 +468,8 @@ export class Registry {
   }
 
   /**
-   * Handles a REGISTER: a peer's claim of a name, or a name that the peer holds by quorum. A
-   * returned text is the rule that the peer violated.
+   * Handles a REGISTER: a peer's claim of a name, or a name that the peer has acquired by quorum.
+   * Returns the rule that the peer violated, or undefined.
    */
   registering(nodeLink: PeerLink, body: Uint8Array): string | undefined {
     const row = readRegister(nodeLink, body);

@@ -51,8 +51,8 @@ export interface NodeMessages {
   /** Called when a peer has sent the names of the nodes that it is connected to. */
   peerList(names: readonly string[], from: string): void;
   /**
-   * Called when a peer has sent a digest of the nodes that it is connected to. A returned text is
-   * the rule that the peer violated.
+   * Called when a peer has sent a digest of the nodes that it is connected to. Returns the rule
+   * that the peer violated, or undefined.
    */
   peerDigest?(body: Uint8Array, from: string): string | undefined;
   /** Called when a peer has exposed or unexposed functions. */

@@ -3,9 +3,10 @@
  *
  *     BULK ──▶ Arriving ──FRAGMENT──▶ Arriving … ──the last FRAGMENT──▶ whole: its tag and its body
  *
- * Several messages may be incomplete at once, with their fragments in any order. A returned text is
- * the rule that the peer violated, which ends its session. Memory grows with the received bytes, at
- * most fourfold for one message and within a limit for all, whatever lengths were announced.
+ * Several messages may be incomplete at once, with their fragments in any order. A text that
+ * `begin` or `add` returns is the rule that the peer violated, which ends its session. Memory grows
+ * with the received bytes, at most fourfold for one message and within a limit for all, whatever
+ * lengths were announced.
  *
  * @module
  */

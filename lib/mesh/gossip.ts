@@ -90,7 +90,7 @@ export class Gossip {
     return true;
   }
 
-  /** Handles a PEER_DIGEST. A returned text is the rule that the peer violated. */
+  /** Handles a PEER_DIGEST. Returns the rule that the peer violated, or undefined. */
   digest(from: string, body: Uint8Array, now: number): string | undefined {
     const theirs = decodeDigest(body);
     if (theirs === undefined) return "a malformed PEER_DIGEST";

@@ -258,7 +258,7 @@ export class Membership {
     this.#dialer.due();
   }
 
-  /** Handles a PEER_DIGEST. A returned text is the rule that the peer violated. */
+  /** Handles a PEER_DIGEST. Returns the rule that the peer violated, or undefined. */
   digest(body: Uint8Array, from: string): string | undefined {
     return this.#gossip.digest(from, body, this.#host.clock.now());
   }

@@ -85,7 +85,7 @@ export class NodeTable implements PidWriter, PidReader {
     return this.#indexes.get(home) ?? this.#find(home);
   }
 
-  /** Handles a HOME. A returned text is the rule that the peer violated. */
+  /** Handles a HOME. Returns the rule that the peer violated, or undefined. */
   announced(index: number, node: string, creation: number): string | undefined {
     if (index !== this.#homes.length + FIRST) return "a HOME out of order";
     const { home } = this.#system;

@@ -293,7 +293,8 @@ export class SessionOutbox {
         if (!this.#sendData()) return this.#finish();
         continue;
       }
-      // After the last frame, the peer's TAKENs are no longer read.
+      // After `end`, the peer's TAKEN messages are no longer read, so their limit no longer
+      // applies.
       const mayFly = this.#flight < FLIGHT_BYTES_MAX || this.#last !== undefined;
       const mayPass = this.#passed < PASSED_BYTES_MAX && (this.#share > 0 || !mayFly);
       if (mayPass && this.#sendData()) continue;

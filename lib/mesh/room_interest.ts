@@ -18,7 +18,7 @@ import { Reader, Writer } from "../base/bytes.ts";
 import { encodeFrame } from "./frame.ts";
 import { TAG } from "./message.ts";
 
-/** The number of buckets. */
+/** The number of buckets that the names of rooms are hashed to. */
 export const ROOM_BUCKETS: number = 1 << 18;
 
 /**

@@ -100,8 +100,8 @@ export interface SessionHandler {
    */
   messageAt?(tag: number, bytes: Uint8Array, from: number, to: number): string | undefined;
   /**
-   * Handles a message. A returned text is the rule that the peer violated. `bulk`: the number of a
-   * fragmented message, whose place in the order was reserved by its first fragment, so that it
+   * Handles a message. Returns the rule that the peer violated, or undefined. `bulk`: the number of
+   * a fragmented message, whose place in the order was reserved by its first fragment, so that it
    * must not be held back.
    */
   message(

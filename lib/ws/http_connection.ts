@@ -266,7 +266,7 @@ export class HttpConnection<Data> implements StreamHandler {
 
   /** Closes this connection, which waits for a request, to make room for another. */
   yieldPlace(): void {
-    // Aborting it at once might lose its last response.
+    // An abort soon after a response might lose the response.
     const restedMs = this.#terms.now() - (this.#deadline - this.#terms.limits.keepAliveMs);
     if (this.#limitMs === undefined && restedMs >= ARRIVED_MS) this.#stream.abort(true);
     else this.#leave();

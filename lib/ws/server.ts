@@ -343,7 +343,7 @@ class WebSocketServer<Data> implements Server {
     for (const each of this.#arrivals) {
       if (each.isSilent && !this.#turnedAway.has(each)) silent.enter(each.peer);
     }
-    // The new connection is among the silent ones.
+    // The new connection itself is counted as a silent one.
     let most = silent.of(newcomer);
     let victim: HttpConnection<Data> | undefined;
     for (const each of this.#arrivals) {
