@@ -76,7 +76,7 @@ const DESCRIPTIONS: ReadonlySet<string> = new Set(
 const NUMBERED: ReadonlySet<string> = new Set(
   "ean gtin imei invoice isbn order serial sku time timestamp tracking ts".split(" "),
 );
-/** Words after a secret's name that leave it one. */
+/** Words after a secret's name with which it still denotes a secret. */
 const FORMS: ReadonlySet<string> = new Set(
   "code data digest hash header raw string value".split(" "),
 );

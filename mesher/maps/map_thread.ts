@@ -1,10 +1,9 @@
 /**
  * The thread that parses source maps, as seen by its owner.
  *
- *     absent ──first order──▶ running ──close · it fails · an order takes too long──▶ absent
+ *     absent ──a request──▶ running ──close · it fails · a request takes too long──▶ absent
  *
- * A map that makes the thread fail leaves its frames as they are; the next order starts another
- * thread.
+ * Frames stay unchanged if their map makes the thread fail. The next request starts another thread.
  *
  * @module
  */
@@ -45,7 +44,7 @@ export interface MapReport {
   readonly traced: readonly (Traced | null)[] | undefined;
 }
 
-/** Time limit for an order, those before it included. Milliseconds. */
+/** Time limit for a request, including the requests before it. Milliseconds. */
 const ORDER_MS_MAX = 20_000;
 
 type Result = MapReport["traced"] | null;

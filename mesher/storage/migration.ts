@@ -2,9 +2,9 @@
  * The move from SQLite to PostgreSQL: all rows of all tables in one transaction, which succeeds or
  * fails as a whole.
  *
- *     tables      by their names: a row as JSON, which PostgreSQL takes apart by the types of its columns
- *     events      the same, with their words made anew; their days' partitions first
- *     event_ids   made of the events
+ *     tables      row by row as JSON, which PostgreSQL converts to the types of its columns
+ *     events      in the same way, with new words; the partitions of their days are created before
+ *     event_ids   filled from the events
  *
  * The file is read in one consistent state, and not changed, unless an earlier version created it:
  * its tables are then updated first.

@@ -3,14 +3,14 @@
  * columns.
  *
  * ```
- * projects   hold those that exist
- * issues     find, and hold against deletion; make those missing, by their keys' order
- * event_ids  insert, by order; what is there already is a duplicate
- * events     insert what was not
- * releases   insert those that are new, by order
- * users      insert those that an issue did not have, by order
- * issues     count, by their ids' order; resolved becomes unresolved
- * usage      events and bytes, by their projects' order
+ * projects   locks the existing ones against deletion
+ * issues     finds them and locks them against deletion; creates missing ones, in key order
+ * event_ids  inserts the ids, in order; an event whose id exists already is a duplicate
+ * events     inserts the events that are not duplicates
+ * releases   inserts the new ones, in order
+ * users      inserts the users that an issue did not have, in order
+ * issues     adds to their counts and reopens resolved ones, in the order of their ids
+ * usage      adds events and bytes, in the order of project ids
  * ```
  *
  * All writers process rows in the same order, so that two cannot deadlock; the rows that they all

@@ -3,8 +3,8 @@
  * and a fencing token in a table.
  *
  *     acquire ─▶ a connection ─▶ pg_try_advisory_lock ─▶ token + 1
- *     renew   ─▶ the same connection still answers
- *     the holder ends, or is silent for `ttl` ─▶ the server ends the connection, and with it the lock
+ *     renew   ─▶ checks that this connection still answers
+ *     the holder exits, or is silent for `ttl` ─▶ the server ends the connection and frees the lock
  *
  * A write that is `fenced` locks the row of the token, so that no later token is granted before it
  * is committed; with an earlier token, it is rejected.

@@ -2,9 +2,9 @@
  * PostgreSQL's schema, as migration steps. A released step is never changed.
  *
  * ```
- * event_ids (id, project_id, received_at)     every stored event once: what makes ids idempotent, and
- *    │                                        finds an event's day
- *    └─▶ events, partitioned by received_at: events_20260131, one table a day (UTC)
+ * event_ids (id, project_id, received_at)     one row per stored event: detects repeated ids, and
+ *    │                                        contains the day of an event
+ *    └─▶ events, partitioned by received_at: events_20260131, one table per day (UTC)
  * ```
  *
  * A unique index of a partitioned table must contain the partition key, and a client may send an

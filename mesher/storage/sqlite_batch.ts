@@ -3,14 +3,14 @@
  * else. Deterministic except for the database.
  *
  * ```
- * project    there is none ─▶ orphan
- * issue      discarded ─▶ discarded; there is none ─▶ made, at the end
- * events     insert; its id is there already ─▶ duplicate
- * words      insert
- * users      insert
- * releases   insert those that are new
- * issues     at the end, each once: count; resolved becomes unresolved
- * usage      at the end, each project once: events and bytes
+ * project    does not exist ─▶ result "orphan"
+ * issue      is discarded ─▶ result "discarded"; does not exist ─▶ created at the end
+ * events     inserts the event; its id exists already ─▶ result "duplicate"
+ * words      inserts the words
+ * users      inserts the user, unless the issue has it already
+ * releases   inserts the release if it is new
+ * issues     at the end, once per issue: adds to its counts, or reopens it
+ * usage      at the end, once per project: adds events and bytes
  * ```
  *
  * @module

@@ -5,7 +5,7 @@
  *
  * ```
  * rows       id NUL projectId NUL … receivedAt NUL id NUL …   always in the same order
- * absent     nothing; a text that may be absent has "=" before it
+ * null       an empty text; other values of nullable columns are prefixed with "="
  * outcomes   orphan: o · duplicate: d · discarded: x<issue id> · stored: s<first><regressed><issue id>
  * ```
  *

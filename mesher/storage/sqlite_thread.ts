@@ -2,9 +2,9 @@
  * A thread that works on a SQLite file, as seen by its owner. Statements and commits run there and
  * block nothing here.
  *
- *     absent ──first order──▶ running ──close──▶ absent
+ *     absent ──a request────▶ running ──close──▶ absent
  *        ▲                       │ it fails
- *        └───────────────────────┘ its orders reject, and may be tried again
+ *        └───────────────────────┘ its requests reject, and may be tried again
  *
  * Requests are sent one after another. A request whose signal is aborted before its turn is never
  * sent; a running one cannot be stopped, so long reads consist of short statements

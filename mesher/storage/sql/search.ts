@@ -5,8 +5,8 @@
  *     rare: at most 2,000 events match ──▶ all of them, by the index of words, in one statement
  *     else ─▶ the newest 5,000 events of the project, then the 10,000 before them, …, until the page is full
  *
- * Other requests have their turns between two slices, and a search whose client has disconnected
- * ends. A search that has not found enough after `SEARCH_MS_MAX` rejects; the user can narrow it.
+ * Other requests run between two slices, and a search ends when its client has disconnected. A
+ * search that has not found enough after `SEARCH_MS_MAX` rejects; the user can narrow it.
  *
  * @module
  */
