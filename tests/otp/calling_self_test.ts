@@ -1,4 +1,6 @@
-/** A service that calls itself, and a loop around a promise that the node settles at once. */
+/**
+ * Tests services that call themselves, and a loop around a promise that the node settles at once.
+ */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { CallExitError, CallingSelfError } from "../../lib/actor/errors.ts";
 import type { Self } from "../../lib/actor/self.ts";
@@ -82,7 +84,7 @@ test("service: a handler that awaits a call to itself fails at once with calling
       CallExitError,
     );
     assert(error.reason instanceof CallingSelfError, `${how}: ${error.reason}`);
-    await until("it has ended", () => !node.isAlive(pid));
+    await until("the service has ended", () => !node.isAlive(pid));
   }
 });
 
@@ -101,11 +103,11 @@ test("service: a handler may stop its own service without awaiting it", async ()
   const reasons: unknown[] = [];
   node.on("exit", ({ reason }) => reasons.push(reason));
   closing.cast(pid).close();
-  await until("it has stopped", () => !node.isAlive(pid));
+  await until("the service has stopped", () => !node.isAlive(pid));
   assertEquals(reasons, ["normal"]);
 });
 
-test("service: a call to it by an awaited actor, or by its own timer, is not a call to itself", async () => {
+test("service: a call from its own timer, or from an actor that it waits for, is not a call to itself", async () => {
   await using node = await startCheaply({ logLevel: "silent" });
   const results: unknown[] = [];
   const waiting = service<{ state: number; call: { get(): number; wait(): number } }>({
@@ -131,7 +133,7 @@ test("service: a call to it by an awaited actor, or by its own timer, is not a c
     results.push(await got.catch((error) => error));
   });
   await waiting.call(pid).wait();
-  await until("both are answered", () => results.length === 2);
+  await until("both calls are answered", () => results.length === 2);
   assertEquals(results, [7, 7]);
 });
 
@@ -151,6 +153,6 @@ test("service: a rejection that an async handler forgets to await ends the servi
   const crashes: unknown[] = [];
   node.on("crash", ({ pid, unhandled }) => crashes.push([pid, unhandled]));
   careless.cast(pid).forget();
-  await until("it has ended", () => !node.isAlive(pid));
+  await until("the service has ended", () => !node.isAlive(pid));
   assertEquals(crashes, [[pid, true]]);
 });

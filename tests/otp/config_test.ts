@@ -41,7 +41,7 @@ const WORKER = "07000000 776f726b657231 0000000000000000 0000000000000000 000000
 const TARGET = "01 1000 776f726b657240686f73743a39303030 0900 6d795f776f726b6572";
 const target = { node: "worker@host:9000", start: "my_worker" };
 
-test("decodeConfig: reads the layout without a tail, with an empty one, and with a target", () => {
+test("decodeConfig: reads children without a tail, with an empty tail, and with a tail that has a target", () => {
   const rows: [string, "plain" | "tailed", SupervisorConfig][] = [
     [HEADER + WORKER, "plain", ONE],
     [HEADER + WORKER + "00", "tailed", ONE],
@@ -59,7 +59,7 @@ test("decodeConfig: reads the layout without a tail, with an empty one, and with
   }
 });
 
-test("decodeConfig: maps each number as its list specifies", () => {
+test("decodeConfig: maps numbers to strategies, restart and shutdown types as specified", () => {
   const at = (offset: number, value: number) => {
     const bytes = hex(HEADER + WORKER + "00");
     bytes[offset] = value;
@@ -103,7 +103,7 @@ test("decodeConfig: rejects every truncation, and names the truncated field", ()
   const bytes = hex(HEADER + WORKER + TARGET);
   assertEquals(bytes.length, 93);
   for (let length = 0; length < bytes.length; length++) {
-    // Complete without the tail.
+    // The config is also complete without its tail.
     const decoded = decodeConfig(bytes.subarray(0, length), { functions: 1 });
     if (length === 63) {
       assertEquals(decoded.ok && decoded.form, "plain");
@@ -117,7 +117,7 @@ test("decodeConfig: rejects every truncation, and names the truncated field", ()
 
 test("decodeConfig: rejects wrong lengths, invalid text and numbers that are too large", () => {
   const rows: [string, ConfigFault | "", number][] = [
-    // A count of four billion children, and a count one too high.
+    // A count of four billion children, and a count that is one too high.
     ["00 03000000 0500000000000000 ffffffff" + WORKER, "short", 13],
     ["00 03000000 0500000000000000 02000000" + WORKER, "short", 13],
     [HEADER + WORKER.replace("07000000", "ffffffff"), "short", 21],
@@ -145,7 +145,7 @@ test("decodeConfig: rejects wrong lengths, invalid text and numbers that are too
   assertEquals(decodeConfig(new Uint8Array(CONFIG_BYTES_MAX + 1)), size);
 });
 
-test("decodeConfig: reads a shutdown of all ones as Infinity, and keeps the rest", () => {
+test("decodeConfig: reads a shutdown whose bits are all ones as Infinity, and other values unchanged", () => {
   const children: ConfigChild[] = [
     { ...CHILD, shutdown: Infinity },
     { ...CHILD, id: "größe", shutdown: 0, restart: "transient", type: "supervisor", target },
@@ -159,7 +159,10 @@ test("decodeConfig: reads a shutdown of all ones as Infinity, and keeps the rest
   }
 });
 
-/** Returns a config of several children without tails, the format before tails existed. */
+/**
+ * Returns a config of several children in the older format, in which children have no tail with a
+ * target.
+ */
 function legacy(...ids: string[]): Uint8Array {
   const parts = ids.map((id) => {
     const name = utf8(id);
@@ -181,7 +184,7 @@ test("decodeConfig: reads several children without tails if the rule is unambigu
   ]);
 });
 
-test("decodeConfig: several children without tails are ambiguous if the rule detects a tail", () => {
+test("decodeConfig: several children without tails are ambiguous if the bytes after the first child could be a tail", () => {
   const rows: [string[], number][] = [
     // The length of a one-letter id looks like a target; that of an empty or a 256-byte id does
     // not.
@@ -196,7 +199,7 @@ test("decodeConfig: several children without tails are ambiguous if the rule det
     assertEquals(decodeConfig(bytes), { ok: false, fault: "ambiguous", offset });
     const received = decodeConfig(bytes, { form: "plain" });
     assertEquals(received.ok && received.config.children.map(({ id }) => id), ids);
-    // The wrong form may fail to decode, but does not return something else.
+    // Reading the bytes in the wrong format fails.
     assertEquals(decodeConfig(bytes, { form: "tailed" }).ok, false);
   }
 });
@@ -228,7 +231,7 @@ test("decodeConfig: several children with tails are as unambiguous as one", () =
   }
 });
 
-test("decodeConfig: returns a result for any bytes, and reads only what encodeConfig would write", () => {
+test("decodeConfig: returns a result for any bytes, and its configs can be encoded and decoded again", () => {
   const random = new SeededRandom(20);
   const samples = [
     hex(HEADER + WORKER + TARGET),
@@ -252,7 +255,7 @@ test("decodeConfig: returns a result for any bytes, and reads only what encodeCo
   assertEquals(read > 500, true);
 });
 
-test("encodeConfig: rejects values that do not fit the layout, or would be read differently", () => {
+test("encodeConfig: rejects values that do not fit the layout, or would be decoded differently", () => {
   const child = (change: Partial<ConfigChild>) => ({ ...ONE, children: [{ ...CHILD, ...change }] });
   const refused: [SupervisorConfig, "plain" | "tailed"][] = [
     [{ ...ONE, period: 1_500 }, "tailed"],

@@ -9,7 +9,7 @@ import { comesBack, heapBytes } from "../kit/heap.ts";
 import { test } from "../kit/test.ts";
 import { BOOM, Family } from "./family.ts";
 
-/** Seeds, each with 2,000 crashes: 10,000 in all. */
+/** Seeds, with 2,000 crashes each, 10,000 in all. */
 const SEEDS = [1, 2, 3, 4, 5];
 const CRASHES = 2_000;
 
@@ -48,7 +48,10 @@ function level(family: Family, path: string, depth: number, random: SeededRandom
 
 const REASONS = [BOOM, "kill", "normal", "shutdown", "bad"];
 
-/** Crashes `count` random actors, some at once, some while others are being stopped or started. */
+/**
+ * Crashes `count` random actors, some at the same time, and some while others are being stopped or
+ * started.
+ */
 async function crash(
   family: Family,
   ids: readonly string[],
@@ -96,7 +99,7 @@ for (const seed of SEEDS) {
     for (const id of workers) {
       assertEquals(family.system.names.whereis(id), family.pids.get(id), replay);
     }
-    // No timer, link or monitor is left of the actors that exited.
+    // No timers, links or monitors of the exited actors are left.
     assertEquals(family.system.wheel.size, 0, replay);
     for (const pid of family.system.pids()) {
       const { links, monitors, watchers, length } = family.system.find(pid.id)!;
@@ -122,7 +125,7 @@ test("Supervisor: 10,000 random crashes leak no memory", async () => {
     children: [level(family, "", 3, random)],
   });
   const all = [...family.pids.keys()];
-  // Warm up, so that compiled code and the like are not counted.
+  // A first run, so that compiled code and caches are not counted.
   await crash(family, all, random, 10_000);
   await family.system.advance(5_000);
   family.forget();
@@ -130,7 +133,7 @@ test("Supervisor: 10,000 random crashes leak no memory", async () => {
   await crash(family, all, random, 10_000);
   await family.system.advance(5_000);
   family.forget();
-  // 20 bytes per crash, less than any object kept for one. One pid per crash would be 1 MB.
+  // The limit is 20 bytes per crash, less than any object that could be kept for one.
   await comesBack(before, 200_000);
   assertEquals(family.system.size, 41);
   await Promise.all([tree.stop(), family.system.advance(5_000)]);

@@ -1,6 +1,6 @@
 /**
- * The differences from OTP that `lib/otp/README.md` lists. Each has a test, and each tested one is
- * listed.
+ * Tests the differences from OTP that `lib/otp/README.md` lists. Each of them has a test here, and
+ * each tested difference is listed.
  */
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { readFileSync } from "node:fs";
@@ -17,7 +17,7 @@ import { BOOM, Family } from "./family.ts";
 
 const PAGE = readFileSync(new URL("../../lib/otp/README.md", import.meta.url), "utf8");
 
-/** Declares the test of a difference, and checks that the page lists it. */
+/** Declares the test of a difference, and asserts that the page lists it. */
 function difference(name: string, body: () => Promise<void>): void {
   test(`Difference from OTP: ${name}`, async () => {
     assert(PAGE.includes(`| ${name} `), `lib/otp/README.md does not list it: ${name}`);
@@ -25,7 +25,7 @@ function difference(name: string, body: () => Promise<void>): void {
   });
 }
 
-/** Runs a test with two nodes that have a session. */
+/** Runs `body` with two connected nodes. */
 async function withTwo(body: (a: Node, b: Node) => Promise<void>): Promise<void> {
   await withNodes(async (start) => {
     const [a, b] = await cluster(start, 2) as [TestNode, TestNode];
@@ -57,7 +57,7 @@ difference("`whichChildren` lists children in the order of their start", async (
   assertEquals(found.map(({ id }) => id), ["a", "b", "c"]);
 });
 
-difference("Stopping what has ended resolves", async () => {
+difference("Stopping an actor that has exited resolves", async () => {
   await using node = await startCheaply({ logLevel: "silent" });
   const idle = service<{ state: number }>({ init: () => 0 });
   const pid = await idle.start(node);
@@ -68,31 +68,31 @@ difference("Stopping what has ended resolves", async () => {
   }
 });
 
-difference("Stopping what is out of reach rejects", async () => {
+difference("Stopping an unreachable actor rejects", async () => {
   await withTwo(async (a, b) => {
     const idle = service<{ state: number }>({ name: "idle", init: () => 0 });
     b.expose(idle);
-    await until("a knows", () => a.exposed(b.name).includes("idle"));
+    await until("a knows the service", () => a.exposed(b.name).includes("idle"));
     const pid = await idle.startAt(a, { node: b.name, fn: "idle" });
     await a.disconnect(b.name);
     await assertRejects(() => idle.stop(pid), NoConnectionError);
   });
 });
 
-difference("A global name goes with the node that registered it", async () => {
+difference("A global name is removed with the node that registered it", async () => {
   await withTwo(async (a, b) => {
     b.expose("quiet", quiet);
-    await until("a knows", () => a.exposed(b.name).includes("quiet"));
+    await until("a knows the function", () => a.exposed(b.name).includes("quiet"));
     const pid = await a.spawn({ node: b.name, fn: "quiet" });
     assertEquals(await a.global.register("it", pid), true);
-    await until("b knows", () => b.global.whereis("it") !== undefined);
+    await until("b knows the name", () => b.global.whereis("it") !== undefined);
     await a.stop();
-    await until("it is gone", () => b.global.whereis("it") === undefined);
-    assertEquals(b.actors().some((actor) => actor.id === pid.id), true, "the actor lives on");
+    await until("the name is removed", () => b.global.whereis("it") === undefined);
+    assertEquals(b.actors().some((actor) => actor.id === pid.id), true, "the actor is still alive");
   });
 });
 
-difference("A message connects to no node", async () => {
+difference("Sending a message does not connect to a node", async () => {
   await withTwo(async (a, b) => {
     await a.disconnect(b.name);
     const there = { name: "it", node: b.name };
@@ -179,9 +179,9 @@ difference("The code of a dead actor runs until it waits", async () => {
     }
     await self.receive().finally(() => uses = -1);
   });
-  await until("it waits", () => node.actors().length === 1);
+  await until("the actor runs", () => node.actors().length === 1);
   node.exit(pid, "kill");
-  await until("it has used self", () => uses === 150);
+  await until("the actor has used self 150 times", () => uses === 150);
   assertEquals(thrown, 100);
   await new Promise((turn) => setTimeout(turn, 5));
   assertEquals(uses, 150, "the last receive is pending");

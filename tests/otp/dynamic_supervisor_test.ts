@@ -69,7 +69,7 @@ test("DynamicSupervisor.stop: stops all children at once, and kills each after i
   await family.system.settle();
   let ms = 0;
   for (const at of [0, 10, LATE_MS, 100]) {
-    // One millisecond before, no further child has exited; one tick of the wheel later, it has.
+    // One millisecond earlier, no further child has exited; one tick of the wheel later, it has.
     if (at > ms) await family.system.advance(at - 1 - ms);
     if (at > 0) assertEquals(family.news(), []);
     if (at > 0) await family.system.advance(2);
@@ -109,8 +109,8 @@ test("DynamicSupervisor: ends with the given reason while a restart never settle
   }));
   await family.end("a", BOOM);
   const ended = family.system.whenEnded(pool.pid);
-  await family.run(pool.stop({ shutdown: "as told" }));
-  assertEquals(await ended, { shutdown: "as told" });
+  await family.run(pool.stop({ shutdown: "requested" }));
+  assertEquals(await ended, { shutdown: "requested" });
   assertEquals(family.received.length, 1);
 });
 
@@ -206,7 +206,7 @@ test("DynamicSupervisor: restarts after its pause; a failed start counts and is 
   family.system.stop();
 });
 
-test("DynamicSupervisor: ends while a start function never settles, and leaves no orphan", async () => {
+test("DynamicSupervisor: ends while a start function never settles, and kills a child that starts later", async () => {
   for (const reason of ["shutdown", "kill"]) {
     const family = new Family();
     const pool = await start(family);

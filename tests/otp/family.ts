@@ -1,6 +1,6 @@
 /**
- * Children that the test controls, in a system with a manual clock, and a record of their starts
- * and exits.
+ * Children that the test controls, in a system with a manual clock that records their starts and
+ * exits.
  */
 import { describe } from "../../lib/actor/describe.ts";
 import { Exit } from "../../lib/actor/exit.ts";
@@ -24,10 +24,10 @@ export const LATE_MS = 40;
 /** The error with which children crash. */
 export const BOOM: Error = new Error("boom");
 
-/** A system with a manual clock, its children and a record of what they did. */
+/** A system with a manual clock, its children, and a record of their starts and exits. */
 export class Family {
   readonly system: ManualSystem = new ManualSystem();
-  /** "start a", "end a shutdown", … in order. */
+  /** The starts and exits in order: "start a", "end a shutdown", …. */
   record: string[] = [];
   /** The "restart" events. */
   readonly received: Restarting[] = [];
@@ -52,7 +52,7 @@ export class Family {
     this.system.events.on("crash", (crash) => this.crashes.push(crash));
   }
 
-  /** Returns what was recorded since the last call. */
+  /** Returns the starts and exits since the last call. */
   news(): string[] {
     const { record } = this;
     this.record = [];
@@ -118,7 +118,7 @@ export class Family {
   }
 }
 
-/** Makes an obedient actor exit with a reason. */
+/** The message that makes an obedient actor exit with a reason. */
 class Leave {
   readonly reason: ExitReason;
 
@@ -129,7 +129,7 @@ class Leave {
 
 function obedient(self: Self, id: string, stopping: Stopping): (message: unknown) => void {
   self.register(id);
-  // "atOnce" exits by the signal itself.
+  // A child that stops "atOnce" exits by the signal itself.
   if (stopping !== "atOnce") self.trapExit = true;
   let leaving = false;
   return (message) => {
@@ -138,7 +138,7 @@ function obedient(self: Self, id: string, stopping: Stopping): (message: unknown
       self.exit(message.reason);
     }
     if (!(message instanceof Exit)) return;
-    // Its supervisor was killed. It exits at once, to free the name for its successor.
+    // Its supervisor was killed. It exits at once, so that its name is free for its successor.
     if (stopping === "late" && message.reason === "killed") self.exit("killed");
     if (leaving) return;
     leaving = true;

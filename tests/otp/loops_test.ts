@@ -1,6 +1,4 @@
-/**
- * Loops that retry an operation which settles or fails at once do not starve timers and sockets.
- */
+/** Tests that loops which retry an operation without pause do not starve timers and sockets. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ArgumentError } from "../../lib/actor/errors.ts";
 import type { Self } from "../../lib/actor/self.ts";
@@ -21,7 +19,7 @@ const counter = service<{ state: number; call: { get(): number } }>({
 });
 
 /**
- * Retries an operation without pause, catching every error, while timers are due. Returns whether
+ * Retries an operation without pause and catches every error, while timers are due. Returns whether
  * the timers were starved.
  */
 async function starves(attempt: () => unknown): Promise<boolean> {
@@ -39,7 +37,7 @@ async function starves(attempt: () => unknown): Promise<boolean> {
       }
     }
   })();
-  // The timers of a node do not keep the process alive.
+  // Keeps the process alive, because the timers of a node do not.
   const alive = setInterval(() => {}, 1_000);
   const before = performance.now();
   for (let i = 0; i < 3; i++) await new Promise((fire) => setTimeout(fire, 1));

@@ -1,6 +1,6 @@
 /**
- * Typical mistakes with services, children and remote spawns, and the compiler's error messages. A
- * message must name the part that is wrong and the expected type.
+ * Tests the compiler's error messages for typical mistakes with services, children and remote
+ * spawns. A message must name the part that is wrong and the expected type.
  */
 import { assert, assertEquals } from "@std/assert";
 import { compilerErrors } from "../kit/compile.ts";
@@ -337,9 +337,9 @@ await counter.call(counter.at(node.global, "counter")).get();`,
 };
 
 test(
-  "Types: each typical mistake has a message that names what is wrong, and correct programs compile",
+  "Types: each typical mistake has an error message that names the wrong part, and correct programs compile",
   {
-    // It starts Deno's compiler on either runtime.
+    // The test starts Deno's compiler.
     ignore: runtime === "bun",
   },
   async () => {

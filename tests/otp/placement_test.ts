@@ -32,12 +32,12 @@ test("Placer.choose: any is uniformly random, and undefined without nodes", () =
   assertEquals(placer.choose(() => "x@h:1", "f", [], 0), undefined);
 });
 
-test("Placer.choose: round_robin rotates per function, while nodes join and leave", () => {
+test("Placer.choose: round_robin has one rotation per function, also while nodes join and leave", () => {
   const placer = new Placer();
   const choose = (fn: string, nodes = NODES) => placer.choose("round_robin", fn, nodes, 0);
   assertEquals([1, 2, 3, 4].map(() => choose("f")), ["a@h:1", "b@h:1", "c@h:1", "a@h:1"]);
   assertEquals(choose("g"), "a@h:1");
-  // "b", the next in turn, has left; then "d", which is new, takes part in the rotation.
+  // "b", which would be next, has left; then the new node "d" takes part in the rotation.
   assertEquals(choose("f", ["a@h:1", "c@h:1"]), "c@h:1");
   assertEquals(choose("f", ["b@h:1", "c@h:1", "d@h:1"]), "d@h:1");
   assertEquals(choose("f", ["b@h:1"]), "b@h:1");

@@ -1,6 +1,6 @@
 /**
- * Pools and jobs: bounded queues, attempts, cancellation, lost nodes, and jobs that outlive their
- * pool.
+ * Tests pools and jobs: bounded queues, attempts, cancellation, lost nodes, and jobs that remain
+ * after their pool has ended.
  */
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { ArgumentError } from "../../lib/actor/errors.ts";
@@ -39,7 +39,7 @@ test("pool: returns results in order, and runs at most perNode jobs on each node
     assertEquals(most, 3);
     const b = await sim.start("b", { seeds: ["a"] });
     b.expose(slow);
-    await sim.until("it is known", () => a.exposed(b.name).length === 1);
+    await sim.until("the function is known", () => a.exposed(b.name).length === 1);
     await jobs.addAll(numbers.map((n) => [n]));
     assertEquals(most, 6);
     assertEquals(jobs.counts(), { waiting: 0, active: 0, delayed: 0 });
@@ -105,7 +105,7 @@ test("pool: a job can be cancelled while it waits, runs or pauses", async () => 
     const retry = { times: 9, backoff: { base: 60_000 } };
     const { jobs } = await started(sim, { retry }, async (_job, n) => {
       ran.push(n);
-      if (n === 3) throw new Error("as told");
+      if (n === 3) throw new Error("fails as requested");
       await sim.run(1_000);
       return n;
     });
@@ -114,7 +114,7 @@ test("pool: a job can be cancelled while it waits, runs or pauses", async () => 
     one.cancel();
     two.cancel();
     const three = jobs.add(3);
-    await sim.until("it pauses", () => jobs.counts().delayed === 1);
+    await sim.until("the job waits for its next attempt", () => jobs.counts().delayed === 1);
     three.cancel();
     assertEquals(await Promise.all([one, two, three].map(({ result }) => codeOf(result))), [
       "cancelled",
@@ -126,7 +126,7 @@ test("pool: a job can be cancelled while it waits, runs or pauses", async () => 
   });
 });
 
-test("pool: progress arrives as an event, from another node too", async () => {
+test("pool: progress of a job is an event, also from another node", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const a = await sim.start("a");
     const b = await sim.start("b", { seeds: ["a"] });
@@ -139,7 +139,7 @@ test("pool: progress arrives as an event, from another node too", async () => {
       },
     });
     b.expose(kind);
-    await sim.until("it is known", () => a.exposed(b.name).length === 1);
+    await sim.until("the function is known", () => a.exposed(b.name).length === 1);
     const jobs = await kind.start(a);
     const seen: unknown[] = [];
     jobs.on("progress", ({ value }) => seen.push(value));
@@ -169,7 +169,7 @@ for (const onNodeDown of ["retry", "fail"] as const) {
           node.expose(kind);
         }
         await sim.until(
-          "all are known",
+          "all functions are known",
           () => a.peers().every((peer) => a.exposed(peer).length > 0),
         );
         const jobs = await kind.start(a);
@@ -203,9 +203,12 @@ test("pool: with a store, jobs survive their pool's node, and are removed when d
     sim.crash("a");
     await sim.restart("a");
     const again = await started(sim, { store }, worker);
-    await sim.until("all are done", () => new Set(done).size === 3);
+    await sim.until("all jobs are done", () => new Set(done).size === 3);
     assertEquals(new Set(done), new Set([1, 2, 3]));
-    await sim.until("they are gone", () => [...store.keys!("") as string[]].length === 0);
+    await sim.until(
+      "the jobs are removed from the store",
+      () => [...store.keys!("") as string[]].length === 0,
+    );
     const last = again.jobs.add(4);
     await last.accepted;
     await again.jobs.stop();

@@ -61,7 +61,7 @@ test("Supervisor: restarts a remote child on its node, and the report names the 
     const [before] = await tree.whichChildren();
     assertEquals([before!.id, before!.type, before!.node], ["w", "worker", b.name]);
     world.crash("w@b");
-    await until("it runs again", () => world.record.length === 2);
+    await until("the child has been restarted", () => world.record.length === 2);
     assertEquals(world.news(), ["end w@b boom", "start w@b"]);
     const [after] = await tree.whichChildren();
     assertEquals((after!.pid as Pid).node, b.name);
@@ -92,7 +92,7 @@ test("Supervisor: stops the other children and ends when remote children crash t
       children: [remote("w", b.name), remote("x", b.name)],
     });
     world.crash("w@b");
-    await until("again", () => world.record.includes("end w@b boom"));
+    await until("the child has crashed", () => world.record.includes("end w@b boom"));
     await world.untilLiving("w@b", "x@b");
     world.crash("w@b");
     assertEquals(await a.system.whenEnded(tree.pid), "shutdown");
@@ -100,7 +100,10 @@ test("Supervisor: stops the other children and ends when remote children crash t
   });
 });
 
-/** Behaviour and shutdown of a child, its exit reason, and the minimum time until it exits. */
+/**
+ * Each row has the behaviour and the shutdown of a child, its exit reason, and the minimum time
+ * until it exits.
+ */
 const SHUTDOWNS: readonly [Manner, number | "brutalKill", string, number][] = [
   ["atOnce", 5000, "shutdown", 0],
   ["atOnce", "brutalKill", "killed", 0],
@@ -147,7 +150,10 @@ for (const strategy of STRATEGIES) {
           ...stopped.map((id) => `end ${id} shutdown`),
           ...share.map((id) => `start ${id}`),
         ];
-        await until("all ran again", () => world.record.length >= expected.length);
+        await until(
+          "all children have been restarted",
+          () => world.record.length >= expected.length,
+        );
         assertEquals(world.news(), expected);
       });
     });
@@ -186,7 +192,7 @@ test("Supervisor.start: rejects with the cause if a remote child fails to start,
   });
 });
 
-test("Supervisor: its remote children end when it is killed, or its node stops", async () => {
+test("Supervisor: remote children end when their supervisor is killed or its node stops", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
@@ -202,7 +208,7 @@ test("Supervisor: its remote children end when it is killed, or its node stops",
   });
 });
 
-test("onNodeDown fail: the loss of the node and each attempt to start the child count as restarts", async () => {
+test("Supervisor: onNodeDown fail: the loss of the node and each attempt to start the child count as restarts", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
@@ -224,7 +230,7 @@ test("onNodeDown fail: the loss of the node and each attempt to start the child 
   });
 });
 
-test("onNodeDown fail: with pauses between restarts, a child runs if its node returns in time", async () => {
+test("Supervisor: onNodeDown fail: with pauses between restarts, a child runs if its node returns in time", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
@@ -233,7 +239,7 @@ test("onNodeDown fail: with pauses between restarts, a child runs if its node re
       children: [{ ...remote("w", b.name), backoff: { base: 5, cap: 20 } }],
     });
     await a.mesh.disconnect(b.name);
-    await until("it was tried in vain", () => world.received.length > 2);
+    await until("restarts have failed", () => world.received.length > 2);
     await a.mesh.connect(b.name);
     await world.untilLiving("w@b");
     assertEquals(world.news(), ["start w@b", "end w@b noconnection", "start w@b"]);
@@ -241,7 +247,7 @@ test("onNodeDown fail: with pauses between restarts, a child runs if its node re
 });
 
 for (const manner of ["atOnce", "ignores"] as const) {
-  test(`onNodeDown wait: a child (${manner}) waits for its node without counting restarts, and runs once`, async () => {
+  test(`Supervisor: onNodeDown wait: a child (${manner}) waits for its node without counting restarts, and runs once`, async () => {
     await withRemoteWorkers(async (world) => {
       const a = await world.node("a");
       const b = await world.node("b", [a]);
@@ -261,7 +267,7 @@ for (const manner of ["atOnce", "ignores"] as const) {
       assertEquals(await tree.countChildren(), { specs: 2, active: 1, supervisors: 0, workers: 2 });
       assertEquals(world.received.map(({ next }) => next), [`waits for its node (node ${b.name})`]);
       await a.mesh.connect(b.name);
-      await until("it runs", () => world.record.includes("start w@b"));
+      await until("the child runs", () => world.record.includes("start w@b"));
       const end = manner === "ignores" ? "killed" : "noconnection";
       assertEquals(world.news(), [`end w@b ${end}`, "start w@b"]);
       assertEquals(world.living, ["w@b", "x@here"]);
@@ -271,7 +277,7 @@ for (const manner of ["atOnce", "ignores"] as const) {
   });
 }
 
-test("onNodeDown wait: waits until a new incarnation of the node exposes the function", async () => {
+test("Supervisor: onNodeDown wait: waits until a new incarnation of the node exposes the function", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
@@ -283,8 +289,11 @@ test("onNodeDown wait: waits until a new incarnation of the node exposes the fun
     await b.mesh.stop();
     await untilApart(a, b);
     const again = await world.node(b.name, [a], false);
-    await until("it waits", async () => (await tree.whichChildren())[0]!.state === "waiting");
-    // Long enough for several retries.
+    await until(
+      "the child waits",
+      async () => (await tree.whichChildren())[0]!.state === "waiting",
+    );
+    // Waits long enough for several retries.
     await new Promise((wake) => setTimeout(wake, 250));
     assertEquals((await tree.whichChildren())[0]!.state, "waiting");
     world.news();
@@ -294,7 +303,7 @@ test("onNodeDown wait: waits until a new incarnation of the node exposes the fun
   });
 });
 
-test("onNodeDown wait: a supervisor starts without the nodes of such children, and starts them later", async () => {
+test("Supervisor: onNodeDown wait: a supervisor starts without the nodes of such children, and starts the children later", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a", [], false);
     const spec = { node: "any", fn: "worker", onNodeDown: "wait" } as const;
@@ -309,13 +318,13 @@ test("onNodeDown wait: a supervisor starts without the nodes of such children, a
   });
 });
 
-test("onNodeDown: a function that its node has just exposed is found there at once", async () => {
+test("Supervisor: onNodeDown: a child starts with a function that its node has just exposed", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a], false);
     for (const onNodeDown of NODE_DOWN_POLICIES) {
       world.expose(b, "b", onNodeDown);
-      // Nothing has been read from the network since `expose`.
+      // a has read nothing from the network since `expose`.
       const spec = { ...remote("w", b.name), fn: onNodeDown, onNodeDown };
       const tree = await Supervisor.start(starter(a), { children: [spec] });
       assertEquals(((await tree.whichChildren())[0]!.pid as Pid).node, b.name);
@@ -324,7 +333,7 @@ test("onNodeDown: a function that its node has just exposed is found there at on
   });
 });
 
-test("onNodeDown wait: also waits for a connected node that does not expose the function", async () => {
+test("Supervisor: onNodeDown wait: also waits for a connected node that does not expose the function", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a], false);
@@ -338,7 +347,7 @@ test("onNodeDown wait: also waits for a connected node that does not expose the 
   });
 });
 
-test("onNodeDown wait: a child whose start fails for another reason delays no other", async () => {
+test("Supervisor: onNodeDown wait: a child whose start fails for another reason does not delay other children", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
@@ -356,15 +365,18 @@ test("onNodeDown wait: a child whose start fails for another reason delays no ot
     await world.untilLiving();
     b.remote.spawner.expose("worker", (() => {}) as never, { allow: [] });
     await a.mesh.connect(b.name);
-    await until("it is refused", () => world.received.some(({ next }) => /tried again/.test(next)));
-    // Long enough for the next retry.
+    await until(
+      "the start has failed",
+      () => world.received.some(({ next }) => /tried again/.test(next)),
+    );
+    // Waits long enough for the next retry.
     await new Promise((wake) => setTimeout(wake, 150));
     await a.mesh.connect(c.name);
     await world.untilLiving("w@c");
   });
 });
 
-test("onNodeDown wait: kills the unreachable copy before it starts another", async () => {
+test("Supervisor: onNodeDown wait: kills the unreachable copy before it starts another", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
@@ -372,9 +384,12 @@ test("onNodeDown wait: kills the unreachable copy before it starts another", asy
       children: [{ ...remote("w", b.name, "ignores"), onNodeDown: "wait" }],
     });
     await a.mesh.disconnect(b.name);
-    await until("it waits", async () => (await tree.whichChildren())[0]!.state === "waiting");
+    await until(
+      "the child waits",
+      async () => (await tree.whichChildren())[0]!.state === "waiting",
+    );
     world.news();
-    // The supervisor is busy when a retry is due, and learns of the node after that.
+    // The supervisor is busy when a retry is due, and only then learns that the node is back.
     let go = (_pid: Pid) => {};
     let self: Self | undefined;
     const start = (its: Self) => {
@@ -382,12 +397,12 @@ test("onNodeDown wait: kills the unreachable copy before it starts another", asy
       return new Promise<Pid>((resolve) => go = resolve);
     };
     const starting = tree.startChild({ id: "x", start });
-    await until("it is busy", () => self !== undefined);
+    await until("the supervisor is busy", () => self !== undefined);
     await new Promise((wake) => setTimeout(wake, 250));
     await a.mesh.connect(b.name);
     go(self!.spawnLink(() => () => {}) as Pid);
     await starting;
-    await until("it runs", () => world.record.length >= 2);
+    await until("the child runs", () => world.record.length >= 2);
     assertEquals(world.news(), ["end w@b killed", "start w@b"]);
   });
 });
@@ -417,7 +432,7 @@ test("Supervisor: kills an unreachable temporary child, even though it is not re
 });
 
 for (const strategy of ["rest_for_one", "one_for_all"] as const) {
-  test(`onNodeDown wait: under ${strategy} the children after a waiting child wait with it`, async () => {
+  test(`Supervisor: onNodeDown wait: under ${strategy} the children after a waiting child wait with it`, async () => {
     await withRemoteWorkers(async (world) => {
       const a = await world.node("a");
       const b = await world.node("b", [a]);
@@ -447,7 +462,7 @@ for (const strategy of ["rest_for_one", "one_for_all"] as const) {
 }
 
 for (const strategy of STRATEGIES) {
-  test(`onNodeDown wait: under ${strategy} a supervisor starts, and children after a waiting one start later`, async () => {
+  test(`Supervisor: onNodeDown wait: under ${strategy} a supervisor starts, and children after a waiting one start later`, async () => {
     await withRemoteWorkers(async (world) => {
       const a = await world.node("a", [], false);
       const tree = await Supervisor.start(starter(a), {
@@ -469,7 +484,7 @@ for (const strategy of STRATEGIES) {
   });
 }
 
-test("onNodeDown wait: a waiting child can be terminated, and is not started then", async () => {
+test("Supervisor: onNodeDown wait: a waiting child that is terminated is not started again", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
@@ -477,8 +492,11 @@ test("onNodeDown wait: a waiting child can be terminated, and is not started the
       children: [{ ...remote("w", b.name), onNodeDown: "wait" }],
     });
     await a.mesh.disconnect(b.name);
-    await until("it waits", async () => (await tree.whichChildren())[0]!.state === "waiting");
-    // The supervisor cannot know whether the child has exited.
+    await until(
+      "the child waits",
+      async () => (await tree.whichChildren())[0]!.state === "waiting",
+    );
+    // It is unknown whether the child is still alive.
     await assertRejects(() => tree.terminateChild("w"), NoConnectionError, "killed when");
     assertEquals((await tree.whichChildren())[0]!.pid, undefined);
     await a.mesh.connect(b.name);
@@ -493,7 +511,7 @@ test("onNodeDown wait: a waiting child can be terminated, and is not started the
 });
 
 for (const manner of ["atOnce", "ignores"] as const) {
-  test(`onNodeDown failover: a child (${manner}) runs at once on another node, and runs once after the nodes reconnect`, async () => {
+  test(`Supervisor: onNodeDown failover: a child (${manner}) runs at once on another node, and runs once after the nodes reconnect`, async () => {
     await withRemoteWorkers(async (world) => {
       const a = await world.node("a", [], false);
       const b = await world.node("b", [a]);
@@ -504,7 +522,7 @@ for (const manner of ["atOnce", "ignores"] as const) {
       const c = await world.node("c", [a, b]);
       world.news();
       await a.mesh.disconnect(b.name);
-      await until("it runs there", () => world.record.includes("start w@c"));
+      await until("the child runs on c", () => world.record.includes("start w@c"));
       assertEquals((await tree.whichChildren())[0]!.node, c.name);
       assertEquals(world.received.map(({ next }) => next.split(" (")[0]), [
         "runs on another node, or waits for one",
@@ -512,15 +530,15 @@ for (const manner of ["atOnce", "ignores"] as const) {
       await a.mesh.connect(b.name);
       await world.untilLiving("w@c");
       await untilWhole([a, b, c]);
-      // The child stays on the other node; the copy on the first node is killed.
+      // The child stays on c; the copy on b is killed.
       const ended = a.system.whenEnded(tree.pid);
       world.crash("w@c");
-      assertEquals(await ended, "shutdown", "that counts");
+      assertEquals(await ended, "shutdown", "the restart counts");
     });
   });
 }
 
-test("onNodeDown failover: prefers the node that is named", async () => {
+test("Supervisor: onNodeDown failover: prefers the node that the spec names", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a", [], false);
     const b = await world.node("b", [a]);
@@ -538,12 +556,12 @@ test("onNodeDown failover: prefers the node that is named", async () => {
   });
 });
 
-test("onNodeDown failover: asks a node that does not expose the function once, and skips it", async () => {
+test("Supervisor: onNodeDown failover: asks a node that does not expose the function once, and skips it", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a", [], false);
     const b = await world.node("b", [a], false);
     const c = await world.node("c", [a, b]);
-    await until("a knows", () => a.mesh.exposedBy(c.name)!.includes("worker"));
+    await until("a knows c's functions", () => a.mesh.exposedBy(c.name)!.includes("worker"));
     await Supervisor.start(starter(a), {
       intensity: 0,
       children: [{ ...remote("w", b.name), onNodeDown: "failover" }],
@@ -566,12 +584,12 @@ test("Supervisor: kills a child that was not ready when its session was lost, af
     const tree = await Supervisor.start(starter(a), {});
     const spec = { id: "w", node: b.name, fn: "mute", ready: true } as const;
     const starting = assertRejects(() => tree.startChild(spec), SupervisorError);
-    await until("it is there", () => b.system.size === 1);
+    await until("the child is starting", () => b.system.size === 1);
     await a.mesh.disconnect(b.name);
     assertEquals(((await starting).cause as { code?: string }).code, "noconnection");
     assertEquals(b.system.size, 1);
     await a.mesh.connect(b.name);
-    await until("it has ended", () => b.system.size === 0);
+    await until("the child has exited", () => b.system.size === 0);
   });
 });
 
@@ -589,11 +607,11 @@ test("Supervisor: kills a spawned child that reports a failed start", async () =
     const tree = await Supervisor.start(starter(a), {});
     const error = await assertRejects(() => tree.startChild(children[0]!), SupervisorError);
     assertEquals((error.cause as Error).message, "not ready");
-    await until("it has ended", () => b.system.size === 0);
+    await until("the child has exited", () => b.system.size === 0);
   });
 });
 
-test("onNodeDown wait: a child whose siblings pause does not start before them when its node returns", async () => {
+test("Supervisor: onNodeDown wait: a child does not start before the pause of earlier siblings is over, even if its node returns", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
@@ -615,7 +633,7 @@ test("onNodeDown wait: a child whose siblings pause does not start before them w
   });
 });
 
-test("onNodeDown failover: a child whose siblings pause waits for them", async () => {
+test("Supervisor: onNodeDown failover: a child waits for the restart pause of its group", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a", [], false);
     const b = await world.node("b", [a]);
@@ -636,7 +654,7 @@ test("onNodeDown failover: a child whose siblings pause waits for them", async (
   });
 });
 
-test("onNodeDown failover: without another node, waits for the first that joins", async () => {
+test("Supervisor: onNodeDown failover: without another node, waits for the first node that joins", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a", [], false);
     const b = await world.node("b", [a]);
@@ -645,15 +663,18 @@ test("onNodeDown failover: without another node, waits for the first that joins"
       children: [{ ...remote("w", b.name), onNodeDown: "failover" }],
     });
     await b.mesh.stop();
-    await until("it waits", async () => (await tree.whichChildren())[0]!.state === "waiting");
+    await until(
+      "the child waits",
+      async () => (await tree.whichChildren())[0]!.state === "waiting",
+    );
     const c = await world.node("c", [a]);
-    await until("it runs", () => world.record.includes("start w@c"));
+    await until("the child runs on c", () => world.record.includes("start w@c"));
     assertEquals((await tree.whichChildren())[0]!.node, c.name);
   });
 });
 
 for (const onNodeDown of ["wait", "failover"] as const) {
-  test(`onNodeDown ${onNodeDown}: a node that stops normally is also lost, and does not count`, async () => {
+  test(`Supervisor: onNodeDown ${onNodeDown}: a node that stops normally is also lost, and the restart does not count`, async () => {
     await withRemoteWorkers(async (world) => {
       const a = await world.node("a", [], false);
       const b = await world.node("b", [a]);
@@ -662,8 +683,8 @@ for (const onNodeDown of ["wait", "failover"] as const) {
       const pool = await DynamicSupervisor.start(starter(a), { intensity: 0 });
       await pool.startChild({ ...remote("y", b.name), onNodeDown });
       b.system.stop();
-      // Sessions of a stopping node may stay up for a while.
-      await until("they wait", async () => {
+      // The sessions of a stopping node may stay open for a while.
+      await until("both children wait", async () => {
         const infos = [...await tree.whichChildren(), ...await pool.whichChildren()];
         return infos.every(({ state }) => state === "waiting");
       });
@@ -676,7 +697,7 @@ for (const onNodeDown of ["wait", "failover"] as const) {
   });
 }
 
-test("onNodeDown wait: counts shutdown as a child's own reason while its node is connected", async () => {
+test("Supervisor: onNodeDown wait: a child that exits with shutdown while its node is connected counts as a restart", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
@@ -687,7 +708,7 @@ test("onNodeDown wait: counts shutdown as a child's own reason while its node is
       for (let i = 0; i < 2; i++) {
         world.news();
         b.system.exit(world.pid("w@b"), "shutdown");
-        await until("it was started again", () => world.record.includes("start w@b"));
+        await until("the child has been restarted", () => world.record.includes("start w@b"));
       }
       assertEquals(await ended, "shutdown");
       await world.untilLiving();
@@ -695,7 +716,7 @@ test("onNodeDown wait: counts shutdown as a child's own reason while its node is
   });
 });
 
-test("noconnection as a child's own reason counts like any other", async () => {
+test("Supervisor: a child that itself exits with noconnection counts as a restart", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
@@ -706,7 +727,10 @@ test("noconnection as a child's own reason counts like any other", async () => {
     for (let i = 0; i < 2; i++) {
       await world.untilLiving("w@b");
       b.system.exit(world.pid("w@b"), "noconnection");
-      await until("it ended", () => world.record.filter((line) => /^end/.test(line)).length > i);
+      await until(
+        "the child has exited",
+        () => world.record.filter((line) => /^end/.test(line)).length > i,
+      );
     }
     assertEquals(await a.system.whenEnded(tree.pid), "shutdown");
   });
@@ -724,7 +748,7 @@ test("Supervisor: the restart type takes precedence over onNodeDown", async () =
       })),
     });
     await a.mesh.disconnect(b.name);
-    await until("two wait", async () => {
+    await until("two children wait", async () => {
       const children = await tree.whichChildren();
       return children.filter(({ state }) => state === "waiting").length === 2;
     });
@@ -737,7 +761,7 @@ test("Supervisor: treats its own node like any other", async () => {
     const a = await world.node("a");
     const tree = await Supervisor.start(starter(a), { children: [remote("w", a.name)] });
     world.crash("w@a");
-    await until("it runs again", () => world.record.length === 3);
+    await until("the child has been restarted", () => world.record.length === 3);
     await tree.stop();
     assertEquals(world.news(), ["start w@a", "end w@a boom", "start w@a", "end w@a shutdown"]);
   });
@@ -758,7 +782,7 @@ test("DynamicSupervisor: spreads remote children, restarts them on their nodes, 
     await pool.terminateChild(pids[0]!);
     assertEquals(world.news(), ["end w0@b shutdown"]);
     world.crash("w2@b");
-    await until("it runs again", () => world.record.length === 2);
+    await until("the child has been restarted", () => world.record.length === 2);
     assertEquals(world.news(), ["end w2@b boom", "start w2@b"]);
     await pool.terminateChild(
       await pool.startChild({ id: "x", node: "least_loaded", fn: "worker", args: ["x"] }),
@@ -823,11 +847,15 @@ for (const onNodeDown of NODE_DOWN_POLICIES) {
       const ended = a.system.whenEnded(pool.pid);
       await a.mesh.disconnect(b.name);
       if (onNodeDown === "fail") return assertEquals(await ended, "shutdown");
-      if (c !== undefined) await until("it moved", () => world.record.includes("start w@c"));
-      else {await until("it waits", async () =>
+      if (c !== undefined) {
+        await until("the child runs on c", () => world.record.includes("start w@c"));
+      } else {await until("the child waits", async () =>
           (await pool.whichChildren())[0]!.state === "waiting");}
       await a.mesh.connect(b.name);
-      await until("it runs", () => world.record.filter((line) => /^start/.test(line)).length === 2);
+      await until(
+        "the child has been started again",
+        () => world.record.filter((line) => /^start/.test(line)).length === 2,
+      );
       await world.untilLiving(c === undefined ? "w@b" : "w@c");
     });
   });
@@ -869,7 +897,7 @@ test("Supervisor.body: a supervisor on another node is started, stopped and rest
     assertEquals(await tree.countChildren(), { specs: 2, active: 2, supervisors: 1, workers: 1 });
     // The supervisor exceeds its restart intensity, exits, and is restarted by its own supervisor.
     b.system.exit(world.pid("x@here"), "kill");
-    await until("all run again", () => world.record.length === 4);
+    await until("all have been restarted", () => world.record.length === 4);
     assertEquals(world.news(), [
       "end x@here killed",
       "end y@here shutdown",
@@ -881,7 +909,7 @@ test("Supervisor.body: a supervisor on another node is started, stopped and rest
     world.news();
     await a.mesh.connect(b.name);
     await world.untilLiving("w@here", "x@here", "y@here");
-    await until("it is ready", async () => (await tree.countChildren()).active === 2);
+    await until("the supervisor is ready", async () => (await tree.countChildren()).active === 2);
     await tree.stop();
     assertEquals(world.news().slice(-3), [
       "end y@here shutdown",
@@ -898,20 +926,20 @@ test("Supervisor.body: a supervisor on another node is started, stopped and rest
       "SupervisorError",
       true,
     ]);
-    await until("none is left", () => b.system.size === 0);
+    await until("all actors have exited", () => b.system.size === 0);
     assertThrows(() => Supervisor.body({ children: [{} as ChildSpec] }), ChildSpecError);
   });
 });
 
 for (const kind of [Supervisor, DynamicSupervisor]) {
   for (const manner of ["atOnce", "ignores"] as const) {
-    test(`${kind.name}: stops a child (${manner}) whose session was lost and returned before it noticed`, async () => {
+    test(`${kind.name}: stops a child (${manner}) whose session was lost and re-established before the supervisor noticed`, async () => {
       await withRemoteWorkers(async (world) => {
         const a = await world.node("a");
         const b = await world.node("b", [a]);
         const tree = await kind.start(starter(a), {});
         await tree.startChild({ ...remote("w", b.name, manner), shutdown: 20 });
-        // The supervisor waits for a start function, and for nothing else.
+        // The supervisor is blocked by a start function that never settles.
         const start = () => new Promise<never>(() => {});
         const starting = assertRejects(() => tree.startChild({ id: "never", start }), Error);
         await a.mesh.disconnect(b.name);
@@ -925,7 +953,7 @@ for (const kind of [Supervisor, DynamicSupervisor]) {
   }
 }
 
-test("Supervisor: answers requests from another node by its pid", async () => {
+test("Supervisor: answers requests of another node that has its pid", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
@@ -941,7 +969,7 @@ test("Supervisor: answers requests from another node by its pid", async () => {
     const tree = new Supervisor(there);
     const children = await tree.whichChildren();
     assertEquals(children.map(({ id }) => id), ["v", "w"]);
-    // A pid of this node's actor is local again.
+    // On its own node, the pid of the child is local again.
     assertEquals((children[0]!.pid as Pid).home.local, true);
     await tree.terminateChild("w");
     assertEquals(world.living, ["v@b"]);

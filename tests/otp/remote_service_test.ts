@@ -58,7 +58,7 @@ function makeCounter() {
   return { counter, ends, open: () => open() };
 }
 
-/** Runs a test with two nodes, of which the second exposes the counter. */
+/** Runs `body` with two nodes, of which the second exposes the counter. */
 async function withCounter(
   body: (
     world: ReturnType<typeof makeCounter> & { a: TestNode; b: TestNode },
@@ -68,7 +68,7 @@ async function withCounter(
     const [a, b] = await cluster(start, 2) as [TestNode, TestNode];
     const made = makeCounter();
     b.remote.spawner.expose("counter", made.counter.body as never);
-    await until("a knows", () => a.mesh.exposedBy(b.name)!.includes("counter"));
+    await until("a knows the counter", () => a.mesh.exposedBy(b.name)!.includes("counter"));
     await body({ ...made, a, b });
   });
 }
@@ -98,7 +98,7 @@ test("Service.startAt: starts the service on another node and waits for init", a
       started = true;
       return pid;
     });
-    await until("it is there", () => b.system.size === 2);
+    await until("the service has started", () => b.system.size === 2);
     assertEquals(await counter.call(pid).add(1), 1);
     assertEquals(started, false);
     open();
@@ -129,19 +129,19 @@ test("Service.startAt: rejects with the error of init, its exit reason, or the e
       Error,
       "no such counter",
     );
-    await until("it is there", () => b.system.size === 1);
+    await until("the actor has started", () => b.system.size === 1);
     await new Promise((wake) => setTimeout(wake, 50));
     open();
     await late;
-    await until("it has ended", () => b.system.size === 0);
+    await until("the actor has exited", () => b.system.size === 0);
     assert(performance.now() - began < ASKED_MS);
-    // A failed start is reported by the rejection only.
+    // A failed start is only reported by the rejection.
     assertEquals([a.system.isAlive(actor.pid), actor.got], [true, []]);
-    await until("none is left", () => b.system.size === 0);
+    await until("all actors have exited", () => b.system.size === 0);
   });
 });
 
-test("Service.body: a service whose init failed ends with its starter, or after a time", async () => {
+test("Service.body: a service whose init failed ends when its starter exits, or after a time", async () => {
   await withCounter(async ({ a, b }) => {
     const actor = puppet(a);
     const there = { node: b.name, fn: "counter" };
@@ -149,26 +149,26 @@ test("Service.body: a service whose init failed ends with its starter, or after 
     await actor.spawnLink(there, 0, "fails");
     assertEquals(b.system.size, 1);
     a.system.exit(actor.pid, "kill");
-    await until("it has ended", () => b.system.size === 0);
+    await until("the service has ended", () => b.system.size === 0);
     assert(performance.now() - began < ASKED_MS);
     await starter(a).spawn(there, 0, "fails");
-    await until("it has ended", () => b.system.size === 0);
+    await until("the service has ended", () => b.system.size === 0);
     assert(performance.now() - began >= ASKED_MS);
   });
 });
 
-test("Service.startAt: links the service with the starting actor, and ends in order with it", async () => {
+test("Service.startAt: links the service with the starting actor, and calls terminate when that actor exits", async () => {
   await withCounter(async ({ counter, ends, a, b }) => {
     const actor = puppet(a);
     const pid = await counter.startAt(actor as never, counter.on(b.name), 1);
     assertEquals(await counter.state(pid), 1);
     a.system.exit(actor.pid, "bye");
-    await until("it has ended", () => b.system.size === 0);
+    await until("the service has ended", () => b.system.size === 0);
     assertEquals(ends, ["bye"]);
     const other = puppet(a);
     await counter.startAt(other as never, counter.on(b.name), 1);
     await a.mesh.disconnect(b.name);
-    await until("it has ended", () => b.system.size === 0);
+    await until("the service has ended", () => b.system.size === 0);
     assertEquals(ends, ["bye", "noconnection"]);
   });
 });
@@ -182,7 +182,7 @@ test("Service.child: a supervisor waits for its init on another node, restarts i
     const before = b.system.names.whereis("hits");
     const failed = await assertRejects(() => counter.call(there).fails(), CallExitError);
     assertEquals((failed.reason as Error).message, "boom");
-    await until("it runs again", () => {
+    await until("the service has been restarted", () => {
       const now = b.system.names.whereis("hits");
       return now !== undefined && now !== before;
     });
@@ -200,14 +200,14 @@ test("Service.child: a supervisor waits for its init on another node, restarts i
       SupervisorError,
     );
     assertEquals((left.cause as ActorExitError).reason, { why: "left" });
-    // A stop while `init` is waiting ends the remote actor; none is left behind.
+    // A stop while `init` is waiting ends the remote actor.
     const pool = await DynamicSupervisor.start(starter(a));
     const starting = pool.startChild(child("late")).catch((error) => error);
-    await until("it is there", () => b.system.size === 1);
+    await until("the service has started", () => b.system.size === 1);
     await pool.stop();
     assert(await starting instanceof Error);
     open();
-    await until("none is left", () => b.system.size === 0);
+    await until("all actors have exited", () => b.system.size === 0);
   });
 });
 
@@ -235,7 +235,7 @@ test("Service.at: reaches a named service on any node, from a node or an actor",
   });
 });
 
-test("Service: a rejection keeps its class and code on the way to another node", async () => {
+test("Service: a rejection keeps its class and code on another node", async () => {
   await withCounter(async ({ counter, a, b }) => {
     const other = service<{ state: number; call: { nothing(): number } }>({
       init: () => 0,
@@ -246,14 +246,14 @@ test("Service: a rejection keeps its class and code on the way to another node",
       const error = await assertRejects(() => other.call(target).nothing(), UnknownCallError);
       assertEquals([error.code, error.message], ["undef", "no such call: nothing"]);
     }
-    // Functions cannot be sent, so `replace` works on the same node only.
+    // Functions cannot be sent, so `replace` works only on the service's node.
     await assertRejects(() => counter.replace(pid, (state) => state), Error);
     const failed = await assertRejects(() => counter.call(pid).fails(), CallExitError);
     assertEquals([failed.code, (failed.reason as Error).message], ["exit", "boom"]);
   });
 });
 
-test("Supervisor: a rejection keeps its class and code on the way to another node", async () => {
+test("Supervisor: a rejection keeps its class and code on another node", async () => {
   await withCounter(async ({ a, b }) => {
     for (const kind of [Supervisor, DynamicSupervisor]) {
       const tree = await kind.start(starter(b), {});
@@ -292,7 +292,7 @@ test("Supervisor: a rejection keeps its class and code on the way to another nod
   });
 });
 
-test("Service.stop: its request is a plain message that can only end the service", async () => {
+test("Service.stop: its request is a plain message, and messages that resemble it do not end the service", async () => {
   await withNodes(async (start) => {
     const [a, b] = await cluster(start, 2) as [TestNode, TestNode];
     const got: unknown[] = [];
@@ -308,7 +308,7 @@ test("Service.stop: its request is a plain message that can only end the service
     const to = { name: "keeper", node: b.name };
     const lookalikes = [{ $stop: 1 }, { $stop: null }, { $stop: {} }, { $stop: "normal" }];
     for (const message of lookalikes) a.system.sendTo(to, message);
-    await until("all came", () => got.length === lookalikes.length);
+    await until("all messages have arrived", () => got.length === lookalikes.length);
     assertEquals(got, lookalikes);
     assertEquals(b.system.isAlive(pid), true);
     const ended = b.system.whenEnded(pid);
@@ -317,11 +317,11 @@ test("Service.stop: its request is a plain message that can only end the service
   });
 });
 
-test("Service: obeys an exit signal from another node as a local one", async () => {
+test("Service: handles an exit signal from another node like a local one", async () => {
   await withCounter(async ({ counter, ends, a, b }) => {
     const pid = await counter.startAt(starter(a), counter.on(b.name), 1);
     a.system.exit(pid, "normal");
-    await until("it has ended", () => b.system.size === 0);
+    await until("the service has ended", () => b.system.size === 0);
     assertEquals(ends, ["normal"]);
   });
 });

@@ -1,6 +1,6 @@
 /**
- * Workers that nodes of one process expose and that supervisors on other nodes start, with a record
- * of their starts and exits.
+ * Workers that nodes of one process expose and that supervisors on other nodes start. Their starts
+ * and exits are recorded.
  */
 import { Call } from "../../lib/actor/call.ts";
 import { Exit } from "../../lib/actor/exit.ts";
@@ -15,12 +15,15 @@ import { type Start, type TestNode, untilWhole, withNodes } from "../kit/mesh.ts
 import { until } from "../kit/test.ts";
 import { LATE_MS, type Stopping, word } from "./family.ts";
 
-/** How a worker reacts to a shutdown signal. "ignores": it traps exits and ignores all of them. */
+/**
+ * How a worker reacts to a shutdown signal. A worker that "ignores" traps exits and ignores all of
+ * them.
+ */
 export type Manner = Stopping | "ignores";
 
-/** The nodes of a test, and a record of what their workers did. */
+/** The nodes of a test, and a record of the starts and exits of their workers. */
 export class RemoteWorkers {
-  /** "start a@b", "end a@b shutdown", … in order. */
+  /** The starts and exits in order: "start a@b", "end a@b shutdown", …. */
   record: string[] = [];
   /** The "restart" events of all nodes. */
   readonly received: Restarting[] = [];
@@ -70,7 +73,7 @@ export class RemoteWorkers {
     return { id, start };
   }
 
-  /** Returns what was recorded since the last call. */
+  /** Returns the starts and exits since the last call. */
   news(): string[] {
     const { record } = this;
     this.record = [];
@@ -85,7 +88,7 @@ export class RemoteWorkers {
   /** Returns the pid of the worker with this name, `a@b`. */
   pid(id: string): Pid<unknown> {
     for (const [pid, name] of this.#ids) if (name === id) return pid as Pid<unknown>;
-    throw new Error(`${id} does not live`);
+    throw new Error(`${id} is not alive`);
   }
 
   /** Makes a worker crash. */
@@ -103,7 +106,7 @@ export class RemoteWorkers {
   }
 }
 
-/** Runs a test with nodes, and stops them at its end. */
+/** Runs `body` with nodes, and stops them at its end. */
 export function withRemoteWorkers(body: (world: RemoteWorkers) => Promise<void>): Promise<void> {
   return withNodes((start) => body(new RemoteWorkers(start)));
 }
@@ -121,7 +124,7 @@ export function starter({ system }: TestNode): Starter & RemoteStarter {
   };
 }
 
-/** A worker's body. */
+/** The body of a worker. */
 export function work(self: Self, manner: Manner): (message: unknown) => void {
   if (manner !== "atOnce") self.trapExit = true;
   return (message) => {

@@ -23,7 +23,7 @@ test("Node: logs one report per crash: of a child, of a failed start, and of an 
     },
     cast: {
       fail: () => {
-        throw new Error("as told");
+        throw new Error("crash requested");
       },
       end: () => 0,
     },
@@ -33,26 +33,29 @@ test("Node: logs one report per crash: of a child, of a failed start, and of an 
   });
   const at = fragile.at(node, "fragile");
   const restarted = async (): Promise<string[]> => {
-    await until("it is back", async () => (await tree.countChildren()).active === 1);
+    await until(
+      "the child has been restarted",
+      async () => (await tree.countChildren()).active === 1,
+    );
     return lines.splice(0);
   };
 
   fragile.cast(at).fail();
-  await until("it is told", () => lines.length > 0);
+  await until("the crash is logged", () => lines.length > 0);
   const [report, ...none] = await restarted();
   assertEquals(none, []);
   assertEquals(
-    report!.includes('child "fragile" <0.2> of supervisor <0.1> ended: Error: as told'),
+    report!.includes('child "fragile" <0.2> of supervisor <0.1> ended: Error: crash requested'),
     true,
   );
   for (const part of ["body: service, registered as fragile", "last message:", "next: restarts"]) {
     assertEquals(report!.includes(part), true, part);
   }
 
-  // A failed start is reported by the supervisor only.
+  // A failed start is only reported by the supervisor.
   fails = 1;
   node.exit(at.pid, "kill");
-  await until("both are told", () => lines.length === 2);
+  await until("both failures are logged", () => lines.length === 2);
   const [killed, failed] = await restarted();
   assertEquals(killed!.includes("ended: killed"), true);
   assertEquals(failed!.includes("could not be started: Error: no init"), true);
@@ -62,18 +65,18 @@ test("Node: logs one report per crash: of a child, of a failed start, and of an 
     throw new Error("alone");
   });
   node.send(loner, "go");
-  await until("it is told", () => lines.length > 0);
+  await until("the crash is logged", () => lines.length > 0);
   assertEquals(lines.splice(0).map((line) => line.includes("crashed: Error: alone")), [true]);
 
   // A child that exits normally but is restarted is reported as a warning.
   await fragile.stop(at);
-  await until("it is told", () => lines.length > 0);
+  await until("the restart is logged", () => lines.length > 0);
   assertEquals(lines.splice(0).map((line) => /^warn .*ended: normal/.test(line)), [true]);
   await tree.stop();
   assertEquals(lines, []);
 });
 
-test("crash: reports use readable names, and never call a function anonymous", async () => {
+test("crash: reports use readable names, and the source of an anonymous function", async () => {
   await withNodes(async (start) => {
     const [a, b] = await cluster(start, 2) as [TestNode, TestNode];
     const [near, far] = [Node.of(a), Node.of(b)];
@@ -81,7 +84,7 @@ test("crash: reports use readable names, and never call a function anonymous", a
     for (const { events } of [a, b]) events.on("crash", (crash) => void crashes.push(crash));
     const crash = async (send: () => void): Promise<Crash> => {
       send();
-      await until("it has crashed", () => crashes.length > 0);
+      await until("the actor has crashed", () => crashes.length > 0);
       return crashes.splice(0)[0]!;
     };
 
@@ -89,13 +92,13 @@ test("crash: reports use readable names, and never call a function anonymous", a
     near.expose("resize", () => () => {
       throw new Error("boom");
     });
-    await until("b knows", () => far.exposed(near.name).includes("resize"));
+    await until("b knows the function", () => far.exposed(near.name).includes("resize"));
     const resize = await far.spawn<string>({ node: near.name, fn: "resize" });
     const exposed = await crash(() => far.send(resize, "go"));
     assertEquals(exposed.body, "resize");
     assertStringIncludes(crashText(exposed), "(resize) crashed: Error: boom");
 
-    // A service is reported by its name wherever it was started, and by its child id and
+    // A service is reported by its name, wherever it was started, and by its child id and
     // supervisor.
     const counter = service<{ state: number; cast: { fail(): void } }>({
       name: "counter",
@@ -109,7 +112,7 @@ test("crash: reports use readable names, and never call a function anonymous", a
     const lone = await counter.start(near);
     assertEquals((await crash(() => counter.cast(lone).fail())).body, "counter");
     near.expose(counter);
-    await until("b knows", () => far.exposed(near.name).includes("counter"));
+    await until("b knows the service", () => far.exposed(near.name).includes("counter"));
     const withRemoteWorkers = await counter.startAt(far, { node: near.name, fn: "counter" });
     assertEquals((await crash(() => counter.cast(withRemoteWorkers).fail())).body, "counter");
 
@@ -126,7 +129,10 @@ test("crash: reports use readable names, and never call a function anonymous", a
       crashText(child),
       /^actor <0\.\d+> hits \(counter\), child "hits" of supervisor "counters" <0\.\d+>, crashed: /,
     );
-    await until("it is logged", () => a.lines.some(({ line }) => line.includes('child "hits"')));
+    await until(
+      "the crash is logged",
+      () => a.lines.some(({ line }) => line.includes('child "hits"')),
+    );
     const report = a.lines.find(({ line }) => line.includes('child "hits"'))!.line;
     assertMatch(
       report,

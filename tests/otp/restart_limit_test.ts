@@ -1,5 +1,6 @@
 /**
- * A child with a restart limit of its own. If it exceeds the limit, only this child is given up.
+ * Tests a child with a restart limit of its own. If the limit is exceeded, only this child is given
+ * up.
  */
 import { assertEquals, assertThrows } from "@std/assert";
 import type { GivenUp } from "../../lib/actor/report.ts";
@@ -10,7 +11,7 @@ import type { Pid } from "../../lib/term/pid.ts";
 import { test } from "../kit/test.ts";
 import { BOOM, Family } from "./family.ts";
 
-/** Creates a family that records "givenup" events. */
+/** Creates a family that records its "givenup" events. */
 function makeFamily(): Family & { givenUp: GivenUp[] } {
   const family = new Family();
   const givenUp: GivenUp[] = [];
@@ -40,7 +41,7 @@ for (const strategy of STRATEGIES) {
       family.child("b", { restartLimit: { intensity: 2, period: 1_000 } }),
       family.child("c"),
     ];
-    // A counted restart would exceed the supervisor's own intensity.
+    // With intensity 0, any restart that counts would end the supervisor.
     const tree = await family.supervise({ strategy, intensity: 0, children });
     for (let i = 0; i < 2; i++) await family.end("b", BOOM);
     assertEquals([family.runs("b"), family.givenUp.length], [true, 0]);
@@ -60,7 +61,7 @@ for (const strategy of STRATEGIES) {
       ["b", false],
       ["c", true],
     ]);
-    // It can be started again, and deleted.
+    // The child can be started again, terminated and deleted.
     await family.system.advance(2_000);
     await family.run(tree.restartChild("b"));
     assertEquals(family.runs("b"), true);
@@ -69,7 +70,7 @@ for (const strategy of STRATEGIES) {
   });
 }
 
-test("restartLimit: counts a child's restarts during a period, and the supervisor counts those of others", async () => {
+test("restartLimit: counts a child's restarts during a period, and the supervisor counts only those of other children", async () => {
   const family = makeFamily();
   const tree = await family.supervise({
     intensity: 1,
@@ -86,10 +87,14 @@ test("restartLimit: counts a child's restarts during a period, and the superviso
   await family.end("a", BOOM);
   assertEquals(family.system.isAlive(tree.pid), true);
   await family.end("a", BOOM);
-  assertEquals(family.system.isAlive(tree.pid), false, "OTP's rule is the default");
+  assertEquals(
+    family.system.isAlive(tree.pid),
+    false,
+    "children without a limit follow OTP's rule",
+  );
 });
 
-test("restartLimit: a failed start counts, and later children start without this one", async () => {
+test("restartLimit: a failed restart counts, and later children of the group start without the child that is given up", async () => {
   const family = makeFamily();
   let fails = false;
   const b = family.child("b", { restartLimit: { intensity: 1 } });
@@ -106,7 +111,7 @@ test("restartLimit: a failed start counts, and later children start without this
   await family.end("b", BOOM);
   assertEquals([family.runs("a"), family.runs("b"), family.runs("c")], [true, false, true]);
   assertEquals(family.givenUp.map(({ child, reason }) => [child, reason]), [["b", BOOM]]);
-  // The other children are not stopped a second time: the limit concerns this child only.
+  // The other children are not stopped a second time, because only this child exceeded its limit.
   assertEquals(family.news().filter((line) => line === "start c"), ["start c"]);
 });
 

@@ -1,4 +1,4 @@
-/** Return values of handlers: `continueWith` from any of them, and invalid values. */
+/** Tests the return values of handlers: `continueWith` from each handler, and invalid values. */
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
 import { ArgumentError, BadReturnError, CallExitError } from "../../lib/actor/errors.ts";
 import type { Call } from "../../lib/actor/call.ts";
@@ -40,7 +40,7 @@ const worker = service<Worker>({
   },
 });
 
-test("continueWith: runs continue after any handler, before the next message", async () => {
+test("continueWith: runs the continue handler after any handler, before the next message", async () => {
   const family = new Family();
   const pid = await family.run(worker.start(family.outside));
   const ask = worker.call(pid);
@@ -65,7 +65,7 @@ test("continueWith: runs continue after any handler, before the next message", a
   assertEquals((await seen()).slice(6), [
     ...["cast", "continue 0", "slow", "continue 0", "info message", "continue 0"],
   ]);
-  // A message that arrives meanwhile waits until the whole chain has run.
+  // A message that arrives meanwhile waits until all of the chain has run.
   worker.cast(pid).chain(2);
   family.system.send(pid, "last");
   assertEquals(await seen(), [
@@ -88,7 +88,7 @@ test("continueWith: an endless chain does not starve other actors and timers", a
   assertEquals(node.isAlive(pid), false);
 });
 
-/** Handlers that return something invalid, and what the report contains. */
+/** Invalid return values of handlers, and the text that the report contains. */
 const WRONG: readonly (readonly [string, unknown, string])[] = [
   ["call", "ok", 'call handler get of service "odd" returned "ok": return [reply, state]'],
   ["call", 0, 'call handler get of service "odd" returned 0: return [reply, state]'],

@@ -90,7 +90,7 @@ test("service.call: types the arguments and the reply of each handler", async ()
   family.system.stop();
 });
 
-test("service.start: rejects exactly if init fails, with its error", async () => {
+test("service.start: rejects only if init fails, with its error", async () => {
   const fails: [() => unknown, unknown][] = [
     [() => {
       throw BOOM;
@@ -113,7 +113,7 @@ test("service.start: rejects exactly if init fails, with its error", async () =>
     const family = new Family();
     const got = await family.run(failing.start(family.outside).catch((error) => error));
     assertEquals(got instanceof ActorExitError ? got.reason : got, reason);
-    // An actor that starts it linked survives.
+    // An actor that starts the service with a link survives.
     let caught: unknown;
     const parent = family.system.start(async (self: Self) => {
       await failing.start(self).catch((error) => caught = error);
@@ -264,7 +264,7 @@ test("service: an error in continue is a crash, not a failed start", async () =>
   }
 });
 
-test("service: a handler that throws rejects its caller at once, even if terminate takes long", async () => {
+test("service: a handler that throws rejects its caller at once, even if terminate takes a long time", async () => {
   for (const name of ["fail", "failLater"] as const) {
     for (const error of [BOOM, "a word"]) {
       const family = new Family();
@@ -331,7 +331,7 @@ test("service: replies may be sent later, from any handler, and in any order", a
         return waiting.slice(0, -1);
       },
       turnAway(waiting) {
-        // `this.call` is not the call that was handled before.
+        // `this.call` is not the earlier call.
         assertEquals((this as { call?: unknown }).call, undefined);
         waiting.at(-1)!.refuse(BOOM);
         return waiting.slice(0, -1);
@@ -387,7 +387,7 @@ test("service: stop with a reason ends it, with or without a reply, from any han
   assertEquals(await family.run(ended), "normal");
 });
 
-/** How a service ends, its exit reason, and whether `terminate` is called. */
+/** Each row has a way to end a service, its exit reason, and whether `terminate` is called. */
 const ENDS: readonly [string, ExitReason, boolean][] = [
   ["stop", "normal", true],
   ["stop for a reason", { shutdown: 1 }, true],
@@ -468,7 +468,7 @@ test("service: an error in terminate does not change the exit reason", async () 
   }
 });
 
-test("service: without terminate, it ends with linked actors without a message", async () => {
+test("service: without terminate, a service ends when a linked actor exits", async () => {
   const family = new Family();
   const pid = await family.run(counter.start(family.outside, 0));
   const other = family.system.puppet();
@@ -481,7 +481,7 @@ test("service: without terminate, it ends with linked actors without a message",
   assertEquals(family.system.isAlive(pid), false);
 });
 
-test("service: with terminate, it survives linked actors that exit normally", async () => {
+test("service: with terminate, a service survives linked actors that exit normally", async () => {
   const family = new Family();
   const seen: unknown[] = [];
   const clean = service<{ state: number }>({
@@ -723,7 +723,7 @@ test("service: idle does not run for time in which a handler was busy", async ()
   family.system.stop();
 });
 
-test("service.replace: changes the state; an error of the change rejects only the caller", async () => {
+test("service.replace: changes the state, and an error in the function rejects only the caller", async () => {
   const family = new Family();
   const pid = await family.run(counter.start(family.outside, 1));
   assertEquals(await family.run(counter.replace(pid, (state) => state * 7)), 7);
@@ -757,7 +757,7 @@ test("service.at: looks the name up at each use, from a node and from an actor",
   family.system.stop();
 });
 
-test("service.startAs: rejects if another actor has the name, which keeps it", async () => {
+test("service.startAs: rejects if another actor has the name, and that actor keeps it", async () => {
   const family = new Family();
   const first = await family.run(counter.startAs("hits", family.outside, 0));
   const error = await family.run(
@@ -786,7 +786,7 @@ test("service: init may use this.self, to register names and set timers", async 
   family.system.stop();
 });
 
-test("service.call: gives up at a timeout or an abort, and drops the late reply", async () => {
+test("service.call: rejects at its timeout or when aborted, and drops the late reply", async () => {
   const family = new Family();
   let release = (): void => {};
   const slow = service<{ state: number; call: { wait(): string } }>({

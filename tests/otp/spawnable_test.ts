@@ -1,4 +1,4 @@
-/** Functions and services that one definition exposes on one node and starts from another. */
+/** Tests functions and services that one definition exposes on one node and starts from another. */
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import type { Call } from "../../lib/actor/call.ts";
 import { ArgumentError } from "../../lib/actor/errors.ts";
@@ -27,7 +27,7 @@ const counter = service<Counter>({
   call: { get: (n) => [n, n] },
 });
 
-test("remote, Node.expose: one definition is exposed here, and spawned, supervised and started elsewhere", async () => {
+test("remote, Node.expose: one definition is exposed on one node, and spawned, supervised and started from another", async () => {
   const cookie = "the same on every node";
   await using a = await startCheaply({ name: "a@127.0.0.1:0", cookie, logLevel: "silent" });
   await using b = await startCheaply({ name: "b@127.0.0.1:0", cookie, logLevel: "silent" });

@@ -1,5 +1,5 @@
 /**
- * State machines: rules, timeouts that cannot fire late, postponed and internal events, and
+ * Tests state machines: rules, timeouts that cannot fire late, postponed and internal events, and
  * machines that are stored or moved.
  */
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
@@ -70,7 +70,7 @@ function paymentIn(store?: Store) {
         log: (data) => ({ reply: data.log }),
         note: (data, text) => ({ data: { ...data, log: [...data.log, text] } }),
         crash: () => {
-          throw new Error("as told");
+          throw new Error("fails as requested");
         },
       },
     },
@@ -99,7 +99,7 @@ test("stateMachine: runs rules, data changes, entry and exit actions and interna
   });
 });
 
-test("stateMachine: a timeout of a previous state never fires, and a due one does", async () => {
+test("stateMachine: a timeout of a previous state never fires, and one of the current state does", async () => {
   for (let seed = 1; seed <= 20; seed++) {
     await simulate({ seed }, async (sim) => {
       const node = await sim.start("a");
@@ -117,7 +117,7 @@ test("stateMachine: a timeout of a previous state never fires, and a due one doe
   }
 });
 
-test("stateMachine: a timeout in the mailbox has no effect after the event that cancels it", async () => {
+test("stateMachine: a timeout already in the mailbox has no effect after an event that cancels it", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const node = await sim.start("a");
     let release: (() => void) | undefined;
@@ -214,7 +214,7 @@ test("stateMachine: a persisted machine continues after a restart in its state, 
     await stored.call(at).authorise("visa");
     await sim.run(50_000);
     stored.cast(at).crash();
-    await sim.until("it is restarted", () => node.whereis("payment") !== undefined);
+    await sim.until("the machine is restarted", () => node.whereis("payment") !== undefined);
     await sim.run(1);
     assertEquals((await stored.state(at)).state, "authorised");
     assertEquals((await stored.call(at).log())[0], "visa");
@@ -244,7 +244,7 @@ test("stateMachine: a sharded machine moves to another node with its state and t
     await sim.run(6_000);
     const b = await sim.start("b", { seeds: ["a"] });
     const others = shards(b, "machine", { actor: machine });
-    await sim.until("some have moved", () => others.counts().movedIn > 5);
+    await sim.until("keys have moved", () => others.counts().movedIn > 5);
     await sim.run(2_000);
     for (const key of keys) assertEquals((await machine.state(others.at(key))).state, "fresh");
     await sim.run(3_000);

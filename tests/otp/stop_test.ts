@@ -1,6 +1,6 @@
 /**
- * `node.stop()`: supervision trees stop in order and by their shutdown rules, then everything else,
- * in bounded time.
+ * Tests `node.stop()`: first the supervision trees stop in order and by their shutdown rules, then
+ * all other actors, in bounded time.
  */
 import {
   assert,
@@ -21,7 +21,7 @@ import { startCheaply } from "../kit/keys.ts";
 import { cluster, type TestNode, withNodes } from "../kit/mesh.ts";
 import { test, until } from "../kit/test.ts";
 
-/** Runs a test with a node, and records what its services wrote when they ended. */
+/** Runs `body` with a node and a list for the reports of ended services. */
 async function withNode(
   body: (world: { node: Node; parts: TestNode; ends: string[] }) => Promise<void>,
 ): Promise<void> {
@@ -108,7 +108,7 @@ test("Node.stop: an await using block calls terminate, also in a dynamic supervi
   assertEquals(ends.sort(), ["a 0 shutdown", "b 0 shutdown"]);
 });
 
-test("Node.stop: is bounded; a tree that does not end delays other trees, and does not prevent their end", async () => {
+test("Node.stop: is bounded in time, and a tree that does not end does not prevent the end of other trees", async () => {
   await withNode(async ({ node, parts, ends }) => {
     const buffer = makeBuffer(ends);
     await Supervisor.start(node, {
@@ -116,7 +116,7 @@ test("Node.stop: is bounded; a tree that does not end delays other trees, and do
     });
     await Supervisor.start(node, {
       children: [
-        { id: "beside", start: (self) => buffer.start(self, "beside", 0) },
+        { id: "second", start: (self) => buffer.start(self, "second", 0) },
         { id: "stuck", shutdown: Infinity, start: (self) => self.spawnLink(never) },
       ],
     });
@@ -125,7 +125,7 @@ test("Node.stop: is bounded; a tree that does not end delays other trees, and do
     await node.stop({ timeout: 300 });
     const took = performance.now() - began;
     assert(took >= 290 && took < 3_000, `${took} ms`);
-    assertEquals(ends, ["early 0 shutdown", "beside 0 shutdown"]);
+    assertEquals(ends, ["early 0 shutdown", "second 0 shutdown"]);
     const warned = parts.lines.filter(({ level }) => level === "warn").map(({ line }) => line);
     assertEquals(warned.length, 1);
     assertStringIncludes(warned[0]!, `did not exit within 300 ms and were killed: ${stuck}`);
@@ -151,12 +151,12 @@ test("Node.stop: waits for an actor that traps exits and cleans up, not for one 
       });
     }
     await until(
-      "they trap exits",
+      "the actors trap exits",
       () => node.actors().every((pid) => parts.system.actorOf(pid)!.trapping),
     );
     const began = performance.now();
     await node.stop();
-    assert(performance.now() - began < 2_000, "it waited for those that ignore the signal");
+    assert(performance.now() - began < 2_000, "it waited for actors that ignore the signal");
     assertEquals(ends, ["cleaned up, shutdown"]);
     assertEquals(parts.lines.filter(({ level }) => level === "warn"), []);
   });
@@ -215,7 +215,7 @@ test("Node.stop: rejects spawns from other nodes, and stops the child of a singl
     const ends: string[] = [];
     const buffer = makeBuffer(ends);
     near.expose("worker", () => () => {});
-    await until("b knows", () => far.exposed(near.name).includes("worker"));
+    await until("b knows the function", () => far.exposed(near.name).includes("worker"));
     await near.global.singleton("one", {
       id: "one",
       start: (self) => buffer.start(self, "one", 0),
@@ -226,7 +226,7 @@ test("Node.stop: rejects spawns from other nodes, and stops the child of a singl
       children: [{ id: "gate", start: (self) => gate.start(self) }],
     });
     const stopped = near.stop();
-    await until("it is stopping", () => a.system.isStopping);
+    await until("the node is stopping", () => a.system.isStopping);
     await assertRejects(
       () => far.spawn({ node: near.name, fn: "worker" }),
       Error,

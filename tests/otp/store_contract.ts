@@ -1,8 +1,8 @@
-/** What every store does. */
+/** The behaviour that every store must have. */
 import { assertEquals } from "@std/assert";
 import type { Store } from "../../lib/otp/store.ts";
 
-/** Checks an empty store, and leaves one key in it. */
+/** Tests an empty store, and leaves one key in it. */
 export async function contract(store: Store): Promise<void> {
   const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
   assertEquals(await store.load("a"), undefined);

@@ -1,4 +1,4 @@
-/** Stores, and services that keep their state in one. */
+/** Tests stores, and services that keep their state in one. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -24,7 +24,7 @@ test("sqliteStore saves and removes only if the version matches, and keeps the d
     await store.close();
     assertEquals([...await store.keys!("")], ["b%_"]);
     await using other = sqliteStore(path);
-    // With two processes, only one of two concurrent saves succeeds.
+    // Of two concurrent saves by two processes, only one succeeds.
     const saved = await Promise.all(
       [store, other].map((one) => one.save("c", new Uint8Array([1]), 1, undefined)),
     );
@@ -34,7 +34,7 @@ test("sqliteStore saves and removes only if the version matches, and keeps the d
   }
 });
 
-test("sqliteStore rejects values that cannot be written, and each save of a batch has its own result", async () => {
+test("sqliteStore rejects values that cannot be encoded, and each save of a batch has its own result", async () => {
   const broken = sqliteStore("/no/such/folder/state.sqlite");
   await assertRejects(() => Promise.resolve(broken.save("a", new Uint8Array(1), 1, undefined)));
   await using store = sqliteStore(":memory:");
@@ -68,7 +68,7 @@ function counterIn(store: Store, within?: number): Service<Counter> {
     cast: {
       add: ({ count }, by) => ({ count: count + by }),
       crash: () => {
-        throw new Error("as told");
+        throw new Error("crash requested");
       },
     },
     persist: { store, key: (key) => `counter/${key}`, within },
@@ -148,7 +148,7 @@ test("service: persist.within stores a change within that time, and when the ser
     const again = await counter.start(node, "hits");
     await counter.call(again).add(1);
     counter.cast(again).crash();
-    await sim.until("it has ended", () => !node.isAlive(again));
+    await sim.until("the service has ended", () => !node.isAlive(again));
     assertEquals(await stored(), 7);
     const last = await counter.start(node, "hits");
     await counter.call(last).add(1);

@@ -14,7 +14,9 @@ const AGAIN: Record<Restart, readonly boolean[]> = {
   temporary: [false, false, false, false, false],
 };
 
-/** Events after child a, b or c has exited and is to be restarted, by its position. */
+/**
+ * The events after child a, b or c has exited and must be restarted, by the position of the child.
+ */
 const FOLLOWS: Record<Strategy, readonly (readonly string[])[]> = {
   one_for_one: [["start a"], ["start b"], ["start c"]],
   one_for_all: [
@@ -57,7 +59,7 @@ for (const [strategy, rows] of Object.entries(FOLLOWS) as [Strategy, string[][]]
             family.system.names.registered().sort(),
             IDS.filter((one) => family.runs(one)),
           );
-          // The supervisor and its running children.
+          // The supervisor and its running children are alive.
           assertEquals(family.system.size, 1 + known.filter(({ pid }) => pid !== undefined).length);
           family.system.stop();
         }
@@ -85,7 +87,7 @@ test("Supervisor: a temporary sibling that restarts with another is stopped and 
   }
 });
 
-/** The time of the exit in milliseconds, and its reason. Undefined: it does not exit. */
+/** The time of the exit in milliseconds and its reason, or undefined if the child does not exit. */
 type Outcome = readonly [number, string] | undefined;
 
 /** When and how a child exits, by its shutdown rule and its behaviour. */
@@ -130,7 +132,7 @@ for (const [shutdown, row] of STOPS) {
       return { family, tree };
     };
 
-    test(`Supervisor.stop: in reverse order, each within its shutdown time: ${does}`, async () => {
+    test(`Supervisor.stop: stops children in reverse order, each within its shutdown time: ${does}`, async () => {
       const { family, tree } = await prepare();
       const stopped = tree.stop();
       await expectEnd(family, outcome, "c", "a");
@@ -141,14 +143,14 @@ for (const [shutdown, row] of STOPS) {
       family.system.stop();
     });
 
-    test(`Supervisor.terminateChild: ${does}`, async () => {
+    test(`Supervisor.terminateChild: stops a child within its shutdown time: ${does}`, async () => {
       const { family, tree } = await prepare();
       const terminated = tree.terminateChild("b");
       await expectEnd(family, outcome);
       if (outcome === undefined) family.system.exit(family.pids.get("b")!, "kill");
       await family.run(terminated);
       assertEquals((await family.run(tree.countChildren())).active, 2);
-      // There are no later effects: no restart, and no exit of the supervisor.
+      // Nothing happens later: no restart, and no exit of the supervisor.
       family.news();
       await family.system.advance(10_000);
       assertEquals(family.news(), []);
@@ -159,7 +161,7 @@ for (const [shutdown, row] of STOPS) {
 }
 
 /**
- * Advances the clock to the exit of b, and checks that it does not exit earlier; `before` and
+ * Advances the clock to the exit of b, and asserts that it does not exit earlier. `before` and
  * `after` are the children that exit before and after b.
  */
 async function expectEnd(
@@ -185,7 +187,7 @@ async function expectEnd(
   assertEquals(family.news(), [...ms > 0 ? [] : first, `end b ${reason}`, ...last]);
 }
 
-test("Supervisor: counts intensity at, one below and one over the limit", async () => {
+test("Supervisor: ends at one restart more than its intensity, and not earlier", async () => {
   for (const intensity of [0, 1, 3, 10]) {
     for (const crashes of [intensity - 1, intensity, intensity + 1]) {
       if (crashes < 0) continue;

@@ -20,7 +20,7 @@ import { BOOM, Family } from "./family.ts";
 
 const never = (): Promise<never> => new Promise(() => {});
 
-/** Returns a start function's promise, and `give`, which resolves it. */
+/** Returns the promise for a start function, and `give`, which resolves it with a pid. */
 function held(): { start: Promise<Pid<never>>; give: (pid: Pid<never>) => void } {
   let give = (_pid: Pid<never>): void => {};
   const start = new Promise<Pid<never>>((resolve) => give = resolve);
@@ -63,11 +63,11 @@ test("Supervisor.start: starts children in order, each after the previous one ha
   family.system.stop();
 });
 
-test("Supervisor, DynamicSupervisor: other work has a turn while they start, restart and stop many children", async () => {
+test("Supervisor, DynamicSupervisor: I/O continues while they start, restart and stop many children", async () => {
   const COUNT = 1000;
   const family = new Family();
   const { system } = family;
-  /** Number of children that started or exited in each turn of I/O. */
+  /** The number of children that started or exited, by turn of I/O. */
   const turns = new Map<number, number>();
   const count = (): void => void turns.set(system.yields, (turns.get(system.yields) ?? 0) + 1);
   const most = (): number => {
@@ -106,7 +106,7 @@ test("Supervisor, DynamicSupervisor: other work has a turn while they start, res
   system.stop();
 });
 
-test("Supervisor: ends on request between two portions of its children", async () => {
+test("Supervisor: ends on a signal between two portions of its children", async () => {
   const family = new Family();
   const { system } = family;
   let started = 0;
@@ -128,7 +128,7 @@ test("Supervisor: ends on request between two portions of its children", async (
   system.stop();
 });
 
-test("Supervisor: a killed one starts no more children", async () => {
+test("Supervisor: starts no more children after it was killed", async () => {
   const family = new Family();
   const { system } = family;
   let started = 0;
@@ -166,7 +166,7 @@ test("Supervisor.start: a failed start stops the children already started, in re
     assertEquals(error.message, `child "c" could not be started: ${words}`);
     assertEquals(family.news(), ["start a", "start b", "end b shutdown", "end a shutdown"]);
     assertEquals(family.system.size, 0);
-    // The rejection is the only report.
+    // The start is reported only by the rejection.
     assertEquals(family.crashes, []);
   }
 });
@@ -308,15 +308,15 @@ test("Supervisor: ends while a restart, or the start of an added child, never se
       await refused;
     }
     const ended = family.system.whenEnded(tree.pid);
-    await family.run(tree.stop({ shutdown: "as told" }));
-    if (hangs === "restart") assertEquals(await ended, { shutdown: "as told" });
+    await family.run(tree.stop({ shutdown: "requested" }));
+    if (hangs === "restart") assertEquals(await ended, { shutdown: "requested" });
     assertEquals(family.system.size, 0);
     // A cancelled start is not reported as the exit of a child.
     assertEquals(family.received.length, hangs === "restart" ? 1 : 0);
   }
 });
 
-/** Starts a supervisor whose only child is started when the test calls `give` with `late`. */
+/** Starts a supervisor whose only child starts when the test calls `give` with `late`. */
 async function halfStarted() {
   const family = new Family();
   const { start, give } = held();
@@ -342,9 +342,9 @@ test("Supervisor: ends a child that starts after the supervisor has ended", asyn
   }
 });
 
-test("Supervisor: ends a child that starts at the moment of the order to end", async () => {
+test("Supervisor: ends a child that starts at the same moment as the signal to end", async () => {
   const { family, supervisor, late, give } = await halfStarted();
-  // Both the signal and the pid wait in the mailbox until I/O has had its turn.
+  // Both the signal and the pid wait in the mailbox, because the time slice is used up.
   family.system.clock.jump(10);
   family.system.scheduler.credit = 0;
   family.system.exit(supervisor, "shutdown");
@@ -353,7 +353,7 @@ test("Supervisor: ends a child that starts at the moment of the order to end", a
   assertEquals(family.system.size, 0);
 });
 
-test("Supervisor: leaves no orphan at any depth when killed", async () => {
+test("Supervisor: when killed, it leaves no descendant alive at any depth", async () => {
   const family = new Family();
   const inner = (id: string, ids: string[]): ChildSpec => ({
     id,
@@ -378,7 +378,7 @@ test("Supervisor: ends when its parent does, for any reason", async () => {
     await family.system.settle();
     assertEquals(family.system.isAlive(tree.pid), false);
     assertEquals(family.system.size, 0);
-    // One fault causes one report.
+    // One failure is reported once.
     assertEquals(family.crashes.length, reason === BOOM ? 1 : 0);
     assertEquals(family.received, []);
   }
@@ -409,7 +409,7 @@ test("Supervisor: ignores exit signals and exits of unrelated actors", async () 
   family.system.stop();
 });
 
-test("Supervisor.stop: accepts any reason, stops in order, and resolves for one that has ended", async () => {
+test("Supervisor.stop: accepts any reason, stops children in order, and resolves for a supervisor that has ended", async () => {
   for (const reason of [undefined, "normal", "shutdown", { shutdown: 1 }, BOOM, "kill"]) {
     const family = new Family();
     const tree = await family.supervise({ children: [family.child("a"), family.child("b")] });
@@ -569,7 +569,7 @@ test("Supervisor: ends when significant children exit normally, according to aut
   }
 });
 
-test("Supervisor: autoShutdown ignores the requested end of a significant child, and insignificant children", async () => {
+test("Supervisor: autoShutdown ignores insignificant children, and significant children that are terminated", async () => {
   const family = new Family();
   const tree = await family.supervise({
     autoShutdown: "any_significant",
@@ -676,7 +676,7 @@ test("Supervisor: children that restart together stop at once, and start after t
   const states = (await family.run(tree.whichChildren())).map(({ state }) => state);
   assertEquals(states, ["running", "restarting", "restarting", "restarting"]);
   await family.run(tree.terminateChild("c"));
-  // An earlier child exits too: its delay is shorter, but b's is kept.
+  // An earlier child exits too. Its pause is shorter, but the pause of b is kept.
   await family.end("a", BOOM);
   assertEquals(family.news(), ["end a boom"]);
   await family.system.advance(999);
@@ -719,7 +719,7 @@ test("Supervisor: does not restart a child terminated while it waited for its re
   await family.run(tree.restartChild("a"));
   await family.end("a", BOOM);
   family.news();
-  // The delay is now 200 ms; the timer of the first delay must not end it.
+  // The pause is now 200 ms; the timer of the earlier pause must not end it.
   await family.system.advance(199);
   assertEquals(family.news(), []);
   await family.system.advance(2);
@@ -823,7 +823,7 @@ test("Supervisor: requests during its stop are rejected with its exit, and later
   await assertRejects(() => tree.whichChildren(), NoProcError);
 });
 
-test("Supervisor: rejects or ignores unknown requests, and nothing ends", async () => {
+test("Supervisor: rejects unknown calls, ignores unknown messages, and continues", async () => {
   const family = new Family();
   const tree = await family.supervise({ children: [family.child("a")] });
   const promises = [new Promise(() => {}), { then: (_: unknown, no: () => void) => no() }];
@@ -862,7 +862,7 @@ test("restart: one event reports the child, the reason, the count and the next s
   );
   assertEquals(family.received[0]!.pid, first);
   assertEquals(family.received[0]!.supervisor, tree.pid);
-  // The crash names the supervisor that reports the restart.
+  // The crash event contains the supervisor that reports the restart.
   assertEquals(family.crashes.map(({ pid, supervisor }) => [pid, supervisor]), [[first, tree.pid]]);
 });
 

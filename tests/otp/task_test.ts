@@ -5,10 +5,10 @@ import { task, TaskExitError, TaskTimeoutError } from "../../lib/otp/task.ts";
 import { test } from "../kit/test.ts";
 import { BOOM, Family } from "./family.ts";
 
-/** Promises that the test resolves by number. */
+/** Promises that the test resolves by their number. */
 class Gates {
   readonly #open = new Map<number, () => void>();
-  /** The number that wait now, and the maximum so far. */
+  /** How many promises are pending, and the maximum so far. */
   waiting = 0;
   most = 0;
 
@@ -32,7 +32,7 @@ class Gates {
   }
 }
 
-test("task.await: returns the result of its task, in whatever order tasks end", async () => {
+test("task.await: returns the result of its task, whatever the order in which tasks end", async () => {
   const family = new Family();
   const gates = new Gates();
   const tasks = Array.from(
@@ -158,7 +158,7 @@ test("task: ends with its owner, and leaves no state in an owner that continues"
   assertEquals(owner.got, []);
 });
 
-test("task: a failure that is not awaited is no unhandled rejection", async () => {
+test("task: a failure that is not awaited causes no unhandled rejection", async () => {
   const family = new Family();
   task.async(family.outside, () => {
     throw BOOM;
@@ -167,7 +167,7 @@ test("task: a failure that is not awaited is no unhandled rejection", async () =
   assertEquals(family.system.size, 0);
 });
 
-test("task.map: returns results in the order of the items, in whatever order they finish", async () => {
+test("task.map: returns results in the order of the items, whatever the order in which they finish", async () => {
   const family = new Family();
   const gates = new Gates();
   const items = Array.from({ length: 20 }, (_, n) => n);
@@ -209,8 +209,8 @@ test("task.map: limits concurrency, reads items as needed, and accepts any itera
   }
 });
 
-test("task.map: the first failure cancels the others, starts no more, and is the rejection", async () => {
-  // A task that ends long before, at the same time as, or soon after the failure does not start
+test("task.map: rejects with the first failure, cancels the other tasks, and starts no more", async () => {
+  // A task that ends long before, at the same time as, or soon after the failure must not start
   // another item, which would not be cancelled.
   for (let between = 0; between < 20; between++) {
     const family = new Family();

@@ -1,6 +1,6 @@
 /**
- * Operations that wait for an exit do not confuse a lost node with an exit: the actor on it may be
- * alive.
+ * Tests that operations which wait for an exit distinguish a lost node from an exit: the actor on
+ * it may be alive.
  */
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { ArgumentError, NoConnectionError } from "../../lib/actor/errors.ts";
@@ -13,7 +13,7 @@ import { cluster, type TestNode, withNodes } from "../kit/mesh.ts";
 import { test, until } from "../kit/test.ts";
 import { starter } from "./remote_workers.ts";
 
-/** Runs a test with two nodes that have a session. */
+/** Runs `body` with two connected nodes. */
 async function withTwo(body: (a: TestNode, b: TestNode) => Promise<void>): Promise<void> {
   await withNodes(async (start) => {
     const [a, b] = await cluster(start, 2) as [TestNode, TestNode];
@@ -26,13 +26,13 @@ const counter = service<{ state: number; call: { get(): number } }>({
   call: { get: (n) => [n, n] },
 });
 
-/** An actor that traps exits and ignores them; only a kill ends it. */
-const deaf = (self: Self): () => void => {
+/** Traps exits and ignores them, so that only a kill ends it. */
+const stubborn = (self: Self): () => void => {
   self.trapExit = true;
   return () => {};
 };
 
-test("Service.stop, Supervisor.stop: reject when the node is unreachable, and end nothing", async () => {
+test("Service.stop, Supervisor.stop: reject when the node is unreachable, and do not stop the actor", async () => {
   await withTwo(async (a, b) => {
     const pid = await counter.start(starter(b));
     const tree = await Supervisor.start(starter(b), { children: [] });
@@ -53,7 +53,10 @@ test("Service.stop, Supervisor.stop: reject when the node is unreachable, and en
       pool: new DynamicSupervisor(await seen("pool")),
     };
     await a.mesh.disconnect(b.name);
-    await until("both know", () => a.mesh.peers().length + b.mesh.peers().length === 0);
+    await until(
+      "the nodes are disconnected",
+      () => a.mesh.peers().length + b.mesh.peers().length === 0,
+    );
 
     await assertRejects(() => counter.stop(far.counter), NoConnectionError, b.name);
     await assertRejects(() => far.tree.stop(), NoConnectionError, b.name);
@@ -65,7 +68,7 @@ test("Service.stop, Supervisor.stop: reject when the node is unreachable, and en
     await far.tree.stop();
     await far.pool.stop();
     for (const ended of [pid, tree.pid, pool.pid]) assert(!b.system.isAlive(ended));
-    // Stopping what has already exited resolves.
+    // Stopping an actor that has already exited resolves.
     await counter.stop(far.counter);
     await far.tree.stop();
   });
@@ -76,7 +79,11 @@ test("Supervisor.stop: rejects when the session is lost while it waits", async (
     b.remote.spawner.expose(
       "tree",
       Supervisor.body({
-        children: [{ id: "deaf", shutdown: Infinity, start: (self) => self.spawnLink(deaf) }],
+        children: [{
+          id: "stubborn",
+          shutdown: Infinity,
+          start: (self) => self.spawnLink(stubborn),
+        }],
       }) as never,
     );
     const pid = await a.system.spawnAt<unknown>(
@@ -109,34 +116,39 @@ test("System.whenEnded: resolves with noconnection if it is the actor's own reas
   });
 });
 
-test("Node.isAlive: throws for an actor of another node, whose state is unknown here", async () => {
+test("Node.isAlive: throws for an actor of another node, because its state is unknown", async () => {
   await withTwo(async (a, b) => {
-    b.remote.spawner.expose("deaf", deaf as never);
-    const there = { node: b.name, fn: "deaf" };
+    b.remote.spawner.expose("stubborn", stubborn as never);
+    const there = { node: b.name, fn: "stubborn" };
     const pid = await a.system.spawnAt(a.system.externalCaller, there, false, undefined, []);
     assertThrows(() => Node.of(a).isAlive(pid), ArgumentError, "another node");
     assertEquals(Node.of(b).isAlive(b.system.pids().at(-1)!), true);
   });
 });
 
-test("terminateChild: rejects when the node of a remote child is unreachable, and kills it later", async () => {
+test("Supervisor.terminateChild: rejects when the node of a remote child is unreachable, and kills it later", async () => {
   await withTwo(async (a, b) => {
-    b.remote.spawner.expose("deaf", deaf as never);
-    await until("a knows", () => a.mesh.exposedBy(b.name)!.includes("deaf"));
-    const remote = { node: b.name, fn: "deaf", shutdown: Infinity, onNodeDown: "wait" } as const;
-    const tree = await Supervisor.start(starter(a), { children: [{ id: "deaf", ...remote }] });
+    b.remote.spawner.expose("stubborn", stubborn as never);
+    await until("a knows the function", () => a.mesh.exposedBy(b.name)!.includes("stubborn"));
+    const remote = {
+      node: b.name,
+      fn: "stubborn",
+      shutdown: Infinity,
+      onNodeDown: "wait",
+    } as const;
+    const tree = await Supervisor.start(starter(a), { children: [{ id: "stubborn", ...remote }] });
     const pool = await DynamicSupervisor.start(starter(a));
     const pid = await pool.startChild(remote);
     const before = b.system.size;
-    // The stop signal is sent, and ignored, before the session is lost.
+    // The shutdown signals are sent, and ignored, before the session is lost.
     const outcomes = [
-      assertRejects(() => tree.terminateChild("deaf"), NoConnectionError, "killed when"),
+      assertRejects(() => tree.terminateChild("stubborn"), NoConnectionError, "killed when"),
       assertRejects(() => pool.terminateChild(pid), NoConnectionError, "killed when"),
     ];
     await a.mesh.disconnect(b.name);
     await Promise.all(outcomes);
-    assertEquals(b.system.size, before, "they live on");
+    assertEquals(b.system.size, before, "both children are alive");
     await a.mesh.connect(b.name);
-    await until("they are killed", () => b.system.size === before - 2);
+    await until("both children are killed", () => b.system.size === before - 2);
   });
 });
