@@ -18,7 +18,7 @@ test("BodyReader reads exactly Content-Length bytes, and leaves the rest", () =>
   assertEquals([new TextDecoder().decode(progress.body), progress.rest], ["abcde", 3]);
 });
 
-test("BodyReader returns no body without Content-Length and chunks, and an empty one for length 0", () => {
+test("BodyReader returns no body without Content-Length and chunks, and an empty body for length 0", () => {
   for (const given of [head(), head(["content-length", "0"])]) {
     const reader = new BodyReader(given, 0, new BodyBudget(0));
     assert(!reader.isAwaited);
@@ -56,7 +56,7 @@ test("BodyReader reads a body byte by byte in linear time, and stores it once", 
   }
 });
 
-test("BodyReader stays within its memory budget, and returns its share", () => {
+test("BodyReader stays within its memory budget, and returns what it used", () => {
   const budget = new BodyBudget(250);
   const body = (length: number): BodyReader => {
     const reader = new BodyReader(head(["content-length", `${length}`]), 1000, budget);

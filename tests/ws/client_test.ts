@@ -51,7 +51,7 @@ test("connect echoes text and binary of every length form, plain and compressed"
         sent.push("x".repeat(length), new Uint8Array(length).fill(length));
       }
       for (const each of sent) client.send(each);
-      await until("all come back", () => got.length === sent.length);
+      await until("all messages have come back", () => got.length === sent.length);
       assertEquals(got.map(String).join() === sent.map(String).join(), true);
       await client.close();
       assertEquals(client.state, "closed");
@@ -77,7 +77,7 @@ test("connect negotiates a protocol, sends headers, and receives the server's cl
       open: (conn) => received.push(`open ${conn.protocol} ${conn.data}`),
       close: (_conn, code, reason) => received.push(`close ${code} ${reason}`),
     });
-    await until("it is closed", () => client.state === "closed");
+    await until("the connection is closed", () => client.state === "closed");
     assertEquals([received, header], [["open b 7", "close 4001 go"], "me"]);
     assertEquals(client.send("x"), "closed");
     await client.close();
@@ -102,7 +102,7 @@ test("connect rejects with the cause: invalid options, no server, a rejected han
   await assertRejects(() => connect(host, `ws://127.0.0.1:${port}/`), ConnectError);
 });
 
-/** Listens, and answers each request with `answer`. */
+/** Starts a server that answers each request with `answer`. */
 async function answering(
   answer: (key: string) => string | Uint8Array,
   body: (url: string) => Promise<void>,
@@ -133,23 +133,23 @@ function accept(key: string): string {
 }
 
 /** Responses that a client must reject. */
-const LIES: readonly (readonly [title: string, answer: string, says: string])[] = [
+const INVALID: readonly (readonly [title: string, answer: string, says: string])[] = [
   ["no accept key", `${HEAD}\r\n`, "does not match"],
   [
     "a wrong accept key",
     `${HEAD}Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n`,
     "not match",
   ],
-  ["no upgrade", "HTTP/1.1 101 X\r\nConnection: Upgrade\r\n\r\n", "Upgrade: websocket"],
-  ["no connection", "HTTP/1.1 101 X\r\nUpgrade: websocket\r\n\r\n", "Connection: Upgrade"],
-  ["no HTTP", "hello\r\n\r\n", "not HTTP/1.1"],
+  ["no Upgrade header", "HTTP/1.1 101 X\r\nConnection: Upgrade\r\n\r\n", "Upgrade: websocket"],
+  ["no Connection header", "HTTP/1.1 101 X\r\nUpgrade: websocket\r\n\r\n", "Connection: Upgrade"],
+  ["another protocol", "hello\r\n\r\n", "not HTTP/1.1"],
   ["another status", "HTTP/1.1 200 OK\r\n\r\n", "200 OK"],
   ["a malformed header", `${HEAD}x y\r\n\r\n`, "malformed"],
   ["a NUL in a header", `${HEAD}x: a\0b\r\n\r\n`, "malformed"],
   ["an endless head", `${HEAD}X: ${"x".repeat(20_000)}`, "too long"],
 ];
 
-for (const [title, answer, says] of LIES) {
+for (const [title, answer, says] of INVALID) {
   test(`connect rejects an answer with ${title}`, async () => {
     await answering(() => answer, async (url) => {
       await assertRejects(() => connect(host, url), HandshakeError, says);
@@ -183,7 +183,7 @@ test("connect rejects masked frames and extensions that were not negotiated", as
         closeTimeout: 100,
         close: (_conn, code) => codes.push(code),
       });
-      await until("it is over", () => client.state === "closed");
+      await until("the connection is closed", () => client.state === "closed");
     });
     assertEquals(codes, [expected]);
   }
@@ -198,17 +198,17 @@ test("Client reconnects when it loses its server, with the same handlers", async
     open: (conn) => opened.push(conn.id),
   });
   await server.stop({ code: 1012 });
-  await until("it waits", () => client.state !== "open");
+  await until("the client has lost its connection", () => client.state !== "open");
   assertEquals(client.send("lost"), "closed");
   server = await serve(host, { ...ECHO, port });
-  await until("it is back", () => client.state === "open");
+  await until("the client is connected again", () => client.state === "open");
   assertEquals(opened, [1, 2]);
   await client.close();
-  await until("it has gone", () => server.connections === 0);
+  await until("the server has no connections", () => server.connections === 0);
   await server.stop();
 });
 
-test("Client stops after the maximum number of failed attempts, and shows it by state, event, error, log and promise", async () => {
+test("Client stops after the maximum number of failed attempts, and reports it by state, event, error, log and promise", async () => {
   const server = await serve(host, ECHO);
   const changes: ClientChange[] = [];
   const log: string[] = [];
@@ -254,7 +254,7 @@ test("Client stops at 401, a stop code or an invalid URL, and retries after othe
       const client = await connect(host, server.url, { reconnect: QUICK, log: () => {} });
       refuses = true;
       client.connection.close(4000);
-      await until("it has asked again", () => asked > (status === 500 ? 3 : 1));
+      await until("the client has tried again", () => asked > (status === 500 ? 3 : 1));
       if (status !== 500) {
         const error = await client.ended as ReconnectError;
         assertEquals((error.cause as HandshakeError).status, status);
@@ -273,7 +273,7 @@ test("Client stops at 401, a stop code or an invalid URL, and retries after othe
   });
 });
 
-test("Client waits for the time given by Retry-After", async () => {
+test("Client waits for the time in the Retry-After header", async () => {
   let busy = false;
   const upgrade = (): Response | undefined =>
     busy ? new Response("busy", { status: 503, headers: { "Retry-After": "7" } }) : undefined;
@@ -285,7 +285,7 @@ test("Client waits for the time given by Retry-After", async () => {
     });
     busy = true;
     client.connection.close(4000);
-    await until("it waits for the second time", () => delays.length === 2);
+    await until("the client waits for the second time", () => delays.length === 2);
     assertEquals(delays[1], 7000);
     await client.close();
   });
@@ -322,7 +322,10 @@ test("Client calls functions for the URL, headers and protocols of each attempt"
       protocols: () => [`v${attempt}`],
     });
     client.connection.close(4000);
-    await until("it is back", () => shown.length === 2 && client.state === "open");
+    await until(
+      "the client is connected again",
+      () => shown.length === 2 && client.state === "open",
+    );
     assertEquals(shown, ["/1 Bearer 1 v1", "/2 Bearer 2 v2"]);
     assertEquals(client.url, `${server.url}2`);
     await client.close();
@@ -387,32 +390,32 @@ test("Client.send buffers messages while disconnected, up to sendBufferLimit", a
   const { port } = server;
   const client = await connect(host, server.url, { reconnect: QUICK, sendBufferLimit: 6 });
   await server.stop({ code: 1012 });
-  await until("it waits", () => client.state !== "open");
+  await until("the client has lost its connection", () => client.state !== "open");
   const bytes = new Uint8Array([1, 2]);
   assertEquals(["abc", bytes, "é", "", "d"].map((each) => client.send(each)), [
     ...["held", "held", "dropped", "held", "held"],
   ]);
   bytes.fill(9);
   server = await serve(host, { ...options, port });
-  await until("all have come", () => got.length === 4);
+  await until("all messages have arrived", () => got.length === 4);
   assertEquals(got, ["abc", new Uint8Array([1, 2]), "", "d"]);
   await client.close();
   await server.stop();
 });
 
-test("Client.close ends it while it waits to reconnect, and while it connects", async () => {
+test("Client.close ends the client while it waits to reconnect, and while it connects", async () => {
   const server = await serve(host, ECHO);
   const client = await connect(host, server.url, {
     reconnect: { minDelay: 60_000, maxDelay: 60_000 },
   });
   await server.stop();
-  await until("it waits", () => client.state === "waiting");
+  await until("the client waits to reconnect", () => client.state === "waiting");
   await client.close();
   assertEquals(client.state, "closed");
   await client.close();
 });
 
-test("Client detects a silent server, and one that does not send its close frame", async () => {
+test("Client detects a silent server, and a server that does not send its close frame", async () => {
   await answering(accept, async (url) => {
     let received = "";
     const options = {
@@ -424,7 +427,7 @@ test("Client detects a silent server, and one that does not send its close frame
       },
     };
     const silent = await connect(host, url, options);
-    await until("it is given up", () => silent.state === "closed");
+    await until("the client is closed", () => silent.state === "closed");
     assertEquals(received, "1006 idle timeout");
     const rude = await connect(host, url, { ...options, idleTimeout: 0 });
     await rude.close();
@@ -443,14 +446,14 @@ test("Client supports wss, and trusts the given certificates", async () => {
       message: (_conn, data) => got.push(data),
     });
     client.send("secret");
-    await until("it comes back", () => got.length === 1);
+    await until("the message has come back", () => got.length === 1);
     await client.close();
     const tls = { ca: other!.pem, serverName: SERVER_NAME };
     await assertRejects(() => connect(host, server.url, { tls }), ConnectError);
   });
 });
 
-test("Client's connections are actors in a system", async () => {
+test("Client's connection is an actor if the client has a system", async () => {
   const system = new System(HOME, host);
   await serving(ECHO, async (server) => {
     const got: unknown[] = [];
@@ -459,7 +462,7 @@ test("Client's connections are actors in a system", async () => {
       message: (_conn, data) => got.push(data),
     }, system);
     system.sendTo(client.connection.pid!, "through an actor");
-    await until("it comes back", () => got.length === 1);
+    await until("the message has come back", () => got.length === 1);
     await client.close();
     assertEquals([got, system.size], [["through an actor"], 0]);
   });

@@ -41,7 +41,7 @@ test("isWireCode and checkCloseCode agree with the grid of RFC 6455 and the regi
   }
 });
 
-test("checkCloseCode rejects a value that is not an integer, and reports what to use", () => {
+test("checkCloseCode rejects a value that is not an integer, and suggests valid codes", () => {
   for (const code of [1000.5, NaN, Infinity, -1]) {
     assertThrows(() => checkCloseCode(code), CloseCodeError, "use 1000 to 1003");
   }

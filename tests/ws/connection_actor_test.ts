@@ -11,7 +11,7 @@ import { closePayload, RawClient } from "../kit/ws_client.ts";
 
 const host = makeHost();
 
-/** Runs a test with a server in a system of actors, and one client. */
+/** Runs `body` with a server in a system of actors, and one client. */
 async function serving(
   options: ServeOptions,
   body: (client: RawClient, conn: Connection, system: System) => Promise<void>,
@@ -28,7 +28,7 @@ async function serving(
   }, system);
   try {
     const client = await RawClient.open(host, server.port);
-    await until("it is open", () => conn !== undefined);
+    await until("the connection is open", () => conn !== undefined);
     await body(client, conn!, system);
   } finally {
     await server.stop({ timeout: 500 });
@@ -37,12 +37,12 @@ async function serving(
   }
 }
 
-/** Watches the actor of a connection. Returns a function that waits for its exit reason. */
+/** Monitors the actor of a connection. Returns a function that waits for its exit reason. */
 function watch(system: System, conn: Connection): () => Promise<unknown> {
   let reason: unknown;
   system.whenEnded(conn.pid!).then((why) => reason = why);
   return async () => {
-    await until("the actor ends", () => reason !== undefined);
+    await until("the actor has exited", () => reason !== undefined);
     return reason;
   };
 }
@@ -79,7 +79,7 @@ test("Connection has no pid on a server without actors, or after it is closed", 
   await server.stop();
   await serving({}, async (client, conn, system) => {
     await client.abort();
-    await until("it is closed", () => conn.state === "closed");
+    await until("the connection is closed", () => conn.state === "closed");
     assertEquals([conn.pid, system.size], [undefined, 0]);
   });
 });
@@ -95,9 +95,9 @@ test("Connection handles its messages one at a time, as its handler settles", as
     },
   }, async (client, conn, system) => {
     for (const each of ["1", "2"]) system.sendTo(conn.pid!, each);
-    await until("the first is begun", () => received.length === 1);
+    await until("the first message is being handled", () => received.length === 1);
     gate.resolve();
-    await until("both are over", () => received.length === 4);
+    await until("all messages are handled", () => received.length === 4);
     assertEquals(received, ["begin 1", "end 1", "begin 2", "end 2"]);
     await client.abort();
   });
@@ -111,7 +111,7 @@ const SOCKET_ENDS: readonly (readonly [string, (client: RawClient) => unknown, u
     { shutdown: { code: 4001, reason: "done" } },
   ],
   [
-    "a broken rule",
+    "a protocol violation",
     (client) => client.send({ opcode: 3 }),
     { shutdown: { code: 1002, reason: "the opcode is reserved" } },
   ],
@@ -154,7 +154,7 @@ test("Connection's actor ends with the error that a handler threw", async () => 
 /** How an actor exits, and the close code that its client receives. */
 const ACTOR_ENDS: readonly (readonly [string, unknown, number])[] = [
   ["shutdown", "shutdown", 1001],
-  ["a shutdown with words", { shutdown: "moving" }, 1001],
+  ["a shutdown with a reason", { shutdown: "moving" }, 1001],
   ["kill", "kill", 1011],
   ["an error", new Error("x"), 1011],
 ];
@@ -166,7 +166,7 @@ for (const [name, reason, code] of ACTOR_ENDS) {
       system.exit(conn.pid!, reason as never);
       assertEquals((await client.closeFrame()).code, code);
       await client.gone();
-      await until("the handler is told", () => closes.length === 1);
+      await until("the close handler has been called", () => closes.length === 1);
       assertEquals(closes, [code]);
     });
   });
@@ -182,11 +182,11 @@ test("Connection's socket is closed with 1011 when info throws, and linked actor
     conn.self!.link(worker);
     system.sendTo(conn.pid!, "x");
     assertEquals((await client.closeFrame()).code, 1011);
-    await until("the worker has ended", () => !system.isAlive(worker));
+    await until("the worker has exited", () => !system.isAlive(worker));
   });
 });
 
-test("Connection ends with the actor it is linked to, or receives its Exit if it traps exits", async () => {
+test("Connection ends when a linked actor exits, or receives an Exit if it traps exits", async () => {
   const got: unknown[] = [];
   await serving({ info: (_conn, message) => got.push(message) }, async (client, conn, system) => {
     const [one, two, three] = [1, 2, 3].map(() =>
@@ -198,7 +198,7 @@ test("Connection ends with the actor it is linked to, or receives its Exit if it
     const ref = self!.monitor(two!);
     system.exit(one!, { shutdown: 1 });
     system.exit(two!, "shutdown");
-    await until("both are told", () => got.length === 2);
+    await until("both have received the exit", () => got.length === 2);
     assert(got[0] instanceof Exit && got[1] instanceof Down);
     assert(got[1].ref === ref);
     self!.trapExit = false;

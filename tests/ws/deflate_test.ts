@@ -23,7 +23,7 @@ function prose(random: SeededRandom, length: number): Uint8Array {
   return bytesOf(text.slice(0, length));
 }
 
-test("hasMemory holds on both runtimes", () => {
+test("hasMemory returns true on both runtimes", () => {
   assert(hasMemory());
 });
 
@@ -130,11 +130,11 @@ test("Inflator stops a decompression bomb at the limit, and accepts a message of
 
 /** Returns both ends of one connection. */
 function pair(options: DeflateOptions, terms?: DeflateTerms): { server: Deflate; client: Deflate } {
-  const shop = new DeflatePool(checkDeflate(options)!);
-  const agreed = terms ?? shop.settings.wish;
+  const pool = new DeflatePool(checkDeflate(options)!);
+  const agreed = terms ?? pool.settings.wish;
   return {
-    server: new Deflate(shop, agreed, "server"),
-    client: new Deflate(shop, agreed, "client"),
+    server: new Deflate(pool, agreed, "server"),
+    client: new Deflate(pool, agreed, "client"),
   };
 }
 
@@ -153,7 +153,7 @@ test("Deflate leaves messages unchanged if they are below the threshold or would
   assertEquals(server.frame(new SeededRandom(1).bytes(200), 200), undefined);
 });
 
-test("Deflate uses earlier messages as context exactly if negotiated, per direction", () => {
+test("Deflate uses earlier messages as context only if negotiated, for each direction", () => {
   for (const serverNoContextTakeover of [true, false]) {
     for (const clientNoContextTakeover of [true, false]) {
       const { server, client } = pair({ serverNoContextTakeover, clientNoContextTakeover });
@@ -191,7 +191,7 @@ test("Deflate continues correctly after a frame of the shared compression", () =
   client.close();
 });
 
-test("SharedCompression compresses the worthwhile messages of a batch, and otherwise returns the batch", () => {
+test("SharedCompression compresses messages that become smaller, and returns a batch without any unchanged", () => {
   const { server } = pair({});
   const small = join(encodeMessage("a"), encodeMessage(new Uint8Array(200)));
   assert(server.packing.pack(small) === small);

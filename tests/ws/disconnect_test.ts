@@ -1,5 +1,5 @@
 /**
- * Clients that disconnect, read slowly or send slowly: what a server detects, and how long it
+ * Tests clients that disconnect, read slowly or send slowly: what a server detects, and how long it
  * waits.
  */
 import { assert, assertEquals } from "@std/assert";
@@ -63,13 +63,13 @@ test("serve aborts a request's signal and cancels its response when its client c
     };
     await serving({ fetch, maxConnections: 1 }, async (server) => {
       const peer = new Peer(server, GET);
-      await until("it streams", () => peer.got.length > 0);
+      await until("the response is streaming", () => peer.got.length > 0);
       peer.socket[how]();
-      await until("it is cancelled", () => events.length === 2);
+      await until("the body is cancelled", () => events.length === 2);
       assertEquals([...events].sort(), ["aborted", "cancelled"]);
       await peer.close();
       const next = new Peer(server, GET.replace("1.1", "1.0"));
-      await until("its place is free", () => next.text.startsWith("HTTP/1.1 200"));
+      await until("the next request is answered", () => next.text.startsWith("HTTP/1.1 200"));
       await next.close();
     });
   }
@@ -90,10 +90,10 @@ test("serve aborts the signal of a request while either hook is still running", 
     };
     await serving({ fetch: work, upgrade: work }, async (server, log) => {
       const peer = new Peer(server, first);
-      await until("it is asked", () => asked === 1);
+      await until("the hook is called", () => asked === 1);
       peer.socket.end();
-      await until("it is aborted", () => aborted.length === 1);
-      await until("the server hangs up too", () => peer.ended || peer.closed);
+      await until("the signal is aborted", () => aborted.length === 1);
+      await until("the server has closed its side too", () => peer.ended || peer.closed);
       assertEquals([aborted, log], [["AbortError"], []]);
       await peer.close();
     });
@@ -112,17 +112,17 @@ test("serve aborts the signal of a request whose body stays incomplete, and logs
     await serving({ fetch }, async (server, log) => {
       const peer = new Peer(server, post + body);
       peer.socket.end();
-      await until("the server hangs up too", () => peer.ended || peer.closed);
-      await until("it is aborted", () => seen.length > 0);
+      await until("the server has closed its side too", () => peer.ended || peer.closed);
+      await until("the signal is aborted", () => seen.length > 0);
       await peer.close();
       assertEquals([seen, log], [["AbortError"], []]);
     });
   }
 });
 
-test("serve sends a slow but steady client the whole response, and then closes", async () => {
+test("serve sends the whole response to a client that reads slowly but steadily, and then closes", async () => {
   const size = 6_000_000;
-  // Shorter than the whole transfer, longer than the pauses of the client.
+  // The send timeout is shorter than the whole transfer, but longer than the pauses of the client.
   const limits = { sendTimeout: 1500, closeTimeout: 400, handshakeTimeout: 500 };
   const fetch = (): Response => new Response(new Uint8Array(size));
   await serving({ fetch, ...limits }, async (server) => {
@@ -132,19 +132,19 @@ test("serve sends a slow but steady client the whole response, and then closes",
       peer.socket.resume();
       setTimeout(() => peer.socket.pause(), 2);
     }, 150);
-    await until("all of it has come", () => peer.ended, 30_000);
+    await until("the whole response has arrived", () => peer.ended, 30_000);
     clearInterval(timer);
     assert(peer.got.length > size, `${peer.got.length} bytes`);
     await peer.close();
   });
 });
 
-test("Connection.close sends a slow reader all earlier messages, and the close frame", async () => {
+test("Connection.close sends all earlier messages and the close frame to a slow reader", async () => {
   let conn: Connection | undefined;
   const limits = { closeTimeout: 300, sendTimeout: 1500, backpressureLimit: 64 << 20 };
   await serving({ open: (each) => void (conn = each), ...limits }, async (server) => {
     const peer = new Peer(server, upgradeRequest());
-    await until("it is open", () => conn !== undefined);
+    await until("the connection is open", () => conn !== undefined);
     peer.socket.pause();
     const size = 12 << 20;
     conn!.send(new Uint8Array(size));
@@ -153,7 +153,7 @@ test("Connection.close sends a slow reader all earlier messages, and the close f
       peer.socket.resume();
       setTimeout(() => peer.socket.pause(), 2);
     }, 100);
-    await until("all of it has come", () => peer.ended, 40_000);
+    await until("all messages have arrived", () => peer.ended, 40_000);
     clearInterval(timer);
     assertEquals(
       peer.got.subarray(-8).toString("hex"),
@@ -178,12 +178,12 @@ test("serve accepts a slow but steady upload, and rejects one that stalls or tri
       slow.socket.write(new Uint8Array(2000));
       await new Promise((wait) => setTimeout(wait, 150));
     }
-    await until("it is answered", () => slow.text.endsWith("20000"));
+    await until("the upload is answered", () => slow.text.endsWith("20000"));
     await slow.close();
     for (const drips of [false, true]) {
       const late = new Peer(server, head);
       const timer = setInterval(() => drips && late.socket.write("x"), 50);
-      await until("it is refused", () => late.text.startsWith("HTTP/1.1 408"));
+      await until("the slow upload is rejected", () => late.text.startsWith("HTTP/1.1 408"));
       clearInterval(timer);
       await late.close();
     }
@@ -212,28 +212,40 @@ test("serve streams a request's body with backpressure, and fails it when its cl
     );
     peer.socket.write(new Uint8Array(size));
     await new Promise((wait) => setTimeout(wait, 300));
-    // The kernel buffers some bytes; the server must not have read the rest.
-    assert(peer.socket.writableLength > 0 || peer.socket.bytesWritten < size, "it is held back");
+    // The kernel buffers some bytes; the server must not have read the remaining ones.
+    assert(
+      peer.socket.writableLength > 0 || peer.socket.bytesWritten < size,
+      "the server has read all of the body",
+    );
     go();
-    await until("it has read all", () => parts.reduce((sum, each) => sum + each, 0) === size);
+    await until(
+      "the whole body is read",
+      () => parts.reduce((sum, each) => sum + each, 0) === size,
+    );
     peer.socket.destroy();
-    await until("the body fails", () => failure !== undefined);
+    await until("the body has failed", () => failure !== undefined);
     assertEquals((failure as Error).name, "AbortError");
     await peer.close();
   });
 });
 
-test("serve may answer before the body is read, and keeps the connection if the body is short", async () => {
+test("serve may answer before it has read the body, and then keeps the connection if the body is short", async () => {
   await serving({ fetch: () => new Response("no", { status: 401 }) }, async (server) => {
     const post = (length: number): string =>
       `POST / HTTP/1.1\r\nHost: h\r\nContent-Length: ${length}\r\n\r\nab`;
     const short = new Peer(server, post(10));
-    await until("it is answered", () => short.text.endsWith("no"));
+    await until("the request is answered", () => short.text.endsWith("no"));
     short.socket.write(`cdefghij${GET}`);
-    await until("the next is too", () => short.text.split("HTTP/1.1 401").length === 3);
+    await until(
+      "the next request is answered",
+      () => short.text.split("HTTP/1.1 401").length === 3,
+    );
     await short.close();
     const long = new Peer(server, post(1_000_000));
-    await until("it is answered, and closed", () => long.ended && long.text.endsWith("no"));
+    await until(
+      "the request is answered and the connection is closed",
+      () => long.ended && long.text.endsWith("no"),
+    );
     await long.close();
   });
 });
@@ -257,15 +269,15 @@ test("Connection answers pings and close frames while a handler runs, and handle
       for (const shape of shapes) peer.socket.write(buildFrame(shape));
     };
     send({ payload: "a" }, { payload: "b" }, { opcode: 9, payload: "1" }, { payload: "c" });
-    await until("its ping is answered", () => peer.frames.join() === "10 1");
+    await until("the ping is answered", () => peer.frames.join() === "10 1");
     send({ opcode: 9, payload: "2" }, { opcode: 2, payload: new Uint8Array(100_000) });
     send({ opcode: 9, payload: "3" }, { opcode: 8, payload: closePayload(1000, "bye") });
-    await until("its close is answered", () => peer.ended);
+    await until("the close frame is answered", () => peer.ended);
     assertEquals(peer.frames.slice(1, 3), ["10 2", "10 3"]);
     assertEquals([received, signal!.aborted], [["begin a"], true]);
     peer.socket.end();
     go();
-    await until("all is handled", () => received.at(-1) === "close 1000");
+    await until("all messages are handled", () => received.at(-1) === "close 1000");
     assertEquals(
       received.filter((each) => each.startsWith("end")).map((each) => each.slice(0, 5)),
       [
@@ -287,10 +299,10 @@ test("Connection closes soon after its peer disconnects while a handler's promis
       received.length = 0;
       const peer = new Peer(server, upgradeRequest());
       for (const shape of [{ payload: "a" }, ...rest]) peer.socket.write(buildFrame(shape));
-      await until("it is open", () => server.connections === 1 && peer.got.length > 0);
+      await until("the connection is open", () => server.connections === 1 && peer.got.length > 0);
       peer.socket.end();
       await until(
-        "it is closed",
+        "the connection is closed",
         () => received.join() === "close 1006" && server.connections === 0,
       );
       await peer.close();
@@ -298,7 +310,7 @@ test("Connection closes soon after its peer disconnects while a handler's promis
   });
 });
 
-test("serve accepts pages of its own host by default, and otherwise those named in origins", async () => {
+test("serve accepts pages of its own host by default, or else of the given origins", async () => {
   const rows:
     readonly (readonly [origin: string, host: string, origins: unknown, status: number])[] = [
       ["https://example.org", "example.org", undefined, 101],
@@ -320,7 +332,7 @@ test("serve accepts pages of its own host by default, and otherwise those named 
         `Host: ${name}\r\nOrigin: ${origin}\r\n`,
       );
       const peer = new Peer(server, request);
-      await until("it is answered", () => peer.got.length > 0);
+      await until("the request is answered", () => peer.got.length > 0);
       assertEquals(peer.text.slice(9, 12), String(status), `${origin} at ${name}`);
       await peer.close();
     });
@@ -336,7 +348,7 @@ test("serve limits the connections per address, and behind a proxy per forwarded
       const open = async (from: string, by?: string): Promise<Peer> => {
         const extra = by === undefined ? "" : `X-Forwarded-For: 6.6.6.6, ${by}\r\n`;
         const peer = new Peer(server, upgradeRequest().replace(/Host:/i, `${extra}Host:`), from);
-        await until("it is answered", () => peer.got.length > 0);
+        await until("the request is answered", () => peer.got.length > 0);
         return peer;
       };
       const peers: Peer[] = [];
@@ -357,7 +369,7 @@ test("serve limits the connections per address, and behind a proxy per forwarded
         ...["127.0.0.1", "127.0.0.1", "127.0.0.2", "9.9.9.9", "9.9.9.9", "8.8.8.8", "127.0.0.2"],
       ]);
       await peers[0]!.close();
-      await until("there is room again", () => server.connections === 6);
+      await until("a connection has ended", () => server.connections === 6);
       const again = await open("127.0.0.1");
       assertEquals(again.text.slice(9, 12), "101");
       for (const peer of [...peers.slice(1), again]) await peer.close();
@@ -365,13 +377,13 @@ test("serve limits the connections per address, and behind a proxy per forwarded
   );
 });
 
-test("serve accepts other clients while one address fills every place with silent sockets", async () => {
+test("serve accepts other clients while one address uses all connections with silent sockets", async () => {
   await serving({ maxConnections: 10, fetch: () => new Response("ok") }, async (server) => {
     const silent = Array.from({ length: 10 }, () => new Peer(server, "GET /", "127.0.0.4"));
     await new Promise((wait) => setTimeout(wait, 100));
     for (let i = 0; i < 5; i++) {
       const other = new Peer(server, GET, "127.0.0.5");
-      await until("it is answered", () => other.text.endsWith("ok"));
+      await until("the request is answered", () => other.text.endsWith("ok"));
       await other.close();
     }
     for (const peer of silent) await peer.close();
@@ -394,7 +406,7 @@ test("serve reads the client's address from the PROXY protocol only for trusted 
   await serving(options, async (server) => {
     for (const [head, expected] of heads) {
       const peer = new Peer(server, Buffer.concat([Buffer.from(head as string), Buffer.from(GET)]));
-      await until("it is answered", () => peer.text.includes("\r\n\r\n"));
+      await until("the request is answered", () => peer.text.includes("\r\n\r\n"));
       assert(peer.text.includes(expected), `${head}: ${peer.text}`);
       await peer.close();
     }
@@ -403,7 +415,7 @@ test("serve reads the client's address from the PROXY protocol only for trusted 
       `PROXY TCP4 192.0.2.1 192.0.2.9 5123 443\r\n${GET}`,
       "127.0.0.2",
     );
-    await until("it is cut off", () => other.ended || other.closed);
+    await until("the connection is closed", () => other.ended || other.closed);
     assertEquals(other.got.length, 0);
     await other.close();
   });
@@ -436,7 +448,7 @@ test("serve handles the edge cases of HTTP identically on both runtimes", async 
   const upgrade = (): { protocol: string } => ({ protocol: "a b" });
   await serving({ upgrade }, async (server) => {
     const peer = new Peer(server, upgradeRequest());
-    await until("it is answered", () => peer.text.startsWith("HTTP/1.1 500"));
+    await until("the request is answered", () => peer.text.startsWith("HTTP/1.1 500"));
     await peer.close();
   });
 });

@@ -12,7 +12,7 @@ test("echo prints its address, echoes, and exits cleanly on SIGTERM and SIGINT",
     const child = host.spawn({ runtime, file, args: ["--port", "0"] });
     const lines: string[] = [];
     child.lines((line) => lines.push(line));
-    await until("it is ready", () => lines.length > 0);
+    await until("the server is listening", () => lines.length > 0);
     assertMatch(lines[0]!, /^Echoing on ws:\/\/127\.0\.0\.1:\d+\/$/);
     const client = await RawClient.open(host, Number(lines[0]!.match(/(\d+)\/$/)![1]));
     client.send({ payload: "é" });

@@ -10,7 +10,7 @@ import { test } from "../kit/test.ts";
 
 const D = "permessage-deflate";
 
-/** Returns the terms that a server is willing to accept. */
+/** Returns the compression parameters that a server accepts. */
 function wish(server: boolean, client: boolean, serverBits = 15, clientBits = 15): DeflateTerms {
   return {
     server: { takeover: server, windowBits: serverBits },
@@ -43,7 +43,8 @@ test("parseExtensions reads names, parameters and quoted values, and rejects eve
 });
 
 /**
- * An offer, the terms that the server accepts, and its response. Undefined: it declines the offer.
+ * An offer, the parameters that the server accepts, and its response, which is undefined if it
+ * declines the offer.
  */
 const GRID: readonly (readonly [string, DeflateTerms, string | undefined])[] = [
   [D, wish(true, true), D],

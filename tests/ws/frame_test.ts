@@ -54,7 +54,8 @@ const KINDS: readonly FrameShape[] = [
 ];
 
 /**
- * Joins the pieces of each frame, so that the result does not depend on where the input was cut.
+ * Joins the payload parts of each frame, so that the result does not depend on how the input was
+ * split.
  */
 function joined(lines: readonly string[]): string[] {
   const all: string[] = [];
@@ -98,7 +99,7 @@ test("FrameDecoder reads a server's frames as a client", () => {
   ]);
 });
 
-/** Violations of each rule, up to the byte that makes them certain. */
+/** Violations of each rule, up to the byte at which each is detected. */
 const BROKEN: readonly (readonly [rule: Rule, what: string, bytes: string])[] = [
   ["reserved", "RSV1", "c1"],
   ["reserved", "RSV2", "a1"],
@@ -126,17 +127,18 @@ const BROKEN: readonly (readonly [rule: Rule, what: string, bytes: string])[] = 
   ["lengthForm", "0 in 64 bits", "82 ff 00 00 00 00 00 00 00 00"],
   ["lengthForm", "65535 in 64 bits", "82 ff 00 00 00 00 00 00 ff ff"],
   ["lengthSign", "a negative length", "82 ff 80"],
-  ["lengthSign", "the largest of all lengths", "82 ff ff ff ff ff ff ff ff ff"],
+  ["lengthSign", "a length with all bits set", "82 ff ff ff ff ff ff ff ff ff"],
   ["tooBig", "one byte more than the limit", "82 ff 00 00 00 00 00 10 00 01"],
   ["tooBig", "2^53", "82 ff 00 20 00 00 00 00 00 00"],
-  ["tooBig", "the largest length there is", "82 ff 7f ff ff ff ff ff ff ff"],
+  ["tooBig", "the largest positive length", "82 ff 7f ff ff ff ff ff ff ff"],
 ];
 
 for (const [rule, what, bytes] of BROKEN) {
   test(`FrameDecoder rejects ${what} as ${rule}`, () => {
     const before = buildFrame({ payload: "ok" });
     const lines = decode([before]).lines;
-    // A length is read as a whole. All other violations are detected at their last byte.
+    // A length is checked when it is complete. All other violations are detected at their last
+    // byte.
     const certain = hex(bytes);
     const wanted = rule === "lengthSign" ? join(certain, new Uint8Array(7)) : certain;
     for (const chunks of [[join(before, wanted)], byteByByte(join(before, wanted))]) {

@@ -68,7 +68,7 @@ export function hook(events: string[]): (request: Request) => Response | Promise
         return new Response("<b>", { headers: { "content-type": "text/html" } });
       case "/stream":
         return new Response(slow(["one", "two"]), { headers: { "content-type": "text/plain" } });
-      case "/told":
+      case "/sized":
         return new Response(slow(["one", "two"]), {
           headers: { "content-length": "6", "content-type": "text/plain" },
         });
@@ -149,26 +149,26 @@ export const BEHAVIOURS: readonly Behaviour[] = [
     send: get("/form"),
     expect: [/^200 multipart\/form-data (\d+|chunked) --/],
   },
-  { title: "a type of one's own", send: get("/typed"), expect: ["200 text/html 3 <b>"] },
+  { title: "an explicit content type", send: get("/typed"), expect: ["200 text/html 3 <b>"] },
   { title: "a stream", send: get("/stream"), expect: ["200 text/plain chunked onetwo"] },
   {
     title: "a stream with a length",
-    send: get("/told"),
+    send: get("/sized"),
     expect: [/^200 text\/plain (6|chunked) onetwo$/],
   },
   {
-    title: "a stream, and the next request behind it",
+    title: "a stream, followed by another request",
     send: get("/stream") + get("/text"),
     expect: ["200 text/plain chunked onetwo", "200 text/plain 4 text"],
     differs: { bun: "closes the connection between them" },
   },
   {
-    title: "HEAD has the length that GET has, and no body",
+    title: "HEAD has the Content-Length of GET, and no body",
     send: `HEAD /text HTTP/1.1\r\n${H}\r\n` + get("/text"),
     expect: [/^200 (text\/plain|-) 4$/, "200 text/plain 4 text"],
   },
   {
-    title: "HEAD of a stream, and the next request behind it",
+    title: "HEAD of a stream, followed by another request",
     send: `HEAD /stream HTTP/1.1\r\n${H}\r\n` + get("/text"),
     expect: [/^200 (text\/plain|-) /, "200 text/plain 4 text"],
   },
@@ -180,22 +180,22 @@ export const BEHAVIOURS: readonly Behaviour[] = [
     expect: ["200 text/plain 5 hello"],
   },
   {
-    title: "a PUT whose body is read in pieces",
+    title: "a PUT whose body is read in chunks",
     send: post("/pieces", "x".repeat(5000)).replace("POST", "PUT"),
     expect: ["200 text/plain 4 5000"],
   },
   {
-    title: "a body that the hook does not read is no request",
+    title: "a body that the hook does not read is not parsed as a request",
     send: post("/ignored", get("/throws")) + get("/text"),
     expect: ["200 text/plain 7 ignored", "200 text/plain 4 text"],
   },
   {
-    title: "a GET with a body, which is dropped",
+    title: "a GET with a body, which is discarded",
     send: get("/echo", "Content-Length: 5\r\n") + "hello" + get("/text"),
     expect: [/^200 (text\/plain|-) 0$/, "200 text/plain 4 text"],
   },
   {
-    title: "a request without a body has none",
+    title: "a request without a body has body null",
     send: get("/body"),
     expect: ["200 text/plain 4 true"],
   },
@@ -205,7 +205,7 @@ export const BEHAVIOURS: readonly Behaviour[] = [
     expect: ["100 - -"],
   },
   {
-    title: "Expect: 100-continue, when the body comes anyway",
+    title: "Expect: 100-continue, when the client sends the body without waiting",
     send: post("/echo", "ab", "Expect: 100-continue\r\n"),
     expect: ["200 text/plain 2 ab"],
     differs: { deno: "sends the 100 first", bun: "sends the 100 first" },
@@ -221,31 +221,31 @@ export const BEHAVIOURS: readonly Behaviour[] = [
     expect: ["200 text/plain 8 PROPFIND"],
   },
   {
-    title: "a method that has no meaning",
+    title: "an unknown method",
     send: get("/method").replace("GET", "FOO"),
     expect: ["200 text/plain 3 FOO"],
     differs: { bun: "hangs up" },
   },
   {
-    title: "cookies in two lines are one list",
+    title: "cookies in two lines become one list",
     send: get("/cookie", "Cookie: a=1\r\nCookie: b=2\r\n"),
     expect: ["200 text/plain 8 a=1; b=2"],
   },
   {
-    title: "a header in two lines is one list",
+    title: "a header in two lines becomes one list",
     send: get("/header", "X-A: 1\r\nX-A: 2\r\n"),
     expect: ["200 text/plain 4 1, 2"],
   },
   {
-    title: "two cookies that are set stay two lines",
+    title: "two Set-Cookie headers stay separate",
     send: get("/cookies"),
     expect: ["200 text/plain 3 set set-cookie=a=1 set-cookie=b=2"],
   },
   { title: "a redirect", send: get("/redirect"), expect: ["302 - 0"] },
-  { title: "a path that is not there", send: get("/x"), expect: ["404 text/plain 9 not found"] },
+  { title: "a missing path", send: get("/x"), expect: ["404 text/plain 9 not found"] },
   { title: "a hook that throws", send: get("/throws"), expect: [/^500 /] },
   {
-    title: "two requests at once",
+    title: "two pipelined requests",
     send: get("/text") + get("/json"),
     expect: ["200 text/plain 4 text", '200 application/json 7 {"a":1}'],
   },
@@ -260,25 +260,25 @@ export const BEHAVIOURS: readonly Behaviour[] = [
     expect: ["200 text/plain 4 text", "closed"],
   },
   {
-    title: "no Host by HTTP/1.1",
+    title: "HTTP/1.1 without a Host header",
     send: "GET /text HTTP/1.1\r\n\r\n",
     expect: [/^400 /, "closed"],
     differs: { deno: "answers it" },
   },
-  { title: "nonsense", send: "hello\r\n\r\n", expect: [/^400 /, "closed"] },
+  { title: "bytes that are not HTTP", send: "hello\r\n\r\n", expect: [/^400 /, "closed"] },
   {
-    title: "two lengths that differ",
+    title: "two different Content-Length headers",
     send: `POST /echo HTTP/1.1\r\n${H}Content-Length: 1\r\nContent-Length: 2\r\n\r\nab`,
     expect: [/^400 /, "closed"],
   },
   {
-    title: "a length beside chunks",
+    title: "Content-Length with a chunked body",
     send:
       `POST /echo HTTP/1.1\r\n${H}Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
     expect: [/^400 /, "closed"],
   },
   {
-    title: "an upgrade to something else is a plain request",
+    title: "an upgrade to another protocol is handled as a plain request",
     send: get(
       "/text",
       "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n",
@@ -286,20 +286,22 @@ export const BEHAVIOURS: readonly Behaviour[] = [
     expect: ["200 text/plain 4 text"],
   },
   {
-    title: "a client that hangs up while a hook works aborts its signal",
+    title: "a client that disconnects while the hook runs aborts the signal",
     send: get("/never"),
     fin: true,
     expect: ["aborted"],
   },
   {
-    title: "a client that hangs up on an endless response cancels it",
+    title: "a client that disconnects during an endless response cancels it",
     send: get("/endless"),
     fin: true,
     expect: ["aborted", "cancelled"],
   },
 ];
 
-/** Runs one row. Returns the responses in brief, or the events if the client ends its side. */
+/**
+ * Runs one row. Returns the responses in short form, or the events if the client closes its side.
+ */
 export async function exchange(
   port: number,
   row: Behaviour,
@@ -311,7 +313,7 @@ export async function exchange(
     const socket = net.connect({ port, host: "127.0.0.1", allowHalfOpen: true }, () => {
       socket.write(row.send, "latin1");
       if (row.fin) {
-        // After the first byte of a response, or after the hook was called.
+        // Ends the client's side after the first byte of a response, or after the hook was called.
         setTimeout(() => socket.end(), 150);
       }
     });

@@ -39,7 +39,7 @@ test("HttpConnection copies up to 64 KiB of early input, and then stops reading"
   assertEquals([stage.resting, stage.ended], [0, 1]);
 });
 
-test("HttpConnection counts as idle for its server only while nothing is in progress", async () => {
+test("HttpConnection counts as idle only while it has no request in progress", async () => {
   const seen: number[] = [];
   const stage: HttpConnectionStage = new HttpConnectionStage({
     fetch: () => {
@@ -71,7 +71,7 @@ test("HttpConnection appends further input to the early input", async () => {
   const paths = Array.from({ length: 20 }, (_, i) => `/${i}`);
   stage.receive(paths.map((path) => get(path)).join(""));
   await settle();
-  // After 16 responses the connection yields to others.
+  // After 16 responses, the connection yields to others.
   assertEquals([asked.length, stage.turns.length], [16, 1]);
   stage.receive(get("/last"));
   await stage.turn();
@@ -89,14 +89,14 @@ test("HttpConnection continues reading in the middle of an early request", async
   await settle();
   answers[1]!(new Response("B"));
   await settle();
-  // The rest of the third request is still to be read.
+  // A part of the third request has not been read yet.
   assert(!stage.stream.isPaused);
   stage.receive(get("/c").slice(10));
   assertEquals(answers.length, 3);
   stage.stream.abort();
 });
 
-test("HttpConnection closes after its client has ended its side, in any state", async () => {
+test("HttpConnection closes after its client has closed its side, in any state", async () => {
   let answer = (_response: Response): void => {};
   const options: ServeOptions = { fetch: () => new Promise((resolve) => answer = resolve) };
   const before = new HttpConnectionStage(options);
@@ -124,7 +124,7 @@ test("HttpConnection closes after its client has ended its side, in any state", 
   assert(within.stream.ended);
 });
 
-test("HttpConnection does not become idle on a server that began to stop during its answer", async () => {
+test("HttpConnection does not become idle if its server began to stop during the response", async () => {
   let body: ReadableStreamDefaultController<Uint8Array> | undefined;
   const stage = new HttpConnectionStage({
     fetch: () =>
@@ -138,7 +138,7 @@ test("HttpConnection does not become idle on a server that began to stop during 
   assertEquals([stage.texts, stage.stream.ended, stage.resting], [[""], true, 0]);
 });
 
-test("HttpConnection sends 100 Continue when a hook reads a body that waits for it, over HTTP/1.1", async () => {
+test("HttpConnection sends 100 Continue over HTTP/1.1 when a hook reads a body whose client waits for it", async () => {
   const post = "POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-Continue\r\n";
   for (
     const [request, says] of [
@@ -165,7 +165,7 @@ test("HttpConnection sends 100 Continue when a hook reads a body that waits for 
   }
 });
 
-test("HttpConnection.yieldPlace ends the stream while its answer may be in transit, and aborts it later", async () => {
+test("HttpConnection.yieldPlace ends the stream within a second of a response, and aborts it later", async () => {
   for (const [ms, isCut] of [[0, false], [999, false], [1000, true]] as const) {
     const stage = new HttpConnectionStage({ fetch: () => new Response("x") });
     stage.now = 500;
@@ -179,7 +179,7 @@ test("HttpConnection.yieldPlace ends the stream while its answer may be in trans
   }
 });
 
-test("HttpConnection times out on a request, on an answer, and on the next request", async () => {
+test("HttpConnection has timeouts for a request, a response, and the next request", async () => {
   const limits = { handshakeTimeout: 100, keepAliveTimeout: 300, closeTimeout: 50 };
   let answer = (_response: Response): void => {};
   const stage = new HttpConnectionStage({
@@ -221,6 +221,6 @@ test("HttpConnection times out on a request, on an answer, and on the next reque
   idle.arrival.tick(299);
   assert(!idle.stream.ended);
   idle.arrival.tick(300);
-  // No request was begun, so there is no 408.
+  // No part of a request had arrived, so there is no 408.
   assertEquals([idle.texts, idle.stream.ended], [["x"], true]);
 });

@@ -68,7 +68,7 @@ test("buildRequest creates an object that the platform accepts as a Request", as
   assertEquals(build("delete /").method, new Request("http://h/", { method: "delete" }).method);
 });
 
-test("buildRequest makes a GET that the platform copies, changes and sends", async () => {
+test("buildRequest creates a GET request that the platform can copy, change and send", async () => {
   await serving({
     fetch: (request) => new Response(request.headers.get("x-a")),
   }, async ({ port }) => {

@@ -73,11 +73,11 @@ test("serve passes the client's address to the fetch hook and the upgrade hook, 
   const leaf = await makeLeaf(ca, "a@127.0.0.1:9000", new SeededRandom(4).bytes(16));
   for (const secure of [undefined, leaf]) {
     const received: Address[] = [];
-    const tell = (_request: Request, remote: Address): Response => {
+    const answer = (_request: Request, remote: Address): Response => {
       received.push(remote);
-      return new Response("told");
+      return new Response("peer");
     };
-    await serving({ fetch: tell, upgrade: tell, tls: secure }, async ({ port }) => {
+    await serving({ fetch: answer, upgrade: answer, tls: secure }, async ({ port }) => {
       const from = { host: "127.0.0.1", port };
       const socket = secure === undefined
         ? connectTcp(from)
@@ -93,7 +93,7 @@ test("serve passes the client's address to the fetch hook and the upgrade hook, 
       for (const request of [...requests, upgradeRequest()]) {
         const before = received.length;
         socket.write(request);
-        await until("the answer comes", () => got.split("told").length > before + 1);
+        await until("the response has arrived", () => got.split("peer").length > before + 1);
       }
       await ended;
       const where = { hostname: "127.0.0.1", port: localPort };
@@ -168,7 +168,7 @@ test("serve sends the length of a body for HEAD of HTTP/1.0 too, and none for an
   });
 });
 
-test("serve sends each piece of a body on arrival, and cancels it when its client disconnects", async () => {
+test("serve sends each chunk of a body as it becomes available, and cancels it when its client disconnects", async () => {
   let body: ReadableStreamDefaultController<Uint8Array> | undefined;
   let cancelled = false;
   const events = new ReadableStream<Uint8Array>({
@@ -184,10 +184,10 @@ test("serve sends each piece of a body on arrival, and cancels it when its clien
     client.write("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
     await client.answered();
     body!.enqueue(new Uint8Array(3).fill(97));
-    await until("the first piece comes", () => client.text === "3\r\naaa\r\n");
+    await until("the first chunk has arrived", () => client.text === "3\r\naaa\r\n");
     await client.abort();
     await until("the body is cancelled", () => {
-      // Only a failing write shows that the client is gone, and has not merely ended its side.
+      // Only a failed write shows that the client has disconnected, and not just closed its side.
       if (!cancelled) body!.enqueue(new Uint8Array(3));
       return cancelled;
     });
@@ -214,7 +214,7 @@ test("Server.stop waits for a response in progress, and not for pending upgrades
   upgrading.write(upgradeRequest());
   const silent = await RawClient.connect(host, server.port);
   silent.write("GET");
-  await until("both hooks are asked", () => asked === 2);
+  await until("both hooks are called", () => asked === 2);
   const stopped = server.stop({ timeout: 60_000 });
   await upgrading.gone();
   await silent.gone();
@@ -266,7 +266,7 @@ test("serve does not read a body faster than its client reads the response", asy
     client.stream.pause();
     client.write(GET_AND_CLOSE);
     let before = -1;
-    await until("the body stands still", async () => {
+    await until("the body is no longer read", async () => {
       const still = pulled > 0 && pulled === before;
       before = pulled;
       await new Promise((wake) => setTimeout(wake, 100));
@@ -304,26 +304,34 @@ const CHUNKED = `${POST}Transfer-Encoding: chunked\r\n\r\n`;
 /** Requests and their statuses. The fetch hook would answer 200. */
 const REQUESTS: readonly (readonly [string, string, number])[] = [
   ["a GET", GET_AND_CLOSE, 200],
-  ["a GET by HTTP/1.0", "GET / HTTP/1.0\r\n\r\n", 200],
-  ["the asterisk", GET_AND_CLOSE.replace("GET /", "OPTIONS *"), 200],
+  ["a GET in HTTP/1.0", "GET / HTTP/1.0\r\n\r\n", 200],
+  ["OPTIONS *", GET_AND_CLOSE.replace("GET /", "OPTIONS *"), 200],
   ["a body", `${POST}Content-Length: 3\r\n\r\nabc`, 200],
   [
-    "a body of the limit",
+    "a body of exactly the limit",
     `${POST}Content-Length: 100\r\n\r\n${"x".repeat(100)}`,
     200,
   ],
   ["a body over the limit", `${POST}Content-Length: 101\r\n\r\n`, 413],
-  ["a body in chunks", `${CHUNKED}3\r\nabc\r\n0\r\n\r\n`, 200],
-  ["a body of the limit in chunks", `${CHUNKED}64\r\n${"x".repeat(100)}\r\n0\r\n\r\n`, 200],
-  ["a body in chunks over the limit, when its size is known", `${CHUNKED}65`, 413],
-  ["a body in chunks whose sum is over the limit", `${CHUNKED}1\r\na\r\n64\r\n`, 413],
-  ["chunks that are none", `${CHUNKED}3\nabc\n0\n\n`, 400],
-  ["chunks by HTTP/1.0", "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400],
-  ["a length beside chunks", `${POST}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n`, 400],
-  ["another coding under the chunks", `${POST}Transfer-Encoding: gzip, chunked\r\n\r\n`, 501],
-  ["a method that needs more than a Request", "TRACE / HTTP/1.1\r\nHost: h\r\n\r\n", 501],
-  ["nonsense", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\n", 400],
-  ["a head without end", `GET / HTTP/1.1\r\nHost: h\r\n${"X: y\r\n".repeat(5000)}`, 431],
+  ["a chunked body", `${CHUNKED}3\r\nabc\r\n0\r\n\r\n`, 200],
+  ["a chunked body of exactly the limit", `${CHUNKED}64\r\n${"x".repeat(100)}\r\n0\r\n\r\n`, 200],
+  ["a chunk size over the limit", `${CHUNKED}65`, 413],
+  ["a chunked body whose sum is over the limit", `${CHUNKED}1\r\na\r\n64\r\n`, 413],
+  ["a malformed chunked body", `${CHUNKED}3\nabc\n0\n\n`, 400],
+  [
+    "a chunked body in HTTP/1.0",
+    "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    400,
+  ],
+  [
+    "Content-Length with a chunked body",
+    `${POST}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n`,
+    400,
+  ],
+  ["gzip before chunked", `${POST}Transfer-Encoding: gzip, chunked\r\n\r\n`, 501],
+  ["TRACE", "TRACE / HTTP/1.1\r\nHost: h\r\n\r\n", 501],
+  ["bytes that are not HTTP", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\n", 400],
+  ["an endless head", `GET / HTTP/1.1\r\nHost: h\r\n${"X: y\r\n".repeat(5000)}`, 431],
 ];
 
 test("serve passes the method to a hook, or answers 501", async () => {
@@ -348,15 +356,15 @@ test("serve passes the method to a hook, or answers 501", async () => {
 });
 
 test("serve adds the Date header to every answer unless the hook sets it", async () => {
-  const said = "Tue, 15 Nov 1994 08:12:31 GMT";
+  const date = "Tue, 15 Nov 1994 08:12:31 GMT";
   const fetch = (request: Request): Response =>
-    new Response("", request.url.endsWith("/own") ? { headers: { Date: said } } : {});
+    new Response("", request.url.endsWith("/own") ? { headers: { Date: date } } : {});
   await serving({ fetch }, async (server) => {
     const dateOf = async (request: string): Promise<string> => {
       const date = (await ask(server, request)).header("date");
       return date!;
     };
-    assertEquals(await dateOf(GET_AND_CLOSE.replace("/", "/own")), said);
+    assertEquals(await dateOf(GET_AND_CLOSE.replace("/", "/own")), date);
     for (const request of [GET_AND_CLOSE, "nonsense\r\n\r\n"]) {
       const date = await dateOf(request);
       assertEquals(new Date(date).toUTCString(), date);
@@ -365,7 +373,7 @@ test("serve adds the Date header to every answer unless the hook sets it", async
   });
 });
 
-test("serve limits all request bodies to maxRequestBodiesSize, and frees room when they are answered", async () => {
+test("serve limits all request bodies to maxRequestBodiesSize, and releases their memory when they are answered", async () => {
   const answers: (() => void)[] = [];
   const fetch = (): Promise<Response> =>
     new Promise((answer) => answers.push(() => answer(new Response("ok"))));
@@ -374,13 +382,13 @@ test("serve limits all request bodies to maxRequestBodiesSize, and frees room wh
     `POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 60\r\n\r\n${body}`;
   await serving({ fetch, maxRequestBodiesSize: 100 }, async (server) => {
     const first = ask(server, post);
-    await until("the first is asked for", () => answers.length === 1);
+    await until("the first hook is called", () => answers.length === 1);
     const second = await ask(server, post);
     assertEquals([second.status, second.header("retry-after")], [503, "1"]);
     answers[0]!();
     assertEquals((await first).status, 200);
     const third = ask(server, post);
-    await until("the third is asked for", () => answers.length === 2);
+    await until("the third hook is called", () => answers.length === 2);
     answers[1]!();
     assertEquals((await third).status, 200);
   });
@@ -433,7 +441,7 @@ test("serve aborts a response whose body fails", async () => {
   });
 });
 
-test("serve sends 100 Continue when a hook reads a body that waits for it", async () => {
+test("serve sends 100 Continue when a hook reads a body whose client waits for it", async () => {
   await serving(
     { fetch: async (request) => new Response(await request.text()) },
     async (server) => {

@@ -14,9 +14,9 @@ import { byteByByte, FakeStream } from "./recorder.ts";
 import { termsWith } from "./terms.ts";
 
 const MIB = 1024 * 1024;
-const shop = new DeflatePool(checkDeflate(true)!);
+const pool = new DeflatePool(checkDeflate(true)!);
 
-/** Returns a compressed message that does not refer to earlier ones. */
+/** Compresses a message without reference to earlier ones. */
 function packed(payload: Uint8Array): Uint8Array {
   const bytes = zlib.deflateRawSync(payload, { finishFlush: zlib.constants.Z_SYNC_FLUSH });
   return bytes.subarray(0, -4);
@@ -44,7 +44,7 @@ function open(
       },
       payloadBytesMax: 16 * MIB,
       backpressure: { bytesMax: MIB, policy: "close" },
-      deflate: shop,
+      deflate: pool,
       yieldToIo: (task) => turns.push(task),
     }),
     stream,
@@ -73,7 +73,7 @@ for (const takeover of [false, true]) {
   });
 }
 
-test("Connection closes during a compressed message, and the next connection inflates correctly", () => {
+test("Connection that closes during a compressed message does not affect the next connection", () => {
   for (let i = 0; i < 40; i++) {
     const { stream, messages } = open(false);
     const bytes = packed(bytesOf("the whole of it ".repeat(20)));
@@ -87,20 +87,20 @@ test("Connection closes during a compressed message, and the next connection inf
 });
 
 test("Connection returns a borrowed inflator when a message is complete, and when it is aborted", () => {
-  const lent = shop.lend();
+  const lent = pool.lend();
   for (const ends of [true, false]) {
-    shop.takeBack(lent);
+    pool.takeBack(lent);
     const { stream } = open(false);
     const bytes = packed(bytesOf("in two pieces"));
     stream.handler.data(buildFrame({ payload: bytes.subarray(0, 3), fin: false, reserved: 4 }));
-    const other = shop.lend();
+    const other = pool.lend();
     assert(other !== lent);
     other.close();
     if (ends) stream.handler.data(buildFrame({ opcode: 0, payload: bytes.subarray(3) }));
     else stream.handler.close({ kind: "closed" });
-    assert(shop.lend() === lent);
+    assert(pool.lend() === lent);
   }
-  shop.takeBack(lent);
+  pool.takeBack(lent);
 });
 
 test("Connection yields to others when a small input inflates to a large output", async () => {
@@ -114,10 +114,10 @@ test("Connection yields to others when a small input inflates to a large output"
     const { stream, messages, turns } = open(false, handle);
     stream.handler.data(chunk.slice());
     for (let before = 0;; before = messages.length) {
-      // Let the promises of handlers settle within the turn.
+      // Lets the promises of handlers settle within the turn.
       for (let i = 0; i < 100; i++) await Promise.resolve();
-      const came = messages.length - before;
-      assert(came <= 2, `${came} in one turn`);
+      const count = messages.length - before;
+      assert(count <= 2, `${count} in one turn`);
       if (turns.length === 0) break;
       assert(stream.isPaused);
       assertEquals(turns.length, 1);
@@ -139,14 +139,14 @@ test("Connection yields to others in the middle of a message that inflates to a 
     assertEquals([turns.length, stream.isPaused], [1, true]);
     turns.shift()!();
   }
-  // At most one piece of the frame per turn.
+  // Each turn inflates at most one piece of the frame.
   assertEquals(count, 4);
   for (const turn of turns) turn();
   assertEquals([messages, stream.isPaused], [[payload], false]);
   stream.handler.close({ kind: "closed" });
 });
 
-test("Connection yields to others among many messages that inflate to nothing", () => {
+test("Connection yields to others among many empty compressed messages", () => {
   const empty = buildFrame({ opcode: 2, payload: Uint8Array.of(0), reserved: 4 });
   const { stream, messages, turns } = open(false);
   stream.handler.data(join(...Array.from({ length: 3000 }, () => empty)));
@@ -156,7 +156,7 @@ test("Connection yields to others among many messages that inflate to nothing", 
   stream.handler.close({ kind: "closed" });
 });
 
-test("Inflator returns the same message for any pieces, up to the maximum length", () => {
+test("Inflator returns the same message for input in any pieces, up to the maximum length", () => {
   const inflator = new Inflator(true, 15, makeOutput());
   const payload = bytesOf("piece by piece ".repeat(1000));
   const bytes = packed(payload);
@@ -175,7 +175,7 @@ test("Inflator returns the same message for any pieces, up to the maximum length
       inflator.reset();
     }
   }
-  // The limit is 64 final blocks, however the input is cut.
+  // The limit is 64 final blocks, however the input is split.
   const last = Uint8Array.of(0x03, 0x00);
   for (let i = 0; i < 65; i++) assert(Array.isArray(inflator.next(last, 10)));
   assertEquals(inflator.next(last, 10), "broken");

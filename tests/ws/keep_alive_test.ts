@@ -11,7 +11,7 @@ import { serving } from "./serving.ts";
 const host = makeHost();
 
 /** Answers with the method, the path and the body of the request. */
-async function tell(request: Request): Promise<Response> {
+async function describe(request: Request): Promise<Response> {
   const { pathname } = new URL(request.url);
   return new Response(`${request.method} ${pathname} ${await request.text()}`.trim());
 }
@@ -34,12 +34,15 @@ function answersOf(client: RawClient, methods?: readonly string[]): HttpAnswer[]
 
 /** Waits for `count` responses. Returns the texts of all responses received. */
 async function texts(client: RawClient, count: number): Promise<string[]> {
-  await until(`${count} responses come`, () => answersOf(client).length >= count || client.ended);
+  await until(
+    `${count} responses have arrived`,
+    () => answersOf(client).length >= count || client.ended,
+  );
   return answersOf(client).map(({ text }) => text);
 }
 
 test("serve answers several requests on one connection, with any bodies", async () => {
-  await serving({ fetch: tell }, async (server) => {
+  await serving({ fetch: describe }, async (server) => {
     const client = await RawClient.connect(host, server.port);
     client.write(get("/a"));
     assertEquals(await texts(client, 1), ["GET /a"]);
@@ -63,11 +66,11 @@ test("serve answers pipelined requests in order, and runs one at a time", async 
   let most = 0;
   const slow = async (request: Request): Promise<Response> => {
     most = Math.max(most, ++asked);
-    // The first response takes longest.
+    // The first response takes the longest.
     const turns = request.url.endsWith("/0") ? 20 : 1;
     for (let i = 0; i < turns; i++) await new Promise((wake) => setTimeout(wake, 1));
     asked--;
-    return await tell(request);
+    return await describe(request);
   };
   await serving({ fetch: slow }, async (server) => {
     const client = await RawClient.connect(host, server.port);
@@ -87,12 +90,12 @@ test("serve answers pipelined requests in order, and runs one at a time", async 
 });
 
 test("serve answers requests that arrive byte by byte, one after another", async () => {
-  await serving({ fetch: tell }, async (server) => {
+  await serving({ fetch: describe }, async (server) => {
     const client = await RawClient.connect(host, server.port);
     const all = bytesOf(get("/a") + post("/b", "bb") + "\r\n" + get("/c", "Connection: close\r\n"));
     for (let at = 0; at < all.length; at++) {
       client.stream.write(all.subarray(at, at + 1));
-      await until("it has left", () => client.stream.unsent === 0);
+      await until("all bytes are sent", () => client.stream.unsent === 0);
     }
     await client.gone();
     assertEquals(await texts(client, 3), ["GET /a", "POST /b bb", "GET /c"]);
@@ -111,10 +114,10 @@ test("serve yields to other clients among a thousand pipelined requests", async 
       await RawClient.connect(host, server.port),
     ];
     greedy.write(get("/").repeat(1500));
-    await until("the first is answered", () => answered > 0);
+    await until("the first request is answered", () => answered > 0);
     other.write(get("/other"));
     const [before] = await texts(other, 1);
-    assert(Number(before) < 1400, `${before} were answered before it`);
+    assert(Number(before) < 1400, `${before} requests were answered before`);
     await texts(greedy, 1500);
     assertEquals(answered, 1501);
     await Promise.all([greedy.abort(), other.abort()]);
@@ -144,23 +147,23 @@ test("serve does not parse an unread body as a request", async () => {
 /** Requests after which the connection closes, and their statuses. */
 const LAST: readonly (readonly [string, string, number])[] = [
   ["Connection: close", get("/", "Connection: close\r\n"), 200],
-  ["close among other words", get("/", "Connection: x, Close\r\n"), 200],
+  ["Connection: close in a list", get("/", "Connection: x, Close\r\n"), 200],
   ["HTTP/1.0", "GET / HTTP/1.0\r\n\r\n", 200],
-  ["HTTP/1.0 that asks to be kept", "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", 200],
-  ["a response that says close", get("/close"), 200],
+  ["HTTP/1.0 with Connection: keep-alive", "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", 200],
+  ["a response with Connection: close", get("/close"), 200],
   ["a malformed request", "GET /\r\n\r\n", 400],
   ["a body that is too large", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 101\r\n\r\n", 413],
   [
-    "a length beside chunks",
+    "a Content-Length with a chunked body",
     "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     400,
   ],
-  ["a WebSocket that the hook refuses", upgradeRequest(), 401],
+  ["a WebSocket that the hook rejects", upgradeRequest(), 401],
   ["a WebSocket of another version", upgradeRequest({ "Sec-WebSocket-Version": "8" }), 426],
 ];
 
 for (const [what, request, status] of LAST) {
-  test(`serve ignores input after ${what}, and closes`, async () => {
+  test(`serve ignores input after ${what}, and closes the connection`, async () => {
     const asked: string[] = [];
     const options: ServeOptions = {
       maxRequestBodySize: 100,
@@ -187,13 +190,13 @@ for (const [what, request, status] of LAST) {
 }
 
 test("serve opens a WebSocket on a connection that has carried requests, including early frames", async () => {
-  const options: ServeOptions = { fetch: tell, message: (conn, data) => conn.send(data) };
+  const options: ServeOptions = { fetch: describe, message: (conn, data) => conn.send(data) };
   for (const upgrade of [undefined, async () => await Promise.resolve({})]) {
     await serving(upgrade === undefined ? options : { ...options, upgrade }, async (server) => {
       const client = await RawClient.connect(host, server.port);
       const requests = get("/a") + post("/b", "x") + upgradeRequest();
       client.write(join(bytesOf(requests), buildFrame({ payload: "early" })));
-      await until("the frame comes back", () => endsEarly(client));
+      await until("the frame has come back", () => endsEarly(client));
       assertStringIncludes(client.text, "HTTP/1.1 101 Switching Protocols");
       assertEquals(server.connections, 1);
       await client.abort();
@@ -208,7 +211,7 @@ function endsEarly(client: RawClient): boolean {
 }
 
 test("serve closes a connection that is idle for keepAliveTimeout", async () => {
-  await serving({ fetch: tell, keepAliveTimeout: 100 }, async (server) => {
+  await serving({ fetch: describe, keepAliveTimeout: 100 }, async (server) => {
     const client = await RawClient.connect(host, server.port);
     const start = performance.now();
     client.write(get("/"));
@@ -221,7 +224,7 @@ test("serve closes a connection that is idle for keepAliveTimeout", async () => 
 });
 
 test("serve closes each connection after one request if keepAliveTimeout is 0", async () => {
-  await serving({ fetch: tell, keepAliveTimeout: 0 }, async (server) => {
+  await serving({ fetch: describe, keepAliveTimeout: 0 }, async (server) => {
     const client = await RawClient.connect(host, server.port);
     client.write(get("/"));
     await client.gone();
@@ -251,7 +254,7 @@ test("serve announces that it closes after a response if a long body was not rea
 
 test("serve answers 408 to a later request that is not complete in time", async () => {
   await serving(
-    { fetch: tell, handshakeTimeout: 1000, requestBodyTimeout: 1000 },
+    { fetch: describe, handshakeTimeout: 1000, requestBodyTimeout: 1000 },
     async (server) => {
       for (const start of ["G", "\r\n", post("/", "abc").slice(0, -1)]) {
         const client = await RawClient.connect(host, server.port);
@@ -265,14 +268,14 @@ test("serve answers 408 to a later request that is not complete in time", async 
 
 test("serve does not extend the deadline of later requests for a slow client", async () => {
   await serving(
-    { fetch: tell, handshakeTimeout: 1000, requestBodyTimeout: 1000, keepAliveTimeout: 60_000 },
+    { fetch: describe, handshakeTimeout: 1000, requestBodyTimeout: 1000, keepAliveTimeout: 60_000 },
     async (server) => {
       for (const request of [get("/", `X: ${"y".repeat(5000)}\r\n`), post("/", "a".repeat(5000))]) {
         const client = await RawClient.connect(host, server.port);
         client.write(get("/"));
         await texts(client, 1);
         let at = 0;
-        await until("it is refused", () => {
+        await until("the request is rejected", () => {
           client.write(request.slice(at, ++at));
           return client.ended;
         });
@@ -282,38 +285,41 @@ test("serve does not extend the deadline of later requests for a slow client", a
   );
 });
 
-test("serve answers others while many kept connections send slowly, and frees their places", async () => {
+test("serve answers others while many idle connections send slowly, and closes the slow ones", async () => {
   const limits = {
     handshakeTimeout: 3000,
     maxConnections: 51,
     maxRequestsPerConnection: 1e6,
   };
-  await serving({ fetch: tell, ...limits }, async (server) => {
-    const crowd = await Promise.all(
+  await serving({ fetch: describe, ...limits }, async (server) => {
+    const slowClients = await Promise.all(
       Array.from({ length: 50 }, () => RawClient.connect(host, server.port)),
     );
-    for (const client of crowd) client.write(get("/"));
-    for (const client of crowd) await texts(client, 1);
+    for (const client of slowClients) client.write(get("/"));
+    for (const client of slowClients) await texts(client, 1);
     const honest = await RawClient.connect(host, server.port);
     const request = get("/", `X: ${"y".repeat(10_000)}\r\n`);
     let [at, answered, slowest] = [0, 0, 0];
-    await until("all of the crowd are refused", async () => {
+    await until("all slow clients are rejected", async () => {
       at++;
-      for (const client of crowd) if (!client.ended) client.write(request.slice(at - 1, at));
+      for (const client of slowClients) if (!client.ended) client.write(request.slice(at - 1, at));
       const start = performance.now();
       honest.write(get(`/${++answered}`));
       await texts(honest, answered);
       slowest = Math.max(slowest, performance.now() - start);
-      return crowd.every((client) => client.ended);
+      return slowClients.every((client) => client.ended);
     });
-    // Faster than the timeout of the slow connections.
+    // The responses are faster than the timeout of the slow connections.
     assert(answered > 1 && slowest < 3000, `${answered} answered, the slowest in ${slowest} ms`);
-    for (const client of crowd) {
+    for (const client of slowClients) {
       assertEquals(answersOf(client).map(({ status }) => status), [200, 408]);
     }
-    // Their places are free once the server has seen them hang up.
+    // New connections are accepted when the server has noticed that the slow clients disconnected.
     await honest.abort();
-    await until("they are gone", () => crowd.every((client) => client.closed !== undefined));
+    await until(
+      "the slow connections are closed",
+      () => slowClients.every((client) => client.closed !== undefined),
+    );
     const next: RawClient[] = [];
     while (next.length < 50) {
       const client = await RawClient.connect(host, server.port);
@@ -326,9 +332,9 @@ test("serve answers others while many kept connections send slowly, and frees th
   });
 });
 
-test("serve keeps connections open under TLS too", async () => {
+test("serve also keeps TLS connections open", async () => {
   const tls = await makeTls();
-  await serving({ fetch: tell, tls: tls.server }, async (server) => {
+  await serving({ fetch: describe, tls: tls.server }, async (server) => {
     const client = new RawClient(
       await host.connect({
         hostname: "127.0.0.1",
@@ -356,16 +362,16 @@ test("serve cancels the body of a response returned after its client has disconn
   await serving({ fetch, responseTimeout: 1000 }, async (server) => {
     const client = await RawClient.connect(host, server.port);
     client.write(get("/"));
-    await until("it is asked", () => answer !== undefined);
+    await until("the hook is called", () => answer !== undefined);
     await client.gone();
     assertEquals(client.status, 503);
     answer!(new Response(new ReadableStream({ cancel: () => void (cancelled = true) })));
-    await until("it is cancelled", () => cancelled);
+    await until("the body is cancelled", () => cancelled);
   });
 });
 
 test("serve accepts at most maxRequestsPerConnection requests per connection", async () => {
-  await serving({ fetch: tell, maxRequestsPerConnection: 3 }, async (server) => {
+  await serving({ fetch: describe, maxRequestsPerConnection: 3 }, async (server) => {
     const client = await RawClient.connect(host, server.port);
     client.write(get("/").repeat(5));
     await client.gone();
@@ -390,13 +396,13 @@ test("serve counts kept connections, and closes the longest idle one for a new c
       await client.gone();
       assertEquals(client.status, 503);
     }
-    // The second becomes idle first, but then sends a request.
+    // The second client becomes idle first, but then sends a request.
     second.write(get("/"));
     await texts(second, 1);
     first.write(get("/"));
     await texts(first, 1);
     second.write(get("/slow"));
-    await until("it is asked", () => answer !== undefined);
+    await until("the hook is called", () => answer !== undefined);
     const fifth = await RawClient.connect(host, server.port);
     await first.gone();
     fifth.write(get("/"));
@@ -407,7 +413,7 @@ test("serve counts kept connections, and closes the longest idle one for a new c
   });
 });
 
-test("Server.stop closes idle connections at once, and sends the busy ones a last answer", async () => {
+test("Server.stop closes idle connections at once, and sends a last response on busy ones", async () => {
   let answer: ((response: Response) => void) | undefined;
   const server = await serve(host, {
     keepAliveTimeout: 600_000,
@@ -423,7 +429,7 @@ test("Server.stop closes idle connections at once, and sends the busy ones a las
   idle.write(get("/"));
   await texts(idle, 1);
   busy.write(get("/slow") + get("/behind"));
-  await until("it is asked", () => answer !== undefined);
+  await until("the hook is called", () => answer !== undefined);
   const stopped = server.stop({ timeout: 60_000 });
   await idle.gone();
   assertEquals(busy.ended, false);
@@ -434,8 +440,8 @@ test("Server.stop closes idle connections at once, and sends the busy ones a las
   await stopped;
 });
 
-test("serve answers all complete requests of a client that has ended its side", async () => {
-  await serving({ fetch: tell }, async (server) => {
+test("serve answers all complete requests of a client that has closed its side", async () => {
+  await serving({ fetch: describe }, async (server) => {
     const client = await RawClient.connect(host, server.port);
     client.write(get("/a") + get("/b") + "GET /c HT");
     client.stream.end();
@@ -444,7 +450,7 @@ test("serve answers all complete requests of a client that has ended its side", 
   });
 });
 
-test("serve frames responses so that the client finds the next one", async () => {
+test("serve delimits responses so that the client finds the next one", async () => {
   const body = (): ReadableStream<Uint8Array> =>
     ReadableStream.from(["stre", "", "am"].map((piece) => new TextEncoder().encode(piece)));
   const length = { "Content-Length": "4" };
@@ -470,7 +476,10 @@ test("serve frames responses so that the client finds the next one", async () =>
     const client = await RawClient.connect(host, server.port);
     const methods = responses.map(([method]) => method);
     client.write(methods.map((method) => get("/").replace("GET", method)).join(""));
-    await until("all responses come", () => answersOf(client, methods).length === methods.length);
+    await until(
+      "all responses have arrived",
+      () => answersOf(client, methods).length === methods.length,
+    );
     const answers = answersOf(client, methods);
     assertEquals(answers.map(({ text }) => text), responses.map(([, , text]) => text));
     assertEquals(answers[4]!.headers.has("content-length"), false);
@@ -485,7 +494,7 @@ test("serve aborts a response whose body does not have its announced length", as
     await serving({ fetch }, async (server, log) => {
       const client = await RawClient.connect(host, server.port);
       client.write(get("/a") + get("/b"));
-      await until("it is over", () => client.closed !== undefined || client.ended);
+      await until("the connection is closed", () => client.closed !== undefined || client.ended);
       assertEquals(answersOf(client), []);
       assertStringIncludes(log[0]!, "than its Content-Length");
     });
@@ -497,16 +506,16 @@ test("serve answers 500 for a Response whose body was already read", async () =>
   await read.text();
   await serving({ fetch: () => read }, async (server, log) => {
     const client = await RawClient.connect(host, server.port);
-    // The connection is kept open: behind a proxy other clients use it as well.
+    // The connection stays open, because behind a proxy other clients use it as well.
     client.write(get("/") + get("/"));
-    await until("both are answered", () => answersOf(client).length === 2);
+    await until("both requests are answered", () => answersOf(client).length === 2);
     assertEquals(answersOf(client).map(({ status }) => status), [500, 500]);
     await client.abort();
     assertStringIncludes(log[0]!, "whose body has not been read");
   });
 });
 
-test("serve stops reading requests from a client that does not read its answers", async () => {
+test("serve stops reading requests from a client that does not read its responses", async () => {
   let asked = 0;
   const fetch = (): Response => {
     asked++;
@@ -518,7 +527,7 @@ test("serve stops reading requests from a client that does not read its answers"
     client.stream.pause();
     // All responses together would be 160 MB.
     client.write(get("/").repeat(20_000));
-    await until("it is cut off, and its place is free", async () => {
+    await until("the client is disconnected and not counted", async () => {
       const other = await RawClient.connect(host, server.port);
       other.write(get("/", "Connection: close\r\n"));
       await other.answered();

@@ -36,7 +36,7 @@ function get(socketPath: string, headers: Record<string, string> = {}): Promise<
   });
 }
 
-/** Sends bytes. Resolves with the first ones received. */
+/** Sends bytes. Resolves to the first bytes received. */
 function firstOf(socket: Socket, bytes: Uint8Array): Promise<string> {
   return new Promise((resolve, reject) => {
     socket.once("data", (data) => resolve(String(data)));
@@ -68,7 +68,7 @@ test("serve listens on a Unix socket, for HTTP and for WebSockets", async () => 
       const error = await assertRejects(
         () => serve(host, { unix }),
         ListenError,
-        "a process listens",
+        "a process listens on",
       );
       assertEquals((error as ListenError).code, "EADDRINUSE");
       assertEquals(await get(unix), "unix");
@@ -113,7 +113,9 @@ async function make(count: number): Promise<Made> {
   return { ca, leaves: await Promise.all(leaves) };
 }
 
-/** Connects by TLS. Resolves after the handshake; rejects if the server hangs up. */
+/**
+ * Connects by TLS. Resolves after the handshake, and rejects if the server closes the connection.
+ */
 function dialled(port: number, options: ConnectionOptions): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
     const settings = { host: "127.0.0.1", port, rejectUnauthorized: false, ...options };

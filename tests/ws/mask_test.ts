@@ -51,7 +51,7 @@ test("unmask returns whether any byte is not ASCII, at any position", () => {
   }
 });
 
-test("unmask continues with a rotated key where a payload is split", () => {
+test("unmask continues a split payload with a rotated key", () => {
   const random = new SeededRandom(2);
   for (let cut = 0; cut <= 11; cut++) {
     const scratch = new Scratch(64);

@@ -42,11 +42,11 @@ const MESSAGES: readonly (readonly [string, readonly FrameShape[], readonly stri
     { opcode: 2, payload: hex("01"), fin: false },
     { opcode: 0, payload: hex("02 03") },
   ], ["<01 02 03>"]],
-  ["a character cut by a fragment", [
+  ["a character split between fragments", [
     { payload: hex("f0 9f"), fin: false },
     { opcode: 0, payload: hex("98 80") },
   ], ["😀"]],
-  ["bytes that are no text in a binary", [
+  ["a binary that is not UTF-8", [
     { opcode: 2, payload: hex("ff"), fin: false },
     { opcode: 0, payload: hex("fe") },
   ], ["<ff fe>"]],
@@ -95,7 +95,7 @@ test("MessageReader reassembles large messages that are split at random", () => 
   }
 });
 
-test("MessageReader returns bytes that it does not use again", () => {
+test("MessageReader returns bytes that it does not reuse", () => {
   const recorder = read([
     frames({ opcode: 2, payload: hex("01") }, { opcode: 2, payload: hex("02") }),
   ]);
@@ -104,9 +104,9 @@ test("MessageReader returns bytes that it does not use again", () => {
 
 /** Sequences of frames that violate a rule of messages. */
 const BROKEN: readonly (readonly [Rule, string, readonly FrameShape[]])[] = [
-  ["continuation", "a continuation of nothing", [{ opcode: 0, payload: "x" }]],
+  ["continuation", "a continuation without a message", [{ opcode: 0, payload: "x" }]],
   ["continuation", "a continuation after the end", [{ payload: "x" }, { opcode: 0 }]],
-  ["continuation", "a continuation that is no end, of nothing", [{ opcode: 0, fin: false }]],
+  ["continuation", "an unfinished continuation without a message", [{ opcode: 0, fin: false }]],
   ["interleaved", "a text within a text", [{ payload: "a", fin: false }, { payload: "b" }]],
   ["interleaved", "a binary within a text", [{ fin: false }, { opcode: 2, payload: "b" }]],
   ["text", "a text that is not UTF-8", [{ payload: hex("ce ba ff") }]],
@@ -115,7 +115,7 @@ const BROKEN: readonly (readonly [Rule, string, readonly FrameShape[]])[] = [
     { payload: "a", fin: false },
     { opcode: 0, payload: hex("e2 82") },
   ]],
-  ["text", "a character that goes wrong in the next fragment", [
+  ["text", "a character that becomes invalid in the next fragment", [
     { payload: hex("e2"), fin: false },
     { opcode: 0, payload: hex("28 a1"), fin: false },
   ]],
@@ -134,7 +134,7 @@ for (const [rule, what, shapes] of BROKEN) {
   });
 }
 
-test("MessageReader accepts messages of exactly the limit", () => {
+test("MessageReader accepts messages of exactly the maximum length", () => {
   const whole = frames({ opcode: 2, payload: new Uint8Array(100) });
   const parts = frames({ opcode: 2, payload: new Uint8Array(60), fin: false }, {
     opcode: 0,

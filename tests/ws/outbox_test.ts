@@ -92,7 +92,7 @@ test("ConnectionOutbox answers a ping of a slow peer after the previous pong has
   out.pong(bytesOf("first"));
   out.pong(bytesOf("second"));
   const before = stream.writes.length;
-  // More has been written since, and the first pong is among the bytes that have left.
+  // More bytes were written since, and the first pong is among the bytes already sent.
   out.frames(new Uint8Array(BEHIND_BYTES + 1));
   stream.unsent = BEHIND_BYTES + 1;
   out.pong(bytesOf("third"));
@@ -100,12 +100,12 @@ test("ConnectionOutbox answers a ping of a slow peer after the previous pong has
   assertEquals(stream.writes.length, before + 2);
 });
 
-/** Returns a frame of `length` bytes that starts with a name. */
+/** Returns a frame of `length` bytes whose payload starts with a name. */
 function mark(name: string, length: number): Uint8Array {
   return encodeMessage(name + "-".repeat(length - 2 - name.length));
 }
 
-test("ConnectionOutbox keeps the latest message per slot, and sends it when its queue is empty", () => {
+test("ConnectionOutbox keeps the latest message of each slot, and sends it when its queue is empty", () => {
   const { out, stream } = outlet(300, "latest");
   assertEquals(out.frames(mark("first", 100)), "sent");
   assertEquals(out.frames(mark("a1", 100), LATEST, "a"), "sent");
@@ -127,7 +127,7 @@ test("ConnectionOutbox does not send a kept message after a newer one of its slo
   assertEquals(names(stream), ["first", "new"]);
 });
 
-test("ConnectionOutbox limits the kept messages, and drops the oldest slot", () => {
+test("ConnectionOutbox limits the number of kept messages, and drops the oldest slot", () => {
   const { out, stream } = outlet(300, "latest");
   out.frames(mark("first", 290));
   for (const slot of ["a", "b", "c"]) out.frames(mark(slot, 110), LATEST, slot);

@@ -9,7 +9,7 @@ import { COOKIE, testKeys } from "../kit/keys.ts";
 import { test, until } from "../kit/test.ts";
 import { RawClient } from "../kit/ws_client.ts";
 
-/** Runs a test with two connected nodes. */
+/** Runs `body` with two connected nodes. */
 async function withPair(body: (a: Parts, b: Parts) => Promise<void>): Promise<void> {
   const start = (short: string, seeds: string[]): Promise<Parts> =>
     startNode(
@@ -20,7 +20,10 @@ async function withPair(body: (a: Parts, b: Parts) => Promise<void>): Promise<vo
   const a = await start("a", []);
   const b = await start("b", [a.mesh.name]);
   try {
-    await until("they are a mesh", () => a.mesh.peers().length + b.mesh.peers().length === 2);
+    await until(
+      "the nodes are connected",
+      () => a.mesh.peers().length + b.mesh.peers().length === 2,
+    );
     await body(a, b);
   } finally {
     for (const { system, mesh } of [a, b]) {
@@ -49,14 +52,14 @@ test("Connection.pid receives messages and can be monitored and ended from anoth
       self.monitor(message as Pid<unknown>);
       self.send(message as Pid<unknown>, "from another node");
     }, []);
-    await until("it is open", () => conn !== undefined);
+    await until("the connection is open", () => conn !== undefined);
     a.system.sendTo({ name: "keeper", node: b.mesh.name }, conn!.pid);
     assertEquals(await client.nextText(), "from another node");
 
     const pid = received[0] as Pid<unknown>;
     b.system.exit(pid, { shutdown: "enough" });
     assertEquals((await client.closeFrame()).code, 1001);
-    await until("the watcher is told", () => received.length === 2);
+    await until("the Down has arrived", () => received.length === 2);
     assert(received[1] instanceof Down);
     assertEquals(received[1].reason, { shutdown: "enough" });
     await client.gone();
@@ -74,7 +77,7 @@ test("Connection is closed with 1011 when the node of a linked actor is lost", a
       info: (each, message) => each.self!.link(message as Pid<never>),
     }, a.system);
     const client = await RawClient.open(a.host, server.port);
-    await until("it is open", () => conn !== undefined);
+    await until("the connection is open", () => conn !== undefined);
     const worker = b.system.spawn(undefined, undefined, () => () => {}, []);
     const courier = a.system.spawn(
       undefined,
@@ -83,7 +86,10 @@ test("Connection is closed with 1011 when the node of a linked actor is lost", a
       [],
     );
     b.system.sendTo({ name: "courier", node: a.mesh.name }, worker);
-    await until("it is linked", () => conn!.pid !== undefined && linksOf(b, worker) === 1);
+    await until(
+      "the connection is linked",
+      () => conn!.pid !== undefined && linksOf(b, worker) === 1,
+    );
     await b.mesh.stop();
     assertEquals((await client.closeFrame()).code, 1011);
     await client.gone();

@@ -1,6 +1,7 @@
 /**
- * Members of rooms that other servers serve: the runtime's own server, Hono's `upgradeWebSocket`, and streams of
- * server-sent events. All clients here are the runtime's own `WebSocket` and `fetch`.
+ * Tests members of rooms whose sockets another server accepted: the runtime's own server, Hono's
+ * `upgradeWebSocket`, and streams of server-sent events. All clients here are the runtime's own
+ * `WebSocket` and `fetch`.
  */
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { eventStream, type MessageSocket, roomMember } from "../../lib/ws/room_member.ts";
@@ -11,7 +12,7 @@ import { test, until } from "../kit/test.ts";
 
 const IS_BUN = "Bun" in globalThis;
 
-/** Creates rooms whose turns the test ends. */
+/** Creates rooms whose turns are ended by the test. */
 function newRooms(): { rooms: Rooms; endTurn: () => void } {
   const tasks: (() => void)[] = [];
   const rooms = new Rooms({ atFlush: (task) => tasks.push(task) });
@@ -38,14 +39,14 @@ async function client(url: string): Promise<{ got: string[]; close: () => Promis
   return { got, close: () => (socket.close(), closed) };
 }
 
-/** Broadcasts to two clients of a server whose sockets join room "lobby" of `rooms`. */
+/** Broadcasts to two clients of a server whose sockets join the room "lobby" of `rooms`. */
 async function exchange(rooms: Rooms, url: string): Promise<void> {
   const [a, b] = [await client(url), await client(url)];
-  await until("both have joined", () => rooms.members("lobby").size === 2);
+  await until("both clients have joined", () => rooms.members("lobby").size === 2);
   rooms.broadcast("lobby", "räum");
   rooms.broadcast("lobby", new Uint8Array([1, 2, 255]));
   rooms.broadcast("lobby", "x".repeat(70_000));
-  await until("all arrived", () => a.got.length === 3 && b.got.length === 3);
+  await until("all broadcasts have arrived", () => a.got.length === 3 && b.got.length === 3);
   assertEquals([a.got.slice(0, 2), b.got.slice(0, 2)], [["räum", "<0102ff>"], [
     "räum",
     "<0102ff>",
@@ -53,11 +54,14 @@ async function exchange(rooms: Rooms, url: string): Promise<void> {
   assertEquals([a.got[2]!.length, b.got[2]!.length], [70_000, 70_000]);
   const [first] = rooms.members("lobby");
   rooms.broadcastFrom(first!, "lobby", "from one");
-  await until("the other received it", () => a.got.length + b.got.length === 7);
+  await until(
+    "the other client has received the broadcast",
+    () => a.got.length + b.got.length === 7,
+  );
   await a.close();
-  await until("it has left", () => rooms.members("lobby").size === 1);
+  await until("one client has left", () => rooms.members("lobby").size === 1);
   await b.close();
-  await until("both have left", () => rooms.count === 0);
+  await until("both clients have left", () => rooms.count === 0);
 }
 
 test("roomMember allows sockets of Deno.serve to join rooms", { ignore: IS_BUN }, async () => {
@@ -98,7 +102,7 @@ test("roomMember allows sockets of Bun.serve to join rooms", { ignore: !IS_BUN }
   await server.stop(true);
 });
 
-/** Loads Hono and its adapter for this runtime. Resolves with undefined if npm is unreachable. */
+/** Loads Hono and its adapter for this runtime. Resolves to undefined if npm is unreachable. */
 // deno-lint-ignore no-explicit-any -- the package may be absent
 async function hono(): Promise<any> {
   try {
@@ -218,7 +222,7 @@ test("RoomTerms.messages decodes a batch once for all members", () => {
   assertEquals(lengths, [0, 1, 125, 126, 65_535, 65_536]);
 });
 
-test("eventStream is a member until its client disconnects, and encodes line breaks and binary messages", async () => {
+test("eventStream is a member of its room until its client disconnects, and encodes line breaks and binary messages", async () => {
   const rooms = liveRooms();
   const fetchHook = () => eventStream(rooms, ["news", "all"], { keepAlive: 20 });
   await using server = await serve({ port: 0, fetch: fetchHook });
@@ -247,7 +251,7 @@ test("eventStream is a member until its client disconnects, and encodes line bre
   text = "";
   await read(":\n\n");
   await reader.cancel();
-  await until("it has left", () => rooms.count === 0);
+  await until("the stream has left its room", () => rooms.count === 0);
 });
 
 test("eventStream ends when its client does not read, and rejects an invalid room", async () => {
@@ -262,7 +266,7 @@ test("eventStream ends when its client does not read, and rejects an invalid roo
     rooms.broadcast("r", "x".repeat(300));
     endTurn();
   }
-  await until("one has left", () => rooms.members("r").size === 1);
+  await until("the slow client has left the room", () => rooms.members("r").size === 1);
   const error = await slow.text().catch((error) => error);
   assertMatch(String(error), /does not read fast enough/);
   await loses.body!.cancel();

@@ -5,7 +5,7 @@ import { type Member, type Relay, RoomError, type RoomMessage, Rooms } from "../
 import { bytesOf, readFrames } from "../kit/ws_client.ts";
 import { test } from "../kit/test.ts";
 
-/** A member that records the frames it is sent. */
+/** A member that records the frames that it receives. */
 class Listener implements Member {
   readonly handed: Uint8Array[] = [];
 
@@ -24,7 +24,7 @@ class Listener implements Member {
   }
 }
 
-/** Rooms whose turns the test ends. */
+/** Rooms whose turns are ended by the test. */
 class Stage {
   readonly tasks: (() => void)[] = [];
   readonly rooms: Rooms;
@@ -120,7 +120,7 @@ test("Rooms.broadcast reaches no member of another room", () => {
   assertEquals(a!.got, []);
 });
 
-test("Rooms.broadcastFrom skips the sender, whatever else is in the batch", () => {
+test("Rooms.broadcastFrom skips the sender, also in a batch with other messages", () => {
   const stage = new Stage();
   const [a, b, c] = stage.members(3);
   stage.rooms.broadcastFrom(a!, "r", "1 from a");
@@ -146,7 +146,7 @@ test("Rooms.broadcastFrom accepts a sender that is not a member", () => {
   assertEquals(a!.got, ["x"]);
 });
 
-test("Rooms.broadcastFrom skips the sender of a message larger than any batch", () => {
+test("Rooms.broadcastFrom skips the sender of a message larger than a batch", () => {
   const stage = new Stage();
   const [a, b] = stage.members(2);
   const large = "x".repeat(100_000);
@@ -182,7 +182,7 @@ test("Rooms.leave delivers earlier broadcasts to the leaving member, and no late
   }
 });
 
-test("Rooms.settle delivers a member's pending broadcasts, and no other room's", () => {
+test("Rooms.settle delivers the pending broadcasts of a member's rooms only", () => {
   const stage = new Stage();
   const [a] = stage.members(1);
   const [b] = stage.members(1, "s");
@@ -195,7 +195,7 @@ test("Rooms.settle delivers a member's pending broadcasts, and no other room's",
   assertEquals(a!.got, ["x"]);
 });
 
-test("Rooms keeps the order of one caller for every member, with any operations in a turn", () => {
+test("Rooms keeps the order of broadcasts for every member, with any operations in a turn", () => {
   const random = new SeededRandom(11);
   for (let round = 0; round < 300; round++) {
     const stage = new Stage();
@@ -220,7 +220,7 @@ test("Rooms keeps the order of one caller for every member, with any operations 
           rooms.leave(room, member);
           break;
         case 2:
-          // A direct send, in the same way as a connection does it.
+          // Sends directly to the member, as a connection does.
           rooms.settle(member);
           member.handed.push(encodeMessage(message));
           expected[who]!.push(message);
@@ -244,7 +244,7 @@ test("Rooms keeps the order of one caller for every member, with any operations 
   }
 });
 
-test("Rooms closes a full batch, and loses nothing", () => {
+test("Rooms starts a new batch when one is full, and loses no message", () => {
   const stage = new Stage();
   const [a] = stage.members(1);
   const messages = Array.from({ length: 200 }, (_, i) => `${i} ${"x".repeat(1000)}`);
@@ -265,7 +265,7 @@ function relay(broadcast: Relay["broadcast"], changes: string[] = []): Relay {
   };
 }
 
-test("Rooms notifies the relay of the first member and of the last, and only of these", async () => {
+test("Rooms notifies the relay when the first member joins a room and when the last leaves, and only then", async () => {
   const { rooms } = new Stage();
   const changes: string[] = [];
   rooms.relay = relay(() => {}, changes);
@@ -282,7 +282,7 @@ test("Rooms notifies the relay of the first member and of the last, and only of 
   assertEquals(await rooms.announced(), { missing: ["late"] });
 });
 
-test("Rooms passes broadcasts to the relay, with or without local members, but not deliveries", () => {
+test("Rooms passes broadcasts to the relay with or without local members, but not messages from the relay", () => {
   const stage = new Stage();
   const [a] = stage.members(1);
   const relayed: [string, RoomMessage][] = [];

@@ -50,12 +50,12 @@ class Client {
 
   static async open(url: string, protocols?: string[]): Promise<Client> {
     const client = new Client(url, protocols);
-    await until("the socket opens", () => client.socket.readyState === WebSocket.OPEN);
+    await until("the socket is open", () => client.socket.readyState === WebSocket.OPEN);
     return client;
   }
 
   async until(count: number): Promise<void> {
-    await until(`${count} messages come`, () => this.got.length >= count);
+    await until(`${count} messages have arrived`, () => this.got.length >= count);
   }
 
   async close(code?: number, reason?: string): Promise<void> {
@@ -64,7 +64,7 @@ class Client {
   }
 
   gone(): Promise<void> {
-    return until("the socket closes", () => this.closed !== undefined);
+    return until("the socket is closed", () => this.closed !== undefined);
   }
 }
 
@@ -102,9 +102,9 @@ test("serve calls open, messages in order, and close with the peer's code and re
     assertEquals(server.connections, 1);
     for (const each of ["1", "2", "3", "4", "5"]) client.socket.send(each);
     await client.close(4001, "done");
-    await until("the handler is told", () => received.length === 7);
+    await until("all handlers have been called", () => received.length === 7);
     assertEquals(received, ["open 1 open", "1", "2", "3", "4", "5", "close 4001 done closed"]);
-    await until("it is not counted", () => server.connections === 0);
+    await until("the connection is not counted", () => server.connections === 0);
   });
 });
 
@@ -113,7 +113,7 @@ test("serve calls close with 1006 when the client vanishes, and continues to run
   await serving({ ...ECHO, close: (_conn, code) => codes.push(code) }, async (server) => {
     const client = await RawClient.open(host, server.port);
     await client.abort();
-    await until("the handler is told", () => codes.length === 1);
+    await until("the close handler has been called", () => codes.length === 1);
     assertEquals(codes, [1006]);
     const other = await RawClient.open(host, server.port);
     other.send({ payload: "still there" });
@@ -121,7 +121,7 @@ test("serve calls close with 1006 when the client vanishes, and continues to run
   });
 });
 
-test("serve closes with 1011 when a handler throws, and others are unaffected", async () => {
+test("serve closes with 1011 when a handler throws, and other connections are unaffected", async () => {
   await serving({
     message: (conn, data) => {
       if (data === "bad") throw new Error("oops");
@@ -146,12 +146,12 @@ const HOSTILE: readonly (readonly [what: string, frames: readonly FrameShape[], 
   ["a reserved opcode", [{ opcode: 3 }], 1002],
   ["a fragmented ping", [{ opcode: 9, fin: false }], 1002],
   ["a long ping", [{ opcode: 9, payload: "x".repeat(126) }], 1002],
-  ["a continuation of nothing", [{ opcode: 0 }], 1002],
+  ["a continuation without a message", [{ opcode: 0 }], 1002],
   ["a message within a message", [{ fin: false }, { opcode: 1 }], 1002],
-  ["a length in too long a form", [{ payload: "x", form: 64 }], 1002],
+  ["a length in a longer form than necessary", [{ payload: "x", form: 64 }], 1002],
   ["a negative length", [{ opcode: 2, claims: -1n & 0xffff_ffff_ffff_ffffn, form: 64 }], 1002],
   ["a text that is not UTF-8", [{ payload: hex("61 ff") }], 1007],
-  ["a claim over the limit", [{ opcode: 2, claims: 1001 }], 1009],
+  ["a frame length over the limit", [{ opcode: 2, claims: 1001 }], 1009],
   ["fragments over the limit", [
     { payload: "x".repeat(900), fin: false },
     { opcode: 0, claims: 101 },
@@ -177,7 +177,7 @@ test("serve accepts a request and frames that arrive byte by byte", async () => 
     const all = join(utf8(upgradeRequest()), buildFrame({ payload: "slow" }));
     for (const byte of all) {
       client.write(Uint8Array.of(byte));
-      await until("it left", () => client.stream.unsent === 0);
+      await until("all bytes are sent", () => client.stream.unsent === 0);
     }
     assertEquals(await client.nextText(), "slow");
     assertEquals(client.header("sec-websocket-accept"), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
@@ -314,7 +314,7 @@ test("serve accepts pages of the named origins only, and clients without an orig
   });
 });
 
-test("serve answers 503 over maxConnections, and has room again when a client leaves", async () => {
+test("serve answers 503 over maxConnections, and accepts connections again when a client disconnects", async () => {
   await serving({ ...ECHO, maxConnections: 2 }, async (server) => {
     const first = await RawClient.open(host, server.port);
     await RawClient.open(host, server.port);
@@ -322,8 +322,8 @@ test("serve answers 503 over maxConnections, and has room again when a client le
     await third.gone();
     assertEquals(third.status, 503);
     await first.abort();
-    await until("there is room", () => server.connections === 1);
-    await until("one is let in", async () => {
+    await until("the connection has ended", () => server.connections === 1);
+    await until("a client is accepted", async () => {
       const client = await RawClient.connect(host, server.port);
       client.write(upgradeRequest());
       await client.answered();
@@ -332,7 +332,7 @@ test("serve answers 503 over maxConnections, and has room again when a client le
   });
 });
 
-test("serve accepts the next client although some rejected ones are still connected", async () => {
+test("serve accepts the next client even if rejected clients are still connected", async () => {
   await serving({ ...ECHO, maxConnections: 2 }, async (server) => {
     const first = await RawClient.open(host, server.port);
     await RawClient.open(host, server.port);
@@ -346,10 +346,10 @@ test("serve accepts the next client although some rejected ones are still connec
       all.push(lingering);
       let answer = "";
       lingering.handler = { ...IGNORE, data: (bytes) => void (answer += utf8Text(bytes)) };
-      await until("it is turned away", () => answer.startsWith("HTTP/1.1 503 "));
+      await until("the client is rejected", () => answer.startsWith("HTTP/1.1 503 "));
     }
     await first.abort();
-    await until("there is room", () => server.connections === 1);
+    await until("the connection has ended", () => server.connections === 1);
     await RawClient.open(host, server.port);
     assertEquals(server.connections, 2);
     for (const lingering of all) lingering.abort();
@@ -375,7 +375,7 @@ test("serve joins connections to rooms, and Rooms.broadcast reaches them", async
     assertEquals([await clients[2].nextText(), await clients[2].nextText()], ["all", "not me"]);
     await clients[0].close();
     assertEquals(clients[0].got, ["all"]);
-    await until("it left", () => server.rooms.members("lobby").size === 2);
+    await until("the client has left the room", () => server.rooms.members("lobby").size === 2);
     await clients[1].close();
   });
 });
@@ -419,7 +419,7 @@ test("serve can share rooms between servers", async () => {
   });
 });
 
-test("serve stops reading from a client while its handler runs, and loses nothing", async () => {
+test("serve stops reading from a client while its handler runs, and loses no message", async () => {
   let release = (): void => {};
   const gate = new Promise<void>((resolve) => release = resolve);
   let handled = 0;
@@ -433,17 +433,17 @@ test("serve stops reading from a client while its handler runs, and loses nothin
     const frame = buildFrame({ opcode: 2, payload: new Uint8Array(100_000) });
     const count = 300;
     for (let i = 0; i < count; i++) client.write(frame);
-    await until("the client is held back", async () => {
+    await until("the client's data is not read", async () => {
       const before = client.stream.unsent;
       await new Promise((wake) => setTimeout(wake, 150));
       return handled === 1 && before > 0 && client.stream.unsent === before;
     });
     release();
-    await until("all are handled", () => handled === count);
+    await until("all messages are handled", () => handled === count);
   });
 });
 
-test("serve closes a slow reader at its limit with 1013, and delays no other", async () => {
+test("serve closes a slow reader at its limit with 1013, and delays no other client", async () => {
   const codes: string[] = [];
   await serving({
     open: (conn) => conn.join("r"),
@@ -458,7 +458,11 @@ test("serve closes a slow reader at its limit with 1013, and delays no other", a
     let sent = 0;
     while (codes.length === 0) {
       server.rooms.broadcast("r", message);
-      await until("the fast one has it", () => fast.frames.length > sent, 2000);
+      await until(
+        "the fast client has received the broadcast",
+        () => fast.frames.length > sent,
+        2000,
+      );
       sent++;
       assert(sent < 1000);
     }
@@ -468,7 +472,7 @@ test("serve closes a slow reader at its limit with 1013, and delays no other", a
   });
 });
 
-test("serve sends 1013 to a slow reader that continues to read", async () => {
+test("serve closes with 1013 a slow reader that continues to read", async () => {
   let conn: Connection | undefined;
   await serving({
     open: (each) => {
@@ -478,7 +482,7 @@ test("serve sends 1013 to a slow reader that continues to read", async () => {
   }, async (server) => {
     const slow = await RawClient.open(host, server.port);
     slow.stream.pause();
-    await until("it is too much", () => conn!.send(new Uint8Array(200_000)) === "closed");
+    await until("the limit is exceeded", () => conn!.send(new Uint8Array(200_000)) === "closed");
     assert(conn!.buffered < 2 << 20, `${conn!.buffered} bytes wait`);
     slow.stream.resume();
     assertEquals(await slow.closeFrame(), { code: 1013, reason: "over backpressureLimit" });
@@ -503,9 +507,9 @@ test("serve drops messages for a slow reader by policy, and calls drain when it 
     await until("a message is dropped", () => conn!.send(message) === "dropped");
     const dropped = drained;
     slow.stream.resume();
-    await until("it has caught up", () => drained > dropped);
+    await until("the client has caught up", () => drained > dropped);
     assertEquals([conn!.buffered, conn!.send("again")], [0, "sent"]);
-    await until("the last one comes", () => slow.frames.at(-1)?.opcode === 1);
+    await until("the last message has arrived", () => slow.frames.at(-1)?.opcode === 1);
   });
 });
 
@@ -537,17 +541,17 @@ test("serve aborts a client that does not answer its close", async () => {
     client.write(upgradeRequest());
     assertEquals((await client.closeFrame()).code, 4000);
     await client.gone();
-    await until("the handler is told", () => codes.length === 1);
+    await until("the close handler has been called", () => codes.length === 1);
     assertEquals(codes, [1006]);
   });
 });
 
-test("Server.stop closes all with 1001, waits for them, and rejects new connections", async () => {
+test("Server.stop closes all connections with 1001, waits for them, and rejects new connections", async () => {
   const codes: string[] = [];
   const server = await serve(host, { ...ECHO, close: (_conn, code) => codes.push(`${code}`) });
   const clients = [await Client.open(server.url), await Client.open(server.url)];
   const stopped = server.stop({ reason: "moving" });
-  // A second call waits for the same end.
+  // A second call resolves with the first.
   const again = server.stop();
   await stopped;
   await again;
@@ -579,7 +583,7 @@ test("Server.stop sends close frames in batches, oldest first, and starts its ti
     .then(() => over = true);
   const received = (): number => clients.filter(({ frames }) => frames.length > 0).length;
   const seen = new Set<number>();
-  await until("all are told", () => {
+  await until("all clients have received a close frame", () => {
     seen.add(received());
     return seen.has(5);
   });
@@ -602,7 +606,7 @@ test("Server.stop aborts connections that do not close in time", async () => {
   let code = 0;
   let asked = false;
   const server = await serve(host, {
-    // So long that only `stop` can end the connections within the test.
+    // The close timeout is so long that only `stop` can end the connections within the test.
     closeTimeout: 600_000,
     handshakeTimeout: 600_000,
     fetch: () => {
@@ -617,7 +621,7 @@ test("Server.stop aborts connections that do not close in time", async () => {
   client.polite = false;
   const waiting = await RawClient.connect(host, server.port);
   waiting.write("GET / HTTP/1.0\r\n\r\n");
-  await until("the hook is asked", () => asked);
+  await until("the hook is called", () => asked);
   await server.stop({ timeout: 30 });
   await client.gone();
   await waiting.gone();
@@ -692,7 +696,7 @@ test("serve supports TLS 1.2 and 1.3, also after a reload, and nothing older", a
   });
 });
 
-test("serve rejects with a message about invalid options, or an unavailable port", async () => {
+test("serve rejects with a message if an option is invalid or the port is unavailable", async () => {
   await assertRejects(() => serve(host, { port: -1 }), OptionError, "option port");
   await using server = await serve(host);
   const error = await assertRejects(() => serve(host, { port: server.port }), ListenError);

@@ -4,7 +4,7 @@ import type { ServeOptions } from "../../lib/ws/options.ts";
 import { serve, type Server } from "../../lib/ws/server.ts";
 import { makeHost } from "../kit/host.ts";
 
-/** Runs a test with a server and its log, and stops the server afterwards. */
+/** Runs `body` with a server and its log, and stops the server afterwards. */
 export async function serving<Data = undefined>(
   options: ServeOptions<Data>,
   body: (server: Server, log: string[]) => Promise<void>,

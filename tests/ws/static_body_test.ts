@@ -35,7 +35,7 @@ test("serve sends an available body with its length, and no body for HEAD", asyn
   });
 });
 
-test("serve answers 500 for a response already sent, or already read by a hook", async () => {
+test("serve answers 500 for a response that was already sent, or whose body a hook has read", async () => {
   const once = new Response("once");
   await serving({
     fetch: async (request) => {

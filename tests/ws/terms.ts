@@ -1,11 +1,11 @@
-/** Terms of a connection with defaults, so that a test sets only what it needs. */
+/** Terms of a connection with default values, so that a test sets only what it needs. */
 import type { ConnectionTerms } from "../../lib/ws/websocket_connection.ts";
 import { Rooms } from "../../lib/ws/rooms.ts";
 import { Scratch } from "../../lib/ws/scratch.ts";
 
 /**
  * Returns a server's terms, with a clock that stands still, no compression, and tasks that run at
- * once instead of later.
+ * once.
  */
 export function termsWith(
   given: Partial<ConnectionTerms<undefined>>,

@@ -15,15 +15,15 @@ function isUtf8(bytes: Uint8Array): boolean {
   }
 }
 
-/** Returns whether these pieces together are valid UTF-8. */
+/** Returns whether the concatenation of these pieces is valid UTF-8. */
 function check(...pieces: Uint8Array[]): boolean {
   const utf8 = new Utf8Check();
   return pieces.every((piece) => utf8.push(piece, 0, piece.length)) && utf8.whole;
 }
 
 /**
- * Invalid sequences that some decoders have accepted, and the number of bytes after which they are
- * known to be invalid.
+ * Invalid sequences that some decoders have accepted, and the number of bytes after which they must
+ * be rejected.
  */
 const WRONG: readonly (readonly [string, string, number])[] = [
   ["a continuation byte alone", "80", 1],
@@ -81,7 +81,7 @@ test("Utf8Check.whole is false in the middle of a character", () => {
   }
 });
 
-test("Utf8Check agrees with a fatal TextDecoder on damaged text split into random pieces", () => {
+test("Utf8Check agrees with a fatal TextDecoder for damaged text in random pieces", () => {
   const random = new SeededRandom(3);
   const alphabet = ["a", "é", "€", "😀", "\u{10ffff}", "\u0000", "\u07ff"];
   let refused = 0;

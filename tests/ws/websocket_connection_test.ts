@@ -19,7 +19,7 @@ import { termsWith } from "./terms.ts";
 const CLOSE_MS = 5000;
 const SILENCE = { quietMs: 10_000, deadlineMs: 20_000 };
 
-/** One connection with a peer, clock and turns controlled by the test. */
+/** One connection whose peer, clock and turns are controlled by the test. */
 class Stage {
   readonly stream = new FakeStream();
   readonly log: string[] = [];
@@ -137,7 +137,7 @@ test("Connection.ping sends a ping, and rejects a payload that is too long", () 
   assertThrows(() => stage.conn.ping(new Uint8Array(126)), PingError, "at most 125");
 });
 
-/** Close frames from a peer: their payload, our close frame, and the call of the close handler. */
+/** Close frames of a peer: the payload, our close frame, and the call of the close handler. */
 const CLOSES: readonly (readonly [what: string, Uint8Array, answer: string, received: string])[] = [
   ["1000", closePayload(1000), "8 1000", "close 1000"],
   ["1001 and a reason", closePayload(1001, "away"), "8 1001", "close 1001 away"],
@@ -203,7 +203,7 @@ test("Connection aborts a peer that does not answer the close by the deadline", 
   assertEquals(stage.received, ["open", "close 1006"]);
 });
 
-test("Connection aborts a peer that does not close the stream, and keeps its close code", () => {
+test("Connection aborts a peer that does not close the stream, and reports the close code that it sent", () => {
   const stage = new Stage();
   stage.receive({ opcode: 8, payload: closePayload(1000, "bye") });
   stage.conn.tick(CLOSE_MS);
@@ -348,7 +348,7 @@ test("Connection leaves its rooms when it is closed, and joins none afterwards",
   assertEquals(stage.rooms.count, 0);
 });
 
-test("Connection over backpressureLimit sends 1013 after its queue, and is aborted at a deadline", () => {
+test("Connection over backpressureLimit sends 1013 after the queued messages, and is aborted at a deadline", () => {
   const stage = new Stage();
   stage.conn.join("r");
   assertEquals(stage.conn.send("x".repeat(99_000)), "behind");
@@ -415,7 +415,7 @@ test("Connection pings at half the idle timeout and is aborted at the full timeo
   assertEquals(stage.received, ["open", "close 1006 idle timeout"]);
 });
 
-test("Connection treats any traffic as a sign of life", () => {
+test("Connection counts any traffic as a sign that its peer is alive", () => {
   const stage = new Stage({}, { silence: SILENCE, tickMs: 1000 });
   for (let now = 1000; now < 100_000; now += 1000) {
     if (now % 15_000 === 0) stage.receive({ opcode: 10 });
@@ -495,7 +495,7 @@ for (const [what, first, next] of FLOODS) {
   }
 }
 
-test("Connection yields to others during a large message", () => {
+test("Connection yields to others while it reads a large message", () => {
   const turns: (() => void)[] = [];
   const terms = { yieldToIo: (task: () => void) => turns.push(task), payloadBytesMax: 64 << 20 };
   let length = 0;
@@ -508,7 +508,7 @@ test("Connection yields to others during a large message", () => {
   assertEquals([count, length, stage.stream.isPaused], [3, 16 << 20, false]);
 });
 
-test("Connection with the most incomplete data closes with 1013 when the shared limit is exceeded", () => {
+test("Connection that holds the most incomplete data is closed with 1013 when the shared limit is exceeded", () => {
   const incomplete = new ReceiveBudget(1_500);
   const begin = (length: number) => ({ opcode: 2, fin: false, payload: new Uint8Array(length) });
   const more = (length: number, fin = true) => ({
@@ -529,7 +529,7 @@ test("Connection with the most incomplete data closes with 1013 when the shared 
   large!.hangUp();
   assertEquals(large!.received, ["open", `close ${code} ${words}`]);
   assertEquals(incomplete.bytes, 700);
-  // The connection that exceeds the budget may be the one that holds the most.
+  // The connection that exceeds the budget may itself be the one that holds the most.
   other!.receive(more(690, false));
   small!.receive(more(300, false));
   assertEquals([other!.sent, small!.sent], [[`8 ${code} ${words}`, "end"], []]);
