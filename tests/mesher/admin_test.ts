@@ -1,6 +1,6 @@
 /**
- * Administration from the command line: a new password without data loss, a backup and its
- * restoration.
+ * Tests administration from the command line: setting a new password without data loss, a backup
+ * and its restoration.
  */
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { mkdtempSync, rmSync, statSync } from "node:fs";

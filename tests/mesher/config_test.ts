@@ -1,4 +1,7 @@
-/** The configuration of a node: the invalid values of each setting, and the message for each. */
+/**
+ * Tests the configuration of a node: the invalid values of each setting, and the error message for
+ * each.
+ */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import {
   type Config,
@@ -17,7 +20,7 @@ function config(env: Environment): Config {
   return readConfig(env, { memory: false });
 }
 
-/** Returns the error message, which must be one line. */
+/** Returns the error message, and asserts that it is one line. */
 function refusal(body: () => unknown): string {
   const { message } = assertThrows(body, ConfigError);
   assert(!message.includes("\n"), message);
@@ -80,11 +83,11 @@ test("readConfig explains in one sentence what is wrong with each setting and wh
   for (const [env, words] of grid) {
     const message = refusal(() => config(env));
     assert(words.test(message), `${JSON.stringify(env)}: ${message}`);
-    assert(!/u:p@/.test(message), "no password is said");
+    assert(!/u:p@/.test(message), "the password is not shown");
   }
 });
 
-test("readConfig treats empty values as unset, and ignores a node's own name among its peers", () => {
+test("readConfig treats empty values as unset, and ignores the node's own name in the list of peers", () => {
   const bare = config({});
   assertEquals(config({ MESHER_HTTP_PORT: "", DATABASE_URL: "", MESHER_PEERS: "" }), bare);
   assertEquals([bare.cluster, bare.hostname, bare.httpPort, bare.wsPort, bare.database], [
@@ -139,7 +142,7 @@ test("readCommand rejects unknown arguments, and --help lists every setting", ()
     const message = refusal(() => readCommand(args));
     assert(words.test(message), message);
   }
-  // Environment variables may have any value.
+  // Any environment variable may be set.
   const asked = new Set<string>(["MESHER_PEERS"]);
   const env = new Proxy({}, { get: (_, name) => void asked.add(String(name)) });
   config(env);

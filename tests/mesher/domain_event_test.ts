@@ -1,6 +1,6 @@
 /**
- * Events: which are accepted, which are rejected with which message, what is truncated, and what is
- * grouped together.
+ * Tests events: which are accepted, which are rejected with which message, what is truncated, and
+ * which are grouped together.
  */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import type { Exception, Frame, MesherEvent } from "../../mesher/domain/event.ts";
@@ -84,9 +84,9 @@ test("validateEvent truncates long values and drops excess entries", () => {
   assertEquals(Object.keys(event.tags).length, TAGS_MAX);
   assertEquals(event.tags["k0"]?.length, 256);
   assertEquals(event.breadcrumbs.length, BREADCRUMBS_MAX);
-  assertEquals(event.breadcrumbs.at(-1)?.message, "b998", "the latest are kept");
+  assertEquals(event.breadcrumbs.at(-1)?.message, "b998", "the latest breadcrumbs are kept");
   assertEquals(event.exceptions.length, EXCEPTIONS_MAX);
-  assertEquals(event.exceptions.at(-1)?.type, "T98", "the one thrown is kept");
+  assertEquals(event.exceptions.at(-1)?.type, "T98", "the thrown exception is kept");
   const frames = event.exceptions[0]!.frames;
   assertEquals([frames.length, frames[0]?.function, frames.at(-1)?.function], [
     FRAMES_MAX,
@@ -144,7 +144,7 @@ test("timeFrom reads a time in every supported format", () => {
   }
 });
 
-test("plausibleTime uses the server's clock instead of an implausible timestamp", () => {
+test("plausibleTime returns the server's time instead of an implausible timestamp", () => {
   assertEquals(plausibleTime(NOW - PAST_MS_MAX, NOW), NOW - PAST_MS_MAX);
   assertEquals(plausibleTime(NOW - PAST_MS_MAX - 1, NOW), NOW);
   assertEquals(plausibleTime(NOW + FUTURE_MS_MAX, NOW), NOW + FUTURE_MS_MAX);
@@ -192,11 +192,11 @@ function idWithDashes(hex: string): string {
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }
 
-test("readEnvelope drops a broken item at any byte, and keeps the items before it", () => {
+test("readEnvelope drops an item that is truncated at any byte, and keeps the items before it", () => {
   const whole = `{"event_id":null}\n{"type":"event","length":15}\n{"message":"x"}\n`;
   for (let end = 0; end < whole.length; end++) {
     const envelope = readEnvelope(bytes(whole.slice(0, end)));
-    // Only a prefix that ends after a line or the payload is an envelope without problems.
+    // A prefix has no problems only if it ends after a line or after the payload.
     const isWhole = envelope.ok && envelope.problems.length === 0;
     assertEquals(isWhole, [17, 18, whole.length - 1].includes(end), `${end} bytes`);
   }
@@ -245,7 +245,7 @@ test("EnvelopeReader returns the same result wherever the bytes are split", () =
   for (const size of [1, 2, 7, 64]) {
     const reader = new EnvelopeReader();
     for (let at = 0; at < all.length; at += size) reader.push(all.subarray(at, at + size));
-    assertEquals(reader.end(), whole, `${size} bytes at a time`);
+    assertEquals(reader.end(), whole, `${size} bytes per chunk`);
   }
 });
 
@@ -339,7 +339,7 @@ test("eventFromSentry finds the message in each place where an SDK puts it", () 
   assertEquals(log.message, "x took %d % of 2, %s");
   assertEquals(log.template, "%(a)s took %d %% of {b}, %s");
   assertEquals(log.params, { a: "x", b: 2 });
-  assertEquals(message({ type: "x" }), "", "Sentry takes an event without a message");
+  assertEquals(message({ type: "x" }), "", "Sentry accepts an event without a message");
   assertEquals(message({ exception: { values: null } }), "");
   const thread = { threads: { values: [{ stacktrace: { frames: [{ function: "f" }] } }] } };
   const event = eventOf(eventFromSentry({ message: "m", ...thread }, MOMENT));

@@ -1,4 +1,7 @@
-/** The rules of events: ids, text, cursors, secrets, passwords, rates, samples, spikes, alerts. */
+/**
+ * Tests the rules for events: ids, text, cursors, secrets, passwords, rate limits, sampling,
+ * spikes, alerts.
+ */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import {
   actionFrom,
@@ -83,7 +86,7 @@ test("decodeCursor returns the value passed to encodeCursor, and null for other 
   assertEquals(placeFrom("5'; --", ID), null);
 });
 
-test("newSecret returns a secret with a prefix for its kind, and a hash to store", () => {
+test("newSecret returns a secret with a prefix for its kind, and a hash for storage", () => {
   const { secret, hash, prefix } = newSecret("key");
   assert(/^mshr_[0-9a-f]{48}$/.test(secret));
   assertEquals(hash, hashSecret(secret));
@@ -107,10 +110,14 @@ test("verifyPassword uses the parameters stored in the hash", async () => {
   const dear = await hashPassword("a\u0308bcdefghijk", PASSWORD_COST);
   assert(!isOutdated(dear, PASSWORD_COST));
   assert(dear.startsWith(`scrypt$${PASSWORD_COST.N}$`));
-  assertEquals(await verifyPassword("äbcdefghijk", dear), true, "composed otherwise");
+  assertEquals(
+    await verifyPassword("äbcdefghijk", dear),
+    true,
+    "the same password in another Unicode form",
+  );
 });
 
-test("unmatchableHash costs what a hash of a password costs, and matches none", async () => {
+test("unmatchableHash takes as long to verify as a password's hash, and matches no password", async () => {
   const [hash, real] = [unmatchableHash(CHEAP), await hashPassword("x".repeat(10), CHEAP)];
   assert(!isOutdated(hash, CHEAP));
   assertEquals(hash.split("$").map(({ length }) => length), real.split("$").map((x) => x.length));
@@ -118,7 +125,7 @@ test("unmatchableHash costs what a hash of a password costs, and matches none", 
   assertNotEquals(unmatchableHash(CHEAP), hash);
 });
 
-test("readConfig takes the cost of hashes that OWASP recommends", () => {
+test("readConfig uses the hash parameters that OWASP recommends", () => {
   assertEquals(readConfig({}, { memory: true }).passwordCost, { N: 32_768, r: 8, p: 3 });
 });
 
@@ -148,10 +155,10 @@ test("takeRate allows events up to the limit and returns when the next is allowe
   const first = takeRate(null, 0, 7, LIMIT);
   assertEquals([first.granted, first.retryAfterMs], [7, 0]);
   const second = takeRate(first.state, 100, 7, LIMIT);
-  assertEquals(second.granted, 3, "a batch passes in part");
+  assertEquals(second.granted, 3, "a part of the batch is granted");
   const third = takeRate(second.state, 200, 1, LIMIT);
   assertEquals(third.granted, 0);
-  // Exactly at that time, not a millisecond earlier.
+  // Allowed exactly at that time, and not a millisecond earlier.
   const then = 200 + third.retryAfterMs;
   assertEquals(takeRate(third.state, then - 1, 1, LIMIT).granted, 0);
   assertEquals(takeRate(third.state, then, 1, LIMIT).granted, 1);
@@ -170,7 +177,11 @@ test("takeRate returns the correct waiting time after any history", () => {
       if (verdict.retryAfterMs === 0) continue;
       const then = now + verdict.retryAfterMs;
       assertEquals(takeRate(state, then, 1, LIMIT).granted, 1, `seed ${seed}`);
-      assertEquals(takeRate(state, then - 1, 1, LIMIT).granted, 0, `seed ${seed}, too early`);
+      assertEquals(
+        takeRate(state, then - 1, 1, LIMIT).granted,
+        0,
+        `seed ${seed}, granted too early`,
+      );
     }
   }
 });
@@ -186,8 +197,8 @@ test("takeRate never allows much more than the limit in any window", () => {
   const most = Math.max(
     ...passed.map((from) => passed.filter((at) => at >= from && at < from + 1000).length),
   );
-  assert(most <= 11, `${most} in one window`);
-  assert(passed.length >= 90, `${passed.length} in ten`);
+  assert(most <= 11, `${most} granted in one window`);
+  assert(passed.length >= 90, `${passed.length} granted in ten windows`);
   assert(isRateIdle(state!, 13_000, 1000) && !isRateIdle(state!, 10_000, 1000));
 });
 
@@ -202,7 +213,7 @@ test("giveBackRate returns unused grants to their own window, at most as many as
   state = giveBackRate(state, 2);
   const again = takeRate(state, 0, 3, limit);
   assertEquals(again.granted, 2);
-  // They were granted in the previous window.
+  // These were granted in the previous window.
   const later = takeRate(again.state, 1_000, 1, limit);
   assertEquals([later.granted, later.state.previous], [0, 3]);
   assertEquals(takeRate(giveBackRate(later.state, 1), 1_000, 2, limit).granted, 1);
@@ -237,7 +248,7 @@ const CONDITIONS: readonly Condition[] = [
   { kind: "spike" },
 ];
 
-test("isMet is true only for the events that the condition asks for", () => {
+test("isMet returns true only for events that match the condition", () => {
   const happenings: readonly Happening[] = [
     { kind: "count", count: 6 },
     { kind: "new_issue", title: "t" },
@@ -250,7 +261,11 @@ test("isMet is true only for the events that the condition asks for", () => {
       assert(alertMessage(condition, happening).length > 0);
     }
   }
-  assertEquals(isMet(CONDITIONS[0]!, { kind: "count", count: 5 }), false, "more than, not as many");
+  assertEquals(
+    isMet(CONDITIONS[0]!, { kind: "count", count: 5 }),
+    false,
+    "the count must exceed the limit",
+  );
   assertEquals(
     alertMessage(CONDITIONS[0]!, { kind: "count", count: 6 }),
     "6 events in 10 min, more than 5",

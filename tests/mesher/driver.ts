@@ -4,7 +4,7 @@ import { runtime } from "../kit/test.ts";
 
 const DRIVER = "postgres@3.4.9";
 
-/** Makes `import "postgres@…"` work from here on. Returns the reason if it cannot. */
+/** Makes `import "postgres@…"` resolve from now on. Returns the reason if that is not possible. */
 export function provideDriver(): Promise<string | undefined> {
   return providePackage(DRIVER);
 }

@@ -1,7 +1,4 @@
-/**
- * A node of Mesher for tests: in memory, on free ports, with a client that uses its API as a
- * program would.
- */
+/** A node of Mesher for tests: in memory, on free ports, with a client of its API. */
 import { assertEquals } from "@std/assert";
 import { type App, startApp } from "../../mesher/app.ts";
 import { type Config, readConfig } from "../../mesher/config.ts";
@@ -9,7 +6,7 @@ import type { FirstRun } from "../../mesher/first_run.ts";
 import type { Storage } from "../../mesher/storage/storage.ts";
 import { startCheaply } from "../kit/keys.ts";
 
-/** Makes a hash take a millisecond or two instead of a quarter of a second. */
+/** With these parameters, a hash takes one or two milliseconds instead of a quarter of a second. */
 const CHEAP = { N: 1_024, r: 8, p: 1 };
 
 /** Returns a config for tests. Password hashes are cheap. */
@@ -18,7 +15,7 @@ export function testConfig(changes: Partial<Config> = {}): Config {
   return { ...readConfig(env, { memory: true }), passwordCost: CHEAP, ...changes };
 }
 
-/** A response. */
+/** A response of the API. */
 export interface Got {
   readonly status: number;
   readonly headers: Headers;
@@ -81,7 +78,7 @@ export interface Stage {
   readonly lines: string[];
 }
 
-/** Runs a test on a new node. */
+/** Runs `body` on a new node. */
 export async function onStage(
   body: (stage: Stage) => Promise<void>,
   changes: Partial<Config> = {},

@@ -6,7 +6,7 @@ import { groupingOf } from "../../mesher/domain/fingerprint.ts";
 import { newId } from "../../mesher/domain/id.ts";
 import type { NewEvent } from "../../mesher/storage/events.ts";
 
-/** Returns an event with only a message, and the given fields. */
+/** Returns an event with a message and the given fields. */
 export function eventWith(parts: Partial<MesherEvent> = {}): MesherEvent {
   return {
     id: newId(),
@@ -32,7 +32,7 @@ export function eventWith(parts: Partial<MesherEvent> = {}): MesherEvent {
   };
 }
 
-/** Returns the same as the batch writer passes it on. */
+/** Returns the same event in the form that the batch writer passes to the storage. */
 export function entryWith(
   projectId: string,
   receivedAt: number,

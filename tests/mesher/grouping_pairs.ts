@@ -1,4 +1,4 @@
-/** Pairs of events that belong to one issue or to two: the expected results of `fingerprint.ts`. */
+/** Pairs of events that belong to one issue or to two, for the tests of `fingerprint.ts`. */
 
 /** An event in Sentry's form. */
 export type SentryEvent = Readonly<Record<string, unknown>>;
@@ -57,9 +57,9 @@ const different = (name: string, a: SentryEvent, b: SentryEvent): Pair => ({
 const handle = (value: string, line?: string, no = 1): SentryEvent =>
   error("Error", value, { file: "app.js", fn: "handle", no, ...(line ? { line } : {}) });
 
-/** The table. */
+/** All pairs. */
 export const PAIRS: readonly Pair[] = [
-  // One function with several errors.
+  // One function that throws several errors.
   different(
     "another type",
     handle("v"),
@@ -169,12 +169,12 @@ export const PAIRS: readonly Pair[] = [
     inFile("/assets/index-B7xKq9Zf.js", "e"),
   ),
   different(
-    "no hash but words",
+    "a word that is not a hash",
     inFile("/assets/user-settings.js"),
     inFile("/assets/user-profiles.js"),
   ),
   different(
-    "no hash but camel case",
+    "a camel-case name that is not a hash",
     inFile("/assets/x-DropdownList.js"),
     inFile("/assets/x-MenuItemRows.js"),
   ),
@@ -211,7 +211,7 @@ export const PAIRS: readonly Pair[] = [
   same("a date in words", says("due Mon, 30 Nov 2026"), says("due Tue, 1 Dec 2026")),
   same("a date in words, American", says("due November 30, 2026"), says("due March 1, 2027")),
   same(
-    "a date as JavaScript has it",
+    "a date in the format of JavaScript",
     says("due Mon Nov 30 2026 10:04:40 GMT+0100 (Central European Standard Time)"),
     says("due Tue Dec 01 2026 11:00:00 GMT+0000 (Coordinated Universal Time)"),
   ),
@@ -227,7 +227,7 @@ export const PAIRS: readonly Pair[] = [
   same("an address of mail", says("mail to a@b.example"), says("mail to x.y@z.example")),
   different("other words", says("disk is full"), says("disk is slow")),
   different(
-    "apostrophes are no quotes",
+    "apostrophes that are not quotes",
     says("can't read, don't wait"),
     says("can't write, don't wait"),
   ),
@@ -249,17 +249,17 @@ export const PAIRS: readonly Pair[] = [
     chain(thrown("Timeout", "k", { fn: "b" }), thrown("TaskFailed", "f", { fn: "w" })),
   ),
   different(
-    "a cause or none",
+    "with and without a cause",
     chain(thrown("KeyError", "k", { fn: "b" }), thrown("TaskFailed", "f", { fn: "w" })),
     chain(thrown("TaskFailed", "f", { fn: "w" })),
   ),
   same(
-    "a deep recursion",
+    "deep recursion",
     error("E", "v", main, ...repeat(5, "rec")),
     error("E", "v", main, ...repeat(900, "rec")),
   ),
   same(
-    "a recursion of two",
+    "recursion of two functions",
     error("E", "v", main, ...repeat(6, "a1", "b1")),
     error("E", "v", main, ...repeat(401, "a1", "b1")),
   ),
@@ -288,7 +288,7 @@ export const PAIRS: readonly Pair[] = [
   }),
   // Synthetic mechanisms.
   same(
-    "a signal, another name of it",
+    "another name of a signal",
     chain({
       ...thrown("SIGSEGV", "Segfault", { fn: "boom" }),
       mechanism: { type: "signal", synthetic: true },

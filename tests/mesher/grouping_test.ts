@@ -1,5 +1,5 @@
 /**
- * Determines which events belong to one issue: the table of pairs, from the JSON that clients send to
+ * Tests which events belong to one issue, for each of the pairs: from the JSON that clients send to
  * the fingerprint.
  */
 import { assert, assertEquals } from "@std/assert";
@@ -17,7 +17,7 @@ function eventOf(input: unknown): MesherEvent {
   return valid.event;
 }
 
-test("groupingOf groups equal errors and separates different ones", () => {
+test("groupingOf groups equal errors, and separates different ones", () => {
   assert(PAIRS.length >= 60, `${PAIRS.length} pairs`);
   const wrong = [...PAIRS, ...MORE_PAIRS].filter(({ a, b, isSame }) =>
     (groupingOf(eventOf(a)).fingerprint === groupingOf(eventOf(b)).fingerprint) !== isSame
@@ -28,7 +28,7 @@ test("groupingOf groups equal errors and separates different ones", () => {
   assertEquals(words, []);
 });
 
-test("groupingOf names a crash after its function if its type is synthetic", () => {
+test("groupingOf titles a crash with its function if its type is synthetic", () => {
   const event = eventOf({
     exception: {
       values: [{

@@ -1,6 +1,6 @@
 /**
- * Authentication and authorisation: cookies, cross-site requests, password guessing, expired
- * sessions, tokens and keys, roles.
+ * Tests authentication and authorisation: cookies, cross-site requests, password guessing, expired
+ * sessions, tokens, keys and roles.
  */
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { startApp } from "../../mesher/app.ts";
@@ -26,7 +26,7 @@ import { openStorage } from "../../mesher/storage/open.ts";
 import { startCheaply } from "../kit/keys.ts";
 import { test, until } from "../kit/test.ts";
 import { Client, type Got, loggedIn, onStage, type Stage, testConfig } from "./end_to_end_kit.ts";
-import { home, stranger } from "./hostile_kit.ts";
+import { otherOrganisation, ownOrganisation } from "./hostile_kit.ts";
 
 const EVA = { email: "eva@example.org", password: "a long enough one" };
 
@@ -58,7 +58,7 @@ test("Session cookies are HttpOnly and SameSite, and Secure only if configured",
         `mesher_browser=[0-9a-f]{32}\\.[0-9a-f]{64}; Path=/; Max-Age=15552000; HttpOnly`;
       assertMatch(cookie!, new RegExp(`^${prefix}${session}$`));
       assertMatch(browser!, new RegExp(`^${prefix}${known}${end}$`));
-      assert(!JSON.stringify(got.json).includes("mshs_"), "the secret is in the cookie only");
+      assert(!JSON.stringify(got.json).includes("mshs_"), "the secret is only in the cookie");
       const out = await user.post("/api/v1/logout", {});
       const ended = new RegExp(`^${prefix}mesher_session=; Path=/; Max-Age=0; `);
       assertMatch(out.headers.get("set-cookie")!, ended);
@@ -76,18 +76,22 @@ test("Session cookies have the __Host- prefix behind a proxy that reports https"
     const value = cookie!.split(";")[0]!;
     const me = (headers: Record<string, string>) => user.as(headers).get("/api/v1/me");
     assertEquals((await me({ cookie: value, "x-forwarded-proto": "https" })).status, 200);
-    // A cookie without the prefix may have been set by a page of plain http, or of a subdomain.
+    // A cookie without the prefix may have been set by a plain-http page or by a subdomain.
     const bare = value.replace("__Host-", "");
     assertEquals((await me({ cookie: bare, "x-forwarded-proto": "https" })).status, 401);
     assertEquals((await me({ cookie: value })).status, 401);
-    // What the client itself sent precedes what the proxy appends.
+    // The values that the client sent itself come before those that the proxy appends.
     assertEquals((await me({ cookie: value, "x-forwarded-proto": "https, http" })).status, 401);
   }, { proxies });
   await onStage(async ({ user, first }) => {
     const claims = user.as({ "x-forwarded-proto": "https" });
     const right = { email: first.email, password: first.password };
     const [cookie] = (await claims.post("/api/v1/login", right)).headers.getSetCookie();
-    assertMatch(cookie!, /^mesher_session=/, "who is no proxy is not believed");
+    assertMatch(
+      cookie!,
+      /^mesher_session=/,
+      "the header is ignored, because the sender is not a trusted proxy",
+    );
   });
 });
 
@@ -117,20 +121,20 @@ test("A cookie is rejected for requests from another site, another port or witho
         {},
         { origin: `http://${host}` },
         { "sec-fetch-site": "none" },
-        // A proxy passes a different host name; the browser's header is authoritative.
+        // The proxy changes the host name; the header of the browser decides.
         { origin: "https://errors.example.org", "sec-fetch-site": "same-origin" },
       ]
     ) {
       assertEquals([headers, await change(headers as Record<string, string>)], [headers, 200]);
     }
-    // Browsers do not send a token by themselves.
+    // Browsers do not send tokens on their own.
     const token = (await user.post("/api/v1/tokens", { label: "t" })).json.token;
     const program = user.as({ authorization: `Bearer ${token}`, origin: "https://evil.example" });
     assertEquals((await program.post("/api/v1/projects/default/settings", {})).status, 200);
   });
 });
 
-test("A stream opens only for the server's own page, on either port", async () => {
+test("A stream opens only for pages of the server itself, on either port", async () => {
   await onStage(async ({ user, app }) => {
     const { http, ws } = app.mesher.ports;
     const opens = (port: number, origin: string): Promise<boolean> =>
@@ -155,9 +159,9 @@ test("A stream opens only for the server's own page, on either port", async () =
 test("Login does not reveal whether a user exists", async () => {
   await onStage(async ({ user, first }) => {
     const wrong = await login(user, first.email, "not the password");
-    const nobody = await login(user, "nobody@example.org", "not the password");
-    assertEquals([wrong.status, wrong.json], [nobody.status, nobody.json]);
-    assertEquals([...wrong.headers.keys()], [...nobody.headers.keys()]);
+    const unknown = await login(user, "nobody@example.org", "not the password");
+    assertEquals([wrong.status, wrong.json], [unknown.status, unknown.json]);
+    assertEquals([...wrong.headers.keys()], [...unknown.headers.keys()]);
     assertEquals(wrong.headers.get("set-cookie"), null);
   });
 });
@@ -174,7 +178,7 @@ test("Login is blocked after ten failed passwords from one client, in any spelli
     assertEquals([right.status, right.json], [429, { error: "too many attempts" }]);
     const seconds = Number(right.headers.get("retry-after"));
     assert(seconds > 0 && seconds <= 1_200, `${seconds}`);
-    // The same counter applies to password guesses from within a session.
+    // Password guesses in a session use the same counter.
     const change = { current: "guess", password: "another long one" };
     const got = await user.post("/api/v1/password", change);
     assertEquals([got.status, got.headers.has("retry-after")], [429, true]);
@@ -194,15 +198,14 @@ test("Failed logins of one client block neither other clients nor a browser that
     for (let i = 0; i < 12; i++) await from("203.0.113.9").post("/api/v1/login", wrong);
     assertEquals((await from("203.0.113.9").post("/api/v1/login", right)).status, 429);
     assertEquals((await from("192.0.2.2").post("/api/v1/login", right)).status, 200);
-    // Guesses from very many addresses lock the account for unknown browsers.
+    // Guesses from a large number of addresses lock the account for unknown browsers.
     const { attempts } = app.mesher;
     for (let i = 0; i < ACCOUNT_FAILURES.limit; i++) {
       attempts.try({ email: first.email, client: `10.0.${i >> 8}.${i & 255}` }, Date.now());
     }
     assertEquals((await from("192.0.2.3").post("/api/v1/login", right)).status, 429);
     assertEquals((await from("203.0.113.9", known).post("/api/v1/login", right)).status, 200);
-    // The cookie alone grants no access, does not help with guessing, and is valid for one account
-    // only.
+    // The cookie alone grants no access, does not help with guessing, and is valid for one account.
     assertEquals((await from("192.0.2.4", known).get("/api/v1/me")).status, 401);
     const statuses: number[] = [];
     for (let i = 0; i < 12; i++) {
@@ -214,7 +217,7 @@ test("Failed logins of one client block neither other clients nor a browser that
     const { passwordHash } = (await app.mesher.storage.credentials(first.email))!;
     const value = known.split("=")[1]!;
     assert(browserOf(value, passwordHash) !== undefined);
-    assertEquals(browserOf(value, `${passwordHash}x`), undefined, "a new password ends it");
+    assertEquals(browserOf(value, `${passwordHash}x`), undefined, "a new password invalidates it");
   }, { proxies });
 });
 
@@ -227,7 +230,7 @@ test("Attempts keeps a blocked client while many other clients are checked", () 
   }
   assert(attempts.try({ email: "VICTIM@x ", client: "mallory" }, 2) > 0);
   assertEquals(attempts.watched, 100);
-  // Neither when all watched clients have used up their attempts: a new one then waits.
+  // The same holds if all tracked clients have used up their attempts: then a new client waits.
   const few = new Attempts(3);
   for (const email of ["a", "b", "c"]) {
     for (let i = 0; i < ATTEMPTS.limit; i++) few.try({ email, client: "1" }, 0);
@@ -248,17 +251,17 @@ test("Attempts counts only failures of a client, across accounts, and a success 
   for (let i = 0; i < 100; i++) {
     assertEquals(attempts.try(at("own"), 1), 0);
     attempts.succeed(at("own"));
-    // No login was attempted, so nothing was rejected.
+    // No login was attempted, so no attempt was counted.
     assertEquals(attempts.try(at("other"), 1), 0);
     attempts.takeBack(at("other"));
   }
   assertEquals(attempts.isClientSpent("mallory", 1), false);
   fails(1, "last");
   assertEquals(attempts.isClientSpent("mallory", 1), true);
-  // A client that waits uses up no attempts of the account, which others may still try.
+  // A client that waits does not use up the attempts of the account, so others may try.
   for (let i = 0; i < 100; i++) assert(attempts.try(at("ann"), 2) > 0);
   for (let i = 0; i < ATTEMPTS.limit; i++) assertEquals(attempts.try(at("ann", "ann's"), 2), 0);
-  // A client that waits for the account does not use up its own attempts either.
+  // A client that must wait because of the account does not use up its own attempts.
   for (let i = 0; i < 100; i++) assert(attempts.try(at("ann", "ann's"), 2) > 0);
   assertEquals(attempts.isClientSpent("ann's", 2), false);
   assertEquals(attempts.try(at("bob", "ann's"), 2), 0);
@@ -270,7 +273,7 @@ test("Login blocks a client after fifty failures at different accounts, and no o
   const proxies = rangesFrom(["127.0.0.1"]) as AddressRange[];
   await onStage(async ({ user, first, lines }) => {
     let made = 0;
-    // The proxy appends the client's address; the client sent what precedes it.
+    // The proxy appends the client's address after what the client sent.
     const guess = async (client: string): Promise<number> => {
       const forwarded = { "x-forwarded-for": `198.51.100.${made % 250}, ${client}` };
       const body = { email: `user${made++}@example.org`, password: "the guess" };
@@ -287,16 +290,16 @@ test("Login blocks a client after fifty failures at different accounts, and no o
     assertEquals([there.status, there.json], [429, { error: "too many attempts" }]);
     const seconds = Number(there.headers.get("retry-after"));
     assert(seconds > 0 && seconds <= 1_200, `${seconds}`);
-    // Nor can the holder of a session there guess the user's password.
+    // A session of that client cannot guess the user's password either.
     const change = { current: "a guess", password: "another long one" };
     const headers = { ...user.headers, "x-forwarded-for": "203.0.113.9" };
     assertEquals((await user.as(headers).post("/api/v1/password", change)).status, 429);
-    // All other clients are unaffected, also for these accounts.
+    // Other clients are unaffected, even for the same accounts.
     assertEquals((await from("203.0.113.10").post("/api/v1/login", right)).status, 200);
     assertEquals(await guess("203.0.113.10"), 401);
     const warnings = lines.filter((line) => line.includes("too many wrong passwords"));
     assert(warnings.length > 0 && warnings.every((line) => line.includes(" 203.0.113.9,")));
-    assert(!lines.some((line) => /the guess|user\d+@/.test(line)), "nothing of what was tried");
+    assert(!lines.some((line) => /the guess|user\d+@/.test(line)), "no attempted value is logged");
   }, { proxies });
 });
 
@@ -353,7 +356,7 @@ test("clientOf trusts only what trusted proxies append, and counts an IPv6 netwo
   }
 });
 
-test("A manager who tries a list of addresses can look up twenty, and still adds known users", async () => {
+test("A manager can look up twenty addresses by adding members, and can still add known users", async () => {
   await onStage(async (stage) => {
     const { user, app } = stage;
     const at = "/api/v1/orgs/default";
@@ -364,7 +367,7 @@ test("A manager who tries a list of addresses can look up twenty, and still adds
     const leo = { ...EVA, email: "leo@example.org" };
     assertEquals((await eva.client.post(`${at}/users`, leo)).status, 201);
     for (let i = 0; i < TELLINGS.limit - 1; i++) {
-      // Existing members do not count.
+      // Adding existing members does not count.
       assertEquals(await add(eva.client, "MAX@example.org"), 409);
       assertEquals(await add(eva.client, `nobody${i}@example.org`), 404);
     }
@@ -379,14 +382,14 @@ test("A manager who tries a list of addresses can look up twenty, and still adds
     const made = await eva.client.post(`${at}/users`, { ...EVA, email: "new@example.org" });
     assertEquals([made.status, made.headers.has("retry-after")], [429, true]);
     assertEquals(await app.mesher.storage.credentials("new@example.org"), null);
-    // A lookup by id reveals nothing about an address, and no other client has to wait.
+    // A lookup by id reveals nothing about an address, and other clients need not wait.
     const byId = await eva.client.post(`${at}/members`, { user_id: max.userId });
     assertEquals(byId.status, 201);
     assertEquals(await add(user, "nobody@example.org"), 404);
   });
 });
 
-test("Turns limits running and waiting work and rejects the rest, even when work fails", async () => {
+test("Turns limits running and waiting tasks and rejects the others, even when tasks fail", async () => {
   const turns = new Turns(2, 3);
   let [working, most] = [0, 0];
   const ends: (() => void)[] = [];
@@ -400,7 +403,7 @@ test("Turns limits running and waiting work and rejects the rest, even when work
   const refused = await assertRejects(() => turns.take(work), HttpError);
   assertEquals([refused.status, refused.headers], [503, { "retry-after": "2" }]);
   for (let done = 0; done < 5; done++) {
-    await until("somebody works", () => ends.length > done);
+    await until("a task has ended", () => ends.length > done);
     ends[done]!();
   }
   await Promise.all(all);
@@ -418,7 +421,7 @@ test("Login answers 503 to most of many simultaneous requests, and continues to 
     );
     const statuses = (await Promise.all(crowd)).map(({ status }) => status);
     const refused = statuses.filter((status) => status === 503).length;
-    assert(refused > 0, "nobody was refused");
+    assert(refused > 0, "a request was rejected");
     assertEquals(refused + statuses.filter((status) => status === 401).length, size);
     assertEquals((await login(user, first.email, first.password)).status, 200);
   }, { passwordCost: { ...PASSWORD_COST, N: 8_192, p: 1 } });
@@ -461,7 +464,7 @@ test("Sessions end at logout, at expiry and when the password changes; tokens en
   }
 });
 
-test("Secrets are returned once and stored as hashes, except keys, which their own list shows", async () => {
+test("Secrets are returned once and stored as hashes, except keys, which the list of keys shows again", async () => {
   await onStage(async (stage) => {
     const { user, first, app, lines } = stage;
     const token = (await user.post("/api/v1/tokens", { label: "t" })).json.token;
@@ -520,7 +523,7 @@ test("A revoked key is rejected at once on its node, and on other nodes after th
     assertEquals(await sends(here!), 401);
     ahead = KEY_MS;
     assertEquals(await sends(there!), 401);
-    assert(KEY_MS <= 2_000, "the description of the route says two seconds");
+    assert(KEY_MS <= 2_000, "the documentation of the route says two seconds");
   } finally {
     await app.stop();
     await other.stop();
@@ -548,11 +551,20 @@ test("Streams end soon after their session, membership or project ends, and othe
     add("left", eva.client, first.projectId);
     add("gone", user, project);
     await again.post("/api/v1/logout", {});
-    await until("who logged out is ended", () => ended.join() === "logged out");
+    await until(
+      "the stream of the logged-out session has ended",
+      () => ended.join() === "logged out",
+    );
     await user.post(`/api/v1/orgs/default/members/${eva.id}/remove`);
-    await until("who left is ended", () => ended.join() === "logged out,left");
+    await until(
+      "the stream of the former member has ended",
+      () => ended.join() === "logged out,left",
+    );
     await user.post(`/api/v1/projects/${project}/delete`);
-    await until("what is gone is ended", () => ended.join() === "logged out,left,gone");
+    await until(
+      "the stream of the deleted project has ended",
+      () => ended.join() === "logged out,left,gone",
+    );
     for (const stream of streams) watch.remove(stream);
   });
 });
@@ -567,7 +579,7 @@ test("A stream's socket is closed when its session has ended", async () => {
     await new Promise((opened) => socket.onopen = opened);
     await user.post("/api/v1/logout", {});
     assertEquals((await closed).code, 1008);
-    await until("nobody watches", () => app.mesher.live.clients === 0);
+    await until("no client watches", () => app.mesher.live.clients === 0);
   });
 });
 
@@ -584,7 +596,7 @@ test("Members may read and write, managers may manage, and only owners may chang
     const webhook = { type: "webhook", url: "https://hooks.example/" };
     const rule = { name: "r", condition: { condition_type: "new_issue" }, action: webhook };
     const ruleId = (await user.post("/api/v1/projects/default/alert-rules", rule)).json.id;
-    // The actions that a member may not perform; an admin may perform all except the marked ones.
+    // The actions that a member may not perform. An admin may perform all except the marked ones.
     const grid: [path: string, body: unknown, member: number, admin: number][] = [
       [`${at}/members`, { email: "x@y.z" }, 403, 404],
       [`${at}/users`, { ...EVA, role: "member" }, 403, 409],
@@ -606,7 +618,7 @@ test("Members may read and write, managers may manage, and only owners may chang
       assertEquals([path, (await member.client.post(path, body)).status], [path, ofMember]);
       assertEquals([path, (await admin.client.post(path, body)).status], [path, ofAdmin]);
     }
-    // Removing a role takes effect at once.
+    // Revoking a role has an immediate effect.
     await user.post(`${at}/members/${admin.id}/role`, { role: "member" });
     assertEquals((await admin.client.post(`${at}/projects`, { name: "Q" })).status, 403);
     assertEquals((await user.post(`${at}/members/${owner.id}/remove`)).status, 409);
@@ -629,7 +641,7 @@ test("Any member may leave except the last owner", async () => {
   });
 });
 
-test("Two owners who remove or demote each other at once leave one owner", async () => {
+test("One owner remains when two owners remove or demote each other at once", async () => {
   await onStage(async (stage) => {
     const { user } = stage;
     const at = "/api/v1/orgs/default/members";
@@ -643,13 +655,13 @@ test("Two owners who remove or demote each other at once leave one owner", async
         user.post(`${at}/${other.id}/${verb}`, body),
         other.client.post(`${at}/${own}/${verb}`, body),
       ])).map(({ status }) => status).sort();
-      // The second is no longer an owner, or no longer a member.
+      // The second user is no longer an owner, or no longer a member.
       assertEquals(statuses[0], 200, `${statuses}`);
       assert([403, 404, 409].includes(statuses[1]!), `${statuses}`);
       const { storage } = stage.app.mesher;
       const left = await storage.members(stage.first.organisationId);
       assertEquals(left.filter(({ role }) => role === "owner").length, 1);
-      // The first user is an owner in the next round, whichever request was faster.
+      // Makes the first user an owner for the next round, whichever request was faster.
       await storage.addMember(stage.first.organisationId, me, "owner");
       const again = (await storage.members(stage.first.organisationId))
         .find(({ userId }) => userId === me)!;
@@ -672,7 +684,7 @@ test("A socket is closed and accepts no more events when its key is revoked", as
     for (const text of ['{"message":"m"}', deep, "[".repeat(500_000), " ".repeat(1_048_577)]) {
       socket.send(text);
     }
-    await until("all are answered", () => answers.length === 4);
+    await until("all events are answered", () => answers.length === 4);
     const [{ id }] = (await user.get("/api/v1/projects/default/api-keys")).json;
     await user.post(`/api/v1/api-keys/${id}/revoke`);
     socket.send('{"message":"late"}');
@@ -680,20 +692,20 @@ test("A socket is closed and accepts no more events when its key is revoked", as
     assertEquals(answers.map((one) => Object.values(one)[0]), [
       ...["accepted", "accepted", "invalid json", "payload too large", "unauthorized"],
     ]);
-    await until("two are stored", () => app.mesher.counters.get("stored") === 2);
+    await until("two events are stored", () => app.mesher.counters.get("stored") === 2);
   });
 });
 
 test("A slug shared by two organisations is rejected as ambiguous, and an id is accepted", async () => {
   await onStage(async (stage) => {
-    const mine = await home(stage);
-    const theirs = await stranger(stage);
+    const mine = await ownOrganisation(stage);
+    const theirs = await otherOrganisation(stage);
     const body = { name: "Default", slug: "default" };
     const trap = await theirs.user.post(`/api/v1/orgs/${theirs.ids["org_id"]}/projects`, body);
     assertEquals(trap.status, 201);
     assertEquals((await mine.user.get("/api/v1/projects/default/settings")).status, 200);
-    // They add the user as a member, so that the user's requests for "default" might reach their
-    // project.
+    // The other organisation adds the user as a member, so that requests for "default" could reach
+    // its project.
     const added = await theirs.user.post(`/api/v1/orgs/${theirs.ids["org_id"]}/members`, {
       user_id: mine.userId,
     });
@@ -761,8 +773,8 @@ test("Users are created only with a valid address and a long enough password", a
 
 test("A slug equal to another organisation's id is rejected, and ids are looked up as ids", async () => {
   await onStage(async (stage) => {
-    const mine = await home(stage);
-    const theirs = await stranger(stage);
+    const mine = await ownOrganisation(stage);
+    const theirs = await otherOrganisation(stage);
     for (const slug of [mine.ids["org_id"]!, mine.ids["project_id"]!, crypto.randomUUID()]) {
       const got = await theirs.user.post("/api/v1/orgs", { name: "A trap", slug });
       assertEquals([got.status, got.json], [400, { error: "slug must not be an id" }]);
@@ -770,7 +782,7 @@ test("A slug equal to another organisation's id is rejected, and ids are looked 
       assertEquals((await theirs.user.post(at, { name: "A trap", slug })).status, 400);
       assertEquals((await theirs.user.post("/api/v1/orgs", { name: slug })).status, 400);
     }
-    // Even a slug that existed before: it is first in the list of names.
+    // The same holds for a slug that existed before, although it is first in the list of names.
     const { storage } = stage.app.mesher;
     const slug = mine.ids["org_id"]!;
     const trap = await storage.createOrganisation({ name: "AAA", slug, ownerId: mine.userId });
@@ -791,7 +803,7 @@ test("A user has at most fifty sessions; tokens are not counted", async () => {
     }
     const last = await loggedIn(app.url, first.email, first.password);
     assertEquals((await last.get("/api/v1/me")).status, 200);
-    assertEquals((await user.get("/api/v1/me")).status, 401, "the oldest has ended");
+    assertEquals((await user.get("/api/v1/me")).status, 401, "the oldest session has ended");
     const kinds = (await storage.sessions(userId)).map(({ kind }) => kind);
     assertEquals(kinds.filter((kind) => kind === "session").length, 50);
     assertEquals(kinds.filter((kind) => kind === "token").length, 10);
@@ -811,7 +823,7 @@ test("The numbers of tokens, alert rules, keys and organisations are limited", a
       name: `r${i}`,
       condition: { condition_type: "new_issue" },
     }), QUOTAS["alert rules of one project"]);
-    // One of each exists from the start.
+    // One of each exists already.
     await made(
       "/api/v1/projects/default/api-keys",
       () => ({}),
@@ -835,7 +847,7 @@ test("Metrics and the cluster require an operator, and the last operator cannot 
       (await client.post("/api/v1/operators", { email: "nobody@example.org" })).status,
     ];
     assertEquals(await statuses(user), [200, 200, 404]);
-    assertEquals(await statuses(eva.client), [403, 403, 403], "an owner is no operator");
+    assertEquals(await statuses(eva.client), [403, 403, 403], "an owner is not an operator");
     assertEquals(await statuses(user.as({})), [401, 401, 401]);
     const set = async (client: Client, email: string, operator: boolean): Promise<number> =>
       (await client.post("/api/v1/operators", { email, operator })).status;
@@ -845,7 +857,7 @@ test("Metrics and the cluster require an operator, and the last operator cannot 
     assertEquals(await set(eva.client, first.email, false), 200);
     assertEquals(await statuses(user), [403, 403, 403]);
     assertEquals(await set(eva.client, EVA.email, false), 409);
-    // Two that remove each other at the same time leave one.
+    // One operator remains if two remove each other at the same time.
     assertEquals(await set(eva.client, first.email, true), 200);
     const both = await Promise.all([
       set(user, EVA.email, false),
@@ -879,7 +891,7 @@ test("The cluster page and its actions require an operator, and reject requests 
   });
 });
 
-test("Tokens end with a new password if requested", async () => {
+test("Tokens are revoked with a new password if requested", async () => {
   await onStage(async ({ user, first, app }) => {
     const tokenOf = async (client: Client): Promise<Client> => {
       const { token } = (await client.post("/api/v1/tokens", { label: "t" })).json;

@@ -1,23 +1,32 @@
-/** Hostile values in fields and bodies: the grid, and cases that do not fit into it. */
+/**
+ * Tests hostile values in fields and bodies: the grid, and cases that the grid does not contain.
+ */
 import { assert, assertEquals } from "@std/assert";
 import { test, until } from "../kit/test.ts";
 import { onStage } from "./end_to_end_kit.ts";
 import { asked, assertUnharmed, tryBodies, tryQueries } from "./hostile_grid.ts";
-import { DESTRUCTIVE, headOf, home, operationsOf, pathOf, rawAsk } from "./hostile_kit.ts";
+import {
+  DESTRUCTIVE,
+  headOf,
+  operationsOf,
+  ownOrganisation,
+  pathOf,
+  rawAsk,
+} from "./hostile_kit.ts";
 
 test("Body fields accept any value, or reject it with a documented status", () =>
   onStage((stage) => tryBodies(stage)));
 
 test("Bodies with duplicate, missing or ten thousand unknown keys are read correctly", async () => {
   await onStage(async (stage) => {
-    const camp = await home(stage);
-    const project = `/api/v1/projects/${camp.ids["project_id"]}`;
+    const own = await ownOrganisation(stage);
+    const project = `/api/v1/projects/${own.ids["project_id"]}`;
     const twice = '{"sample_rate":5,"sample_rate":0.25}';
-    assertEquals((await camp.user.ask("POST", `${project}/settings`, twice)).status, 200);
-    assertEquals((await camp.user.get(`${project}/settings`)).json.sample_rate, 0.25);
+    assertEquals((await own.user.ask("POST", `${project}/settings`, twice)).status, 200);
+    assertEquals((await own.user.get(`${project}/settings`)).json.sample_rate, 0.25);
     const special = '{"__proto__":{"sample_rate":1},"constructor":{"sample_rate":1}}';
-    assertEquals((await camp.user.ask("POST", `${project}/settings`, special)).status, 200);
-    assertEquals((await camp.user.get(`${project}/settings`)).json.sample_rate, 0.25);
+    assertEquals((await own.user.ask("POST", `${project}/settings`, special)).status, 200);
+    assertEquals((await own.user.get(`${project}/settings`)).json.sample_rate, 0.25);
     const many = JSON.stringify(
       Object.fromEntries(Array.from({ length: 5_000 }, (_, i) => [`k${i}`, i])),
     );
@@ -25,10 +34,10 @@ test("Bodies with duplicate, missing or ten thousand unknown keys are read corre
       if (operation.body === null) continue;
       await asked(
         operation,
-        () => camp.user.ask(operation.method, pathOf(operation, camp.ids), many),
+        () => own.user.ask(operation.method, pathOf(operation, own.ids), many),
       );
     }
-    await assertUnharmed(stage, camp);
+    await assertUnharmed(stage, own);
   });
 });
 
@@ -42,7 +51,7 @@ test("Searches treat wildcards, quotes and backslashes as ordinary characters", 
     for (const message of titles) await sender.post("/api/v1/events", { message });
     const list = "/api/v1/projects/default/issues";
     await until(
-      "all are stored",
+      "all events are stored",
       async () => (await user.get(list)).json.data.length === titles.length,
     );
     const found = async (q: string): Promise<string[]> =>
@@ -52,7 +61,7 @@ test("Searches treat wildcards, quotes and backslashes as ordinary characters", 
     assertEquals(await found("_"), ["snake_case"]);
     assertEquals(await found("\\"), ["a\\b"]);
     assertEquals(await found("'"), ["it's"]);
-    assertEquals((await user.get(`${list}?q=%22`)).status, 400, "a quote without an end");
+    assertEquals((await user.get(`${list}?q=%22`)).status, 400, "an unterminated quote");
     assertEquals(await found("!"), ["bang! bang!"]);
     assertEquals(await found("p%n"), []);
     assertEquals(await found("p_ain"), []);
@@ -67,7 +76,7 @@ test("Searches treat wildcards, quotes and backslashes as ordinary characters", 
 
 test("Operations without a body ignore any body", async () => {
   await onStage(async (stage) => {
-    const camp = await home(stage);
+    const own = await ownOrganisation(stage);
     for (const operation of await operationsOf(stage.app.url)) {
       const { method, path, body, access } = operation;
       if (method !== "POST" || body !== null || access === "key" || DESTRUCTIVE.test(path)) {
@@ -76,21 +85,21 @@ test("Operations without a body ignore any body", async () => {
       for (const junk of ["{", "[".repeat(60_000), '{"affected":99}']) {
         const got = await asked(
           operation,
-          () => camp.user.ask(operation.method, pathOf(operation, camp.ids), junk),
+          () => own.user.ask(operation.method, pathOf(operation, own.ids), junk),
         );
         // The chunks of a file are a form, which the document has no schema for.
         assertEquals([path, got], [path, path.endsWith("/chunk-upload") ? 400 : 200]);
       }
     }
-    await assertUnharmed(stage, camp);
+    await assertUnharmed(stage, own);
   });
 });
 
 test("Malformed requests are answered or closed without effect on other requests", async () => {
   await onStage(async (stage) => {
-    const camp = await home(stage);
+    const own = await ownOrganisation(stage);
     const { url } = stage.app;
-    const session = camp.user.headers;
+    const session = own.user.headers;
     const settings = "POST /api/v1/projects/default/settings";
     const json = { ...session, "content-type": "application/json" };
     const cases: [string, number[]][] = [
@@ -119,6 +128,6 @@ test("Malformed requests are answered or closed without effect on other requests
       assert(statuses.includes(got.status), `${request.slice(0, 120)}: ${got.status}`);
       assert(!/evil|injected/i.test(got.head), got.head);
     }
-    await assertUnharmed(stage, camp);
+    await assertUnharmed(stage, own);
   });
 });

@@ -1,21 +1,21 @@
 /**
  * The grid of fields: every field of every operation in the API document, with every hostile value.
- * Each response must be one that the document lists, and be fast, and the node must work
- * afterwards. The grid runs on both databases.
+ * Each response must be one that the document lists, and fast, and the node must work afterwards.
+ * The grid runs on both databases.
  */
 import { assert, assertEquals } from "@std/assert";
 import type { Client, Stage } from "./end_to_end_kit.ts";
 import {
   bodyOf,
-  type Camp,
-  home,
+  type Fixture,
   type Operation,
   operationsOf,
+  ownOrganisation,
   pathOf,
   queryOf,
 } from "./hostile_kit.ts";
 
-/** Texts that have broken other servers. */
+/** Texts that have caused errors in other servers. */
 const TEXTS: readonly string[] = [
   "",
   " ",
@@ -44,7 +44,7 @@ const TEXTS: readonly string[] = [
   "é".repeat(2_000),
 ];
 
-/** JSON values other than texts, as they are in a body. */
+/** JSON values other than texts, as written in a body. */
 const VALUES: readonly string[] = [
   "null",
   "true",
@@ -70,7 +70,7 @@ const VALUES: readonly string[] = [
 /** The maximum time in milliseconds for a response, even on a busy machine. */
 const SLOW_MS = 30_000;
 
-/** Sends a request, and checks the response against the document. */
+/** Sends a request, and asserts that the document lists the response. */
 export async function asked(
   operation: Operation,
   ask: () => ReturnType<Client["get"]>,
@@ -91,7 +91,7 @@ export async function asked(
 /** Asserts that the node still works. */
 export async function assertUnharmed(
   { lines, app }: Stage,
-  { user, ids }: Camp,
+  { user, ids }: Fixture,
 ): Promise<void> {
   assertEquals(lines.filter((line) => /request failed|hook failed/.test(line)), []);
   const event = await user.get(`/api/v1/events/${ids["event_id"]}`);
@@ -107,7 +107,7 @@ export async function tryBodies(
   stage: Stage,
   isWanted: (i: number) => boolean = () => true,
 ): Promise<void> {
-  const camp = await home(stage);
+  const own = await ownOrganisation(stage);
   const values = [...TEXTS.map((text) => JSON.stringify(text)), ...VALUES];
   let [tried, at] = [0, 0];
   for (const operation of await operationsOf(stage.app.url)) {
@@ -120,21 +120,21 @@ export async function tryBodies(
         delete others[field];
         const body = `{${JSON.stringify(field)}:${value},${JSON.stringify(others).slice(1)}`
           .replace(/,\}$/, "}");
-        // Correct passwords are slow by design, and end sessions.
+        // Requests with passwords take long by design and may end sessions, so only some values are tried.
         if (/password|login|users/.test(operation.path) && tried % 8 !== 0 && value !== "null") {
           tried++;
           continue;
         }
         await asked(
           operation,
-          () => camp.user.ask(operation.method, pathOf(operation, camp.ids), body),
+          () => own.user.ask(operation.method, pathOf(operation, own.ids), body),
         );
         tried++;
       }
     }
   }
   assert(tried > 350, `${tried} bodies`);
-  await assertUnharmed(stage, camp);
+  await assertUnharmed(stage, own);
 }
 
 /** Tries every text in every field of every query, or those for which `isWanted` returns true. */
@@ -142,7 +142,7 @@ export async function tryQueries(
   stage: Stage,
   isWanted: (i: number) => boolean = () => true,
 ): Promise<void> {
-  const camp = await home(stage);
+  const own = await ownOrganisation(stage);
   const numbers = [
     "-1",
     "0",
@@ -156,7 +156,7 @@ export async function tryQueries(
   ];
   let [tried, at] = [0, 0];
   for (const operation of await operationsOf(stage.app.url)) {
-    const path = pathOf(operation, camp.ids);
+    const path = pathOf(operation, own.ids);
     for (const field of Object.keys(operation.query)) {
       at++;
       for (const [i, text] of [...TEXTS, ...numbers].entries()) {
@@ -165,18 +165,18 @@ export async function tryQueries(
         query.set(field, text.toWellFormed());
         // The request line has its own limit.
         if (`${query}`.length > 7_000) continue;
-        await asked(operation, () => camp.user.get(`${path}?${query}`));
+        await asked(operation, () => own.user.get(`${path}?${query}`));
         tried++;
       }
       for (const raw of ["%00", "%", "%ff%fe", "%ED%A0%80", "[]=1", "a&a=b", "+"]) {
-        await asked(operation, () => camp.user.get(`${path}?${field}=${raw}`));
+        await asked(operation, () => own.user.get(`${path}?${field}=${raw}`));
       }
     }
     if (operation.method === "GET") {
       const query = `?__proto__=1&x[y]=2&${queryOf(operation).slice(1)}`;
-      await asked(operation, () => camp.user.get(path + query));
+      await asked(operation, () => own.user.get(path + query));
     }
   }
   assert(tried > 450, `${tried} queries`);
-  await assertUnharmed(stage, camp);
+  await assertUnharmed(stage, own);
 }

@@ -1,5 +1,5 @@
 /**
- * Everything that the holder of a key may send to a node: decompression bombs, false lengths, deep
+ * Tests what the holder of a key may send to a node: decompression bombs, false lengths, deep
  * nesting, large amounts, and text that is slow to parse. All of it is stored within the limits or
  * rejected, in a short time.
  */
@@ -30,8 +30,8 @@ const SLOW_MS = 30_000;
 const KEY = `mshr_${"0123456789abcdef".repeat(3)}`;
 
 /**
- * Returns a gzip of this many MiB of zeros, a thousandth of that size. Its checksum is never
- * reached.
+ * Returns a gzip that decompresses to this many MiB of zeros, and is a thousand times smaller. Its
+ * checksum is never reached.
  */
 function bomb(mebibytes: number): Uint8Array<ArrayBuffer> {
   const block = deflateRawSync(new Uint8Array(1_048_576), { finishFlush: constants.Z_FULL_FLUSH });
@@ -146,7 +146,7 @@ test("Bodies of exactly the limit are accepted, and one byte more is rejected", 
     }
     const huge = await sender.ask("POST", "/api/v1/events", " ".repeat(8_000_000));
     assertEquals(huge.status, 400);
-    // An attachment may be larger than any event.
+    // An attachment may be larger than an event may be.
     const attached = `{}\n{"type":"event"}\n${one}\n{"type":"attachment","length":9000000}\n`;
     const whole = await sender.ask("POST", "/api/1/envelope", attached + " ".repeat(9_000_000));
     assertEquals(whole.status, 200);
@@ -216,7 +216,7 @@ test("Every event field accepts deep, large, wrongly typed and special values wi
     assert(ids.length > 50, `${ids.length} taken`);
     for (const id of ids) {
       let got = await user.get(`/api/v1/events/${id}`);
-      await until("it is stored", async () => {
+      await until("the event is stored", async () => {
         got = await user.get(`/api/v1/events/${id}`);
         return got.status === 200;
       });
@@ -228,7 +228,7 @@ test("Every event field accepts deep, large, wrongly typed and special values wi
   }, { ratePerMinute: 1_000_000 });
 });
 
-test("Envelopes with wrong item lengths are rejected with a sentence, or read up to the error", async () => {
+test("Envelopes with wrong item lengths are rejected with an error message, or read up to the error", async () => {
   await onStage(async (stage) => {
     const { sender } = stage;
     const event = '{"message":"m"}';
@@ -279,7 +279,7 @@ test("Envelopes with wrong item lengths are rejected with a sentence, or read up
   });
 });
 
-test("An envelope that is sent again is the same event, with its id in either place", async () => {
+test("An envelope that is sent again is a duplicate, wherever its event id is", async () => {
   await onStage(async ({ sender, user, app }) => {
     const id = "0123456789abcdef0123456789abcdef";
     const bodies = [
@@ -292,7 +292,10 @@ test("An envelope that is sent again is the same event, with its id in either pl
       assertEquals([got.status, got.json], [200, { id }]);
     }
     const { counters } = app.mesher;
-    await until("all came", () => counters.get("stored") + counters.get("duplicate") === 3);
+    await until(
+      "all three envelopes are handled",
+      () => counters.get("stored") + counters.get("duplicate") === 3,
+    );
     assertEquals((await user.get("/api/v1/projects/default/events")).json.data.length, 1);
   });
 });
@@ -340,7 +343,7 @@ test("keyOf finds a key in each place where clients put it, and nowhere else", (
   }
 });
 
-test("Texts designed to cause slow matching are read quickly", async () => {
+test("Texts that make regular expressions slow are read quickly", async () => {
   const units = [
     ...[
       "a",
@@ -412,9 +415,9 @@ test("Ingest with a key writes only to the project of the key, whatever the URL 
     ) {
       assertEquals((await sender.ask("POST", `/api/${named}/envelope/`, envelope)).status, 200);
     }
-    await until("all are stored", () => app.mesher.counters.get("stored") === 5);
+    await until("all events are stored", () => app.mesher.counters.get("stored") === 5);
     assertEquals((await user.get(`/api/v1/projects/${other.id}/events`)).json.data, []);
-    // If a request has two keys, the first one counts.
+    // If a request has two keys, the first one is used.
     const both = { "x-api-key": first.key, authorization: `Bearer ${KEY}` };
     assertEquals((await sender.as(both).post("/api/v1/events", { message: "m" })).status, 202);
     const twice = `x-api-key: ${KEY}\r\nx-api-key: ${first.key}`;

@@ -1,7 +1,7 @@
 /**
- * For hostile tests: the operations of the API as its own document describes them, so that new
- * routes are covered automatically; two organisations that each contain one of everything; and
- * requests that no ordinary client sends.
+ * Helpers for hostile tests: the operations of the API according to its own document, so that new
+ * routes are covered automatically; two organisations that each contain one object of every kind;
+ * and requests that ordinary clients do not send.
  */
 import { assert } from "@std/assert";
 import { Buffer } from "node:buffer";
@@ -28,7 +28,7 @@ export interface Operation {
   /** Whether the operation's body contains events. */
   readonly isIngest: boolean;
   readonly access: "public" | "key" | "user";
-  /** All statuses with which the operation may respond. */
+  /** All statuses that the document lists for the operation. */
   readonly statuses: readonly number[];
 }
 
@@ -110,21 +110,21 @@ export function ask(client: Client, operation: Operation, path: string): Promise
   return client.ask(method, path, JSON.stringify(body));
 }
 
-/** The ids of an organisation by their names in paths, and its clients. */
-export interface Camp {
+/** The ids of an organisation, by the names of path segments, and its clients. */
+export interface Fixture {
   readonly user: Client;
   readonly sender: Client;
   readonly userId: string;
   readonly ids: Readonly<Record<string, string>>;
 }
 
-/** Creates one of everything in the first organisation. */
-export async function home({ user, sender, first }: Stage): Promise<Camp> {
-  return await furnish(user, sender, first.organisationId, first.projectId);
+/** Creates one object of every kind in the first organisation. */
+export async function ownOrganisation({ user, sender, first }: Stage): Promise<Fixture> {
+  return await createObjects(user, sender, first.organisationId, first.projectId);
 }
 
-/** Creates another user, with an organisation that has one of everything too. */
-export async function stranger({ app, user }: Stage): Promise<Camp> {
+/** Creates another user, with an organisation that also has one object of every kind. */
+export async function otherOrganisation({ app, user }: Stage): Promise<Fixture> {
   const eva = { email: "eva@example.org", password: "a long enough one" };
   const made = await user.post("/api/v1/orgs/default/users", eva);
   const own = await loggedIn(app.url, eva.email, eva.password);
@@ -132,10 +132,15 @@ export async function stranger({ app, user }: Stage): Promise<Camp> {
   const org = (await own.post("/api/v1/orgs", { name: "Elsewhere" })).json.id;
   const project = (await own.post(`/api/v1/orgs/${org}/projects`, { name: "Theirs" })).json.id;
   const key = (await own.post(`/api/v1/projects/${project}/api-keys`, {})).json.key_value;
-  return await furnish(own, new Client(app.url, { "x-api-key": key }), org, project);
+  return await createObjects(own, new Client(app.url, { "x-api-key": key }), org, project);
 }
 
-async function furnish(user: Client, sender: Client, org: string, project: string): Promise<Camp> {
+async function createObjects(
+  user: Client,
+  sender: Client,
+  org: string,
+  project: string,
+): Promise<Fixture> {
   const rule = await user.post(`/api/v1/projects/${project}/alert-rules`, {
     name: "r",
     condition: { condition_type: "new_issue" },
@@ -146,7 +151,7 @@ async function furnish(user: Client, sender: Client, org: string, project: strin
     alerts = (await user.get(`/api/v1/projects/${project}/alerts`)).json;
     return alerts.length > 0;
   });
-  // Of this project only.
+  // A release of this project only.
   const version = `release of ${project}`;
   await user.post(`/api/v1/projects/${project}/releases`, { version });
   const ids = {
@@ -186,7 +191,7 @@ export function rawAsk(url: string, request: string | Uint8Array): Promise<RawAn
     socket.on("error", reject);
     socket.setTimeout(10_000, () => {
       socket.destroy();
-      reject(new Error(`nothing came for 10 s after ${request.slice(0, 100)}`));
+      reject(new Error(`no response for 10 s to ${request.slice(0, 100)}`));
     });
     socket.on("close", () => {
       const text = Buffer.concat(chunks).toString("utf8");

@@ -1,6 +1,6 @@
 /**
- * External input does not break out of its context: not into other log lines, response headers or
- * metric names, and in a page's data it is only data.
+ * Tests that external input is escaped: it cannot start other log lines, response headers or
+ * metrics, and is only data in a page's data.
  */
 import { assert, assertEquals } from "@std/assert";
 import { nodeLinkOf } from "../../mesher/log.ts";
@@ -14,13 +14,13 @@ import {
   bodyOf,
   DESTRUCTIVE,
   headOf,
-  home,
   operationsOf,
+  ownOrganisation,
   pathOf,
   rawAsk,
 } from "./hostile_kit.ts";
 
-/** If it were not escaped: a separate line, red, reversed, and a header. */
+/** Without escaping, this would be a separate line, red, reversed, and a header. */
 const MARK =
   "MARK\r\n2026-01-01T00:00:00.000Z error \u001b[31mforged\u202e\u2028X-Forged: 1\r\n\r\n";
 
@@ -38,7 +38,7 @@ test("nodeLinkOf writes any text as one line without terminal escapes", () => {
 test("Data from a client is never logged", async () => {
   await onStage(async (stage) => {
     const { lines, app } = stage;
-    const { user, sender, ids } = await home(stage);
+    const { user, sender, ids } = await ownOrganisation(stage);
     const header = encodeURIComponent(MARK);
     const named = {
       "user-agent": `MARK ${header}`,
@@ -75,9 +75,9 @@ test("Data from a client is never logged", async () => {
       } as never);
       await new Promise((opened, failed) => {
         socket.onopen = opened;
-        socket.onerror = () => failed(new Error(`${role} is refused`));
+        socket.onerror = () => failed(new Error(`${role} was rejected`));
       });
-      const answered = new Promise((came) => socket.onmessage = came);
+      const answered = new Promise((received) => socket.onmessage = received);
       socket.send(MARK);
       await answered;
       const closed = new Promise((done) => socket.onclose = done);
@@ -93,12 +93,15 @@ test("Data from a client is never logged", async () => {
         headOf("GET /stream/projects/MARK", { upgrade: "websocket", connection: "upgrade, close" }),
       ]
     ) await rawAsk(app.url, request);
-    await until("all is stored", () => app.mesher.inbox.size + app.mesher.outbox.size === 0);
+    await until(
+      "all events are stored",
+      () => app.mesher.inbox.size + app.mesher.outbox.size === 0,
+    );
     assertEquals(lines.filter((line) => /MARK|forged/i.test(decodeURIComponent(line))), []);
   });
 });
 
-test("A database failure is hidden from the client, and is one line in the log", async () => {
+test("A database failure is hidden from the client, and logged in one line", async () => {
   const real = await openStorage({ sqlitePath: ":memory:" });
   const storage: Storage = {
     ...real,
@@ -118,18 +121,18 @@ test("A database failure is hidden from the client, and is one line in the log",
       assertEquals([cluster.ok, cluster.problem], [false, "the database does not answer"]);
       const ready = await user.as({}).get("/ready");
       assertEquals([ready.status, ready.json], [503, { status: "database away" }]);
-      const said = lines.filter((line) => line.includes("a request failed"));
-      assertEquals(said.length, 2);
-      for (const line of said) assert(!/[\p{Cc}\p{Cf}]/u.test(nodeLinkOf(line)));
+      const logged = lines.filter((line) => line.includes("a request failed"));
+      assertEquals(logged.length, 2);
+      for (const line of logged) assert(!/[\p{Cc}\p{Cf}]/u.test(nodeLinkOf(line)));
     },
     {},
     storage,
   );
 });
 
-test("Data from a client is never returned in a header", async () => {
+test("Data from a client never appears in a response header", async () => {
   await onStage(async (stage) => {
-    const { user, sender, ids } = await home(stage);
+    const { user, sender, ids } = await ownOrganisation(stage);
     const known = new Set([
       ...["allow", "cache-control", "connection", "content-length", "content-type", "date"],
       ...["keep-alive", "retry-after", "set-cookie", "transfer-encoding", "vary"],
@@ -152,7 +155,7 @@ test("Data from a client is never returned in a header", async () => {
   });
 });
 
-test("Metrics remain valid for a scraper with any names", async () => {
+test("Metrics remain valid for a scraper, whatever the names in them", async () => {
   await onStage(async (stage) => {
     const { user, sender } = stage;
     const name = 'a"} 1\nmesher_forged_total 99\n# TYPE x{y="z\\';

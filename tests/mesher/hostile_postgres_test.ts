@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console
 /**
- * The grid of fields on PostgreSQL, which is stricter than SQLite about types, texts and numbers: half of
- * the grid on each runtime, or with FIRN_LONG=1 all of it.
+ * Tests half of the grid of fields on each runtime, or with FIRN_LONG=1 all of it, on PostgreSQL,
+ * which is stricter than SQLite about types, texts and numbers.
  */
 import { openStorage } from "../../mesher/storage/open.ts";
 import { isOwnHalf, test } from "../kit/test.ts";
@@ -23,9 +23,9 @@ else {
     }
   };
 
-  test("Body fields accept any value on PostgreSQL too", () =>
+  test("Body fields accept any value on PostgreSQL, too", () =>
     onPostgres((stage) => tryBodies(stage, isOwnHalf)));
 
-  test("Query fields accept any text on PostgreSQL too", () =>
+  test("Query fields accept any text on PostgreSQL, too", () =>
     onPostgres((stage) => tryQueries(stage, isOwnHalf)));
 }

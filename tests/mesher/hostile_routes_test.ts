@@ -1,6 +1,6 @@
 /**
- * The grid of routes: every operation of the document with every wrong credential, every foreign
- * id, every wrong method and every invalid body.
+ * Tests the grid of routes: every operation of the document with every wrong credential, every
+ * foreign id, every wrong method and every invalid body.
  */
 import { assert, assertEquals } from "@std/assert";
 import { openStorage } from "../../mesher/storage/open.ts";
@@ -11,21 +11,21 @@ import {
   ask,
   bodyOf,
   headOf,
-  home,
   NO_ID,
   type Operation,
   operationsOf,
+  otherOrganisation,
+  ownOrganisation,
   pathOf,
   rawAsk,
-  stranger,
 } from "./hostile_kit.ts";
 
 const name = ({ method, path }: Operation): string => `${method} ${path}`;
 
-test("Private operations answer 401 without a credential, with a wrong one and with one of the wrong kind", async () => {
+test("Private operations answer 401 without a credential, with an invalid one and with one of another kind", async () => {
   await onStage(async (stage) => {
     const { first, user, app } = stage;
-    const { ids } = await home(stage);
+    const { ids } = await ownOrganisation(stage);
     const token = (await user.post("/api/v1/tokens", { label: "t" })).json.token;
     const session = user.headers["cookie"]!.split("=")[1]!;
     const zeros = "0".repeat(48);
@@ -40,7 +40,7 @@ test("Private operations answer 401 without a credential, with a wrong one and w
       { authorization: `Basic ${btoa(`${first.email}:${first.password}`)}` },
       { authorization: `Bearer ${first.key.slice(0, -1)}`, "x-api-key": first.key.toUpperCase() },
     ];
-    // A project's key grants ingest only, and a session or token everything else.
+    // A project's key only grants ingest; a session or token grants everything else.
     const key = [
       { authorization: `Bearer ${first.key}`, "x-api-key": first.key },
       { cookie: `mesher_session=${first.key}`, "x-sentry-auth": `Sentry sentry_key=${first.key}` },
@@ -85,13 +85,13 @@ test("Private operations answer 401 without a credential, with a wrong one and w
 
 test("Ids of another organisation are answered as unknown in every part of a path", async () => {
   await onStage(async (stage) => {
-    const mine = await home(stage);
-    const theirs = await stranger(stage);
+    const mine = await ownOrganisation(stage);
+    const theirs = await otherOrganisation(stage);
     let tried = 0;
     for (const operation of await operationsOf(stage.app.url)) {
       const client = operation.access === "key" ? theirs.sender : theirs.user;
       for (const param of operation.params) {
-        // A name of a release may be anyone's, and a PUT makes one.
+        // A release may have any name, and a PUT creates it.
         if (param === "version" && operation.method === "PUT") continue;
         const at = (id: string): string => pathOf(operation, { ...theirs.ids, [param]: id });
         const got = await ask(client, operation, at(mine.ids[param]!));
@@ -103,7 +103,7 @@ test("Ids of another organisation are answered as unknown in every part of a pat
       }
     }
     assert(tried > 40, `${tried} operations`);
-    // Also by their slugs; and none of the attempts has changed anything.
+    // The same holds for slugs. None of the attempts has changed anything.
     assertEquals((await theirs.user.get("/api/v1/projects/default/issues")).status, 404);
     assertEquals((await theirs.user.get("/api/v1/orgs/default/members")).status, 404);
     const issue = (await mine.user.get(`/api/v1/issues/${mine.ids["issue_id"]}`)).json;
@@ -119,18 +119,17 @@ test("Ids of another organisation are answered as unknown in every part of a pat
 
 test("Ids of another organisation are answered as unknown in bodies and queries", async () => {
   await onStage(async (stage) => {
-    const mine = await home(stage);
-    const theirs = await stranger(stage);
+    const mine = await ownOrganisation(stage);
+    const theirs = await otherOrganisation(stage);
     const project = `/api/v1/projects/${theirs.ids["project_id"]}`;
     const assign = `/api/v1/issues/${theirs.ids["issue_id"]}/assign`;
-    for (const id of [mine.userId, NO_ID, "nobody"]) {
+    for (const id of [mine.userId, NO_ID, "anonymous"]) {
       const got = await theirs.user.post(assign, { user_id: id });
       assertEquals([got.status, got.json], [404, { error: "member not found" }]);
       const list = await theirs.user.get(`${project}/issues?assigned_to=${id}`);
       assertEquals([list.status, list.json.data], [200, []]);
     }
-    // A cursor is a position, not a row: it returns only the user's own rows, whatever row it
-    // refers to.
+    // A cursor is a position, not a row: with any cursor, only the user's own rows are returned.
     for (const id of [mine.ids["issue_id"]!, NO_ID]) {
       const query = `cursor=${Date.now() + 60_000}&cursor_id=${id}`;
       const issues = (await theirs.user.get(`${project}/issues?${query}`)).json.data;
@@ -138,11 +137,11 @@ test("Ids of another organisation are answered as unknown in bodies and queries"
       const events = (await theirs.user.get(`${project}/events?${query}`)).json.data;
       assertEquals(events.map((event: { id: string }) => event.id), [theirs.ids["event_id"]]);
     }
-    // Senders choose event ids: the same one in two projects is two events.
+    // Senders choose event ids, so the same id in two projects means two events.
     const id = mine.ids["event_id"]!;
     assertEquals((await theirs.sender.post("/api/v1/events", { id, message: "mine" })).status, 202);
     await until(
-      "it is stored",
+      "the event is stored",
       async () => (await theirs.user.get(`/api/v1/events/${id}`)).status === 200,
     );
     assertEquals((await theirs.user.get(`/api/v1/events/${id}`)).json.event.message, "mine");
@@ -167,13 +166,13 @@ test("Access to another organisation's id runs the same queries as an unknown id
   });
   await onStage(
     async (stage) => {
-      const mine = await home(stage);
-      const theirs = await stranger(stage);
+      const mine = await ownOrganisation(stage);
+      const theirs = await otherOrganisation(stage);
       const questions = async (operation: Operation, path: string): Promise<string[]> => {
         asked.length = 0;
         await ask(operation.access === "key" ? theirs.sender : theirs.user, operation, path);
-        // Calls that the node makes by itself meanwhile do not belong to a request, and keys are
-        // cached.
+        // Excludes calls that the node makes on its own at the same time, which belong to no
+        // request.
         const own =
           /^(?:all|enabled|eventC|write|unresolved|upkeep|spike|fire|unarch|health|projectBy)/;
         return asked.filter((key) => !own.test(key));
@@ -181,7 +180,7 @@ test("Access to another organisation's id runs the same queries as an unknown id
       for (const operation of await operationsOf(stage.app.url)) {
         for (const param of operation.params) {
           const at = (id: string): string => pathOf(operation, { ...theirs.ids, [param]: id });
-          // The key is cached briefly, so it is queried in neither case.
+          // The key is cached for a short time, so it is queried in neither case.
           await ask(theirs.sender, operation, at(NO_ID));
           const foreign = await questions(operation, at(mine.ids[param]!));
           assertEquals(foreign, await questions(operation, at(NO_ID)), name(operation));
@@ -195,7 +194,7 @@ test("Access to another organisation's id runs the same queries as an unknown id
 
 test("Operations answer 405 to every other method, and list the allowed ones", async () => {
   await onStage(async (stage) => {
-    const { ids, user, sender } = await home(stage);
+    const { ids, user, sender } = await ownOrganisation(stage);
     const operations = await operationsOf(stage.app.url);
     const paths = new Set(operations.map(({ path }) => path));
     for (const path of paths) {
@@ -211,7 +210,8 @@ test("Operations answer 405 to every other method, and list the allowed ones", a
         assertEquals(got.json, { error: "method not allowed" });
       }
     }
-    // Pages of other sites may report events: their browser sends a preflight request first.
+    // Pages of other sites may report events, for which their browser first sends a preflight
+    // request.
     const preflight = await sender.as({}).ask("OPTIONS", "/api/1/envelope/");
     const allow = preflight.headers.get("access-control-allow-origin");
     assertEquals([preflight.status, allow], [204, "*"]);
@@ -222,7 +222,7 @@ test("Operations answer 405 to every other method, and list the allowed ones", a
 
 test("HEAD returns the same headers as GET, without the body", async () => {
   await onStage(async (stage) => {
-    const { ids, user } = await home(stage);
+    const { ids, user } = await ownOrganisation(stage);
     for (const operation of await operationsOf(stage.app.url)) {
       if (operation.method !== "GET") continue;
       const path = pathOf(operation, ids);
@@ -235,7 +235,7 @@ test("HEAD returns the same headers as GET, without the body", async () => {
 
 test("Operations with a JSON body answer 415 for other types, 413 if it is too large, and 400 for invalid JSON", async () => {
   await onStage(async (stage) => {
-    const { ids, user } = await home(stage);
+    const { ids, user } = await ownOrganisation(stage);
     const types = [
       "text/plain",
       "text/plain;application/json",
@@ -295,7 +295,7 @@ test("Operations with a JSON body answer 415 for other types, 413 if it is too l
 
 test("Unusually encoded paths reach no other route", async () => {
   await onStage(async (stage) => {
-    const { ids, user, sender } = await home(stage);
+    const { ids, user, sender } = await ownOrganisation(stage);
     const strange = [
       "%2F",
       "..%2f..",
@@ -316,7 +316,7 @@ test("Unusually encoded paths reach no other route", async () => {
     ];
     for (const operation of await operationsOf(stage.app.url)) {
       for (const param of operation.params) {
-        // A release may have nearly any name, and a PUT makes it.
+        // A release may have nearly any name, and a PUT creates it.
         if (param === "version" && operation.method === "PUT") continue;
         for (const text of strange) {
           const path = operation.path.replaceAll(
@@ -333,7 +333,7 @@ test("Unusually encoded paths reach no other route", async () => {
         }
       }
     }
-    // URL normalisation: dot segments go up, and never reach a response other than that path's.
+    // After URL normalisation, a path with dot segments is answered like the path that it resolves to.
     for (
       const path of [
         "/api/v1/projects/../orgs",
@@ -344,8 +344,8 @@ test("Unusually encoded paths reach no other route", async () => {
     ) {
       const got = await rawAsk(stage.app.url, headOf(`GET ${path}`, user.headers));
       assertEquals([path, got.status], [path, 200]);
-      const nobody = await rawAsk(stage.app.url, headOf(`GET ${path}`));
-      assertEquals([path, nobody.status], [path, 401]);
+      const anonymous = await rawAsk(stage.app.url, headOf(`GET ${path}`));
+      assertEquals([path, anonymous.status], [path, 401]);
     }
     for (const path of ["//api/v1/orgs", "/api//v1/orgs", "/api/v1/orgs//", "/API/v1/orgs"]) {
       const got = await rawAsk(stage.app.url, headOf(`GET ${path}`));

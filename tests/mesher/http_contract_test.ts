@@ -1,13 +1,13 @@
 /**
- * Properties of every route: a document that lists all of them, and text that is returned
- * unchanged. `hostile_*_test.ts` tests the rest.
+ * Tests properties of every route: a document that lists all of them, and text that is returned
+ * unchanged. `hostile_*_test.ts` test the rest.
  */
 import { assert, assertEquals } from "@std/assert";
 import { openApiOf } from "../../mesher/http/openapi.ts";
 import { ROUTES } from "../../mesher/http/routes/all.ts";
 import { test, until } from "../kit/test.ts";
 import { onStage } from "./end_to_end_kit.ts";
-import { home } from "./hostile_kit.ts";
+import { ownOrganisation } from "./hostile_kit.ts";
 
 const PROJECT = "/api/v1/projects/{project_id}";
 const ISSUE = "/api/v1/issues/{issue_id}";
@@ -15,7 +15,10 @@ const MEMBERS = "/api/v1/orgs/{org_id}/members";
 const AFFECTED = ["status", "affected"];
 const PAGE = ["data", "has_more", "next_cursor", "next_cursor_id"];
 
-/** The original 36 routes: the status of a success, a body, and the names in the response. */
+/**
+ * The 36 routes of the original API: the status of a success, a body, and the names in the
+ * response.
+ */
 const ORIGINAL: readonly [string, number, unknown, readonly string[]][] = [
   ["POST /api/v1/events", 202, { message: "m" }, ["status"]],
   ["POST /api/v1/events/bulk", 202, [{ message: "m" }], ["status"]],
@@ -62,13 +65,13 @@ const ORIGINAL: readonly [string, number, unknown, readonly string[]][] = [
   [`POST ${MEMBERS}/{membership_id}/remove`, 200, {}, AFFECTED],
 ];
 
-test("The 36 routes of the original exist, with its statuses and names", async () => {
+test("The 36 routes of the original API exist, with the same statuses and names", async () => {
   await onStage(async (stage) => {
-    const { ids, user, sender } = await home(stage);
+    const { ids, user, sender } = await ownOrganisation(stage);
     const eva = { email: "eva@example.org", password: "a long enough one" };
     const made = (await user.post("/api/v1/orgs/default/users", eva)).json;
     await user.post(`/api/v1/orgs/default/members/${made.id}/remove`);
-    // A user who can be given a role and removed, unlike the only owner.
+    // A user whose role can be changed and who can be removed, unlike the only owner.
     const max = { email: "max@example.org", password: "a long enough one" };
     const membership = (await user.post("/api/v1/orgs/default/users", max)).json.id;
     const values: Record<string, string> = { ...ids, membership_id: membership };
@@ -94,7 +97,10 @@ test("OpenAPI describes every route and its fields, and is served", async () => 
       const path = route.path.replaceAll(/:(\w+)/g, "{$1}");
       const operation = served.paths[path]?.[route.method.toLowerCase()];
       assert(operation !== undefined, `${route.method} ${path}`);
-      assert(!names.has(operation.operationId), `two are called ${operation.operationId}`);
+      assert(
+        !names.has(operation.operationId),
+        `two operations are called ${operation.operationId}`,
+      );
       names.add(operation.operationId);
       assertEquals(operation.security.length === 0, route.access === "public");
       assert(operation.responses[route.ok] !== undefined);
@@ -134,7 +140,7 @@ test("Every event field accepts any text, and returns it unchanged", async () =>
       const sent = await sender.post("/api/v1/events", event);
       assertEquals(sent.status, 202);
       let got = await user.get(`/api/v1/events/${sent.json.id}`);
-      await until("it is stored", async () => {
+      await until("the event is stored", async () => {
         got = await user.get(`/api/v1/events/${sent.json.id}`);
         return got.status === 200;
       });

@@ -1,4 +1,4 @@
-/** The page's files, and no others. */
+/** Tests that the page's files are served, and no others. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,7 +8,7 @@ import { test } from "../kit/test.ts";
 import { onStage } from "./end_to_end_kit.ts";
 import { headOf, rawAsk } from "./hostile_kit.ts";
 
-/** Requests a file, optionally with the tag of a cached version. */
+/** Requests a file, optionally with the entity tag of a cached version. */
 function look(
   files: PageFiles,
   path: string,
@@ -36,7 +36,7 @@ test("PageFiles serves the files in its folder, and nothing outside it, for any 
       return [response.status, await response.text()];
     };
     assertEquals(await got("/"), [200, "the page"]);
-    // Its URLs are relative, so it has one URL only.
+    // The page has relative URLs, so each view has only one URL.
     for (const [path, up] of [["/issues/17", "../"], ["/issues", "./"], ["/a/b/c", "../../"]]) {
       const response = await files.answer(new Request("http://localhost/"), path!);
       assertEquals([response.status, response.headers.get("location")], [302, up!]);
@@ -113,7 +113,7 @@ test("PageFiles answers 304 to a client that has the current version, and the fi
         const got = await look(files, "/app.js", { method, has });
         const isSent = status === 200 && method === "GET";
         assertEquals([has, got.status, await got.text()], [has, status, isSent ? "old" : ""]);
-        // Each response has its type, its caching rules and its security policy.
+        // Each response has its type, caching rules and security policy.
         assertEquals([got.headers.get("etag"), got.headers.get("cache-control")], [
           tag,
           "no-cache",
@@ -124,7 +124,7 @@ test("PageFiles answers 304 to a client that has the current version, and the fi
     }
     assertEquals((await look(files, "/app.js", { method: "POST", has: tag })).status, 405);
     assertEquals((await look(files, "/none.js", { has: "*" })).status, 404);
-    // A new version of the same length is detected, by its bytes alone.
+    // A new version of the same length is detected by its content.
     const touch = (ms: number): void => utimesSync(join(folder, "app.js"), ms / 1000, ms / 1000);
     writeFileSync(join(folder, "app.js"), "new");
     touch(1_000_000);
@@ -157,7 +157,7 @@ test("A node answers 304 without a body to a client that has the page", async ()
       const length = new TextEncoder().encode(body).length;
       assert(head.head.toLowerCase().includes(`content-length: ${length}`), head.head);
     }
-    // Responses that change on each request have no tag.
+    // Responses that change with each request have no entity tag.
     const api = await fetch(`${app.url}/health`, { headers: { "if-none-match": "*" } });
     assertEquals([api.status, api.headers.get("etag")], [200, null]);
     await api.body?.cancel();

@@ -1,4 +1,4 @@
-/** Calls every route once as intended, and checks its status and the names in its body. */
+/** Tests every route once as intended: its status and the names in its body. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { test, until } from "../kit/test.ts";
 import { type Client, loggedIn, onStage, type Stage } from "./end_to_end_kit.ts";
@@ -15,7 +15,7 @@ async function stored(
   assertEquals(got.json.status, "accepted");
   const { id } = got.json;
   let issueId = "";
-  await until("it is stored", async () => {
+  await until("the event is stored", async () => {
     const found = await user.get(`/api/v1/events/${id}`);
     issueId = found.json.event?.issue_id;
     return found.status === 200;
@@ -32,7 +32,7 @@ async function ok(client: Client, method: "get" | "post", path: string, body?: u
   return got.json;
 }
 
-test("Ingest accepts single events, bulk requests and Sentry envelopes, and all can be found", async () => {
+test("Ingest accepts single events, bulk requests and Sentry envelopes, and finds all of them", async () => {
   await onStage(async (stage) => {
     const { sender, user } = stage;
     const { id } = await stored(stage, { message: "one", tags: { color: "red" } });
@@ -58,12 +58,12 @@ test("Ingest accepts single events, bulk requests and Sentry envelopes, and all 
     const list = async (): Promise<string[]> =>
       (await user.get("/api/v1/projects/default/events")).json.data
         .map((event: { message: string }) => event.message).sort();
-    await until("five are stored", async () => (await list()).length === 5);
+    await until("five events are stored", async () => (await list()).length === 5);
     assertEquals(await list(), ["by an old sdk", "by sentry", "four", "one", "two"]);
   });
 });
 
-test("Ingest rejects invalid events with a sentence", async () => {
+test("Ingest rejects invalid events with an error message", async () => {
   await onStage(async ({ sender, app }) => {
     const refused = async (path: string, body: string): Promise<unknown> => {
       const got = await sender.ask("POST", path, body);
@@ -241,7 +241,7 @@ test("Alert rules fire for new issues, and their alerts are acknowledged and res
 
     await stored(stage, { message: "never seen before" });
     let alerts: { id: string; message: string; status: string; triggered_at: string }[] = [];
-    await until("it has fired", async () => {
+    await until("the alert has fired", async () => {
       alerts = await ok(user, "get", `${base}/alerts`);
       return alerts.length === 1;
     });
@@ -254,7 +254,7 @@ test("Alert rules fire for new issues, and their alerts are acknowledged and res
     assertEquals((await ok(user, "get", `${base}/alerts?status=resolved`)).length, 1);
     assertEquals(await ok(user, "get", `${base}/alerts?status=active`), []);
     await stored(stage, { message: "a second one" });
-    await until("it has fired again", async () => {
+    await until("the alert has fired again", async () => {
       alerts = await ok(user, "get", `${base}/alerts?status=active`);
       return alerts.length === 1;
     });
@@ -356,13 +356,13 @@ test("Organisations: members join, change roles and leave, and the last owner ca
 
 test("Accounts: login, tokens, password change and logout work", async () => {
   await onStage(async ({ user, app, first }) => {
-    const nobody = user.as({});
-    const wrong = await nobody.post("/api/v1/login", { email: first.email, password: "wrong" });
+    const anonymous = user.as({});
+    const wrong = await anonymous.post("/api/v1/login", { email: first.email, password: "wrong" });
     assertEquals([wrong.status, wrong.json.error], [401, "wrong email or password"]);
-    const form = await nobody.as({ "content-type": "text/plain" })
+    const form = await anonymous.as({ "content-type": "text/plain" })
       .post("/api/v1/login", { email: first.email, password: first.password });
     assertEquals(form.status, 415);
-    const good = await nobody.post("/api/v1/login", {
+    const good = await anonymous.post("/api/v1/login", {
       email: first.email,
       password: first.password,
     });
@@ -390,7 +390,7 @@ test("Accounts: login, tokens, password change and logout work", async () => {
     const statuses = new Set<number>();
     for (let i = 0; i < 12; i++) {
       statuses.add(
-        (await nobody.post("/api/v1/login", { email: "x@y.z", password: "guess" })).status,
+        (await anonymous.post("/api/v1/login", { email: "x@y.z", password: "guess" })).status,
       );
     }
     assertEquals([...statuses], [401, 429]);
@@ -409,9 +409,9 @@ test("A cookie is rejected for requests from another site", async () => {
 
 test("System routes report the health of the node", async () => {
   await onStage(async ({ user, app }) => {
-    const nobody = user.as({});
-    assertEquals((await nobody.get("/health")).json, { status: "ok" });
-    assertEquals((await nobody.get("/ready")).json, { status: "ready" });
+    const anonymous = user.as({});
+    assertEquals((await anonymous.get("/health")).json, { status: "ok" });
+    assertEquals((await anonymous.get("/ready")).json, { status: "ready" });
     assertMatch((await user.get("/metrics")).json, /^mesher_stored_total 0$/m);
     const cluster = await ok(user, "get", "/api/v1/cluster");
     assertEquals([cluster.standalone, cluster.nodes.length], [true, 1]);
@@ -424,8 +424,8 @@ test("System routes report the health of the node", async () => {
       node: app.mesher.node.name,
       pid: cluster.names[0].pid,
     });
-    assertEquals((await nobody.get("/api/nothing")).json, { error: "not found" });
-    assertEquals((await nobody.get("/..%2f..%2fdeno.json")).status, 404);
-    assertEquals((await nobody.get("/rows.js/../../../deno.json")).status, 404);
+    assertEquals((await anonymous.get("/api/nothing")).json, { error: "not found" });
+    assertEquals((await anonymous.get("/..%2f..%2fdeno.json")).status, 404);
+    assertEquals((await anonymous.get("/rows.js/../../../deno.json")).status, 404);
   });
 });

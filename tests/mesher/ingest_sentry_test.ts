@@ -1,6 +1,6 @@
 /**
- * Everything that Sentry accepts is accepted: encodings, tunnels, large attachments, old clients,
- * browser reports; and data that is not stored is counted where an operator sees it.
+ * Tests that everything is accepted that Sentry accepts: encodings, tunnels, large attachments, old
+ * clients, browser reports. Data that is not stored is counted and shown to operators.
  */
 import { assert, assertEquals } from "@std/assert";
 import { Buffer } from "node:buffer";
@@ -62,22 +62,23 @@ test("An envelope is accepted in every encoding that Sentry's SDKs use", async (
 test("An envelope without a key in its header is accepted with the DSN in its first line", async () => {
   await onStage(async (stage) => {
     const { app, first, lines } = stage;
-    const stranger = new Client(app.url);
+    const unknown = new Client(app.url);
     const dsn = (key: string): string => `https://${key}@mesher.example/1`;
-    const send = (text: string) => stranger.ask("POST", "/api/1/envelope/", text);
+    const send = (text: string) => unknown.ask("POST", "/api/1/envelope/", text);
     assertEquals((await send(envelope("by its DSN", { dsn: dsn(first.key) }))).status, 200);
     assertEquals((await send(envelope("x", { dsn: dsn("wrong") }))).status, 401);
     assertEquals((await send(envelope("x"))).status, 401);
     assertEquals((await send("nonsense")).status, 401);
     await assertTitles(stage, ["by its DSN"]);
     assertEquals(app.mesher.counters.labelled("rejected"), { unauthorized: 3 });
-    // Rate-limited: the first message of each kind is logged, and then none for a while.
+    // Logging is limited: only the first message of each kind is logged, and then none for some
+    // time.
     const logged = lines.filter((line) => line.startsWith("ingest rejected"));
     assertEquals(logged, ["ingest rejected (unauthorized): unauthorized"]);
   });
 });
 
-test("An item that is too large or broken is dropped alone", async () => {
+test("An item that is too large or malformed is dropped without the others", async () => {
   await onStage(async (stage) => {
     const { sender, user, app } = stage;
     const large = `{}\n{"type":"attachment","length":6000000}\n${"x".repeat(6_000_000)}\n`;
@@ -170,7 +171,7 @@ test("Browser reports and user feedback are stored as events", async () => {
         "blocked-uri": "https://evil.example/x.js",
       },
     };
-    // As a browser sends it: with the key in the URL and no custom header.
+    // As browsers send it: with the key in the URL and without custom headers.
     const browser = new Client(app.url, { "content-type": "application/csp-report" });
     const path = `/api/1/security/?sentry_key=${first.key}`;
     assertEquals((await browser.post(path, csp)).status, 200);
@@ -209,7 +210,7 @@ test("Secrets are removed from stored events, also by a project's own rules", as
     const extra = { password: "hunter2", member_number: "M-77", csrf_token: "seen" };
     const { id } = (await sender.post("/api/v1/events", { message: "m", extra })).json;
     const path = `/api/v1/events/${id}`;
-    await until("it is stored", async () => (await user.get(path)).status === 200);
+    await until("the event is stored", async () => (await user.get(path)).status === 200);
     const text = JSON.stringify((await user.get(path)).json);
     assert(!text.includes("hunter2") && !text.includes("M-77") && text.includes("seen"), text);
     const wrong = await user.post("/api/v1/projects/default/settings", { scrub: { fields: 5 } });

@@ -1,11 +1,11 @@
-/** Merging, splitting, comments and activity through the API. */
+/** Tests merging, splitting, comments and activity through the API. */
 import { assertEquals } from "@std/assert";
 import { test, until } from "../kit/test.ts";
 import { onStage, type Stage } from "./end_to_end_kit.ts";
 
 const base = "/api/v1/projects/default";
 
-/** Sends events; resolves with their issues' ids, by title. */
+/** Sends events. Resolves to the ids of their issues, by title. */
 export async function issuesFrom(
   { sender, user }: Stage,
   events: readonly Readonly<Record<string, unknown>>[],
@@ -13,7 +13,7 @@ export async function issuesFrom(
   await sender.post("/api/v1/events/bulk", events);
   const wanted = new Set(events.map(({ message }) => message));
   let found = new Map<string, string>();
-  await until("they are stored", async () => {
+  await until("the events are stored", async () => {
     const { data } = (await user.get(`${base}/issues?limit=100`)).json;
     found = new Map(data.map((one: { title: string; id: string }) => [one.title, one.id]));
     return [...wanted].every((title) => found.has(title as string));
@@ -62,7 +62,7 @@ test("Issues are merged, commented on and split through the API, and their activ
     await issuesFrom(stage, [{ message: "one", release: "2" }]);
     const { data } = (await user.get(`/api/v1/issues/${one}/activity`)).json;
     await until(
-      "it has returned",
+      "the activity shows the regression",
       async () =>
         (await user.get(`/api/v1/issues/${one}/activity`)).json.data[0].kind === "regressed",
     );

@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console
 /**
- * Leases of PostgreSQL: they are taken over when the holder is killed or paused; and a store
- * rejects a former holder's late writes.
+ * Tests leases in PostgreSQL: they are taken over when the holder is killed or suspended, and a
+ * store rejects late writes of a former holder.
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { NodeOptions } from "../../lib/node_options.ts";
@@ -55,7 +55,11 @@ else {
           "there is none",
         );
         // The server ends a session that is silent for too long.
-        await until("it is free", async () => await a.acquire("x", "a") !== undefined, 10_000);
+        await until(
+          "the lease is free",
+          async () => await a.acquire("x", "a") !== undefined,
+          10_000,
+        );
         assertEquals(await b.renew("x", 2).catch(() => false), false);
       } finally {
         await Promise.all([a.close(), b.close(), sql.end()]);
@@ -66,7 +70,7 @@ else {
   const runs = (node: NodeProcess): boolean => node.count("runs") > node.count("rests");
 
   for (const [one, other] of PAIRS) {
-    test(`a PostgreSQL lease (${one}, ${other}) is taken over when its holder is killed, and a suspended holder's writes are rejected`, async () => {
+    test(`a PostgreSQL lease (${one}, ${other}) is taken over when its holder is killed, and writes of a suspended holder are rejected`, async () => {
       await withDatabase(async (url) => {
         await cluster.run(url, "CREATE TABLE written (token bigint NOT NULL)");
         await withNodes(async (start) => {
@@ -80,28 +84,28 @@ else {
             );
           const a = await begin(one, "a", []);
           await a.ask("join");
-          await until("it runs", () => runs(a));
+          await until("the first holder runs", () => runs(a));
           const b = await begin(other, "b", [a.name]);
           const c = await begin(one, "c", [a.name]);
           for (const node of [b, c]) await node.ask("join");
           assertEquals(await a.ask("write"), "written");
           await a.kill();
-          await until("another runs", () => runs(b) !== runs(c), 20_000);
+          await until("another holder runs", () => runs(b) !== runs(c), 20_000);
           const [second, third] = runs(b) ? [b, c] : [c, b];
           assertEquals(await second.ask("write"), "written");
-          // It is paused: the database ends its lease.
+          // The holder is suspended, so the database ends its lease.
           second.signal("SIGSTOP");
           let writing: Promise<string>;
           try {
-            await until("the third runs", () => runs(third), 20_000);
+            await until("the third holder runs", () => runs(third), 20_000);
             assertEquals(await third.ask("write"), "written");
-            // When it resumes, it writes first.
+            // When resumed, it first writes.
             writing = second.ask<string>("write");
           } finally {
             second.signal("SIGCONT");
           }
           assert((await writing).includes("is out of date"), await writing);
-          await until("the stale one stops", () => !runs(second), 10_000);
+          await until("the former holder has stopped", () => !runs(second), 10_000);
           assertEquals([runs(third), third.count("runs")], [true, 1]);
           const tokens = await cluster.run(url, "SELECT token::int AS token FROM written");
           assertEquals(tokens.map(({ token }) => token), [1, 2, 3]);

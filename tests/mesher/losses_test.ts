@@ -1,4 +1,4 @@
-/** What nodes remember about lost nodes, and how several reports are merged. */
+/** Tests what nodes remember about lost nodes, and how the reports of several nodes are merged. */
 import { assertEquals } from "@std/assert";
 import { type Loss, Losses, LOSSES_MAX, united } from "../../mesher/cluster/losses.ts";
 import { test } from "../kit/test.ts";
@@ -14,7 +14,7 @@ test("Losses keeps the most recent losses, and removes a node that turns out to 
   assertEquals([losses.list[0]!.node, losses.list.at(-1)!.node], ["n5", "n24"]);
   losses.lives("n24", 7);
   losses.lives("n7", 24);
-  assertEquals(losses.list.length, LOSSES_MAX, "another life, another node");
+  assertEquals(losses.list.length, LOSSES_MAX, "another incarnation, another node");
   losses.lives("n24", 24);
   assertEquals(losses.list.at(-1)!.node, "n23");
 });
@@ -33,7 +33,7 @@ test("united merges reports of the same loss: earliest time, largest count, newe
   assertEquals(united([]), []);
 });
 
-test("united combines reports of nodes that know of a loss with those that do not", () => {
+test("united combines the reports of nodes that know of a loss with those of nodes that do not", () => {
   const known = loss("a", 1, 1_000, 64);
   assertEquals(united([[loss("a", null, 900, null)], [known]]), [{ ...known, at: 900 }]);
   assertEquals(united([[known], [loss("a", null, 900_000, null)]]), [

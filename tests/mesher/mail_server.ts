@@ -1,4 +1,4 @@
-/** A real SMTP server for tests: `smtp_child.ts` in a process of its own. */
+/** A real SMTP server for tests, `smtp_child.ts` in its own process. */
 import { spawn } from "node:child_process";
 import process from "node:process";
 import { createInterface } from "node:readline";
@@ -11,11 +11,11 @@ const CHILD = fileURLToPath(new URL("./smtp_child.ts", import.meta.url));
 export interface MailServer {
   /** `127.0.0.1:port`. */
   readonly host: string;
-  /** The mails that have arrived, as they were sent. */
+  /** The mails that have arrived, unchanged. */
   readonly mails: readonly string[];
 }
 
-/** Runs `body` beside a server. */
+/** Runs `body` with a server. */
 export async function withMailServer(
   body: (server: MailServer) => Promise<void>,
 ): Promise<void> {

@@ -1,5 +1,7 @@
 // deno-lint-ignore-file no-console
-/** PostgreSQL from the command line: the move of a SQLite file into it, a backup and its restoration. */
+/**
+ * Tests PostgreSQL from the command line: migrating a SQLite file, a backup and its restoration.
+ */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -33,7 +35,7 @@ else {
   };
 
   /** Stores rows in all tables. */
-  const furnish = async (storage: Storage): Promise<string> => {
+  const createObjects = async (storage: Storage): Promise<string> => {
     const { orgId, owner, project } = await party(storage, "anna");
     await storage.setOperator(owner.email, true);
     await storage.updateProject(orgId, project.id, {
@@ -84,7 +86,7 @@ else {
     return orgId;
   };
 
-  /** Reads all of it. */
+  /** Reads all rows. */
   const readAll = async (storage: Storage, orgId: string): Promise<unknown> => {
     const [project] = await storage.projects(orgId);
     const p = project!.id;
@@ -124,11 +126,11 @@ else {
     };
   };
 
-  test("admin migrate copies all that a file of SQLite holds into PostgreSQL, once", () =>
+  test("admin migrate copies everything in a SQLite file to PostgreSQL, once", () =>
     inPlaces(async (folder, url) => {
       const file = join(folder, "mesher.db");
       const sqlite = await openSqlite({ path: file });
-      const orgId = await furnish(sqlite);
+      const orgId = await createObjects(sqlite);
       const before = await readAll(sqlite, orgId) as { words: { rows: unknown[] }; count: number };
       assertEquals([before.words.rows.length, before.count], [1, 1_202]);
       await sqlite.close();
@@ -151,11 +153,11 @@ else {
       await assertRejects(() => admin(file, "migrate", file), Error, "set DATABASE_URL");
     }));
 
-  test("admin backup and restore copy a PostgreSQL database and bring it back", () =>
+  test("admin backup and restore copy a PostgreSQL database and restore it", () =>
     inPlaces(async (folder, url) => {
       const copy = join(folder, "copy");
       let storage = await openPostgres({ url });
-      const orgId = await furnish(storage);
+      const orgId = await createObjects(storage);
       const before = await readAll(storage, orgId);
       await admin(url, "backup", copy);
       assertEquals(statSync(copy).mode & 0o777, 0o600);

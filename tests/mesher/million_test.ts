@@ -1,7 +1,8 @@
 // deno-lint-ignore-file no-console
 /**
- * A node answers while its database searches, counts, expires and deletes: with few events by
- * default, with a million with FIRN_LONG=1. A read whose client has disconnected is aborted.
+ * Tests that a node answers while its database searches, counts, expires and deletes: with few
+ * events by default, with a million with FIRN_LONG=1. A read whose client has disconnected is
+ * aborted.
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -16,7 +17,7 @@ import { realisticEntry } from "./event.ts";
 
 const IS_LONG = process.env["FIRN_LONG"] === "1";
 
-/** PostgreSQL answers these within 300 ms, or works on them in the background. */
+/** PostgreSQL answers these queries within 300 ms, or handles them in the background. */
 const SHORT = /rare|release|tags|occupies|^deleting/;
 
 for (const engine of ["SQLite", "PostgreSQL"]) {
@@ -54,7 +55,7 @@ async function inFile(body: (path: string) => Promise<void>): Promise<void> {
   }
 }
 
-test("SQLite deletes and searches on other threads, and returns freed space", () =>
+test("SQLite deletes and searches on other threads, and releases freed space", () =>
   inFile(async (path) => {
     const storage = await openSqlite({ path, fullSync: false });
     const { orgId, project } = await party(storage, "anna");
@@ -62,7 +63,7 @@ test("SQLite deletes and searches on other threads, and returns freed space", ()
     const entries = Array.from({ length: 3_000 }, (_, i) => realisticEntry(project.id, old + i, i));
     await storage.writeEvents(entries);
     assertEquals((await storage.projectUsage(orgId, project.id))?.events, 3_000);
-    // The number of turns of this thread meanwhile: none if it did the work itself.
+    // The number of turns of this thread meanwhile, which is 0 if it did the work itself.
     let turns = 0;
     const timer = setInterval(() => turns++, 1);
     const report = await storage.upkeep(Date.now());
@@ -82,7 +83,7 @@ test("SQLite deletes and searches on other threads, and returns freed space", ()
     assert(free < pages / 2, `${free} of ${pages} pages are free`);
   }));
 
-test("A read is not started if its client has disconnected", () =>
+test("Storage does not start a read whose client has disconnected", () =>
   inFile(async (path) => {
     const storage = await openSqlite({ path, fullSync: false });
     const { orgId, project } = await party(storage, "anna");

@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console
 /**
- * Outgoing alerts: the format of each channel, mail by a real SMTP server, cooldowns of issues, the
- * test button.
+ * Tests outgoing alerts: the format of each channel, mail by a real SMTP server, cooldowns of
+ * issues, the test button.
  */
 import { assert, assertEquals } from "@std/assert";
 import { spawn } from "node:child_process";
@@ -101,13 +101,13 @@ test("A rule's cooldown applies per issue, and suppressed alerts are counted", a
         await until("both issues have fired", () => got.length === 2);
         await again("alpha");
         await until(
-          "it is suppressed",
+          "an alert is suppressed",
           async () => (await alerts()).some(({ suppressed }) => suppressed === 1),
         );
         assertEquals(got.length, 2);
         now += 11 * 60_000;
         await again("alpha");
-        await until("the next one fires", () => got.length === 3);
+        await until("the next alert fires", () => got.length === 3);
         const last = JSON.parse(got[2]!.body);
         assert(last.text.endsWith("(1 more was suppressed since the last alert)"), last.text);
         assert(last.link.startsWith(`${app.url}/#/issues/`), last.link);

@@ -1,4 +1,4 @@
-/** Operation: one port, a path prefix behind a proxy, counters of nodes that have ended. */
+/** Tests operation: one port, a path prefix behind a proxy, counters of nodes that have ended. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,7 +8,7 @@ import { openSqlite } from "../../mesher/storage/sqlite.ts";
 import { test, until } from "../kit/test.ts";
 import { Client, loggedIn, onStage, testConfig } from "./end_to_end_kit.ts";
 
-/** Opens a stream. Resolves with whether the server accepted it. */
+/** Opens a stream. Resolves to whether the server accepted it. */
 function opens(url: string): Promise<boolean> {
   const socket = new WebSocket(url);
   return new Promise((resolve) => {
@@ -38,7 +38,7 @@ test("MESHER_PUBLIC_URL with a path serves everything under it, whether or not a
     for (const base of ["", "/mesher"]) {
       const page = await anybody.get(`${base}/`);
       assertEquals(page.status, 200);
-      // No URL in it begins at the host's root.
+      // No URL of the page begins at the root of the host.
       assert(!/(?:src|href)="\//.test(page.json as string));
       assertEquals((await anybody.get(`${base}/main.js`)).status, 200);
       assertEquals((await user.get(`${base}/api/v1/me`)).status, 200);
@@ -52,7 +52,7 @@ test("MESHER_PUBLIC_URL with a path serves everything under it, whether or not a
       assert(await opens(stream));
     }
     assertEquals((await anybody.get("/other/main.js")).status, 404);
-    // The page's own origin is that of its public URL.
+    // The page's origin is that of the public URL.
     const changed = await user.as({ ...user.headers, origin: "https://errors.example" })
       .post("/mesher/api/v1/projects/default/settings", {});
     assertEquals(changed.status, 200);
@@ -70,7 +70,7 @@ test("The cluster's totals include nodes that have ended", async () => {
       const sender = new Client(app.url, { "x-api-key": login.key });
       for (let i = 0; i < 3; i++) await sender.post("/api/v1/events", { message: `m${i}` });
       await sender.post("/api/v1/events", "no event");
-      await until("all are stored", () => app.mesher.counters.get("stored") === 3);
+      await until("all events are stored", () => app.mesher.counters.get("stored") === 3);
       const user = await loggedIn(app.url, login.email, login.password);
       const { json } = await user.get("/api/v1/cluster");
       assertEquals(json.totals.counters.stored, expected);

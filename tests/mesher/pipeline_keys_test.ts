@@ -1,11 +1,14 @@
-/** The cache of keys: a busy client never waits for the database, and a revoked key is rejected in time. */
+/**
+ * Tests the cache of keys: a busy client never waits for the database, and a revoked key is
+ * rejected in time.
+ */
 import { assertEquals } from "@std/assert";
 import { newSecret } from "../../mesher/domain/secret.ts";
 import { Keys } from "../../mesher/pipeline/keys.ts";
 import type { Project } from "../../mesher/storage/projects.ts";
 import { test, until } from "../kit/test.ts";
 
-test("Keys asks again before an answer expires, and uses the old one meanwhile", async () => {
+test("Keys refreshes an entry before it expires, and uses the old one meanwhile", async () => {
   let now = 0;
   let project: Project | null = { id: "p" } as Project;
   const asked: (() => void)[] = [];
@@ -20,14 +23,14 @@ test("Keys asks again before an answer expires, and uses the old one meanwhile",
   asked[0]!();
   assertEquals((await first)?.id, "p");
   now = 1_500;
-  // Two requests, one question, and neither waits for its answer.
+  // Two requests cause one lookup, and neither waits for it.
   assertEquals((await keys.project(secret))?.id, "p");
   assertEquals((await keys.project(secret))?.id, "p");
   assertEquals(asked.length, 2);
   project = null;
   asked[1]!();
-  await until("the new answer is used", async () => await keys.project(secret) === null);
-  // A key that was not used for long is looked up first.
+  await until("the new result is used", async () => await keys.project(secret) === null);
+  // A key that was not used for a long time is looked up before it is used.
   now = 10_000;
   project = { id: "q" } as Project;
   const late = keys.project(secret);
@@ -36,7 +39,7 @@ test("Keys asks again before an answer expires, and uses the old one meanwhile",
   assertEquals((await late)?.id, "q");
 });
 
-test("Keys forgets an answer that was asked for before everything was forgotten", async () => {
+test("Keys ignores the result of a lookup that began before forget", async () => {
   let now = 0;
   let id = "old";
   const answers: (() => void)[] = [];
@@ -58,7 +61,7 @@ test("Keys forgets an answer that was asked for before everything was forgotten"
   const fresh = keys.project(secret);
   answers[2]!();
   assertEquals((await fresh)?.id, "new");
-  // The question from before is answered last, and changes nothing.
+  // The lookup that began before forget ends last, and has no effect.
   answers[1]!();
   await new Promise((wake) => setTimeout(wake, 0));
   assertEquals((await keys.project(secret))?.id, "new");

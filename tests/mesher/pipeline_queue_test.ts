@@ -1,4 +1,4 @@
-/** The queue of events, whose workers may crash. */
+/** Tests the queue of events, whose workers may crash. */
 import { assert, assertEquals } from "@std/assert";
 import { EventQueue } from "../../mesher/pipeline/queue.ts";
 import { test } from "../kit/test.ts";
@@ -12,7 +12,7 @@ test("EventQueue returns events in order, and is empty when all are settled", ()
   assertEquals([queue.take(5)!.items, queue.take(5), queue.size], [[3], undefined, 1]);
 });
 
-test("EventQueue accepts a push completely or not at all when nearly full, and counts borrowed events", () => {
+test("EventQueue accepts all or none of a push when nearly full, and counts borrowed events", () => {
   const queue = new EventQueue<number>(3);
   assert(queue.push([1, 2]));
   queue.take(1);

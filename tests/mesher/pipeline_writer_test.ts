@@ -1,4 +1,4 @@
-/** The writer with two batches in progress. */
+/** Tests the writer with two batches in progress. */
 import { assertEquals } from "@std/assert";
 import type { MesherEvent } from "../../mesher/domain/event.ts";
 import {
@@ -24,7 +24,7 @@ interface Held {
   fail(error: Error): void;
 }
 
-/** Runs with a node whose writes wait for the test. */
+/** Runs `body` with a node whose writes wait until the test completes them. */
 async function withHeldWrites(
   body: (stage: Stage, held: Held[], take: (count: number) => Promise<void>) => Promise<void>,
 ): Promise<void> {
@@ -68,49 +68,49 @@ const TWO = BATCH_EVENTS + BATCH_EVENTS_MAX;
 /** Starts the writes of two batches. */
 async function takeTwo(held: Held[], take: (count: number) => Promise<void>): Promise<void> {
   await take(BATCH_EVENTS);
-  await until("one is being written", () => held.length === 1);
+  await until("one batch is being written", () => held.length === 1);
   await take(BATCH_EVENTS_MAX);
-  await until("both are being written", () => held.length === WRITES_MAX);
+  await until("both batches are being written", () => held.length === WRITES_MAX);
 }
 
 test("Writer starts a second batch when it is full, but no third, and buffers further events", () =>
   withHeldWrites(async ({ app }, held, take) => {
     const { counters, inbox } = app.mesher;
     await take(BATCH_EVENTS);
-    await until("it is being written", () => held.length === 1);
+    await until("the batch is being written", () => held.length === 1);
     await take(BATCH_EVENTS);
-    await until("the next are grouped", () => inbox.size === 0);
+    await until("the next events are grouped", () => inbox.size === 0);
     await new Promise((wake) => setTimeout(wake, 0));
-    assertEquals(held.length, 1, "they gather");
+    assertEquals(held.length, 1, "the events are collected for the next batch");
     await take(BATCH_EVENTS_MAX - BATCH_EVENTS);
-    await until("they are enough for a batch", () => held.length === 2);
+    await until("the events are enough for a batch", () => held.length === 2);
     for (let i = 0; i < 3; i++) await take(BATCH_EVENTS_MAX);
-    await until("as many as fit are grouped", () => app.mesher.outbox.room < BATCH_EVENTS);
+    await until("the grouped events fill the outbox", () => app.mesher.outbox.room < BATCH_EVENTS);
     assertEquals(held.map(({ size }) => size), [BATCH_EVENTS, BATCH_EVENTS_MAX]);
     for (let i = 0; i < 5; i++) {
       await until(`write ${i} has begun`, () => held.length > i);
       await held[i]!.pass();
     }
     const all = BATCH_EVENTS + 4 * BATCH_EVENTS_MAX;
-    await until("all are stored", () => counters.get("stored") === all);
+    await until("all events are stored", () => counters.get("stored") === all);
     assertEquals(app.mesher.outbox.size, 0);
   }));
 
-test("Writer writes the few events that waited as soon as it is idle", () =>
+test("Writer writes a few waiting events as soon as it is idle", () =>
   withHeldWrites(async ({ app }, held, take) => {
     await takeTwo(held, take);
     await take(1);
-    await until("it is grouped", () => app.mesher.inbox.size === 0);
-    // This timer starts after the writer's and takes longer: when it fires, the writer's has fired
-    // without a free slot.
+    await until("the event is grouped", () => app.mesher.inbox.size === 0);
+    // This timer starts after the writer's and takes longer. When it fires, the writer's timer has
+    // fired without a free slot.
     await new Promise((wake) => setTimeout(wake, BATCH_MS + 20));
     assertEquals(held.length, WRITES_MAX);
     await held[0]!.pass();
     await new Promise((wake) => setTimeout(wake, 0));
-    assertEquals(held.length, WRITES_MAX + 1, "without another quarter of a second");
+    assertEquals(held.length, WRITES_MAX + 1, "it does not wait for another quarter of a second");
     assertEquals(held[2]!.size, 1);
     await Promise.all([held[1]!.pass(), held[2]!.pass()]);
-    await until("it is stored", () => app.mesher.counters.get("stored") === TWO + 1);
+    await until("the event is stored", () => app.mesher.counters.get("stored") === TWO + 1);
   }));
 
 test("Writer retries both batches after one pause when both fail, and logs it once", () =>
@@ -118,35 +118,35 @@ test("Writer retries both batches after one pause when both fail, and logs it on
     const { counters } = app.mesher;
     await takeTwo(held, take);
     for (const write of held.splice(0)) write.fail(new StorageError("away", true));
-    await until("both are written again", () => held.length === WRITES_MAX);
+    await until("both batches are written again", () => held.length === WRITES_MAX);
     assertEquals(lines.filter((line) => line.includes("storage failed")).length, 1);
     assertEquals(counters.get("write_retries"), 2);
     for (const write of held.splice(0)) await write.pass();
-    await until("all are stored", () => counters.get("stored") === TWO);
+    await until("all events are stored", () => counters.get("stored") === TWO);
     assertEquals(app.mesher.outbox.size, 0);
   }));
 
-test("Writer accepts nothing after it has exited, and its unfinished batch is stored once", () =>
+test("Writer starts no write after it has exited, and its unfinished batch is stored once", () =>
   withHeldWrites(async ({ app }, held, take) => {
     const { node, counters, outbox } = app.mesher;
     await take(BATCH_EVENTS);
-    await until("it is being written", () => held.length === 1);
+    await until("the batch is being written", () => held.length === 1);
     const old = node.whereis(WRITER)!;
     node.exit(old as Pid<never>, "kill");
-    await until("the successor writes the same", () => held.length === 2);
+    await until("the successor writes the same batch", () => held.length === 2);
     await take(BATCH_EVENTS);
-    await until("and the next", () => held.length === 3);
+    await until("the successor writes the next batch", () => held.length === 3);
     await take(BATCH_EVENTS);
-    await until("the last is grouped", () => app.mesher.inbox.size === 0);
+    await until("the last batch is grouped", () => app.mesher.inbox.size === 0);
     // The crashed writer's write ends; that writer must not start another.
     await held[0]!.pass();
     await new Promise((wake) => setTimeout(wake, 0));
     assertEquals(held.length, 3);
-    assertEquals(outbox.size, 3 * BATCH_EVENTS, "its loan was taken back");
+    assertEquals(outbox.size, 3 * BATCH_EVENTS, "the batch of the crashed writer was released");
     await held[1]!.pass();
-    await until("the last follows", () => held.length === 4);
+    await until("the last batch is being written", () => held.length === 4);
     await Promise.all([held[2]!.pass(), held[3]!.pass()]);
-    await until("all are stored", () => outbox.size === 0);
+    await until("all events are stored", () => outbox.size === 0);
     assertEquals(counters.get("stored"), 3 * BATCH_EVENTS);
     assertEquals(counters.get("duplicate"), BATCH_EVENTS);
     const { projectId } = app.first!;

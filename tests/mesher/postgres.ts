@@ -1,6 +1,6 @@
 /**
  * PostgreSQL for the tests: a cluster in a temporary folder on a free loopback port, with a new
- * database for each caller. It ends with the process that started it, in whatever way: a shell
+ * database for each caller. It ends even if the process that started it is killed, because a shell
  * waits for the end of its standard input.
  */
 import { spawn, spawnSync } from "node:child_process";
@@ -20,10 +20,10 @@ export interface Cluster {
   run(url: string, ...sql: string[]): Promise<readonly Record<string, unknown>[]>;
 }
 
-/** Starts a cluster. Returns the reason if it cannot. */
+/** Starts a cluster. Returns the reason if that is not possible. */
 export async function startPostgres(): Promise<Cluster | string> {
   const bin = binFolder();
-  if (bin === undefined) return "there is no PostgreSQL here";
+  if (bin === undefined) return "PostgreSQL is not installed";
   const root = process.getuid?.() === 0;
   if (root && spawnSync("runuser", ["-u", "postgres", "--", "true"]).status !== 0) {
     return "PostgreSQL does not run as root, and there is no user postgres";

@@ -1,5 +1,5 @@
 // deno-lint-ignore-file no-console
-/** The store of `scripts/examples/postgres_store.ts`, in a real PostgreSQL. */
+/** Tests the store of `scripts/examples/postgres_store.ts` in a real PostgreSQL. */
 import { assertEquals, assertRejects } from "@std/assert";
 import { shards } from "../../lib/cluster/shards.ts";
 import { service } from "../../lib/otp/service.ts";
@@ -32,7 +32,7 @@ else {
       );
       assertEquals(saved.sort(), [false, true]);
 
-      // Two nodes that are not connected both run the key, as on two sides of a partition.
+      // Two nodes without a connection run the same key, as on two sides of a partition.
       const options = { cookie: COOKIE, logLevel: "silent" } as const;
       await using a = await startCheaply({ ...options, name: "a@127.0.0.1:0" });
       await using b = await startCheaply({ ...options, name: "b@127.0.0.1:0" });

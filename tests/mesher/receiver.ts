@@ -13,7 +13,7 @@ export interface Receiver {
   open(): number;
 }
 
-/** Runs a test with a receiver that responds as configured. */
+/** Runs `body` with a receiver that responds as configured. */
 export async function withReceiver(
   answer: (request: IncomingMessage, response: ServerResponse, count: number) => void,
   body: (receiver: Receiver) => Promise<void>,
@@ -37,7 +37,7 @@ export async function withReceiver(
   const { port } = server.address() as { port: number };
   try {
     await body({ url: `http://127.0.0.1:${port}`, port, got, open: () => open });
-    await until("nothing is connected", () => open === 0);
+    await until("all connections are closed", () => open === 0);
   } finally {
     await new Promise((done) => server.close(done));
   }

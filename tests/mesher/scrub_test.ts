@@ -1,6 +1,4 @@
-/**
- * Secrets are removed before an event is stored, and nothing else is.
- */
+/** Tests that secrets, and only secrets, are removed before an event is stored. */
 import { assert, assertEquals } from "@std/assert";
 import { isCard, SCRUB_DEFAULT, scrubbed, scrubRulesFrom } from "../../mesher/domain/scrub.ts";
 import { eventFromSentry } from "../../mesher/domain/sentry.ts";

@@ -1,4 +1,4 @@
-/** The search language; issues and events are found by it regardless of accents. */
+/** Tests the search language. It finds issues and events regardless of accents. */
 import { assertEquals } from "@std/assert";
 import { searchFrom as readSearch } from "../../mesher/domain/search.ts";
 import { folded, queryWords, wordsOf } from "../../mesher/domain/words.ts";
@@ -11,7 +11,7 @@ const searchFrom = (text: string) => {
   return result.search;
 };
 
-test("searchFrom rejects invalid input with its position", () => {
+test("searchFrom rejects invalid input, and reports its position", () => {
   const fault = (text: string) => {
     const result = readSearch(text);
     return result.ok ? null : [result.fault.position, result.fault.reason.split(",")[0]];
@@ -28,7 +28,7 @@ test("searchFrom rejects invalid input with its position", () => {
   }
 });
 
-test("searchFrom reads names with values, quoted or unquoted, and treats the rest as words", () => {
+test("searchFrom reads names with values, quoted or unquoted, and treats other text as words", () => {
   assertEquals(
     searchFrom(
       'is:unresolved level:Error release:"1.2 beta" env:prod user.email:a@b.c "two words"',
@@ -63,7 +63,7 @@ test("Search ignores accents in stored and searched words", () => {
   assertEquals(folded("नमस्ते"), "नमस्ते", "marks of other scripts are letters");
 });
 
-test("Issues and events are found by the query language, sorted, and without regard to accents", async () => {
+test("Issues and events are found by the query language, sorted, and regardless of accents", async () => {
   await onStage(async ({ user, sender }) => {
     const events = [
       {
@@ -81,7 +81,7 @@ test("Issues and events are found by the query language, sorted, and without reg
     const base = "/api/v1/projects/default";
     const titles = async (path: string): Promise<string[]> =>
       (await user.get(base + path)).json.data.map(({ title }: { title: string }) => title);
-    await until("all are stored", async () => (await titles("/events")).length === 4);
+    await until("all events are stored", async () => (await titles("/events")).length === 4);
     const issues = (q: string, more = "") => titles(`/issues?q=${encodeURIComponent(q)}${more}`);
     assertEquals(await issues("cafe FERME"), ["Café fermé"]);
     assertEquals(await issues("is:unresolved user:42"), ["Café fermé"]);

@@ -1,6 +1,6 @@
 /**
- * The events that a node holds, and what the other nodes know of them: in the simulator, with nodes
- * killed at any time.
+ * Tests the upper limit of held events that each node announces to its peers, in the simulator,
+ * with nodes killed at any time.
  */
 import { assert, assertEquals } from "@std/assert";
 import process from "node:process";
@@ -17,7 +17,7 @@ test("ceilingOf returns 0 for 0, and otherwise a power of two from 16 on", () =>
   for (const [held, ceiling] of grid) assertEquals(ceilingOf(held!), ceiling);
 });
 
-test("Held does not delay events that fit, and raises its ceiling once for all waiting events", async () => {
+test("Held accepts events within its ceiling at once, and raises the ceiling once for all waiting events", async () => {
   let held = 0;
   const received: Holding[] = [];
   let observed = (): void => {};
@@ -29,8 +29,8 @@ test("Held does not delay events that fit, and raises its ceiling once for all w
   assert(!ceiling.fits(1));
   const raised = Promise.all([ceiling.raise(10), ceiling.raise(3)]);
   assertEquals(received, [{ life: 7, turn: 1, most: 16 }]);
-  assert(!ceiling.fits(10), "they have not heard yet");
-  assertEquals(ceiling.holding.most, 16, "who asks is told what may be soon");
+  assert(!ceiling.fits(10), "the peers have not confirmed yet");
+  assertEquals(ceiling.holding.most, 16, "the reported ceiling is the next one");
   observed();
   await raised;
   assert(ceiling.fits(10));
@@ -47,7 +47,7 @@ test("Held lowers its ceiling after a tick with less demand, and never below the
   ceiling.fits(1_000);
   held = 100;
   await ceiling.lower();
-  assertEquals(received, [1_024], "as much was needed since the last tick");
+  assertEquals(received, [1_024], "that many events were held since the last tick");
   await ceiling.lower();
   await ceiling.lower();
   assertEquals(received, [1_024, 128]);
@@ -56,17 +56,17 @@ test("Held lowers its ceiling after a tick with less demand, and never below the
   assertEquals(received, [1_024, 128, 0]);
 });
 
-/** The number of seeds, half of them on each runtime; with FIRN_LONG=1 it takes some minutes. */
+/** The number of seeds, half of them on each runtime. With FIRN_LONG=1 the test takes some minutes. */
 const SEEDS = process.env["FIRN_LONG"] === "1" ? 500 : 20;
 
-/** Returns how many events a node reported as possibly lost by another. */
+/** Returns how many events a node reported as possibly lost with another node. */
 function reported({ lines }: SimStage, by: string, lost: string): number | undefined {
   const line = lines.get(by)!.find((text) => text.startsWith(`nodedown ${lost}@`));
   const [, most] = /: (?:at most (\d+) events|all )/.exec(line ?? "") ?? [];
   return line === undefined || /had not said/.test(line) ? undefined : Number(most ?? 0);
 }
 
-test("A survivor reports at least as many lost events as a node held, whenever that node is killed", async () => {
+test("A peer reports at least as many lost events as a killed node held, whenever it is killed", async () => {
   const missed: number[] = [];
   for (let seed = 1; seed <= SEEDS; seed++) {
     if (!isOwnHalf(seed)) continue;
@@ -81,7 +81,7 @@ test("A survivor reports at least as many lost events as a node held, whenever t
         while (sim.node("a") !== undefined) {
           const count = 1 + random.below(100);
           await stage.take("a", ...Array.from({ length: count }, () => eventWith()));
-          // An event accepted after the crash was acknowledged to no client.
+          // An event accepted after the crash was not acknowledged to a client.
           if (sim.node("a") !== undefined) accepted += count;
           await sim.run(random.below(40));
         }
@@ -91,13 +91,13 @@ test("A survivor reports at least as many lost events as a node held, whenever t
       while (sim.now < end) {
         await sim.run(random.below(150));
         if (random.below(5) === 0) stage.isAway = !stage.isAway;
-        // A restarted monitor knows what was reported to it, and asks for the rest.
+        // A restarted monitor keeps what was reported to it, and requests what is missing.
         const watcher = sim.node(["b", "c"][random.below(2)]!)!;
         const pid = watcher.whereis(NODE_MONITOR);
         if (random.below(2) === 0 && pid !== undefined) watcher.exit(pid, "kill");
       }
       stage.isAway = random.below(2) === 0;
-      // Events in flight may or may not be lost too.
+      // Events in flight may be lost or not.
       if (random.below(2) === 0) sim.crash("a");
       else sim.kill("a");
       stage.isAway = false;
@@ -106,7 +106,7 @@ test("A survivor reports at least as many lost events as a node held, whenever t
       const missing = accepted - await storage.eventCount(party.project.id, 0);
       missed.push(missing);
       const { inbox, outbox } = nodes.get("a")!;
-      assert(missing <= inbox.size + outbox.size, "what is missing was held");
+      assert(missing <= inbox.size + outbox.size, "the killed node held the missing events");
       for (const by of ["b", "c"]) {
         const most = reported(stage, by, "a");
         assert(most !== undefined, `${by} reports`);
@@ -117,7 +117,7 @@ test("A survivor reports at least as many lost events as a node held, whenever t
   assert(missed.some((count) => count > 500) && missed.some((count) => count < 100), `${missed}`);
 });
 
-test("A node that stops in order has stored everything and is reported so; an idle node holds nothing", async () => {
+test("A node that stops in order is reported with no lost events, and so is an idle node", async () => {
   await onSimStage(async (stage) => {
     const { sim, nodes } = stage;
     await stage.take("a", ...Array.from({ length: 40 }, () => eventWith()));
@@ -144,9 +144,12 @@ test("A reported loss is shown on the cluster page until the node returns alive"
     await sim.until("b has lost a", () => seen("b").length === 1);
     assertEquals([seen("b"), seen("c")], [[["a", 64]], []]);
     sim.heal();
-    await sim.until("they have heard", () => seen("a").length + seen("b").length === 0);
+    await sim.until("the losses are removed", () => seen("a").length + seen("b").length === 0);
     sim.crash("a");
-    await sim.until("all have lost it", () => seen("b").length + seen("c").length === 2);
+    await sim.until(
+      "both nodes have reported the loss",
+      () => seen("b").length + seen("c").length === 2,
+    );
     assertEquals([seen("b"), seen("c")], [[["a", 64]], [["a", 64]]]);
     stage.isAway = false;
   });
@@ -171,7 +174,7 @@ test("Events that a node dropped because a peer did not read are counted on its 
   });
 });
 
-test("A hanging peer delays the first events, and no later ones", async () => {
+test("A peer that does not respond delays the first events, but no later ones", async () => {
   await onSimStage(async (stage) => {
     const { sim } = stage;
     const take = async (count: number): Promise<number> => {
@@ -185,11 +188,11 @@ test("A hanging peer delays the first events, and no later ones", async () => {
     const first = await take(100);
     // The node that counts for the project may be the paused one.
     assert(first >= 1_000 && first < 2_100, `${first} ms`);
-    // More than ever before, so that peers are notified again.
+    // More events than ever before, so that peers are notified again.
     for (const count of [300, 600, 1_200]) assert(await take(count) < 100, `${count}`);
     sim.resume("b");
     await sim.until(
-      "it has heard",
+      "the peer has received the new ceiling",
       () => stage.nodes.get("b")!.holdings.get(sim.node("a")!.name)?.most === 4_096,
     );
     stage.isAway = false;

@@ -1,4 +1,7 @@
-/** The rate limit of a project applies to the whole cluster: three nodes in the simulator. */
+/**
+ * Tests that the rate limit of a project applies to the whole cluster, with three nodes in the
+ * simulator.
+ */
 import { assert, assertEquals } from "@std/assert";
 import { Intake } from "../../mesher/services/intake.ts";
 import { ownerOf } from "../../mesher/services/rates.ts";
@@ -11,8 +14,7 @@ const LIMIT = 100;
 const WINDOW_MS = 60_000;
 
 /**
- * Takes events on a node. Returns the number of granted events, and the time that the others must
- * wait.
+ * Takes events on a node. Returns the number of granted events, and how long the others must wait.
  */
 type Take = (name: string, count: number) => Promise<{ granted: number; waitMs: number }>;
 
@@ -38,7 +40,7 @@ function sum(counts: readonly { granted: number }[]): number {
   return counts.reduce((total, { granted }) => total + granted, 0);
 }
 
-test("The rate limit is shared by three nodes, whichever node is asked", async () => {
+test("The rate limit is shared by three nodes, whichever node receives the events", async () => {
   await onLimit(async (stage, take) => {
     const asked = NAMES.flatMap((name) => [1, 7, 30, 2].map((count) => take(name, count)));
     const answers = await Promise.all(asked);
@@ -63,7 +65,7 @@ test("The rate limit returns when the next event is allowed, and any node accept
       assert(waitMs > 0 && waitMs <= WINDOW_MS, `${waitMs}`);
       // Times are whole milliseconds, and a request takes time.
       await sim.run(waitMs - 20);
-      assertEquals((await take("a", 1)).granted, 0, `round ${round}: not yet`);
+      assertEquals((await take("a", 1)).granted, 0, `round ${round}: granted too early`);
       await sim.run(20);
       const passed = (await take("b", 100)).granted;
       assert(passed >= 1 && passed <= 2, `round ${round}: ${passed}`);
@@ -71,7 +73,7 @@ test("The rate limit returns when the next event is allowed, and any node accept
   });
 });
 
-test("The rate limit resets: a steady sender gets its share of every window, an idle one the whole window", async () => {
+test("The rate limit is renewed: a steady sender gets its share of every window, and an idle one the whole window", async () => {
   await onLimit(async ({ sim }, take) => {
     const passed: { at: number; granted: number }[] = [];
     const end = sim.now + 10 * WINDOW_MS;
@@ -82,7 +84,8 @@ test("The rate limit resets: a steady sender gets its share of every window, an 
     }
     const total = sum(passed);
     assert(total > 9 * LIMIT && total <= 11 * LIMIT, `${total} in ten windows`);
-    // By the estimate of the sliding window; the true number in any window is at most half more.
+    // This is the estimate of a sliding window; the actual number in any window is at most half as
+    // much again.
     for (const { at } of passed) {
       const inWindow = passed.filter((one) => one.at >= at && one.at < at + WINDOW_MS);
       assert(sum(inWindow) <= 1.5 * LIMIT, `${sum(inWindow)} from ${at} on`);
@@ -100,9 +103,12 @@ test("The rate limit restarts on another node when the counting node is lost, an
     const [one, two] = NAMES.filter((name) => name !== owner) as [string, string];
     assertEquals(sum([await take(one, 80), await take(owner, 20), await take(two, 1)]), LIMIT);
     sim.crash(owner);
-    // Until its loss is noticed, each node counts by itself.
-    await sim.until("it is gone", () => sim.node(one)!.peers().length === 1);
-    await sim.until("both know", () => sim.node(two)!.peers().length === 1);
+    // Each node counts by itself until it has noticed the loss.
+    await sim.until(
+      "the first node has lost the counting node",
+      () => sim.node(one)!.peers().length === 1,
+    );
+    await sim.until("the second node has lost it too", () => sim.node(two)!.peers().length === 1);
     assertEquals(sum(await Promise.all([take(one, 90), take(two, 90)])), LIMIT);
     await sim.run(2 * WINDOW_MS);
     assertEquals(sum(await Promise.all([take(one, 90), take(two, 90)])), LIMIT);

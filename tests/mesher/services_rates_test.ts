@@ -1,4 +1,4 @@
-/** Determines which node counts for a project. */
+/** Tests which node counts for a project. */
 import { assert, assertEquals } from "@std/assert";
 import { ownerOf } from "../../mesher/services/rates.ts";
 import { test } from "../kit/test.ts";

@@ -1,4 +1,4 @@
-/** The registry's counter of events: incremented, read and reset, by calls and over HTTP. */
+/** Tests the registry's counter of events: incremented, read and reset, by calls and over HTTP. */
 import { assertEquals } from "@std/assert";
 import { REGISTRY, registry, registryCalls } from "../../mesher/services/registry.ts";
 import { test, until } from "../kit/test.ts";
@@ -14,7 +14,7 @@ test("The registry counts accepted events, and the count survives a crash of the
     // The counter is killed, and its successor continues to count.
     const before = mesher.node.whereis(REGISTRY)!;
     mesher.node.exit(before, "kill");
-    await until("the registry is there again", () => {
+    await until("the registry is restarted", () => {
       const now = mesher.node.whereis(REGISTRY);
       return now !== undefined && !now.equals(before);
     });

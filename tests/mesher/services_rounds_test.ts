@@ -1,6 +1,6 @@
 /**
- * Work that must be done once in the whole cluster: three nodes of Mesher in the simulator, on one
- * database, in virtual time.
+ * Tests work that must be done once in the whole cluster, with three nodes of Mesher in the
+ * simulator, on one database, in virtual time.
  */
 import { assert, assertEquals } from "@std/assert";
 import { ROUNDS } from "../../mesher/services/rounds.ts";
@@ -48,7 +48,7 @@ test("Rounds run on one of three nodes, each at its interval", async () => {
   });
 });
 
-test("Rounds move to another node when theirs is lost in any way, and never run on two", async () => {
+test("Rounds move to another node when their node is lost in any way, and never run on two nodes", async () => {
   const ends = ["crash", "kill", "stop"] as const;
   for (let seed = 1; seed <= 6; seed++) {
     if (!isOwnHalf(seed)) continue;
@@ -57,7 +57,7 @@ test("Rounds move to another node when theirs is lost in any way, and never run 
       const lost = holder(EVALUATOR)!;
       await sim[ends[seed % 3]!](lost);
       const at = sim.now;
-      // The time to detect the loss, and the first run.
+      // The time until the loss is detected, and until the first run.
       const { firstMs } = ROUNDS.find(({ name }) => name === SPIKES)!;
       await sim.run(30_000 + firstMs);
       for (const { name } of ROUNDS) {
@@ -66,7 +66,7 @@ test("Rounds move to another node when theirs is lost in any way, and never run 
         const after = runsOf(name).filter((run) => run.at > at);
         assertEquals([...new Set(after.map(({ node }) => node))], [mover], name);
       }
-      // A returning node does not take a singleton from its holder.
+      // A returning node does not take over a singleton.
       const holders = ROUNDS.map(({ name }) => holder(name));
       await start(lost);
       await sim.run(10 * MINUTE_MS);
@@ -89,7 +89,7 @@ test("Rounds: a threshold alert fires once per cooldown even if its node is lost
       );
     await write(5);
     await sim.run(MINUTE_MS);
-    assertEquals(await alerts(), [], "five are not more than five");
+    assertEquals(await alerts(), [], "five events do not exceed the limit of five");
     const beganAt = Math.floor(sim.now / MINUTE_MS);
     for (let minute = 0; minute < 35; minute++) {
       await write(2);
@@ -99,7 +99,7 @@ test("Rounds: a threshold alert fires once per cooldown even if its node is lost
     const fired = minutes(await alerts());
     assertEquals(fired.map((minute) => minute - beganAt), [0, 10, 20, 30]);
     assertEquals((await alerts())[0]!.message, "7 events in 5 min, more than 5");
-    // The events have left the window.
+    // The events are now outside the window.
     await sim.run(30 * MINUTE_MS);
     assertEquals((await alerts()).length, fired.length);
   });
@@ -120,7 +120,7 @@ test("Alerts for new and regressed issues fire once per cooldown on any node", a
     assertEquals((await alerts()).map(({ message }) => message), Array(2).fill("New issue: one"));
     await take("b", eventWith({ message: "two" }));
     await sim.run(MINUTE_MS);
-    assertEquals((await alerts()).length, 4, "a cooldown is of one issue");
+    assertEquals((await alerts()).length, 4, "each issue has its own cooldown");
 
     const returns = async (name: string): Promise<number> => {
       await storage.setIssueStatus(party.orgId, await issue(), "resolved");
@@ -131,7 +131,7 @@ test("Alerts for new and regressed issues fire once per cooldown on any node", a
       return (await alerts()).filter(({ message }) => message.startsWith(words)).length;
     };
     assertEquals(await returns("a"), 1);
-    assertEquals(await returns("c"), 1, "it is in its cooldown");
+    assertEquals(await returns("c"), 1, "the alert is suppressed by the cooldown");
     await sim.run(HOUR_MS);
     assertEquals(await returns("b"), 2);
     await take("c", eventWith({ message: "three" }));
@@ -161,7 +161,7 @@ test("Rounds: an archived issue with a spike is reopened once, with an alert", a
     const rare = await write("rare", 1, DAY_MS);
     const usual = await write("usual", 400, DAY_MS);
     await write("rare", 11);
-    // More than ten, but not more than ten times its mean.
+    // More than ten events, but not more than ten times the mean.
     await write("usual", 20);
     await sim.run(20 * MINUTE_MS);
     const status = async (id: string) => (await storage.issue(party.orgId, id))?.status;
@@ -172,7 +172,7 @@ test("Rounds: an archived issue with a spike is reopened once, with an alert", a
   });
 });
 
-test("Rounds: retention deletes events older than the project keeps, and expired sessions", async () => {
+test("Rounds: retention deletes events that are older than the project's limit, and expired sessions", async () => {
   await onStage(async ({ sim, storage, party }) => {
     const { orgId, project, owner } = party;
     await storage.updateProject(orgId, project.id, { retentionDays: 1 });
@@ -182,9 +182,9 @@ test("Rounds: retention deletes events older than the project keeps, and expired
     valueOf(await storage.createSession({ ...session, kind: "session", secretHash: "h" }));
     const left = (): Promise<number> => storage.eventCount(project.id, 0);
     await sim.run(MINUTE_MS);
-    assertEquals(await left(), 2, "the first round");
+    assertEquals(await left(), 2, "after the first round");
     await sim.run(HOUR_MS);
-    assertEquals(await left(), 1, "the next, when the second event is too old");
+    assertEquals(await left(), 1, "after the next round, when the second event is too old");
     assertEquals(await storage.sessions(owner.id), []);
   });
 });

@@ -1,4 +1,7 @@
-/** The services: killed, without a database, with a bad event, with watchers. */
+/**
+ * Tests Mesher's services when they are killed, when the database fails or rejects an event, and
+ * with connected watchers.
+ */
 import { assert, assertEquals } from "@std/assert";
 import type { Pid } from "../../mod.ts";
 import { type App, INBOX_MAX } from "../../mesher/app.ts";
@@ -45,8 +48,7 @@ async function storageThat(
 }
 
 /**
- * Returns all actors of the running tree by their places in it: supervisors, their root, and the
- * singletons.
+ * Returns all actors of the running tree by their path: supervisors, services, and the singletons.
  */
 async function treeOf({ mesher }: App): Promise<Map<string, string>> {
   const { place, node } = mesher;
@@ -55,7 +57,7 @@ async function treeOf({ mesher }: App): Promise<Map<string, string>> {
     if (shape.pid !== null) found.set(path, shape.pid);
     for (const child of shape.children) visit(child, `${path}/${child.id}`);
   };
-  // It may exit during the inspection.
+  // The tree may exit during the inspection.
   const shape = place.tree && await treeShape("", place.tree).catch(() => null);
   if (shape !== null) visit(shape, "mesher");
   for (const { name } of ROUNDS) {
@@ -65,14 +67,14 @@ async function treeOf({ mesher }: App): Promise<Map<string, string>> {
   return found;
 }
 
-test("Services: any service may be killed under load, and each accepted event is counted exactly once", async () => {
+test("Services: any service can be killed under load, and each accepted event is counted exactly once", async () => {
   await onStage(async ({ app, sender, first, lines }) => {
     const { node, counters, inbox, outbox, storage } = app.mesher;
     const accepted: string[] = [];
     let isOver = false;
     const load = async (): Promise<void> => {
       while (!isOver) {
-        await until("there is room", () => inbox.size < INBOX_MAX / 2);
+        await until("the inbox has room", () => inbox.size < INBOX_MAX / 2);
         const batch = Array.from({ length: 20 }, (_, i) => ({ message: `fault ${i % 3}` }));
         const got = await sender.post("/api/v1/events/bulk", batch);
         assertEquals([got.status, got.json.accepted], [202, 20]);
@@ -89,15 +91,15 @@ test("Services: any service may be killed under load, and each accepted event is
       const accepts = accepted.length;
       const pid = node.actors().find((pid) => `${pid}` === before)!;
       node.exit(pid, "kill");
-      await until(`${path} runs again, and all others`, async () => {
+      await until(`${path} and all others run`, async () => {
         const tree = await treeOf(app);
         return tree.get(path) !== before && places.every((place) => tree.has(place));
       });
-      await until("events are accepted meanwhile", () => accepted.length > accepts);
+      await until("more events are accepted", () => accepted.length > accepts);
     }
     isOver = true;
     await Promise.all(loads);
-    await until("all are stored", () => inbox.size + outbox.size === 0);
+    await until("all events are stored", () => inbox.size + outbox.size === 0);
     assertEquals(new Set(accepted).size, accepted.length);
     assertEquals(counters.get("accepted"), accepted.length);
     assertEquals(await storage.eventCount(first.projectId, 0), accepted.length);
@@ -108,7 +110,7 @@ test("Services: any service may be killed under load, and each accepted event is
   }, { ratePerMinute: 1_000_000_000 });
 });
 
-test("Writer writes 50 events at once, and fewer together after 250 ms", async () => {
+test("Writer writes 50 events at once, and fewer events together after 250 ms", async () => {
   const sizes: number[] = [];
   const storage = await storageThat((batch, real) => {
     sizes.push(batch.length);
@@ -120,9 +122,9 @@ test("Writer writes 50 events at once, and fewer together after 250 ms", async (
       const project = (await storage.allProjects())[0]!;
       const take = (count: number) => intake.take(project, Array.from({ length: count }, anEvent));
       await take(50);
-      await until("the first are stored", () => counters.get("stored") === 50);
+      await until("the first events are stored", () => counters.get("stored") === 50);
       await Promise.all([take(15), take(15)]);
-      await until("the others are stored", () => counters.get("stored") === 80);
+      await until("the other events are stored", () => counters.get("stored") === 80);
       assertEquals(sizes, [50, 30]);
     },
     {},
@@ -140,9 +142,9 @@ test("Writer that is killed during a write is replaced by one that writes the sa
     async ({ app, sender }) => {
       const { node, counters, outbox } = app.mesher;
       assertEquals((await sender.post("/api/v1/events", { message: "held" })).status, 202);
-      await until("it writes", () => writes === 1);
+      await until("the first write has begun", () => writes === 1);
       node.exit(node.whereis(WRITER)! as Pid<never>, "kill");
-      await until("the successor has written it", () => counters.get("stored") === 1);
+      await until("the successor has written the batch", () => counters.get("stored") === 1);
       assertEquals([writes, outbox.size], [2, 0]);
     },
     {},
@@ -160,10 +162,13 @@ test("Writer keeps events while the database is down, and stores each once when 
     async ({ sender, app, lines, first }) => {
       const got = await sender.post("/api/v1/events/bulk", [{ message: "a" }, { message: "b" }]);
       assertEquals(got.status, 202);
-      await until("it has tried twice", () => app.mesher.counters.get("write_retries") >= 2);
+      await until(
+        "the write was retried twice",
+        () => app.mesher.counters.get("write_retries") >= 2,
+      );
       assert(lines.some((line) => /storage failed, 2 events wait/.test(line)), lines.join("\n"));
       isAway = false;
-      await until("they are stored", () => app.mesher.counters.get("stored") === 2);
+      await until("both events are stored", () => app.mesher.counters.get("stored") === 2);
       assertEquals(await app.mesher.storage.eventCount(first.projectId, 0), 2);
       assert(lines.includes("storage is back"));
     },
@@ -183,7 +188,7 @@ test("Writer stores the other events when the database permanently rejects one",
     async ({ sender, app }) => {
       const batch = [{ message: "a" }, { message: "poison" }, { message: "b" }];
       await sender.post("/api/v1/events/bulk", batch);
-      await until("the others are stored", () => app.mesher.counters.get("stored") === 2);
+      await until("the other events are stored", () => app.mesher.counters.get("stored") === 2);
       assertEquals(app.mesher.counters.get("unwritable"), 1);
       assertEquals(app.mesher.outbox.size, 0);
     },
@@ -215,7 +220,11 @@ test("Ingest answers 503 while the buffer is full, and accepts events again afte
       }
       assert(counters.get("refused_full") >= 1_000);
       isAway = false;
-      await until("there is room", () => inbox.room > 1_000 && outbox.size < 500, 30_000);
+      await until(
+        "the buffer has room",
+        () => inbox.room > 1_000 && outbox.size < 500,
+        30_000,
+      );
       assertEquals((await sender.post("/api/v1/events", { message: "m" })).status, 202);
     },
     { ratePerMinute: 1_000_000_000 },
@@ -244,22 +253,28 @@ test("Live: watchers receive the events that match their filter, issues and aler
       await send("fatal", "staging"),
       await send("error", "production"),
     ];
-    await until("both have seen theirs", () => all.seen.size === 3 && some.seen.size === 1);
+    await until(
+      "both watchers have received their events",
+      () => all.seen.size === 3 && some.seen.size === 1,
+    );
     assertEquals([...some.seen], [[a, 1]]);
     assertEquals(new Set(all.seen.keys()), new Set([a, b, c]));
-    await until("the alert has come", () => some.others.some(({ type }) => type === "alert"));
-    await until("the count has come", () => all.others.some(({ count }) => count === 2));
+    await until("the alert has arrived", () => some.others.some(({ type }) => type === "alert"));
+    await until("the count has arrived", () => all.others.some(({ count }) => count === 2));
 
     const issues = (await user.get("/api/v1/projects/default/issues")).json.data;
     await user.post(`/api/v1/issues/${issues[0].id}/resolve`);
     await until(
-      "the change has come",
+      "the change has arrived",
       () => all.others.some(({ type, action }) => type === "issue" && action === "resolved"),
     );
     some.send({ type: "nonsense" });
-    await until("nonsense is answered", () => some.others.some(({ error }) => error !== undefined));
+    await until(
+      "the invalid message is answered",
+      () => some.others.some(({ error }) => error !== undefined),
+    );
     await Promise.all([all.close(), some.close()]);
-    await until("nobody watches", () => app.mesher.live.clients === 0);
+    await until("no client watches", () => app.mesher.live.clients === 0);
   });
 });
 
@@ -275,11 +290,11 @@ test("WebSocket ingest accepts events with a key, and answers each one", async (
     socket.send(JSON.stringify({ message: "by socket" }));
     socket.send("{");
     socket.send(JSON.stringify({ level: "strange", message: "m" }));
-    await until("all are answered", () => answers.length === 3);
+    await until("all events are answered", () => answers.length === 3);
     assertEquals(answers[0]!.status, "accepted");
     assertEquals(answers[1]!.error, "invalid json");
     assertEquals(answers[2]!.error, "level must be one of debug, info, warning, error, fatal");
-    await until("it is stored", () => app.mesher.counters.get("stored") === 1);
+    await until("the event is stored", () => app.mesher.counters.get("stored") === 1);
     const closed = new Promise((done) => socket.onclose = done);
     socket.close();
     await closed;

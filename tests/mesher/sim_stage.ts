@@ -1,6 +1,6 @@
 /**
- * Three nodes of Mesher in the simulator, on one in-memory database, in virtual time: services and
- * pipeline are real, without HTTP and sockets.
+ * Three nodes of Mesher in the simulator, on one in-memory database, in virtual time. Services and
+ * pipeline are the production code; there are no HTTP and no sockets.
  */
 import { assertEquals } from "@std/assert";
 import { simulate, type Simulation } from "../../lib/simulate.ts";
@@ -17,9 +17,9 @@ import { StorageError } from "../../mesher/storage/error.ts";
 import type { Storage } from "../../mesher/storage/storage.ts";
 import { HOUR_MS, NOON, type Party, party } from "./contract/world.ts";
 
-/** Their short names. */
+/** The short names of the nodes. */
 export const NAMES: readonly string[] = ["a", "b", "c"];
-/** The rounds' names. */
+/** The names of the rounds. */
 export const RETENTION: string = ROUNDS[0]!.name;
 export const EVALUATOR: string = ROUNDS[1]!.name;
 export const SPIKES: string = ROUNDS[2]!.name;
@@ -37,22 +37,22 @@ export interface SimStage {
   readonly storage: Storage;
   readonly party: Party;
   readonly runs: Run[];
-  /** By short name. */
+  /** The nodes by short name. */
   readonly nodes: Map<string, Parts>;
   /** The log lines of each node. */
   readonly lines: Map<string, string[]>;
-  /** Whether all nodes fail to write events. */
+  /** Whether writing events fails on all nodes. */
   isAway: boolean;
   start(name: string): Promise<void>;
   /** Returns the short name of the node that has a singleton. */
   holder(round: string): string | undefined;
-  /** Returns its alerts, oldest first. */
+  /** Returns the alerts, oldest first. */
   alerts(): Promise<readonly Alert[]>;
   runsOf(round: string): Run[];
   take(name: string, ...events: MesherEvent[]): Promise<void>;
 }
 
-/** Runs a test, and records when the rounds use the database. */
+/** Runs `body`, and records when the rounds use the database. */
 export async function onSimStage(
   body: (stage: SimStage) => Promise<void>,
   seed = 1,
@@ -87,9 +87,9 @@ export async function onSimStage(
         },
       };
       const config = readConfig(env, { memory: true });
-      const said: string[] = [];
-      lines.set(name, said);
-      const log = (_: string, text: string): void => void said.push(text);
+      const logged: string[] = [];
+      lines.set(name, logged);
+      const log = (_: string, text: string): void => void logged.push(text);
       const parts = newParts(config, { storage: noted, node, log, now });
       nodes.set(name, parts);
       intakes.set(name, new Intake(parts));
@@ -126,7 +126,7 @@ export async function onSimStage(
     try {
       for (const name of NAMES) await start(name);
       await sim.until(
-        "all have met",
+        "all nodes are connected",
         () => NAMES.every((name) => sim.node(name)!.peers().length === 2),
       );
       await body(stage);

@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console
 /**
- * Source maps from the genuine `sentry-cli` of npm, with a bundle that esbuild has made; and bundles that attack.
- * Without the registry the first are skipped, with a message.
+ * Tests source maps uploaded with the genuine `sentry-cli` of npm, of a bundle built with esbuild,
+ * and hostile bundles. Without access to the npm registry, the former are skipped with a message.
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { execFile } from "node:child_process";
@@ -23,7 +23,7 @@ import { eventWith } from "./event.ts";
 
 const run = promisify(execFile);
 
-/** Installs a package of npm into a folder, with what the system has; the reason if it cannot. */
+/** Installs a package of npm into a folder. Returns the reason if that is not possible. */
 async function install(folder: string, ...packages: string[]): Promise<string | undefined> {
   try {
     await run("npm", ["install", "--prefix", folder, "--no-audit", "--no-fund", ...packages], {
@@ -37,7 +37,7 @@ async function install(folder: string, ...packages: string[]): Promise<string | 
 
 const noZip = await providePackage("fflate@0.8.3");
 const noAgents = await providePackage("bowser@2.15.1");
-// Under `bun test` it does not find the package that it needs itself; Bun alone does.
+// Under `bun test` the package does not find its own dependency, which must be provided.
 const noMaps = noZip ?? await providePackage("@jridgewell/trace-mapping@0.3.31");
 const tools = mkdtempSync(join(tmpdir(), "mesher-maps-"));
 const whyNot = noMaps ?? noAgents ??
@@ -67,7 +67,7 @@ try {
 }
 `;
 
-/** Makes a minified bundle; returns its folder. */
+/** Builds a minified bundle. Returns its folder. */
 async function built(name: string): Promise<string> {
   const folder = mkdtempSync(join(tools, "build-"));
   writeFileSync(join(folder, "checkout.ts"), SOURCE);
@@ -76,7 +76,7 @@ async function built(name: string): Promise<string> {
   return folder;
 }
 
-/** The frames of the error that a minified bundle throws, with URLs as in a browser. */
+/** Returns the frames of the error that a minified bundle throws, with URLs as in a browser. */
 async function thrown(folder: string, name: string): Promise<readonly object[]> {
   const { stdout } = await run("node", [join(folder, "dist", name)]);
   const lines = [...stdout.matchAll(/at (?:(\S+) \()?(?:file:\/\/)?(\/[^:\n]+):(\d+):(\d+)\)?/g)];
@@ -91,7 +91,7 @@ async function thrown(folder: string, name: string): Promise<readonly object[]> 
   })).toReversed();
 }
 
-/** `sentry-cli` with a token of the first user. */
+/** Returns a function that runs `sentry-cli` with a token of the first user. */
 async function cliOn({ app, user }: Stage): Promise<(...args: string[]) => Promise<string>> {
   const { token } = (await user.post("/api/v1/tokens", { label: "ci" })).json;
   const org = (await user.get("/api/v1/orgs")).json[0].slug;
@@ -120,7 +120,7 @@ async function shown(stage: Stage, event: Record<string, unknown>): Promise<any>
   const sent = await stage.sender.as({ "x-sentry-auth": key }).post("/api/1/store/", event);
   assertEquals(sent.status, 200, JSON.stringify(sent.json));
   let got = sent;
-  await until("it is stored", async () => {
+  await until("the event is stored", async () => {
     const id = sent.json.id.replace(/(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
     got = await stage.user.get(`/api/v1/events/${id}`);
     return got.status === 200;
@@ -195,7 +195,7 @@ test(
         const versions = data.map(({ version }: { version: string }) => version);
         assertEquals(versions.toSorted(), ["shop@1.2", "shop@1.3"]);
         assert(/shop@1.2/.test(await call("releases", "list")), "it lists releases");
-        // The same again is known.
+        // Uploading the same files again changes nothing.
         await call("sourcemaps", "upload", join(folder, "dist"));
       });
     } finally {
@@ -204,7 +204,7 @@ test(
   },
 );
 
-test("getEvent names the browser and system of the User-Agent, and what the client said itself", {
+test("getEvent returns the browser and system from the User-Agent, unless the client sent them", {
   ignore: noAgents !== undefined,
 }, async () => {
   await onStage(async (stage) => {
@@ -219,7 +219,7 @@ test("getEvent names the browser and system of the User-Agent, and what the clie
   });
 });
 
-test("readBundle rejects bombs and damage, and reads names as names", {
+test("readBundle rejects decompression bombs and malformed bundles, and treats names as data", {
   ignore: noZip !== undefined,
 }, async () => {
   const { zipSync } = await import("fflate@0.8.3");
@@ -255,7 +255,7 @@ test("readBundle rejects bombs and damage, and reads names as names", {
 });
 
 test(
-  "A map of 30 MB is parsed on another thread",
+  "A source map of 30 MB is parsed on another thread",
   { ignore: noMaps !== undefined },
   async () => {
     const storage = await openSqlite({ path: ":memory:" });
@@ -330,7 +330,7 @@ test(
       clearInterval(timer);
       assertEquals([frame.file, frame.line], ["big.ts", 1]);
       assertEquals(frame.context, "const value = compute(1, 2);");
-      // Timers run meanwhile: none would if this thread parsed the map.
+      // Timers run meanwhile. They would not if this thread parsed the map.
       assert(turns > 20, `${turns} turns`);
       if (process.env["FIRN_LONG"] === "1") assert(worst < 50, `${worst} ms without a turn`);
       assertEquals((await placeIn("small.js")).file, "s.ts");
@@ -343,7 +343,7 @@ test(
 );
 
 test(
-  "A map that is invalid leaves the frames as they were sent",
+  "An invalid source map leaves the frames unchanged",
   { ignore: noMaps !== undefined },
   async () => {
     const { zipSync } = await import("fflate@0.8.3");
@@ -398,7 +398,7 @@ test(
       assertEquals(await upload("0".repeat(40)), 400);
       assertEquals(await upload(sha1), 200);
       assertEquals((await ask("0".repeat(40), [sha1])).json.state, "error");
-      assertEquals((await ask(sha1, [sha1])).json.missingChunks, [sha1], "its chunks are gone");
+      assertEquals((await ask(sha1, [sha1])).json.missingChunks, [sha1], "the chunks are deleted");
       assertEquals(await upload(sha1), 200);
       assertEquals((await ask(sha1, [sha1])).json.state, "ok");
       assertEquals((await ask("../../etc/passwd", [sha1])).status, 400);
@@ -414,7 +414,7 @@ test(
         event.exception[0].frames.slice(0, 3).map(({ file }: { file: string }) => file),
         frames.slice(0, 3).map(({ filename }) => filename),
       );
-      // Contents are read once, even if the map is invalid.
+      // The content is read once, even if the map is invalid.
       const { storage } = stage.app.mesher;
       const { organisations: [organisation] } = (await user.get("/api/v1/me")).json;
       const detail = (await storage.event(organisation.id, event.id))!;

@@ -1,4 +1,4 @@
-/** The guarantees of every storage, as tests. `storage_test.ts` runs them on each engine. */
+/** The tests that every storage must pass. `storage_test.ts` runs them on each engine. */
 import { accountsContract } from "./contract/accounts.ts";
 import { alertsContract } from "./contract/alerts.ts";
 import { artifactsContract } from "./contract/artifacts.ts";
@@ -13,7 +13,7 @@ import { releasesContract } from "./contract/releases.ts";
 import { writingContract } from "./contract/writing.ts";
 import { type Engine, promisesOf } from "./contract/world.ts";
 
-/** Declares the tests of one engine. */
+/** Declares the tests for one engine. */
 export function storageContract(engine: Engine): void {
   const promise = promisesOf(engine);
   accountsContract(promise);

@@ -1,4 +1,4 @@
-/** Batches that are encoded for the writing thread, and their results. */
+/** Tests the encoding of batches for the writing thread, and of their results. */
 import { assertEquals } from "@std/assert";
 import { columnsOf } from "../../mesher/storage/rows.ts";
 import {

@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console
 /**
- * What PostgreSQL's storage does beyond the contract: daily partitions, and nodes that start at the
- * same time.
+ * Tests what PostgreSQL's storage does in addition to the contract: daily partitions, and nodes
+ * that start at the same time.
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { StorageError } from "../../mesher/storage/error.ts";
@@ -64,7 +64,7 @@ else {
       await assertRejects(() => openPostgres({ url }), StorageError, "has schema 99");
     }));
 
-  test("openPostgres reports that a server is unreachable, as an error that may be retried", async () => {
+  test("openPostgres rejects with an error that may be retried if the server is unreachable", async () => {
     const error = await assertRejects(
       () => openPostgres({ url: "postgres://mesher@127.0.0.1:1/x" }),
       StorageError,
@@ -72,7 +72,7 @@ else {
     assertEquals(error.retry, true);
   });
 
-  test("upkeep creates partitions ahead of time, and drops whole days with their ids", () =>
+  test("upkeep creates partitions in advance, and drops whole days with the ids of their events", () =>
     withDatabase(async (url) => {
       const storage = await openPostgres({ url, now: () => NOON });
       try {
@@ -111,7 +111,7 @@ else {
         const old = () => entryWith(projectId, NOON - 9 * DAY_MS);
         await one.writeEvents([old()]);
         assertEquals((await two.upkeep(NOON)).partitionsDropped, 1);
-        // The first still assumes that the day exists.
+        // The first node still assumes that the day exists.
         assertEquals((await one.writeEvents([old()])).map(({ kind }) => kind), ["stored"]);
       } finally {
         await one.close();
@@ -119,7 +119,7 @@ else {
       }
     }));
 
-  test("openPostgres continues after the server closes its connections", () =>
+  test("Storage on PostgreSQL continues after the server has closed its connections", () =>
     withDatabase(async (url) => {
       const storage = await openPostgres({ url, now: () => NOON });
       try {
@@ -143,7 +143,7 @@ else {
       }
     }));
 
-  test("Searches, counts and deletions use indexes, and scan no whole day", () =>
+  test("Storage on PostgreSQL searches, counts and deletes by indexes, and never scans a whole day", () =>
     withDatabase(async (url) => {
       const storage = await openPostgres({ url, now: () => NOON });
       try {
@@ -170,7 +170,7 @@ else {
           );
           return Number(row!["n"]);
         };
-        // The pool's connections report their statistics before they end.
+        // The connections of the pool report their statistics before they end.
         await storage.close();
         const before = await read();
         const again = await openPostgres({ url, now: () => NOON });
@@ -184,7 +184,7 @@ else {
         await again.deleteProject(orgId, projectId);
         await again.upkeep(NOON);
         await again.close();
-        assertEquals(await read() - before, 0, "rows that were read one after the other");
+        assertEquals(await read() - before, 0, "no rows were scanned sequentially");
         const [left] = await cluster.run(url, "SELECT count(*)::int AS n FROM events");
         assertEquals(left, { n: 0 });
       } finally {

@@ -1,6 +1,6 @@
 /**
- * An SQLite file shared by processes: data written before a process was killed is kept, and several
- * write concurrently.
+ * Tests an SQLite file shared by processes: data written before a process is killed is kept, and
+ * several processes write concurrently.
  */
 import { assert, assertEquals } from "@std/assert";
 import { spawn } from "node:child_process";
@@ -39,16 +39,24 @@ async function withPlace(body: (place: Place) => Promise<void>): Promise<void> {
   }
 }
 
-/** The reports of a child before it ended. */
-interface Told {
+/** What a child reported before it ended. */
+interface ChildReport {
   /** The number of the first event that the child had not reported as written. */
   readonly written: number;
   readonly stored: number;
   readonly complaint: string;
 }
 
-/** Runs a child. With `killAt` it is killed with -9 once it has reported this many as written. */
-async function write(place: Place, from: number, to: number, killAt = Infinity): Promise<Told> {
+/**
+ * Runs a child. With `killAt`, the child is killed with -9 once it has reported this many events as
+ * written.
+ */
+async function write(
+  place: Place,
+  from: number,
+  to: number,
+  killAt = Infinity,
+): Promise<ChildReport> {
   const run = runtime === "deno" ? ["run", "-A", "--no-check", CHILD] : [CHILD];
   const args = [...run, place.path, place.projectId, `${from}`, `${to}`];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
@@ -66,7 +74,7 @@ async function write(place: Place, from: number, to: number, killAt = Infinity):
   return { written, stored, complaint };
 }
 
-/** Returns the number of events according to the issues. */
+/** Returns the sum of the event counts of all issues. */
 async function counted({ storage, orgId, projectId }: Place): Promise<number> {
   const { rows } = await storage.issues(orgId, projectId, {}, { limit: 100 });
   return rows.reduce((sum, { eventCount }) => sum + eventCount, 0);
@@ -81,11 +89,12 @@ test("SQLite keeps committed batches after kill -9, and no partial batch", () =>
       `${received.written} ${received.complaint}`,
     );
     const stored = await place.storage.eventCount(place.projectId, 0);
-    // The batch in progress may be stored, or any that it had no time to report.
+    // The batch in progress may be stored, and so may batches that the child did not report in
+    // time.
     assert(stored >= received.written, `${stored} of ${received.written} are stored`);
     assertEquals(stored % BATCH, 0);
     assertEquals(await counted(place), stored);
-    // The same again from the start: events that are already stored are not stored twice.
+    // Writes the same events again from the start: those already stored are not stored twice.
     const again = await write(place, 0, stored + BATCH);
     assertEquals(again.stored, BATCH, again.complaint);
     assertEquals(await counted(place), stored + BATCH);
@@ -94,7 +103,7 @@ test("SQLite keeps committed batches after kill -9, and no partial batch", () =>
 test("SQLite lets three processes write to the same file concurrently", () =>
   withPlace(async (place) => {
     const each = 60 * BATCH;
-    // The second and third overlap by half.
+    // The ranges of the second and third child overlap by half.
     const received = await Promise.all([
       write(place, 0, each),
       write(place, each, 2 * each),

@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console
 /**
- * The storage contract on every engine. PostgreSQL is a real server started by the tests; without
- * it, its tests are skipped, and a line reports why.
+ * Runs the storage contract on every engine. PostgreSQL is a real server started by the tests;
+ * without it, its tests are skipped, and a line reports why.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

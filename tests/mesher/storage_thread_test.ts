@@ -1,6 +1,4 @@
-/**
- * SQLite's writing thread: batches in order, concurrently with everything else, and its failures.
- */
+/** Tests SQLite's writing thread: the order of batches, reads at the same time, and failures. */
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -65,12 +63,12 @@ test("SQLite reads the last committed state while a batch is written", () =>
       await new Promise((wake) => setTimeout(wake, 1));
     }
     await written;
-    assert(counts.length > 0, "some reads came before the end");
+    assert(counts.length > 0, "some reads returned before the write ended");
     assert(counts.every((count) => count === 0 || count === 5_000), `${counts}`);
     assertEquals(await storage.eventCount(project.id, 0), 5_000);
   }));
 
-test("SQLite stores everything before it closes, and leaves no WAL file", () =>
+test("SQLite completes all writes before it closes, and leaves no WAL file", () =>
   inFile(async (path, storage) => {
     const { project } = await party(storage, "anna");
     const written = storage.writeEvents([entryWith(project.id, NOW)]);
@@ -121,7 +119,7 @@ test("SqliteThread rejects a batch for a file without tables, and continues to r
   }
 });
 
-test("SQLite's errors of a full disk may be retried, whichever statement meets them", () => {
+test("SQLite rejects with an error that may be retried if the disk is full, for any statement", () => {
   const db = new DatabaseSync(":memory:");
   db.exec("CREATE TABLE large (bytes BLOB)");
   db.exec("PRAGMA max_page_count = 4");
@@ -138,7 +136,7 @@ test("SQLite's errors of a full disk may be retried, whichever statement meets t
   db.close();
 });
 
-test("SqliteThread names the file that cannot be opened", async () => {
+test("SqliteThread reports the name of a file that cannot be opened", async () => {
   const thread = new SqliteThread({ path: "/nowhere/at/all.db", fullSync: false });
   await assertRejects(() => thread.write([columnsOf(entryWith("p", NOW))], NOW), StorageError);
   await thread.close();

@@ -1,9 +1,9 @@
-/** Turns: shared or exclusive, in order of arrival. */
+/** Tests turns: shared or exclusive tasks, in order of arrival. */
 import { assertEquals, assertRejects } from "@std/assert";
 import { Turns } from "../../mesher/storage/turns.ts";
 import { test } from "../kit/test.ts";
 
-/** Records what has begun, and ends each on request. */
+/** Records which operations have begun, and ends each on request. */
 class Log {
   readonly begun: string[] = [];
   readonly #ends = new Map<string, () => void>();
@@ -18,7 +18,7 @@ class Log {
 
   async end(name: string): Promise<void> {
     this.#ends.get(name)!();
-    // Runs everything that can begin because of it.
+    // Lets everything run that can begin now.
     for (let i = 0; i < 20; i++) await Promise.resolve();
   }
 }
@@ -38,9 +38,9 @@ test("Turns runs shared tasks together, and an exclusive task alone after all ea
   await Promise.resolve();
   assertEquals(log.begun, ["a", "b"]);
   await log.end("b");
-  assertEquals(log.begun, ["a", "b"], "C waits for a too");
+  assertEquals(log.begun, ["a", "b"], "C also waits for a");
   await log.end("a");
-  assertEquals(log.begun, ["a", "b", "C"], "d came after C");
+  assertEquals(log.begun, ["a", "b", "C"], "d arrived after C");
   await log.end("C");
   assertEquals(log.begun, ["a", "b", "C", "d", "e"]);
   await log.end("d");

@@ -1,9 +1,9 @@
-/** The fast extraction of words returns the same result as the simple one. */
+/** Tests that the fast extraction of words returns the same result as the simple one. */
 import { assertEquals } from "@std/assert";
 import { asciiWordsOf, unicodeWordsOf, wordsOf } from "../../mesher/domain/words.ts";
 import { test } from "../kit/test.ts";
 
-/** Returns the same random numbers for a seed. */
+/** Returns a function that returns the same random numbers for the same seed. */
 function dice(seed: number): () => number {
   let state = seed;
   return () => {

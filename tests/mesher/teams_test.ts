@@ -1,5 +1,8 @@
 // deno-lint-ignore-file no-console
-/** Teams: invitations and password resets by mail of a real SMTP server, scoped tokens, keys that are shown again. */
+/**
+ * Tests teams: invitations and password resets by mail of a real SMTP server, scoped tokens, and
+ * keys that can be shown again.
+ */
 import { assert, assertEquals } from "@std/assert";
 import { QUOTAS } from "../../mesher/http/quota.ts";
 import { test, until } from "../kit/test.ts";
@@ -9,7 +12,7 @@ import { withMailServer } from "./mail_server.ts";
 
 const PASSWORD = "a long enough password";
 
-/** The secret of the first link to a view in a mail, whose lines are broken as mail has it. */
+/** Returns the secret of the first link to a view in a mail, in which long lines are broken. */
 function linkIn(mail: string, view: string): string {
   const text = mail.replace(/=\r?\n/g, "").replaceAll("=3D", "=");
   const found = new RegExp(`http\\S+/#/${view}/(\\S+)`).exec(text);
@@ -35,11 +38,11 @@ else {
       })
     );
 
-  test("An invitation by mail makes a new account that is a member, once", () =>
+  test("An invitation by mail creates an account that is a member, once", () =>
     onMailStage(async ({ app, user }, mails) => {
       const made = await user.post(invitations, { email: "Grace@Example.org", role: "admin" });
       assertEquals([made.status, made.json.mail], [201, "sent"]);
-      await until("the mail arrives", () => mails.length === 1);
+      await until("the mail has arrived", () => mails.length === 1);
       assert(mails[0]!.includes("To: Grace@example.org"), mails[0]);
       const secret = linkIn(mails[0]!, "invitation");
       assertEquals(made.json.link, `https://errors.example/mesher/#/invitation/${secret}`);
@@ -71,7 +74,7 @@ else {
       const [unknown, known] = [await forgot("nobody@example.org"), await forgot(first.email)];
       assertEquals([unknown.status, unknown.json], [202, { status: "ok" }]);
       assertEquals([known.status, known.json], [202, { status: "ok" }]);
-      await until("the mail arrives", () => mails.length === 1);
+      await until("the mail has arrived", () => mails.length === 1);
       assert(mails[0]!.includes(`To: ${first.email}`));
       const secret = linkIn(mails[0]!, "reset");
       const reset = (secret: string, password: string) =>
@@ -79,15 +82,15 @@ else {
       assertEquals((await reset(secret, "short")).status, 400);
       assertEquals((await reset(secret.replace(/.$/, "x"), PASSWORD)).status, 404);
       assertEquals((await reset(secret, PASSWORD)).status, 200);
-      assertEquals((await user.get("/api/v1/me")).status, 401, "sessions have ended");
-      assertEquals((await reset(secret, PASSWORD)).status, 404, "it works once");
+      assertEquals((await user.get("/api/v1/me")).status, 401, "the sessions have ended");
+      assertEquals((await reset(secret, PASSWORD)).status, 404, "the link is valid once");
       await loggedIn(app.url, first.email, PASSWORD);
       for (let i = 0; i < 3; i++) await forgot("x@example.org");
       assertEquals((await forgot("x@example.org")).status, 429);
     }));
 }
 
-test("An invitation of who has an account waits for their login; it may be withdrawn", () =>
+test("An invitation of an existing user can only be accepted by that user, logged in, and can be withdrawn", () =>
   onStage(async ({ app, user }) => {
     const org = (await user.post("/api/v1/orgs", { name: "Other" })).json;
     await user.post(`/api/v1/orgs/${org.id}/users`, {
@@ -125,7 +128,7 @@ test("An invitation of who has an account waits for their login; it may be withd
     assertEquals((await anybody.post("/api/v1/password/forgot", { email: "a@b" })).status, 409);
   }));
 
-test("An invitation beyond a quota is refused, and still holds when there is room", () =>
+test("Accepting an invitation over a quota is rejected, and succeeds when there is room", () =>
   onStage(async ({ app, first, user }) => {
     const { storage } = app.mesher;
     const member = async (orgId: string, email: string): Promise<string> => {
@@ -163,11 +166,11 @@ test("An invitation beyond a quota is refused, and still holds when there is roo
     assertEquals((await storage.organisationsOf(id)).length, QUOTAS["organizations of one user"]);
   }));
 
-test("A scoped token may do what its scopes name, and nothing else", () =>
+test("A scoped token allows only the operations of its scopes", () =>
   onStage(async ({ app, user, sender }) => {
     await sender.post("/api/v1/events", { message: "one" });
     const list = async () => (await user.get("/api/v1/projects/default/issues")).json.data;
-    await until("it is stored", async () => (await list()).length === 1);
+    await until("the event is stored", async () => (await list()).length === 1);
     const [issue] = await list();
     const token = async (scopes?: string): Promise<Client> => {
       const made = await user.post("/api/v1/tokens", { label: scopes ?? "all", scopes });
@@ -201,7 +204,7 @@ test("A scoped token may do what its scopes name, and nothing else", () =>
     assert(tokens.some(({ scopes }: { scopes: string[] }) => `${scopes}` === "read,issues"));
   }));
 
-test("A project's keys can be shown again, to members and not to tokens that only read", () =>
+test("A project's keys can be shown again, to members, but not to read-only tokens", () =>
   onStage(async ({ app, first, user }) => {
     const keys = "/api/v1/projects/default/api-keys";
     assertEquals((await user.get(keys)).json[0].key_value, first.key);

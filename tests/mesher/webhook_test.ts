@@ -1,4 +1,4 @@
-/** Webhooks: forbidden targets, timeouts, retries, and that their URLs are never logged. */
+/** Tests webhooks: forbidden targets, timeouts, retries, and that their URLs are never logged. */
 import { assert, assertEquals } from "@std/assert";
 import type { ServerResponse } from "node:http";
 import { readConfig } from "../../mesher/config.ts";
@@ -94,15 +94,15 @@ test("isInsideHost classifies a URL's host without a DNS lookup", () => {
 test("attemptWebhook rejects internal targets, by address and by name, and does not connect to them", async () => {
   await withReceiver((_, response) => response.end(), async ({ port, got }) => {
     for (const host of ["127.0.0.1", "localhost", "[::1]", "0x7f.1", "2130706433", "0.0.0.0"]) {
-      const came = await attempt(`http://${host}:${port}/`);
-      assert(came.kind === "failed" && !came.again, host);
-      assert(/is inside this network/.test(came.why), came.why);
+      const outcome = await attempt(`http://${host}:${port}/`);
+      assert(outcome.kind === "failed" && !outcome.again, host);
+      assert(/is inside this network/.test(outcome.why), outcome.why);
     }
-    // One internal address is enough, wherever it is in the list.
+    // One internal address is sufficient, wherever it is in the list.
     for (const addresses of [["1.1.1.1", "127.0.0.1"], ["127.0.0.1", "1.1.1.1"]]) {
       const lookup = () => Promise.resolve(addresses);
-      const came = await attempt(`http://hooks.example:${port}/`, { lookup });
-      assert(came.kind === "failed" && !came.again, String(addresses));
+      const outcome = await attempt(`http://hooks.example:${port}/`, { lookup });
+      assert(outcome.kind === "failed" && !outcome.again, String(addresses));
     }
     assertEquals(got, []);
   });
@@ -116,7 +116,7 @@ test("attemptWebhook connects only to the addresses it has checked, with a singl
     assertEquals(await attempt(url, { lookup, allowed: LOOPBACK }), { kind: "delivered" });
     assertEquals(looks, 1);
     assertEquals(got, [{ url: "/x?token=1", host: `hooks.example:${port}`, body: '{"a":1}' }]);
-    // Allowed by name, whatever address it resolves to.
+    // This host is allowed by name, whatever address it resolves to.
     const named = allowedFrom(["hooks.example"]) as Allowed;
     assertEquals(
       (await attempt(url, { lookup: () => Promise.resolve(["127.0.0.1"]), allowed: named })).kind,
@@ -130,8 +130,8 @@ test("attemptWebhook does not follow redirects", async () => {
     await withReceiver(
       (_, response) => response.writeHead(307, { location: other.url }).end(),
       async ({ url }) => {
-        const came = await attempt(url, { allowed: LOOPBACK });
-        assertEquals(came, { kind: "failed", why: "redirects are not followed", again: false });
+        const outcome = await attempt(url, { allowed: LOOPBACK });
+        assertEquals(outcome, { kind: "failed", why: "redirects are not followed", again: false });
       },
     );
     assertEquals(other.got, []);
@@ -140,12 +140,12 @@ test("attemptWebhook does not follow redirects", async () => {
 
 test("attemptWebhook times out on a silent receiver or lookup, and does not read a long response", async () => {
   await withReceiver(() => {}, async ({ url }) => {
-    const came = await attempt(url, { allowed: LOOPBACK, timeoutMs: 50 });
-    assertEquals(came, { kind: "failed", why: "no answer in time", again: true });
+    const outcome = await attempt(url, { allowed: LOOPBACK, timeoutMs: 50 });
+    assertEquals(outcome, { kind: "failed", why: "no answer in time", again: true });
   });
   const never = () => new Promise<never>(() => {});
-  const came = await attempt("http://hooks.example", { lookup: never, timeoutMs: 20 });
-  assertEquals(came, { kind: "failed", why: "no answer in time", again: true });
+  const outcome = await attempt("http://hooks.example", { lookup: never, timeoutMs: 20 });
+  assertEquals(outcome, { kind: "failed", why: "no answer in time", again: true });
   await withReceiver(
     (_, response) => {
       const more = (): void => {
@@ -170,16 +170,19 @@ test("attemptWebhook distinguishes temporary from permanent failures", async () 
     await withReceiver(
       (_, response) => response.writeHead(status).end(),
       async ({ url }) => {
-        const came = await attempt(url, { allowed: LOOPBACK });
-        assertEquals(came, { kind: "failed", why: `HTTP ${status}`, again });
+        const outcome = await attempt(url, { allowed: LOOPBACK });
+        assertEquals(outcome, { kind: "failed", why: `HTTP ${status}`, again });
       },
     );
   }
-  const came = await attempt("http://127.0.0.1:1/secret", { allowed: LOOPBACK });
-  assert(came.kind === "failed" && came.again && !came.why.includes("127"), JSON.stringify(came));
+  const outcome = await attempt("http://127.0.0.1:1/secret", { allowed: LOOPBACK });
+  assert(
+    outcome.kind === "failed" && outcome.again && !outcome.why.includes("127"),
+    JSON.stringify(outcome),
+  );
 });
 
-/** Runs a test with the service on a node. */
+/** Runs `body` with the service on a node. */
 async function withWebhooks(
   pausesMs: readonly number[],
   body: (
@@ -205,7 +208,10 @@ test("Webhooks are retried after pauses, and their URLs are never logged", async
           ruleId: "r1",
           outgoing: { kind: "post", url: `${url}/hooks/s3cret?token=s3cret`, json: '{"n":1}' },
         });
-        await until("it is delivered", () => counters.get("webhooks_delivered") === 1);
+        await until(
+          "the notification is delivered",
+          () => counters.get("webhooks_delivered") === 1,
+        );
         assertEquals(got.map(({ body }) => body), ['{"n":1}', '{"n":1}', '{"n":1}']);
         assertEquals(lines, Array(2).fill("notification of rule r1: HTTP 503; again in 0.005 s"));
       });
@@ -217,14 +223,14 @@ test("Webhooks are given up after the last pause, and at once after a permanent 
   await withReceiver((_, response) => response.writeHead(500).end(), async ({ url, got }) => {
     await withWebhooks([1], async (post, { counters, lines }) => {
       post({ ruleId: "r1", outgoing: { kind: "post", url, json: "{}" } });
-      await until("it is given up", () => counters.get("webhooks_failed") === 1);
+      await until("the notification has failed", () => counters.get("webhooks_failed") === 1);
       assertEquals(got.length, 2);
       assertEquals(lines.at(-1), "notification of rule r1: HTTP 500; given up");
       post({
         ruleId: "r2",
         outgoing: { kind: "post", url: "http://169.254.169.254/latest/meta-data", json: "{}" },
       });
-      await until("it is refused", () => counters.get("webhooks_failed") === 2);
+      await until("the notification is rejected", () => counters.get("webhooks_failed") === 2);
       assert(/^notification of rule r2: the receiver is inside .*; given up$/.test(lines.at(-1)!));
     });
   });
@@ -240,21 +246,27 @@ test("Webhooks are delivered with limited concurrency, and a slow receiver does 
           post({ ruleId: "r", outgoing: { kind: "post", url: `${url}/slow`, json: "{}" } });
         }
         post({ ruleId: "quick", outgoing: { kind: "post", url, json: "{}" } });
-        await until("the quick one is delivered", () => counters.get("webhooks_delivered") === 1);
+        await until(
+          "the quick notification is delivered",
+          () => counters.get("webhooks_delivered") === 1,
+        );
         post({ ruleId: "r", outgoing: { kind: "post", url: `${url}/slow`, json: "{}" } });
         post({ ruleId: "one too many", outgoing: { kind: "post", url, json: "{}" } });
-        await until("it is dropped", () => counters.get("webhooks_failed") === 1);
+        await until("a notification is dropped", () => counters.get("webhooks_failed") === 1);
         assertEquals(lines, [
           `notification of rule one too many: dropped, ${WEBHOOKS_MAX} are under way`,
         ]);
-        await until("all have come", () => held.length === WEBHOOKS_MAX);
+        await until("all requests have arrived", () => held.length === WEBHOOKS_MAX);
         for (const response of held) response.end();
         await until(
-          "all are delivered",
+          "all notifications are delivered",
           () => counters.get("webhooks_delivered") === 1 + WEBHOOKS_MAX,
         );
         post({ ruleId: "after", outgoing: { kind: "post", url, json: "{}" } });
-        await until("there is room", () => counters.get("webhooks_delivered") === 2 + WEBHOOKS_MAX);
+        await until(
+          "the last notification is delivered",
+          () => counters.get("webhooks_delivered") === 2 + WEBHOOKS_MAX,
+        );
       });
     },
   );
@@ -276,12 +288,15 @@ test("An alert reaches its webhook if the target is external or allowed", async 
     await onStage(async ({ user, sender, app }) => {
       const made = await user.post(path, rule);
       assertEquals(made.status, 201);
-      const sent = await sender.post("/api/v1/events", { message: "to be told" });
+      const sent = await sender.post("/api/v1/events", { message: "an alert" });
       assertEquals(sent.status, 202);
-      await until("it has come", () => got.length === 1);
+      await until("the notification has arrived", () => got.length === 1);
       const { type, rule_id, message } = JSON.parse(got[0]!.body);
-      assertEquals([type, rule_id, message], ["alert", made.json.id, "New issue: to be told"]);
-      await until("it is counted", () => app.mesher.counters.get("webhooks_delivered") === 1);
+      assertEquals([type, rule_id, message], ["alert", made.json.id, "New issue: an alert"]);
+      await until(
+        "the delivery is counted",
+        () => app.mesher.counters.get("webhooks_delivered") === 1,
+      );
     }, { webhookAllow: LOOPBACK });
   });
 });

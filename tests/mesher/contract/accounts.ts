@@ -3,7 +3,7 @@ import { assertEquals } from "@std/assert";
 import { newId } from "../../../mesher/domain/id.ts";
 import { NOON, type Promised, valueOf } from "./world.ts";
 
-/** Declares the tests. */
+/** Declares the tests of accounts. */
 export function accountsContract(promise: Promised): void {
   promise("knows users by their address in any case", async ({ storage, a }) => {
     assertEquals(await storage.userCount(), 2);
@@ -120,7 +120,7 @@ export function accountsContract(promise: Promised): void {
       reason: "no_user",
     });
     assertEquals(valueOf(await storage.setRole(a.orgId, second.id, "owner")).role, "owner");
-    // Both requests at once: one owner must stay.
+    // Of two requests at once, one must leave an owner.
     const left = await Promise.all([
       storage.removeMember(a.orgId, owner!.id),
       storage.removeMember(a.orgId, second.id),

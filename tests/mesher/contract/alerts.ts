@@ -3,7 +3,7 @@ import { assertEquals, assertNotEquals } from "@std/assert";
 import { newId } from "../../../mesher/domain/id.ts";
 import { DAY_MS, NOON, type Promised, valueOf } from "./world.ts";
 
-/** Declares the tests. */
+/** Declares the tests of alerts. */
 export function alertsContract(promise: Promised): void {
   promise("fires a rule once in its cooldown, whoever asks at once", async (world) => {
     const { storage, a } = world;
@@ -80,7 +80,7 @@ export function alertsContract(promise: Promised): void {
   });
 
   promise(
-    "resolves all alerts of a project, or those of a state or a time, and no others",
+    "resolves all alerts of a project, or only those of a state or a time",
     async (world) => {
       const { storage, a, b, clock } = world;
       const ruleIn = async (orgId: string, projectId: string) =>
@@ -119,7 +119,7 @@ export function alertsContract(promise: Promised): void {
       assertEquals(await numbered("active"), [3, 5]);
       clock.now = NOON + 80;
       assertEquals(await resolve({ until: NOON + 3 }), 1);
-      // Neither through another organisation, nor with an unknown project.
+      // Nothing is resolved through another organisation or with an unknown project.
       assertEquals(await storage.resolveAlerts(b.orgId, a.project.id, {}), 0);
       assertEquals(await storage.resolveAlerts(a.orgId, newId(), {}), 0);
       assertEquals(await storage.resolveAlerts(a.orgId, "shop", {}), 0);

@@ -7,7 +7,7 @@ import type { Storage } from "../../../mesher/storage/storage.ts";
 import { entryWith } from "../event.ts";
 import { issueOf, kinds, NOON, type Promised, valueOf } from "./world.ts";
 
-/** Texts that have caused trouble in databases. */
+/** Texts that have caused errors in databases. */
 const NASTY: readonly string[] = [
   "'; DROP TABLE events; --",
   `" OR ""="`,
@@ -24,10 +24,10 @@ const NASTY: readonly string[] = [
   "<script>alert(1)</script>",
 ];
 
-/** Returns a text as it is read back. */
+/** Returns a text as the storage returns it. */
 const kept = (text: string): string => text.toWellFormed().replaceAll("\0", "\ufffd");
 
-/** Declares the tests. */
+/** Declares the tests of hostile texts. */
 export function hostileContract(promise: Promised): void {
   promise("keeps any text whole, in every field, and as no part of a statement", async (world) => {
     const { storage, a } = world;
@@ -116,7 +116,7 @@ export function hostileContract(promise: Promised): void {
       });
       assertEquals([alert?.message, alert?.ruleName], [kept(nasty), kept(nasty)]);
 
-      // As an id it matches nothing, in every operation.
+      // As an id, the text matches no row in any operation.
       assertEquals(await storage.organisationOf(nasty, nasty), null);
       assertEquals(await storage.project(nasty, nasty), null);
       assertEquals(await storage.issue(org.id, nasty), null);
@@ -230,11 +230,11 @@ export function hostileContract(promise: Promised): void {
       reason: "no_member",
     });
     assertEquals(await storage.removeMember(org, member!.id), { ok: false, reason: "no_member" });
-    assertEquals(await look(b.orgId), own, "all is as it was");
+    assertEquals(await look(b.orgId), own, "nothing has changed");
   });
 }
 
-/** Encodes a value as JSON, with every text in it as it is read back. */
+/** Encodes a value as JSON, with every text as the storage returns it. */
 function keptJson(value: unknown): string {
   return JSON.stringify(value, (_key, inner) => {
     if (typeof inner === "string") return kept(inner);

@@ -1,11 +1,11 @@
-/** The storage contract: what users do with issues. */
+/** The storage contract: operations of users on issues. */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { newId } from "../../../mesher/domain/id.ts";
 import type { Storage } from "../../../mesher/storage/storage.ts";
 import { entryWith } from "../event.ts";
 import { HOUR_MS, issueOf, NOON, type Promised, valueOf } from "./world.ts";
 
-/** Declares the tests. */
+/** Declares the tests of issues. */
 export function issuesContract(promise: Promised): void {
   promise("assigns issues to members", async ({ storage, a, b }) => {
     const [first] = await storage.writeEvents([entryWith(a.project.id, NOON)]);
@@ -28,7 +28,11 @@ export function issuesContract(promise: Promised): void {
       0,
     ]);
     valueOf(await storage.removeMember(a.orgId, member.id));
-    assertEquals((await storage.issue(a.orgId, id))?.assignedTo, null, "who left has no issues");
+    assertEquals(
+      (await storage.issue(a.orgId, id))?.assignedTo,
+      null,
+      "a removed member has no issues",
+    );
     assertEquals(await storage.assignIssue(a.orgId, newId(), null), {
       ok: false,
       reason: "no_issue",

@@ -5,7 +5,7 @@ import type { Storage } from "../../../mesher/storage/storage.ts";
 import { entryWith } from "../event.ts";
 import { DAY_MS, type Engine, kinds, NOON, type Party, type Promised } from "./world.ts";
 
-/** Declares the tests. */
+/** Declares the tests of retention and of several nodes. */
 export function lifeContract(promise: Promised, engine: Engine): void {
   promise("deletes what is older than its project keeps, and nothing else", async (world) => {
     const { storage, a, b, clock } = world;
@@ -34,14 +34,14 @@ export function lifeContract(promise: Promised, engine: Engine): void {
     assertEquals(await left(b), ["0", "2.99", "3.01", "5"]);
     assertEquals(await storage.event(a.orgId, entries[0]!.event.id), null);
     const found = await storage.events(a.orgId, a.project.id, { query: "door" }, { limit: 9 });
-    assertEquals(found.rows.length, 2, "their words are gone too");
+    assertEquals(found.rows.length, 2, "the words of deleted events are deleted too");
     const [issue] = (await storage.issues(a.orgId, a.project.id, {}, { limit: 1 })).rows;
-    assertEquals(issue?.eventCount, 6, "what was counted stays counted");
+    assertEquals(issue?.eventCount, 6, "the count of events is unchanged");
     const again = await storage.upkeep(NOON);
     assertEquals([again.eventsDeleted, again.sessionsDeleted], [0, 0]);
-    // A deleted event may be written again: its id is free, and its day is created again.
+    // A deleted event can be written again: its id is free, and its day is created again.
     assertEquals(kinds(await storage.writeEvents([entries[0]!])), ["stored"]);
-    // Two nodes at once delete it once.
+    // If two nodes delete at once, each event is deleted once.
     const both = await Promise.all([storage.upkeep(NOON), storage.upkeep(NOON)]);
     assertEquals(both[0].eventsDeleted + both[1].eventsDeleted, 1);
   });
@@ -62,7 +62,7 @@ export function lifeContract(promise: Promised, engine: Engine): void {
                 }),
             ),
         );
-        // Each batch is written by both, with opposite orders of rows and of batches.
+        // Both nodes write each batch, with opposite orders of rows and of batches.
         const write = (storage: Storage, batch: typeof batches[number]) =>
           storage.writeEvents(batch);
         const outcomes = await Promise.all([
@@ -118,7 +118,7 @@ export function lifeContract(promise: Promised, engine: Engine): void {
     await storage.upkeep(NOON);
     const { rows } = await storage.issues(a.orgId, a.project.id, {}, { limit: 9 });
     const counted = rows.reduce((sum, { eventCount }) => sum + eventCount, 0);
-    assertEquals(counted, await storage.eventCount(a.project.id, 0), "no event without its issue");
+    assertEquals(counted, await storage.eventCount(a.project.id, 0), "every event has an issue");
   });
 
   if (engine.shared) {

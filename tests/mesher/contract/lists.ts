@@ -1,4 +1,4 @@
-/** The storage contract: searching, paging, moving from event to event, counting. */
+/** The storage contract: searching, paging, navigating between events, counting. */
 import { assert, assertEquals } from "@std/assert";
 import type { Level } from "../../../mesher/domain/event.ts";
 import { newId } from "../../../mesher/domain/id.ts";
@@ -6,7 +6,7 @@ import type { Storage } from "../../../mesher/storage/storage.ts";
 import { entryWith } from "../event.ts";
 import { DAY_MS, HOUR_MS, issueOf, NOON, type Promised } from "./world.ts";
 
-/** Declares the tests. */
+/** Declares the tests of lists. */
 export function listsContract(promise: Promised): void {
   promise("searches events by words, tags and columns", async ({ storage, a }) => {
     const write = (message: string, at: number, level: Level, tags: Record<string, string>) =>
@@ -37,11 +37,11 @@ export function listsContract(promise: Promised): void {
     assertEquals(await found({}), [3, 2, 1]);
     assertEquals(await found({ query: "DOOR" }), [2, 1]);
     assertEquals(await found({ query: "door red" }), [1]);
-    assertEquals(await found({ query: "gre" }), [2], "the last word may be a beginning");
-    assertEquals(await found({ query: "gre door" }), [], "the others may not");
+    assertEquals(await found({ query: "gre" }), [2], "the last word may be a prefix");
+    assertEquals(await found({ query: "gre door" }), [], "other words must not be prefixes");
     assertEquals(await found({ query: "überall" }), [3]);
     assertEquals(await found({ query: "東京" }), [3]);
-    assertEquals(await found({ query: "payment refused" }), [3], "the humps of a type");
+    assertEquals(await found({ query: "payment refused" }), [3], "the words of a camel-case name");
     assertEquals(await found({ query: "declined" }), [3]);
     assertEquals(await found({ query: "🎉 --" }), [], "no words");
     assertEquals(await found({ tags: { region: "eu" } }), [3, 1]);
@@ -83,7 +83,7 @@ export function listsContract(promise: Promised): void {
     const [latest] = (await storage.events(a.orgId, a.project.id, {}, { limit: 1 })).rows;
     const page = await storage.issueEvents(a.orgId, latest!.issueId, { limit: 100 });
     assertEquals(page.rows.length, 6);
-    assertEquals(page.next, null, "the end is known without another look");
+    assertEquals(page.next, null, "the last page has no next page");
     assertEquals((await storage.events(a.orgId, a.project.id, {}, { limit: 1e9 })).rows.length, 63);
 
     const issues: string[] = [];

@@ -1,4 +1,4 @@
-/** The storage contract: issues are merged and split while events arrive. */
+/** The storage contract: merging and splitting issues while events arrive. */
 import { assert, assertEquals } from "@std/assert";
 import type { NewEvent } from "../../../mesher/storage/events.ts";
 import { entryWith } from "../event.ts";
@@ -8,10 +8,10 @@ import { type Engine, issueOf, NOON, type Promised, valueOf, type World } from "
 const messages = ({ a }: World, message: string, count: number): NewEvent[] =>
   Array.from({ length: count }, (_, i) => entryWith(a.project.id, NOON + i, { message }));
 
-/** Declares the tests. */
+/** Declares the tests of merging and splitting. */
 export function mergesContract(promise: Promised, engine: Engine): void {
   promise(
-    "merges issues, whose new events go to the target, and splits them again",
+    "merges issues so that new events go to the target, and splits them again",
     async (world) => {
       const { storage, a, b } = world;
       const [one, two, three] = (await storage.writeEvents([
@@ -56,7 +56,7 @@ export function mergesContract(promise: Promised, engine: Engine): void {
         await refused(...prints.map(({ fingerprint }) => fingerprint)),
         "all_fingerprints",
       );
-      // The issue's original fingerprint is split off: it continues with another.
+      // The issue's original fingerprint is split off, so the issue continues with another one.
       const split = valueOf(
         await storage.splitIssue(a.orgId, one!, [printOf("one"), printOf("two")], by),
       );
@@ -94,11 +94,11 @@ export function mergesContract(promise: Promised, engine: Engine): void {
     assertEquals(outcomes.map((one) => one.kind === "stored" && one.regressed), [true, false]);
     assertEquals(await storage.deleteIssue(a.orgId, one!), true);
     const [anew] = await storage.writeEvents(messages(world, "two", 1));
-    assert(anew?.kind === "stored" && anew.first, "its fingerprint is free again");
+    assert(anew?.kind === "stored" && anew.first, "the fingerprint is free again");
   });
 
   promise(
-    "merges and splits while events are written, and loses and counts none twice",
+    "merges and splits while events are written, and counts each event once",
     async (world) => {
       const { opened, a } = world;
       const others = engine.shared ? [await opened.open(), await opened.open()] : [world.storage];
@@ -122,14 +122,14 @@ export function mergesContract(promise: Promised, engine: Engine): void {
           const [target, ...rest] = await all();
           const ids = rest.map(({ id }) => id);
           await until(
-            "it is merged",
+            "the issues are merged",
             async () => (await storage.mergeIssues(a.orgId, target!.id, ids, null)).ok,
           );
           await until("there is one issue", async () => (await all()).length === 1);
           const prints = (await storage.issueFingerprints(a.orgId, target!.id))!;
           for (const { fingerprint } of prints.slice(1)) {
             await until(
-              "it is split",
+              "the issue is split",
               async () => (await storage.splitIssue(a.orgId, target!.id, [fingerprint], null)).ok,
             );
           }
@@ -139,7 +139,7 @@ export function mergesContract(promise: Promised, engine: Engine): void {
         await Promise.all(writers);
         if (engine.shared) { for (const other of others) await other.close(); }
       }
-      await until("all events are counted where they are", async () => {
+      await until("all events are counted in their issue", async () => {
         await storage.upkeep(NOON);
         const issues = await all();
         const stored = await Promise.all(issues.map(async ({ id, title }) => {
@@ -151,7 +151,10 @@ export function mergesContract(promise: Promised, engine: Engine): void {
               id,
               { limit: 100, ...(after === null ? {} : { after }) },
             );
-            assert(page.rows.every((row) => row.title === title), `${title} has another's event`);
+            assert(
+              page.rows.every((row) => row.title === title),
+              `${title} has an event of another issue`,
+            );
             count += page.rows.length;
             after = page.next;
           } while (after !== null);

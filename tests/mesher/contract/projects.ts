@@ -4,7 +4,7 @@ import { newId } from "../../../mesher/domain/id.ts";
 import { entryWith } from "../event.ts";
 import { kinds, NOON, type Promised, valueOf } from "./world.ts";
 
-/** Declares the tests. */
+/** Declares the tests of projects. */
 export function projectsContract(promise: Promised): void {
   promise("finds projects in their organisation, by id and by slug", async (world) => {
     const { storage, a, b } = world;

@@ -8,7 +8,7 @@ import { HOUR_MS, issueOf, NOON, type Promised, valueOf } from "./world.ts";
 
 const user = (id: string) => ({ id, email: "a@example.org", username: null, ip: null });
 
-test("isLaterRelease goes by version where both have one, else by time", () => {
+test("isLaterRelease compares versions if both releases have one, and otherwise times", () => {
   const later = (a: string, b: string, at?: [number, number]) =>
     isLaterRelease({ version: a, createdAt: at?.[0] }, { version: b, createdAt: at?.[1] });
   assertEquals([later("1.10.0", "1.9.0"), later("1.9.0", "1.10.0")], [true, false]);
@@ -17,7 +17,7 @@ test("isLaterRelease goes by version where both have one, else by time", () => {
   assertEquals([later("c0ffee", "f00d", [3, 2]), later("1.0", "1.0", [3, 2])], [true, false]);
 });
 
-/** Declares the tests. */
+/** Declares the tests of releases. */
 export function releasesContract(promise: Promised): void {
   promise("knows an issue's users, its releases, and when it came", async ({ storage, a, b }) => {
     const of = (message: string, release: string | null, id: string | null, at: number) =>
@@ -47,7 +47,7 @@ export function releasesContract(promise: Promised): void {
     const volumes = await storage.issueVolumes(a.orgId, a.project.id, [one!, two!], range);
     assertEquals([volumes.get(one!), volumes.get(two!)], [[0, 2, 2], [0, 0, 1]]);
     assertEquals((await storage.issueVolumes(b.orgId, b.project.id, [one!], range)).size, 0);
-    // Merged, a user counts once; split, each has its own again.
+    // After merging, a user counts once; after splitting, each issue has its own users again.
     valueOf(await storage.mergeIssues(a.orgId, two!, [one!], null));
     const merged = (await storage.issue(a.orgId, two!))!;
     assertEquals([merged.userCount, merged.firstRelease, merged.lastRelease], [3, "1.0", "1.1"]);
@@ -92,7 +92,7 @@ export function releasesContract(promise: Promised): void {
     assertEquals([await write("1.10.0"), await write("1.10.0")], [true, false]);
     const issue = (await storage.issue(a.orgId, id))!;
     assertEquals([issue.status, issue.resolvedAfter], ["unresolved", null]);
-    // Without versions by when they were first seen.
+    // Releases without versions are ordered by when they were first seen.
     valueOf(await storage.addRelease(a.orgId, a.project.id, "deploy-b"));
     clock.now += 10;
     valueOf(await storage.addRelease(a.orgId, a.project.id, "deploy-a"));

@@ -3,7 +3,7 @@ import { assertEquals } from "@std/assert";
 import { newId } from "../../../mesher/domain/id.ts";
 import { DAY_MS, HOUR_MS, NOON, type Promised, valueOf } from "./world.ts";
 
-/** Declares the tests. */
+/** Declares the tests of invitations, resets, scopes and counters. */
 export function teamsContract(promise: Promised): void {
   promise("makes who accepts an invitation a member, once", async ({ storage, a, b }) => {
     const invite = async (secretHash: string, email: string) =>
@@ -65,7 +65,7 @@ export function teamsContract(promise: Promised): void {
   });
 
   promise(
-    "knows a password reset once, until it expires or the password changes",
+    "accepts a password reset once, until it expires or the password changes",
     async (world) => {
       const { storage, a, clock } = world;
       const reset = (secretHash: string) =>

@@ -1,5 +1,5 @@
 /**
- * The world of the storage contract: two organisations in an empty storage, and helpers for its
+ * The fixtures of the storage contract: two organisations in an empty storage, and helpers for its
  * tests.
  */
 import { assert } from "@std/assert";
@@ -14,7 +14,7 @@ import { test } from "../../kit/test.ts";
 export interface Opened {
   /** Opens the storage. Each call opens another connection to the same data. */
   open(): Promise<Storage>;
-  /** Deletes it. */
+  /** Deletes the storage. */
   drop(): Promise<void>;
 }
 
@@ -26,11 +26,11 @@ export interface Engine {
   fresh(now: () => number): Promise<Opened>;
 }
 
-/** Milliseconds. */
+/** One day in milliseconds. */
 export const DAY_MS = 86_400_000;
-/** Milliseconds. */
+/** One hour in milliseconds. */
 export const HOUR_MS = 3_600_000;
-/** Noon, so that the tests' hours are in one day unless a test crosses one. */
+/** Noon, so that hours after it are on the same day. */
 export const NOON: number = Math.floor(Date.now() / DAY_MS) * DAY_MS + DAY_MS / 2;
 
 /** Returns the value of a result. Fails if the result is a rejection. */
@@ -46,7 +46,7 @@ export interface Party {
   readonly project: Project;
 }
 
-/** Creates one. */
+/** Creates an organisation with an owner and a project. */
 export async function party(storage: Storage, name: string): Promise<Party> {
   const owner = valueOf(
     await storage.createUser({
@@ -64,7 +64,7 @@ export async function party(storage: Storage, name: string): Promise<Party> {
   return { orgId: org.id, owner, project };
 }
 
-/** What a test uses. */
+/** The fixtures of one test. */
 export interface World {
   readonly storage: Storage;
   readonly opened: Opened;
@@ -77,7 +77,7 @@ export interface World {
 /** Declares a test of an engine. */
 export type Promised = (what: string, body: (world: World) => Promise<void>) => void;
 
-/** Returns a function that declares tests of this engine, each in a new world. */
+/** Returns a function that declares tests of this engine, each with new fixtures. */
 export function promisesOf(engine: Engine): Promised {
   return (what, body) =>
     test(`Storage on ${engine.name} ${what}`, async () => {

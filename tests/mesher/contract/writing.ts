@@ -6,10 +6,10 @@ import { newId } from "../../../mesher/domain/id.ts";
 import { entryWith, realisticEntry } from "../event.ts";
 import { DAY_MS, type Engine, issueOf, kinds, NOON, type Promised } from "./world.ts";
 
-/** Number of events in batches of each size: 10,000 with FIRN_LONG=1. */
+/** Number of events that are written in batches of each size; 10,000 with FIRN_LONG=1. */
 const EVENTS = process.env["FIRN_LONG"] === "1" ? 10_000 : 1_000;
 
-/** Declares the tests. */
+/** Declares the tests of writing events. */
 export function writingContract(promise: Promised, engine: Engine): void {
   promise("gives back the event that was written", async ({ storage, a }) => {
     const entry = realisticEntry(a.project.id, NOON, 1);
@@ -130,7 +130,11 @@ export function writingContract(promise: Promised, engine: Engine): void {
     assertEquals((await storage.issue(a.orgId, id))?.eventCount, 1);
     assertEquals(await storage.event(a.orgId, dropped.event.id), null);
     await storage.setIssueStatus(a.orgId, id, "unresolved");
-    assertEquals(kinds(await storage.writeEvents([dropped])), ["stored"], "its id is not used up");
+    assertEquals(
+      kinds(await storage.writeEvents([dropped])),
+      ["stored"],
+      "the id can be used again",
+    );
   });
 
   promise("stores an event without a word in it, alone in its batch", async ({ storage, a }) => {
