@@ -3,7 +3,7 @@ import { type TestNode, withNodes as withMesh } from "../kit/mesh.ts";
 import { type NodeProcess, PAIRS, type Runtime, withNodes } from "../kit/process.ts";
 import { runtime, until } from "../kit/test.ts";
 
-/** The program of the other process. */
+/** The program of the process on the other side. */
 const CHILD = "actors_child.ts";
 
 /** The runtimes of the other side; this side runs in this process. */
@@ -11,9 +11,9 @@ const OTHERS: readonly Runtime[] = PAIRS.filter(([one]) => one === runtime).map(
   other
 );
 
-/** Waits until the local node and that of another process each have a session with the other. */
+/** Waits until the local node and a node in another process have a session with each other. */
 export async function untilMet(near: TestNode, far: NodeProcess): Promise<void> {
-  await until("they have met", async () => {
+  await until("both nodes have the session", async () => {
     return near.mesh.session(far.name) !== undefined &&
       (await far.ask<string[]>("peers")).includes(near.name);
   });

@@ -47,7 +47,7 @@ async function watcher(self: Self<unknown>, who: Pid, tag: string): Promise<void
 }
 
 takeCommands<Command>(async (options) => {
-  // Does not wait for sessions, because each one is reported, and the listeners follow only now.
+  // Starts without waiting for sessions, because each is reported to the listeners below.
   const node = await startCheaply({ joinTimeout: 0, ...options });
   for (const event of ["nodeup", "nodedown", "pressure"] as const) {
     node.on(event, (details) => tell({ event, ...details }));

@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console -- reports why a test is skipped
 /**
- * Clients behind an nginx that does not pass on the headers of WebSockets: three nodes are killed
- * and restarted, with clients in this process and in a browser.
+ * Tests clients behind an nginx that does not pass on the headers of WebSockets: three nodes are
+ * killed and restarted, with clients in this process and in a browser.
  */
 import { assert, assertEquals } from "@std/assert";
 import { spawn } from "node:child_process";
@@ -22,7 +22,7 @@ if (nginx === undefined) {
 
 /**
  * Runs nginx in front of servers, with its default settings: HTTP/1.0 to the servers, and no
- * headers of WebSockets. The first port buffers responses, the second does not.
+ * headers of WebSockets. Its first port buffers responses, the second does not.
  */
 async function withNginx(
   servers: readonly number[],
@@ -40,7 +40,7 @@ async function withNginx(
   const child = spawn(nginx!, ["-c", file], { stdio: "ignore" });
   const ended = new Promise((end) => child.on("exit", end));
   try {
-    await until("nginx serves", async () => {
+    await until("nginx accepts connections", async () => {
       if (child.exitCode !== null) throw new Error(`nginx has ended with ${child.exitCode}`);
       const response = await fetch(`http://127.0.0.1:${fronts[0]}/socket/client.js`)
         .catch(() => undefined);
@@ -57,35 +57,35 @@ async function withNginx(
 
 /** A client in this process or in a page. */
 interface Client {
-  /** Resolves with whether the push was acknowledged. */
+  /** Pushes a number. Resolves to whether the push was acknowledged. */
   say(number: number): Promise<boolean>;
-  got(): Promise<{ said: number[]; lost: string[]; used: string[]; keys: string[] }>;
+  got(): Promise<{ numbers: number[]; lost: string[]; used: string[]; keys: string[] }>;
   close(): void;
 }
 
 function here(front: number, name: string): Client {
-  const said: number[] = [];
+  const numbers: number[] = [];
   const [lost, used]: [string[], string[]] = [[], []];
   const socket = new Socket(`http://127.0.0.1:${front}/socket`, { maxDelay: 200, timeout: 5_000 });
   socket.on("open", ({ transport }) => used.push(transport));
   const room = socket.channel("room:1", { name });
-  room.on("said", (number) => said.push(number as number));
+  room.on("said", (number) => numbers.push(number as number));
   room.when("lost", ({ reason }) => lost.push(reason));
   return {
     say: (number) => room.push("say", number).then(() => true, () => false),
-    got: () => Promise.resolve({ said, lost, used, keys: [...room.presence.keys()].sort() }),
+    got: () => Promise.resolve({ numbers, lost, used, keys: [...room.presence.keys()].sort() }),
     close: () => socket.close(),
   };
 }
 
-/** Runs in the page. */
+/** The script of the page with a client. */
 const SCRIPT = `(async () => {
   const { Socket } = await import("/socket/client.js");
-  const got = { said: [], lost: [], used: [] };
+  const got = { numbers: [], lost: [], used: [] };
   const socket = new Socket("/socket", { maxDelay: 200, timeout: 5000 });
   socket.on("open", ({ transport }) => got.used.push(transport));
   const room = socket.channel("room:1", { name: "page" });
-  room.on("said", (number) => got.said.push(number));
+  room.on("said", (number) => got.numbers.push(number));
   room.when("lost", ({ reason }) => got.lost.push(reason));
   window.say = (number) => room.push("say", number).then(() => true, () => false);
   window.got = () => ({ ...got, keys: [...room.presence.keys()].sort() });
@@ -111,7 +111,7 @@ async function exercise(
   clients: readonly Client[],
   names: readonly string[],
 ): Promise<void> {
-  await until("all see all", async () => {
+  await until("all clients see all others", async () => {
     for (const client of clients) {
       if ((await client.got()).keys.join() !== names.join()) return false;
     }
@@ -130,7 +130,11 @@ async function exercise(
     for (let i = 0; i < 3; i++) {
       const before = acknowledged.length;
       await nodes[i]!.kill();
-      await until("messages go on", () => acknowledged.length > before + 10, 30_000);
+      await until(
+        "more messages are acknowledged",
+        () => acknowledged.length > before + 10,
+        30_000,
+      );
       await restart(i);
     }
   } finally {
@@ -138,22 +142,22 @@ async function exercise(
     await talk;
   }
   const last = acknowledged.at(-1)!;
-  await until("all have the last", async () => {
-    for (const client of clients) if (!(await client.got()).said.includes(last)) return false;
+  await until("all clients have received the last message", async () => {
+    for (const client of clients) if (!(await client.got()).numbers.includes(last)) return false;
     return true;
   });
-  const first = (await clients[0]!.got()).said;
+  const first = (await clients[0]!.got()).numbers;
   for (const client of clients) {
-    const { said, lost, used } = await client.got();
-    assertEquals([acknowledged.filter((number) => !said.includes(number)), lost], [[], []]);
-    assertEquals(said, first);
+    const { numbers, lost, used } = await client.got();
+    assertEquals([acknowledged.filter((number) => !numbers.includes(number)), lost], [[], []]);
+    assertEquals(numbers, first);
     assert(used.length > 1 && used.every((each) => each === "events"), used.join());
   }
 }
 
 for (const [one, other] of pairsInTurn(1)) {
   test(
-    `channels (${one}, ${other}): behind a proxy that blocks WebSockets, killed nodes cost no message`,
+    `channels (${one}, ${other}): behind a proxy that blocks WebSockets, no acknowledged message is lost when nodes are killed`,
     {
       ignore: nginx === undefined,
     },

@@ -1,6 +1,6 @@
 /**
- * The pages of the demo cluster in a browser: two users chat across nodes while nodes are
- * killed, also those that they are connected to.
+ * Tests the pages of the demo cluster in a browser: two users chat across nodes while nodes are
+ * killed, including those that the users are connected to.
  *
  * Needs Chromium on the machine, and is skipped otherwise. Screenshots are written to
  * `FIRN_SCREENSHOTS`, if it is set.
@@ -14,7 +14,7 @@ import { DESK, needsBrowser, PIXEL_SCALE, takePicture, withBrowser } from "../ki
 import { test, until } from "../kit/test.ts";
 import { isMixed } from "./demo.ts";
 
-/** A user of a page: actions, and checks of what it shows. */
+/** A user of a page: performs actions and checks what the page shows. */
 class Person {
   readonly page: Page;
   /** The errors that the page's script threw. */
@@ -67,7 +67,7 @@ class Person {
     }, 15_000);
   }
 
-  /** Returns what was said in the active room. */
+  /** Returns the messages in the active room. */
   texts(): Promise<string[]> {
     return this.page.locator("#log .message p").allTextContents();
   }
@@ -135,7 +135,7 @@ async function chat(browser: Browser, cluster: Cluster): Promise<void> {
   await ada.sees("A plain text, from a program on node2.");
   await ada.sees('{"load":0.25}');
 
-  // A separate room, and a message that the sender does not receive.
+  // A second room, with a broadcast that the sender itself does not receive.
   for (const person of [ada, grace]) await person.joins("workshop");
   await ada.picks("lobby");
   await grace.page.getByLabel("all but me").check({ force: true });
@@ -146,7 +146,7 @@ async function chat(browser: Browser, cluster: Cluster): Promise<void> {
   await grace.sees("to the others");
   assertEquals(await grace.page.locator("#log").getByText("psst", { exact: true }).count(), 1);
   await grace.page.getByLabel("everyone").check({ force: true });
-  // And a room without messages.
+  // A room without messages.
   await ada.joins("kitchen");
   for (const person of [ada, grace]) await person.picks("lobby");
 
@@ -171,7 +171,7 @@ async function chat(browser: Browser, cluster: Cluster): Promise<void> {
   await ada.sitsDown();
   await grace.sitsDown();
 
-  // After its node is killed, a page reconnects to another one, and no message is missing.
+  // When its node is killed, a page reconnects to another, and no message is missing.
   for (const person of [ada, grace]) await person.seesPeople(["Ada node1", "Grace node3"]);
   await ada.says("I am about to lose my node.");
   await grace.sees("I am about to lose my node.");

@@ -1,4 +1,6 @@
-/** Channels on three processes that are killed and restarted, with clients in this one. */
+/**
+ * Tests channels on three processes that are killed and restarted, with clients in this process.
+ */
 import { assert, assertEquals } from "@std/assert";
 import { Socket } from "@firn/firn/client";
 import { type NodeProcess, pairsInTurn, untilWhole, withNodes } from "../kit/process.ts";
@@ -22,7 +24,7 @@ for (const [one, other] of pairsInTurn(1)) {
           seeds,
           ...nodes[i] && { name: nodes[i]!.name },
         }, CHILD);
-        // Restart on the same port, so that clients find it.
+        // Restarts on the same port, so that clients find the node.
         const port = urls[i] === undefined ? 0 : new URL(urls[i]!).port;
         urls[i] = await nodes[i]!.ask<string>("serve", { port });
       };
@@ -48,12 +50,15 @@ for (const [one, other] of pairsInTurn(1)) {
         });
         await Promise.all(clients.map(({ each }) => each.ready()));
         const everybody = "c0,c1,c2,c3";
-        await until("all see all", () => clients.every(({ keys }) => keys.at(-1) === everybody));
+        await until(
+          "all clients see all others",
+          () => clients.every(({ keys }) => keys.at(-1) === everybody),
+        );
         for (const { keys } of clients) keys.length = 0;
         const acknowledged: number[] = [];
         let next = 0;
         let stop = false;
-        // The history has 1,000 messages: a client that reconnects must not miss more.
+        // The history has 1,000 messages, so a client that reconnects must not miss more.
         const slowest = () => Math.min(...clients.map(({ got }) => got.length));
         // A failed push may have been stored, so its number is not reused.
         const talk = (async () => {
@@ -73,19 +78,27 @@ for (const [one, other] of pairsInTurn(1)) {
         for (let round = 0; round < ROUNDS; round++) {
           const i = round % 3;
           const before = acknowledged.length;
-          // Every second one leaves in order, as in a rolling restart.
+          // Every second node leaves in order, as in a rolling restart.
           if (round % 2 === 1) await nodes[i]!.ask("leave");
           await nodes[i]!.kill();
-          await until("messages go on", () => acknowledged.length > before + 20, 20_000);
+          await until(
+            "more messages are acknowledged",
+            () => acknowledged.length > before + 20,
+            20_000,
+          );
           await begin(i);
           await untilWhole(...nodes);
           const after = acknowledged.length;
-          await until("messages go on with it", () => acknowledged.length > after + 20, 20_000);
+          await until(
+            "more messages are acknowledged with the restarted node",
+            () => acknowledged.length > after + 20,
+            20_000,
+          );
         }
         stop = true;
         await talk;
         await until(
-          "all have the last",
+          "all clients have received the last message",
           () => clients.every(({ got }) => got.includes(acknowledged.at(-1)!)),
         );
         for (const { got, lost } of clients) {

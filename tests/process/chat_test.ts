@@ -1,6 +1,6 @@
 /**
- * The chat example: three servers in separate processes, two users in a browser, and a server that
- * is killed.
+ * Tests the chat example: three servers in separate processes, two users in a browser, and a server
+ * that is killed.
  */
 import { assertEquals } from "@std/assert";
 import { type ChildProcess, spawn } from "node:child_process";
@@ -38,7 +38,7 @@ test(
       let [printed, said] = ["", ""];
       child.stdout.setEncoding("utf8").on("data", (text: string) => printed += text);
       child.stderr.setEncoding("utf8").on("data", (text: string) => said += text);
-      await until("it serves", () => {
+      await until("the server accepts connections", () => {
         if (child.exitCode !== null) throw new Error(said);
         return printed.includes(" serves ");
       }, 30_000);
@@ -62,7 +62,7 @@ test(
         const ann = await open("ann", 0);
         const bob = await open("bob", 1, PHONE);
         await until(
-          "both are here",
+          "both users are shown",
           async () => (await ann.people()).includes("bob") && (await bob.people()).includes("ann"),
         );
         const sent: string[] = [];
@@ -70,7 +70,7 @@ test(
           await who.say(text);
           sent.push(`${name}: ${text}`);
           await until(
-            "all have it",
+            "both users have the message",
             async () =>
               (await ann.texts()).length >= sent.length &&
               (await bob.texts()).length >= sent.length,
@@ -81,7 +81,10 @@ test(
           await said(i % 2 ? bob : ann, i % 2 ? "bob" : "ann", `message ${i}`);
         }
         await bob.page.fill("#text", "I am about to say");
-        await until("bob is typing", async () => (await ann.people()).includes("bob (typing)"));
+        await until(
+          "bob is shown as typing",
+          async () => (await ann.people()).includes("bob (typing)"),
+        );
         await takePicture(ann.page, "chat");
         for (const round of [0, 1, 2]) {
           servers[round]!.child.kill("SIGKILL");
@@ -93,7 +96,7 @@ test(
         assertEquals(await bob.texts(), sent);
         const late = await open("eve", 2);
         await until(
-          "a newcomer has the last messages",
+          "a new user has the last messages",
           async () => (await late.texts()).length === sent.length,
         );
         assertEquals(await late.texts(), sent);

@@ -21,7 +21,7 @@ const observed = new Map<string, { at: number[]; bytes: number }>();
 
 takeCommands<Command>(async (options) => {
   const host = systemHost();
-  // Does not wait for sessions, because each one is reported, and the listeners follow only now.
+  // Starts without waiting for sessions, because each is reported to the listeners below.
   const { mesh, rooms } = await startNode({ joinTimeout: 0, ...options }, host, cheapKeys);
   for (const event of ["nodeup", "nodedown", "refused"] as const) {
     mesh.events.on(event, (details) => tell({ event, at: now(), ...details }));
@@ -32,7 +32,7 @@ takeCommands<Command>(async (options) => {
       const [verb, room = "", ...rest] = String(data).split(" ");
       if (verb === "join") {
         conn.join(room);
-        // Other nodes may broadcast as soon as the client knows.
+        // Acknowledges only when other nodes know the room, so that their broadcasts reach it.
         rooms.announced().then(() => conn.send(`joined ${room}`));
       } else if (verb === "say") rooms.broadcast(room, rest.join(" "));
       else if (verb === "sayFrom") rooms.broadcastFrom(conn, room, rest.join(" "));

@@ -1,11 +1,11 @@
-/** Nodes that come and go at random leave nothing behind: no session, no actor, no name. */
+/** Tests that nodes that start and stop at random leave no sessions, actors or names. */
 import process from "node:process";
 import { assert, assertEquals } from "@std/assert";
 import { SeededRandom } from "../../lib/base/random.ts";
 import { type NodeProcess, pairsInTurn, untilWhole, withNodes } from "../kit/process.ts";
 import { test, until } from "../kit/test.ts";
 
-/** The number of times a node stops; with FIRN_LONG=1 it takes some minutes. */
+/** The number of times that a node stops. With FIRN_LONG=1 the test takes some minutes. */
 const ROUNDS = process.env["FIRN_LONG"] === "1" ? 150 : 8;
 
 for (const [one, other] of pairsInTurn(0)) {
@@ -25,8 +25,11 @@ for (const [one, other] of pairsInTurn(0)) {
         const options = { ...hasty, seeds: [a.name], ...(name === undefined ? {} : { name }) };
         const node = await start(runtime, "n", options, "api_child.ts");
         others.push(node);
-        // Links and monitors, in both directions.
-        await until("it sees the hub", async () => (await node.ask<string[]>("peers")).length > 0);
+        // Creates links and monitors in both directions.
+        await until(
+          "the node is connected to the hub's node",
+          async () => (await node.ask<string[]>("peers")).length > 0,
+        );
         await node.ask("watch", { name: "hub", node: a.name }).catch(() => {});
         await node.ask("register", { name: `name-${others.length}` });
       };
@@ -41,13 +44,12 @@ for (const [one, other] of pairsInTurn(0)) {
         } else {
           node!.signal("SIGSTOP");
           await until(
-            "it was given up",
+            "the lost node is disconnected",
             async () => !(await a.ask<string[]>("peers")).includes(node!.name),
           );
           await node!.kill();
         }
-        // The hub was linked to actors there and exited with the first of them, so it is spawned
-        // again.
+        // The hub exits with the first of the linked actors of that node, so it is spawned again.
         await a.ask("counter", { name: "hub" }).catch(() => {});
         await join(random.next() < 0.5 ? node!.name : undefined);
         assert(others.length === 3, `seed ${seed}, round ${round}`);
@@ -55,8 +57,14 @@ for (const [one, other] of pairsInTurn(0)) {
       await untilWhole(a, ...others);
       assertEquals((await a.ask<string[]>("peers")).length, 3);
       for (const node of others.splice(0)) await node.kill();
-      await until("all are gone", async () => (await a.ask<string[]>("peers")).length === 0);
-      await until("nothing of them is left", async () => (await a.ask<number>("actors")) <= alive);
+      await until(
+        "all nodes are disconnected",
+        async () => (await a.ask<string[]>("peers")).length === 0,
+      );
+      await until(
+        "all actors for them have exited",
+        async () => (await a.ask<number>("actors")) <= alive,
+      );
       assertEquals(await a.ask("names"), []);
     });
   });

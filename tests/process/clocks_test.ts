@@ -1,4 +1,4 @@
-/** Nodes whose clocks are wrong by days or years. */
+/** Tests nodes whose clocks are wrong by days or years. */
 import { assert, assertEquals } from "@std/assert";
 import process from "node:process";
 import { spawnChild } from "../../lib/host/system.ts";
@@ -6,7 +6,7 @@ import { atTime, hasFaketime } from "../kit/faketime.ts";
 import { PAIRS, type Runtime, untilWhole, withNodes } from "../kit/process.ts";
 import { test, until } from "../kit/test.ts";
 
-/** Starts a process with another wall clock; its monotonic clock is the machine's. */
+/** Starts a process with another wall clock. Its monotonic clock is correct. */
 function launchAt(time: string) {
   return (runtime: Runtime, file: string) => {
     const bin = process.env[runtime === "deno" ? "DENO_BIN" : "BUN_BIN"] ?? runtime;

@@ -1,8 +1,5 @@
 // deno-lint-ignore-file no-console -- reports why a test is skipped
-/**
- * The demo cluster as a user or a program meets it: its options, its output, its protocol, and its
- * exit.
- */
+/** Tests the demo cluster from outside: its options, its output, its protocol, and its exit. */
 import { connect, createServer } from "node:net";
 import process from "node:process";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
@@ -14,7 +11,7 @@ import { Demo, DEMO_COMMAND, endAll, Guest, isAlive, isMixed, type NodeLine } fr
 const MIXED: readonly string[] = isMixed ? ["--bun"] : [];
 
 async function untilGone(nodes: readonly NodeLine[]): Promise<void> {
-  await until("every process has ended", () => !nodes.some(({ pid }) => isAlive(pid)));
+  await until("every process has exited", () => !nodes.some(({ pid }) => isAlive(pid)));
 }
 
 /** Returns the status line with which a server answers a WebSocket request. */
@@ -35,7 +32,7 @@ async function upgradeAnswer(url: string): Promise<string> {
   return answer;
 }
 
-test("cluster.ts --once --json checks itself, prints a line for each node, and exits", async () => {
+test("cluster.ts --once --json runs one round, prints a line for each node, and exits", async () => {
   await using demo = Demo.start(["--once", "--json", "--port", "0", ...MIXED]);
   assertEquals(await demo.ended, 0, demo.err);
   const nodes = demo.lines();
@@ -53,7 +50,7 @@ test("cluster.ts --once --json checks itself, prints a line for each node, and e
     verdict,
     /Verified in .* s: 3 nodes in one mesh, (\d+) of \1 messages delivered once/,
   );
-  assert(!demo.err.includes("\x1b"), "colour where there is no terminal");
+  assert(!demo.err.includes("\x1b"), "colours are used without a terminal");
 });
 
 test("cluster.ts accepts any WebSocket client", async () => {
@@ -72,8 +69,7 @@ test("cluster.ts accepts any WebSocket client", async () => {
   assertEquals(await ada.hears(), hello);
   assertEquals(await grace.hears(), hello);
 
-  // Sent to all except the sender, so the next message that the sender receives is the one after
-  // it.
+  // This message goes to all except the sender, so the sender receives the next one first.
   ada.say({ type: "broadcastFrom", room: "tea", data: "psst" });
   ada.say({ type: "leave", room: "tea" });
   assertEquals(await grace.hears(), { ...hello, data: "psst" });
@@ -105,7 +101,7 @@ test("cluster.ts accepts any WebSocket client", async () => {
   assert(after.type === "status");
   assertEquals(after.nodes.map(({ up }) => up), [true, false, true]);
   assertEquals(after.nodes[1]!.reason, "closed");
-  await until("the demo tells of it", () => demo.err.includes("was ended by SIGKILL"));
+  await until("the demo reports the exit", () => demo.err.includes("was ended by SIGKILL"));
 
   demo.signal("SIGTERM");
   assertEquals(await demo.ended, 0, demo.err);
@@ -139,7 +135,7 @@ test("cluster.ts serves the page and the health of each node, and answers unknow
 test("cluster.ts stops all its processes on a signal, including a suspended one", async () => {
   await using demo = Demo.start(["--json", "--port", "0", ...MIXED]);
   const nodes = await demo.nodes(3);
-  await until("it stays up", () => demo.err.includes("no keyboard"));
+  await until("the demo runs without a keyboard", () => demo.err.includes("no keyboard"));
   process.kill(nodes[1]!.pid, "SIGSTOP");
   demo.signal("SIGTERM");
   assertEquals(await demo.ended, 0, demo.err);
@@ -157,7 +153,7 @@ test("cluster.ts leaves no process when it is killed", async () => {
 
 test("cluster.ts exits when the task runner that started it is killed", async () => {
   const command = [...DEMO_COMMAND, "--json", "--port", "0", ...MIXED];
-  // A runner (sh) waits for the process it has started, and prints its own process id.
+  // A task runner (sh) waits for the process that it started, and prints its own process id.
   const runner = `${command.map((word) => `'${word}'`).join(" ")} & echo "runs as $!" >&2; wait`;
   await using demo = Demo.run("sh", ["-c", runner], { INIT_CWD: process.cwd() });
   const nodes = await demo.nodes(3);
@@ -166,7 +162,10 @@ test("cluster.ts exits when the task runner that started it is killed", async ()
   demo.signal("SIGKILL");
   try {
     await untilGone(nodes);
-    await until("it says so", () => demo.err.includes("every process has ended"));
+    await until(
+      "the demo reports that every process has exited",
+      () => demo.err.includes("every process has ended"),
+    );
   } finally {
     endAll([pid]);
   }
@@ -197,11 +196,11 @@ test("cluster.ts reports an invalid option in one line, and exits with status 2"
   }
 });
 
-test("cluster.ts names the port that is in use, and exits with status 1", async () => {
+test("cluster.ts reports the port that is in use, and exits with status 1", async () => {
   const server = createServer();
   await new Promise<void>((open) => server.listen(0, "127.0.0.1", open));
   const { port } = server.address() as { port: number };
-  // Only one node, so only one port is needed: others may use the next ports.
+  // With one node only one port is needed; others may use the next ports.
   await using demo = Demo.start(["--nodes", "1", "--port", `${port}`]);
   assertEquals(await demo.ended, 1);
   await new Promise((closed) => server.close(closed));
@@ -228,7 +227,7 @@ test("cluster.ts reacts to keys on a terminal, and shows the effects", {
   const args = ["--quiet", "--return", "--command", command, "/dev/null"];
   await using demo = Demo.run(script!, args, { TERM: "xterm", NO_COLOR: "" });
   const shows = (what: RegExp): Promise<void> =>
-    until(`it shows ${what}`, () => what.test(plain()));
+    until(`the output shows ${what}`, () => what.test(plain()));
   /** Returns the output without colours. */
   const plain = (): string => {
     // deno-lint-ignore no-control-regex -- removes control sequences
@@ -240,14 +239,14 @@ test("cluster.ts reacts to keys on a terminal, and shows the effects", {
   await shows(/node1 +lost node2: closed/);
   await shows(/node3 +lost node2: closed/);
   demo.type("2");
-  await shows(/node2 +is heard again: all 3 hear all/);
+  await shows(/node2 +is connected again: all 3 receive all/);
   demo.type("m");
   await shows(/quit[^]*node3 says “hello from node3”( +\d+){3}/);
   demo.type("p1");
   await shows(/node2 +lost node1: timeout/);
   await shows(/node3 +lost node1: timeout/);
   demo.type("p1");
-  await shows(/node1 +is heard again: all 3 hear all/);
+  await shows(/node1 +is connected again: all 3 receive all/);
   demo.type("q");
   assertEquals(await demo.ended, 0, demo.out);
   assertStringIncludes(demo.out, "every process has ended");

@@ -1,4 +1,4 @@
-/** The demo's socket protocol, message by message. */
+/** Tests the demo's WebSocket protocol, message by message. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import {
   type ClientMessage,

@@ -1,6 +1,6 @@
 /**
- * Runs the demo cluster as a process, for tests: its output, its exit status, and the processes it
- * leaves.
+ * Runs the demo cluster as a process for tests, with its output, its exit status, and the processes
+ * that it started.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -16,7 +16,7 @@ export const DEMO_COMMAND: readonly string[] = runtime === "deno"
   ? [process.execPath, "run", "-A", SCRIPT]
   : [process.execPath, SCRIPT];
 
-/** Whether nodes of both runtimes are wanted. */
+/** Whether the nodes must run on both runtimes. */
 export const isMixed: boolean = process.env["FIRN_PAIRS"] === "mixed";
 
 /** What `--json` prints for each node. */
@@ -54,7 +54,7 @@ export class Demo {
     return Demo.run(program!, rest, env);
   }
 
-  /** Starts another program that runs the demo. */
+  /** Starts another program, which runs the demo. */
   static run(program: string, args: readonly string[], env: Record<string, string> = {}): Demo {
     const child = spawn(program, [...args], {
       stdio: ["pipe", "pipe", "pipe"],
@@ -83,12 +83,12 @@ export class Demo {
     process.kill(this.#child.pid!, name);
   }
 
-  /** Kills it if it is still running, as after a failed test. */
+  /** Kills the demo if it is still running, for example after a failed test. */
   async [Symbol.asyncDispose](): Promise<void> {
     try {
       if (this.#child.exitCode === null && this.#child.signalCode === null) this.signal("SIGTERM");
     } catch {
-      // It has just exited.
+      // The process has just exited.
     }
     await this.ended;
     this.#child.stdin!.destroy();
@@ -105,12 +105,12 @@ export function isAlive(pid: number): boolean {
   try {
     return !/^State:\s*Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
   } catch {
-    // This system has no /proc, so the signal decides; or the process has just exited.
+    // Without /proc, the signal decides; with it, the process has just exited.
     return process.platform !== "linux";
   }
 }
 
-/** Kills processes that a failed test has left. */
+/** Kills processes that a failed test has not ended. */
 export function endAll(pids: readonly number[]): void {
   for (const pid of pids.filter(isAlive)) process.kill(pid, "SIGKILL");
 }
@@ -144,7 +144,7 @@ export class Guest {
 
   /** Waits for the next message, and removes it from the queue. */
   async hears(): Promise<ServerMessage> {
-    await until("something is heard", () => this.observed.length > 0);
+    await until("a message has arrived", () => this.observed.length > 0);
     return this.observed.shift()!;
   }
 

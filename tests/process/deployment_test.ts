@@ -1,9 +1,10 @@
 // deno-lint-ignore-file no-console -- prints the measured rates
 /**
- * A deployment: three nodes leave and return one after the other, with clients that send messages.
+ * Tests a deployment: three nodes leave and return one after the other, while clients send messages.
  *
- * With `FIRN_LONG=1`, 2,000 clients, and the rate is asserted; otherwise 90, and each client must wait for as long as
- * its node has told it to. On a busy machine late timers make reconnections fall together.
+ * With `FIRN_LONG=1` there are 2,000 clients, and the rate of reconnections is asserted. Otherwise
+ * there are 90, and each must wait as long as its node requested, because on a busy machine late
+ * timers raise the rate.
  */
 import { assert, assertEquals } from "@std/assert";
 import process from "node:process";
@@ -14,17 +15,17 @@ import { test, until } from "../kit/test.ts";
 const isLong = process.env["FIRN_LONG"] === "1";
 const CLIENTS = isLong ? 2_000 : 90;
 const ROOMS = isLong ? 20 : 3;
-/** Interval between the messages of a client in each room. Milliseconds. */
+/** Interval between the messages of a client in each room, in milliseconds. */
 const SAY_MS = isLong ? 1_000 : 100;
-/** Options of `leave`: the limit is `batchSize` reconnections in `batchInterval`. */
+/** Options of `leave`. They allow `batchSize` reconnections per `batchInterval`. */
 const LEAVE = isLong
   ? { batchSize: 100, batchInterval: 500 }
   : { batchSize: 4, batchInterval: 200 };
 const PER_SECOND = LEAVE.batchSize * 1_000 / LEAVE.batchInterval;
-/** Timers of a busy machine are late, so that some reconnections fall together. */
+/** On a busy machine, timers are late and several reconnections happen at once. */
 const TOLERANCE = 1.25;
 
-/** Returns the most of these times in any window of one second. */
+/** Returns the maximum number of these times in any window of one second. */
 function peakOf(times: readonly number[]): number {
   let most = 0;
   for (let from = 0, to = 0; to < times.length; to++) {
@@ -35,7 +36,7 @@ function peakOf(times: readonly number[]): number {
 }
 
 for (const [one, other] of pairsInTurn(0)) {
-  test(`channels (${one}, ${other}): a deployment keeps the rate of reconnections, and costs no message`, async () => {
+  test(`channels (${one}, ${other}): a deployment limits the rate of reconnections, and loses no acknowledged message`, async () => {
     await withNodes(async (start) => {
       const kinds = [one, other, one] as const;
       const nodes: NodeProcess[] = [];
@@ -75,7 +76,7 @@ for (const [one, other] of pairsInTurn(0)) {
         const talks = acknowledged.map(async (numbers, i) => {
           for (let number = 1; !stop; number++) {
             const pause = new Promise((wake) => setTimeout(wake, SAY_MS));
-            // Another client of the room each time.
+            // Each message is sent by another client of the room.
             const at = i + ROOMS * (number % Math.floor(CLIENTS / ROOMS));
             if (await clients[at]!.room.push("say", number).then(() => true, () => false)) {
               numbers.push(number);
@@ -89,7 +90,7 @@ for (const [one, other] of pairsInTurn(0)) {
           await nodes[i]!.ask("leave", { options: LEAVE });
           await nodes[i]!.kill();
           await until(
-            "all are connected",
+            "all clients are connected",
             () => clients.every(({ room }) => room.state === "joined"),
             30_000,
           );
@@ -101,7 +102,7 @@ for (const [one, other] of pairsInTurn(0)) {
         stop = true;
         await Promise.all(talks);
         await until(
-          "all have the last message",
+          "all clients have the last message",
           () => clients.every(({ got }, i) => got.includes(acknowledged[i % ROOMS]!.at(-1)!)),
           30_000,
         );

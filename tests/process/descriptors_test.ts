@@ -1,4 +1,4 @@
-/** Nodes that run out of file descriptors, and dials that must release theirs. */
+/** Tests nodes that run out of file descriptors, and dials that must close theirs. */
 import { assert, assertEquals } from "@std/assert";
 import { readdirSync } from "node:fs";
 import { connect, type Socket } from "node:net";
@@ -12,7 +12,7 @@ import { runtime, test, until } from "../kit/test.ts";
 /** The maximum number of open descriptors of the tested node. */
 const DESCRIPTORS_MAX = 80;
 
-/** Starts a process with a low limit of descriptors. */
+/** Starts a process with a low limit of file descriptors. */
 function launchPoor(runtime: Runtime, file: string) {
   const bin = process.env[runtime === "deno" ? "DENO_BIN" : "BUN_BIN"] ?? runtime;
   const run = runtime === "deno" ? "run -A --no-check" : "";
@@ -32,7 +32,10 @@ function connectSilently(port: number, count: number): Socket[] {
   });
 }
 
-/** Counted from outside, since the process itself could not without descriptors. */
+/**
+ * Returns the number of open descriptors of a process. The process itself could not count them
+ * without a free descriptor.
+ */
 function descriptorsOf(pid: number): number {
   return readdirSync(`/proc/${pid}/fd`).length;
 }
@@ -42,7 +45,10 @@ async function dialsTls(name: string): Promise<boolean> {
   await withNodes(async (start) => {
     const other = await start(runtime, "other", { seeds: [name] }, "member_child.ts");
     try {
-      await until("it is up", async () => (await other.ask<string[]>("peers")).includes(name));
+      await until(
+        "the session is open",
+        async () => (await other.ask<string[]>("peers")).includes(name),
+      );
       isUp = true;
     } catch {
       // The caller handles the rejection.
@@ -51,11 +57,12 @@ async function dialsTls(name: string): Promise<boolean> {
   return isUp;
 }
 
-test("Mesh's listener and a server's accept again after the process ran out of descriptors, and report both", async () => {
+test("Mesh and serve accept connections again after the process ran out of descriptors, and report both events", async () => {
   await withNodes(async (start) => {
     const node = await start(runtime, "poor", {}, "member_child.ts", launchPoor);
     const url = new URL(await node.ask<string>("serve"));
-    // Deno reads certificates at its first TLS handshake, and panics without a descriptor for them.
+    // Deno reads certificates at its first TLS handshake, and panics if no descriptor is free for
+    // them.
     assert(await dialsTls(node.name), "the mesh's listener does not accept");
     const pid = Number(node.received.find(({ event }) => event === "ready")!["pid"]);
     for (const port of [parseName(node.name)!.port, Number(url.port)]) {
@@ -64,7 +71,7 @@ test("Mesh's listener and a server's accept again after the process ran out of d
       await new Promise((wake) => setTimeout(wake, 2_000));
       for (const socket of held) socket.destroy();
       await until(
-        "its descriptors are free",
+        "the descriptors are free again",
         () => descriptorsOf(pid) <= idle + 10,
         20_000,
       );
@@ -104,7 +111,7 @@ test("Host.connect closes the descriptor of a dial that timed out", {
         assertEquals(codes, ["timeout"]);
         assert(during >= before + 20, `${before}, then ${during}`);
         await until(
-          "all have been returned",
+          "all descriptors are closed",
           async () => await node.ask<number>("descriptors") <= before + 5,
         );
       }

@@ -1,4 +1,4 @@
-/** Nodes that discover each other by DNS alone, like pods behind a headless service. */
+/** Tests nodes that discover each other by DNS alone, like pods behind a headless service. */
 import { assertEquals } from "@std/assert";
 import { NamedMachine } from "../kit/dns.ts";
 import { type NodeProcess, PAIRS, type Runtime, untilWhole, withNodes } from "../kit/process.ts";
@@ -14,7 +14,7 @@ for (const [one, other] of PAIRS) {
       const machine = new NamedMachine("--srv-host=_firn._tcp.nodes.test,fourth.test,9200");
       try {
         await withNodes(async (start) => {
-          // The name has no address yet: the first nodes must wait for the name server.
+          // The DNS name has no address yet, so the first nodes must wait.
           const begin = (runtime: Runtime, short: string, at: string, seed: string) =>
             start(
               runtime,
@@ -35,7 +35,8 @@ for (const [one, other] of PAIRS) {
           );
           machine.addHost("nodes.test", "127.0.1.1", "127.0.1.2");
           await untilWhole(a, b);
-          // A node that is not in the DNS finds the others, and they learn of it from its dials.
+          // A node that is not in the DNS finds the others, which learn its name when it dials
+          // them.
           const c = await begin(one, "c", "127.0.1.3:9300", all);
           await untilWhole(a, b, c);
           const d = await begin(other, "d", "127.0.1.4:9200", all);

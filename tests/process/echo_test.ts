@@ -1,4 +1,4 @@
-/** The echo server as a user meets it: its options, and what it echoes. */
+/** Tests the echo server from outside: its options, and what it echoes. */
 import { assertEquals, assertMatch } from "@std/assert";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -14,7 +14,7 @@ function echo(...args: readonly string[]): Demo {
 
 test("echo.ts prints its address, and echoes messages", async () => {
   await using server = echo("--port", "0");
-  await until("it says where it is", () => server.out.includes("\n"));
+  await until("the address is printed", () => server.out.includes("\n"));
   const [, url] = /^Echoing on (ws:\S+)\n$/.exec(server.out)!;
   const socket = new WebSocket(url!);
   await new Promise((open) => socket.onopen = open);
@@ -24,7 +24,7 @@ test("echo.ts prints its address, and echoes messages", async () => {
   const closed = new Promise((closed) => socket.onclose = closed);
   socket.close();
   await closed;
-  // A second one cannot use the same port, and prints what to do.
+  // A second server cannot use the same port, and prints what to do.
   await using second = echo("--port", new URL(url!).port);
   assertEquals(await second.ended, 1);
   assertMatch(second.err, /^echo: cannot listen on .*: choose another port, .*\n$/);
@@ -32,7 +32,7 @@ test("echo.ts prints its address, and echoes messages", async () => {
   assertEquals(await server.ended, 0);
 });
 
-test("echo.ts reports an invalid option in one line, with what to use", async () => {
+test("echo.ts reports an invalid option in one line, and suggests a valid one", async () => {
   const grid: [string[], RegExp][] = [
     [["--port", "99999"], /^echo: --port is "99999": use a whole number from 0 to 65535\n$/],
     [["--hostname", ""], /^echo: --hostname is empty: use .*\n$/],

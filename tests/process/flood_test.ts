@@ -1,6 +1,6 @@
 /**
- * A peer that has stopped reading, and a million messages for it: memory stays bounded, and a
- * warning is logged.
+ * Tests a million messages to a peer that has stopped reading: memory stays bounded, and a warning
+ * is logged.
  */
 import { assert, assertEquals } from "@std/assert";
 import { PAIRS, untilWhole, withNodes } from "../kit/process.ts";
@@ -25,23 +25,27 @@ for (const [one, other] of PAIRS) {
       await untilWhole(a, b);
       await b.ask("counter", { name: "sink" });
       const there = { name: "sink", node: b.name };
-      // Compiles code and fills caches before memory is measured.
+      // A first run, so that code is compiled and caches are filled before memory is measured.
       await a.ask("flood", { ...there, count: 20_000 });
-      await until("they came", async () => await a.ask("count", there) === 20_000);
+      await until("all messages have arrived", async () => await a.ask("count", there) === 20_000);
       const before = await a.ask<number>("memory");
       b.signal("SIGSTOP");
       const { after } = await a.ask<{ after: Pressure }>("flood", { ...there, count: SENDS });
-      assert(after.queued <= LIMIT, `${after.queued} bytes wait`);
+      assert(after.queued <= LIMIT, `${after.queued} bytes are queued`);
       assert(after.high);
       assert(after.dropped > SENDS / 2, `${after.dropped} were dropped`);
-      await until("it was told", () => a.count("pressure") === 1);
+      await until("the pressure is reported", () => a.count("pressure") === 1);
       const grown = await a.ask<number>("memory") - before;
       assert(grown < 10 * LIMIT, `grew by ${Math.round(grown / 2 ** 20)} MiB`);
       b.signal("SIGCONT");
-      // Messages that were not dropped arrive, and then messages are sent normally again.
+      // The messages that were not dropped arrive, and later messages are sent normally.
       const sent = 20_000 + SENDS - after.dropped;
-      await until("the rest came", async () => await a.ask("count", there) === sent, 30_000);
-      await until("the pressure is off", () => a.count("pressure") === 2);
+      await until(
+        "the remaining messages have arrived",
+        async () => await a.ask("count", there) === sent,
+        30_000,
+      );
+      await until("the end of the pressure is reported", () => a.count("pressure") === 2);
       assertEquals((await a.ask<Pressure>("pressure", there)).high, false);
       assertEquals([a.count("nodedown"), b.count("nodedown")], [0, 0]);
     });

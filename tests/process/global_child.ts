@@ -11,7 +11,7 @@ import type { Pid } from "../../lib/term/pid.ts";
 import { cheapKeys } from "../kit/keys.ts";
 import { now, takeCommands, tell } from "../kit/child_commands.ts";
 
-/** A number that can be read and added to. */
+/** A counter that adds numbers, and returns the sum. */
 function counter(_self: Self<number | Call<"sum", number>>, sum: number) {
   return (message: number | Call<"sum", number>): void => {
     if (message instanceof Call) message.reply(sum);

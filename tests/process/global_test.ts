@@ -1,4 +1,4 @@
-/** Global names, groups and singletons on three nodes in separate processes. */
+/** Tests global names, groups and singletons on three nodes in separate processes. */
 import { assert, assertEquals } from "@std/assert";
 import {
   type NodeProcess,
@@ -23,7 +23,7 @@ function spawn(node: NodeProcess, label: string, sum = 0): Promise<string> {
 
 /** Waits until all nodes find this actor under a name, or none. */
 function untilFound(nodes: NodeProcess[], name: string, key: string | undefined): Promise<void> {
-  return until(`all find ${name} at ${key}`, async () => {
+  return until(`all nodes find ${key} under ${name}`, async () => {
     const found = await Promise.all(nodes.map((node) => whereis(node, name)));
     return found.every((one) => one === key);
   });
@@ -61,7 +61,7 @@ for (const [one, other] of PAIRS) {
       await b.ask("join", { name: "g", label: "y" });
       await a.ask("join", { name: "g", label: "x" });
       const members = (node: NodeProcess) => node.ask<string[]>("members", { name: "g" });
-      await until("all see the group", async () => (await members(c)).length === 3);
+      await until("all nodes see all members", async () => (await members(c)).length === 3);
       for (const node of all) assertEquals(await node.ask("names"), ["cart", "shop", "till"]);
 
       assertEquals(await a.ask("unregister", { name: "cart" }), true);
@@ -80,7 +80,7 @@ for (const [one, other] of PAIRS) {
       await untilFound([a, c], "till", undefined);
       for (const node of [a, c]) assertEquals(await node.ask("names"), ["cart"]);
       for (const node of [a, c]) assertEquals(await members(node), [x]);
-      // Each node computed that by itself, without a message.
+      // Each node removed the names by itself, without a message from another.
       for (const node of [a, c]) {
         const received = node.received.filter(({ event, name }) =>
           event === "name" && name === "till"
@@ -89,10 +89,13 @@ for (const [one, other] of PAIRS) {
       }
       assert(z !== y);
 
-      // Its next incarnation learns the present names, and has none of its former ones.
+      // The next incarnation learns the current names, and has none of the names of the former.
       const again = await start(other, "b", { name: b.name, seeds: [a.name] }, CHILD);
       await untilWhole(a, again, c);
-      await until("it knows", async () => (await again.ask<string[]>("names")).length === 1);
+      await until(
+        "the new node knows the names",
+        async () => (await again.ask<string[]>("names")).length === 1,
+      );
       const fresh = await spawn(again, "y");
       assert(fresh !== y);
       assertEquals(await again.ask("register", { name: "till", label: "y" }), true);
@@ -118,7 +121,7 @@ for (const [one, other] of PAIRS) {
     });
   });
 
-  test(`global names ${where}: a suspended node's names are removed at the timeout, and the later holder loses when it returns`, async () => {
+  test(`global names ${where}: a suspended node's names are removed at the timeout, and of two holders the later loses the name when the node resumes`, async () => {
     await withNodes(async (start) => {
       const a = await start(one, "a", hasty, CHILD);
       const b = await start(other, "b", { ...hasty, seeds: [a.name] }, CHILD);
@@ -137,7 +140,7 @@ for (const [one, other] of PAIRS) {
       await b.ask("register", { name: "alone", label: "alone" });
       b.signal("SIGSTOP");
       try {
-        // A request while it does not answer waits until the session is given up.
+        // While the node does not answer, a request waits until its session has ended.
         await spawn(a, "patient");
         assertEquals(await a.ask("register", { name: "patient", label: "patient" }), true);
         for (const name of ["exit", "keep", "merge", "alone"]) {
@@ -155,21 +158,21 @@ for (const [one, other] of PAIRS) {
       for (const kind of ["exit", "keep", "merge"]) {
         await untilFound(all, kind, keys.get(`b ${kind}`));
       }
-      await until("all know all", async () => {
+      await until("all nodes know the same names", async () => {
         const names = await Promise.all(all.map((node) => node.ask<string[]>("names")));
         return names.every((some) => some.join() === "alone,exit,keep,merge,patient");
       });
-      // Of the actors of `c`, which were later: one has exited, one is alive, and one has handed
+      // The actors of `c` are the later holders: one has exited, one is alive, and one has handed
       // over its state.
-      await until("two have ended", () => c.count("ended") === 2);
+      await until("two actors have exited", () => c.count("ended") === 2);
       const ended = c.received.filter(({ event }) => event === "ended");
       for (const kind of ["exit", "merge"]) {
         const { conflict, by } = ended.find((received) => received["label"] === kind)!;
         assertEquals([conflict, by], [kind, keys.get(`b ${kind}`)]);
       }
-      // The state is sent by `c`, the question by `a`, so either may arrive first.
+      // `c` sends the state and `a` the request, so either may arrive first.
       await until(
-        "they are merged",
+        "the states are merged",
         async () => await a.ask<number>("sum", { name: "merge" }) === 42,
       );
       assertEquals(await a.ask("sum", { name: "exit" }), 2);
@@ -179,13 +182,13 @@ for (const [one, other] of PAIRS) {
         assertEquals([loser, winner], [keys.get(`c ${name}`), keys.get(`b ${name}`)]);
       }
       assertEquals([a.count("nameconflict"), b.count("nameconflict"), b.count("ended")], [0, 0, 0]);
-      // The actor that was kept may have another name.
+      // The actor that was kept alive may register another name.
       assertEquals(await c.ask("register", { name: "kept", label: "keep" }), true);
       await untilFound(all, "kept", keys.get("c keep"));
     });
   });
 
-  test(`global names ${where}: a link lost between two nodes costs no other node a name`, async () => {
+  test(`global names ${where}: a lost connection between two nodes removes no names on a third`, async () => {
     await withNodes(async (start) => {
       const [a, b, c] = await startThree(start, one, other);
       const x = await spawn(b, "x");
@@ -193,7 +196,7 @@ for (const [one, other] of PAIRS) {
       await untilFound([a, b, c], "x", x);
       await a.ask("disconnect", { node: b.name });
       await untilFound([a], "x", undefined);
-      // The name is still taken, as `a` learns from the third node.
+      // `a` learns from the third node that the name is still in use.
       await spawn(a, "y");
       assertEquals(await a.ask("register", { name: "x", label: "y" }), false);
       assertEquals([await whereis(b, "x"), await whereis(c, "x")], [x, x]);
@@ -211,9 +214,9 @@ for (const [one, other] of pairsInTurn(0)) {
       await spawn(a, "x");
       await a.ask("fill", { name: "user", label: "x", sum: 100_000 });
       const b = await start(other, "b", { ...brisk, seeds: [a.name] }, CHILD);
-      await until("all are known", async () => await b.ask("count") === 100_000);
+      await until("all names are known", async () => await b.ask("count") === 100_000);
       await a.ask("exit", { label: "x" });
-      await until("all have gone", async () => await b.ask("count") === 0);
+      await until("all names are removed", async () => await b.ask("count") === 0);
       assertEquals([a.count("nodedown"), b.count("nodedown")], [0, 0]);
     });
   });
@@ -231,7 +234,7 @@ for (const [one, other] of pairsInTurn(1)) {
       const running = (nodes: NodeProcess[]) =>
         nodes.filter((node) => node.count("runs") > node.count("rests"));
       const untilOne = async (nodes: NodeProcess[]): Promise<NodeProcess> => {
-        await until("one runs, and all find it", async () => {
+        await until("exactly one runs, and all nodes find it", async () => {
           const [holder, ...rest] = running(nodes);
           if (holder === undefined || rest.length > 0) return false;
           const found = await Promise.all(nodes.map((node) => whereis(node, "clock")));
@@ -250,7 +253,7 @@ for (const [one, other] of pairsInTurn(1)) {
       assertEquals([second.count("rests"), third.count("runs")], [0, 1]);
       second.signal("SIGCONT");
       await untilWhole(second, third);
-      // The outdated copy exits, not its replacement.
+      // The former copy exits, not its replacement.
       assertEquals(await untilOne(two), third);
       assertEquals([second.count("rests"), third.count("rests")], [1, 0]);
     });

@@ -8,16 +8,16 @@ import { type NodeProcess, PAIRS, untilWhole, withNodes } from "../kit/process.t
 import { Client } from "../kit/socket.ts";
 import { test, until } from "../kit/test.ts";
 
-/**
- * How much more memory a process may use than before the attack, because its allocator keeps some.
- */
+/** By how many bytes the memory of a process may grow, because its allocator keeps some. */
 const KEPT_BYTES_MAX = 96 * 1024 * 1024;
 
-/** Joins as an authenticated but hostile member of the cluster. */
+/**
+ * Joins as an authenticated but hostile member of the cluster. The session is closed on disposal.
+ */
 async function hostile(node: NodeProcess): Promise<Raw> {
   const raw = await joinAs("hostile@127.0.0.1:1", node.name, 1 + Math.floor(Math.random() * 1e9));
   await until(
-    "it is a member",
+    "the member is connected",
     async () => (await node.ask<string[]>("peers")).includes("hostile@127.0.0.1:1"),
   );
   return raw;
@@ -26,7 +26,7 @@ async function hostile(node: NodeProcess): Promise<Raw> {
 async function gone(raw: Raw, node: NodeProcess): Promise<void> {
   raw.stream.abort();
   await until(
-    "it is no member",
+    "the member is disconnected",
     async () => !(await node.ask<string[]>("peers")).includes("hostile@127.0.0.1:1"),
   );
 }
@@ -40,19 +40,19 @@ const FRAMES: readonly (readonly [string, Uint8Array])[] = [
 ];
 
 for (const [one, other] of PAIRS) {
-  test(`a node (${one}) survives frames of a member that are truncated at each byte, invalid, or too large`, async () => {
+  test(`a node (${one}) survives frames of a member that are truncated at any byte, invalid, or too large`, async () => {
     await withNodes(async (start) => {
       const a = await start(one, "a");
       const b = await start(other, "b", { seeds: [a.name] });
       await untilWhole(a, b);
 
       for (const [name, frame] of FRAMES) {
-        // Truncated: the session ends with the connection, and the incomplete frame is dropped.
+        // A truncated frame is dropped, and the session ends with the connection.
         for (let at = 0; at < frame.length; at++) {
           const raw = await hostile(a);
           raw.write(frame.subarray(0, at));
           raw.stream.end();
-          await until(`${name} cut at ${at} is over`, () => raw.isOver);
+          await until(`the session with ${name} truncated at ${at} is over`, () => raw.isOver);
           await gone(raw, a);
         }
       }
@@ -61,7 +61,7 @@ for (const [one, other] of PAIRS) {
         ["a frame of 4 GiB", new Uint8Array([255, 255, 255, 255, 0x1e])],
         ["a room name that lies", encodeFrame(TAG.ROOM_BROADCAST, new Uint8Array([255, 255, 97]))],
         [
-          "a message length that lies",
+          "a wrong message length",
           encodeFrame(0x1e, new Uint8Array([1, 0, 97, 9, 0, 0, 0, 98])),
         ],
         ["a list that lies", encodeFrame(TAG.PEER_LIST, new Uint8Array([255, 255, 1, 0, 97]))],
@@ -72,11 +72,14 @@ for (const [one, other] of PAIRS) {
         const raw = await hostile(a);
         raw.write(frame);
         await until(`${name} ends the session`, () => raw.isOver);
-        await until("a says why", () => a.count("nodedown", "hostile@127.0.0.1:1", "protocol") > 0);
+        await until(
+          "a reports the violation",
+          () => a.count("nodedown", "hostile@127.0.0.1:1", "protocol") > 0,
+        );
         a.received.splice(0);
         await gone(raw, a);
       }
-      // Unknown tags are skipped: the frames after them are handled.
+      // Frames with unknown tags are skipped, and the next frames are handled.
       const client = await Client.member(a.url, "room");
       const raw = await hostile(a);
       const known = new Set<number>(Object.values(TAG));
@@ -84,7 +87,7 @@ for (const [one, other] of PAIRS) {
         if (!known.has(tag)) raw.send(tag, utf8("from a later version"));
       }
       raw.write(encodeRoomBroadcast("room", "behind them"));
-      await until("it came", () => client.observed.includes("behind them"));
+      await until("the next frame is handled", () => client.observed.includes("behind them"));
       await gone(raw, a);
       await client.close();
       assertEquals(await a.ask("peers"), [b.name]);
@@ -107,7 +110,7 @@ for (const [one, other] of PAIRS) {
         sessions++;
         while (!raw.isOver && sent < 10_000) {
           for (let i = 0; i < 100 && sent < 10_000; i++, sent++) {
-            // Most are valid frames, some are truncated or altered, some are pure noise.
+            // Most frames are valid, some are truncated or altered, and some are random bytes.
             const kind = random.below(20);
             const [, model] = FRAMES[random.below(FRAMES.length)]!;
             if (kind === 0) raw.write(random.bytes(random.below(64)));
@@ -117,19 +120,19 @@ for (const [one, other] of PAIRS) {
               raw.write(damaged);
             } else raw.send(tags[random.below(tags.length)]!, random.bytes(random.below(200)));
           }
-          await until("they have left", () => raw.stream.unsent === 0 || raw.isOver);
+          await until("the frames are sent", () => raw.stream.unsent === 0 || raw.isOver);
         }
         await gone(raw, a);
       }
-      assert(sessions > 1, "not one session was ended");
+      assert(sessions > 1, "no session was ended");
       assertEquals(await a.ask("peers"), [b.name]);
       assertEquals(b.count("nodedown", a.name), 0);
       const client = await Client.member(a.url, "room");
       await b.ask("say", { room: "room", text: "still here" });
-      await until("rooms work", () => client.observed.includes("still here0"));
+      await until("rooms still work", () => client.observed.includes("still here0"));
       await client.close();
       await until(
-        "memory has returned",
+        "the memory is released",
         async () => await a.ask<number>("memory") - before < KEPT_BYTES_MAX,
       );
     });

@@ -1,8 +1,8 @@
 // deno-lint-ignore-file no-console -- reports why a test is skipped
 /**
- * Third-party HTTP clients on kept connections, each in its own process: Node's agent, the `fetch`
- * of Node, Deno and Bun, npm's undici, Python's aiohttp, curl. Clients that are not installed are
- * reported.
+ * Tests third-party HTTP clients on kept connections, each in its own process: Node's agent, the
+ * `fetch` of Node, Deno and Bun, npm's undici, Python's aiohttp, and curl. Clients that are not
+ * installed are reported.
  */
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -65,7 +65,7 @@ const ANSWERS = [
   [200, "GET /last"],
 ];
 
-/** Serves during a test, on a host that counts its connections. */
+/** Runs `body` with a server, on a host that counts its connections. */
 async function serving(
   body: (server: Server, connections: () => number) => Promise<void>,
 ): Promise<void> {
@@ -91,7 +91,7 @@ const CANDIDATES: readonly {
   readonly args: readonly string[];
   readonly how: "agent" | "fetch" | "undici";
   readonly script?: string;
-  /** The maximum number of connections for 59 requests. Node's `fetch` tends to open another. */
+  /** The maximum number of connections for 59 requests. Node's `fetch` may open a second one. */
   readonly most: number;
 }[] = [
   { name: "Node's agent", command: node, args: [], how: "agent", most: 1 },

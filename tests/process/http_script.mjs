@@ -1,4 +1,5 @@
-// How real HTTP clients work with a server that keeps connections: `<how> <url>`. Prints JSON.
+// Sends requests to a server that keeps connections open, with one of several HTTP clients: `<how>
+// <url>`. Prints the responses as JSON.
 const [how, url] = process.argv.slice(2);
 
 /** The requests: method, path, body. The server handles each path differently. */
@@ -14,7 +15,7 @@ const REQUESTS = [
   ["GET", "/last", undefined],
 ];
 
-/** Node's own client, with an agent that keeps one connection. */
+/** Sends the requests by Node's own client, with an agent that keeps one connection. */
 async function byAgent() {
   const http = await import("node:http");
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
@@ -31,13 +32,13 @@ async function byAgent() {
     });
   const answers = [];
   for (const [method, path, body] of REQUESTS) answers.push(await ask(method, path, body));
-  // Many requests at once wait for the one connection.
+  // All of these concurrent requests use the one connection.
   const many = await Promise.all(Array.from({ length: 50 }, (_, i) => ask("GET", `/many/${i}`)));
   agent.destroy();
   return { answers, many: many.map(([, text]) => text) };
 }
 
-/** A `fetch`: the platform's, or a package's. */
+/** Sends the requests by the `fetch` of the platform or of a package. */
 async function byFetch(fetch) {
   const ask = async (method, path, body) => {
     const pieces = Array.isArray(body)

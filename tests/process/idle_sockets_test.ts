@@ -1,4 +1,7 @@
-/** One address keeps opening idle sockets on a node's port; another address can still join. */
+/**
+ * Tests that a node can join while another address keeps opening idle sockets on the port of its
+ * peer.
+ */
 import { assert, assertEquals } from "@std/assert";
 import { connect, type Socket } from "node:net";
 import tls from "node:tls";
@@ -9,7 +12,7 @@ import { test, until } from "../kit/test.ts";
 /** The address of the idle sockets; nodes use 127.0.0.1. */
 const ATTACKER = "127.0.0.2";
 
-/** The number of sockets open at once: more than the node accepts. */
+/** The number of open plain sockets, which is more than the node accepts. */
 const PLAIN = 600;
 const SECURE = 200;
 
@@ -68,7 +71,10 @@ for (const [one, other] of PAIRS) {
       const b = await start(other, "b");
       const idle = new IdleSockets(parseName(a.name)!.port);
       try {
-        await until("they are more than the node has places", () => idle.made > PLAIN + SECURE);
+        await until(
+          "more sockets were opened than the node accepts",
+          () => idle.made > PLAIN + SECURE,
+        );
         const begin = performance.now();
         assertEquals(await b.ask("connect", { name: a.name }), "up");
         const ms = performance.now() - begin;

@@ -1,12 +1,12 @@
 /**
- * The latency between two nodes. The check runs this file when nothing else runs any more, because it measures
- * milliseconds.
+ * Measures the latency between two nodes. The check runs this file when nothing else is running,
+ * because it measures milliseconds.
  */
 import { assert } from "@std/assert";
 import { PAIRS, untilWhole, withNodes } from "../kit/process.ts";
 import { test, until } from "../kit/test.ts";
 
-/** Rounds in which a busy machine may become calm. */
+/** The maximum number of rounds. The test passes when one of them is fast enough. */
 const ROUNDS_MAX = 20;
 
 for (const [one, other] of PAIRS) {
@@ -16,7 +16,8 @@ for (const [one, other] of PAIRS) {
       const b = await start(other, "b", { seeds: [a.name] });
       await untilWhole(a, b);
       for (const [from, to] of [[a, b], [b, a]] as const) {
-        // A delay by Nagle's algorithm shows in every round; that of a busy machine does not.
+        // A delay caused by Nagle's algorithm appears in every round; one of a busy machine does
+        // not.
         const rounds: number[] = [];
         while (rounds.length < ROUNDS_MAX && !rounds.some((ms) => ms < 5)) {
           const room = `spaced ${rounds.length}`;
@@ -24,7 +25,7 @@ for (const [one, other] of PAIRS) {
           await from.ask("saySpaced", { room, count: 200, everyMs: 3 });
           const all = async (): Promise<number[]> =>
             (await to.ask<{ at: number[] }>("heard", { room })).at;
-          await until("all came", async () => (await all()).length === 200);
+          await until("all messages have arrived", async () => (await all()).length === 200);
           rounds.push((await all()).sort((x, y) => x - y)[197]!);
         }
         assert(rounds.some((ms) => ms < 5), `p99 of the rounds: ${rounds.join(", ")} ms`);

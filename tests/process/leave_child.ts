@@ -1,6 +1,6 @@
 /**
- * A node that takes part in a singleton, exposes a worker, and serves clients: each message is
- * passed to the singleton, and acknowledged once that has applied it.
+ * A node that takes part in a singleton, exposes a worker, and serves clients. It passes each
+ * message to the singleton, and acknowledges it when the singleton has applied it.
  */
 import process from "node:process";
 import { Call } from "../../lib/actor/call.ts";
@@ -42,7 +42,7 @@ takeCommands<Record<string, unknown>, NodeOptions>(async (options) => {
         try {
           if (found !== undefined) return void conn.send(await node.call(found, String(data)));
         } catch {
-          // The child has moved, or is about to.
+          // The child has moved, or will move.
         }
         await new Promise((wake) => setTimeout(wake, 2));
       }

@@ -1,20 +1,20 @@
 /**
- * A node that leaves under load: nothing that was acknowledged is lost, and the gap without the
- * singleton is short.
+ * Tests a node that leaves under load: no acknowledged message is lost, and the singleton is
+ * missing only for a short time.
  */
 import { assert, assertEquals } from "@std/assert";
 import { type NodeProcess, PAIRS, untilWhole, withNodes } from "../kit/process.ts";
 import { test, until } from "../kit/test.ts";
 
 /**
- * The maximum time in milliseconds without a running singleton. It is below 50 ms on an idle
- * machine.
+ * The maximum time in milliseconds without a running singleton. On an idle machine it is below 50
+ * ms.
  */
 const GAP_MS_MAX = 200;
 
 /**
- * Sends messages one after another, each once the previous one is acknowledged; reconnects
- * elsewhere on request.
+ * Sends messages one after another, each after the previous one is acknowledged. Reconnects to
+ * another node on request.
  */
 class LoadClient {
   readonly acknowledged: string[] = [];
@@ -60,7 +60,7 @@ function timesOf(node: NodeProcess, event: string): number[] {
 }
 
 for (const [one, other] of PAIRS) {
-  test(`Node.leave (${one}, ${other}) on SIGTERM loses no acknowledged work, and first moves what runs there`, async () => {
+  test(`Node.leave (${one}, ${other}) on SIGTERM loses no acknowledged message, and first moves the singleton and the worker`, async () => {
     await withNodes(async (start) => {
       const a = await start(one, "a", { leaveOnSigterm: true }, "leave_child.ts");
       const b = await start(other, "b", { seeds: [a.name] }, "leave_child.ts");
@@ -75,11 +75,11 @@ for (const [one, other] of PAIRS) {
       );
       const running = clients.map((client) => client.run());
       const count = (): number => Math.min(...clients.map((c) => c.acknowledged.length));
-      await until("there is load", () => count() > 50);
+      await until("messages are acknowledged", () => count() > 50);
       a.signal("SIGTERM");
       assertEquals(await a.ended, 0);
       const atEnd = count();
-      await until("the load goes on", () => count() > atEnd + 50);
+      await until("more messages are acknowledged", () => count() > atEnd + 50);
       for (const client of clients) client.stop();
       await Promise.all(running);
 

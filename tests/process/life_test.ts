@@ -8,7 +8,7 @@ async function roomsWork(a: NodeProcess, b: NodeProcess): Promise<void> {
   for (const [here, there] of [[a, b], [b, a]] as const) {
     const client = await Client.member(there.url, "works");
     await here.ask("say", { room: "works", text: "yes" });
-    await until("it was heard", () => client.observed.includes("yes0"));
+    await until("the message has arrived", () => client.observed.includes("yes0"));
     await client.close();
   }
 }
@@ -28,7 +28,7 @@ for (const [one, other] of PAIRS) {
       );
       for (const node of [a, c]) {
         const { at } = node.received.find(({ event }) => event === "nodedown")!;
-        assert(at! - killedAt < 1000, `noticed after ${at! - killedAt} ms`);
+        assert(at! - killedAt < 1000, `reported after ${at! - killedAt} ms`);
       }
       await roomsWork(a, c);
       const again = await start(other, "b", { name: b.name, seeds: [a.name] });
@@ -49,13 +49,13 @@ for (const [one, other] of PAIRS) {
       const stoppedAt = performance.timeOrigin + performance.now();
       b.signal("SIGSTOP");
       await until(
-        "both gave up",
+        "both nodes have ended the session",
         () => [a, c].every((node) => node.count("nodedown", b.name, "timeout") === 1),
       );
       for (const node of [a, c]) {
         const { at } = node.received.find(({ event }) => event === "nodedown")!;
         const after = at! - stoppedAt;
-        assert(after > 700 && after < 3000, `gave up after ${after} ms`);
+        assert(after > 700 && after < 3000, `ended after ${after} ms`);
       }
       await roomsWork(a, c);
       assertEquals([a.count("nodedown", c.name), c.count("nodedown", a.name)], [0, 0]);
@@ -67,7 +67,7 @@ for (const [one, other] of PAIRS) {
     });
   });
 
-  test(`a node (${one}, ${other}) suspended for less than the deadline loses nothing`, async () => {
+  test(`a node (${one}, ${other}) suspended for less than the deadline loses no message`, async () => {
     await withNodes(async (start) => {
       const patient = { pingInterval: 300, pingTimeout: 10_000 };
       const a = await start(one, "a", patient);
@@ -76,10 +76,10 @@ for (const [one, other] of PAIRS) {
       const client = await Client.member(b.url, "r");
       b.signal("SIGSTOP");
       await a.ask("say", { room: "r", text: "x", count: 500 });
-      // Long enough for pings to be due on both sides.
+      // Long enough for both nodes to send pings.
       await new Promise((wake) => setTimeout(wake, 1000));
       b.signal("SIGCONT");
-      await until("all came", () => client.observed.length === 500);
+      await until("all messages have arrived", () => client.observed.length === 500);
       assertEquals([a.count("nodedown"), b.count("nodedown")], [0, 0]);
       await client.close();
     });
@@ -94,15 +94,18 @@ for (const [one, other] of PAIRS) {
         cookie: "another cookie",
         seeds: [a.name],
       });
-      await until("both refused", () => a.count("refused") > 0 && stranger.count("refused") > 0);
-      // The node dials when it starts, and reports right afterwards that it is ready.
+      await until(
+        "both nodes have reported the rejection",
+        () => a.count("refused") > 0 && stranger.count("refused") > 0,
+      );
+      // The node dials at its start, and then reports that it is ready.
       const readyAt = stranger.received.find(({ event }) => event === "ready")!.at!;
       for (const node of [a, stranger]) {
         const late = node.received.find(({ event }) => event === "refused")!.at! - readyAt;
-        assert(late < 1000, `refused after ${late} ms`);
+        assert(late < 1000, `rejected after ${late} ms`);
       }
-      // The node continues to retry, and neither log grows.
-      await until("it has tried again", () => a.count("refused") >= 4, 30_000);
+      // The node continues to retry, and neither node logs more.
+      await until("the node has tried again", () => a.count("refused") >= 4, 30_000);
       assertEquals(a.warnings().length, 1, a.warnings().join("\n"));
       assertEquals(stranger.warnings().length, 1, stranger.warnings().join("\n"));
       assert(/cookie/.test(a.warnings()[0]!), a.warnings()[0]);
@@ -119,9 +122,12 @@ for (const [one, other] of PAIRS) {
       const b = await start(other, "b", { seeds: [a.name] });
       await untilWhole(a, b);
       assertEquals(await a.ask("disconnect", { name: b.name }), true);
-      await until("both know", () =>
-        a.count("nodedown", b.name, "disconnected") === 1 &&
-        b.count("nodedown", a.name, "disconnected") === 1);
+      await until(
+        "both nodes are disconnected",
+        () =>
+          a.count("nodedown", b.name, "disconnected") === 1 &&
+          b.count("nodedown", a.name, "disconnected") === 1,
+      );
       assertEquals(await a.ask("disconnect", { name: b.name }), false);
       assertEquals(await a.ask("connect", { name: b.name }), "up");
       await untilWhole(a, b);

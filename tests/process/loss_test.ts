@@ -1,6 +1,6 @@
 /**
- * A node is lost in every possible way: all relations to its actors end exactly once, in the order
- * links, monitors, calls and spawns, nodedown; and no state is left.
+ * Tests every way in which a node can be lost: all links, monitors, calls and spawns end exactly
+ * once, in this order, followed by nodedown, and no state is left.
  */
 import { assert, assertEquals } from "@std/assert";
 import type { Actor } from "../../lib/actor/actor.ts";
@@ -20,7 +20,7 @@ const OTHERS: readonly Runtime[] = PAIRS.filter(([one]) => one === runtime).map(
   other
 );
 
-/** Actors of this node with links, monitors or calls to those of the lost node. */
+/** Actors of this node with links, monitors or calls to actors of the lost node. */
 interface Bond {
   readonly near: TestNode;
   readonly far: NodeProcess;
@@ -28,15 +28,15 @@ interface Bond {
   readonly line: Outbound;
   readonly scene: Scene;
   /**
-   * A local actor that traps exits, is linked to, monitors and calls actors of the other node, and
+   * A local actor that traps exits. It links, monitors and calls actors of the other node, and
    * handles no messages.
    */
   readonly witness: Actor;
-  /** A local actor that is linked to one of the other node, and does not trap exits. */
+  /** A local actor that is linked to an actor of the other node, and does not trap exits. */
   readonly weak: Actor;
   /**
-   * Actors of the other node: one that is linked to a local actor and does not trap exits, and one
-   * that traps exits and monitors.
+   * Actors of the other node: one is linked to a local actor and does not trap exits; the other
+   * traps exits and monitors.
    */
   readonly farWeak: Puppet;
   readonly farWitness: Puppet;
@@ -88,13 +88,13 @@ async function bind(
     if (pid === weak.pid) received.push(`weak ended: ${reason}`);
   });
   near.mesh.events.on("nodedown", ({ reason }) => {
-    // All calls and spawns that the witness waited for are settled by now.
+    // All calls and spawns of the witness are settled by now.
     received.push(`nodedown ${reason}, kept ${line.kept}, ${hangs(witness)} hang`);
   });
   return { near, far, start, line, scene, witness, weak, farWeak, farWitness, received };
 }
 
-/** Returns the number of an actor's relations: monitors of nodes, calls and spawns. */
+/** Returns the number of an actor's monitors of nodes, calls and spawns. */
 function hangs(actor: Actor): number {
   let count = 0;
   for (let chained = actor.chain; chained !== undefined; chained = chained.following) count++;
@@ -111,8 +111,8 @@ function mail({ witness, scene }: Bond): string[] {
 }
 
 /**
- * Asserts that the session was lost with everything that depended on it, each reported once and in
- * order.
+ * Asserts that the loss of the session ended everything that depended on it, each reported once and
+ * in order.
  */
 async function assertLost(
   bond: Bond,
@@ -127,7 +127,7 @@ async function assertLost(
     ...(pending ? ["spawn: SpawnError noconnection"] : []),
     "call: NoConnectionError noconnection",
   ];
-  await until("all are told", () => received.length >= expected.length);
+  await until("all ends are reported", () => received.length >= expected.length);
   assertEquals(received.slice(0, 2), expected.slice(0, 2));
   assertEquals(received.toSorted(), expected.toSorted());
   assertEquals(mail(bond), [
@@ -146,10 +146,11 @@ async function assertLost(
 }
 
 /**
- * Asserts that the other side has also notified its actors after its return, and keeps no state.
+ * Asserts that the other node, when it has returned, has also notified its actors, and keeps no
+ * state.
  */
 async function assertLostThere({ near, far, scene, farWeak, farWitness }: Bond): Promise<void> {
-  await until("they have met again", async () => {
+  await until("both nodes are connected again", async () => {
     return near.mesh.session(far.name) !== undefined &&
       (await far.ask<string[]>("peers")).includes(near.name);
   });
@@ -159,7 +160,7 @@ async function assertLostThere({ near, far, scene, farWeak, farWitness }: Bond):
   void scene;
 }
 
-/** Requests an actor on the other node that will never start. */
+/** Requests an actor on the other node that never starts. */
 function ask({ witness, far, received }: Bond): void {
   const there = { node: far.name, fn: "puppet", timeout: Infinity };
   note(received, "spawn", witness.spawnLink(there, "late", false));
@@ -175,7 +176,7 @@ for (const other of OTHERS) {
           const near = await startHere("near", { logLevel: "info", ...patience });
           prepareStage(near);
           const far = await start(other, "far", { seeds: [near.name], ...patience }, CHILD);
-          await until("they have met", () => near.mesh.session(far.name) !== undefined);
+          await until("both nodes are connected", () => near.mesh.session(far.name) !== undefined);
           const size = near.system.size;
           const bond = await bind(near, far, start);
           await body(bond);
@@ -205,7 +206,7 @@ for (const other of OTHERS) {
     ask(bond);
     await bond.near.mesh.disconnect(bond.far.name);
     await assertLost(bond, "disconnected", true);
-    // The actor that started late was not orphaned.
+    // The actor that started late has exited.
     await bond.near.mesh.connect(bond.far.name);
     await assertLostThere(bond);
     assertEquals(await bond.far.ask("size"), 2);
@@ -223,19 +224,18 @@ for (const other of OTHERS) {
     const [victim] = [...witness.links!] as [Pid<never>];
     far.signal("SIGSTOP");
     ask(bond);
-    // Its port is in use: the later node listens elsewhere, and dials.
+    // The port is in use, so the later node listens on another, and dials.
     const again = await start(other, "again", {
       name: far.name,
       listen: { hostname: "127.0.0.1", port: 0 },
       seeds: [near.name],
     }, CHILD);
     assertEquals(again.name, far.name);
-    await until("it is up", () => near.received.length >= 3);
+    await until("the new node is connected", () => near.received.length >= 3);
     await assertLost(bond, "restarted", true, ["nodeup undefined"]);
     const next = near.remote.nodeLink(far.name)!;
     assert(next !== line && next.isOpen);
-    // A pid of the earlier incarnation reaches no actor, in particular not the one that has its
-    // number now.
+    // A pid of the earlier incarnation reaches no actor, and not the one that has its number now.
     const same = next.pid(victim.id);
     assert(!same.equals(victim) && victim.node === same.node);
     const before = witness.length;
@@ -256,11 +256,11 @@ for (const other of OTHERS) {
         const near = await startHere("near", { logLevel: "info" });
         prepareStage(near);
         const far = await start(other, "far", { seeds: [near.name] }, CHILD);
-        await until("they have met", () => near.mesh.session(far.name) !== undefined);
+        await until("both nodes are connected", () => near.mesh.session(far.name) !== undefined);
         const bond = await bind(near, far, start);
         await far.ask("stop");
         const { received } = bond;
-        await until("all are told", () => received.length >= 3);
+        await until("all ends are reported", () => received.length >= 3);
         assertEquals(received[0], "weak ended: shutdown");
         assertEquals(received.toSorted(), [
           "call: CallExitError exit",
@@ -288,23 +288,26 @@ for (const other of OTHERS) {
         prepareStage(near);
         const options = { seeds: [near.name] };
         const far = await start(other, "far", options, CHILD);
-        await until("they have met", () => near.mesh.session(far.name) !== undefined);
+        await until("both nodes are connected", () => near.mesh.session(far.name) !== undefined);
         const scene = new Scene({ system: near.system, nodes: [near.name, far.name] });
         const old = await scene.puppet(far.name, "old");
         const a = await scene.puppet(near.name, "A", { trap: true });
         await far.kill();
-        await until("it is gone", () => near.mesh.session(far.name) === undefined);
+        await until("the node is lost", () => near.mesh.session(far.name) === undefined);
         await a.do("monitor", old);
         const again = await start(other, "far", { ...options, name: far.name }, CHILD);
-        await until("they have met", () => near.mesh.session(far.name) !== undefined);
+        await until(
+          "both nodes are connected again",
+          () => near.mesh.session(far.name) !== undefined,
+        );
         const heir = await scene.puppet(again.name, "heir", { trap: true });
         assertEquals([heir.pid.id, heir.node], [old.pid.id, old.node]);
         await a.do("monitor", old);
         await a.do("link", old);
-        await a.do("send", old, "for the old one");
+        await a.do("send", old, "for the old actor");
         await a.do("exitTo", old, "kill");
         await a.do("call", old, { ask: "echo", value: 1 });
-        // The former node sends the pid back, which still refers to the earlier incarnation.
+        // The pid is sent back by the other node, and still refers to the earlier incarnation.
         await heir.do("send", a, ["of old", old.pid]);
         await heir.do("monitor", old);
         await heir.do("link", old);

@@ -1,6 +1,6 @@
 /**
- * A node in its own process as in a program: with a server, and with the commands that the tests of
- * joining and leaving need.
+ * A node in its own process, with a server, and with the commands that the tests of joining and
+ * leaving need.
  */
 import { readdirSync } from "node:fs";
 import process from "node:process";
@@ -14,7 +14,7 @@ function descriptors(): number {
   return readdirSync("/proc/self/fd").length;
 }
 
-/** Dials an address that does not answer, and returns the number of open descriptors over time. */
+/** Dials an address that does not answer. Returns the numbers of open descriptors over time. */
 async function dialSilent(hostname: string, count: number, isTls: boolean) {
   const before = descriptors();
   const tls = isTls ? { ca: "", serverName: "node.firn.internal" } : undefined;
@@ -29,8 +29,7 @@ async function dialSilent(hostname: string, count: number, isTls: boolean) {
   return { before, during, codes: [...new Set(codes)] };
 }
 
-// Deno panics if it has no descriptor left when it sets up its signals, which it does late by
-// default.
+// Deno panics if no descriptor is free when it first listens to a signal, so it listens early.
 process.on("SIGUSR2", () => {});
 
 takeCommands<Record<string, unknown>, NodeOptions>(async (options) => {

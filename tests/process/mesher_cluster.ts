@@ -1,4 +1,4 @@
-/** Three connected nodes of Mesher as processes, with their own database. */
+/** Three connected nodes of Mesher as processes, on one database of their own. */
 import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
 import { freePorts } from "../../scripts/cluster/ports.ts";
@@ -25,7 +25,7 @@ export interface TestDatabase {
 /** A kind of database. */
 export interface Engine {
   readonly name: string;
-  /** The reason why it is not available here. */
+  /** The reason why it is not available, if it is not. */
   readonly missing: string | undefined;
   with(folder: string, body: (database: TestDatabase) => Promise<void>): Promise<void>;
 }
@@ -53,7 +53,7 @@ export const SQLITE: Engine = {
   },
 };
 
-/** Starts PostgreSQL. Await it before any test, because it outlives them. */
+/** Starts PostgreSQL. It must be awaited before any test, because it outlives the tests. */
 export async function postgresEngine(): Promise<Engine> {
   const missing = await provideDriver();
   const found: Cluster | string = missing ??
@@ -95,7 +95,7 @@ export class MesherCluster {
     this.#start = start;
   }
 
-  /** What the first start wrote. */
+  /** The login that the first start wrote. */
   get printed(): Printed {
     return this.#printed!;
   }
@@ -122,7 +122,7 @@ export class MesherCluster {
     for (const i of this.names.keys()) await this.meet(i, this.names.length);
   }
 
-  /** Waits until a node sees this many nodes. */
+  /** Waits until a node is connected to this many nodes. */
   async meet(i: number, count: number): Promise<void> {
     const user = await this.user(i);
     await until(
@@ -144,7 +144,7 @@ export class MesherCluster {
   }
 }
 
-/** Runs a test with such a cluster; `env` is passed to all its nodes. */
+/** Runs `body` with such a cluster. `env` is passed to all nodes. */
 export async function withCluster(
   engine: Engine,
   env: Readonly<Record<string, string>>,
@@ -167,8 +167,8 @@ export async function withCluster(
         await testCluster.startAll();
         await body(testCluster, database);
       } catch (error) {
-        const said = all.map(({ said }) => said.slice(-4_000)).join("\n---\n");
-        throw new Error(`${(error as Error).stack}\nThe nodes said:\n${said}`);
+        const output = all.map(({ output }) => output.slice(-4_000)).join("\n---\n");
+        throw new Error(`${(error as Error).stack}\nOutput of the nodes:\n${output}`);
       } finally {
         for (const one of all) one.signal("SIGKILL");
         await Promise.all(all.map(({ ended }) => ended));

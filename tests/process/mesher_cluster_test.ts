@@ -1,6 +1,6 @@
 /**
- * Three nodes of Mesher that share work: others help a loaded one, a limit holds for all, and names
- * identify nodes.
+ * Tests three nodes of Mesher that share work: other nodes help a busy one, one rate limit applies
+ * to all, and names are assigned to nodes.
  */
 import { assert, assertEquals } from "@std/assert";
 import { test, until } from "../kit/test.ts";
@@ -54,7 +54,7 @@ class Load {
 }
 
 test(
-  "mesher: a busy node is helped by its least busy peer, by another if that is killed, and by none when idle",
+  "mesher: a busy node is helped by its least busy peer, by another if that peer is killed, and by none when idle",
   { timeout: 240_000 },
   async () => {
     await withCluster(SQLITE, { MESHER_LOAD_THRESHOLD: "100" }, async (cluster, database) => {
@@ -74,11 +74,11 @@ test(
         ]),
       );
 
-      // About 1,500 in five seconds on one, 50 on another, none on the third.
+      // About 1,500 events in five seconds on the first node, 50 on the second, none on the third.
       const light = new Load(cluster, 1, 5, 500);
       const loadOf = async (i: number): Promise<number> =>
         (await clusterOf(user)).nodes.find(({ name }) => name === names[i])?.load ?? 0;
-      // Before its first five seconds have passed, it is as idle as the third.
+      // The load of the second node is known after its first five seconds.
       await until("the light load is known", async () => await loadOf(1) > 0, WAIT_MS);
       const heavy = new Load(cluster, 0, 30, 100);
       const helpedBy = async (): Promise<string | undefined> => {
@@ -88,31 +88,31 @@ test(
         return processors[0]?.on;
       };
       await until("a peer helps", async () => await helpedBy() !== undefined, WAIT_MS);
-      assertEquals(await helpedBy(), names[2], "the least loaded");
-      await until("it processes", async () => await processed(2) > 100, WAIT_MS);
+      assertEquals(await helpedBy(), names[2], "the least busy node helps");
+      await until("the helper has processed events", async () => await processed(2) > 100, WAIT_MS);
       assertEquals(await processed(1), 0);
 
       await cluster.kill(2);
-      await until("the other helps", async () => await helpedBy() === names[1], WAIT_MS);
-      await until("it processes", async () => await processed(1) > 100, WAIT_MS);
+      await until("the other peer helps", async () => await helpedBy() === names[1], WAIT_MS);
+      await until("the helper has processed events", async () => await processed(1) > 100, WAIT_MS);
       assertEquals(
         (await registered()).map(([name]) => name).sort(),
         ["mesher_registry", `mesher_registry@${names[0]}`, `mesher_registry@${names[1]}`].sort(),
       );
 
       await Promise.all([heavy.stop(), light.stop()]);
-      await until("it is stopped", async () => await helpedBy() === undefined, WAIT_MS);
-      const { said } = cluster.nodes[0]!;
-      const nodes = names.slice(1).map((name) => new RegExp(`nodeup ${name}`).test(said));
+      await until("no peer helps", async () => await helpedBy() === undefined, WAIT_MS);
+      const { output } = cluster.nodes[0]!;
+      const nodes = names.slice(1).map((name) => new RegExp(`nodeup ${name}`).test(output));
       assertEquals(nodes, [true, true]);
-      assert(new RegExp(`nodedown ${names[2]} \\(closed\\): `).test(said), said);
-      assert(new RegExp(`the processor on ${names[2]} has ended`).test(said), said);
-      assert(new RegExp(`the processor on ${names[1]} is stopped`).test(said), said);
+      assert(new RegExp(`nodedown ${names[2]} \\(closed\\): `).test(output), output);
+      assert(new RegExp(`the processor on ${names[2]} has ended`).test(output), output);
+      assert(new RegExp(`the processor on ${names[1]} is stopped`).test(output), output);
 
       // Events that the killed helper had received but not stored were processed again.
       const sent = heavy.sent + light.sent;
       await until(
-        "all are stored",
+        "all events are stored",
         async () => (await database.stored()).ids.length >= sent,
         WAIT_MS,
       );
@@ -140,9 +140,12 @@ test("mesher: three nodes share one rate limit, and a client over it receives th
       const { status, headers, json } = await sender.post("/api/v1/events", { message: "more" });
       assertEquals([status, json.error], [429, "rate limited"]);
       const seconds = Number(headers.get("retry-after"));
-      // The limit is per minute; its sliding window allows more after that.
+      // The limit is per minute; after that, the sliding window grants more.
       assert(Number.isInteger(seconds) && seconds > 30 && seconds <= 62, `${seconds}`);
     }
-    await until("they are stored", async () => (await database.stored()).ids.length === limit);
+    await until(
+      "the events are stored",
+      async () => (await database.stored()).ids.length === limit,
+    );
   });
 });

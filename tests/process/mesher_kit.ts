@@ -1,4 +1,4 @@
-/** Nodes of Mesher as processes, started as a user starts them. */
+/** Nodes of Mesher as processes, started as in production. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -21,7 +21,10 @@ export interface Printed {
 
 let started = 0;
 
-/** Returns the runtime of the next process: this one, or with FIRN_PAIRS=mixed Deno and Bun in turns. */
+/**
+ * Returns the runtime of the next process: this one, or with FIRN_PAIRS=mixed alternately Deno and
+ * Bun.
+ */
 function nextRuntime(): Runtime {
   return PAIRS[0]![started++ % 2]!;
 }
@@ -29,7 +32,7 @@ function nextRuntime(): Runtime {
 /** A Mesher process. */
 export class MesherProcess {
   /** The output of the process, from both streams. */
-  said = "";
+  output = "";
   readonly #child: ChildProcess;
   readonly ended: Promise<number | null>;
   readonly #folder: string = mkdtempSync(join(tmpdir(), "mesher-login-"));
@@ -51,7 +54,7 @@ export class MesherProcess {
       cwd,
     });
     for (const output of [this.#child.stdout!, this.#child.stderr!]) {
-      output.setEncoding("utf8").on("data", (text: string) => this.said += text);
+      output.setEncoding("utf8").on("data", (text: string) => this.output += text);
     }
     this.#child.on("exit", () => this.#isGone = true);
     this.ended = new Promise((resolve) =>
@@ -69,10 +72,10 @@ export class MesherProcess {
 
   /** Waits until its page is served. Returns the URL. */
   async ready(): Promise<string> {
-    const address = (): string | undefined => /Mesher is ready: (\S+)/.exec(this.said)?.[1];
+    const address = (): string | undefined => /Mesher is ready: (\S+)/.exec(this.output)?.[1];
     const isDecided = (): boolean => this.#isGone || address() !== undefined;
-    await until("it is ready", isDecided, 60_000).catch(() => {});
-    if (address() === undefined) throw new Error(`it is not ready: ${this.said}`);
+    await until("Mesher is ready", isDecided, 60_000).catch(() => {});
+    if (address() === undefined) throw new Error(`Mesher is not ready: ${this.output}`);
     return address()!;
   }
 
@@ -89,19 +92,19 @@ export class MesherProcess {
   }
 
   signal(name: "SIGKILL" | "SIGTERM"): void {
-    // Not with the child's own `kill`, after which Deno reports no status.
+    // Uses the process id, because after the child's own `kill` Deno reports no status.
     if (this.#isGone) return;
     process.kill(this.#child.pid!, name);
   }
 
-  /** Stops it in order. Returns its exit status. */
+  /** Stops the process in order. Returns its exit status. */
   stop(): Promise<number | null> {
     this.signal("SIGTERM");
     return this.ended;
   }
 }
 
-/** Runs a test with its own folder; ends the processes it starts. */
+/** Runs `body` with a folder of its own, and ends the processes that it starts. */
 export async function withProcesses(
   body: (
     start: (

@@ -1,6 +1,4 @@
-/**
- * `mesher:load` as a user starts it: with the right key, with a wrong one, and without a server.
- */
+/** Tests `mesher:load` from outside: with the right key, with a wrong one, and without a server. */
 import { assertEquals, assertMatch } from "@std/assert";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -30,7 +28,7 @@ test("mesher:load sends events, prints progress each second, and prints a summar
     assertMatch(sent.err, /^1 s +\d+ accepted .*\n$/);
     assertMatch(sent.out, /^failed +0$/m);
 
-    // Fewer events than one request may have.
+    // Fewer events than a single request may contain.
     const few = await load("--url", url, "--key", key, "--rate", "7", "--seconds", "1");
     assertEquals(await few.ended, 0, few.err);
     assertMatch(few.out, /^accepted +7,/m);
@@ -42,7 +40,7 @@ test("mesher:load sends events, prints progress each second, and prints a summar
   });
 });
 
-test("mesher:load reports that no server answers, and what to do", async () => {
+test("mesher:load reports that no server answers, and suggests what to do", async () => {
   const [port] = await freePorts(1);
   const url = `http://127.0.0.1:${port}`;
   const lost = await load("--url", url, "--key", "mshr_any", "--seconds", "10");

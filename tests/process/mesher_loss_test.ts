@@ -1,7 +1,8 @@
 /**
- * Three nodes of Mesher, one of which is killed with -9 during the work and restarted. No more is
- * lost than the others report, and everything else is stored, counted and streamed once. Sends
- * 100,000 events with FIRN_LONG=1. With FIRN_PAIRS=mixed the nodes run on Deno and Bun in turns.
+ * Tests three nodes of Mesher, one of which is killed with -9 under load and restarted. No more
+ * events are lost than the others report, and all other events are stored, counted and streamed
+ * once. With FIRN_LONG=1 it sends 100,000 events. With FIRN_PAIRS=mixed the nodes run alternately
+ * on Deno and Bun.
  */
 import { assert, assertEquals } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
@@ -21,7 +22,7 @@ const EVENTS = process.env["FIRN_LONG"] === "1" ? 100_000 : 3_600;
 const BATCH = 50;
 /** The number of concurrent requests to one node. */
 const LANES = 4;
-/** Number of events by which watchers may be behind before senders wait. */
+/** Number of events by which watchers may be behind before the senders wait. */
 const BEHIND_MAX = 2_000;
 const WAIT_MS = 120_000;
 
@@ -29,9 +30,9 @@ const ENGINES = [SQLITE, await postgresEngine()];
 
 /** Returns how many events a node reports as possibly lost by another. */
 function reported(cluster: MesherCluster, by: number, lost: number): number | undefined {
-  const { said } = cluster.nodes[by]!;
+  const { output } = cluster.nodes[by]!;
   const line = new RegExp(`nodedown ${cluster.names[lost]} \\(\\S+\\): (?:at most (\\d+)|all)`);
-  const found = line.exec(said);
+  const found = line.exec(output);
   return found === null ? undefined : Number(found[1] ?? 0);
 }
 
@@ -60,7 +61,7 @@ async function lossOn(engine: Engine): Promise<void> {
       (await user.get("/api/v1/cluster")).json.names
         .filter(({ name }: { name: string }) => !name.includes("@"))
         .map(({ node }: { node: string | null }) => node);
-    assertEquals(await holders(), Array(4).fill(names[0]), "the first has all singletons");
+    assertEquals(await holders(), Array(4).fill(names[0]), "the first node has all singletons");
 
     /**
      * The ids sent to the incarnation that is killed, and those of them that it accepted with 202.
@@ -90,7 +91,7 @@ async function lossOn(engine: Engine): Promise<void> {
     const unanswered: Batch[] = [];
     let isBack: Promise<void> | undefined;
     const send = async (batch: Batch, to: number): Promise<void> => {
-      await until("watchers keep up", () => sure.size - sureSeen < BEHIND_MAX, WAIT_MS);
+      await until("the watchers keep up", () => sure.size - sureSeen < BEHIND_MAX, WAIT_MS);
       const isRisky = to === 0 && incarnation === 1;
       if (isRisky) { for (const { id } of batch.events) risked.add(id); }
       const got = await senderTo(cluster.urls[to]!, printed).post(
@@ -109,7 +110,7 @@ async function lossOn(engine: Engine): Promise<void> {
         try {
           await send(batch, i);
         } catch (error) {
-          // The node was killed, so it is unknown whether it accepted them.
+          // The node was killed, so it is unknown whether it accepted these events.
           if (i !== 0 || incarnation === 2) throw error;
           unanswered.push(batch);
         }
@@ -130,19 +131,19 @@ async function lossOn(engine: Engine): Promise<void> {
     const resent = new Set(unanswered.flatMap(({ events }) => events.map(({ id }) => id)));
 
     const kept = new Set([...sure, ...resent]);
-    await until("what is sure is stored", async () => {
+    await until("all accepted events are stored", async () => {
       const stored = new Set((await database.stored()).ids);
       return kept.isSubsetOf(stored);
     }, WAIT_MS);
     const { ids, counted } = await database.stored();
     const stored = new Set(ids);
-    assertEquals(stored.size, ids.length, "each is stored once");
-    assertEquals(counted, ids.length, "each is counted once");
+    assertEquals(stored.size, ids.length, "each event is stored once");
+    assertEquals(counted, ids.length, "each event is counted once");
     const missing = [...promised].filter((id) => !stored.has(id) && !resent.has(id));
     assertEquals(
       ids.length + missing.length,
       promised.size + kept.size,
-      "nothing else is missing",
+      "no other event is missing",
     );
     for (const by of [1, 2]) {
       const most = reported(cluster, by, 0);
@@ -150,16 +151,20 @@ async function lossOn(engine: Engine): Promise<void> {
       assert(missing.length <= most, `${missing.length} are missing, ${most} were reported`);
     }
 
-    // Watchers received each event once; events stored by the lost node possibly not at all.
+    // The watchers received each event once, except perhaps events that the lost node stored.
     for (const watcher of living) {
-      await until("they are seen", () => sure.isSubsetOf(watcher.seen), WAIT_MS);
+      await until(
+        "the watcher has received all accepted events",
+        () => sure.isSubsetOf(watcher.seen),
+        WAIT_MS,
+      );
     }
-    assert(onLost!.isClosed, "who watched on the dead node knows it");
+    assert(onLost!.isClosed, "the watcher of the killed node is disconnected");
     const back = await watchOn(0);
     const last = await senderTo(cluster.urls[2]!, printed).post("/api/v1/events", {
       message: "last",
     });
-    await until("it is seen by who has come back", () => back.seen.has(last.json.id));
+    await until("the new watcher has received the event", () => back.seen.has(last.json.id));
     for (const watcher of watchers) {
       assertEquals([...watcher.seen.values()].filter((times) => times !== 1), []);
     }
@@ -177,7 +182,7 @@ async function lossOn(engine: Engine): Promise<void> {
     for (const watcher of watchers) if (!watcher.isClosed) await watcher.close();
     for (const i of [0, 1, 2]) {
       const node = cluster.nodes[i]!;
-      assertEquals(await node.stop(), 0, node.said);
+      assertEquals(await node.stop(), 0, node.output);
     }
   });
 }
@@ -185,12 +190,12 @@ async function lossOn(engine: Engine): Promise<void> {
 for (const engine of ENGINES) {
   const name =
     `mesher on ${engine.name}: of three nodes one is killed with -9 and started again, ` +
-    "and all but what is reported is stored and seen once";
+    "and all events except the reported ones are stored and streamed once";
   if (engine.missing !== undefined) process.stderr.write(`passed over: ${engine.missing}\n`);
   test(name, { ignore: engine.missing !== undefined, timeout: 900_000 }, () => lossOn(engine));
 }
 
-test("mesher: a survivor reports at least what a killed node held, and less than twice as much", async () => {
+test("mesher: peers report at least as many lost events as a killed node held, and less than twice as many", async () => {
   await withCluster(SQLITE, { MESHER_LOAD_THRESHOLD: "1000000000" }, async (cluster, database) => {
     const sender = senderTo(cluster.urls[0]!, cluster.printed);
     const bulk = async (count: number): Promise<void> => {
@@ -198,7 +203,7 @@ test("mesher: a survivor reports at least what a killed node held, and less than
       assertEquals((await sender.post("/api/v1/events/bulk", events)).json.accepted, count);
     };
     await bulk(10);
-    await until("they are stored", async () => (await database.stored()).ids.length === 10);
+    await until("the events are stored", async () => (await database.stored()).ids.length === 10);
     // An open transaction blocks all other writers.
     const lock = new DatabaseSync(database.url);
     lock.exec("BEGIN IMMEDIATE");
@@ -207,7 +212,7 @@ test("mesher: a survivor reports at least what a killed node held, and less than
     lock.exec("ROLLBACK");
     lock.close();
     for (const by of [1, 2]) {
-      await until("it is reported", () => reported(cluster, by, 0) !== undefined);
+      await until("the loss is reported", () => reported(cluster, by, 0) !== undefined);
       assertEquals(reported(cluster, by, 0), 1_024);
     }
     const { losses } = (await (await cluster.user(1)).get("/api/v1/cluster")).json;
@@ -218,16 +223,16 @@ test("mesher: a survivor reports at least what a killed node held, and less than
     assertEquals(others, []);
     assertEquals((await database.stored()).ids.length, 10);
 
-    // A node that stops in order has stored everything, and reports it.
+    // A node that stops in order stores all events first, and its peers report no loss.
     await until(
-      "they have met",
-      () => cluster.nodes[2]!.said.includes(`nodeup ${cluster.names[1]}`),
+      "the nodes are connected",
+      () => cluster.nodes[2]!.output.includes(`nodeup ${cluster.names[1]}`),
     );
     await senderTo(cluster.urls[1]!, cluster.printed).post("/api/v1/events", {
       message: "the last",
     });
-    assertEquals(await cluster.nodes[1]!.stop(), 0, cluster.nodes[1]!.said);
-    await until("it is reported", () => reported(cluster, 2, 1) !== undefined);
+    assertEquals(await cluster.nodes[1]!.stop(), 0, cluster.nodes[1]!.output);
+    await until("the loss is reported", () => reported(cluster, 2, 1) !== undefined);
     assertEquals(reported(cluster, 2, 1), 0);
     assertEquals((await database.stored()).ids.length, 11);
   });

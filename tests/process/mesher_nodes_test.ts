@@ -1,6 +1,6 @@
 /**
- * `mesher --nodes 3`: one command, three processes, on each database. Without PostgreSQL its test
- * reports that and is skipped.
+ * Tests `mesher --nodes 3`, one command with three processes, on each database. Without PostgreSQL,
+ * its test is skipped with a message.
  */
 import { assert, assertEquals } from "@std/assert";
 import { existsSync } from "node:fs";
@@ -13,22 +13,22 @@ import { endAll, isAlive } from "./demo.ts";
 import { type MesherProcess, senderTo, withProcesses } from "./mesher_kit.ts";
 import { postgresEngine } from "./mesher_cluster.ts";
 
-/** Started before any test, because it outlives them. */
+/** PostgreSQL is started before any test, because it outlives the tests. */
 const POSTGRES = await postgresEngine();
 
-/** Starts three, sends to each, and finds everything on each. */
+/** Starts three nodes, sends events to each, and finds all of them on each. */
 async function threeShare(all: MesherProcess): Promise<void> {
   const urls = (): string[] => [
-    ...new Set([...all.said.matchAll(/Mesher is ready: (\S+)/g)].map(([, url]) => url!)),
+    ...new Set([...all.output.matchAll(/Mesher is ready: (\S+)/g)].map(([, url]) => url!)),
   ];
-  await until("three are ready", () => urls().length === 3, 60_000);
+  await until("three nodes are ready", () => urls().length === 3, 60_000);
   const { printed } = all;
   const users = await Promise.all(
     urls().map((url) => loggedIn(url, printed.email, printed.password)),
   );
   for (const user of users) {
     await until(
-      "all see all",
+      "all nodes see each other",
       async () => (await user.get("/api/v1/cluster")).json.nodes.length === 3,
     );
   }
@@ -43,7 +43,7 @@ async function threeShare(all: MesherProcess): Promise<void> {
   );
   for (const user of users) {
     await until(
-      "all are stored",
+      "all events are stored",
       async () =>
         (await user.get("/api/v1/projects/default/storage")).json.event_count === sent.length,
     );
@@ -52,8 +52,8 @@ async function threeShare(all: MesherProcess): Promise<void> {
     assertEquals(counts.reduce((sum: number, count: number) => sum + count, 0), sent.length);
     assertEquals((await user.get(`/api/v1/events/${sent[0]}`)).status, 200);
   }
-  assertEquals(await all.stop(), 0, all.said);
-  assert(!all.said.includes(printed.password), "secrets are not printed");
+  assertEquals(await all.stop(), 0, all.output);
+  assert(!all.output.includes(printed.password), "secrets are not printed");
 }
 
 test("mesher --nodes 3 in an empty folder prints the addresses of its pages, and shares an SQLite file", async () => {
@@ -61,42 +61,54 @@ test("mesher --nodes 3 in an empty folder prints the addresses of its pages, and
     const port = (await freePorts(1))[0]!;
     const env = { MESHER_HTTP_PORT: `${port}`, MESHER_WS_PORT: `${port + 1}`, DATABASE_URL: "" };
     const all = start(["--nodes", "3"], env, folder);
-    await until("three are ready", () => all.said.match(/Mesher is ready/g)?.length === 3, 60_000);
-    const pages = /3 nodes start; pages: (.*)/.exec(all.said)![1]!.split(" ");
+    await until(
+      "three nodes are ready",
+      () => all.output.match(/Mesher is ready/g)?.length === 3,
+      60_000,
+    );
+    const pages = /3 nodes start; pages: (.*)/.exec(all.output)![1]!.split(" ");
     assertEquals(pages, [0, 10, 20].map((more) => `http://127.0.0.1:${port + more}`));
     for (const page of pages) {
       const got = await fetch(page);
       assert((await got.text()).includes("<title>"), page);
       assertEquals(got.headers.get("content-type"), "text/html; charset=utf-8");
     }
-    // A killed one is restarted in its place.
-    const [, name, pid] = /(mesher2@\S+) is process (\d+)/.exec(all.said)!;
+    // A killed process is restarted.
+    const [, name, pid] = /(mesher2@\S+) is process (\d+)/.exec(all.output)!;
     process.kill(Number(pid), "SIGKILL");
     const ends = `${name} has ended: SIGKILL, and is restarted`;
-    await until("it is missed", () => all.said.includes(ends));
-    await until("four were ready", () => all.said.match(/Mesher is ready/g)?.length === 4, 60_000);
+    await until("the exit is reported", () => all.output.includes(ends));
+    await until(
+      "the restarted node is ready",
+      () => all.output.match(/Mesher is ready/g)?.length === 4,
+      60_000,
+    );
     await threeShare(all);
     assert(existsSync(join(folder, "mesher.db")));
   });
 });
 
-/** Waits until three are ready. Returns their processes. */
+/** Waits until three nodes are ready. Returns their process ids. */
 async function threeReady(all: MesherProcess): Promise<number[]> {
-  await until("three are ready", () => all.said.match(/Mesher is ready/g)?.length === 3, 60_000);
-  return [...all.said.matchAll(/ is process (\d+)/g)].map(([, pid]) => Number(pid));
+  await until(
+    "three nodes are ready",
+    () => all.output.match(/Mesher is ready/g)?.length === 3,
+    60_000,
+  );
+  return [...all.output.matchAll(/ is process (\d+)/g)].map(([, pid]) => Number(pid));
 }
 
-test("mesher --nodes 3: when it is killed with -9, its nodes store what they hold, and exit", async () => {
+test("mesher --nodes 3: when the parent is killed with -9, its nodes store their events, and exit", async () => {
   await withProcesses(async (start, folder) => {
     const all = start(["--nodes", "3"], { DATABASE_URL: join(folder, "mesher.db") });
     const pids = await threeReady(all);
     assertEquals(pids.map(isAlive), [true, true, true]);
     all.signal("SIGKILL");
-    await until("they have ended", () => !pids.some(isAlive)).finally(() => endAll(pids));
+    await until("the processes have exited", () => !pids.some(isAlive)).finally(() => endAll(pids));
     assertEquals(
-      all.said.match(/stopping: accepted events are being stored/g)?.length,
+      all.output.match(/stopping: accepted events are being stored/g)?.length,
       3,
-      all.said,
+      all.output,
     );
   });
 });
@@ -105,7 +117,7 @@ test("mesher --nodes 3: Ctrl-C, which a terminal sends to all processes, ends th
   await withProcesses(async (start, folder) => {
     const all = start(["--nodes", "3"], { DATABASE_URL: join(folder, "mesher.db") });
     for (const pid of await threeReady(all)) process.kill(pid, "SIGINT");
-    assertEquals(await all.stop(), 0, all.said);
+    assertEquals(await all.stop(), 0, all.output);
   });
 });
 

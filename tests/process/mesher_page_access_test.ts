@@ -1,4 +1,7 @@
-/** Access to Mesher in a browser: tokens that are shown once, sessions that are ended, members. */
+/**
+ * Tests access to Mesher in a browser: tokens that are shown once, sessions that are ended,
+ * members.
+ */
 import { assertEquals } from "@std/assert";
 import { DESK, needsBrowser } from "../kit/browser.ts";
 import { test, until } from "../kit/test.ts";
@@ -43,7 +46,7 @@ test(
       await other.getByRole("button", { name: "Sign out" }).click();
       await ada.page.getByRole("dialog").getByRole("button", { name: "Sign out" }).click();
       await other.waitFor({ state: "detached" });
-      // The server ends the other session's live stream, and its page asks for the reason.
+      // The server ends the stream of the other session, whose page then shows the login.
       await lost.sees("Sign in to Mesher");
       assertEquals(ada.faults, []);
     });
@@ -80,7 +83,7 @@ test(
       await ada.page.locator(".row.member", { hasText: "Grace" })
         .getByRole("button", { name: "Remove" }).click();
       await ada.page.getByRole("dialog").getByRole("button", { name: "Remove" }).click();
-      await until("she is gone", async () => await ada.count("grace@example.com") === 0);
+      await until("the member is removed", async () => await ada.count("grace@example.com") === 0);
       await grace.page.reload();
       await grace.sees("Welcome to Mesher");
       assertEquals([...ada.faults, ...grace.faults], []);

@@ -1,6 +1,6 @@
 /**
- * Mesher's list of alerts in a browser: all that are shown are resolved at once, after a
- * confirmation, and those that fire meanwhile stay.
+ * Tests Mesher's list of alerts in a browser: all shown alerts are resolved at once, after a
+ * confirmation, and alerts that fire meanwhile remain.
  */
 import { assert, assertEquals } from "@std/assert";
 import { DESK, needsBrowser, PHONE } from "../kit/browser.ts";
@@ -37,7 +37,7 @@ test(
     await withPage(async (browser, mesher) => {
       const fired = await withRule(mesher);
       await fire(mesher, "First", "Second", "Third");
-      await until("three have fired", async () => await fired() === 3);
+      await until("three alerts have fired", async () => await fired() === 3);
       const ada = await PageUser.inside(browser, mesher, DESK);
       const all = ada.page.getByRole("button", { name: "Resolve all", exact: true });
       const dialog = ada.page.getByRole("dialog");
@@ -52,13 +52,13 @@ test(
       await ada.shoots("alerts-resolve-all-desk");
       assertEquals(await accessibilityProblems(ada.page), []);
 
-      // Asks, and does nothing when cancelled.
+      // Asks for confirmation, and does nothing when cancelled.
       await all.click();
       await ada.sees("Resolve 3 alerts?", "dialog");
       await dialog.getByRole("button", { name: "Cancel" }).click();
       await seesRows("active", 3);
 
-      // Those of one state only.
+      // Resolves only the alerts of one state.
       await ada.page.getByRole("button", { name: "Acknowledge" }).first().click();
       await ada.page.locator(".row.alert").nth(2).waitFor({ state: "detached" });
       await seesRows("acknowledged", 1);
@@ -67,10 +67,10 @@ test(
       await yes.click();
       await ada.sees("1 alert resolved", "#toasts");
       await all.waitFor({ state: "hidden" });
-      // The keyboard focus is not lost with the button.
+      // The keyboard focus is kept when the button disappears.
       await ada.page.locator("#alert-status:focus").waitFor();
 
-      // Another fires while the confirmation is open.
+      // Another alert fires while the confirmation is open.
       await ada.goes("#/alerts");
       await all.click();
       await ada.sees("Resolve 2 alerts?", "dialog");
@@ -88,7 +88,7 @@ test(
       const eve = await PageUser.inside(browser, mesher, { ...PHONE, colorScheme: "dark" });
       await eve.goes("#/alerts");
       await eve.page.getByRole("button", { name: "Resolve all", exact: true }).waitFor();
-      assert(await eve.overflow() <= 0, "it is wider than a phone");
+      assert(await eve.overflow() <= 0, "the page is wider than a phone");
       assertEquals(await accessibilityProblems(eve.page), []);
       await eve.shoots("alerts-resolve-all-phone");
     });

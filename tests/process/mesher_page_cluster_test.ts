@@ -1,6 +1,6 @@
 /**
- * A Mesher of three nodes in a browser: an event reported to one is on the pages of the others, and
- * pages report a dead node, even if it is their own.
+ * Tests a Mesher of three nodes in a browser: an event reported to one node is shown on the pages
+ * of the others, and pages report a killed node, even their own.
  */
 import { assert, assertEquals } from "@std/assert";
 import { spawn } from "node:child_process";
@@ -25,7 +25,7 @@ const MISSING = 3;
 /** The maximum time in milliseconds until a page reports a killed node. */
 const LOST_MS = 5_000;
 
-/** Runs a test on three nodes, whose pages keep their URLs when restarted. */
+/** Runs `body` with three nodes, whose pages keep their URLs when restarted. */
 async function withThree(
   body: (browser: Browser, cluster: MesherCluster, pages: () => RunningMesher[]) => Promise<void>,
 ): Promise<void> {
@@ -44,25 +44,25 @@ async function withThree(
 }
 
 /**
- * Runs a program that reports an exception by the real Sentry SDK. Returns whether the SDK was
+ * Runs a program that reports an exception through a real Sentry SDK. Returns whether the SDK was
  * available.
  */
 async function reportBySdk({ url, printed }: RunningMesher): Promise<boolean> {
   const dsn = `${url.replace("://", `://${printed.key}@`)}/1`;
   const args = ["run", "-A", "--no-config", "--no-lock", CHILD, SDK, dsn];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "ignore", "pipe"] });
-  let said = "";
-  child.stderr.setEncoding("utf8").on("data", (text: string) => said += text);
+  let errors = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => errors += text);
   const status = await new Promise((resolve) => child.on("close", resolve));
   if (status === MISSING) {
-    process.stderr.write(`passed over: ${said}`);
+    process.stderr.write(`passed over: ${errors}`);
     return false;
   }
-  assertEquals(status, 0, said);
+  assertEquals(status, 0, errors);
   return true;
 }
 
-/** An event that a Sentry SDK sent to one node is on the pages of two others. */
+/** Tests that an event which a Sentry SDK sent to one node is shown on the pages of the others. */
 async function showEvent(
   browser: Browser,
   _cluster: MesherCluster,
@@ -75,7 +75,7 @@ async function showEvent(
   await ada.page.evaluate("document.stillTheSame = true");
   if (!await reportBySdk(first)) return;
 
-  // Live, on another node, without a reload.
+  // Live on another node, without a reload.
   await ada.sees("BasketError: cannot empty 3 baskets");
   await ada.shoots("sentry-live");
   await ada.page.getByText("BasketError: cannot empty 3 baskets").click();
@@ -103,7 +103,7 @@ async function showEvent(
   for (const person of [ada, bob]) await person.leaves();
 }
 
-/** A killed node is shown, and again when it is back. */
+/** Tests that a killed node is shown as such, and as connected when it is back. */
 async function showKilledNode(
   browser: Browser,
   cluster: MesherCluster,
@@ -117,9 +117,9 @@ async function showKilledNode(
   await cluster.kill(2);
   await gone.waitFor({ timeout: LOST_MS });
   assertEquals(await up.count(), 2);
-  // The possible loss is shown where users look, and stays when the node is back.
+  // The possible loss is shown in the cluster view, and remains when the node is back.
   await ada.sees("nothing is missing", ".row.loss");
-  // Services that run on only one node are moved to another, and the names show it.
+  // Services that run on only one node move to another, which the list of names shows.
   const registry = ada.page.locator(".row.name", { hasText: cluster.names[2]! });
   await registry.waitFor({ state: "detached" });
   await ada.shoots("cluster-lost");
@@ -131,7 +131,10 @@ async function showKilledNode(
   await ada.leaves();
 }
 
-/** A page whose own node is down links to the others, and continues when it is back. */
+/**
+ * Tests that a page whose own node is down links to the others, and continues when the node is
+ * back.
+ */
 async function surviveOwnNode(
   browser: Browser,
   cluster: MesherCluster,
@@ -153,7 +156,7 @@ async function surviveOwnNode(
   assertEquals(await accessibilityProblems(ada.page), []);
   await ada.shoots("node-gone");
 
-  // Ada follows a link to another node: the same view, without signing in again.
+  // Ada follows a link to another node: it shows the same view without a new login.
   await ada.page.locator(".trouble").getByRole("link", { name: "mesher0" }).click();
   await ada.page.locator(".live-note[data-state=open]").waitFor();
   assert(ada.page.url().startsWith(first.url), ada.page.url());
@@ -161,7 +164,7 @@ async function surviveOwnNode(
   await report(first, { message: "while it was gone" });
   await ada.sees("while it was gone");
 
-  // Bob waits.
+  // Bob waits for his node.
   await cluster.start(1);
   await bob.page.locator(".live-note[data-state=open]").waitFor();
   await bob.page.locator(".trouble").waitFor({ state: "hidden" });

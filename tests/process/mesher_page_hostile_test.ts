@@ -1,6 +1,6 @@
 /**
- * Hostile input in every field that Mesher shows, in a browser: it is rendered as text everywhere,
- * and nothing of it is executed.
+ * Tests hostile input in every field that Mesher shows, in a browser: it is rendered as text
+ * everywhere, and never executed.
  */
 import { assert, assertEquals } from "@std/assert";
 import { DESK, needsBrowser } from "../kit/browser.ts";
@@ -10,13 +10,13 @@ import { PageUser, report, type RunningMesher, withPage } from "./mesher_user.ts
 
 const needs = needsBrowser("mesher_page_hostile_test");
 
-/** Scripts that would set `hacked` if they were executed; `mark` identifies the field. */
+/** Scripts that set `hacked` if they are executed. `mark` identifies the field. */
 const SPELLS: readonly ((mark: string) => string)[] = [
   (mark) => `<img src=x onerror="hacked='${mark}'">${mark}`,
   (mark) => `"><script>hacked='${mark}'</script>${mark}`,
   (mark) => `'-(hacked='${mark}')-'<svg onload="hacked='${mark}'">${mark}`,
 ];
-/** Links that would be executed if followed. */
+/** Links that execute code if they are followed. */
 const LINKS: readonly string[] = [
   "javascript:void(hacked='link')",
   "\tjava\nscript:void(hacked='link')",
@@ -24,7 +24,7 @@ const LINKS: readonly string[] = [
   "https://example.com/\"onmouseover=\"hacked='link'",
 ];
 
-/** Returns an event with such a script in every field. */
+/** Returns an event with a script in every field. */
 function hostileEvent(spell: (mark: string) => string, link: string): Record<string, unknown> {
   return {
     message: spell("message"),
@@ -71,7 +71,7 @@ function hostileEvent(spell: (mark: string) => string, link: string): Record<str
   };
 }
 
-/** Creates one of everything that users can name, with such names. */
+/** Creates one object of every kind that users can name, with hostile names. */
 async function nameAll({ url, printed }: RunningMesher, spell: (mark: string) => string) {
   const user = await loggedIn(url, printed.email, printed.password);
   const { organisations: [org] } = (await user.get("/api/v1/me")).json;
@@ -96,7 +96,7 @@ async function nameAll({ url, printed }: RunningMesher, spell: (mark: string) =>
   for (const { status, json } of done) assert(status < 300, JSON.stringify(json));
 }
 
-/** Finds what is wrong with the current page. */
+/** Finds executed scripts and dangerous elements on the current page. */
 const WRONG = `(() => {
   const bad = [];
   if ("hacked" in window) bad.push("it ran: " + window.hacked);
@@ -133,7 +133,7 @@ const VIEWS = [
 ];
 
 test(
-  "Mesher's page shows hostile content as text in every field and view, and runs no script from it",
+  "Mesher's page shows hostile content as text in every field and view, and executes none of it",
   needs,
   async () => {
     await withPage(async (browser, mesher) => {
@@ -205,7 +205,7 @@ test(
         try {
           one();
         } catch {
-          // Refused, as it should be.
+          // The policy may reject it with an error.
         }
       }
     })()`);

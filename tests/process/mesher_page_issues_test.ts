@@ -1,6 +1,6 @@
 /**
- * Mesher's list of issues in a browser: many are selected and changed at once, and the change is
- * undone.
+ * Tests Mesher's list of issues in a browser: several are selected and changed at once, and the
+ * change is undone.
  */
 import { assertEquals } from "@std/assert";
 import { DESK, needsBrowser } from "../kit/browser.ts";
@@ -12,10 +12,10 @@ const needs = needsBrowser("mesher_page_issues_test");
 
 const TITLES = ["first", "second", "third", "fourth", "fifth"];
 
-/** Runs with a user who looks at a list of five issues. */
+/** Runs `body` with a user who has opened a list of five issues. */
 async function withFive(body: (ada: PageUser) => Promise<void>): Promise<void> {
   await withPage(async (browser, mesher) => {
-    // The last is on top.
+    // The last issue is at the top.
     for (const name of TITLES) {
       const exception = [{ type: `${name}Error`, value: `the ${name} fault` }];
       await report(mesher, crash(name, { exception }));
@@ -64,11 +64,11 @@ test(
 );
 
 test(
-  "Mesher's list of issues: works by keyboard alone, and asks before it deletes events",
+  "Mesher's list of issues: can be used by keyboard alone, and asks before it deletes events",
   needs,
   async () => {
     await withFive(async (ada) => {
-      // The first two by keys: down, select, down, select, resolve, undo.
+      // Selects the first two issues and resolves them by keys, then undoes it.
       await ada.presses("j", "s", "j", "s");
       await ada.sees("2 issues selected");
       await ada.presses("Escape");
@@ -90,7 +90,7 @@ test(
       await ada.goes("#/issues?status=discarded");
       await ada.sees("the third fault");
 
-      // The list of keys, and the effect of "/".
+      // Shows the list of keys, and uses the key "/".
       await ada.presses("?");
       await ada.sees("Select the issue", "dialog");
       await ada.presses("Escape", "/");

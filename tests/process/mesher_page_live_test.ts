@@ -1,4 +1,6 @@
-/** Mesher's live stream in a browser: filters, pause, and how many events it keeps. */
+/**
+ * Tests Mesher's live stream in a browser: filters, pause, and the number of events that it keeps.
+ */
 import { assert, assertEquals } from "@std/assert";
 import { DESK, needsBrowser } from "../kit/browser.ts";
 import { test, until } from "../kit/test.ts";
@@ -16,8 +18,8 @@ test(
   async () => {
     await withPage(async (browser, mesher) => {
       const ada = await PageUser.inside(browser, mesher, DESK);
-      // The page's own stream receives everything; the view's stream receives what the server
-      // filters.
+      // The page's own stream receives all events; the stream of the view receives only events that
+      // match.
       const observed: string[] = [];
       ada.page.on("websocket", (socket) => {
         socket.on("framereceived", ({ payload }) => observed.push(String(payload)));
@@ -32,20 +34,24 @@ test(
       await say("gamma waits", "warning", "production");
       await ada.sees("gamma waits");
 
-      // Events that are already shown are filtered too.
+      // The filters also apply to events that are already shown.
       await ada.page.getByLabel("Level").selectOption("error");
       assertEquals(await ada.count("gamma waits"), 0);
       await ada.page.getByLabel("Environment").fill("production");
       await ada.page.getByLabel("Environment").press("Enter");
-      await until("beta is out", async () => await ada.count("beta fails") === 0);
+      await until("beta is not shown any more", async () => await ada.count("beta fails") === 0);
       await say("delta fails", "error", "staging");
       await say("epsilon waits", "warning", "production");
       await say("zeta fails", "error", "production");
       await ada.sees("zeta fails");
       assertEquals(await ada.page.locator(".live-rows .row").count(), 2);
       const times = (words: string): number => observed.filter((one) => one.includes(words)).length;
-      await until("both have received it", () => times("zeta fails") === 2);
-      assertEquals([times("delta fails"), times("epsilon waits")], [1, 1], "the server filters");
+      await until("both streams have received it", () => times("zeta fails") === 2);
+      assertEquals(
+        [times("delta fails"), times("epsilon waits")],
+        [1, 1],
+        "the server filters the events",
+      );
 
       await ada.page.getByLabel("Filter by text").fill("LISBON zeta");
       assertEquals(await ada.page.locator(".live-rows .row").count(), 1);

@@ -1,5 +1,5 @@
 /**
- * Mesher's page in a browser: a user signs in, watches an event arrive, reads it, resolves its
+ * Tests Mesher's page in a browser: a user signs in, sees an event arrive, reads it, resolves its
  * issue, and opens every view, light and dark, at desktop and phone sizes.
  *
  * Needs Chromium on the machine, and is skipped otherwise. Screenshots are written to
@@ -156,7 +156,7 @@ test("Mesher's page shows a live event, its stack, and its resolved issue", need
     await ada.signsIn();
     await ada.sees("Unresolved issues");
 
-    // Live, and only what the filter matches.
+    // The live view shows only events that match the filter.
     await ada.goes("#/live?level=error");
     await ada.page.locator(".live-note[data-state=open]").waitFor();
     await report(mesher, { message: "a warning nobody asked for", level: "warning" });
@@ -165,7 +165,7 @@ test("Mesher's page shows a live event, its stack, and its resolved issue", need
     assertEquals(await ada.page.getByText("a warning nobody asked for").count(), 0);
     assertEquals(await ada.page.locator("main img").count(), 0);
 
-    // The event, by keyboard.
+    // Opens the event by keyboard.
     await ada.page.locator(".live-rows").waitFor();
     await ada.page.keyboard.press("j");
     await ada.page.keyboard.press("Enter");
@@ -176,7 +176,7 @@ test("Mesher's page shows a live event, its stack, and its resolved issue", need
     await ada.page.getByRole("button", { name: "Show 1 library line" }).click();
     await ada.sees("node_modules/express/router.js");
 
-    // The issue is assigned, resolved, and reopened.
+    // Assigns, resolves, and reopens the issue.
     await ada.page.getByLabel("Assigned to").selectOption({ label: "Admin" });
     await ada.page.getByRole("button", { name: "Resolve", exact: true }).click();
     await ada.sees("Resolved", ".issue-head .status");

@@ -1,5 +1,5 @@
 /**
- * A program that reports its errors by a real Sentry SDK: `<package> <dsn>`. The package is a
+ * A program that reports its errors through a real Sentry SDK: `<package> <dsn>`. The package is a
  * specifier for Deno, or for Node a file at which the search for `@sentry/node` starts, so that
  * nothing here depends on it. Exits with 3 if the SDK is not available. It is JavaScript because
  * Node runs it too.
@@ -16,7 +16,7 @@ try {
     : name;
   sentry = await import(found);
 } catch (error) {
-  process.stderr.write(`${name} cannot be had: ${error.message}\n`);
+  process.stderr.write(`${name} is not available: ${error.message}\n`);
   process.exit(3);
 }
 
@@ -40,7 +40,7 @@ try {
   id = sentry.captureException(error);
 }
 const message = sentry.captureMessage("a plain message", "warning");
-// Long enough for SDKs that compress to do so.
+// Large enough that SDKs which compress do so.
 const long = sentry.captureException(new BasketError("a long one"), {
   extra: { basket: Array.from({ length: 4000 }, (_, i) => `plum ${i}`).join(", ") },
 });

@@ -1,7 +1,7 @@
 /**
- * Real Sentry SDKs against a Mesher process: for Deno, Node and browsers. They are installed from
- * npm; if that is unreachable, the tests report it and are skipped. A relay between an SDK and
- * Mesher records what the SDK really sends.
+ * Tests real Sentry SDKs with a Mesher process: for Deno, Node and browsers. They are installed
+ * from npm; if it is unreachable, the tests are skipped with a message. A relay between SDK and
+ * Mesher records what the SDK sends.
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { spawn } from "node:child_process";
@@ -46,7 +46,7 @@ function run(command: string, args: readonly string[], cwd?: string): Promise<En
 }
 
 /**
- * Installs a package where Node finds it, by Deno and its cache. Returns `false` if it is not
+ * Installs a package where Node finds it, through Deno and its cache. Returns `false` if it is not
  * available.
  */
 async function install(folder: string, specifier: string): Promise<boolean> {
@@ -55,7 +55,7 @@ async function install(folder: string, specifier: string): Promise<boolean> {
   mkdirSync(folder);
   writeFileSync(join(folder, "package.json"), JSON.stringify({ dependencies }));
   const { status, said } = await run(deno, ["install", "-q"], folder);
-  if (status !== 0) process.stderr.write(`passed over, ${specifier} cannot be had: ${said}`);
+  if (status !== 0) process.stderr.write(`skipped, ${specifier} is not available: ${said}`);
   return status === 0;
 }
 
@@ -92,7 +92,7 @@ async function relayTo(port: number): Promise<Relay> {
   };
 }
 
-/** The environment of a test: a DSN, a logged-in client, the recording, and a folder. */
+/** The fixtures of a test: a DSN, a logged-in client, the recording, and a folder. */
 interface Place {
   readonly dsn: string;
   readonly user: Client;
@@ -100,7 +100,7 @@ interface Place {
   readonly folder: string;
 }
 
-/** Runs a test with a Mesher process. */
+/** Runs `body` with a Mesher process. */
 async function withMesher(body: (place: Place) => Promise<void>): Promise<void> {
   await withProcesses(async (start, folder) => {
     const mesher = start([], { DATABASE_URL: join(folder, "mesher.db") });
@@ -120,14 +120,14 @@ async function withMesher(body: (place: Place) => Promise<void>): Promise<void> 
 // deno-lint-ignore no-explicit-any -- arbitrary JSON
 async function stored(user: Client, id: string): Promise<any> {
   let got = await user.get(`/api/v1/events/${idOf(id)}`);
-  await until("it is stored", async () => {
+  await until("the event is stored", async () => {
     got = await user.get(`/api/v1/events/${idOf(id)}`);
     return got.status === 200;
   });
   return got.json.event;
 }
 
-/** Checks the data that every SDK must have reported for the same program. */
+/** Checks the data that every SDK must report for the same program. */
 async function checkReports(
   { status, printed, said }: Ended,
   { user }: Place,
@@ -169,7 +169,7 @@ test("mesher: Sentry's SDK for Deno reports an exception with its stack and brea
   });
 });
 
-test("mesher: Sentry's SDK for Node reports one too, in chunks, and compressed if long", {
+test("mesher: Sentry's SDK for Node reports an exception in chunks, and compresses a long one", {
   timeout: 180_000,
 }, async () => {
   await withMesher(async (place) => {
@@ -188,7 +188,7 @@ test("mesher: Sentry's SDK for Node reports one too, in chunks, and compressed i
   });
 });
 
-/** A page that reports what its script throws. */
+/** A page that reports the errors of its script. */
 const PAGE =
   `<!doctype html><meta charset="utf-8"><title>Shop</title><script src="/shop.js"></script>
 <button id="buy">Buy</button>`;
@@ -204,7 +204,7 @@ globalThis.flushed = () => sentry.flush(10000).then((done) => ({ done, id: sentr
 `;
 }
 
-/** Returns a script that reports with the key in a header, and reads the response. */
+/** Returns a script that reports an event with the key in a header, and reads the response. */
 function reportByHand(dsn: string): string {
   const { username, origin } = new URL(dsn);
   const lines = [{}, { type: "event" }, { message: "by hand" }].map((each) => JSON.stringify(each));
@@ -220,14 +220,16 @@ function reportByHand(dsn: string): string {
     .then(async (response) => ({ status: response.status, ...await response.json() }))`;
 }
 
-test("mesher: Sentry's SDK for browsers reports one too, from a page of another origin", {
+test("mesher: Sentry's SDK for browsers reports an exception from a page of another origin", {
   timeout: 180_000,
   ...needsBrowser("mesher_sentry_test.ts"),
 }, async () => {
   await withMesher(async ({ dsn, user, relay, folder }) => {
     const sdk = join(folder, "sdk");
     const bun = findProgram("bun");
-    if (bun === undefined) return void process.stderr.write("passed over: Bun makes the script\n");
+    if (bun === undefined) {
+      return void process.stderr.write("skipped: Bun is needed to bundle the script\n");
+    }
     if (!await install(sdk, BROWSER_SDK)) return;
     writeFileSync(join(sdk, "shop.mjs"), shopScript(dsn));
     const built = await run(bun, ["build", "shop.mjs", "--target=browser", "--format=iife"], sdk);
@@ -245,7 +247,7 @@ test("mesher: Sentry's SDK for browsers reports one too, from a page of another 
         await page.click("#buy");
         const { done, id } = await page.evaluate("flushed()") as { done: boolean; id: string };
         assert(done);
-        // A key in the URL needs no preflight request; one in a header does.
+        // A key in the URL needs no preflight request, but a key in a header does.
         const asked = await page.evaluate(reportByHand(dsn)) as { status: number; id: string };
         assertEquals(asked.status, 200);
         assertStringIncludes(relay.observed(), "OPTIONS /api/1/envelope/");

@@ -1,4 +1,7 @@
-/** Mesher as processes: one node started from nothing, and its messages about bad settings. */
+/**
+ * Tests Mesher as a process: one node started in an empty folder, and its messages about invalid
+ * settings.
+ */
 import { assert, assertEquals } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
 import { existsSync, statSync, writeFileSync } from "node:fs";
@@ -18,13 +21,13 @@ function storedIn(file: string): string[] {
   }
 }
 
-test("mesher: one node started from nothing accepts an event, stores it, shows it and streams it", async () => {
+test("mesher: one node started in an empty folder accepts an event, stores it, shows it and streams it", async () => {
   await withProcesses(async (start, folder) => {
     const env = { DATABASE_URL: join(folder, "mesher.db") };
     const one = start([], env);
     const url = await one.ready();
     const { printed } = one;
-    assert(!one.said.includes(printed.password) && !one.said.includes(printed.key), one.said);
+    assert(!one.output.includes(printed.password) && !one.output.includes(printed.key), one.output);
     for (const file of [env.DATABASE_URL, `${env.DATABASE_URL}-wal`, one.loginFile]) {
       assertEquals([file, statSync(file).mode & 0o777], [file, 0o600]);
     }
@@ -32,25 +35,25 @@ test("mesher: one node started from nothing accepts an event, stores it, shows i
     const watcher = await watch(url, printed);
     const sent = await senderTo(url, printed).post("/api/v1/events", { message: "from a process" });
     assertEquals(sent.status, 202);
-    await until("the watcher has seen it", () => watcher.seen.get(sent.json.id) === 1);
+    await until("the watcher has received the event", () => watcher.seen.get(sent.json.id) === 1);
     const found = await user.get(`/api/v1/events/${sent.json.id}`);
     assertEquals(found.json.event.message, "from a process");
     await watcher.close();
-    // Accepted at the last moment: it is stored before the process exits.
+    // An event that is accepted just before the stop is stored before the process exits.
     const last = await senderTo(url, printed).post("/api/v1/events", { message: "the last" });
-    assertEquals(await one.stop(), 0, one.said);
+    assertEquals(await one.stop(), 0, one.output);
     assert(storedIn(env.DATABASE_URL).includes(last.json.id));
 
     const again = start([], env);
     const there = await again.ready();
-    assert(!existsSync(again.loginFile), "there is one first start");
+    assert(!existsSync(again.loginFile), "the login is written at the first start only");
     const back = await loggedIn(there, printed.email, printed.password);
     assertEquals((await back.get(`/api/v1/events/${last.json.id}`)).status, 200);
-    assertEquals(await again.stop(), 0, again.said);
+    assertEquals(await again.stop(), 0, again.output);
   });
 });
 
-test("mesher: reports in one line what is wrong with its settings, and exits", async () => {
+test("mesher: reports an invalid setting in one line, and exits", async () => {
   await withProcesses(async (start, folder) => {
     writeFileSync(
       join(folder, "text"),
@@ -91,13 +94,13 @@ test("mesher: reports in one line what is wrong with its settings, and exits", a
     ];
     await Promise.all(grid.map(async ([args, env, status, words]) => {
       const wrong = start(args, env);
-      assertEquals(await wrong.ended, status, wrong.said);
-      const [line, ...more] = wrong.said.trim().split("\n");
-      assert(words.test(line!.replace("mesher: ", "")), wrong.said);
+      assertEquals(await wrong.ended, status, wrong.output);
+      const [line, ...more] = wrong.output.trim().split("\n");
+      assert(words.test(line!.replace("mesher: ", "")), wrong.output);
       assertEquals(more, []);
-      assert(!wrong.said.includes("s3cret"), wrong.said);
+      assert(!wrong.output.includes("s3cret"), wrong.output);
     }));
     await new Promise((done) => taken.close(done));
-    assert(!existsSync(database), "nothing is made before the ports are looked at");
+    assert(!existsSync(database), "the database is only created when the ports are free");
   });
 });

@@ -1,19 +1,19 @@
 /**
- * A user of Mesher's page in a browser: actions, and checks of what it shows. Also a program that
- * reports crashes, so that there is something to see.
+ * A user of Mesher's page in a browser, who performs actions and checks what the page shows; and
+ * functions that report crashes as a program does.
  */
 import { assertEquals } from "@std/assert";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { PIXEL_SCALE, takePicture, withBrowser } from "../kit/browser.ts";
 import { type Printed, withProcesses } from "./mesher_kit.ts";
 
-/** A running node, and what its first start wrote. */
+/** A running node, and the login that its first start wrote. */
 export interface RunningMesher {
   readonly url: string;
   readonly printed: Printed;
 }
 
-/** Runs with a browser and a Mesher of one node that stores nothing permanently. */
+/** Runs `body` with a browser and a Mesher of one node in memory. */
 export async function withPage(
   body: (browser: Browser, mesher: RunningMesher) => Promise<void>,
 ): Promise<void> {
@@ -90,7 +90,7 @@ export class PageUser {
       await this.page.locator(within).getByText(words).first().waitFor();
     } catch (error) {
       const text = await this.page.locator("body").innerText();
-      throw new Error(`${(error as Error).message}\nThe page says:\n${text}`);
+      throw new Error(`${(error as Error).message}\nText of the page:\n${text}`);
     }
   }
 

@@ -1,4 +1,7 @@
-/** A node with a relay over NATS in its own process: a room and a topic with history, whose members record. */
+/**
+ * A node with a relay over NATS in its own process: it has a room and a topic with history, and
+ * records what their members receive.
+ */
 import process from "node:process";
 import { channel } from "@firn/firn/channels";
 import { type NatsConnection, type NatsJetStream, natsRelay } from "@firn/firn/cluster";

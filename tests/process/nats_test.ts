@@ -1,6 +1,7 @@
 /**
- * The relay over NATS with a genuine nats-server and `@nats-io/transport-node`, on three nodes: in
- * place of a mesh, and between two meshes. Skipped without nats-server or the packages of npm.
+ * Tests the relay over NATS with a genuine nats-server and `@nats-io/transport-node`, on three
+ * nodes: in place of a mesh, and between two meshes. Skipped without nats-server or the npm
+ * packages.
  */
 import { assert, assertEquals } from "@std/assert";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
@@ -15,13 +16,14 @@ import { importPackage } from "../kit/npm.ts";
 import { runtime, test, until } from "../kit/test.ts";
 import type { NatsOptions } from "./nats_child.ts";
 
-/** Returns why the tests are skipped, or the command of the server. */
+/** Returns the reason why the tests are skipped, or the command of the server. */
 async function serverCommand(): Promise<string | undefined> {
   const command = ["nats-server", "/usr/sbin/nats-server"]
     .find((name) => spawnSync(name, ["--version"]).status === 0);
   try {
     for (const name of ["@nats-io/transport-node@3.4.0", "@nats-io/jetstream@3.4.0"]) {
-      // `bun test` cannot fetch what a package depends on; the nodes run under `bun run`, which can.
+      // `bun test` cannot fetch the dependencies of a package; the nodes run under `bun run`, which
+      // can.
       if (runtime === "deno") await importPackage(name);
       else if (spawnSync(process.execPath, ["-e", `import "${name}"`]).status !== 0) {
         throw new Error(name);
@@ -34,7 +36,7 @@ async function serverCommand(): Promise<string | undefined> {
   return undefined;
 }
 
-/** A nats-server with JetStream, that can be killed and started again. */
+/** A nats-server with JetStream that can be killed and restarted. */
 class NatsServer {
   readonly port: number;
   readonly #command: string;
@@ -71,7 +73,7 @@ type Made = (
   options: NodeOptions & { nats: Partial<NatsOptions["nats"]> },
 ) => Promise<NodeProcess>;
 
-/** Runs `body` with a server, and a function that starts nodes, whose runtimes alternate. */
+/** Runs `body` with a server and a function that starts nodes, alternately on both runtimes. */
 async function withNats(body: (start: Made, server: NatsServer) => Promise<void>): Promise<void> {
   const command = await serverCommand();
   if (command === undefined) return;
@@ -86,7 +88,7 @@ async function withNats(body: (start: Made, server: NatsServer) => Promise<void>
         const all = { ...options, nats } as NatsOptions;
         const node = await NodeProcess.start(runtime, short, all, "nats_child.ts");
         nodes.push(node);
-        await until("its client has joined", () => node.count("joined") > 0);
+        await until("the client of the node has joined", () => node.count("joined") > 0);
         await node.ask("announced");
         return node;
       }, server);
@@ -99,11 +101,13 @@ async function withNats(body: (start: Made, server: NatsServer) => Promise<void>
 
 const heard = (node: NodeProcess) => node.ask<string[]>("heard");
 
-/** Broadcasts until each node has received a text, and returns how often the others received it. */
+/**
+ * Broadcasts until each node has received a text. Returns how often the other nodes received it.
+ */
 async function reaches(from: NodeProcess, nodes: readonly NodeProcess[], text: string) {
   await from.ask("broadcast", { text });
   for (const node of nodes) {
-    await until(`${text} came`, async () => (await heard(node)).includes(text));
+    await until(`${text} has arrived`, async () => (await heard(node)).includes(text));
   }
 }
 
@@ -122,17 +126,20 @@ test("natsRelay replaces the mesh for rooms, through kills and restarts of a nod
     await reaches(again, [a, b, again], "four");
 
     await server.kill();
-    await until("a knows", () => a.warnings().some((line) => line.includes("is disconnected")));
+    await until(
+      "a is disconnected from NATS",
+      () => a.warnings().some((line) => line.includes("is disconnected")),
+    );
     await a.ask("broadcast", { text: "kept while disconnected" });
     server.start();
     await until(
-      "all are connected again",
+      "all nodes are connected to NATS again",
       () =>
         [a, b, again].every((node) =>
           node.warnings().some((line) => line.includes("connected again"))
         ),
     );
-    // The clients have sent their subscriptions again, but the server may not have read them.
+    // The clients have sent their subscriptions again, but the server may not have read them yet.
     await Promise.all([a, b, again].map((node) => node.ask("announced")));
     await reaches(b, [a, b, again], "five");
     const lines = ["one", "two", "three", "four", "kept while disconnected", "five"];
@@ -152,12 +159,18 @@ test("natsRelay drops messages that exceed its queue while NATS is down, and its
     const a = await start("a", { nats: { queueBytesMax: 100_000 } });
     const b = await start("b", { nats: {} });
     await server.kill();
-    await until("a knows", () => a.warnings().some((line) => line.includes("is disconnected")));
+    await until(
+      "a is disconnected from NATS",
+      () => a.warnings().some((line) => line.includes("is disconnected")),
+    );
     await a.ask("many", { text: "1000" });
-    await until("it warns", () => a.warnings().some((line) => line.includes("wait for NATS")));
+    await until(
+      "the full queue is reported",
+      () => a.warnings().some((line) => line.includes("wait for NATS")),
+    );
     server.start();
     await until(
-      "it is connected again",
+      "the node is connected to NATS again",
       () =>
         [a, b].every((node) => node.warnings().some((line) => line.includes("connected again"))),
     );
@@ -169,7 +182,7 @@ test("natsRelay drops messages that exceed its queue while NATS is down, and its
   });
 });
 
-test("natsRelay with JetStream brings each event of a history to the other mesh, which was down, in order", async () => {
+test("natsRelay with JetStream delivers each event of a history in order to another mesh, even if it was down", async () => {
   await withNats(async (start) => {
     const a1 = await start("a1", { nats: { mesh: "a", jetstream: true } });
     const a2 = await start("a2", { nats: { mesh: "a", jetstream: true }, seeds: [a1.name] });
@@ -180,19 +193,23 @@ test("natsRelay with JetStream brings each event of a history to the other mesh,
     for (const text of texts.slice(0, 10)) await a1.ask("keep", { text });
     const kept = async (node: NodeProcess) =>
       (await heard(node)).filter((line) => line.startsWith("kept ")).map((line) => line.slice(5));
-    await until("b has ten", async () => (await kept(b)).length === 10);
+    await until("b has ten events", async () => (await kept(b)).length === 10);
 
     await b.kill();
     for (const text of texts.slice(10, 20)) await a2.ask("keep", { text });
-    // The first node of mesh a receives the events of others for it; without it, the second does.
+    // The first node of mesh a receives the events of other meshes; without it, the second node
+    // does.
     await a1.kill();
-    await until("a2 is alone", async () => (await a2.ask<string[]>("peers")).length === 0);
+    await until(
+      "a2 is alone in its mesh",
+      async () => (await a2.ask<string[]>("peers")).length === 0,
+    );
     for (const text of texts.slice(20)) await a2.ask("keep", { text });
     const b2 = await start("b", { nats: { mesh: "b", jetstream: true } });
-    await until("b has the rest", async () => (await kept(b2)).length >= 20);
+    await until("b has the remaining events", async () => (await kept(b2)).length >= 20);
     assertEquals(await kept(b2), texts.slice(10));
     await b2.ask("keep", { text: "of b" });
-    await until("a2 has it", async () => (await kept(a2)).at(-1) === "of b");
+    await until("a2 has the event", async () => (await kept(a2)).at(-1) === "of b");
     assertEquals(await kept(a2), [...texts, "of b"]);
   });
 });

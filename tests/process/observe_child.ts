@@ -1,6 +1,6 @@
 /**
- * A node in its own process that develops faults on request, for the tests of what an operator
- * sees.
+ * A node in its own process with faults that the test requests, for the tests of the tools of
+ * operators.
  */
 import process from "node:process";
 import { Node } from "../../lib/node.ts";
@@ -32,7 +32,7 @@ takeCommands(async (options) => {
       case "peers":
         return node.peers();
       case "deadlock": {
-        // A service that calls one of another node, which calls back.
+        // A service that calls a service of another node, which calls back.
         const { name, other, node: where } = command as unknown as Record<string, string>;
         node.spawnWith({ name: name! }, (self: Self) => async (message) => {
           if (typeof message !== "string") return;
@@ -44,7 +44,7 @@ takeCommands(async (options) => {
         node.send(String(command["name"]), "go");
         return true;
       case "leak": {
-        // One timer per reminder, none of which is cancelled.
+        // Sets one timer per reminder, and cancels none.
         const pid = node.spawnWith({ name: "reminders" }, () => (_: unknown) => {});
         let timers = 0;
         const more = setInterval(() => {
@@ -66,7 +66,7 @@ takeCommands(async (options) => {
         return true;
       }
       case "flood": {
-        // Sends more than another node reads.
+        // Sends more data than the other node reads.
         const text = "x".repeat(64 * 1024);
         const to = { name: "hits", node: String(command["node"]) };
         let left = 20;
@@ -78,7 +78,7 @@ takeCommands(async (options) => {
       }
       case "crash": {
         const pid = node.spawn(() => (_: { type: string; text: string }) => {
-          throw new Error("as told");
+          throw new Error("crash requested");
         });
         node.send(pid, { type: "boom", text: "a secret" });
         return true;

@@ -1,4 +1,4 @@
-/** What an operator sees of nodes in other processes. */
+/** Tests the tools of operators with nodes in other processes. */
 import { execFile } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -85,8 +85,8 @@ for (const [one, other] of pairsInTurn(0)) {
       });
       await node.connect(b.name);
 
-      // 1. Which node has which problem?
-      await until("all warnings are there", async () => {
+      // 1. Warnings show which node has which problem.
+      await until("all warnings are reported", async () => {
         const both = await Promise.all([a, b].map(({ name }) => node.stats({ node: name })));
         const kinds = both.flatMap(({ warnings }) => Object.keys(warnings));
         return ["mailbox", "deadlock", "slowTurn"].every((kind) => kinds.includes(kind));
@@ -96,17 +96,17 @@ for (const [one, other] of pairsInTurn(0)) {
         assertStringIncludes(text, `${kind}:`);
       }
 
-      // 2. The mailbox, and what its actor does.
+      // 2. The full mailbox, and the activity of its actor.
       text = await type(a.name, "top mailbox 1", "info full");
       assertStringIncludes(text, "full");
       assertStringIncludes(text, "3000");
-      // 3. The timers.
-      await until("timers leak", async () => {
+      // 3. The timers that are never cancelled.
+      await until("many timers are set", async () => {
         const [most] = await node.top({ node: a.name, by: "timers" });
         return most?.names.includes("reminders") ?? false;
       });
       assertStringIncludes(await type(a.name, "top timers 1"), "reminders");
-      // 4. The deadlock: both participants, with what each waits for.
+      // 4. The deadlock: both actors, and what each waits for.
       text = await type(a.name, "log 100", "info orders", "use b", "log 100");
       const line = text.split("\n").find((each) => each.includes("deadlock: "));
       assert(line !== undefined, text);
@@ -115,16 +115,16 @@ for (const [one, other] of pairsInTurn(0)) {
       // 5. The busy loop: the actor that blocks the event loop.
       assertStringIncludes(text, "report blocked the event loop");
 
-      // 6. The slow connection: c is paused, and messages for it wait.
+      // 6. The slow connection: c is suspended, and messages for it are queued.
       c.signal("SIGSTOP");
       await a.ask("flood", { node: c.name });
-      await until("the link is reported", async () => {
+      await until("the slow connection is reported", async () => {
         const { warnings } = await node.stats({ node: a.name });
         return (warnings["busyLink"] ?? 0) > 0;
       });
       assertStringIncludes(await type(a.name, "log 100"), `${c.name} reads slowly`);
 
-      // The page shows the same.
+      // The page shows the same problems.
       const server = await node.serve({ fetch: observer(node, { authorize: () => "read" }) });
       const page = `${server.url.replace("ws:", "http:")}observer/`;
       const get = async (path: string): Promise<string> =>
@@ -161,10 +161,10 @@ for (const [one, other] of pairsInTurn(0)) {
       await server.stop();
       c.signal("SIGCONT");
 
-      // Repair: the supervisor restarts them.
+      // Kills the actors, which their supervisor restarts.
       await type(a.name, "kill orders", "kill full");
       await until(
-        "nobody waits",
+        "no actor waits",
         async () =>
           (await node.top({ node: a.name })).every(({ names }) => !names.includes("full")),
       );
@@ -208,10 +208,14 @@ for (const [runtime] of PAIRS) {
         await a.ask("fill", { messages: 200 });
         assertEquals(written(), "");
         process.kill(Number(a.received.find(({ event }) => event === "ready")!.pid), "SIGUSR1");
-        await until("it is written", () => written().includes("holds 100 messages"));
+        await until("the recorder is written", () => written().includes("holds 100 messages"));
         rmSync(recorderFile);
         await a.ask("crash");
-        await until("it is written again", () => written().includes("as told"), 20_000);
+        await until(
+          "the recorder is written again",
+          () => written().includes("crash requested"),
+          20_000,
+        );
         for (const line of written().trim().split("\n")) assert(JSON.parse(line).time > 0);
         assert(!written().includes("a secret"), "contents of messages are not recorded");
       });

@@ -1,4 +1,4 @@
-/** The observer page: which requests it answers, and what it shows in a browser. */
+/** Tests the observer page: the requests that it answers, and what it shows in a browser. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Page } from "playwright-core";
 import type { Self } from "../../lib/actor/self.ts";
@@ -19,7 +19,7 @@ const counter = service<{ state: number; call: { get(): number }; cast: { add(n:
   },
 );
 
-/** Runs a test with two nodes and the page of the first. */
+/** Runs `body` with two nodes and the page of the first. */
 async function withPage(
   options: ObserverOptions,
   body: (base: string, a: Node, b: Node) => Promise<void>,
@@ -27,7 +27,7 @@ async function withPage(
   const common = { cookie: COOKIE, logLevel: "silent", observe: "control" } as const;
   await using a = await startCheaply({ ...common, name: "alpha@127.0.0.1:0" });
   await using b = await startCheaply({ ...common, name: "beta@127.0.0.1:0", seeds: [a.name] });
-  await until("they are connected", () => a.peers().length === 1);
+  await until("the nodes are connected", () => a.peers().length === 1);
   for (const node of [a, b]) {
     await Supervisor.start(node, {
       children: [{ id: "hits", start: (self) => counter.startAs("hits", self) }],
@@ -66,7 +66,7 @@ test("observer: without authorize, only local clients may read, and only under a
     assertEquals(await ask(near, "10.0.0.7"), 403);
     assertEquals(await ask({ host: "evil.example:8080" }, "127.0.0.1"), 403);
     assertEquals(await ask({ ...near, "x-forwarded-for": "10.0.0.7" }, "127.0.0.1"), 403);
-    // Control is granted neither by default nor to a request that another site's page can send.
+    // Control is not granted by default, nor to a request that a page of another site could send.
     const kill = "/observer/api/kill?id=1";
     assertEquals(await ask({ ...near, "x-firn": "1" }, "127.0.0.1", kill, "POST"), 403);
     assertEquals(await ask(near, "127.0.0.1", kill), 405);
@@ -100,7 +100,7 @@ test("observer: authorize decides, and control requires POST with a special head
     assertEquals((await (await fetch(`${api}actor?id=${pid.id}`)).json()).state, "0");
     assertEquals(await status(kill, { method: "POST" }), 403);
     assertEquals(await status(kill, signed), 200);
-    await until("it is restarted", () => ![undefined, pid].includes(a.whereis("hits")));
+    await until("the actor is restarted", () => ![undefined, pid].includes(a.whereis("hits")));
     const metrics = await fetch(`${base}observer/metrics`);
     assertStringIncludes(await metrics.text(), "firn_restarts_total");
     const headers = { accept: "application/openmetrics-text" };
@@ -138,7 +138,7 @@ test(
           await shot(page, "cluster-light");
 
           await page.locator("#main").click({ position: { x: 2, y: 2 } });
-          // By keyboard: the supervision trees, also of the other node.
+          // By keyboard: the supervision trees, including those of the other node.
           await page.keyboard.press("2");
           await page.getByRole("link", { name: "hits" }).waitFor();
           await page.selectOption("#node", b.name);
@@ -157,7 +157,10 @@ test(
           await sees("cast add");
           await shot(page, "actor-light");
           await page.getByRole("button", { name: /^Kill/ }).click();
-          await until("it is restarted", () => ![undefined, before].includes(a.whereis("hits")));
+          await until(
+            "the actor is restarted",
+            () => ![undefined, before].includes(a.whereis("hits")),
+          );
           await page.getByRole("link", { name: "Log" }).click();
           await sees("the mailbox of");
           await page.getByRole("link", { name: "Sockets" }).click();

@@ -1,6 +1,7 @@
 /**
- * The npm package as users install it: built, packed, and installed in empty projects of Bun, of
- * Deno (from a registry that this test serves) and of Node, where it prints one sentence and exits.
+ * Tests the npm package as users install it: built, packed, and installed in empty projects of Bun,
+ * of Deno (from a registry that this test serves) and of Node, where it prints one sentence and
+ * exits.
  */
 import { assertEquals, assertMatch } from "@std/assert";
 import { spawn } from "node:child_process";
@@ -28,7 +29,7 @@ console.log(await greeted.promise, typeof simulate, RESTARTS.length, CONFIG_BYTE
 await node.stop();
 `;
 
-/** Imports names, which Node looks for before it runs a module. */
+/** A program that imports names, which Node resolves before it runs a module. */
 const NODE_PROGRAM = `
 import { Node } from "@firn/firn";
 import { RESTARTS } from "@firn/firn/otp";
@@ -92,7 +93,7 @@ async function withRegistry(
 
 const CAN_PACK = await has("npm") && await has("deno") && await has("bun");
 
-// One test for both runtimes: it installs on each, whichever runs it.
+// One test for both runtimes, because it installs on each of them.
 test(
   "The package installs from its tarball and runs on Bun and Deno; on Node its import explains why it does not run",
   {
@@ -123,7 +124,7 @@ test(
         const env = { NPM_CONFIG_REGISTRY: url, DENO_DIR: join(home, "cache"), NO_COLOR: "1" };
         const added = await run("deno", ["add", "npm:@firn/firn"], deno, env);
         assertEquals(added.code, 0, added.output);
-        // With type checking, so that the declarations are complete.
+        // Runs with type checking, which needs complete declarations.
         const onDeno = await run("deno", ["run", "--check", "-A", "program.ts"], deno, env);
         assertMatch(onDeno.output, /^hello function 3 true$/m);
         assertEquals(onDeno.code, 0, onDeno.output);
@@ -133,7 +134,7 @@ test(
       writeFileSync(join(node, "package.json"), '{"type":"module"}');
       const installed = await run("npm", ["install", "--no-audit", "--no-fund", tarball], node);
       assertEquals(installed.code, 0, installed.output);
-      // The client of channels runs everywhere, so bundlers for browsers find it too.
+      // The client of channels runs everywhere, so bundlers for browsers must find it.
       const client = 'console.log(typeof (await import("@firn/firn/client")).Socket);\n';
       writeFileSync(join(node, "client.mjs"), client);
       assertEquals(await run("node", ["client.mjs"], node), { code: 0, output: "function\n" });

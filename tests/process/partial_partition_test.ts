@@ -1,5 +1,5 @@
 /**
- * Global names and singletons on three machines (network namespaces): links that are cut, paused
+ * Tests global names and singletons on three machines (network namespaces): cut links, suspended
  * holders, clocks that are hours off, and a quorum that is lost and restored.
  */
 import { assert, assertEquals } from "@std/assert";
@@ -17,7 +17,7 @@ interface Setup {
   readonly nodes: readonly [NodeProcess, NodeProcess, NodeProcess];
 }
 
-/** Runs with three nodes, each on its own machine; the second may have a wrong clock. */
+/** Runs `body` with three nodes, each on its own machine. The second may have a wrong clock. */
 async function withThree(
   pair: (typeof PAIRS)[number],
   body: (setup: Setup) => Promise<void>,
@@ -66,23 +66,28 @@ for (const pair of PAIRS) {
       withThree(pair, async ({ machines, nodes: [a, b, c] }) => {
         await a.ask("singleton", { name: "clock" });
         machines.cut(0, 1);
-        await until("they are apart", async () => await peers(a) === 1 && await peers(b) === 1);
+        await until("a and b are disconnected", async () =>
+          await peers(a) === 1 && await peers(b) === 1);
         let granted = 0;
         for (let i = 0; i < 30; i++) {
-          for (const node of [a, b]) await spawn(node, "x");
+          for (const node of [a, b]) {
+            await spawn(node, "x");
+          }
           const answers = await Promise.all(
-            [a, b].map((node) => node.ask<boolean>("register", { name: `n${i}`, label: "x" })),
+            [a, b].map((node) =>
+              node.ask<boolean>("register", { name: `n${i}`, label: "x" })
+            ),
           );
           assert(!(answers[0] && answers[1]), `n${i} was granted to both`);
           if (answers[0] || answers[1]) granted++;
         }
         assertEquals(granted, 30);
-        // The holder is unreachable from one participant, and stays the only one.
+        // The holder is unreachable for one participant, and remains the only one.
         assertEquals(await b.ask("singleton", { name: "clock" }), true);
         assertEquals([runs(a), runs(b), b.count("runs")], [true, false, 0]);
         machines.heal();
         await untilWhole(a, b, c);
-        await until("it is found", async () => {
+        await until("the singleton is found", async () => {
           const key = await b.ask<string | undefined>("whereis", { name: "clock" });
           return key?.startsWith(a.name) ?? false;
         });
@@ -90,32 +95,32 @@ for (const pair of PAIRS) {
   );
 
   test(
-    `a singleton with a quorum ${where}: a replacement stays when the suspended holder resumes, and one runs again when a lost quorum returns`,
+    `a singleton with a quorum ${where}: a replacement remains when the suspended holder resumes, and one copy runs again when the quorum is restored`,
     { ignore: !isPossible, timeout: 90_000 },
     () =>
       withThree(pair, async ({ machines, nodes }) => {
         const quorum = "majority";
         await Promise.all(nodes.map((node) => node.ask("singleton", { name: "clock", quorum })));
-        await until("one runs", () => nodes.filter(runs).length === 1);
+        await until("one copy runs", () => nodes.filter(runs).length === 1);
         const first = nodes.find(runs)!;
         const rest = nodes.filter((node) => node !== first);
         first.signal("SIGSTOP");
         try {
-          await until("another runs", () => rest.some(runs), 20_000);
+          await until("another copy runs", () => rest.some(runs), 20_000);
         } finally {
           first.signal("SIGCONT");
         }
-        await until("the stale one stops", () => !runs(first));
+        await until("the former holder has stopped", () => !runs(first));
         await untilWhole(...nodes);
         const second = rest.find(runs)!;
         assertEquals([second.count("runs"), nodes.filter(runs).length], [1, 1]);
-        // Each machine is isolated: none has a quorum.
+        // Each machine is isolated, so none has a quorum.
         for (const [i, j] of [[0, 1], [0, 2], [1, 2]] as const) machines.cut(i, j);
-        await until("none runs", () => !nodes.some(runs), 20_000);
+        await until("no copy runs", () => !nodes.some(runs), 20_000);
         await spawn(first, "x");
         assertEquals(await first.ask("register", { name: "x", label: "x", quorum }), "noquorum");
         machines.heal();
-        await until("one runs again", () => nodes.filter(runs).length === 1, 30_000);
+        await until("one copy runs again", () => nodes.filter(runs).length === 1, 30_000);
         const received = nodes.flatMap((node) =>
           node.received.filter(({ event }) => event === "runs")
         );
@@ -138,14 +143,16 @@ for (const pair of PAIRS) {
           assertEquals(await a.ask("register", { name: "held", label: "x" }), true);
           assertEquals(await b.ask("register", { name: "held", label: "y" }), false);
           machines.cut(0, 1);
-          await until("they are apart", async () => await peers(a) === 1 && await peers(b) === 1);
+          await until("a and b are disconnected", async () =>
+            await peers(a) === 1 && await peers(b) === 1);
           assertEquals(await b.ask("register", { name: "held", label: "y" }), false);
           machines.cut(1, 2);
-          await until("it is alone", async () => await peers(b) === 0);
+          await until("b is isolated", async () =>
+            await peers(b) === 0);
           assertEquals(await b.ask("register", { name: "held", label: "y" }), true);
           machines.heal();
           await untilWhole(a, b, c);
-          await until("all find the first", async () => {
+          await until("all nodes find the first holder", async () => {
             const found = await Promise.all(
               [a, b, c].map((node) => node.ask("whereis", { name: "held" })),
             );

@@ -1,5 +1,6 @@
 /**
- * A network that silently drops packets and is healed, between two machines (network namespaces).
+ * Tests a network that silently drops packets and is healed, between two machines (network
+ * namespaces).
  */
 import process from "node:process";
 import { isDeepStrictEqual } from "node:util";
@@ -9,8 +10,8 @@ import { type NodeProcess, PAIRS, untilWhole, withNodes } from "../kit/process.t
 import { test, until } from "../kit/test.ts";
 
 /**
- * The duration of the cut: 30 seconds with FIRN_LONG=1, otherwise long enough for both pings to
- * time out.
+ * The duration of the partition: 30 seconds with FIRN_LONG=1, otherwise long enough for both ping
+ * timeouts.
  */
 const CUT_MS = process.env["FIRN_LONG"] === "1" ? 30_000 : 4_000;
 
@@ -19,7 +20,8 @@ const observed = (node: NodeProcess, tag: string) =>
     .map((received) => received["what"]);
 
 for (const [one, other] of PAIRS) {
-  const name = `a partition (${one}, ${other}) is reported to both sides once, and heals by itself`;
+  const name =
+    `a partition (${one}, ${other}) is reported on both sides once, and both nodes reconnect after it`;
   // Requires root, `ip` and `iptables`.
   test(name, { ignore: !TwoMachines.isPossible() }, async () => {
     const machines = new TwoMachines();
@@ -53,10 +55,13 @@ for (const [one, other] of PAIRS) {
         const actors = (node: NodeProcess) => node.ask<number>("actors");
 
         machines.cut();
-        await until("both gave up", () => a.count("nodedown") === 1 && b.count("nodedown") === 1);
+        await until(
+          "both nodes have ended the session",
+          () => a.count("nodedown") === 1 && b.count("nodedown") === 1,
+        );
         const loss = ["EXIT noconnection", "DOWN noconnection", "nodedown"];
         await until(
-          "their actors know",
+          "the actors of both nodes are notified",
           () => observed(a, "of-b").length === 3 && observed(b, "of-a").length === 3,
         );
         assertEquals([observed(a, "of-b"), observed(b, "of-a")], [loss, loss]);
@@ -75,21 +80,21 @@ for (const [one, other] of PAIRS) {
         await untilWhole(a, b);
         assertEquals([a.count("nodedown"), b.count("nodedown")], [1, 1]);
         assertEquals(await a.ask("count", { name: "free", node: b.name }), 0);
-        // Actors linked across the cut have exited.
+        // Actors that were linked across the partition have exited.
         assertEquals(await a.ask("count", { name: "of-b", node: b.name }), "noproc");
         assertEquals(await b.ask("count", { name: "of-a", node: a.name }), "noproc");
         const where = (node: NodeProcess, what: string) => node.ask("whereis", { name: what });
         await until(
-          "the names agree",
+          "both nodes find the same actors",
           async () =>
             (await where(a, "torn")) === (await where(b, "torn")) &&
             (await where(a, "mine")) === (await where(b, "mine")),
         );
-        // One side keeps it, and the other's actor has exited; which one depends on a millisecond.
+        // One actor keeps the name and the other has exited. Which one depends on a millisecond.
         const keepsA = String(await where(a, "torn")).startsWith(a.name);
         const expected = keepsA ? [alive[0] + 1, alive[1]] : [alive[0], alive[1] + 1];
         await until(
-          "the loser has ended",
+          "the later holder has exited",
           async () => isDeepStrictEqual([await actors(a), await actors(b)], expected),
         );
         assertEquals([observed(a, "of-b").at(-1), observed(b, "of-a").at(-1)], [

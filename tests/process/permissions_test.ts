@@ -1,5 +1,5 @@
 /**
- * The fewest permissions that each program needs on Deno: none may request more than its set in
+ * Tests the permissions that each program needs on Deno: none may request more than its set in
  * `deno.json`.
  */
 import { assert, assertEquals } from "@std/assert";
@@ -22,10 +22,10 @@ interface Outcome {
   readonly code: number | null;
 }
 
-/** Runs Deno without prompts until it exits, or stops it once it has printed `last`. */
+/** Runs Deno without prompts until it exits, or stops it after it has printed `last`. */
 function run(args: readonly string[], last?: RegExp, env: object = {}): Promise<Outcome> {
-  // Deno's node:child_process adds -A to a Deno without --allow flags, also after `env`: a test of
-  // few permissions must pass at least one.
+  // Deno's node:child_process adds -A to a Deno without --allow flags, even after `env`, so a test
+  // must pass at least one flag.
   const command = [process.execPath, "run", "--no-check", "--no-prompt", ...args];
   const child = spawn("env", command, {
     cwd: ROOT,
@@ -33,12 +33,12 @@ function run(args: readonly string[], last?: RegExp, env: object = {}): Promise<
     stdio: ["pipe", "pipe", "pipe"],
   });
   let output = "";
-  let isTold = false;
+  let isSent = false;
   const take = (bytes: Uint8Array): void => {
     output += new TextDecoder().decode(bytes);
-    // Sent only once: a second signal would kill a program that is stopping in order.
-    if (isTold || !last?.test(output)) return;
-    isTold = true;
+    // Sent once, because a second signal would kill a program that is stopping in order.
+    if (isSent || !last?.test(output)) return;
+    isSent = true;
     child.kill("SIGTERM");
   };
   child.stdout.on("data", take);
@@ -46,7 +46,7 @@ function run(args: readonly string[], last?: RegExp, env: object = {}): Promise<
   return new Promise((ended) => child.on("close", (code) => ended({ output, code })));
 }
 
-/** Runs with a folder outside the project. */
+/** Runs `body` with a folder outside the project. */
 async function withFolder(body: (folder: string) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "firn-permissions-"));
   try {

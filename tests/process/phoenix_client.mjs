@@ -1,4 +1,4 @@
-// Phoenix's own client against a Firn server; prints its replies as JSON.
+// Runs Phoenix's own client with a Firn server. Prints its replies as JSON.
 export async function talk({ Socket, Presence }, url, transport) {
   const done = (push) =>
     new Promise((resolve) => {
@@ -32,14 +32,14 @@ export async function talk({ Socket, Presence }, url, transport) {
   await until(() => observed.length > 0 && presence.list((key) => key).length === 2);
   answers.observed = [...observed];
   answers.present = presence.list((key) => key).sort();
-  // A handler that throws: the client rejoins by itself.
+  // When the handler throws, the client rejoins on its own.
   mine.push("crash", {});
   let errors = 0;
   mine.onError(() => errors++);
   await until(() => errors > 0);
   await until(() => mine.state === "joined");
   answers.again = await done(mine.push("say", { text: "again" }));
-  // The connection is lost: both reconnect, and the presence is the same.
+  // When the connection is lost, both reconnect, and the presence is the same.
   two.conn.close(4000);
   await until(() => yours.state !== "joined");
   await until(() => yours.state === "joined" && presence.list((key) => key).length === 2);

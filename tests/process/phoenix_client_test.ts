@@ -1,5 +1,6 @@
 /**
- * Phoenix's own client, with its Presence, against a Firn server: in this runtime and in Chromium.
+ * Tests Phoenix's own client, with its Presence, with a Firn server: in this runtime and in
+ * Chromium.
  */
 import { assertEquals } from "@std/assert";
 import { readFileSync } from "node:fs";
@@ -29,7 +30,7 @@ const room = channel("room:*", {
       throw new ChannelError("nope");
     },
     crash: () => {
-      throw new Error("as intended");
+      throw new Error("crash requested");
     },
   },
 });
@@ -55,12 +56,12 @@ async function phoenix(): Promise<Record<string, unknown> | undefined> {
     return await importPackage(PACKAGE);
   } catch (error) {
     // deno-lint-ignore no-console -- reports why the test is skipped
-    console.log(`passed over, ${PACKAGE} cannot be fetched: ${error}`);
+    console.log(`skipped, ${PACKAGE} cannot be fetched: ${error}`);
     return undefined;
   }
 }
 
-/** The client keeps timers after it has disconnected. */
+/** The client leaves timers after it has disconnected. */
 const LEAVES_TIMERS = { sanitizeOps: false, sanitizeResources: false };
 
 test(
@@ -101,7 +102,7 @@ test(
       return await talk(client, "/socket");
     })()`);
       assertEquals(answers, ANSWERS);
-      // The server serves Firn's own client.
+      // The server also serves the script of Firn's own client.
       const reply = await page.evaluate(`(async () => {
       const { Socket } = await import("/socket/client.js");
       const socket = new Socket("/socket");

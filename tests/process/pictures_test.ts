@@ -1,6 +1,6 @@
 /**
- * The README's pictures exist, are small, have alternative text, and are not in the package. With a
- * browser they are also taken again, into a temporary folder.
+ * Tests that the README's pictures exist, are small, have alternative text, and are not in the
+ * package. With a browser, they are also taken again, into a temporary folder.
  */
 import { assert, assertEquals } from "@std/assert";
 import { spawn } from "node:child_process";
@@ -15,7 +15,7 @@ import { test } from "../kit/test.ts";
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const PICTURES = "scripts/pictures";
 const BYTES_MAX = 150 * 1024;
-/** Fewer characters than this do not describe a picture. */
+/** The minimum number of characters that describe a picture. */
 const ALT_CHARS_MIN = 40;
 const PNG = [0x89, 0x50, 0x4e, 0x47];
 
@@ -44,9 +44,9 @@ test("pictures/take.ts takes the pictures again", needsBrowser("pictures_test"),
       cwd: ROOT,
       stdio: ["ignore", "ignore", "pipe"],
     });
-    let said = "";
-    child.stderr.setEncoding("utf8").on("data", (text: string) => said += text);
-    assertEquals(await new Promise((resolve) => child.on("close", resolve)), 0, said);
+    let errors = "";
+    child.stderr.setEncoding("utf8").on("data", (text: string) => errors += text);
+    assertEquals(await new Promise((resolve) => child.on("close", resolve)), 0, errors);
     for (const name of ["cluster.png", "observer.png", "mesher.png"]) {
       assertEquals([...readFileSync(join(folder, name)).subarray(0, 4)], PNG);
     }

@@ -1,9 +1,8 @@
 // deno-lint-ignore-file no-console -- reports why a test is skipped
 /**
- * Third-party proxies, with the configurations of `lib/guides/behind_a_proxy.md`: HTTP, WebSockets
- * of a page, streams, clients that hang up. Proxies that are not installed are reported.
- *
- * With `FIRN_LONG=1`, also a WebSocket that is idle for longer than each proxy's timeout.
+ * Tests third-party proxies with the configurations of `lib/guides/behind_a_proxy.md`: HTTP,
+ * WebSockets of a page, streams, and clients that disconnect. Proxies that are not installed are
+ * reported. With `FIRN_LONG=1`, a WebSocket is also idle for longer than each proxy's timeout.
  */
 import { assert, assertEquals } from "@std/assert";
 import { type ChildProcess, spawn } from "node:child_process";
@@ -22,7 +21,7 @@ import { serving } from "../ws/serving.ts";
 const host = makeHost();
 const GUIDE = readFileSync(new URL("../../lib/guides/behind_a_proxy.md", import.meta.url), "utf8");
 
-/** A proxy: its program, and a way to run the guide's configuration on the test's ports. */
+/** A proxy: its program, and how to run the guide's configuration on the ports of the test. */
 interface Proxy {
   readonly name: string;
   readonly program: string | undefined;
@@ -62,7 +61,7 @@ const PROXIES: readonly Proxy[] = [
 function configOf(name: string): string {
   const fence = name === "caddy" ? "caddyfile" : name;
   const found = new RegExp(`\`\`\`${fence}\n([^]*?)\`\`\``).exec(GUIDE);
-  assert(found !== null, `the guide has a configuration for ${name}`);
+  assert(found !== null, `the guide has no configuration for ${name}`);
   return found[1]!;
 }
 
@@ -101,7 +100,7 @@ async function behind(
       await until(`${proxy.name} listens`, () => isOpen(front, child));
       await body(front);
     } finally {
-      // nginx's workers would outlive a killed master.
+      // nginx's workers survive if their master is killed.
       child.kill(proxy.name === "nginx" ? "SIGTERM" : "SIGKILL");
       await ended;
     }
@@ -154,7 +153,7 @@ for (const proxy of PROXIES) {
           const url = `http://127.0.0.1:${front}`;
           const text = async (path: string, init?: RequestInit): Promise<string> =>
             await (await fetch(url + path, init)).text();
-          // If the proxy does not send the port it is 0; the address is that of the test.
+          // The port is 0 if the proxy does not send it; the address is that of the test.
           assertEquals(await text("/"), `http: 127.0.0.1:${front} 127.0.0.1`);
           const body = "x".repeat(300_000);
           assertEquals(await text("/echo", { method: "POST", body }), body);
@@ -173,7 +172,7 @@ for (const proxy of PROXIES) {
                 message: (_conn, data) => got.push(data),
               });
               client.send("hello");
-              await until("it is echoed", () => got.length === 2);
+              await until("both messages are echoed", () => got.length === 2);
               statuses.push(got.join());
               await client.close();
             } catch (error) {
@@ -187,7 +186,7 @@ for (const proxy of PROXIES) {
           assertEquals(new TextDecoder().decode((await reader.read()).value), "data: 1\n\n");
           cancel.abort();
           await reader.read().catch(() => {});
-          await until("the server notices", () => events.length === 2);
+          await until("the server has noticed both disconnects", () => events.length === 2);
           assertEquals([...events].sort(), ["aborted", "cancelled"]);
         }, isUnix);
       },
@@ -210,7 +209,7 @@ for (const proxy of PROXIES) {
       });
       await new Promise((wait) => setTimeout(wait, 68_000));
       client.send("still there");
-      await until("it is echoed", () => got.length === 1 || closes.length > 0);
+      await until("the message is echoed", () => got.length === 1 || closes.length > 0);
       assertEquals([got, closes], [["still there"], []]);
       await client.close();
     });

@@ -1,7 +1,8 @@
 /**
- * A man in the middle between two nodes: it relays every byte from one TLS session into another,
- * with a certificate signed by an authority that the process trusts, or with the stolen certificate
- * of a node, but without the cookie. Both nodes must reject it, on each runtime and mixed.
+ * Tests a man in the middle between two nodes: it relays every byte from one TLS session into
+ * another, with a certificate signed by an authority that the process trusts, or with the stolen
+ * certificate of a node, but without the cookie. Both nodes must reject it, on each runtime and
+ * mixed.
  */
 import { assert, assertEquals } from "@std/assert";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -18,7 +19,7 @@ import { OwnAuthority } from "../mesh/authority.ts";
 import { type MiddleTls, startMiddle } from "../mesh/intruder.ts";
 
 /**
- * Runs `body`; the processes that it starts trust an additional authority, as behind a TLS proxy.
+ * Runs `body`. The processes that it starts trust an additional authority, as behind a TLS proxy.
  */
 async function withTrusted(authority: OwnAuthority, body: () => Promise<void>): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "firn-relay-"));

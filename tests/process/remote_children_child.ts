@@ -1,6 +1,6 @@
 /**
  * A node in its own process whose workers are supervised by other nodes, and which supervises
- * workers of other nodes itself.
+ * workers of other nodes.
  */
 import process from "node:process";
 import type { Self } from "../../lib/actor/self.ts";

@@ -1,6 +1,6 @@
 /**
- * Supervised children on other nodes, between processes: the guarantees when a child crashes, and
- * when its node or its supervisor's node is killed, stopped, paused, or comes back.
+ * Tests supervised children on other nodes, between processes: what happens when a child crashes,
+ * and when its node or its supervisor's node is killed, stopped, suspended, or returns.
  */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import type { RemoteChildSpec } from "../../lib/otp/child.ts";
@@ -27,7 +27,7 @@ interface Known {
 /** The ping timeout is one second. */
 const HASTY = { pingInterval: 200, pingTimeout: 1000 };
 
-/** Runs a test with a supervising node on one runtime, and others on the other. */
+/** Runs `body` with a supervising node on one runtime, and other nodes on the other. */
 async function withCluster(
   [one, other]: readonly [Runtime, Runtime],
   body: (
@@ -43,7 +43,7 @@ async function withCluster(
       const node = await startNode(other, short, options, "remote_children_child.ts");
       await node.ask("expose");
       await untilWhole(node, a, ...seeds);
-      await until("a knows what it exposes", async () => {
+      await until("a knows the exposed functions", async () => {
         return (await a.ask<string[]>("exposed", { name: node.name })).includes("worker");
       });
       return node;
@@ -69,9 +69,9 @@ async function living(...nodes: NodeProcess[]): Promise<Known[]> {
   return (await Promise.all(nodes.map((node) => node.ask<Known[]>("living")))).flat();
 }
 
-/** Waits until the first child waits, or runs on a node. */
+/** Waits until the first child waits, or runs on the given node. */
 async function untilFirst(a: NodeProcess, what: "waiting" | NodeProcess): Promise<void> {
-  await until(`it is ${typeof what === "string" ? what : `on ${what.name}`}`, async () => {
+  await until(`the child is ${typeof what === "string" ? what : `on ${what.name}`}`, async () => {
     const [{ pid } = {}] = await which(a);
     return typeof what === "string" ? pid === what : String(pid).startsWith(`${what.name} `);
   });
@@ -90,9 +90,9 @@ for (const pair of PAIRS) {
       assertEquals(await living(b), [{ id: "w", pid: before!.pid! }]);
       for (let round = 1; round <= 3; round++) {
         await b.ask("crash", { worker: "w" });
-        await until("it runs again", () => starts(b) === round + 1);
+        await until("the child has been restarted", () => starts(b) === round + 1);
       }
-      await until("it is known", async () => {
+      await until("the new pid is known", async () => {
         return (await which(a))[0]!.pid === (await living(b))[0]!.pid;
       });
       const [after] = await which(a);
@@ -103,7 +103,7 @@ for (const pair of PAIRS) {
     });
   });
 
-  test(`onNodeDown fail (${on}): kill -9 of the node and each attempt count, and end the supervisor`, async () => {
+  test(`onNodeDown fail (${on}): kill -9 of the node and each failed attempt count as restarts, until the supervisor ends`, async () => {
     await withCluster(pair, async (a, start) => {
       const b = await start("b");
       const c = await start("c", b);
@@ -111,7 +111,7 @@ for (const pair of PAIRS) {
       await b.kill();
       await until("the supervisor has ended", () => a.count("over", undefined, "shutdown") === 1);
       assertEquals(a.count("restart"), 3);
-      await until("its other child has been stopped", () => c.count("end") === 1);
+      await until("the other child has been stopped", () => c.count("end") === 1);
       assertEquals(await living(c), []);
     });
   });
@@ -152,7 +152,7 @@ for (const pair of PAIRS) {
       const gone = a.received.find(({ event }) => event === "nodedown")!.at!;
       const begun = c.received.find(({ event }) => event === "start")!.at!;
       assert(begun - gone < 1000, `${begun - gone} ms later`);
-      // The child stays where it is when the first node is back.
+      // The child stays on the other node when the first node is back.
       const again = await start(b.name, c);
       await untilWhole(a, again, c);
       assertEquals([starts(again), starts(c), a.count("over")], [0, 1, 0]);
@@ -175,7 +175,7 @@ for (const pair of pairsInTurn(0)) {
       });
       assertEquals((await living(b, c)).length, 4);
       await a.kill();
-      await until("none is left", async () => (await living(b, c)).length === 0);
+      await until("all children have exited", async () => (await living(b, c)).length === 0);
       assertEquals(b.count("end", undefined, "noconnection"), 1);
       assertEquals(c.count("end", undefined, "noconnection"), 1);
     });
@@ -206,8 +206,8 @@ for (const pair of PAIRS) {
         "w normal",
         "v shutdown",
       ]);
-      assert(ends[1]!.at! - ends[0]!.at! > 90, "x had its time");
-      await until("it was told", () => a.count("over") === 1);
+      assert(ends[1]!.at! - ends[0]!.at! > 90, "x had its shutdown time");
+      await until("the end of the supervisor is reported", () => a.count("over") === 1);
       assert(a.received.find(({ event }) => event === "over")!.at! >= ends.at(-1)!.at!);
     });
   });
@@ -224,13 +224,16 @@ for (const pair of PAIRS) {
           });
           const c = await start("c", b);
           b.signal("SIGSTOP");
-          await until("it is given up", () => a.count("nodedown", b.name, "timeout") === 1);
+          await until(
+            "the suspended node is disconnected",
+            () => a.count("nodedown", b.name, "timeout") === 1,
+          );
           await untilFirst(a, onNodeDown === "wait" ? "waiting" : c);
           b.signal("SIGCONT");
           await untilWhole(a, b, c);
           const where = onNodeDown === "wait" ? b : c;
           await untilFirst(a, where);
-          await until("one lives", async () => (await living(b, c)).length === 1);
+          await until("exactly one child is alive", async () => (await living(b, c)).length === 1);
           const [{ pid }] = await which(a) as [Known];
           assertEquals(await living(where), [{ id: "w", pid: pid! }]);
           assertEquals([b.count("end"), a.count("over")], [1, 0]);
@@ -253,12 +256,15 @@ for (const pair of pairsInTurn(1)) {
         ],
       });
       a.signal("SIGSTOP");
-      await until("both gave it up", () => b.count("nodedown") + c.count("nodedown") === 2);
+      await until(
+        "both nodes have lost the supervisor's node",
+        () => b.count("nodedown") + c.count("nodedown") === 2,
+      );
       assertEquals((await living(b, c)).map(({ id }) => id), ["x"]);
       a.signal("SIGCONT");
       await untilWhole(a, b, c);
-      await until("both run again", () => starts(b) === 2 && starts(c) === 2);
-      await until("each lives once", async () => {
+      await until("both children have been restarted", () => starts(b) === 2 && starts(c) === 2);
+      await until("each child is alive once", async () => {
         const pids = (await which(a)).map(({ id, pid }) => ({ id, pid }));
         return JSON.stringify(pids) === JSON.stringify(await living(b, c));
       });

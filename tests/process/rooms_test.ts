@@ -18,7 +18,7 @@ for (const [one, other] of PAIRS) {
         b.ask("say", { room: "r", text: "b", count: 1000 }),
       ]);
       await until(
-        "all have come",
+        "all broadcasts have arrived",
         () => inRoom.every(({ observed }) => observed.length >= 2000),
         30_000,
       );
@@ -37,7 +37,7 @@ for (const [one, other] of PAIRS) {
       speaker!.send("sayFrom r to all but me");
       speaker!.send("say r to all");
       await until(
-        "all have come",
+        "all broadcasts have arrived",
         () =>
           listeners.every(({ observed }) => observed.length === 2) &&
           speaker!.observed.length === 1,
@@ -50,7 +50,7 @@ for (const [one, other] of PAIRS) {
     });
   });
 
-  test(`rooms (${one}, ${other}) reach a third node that was given one seed; stopping one disturbs no other`, async () => {
+  test(`rooms (${one}, ${other}) reach a third node that has one seed, and stopping a node does not affect the others`, async () => {
     await withNodes(async (start) => {
       const a = await start(one, "a");
       const b = await start(other, "b", { seeds: [a.name] });
@@ -61,22 +61,28 @@ for (const [one, other] of PAIRS) {
       const [onA, onB, onC] = clients as [Client, Client, Client];
       for (const [i, client] of clients.entries()) client.send(`say r from ${i}`);
       const all = ["from 0", "from 1", "from 2"];
-      await until("all hear all", () => clients.every(({ observed }) => observed.length === 3));
+      await until(
+        "all clients have received all broadcasts",
+        () => clients.every(({ observed }) => observed.length === 3),
+      );
       for (const { observed } of clients) assertEquals(observed.toSorted(), all);
 
-      // Steady traffic between a and c continues while b is paused.
+      // Traffic between a and c continues while b is suspended.
       const before = onC.observed.length;
       await a.ask("say", { room: "r", text: "x", count: 100 });
       await b.ask("stop");
       await a.ask("say", { room: "r", text: "y", count: 100 });
-      await until("c has received all of it", () => onC.observed.length === before + 200);
+      await until("c has received all broadcasts", () => onC.observed.length === before + 200);
       assertEquals(
         onC.observed.slice(before + 100),
         Array.from({ length: 100 }, (_, i) => `y${i}`),
       );
-      await until("both know", () =>
-        a.count("nodedown", b.name, "shutdown") === 1 &&
-        c.count("nodedown", b.name, "shutdown") === 1);
+      await until(
+        "both nodes have lost the stopped one",
+        () =>
+          a.count("nodedown", b.name, "shutdown") === 1 &&
+          c.count("nodedown", b.name, "shutdown") === 1,
+      );
       assertEquals([a.count("nodedown", c.name), c.count("nodedown", a.name)], [0, 0]);
       await Promise.all([onA, onB, onC].map((client) => client.close()));
     });

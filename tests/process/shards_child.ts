@@ -1,6 +1,6 @@
 /**
- * A node with stored shards in its own process: lists of numbers, in a SQLite file that all
- * processes share.
+ * A node with stored shards in its own process: each shard is a list of numbers, in a SQLite file
+ * that all processes share.
  */
 import process from "node:process";
 import { type Shards, shards } from "../../lib/cluster/shards.ts";

@@ -1,6 +1,6 @@
 /**
- * Stored shards on nodes in processes: kill -9 loses no acknowledged operation. Runs two minutes
- * with FIRN_LONG=1.
+ * Tests stored shards on nodes in processes: kill -9 loses no acknowledged operation. With
+ * FIRN_LONG=1 it runs for two minutes.
  */
 import { assert, assertEquals } from "@std/assert";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -46,7 +46,7 @@ for (const [one, other] of pairsInTurn(0)) {
           await start(short);
           seeds.push(nodes.get(short)!.name);
         }
-        await until("all know each other", async () => {
+        await until("all nodes know each other", async () => {
           const known = [...nodes.values()].map((node) => node.ask<string[]>("nodes"));
           return (await Promise.all(known)).every((names) => names.length === 3);
         });
@@ -58,7 +58,7 @@ for (const [one, other] of pairsInTurn(0)) {
             if (node === undefined) continue;
             const key = KEYS[random.below(KEYS.length)]!;
             const item = items++;
-            // A killed node never answers.
+            // A call to a killed node never settles.
             let late!: ReturnType<typeof setTimeout>;
             const isLate = new Promise<boolean>((done) => late = setTimeout(done, 4_000, false));
             const asked = node.ask("add", { key, item }).then(() => true, () => false);
@@ -81,7 +81,7 @@ for (const [one, other] of pairsInTurn(0)) {
         await Promise.all(working);
         for (const key of KEYS) {
           let found: number[] | undefined;
-          await until(`${key} is read`, async () => {
+          await until(`${key} can be read`, async () => {
             found = await [...nodes.values()][0]!.ask<number[]>("all", { key }).catch(() =>
               undefined
             );

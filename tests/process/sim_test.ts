@@ -1,4 +1,4 @@
-/** One seed produces the same history on every runtime. */
+/** Tests that a seed produces the same history on every runtime. */
 import { assertEquals } from "@std/assert";
 import { fileURLToPath } from "node:url";
 import { makeHost } from "../kit/host.ts";
@@ -15,7 +15,7 @@ async function hashes(runtime: "deno" | "bun"): Promise<string> {
   return line;
 }
 
-// The same comparison in either order.
+// One pair is sufficient: the reverse order would compare the same.
 for (const [one, other] of PAIRS.slice(0, 1)) {
   test(`simulate: a seed has the same hash on ${one} and on ${other}`, async () => {
     const [first, second] = await Promise.all([hashes(one), hashes(other)]);

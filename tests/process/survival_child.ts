@@ -1,5 +1,5 @@
 /**
- * Starts a node with the options in its argument, crashes an actor, and prints the result: for
+ * Starts a node with the options in its argument, crashes an actor, and prints the result, for
  * `survival_test.ts`.
  */
 import process from "node:process";

@@ -1,6 +1,6 @@
 /**
- * Failures of the runtime or the machine are rejections with a message; and a process whose
- * standard error is closed continues.
+ * Tests that failures of the runtime or the machine are rejections with a message, and that a
+ * process whose standard error is closed continues.
  */
 import { execFile } from "node:child_process";
 import process from "node:process";

@@ -1,6 +1,6 @@
 /**
- * One of three nodes whose services call each other, in a process that traces: with the real SDK
- * from npm, or with Deno's own, which is configured by environment variables alone.
+ * One of three nodes whose services call each other, in a process with tracing: with the real SDK
+ * from npm, or with Deno's own, which only needs environment variables.
  */
 import process from "node:process";
 import type { Self } from "../../lib/actor/self.ts";
@@ -66,7 +66,7 @@ takeCommands(async (options) => {
       case "peers":
         return node.peers();
       case "front": {
-        // A handler that calls the next node, and an async loop that does.
+        // A handler that calls the next node, and an async loop that does the same.
         const middle = { name: "middle", node: String(command["node"]) };
         node.spawnWith({ name: "front" }, (self: Self) => async (call) => {
           const { request } = call as { request: unknown };

@@ -1,6 +1,6 @@
 /**
- * One trace over three processes, with the real OpenTelemetry SDK and with Deno's own exporter.
- * Only Deno fetches the packages, so this runs with the tests on Deno.
+ * Tests one trace over three processes, with the real OpenTelemetry SDK and with Deno's own
+ * exporter. Only Deno can fetch the packages, so it runs with the tests on Deno.
  */
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -27,7 +27,7 @@ async function askThrough(start: typeof NodeProcess.start): Promise<NodeProcess[
 }
 
 /**
- * Asserts that all spans of the request form one trace, in which each has its parent on the
+ * Asserts that all spans of the request form one trace, in which the parent of each span is on the
  * previous node.
  */
 function assertOneTrace(spans: readonly SeenSpan[], nodes: readonly NodeProcess[]): void {

@@ -1,6 +1,6 @@
 /**
- * A program whose actors do not await the results of nodes, services, supervisors and tasks, and
- * which continues. Prints the actors that are still alive, and the log.
+ * A program whose actors do not await the results of nodes, services, supervisors and tasks. Prints
+ * the actors that are still alive, and the log.
  */
 import process from "node:process";
 import { DynamicSupervisor, Node, type Self, service, Supervisor, task } from "../../mod.ts";
@@ -80,9 +80,9 @@ const until = async (count: number): Promise<void> => {
   }
 };
 const begin = (name: string, forget: (self: Self) => unknown): void => {
-  // The actor is named after what it does not await.
+  // Names the actor after the result that it does not await.
   const { [name]: body } = { [name]: (self: Self) => () => void forget(self) };
-  // A call must be made through the system that knows which actor is running.
+  // The call must be made on the node whose actor is running.
   const home = /^(serve|leave)/.test(name) ? plain : node;
   const pid = home.spawn(body!);
   pids.push(pid);

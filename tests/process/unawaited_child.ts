@@ -1,7 +1,7 @@
 /**
- * A program that does not await failing calls, in every way, and continues. Arguments: "listener"
- * adds its own listener for rejections; "other" leaves a rejection that does not belong to a node,
- * which ends the program.
+ * A program with failing calls that are not awaited, in every way. Arguments: "listener" adds its
+ * own listener for rejections; "other" leaves a rejection that does not belong to a node, which
+ * ends the program.
  */
 import process from "node:process";
 import { type Call, Node, type Pid, type Self } from "../../mod.ts";
@@ -17,12 +17,12 @@ if (process.argv[2] === "listener") {
   process.on("unhandledRejection", (reason) => void observed.push(`${reason}`));
 }
 
-/** Never answers, or refuses with a reason that is not an error. */
+/** Never answers, or rejects with a reason that is not an error. */
 const mute = node.spawn(() => (call: Call<string, never>) => {
   if (call.request.startsWith("refused")) call.refuse(call.request);
 });
 
-/** Ways of not awaiting a call. */
+/** Ways not to await a call. */
 const WAYS: readonly [string, (failing: Promise<unknown>) => unknown][] = [
   ["alone", () => {}],
   ["then", (failing) => void failing.then(() => {})],
@@ -50,7 +50,7 @@ for (const [how, call] of CALLS) {
     expected += 2;
   }
 }
-// One error for the calls of two actors: both exit.
+// The calls of two actors fail with the same error, and both actors exit.
 const shared = new AbortController();
 for (let i = 0; i < 2; i++) {
   const body = (self: Self<string>) => () =>
@@ -67,7 +67,7 @@ const careful = node.spawn((self: Self<string>) => async () => {
   await late.catch(() => {});
 });
 node.send(careful, "go");
-// The calls of an exited actor have ended, and no failure is reported.
+// The calls of an exited actor have ended, so no failure is reported.
 const dead = node.spawn((self: Self<string>) => () => {
   self.call(mute, "of the dead");
   self.exit("normal");
@@ -81,11 +81,11 @@ await new Promise((turn) => setTimeout(turn, 50));
 const alive = pids.filter((pid) => node.isAlive(pid)).length;
 process.stdout.write(JSON.stringify({ alive, observed, careful: node.isAlive(careful), said }));
 if (process.argv[2] === "other") {
-  Promise.reject(new Error("no affair of a node's"));
+  Promise.reject(new Error("unrelated to a node"));
   await new Promise((turn) => setTimeout(turn, 100));
   process.stdout.write("it lives");
 }
-// A call that fails because its node stops has no effect either.
+// A call that fails because its node stops also has no effect.
 node.call(mute, "at the end");
 await node.stop();
 await new Promise((turn) => setTimeout(turn, 20));

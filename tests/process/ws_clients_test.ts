@@ -1,6 +1,6 @@
 // deno-lint-ignore-file no-console -- reports why a test is skipped
 /**
- * Third-party clients, each in its own process, against this server: echo of every length,
+ * Tests third-party clients, each in its own process, with this server: echo of every length,
  * fragments, compression with all negotiated parameters, subprotocols, and closing from either
  * side.
  *
@@ -23,7 +23,7 @@ const SCRIPT = fileURLToPath(new URL("./ws_script.mjs", import.meta.url));
 const AIOHTTP_SCRIPT = fileURLToPath(new URL("./ws_script_aiohttp.py", import.meta.url));
 const PYTHON_SCRIPT = fileURLToPath(new URL("./ws_script.py", import.meta.url));
 
-/** The observations of a client. */
+/** What a client observed. */
 interface Seen {
   readonly echoed: number;
   /** The echo of a fragmented message; empty if the client cannot send one. */
@@ -38,7 +38,7 @@ interface Seen {
 /** A client, if available. */
 interface Candidate {
   readonly name: string;
-  /** The reason why it is not available. */
+  /** The reason why it is not available, if it is not. */
   readonly missing?: string | undefined;
   /** Whether it sends fragments. */
   readonly fragments: boolean;
@@ -88,7 +88,7 @@ const CANDIDATES: readonly Candidate[] = [
   {
     name: "Bun's own WebSocket",
     missing: bun === undefined ? "Bun" : undefined,
-    // It has `terminate` and `ping` too, and ignores `fin`.
+    // Bun's own client also has `terminate` and `ping`, and ignores `fin`.
     fragments: false,
     deflates: true,
     talk: (url) => run(bun!, [SCRIPT, url]),
@@ -150,7 +150,7 @@ async function inChromium(url: string): Promise<Seen> {
   });
   try {
     const page = await browser.newPage();
-    // The page is served by the server, so that its origin is accepted.
+    // The page comes from the server itself, so its origin is accepted.
     await page.goto(url.replace("ws:", "http:"));
     const script = readFileSync(SCRIPT, "utf8").replace("export async", "async")
       .replace(/if \(typeof process[^]*$/, "");
@@ -160,7 +160,7 @@ async function inChromium(url: string): Promise<Seen> {
   }
 }
 
-/** The server for the scripts. */
+/** Runs `body` with a server for the scripts. */
 async function serving(
   perMessageDeflate: boolean | DeflateOptions,
   body: (server: Server, codes: string[]) => Promise<void>,
@@ -213,7 +213,7 @@ for (const candidate of CANDIDATES) {
     console.log(`ws_clients_test: ${name} skipped: it needs ${missing}`);
   }
   for (const [agreement, option] of AGREEMENTS) {
-    // A client that never offers compression has nothing to negotiate.
+    // With a client that never offers compression, the other options make no difference.
     if (!deflates && option !== false && option !== AGREEMENTS[1]![1]) continue;
     test(`serve works with ${name}: ${agreement}`, { ignore: missing !== undefined }, async () => {
       await serving(option, async (server, codes) => {
@@ -227,8 +227,8 @@ for (const candidate of CANDIDATES) {
         assertEquals(seen.received, { code: 4002, reason: "enough", wasClean: true });
         assertEquals(seen.said.code, 4001);
         assertEquals(seen.said.wasClean, true);
-        await until("the server has seen both ends", () => codes.length === 2);
-        // Node echoes our close without the reason.
+        await until("the server has reported both closes", () => codes.length === 2);
+        // Node echoes our close code without the reason.
         assertEquals(codes.map((each) => each.slice(0, 4)), ["4002", "4001"]);
         assertEquals(codes[1], "4001 done");
       });

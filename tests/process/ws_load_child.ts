@@ -13,7 +13,7 @@ import process from "node:process";
 
 const REQUEST = "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
   "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
-/** The number of concurrent dials. */
+/** The maximum number of concurrent dials. */
 const AT_ONCE = 50;
 
 const [what, ...numbers] = process.argv.slice(2);
@@ -45,7 +45,7 @@ async function churn(aSecond: number, seconds: number): Promise<void> {
   const begun = Date.now();
   for (let count = 0; count < aSecond * seconds;) {
     const due = Math.min(aSecond * seconds, (Date.now() - begun) * aSecond / 1000);
-    // Every second one disconnects without a close frame, some before the response.
+    // Every second client disconnects without a close frame, some before the response.
     for (; count < due; count++) {
       if (count % 5 === 0) all.push(vanish());
       else all.push(open().then((socket) => void socket.resetAndDestroy(), () => {}));
@@ -56,7 +56,7 @@ async function churn(aSecond: number, seconds: number): Promise<void> {
   process.stdout.write(`done ${all.length}\n`);
 }
 
-/** Sends a request, and does not wait for the response. */
+/** Sends an upgrade request, and disconnects without waiting for the response. */
 function vanish(): Promise<void> {
   return new Promise((gone) => {
     const socket = net.connect(port!, "127.0.0.1", () => {

@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console -- reports what it has measured
 /**
- * Many clients: the memory of an idle connection, what closed connections leave behind, the delays
- * that slow and hostile clients cause, and the memory that slow readers use.
+ * Tests many clients: the memory of an idle connection, the state that closed connections leave,
+ * the delays that slow and hostile clients cause, and the memory that slow readers use.
  *
  * Small by default: `FIRN_IDLE=10000` opens that many connections, `FIRN_CHURN_S=60` opens and
  * closes a thousand connections per second for that many seconds.
@@ -23,12 +23,12 @@ const CHURN_S = Number(process.env["FIRN_CHURN_S"] ?? 2);
 const CHURN_A_SECOND = 1000;
 const CROWD = fileURLToPath(new URL("./ws_load_child.ts", import.meta.url));
 
-/** The maximum size of an idle connection, in bytes of the heap. */
+/** The maximum size of an idle connection in bytes of the heap. */
 const IDLE_BYTES_MAX = 4096;
-/** Memory that does not depend on their number. */
+/** Memory that does not depend on the number of connections. */
 const SLACK_BYTES = 700_000;
 
-/** Starts a process with many clients. Returns its process and its output. */
+/** Starts a process with many clients. Returns the process and its output. */
 function crowd(...args: readonly (string | number)[]): { child: Child; lines: string[] } {
   const child = host.spawn({ runtime, file: CROWD, args: args.map(String) });
   const lines: string[] = [];
@@ -43,12 +43,12 @@ test(
     await serving(
       { maxConnections: IDLE + 100, message: (conn, data) => conn.send(data) },
       async (server) => {
-        // The code is compiled, and the tables have grown.
+        // A first run, so that code is compiled and tables have their size.
         const warm = crowd("idle", server.port, 50);
-        await until("the first are open", () => warm.lines.length > 0);
+        await until("the first connections are open", () => warm.lines.length > 0);
         const before = heapBytes();
         const { child, lines } = crowd("idle", server.port, IDLE);
-        await until("all are open", () => lines.includes("open"), 120_000);
+        await until("all connections are open", () => lines.includes("open"), 120_000);
         assertEquals(server.connections, IDLE + 50);
         const each = (heapBytes() - before) / IDLE;
         console.log(
@@ -57,7 +57,11 @@ test(
         assert(each <= IDLE_BYTES_MAX + SLACK_BYTES / IDLE, `${each} bytes each`);
         child.signal("SIGKILL");
         await child.ended;
-        await until("all have gone", () => server.connections === 50, 60_000);
+        await until(
+          "the connections of the process are closed",
+          () => server.connections === 50,
+          60_000,
+        );
         await comesBack(before, SLACK_BYTES + 300 * IDLE);
         warm.child.signal("SIGKILL");
         await warm.child.ended;
@@ -77,10 +81,17 @@ test("connections that open and close leave no state", { timeout: 300_000 }, asy
   }, async (server) => {
     const round = async (seconds: number): Promise<void> => {
       const { child, lines } = crowd("churn", server.port, CHURN_A_SECOND, seconds);
-      await until("they have come and gone", () => lines.length > 0, 1000 * (30 + 2 * seconds));
+      await until(
+        "all clients have connected and disconnected",
+        () => lines.length > 0,
+        1000 * (30 + 2 * seconds),
+      );
       child.signal("SIGKILL");
       await child.ended;
-      await until("nobody is left", () => server.connections === 0 && opened === closed);
+      await until(
+        "all connections are closed",
+        () => server.connections === 0 && opened === closed,
+      );
     };
     await round(1);
     const before = heapBytes();
@@ -92,7 +103,7 @@ test("connections that open and close leave no state", { timeout: 300_000 }, asy
   });
 });
 
-test("200 clients that send a byte now and then delay no other client, and are closed", async () => {
+test("200 clients that slowly send single bytes delay no other client, and are disconnected", async () => {
   await serving(
     { message: (conn, data) => conn.send(data), handshakeTimeout: 1500 },
     async (server) => {
@@ -115,8 +126,11 @@ test("200 clients that send a byte now and then delay no other client, and are c
         await client.abort();
       }
       times.sort((a, b) => a - b);
-      assert(times[10]! < 250, `the median of the others waited ${times[10]} ms`);
-      await until("all are given up", () => slow.every(({ ended, closed }) => ended || closed));
+      assert(times[10]! < 250, `the median of the other clients is ${times[10]} ms`);
+      await until(
+        "all slow clients are disconnected",
+        () => slow.every(({ ended, closed }) => ended || closed),
+      );
       dripping.cancel();
       for (const client of slow) assertEquals(client.status, 408);
       for (const client of slow) client.stream.abort();
@@ -139,27 +153,31 @@ for (const backpressurePolicy of ["close", "drop", "latest"] as const) {
       for (const reader of readers) reader.stream.pause();
       const witness = await RawClient.open(host, server.port);
       const before = process.memoryUsage();
-      // Far more than the kernel buffers for all of them.
+      // Sends far more than the kernel buffers for all clients.
       for (let i = 0; i < 400; i++) {
         server.rooms.broadcast("news", new Uint8Array(60_000));
-        await until("the witness has it", () => witness.frames.length >= i + 1);
+        await until(
+          "the fast reader has received the broadcast",
+          () => witness.frames.length >= i + 1,
+        );
         witness.frames[i] = { fin: true, opcode: 2, payload: new Uint8Array(0) };
       }
       heapBytes();
       const after = process.memoryUsage();
       const grown = after.heapUsed + after.external - before.heapUsed - before.external;
-      // Each has its queue and its data in flight, plus half as much for garbage.
+      // Each client has its queue and its data in flight, and the limit allows half as much again
+      // for garbage.
       const allowed = 20 * limit * 3 + 8 * 1024 * 1024;
       assert(grown < allowed, `${grown} bytes, ${allowed} allowed`);
       if (backpressurePolicy === "close") {
-        await until("they are gone", () => server.connections === 1);
+        await until("the slow readers are disconnected", () => server.connections === 1);
       } else assertEquals(server.connections, 21);
       for (const reader of [...readers, witness]) await reader.abort();
     });
   });
 }
 
-/** Returns the longest time in milliseconds for which timers were delayed during an operation. */
+/** Returns the longest delay of timers in milliseconds during an operation. */
 async function longestWait(ms: number): Promise<number> {
   let last = performance.now();
   let longest = 0;
@@ -183,19 +201,19 @@ test("a broadcast to ten thousand members delays other events by at most 20 ms",
     open: (conn) => conn.join("news"),
   }, async (server) => {
     const { child, lines } = crowd("idle", server.port, 10_000);
-    await until("all are open", () => lines.includes("open"), 120_000);
+    await until("all connections are open", () => lines.includes("open"), 120_000);
     const waits: number[] = [];
     for (let round = 0; round < 15; round++) {
       server.rooms.broadcast("news", "x".repeat(64));
       waits.push(await longestWait(700));
     }
-    // The first rounds run code that is not compiled yet, and other processes use the CPU too.
+    // In the first rounds code is not compiled yet, and other processes use the CPU, too.
     const best = Math.min(...waits.slice(5));
     console.log(`ws_load_test: a broadcast to 10,000 keeps others waiting for ${best} ms`);
     assert(best <= 20, `${waits}`);
     child.signal("SIGKILL");
     await child.ended;
-    await until("all have gone", () => server.connections === 0, 60_000);
+    await until("all connections are closed", () => server.connections === 0, 60_000);
   });
 });
 
@@ -212,12 +230,12 @@ test("broadcasts to members that never read are stored once, not per member", as
     backpressurePolicy: "drop",
   }, async (server) => {
     const { child, lines } = crowd("deaf", server.port, members);
-    await until("all are open", () => lines.includes("open"));
+    await until("all connections are open", () => lines.includes("open"));
     // One runtime counts bytes as heap, the other as external memory.
     const bytes = (): number => Math.max(heapBytes(), process.memoryUsage().external);
     const before = bytes();
-    await until("none can take more", () => {
-      // Several in one turn are joined into one write.
+    await until("all queues are full", () => {
+      // Several messages in one turn are joined into one write.
       for (let i = 0; i < 4; i++) server.rooms.broadcast("news", new Uint8Array(60_000));
       return [...conns].every(({ buffered }) => buffered > limit - 240_000);
     }, 30_000);
@@ -225,10 +243,10 @@ test("broadcasts to members that never read are stored once, not per member", as
     assert(unsent.every((each) => each <= limit), `${unsent}`);
     // Deno writes from borrowed memory: data in flight is copied per member.
     const inFlight = runtime === "deno" ? members * 256 * 1024 : 0;
-    await until("what is not kept is collected", () => bytes() - before < 6 * limit + inFlight);
+    await until("dropped data is collected", () => bytes() - before < 6 * limit + inFlight);
     assertEquals(server.connections, members);
     child.signal("SIGKILL");
     await child.ended;
-    await until("all have gone", () => server.connections === 0);
+    await until("all connections are closed", () => server.connections === 0);
   });
 });

@@ -9,7 +9,7 @@
  * JSON.
  */
 
-/** Runs with the platform's own `WebSocket`, or with the given one. */
+/** Runs with the platform's own `WebSocket`, or with the given class. */
 export async function talk(url, Socket) {
   const open = async () => {
     const socket = new Socket(url, ["firn.1", "other"]);
@@ -41,7 +41,7 @@ export async function talk(url, Socket) {
       const text = unit.repeat(length / unit.length);
       first.socket.send(text);
       if (await first.next() !== text) {
-        throw new Error(`a text of ${text.length} came back another`);
+        throw new Error(`a text of ${text.length} was echoed differently`);
       }
       echoed++;
     }
@@ -49,7 +49,7 @@ export async function talk(url, Socket) {
     first.socket.send(bytes);
     const back = new Uint8Array(await first.next());
     if (back.length !== length || !back.every((byte, i) => byte === bytes[i])) {
-      throw new Error(`binary of ${length} came back another`);
+      throw new Error(`binary of ${length} was echoed differently`);
     }
     echoed++;
   }

@@ -1,6 +1,6 @@
 /**
- * Tests the checkers on processes: each of these builds is broken on purpose, and is detected
- * within a few seeds. With FIRN_LONG=1 each build that the simulator detects is tested, one at a
+ * Tests the checkers with processes: each of these builds has a deliberate defect, and is detected
+ * within a few seeds. With FIRN_LONG=1, each build that the simulator detects is tested, one at a
  * time.
  */
 import process from "node:process";
@@ -46,6 +46,6 @@ for (const build of BUILDS) {
       });
       for (const [promise, what] of broken) if (!missing.delete(promise)) others.push(what);
     }
-    assertEquals([...missing], [], `found other things only: ${others.join("; ")}`);
+    assertEquals([...missing], [], `only found: ${others.join("; ")}`);
   });
 }

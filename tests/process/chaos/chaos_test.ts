@@ -1,6 +1,6 @@
 /**
- * Real processes over TLS on loopback, under kill -9, SIGSTOP, stops, restarts and a network that
- * drops everything, checked by the checkers of the simulator.
+ * Tests real processes over TLS on loopback, under kill -9, SIGSTOP, stops, restarts and a network
+ * that drops all data, with the checkers of the simulator.
  *
  * Runs 20 seconds of faults, or 2 minutes with FIRN_LONG=1. FIRN_SEED sets the seed.
  */
@@ -14,12 +14,12 @@ import { FAULTS } from "./plan.ts";
 const LONG = process.env["FIRN_LONG"] === "1";
 const MS = LONG ? 120_000 : 20_000;
 
-/** The short run is reproducible; the long one looks for new failures. */
+/** The short run is reproducible; the long run searches for new failures. */
 const SEED = Number(process.env["FIRN_SEED"] ?? (LONG ? Date.now() % 1_000_000 : 9));
 
 const SHORTS = ["a", "b", "c", "d"];
 
-// One pair is enough: each incarnation runs on a random one of its two runtimes.
+// One pair is sufficient: each incarnation runs on a random one of the two runtimes.
 for (const [one, other] of PAIRS.slice(0, 1)) {
   test(
     `Node keeps its promises (${one}, ${other}) in processes that are killed, suspended and cut off`,
@@ -42,7 +42,7 @@ for (const [one, other] of PAIRS.slice(0, 1)) {
       progress(JSON.stringify({ faults, counts }));
       const text = [...broken].map(([promise, what]) => `${promise}: ${what}`).join("\n");
       assertEquals(text, "", replay(one, other, text));
-      // The faults were effective: nodes also lost sessions by the ping timeout.
+      // The faults had an effect: nodes also lost sessions by the ping timeout.
       assertEquals(FAULTS.filter((kind) => !(kind in faults)), []);
       for (const what of ["messages arrived", "signals", "lines heard", "children started"]) {
         assert(counts[what]! > 50, `${counts[what]} ${what}`);

@@ -11,7 +11,7 @@ import { pick } from "../../kit/seeds.ts";
 import { NodeProcess, type Runtime } from "../../kit/process.ts";
 import type { View } from "../../sim/checkers/checker.ts";
 import { checkLeft, type Left } from "../../sim/checkers/leaks.ts";
-import { judge, type Life, type Verdict } from "./judge.ts";
+import { type Incarnation, judge, type Verdict } from "./judge.ts";
 import { Network } from "./network.ts";
 import type { ChaosOptions } from "./node.ts";
 import { type Fault, plan } from "./plan.ts";
@@ -65,7 +65,7 @@ interface Member {
   count: number;
   /** The current incarnation; `undefined` while the node is down. */
   process: NodeProcess | undefined;
-  incarnation: Life | undefined;
+  incarnation: Incarnation | undefined;
   /** Settles once its last start has completed. */
   started: Promise<void>;
 }
@@ -89,7 +89,7 @@ class Cluster {
   readonly #folder: string;
   readonly #random: SeededRandom;
   readonly #members: Member[];
-  readonly #incarnations: Life[] = [];
+  readonly #incarnations: Incarnation[] = [];
   readonly #faults: Record<string, number> = {};
   readonly #began = Date.now();
   #received = Date.now();
@@ -180,7 +180,7 @@ class Cluster {
   #start(member: Member): void {
     const { short } = member;
     const { shorts, seed, runtimes, sabotage } = this.#settings;
-    const incarnation: Life = {
+    const incarnation: Incarnation = {
       incarnation: `${short}${++member.count}`,
       journal: join(this.#folder, `${short}${member.count}.jsonl`),
       isOver: false,
@@ -215,7 +215,7 @@ class Cluster {
       member.incarnation = incarnation;
       process.ended.then((status) => {
         if (member.process !== process) return;
-        this.#failure ??= new Error(`${incarnation.incarnation} ended by itself: ${status}`);
+        this.#failure ??= new Error(`${incarnation.incarnation} exited unexpectedly: ${status}`);
       });
     };
     member.started = start();
@@ -241,7 +241,9 @@ class Cluster {
     clearTimeout(timer!);
     if (status === 0) return;
     await process.kill();
-    throw new Error(`${incarnation!.incarnation} was told to stop: ${status} after ${STOP_MS} ms`);
+    throw new Error(
+      `${incarnation!.incarnation} did not stop properly: ${status} after ${STOP_MS} ms`,
+    );
   }
 
   // Checks.
@@ -259,7 +261,7 @@ class Cluster {
       if (Date.now() > deadline) {
         throw new Error(`the mesh is not whole after ${WHOLE_MS} ms: ${JSON.stringify(all)}`);
       }
-      this.#tell("until the mesh is whole");
+      this.#tell("until all nodes are connected");
       await sleep(100);
     }
   }

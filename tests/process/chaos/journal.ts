@@ -1,11 +1,11 @@
 /**
- * The journal of one incarnation of a node: a file with one JSON value per line, each written
- * before anything else happens, so that it survives the killing of the process.
+ * The journal of one incarnation of a node: a file with one JSON value per line. Each entry is
+ * written before anything else happens, so that it is kept if the process is killed.
  */
 import { openSync, readFileSync, writeSync } from "node:fs";
 import type { Fact } from "../../sim/checkers/checker.ts";
 
-/** An entry: a fact, or a remark for people who search for the cause of a failure. */
+/** An entry: a fact, or a remark that helps to find the cause of a failure. */
 export type Entry = { at: number } & (Fact | Remark);
 
 /** An entry that the checkers ignore. */

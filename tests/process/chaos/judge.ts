@@ -8,7 +8,7 @@ import { SignalChecker } from "../../sim/checkers/signals.ts";
 import { type Entry, readJournal } from "./journal.ts";
 
 /** One incarnation of a node. */
-export interface Life {
+export interface Incarnation {
   readonly incarnation: string;
   readonly journal: string;
   isOver: boolean;
@@ -18,7 +18,7 @@ export interface Life {
 export interface Verdict {
   /** The problems, by promise. */
   readonly broken: ReadonlyMap<string, string>;
-  /** The number of entries: the journals of an idle cluster do not grow. */
+  /** The number of entries. The journals of an idle cluster do not grow. */
   readonly entries: number;
   /** The number of sessions lost since a given time. */
   readonly lost: number;
@@ -27,7 +27,7 @@ export interface Verdict {
 
 /** Checks everything so far. Counts the sessions lost since `since`. */
 export function judge(
-  incarnations: readonly Life[],
+  incarnations: readonly Incarnation[],
   views: readonly View[],
   since: number,
 ): Verdict {

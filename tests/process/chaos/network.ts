@@ -1,5 +1,5 @@
 /**
- * The network between the nodes of a test: a proxy for each pair of initiator and responder, so
+ * The network between the nodes of a test: one proxy for each pair of initiator and responder, so
  * that each direction can be broken separately.
  */
 import { Proxy } from "../../kit/proxy.ts";
@@ -24,16 +24,13 @@ export class Network {
     return network;
   }
 
-  /**
-   * Returns a node's full name, with a port that leads to it. The node is dialed only through the
-   * routes.
-   */
+  /** Returns the full name of a node. Its port leads to the node through the routes only. */
   nameOf(short: string): string {
     const other = this.shorts.find((other) => other !== short)!;
     return `${short}@127.0.0.1:${this.#way(other, short).port}`;
   }
 
-  /** Returns the port to dial instead of the port in a name, for a node that dials another. */
+  /** Returns which port a node must dial in place of each port in a name. */
   routesOf(short: string): Record<string, number> {
     const routes: Record<string, number> = {};
     for (const other of this.shorts) {

@@ -1,6 +1,6 @@
 /**
- * The network between the processes has the documented effects, without which the chaos test would
- * prove nothing.
+ * Tests that the network between the processes has the documented effects, on which the chaos test
+ * relies.
  */
 import { connect, createServer, type Socket } from "node:net";
 import type { AddressInfo } from "node:net";
@@ -8,7 +8,7 @@ import { assertEquals } from "@std/assert";
 import { test, until } from "../../kit/test.ts";
 import { Network } from "./network.ts";
 
-/** Runs with two nodes' routes: an echo server answers connections from `a` to `b`. */
+/** Runs `body` with the routes of two nodes. An echo server answers connections from `a` to `b`. */
 async function withEcho(
   body: (network: Network, dial: () => Socket, got: () => string) => Promise<void>,
 ): Promise<void> {
@@ -38,7 +38,7 @@ async function withEcho(
   }
 }
 
-/** Long enough in milliseconds for forwarded data to arrive. */
+/** Time in milliseconds after which forwarded data has arrived. */
 const QUIET_MS = 100;
 
 const quiet = () => new Promise((wake) => setTimeout(wake, QUIET_MS));
@@ -48,15 +48,15 @@ for (const [from, to] of [["a", "b"], ["b", "a"]] as const) {
     await withEcho(async (network, dial, got) => {
       const socket = dial();
       socket.write("one ");
-      await until("it is echoed", () => got() === "one ");
+      await until("the first data is echoed", () => got() === "one ");
       network.block(from, to);
       socket.write("two ");
       dial().write("three");
-      await until("it is taken", () => network.open === 2);
+      await until("the data is read from the connection", () => network.open === 2);
       await quiet();
       assertEquals(got(), "one ");
       network.heal();
-      await until("it is echoed", () => got().length === 13);
+      await until("all data is echoed", () => got().length === 13);
       assertEquals(got().replace("three", ""), "one two ");
     });
   });
@@ -67,22 +67,22 @@ test("Network.cut ends the connections between two nodes, and lets them dial aga
     let closed = 0;
     const socket = dial().on("close", () => closed++);
     socket.write("one ");
-    await until("it is echoed", () => got() === "one ");
+    await until("the first data is echoed", () => got() === "one ");
     network.cut("a", "b");
-    await until("it is closed", () => closed === 1);
+    await until("the connection is closed", () => closed === 1);
     assertEquals(network.open, 0);
     dial().write("two");
-    await until("it is echoed", () => got() === "one two");
+    await until("the next data is echoed", () => got() === "one two");
     assertEquals(network.bytes, 14);
   });
 });
 
-test("Network.lead without a port closes each connection to that node", async () => {
+test("Network.lead without a port closes all connections to that node", async () => {
   await withEcho(async (network, dial) => {
     network.lead("b", undefined);
     let closed = 0;
     dial().on("close", () => closed++);
-    await until("it is closed", () => closed === 1);
+    await until("the connection is closed", () => closed === 1);
   });
 });
 
@@ -90,12 +90,12 @@ test("Network forwards the end of a connection when the path is open", async () 
   await withEcho(async (network, dial, got) => {
     const socket = dial();
     socket.write("one");
-    await until("it is echoed", () => got() === "one");
+    await until("the data is echoed", () => got() === "one");
     network.block("a", "b");
     socket.destroy();
     await quiet();
     assertEquals(network.open, 1);
     network.heal();
-    await until("it has ended", () => network.open === 0);
+    await until("the connection has ended", () => network.open === 0);
   });
 });

@@ -1,7 +1,7 @@
 /**
  * A node in its own process that runs the workload of the promises until the command `rest`, and
- * writes its journal. Its first input line has its options; each further line is a command with an
- * `id`, answered with the same `id`. It exits at the end of its input.
+ * writes a journal. The first input line contains the options; each further line is a command with
+ * an `id`, answered with the same `id`. It exits at the end of its input.
  */
 import process from "node:process";
 import type { LogEntry } from "../../../lib/base/log.ts";
@@ -29,7 +29,7 @@ export interface ChaosOptions extends NodeOptions {
   readonly journal: string;
   /** All nodes, by their short names. */
   readonly names: Readonly<Record<string, string>>;
-  /** The port that leads to a node, by the port in its name. */
+  /** The port that leads to a node, for each port in a name. */
   readonly routes: Readonly<Record<string, number>>;
   /** The defects of this build: keys of `BROKEN`. */
   readonly sabotage: readonly string[];

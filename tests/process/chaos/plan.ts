@@ -8,9 +8,9 @@ import { pick } from "../../kit/seeds.ts";
 
 /** A fault or a recovery. */
 export type Fault =
-  /** On a node: kill -9, a graceful stop, a restart, SIGSTOP, SIGCONT. */
+  /** A fault of a node: kill -9, a graceful stop, a restart, SIGSTOP, SIGCONT. */
   | { readonly kind: "kill" | "stop" | "restart" | "pause" | "resume"; readonly node: string }
-  /** Drops everything between two nodes, or in one direction; or ends their connections. */
+  /** Drops all data between two nodes, or in one direction, or ends their connections. */
   | { readonly kind: "block" | "blockOneWay" | "cut"; readonly from: string; readonly to: string }
   /** Removes all blocks. */
   | { readonly kind: "heal" };
@@ -40,7 +40,7 @@ export const FAULTS: readonly Fault["kind"][] = Object.keys(WEIGHTS) as Fault["k
 /** The time in milliseconds from one fault to the next. */
 const GAP_MS = { least: 50, most: 700 } as const;
 
-/** Returns the faults of this many milliseconds. All nodes are up at the start. */
+/** Returns the faults for this many milliseconds. All nodes are up at the start. */
 export function plan(random: SeededRandom, shorts: readonly string[], ms: number): Step[] {
   const states = new Map(shorts.map((short) => [short, "up"]));
   const lots = FAULTS.flatMap((kind) => Array<Fault["kind"]>(WEIGHTS[kind]).fill(kind));

@@ -1,4 +1,4 @@
-/** The plan: for any seed the faults are possible, and of every kind. */
+/** Tests the plan: for any seed the faults are valid, and of every kind. */
 import { assert, assertEquals } from "@std/assert";
 import { SeededRandom } from "../../../lib/base/random.ts";
 import { test } from "../../kit/test.ts";
@@ -38,7 +38,10 @@ test("plan: every kind of fault occurs within 20 seconds, in order, and only val
       if ("from" in fault) assert(fault.from !== fault.to);
       if (!("node" in fault)) continue;
       const state = states.get(fault.node)!;
-      assert(before[fault.kind]!.includes(state), `seed ${seed}: ${fault.kind} of one ${state}`);
+      assert(
+        before[fault.kind]!.includes(state),
+        `seed ${seed}: ${fault.kind} of a node that is ${state}`,
+      );
       states.set(fault.node, after[fault.kind]!);
     }
     assertEquals(FAULTS.filter((kind) => !kinds.has(kind)), [], `seed ${seed}`);

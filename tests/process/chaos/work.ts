@@ -1,7 +1,7 @@
 /**
  * The workload of a node for the promises during faults: it sends, monitors, registers, broadcasts
- * and supervises, with its own actors and with those of other nodes that it has learned of. Nodes
- * exchange pids in messages, so those of earlier incarnations are among them.
+ * and supervises, with its own actors and with known actors of other nodes. Nodes exchange pids in
+ * messages, so some known pids belong to earlier incarnations.
  */
 import type { Call } from "../../../lib/actor/call.ts";
 import type { Self } from "../../../lib/actor/self.ts";
@@ -23,13 +23,15 @@ import {
 import type { Tell, Ways } from "../../sim/checkers/checker.ts";
 import { NAMES } from "../../sim/checkers/names.ts";
 
-/** The number of known pids of each kind; a new one replaces a random one. */
+/** The maximum number of known pids of each kind. A new one then replaces a random one. */
 const KNOWN_MAX = 48;
 
 /** The kinds of relations between actors. */
 const WAYS: readonly Ways[] = ["link", "monitor", "both"];
 
-/** The number of messages and lines that each node sends to all while there are no faults. */
+/**
+ * The number of messages and lines that each node sends to all others while there are no faults.
+ */
 const OWED = 20;
 
 /** A message that announces an actor of a node to another. */
@@ -58,7 +60,7 @@ export class Work {
   readonly #targets: Pid[] = [];
   readonly #acquaintances: Pid[] = [];
   readonly #holders: Pid[] = [];
-  /** The children of any node's supervisors that run on this node. */
+  /** The children that run on this node, of supervisors on any node. */
   readonly #children = new Set<Pid<string>>();
   #tree: Supervisor | undefined;
   #attempts = 0;
@@ -90,7 +92,8 @@ export class Work {
         if (fact.kind === "ended") this.#children.delete(self.pid);
       });
     });
-    // An actor whose spawn is answered after the session was lost has no owner: it exits by itself.
+    // An actor whose spawn was answered after the session was lost has no owner, so it exits after
+    // a timeout.
     node.expose("idle", async (self: Self) => void await self.receive({ timeout: 5_000 }));
     node.rooms.join("square", listener(tell));
   }
@@ -131,7 +134,7 @@ export class Work {
     }
   }
 
-  /** Returns which other nodes answer, and their incarnations. */
+  /** Returns which other nodes answer, with their incarnations. */
   async incarnations(): Promise<string[]> {
     const { node, names } = this.#place;
     return await Promise.all(
@@ -220,8 +223,8 @@ export class Work {
 
   #watch(pid: Pid): void {
     const { node, random, incarnation, tell } = this.#place;
-    // Links and monitors are also tested separately, because with both, the signal of one may hide
-    // the lack of the other.
+    // Links and monitors are also tested separately, because the signal of one can hide a missing
+    // signal of the other.
     node.spawn(watcher, pid, `${incarnation}.${this.#relations++}`, pick(random, WAYS), tell);
   }
 
