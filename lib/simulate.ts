@@ -439,7 +439,7 @@ export function fullName(short: string): string {
  * const { ms } = await simulate({ seed: 7 }, async (sim) => {
  *   const a = await sim.start("a");
  *   const b = await sim.start("b", { seeds: ["a"] });
- *   await sim.until("they met", () => a.peers().length === 1 && b.peers().length === 1);
+ *   await sim.until("all nodes are connected", () => a.peers().length === 1 && b.peers().length === 1);
  *   assertEquals(await a.global.register("cart", a.spawn(() => () => {})), true);
  *   sim.crash("a"); // a power failure: its peers are not notified
  *   await sim.until("b gave it up", () => b.global.whereis("cart") === undefined);

@@ -1,6 +1,7 @@
-/** The architecture rules hold, and each of them detects a violation. */
+/** Tests the architecture rules: they hold, and each of them detects a violation. */
 import { assertEquals } from "@std/assert";
 import {
+  conditionProblems,
   cycleProblems,
   effectProblems,
   exportProblems,
@@ -75,6 +76,7 @@ test("comments and titles of tests contain no banned phrase", () => {
   const files = PLAIN_FOLDERS.flatMap(readFolder).filter(({ path }) => path !== OWN_PATH);
   assertNone(phraseProblems(files, PLAIN_FOLDERS));
   assertNone(titleProblems(files));
+  assertNone(conditionProblems(files));
 });
 
 test("comments name files that exist", () => {
@@ -163,6 +165,15 @@ test("titleProblems reports a banned phrase in the title of a test only", () => 
   ]);
   assertEquals(find('test("Ring rejects nothing", () => {'), []);
   assertEquals(find('f("refuses", 1);'), []);
+});
+
+test("conditionProblems reports a condition that does not name what is awaited", () => {
+  const find = (text: string) => conditionProblems([sourceOf("tests/x_test.ts", "")], () => text);
+  assertEquals(find('f();\nawait until("it came", () => true);'), [
+    'tests/x_test.ts:2: "it came" does not name what is awaited',
+  ]);
+  assertEquals(find('await until("both have heard it", () => true);').length, 1);
+  assertEquals(find('await until("the message has arrived", () => true);'), []);
 });
 
 test("fileNameProblems reports a file that a comment names but that does not exist", () => {

@@ -4,12 +4,12 @@
  */
 import type { Page } from "playwright-core";
 
-/** Runs in the page. Returns descriptions of the problems. */
+/** The script that runs in the page. Returns descriptions of the problems. */
 const SCRIPT = `(() => {
   const faults = [];
   const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
 
-  /** Any colour of CSS as [red, green, blue, opacity], 0 to 1. */
+  /** Returns a CSS colour as [red, green, blue, opacity], each from 0 to 1. */
   const colour = (css) => {
     canvas.clearRect(0, 0, 1, 1);
     canvas.fillStyle = css;
@@ -44,7 +44,7 @@ const SCRIPT = `(() => {
     const text = walker.currentNode.data.trim();
     if (text === "" || seen.has(element) || !visible(element)) continue;
     seen.add(element);
-    // What cannot be used may be faint.
+    // Disabled controls may have a low contrast.
     if (element.closest(":disabled, [aria-disabled=true], option, noscript, svg")) continue;
     const style = getComputedStyle(element);
     const size = parseFloat(style.fontSize);

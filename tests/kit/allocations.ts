@@ -1,11 +1,11 @@
 /**
- * Counts the allocations and steps of a piece of code, by replacing the constructors that it looks up
- * while it runs. Unlike time and heap size, the counts are the same in every run.
+ * Counts the allocations and steps of a function by replacing the constructors that it uses while
+ * it runs. Unlike time and heap size, the counts are the same in every run.
  */
 
 /** The counts. */
 export interface Allocations {
-  /** Objects made. */
+  /** Number of created objects. */
   count: number;
   /** Number of bytes reserved: 8 for each slot of an array, and the length of buffers. */
   bytes: number;

@@ -1,6 +1,6 @@
 /**
- * The architecture rules. Each is a function that returns the problems it finds: one line per
- * violation, with file and line. `lib/README.md` contains the data.
+ * The architecture rules. Each rule is a function that returns its violations, one line each, with
+ * file and line. `lib/README.md` contains the data.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -234,7 +234,7 @@ export function planProblems(files: readonly Source[], plan: Plan): string[] {
 /** Returns unexpected entries at the top level. */
 export function topProblems(names: readonly string[] = readdirSync(ROOT)): string[] {
   return names.filter((name) => !name.startsWith(".") && !TOP.includes(name))
-    .map((name) => `${name}:1: does not belong at the top`);
+    .map((name) => `${name}:1: is not allowed at the top level`);
 }
 
 function layerOf(name: string, { layers }: Plan): number {
@@ -268,7 +268,7 @@ export function nameProblems(files: readonly Source[]): string[] {
   return files.flatMap(({ path, bare }) => {
     const problems: string[] = [];
     const name = path.slice(path.lastIndexOf("/") + 1).replace(/\.ts$/, "");
-    if (OLD_FILE_NAMES.has(name)) problems.push(`${path}:1: has an old name`);
+    if (OLD_FILE_NAMES.has(name)) problems.push(`${path}:1: has a former name`);
     for (const found of bare.matchAll(/^(?:export )?(?:abstract )?class (\w+)/gm)) {
       const at = `${path}:${lineAt(bare, found.index)}: class ${found[1]}`;
       const before = classes.get(found[1]!);
@@ -328,6 +328,25 @@ export function titleProblems(
       return found ? [`${path}:${index + 1}: "${found[0]}" in a title`] : [];
     })
   );
+}
+
+/** Matches a condition of `until` that does not name its subject, or describes data as people. */
+const VAGUE_CONDITIONS =
+  /\buntil\(\s*["`]((?:it|they|that|nobody|somebody)\b[^"`]*|[^"`]*\b(?:told|heard)\b[^"`]*)["`]/g;
+
+/** Returns a line for each condition of a test that does not name what is awaited. */
+export function conditionProblems(
+  files: readonly Source[],
+  textOf: (path: string) => string = (path) => readFileSync(ROOT + path, "utf8"),
+): string[] {
+  return files.flatMap(({ path }) => {
+    const text = textOf(path);
+    return Array.from(
+      text.matchAll(VAGUE_CONDITIONS),
+      ({ index, 1: condition }) =>
+        `${path}:${lineAt(text, index)}: "${condition}" does not name what is awaited`,
+    );
+  });
 }
 
 /** Number of lines above which a file states the reason for its size. */

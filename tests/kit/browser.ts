@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console -- says why a test is skipped
 /**
- * Chromium, for tests of pages. Tests are skipped with a message if it is not installed, or if the
- * runtime lacks the package that controls it.
+ * Chromium, for tests of pages. Without it, or without the package that controls it, such tests are
+ * skipped with a message.
  */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -24,7 +24,7 @@ const ARGS = [
 
 /** A window on a desktop screen. */
 export const DESK: BrowserContextOptions = { viewport: { width: 1280, height: 800 } };
-/** A phone, held upright. */
+/** A phone in portrait orientation. */
 export const PHONE: BrowserContextOptions = {
   viewport: { width: 390, height: 844 },
   hasTouch: true,

@@ -3,7 +3,7 @@
  * one JSON value per line. The first input line contains the node's options; every further line is a
  * command with an `id`, which the reply repeats. Events are sent with `event`.
  *
- * The process ends when its input ends, so that no test leaves one behind.
+ * The process ends when its input ends, so that no process outlives its test.
  */
 import process from "node:process";
 import type { NodeOptions } from "../../lib/node_options.ts";
@@ -19,7 +19,7 @@ export function tell(value: unknown): void {
   process.stdout.write(JSON.stringify(value) + "\n");
 }
 
-/** Returns milliseconds on a clock that all processes of this machine share. */
+/** Returns the time in milliseconds on a clock that all processes of the machine share. */
 export function now(): number {
   return performance.timeOrigin + performance.now();
 }

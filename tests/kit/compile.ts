@@ -9,8 +9,9 @@ import { runtime } from "./test.ts";
 const ROOT = new URL("../../", import.meta.url);
 
 /**
- * Type-checks programs with `deno check` and the project's own strict options, `isolatedDeclarations` among them. They import
- * "@firn/firn" or another of its entry points. Returns one text per program with its errors; "" if it compiles.
+ * Type-checks programs with `deno check` and the project's own strict options, including
+ * `isolatedDeclarations`. They import "@firn/firn" or another of its entry points. Returns one text
+ * per program with its errors; "" if it compiles.
  */
 export async function compilerErrors<Name extends string>(
   programs: Readonly<Record<Name, string>>,
@@ -33,7 +34,7 @@ export async function compilerErrors<Name extends string>(
     const texts = output.replace(/\n+(Found \d+ errors|error: Type)[^]*$/, "\n");
     for (const error of texts.split(/(?=^TS\d+ \[ERROR\])/m)) {
       if (error.trim() === "") continue;
-      // The first location is in the program. A note after an error has a location in the library.
+      // The first location is in the program. The notes of an error have locations in the library.
       const name = /at file:\/\/\S*\/([^/]+)\.ts:\d+:\d+/.exec(error)?.[1];
       if (names.includes(name as Name)) current = name as Name;
       if (current === undefined) throw new Error(`an error outside of the programs: ${error}`);

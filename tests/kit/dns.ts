@@ -18,7 +18,10 @@ export class NamedMachine {
   readonly #folder = mkdtempSync(join(tmpdir(), "firn-dns-"));
   readonly #server: Child;
 
-  /** `records` are options of dnsmasq, such as `--srv-host=…`; host names are set by `setHosts`. */
+  /**
+   * Starts the name server. `records` are options of dnsmasq, such as `--srv-host=…`; host names
+   * are set by `addHost`.
+   */
   constructor(...records: string[]) {
     ip("netns", "add", this.#name);
     ip("-n", this.#name, "link", "set", "lo", "up");
@@ -59,7 +62,7 @@ export class NamedMachine {
     return this.#spawn(bin, runtime === "deno" ? ["run", "-A", file] : [file]);
   };
 
-  /** Adds addresses of a name. The name server sees them within milliseconds. */
+  /** Adds addresses to a name. The name server uses them within milliseconds. */
   addHost(name: string, ...addresses: string[]): void {
     const lines = addresses.map((address) => `${address} ${name}\n`).join("");
     writeFileSync(join(this.#folder, "hosts", addresses.join("+")), lines);

@@ -1,7 +1,7 @@
 /**
  * Fuzzing in many rounds, each with its own random numbers. `FIRN_FUZZ=200000` runs more rounds; a
- * failure prints the seed that replays it: `FIRN_FUZZ_SEED=n`. Deno has the even seeds and Bun the odd
- * ones, so that a run on both tests twice as many.
+ * failure prints the seed that replays it: `FIRN_FUZZ_SEED=n`. Deno uses the even seeds and Bun the
+ * odd ones, so that a run on both tests twice as many.
  */
 import process from "node:process";
 import { concat } from "../../lib/base/bytes.ts";
@@ -34,7 +34,7 @@ export function rounds(count: Count, body: (random: SeededRandom) => void): numb
   return made;
 }
 
-/** The same for an async body: one round after another. */
+/** Does the same with an async body, one round after another. */
 export async function roundsInTurn(
   count: Count,
   body: (random: SeededRandom) => Promise<void>,

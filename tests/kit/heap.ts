@@ -22,13 +22,13 @@ export function heapBytes(): number {
 }
 
 /**
- * Waits until the heap has grown by at most this many bytes. A collector may need several attempts: a
- * stale value on the stack can look like a pointer.
+ * Waits until the heap has grown by at most this many bytes. The collector may need several
+ * attempts, because a stale value on the stack can look like a pointer.
  */
 export async function comesBack(before: number, bytes: number): Promise<void> {
   let grown = Infinity;
   try {
-    await until("the memory comes back", () => (grown = heapBytes() - before) < bytes, 5_000);
+    await until("the memory is released", () => (grown = heapBytes() - before) < bytes, 5_000);
   } catch (error) {
     throw new Error(`${grown} bytes more than before, ${bytes} allowed`, { cause: error });
   }

@@ -1,19 +1,19 @@
 /**
- * Parses consecutive responses on a connection. It has the information of a client, and throws
- * where a client would fail.
+ * Parses consecutive responses on a connection as a client does, and throws where a client would
+ * fail.
  */
 
 /** One response. */
 export interface HttpAnswer {
   readonly status: number;
-  /** Headers by name in lower case. */
+  /** The headers, by name in lower case. */
   readonly headers: ReadonlyMap<string, string>;
   readonly text: string;
 }
 
 /**
- * Returns the complete responses in `text`, and the text after them. `methods`: the methods of the
- * requests.
+ * Returns the complete responses in `text`, and the text after them. `methods` are the methods of
+ * the requests.
  */
 export function readAnswers(
   text: string,
@@ -51,12 +51,12 @@ function readBody(
 ): { text: string; length: number } | undefined {
   if (headers.get("transfer-encoding") !== "chunked") {
     const received = headers.get("content-length");
-    // The body ends with the connection.
+    // The end of the connection ends the body.
     if (received === undefined && headers.get("connection") === "close") {
       return { text, length: text.length };
     }
     const length = Number(received);
-    if (!Number.isInteger(length)) throw new Error("nobody knows where this response ends");
+    if (!Number.isInteger(length)) throw new Error("the end of this response is not defined");
     return text.length < length ? undefined : { text: text.slice(0, length), length };
   }
   let whole = "";
@@ -66,7 +66,9 @@ function readBody(
     const size = parseInt(text.slice(at, line), 16);
     const end = line + 2 + size;
     if (text.length < end + 2) return undefined;
-    if (text.slice(end, end + 2) !== "\r\n") throw new Error("a chunk does not end where it says");
+    if (text.slice(end, end + 2) !== "\r\n") {
+      throw new Error("a chunk has another length than announced");
+    }
     whole += text.slice(line + 2, end);
     at = end + 2;
     if (size === 0) return { text: whole, length: at };

@@ -1,4 +1,4 @@
-/** Keys of cookies for tests, without scrypt, which takes a quarter of a second. */
+/** Keys derived from cookies for tests, without scrypt, which takes a quarter of a second. */
 import { createHash } from "node:crypto";
 import { type ClusterKeys, keysOf } from "../../lib/mesh/identity.ts";
 import { Node } from "../../lib/node.ts";

@@ -1,5 +1,5 @@
 /**
- * Faults for the in-memory network: data in transit can be held and delivered in any order of the
+ * Faults for the in-memory network: data in transit can be held and delivered in any order between
  * connections, connections can be cut, and nodes isolated. The order within a connection is kept.
  */
 import { ConnectError, type Host } from "../../lib/host/host.ts";
@@ -69,7 +69,7 @@ class HeldStream implements Stream {
     this.#inner.end();
   }
 
-  /** Aborts on the owner's request: at once, even if data is held. */
+  /** Aborts on the owner's request, at once, even if data is held. */
   abort(): void {
     this.#inner.abort();
     this.#close({ kind: "aborted" });
@@ -118,7 +118,7 @@ export class MemoryFaults {
         inner.listen(options, (stream) => accept(this.#held(stream, port, this.#dialler))),
       connect: async (options) => {
         if (this.#cut.has(pair(port, options.port))) {
-          throw new ConnectError("unreachable", "the way is cut");
+          throw new ConnectError("unreachable", "the connection is cut");
         }
         this.#dialler = port;
         return this.#held(await inner.connect(options), port, options.port);

@@ -1,6 +1,6 @@
 /**
- * An in-memory network: hosts whose streams are queues in this process. Everything else of a host,
- * including time and randomness, is real. There is no TLS: a listener is trusted.
+ * An in-memory network: hosts whose streams are queues in this process. Everything else, including
+ * time and randomness, is that of the real host. There is no TLS: a listener is trusted.
  */
 import { ConnectError, type Host, ListenError } from "../../lib/host/host.ts";
 import { type Address, IGNORE, type Stream, type StreamEnd } from "../../lib/host/stream.ts";

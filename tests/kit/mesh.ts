@@ -1,6 +1,6 @@
 /**
- * Nodes in one process, in a mesh over real loopback TLS. Provides operations: start, cluster,
- * until connected. Their log lines and events are stored in arrays. All nodes that a test starts
+ * Nodes in one process, in a mesh over real loopback TLS, and functions to start them and to wait
+ * for connections. Their log lines and events are stored in arrays. All nodes that a test starts
  * are stopped at its end.
  */
 import type { LogLevel } from "../../lib/base/log.ts";
@@ -50,7 +50,7 @@ export async function withNodes(body: (start: Start) => Promise<void>): Promise<
         cookie: COOKIE,
         logLevel: "debug",
         log: ({ level, line }) => void lines.push({ level, line }),
-        // Subscribed before the start, so that the listeners below receive the first sessions too.
+        // Does not wait, so that the listeners below are registered before the first session.
         joinTimeout: 0,
         // Generous limits, because the machine may be busy with other tests.
         warnings: { eventLoopDelay: Infinity },
@@ -93,7 +93,7 @@ export async function untilWhole(nodes: readonly TestNode[]): Promise<void> {
   const whole = (): boolean =>
     nodes.every((one) => nodes.every((other) => one === other || agree(one, other)));
   try {
-    await until("the mesh is whole", whole);
+    await until("all nodes are connected", whole);
   } catch (error) {
     const logs = nodes.map(({ lines }) => lines.map(({ line }) => line).join("\n")).join("\n\n");
     throw new Error(`${(error as Error).message}\n${logs}`);
@@ -109,7 +109,7 @@ export function agree(one: TestNode, other: TestNode): boolean {
 /** Waits until a node has no session with another. */
 export function untilApart(one: TestNode, other: TestNode): Promise<void> {
   return until(
-    `${one.name} is apart from ${other.name}`,
+    `${one.name} is disconnected from ${other.name}`,
     () => one.mesh.session(other.name) === undefined,
   );
 }
@@ -120,7 +120,7 @@ export function warnings(node: TestNode): string[] {
     .map(({ line }) => line);
 }
 
-/** Waits until a node has rejected a peer, or was rejected. Resolves with the reason. */
+/** Waits until a node has rejected a peer, or was rejected. Resolves to the reason. */
 export async function refusedBy(node: TestNode): Promise<string> {
   await until(`${node.name} refuses`, () => node.refused.length > 0);
   return node.refused[0]!.reason;

@@ -1,4 +1,4 @@
-/** Nodes as operating-system processes, and the pairs of runtimes on which they run. */
+/** Nodes as operating-system processes, and the pairs of runtimes that they run on. */
 import { fileURLToPath } from "node:url";
 import process from "node:process";
 import type { Child } from "../../lib/host/host.ts";
@@ -21,8 +21,8 @@ export const PAIRS: readonly (readonly [Runtime, Runtime])[] = process.env["FIRN
 const isLong = process.env["FIRN_LONG"] === "1";
 
 /**
- * Returns whether the `i`-th of several similar tests runs on a pair. In mixed mode each runs on one pair,
- * in turns, so that together they cover both; with FIRN_LONG=1 each runs on both.
+ * Returns whether the `i`-th of several similar tests runs on a pair. In mixed mode, each test runs
+ * on one pair, alternately, so that together they cover both; with FIRN_LONG=1 each runs on both.
  */
 export function isTurnOf(pair: readonly [Runtime, Runtime], i: number): boolean {
   return isLong || PAIRS[i % PAIRS.length] === pair;
@@ -80,8 +80,8 @@ export class NodeProcess {
   }
 
   /**
-   * Starts a node and waits until it listens. The system chooses the port unless one is given; the
-   * default program in `tests/process` serves rooms. `launch` starts it elsewhere, such as in a
+   * Starts a node and waits until it listens. The system chooses the port unless one is given. The
+   * default program in `tests/process` serves rooms. `launch` starts the process, for example in a
    * namespace.
    */
   static async start(
@@ -101,7 +101,7 @@ export class NodeProcess {
     await until(`${short} is ready`, isDecided, 30_000);
     const ready = node.received.find(({ event }) => event === "ready");
     if (ready === undefined) {
-      const end = status === undefined ? "" : `has ended (${status}): `;
+      const end = status === undefined ? "" : `exited (${status}): `;
       throw new Error(`${short} ${end}${JSON.stringify(node.received)}`);
     }
     node.name = String(ready["name"]);
@@ -109,7 +109,7 @@ export class NodeProcess {
     return node;
   }
 
-  /** Sends a request to the node, and resolves with its reply. */
+  /** Sends a request to the node. Resolves to its reply. */
   async ask<T = unknown>(what: string, details: Record<string, unknown> = {}): Promise<T> {
     const id = ++this.#lastId;
     const answer = new Promise<{ result?: unknown; error?: string }>((answered) =>
@@ -141,7 +141,7 @@ export class NodeProcess {
     this.#child.signal(name);
   }
 
-  /** Resolves with the exit status, or the signal that ended the process. */
+  /** Resolves to the exit status, or to the signal that ended the process. */
   get ended(): Promise<number | string> {
     return this.#child.ended;
   }
@@ -155,7 +155,7 @@ export class NodeProcess {
 
 /** Waits until these nodes are all connected with each other. */
 export async function untilWhole(...nodes: NodeProcess[]): Promise<void> {
-  await until("the mesh is whole", async () => {
+  await until("all nodes are connected", async () => {
     for (const node of nodes) {
       const peers = await node.ask<string[]>("peers");
       if (nodes.some((other) => other !== node && !peers.includes(other.name))) return false;

@@ -1,6 +1,6 @@
 /**
  * A TCP proxy on loopback with faults: it forwards data, silently holds it back in one or both
- * directions, or cuts its connections.
+ * directions, or closes its connections.
  *
  *     client ───▶ port │ forth ──▶ │ target
  *             ◀────────│ ◀── back  │
@@ -67,7 +67,7 @@ export class Proxy {
     for (const tube of [...this.#tubes]) tube.end();
   }
 
-  /** Ends everything. */
+  /** Closes the proxy and all connections. */
   async close(): Promise<void> {
     const closed = new Promise<void>((closed) => this.#server.close(() => closed()));
     this.cut();
@@ -99,7 +99,8 @@ class Tube {
   readonly #near: Socket;
   readonly #target: number;
   /**
-   * Dialed when the first data may pass, so that a blocked path also blocks the connection attempt.
+   * The connection to the target. It is opened when the first data may pass, so that a blocked path
+   * also blocks the connection attempt.
    */
   #far: Socket | undefined;
   readonly #forth: Flow;

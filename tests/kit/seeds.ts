@@ -23,7 +23,7 @@ export async function seeds(
       await body(new SeededRandom(seed), 1 + Math.floor(sizeMax * Math.min(1, (seed + 1) / count)));
     } catch (error) {
       const { message } = error as Error;
-      throw new Error(`FIRN_SEED=${seed} replays this: ${message}`, { cause: error });
+      throw new Error(`FIRN_SEED=${seed} replays: ${message}`, { cause: error });
     }
   }
 }

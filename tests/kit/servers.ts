@@ -1,9 +1,9 @@
-/** Servers that tests start, and what every configuration of nginx needs for that. */
+/** Finds the servers that tests start, and writes what every configuration of nginx needs. */
 import { existsSync } from "node:fs";
 import process from "node:process";
 import { findProgram } from "../../scripts/cluster/runtimes.ts";
 
-/** Returns a server's program: on the PATH, or where Debian installs it, which not every PATH has. */
+/** Returns the path of a server's program, on the PATH or where Debian installs it. */
 export function findServer(name: string): string | undefined {
   return findProgram(name) ??
     ["/usr/sbin/", "/usr/bin/"].map((folder) => folder + name).find(existsSync);

@@ -23,11 +23,11 @@ export class Client {
     return client;
   }
 
-  /** Connects, and resolves when the socket has joined a room. */
+  /** Connects, and resolves when the server has added the socket to a room. */
   static async member(url: string, room: string): Promise<Client> {
     const client = await Client.open(url);
     client.send(`join ${room}`);
-    await until(`it is in ${room}`, () => client.observed.includes(`joined ${room}`));
+    await until(`the socket has joined ${room}`, () => client.observed.includes(`joined ${room}`));
     client.observed.length = 0;
     return client;
   }

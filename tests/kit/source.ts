@@ -1,8 +1,7 @@
 /**
- * A TypeScript file as the architecture rules see it: its imports, and its code without comments.
- *
- * It is a scanner, not a parser: it recognises comments, strings, templates and regular
- * expressions, and blanks them out so that lines keep their numbers.
+ * A TypeScript file in the form that the architecture rules check: its imports, and its code
+ * without comments. A scanner, not a parser, recognises comments, strings, templates and regular
+ * expressions, and replaces them by blanks, so that lines keep their numbers.
  */
 
 /** One import or re-export, types included. */
@@ -16,7 +15,7 @@ export interface Source {
   /** The path from the project's root, with `/`. */
   readonly path: string;
   readonly imports: readonly Import[];
-  /** Without comments. */
+  /** The code without comments. */
   readonly code: string;
   /** The code without comments and string contents. */
   readonly bare: string;

@@ -1,4 +1,4 @@
-/** A system of actors with a clock that the test controls, and one on the real host. */
+/** A system of actors whose clock the test controls, and one on the real host. */
 import { setImmediate } from "node:timers";
 import type { Clock, Timer } from "../../lib/base/clock.ts";
 import { type Random, SeededRandom } from "../../lib/base/random.ts";
@@ -45,7 +45,7 @@ export class ManualClock implements Clock {
     return this.#arm(ms, task, ms);
   }
 
-  /** Number of timers that would be set on the machine. */
+  /** Number of timers that would be set on a real host. */
   get armed(): number {
     return this.#armed.length;
   }
@@ -87,7 +87,7 @@ export class ManualClock implements Clock {
   }
 }
 
-/** The host of such a system: the test decides when I/O runs. */
+/** The host of such a system. The test decides when I/O runs. */
 export class ManualHost implements SystemHost {
   readonly random: Random = new SeededRandom(1);
   readonly clock: ManualClock;
@@ -102,7 +102,7 @@ export class ManualHost implements SystemHost {
   }
 }
 
-/** The node of these systems. */
+/** The node incarnation of these systems. */
 export const HOME: Home = { node: "kit@127.0.0.1:1", creation: 7, local: true };
 
 /** An actor that the test controls: `self` is exposed, and its handled messages are stored. */
@@ -155,20 +155,20 @@ export class ManualSystem extends System {
     return { pid, self, got };
   }
 
-  /** Runs everything that can run without advancing time. */
+  /** Runs everything that can run at the current time. */
   async settle(): Promise<void> {
     for (let round = 0; round < ROUNDS_MAX; round++) {
-      // An immediate runs after all microtasks, in which turns run.
+      // An immediate runs after all microtasks, in which actors have their turns.
       await new Promise<void>((done) => void setImmediate(done));
       const task = this.host.yielded.shift();
       if (task === undefined) return;
       this.yields++;
       task();
     }
-    throw new Error("the system does not come to rest");
+    throw new Error("the system does not become idle");
   }
 
-  /** Advances time: everything runs at its time. */
+  /** Advances the time, and runs everything at the time when it is due. */
   async advance(ms: number): Promise<void> {
     await this.settle();
     const end = this.clock.now() + ms;

@@ -1,6 +1,6 @@
 /**
- * One `test` for both runtimes. Under Deno it is `Deno.test` itself, so that sanitizers and line
- * numbers are Deno's own; under Bun it is `bun:test`.
+ * One `test` function for both runtimes. On Deno it is `Deno.test`, so that its sanitizers and line
+ * numbers apply; on Bun it uses `bun:test`.
  */
 import process from "node:process";
 
@@ -13,11 +13,11 @@ export interface TestContext {
 export interface TestOptions {
   ignore?: boolean;
   only?: boolean;
-  /** Milliseconds. */
+  /** The timeout in milliseconds. */
   timeout?: number;
-  /** Deno's leak checks of async operations, which the runtime's own servers do not pass. */
+  /** Whether Deno checks for leaked async operations; its own servers do not pass. */
   sanitizeOps?: boolean;
-  /** Deno's leak checks of resources. */
+  /** Whether Deno checks for leaked resources. */
   sanitizeResources?: boolean;
 }
 
@@ -62,9 +62,9 @@ export const test: Test = "Bun" in globalThis ? await bunTest() : Deno.test as T
 export const runtime: "deno" | "bun" = "Bun" in globalThis ? "bun" : "deno";
 
 /**
- * Waits until `condition` holds; throws with `what` after `ms`, a limit that only a failure or an overloaded
- * machine reaches. Checks after 2 milliseconds, and then after a tenth of the time that it has waited, so
- * that long waits, of which many run side by side, leave the processor to what they wait for.
+ * Waits until `condition` returns true. Throws with `what` after `ms`, a limit that only a failure or
+ * an overloaded machine reaches. Checks after 2 milliseconds, and then after a tenth of the time that
+ * it has waited, so that long waits, of which many run at the same time, use little CPU time.
  */
 export async function until(
   what: string,

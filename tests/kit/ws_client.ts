@@ -1,6 +1,6 @@
 /**
- * A WebSocket client that can violate the protocol: raw TCP with any bytes, and its own frame
- * encoder and decoder, so that the server is not tested by its own code.
+ * A WebSocket client that can violate the protocol: raw TCP with any bytes, and a frame encoder and
+ * decoder of its own, so that the server is not tested with its own code.
  */
 import type { Host } from "../../lib/host/host.ts";
 import type { Stream, StreamEnd, StreamHandler } from "../../lib/host/stream.ts";
@@ -14,18 +14,18 @@ export const SAMPLE_MASK: readonly number[] = [0x37, 0xfa, 0x21, 0x3d];
 
 /** A valid or invalid frame. */
 export interface FrameShape {
-  /** Default 1, text. */
+  /** The opcode, by default 1 for text. */
   readonly opcode?: number;
-  /** A string is sent as UTF-8. */
+  /** The payload. A string is sent as UTF-8. */
   readonly payload?: string | Uint8Array;
   readonly fin?: boolean;
-  /** The three reserved bits, as 0 to 7. */
+  /** The three reserved bits, as a number from 0 to 7. */
   readonly reserved?: number;
-  /** `false` omits the mask. */
+  /** The masking key. `false` omits the mask. */
   readonly mask?: readonly number[] | false;
-  /** The form of the length, if it is not the shortest. */
+  /** The form of the length, if not the shortest. */
   readonly form?: 7 | 16 | 64;
-  /** The length to announce, if it is not the actual one. */
+  /** The announced length, if not the actual one. */
   readonly claims?: number | bigint;
 }
 
@@ -207,29 +207,36 @@ export class RawClient implements StreamHandler {
 
   /** Waits for the head of the HTTP response. */
   answered(): Promise<void> {
-    return until("the server answers", () => this.head !== undefined || this.closed !== undefined);
+    return until(
+      "the response has arrived",
+      () => this.head !== undefined || this.closed !== undefined,
+    );
   }
 
-  /** Waits until the server has ended its side. */
+  /** Waits until the server has closed its side. */
   gone(ms?: number): Promise<void> {
-    return until("the server hangs up", () => this.ended || this.closed !== undefined, ms);
+    return until(
+      "the server has closed the connection",
+      () => this.ended || this.closed !== undefined,
+      ms,
+    );
   }
 
-  /** Resolves with the next frame. */
+  /** Resolves to the next frame. */
   async next(): Promise<ReceivedFrame> {
     const at = this.#read++;
-    await until("a frame comes", () => this.frames.length > at || this.closed !== undefined);
+    await until("a frame has arrived", () => this.frames.length > at || this.closed !== undefined);
     const frame = this.frames[at];
     if (frame === undefined) throw new Error(`no frame ${at}: ${JSON.stringify(this.closed)}`);
     return frame;
   }
 
-  /** Resolves with the next frame's payload as text. */
+  /** Resolves to the payload of the next frame as text. */
   async nextText(): Promise<string> {
     return new TextDecoder().decode((await this.next()).payload);
   }
 
-  /** Waits for the close frame, skipping other frames, and resolves with its code and reason. */
+  /** Waits for the close frame, skipping other frames. Resolves to its code and reason. */
   async closeFrame(): Promise<{ code: number; reason: string }> {
     for (;;) {
       const { opcode, payload } = await this.next();
@@ -242,7 +249,7 @@ export class RawClient implements StreamHandler {
   /** Aborts the connection, and waits until it has closed. */
   async abort(): Promise<void> {
     this.stream.abort();
-    await until("the stream is over", () => this.closed !== undefined);
+    await until("the stream has ended", () => this.closed !== undefined);
   }
 
   data(bytes: Uint8Array): void {

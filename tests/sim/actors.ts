@@ -1,4 +1,4 @@
-/** The actors of the promises, both in the simulator and in processes. They record facts. */
+/** The actors of the promises, for simulations and for processes. They record facts. */
 import type { Call } from "../../lib/actor/call.ts";
 import { Down, Exit } from "../../lib/actor/exit.ts";
 import type { Self } from "../../lib/actor/self.ts";
@@ -24,8 +24,8 @@ export function sink(self: Self<Numbered>, at: string, tell: Tell): (message: Nu
 }
 
 /**
- * An actor that others monitor and link to. It traps exits, so it survives those that are linked
- * with it.
+ * An actor that others link to and monitor. It traps exits, so it survives the exits of linked
+ * actors.
  */
 export async function target(self: Self): Promise<void> {
   self.trapExit = true;
@@ -46,10 +46,10 @@ export async function watcher(
   if (ways !== "link") self.monitor(there);
   for await (const message of self) {
     if (!(message instanceof Exit || message instanceof Down)) continue;
-    // Its node stops or leaves.
+    // The actor's own node stops or leaves.
     if (message instanceof Exit && !message.from.equals(there)) return;
     const kind = message instanceof Exit ? "exit" : "down";
-    // A stopping node sends every actor an exit signal, which does not belong to a link.
+    // When a node stops, every actor receives an exit signal, which does not come from a link.
     if (message instanceof Exit && message.from.key !== there.key) return;
     tell({ kind, bond, reason: String(message.reason) });
   }
@@ -68,14 +68,13 @@ export function child(
     once: true,
   });
   return (message) => {
-    // Stacks differ between runtimes, and therefore the encoded bytes would too.
+    // Without a stack, because stacks differ between runtimes, and so would the encoded bytes.
     if (message === "crash") throw Object.assign(new Error(`${where}: as told`), { stack: "" });
   };
 }
 
 /**
- * An actor with every kind of relation to another one. All its records must be removed when it
- * exits.
+ * An actor that links, monitors, calls and spawns. All its records must be removed when it exits.
  */
 export async function acquaintance(
   self: Self<unknown>,
@@ -99,7 +98,7 @@ export async function acquaintance(
 
 const decoder = new TextDecoder();
 
-/** A line sent to a room: its sender and its number. */
+/** Returns a line for a room: its sender and its number. */
 export function spoken(from: string, number: number): string {
   return `<${from} ${number}>`;
 }

@@ -1,6 +1,6 @@
 /**
- * Tests the checkers: each of these builds is broken deliberately, and is detected within a few
- * seeds.
+ * Tests the checkers of promises: each of these builds has a deliberate defect, and is detected
+ * within a few seeds.
  */
 import { assert } from "@std/assert";
 import process from "node:process";
@@ -18,8 +18,8 @@ const SOUND_SEEDS = 10;
 const isLong = process.env["FIRN_LONG"] === "1";
 
 /**
- * The builds that this runtime tests: every other one, because a simulation is the same on both
- * (`sim_test.ts`), or all with FIRN_LONG=1.
+ * The builds that this runtime tests: every second one, because a simulation is the same on both
+ * runtimes (`sim_test.ts`), or all with FIRN_LONG=1.
  */
 const BUILDS = BROKEN.filter((_, i) => isLong || i % 2 === (runtime === "deno" ? 0 : 1));
 
@@ -38,7 +38,7 @@ for (const [promise, what, sabotage] of BUILDS) {
   });
 }
 
-test("the promises are kept by the correct build", async () => {
+test("the correct build keeps all promises", async () => {
   const all = Object.keys(PROMISES);
   for (let seed = 1; seed <= SOUND_SEEDS; seed++) await chaos(seed, promisesOf(seed, all));
 });

@@ -1,6 +1,6 @@
 /**
- * Runs a random cluster under random faults, from a seed. At the end, once everything is healed and
- * idle, the promises are checked.
+ * Runs a random cluster under random faults, from a seed. When all faults are removed and the
+ * cluster is idle, the promises are checked.
  */
 import type { Node } from "../../lib/node.ts";
 import type { Parts } from "../../lib/start.ts";
@@ -12,29 +12,29 @@ import {
 } from "../../lib/simulate.ts";
 
 /**
- * A guarantee of Firn: a workload that runs during the faults, and the conditions that must hold
- * afterwards.
+ * A promise is a guarantee of Firn: a workload that runs during the faults, and the conditions that
+ * must hold afterwards.
  */
 export interface Promising {
   readonly name: string;
-  /** A node has started, as a new incarnation. */
+  /** Called when a node has started, as a new incarnation. */
   up(short: string, node: Node): void;
-  /** A node has crashed or is about to stop. */
+  /** Called when a node has crashed or is about to stop. */
   down(short: string): void;
-  /** A node is paused or resumed. */
+  /** Called when a node is paused or resumed. */
   paused?(short: string, isPaused: boolean): void;
   /** Performs a step of the workload. */
   act(): void;
-  /** Ends the workload: there are no more faults, and all nodes are up. */
+  /** Ends the workload. From now on there are no faults, and all nodes are up. */
   rest?(): void;
-  /** Throws a description of what was broken, once everything is idle. */
+  /** Throws a description of the violations. Called when everything is idle. */
   check(sim: Simulation): void | Promise<void>;
 }
 
-/** Creates the workload and checker of a promise for one simulation. */
+/** Creates the workload and the checker of a promise for one simulation. */
 export type MakePromise = (stage: Stage) => Promising;
 
-/** What a promise's workload may use. */
+/** What the workload of a promise may use. */
 export interface Stage {
   readonly sim: Simulation;
   /** The nodes that are up and not about to stop. */
@@ -55,7 +55,7 @@ export interface ChaosOptions extends SimulateOptions {
 
 const SETTINGS = { pingInterval: 500, pingTimeout: 2_000, joinTimeout: 200 } as const;
 
-/** Runs a seed. Returns the hash of its history. */
+/** Runs the simulation of a seed. Returns the hash of its history. */
 export async function chaos(
   seed: number,
   makers: readonly MakePromise[],
@@ -138,7 +138,7 @@ export async function chaos(
           }
           break;
         case 9: {
-          // A partition in two.
+          // Partitions the network in two.
           const some = shorts.filter(() => random.below(2) === 0);
           sim.partition(some, shorts.filter((one) => !some.includes(one)));
           break;
@@ -163,10 +163,10 @@ export async function chaos(
     for (const short of shorts) {
       if (!nodes.has(short)) up(short, await sim.restart(short));
     }
-    // Nodes that were paused or isolated may only now detect which sessions they have lost.
+    // Nodes that were paused or isolated may detect only now which sessions they have lost.
     await sim.run(5_000);
     await sim.until(
-      "the mesh is whole",
+      "all nodes are connected",
       () => shorts.every((short) => nodes.get(short)!.peers().length === shorts.length - 1),
       {
         within: 120_000,

@@ -1,6 +1,6 @@
 /**
- * The guarantees of membership as stated in `lib/mesh/README.md`: for each a history from a seed,
- * and a checker that throws if the guarantee was broken.
+ * The guarantees of membership as stated in `lib/mesh/README.md`: for each guarantee, a function
+ * runs a history from a seed, and throws if the guarantee is violated.
  */
 import { NodeConnectError } from "../../lib/mesh/connect_waiters.ts";
 import { FORGET_MS } from "../../lib/mesh/peers.ts";
@@ -12,14 +12,14 @@ import type { Node } from "../../lib/node.ts";
 import { fullName, simulate, type Simulation } from "../../lib/simulate.ts";
 
 /**
- * The time in milliseconds after which nodes that can reach each other and share a peer are
+ * The time in milliseconds within which nodes that can reach each other and share a peer are
  * connected.
  */
 export const CONVERGE_MS = 75_000;
 
 /**
- * The time in milliseconds after which nodes that start at once and can reach each other are
- * connected.
+ * The time in milliseconds within which nodes that start at the same time and can reach each other
+ * are connected.
  */
 const BOOT_MS = 1_000;
 
@@ -34,7 +34,7 @@ function isWhole(nodes: readonly Node[]): boolean {
   return nodes.every((node) => node.peers().length === nodes.length - 1);
 }
 
-/** Starts nodes at random times; `seedsOf` returns the names that each of them knows. */
+/** Starts nodes at random times. `seedsOf` returns the seeds of each node. */
 function startAll(
   sim: Simulation,
   shorts: readonly string[],
@@ -51,7 +51,8 @@ function shortsOf(count: number): string[] {
 }
 
 /**
- * Nodes that start at once, each of which knows one node that others know too, form a full mesh.
+ * Nodes that start at the same time, and each know one node that others also know, form a full
+ * mesh.
  */
 export function boots(seed: number): Promise<unknown> {
   return simulate({ seed }, async (sim) => {
@@ -61,13 +62,13 @@ export function boots(seed: number): Promise<unknown> {
       shorts,
       () => ["n0", shorts[sim.random.below(shorts.length)]!],
     );
-    await sim.until("the mesh is whole", () => isWhole(nodes), { within: BOOT_MS });
+    await sim.until("all nodes are connected", () => isWhole(nodes), { within: BOOT_MS });
   });
 }
 
 /**
- * Some nodes cannot dial others for a minute or more, in one or both directions; afterwards they
- * are connected.
+ * Nodes that cannot dial each other for a minute or more, in one or both directions, are connected
+ * afterwards.
  */
 export function unreachable(seed: number): Promise<unknown> {
   return simulate({ seed }, async (sim) => {
@@ -82,22 +83,22 @@ export function unreachable(seed: number): Promise<unknown> {
     const nodes = await startAll(sim, shorts, () => ["n0"]);
     await sim.run(sim.random.below(300_000));
     sim.heal();
-    await sim.until("the mesh is whole", () => isWhole(nodes), { within: CONVERGE_MS });
+    await sim.until("all nodes are connected", () => isWhole(nodes), { within: CONVERGE_MS });
   });
 }
 
-/** A node that no other node can dial dials the nodes it learns of, and is therefore connected. */
+/** A node that no other node can dial dials the nodes that it learns of, and is thus connected. */
 export function oneSided(seed: number): Promise<unknown> {
   return simulate({ seed }, async (sim) => {
     const shorts = shortsOf(3 + sim.random.below(5));
     const hidden = shorts.at(-1)!;
-    // Its name cannot be resolved: the others can only wait for its dials.
+    // Its name cannot be resolved, so the others must wait for its dials.
     const nodes = await startAll(sim, shorts.slice(0, -1), () => ["n0"]);
     const name = "hidden@nowhere.sim:9100";
     nodes.push(await sim.start(hidden, { name, seeds: ["n0"], joinTimeout: 0 }));
     await sim.run(sim.random.below(60_000));
     const late = await sim.start("late", { seeds: ["n0"], joinTimeout: 0 });
-    await sim.until("the mesh is whole", () => isWhole([...nodes, late]), { within: 5_000 });
+    await sim.until("all nodes are connected", () => isWhole([...nodes, late]), { within: 5_000 });
   });
 }
 
@@ -106,7 +107,7 @@ export function joining(seed: number): Promise<unknown> {
   return simulate({ seed }, async (sim) => {
     const shorts = shortsOf(2 + sim.random.below(5));
     const nodes = await startAll(sim, shorts, () => ["n0"]);
-    await sim.until("the mesh is whole", () => isWhole(nodes));
+    await sim.until("all nodes are connected", () => isWhole(nodes));
     const holder = nodes[sim.random.below(nodes.length)]!;
     const pid = holder.spawn(() => () => {});
     await holder.global.register("held", pid);
@@ -122,7 +123,7 @@ export function joining(seed: number): Promise<unknown> {
   });
 }
 
-/** Nodes with unique names come and go; those that stay forget them, and stop dialing them. */
+/** Nodes with unique names start and stop. The other nodes forget them, and stop dialing them. */
 export function churn(seed: number, lifetimes = 25): Promise<unknown> {
   return simulate({ seed, limit: 10 * FORGET_MS }, async (sim) => {
     const stay = await Promise.all(
@@ -141,7 +142,7 @@ export function churn(seed: number, lifetimes = 25): Promise<unknown> {
     const before = stay.map((node) => node.membership().dials);
     await sim.run(60_000);
     for (const [i, node] of stay.entries()) {
-      // Each lost node is dialed about once a minute, never more than twice.
+      // Each lost node is dialed about once a minute, and never more than twice.
       const dials = node.membership().dials - before[i]!;
       require(dials <= 2 * lifetimes, `${dials} dials a minute for ${lifetimes} lost nodes`);
     }
@@ -151,7 +152,7 @@ export function churn(seed: number, lifetimes = 25): Promise<unknown> {
     for (const [i, node] of stay.entries()) {
       const { known, dials } = node.membership();
       require(known === 1, `${node.name} knows ${known} nodes`);
-      require(dials === after[i]!.dials, `${node.name} still dials nodes that are gone`);
+      require(dials === after[i]!.dials, `${node.name} still dials lost nodes`);
     }
   });
 }
@@ -160,7 +161,7 @@ export function churn(seed: number, lifetimes = 25): Promise<unknown> {
 export function stopped(seed: number): Promise<unknown> {
   return simulate({ seed }, async (sim) => {
     const nodes = await startAll(sim, shortsOf(4), () => ["n0"]);
-    await sim.until("the mesh is whole", () => isWhole(nodes));
+    await sim.until("all nodes are connected", () => isWhole(nodes));
     await sim.run(sim.random.below(20_000));
     const stay = nodes.slice(0, 3);
     const dialed: string[] = [];
@@ -172,13 +173,13 @@ export function stopped(seed: number): Promise<unknown> {
 }
 
 /**
- * Of two live nodes with one name, the first stays; a node that replaces a dead one is accepted at
- * once.
+ * Of two live nodes with one name, the first remains. A node that replaces a dead one is accepted
+ * at once.
  */
 export function duplicates(seed: number): Promise<unknown> {
   return simulate({ seed }, async (sim) => {
     const nodes = await startAll(sim, shortsOf(3), () => ["n0"]);
-    await sim.until("the mesh is whole", () => isWhole(nodes));
+    await sim.until("all nodes are connected", () => isWhole(nodes));
     const name = "app@app.sim:9100";
     let downs = 0;
     for (const node of nodes) node.on("nodedown", () => void downs++);
@@ -192,7 +193,7 @@ export function duplicates(seed: number): Promise<unknown> {
     }
     await sim.run(10_000);
     require(downs === 0 && first.peers().length === 3, `${downs} sessions were lost`);
-    // The first node has crashed, which no node has detected; or it is behind a partition.
+    // The first node has crashed, which no node has detected yet, or it is behind a partition.
     if (sim.random.next() < 0.5) sim.crash("app1");
     else sim.partition(["app1"], ["n0", "n1", "n2"]);
     await sim.run(sim.random.below(5_000));
@@ -204,7 +205,7 @@ export function duplicates(seed: number): Promise<unknown> {
 }
 
 /**
- * Clocks that are wrong by days neither keep nodes disconnected nor allow two holders of one name,
+ * Clocks that are wrong by days neither keep nodes disconnected nor allow two holders of a name,
  * and they are reported.
  */
 export function skewedClocks(seed: number): Promise<unknown> {
@@ -212,7 +213,7 @@ export function skewedClocks(seed: number): Promise<unknown> {
     const shorts = shortsOf(2 + sim.random.below(5));
     for (const short of shorts) sim.skew(short, (sim.random.next() - 0.5) * 60 * 3_600_000);
     const nodes = await startAll(sim, shorts, () => ["n0"]);
-    await sim.until("the mesh is whole", () => isWhole(nodes), { within: BOOT_MS });
+    await sim.until("all nodes are connected", () => isWhole(nodes), { within: BOOT_MS });
     await sim.run(1_000);
     const pids = nodes.map((node) => node.spawn(() => () => {}));
     const granted = await Promise.all(nodes.map((node, i) => node.global.register("n", pids[i]!)));
@@ -237,7 +238,7 @@ export function skewedClocks(seed: number): Promise<unknown> {
 }
 
 /**
- * With many names that do not answer, `connect` settles, and a node that returns is dialed again.
+ * With many seeds that do not answer, `connect` settles, and a node that returns is dialed again.
  */
 export function fairness(seed: number): Promise<unknown> {
   return simulate({ seed }, async (sim) => {
@@ -264,12 +265,14 @@ export function fairness(seed: number): Promise<unknown> {
     sim.kill("back");
     await sim.run(sim.random.below(20_000));
     const again = await sim.restart("back");
-    await sim.until("it is back", () => again.peers().length === 1, { within: 30_000 });
+    await sim.until("the node is connected again", () => again.peers().length === 1, {
+      within: 30_000,
+    });
   });
 }
 
 /**
- * Nodes change from one cookie to the next in three rounds, each at its own time, while sessions
+ * Nodes change from one cookie to the next in three rounds, each at a random time, while sessions
  * break and nodes restart. All stay connected, and afterwards a node that has only the former
  * cookie is rejected.
  */
@@ -286,7 +289,7 @@ export function rotation(seed: number): Promise<unknown> {
       node.on("refused", ({ reason }) => void reasons.push(`refused: ${reason}`));
     };
     const nodes = (): Node[] => shorts.map((short) => sim.node(short)!);
-    const whole = () => sim.until("the mesh is whole", () => isWhole(nodes()));
+    const whole = () => sim.until("all nodes are connected", () => isWhole(nodes()));
     for (const short of shorts) await start(short);
     await whole();
     for (const round of [[former, next], [next, former], [next]]) {
@@ -308,7 +311,7 @@ export function rotation(seed: number): Promise<unknown> {
     }
     await sim.run(10_000);
     require(isWhole(nodes()), "a session was lost");
-    // From killed nodes and cut sessions, also during a handshake.
+    // The reasons of killed nodes and cut sessions, also during a handshake, are allowed.
     const wrong = reasons.filter((reason) => !/^(closed|refused: broken)$/.test(reason));
     require(wrong.length === 0, `${wrong}`);
     const late = await sim.start("late", { seeds: ["n0"], cookie: [former] });
@@ -318,7 +321,9 @@ export function rotation(seed: number): Promise<unknown> {
     for (const short of shorts) {
       if (short !== shorts[1]) await sim.node(short)!.changeCookie("another cookie");
     }
-    await sim.until("it is cut off", () => missed.peers().length === 0, { within: 10_000 });
+    await sim.until("the node has lost its sessions", () => missed.peers().length === 0, {
+      within: 10_000,
+    });
   });
 }
 
@@ -329,8 +334,8 @@ export function rotation(seed: number): Promise<unknown> {
 const GAP_MS = 50;
 
 /**
- * Nodes leave and return under load: nothing that a singleton has acknowledged is lost, it never
- * runs twice, and gaps without it are short.
+ * Nodes leave and return under load. No message that a singleton has acknowledged is lost, the
+ * singleton never runs twice, and it is missing only for a short time.
  */
 export function leaving(seed: number): Promise<unknown> {
   return simulate({ seed }, async (sim) => {
@@ -340,7 +345,7 @@ export function leaving(seed: number): Promise<unknown> {
     let running = 0;
     let endedAt: number | undefined;
     const ledger = (self: Self<Call<string, true>>, { state, handover }: Incarnation) => {
-      require(++running === 1, "it runs twice");
+      require(++running === 1, "the singleton runs twice");
       const gap = sim.now - (endedAt ?? sim.now);
       require(gap <= GAP_MS, `no singleton for ${gap} ms`);
       const entries = applied = [...(state as string[] | undefined ?? [])];

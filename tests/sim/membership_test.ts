@@ -1,4 +1,7 @@
-/** Membership keeps its guarantees over many seeds, and deliberately broken builds are detected. */
+/**
+ * Tests that membership keeps its guarantees over many seeds, and that builds with deliberate
+ * defects are detected.
+ */
 import process from "node:process";
 import { assert } from "@std/assert";
 import { systemOf } from "../../lib/actor/system.ts";
@@ -22,17 +25,17 @@ const isLong = process.env["FIRN_LONG"] === "1";
 const SEEDS = isLong ? 1_000 : 12;
 
 for (const [name, run] of Object.entries(GUARANTEES)) {
-  test(`membership keeps its guarantee of ${name}`, { timeout: 600_000 }, async () => {
+  test(`Membership keeps the guarantee ${name}`, { timeout: 600_000 }, async () => {
     const seeds = isLong ? SEEDS : COSTLY[name] ?? SEEDS;
     for (let seed = 1; seed <= seeds; seed++) if (isOwnHalf(seed)) await run(seed);
   });
 }
 
-test("membership forgets a thousand nodes that joined and left", { timeout: 300_000 }, async () => {
+test("Membership forgets a thousand nodes that joined and left", { timeout: 300_000 }, async () => {
   await churn(1, isLong ? 1_000 : 60);
 });
 
-/** The violated guarantee of each build, and its defect. */
+/** Builds with a defect: the violated guarantee, the defect, and a function that introduces it. */
 const BROKEN: readonly (readonly [guarantee: string, what: string, () => () => void])[] = [
   [
     "unreachable",
@@ -146,7 +149,7 @@ const BROKEN: readonly (readonly [guarantee: string, what: string, () => () => v
 ];
 
 for (const [guarantee, what, sabotage] of BROKEN) {
-  test(`membership's guarantee of ${guarantee} fails for a build in which ${what}`, async () => {
+  test(`Membership violates the guarantee ${guarantee} in a build in which ${what}`, async () => {
     const mend = sabotage();
     let found: string | undefined;
     try {

@@ -1,6 +1,6 @@
 /**
- * Quorum: no two copies of a singleton run at once, with cuts, pauses and restarts at the worst
- * moments. Each history detects a build without the rule that it tests.
+ * Tests the quorum: no two copies of a singleton run at once, with cuts, pauses and restarts at the
+ * worst moments. Each history detects a build without the rule that it tests.
  */
 import { assert } from "@std/assert";
 import type { Self } from "../../lib/actor/self.ts";
@@ -14,15 +14,15 @@ import { type Any, breaks } from "./sabotage.ts";
 const SETTINGS = { pingInterval: 500, pingTimeout: 2_000 } as const;
 
 /**
- * Maximum time in milliseconds for which a paused copy may run after it resumes: twice an eighth of the ping
- * timeout.
+ * Maximum time in milliseconds during which a paused copy may run after it resumes: twice an eighth
+ * of the ping timeout.
  */
 const STALE_MS = 500;
 
-/** Three nodes, the first of which, `a`, runs the singleton. */
+/** Three nodes, of which the first, `a`, runs the singleton. */
 class Trio {
   readonly sim: Simulation;
-  /** The running copies and their start times, by node. A paused one does not count. */
+  /** The running copies and their start times, by node. Paused copies are not included. */
   readonly running = new Map<string, number>();
   readonly frozen = new Set<string>();
   tokens: number[] = [];
@@ -37,7 +37,7 @@ class Trio {
     const node = await sim.start(short, { ...SETTINGS, seeds, joinTimeout: 500 });
     const copy = (self: Self, token: number | undefined) => {
       const others = [...this.running.keys()].filter((other) => !this.frozen.has(other));
-      if (others.length > 0) throw new Error(`it runs on ${others} and on ${short}`);
+      if (others.length > 0) throw new Error(`the singleton runs on ${others} and on ${short}`);
       if (token! <= (this.tokens.at(-1) ?? 0)) throw new Error(`${token} after ${this.tokens}`);
       this.tokens.push(token!);
       this.running.set(short, sim.now);
@@ -64,7 +64,7 @@ class Trio {
 
   async begin(): Promise<void> {
     for (const short of ["a", "b", "c"]) await this.start(short);
-    await this.sim.until("it runs", () => this.running.size === 1);
+    await this.sim.until("the singleton runs", () => this.running.size === 1);
     await this.sim.run(10_000 + this.sim.random.below(1_000));
   }
 
@@ -77,7 +77,7 @@ class Trio {
     const isThere = (): boolean =>
       this.failure !== undefined ||
       [...this.running.keys()].some((short) => short !== former);
-    await sim.until("another node runs it", isThere, { within: 120_000 });
+    await sim.until("another node runs the singleton", isThere, { within: 120_000 });
     this.check();
   }
 
@@ -95,14 +95,17 @@ function history(run: (trio: Trio, sim: Simulation) => Promise<void>) {
       sim.heal();
       await sim.run(30_000);
       trio.check();
-      if (trio.running.size !== 1) throw new Error(`it runs on ${[...trio.running.keys()]}`);
+      if (trio.running.size !== 1) {
+        throw new Error(`the singleton runs on ${[...trio.running.keys()]}`);
+      }
     });
 }
 
 const others = (short: string): string[] => ["a", "b", "c"].filter((other) => other !== short);
 
 const HISTORIES: Readonly<Record<string, (seed: number) => Promise<unknown>>> = {
-  // The holder receives messages from the others for longer than they receive from it.
+  // The holder receives messages from the others for longer than the others receive messages from
+  // it.
   "cut off": history(async (trio, sim) => {
     const { holder } = trio;
     sim.partition([holder], others(holder), { oneWay: true });
@@ -120,11 +123,11 @@ const HISTORIES: Readonly<Record<string, (seed: number) => Promise<unknown>>> = 
     await sim.run(sim.random.below(20_000));
     sim.resume(holder);
     await sim.run(STALE_MS);
-    if (trio.running.has(holder)) throw new Error("the stale copy still runs");
+    if (trio.running.has(holder)) throw new Error("the former copy still runs");
     trio.frozen.delete(holder);
   }),
   // A node that has granted the name restarts, and cannot reach the holder, which has not detected
-  // this.
+  // the restart.
   "started anew": history(async (trio, sim) => {
     const { holder } = trio;
     const [grants, waits] = others(holder) as [string, string];
@@ -138,12 +141,12 @@ const HISTORIES: Readonly<Record<string, (seed: number) => Promise<unknown>>> = 
 };
 
 for (const [name, run] of Object.entries(HISTORIES)) {
-  test(`Global.singleton with a quorum runs once: its node is ${name}`, async () => {
+  test(`Global.singleton with a quorum runs once if its node is ${name}`, async () => {
     for (let seed = 1; seed <= 20; seed++) await run(seed);
   });
 }
 
-/** A deliberately broken build, and the history that detects it. */
+/** Builds with a defect, and the history that detects each. */
 const BROKEN: readonly (readonly [history: string, what: string, () => () => void])[] = [
   [
     "cut off",
@@ -167,7 +170,7 @@ const BROKEN: readonly (readonly [history: string, what: string, () => () => voi
 ];
 
 for (const [name, what, sabotage] of BROKEN) {
-  test(`Global.singleton with a quorum (${name}): fails for a build in which ${what}`, async () => {
+  test(`Global.singleton with a quorum (${name}): runs twice in a build in which ${what}`, async () => {
     const mend = sabotage();
     let found: string | undefined;
     try {

@@ -1,4 +1,4 @@
-/** Deliberately broken builds, to test the checkers. */
+/** Builds with deliberate defects, to test the checkers. */
 import { TopicLog } from "../../lib/channel/topic_log.ts";
 import { Actor } from "../../lib/actor/actor.ts";
 import { Inbound } from "../../lib/mesh/inbound.ts";
@@ -28,7 +28,7 @@ import { TAG } from "../../lib/mesh/message.ts";
 // deno-lint-ignore no-explicit-any -- replaces methods of any type
 export type Any = any;
 
-/** Replaces a method, and returns a function that restores it. */
+/** Replaces a method. Returns a function that restores it. */
 export function breaks(
   of: { prototype: Any },
   method: string,
@@ -42,8 +42,8 @@ export function breaks(
 }
 
 /**
- * The promise that each build breaks, its defect, and a function that introduces the defect and
- * returns a function that removes it.
+ * Each build: the promise that it violates, its defect, and a function that introduces the defect
+ * and returns a function that removes it.
  */
 export const BROKEN: readonly (readonly [promise: string, what: string, () => () => void])[] = [
   [
@@ -237,7 +237,7 @@ export const BROKEN: readonly (readonly [promise: string, what: string, () => ()
         if (this.isAlive) return real.apply(this, args);
         const count = (rejected.get(this) ?? 0) + 1;
         rejected.set(this, count);
-        // A limited number, so that the test ends.
+        // The number is limited, so that the test ends.
         return count < 1_000 ? Promise.reject(new Error("it has ended")) : new Promise(() => {});
       };
     }),

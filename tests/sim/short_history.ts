@@ -1,4 +1,6 @@
-/** A short history for repeated runs: three nodes, a global name, a crash, a restart. */
+/**
+ * A short history for tests that run it repeatedly: three nodes, a global name, a crash, a restart.
+ */
 import { simulate, type Simulation, type SimulationResult } from "../../lib/simulate.ts";
 import type { Node } from "../../lib/node.ts";
 
@@ -7,7 +9,10 @@ export async function three(sim: Simulation): Promise<[Node, Node, Node]> {
   const a = await sim.start("a");
   const b = await sim.start("b", { seeds: ["a"] });
   const c = await sim.start("c", { seeds: ["a"] });
-  await sim.until("they met", () => [a, b, c].every((node) => node.peers().length === 2));
+  await sim.until(
+    "all nodes are connected",
+    () => [a, b, c].every((node) => node.peers().length === 2),
+  );
   return [a, b, c];
 }
 
@@ -17,9 +22,9 @@ export function shortHistory(seed: number): Promise<SimulationResult<number>> {
     const [a, b] = await three(sim);
     await a.global.register("cart", a.spawn(() => () => {}));
     sim.crash("a");
-    await sim.until("it is gone", () => b.global.whereis("cart") === undefined);
+    await sim.until("the name is removed", () => b.global.whereis("cart") === undefined);
     await sim.restart("a");
-    await sim.until("it is back", () => b.peers().length === 2);
+    await sim.until("the node has returned", () => b.peers().length === 2);
     return sim.now;
   });
 }

@@ -1,13 +1,13 @@
 /**
- * Tests of the simulator: the same seed produces the same history, faults have the documented
- * effects, and code that bypasses the simulator is detected.
+ * Tests the simulator: the same seed produces the same history, faults have the documented effects,
+ * and code that bypasses the simulator is detected.
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { simulate, SimulationError } from "../../lib/simulate.ts";
 import { test } from "../kit/test.ts";
 import { shortHistory, three } from "./short_history.ts";
 
-test("simulate: the same seed returns the same events, another seed different ones", async () => {
+test("simulate: the same seed produces the same events, and another seed different ones", async () => {
   const [one, again, other] = [await shortHistory(3), await shortHistory(3), await shortHistory(4)];
   assertEquals([again.hash, again.steps, again.ms], [one.hash, one.steps, one.ms]);
   assert(other.hash !== one.hash);
@@ -51,18 +51,27 @@ test("simulate: traffic held back by a partition arrives when it heals, or the s
     await sim.run(3_000);
     assertEquals(got, []);
     sim.heal();
-    await sim.until("it came", () => got.length === 1);
+    await sim.until("the message has arrived", () => got.length === 1);
     sim.partition(["a"], ["b"], { oneWay: true });
-    await sim.until("both gave up", () => a.peers().length === 1 && b.peers().length === 1);
+    await sim.until(
+      "both sides have ended the session",
+      () => a.peers().length === 1 && b.peers().length === 1,
+    );
     sim.heal();
-    await sim.until("they met again", () => a.peers().length === 2 && b.peers().length === 2);
+    await sim.until(
+      "the nodes are connected again",
+      () => a.peers().length === 2 && b.peers().length === 2,
+    );
     sim.cut("a", "b");
-    await sim.until("it is noticed", () => a.peers().length === 1);
-    await sim.until("they met again", () => a.peers().length === 2 && b.peers().length === 2);
+    await sim.until("the loss is detected", () => a.peers().length === 1);
+    await sim.until(
+      "the nodes are connected again",
+      () => a.peers().length === 2 && b.peers().length === 2,
+    );
   });
 });
 
-test("simulate: virtual time jumps; five idle nodes simulate an hour in an instant", async () => {
+test("simulate: virtual time skips idle periods, so an hour of five idle nodes takes an instant", async () => {
   const began = performance.now();
   const { ms } = await simulate({ limit: 4_000_000 }, async (sim) => {
     for (const name of ["a", "b", "c", "d", "e"]) await sim.start(name, { seeds: ["a"] });
@@ -72,7 +81,7 @@ test("simulate: virtual time jumps; five idle nodes simulate an hour in an insta
   assert(factor > 100, `${Math.round(factor)} times faster than real`);
 });
 
-test("simulate: use of the real clock or randomness is reported with its place", async () => {
+test("simulate: use of the real clock or randomness is reported with its location", async () => {
   const real = { random: Math.random, setTimeout: globalThis.setTimeout, Date: globalThis.Date };
   for (const reach of [() => Math.random(), () => Date.now(), () => new Date()]) {
     const error = await assertRejects(
@@ -91,7 +100,7 @@ test("simulate: use of the real clock or randomness is reported with its place",
   assert(value);
 });
 
-test("simulate: stops at the first use of the real clock, and names the replacement", async () => {
+test("simulate: stops at the first use of the real clock, and suggests the replacement", async () => {
   let later = 0;
   const error = await assertRejects(
     () =>

@@ -1,6 +1,6 @@
 /**
- * Checks that the code of an actor that has exited stops, even if it catches every error. Its
- * pending wait rejects once; it runs up to its next wait, and affects no other actor until then.
+ * Checks that the code of an exited actor stops, even if it catches every error: its pending wait
+ * rejects once, the code runs up to its next wait, and affects no other actor.
  */
 import { DEAD_USES_MAX } from "../../../lib/actor/actor.ts";
 import { throwBroken } from "./checker.ts";
@@ -18,15 +18,15 @@ export interface Loop {
   late: number;
 }
 
-/** Throws a description of what was broken. */
+/** Throws a description of the violations. */
 export function checkLoops(loops: readonly Loop[]): void {
   const broken: string[] = [];
   for (const { name, rounds, roundsAtEnd, cleaned, late } of loops) {
-    if (late > 0) broken.push(`${name}: ${late} messages were sent after its end`);
+    if (late > 0) broken.push(`${name}: ${late} messages were sent after it exited`);
     if (roundsAtEnd === undefined) continue;
     const more = rounds - roundsAtEnd;
-    if (more > DEAD_USES_MAX + 1) broken.push(`${name}: ${more} rounds after its end`);
-    if (!cleaned) broken.push(`${name}: no finally has run after its end`);
+    if (more > DEAD_USES_MAX + 1) broken.push(`${name}: ${more} rounds after it exited`);
+    if (!cleaned) broken.push(`${name}: its finally block has not run`);
   }
   throwBroken(broken);
 }

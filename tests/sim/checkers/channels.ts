@@ -11,7 +11,7 @@ export interface Placed {
   readonly message: number;
 }
 
-/** The messages that one client has received since it last missed one. */
+/** The messages that a client has received since it last missed one. */
 class Received {
   epoch = "";
   last: number | undefined;
@@ -40,13 +40,13 @@ export class ChannelChecker {
     this.placed(client, placed);
   }
 
-  /** Records that a client has joined again, and has missed nothing up to a position. */
+  /** Records that a client has rejoined and has missed nothing up to a position. */
   recovered(client: string, epoch: string): void {
     this.#moves(client, this.#of(client), epoch);
   }
 
   /**
-   * Records that a client was notified that it missed messages, or that it begins at a position.
+   * Records that a client was notified that it missed messages, or that it starts at a position.
    */
   lost(client: string): void {
     this.#clients.delete(client);
@@ -58,7 +58,7 @@ export class ChannelChecker {
     const known = this.#places.get(place);
     if (known === undefined) this.#places.set(place, message);
     else if (known !== message) {
-      this.broken.push(`${source} has ${message} at ${place}, where others have ${known}`);
+      this.broken.push(`${source} has ${message} at ${place}, where other nodes have ${known}`);
     }
   }
 

@@ -22,7 +22,7 @@ export type Fact =
    * A sink on the node `at` received a message; `to` is the receiver's pid if it was sent by pid.
    */
   | { kind: "got"; sink: string; at: string; from: string; number: number; to?: string }
-  /** An actor is about to link to another, to monitor it, or both. */
+  /** An actor is about to link to another actor, to monitor it, or both. */
   | { kind: "bond"; bond: string; target: string; ways: Ways }
   | { kind: "exit"; bond: string; reason: string }
   | { kind: "down"; bond: string; reason: string }
@@ -35,7 +35,7 @@ export type Fact =
    */
   | { kind: "said"; line: string; round: number }
   | { kind: "heard"; from: string; number: number }
-  /** A supervisor has started; its children are `<tree> home` and `<tree> far`. */
+  /** A supervisor has started. Its children are `<tree> home` and `<tree> far`. */
   | { kind: "tree"; tree: string }
   | { kind: "runs"; child: string; pid: string }
   | { kind: "ended"; child: string; pid: string };
@@ -59,9 +59,9 @@ export interface View {
 export interface Checker {
   /** Handles a fact of an incarnation. Facts of one incarnation arrive in order. */
   take(incarnation: string, fact: Fact): void;
-  /** That incarnation has ended, and its actors with it. */
+  /** Handles the end of an incarnation, with which its actors end. */
   gone(incarnation: string): void;
-  /** Throws a description of what was broken, once everything is idle. */
+  /** Throws a description of the violations. Called when everything is idle. */
   check(views: readonly View[]): void;
 }
 

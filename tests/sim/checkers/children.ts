@@ -1,6 +1,6 @@
 /**
- * Checks that once the network has settled, exactly the children that supervisors specify are
- * alive, each once, whatever crashed before.
+ * Checks that when the network is idle, exactly the specified children of supervisors are alive,
+ * each once, whatever crashed before.
  */
 import type { Checker, Fact, View } from "./checker.ts";
 
@@ -28,7 +28,7 @@ export class ChildChecker implements Checker {
   gone(incarnation: string): void {
     this.#gone.add(incarnation);
     for (const [tree, home] of this.#trees) if (home === incarnation) this.#trees.delete(tree);
-    // The machine crashed, so the actors on it recorded no exit.
+    // The machine crashed, so its actors recorded no exit.
     for (const pids of this.#running.values()) {
       for (const [pid, home] of pids) if (home === incarnation) pids.delete(pid);
     }
@@ -42,7 +42,7 @@ export class ChildChecker implements Checker {
     }
     for (const [child, pids] of this.#running) {
       if (!wanted.has(child) && pids.size > 0) {
-        throw new Error(`${[...pids.keys()].join(" ")}: ${child} is nobody's child, and lives`);
+        throw new Error(`${[...pids.keys()].join(" ")}: ${child} is alive without a supervisor`);
       }
     }
   }

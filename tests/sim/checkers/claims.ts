@@ -1,7 +1,7 @@
 /**
- * Checks registrations during faults. Of two that resolved to `true`, at most one holds a name if
- * any node was connected to both. With a quorum, there is at most one, whatever the connections,
- * and its token is higher than all earlier ones.
+ * Checks registrations during faults. Of two registrations of a name that resolved to `true`, at
+ * most one still holds it if some node was connected to both. With a quorum there is at most one in
+ * any case, and its token is higher than all earlier ones.
  */
 import { KNOWN_MS, type Sessions, TokenChecker } from "./sessions.ts";
 
@@ -43,8 +43,8 @@ export class ClaimChecker {
         }
         continue;
       }
-      // A node was connected to both at their requests, or to one of them long enough to know its
-      // names.
+      // A node was connected to both at the times of their requests, or to one of them for long
+      // enough to know its names.
       const since = Math.max(Math.min(other.since, held.since), held.since - KNOWN_MS);
       const known = this.#sessions.between(other.node, node, since);
       if (known !== undefined) this.broken.push(`${both}, and ${known} knew both, at ${now}`);
@@ -57,8 +57,8 @@ export class ClaimChecker {
   }
 
   /**
-   * Records that the name is no longer held: it was unregistered or lost in a conflict, or its
-   * actor has exited.
+   * Records that a name is no longer held: it was unregistered or lost in a conflict, or its actor
+   * has exited.
    */
   release(node: string, name?: string, pid?: string): void {
     this.#held = this.#held.filter((held) =>
@@ -67,7 +67,7 @@ export class ClaimChecker {
     );
   }
 
-  /** Throws a description of what was broken. */
+  /** Throws a description of the violations. */
   check(): void {
     if (this.broken.length > 0) throw new Error(this.broken.slice(0, 5).join("\n"));
   }

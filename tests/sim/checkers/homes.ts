@@ -1,12 +1,12 @@
 /**
- * Checks homes. No key starts on a node while it runs on another if the two have each other's
- * hello, or are connected. With a quorum it never runs on two nodes at once, and
- * tokens rise. No request is handled twice, and every answered request was handled.
+ * Checks home actors. No key starts on a node while it runs on another, if the two have received
+ * each other's hello or are connected. With a quorum, a key never runs on two nodes at once, and
+ * tokens increase. No request is handled twice, and every answered request was handled.
  */
 import { throwBroken } from "./checker.ts";
 import { type Sessions, TokenChecker } from "./sessions.ts";
 
-/** The age in milliseconds of a session at which a decision made before it has taken effect. */
+/** The age in milliseconds of a session from which earlier decisions have taken effect. */
 const SETTLED_MS = 1;
 
 interface Run {
@@ -15,7 +15,7 @@ interface Run {
   readonly node: string;
 }
 
-/** Checks homes. */
+/** Checks home actors. */
 export class HomeChecker {
   readonly #sessions: Sessions;
   readonly #runs = new Set<Run>();
@@ -73,12 +73,14 @@ export class HomeChecker {
 
   /** Records that a request was answered. */
   answer(request: number): void {
-    if (!this.#handled.has(request)) this.broken.push(`request ${request} is answered unhandled`);
+    if (!this.#handled.has(request)) {
+      this.broken.push(`request ${request} is answered, but was not handled`);
+    }
   }
 
   /**
-   * Checks the idle cluster: `homes` has each node's view of the home of each key. Throws a
-   * description of what was broken.
+   * Checks the idle cluster. `homes` has each node's view of the home of each key. Throws a
+   * description of the violations.
    */
   check(homes: ReadonlyMap<string, readonly (string | undefined)[]>): void {
     throwBroken(this.broken);

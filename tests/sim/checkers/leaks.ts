@@ -1,14 +1,14 @@
 /**
- * Checks that actors leave no state when they exit, on their node and on others: no actor, call,
- * monitor, name or timer.
+ * Checks that exited actors leave no state, on their node and on others: no actor, call, monitor,
+ * name or timer.
  */
 import { DEFAULT_SCOPE, Groups } from "../../../lib/cluster/groups.ts";
 import type { Parts } from "../../../lib/start.ts";
 
-/** What a node still holds. */
+/** The state that a node still has. */
 export interface Left {
   readonly actors: number;
-  /** The sizes of the non-empty tables for actors of other nodes, and of their monitors. */
+  /** The sizes of the non-empty tables of actors of other nodes, and of their monitors. */
   readonly kept: readonly number[];
   readonly monitors: readonly number[];
   readonly timers: number;
@@ -43,7 +43,7 @@ export function leftOf(parts: Parts, actors: number, others: number): Left {
   };
 }
 
-/** Throws if anything is left on a node. */
+/** Throws if a node has any state left. */
 export function checkLeft(who: string, left: Left): void {
   const text = JSON.stringify(left);
   if (text !== JSON.stringify(NOTHING)) throw new Error(`${who} still has ${text}`);

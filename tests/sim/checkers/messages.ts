@@ -1,7 +1,7 @@
 /**
- * Checks that messages between two actors arrive in order and at most once, that each was sent,
- * that none of an old incarnation arrives in a new one, and that all arrive while there are no
- * faults.
+ * Checks that messages between two actors arrive in order and at most once, that each of them was
+ * sent, that none of an old incarnation arrives in a new one, and that all arrive while there are
+ * no faults.
  */
 import { type Checker, type Fact, throwBroken, type View } from "./checker.ts";
 
@@ -36,10 +36,10 @@ export class MessageChecker implements Checker {
     }
     for (const { from, to, number } of this.#owed) {
       if (!this.#got.has(`${from}>${to} ${number}`)) {
-        throw new Error(`${from}>${to}: ${number} was sent when nothing was wrong, and is lost`);
+        throw new Error(`${from}>${to}: ${number} was sent without faults, and is lost`);
       }
     }
-    // At least one of a hundred should arrive, even if nodes are down most of the time.
+    // Of a hundred messages at least one should arrive, even if nodes are down most of the time.
     if (views.length > 1 && this.arrived === 0 && this.sent > 100) {
       throw new Error(`none of ${this.sent} messages has arrived`);
     }
@@ -60,9 +60,9 @@ export class MessageChecker implements Checker {
     const { sink, at, from, number, to } = fact;
     const way = `${sink}<${from}`;
     const last = this.#last.get(way) ?? -1;
-    if (number <= last) this.#broken.push(`${sink}: ${number} of ${from} came after ${last}`);
+    if (number <= last) this.#broken.push(`${sink}: ${number} of ${from} arrived after ${last}`);
     this.#last.set(way, number);
-    if (to !== undefined && to !== sink) this.#broken.push(`${sink} got what was for ${to}`);
+    if (to !== undefined && to !== sink) this.#broken.push(`${sink} received a message to ${to}`);
     const pair = `${from}>${at}`;
     this.#most.set(pair, Math.max(number, this.#most.get(pair) ?? -1));
     this.#got.add(`${pair} ${number}`);

@@ -1,10 +1,10 @@
 /**
- * Checks that once the network has settled, all nodes find the same live actor under a global name,
- * and that it is one whose registration resolved to `true`.
+ * Checks that when the network is idle, all nodes find the same live actor under a global name, one
+ * whose registration resolved to `true`.
  */
 import { type Checker, type Fact, livingOf, type View } from "./checker.ts";
 
-/** The names that the workload uses: few, so that there are conflicts. */
+/** The names that the workload uses, few enough for conflicts. */
 export const NAMES: readonly string[] = ["cart", "till", "shelf"];
 
 /** Checks global names. */
@@ -18,7 +18,7 @@ export class NameChecker implements Checker {
     if (fact.kind === "holds") {
       this.#holders.push({ incarnation, name: fact.name, pid: fact.pid });
     } else if (fact.kind === "released") {
-      // Any holder on this node; holders that have exited do not matter.
+      // Removes any holder on this node. Holders that have exited do not matter.
       this.#holders = this.#holders.filter((held) =>
         held.incarnation !== incarnation || held.name !== fact.name
       );
@@ -38,10 +38,10 @@ export class NameChecker implements Checker {
       const [key] = found;
       const alive = this.#holders.filter((held) => held.name === name && living.has(held.pid));
       if (key === undefined && alive.length > 0) {
-        throw new Error(`nobody is ${name}, though ${alive[0]!.pid} holds it and lives`);
+        throw new Error(`${name} is not found, but ${alive[0]!.pid} holds it and is alive`);
       }
       if (key !== undefined && !living.has(key)) {
-        throw new Error(`${name} is ${key}, who is dead`);
+        throw new Error(`${name} is ${key}, which has exited`);
       }
       if (alive.length > 1) {
         throw new Error(`${alive.map(({ pid }) => pid).join(" and ")} hold ${name}`);

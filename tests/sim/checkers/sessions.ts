@@ -1,12 +1,12 @@
 /** Records which nodes are connected and since when, and which nodes run or have just resumed. */
 
-/** The time in milliseconds in which a resumed node detects what it has missed. */
+/** The time in milliseconds in which a resumed node detects what has changed. */
 const STALE_MS = 500;
 
 /** The age in milliseconds of a session at which a node knows all names of the other. */
 export const KNOWN_MS = 6_000;
 
-/** Sessions as both sides see them, by full node names. */
+/** Sessions as each side sees them, by full node names. */
 export class Sessions {
   readonly #since = new Map<string, Map<string, number>>();
   readonly #incarnations = new Map<string, number>();
@@ -40,13 +40,17 @@ export class Sessions {
   }
 
   /**
-   * Returns whether a node is paused, or has just resumed and cannot know yet what it has missed.
+   * Returns whether a node is paused, or has resumed so recently that it may not know what has
+   * changed.
    */
   isStale(node: string, now: number): boolean {
     return this.#paused.has(node) || now - (this.#resumedAt.get(node) ?? -Infinity) < STALE_MS;
   }
 
-  /** Returns a node that has been connected to both since that time, as all of them see it. */
+  /**
+   * Returns a node that has been connected to both since that time, according to all three, or
+   * undefined.
+   */
   between(one: string, other: string, since: number): string | undefined {
     for (const node of this.#since.keys()) {
       if (this.isJoined(node, one, since) && this.isJoined(node, other, since)) return node;
@@ -55,8 +59,8 @@ export class Sessions {
   }
 
   /**
-   * Returns the incarnations of a node and of all nodes it is connected to: they know what is
-   * granted there now.
+   * Returns the incarnations of a node and of all nodes that it is connected to: those know the
+   * names granted there.
    */
   known(node: string): Set<string> {
     const nodes = [node];
@@ -66,7 +70,7 @@ export class Sessions {
     return new Set(nodes.map((name) => `${name} ${this.#incarnations.get(name)}`));
   }
 
-  /** Returns whether two nodes have been connected since that moment, as both see it. */
+  /** Returns whether two nodes have been connected since that time, according to both. */
   isJoined(one: string, other: string, since: number): boolean {
     if (one === other) return true;
     const [here, there] = [this.#since.get(one)?.get(other), this.#since.get(other)?.get(one)];
@@ -75,8 +79,8 @@ export class Sessions {
 }
 
 /**
- * Tokens, and the nodes that know of them. They are kept in memory: a token that all nodes have
- * lost may be granted again.
+ * The tokens, and the nodes that know them. Tokens are kept in memory: one that all nodes have lost
+ * may be granted again.
  */
 export class TokenChecker {
   readonly #sessions: Sessions;

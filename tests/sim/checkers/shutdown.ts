@@ -1,13 +1,13 @@
 /**
- * Checks that when a node is stopped in order, its supervision trees stop in reverse order of their
- * start, as do the children of each, and every service has written its data.
+ * Checks that when a node stops in order, its supervision trees and the children of each stop in
+ * reverse order of their start, and every service has written its data.
  */
 import { throwBroken } from "./checker.ts";
 
-/** The data that a service holds and has not written yet. */
+/** The data that a service has not written yet. */
 interface Held {
   lines: number;
-  /** The reason passed to `terminate`; `undefined` while it runs. */
+  /** The reason passed to `terminate`, or `undefined` while the service runs. */
   reason: string | undefined;
 }
 
@@ -25,12 +25,12 @@ export class ShutdownChecker {
     this.#held.set(child, { lines: 0, reason: undefined });
   }
 
-  /** Records that a child holds another line. */
+  /** Records that a child has another line to write. */
   added(child: string): void {
     this.#held.get(child)!.lines++;
   }
 
-  /** Records that a child has written its data, because it is terminating. */
+  /** Records that a child has written its data because it terminates. */
   wrote(child: string, lines: number, reason: string): void {
     const held = this.#held.get(child)!;
     held.lines -= lines;
@@ -38,14 +38,14 @@ export class ShutdownChecker {
     this.#ended.push(child);
   }
 
-  /** Records that the node begins to stop: exits before this are not checked. */
+  /** Records that the node begins to stop. Earlier exits are not checked. */
   stopping(): void {
     this.#ended.length = 0;
   }
 
   /**
-   * Checks the stopped node, and throws an error that describes the broken promise. `children` is in
-   * the order in which the children started.
+   * Checks the stopped node. `children` is in the order of their start. Throws a description of the
+   * violations.
    */
   check(children: readonly string[]): void {
     const broken: string[] = [];
@@ -55,7 +55,9 @@ export class ShutdownChecker {
     }
     for (const [child, { lines, reason }] of this.#held) {
       if (lines > 0) broken.push(`${child} has lost ${lines} lines`);
-      if (reason !== "shutdown") broken.push(`${child} was told ${reason}, not shutdown`);
+      if (reason !== "shutdown") {
+        broken.push(`${child} received the reason ${reason} instead of shutdown`);
+      }
     }
     throwBroken(broken);
   }

@@ -1,5 +1,5 @@
 /**
- * Checks that each link and each monitor yields exactly one signal, when its actor exits or becomes
+ * Checks that each link and each monitor causes exactly one signal, when its actor exits or becomes
  * unreachable.
  */
 import { type Checker, type Fact, livingOf, type View, type Ways } from "./checker.ts";
@@ -11,7 +11,7 @@ interface Bond {
   readonly ways: Ways;
   exits: number;
   downs: number;
-  /** The reason, if the signal reported an exit rather than a lost connection. */
+  /** The reason, if the signal reported an exit and not a lost connection. */
   end: string | undefined;
 }
 
@@ -38,7 +38,7 @@ export class SignalChecker implements Checker {
       const bond = this.#relations.get(fact.bond)!;
       if (fact.kind === "exit") bond.exits++;
       else bond.downs++;
-      // "noproc" for a live actor: the watcher's node still had the node's former incarnation.
+      // A live actor may cause "noproc", if the watcher's node still knows the former incarnation.
       if (fact.reason !== "noconnection" && fact.reason !== "noproc") bond.end = fact.reason;
     }
   }
@@ -51,18 +51,18 @@ export class SignalChecker implements Checker {
     const living = livingOf(views);
     for (const { target, ways, incarnation, exits, downs, end } of this.#relations.values()) {
       const observed =
-        `${incarnation} (${ways}) heard ${exits} exits and ${downs} downs of ${target}`;
+        `${incarnation} (${ways}) received ${exits} exits and ${downs} downs of ${target}`;
       const mostExits = ways === "monitor" ? 0 : 1;
       const mostDowns = ways === "link" ? 0 : 1;
-      // An actor that is alive also causes one if a session was lost in the meantime.
+      // A live actor also causes a signal if a session was lost in the meantime.
       if (exits > mostExits || downs > mostDowns) throw new Error(observed);
-      // The watchers there crashed with it, perhaps before they received it.
+      // The watchers on that incarnation crashed with it, perhaps before they received the signal.
       if (this.#gone.has(incarnation)) continue;
       if (living.has(target) && end !== undefined) {
-        throw new Error(`${target} lives: ${incarnation} heard that it has ended by ${end}`);
+        throw new Error(`${target} is alive, but ${incarnation} received its exit with ${end}`);
       }
       if (!living.has(target) && (exits !== mostExits || downs !== mostDowns)) {
-        throw new Error(`${observed}, which is gone`);
+        throw new Error(`${observed}, which has exited`);
       }
       if (ways === "both" && exits !== downs) throw new Error(observed);
     }

@@ -1,7 +1,7 @@
 /**
- * Checks singletons: during faults, none starts in addition to one that a common neighbour reaches;
- * with a quorum or a lease, at most one runs anywhere, with increasing tokens. Once everything is idle,
- * exactly one runs.
+ * Checks singletons: during faults, none starts while another runs that a common neighbour reaches.
+ * With a quorum or a lease, at most one runs anywhere, with increasing tokens. When everything is
+ * idle, exactly one runs.
  */
 import { KNOWN_MS, type Sessions, TokenChecker } from "./sessions.ts";
 
@@ -23,7 +23,7 @@ export class SingletonChecker {
     this.#tokens = new TokenChecker(sessions);
   }
 
-  /** Records that one starts. Returns a function that records its end. */
+  /** Records that a singleton starts. Returns a function that records its end. */
   start(
     name: string,
     node: string,
@@ -56,7 +56,7 @@ export class SingletonChecker {
     for (const run of [...this.#runs]) if (run.node === node) this.#runs.delete(run);
   }
 
-  /** Throws a description of what was broken, once everything is idle. */
+  /** Throws a description of the violations. Called when everything is idle. */
   check(
     names: readonly string[],
     found: ReadonlyMap<string, readonly (string | undefined)[]>,

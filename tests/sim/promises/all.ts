@@ -1,4 +1,4 @@
-/** All simulated promises. */
+/** All promises that the simulator checks. */
 import type { MakePromise } from "../chaos.ts";
 import { channels } from "./channels.ts";
 import { claims } from "./claims.ts";
@@ -15,7 +15,7 @@ import { rooms } from "./rooms.ts";
 import { shutdown } from "./shutdown.ts";
 import { signals } from "./signals.ts";
 
-/** By name. */
+/** The promises by name. */
 export const PROMISES: Readonly<Record<string, MakePromise>> = {
   messages,
   signals,
@@ -29,18 +29,18 @@ export const PROMISES: Readonly<Record<string, MakePromise>> = {
   membership,
   observation,
   leaks,
-  // Last, since they stop the nodes.
+  // These are last, because they stop the nodes.
   careless: catchAll,
   shutdown,
 };
 
-/** A promise that checks everything runs alone in every fifth seed. */
+/** A promise that checks all state runs alone, in every fifth seed. */
 const ALONE = 5;
 
-/** These stop the nodes at the end, so each seed has at most one of them. */
+/** The promises that stop the nodes at the end. Each seed has at most one of them. */
 const STOPPING: readonly string[] = ["careless", "shutdown"];
 
-/** Returns the requested promises to check with a seed. */
+/** Returns which of the requested promises are checked with a seed. */
 export function promisesOf(seed: number, wanted: readonly string[]): MakePromise[] {
   const alone = wanted.includes("leaks") && (seed % ALONE === 0 || wanted.length === 1);
   if (alone) return [PROMISES["leaks"]!];

@@ -14,7 +14,7 @@ interface Grant {
   readonly until: number;
 }
 
-/** Grants each name to one node at a time. Nodes lose their connection to it, and get it back. */
+/** Grants each name to one node at a time. Nodes temporarily lose their connection to it. */
 export class Authority {
   readonly #sim: Simulation;
   readonly #grants = new Map<string, Grant>();
@@ -30,12 +30,12 @@ export class Authority {
     this.#unreachableUntil.set(node, this.#sim.now + ms);
   }
 
-  /** Returns the authority as seen by a node. */
+  /** Returns the authority as a node can use it. */
   from(node: Node): Lease {
     const ask = async <T>(decide: () => T): Promise<T> => {
       await this.#travel(node);
       const answer = decide();
-      // An answer may be lost although the request had its effect.
+      // An answer may be lost although the request took effect.
       await this.#travel(node);
       return answer;
     };
@@ -70,7 +70,9 @@ export class Authority {
     return true;
   }
 
-  /** Waits on the machine of the node, so that a paused machine sends and receives nothing. */
+  /**
+   * Waits in the time of the node's machine, so that a paused machine sends and receives nothing.
+   */
   async #travel(node: Node): Promise<void> {
     const ms = this.#sim.random.below(DELAY_MS_MAX);
     await new Promise<void>((arrived) =>

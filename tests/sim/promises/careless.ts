@@ -1,6 +1,6 @@
 /**
- * Promise: actors that catch every error exit like all others, wherever they run and whatever they
- * await, and a node with such actors stops in bounded time.
+ * Promise: actors that catch every error exit like all others, on any node and in any wait, and a
+ * node with such actors stops in bounded time.
  */
 import { Call } from "../../../lib/actor/call.ts";
 import type { Self } from "../../../lib/actor/self.ts";
@@ -23,7 +23,7 @@ const ROUNDS: readonly ((self: Self, there: string) => unknown)[] = [
   (self) => task.await(task.async(self, (own) => own.receive({ timeout: 20 }))),
 ];
 
-/** Loops until its actor exits, and ignores the errors it catches. */
+/** Loops until its actor exits, and ignores every error. */
 async function careless(self: Self, loop: Loop, round: number, there: string): Promise<void> {
   self.signal.addEventListener("abort", () => loop.roundsAtEnd = loop.rounds, { once: true });
   for (;;) {
@@ -32,16 +32,16 @@ async function careless(self: Self, loop: Loop, round: number, there: string): P
       self.send("witness", loop);
       await ROUNDS[round]!(self, there);
     } catch {
-      // Ignores the error.
+      // The error is ignored on purpose.
     } finally {
       loop.cleaned ||= loop.roundsAtEnd !== undefined;
     }
     try {
-      // An operation that fails at once is not retried at once, because no time passes meanwhile
-      // here.
+      // An operation that fails at once is not retried at once, because no virtual time passes
+      // meanwhile.
       await self.receive({ timeout: 60 });
     } catch {
-      // Nor here.
+      // The error is ignored on purpose.
     } finally {
       loop.cleaned ||= loop.roundsAtEnd !== undefined;
     }
@@ -68,7 +68,7 @@ export const catchAll: MakePromise = ({ nodes, pick, sim }) => {
       });
     },
     down(short) {
-      // Messages in flight there were lost with the machine.
+      // A crashed machine runs no `finally` blocks, so they are not expected.
       for (const { node, loop } of loops) if (node === nodesBy.get(short)) loop.cleaned = true;
     },
     act() {
@@ -81,7 +81,7 @@ export const catchAll: MakePromise = ({ nodes, pick, sim }) => {
       const loop = begun(name);
       loops.push({ node, loop });
       running.push({ node, loop, pid: node.spawn(careless, loop, round, there) as Pid });
-      // Most events of a seed are those of loops: few run at a time, and each ends eventually.
+      // Most events of a simulation come from these loops, so few run at a time, and each ends.
       const ending = running.length > RUNNING_MAX ? running.shift()! : pick(running);
       if (running.length < RUNNING_MAX && sim.random.next() < 0.5) return;
       ending.node.exit(ending.pid, sim.random.next() < 0.5 ? "kill" : "shutdown");
@@ -94,7 +94,7 @@ export const catchAll: MakePromise = ({ nodes, pick, sim }) => {
       const last: Loop[] = [];
       for (const [short, node] of [...nodes]) {
         for (const round of ROUNDS.keys()) {
-          // Does not wait for messages in flight when its machine crashes.
+          // Its `finally` block is not checked, because its node stops.
           const loop: Loop = { ...begun(`${short} ${round}`), cleaned: true };
           last.push(loop);
           node.spawn(careless, loop, round, node.name);

@@ -1,6 +1,6 @@
 /**
  * Promise: a client of a topic with history that is notified of its recovery has missed no message,
- * whichever node it reconnects to; all clients have the same order; and without faults, each
+ * whichever node it reconnects to; all clients receive the same order; and without faults, each
  * message reaches each client once.
  */
 import { channel } from "../../../lib/channel/channel.ts";
@@ -58,7 +58,7 @@ class Client {
     );
   }
 
-  /** Ends the connection. The node need not exist any more. */
+  /** Ends the connection. The node may have ended. */
   leave(): void {
     this.isJoined = false;
     this.short = undefined;

@@ -1,6 +1,6 @@
 /**
- * Promise: once the network has settled, exactly the children that supervisors specify are alive,
- * each once, whatever crashed before.
+ * Promise: when the network is idle, exactly the specified children of supervisors are alive, each
+ * once, whatever crashed before.
  */
 import type { Node } from "../../../lib/node.ts";
 import { Supervisor } from "../../../lib/otp/supervisor.ts";
@@ -66,7 +66,7 @@ export const children: MakePromise = ({ nodes, pick, sim }) => {
     },
     down(short) {
       checker.gone(incarnations.of(short));
-      // The machine crashed, so the actors on it record no exit.
+      // The machine crashed, so its actors record no exit.
       for (const pids of alive.values()) {
         for (const pid of [...pids]) if (pid.node === fullName(short)) pids.delete(pid);
       }

@@ -44,7 +44,7 @@ export const claims: MakePromise = ({ nodes, pick, sim, parts }) => {
       if (shorts.length === 0) return;
       const needsQuorum = sim.random.below(2) === 0;
       const name = pick(needsQuorum ? QUORUM_NAMES : NAMES);
-      // Several at once, so that claims conflict.
+      // Makes several requests at once, so that claims conflict.
       for (let i = sim.random.below(4); i > 0; i--) {
         const short = pick(shorts);
         const node = nodes.get(short)!;

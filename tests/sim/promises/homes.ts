@@ -1,6 +1,6 @@
 /**
  * Promise: a key of a kind has one actor on nodes that have exchanged hellos, and with a quorum one
- * in total; requests are handled at most once; once idle, all nodes agree on each home.
+ * in total; requests are handled at most once; when idle, all nodes agree on the home of each key.
  */
 import { Call } from "../../../lib/actor/call.ts";
 import type { Self } from "../../../lib/actor/self.ts";
@@ -33,7 +33,8 @@ export const homes: MakePromise = ({ parts, pick, sim }) => {
         ended();
       });
       return (message: unknown) => {
-        // The stack of an error would differ between the runtimes, and with it the bytes on the wire.
+        // An exit without an error, whose stack would differ between the runtimes, and with it the
+        // encoded bytes.
         if (message === "crash") self.exit("crashed");
         if (!(message instanceof Call)) return;
         checker.handle(message.request as number);
@@ -62,7 +63,7 @@ export const homes: MakePromise = ({ parts, pick, sim }) => {
       node.on("nodedown", (event) => sessions.down(node.name, event.node));
       const kinds = new Map(KINDS.map((kind) => [kind, offer(short, node, kind)]));
       offered.set(short, kinds);
-      // At once, while the others may not know of the offer yet.
+      // Calls at once, while the other nodes may not know the offer yet.
       for (const home of kinds.values()) for (const key of KEYS) call(home, key);
     },
     down(short) {
@@ -80,7 +81,7 @@ export const homes: MakePromise = ({ parts, pick, sim }) => {
       if (sim.random.next() < 0.05) home.cast(pick(KEYS), "crash");
     },
     async check(sim) {
-      // All pending decisions are made; each key is called from each node.
+      // All pending decisions are made. Now each key is called from each node.
       const deaf: string[] = [];
       const all = [...offered].flatMap(([short, kinds]) =>
         [...kinds].flatMap(([kind, home]) =>

@@ -1,6 +1,6 @@
 /**
- * Promise: actors leave no state when they exit, on their node and on others: no actor, call,
- * monitor, name or timer. It checks everything, so it runs alone in its simulation.
+ * Promise: exited actors leave no state, on their node and on others: no actor, call, monitor, name
+ * or timer. It checks all state, so it runs alone in its simulation.
  */
 import type { Self } from "../../../lib/actor/self.ts";
 import type { Node } from "../../../lib/node.ts";
@@ -18,10 +18,10 @@ export const leaks: MakePromise = ({ nodes, pick, sim }) => {
   return {
     name: "leaks",
     up(_short, node) {
-      // It never exits, so its monitors must be removed by the watchers.
+      // The hub never exits, so its monitors must be removed by the watchers.
       node.spawnWith({ name: "hub" }, () => () => {});
-      // An actor whose spawn is answered after the session was lost has no owner: it exits by
-      // itself.
+      // An actor whose spawn was answered after the session was lost has no owner, so it exits
+      // after a timeout.
       node.expose("idle", async (self: Self) => void await self.receive({ timeout: 5_000 }));
     },
     down(short) {
@@ -52,7 +52,7 @@ export const leaks: MakePromise = ({ nodes, pick, sim }) => {
     },
     check() {
       for (const short of nodes.keys()) {
-        // The hub is still there.
+        // Only the hub is left.
         checkLeft(short, leftOf(partsOf(sim, short), 1, nodes.size - 1));
       }
     },

@@ -1,4 +1,4 @@
-/** Promise: once the network has settled, every node knows exactly the others, and dials none. */
+/** Promise: when the network is idle, every node knows exactly the others, and dials none. */
 import type { MakePromise } from "../chaos.ts";
 
 export const membership: MakePromise = ({ nodes }) => {

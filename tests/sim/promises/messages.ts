@@ -38,7 +38,7 @@ export const messages: MakePromise = ({ nodes, pick, sim }) => {
         const node = nodes.get(short)!;
         const target = pick(sinks);
         const from = incarnations.of(short);
-        // One number per pair, whether by pid or by name.
+        // Messages to a node have one sequence of numbers, whether sent by pid or by name.
         const pair = `${from}>${target.short}`;
         const number = sent.get(pair) ?? 0;
         sent.set(pair, number + 1);
@@ -52,7 +52,7 @@ export const messages: MakePromise = ({ nodes, pick, sim }) => {
             ballast,
           });
         } else {
-          // Decoded from its encoded form, as a program receives it.
+          // The pid is decoded from its encoded form, as a program receives it.
           const there = copyOf(target.pid, node);
           node.send(there, { from, number, to: target.pid.key, ballast });
         }
@@ -64,17 +64,17 @@ export const messages: MakePromise = ({ nodes, pick, sim }) => {
   };
 };
 
-/** Returns the pid as a node decodes it: without a shortcut through this process. */
+/** Returns the pid as a node decodes it, so that sending by it does not bypass the network. */
 export function copyOf<M>(pid: Pid<M>, node: Node): Pid<M> {
   const here = homeOf(node);
-  // The node itself resolves pids of its own incarnation.
+  // A node resolves pids of its own incarnation itself.
   if (pid.home === here) return pid;
   const { node: name, creation } = pid.home;
   const home: Home = { node: name, creation, local: false, system: here.system };
   return new Pid<M>(home, pid.id, undefined);
 }
 
-/** Returns the node incarnation of a pid, which is taken from an actor that exits at once. */
+/** Returns the incarnation of a node from the pid of an actor that exits at once. */
 function homeOf(node: Node): Home {
   return node.spawn(() => {}).home;
 }

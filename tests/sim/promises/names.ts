@@ -1,6 +1,6 @@
 /**
- * Promise: once the network has settled, all nodes find the same live actor under a global name,
- * and it is one whose registration resolved to `true`.
+ * Promise: when the network is idle, all nodes find the same live actor under a global name, one
+ * whose registration resolved to `true`.
  */
 import type { Pid } from "../../../lib/term/pid.ts";
 import type { MakePromise } from "../chaos.ts";
@@ -13,7 +13,7 @@ export const names: MakePromise = ({ nodes, pick, sim }) => {
   /** The actors whose registration resolved to `true`, and that have not unregistered. */
   const holders: { short: string; name: string; pid: Pid }[] = [];
   /**
-   * Pids whose names were unregistered: possibly before `register` resolved, which waits while a
+   * Pids whose names were unregistered, perhaps before `register` resolved, which waits while a
    * node is paused.
    */
   const released = new Set<string>();

@@ -1,6 +1,6 @@
 /**
- * Promise: a deadlock of actors on connected nodes is reported, and nothing else is reported as one;
- * a hidden node can ask all nodes, and is a member for none of them.
+ * Promise: a deadlock of actors on connected nodes is reported, and nothing else is reported as a
+ * deadlock. A hidden node can query all nodes, and is not a member for any of them.
  */
 import type { Self } from "../../../lib/actor/self.ts";
 import type { Node } from "../../../lib/node.ts";
@@ -9,15 +9,18 @@ import type { Pid } from "../../../lib/term/pid.ts";
 import type { MakePromise } from "../chaos.ts";
 import { throwBroken } from "../checkers/checker.ts";
 
-/** The time in milliseconds within which a deadlock is reported: two looks after `longCall`. */
+/** The time in milliseconds within which a deadlock is reported: two checks after `longCall`. */
 const REPORTED_MS = 8_000;
 
-/** Calls an actor that may be waiting for this one, and handles no messages meanwhile. */
+/** Calls an actor that may be waiting for this one, and handles no messages in the meantime. */
 async function waiting(self: Self<unknown>, other: ActorName): Promise<void> {
   await self.call(other, "wait", { timeout: 20_000 }).catch(() => {});
 }
 
-/** Receives calls and answers none: an actor that waits for it is in no deadlock. It has a name because its source differs between runtimes. */
+/**
+ * Receives calls and answers none. An actor that waits for it is not in a deadlock. It has a name
+ * because its source differs between runtimes.
+ */
 function silent(): (message: unknown) => void {
   return () => {};
 }

@@ -2,8 +2,8 @@
  * Promise: a line sent to a room arrives at each member at most once and in the order of its
  * sender, and exactly once while there are no faults and all nodes know where the members are.
  *
- * In "square", each node has a member all the time. In "corner", members join and leave at any
- * time, so that nodes repeatedly announce their rooms.
+ * In the room "square", each node always has a member. In "corner", members join and leave at any
+ * time, so that nodes announce their rooms repeatedly.
  */
 import { listener, spoken } from "../actors.ts";
 import type { Node } from "../../../lib/node.ts";

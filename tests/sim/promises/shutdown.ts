@@ -1,6 +1,6 @@
 /**
- * Promise: a node that is stopped ends its supervision trees in order, and no service loses its
- * data, whatever crashed and was restarted before.
+ * Promise: a node that stops ends its supervision trees in order, and no service loses data,
+ * whatever crashed and was restarted before.
  */
 import type { Node } from "../../../lib/node.ts";
 import { service } from "../../../lib/otp/service.ts";
@@ -28,7 +28,7 @@ interface Buffer {
 export const shutdown: MakePromise = ({ nodes, pick, sim }) => {
   const stages = new Map<Node, Stage>();
 
-  /** A service that holds lines until it terminates; the slow ones need time to write them. */
+  /** A service that keeps lines until it terminates. Slow ones need time to write them. */
   const buffer = ({ checker, pids }: Stage, child: string, isSlow: boolean) =>
     service<Buffer>({
       name: child,

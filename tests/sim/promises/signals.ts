@@ -1,5 +1,5 @@
 /**
- * Promise: each link and each monitor yields exactly one signal, when its actor exits or becomes
+ * Promise: each link and each monitor causes exactly one signal, when its actor exits or becomes
  * unreachable, and none before.
  */
 import type { Pid } from "../../../lib/term/pid.ts";

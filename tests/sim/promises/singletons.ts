@@ -1,6 +1,6 @@
 /**
- * Promise: a singleton runs once when everything is idle; none starts in addition to one that a
- * common neighbour reaches; and with a quorum or a lease no two run at once, whatever is cut, and
+ * Promise: a singleton runs once when everything is idle; none starts while another runs that a
+ * common neighbour reaches; with a quorum or a lease, no two run at once, whatever is cut, and
  * tokens increase.
  */
 import { Exit } from "../../../lib/actor/exit.ts";
@@ -34,7 +34,7 @@ export const singletons: MakePromise = ({ nodes, pick, sim }) => {
       return async (message: string | Exit) => {
         if (message === "crash") throw new Error("as told");
         if (!(message instanceof Exit)) return;
-        // It takes a while to stop. A copy that was frozen is over already, and its end only awaited.
+        // Stopping takes time, except after a pause: then the copy must stop at once.
         const ms = sim.random.below(700);
         if (!sessions.isStale(node.name, sim.now)) await self.sleep(ms);
         self.exit("shutdown");
