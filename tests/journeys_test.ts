@@ -1,6 +1,6 @@
 /**
- * The journeys in `lib/README.md` match the code: each step exists and mentions the next one, and
- * the stacks at the ends of two of them have the documented steps in that order.
+ * Tests that the journeys in `lib/README.md` match the code: each step exists and mentions the next
+ * one, and the stacks at the ends of two of them have the documented steps in that order.
  */
 import { assert, assertEquals } from "@std/assert";
 import { readFileSync } from "node:fs";
@@ -76,7 +76,7 @@ test("lib/README.md has six journeys whose steps all exist and lead to the next"
         const next = steps[at + 1];
         if (next === undefined) continue;
         const calls = new RegExp(`(?<![\\w#])${last(next)}\\??\\.?\\(|\\b${last(next)}\\(`);
-        // This step may have passed the next function to the previous step.
+        // The previous step may have received the next function from this step.
         const from = steps.slice(Math.max(0, at - 1), at + 1);
         assert(
           from.some(({ file }) => calls.test(codeOf(file))),
@@ -96,8 +96,8 @@ function namesOn(stack: string): string[] {
 }
 
 /**
- * Asserts that the steps are on the stack, in this order. Not checked on Bun, where tail calls
- * leave no stack frame.
+ * Asserts that the steps are on the stack, in this order. Bun is not checked, because its tail
+ * calls leave no stack frame.
  */
 function assertOn(stack: string, steps: readonly Step[]): void {
   if (runtime === "bun") return;

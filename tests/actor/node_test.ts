@@ -96,7 +96,7 @@ test("Node sends after a time and periodically, and not after cancelTimer", asyn
   const left = node.cancelTimer(never);
   assert(typeof left === "number" && left > 50_000 && left <= 60_000, `${left}`);
   await until(
-    "they come",
+    "the messages have arrived",
     () => got.includes("once") && got.filter((m) => m === "often").length > 3,
   );
   assert(node.cancelTimer(often) !== false);

@@ -1,6 +1,4 @@
-/**
- * Channels on two nodes of one process, with Firn's own client over real WebSockets.
- */
+/** Tests channels on two nodes of one process, with Firn's own client over real WebSockets. */
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { type Channel, channel, ChannelError } from "@firn/firn/channels";
 import { ChannelClientError, Socket } from "@firn/firn/client";
@@ -9,7 +7,7 @@ import type { ChannelServeOptions } from "../../lib/channel/mount.ts";
 import { COOKIE, startCheaply } from "../kit/keys.ts";
 import { test, until } from "../kit/test.ts";
 
-/** Runs a test with two connected nodes that serve channels, and closes its sockets at the end. */
+/** Runs `body` with two connected nodes that serve channels, and closes its sockets at the end. */
 async function withTwo(
   serve: ChannelServeOptions<{ user: string }>,
   body: (
@@ -41,7 +39,7 @@ async function withTwo(
   } finally {
     for (const socket of sockets) socket.close();
     await until(
-      "all connections are over",
+      "all connections have ended",
       () => servers.every(({ connections }) => connections === 0),
     );
   }
@@ -53,7 +51,7 @@ function room() {
       if (socket.topic === "room:secret") {
         throw new ChannelError("unauthorized", "no", { need: "key" });
       }
-      if (socket.topic === "room:broken") throw new Error("as intended");
+      if (socket.topic === "room:broken") throw new Error("crash requested");
       return { welcome: params.name ?? "" };
     },
     on: {
@@ -66,7 +64,7 @@ function room() {
         throw new ChannelError("nope", "not that", { why: "tested" });
       },
       crash: () => {
-        throw new Error("as intended");
+        throw new Error("crash requested");
       },
       later: async (payload: number) => {
         await new Promise((wake) => setTimeout(wake, 1));
@@ -89,12 +87,15 @@ test("Socket.channel: joins a topic, and receives replies to pushes and the broa
       welcome: "x",
     }]);
     assertEquals(await one.push("say", { text: "hello" }), 5);
-    await until("both have received it", () => observed.every(({ length }) => length === 1));
+    await until(
+      "both clients have received the message",
+      () => observed.every(({ length }) => length === 1),
+    );
     await two.push("others", { text: "not me" });
-    await until("the other has received it", () => observed[0]!.length === 2);
+    await until("the other client has received the message", () => observed[0]!.length === 2);
     a.channels.broadcast("room:1", "said", { text: "from a node" });
     await until(
-      "both have received the message of the node",
+      "both clients have received the message of the node",
       () => observed[1]!.length === 2 && observed[0]!.length === 3,
     );
     assertEquals(observed[1], [{ text: "hello" }, { text: "from a node" }]);
@@ -102,7 +103,10 @@ test("Socket.channel: joins a topic, and receives replies to pushes and the broa
     const bytes = await one.push("echo", new Uint8Array([1, 2, 255]));
     assertEquals(bytes, new Uint8Array([1, 2, 255]));
     await a.channels.broadcast("room:1", "said", new Uint8Array([7]));
-    await until("bytes arrive", () => observed.every((each) => each.at(-1) instanceof Uint8Array));
+    await until(
+      "both clients have received bytes",
+      () => observed.every((each) => each.at(-1) instanceof Uint8Array),
+    );
   });
 });
 
@@ -129,14 +133,14 @@ test("Socket.channel: rejected joins and events carry the reason, and a crashed 
     let joins = 0;
     one.when("joined", () => joins++);
     one.push("crash");
-    await until("it has joined again", () => joins === 1);
+    await until("the channel has rejoined", () => joins === 1);
     assertEquals(await one.push("say", { text: "again" }), 5);
     one.leave();
     assertEquals((await code(one.push("say", { text: "too late" })))[0], "left");
   });
 });
 
-test("Socket: mistakes that the program does not await are printed, with topic and event", async () => {
+test("Socket: rejections that the program does not await are printed, with topic and event", async () => {
   const lines: string[] = [];
   const printer = console;
   const { warn } = printer;
@@ -150,7 +154,7 @@ test("Socket: mistakes that the program does not await are printed, with topic a
       const error = await assertRejects(() => awaited.ready(), ChannelClientError);
       assertEquals(error.message, "join of room:secret: unauthorized");
       socket.channel("room:1").push("shout", 1);
-      await until("all are printed", () => lines.length === 3);
+      await until("all rejections are printed", () => lines.length === 3);
       assertEquals(lines.sort(), [
         "join of room:secret: unauthorized",
         "join of rooms:1: unmatched topic",
@@ -167,7 +171,7 @@ test("Channels: counts, lists and users include both nodes", async () => {
     const sockets = [connect(0, "ann"), connect(1, "ann"), connect(1, "bob")];
     const joined = sockets.map((socket) => socket.channel("room:1"));
     await Promise.all(joined.map((each) => each.ready()));
-    await until("both know", async () => (await a.channels.count("room:1")).count === 3);
+    await until("a counts all members", async () => (await a.channels.count("room:1")).count === 3);
     const { clients, missing } = await b.channels.list("room:1");
     assertEquals(clients.map(({ user }) => user).sort(), ["ann", "ann", "bob"]);
     assertEquals(missing, []);
@@ -175,17 +179,17 @@ test("Channels: counts, lists and users include both nodes", async () => {
     const observed: unknown[] = [];
     for (const each of joined) each.on("note", (payload) => observed.push(payload));
     a.channels.user("ann").push("room:1", "note", 1);
-    await until("both of ann have it", () => observed.length === 2);
+    await until("both sockets of ann have received it", () => observed.length === 2);
     const invited: string[] = [];
     sockets[2]!.on("invite", ({ topic }) => invited.push(topic));
     a.channels.user("bob").invite("room:2");
-    await until("bob is invited", () => invited.length === 1);
+    await until("bob has received the invitation", () => invited.length === 1);
     a.channels.user("bob").leave("room:1");
-    await until("bob is out", () => joined[2]!.state === "left");
+    await until("bob has been removed", () => joined[2]!.state === "left");
     const codes: number[] = [];
     for (const socket of sockets) socket.on("close", ({ code }) => codes.push(code));
     b.channels.user("ann").disconnect({ code: 4001, reason: "bye" });
-    await until("ann was disconnected", () => codes.length === 2);
+    await until("both sockets of ann are disconnected", () => codes.length === 2);
     assertEquals(codes, [4001, 4001]);
     assertEquals(observed, [1, 1]);
   });
@@ -200,24 +204,30 @@ test("channel: presence with metadata covers both nodes, and a reconnect within 
     const ann = connect(0, "ann");
     const seen = connect(1, "bob").channel("lobby", { name: "bob" });
     const mine = ann.channel("lobby", { name: "ann" });
-    await until("both see both", () => [mine, seen].every(({ presence }) => presence.size === 2));
+    await until(
+      "both clients see both users",
+      () => [mine, seen].every(({ presence }) => presence.size === 2),
+    );
     assertEquals(Object.keys(a.channels.presence("lobby")).sort(), ["ann", "bob"]);
     const keys: string[][] = [];
     seen.when("presence", (presence) => keys.push([...presence.keys()].sort()));
     const ref = seen.presence.get("ann")![0]!.phx_ref;
     a.channels.user("ann").disconnect();
-    await until("ann is back", () => seen.presence.get("ann")!.some((m) => m.phx_ref !== ref));
-    await until("the old one is gone", () => seen.presence.get("ann")!.length === 1);
+    await until(
+      "ann is present again",
+      () => seen.presence.get("ann")!.some((m) => m.phx_ref !== ref),
+    );
+    await until("ann's former presence is removed", () => seen.presence.get("ann")!.length === 1);
     assert(keys.every((each) => each.join() === "ann,bob"));
     ann.close();
     await until("ann has left", () => seen.presence.size === 1);
     // Any actor can be tracked, until it exits.
     const actor = b.spawn((_self: Self<string>) => () => {});
     b.channels.track("lobby", "robot", { kind: "actor" }, actor);
-    await until("it is shown", () => seen.presence.has("robot"));
+    await until("the actor is present", () => seen.presence.has("robot"));
     assertEquals(a.channels.presence("lobby")["robot"]?.metas[0]?.["kind"], "actor");
     b.exit(actor, "kill");
-    await until("it is gone", () => !seen.presence.has("robot"));
+    await until("the actor is not present", () => !seen.presence.has("robot"));
     await until("everywhere", () => a.channels.presence("lobby")["robot"] === undefined);
   });
 });
@@ -279,7 +289,7 @@ test("Channels.broadcast rejects invalid values with a code", async () => {
   });
 });
 
-test("a malformed message closes its own connection with 1008 and no other", async () => {
+test("Socket: a malformed message closes only its own connection, with 1008", async () => {
   await withTwo({ channels: [room()] }, async (_nodes, connect) => {
     const other = connect(0).channel("room:1");
     await other.ready();

@@ -1,4 +1,4 @@
-/** The size of the bundled client for browsers. Only Bun includes a bundler. */
+/** Tests the size of the bundled client for browsers. Only Bun includes a bundler. */
 import { assert } from "@std/assert";
 import { gzipSync } from "node:zlib";
 import { fileURLToPath } from "node:url";
@@ -13,7 +13,7 @@ interface Bundler {
   >;
 }
 
-test("client: has at most 4 KiB when bundled and compressed, and imports nothing", {
+test("client: is at most 4 KiB when bundled and compressed, and imports nothing", {
   ignore: runtime !== "bun",
 }, async () => {
   const { Bun } = globalThis as unknown as { Bun: Bundler };

@@ -1,4 +1,7 @@
-/** The sessions of clients without WebSockets, with a clock and other nodes of the test. */
+/**
+ * Tests the sessions of clients without WebSockets, with a clock and other nodes that the test
+ * controls.
+ */
 import { assert, assertEquals } from "@std/assert";
 import {
   EventSessions,
@@ -40,7 +43,7 @@ function make() {
   return { sessions: new EventSessions(ports), advance, asked, hasTimer: () => next !== undefined };
 }
 
-test("EventSessions: a session without a request for 90 seconds is closed, others get comments", async () => {
+test("EventSessions: a session without a request for 90 seconds is closed, and other sessions receive comments", async () => {
   const { sessions, advance, hasTimer } = make();
   const ended: string[] = [];
   const open = (name: string) => {
@@ -60,12 +63,12 @@ test("EventSessions: a session without a request for 90 seconds is closed, other
   assertEquals(await sessions.send(`${silent.id} 1\n`), 410);
   assertEquals((await reader.read()).value, ":\n\n");
   await reader.cancel();
-  await until("the other has ended", () => ended.length === 2);
+  await until("the other session has ended", () => ended.length === 2);
   advance(20_000);
   assert(!hasTimer());
 });
 
-test("EventSessions: what waits for other nodes is limited", async () => {
+test("EventSessions: the total size of requests that wait for other nodes is limited", async () => {
   const { sessions, asked } = make();
   const body = `${(77).toString(36)}.1.secret 1\n${"x".repeat(9_000_000)}`;
   const first = sessions.send(body);

@@ -1,5 +1,6 @@
 /**
- * Clients that cannot open a WebSocket: event streams and requests, on two nodes of one process.
+ * Tests clients that cannot open a WebSocket: event streams and requests, on two nodes of one
+ * process.
  */
 import { assert, assertEquals } from "@std/assert";
 import { channel } from "@firn/firn/channels";
@@ -72,7 +73,7 @@ async function withTwo(
   }
 }
 
-/** The streams that a test has opened. */
+/** The streams opened by a test. */
 const readers: ReadableStreamDefaultReader<string>[] = [];
 
 const httpOf = ({ url }: Server): string => `${url.replace("ws:", "http:")}socket`;
@@ -81,7 +82,7 @@ function post(url: string, body?: string, headers: Record<string, string> = {}):
   return fetch(url, { method: "POST", body: body ?? null, headers });
 }
 
-/** Opens a session without the client. Returns its id, and reads its messages. */
+/** Opens a session without the client. Returns its id, and a function that reads its messages. */
 async function open(server: Server): Promise<{ id: string; next(): Promise<unknown[]> }> {
   const response = await post(`${httpOf(server)}/websocket?vsn=2.0.0`);
   assertEquals(response.headers.get("content-type"), "text/event-stream; charset=utf-8");
@@ -108,7 +109,7 @@ const join = '["1","1","room:1","phx_join",{"name":"raw"}]';
 const say = (ref: number, text: string): string =>
   JSON.stringify(["1", String(ref), "room:1", "say", text]);
 
-test("Socket: where a WebSocket cannot be opened, all of the API works over events and requests", async () => {
+test("Socket: if no WebSocket can be opened, the whole API works over events and requests", async () => {
   await withTwo({}, async (_servers, connect, [a]) => {
     const sockets = [connect(0, "ann"), connect(1, "bob")];
     const opened: SocketEvents["open"][] = [];
@@ -120,10 +121,13 @@ test("Socket: where a WebSocket cannot be opened, all of the API works over even
     [ann, bob].forEach((each, i) => each.on("said", (text) => observed[i]!.push(text)));
     assertEquals(await Promise.all([ann.ready(), bob.ready()]), [{ user: "ann" }, { user: "bob" }]);
     assertEquals(opened.map(({ transport }) => transport), ["events", "events"]);
-    // In order, although they travel in several requests.
+    // The pushes arrive in order, although several requests carry them.
     const numbers = Array.from({ length: 200 }, (_, i) => String(i));
     await Promise.all(numbers.map((each) => ann.push("say", each)));
-    await until("both have all", () => observed.every(({ length }) => length === 200));
+    await until(
+      "both clients have received all messages",
+      () => observed.every(({ length }) => length === 200),
+    );
     assertEquals(observed, [numbers, numbers]);
     const long = "ä\n\r\n€".repeat(30_000);
     assertEquals(await bob.push("echo", long), long);
@@ -131,29 +135,32 @@ test("Socket: where a WebSocket cannot be opened, all of the API works over even
     const bytes: unknown[] = [];
     bob.on("bytes", (each) => bytes.push(each));
     await bob.push("bytes");
-    await until("bytes arrive", () => bytes.length === 1);
+    await until("the bytes have arrived", () => bytes.length === 1);
     assertEquals(bytes, [new Uint8Array([0, 255, 10])]);
-    await until("both see both", () => [ann, bob].every(({ presence }) => presence.size === 2));
+    await until(
+      "both clients see both users",
+      () => [ann, bob].every(({ presence }) => presence.size === 2),
+    );
     assertEquals(await a.channels.user("bob").count(), { count: 1, missing: [] });
     const invited: string[] = [];
     sockets[1]!.on("invite", ({ topic }) => invited.push(topic));
     a.channels.user("bob").invite("room:2");
-    await until("bob is invited", () => invited[0] === "room:2");
-    // A disconnected client reconnects without a WebSocket, and misses nothing.
+    await until("bob has received the invitation", () => invited[0] === "room:2");
+    // A disconnected client reconnects without a WebSocket, and misses no message.
     const closed: number[] = [];
     sockets[1]!.on("close", ({ code }) => closed.push(code));
     a.channels.user("bob").disconnect({ code: 4001 });
-    await until("bob was disconnected", () => closed.length === 1);
+    await until("bob is disconnected", () => closed.length === 1);
     await ann.push("say", "meanwhile");
-    await until("bob has it", () => observed[1]!.at(-1) === "meanwhile");
+    await until("bob has received the message", () => observed[1]!.at(-1) === "meanwhile");
     assertEquals([closed, opened.length, observed[1]!.length], [[4001], 3, 201]);
     await bob.push("bye").catch(() => {});
-    await until("bob was removed", () => bob.state === "left");
-    await until("it is shown", () => !ann.presence.has("bob"));
-    // The leave is sent before the end.
+    await until("bob has been removed", () => bob.state === "left");
+    await until("bob is not present", () => !ann.presence.has("bob"));
+    // The leave is sent before the connection ends.
     sockets[0]!.close();
     await until(
-      "ann has left at once",
+      "ann has left",
       () => Object.keys(a.channels.presence("room:1")).length === 0,
       1_500,
     );
@@ -175,7 +182,7 @@ test("Socket: a rejection by the upgrade hook is the reason of the close event",
   });
 });
 
-test("Socket: a client that has had a WebSocket begins with one again", async () => {
+test("Socket: a client that had a WebSocket tries one first when it reconnects", async () => {
   let isBlocked = false;
   await using node = await startCheaply({ logLevel: "silent" });
   const server = await node.serve({
@@ -194,7 +201,7 @@ test("Socket: a client that has had a WebSocket begins with one again", async ()
       isBlocked = blocks;
       const before = used.length;
       node.channels.user("ann").disconnect();
-      await until("it is back", () => used.length > before && one.state === "joined");
+      await until("the client has rejoined", () => used.length > before && one.state === "joined");
     }
     assertEquals(used, ["websocket", "events", "websocket"]);
   } finally {
@@ -202,7 +209,7 @@ test("Socket: a client that has had a WebSocket begins with one again", async ()
   }
 });
 
-test("a session: requests need its id, are handled once and in order", async () => {
+test("EventSessions: requests need the session's id, and are handled once and in order", async () => {
   await withTwo({}, async ([server, other]) => {
     const { id, next } = await open(server);
     const url = `${httpOf(server)}/send`;
@@ -253,7 +260,7 @@ test("a session: requests need its id, are handled once and in order", async () 
   });
 });
 
-test("a session: a malformed message ends it with 1008, and no other", async () => {
+test("EventSessions: a malformed message ends only its own session, with 1008", async () => {
   await withTwo({}, async ([server], connect) => {
     const other = connect(0).channel("room:1", { name: "other" });
     await other.ready();
@@ -270,7 +277,7 @@ test("a session: a malformed message ends it with 1008, and no other", async () 
   });
 });
 
-test("a session: origins are checked as for WebSockets, and permitted pages may read", async () => {
+test("EventSessions: origins are checked as for WebSockets, and permitted pages may read responses", async () => {
   const origins = ["https://app.example"];
   await withTwo({ origins }, async ([server]) => {
     const url = httpOf(server);
@@ -291,7 +298,7 @@ test("a session: origins are checked as for WebSockets, and permitted pages may 
   });
 });
 
-test("a session: limits of addresses and of bodies, versions, and requests without Upgrade", async () => {
+test("EventSessions: connections per address, bodies and versions are checked, and requests without Upgrade are answered", async () => {
   const limits = { maxConnectionsPerAddress: 2, trustedProxies: ["127.0.0.1"] };
   await withTwo({ ...limits, maxRequestBodySize: 1_000 }, async ([server]) => {
     const url = `${httpOf(server)}/websocket?vsn=2.0.0`;
@@ -303,7 +310,7 @@ test("a session: limits of addresses and of bodies, versions, and requests witho
     const open = [await post(url, undefined, from), await post(url, undefined, from)];
     assertEquals(await status(await post(url, undefined, from)), 503);
     await open[0]!.body!.cancel();
-    await until("there is room again", async () => {
+    await until("a session of the address has ended", async () => {
       const response = await post(url, undefined, from);
       if (response.ok) open[0] = response;
       else await response.body?.cancel();
@@ -318,7 +325,7 @@ test("a session: limits of addresses and of bodies, versions, and requests witho
   });
 });
 
-test("a session: a client that does not read is disconnected, and delays no other", async () => {
+test("EventSessions: a client that does not read is disconnected, and delays no other", async () => {
   await withTwo({ backpressureLimit: 100_000 }, async ([server], connect, [a]) => {
     const { id } = await open(server);
     const response = await post(`${httpOf(server)}/send`, `${id} 1\n${join}`);
@@ -329,7 +336,7 @@ test("a session: a client that does not read is disconnected, and delays no othe
     assertEquals(await count(), 2);
     let observed = 0;
     other.on("said", () => observed++);
-    await until("it is gone", async () => {
+    await until("the session has ended", async () => {
       await a.channels.broadcast("room:1", "said", "x".repeat(90_000));
       return await count() === 1;
     }, 20_000);
@@ -356,7 +363,7 @@ test("Server.stop closes sessions with its code, in batches", async () => {
       assertEquals(await next(), [null, null, "phoenix", "firn_close", payload]);
       assertEquals(await next(), ["over"]);
     }
-    await until("the client was told", () => closed.length > 0);
+    await until("the client was disconnected", () => closed.length > 0);
     assertEquals(closed[0], [1012, "reconnect"]);
   });
 });
@@ -379,7 +386,7 @@ test("Server.stop and disconnect: WebSockets and sessions receive the broadcasts
       if (at === 0) await server.stop();
       else node.channels.user("ann").disconnect();
       assertEquals((await events).map(([, , , event]) => event), ["said", "firn_close"]);
-      await until("the WebSocket received it", () => received.length > 0);
+      await until("the WebSocket has received the broadcast", () => received.length > 0);
     }
   });
 });

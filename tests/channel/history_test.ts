@@ -1,6 +1,6 @@
 /**
- * History and resume on nodes of one process, with clients over real WebSockets. The clients record
- * every message they receive.
+ * Tests history and recovery on nodes of one process, with clients over real WebSockets that record
+ * every message.
  */
 import { assertEquals, assertRejects } from "@std/assert";
 import { channel, ChannelError } from "@firn/firn/channels";
@@ -21,11 +21,11 @@ const log = channel("log:*", {
 interface Cluster {
   readonly nodes: Node[];
   readonly urls: string[];
-  /** Connects a user to one node, or to several for failover. */
+  /** Connects a user to one node, or to one of several for failover. */
   connect(user: string, ...at: number[]): Socket;
 }
 
-/** Runs a test with connected nodes that serve a channel with history. */
+/** Runs `body` with connected nodes that serve a channel with history. */
 async function withNodes(count: number, body: (cluster: Cluster) => Promise<void>): Promise<void> {
   const nodes: Node[] = [];
   const sockets: Socket[] = [];
@@ -48,7 +48,7 @@ async function withNodes(count: number, body: (cluster: Cluster) => Promise<void
       }socket`);
     }
     await until(
-      "all are connected",
+      "all nodes are connected",
       () => nodes.every((node) => node.peers().length === count - 1),
     );
     const connect = (user: string, ...at: number[]): Socket => {
@@ -79,20 +79,23 @@ function upTo(count: number): number[] {
   return Array.from({ length: count }, (_, i) => i + 1);
 }
 
-test("channel with history: all clients see one order and positions, and newcomers get the last messages", async () => {
+test("channel with history: all clients receive the same order and positions, and new ones the last messages", async () => {
   await withNodes(3, async ({ connect }) => {
     const clients = [0, 1, 2].map((i) => receiver(connect(`${i}`, i), "log:a"));
     await Promise.all(clients.map(({ channel }) => channel.ready()));
     const pushes = upTo(30).map((i) => clients[i % 3]!.channel.push("add", i));
     const places = await Promise.all(pushes) as { epoch: string; offset: number }[];
     assertEquals(places.map(({ offset }) => offset).sort((a, b) => a - b), upTo(30));
-    await until("all have all", () => clients.every(({ got }) => got.length === 30));
+    await until(
+      "all clients have all messages",
+      () => clients.every(({ got }) => got.length === 30),
+    );
     for (const { got } of clients) assertEquals(got, clients[0]!.got);
     const late = receiver(connect("late", 1), "log:a", 10);
-    await until("it has the last", () => late.got.length === 10);
+    await until("the new client has the last messages", () => late.got.length === 10);
     assertEquals(late.got, clients[0]!.got.slice(-10));
     await clients[0]!.channel.push("others", 31);
-    await until("the others have it", () => late.got.length === 11);
+    await until("the new client has the next message", () => late.got.length === 11);
     assertEquals(clients[0]!.got.length, 30);
   });
 });
@@ -101,8 +104,8 @@ test("channel with history: rejects a message that is too large for other nodes,
   await withNodes(2, async ({ nodes, connect }) => {
     const one = receiver(connect("one", 1), "log:large");
     await one.channel.ready();
-    // Maximum length of a message to a room, minus one byte: the message does not fit with its
-    // position.
+    // The maximum length of a message to a room, minus one byte: with its position, the message
+    // does not fit.
     const large = "x".repeat(16 * 1024 * 1024 - 400);
     const error = await assertRejects(
       () => nodes[0]!.channels.broadcast("log:large", "added", large),
@@ -111,7 +114,7 @@ test("channel with history: rejects a message that is too large for other nodes,
     assertEquals(error.code, "toolarge");
     const place = await nodes[0]!.channels.broadcast("log:large", "added", 1);
     assertEquals(place!.offset, 1);
-    await until("the next one arrives", () => one.got.length === 1);
+    await until("the next message has arrived", () => one.got.length === 1);
   });
 });
 
@@ -123,10 +126,10 @@ test("channel with history: a client that reconnects to another node receives ex
     let sent = 0;
     for (let round = 0; round < 6; round++) {
       for (let i = 0; i < 5; i++) await other.channel.push("add", ++sent);
-      await until("it has them", () => one.got.length === sent);
+      await until("the client has all messages", () => one.got.length === sent);
       nodes[2]!.channels.user("one").disconnect();
       for (let i = 0; i < 5; i++) await other.channel.push("add", ++sent);
-      await until("it has missed none", () => one.got.length >= sent);
+      await until("the client has received the missed messages", () => one.got.length >= sent);
       assertEquals(one.got, upTo(sent));
     }
     assertEquals(one.lost, []);
@@ -143,7 +146,7 @@ test("channel with history: no message is lost when the topic's home node leaves
       await one.channel.push("add", ++sent);
     };
     while (sent < 10) await add();
-    // The nodes without clients leave one after another. One of them may be the topic's home.
+    // The nodes without clients leave one after another. One of them may be the home of the topic.
     for (const node of nodes.splice(1)) {
       const left = node.leave({ timeout: 5_000 });
       while (sent % 10 !== 9) await add();
@@ -151,7 +154,7 @@ test("channel with history: no message is lost when the topic's home node leaves
       await add();
     }
     while (sent < 40) await add();
-    await until("it has all", () => one.got.length >= sent);
+    await until("the client has all messages", () => one.got.length >= sent);
     assertEquals(one.got, upTo(sent));
     assertEquals(one.lost, []);
   });

@@ -1,4 +1,6 @@
-/** The subscriptions of one node to the homes of topics, with answers that arrive at any moment. */
+/**
+ * Tests the subscriptions of one node to the homes of topics, with answers that arrive at any time.
+ */
 import { assertEquals } from "@std/assert";
 import { channel } from "../../lib/channel/channel.ts";
 import { History, type HistoryPorts, type Resumed } from "../../lib/channel/history.ts";
@@ -10,7 +12,7 @@ const log = channel("log", { history: true });
 const me = new Pid({ node: "me@x:1", creation: 1, local: false }, 1, undefined) as Pid;
 const home = new Pid({ node: "home@x:1", creation: 1, local: false }, 1, undefined) as Pid;
 
-/** A history whose home answers at the request of the test. */
+/** Creates a history whose home answers at the request of the test. */
 function make() {
   const asked: { request: HomeRequest; answer(value: HomeAnswer): void }[] = [];
   const casts: string[] = [];
@@ -52,14 +54,14 @@ async function settle(): Promise<void> {
   for (let i = 0; i < 20; i++) await Promise.resolve();
 }
 
-test("History: a topic that is left and joined again at once stays subscribed", async () => {
+test("History: a topic that is left and rejoined at once stays subscribed", async () => {
   const { history, asked, casts } = make();
   const entered: (Resumed | undefined)[] = [];
   void history.subscribe("log", undefined, (resumed) => entered.push(resumed));
   history.unsubscribe("log");
   void history.subscribe("log", undefined, (resumed) => entered.push(resumed));
   assertEquals(asked.length, 2);
-  // The answer to the subscription that is over arrives last.
+  // The answer to the first subscription, which has ended, arrives last.
   for (const { answer } of asked.toReversed()) {
     answer(answerAt(0));
     await settle();
@@ -81,7 +83,7 @@ test("History: a gap found while synchronising is read from the home", async () 
   assertEquals(delivered.map((frame) => JSON.parse(frame)[4]), [3, 4, 5]);
 });
 
-test("History: a client that resumes gets each message once, whenever the next one arrives", async () => {
+test("History: a client that resumes receives each message once, whenever the next message arrives", async () => {
   for (let turns = 0; turns < 12; turns++) {
     const { history, asked, delivered } = make();
     void history.subscribe("log", undefined, () => {});

@@ -86,7 +86,7 @@ test("Home: nodes that offer a kind at the same moment run one actor per key, ev
         sim.link(from, to, { delay: sim.random.below(40), jitter: 20 });
       }
       await sim.until(
-        "the mesh is whole",
+        "all nodes are connected",
         () => shorts.every((short) => sim.node(short)!.peers().length === 2),
       );
       const homes: HomeKind[] = [];

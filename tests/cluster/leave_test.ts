@@ -48,7 +48,7 @@ test("Node.leave unexposes the node's functions before it stops anything, and re
   const seen: string[][] = [];
   b.on("nodedown", () => seen.push(b.exposed(a.name)));
   await a.leave({ timeout: 1_000 });
-  await until("a is gone", () => b.peers().length === 0);
+  await until("b has lost a", () => b.peers().length === 0);
   assertEquals(seen, [[]]);
 });
 

@@ -130,7 +130,7 @@ test("RelayLink connects the rooms of two meshes: each member receives each broa
     assertEquals(broker.published, 21, "a received broadcast is not published again");
     a2.rooms.broadcastFrom(members[1]!, "room", "all but one");
     await until(
-      "it came",
+      "the broadcast has arrived",
       () => members[2]!.observed.length === 22 && members[0]!.observed.length === 22,
     );
     assertEquals(members[1]!.observed.length, 21);

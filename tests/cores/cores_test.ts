@@ -11,7 +11,7 @@ import { runtime, test, until } from "../kit/test.ts";
 
 const fileOf = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
-/** Starts workers for a test. `printed` is their output. */
+/** Starts workers for a test. `printed` contains their output. */
 async function start(options: CoresOptions = {}): Promise<{ group: Cores; printed: string[] }> {
   const printed: string[] = [];
   const group = await cores(fileOf("./worker.ts"), {
@@ -27,7 +27,7 @@ async function start(options: CoresOptions = {}): Promise<{ group: Cores; printe
 class Client {
   readonly socket: WebSocket;
   readonly opened: Promise<void>;
-  /** Resolves with the close code. */
+  /** Resolves to the close code. */
   readonly closed: Promise<number>;
   #answer: ((text: string | undefined) => void) | undefined;
 
@@ -46,7 +46,7 @@ class Client {
     this.socket.onmessage = ({ data }) => this.#answer?.(data);
   }
 
-  /** Resolves with the reply, or with undefined if the connection was closed before it. */
+  /** Resolves to the reply, or to undefined if the connection was closed before it. */
   ask(what: string): Promise<string | undefined> {
     if (this.socket.readyState !== WebSocket.OPEN) return Promise.resolve(undefined);
     return new Promise((answer) => {
@@ -61,7 +61,7 @@ class Client {
   }
 }
 
-/** Returns one client of each worker. */
+/** Returns a client of each worker. */
 async function clientOfEach({ port }: Cores, count: number): Promise<Client[]> {
   const found = new Map<string, Client>();
   for (let tries = 0; found.size < count; tries++) {
@@ -85,12 +85,12 @@ const isAlive = (pid: number): boolean => {
 };
 
 /**
- * Maximum time in milliseconds from the limit until a blocked worker is killed: a second with `FIRN_LONG=1`, which
- * a machine that is busy with other tests cannot keep.
+ * Maximum time in milliseconds from the limit until a blocked worker is killed: one second with
+ * `FIRN_LONG=1`, and more on a machine that runs other tests.
  */
 const LATE_MS = process.env["FIRN_LONG"] === "1" ? 1_000 : 10_000;
 
-test("parseLine finds a report after output of the program", () => {
+test("parseLine finds a report after other output in the same line", () => {
   const line = encodeReport("t1", { kind: "ready", node: "core1@127.0.0.1:4000" }).trimEnd();
   const report = { kind: "ready" as const, node: "core1@127.0.0.1:4000" };
   assertEquals(parseLine("t1", line), { text: "", report });
@@ -113,13 +113,13 @@ test("cores runs nodes of one cluster on one port, and replaces those that crash
   assertEquals(group.workers().map(({ core, ready }) => [core, ready]), [[1, true], [2, true]]);
   const [one, two] = await clientOfEach(group, 2);
   assertMatch((await one!.ask("name"))!, /^core1@127\.0\.0\.1:\d+ 1\/2$/);
-  await until("they are peers", async () => await two!.ask("peers") === "1");
-  // A room spans both workers. Its member becomes known to the other worker shortly after it joined.
+  await until("the workers are connected", async () => await two!.ask("peers") === "1");
+  // The room spans both workers. The other worker learns of the member shortly after it joined.
   two!.socket.send("join");
   await two!.ask("name");
   let heard: unknown;
   two!.socket.onmessage = ({ data }) => heard = data;
-  await until("the other worker's member has the message", () => {
+  await until("the member on the other worker has received the message", () => {
     if (heard === undefined) one!.socket.send("hello");
     return heard !== undefined;
   });
@@ -130,11 +130,11 @@ test("cores runs nodes of one cluster on one port, and replaces those that crash
     const { pid } = group.workers().find((each) => each.core === core)!;
     harm(pid);
     const harmedAt = performance.now();
-    await until(`worker ${core} has ended`, () => !isAlive(pid));
+    await until(`worker ${core} has exited`, () => !isAlive(pid));
     const ms = performance.now() - harmedAt;
     const isBack = (): boolean =>
       group.workers().some((each) => each.core === core && each.ready && each.pid !== pid);
-    await until(`worker ${core} is back`, isBack, 30_000);
+    await until(`worker ${core} runs again`, isBack, 30_000);
     return ms;
   };
   await replaced(1, () => one!.socket.send("crash"));
@@ -143,12 +143,15 @@ test("cores runs nodes of one cluster on one port, and replaces those that crash
   const stoppedMs = await replaced(1, (pid) => process.kill(pid, "SIGSTOP"));
   assert(stoppedMs <= blockedAfter + LATE_MS, `killed after ${stoppedMs} ms`);
   const clients = await clientOfEach(group, 2);
-  await until("they are peers again", async () => await clients[0]!.ask("peers") === "1");
+  await until(
+    "the workers are connected again",
+    async () => await clients[0]!.ask("peers") === "1",
+  );
   for (const client of clients) await client.close();
 });
 
 /**
- * Repeatedly connects, sends a request and closes, until `isOver` returns true. Counts successes
+ * Connects, sends a request and closes, repeatedly, until `isOver` returns true. Counts successes
  * and failures.
  */
 async function load(port: number, isOver: () => boolean, count: Record<string, number>) {
@@ -168,7 +171,7 @@ async function load(port: number, isOver: () => boolean, count: Record<string, n
   }
 }
 
-test("Cores.reload replaces all workers under load, without rejecting or cutting off connections", async () => {
+test("Cores.reload replaces all workers under load, without rejecting or aborting connections", async () => {
   const { group } = await start();
   await using _ = group;
   const before = group.workers();
@@ -204,7 +207,7 @@ test("Cores.reload replaces all workers under load, without rejecting or cutting
   assert(count.failed <= 1 + count.answered / 1_000, JSON.stringify(count));
 });
 
-test("cores rejects if the worker fails to start, and so does reload, which keeps the other workers", async () => {
+test("cores and Cores.reload reject if a worker fails to start, and reload keeps the other workers", async () => {
   const options = { count: 1, signals: false, print: () => {} };
   const error = await assertRejects(
     () => cores(fileOf("./failing_worker.ts"), options),
@@ -212,7 +215,7 @@ test("cores rejects if the worker fails to start, and so does reload, which keep
   );
   assertEquals(error.code, "nostart");
   assertMatch(error.message, /has ended: 1, before it was ready/);
-  // The failure of a function of the node ends the worker too.
+  // A failure of the node's function also ends the worker.
   await using taken = await serve({ port: 0, message: () => {} });
   const noPort = await assertRejects(
     () => cores(fileOf("./taken_worker.ts"), { ...options, args: [String(taken.port)] }),
@@ -244,7 +247,7 @@ test("cores and core report invalid arguments", async () => {
   assertEquals((await assertRejects(() => core(() => {}), CoresError)).code, "noparent");
 });
 
-/** Starts a parent in a separate process. */
+/** Starts the parent program in a separate process. */
 function startParent(): { child: Child; lines: string[]; workers: () => { pid: number }[] } {
   const lines: string[] = [];
   const child = systemHost().spawn({ runtime, file: fileOf("./parent.ts"), errors: () => {} });
@@ -263,16 +266,20 @@ test("cores replaces its workers on SIGHUP, and stops them on SIGTERM", async ()
   await until("the worker is ready", () => workers().length === 1, 30_000);
   const [{ pid }] = workers() as [{ pid: number }];
   process.kill(child.pid, "SIGHUP");
-  await until("it is replaced", () => workers().length === 1 && workers()[0]!.pid !== pid, 30_000);
+  await until(
+    "the worker is replaced",
+    () => workers().length === 1 && workers()[0]!.pid !== pid,
+    30_000,
+  );
   const next = workers()[0]!.pid;
-  await until("the old one has left", () => !isAlive(pid));
+  await until("the former worker has exited", () => !isAlive(pid));
   child.signal("SIGTERM");
   assertEquals(await child.ended, 0);
   assert(!isAlive(next));
   assert(lines.some((line) => /^\[core 1\] without a line end$/.test(line)), lines.join("\n"));
 });
 
-test("a worker exits when its parent is gone", async () => {
+test("a worker exits when its parent has exited", async () => {
   const { child, workers } = startParent();
   await until("the worker is ready", () => workers().length === 1, 30_000);
   const [{ pid }] = workers() as [{ pid: number }];

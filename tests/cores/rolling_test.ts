@@ -1,6 +1,7 @@
 /**
- * A rolling restart under load: clients of channels with history get every acknowledged message, and
- * no connection is refused. With FIRN_LONG=1: 5,000 clients and 1,000 messages a second.
+ * Tests a rolling restart under load: clients of channels with history receive every acknowledged
+ * message, and no connection is refused. With FIRN_LONG=1, there are 5,000 clients and 1,000
+ * messages per second.
  */
 import { assert, assertEquals } from "@std/assert";
 import net from "node:net";
@@ -13,18 +14,21 @@ import { test, until } from "../kit/test.ts";
 const isLong = process.env["FIRN_LONG"] === "1";
 const CLIENTS = isLong ? 5_000 : 40;
 const PER_SECOND = isLong ? 1_000 : 100;
-/** Clients of one topic. */
+/** The number of clients of one topic. */
 const TOGETHER = 10;
-/** Connections that are opened at once. */
+/** The number of connections that are opened at the same time. */
 const OPENING = 200;
 
-/** What the members of a topic have said and heard. */
+/** What the members of a topic have sent and received. */
 interface Topic {
   readonly acknowledged: number[];
   readonly heard: number[][];
 }
 
-/** Connects, asks and closes, one connection after the other. Counts connections without an answer. */
+/**
+ * Connects, sends a request and closes, one connection after another. Counts connections without an
+ * answer.
+ */
 async function request(port: number, isOver: () => boolean, count: { ok: number; failed: number }) {
   while (!isOver()) {
     await new Promise<void>((done) => {
@@ -43,7 +47,7 @@ async function request(port: number, isOver: () => boolean, count: { ok: number;
 }
 
 test(
-  "Cores.reload: clients of channels with history get every acknowledged message, and no connection is refused",
+  "Cores.reload: clients of channels with history receive every acknowledged message, and no connection is refused",
   {
     timeout: isLong ? 500_000 : 60_000,
   },
@@ -81,13 +85,13 @@ test(
       const beganAt = performance.now();
       const talk = (async () => {
         while (!over) {
-          // As many as are due by now.
+          // Sends as many messages as are due by now.
           const due = (performance.now() - beganAt) / 1_000 * PER_SECOND;
           for (; next < due; next++) {
             const number = next;
             const client = number * 7 % CLIENTS;
             const { acknowledged } = topics[Math.floor(client / TOGETHER)]!;
-            // A push that fails may have been stored, and may be heard.
+            // A push that fails may have been stored, and may be received.
             const said = channels[client]!.push("say", number)
               .then(() => void acknowledged.push(number), () => void failed++)
               .finally(() => pending.delete(said));
@@ -111,7 +115,7 @@ test(
         const last = acknowledged.at(-1);
         return last !== undefined && heard.some((list) => !list.includes(last));
       };
-      await until("all have the last message", () => !topics.some(isMissing), 90_000);
+      await until("all clients have the last message", () => !topics.some(isMissing), 90_000);
       let acknowledged = 0;
       for (const topic of topics) {
         acknowledged += topic.acknowledged.length;

@@ -1,7 +1,7 @@
 /**
- * The cost of decoding, counted instead of timed. Whatever lengths a peer announces, memory and
- * steps stay within a multiple of the bytes received. Inputs are bombs that announce more than they
- * contain, random bytes and mutated terms, for terms, node sessions and WebSockets.
+ * Tests the cost of decoding, counted instead of timed: whatever lengths a peer announces, memory
+ * and steps stay within a multiple of the received bytes. The inputs are bombs that announce more
+ * than they contain, random bytes and mutated terms, for terms, node sessions and WebSockets.
  */
 import { assert, assertEquals } from "@std/assert";
 import { concat, utf8 } from "../../lib/base/bytes.ts";

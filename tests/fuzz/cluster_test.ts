@@ -1,5 +1,5 @@
 /**
- * Random and mutated messages into every reader of names and groups. Nothing throws, values are
+ * Tests random and mutated messages in every reader of names and groups: nothing throws, values are
  * within their limits, and tables stay consistent.
  */
 import { assert, assertEquals } from "@std/assert";
@@ -164,7 +164,7 @@ test("readers of names and groups accept any bytes, and return values within the
   });
 });
 
-test("rows are read as they were sent, and are never split by a session", () => {
+test("messages about names and groups are decoded as they were encoded, and a session never splits them", () => {
   rounds(ROUNDS / 200, (random) => {
     const line = new Line("peer@h:1", OWN);
     const pid = line.homes.pid(1, 7)!;
@@ -194,7 +194,7 @@ test("rows are read as they were sent, and are never split by a session", () => 
   });
 });
 
-test("Replicas: any messages of peers leave consistent tables, and a peer's entries are removed with it", () => {
+test("Replicas: tables stay consistent for any messages of peers, and a peer's entries are removed with it", () => {
   rounds(ROUNDS / 20, (random) => {
     const events = new Emitter<GlobalEvents>();
     const system = new System(OWN, makeHost(), events as never);

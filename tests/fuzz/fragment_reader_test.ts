@@ -1,6 +1,6 @@
 /**
- * Large frames in fragments: random messages into the fragment reader, and random traffic from an
- * outbox to the other end of a session.
+ * Tests large frames in fragments: random messages to the fragment reader, and random traffic from
+ * an outbox to the other end of a session.
  */
 import { assert, assertEquals } from "@std/assert";
 import { concat } from "../../lib/base/bytes.ts";
@@ -29,7 +29,7 @@ function anyNumber(random: SeededRandom, most: number): number {
   return random.below(3) === 0 ? some[random.below(some.length)]! : random.below(most);
 }
 
-test("FragmentReader accepts any rows, within its limits", () => {
+test("FragmentReader returns a message or an error for any input, within its limits", () => {
   rounds(FRAMES / 50, (random) => {
     const most = [10, 100, 5000][random.below(3)]!;
     const fragments = new FragmentReader(most);
@@ -52,7 +52,10 @@ test("FragmentReader accepts any rows, within its limits", () => {
       }
       came += row.length;
       assert(result.length <= most && result.at <= result.length && !WHOLE_TAGS.has(result.tag));
-      assert(result.bytes.length <= Math.max(4 * result.at, 1), "grows with what came");
+      assert(
+        result.bytes.length <= Math.max(4 * result.at, 1),
+        "the buffer grows with the received bytes",
+      );
       assertEquals(result.isWhole, result.body.length + 1 === result.length);
       if (result.isWhole) whole++;
       row.fill(0xee);
@@ -95,7 +98,7 @@ class Slow implements Stream {
 
 const ROW = 0x77;
 
-test("SessionOutbox to HoldbackQueue: every frame that was not dropped arrives intact, in order per receiver", () => {
+test("SessionOutbox to HoldbackQueue: every frame that was not dropped arrives intact, and in order for each receiver", () => {
   rounds(FRAMES / 250, (random) => {
     const stream = new Slow();
     let tasks: (() => void)[] = [];
@@ -164,7 +167,7 @@ test("SessionOutbox to HoldbackQueue: every frame that was not dropped arrives i
       for (const task of due) task();
     };
     const send = (): void => {
-      assert(stream.unsent <= 128 * 1024 + BULK_BYTES_MIN + 4096, `${stream.unsent} at once`);
+      assert(stream.unsent <= 128 * 1024 + BULK_BYTES_MIN + 4096, `${stream.unsent} bytes unsent`);
       const bytes = stream.send();
       for (let at = 0; at < bytes.length;) {
         const next = Math.min(bytes.length, at + 1 + random.below(100_000));
@@ -193,6 +196,6 @@ test("SessionOutbox to HoldbackQueue: every frame that was not dropped arrives i
       assertEquals(came.filter(of), sent.filter(of), `to ${key}`);
     }
     assertEquals([holds.count, holds.bytes, fragments.count, fragments.bytes], [0, 0, 0, 0]);
-    assert(!outbox.taken(FLIGHT_BYTES_MAX), "the peer has taken all but a little");
+    assert(!outbox.taken(FLIGHT_BYTES_MAX), "all but a small part was acknowledged");
   });
 });

@@ -1,6 +1,6 @@
 /**
- * Random and mutated actor messages between valid ones. Nothing throws, a message is accepted or
- * ends the session, uninvolved actors are unaffected, and no state is left afterwards.
+ * Tests random and mutated actor messages between valid ones: nothing throws, each message is
+ * accepted or ends the session, uninvolved actors are unaffected, and no state is left afterwards.
  */
 import { assert, assertEquals } from "@std/assert";
 import type { Actor } from "../../lib/actor/actor.ts";
@@ -88,7 +88,7 @@ function act(random: SeededRandom, side: Side, actors: readonly Actor[], far: re
   }
 }
 
-/** Returns a message that replaces a sent one: usually unchanged, sometimes mutated or random. */
+/** Returns a message in place of a sent one: usually unchanged, sometimes mutated or random. */
 function anyRow(random: SeededRandom, { tag, body }: Frame): Frame {
   const kind = random.below(60);
   if (kind === 0) {
@@ -102,8 +102,8 @@ function anyRow(random: SeededRandom, { tag, body }: Frame): Frame {
 }
 
 /**
- * Runs one session in which the messages of one side are tampered with. Returns the number of
- * messages accepted.
+ * Runs one session in which the messages of one side may be changed. Returns the number of accepted
+ * messages.
  */
 function session(random: SeededRandom): number {
   const sides = join();
@@ -119,8 +119,8 @@ function session(random: SeededRandom): number {
     side.actor(),
   ];
   const [near, far] = [crowd(one), crowd(other)];
-  // Two actors without remote links or monitors. A random id may still match one of them and end
-  // it.
+  // Two actors without remote links or monitors. A random id may still match one of them, and make
+  // it exit.
   const [bystander, friend] = [one.actor({ trap: true, name: "bystander" }), one.actor()];
   bystander.link(friend.pid as Pid);
   const lines = [one.line, other.line];
@@ -145,10 +145,10 @@ function session(random: SeededRandom): number {
   for (const [side, actors] of [[one, near], [other, far]] as const) {
     for (const actor of actors) {
       for (const kept of [actor.links, actor.monitors, actor.watchers]) {
-        assertEquals(kept?.size ?? 0, 0, `${actor.pid} keeps something`);
+        assertEquals(kept?.size ?? 0, 0, `${actor.pid} keeps state`);
       }
-      // No call of or to the other side is left pending.
-      assertEquals(actor.chain, undefined, `${actor.pid}: something hangs`);
+      // No call from or to the other side is pending.
+      assertEquals(actor.chain, undefined, `${actor.pid}: a call is pending`);
     }
     assertEquals([side.system.wheel.size, side.system.externalCaller.chain], [0, undefined]);
   }
@@ -161,9 +161,9 @@ test("Inbound.take accepts any message between valid ones, and keeps no state af
     taken += session(random);
   });
   if (taken < ROWS) return;
-  // Some messages end a session, and most do not.
+  // Some messages end the session, but most do not.
   const length = taken / sessions;
-  assert(length > 10 && length < SESSION_ROWS, `${length} rows a session`);
+  assert(length > 10 && length < SESSION_ROWS, `${length} messages per session`);
 });
 
 test("Inbound.take accepts random bytes after each tag", () => {

@@ -1,6 +1,6 @@
 /**
- * Random and mutated frames into every reader of `lib/mesh`. Nothing throws, memory stays bounded,
- * and no peer is accepted without the cookie.
+ * Tests random and mutated frames in every reader of `lib/mesh`: nothing throws, memory stays
+ * bounded, and no peer is accepted without the cookie.
  */
 import { assert, assertEquals } from "@std/assert";
 import { SeededRandom } from "../../lib/base/random.ts";
@@ -96,7 +96,7 @@ test("every decoder accepts any bytes, and returns values within its limits", ()
     if (name !== undefined && isNormalName(name.name)) {
       assert(name.name.length <= NAME_LENGTH_MAX && !/[\s\p{C}]/u.test(name.name));
     }
-    assertEquals(body, before, "a decoder writes");
+    assertEquals(body, before, "a decoder has changed its input");
   });
 });
 
@@ -171,7 +171,7 @@ test("FrameReader accepts any bytes in any pieces, and returns the contained fra
     });
     let stream = joined(...frames);
     if (random.below(3) === 0) stream = mutated(random, stream);
-    // The result of pushing all bytes at once is the expected result.
+    // The expected result is that of pushing all bytes at once.
     const whole = new Collector();
     const wholeOk = new FrameReader(limit).push(stream, whole);
     const cut = new Collector();
@@ -204,7 +204,7 @@ test("Initiator and Responder accept no peer without the cookie, for any message
         const step = machine.receive(tag, body);
         assert(step.kind !== "up" && step.kind !== "decide", `${step.kind} at ${tag}`);
         if (step.kind === "send") {
-          assertEquals(machine, acceptor, "a dialler believed it");
+          assertEquals(machine, acceptor, "an initiator accepted a peer without the cookie");
           assert(step.frame.length <= 4096 + 4);
         } else {
           assert(step.words.length < 1000);

@@ -1,6 +1,6 @@
 /**
- * Random and mutated input into every reader of Mesher. Each returns a result of the specified
- * shape and within its limits, and nothing throws. `FIRN_FUZZ=200000` runs longer. A failure prints
+ * Tests random and mutated input in every reader of Mesher: each returns a result of the specified
+ * form and within its limits, and nothing throws. `FIRN_FUZZ=200000` runs longer. A failure prints
  * the seed that replays it.
  */
 import { assert, assertEquals } from "@std/assert";
@@ -89,7 +89,7 @@ const NUMBERS: readonly number[] = [
   ...[Infinity, -Infinity, NaN, MOMENT.now, MOMENT.now / 1000],
 ];
 
-/** Returns any JSON value, and a few values that JSON does not have. */
+/** Returns a random JSON value, or sometimes a value that JSON does not have. */
 function anything(random: SeededRandom, depth: number): unknown {
   switch (random.below(depth > 0 ? 8 : 5)) {
     case 0:
@@ -131,7 +131,7 @@ function depthOf(value: Json): number {
   return 1 + Math.max(0, ...Object.values(value).map(depthOf));
 }
 
-/** Throws unless the event has every property that later steps rely on. */
+/** Throws unless the event has every property that later steps need. */
 function assertEvent(event: MesherEvent): void {
   assert(isId(event.id), event.id);
   assert(isLevel(event.level));
@@ -161,14 +161,14 @@ function assertEvent(event: MesherEvent): void {
   // The event is plain data: it can be sent to an actor and written as JSON.
   assertEquals(JSON.stringify(structuredClone(event)), JSON.stringify(event));
   const clean = scrubbed(event);
-  assertEquals(scrubbed(clean), clean, "what is removed is removed at once");
+  assertEquals(scrubbed(clean), clean, "scrubbing twice changes nothing");
   const { fingerprint, title, culprit } = groupingOf(clean);
   assert(/^[0-9a-f]{32}$/.test(fingerprint) && title !== "" && title.length <= TITLE_CHARS_MAX);
   assert(!/[\r\n]/.test(title));
   const columns = columnsOf({ projectId: "p", receivedAt: 0, event, fingerprint, title, culprit });
   for (const text of Object.values(columns)) {
     if (typeof text !== "string") continue;
-    assert(text.isWellFormed() && !text.includes("\0"), "a database would refuse it");
+    assert(text.isWellFormed() && !text.includes("\0"), "the text can be stored in a database");
   }
   assert(!/\\u0000|\\ud[89a-f]/.test(columns.payload.replaceAll("\\\\", "")));
 }
@@ -180,7 +180,7 @@ test("validateEvent and eventFromSentry return a complete event for any input, o
     for (const read of [validateEvent, eventFromSentry]) {
       const before = JSON.stringify(input);
       const result = read(input, MOMENT);
-      assertEquals(JSON.stringify(input), before, "the input is as it was");
+      assertEquals(JSON.stringify(input), before, "the input is unchanged");
       if (result.ok) assertEvent(result.event);
       else assert(result.reason.length > 5 && result.reason.length < 100, result.reason);
       if (result.ok) made++;
@@ -230,7 +230,7 @@ test("readEnvelope reads random and mutated envelopes, or reports an error", () 
     const bytes = random.below(10) === 0 ? random.bytes(random.below(200)) : mutated(random, whole);
     const before = bytes.slice();
     const result = readEnvelope(bytes);
-    assertEquals(bytes, before, "the input is as it was");
+    assertEquals(bytes, before, "the input is unchanged");
     if (!result.ok) return assert(result.reason.length > 5 && result.reason.length < 100);
     read++;
     events += result.events.length;

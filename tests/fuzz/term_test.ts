@@ -1,6 +1,6 @@
 /**
- * Random and mutated bytes into every reader of terms. Each returns a value or throws a
- * ProtocolError, reads no further than its input, and uses bounded memory.
+ * Tests random and mutated bytes in every reader of terms: each returns a value or throws a
+ * ProtocolError, reads only its input, and uses bounded memory.
  */
 import { assert } from "@std/assert";
 import type { SeededRandom } from "../../lib/base/random.ts";
@@ -32,7 +32,7 @@ function survives(bytes: Uint8Array, decode: () => unknown): boolean {
 function noise(random: SeededRandom): Uint8Array {
   const bytes = random.bytes(random.below(80));
   if (bytes.length > 0 && random.below(10) > 0) bytes[0] = 0xf1;
-  // Small numbers produce counts and lengths that fit.
+  // Small numbers, so that counts and lengths do not exceed the input.
   for (let i = 1; i < bytes.length; i++) if (random.below(2) === 0) bytes[i]! &= 0x0f;
   return bytes;
 }
@@ -72,7 +72,7 @@ test("Decoder allocates memory for actual bytes, not for announced sizes", () =>
   let most = 0;
   rounds(TERMS, (random) => {
     const bytes = noise(random);
-    // A tag with a length or a count, followed by a huge number.
+    // A tag with a length or a count, followed by a large number.
     const at = 1 + random.below(4);
     if (bytes.length < at + 6) return;
     bytes[at] = 0xe0 + random.below(16);

@@ -1,7 +1,7 @@
 /**
- * Random chunked bodies, valid and damaged, split at random. Valid ones are read as they were sent.
- * For damaged ones the result does not depend on how they are split. `FIRN_FUZZ` and
- * `FIRN_FUZZ_SEED` as in `tests/kit/fuzz.ts`.
+ * Tests random chunked bodies, valid and damaged, in random pieces. Valid bodies are read
+ * unchanged. For damaged ones, the result does not depend on the pieces. `FIRN_FUZZ` and
+ * `FIRN_FUZZ_SEED` are explained in `tests/kit/fuzz.ts`.
  */
 import { assert, assertEquals } from "@std/assert";
 import type { SeededRandom } from "../../lib/base/random.ts";
@@ -22,7 +22,7 @@ const HEAD: RequestHead = {
   headers: [["host", "h"], ["transfer-encoding", "chunked"]],
 };
 
-/** Returns the body and the bytes after it, or the refusal, or "more". */
+/** Returns the body and the bytes after it, or the error status, or "more". */
 function read(chunks: readonly Uint8Array[]): unknown {
   const reader = new BodyReader(HEAD, BYTES_MAX, new BodyBudget(BYTES_MAX));
   for (const [i, chunk] of chunks.entries()) {

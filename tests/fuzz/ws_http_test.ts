@@ -1,7 +1,7 @@
 /**
- * Random pipelined requests on one connection, split at random. Valid requests are all answered, in
- * order. Damaged ones are answered up to a refusal, and the requests passed to the fetch hook do
- * not depend on how the bytes are split. `FIRN_FUZZ` and `FIRN_FUZZ_SEED` as in
+ * Tests random pipelined requests on one connection, in random pieces. Valid requests are all
+ * answered, in order. Damaged ones are answered up to a rejection, and the requests passed to the
+ * fetch hook do not depend on the pieces. `FIRN_FUZZ` and `FIRN_FUZZ_SEED` are explained in
  * `tests/kit/fuzz.ts`.
  */
 import { assert, assertEquals } from "@std/assert";
@@ -13,10 +13,10 @@ import { bytesOf, join } from "../kit/ws_client.ts";
 import { HttpConnectionStage } from "../ws/http_connection_stage.ts";
 
 const ROUNDS = Math.ceil(fuzzCount(10_000) / 50);
-/** Content of bodies, which must never be read as a request. */
+/** The content of bodies, which must never be parsed as a request. */
 const TRAP = "GET /trap HTTP/1.1\r\nHost: h\r\n\r\n";
 
-/** A request, and what its fetch hook must receive. */
+/** A request, and the request that the fetch hook must receive. */
 interface Sent {
   readonly method: string;
   readonly bytes: Uint8Array;
@@ -94,7 +94,8 @@ test("HttpConnection answers all valid requests in order, however they are split
 test("HttpConnection answers damaged requests the same way, however they are split", async () => {
   await roundsInTurn(ROUNDS, async (random) => {
     const sent = Array.from({ length: 1 + random.below(4) }, (_, i) => {
-      // Without HEAD: its responses can be read only if the methods of the requests are known.
+      // Skips HEAD, because the responses can only be parsed if the methods of the requests are
+      // known.
       for (;;) {
         const request = randomRequest(random, i);
         if (request.method !== "HEAD") return request;

@@ -1,7 +1,7 @@
 /**
- * Random frames into a connection and random requests into the handshake. Nothing throws, nothing
+ * Tests random frames in a connection and random requests in the handshake: nothing throws, nothing
  * hangs, and every outcome is a message or a close that follows the rules. `FIRN_FUZZ` and
- * `FIRN_FUZZ_SEED` as in `tests/kit/fuzz.ts`.
+ * `FIRN_FUZZ_SEED` are explained in `tests/kit/fuzz.ts`.
  */
 import { assert, assertEquals } from "@std/assert";
 import { EMPTY } from "../../lib/base/bytes.ts";
@@ -28,7 +28,7 @@ const ROUNDS = Math.ceil(fuzzCount(10_000) / FRAMES_A_ROUND);
 const shop = new DeflatePool(checkDeflate(true)!);
 const scratches = { input: new Scratch(), output: new Scratch() };
 
-/** Everything observed of one connection. */
+/** The observed events of one connection. */
 interface Outcome {
   readonly messages: (string | Uint8Array)[];
   readonly ends: { code: number; reason: string }[];
@@ -96,7 +96,7 @@ function randomMessage(random: SeededRandom): { data: string | Uint8Array; frame
   return { data, frames };
 }
 
-/** Checks what holds for every connection, whatever it received. */
+/** Asserts what holds for every connection, whatever it received. */
 function checkOutcome({ messages, ends, log, stream, state }: Outcome): void {
   assertEquals(log, []);
   assertEquals(ends.length, 1);

@@ -14,7 +14,7 @@ import { UNPROVEN_MAX } from "../../lib/host/unproven.ts";
 import { SeededRandom } from "../../lib/base/random.ts";
 import { test, until } from "../kit/test.ts";
 
-/** Rounds in which a busy machine may become calm. */
+/** The maximum number of rounds. The test passes when one of them is fast enough. */
 const NAGLE_ROUNDS_MAX = 10;
 
 /** One end of a stream. Records its events. */
@@ -95,7 +95,7 @@ async function pair(host: Host, way: Secured | undefined): Promise<Pair> {
   );
   const stream = await host.connect({ ...listener.address, tls: way?.client, timeoutMs: 5000 });
   const near = new Recorder(stream);
-  await until("the far end is there", () => far !== undefined);
+  await until("the other end is open", () => far !== undefined);
   return { near, far: far!, listener };
 }
 
@@ -106,17 +106,17 @@ async function unpair({ near, far, listener }: Pair): Promise<void> {
   await until("both ends are closed", () => near.closes.length > 0 && far.closes.length > 0);
 }
 
-/** A listener with the connections it accepted and those it refused. */
+/** A listener, with the connections that it accepted and rejected. */
 interface Door {
   readonly address: Listener["address"];
   readonly accepted: Recorder[];
-  /** One line per refused connection: its address and the reason. */
+  /** One line per rejected connection: its address and the reason. */
   readonly refused: string[];
   /** Aborts the accepted connections and closes the listener. */
   close(): Promise<void>;
 }
 
-/** Listens, and sends nothing. */
+/** Starts a listener that sends nothing. */
 async function openDoor(host: Host, tls?: ServerTls): Promise<Door> {
   const accepted: Recorder[] = [];
   const refused: string[] = [];
@@ -145,7 +145,10 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
       for (let i = 0; i < 100; i++) both.near.stream.write(utf8(`${i},`));
       both.far.stream.write(utf8("hello"));
       const all = Array.from({ length: 100 }, (_, i) => `${i},`).join("");
-      await until("all arrived", () => both.far.text === all && both.near.text === "hello");
+      await until(
+        "all bytes have arrived",
+        () => both.far.text === all && both.near.text === "hello",
+      );
       assertEquals(both.near.stream.unsent, 0);
       await unpair(both);
     });
@@ -168,7 +171,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
           total += bytes.length;
         }
       }
-      await until("all arrived", () => both.far.bytes === total, 30_000);
+      await until("all bytes have arrived", () => both.far.bytes === total, 30_000);
       assertEquals(came.digest("hex"), sent.digest("hex"));
       assertEquals(both.near.stream.unsent, 0);
       assert(both.near.drains > 0);
@@ -180,7 +183,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
       both.far.stream.pause();
       const block = new Uint8Array(1 << 20);
       let written = 0;
-      await until("the pipe is full", () => {
+      await until("the buffers are full", () => {
         both.near.stream.write(block);
         written += block.length;
         return both.near.stream.unsent > 8 * block.length;
@@ -190,8 +193,11 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
       // Bytes that had arrived when reading was paused are not delivered either.
       assertEquals(before, 0);
       both.far.stream.resume();
-      await until("all arrived", () => both.far.bytes === written, 30_000);
-      await until("it drained", () => both.near.stream.unsent === 0 && both.near.drains > drains);
+      await until("all bytes have arrived", () => both.far.bytes === written, 30_000);
+      await until(
+        "the stream has drained",
+        () => both.near.stream.unsent === 0 && both.near.drains > drains,
+      );
       await unpair(both);
     });
 
@@ -205,7 +211,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
       };
       const block = new Uint8Array(10_000);
       for (let i = 0; i < 100; i++) both.near.stream.write(block);
-      await until("all arrived", () => both.far.bytes === 1_000_000);
+      await until("all bytes have arrived", () => both.far.bytes === 1_000_000);
       assert(calls > 1);
       await unpair(both);
     });
@@ -214,34 +220,37 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
       const both = await pair(makeHost(), way);
       both.near.stream.write(utf8("last words"));
       both.near.stream.end();
-      await until("the far end saw it", () => both.far.ended);
+      await until("the other end has received the end", () => both.far.ended);
       assertEquals(both.far.text, "last words");
       both.near.stream.write(utf8("too late"));
       both.far.stream.write(utf8("answer"));
-      await until("the answer came", () => both.near.text === "answer");
+      await until("the answer has arrived", () => both.near.text === "answer");
       assertEquals(both.near.closes, []);
       both.far.stream.end();
-      await until("both are closed", () => both.near.closes.length + both.far.closes.length === 2);
+      await until(
+        "both ends are closed",
+        () => both.near.closes.length + both.far.closes.length === 2,
+      );
       assertEquals(both.near.closes, [{ kind: "closed" }]);
       assertEquals(both.far.closes, [{ kind: "closed" }]);
       assertEquals(both.far.text, "last words");
       await both.listener.close();
     });
 
-    test(`Stream.end (${name}) after the peer's end loses no data that is still unread`, async () => {
+    test(`Stream.end (${name}) after the peer has ended loses no data that is still unread`, async () => {
       const both = await pair(makeHost(), way);
       const block = new Uint8Array(1 << 20);
       both.near.stream.pause();
       both.near.stream.end();
-      await until("the far end saw it", () => both.far.ended);
+      await until("the other end has received the end", () => both.far.ended);
       both.far.stream.write(block);
       both.far.stream.end();
-      await until("the system has it all", () => both.far.closes.length === 1);
+      await until("the operating system has all data", () => both.far.closes.length === 1);
       assertEquals(both.far.closes, [{ kind: "closed" }]);
       both.near.stream.resume();
       const { near } = both;
       await until(
-        "all or nothing came",
+        "all data or none has arrived",
         () => near.bytes >= block.length || near.closes.length > 0,
       );
       assertEquals(near.bytes, block.length);
@@ -255,23 +264,26 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
           const both = await pair(makeHost(), way);
           const paused = both[whom];
           const other = whom === "near" ? both.far : both.near;
-          // Wait for traffic in both directions, so that no part of the handshake is outstanding.
+          // Waits for traffic in both directions, so that the handshake is complete.
           other.stream.write(utf8("a"));
-          await until("it speaks", () => paused.text === "a");
+          await until("the first byte has arrived", () => paused.text === "a");
           paused.stream.pause();
           other.stream.write(new Uint8Array(size));
           other.stream.end();
-          await until("it has left", () => other.stream.unsent === 0);
-          // Data that another stream wrote later has arrived, so this data has too, as far as
-          // possible.
+          await until("all bytes are sent", () => other.stream.unsent === 0);
+          // Another stream sent data later, which has arrived. So this data has arrived too, as far
+          // as possible.
           const later = await pair(makeHost(), way);
           later.near.stream.write(utf8("later"));
-          await until("another stream's came", () => later.far.text === "later");
+          await until("the data of another stream has arrived", () => later.far.text === "later");
           await unpair(later);
           assertEquals(paused.ended, false);
           paused.stream.resume();
-          await until(`all came to the ${whom} one`, () => paused.bytes === 1 + size);
-          await until(`the end came to the ${whom} one`, () => paused.ended);
+          await until(
+            `all data has arrived at the ${whom} stream`,
+            () => paused.bytes === 1 + size,
+          );
+          await until(`the end has arrived at the ${whom} stream`, () => paused.ended);
           await unpair(both);
         }
       }
@@ -280,14 +292,17 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
     test(`Stream.abort (${name}) is reported once on each side, locally as aborted`, async () => {
       const both = await pair(makeHost(), way);
       both.near.stream.write(utf8("x"));
-      await until("it is up", () => both.far.text === "x");
+      await until("the first byte has arrived", () => both.far.text === "x");
       both.near.stream.abort();
       both.near.stream.abort();
       assertEquals(both.near.closes, [{ kind: "aborted" }]);
-      await until("the far end saw it", () => both.far.ended || both.far.closes.length > 0);
+      await until(
+        "the other end has received the end",
+        () => both.far.ended || both.far.closes.length > 0,
+      );
       both.far.stream.abort();
-      await until("the far end is closed", () => both.far.closes.length === 1);
-      both.near.stream.write(utf8("into the void"));
+      await until("the other end is closed", () => both.far.closes.length === 1);
+      both.near.stream.write(utf8("after the end"));
       await both.listener.close();
     });
 
@@ -295,21 +310,22 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
       const both = await pair(makeHost(), way);
       const message = new Uint8Array(64);
       for (const [from, to] of [[both.near, both.far], [both.far, both.near]] as const) {
-        // Nagle and delayed ACK stall every round; a busy machine does not.
+        // Nagle's algorithm and delayed ACKs stall every round; a busy machine does not.
         const rounds: number[] = [];
         while (rounds.length < NAGLE_ROUNDS_MAX && !rounds.some((ms) => ms < 35)) {
           const late: number[] = [];
-          // Two writes in two turns, and a reply: the peer then delays its ACKs, for which Nagle waits.
+          // Two writes in two turns, and a reply. The peer then delays its ACKs, for which Nagle's
+          // algorithm waits.
           for (let i = 0; i < 40; i++) {
             const [target, replies] = [to.bytes + 2 * message.length, from.bytes];
             const began = performance.now();
             from.stream.write(message);
             await new Promise((turn) => setTimeout(turn, 0));
             from.stream.write(message);
-            await until("both came", () => to.bytes >= target);
+            await until("both messages have arrived", () => to.bytes >= target);
             late.push(performance.now() - began);
             to.stream.write(message);
-            await until("the reply came", () => from.bytes > replies);
+            await until("the reply has arrived", () => from.bytes > replies);
           }
           late.sort((a, b) => a - b);
           rounds.push(late[Math.floor(late.length * 0.8)]!);
@@ -342,7 +358,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
     const begun = performance.now();
     const stream = await host.connect({ hostname: "127.0.0.1", port, timeoutMs: 5000 });
     const near = new Recorder(stream);
-    await until("it is accepted", () => near.text === "hello");
+    await until("the connection is accepted", () => near.text === "hello");
     // A pause of 10 ms per connection would take three seconds.
     assert(performance.now() - begun < 1500);
     for (const each of [stream, ...streams]) each.abort();
@@ -379,7 +395,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
     );
     const { accepted } = silent;
     const gone = (): Recorder[] => accepted.filter((s) => s.ended || s.closes.length > 0);
-    await until("a dialler hung up", () => accepted.length === 2 && gone().length >= 1);
+    await until("a dialed connection has ended", () => accepted.length === 2 && gone().length >= 1);
     await silent.close();
   });
 
@@ -396,7 +412,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
       signal: cancel.signal,
     });
     const failed = assertRejects(() => attempt, ConnectError);
-    await until("the dialler is there", () => silent.accepted.length === 1);
+    await until("the connection is accepted", () => silent.accepted.length === 1);
     cancel.abort();
     assertEquals((await failed).code, "aborted");
     await silent.close();
@@ -422,8 +438,11 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
     }
     // Some hosts reject the certificate after the handshake. Then the listener accepts a stream
     // that ends at once.
-    await until("both were noticed", () => refused.length + accepted.length === 2);
-    await until("none is open", () => accepted.every((s) => s.ended || s.closes.length > 0));
+    await until("both connections have ended", () => refused.length + accepted.length === 2);
+    await until(
+      "all connections are closed",
+      () => accepted.every((s) => s.ended || s.closes.length > 0),
+    );
     for (const { text } of accepted) assertEquals(text, "");
     for (const line of refused) assert(line.startsWith("127.0.0.1 "), line);
     await door.close();
@@ -447,8 +466,11 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
       }).catch(() => undefined);
       if (stream) diallers.push(new Recorder(stream));
     }
-    await until("both were refused", () => door.refused.length === 2);
-    await until("they know", () => diallers.every((s) => s.ended || s.closes.length > 0));
+    await until("both clients were rejected", () => door.refused.length === 2);
+    await until(
+      "both clients are disconnected",
+      () => diallers.every((s) => s.ended || s.closes.length > 0),
+    );
     assertEquals(door.accepted.length, 0);
     for (const { stream } of diallers) stream.abort();
     await door.close();
@@ -471,14 +493,14 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
     plain.stream.write(utf8("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
     const silent = new Recorder(await host.connect({ ...listener.address, timeoutMs: 1000 }));
     for (const dialler of [plain, silent]) {
-      await until("it was ended", () => dialler.ended || dialler.closes.length > 0);
+      await until("the connection is closed", () => dialler.ended || dialler.closes.length > 0);
       dialler.stream.abort();
     }
-    await until("both were noticed", () => refused.length === 2);
+    await until("both failures are reported", () => refused.length === 2);
     await listener.close();
   });
 
-  test("Host.listen under TLS ends the oldest handshake of an address with too many, and none of others", async () => {
+  test("Host.listen under TLS ends the oldest handshakes of an address with too many, and none of other addresses", async () => {
     const host = makeHost();
     const { ca, leaf } = await authority(1);
     const accepted: Recorder[] = [];
@@ -497,11 +519,11 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
       await once(socket, "connect");
       return socket;
     };
-    // The oldest connection, as silent as the others. Only its address differs.
+    // The oldest connection. It is as silent as the others, but has another address.
     const slow = await dial("127.0.0.3");
     const silent: Socket[] = [];
     for (let i = 0; i < UNPROVEN_MAX; i++) silent.push(await dial("127.0.0.2"));
-    await until("half of them are over", () => over.size >= UNPROVEN_MAX / 2);
+    await until("half of the connections are closed", () => over.size >= UNPROVEN_MAX / 2);
     const honest = new Recorder(
       await host.connect({
         ...listener.address,
@@ -510,12 +532,12 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
       }),
     );
     honest.stream.write(utf8("hello"));
-    await until("an honest one is let in", () => accepted[0]?.text === "hello");
+    await until("a valid client is accepted", () => accepted[0]?.text === "hello");
     assertEquals([over.size, over.has(slow)], [UNPROVEN_MAX / 2, false]);
     assert(silent.slice(0, UNPROVEN_MAX / 2).every((socket) => over.has(socket)));
     for (const socket of [slow, ...silent]) socket.destroy();
     for (const { stream } of [...accepted, honest]) stream.abort();
-    await until("all are over", () => over.size === UNPROVEN_MAX + 1);
+    await until("all connections are closed", () => over.size === UNPROVEN_MAX + 1);
     await listener.close();
   });
 
@@ -541,7 +563,10 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
     listener.secure({ cert: after.leaf.cert, key: after.leaf.key });
     const fresh = await dial(after.ca);
     for (const each of [old, fresh]) each.stream.write(utf8("hello"));
-    await until("both speak", () => far.length === 2 && far.every((s) => s.text === "hello"));
+    await until(
+      "both streams have received data",
+      () => far.length === 2 && far.every((s) => s.text === "hello"),
+    );
     for (const each of [old, fresh, ...far]) each.stream.abort();
     await listener.close();
   });
@@ -571,7 +596,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
     host.atFlush(() => order.push("second"));
     both.near.stream.write(utf8("a"));
     assertEquals(order, []);
-    await until("it came", () => both.far.text === "ab");
+    await until("the data has arrived", () => both.far.text === "ab");
     assertEquals(order, ["first", "second", "third"]);
     await unpair(both);
   });
@@ -584,7 +609,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
     clock.after(1, () => once += 100).cancel();
     const ticker = clock.every(2, () => often++);
     const began = clock.now();
-    await until("they fired", () => once > 0 && often > 2);
+    await until("both timers have fired", () => once > 0 && often > 2);
     ticker.cancel();
     timer.cancel();
     assertEquals(once, 1);

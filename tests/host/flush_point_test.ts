@@ -49,7 +49,7 @@ test("FlushPoint flushes many streams in slices, each once and in order", () => 
   assertEquals(stage.flushed, ids(0, 1000));
 });
 
-test("FlushPoint flushes streams of later turns first, and earlier ones with them", () => {
+test("FlushPoint flushes streams of the latest turn first, and then some of earlier turns", () => {
   const stage = new Stage(true);
   stage.dirty(...ids(0, 100));
   stage.runs.shift()!();
@@ -61,9 +61,9 @@ test("FlushPoint flushes streams of later turns first, and earlier ones with the
   stage.runs.shift()!();
   assertEquals(tasks.length, 1);
   assertEquals(stage.flushed.slice(count, count + 3), [1000, 1001, count]);
-  // Earlier streams make progress, however many new ones follow.
+  // Streams of earlier turns make progress, however many new ones follow.
   for (let turn = 0; stage.flushed.filter((id) => id < 100).length < 100; turn++) {
-    assert(turn < 20, "an earlier stream waits for ever");
+    assert(turn < 20, "a stream of an earlier turn is not flushed");
     stage.dirty(...ids(2000 + 100 * turn, 100));
     stage.runs.shift()!();
   }

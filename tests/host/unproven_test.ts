@@ -3,7 +3,7 @@ import { clientKey } from "../../lib/host/client_key.ts";
 import { Unproven } from "../../lib/host/unproven.ts";
 import { test } from "../kit/test.ts";
 
-/** Adds `count` connections of a client. Removes and returns those that `add` returned. */
+/** Adds `count` connections of a client. Removes and returns those that `add` has returned. */
 function flood(unproven: Unproven<string>, address: string, count: number): string[] {
   const ended: string[] = [];
   for (let i = 0; i < count; i++) {

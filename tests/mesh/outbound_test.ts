@@ -122,7 +122,7 @@ test("Outbound.answer sends a rejection if the reply cannot be encoded", async (
   }
 });
 
-test("Outbound: the end of a call is sent, and both sides keep no state for it", async () => {
+test("Outbound: a call that is aborted, times out or loses its caller is ended on the other node, without state on either side", async () => {
   const [one, other] = join();
   const far = other.actor();
   const pid = one.pid(far) as never;
@@ -228,7 +228,7 @@ test("Outbound: the pid in the Down of a monitor by name has no name", () => {
   assertEquals(one.line.kept, 0);
 });
 
-test("Outbound: the end of a monitor is sent, and the monitor is removed", () => {
+test("Outbound: demonitor and the exit of a monitoring actor remove the monitor on the other node", () => {
   const [one, other] = join();
   const far = other.actor({ name: "far" });
   const [near, also] = [one.actor(), one.actor()];

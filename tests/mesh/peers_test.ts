@@ -172,7 +172,7 @@ test("Peers doubles the pause between dials up to a limit, minus up to half at r
   assertEquals([long[0], long.at(-1)], [BACKOFF_MS_MIN, SEED_BACKOFF_MS_MAX]);
 });
 
-test("Peers redials a lost node within 100 ms, and one to whose dial it yielded within 500 to 1,000 ms", () => {
+test("Peers redials a lost node within 100 ms, and a node whose dial it preferred within 500 to 1,000 ms", () => {
   for (const chance of [0, 0.999999]) {
     const lost = inState(A, "up", chance);
     lost.down(A, "lost", 1000);

@@ -86,7 +86,7 @@ function playAll(steps: readonly number[], length: number): number {
   let played = 0;
   for (const sequence of sequences(steps, length)) {
     const couple = new Couple(sides);
-    // A sequence with an impossible step equals a shorter one.
+    // A sequence with an impossible step is skipped, because it has the effect of a shorter one.
     if (sequence.every((step) => couple.step(step))) {
       played++;
       couple.assertAgreed();

@@ -426,7 +426,7 @@ test("Node.exposed is correct when a function is exposed or removed during a han
         const expected = one.remote.spawner.names().sort();
         try {
           await until(
-            "it is known",
+            "the other node knows the functions",
             () => JSON.stringify(other.mesh.exposedBy(one.name)) === JSON.stringify(expected),
             2000,
           );

@@ -1,4 +1,4 @@
-/** Observation of the actors of this node, and of another node that permits it. */
+/** Tests the observation of actors of this node, and of another node that permits it. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Call as CallOf } from "../../lib/actor/call.ts";
 import type { Call } from "../../lib/actor/call.ts";
@@ -30,7 +30,7 @@ const counter = service<{
   cast: { add: ({ sum }, n) => ({ sum: sum + n }) },
 });
 
-/** Runs a test with a node. */
+/** Runs `body` with a node. */
 async function withNode(body: (node: Node) => Promise<void>): Promise<void> {
   const node = await startCheaply({ cookie: COOKIE, logLevel: "silent" });
   try {
@@ -40,7 +40,7 @@ async function withNode(body: (node: Node) => Promise<void>): Promise<void> {
   }
 }
 
-/** Runs a test with two connected nodes of one process. */
+/** Runs `body` with two connected nodes of one process. */
 async function withPair(
   observe: "none" | "read" | "control",
   body: (a: Node, b: Node) => Promise<void>,
@@ -49,7 +49,7 @@ async function withPair(
   await withNodes(async (start) => {
     const a = await start("a", { observe });
     const b = await start("b", { seeds: [a.name] });
-    await until("they are connected", () => b.mesh.session(a.name) !== undefined);
+    await until("the nodes are connected", () => b.mesh.session(a.name) !== undefined);
     await body(Node.of(a), Node.of(b));
   });
 }
@@ -72,7 +72,10 @@ test("node.info describes an actor: names, function, supervisor, links, monitors
       await self.receive();
     });
     counter.cast(pid as never).add(2);
-    await until("it is monitored", async () => (await node.info(pid)).monitoredBy.length === 1);
+    await until(
+      "the actor is monitored",
+      async () => (await node.info(pid)).monitoredBy.length === 1,
+    );
     const info = await node.info(pid);
     assertEquals(info.names, ["hits"]);
     assertEquals(info.globalNames, ["all hits"]);
@@ -98,7 +101,7 @@ test("node.info shows an actor's current message, the call it waits for, and the
     });
     node.send(caller, "go");
     node.send(caller, "next");
-    await until("it waits", async () => (await node.info(caller)).calls.length === 1);
+    await until("the caller waits", async () => (await node.info(caller)).calls.length === 1);
     const info = await node.info(caller);
     assertEquals(info.status, "awaiting");
     assertEquals(info.current?.message, "string");
@@ -108,7 +111,7 @@ test("node.info shows an actor's current message, the call it waits for, and the
     const callee = await node.info(slow);
     assertEquals([callee.current?.message, callee.callers], ["call slow", 1]);
     assertEquals(info.next, ["string"]);
-    await until("it is done", async () => (await node.info(caller)).status === "waiting");
+    await until("the call is answered", async () => (await node.info(caller)).status === "waiting");
     assertEquals((await node.info(caller)).calls, []);
   });
 });
@@ -116,7 +119,7 @@ test("node.info shows an actor's current message, the call it waits for, and the
 test("node.info rejects with noproc for an actor that has exited", async () => {
   await withNode(async (node) => {
     const pid = node.spawn(() => {});
-    await until("it has exited", () => !node.isAlive(pid));
+    await until("the actor has exited", () => !node.isAlive(pid));
     assertEquals(await codeOf(node.info(pid)), "noproc");
   });
 });
@@ -152,7 +155,7 @@ test("node.top sorts by mailbox, timers, rate and handler time", async () => {
   });
 });
 
-test("node.top measures during its window only, and rejects invalid options", async () => {
+test("node.top measures only during its window, and rejects invalid options", async () => {
   await withNodes(async (start) => {
     const parts = await start("a");
     const node = Node.of(parts);
@@ -185,7 +188,7 @@ test("node.tree shows types, states and restarts, even while a supervisor is bus
     const first = node.whereis("a")!;
     node.exit(first, "kill");
     await until(
-      "it is restarted",
+      "the child is restarted",
       () => node.whereis("a") !== undefined && node.whereis("a") !== first,
     );
     await node.sys.suspend(tree.pid);
@@ -216,25 +219,28 @@ test("sys suspends and resumes actors of all kinds, and reads states", async () 
     const loop = node.spawn(async (self: Self<number>) => {
       for await (const n of self) got.push(n);
     });
-    await until("it waits", async () => (await node.info(loop)).status === "waiting");
+    await until("the loop waits", async () => (await node.info(loop)).status === "waiting");
     await node.sys.suspend(loop);
     node.send(loop, 1);
     node.send(loop, 2);
     await counter.call(pid).get();
     assertEquals(got, []);
     await node.sys.resume(loop);
-    await until("it goes on", () => got.length === 2);
+    await until("the second message is received", () => got.length === 2);
     node.send(loop, 3);
-    await until("and on", () => got.length === 3);
+    await until("the third message is received", () => got.length === 3);
 
     // A handler's promise settles while its actor is suspended.
     const answer = counter.call(pid).slow(20);
-    await until("it awaits", async () => (await node.info(pid)).status === "awaiting");
+    await until(
+      "the handler awaits its promise",
+      async () => (await node.info(pid)).status === "awaiting",
+    );
     await node.sys.suspend(pid);
     assertEquals(await answer, 42);
     await node.sys.resume(pid);
     assertEquals(await counter.call(pid).get(), 42);
-    // A suspended actor can still be ended.
+    // A suspended actor can still be killed.
     await node.sys.suspend(pid);
     await node.sys.exit(pid);
     assertEquals(node.isAlive(pid), false);
@@ -286,7 +292,7 @@ test("node.info, top and tree work on another node, with pids of the same actors
     assert((await a.info(a.whereis("hits")!)).supervisor === tree.pid);
     const top = await b.top({ node: a.name, by: "rate", window: 50 });
     assert(Array.isArray(top));
-    // The service's name on the other node reaches the actor.
+    // The service can also be reached by its name from another node.
     assertEquals(await b.call({ name: "hits", node: a.name }, { $call: "get", args: [] }), 1);
   });
 });
@@ -318,16 +324,16 @@ test('observe: "none" permits nothing, "read" no control, "control" everything; 
     assertEquals((await a.info(pid)).status, "suspended");
     assertEquals(await b.sys.resume(there), true);
     assertEquals(await b.sys.exit(there), true);
-    await until("it is killed", () => !a.isAlive(pid));
+    await until("the actor is killed", () => !a.isAlive(pid));
   });
 });
 
-/** Returns the pid, as `asker` sees it, of an actor that is registered on another node. */
+/** Returns the pid of an actor registered on another node, as `asker` represents it. */
 async function pidOn(asker: Node, owner: Node, name: string): Promise<Pid<never>> {
   return await asker.call({ name, node: owner.name }, { $state: "pid" }) as Pid<never>;
 }
 
-test("a node answers a limited number of requests of each node at once, and one node cannot delay others", async () => {
+test("Observation: a node answers a limited number of requests of each node at once, so one node cannot delay others", async () => {
   await testKeys();
   await withNodes(async (start) => {
     const [a, b, c] = [await start("a", { observe: "read" }), await start("b"), await start("c")];
@@ -352,7 +358,7 @@ test("a node answers a limited number of requests of each node at once, and one 
   });
 });
 
-test("questions of other nodes take a tenth of the time, shared equally by the nodes", async () => {
+test("QuestionActor uses a tenth of the time for questions, shared equally by the asking nodes", async () => {
   const system = new ManualSystem();
   const { clock } = system;
   const spent: Record<string, number> = { b: 0, c: 0 };
@@ -370,7 +376,7 @@ test("questions of other nodes take a tenth of the time, shared equally by the n
       this.home = { node };
       this.request = { $observe: node, args: [] };
     }
-    // Each node asks again as soon as it has the answer, eight questions at a time.
+    // Each node asks again as soon as it has an answer, with eight questions at a time.
     override reply(): void {
       queueMicrotask(() => actor.deliver(new Question(this.home.node)));
     }
@@ -399,18 +405,18 @@ test("sys controls supervisors of another node: state, trace, suspend, resume", 
     assertEquals(await b.sys.suspend(there), true);
     const first = a.whereis("a")!;
     a.exit(first, "kill");
-    await until("it has the exit", async () => (await b.info(there)).mailbox === 1);
+    await until("the exit is in the mailbox", async () => (await b.info(there)).mailbox === 1);
     assertEquals((await b.info(there)).status, "suspended");
     const traced = b.sys.trace(there, { count: 1, ms: 5_000 });
     await b.tree({ node: a.name });
     assertEquals(await b.sys.resume(there), true);
     assertEquals((await traced).length, 1);
-    await until("it is restarted", () => ![undefined, first].includes(a.whereis("a")));
+    await until("the child is restarted", () => ![undefined, first].includes(a.whereis("a")));
     assertEquals(tree.pid.node, a.name);
   });
 });
 
-test("service.replace: on another node, which must permit control, and never over a change meanwhile", async () => {
+test("service.replace: works on another node that permits control, and overwrites no concurrent change", async () => {
   await withPair("read", async (a, b) => {
     await counter.startAs("hits", a, 1);
     const error = await assertRejects(
@@ -426,7 +432,7 @@ test("service.replace: on another node, which must permit control, and never ove
     const there = counter.at(b, { name: "hits", node: a.name });
     assertEquals(await counter.replace(there, ({ sum }) => ({ sum: sum * 7 })), { sum: 7 });
     const pid = await pidOn(b, a, "hits") as never;
-    // A message that comes between reading and writing is not lost.
+    // A message that arrives between reading and writing the state is not lost.
     let tries = 0;
     const next = await counter.replace(pid, ({ sum }) => {
       if (++tries < 3) counter.cast(counter.at(a, "hits")).add(1);

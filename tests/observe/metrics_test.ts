@@ -1,6 +1,6 @@
 /**
- * Metrics in the formats of Prometheus. `promtool` (Debian: prometheus) checks both; without it that
- * part is skipped.
+ * Tests metrics in the formats of Prometheus. `promtool` (Debian: prometheus) checks both formats;
+ * without it, that part is skipped.
  */
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -20,12 +20,12 @@ if (!hasPromtool) {
   console.log("metrics_test: promtool is not installed (Debian: prometheus), so it checks nothing");
 }
 
-/** Runs a test with two connected nodes, of which the first has something to count. */
+/** Runs `body` with two connected nodes, of which the first has values to count. */
 async function withCounts(body: (node: Node) => Promise<void>): Promise<void> {
   const options = { cookie: COOKIE, logLevel: "silent", warnings: { mailbox: 10 } } as const;
   await using node = await startCheaply(options);
   await using other = await startCheaply({ ...options, seeds: [node.name] });
-  await until("they are connected", () => other.peers().length === 1);
+  await until("the nodes are connected", () => other.peers().length === 1);
   const deaf = node.spawn(async (self) => {
     await self.receive({ match: () => false });
   });
@@ -92,7 +92,7 @@ test("node.metrics: promtool reads the OpenMetrics format", needsPromtool, async
       writeFileSync(join(folder, "metrics"), text);
       const args = ["tsdb", "create-blocks-from", "openmetrics", join(folder, "metrics"), folder];
       execFileSync("promtool", args, { stdio: "pipe" });
-      // The parser rejects what is not OpenMetrics.
+      // Checks that the parser rejects text that is not OpenMetrics.
       writeFileSync(join(folder, "metrics"), text.replace("# EOF\n", ""));
       assert(spawnSync("promtool", args).status !== 0);
     } finally {

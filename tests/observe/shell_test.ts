@@ -1,6 +1,4 @@
-/**
- * The shell, on two nodes, and hidden nodes.
- */
+/** Tests the shell on two nodes, and hidden nodes. */
 import { PassThrough, Writable } from "node:stream";
 import {
   assert,
@@ -40,7 +38,7 @@ async function withCluster(body: (a: Node, b: Node) => Promise<void>): Promise<v
   const options = { cookie: COOKIE, logLevel: "silent", observe: "control" } as const;
   await using a = await Node.start({ ...options, name: "alpha@127.0.0.1:0" });
   await using b = await Node.start({ ...options, name: "beta@127.0.0.1:0", seeds: [a.name] });
-  await until("they are connected", () => a.peers().length === 1 && b.peers().length === 1);
+  await until("the nodes are connected", () => a.peers().length === 1 && b.peers().length === 1);
   await Supervisor.start(a, {
     children: [{ id: "hits", start: (self) => counter.startAs("hits", self) }],
   });
@@ -120,7 +118,7 @@ test("shell traces, suspends, resumes and kills actors, by name, number and pid"
     } finally {
       clearInterval(timer);
     }
-    await until("it is restarted", () => ![undefined, before].includes(a.whereis("hits")));
+    await until("the actor is restarted", () => ![undefined, before].includes(a.whereis("hits")));
   });
 });
 
@@ -149,7 +147,7 @@ test("shell connects by an address if the node's name is unknown", async () => {
   });
 });
 
-test("shell reports the reason why a node cannot be reached: no node, another name, another cookie, no name", async () => {
+test("shell reports why a node cannot be reached: it does not run, or has another name or cookie, or the name is invalid", async () => {
   await withCluster(async (a) => {
     const at = a.name.slice(a.name.indexOf("@") + 1);
     const other = "another-0123456789abcdef0123456789abcdef";
@@ -172,7 +170,7 @@ test("shell reports the reason why a node cannot be reached: no node, another na
   });
 });
 
-test("completions are command names first, then node names and sort orders", () => {
+test("completions returns command names for the first word, then node names and sort orders", () => {
   const node = { peers: () => ["alpha@127.0.0.1:1", "beta@127.0.0.1:2"] };
   const context = { node: node as never, current: "alpha@127.0.0.1:1" };
   assertEquals(completions(context, "st"), ["stats", "state"]);
@@ -187,15 +185,15 @@ test("a hidden node is not listed or gossiped, shares no names or rooms, and doe
     assertEquals(hidden.peers(), [a.name]);
     assertEquals([a.peers(), b.peers()], [[b.name], [a.name]]);
     const pid = a.spawn((_self: Self<string>) => () => {});
-    // The majority is two of two: the hidden node does not count.
+    // The majority of two nodes is two, because the hidden node does not count.
     assertEquals(await a.global.register("one", pid, { quorum: "majority" }), true);
-    await until("beta knows it", () => b.global.whereis("one") !== undefined);
+    await until("beta knows the name", () => b.global.whereis("one") !== undefined);
     assertEquals(hidden.global.names(), []);
     let got = 0;
     hidden.rooms.join("lobby", { sendShared: () => got++ });
     b.rooms.join("lobby", { sendShared: () => got += 10 });
-    // Beta's room becomes known to alpha shortly after it was joined.
-    await until("beta gets it", () => {
+    // alpha learns of beta's room shortly after it was joined.
+    await until("beta has received the broadcast", () => {
       if (got < 10) a.rooms.broadcast("lobby", "hello");
       return got >= 10;
     });

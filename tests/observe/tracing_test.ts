@@ -1,6 +1,6 @@
 /**
- * Spans within one node with a minimal SDK, trace contexts on the wire, and events on diagnostics
- * channels.
+ * Tests spans within one node with a minimal SDK, trace contexts on the wire, and events on
+ * diagnostics channels.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
@@ -92,7 +92,7 @@ test("tracing: calls, casts, spawns, socket messages and broadcasts are child sp
     const answered = new Promise((answer) => client.onmessage = answer);
     client.onopen = () => client.send("go");
     await answered;
-    await until("all have ended", () => spans.every(({ ended }) => ended));
+    await until("all spans have ended", () => spans.every(({ ended }) => ended));
     assertEquals(spans.map(({ name, parent }) => [name, parent]), [
       ["socket message", undefined],
       ["call work", "socket message"],
@@ -115,7 +115,7 @@ test("tracing: a handler that throws is a failed span, and messages without a tr
       throw new Error("as told");
     });
     node.send(pid, { type: "untraced" });
-    await until("it has crashed", () => !node.isAlive(pid));
+    await until("the actor has exited", () => !node.isAlive(pid));
     assertEquals(spans, []);
     const other = node.spawn(() => (_: unknown) => {
       throw new Error("as told");
@@ -158,7 +158,7 @@ test("events are published on node:diagnostics_channel, and frequent ones start 
     crash();
     await until("the crash is published", () => observed.length >= 1);
     assertStringIncludes(observed[0]!, "as told");
-    await until("exits are published", () => {
+    await until("the exits are published", () => {
       node.spawn(() => {});
       return observed.includes("normal");
     });

@@ -1,6 +1,4 @@
-/**
- * Warnings before failures, deadlocks, and the flight recorder.
- */
+/** Tests warnings before failures, deadlocks, and the flight recorder. */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import type { LogEntry } from "../../lib/base/log.ts";
 import type { Self } from "../../lib/actor/self.ts";
@@ -99,7 +97,7 @@ test("warning: with a custom slowTurn, the first block is named", async () => {
   await withWarnings({ warnings: { slowTurn: 50 } }, async (node, warnings) => {
     const pid = node.spawn(() => (_: string) => block(60));
     node.send(pid, "once");
-    await until("it is named", () => warnings.length > 0);
+    await until("the actor is named", () => warnings.length > 0);
     const { kind, pids } = warnings[0]!;
     assertEquals([kind, pids], ["slowTurn", [pid as Pid]]);
   });
@@ -116,7 +114,7 @@ test("warning: a call that waits long is reported with the callee's activity", a
       await self.call(callee as never, { $call: "get", args: [] });
     });
     node.send(caller, "go");
-    await until("it is reported", () => warnings.length > 0);
+    await until("the long call is reported", () => warnings.length > 0);
     const { kind, pids, activity, message } = warnings[0]!;
     assertEquals([kind, pids], ["longCall", [caller, callee as Pid]]);
     assertEquals([activity!.names, activity!.current!.message], [["slow"], "call get"]);
@@ -129,13 +127,13 @@ test("warning: two services that call each other are reported as a deadlock", as
     const [a, b] = [await asker.startAs("a", node), await asker.startAs("b", node)];
     asker.call(a).ask(b).catch(() => {});
     asker.call(b).ask(a).catch(() => {});
-    await until("it is reported", () => has(warnings, "deadlock") !== undefined);
+    await until("the deadlock is reported", () => has(warnings, "deadlock") !== undefined);
     const { pids, message } = has(warnings, "deadlock")!;
     assertEquals(new Set(pids), new Set<Pid>([a as never, b as never]));
     assertStringIncludes(message, "waits for call get of");
     await node.sys.exit(a);
-    // The caller crashes too, since it does not handle the failed call.
-    await until("the cycle is gone", () => !node.isAlive(b as Pid<never>));
+    // The caller crashes too, because it does not handle the failed call.
+    await until("an actor of the deadlock has exited", () => !node.isAlive(b as Pid<never>));
     assertEquals(warnings.filter(({ kind }) => kind === "deadlock").length, 1);
   });
 });
@@ -166,7 +164,7 @@ test("warning: actors that wait for each other before their first message are a 
     node.spawnWith({ name: "x" }, body, "y", 60_000);
     // Without a timeout, a call has no age.
     node.spawnWith({ name: "y" }, body, "x", Infinity);
-    await until("it is reported", () => has(warnings, "deadlock") !== undefined);
+    await until("the deadlock is reported", () => has(warnings, "deadlock") !== undefined);
     assertEquals(has(warnings, "deadlock")!.pids.length, 2);
   });
 });
@@ -178,7 +176,7 @@ test("warning: a deadlock across two nodes is found, by pid and by name", async 
       const limits = { warnings: { longCall: 200 } };
       const one = await start("a", limits);
       const other = await start("b", { ...limits, seeds: [one.name] });
-      await until("they are connected", () => other.mesh.session(one.name) !== undefined);
+      await until("the nodes are connected", () => other.mesh.session(one.name) !== undefined);
       for (const { events } of [one, other]) {
         events.on("warning", (warning) => void warnings.push(warning));
       }
@@ -189,7 +187,7 @@ test("warning: a deadlock across two nodes is found, by pid and by name", async 
         ? { a: { $name: "a" }, b: { $name: "b" } }
         : { a: await pidAt(nodeB, nodeA, "a"), b: await pidAt(nodeA, nodeB, "b") };
       if (byName) {
-        // Each calls in a separate loop, because names on other nodes cannot be sent.
+        // Each call is in a separate loop, because a name of another node cannot be sent.
         for (const [node, name, peer] of [[nodeA, "x", nodeB], [nodeB, "y", nodeA]] as const) {
           node.spawnWith({ name }, async (self: Self<unknown>) => {
             await self.receive();
@@ -203,7 +201,7 @@ test("warning: a deadlock across two nodes is found, by pid and by name", async 
         asker.call(a).ask(far.b).catch(() => {});
         asker.call(b).ask(far.a).catch(() => {});
       }
-      await until("it is reported", () => has(warnings, "deadlock") !== undefined);
+      await until("the deadlock is reported", () => has(warnings, "deadlock") !== undefined);
       const { pids } = has(warnings, "deadlock")!;
       assertEquals(pids.map(({ node }) => node).sort(), [one.name, other.name].sort());
     });
@@ -216,7 +214,7 @@ async function pidAt(asks: Node, owner: Node, name: string): Promise<unknown> {
 
 test("warning: memory over its limit is reported once", async () => {
   await withWarnings({ warnings: { memory: 0.000001 } }, async (_node, warnings) => {
-    await until("it is reported", () => has(warnings, "memory") !== undefined);
+    await until("the memory is reported", () => has(warnings, "memory") !== undefined);
     assert(has(warnings, "memory")!.size! > 0);
     assertEquals(warnings.length, 1);
   });

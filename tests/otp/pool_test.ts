@@ -235,7 +235,7 @@ test("pool: rejects the jobs of a killed pool, and values that cannot be sent fr
     const b = await sim.start("b", { seeds: ["a"] });
     const far = pool({ name: "far", nodes: () => [b.name], worker: () => Symbol("no term") });
     b.expose(far);
-    await sim.until("it is known", () => node.exposed(b.name).length === 1);
+    await sim.until("the function is known", () => node.exposed(b.name).length === 1);
     const error = await assertRejects(
       () => far.start(node).then((one) => one.add().result),
       JobError,

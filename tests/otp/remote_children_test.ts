@@ -259,7 +259,7 @@ for (const manner of ["atOnce", "ignores"] as const) {
       world.news();
       await a.mesh.disconnect(b.name);
       await until(
-        "it waits",
+        "the child waits",
         async () => (await tree.whichChildren())[0]!.state === "waiting",
       );
       assertEquals((await tree.whichChildren())[0]!.node, b.name);
@@ -448,7 +448,7 @@ for (const strategy of ["rest_for_one", "one_for_all"] as const) {
       world.news();
       await a.mesh.disconnect(b.name);
       await until(
-        "they wait",
+        "the children wait",
         async () =>
           (await tree.whichChildren()).filter(({ state }) => state === "waiting").length === 2,
       );

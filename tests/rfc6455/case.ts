@@ -1,5 +1,5 @@
 /**
- * A case of the table: what a client sends, and the only valid response of the server.
+ * A case of the tables: the frames that a client sends, and the only valid response of the server.
  *
  * The server under test echoes every message as one frame of the same kind. The comparison is
  * strict: these frames, in this order, byte for byte, then the expected close, and no further
@@ -28,7 +28,7 @@ export interface Case {
    * connection stays open until the client closes it.
    */
   readonly close?: number;
-  /** Too large to be sent byte by byte. */
+  /** Whether the case is too large to be sent byte by byte. */
   readonly large?: boolean;
 }
 

@@ -51,13 +51,15 @@ const payloads: Case[] = section("7.3", [
 ]);
 
 const reasons: Case[] = section("7.5", [{
-  title: "close with a reason that is no UTF-8",
+  title: "close with a reason that is not UTF-8",
   sends: [close(1000, join(bytesOf("κόσμε"), hex("ed a0 80"), bytesOf("edited")))],
   expects: [],
   close: 1007,
 }]);
 
-/** Returns one case for each code. A valid code is echoed; an invalid one is a protocol error. */
+/**
+ * Returns one case for each code. A valid code is echoed; an invalid one causes a protocol error.
+ */
 function codes(id: string, answer: (code: number) => number, all: readonly number[]): Case[] {
   return section(
     id,
@@ -79,13 +81,13 @@ const beyond: Case[] = [
   ...codes("x.8", () => 1002, [1, 1015, 1999]),
   ...section("x.9", [
     {
-      title: "a fault after close is no longer looked at",
+      title: "a violation after close is ignored",
       sends: [close(1000), frame(3, "?")],
       expects: [],
       close: 1000,
     },
     {
-      title: "a wrong reason behind a wrong code",
+      title: "an invalid reason after an invalid code",
       sends: [close(1005, hex("ff"))],
       expects: [],
       close: 1002,

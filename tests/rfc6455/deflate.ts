@@ -33,7 +33,7 @@ export interface DeflateCase {
 
 const NAME = "permessage-deflate";
 
-/** Keeps the compression context where the client allows it, and compresses every message. */
+/** Keeps the compression context if the client allows it, and compresses every message. */
 const WILLING: DeflateOptions = {
   threshold: 0,
   serverNoContextTakeover: false,
@@ -72,7 +72,7 @@ const KINDS = [
   { name: "JSON", opcode: TEXT, payload: json },
   { name: "Greek", opcode: TEXT, payload: greek },
   {
-    name: "one byte again and again",
+    name: "one byte repeated",
     opcode: BINARY,
     payload: (_: SeededRandom, length: number) => new Uint8Array(length).fill(7),
   },
@@ -110,7 +110,7 @@ const AGREEMENTS: readonly (readonly [offer: string, answer: string, server?: De
   ],
 ];
 
-/** Negotiations that the public suite does not have. */
+/** Negotiations that the public suite does not contain. */
 const BEYOND: typeof AGREEMENTS = [
   [`${NAME}; client_max_window_bits`, NAME],
   [`${NAME}; client_max_window_bits`, `${NAME}; client_max_window_bits=9`, {

@@ -1,6 +1,6 @@
 /**
- * Groups 12 and 13 against this server over real sockets. The client compresses and inflates with
- * the platform's zlib, with context takeover as negotiated.
+ * Tests groups 12 and 13 with this server over real sockets. The client compresses and inflates
+ * with the platform's zlib, with context takeover as negotiated.
  */
 import { assert, assertEquals } from "@std/assert";
 import zlib from "node:zlib";
@@ -100,7 +100,7 @@ async function judgeOne(row: DeflateCase, server: Server, judge: Judge): Promise
       ? frame.payload
       : await inflate.run(join(frame.payload, TAIL));
     checkFrame(frame, row, i);
-    assert(equal(payload, sent[i]!), `message ${i} came back another`);
+    assert(equal(payload, sent[i]!), `message ${i} was echoed differently`);
   }
   deflate.close();
   inflate.close();
@@ -110,7 +110,9 @@ function checkFrame({ fin, opcode, reserved, payload }: Frame, row: DeflateCase,
   assert(fin && opcode === row.opcode && (reserved === 0 || reserved === 4), `frame ${i}`);
   // From 256 bytes on, everything except random data must become smaller.
   const noise = row.title.startsWith("noise");
-  if (row.length >= 256 && !noise) assert(payload.length < row.length, `frame ${i} is not packed`);
+  if (row.length >= 256 && !noise) {
+    assert(payload.length < row.length, `frame ${i} is not compressed`);
+  }
 }
 
 async function judgeTable(wire: Wire, cut: Cut): Promise<void> {
@@ -158,7 +160,7 @@ const FAULTS: readonly (readonly [title: string, frames: Uint8Array[], code: num
   ["the bit of compression on a ping", [buildFrame({ opcode: 9, reserved: 4 })], 1002],
   ["the bit on a close frame", [buildFrame({ opcode: 8, reserved: 4 })], 1002],
   [
-    "the bit on a continuation",
+    "the compression bit on a continuation",
     [
       buildFrame({ payload: Uint8Array.of(0xf2), fin: false, reserved: 4 }),
       buildFrame({ opcode: 0, payload: Uint8Array.of(0x48), reserved: 4 }),
@@ -169,19 +171,18 @@ const FAULTS: readonly (readonly [title: string, frames: Uint8Array[], code: num
   ["all reserved bits", [buildFrame({ reserved: 7 })], 1002],
   ["what is no deflate", [buildFrame({ payload: Uint8Array.of(255, 255), reserved: 4 })], 1007],
   [
-    "a text that is no UTF-8 when inflated",
+    "a text that is not UTF-8 when inflated",
     [buildFrame({ payload: packed(Uint8Array.of(0x61, 0xff)), reserved: 4 })],
     1007,
   ],
-  // The message is not complete when the invalid byte arrives. The server must not wait for the
-  // rest.
+  // The message is incomplete when the invalid byte arrives. The server must not wait for the rest.
   [
-    "a text that is no UTF-8 in its first fragment, and no other",
+    "a text whose first fragment is not UTF-8, and which is incomplete",
     [buildFrame({ payload: packed(Uint8Array.of(0x61, 0xff)), reserved: 4, fin: false })],
     1007,
   ],
   [
-    "a byte that only the fragment before makes wrong, and no last one",
+    "a byte that is invalid after the previous fragment, in an incomplete text",
     [
       buildFrame({ payload: stored(Uint8Array.of(0x61, 0xf4)), reserved: 4, fin: false }),
       buildFrame({ opcode: 0, payload: stored(Uint8Array.of(0x90)), fin: false }),
@@ -189,12 +190,12 @@ const FAULTS: readonly (readonly [title: string, frames: Uint8Array[], code: num
     1007,
   ],
   [
-    "a wrong byte inside a frame that goes on",
+    "an invalid byte in an incomplete frame",
     [buildFrame({ payload: stored(Uint8Array.of(0x61, 0xff)), reserved: 4, claims: 60 })],
     1007,
   ],
   [
-    "what is no deflate inside a frame that goes on",
+    "invalid deflate data in an incomplete frame",
     [buildFrame({ payload: Uint8Array.of(255, 255), reserved: 4, claims: 60 })],
     1007,
   ],
@@ -207,7 +208,7 @@ const FAULTS: readonly (readonly [title: string, frames: Uint8Array[], code: num
     1007,
   ],
   [
-    "a bomb that goes on",
+    "an incomplete decompression bomb",
     [buildFrame({ opcode: 2, payload: packed(new Uint8Array(1 << 24)), fin: false, reserved: 4 })],
     1009,
   ],
@@ -217,7 +218,7 @@ const FAULTS: readonly (readonly [title: string, frames: Uint8Array[], code: num
     1009,
   ],
   [
-    "a bomb in fragments",
+    "a decompression bomb in fragments",
     [
       buildFrame({ opcode: 2, payload: packed(new Uint8Array(1 << 24)), fin: false, reserved: 4 }),
       buildFrame({ opcode: 0 }),
@@ -236,7 +237,7 @@ function stored(bytes: Uint8Array): Uint8Array {
   return join(Uint8Array.of(0, bytes.length, 0, ~bytes.length & 0xff, 0xff), bytes);
 }
 
-test("serve closes a connection that violates the compression rules, and no other", async () => {
+test("serve closes only the connection that violates the compression rules", async () => {
   const log: string[] = [];
   const server = await serve(host, {
     message: (conn, data) => conn.send(data),

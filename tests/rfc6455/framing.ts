@@ -60,7 +60,7 @@ const pings: Case[] = section("2", [
   { title: "an empty pong nobody asked for", sends: [frame(PONG)], expects: [] },
   { title: "a pong with text nobody asked for", sends: [frame(PONG, HELLO)], expects: [] },
   {
-    title: "a pong nobody asked for, then a ping",
+    title: "an unsolicited pong, then a ping",
     sends: [frame(PONG, "unasked"), frame(PING, "asked")],
     expects: [pong("asked")],
   },
@@ -128,8 +128,8 @@ const whole = text("fragment1fragment2");
 const stray = (fin: boolean): Uint8Array => frame(CONTINUATION, "stray", { fin });
 
 /**
- * Returns three cases with the same frames. The public suite splits them in three ways; our client
- * does this for every case.
+ * Returns three cases with the same frames, which the public suite splits in three ways. This
+ * client splits every case in these ways.
  */
 function thrice(row: Omit<Case, "id">): Omit<Case, "id">[] {
   return ["in one piece", "by frames", "by bytes"].map((how) => ({
@@ -168,48 +168,48 @@ const fragmentation: Case[] = section("5", [
     expects: [pong("between"), whole],
   }),
   ...thrice({
-    title: "a last fragment of nothing, then a text",
+    title: "an unexpected last fragment, then a text",
     sends: [stray(true), frame(TEXT, HELLO)],
     expects: [],
     close: 1002,
   }),
   ...thrice({
-    title: "a middle fragment of nothing, then a text",
+    title: "an unexpected middle fragment, then a text",
     sends: [stray(false), frame(TEXT, HELLO)],
     expects: [],
     close: 1002,
   }),
   {
-    title: "a text in two fragments, a middle fragment of nothing, a text",
+    title: "a text in two fragments, an unexpected middle fragment, a text",
     sends: [...halves, stray(false), frame(TEXT, HELLO)],
     expects: [whole],
     close: 1002,
   },
   {
-    title: "a middle fragment of nothing, a text, and both again",
+    title: "an unexpected middle fragment, a text, and both again",
     sends: [stray(false), frame(TEXT, HELLO), stray(false), frame(TEXT, HELLO)],
     expects: [],
     close: 1002,
   },
   {
-    title: "a last fragment of nothing, a text, and both again",
+    title: "an unexpected last fragment, a text, and both again",
     sends: [stray(true), frame(TEXT, HELLO), stray(true), frame(TEXT, HELLO)],
     expects: [],
     close: 1002,
   },
   {
-    title: "a text inside a text",
+    title: "a text within a text",
     sends: [frame(TEXT, "fragment1", { fin: false }), frame(TEXT, "fragment2")],
     expects: [],
     close: 1002,
   },
   {
-    title: "a text in five fragments, pings between, in one piece",
+    title: "a text in five fragments with pings between, in one segment",
     sends: fiveWithPings,
     expects: [pong("ping 1"), pong("ping 2"), text("f1f2f3f4f5")],
   },
   {
-    title: "a text in five fragments, pings between, by frames",
+    title: "a text in five fragments with pings between, frame by frame",
     sends: fiveWithPings,
     expects: [pong("ping 1"), pong("ping 2"), text("f1f2f3f4f5")],
   },
@@ -229,7 +229,7 @@ const automatic: Case[] = section("10.1", [{
   large: true,
 }]);
 
-/** Cases that the public suite does not have. */
+/** Cases that the public suite does not contain. */
 const beyond: Case[] = section("x.1", [
   {
     title: "a frame without a mask",
@@ -244,7 +244,7 @@ const beyond: Case[] = section("x.1", [
     close: 1002,
   },
   ...([[125, 16], [0, 16], [125, 64], [65_535, 64]] as const).map(([length, form]) => ({
-    title: `${length} bytes, their length in ${form} bits`,
+    title: `${length} bytes with a length of ${form} bits`,
     sends: [frame(BINARY, new Uint8Array(length), { form })],
     expects: [],
     close: 1002,
@@ -263,13 +263,13 @@ const beyond: Case[] = section("x.1", [
     close: 1002,
   },
   {
-    title: "a length beyond any limit",
+    title: "a length over every limit",
     sends: [frame(BINARY, "", { claims: (1n << 62n) + 1n, form: 64 })],
     expects: [],
     close: 1009,
   },
   {
-    title: "fragments that exceed the limit together",
+    title: "fragments that together exceed the limit",
     sends: [
       frame(BINARY, "x", { fin: false }),
       frame(CONTINUATION, "", { claims: 1n << 32n, form: 64 }),
@@ -278,7 +278,7 @@ const beyond: Case[] = section("x.1", [
     close: 1009,
   },
   {
-    title: "binary inside a text",
+    title: "binary within a text",
     sends: [frame(TEXT, "a", { fin: false }), frame(BINARY, "b")],
     expects: [],
     close: 1002,
@@ -290,7 +290,7 @@ const beyond: Case[] = section("x.1", [
     close: 1002,
   },
   {
-    title: "binary that is no UTF-8, in fragments",
+    title: "binary that is not UTF-8, in fragments",
     sends: fragments(BINARY, BYTES, BYTES),
     expects: [binary(Uint8Array.of(...BYTES, ...BYTES))],
   },

@@ -1,6 +1,6 @@
 /**
- * The test client. Sends the frames of a case, split as configured, and compares everything it
- * receives.
+ * The test client. It sends the frames of a case, split as configured, and compares everything that
+ * it receives.
  */
 import { assert, assertEquals } from "@std/assert";
 import { Buffer } from "node:buffer";
@@ -76,7 +76,7 @@ export class Judge implements StreamHandler {
     const stream = await host.connect({ hostname: "127.0.0.1", port, tls, timeoutMs: 10_000 });
     const judge = new Judge(stream, cut, port);
     await judge.send([bytesOf(upgradeRequest({ "Sec-WebSocket-Extensions": extensions }))]);
-    await until("the server answers", () => judge.head !== "" || judge.#ended);
+    await until("the response has arrived", () => judge.head !== "" || judge.#ended);
     if (!judge.head.startsWith("HTTP/1.1 101 ")) {
       stream.abort();
       throw new Error(`no WebSocket: ${judge.head}`);
@@ -96,7 +96,8 @@ export class Judge implements StreamHandler {
   /** Sends these frames, split as configured. */
   async send(frames: readonly Uint8Array[], large = false): Promise<void> {
     const bytes = join(...frames);
-    // Large messages would take too long byte by byte. They are split into segments of packet size.
+    // Large messages would take too long byte by byte, so they are split into segments of packet
+    // size.
     const most = this.#cut === "one segment"
       ? bytes.length
       : this.#cut === "byte by byte"
@@ -108,14 +109,19 @@ export class Judge implements StreamHandler {
       const random = this.#cut === "random segments" ? 1 + this.#random.below(most) : most;
       this.#stream.write(bytes.subarray(at, at + random));
       at += random;
-      // Waits until the segment is sent, because the stream would join it with the next one.
+      // Waits until the segment is sent, because the stream would otherwise join it with the next
+      // one.
       do await new Promise<void>((turn) => setImmediate(turn)); while (this.#stream.unsent > 0);
     }
   }
 
   /** Waits for `count` frames. */
   async until(count: number): Promise<void> {
-    await until(`${count} frames come`, () => this.frames.length >= count || this.#ended, 30_000);
+    await until(
+      `${count} frames have arrived`,
+      () => this.frames.length >= count || this.#ended,
+      30_000,
+    );
   }
 
   /**
@@ -123,13 +129,13 @@ export class Judge implements StreamHandler {
    * connection. Returns the close code.
    */
   async over(): Promise<number> {
-    await until("the server hangs up", () => this.#ended, 30_000);
+    await until("the server has closed its side", () => this.#ended, 30_000);
     this.#stream.end();
-    await until("the connection is over", () => this.#closed !== undefined);
+    await until("the connection is closed", () => this.#closed !== undefined);
     assertEquals(this.#closed, { kind: "closed" });
-    assertEquals(this.#at, this.#length, "the server stopped inside a frame");
+    assertEquals(this.#at, this.#length, "the server stopped within a frame");
     const last = this.frames.pop();
-    assertEquals(last?.opcode, CLOSE, "the server went without a close frame");
+    assertEquals(last?.opcode, CLOSE, "the server ended without a close frame");
     const { payload } = last!;
     assert(payload.length !== 1);
     return payload.length === 0 ? 1005 : payload[0]! * 256 + payload[1]!;
@@ -212,7 +218,7 @@ const ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 function compare(frames: readonly Frame[], expects: readonly Expected[]): void {
   frames.forEach((frame, i) => {
     const expected = expects[i];
-    assert(expected !== undefined, `frame ${i} was not to come: ${shown(frame)}`);
+    assert(expected !== undefined, `frame ${i} was not expected: ${shown(frame)}`);
     assert(frame.fin && frame.reserved === 0, `frame ${i} is ${shown(frame)}`);
     const same = frame.opcode === expected.opcode && equal(frame.payload, expected.payload);
     assert(same, `frame ${i} is ${shown(frame)}, not ${shown(expected)}`);

@@ -1,7 +1,7 @@
 /**
- * The table of cases for RFC 6455 against this server over real sockets. Every case runs on plain
- * and on TLS connections, in one segment, byte by byte and in random segments. Groups and numbers
- * are those of the public test suite; cases `x` are not in it.
+ * Tests the tables of cases for RFC 6455 with this server over real sockets. Every case runs on
+ * plain and on TLS connections, in one segment, byte by byte and in random segments. Groups and
+ * numbers are those of the public test suite; cases `x` are not in it.
  *
  * Group 9 runs at a sixteenth of its size, or in full with `FIRN_RFC6455=full`.
  */
@@ -51,10 +51,10 @@ for (const wire of WIRES) {
   }
 }
 
-test("the table contains every case once", () => {
+test("TABLE contains every case once", () => {
   const ids = [...TABLE, ...VOLUME].map(({ id }) => id);
   assertEquals(new Set(ids).size, ids.length);
-  // The public suite has 16 cases in group 1, 11 in group 2, and so on.
+  // In the public suite, group 1 has 16 cases, group 2 has 11, and so on.
   const count = (group: string): number => ids.filter((id) => id.split(".")[0] === group).length;
   assertEquals(["1", "2", "3", "4", "5", "6", "7", "9", "10"].map(count), [
     16,

@@ -4,7 +4,7 @@ import { type Case, CONTINUATION, fragments, frame, section, TEXT, text } from "
 
 type Row = Omit<Case, "id">;
 
-/** Returns a message with one fragment per byte. */
+/** Returns the frames of a message with one fragment per byte. */
 function bytewise(bytes: Uint8Array): Uint8Array[] {
   return fragments(TEXT, ...Array.from(bytes, (byte) => Uint8Array.of(byte)));
 }
@@ -82,11 +82,11 @@ const invalids: Case[] = section("6.3", [
 ]);
 
 /**
- * The message is not complete when the invalid byte arrives. The server must not wait for the rest.
+ * The message is incomplete when the invalid byte arrives. The server must not wait for the rest.
  */
 const early: Case[] = section("6.4", [
   {
-    title: "a wrong fragment in the middle, and no last one",
+    title: "an invalid fragment in the middle, without a last one",
     sends: [
       frame(TEXT, KOSME, { fin: false }),
       frame(CONTINUATION, BEYOND, { fin: false }),
@@ -95,7 +95,7 @@ const early: Case[] = section("6.4", [
     close: 1007,
   },
   {
-    title: "a wrong byte that only the one before makes wrong",
+    title: "a byte that is invalid after the previous one",
     sends: [
       frame(TEXT, join(KOSME, hex("f4")), { fin: false }),
       frame(CONTINUATION, hex("90"), { fin: false }),
@@ -104,13 +104,13 @@ const early: Case[] = section("6.4", [
     close: 1007,
   },
   {
-    title: "a wrong character inside a frame that goes on",
+    title: "an invalid character in an incomplete frame",
     sends: [cutFrame(join(KOSME, BEYOND, EDITED), KOSME.length + BEYOND.length)],
     expects: [],
     close: 1007,
   },
   {
-    title: "a wrong byte inside a frame that goes on",
+    title: "an invalid byte in an incomplete frame",
     sends: [cutFrame(join(KOSME, BEYOND, EDITED), KOSME.length + 2)],
     expects: [],
     close: 1007,
@@ -126,7 +126,7 @@ const prefixes = (bytes: Uint8Array): Row[] =>
       : wrong(`the first ${i + 1} bytes of Greek`, part);
   });
 
-/** Texts at the boundaries of valid UTF-8, and beyond. */
+/** Texts at the limits of valid UTF-8, and beyond them. */
 const grid: Case[] = [
   ...section(
     "6.5",
@@ -243,13 +243,15 @@ const grid: Case[] = [
   ),
 ];
 
-/** Cases that the public suite does not have: a character split between two frames at each byte. */
+/**
+ * Cases that the public suite does not contain: a character split between two frames at each byte.
+ */
 const borders: Case[] = section(
   "x.6",
   [1, 2, 3].map((at) => {
     const face = bytesOf("😀");
     return {
-      title: `a character cut behind its byte ${at}`,
+      title: `a character split after byte ${at}`,
       sends: fragments(
         TEXT,
         join(bytesOf("a".repeat(40)), face.subarray(0, at)),

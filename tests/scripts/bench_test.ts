@@ -1,4 +1,4 @@
-/** `deno bench` in a fresh clone: without flags, with `-P`, and on Bun. */
+/** Tests `deno bench` in a fresh clone: without flags, with `-P`, and on Bun. */
 import { execFile } from "node:child_process";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -31,11 +31,11 @@ function run(
 const deno = findProgram("deno");
 const bun = findProgram("bun");
 
-test("deno bench loads every file without flags, runs its benches, and names what it skips", {
+test("deno bench loads every file without flags, runs its benches, and reports skipped ones", {
   ignore: deno === undefined || runtime === "bun",
 }, async () => {
-  // Loads every file, but runs only one bench. Deno adds -A to a Deno process that it starts unless
-  // that has a permission flag, so a harmless one is passed.
+  // Loads every file, but runs only one bench. A harmless permission flag is passed, because Deno
+  // adds -A to a Deno process that it starts without one.
   const { status, text } = await run(deno!, [
     "bench",
     "--allow-env=NOTHING",

@@ -1,4 +1,4 @@
-/** The examples that the check finds in documentation. */
+/** Tests which examples the check finds in documentation. */
 import { assertEquals } from "@std/assert";
 import { examplesOf } from "../../scripts/check/examples.ts";
 import { test } from "../kit/test.ts";
@@ -26,13 +26,13 @@ export function add() {}
  * \`\`\` */
 `;
 
-test("examplesOf finds the blocks in comments of a module, with their lines", () => {
+test("examplesOf finds the code blocks in comments of a module, with their lines", () => {
   assertEquals(examplesOf("a.ts", MODULE), [
     { path: "a.ts", line: 9, code: "if (1) {\n  add(1);\n}\n" },
   ]);
 });
 
-test("examplesOf finds the blocks of a page, and no output or shell", () => {
+test("examplesOf finds the TypeScript blocks of a page, but no output or shell commands", () => {
   const page = "# T\n\n```ts\na;\n```\n\n```sh\nb\n```\n\n```js\nc;\n```\n";
   assertEquals(examplesOf("a.md", page), [
     { path: "a.md", line: 4, code: "a;\n" },

@@ -1,4 +1,4 @@
-/** The programs in `scripts/examples` work as documented, and stay short. */
+/** Tests that the programs in `scripts/examples` work as documented, and are short. */
 import { assert, assertEquals } from "@std/assert";
 import { readdirSync, readFileSync } from "node:fs";
 import { countVisits } from "../../scripts/examples/counter.ts";
@@ -23,7 +23,7 @@ test("examples/counter continues to count when a node leaves", async () => {
   assertEquals(await countVisits(["/", "/about"]), { "/": 3, "/about": 3 });
 });
 
-test("examples/simulation elects another leader within the ping timeout, the same for each seed", async () => {
+test("examples/simulation elects another leader within the ping timeout, with the same result for the same seed", async () => {
   const first = await failoverTime(7);
   assert(first.ms > 0 && first.ms < 20_000, `${first.ms} ms`);
   assertEquals(await failoverTime(7), first);

@@ -1,4 +1,4 @@
-/** The rules of the public documentation: each of them detects a violation. */
+/** Tests the rules for public documentation: each rule detects a violation. */
 import { assertEquals } from "@std/assert";
 import { type DocDeclaration, manualProblems, valuesOf } from "../../scripts/check/manual.ts";
 import { test } from "../kit/test.ts";
@@ -7,7 +7,7 @@ const location = { filename: "file:///x/lib/a.ts", line: 3 };
 const NUMBER = { kind: "keyword", value: "number" };
 const literal = (string: string) => ({ kind: "literal", value: { kind: "string", string } });
 
-/** Returns the problems of one symbol. */
+/** Returns the problems of a symbol. */
 function problems(name: string, declaration: Partial<DocDeclaration>): string[] {
   const declarations = [{ location, declarationKind: "export", kind: "interface", ...declaration }];
   return manualProblems([{ name, declarations }], new Set([name]));
@@ -33,7 +33,7 @@ test("manualProblems reports an option without a default, and a number without a
   assertEquals(of("", { kind: "keyword", value: "undefined" }), []);
 });
 
-test("manualProblems reports a type of string literals that does not explain each of them", () => {
+test("manualProblems reports a union of string literals whose comment does not explain each of them", () => {
   const tsType = { kind: "union", value: [literal("a"), literal("b")] };
   const of = (doc: string) => problems("T", { kind: "typeAlias", jsDoc: { doc }, def: { tsType } });
   assertEquals(of('"a": one.'), ["lib/a.ts:3: the comment of T does not explain b"]);

@@ -1,9 +1,12 @@
-/** The commands of the check: how many run at a time, and in which order. */
+/** Tests the commands of the check: how many run at the same time, and in which order. */
 import { assertEquals } from "@std/assert";
 import { runPool } from "../../scripts/check/pool.ts";
 import { test, until } from "../kit/test.ts";
 
-/** Returns queues of jobs that wait until they are ended by name, and the names of those that run. */
+/**
+ * Returns queues of jobs that wait until they are ended by name, and a function that returns the
+ * names of running jobs.
+ */
 function stage(...queues: readonly string[][]) {
   const running = new Map<string, () => void>();
   const job = (name: string) => () => new Promise<void>((end) => running.set(name, end));
@@ -23,15 +26,15 @@ test("runPool runs at most its limit, and takes from the queue with the fewest r
   const over = runPool(queues, 2).then(() => isOver = true);
   assertEquals(names(), "a1 b1");
   end("a1");
-  await until("the next one runs", () => names() !== "b1");
+  await until("the next job runs", () => names() !== "b1");
   assertEquals(names(), "a2 b1");
   end("b1");
-  await until("the next one runs", () => names() !== "a2");
+  await until("the next job runs", () => names() !== "a2");
   assertEquals(names(), "a2 b2");
   end("a2");
-  await until("the next one runs", () => names() !== "b2");
+  await until("the next job runs", () => names() !== "b2");
   end("a3");
-  await until("the next one runs", () => names().includes("c1"));
+  await until("the next job runs", () => names().includes("c1"));
   assertEquals(names(), "b2 c1");
   end("b2");
   assertEquals(isOver, false);

@@ -1,4 +1,4 @@
-/** The examples, in the simulator: nodes are killed, and nothing that was acknowledged is lost. */
+/** Tests the examples in the simulator: nodes are killed, and no acknowledged operation is lost. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { memoryStore } from "../../lib/otp/store.ts";
 import { simulate, type Simulation } from "../../lib/simulate.ts";
@@ -14,11 +14,14 @@ const SETTINGS = { pingInterval: 500, pingTimeout: 2_000, seeds: ["a", "b", "c"]
 async function three(sim: Simulation): Promise<[Node, Node, Node]> {
   const nodes: Node[] = [];
   for (const short of ["a", "b", "c"]) nodes.push(await sim.start(short, SETTINGS));
-  await sim.until("the mesh is whole", () => nodes.every((node) => node.peers().length === 2));
+  await sim.until(
+    "all nodes are connected",
+    () => nodes.every((node) => node.peers().length === 2),
+  );
   return nodes as [Node, Node, Node];
 }
 
-/** Retries until it succeeds. A call from a crashed node never settles. */
+/** Retries until `attempt` succeeds. A call from a crashed node never settles. */
 async function insist<T>(sim: Simulation, attempt: () => Promise<T>): Promise<T> {
   while (true) {
     const late = sim.run(6_000).then(() => undefined);
@@ -34,7 +37,10 @@ async function insist<T>(sim: Simulation, attempt: () => Promise<T>): Promise<T>
 test("the rate limiter allows a burst and then a rate, whichever nodes are called", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const limits = (await three(sim)).map(rateLimiter);
-    await sim.until("all are known", () => limits.every((one) => one.nodes().length === 3));
+    await sim.until(
+      "all nodes know each other",
+      () => limits.every((one) => one.nodes().length === 3),
+    );
     const ask = (client: string) => limits[sim.random.below(3)]!.call(client).take();
     const allowed = await Promise.all(Array.from({ length: 30 }, () => ask("tom")));
     assertEquals(allowed.filter((is) => is).length, 10);
@@ -51,7 +57,10 @@ test("a payment expires in time even if its node is killed, and an authorised on
   await simulate({ seed: 1 }, async (sim) => {
     const store = memoryStore();
     const [a, b, c] = (await three(sim)).map((node) => payments(node, store));
-    await sim.until("all are known", () => [a, b, c].every((one) => one!.nodes().length === 3));
+    await sim.until(
+      "all nodes know each other",
+      () => [a, b, c].every((one) => one!.nodes().length === 3),
+    );
     const far = Array.from({ length: 50 }, (_, i) => `${i}`)
       .filter((id) => a!.nodeOf(id)!.startsWith("c"));
     const [late, paid] = far;
@@ -59,7 +68,7 @@ test("a payment expires in time even if its node is killed, and an authorised on
     await a!.call(paid!).authorise("visa");
     await sim.run(10_000);
     sim.kill("c");
-    await sim.until("it is lost", () => a!.nodes().length === 2);
+    await sim.until("the lost node is detected", () => a!.nodes().length === 2);
     await payment.state(a!.at(late!));
     await sim.run(15_000);
     assertEquals((await payment.state(b!.at(late!))).state, "created");
@@ -71,7 +80,7 @@ test("a payment expires in time even if its node is killed, and an authorised on
   });
 });
 
-test("order numbers are unique, whichever nodes are killed", async () => {
+test("order numbers are unique even if nodes are killed", async () => {
   for (let seed = 1; seed <= 3; seed++) {
     await simulate({ seed }, async (sim) => {
       const store = memoryStore();
@@ -137,8 +146,8 @@ test("the job queue sends every accepted mail, even if all nodes are killed in t
       }
       await Promise.all(clients);
       assert(accepted.length === 40);
-      await sim.until("all are sent", () => accepted.every((id) => sent.has(id)));
-      await sim.until("none is left", () => [...store.keys!("mail/") as string[]].length === 0);
+      await sim.until("all mails are sent", () => accepted.every((id) => sent.has(id)));
+      await sim.until("no job is left", () => [...store.keys!("mail/") as string[]].length === 0);
     });
   }
 });

@@ -1,6 +1,6 @@
 /**
- * The local replacements for packages of the standard library behave like the originals: this test
- * passes with either.
+ * Tests that the local replacements for packages of the standard library behave like the originals.
+ * It passes with either.
  */
 import {
   assertEquals,
@@ -14,7 +14,7 @@ import { parseArgs } from "@std/cli/parse-args";
 import { TextLineStream } from "@std/streams/text-line-stream";
 import { test } from "../kit/test.ts";
 
-/** Asserts that the assertion fails. */
+/** Asserts that an assertion fails. */
 function refuses(assertion: () => void): void {
   assertStrictEquals(assertThrows(assertion) instanceof AssertionError, true);
 }
@@ -108,7 +108,7 @@ test("parseArgs does not use an option as the value of another, and applies defa
   assertEquals(args.list, []);
 });
 
-test("parseArgs reports unknown options and arguments, and omits rejected ones", () => {
+test("parseArgs passes unknown options and arguments to the callback, and omits those that it rejects", () => {
   const received: unknown[] = [];
   const args = parseArgs(["--known", "--other=1", "word"], {
     boolean: ["known"],

@@ -65,7 +65,7 @@ test("sum and sentence report the counts, and skipped tests only if there are an
   assertEquals(sentence(sum([...tallies, skipped])), "5 passed, 1 failed, 2 skipped");
 });
 
-test("complaintOf removes only the lines of passed tests", () => {
+test("complaintOf removes the lines of passed tests, and no others", () => {
   const deno = complaintOf({ ok: false, output: DENO });
   assertEquals(deno.includes("Ring grows ... FAILED"), true);
   assertEquals(deno.includes("Ring wraps"), false);

@@ -50,7 +50,7 @@ function bytesOf(keys: readonly Key[], tag: number): Uint8Array {
 }
 
 for (const [name, keyOf] of KINDS) {
-  test(`Decoder rejects Maps and Sets whose ${name} collide by construction`, () => {
+  test(`Decoder rejects Maps and Sets with ${name} chosen to collide`, () => {
     const keys = crafted(keyOf, 2_000, 1_023);
     for (const tag of [TAG.MAP, TAG.SET]) {
       const bytes = bytesOf(keys, tag);
@@ -59,7 +59,7 @@ for (const [name, keyOf] of KINDS) {
     }
   });
 
-  test(`Encoder rejects Maps and Sets whose ${name} collide, and names the place`, () => {
+  test(`Encoder rejects Maps and Sets with ${name} chosen to collide, and reports the path`, () => {
     const keys = crafted(keyOf, 2_000, 1_023);
     for (const value of [new Map(keys.map((key) => [key, 1])), new Set(keys)]) {
       const error = assertThrows(() => encodeTerm({ users: value }), TermError);
@@ -68,12 +68,12 @@ for (const [name, keyOf] of KINDS) {
     }
   });
 
-  // Fails if another version of V8 uses another hash function than the decoder assumes.
+  // Fails if a version of V8 uses another hash function than the decoder assumes.
   test(`predictableHash equals V8's hash of ${name}`, { ignore: runtime !== "deno" }, () => {
     const keys = crafted(keyOf, 4_000, 2_047);
     const others = Array.from({ length: 4_000 }, (_, i) => i);
     const ratios = [1, 2, 3, 4, 5].map(() => insertion(keys) / insertion(others));
-    assert(Math.max(...ratios) > 4, `only ${ratios} times as long`);
+    assert(Math.max(...ratios) > 4, `insertion takes only ${ratios} times as long`);
   });
 }
 

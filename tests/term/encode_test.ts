@@ -92,7 +92,7 @@ test("Encoder rejects very deep nesting without a stack overflow", () => {
   assertEquals(refused(nested(100_000)).code, "system_limit");
 });
 
-test("Encoder names the whole message if the invalid value is not found again", () => {
+test("Encoder reports the whole message if it does not find the invalid value again", () => {
   const fresh = {
     get deep() {
       return nested(100_000);
@@ -102,14 +102,14 @@ test("Encoder names the whole message if the invalid value is not found again", 
   assertEquals([error.path, error.code], ["message", "system_limit"]);
 });
 
-test("Encoder sends a value that occurs twice two times", () => {
+test("Encoder sends a value twice if it occurs twice", () => {
   const one = { a: 1 };
   const [left, right] = new Session().pass([one, one]) as [object, object];
   assertEquals([left, right], [one, one]);
   assert(left !== right);
 });
 
-test("Encoder rejects a term over its byte limit, and allocates little more", () => {
+test("Encoder rejects a term over its byte limit, and allocates little more than the limit", () => {
   const session = new Session(100);
   assertEquals(session.pass("x".repeat(97)), "x".repeat(97));
   for (
@@ -126,7 +126,8 @@ test("Encoder rejects a term over its byte limit, and allocates little more", ()
     assertEquals(error.code, "system_limit");
     assertEquals(error.message, "message is longer than 100 bytes");
   }
-  // A small value whose encoding grows exponentially, as it refers to itself many times over.
+  // A small value whose encoding grows exponentially, because each level refers to the previous one
+  // twice.
   let twice: unknown = "x";
   for (let i = 0; i < DEPTH_MAX; i++) twice = [twice, twice];
   assertEquals(refused(twice, session).code, "system_limit");
@@ -283,7 +284,7 @@ test("Encoder writes out the keys of dictionaries, and does not number them", ()
   assertEquals(session.hex({ a: 1 }), hex('e9 0100 01 41"a" 81').toHex());
 });
 
-test("Encoder resets its shapes when the numbers are used up, and both sides stay small", () => {
+test("Encoder resets its shapes when all numbers are used, so that the tables of both sides stay small", () => {
   const session = new Session();
   const term = (i: number) => ({ ["k" + i]: i });
   for (let i = 0; i < 3 * SHAPES_MAX; i++) {
@@ -291,7 +292,7 @@ test("Encoder resets its shapes when the numbers are used up, and both sides sta
     assertEquals(bytes[0] === 0xf1, i % SHAPES_MAX === 0);
     assertEquals(session.decoder.decode(bytes), term(i));
   }
-  // The shape table cannot be reset within one term: further shapes are sent in full.
+  // The shape table cannot be reset within a term, so further shapes are sent in full.
   const many = Array.from({ length: SHAPES_MAX + 10 }, (_, i) => ({ ["m" + i]: i, ["n" + i]: i }));
   assertEquals(session.pass(many), many);
   assertEquals(session.encode({ a: 1 })[0], 0xf1);

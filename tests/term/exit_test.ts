@@ -32,7 +32,7 @@ function messageOnly(message: string): Error {
 
 const PID = new Pid(THERE, 42, undefined);
 
-/** Each row of the table of exit reasons. */
+/** The rows of the table of exit reasons. */
 const ROWS: readonly (readonly [ExitReason, string])[] = [
   ["normal", "00"],
   [messageOnly("no"), '01 0200000000000000 "no"'],

@@ -1,4 +1,6 @@
-/** Both ends of a session, for tests of terms: terms are encoded, and decoded at the other end. */
+/**
+ * Both ends of a session, for tests of terms: one end encodes terms, and the other decodes them.
+ */
 import { TermBuffer } from "../../lib/term/buffer.ts";
 import { Decoder, type PidReader } from "../../lib/term/decode.ts";
 import { Encoder, type PidWriter } from "../../lib/term/encode.ts";

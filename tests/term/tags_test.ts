@@ -1,4 +1,4 @@
-/** Every row of the tag table in `lib/term/tags.ts`, in hex, encoded and decoded. */
+/** Tests every row of the tag table in `lib/term/tags.ts`: each value and its bytes in hex. */
 import { assertEquals } from "@std/assert";
 import { decodeTerm } from "../../lib/term/decode.ts";
 import { encodeTerm } from "../../lib/term/encode.ts";
@@ -124,7 +124,7 @@ function bare(
 }
 
 for (const [name, rows] of Object.entries(ROWS)) {
-  test(`TAG.${name} is written and read as its row specifies`, () => {
+  test(`TAG.${name} is encoded and decoded as its row specifies`, () => {
     for (const [value, bytes] of rows) {
       const session = new Session();
       assertEquals(session.hex(value), "f1" + hex(bytes).toHex());
@@ -142,7 +142,7 @@ function assertSameError(actual: unknown, expected: Error): void {
   assertEquals(Object.keys(actual as Error), []);
 }
 
-test("TAG.SHAPE_WIDE continues the numbers where SHAPE ends", () => {
+test("TAG.SHAPE_WIDE encodes shape numbers that are too large for SHAPE", () => {
   const session = new Session();
   const shape = (number: number): Record<string, number> => ({ ["k" + number]: 1 });
   for (let number = 0; number < 300; number++) session.pass(shape(number));

@@ -134,7 +134,7 @@ function pick<T>(random: SeededRandom, items: readonly T[]): T {
   return items[random.below(items.length)]!;
 }
 
-/** Throws unless both values are equal to the last bit, with the same kinds of objects. */
+/** Throws unless both values are equal to the last bit, with objects of the same classes. */
 export function assertSame(actual: unknown, expected: unknown, path: string = "message"): void {
   const differ = (): never => {
     throw new Error(`${path}: ${inspect(actual)} arrived instead of ${inspect(expected)}`);

@@ -68,7 +68,7 @@ test("serve listens on a Unix socket, for HTTP and for WebSockets", async () => 
       const error = await assertRejects(
         () => serve(host, { unix }),
         ListenError,
-        "a process listens on",
+        "a process listens",
       );
       assertEquals((error as ListenError).code, "EADDRINUSE");
       assertEquals(await get(unix), "unix");
