@@ -12,7 +12,7 @@ import { givenArguments } from "../scripts/command_arguments.ts";
 export interface Asked {
   readonly rounds: number;
   readonly seconds: number;
-  /** Maximum time to wait for an idle machine before each run. Seconds. */
+  /** Maximum time in seconds to wait for an idle machine before each run. */
   readonly calm: number;
   /** Returns whether a run is selected: its name contains every `--only`. */
   wants(name: string): boolean;

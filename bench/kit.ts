@@ -84,7 +84,7 @@ function isGranted(permission: Permission): boolean {
   return state === "granted";
 }
 
-/** Duration of the measuring loop without `n`. Milliseconds. */
+/** Duration in milliseconds of the measuring loop without `n`. */
 const MEASURE_MS = 500;
 
 const waiting: { name: string; options: BenchOptions; body: Body }[] = [];
@@ -109,7 +109,7 @@ async function runAll(): Promise<void> {
       `${name.padEnd(width)} ${ns.toFixed(1).padStart(14)} ns/iter ${rate.padStart(14)} iter/s\n`,
     );
   }
-  // Sockets that benches keep open would keep the process alive.
+  // Exits, because sockets that benches keep open would keep the process alive.
   process.exit(0);
 }
 

@@ -1,6 +1,6 @@
 /**
- * Question: what does a call cost, from the request until its reply, and what do the timeout, the
- * options and the kind of callee add?
+ * Question: what does a call cost, from the request until its reply, and how do the timeout, the
+ * options and the kind of callee change it?
  *
  * One iteration is one call of an actor, or a hundred at once if the name contains that number.
  *

@@ -23,8 +23,8 @@ export const BUSY: number = size(1000, 10);
 const ECHOES = size(600, 5);
 
 /**
- * Actors stop after this time. An echo that has not arrived by then counts as starved.
- * Milliseconds.
+ * Time in milliseconds after which the actors stop. An echo that has not arrived by then counts as
+ * starved.
  */
 const MS_MAX = 5_000;
 
@@ -49,7 +49,7 @@ function work(rounds: number, seed: number): number {
   return sum;
 }
 
-/** Measures a way to yield. `rounds` is the work for each message. */
+/** Measures one way to yield. `rounds` is the work for each message. */
 export async function measureFairness(
   host: Host,
   yieldToIo: (task: () => void) => void,

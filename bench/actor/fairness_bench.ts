@@ -2,9 +2,9 @@
  * Question: when actors are never idle, how long does a socket wait, and what share of the time is
  * left to the actors, by the way in which the scheduler yields?
  *
- * Not a rate: each bench prints its own line, and the reported time is that of the whole run. A
- * thousand actors each send themselves messages, so that one is always due; a separate process
- * sends 64 bytes to an echo server after random pauses, and waits for each echo.
+ * It does not measure a rate: each bench prints its own line, and the reported time is that of the
+ * whole run. A thousand actors each send themselves messages, so that one is always due; a separate
+ * process sends 64 bytes to an echo server after random pauses, and waits for each echo.
  *
  * Results for light actors on a busy machine, where the shares are more reliable than the times
  * (echo p50 and p99 in ms, share left to the actors):

@@ -1,12 +1,12 @@
 /**
- * An actor system with the host's clock, without mesh, keys and log.
+ * An actor system with the host's clock, without a mesh, keys and a log.
  *
  * @module
  */
 import { System } from "../../lib/actor/system.ts";
 import { systemHost } from "../../lib/start.ts";
 
-/** Creates a system that handles unhandled rejections, as that of a node does. */
+/** Creates a system that handles unhandled rejections as a node does. */
 export function benchSystem(): System {
   const host = systemHost();
   const system = new System({ node: "bench@127.0.0.1:0", creation: 1, local: true }, host);

@@ -17,7 +17,7 @@ const FAR_MS = 3_600_000;
 const system = benchSystem();
 const sink = system.spawn(undefined, undefined, () => () => {}, []);
 
-/** Set once, and never cancelled. */
+/** Timers that are set once, and never cancelled. */
 const waiting: TimerRef[] = [];
 
 for (const pending of [0, size(100_000, 10)]) {
@@ -36,5 +36,5 @@ for (const pending of [0, size(100_000, 10)]) {
   });
 }
 
-// The timer wheel keeps no process alive, but on Bun the event loop must end by itself.
+// The timer wheel does not keep the process alive, but on Bun the event loop must be stopped.
 bench("stop", { group: "the end", n: 1, warmup: 0 }, () => system.stop());

@@ -53,7 +53,7 @@ const digest: Way = plain("crypto.subtle.digest", (task) => {
   crypto.subtle.digest("SHA-1", new Uint8Array(1)).then(task);
 });
 
-/** Sends itself a byte through a socket: when it is read, sockets have been polled. */
+/** Sends itself a byte through a socket. When the byte is read, sockets have been polled. */
 const kick: Way = {
   name: "a byte through a socket of its own",
   async open() {
@@ -69,7 +69,7 @@ const kick: Way = {
     const arrived = new Uint8Array(1);
     return {
       yieldToIo(task) {
-        // The task continues even after an error.
+        // The task also continues after an error.
         far.read(arrived).then(task, task);
         near.write(byte);
       },
@@ -82,7 +82,8 @@ const kick: Way = {
 };
 
 /**
- * Returns the ways that this runtime supports. `MessageChannel` is last, as it starves the others.
+ * Returns the ways that this runtime supports. `MessageChannel` is last, because it starves the
+ * others.
  */
 export function waysOf(host: Host): readonly Way[] {
   const common = [

@@ -2,8 +2,9 @@
  * Question: what does a global name cost a node: to look up, to register, and to send to a joining
  * node?
  *
- * Measures the tables and the encoded rows in this process, which is saturated, without a session.
- * One iteration of a list is all of its names. `bench/peers/global.ts` measures two nodes.
+ * Measures the tables and the encoded messages without a session, in this process, which is
+ * saturated. One iteration of a list is all of its names. `bench/peers/global.ts` measures two
+ * nodes.
  *
  * @module
  */
@@ -68,7 +69,7 @@ bench(`whereis, ${LOOKUPS} times`, { group: "have" }, () => {
 
 let turn = 0;
 
-// Different keys: a Map is slow if one key is repeatedly added and removed.
+// Uses different keys, because a Map is slow if one key is repeatedly added and removed.
 bench("register and unregister, nobody else there", { group: "have" }, () => {
   const name = names[some.length + turn++ % (COUNT - some.length)]!;
   void global.register(name, actor);

@@ -80,7 +80,7 @@ async function measure(policy: Policy, fault: string, seed: number): Promise<[nu
           }),
       }, { ...options, timeout: Infinity });
     }
-    await sim.until("one runs", () => live.size === 1);
+    await sim.until("one copy runs", () => live.size === 1);
     await sim.run(30_000);
     const holder = [...live][0]!;
     let [zero, two] = [0, 0];

@@ -32,7 +32,7 @@ const NODES = [2, 5, 10, 20, 30];
 const PER_MS = 2;
 const COOKIE = "the benches' own";
 
-/** Runs one node, which broadcasts for the duration given by each line on its standard input. */
+/** Runs one node, which broadcasts for the duration in each line of its standard input. */
 async function node([index, mode, ...seeds]: string[]): Promise<void> {
   if (mode === "all") RoomInterest.prototype.has = () => true;
   const parts = await startNode({
@@ -101,7 +101,7 @@ class Child {
     return this.line();
   }
 
-  /** CPU time so far. Seconds. */
+  /** Returns the CPU time so far, in seconds. */
   cpu(): number {
     const fields = readFileSync(`/proc/${this.process.pid}/stat`, "utf8").split(") ")[1]!.split(
       " ",
@@ -133,7 +133,7 @@ async function measure(count: number, mode: string, seconds: number): Promise<nu
     const used = cpu() - from;
     await new Promise((t) => setTimeout(t, 100));
     const observed = Number(await children[1]!.ask("heard"));
-    if (observed < said) console.error(`${count} nodes: ${observed} of ${said} came to the member`);
+    if (observed < said) console.error(`${count} nodes: ${observed} of ${said} reached the member`);
     return 1e6 * (used - (from - idleFrom)) / said;
   } finally {
     for (const child of children) child.process.kill("SIGKILL");

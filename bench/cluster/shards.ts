@@ -27,7 +27,7 @@ function now(): number {
   return performance.now();
 }
 
-/** Runs `count` calls, a window at a time. Returns the calls per second. */
+/** Makes `count` calls, a window of them at a time. Returns the calls per second. */
 async function rate(count: number, call: (i: number) => Promise<unknown>): Promise<number> {
   const began = now();
   let next = 0;
@@ -111,7 +111,7 @@ per(
   all[4]!.counts().movedIn / (now() - began) * 1000,
 );
 
-// Passivation, with a separate kind, on one node.
+// Measures passivation, with a separate kind on one node.
 const [quiet] = [
   shards(nodes[0]!, "quiet", { actor: counter, persist: { store }, passivateAfter: 1_000 }),
 ];

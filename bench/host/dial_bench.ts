@@ -57,7 +57,7 @@ function dialByHost(certificate: object): (port: number) => Promise<Stream> {
 async function denoWays(): Promise<Record<string, Way>> {
   const window = new WriteWindow();
   const stream = (conn: Deno.Conn): Stream => new DenoStream(point, window, conn, nowhere);
-  // `connectTls` verifies the dialed address, and our certificates contain one fixed name.
+  // `connectTls` verifies the dialed address, but our certificates contain one fixed name.
   const connectTls = async (port: number): Promise<Stream> =>
     stream(
       await Deno.connectTls({
@@ -113,7 +113,7 @@ async function bunWays(): Promise<Record<string, Way>> {
   };
 }
 
-/** Resolves when `bytes` more have arrived. */
+/** Resolves when `bytes` more bytes have arrived. */
 class Counter implements StreamHandler {
   #left = 0;
   #reached: () => void = () => {};
@@ -197,6 +197,6 @@ await benches("bench/host/dial_bench.ts", ["net"], async () => {
     );
   }
 
-  // On Bun open sockets keep the process alive.
+  // On Bun, open sockets keep the process alive.
   if ("Bun" in globalThis) setTimeout(() => process.exit(0), size(30_000, 2_000)).unref?.();
 });

@@ -102,7 +102,7 @@ await benches("bench/mesh/lanes_bench.ts", ["net"], async () => {
     )
   );
 
-  /** Writes a small frame into the outbox, as a SEND is. */
+  /** Writes a small frame into the outbox, as for a SEND. */
   function sendSmall(session: Session, sentAt: number): void {
     const out = session.outbox.begin(TAG_SMALL);
     out.reserve(SMALL_BYTES);

@@ -31,14 +31,12 @@ export async function benchPair(): Promise<BenchPair> {
   const [near, far] = await Promise.all([start("near"), start("far")]);
   const { name } = far.mesh;
   await near.mesh.connect(name);
-  // On Bun open sockets keep the process alive.
+  // On Bun, open sockets keep the process alive.
   if ("Bun" in globalThis) setTimeout(() => process.exit(0), size(30_000, 2_000)).unref?.();
   return { near, far, name };
 }
 
-/**
- * Exposes a function on the remote node, and spawns it from the local one. Resolves with the pid.
- */
+/** Exposes a function on the remote node, and spawns it from the local one. Resolves to the pid. */
 export async function spawnThere<M>(
   { near, far, name }: BenchPair,
   body: (self: Self<M>) => Promise<unknown> | ((message: M) => unknown),

@@ -19,7 +19,7 @@ export interface Contender {
 
 const DENO = ["deno", "run", "-A", "-q", "--no-lock"];
 
-/** The baseline. */
+/** The server that the others are compared with. */
 export const PLAIN: Contender = { name: "plain", command: [...DENO, here("plain.ts")] };
 
 /** All servers, in their order in a round. */
@@ -37,7 +37,7 @@ export interface Engine {
   readonly sync: "full" | "normal";
 }
 
-/** All of them. */
+/** All database engines. */
 export const ENGINES: readonly Engine[] = [
   { name: "SQLite", kind: "sqlite", sync: "full" },
   { name: "SQLite, NORMAL", kind: "sqlite", sync: "normal" },
@@ -54,7 +54,7 @@ export interface Way {
   readonly args: readonly string[];
 }
 
-/** All of them. */
+/** All ways to send events. */
 export const WAYS: readonly Way[] = [
   { name: "one a POST", path: "/api/v1/events", per: 1, args: ["conns=32"] },
   { name: "bulk of 50", path: "/api/v1/events/bulk", per: 50, args: ["conns=16"] },

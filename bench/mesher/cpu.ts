@@ -17,7 +17,7 @@ export function cpuOf(pids: readonly number[]): number {
 
 function ticksOf(pid: number): number {
   try {
-    // The process name may contain spaces; after its closing parenthesis the third field follows.
+    // The process name may contain spaces. The third field follows its closing parenthesis.
     const text = readFileSync(`/proc/${pid}/stat`, "utf8");
     const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
     return Number(fields[11]) + Number(fields[12]);

@@ -16,13 +16,13 @@ import { columnsOf } from "../../mesher/storage/rows.ts";
 import type { Storage } from "../../mesher/storage/storage.ts";
 
 const DAY_MS = 86_400_000;
-/** Events that are written as nodes write them. */
+/** Number of events that are written in the same way as by nodes. */
 const WRITTEN = 5_000;
-/** The latest events are spread over this many days, and so are the old ones. */
+/** The new events are spread over this many days, and so are the old ones. */
 const DAYS = 10;
 /** Age of the newest old event, in days. */
 const OLD_DAYS = 60;
-/** Copies that are made in one transaction. */
+/** Number of copies in one transaction. */
 const COPIES = 10;
 
 /** Stores `count` events of a project, half of them old. `database`: a file, or `postgres://…`. */
@@ -117,7 +117,7 @@ async function copyPostgres(url: string, copies: number): Promise<void> {
       `UPDATE project_usage SET events = events * ${copies + 1}, bytes = bytes * ${copies + 1}`,
     );
     await sql.unsafe(`UPDATE issues SET event_count = event_count * ${copies + 1}`);
-    // As the server does by itself some time after this many rows.
+    // As the server does on its own some time after this many rows.
     await sql.unsafe("VACUUM ANALYZE");
     await sql.unsafe("CHECKPOINT");
   } finally {

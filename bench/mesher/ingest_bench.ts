@@ -22,7 +22,7 @@ import type { NewEvent } from "../../mesher/storage/events.ts";
 import { bench, benches, isTiny, size } from "../kit.ts";
 import { here } from "./contenders.ts";
 
-/** Events in one iteration of every bench: one batch of the writer. */
+/** Number of events in one iteration of every bench, which is one batch of the writer. */
 const EVENTS = size(500, 5);
 
 const texts = Array.from({ length: EVENTS }, () => JSON.stringify(sampleEvent(Math.random)));
@@ -62,7 +62,10 @@ bench("its words", { group }, () => {
   for (const text of searched) wordsOf(text);
 });
 
-/** All steps together need a folder, and `run.ts` starts processes. */
+/**
+ * The permissions of the bench of all steps, which needs a folder, and of `run.ts`, which starts
+ * processes.
+ */
 const NEEDS = ["env", "net", "read", "run", "write"] as const;
 
 await benches("bench/mesher/ingest_bench.ts: written", NEEDS, async () => {
@@ -93,7 +96,7 @@ await benches("bench/mesher/ingest_bench.ts: written", NEEDS, async () => {
       const { status, stderr } = spawnSync(process.execPath, [...run, ...args], {
         encoding: "utf8",
       });
-      // A missing gcc is not an error.
+      // If gcc is missing, the bench is skipped without an error.
       if (status !== 0 && !stderr.includes("gcc cannot make")) throw new Error(stderr);
     });
   }

@@ -23,7 +23,7 @@ export interface Answers {
   readonly p99: number;
   /** Number of cores that the client used. */
   readonly client: number;
-  /** Time of the first request. Milliseconds since 1970. */
+  /** Time of the first request, in milliseconds since 1970. */
   readonly beganAt: number;
 }
 
@@ -33,13 +33,13 @@ export interface Load {
   readonly key: string;
   readonly warm: number;
   readonly seconds: number;
-  /** Events per second. Default: sends the next request after each response. */
+  /** Events per second. By default, the next request is sent after each response. */
   readonly rate?: number;
 }
 
 /** Number of distinct bodies, sent in turn. The server assigns event ids. */
 const BODIES = 200;
-/** Maximum time of the client beyond that of the measurement. */
+/** Maximum time in milliseconds that the client may need in addition to the measurement. */
 const EXTRA_MS = 60_000;
 
 /** Prepares the client and the bodies in a folder. Returns the reason if that is impossible. */

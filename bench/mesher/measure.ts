@@ -13,17 +13,17 @@ import { type Answers, load } from "./load.ts";
 import { newPlace, type Place } from "./place.ts";
 import { probe } from "./probe.ts";
 
-/** Time within which a server must print its port. Milliseconds. */
+/** Time in milliseconds within which a server must print its port. */
 const START_MS = 20_000;
-/** Time within which accepted events must be stored. Milliseconds. */
+/** Time in milliseconds within which accepted events must be stored. */
 const STORE_MS = 60_000;
-/** Pause between two counts of the stored events. Milliseconds. */
+/** Pause in milliseconds between two counts of the stored events. */
 const COUNT_MS = 50;
-/** Time within which a server must stop. Milliseconds. */
+/** Time in milliseconds within which a server must stop. */
 const STOP_MS = 15_000;
 /** Highest fixed rate, as a share of the server's maximum. */
 const SHARE = 0.8;
-/** Warm-up before each of the two parts. Seconds. */
+/** Duration in seconds of the warm-up before each of the two parts. */
 const WARM = size(1, 0.1);
 
 /** Options of a run. */
@@ -53,7 +53,7 @@ export interface Figures {
   readonly answered99: number;
   readonly stored50: number;
   readonly stored99: number;
-  /** Rejected with 429 or 503 in either part. */
+  /** Number of events rejected with 429 or 503 in either part. */
   readonly refused: number;
   /** CPU microseconds per event of the first part, of server and database. */
   readonly cpu: number;
@@ -125,7 +125,7 @@ function mustNotFail({ failed, accepted }: Answers): void {
   if (accepted === 0) throw new Error("nothing was accepted");
 }
 
-/** Waits until exactly the accepted events are stored. Resolves with the time. */
+/** Waits until exactly the accepted events are stored. Resolves to the time. */
 async function untilStored(place: Place, accepted: number): Promise<number> {
   const deadline = Date.now() + STORE_MS;
   for (;;) {
@@ -139,7 +139,7 @@ async function untilStored(place: Place, accepted: number): Promise<number> {
   }
 }
 
-/** Resolves with the port that a server prints. */
+/** Resolves to the port that a server prints. */
 function portOf(child: ChildProcess, name: string): Promise<number> {
   return new Promise((done, fail) => {
     const late = setTimeout(() => fail(new Error(`${name} does not start in time`)), START_MS);

@@ -24,12 +24,15 @@ import { fill } from "./fill.ts";
 
 const DAY_MS = 86_400_000;
 const TICK_MS = 5;
-/** Pause between two events that are sent during an operation. Milliseconds. */
+/** Pause in milliseconds between two events that are sent during an operation. */
 const SEND_MS = 10;
-/** Minimum duration of the measurement of an operation, enough for a percentile. Milliseconds. */
+/**
+ * Minimum duration in milliseconds of the measurement of an operation, long enough for a
+ * percentile.
+ */
 const MEASURED_MS_MIN = 3_000;
 
-/** Duration of an operation, and latencies of the node during it. Milliseconds. */
+/** Duration of an operation, and latencies of the node during it, in milliseconds. */
 export interface Measured {
   readonly what: string;
   readonly took: number;
@@ -37,7 +40,10 @@ export interface Measured {
   readonly ingestP99: number;
 }
 
-/** Measures a database of `count` events, half of them old. `database`: PostgreSQL's address. */
+/**
+ * Measures a database of `count` events, half of them old. `database` is the URL of a PostgreSQL
+ * database.
+ */
 export async function measureMany(count: number, database?: string): Promise<Measured[]> {
   const folder = mkdtempSync(join(tmpdir(), "mesher-million-"));
   const sqlitePath = join(folder, "mesher.db");

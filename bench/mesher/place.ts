@@ -19,7 +19,7 @@ import type { Engine } from "./contenders.ts";
 
 /** A new database without events. */
 export interface Place {
-  /** A file, or `postgres://…`. */
+  /** A file name, or `postgres://…`. */
   readonly database: string;
   readonly key: string;
   /** Returns the number of stored events. */
@@ -33,17 +33,17 @@ export interface Place {
 
 let cluster: Promise<Cluster | string> | undefined;
 
-/** Creates a database. Resolves with the reason if that is impossible. */
+/** Creates a database. Resolves to the reason if that is impossible. */
 export async function newPlace({ kind }: Engine): Promise<Place | string> {
   if (kind === "sqlite") return await newFile();
-  // With fsync, which the tests turn off.
+  // With fsync, which tests disable.
   process.env["MESHER_TEST_FSYNC"] = "on";
   cluster ??= startPostgres();
   const running = await cluster;
   return typeof running === "string" ? running : await newDatabase(running);
 }
 
-/** Creates the schema and the first project. Resolves with its key. */
+/** Creates the schema and the first project. Resolves to its key. */
 async function furnish(database: string): Promise<string> {
   const storage = await openStorage(storageConfig(database));
   try {
@@ -85,7 +85,7 @@ async function newDatabase(running: Cluster): Promise<Place> {
       const [row] = await sql`SELECT count(*) AS count FROM events`;
       return Number(row!["count"]);
     },
-    // The condition on time avoids a search of all partitions.
+    // The condition on the time avoids a search of all partitions.
     async has(id) {
       return (await sql`SELECT 1 FROM events WHERE id = ${id} AND received_at >= ${
         Date.now() - 60_000

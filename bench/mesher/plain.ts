@@ -17,7 +17,7 @@ import postgres from "postgres@3.4.9";
 import { POOL_MAX } from "../../mesher/storage/postgres.ts";
 
 interface Store {
-  /** Ids of projects by the hash of their key. */
+  /** The ids of projects, by the hash of their key. */
   readonly projects: ReadonlyMap<string, string>;
   insert(row: readonly (string | number | null)[]): unknown;
 }
@@ -25,7 +25,7 @@ interface Store {
 const COLUMNS = `id, project_id, issue_id, fingerprint, level, title, message, environment, release,
   tags, payload, event_at, received_at`;
 const KEYS = "SELECT secret_hash AS hash, project_id AS id FROM api_keys WHERE revoked_at IS NULL";
-/** The issue of all events: they are not grouped. */
+/** The issue of all events, because they are not grouped. */
 const NO_ISSUE = "00000000-0000-0000-0000-000000000000";
 
 type KeyRows = readonly { readonly hash: string; readonly id: string }[];
@@ -78,7 +78,7 @@ function projectOf(request: Request): string | undefined {
 // deno-lint-ignore no-explicit-any -- as a plain handler would
 type Raw = any;
 
-/** Inserts one event. Resolves with its id, or with undefined if it is invalid. */
+/** Inserts one event. Resolves to its id, or to undefined if it is invalid. */
 async function insert(project: string, event: Raw): Promise<string | undefined> {
   const thrown = event?.exception;
   if (typeof event?.message !== "string" && typeof thrown?.type !== "string") return undefined;

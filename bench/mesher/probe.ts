@@ -6,11 +6,11 @@
  */
 import type { Place } from "./place.ts";
 
-/** Interval between two events. Milliseconds. */
+/** Interval in milliseconds between two events. */
 const EVERY_MS = 100;
-/** Interval of the polls. Milliseconds. */
+/** Interval in milliseconds between two polls. */
 const LOOK_MS = 4;
-/** An event that is not stored by then counts as lost. Milliseconds. */
+/** Time in milliseconds after which an event that is not stored counts as lost. */
 const STORE_MS_MAX = 30_000;
 
 /** Results of the probe. */

@@ -6,8 +6,9 @@
  *
  * A burst ends a hundred children at once: by `kill`, or by an error that each throws, whose stack
  * is then part of the report. The supervisor counts the restarts of one burst only. "Sustained" is
- * burst after burst, ten thousand restarts of killed children. Measured is the time from the first
- * exit until the last child runs again, divided by the number of restarts, in microseconds.
+ * one burst after another, with ten thousand restarts of killed children. Measured is the time from
+ * the first exit until the last child runs again, divided by the number of restarts, in
+ * microseconds.
  *
  * @module
  */

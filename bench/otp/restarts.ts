@@ -38,7 +38,7 @@ export class Restarts {
     const worker = service<{ state: number; start: [index: number] }>({
       init: (index) => index,
       info: () => {
-        throw new Error("as told");
+        throw new Error("crash requested");
       },
     });
     const children = Array.from({ length: count }, (_, index) => ({
@@ -49,7 +49,7 @@ export class Restarts {
         }
         const pid = self.spawnLink!(() => {
           return (_message: string): void => {
-            throw new Error("as told");
+            throw new Error("crash requested");
           };
         });
         return restarts.#began(index, pid);

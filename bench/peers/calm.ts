@@ -5,13 +5,13 @@
  */
 import { cpus } from "node:os";
 
-/** Duration of a measurement. */
+/** Duration in milliseconds of one measurement. */
 const LOOK_MS = 500;
 
-/** The machine is idle below this use of all cores, 0 to 1. */
+/** Use of all cores, from 0 to 1, below which the machine counts as idle. */
 const CALM = 0.05;
 
-/** Waits until the machine is idle, for `seconds` at most. Resolves with the last measured use. */
+/** Waits until the machine is idle, for at most `seconds`. Resolves to the last measured use. */
 export async function calm(seconds: number): Promise<number> {
   const deadline = Date.now() + seconds * 1000;
   for (;;) {
@@ -20,7 +20,7 @@ export async function calm(seconds: number): Promise<number> {
   }
 }
 
-/** Measures the use of all cores, 0 to 1. */
+/** Measures the use of all cores, from 0 to 1. */
 async function use(): Promise<number> {
   const before = times();
   await new Promise((wake) => setTimeout(wake, LOOK_MS));

@@ -24,13 +24,13 @@ import { EVENT, SMALL } from "../term/samples.ts";
 /** Number of windows. A result is their median. */
 const WINDOWS = 7;
 
-/** Duration of a window, and of the warm-up. Milliseconds. */
+/** Duration in milliseconds of a window, and of the warm-up. */
 const WINDOW_MS = 60;
 const WARM_MS = 300;
 
 const [folder = ".", what = "5"] = process.argv.slice(2);
 
-/** The used part of msgpackr. */
+/** The part of msgpackr that is used. */
 interface Msgpackr {
   Packr: new (options: { structures: unknown[] }) => {
     pack(value: unknown): Uint8Array;
@@ -38,7 +38,7 @@ interface Msgpackr {
   };
 }
 
-/** Encoder and decoder of one session. */
+/** The encoder and the decoder of one session. */
 interface Codec {
   encode(term: unknown): void;
   decode(bytes: Uint8Array): unknown;

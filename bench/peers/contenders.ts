@@ -13,7 +13,7 @@ import { bun, deno, type Figures, figuresIn, path, version } from "./programs.ts
 import type { Contender } from "./rounds.ts";
 import type { Run } from "./rows.ts";
 
-/** Maximum time of a run, which is then killed. */
+/** Maximum time in milliseconds of a run, which is then killed. */
 const RUN_MS_MAX = 60_000;
 
 /** The version of nact in the record. */
@@ -65,9 +65,7 @@ export function prepare(): Field {
   return { contenders, absent, clear: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
-/**
- * Executes one run of one contender in a separate process. Resolves with the reason if it failed.
- */
+/** Executes one run of one contender in a separate process. Resolves to the reason if it failed. */
 export function measure(contender: Peer, run: Run): Promise<Figures | string> {
   const [command, ...args] = contender.command(run)!;
   const child = spawn(command!, args, { stdio: ["ignore", "pipe", "pipe"] });

@@ -21,8 +21,8 @@ interface Increment {
 const PACED = 50;
 
 /**
- * Messages per turn if the receiver cannot keep up: the mailbox grows to millions, as in Erlang's
- * run.
+ * Messages per turn if the receiver cannot keep up. Then the mailbox grows to millions, as in
+ * Erlang's run.
  */
 const BURST = 1000;
 
@@ -160,7 +160,7 @@ async function names(): Promise<void> {
     rates.push(NAMES / took);
     if (i < 29) { for (const name of all) node.unregister(name); }
   }
-  // The first third is the warm-up.
+  // Drops the first third, which is the warm-up.
   report("register", rates.slice(10).sort((a, b) => a - b)[10]!);
   await reportRate("whereis", 2_000_000, (n) => {
     let found = 0;
@@ -180,7 +180,7 @@ async function timers(): Promise<void> {
     });
     set.push(took / TIMERS * 1e6);
     if (round === 6) {
-      // Excludes garbage collection after the timers were set.
+      // Waits, so that garbage collection after the timers were set is not measured.
       await new Promise((wake) => setTimeout(wake, 1000));
       const before = process.cpuUsage();
       const waited = await seconds(() => new Promise((wake) => setTimeout(wake, 1000)));

@@ -18,7 +18,7 @@ const WARM_REGISTERS = 1_000;
 const REGISTERS = 3_000;
 const NAMES = 100_000;
 
-/** Measures the longest stall of the event loop since it was last read. Milliseconds. */
+/** Measures the longest stall of the event loop in milliseconds since it was last read. */
 class Stall {
   #last = performance.now();
   #most = 0;
@@ -93,14 +93,14 @@ async function beNear(far: string): Promise<void> {
   const here = names.length + WARM_REGISTERS + REGISTERS;
   while (global.names().length < here + NAMES) await turn();
   await mesh.disconnect(far);
-  if (global.names().length !== here) throw new Error("its names did not go");
+  if (global.names().length !== here) throw new Error("its names were not removed");
   await new Promise((wake) => setTimeout(wake, 200));
   const stall = new Stall();
   await mesh.connect(far);
   const before = performance.now();
   await registry.synced(far);
   report("sync", performance.now() - before);
-  if (global.names().length !== here + NAMES) throw new Error("its names are not there");
+  if (global.names().length !== here + NAMES) throw new Error("its names are missing");
   report("sync.stall.near", stall.take());
   report("sync.stall.far", await ask("stall"));
   process.exit(0);

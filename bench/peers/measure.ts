@@ -9,12 +9,12 @@ import process from "node:process";
 /** Number of measured runs. */
 const RUNS = 5;
 
-/** Prints one figure. */
+/** Prints one result. */
 export function report(metric: string, value: number): void {
   process.stdout.write(`${JSON.stringify({ metric, value })}\n`);
 }
 
-/** Returns the median: of an even number of values the mean of the middle two. */
+/** Returns the median, which for an even number of values is the mean of the two middle ones. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
@@ -34,7 +34,7 @@ export async function reportRate(
   n: number,
   run: (n: number) => unknown,
 ): Promise<void> {
-  // Twice, because code that was optimised in the first run may be deoptimised in the second.
+  // Runs twice, because code that was optimised in the first run may be deoptimised in the second.
   for (let i = 0; i < 2; i++) await run(n);
   const rates: number[] = [];
   for (let i = 0; i < RUNS; i++) rates.push(n / await seconds(() => run(n)));

@@ -18,7 +18,7 @@ import { type Parts, startNode } from "../../lib/start.ts";
 import type { DistRun } from "./mesh_rows.ts";
 import { median, report, signal } from "./measure.ts";
 
-/** Duration of a flow, and of its warm-up. Milliseconds. */
+/** Duration in milliseconds of a flow, and of its warm-up. */
 const FLOW_MS = 1000;
 const WARM_MS = 1500;
 const FLOWS = 3;
@@ -58,7 +58,7 @@ interface Ball {
   readonly ball: number;
 }
 
-/** A message to the far node's sink of large messages. */
+/** A message to the far node's receiver of large messages. */
 interface Large {
   readonly from: Pid<"swallowed">;
   readonly bytes: Uint8Array;
@@ -102,7 +102,7 @@ async function beFar(): Promise<void> {
   process.stdin.on("end", () => process.exit(0)).resume();
 }
 
-/** The near node, and its connection with the far one. */
+/** The near node, and its connection to the far one. */
 class Near {
   readonly parts: Parts;
   readonly far: string;
@@ -229,7 +229,8 @@ class Near {
       let sink: Pid<unknown>;
       let isPaused = true;
       return (message: number | Pid<unknown>) => {
-        // Its own 0 continues the flow; a number from the sink is the number of received messages.
+        // The initial 0 continues the flow; a number from the receiver is the number of received
+        // messages.
         if (typeof message !== "number") sink = message;
         else {
           acked += message;

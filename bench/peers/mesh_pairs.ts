@@ -15,11 +15,11 @@ import type { DistRun } from "./mesh_rows.ts";
 import { bun, deno, type Figures, figuresIn, path, version } from "./programs.ts";
 import type { Contender } from "./rounds.ts";
 
-/** Maximum time of a run, and of the start of the far node. */
+/** Maximum time in milliseconds of a run, and of the start of the far node. */
 const RUN_MS_MAX = 60_000;
 const START_MS_MAX = 15_000;
 
-/** Time within which a process must exit before it is killed. */
+/** Time in milliseconds within which a process must exit before it is killed. */
 const END_MS = 2_000;
 
 /** The runs of Erlang over TCP. */
@@ -87,13 +87,13 @@ export function endAll(): void {
 
 let turns = 0;
 
-/** Executes one run of one pair in separate processes. Resolves with the reason if it failed. */
+/** Executes one run of one pair in separate processes. Resolves to the reason if it failed. */
 export async function measurePair(
   pair: Pair,
   run: DistRun,
 ): Promise<Figures | string> {
   const turn = ++turns;
-  // A Firn node exits when its standard input ends, so also when this program exits.
+  // A Firn node exits when its standard input ends, and thus also when this program exits.
   const far = start(pair.far(turn), pair.env);
   try {
     const line = await far.firstLine();
@@ -117,11 +117,12 @@ export async function measurePair(
 
 interface Started {
   readonly child: ChildProcess;
-  /** Resolves with its exit status, or the signal that ended it. */
+  /** Resolves to the exit status, or to the signal that ended the process. */
   readonly ended: Promise<string>;
   output(): string;
   /**
-   * Resolves with the first line that it prints, or undefined if it exits before or takes too long.
+   * Resolves to the first line that it prints, or to undefined if it exits before or takes too
+   * long.
    */
   firstLine(): Promise<string | undefined>;
   /** Returns the last line of its standard error. */

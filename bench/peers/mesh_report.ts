@@ -1,6 +1,6 @@
 /**
  * The table of the comparison between nodes, in Markdown: medians, and their ratio to Erlang's over
- * TLS. Deterministic.
+ * TLS. The result depends only on the arguments.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The metrics of the comparison between nodes, a row for each, with their targets. Deterministic.
+ * The metrics of the comparison between nodes, one row each, with their targets.
  *
  * @module
  */
@@ -35,7 +35,7 @@ export interface DistRow {
   readonly limit?: number;
 }
 
-/** Units: the format of a value, and whether more is better. */
+/** The units: the format of a value, and whether more is better. */
 export const DIST_UNITS = {
   "k/s": { scale: 1e-3, digits: 1, more: true },
   "s": { scale: 1, digits: 2, more: false },

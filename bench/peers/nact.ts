@@ -13,7 +13,7 @@ import { createRequire } from "node:module";
 import process from "node:process";
 import { reportIdle, reportRate, runNamed, signal, turn } from "./measure.ts";
 
-/** The used part of nact. */
+/** The part of nact that is used. */
 interface Nact {
   start(): Actor;
   spawn<S, M>(

@@ -7,7 +7,7 @@ import { execFileSync } from "node:child_process";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 
-/** Time within which a program must print its version, or it counts as missing. */
+/** Time in milliseconds within which a program must print its version, or it counts as missing. */
 const VERSION_MS_MAX = 15_000;
 
 /** The command of Deno: `DENO_BIN`, or `deno`. */
@@ -35,10 +35,10 @@ export function path(name: string): string {
   return fileURLToPath(new URL(name, import.meta.url));
 }
 
-/** Results by metric. */
+/** The results by metric. */
 export type Figures = ReadonlyMap<string, number>;
 
-/** Returns the results in a program's output: a line of JSON each, among other lines. */
+/** Returns the results in a program's output: lines of JSON, between other lines. */
 export function figuresIn(output: string): Figures {
   const figures = new Map<string, number>();
   for (const line of output.split("\n")) {

@@ -1,5 +1,6 @@
 /**
- * The table of the comparison of actors, in Markdown: medians, and ratios to Erlang. Deterministic.
+ * The table of the comparison of actors, in Markdown: medians, and ratios to Erlang. The result
+ * depends only on the arguments.
  *
  * @module
  */

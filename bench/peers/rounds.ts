@@ -12,7 +12,7 @@ import { calm } from "./calm.ts";
 import { median } from "./measure.ts";
 import type { Figures } from "./programs.ts";
 
-/** Help on the command line that all comparisons share. */
+/** The part of the help that all comparisons share. */
 export const ROUNDS_HELP =
   `  --calm <seconds>   before each run, wait so long at the most for a machine that
                      has nothing else to do (default 0)
@@ -25,7 +25,7 @@ export interface Wanted<Run extends string> {
   readonly runs: readonly Run[];
   readonly calmSeconds: number;
   readonly json: boolean;
-  /** The given flags, of those that are specific to this comparison. */
+  /** The given flags that are specific to this comparison. */
   readonly flags: ReadonlySet<string>;
 }
 
@@ -79,7 +79,7 @@ export interface Contender {
   readonly title: string;
 }
 
-/** Results of each contender by metric, one per round. */
+/** The results of each contender by metric, one per round. */
 export type Results<Who> = ReadonlyMap<Who, Map<string, number[]>>;
 
 /** Returns the median, or undefined if the metric was not measured. */
@@ -89,8 +89,8 @@ export function middle<Who>(results: Results<Who>, who: Who, metric: string): nu
 }
 
 /**
- * Executes the rounds. `measure` resolves with results, with the reason of a failure, or with
- * undefined if the contender does not support the run.
+ * Executes the rounds. `measure` resolves to results, to the reason of a failure, or to undefined
+ * if the contender does not support the run.
  */
 export async function makeRounds<Who extends Contender, Run extends string>(
   contenders: readonly Who[],

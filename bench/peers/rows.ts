@@ -1,5 +1,5 @@
 /**
- * The metrics of the comparison of actors, a row for each, with their targets. Deterministic.
+ * The metrics of the comparison of actors, one row each, with their targets.
  *
  * @module
  */
@@ -26,20 +26,20 @@ export type Run = (typeof RUNS)[number];
 
 /** One metric, with its target. */
 export interface Row {
-  /** Its name in Firn's output. */
+  /** The name of the metric in Firn's output. */
   readonly metric: string;
-  /** Its name in the output of others, if different. */
+  /** The name of the metric in the output of the others, if different. */
   readonly peer?: string;
   readonly title: string;
   readonly run: Run;
   readonly unit: Unit;
-  /** Required ratio to Erlang in the same run, at least. */
+  /** Required minimum ratio to Erlang in the same run. */
   readonly times?: number;
   /** Absolute limit: minimum if more is better, else maximum. */
   readonly limit?: number;
 }
 
-/** Units: the format of a value, and whether more is better. */
+/** The units: the format of a value, and whether more is better. */
 export const UNITS = {
   "M/s": { scale: 1e-6, digits: 2, more: true },
   "B": { scale: 1, digits: 0, more: false },

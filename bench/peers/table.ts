@@ -1,10 +1,10 @@
 /**
- * A table in Markdown. Deterministic.
+ * A table in Markdown.
  *
  * @module
  */
 
-/** Returns the lines of a table. The first two columns are text, the others numbers. */
+/** Returns the lines of a table. The first two columns are text, the others are numbers. */
 export function draw(head: readonly string[], lines: readonly (readonly string[])[]): string {
   const widths = head.map((_, i) => Math.max(...[head, ...lines].map((line) => line[i]!.length)));
   const drawn = (line: readonly string[]): string =>

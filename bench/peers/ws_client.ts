@@ -12,10 +12,13 @@ import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 
-/** Time within which a server must print its port. */
+/** Time in milliseconds within which a server must print its port. */
 const START_MS = 15_000;
 
-/** Maximum time of the client beyond warm-up and measurement, to connect. */
+/**
+ * Maximum time in milliseconds that the client may need to connect, in addition to warm-up and
+ * measurement.
+ */
 const CLIENT_EXTRA_MS = 20_000;
 
 /** The output of the load client. */

@@ -32,7 +32,7 @@ Needs gcc, bun, node and npm.`;
 
 /** A running pair of servers. */
 interface Running {
-  /** Ports of the servers of the publisher and of the members. */
+  /** The ports of the servers of the publisher and of the members. */
   readonly near: number;
   readonly far: number;
   readonly pids: readonly number[];

@@ -12,12 +12,12 @@ import { Supervisor } from "../../lib/otp/supervisor.ts";
 import type { Self } from "../../lib/actor/self.ts";
 import { Rooms } from "../../lib/ws/rooms.ts";
 
-/** What an operation cost. */
+/** The measured cost of an operation. */
 export interface Cost {
   readonly name: string;
   /** CPU time of the process, in microseconds per unit of the row. */
   readonly cpu: number;
-  /** The longest time for which a timer of 1 ms was not called. Milliseconds. */
+  /** The longest time in milliseconds for which a timer of 1 ms was delayed. */
   readonly blocked: number;
 }
 
@@ -51,7 +51,7 @@ async function cost(name: string, count: number, work: () => unknown): Promise<C
   const before = process.cpuUsage();
   await work();
   const { user, system } = process.cpuUsage(before);
-  // The last delay ends with a turn of the timer.
+  // The last delay ends with the next call of the timer.
   await new Promise((wake) => setTimeout(wake, 5));
   clearInterval(timer);
   return { name, cpu: (user + system) / count, blocked };
@@ -80,7 +80,7 @@ function idle(): (message: unknown) => void {
   return () => {};
 }
 
-/** Operations of a cluster; the CPU time is that of all nodes together. */
+/** Creates the row of a cluster. Its CPU time is that of all nodes together. */
 function clusterRow(sizes: readonly number[], times: number, idleMs: number): Row {
   return {
     name: "nodes",
@@ -145,7 +145,7 @@ function clusterRow(sizes: readonly number[], times: number, idleMs: number): Ro
   };
 }
 
-/** Returns rooms that this program flushes itself. */
+/** Returns rooms that this program flushes. */
 function makeRooms(): { readonly rooms: Rooms; flush(): void } {
   const tasks: (() => void)[] = [];
   return {
@@ -156,7 +156,7 @@ function makeRooms(): { readonly rooms: Rooms; flush(): void } {
   };
 }
 
-/** A broadcast to members that only receive the frames. */
+/** Creates the row of a broadcast to members that only receive frames. */
 function membersRow(sizes: readonly number[], times: number): Row {
   return {
     name: "members of a room",
@@ -178,7 +178,7 @@ function membersRow(sizes: readonly number[], times: number): Row {
   };
 }
 
-/** A broadcast to one room among many. */
+/** Creates the row of a broadcast to one room among many. */
 function roomsRow(sizes: readonly number[], times: number): Row {
   return {
     name: "rooms",
@@ -207,7 +207,10 @@ function roomsRow(sizes: readonly number[], times: number): Row {
   };
 }
 
-/** Names of nodes with up to 250,000 each: a node joins, looks names up, and loses the others. */
+/**
+ * Creates the row of names: a node joins nodes with up to 250,000 names each, looks names up, and
+ * loses the nodes.
+ */
 function namesRow(sizes: readonly number[]): Row {
   const MOST = 250_000;
   return {
@@ -263,7 +266,7 @@ function namesRow(sizes: readonly number[]): Row {
   };
 }
 
-/** Children of one supervisor. */
+/** Creates the row of the children of one supervisor. */
 function childrenRow(sizes: readonly number[], times: number): Row {
   return {
     name: "children of a supervisor",
@@ -305,7 +308,7 @@ function childrenRow(sizes: readonly number[], times: number): Row {
   };
 }
 
-/** Returns all rows; tiny ones only show that they run. */
+/** Returns all rows. Tiny ones only show that they run. */
 export function rows(tiny: boolean): Row[] {
   const [times, idleMs] = tiny ? [2, 20] : [200, 5_000];
   return [

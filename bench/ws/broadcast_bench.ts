@@ -62,7 +62,7 @@ await benches("bench/ws/broadcast_bench.ts", ["net", "read", "run"], async () =>
     }
   }
 
-  // On Bun the listening server keeps the process alive.
+  // On Bun, the listening server keeps the process alive.
   if (host.runtime === "bun") {
     bench("stop", { group: "the end", n: 1, warmup: 0 }, async () => {
       await server.stop();

@@ -56,7 +56,7 @@ class Client implements StreamHandler {
   data(bytes: Uint8Array): void {
     const text = this.#before + Buffer.from(bytes).toString("latin1");
     let at = 0;
-    // A response is complete when its body has arrived too.
+    // A response is complete when its body has also arrived.
     for (let end = text.indexOf(END); end >= 0; end = text.indexOf(END, at)) {
       if (text.length < end + END.length + BODY.length) break;
       at = end + END.length + BODY.length;

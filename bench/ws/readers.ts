@@ -18,7 +18,7 @@ import { buildFrame, readFrames, upgradeRequest } from "../../tests/kit/ws_clien
 const [port = NaN, ...counts] = process.argv.slice(2).map(Number);
 const host = systemHost();
 
-/** Number of received bytes, and the number awaited on /control. */
+/** The number of received bytes, and the number awaited on /control. */
 const seen = { counted: 0, expected: Infinity, control: undefined as Stream | undefined };
 
 function count(bytes: number): void {
