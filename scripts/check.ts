@@ -8,8 +8,8 @@
  *     deno task test tests/otp             these tests, on both runtimes: the loop of editing and testing
  *     deno task test --std=jsr             with the genuine @std packages, in place of the local ones
  *
- * Each stage is a list of commands, and the commands of all stages run side by side, two more than there
- * are cores, because many of them wait. Tests that measure time run afterwards, alone. A command that
+ * Each stage is a list of commands, and the commands of all stages run at the same time, two more
+ * than there are cores, because many of them wait. Tests that measure time run afterwards, alone. A command that
  * fails does not stop the others. A stage is reported when its last command has ended, with the total
  * time of its commands; the longest commands are printed at the end. The last line is
  * `N passed, N failed`.
@@ -44,7 +44,7 @@ ${STAGES.map(({ name, title }) => `  ${name.padEnd(10)} ${title}`).join("\n")}`;
 
 /** Number of the longest commands that are printed at the end. */
 const SLOWEST_SHOWN = 8;
-/** Maximum length of their lines. */
+/** Maximum number of characters shown of each of them. */
 const SLOWEST_CHARS_MAX = 100;
 
 const tty = Deno.stdout.isTerminal();
@@ -92,7 +92,7 @@ function readAsked(): Asked {
   const wanted = (paths.length > 0 ? stagesOf(paths) : STAGES).filter(({ name, slow }) =>
     only.length > 0 ? only.includes(name) : !(args.quick && slow)
   );
-  // Bun resolves @std by tsconfig.json, to the local packages.
+  // Bun resolves @std by tsconfig.json to the local packages.
   const stages = wanted.filter(({ needsBun }) => !(isGenuine && needsBun));
   return { stages, jobs, verbose: args.verbose, isGenuine };
 }
@@ -148,7 +148,7 @@ function reportWithoutBun(stage: Stage): void {
   total.push({ passed: 0, failed: failed ? 1 : 0, skipped: failed ? 0 : 1 });
 }
 
-/** Prints a text in place of the line that shows the progress. */
+/** Prints a text in place of the progress line. */
 function print(text: string): void {
   console.log(showsProgress ? `\r\x1b[K${text}` : text);
 }

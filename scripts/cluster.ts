@@ -25,7 +25,9 @@ import { Show } from "./cluster/show.ts";
 import { givenArguments } from "./command_arguments.ts";
 import { onRunnerGone } from "./runner.ts";
 
-/** Time limit from the start until all nodes are connected, and of all of `--once`. */
+/**
+ * Time limit in milliseconds from the start until all nodes are connected, and of all of `--once`.
+ */
 const MS_MAX = 30_000;
 
 /** Resolves when the user or a signal ends the demo. */
@@ -50,7 +52,7 @@ async function begin(cluster: Cluster, screen: Screen, options: Options): Promis
   screen.nodes(nodes);
   screen.line();
   screen.good(
-    `The mesh is whole, ${secondsSince(startedAt)} s after the first process was started.`,
+    `All nodes are connected, ${secondsSince(startedAt)} s after the first process was started.`,
   );
   if (options.json) printJson(cluster);
 }
@@ -89,10 +91,10 @@ async function greet(cluster: Cluster, screen: Screen): Promise<void> {
 /** Prints the keys, and runs until the user quits or a signal arrives. */
 async function stay(cluster: Cluster, screen: Screen, quit: Quit): Promise<void> {
   const pages = cluster.nodes.length > 1 ? "two of the pages" : "the page twice";
-  screen.line(`  Open ${pages}, side by side, and talk. Then break something.`);
+  screen.line(`  Open ${pages}, side by side, and chat. Then kill or pause a node.`);
   screen.line();
   if (!hasKeys()) {
-    screen.quiet("There is no keyboard here: SIGINT or SIGTERM ends it.");
+    screen.quiet("There is no keyboard: end the demo with SIGINT or SIGTERM.");
     return await quit.promise;
   }
   const show = new Show(cluster, screen, quit.resolve);
@@ -104,7 +106,7 @@ async function stay(cluster: Cluster, screen: Screen, quit: Quit): Promise<void>
 }
 
 /**
- * Runs a task; resolves with false if the user quits first. Rejects if the task fails or takes too
+ * Runs a task. Resolves to false if the user quits first. Rejects if the task fails or takes too
  * long.
  */
 async function inTime(
@@ -143,7 +145,7 @@ async function run(options: Options, quit: Quit): Promise<number> {
     }
     if (whole && await wait(greet(cluster, screen))) await stay(cluster, screen, quit);
     await cluster.stop();
-    screen.quiet("Every node has said goodbye, and every process has ended.");
+    screen.quiet("Every node has stopped, and every process has ended.");
     return 0;
   } finally {
     await cluster.stop();
@@ -163,13 +165,13 @@ function secondsSince(at: number): string {
   return ((performance.now() - at) / 1000).toFixed(2);
 }
 
-/** Returns the message of an expected error, and rethrows others. */
+/** Returns the message of an expected error. Rethrows other errors. */
 function wordsOf(error: unknown): string {
   if (error instanceof DemoError) return error.message;
   throw error;
 }
 
-/** Signals end the demo. */
+/** Runs the demo with `--cores` until a signal ends it. */
 async function stayOnCores(count: number, port: number | undefined): Promise<number> {
   try {
     await runCores(count || undefined, port);
@@ -200,7 +202,7 @@ async function main(): Promise<number> {
   const quit = Promise.withResolvers<void>();
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, quit.resolve);
   onRunnerGone(quit.resolve);
-  // The reader of the output has closed it, as in `deno task cluster | head`.
+  // The reader of the output has closed the pipe, as in `deno task cluster | head`.
   process.stdout.on("error", quit.resolve);
   try {
     return await run(asked.options, quit);

@@ -1,13 +1,12 @@
 /**
- * The command-line arguments.
+ * Returns the command-line arguments.
  *
  * @module
  */
 import process from "node:process";
 
 /**
- * Returns the arguments. `deno task name -- --option`, as npm requires, is the same as without the
- * `--`.
+ * Returns the arguments. In `deno task name -- --option`, which npm requires, the `--` is ignored.
  */
 export function givenArguments(): string[] {
   const given = process.argv.slice(2);

@@ -1,10 +1,10 @@
 /**
- * A WebSocket echo server: sends every message back as it came, text as text and bytes as bytes.
+ * A WebSocket echo server: sends every message back unchanged, text as text and bytes as bytes.
  *
  *     deno task echo --port 9001        on Deno
  *     bun scripts/echo.ts --port 9001   on Bun
  *
- * Reading from a client that does not read its echoes pauses until it does.
+ * It stops reading from a client that does not read its echoes, until the client does.
  *
  * @module
  */
@@ -22,7 +22,7 @@ Usage: deno task echo [options]
   --help             show this
 `;
 
-/** Larger than any message of a test suite. */
+/** Maximum size of a message, larger than any message of a test suite. */
 const MESSAGE_BYTES_MAX = 64 * 1024 * 1024;
 
 function fail(words: string): never {
@@ -49,7 +49,7 @@ function readOptions(): { port: number; hostname: string } {
   return { port, hostname: options.hostname };
 }
 
-/** Continues a connection's messages after a drain. */
+/** Continues handling a connection's messages after a drain. */
 type GoOn = (() => void) | undefined;
 
 function echo(options: { port: number; hostname: string }): Promise<Server> {
@@ -57,7 +57,7 @@ function echo(options: { port: number; hostname: string }): Promise<Server> {
     ...options,
     maxPayloadLength: MESSAGE_BYTES_MAX,
     backpressureLimit: 2 * MESSAGE_BYTES_MAX,
-    // Allows every feature that a client may request, so that clients can be tested.
+    // Allows every feature that a client may request, so that any client can be tested.
     perMessageDeflate: {
       threshold: 0,
       serverNoContextTakeover: false,

@@ -2,7 +2,7 @@
 /**
  * Builds a package of JavaScript and declarations that `bun add` and `deno add npm:` install:
  *
- *     deno task package          into package/, and as a tarball if npm is there
+ *     deno task package          into package/, and as a tarball if npm is installed
  *     deno task package FOLDER   into another folder
  *
  * @module

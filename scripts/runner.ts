@@ -7,7 +7,7 @@
  */
 import process from "node:process";
 
-/** The interval of checks. Milliseconds. */
+/** The interval of checks in milliseconds. */
 const LOOK_MS = 500;
 
 /**
@@ -19,7 +19,7 @@ export function onRunnerGone(gone: () => void): void {
   if (process.env["INIT_CWD"] === undefined) return;
   const { ppid } = process;
   const timer = setInterval(() => {
-    // An orphaned process gets another parent.
+    // A process whose parent has exited gets another parent.
     if (process.ppid === ppid) return;
     clearInterval(timer);
     gone();

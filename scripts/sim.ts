@@ -3,7 +3,7 @@
  *
  *     deno task sim                          200 seeds
  *     deno task sim --seeds 100000
- *     deno task sim --seed 17 --trace        one again, and everything that happened in it
+ *     deno task sim --seed 17 --trace        one seed again, with all its events
  *
  * @module
  */
@@ -63,7 +63,7 @@ if (stranger !== undefined) {
   fail(`--only has ${JSON.stringify(stranger)}: use ${Object.keys(PROMISES).join(", ")}`);
 }
 
-/** A hash of all hashes so far. */
+/** A hash of the hashes of all seeds so far. */
 let hash = 0;
 let steps = 0;
 let virtualMs = 0;

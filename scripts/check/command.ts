@@ -20,11 +20,11 @@ export interface Command {
 /** The result of a command. */
 export interface Result {
   readonly ok: boolean;
-  /** Both outputs, interleaved. */
+  /** Standard output and standard error, interleaved. */
   readonly output: string;
 }
 
-/** Runs the command to completion; with `echo`, also prints its output. */
+/** Runs the command to completion. With `echo`, also prints its output. */
 export async function run({ program, args, env }: Command, echo: boolean): Promise<Result> {
   let output = "";
   const child = new Deno.Command(program, {

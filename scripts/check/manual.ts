@@ -1,10 +1,10 @@
 // deno-lint-ignore-file no-console
 /**
- * The rules that the documentation of the public symbols keeps, beyond what `deno doc --lint` checks:
+ * The rules for the documentation of public symbols, in addition to those of `deno doc --lint`:
  *
  * - a value, or one of its methods, has an example, which runs as a test;
- * - an option says its default, and a number its unit;
- * - a type of string literals says what each of them means.
+ * - an option states its default, and a number its unit;
+ * - a type of string literals explains each of them.
  *
  * @module
  */
@@ -52,11 +52,11 @@ const VALUES = new Set(["function", "class", "variable", "namespace", "enum"]);
 /** Types whose optional properties are options. */
 const OPTIONS = /(Options|Definition|Rules|Effects|Spec|Limits|Acceptance)$/;
 
-/** Words that say what applies without an option. */
+/** Words that state what applies without an option. */
 const DEFAULT_WORDS =
   /\bdefaults?\b|\bwithout\b|\bunless\b|\bomitted\b|\babsent\b|\bunset\b|\bnever set\b|\bonly for a remote child\b/i;
 
-/** Words that name what a number counts or measures. */
+/** Words that state what a number counts or measures. */
 const UNIT_WORDS =
   /\b(milliseconds?|ms|seconds?|minutes?|bytes?|MiB|KiB|number of|how many|count|port|times?|share|fraction|ratio|characters|level|index|seed|offset|sequence|0 to 1|messages|elements|entries|events|nodes|actors|connections|rooms|children|requests|code|keys|names|calls|jobs|attempts|restarts|version|priority|generation|creation|factor|status|window bits)\b/i;
 
@@ -80,7 +80,8 @@ export function manualProblems(
     const exported = declarations.filter(({ declarationKind }) => declarationKind === "export");
     const values = exported.filter(({ kind }) => VALUES.has(kind));
     const problems = exported.flatMap((each) => declarationProblems(name, each));
-    // One declaration of several has it: a const with a type of the same name, overloads.
+    // One of several declarations has the example: a const with a type of the same name, or
+    // overloads.
     if (values.length > 0 && valueNames.has(name) && !exported.some(hasExample)) {
       problems.unshift(`${at(values[0]!)}: ${name} has no @example`);
     }
@@ -127,7 +128,7 @@ function propertyProblems(place: string, of: string, property: DocProperty): str
   return problems;
 }
 
-/** The string literals of a union of at least two of them. */
+/** Returns the string literals of a union of at least two. */
 function literalsOf({ kind, value }: DocType): string[] {
   if (kind !== "union") return [];
   const words = (value as readonly DocType[]).flatMap((each) =>
@@ -145,7 +146,7 @@ function isNumber(type: DocType | undefined): boolean {
   return type?.kind === "keyword" && type.value === "number";
 }
 
-/** Whether a property is optional only so that it can be forbidden. */
+/** Returns whether a property is optional only in order to forbid it. */
 function isNever(type: DocType | undefined): boolean {
   if (type?.kind === "union") {
     return type.value.every((each: DocType) => isNever(each));
@@ -153,7 +154,7 @@ function isNever(type: DocType | undefined): boolean {
   return type?.kind === "keyword" && (type.value === "never" || type.value === "undefined");
 }
 
-/** Whether it has an example: of itself, or of a method, which shows the class too. */
+/** Returns whether it has an example, or one of its methods has one, which also shows the class. */
 function hasExample({ jsDoc, def }: DocDeclaration): boolean {
   return [jsDoc, ...(def?.methods ?? []).map((method) => method.jsDoc)].some((each) =>
     each?.tags?.some(({ kind, doc }) => kind === "example" && /^```ts/m.test(doc ?? ""))
@@ -164,7 +165,7 @@ function at({ location }: DocDeclaration): string {
   return `${location.filename.replace(/^.*?\/(?=lib\/|mod\.ts)/, "")}:${location.line}`;
 }
 
-/** Prints the violations of all entry points in `deno.json`, each once. Returns how many there are. */
+/** Prints the violations of all entry points in `deno.json`, each once. Returns their number. */
 function check(): number {
   const { exports } = JSON.parse(Deno.readTextFileSync("deno.json"));
   const problems = new Set<string>();

@@ -5,28 +5,31 @@
  */
 import type { Counting } from "./tally.ts";
 
-/** One check. All its commands must succeed. */
+/** A check. All its commands must succeed. */
 export interface Stage {
   /** The name for `--only`. */
   readonly name: string;
   readonly title: string;
   /** The format of the printed counts. */
   readonly counts: Counting;
-  /** Whether `--quick` skips it, because it takes long. */
+  /** Whether `--quick` skips the stage, because it takes long. */
   readonly slow?: boolean;
-  /** Whether it runs after the others, and nothing at the same time, because it measures. */
+  /** Whether the stage runs alone after all others, because it measures time. */
   readonly alone?: boolean;
-  /** Whether it requires Bun. */
+  /** Whether the stage requires Bun. */
   readonly needsBun?: boolean;
   readonly env?: Readonly<Record<string, string>>;
-  /** Command lines, each beginning with the runtime's name. They may run at the same time. */
+  /** The command lines, each beginning with the runtime's name. They may run at the same time. */
   readonly commands: () => readonly (readonly ["deno" | "bun", ...string[]])[];
 }
 
 /** The file of the stage "latency". */
 const LATENCY = "tests/process/latency_test.ts";
 
-/** All stages. Those that mostly wait alternate with those that compute, because they run side by side. */
+/**
+ * All stages. Those that mostly wait alternate with those that compute, because they run at the
+ * same time.
+ */
 export const STAGES: readonly Stage[] = [
   {
     name: "fmt",
@@ -75,7 +78,7 @@ export const STAGES: readonly Stage[] = [
     slow: true,
     needsBun: true,
     env: { FIRN_PAIRS: "mixed" },
-    // All permissions, because one of them uses a browser too.
+    // All permissions, because some of these tests use a browser.
     commands: () => testsOf("deno", filesUnder("tests/process", "_test.ts").filter(isMixed), 1),
   },
   {
@@ -84,7 +87,7 @@ export const STAGES: readonly Stage[] = [
     counts: "whole",
     slow: true,
     needsBun: true,
-    // Other seeds on each: a seed is the same history on both, as `sim_test.ts` checks.
+    // Each runtime runs other seeds, because a seed has the same history on both (`sim_test.ts`).
     commands: () => [
       ["deno", "run", "-P=sim", "--no-check", "scripts/sim.ts", "--seeds", "40"],
       ["bun", "scripts/sim.ts", "--from", "41", "--seeds", "40"],
@@ -95,7 +98,7 @@ export const STAGES: readonly Stage[] = [
     title: "processes of Deno",
     counts: "deno test",
     // All permissions, because the package that controls the browser reads a file in /proc that
-    // requires them. Files whose tests all run on pairs of processes run only in mixed mode, with
+    // requires them. Files whose tests all run on pairs of processes only run in mixed mode, with
     // each runtime on either side.
     commands: () =>
       testsOf(
@@ -189,7 +192,7 @@ export function stagesOf(paths: readonly string[]): readonly Stage[] {
       name: "deno",
       title: "on Deno",
       counts: "deno test",
-      // As above, because they may be browser tests.
+      // All permissions, as above, because these may be browser tests.
       commands: () => [["deno", "test", "-A", "--no-check", ...paths]],
     },
     {
@@ -204,7 +207,7 @@ export function stagesOf(paths: readonly string[]): readonly Stage[] {
   ];
 }
 
-/** The files that `deno.json` exports. */
+/** Returns the files that `deno.json` exports. */
 function entryPoints(): string[] {
   const { exports } = JSON.parse(Deno.readTextFileSync("deno.json"));
   return Object.values<string>(exports);
@@ -214,17 +217,23 @@ function hasPairs(file: string): boolean {
   return Deno.readTextFileSync(file).includes("PAIRS");
 }
 
-/** Whether it is in the suites: the tests of Mesher and of processes have separate stages. */
+/**
+ * Returns whether a file belongs to the suites. The tests of Mesher and of processes have separate
+ * stages.
+ */
 function isOfSuite(file: string): boolean {
   return !/^tests\/(process|mesher)\//.test(file);
 }
 
-/** Skipped on Bun: pairs of processes, most tests of Mesher's page, the broken builds. */
+/**
+ * Returns whether a file is skipped on Bun: pairs of processes, most tests of Mesher's page, the
+ * broken builds.
+ */
 function isForDeno(file: string): boolean {
   return /mesher_page_\w+_test|pictures_test|chaos\/broken_test/.test(file) || isMixedOnly(file);
 }
 
-/** Whether the nodes of Mesher that it starts run on Deno and Bun in turns. */
+/** Returns whether a file starts nodes of Mesher that run alternately on Deno and Bun. */
 function hasNodesOfBoth(file: string): boolean {
   return /mesher_(cluster|loss|nodes)_test/.test(file);
 }
@@ -240,8 +249,8 @@ function isMixedOnly(file: string): boolean {
 }
 
 /**
- * Returns command lines that test the files, with `size` files each. `-P=test`: with only these
- * permissions.
+ * Returns command lines that test the files, `size` files each. On Deno they use the permission set
+ * `test`.
  */
 function testsOf(
   runtime: "deno" | "deno -P=test" | "bun",

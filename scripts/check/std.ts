@@ -6,14 +6,16 @@
  */
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 
-/** The config without the links. Written beside `deno.json`, because its paths are relative. */
+/**
+ * The config without the links. It is in the folder of `deno.json`, because its paths are relative.
+ */
 export const GENUINE_CONFIG = ".deno.jsr.json";
 
 /** A config without the links. */
 export interface GenuineStd {
   /** Returns the arguments with which a Deno command uses the config. */
   args(args: readonly string[]): string[];
-  /** Removes it. */
+  /** Removes the config. */
   end(): void;
 }
 

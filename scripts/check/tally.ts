@@ -12,7 +12,7 @@ export interface Tally {
   readonly skipped: number;
 }
 
-/** The format of the printed counts; `"whole"` is a stage that passes or fails as a unit. */
+/** The format of the printed counts. `"whole"` is a stage that passes or fails as a unit. */
 export type Counting = "whole" | "deno test" | "bun test";
 
 /** Returns the counts of one run. A failed run counts at least one failure. */
@@ -27,18 +27,18 @@ export function complaintOf({ output }: Result): string {
   return output.split("\n").filter((line) => !dull.test(line)).join("\n");
 }
 
-/** Several together. */
+/** Returns the sum of several tallies. */
 export function sum(tallies: readonly Tally[]): Tally {
   const of = (key: keyof Tally): number => tallies.reduce((all, tally) => all + tally[key], 0);
   return { passed: of("passed"), failed: of("failed"), skipped: of("skipped") };
 }
 
-/** As a sentence. */
+/** Returns a tally as a sentence. */
 export function sentence({ passed, failed, skipped }: Tally): string {
   return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`;
 }
 
-/** Parses the counts of each runner; returns `undefined` if there are none. */
+/** Parses the counts of each runner. Returns `undefined` if there are none. */
 const COUNTS: Record<Counting, (output: string) => Tally | undefined> = {
   whole: () => undefined,
 

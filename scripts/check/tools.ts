@@ -1,8 +1,8 @@
 /**
  * Finds the programs that the stages run, and their environment.
  *
- * Deno is the one that runs this script, which need not be on the PATH (`npx -y deno task test`).
- * Bun is the one on the PATH, or one fetched by npx.
+ * Deno is the program that runs this script, which need not be on the PATH (`npx -y deno task
+ * test`). Bun is the program on the PATH, or one fetched by npx.
  *
  * @module
  */
@@ -14,7 +14,7 @@ const BUN_WANTED = "bun@1.4.5";
 /** The paths of the programs. */
 export interface Tools {
   readonly deno: string;
-  /** `undefined` if Bun is neither installed nor could be fetched. */
+  /** The path of Bun, or `undefined` if it is neither installed nor could be fetched. */
   readonly bun: string | undefined;
   /** The versions, for the first line of the output. */
   readonly versions: string;

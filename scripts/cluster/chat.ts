@@ -1,6 +1,6 @@
 /**
  * The server of one node of the demo: the page with its channels, its health, and the chat on
- * `/ws` for other programs. What is said in a room reaches both.
+ * `/ws` for other programs. Messages in a room reach both.
  *
  * Any origin may connect, because the demo contains nothing confidential.
  *
@@ -75,7 +75,7 @@ class Chat {
       this.#losses.set(event.node, event.reason);
       this.#tellWatchers();
     });
-    // The demo may be broken by its users, and listens only on this machine.
+    // Users may break the demo, which only listens on this machine.
     const watch = observer(this.#node, { authorize: () => "control" });
     return this.#node.serve({
       channels: this.#channels.channels,
@@ -129,7 +129,7 @@ class Chat {
     switch (message.type) {
       case "join":
         conn.join(message.room);
-        // Once it has the reply, a client of another node may broadcast to it.
+        // After the reply, clients of other nodes may broadcast to this one.
         this.#node.rooms.announced().then(() => send(conn, { type: "joined", room: message.room }));
         return;
       case "leave":
@@ -153,7 +153,7 @@ class Chat {
     return encode({ type: "message", room, data, from: this.#node.name });
   }
 
-  /** Sends to the pages in a room, if there are any. */
+  /** Sends a message to the pages in a room, if there are any. */
   #sayToPages({ room, data }: { readonly room: string; readonly data: unknown }): void {
     const { channels, name } = this.#node;
     const topic = topicOf(room);

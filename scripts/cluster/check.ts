@@ -1,5 +1,5 @@
 /**
- * The check of `--once`: whether the cluster keeps its promises when a node is killed.
+ * The check of `--once`: kills a node, and asserts that the cluster handles it.
  *
  * @module
  */
@@ -29,7 +29,7 @@ export async function checkCluster(
   if (without !== undefined) demandAll(without);
 
   cluster.start(victim);
-  screen.happened(victim.short, "is brought back");
+  screen.happened(victim.short, "is restarted");
   await cluster.untilWhole();
   const last = await cluster.play();
   demandAll(last);
@@ -43,7 +43,7 @@ export async function checkCluster(
     `${messages} of ${messages} messages delivered once`,
     `${victim.short} killed`,
     ...noticed,
-    "brought back and heard again",
+    "restarted and connected again",
   ];
 }
 

@@ -7,12 +7,12 @@
 import type { ClientMessage, ServerMessage } from "./protocol.ts";
 import { DemoError } from "./runtimes.ts";
 
-/** Time limit of a connection attempt. */
+/** Time limit in milliseconds of a connection attempt. */
 const CONNECT_MS = 5_000;
 
 /** A connected client. */
 export class ChatClient {
-  /** The node that it is connected to. */
+  /** The name of the node that it is connected to. */
   readonly node: string;
   /** Called with each message and its time in milliseconds. */
   observed: ((message: ServerMessage, at: number) => void) | undefined;
@@ -60,7 +60,7 @@ export class ChatClient {
     if (this.isOpen) this.#socket.send(JSON.stringify(message));
   }
 
-  /** Resolves when the client is closed, from any state. */
+  /** Closes the client. Resolves when it is closed, from any state. */
   async close(): Promise<void> {
     if (this.#socket.readyState === WebSocket.CLOSED) return;
     await new Promise<void>((closed) => {

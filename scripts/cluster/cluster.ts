@@ -11,7 +11,7 @@ import type { NodeCard, Report } from "./report.ts";
 import { playRound, type Round } from "./round.ts";
 import { DemoError } from "./runtimes.ts";
 
-/** An event of the demo. Times are milliseconds since the action that caused it. */
+/** An event of the demo. Times are in milliseconds since the action that caused it. */
 export type ClusterEvent =
   | { readonly kind: "started"; readonly node: NodeProcess; readonly ms: number }
   | {
@@ -43,7 +43,7 @@ export class Cluster implements ProcessWatcher {
   readonly #reasons = new Map<NodeProcess, string>();
   /** Nodes that were killed on purpose. */
   readonly #killed = new Set<NodeProcess>();
-  /** Checks the pending waits again. */
+  /** Functions that check the conditions of pending waits again. */
   readonly #looks = new Set<() => void>();
   #broken: DemoError | undefined;
   /** Whether all nodes were connected once. A node that exits earlier could not start. */
@@ -142,7 +142,8 @@ export class Cluster implements ProcessWatcher {
   async stop(): Promise<void> {
     this.#stopping = true;
     this.#fail("the cluster was stopped");
-    // Concurrently, because a client of a hanging process closes only when the process does.
+    // Closes them concurrently, because the client of a hanging process closes only when the
+    // process ends.
     const closed = [...this.#clients.values()].map((client) => client.close());
     await Promise.all([...closed, ...this.nodes.map((node) => node.stop())]);
   }
@@ -208,7 +209,7 @@ export class Cluster implements ProcessWatcher {
 
   /**
    * Returns the milliseconds since the last action on a node. Every node has been started, so there
-   * is one.
+   * is such an action.
    */
   #since(name: string): number {
     return performance.now() - (this.#deeds.get(name) ?? 0);
@@ -230,7 +231,7 @@ export class Cluster implements ProcessWatcher {
   }
 }
 
-/** Returns whether a line of standard error states why the process exited. */
+/** Returns whether a line of standard error explains why the process exited. */
 function saysWhy(line: string): boolean {
   return /error|cannot|panic/i.test(line);
 }

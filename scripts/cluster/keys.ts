@@ -15,13 +15,13 @@ export function hasKeys(): boolean {
 }
 
 /**
- * Calls `pressed` with each key; Ctrl-C and Ctrl-D are passed as `q`. Returns a function that stops
- * this.
+ * Calls `pressed` with each key. Ctrl-C and Ctrl-D are passed as `q`. Returns a function that stops
+ * reading.
  */
 export function readKeys(pressed: (key: string) => void): () => void {
   const { stdin } = process;
   const take = (text: string): void => {
-    // Escape sequences, such as those of arrow keys.
+    // Ignores escape sequences, such as those of arrow keys.
     if (text.startsWith("\x1b")) return;
     for (const key of text) pressed(key === CTRL_C || key === CTRL_D ? "q" : key);
   };

@@ -1,7 +1,7 @@
 /**
- * One node of the demo, as a process. Its parent sends its options as one line of JSON on standard input; it
- * sends reports in the same form on standard output. It exits when its input ends, so it never outlives its
- * parent.
+ * One node of the demo, as a process. Its parent sends its options as one line of JSON on standard
+ * input; it sends reports in the same form on standard output. It exits when its input ends, so
+ * that it does not outlive its parent.
  *
  * @module
  */
@@ -10,10 +10,10 @@ import { ListenError, Node } from "../../mod.ts";
 import { serveChat } from "./chat.ts";
 import type { Report, Terms } from "./report.ts";
 
-/** Time limit for an orderly stop, after which the process exits without it. */
+/** Time limit in milliseconds for an orderly stop, after which the process exits without it. */
 const GOODBYE_MS = 2_000;
 
-/** Ping timeout, after which a paused node counts as lost. */
+/** Ping timeout in milliseconds, after which a paused node counts as lost. */
 const PING_TIMEOUT_MS = 4_000;
 
 function report(what: Report): void {
@@ -69,8 +69,8 @@ process.stdin.on("data", (text: string) => {
 });
 process.stdin.on("end", () => void end());
 process.stdout.on("error", () => {
-  // The parent no longer reads; the end of the input follows.
+  // The parent no longer reads, so the input will end.
 });
 process.on("SIGTERM", () => void end());
-// Ctrl-C goes to all processes of a terminal. The parent handles it.
+// A terminal sends Ctrl-C to all its processes. The parent handles it.
 process.on("SIGINT", () => {});

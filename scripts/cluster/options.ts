@@ -1,5 +1,5 @@
 /**
- * The demo's command line. Deterministic.
+ * The demo's command line.
  *
  * @module
  */
@@ -14,22 +14,22 @@ export const PORT_DEFAULT = 8080;
 /** The mode. */
 export interface Options {
   readonly nodes: number;
-  /** One node per core on one port, or the number given by `--nodes`; 0: one per core. */
+  /** Number of nodes on one port, given by `--nodes`; 0 for one per core. */
   readonly cores?: number | undefined;
   readonly once: boolean;
   readonly bun: boolean;
-  /** Port of the first page; 0 for any; `undefined` if not given. */
+  /** Port of the first page, 0 for any, or `undefined` if not given. */
   readonly port: number | undefined;
   readonly json: boolean;
 }
 
-/** The options of the command line. */
+/** The result of parsing the command line. */
 export type Asked =
   | { readonly kind: "run"; readonly options: Options }
   | { readonly kind: "help" }
   | { readonly kind: "wrong"; readonly why: string };
 
-/** For `--help`. */
+/** The text of `--help`. */
 export const HELP: string =
   `Starts a demo cluster on this machine: nodes as processes, a page for each.
 
@@ -42,7 +42,7 @@ Usage: deno task cluster [options]
   --cores          a node for each core (or --nodes), as processes that share
                    one port and are replaced when they crash, hang, or on SIGHUP
   --bun            the last node is a Bun process, the others are Deno's
-  --once           check that it works, kill a node, bring it back, check again,
+  --once           check that it works, kill a node, restart it, check again,
                    and end: exit status 0 if all of that went well, 1 if not
   --json           print a line of JSON for each node to standard output, with
                    name, address, url, page, pid and runtime; words go to
@@ -77,7 +77,7 @@ export function readOptions(args: readonly string[]): Asked {
   }
   const { once, bun, json } = given;
   if (given.cores && (once || bun || json)) {
-    return wrong("--cores goes with --nodes and --port only");
+    return wrong("--cores can only be combined with --nodes and --port");
   }
   const cores = !given.cores ? undefined : given.nodes === undefined ? 0 : nodes;
   return { kind: "run", options: { nodes, cores, once, bun, port, json } };

@@ -12,11 +12,11 @@ import {
 import type { Node } from "../../mod.ts";
 import { parseMessage, type ServerMessage } from "./protocol.ts";
 
-/** Port from the channels to the server of their node. */
+/** The connection from the channels to the server of their node. */
 export interface PagePorts {
   readonly node: Node;
   status(): ServerMessage;
-  /** Called with what was said in a room. */
+  /** Called with each message in a room. */
   said(room: string, data: unknown): void;
 }
 
@@ -26,7 +26,7 @@ export const topicOf = (room: string): string => `room:${room}`;
 /** The channels of a node. */
 export interface PageChannels {
   readonly channels: readonly Channel[];
-  /** Sends the status to all pages that are connected with this node. */
+  /** Sends the status to all pages that are connected to this node. */
   tellPages(): void;
 }
 
@@ -37,7 +37,7 @@ export function pageChannels({ node, status, said }: PagePorts): PageChannels {
     if (typeof who !== "string" || who.length > 40) throw new ChannelError("badname");
     socket.track(who || "somebody", { node: node.name });
   };
-  /** Checks what is said as the protocol of `/ws` does. */
+  /** Checks messages in the same way as the protocol of `/ws`. */
   const checked = ({ topic }: ChannelSocket, data: unknown): string => {
     const room = topic.slice(topicOf("").length);
     const parsed = parseMessage(JSON.stringify({ type: "broadcast", room, data }));

@@ -14,7 +14,7 @@ export interface Plans {
   readonly note: string | undefined;
 }
 
-/** Plans the processes. Rejects with a `DemoError` if a port is taken, or a program missing. */
+/** Plans the processes. Rejects with a `DemoError` if a port is in use or a program is missing. */
 export async function makePlans(options: Options): Promise<Plans> {
   const { nodes: count, bun } = options;
   const { pages, note } = await pagePorts(options);

@@ -12,7 +12,7 @@ import { createServer } from "node:net";
 const PORT_MIN = 10_240;
 const PORT_MAX = 32_000;
 
-/** Number of ports that are tried for each free one. */
+/** Number of ports that are tried for each requested one. */
 const TRIES_MAX = 100;
 
 /** Returns whether this process can listen on a port. */
@@ -26,7 +26,7 @@ export function isFree(port: number): Promise<boolean> {
   });
 }
 
-/** Returns random free ports, except those that are taken already. */
+/** Returns random free ports, except the given ones. */
 export async function freePorts(
   count: number,
   without: readonly number[] = [],
@@ -40,7 +40,7 @@ export async function freePorts(
   return [...ports];
 }
 
-/** Returns the ports in use among `count` ports from `first` on. */
+/** Returns the ports in use among `count` ports starting at `first`. */
 export async function takenPorts(first: number, count: number): Promise<number[]> {
   const taken: number[] = [];
   for (let port = first; port < first + count; port++) if (!(await isFree(port))) taken.push(port);

@@ -15,7 +15,7 @@ import { TextLineStream } from "@std/streams/text-line-stream";
 import { type NodeCard, parseReport, type Report, shortName, type Terms } from "./report.ts";
 import { argumentsFor } from "./runtimes.ts";
 
-/** Time limit for a process to stop, after which it is killed. */
+/** Time limit in milliseconds for a process to stop, after which it is killed. */
 const END_MS = 4_000;
 
 /** Number of characters kept from the end of standard error, to report why a process exited. */
@@ -37,7 +37,8 @@ export interface ProcessPlan extends NodeCard {
 export interface ProcessWatcher {
   reported(process: NodeProcess, report: Report): void;
   /**
-   * `how`: the exit status or the name of the signal; `lastWords`: the end of its standard error.
+   * Called when the process has exited. `how` is the exit status or the name of the signal,
+   * `lastWords` the end of its standard error.
    */
   ended(process: NodeProcess, how: number | string, lastWords: string): void;
 }
@@ -45,7 +46,7 @@ export interface ProcessWatcher {
 /** One node's process. */
 export class NodeProcess {
   readonly plan: ProcessPlan;
-  /** Before the `@`. */
+  /** The part of the name before the `@`. */
   readonly short: string;
   /** The peers that the node has reported. */
   readonly peers: Set<string> = new Set();
@@ -108,7 +109,7 @@ export class NodeProcess {
         ended();
       };
       child.on("error", (error) => end(error.message));
-      // Its last lines may still be in transit through the streams.
+      // The last lines may still be in transit, so waits for the end of the streams.
       child.on("close", (code, signal) => {
         read.finally(() => end(code ?? signal ?? "unknown"));
       });
@@ -120,14 +121,14 @@ export class NodeProcess {
     this.#signal("SIGKILL");
   }
 
-  /** Suspends the process, like a machine that hangs. */
+  /** Suspends the process, as if the machine hung. */
   pause(): void {
     if (this.#state !== "up") return;
     this.#signal("SIGSTOP");
     this.#state = "paused";
   }
 
-  /** Resumes it. */
+  /** Resumes the process. */
   resume(): void {
     if (this.#state !== "paused") return;
     this.#state = "up";
@@ -137,7 +138,7 @@ export class NodeProcess {
   /** Stops the process in order. Resolves when it has exited. */
   async stop(): Promise<void> {
     if (this.#state === "down") return await this.#ended;
-    // The process may be paused.
+    // The process may be paused, and must then be resumed first.
     this.#signal("SIGCONT");
     this.#child!.stdin!.end();
     const patience = setTimeout(() => this.kill(), END_MS);
@@ -175,7 +176,8 @@ export class NodeProcess {
     this.#watcher.ended(this, how, lastWords);
   }
 
-  // Not `child.kill`, because on Deno it treats any signal as the end and closes the child's input.
+  // Does not use `child.kill`, because on Deno it treats any signal as the end, and closes the
+  // child's input.
   #signal(name: "SIGKILL" | "SIGSTOP" | "SIGCONT"): void {
     for (const pid of new Set([this.#pid, this.#child?.pid ?? 0])) {
       try {

@@ -1,5 +1,5 @@
 /**
- * The demo's socket protocol: JSON texts on the path `/ws`. Deterministic.
+ * The demo's socket protocol: JSON texts on the path `/ws`.
  *
  * | the client sends                          | who gets what                                             |
  * | ----------------------------------------- | --------------------------------------------------------- |
@@ -24,13 +24,13 @@
  * @module
  */
 
-/** Maximum number of characters of a message; a longer one is answered with an error. */
+/** Maximum number of characters of a message. A longer one is answered with an error. */
 export const MESSAGE_CHARS_MAX = 65_536;
 
-/** Maximum number of UTF-8 bytes of a room name; a longer one is answered with an error. */
+/** Maximum number of UTF-8 bytes of a room name. A longer one is answered with an error. */
 export const ROOM_BYTES_MAX = 255;
 
-/** Maximum nesting of lists and objects in `data`; deeper ones are answered with an error. */
+/** Maximum nesting of lists and objects in `data`. Deeper ones are answered with an error. */
 export const DATA_DEPTH_MAX = 32;
 
 /** The requests of a client. */
@@ -48,7 +48,7 @@ export interface NodeStatus {
   readonly page: string;
   readonly runtime: "deno" | "bun";
   readonly up: boolean;
-  /** The reason why the node was lost. */
+  /** The reason why the node was last lost. */
   readonly reason?: string;
 }
 
@@ -78,7 +78,7 @@ export type Parsed =
 /** Parses a message of a client. Never throws. */
 export function parseMessage(data: string | Uint8Array): Parsed {
   if (typeof data !== "string") {
-    return wrong("binary messages mean nothing here: send JSON as text");
+    return wrong("binary messages are not supported: send JSON as text");
   }
   if (data.length > MESSAGE_CHARS_MAX) {
     return wrong(
@@ -121,7 +121,7 @@ function isRoom(room: unknown): room is string {
   return new TextEncoder().encode(room).length <= ROOM_BYTES_MAX;
 }
 
-/** Checks the nesting, with a recursion of at most `depth`. */
+/** Returns whether a value is nested deeper than `depth`. */
 function isDeeperThan(value: unknown, depth: number): boolean {
   if (typeof value !== "object" || value === null) return false;
   return depth === 0 || Object.values(value).some((inner) => isDeeperThan(inner, depth - 1));

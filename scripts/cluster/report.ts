@@ -1,6 +1,6 @@
 /**
- * The messages between the demo's processes: the parent gives a node its terms as one line of JSON
- * on standard input, the node reports in such lines on standard output. Deterministic.
+ * The messages between the demo's processes: the parent sends a node its options as one line of
+ * JSON on standard input, and the node sends reports as such lines on standard output.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import type { SessionEnd } from "../../lib/mesh/session.ts";
 
 /** A node of the demo, as known to all nodes. */
 export interface NodeCard {
-  /** `node1@127.0.0.1:port`. */
+  /** The name, `node1@127.0.0.1:port`. */
   readonly name: string;
   /** The URL of its page. */
   readonly page: string;
@@ -37,7 +37,7 @@ export type Report =
   | { readonly kind: "refused"; readonly peer: string; readonly words: string }
   | { readonly kind: "log"; readonly line: string };
 
-/** Parses a report. Any other output of a process is a line of its log. */
+/** Parses a report. Any other output of a process becomes a line of its log. */
 export function parseReport(line: string): Report {
   try {
     const value = JSON.parse(line) as Partial<Report> | null;

@@ -10,16 +10,16 @@ import type { ServerMessage } from "./protocol.ts";
 import { shortName } from "./report.ts";
 import { DemoError } from "./runtimes.ts";
 
-/** A message that has not arrived after this long is lost. */
+/** Time in milliseconds after which a message that has not arrived counts as lost. */
 const ARRIVAL_MS = 3_000;
 
-/** A round is aborted if more broadcasts than this did not reach all nodes. */
+/** Maximum number of broadcasts that may not reach all nodes. With more, the round is aborted. */
 const LOSSES_MAX = 2;
 
-/** Interval of the broadcasts that are sent until all nodes know of all members. Milliseconds. */
+/** Interval in milliseconds of the broadcasts that are sent until all nodes know all members. */
 const PROBE_MS = 50;
 
-/** Number of unmeasured broadcasts of each node, as a warm-up. */
+/** Number of broadcasts of each node that are sent as a warm-up, without a measurement. */
 const WARM_UPS = 5;
 
 /** Number of measured broadcasts. */
@@ -27,9 +27,9 @@ const TIMED = 20;
 
 /** The result of a round. */
 export interface Round {
-  /** Latencies by sending node (row) and receiving node (column). */
+  /** The short names of the nodes. */
   readonly nodes: readonly string[];
-  /** The median of each pair. */
+  /** The median latency in microseconds, by sending node (row) and receiving node (column). */
   readonly micros: readonly (readonly number[])[];
   readonly timed: number;
   readonly room: string;
@@ -38,13 +38,13 @@ export interface Round {
   /** Number of actual and expected deliveries. */
   readonly delivered: number;
   readonly expected: number;
-  /** Descriptions of messages that should not have been received. */
+  /** Descriptions of unexpected messages. */
   readonly faults: readonly string[];
 }
 
 /**
- * Runs a round in a room without other members. Rejects if a client loses its connection, or hardly
- * anything arrives.
+ * Runs a round in a room without other members. Rejects if a client loses its connection, or too
+ * many broadcasts are lost.
  */
 export async function playRound(clients: readonly ChatClient[], room: string): Promise<Round> {
   const ledger = new Ledger(clients, room);
@@ -74,11 +74,11 @@ class Ledger {
   #sentAt = 0;
   /** The nodes that have received the last broadcast, with the times. */
   #observed = new Map<ChatClient, number>();
-  /** Checks the pending wait. */
+  /** Checks the condition of the pending wait. */
   #look: () => void = () => {};
-  /** Broadcasts that did not reach all nodes. */
+  /** Number of broadcasts that did not reach all nodes. */
   #losses = 0;
-  /** The client that has lost its connection. */
+  /** The node whose client has lost its connection. */
   #lost: string | undefined;
 
   constructor(clients: readonly ChatClient[], room: string) {
@@ -122,7 +122,10 @@ class Ledger {
     for (const client of this.#clients) client.observed = client.lost = undefined;
   }
 
-  /** Lets one client broadcast until its node knows of the members on all nodes. Not counted. */
+  /**
+   * Lets one client broadcast until its node knows the members on all nodes. These broadcasts are
+   * not counted.
+   */
   async #untilHeard(from: ChatClient): Promise<void> {
     this.#from = from;
     this.#observed = new Map();
@@ -138,7 +141,7 @@ class Ledger {
     }
   }
 
-  /** Lets one client broadcast. Returns the microseconds until each one received it. */
+  /** Lets one client broadcast. Returns the microseconds until each client received it. */
   async #send(
     from: ChatClient,
     type: "broadcast" | "broadcastFrom",
@@ -156,7 +159,7 @@ class Ledger {
       throw new DemoError(this.faults[0] ?? why);
     }
     if (type === "broadcastFrom" && this.#observed.has(from)) {
-      this.faults.push(`${from.node} heard what it sent to all but itself`);
+      this.faults.push(`${from.node} received its own broadcastFrom`);
     }
     return this.#clients.map((client) => this.#observed.get(client));
   }
@@ -169,7 +172,7 @@ class Ledger {
     } else if (this.#probes.has((message.data as { number: number }).number)) {
       if (this.#isExpected(message)) this.#observed.set(client, 0);
     } else if (!this.#isExpected(message) || this.#observed.has(client)) {
-      this.faults.push(`${client.node} heard out of turn: ${JSON.stringify(message)}`);
+      this.faults.push(`${client.node} received unexpectedly: ${JSON.stringify(message)}`);
     } else {
       this.#observed.set(client, (at - this.#sentAt) * 1000);
       this.delivered++;
@@ -181,7 +184,7 @@ class Ledger {
     return room === this.#room && number === this.#sent && from === this.#from?.node;
   }
 
-  /** Waits for a broadcast, for a limited time. Rejects if a client has lost its connection. */
+  /** Waits for a condition, for a limited time. Rejects if a client has lost its connection. */
   #until(condition: () => boolean): Promise<void> {
     return new Promise((done, failed) => {
       const patience = setTimeout(() => end(done), ARRIVAL_MS);

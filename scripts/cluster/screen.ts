@@ -104,7 +104,7 @@ export class Screen {
       this.line(`  ${this.#paint(this.#colourOf(name), name)}${rest}  ${cells.join("  ")}`);
     });
     this.line();
-    this.quiet(`µs until the client at that node heard it: the median of ${timed} broadcasts`);
+    this.quiet(`µs until the client at that node received it: the median of ${timed} broadcasts`);
   }
 
   /** Prints one line for an event. */
@@ -145,9 +145,9 @@ export class Screen {
   keys(count: number): void {
     const key = (text: string): string => this.#paint(BOLD, text.padEnd(8));
     const numbers = count === 1 ? "1" : `1 to ${count}`;
-    this.line(`  ${key(numbers)} kill -9 that node's process; again: bring it back`);
+    this.line(`  ${key(numbers)} kill -9 that node's process; again: restart it`);
     this.line(
-      `  ${key(`p, ${count === 1 ? "1" : `1-${count}`}`)} pause that node; again: let it go on`,
+      `  ${key(`p, ${count === 1 ? "1" : `1-${count}`}`)} pause that node; again: resume it`,
     );
     this.line(`  ${key("m")} measure again`);
     this.line(`  ${key("?")} show the nodes and the keys`);

@@ -47,7 +47,7 @@ export class Show {
   #kill(node: NodeProcess): void {
     if (node.state === "down") {
       this.#cluster.start(node);
-      this.#screen.happened(node.short, "is brought back");
+      this.#screen.happened(node.short, "is restarted");
       void this.#whole(node);
     } else {
       this.#screen.happened(node.short, `is killed (kill -9 ${node.pid})`);
@@ -59,11 +59,11 @@ export class Show {
     if (node.state === "up") {
       this.#screen.happened(
         node.short,
-        `is paused (kill -STOP ${node.pid}); silence is noticed soon`,
+        `is paused (kill -STOP ${node.pid}); the others will notice it soon`,
       );
       this.#cluster.pause(node);
     } else if (node.state === "paused") {
-      this.#screen.happened(node.short, `goes on (kill -CONT ${node.pid})`);
+      this.#screen.happened(node.short, `is resumed (kill -CONT ${node.pid})`);
       this.#cluster.resume(node);
       void this.#whole(node);
     }
@@ -117,6 +117,6 @@ function inWords({ nodes, micros, delivered, expected, faults }: Round): string 
   const times = micros.flat().toSorted((a, b) => a - b);
   const median = times[Math.floor(times.length / 2)]!.toFixed(0);
   return nodes.length === 1
-    ? `hears itself again, in ${median} µs`
-    : `is heard again: all ${nodes.length} hear all, median ${median} µs`;
+    ? `receives its own broadcasts again, in ${median} µs`
+    : `is connected again: all ${nodes.length} receive all, median ${median} µs`;
 }

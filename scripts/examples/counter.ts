@@ -17,7 +17,8 @@ const counter = service<{ state: number; call: { add(by: number): number } }>({
 });
 
 /**
- * Counts visits of pages from two nodes, and returns the sums. The home of some pages is lost in between.
+ * Counts visits of pages from two nodes, and returns the sums. The home of some pages leaves in
+ * between.
  */
 export async function countVisits(pages: readonly string[]): Promise<Record<string, number>> {
   const cookie = crypto.getRandomValues(new Uint8Array(32)).toHex();

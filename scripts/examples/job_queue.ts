@@ -26,7 +26,8 @@ export function mailPool(
 }
 
 /**
- * Every node calls this. The returned function resolves with the id of the job when a mail is stored.
+ * Starts the queue on a node; every node calls this. The returned function resolves to the id of
+ * the job when a mail is stored.
  */
 export async function mailQueue(
   node: Node,

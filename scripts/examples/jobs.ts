@@ -44,7 +44,7 @@ export async function runJobs(jobs: readonly string[]): Promise<(number | string
       try {
         return await queue.call(child.pid as Pid<Call<string, number>>, job, { timeout: 1000 });
       } catch {
-        // The worker has crashed: its supervisor restarts it, and another worker retries.
+        // The worker has crashed. Its supervisor restarts it, and another worker retries the job.
       }
     }
     return "failed twice";

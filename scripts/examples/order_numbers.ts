@@ -1,6 +1,6 @@
 /**
- * A singleton with state: order numbers, each of which is used only once, on whichever node it
- * runs.
+ * A singleton with state: order numbers, each of which is used only once, whichever node assigns
+ * it.
  */
 import { type Node, service } from "@firn/firn";
 import type { Store } from "@firn/firn/otp";

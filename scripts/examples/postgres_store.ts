@@ -3,7 +3,7 @@
  */
 import type { Store } from "@firn/firn/otp";
 
-/** The used part of the client: `sql` of `postgres(url)`. */
+/** The part of the client that is used: `sql` of `postgres(url)`. */
 export type Sql = (
   parts: TemplateStringsArray,
   ...values: (string | number | Uint8Array)[]

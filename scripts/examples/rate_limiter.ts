@@ -25,7 +25,9 @@ const bucket = service<Bucket>({
   },
 });
 
-/** Every node calls this, and then `limits.call(client).take()`. */
+/**
+ * Starts the rate limiter on a node; every node calls this, and then `limits.call(client).take()`.
+ */
 export function rateLimiter(node: Node): Shards<Bucket> {
   return shards(node, "rate", { actor: bucket, passivateAfter: 60_000 });
 }

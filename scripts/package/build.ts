@@ -45,7 +45,10 @@ const UNSUPPORTED =
 /** The entry point without imports, for browsers and every runtime. */
 const CLIENT = "./client";
 
-/** Builds the package into `folder`, which is emptied first. Returns its name and version. */
+/**
+ * Builds the package into `folder`, which is emptied first. Returns the name and version of the
+ * package.
+ */
 export async function buildPackage(folder: string): Promise<{ name: string; version: string }> {
   const config = JSON.parse(readFileSync(join(ROOT, "deno.json"), "utf8")) as DenoConfig;
   rmSync(folder, { recursive: true, force: true });
@@ -62,7 +65,10 @@ export async function buildPackage(folder: string): Promise<{ name: string; vers
   return { name: config.name, version: config.version };
 }
 
-/** The names of all entry points: without them an import fails before the sentence can be thrown. */
+/**
+ * Returns the names of all entry points. Without them, an import would fail before the sentence is
+ * thrown.
+ */
 async function exportedNames({ exports }: DenoConfig): Promise<readonly string[]> {
   const paths = Object.values(exports);
   const modules = await Promise.all(paths.map((path) => import(new URL(path, ROOT_URL).href)));
@@ -98,8 +104,8 @@ function translate(path: string, folder: string): void {
 }
 
 /**
- * Removes what `transpileDeclaration` adds for a method with a computed name, `[Symbol.iterator]`: a
- * property of the same name, which the compiler then rejects.
+ * Removes the property that `transpileDeclaration` adds for a method with a computed name such as
+ * `[Symbol.iterator]`. It has the name of the method, so the compiler would reject it.
  */
 function withoutTwins(text: string): string {
   return text.replaceAll(
@@ -108,7 +114,7 @@ function withoutTwins(text: string): string {
   );
 }
 
-/** Relative imports refer to the neighbouring output files: `./x.ts` becomes `./x.js`. */
+/** Returns the code with relative imports of the output files: `./x.ts` becomes `./x.js`. */
 function withJsEndings(text: string): string {
   return text.replaceAll(
     /((?:from|import|import\()\s*")(\.{1,2}\/[^"]+)\.ts"/g,

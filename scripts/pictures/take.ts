@@ -22,14 +22,14 @@ import { ownRuntime } from "../cluster/runtimes.ts";
 import { givenArguments } from "../command_arguments.ts";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url)).replace(/\/$/, "");
-/** The size of the window: about half as high as wide. */
+/** The size of the window, about twice as wide as high. */
 const WINDOW = { viewport: { width: 1120, height: 600 }, deviceScaleFactor: 1.2 };
 /** Maximum size of a picture, so that the page loads quickly. */
 const BYTES_MAX = 150 * 1024;
 const EVENTS = 120;
-/** Time for a page to finish loading. Milliseconds. */
+/** Time in milliseconds for a page to finish loading. */
 const WARM_MS = 1_500;
-/** Time for a message to reach the other page. Milliseconds. */
+/** Time in milliseconds for a message to reach the other page. */
 const CALM_MS = 250;
 
 /** The messages on the demo's page: the index of the sender's node, and the text. */
@@ -43,7 +43,10 @@ const LAST_WORDS: readonly (readonly [number, string])[] = [
   [0, "Bring it back, then."],
 ];
 
-/** The demo's page at the first node: two people chat, and the second node has just been killed. */
+/**
+ * Takes the demo's page at the first node: two people chat, and the second node has just been
+ * killed.
+ */
 async function shootCluster(browser: Browser, path: string): Promise<void> {
   const { plans } = await makePlans({ nodes: 3, once: false, json: false, bun: false, port: 0 });
   const cluster = new Cluster(plans);
@@ -63,7 +66,8 @@ async function shootCluster(browser: Browser, path: string): Promise<void> {
       for (const [at, text] of words) {
         await pages.get(at)!.fill("#text", text);
         await pages.get(at)!.press("#text", "Enter");
-        // Waits before the search, because a page that is being searched receives the message late.
+        // Waits before the search, because a page receives messages late while it is being
+        // searched.
         await first.waitForTimeout(CALM_MS);
         await first.locator("#log").getByText(text, { exact: true }).waitFor();
       }
@@ -78,7 +82,7 @@ async function shootCluster(browser: Browser, path: string): Promise<void> {
   }
 }
 
-/** The live page of the demo's cluster. */
+/** Takes the live page of the demo's cluster. */
 async function shootObserver(browser: Browser, path: string): Promise<void> {
   const { plans } = await makePlans({ nodes: 3, once: false, json: false, bun: false, port: 0 });
   const cluster = new Cluster(plans);
@@ -96,7 +100,7 @@ async function shootObserver(browser: Browser, path: string): Promise<void> {
   }
 }
 
-/** Mesher's issues, with many errors. */
+/** Takes Mesher's issues, with many errors. */
 async function shootMesher(browser: Browser, path: string): Promise<void> {
   await withProcesses(async (start) => {
     const one = start(["--memory"], {});
@@ -118,7 +122,7 @@ async function open(browser: Browser, url: string, more: BrowserContextOptions):
   return page;
 }
 
-/** Returns the same sequence of random numbers every time, in [0, 1). */
+/** Returns a function that returns the same sequence of random numbers in [0, 1) every time. */
 function dice(): () => number {
   let seed = 1;
   return () => (seed = Math.imul(seed, 48_271) >>> 0) / 2 ** 32;
@@ -126,7 +130,7 @@ function dice(): () => number {
 
 async function main([folder = HERE, ...more]: readonly string[]): Promise<number> {
   if (folder.startsWith("-") || more.length > 0) {
-    process.stderr.write("pictures: it takes a folder, and nothing else\n");
+    process.stderr.write("pictures: the only argument is a folder\n");
     return 2;
   }
   if (whyNoBrowser !== undefined) {

@@ -20,7 +20,7 @@ export class AssertionError extends Error {
   }
 }
 
-/** Fails always. */
+/** Always fails. */
 export function fail(msg?: string): never {
   throw new AssertionError(`Failed assertion${suffix(msg)}`);
 }

@@ -39,7 +39,7 @@ export interface ParseOptions<
   default?: Defaults;
   /** Aliases of options. */
   alias?: Readonly<Record<string, string | readonly string[]>>;
-  /** Whether arguments after `--` are collected in a separate list. */
+  /** Whether arguments after `--` are returned in a separate list. */
   "--"?: DoubleDash;
   /** Called with an unknown option; returning `false` omits it from the result. */
   unknown?: (arg: string, key?: string, value?: unknown) => unknown;
@@ -132,7 +132,7 @@ function listOf<Name extends string>(names: Names<Name> | undefined): readonly N
   return names === undefined ? [] : typeof names === "string" ? [names] : names;
 }
 
-/** Returns a number if the text is one. */
+/** Returns the number if the text is one, and otherwise the text. */
 function numeric(text: string): string | number {
   const reads = /^0x[0-9a-f]+$|^[-+]?(\d+(\.\d*)?|\.\d+)(e[-+]?\d+)?$/i.test(text);
   return reads ? Number(text) : text;

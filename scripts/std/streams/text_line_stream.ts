@@ -7,12 +7,17 @@
 /** Options of a {@linkcode TextLineStream}. */
 export interface TextLineStreamOptions {
   /**
-   * Whether a lone `\r` ends a line too. Not supported here, because this project does not use it.
+   * Whether a lone `\r` also ends a line. This is not supported here, because the project does not
+   * use it.
    */
   allowCR?: false;
 }
 
-/** Splits text at `\n` or `\r\n`; text after the last one is a line if it is not empty. */
+/**
+ * Splits text at `
+ * ` or `\r
+ * `. Text after the last line break is a line if it is not empty.
+ */
 export class TextLineStream extends TransformStream<string, string> {
   constructor(_options: TextLineStreamOptions = {}) {
     let rest = "";
