@@ -66,8 +66,8 @@ export async function buildPackage(folder: string): Promise<{ name: string; vers
 }
 
 /**
- * Returns the names of all entry points. Without them, an import would fail before the sentence is
- * thrown.
+ * Returns the names of all entry points. Without them, an import on Node would fail before the
+ * error with the explanation is thrown.
  */
 async function exportedNames({ exports }: DenoConfig): Promise<readonly string[]> {
   const paths = Object.values(exports);

@@ -398,7 +398,7 @@ const REASONS: readonly ExitReason[] = [
 type Play = (scene: Scene) => Promise<void>;
 
 const LINKS: Record<string, Play> = {
-  async "a linked actor that traps exits is told of an end with each reason"(scene) {
+  async "a linked actor that traps exits receives an exit with each reason"(scene) {
     for (const reason of REASONS) {
       for (const [one, other] of [[scene.here, scene.there], [scene.there, scene.here]]) {
         const a = await scene.puppet(one!, "A");
@@ -411,7 +411,7 @@ const LINKS: Record<string, Play> = {
       }
     }
   },
-  async "a linked actor that does not trap exits ends with the reason, unless that is normal"(
+  async "a linked actor that does not trap exits exits with the reason, unless it is normal"(
     scene,
   ) {
     for (const reason of REASONS) {
@@ -424,7 +424,9 @@ const LINKS: Record<string, Play> = {
       assertEquals([await b.end(), await a.end()], [scene.text(reason), expected]);
     }
   },
-  async "an end spreads over a chain of links, there and back, to the last that traps"(scene) {
+  async "an exit propagates along a chain of links between the nodes, up to an actor that traps exits"(
+    scene,
+  ) {
     const chain = [];
     for (let i = 0; i < 6; i++) {
       const node = i % 2 === 0 ? scene.here : scene.there;
@@ -436,14 +438,14 @@ const LINKS: Record<string, Play> = {
     assertEquals(await chain[5]!.notes(), ["exit P4 {broke: 1}"]);
     for (const link of chain.slice(0, 5)) assertEquals(await link.end(), "{broke: 1}");
   },
-  async "a reason that names a linked actor names the same one everywhere"(scene) {
+  async "a pid in an exit reason refers to the same actor on every node"(scene) {
     const [a, b] = await scene.pair();
     await a.do("link", b);
     a.tell("exit", { linked: a.pid, reason: { linked: b.pid, reason: new Error("deep") } });
     const expected = "exit A {linked: A, reason: {linked: B, reason: Error(deep)}}";
     assertEquals(await b.notes(), [expected]);
   },
-  async "a link with an actor that has ended is an exit noproc"(scene) {
+  async "a link with an actor that has exited causes an exit with noproc"(scene) {
     const dead = await scene.dead(scene.there);
     const a = await scene.puppet(scene.here, "A");
     const b = await scene.puppet(scene.here, "B", { trap: true });
@@ -456,14 +458,14 @@ const LINKS: Record<string, Play> = {
     await b.do("unlink", dead);
     assertEquals(await b.notes(), ["exit dead noproc"]);
   },
-  async "a link made twice, from both sides, is one link"(scene) {
+  async "link called from both sides creates one link"(scene) {
     const [a, b] = await scene.pair();
     await Promise.all([a.do("link", b), a.do("link", b), b.do("link", a), b.do("link", a)]);
     await scene.settle();
     a.tell("exit", "once");
     assertEquals(await b.notes(), ["exit A once"]);
   },
-  async "a link with oneself is nothing"(scene) {
+  async "link with itself has no effect"(scene) {
     const [, b] = await scene.pair();
     await b.do("link", b);
     assertEquals(await b.notes(), []);
@@ -472,7 +474,7 @@ const LINKS: Record<string, Play> = {
     b.tell("exit", "bye");
     assertEquals(await b.end(), "bye");
   },
-  async "an unlink by either side ends the link for both"(scene) {
+  async "unlink by either side removes the link on both"(scene) {
     for (const who of [0, 1]) {
       const pair = await scene.pair();
       const [a, b] = pair;
@@ -491,7 +493,7 @@ const LINKS: Record<string, Play> = {
       assertEquals([await d.end(), await c.end()], ["unheard", "alive"]);
     }
   },
-  async "an unlink counts at once, whatever is on its way"(scene) {
+  async "unlink takes effect at once, whatever is in transit"(scene) {
     const a = await scene.puppet(scene.here, "A");
     const b = await scene.puppet(scene.there, "B", { trap: true });
     // A links and unlinks in one turn; B exits after that.
@@ -501,7 +503,7 @@ const LINKS: Record<string, Play> = {
     b.tell("exit", "unheard");
     assertEquals([await b.end(), await a.end()], ["unheard", "alive"]);
   },
-  async "a link that was taken back can be made again"(scene) {
+  async "link after unlink creates a new link"(scene) {
     const [a, b] = await scene.pair();
     for (let i = 0; i < 3; i++) {
       await a.do("link", b);
@@ -512,7 +514,7 @@ const LINKS: Record<string, Play> = {
     a.tell("exit", "heard");
     assertEquals(await b.notes(), ["exit A heard"]);
   },
-  async "spawnLink links in one step: an actor that ends at once is heard of"(scene) {
+  async "spawnLink links atomically, so the exit of an actor that ends at once is received"(scene) {
     const b = await scene.puppet(scene.here, "B", { trap: true });
     const pid = await b.do<Pid<unknown>>("spawnLink", { node: scene.there, fn: "dies" }, "at once");
     scene.name("C", pid);
@@ -524,7 +526,7 @@ const LINKS: Record<string, Play> = {
 };
 
 const MONITORS: Record<string, Play> = {
-  async "a monitor tells once of an end with each reason, and of who it was"(scene) {
+  async "a monitor reports an exit once, with its reason and pid"(scene) {
     for (const reason of REASONS) {
       const [a, b] = await scene.pair();
       scene.name("r", await a.do<Ref>("monitor", b));
@@ -533,19 +535,19 @@ const MONITORS: Record<string, Play> = {
       assertEquals(await a.end(), "alive");
     }
   },
-  async "each monitor of the same actor tells, by its own reference"(scene) {
+  async "each monitor of the same actor reports, with its own reference"(scene) {
     const [a, b] = await scene.pair();
     for (const label of ["r1", "r2", "r3"]) scene.name(label, await a.do<Ref>("monitor", b));
     b.tell("exit", 1);
     assertEquals(await a.notes(), ["down r1 B 1", "down r2 B 1", "down r3 B 1"]);
   },
-  async "a monitor of one that has ended tells noproc"(scene) {
+  async "a monitor of an actor that has exited reports noproc"(scene) {
     const dead = await scene.dead(scene.there);
     const a = await scene.puppet(scene.here, "A");
     scene.name("r", await a.do<Ref>("monitor", dead));
     assertEquals(await a.notes(), ["down r dead noproc"]);
   },
-  async "a monitor by name watches who has the name then"(scene) {
+  async "a monitor by name monitors the actor that has the name at that time"(scene) {
     const [a, b] = await scene.pair();
     const name = scene.word("watched");
     await b.do("register", name);
@@ -553,13 +555,13 @@ const MONITORS: Record<string, Play> = {
     b.tell("exit", { gone: true });
     assertEquals(await a.notes(), ["down r B {gone: true}"]);
   },
-  async "a monitor by a name that nobody has tells noproc"(scene) {
+  async "a monitor by an unknown name reports noproc"(scene) {
     const a = await scene.puppet(scene.here, "A");
     const name = scene.word("nobody");
     scene.name("r", await a.do<Ref>("monitor", { name, node: scene.there }));
     assertEquals(await a.notes(), ["down r nobody noproc"]);
   },
-  async "demonitor takes a monitor away, and says whether there was one"(scene) {
+  async "demonitor removes a monitor, and returns whether there was one"(scene) {
     const [a, b] = await scene.pair();
     const name = scene.word("watched");
     await b.do("register", name);
@@ -573,13 +575,13 @@ const MONITORS: Record<string, Play> = {
     assertEquals(await a.notes(), ["down two B bye"]);
     assertEquals(await a.do("demonitor", two), false);
   },
-  async "demonitor with flush takes a Down out of the mailbox"(scene) {
+  async "demonitor with flush removes a Down from the mailbox"(scene) {
     const [a, b] = await scene.pair();
     assertEquals(await a.do("flush", b), [1, false, 0]);
     assertEquals(await a.notes(), []);
     assertEquals(await b.end(), "killed");
   },
-  async "an actor that has ended monitors nobody"(scene) {
+  async "the monitors of an actor end when it exits"(scene) {
     const [a, b] = await scene.pair();
     await a.do("monitor", b);
     a.tell("exit", "first");
@@ -587,7 +589,9 @@ const MONITORS: Record<string, Play> = {
     b.tell("exit", "second");
     assertEquals([await a.end(), await b.end(), await a.notes()], ["first", "second", []]);
   },
-  async "spawnMonitor monitors in one step: an actor that ends at once is heard of"(scene) {
+  async "spawnMonitor monitors atomically, so the exit of an actor that ends at once is reported"(
+    scene,
+  ) {
     const a = await scene.puppet(scene.here, "A");
     const there = { node: scene.there, fn: "dies" };
     const [pid, ref] = await a.do<[Pid<unknown>, Ref]>("spawnMonitor", there, { at: "once" });
@@ -598,7 +602,7 @@ const MONITORS: Record<string, Play> = {
 };
 
 const EXITS: Record<string, Play> = {
-  async "exit is a message to an actor that traps exits, unless it is kill"(scene) {
+  async "exit is a message to an actor that traps exits, unless the reason is kill"(scene) {
     for (const reason of REASONS) {
       const [a, b] = await scene.pair();
       await a.do("exitTo", b, reason);
@@ -608,7 +612,7 @@ const EXITS: Record<string, Play> = {
       assertEquals(await a.end(), "alive");
     }
   },
-  async "exit ends an actor that does not trap exits, unless it is normal"(scene) {
+  async "exit ends an actor that does not trap exits, unless the reason is normal"(scene) {
     for (const reason of REASONS) {
       const a = await scene.puppet(scene.here, "A");
       const b = await scene.puppet(scene.there, "B");
@@ -621,7 +625,7 @@ const EXITS: Record<string, Play> = {
       assertEquals(await b.end(), expected);
     }
   },
-  async "a killed actor tells those that it is linked with that it was killed"(scene) {
+  async "actors linked with a killed actor receive the reason killed"(scene) {
     const [a, b] = await scene.pair();
     const c = await scene.puppet(scene.there, "C");
     await a.do("link", b);
@@ -631,13 +635,13 @@ const EXITS: Record<string, Play> = {
     assertEquals(await a.end(), "killed");
     assertEquals([await b.notes(), await c.end()], [["exit A killed"], "killed"]);
   },
-  async "exit to one that has ended is nothing"(scene) {
+  async "exit to an actor that has exited has no effect"(scene) {
     const dead = await scene.dead(scene.there);
     const [a] = await scene.pair();
     await a.do("exitTo", dead, "kill");
     assertEquals([await a.notes(), await a.end()], [[], "alive"]);
   },
-  async "a handler that throws is an end with its error"(scene) {
+  async "a handler that throws ends its actor with the error"(scene) {
     const [a, b] = await scene.pair();
     await b.do("link", a);
     await scene.settle();
@@ -647,7 +651,7 @@ const EXITS: Record<string, Play> = {
 };
 
 const CALLS: Record<string, Play> = {
-  async "a call gives the reply, by pid and by name"(scene) {
+  async "a call resolves with the reply, by pid and by name"(scene) {
     const [a, b] = await scene.pair();
     const name = scene.word("server");
     await b.do("register", name);
@@ -659,7 +663,7 @@ const CALLS: Record<string, Play> = {
       "reply undefined",
     ]);
   },
-  async "a call that is refused rejects with what was given, an error as an error"(scene) {
+  async "a refused call rejects with the given value, and errors stay errors"(scene) {
     const [a, b] = await scene.pair();
     const error = new RangeError("no", { cause: new Error("deeper") });
     await a.do("call", b, { ask: "refuse", value: error });
@@ -669,19 +673,19 @@ const CALLS: Record<string, Play> = {
       "failed {not: an error}",
     ]);
   },
-  async "only the first answer to a call counts"(scene) {
+  async "only the first reply to a call takes effect"(scene) {
     const [a, b] = await scene.pair();
     await a.do("call", b, { ask: "twice" });
     assertEquals(await a.notes(), ["reply 1"]);
   },
-  async "a call of one that has ended, or of a name that nobody has, fails with noproc"(scene) {
+  async "a call of an actor that has exited, or of an unknown name, rejects with noproc"(scene) {
     const dead = await scene.dead(scene.there);
     const [a] = await scene.pair();
     await a.do("call", dead, { ask: "echo" });
     await a.do("call", { name: scene.word("nobody"), node: scene.there }, { ask: "echo" });
     assertEquals(await a.notes(), ["failed NoProcError noproc", "failed NoProcError noproc"]);
   },
-  async "a call of an actor that ends meanwhile fails with its reason"(scene) {
+  async "a call of an actor that exits rejects with its reason"(scene) {
     for (const reason of REASONS) {
       const [a, b] = await scene.pair();
       await a.do("call", b, { ask: "hold", value: 1 });
@@ -696,7 +700,7 @@ const CALLS: Record<string, Play> = {
       if (third !== failed) assertEquals(third, "failed NoProcError noproc");
     }
   },
-  async "a call of an actor that throws, or is killed, fails with that"(scene) {
+  async "a call of an actor that throws or is killed rejects with that reason"(scene) {
     const [a, b] = await scene.pair();
     const c = await scene.puppet(scene.there, "C");
     await a.do("call", b, { ask: "throw", value: "oh" });
@@ -709,7 +713,7 @@ const CALLS: Record<string, Play> = {
       "failed CallExitError exit killed",
     ]);
   },
-  async "a call that is not answered in time fails, and a late reply is dropped"(scene) {
+  async "a call that is not answered in time rejects, and a late reply is dropped"(scene) {
     const [a, b] = await scene.pair();
     await a.do("call", b, { ask: "hold", value: "late" }, { timeout: 20 });
     await until("the call has failed", async () => (await a.peek()).length > 0);
@@ -717,14 +721,14 @@ const CALLS: Record<string, Play> = {
     assertEquals(await b.notes(), ["asked late"]);
     assertEquals(await a.notes(), ["failed CallTimeoutError timeout"]);
   },
-  async "a call that is given up fails with the signal's reason, and a reply is dropped"(scene) {
+  async "an aborted call rejects with the signal's reason, and a late reply is dropped"(scene) {
     const [a, b] = await scene.pair();
     await a.do("call", b, { ask: "hold", value: 1 }, { abort: "given up" });
     assertEquals(await b.notes(), ["asked 1"]);
     await b.do("answer", "too late");
     assertEquals(await a.notes(), ["failed given up"]);
   },
-  async "calls are answered in any order, each its own"(scene) {
+  async "calls may be answered in any order, each with its own reply"(scene) {
     const [a, b] = await scene.pair();
     await a.do("call", b, { ask: "hold", value: "first" });
     await a.do("call", b, { ask: "echo", value: "second" });
@@ -732,7 +736,7 @@ const CALLS: Record<string, Play> = {
     await b.do("answer", "third");
     assertEquals(await a.notes(), ["reply second", "reply third"]);
   },
-  async "an actor that ends takes its calls along"(scene) {
+  async "the calls of an actor end when it exits"(scene) {
     const [a, b] = await scene.pair();
     await a.do("call", b, { ask: "hold", value: 1 });
     assertEquals(await b.notes(), ["asked 1"]);
@@ -744,7 +748,7 @@ const CALLS: Record<string, Play> = {
 };
 
 const NAMES: Record<string, Play> = {
-  async "a message to a name reaches who has it when it arrives"(scene) {
+  async "a message to a name reaches the actor that has the name on arrival"(scene) {
     const [a, b] = await scene.pair();
     const c = await scene.puppet(scene.there, "C");
     const name = scene.word("post");
@@ -773,7 +777,9 @@ const NAMES: Record<string, Play> = {
 };
 
 const MESSAGES: Record<string, Play> = {
-  async "messages by pid and by name, and exit signals, come in the order of sending"(scene) {
+  async "messages by pid and by name, and exit signals, arrive in the order in which they were sent"(
+    scene,
+  ) {
     const [a, b] = await scene.pair();
     const name = scene.word("order");
     await b.do("register", name);
@@ -792,7 +798,7 @@ const MESSAGES: Record<string, Play> = {
     expected.push("down a reference A last", "exit A last");
     assertLines(await b.notes(), expected);
   },
-  async "large messages and small ones come in the order of sending"(scene) {
+  async "large and small messages arrive in the order in which they were sent"(scene) {
     const [a, b] = await scene.pair();
     const name = scene.word("sizes");
     await b.do("register", name);
@@ -811,7 +817,7 @@ const MESSAGES: Record<string, Play> = {
     );
     assertLines(await b.notes(), expected);
   },
-  async "a message to one that has ended is lost without a word"(scene) {
+  async "a message to an actor that has exited is dropped"(scene) {
     const dead = await scene.dead(scene.there);
     const [a, b] = await scene.pair();
     await a.do("send", dead, "hello");
@@ -819,7 +825,7 @@ const MESSAGES: Record<string, Play> = {
     assertEquals([await a.notes(), await b.notes()], [[], ["got you then"]]);
     assertEquals(await a.end(), "alive");
   },
-  async "a pid within a term is a pid of the same actor"(scene) {
+  async "a pid within a term refers to the same actor"(scene) {
     const [a, b] = await scene.pair();
     const c = await scene.puppet(scene.here, "C");
     const term = { deep: [new Map([[1, new Set([a.pid, b.pid, c.pid])]])], x: { y: c.pid } };
@@ -830,7 +836,7 @@ const MESSAGES: Record<string, Play> = {
     await b.do("send", c, ["back", term.x.y]);
     assertEquals(await c.notes(), ["got [back C]"]);
   },
-  async "a pid that has travelled is the actor's own again at home"(scene) {
+  async "a pid that is sent back to its node is the local pid"(scene) {
     for (const node of [scene.here, scene.there]) {
       const a = await scene.puppet(node, "A", { trap: true });
       assertEquals(await a.do("echoIsSelf", a), true);
@@ -840,7 +846,7 @@ const MESSAGES: Record<string, Play> = {
       assertEquals(await a.notes(), ["got A"]);
     }
   },
-  async "terms of all kinds arrive as they were"(scene) {
+  async "terms of all kinds arrive unchanged"(scene) {
     const [a, b] = await scene.pair();
     const terms = [undefined, null, true, -0, 1.5, 2n ** 70n, "té", [], {}, [[[1]]], new Date(5)];
     for (const term of terms) await a.do("send", b, term);
@@ -878,7 +884,7 @@ export function conform(
             try {
               await play(new Scene({ system, nodes }));
             } catch (error) {
-              const side = nodes[0] === near ? "" : " (the other way round)";
+              const side = nodes[0] === near ? "" : " (nodes exchanged)";
               throw new Error(`${name}${side}: ${(error as Error).message}`, { cause: error });
             }
           }

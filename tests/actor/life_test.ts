@@ -19,11 +19,11 @@ const crash = new Error("a crash");
 /** Bodies that end, and their exit reasons. */
 const BODIES: readonly [string, (self: Self) => unknown, unknown][] = [
   ["returns nothing", () => {}, "normal"],
-  ["returns a value that is no handler", () => 42, "normal"],
+  ["returns a value that is not a handler", () => 42, "normal"],
   ["throws an Error", () => {
     throw crash;
   }, crash],
-  ["throws something else", () => {
+  ["throws a text", () => {
     // deno-lint-ignore no-throw-literal
     throw "a text";
   }, { thrown: "a text" }],
@@ -38,20 +38,20 @@ const BODIES: readonly [string, (self: Self) => unknown, unknown][] = [
     await Promise.resolve();
     throw crash;
   }, crash],
-  ["leaves", (self) => self.exit("shutdown"), "shutdown"],
-  ["leaves later", async (self) => {
+  ["exits", (self) => self.exit("shutdown"), "shutdown"],
+  ["exits later", async (self) => {
     await Promise.resolve();
     self.exit({ shutdown: 1 });
   }, { shutdown: 1 }],
-  ["leaves, and will not have it", (self) => {
+  ["exits, catches the error and throws another", (self) => {
     assertThrows(() => self.exit("first"), ActorExitError);
     throw new Error("second");
   }, "first"],
-  ["leaves, and goes on as a handler", (self) => {
+  ["exits, catches the error and returns a handler", (self) => {
     assertThrows(() => self.exit("first"), ActorExitError);
     return () => {};
   }, "first"],
-  ["leaves, and goes on as a loop that rejects", async (self) => {
+  ["exits, catches the error and rejects later", async (self) => {
     assertThrows(() => self.exit("first"), ActorExitError);
     await Promise.resolve();
     throw new Error("second");
@@ -76,20 +76,20 @@ const HANDLERS: readonly [string, (self: Self) => unknown, unknown][] = [
     throw crash;
   }, crash],
   ["rejects", () => Promise.reject(crash), crash],
-  ["leaves", (self) => self.exit("gone"), "gone"],
-  ["leaves in a promise", async (self) => {
+  ["exits", (self) => self.exit("gone"), "gone"],
+  ["exits in a promise", async (self) => {
     await Promise.resolve();
     self.exit("gone");
   }, "gone"],
-  ["is killed by another within", (self) => {
+  ["is killed while it runs", (self) => {
     const { system } = self as unknown as { system: System };
     system.exit(self.pid, "kill");
   }, "killed"],
-  ["is killed within, and then throws", (self) => {
+  ["is killed while it runs and then throws", (self) => {
     (self as unknown as { system: System }).system.exit(self.pid, "kill");
     throw crash;
   }, "killed"],
-  ["is killed within, and then rejects", (self) => {
+  ["is killed while it runs and then rejects", (self) => {
     (self as unknown as { system: System }).system.exit(self.pid, "kill");
     return Promise.reject(crash);
   }, "killed"],

@@ -143,8 +143,8 @@ const EXITS: readonly [string, (target: Puppet, other: Puppet) => void, ExitReas
   ["returns", (target) => void target.self.system.sendTo(target.pid, "return"), "normal"],
   ["throws an Error", (target) => target.self.system.sendTo(target.pid, crash), crash],
   ["is killed", (target, other) => other.self.exit(target.pid, "kill"), "killed"],
-  ["gets a signal", (target, other) => other.self.exit(target.pid, "so"), "so"],
-  ["leaves with kill", (target) => leave(target, "kill"), "kill"],
+  ["receives an exit signal", (target, other) => other.self.exit(target.pid, "so"), "so"],
+  ["exits with kill", (target) => leave(target, "kill"), "kill"],
 ];
 
 for (const [how, act, reason] of EXITS) {

@@ -700,7 +700,7 @@ test("Global: the number of a node's names is limited, and a peer that announces
   });
 });
 
-test("Global: the rows begin with the public layout, byte for byte", async () => {
+test("Global: messages about names have the documented layout, byte for byte", async () => {
   await withCluster(2, async (testCluster, a, b) => {
     await testCluster.meet();
     const rows: string[] = [];
@@ -765,7 +765,7 @@ test("Global: messages of a closed session are ignored, and repeated messages ha
   });
 });
 
-test("Global: names of a lost node are not found at once, and reported in portions", async () => {
+test("Global: the names of a lost node are removed at once, and their removal is reported in portions", async () => {
   await withCluster(2, async (cluster, a, b) => {
     await cluster.meet();
     const line = a!.remote.nodeLink(b!.name)!;

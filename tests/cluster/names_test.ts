@@ -51,7 +51,7 @@ function history(random: SeededRandom, size: number): Map<string, OwnerMessage[]
   return messages;
 }
 
-/** A table, and the holders according to the changes it reported. Asserts that both agree. */
+/** A table of names, and the holders of names as reported by its changes, which must be the same. */
 class Replica {
   readonly table = new NameTable();
   readonly received = new Map<string, Pid>();

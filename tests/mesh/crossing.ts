@@ -50,7 +50,7 @@ interface Choice {
   readonly act: () => void;
 }
 
-/** The initial state of a world. */
+/** The initial state of the model. */
 export interface Setting {
   /** Whether one connection may break, once and at any moment. */
   readonly breaks?: boolean;
@@ -63,7 +63,7 @@ export interface Setting {
   readonly rounds?: number;
   /** The nodes that dial on their own. */
   readonly dials: readonly ("a" | "b")[];
-  /** Prepares the world. */
+  /** Called before the run, for example to establish a session. */
   readonly before?: (world: World) => void;
 }
 

@@ -400,7 +400,7 @@ test("Peers keeps one session when two nodes dial each other, in any order of me
 /** The initial situations of the two nodes. */
 const BEFORE: Readonly<Record<string, Setting>> = {
   "that have never met": { dials: ["a", "b"] },
-  "of which one alone dials": { dials: ["b"] },
+  "of which only one dials": { dials: ["b"] },
   "whose session one side has lost": {
     dials: [],
     rounds: 2,
@@ -417,7 +417,7 @@ const BEFORE: Readonly<Record<string, Setting>> = {
       world.lose(world.b);
     },
   },
-  "of which one has started anew": {
+  "of which one has restarted": {
     dials: ["a"],
     rounds: 2,
     before(world) {
@@ -425,7 +425,7 @@ const BEFORE: Readonly<Record<string, Setting>> = {
       world.restart(world.a);
     },
   },
-  "of which the other has started anew": {
+  "of which the other has restarted": {
     dials: ["b"],
     rounds: 2,
     before(world) {

@@ -66,7 +66,7 @@ class Owner implements SessionHandler {
     const key = body[0]!;
     const run = () => void this.rows.push(line);
     const line = `${bulk === undefined ? "" : `bulk ${bulk}: `}${key} ${body[1]} ${body.length}`;
-    if (body[1] === 0xff) return "a row of the tests that breaks a rule";
+    if (body[1] === 0xff) return "an invalid test message";
     if (bulk === undefined && holds.isHeld(key)) {
       return holds.hold(key, body.length, run) ? undefined : "too much to hold";
     }
@@ -220,24 +220,24 @@ const BROKEN: readonly (readonly [what: string, frame: Uint8Array, rule: string]
   ["a short PING", encodeFrame(TAG.PING, hex("01020304050607")), "a PING that is too short"],
   ["an empty PING", encodeFrame(TAG.PING), "a PING that is too short"],
   ["an empty GOODBYE", encodeFrame(TAG.GOODBYE), "a GOODBYE without a reason"],
-  ["a cut PEER_LIST", encodeFrame(TAG.PEER_LIST, hex("0100 05")), "a malformed PEER_LIST"],
+  ["a truncated PEER_LIST", encodeFrame(TAG.PEER_LIST, hex("0100 05")), "a malformed PEER_LIST"],
   [
-    "a PEER_LIST with what is no name",
+    "a PEER_LIST with an invalid name",
     encodeFrame(TAG.PEER_LIST, encodeList(["a@h:1", "b"])),
     "a PEER_LIST with something that is no node name",
   ],
   [
-    "a PEER_LIST with another spelling of a name",
+    "a PEER_LIST with a name that is not normalised",
     encodeFrame(TAG.PEER_LIST, encodeList(["a@H:1"])),
     "a PEER_LIST with something that is no node name",
   ],
   [
-    "a cut ROOM_BROADCAST",
+    "a truncated ROOM_BROADCAST",
     encodeFrame(TAG.ROOM_BROADCAST, hex("0100 72 02000000 41")),
     "a malformed ROOM_BROADCAST",
   ],
   [
-    "a ROOM_BROADCAST to no room",
+    "a ROOM_BROADCAST with an empty room name",
     encodeFrame(TAG.ROOM_BROADCAST, hex("0000 00000000")),
     "a malformed ROOM_BROADCAST",
   ],
@@ -247,7 +247,7 @@ const BROKEN: readonly (readonly [what: string, frame: Uint8Array, rule: string]
     "a ROOM_BROADCAST that is not UTF-8",
   ],
   [
-    "a cut ROOM_BROADCAST_BINARY",
+    "a truncated ROOM_BROADCAST_BINARY",
     encodeFrame(TAG.ROOM_BROADCAST_BINARY, hex("0100 72 ffffffff")),
     "a malformed ROOM_BROADCAST",
   ],
@@ -255,26 +255,26 @@ const BROKEN: readonly (readonly [what: string, frame: Uint8Array, rule: string]
 
 /** The same violations for fragments. */
 const BROKEN_PIECES: typeof BROKEN = [
-  ["a BULK of nothing", encodeFrame(TAG.BULK), "a BULK that is too short"],
-  ["a FRAGMENT of nothing", encodeFrame(TAG.FRAGMENT), "a FRAGMENT that is too short"],
-  ["a stray FRAGMENT", fragment(1, 5), "a FRAGMENT of a message that has not begun"],
+  ["an empty BULK", encodeFrame(TAG.BULK), "a BULK that is too short"],
+  ["an empty FRAGMENT", encodeFrame(TAG.FRAGMENT), "a FRAGMENT that is too short"],
+  ["a FRAGMENT without a BULK", fragment(1, 5), "a FRAGMENT of a message that has not begun"],
   [
     "a BULK over the limit",
     bulk(1, MESSAGE_BYTES_MAX + 1, 1, 1),
     `a message of more than ${MESSAGE_BYTES_MAX} bytes`,
   ],
   [
-    "a broken rule in a large frame",
+    "an invalid large frame",
     joined(bulk(1, 10, 0, 0xff), fragment(1, 7)),
-    "a row of the tests that breaks a rule",
+    "an invalid test message",
   ],
   [
-    "a broken rule in a large frame that waited",
+    "an invalid large frame that was held back",
     joined(bulk(1, 10, 1, 1), bulk(2, 10, 1, 0xff), fragment(2, 7), fragment(1, 7)),
-    "a row of the tests that breaks a rule",
+    "an invalid test message",
   ],
   ["a short TAKEN", encodeFrame(TAG.TAKEN, hex("000000")), "a TAKEN that is too short"],
-  ["a TAKEN of what was not sent", encodeTaken(1), "a TAKEN of more than was sent"],
+  ["a TAKEN of bytes that were not sent", encodeTaken(1), "a TAKEN of more than was sent"],
 ];
 
 for (const [what, frame, rule] of [...BROKEN, ...BROKEN_PIECES]) {

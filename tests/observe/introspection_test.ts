@@ -452,10 +452,10 @@ test("service.replace: works on another node that permits control, and overwrite
     await assertRejects(
       () =>
         counter.replace(pid, () => {
-          throw new Error("as told");
+          throw new Error("crash requested");
         }),
       Error,
-      "as told",
+      "crash requested",
     );
   });
 });

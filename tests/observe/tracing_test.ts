@@ -112,13 +112,13 @@ test("tracing: calls, casts, spawns, socket messages and broadcasts are child sp
 test("tracing: a handler that throws is a failed span, and messages without a trace create none", async () => {
   await traced(async (node, spans) => {
     const pid = node.spawn(() => (_: unknown) => {
-      throw new Error("as told");
+      throw new Error("crash requested");
     });
     node.send(pid, { type: "untraced" });
     await until("the actor has exited", () => !node.isAlive(pid));
     assertEquals(spans, []);
     const other = node.spawn(() => (_: unknown) => {
-      throw new Error("as told");
+      throw new Error("crash requested");
     });
     await node.call(other as never, { type: "work" }).catch(() => {});
     assertEquals(spans.map(({ name, failed }) => [name, failed]), [
@@ -151,13 +151,13 @@ test("events are published on node:diagnostics_channel, and frequent ones start 
   try {
     const crash = (): void => {
       const pid = node.spawn(() => () => {
-        throw new Error("as told");
+        throw new Error("crash requested");
       });
       node.send(pid, 1);
     };
     crash();
     await until("the crash is published", () => observed.length >= 1);
-    assertStringIncludes(observed[0]!, "as told");
+    assertStringIncludes(observed[0]!, "crash requested");
     await until("the exits are published", () => {
       node.spawn(() => {});
       return observed.includes("normal");

@@ -43,7 +43,7 @@ interface Mistake {
 }
 
 const MISTAKES: Readonly<Record<string, Mistake>> = {
-  "a call handler that returns no pair": {
+  "a call handler that does not return a pair": {
     code: `service<Counter>({ init, cast, call: { ...call, get: (s) => s.n } });`,
     says: ["Type 'number' is not assignable to type 'Answer<number, { n: number; }>'"],
   },
@@ -142,7 +142,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
     code: `counter.call(pid).add("3");`,
     says: ["Argument of type 'string' is not assignable to parameter of type 'number'"],
   },
-  "a call that there is not": {
+  "an unknown call": {
     code: `counter.call(pid).sub(3);`,
     says: ["'sub' does not exist", "get: () => Promise<number>; add: (by: number) =>"],
   },
@@ -162,11 +162,11 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
     code: `greeter.call(counter.at(node, "x")).hi();`,
     says: ["'ServiceName<Counter>' is not assignable to type 'ServiceName<Greeter>'"],
   },
-  "the pid of an actor that is no service": {
+  "the pid of an actor that is not a service": {
     code: `greeter.call(node.spawn((_self: Self<string>) => () => {})).hi();`,
     says: ["'Pid<string>' is not assignable to parameter of type 'ServiceTarget<Greeter>'"],
   },
-  "a message that info does not take": {
+  "a message that info does not accept": {
     code:
       `const s = service<{ state: number; info: "tick" }>({ init: () => 0, info: (n) => n });\nnode.send(await s.start(node), "tock");`,
     says: [`'"tock"' is not assignable to parameter of type '"tick"'`],
@@ -175,7 +175,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
     code: `node.spawn(job.on("b@host:1"), "x");`,
     says: ["Argument of type 'string' is not assignable to parameter of type 'number'"],
   },
-  "a wrong message to what a remote spawn returned": {
+  "a wrong message to the pid of a remote spawn": {
     code: `node.send(await node.spawn(job.on("b@host:1"), 3), 4);`,
     says: ["Argument of type 'number' is not assignable to parameter of type 'string'"],
   },

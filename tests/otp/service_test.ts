@@ -390,12 +390,12 @@ test("service: stop with a reason ends it, with or without a reply, from any han
 /** Each row has a way to end a service, its exit reason, and whether `terminate` is called. */
 const ENDS: readonly [string, ExitReason, boolean][] = [
   ["stop", "normal", true],
-  ["stop for a reason", { shutdown: 1 }, true],
+  ["stop with a reason", { shutdown: 1 }, true],
   ["a crash", BOOM, true],
-  ["its parent", "shutdown", true],
-  ["its parent, in order", "normal", true],
-  ["the node", "shutdown", true],
-  ["a link", BOOM, true],
+  ["the exit of its parent", "shutdown", true],
+  ["the normal exit of its parent", "normal", true],
+  ["the stop of its node", "shutdown", true],
+  ["the exit of a linked actor", BOOM, true],
   ["kill", "killed", false],
 ];
 
@@ -426,16 +426,16 @@ for (const slow of [false, true]) {
       let pid: ServicePid<Clean> | undefined;
       const parent = family.system.start(async (self: Self) => {
         pid = await clean.start(self, "state");
-        self.unlink(how.startsWith("its parent") ? self.pid : pid);
+        self.unlink(how.includes("exit of its parent") ? self.pid : pid);
         self.exit(await self.receive() as string);
       });
       await family.system.settle();
       const ended = family.system.whenEnded(pid!);
       if (how.startsWith("stop")) await family.run(clean.stop(pid!, reason));
       else if (how === "a crash") clean.cast(pid!).crash();
-      else if (how === "the node") family.system.exit(pid!, reason);
+      else if (how === "the stop of its node") family.system.exit(pid!, reason);
       else if (how === "kill") family.system.exit(pid!, "kill");
-      else if (how.startsWith("its parent")) family.system.send(parent, reason);
+      else if (how.includes("exit of its parent")) family.system.send(parent, reason);
       else {
         const other = family.system.puppet();
         other.self.link(pid!);

@@ -20,7 +20,7 @@ import { BOOM, Family } from "./family.ts";
 
 const never = (): Promise<never> => new Promise(() => {});
 
-/** Returns the promise for a start function, and `give`, which resolves it with a pid. */
+/** Returns a promise that a start function can return, and a function that resolves it. */
 function held(): { start: Promise<Pid<never>>; give: (pid: Pid<never>) => void } {
   let give = (_pid: Pid<never>): void => {};
   const start = new Promise<Pid<never>>((resolve) => give = resolve);

@@ -56,19 +56,25 @@ for (const [one, other] of PAIRS) {
           await gone(raw, a);
         }
       }
-      const lies: readonly (readonly [string, Uint8Array])[] = [
+      const invalid: readonly (readonly [string, Uint8Array])[] = [
         ["a frame of 16 MiB + 1", new Uint8Array([1, 0, 0, 1, 0x1e])],
         ["a frame of 4 GiB", new Uint8Array([255, 255, 255, 255, 0x1e])],
-        ["a room name that lies", encodeFrame(TAG.ROOM_BROADCAST, new Uint8Array([255, 255, 97]))],
+        [
+          "a wrong length of a room name",
+          encodeFrame(TAG.ROOM_BROADCAST, new Uint8Array([255, 255, 97])),
+        ],
         [
           "a wrong message length",
           encodeFrame(0x1e, new Uint8Array([1, 0, 97, 9, 0, 0, 0, 98])),
         ],
-        ["a list that lies", encodeFrame(TAG.PEER_LIST, new Uint8Array([255, 255, 1, 0, 97]))],
+        [
+          "a wrong length of a list",
+          encodeFrame(TAG.PEER_LIST, new Uint8Array([255, 255, 1, 0, 97])),
+        ],
         ["text that is not UTF-8", encodeFrame(0x1e, new Uint8Array([1, 0, 97, 1, 0, 0, 0, 0xff]))],
         ["a handshake after the handshake", encodeFrame(TAG.NAME, utf8("again"))],
       ];
-      for (const [name, frame] of lies) {
+      for (const [name, frame] of invalid) {
         const raw = await hostile(a);
         raw.write(frame);
         await until(`${name} ends the session`, () => raw.isOver);

@@ -157,8 +157,8 @@ for (const wire of WIRES) {
 
 /** Frames that violate RFC 7692, and the close code. */
 const FAULTS: readonly (readonly [title: string, frames: Uint8Array[], code: number])[] = [
-  ["the bit of compression on a ping", [buildFrame({ opcode: 9, reserved: 4 })], 1002],
-  ["the bit on a close frame", [buildFrame({ opcode: 8, reserved: 4 })], 1002],
+  ["the compression bit on a ping", [buildFrame({ opcode: 9, reserved: 4 })], 1002],
+  ["the compression bit on a close frame", [buildFrame({ opcode: 8, reserved: 4 })], 1002],
   [
     "the compression bit on a continuation",
     [
@@ -169,7 +169,7 @@ const FAULTS: readonly (readonly [title: string, frames: Uint8Array[], code: num
   ],
   ["another reserved bit", [buildFrame({ reserved: 2 })], 1002],
   ["all reserved bits", [buildFrame({ reserved: 7 })], 1002],
-  ["what is no deflate", [buildFrame({ payload: Uint8Array.of(255, 255), reserved: 4 })], 1007],
+  ["invalid deflate data", [buildFrame({ payload: Uint8Array.of(255, 255), reserved: 4 })], 1007],
   [
     "a text that is not UTF-8 when inflated",
     [buildFrame({ payload: packed(Uint8Array.of(0x61, 0xff)), reserved: 4 })],

@@ -57,8 +57,8 @@ const pings: Case[] = section("2", [
     close: 1002,
   },
   { title: "another of 125 bytes", sends: [frame(PING, LONGEST)], expects: [pong(LONGEST)] },
-  { title: "an empty pong nobody asked for", sends: [frame(PONG)], expects: [] },
-  { title: "a pong with text nobody asked for", sends: [frame(PONG, HELLO)], expects: [] },
+  { title: "an unsolicited empty pong", sends: [frame(PONG)], expects: [] },
+  { title: "an unsolicited pong with text", sends: [frame(PONG, HELLO)], expects: [] },
   {
     title: "an unsolicited pong, then a ping",
     sends: [frame(PONG, "unasked"), frame(PING, "asked")],

@@ -66,7 +66,7 @@ const BROKEN: readonly (readonly [guarantee: string, what: string, () => () => v
   ],
   [
     "churn",
-    "nothing is forgotten",
+    "nodes are never removed",
     breaks(Peers, "expire", () => () => []),
   ],
   [

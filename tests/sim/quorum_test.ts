@@ -128,7 +128,7 @@ const HISTORIES: Readonly<Record<string, (seed: number) => Promise<unknown>>> = 
   }),
   // A node that has granted the name restarts, and cannot reach the holder, which has not detected
   // the restart.
-  "started anew": history(async (trio, sim) => {
+  "restarted": history(async (trio, sim) => {
     const { holder } = trio;
     const [grants, waits] = others(holder) as [string, string];
     sim.partition([holder], [waits]);
@@ -159,7 +159,7 @@ const BROKEN: readonly (readonly [history: string, what: string, () => () => voi
     breaks(PauseWatch, "start", () => () => {}),
   ],
   [
-    "started anew",
+    "restarted",
     "a node that has just started grants at once",
     () => {
       const real = Object.getOwnPropertyDescriptor(Members.prototype, "size")!;

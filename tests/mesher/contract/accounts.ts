@@ -5,7 +5,7 @@ import { NOON, type Promised, valueOf } from "./world.ts";
 
 /** Declares the tests of accounts. */
 export function accountsContract(promise: Promised): void {
-  promise("knows users by their address in any case", async ({ storage, a }) => {
+  promise("finds users by their address in upper or lower case", async ({ storage, a }) => {
     assertEquals(await storage.userCount(), 2);
     assertEquals(
       await storage.createUser({
@@ -23,7 +23,7 @@ export function accountsContract(promise: Promised): void {
     assertEquals(await storage.user("'; --"), null);
   });
 
-  promise("ends the sessions of who gets a new password, not the tokens", async (world) => {
+  promise("ends a user's sessions when the password changes, but not the tokens", async (world) => {
     const { storage, a, clock } = world;
     const make = async (kind: "session" | "token", secretHash: string, expiresAt: number) =>
       valueOf(
@@ -62,7 +62,7 @@ export function accountsContract(promise: Promised): void {
     );
   });
 
-  promise("ends one's own sessions only", async ({ storage, a, b }) => {
+  promise("ends only sessions of the same user", async ({ storage, a, b }) => {
     const { id } = valueOf(
       await storage.createSession({
         userId: a.owner.id,
@@ -95,7 +95,7 @@ export function accountsContract(promise: Promised): void {
     );
   });
 
-  promise("keeps an owner in every organisation", async ({ storage, a, b }) => {
+  promise("keeps at least one owner in every organisation", async ({ storage, a, b }) => {
     const [owner] = await storage.members(a.orgId);
     assertEquals(owner?.role, "owner");
     assertEquals(await storage.setRole(a.orgId, owner!.id, "member"), {

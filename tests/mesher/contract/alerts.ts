@@ -5,49 +5,52 @@ import { DAY_MS, NOON, type Promised, valueOf } from "./world.ts";
 
 /** Declares the tests of alerts. */
 export function alertsContract(promise: Promised): void {
-  promise("fires a rule once in its cooldown, whoever asks at once", async (world) => {
-    const { storage, a } = world;
-    const rule = valueOf(
-      await storage.createAlertRule(a.orgId, {
-        projectId: a.project.id,
-        name: "many",
-        condition: { kind: "threshold", count: 100, windowMinutes: 5 },
-        action: { kind: "websocket" },
-        cooldownMinutes: 10,
-      }),
-    );
-    assertEquals(await storage.alertRules(a.orgId, a.project.id), [rule]);
-    const fire = (now: number) =>
-      storage.fireAlert({ ruleId: rule.id, issueId: null, message: "m", now });
-    const fired = await Promise.all(Array.from({ length: 8 }, () => fire(NOON)));
-    assertEquals(fired.filter((alert) => alert !== null).length, 1);
-    assertEquals(await fire(NOON + 10 * 60_000 - 1), null);
-    assertNotEquals(await fire(NOON + 10 * 60_000), null);
-    const disabled = await storage.setAlertRuleEnabled(a.orgId, rule.id, false);
-    assertEquals([disabled?.enabled, disabled?.lastFiredAt], [false, NOON + 10 * 60_000]);
-    assertEquals(await fire(NOON + DAY_MS), null);
-    assertEquals(await storage.enabledAlertRules(), []);
-    await storage.setAlertRuleEnabled(a.orgId, rule.id, true);
-    assertEquals((await storage.enabledAlertRules()).map(({ id }) => id), [rule.id]);
-    assertEquals((await storage.enabledAlertRules(a.project.id)).length, 1);
-    assertEquals(await storage.enabledAlertRules(newId()), []);
-    assertEquals(
-      await storage.fireAlert({ ruleId: newId(), issueId: null, message: "", now: 1 }),
-      null,
-    );
+  promise(
+    "fires a rule once in its cooldown, even if several nodes fire it at once",
+    async (world) => {
+      const { storage, a } = world;
+      const rule = valueOf(
+        await storage.createAlertRule(a.orgId, {
+          projectId: a.project.id,
+          name: "many",
+          condition: { kind: "threshold", count: 100, windowMinutes: 5 },
+          action: { kind: "websocket" },
+          cooldownMinutes: 10,
+        }),
+      );
+      assertEquals(await storage.alertRules(a.orgId, a.project.id), [rule]);
+      const fire = (now: number) =>
+        storage.fireAlert({ ruleId: rule.id, issueId: null, message: "m", now });
+      const fired = await Promise.all(Array.from({ length: 8 }, () => fire(NOON)));
+      assertEquals(fired.filter((alert) => alert !== null).length, 1);
+      assertEquals(await fire(NOON + 10 * 60_000 - 1), null);
+      assertNotEquals(await fire(NOON + 10 * 60_000), null);
+      const disabled = await storage.setAlertRuleEnabled(a.orgId, rule.id, false);
+      assertEquals([disabled?.enabled, disabled?.lastFiredAt], [false, NOON + 10 * 60_000]);
+      assertEquals(await fire(NOON + DAY_MS), null);
+      assertEquals(await storage.enabledAlertRules(), []);
+      await storage.setAlertRuleEnabled(a.orgId, rule.id, true);
+      assertEquals((await storage.enabledAlertRules()).map(({ id }) => id), [rule.id]);
+      assertEquals((await storage.enabledAlertRules(a.project.id)).length, 1);
+      assertEquals(await storage.enabledAlertRules(newId()), []);
+      assertEquals(
+        await storage.fireAlert({ ruleId: newId(), issueId: null, message: "", now: 1 }),
+        null,
+      );
 
-    const first = await storage.alerts(a.orgId, a.project.id, undefined, { limit: 1 });
-    const second = await storage.alerts(a.orgId, a.project.id, undefined, {
-      limit: 1,
-      after: first.next,
-    });
-    const times = [...first.rows, ...second.rows].map(({ triggeredAt }) => triggeredAt);
-    assertEquals(times, [NOON + 10 * 60_000, NOON]);
-    assertEquals(second.next, null);
-    assertEquals(await storage.deleteAlertRule(a.orgId, rule.id), true);
-    const left = await storage.alerts(a.orgId, a.project.id, undefined, { limit: 9 });
-    assertEquals(left.rows, []);
-  });
+      const first = await storage.alerts(a.orgId, a.project.id, undefined, { limit: 1 });
+      const second = await storage.alerts(a.orgId, a.project.id, undefined, {
+        limit: 1,
+        after: first.next,
+      });
+      const times = [...first.rows, ...second.rows].map(({ triggeredAt }) => triggeredAt);
+      assertEquals(times, [NOON + 10 * 60_000, NOON]);
+      assertEquals(second.next, null);
+      assertEquals(await storage.deleteAlertRule(a.orgId, rule.id), true);
+      const left = await storage.alerts(a.orgId, a.project.id, undefined, { limit: 9 });
+      assertEquals(left.rows, []);
+    },
+  );
 
   promise("moves alerts through their states", async ({ storage, a, clock }) => {
     const rule = valueOf(

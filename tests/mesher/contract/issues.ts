@@ -39,7 +39,7 @@ export function issuesContract(promise: Promised): void {
     });
   });
 
-  promise("deletes an issue with its events, whose ids are free again", async (world) => {
+  promise("deletes an issue with its events, whose ids can be used again", async (world) => {
     const { storage, a } = world;
     const entry = entryWith(a.project.id, NOON);
     const [first] = await storage.writeEvents([entry]);
@@ -77,25 +77,28 @@ export function issuesContract(promise: Promised): void {
     assertEquals(await titles({ query: "fine", status: "archived" }), []);
   });
 
-  promise("knows which archived issues came, for the spike rule", async ({ storage, a }) => {
-    const hours = [0.5, 0.9, 1.5, 30, 24 * 7 + 0.5, 24 * 7 + 2];
-    const outcomes = await storage.writeEvents([
-      ...hours.map((h) => entryWith(a.project.id, NOON - h * HOUR_MS, { message: "one" })),
-      entryWith(a.project.id, NOON - HOUR_MS / 2, { message: "two" }),
-    ]);
-    const id = issueOf(outcomes[0]);
-    assertEquals(await storage.spikeCandidates(NOON), []);
-    await storage.setIssueStatus(a.orgId, id, "archived");
-    assertEquals(await storage.spikeCandidates(NOON), [{
-      issueId: id,
-      projectId: a.project.id,
-      title: "one",
-      lastHour: 2,
-      weekBefore: 3,
-    }]);
-    assertEquals(await storage.spikeCandidates(NOON + HOUR_MS), []);
-    assertEquals(await storage.unarchive(id), true);
-    assertEquals(await storage.unarchive(id), false);
-    assertEquals((await storage.issue(a.orgId, id))?.status, "unresolved");
-  });
+  promise(
+    "returns the archived issues with recent events, for the spike rule",
+    async ({ storage, a }) => {
+      const hours = [0.5, 0.9, 1.5, 30, 24 * 7 + 0.5, 24 * 7 + 2];
+      const outcomes = await storage.writeEvents([
+        ...hours.map((h) => entryWith(a.project.id, NOON - h * HOUR_MS, { message: "one" })),
+        entryWith(a.project.id, NOON - HOUR_MS / 2, { message: "two" }),
+      ]);
+      const id = issueOf(outcomes[0]);
+      assertEquals(await storage.spikeCandidates(NOON), []);
+      await storage.setIssueStatus(a.orgId, id, "archived");
+      assertEquals(await storage.spikeCandidates(NOON), [{
+        issueId: id,
+        projectId: a.project.id,
+        title: "one",
+        lastHour: 2,
+        weekBefore: 3,
+      }]);
+      assertEquals(await storage.spikeCandidates(NOON + HOUR_MS), []);
+      assertEquals(await storage.unarchive(id), true);
+      assertEquals(await storage.unarchive(id), false);
+      assertEquals((await storage.issue(a.orgId, id))?.status, "unresolved");
+    },
+  );
 }

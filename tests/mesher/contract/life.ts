@@ -7,7 +7,7 @@ import { DAY_MS, type Engine, kinds, NOON, type Party, type Promised } from "./w
 
 /** Declares the tests of retention and of several nodes. */
 export function lifeContract(promise: Promised, engine: Engine): void {
-  promise("deletes what is older than its project keeps, and nothing else", async (world) => {
+  promise("deletes only data that is older than its project's limit", async (world) => {
     const { storage, a, b, clock } = world;
     await storage.updateProject(a.orgId, a.project.id, { retentionDays: 3 });
     await storage.updateProject(b.orgId, b.project.id, { retentionDays: 10 });
@@ -47,7 +47,7 @@ export function lifeContract(promise: Promised, engine: Engine): void {
   });
 
   if (engine.shared) {
-    promise("lets two processes write the same at once, and stores it once", async (world) => {
+    promise("stores an event once when two processes write it at the same time", async (world) => {
       const { storage, opened, a } = world;
       const other = await opened.open();
       try {
@@ -95,34 +95,37 @@ export function lifeContract(promise: Promised, engine: Engine): void {
     });
   }
 
-  promise("survives a deletion in the middle of writing", async ({ storage, a }) => {
-    const write = async () => {
-      for (let i = 0; i < 15; i++) {
-        const outcomes = await storage.writeEvents(
-          Array.from(
-            { length: 10 },
-            (_, n) => entryWith(a.project.id, NOON + i, { message: `kind ${"abc"[n % 3]}` }),
-          ),
-        );
-        assertEquals(new Set(kinds(outcomes)), new Set(["stored"]));
-      }
-    };
-    const remove = async () => {
-      for (let i = 0; i < 15; i++) {
-        const { rows } = await storage.issues(a.orgId, a.project.id, {}, { limit: 9 });
-        for (const { id } of rows) await storage.deleteIssue(a.orgId, id);
-      }
-    };
-    await Promise.all([write(), write(), remove()]);
-    // A purge of deleted rows may still be running.
-    await storage.upkeep(NOON);
-    const { rows } = await storage.issues(a.orgId, a.project.id, {}, { limit: 9 });
-    const counted = rows.reduce((sum, { eventCount }) => sum + eventCount, 0);
-    assertEquals(counted, await storage.eventCount(a.project.id, 0), "every event has an issue");
-  });
+  promise(
+    "stores no event without its issue when issues are deleted during writes",
+    async ({ storage, a }) => {
+      const write = async () => {
+        for (let i = 0; i < 15; i++) {
+          const outcomes = await storage.writeEvents(
+            Array.from(
+              { length: 10 },
+              (_, n) => entryWith(a.project.id, NOON + i, { message: `kind ${"abc"[n % 3]}` }),
+            ),
+          );
+          assertEquals(new Set(kinds(outcomes)), new Set(["stored"]));
+        }
+      };
+      const remove = async () => {
+        for (let i = 0; i < 15; i++) {
+          const { rows } = await storage.issues(a.orgId, a.project.id, {}, { limit: 9 });
+          for (const { id } of rows) await storage.deleteIssue(a.orgId, id);
+        }
+      };
+      await Promise.all([write(), write(), remove()]);
+      // A purge of deleted rows may still be running.
+      await storage.upkeep(NOON);
+      const { rows } = await storage.issues(a.orgId, a.project.id, {}, { limit: 9 });
+      const counted = rows.reduce((sum, { eventCount }) => sum + eventCount, 0);
+      assertEquals(counted, await storage.eventCount(a.project.id, 0), "every event has an issue");
+    },
+  );
 
   if (engine.shared) {
-    promise("keeps what it has when it is opened again", async ({ storage, opened, a }) => {
+    promise("keeps its data when it is opened again", async ({ storage, opened, a }) => {
       const entry = entryWith(a.project.id, NOON);
       await storage.writeEvents([entry]);
       const [one, two] = await Promise.all([opened.open(), opened.open()]);
@@ -133,7 +136,7 @@ export function lifeContract(promise: Promised, engine: Engine): void {
     });
   }
 
-  promise("says how it is, and rejects when it is closed", async ({ storage, opened, a }) => {
+  promise("reports its health, and rejects after it is closed", async ({ storage, opened, a }) => {
     const health = await storage.health();
     assertEquals([health.ok, health.problem], [true, null]);
     assert(health.schema >= 1);

@@ -57,7 +57,7 @@ export function listsContract(promise: Promised): void {
     assertEquals(await found({ issueId: "x" }), []);
   });
 
-  promise("pages through a list that grows, each row once", async ({ storage, a }) => {
+  promise("returns each row once when paging through a growing list", async ({ storage, a }) => {
     // Many events with the same time: the id decides their order.
     const entries = Array.from(
       { length: 57 },
@@ -96,7 +96,7 @@ export function listsContract(promise: Promised): void {
     assertEquals([issues.length, new Set(issues).size], [10, 10]);
   });
 
-  promise("leads from an event to the one before and after it", async ({ storage, a }) => {
+  promise("returns the previous and the next event", async ({ storage, a }) => {
     const entries = [0, 0, DAY_MS].map((ms) => entryWith(a.project.id, NOON + ms));
     await storage.writeEvents([...entries, entryWith(a.project.id, NOON, { message: "other" })]);
     const ids = entries.map(({ event }) => event.id);
@@ -109,7 +109,7 @@ export function listsContract(promise: Promised): void {
     ]);
   });
 
-  promise("counts for the dashboard", async ({ storage, a }) => {
+  promise("returns the counts of the dashboard", async ({ storage, a }) => {
     const at = NOON - HOUR_MS;
     const write = (ms: number, level: Level, message: string, tags: Record<string, string>) =>
       entryWith(a.project.id, at + ms, { level, message, tags });

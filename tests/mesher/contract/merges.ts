@@ -79,7 +79,7 @@ export function mergesContract(promise: Promised, engine: Engine): void {
     },
   );
 
-  promise("reopens a merged issue once, whichever of its errors comes", async (world) => {
+  promise("reopens a merged issue once, whichever of its errors occurs", async (world) => {
     const { storage, a } = world;
     const [one, two] = (await storage.writeEvents([
       ...messages(world, "one", 1),

@@ -50,7 +50,7 @@ export function projectsContract(promise: Promised): void {
     assertEquals((await storage.apiKeys(a.orgId, a.project.id))[0]?.revokedAt, NOON);
   });
 
-  promise("deletes a project with all that it has", async ({ storage, a, b }) => {
+  promise("deletes a project with all its data", async ({ storage, a, b }) => {
     const entry = entryWith(a.project.id, NOON);
     await storage.writeEvents([entry, entryWith(b.project.id, NOON)]);
     assertEquals(await storage.deleteProject(b.orgId, a.project.id), false);

@@ -19,7 +19,7 @@ test("isLaterRelease compares versions if both releases have one, and otherwise 
 
 /** Declares the tests of releases. */
 export function releasesContract(promise: Promised): void {
-  promise("knows an issue's users, its releases, and when it came", async ({ storage, a, b }) => {
+  promise("returns an issue's users, releases, and times of events", async ({ storage, a, b }) => {
     const of = (message: string, release: string | null, id: string | null, at: number) =>
       entryWith(a.project.id, at, { message, release, user: id === null ? null : user(id) });
     const [one, , , , two] = (await storage.writeEvents([
@@ -73,30 +73,33 @@ export function releasesContract(promise: Promised): void {
     assertEquals(await versions(), ["1.0"]);
   });
 
-  promise("reopens what is resolved in the next release by a later release only", async (world) => {
-    const { storage, a, clock } = world;
-    const write = async (release: string | null) => {
+  promise(
+    "reopens an issue that is resolved in the next release only in a later release",
+    async (world) => {
+      const { storage, a, clock } = world;
+      const write = async (release: string | null) => {
+        clock.now += 10;
+        const [outcome] = await storage.writeEvents([entryWith(a.project.id, NOON, { release })]);
+        return outcome?.kind === "stored" && outcome.regressed;
+      };
+      const [first] = await storage.writeEvents([entryWith(a.project.id, NOON)]);
+      const id = issueOf(first);
+      const resolve = () => storage.resolveInNextRelease(a.orgId, id, a.owner.id);
+      assertEquals(await resolve(), { ok: false, reason: "no_release" });
+      await write("1.9.0");
+      assertEquals(valueOf(await resolve()).issue.resolvedAfter, "1.9.0");
+      const before = [await write("1.9.0"), await write("1.8.0"), await write(null)];
+      assertEquals(before, [false, false, false]);
+      assertEquals((await storage.issue(a.orgId, id))?.status, "resolved");
+      assertEquals([await write("1.10.0"), await write("1.10.0")], [true, false]);
+      const issue = (await storage.issue(a.orgId, id))!;
+      assertEquals([issue.status, issue.resolvedAfter], ["unresolved", null]);
+      // Releases without versions are ordered by when they were first seen.
+      valueOf(await storage.addRelease(a.orgId, a.project.id, "deploy-b"));
       clock.now += 10;
-      const [outcome] = await storage.writeEvents([entryWith(a.project.id, NOON, { release })]);
-      return outcome?.kind === "stored" && outcome.regressed;
-    };
-    const [first] = await storage.writeEvents([entryWith(a.project.id, NOON)]);
-    const id = issueOf(first);
-    const resolve = () => storage.resolveInNextRelease(a.orgId, id, a.owner.id);
-    assertEquals(await resolve(), { ok: false, reason: "no_release" });
-    await write("1.9.0");
-    assertEquals(valueOf(await resolve()).issue.resolvedAfter, "1.9.0");
-    const before = [await write("1.9.0"), await write("1.8.0"), await write(null)];
-    assertEquals(before, [false, false, false]);
-    assertEquals((await storage.issue(a.orgId, id))?.status, "resolved");
-    assertEquals([await write("1.10.0"), await write("1.10.0")], [true, false]);
-    const issue = (await storage.issue(a.orgId, id))!;
-    assertEquals([issue.status, issue.resolvedAfter], ["unresolved", null]);
-    // Releases without versions are ordered by when they were first seen.
-    valueOf(await storage.addRelease(a.orgId, a.project.id, "deploy-b"));
-    clock.now += 10;
-    valueOf(await storage.addRelease(a.orgId, a.project.id, "deploy-a"));
-    valueOf(await resolve());
-    assertEquals([await write("deploy-b"), await write("deploy-0")], [false, true]);
-  });
+      valueOf(await storage.addRelease(a.orgId, a.project.id, "deploy-a"));
+      valueOf(await resolve());
+      assertEquals([await write("deploy-b"), await write("deploy-0")], [false, true]);
+    },
+  );
 }

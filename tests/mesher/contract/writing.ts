@@ -11,7 +11,7 @@ const EVENTS = process.env["FIRN_LONG"] === "1" ? 10_000 : 1_000;
 
 /** Declares the tests of writing events. */
 export function writingContract(promise: Promised, engine: Engine): void {
-  promise("gives back the event that was written", async ({ storage, a }) => {
+  promise("returns an event as it was written", async ({ storage, a }) => {
     const entry = realisticEntry(a.project.id, NOON, 1);
     const [outcome] = await storage.writeEvents([entry]);
     assertEquals(outcome, {
@@ -38,7 +38,7 @@ export function writingContract(promise: Promised, engine: Engine): void {
     assertEquals(await storage.writeEvents([]), []);
   });
 
-  promise("stores an event once, whenever and however often it comes", async (world) => {
+  promise("stores an event once, whenever and however often it is written", async (world) => {
     const { storage, a, b } = world;
     const entry = entryWith(a.project.id, NOON);
     const again = { ...entry, receivedAt: NOON + DAY_MS };
@@ -55,7 +55,7 @@ export function writingContract(promise: Promised, engine: Engine): void {
     assertEquals((await storage.event(a.orgId, entry.event.id))?.projectId, a.project.id);
   });
 
-  promise("writes the rest of a batch beside events of no project", async ({ storage, a }) => {
+  promise("writes the other events of a batch if some have no project", async ({ storage, a }) => {
     const outcomes = await storage.writeEvents([
       entryWith(newId(), NOON),
       entryWith(a.project.id, NOON),
@@ -65,33 +65,36 @@ export function writingContract(promise: Promised, engine: Engine): void {
     assertEquals(kinds(await storage.writeEvents([entryWith(newId(), NOON)])), ["orphan"]);
   });
 
-  promise("groups by fingerprint and tells each issue's first event once", async (world) => {
-    const { storage, a } = world;
-    const outcomes = await storage.writeEvents([
-      entryWith(a.project.id, NOON + 2, { message: "one" }),
-      entryWith(a.project.id, NOON + 9, { message: "one", level: "fatal" }),
-      entryWith(a.project.id, NOON + 1, { message: "two" }),
-      entryWith(a.project.id, NOON + 5, { message: "one", level: "debug" }),
-    ]);
-    assertEquals(outcomes.map((o) => o.kind === "stored" && o.first), [true, false, true, false]);
-    const { rows } = await storage.issues(a.orgId, a.project.id, {}, { limit: 9 });
-    assertEquals(
-      rows.map(({ title, eventCount, firstSeen, lastSeen, level }) => [
-        title,
-        eventCount,
-        firstSeen,
-        lastSeen,
-        level,
-      ]),
-      [["one", 3, NOON + 2, NOON + 9, "fatal"], ["two", 1, NOON + 1, NOON + 1, "error"]],
-    );
-    // A late event changes neither the level nor the time.
-    await storage.writeEvents([entryWith(a.project.id, NOON, { message: "one", level: "info" })]);
-    const [issue] = (await storage.issues(a.orgId, a.project.id, {}, { limit: 1 })).rows;
-    assertEquals([issue?.level, issue?.firstSeen, issue?.lastSeen], ["fatal", NOON, NOON + 9]);
-  });
+  promise(
+    "groups events by fingerprint, and reports each issue's first event once",
+    async (world) => {
+      const { storage, a } = world;
+      const outcomes = await storage.writeEvents([
+        entryWith(a.project.id, NOON + 2, { message: "one" }),
+        entryWith(a.project.id, NOON + 9, { message: "one", level: "fatal" }),
+        entryWith(a.project.id, NOON + 1, { message: "two" }),
+        entryWith(a.project.id, NOON + 5, { message: "one", level: "debug" }),
+      ]);
+      assertEquals(outcomes.map((o) => o.kind === "stored" && o.first), [true, false, true, false]);
+      const { rows } = await storage.issues(a.orgId, a.project.id, {}, { limit: 9 });
+      assertEquals(
+        rows.map(({ title, eventCount, firstSeen, lastSeen, level }) => [
+          title,
+          eventCount,
+          firstSeen,
+          lastSeen,
+          level,
+        ]),
+        [["one", 3, NOON + 2, NOON + 9, "fatal"], ["two", 1, NOON + 1, NOON + 1, "error"]],
+      );
+      // A late event changes neither the level nor the time.
+      await storage.writeEvents([entryWith(a.project.id, NOON, { message: "one", level: "info" })]);
+      const [issue] = (await storage.issues(a.orgId, a.project.id, {}, { limit: 1 })).rows;
+      assertEquals([issue?.level, issue?.firstSeen, issue?.lastSeen], ["fatal", NOON, NOON + 9]);
+    },
+  );
 
-  promise("moves a resolved issue back when it comes again, and says so once", async (world) => {
+  promise("reopens a resolved issue when it occurs again, and reports that once", async (world) => {
     const { storage, a } = world;
     const [first] = await storage.writeEvents([entryWith(a.project.id, NOON)]);
     const id = issueOf(first);
@@ -137,7 +140,7 @@ export function writingContract(promise: Promised, engine: Engine): void {
     );
   });
 
-  promise("stores an event without a word in it, alone in its batch", async ({ storage, a }) => {
+  promise("stores an event without words, alone in its batch", async ({ storage, a }) => {
     const entry = entryWith(a.project.id, NOON, { message: "!?" });
     assertEquals(kinds(await storage.writeEvents([entry])), ["stored"]);
     assertEquals((await storage.event(a.orgId, entry.event.id))?.event.message, "!?");
