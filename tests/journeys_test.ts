@@ -155,15 +155,15 @@ test("lib/README.md describes the path of a broadcast to the members of another 
   await b.connect(a.name);
   const server = await b.serve({ open: (conn) => conn.join("lobby") });
   const socket = new WebSocket(server.url);
-  let came = 0;
-  socket.onmessage = () => came++;
+  let received = 0;
+  socket.onmessage = () => received++;
   await until("the member has joined", () => b.rooms.count === 1);
   await b.rooms.announced();
   let sent: string[] = [];
   const delivered = await stacksAt(Rooms.prototype, "deliver", async () => {
     sent = await stacksAt(WebSocketConnection.prototype, "sendShared", async () => {
       a.rooms.broadcast("lobby", "hello");
-      await until("the member has the message", () => came === 1);
+      await until("the member has the message", () => received === 1);
     });
   });
   assertOn(delivered[0]!, over!.slice(0, -1));

@@ -22,7 +22,7 @@ const OPENING = 200;
 /** What the members of a topic have sent and received. */
 interface Topic {
   readonly acknowledged: number[];
-  readonly heard: number[][];
+  readonly received: number[][];
 }
 
 /**
@@ -66,14 +66,14 @@ test(
         const ready: Promise<unknown>[] = [];
         for (let i = 0; i < OPENING && sockets.length < CLIENTS; i++) {
           const at = Math.floor(sockets.length / TOGETHER);
-          const topic = topics[at] ??= { acknowledged: [], heard: [] };
+          const topic = topics[at] ??= { acknowledged: [], received: [] };
           const socket = new Socket(url, { timeout: 60_000, maxDelay: 1_000 });
           socket.on("close", ({ code }) => codes.set(code, (codes.get(code) ?? 0) + 1));
           const channel = socket.channel(`room:${at}`);
-          const heard: number[] = [];
-          channel.on("said", (payload) => heard.push(payload as number));
+          const received: number[] = [];
+          channel.on("said", (payload) => received.push(payload as number));
           channel.when("lost", ({ reason }) => lost.push(reason));
-          topic.heard.push(heard);
+          topic.received.push(received);
           sockets.push(socket);
           channels.push(channel);
           ready.push(channel.ready());
@@ -92,10 +92,10 @@ test(
             const client = number * 7 % CLIENTS;
             const { acknowledged } = topics[Math.floor(client / TOGETHER)]!;
             // A push that fails may have been stored, and may be received.
-            const said = channels[client]!.push("say", number)
+            const push = channels[client]!.push("say", number)
               .then(() => void acknowledged.push(number), () => void failed++)
-              .finally(() => pending.delete(said));
-            pending.add(said);
+              .finally(() => pending.delete(push));
+            pending.add(push);
           }
           await new Promise((wake) => setTimeout(wake, 5));
         }
@@ -111,18 +111,18 @@ test(
       over = true;
       await Promise.all([talk, ...requests]);
       await until("all pushes are settled", () => pending.size === 0, 90_000);
-      const isMissing = ({ acknowledged, heard }: Topic): boolean => {
+      const isMissing = ({ acknowledged, received }: Topic): boolean => {
         const last = acknowledged.at(-1);
-        return last !== undefined && heard.some((list) => !list.includes(last));
+        return last !== undefined && received.some((list) => !list.includes(last));
       };
       await until("all clients have the last message", () => !topics.some(isMissing), 90_000);
       let acknowledged = 0;
       for (const topic of topics) {
         acknowledged += topic.acknowledged.length;
-        for (const heard of topic.heard) {
-          const known = new Set(heard);
+        for (const received of topic.received) {
+          const known = new Set(received);
           assertEquals(topic.acknowledged.filter((number) => !known.has(number)), []);
-          assertEquals(known.size, heard.length);
+          assertEquals(known.size, received.length);
         }
       }
       assertEquals(lost, []);

@@ -34,7 +34,7 @@ test("FragmentReader returns a message or an error for any input, within its lim
     const most = [10, 100, 5000][random.below(3)]!;
     const fragments = new FragmentReader(most);
     const bytesMax = 4 * most + BULK_OPEN_MAX * BULK_HEAD_BYTES;
-    let came = 0;
+    let received = 0;
     let whole = 0;
     for (let i = 0; i < 200; i++) {
       const begins = random.below(3) === 0;
@@ -50,7 +50,7 @@ test("FragmentReader returns a message or an error for any input, within its lim
         assert(result.length < 100, result);
         continue;
       }
-      came += row.length;
+      received += row.length;
       assert(result.length <= most && result.at <= result.length && !WHOLE_TAGS.has(result.tag));
       assert(
         result.bytes.length <= Math.max(4 * result.at, 1),
@@ -60,7 +60,7 @@ test("FragmentReader returns a message or an error for any input, within its lim
       if (result.isWhole) whole++;
       row.fill(0xee);
     }
-    assert(fragments.count + whole <= 200 && fragments.bytes <= 4 * came);
+    assert(fragments.count + whole <= 200 && fragments.bytes <= 4 * received);
   });
 });
 
@@ -114,16 +114,16 @@ test("SessionOutbox to HoldbackQueue: every frame that was not dropped arrives i
     const fragments = new FragmentReader(MESSAGE_BYTES_MAX);
     const holds = new HoldbackQueue();
     const sent: string[] = [];
-    const came: string[] = [];
+    const received: string[] = [];
     let refused = 0;
     let number = 0;
-    let said = 0;
+    let sentControls = 0;
 
     const hand = (body: Uint8Array, bulk: boolean): void => {
       const view = new DataView(body.buffer, body.byteOffset);
       const [key, what, length] = [view.getUint8(0), view.getUint32(1), view.getUint32(5)];
       assertEquals([length, body.at(-1)], [body.length, body.length === 9 ? length & 0xff : key]);
-      const run = () => void came.push(`${key}: ${what}, ${length}`);
+      const run = () => void received.push(`${key}: ${what}, ${length}`);
       if (!bulk && holds.isHeld(key)) assert(holds.hold(key, body.length, run));
       else run();
     };
@@ -136,7 +136,7 @@ test("SessionOutbox to HoldbackQueue: every frame that was not dropped arrives i
         const untold = fragments.takeUntold();
         if (untold > 0) assert(outbox.taken(untold));
         if (one.isWhole) holds.close(one.slot!, () => hand(one.body, true));
-      } else said++;
+      } else sentControls++;
       return true;
     };
 
@@ -189,11 +189,11 @@ test("SessionOutbox to HoldbackQueue: every frame that was not dropped arrives i
     }
     flush();
     while (outbox.unsent > 0) send();
-    assertEquals([refused, said], [outbox.dropped, controls]);
-    assertEquals(came.length, sent.length);
+    assertEquals([refused, sentControls], [outbox.dropped, controls]);
+    assertEquals(received.length, sent.length);
     for (const key of ["0", "1", "2", "3", "4"]) {
       const of = (line: string) => line.startsWith(key);
-      assertEquals(came.filter(of), sent.filter(of), `to ${key}`);
+      assertEquals(received.filter(of), sent.filter(of), `to ${key}`);
     }
     assertEquals([holds.count, holds.bytes, fragments.count, fragments.bytes], [0, 0, 0, 0]);
     assert(!outbox.taken(FLIGHT_BYTES_MAX), "all but a small part was acknowledged");

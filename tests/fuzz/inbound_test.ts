@@ -112,13 +112,13 @@ function session(random: SeededRandom): number {
     const fn = (() => new Promise(() => {})) as ActorFunction<never, never[]>;
     remote.spawner.expose("fn", fn);
   }
-  const crowd = (side: Side): Actor[] => [
+  const spawnActors = (side: Side): Actor[] => [
     side.actor({ trap: true, name: "someone" }),
     side.actor({ trap: true }),
     side.actor({ trap: true }),
     side.actor(),
   ];
-  const [near, far] = [crowd(one), crowd(other)];
+  const [near, far] = [spawnActors(one), spawnActors(other)];
   // Two actors without remote links or monitors. A random id may still match one of them, and make
   // it exit.
   const [bystander, friend] = [one.actor({ trap: true, name: "bystander" }), one.actor()];

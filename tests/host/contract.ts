@@ -157,8 +157,8 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
       const both = await pair(makeHost(), way);
       const random = new SeededRandom(7);
       const sent = createHash("sha256");
-      const came = createHash("sha256");
-      both.far.onData = (bytes) => void came.update(bytes);
+      const received = createHash("sha256");
+      both.far.onData = (bytes) => void received.update(bytes);
       let total = 0;
       while (total < 32 << 20) {
         const piece = random.bytes(16).slice(0, 1 + random.below(15));
@@ -172,7 +172,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
         }
       }
       await until("all bytes have arrived", () => both.far.bytes === total, 30_000);
-      assertEquals(came.digest("hex"), sent.digest("hex"));
+      assertEquals(received.digest("hex"), sent.digest("hex"));
       assertEquals(both.near.stream.unsent, 0);
       assert(both.near.drains > 0);
       await unpair(both);

@@ -227,7 +227,7 @@ test("Mesh rejects a man in the middle that terminates TLS with its own certific
       const error = await assertRejects(() => a.mesh.connect(name), NodeConnectError);
       assertEquals(error.code, "untrusted");
       assertEquals([a.received, b.received], [[], []]);
-      assertEquals(middle.seen.length, 0, "the initiator sent no data");
+      assertEquals(middle.seen.length, 0, "the initiator sent data");
     } finally {
       await middle.close();
     }
@@ -260,9 +260,12 @@ test("Mesh works through a relay that forwards TCP, which sees no plaintext", as
 });
 
 for (
-  const [whose, code] of [["another node's", "wrongnode"], ["the node's own, but old,", "cookie"]]
+  const [leaf, code] of [["a leaf of another node", "wrongnode"], [
+    "an old leaf of the node",
+    "cookie",
+  ]]
 ) {
-  test(`Mesh rejects a man in the middle with a stolen ${whose} leaf and without the cookie`, async () => {
+  test(`Mesh rejects a man in the middle that has stolen ${leaf}, but not the cookie`, async () => {
     await withNodes(async (start) => {
       const target = await freePort();
       const { authority } = await testKeys();

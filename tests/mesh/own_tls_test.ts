@@ -17,7 +17,7 @@ import { OwnAuthority } from "./authority.ts";
 import { Intruder } from "./intruder.ts";
 
 const authority = await OwnAuthority.make(31);
-const stranger = await OwnAuthority.make(32);
+const otherAuthority = await OwnAuthority.make(32);
 
 /** Asserts that the dial fails with this code, and that neither side has a session. */
 async function assertNoSession(from: TestNode, to: TestNode, code: string): Promise<void> {
@@ -106,7 +106,9 @@ test("option tls.verifyPeer replaces the check of the host name, and is called o
       assertEquals(error.code, "certificate");
     }
     // verifyPeer checks names, but TLS still checks the authority.
-    const d = await start("d", { tls: { ...await stranger.issue("spiffe.example"), verifyPeer } });
+    const d = await start("d", {
+      tls: { ...await otherAuthority.issue("spiffe.example"), verifyPeer },
+    });
     for (const [from, to] of [[a, d], [d, a]] as const) {
       const error = await assertRejects(() => from.mesh.connect(to.name), NodeConnectError);
       assertEquals(error.code, "untrusted");
@@ -124,10 +126,10 @@ test("option tls.verifyPeer replaces the check of the host name, and is called o
 test("Mesh with the user's certificates rejects another authority, on either side", async () => {
   await withNodes(async (start) => {
     const a = await start("a", { tls: await authority.issue("127.0.0.1") });
-    const b = await start("b", { tls: await stranger.issue("127.0.0.1") });
+    const b = await start("b", { tls: await otherAuthority.issue("127.0.0.1") });
     await assertNoSession(b, a, "untrusted");
     // The initiator accepts it, but the responder does not.
-    const half = { ...await stranger.issue("127.0.0.1"), ca: authority.ca };
+    const half = { ...await otherAuthority.issue("127.0.0.1"), ca: authority.ca };
     const c = await start("c", { tls: half });
     const error = await assertRejects(() => c.mesh.connect(a.name), NodeConnectError);
     assert(["untrusted", "broken"].includes(error.code), `${error.code}: ${error.message}`);

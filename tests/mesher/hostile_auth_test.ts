@@ -415,13 +415,13 @@ test("Login answers 503 to most of many simultaneous requests, and continues to 
   await onStage(async ({ user, first }) => {
     // Hashes of a tenth of the real cost, which are still slower than requests.
     const size = 2 * (HASHES_MAX + HASHES_WAITING_MAX);
-    const crowd = Array.from(
+    const requests = Array.from(
       { length: size },
       (_, i) => login(user, `user${i}@example.org`, "guess"),
     );
-    const statuses = (await Promise.all(crowd)).map(({ status }) => status);
+    const statuses = (await Promise.all(requests)).map(({ status }) => status);
     const refused = statuses.filter((status) => status === 503).length;
-    assert(refused > 0, "a request was rejected");
+    assert(refused > 0, "no request was rejected");
     assertEquals(refused + statuses.filter((status) => status === 401).length, size);
     assertEquals((await login(user, first.email, first.password)).status, 200);
   }, { passwordCost: { ...PASSWORD_COST, N: 8_192, p: 1 } });

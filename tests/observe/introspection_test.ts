@@ -126,10 +126,10 @@ test("node.info rejects with noproc for an actor that has exited", async () => {
 
 test("node.top sorts by mailbox, timers, rate and handler time", async () => {
   await withNode(async (node) => {
-    const deaf = node.spawnWith({ name: "deaf" }, async (self: Self<number>) => {
+    const stuck = node.spawnWith({ name: "stuck" }, async (self: Self<number>) => {
       await self.receive({ match: (n) => n < 0 });
     });
-    for (let n = 0; n < 500; n++) node.send(deaf, n);
+    for (let n = 0; n < 500; n++) node.send(stuck, n);
     const busy = node.spawn(() => (_: string) => {
       for (const end = performance.now() + 5; performance.now() < end;);
     });
@@ -141,7 +141,7 @@ test("node.top sorts by mailbox, timers, rate and handler time", async () => {
     }, 20);
     try {
       const [most] = await node.top();
-      assertEquals([most!.names, most!.mailbox, most!.value], [["deaf"], 500, 500]);
+      assertEquals([most!.names, most!.mailbox, most!.value], [["stuck"], 500, 500]);
       const [timed] = await node.top({ by: "timers" });
       assertEquals([timed!.pid, timed!.value], [chatty as Pid, 20]);
       const [slowest] = await node.top({ by: "time", window: 200 });

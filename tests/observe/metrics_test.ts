@@ -26,10 +26,10 @@ async function withCounts(body: (node: Node) => Promise<void>): Promise<void> {
   await using node = await startCheaply(options);
   await using other = await startCheaply({ ...options, seeds: [node.name] });
   await until("the nodes are connected", () => other.peers().length === 1);
-  const deaf = node.spawn(async (self) => {
+  const stuck = node.spawn(async (self) => {
     await self.receive({ match: () => false });
   });
-  for (let n = 0; n < 20; n++) node.send(deaf, n as never);
+  for (let n = 0; n < 20; n++) node.send(stuck, n as never);
   await node.serve({ message() {} });
   await body(node);
 }

@@ -55,14 +55,14 @@ function block(ms: number): void {
 
 test("warning: a mailbox over the limit is reported as event and log entry, with the actor's activity", async () => {
   await withWarnings({ warnings: { mailbox: 100 } }, async (node, warnings, entries) => {
-    const pid = node.spawnWith({ name: "deaf" }, async (self: Self<number>) => {
+    const pid = node.spawnWith({ name: "stuck" }, async (self: Self<number>) => {
       await self.receive({ match: (n) => n < 0 });
     });
     for (let n = 0; n < 101; n++) node.send(pid, n);
     const { kind, pids, size, activity, message } = warnings[0]!;
     assertEquals([kind, pids, size], ["mailbox", [pid], 100]);
-    assertEquals(activity!.names, ["deaf"]);
-    assertStringIncludes(message, "deaf holds 100 messages");
+    assertEquals(activity!.names, ["stuck"]);
+    assertStringIncludes(message, "stuck holds 100 messages");
     const entry = entries.find(({ event }) => event === "warning")!;
     assertEquals([entry.level, entry.data], ["warn", warnings[0]]);
     assertEquals(entry.line, `${node.name}: ${message}`);

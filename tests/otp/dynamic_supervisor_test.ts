@@ -243,8 +243,8 @@ test("Supervisor, DynamicSupervisor: reject an unknown request, and their childr
 test("DynamicSupervisor: ignores exit signals of unrelated actors", async () => {
   const family = new Family();
   const pool = await start(family);
-  const stranger = family.system.puppet();
-  family.system.exit(pool.pid, "shutdown", stranger.pid as Pid);
+  const unrelated = family.system.puppet();
+  family.system.exit(pool.pid, "shutdown", unrelated.pid as Pid);
   await family.run(pool.startChild(family.child("a")));
   assertEquals(family.runs("a"), true);
   await family.run(pool.stop("normal"));

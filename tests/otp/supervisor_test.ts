@@ -395,13 +395,13 @@ test("Supervisor: ignores exit signals and exits of unrelated actors", async () 
     return child.start(self);
   };
   const tree = await family.supervise({ children: [{ id: "a", start }] });
-  const stranger = family.system.puppet();
+  const unrelated = family.system.puppet();
   for (const reason of ["normal", "shutdown", BOOM]) {
-    family.system.exit(tree.pid, reason, stranger.pid as Pid);
+    family.system.exit(tree.pid, reason, unrelated.pid as Pid);
     await family.system.settle();
   }
-  stranger.self.link(tree.pid);
-  stranger.self.end(BOOM);
+  unrelated.self.link(tree.pid);
+  unrelated.self.end(BOOM);
   await family.system.settle();
   assertEquals(helpers.map((pid) => family.system.isAlive(pid)), [false]);
   assertEquals(family.system.isAlive(tree.pid), true);
@@ -870,7 +870,7 @@ test("restart: reports a child that was killed because it did not stop, or crash
   const family = new Family();
   const tree = await family.supervise({
     children: [
-      family.child("deaf", { stopping: "never", shutdown: 10 }),
+      family.child("stubborn", { stopping: "never", shutdown: 10 }),
       family.child("brutal", { stopping: "never", shutdown: "brutalKill" }),
       family.child("crashes", { stopping: "crashes" }),
       family.child("good"),
@@ -881,7 +881,7 @@ test("restart: reports a child that was killed because it did not stop, or crash
   await stopped;
   assertEquals(family.received.map(({ child, reason, next }) => [child, reason, next]), [
     ["crashes", BOOM, "none: it had to stop anyway"],
-    ["deaf", "killed", "none: it was killed, because it did not stop within 10 ms"],
+    ["stubborn", "killed", "none: it was killed, because it did not stop within 10 ms"],
   ]);
 });
 

@@ -35,11 +35,11 @@ test(
       });
       const ended = new Promise((closed) => child.once("close", closed));
       servers[ports.indexOf(port)] = { child, ended };
-      let [printed, said] = ["", ""];
+      let [printed, errors] = ["", ""];
       child.stdout.setEncoding("utf8").on("data", (text: string) => printed += text);
-      child.stderr.setEncoding("utf8").on("data", (text: string) => said += text);
+      child.stderr.setEncoding("utf8").on("data", (text: string) => errors += text);
       await until("the server accepts connections", () => {
-        if (child.exitCode !== null) throw new Error(said);
+        if (child.exitCode !== null) throw new Error(errors);
         return printed.includes(" serves ");
       }, 30_000);
     };
@@ -66,7 +66,7 @@ test(
           async () => (await ann.people()).includes("bob") && (await bob.people()).includes("ann"),
         );
         const sent: string[] = [];
-        const said = async (who: typeof ann, name: string, text: string): Promise<void> => {
+        const sends = async (who: typeof ann, name: string, text: string): Promise<void> => {
           await who.say(text);
           sent.push(`${name}: ${text}`);
           await until(
@@ -78,7 +78,7 @@ test(
           );
         };
         for (let i = 0; i < 5; i++) {
-          await said(i % 2 ? bob : ann, i % 2 ? "bob" : "ann", `message ${i}`);
+          await sends(i % 2 ? bob : ann, i % 2 ? "bob" : "ann", `message ${i}`);
         }
         await bob.page.fill("#text", "I am about to say");
         await until(
@@ -89,7 +89,7 @@ test(
         for (const round of [0, 1, 2]) {
           servers[round]!.child.kill("SIGKILL");
           await servers[round]!.ended;
-          for (let i = 0; i < 3; i++) await said(ann, "ann", `round ${round}, message ${i}`);
+          for (let i = 0; i < 3; i++) await sends(ann, "ann", `round ${round}, message ${i}`);
           await start(ports[round]!);
         }
         assertEquals(await ann.texts(), sent);

@@ -23,8 +23,8 @@ async function upgradeAnswer(url: string): Promise<string> {
     `GET ${pathname} HTTP/1.1\r\nHost: ${hostname}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
       `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n\r\n`,
   );
-  const answer = await new Promise<string>((came) =>
-    socket.once("data", (bytes) => came(`${bytes}`))
+  const answer = await new Promise<string>((resolve) =>
+    socket.once("data", (bytes) => resolve(`${bytes}`))
   );
   const closed = new Promise((closed) => socket.once("close", closed));
   socket.destroy();
@@ -62,20 +62,20 @@ test("cluster.ts accepts any WebSocket client", async () => {
 
   for (const guest of [ada, grace]) {
     guest.say({ type: "join", room: "tea" });
-    assertEquals(await guest.hears(), { type: "joined", room: "tea" });
+    assertEquals(await guest.next(), { type: "joined", room: "tea" });
   }
   const hello = { type: "message", room: "tea", data: ["hello", 1], from: one!.name } as const;
   ada.say({ type: "broadcast", room: "tea", data: ["hello", 1] });
-  assertEquals(await ada.hears(), hello);
-  assertEquals(await grace.hears(), hello);
+  assertEquals(await ada.next(), hello);
+  assertEquals(await grace.next(), hello);
 
   // This message goes to all except the sender, so the sender receives the next one first.
   ada.say({ type: "broadcastFrom", room: "tea", data: "psst" });
   ada.say({ type: "leave", room: "tea" });
-  assertEquals(await grace.hears(), { ...hello, data: "psst" });
-  assertEquals(await ada.hears(), { type: "left", room: "tea" });
+  assertEquals(await grace.next(), { ...hello, data: "psst" });
+  assertEquals(await ada.next(), { type: "left", room: "tea" });
   grace.say({ type: "broadcast", room: "tea", data: "who is here?" });
-  assertEquals(await grace.hears(), { ...hello, data: "who is here?", from: three!.name });
+  assertEquals(await grace.next(), { ...hello, data: "who is here?", from: three!.name });
 
   const wrong: unknown[] = [
     "no JSON",
@@ -86,18 +86,18 @@ test("cluster.ts accepts any WebSocket client", async () => {
   ];
   for (const what of wrong) {
     ada.say(what);
-    assertEquals((await ada.hears()).type, "error");
+    assertEquals((await ada.next()).type, "error");
   }
 
   ada.say({ type: "watch" });
-  const status = await ada.hears();
+  const status = await ada.next();
   assert(status.type === "status" && status.node === one!.name && status.pid === one!.pid);
   assertEquals(
     status.nodes.map(({ name, up }) => [name, up]),
     nodes.map(({ name }) => [name, true]),
   );
   process.kill(two!.pid, "SIGKILL");
-  const after = await ada.hears();
+  const after = await ada.next();
   assert(after.type === "status");
   assertEquals(after.nodes.map(({ up }) => up), [true, false, true]);
   assertEquals(after.nodes[1]!.reason, "closed");

@@ -143,7 +143,7 @@ export class Guest {
   }
 
   /** Waits for the next message, and removes it from the queue. */
-  async hears(): Promise<ServerMessage> {
+  async next(): Promise<ServerMessage> {
     await until("a message has arrived", () => this.observed.length > 0);
     return this.observed.shift()!;
   }

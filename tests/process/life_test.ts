@@ -90,27 +90,27 @@ for (const [one, other] of PAIRS) {
       const a = await start(one, "a");
       const b = await start(other, "b", { seeds: [a.name] });
       await untilWhole(a, b);
-      const stranger = await start(other, "stranger", {
+      const outsider = await start(other, "outsider", {
         cookie: "another cookie",
         seeds: [a.name],
       });
       await until(
         "both nodes have reported the rejection",
-        () => a.count("refused") > 0 && stranger.count("refused") > 0,
+        () => a.count("refused") > 0 && outsider.count("refused") > 0,
       );
       // The node dials at its start, and then reports that it is ready.
-      const readyAt = stranger.received.find(({ event }) => event === "ready")!.at!;
-      for (const node of [a, stranger]) {
+      const readyAt = outsider.received.find(({ event }) => event === "ready")!.at!;
+      for (const node of [a, outsider]) {
         const late = node.received.find(({ event }) => event === "refused")!.at! - readyAt;
         assert(late < 1000, `rejected after ${late} ms`);
       }
       // The node continues to retry, and neither node logs more.
       await until("the node has tried again", () => a.count("refused") >= 4, 30_000);
       assertEquals(a.warnings().length, 1, a.warnings().join("\n"));
-      assertEquals(stranger.warnings().length, 1, stranger.warnings().join("\n"));
+      assertEquals(outsider.warnings().length, 1, outsider.warnings().join("\n"));
       assert(/cookie/.test(a.warnings()[0]!), a.warnings()[0]);
-      assert(/cookie/.test(stranger.warnings()[0]!), stranger.warnings()[0]);
-      assertEquals(await stranger.ask("peers"), []);
+      assert(/cookie/.test(outsider.warnings()[0]!), outsider.warnings()[0]);
+      assertEquals(await outsider.ask("peers"), []);
       assertEquals(await a.ask("peers"), [b.name]);
       await roomsWork(a, b);
     });

@@ -31,17 +31,17 @@ const DENO_ARGS = ["run", "-A", "--no-config", "--no-lock"];
 interface Ended {
   readonly status: number | null;
   readonly printed: string;
-  readonly said: string;
+  readonly errors: string;
 }
 
 function run(command: string, args: readonly string[], cwd?: string): Promise<Ended> {
   const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], cwd });
-  let [printed, said] = ["", ""];
+  let [printed, errors] = ["", ""];
   child.stdout.setEncoding("utf8").on("data", (text: string) => printed += text);
-  child.stderr.setEncoding("utf8").on("data", (text: string) => said += text);
+  child.stderr.setEncoding("utf8").on("data", (text: string) => errors += text);
   return new Promise((resolve) => {
-    child.on("error", (error) => resolve({ status: null, printed, said: String(error) }));
-    child.on("close", (status) => resolve({ status, printed, said }));
+    child.on("error", (error) => resolve({ status: null, printed, errors: String(error) }));
+    child.on("close", (status) => resolve({ status, printed, errors }));
   });
 }
 
@@ -54,8 +54,8 @@ async function install(folder: string, specifier: string): Promise<boolean> {
   const dependencies = { [specifier.slice(0, at)]: specifier.slice(at + 1) };
   mkdirSync(folder);
   writeFileSync(join(folder, "package.json"), JSON.stringify({ dependencies }));
-  const { status, said } = await run(deno, ["install", "-q"], folder);
-  if (status !== 0) process.stderr.write(`skipped, ${specifier} is not available: ${said}`);
+  const { status, errors } = await run(deno, ["install", "-q"], folder);
+  if (status !== 0) process.stderr.write(`skipped, ${specifier} is not available: ${errors}`);
   return status === 0;
 }
 
@@ -129,13 +129,13 @@ async function stored(user: Client, id: string): Promise<any> {
 
 /** Checks the data that every SDK must report for the same program. */
 async function checkReports(
-  { status, printed, said }: Ended,
+  { status, printed, errors }: Ended,
   { user }: Place,
   sdk: string,
 ): Promise<void> {
-  assertEquals(status, 0, said);
+  assertEquals(status, 0, errors);
   const { id, message, long, isFlushed } = JSON.parse(printed);
-  assert(isFlushed, said);
+  assert(isFlushed, errors);
   const event = await stored(user, id);
   assertEquals(event.title, "BasketError: cannot empty 3 baskets");
   const frame = event.exception.at(-1).frames.at(-1);
@@ -161,7 +161,7 @@ test("mesher: Sentry's SDK for Deno reports an exception with its stack and brea
   await withMesher(async (place) => {
     const ended = await run(deno, [...DENO_ARGS, CHILD, DENO_SDK, place.dsn]);
     if (ended.status === MISSING) {
-      process.stderr.write(`passed over: ${ended.said}`);
+      process.stderr.write(`skipped: ${ended.errors}`);
       return;
     }
     await checkReports(ended, place, "sentry.javascript.deno");
@@ -233,7 +233,7 @@ test("mesher: Sentry's SDK for browsers reports an exception from a page of anot
     if (!await install(sdk, BROWSER_SDK)) return;
     writeFileSync(join(sdk, "shop.mjs"), shopScript(dsn));
     const built = await run(bun, ["build", "shop.mjs", "--target=browser", "--format=iife"], sdk);
-    assertEquals(built.status, 0, built.said);
+    assertEquals(built.status, 0, built.errors);
     const shop = createHttpServer((request, response) => {
       const isScript = request.url === "/shop.js";
       response.setHeader("content-type", isScript ? "text/javascript" : "text/html");

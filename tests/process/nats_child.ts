@@ -37,12 +37,12 @@ takeCommands(async ({ nats, ...options }: NatsOptions) => {
   const kept = channel("kept", { history: { size: 100, copies: 1 } });
   const server = await node.serve({ channels: [kept] });
   tell({ event: "ready", at: now(), name: node.name, pid: process.pid });
-  const heard: string[] = [];
-  const record = (frames: Uint8Array) => heard.push(...messagesIn(frames).map(String));
+  const received: string[] = [];
+  const record = (frames: Uint8Array) => received.push(...messagesIn(frames).map(String));
   node.rooms.join("room", { sendShared: record });
   const socket = new Socket(`${server.url.replace("http", "ws")}socket`);
   const client = socket.channel("kept", {}, { recent: 100 });
-  client.on("said", (payload) => heard.push(`kept ${(payload as { text: string }).text}`));
+  client.on("said", (payload) => received.push(`kept ${(payload as { text: string }).text}`));
   client.ready().then(() => tell({ event: "joined" }));
   return async (command) => {
     const { do: what, text = "", room = "room" } = command as Any;
@@ -60,8 +60,8 @@ takeCommands(async ({ nats, ...options }: NatsOptions) => {
           node.rooms.broadcast("room", `${"x".repeat(1000)}${i}`);
         }
         return undefined;
-      case "heard":
-        return heard;
+      case "received":
+        return received;
       case "stop":
         return await node.stop();
       default:

@@ -99,7 +99,7 @@ async function withNats(body: (start: Made, server: NatsServer) => Promise<void>
   }
 }
 
-const heard = (node: NodeProcess) => node.ask<string[]>("heard");
+const received = (node: NodeProcess) => node.ask<string[]>("received");
 
 /**
  * Broadcasts until each node has received a text. Returns how often the other nodes received it.
@@ -107,7 +107,7 @@ const heard = (node: NodeProcess) => node.ask<string[]>("heard");
 async function reaches(from: NodeProcess, nodes: readonly NodeProcess[], text: string) {
   await from.ask("broadcast", { text });
   for (const node of nodes) {
-    await until(`${text} has arrived`, async () => (await heard(node)).includes(text));
+    await until(`${text} has arrived`, async () => (await received(node)).includes(text));
   }
 }
 
@@ -144,7 +144,7 @@ test("natsRelay replaces the mesh for rooms, through kills and restarts of a nod
     await reaches(b, [a, b, again], "five");
     const lines = ["one", "two", "three", "four", "kept while disconnected", "five"];
     for (const node of [a, b]) {
-      const all = await heard(node);
+      const all = await received(node);
       for (const line of lines.filter((line) => line !== "kept while disconnected")) {
         assertEquals(all.filter((text) => text === line).length, 1, `${line} of ${all}`);
       }
@@ -176,9 +176,9 @@ test("natsRelay drops messages that exceed its queue while NATS is down, and its
     );
     await Promise.all([a, b].map((node) => node.ask("announced")));
     await reaches(a, [a, b], "after it");
-    const there = (await heard(b)).length;
+    const there = (await received(b)).length;
     assert(there >= 1 && there <= 101, `${there} of 1001`);
-    assertEquals((await heard(a)).length, 1001);
+    assertEquals((await received(a)).length, 1001);
   });
 });
 
@@ -192,7 +192,9 @@ test("natsRelay with JetStream delivers each event of a history in order to anot
     const texts = Array.from({ length: 30 }, (_, i) => `${i}`);
     for (const text of texts.slice(0, 10)) await a1.ask("keep", { text });
     const kept = async (node: NodeProcess) =>
-      (await heard(node)).filter((line) => line.startsWith("kept ")).map((line) => line.slice(5));
+      (await received(node)).filter((line) => line.startsWith("kept ")).map((line) =>
+        line.slice(5)
+      );
     await until("b has ten events", async () => (await kept(b)).length === 10);
 
     await b.kill();

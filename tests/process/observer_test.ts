@@ -118,10 +118,10 @@ test(
   needs,
   async () => {
     await withPage({ authorize: () => "control" }, async (base, a, b) => {
-      const deaf = a.spawnWith({ name: "deaf" }, async (self: Self<number>) => {
+      const stuck = a.spawnWith({ name: "stuck" }, async (self: Self<number>) => {
         await self.receive({ match: (n) => n < 0 });
       });
-      for (let n = 0; n < 12_000; n++) a.send(deaf, n);
+      for (let n = 0; n < 12_000; n++) a.send(stuck, n);
       const work = setInterval(() => counter.cast(counter.at(a, "hits")).add(1), 5);
       try {
         await withBrowser(async (browser) => {
@@ -147,7 +147,7 @@ test(
 
           await page.keyboard.press("Escape");
           await page.getByRole("link", { name: "Actors" }).click();
-          await sees("deaf");
+          await sees("stuck");
           await shot(page, "actors-light");
           await page.getByRole("link", { name: "Trees" }).click();
           await page.getByRole("link", { name: "hits" }).click();

@@ -28,15 +28,15 @@ const SCRIPT = fileURLToPath(new URL("../../scripts/sim.ts", import.meta.url));
 
 for (const [runtime] of PAIRS) {
   test(`deno task sim -- --help (${runtime}) prints the same help as without the dashes`, async () => {
-    const said = async (args: readonly string[]): Promise<string[]> => {
+    const outputOf = async (args: readonly string[]): Promise<string[]> => {
       const child = makeHost().spawn({ runtime, file: SCRIPT, args });
       const lines: string[] = [];
       child.lines((line) => lines.push(line));
       await child.ended;
       return lines;
     };
-    const help = await said(["--help"]);
+    const help = await outputOf(["--help"]);
     assertEquals(help.some((line) => line.startsWith("Usage: ")), true);
-    assertEquals(await said(["--", "--help"]), help);
+    assertEquals(await outputOf(["--", "--help"]), help);
   });
 }

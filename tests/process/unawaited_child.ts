@@ -6,11 +6,11 @@
 import process from "node:process";
 import { type Call, Node, type Pid, type Self } from "../../mod.ts";
 
-const said: string[] = [];
+const logged: string[] = [];
 const node = await Node.start({
   cookie: "forgotten",
   logLevel: "error",
-  log: ({ line }) => void said.push(line.split("\n")[0]!),
+  log: ({ line }) => void logged.push(line.split("\n")[0]!),
 });
 const observed: string[] = [];
 if (process.argv[2] === "listener") {
@@ -74,12 +74,12 @@ const dead = node.spawn((self: Self<string>) => () => {
 });
 node.send(dead, "go");
 const deadline = performance.now() + 10_000;
-while (said.length < expected && performance.now() < deadline) {
+while (logged.length < expected && performance.now() < deadline) {
   await new Promise((turn) => setTimeout(turn, 5));
 }
 await new Promise((turn) => setTimeout(turn, 50));
 const alive = pids.filter((pid) => node.isAlive(pid)).length;
-process.stdout.write(JSON.stringify({ alive, observed, careful: node.isAlive(careful), said }));
+process.stdout.write(JSON.stringify({ alive, observed, careful: node.isAlive(careful), logged }));
 if (process.argv[2] === "other") {
   Promise.reject(new Error("unrelated to a node"));
   await new Promise((turn) => setTimeout(turn, 100));

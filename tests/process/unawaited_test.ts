@@ -19,13 +19,13 @@ for (const listens of [false, true]) {
   test(`a failed call that is not awaited ends its actor, and not the process${where}`, async () => {
     const argument = listens ? ["listener"] : [];
     const output = await outputOf(process.execPath, [...COMMAND, ...argument]);
-    const { alive, careful, observed, said } = JSON.parse(output);
+    const { alive, careful, observed, logged } = JSON.parse(output);
     assertEquals([alive, careful], [0, true]);
     for (const request of HOW.flatMap((how) => WAYS.map((way) => `${how} ${way}`))) {
       const [outside, inside] = [`"${request} outside"`, `"${request}"`].map((quoted) =>
-        said.filter((line: string) => line.includes(quoted))
+        logged.filter((line: string) => line.includes(quoted))
       );
-      assertEquals([outside.length, inside.length], [1, 1], `${request}: ${said.join("\n")}`);
+      assertEquals([outside.length, inside.length], [1, 1], `${request}: ${logged.join("\n")}`);
       assert(outside[0].includes("outside of actors did not await what failed"), outside[0]);
       assert(/actor <0\.\d+> .*did not await what failed/.test(inside[0]), inside[0]);
     }

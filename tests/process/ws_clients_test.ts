@@ -32,7 +32,7 @@ interface Seen {
   readonly protocol: string;
   /** The close events: of the server's close, and of its own. */
   readonly received: { code: number; reason: string; wasClean: boolean };
-  readonly said: { code: number; reason: string; wasClean: boolean };
+  readonly ownClose: { code: number; reason: string; wasClean: boolean };
 }
 
 /** A client, if available. */
@@ -225,8 +225,8 @@ for (const candidate of CANDIDATES) {
           assertEquals(seen.extensions.includes("permessage-deflate"), option !== false);
         }
         assertEquals(seen.received, { code: 4002, reason: "enough", wasClean: true });
-        assertEquals(seen.said.code, 4001);
-        assertEquals(seen.said.wasClean, true);
+        assertEquals(seen.ownClose.code, 4001);
+        assertEquals(seen.ownClose.wasClean, true);
         await until("the server has reported both closes", () => codes.length === 2);
         // Node echoes our close code without the reason.
         assertEquals(codes.map((each) => each.slice(0, 4)), ["4002", "4001"]);

@@ -3,7 +3,7 @@
  * measured:
  *
  *     idle PORT COUNT      opens COUNT WebSockets and keeps them; prints "open"
- *     deaf PORT COUNT      the same, but they never read after the upgrade response
+ *     stalled PORT COUNT      the same, but they never read after the upgrade response
  *     churn PORT A_SECOND SECONDS   opens and drops A_SECOND per second; prints "done COUNT"
  *
  * It exits at the end of its standard input.

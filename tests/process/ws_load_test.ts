@@ -29,7 +29,7 @@ const IDLE_BYTES_MAX = 4096;
 const SLACK_BYTES = 700_000;
 
 /** Starts a process with many clients. Returns the process and its output. */
-function crowd(...args: readonly (string | number)[]): { child: Child; lines: string[] } {
+function startClients(...args: readonly (string | number)[]): { child: Child; lines: string[] } {
   const child = host.spawn({ runtime, file: CROWD, args: args.map(String) });
   const lines: string[] = [];
   child.lines((line) => lines.push(line));
@@ -44,10 +44,10 @@ test(
       { maxConnections: IDLE + 100, message: (conn, data) => conn.send(data) },
       async (server) => {
         // A first run, so that code is compiled and tables have their size.
-        const warm = crowd("idle", server.port, 50);
+        const warm = startClients("idle", server.port, 50);
         await until("the first connections are open", () => warm.lines.length > 0);
         const before = heapBytes();
-        const { child, lines } = crowd("idle", server.port, IDLE);
+        const { child, lines } = startClients("idle", server.port, IDLE);
         await until("all connections are open", () => lines.includes("open"), 120_000);
         assertEquals(server.connections, IDLE + 50);
         const each = (heapBytes() - before) / IDLE;
@@ -80,7 +80,7 @@ test("connections that open and close leave no state", { timeout: 300_000 }, asy
     close: () => closed++,
   }, async (server) => {
     const round = async (seconds: number): Promise<void> => {
-      const { child, lines } = crowd("churn", server.port, CHURN_A_SECOND, seconds);
+      const { child, lines } = startClients("churn", server.port, CHURN_A_SECOND, seconds);
       await until(
         "all clients have connected and disconnected",
         () => lines.length > 0,
@@ -200,7 +200,7 @@ test("a broadcast to ten thousand members delays other events by at most 20 ms",
     idleTimeout: 0,
     open: (conn) => conn.join("news"),
   }, async (server) => {
-    const { child, lines } = crowd("idle", server.port, 10_000);
+    const { child, lines } = startClients("idle", server.port, 10_000);
     await until("all connections are open", () => lines.includes("open"), 120_000);
     const waits: number[] = [];
     for (let round = 0; round < 15; round++) {
@@ -229,7 +229,7 @@ test("broadcasts to members that never read are stored once, not per member", as
     backpressureLimit: limit,
     backpressurePolicy: "drop",
   }, async (server) => {
-    const { child, lines } = crowd("deaf", server.port, members);
+    const { child, lines } = startClients("stalled", server.port, members);
     await until("all connections are open", () => lines.includes("open"));
     // One runtime counts bytes as heap, the other as external memory.
     const bytes = (): number => Math.max(heapBytes(), process.memoryUsage().external);

@@ -29,7 +29,7 @@ export async function talk(url, Socket) {
     });
     socket.onerror = null;
     const next = async () => {
-      if (got.length === 0) await new Promise((came) => waiting.push(came));
+      if (got.length === 0) await new Promise((resolve) => waiting.push(resolve));
       return got.shift();
     };
     return { socket, next, closed };
@@ -65,8 +65,8 @@ export async function talk(url, Socket) {
   const received = await first.closed;
   const second = await open();
   second.socket.close(4001, "done");
-  const said = await second.closed;
-  return { echoed, fragments, extensions, protocol, received, said };
+  const ownClose = await second.closed;
+  return { echoed, fragments, extensions, protocol, received, ownClose };
 }
 
 if (typeof process === "object" && process.argv[2]?.startsWith("ws")) {

@@ -31,7 +31,7 @@ async def talk(url, compression):
         received = {"code": socket.close_code, "reason": socket.close_reason, "wasClean": True}
     second = await websockets.connect(url, **options)
     await second.close(4001, "done")
-    said = {"code": second.close_code, "reason": second.close_reason, "wasClean": True}
+    ownClose = {"code": second.close_code, "reason": second.close_reason, "wasClean": True}
     print(
         json.dumps(
             {
@@ -40,7 +40,7 @@ async def talk(url, compression):
                 "extensions": extensions,
                 "protocol": protocol,
                 "received": received,
-                "said": said,
+                "ownClose": ownClose,
             }
         )
     )

@@ -32,7 +32,7 @@ async def talk(url, compress):
         second = await session.ws_connect(url, **options)
         await second.close(code=4001, message=b"done")
         # Its `close_code` is the server's.
-        said = {"code": second.close_code, "reason": "done", "wasClean": True}
+        ownClose = {"code": second.close_code, "reason": "done", "wasClean": True}
     print(
         json.dumps(
             {
@@ -41,7 +41,7 @@ async def talk(url, compress):
                 "extensions": extensions,
                 "protocol": protocol,
                 "received": received,
-                "said": said,
+                "ownClose": ownClose,
             }
         )
     )

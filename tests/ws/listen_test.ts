@@ -160,7 +160,7 @@ for (const withHosts of [false, true]) {
   test(`serve accepts clients with a certificate of the given authority${others}`, async () => {
     const { ca, leaves: [own, client] } = await make(2);
     const random = new SeededRandom(20);
-    const stranger = await makeLeaf(
+    const unknownClient = await makeLeaf(
       await makeAuthority(random.bytes(32)),
       "s@h:1",
       random.bytes(16),
@@ -184,7 +184,7 @@ for (const withHosts of [false, true]) {
       for (const name of ["a.example", "b.example"]) {
         assert((await ask(client, name)).includes("200 OK"));
         await assertRejects(() => ask(undefined, name));
-        await assertRejects(() => ask(stranger, name));
+        await assertRejects(() => ask(unknownClient, name));
       }
       assertEquals(shown, [rawOf(client!.cert), rawOf(client!.cert)]);
     });

@@ -82,17 +82,17 @@ export const homes: MakePromise = ({ parts, pick, sim }) => {
     },
     async check(sim) {
       // All pending decisions are made. Now each key is called from each node.
-      const deaf: string[] = [];
+      const failures: string[] = [];
       const all = [...offered].flatMap(([short, kinds]) =>
         [...kinds].flatMap(([kind, home]) =>
           KEYS.map(async (key) => {
             await home.call(key, ++requests, { timeout: 5_000 })
-              .catch((error) => deaf.push(`${kind} ${key} from ${short}: ${error.message}`));
+              .catch((error) => failures.push(`${kind} ${key} from ${short}: ${error.message}`));
           })
         )
       );
       await Promise.all(all);
-      if (deaf.length > 0) throw new Error(deaf.slice(0, 3).join("\n"));
+      if (failures.length > 0) throw new Error(failures.slice(0, 3).join("\n"));
       const homesOf = new Map(
         KINDS.flatMap((kind) =>
           KEYS.map((key) =>

@@ -17,7 +17,7 @@ export const rooms: MakePromise = ({ nodes, pick, sim }) => {
   const checkers = { square: new RoomChecker(), corner: new RoomChecker() };
   const incarnations = new Incarnations();
   const corners = new Map<Node, ReturnType<typeof listener>>();
-  let said = 0;
+  let sent = 0;
   let isResting = false;
   let missing: string[] | undefined;
 
@@ -26,7 +26,7 @@ export const rooms: MakePromise = ({ nodes, pick, sim }) => {
     const node = nodes.get(short);
     if (node === undefined) return;
     const from = incarnations.of(short);
-    const number = said++;
+    const number = sent++;
     if (isResting) checkers[room].take(from, { kind: "said", line: `${from} ${number}`, round: 1 });
     node.rooms.broadcast(room, spoken(from, number));
   };
