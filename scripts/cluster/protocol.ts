@@ -1,13 +1,13 @@
 /**
  * The demo's socket protocol: JSON texts on the path `/ws`.
  *
- * | the client sends                          | who gets what                                             |
+ * | the client sends                          | recipients and message                                    |
  * | ----------------------------------------- | --------------------------------------------------------- |
- * | `{"type":"join","room"}`                  | it: `{"type":"joined","room"}`                            |
- * | `{"type":"leave","room"}`                 | it: `{"type":"left","room"}`                              |
- * | `{"type":"broadcast","room","data"}`      | all in the room: `{"type":"message","room","data","from"}` |
- * | `{"type":"broadcastFrom","room","data"}`  | all in the room but the sender: the same                  |
- * | anything else                             | it: `{"type":"error","message"}`                          |
+ * | `{"type":"join","room"}`                  | the client: `{"type":"joined","room"}`                    |
+ * | `{"type":"leave","room"}`                 | the client: `{"type":"left","room"}`                      |
+ * | `{"type":"broadcast","room","data"}`      | the room: `{"type":"message","room","data","from"}`       |
+ * | `{"type":"broadcastFrom","room","data"}`  | the room without the sender: the same                     |
+ * | anything else                             | the client: `{"type":"error","message"}`                  |
  *
  * `room` is a text of 1 to 255 bytes, `data` any JSON value, `from` the name of the node that the
  * sender is connected to. The sender of a broadcast need not be in the room. A request over a limit

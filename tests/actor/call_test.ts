@@ -247,7 +247,7 @@ test("a call ends with the calling actor, and leaves no state at the callee", as
   system.stop();
 });
 
-test("a call that an actor does not await ends with it, without an unhandled rejection", async () => {
+test("a call that an actor does not await ends when the actor exits, without an unhandled rejection", async () => {
   const system = new ManualSystem();
   const { pid, self } = server(system);
   const caller = system.start(async (self) => {

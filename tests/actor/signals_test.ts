@@ -209,7 +209,7 @@ test("unlink removes the link on both sides, whichever side made it", async () =
   }
 });
 
-test("unlink of an actor that is not linked, dead or unknown does nothing", async () => {
+test("unlink of an unlinked, exited or unknown actor has no effect", async () => {
   const system = new Ends();
   const one = system.puppet();
   for (const state of STATES) one.self.unlink((await targetOf(system, state)).pid);

@@ -206,7 +206,7 @@ for (const other of OTHERS) {
     ask(bond);
     await bond.near.mesh.disconnect(bond.far.name);
     await assertLost(bond, "disconnected", true);
-    // The actor that started late has exited.
+    // The actor that was spawned during the loss must exit after the nodes reconnect.
     await bond.near.mesh.connect(bond.far.name);
     await assertLostThere(bond);
     assertEquals(await bond.far.ask("size"), 2);

@@ -1,4 +1,4 @@
-/** Prints the hash of each of some seeds, to compare runtimes. */
+/** Prints the hashes of some seeds, which must be the same on all runtimes. */
 import process from "node:process";
 import { chaos } from "./chaos.ts";
 import { PROMISES, promisesOf } from "./promises/all.ts";
