@@ -77,7 +77,7 @@ function socketIo(folder: string): Pair {
   };
 }
 
-/** socket.io with its Redis Streams adapter and connection state recovery. */
+/** Returns the pair for socket.io with its Redis Streams adapter and connection state recovery. */
 function socketIoRedis(folder: string): Pair {
   return {
     name: "socket.io + Redis, Node",
@@ -99,7 +99,7 @@ function socketIoRedis(folder: string): Pair {
   };
 }
 
-/** Two Firn nodes without a mesh, connected by NATS. */
+/** Returns the pair of two Firn nodes without a mesh, connected by NATS. */
 function oursNats(name: string, folder: string): Pair {
   return {
     name,

@@ -20,7 +20,7 @@ export interface PagePorts {
   said(room: string, data: unknown): void;
 }
 
-/** The topic of a room. */
+/** Returns the topic of a room. */
 export const topicOf = (room: string): string => `room:${room}`;
 
 /** The channels of a node. */

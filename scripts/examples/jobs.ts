@@ -10,7 +10,7 @@
 import process from "node:process";
 import { type Call, Node, type Pid, remote, type Self, Supervisor } from "@firn/firn";
 
-/** The work, which here computes the length of a text. It fails for an empty one. */
+/** Does the work: returns the length of a text. Throws if the text is empty. */
 function work(text: string): number {
   if (text === "") throw new Error("nothing to count");
   return text.length;

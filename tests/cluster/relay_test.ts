@@ -99,7 +99,7 @@ function member(node: TestNode, room = "room"): Listener {
   return listener;
 }
 
-/** Two nodes in one mesh, and one in another, all with a relay. */
+/** Starts two nodes in one mesh, and one in another, all with a relay. */
 async function meshes(start: Start, broker: Broker, name = (mesh: string) => mesh) {
   const relay = (mesh: string) => ({ relay: broker.transport(name(mesh)) });
   const a1 = await start("a1", relay("a"));

@@ -44,7 +44,7 @@ export class NamedMachine {
   }
 
   /**
-   * Whether this machine supports network namespaces: for root on Linux, with `ip` and `dnsmasq`.
+   * Returns whether this machine has `dnsmasq` and all that {@link TwoMachines} needs.
    */
   static isPossible(): boolean {
     if (!TwoMachines.isPossible()) return false;

@@ -100,7 +100,7 @@ export async function untilWhole(nodes: readonly TestNode[]): Promise<void> {
   }
 }
 
-/** Whether two nodes are connected, with the same session on both sides. */
+/** Returns whether two nodes are connected, with the same session on both sides. */
 export function agree(one: TestNode, other: TestNode): boolean {
   const here = one.mesh.session(other.name)?.met.session;
   return here !== undefined && here === other.mesh.session(one.name)?.met.session;
@@ -160,7 +160,7 @@ export function hurriedHost(ms: number): Host {
   }));
 }
 
-/** A host that records pending timers and dials. */
+/** Creates a host that records pending timers and dials. */
 export function countingHost(
   base?: Host,
 ): { readonly host: Host; readonly armed: ReadonlySet<string> } {

@@ -34,7 +34,8 @@ export class TwoMachines {
   }
 
   /**
-   * Whether this machine supports network namespaces: for root on Linux, with `ip` and `iptables`.
+   * Returns whether this machine supports network namespaces and has `iptables`. Network namespaces
+   * need Linux, root and `ip`.
    */
   static isPossible(): boolean {
     const name = `firn-${process.pid}-try`;

@@ -93,14 +93,14 @@ export class World {
     this.a.ups = this.b.ups = 0;
   }
 
-  /** `side` loses its session; the other side has not noticed yet. */
+  /** Makes `side` lose its session; the other side does not notice it yet. */
   lose(side: Side): void {
     const wire = side.session!;
     this.#say(wire, side, { kind: "CLOSE" });
     this.#down(side, wire);
   }
 
-  /** `side` restarts; the other side has not noticed yet. */
+  /** Restarts `side`; the other side does not notice it yet. */
   restart(side: Side): void {
     const wire = side.session!;
     side.session = undefined;

@@ -39,7 +39,7 @@ function arriving(result: Arriving | string): Arriving {
   return result;
 }
 
-/** The messages of a whole frame. */
+/** Returns the messages of a whole frame. */
 function rowsOf(cut: FragmentWriter): Uint8Array[] {
   const rows = [cut.begin()];
   while (cut.left > 0) rows.push(joined(...cut.next()));

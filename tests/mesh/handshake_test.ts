@@ -418,7 +418,7 @@ const STATES: Readonly<Record<string, () => { machine: Initiator | Responder; ex
   },
 };
 
-/** A valid body for every tag of the handshake. */
+/** Returns a valid body for every tag of the handshake. */
 function bodies(): Readonly<Record<Way, Uint8Array>> {
   const kept: Partial<Record<Way, Uint8Array>> = {};
   run(sides(), (way, frame) => {

@@ -83,8 +83,8 @@ test("Mesh keeps one session when two nodes dial each other at the same time, re
 test("Mesh.disconnect is permanent on both sides, even if one is the other's seed", async () => {
   const [one, other] = [countingHost(), countingHost()];
   /**
-   * No dial is pending or scheduled. Waiting for a peer's names leaves the timer of the timer wheel
-   * armed.
+   * Returns whether no dial is pending or scheduled. Waiting for a peer's names leaves the timer of
+   * the timer wheel armed.
    */
   const atRest = ({ armed }: { armed: ReadonlySet<string> }) =>
     [...armed].every((what) => what.includes("every") || what.includes("after 5000."));

@@ -9,7 +9,7 @@ import { join, moveAll, Side } from "./session_pair.ts";
 
 const HOME: Home = { node: "a@h:1", creation: 1, local: true };
 
-/** The tables of a session between `a` and `b`, and the announced nodes. */
+/** Creates the tables of a session between `a` and `b`, and a list of the announced nodes. */
 function tables(): {
   system: System;
   peer: RemoteIncarnation;

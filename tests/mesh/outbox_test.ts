@@ -101,7 +101,7 @@ class Bench {
     for (const task of tasks) task();
   }
 
-  /** The stream sends its data, and the peer receives it. */
+  /** Makes the stream send its data, and the peer receive it. */
   send(): void {
     const collector = new Collector();
     assert(this.#reader.push(this.stream.send(), collector));
@@ -132,7 +132,7 @@ class Bench {
     if (this.takes) this.take(this.#owed);
   }
 
-  /** The peer sends TAKEN for this many bytes, or for all that are due. */
+  /** Makes the peer send TAKEN for this many bytes, or for all that are due. */
   take(bytes: number = this.#owed): void {
     this.#owed -= bytes;
     assert(this.outbox.taken(bytes));

@@ -5,10 +5,10 @@ import { joined } from "./collector.ts";
 /** Returns the u64 of a pid. `node` is an index into the session's table. */
 export const packPid = (node: number, id: number): bigint => (BigInt(node) << 48n) | BigInt(id);
 
-/** A pid of the sender. */
+/** Returns a pid of the sender. */
 export const from = (id: number): bigint => packPid(0, id);
 
-/** A pid of the receiver. */
+/** Returns a pid of the receiver. */
 export const to = (id: number): bigint => packPid(1, id);
 
 /** Encodes u64s, and the bytes that follow them. */

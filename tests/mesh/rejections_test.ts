@@ -3,7 +3,7 @@ import type { Clock } from "../../lib/base/clock.ts";
 import { refusalWords, Rejections } from "../../lib/mesh/rejections.ts";
 import { test } from "../kit/test.ts";
 
-/** A clock that is set by hand. */
+/** Returns a clock that is set by hand. */
 function clockAt(time: { now: number }): Clock {
   const timer = { cancel() {} };
   return { now: () => time.now, wall: () => 0, after: () => timer, every: () => timer };

@@ -149,7 +149,7 @@ test("Ids of 18 digits are stored exactly, and so are other fields of a user", a
     const sent = await sender.ask("POST", "/api/1/store/", body);
     const id = sent.json.id.replace(/(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
     let event = sent.json;
-    await until("it is stored", async () => {
+    await until("the event is stored", async () => {
       const got = await user.get(`/api/v1/events/${id}`);
       event = got.json.event;
       return got.status === 200;

@@ -133,7 +133,7 @@ const exceptionWith = (frames: readonly object[]) => ({
   exception: { values: [{ type: "TypeError", value: "x is null", stacktrace: { frames } }] },
 });
 
-/** The properties of stack frames that the tests check. */
+/** Returns the properties of stack frames that the tests check. */
 function placesOf(event: {
   exception: readonly { frames: readonly Record<string, unknown>[] }[];
 }): unknown {

@@ -111,7 +111,7 @@ export class Family {
     else this.system.send(pid as Pid<unknown>, new Leave(reason));
   }
 
-  /** Whether the child with this id is alive. */
+  /** Returns whether the child with this id is alive. */
   runs(id: string): boolean {
     const pid = this.pids.get(id);
     return pid !== undefined && this.system.isAlive(pid);

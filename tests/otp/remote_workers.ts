@@ -124,7 +124,7 @@ export function starter({ system }: TestNode): Starter & RemoteStarter {
   };
 }
 
-/** The body of a worker. */
+/** Runs a worker that reacts to exits in the given manner. */
 export function work(self: Self, manner: Manner): (message: unknown) => void {
   if (manner !== "atOnce") self.trapExit = true;
   return (message) => {

@@ -34,7 +34,7 @@ const hasUndici = works(deno, [
   'await import("npm:undici@6")',
 ]);
 
-/** The server's handler. */
+/** Answers a request to the server. */
 async function answer(request: Request): Promise<Response> {
   const { pathname } = new URL(request.url);
   switch (pathname) {

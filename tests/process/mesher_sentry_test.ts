@@ -116,7 +116,7 @@ async function withMesher(body: (place: Place) => Promise<void>): Promise<void> 
   });
 }
 
-/** The event as it is stored. */
+/** Returns the event as it is stored. */
 // deno-lint-ignore no-explicit-any -- arbitrary JSON
 async function stored(user: Client, id: string): Promise<any> {
   let got = await user.get(`/api/v1/events/${idOf(id)}`);

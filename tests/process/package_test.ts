@@ -36,7 +36,7 @@ import { RESTARTS } from "@firn/firn/otp";
 console.log(Node, RESTARTS);
 `;
 
-/** A program's exit status and all its output. */
+/** Runs a program, and resolves to its exit status and all its output. */
 async function run(
   command: string,
   args: readonly string[],

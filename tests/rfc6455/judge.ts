@@ -226,7 +226,7 @@ function compare(frames: readonly Frame[], expects: readonly Expected[]): void {
   assertEquals(frames.length, expects.length, "frames are missing");
 }
 
-/** Whether both arrays have the same bytes. */
+/** Returns whether both arrays have the same bytes. */
 export function equal(a: Uint8Array, b: Uint8Array): boolean {
   return Buffer.compare(a, b) === 0;
 }

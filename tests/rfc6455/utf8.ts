@@ -19,7 +19,7 @@ function wrong(title: string, bytes: Uint8Array): Row {
   return { title, sends: [frame(TEXT, bytes)], expects: [], close: 1007 };
 }
 
-/** Return a case with valid or invalid text from hex. */
+/** Return a case whose text is the given bytes in hex: valid for `good`, invalid for `bad`. */
 const good = (digits: string): Row => right(digits, hex(digits));
 const bad = (digits: string): Row => wrong(digits, hex(digits));
 

@@ -204,7 +204,7 @@ test("serve opens a WebSocket on a connection that has carried requests, includi
   }
 });
 
-/** Whether the received bytes end with an unmasked text frame "early". */
+/** Returns whether the received bytes end with an unmasked text frame "early". */
 function endsEarly(client: RawClient): boolean {
   const { body } = client;
   return body.length > 7 && body[body.length - 7] === 0x81 && body[body.length - 6] === 5;

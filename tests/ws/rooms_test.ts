@@ -255,7 +255,7 @@ test("Rooms starts a new batch when one is full, and loses no message", () => {
   assert(a!.handed.every(({ length }) => length <= 64 * 1024));
 });
 
-/** A relay that records broadcasts. */
+/** Creates a relay that records the rooms that are joined and left. */
 function relay(broadcast: Relay["broadcast"], changes: string[] = []): Relay {
   return {
     broadcast,
