@@ -16,9 +16,9 @@ import { columnsOf } from "../../mesher/storage/rows.ts";
 import type { Storage } from "../../mesher/storage/storage.ts";
 
 const DAY_MS = 86_400_000;
-/** Number of events that are written in the same way as by nodes. */
+/** Number of events that the storage writes. All others are copies of them in SQL. */
 const WRITTEN = 5_000;
-/** The new events are spread over this many days, and so are the old ones. */
+/** Number of days over which the new events are spread. The same applies to the old events. */
 const DAYS = 10;
 /** Age of the newest old event, in days. */
 const OLD_DAYS = 60;

@@ -62,10 +62,7 @@ bench("its words", { group }, () => {
   for (const text of searched) wordsOf(text);
 });
 
-/**
- * The permissions of the bench of all steps, which needs a folder, and of `run.ts`, which starts
- * processes.
- */
+/** The permissions: writing events needs a folder, and `run.ts` starts processes. */
 const NEEDS = ["env", "net", "read", "run", "write"] as const;
 
 await benches("bench/mesher/ingest_bench.ts: written", NEEDS, async () => {

@@ -44,7 +44,7 @@ export async function newPlace({ kind }: Engine): Promise<Place | string> {
 }
 
 /** Creates the schema and the first project. Resolves to its key. */
-async function furnish(database: string): Promise<string> {
+async function createProject(database: string): Promise<string> {
   const storage = await openStorage(storageConfig(database));
   try {
     return (await firstRun(storage, PASSWORD_COST))!.key;
@@ -56,7 +56,7 @@ async function furnish(database: string): Promise<string> {
 async function newFile(): Promise<Place> {
   const folder = mkdtempSync(join(tmpdir(), "mesher-bench-"));
   const database = join(folder, "mesher.db");
-  const key = await furnish(database);
+  const key = await createProject(database);
   const db = new DatabaseSync(database, { readOnly: true });
   const count = db.prepare("SELECT count(*) AS count FROM events");
   const has = db.prepare("SELECT 1 AS one FROM events WHERE id = ?");
@@ -76,7 +76,7 @@ async function newFile(): Promise<Place> {
 
 async function newDatabase(running: Cluster): Promise<Place> {
   const { url: database, drop } = await running.newDatabase();
-  const key = await furnish(database);
+  const key = await createProject(database);
   const sql = postgres(database, { max: 1, onnotice: () => {} });
   return {
     database,

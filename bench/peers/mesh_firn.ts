@@ -32,7 +32,7 @@ const SPAWNS = 3000;
 const MANY = 20_000;
 const FLIGHT = 1000;
 
-/** A large message, which leaves room for the rest of a frame of 16 MiB. */
+/** The size of a large message: a frame of 16 MiB, minus 1 KiB for the rest of the frame. */
 const LARGE_BYTES = 16 * 1024 * 1024 - 1024;
 const WARM_LARGES = 3;
 const LARGES = 12;

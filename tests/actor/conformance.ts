@@ -265,7 +265,7 @@ export class Puppet {
   }
 }
 
-/** Replaces a puppet by its pid, for use in orders. */
+/** Returns the pid of a puppet, or the value itself if it is not a puppet. */
 function plain(value: unknown): unknown {
   return value instanceof Puppet ? value.pid : value;
 }

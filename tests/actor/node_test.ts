@@ -1,4 +1,4 @@
-/** `Node`: each method calls the feature that it documents. */
+/** Tests that each method of `Node` has its documented effect. */
 import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import { ArgumentError, NameError } from "../../lib/actor/errors.ts";
 import {

@@ -1,6 +1,6 @@
 /**
- * Types of actors. Each `@ts-expect-error` makes the type check fail if the line below it compiles.
- * The other lines must compile and behave as their types state.
+ * Tests the types of actors. Each `@ts-expect-error` makes the type check fail if the line below it
+ * compiles. The other lines must compile and behave as their types state.
  */
 import { assertEquals } from "@std/assert";
 import type { Call } from "../../lib/actor/call.ts";

@@ -1,6 +1,6 @@
 /**
- * Claims of global names: which node is granted a name in an incomplete mesh, with wrong clocks,
- * and with a quorum.
+ * Tests which node is granted a global name: in an incomplete mesh, with wrong clocks, and with a
+ * quorum.
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { ArgumentError } from "../../lib/actor/errors.ts";

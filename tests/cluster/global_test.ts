@@ -1,5 +1,5 @@
 /**
- * Global names on nodes of one process: over loopback TLS, and over an in-memory network that
+ * Tests global names on nodes of one process, over loopback TLS and over an in-memory network that
  * provokes races.
  */
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";

@@ -1,6 +1,4 @@
-/**
- * Process groups on nodes of one process.
- */
+/** Tests process groups on nodes of one process. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ArgumentError, NoProcError } from "../../lib/actor/errors.ts";
 import { Writer } from "../../lib/base/bytes.ts";

@@ -1,6 +1,6 @@
 /**
- * Homes of keys, in the simulator: actors start on demand, move with their state, and lose no calls
- * during a move. `tests/sim/promises/homes.ts` has the promises under faults.
+ * Tests the homes of keys in the simulator: actors start on demand, move with their state, and lose
+ * no calls during a move. `tests/sim/promises/homes.ts` tests homes under faults.
  */
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { Call } from "../../lib/actor/call.ts";

@@ -1,4 +1,4 @@
-/** The index of the groups that one actor has joined. */
+/** Tests the index of the groups that one actor has joined. */
 import { assert, assertEquals } from "@std/assert";
 import { Memberships } from "../../lib/cluster/memberships.ts";
 import { test } from "../kit/test.ts";

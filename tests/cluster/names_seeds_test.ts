@@ -1,8 +1,8 @@
 /**
- * Names and groups of five nodes over an in-memory network, with real sessions: random registers,
- * unregisters, actor exits, node crashes, partitions and heals; sessions deliver in independent
- * order. Once the network settles, all nodes agree, every name refers to a live actor, and every
- * conflict had one winner. `FIRN_SEEDS=1000` runs more seeds, `FIRN_SEED=n` replays one.
+ * Tests names and groups of five nodes over an in-memory network, with real sessions: random
+ * registers, unregisters, actor exits, node crashes, partitions and heals; sessions deliver in
+ * independent order. Once the network settles, all nodes agree, every name refers to a live actor,
+ * and every conflict had one winner. `FIRN_SEEDS=1000` runs more seeds, `FIRN_SEED=n` replays one.
  */
 import { assertEquals } from "@std/assert";
 import type { SeededRandom } from "../../lib/base/random.ts";

@@ -1,6 +1,6 @@
 /**
- * The replicated table of names, and lists that are sent in portions: properties checked over
- * seeds.
+ * Tests the replicated table of names, and lists that are sent in portions, with random operations
+ * from many seeds.
  */
 import { assertEquals } from "@std/assert";
 import type { SeededRandom } from "../../lib/base/random.ts";

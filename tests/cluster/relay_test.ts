@@ -1,4 +1,7 @@
-/** The option `relay`, with a transport in memory: what a transport must do is in its interface. */
+/**
+ * Tests the option `relay` with a transport in memory. The interface of the transport states its
+ * requirements.
+ */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { SeededRandom } from "../../lib/base/random.ts";
 import { decodeRelayed, encodeRelayed, RELAYED } from "../../lib/cluster/relay_message.ts";

@@ -1,4 +1,7 @@
-/** Rendezvous hashing: the same result on all nodes and runtimes, in the documented proportions. */
+/**
+ * Tests that rendezvous hashing returns the same result on all nodes and runtimes, and assigns keys
+ * in the documented proportions.
+ */
 import { assert, assertEquals } from "@std/assert";
 import { hashOf, Rendezvous } from "../../lib/cluster/rendezvous.ts";
 import { test } from "../kit/test.ts";

@@ -1,4 +1,4 @@
-/** Shards: services by key on all nodes, with and without a store, in the simulator. */
+/** Tests shards in the simulator: services by key on all nodes, with and without a store. */
 import process from "node:process";
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { ArgumentError, CallExitError } from "../../lib/actor/errors.ts";

@@ -1,4 +1,4 @@
-/** Singletons with a quorum or a lease, planned moves, and unreachable holders. */
+/** Tests singletons with a quorum or a lease, planned moves, and unreachable holders. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { ArgumentError } from "../../lib/actor/errors.ts";
 import { SingletonError } from "../../lib/cluster/singleton.ts";

@@ -1,6 +1,4 @@
-/**
- * Singletons on real nodes of one process.
- */
+/** Tests singletons on real nodes of one process. */
 import { assertEquals, assertRejects } from "@std/assert";
 import { Call } from "../../lib/actor/call.ts";
 import { NameError } from "../../lib/actor/errors.ts";

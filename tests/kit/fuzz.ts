@@ -12,7 +12,7 @@ import { runtime } from "./test.ts";
 /** The round to replay. */
 const ONLY = process.env["FIRN_FUZZ_SEED"];
 
-/** Returns the number of rounds on this runtime: by default half of `count`, which both run together. */
+/** Returns the number of rounds on this runtime: by default, each of the two runs half of `count`. */
 export function fuzzCount(count: number): number {
   return Number(process.env["FIRN_FUZZ"] ?? Math.ceil(count / 2));
 }

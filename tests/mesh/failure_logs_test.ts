@@ -20,7 +20,7 @@ test("Node.send logs a value that cannot be sent, limited per call site and with
   await b.connect(a.name);
   const silent = await b.spawn({ node: a.name, fn: "silent" }) as Pid<unknown>;
   for (let i = 0; i < 3; i++) b.send(silent, { then: () => "a secret" });
-  // In a block, because Bun omits the caller of a tail call.
+  // The call is in a block, because Bun omits the caller of a tail call.
   const handler = b.spawn((self: Self) => () => {
     self.send(silent, () => {});
   });

@@ -70,7 +70,7 @@ const VALUES: readonly string[] = [
 /** The maximum time in milliseconds for a response, even on a busy machine. */
 const SLOW_MS = 30_000;
 
-/** Sends a request, and asserts that the document lists the response. */
+/** Sends a request, and asserts that the operation documents the status of the response. */
 export async function asked(
   operation: Operation,
   ask: () => ReturnType<Client["get"]>,

@@ -75,7 +75,7 @@ async function showEvent(
   await ada.page.evaluate("document.stillTheSame = true");
   if (!await reportBySdk(first)) return;
 
-  // Live on another node, without a reload.
+  // The page of another node shows the event without a reload.
   await ada.sees("BasketError: cannot empty 3 baskets");
   await ada.shoots("sentry-live");
   await ada.page.getByText("BasketError: cannot empty 3 baskets").click();

@@ -1,4 +1,4 @@
-/** The storage contract: users, sessions, organisations, members. */
+/** Tests the storage contract for users, sessions, organisations and members. */
 import { assertEquals } from "@std/assert";
 import { newId } from "../../../mesher/domain/id.ts";
 import { NOON, type Promised, valueOf } from "./world.ts";

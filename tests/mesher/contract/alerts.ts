@@ -1,4 +1,4 @@
-/** The storage contract: rules and alerts. */
+/** Tests the storage contract for rules and alerts. */
 import { assertEquals, assertNotEquals } from "@std/assert";
 import { newId } from "../../../mesher/domain/id.ts";
 import { DAY_MS, NOON, type Promised, valueOf } from "./world.ts";

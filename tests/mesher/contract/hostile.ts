@@ -1,6 +1,6 @@
 /**
- * The storage contract: texts that must not become part of a statement, and isolation of
- * organisations.
+ * Tests the storage contract for texts that must not become part of a statement, and for the
+ * isolation of organisations.
  */
 import { assert, assertEquals } from "@std/assert";
 import type { Storage } from "../../../mesher/storage/storage.ts";

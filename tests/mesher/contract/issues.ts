@@ -1,4 +1,4 @@
-/** The storage contract: operations of users on issues. */
+/** Tests the storage contract for the operations of users on issues. */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { newId } from "../../../mesher/domain/id.ts";
 import type { Storage } from "../../../mesher/storage/storage.ts";

@@ -1,4 +1,4 @@
-/** The storage contract: retention, several nodes at once, opening and closing. */
+/** Tests the storage contract for retention, concurrent nodes, opening and closing. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { StorageError } from "../../../mesher/storage/error.ts";
 import type { Storage } from "../../../mesher/storage/storage.ts";

@@ -1,4 +1,4 @@
-/** The storage contract: searching, paging, navigating between events, counting. */
+/** Tests the storage contract for searching, paging, navigating between events and counting. */
 import { assert, assertEquals } from "@std/assert";
 import type { Level } from "../../../mesher/domain/event.ts";
 import { newId } from "../../../mesher/domain/id.ts";

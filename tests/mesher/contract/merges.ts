@@ -1,4 +1,4 @@
-/** The storage contract: merging and splitting issues while events arrive. */
+/** Tests the storage contract for merging and splitting issues while events arrive. */
 import { assert, assertEquals } from "@std/assert";
 import type { NewEvent } from "../../../mesher/storage/events.ts";
 import { entryWith } from "../event.ts";

@@ -1,4 +1,4 @@
-/** The storage contract: projects and their keys. */
+/** Tests the storage contract for projects and their keys. */
 import { assertEquals } from "@std/assert";
 import { newId } from "../../../mesher/domain/id.ts";
 import { entryWith } from "../event.ts";

@@ -1,4 +1,4 @@
-/** The storage contract: releases, users, and issues that are resolved in the next release. */
+/** Tests the storage contract for releases, users, and issues resolved in the next release. */
 import { assertEquals, assertRejects } from "@std/assert";
 import { isLaterRelease } from "../../../mesher/domain/release.ts";
 import { StorageError } from "../../../mesher/storage/error.ts";

@@ -1,4 +1,4 @@
-/** The storage contract: invitations, password resets, scopes of tokens, counters of all nodes. */
+/** Tests the storage contract for invitations, password resets, scopes of tokens and counters. */
 import { assertEquals } from "@std/assert";
 import { newId } from "../../../mesher/domain/id.ts";
 import { DAY_MS, HOUR_MS, NOON, type Promised, valueOf } from "./world.ts";

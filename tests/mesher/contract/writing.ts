@@ -1,5 +1,5 @@
 // deno-lint-ignore-file no-console
-/** The storage contract: batches of events, and their effects on issues. */
+/** Tests the storage contract for batches of events and their effects on issues. */
 import { assertEquals } from "@std/assert";
 import process from "node:process";
 import { newId } from "../../../mesher/domain/id.ts";

@@ -6,7 +6,10 @@
 import { throwBroken } from "./checker.ts";
 import { type Sessions, TokenChecker } from "./sessions.ts";
 
-/** The age in milliseconds of a session from which earlier decisions have taken effect. */
+/**
+ * Without a quorum, two starts on connected nodes are an error only if the nodes have been connected
+ * for this many milliseconds. A start that was decided before may still take effect until then.
+ */
 const SETTLED_MS = 1;
 
 interface Run {
