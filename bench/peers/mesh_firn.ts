@@ -216,7 +216,7 @@ class Near {
   }
 
   /**
-   * Sends for `ms`, then waits for the last acknowledgement. Resolves with the number of messages.
+   * Sends for `ms`, then waits for the last acknowledgement. Resolves to the number of messages.
    */
   async #flow(pace: Pace, make: (i: number) => unknown, ms: number): Promise<number> {
     const { system } = this.parts;

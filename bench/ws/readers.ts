@@ -40,7 +40,7 @@ const boss: StreamHandler = {
   close: () => process.exit(0),
 };
 
-/** Opens a WebSocket. Resolves with the stream after the handshake. */
+/** Opens a WebSocket. Resolves to the stream after the handshake. */
 async function open(path: string, handler: StreamHandler): Promise<Stream> {
   const stream = await host.connect({ hostname: "127.0.0.1", port, timeoutMs: 5000 });
   await new Promise<void>((opened) => {

@@ -29,7 +29,7 @@ function outcome(promise: Promise<unknown>) {
   return seen;
 }
 
-test("call resolves with the reply of a handler, a loop, or an actor that the call was forwarded to", async () => {
+test("call resolves to the reply of a handler, a loop, or an actor that the call was forwarded to", async () => {
   const system = new ManualSystem();
   const handler = system.start(() => (call: Call<number, number>) => call.reply(call.request + 1));
   const loop = system.start<Call<number, number>, []>(async (self) => {

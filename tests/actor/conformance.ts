@@ -651,7 +651,7 @@ const EXITS: Record<string, Play> = {
 };
 
 const CALLS: Record<string, Play> = {
-  async "a call resolves with the reply, by pid and by name"(scene) {
+  async "a call resolves to the reply, by pid and by name"(scene) {
     const [a, b] = await scene.pair();
     const name = scene.word("server");
     await b.do("register", name);

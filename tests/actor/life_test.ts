@@ -447,7 +447,7 @@ test("send to an exited or unknown actor is a dead letter; messages in its mailb
   assertEquals(letters.length, 1);
 });
 
-test("whenEnded resolves with the exit reason, and with noproc if there is no such actor", async () => {
+test("whenEnded resolves to the exit reason, and to noproc if there is no such actor", async () => {
   const system = new ManualSystem();
   const { pid, self } = system.puppet();
   const ends: unknown[] = [];

@@ -222,7 +222,7 @@ test("Global.reregister: moves the name to another actor, on the same or another
   });
 });
 
-test("Global.waitFor: resolves with the actor that has or gets the name, and with undefined at the timeout", async () => {
+test("Global.waitFor: resolves to the actor that has or gets the name, and to undefined at the timeout", async () => {
   await withCluster(2, async (cluster, ...nodes) => {
     const [a, b] = nodes as [TestNode, TestNode];
     await cluster.meet();

@@ -53,7 +53,7 @@ async function assertFails(spawn: Promise<unknown>, code: SpawnFailure): Promise
   return error;
 }
 
-test("Spawner.spawn starts an exposed function with its arguments, and resolves with its pid", async () => {
+test("Spawner.spawn starts an exposed function with its arguments, and resolves to its pid", async () => {
   const [one, other] = join();
   const spawned = exposeOn(other);
   const near = one.actor();
@@ -95,7 +95,7 @@ test("Spawner.spawn links and monitors atomically with the spawn", async () => {
   assertEquals([other.line.links, other.line.monitors], [0, 0]);
 });
 
-test("Spawner.spawn resolves with the pid of an actor that exits in its first turn, and then reports the exit", async () => {
+test("Spawner.spawn resolves to the pid of an actor that exits in its first turn, and then reports the exit", async () => {
   const [one, other] = join();
   exposeOn(other);
   const near = one.actor({ trap: true });

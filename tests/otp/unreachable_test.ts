@@ -100,7 +100,7 @@ test("Supervisor.stop: rejects when the session is lost while it waits", async (
   });
 });
 
-test("System.whenEnded: resolves with noconnection if it is the actor's own reason", async () => {
+test("System.whenEnded: resolves to noconnection if it is the actor's own reason", async () => {
   await withTwo(async (a, b) => {
     b.remote.spawner.expose("leaver", ((self: Self) => () => self.exit("noconnection")) as never);
     const pid = await a.system.spawnAt<string>(
