@@ -472,7 +472,7 @@ test("receive drops promises, and messages that may be one, with an event", asyn
   ];
   for (const match of [undefined, () => true]) {
     const { pid, got, receive } = await receiver(system);
-    // First to an actor that waits, then to one that does not.
+    // Sends first while the actor waits in receive, then before it calls receive.
     for (const waits of [true, false]) {
       if (waits) receive({ match });
       for (const promise of promises) system.send(pid, promise);

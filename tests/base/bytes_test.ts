@@ -139,7 +139,7 @@ test("concat joins chunks in order, and returns a single chunk unchanged", () =>
   assertEquals(concat([one, EMPTY, new Uint8Array([2, 3])]), new Uint8Array([1, 2, 3]));
 });
 
-test("Reader.number64 and Writer.number64: numbers up to 2^53 are the same as in u64", () => {
+test("Reader.number64 and Writer.number64 use the same bytes as u64 for numbers up to 2^53", () => {
   for (const value of [0, 1, 0xffff_ffff, 0x1_0000_0000, 0x1234_5678_9abc, 2 ** 53 - 1]) {
     const bytes = new Writer().number64(value).u64(BigInt(value)).done();
     assertEquals(bytes.subarray(0, 8), bytes.subarray(8));
@@ -151,7 +151,7 @@ test("Reader.number64 and Writer.number64: numbers up to 2^53 are the same as in
   assertEquals(new Reader(negative, 1).number64(), 0);
 });
 
-test("Reader.text16 returns the text, whether or not it is the likely one", () => {
+test("Reader.text16 returns the text whether or not it equals the expected text", () => {
   for (const text of ["", "abc", "abd", "ab", "abcd", "äbc", "x".repeat(300)]) {
     const bytes = new Writer().text16(text).u8(7).done();
     for (const likely of ["", "abc", "äbc", text]) {
@@ -163,7 +163,7 @@ test("Reader.text16 returns the text, whether or not it is the likely one", () =
   }
 });
 
-test("Writer.text16 writes a text that is not ASCII after an ASCII beginning", () => {
+test("Writer.text16 writes a text that begins with ASCII and contains other characters", () => {
   const writer = new Writer(2).text16("aé").text16("\ud800").text16("b");
   const reader = new Reader(writer.done());
   assertEquals([reader.text16(), reader.text16(), reader.text16()], ["aé", "\ufffd", "b"]);

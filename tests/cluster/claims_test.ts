@@ -39,7 +39,7 @@ function skewed(ms: number): (host: Host) => Host {
     }), host);
 }
 
-/** Waits for a promise: timers of the runtime alone do not keep a process alive. */
+/** Awaits a promise, and keeps the process alive, because the timers of nodes do not. */
 async function awake<T>(promise: Promise<T>): Promise<T> {
   const timer = setInterval(() => {}, 1_000);
   try {

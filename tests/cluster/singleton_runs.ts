@@ -7,7 +7,7 @@ import { type TestNode, withNodes } from "../kit/mesh.ts";
 import { until } from "../kit/test.ts";
 import { TestCluster } from "./test_cluster.ts";
 
-/** The running copies, and all copies that ever ran. */
+/** Records the running copies, and all copies that ever ran. */
 export class Runs {
   readonly live: Set<string> = new Set();
   readonly log: { node: string; token: number | undefined; state: unknown }[] = [];
@@ -91,7 +91,7 @@ export class Authority {
   }
 }
 
-/** Waits for a promise: timers of the runtime alone do not keep a process alive. */
+/** Awaits a promise, and keeps the process alive, because the timers of nodes do not. */
 export async function awake<T>(promise: Promise<T>): Promise<T> {
   const timer = setInterval(() => {}, 1_000);
   try {
@@ -103,7 +103,7 @@ export async function awake<T>(promise: Promise<T>): Promise<T> {
 
 const hasty = { pingInterval: 50, pingTimeout: 200, logLevel: "silent" } as const;
 
-/** Runs a test with three connected nodes that detect a lost node within 200 ms. */
+/** Runs `body` with three connected nodes that detect a lost node within 200 ms. */
 export async function trio(
   body: (cluster: TestCluster, nodes: TestNode[], runs: Runs) => Promise<void>,
 ): Promise<void> {

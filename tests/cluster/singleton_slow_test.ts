@@ -1,4 +1,7 @@
-/** Singletons whose child starts or stops slowly: the manager keeps or loses the lock and the lease meanwhile. */
+/**
+ * Tests singletons whose child starts or stops slowly, while the manager keeps or loses the lock and
+ * the lease.
+ */
 import { assertEquals, assertRejects } from "@std/assert";
 import { Exit } from "../../lib/actor/exit.ts";
 import type { Self } from "../../lib/actor/self.ts";
@@ -19,7 +22,7 @@ test("Global.singleton: a lease is renewed while the child starts for longer tha
   await trio(async (_cluster, nodes, runs) => {
     const authority = new Authority();
     // A third of the validity passes between two renewals.
-    runs.slowly = () => until("it was renewed", () => renewals(authority) >= 6);
+    runs.slowly = () => until("the lease was renewed six times", () => renewals(authority) >= 6);
     await join(nodes, runs, { lease: authority.lease(TTL_MS) });
     assertEquals([runs.most, runs.log.map(({ token }) => token)], [1, [1]]);
   });
@@ -34,9 +37,9 @@ test("Global.singleton: a child that is being started ends when its lease is los
     await runs.one(nodes);
     runs.slowly = undefined;
     authority.token++;
-    await until("it was started again", () => runs.log.length === 2 && runs.live.size === 1);
+    await until("the child was started again", () => runs.log.length === 2 && runs.live.size === 1);
     await joined;
-    // The first start is over: what it returns later is not used.
+    // The first start was abandoned, so the actor that it returns later is not used.
     never.resolve();
     const current = nodes[0]!.global.whereis("clock");
     await cluster.settled();
@@ -55,7 +58,7 @@ test("Global.singleton: a child that is being started ends when its side loses t
     const at = nodes.indexOf(first);
     const rest = nodes.filter((node) => node !== first);
     for (const other of rest) cluster.cut(at, nodes.indexOf(other));
-    await until("its side has ended it", () => !runs.live.has(first.name));
+    await until("the child on the isolated side has ended", () => !runs.live.has(first.name));
     await runs.one(rest);
     for (const other of rest) cluster.heal(at, nodes.indexOf(other));
     await cluster.meet();
@@ -110,7 +113,9 @@ test("Singleton.stop: a lease is renewed while the child stops for longer than i
       const isFirst = events.push("begin") === 1;
       while (!(await self.receive() instanceof Exit));
       const before = renewals(authority);
-      if (isFirst) await until("it was renewed", () => renewals(authority) >= before + 6);
+      if (isFirst) {
+        await until("the lease was renewed six times", () => renewals(authority) >= before + 6);
+      }
       events.push("end");
     };
     const child: SingletonChild = { id: "slow", start: (self) => self.spawnLink(body) };
@@ -118,7 +123,7 @@ test("Singleton.stop: a lease is renewed while the child stops for longer than i
     const join = (node: TestNode) => node.global.singleton("slow", child, { lease });
     const parts = await awake(Promise.all(nodes.map(join)));
     await awake(parts.find(({ isHere }) => isHere)!.stop());
-    await until("it runs elsewhere", () => events.length === 3);
+    await until("the child runs on another node", () => events.length === 3);
     assertEquals(events, ["begin", "end", "begin"]);
     assertEquals(parts.filter(({ isHere }) => isHere).length, 1);
   });

@@ -16,7 +16,7 @@ test("steadyWall follows small corrections, ignores jumps, and follows the clock
   assertEquals(clock(), 1_000_050);
   pass(1_000);
   assertEquals(clock(), 1_001_050);
-  // Corrected by 2 s, forwards and back.
+  // The clock is corrected by 2 s, forwards and back.
   wall += 2_000;
   assertEquals(clock(), 1_003_050);
   wall -= 2_000;

@@ -28,7 +28,10 @@ export function isTurnOf(pair: readonly [Runtime, Runtime], i: number): boolean 
   return isLong || PAIRS[i % PAIRS.length] === pair;
 }
 
-/** Returns the pairs on which the `i`-th costly test of a file runs: one of them in turns, or with FIRN_LONG=1 each. */
+/**
+ * Returns the pairs of runtimes on which the `i`-th costly test of a file runs: one pair in turn, or with
+ * FIRN_LONG=1 all pairs.
+ */
 export function pairsInTurn(i: number): readonly (readonly [Runtime, Runtime])[] {
   return PAIRS.filter((pair) => isTurnOf(pair, i));
 }

@@ -45,14 +45,14 @@ async function bunTest(): Promise<Test> {
 }
 
 /**
- * Returns whether the `i`-th of many independent cases runs on this runtime: half of them on each, or with
- * FIRN_LONG=1 all. For cases that do not depend on the runtime.
+ * Returns whether the `i`-th of many independent cases runs on this runtime. Each runtime runs half of
+ * the cases, or all with FIRN_LONG=1. It is for cases whose result does not depend on the runtime.
  */
 export function isOwnHalf(i: number): boolean {
   return process.env["FIRN_LONG"] === "1" || i % 2 === (runtime === "deno" ? 0 : 1);
 }
 
-/** Pauses between two checks of a condition. Milliseconds. */
+/** Pauses between two checks of a condition, in milliseconds. */
 const [PAUSE_MS_MIN, PAUSE_MS_MAX] = [2, 50];
 
 /** Declares a test. */

@@ -4,7 +4,7 @@ function boom(): never {
   throw new Error("a trap");
 }
 
-/** Returns such values by name. */
+/** Returns values that cannot be read, by name. */
 export function unreadableValues(): Record<string, object> {
   const { proxy, revoke } = Proxy.revocable({}, {});
   revoke();

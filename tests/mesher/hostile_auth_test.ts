@@ -413,7 +413,7 @@ test("Turns limits running and waiting tasks and rejects the others, even when t
 
 test("Login answers 503 to most of many simultaneous requests, and continues to run", async () => {
   await onStage(async ({ user, first }) => {
-    // Hashes of a tenth of the real cost, which are still slower than requests.
+    // The tests' hashes cost a tenth of real ones, and are still slower than requests.
     const size = 2 * (HASHES_MAX + HASHES_WAITING_MAX);
     const requests = Array.from(
       { length: size },

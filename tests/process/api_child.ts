@@ -1,6 +1,6 @@
 /**
- * A node in its own process that uses only the public API, but for cheap keys: counters, watchers, global names and
- * floods, on the test's commands.
+ * A node in its own process. At the test's commands it starts counters and watchers, registers global
+ * names, and sends floods of messages. Except for cheap keys, it uses only the public API.
  */
 import process from "node:process";
 import { type Call, Down, Exit, NodeChange, type Pid, type Self } from "../../mod.ts";

@@ -171,7 +171,7 @@ test("HttpConnection.yieldPlace ends the stream within a second of a response, a
     stage.now = 500;
     stage.receive(get("/"));
     await settle();
-    // Time limits begin at a tick.
+    // A time limit starts at the next tick.
     stage.arrival.tick(stage.now);
     stage.now += ms;
     stage.arrival.yieldPlace();
@@ -188,7 +188,7 @@ test("HttpConnection has timeouts for a request, a response, and the next reques
   });
   const { arrival, stream } = stage;
   const tick = (ms: number): void => {
-    // Time limits of kept connections begin at a tick.
+    // The time limit of an idle connection starts at the next tick.
     arrival.tick(stage.now);
     stage.now += ms;
     arrival.tick(stage.now);

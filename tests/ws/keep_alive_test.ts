@@ -237,7 +237,7 @@ test("serve announces that it closes after a response if a long body was not rea
   const rows = [
     [ignore, 300_000, "close"],
     [ignore, 1_000, "keep-alive"],
-    [tell, 300_000, "keep-alive"],
+    [describe, 300_000, "keep-alive"],
   ] as const;
   for (const [hook, length, expected] of rows) {
     await serving({ fetch: hook }, async (server) => {

@@ -44,7 +44,7 @@ export const singletons: MakePromise = ({ nodes, pick, sim }) => {
       id: name,
       start: async (self, { token }) => {
         const pid = self.spawnLink(child, token);
-        // Longer than the lease is valid, and than the loss of a quorum takes.
+        // Some starts take longer than the lease is valid, and longer than detecting a lost quorum.
         if (name !== "clock" && sim.random.next() < 0.1) await self.sleep(sim.random.below(5_000));
         return pid;
       },
