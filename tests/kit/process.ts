@@ -43,7 +43,7 @@ export function pairsInTurn(i: number): readonly (readonly [Runtime, Runtime])[]
 const UNHURRIED = { eventLoopDelay: 1e9 };
 
 /** A report of a node. */
-export interface Told {
+export interface Report {
   readonly event: string;
   readonly node?: string;
   readonly reason?: string;
@@ -54,7 +54,7 @@ export interface Told {
 
 /** A node in a process. */
 export class NodeProcess {
-  readonly received: Told[] = [];
+  readonly received: Report[] = [];
   readonly runtime: Runtime;
   name = "";
   url = "";
