@@ -1,6 +1,7 @@
 /**
- * Events that concern thousands of names, memberships or monitors: they have their effects in
- * portions, between which sockets and timers have a turn. What one sees meanwhile is consistent.
+ * Tests events that concern thousands of names, memberships or monitors: their effects are applied in
+ * portions, between which sockets and timers have a turn, and queries in the meantime return
+ * consistent results.
  */
 import { assert, assertEquals } from "@std/assert";
 import type { Actor } from "../../lib/actor/actor.ts";
@@ -33,21 +34,24 @@ test("A lost node: all Downs of an actor arrive, in portions, before the node's 
     const log: (Down | NodeChange)[] = [];
     const pid = recorder(a, log);
     const actor = a.system.find(pid.id) as Actor;
-    await until("it runs", () => actor.status === "waiting");
+    await until("the actor waits for messages", () => actor.status === "waiting");
     const there = a.remote.nodeLink(b.name)!;
     const far = Array.from({ length: COUNT }, () => there.pid(idle(b).id));
     for (const target of far) actor.monitor(target);
     actor.monitorNode(b.name);
-    await until("they are watched", () => b.remote.nodeLink(a.name)!.monitors === COUNT);
-    // Within one turn, so that the new session opens while most are still to be notified.
+    await until(
+      "all monitors have reached the other node",
+      () => b.remote.nodeLink(a.name)!.monitors === COUNT,
+    );
+    // In this turn, only one portion is delivered, so the new session opens before the rest.
     a.mesh.session(b.name)!.abort("closed", "the test");
     assert(a.system.signals.isBehind);
     assertEquals(actor.monitors!.size > COUNT - 3 * PORTION, true);
     assertEquals(a.received.includes(`down ${b.name} closed`), false);
-    // No link works meanwhile.
+    // Queries for the other actors already return noconnection.
     assertEquals(a.system.who(far.at(-1)!), "noconnection");
     await a.mesh.connect(b.name);
-    await until("all arrived", () => log.length === COUNT + 2);
+    await until("all messages have arrived", () => log.length === COUNT + 2);
     assertEquals(log.slice(0, COUNT).every((message) => message instanceof Down), true);
     assertEquals(log.slice(COUNT).map(({ type }) => type), ["nodedown", "nodeup"]);
     assertEquals(new Set(log.slice(0, COUNT).map((down) => (down as Down).ref.id)).size, COUNT);
@@ -70,13 +74,19 @@ test("Global: the names of an actor that has exited are free at once, and remove
     const [mine, theirs] = [a.global.register("n0", other), b.global.register("n2", far)];
     assertEquals(a.global.whereis("n0"), other);
     assertEquals(await mine, true);
-    await until("all are freed", () => !a.system.signals.isBehind);
-    // The other node may have found the name still held, as far as it knew.
-    await until("it is free there", () => b.global.whereis("n2")?.key !== holder.key);
+    await until("all names are removed on this node", () => !a.system.signals.isBehind);
+    // On the other node, the name may still have been held when its register was called.
+    await until(
+      "the other node has removed the name too",
+      () => b.global.whereis("n2")?.key !== holder.key,
+    );
     assertEquals(await theirs || await b.global.register("n2", far), true);
     await untilFound([a, b], "n0", other);
     await untilFound([a, b], "n2", far);
-    await until("none else is left", () => [a, b].every((n) => n.global.names().length === 2));
+    await until(
+      "both nodes have only the two new names",
+      () => [a, b].every((n) => n.global.names().length === 2),
+    );
   });
 });
 
@@ -95,14 +105,14 @@ test("Global: a clock that is set shifts thousands of names in portions, and dec
       }), host)
     );
     const [late, early] = [idle(a), idle(b)];
-    // By its own clock, the earlier holder is ten hours late.
+    // By its own clock, the earlier holder registers ten hours later.
     await registerAll(b, early, COUNT);
     await new Promise((wake) => setTimeout(wake, 30));
     assertEquals(await a.global.register(`n${COUNT - 1}`, late), true);
     await nodes.meet();
     await untilFound([a, b], `n${COUNT - 1}`, early);
-    await until("the later one has lost", () => !a.system.isAlive(late));
-    await until("all are known", () => a.global.names().length === COUNT);
+    await until("the later holder has exited", () => !a.system.isAlive(late));
+    await until("all names are known", () => a.global.names().length === COUNT);
     nodes.faults.clear();
   });
 });
@@ -113,18 +123,24 @@ test("Groups: members of a lost node are not found at once, and are removed in p
     const most = 6_000;
     for (let i = 0; i < most; i++) b.groups.join(DEFAULT_SCOPE, `g${i}`, member);
     const last = `g${most - 1}`;
-    await until("all joined", () => a.groups.members(DEFAULT_SCOPE, last).length === 1);
+    await until(
+      "the other node knows the last group",
+      () => a.groups.members(DEFAULT_SCOPE, last).length === 1,
+    );
     const log: GroupChange[] = [];
     a.groups.monitor(DEFAULT_SCOPE, last, recorder(a, log));
-    await until("it is monitored", () => log.length === 1);
+    await until("the monitor has reported the current members", () => log.length === 1);
     a.mesh.session(b.name)!.abort("closed", "the test");
     assertEquals(a.groups.members(DEFAULT_SCOPE, last), []);
     assertEquals(a.groups.names(DEFAULT_SCOPE), []);
     assert(a.groups.count > 0, "more than one turn is needed");
     await untilApart(b, a);
     await a.mesh.connect(b.name);
-    await until("they are back", () => a.groups.members(DEFAULT_SCOPE, last).length === 1);
-    await until("all is reported", () => log.length === 3);
+    await until(
+      "the memberships are announced again",
+      () => a.groups.members(DEFAULT_SCOPE, last).length === 1,
+    );
+    await until("all changes are reported", () => log.length === 3);
     assertEquals(log.map(({ joined, left }) => [joined.length, left.length]), [[1, 0], [0, 1], [
       1,
       0,
@@ -138,12 +154,15 @@ test("Groups: an actor that exits leaves thousands of groups in portions, and is
     const member = idle(a);
     for (let i = 0; i < COUNT; i++) a.groups.join(DEFAULT_SCOPE, `g${i}`, member);
     const names = [a, b].map((node) => () => node.groups.names(DEFAULT_SCOPE).length);
-    await until("all joined", () => names.every((count) => count() === COUNT));
+    await until("both nodes know all groups", () => names.every((count) => count() === COUNT));
     a.system.exit(member, "kill");
     assert(names[0]!() >= COUNT - 2 * PORTION, "more than one turn is needed");
     const last = `g${COUNT - 1}`;
     assertEquals(a.groups.members(DEFAULT_SCOPE, last), []);
     assertEquals(a.groups.localMembers(DEFAULT_SCOPE, last), []);
-    await until("both have removed all", () => names.every((count) => count() === 0));
+    await until(
+      "both nodes have removed all memberships",
+      () => names.every((count) => count() === 0),
+    );
   });
 });

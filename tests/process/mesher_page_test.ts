@@ -134,7 +134,7 @@ test(
       }];
       const exception = { type: "TypeError", value: "no basket", stacktrace: frames };
       await report(mesher, { release: "shop@1", exception });
-      await until("it is listed", async () => {
+      await until("the issue is listed", async () => {
         await ada.goes("#/search");
         await ada.goes("#/issues");
         return await ada.count("no basket") > 0;
