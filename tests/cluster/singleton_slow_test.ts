@@ -95,9 +95,9 @@ test("Global.singleton: a lease is released after a child whose restart is in pr
     await awake(Promise.all(nodes.map((node) => node.global.singleton("slow", child, { lease }))));
     const pid = nodes[0]!.global.whereis<Pid<unknown>>("slow")!;
     nodes.find(({ name }) => name === pid.node)!.system.send(pid, "crash");
-    await until("it is being restarted", () => starts === 2);
+    await until("the child is being restarted", () => starts === 2);
     authority.token++;
-    await until("it was started again", () => starts === 3);
+    await until("the child was started again", () => starts === 3);
     const order = authority.asked.filter((what) => what === "ended" || what === "release");
     assertEquals(order, ["ended", "release"]);
     never.resolve();
