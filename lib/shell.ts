@@ -20,13 +20,13 @@ const CONNECT_MS = 5_000;
 export interface ShellOptions {
   /** The first node to connect to: `name@host:port`, or `*@host:port` if its name is not known. */
   readonly target: string;
-  /** How the shell's own node is started: its cookie or certificates, if not the default ones. */
+  /** Options of the shell's own node, for example its cookie. Default: the defaults of a node. */
   readonly node?: NodeOptions | undefined;
   /** Commands to run instead of reading them. Default: they are read from `input`. */
   readonly commands?: readonly string[] | undefined;
-  /** Writes each result as one line of JSON. Default false. */
+  /** Whether to write each result as one line of JSON. Default false. */
   readonly json?: boolean | undefined;
-  /** Uses colours. Default: if the output is a terminal. */
+  /** Whether to use colours. Default: whether the output is a terminal. */
   readonly colours?: boolean | undefined;
   /** The input of commands. Default: standard input. */
   readonly input?: Readable | undefined;

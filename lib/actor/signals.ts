@@ -58,9 +58,9 @@ export class Signals {
   /** The connection to other nodes. */
   remote: Remote | undefined = undefined;
   readonly #waiting = new Ring<Signal>(16);
-  /** Signals in excess of a portion. */
+  /** Signals that did not fit into the current portion, and are carried by later ones. */
   readonly #late = new Ring<Signal>(16);
-  /** Effects of exits in excess of a portion, in the order of the exits. */
+  /** Effects of exits that did not fit into the current portion, in the order of the exits. */
   readonly #rest = new Ring<Iterator<number, void>>();
   readonly #yieldToIo: (task: () => void) => void;
   #carrying = false;

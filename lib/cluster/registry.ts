@@ -165,7 +165,7 @@ interface Shift {
   readonly rows: Iterator<LocalName>;
   /** The number of the last name that was shifted. */
   at: number;
-  /** Later names that were shifted before their turn. */
+  /** Names after `at` that were shifted early, because they were needed. */
   readonly early: Set<LocalName>;
 }
 

@@ -87,7 +87,7 @@ interface Definition {
   readonly persist?: AnyDefinition["persist"];
 }
 
-/** The names of all parts. */
+/** The names of all members of a definition. */
 const DEFINITION: Readonly<Record<keyof MachineDefinition<MachineProtocol>, true>> = {
   name: true,
   initial: true,

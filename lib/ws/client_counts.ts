@@ -15,13 +15,13 @@ export class ClientCounts {
     return this.#counts.get(clientKey(client.hostname)) ?? 0;
   }
 
-  /** Counts one more connection of a client. */
+  /** Adds one connection of a client. */
   enter(client: Address): void {
     const key = clientKey(client.hostname);
     this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1);
   }
 
-  /** Counts one connection of a client less. */
+  /** Subtracts one connection of a client. */
   leave(client: Address): void {
     const key = clientKey(client.hostname);
     const left = (this.#counts.get(key) ?? 0) - 1;

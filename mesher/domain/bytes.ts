@@ -1,5 +1,5 @@
 /**
- * A function on byte arrays.
+ * Joins byte arrays.
  *
  * @module
  */

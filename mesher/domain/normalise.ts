@@ -24,7 +24,7 @@ const DATES = new RegExp(
     `(?:\\b${WEEKDAY},?\\s+)?(?:\\b${DAY}[\\s-](?:of\\s)?${MONTH}\\b(?:[\\s,-]+\\d{4})?|` +
     `\\b${MONTH}\\.?\\s${DAY}\\b(?!:)(?:,?\\s\\d{4}\\b)?|\\b${MONTH}\\s\\d{4}\\b)` +
     `(?:,?\\s(?:at\\s)?${CLOCK}${ZONE}(?:\\s\\d{4}\\b)?)?`,
-    // As the logs of Apache have it.
+    // The format of Apache's logs.
     `\\b\\d{1,2}/${MONTH}/\\d{4}:${CLOCK}${ZONE}`,
     `\\b\\d{4}-\\d{2}-\\d{2}(?:[t ]${CLOCK}${ZONE})?`,
     `\\b\\d{1,2}[/.]\\d{1,2}[/.]\\d{4}(?:,?\\s${CLOCK}${ZONE})?`,
@@ -100,7 +100,7 @@ const RULES: readonly Rule[] = [
   [QUOTE, NAMED, "$1 $2"],
   [QUOTE, UNDEFINED_NAME, "name $1 is not defined"],
   [QUOTE, QUOTED, "<text>"],
-  // As PostgreSQL names a key: `(email)=(a@b.example)`.
+  // A key in PostgreSQL's messages: `(email)=(a@b.example)`.
   [")=(", /\)=\([^)\n]{0,256}\)/g, ")=(<text>)"],
   ["?", /(?<=[\w/])\?[\w.~%[\]-]{1,64}=[^\s"'`<>)]*(?:<\w+>[^\s"'`<>)]*)*/g, "?<query>"],
   ["/", /(?<![\w/])\/(?:private\/)?(?:tmp|var\/tmp|var\/folders)\/[^\s,;:)\]]+/g, "<path>"],

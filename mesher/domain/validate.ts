@@ -32,7 +32,7 @@ export type Validated =
   | { readonly ok: true; readonly event: MesherEvent }
   | { readonly ok: false; readonly reason: string };
 
-/** What validation uses of its environment. */
+/** The inputs of validation in addition to the event. */
 export interface Moment {
   /** The server's time. */
   readonly now: number;
