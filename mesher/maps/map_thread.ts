@@ -3,12 +3,14 @@
  *
  *     absent ──a request──▶ running ──close · it fails · a request takes too long──▶ absent
  *
- * Frames stay unchanged if their map makes the thread fail. The next request starts another thread.
+ * A map that makes the thread fail leaves its frames as they are; the next order starts another thread. Where threads
+ * cannot import the library (Bun), maps are read in this one.
  *
  * @module
  */
 import { Worker } from "node:worker_threads";
 import type { Frame } from "../domain/event.ts";
+import { MapReader } from "./map_reader.ts";
 
 /** A place in minified code. Lines and columns from 1. */
 export interface MinifiedPlace {
@@ -41,18 +43,20 @@ export type MapOrder =
 /** A reply of the thread. `traced` is undefined for a map that is not loaded. */
 export interface MapReport {
   readonly id: number;
-  readonly traced: readonly (Traced | null)[] | undefined;
+  readonly traced: readonly (Traced | null)[] | undefined | "no library";
 }
 
 /** Time limit for a request, including the requests before it. Milliseconds. */
 const ORDER_MS_MAX = 20_000;
 
-type Result = MapReport["traced"] | null;
+type Result = Exclude<MapReport["traced"], string> | null;
 
 /** The thread of one node. */
 export class MapThread {
   #worker: Worker | undefined;
-  readonly #waiting = new Map<number, (traced: Result) => void>();
+  /** Used if the thread has no library. */
+  #reader: MapReader | undefined;
+  readonly #waiting = new Map<number, (traced: MapReport["traced"] | null) => void>();
   #lastId = 0;
   #isClosed = false;
 
@@ -80,8 +84,18 @@ export class MapThread {
     await this.#end();
   }
 
-  #ask(order: MapOrder): Promise<Result> {
-    if (this.#isClosed) return Promise.resolve(null);
+  async #ask(order: MapOrder): Promise<Result> {
+    if (this.#isClosed) return null;
+    if (this.#reader === undefined) {
+      const traced = await this.#send(order);
+      if (traced !== "no library") return traced;
+      this.#reader ??= new MapReader();
+      await this.#end();
+    }
+    return await this.#reader.answer(order);
+  }
+
+  #send(order: MapOrder): Promise<MapReport["traced"] | null> {
     const worker = this.#worker ??= this.#start();
     return new Promise((resolve) => {
       const late = setTimeout(() => this.#end(), ORDER_MS_MAX);

@@ -36,6 +36,16 @@ export interface OriginalPlace {
 /** Maximum number of segments that are searched for the name of a function. */
 const SEGMENTS_MAX = 50_000;
 
+/** Returns whether the library can be imported here. Bun finds packages only outside of threads. */
+export async function canTrace(): Promise<boolean> {
+  try {
+    await import("@jridgewell/trace-mapping@0.3.31");
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Parses a map. Rejects if it is invalid. */
 export async function parseMap(json: string): Promise<ParsedMap> {
   const { AnyMap, decodedMappings, originalPositionFor, sourceContentFor } = await import(

@@ -1,0 +1,91 @@
+/**
+ * Parses source maps, keeps the latest ones, and looks places up in them.
+ *
+ * @module
+ */
+import { gunzipSync } from "node:zlib";
+import { CONTEXT_LINES_MAX, LINE_CHARS_MAX } from "../domain/limits.ts";
+import { cut } from "../domain/trim.ts";
+import { FILE_BYTES_MAX } from "./bundle.ts";
+import type { MapOrder, Traced } from "./map_thread.ts";
+import { functionAt, type OriginalPlace, type ParsedMap, parseMap, placeAt } from "./trace.ts";
+
+/** Maximum number of parsed maps in the cache, and of their bytes of JSON. */
+const KEPT_MAX = 8;
+const KEPT_BYTES_MAX = 67_108_864;
+/** Number of source lines before and after the one that threw. */
+const CONTEXT_LINES: number = Math.min(5, CONTEXT_LINES_MAX);
+
+/** A map, and the minified file if that was uploaded too. */
+interface Loaded {
+  readonly map: ParsedMap;
+  /** The lines of the minified file. */
+  readonly lines: readonly string[] | null;
+  readonly bytes: number;
+}
+
+/** Reads the maps of one node or thread. */
+export class MapReader {
+  /** Parsed maps by their keys, the most recently used one last. Null for an invalid map. */
+  readonly #kept = new Map<string, Loaded | null>();
+
+  /** Returns the original places, or undefined if the map is not loaded. Loads it first if the order contains it. */
+  async answer(order: MapOrder): Promise<(Traced | null)[] | undefined> {
+    if (order.kind === "load") await this.#load(order);
+    return this.#trace(order);
+  }
+
+  async #load({ key, map, code }: Extract<MapOrder, { kind: "load" }>): Promise<void> {
+    let loaded: Loaded | null = null;
+    try {
+      const json = textOf(map);
+      const minified = code === null ? null : textOf(code);
+      loaded = {
+        map: await parseMap(json),
+        lines: minified?.split("\n") ?? null,
+        bytes: json.length + (minified?.length ?? 0),
+      };
+    } catch {
+      // An invalid map: its frames stay as they are.
+    }
+    this.#kept.set(key, loaded);
+    const bytes = () => [...this.#kept.values()].reduce((sum, one) => sum + (one?.bytes ?? 0), 0);
+    while (this.#kept.size > KEPT_MAX || this.#kept.size > 1 && bytes() > KEPT_BYTES_MAX) {
+      this.#kept.delete(this.#kept.keys().next().value!);
+    }
+  }
+
+  #trace({ key, places }: MapOrder): (Traced | null)[] | undefined {
+    const loaded = this.#kept.get(key);
+    if (loaded === undefined) return undefined;
+    this.#kept.delete(key);
+    this.#kept.set(key, loaded);
+    return places.map(({ line, column, function: name }) => {
+      const place = loaded === null ? null : placeAt(loaded.map, line, column);
+      if (loaded === null || place === null) return null;
+      return {
+        file: place.file,
+        line: place.line,
+        column: place.column,
+        name: place.name,
+        function: functionAt(loaded.map, loaded.lines, { function: name, line, column }),
+        context: contextOf(place),
+      };
+    });
+  }
+}
+
+function textOf(content: Uint8Array): string {
+  return new TextDecoder().decode(gunzipSync(content, { maxOutputLength: FILE_BYTES_MAX }));
+}
+
+/** Returns the lines around a place, or null if the map does not contain its source. */
+function contextOf({ source, line }: OriginalPlace): Traced["context"] {
+  if (source === null) return null;
+  const lines = source.split(/\r?\n/, line + CONTEXT_LINES).map((one) => cut(one, LINE_CHARS_MAX));
+  return {
+    context: lines[line - 1] ?? null,
+    contextBefore: lines.slice(Math.max(0, line - 1 - CONTEXT_LINES), line - 1),
+    contextAfter: lines.slice(line, line + CONTEXT_LINES),
+  };
+}
