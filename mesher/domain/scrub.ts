@@ -315,7 +315,10 @@ class Scrubber {
   #pair(name: string, value: Json): Json {
     if (value === null || value === "" || typeof value === "boolean") return value;
     if (this.#isSecret(name, value)) return FILTERED;
-    if (/^\d{1,19}$/.test(String(value)) && wordsIn(name).some((word) => NUMBERED.has(word))) {
+    if (
+      /^\d{1,19}$/.test(typeof value === "object" ? "" : String(value)) &&
+      wordsIn(name).some((word) => NUMBERED.has(word))
+    ) {
       return value;
     }
     if (ENVIRONMENTS.has(bare(name)) && isObject(value) && !this.#safe.has(bare(name))) {

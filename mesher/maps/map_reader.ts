@@ -4,11 +4,39 @@
  * @module
  */
 import { gunzipSync } from "node:zlib";
+import type { Frame } from "../domain/event.ts";
 import { CONTEXT_LINES_MAX, LINE_CHARS_MAX } from "../domain/limits.ts";
 import { cut } from "../domain/trim.ts";
 import { FILE_BYTES_MAX } from "./bundle.ts";
-import type { MapOrder, Traced } from "./map_thread.ts";
-import { functionAt, type OriginalPlace, type ParsedMap, parseMap, placeAt } from "./trace.ts";
+import {
+  functionAt,
+  type MinifiedPlace,
+  type OriginalPlace,
+  type ParsedMap,
+  parseMap,
+  placeAt,
+} from "./trace.ts";
+
+/** The same place in the original source. */
+export interface Traced {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  /** The name at this place, if the map has one. */
+  readonly name: string | null;
+  /** The original name of the function, if it is found. */
+  readonly function: string | null;
+  readonly context: Pick<Frame, "context" | "contextBefore" | "contextAfter"> | null;
+}
+
+/** A request to the thread. */
+export type MapOrder =
+  & { readonly id: number; readonly key: string; readonly places: readonly MinifiedPlace[] }
+  & (
+    | { readonly kind: "trace" }
+    /** Contents are compressed with gzip. */
+    | { readonly kind: "load"; readonly map: Uint8Array; readonly code: Uint8Array | null }
+  );
 
 /** Maximum number of parsed maps in the cache, and of their bytes of JSON. */
 const KEPT_MAX = 8;

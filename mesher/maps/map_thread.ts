@@ -9,36 +9,8 @@
  * @module
  */
 import { Worker } from "node:worker_threads";
-import type { Frame } from "../domain/event.ts";
-import { MapReader } from "./map_reader.ts";
-
-/** A place in minified code. Lines and columns from 1. */
-export interface MinifiedPlace {
-  readonly function: string | null;
-  readonly line: number;
-  readonly column: number;
-}
-
-/** The same place in the original source. */
-export interface Traced {
-  readonly file: string;
-  readonly line: number;
-  readonly column: number;
-  /** The name at this place, if the map has one. */
-  readonly name: string | null;
-  /** The original name of the function, if it is found. */
-  readonly function: string | null;
-  readonly context: Pick<Frame, "context" | "contextBefore" | "contextAfter"> | null;
-}
-
-/** A request to the thread. */
-export type MapOrder =
-  & { readonly id: number; readonly key: string; readonly places: readonly MinifiedPlace[] }
-  & (
-    | { readonly kind: "trace" }
-    /** Contents are compressed with gzip. */
-    | { readonly kind: "load"; readonly map: Uint8Array; readonly code: Uint8Array | null }
-  );
+import { type MapOrder, MapReader, type Traced } from "./map_reader.ts";
+import type { MinifiedPlace } from "./trace.ts";
 
 /** A reply of the thread. `traced` is undefined for a map that is not loaded. */
 export interface MapReport {

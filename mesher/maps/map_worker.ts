@@ -4,8 +4,8 @@
  * @module
  */
 import { parentPort } from "node:worker_threads";
-import { MapReader } from "./map_reader.ts";
-import type { MapOrder, MapReport } from "./map_thread.ts";
+import { type MapOrder, MapReader } from "./map_reader.ts";
+import type { MapReport } from "./map_thread.ts";
 import { canTrace } from "./trace.ts";
 
 const reader = new MapReader();

@@ -10,7 +10,9 @@
  */
 import type { Exception, Frame, MesherEvent } from "../domain/event.ts";
 import type { Artifact, Artifacts } from "../storage/artifacts.ts";
-import { MapThread, type MinifiedPlace, type Traced } from "./map_thread.ts";
+import type { Traced } from "./map_reader.ts";
+import { MapThread } from "./map_thread.ts";
+import type { MinifiedPlace } from "./trace.ts";
 
 /**
  * Maximum number of files of one event whose maps are looked up. Frames of other files stay

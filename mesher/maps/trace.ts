@@ -5,7 +5,6 @@
  */
 import { NAME_CHARS_MAX } from "../domain/limits.ts";
 import { cut } from "../domain/trim.ts";
-import type { MinifiedPlace } from "./map_thread.ts";
 
 /** The parts of a map that are used here. */
 export interface ParsedMap {
@@ -20,6 +19,13 @@ export interface ParsedMap {
   segments(line: number): readonly (readonly number[])[];
   nameOf(index: number): string | null;
   contentOf(source: string): string | null;
+}
+
+/** A place in minified code. Lines and columns from 1. */
+export interface MinifiedPlace {
+  readonly function: string | null;
+  readonly line: number;
+  readonly column: number;
 }
 
 /** A place in the original source. Lines and columns from 1. */

@@ -134,6 +134,7 @@ test("scrubbed keeps descriptions of secrets, and keys of maps", () => {
     secretary: "ada",
     tokens_used: 77,
     order_no: "4000123412341234",
+    order: { toString: 3, valueOf: 4 },
     session_types: ["a"],
     argv: ["--author", "ada"],
     field: { name: "city", value: "Rome" },

@@ -173,7 +173,8 @@ function open({ mesher }: Asked): Asked["mesher"] {
   return mesher;
 }
 
-function projectOf({ requester }: Asked): Project {
+/** Returns the project of the key. Throws 401. */
+export function projectOf({ requester }: Asked): Project {
   if (requester.kind !== "project") throw new HttpError(401, "unauthorized");
   return requester.project;
 }
@@ -182,7 +183,7 @@ function projectOf({ requester }: Asked): Project {
  * Throws 404 if the path names another project. It may contain any number, because some SDKs
  * require one; the key identifies the project.
  */
-function mustBeProject(asked: Asked, { id, slug }: Project): void {
+export function mustBeProject(asked: Asked, { id, slug }: Project): void {
   const named = asked.params["project"]!;
   if (/^\d+$/.test(named) || named === slug || named.toLowerCase() === id) return;
   throw new HttpError(404, "project not found");

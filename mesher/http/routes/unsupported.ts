@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { HttpError } from "../http_error.ts";
 import type { Asked, Reply, Route } from "../route.ts";
+import { mustBeProject, projectOf } from "./ingest.ts";
 
 interface Kind {
   /** The path after the project. */
@@ -21,28 +21,15 @@ const TRACES = { type: "otlp_traces", words: "traces of OpenTelemetry" };
 const LOGS = { type: "otlp_logs", words: "logs of OpenTelemetry" };
 const KINDS: readonly Kind[] = [
   { path: "minidump", name: "ignoreMinidump", type: "minidump", words: "minidumps" },
-  {
-    path: "unreal/:key",
-    name: "ignoreUnrealReport",
-    type: "unreal_report",
-    words: "crash reports of the Unreal Engine",
-  },
   { path: "otlp/v1/traces", name: "ignoreTraces", ...TRACES },
   { path: "otlp/v1/logs", name: "ignoreLogs", ...LOGS },
   { path: "integration/otlp/v1/traces", name: "ignoreIntegrationTraces", ...TRACES },
   { path: "integration/otlp/v1/logs", name: "ignoreIntegrationLogs", ...LOGS },
   { path: "nel", name: "ignoreNetworkErrors", type: "nel" },
-  { path: "cron/:monitor", name: "ignoreCheckIn", type: "check_in" },
-  { path: "cron/:monitor/:key", name: "ignoreCheckInWithKey", type: "check_in" },
 ];
 
 /** The routes. */
-export const unsupportedRoutes: readonly Route[] = KINDS.flatMap((kind) => {
-  const route = routeOf(kind);
-  return kind.type === "check_in"
-    ? [route, { ...route, method: "GET" as const, name: `${kind.name}ByGet` }]
-    : [route];
-});
+export const unsupportedRoutes: readonly Route[] = KINDS.map(routeOf);
 
 function routeOf({ path, name, type, words }: Kind): Route {
   return {
@@ -53,21 +40,16 @@ function routeOf({ path, name, type, words }: Kind): Route {
       ? `Not stored, but counted as \`${type}\`.`
       : `Not supported: ${words}. Counted as \`${type}\`.`,
     access: "key",
-    ...(path.endsWith(":key") ? { lateKey: true } : {}),
     ok: words === undefined ? 200 : 501,
-    errors: [401, 503],
+    errors: [401, 404],
     gives: words === undefined ? "{}" : '{"error"}',
     handle: (asked) => ignored(asked, type, words),
   };
 }
 
-async function ignored(asked: Asked, type: string, words: string | undefined): Promise<Reply> {
-  const { requester, params, mesher } = asked;
-  // Some clients have the key in the path.
-  if (requester.kind === "anonymous" && await mesher.keys.project(params["key"] ?? "") === null) {
-    throw new HttpError(401, "unauthorized");
-  }
-  mesher.counters.addLabelled("ignored_items", type);
+function ignored(asked: Asked, type: string, words: string | undefined): Reply {
+  mustBeProject(asked, projectOf(asked));
+  asked.mesher.counters.addLabelled("ignored_items", type);
   if (words === undefined) return { json: {} };
   return { status: 501, json: { error: `Mesher does not store ${words}; it stores events` } };
 }
