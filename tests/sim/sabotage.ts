@@ -36,6 +36,7 @@ export function breaks(
 ): () => () => void {
   return () => {
     const real = of.prototype[method];
+    if (typeof real !== "function") throw new Error(`there is no method ${method} to replace`);
     of.prototype[method] = make(real);
     return () => void (of.prototype[method] = real);
   };
@@ -78,9 +79,10 @@ export const BROKEN: readonly (readonly [promise: string, what: string, () => ()
   [
     "signals",
     "links are dropped when a session is lost",
-    breaks(Signals, "lost", () =>
+    breaks(Signals, "losing", (real) =>
       function (this: Any, actors: Any[]) {
-        for (const actor of actors) this.endWatchers(actor, "noconnection");
+        for (const actor of actors) if (actor.links !== undefined) actor.links = undefined;
+        return real.call(this, actors);
       }),
   ],
   [
