@@ -168,6 +168,9 @@ export class ChannelConnection implements ClientConnection {
       if (event === EVENT.HEARTBEAT) this.send(encodeReply(message, "ok", {}));
       return;
     }
+    // An invalid name is the mistake of one part of a program: the other topics continue.
+    if (!isName(topic)) return this.#reject(message, "unmatched topic");
+    if (!isName(event)) return this.#reject(message, "unmatched event");
     if (event === EVENT.JOIN) return this.#join(message);
     const socket = this.#joined.get(topic);
     if (event === EVENT.LEAVE) {

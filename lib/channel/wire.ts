@@ -63,7 +63,8 @@ function readText(text: string): ClientMessage | undefined {
   }
   if (!Array.isArray(row) || row.length < 5 || row.length > 6) return undefined;
   const [joinRef, ref, topic, event, payload, details] = row;
-  if (!isRef(joinRef) || !isRef(ref) || !isName(topic) || !isName(event)) return undefined;
+  if (!isRef(joinRef) || !isRef(ref)) return undefined;
+  if (typeof topic !== "string" || typeof event !== "string") return undefined;
   return { joinRef, ref, topic, event, payload, details };
 }
 
@@ -78,7 +79,6 @@ function readBinary(bytes: Uint8Array): ClientMessage | undefined {
     fields.push(text);
   }
   const [joinRef, ref, topic, event] = fields as [string, string, string, string];
-  if (topic === "" || event === "") return undefined;
   const payload = bytes.slice(at);
   return { joinRef: joinRef || null, ref: ref || null, topic, event, payload, details: undefined };
 }

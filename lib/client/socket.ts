@@ -163,7 +163,8 @@ export class ChannelClientError extends Error {
   /**
    * The reason from the server, or "timeout" (no reply in time), "disconnected" (the connection was
    * lost after the message was sent, so it may have been handled), "left" (the channel was left),
-   * "full" (too many pushes are waiting).
+   * "full" (too many pushes are waiting), "badpayload" (it cannot be encoded), "badparams" (the
+   * function that returns the parameters of the join threw).
    */
   readonly code: string;
   /** Further fields that the server sent with the reason. */
@@ -503,6 +504,18 @@ export class Socket {
   ): { ref: string; answer: Promise<never> } {
     const ref = String(++this.#refs);
     const what = event === "phx_join" ? `join of ${topic}: ` : `${event} to ${topic}: `;
+    let data: string | Uint8Array<ArrayBuffer>;
+    try {
+      data = this.#encode(
+        [event === "phx_join" ? ref : joinRef, ref, topic, event, payload],
+        details,
+      );
+    } catch (error) {
+      const { message } = error as Error;
+      const answer = Promise.reject(new ChannelClientError("badpayload", { message }, what));
+      answer.catch(() => {});
+      return { ref, answer };
+    }
     const answer = new Promise<never>((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#pending.delete(ref);
@@ -511,22 +524,28 @@ export class Socket {
       this.#pending.set(ref, { what, resolve, reject, timer });
     });
     answer.catch(() => {});
-    const join = event === "phx_join" ? ref : joinRef;
-    if (payload instanceof Uint8Array || payload instanceof ArrayBuffer) {
-      const encoder = new TextEncoder();
-      const fields = [join ?? "", ref, topic, event].map((text) => encoder.encode(text));
-      const head = [0, ...fields.map(({ length }) => length)];
-      for (const field of fields) head.push(...field);
-      const bytes = new Uint8Array(head.length + payload.byteLength);
-      bytes.set(head);
-      bytes.set(new Uint8Array(payload as ArrayBuffer), head.length);
-      this.#socket?.send(bytes);
-    } else {
+    this.#socket?.send(data);
+    return { ref, answer };
+  }
+
+  #encode(
+    [join, ref, topic, event, payload]: [string | null, string, string, string, unknown],
+    details: unknown,
+  ): string | Uint8Array<ArrayBuffer> {
+    if (!(payload instanceof Uint8Array || payload instanceof ArrayBuffer)) {
       const row = [join, ref, topic, event, payload ?? {}];
       if (details !== undefined) row.push(details);
-      this.#socket?.send(JSON.stringify(row));
+      return JSON.stringify(row);
     }
-    return { ref, answer };
+    const encoder = new TextEncoder();
+    const fields = [join ?? "", ref, topic, event].map((text) => encoder.encode(text));
+    const head = [0, ...fields.map(({ length }) => length)];
+    if (head.some((length) => length > 255)) throw new Error("an event has at most 255 bytes");
+    for (const field of fields) head.push(...field);
+    const bytes = new Uint8Array(head.length + payload.byteLength);
+    bytes.set(head);
+    bytes.set(new Uint8Array(payload as ArrayBuffer), head.length);
+    return bytes;
   }
 
   #received(data: string | ArrayBuffer): void {
@@ -569,7 +588,13 @@ export class Socket {
   }
 
   #emit<E extends keyof SocketEvents>(event: E, detail: SocketEvents[E]): void {
-    for (const listener of this.#listeners.get(event) ?? []) listener(detail as never);
+    for (const listener of this.#listeners.get(event) ?? []) {
+      try {
+        listener(detail as never);
+      } catch (error) {
+        console.error(error);
+      }
+    }
   }
 }
 
@@ -756,10 +781,12 @@ export class ClientChannel<C extends TypedChannel = TypedChannel> {
 
   async #join(): Promise<void> {
     const wish = { ...this.#position, recent: this.#recent };
-    const params = typeof this.#params === "function" ? this.#params() : this.#params;
-    const { ref, answer } = this.#port.send("phx_join", params, null, wish);
-    this.#joinRef = ref;
+    let ref: string | null = null;
     try {
+      const params = typeof this.#params === "function" ? this.#params() : this.#params;
+      const sent = this.#port.send("phx_join", params, null, wish);
+      const { answer } = sent;
+      this.#joinRef = ref = sent.ref;
       const { response, details } = await (answer as Promise<
         { response: unknown; details?: JoinDetails }
       >);
@@ -770,13 +797,17 @@ export class ClientChannel<C extends TypedChannel = TypedChannel> {
       this.#emit("joined", { response, recovered: details?.recovered });
       if (details?.recovered === false) this.#emit("lost", { reason: details.reason ?? "lost" });
       for (const { send } of this.#waiting.splice(0)) send();
-    } catch (error) {
+    } catch (cause) {
       if (this.#joinRef !== ref) return;
-      const { code } = error as ChannelClientError;
+      // The function that returns the parameters may have thrown.
+      const error = cause instanceof ChannelClientError
+        ? cause
+        : new ChannelClientError("badparams", { cause }, `join of ${this.topic}: ${cause}: `);
+      const { code } = error;
       if (code === "disconnected") return;
       if (code === "timeout" || code === "join crashed") return this.#rejoin();
-      if (!this.#isWatched && !code.startsWith("unmatched")) console.warn((error as Error).message);
-      this.#end("rejected", error as ChannelClientError);
+      if (!this.#isWatched && !code.startsWith("unmatched")) console.warn(error.message);
+      this.#end("rejected", error);
       this.#emit("closed", { reason: code });
     }
   }
@@ -825,6 +856,12 @@ export class ClientChannel<C extends TypedChannel = TypedChannel> {
   }
 
   #emit(event: string, detail: unknown): void {
-    for (const listener of this.#listeners.get(event) ?? []) listener(detail as never);
+    for (const listener of this.#listeners.get(event) ?? []) {
+      try {
+        listener(detail as never);
+      } catch (error) {
+        console.error(error);
+      }
+    }
   }
 }

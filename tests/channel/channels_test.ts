@@ -301,7 +301,7 @@ test("Socket: a malformed message closes only its own connection, with 1008", as
         "",
         "{}",
         "[1]",
-        '["1","1","","x",{}]',
+        '["1","1",5,"x",{}]',
         '["1",1,"t","x",{}]',
         new Uint8Array([0, 9]),
       ]
@@ -316,4 +316,51 @@ test("Socket: a malformed message closes only its own connection, with 1008", as
     const old = new WebSocket(`${url}?vsn=1.0.0`);
     await new Promise((failed) => old.onerror = failed);
   });
+});
+
+test("a client: a mistake in one topic, push or listener affects no other", async () => {
+  const printed: unknown[] = [];
+  const { error, warn } = console;
+  const print = (words: unknown): void => void printed.push(words);
+  Object.assign(console, { error: print, warn: print });
+  try {
+    await using node = await startCheaply({ cookie: COOKIE, logLevel: "silent" });
+    const echo = channel("room:*", { on: { echo: (payload: unknown) => payload } });
+    const server = await node.serve({ channels: [echo] });
+    const socket = new Socket(`${server.url}socket`);
+    const boom = (): never => {
+      throw new Error("a listener");
+    };
+    let closed = 0;
+    socket.on("close", () => void closed++);
+    socket.on("open", boom);
+    const room = socket.channel("room:1");
+    room.when("joined", boom);
+    const codeOf = (promise: Promise<unknown>): Promise<string> =>
+      promise.then(() => "ok", ({ code }) => code);
+    // All of them wait for the connection.
+    const before = [1, 10n, 2].map((payload) => codeOf(room.push("echo", payload)));
+    assertEquals(await Promise.all(before), ["ok", "badpayload", "ok"]);
+    for (const topic of ["", `room:${"x".repeat(300)}`, "room:\ud800"]) {
+      assertEquals(await codeOf(socket.channel(topic).ready()), "unmatched topic");
+    }
+    assertEquals(await codeOf(socket.channel("room:2", boom).ready()), "badparams");
+    assertEquals(await codeOf(socket.channel("room:3", 10n).ready()), "badpayload");
+    for (const event of ["", "x".repeat(300)]) {
+      assertEquals(await codeOf(room.push(event)), "unmatched event");
+      const bytes = codeOf(room.push(event, new Uint8Array(1)));
+      assertEquals(await bytes, event === "" ? "unmatched event" : "badpayload");
+    }
+    let said = 0;
+    room.on("said", boom);
+    room.on("said", () => void said++);
+    await node.channels.broadcast("room:1", "said");
+    assertEquals(await room.push("echo", 3), 3);
+    assertEquals([said, closed], [1, 0]);
+    socket.close();
+    const errors = printed.filter((each) => each instanceof Error).map(({ message }) => message);
+    assertEquals(errors, ["a listener", "a listener", "a listener"]);
+  } finally {
+    Object.assign(console, { error, warn });
+  }
 });
