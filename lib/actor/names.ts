@@ -50,7 +50,8 @@ export class Names {
   /** Returns the actor that has a name. */
   whereis(name: string): Pid<never> | undefined {
     const pid = this.#pids.get(name) ?? this.#reserved.get(name);
-    return this.#freeing === 0 || pid?.target !== undefined ? pid : undefined;
+    if (this.#freeing === 0) return pid;
+    return pid?.target === undefined ? undefined : pid;
   }
 
   /** Registers a name for an actor of the runtime. It is not listed and cannot be freed. */
