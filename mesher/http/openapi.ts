@@ -9,14 +9,14 @@ type Json = Readonly<Record<string, unknown>>;
 
 const ERROR_WORDS: Readonly<Record<number, string>> = {
   400: "The request is not valid",
-  401: "No credential, or a wrong one",
+  401: "The credential is missing or wrong",
   403: "Not allowed",
-  404: "There is no such thing, or it is not yours",
-  409: "It is so already, or there may be no more",
+  404: "It does not exist, or you have no access to it",
+  409: "It conflicts with the current state, or a quota is exhausted",
   413: "The body is too large",
-  415: "The body is of a type or encoding that is not understood",
-  429: "Too many: see Retry-After",
-  503: "Not now: see Retry-After",
+  415: "The type or encoding of the body is not supported",
+  429: "Too many requests or items: see Retry-After",
+  503: "Temporarily unavailable: see Retry-After",
 };
 
 const SECURITY: Readonly<Record<Access, readonly Json[]>> = {

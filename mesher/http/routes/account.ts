@@ -41,7 +41,7 @@ export const accountRoutes: readonly Route[] = [
     method: "POST",
     path: "/api/v1/login",
     name: "login",
-    about: "Logs in: sets the session's cookie.",
+    about: "Logs in, and sets the session's cookie.",
     access: "public",
     body: { email: { type: "string", required: true, max: 254 }, password: PASSWORD },
     ok: 200,
@@ -67,7 +67,7 @@ export const accountRoutes: readonly Route[] = [
     method: "POST",
     path: "/api/v1/logout",
     name: "logout",
-    about: "Ends the session or token that this request shows.",
+    about: "Ends the session or token of this request.",
     access: "user",
     scope: "read",
     ok: 200,
@@ -84,7 +84,8 @@ export const accountRoutes: readonly Route[] = [
     method: "GET",
     path: "/api/v1/me",
     name: "getMe",
-    about: "Who one is, in which organisations, and where the page is on other nodes.",
+    about:
+      "Returns the user, the user's organisations, and the addresses of the page on other nodes.",
     access: "user",
     ok: 200,
     errors: [401],
@@ -109,7 +110,7 @@ export const accountRoutes: readonly Route[] = [
     method: "POST",
     path: "/api/v1/password",
     name: "setPassword",
-    about: "Changes one's password. Ends all sessions, and all tokens too with `end_tokens`.",
+    about: "Changes the user's password. Ends all sessions, and all tokens too with `end_tokens`.",
     access: "user",
     scope: "account",
     body: {
@@ -135,7 +136,7 @@ export const accountRoutes: readonly Route[] = [
     method: "GET",
     path: "/api/v1/sessions",
     name: "listSessions",
-    about: "One's sessions and tokens; `current` is the one that this request shows.",
+    about: "Lists the user's sessions and tokens; `current` marks that of this request.",
     access: "user",
     ok: 200,
     errors: [401],
@@ -149,7 +150,7 @@ export const accountRoutes: readonly Route[] = [
   changeRoute({
     path: "/api/v1/sessions/:session_id/end",
     name: "endSession",
-    about: "Ends one of one's sessions or tokens.",
+    about: "Ends one of the user's sessions or tokens.",
     scope: "account",
   }, async (asked) => {
     const { user } = personIn(asked);
@@ -161,15 +162,15 @@ export const accountRoutes: readonly Route[] = [
     method: "POST",
     path: "/api/v1/tokens",
     name: "createToken",
-    about: "Makes a token for a program: Authorization: Bearer …. Shown once.",
+    about: "Creates a token for a program: Authorization: Bearer …. Shown once.",
     access: "user",
     scope: "account",
     body: {
       label: { type: "string", required: true, max: 100 },
       scopes: {
         type: "string",
-        about: `what it may do, with blanks between: ${TOKEN_SCOPES.join(", ")}; ` +
-          "default: all that its user may",
+        about: `its scopes, separated by spaces: ${TOKEN_SCOPES.join(", ")}; ` +
+          "default: all permissions of its user",
       },
     },
     ok: 201,

@@ -16,7 +16,7 @@ export const activityRoutes: readonly Route[] = [
     method: "GET",
     path: "/api/v1/issues/:issue_id/activity",
     name: "listIssueActivity",
-    about: "What happened to an issue and who did it, comments included, newest first.",
+    about: "Lists the changes and comments of an issue with their users, newest first.",
     access: "user",
     query: PAGE,
     ok: 200,
@@ -56,7 +56,7 @@ export const activityRoutes: readonly Route[] = [
   changeRoute({
     path: "/api/v1/comments/:comment_id/delete",
     name: "deleteComment",
-    about: "Deletes a comment of one's own.",
+    about: "Deletes one of the user's own comments.",
   }, async (asked) => {
     const id = asked.params["comment_id"]!;
     const { storage } = asked.mesher;

@@ -32,7 +32,7 @@ export const alertRoutes: readonly Route[] = [
     method: "GET",
     path: "/api/v1/projects/:project_id/alert-rules",
     name: "listAlertRules",
-    about: "The rules of a project.",
+    about: "Lists the alert rules of a project.",
     access: "user",
     ok: 200,
     errors: [401, 404],
@@ -48,7 +48,7 @@ export const alertRoutes: readonly Route[] = [
     method: "POST",
     path: "/api/v1/projects/:project_id/alert-rules",
     name: "createAlertRule",
-    about: "Makes a rule. Conditions: threshold (threshold, window_minutes), new_issue, " +
+    about: "Creates a rule. Conditions: threshold (threshold, window_minutes), new_issue, " +
       "regression, spike. Actions: websocket; webhook, slack, discord (url); email (to). " +
       "For owners and admins.",
     access: "user",
@@ -99,7 +99,7 @@ export const alertRoutes: readonly Route[] = [
     method: "POST",
     path: "/api/v1/alert-rules/:rule_id/test",
     name: "testAlertRule",
-    about: "Sends a test notification by the rule's action, once. For owners and admins.",
+    about: "Sends one test notification with the rule's action. For owners and admins.",
     access: "user",
     ok: 200,
     errors: [401, 403, 404, 429],
@@ -146,10 +146,10 @@ export const alertRoutes: readonly Route[] = [
   changeRoute({
     path: "/api/v1/projects/:project_id/alerts/resolve",
     name: "resolveAlerts",
-    about: "Resolves all alerts of a project that are not resolved, or those that the body names.",
+    about: "Resolves all unresolved alerts of a project, or those that the body selects.",
     body: {
-      status: { type: "string", enum: UNRESOLVED, about: "those in this state only" },
-      until: { type: "string", about: "ISO 8601: those that fired later stay; say what was seen" },
+      status: { type: "string", enum: UNRESOLVED, about: "only those in this state" },
+      until: { type: "string", about: "ISO 8601: alerts that fired later are not resolved" },
     },
   }, async (asked) => {
     const { project, membership } = await projectPlaceOf(asked);
@@ -171,7 +171,7 @@ export const alertRoutes: readonly Route[] = [
   ),
   alertRoute(
     "resolve",
-    "Active or acknowledged becomes resolved.",
+    "Resolves an active or acknowledged alert.",
     (asked, orgId, id) => asked.mesher.storage.resolveAlert(orgId, id),
   ),
 ];

@@ -21,9 +21,9 @@ interface Place {
 
 /** The routes of the dashboard. */
 export const dashboardRoutes: readonly Route[] = [
-  dashboard("volume", "How many events came, by hour or day.", '[{"bucket","count"}]', {
+  dashboard("volume", "Returns the number of events by hour or day.", '[{"bucket","count"}]', {
     bucket: { type: "string", enum: ["hour", "day"] },
-    days: { type: "integer", min: 1, max: 90, about: "how far back; default 1" },
+    days: { type: "integer", min: 1, max: 90, about: "number of days; default 1" },
   }, async ({ query, mesher }, { orgId, projectId }) => {
     const bucketMs = query["bucket"] === "day" ? DAY_MS : HOUR_MS;
     const days = (query["days"] as number | undefined) ?? 1;
@@ -35,7 +35,7 @@ export const dashboardRoutes: readonly Route[] = [
   }),
   dashboard(
     "levels",
-    "How many events of each level came in 24 hours.",
+    "Returns the number of events of each level in the last 24 hours.",
     '[{"level","count"}]',
     {},
     async ({ mesher }, { orgId, projectId, since }) => {
@@ -45,7 +45,7 @@ export const dashboardRoutes: readonly Route[] = [
   ),
   dashboard(
     "top-issues",
-    "The unresolved issues with the most events in 24 hours.",
+    "Lists the unresolved issues with the most events in the last 24 hours.",
     '[{"id","title","level","status","event_count","last_seen","recent",…}]',
     { limit: { type: "any", about: "1 to 100; anything else is 10" } },
     async ({ mesher, query }, { orgId, projectId, since }) => {
@@ -56,7 +56,7 @@ export const dashboardRoutes: readonly Route[] = [
   ),
   dashboard(
     "tags",
-    "The commonest values of a tag in 24 hours; without `key`, the commonest tags.",
+    "Returns the most common values of a tag in the last 24 hours; without `key`, the most common tags.",
     '[{"value","count"}]',
     { key: { type: "string" } },
     async ({ mesher, query }, { orgId, projectId, since }) => {
@@ -67,7 +67,7 @@ export const dashboardRoutes: readonly Route[] = [
   ),
   dashboard(
     "tag-keys",
-    "The commonest tags in 24 hours.",
+    "Returns the most common tags in the last 24 hours.",
     '[{"value","count"}]',
     {},
     ({ mesher }, { orgId, projectId, since }) =>
@@ -75,7 +75,7 @@ export const dashboardRoutes: readonly Route[] = [
   ),
   dashboard(
     "health",
-    "How a project is.",
+    "Returns a summary of a project.",
     '{"unresolved_count","events_24h","new_today"}',
     {},
     async ({ mesher }, { orgId, projectId }) => {
@@ -92,7 +92,7 @@ export const dashboardRoutes: readonly Route[] = [
     method: "GET",
     path: "/api/v1/projects/:project_id/storage",
     name: "getStorage",
-    about: "What a project occupies.",
+    about: "Returns the storage that a project uses.",
     access: "user",
     ok: 200,
     errors: [401, 404],

@@ -96,7 +96,7 @@ export const eventRoutes: readonly Route[] = [
     method: "GET",
     path: "/api/v1/events/:event_id",
     name: "getEvent",
-    about: "One event, with the ids of its neighbours in the issue.",
+    about: "Returns an event, with the ids of the previous and the next event of its issue.",
     access: "user",
     ok: 200,
     errors: [401, 404],

@@ -35,7 +35,7 @@ export const ingestRoutes: readonly Route[] = [
     method: "POST",
     path: "/api/v1/events",
     name: "storeEvent",
-    about: "Takes one event. An id that the project has already changes nothing.",
+    about: "Accepts one event. An event whose id the project already has is ignored.",
     access: "key",
     reads: { "application/json": "One event, of at most 1 MiB" },
     ok: 202,
@@ -57,7 +57,7 @@ export const ingestRoutes: readonly Route[] = [
     method: "POST",
     path: "/api/v1/events/bulk",
     name: "storeEvents",
-    about: "Takes up to 100 events, each by itself: those that are refused are listed.",
+    about: "Accepts up to 100 events, each independently: rejected ones are listed.",
     access: "key",
     reads: { "application/json": "A list of events, or {events: […]}, of at most 5 MiB" },
     ok: 202,
@@ -89,15 +89,17 @@ export const ingestRoutes: readonly Route[] = [
   {
     ...sentryRoute("envelope", {
       name: "storeEnvelope",
-      about: "What Sentry's SDKs send to a DSN. `project` is any number, or the key's project. " +
-        "Without a key in the head of the request, that of the DSN in the envelope's header counts.",
+      about:
+        "Accepts what Sentry's SDKs send to a DSN. `project` is any number, or the key's project. " +
+        "Without a key in the head of the request, the key in the DSN of the envelope's header is used.",
       reads: { "application/x-sentry-envelope": "An envelope, of at most 64 MiB inflated" },
     }, takeEnvelope),
     lateKey: true,
   },
   sentryRoute("store", {
     name: "storeSentryEvent",
-    about: "What Sentry's older SDKs send: one event as JSON, or as base64 of deflated JSON.",
+    about:
+      "Accepts what Sentry's older SDKs send: one event as JSON, or as base64 of deflated JSON.",
     reads: { "application/json": "One event, of at most 1 MiB" },
   }, async (asked) => {
     const project = projectOf(asked);
@@ -110,7 +112,8 @@ export const ingestRoutes: readonly Route[] = [
   }),
   sentryRoute("security", {
     name: "storeSecurityReport",
-    about: "What browsers report by `report-uri` and `report-to`: violations of a content policy.",
+    about:
+      "Accepts reports that browsers send for `report-uri` and `report-to`: violations of a content security policy.",
     reads: {
       "application/csp-report": "A report, of at most 1 MiB",
       "application/reports+json": "A list of reports, of at most 1 MiB",

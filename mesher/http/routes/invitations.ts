@@ -39,7 +39,7 @@ export const invitationRoutes: readonly Route[] = [
     method: "GET",
     path: "/api/v1/orgs/:org_id/invitations",
     name: "listInvitations",
-    about: "Invitations to an organisation that are not accepted yet.",
+    about: "Lists the invitations to an organisation that were not accepted yet.",
     access: "user",
     ok: 200,
     errors: [401, 403, 404],
@@ -55,7 +55,8 @@ export const invitationRoutes: readonly Route[] = [
     method: "POST",
     path: "/api/v1/orgs/:org_id/invitations",
     name: "invite",
-    about: "Invites somebody by mail. The answer has the link too, for when no mail can be sent. " +
+    about:
+      "Invites a user by mail. The response contains the link too, in case no mail can be sent. " +
       "A second invitation of an address replaces the first.",
     access: "user",
     body: { email: EMAIL, role: { type: "string", enum: ROLES } },
@@ -103,7 +104,7 @@ export const invitationRoutes: readonly Route[] = [
     method: "POST",
     path: "/api/v1/invitations/show",
     name: "showInvitation",
-    about: "What the link of an invitation is for.",
+    about: "Returns the invitation of a link.",
     access: "public",
     body: { secret: SECRET },
     ok: 200,
@@ -119,8 +120,8 @@ export const invitationRoutes: readonly Route[] = [
     method: "POST",
     path: "/api/v1/invitations/accept",
     name: "acceptInvitation",
-    about: "Accepts an invitation, with the account that is logged in, or else with a new one, " +
-      "which is logged in then.",
+    about: "Accepts an invitation, with the account that is logged in, or with a new one, " +
+      "which is then logged in.",
     access: "public",
     body: {
       secret: SECRET,
@@ -157,8 +158,8 @@ export const invitationRoutes: readonly Route[] = [
     method: "POST",
     path: "/api/v1/password/forgot",
     name: "forgotPassword",
-    about: "Sends a link to the address, if it has an account, by which a new password is set. " +
-      "The answer is the same if it has none.",
+    about: "Sends a link for setting a new password to the address, if it has an account. " +
+      "The response is the same if it has none.",
     access: "public",
     body: { email: EMAIL },
     ok: 202,
@@ -186,7 +187,7 @@ export const invitationRoutes: readonly Route[] = [
     method: "POST",
     path: "/api/v1/password/reset",
     name: "resetPassword",
-    about: "Sets a new password by the link of a mail. Ends all sessions; tokens stay.",
+    about: "Sets a new password with the link of a mail. Ends all sessions; tokens stay valid.",
     access: "public",
     body: { secret: SECRET, password: PASSWORD },
     ok: 200,

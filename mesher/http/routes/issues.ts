@@ -23,8 +23,8 @@ import { iso } from "../../pipeline/time.ts";
 
 /** The query fields of a paged list. */
 export const PAGE: Fields = {
-  cursor: { type: "string", about: "next_cursor of the page before" },
-  cursor_id: { type: "string", about: "next_cursor_id of the page before" },
+  cursor: { type: "string", about: "next_cursor of the previous page" },
+  cursor_id: { type: "string", about: "next_cursor_id of the previous page" },
   limit: { type: "any", about: "1 to 100; anything else is 25" },
 };
 
@@ -108,7 +108,7 @@ export const issueRoutes: readonly Route[] = [
     method: "GET",
     path: "/api/v1/issues/:issue_id/timeline",
     name: "getIssueTimeline",
-    about: "When an issue's latest events came.",
+    about: "Returns the times of an issue's latest events.",
     access: "user",
     query: { limit: { type: "any", about: "1 to 100; anything else is 50" } },
     ok: 200,
@@ -132,10 +132,10 @@ export const issueRoutes: readonly Route[] = [
     method: "GET",
     path: "/api/v1/projects/:project_id/issues/volumes",
     name: "getIssueVolumes",
-    about: "How many events issues had in each hour of the last 24, or each day of the last 30.",
+    about: "Returns the number of events of issues in each of the last 24 hours or 30 days.",
     access: "user",
     query: {
-      ids: { type: "string", max: 4_000, about: "at most 100 ids, with commas" },
+      ids: { type: "string", max: 4_000, about: "at most 100 ids, separated by commas" },
       period: { type: "string", enum: ["24h", "30d"], about: "default: 24h" },
     },
     ok: 200,
@@ -165,7 +165,7 @@ export const issueRoutes: readonly Route[] = [
     method: "GET",
     path: "/api/v1/issues/:issue_id/tags",
     name: "getIssueTags",
-    about: "The commonest values of each tag of an issue, of the last 30 days.",
+    about: "Returns the most common values of each tag of an issue in the last 30 days.",
     access: "user",
     ok: 200,
     errors: [401, 404],
@@ -179,8 +179,7 @@ export const issueRoutes: readonly Route[] = [
   changeRoute({
     path: "/api/v1/issues/:issue_id/resolve",
     name: "resolveIssue",
-    about:
-      "Makes an issue resolved. Its next event reopens it; with `in_next_release` only one of a " +
+    about: "Resolves an issue. Its next event reopens it; with `in_next_release` only one of a " +
       "release after the project's latest.",
     body: { in_next_release: { type: "boolean" } },
     errors: [400],
@@ -246,7 +245,7 @@ function statusRoute(verb: string, status: IssueStatus): Route {
   return changeRoute({
     path: `/api/v1/issues/:issue_id/${verb}`,
     name: `${verb}Issue`,
-    about: `Makes an issue ${status}.`,
+    about: `Sets the state of an issue to ${status}.`,
   }, (asked) => setStatus(asked, status));
 }
 

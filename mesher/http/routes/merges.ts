@@ -31,7 +31,7 @@ export const mergeRoutes: readonly Route[] = [
     path: "/api/v1/issues/:issue_id/merge",
     name: "mergeIssues",
     about: "Merges other issues of the project into an issue, with their events, counts, users, " +
-      "comments and alerts. New events of their fingerprints are the issue's.",
+      "comments and alerts. New events with their fingerprints are added to the issue.",
     access: "user",
     body: {
       issue_ids: { type: "strings", required: true, min: 1, max: MERGE_MAX },
@@ -56,14 +56,15 @@ export const mergeRoutes: readonly Route[] = [
     method: "POST",
     path: "/api/v1/issues/:issue_id/split",
     name: "splitIssue",
-    about: "Splits fingerprints off an issue. They become one new issue, whose events follow.",
+    about:
+      "Splits fingerprints off an issue. They become one new issue, to which their events are moved.",
     access: "user",
     body: {
       fingerprints: { type: "strings", required: true, min: 1, max: MERGE_MAX },
     },
     ok: 200,
     errors: [400, 401, 404, 409],
-    gives: "issue: the new one",
+    gives: "issue: the new issue",
     async handle(asked): Promise<Reply> {
       const { orgId, issue } = await issueOf(asked);
       const fingerprints = asked.body["fingerprints"] as string[];
@@ -80,7 +81,7 @@ export const mergeRoutes: readonly Route[] = [
     method: "GET",
     path: "/api/v1/issues/:issue_id/fingerprints",
     name: "listIssueFingerprints",
-    about: "The fingerprints of an issue: its own, then those that were merged into it.",
+    about: "Lists the fingerprints of an issue: its own, then those that were merged into it.",
     access: "user",
     ok: 200,
     errors: [401, 404],

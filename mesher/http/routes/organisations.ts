@@ -20,7 +20,7 @@ export const organisationRoutes: readonly Route[] = [
     method: "GET",
     path: "/api/v1/orgs",
     name: "listOrganizations",
-    about: "The organisations that one is a member of.",
+    about: "Lists the user's organisations.",
     access: "user",
     ok: 200,
     errors: [401],
@@ -31,7 +31,7 @@ export const organisationRoutes: readonly Route[] = [
     method: "POST",
     path: "/api/v1/orgs",
     name: "createOrganization",
-    about: "Makes an organisation that one owns.",
+    about: "Creates an organisation. Its owner is the user.",
     access: "user",
     body: {
       name: { type: "string", required: true, max: 200 },
@@ -69,7 +69,7 @@ export const organisationRoutes: readonly Route[] = [
     method: "GET",
     path: "/api/v1/orgs/:org_id/members",
     name: "listMembers",
-    about: "The members of an organisation.",
+    about: "Lists the members of an organisation.",
     access: "user",
     ok: 200,
     errors: [401, 404],
@@ -100,7 +100,7 @@ export const organisationRoutes: readonly Route[] = [
   memberRoute({
     path: "/api/v1/orgs/:org_id/users",
     name: "createUser",
-    about: "Makes a new user, who is a member at once.",
+    about: "Creates a user, who is a member at once.",
     body: {
       email: { type: "string", required: true, max: 254 },
       display_name: { type: "string", max: 200 },
@@ -124,7 +124,7 @@ export const organisationRoutes: readonly Route[] = [
   changeRoute({
     path: "/api/v1/orgs/:org_id/members/:membership_id/role",
     name: "setRole",
-    about: "Changes a member's role. The last owner stays one.",
+    about: "Changes a member's role. The role of the last owner cannot be changed.",
     body: { role: { type: "string", required: true, enum: ROLES } },
     errors: [409],
   }, async (asked) => {
@@ -136,7 +136,7 @@ export const organisationRoutes: readonly Route[] = [
   changeRoute({
     path: "/api/v1/orgs/:org_id/members/:membership_id/remove",
     name: "removeMember",
-    about: "Removes a member, or oneself. The last owner stays.",
+    about: "Removes a member, or the user itself. The last owner cannot be removed.",
     errors: [409],
   }, async (asked) => {
     const { organisation, role } = organisationOf(asked);

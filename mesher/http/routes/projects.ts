@@ -43,7 +43,7 @@ export const projectRoutes: readonly Route[] = [
     method: "GET",
     path: "/api/v1/projects",
     name: "listAllProjects",
-    about: "The projects of all one's organisations.",
+    about: "Lists the projects of all the user's organisations.",
     access: "user",
     ok: 200,
     errors: [401],
@@ -61,7 +61,7 @@ export const projectRoutes: readonly Route[] = [
     method: "GET",
     path: "/api/v1/orgs/:org_id/projects",
     name: "listProjects",
-    about: "The projects of an organisation.",
+    about: "Lists the projects of an organisation.",
     access: "user",
     ok: 200,
     errors: [401, 404],
@@ -76,7 +76,7 @@ export const projectRoutes: readonly Route[] = [
     method: "POST",
     path: "/api/v1/orgs/:org_id/projects",
     name: "createProject",
-    about: "Makes a project. Its slug is made of its name when there is none.",
+    about: "Creates a project. Without a slug, it is derived from the name.",
     access: "user",
     body: {
       name: { type: "string", required: true, max: 200 },
@@ -119,7 +119,7 @@ export const projectRoutes: readonly Route[] = [
   changeRoute({
     path: "/api/v1/projects/:project_id/delete",
     name: "deleteProject",
-    about: "Deletes a project and all that it has.",
+    about: "Deletes a project and all its data.",
   }, async (asked) => {
     const { project, membership } = await projectPlaceOf(asked);
     mustManage(membership.role);
@@ -148,7 +148,7 @@ export const projectRoutes: readonly Route[] = [
   changeRoute({
     path: "/api/v1/projects/:project_id/settings",
     name: "setSettings",
-    about: "Changes settings; what is absent stays.",
+    about: "Changes settings. Absent settings stay unchanged.",
     body: SETTINGS,
   }, async (asked) => {
     const { project, membership } = await projectPlaceOf(asked);

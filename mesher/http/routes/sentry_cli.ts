@@ -49,7 +49,7 @@ export const sentryCliRoutes: readonly Route[] = [
     method: "GET",
     path: "/api/0",
     name: "sentryWhoAmI",
-    about: "For `sentry-cli info`: who the token is of.",
+    about: "For `sentry-cli info`: returns the user of the token.",
     access: "user",
     ok: 200,
     errors: [401],
@@ -70,7 +70,7 @@ export const sentryCliRoutes: readonly Route[] = [
     method: "GET",
     path: `${ORG}/chunk-upload`,
     name: "sentryUploadOptions",
-    about: "For `sentry-cli`: how files are uploaded.",
+    about: "For `sentry-cli`: returns the parameters of uploads.",
     access: "user",
     ok: 200,
     errors: [401, 404],
@@ -97,7 +97,7 @@ export const sentryCliRoutes: readonly Route[] = [
     method: "POST",
     path: `${ORG}/chunk-upload`,
     name: "sentryUploadChunks",
-    about: "For `sentry-cli`: takes chunks of files, whose names are their SHA-1.",
+    about: "For `sentry-cli`: accepts chunks of files, whose names are their SHA-1.",
     access: "user",
     reads: { "multipart/form-data": "Fields `file` or `file_gzip`: at most 4 chunks of 4 MiB" },
     ok: 200,
@@ -118,7 +118,7 @@ export const sentryCliRoutes: readonly Route[] = [
     path: `${ORG}/artifactbundle/assemble`,
     name: "sentryAssembleBundle",
     about:
-      "For `sentry-cli`: makes a bundle of its chunks and stores its files, or lists the chunks that are missing.",
+      "For `sentry-cli`: assembles a bundle from its chunks and stores its files, or lists missing chunks.",
     access: "user",
     body: {
       checksum: { type: "string", required: true, min: 40, max: 40 },
@@ -189,7 +189,7 @@ export const sentryCliRoutes: readonly Route[] = [
     path: `${ORG}/releases/:version`,
     name: "sentryChangeRelease",
     about:
-      "For `sentry-cli releases finalize` and `set-commits`: makes the release, if it does not exist. " +
+      "For `sentry-cli releases finalize` and `set-commits`: creates the release if it does not exist. " +
       "Commits are not stored.",
     access: "user",
     body: { projects: PROJECTS },
@@ -202,7 +202,7 @@ export const sentryCliRoutes: readonly Route[] = [
     method: "PUT",
     path: "/api/0/projects/:org_id/:project_id/releases/:version",
     name: "sentryChangeProjectRelease",
-    about: "The same, of one project.",
+    about: "The same, for one project.",
     access: "user",
     ok: 200,
     errors: [401, 404],
@@ -234,7 +234,7 @@ export const sentryCliRoutes: readonly Route[] = [
     method: "POST",
     path: "/api/0/projects/:org_id/:project_id/releases",
     name: "sentryAddProjectRelease",
-    about: "Makes a release of one project.",
+    about: "Creates a release of one project.",
     access: "user",
     body: { version: VERSION },
     ok: 201,
@@ -327,7 +327,7 @@ async function assemble(asked: Asked): Promise<Reply> {
   if (parts.length < found.length) return failed("a chunk has vanished: upload again");
   const zip = concat(parts);
   if (createHash("sha1").update(zip).digest("hex") !== checksum) {
-    return failed("the chunks do not make a file of this checksum");
+    return failed("the joined chunks do not have this checksum");
   }
   try {
     const files = await readBundle(zip, { release: version, dist });

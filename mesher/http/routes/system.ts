@@ -20,7 +20,7 @@ export const systemRoutes: readonly Route[] = [
     method: "GET",
     path: "/health",
     name: "getHealth",
-    about: "Whether the process lives.",
+    about: "Returns whether the process runs.",
     access: "public",
     ok: 200,
     errors: [],
@@ -31,7 +31,8 @@ export const systemRoutes: readonly Route[] = [
     method: "GET",
     path: "/ready",
     name: "getReady",
-    about: "Whether the node takes events: the database answers, and the buffer is not full.",
+    about:
+      "Returns whether the node accepts events: the database answers, and the buffer is not full.",
     access: "public",
     ok: 200,
     errors: [503],
@@ -51,7 +52,8 @@ export const systemRoutes: readonly Route[] = [
     method: "GET",
     path: "/metrics",
     name: "getMetrics",
-    about: "Counters of this node, as Prometheus reads them (with an operator's token).",
+    about:
+      "Returns the counters of this node in the format of Prometheus. Needs an operator's token.",
     access: "operator",
     ok: 200,
     errors: [401, 403],
@@ -89,7 +91,7 @@ export const systemRoutes: readonly Route[] = [
     name: "getCluster",
     about:
       "The nodes, their load, which nodes process for others, the global names, the trees; how many " +
-      "messages to slow peers a node has dropped in their sessions; nodes that have gone, the last " +
+      "messages to slow peers a node has dropped in their sessions; lost nodes, the latest " +
       "first, and how many accepted events may be missing with each (null: unknown).",
     access: "operator",
     ok: 200,
@@ -155,7 +157,8 @@ export const systemRoutes: readonly Route[] = [
     method: "GET",
     path: "/api/v1/event-count",
     name: "getEventCount",
-    about: "How many events this node has accepted since it started or the counter was reset.",
+    about:
+      "Returns the number of events that this node has accepted since its start or the last reset.",
     access: "operator",
     ok: 200,
     errors: [401, 403],
@@ -180,7 +183,8 @@ export const systemRoutes: readonly Route[] = [
   changeRoute({
     path: "/api/v1/operators",
     name: "setOperator",
-    about: "Makes a user an operator, who sees the metrics and the cluster, or no longer one.",
+    about:
+      "Makes a user an operator, who may see the metrics and the cluster, or removes that role.",
     access: "operator",
     body: {
       email: { type: "string", required: true, max: 254 },
