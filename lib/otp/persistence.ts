@@ -3,9 +3,12 @@
  *
  * @module
  */
+import { describe } from "../actor/describe.ts";
+import { BadReturnError } from "../actor/errors.ts";
+import { isThenable } from "../actor/exit.ts";
 import { decodeTerm } from "../term/decode.ts";
 import { encodeTerm } from "../term/encode.ts";
-import { type PersistOptions, StaleStateError } from "./store.ts";
+import { type PersistOptions, StaleStateError, type Stored } from "./store.ts";
 
 /**
  * Upper bound of random first versions. A value that was removed and stored again has a new
@@ -44,12 +47,24 @@ export class Persistence {
   /** Returns or resolves with the stored state, or with `first` if there is none. */
   restore(first: unknown): unknown | Promise<unknown> {
     const loaded = this.#options.store.load(this.#key);
-    const take = (stored: Awaited<typeof loaded>): unknown => {
+    const take = (found: Awaited<typeof loaded>): unknown => {
+      const stored = this.#checked(found);
       this.#version = stored?.version;
       this.#bytes = stored?.value ?? encodeTerm(first);
       return stored === undefined ? first : decodeTerm(stored.value);
     };
-    return loaded instanceof Promise ? loaded.then(take) : take(loaded);
+    return isThenable(loaded) ? Promise.resolve(loaded).then(take) : take(loaded as never);
+  }
+
+  /** Returns what the store has loaded; `null`, as databases return it, is nothing. */
+  #checked(stored: unknown): Stored | undefined {
+    if (stored === undefined || stored === null) return undefined;
+    const { value, version } = stored as Partial<Stored>;
+    if (value instanceof Uint8Array && Number.isSafeInteger(version)) return stored as Stored;
+    throw new BadReturnError(
+      `load of the store returned ${describe(stored)} for ${JSON.stringify(this.#key)}: ` +
+        "return undefined, or { value, version }, a Uint8Array and an integer",
+    );
   }
 
   /** Saves a state if it has changed. Throws or rejects with `StaleStateError`. */
@@ -59,12 +74,18 @@ export class Persistence {
     const previous = this.#version;
     const version = (previous ?? Math.floor(this.#chance() * FIRST_VERSION_MAX)) + 1;
     const saved = this.#options.store.save(this.#key, bytes, version, previous);
-    const take = (isSaved: boolean): void => {
+    const take = (isSaved: unknown): void => {
+      if (isSaved !== true && isSaved !== false) {
+        throw new BadReturnError(
+          `save of the store returned ${describe(isSaved)} for ${JSON.stringify(this.#key)}: ` +
+            "return true if it has stored the value, and false if the version was another",
+        );
+      }
       if (!isSaved) throw new StaleStateError(this.#key);
       this.#version = version;
       this.#bytes = bytes;
     };
-    return saved instanceof Promise ? saved.then(take) : take(saved);
+    return isThenable(saved) ? Promise.resolve(saved).then(take) : take(saved);
   }
 }
 

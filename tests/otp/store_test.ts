@@ -10,6 +10,7 @@ import { noReply, stopService } from "../../lib/otp/service_definition.ts";
 import { sqliteStore } from "../../lib/otp/sqlite_store.ts";
 import { memoryStore, StaleStateError, type Store } from "../../lib/otp/store.ts";
 import { decodeTerm } from "../../lib/term/decode.ts";
+import { encodeTerm } from "../../lib/term/encode.ts";
 import { test } from "../kit/test.ts";
 import { contract } from "./store_contract.ts";
 
@@ -162,5 +163,40 @@ test("service: a store that fails to load rejects the start with its error", asy
     const node = await sim.start("a");
     const store = { ...memoryStore(), load: () => Promise.reject(new RangeError("no database")) };
     await assertRejects(() => counterIn(store).start(node, "hits"), RangeError, "no database");
+  });
+});
+
+test("service: awaits a store's thenables, and checks what the store returns", async () => {
+  await simulate({ seed: 1 }, async (sim) => {
+    const node = await sim.start("a");
+    const later = <T>(value: () => T): Promise<T> =>
+      ({ then: (done: (value: T) => void) => void sim.run(10).then(() => done(value())) }) as never;
+    const memory = memoryStore();
+    let saves = 0;
+    // A query of some database clients is a thenable, and a row that is not found is null.
+    const counter = counterIn({
+      ...memory,
+      load: (key) => later(() => memory.load(key) ?? null) as never,
+      save: (...all) => later(() => (saves++, memory.save(...all) as boolean)),
+    });
+    const pid = await counter.start(node, "hits");
+    assertEquals([await counter.call(pid).add(2), saves], [2, 1]);
+    await counter.stop(pid);
+    assertEquals(await counter.call(await counter.start(node, "hits")).get(), 2);
+    for (const saved of [undefined, { rowCount: 0 }, 1]) {
+      const careless = counterIn({ ...memoryStore(), save: () => saved as never });
+      const pid = await careless.start(node, "hits");
+      const error = await assertRejects(() => careless.call(pid).add(1), CallExitError);
+      const { name, message } = (error as CallExitError).reason as Error;
+      assertEquals([name, message.includes("save of the store returned")], [
+        "BadReturnError",
+        true,
+      ]);
+    }
+    const value = encodeTerm({ count: 1 });
+    for (const stored of [7, {}, { value }, { value, version: "7" }, { value: "7", version: 7 }]) {
+      const careless = counterIn({ ...memoryStore(), load: () => stored as never });
+      await assertRejects(() => careless.start(node, "hits"), Error, "load of the store returned");
+    }
   });
 });
