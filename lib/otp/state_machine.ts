@@ -16,6 +16,7 @@
  * @module
  */
 import type { Call } from "../actor/call.ts";
+import { describe } from "../actor/describe.ts";
 import { ArgumentError, BadReturnError, MailboxFullError } from "../actor/errors.ts";
 import { timerMs, type TimerRef } from "../actor/timer.ts";
 import { checkNames } from "../base/spelling.ts";
@@ -104,6 +105,17 @@ const STATE: Readonly<Record<keyof Rules, true>> = {
   idle: true,
   enter: true,
   exit: true,
+};
+
+/** The names of all effects. */
+const EFFECTS: Readonly<Record<keyof Effects, true>> = {
+  data: true,
+  to: true,
+  next: true,
+  timeouts: true,
+  stop: true,
+  reply: true,
+  noReply: true,
 };
 
 /** An event of a machine. */
@@ -398,6 +410,7 @@ class Machine {
     effects: Effects | void,
     queue: Event[],
   ): State | Outcome<State> {
+    this.#check(`the handler of ${event.name}`, effects);
     const { data = state.data, to, timeouts, next, stop } = effects ?? {};
     const transient = this.#of(actor);
     actor.call = undefined;
@@ -419,6 +432,7 @@ class Machine {
     if (next !== undefined) queue.unshift(internal(next));
     if (target !== undefined && target !== state.state) {
       const left = this.#definition.states[state.state]!.exit?.call(actor, after.data);
+      if (left instanceof Promise) this.#badReturn(`exit of state ${state.state}`, left);
       after = { ...after, state: target, data: left === undefined ? after.data : left };
       for (const key of [AFTER, IDLE]) after = this.#cancel(actor, after, key);
       const inner = next === undefined ? [] : queue.splice(0, 1);
@@ -435,12 +449,37 @@ class Machine {
 
   #enter(actor: ServiceActor, state: State, queue: Event[]): State {
     const { enter, after, idle } = this.#definition.states[state.state]!;
-    const { data = state.data, timeouts, next } = enter?.call(actor, state.data) ?? {};
+    const effects = enter?.call(actor, state.data);
+    this.#check(`enter of state ${state.state}`, effects);
+    const { data = state.data, timeouts, next } = effects ?? {};
     let entered = this.#setTimeouts(actor, { ...state, data }, timeouts);
     if (next !== undefined) queue.unshift(internal(next));
     if (after !== undefined) entered = this.#set(actor, entered, AFTER, after.ms);
     if (idle !== undefined) entered = this.#set(actor, entered, IDLE, idle.ms);
     return entered;
+  }
+
+  /** Throws unless a handler has returned nothing, or effects. */
+  #check(handler: string, effects: unknown): void {
+    if (effects === undefined) return;
+    const isObject = typeof effects === "object" && effects !== null && !Array.isArray(effects) &&
+      !(effects instanceof Promise);
+    if (!isObject) this.#badReturn(handler, effects);
+    for (const name in effects) {
+      if (!Object.hasOwn(EFFECTS, name)) this.#badReturn(handler, effects);
+    }
+    const { data, next } = effects as Effects;
+    const isValid = !(data instanceof Promise) && (next === undefined || Array.isArray(next));
+    if (!isValid) this.#badReturn(handler, effects);
+  }
+
+  #badReturn(handler: string, returned: unknown): never {
+    throw new BadReturnError(
+      `${this.#name}: ${handler} returned ${
+        describe(returned)
+      }: return nothing, or an object with some of ` +
+        `${Object.keys(EFFECTS).join(", ")}; next is a list, and no part is a promise`,
+    );
   }
 
   #setTimeouts(actor: ServiceActor, state: State, timeouts: Effects["timeouts"]): State {

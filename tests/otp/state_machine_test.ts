@@ -324,3 +324,35 @@ test("stateMachine: rejects unknown states, options and invalid times", () => {
     assertThrows(() => stateMachine({ data: () => null, ...definition } as never), ArgumentError);
   }
 });
+
+test("stateMachine: an invalid return value of a handler ends the machine with a report that names it", async () => {
+  await simulate({ seed: 1 }, async (sim) => {
+    const node = await sim.start("a");
+    const go = { to: "b", run: () => ({ reply: 1 }) };
+    const promise = Promise.resolve();
+    const cases: readonly [string, Record<string, unknown>][] = [
+      ...["ok", null, 5, [1, 2], { reply: 1, goto: "b" }, { reply: 1, next: "go" }, {
+        reply: 1,
+        data: promise,
+      }].map((value): [string, Record<string, unknown>] => [
+        "the handler of go",
+        { a: { on: { go: () => value } }, b: {} },
+      ]),
+      ["enter of state b", { a: { on: { go } }, b: { enter: () => promise } }],
+      ["enter of state b", { a: { on: { go } }, b: { enter: () => "entered" } }],
+      ["exit of state a", { a: { on: { go }, exit: () => promise }, b: {} }],
+    ];
+    for (const [handler, states] of cases) {
+      const machine = stateMachine<{ states: "a" | "b"; data: number; call: { go(): number } }>({
+        initial: "a",
+        data: () => 0,
+        states: states as never,
+      });
+      const pid = await machine.start(node);
+      const error = await assertRejects(() => machine.call(pid).go(), CallExitError);
+      const { name, message } = (error as CallExitError).reason as Error;
+      assertEquals([name, message.includes(`${handler} returned`)], ["BadReturnError", true]);
+      assertEquals(node.isAlive(pid), false);
+    }
+  });
+});
