@@ -57,7 +57,10 @@ export class MapReader {
   /** Parsed maps by their keys, the most recently used one last. Null for an invalid map. */
   readonly #kept = new Map<string, Loaded | null>();
 
-  /** Returns the original places, or undefined if the map is not loaded. Loads it first if the order contains it. */
+  /**
+   * Returns the original places, or undefined if the map is not loaded. Loads it first if the order
+   * contains it.
+   */
   async answer(order: MapOrder): Promise<(Traced | null)[] | undefined> {
     if (order.kind === "load") await this.#load(order);
     return this.#trace(order);

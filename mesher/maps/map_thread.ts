@@ -3,8 +3,8 @@
  *
  *     absent ──a request──▶ running ──close · it fails · a request takes too long──▶ absent
  *
- * A map that makes the thread fail leaves its frames as they are; the next order starts another thread. Where threads
- * cannot import the library (Bun), maps are read in this one.
+ * A map that makes the thread fail leaves its frames as they are; the next order starts another
+ * thread. Where threads cannot import the library (Bun), maps are read in this one.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * A thread that reads source maps, started by `map_thread.ts`: parsing a map of 30 MB takes a second or more.
+ * A thread that reads source maps, started by `map_thread.ts`: parsing a map of 30 MB takes a
+ * second or more.
  *
  * @module
  */

@@ -30,7 +30,7 @@ export class Days {
     this.#db = db;
   }
 
-  /** Creates today's partition and those of the next days. Returns the number of missing ones. */
+  /** Creates the missing partitions of today and the next days. Returns how many were missing. */
   ahead(now: number): Promise<number> {
     const today = dayOf(now);
     return this.#make(Array.from({ length: DAYS_AHEAD + 1 }, (_, i) => today + i));
