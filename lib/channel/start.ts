@@ -6,6 +6,7 @@
 import type { Call } from "../actor/call.ts";
 import type { Self } from "../actor/self.ts";
 import type { System } from "../actor/system.ts";
+import { TIMER_MS_MAX } from "../actor/timer.ts";
 import type { Log } from "../base/log.ts";
 import type { GroupTable } from "../cluster/groups.ts";
 import type { HomeKind, Homes } from "../cluster/home.ts";
@@ -62,6 +63,7 @@ export function startHub(parts: ChannelParts): Hub {
 
   function offer(channel: Channel): HomeKind {
     const rules = historyOf(channel.options.history)!;
+    const unusedMs = Math.max(QUIET_MS, rules.ttl * 2);
     const ports: HomePorts = {
       ...rules,
       now: () => system.now(),
@@ -78,7 +80,8 @@ export function startHub(parts: ChannelParts): Hub {
       start: (self: Self, topic, { state }) =>
         self.spawnLink(historyHome, topic, ports, state as LogState | undefined),
       handover: (pid) => system.call(pid as unknown as Pid<Call<unknown, unknown>>, HAND_OVER),
-      passivateAfter: Math.max(QUIET_MS, rules.ttl * 2),
+      // A history that is kept for longer than a timer lasts stays in memory.
+      passivateAfter: unusedMs > TIMER_MS_MAX ? Infinity : unusedMs,
     });
   }
 

@@ -186,3 +186,11 @@ test("TopicLog: reports positions of other epochs, of dropped messages, and beyo
   // The age of entries is kept when a log moves to a node whose clock differs.
   assertEquals(missed("b", 4, copy, 7_000), "expired");
 });
+
+test("channel with history: messages may be kept for longer than a timer lasts", async () => {
+  await using node = await startCheaply({ cookie: COOKIE, logLevel: "silent" });
+  for (const ttl of [30 * 86_400_000, Infinity]) {
+    node.channels.define(channel(`kept:${ttl}`, { history: { ttl } }));
+    assertEquals((await node.channels.broadcast(`kept:${ttl}`, "event"))?.offset, 1);
+  }
+});
