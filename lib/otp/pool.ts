@@ -78,7 +78,10 @@ export class Pool<Args extends unknown[], Result> {
     const { name, store } = this.#definition;
     const result = Promise.withResolvers<Result>();
     const accepted = Promise.withResolvers<void>();
+    const caller = system.running;
     const failed = (error: JobError): void => {
+      // A promise derived from these may be forgotten.
+      system.noted(error, caller);
       accepted.reject(error);
       result.reject(error);
     };
@@ -107,7 +110,9 @@ export class Pool<Args extends unknown[], Result> {
 
   /** Adds jobs. Resolves with their results, in the order of the arguments. */
   addAll(list: readonly Args[]): Promise<Result[]> {
-    return Promise.all(list.map((args) => this.add(...args).result));
+    return systemOf(this.pid).tracked(() =>
+      Promise.all(list.map((args) => this.add(...args).result))
+    );
   }
 
   /** Adds a listener of an event. Returns a function that removes it. */

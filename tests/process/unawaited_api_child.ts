@@ -4,6 +4,7 @@
  */
 import process from "node:process";
 import { DynamicSupervisor, Node, type Self, service, Supervisor, task } from "../../mod.ts";
+import { pool } from "../../lib/otp/pool.ts";
 
 const cookie = "the same on both nodes";
 const open = (name: string): Promise<Node> =>
@@ -36,6 +37,7 @@ while (!node.exposed(other.name).includes("empty")) {
 const far = await empty.startAt(node, empty.on(other.name));
 const named = newer.at(node, { name: "empty", node: other.name });
 
+const jobs = await pool({ name: "jobs", worker: boom }).start(node);
 const dead = node.spawn(() => {});
 while (node.isAlive(dead)) await new Promise((turn) => setTimeout(turn, 1));
 
@@ -56,6 +58,8 @@ const FORGOTTEN: Readonly<Record<string, (self: Self) => unknown>> = {
   "DynamicSupervisor.start ArgumentError": () => DynamicSupervisor.start(node, { intensity: -1 }),
   "disconnect NodeNameError": () => node.disconnect("b"),
   "drained NodeNameError": () => node.drained("b"),
+  "addAll JobError": () => jobs.addAll([[]]),
+  "Job.result JobError": () => jobs.add().result.then(() => {}),
   "info ObserveError": () => node.info(dead),
   "top ObserveError": () => node.top({ by: "nothing" as never }),
   "stats ObserveError": () => node.stats({ node: "c@127.0.0.1:1" }),
@@ -90,6 +94,7 @@ const begin = (name: string, forget: (self: Self) => unknown): void => {
 };
 for (const [name, forget] of Object.entries(FORGOTTEN)) begin(name, forget);
 await until(pids.length);
+await jobs.stop();
 await node.disconnect(other.name);
 begin("stop NoConnectionError", () => empty.stop(far));
 await until(pids.length);
