@@ -222,6 +222,8 @@ export class Membership {
   up({ name, session, creation }: Met, dialled: boolean): void {
     this.#peers.up(name, session, creation, this.#host.clock.now());
     this.#dialer.reached(name);
+    // The end of the earlier session, reported just before, may have begun a dial.
+    this.#dialer.giveUp(name);
     // Only a dial proves that the address in the name is the node's.
     if (dialled) this.#forget(this.#peers.superseded(name), "superseded");
   }
