@@ -4,6 +4,8 @@
  *
  * @module
  */
+import { ArgumentError } from "../actor/errors.ts";
+import { timerMs } from "../actor/timer.ts";
 
 /**
  * Grants leases: for example a database, or a service such as etcd. A granted lease is valid for
@@ -90,13 +92,14 @@ export class HeldLease {
     const asked = Promise.resolve().then(() => lease.acquire(name, node));
     try {
       const token = await system.within(asked, lease.ttl / ATTEMPT_PART, late);
-      if (token === undefined) return undefined;
+      // Anything else, such as the `null` of a database, is no grant.
+      if (!isToken(token)) return undefined;
       const held = new HeldLease(lease, name, system, token, askedAt);
       if (held.isValid) return held;
       await held.release();
     } catch {
       // A lease that is granted too late is released.
-      asked.then((token) => token === undefined ? undefined : lease.release(name, token))
+      asked.then((token) => isToken(token) ? lease.release(name, token) : undefined)
         .catch(() => {});
     }
     return undefined;
@@ -150,6 +153,22 @@ export class HeldLease {
     const asked = Promise.resolve().then(() => this.#lease.release(this.#name, this.token));
     await this.#system.within(asked, this.#lease.ttl / ATTEMPT_PART, late).catch(() => {});
   }
+}
+
+function isToken(token: number | undefined): token is number {
+  return Number.isSafeInteger(token) && token! > 0;
+}
+
+/** Throws `ArgumentError` for a lease without its functions, or without a time. */
+export function checkLease(lease: Lease | undefined): void {
+  if (lease === undefined) return;
+  const names = ["acquire", "renew", "release"] as const;
+  const missing = names.find((name) => typeof lease?.[name] !== "function");
+  if (missing !== undefined) throw new ArgumentError(`lease.${missing} must be a function`);
+  if (!(typeof lease.ttl === "number" && lease.ttl >= 1)) {
+    throw new ArgumentError(`lease.ttl is ${lease.ttl}: use milliseconds`);
+  }
+  timerMs(lease.ttl);
 }
 
 function late(): Error {

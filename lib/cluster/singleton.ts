@@ -30,7 +30,7 @@ import { patienceMs } from "../actor/timer.ts";
 import type { LocalChildSpec, Started } from "../otp/child.ts";
 import { Supervisor } from "../otp/supervisor.ts";
 import { Pid } from "../term/pid.ts";
-import { HeldLease, type Lease } from "./lease.ts";
+import { checkLease, HeldLease, type Lease } from "./lease.ts";
 import { checkQuorum, type Quorum } from "./quorum.ts";
 
 /** Delay before a manager tries again to acquire the lock, or to start its child. Milliseconds. */
@@ -203,6 +203,7 @@ export function startSingleton(
 ): { readonly singleton: Singleton; readonly settled: Promise<void> } {
   const ms = patienceMs(options.timeout ?? TIMEOUT_MS);
   checkQuorum(options.quorum);
+  checkLease(options.lease);
   if (options.lease !== undefined && options.quorum !== undefined) {
     throw new ArgumentError("a singleton has a quorum or a lease, not both");
   }

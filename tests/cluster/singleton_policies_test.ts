@@ -1,8 +1,11 @@
 /** Tests singletons with a quorum or a lease, planned moves, and unreachable holders. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { ArgumentError } from "../../lib/actor/errors.ts";
+import type { Self } from "../../lib/actor/self.ts";
+import type { Lease } from "../../lib/cluster/lease.ts";
 import { SingletonError } from "../../lib/cluster/singleton.ts";
 import type { Pid } from "../../lib/term/pid.ts";
+import { COOKIE, startCheaply } from "../kit/keys.ts";
 import { type TestNode, untilApart } from "../kit/mesh.ts";
 import { test, until } from "../kit/test.ts";
 import { Authority, awake, join, Runs, trio } from "./singleton_runs.ts";
@@ -124,4 +127,34 @@ test("Global.singleton: with a lease, the authority decides on both sides of a p
     await runs.one(nodes);
     assertEquals([runs.most, runs.log.map(({ token }) => token)], [1, [1, 2, 4]]);
   });
+});
+
+test("Global.singleton: rejects an invalid lease, and starts nothing without a token", async () => {
+  await using node = await startCheaply({ cookie: COOKIE, logLevel: "silent" });
+  let started = 0;
+  const child = {
+    id: "child",
+    start: (self: Self) => {
+      started++;
+      return self.spawnLink(() => () => {});
+    },
+  };
+  const valid = {
+    ttl: 300,
+    acquire: () => Promise.resolve(1),
+    renew: () => Promise.resolve(true),
+    release: () => Promise.resolve(),
+  };
+  for (
+    const bad of [{ ttl: NaN }, { ttl: "300" }, { ttl: 0 }, { renew: undefined }, { ttl: 2e12 }]
+  ) {
+    const lease = { ...valid, ...bad } as unknown as Lease;
+    await assertRejects(() => node.global.singleton("one", child, { lease }), ArgumentError);
+  }
+  for (const token of [null, "1", NaN, 0, true]) {
+    const lease = { ...valid, acquire: () => Promise.resolve(token as never) };
+    const starting = node.global.singleton("one", child, { lease, timeout: 50 });
+    await assertRejects(() => starting, SingletonError);
+  }
+  assertEquals(started, 0);
 });
