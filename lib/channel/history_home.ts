@@ -5,7 +5,7 @@
  *
  * A message is delivered after all copies have acknowledged it. Each copy therefore has all
  * messages that any client has received, and a node that takes over continues after the last one. A
- * copy that does not acknowledge in time is replaced.
+ * copy that does not acknowledge in time is replaced, if there is another node.
  *
  * @module
  */
@@ -18,6 +18,12 @@ import { aged, isAhead, type LogEntry, type LogState, TopicLog } from "./topic_l
 
 /** Milliseconds after which a copy that has not acknowledged a message is replaced. */
 const COPY_MS = 2_000;
+
+/**
+ * Milliseconds after which a copy that has not acknowledged a message, and cannot be replaced, is
+ * sent the whole state again.
+ */
+const RESEND_MS = 10_000;
 
 /** Milliseconds within which other nodes must send their copies when the actor starts. */
 const COLLECT_MS = 2_000;
@@ -73,8 +79,10 @@ export interface HomePorts {
   now(): number;
   /** Returns an identifier that is unique in the cluster. */
   newId(): string;
-  /** Returns the hubs of other nodes that may keep copies of a topic, in order of preference. */
-  hubs(topic: string): readonly Pid[];
+  /** Returns the hubs of other nodes, which may have a copy of a topic. */
+  hubs(): readonly Pid[];
+  /** Returns the hubs of other nodes with the topic's channel, in order of preference. */
+  keepers(topic: string): readonly Pid[];
   /** Returns the copy of a topic that this node keeps. */
   ownCopy(topic: string): LogState | undefined;
   /** Sends a message to a hub. */
@@ -99,10 +107,7 @@ class HistoryHome {
   readonly #log: TopicLog;
   readonly #subscribers = new Map<string, { hub: Pid; ref: Ref }>();
   readonly #copies = new Map<string, Copy>();
-  /**
-   * Nodes that did not acknowledge in time, with the time of the failure. They are not chosen for a
-   * while.
-   */
+  /** Nodes that did not acknowledge in time, and until when others are preferred. */
   readonly #slow = new Map<string, number>();
   readonly #waiting: { offset: number; call: Call<HomeRequest, unknown> }[] = [];
   #committed: number;
@@ -235,18 +240,11 @@ class HistoryHome {
   #chooseCopies(): void {
     const { copies } = this.#ports;
     if (this.#copies.size >= copies - 1) return;
-    const now = this.#ports.now();
-    for (const hub of this.#ports.hubs(this.#topic)) {
+    for (const hub of this.#candidates().sort((a, b) => this.#slowUntil(a) - this.#slowUntil(b))) {
       if (this.#copies.size >= copies - 1) break;
-      if (this.#copies.has(hub.node) || (this.#slow.get(hub.node) ?? 0) > now) continue;
-      this.#copies.set(hub.node, { hub, last: -1, since: now });
-      this.#ports.tell(hub, [
-        "copy",
-        this.#topic,
-        this.#self.pid as Pid,
-        this.#log.epoch.number,
-        this.state(),
-      ]);
+      const copy: Copy = { hub, last: -1, since: undefined };
+      this.#copies.set(hub.node, copy);
+      this.#sendState(copy);
       this.#self.monitor(hub);
       this.#checkLater();
     }
@@ -258,22 +256,51 @@ class HistoryHome {
     this.#self.sendAfter(this.#self.pid, CHECK, COPY_MS / 2);
   }
 
-  /** Replaces the copies that have not acknowledged a message in time. */
+  /**
+   * Replaces the copies that have not acknowledged a message in time. A copy that no other node can
+   * replace stays, because its node is connected: messages wait for it.
+   */
   #check(): void {
     this.#isChecking = false;
     const now = this.#ports.now();
     let owes = false;
-    for (const [node, { since }] of [...this.#copies]) {
-      if (since === undefined) continue;
-      if (now - since < COPY_MS) owes = true;
-      else {
+    for (const [node, copy] of [...this.#copies]) {
+      if (copy.since === undefined) continue;
+      const lateMs = now - copy.since;
+      if (lateMs >= COPY_MS && this.#candidates().some((hub) => this.#slowUntil(hub) === 0)) {
         this.#slow.set(node, now + 10 * COPY_MS);
         this.#copies.delete(node);
+        this.#chooseCopies();
+        continue;
       }
+      owes = true;
+      // A message to it may have been dropped.
+      if (lateMs >= RESEND_MS) this.#sendState(copy);
     }
-    this.#chooseCopies();
     this.#commit();
     if (owes) this.#checkLater();
+  }
+
+  /** Returns the hubs that have no copy, in order of preference. */
+  #candidates(): Pid[] {
+    return this.#ports.keepers(this.#topic).filter(({ node }) => !this.#copies.has(node));
+  }
+
+  /** Returns the time until which a hub is chosen only if there is no other. */
+  #slowUntil({ node }: Pid): number {
+    const until = this.#slow.get(node) ?? 0;
+    return until > this.#ports.now() ? until : 0;
+  }
+
+  #sendState(copy: Copy): void {
+    copy.since = this.#ports.now();
+    this.#ports.tell(copy.hub, [
+      "copy",
+      this.#topic,
+      this.#self.pid as Pid,
+      this.#log.epoch.number,
+      this.state(),
+    ]);
   }
 
   #down(node: string): void {
@@ -317,7 +344,7 @@ export function historyHome(
   let home = handed && new HistoryHome(self, topic, ports, handed);
   const collect = async (): Promise<HistoryHome> => {
     let best: LogState = ports.ownCopy(topic) ?? { epochs: [], entries: [], last: 0 };
-    const fetched = ports.hubs(topic).map((hub) =>
+    const fetched = ports.hubs().map((hub) =>
       ports.fetchCopy(hub, topic, COLLECT_MS).then((state) => {
         if (state !== undefined && isAhead(state, best)) best = state;
       }, () => {})

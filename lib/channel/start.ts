@@ -68,7 +68,11 @@ export function startHub(parts: ChannelParts): Hub {
       ...rules,
       now: () => system.now(),
       newId: () => hub.newId(),
-      hubs: (topic) => orderFor(topic, hub.peers),
+      hubs: () => [...hub.peers.values()],
+      keepers: (topic) => {
+        const offering = new Set(kinds.get(channel)!.nodes());
+        return orderFor(topic, hub.peers).filter(({ node }) => offering.has(node));
+      },
       ownCopy: (topic) => hub.history?.copyOf(topic),
       tell: (to, message) => hub.tell(to, message),
       fetchCopy: (to, topic, timeout) => {
@@ -79,7 +83,11 @@ export function startHub(parts: ChannelParts): Hub {
     return homes.offer(`channel ${channel.pattern}`, {
       start: (self: Self, topic, { state }) =>
         self.spawnLink(historyHome, topic, ports, state as LogState | undefined),
-      handover: (pid) => system.call(pid as unknown as Pid<Call<unknown, unknown>>, HAND_OVER),
+      // The kind stops an actor that does not answer in time.
+      handover: (pid) =>
+        system.call(pid as unknown as Pid<Call<unknown, unknown>>, HAND_OVER, {
+          timeout: Infinity,
+        }),
       // A history that is kept for longer than a timer lasts stays in memory.
       passivateAfter: unusedMs > TIMER_MS_MAX ? Infinity : unusedMs,
     });
