@@ -441,20 +441,23 @@ class Manager {
       },
     };
     const { intensity, period } = this.#options;
+    const ended = (): void => {
+      this.#starting = undefined;
+      this.#system.send(this.#self.pid as Pid<unknown>, "started");
+    };
     this.#starting = Supervisor.start(this.#self, { intensity, period, children: [child] }).then(
       (supervisor) => {
         this.#supervisor = supervisor;
+        ended();
         return true;
       },
       (error) => {
         if (!run.isOver) this.#failure = error;
         run.isOver = true;
+        ended();
         return false;
       },
-    ).finally(() => {
-      this.#starting = undefined;
-      this.#system.send(this.#self.pid as Pid<unknown>, "started");
-    });
+    );
   }
 
   async #startChild(supervisor: Self, incarnation: Incarnation, run: Run): Promise<Started> {
@@ -572,7 +575,8 @@ class Manager {
    */
   async #isHeldUntil(work: Promise<unknown>): Promise<boolean> {
     let isOver = false;
-    const over = work.then(() => {}, () => {}).finally(() => isOver = true);
+    const ended = (): void => void (isOver = true);
+    const over = work.then(ended, ended);
     const later = (): Error => new Error("not yet");
     while (!isOver) {
       if (this.isGivenUp) return false;
