@@ -60,7 +60,7 @@ function isDeclared(step: Step): boolean {
   const [type] = step.name.split(".");
   return new RegExp(`\\bclass ${type}\\b`).test(code) &&
     new RegExp(
-      `^  (?:(?:static|protected|override|async|abstract) )*${last(step)}(?:<[^(]*>)?\\(`,
+      `^  (?:(?:static|protected|override|async|abstract) )*\\*?${last(step)}(?:<[^(]*>)?\\(`,
       "m",
     ).test(code);
 }
