@@ -134,7 +134,7 @@ test("cores runs nodes of one cluster on one port, and replaces those that crash
     const ms = performance.now() - harmedAt;
     const isBack = (): boolean =>
       group.workers().some((each) => each.core === core && each.ready && each.pid !== pid);
-    await until(`worker ${core} runs again`, isBack, 30_000);
+    await until(`worker ${core} runs again`, isBack);
     return ms;
   };
   await replaced(1, () => one!.socket.send("crash"));
@@ -263,13 +263,12 @@ function startParent(): { child: Child; lines: string[]; workers: () => { pid: n
 
 test("cores replaces its workers on SIGHUP, and stops them on SIGTERM", async () => {
   const { child, lines, workers } = startParent();
-  await until("the worker is ready", () => workers().length === 1, 30_000);
+  await until("the worker is ready", () => workers().length === 1);
   const [{ pid }] = workers() as [{ pid: number }];
   process.kill(child.pid, "SIGHUP");
   await until(
     "the worker is replaced",
     () => workers().length === 1 && workers()[0]!.pid !== pid,
-    30_000,
   );
   const next = workers()[0]!.pid;
   await until("the former worker has exited", () => !isAlive(pid));
@@ -281,7 +280,7 @@ test("cores replaces its workers on SIGHUP, and stops them on SIGTERM", async ()
 
 test("a worker exits when its parent has exited", async () => {
   const { child, workers } = startParent();
-  await until("the worker is ready", () => workers().length === 1, 30_000);
+  await until("the worker is ready", () => workers().length === 1);
   const [{ pid }] = workers() as [{ pid: number }];
   child.signal("SIGKILL");
   await child.ended;

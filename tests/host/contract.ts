@@ -171,7 +171,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
           total += bytes.length;
         }
       }
-      await until("all bytes have arrived", () => both.far.bytes === total, 30_000);
+      await until("all bytes have arrived", () => both.far.bytes === total);
       assertEquals(received.digest("hex"), sent.digest("hex"));
       assertEquals(both.near.stream.unsent, 0);
       assert(both.near.drains > 0);
@@ -193,7 +193,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
       // Bytes that had arrived when reading was paused are not delivered either.
       assertEquals(before, 0);
       both.far.stream.resume();
-      await until("all bytes have arrived", () => both.far.bytes === written, 30_000);
+      await until("all bytes have arrived", () => both.far.bytes === written);
       await until(
         "the stream has drained",
         () => both.near.stream.unsent === 0 && both.near.drains > drains,

@@ -45,6 +45,9 @@ export function needsBrowser(file: string): { ignore: boolean } {
   return { ignore: whyNoBrowser !== undefined };
 }
 
+/** Limit of a page's waits, as of `until`; the package's own is 30 s. Milliseconds. */
+export const PAGE_MS_MAX = 90_000;
+
 /** Runs `body` with a browser, and closes it. */
 export async function withBrowser(body: (browser: Browser) => Promise<void>): Promise<void> {
   const { chromium } = await import("playwright-core");

@@ -101,7 +101,7 @@ export class NodeProcess {
     node.ended.then((ended) => status = ended);
     const isDecided = (): boolean =>
       status !== undefined || node.received.some(({ event }) => event !== "log");
-    await until(`${short} is ready`, isDecided, 30_000);
+    await until(`${short} is ready`, isDecided);
     const ready = node.received.find(({ event }) => event === "ready");
     if (ready === undefined) {
       const end = status === undefined ? "" : `exited (${status}): `;

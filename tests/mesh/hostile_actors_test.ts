@@ -118,7 +118,7 @@ async function untilRead({ raw }: Scene): Promise<void> {
   const pongs = (): number => raw.tags.filter((tag) => tag === TAG.PONG).length;
   const before = pongs();
   raw.send(TAG.PING, new Uint8Array(8));
-  await until("the node has answered a ping", () => pongs() > before || raw.isOver, 30_000);
+  await until("the node has answered a ping", () => pongs() > before || raw.isOver);
 }
 
 /**

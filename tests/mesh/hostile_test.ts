@@ -183,7 +183,7 @@ test("Mesh aborts silent clients at a deadline, before TLS and after it", async 
     const observed = listen(a);
     const before = await Intruder.plain(a.name);
     const after = await Intruder.secure(a.name);
-    await until("both connections are closed", () => before.isOver && after.isOver, 5000);
+    await until("both connections are closed", () => before.isOver && after.isOver);
     before.close();
     after.close();
     await until("both timeouts are reported", () => a.refused.length === 2);

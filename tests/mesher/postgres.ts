@@ -69,7 +69,7 @@ export async function startPostgres(): Promise<Cluster | string> {
   };
   const answers = () => sqlOn(address("postgres"), ["SELECT 1"]).then(() => true, () => false);
   try {
-    await until("PostgreSQL answers", answers, 30_000);
+    await until("PostgreSQL answers", answers);
   } catch (error) {
     return String(error);
   }

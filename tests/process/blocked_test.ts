@@ -133,7 +133,6 @@ async function exercise(
       await until(
         "more messages are acknowledged",
         () => acknowledged.length > before + 10,
-        30_000,
       );
       await restart(i);
     }

@@ -10,7 +10,14 @@ import type { Browser, Page } from "playwright-core";
 import { ChatClient } from "../../scripts/cluster/client.ts";
 import { Cluster } from "../../scripts/cluster/cluster.ts";
 import { makePlans } from "../../scripts/cluster/plans.ts";
-import { DESK, needsBrowser, PIXEL_SCALE, takePicture, withBrowser } from "../kit/browser.ts";
+import {
+  DESK,
+  needsBrowser,
+  PAGE_MS_MAX,
+  PIXEL_SCALE,
+  takePicture,
+  withBrowser,
+} from "../kit/browser.ts";
 import { test, until } from "../kit/test.ts";
 import { isMixed } from "./demo.ts";
 
@@ -22,6 +29,7 @@ class Person {
 
   constructor(page: Page) {
     this.page = page;
+    page.setDefaultTimeout(PAGE_MS_MAX);
     page.on("pageerror", (error) => this.faults.push(String(error)));
   }
 
@@ -64,7 +72,7 @@ class Person {
     await until(`${people} are shown`, async () => {
       const shown = await this.page.locator("#people li").allTextContents();
       return shown.join("|") === words;
-    }, 15_000);
+    });
   }
 
   /** Returns the messages in the active room. */

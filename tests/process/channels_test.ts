@@ -66,7 +66,6 @@ for (const [one, other] of pairsInTurn(1)) {
             await until(
               "no client is far behind",
               () => acknowledged.length < slowest() + 500,
-              20_000,
             );
             const number = ++next;
             const client = clients[number % clients.length]!;
@@ -84,7 +83,6 @@ for (const [one, other] of pairsInTurn(1)) {
           await until(
             "more messages are acknowledged",
             () => acknowledged.length > before + 20,
-            20_000,
           );
           await begin(i);
           await untilWhole(...nodes);
@@ -92,7 +90,6 @@ for (const [one, other] of pairsInTurn(1)) {
           await until(
             "more messages are acknowledged with the restarted node",
             () => acknowledged.length > after + 20,
-            20_000,
           );
         }
         stop = true;

@@ -41,7 +41,7 @@ test(
       await until("the server accepts connections", () => {
         if (child.exitCode !== null) throw new Error(errors);
         return printed.includes(" serves ");
-      }, 30_000);
+      });
     };
     try {
       await Promise.all(ports.map(start));
@@ -74,7 +74,6 @@ test(
             async () =>
               (await ann.texts()).length >= sent.length &&
               (await bob.texts()).length >= sent.length,
-            30_000,
           );
         };
         for (let i = 0; i < 5; i++) {

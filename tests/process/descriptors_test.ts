@@ -73,7 +73,6 @@ test("Mesh and serve accept connections again after the process ran out of descr
       await until(
         "the descriptors are free again",
         () => descriptorsOf(pid) <= idle + 10,
-        20_000,
       );
     }
     assert(await dialsTls(node.name), "the mesh's listener accepts no more");

@@ -43,7 +43,6 @@ for (const [one, other] of PAIRS) {
       await until(
         "the remaining messages have arrived",
         async () => await a.ask("count", there) === sent,
-        30_000,
       );
       await until("the end of the pressure is reported", () => a.count("pressure") === 2);
       assertEquals((await a.ask<Pressure>("pressure", there)).high, false);

@@ -22,8 +22,8 @@ const CHILD = fileURLToPath(new URL("mesher_sentry_child.mjs", import.meta.url))
 const SDK = "npm:@sentry/deno@9.47.1";
 /** The program's exit status if the SDK is not available. */
 const MISSING = 3;
-/** The maximum time in milliseconds until a page reports a killed node. */
-const LOST_MS = 5_000;
+/** The maximum time in milliseconds until a page reports a killed node: a second on an idle machine. */
+const LOST_MS = 60_000;
 
 /** Runs `body` with three nodes, whose pages keep their URLs when restarted. */
 async function withThree(

@@ -4,7 +4,7 @@
  */
 import { assertEquals } from "@std/assert";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
-import { PIXEL_SCALE, takePicture, withBrowser } from "../kit/browser.ts";
+import { PAGE_MS_MAX, PIXEL_SCALE, takePicture, withBrowser } from "../kit/browser.ts";
 import { type Printed, withProcesses } from "./mesher_kit.ts";
 
 /** A running node, and the login that its first start wrote. */
@@ -37,6 +37,7 @@ export class PageUser {
   private constructor(page: Page, mesher: RunningMesher) {
     this.page = page;
     this.mesher = mesher;
+    page.setDefaultTimeout(PAGE_MS_MAX);
     page.on("pageerror", (error) => this.faults.push(String(error)));
     page.on("console", (message) => {
       const isFault = message.type() === "error" || message.type() === "warning";

@@ -61,7 +61,7 @@ for (const pair of PAIRS) {
 
   test(
     `global names ${where}: no name is granted to both sides of a link cut between two machines`,
-    { ignore: !isPossible, timeout: 60_000 },
+    { ignore: !isPossible, timeout: 180_000 },
     () =>
       withThree(pair, async ({ machines, nodes: [a, b, c] }) => {
         await a.ask("singleton", { name: "clock" });
@@ -106,7 +106,7 @@ for (const pair of PAIRS) {
         const rest = nodes.filter((node) => node !== first);
         first.signal("SIGSTOP");
         try {
-          await until("another copy runs", () => rest.some(runs), 20_000);
+          await until("another copy runs", () => rest.some(runs));
         } finally {
           first.signal("SIGCONT");
         }
@@ -116,11 +116,11 @@ for (const pair of PAIRS) {
         assertEquals([second.count("runs"), nodes.filter(runs).length], [1, 1]);
         // Each machine is isolated, so none has a quorum.
         for (const [i, j] of [[0, 1], [0, 2], [1, 2]] as const) machines.cut(i, j);
-        await until("no copy runs", () => !nodes.some(runs), 20_000);
+        await until("no copy runs", () => !nodes.some(runs));
         await spawn(first, "x");
         assertEquals(await first.ask("register", { name: "x", label: "x", quorum }), "noquorum");
         machines.heal();
-        await until("one copy runs again", () => nodes.filter(runs).length === 1, 30_000);
+        await until("one copy runs again", () => nodes.filter(runs).length === 1);
         const received = nodes.flatMap((node) =>
           node.received.filter(({ event }) => event === "runs")
         );
@@ -135,7 +135,7 @@ for (const pair of PAIRS) {
     if (!isTurnOf(pair, i)) continue;
     test(
       `global names ${where}: a clock that is off by ${clock} takes no name from its holder`,
-      { ignore: !isPossible || !hasFaketime, timeout: 60_000 },
+      { ignore: !isPossible || !hasFaketime, timeout: 180_000 },
       () =>
         withThree(pair, async ({ machines, nodes: [a, b, c] }) => {
           const x = await spawn(a, "x");

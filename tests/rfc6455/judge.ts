@@ -120,7 +120,6 @@ export class Judge implements StreamHandler {
     await until(
       `${count} frames have arrived`,
       () => this.frames.length >= count || this.#ended,
-      30_000,
     );
   }
 
@@ -129,7 +128,7 @@ export class Judge implements StreamHandler {
    * connection. Returns the close code.
    */
   async over(): Promise<number> {
-    await until("the server has closed its side", () => this.#ended, 30_000);
+    await until("the server has closed its side", () => this.#ended);
     this.#stream.end();
     await until("the connection is closed", () => this.#closed !== undefined);
     assertEquals(this.#closed, { kind: "closed" });
