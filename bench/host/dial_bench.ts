@@ -36,7 +36,10 @@ const own = { cert: leaf.cert, key: leaf.key };
 const point = new FlushPoint("Bun" in globalThis ? (run) => setImmediate(run) : queueMicrotask);
 const nowhere = { hostname: "", port: 0 };
 
-/** Listens with the host, and returns both ends of each dialed connection. */
+/**
+ * Listens through `Host`, and returns a function that dials with `dial` and returns both ends of the
+ * connection.
+ */
 async function byHost(dial: (port: number) => Promise<Stream>, clientCa?: string): Promise<Way> {
   let arrived: (stream: Stream) => void = () => {};
   const { address } = await host.listen(

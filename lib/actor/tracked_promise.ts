@@ -75,7 +75,10 @@ Object.defineProperty(TrackedPromise.prototype, "constructor", {
   },
 });
 
-/** Returns the same promise, tracked. A loop of retries cannot starve I/O. */
+/**
+ * Returns a tracked promise with the same result. It settles after pending I/O where that is due, so
+ * that a loop of retries does not starve I/O.
+ */
 export function track<T>(
   promise: Promise<T>,
   tracker: Tracker,

@@ -53,7 +53,7 @@ export interface HomePorts {
   peers(): string[];
   /** Resolves when a node has sent its groups, or its session has ended. */
   synced(node: string): Promise<void>;
-  /** The locks of keys with a quorum. Undefined without a quorum. */
+  /** The locks that protect keys with a quorum. Undefined if the kind has no quorum. */
   readonly lock:
     | {
       /** Returns the key of a lock, by the lock's name. */

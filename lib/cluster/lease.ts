@@ -8,9 +8,9 @@ import { ArgumentError } from "../actor/errors.ts";
 import { timerMs } from "../actor/timer.ts";
 
 /**
- * Grants leases: for example a database, or a service such as etcd. A granted lease is valid for
- * `ttl` milliseconds, and again for the same time from the beginning of each `renew` that resolves
- * to true.
+ * An authority that grants leases, such as a database or etcd. A lease is valid for `ttl`
+ * milliseconds after it is granted. Each `renew` that resolves to true extends it to `ttl`
+ * milliseconds after the beginning of that call.
  *
  * The authority must not grant the lease to another node before that time has passed, unless it was
  * released.

@@ -179,7 +179,7 @@ export class Registry {
   readonly #stamps: StampClock;
   readonly #table = new NameTable();
   readonly #own = new ChurnMap<string, LocalName>();
-  /** The names of this node, in the order of their numbers. */
+  /** The names that this node has registered, in the order of `LocalName.number`. */
   readonly #rows = new Set<LocalName>();
   readonly #asking = new Map<number, LocalName>();
   readonly #claims = new Claims();

@@ -17,7 +17,7 @@ const WINDOW_BYTES = 1024 * 1024;
 /** Number of bytes after which a confirmation is requested. */
 const CONFIRM_BYTES = WINDOW_BYTES / 4;
 
-/** Number of bytes that a message counts in addition to its payload. */
+/** Number of bytes that are counted for each message in addition to its payload. */
 const OVERHEAD_BYTES = 64;
 
 /** The functions by which the window sends. */

@@ -40,7 +40,7 @@ export class EndQueue {
     this.#clock = clock;
   }
 
-  /** Passes an end on soon. */
+  /** Queues a stream, whose end is passed to its handler at the end of this turn or later. */
   add(stream: Ending): void {
     if (this.#queue.push(stream) === 1) this.#arm(this.#run);
   }

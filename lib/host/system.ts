@@ -75,8 +75,8 @@ export function v8HeapLimit(): number {
 }
 
 /**
- * Returns the memory of the machine or the container, in bytes, which is the limit if the engine
- * has none.
+ * Returns the memory that is available to the process, in bytes: that of the machine, or the limit
+ * of its container. It is the limit of the heap if the engine has none.
  */
 export function machineMemory(): number {
   const all = totalmem();

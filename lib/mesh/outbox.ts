@@ -74,7 +74,10 @@ export interface OutboxOwner {
    * below an eighth.
    */
   pressure(high: boolean): void;
-  /** Called at the end of a turn if too many vital bytes are queued. */
+  /**
+   * Called at the end of a turn if the queued frames that are never dropped have exceeded their
+   * limit of bytes.
+   */
   overload(): void;
 }
 

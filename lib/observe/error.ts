@@ -1,5 +1,5 @@
 /**
- * The error of failed requests for observation.
+ * Defines the error with which a failed request for observation rejects.
  *
  * @module
  */

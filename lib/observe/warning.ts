@@ -35,11 +35,11 @@ export interface Warning {
   readonly message: string;
   /** The actors: caller and callee of a call; all participants of a deadlock, in order. */
   readonly pids: readonly Pid[];
-  /** Duration or delay in milliseconds. Undefined for other kinds. */
+  /** The duration or delay in milliseconds. Undefined for kinds of warnings without one. */
   readonly ms: number | undefined;
   /**
    * Number of messages in a mailbox, of bytes in a send queue, or of bytes of the heap. Undefined
-   * for other kinds.
+   * for kinds of warnings without one.
    */
   readonly size: number | undefined;
   /** Information on the actor, for a call on the callee. */

@@ -137,7 +137,7 @@ export interface SupervisorConfig {
   readonly intensity: number;
   /** Milliseconds; whole seconds. */
   readonly period: number;
-  /** In the order of their start. */
+  /** The children, in the order of their start. */
   readonly children: readonly ConfigChild[];
 }
 

@@ -113,7 +113,7 @@ export interface Effects {
 }
 
 /**
- * A new state and an additional effect, which a handler returns instead of a state. Created by
+ * A new state and possibly an additional effect, which a handler returns instead of a state. Created by
  * {@linkcode noReply}, {@linkcode stopService} and {@linkcode continueWith}.
  *
  * @example

@@ -6,7 +6,7 @@
 
 /** One event. */
 export interface TraceLine {
-  /** Virtual milliseconds. */
+  /** Time of the event, in virtual milliseconds. */
   readonly at: number;
   /** The node, or empty for an event without a node. */
   readonly node: string;

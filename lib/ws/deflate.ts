@@ -51,7 +51,7 @@ export interface SharedCompression {
   pack(frames: Uint8Array): Uint8Array;
 }
 
-/** Creates and lends the compression engines of one server's connections. */
+/** Creates and lends the compression engines for the connections of one server or client. */
 export class DeflatePool {
   readonly settings: DeflateSettings;
   readonly #memory: boolean;

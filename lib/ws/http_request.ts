@@ -1,6 +1,7 @@
 /**
- * Creates the request that is passed to a hook: an object of the platform's class, whose signal is
- * aborted when its client closes before the response is complete. Deterministic.
+ * Creates the `Request` that is passed to a hook. Its signal is aborted if the client disconnects
+ * before the response is complete. The platform's own object is created only if it is needed.
+ * Deterministic.
  *
  * @module
  */

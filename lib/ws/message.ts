@@ -6,10 +6,10 @@
  *                    └── control frames may come between these
  *
  * A message that consists of one frame in one piece, as most do, is passed directly from the
- * scratch to its receiver. Others are stored until they are complete: memory grows with the
+ * connection's scratch buffer to its receiver. Others are stored until they are complete: memory grows with the
  * received bytes, by doubling, never by an announced length, and never beyond the maximum message
- * length. A compressed message is inflated piece by piece, so that invalid UTF-8 is detected early
- * in it too.
+ * length. A compressed message is inflated piece by piece, so that invalid UTF-8 is detected before
+ * the whole message has arrived, as in one that is not compressed.
  *
  * @module
  */

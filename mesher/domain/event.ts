@@ -100,7 +100,7 @@ export interface Sdk {
   readonly version: string;
 }
 
-/** A code file or its debug information, as named by the client. */
+/** A code file and the identifier of its debug information, as sent by the client. */
 export interface DebugImage {
   /** A UUID, in lower case. */
   readonly debugId: string;

@@ -417,7 +417,7 @@ test("RoomRelay sends a delayed broadcast unchanged to a node that announces its
   });
 });
 
-test("RoomRelay sends everything to a peer that announces nothing, and announces nothing to an older one", async () => {
+test("RoomRelay sends all broadcasts to a peer that has not announced its rooms", async () => {
   await withNodes(async (start) => {
     const a = await start("a");
     const raw = await joinAs(`x@127.0.0.1:${await freePort()}`, a.name);

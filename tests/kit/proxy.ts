@@ -18,7 +18,7 @@ const WAITING_BYTES_MAX = 1024 * 1024;
 
 /** A port that forwards to another. */
 export class Proxy {
-  /** The target port. Without a target, connections are closed. */
+  /** The target port. Without a target, new connections are closed. */
   target: number | undefined = undefined;
   /** Number of bytes forwarded in both directions. */
   bytes = 0;

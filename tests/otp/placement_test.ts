@@ -4,7 +4,7 @@ import { test } from "../kit/test.ts";
 
 const NODES = ["a@h:1", "b@h:1", "c@h:1"];
 
-test("isNodeName: distinguishes a name from a placement, and isNoChoice detects neither", () => {
+test("isNodeName accepts only names of nodes, and isNoChoice only values that are neither a name nor a placement", () => {
   assertEquals(isNodeName("a@h:1"), true);
   for (const placement of PLACEMENTS) assertEquals(isNodeName(placement), false);
   for (const choice of ["a@h:1", ...PLACEMENTS, () => "a@h:1"]) {

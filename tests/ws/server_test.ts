@@ -472,7 +472,7 @@ test("serve closes a slow reader at its limit with 1013, and delays no other cli
   });
 });
 
-test("serve closes with 1013 a slow reader that continues to read", async () => {
+test("serve closes the connection of a slow reader with 1013, which the reader receives when it continues", async () => {
   let conn: Connection | undefined;
   await serving({
     open: (each) => {

@@ -120,7 +120,7 @@ export function accountsContract(promise: Promised): void {
       reason: "no_user",
     });
     assertEquals(valueOf(await storage.setRole(a.orgId, second.id, "owner")).role, "owner");
-    // Of two requests at once, one must leave an owner.
+    // Of two concurrent removals, one must fail, so that an owner remains.
     const left = await Promise.all([
       storage.removeMember(a.orgId, owner!.id),
       storage.removeMember(a.orgId, second.id),

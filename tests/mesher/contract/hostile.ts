@@ -27,7 +27,7 @@ const NASTY: readonly string[] = [
 /** Returns a text as the storage returns it. */
 const kept = (text: string): string => text.toWellFormed().replaceAll("\0", "\ufffd");
 
-/** Declares the tests of hostile texts. */
+/** Declares the tests whose input has hostile texts. */
 export function hostileContract(promise: Promised): void {
   promise(
     "stores any text unchanged in every field, and never as part of a statement",
