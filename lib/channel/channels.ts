@@ -116,32 +116,47 @@ export class Channels {
       },
       invite: (topic) => to(["invite", topic]),
       leave: (topic) => to(["leave", topic]),
-      count: async (options) => {
-        const answers = await this.#ask<number>("users", id, ["user", id, NO_ACTION], options);
-        return { count: sum(answers.values), missing: answers.missing };
-      },
+      count: (options) => this.#count("users", id, ["user", id, NO_ACTION], options),
     };
   }
 
   /**
    * Counts the clients of a topic on all nodes. `missing` lists nodes that did not answer in time.
    */
-  async count(
+  count(
     topic: string,
     options?: QueryOptions,
   ): Promise<{ count: number; missing: string[] }> {
-    const { values, missing } = await this.#ask<number>("topics", topic, ["count", topic], options);
-    return { count: sum(values), missing };
+    return this.#count("topics", topic, ["count", topic], options);
   }
 
   /** Lists clients of a topic on all nodes, at most `limit` per node. Default 1000. */
-  async list(
+  list(
     topic: string,
     { limit = 1000, ...options }: QueryOptions & { readonly limit?: number | undefined } = {},
   ): Promise<{ clients: ListedClient[]; missing: string[] }> {
     const request: HubRequest = ["list", topic, limit];
-    const { values, missing } = await this.#ask<ListedClient[]>("topics", topic, request, options);
-    return { clients: values.flat(), missing };
+    return this.#hub.system.tracked(async () => {
+      const { values, missing } = await this.#ask<ListedClient[]>(
+        "topics",
+        topic,
+        request,
+        options,
+      );
+      return { clients: values.flat(), missing };
+    });
+  }
+
+  #count(
+    what: "topics" | "users",
+    key: string,
+    request: HubRequest,
+    options: QueryOptions | undefined,
+  ): Promise<{ count: number; missing: string[] }> {
+    return this.#hub.system.tracked(async () => {
+      const { values, missing } = await this.#ask<number>(what, key, request, options);
+      return { count: values.reduce((total, count) => total + count, 0), missing };
+    });
   }
 
   /** Queries the hubs that have clients of a topic or a user. */
@@ -166,7 +181,3 @@ export class Channels {
 
 /** The action that only counts the connections of a user. */
 const NO_ACTION = ["count"] as unknown as UserAction;
-
-function sum(counts: readonly number[]): number {
-  return counts.reduce((total, count) => total + count, 0);
-}

@@ -80,6 +80,9 @@ const RUNNING: Readonly<Record<string, Attempt>> = {
   "Node.tree": (node) => node.tree(),
   "Node.metrics": (node) => node.metrics(),
   "Sys.suspend": (node) => node.sys.suspend(dead),
+  "Channels.count": (node) => node.channels.count("nothing"),
+  "Channels.list": (node) => node.channels.list("nothing"),
+  "ChannelUser.count": (node) => node.channels.user("nothing").count(),
 };
 
 const BOTH: Readonly<Record<string, Attempt>> = {
