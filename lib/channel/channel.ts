@@ -117,8 +117,11 @@ export interface ChannelOptions<Data, State, Params, On, Events> {
    * connection was closed), "removed" (by this or another node), "crashed" (a handler threw).
    */
   leave?(socket: ChannelSocket<Data, State>, reason: LeaveReason): unknown;
-  /** Returns the initial {@linkcode ChannelSocket.state}. */
-  state?(): State;
+  /**
+   * Returns the initial {@linkcode ChannelSocket.state}, or a promise of it. An error rejects the
+   * join, as one of `join` does. Default: undefined.
+   */
+  state?(): State | Promise<State>;
   /** Validates the parameters of joins. Default: any are accepted. */
   readonly params?: Schema<Params> | undefined;
   /** Validates payloads, by event. Default: any payloads are accepted. */

@@ -209,7 +209,15 @@ export class ChannelConnection implements ClientConnection {
 
   #reject(message: ClientMessage, reason: string, details?: object): void {
     if (message.ref === null) return;
-    this.send(encodeReply(message, "error", { reason, ...details }));
+    let reply: string | Uint8Array;
+    try {
+      reply = encodeReply(message, "error", { reason, ...details });
+    } catch (error) {
+      // The details of a ChannelError are of the application, and may be no JSON values.
+      this.hub.failed(`encoding the details of the error ${reason} in ${message.topic}`, error);
+      reply = encodeReply(message, "error", { reason });
+    }
+    this.send(reply);
   }
 
   async #join(message: ClientMessage): Promise<void> {
@@ -224,7 +232,7 @@ export class ChannelConnection implements ClientConnection {
     const socket = new JoinedSocket(this, hub.nextId(), channel, message);
     let response: unknown;
     try {
-      socket.state = options.state?.();
+      socket.state = await options.state?.();
       const params = await validated(options.params, message.payload ?? {});
       response = await options.join?.(socket, params);
     } catch (error) {

@@ -31,7 +31,10 @@ export class ChannelError extends Error {
   /** Further fields that are sent to the client, in addition to `reason`. */
   readonly details: Readonly<Record<string, unknown>> | undefined;
 
-  /** Creates the error. `message` is the code by default; `details` are sent to the client. */
+  /**
+   * Creates the error. `message` is the code by default; `details` are sent to the client. Details
+   * that are not JSON values are logged, and the client receives the code alone.
+   */
   constructor(
     code: string,
     message?: string,

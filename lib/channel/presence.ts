@@ -106,7 +106,15 @@ export class Presence {
 
   /** Adds an entry of this node. Throws `ChannelError`. */
   track(topic: string, key: string, meta: PresenceMeta, grace: number): PresenceEntry {
-    const text = JSON.stringify(meta);
+    let text: string | undefined;
+    try {
+      text = JSON.stringify(meta);
+    } catch (error) {
+      throw new ChannelError(
+        "badpayload",
+        `presence metadata must be an object of JSON values: ${(error as Error).message}`,
+      );
+    }
     if (typeof meta !== "object" || meta === null || text === undefined || Array.isArray(meta)) {
       throw new ChannelError("badpayload", "presence metadata must be an object of JSON values");
     }

@@ -264,6 +264,85 @@ test("channel: validates parameters and payloads, and limits the rate", async ()
   });
 });
 
+test("channel: errors that cannot be sent, and rejected states, reach the client as an error", async () => {
+  const odd = channel("odd:*", {
+    async state() {
+      await Promise.resolve();
+      return { count: 1 };
+    },
+    join(socket) {
+      if (socket.topic === "odd:join") throw new ChannelError("nojoin", "no", { size: 5n });
+    },
+    schemas: {
+      checked: {
+        "~standard": {
+          version: 1,
+          vendor: "test",
+          validate: () => ({ issues: [{ message: 5n as never }] }),
+        },
+      },
+    },
+    on: {
+      count: (_payload: unknown, socket) => socket.state.count,
+      details() {
+        throw new ChannelError("nodetails", "no", { size: 5n });
+      },
+      later: () => Promise.reject(new ChannelError("nolater", "no", { size: 5n })),
+      checked: () => 0,
+    },
+  });
+  const stateless = channel("stateless", {
+    state: () => Promise.reject(new Error("no state as requested")),
+  });
+  const reasoned = channel("reasoned", {
+    state: () => Promise.reject(new ChannelError("noreason")),
+  });
+  const lines: string[] = [];
+  await using node = await startCheaply({
+    logLevel: "error",
+    log: ({ line }) => void lines.push(line),
+  });
+  const server = await node.serve({ channels: [odd, stateless, reasoned] });
+  const socket = new Socket(`${server.url}socket`);
+  const code = async (wait: Promise<unknown>): Promise<string> =>
+    (await assertRejects(() => wait, ChannelClientError)).code;
+  // The client joins again after a crash.
+  const crashed = socket.channel("stateless");
+  crashed.ready().catch(() => {});
+  await until("the failed join is logged", () => lines.join().includes("no state as requested"));
+  crashed.leave();
+  assertEquals(await code(socket.channel("reasoned").ready()), "noreason");
+  assertEquals(await code(socket.channel("odd:join").ready()), "nojoin");
+  const one = socket.channel<typeof odd>("odd:1");
+  assertEquals(await one.push("count"), 1);
+  assertEquals(await code(one.push("details")), "nodetails");
+  assertEquals(await code(one.push("later")), "nolater");
+  assertEquals(await code(one.push("checked")), "invalid");
+  // The client is still in the topic.
+  assertEquals(await one.push("count"), 1);
+  for (const name of ["nojoin", "nodetails", "nolater", "invalid"]) {
+    const of = lines.filter((line) => line.includes(`the details of the error ${name}`));
+    assertEquals(of.length, 1, name);
+  }
+  socket.close();
+});
+
+test("Channels.track: metadata with bigints or cycles is rejected with badpayload", async () => {
+  await using node = await startCheaply({ logLevel: "silent" });
+  node.channels.define(channel("present", { presence: true }));
+  const pid = node.spawn(() => () => {});
+  const cycle: Record<string, unknown> = {};
+  cycle["self"] = cycle;
+  for (const meta of [{ size: 5n }, cycle]) {
+    const error = assertThrows(
+      () => node.channels.track("present", "key", meta, pid),
+      ChannelError,
+    );
+    assertEquals(error.code, "badpayload");
+  }
+  assertEquals(node.channels.presence("present"), {});
+});
+
 test("Channels.broadcast rejects invalid values with a code", async () => {
   await withTwo({ channels: [room()] }, async ([a]) => {
     const cyclic: Record<string, unknown> = {};
