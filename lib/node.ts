@@ -840,8 +840,13 @@ export class Node {
     this.#channelHub?.spread(Math.max(SPREAD_MS, options.batchInterval ?? 0));
     return this.#parts.system.tracked(() =>
       this.#left ??= leave(this.#parts, this.#parts.servers, options)
-        .finally(() => this.#left = undefined)
-        .then((left) => this.stop({ timeout: left }))
+        .then((left) => {
+          this.#left = undefined;
+          return this.stop({ timeout: left });
+        }, (error) => {
+          this.#left = undefined;
+          throw error;
+        })
     );
   }
 

@@ -276,11 +276,17 @@ export class History {
   #sync(known: Subscription): void {
     known.home = undefined;
     known.isAgain = known.syncing !== undefined;
-    known.syncing ??= this.#subscribeAtHome(known).finally(() => {
+    known.syncing ??= this.#synchronise(known);
+  }
+
+  async #synchronise(known: Subscription): Promise<void> {
+    try {
+      await this.#subscribeAtHome(known);
+    } finally {
       known.syncing = undefined;
       // A gap was detected after the home had answered.
       if (known.isAgain && known.home === undefined && !known.isOver) this.#sync(known);
-    });
+    }
   }
 
   async #subscribeAtHome(known: Subscription): Promise<void> {

@@ -173,20 +173,25 @@ export class Global {
     const found = this.whereis<P>(name);
     if (found !== undefined) return Promise.resolve(found);
     if (signal?.aborted) throw signal.reason;
-    let stop!: () => void;
-    let abort!: () => void;
+    let ended!: () => void;
     const waiting = new Promise<P>((resolve, reject) => {
-      stop = this.#registry.wait(name, (pid) => resolve(pid as Pid<never> as P));
-      abort = () => reject(signal?.reason);
+      const abort = (): void => {
+        ended();
+        reject(signal?.reason);
+      };
+      const stop = this.#registry.wait(name, (pid) => {
+        ended();
+        resolve(pid as Pid<never> as P);
+      });
+      ended = () => {
+        stop();
+        signal?.removeEventListener("abort", abort);
+      };
       signal?.addEventListener("abort", abort, { once: true });
-    }).finally(() => {
-      stop();
-      signal?.removeEventListener("abort", abort);
     });
     if (timeout === Infinity) return waiting;
     const late = (): Error => {
-      stop();
-      signal?.removeEventListener("abort", abort);
+      ended();
       return new NameTimeoutError(name, patienceMs(timeout));
     };
     return this.#system.within(waiting, timeout, late);

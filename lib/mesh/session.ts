@@ -346,7 +346,7 @@ export class Session implements FrameSink, SessionMessages {
     const timer = this.#clock.after(GOODBYE_MS, () => stream.abort());
     this.#handler.over(this, reason, "we ended it");
     for (const probe of [...this.#probes]) probe.done(false);
-    return gone.finally(() => timer.cancel());
+    return gone.then(() => timer.cancel());
   }
 
   /** Ends the session at once, without a GOODBYE. */
