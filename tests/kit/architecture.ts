@@ -26,7 +26,7 @@ const EFFECT_WORDS = [
   /\b(Math\.random|getRandomValues|randomBytes|randomUUID|randomInt)\b/,
 ];
 
-/** The entries allowed at the top level. */
+/** The files and folders allowed at the top level of the repository. */
 const TOP = [
   "CHANGELOG.md",
   "SECURITY.md",
@@ -147,7 +147,7 @@ export function mesherProblems(files: readonly Source[]): string[] {
         continue;
       }
       const [from, to] = [part(path), part(target)];
-      // Files directly in mesher/ connect the parts.
+      // Files directly in mesher/ connect its folders, so their imports are allowed.
       if (from === to || from === "" || to === "") continue;
       pairs.set(`${from} -> ${to}`, at);
       const back = pairs.get(`${to} -> ${from}`);
@@ -196,7 +196,8 @@ export function runtimeProblems(files: readonly Source[]): string[] {
 }
 
 /**
- * Returns deterministic files that have effects, and files on the list of files with effects that have none or are missing.
+ * Returns files that have effects and are not on the list of files with effects, and files on the
+ * list that have no effects or do not exist.
  */
 export function effectProblems(files: readonly Source[], { effects }: Plan): string[] {
   const paths = files.map(({ path }) => path);

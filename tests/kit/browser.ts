@@ -45,7 +45,10 @@ export function needsBrowser(file: string): { ignore: boolean } {
   return { ignore: whyNoBrowser !== undefined };
 }
 
-/** Limit of a page's waits, as of `until`; the package's own is 30 s. Milliseconds. */
+/**
+ * Timeout of waits in a page, in milliseconds. The default of the package, 30 s, is too short on a
+ * busy machine.
+ */
 export const PAGE_MS_MAX = 90_000;
 
 /** Runs `body` with a browser, and closes it. */
@@ -65,7 +68,7 @@ const folder = process.env["FIRN_SCREENSHOTS"];
 /** Pixels per CSS pixel: 2 for screenshots, and otherwise 1, which is a quarter of the work. */
 export const PIXEL_SCALE: number = folder ? 2 : 1;
 
-/** Takes a screenshot for `FIRN_SCREENSHOTS`, and none without it. */
+/** Takes a screenshot if `FIRN_SCREENSHOTS` is set. */
 export async function takePicture(
   page: Page,
   name: string,

@@ -17,7 +17,7 @@ export function fuzzCount(count: number): number {
   return Number(process.env["FIRN_FUZZ"] ?? Math.ceil(count / 2));
 }
 
-/** Determines whether another round runs: a fixed number, or until a function returns false. */
+/** The number of rounds, or a function that returns whether another round runs. */
 type Count = number | (() => boolean);
 
 /** Runs `body` once per round. Returns the number of rounds. */
@@ -34,7 +34,7 @@ export function rounds(count: Count, body: (random: SeededRandom) => void): numb
   return made;
 }
 
-/** Does the same with an async body, one round after another. */
+/** Runs `body`, which may be async, once per round, and waits for each round before the next. */
 export async function roundsInTurn(
   count: Count,
   body: (random: SeededRandom) => Promise<void>,
@@ -91,7 +91,7 @@ export function mutated(random: SeededRandom, bytes: Uint8Array): Uint8Array {
         if (at < result.length) result[at] = pick(random, EDGES);
         break;
       case 2:
-        // Small numbers are replaced by other small numbers.
+        // Flips one of the low four bits, which turns a small number into another small number.
         if (at < result.length) result[at]! ^= 1 << random.below(4);
         break;
       case 3:

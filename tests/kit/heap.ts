@@ -22,7 +22,7 @@ export function heapBytes(): number {
 }
 
 /**
- * Waits until the heap has grown by at most this many bytes. The collector may need several
+ * Waits until the heap is less than `bytes` larger than `before`. The collector may need several
  * attempts, because a stale value on the stack can look like a pointer.
  */
 export async function comesBack(before: number, bytes: number): Promise<void> {

@@ -15,7 +15,7 @@ class HeldStream implements Stream {
   handler: StreamHandler = IGNORE;
   readonly waiting: Step[] = [];
   isOver = false;
-  /** The node at this end, and the two nodes that it connects. */
+  /** The port of the node at this end. `link` identifies the two nodes that are connected. */
   readonly owner: number;
   readonly link: string;
   readonly #inner: Stream;

@@ -1,6 +1,6 @@
 /**
- * An in-memory network: hosts whose streams are queues in this process. Everything else, including
- * time and randomness, is that of the real host. There is no TLS: a listener is trusted.
+ * An in-memory network: hosts whose streams are queues in this process. They use the time and
+ * randomness of the real host. Connections have no TLS, so every listener is trusted.
  */
 import { ConnectError, type Host, ListenError } from "../../lib/host/host.ts";
 import { type Address, IGNORE, type Stream, type StreamEnd } from "../../lib/host/stream.ts";
@@ -9,7 +9,7 @@ import { derOf } from "../../lib/mesh/certificate.ts";
 import { makeHost } from "./host.ts";
 import { hostWith } from "./mesh.ts";
 
-/** The chunks in transit to one end. */
+/** An event in transit to one end of a connection: delivers it to the end's handler. */
 type Step = (handler: StreamHandler) => void;
 
 /** One end of a connection. */
@@ -62,7 +62,7 @@ class MemoryStream implements Stream {
     this.close({ kind: "aborted" });
   }
 
-  /** Delivers a chunk in a later turn, in order. */
+  /** Delivers an event in a later turn. Events are delivered in order. */
   arrive(step: Step): void {
     this.#arrived.push(step);
     this.#schedule();
@@ -83,7 +83,7 @@ class MemoryStream implements Stream {
   #flush(): void {
     if (this.#isClosed || this.#written.length === 0) return;
     for (const written of this.#written.splice(0)) {
-      // Received chunks are only valid during the call, so they are overwritten afterwards.
+      // Overwrites a chunk after it was handled, because a handler may use it only during the call.
       const bytes = written.slice();
       this.other.arrive((handler) => {
         handler.data(bytes);
@@ -108,7 +108,7 @@ class MemoryStream implements Stream {
   }
 }
 
-/** The listeners by address. */
+/** An in-memory network, which finds listeners by port. */
 export class MemoryNetwork {
   readonly #listeners = new Map<
     number,

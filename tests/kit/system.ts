@@ -45,12 +45,12 @@ export class ManualClock implements Clock {
     return this.#arm(ms, task, ms);
   }
 
-  /** Number of timers that would be set on a real host. */
+  /** Number of timers that are set. */
   get armed(): number {
     return this.#armed.length;
   }
 
-  /** The longest remaining delay of these timers. */
+  /** The longest remaining delay of the timers that are set. */
   get longest(): number {
     return Math.max(0, ...this.#armed.map(({ due }) => due - this.#now));
   }
@@ -61,8 +61,8 @@ export class ManualClock implements Clock {
   }
 
   /**
-   * Fires the next timer due by `end`, at its time or now if that is past; returns false if there
-   * is none.
+   * Fires the next timer that is due by `end`. Moves the clock to its due time, unless that is
+   * past. Without such a timer, moves the clock to `end` and returns false.
    */
   fire(end: number): boolean {
     const next = this.#armed.toSorted((a, b) => a.due - b.due)[0];
@@ -87,7 +87,7 @@ export class ManualClock implements Clock {
   }
 }
 
-/** The host of such a system. The test decides when I/O runs. */
+/** The host of a {@linkcode ManualSystem}. The test decides when I/O runs. */
 export class ManualHost implements SystemHost {
   readonly random: Random = new SeededRandom(1);
   readonly clock: ManualClock;
@@ -102,7 +102,7 @@ export class ManualHost implements SystemHost {
   }
 }
 
-/** The node incarnation of these systems. */
+/** The node incarnation of all manual systems. */
 export const HOME: Home = { node: "kit@127.0.0.1:1", creation: 7, local: true };
 
 /** An actor that the test controls: `self` is exposed, and its handled messages are stored. */

@@ -15,7 +15,7 @@ export interface TestOptions {
   only?: boolean;
   /** The timeout in milliseconds. */
   timeout?: number;
-  /** Whether Deno checks for leaked async operations; its own servers do not pass. */
+  /** Whether Deno checks for leaked async operations. Deno's own servers fail this check. */
   sanitizeOps?: boolean;
   /** Whether Deno checks for leaked resources. */
   sanitizeResources?: boolean;
