@@ -1,4 +1,7 @@
-/** The actors of the promises, for simulations and for processes. They record facts. */
+/**
+ * The actors of the workloads, for simulations and for nodes in processes. They record facts for
+ * the checkers.
+ */
 import type { Call } from "../../lib/actor/call.ts";
 import { Down, Exit } from "../../lib/actor/exit.ts";
 import type { Self } from "../../lib/actor/self.ts";
@@ -46,10 +49,11 @@ export async function watcher(
   if (ways !== "link") self.monitor(there);
   for await (const message of self) {
     if (!(message instanceof Exit || message instanceof Down)) continue;
-    // The actor's own node stops or leaves.
+    // The signal is not from the watched actor: this actor's own node stops or leaves.
     if (message instanceof Exit && !message.from.equals(there)) return;
     const kind = message instanceof Exit ? "exit" : "down";
-    // When a node stops, every actor receives an exit signal, which does not come from a link.
+    // When a node stops, every actor receives an exit signal that no link has caused. It is not
+    // recorded.
     if (message instanceof Exit && message.from.key !== there.key) return;
     tell({ kind, bond, reason: String(message.reason) });
   }

@@ -135,7 +135,7 @@ const BROKEN: readonly (readonly [guarantee: string, what: string, () => () => v
   [
     "fairness",
     "all dials have the same rank",
-    // A queue that ranks all peers alike.
+    // Makes the queue of dials rank all peers alike.
     () => {
       const real = Peers.prototype[Symbol.iterator];
       Peers.prototype[Symbol.iterator] = function* (this: Peers) {

@@ -239,7 +239,7 @@ export const BROKEN: readonly (readonly [promise: string, what: string, () => ()
         if (this.isAlive) return real.apply(this, args);
         const count = (rejected.get(this) ?? 0) + 1;
         rejected.set(this, count);
-        // The number is limited, so that the test ends.
+        // Rejects a limited number of times, so that the test ends.
         return count < 1_000 ? Promise.reject(new Error("it has ended")) : new Promise(() => {});
       };
     }),

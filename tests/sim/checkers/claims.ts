@@ -43,8 +43,9 @@ export class ClaimChecker {
         }
         continue;
       }
-      // A node was connected to both at the times of their requests, or to one of them for long
-      // enough to know its names.
+      // The registrations conflict if some node was connected to both holders since the earlier
+      // request. If that was long ago, it suffices that the node was connected for long enough
+      // before the later request to know the earlier name.
       const since = Math.max(Math.min(other.since, held.since), held.since - KNOWN_MS);
       const known = this.#sessions.between(other.node, node, since);
       if (known !== undefined) this.broken.push(`${both}, and ${known} knew both, at ${now}`);

@@ -8,7 +8,10 @@ import type { Parts } from "../../../lib/start.ts";
 /** The state that a node still has. */
 export interface Left {
   readonly actors: number;
-  /** The sizes of the non-empty tables of actors of other nodes, and of their monitors. */
+  /**
+   * The sizes of the non-empty tables that a node keeps for other nodes: of their actors, and of
+   * the monitors on them.
+   */
   readonly kept: readonly number[];
   readonly monitors: readonly number[];
   readonly timers: number;

@@ -38,7 +38,8 @@ export class SignalChecker implements Checker {
       const bond = this.#relations.get(fact.bond)!;
       if (fact.kind === "exit") bond.exits++;
       else bond.downs++;
-      // A live actor may cause "noproc", if the watcher's node still knows the former incarnation.
+      // An actor that is alive may cause "noproc" if the watcher's node still knows the former
+      // incarnation of the actor's node.
       if (fact.reason !== "noconnection" && fact.reason !== "noproc") bond.end = fact.reason;
     }
   }

@@ -18,8 +18,9 @@ async function waiting(self: Self<unknown>, other: ActorName): Promise<void> {
 }
 
 /**
- * Receives calls and answers none. An actor that waits for it is not in a deadlock. It has a name
- * because its source differs between runtimes.
+ * Receives calls and answers none. An actor that waits for it is not in a deadlock. It is a named
+ * function because deadlock reports contain the body's name, or else its source, which differs
+ * between the runtimes.
  */
 function silent(): (message: unknown) => void {
   return () => {};
