@@ -142,7 +142,7 @@ test("readCommand rejects unknown arguments, and --help lists every setting", ()
     const message = refusal(() => readCommand(args));
     assert(words.test(message), message);
   }
-  // Any environment variable may be set.
+  // Records every environment variable that the configuration reads. The help must list each.
   const asked = new Set<string>(["MESHER_PEERS"]);
   const env = new Proxy({}, { get: (_, name) => void asked.add(String(name)) });
   config(env);

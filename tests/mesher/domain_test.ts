@@ -213,7 +213,7 @@ test("giveBackRate returns unused grants to their own window, at most as many as
   state = giveBackRate(state, 2);
   const again = takeRate(state, 0, 3, limit);
   assertEquals(again.granted, 2);
-  // These were granted in the previous window.
+  // The granted events now belong to the previous window, so they can no longer be returned.
   const later = takeRate(again.state, 1_000, 1, limit);
   assertEquals([later.granted, later.state.previous], [0, 3]);
   assertEquals(takeRate(giveBackRate(later.state, 1), 1_000, 2, limit).granted, 1);

@@ -9,7 +9,10 @@ export function provideDriver(): Promise<string | undefined> {
   return providePackage(DRIVER);
 }
 
-/** Does the same for any package with a version. */
+/**
+ * Makes imports of an npm package with this version resolve from now on. Returns the reason if that
+ * is not possible.
+ */
 export async function providePackage(name: string): Promise<string | undefined> {
   if (runtime === "deno") return undefined;
   let exports: unknown;

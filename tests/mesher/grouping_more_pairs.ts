@@ -1,4 +1,7 @@
-/** More pairs of events of one issue or of two, by kind: messages, files, functions and classes. */
+/**
+ * More pairs of events, each with whether both belong to one issue: pairs of messages, files,
+ * functions and classes.
+ */
 import type { Pair, SentryEvent } from "./grouping_pairs.ts";
 
 type Texts = readonly (readonly [a: string, b: string])[];
@@ -122,7 +125,7 @@ const group = (count: number): SentryEvent => ({
   },
 });
 
-/** The table. */
+/** The pairs. */
 export const MORE_PAIRS: readonly Pair[] = [
   ...pairs("message", true, MESSAGES_SAME, says),
   ...pairs("message", false, MESSAGES_DIFFERENT, says),

@@ -113,7 +113,7 @@ export const PAIRS: readonly Pair[] = [
     error("E", "v", main, { file: "lib.js", fn: "x", app: false }),
     error("E", "v", main, { file: "lib.js", fn: "y", app: false }),
   ),
-  // Different builds and machines.
+  // The same code in different builds and on different machines.
   same(
     "Vite",
     inFile("https://a.ex/assets/index-DiwrgTda.js"),
@@ -178,7 +178,7 @@ export const PAIRS: readonly Pair[] = [
     inFile("/assets/x-DropdownList.js"),
     inFile("/assets/x-MenuItemRows.js"),
   ),
-  // Languages.
+  // Names that the compilers of several languages generate.
   same("Java, a lambda", at("lambda$run$0"), at("lambda$run$1")),
   same(
     "Java, a lambda's class",
@@ -268,7 +268,7 @@ export const PAIRS: readonly Pair[] = [
     error("E", "v", main, ...repeat(9, "a1")),
     error("E", "v", main, ...repeat(9, "b1")),
   ),
-  // Groupings sent by the client.
+  // Fingerprints that the client sets.
   different("{{ transaction }}", {
     ...says("m"),
     transaction: "/a",

@@ -121,7 +121,8 @@ test("A cookie is rejected for requests from another site, another port or witho
         {},
         { origin: `http://${host}` },
         { "sec-fetch-site": "none" },
-        // The proxy changes the host name; the header of the browser decides.
+        // The origin differs because the proxy has changed the host name. The header
+        // `sec-fetch-site` of the browser decides.
         { origin: "https://errors.example.org", "sec-fetch-site": "same-origin" },
       ]
     ) {
@@ -596,7 +597,8 @@ test("Members may read and write, managers may manage, and only owners may chang
     const webhook = { type: "webhook", url: "https://hooks.example/" };
     const rule = { name: "r", condition: { condition_type: "new_issue" }, action: webhook };
     const ruleId = (await user.post("/api/v1/projects/default/alert-rules", rule)).json.id;
-    // The actions that a member may not perform. An admin may perform all except the marked ones.
+    // Actions that a member may not perform, with the statuses that a member and an admin receive.
+    // An admin who receives 403 may not perform the action either.
     const grid: [path: string, body: unknown, member: number, admin: number][] = [
       [`${at}/members`, { email: "x@y.z" }, 403, 404],
       [`${at}/users`, { ...EVA, role: "member" }, 403, 409],
@@ -782,7 +784,8 @@ test("A slug equal to another organisation's id is rejected, and ids are looked 
       assertEquals((await theirs.user.post(at, { name: "A trap", slug })).status, 400);
       assertEquals((await theirs.user.post("/api/v1/orgs", { name: slug })).status, 400);
     }
-    // The same holds for a slug that existed before, although it is first in the list of names.
+    // An id also takes precedence over an equal slug that is stored already, even if the
+    // organisation with that slug is first in the list of names.
     const { storage } = stage.app.mesher;
     const slug = mine.ids["org_id"]!;
     const trap = await storage.createOrganisation({ name: "AAA", slug, ownerId: mine.userId });
@@ -823,7 +826,7 @@ test("The numbers of tokens, alert rules, keys and organisations are limited", a
       name: `r${i}`,
       condition: { condition_type: "new_issue" },
     }), QUOTAS["alert rules of one project"]);
-    // One of each exists already.
+    // One key and one organisation exist already.
     await made(
       "/api/v1/projects/default/api-keys",
       () => ({}),

@@ -87,7 +87,8 @@ test("Operations without a body ignore any body", async () => {
           operation,
           () => own.user.ask(operation.method, pathOf(operation, own.ids), junk),
         );
-        // The chunks of a file are a form, which the document has no schema for.
+        // Chunks are uploaded as a form. The document has no schema for it, but the operation
+        // rejects junk.
         assertEquals([path, got], [path, path.endsWith("/chunk-upload") ? 400 : 200]);
       }
     }

@@ -20,7 +20,10 @@ import {
   rawAsk,
 } from "./hostile_kit.ts";
 
-/** Without escaping, this would be a separate line, red, reversed, and a header. */
+/**
+ * A text that, without escaping, would forge a log line with colour and reversed text, and a
+ * header.
+ */
 const MARK =
   "MARK\r\n2026-01-01T00:00:00.000Z error \u001b[31mforged\u202e\u2028X-Forged: 1\r\n\r\n";
 

@@ -103,7 +103,7 @@ test("Ids of another organisation are answered as unknown in every part of a pat
       }
     }
     assert(tried > 40, `${tried} operations`);
-    // The same holds for slugs. None of the attempts has changed anything.
+    // The slugs of another organisation are unknown too. None of the attempts has changed anything.
     assertEquals((await theirs.user.get("/api/v1/projects/default/issues")).status, 404);
     assertEquals((await theirs.user.get("/api/v1/orgs/default/members")).status, 404);
     const issue = (await mine.user.get(`/api/v1/issues/${mine.ids["issue_id"]}`)).json;

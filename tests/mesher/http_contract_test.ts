@@ -1,6 +1,6 @@
 /**
- * Tests properties of every route: a document that lists all of them, and text that is returned
- * unchanged. `hostile_*_test.ts` test the rest.
+ * Tests properties of every route: the API document lists it, and it returns stored text unchanged.
+ * `hostile_*_test.ts` test the other properties.
  */
 import { assert, assertEquals } from "@std/assert";
 import { openApiOf } from "../../mesher/http/openapi.ts";

@@ -33,7 +33,8 @@ test("An envelope is accepted in every encoding that Sentry's SDKs use", async (
       ["deflate", deflateSync],
       ["br", brotliCompressSync],
       ["zstd", zstdCompressSync],
-      // Without zlib's header, and several one after another.
+      // Deflate without the header of zlib, and several encodings that are applied one after
+      // another.
       ["Deflate", deflateRawSync],
       ["identity, deflate, gzip", (text: string) => gzipSync(deflateSync(text))],
     ] as const;
@@ -165,7 +166,7 @@ test("Browser reports and user feedback are stored as events", async () => {
         "blocked-uri": "https://evil.example/x.js",
       },
     };
-    // As browsers send it: with the key in the URL and without custom headers.
+    // Sends the report as browsers do: with the key in the URL and without custom headers.
     const browser = new Client(app.url, { "content-type": "application/csp-report" });
     const path = `/api/1/security/?sentry_key=${first.key}`;
     assertEquals((await browser.post(path, csp)).status, 200);

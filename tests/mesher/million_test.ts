@@ -17,7 +17,9 @@ import { realisticEntry } from "./event.ts";
 
 const IS_LONG = process.env["FIRN_LONG"] === "1";
 
-/** PostgreSQL answers these queries within 300 ms, or handles them in the background. */
+/**
+ * Matches the names of queries that PostgreSQL answers within 300 ms or handles in the background.
+ */
 const SHORT = /rare|release|tags|occupies|^deleting/;
 
 for (const engine of ["SQLite", "PostgreSQL"]) {

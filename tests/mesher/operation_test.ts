@@ -1,4 +1,7 @@
-/** Tests operation: one port, a path prefix behind a proxy, counters of nodes that have ended. */
+/**
+ * Tests how a node is operated: on one port, under a path prefix behind a proxy, and with the
+ * counters of nodes that have ended.
+ */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -61,7 +61,7 @@ test("Keys ignores the result of a lookup that began before forget", async () =>
   const fresh = keys.project(secret);
   answers[2]!();
   assertEquals((await fresh)?.id, "new");
-  // The lookup that began before forget ends last, and has no effect.
+  // The lookup that began before `forget` completes last, and must have no effect.
   answers[1]!();
   await new Promise((wake) => setTimeout(wake, 0));
   assertEquals((await keys.project(secret))?.id, "new");

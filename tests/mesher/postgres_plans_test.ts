@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console
 /**
- * PostgreSQL answers searches, tags, storage, retention and deletions by an index, with a condition on it: no plan of
- * these reads a table of events, or a whole index of one.
+ * Tests that PostgreSQL uses indexes with a condition for searches, tags, storage, retention and
+ * deletions: none of their plans reads a whole table of events or a whole index of one.
  */
 import { assert, assertEquals } from "@std/assert";
 import type { Query, Value } from "../../mesher/storage/database.ts";
@@ -104,7 +104,7 @@ else {
         const [first] = await storage.writeEvents(entries);
         if (first?.kind === "stored") issueId = first.issueId;
       }
-      // Plans as with a million events.
+      // Makes PostgreSQL plan as if there were a million events.
       await cluster.run(
         url,
         "ANALYZE",

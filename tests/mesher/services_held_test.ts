@@ -81,7 +81,8 @@ test("A peer reports at least as many lost events as a killed node held, wheneve
         while (sim.node("a") !== undefined) {
           const count = 1 + random.below(100);
           await stage.take("a", ...Array.from({ length: count }, () => eventWith()));
-          // An event accepted after the crash was not acknowledged to a client.
+          // Does not count events accepted after the crash, because the client has received no
+          // acknowledgement.
           if (sim.node("a") !== undefined) accepted += count;
           await sim.run(random.below(40));
         }
@@ -91,13 +92,14 @@ test("A peer reports at least as many lost events as a killed node held, wheneve
       while (sim.now < end) {
         await sim.run(random.below(150));
         if (random.below(5) === 0) stage.isAway = !stage.isAway;
-        // A restarted monitor keeps what was reported to it, and requests what is missing.
+        // Kills a monitor. When restarted, it keeps what was reported to it, and requests what is
+        // missing.
         const watcher = sim.node(["b", "c"][random.below(2)]!)!;
         const pid = watcher.whereis(NODE_MONITOR);
         if (random.below(2) === 0 && pid !== undefined) watcher.exit(pid, "kill");
       }
       stage.isAway = random.below(2) === 0;
-      // Events in flight may be lost or not.
+      // Ends the node with or without a notification of its peers.
       if (random.below(2) === 0) sim.crash("a");
       else sim.kill("a");
       stage.isAway = false;

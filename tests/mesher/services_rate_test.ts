@@ -63,7 +63,8 @@ test("The rate limit returns when the next event is allowed, and any node accept
       const { granted, waitMs } = await take("c", 1);
       assertEquals(granted, 0);
       assert(waitMs > 0 && waitMs <= WINDOW_MS, `${waitMs}`);
-      // Times are whole milliseconds, and a request takes time.
+      // Asks 20 ms before the limit allows an event: times are rounded to milliseconds, and a
+      // request takes time.
       await sim.run(waitMs - 20);
       assertEquals((await take("a", 1)).granted, 0, `round ${round}: granted too early`);
       await sim.run(20);
@@ -84,8 +85,8 @@ test("The rate limit is renewed: a steady sender gets its share of every window,
     }
     const total = sum(passed);
     assert(total > 9 * LIMIT && total <= 11 * LIMIT, `${total} in ten windows`);
-    // This is the estimate of a sliding window; the actual number in any window is at most half as
-    // much again.
+    // The limit applies to an estimate for a sliding window. The actual number in a window may
+    // exceed the limit by at most a half.
     for (const { at } of passed) {
       const inWindow = passed.filter((one) => one.at >= at && one.at < at + WINDOW_MS);
       assert(sum(inWindow) <= 1.5 * LIMIT, `${sum(inWindow)} from ${at} on`);

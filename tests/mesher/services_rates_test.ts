@@ -1,4 +1,4 @@
-/** Tests which node counts for a project. */
+/** Tests which node counts the events of a project. */
 import { assert, assertEquals } from "@std/assert";
 import { ownerOf } from "../../mesher/services/rates.ts";
 import { test } from "../kit/test.ts";

@@ -57,7 +57,7 @@ test("Rounds move to another node when their node is lost in any way, and never 
       const lost = holder(EVALUATOR)!;
       await sim[ends[seed % 3]!](lost);
       const at = sim.now;
-      // The time until the loss is detected, and until the first run.
+      // Waits until the loss is detected, and then until the first run.
       const { firstMs } = ROUNDS.find(({ name }) => name === SPIKES)!;
       await sim.run(30_000 + firstMs);
       for (const { name } of ROUNDS) {

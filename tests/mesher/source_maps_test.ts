@@ -37,7 +37,7 @@ async function install(folder: string, ...packages: string[]): Promise<string | 
 
 const noZip = await providePackage("fflate@0.8.3");
 const noAgents = await providePackage("bowser@2.15.1");
-// Under `bun test` the package does not find its own dependency, which must be provided.
+// Provides a dependency of the package, because the package cannot find it under `bun test`.
 const noMaps = noZip ?? await providePackage("@jridgewell/trace-mapping@0.3.31");
 const tools = mkdtempSync(join(tmpdir(), "mesher-maps-"));
 const whyNot = noMaps ?? noAgents ??
@@ -156,7 +156,7 @@ test(
       await onStage(async (stage) => {
         const call = await cliOn(stage);
         assert(/@/.test(await call("info")), "info names the user");
-        // By debug ids, which the CLI writes into the files.
+        // Finds source maps by the debug ids that the CLI writes into the files.
         const folder = await built("app.min.js");
         await call("sourcemaps", "inject", join(folder, "dist"));
         await call("sourcemaps", "upload", join(folder, "dist"));
@@ -176,7 +176,7 @@ test(
         const last = event.exception[0].frames.at(-1);
         assertEquals(last.contextBefore.at(-1), "  // The price is needed.");
         assertEquals(last.minified.file, "https://shop.example/assets/app.min.js");
-        // By release and URL.
+        // Finds source maps by release and URL.
         const other = await built("main.min.js");
         await call("releases", "new", "shop@1.2");
         await call(
@@ -430,7 +430,7 @@ test(
       }
       await cached.close();
       assertEquals(counts, [8, 8]);
-      // After its end, frames stay as they were sent.
+      // When closed, it returns the frames as they were sent.
       assertEquals(
         await cached.exceptionsOf(detail.projectId, detail.event),
         detail.event.exceptions,

@@ -111,7 +111,7 @@ else {
         const old = () => entryWith(projectId, NOON - 9 * DAY_MS);
         await one.writeEvents([old()]);
         assertEquals((await two.upkeep(NOON)).partitionsDropped, 1);
-        // The first node still assumes that the day exists.
+        // The first node still assumes that the partition of the day exists.
         assertEquals((await one.writeEvents([old()])).map(({ kind }) => kind), ["stored"]);
       } finally {
         await one.close();
@@ -170,7 +170,7 @@ else {
           );
           return Number(row!["n"]);
         };
-        // The connections of the pool report their statistics before they end.
+        // Closes the pool, whose connections report their statistics when they end.
         await storage.close();
         const before = await read();
         const again = await openPostgres({ url, now: () => NOON });

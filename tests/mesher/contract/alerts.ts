@@ -122,7 +122,7 @@ export function alertsContract(promise: Promised): void {
       assertEquals(await numbered("active"), [3, 5]);
       clock.now = NOON + 80;
       assertEquals(await resolve({ until: NOON + 3 }), 1);
-      // Nothing is resolved through another organisation or with an unknown project.
+      // Alerts are not resolved with the id of another organisation or of an unknown project.
       assertEquals(await storage.resolveAlerts(b.orgId, a.project.id, {}), 0);
       assertEquals(await storage.resolveAlerts(a.orgId, newId(), {}), 0);
       assertEquals(await storage.resolveAlerts(a.orgId, "shop", {}), 0);

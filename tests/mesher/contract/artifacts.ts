@@ -21,7 +21,9 @@ const file = (url: string, content: Uint8Array = new Uint8Array([1, 2, 3])): New
   content,
 });
 
-/** Contents that are rejected before they are read. */
+/**
+ * Returns an object that has only a length, for contents that are rejected before they are read.
+ */
 const ofSize = (length: number): Uint8Array => ({ length }) as Uint8Array;
 
 /** Declares the tests. */
@@ -36,7 +38,7 @@ export function artifactsContract(promise: Promised): void {
     assertEquals(await add(a.project.id, "b", many), tooMuch);
     const large = [file("~/c", ofSize(ARTIFACT_BYTES_MAX - 5))];
     assertEquals(await add(a.project.id, "b", large), tooMuch);
-    // A rejected upload leaves the stored one with the same checksum.
+    // A rejected upload does not replace the stored upload with the same checksum.
     assertEquals(await add(a.project.id, "a", [file("~/a", ofSize(2 ** 31))]), tooMuch);
     assertEquals(await storage.hasUpload(a.project.id, checksum("a")), true);
     assertEquals(valueOf(await add(a.project.id, "a", [file("~/a")])), 1);
@@ -73,7 +75,7 @@ export function artifactsContract(promise: Promised): void {
       const sums = ["a", "b", "c"].map(checksum);
       assertEquals(await storage.chunksAmong(a.orgId, sums), [checksum("b")]);
       assertEquals(await storage.chunksAmong(b.orgId, sums), []);
-      // A deleted project has none.
+      // A deleted project has no artifacts.
       const [map] = await storage.artifactsByUrl(b.project.id, "1", null, ["~/a"]);
       await storage.deleteProject(b.orgId, b.project.id);
       assertEquals(await storage.artifactContent(map!.id), null);

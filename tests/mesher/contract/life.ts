@@ -39,7 +39,8 @@ export function lifeContract(promise: Promised, engine: Engine): void {
     assertEquals(issue?.eventCount, 6, "the count of events is unchanged");
     const again = await storage.upkeep(NOON);
     assertEquals([again.eventsDeleted, again.sessionsDeleted], [0, 0]);
-    // A deleted event can be written again: its id is free, and its day is created again.
+    // A deleted event can be written again, because its id is free. The partition of its day is
+    // created again if there is none.
     assertEquals(kinds(await storage.writeEvents([entries[0]!])), ["stored"]);
     // If two nodes delete at once, each event is deleted once.
     const both = await Promise.all([storage.upkeep(NOON), storage.upkeep(NOON)]);
@@ -78,7 +79,8 @@ export function lifeContract(promise: Promised, engine: Engine): void {
         assertEquals(rows.reduce((sum, { eventCount }) => sum + eventCount, 0), 480);
         assertEquals(await other.eventCount(a.project.id, 0), 480);
 
-        // One of the two writes reports a regression.
+        // Several concurrent writes add to each resolved issue, and only one of them reports a
+        // regression.
         for (const { id } of rows) await storage.setIssueStatus(a.orgId, id, "resolved");
         const nodes = Array.from({ length: 12 }, (_, i) => i % 2 ? storage : other);
         const more = await Promise.all(nodes.map((node) =>
