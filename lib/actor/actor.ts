@@ -36,20 +36,20 @@ import type { ActorFunction, MessageHandler, ReceiveOptions, Self, SpawnOptions 
 import { patienceMs, SPENT, type TimerRef } from "./timer.ts";
 import type { Wheel, WheelTimer } from "./wheel.ts";
 
-/** The part of the system that an actor uses. */
+/** The methods and fields of `System` that actors use. */
 export interface ActorHome {
   readonly home: Home;
   readonly scheduler: Scheduler;
   readonly wheel: Wheel;
   readonly names: Names;
-  /** Mailbox length from which `admit` is called for each message. */
+  /** The mailbox length from which on `admit` decides on each new message. */
   readonly mark: number;
   setTimer(timer: WheelTimer, ms: number): void;
   /** Whether a message may enter a mailbox that has reached its watermark. */
   admit(actor: Actor, message: unknown): boolean;
   /** Called when an actor has exited. */
   ended(actor: Actor, reason: ExitReason, crash: ActorCrash | undefined): void;
-  /** Reports a message that `receive` cannot resolve with. */
+  /** Reports a message that was dropped because `receive` cannot resolve with it: a thenable. */
   unreceivable(actor: Actor, message: unknown): void;
   spawn<M, A extends unknown[]>(
     parent: Actor | undefined,
@@ -100,15 +100,17 @@ export interface ActorCrash {
   readonly unhandled?: boolean | undefined;
 }
 
-/** States of an actor, in order. From `ASYNC` on, a message does not schedule a turn. */
+/**
+ * States of an actor, in ascending order. From `ASYNC` on, an arriving message schedules no turn.
+ */
 const STARTING = 0;
 const HANDLER = 1;
 const ASYNC = 2;
-/** Waits for the promise that its handler returned. */
+/** The actor waits for the promise that its handler returned. */
 const HELD = 3;
-/** Handles no message until it is resumed. */
+/** An operator has suspended the actor: it handles no message until it is resumed. */
 const SUSPENDED = 4;
-/** Has exited. Incremented by each use of `self` that throws. */
+/** The actor has exited. Each later use of `self` that throws increments the state further. */
 const DEAD = 5;
 
 /**
@@ -161,7 +163,7 @@ class Condition implements WheelTimer {
 export class Actor extends ActorRef implements Runnable, Self<unknown> {
   readonly pid: Pid<unknown>;
   readonly system: ActorHome;
-  /** The argument of `spawn`, for crash reports. */
+  /** The body that was passed to `spawn`, for crash reports. */
   readonly body: ActorFunction<never, never[]>;
   /** The parent and its ancestors, nearest first. */
   readonly ancestors: readonly Pid[];
@@ -173,7 +175,10 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
   #state = STARTING;
   /** Whether the actor is in the scheduler's queue. */
   #queued = true;
-  /** Depends on the state: the arguments of the body, the handler, or the exit reason. */
+  /**
+   * Before the first turn: the arguments of the body. While the actor is alive: the message
+   * handler, if the body returned one. After the exit: the exit reason.
+   */
   #what: unknown;
   /** The message being handled, for crash reports. */
   #last: unknown = undefined;
@@ -224,7 +229,10 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
     this.system.scheduler.ready(this);
   }
 
-  /** An error of the predicate ends the receiver. The sender must not see it. */
+  /**
+   * Whether a message matches. If the predicate throws, the pending `receive` rejects with that
+   * error, and the sender is not affected.
+   */
   #matches(match: (message: never) => boolean, message: unknown): boolean {
     try {
       return match(message as never);
@@ -243,7 +251,10 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
     resolve(message);
   }
 
-  /** Whether `receive` can resolve with a message. A thenable, or what may be one, is dropped. */
+  /**
+   * Whether `receive` can resolve with a message. Drops and reports the message if it is a thenable
+   * or its `then` cannot be read.
+   */
   #isReceivable(message: unknown): boolean {
     try {
       if (!isThenable(message)) return true;
@@ -254,7 +265,7 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
     return false;
   }
 
-  /** Records a message that an async body takes. */
+  /** Counts a message that an async body takes, and reports it to the probe. */
   #take(message: unknown): void {
     this.#last = message;
     this.handled++;
@@ -374,7 +385,7 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
     this.handled += messages;
   }
 
-  /** Returns a handler whose messages are observed. */
+  /** Wraps a handler so that the probe observes each message. */
   #observed(handler: MessageHandler<never>, probe: Probe): MessageHandler<never> {
     return (message) => probe.handle(this, handler, message);
   }
@@ -412,7 +423,7 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
 
   /** Passes a queued message to the pending `receive`. */
   #wake(): void {
-    // Ends with the first message that can be received.
+    // Repeated because `#hand` drops a message that `receive` cannot resolve with.
     while (this.#resolve !== undefined && this.length > 0 && this.#state !== SUSPENDED) {
       const match = this.#condition?.match;
       if (match === undefined) {
@@ -442,7 +453,7 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
       if (match === undefined) message = this.shift();
       else {
         const taken = this.take(match);
-        // The predicate has ended the actor.
+        // The predicate may have ended the actor, for example by `self.exit`.
         if (!this.isAlive) return never();
         if (taken === undefined) return this.#wait(match, ms);
         message = taken.message;
@@ -749,7 +760,7 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
     this.abort?.abort(reason);
   }
 
-  /** Handles the return of an async body. */
+  /** Ends the actor after its async body has returned. */
   #returned(result: unknown): void {
     if (typeof result === "function") {
       return this.crash(

@@ -49,7 +49,7 @@ class Extras {
 /** A reference to an actor, on this node or on another. */
 export abstract class ActorRef extends Mailbox {
   abstract readonly pid: Pid<unknown>;
-  /** Rarely used state. For an actor that has only one name, just that name. */
+  /** Rarely used state of the actor. If the actor has one name and nothing else, just that name. */
   #extras: Extras | string | undefined = undefined;
 
   // Static, because a class with private methods stores an extra word in each instance.
@@ -97,7 +97,7 @@ export abstract class ActorRef extends Mailbox {
     ActorRef.#make(this).trapping = trapping;
   }
 
-  /** Linked actors. */
+  /** The pids of linked actors. */
   get links(): Set<Pid> | undefined {
     return ActorRef.#of(this)?.links;
   }
@@ -106,7 +106,7 @@ export abstract class ActorRef extends Mailbox {
     ActorRef.#make(this).links = links;
   }
 
-  /** Monitors of this actor, by the number of the reference. */
+  /** The monitors that this actor has set on others, by the number of their reference. */
   get monitors(): Map<number, Monitor> | undefined {
     return ActorRef.#of(this)?.monitors;
   }
@@ -115,7 +115,7 @@ export abstract class ActorRef extends Mailbox {
     ActorRef.#make(this).monitors = monitors;
   }
 
-  /** Monitors on this actor. */
+  /** The monitors that other actors have set on this one. */
   get watchers(): Set<Monitor> | undefined {
     return ActorRef.#of(this)?.watchers;
   }
@@ -124,7 +124,7 @@ export abstract class ActorRef extends Mailbox {
     ActorRef.#make(this).watchers = watchers;
   }
 
-  /** The head of the list of timers and calls that are attached to it. */
+  /** The head of the list of timers and calls that are attached to the actor. */
   get chain(): Chained | undefined {
     return ActorRef.#of(this)?.chain;
   }
@@ -133,7 +133,7 @@ export abstract class ActorRef extends Mailbox {
     ActorRef.#make(this).chain = chain;
   }
 
-  /** Ancestors of its children; created with the first child. */
+  /** The ancestors of this actor's children, nearest first; created with the first child. */
   get lineage(): readonly Pid[] | undefined {
     return ActorRef.#of(this)?.lineage;
   }
@@ -142,7 +142,7 @@ export abstract class ActorRef extends Mailbox {
     ActorRef.#make(this).lineage = lineage;
   }
 
-  /** The controller of its `signal`. */
+  /** The abort controller of `self.signal`. */
   get abort(): AbortController | undefined {
     return ActorRef.#of(this)?.abort;
   }
@@ -151,7 +151,7 @@ export abstract class ActorRef extends Mailbox {
     ActorRef.#make(this).abort = abort;
   }
 
-  /** The state before the actor was suspended, while it is suspended. */
+  /** While the actor is suspended: its state before the suspension. */
   get suspendedAs(): number | undefined {
     return ActorRef.#of(this)?.suspendedAs;
   }
@@ -182,13 +182,13 @@ export abstract class ActorRef extends Mailbox {
 
   // The following methods are overridden for actors of other nodes, which must be notified.
 
-  /** Called when an actor has linked to it. */
+  /** Called when an actor has linked to this one. */
   linked(_actor: ActorRef): void {}
-  /** Called when an actor has unlinked from it. */
+  /** Called when an actor has unlinked from this one. */
   unlinked(_actor: ActorRef): void {}
-  /** Called when an actor monitors it. */
+  /** Called when an actor has set a monitor on this one. */
   watched(_monitor: Monitor): void {}
-  /** Called when an actor has removed its monitor or has exited. */
+  /** Called when an actor has removed its monitor on this one, or has exited. */
   unwatched(_monitor: Monitor): void {}
   /** Called when an attached object was removed. */
   released(): void {}
@@ -220,7 +220,7 @@ export function detach(link: Chained, actorRef: ActorRef): void {
 
 /**
  * Drops the objects attached to an actor that has exited, at most `most` of them. Returns the
- * number; one that does the rest later counts as `most`.
+ * number of dropped objects, or `most` if the last one must be called again.
  */
 export function dropChain(actorRef: ActorRef, reason: ExitReason, most: number): number {
   let count = 0;

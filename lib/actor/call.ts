@@ -249,7 +249,7 @@ export class PendingCall<Request = unknown, Reply = unknown> extends Call<Reques
   }
 }
 
-/** A call of an actor, attached to that actor. */
+/** A pending call, attached to its caller: it ends when the caller exits. */
 export class Asking implements Chained {
   following: Chained | undefined = undefined;
   preceding: Chained | undefined = undefined;

@@ -106,9 +106,9 @@ export function thrownReason(thrown: unknown): ExitReason {
 }
 
 /**
- * Returns the reason, or its description if its properties cannot be read, as those of a revoked
- * proxy or of an error with a getter that throws. Links, monitors and reports read them. A promise
- * is no reason either, because whatever resolves with it would wait for it.
+ * Returns `reason`, or its description if links, monitors and reports could not read its
+ * properties, as with a revoked proxy or an error with a getter that throws. A promise is also
+ * replaced by its description, because a promise that is resolved with it would wait for it.
  */
 export function readableReason(reason: unknown): ExitReason {
   if (reason === null || (typeof reason !== "object" && typeof reason !== "function")) {

@@ -24,7 +24,7 @@ export class ExternalCaller extends ActorRef {
     this.#waiting.set(ref.id, ended);
   }
 
-  /** Stops waiting for that exit. */
+  /** Removes the callback that `expect` has set for a reference. */
   forget(ref: Ref): void {
     this.#waiting.delete(ref.id);
   }

@@ -17,7 +17,9 @@ export class Names {
   readonly #pids = new Map<string, Pid<never>>();
   /** Names of actors of the runtime, which are not listed. */
   readonly #reserved = new Map<string, Pid<never>>();
-  /** The number of exited actors whose names are not all freed. They are not found any more. */
+  /**
+   * Number of exited actors some of whose names are still in `#pids`. Lookups ignore these names.
+   */
   #freeing = 0;
 
   /** `home` is the node whose actors may be registered. */
@@ -82,7 +84,9 @@ export class Names {
     return this.#freeing === 0 ? names : names.filter((name) => this.whereis(name) !== undefined);
   }
 
-  /** Frees the names of an actor that has exited. The actor keeps them for error messages. */
+  /**
+   * Frees the names of an actor that has exited. The actor itself keeps them, for error messages.
+   */
   ended(actor: ActorRef): void {
     const { names, pid } = actor;
     if (typeof names === "string") this.#pids.delete(names);

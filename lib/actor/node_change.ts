@@ -26,11 +26,11 @@ import { RUNTIME, RuntimeMessage } from "./runtime_message.ts";
  * ```
  */
 export class NodeChange extends RuntimeMessage {
-  /** Whether it was established or has ended. */
+  /** "nodeup": the session was established. "nodedown": it has ended, or there is none. */
   readonly type: "nodeup" | "nodedown";
   /** The node, `name@host:port`. */
   readonly node: string;
-  /** Reason of the event "nodedown", or "noconnection" if there was no session. */
+  /** For "nodedown": why the session ended, or "noconnection" if there was none. */
   readonly reason: string | undefined;
 
   /** Internal: throws if a program calls it. */

@@ -21,7 +21,7 @@ export interface NodeLink {
   sendNamed(name: string, message: unknown): void;
 }
 
-/** The connection of a node to all other nodes. */
+/** Access to the other nodes of the cluster. */
 export interface Remote {
   /** Returns the link to the node of a pid, or the reason why there is none. */
   nodeLinkOf(home: Home): NodeLink | "noproc" | "noconnection";
@@ -31,7 +31,7 @@ export interface Remote {
    * Returns the nodes that expose a function of this name: connected ones in order, and this node.
    */
   candidates(fn: string): string[];
-  /** Returns the name under which this node exposes a function or last exposed it. */
+  /** Returns the name under which this node exposes a function, or has exposed it before. */
   exposedName(fn: object): string | undefined;
   /** Spawns a function that another node exposes, optionally linked with or monitored by `from`. */
   spawn(

@@ -59,9 +59,9 @@ export interface Restarting {
   readonly pid: Pid | undefined;
   /** The reason why the child exited or could not be started. */
   readonly reason: ExitReason;
-  /** Restarts within the supervisor's period, including this one. */
+  /** Number of restarts within the supervisor's `period`, including this one. */
   readonly restarts: number;
-  /** What the supervisor does next, as text. */
+  /** The supervisor's next step, as text. */
   readonly next: string;
 }
 
@@ -73,7 +73,7 @@ export interface GivenUp {
   readonly child: string;
   /** The reason why the child exited or could not be started. */
   readonly reason: ExitReason;
-  /** The child's restarts within the period of its limit. */
+  /** Number of the child's restarts within the `period` of its own limit. */
   readonly restarts: number;
 }
 

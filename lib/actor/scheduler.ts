@@ -31,11 +31,13 @@ export interface Runnable {
 export interface Probe {
   /** Calls a handler with a message, and returns the handler's result. */
   handle(actor: Runnable, handler: (message: never) => unknown, message: unknown): unknown;
-  /** An actor that waited in `receive` takes a message. */
+  /** Called when an actor that waited in `receive` takes a message. */
   taken(actor: Runnable, message: unknown): void;
-  /** An actor is about to send a message. */
+  /** Called when an actor is about to send a message. */
   sending(actor: Runnable): void;
-  /** A message is sent. For a call, it is a `Call` object that belongs to this call alone. */
+  /**
+   * Called when a message is sent. For a call, `message` is a `Call` object that is used only once.
+   */
   sent(message: unknown): void;
 }
 
@@ -75,12 +77,13 @@ export class Scheduler {
   #grant = CREDIT;
   #lookedAt: number;
   /**
-   * Whether turns ran without interruption since the last clock read, so that they used all of the
-   * elapsed time.
+   * Whether only turns ran since the last clock read, so that the elapsed time is their duration.
    */
   #unbroken = false;
 
-  /** `outside` runs the turns outside of the async context of the code that scheduled them. */
+  /**
+   * `outside` runs a function outside of the async context of the code that scheduled the turns.
+   */
   constructor(
     clock: Clock,
     yieldToIo: (task: () => void) => void,
@@ -103,7 +106,7 @@ export class Scheduler {
     this.arm();
   }
 
-  /** Makes sure that `drained` is called soon, after the turns of all that is ready. */
+  /** Schedules the ready turns, followed by a call of `drained`, in a microtask. */
   arm(): void {
     if (this.#armed) return;
     this.#armed = true;
@@ -119,7 +122,7 @@ export class Scheduler {
     return this.credit > 0 || this.#renew();
   }
 
-  /** Stops all turns: the simulated machine is off. Used by simulations. */
+  /** Stops all turns. Used by simulations, when a machine is turned off. */
   halt(): void {
     this.credit = 0;
     this.#yielding = true;
@@ -144,7 +147,7 @@ export class Scheduler {
     this.drained();
   };
 
-  /** Grants new credit if the slice is not over. Otherwise yields to I/O. */
+  /** Grants new credit and returns true if the slice is not over. Otherwise yields to I/O. */
   #renew(): boolean {
     if (this.#yielding) return false;
     const now = this.#clock.now();
@@ -158,7 +161,10 @@ export class Scheduler {
     return false;
   }
 
-  /** Grants enough credit for one slice, based on the duration of the previous one. */
+  /**
+   * Adapts the credit of each grant to the duration of the previous one, so that it lasts for about
+   * one slice.
+   */
   #pace(now: number): void {
     const took = now - this.#lookedAt;
     if (!this.#unbroken) this.#grant = CREDIT;

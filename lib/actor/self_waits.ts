@@ -8,7 +8,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { ActorRef } from "./actor_ref.ts";
 
-/** A wait of the running actor for itself. */
+/** An operation, such as a call, by which the running actor waits for itself. */
 export interface SelfWait {
   readonly caller: ActorRef | undefined;
   /** Rejects with `CallingSelfError`: the actor waits, and therefore cannot answer. */
@@ -29,7 +29,7 @@ class Run<A> {
 export class SelfWaits<A extends ActorRef> {
   /** Waits of the running actor for itself, until it is known whether the actor awaits them. */
   readonly #waits: SelfWait[] = [];
-  /** Created on first use, because it slows down promises. */
+  /** The async contexts of handlers. Created on first use, because it slows down promises. */
   #runs: AsyncLocalStorage<Run<A> | undefined> | undefined = undefined;
 
   add(wait: SelfWait): void {
@@ -37,8 +37,8 @@ export class SelfWaits<A extends ActorRef> {
   }
 
   /**
-   * Called when an actor starts to wait: rejects its waits for itself, and forgets all other
-   * recorded waits.
+   * Called when an actor starts to wait: rejects its recorded waits for itself, and clears the
+   * list.
    */
   fail(actor: ActorRef): void {
     for (const wait of this.#waits.splice(0)) {

@@ -23,8 +23,8 @@ import type { System } from "./system.ts";
 const GRACE_MS = 5_000;
 
 /**
- * Interval of the check whether such actors have ended. The interval doubles up to a maximum.
- * Milliseconds.
+ * Interval between two checks whether these actors have ended. Doubles after each check, up to a
+ * maximum. Milliseconds.
  */
 const LOOK_MS = 1;
 const LOOK_MS_MAX = 50;

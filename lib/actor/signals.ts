@@ -41,10 +41,10 @@ import type { Remote } from "./remote.ts";
 /** Number of signals and other effects of exits after which pending I/O and timers are handled. */
 export const PORTION = 512;
 
-/** Number of effects after which the signals that they cause are delivered. */
+/** Number of effects in one step. The signals that they cause are delivered after the step. */
 const STEP = 64;
 
-/** The work of looking at an actor, compared with that of one effect. */
+/** The cost of an actor that has nothing to end, as a fraction of one effect. */
 const VISIT = 1 / 8;
 
 interface Signal {
@@ -91,7 +91,7 @@ export class Signals {
   link(actor: ActorRef, pid: Pid<never>): void {
     const other = this.who(pid);
     if (typeof other === "string") {
-      // Its exit signal over an earlier link may still have to be delivered.
+      // Skips the signal "noproc" if an exit signal of an earlier link is still to be delivered.
       return actor.links?.has(pid) ? undefined : actor.linkBroke(pid, other);
     }
     if (other === actor || actor.links?.has(other.pid as Pid)) return other.released();
@@ -102,7 +102,7 @@ export class Signals {
   unlink(actor: ActorRef, pid: Pid<never>): void {
     if (actor.links === undefined) return;
     const other = this.who(pid);
-    // The actor may have just exited, with its signal still queued.
+    // The other actor may have just exited, with its exit signal still queued.
     if (typeof other === "string") return this.#unlinkEnded(actor.links, pid);
     if (untie(actor, other)) other.unlinked(actor);
     other.released();
@@ -154,7 +154,7 @@ export class Signals {
     if (this.#isScheduled || !this.#run(steps)) this.#later(steps);
   }
 
-  /** Ends the remote actors of a lost session: first all links, then monitors, then calls. */
+  /** Ends the links, then the monitors, then the calls of the remote actors of a lost session. */
   *losing(actors: readonly ActorRef[]): Generator<number, void> {
     yield* this.#endingLinks(actors, "noconnection");
     yield* endingWatchers(actors, "noconnection");
@@ -257,7 +257,7 @@ export class Signals {
     this.#yieldToIo(this.#portion);
   }
 
-  /** Runs steps until a portion is used up. Returns whether it was the last step. */
+  /** Runs steps until a portion is used up. Returns whether all steps have run. */
   #run(steps: Iterator<number, void>): boolean {
     this.#isRunning = true;
     let left = PORTION;
@@ -285,8 +285,8 @@ export class Signals {
 }
 
 /**
- * Ends what the actors have, one by one, in steps of {@linkcode STEP}. An actor without any counts
- * too.
+ * Calls `end` with each item that `take` returns for an actor. Yields the number of effects after
+ * every {@linkcode STEP}; an actor without items counts as {@linkcode VISIT}.
  */
 function* inSteps<T>(
   actors: readonly ActorRef[],

@@ -82,7 +82,7 @@ export interface SystemHost {
   yieldToIo(task: () => void): void;
 }
 
-/** Creates trace spans for operations outside of mailboxes. */
+/** Creates trace spans of spawns, and of other operations that are not messages to actors. */
 export interface SystemTracer {
   /** Called when an actor is spawned. */
   spawned(actor: object, parent: object | undefined, name: string): void;
@@ -94,12 +94,12 @@ export interface SystemTracer {
   mark(name: string): void;
 }
 
-/** The children of a supervisor. */
+/** The table in which a supervisor finds a child by its pid. */
 export interface SupervisedChildren {
   get(pid: Pid): { readonly spec: { readonly id: string } } | undefined;
 }
 
-/** A child in the list of a supervisor, which is read without a call. */
+/** A child of a supervisor, read from the supervisor's list without a call. */
 export interface SupervisedChild {
   readonly id: string;
   readonly type: "worker" | "supervisor";
@@ -123,17 +123,17 @@ export class System implements ActorHome, TimerHost, Tracker {
   readonly wheel: Wheel;
   readonly names: Names;
   readonly events: Emitter<SystemEvents>;
-  /** Whether other nodes may replace states of services. */
+  /** Whether other nodes may replace the states of services on this node. */
   permitsControl = false;
   /** Mailbox length from which `admit` is called for each message. */
   mark: number = MAILBOX_MARK;
-  /** Actors that monitor nodes, by node. */
+  /** The actors that monitor nodes, by the name of the monitored node. */
   readonly nodeWatchers: Watchers = new Watchers();
   /**
    * Whether the node is being stopped gracefully, so that other nodes may not spawn actors here.
    */
   isStopping = false;
-  /** Creates trace spans if the program traces. */
+  /** Creates trace spans. Undefined if tracing is off. */
   tracer: SystemTracer | undefined = undefined;
   /** Number of actors that have crashed. */
   crashes = 0;
@@ -141,7 +141,7 @@ export class System implements ActorHome, TimerHost, Tracker {
   deadLetters = 0;
   /** Called when the system is stopped. */
   onStop: () => void = () => {};
-  /** Number of messages handled by actors that have exited. */
+  /** Number of messages that were handled by actors that have exited since. */
   handledBefore = 0;
   readonly #clock: Clock;
   readonly #random: Random;
@@ -150,7 +150,7 @@ export class System implements ActorHome, TimerHost, Tracker {
   readonly #actors = new Table<Actor>();
   /** The supervisors and their children. */
   readonly #supervisors = new Map<Pid, SupervisedChildren>();
-  /** Functions that list their children. */
+  /** Functions that list the children of a supervisor, by the pid of the supervisor. */
   readonly #childLists = new Map<Pid, () => readonly SupervisedChild[]>();
   #lastId = 0;
   /**
@@ -158,7 +158,7 @@ export class System implements ActorHome, TimerHost, Tracker {
    * while messages are observed.
    */
   #direct: Home | undefined;
-  /** The only native timer, set to the next due time in the wheel. */
+  /** The only native timer. Fires when the wheel has the next timer due. */
   #alarm: Timer | undefined;
   #alarmAt = Infinity;
   #stopped = false;
@@ -177,18 +177,21 @@ export class System implements ActorHome, TimerHost, Tracker {
     this.#resolve = resolve;
     this.#reject = reject;
   };
-  /** Recent failures, with the actors that requested the operations. */
+  /** The actors that requested recently failed operations, by the error or rejected promise. */
   readonly #failures = new WeakMap<object, ActorRef | undefined>();
-  /** As `#failures`, for reasons that are not objects. Cleared after pending I/O was handled. */
+  /**
+   * The same as `#failures`, for errors that are not objects. Cleared after pending I/O was
+   * handled.
+   */
   readonly #values = new Map<unknown, ActorRef | undefined>();
   /** Set while the host reports unhandled rejections to this system. */
   #claim: RejectionClaim | undefined = undefined;
-  /** Waits of actors for themselves. */
+  /** Records operations, such as calls, by which an actor waits for itself. */
   readonly selfWaits: SelfWaits<Actor> = new SelfWaits();
   /** Number of calls whose stacks may still be captured in this period. */
   #traces = 0;
   #tracesUntil = 0;
-  /** Number of calls without a stack, to read the clock for every 16th of them. */
+  /** Number of calls made without capturing a stack. The clock is read for every 16th of them. */
   #untraced = 0;
 
   constructor(home: Home, host: SystemHost, events: Emitter<SystemEvents> = new Emitter()) {
@@ -231,7 +234,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     return this.#actors.each();
   }
 
-  /** Iterates over the actors in groups of up to 64, with gaps. */
+  /** Iterates over the actors in arrays of up to 64. Entries of exited actors are undefined. */
   actorPages(): Generator<readonly (Actor | undefined)[], void> {
     return this.#actors.pages();
   }
@@ -360,8 +363,9 @@ export class System implements ActorHome, TimerHost, Tracker {
   }
 
   /**
-   * Converts a pid to one of this node. A pid from another node in this process refers directly to
-   * an actor that must be reached through the session, or may represent an actor of this node.
+   * Converts a pid to one of this node. A pid of another node in the same process would refer to
+   * its actor directly: that actor must be reached through the session. It may also represent an
+   * actor of this node.
    */
   here<M>(pid: Pid<M>): Pid<M> {
     const { home } = pid;
@@ -457,13 +461,13 @@ export class System implements ActorHome, TimerHost, Tracker {
     else this.#elsewhere(to, message);
   }
 
-  /** Reports the message to the probe, and returns the pid as this node sees it. */
+  /** Reports the message to the probe, if any. Returns the pid converted by `here`. */
   #indirect<M>(to: Pid<M>, message: M): Pid<M> {
     if (this.scheduler.probe !== undefined) this.scheduler.probe.sent(message);
     return to.home === this.home ? to : this.here(to);
   }
 
-  /** Observes all messages until it is called with undefined. */
+  /** Passes all messages to `probe`; undefined ends the observation. */
   observe(probe: Probe | undefined): void {
     this.scheduler.probe = probe;
     this.#direct = probe === undefined ? this.home : undefined;
@@ -563,7 +567,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     }
   }
 
-  /** Returns a tracked promise that an event will settle. */
+  /** Returns a tracked promise and the functions that settle it later. */
   deferred<T>(): Deferred<T> {
     return deferred(this, this.running, this.#claim?.isSole === true);
   }
@@ -680,7 +684,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     call.trace = trace;
   }
 
-  /** Fails a call whose target does not exist. */
+  /** Rejects a call whose callee does not exist or cannot be reached. */
   #noCall(
     to: Pid<never> | ActorName | string,
     request: unknown,
@@ -935,7 +939,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     return this.signals.remote?.nodeLink(to.node)?.named(name) ?? "noconnection";
   }
 
-  /** Returns a pid that represents a name without an actor. */
+  /** Returns the pid in the `Down` of a monitor by name that found no actor. */
   #nobody(to: ActorName | string): Pid {
     if (typeof to === "string" || to.node === this.home.node) return this.pid;
     return new Pid({ node: to.node, creation: 0, local: false, system: this }, 0, undefined);

@@ -78,7 +78,7 @@ export class Table<T extends object> {
     return this.#newest?.index === index ? this.#newest : this.#pages.get(index);
   }
 
-  /** Starts a new page. */
+  /** Adds a page, which becomes the newest. Removes the previous newest page if it is empty. */
   #turn(index: number): Page<T> {
     const old = this.#newest;
     if (old?.count === 0) this.#pages.delete(old.index);

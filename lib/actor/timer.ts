@@ -37,7 +37,7 @@ export function badPatience(ms: number): ArgumentError {
   );
 }
 
-/** Identifies a timer, for `cancelTimer`. */
+/** A started timer, as accepted by `cancelTimer`. */
 export interface TimerRef {
   /** Whole milliseconds until it fires, or `undefined` if it will not fire any more. */
   readonly left: number | undefined;
@@ -46,12 +46,12 @@ export interface TimerRef {
 /** The parts of the system that a timer uses. */
 export interface TimerHost {
   readonly wheel: Wheel;
-  /** Returns the time of the wheel's clock. */
+  /** Returns the current time of the wheel's clock, in milliseconds. */
   now(): number;
   setTimer(timer: WheelTimer, ms: number): void;
 }
 
-/** Calls a function after a time. */
+/** A timer that calls a function when it is due. */
 export class Deadline implements WheelTimer {
   due = 0;
   next: WheelTimer | undefined = undefined;
@@ -63,7 +63,7 @@ export class Deadline implements WheelTimer {
   }
 }
 
-/** A wait of an actor, which ends after its time or with the actor. */
+/** A pending `sleep` of an actor. Ends after its time, or when the actor exits. */
 export class Sleep implements WheelTimer, Chained {
   due = 0;
   next: WheelTimer | undefined = undefined;
@@ -99,7 +99,7 @@ export class Sleep implements WheelTimer, Chained {
   }
 }
 
-/** A message that a timer will send. */
+/** A timer that sends a message. */
 export class SentTimer implements WheelTimer, TimerRef, Chained {
   due = 0;
   next: WheelTimer | undefined = undefined;

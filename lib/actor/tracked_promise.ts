@@ -29,13 +29,13 @@ export interface Origin {
   readonly tracker: Tracker;
 }
 
-/** The system, which receives failures that are not awaited. */
+/** The part of the system that receives failures of promises that were not awaited. */
 export interface Tracker {
-  /** The host reports rejections that nothing has handled. */
+  /** Whether the host reports unhandled rejections to the system. */
   readonly claimsRejections: boolean;
   /** Records the origin of a failure: the error of a call, or the promise of an untracked call. */
   noted(failure: unknown, caller: ActorRef | undefined): void;
-  /** Checks later whether the failure is still not handled. */
+  /** Checks, after pending I/O, whether the failure is still not handled. */
   forgotten(origin: Origin, error: unknown): void;
   /** Runs `task` now, or after pending I/O if that is due. */
   soon(task: () => void): void;
@@ -43,7 +43,7 @@ export interface Tracker {
 
 /** A promise that records whether it is awaited. Promises derived from it do so too. */
 export class TrackedPromise<T> extends Promise<T> {
-  /** Set immediately after construction. */
+  /** Set immediately after construction. Undefined: the promise is not tracked. */
   declare origin: Origin | undefined;
 
   override then<A = T, B = never>(
@@ -86,7 +86,7 @@ export function track<T>(
 ): Promise<T> {
   const origin: Origin = { handled: false, tracker, caller };
   const tracked: TrackedPromise<T> = new TrackedPromise<T>((resolve, reject) => {
-    // An exited caller does not retry.
+    // If the caller has exited, settles at once: its code does not retry.
     const settle = (task: () => void): void =>
       caller?.isAlive === false ? task() : tracker.soon(task);
     const refuse = (error: unknown): void => {

@@ -49,7 +49,7 @@ export class Wheel {
   /** The next tick to process. */
   #tick: number;
   readonly #slots: Slot[] = [];
-  /** Timers whose delay has not begun: `due` is the negative delay. */
+  /** Timers whose delay has not begun. Their `due` is the delay, negated. */
   readonly #waiting = new Slot();
 
   constructor(now: number) {
@@ -94,7 +94,7 @@ export class Wheel {
     return first;
   }
 
-  /** Brings an empty wheel up to date: there were no timers that advanced it. */
+  /** Sets an empty wheel to the current time. */
   catchUp(now: number): void {
     if (this.size === 0) this.#skipTo(now);
   }
