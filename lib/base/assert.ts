@@ -7,7 +7,7 @@
  * @module
  */
 
-/** A rule of this library was violated. Never caused by input. */
+/** An assertion of this library failed: a bug of the library. Never caused by input. */
 export class AssertionFailure extends Error {
   /** Name of the error class. */
   override readonly name = "AssertionFailure";

@@ -12,7 +12,10 @@ import { assert } from "./assert.ts";
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** Texts of at most this many bytes are read and written one by one, if they are ASCII. */
+/**
+ * Texts of at most this many bytes are converted in a loop, without `TextEncoder` or `TextDecoder`,
+ * if they are ASCII.
+ */
 const SHORT_BYTES_MAX = 256;
 
 /** A shared empty array. */
@@ -105,8 +108,8 @@ export class Reader {
   }
 
   /**
-   * Returns the text that follows its u16 length. If it is `likely`, a short ASCII text, that
-   * string is returned, and nothing is decoded.
+   * Reads a u16 length and that many bytes of UTF-8, and returns the text. If the text equals
+   * `likely`, which must be short and ASCII, returns `likely` itself without decoding.
    */
   text16(likely = ""): string {
     const length = this.u16();
@@ -198,12 +201,15 @@ export class Writer {
     return this.u16(bytes.length).bytes(bytes);
   }
 
-  /** Returns the written bytes as a view. The next write may replace the memory behind it. */
+  /**
+   * Returns the written bytes as a view. After another write, the view may no longer be the
+   * writer's memory.
+   */
   done(): Uint8Array {
     return this.#bytes.subarray(0, this.length);
   }
 
-  /** Writes a short text after its length, if it is ASCII. Returns false if not. */
+  /** Writes a u16 length and the text if the text is short and ASCII. Otherwise returns false. */
   #ascii16(value: string): boolean {
     const { length } = value;
     this.#room(2 + length);

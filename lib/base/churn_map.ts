@@ -12,18 +12,21 @@
  * @module
  */
 
-/** Number of removed keys that stay. */
+/** Number of removed keys that stay in the map. */
 const KEPT = 64;
 
-/** Below this size, removed keys do not stay: the engine rebuilds a small table often enough. */
+/**
+ * In a map with fewer keys, removed keys do not stay: the engine rebuilds a small table often
+ * enough.
+ */
 const SIZE_MIN = 1024;
 
 /**
- * Values by key. `undefined` is not a valid value. A key that is added again may keep its old
- * place.
+ * A map of keys to values; `undefined` is not a valid value. A key that is removed and added again
+ * may keep its old place in the order of iteration.
  */
 export class ChurnMap<K, V extends NonNullable<unknown>> {
-  /** The values; `undefined` for a removed key that stays. */
+  /** The values by key. `undefined` marks a removed key that stays. */
   readonly #map = new Map<K, V | undefined>();
   /** The removed keys that stay, in the order of removal. */
   readonly #gone = new Set<K>();

@@ -5,7 +5,7 @@
  * @module
  */
 
-/** A timer. Cancelling it twice, or after it fired, has no effect. */
+/** A started timer. Cancelling it twice, or after it fired, has no effect. */
 export interface Timer {
   cancel(): void;
 }
@@ -14,7 +14,9 @@ export interface Timer {
 export interface Clock {
   /** Returns milliseconds since an arbitrary moment, with a fraction. Never decreases. */
   now(): number;
-  /** Returns milliseconds since 1970 by the machine's wall clock. May jump. */
+  /**
+   * Returns milliseconds since 1970, by the machine's wall clock. May jump forwards or backwards.
+   */
   wall(): number;
   /**
    * Calls `task` once, after `ms` milliseconds. The timer keeps the process alive only with

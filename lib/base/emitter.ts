@@ -5,7 +5,10 @@
  * @module
  */
 
-/** Options for the removal of a listener. */
+/**
+ * Options of `on`: when the listener is removed. Without any, it stays until the returned function
+ * is called.
+ */
 export interface ListenOptions {
   /** Removes the listener when this signal aborts. Default: none. */
   readonly signal?: AbortSignal | undefined;

@@ -20,7 +20,7 @@ export interface HeartbeatLimits {
   readonly deadlineMs: number;
 }
 
-/** What the owner must do now. */
+/** The result of a tick: do nothing, send a ping, or consider the peer dead. */
 export type HeartbeatAdvice = "wait" | "ping" | "dead";
 
 /** Measures how long one peer has been silent. */
@@ -28,7 +28,8 @@ export class Heartbeat {
   readonly #limits: HeartbeatLimits;
   readonly #tickMs: number;
   /**
-   * Whether bytes were received since the last tick. Setting it costs less than reading a clock.
+   * Whether bytes were received since the last tick. A flag instead of a time, because reading the
+   * clock costs more.
    */
   #fresh = false;
   #heardAt: number;

@@ -31,16 +31,19 @@ export class LogEntry {
   readonly time: number;
   /** The level of the entry. */
   readonly level: LogLevel;
-  /** The node, or the part of a program, that wrote it. */
+  /** The name of the node, or of the part of a program, that wrote the entry. */
   readonly node: string;
   /**
    * The subject of the entry: "crash", "restart", "warning", or another event of `NodeEvents`;
    * "log" if there is no such event.
    */
   readonly event: string;
-  /** The text, one or more lines, without the node. */
+  /** The text of the entry, one or more lines, without the name of the node. */
   readonly message: string;
-  /** The event itself, for sinks that store fields: as listeners of `node.on` receive it. */
+  /**
+   * The event that the entry is about, as listeners of `node.on` receive it. For sinks that store
+   * fields.
+   */
   readonly data: object | undefined;
 
   /** Used by the runtime. */
@@ -81,7 +84,7 @@ export class Log {
   readonly #speaker: string;
   readonly #wall: () => number;
 
-  /** `wall` returns milliseconds since 1970. */
+  /** `speaker` is the name of the source, and `wall` returns milliseconds since 1970. */
   constructor(sink: LogSink, least: LogLevel, speaker: string, wall: () => number) {
     this.#sink = sink;
     this.#least = LOG_LEVELS.indexOf(least);
@@ -110,7 +113,7 @@ export class Log {
     return new Log(this.#sink, LOG_LEVELS[this.#least]!, speaker, this.#wall);
   }
 
-  /** Writes an entry, with the event that it is about. */
+  /** Writes an entry. `event` and `data` are the event that it is about. */
   write(level: LogLevel, message: string, event?: string, data?: object): void {
     if (LOG_LEVELS.indexOf(level) < this.#least) return;
     try {

@@ -5,11 +5,11 @@
  * @module
  */
 
-/** The share of one connection. */
+/** A connection that holds memory for a partially received message. */
 export interface Holder {
   /** The remote address. */
   readonly address: string;
-  /** Number of bytes that the connection holds now. */
+  /** Number of bytes that the connection currently holds. */
   bytes: number;
   /** Ends the connection with this reason. */
   end(words: string): void;
@@ -18,7 +18,7 @@ export interface Holder {
 /** Limits the memory for partially received messages, over all connections. */
 export class ReceiveBudget {
   readonly bytesMax: number;
-  /** `Infinity` if only the total is limited. */
+  /** Maximum number of bytes for one address. `Infinity`: only the total is limited. */
   readonly bytesPerAddressMax: number;
   readonly #holders = new Set<Holder>();
   #bytes = 0;
@@ -28,14 +28,15 @@ export class ReceiveBudget {
     this.bytesPerAddressMax = bytesPerAddressMax;
   }
 
-  /** Bytes that all connections hold. */
+  /** Number of bytes that all connections together hold. */
   get bytes(): number {
     return this.#bytes;
   }
 
   /**
-   * Sets the number of bytes that a connection holds. Above a limit, the connection that holds the
-   * most (of the address or of all) is ended: honest peers send large messages one after another.
+   * Sets the number of bytes that a connection holds. If the address or all connections together
+   * then exceed their limit, ends the one among them that holds the most: honest peers send large
+   * messages one after another, so it is probably not honest.
    */
   hold(holder: Holder, bytes: number): void {
     const grows = bytes > holder.bytes;

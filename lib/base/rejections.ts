@@ -4,14 +4,14 @@
  * @module
  */
 
-/** Returns whether a rejection has been handled, given its reason and promise. */
+/** Returns whether an unhandled rejection belongs to the registrant, which then handles it. */
 export type Claims = (reason: unknown, promise: Promise<unknown>) => boolean;
 
 /** The result of registering {@linkcode Claims} with a host. */
 export interface RejectionClaim {
   /**
-   * Whether claimed rejections are reported only to this claim, and to nothing else in this
-   * process. May become false.
+   * Whether claimed rejections are reported to these {@linkcode Claims} only, and to no other
+   * listener in the process. May change to false.
    */
   readonly isSole: boolean;
   /** Unregisters the claim. */

@@ -5,22 +5,22 @@
  * @module
  */
 
-/** Interval in which the same line is logged at most once. Milliseconds. */
+/** Time in which the same line is logged at most once. Milliseconds. */
 const PAUSE_MS = 10_000;
 
 /**
- * Number of different lines that are remembered. Beyond it, the one logged longest ago is
- * forgotten.
+ * Maximum number of different lines that are remembered. Beyond it, the line that was logged
+ * longest ago is forgotten.
  */
 const KEYS_MAX = 256;
 
 interface Repeat {
   readonly loggedAt: number;
-  /** Number of occurrences since. */
+  /** Number of occurrences since the line was last logged. */
   count: number;
 }
 
-/** Counts how often each line was omitted from the log. */
+/** Decides whether a line is logged again, and counts the occurrences that were omitted. */
 export class Repeats {
   readonly #byKey = new Map<string, Repeat>();
 
@@ -34,7 +34,7 @@ export class Repeats {
       last.count++;
       return 0;
     }
-    // The map is ordered by the time of the last log entry.
+    // Deletes the key first, so that the map stays ordered by the time of the last log entry.
     this.#byKey.delete(key);
     for (const oldest of this.#byKey.keys()) {
       if (this.#byKey.size < KEYS_MAX) break;

@@ -10,7 +10,7 @@
 export class SaltedMap<V> extends Map<number, V> {
   readonly #salt: number;
 
-  /** `chance` is a random number in [0, 1). */
+  /** `chance`, a random number in [0, 1), determines the secret. */
   constructor(chance: number) {
     super();
     this.#salt = Math.floor(chance * SALT_VALUES);
@@ -33,7 +33,7 @@ export class SaltedMap<V> extends Map<number, V> {
   }
 }
 
-/** Keeps small keys in the range of V8's small integers. */
+/** Number of possible secrets. Keeps small keys in the range of V8's small integers. */
 const SALT_VALUES: number = 2 ** 30;
 
 function salted(key: number, salt: number): number {

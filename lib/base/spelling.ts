@@ -9,12 +9,10 @@
  * @module
  */
 
-/**
- * Letters per allowed edit: a name may differ by one edit, plus one for every this many letters.
- */
+/** A name may differ from a known one by one edit, plus one for every this many letters. */
 const LETTERS_A_MISTAKE = 6;
 
-/** A prefix of this many letters is accepted as a match. */
+/** A name of at least this length also matches a known name that begins with it. */
 const BEGINNING_LENGTH_MIN = 3;
 
 /** Names longer than this are not compared. */
@@ -67,7 +65,8 @@ function nearest(name: string, names: readonly string[]): string | undefined {
 }
 
 /**
- * Returns the number of insertions, deletions, changes and swaps of neighbours between two names.
+ * Returns the minimum number of edits that turn one name into another: inserting, deleting or
+ * changing a letter, or swapping two neighbours.
  */
 function distance(from: string, to: string): number {
   const width = to.length + 1;

@@ -13,7 +13,7 @@ export class TokenBucket {
   #tokens: number;
   #at: number;
 
-  /** `now` is the time in milliseconds. */
+  /** `per` is in milliseconds, as is `now`, the current time. */
   constructor({ events, per = 1_000 }: { events: number; per?: number | undefined }, now: number) {
     this.#events = events;
     this.#per = per;
