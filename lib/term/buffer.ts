@@ -21,7 +21,7 @@ const CHUNK_BYTES_MIN = 4 * 1024;
 const CHUNK_BYTES_MAX = 64 * 1024;
 
 /**
- * A piece of at least this length grows by a quarter, because doubling it would waste much memory.
+ * A piece of at least this length grows by a quarter instead of doubling, which would waste memory.
  */
 const CHUNKY_BYTES_MIN: number = 1024 * 1024;
 
@@ -36,13 +36,13 @@ export class TermBuffer {
   view: DataView;
   /** Start of the piece that has not been taken. */
   start = 0;
-  /** Offset of the next byte. */
+  /** Offset at which the next byte is written. */
   at = 0;
-  /** End of the memory. */
+  /** Offset of the end of the memory. */
   end: number;
-  /** Size of the next allocation. */
+  /** Size of the next allocation, in bytes. */
   #chunk = CHUNK_BYTES_MIN;
-  /** Whether the memory was allocated for a single piece that exceeded `#chunk`. */
+  /** Whether the current memory was allocated for one piece that is longer than `#chunk`. */
   #grown = false;
 
   constructor() {

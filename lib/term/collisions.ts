@@ -14,7 +14,10 @@
  * @module
  */
 
-/** Collisions that every term may have in addition to those for its bytes: about 4 ms of work. */
+/**
+ * Number of collisions that every term may cause, in addition to those allowed for its bytes: about
+ * 4 ms of work.
+ */
 const COLLISIONS_FREE: number = 2 ** 20;
 
 /** Collisions that a term may have for each of its bytes. */
@@ -58,8 +61,8 @@ export class KeyTable {
 }
 
 /**
- * Returns the hash of a key in V8, or -1 if it depends on a secret of the process. `scratch` has
- * room for a number.
+ * Returns the hash that V8 computes for a key, or -1 if it depends on a secret of the process.
+ * `scratch` must have room for one number.
  */
 export function predictableHash(key: unknown, scratch: DataView): number {
   switch (typeof key) {

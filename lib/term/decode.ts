@@ -36,7 +36,7 @@ import { utf16Text, utf8TextOf } from "./text.ts";
 import { TextReader } from "./text_reader.ts";
 import { binaryOf } from "./typed_array.ts";
 
-/** The session's node table, used by the receiver of a pid. */
+/** Translates node indexes on the wire, by the node table of the session's receiving side. */
 export interface PidReader {
   /** Returns the pid of an actor, or `undefined` if the node index was not announced. */
   pid(index: number, id: number): Pid | undefined;
@@ -66,7 +66,7 @@ export const ALLOCATED_BYTES_PER_BYTE = 64;
  */
 const GIVEN_BYTES_MIN: number = 64 * 1024;
 
-/** Errors that keep their class when decoded. */
+/** The error classes that are restored when an error is decoded, by name. */
 const ERROR_CLASSES: ReadonlyMap<string, ErrorConstructor> = new Map<string, ErrorConstructor>(
   [EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError].map((constructor) => [
     constructor.name,
@@ -74,14 +74,16 @@ const ERROR_CLASSES: ReadonlyMap<string, ErrorConstructor> = new Map<string, Err
   ]),
 );
 
-/** Values of the tags from NULL to TRUE. */
+/** The decoded values of the tags from NULL to TRUE. */
 const CONSTANTS = [null, undefined, false, true] as const;
 
-/** Decodes the terms of one session from one direction, in the order in which they were encoded. */
+/** Decodes the terms that one session receives, in the order in which they were encoded. */
 export class Decoder {
   readonly #pids: PidReader | undefined;
   readonly #owns: boolean;
-  /** The shapes by number. The first term begins with VERSION, so the table starts empty. */
+  /**
+   * The announced shapes, by number. Empty at first, because the first term begins with VERSION.
+   */
   readonly #shapes: (Shape | undefined)[] = [];
   readonly #text = new TextReader();
   #began = false;
@@ -92,14 +94,15 @@ export class Decoder {
   #end = 0;
   /** A view of the whole memory behind `#bytes`, replaced only if that memory changes. */
   #view: DataView = new DataView(new ArrayBuffer(0));
-  /** Number of errors in the term so far. */
+  /** Number of errors decoded so far in the current term. */
   #errors = 0;
-  /** Number of elements that further containers of the term may announce. */
+  /** Number of elements that the rest of the term may still announce in its containers. */
   #budget = 0;
-  /** Number of collisions still allowed for the keys of the term. */
+  /** Number of key collisions that the rest of the term may still cause. */
   #collisions = 0;
   /**
-   * Memory for short binaries: on some runtimes, allocating memory costs much more than filling it.
+   * The memory from which short binaries are cut: on some runtimes, allocating memory costs much
+   * more than filling it.
    */
   #pool: Uint8Array<ArrayBuffer> = EMPTY_POOL;
   #poolAt = 0;
@@ -243,7 +246,10 @@ export class Decoder {
     return object;
   }
 
-  /** Initially without a prototype, so that assignments cannot reach inherited setters. */
+  /**
+   * Decodes an object with these keys. It has no prototype until it is complete, so that
+   * assignments cannot call inherited setters.
+   */
   #spelledOut(keys: readonly string[], depth: number): unknown {
     this.#checkDepth(depth);
     if (keys.length === 0) return {};
@@ -353,7 +359,7 @@ export class Decoder {
     return binaryOf(kind, memory) ?? this.#fail(`invalid binary data: kind ${kind}`);
   }
 
-  /** Returns a binary; a short one from the pool. */
+  /** Decodes a binary of `length` bytes, in pooled memory if it is short. */
   #binaryOf(length: number): Uint8Array<ArrayBuffer> {
     if (this.#owns && length >= GIVEN_BYTES_MIN) return this.#give(length);
     if (length > POOLED_BYTES_MAX) return this.#copy(length);
@@ -447,7 +453,10 @@ export class Decoder {
     return at;
   }
 
-  /** Counts announced elements: each takes at least one byte that no other element uses. */
+  /**
+   * Reduces the budget by `count` announced elements: each needs at least one byte of its own in
+   * the term.
+   */
   #announce(count: number): void {
     if (count > this.#end - this.#at) this.#fail(`more than there are: ${count}`);
     this.#budget -= count;
@@ -479,12 +488,16 @@ export function decodeTerm(bytes: Uint8Array): unknown {
   return new Decoder().decode(bytes);
 }
 
-/** An index further than this beyond the number of keys would create a sparse array. */
+/**
+ * If an array index used as a key exceeds the number of keys by more than this, `put` prevents V8
+ * from reserving memory for all lower indices.
+ */
 const INDEX_GAP_MAX = 16;
 
 /**
- * Assigns a property. If its name is an array index, V8 would reserve memory for all lower indices
- * (16 KB for `{ "1000": 1 }`), unless the object also has a non-writable property.
+ * Assigns a property. If the name is a high array index, V8 would reserve memory for all lower
+ * indices (16 KB for `{ "1000": 1 }`). It does not if the object has a non-writable property, so
+ * the property is non-writable at first.
  */
 function put(object: Record<string, unknown>, key: string, value: unknown, keys: number): void {
   if (startsWithDigit(key) && Number(key) > keys + INDEX_GAP_MAX) {

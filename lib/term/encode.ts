@@ -40,13 +40,13 @@ import { type Binary, bytesOf, kindOf } from "./typed_array.ts";
 /** Maximum number of bytes written for a value before code that reserves room itself. */
 const HEAD_BYTES_MAX = 16;
 
-/** Number of array lengths with a tag of their own. */
+/** Number of array lengths that have a tag of their own. */
 const SHORT_ARRAYS = TAG.SHAPE_WIDE - TAG.ARRAY;
 
-/** Number of shapes with a tag of their own. */
+/** Number of shapes that have a tag of their own. */
 const SHORT_SHAPES = TAG.STRING - TAG.SHAPE;
 
-/** The session's node table, used by the sender of a pid. */
+/** Translates pids to node indexes, by the node table of the session's sending side. */
 export interface PidWriter {
   /**
    * Returns the index of a pid's node, announcing it to the peer if it is new, or `undefined` if
@@ -69,20 +69,22 @@ export interface TransferableCall {
   readonly request: unknown;
 }
 
-/** Encodes the terms of one session in one direction. They must be decoded in the same order. */
+/** Encodes the terms that one session sends. They must be decoded in the same order. */
 export class Encoder {
   readonly #pids: PidWriter | undefined;
   readonly #bytesMax: number;
   readonly #shapes = new ShapeTree();
   /** Whether the peer knows none of our shapes. The next term then begins with VERSION. */
   #anew = true;
-  /** The state before the last term, to revert it. */
+  /** The state before the last term, to which `undo` returns. */
   #before = { shapes: 0, anew: true };
   /** Buffer of the term being encoded. */
   #out!: TermBuffer;
-  /** Start of the term in the buffer. */
+  /** Offset of the start of the term in the buffer. */
   #start = 0;
-  /** The key whose value is being written; at the root, the key of the term. */
+  /**
+   * The key whose value is being written. At the root of a term, the root of the tree of shapes.
+   */
   #above: ShapeNode = this.#shapes.root;
   /** The term being encoded. */
   #message: unknown;
@@ -91,12 +93,12 @@ export class Encoder {
    * ones.
    */
   #polluted = false;
-  /** Number of errors in the term so far. */
+  /** Number of errors encoded so far in the current term. */
   #errors = 0;
-  /** Number of collisions of keys in the term so far. */
+  /** Number of key collisions so far in the current term. */
   #collisions = 0;
 
-  /** Rejects pids if `pids` is missing, and terms of more than `bytesMax` bytes. */
+  /** Without `pids`, pids are rejected. Terms of more than `bytesMax` bytes are always rejected. */
   constructor(pids?: PidWriter, bytesMax: number = TERM_BYTES_MAX) {
     this.#pids = pids;
     this.#bytesMax = bytesMax;
@@ -207,8 +209,8 @@ export class Encoder {
   }
 
   /**
-   * Writes an object with its keys. Keys up to `node` are known to the peer, and values written
-   * before are kept.
+   * Writes an object with its keys spelled out. The values of the keys on the path to `node` are
+   * written already: they are moved behind the keys.
    */
   #spellOut(
     value: Record<string, unknown>,
@@ -338,7 +340,10 @@ export class Encoder {
     this.#out.view.setUint32(head, count, true);
   }
 
-  /** Rejects what the receiver would reject: each key takes at least two bytes there. */
+  /**
+   * Rejects a Map or Set whose keys collide so often that the receiver would reject it. Each key
+   * takes at least two bytes there.
+   */
   #countCollisions(value: ReadonlyMap<unknown, unknown> | ReadonlySet<unknown>): void {
     const table = new KeyTable(value.size);
     for (const key of value.keys()) this.#collisions += table.add(key);
@@ -369,7 +374,7 @@ export class Encoder {
     this.#out.reserve(length);
   }
 
-  /** Throws if the term is too long, or would be with `more` bytes. */
+  /** Throws if the term, extended by `more` bytes, would be too long. */
   #checkLength(more: number): void {
     if (this.#out.at - this.#start + more <= this.#bytesMax) return;
     throw new Refusal(this.#message, `is longer than ${this.#bytesMax} bytes`, "system_limit");
@@ -466,7 +471,7 @@ function isExactly<T>(value: object, constructor: new () => T): value is T & obj
   return Object.getPrototypeOf(value) === constructor.prototype;
 }
 
-/** Returns a description like "an instance of Foo". */
+/** Describes a value by its class, for example "an instance of Foo". */
 function describe(value: object): string {
   const name = Object.getPrototypeOf(value)?.constructor?.name;
   return typeof name === "string" && name !== "" ? `an instance of ${name}` : "no plain object";

@@ -26,7 +26,7 @@ export class TermError extends Error {
   /** Path within the value, like `message.users[3].callback`. */
   readonly path: string;
 
-  /** `what` follows the path in the message. */
+  /** `what` describes the fault and follows the path in the message. */
   constructor(path: string, what: string, code: "badarg" | "system_limit" = "badarg") {
     super(`${path} ${what}`);
     this.path = path;
@@ -55,7 +55,7 @@ export class ProtocolError extends Error {
   readonly offset: number;
   readonly #what: string;
 
-  /** `what` precedes the offset in the message. */
+  /** `what` describes the fault and precedes the offset in the message. */
   constructor(what: string, offset: number) {
     super(`${what}, at byte ${offset}`);
     this.offset = offset;

@@ -29,7 +29,7 @@ import type { Encoder, PidWriter } from "./encode.ts";
 import { ProtocolError, TermError } from "./errors.ts";
 import { Pid, readPidId, readPidNode, writePid } from "./pid.ts";
 
-/** Reasons that are a single word, by tag. */
+/** The reasons that are one word, indexed by tag. */
 const WORDS: readonly (ExitWord | undefined)[] = [
   "normal",
   undefined,
@@ -91,10 +91,13 @@ export type ExitReason =
   | null
   | undefined;
 
-/** Maximum nesting of `linked`. A deeper one is truncated; received from a peer, it is rejected. */
+/**
+ * Maximum nesting of {@linkcode LinkedReason}. A deeper reason is truncated before it is sent, and
+ * rejected when it is received.
+ */
 export const LINKED_DEPTH_MAX = 16;
 
-/** Maximum length of the text that replaces a reason that cannot be sent. In characters. */
+/** Maximum number of characters of the text that replaces a reason that cannot be sent. */
 const STAND_IN_LENGTH_MAX = 1000;
 
 /** Whether the exit was orderly: a transient child is then not restarted. */
@@ -141,7 +144,7 @@ function write(
   writeTerm(out, TAG.TERM, reason, encoder);
 }
 
-/** Appends the most common reason without allocating. */
+/** Appends the reason "normal", the most common one, without allocating. */
 export function writeNormal(out: TermBuffer): void {
   writeWord(0, out);
 }
@@ -189,8 +192,8 @@ function writeLong(out: TermBuffer, tag: number, text: string): void {
 }
 
 /**
- * Writes a replacement for a reason that cannot be sent. An orderly exit stays orderly, and an
- * error stays an error.
+ * Appends a replacement for a reason that cannot be sent. Keeps whether the exit was orderly and
+ * whether the reason is an error.
  */
 function writeStandIn(reason: unknown, { message }: TermError, out: TermBuffer, encoder: Encoder) {
   const text = `unsendable exit reason: ${message}`.slice(0, STAND_IN_LENGTH_MAX).toWellFormed();
@@ -286,7 +289,10 @@ function readLong(bytes: Uint8Array, start: number, at: number, to: number): str
   return text;
 }
 
-/** Returns an error with tag 1. It has no stack, because it was created on another node. */
+/**
+ * Creates the error for a reason with tag 1. It has no stack, because it was created on another
+ * node.
+ */
 function messageError(message: string): Error {
   const error = new Error(message);
   Object.defineProperty(error, "stack", { value: undefined, writable: true, configurable: true });

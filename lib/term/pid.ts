@@ -23,11 +23,11 @@ export const LOCAL_ID_MAX: number = 2 ** 40;
 export interface Home {
   /** `name@host:port`. */
   readonly node: string;
-  /** Incarnation of the node. */
+  /** The incarnation of the node: differs after each restart of the node. */
   readonly creation: number;
   /** Whether this is the node that holds the pid. */
   readonly local: boolean;
-  /** Sends on behalf of the node that holds the pid. Internal. */
+  /** The system of the node that holds the pid. Internal. */
   readonly system?: object | undefined;
 }
 
@@ -87,7 +87,7 @@ export class Pid<in Message = never> {
     return local ? `<0.${this.id}>` : `<${node} ${this.id}.${creation}>`;
   }
 
-  /** Returns the same text: JSON of a pid is meant for people. */
+  /** Returns the same text as `toString`, because JSON of a pid is read by people. */
   toJSON(): string {
     return this.toString();
   }
@@ -141,13 +141,13 @@ export class Ref {
     return local ? `#Ref<0.${this.id}>` : `#Ref<${node} ${this.id}.${creation}>`;
   }
 
-  /** Returns the same text: JSON of a reference is meant for people. */
+  /** Returns the same text as `toString`, because JSON of a reference is read by people. */
   toJSON(): string {
     return this.toString();
   }
 }
 
-// The same text in `console.log`, which would otherwise print the whole system.
+// Makes `console.log` print the same text. It would otherwise print the whole system.
 for (const { prototype } of [Pid, Ref]) {
   const value = prototype.toString;
   Object.defineProperty(prototype, Symbol.for("nodejs.util.inspect.custom"), { value });
@@ -155,7 +155,7 @@ for (const { prototype } of [Pid, Ref]) {
 
 /** Writes the u64 of a pid. `node` is an index into the session's table, 0 to 65535. */
 export function writePid(view: DataView, at: number, node: number, id: number): void {
-  // The message is built only on failure, because this runs for every message.
+  // The message is built only on failure, because this check runs for every message.
   const isPid = node >= 0 && node <= 0xffff && id >= 0 && id < LOCAL_ID_MAX;
   if (!isPid) assert(false, `invalid pid: ${node}, ${id}`);
   view.setUint32(at, id >>> 0, true);
@@ -163,12 +163,12 @@ export function writePid(view: DataView, at: number, node: number, id: number): 
   view.setUint16(at + 6, node, true);
 }
 
-/** Returns the node index of the eight bytes at `at`. */
+/** Returns the node index in the u64 of a pid at `at`. */
 export function readPidNode(view: DataView, at: number): number {
   return view.getUint16(at + 6, true);
 }
 
-/** Returns the local id of the eight bytes at `at`. Ignores the spare byte. */
+/** Returns the local id in the u64 of a pid at `at`. Ignores the spare byte. */
 export function readPidId(view: DataView, at: number): number {
   return view.getUint32(at, true) + view.getUint8(at + 4) * 2 ** 32;
 }

@@ -26,7 +26,7 @@ export class Refusal {
   }
 }
 
-/** A value within another, and the step that leads to it. */
+/** A value that is contained in another one, and the step that leads to it. */
 interface Part {
   readonly value: unknown;
   /** A step like `.users` or `[3]`. */

@@ -31,9 +31,12 @@ export class ShapeNode {
   readonly depth: number;
   /** Number of the shape with exactly these keys, or -1. */
   shape = -1;
-  /** The child used by the last step. */
+  /** The child that the previous walk through this node used. */
   last: ShapeNode | undefined;
-  /** First step of the last object that was the value of this key, or an element of its array. */
+  /**
+   * The first key, as a tree node, of the last object that was the value of this key or an element
+   * of its array.
+   */
   inner: ShapeNode | undefined;
   /** All children, if there are at least two. */
   #children: Map<string, ShapeNode> | undefined;
@@ -73,7 +76,7 @@ export class ShapeNode {
 export class ShapeTree {
   /** The root of the tree, where each walk starts. */
   root: ShapeNode = new ShapeNode("", undefined);
-  /** The tree nodes that are shapes, by number. */
+  /** The tree nodes that have a shape, by the number of the shape. */
   readonly #shapes: ShapeNode[] = [];
   #nodes = 0;
 
@@ -82,7 +85,7 @@ export class ShapeTree {
     return this.#shapes.length;
   }
 
-  /** Whether the table is full. */
+  /** Whether no more shapes can be numbered. */
   get full(): boolean {
     return this.#shapes.length >= SHAPES_MAX || this.#nodes >= NODES_MAX;
   }
@@ -103,13 +106,13 @@ export class ShapeTree {
     return node.shape;
   }
 
-  /** Removes the shapes from number `count` on. */
+  /** Removes the shapes whose number is `count` or higher. */
   rollBack(count: number): void {
     while (this.#shapes.length > count) this.#shapes.pop()!.shape = -1;
     assert(this.#shapes.length === count, "shapes only go back");
   }
 
-  /** Removes everything. */
+  /** Removes all shapes and tree nodes. */
   clear(): void {
     this.root = new ShapeNode("", undefined);
     this.#shapes.length = 0;
@@ -121,8 +124,8 @@ export class ShapeTree {
 export interface Shape {
   readonly keys: readonly string[];
   /**
-   * Every object has one of these keys already, so a decoder must define it instead of assigning
-   * it.
+   * Whether one of the keys is a property of every object by inheritance, so that a decoder must
+   * define it instead of assigning it.
    */
   readonly inherited: boolean;
 }

@@ -55,7 +55,7 @@
  * @module
  */
 
-/** Tags by name. For a range of tags, the first one. */
+/** The tags by name. A range of tags is named by its first one. */
 export const TAG = {
   SHAPE: 0x00,
   STRING: 0x40,
@@ -95,19 +95,25 @@ export const TAG = {
   ERROR: 0xf2,
 } as const;
 
-/** A call. Separate from the values above, because it is meaningful within a session only. */
+/**
+ * The tag of a call. Separate from the tags above, because a call is meaningful within a session
+ * only.
+ */
 export const CALL_TAG = 0xf4;
 
-/** Flag: the ERROR has a stack. */
+/** A flag of an ERROR: it has a stack. */
 export const ERROR_STACK = 1;
 
-/** Flag: the ERROR has a cause. */
+/** A flag of an ERROR: it has a cause. */
 export const ERROR_CAUSE = 2;
 
 /** Maximum nesting of arrays, objects, maps, sets and errors. Deeper terms are rejected. */
 export const DEPTH_MAX = 64;
 
-/** Maximum number of shapes of a session. Beyond it, keys are written out in each message. */
+/**
+ * Maximum number of shapes that a session numbers. The keys of further shapes are written out in
+ * each message.
+ */
 export const SHAPES_MAX = 1024;
 
 /** Maximum number of keys of a shape. An object with more is written with its keys. */
@@ -119,7 +125,9 @@ export const SHAPE_KEYS_MAX = 64;
  */
 export const SHAPE_KEY_LENGTH_MAX = 64;
 
-/** Maximum length of a bigint, in both directions: Bun does not support more than 128 KiB. */
+/**
+ * Maximum length of a bigint that can be sent or received: Bun does not support more than 128 KiB.
+ */
 export const BIGINT_BYTES_MAX = 65_536;
 
 /** Maximum number of errors in one term, because each costs the creation of a stack. */

@@ -14,7 +14,10 @@ import { Buffer, isUtf8 } from "node:buffer";
 import type { TermBuffer } from "./buffer.ts";
 import { TAG } from "./tags.ts";
 
-/** From this length on, a call into the runtime is faster than a loop. In characters. */
+/**
+ * Strings of at least this length are converted by the runtime, which is then faster than a loop.
+ * In characters.
+ */
 const NATIVE_FROM_LENGTH = 40;
 
 /** Methods of Buffer that its types do not declare. `this` may be any Uint8Array. */
@@ -42,8 +45,8 @@ function writeShort(out: TermBuffer, text: string, length: number): void {
   if (out.at + length >= out.end) out.reserve(length + 1);
   const bytes = out.bytes;
   const from = out.at + 1;
-  // Combines the bits of all characters, because one check at the end is faster than one per
-  // character.
+  // Combines the bits of all characters and checks them once at the end, which is faster than one
+  // check per character.
   let bits = 0;
   let i = 0;
   for (; i + 4 <= length; i += 4) {

@@ -17,16 +17,16 @@ import { EMPTY } from "../base/bytes.ts";
 /** Maximum length of a window, in bytes. */
 const WINDOW_BYTES_MAX = 1024;
 
-/** Strings of at least this length are created individually. */
+/** A string of at least this length is created individually, without a window. */
 const ALONE_FROM_LENGTH = 256;
 
-/** Maximum length of a cached string. */
+/** Strings of at most this many bytes are cached. */
 const REMEMBER_LENGTH_MAX = 8;
 
 /** Number of cached strings; a power of two. */
 const REMEMBER_COUNT = 512;
 
-/** Methods of Buffer that its types do not declare. `this` may be any Uint8Array. */
+/** The method of Buffer, which its types do not declare. Its `this` may be any Uint8Array. */
 const latin1Slice = (Buffer.prototype as unknown as {
   latin1Slice(this: Uint8Array, from: number, to: number): string;
 }).latin1Slice;
@@ -40,7 +40,7 @@ export class TextReader {
   #windowFrom = 0;
   #windowTo = 0;
 
-  /** Starts another term, which ends at `end`. */
+  /** Starts to read another term, which ends at `end`. */
   begin(bytes: Uint8Array, end: number): void {
     this.#bytes = bytes;
     this.#end = end;

@@ -56,8 +56,8 @@ export function bytesOf(value: Binary): Uint8Array {
 }
 
 /**
- * Returns a value of that kind over `memory`, or `undefined` for an unknown kind or an incomplete
- * element.
+ * Returns a value of the given kind over `memory`. Returns `undefined` if the kind is unknown or
+ * the length is not a multiple of its element size.
  */
 export function binaryOf(kind: number, memory: ArrayBuffer): Binary | undefined {
   const constructor = KINDS[kind];
