@@ -15,7 +15,7 @@ export interface Claim {
   readonly entry: NameEntry;
   readonly nodeLink: PeerLink;
   readonly request: number;
-  /** The holder of the name that was last reported to the claim's owner. */
+  /** The node that this node last named to the claim's owner as the holder of the name. */
   told: string | undefined;
 }
 

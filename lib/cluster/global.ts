@@ -209,7 +209,7 @@ export class Global {
 
   /**
    * Sends an actor a `NameChange` now and whenever the name is registered, moved or freed. Returns
-   * a function that stops this; it also ends with the actor.
+   * a function that stops these messages. They also stop when the actor exits.
    *
    * @throws {NoProcError} `code` "noproc": the actor is not on this node.
    */
@@ -294,7 +294,8 @@ export class Global {
     } catch (error) {
       return this.#system.rejected(error, this.#system.running);
     }
-    // The promise of a registration that waits for peers is tracked already.
+    // A registration that waits for peers has the promise that `asking` returns, which is tracked
+    // already.
     return answer === this.#registry.asking(name) ? answer : this.#system.tracked(() => answer);
   }
 
@@ -321,8 +322,8 @@ export class Global {
       unlock: () => void registry.unregister(lock),
       token: () => registry.ours(lock)?.token,
       monitor: (pid) => [lock, name].forEach((key) => this.monitor(key, pid as Pid<NameChange>)),
-      // Uses the stamp of the lock. A node that wins the lock in a conflict then also wins the
-      // name.
+      // Registers the child's name with the stamp of the lock, so that a node that wins the lock in
+      // a conflict also wins the name.
       register: (pid) => {
         const { stamp, token } = registry.ours(lock) ?? {};
         return registry.register(name, pid, "keep", { stamp, token, yieldsAfterPause: true });
@@ -333,7 +334,9 @@ export class Global {
     };
   }
 
-  /** Internal: stops taking part in all singletons. Resolves when all have moved. */
+  /**
+   * Internal: stops taking part in all singletons. Resolves when none runs on this node any more.
+   */
   leave(): Promise<unknown> {
     return Promise.all([...this.#singletons.values()].map((singleton) => singleton.stop()));
   }

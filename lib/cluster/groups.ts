@@ -56,7 +56,7 @@ interface Member {
   times: number;
 }
 
-/** A node, for one session. */
+/** A connected node, as the owner of memberships, for one session. */
 interface Owner {
   readonly node: string;
   /** Whether the session has ended: the members are not found any more, and are being removed. */
@@ -89,7 +89,7 @@ export class GroupTable {
   readonly #membershipsMax: number;
   readonly #groups = new ChurnMap<string, Group>();
   readonly #own: Owner;
-  /** The number of lost nodes whose members are not all removed. */
+  /** Number of lost nodes of which some members are not removed yet. */
   #freeing = 0;
   /** The memberships of this node's actors, in the order of their numbers. */
   readonly #rows = new Set<Row>();
@@ -339,8 +339,8 @@ export class GroupTable {
 }
 
 /**
- * Process groups: adds actors to groups, and finds the members of groups. Groups of other scopes
- * are separate.
+ * Adds actors to process groups, and finds the members of groups. Groups of other scopes are
+ * separate.
  */
 export class Groups {
   readonly #table: GroupTable;

@@ -101,7 +101,7 @@ export interface HomeEvents {
 
 /** Statistics of a kind on this node. */
 export interface HomeCounts {
-  /** Number of actors that run, or are being started, stopped or moved. */
+  /** Number of actors that run, or that are being started, stopped or moved. */
   readonly actors: number;
   /** Number of actors started so far. */
   readonly started: number;
@@ -188,7 +188,7 @@ export class HomeKind {
   }
 }
 
-/** The kinds that one node offers or uses. */
+/** The kinds that one node offers or calls. */
 export class Homes {
   readonly #system: System;
   readonly #groups: GroupTable;

@@ -223,7 +223,7 @@ export class HomeActor {
     this.#weight = 0;
     if (this.#places.size === 0) return this.#end("shutdown");
     for (const member of this.#members.values()) this.#sayLeaving(member);
-    // Members with an unknown weight receive their list when the weight is known.
+    // A member whose weight is unknown is sent the list of keys later, when its weight is known.
     for (const member of this.#members.values()) {
       if (member.weight !== undefined) this.listKeys(member);
     }

@@ -37,8 +37,7 @@ export interface Lease {
 }
 
 /**
- * Divisor of `ttl`: each attempt to obtain or renew a lease, and the stop of a child, may take this
- * part of it.
+ * Each attempt to obtain or renew a lease, and the stop of a child, may take `ttl` divided by this.
  */
 const ATTEMPT_PART = 3;
 
@@ -92,13 +91,13 @@ export class HeldLease {
     const asked = Promise.resolve().then(() => lease.acquire(name, node));
     try {
       const token = await system.within(asked, lease.ttl / ATTEMPT_PART, late);
-      // Anything else, such as the `null` of a database, is no grant.
+      // Any other result, such as the `null` of a database, means that the lease was not granted.
       if (!isToken(token)) return undefined;
       const held = new HeldLease(lease, name, system, token, askedAt);
       if (held.isValid) return held;
       await held.release();
     } catch {
-      // A lease that is granted too late is released.
+      // Releases a lease that is granted after the time limit.
       asked.then((token) => isToken(token) ? lease.release(name, token) : undefined)
         .catch(() => {});
     }
@@ -129,7 +128,7 @@ export class HeldLease {
     const askedAt = this.#system.now();
     if (askedAt < this.#renewAt) return true;
     const { ttl } = this.#lease;
-    // A failed renewal is retried soon, while the lease is valid.
+    // If this renewal fails, another one is tried after a tenth of `ttl`, while the lease is valid.
     this.#renewAt = askedAt + ttl / 10;
     const leftMs = Math.min(ttl / ATTEMPT_PART, this.#validUntil - askedAt);
     try {
@@ -141,8 +140,8 @@ export class HeldLease {
       this.#validUntil = askedAt + HeldLease.usedMs(this.#lease);
       this.#renewAt = askedAt + ttl / ATTEMPT_PART;
     } catch {
-      // The authority cannot be reached: the child runs until it needs the rest of the time to
-      // stop.
+      // The authority cannot be reached. The child continues to run until `#validUntil`, when only
+      // the time that it needs to stop is left.
     }
     return this.isValid;
   }

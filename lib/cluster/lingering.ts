@@ -1,6 +1,7 @@
 /**
- * Reserves the names that lost nodes hold by quorum. A lost node may not know yet that it is
- * isolated, so its names are not granted to other nodes until it must have detected this.
+ * Reserves the names that lost nodes held by quorum. A lost node may still run and not know yet
+ * that it is isolated. Its names are therefore not granted to other nodes until it must have
+ * detected this.
  *
  * @module
  */
@@ -8,7 +9,7 @@ import type { System } from "../actor/system.ts";
 import { Deadline } from "../actor/timer.ts";
 import type { NameEntry } from "./winner.ts";
 
-/** Stores the entries of lost nodes until their names may be granted again. */
+/** Stores the entries of lost nodes whose names are reserved. */
 export class Lingering {
   readonly #system: System;
   readonly #free: (name: string) => void;
@@ -38,7 +39,8 @@ export class Lingering {
   }
 
   /**
-   * Frees the names of a node that has returned and announced its names, or is known to have ended.
+   * Frees the reserved names of a node that has reconnected and announced its names, or that is
+   * known to have stopped.
    */
   release(owner: string): void {
     for (const [name, { entry }] of [...this.#byName]) {

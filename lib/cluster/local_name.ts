@@ -13,7 +13,7 @@ import type { OnConflict, Resolve } from "./lost_name.ts";
 import type { NameEntry } from "./winner.ts";
 import type { Quorum } from "./quorum.ts";
 
-/** Options of a registration. */
+/** The options with which this node registers a name. */
 export interface RegisterTerms {
   readonly onConflict: OnConflict;
   /** The stamp of the entry. Default: a new stamp. */
@@ -25,11 +25,11 @@ export interface RegisterTerms {
   readonly replace?: boolean | undefined;
   readonly resolve?: Resolve | undefined;
   /**
-   * Whether the entry gets a later stamp, and so loses conflicts, after this process was paused for
-   * so long that peers may have disconnected it.
+   * Whether the entry gets a later stamp, with which it loses conflicts, if this process was paused
+   * for so long that peers may have disconnected it.
    */
   readonly yieldsAfterPause?: boolean | undefined;
-  /** Called when a node has rejected the claim, with the node that it named as the holder. */
+  /** Called when a node has rejected the claim. `owner`: the node that it named as the holder. */
   readonly refused?: ((owner: string) => void) | undefined;
 }
 
@@ -37,8 +37,8 @@ export interface RegisterTerms {
 export interface Asking {
   request: number;
   /**
-   * The peers that have not granted the claim. The value is the holder that the peer named, if any;
-   * the peer grants the claim when that holder has withdrawn the name.
+   * The peers that have not granted the claim. The value is the node that the peer named as the
+   * holder, or `undefined`. Such a peer grants the claim when the holder has withdrawn the name.
    */
   readonly waiting: Map<string, string | undefined>;
   /** Number of times that the claim was repeated because its token was too low. */
@@ -52,7 +52,9 @@ export interface NameOwner {
   ended(own: LocalName): void;
 }
 
-/** One name registered by this node. It is attached to its actor if the actor is local. */
+/**
+ * A name that this node has registered. If its actor is local, the name is attached to the actor.
+ */
 export class LocalName implements Chained {
   following: Chained | undefined = undefined;
   preceding: Chained | undefined = undefined;

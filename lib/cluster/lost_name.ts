@@ -32,18 +32,20 @@ export type Resolve = (
 ) => Pid<never> | undefined | Promise<Pid<never> | undefined>;
 
 /**
- * The policy for an actor that loses its name: `"exit"` ends it with `{ nameConflict, winner }`;
- * `"keep"` lets it continue without the name. A function may hand the actor's state to the winner
- * first. The function is called when this node is connected to the winner's, or after the heartbeat
- * timeout without a connection. The actor exits when the returned promise settles, unless it
- * resolves to `"keep"`, and after 30 seconds at the latest.
+ * The policy for an actor that loses its name to an actor of another node: `"exit"` ends it with `{
+ * nameConflict, winner }`; `"keep"` lets it continue without the name. A function may first hand
+ * the actor's state to the winner; it is called when this node is connected to the winner's node,
+ * or after the heartbeat timeout without a connection. The actor exits when the returned promise
+ * settles, unless it resolves to `"keep"`, and after 30 seconds at the latest.
  */
 export type OnConflict =
   | "exit"
   | "keep"
   | ((conflict: NameConflict) => unknown);
 
-/** Applies `onConflict` to the loser. `reach` resolves when messages can reach the winner. */
+/**
+ * Applies `onConflict` to the actor that lost. `reach` resolves when messages can reach the winner.
+ */
 export function settleConflict(
   system: System,
   conflict: NameConflict,
@@ -56,7 +58,7 @@ export function settleConflict(
   if (how === "exit") return end();
   const deadline = new Deadline(end);
   system.setTimer(deadline, RESOLVE_MS_MAX);
-  // If the function fails, the actor exits, as with `"exit"`.
+  // If the function throws or rejects, the actor exits, as with `"exit"`.
   reach().then(() => how(conflict)).catch(() => {}).then((verdict) => {
     if (deadline.next === undefined) return;
     system.wheel.remove(deadline);

@@ -13,7 +13,10 @@ interface Membership {
   readonly group: string;
 }
 
-/** An item of the linked list of an actor's memberships in one group, the last one first. */
+/**
+ * An item of the linked list of an actor's memberships in one group. The latest membership is
+ * first.
+ */
 interface Entry<Row> {
   readonly row: Row;
   readonly earlier: Entry<Row> | undefined;
@@ -28,8 +31,8 @@ export class Memberships<Row extends Membership> implements Chained {
   #ending: Iterator<Row> | undefined = undefined;
 
   /**
-   * `ended` is called with the memberships when the actor exits, and again as long as it returns
-   * true: it has not ended them all yet.
+   * When the actor exits, `ended` is called with the memberships, repeatedly until it returns
+   * false: it returns true while it has not ended all of them.
    */
   constructor(ended: (rows: Iterator<Row>) => boolean) {
     this.#ended = ended;

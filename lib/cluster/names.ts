@@ -25,7 +25,7 @@ export interface NameChanged {
 export class NameTable {
   readonly #byOwner = new Map<string, ChurnMap<string, NameEntry>>();
   readonly #winners = new ChurnMap<string, NameEntry>();
-  /** Names with several entries, counting those of lost nodes that are not freed yet. */
+  /** Names with several entries. Entries of lost nodes count until they are freed. */
   readonly #contested = new Set<string>();
   /**
    * The number of lost nodes whose entries are not all freed yet. `find` does not return these
@@ -126,7 +126,7 @@ export class NameTable {
   *#free(owner: string, names: ChurnMap<string, NameEntry>): Generator<NameChanged | undefined> {
     for (const [name, entry] of names.entries()) {
       const from = this.#winners.get(name);
-      // If neither is true, the name was registered again in the meantime.
+      // Otherwise the name was registered again in the meantime, and this entry no longer matters.
       yield from === entry || this.#contested.has(name)
         ? this.#settle(name, from, this.of(owner, name))
         : undefined;
@@ -140,7 +140,8 @@ export class NameTable {
   }
 
   /**
-   * Updates the name after the entry of one node has become `entry`. The winner was `from` before.
+   * Updates the winner of a name after one node's entry of it was set to `entry`, or removed if
+   * `entry` is undefined. `from`: the winner before.
    */
   #settle(
     name: string,
@@ -162,7 +163,7 @@ export class NameTable {
     return entry;
   }
 
-  /** Returns the winner among the entries of a name, and their number. */
+  /** Returns the winner among the entries of a name, and the number of entries. */
   #best(name: string): { entry: NameEntry | undefined; count: number } {
     let best: NameEntry | undefined;
     let count = 0;

@@ -137,8 +137,8 @@ export interface NatsRelayOptions {
   readonly queueBytesMax?: number | undefined;
   /**
    * JetStream, which stores events of channels with history until each mesh has them. It creates
-   * the stream `PREFIX_events`, unless there is one. Default: none; then events that a mesh misses
-   * are lost for it.
+   * the stream `PREFIX_events`, unless there is one. Default: none; an event that a mesh does not
+   * receive when it is sent is then never delivered to that mesh.
    */
   readonly jetstream?: NatsJetStream | undefined;
   /** Time for which a new stream keeps events. Milliseconds. Default: one day. */
@@ -255,7 +255,7 @@ class NatsRelay implements RelayTransport {
     const { jetstream, keep } = this.#terms;
     if (jetstream === undefined) return;
     const stream = { name: this.#stream, subjects: [this.#eventSubject], max_age: keep * NS };
-    // If the stream exists with other settings, made by the operator, it is used as it is.
+    // An existing stream with other settings, which the operator has made, is used as it is.
     await jetstream.streams.add(stream).catch(() => jetstream.streams.info(this.#stream));
     await jetstream.consumers.add(this.#stream, {
       durable_name: this.#consumer,
@@ -381,7 +381,7 @@ class NatsRelay implements RelayTransport {
     });
   }
 
-  /** Subscribes to events without JetStream. */
+  /** Subscribes to events over core NATS. Used without JetStream. */
   #hear(): { stop(): void } {
     let storing = 0;
     const subscription = this.#nats.subscribe(this.#eventSubject, {
@@ -428,7 +428,10 @@ class NatsRelay implements RelayTransport {
     };
   }
 
-  /** Stores an event. Tries again after a failure, so that later events do not overtake it. */
+  /**
+   * Stores an event in the history of its topic. Retries after a failure, so that later events do
+   * not overtake it.
+   */
   async #received(message: Uint8Array, isStopped: () => boolean): Promise<boolean> {
     for (let attempt = 1; attempt <= ATTEMPTS_MAX && !isStopped(); attempt++) {
       try {
@@ -445,7 +448,10 @@ class NatsRelay implements RelayTransport {
     return new Promise((over) => this.#port!.after(RETRY_MS, over));
   }
 
-  /** Follows the status of the connection to NATS. */
+  /**
+   * Makes the send window queue messages while NATS is disconnected, and send them when it is
+   * connected again.
+   */
   async #watch(): Promise<void> {
     this.#statuses = this.#nats.status()[Symbol.asyncIterator]();
     for (;;) {

@@ -6,8 +6,8 @@
 import type { PeerLink } from "./rows.ts";
 
 /**
- * The peers, by node. A session that was replaced is ignored: its late messages and its end have no
- * effect.
+ * The connected peers, by node. The table ignores a session that was replaced by a later one: its
+ * late messages and its end have no effect.
  */
 export class PeerTable<Peer extends { readonly nodeLink: PeerLink }> {
   readonly #byNode = new Map<string, Peer>();
@@ -39,7 +39,10 @@ export class PeerTable<Peer extends { readonly nodeLink: PeerLink }> {
     };
   }
 
-  /** Returns the peer of a link, or undefined if the link's session has ended or was replaced. */
+  /**
+   * Returns the peer whose current session has this link; `undefined` if that session has ended or
+   * was replaced.
+   */
   behind(nodeLink: PeerLink): Peer | undefined {
     const peer = this.#byNode.get(nodeLink.home.node);
     return peer?.nodeLink === nodeLink ? peer : undefined;

@@ -387,7 +387,8 @@ export class Registry {
       announced: new Map(),
       asked: new Set(),
     };
-    // A session that is replaced sends no more names.
+    // If this session replaces one on which the peer had not sent all its names, the peer is
+    // counted already.
     if (this.#peers.get(node)?.isSynced !== false) this.#unsynced++;
     this.#peers.add(peer);
     this.members.met(node);
@@ -416,7 +417,8 @@ export class Registry {
   sendMore(nodeLink: PeerLink): boolean {
     const peer = this.#peers.behind(nodeLink);
     if (peer === undefined || peer.cursor.isOver) return false;
-    // Stamps are sent as they are after the shift.
+    // While stamps are being shifted, no names are sent, so that a peer receives only shifted
+    // stamps.
     if (this.#shifts.length > 0) return true;
     const { cursor, asked } = peer;
     // Omits claims and names held by quorum, which the peer was asked to grant when the session
@@ -577,7 +579,8 @@ export class Registry {
     const row = readInquire(nodeLink, body);
     if (row === undefined) return "a malformed INQUIRE";
     const own = this.#ownOf(row.name);
-    // Otherwise the entry was withdrawn, and the peer was notified of that.
+    // If there is no such entry, or it has another stamp, the entry was withdrawn, and the peer was
+    // notified of that.
     if (own === undefined || own.entry.stamp !== row.stamp) return undefined;
     if (own.asking !== undefined) {
       if (!own.terms.replace) this.#withdraw(own);
@@ -646,7 +649,7 @@ export class Registry {
     return this.#options.deadlineMs ?? 15_000;
   }
 
-  /** Returns the entry because of which other claims must wait. */
+  /** Returns the entry of a name that keeps other claims waiting. */
   #current(name: string): NameEntry | undefined {
     return this.#table.find(name) ?? this.#lingering.of(name);
   }
@@ -781,7 +784,10 @@ export class Registry {
     this.#review(name);
   }
 
-  /** Returns whether the token of a peer's entry is too low. */
+  /**
+   * Returns whether the token of a peer's entry is too low: for a claim, not above the last one
+   * granted for the name; for a held name, below it.
+   */
   #isLow({ name, owner, token = 0, isClaim }: NameEntry): boolean {
     if (this.#table.of(owner, name)?.token === token) return false;
     return isClaim ? token <= this.#tokens.last(name) : token < this.#tokens.known(name);
@@ -893,7 +899,8 @@ export class Registry {
     if (own !== undefined && winner.owner !== this.#me) {
       if (own.asking === undefined || !own.terms.replace) this.#lose(own, winner);
     }
-    // Two peers that are not connected to each other learn of their conflict only from this node.
+    // If the two other nodes are not connected to each other, only this node can report their
+    // conflict.
     if (winner.owner === this.#me) return;
     for (const rival of this.#table.rivals(name)) {
       if (rival.owner === this.#me) continue;
@@ -927,8 +934,7 @@ export class Registry {
   /** Handles the loss of a name of this node to a winning entry. A claim is withdrawn at once. */
   #lose(own: LocalName, rival: NameEntry): void {
     const { asking, entry, terms, isResolving } = own;
-    // Both nodes may have registered the same actor. It loses nothing, and the entry is just
-    // withdrawn.
+    // If both nodes have registered the same actor, it loses nothing: only this entry is withdrawn.
     if (asking !== undefined || entry.pid.equals(rival.pid)) return this.#withdraw(own);
     if (isResolving) return;
     if (terms.resolve !== undefined) this.#resolve(own, rival);
@@ -949,7 +955,7 @@ export class Registry {
       const nodeLink = this.#claimPeer(rival.owner);
       if (nodeLink === undefined) return this.#yield(own, rival.pid);
       const still = this.#table.of(rival.owner, name);
-      // The other entry was withdrawn in the meantime.
+      // If the other entry was withdrawn in the meantime, this node keeps the name.
       if (still === undefined) return;
       const isOurs = keeps?.equals(pid) ?? false;
       const isTold = isOurs || keeps === undefined
@@ -1015,8 +1021,8 @@ export class Registry {
       for (const { grants } of this.#watched) grants?.clear();
       this.#checkQuorums();
     }
-    // The last traffic may be up to `quietMs` older than the pause. If no peer has disconnected
-    // this node, the new stamps do no harm.
+    // Peers may have received nothing for up to `quietMs` before the pause. New stamps do no harm
+    // if no peer has disconnected this node.
     if (ms < (this.#deadlineMs - quietMs) / 2) return;
     for (const own of this.#watched) {
       if (own.terms.yieldsAfterPause) this.#restamp([own], () => this.#stamps.next());
@@ -1056,15 +1062,15 @@ export class Registry {
   }
 
   /**
-   * Returns this node's entry of a name, as it is when the portions that remain are done: its actor
-   * may have exited, and its stamp may have to be shifted.
+   * Returns this node's entry of a name. Work on it that is still queued is done first: the entry
+   * is withdrawn if its actor has exited, and its stamp is shifted if that is pending.
    */
   #ownOf(name: string): LocalName | undefined {
     const own = this.#own.get(name);
     if (own === undefined) return undefined;
     if (this.#system.signals.isBehind && hasEnded(own.entry)) {
       this.#withdraw(own);
-      // A listener may have registered it again.
+      // A listener may have registered the name again during `#withdraw`.
       return this.#own.get(name);
     }
     for (const { us, last, at, early } of this.#shifts) {
@@ -1075,7 +1081,7 @@ export class Registry {
     return own;
   }
 
-  /** Changes the stamps of our entries, except claims. */
+  /** Changes the stamps of this node's entries, except those of claims. */
   #restamp(some: readonly LocalName[], stampOf: (stamp: number) => number): void {
     const changed = some.filter(({ asking }) => asking === undefined);
     for (const own of changed) {
@@ -1093,7 +1099,7 @@ export class Registry {
     if (change === undefined) return;
     const { name, to } = change;
     const pid = this.#table.find(name)?.pid;
-    // Another change of this name has been applied since. It was reported already.
+    // If the name has changed again since, this change is not reported: the later one was.
     if (to === undefined ? pid !== undefined : !to.pid.equals(pid)) return;
     if (this.#watchers.has(name)) this.#watchers.tell(name, nameChange(name, pid));
     if (pid !== undefined && this.#waiters.size > 0) {

@@ -33,9 +33,10 @@ export interface RelayPort {
 
 /**
  * Carries messages of rooms and channels between nodes: the option `relay` of `Node.start`.
- * `natsRelay` returns one for NATS; this interface is all that another system needs. A transport
- * belongs to one node. It may lose messages, and it keeps the order of a sender. It may deliver
- * messages to their sender, and of keys without a subscription.
+ * `natsRelay` returns one for NATS; another system only needs to implement this interface.
+ *
+ * A transport belongs to one node. It keeps the order of each sender's messages, but may lose some.
+ * It may also deliver a message to its sender, or to a node that has not subscribed to its key.
  */
 export interface RelayTransport {
   /**

@@ -46,7 +46,7 @@ export class Resident {
    * Whether the state of the moving key was requested from its actor, and has not been received.
    */
   isCollecting = false;
-  /** The timer after which the key is tried again. */
+  /** The timer after which the actor of the key tries again to start the key or to move it. */
   pause: TimerRef | undefined = undefined;
   /** The timer that kills the actor if it does not stop in time. */
   deadline: TimerRef | undefined = undefined;
@@ -66,7 +66,8 @@ export class Resident {
 // Messages that the actor of a kind receives from its own timers and promises:
 
 /**
- * An exchange of keys with a connected node. Also the message that this node has sent its groups.
+ * An exchange of keys with a connected node. Also sent as a message, when that node has sent its
+ * groups.
  */
 export class Exchange {
   readonly node: string;
@@ -77,7 +78,7 @@ export class Exchange {
   }
 }
 
-/** The message that the actor of a key has started, or could not be started. */
+/** Sent when the actor of a key has started, or could not be started. */
 export class Started {
   readonly resident: Resident;
   readonly pid: Pid<never> | undefined;
@@ -89,7 +90,7 @@ export class Started {
   }
 }
 
-/** The message that the state of a moving key was collected. */
+/** Sent when the state of a moving key was collected. */
 export class Collected {
   readonly resident: Resident;
   readonly state: unknown;
@@ -99,7 +100,7 @@ export class Collected {
   }
 }
 
-/** The message that another node has taken over a key, or could not. */
+/** Sent when another node has taken over a key, or could not. */
 export class Delivered {
   readonly resident: Resident;
   readonly to: HomeMember;
@@ -111,7 +112,7 @@ export class Delivered {
   }
 }
 
-/** The message of a timer that a key must be tried again. */
+/** Sent by a timer when the start or the move of a key must be tried again. */
 export class Again {
   readonly resident: Resident;
   constructor(resident: Resident) {
@@ -119,7 +120,7 @@ export class Again {
   }
 }
 
-/** The message of a timer that a stopping actor has exceeded its time limit. */
+/** Sent by a timer when a stopping actor has exceeded its time limit. */
 export class Late {
   readonly resident: Resident;
   constructor(resident: Resident) {

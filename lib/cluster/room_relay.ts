@@ -53,7 +53,7 @@ const LATE_MAX = 1_024;
 /** Maximum total length of kept broadcasts, in bytes. The oldest ones are dropped. */
 const LATE_BYTES_MAX = 1_048_576;
 
-/** A broadcast that some nodes did not receive, because they had no members. */
+/** A broadcast that was not sent to some nodes, because they had not announced members. */
 interface LateBroadcast {
   readonly room: string;
   readonly data: RoomMessage;
@@ -251,7 +251,10 @@ export class RoomRelay implements Relay, RoomSink {
     return this.#mesh.sessions().next().done === true;
   }
 
-  /** Called when the last peer has left: clears what was kept for peers. */
+  /**
+   * Called when the last peer has disconnected: cancels the timers, and drops the broadcasts that
+   * were kept for peers.
+   */
   #alone(): void {
     this.#withdraw();
     this.#lateTimer?.cancel();

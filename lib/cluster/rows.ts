@@ -19,7 +19,8 @@ export const KEY_BYTES_MAX = 255;
 export const LIST_COUNT_MAX = 1024;
 
 /**
- * Maximum number of bytes of a list: a larger message would be sent in fragments, and overtaken.
+ * Maximum number of bytes of a list. A larger message would be sent in fragments, and smaller ones
+ * could overtake it.
  */
 const LIST_BYTES_MAX = 16 * 1024;
 
@@ -150,7 +151,7 @@ export function sendSync(nodeLink: PeerLink, names: readonly NameRow[], owner: s
   for (const row of names) {
     const node = nodeLink.homes.index(row.pid.home);
     if (node === undefined) continue;
-    // UTF-8 has at most three bytes for each code unit.
+    // UTF-8 has at most three bytes for each UTF-16 code unit.
     const most = 3 * (row.name.length + owner.length) + 20;
     if (length + most > LIST_BYTES_MAX || rows.length === LIST_COUNT_MAX) flush();
     length += most;
@@ -259,7 +260,7 @@ export function readMembers(nodeLink: PeerLink, body: Uint8Array): MemberRow[] |
 /** Returns whether a text is valid as a name, a group or a scope. */
 export function isKey(text: string): boolean {
   if (text === "" || text.length > KEY_BYTES_MAX || !text.isWellFormed()) return false;
-  // UTF-8 has at most three bytes for each code unit.
+  // UTF-8 has at most three bytes for each UTF-16 code unit.
   return text.length * 3 <= KEY_BYTES_MAX || new TextEncoder().encode(text).length <= KEY_BYTES_MAX;
 }
 
@@ -276,7 +277,10 @@ export function readPid(nodeLink: PeerLink, reader: Reader): Pid | undefined {
   return nodeLink.homes.pid(reader.u16(), low + high * 2 ** 32);
 }
 
-/** Reads texts, and returns the same string for a text that repeats, without allocating memory. */
+/**
+ * Decodes texts, and returns the previous string for a text that repeats, without allocating
+ * memory.
+ */
 class Texts {
   #bytes: Uint8Array = EMPTY;
   #text = "";

@@ -109,7 +109,7 @@ export class SendWindow {
   #confirm(): void {
     this.#isConfirming = true;
     const bytes = this.#unconfirmed;
-    // Also called after a failure: these bytes may be lost, and are not sent again.
+    // Called too when the flush fails: these bytes may then be lost, and are not sent again.
     const confirmed = (): void => {
       this.#isConfirming = false;
       this.#unconfirmed -= bytes;

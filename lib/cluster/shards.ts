@@ -25,8 +25,9 @@ export interface ShardOptions<P extends ServiceProtocol> extends
   /** The service that runs for each key. `init` receives the key, if it has a parameter. */
   readonly actor: StartArgs<P> extends [] | [string] ? Service<P> : never;
   /**
-   * Stores the state of each key, under `kind/key`. Without it the state is handed over when a key
-   * moves, and lost when its node is lost, or its actor crashes or is passivated.
+   * Stores the state of each key, under `kind/key`. Without this option, the state is handed over
+   * when a key moves. It is lost when the node of the key is lost, and when the actor of the key
+   * crashes or is passivated.
    */
   readonly persist?: PersistOptions | undefined;
   /**

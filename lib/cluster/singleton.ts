@@ -262,24 +262,27 @@ class Manager {
   #supervisor: Supervisor | undefined = undefined;
   #running: Pid<never> | undefined = undefined;
   #run: Run = { pid: undefined, isStarting: false, isOver: true };
-  /** Resolves to whether the child was started, when the start in progress has ended. */
+  /**
+   * The start in progress; resolves to whether the child was started. `undefined` if there is none.
+   */
   #starting: Promise<boolean> | undefined = undefined;
   /** The error with which the last start has failed, until it is handled. */
   #failure: Error | undefined = undefined;
-  /** Requests of other nodes that offer the lock, which are answered when the start has ended. */
+  /**
+   * Requests of other nodes that offer the lock to this one. They are answered when the start in
+   * progress has ended.
+   */
   readonly #offers: Call<unknown, unknown>[] = [];
   #lease: HeldLease | undefined = undefined;
   /** The state that another node has handed over for the next child on this node. */
   #state: unknown = undefined;
   /** The last argument of the running child's `handover`. */
   #left: { state: unknown } | undefined = undefined;
-  /** Time from which the manager may try to take the lock again. */
+  /** The time before which the manager does not try again to acquire the lock. */
   #restsUntil = 0;
-  /** Time from which the manager may register its child again. */
+  /** The time before which the manager does not register its child again. */
   #namesAt = 0;
-  /**
-   * The unreachable node that has the lock, and the number of consecutive answers that named it.
-   */
+  /** The unreachable node that has the lock, and how many consecutive answers have named it. */
   #outOfReach = { owner: "", times: 0 };
 
   constructor(
@@ -317,8 +320,8 @@ class Manager {
         isSettled = true;
         settled();
       }
-      // Any message makes the manager check again: the lock or the child's name has changed, the
-      // supervisor has ended, or a stop was requested.
+      // The manager checks again after any message: it reports that the lock or the child's name
+      // has changed, that the supervisor has ended, or that a stop was requested.
       const patience = isDecided && isSettled ? Infinity : RETRY_MS;
       const timeout = Math.min(patience, this.#lease?.renewMs ?? Infinity);
       const message: unknown = await self.receive({ timeout });
@@ -326,7 +329,7 @@ class Manager {
       if (message instanceof Call) await this.#asked(message);
       if (!(message instanceof Exit)) continue;
       if (message.from.equals(this.#run.pid)) {
-        // It may have ended immediately after its start.
+        // The supervisor may have ended while the start was still in progress.
         await this.#starting;
         if (this.#run.isOver) continue;
         this.#run.isOver = true;
@@ -418,7 +421,7 @@ class Manager {
     this.#outOfReach = refused === undefined
       ? { owner: "", times: 0 }
       : { owner: refused, times: refused === owner ? times + 1 : 1 };
-    // A peer does not know yet that the lock is free.
+    // A peer may not know yet that the lock is free. Waits before the next attempt.
     this.#rest();
   }
 
@@ -535,7 +538,8 @@ class Manager {
     this.#running = undefined;
     if (this.#starting !== undefined || (run.isStarting && ms !== Infinity)) {
       await this.#kill(run, ms);
-      // A supervisor that has not begun to start the child fails when it begins.
+      // A supervisor that has not begun to start the child yet fails as soon as it begins, because
+      // `run` is over.
       await this.#starting;
       this.#supervisor = undefined;
       return;
@@ -593,7 +597,7 @@ class Manager {
     const request = call.request as Partial<Handover> | null;
     if (request?.singleton !== this.#names.name) return;
     const holder = this.#names.holder();
-    // Another node has taken the child over, but has not replied in time.
+    // Whether another node has already taken the child over, although its reply came too late.
     const isOver = request.from !== undefined && holder !== undefined &&
       !holder.equals(request.from);
     if (isOver && this.#starting === undefined) return call.reply(true);

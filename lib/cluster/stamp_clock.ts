@@ -23,8 +23,8 @@ export class StampClock {
   /** The latest stamp that this node has created or accepted. */
   #last = 0;
   /**
-   * The cluster's time when the clock was last read: most received stamps are checked against it
-   * without reading the clock.
+   * The cluster's time when the clock was last read. Most received stamps are checked against it,
+   * so that the clock need not be read for each.
    */
   #passed = 0;
 

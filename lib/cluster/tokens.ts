@@ -1,9 +1,10 @@
 /**
- * Records the fencing tokens that this node has granted; a name is only granted with a higher
- * token.
+ * Records the fencing tokens that this node has granted. A name is only granted with a higher token
+ * than its last one.
  *
- * They are stored in memory, for the last {@linkcode TOKENS_MAX} names. For all others, only the
- * highest token is stored, including the highest token known to each peer when its session opened.
+ * The last tokens of up to {@linkcode TOKENS_MAX} names are stored, in memory. For all other names,
+ * one common minimum is stored: the highest of their tokens, and of the tokens that peers knew when
+ * their sessions opened.
  *
  * @module
  */
@@ -14,7 +15,10 @@ const TOKENS_MAX = 65_536;
 /** Records the last granted fencing token of each name. */
 export class Tokens {
   readonly #last = new Map<string, number>();
-  /** The highest token of the names whose last token is not stored. */
+  /**
+   * A new token of any name must be higher than this: the highest of the last tokens that are no
+   * longer stored, and of the tokens that peers knew when their sessions opened.
+   */
   #floor = 0;
   /** The highest token of all names. */
   highest = 0;

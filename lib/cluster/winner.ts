@@ -21,7 +21,7 @@ export interface NameEntry {
   readonly token?: number | undefined;
   /** Whether the name is held by a quorum. If its node is lost, such a name is not free at once. */
   readonly lingers?: boolean | undefined;
-  /** Whether the entry may still be a claim, which some peer of its owner has not granted yet. */
+  /** Whether the entry may still be only a claim, which a peer of its owner has not granted yet. */
   isClaim?: boolean;
 }
 
