@@ -15,12 +15,15 @@ export interface RemoteRequest {
    */
   readonly node: string;
   /**
-   * `"exit"`: an exit signal to an actor; `"link"`: a link to an actor, whose exit signal may end
-   * it; `"spawn"`: an exposed function is run; `"register"`: a global name is registered on that
-   * node.
+   * The kind of request. `"exit"`: sends an exit signal to an actor of this node; `"link"`: links
+   * to an actor of this node, which the exit signal of the link may end; `"spawn"`: runs an exposed
+   * function on this node; `"register"`: registers a global name on the requesting node.
    */
   readonly action: "exit" | "link" | "spawn" | "register";
-  /** The actor, the name of the exposed function, or the global name. */
+  /**
+   * The actor for "exit" and "link", the name of the exposed function for "spawn", or the global
+   * name for "register".
+   */
   readonly target: Pid | string;
 }
 

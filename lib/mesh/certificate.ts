@@ -127,9 +127,9 @@ export async function makeLeaf(
 }
 
 /**
- * Returns a certificate that only contains names, without key and signature. Simulated nodes
- * present it, because the simulated network has no TLS. The issuer, which clients compare, comes
- * after it.
+ * Returns a certificate that contains only names, without key and signature. Simulated nodes
+ * present it, because the simulated network has no TLS. The PEM text is followed by the issuer,
+ * which clients compare.
  */
 export function makeSimulatedLeaf(nodeName: string, issuer: string): Leaf {
   const names = der.sequence(der.element(0x86, utf8(nodeUri(nodeName))));

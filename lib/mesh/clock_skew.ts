@@ -8,13 +8,13 @@
 
 /**
  * Minimum difference between the clocks of two nodes that is reported, in milliseconds. It is
- * large, because a message with a time may take up to `pingTimeout` to arrive.
+ * large, because a message with a node's time may take up to `pingTimeout` to arrive.
  */
 export const SKEW_MS = 30_000;
 
 /**
- * Minimum change of a clock, relative to the monotonic clock, that is treated as setting it.
- * Milliseconds.
+ * A clock counts as set if it has moved by at least this much more or less than the monotonic
+ * clock. Milliseconds.
  */
 const STEP_MS = 1_000;
 

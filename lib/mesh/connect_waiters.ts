@@ -23,7 +23,10 @@ import type { Clock, Timer } from "../base/clock.ts";
 export class NodeConnectError extends Error {
   /** The name of the class. */
   override readonly name = "NodeConnectError";
-  /** A `ConnectError`'s code, a reason of a rejection, `"timeout"`, `"broken"` or `"stopping"`. */
+  /**
+   * The code of a `ConnectError`, the reason with which a node was rejected, `"timeout"`,
+   * `"broken"` or `"stopping"`.
+   */
   readonly code: string;
 
   /** Creates the error from the code and the message. */

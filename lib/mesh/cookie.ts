@@ -31,7 +31,8 @@ const WORDS =
   /password|passwd|secret|cookie|change|cluster|default|example|erlang|elixir|letmein|dragon|monkey|qwerty|asdfgh|zxcvbn|deadbeef|cafebabe|feedface|baadfood|coffee|facade|decade/;
 
 /**
- * Pairs of letters that make up more than half of English text, and a twelfth of random letters.
+ * Frequent pairs of letters: they are more than half of all pairs in English text, but a twelfth of
+ * the pairs in random letters.
  */
 const PAIRS = new Set(
   ("th he in er an re on at en nd ti es or te of ed is it al ar st to nt ng se ha as ou io le ve co me de " +
@@ -44,7 +45,7 @@ const PAIRS = new Set(
  */
 const PAIRS_SHARE_MAX = 0.35;
 
-/** Digits that people write instead of letters, with these letters. */
+/** Digits that people write in place of letters, each with its letter. */
 const LOOKALIKES: Readonly<Record<string, string>> = {
   "0": "o",
   "1": "l",
@@ -142,8 +143,8 @@ export function weakness(cookie: string): string | undefined {
 }
 
 /**
- * Returns whether a text has fewer than 8 different characters, or more repeated sequences of four
- * characters than an eighth of its length.
+ * Returns whether a text is too repetitive to be random: it has fewer than 8 different characters,
+ * or the number of its repeated sequences of four characters exceeds an eighth of its length.
  */
 function repeats(text: string): boolean {
   if (new Set(text).size < 8) return true;

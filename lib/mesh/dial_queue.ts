@@ -36,19 +36,21 @@ const WANTED_DIALS_MAX = 256;
 /** Maximum number of dials in progress to one host and port. */
 export const ADDRESS_DIALS_MAX = 2;
 
-/** Number of unreachable nodes named by a peer after which its other nodes are dialed slowly. */
+/**
+ * Once a peer has named this many unreachable nodes, other nodes that it names are dialed slowly.
+ */
 export const INFORMANT_FAILURES_MAX = 32;
 
 /**
- * Minimum interval between dials of nodes that were named by a peer with this number of unreachable
- * nodes. Milliseconds.
+ * Minimum interval between two dials of nodes named by the same peer, if that peer has named
+ * {@linkcode INFORMANT_FAILURES_MAX} unreachable nodes. Milliseconds.
  */
 export const INFORMANT_PAUSE_MS = 500;
 
 /** The dials of the nodes at one address. */
 interface AddressUse {
   dials: number;
-  /** Number of failed dials of nodes that a peer has named. */
+  /** Number of failed dials at this address, of nodes that a peer has named. */
   failures: number;
   triedAt: number;
 }
@@ -102,7 +104,7 @@ export class DialQueue {
     return { names, wakeAt };
   }
 
-  /** Returns the time from which a dial is allowed by the limits on rates. */
+  /** Returns the earliest time at which the rate limits allow a dial. */
   #mayAt({ origin, isWanted, address, informant }: Peer, usage: Usage): number {
     if (isWanted || origin !== "gossip") return 0;
     const { failures, triedAt } = usage.at(address);
@@ -154,8 +156,8 @@ class Usage {
   hasSlot(peer: Peer): boolean {
     if (peer.isWanted) return this.#wanted < WANTED_DIALS_MAX;
     if (this.at(peer.address).dials >= ADDRESS_DIALS_MAX) return false;
-    // Counts the dials of each rank with those of all ranks below it: every limit up to the peer's
-    // own rank applies.
+    // `dials` becomes the number of dials of a rank and of all ranks below it. It must be under the
+    // limit of the peer's own rank, and of each rank above.
     let dials = 0;
     const own = RANKS.indexOf(rankOf(peer));
     for (let i = RANKS.length - 1; i >= 0; i--) {

@@ -61,7 +61,7 @@ export interface DialerOwner {
    * Returns the TLS settings for a host: certificates derived from the cookie, or the user's own.
    */
   readonly tls: (hostname: string) => ClientTls;
-  /** Compares the responder's certificate with the dialed name. */
+  /** Checks that the responder's certificate belongs to the dialed name. */
   readonly checkCertificate: CertificateCheck;
   readonly hasSession: (name: string) => boolean;
   /** Returns true when no more nodes may be dialed. */
@@ -100,7 +100,7 @@ export class Dialer {
   readonly #connecting = new Set<AbortController>();
   /** Handshakes until they have succeeded or their streams are closed. */
   readonly #greetings = new Set<HandshakeIo>();
-  /** Failures by node, so that each is logged once and not at every attempt. */
+  /** The last failure of each node, so that it is logged once and not at every attempt. */
   readonly #failing = new Map<string, string>();
   #timer: Timer | undefined;
 
@@ -137,7 +137,8 @@ export class Dialer {
     if (dial === undefined) return;
     this.#dials.delete(name);
     this.#peers.yielded(name, this.#host.clock.now());
-    // A dial without a handshake completes TCP and TLS first; `#greet` then withdraws it.
+    // If the handshake has not begun, the dial still completes TCP and TLS, and `#greet` then
+    // withdraws it.
     dial.greeting?.withdraw();
   }
 
@@ -159,7 +160,8 @@ export class Dialer {
   }
 
   #begin(name: string): void {
-    // An earlier call of `canDial` may have connected or disconnected nodes, or stopped this node.
+    // `canDial`, called for an earlier node of this round, may have connected or disconnected this
+    // one, or stopped this node.
     if (this.#peers.stateOf(name) !== "idle" || this.#owner.isStopping()) return;
     const origin = this.#peers.originOf(name)!;
     const now = this.#host.clock.now();
@@ -246,7 +248,7 @@ export class Dialer {
     } else {
       peers.failed(name, now, failureOf(failure));
       this.#explain(name, failure, words, byPeer);
-      // The TLS error message does not name the cause to check.
+      // The TLS error message alone does not tell the user which setting to check.
       const why = failure === "untrusted" && !byPeer ? `${untrustedWords(words)}; ${words}` : words;
       const help = failure === "wrongnode" ? otherName(words) : HELP[failure] ?? "";
       const message = `no session with ${name}: ${why}${help}`;
@@ -259,7 +261,10 @@ export class Dialer {
     this.#owner.ended({ node, origin, code, ms: this.#host.clock.now() - beganAt });
   }
 
-  /** Logs why a dial failed, once until the reason changes or a dial succeeds. */
+  /**
+   * Logs why a dial failed. Logs it again only if the reason changes, or after a dial has
+   * succeeded.
+   */
   #explain(name: string, failure: string, words: string, byPeer: boolean): void {
     if (this.#failing.get(name) === failure) return;
     if (this.#failing.size > FAILING_MAX) this.#failing.clear();

@@ -23,7 +23,7 @@ export const ADDRESSES_MAX = 1_024;
 /** The parts of the mesh that discovery uses. */
 export interface DiscoveryOwner {
   readonly log: () => Log;
-  /** Returns whether a node needs no dial: there is a session with it, or it is this node. */
+  /** Returns true if a node needs no dial: it has a session with this node, or it is this node. */
   readonly isKnown: (name: string) => boolean;
   /** Asks the node at an address for its name. */
   readonly identify: (hostname: string, port: number, signal: AbortSignal) => Promise<string>;
@@ -38,7 +38,7 @@ export class Discovery {
   readonly #seeds: readonly string[] | SeedFunction;
   readonly #intervalMs: number;
   readonly #cancel = new AbortController();
-  /** The name of the node at each address at the last query. */
+  /** The names of the nodes that answered at each address in the last evaluation. */
   #nameAt: ReadonlyMap<string, string> = new Map();
   /** The last failure of each source, so that it is logged once. */
   readonly #failures = new Map<string, string>();

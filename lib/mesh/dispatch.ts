@@ -70,13 +70,16 @@ export interface NodeMessages {
 /** The objects that handle the messages of a session, in addition to the session itself. */
 export interface Receivers {
   readonly owner: NodeMessages;
-  /** `undefined`: messages for actors, names and groups are skipped. */
+  /**
+   * Handles the messages of actors, names and groups. While it is `undefined`, these messages are
+   * skipped.
+   */
   readonly actors: Inbound | undefined;
 }
 
 /**
- * Handles a message. `isLarge`: whether it arrived in fragments. Its place in the order was then
- * reserved by its first fragment, so it must not be held back.
+ * Handles a message. `isLarge`: whether it arrived in fragments. Such a message must not be held
+ * back, because its first fragment has reserved its place in the order.
  */
 type Handler = (
   session: SessionMessages,

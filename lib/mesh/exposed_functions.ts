@@ -6,7 +6,10 @@
  */
 import { encodeExposed, LIST_COUNT_MAX, listThatFits } from "./message.ts";
 
-/** Maximum number of exposed functions that are stored for one peer. It may expose more. */
+/**
+ * Maximum number of exposed functions that are stored for one peer. Names of further ones are not
+ * stored.
+ */
 const EXPOSED_MAX = 65_536;
 
 /** Stores the names of the exposed functions of each node. */
@@ -43,8 +46,8 @@ export class ExposedFunctions {
   }
 
   /**
-   * Returns the frames that update a peer: the handshake has room only for the first names, and
-   * names may have changed during it.
+   * Returns the frames that tell a peer what the handshake did not: names that did not fit into it,
+   * and changes since.
    */
   since(inHandshake: readonly string[]): Uint8Array[] {
     const told = new Set(listThatFits(inHandshake));

@@ -34,7 +34,7 @@ export class Arriving {
   readonly number: number;
   /** Length of the message, tag and body, in bytes. */
   readonly length: number;
-  /** The message's place in the queue of its receiver, if the receiver is known. */
+  /** The message's place in the queue of its receiver; `undefined` if the receiver is not known. */
   slot: Slot | undefined;
   /** The buffer of the message, of which the first `at` bytes have arrived. */
   bytes: Uint8Array;
@@ -76,8 +76,8 @@ export class FragmentReader {
   /** `messageBytesMax`: maximum length of a message, tag and body. */
   constructor(messageBytesMax: number) {
     this.#messageBytesMax = messageBytesMax;
-    // A peer that sends its large messages one after another, as this implementation does, needs
-    // one growing buffer, and the first bytes of each of the other messages.
+    // This implementation sends large messages one after another. For such a peer, one growing
+    // buffer is needed, and for each other incomplete message only its first bytes.
     this.#bytesMax = 4 * messageBytesMax + BULK_OPEN_MAX * BULK_HEAD_BYTES;
   }
 
@@ -138,8 +138,8 @@ export class FragmentReader {
   }
 
   /**
-   * Returns the number of bytes that a TAKEN must acknowledge now, or 0 if it is too early. Called
-   * after each `add`.
+   * Returns the number of bytes for which a TAKEN must be sent now, or 0 if there are too few.
+   * Called after each `add`.
    */
   takeUntold(): number {
     if (this.#untold < TAKEN_BYTES_MIN) return 0;

@@ -81,7 +81,7 @@ export class FragmentWriter {
     this.#frame = frame;
   }
 
-  /** Number of bytes still to send. */
+  /** Number of bytes of the message that were not sent yet. */
   get left(): number {
     return this.#frame.length - this.#at;
   }
@@ -108,7 +108,10 @@ export class FragmentWriter {
   }
 }
 
-/** Writes length, tag and number of a frame followed by `behind` more bytes. */
+/**
+ * Writes the length, the tag and the number of a frame whose head is followed by `behind` more
+ * bytes.
+ */
 function writeHead(row: Uint8Array, tag: number, number: number, behind: number): void {
   const view = new DataView(row.buffer);
   view.setUint32(0, 1 + 4 + behind, true);

@@ -102,8 +102,8 @@ export class FrameReader {
   }
 
   /**
-   * Returns how many bytes completed the stored frame; -1 if the frame exceeds the limit; -2 if the
-   * sink stopped.
+   * Completes the stored frame with the first of `bytes`. Returns how many of them it needed; -1 if
+   * the frame exceeds the limit; -2 if the sink stopped.
    */
   #finish(bytes: Uint8Array, sink: FrameSink): number {
     let at = 0;

@@ -89,11 +89,13 @@ export interface Self {
   readonly isHidden?: boolean | undefined;
 }
 
-/** The inputs of a handshake's proofs: a later proof in the same session covers them too. */
+/**
+ * The data that the proofs of a handshake cover. A later proof in the same session covers them too.
+ */
 export interface Binding {
   /** This side's role in the handshake. */
   readonly role: "dialler" | "acceptor";
-  /** The key of the cookie that both sides have proved. */
+  /** The key derived from the cookie that both sides have proved to have. */
   readonly key: Uint8Array;
   readonly transcript: Uint8Array;
 }
@@ -108,7 +110,9 @@ export interface Met {
   readonly exposed: readonly string[];
   /** The id of this session, the same on both sides: taken from the initiator's nonce, never 0. */
   readonly session: bigint;
-  /** The id of the last session of the two nodes that the initiator had open, or 0. */
+  /**
+   * The id of the last session between the two nodes that was open on the initiator's side, or 0.
+   */
   readonly lastSession: bigint;
   /**
    * The start time of the peer by its own clock: milliseconds since 1970. 0 or absent: the peer
@@ -117,7 +121,10 @@ export interface Met {
   readonly startedAt?: number | undefined;
   /** Whether one of the two nodes is hidden: they share no names, groups, rooms and gossip. */
   readonly isHidden?: boolean | undefined;
-  /** Absent if there was no handshake, as in tests. */
+  /**
+   * The data that later proofs in this session cover. Absent if there was no handshake, as in
+   * tests.
+   */
   readonly binding?: Binding | undefined;
 }
 
@@ -135,7 +142,7 @@ export type Step =
   | { readonly kind: "up"; readonly met: Met }
   | Failure;
 
-/** A failed handshake. The frame, if there is one, must be sent, and the stream closed. */
+/** A failed handshake. If it has a frame, the frame is sent before the stream is closed. */
 export interface Failure {
   readonly kind: "fail";
   readonly reason: RejectReason;
@@ -398,7 +405,10 @@ function prove(key: Uint8Array, role: "dialler" | "acceptor", transcript: Uint8A
   return createHmac("sha256", key).update(role).update(transcript).digest();
 }
 
-/** Proves in an open session, over a nonce of the other side, that this side has a cookie. */
+/**
+ * Returns the proof, in an open session, that this side has the cookie of a key. It covers a nonce
+ * of the other side.
+ */
 export function proveAgain(
   key: Uint8Array,
   role: Binding["role"],

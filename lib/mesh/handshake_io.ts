@@ -42,7 +42,7 @@ export interface HandshakeOwner {
    */
   up(met: Met, opened: Opened): SessionSink;
   failed(failure: GreetingFailure, words: string, byPeer: boolean): void;
-  /** Called when the stream of a failed handshake has closed. */
+  /** Called when the stream has closed after the handshake has failed. */
   gone(): void;
 }
 
@@ -92,9 +92,9 @@ export class HandshakeIo implements StreamHandler, FrameSink {
   }
 
   /**
-   * Gives up a dial, because the peer's own dial takes precedence. Sends a REJECT: without one, a
-   * peer would assume that the node has another cookie. After the proof it is unnecessary, because
-   * the peer decides by the same rule.
+   * Gives up a dial, because the peer's own dial takes precedence. Before this side has sent its
+   * proof, sends a REJECT: without one, the peer would assume that this node has another cookie.
+   * After the proof, the peer decides by the same rule, so no REJECT is needed.
    */
   withdraw(): void {
     const step = fail("duplicate", "the dial of the other side takes precedence");

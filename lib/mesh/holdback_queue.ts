@@ -15,8 +15,8 @@ import { assert } from "../base/assert.ts";
 import { Ring } from "../base/ring.ts";
 
 /**
- * Maximum number of held bytes. This node's own outbox lets at most half of this overtake large
- * messages, so only a hostile peer reaches the limit; its session then ends.
+ * Maximum number of held bytes. An outbox lets at most half as many bytes overtake large messages,
+ * so only a hostile peer reaches this limit; its session then ends.
  */
 export const HELD_BYTES_MAX: number = 16 * 1024 * 1024;
 

@@ -89,7 +89,7 @@ function answer(
   const name = tag === TAG.CHALLENGE ? decodeChallenge(body)?.message.name : undefined;
   if (name !== undefined && isNormalName(name)) return found(name);
   const reject = tag === TAG.REJECT ? decodeReject(body) : undefined;
-  // During `identify`, the only node that sends this rejection is this node itself.
+  // Only this node itself, dialed by its own address, answers `identify` with "duplicate".
   if (reject?.reason === "duplicate") return found(self);
   fail(new Error(reject?.words ?? "it did not answer as a node does"));
 }

@@ -28,7 +28,9 @@ export interface ClusterKeys {
   readonly authority: Authority;
   /** The key of the proofs in the handshake, 32 bytes. */
   readonly proofKey: Uint8Array;
-  /** Replaces the creation of a certificate by the authority, in simulations, which have no TLS. */
+  /**
+   * In simulations, which have no TLS, creates the node's certificate in place of the authority.
+   */
   readonly leaf?: ((nodeName: string) => Leaf) | undefined;
 }
 

@@ -106,11 +106,14 @@ export class Inbound {
   readonly #relationsMax: number;
   readonly #mailboxMax: number;
   readonly #authorization: Pick<Authorization, "allows">;
-  /** The number of links requested since the links were last counted. */
+  /** Number of links requested since all links were last counted. */
   #uncounted = 0;
   /** Calls that actors of this node have not answered yet. */
   readonly #calls: SaltedMap<IncomingCall>;
-  /** Cancelled calls and monitors whose request is still held behind a large message. */
+  /**
+   * The cancelled calls and monitors, such as "call 17", whose requests are still held behind a
+   * large message.
+   */
   readonly #early = new Set<string>();
 
   /**
@@ -270,7 +273,7 @@ export class Inbound {
     else this.#system.sendTo(name, message);
   }
 
-  /** Returns a message without its trace context. Records the context if there is one. */
+  /** Returns a message without its trace context. If it has one, passes it to `traces`. */
   #message(term: unknown): unknown {
     const { traces } = this.#nodeLink;
     if (traces === undefined) return term;
@@ -314,7 +317,7 @@ export class Inbound {
     if (actor === undefined) return this.#nodeLink.answer(number, ANSWER.MISSING, undefined);
     const call = new IncomingCall(request, actor, number, this.#calls, this.#nodeLink);
     if (trace !== undefined) traces!.arrived(call, trace);
-    // The call was cancelled before. It is delivered, but no reply is sent.
+    // The caller has already cancelled the call. It is delivered, but its reply is not sent.
     if (this.#wasEarly(`call ${number}`)) call.close();
     this.#deliver(actor, call);
   }
@@ -368,7 +371,8 @@ export class Inbound {
     if (!this.#authorization.allows(this.#nodeLink.home.node, "link", actor.pid as Pid)) {
       return this.#nodeLink.linkBroke(this.#own(to), from, "noproc");
     }
-    // The peer sent this before it received this node's UNLINK, which removes the link there.
+    // The peer sent this LINK before it received this node's UNLINK, which then removes the link on
+    // the peer.
     if (remote.isUnlinking(to)) return;
     this.#countLink();
     tie(actor, remote);
@@ -466,7 +470,7 @@ export class Inbound {
     monitor.target.released();
   }
 
-  /** Returns whether a monitor belongs to this actor of the peer. */
+  /** Returns whether a monitor is on the actor of the peer with this local id. */
   #concerns({ target }: Monitor, id: number): boolean {
     if (!(target instanceof RemoteActor) || target.pid.home !== this.#nodeLink.home) return false;
     return target instanceof NamedRemoteActor || target.pid.id === id;

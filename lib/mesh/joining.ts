@@ -17,7 +17,10 @@ const JOIN_PEERS_MS = 1_000;
 
 /** Tracks when this node has joined its cluster. */
 export class Joining {
-  /** Resolves when this node has joined. Rejects if the node must not take part. */
+  /**
+   * Resolves when this node has joined. Rejects if it must not take part, for example because its
+   * name is in use.
+   */
   readonly done: Promise<void>;
   readonly #clock: Clock;
   readonly #synced: (node: string) => Promise<void>;
@@ -43,7 +46,7 @@ export class Joining {
     this.#look();
   }
 
-  /** Waits for a node as for a seed. */
+  /** Waits for this node as if it were a seed. */
   awaits(node: string): void {
     if (!this.#isOver) this.#seeds.add(node);
   }

@@ -26,7 +26,7 @@ import type { Opened, SessionEnd } from "./session.ts";
 /** Default time limit of {@linkcode Membership.connect}. Milliseconds. */
 export const CONNECT_MS = 15_000;
 
-/** Stands for the first evaluation of the seeds among the awaited nodes. */
+/** The entry that stands for the first evaluation of the seeds in the set of awaited nodes. */
 const DISCOVERY = "*";
 
 /** Options of membership. */
@@ -222,9 +222,11 @@ export class Membership {
   up({ name, session, creation }: Met, dialled: boolean): void {
     this.#peers.up(name, session, creation, this.#host.clock.now());
     this.#dialer.reached(name);
-    // The end of the earlier session, reported just before, may have begun a dial.
+    // `down`, called just before for the replaced session, may have begun a dial, which is no
+    // longer needed.
     this.#dialer.giveUp(name);
-    // Only a dial proves that the address in the name is the node's.
+    // Only a dial proves that the node is at the address in its name, so that no other node can be
+    // there.
     if (dialled) this.#forget(this.#peers.superseded(name), "superseded");
   }
 
@@ -245,7 +247,7 @@ export class Membership {
     this.#gossip.down(node);
   }
 
-  /** Called when the end of a session was reported: dials may begin. */
+  /** Called when listeners have been notified of a session's end: dials may begin again. */
   gone(): void {
     this.#dialer.due();
   }

@@ -50,7 +50,10 @@ import { type SessionOwner, SessionReceiver } from "./session_receiver.ts";
  * Maximum memory for incomplete messages of all nodes, as a number of messages of maximum length.
  */
 const INCOMPLETE_MAX = 16;
-/** Maximum memory for incomplete messages of the nodes at one address, in the same unit. */
+/**
+ * Maximum memory for incomplete messages of the nodes at one address, as a number of messages of
+ * maximum length.
+ */
 const INCOMPLETE_PER_ADDRESS_MAX = 8;
 
 /** Maximum time for an initiator to complete TLS, and again for the handshake. Milliseconds. */
@@ -164,13 +167,16 @@ export class Mesh implements SessionOwner {
   readonly #tickMs: number;
   readonly #refusals: Rejections;
   readonly #sessions = new Map<string, Session>();
-  /** The lost sessions whose end is not emitted yet, by node. */
+  /**
+   * Ended sessions whose links, monitors and calls are still being ended, by node. `nodedown` is
+   * emitted afterwards.
+   */
   readonly #losing = new Map<string, Inbound>();
   readonly #received: ReceiveBudget;
   readonly #exposures = new ExposedFunctions();
   /** Finds and dials the other nodes. */
   readonly membership: Membership;
-  /** Handshakes of initiators until they have succeeded or their streams are closed. */
+  /** Handshakes with initiators. Each stays until it succeeds or its stream is closed. */
   readonly #greetings = new Unproven<HandshakeIo>();
   #name: string;
   #log: Log;
@@ -352,7 +358,8 @@ export class Mesh implements SessionOwner {
     else if (end === "shutdown" || end === "disconnected") {
       this.#log.info(`${name} is down: ${end}`);
     } else this.#log.warn(`${name} is down: ${end} (${words})`);
-    // The node's links, monitors and calls end first; then `nodedown` is emitted.
+    // Called when the links, monitors and calls with the node have ended. Only then, `nodedown` is
+    // emitted.
     const done = (): void => {
       this.#losing.delete(name);
       this.events.emit("nodedown", { node: name, reason: end });
@@ -607,7 +614,7 @@ export class Mesh implements SessionOwner {
     stream: Stream,
     dead?: bigint,
   ): void {
-    // The initiator may have given up in the meantime. The old session then stays.
+    // The initiator may have given up during the probe. The old session then stays.
     if (!greeting.isWaiting) return;
     const decision = this.#decide(met, stream, dead);
     if (decision === "later") this.#probe(met, greeting, stream);
@@ -624,7 +631,8 @@ export class Mesh implements SessionOwner {
   }
 
   #up(met: Met, dialled: boolean, opened: Opened, exposed: readonly string[]): Session {
-    // Its earlier session ends before the new one opens, for all actors and listeners.
+    // The links, monitors and calls of the earlier session end before the new one opens, so that
+    // actors and listeners see its end first.
     this.#losing.get(met.name)?.finishLoss();
     const { limits } = this.#options;
     const receiver = new SessionReceiver(this);
@@ -640,7 +648,8 @@ export class Mesh implements SessionOwner {
     );
     this.#sessions.set(met.name, session);
     this.#exposures.up(met.name, met.exposed);
-    // Sent before names and groups: when those are complete, a joining node also knows all peers.
+    // Sent before names and groups, so that a joining node that has received all of these also
+    // knows all peers.
     this.membership.starting(met.name);
     receiver.actors = this.attach?.(session);
     this.membership.up(met, dialled);

@@ -64,7 +64,7 @@
 import { concat, Reader, utf8, Writer } from "../base/bytes.ts";
 import { encodeFrame, FRAME_BYTES_MAX, FRAME_HEAD_BYTES, startFrame } from "./frame.ts";
 
-/** The tags of messages, by name. */
+/** The tags of messages, by the names in the table above. */
 export const TAG = {
   NAME: 0x01,
   CHALLENGE: 0x02,
@@ -128,8 +128,8 @@ export const ANSWER = {
   MISSING: 3,
   /** The mailbox is full, and the call was dropped: no data. */
   FULL: 4,
-  // The reply to a call that the receiver of this ANSWER has forwarded, by its number there: see
-  // `transferred_call.ts`.
+  // Replies to forwarded calls. They are sent to the node that has forwarded the call, with the
+  // number that it gave the call: see `transferred_call.ts`.
   /** The reply: a term. */
   HELD_REPLY: 16,
   /** The call was rejected: as in REFUSED. */
@@ -162,8 +162,8 @@ const HANDSHAKE_LIST_BYTES_MAX = 3_072;
 export const ROOM_BYTES_MAX = 255;
 
 /**
- * Maximum number of bytes of a room broadcast in addition to its message: tag, room length, room,
- * message length.
+ * Number of bytes that a room broadcast needs at most in addition to its message: tag, room length,
+ * room and message length.
  */
 export const ROOM_HEAD_BYTES_MAX: number = 1 + 2 + ROOM_BYTES_MAX + 4;
 
@@ -454,8 +454,8 @@ export function decodeGoodbye(body: Uint8Array): GoodbyeReason | undefined {
 }
 
 /**
- * Encodes a ROOM_BROADCAST frame, or a ROOM_BROADCAST_BINARY frame for bytes. The layout is public,
- * so the frame is built in one buffer, which all sessions share.
+ * Encodes a ROOM_BROADCAST frame for a text, or a ROOM_BROADCAST_BINARY frame for bytes. The frame
+ * contains nothing about its session, so it is encoded once, in one buffer that all sessions share.
  */
 export function encodeRoomBroadcast(room: string, data: string | Uint8Array): Uint8Array {
   const name = utf8(room);

@@ -31,7 +31,9 @@ export class NodeMessageReader {
   #bytes: Uint8Array = EMPTY;
   #at = 0;
   #end = 0;
-  /** Whether the message is large and its term refers to no earlier one. */
+  /**
+   * Whether the message arrived in fragments. The term of such a message refers to no earlier one.
+   */
   #alone = false;
   /** The term of a held message, which was decoded on arrival. */
   #decoded: Decoded | undefined;
@@ -87,7 +89,7 @@ export class NodeMessageReader {
     let plain = from;
     while (plain < end && this.#bytes[plain]! < 0x80) plain++;
     if (plain === end) {
-      // Most names are ASCII and repeat often.
+      // Names are usually ASCII, and few different ones are used, so their texts are cached.
       this.#names.begin(this.#bytes, end);
       return this.#names.latin1(from, end);
     }

@@ -55,7 +55,9 @@ export class NodeTable implements PidWriter, PidReader {
   /** The incarnation of the node on the other side. */
   readonly peer: RemoteIncarnation;
   readonly #system: System;
-  /** Stores forwarded calls; while it is `undefined`, calls cannot be forwarded. */
+  /**
+   * Stores the calls that this node forwards. While it is `undefined`, no call can be forwarded.
+   */
   held: HeldCalls | undefined = undefined;
   readonly #announce: (index: number, home: Home) => void;
   /** The indexes announced to the peer. */
@@ -116,7 +118,7 @@ export class NodeTable implements PidWriter, PidReader {
     return home && this.held?.arrived(home, id, request);
   }
 
-  /** Returns the encoding of a call; `undefined` if the value is not a call. */
+  /** Returns the form in which a call is sent; `undefined` if the value is not a call. */
   transferable(value: object): TransferableCall | undefined {
     return this.held?.transferable(value);
   }
@@ -126,7 +128,10 @@ export class NodeTable implements PidWriter, PidReader {
     return index === SENDER ? this.peer : this.#homes[index - FIRST];
   }
 
-  /** Returns the pid of a local actor. For a live actor, this is the object that links refer to. */
+  /**
+   * Returns the pid of a local actor. For a live actor, this is the actor's own pid object, to
+   * which links refer.
+   */
   #own(id: number): Pid {
     if (id === 0) return this.#system.pid;
     const pid = this.#system.find(id)?.pid as Pid | undefined;
@@ -134,7 +139,8 @@ export class NodeTable implements PidWriter, PidReader {
   }
 
   #find(home: Home): number | undefined {
-    // Another object may represent the same incarnation, for example one of another session.
+    // The same incarnation may be represented by different objects, for example in different
+    // sessions.
     const key = `${home.node} ${home.creation}`;
     let index = this.#byKey.get(key);
     if (index === undefined) {
@@ -159,7 +165,10 @@ function isLife(home: Home, node: string, creation: number): boolean {
   return home.creation === creation && home.node === node;
 }
 
-/** Returns the pid of a remote actor: the object that links refer to, if there is one. */
+/**
+ * Returns the pid of a remote actor: the object to which links refer, if there is one; otherwise a
+ * new one.
+ */
 function pidAt(home: RemoteIncarnation, id: number): Pid {
   const known = home.nodeLink?.isOpen ? home.nodeLink.known(id) : undefined;
   return (known?.pid as Pid | undefined) ?? new Pid(home, id, undefined);

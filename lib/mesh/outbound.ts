@@ -32,8 +32,8 @@ import { ANSWER, encodeHome, TAG } from "./message.ts";
 import type { SessionOutbox } from "./outbox.ts";
 
 /**
- * The statuses of answers with a term, each with the status of the rejection that replaces it if
- * the term cannot be encoded.
+ * The statuses of answers with a term. For each, the status of the rejection that is sent instead
+ * if the term cannot be encoded.
  */
 const REFUSALS: ReadonlyMap<number, number> = new Map<number, number>([
   [ANSWER.REPLY, ANSWER.REFUSED],
@@ -51,7 +51,7 @@ const NAMES_KEPT_MAX = 1024;
  */
 const VIEW_BYTES_MIN = 64;
 
-/** Size of a pid, of a reference's number and of a request's number. Bytes. */
+/** Size in bytes of a pid, of the number of a reference, and of the number of a request. */
 const WORD_BYTES = 8;
 
 /**
@@ -85,7 +85,7 @@ export class Outbound implements FoundNodeLink, SignalSender {
   readonly #bytesMax: number;
   /** A secret for the tables whose keys the peer chooses. */
   readonly salt: number;
-  /** Remote actors by local id, which the peer chooses. */
+  /** Remote actors by local id. The peer chooses the ids, so the table is salted. */
   readonly #remoteActors: SaltedMap<RemoteActor>;
   readonly #named = new Set<RemoteActor>();
   /** Pending calls by the number of the request. */
@@ -160,7 +160,7 @@ export class Outbound implements FoundNodeLink, SignalSender {
   }
 
   forget(remote: RemoteActor): void {
-    // A pid that outlives its remote actor is looked up again by the link.
+    // If the pid is used later, this link looks its remote actor up again.
     remote.pid.target = undefined;
     if (remote instanceof NamedRemoteActor) this.#named.delete(remote);
     else if (this.#remoteActors.get(remote.pid.id) === remote) {
@@ -240,7 +240,7 @@ export class Outbound implements FoundNodeLink, SignalSender {
     }
     this.#calls.set(number, call);
     call.whenOver(() => {
-      // The caller has given up a call that was still pending.
+      // If the call is still pending, the caller has given it up.
       if (this.#calls.delete(number) && this.isOpen) this.#sendCallOver(number);
     });
   }
@@ -284,7 +284,7 @@ export class Outbound implements FoundNodeLink, SignalSender {
     this.#outbox.commit(true);
   }
 
-  /** Answers an UNLINK. */
+  /** Answers an UNLINK of the other node. */
   unlinked(from: number, id: number): void {
     this.#pair(TAG.UNLINKED, from, id);
     this.#outbox.commit(true);
@@ -433,9 +433,9 @@ export class Outbound implements FoundNodeLink, SignalSender {
   }
 
   /**
-   * Writes an exit reason. Exits are rare: each uses a new encoder, and refers to no earlier term.
-   * They must be sent, and nothing may be thrown in the exiting actor: a reason that cannot be
-   * encoded is replaced by a text.
+   * Writes an exit reason. Each reason uses a new encoder and refers to no earlier term, because
+   * exits are rare. It must be sent, and nothing may be thrown in the exiting actor, so a reason
+   * that cannot be encoded is replaced by a text.
    */
   #reason(reason: ExitReason, out: TermBuffer): void {
     if (reason === "normal") return writeNormal(out);

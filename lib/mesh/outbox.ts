@@ -35,7 +35,7 @@ import { Pressure } from "./pressure.ts";
 /** Number of buffered bytes above which they become a chunk. Two chunks fit into the buffer. */
 const PIECE_BYTES_MAX = 30 * 1024;
 
-/** Number of unsent bytes in the stream below which it receives more data. */
+/** While the stream has fewer unsent bytes than this, it receives more data. */
 const WINDOW_BYTES = 64 * 1024;
 
 /** Number of data bytes that are sent between two fragments: one full chunk. */
@@ -238,7 +238,8 @@ export class SessionOutbox {
   }
 
   /**
-   * Returns whether a frame of `length` bytes may be added, after which `unsent` bytes are queued.
+   * Returns whether a frame of `length` bytes may be added, with which `unsent` bytes are queued.
+   * `vital`: the limit of the queue does not apply to the frame.
    */
   #takes(unsent: number, length: number, vital: boolean): boolean {
     const { bytesMax, messageBytesMax } = this.#limits;
@@ -251,7 +252,7 @@ export class SessionOutbox {
   /** Checks the limits after bytes were added. */
   #rose(unsent: number): void {
     this.pressure.at(unsent);
-    // Only recorded here, because this call may be part of an actor's exit.
+    // The session is not ended here, because this call may be part of an actor's exit.
     if (unsent > this.#limits.bytesMax + VITAL_BYTES_MAX) this.#isOverloaded = true;
     if (this.#isOverloaded || this.pressure.isNews) this.#arm();
   }
@@ -296,8 +297,7 @@ export class SessionOutbox {
         if (!this.#sendData()) return this.#finish();
         continue;
       }
-      // After `end`, the peer's TAKEN messages are no longer read, so their limit no longer
-      // applies.
+      // After `end`, this side no longer reads the peer's TAKENs, so it no longer waits for them.
       const mayFly = this.#flight < FLIGHT_BYTES_MAX || this.#last !== undefined;
       const mayPass = this.#passed < PASSED_BYTES_MAX && (this.#share > 0 || !mayFly);
       if (mayPass && this.#sendData()) continue;

@@ -7,17 +7,20 @@
  */
 
 /**
- * Maximum number of links, of monitors and of unanswered calls of one peer on this node. The peer
- * may refer to up to twice as many of its actors in them. Links are counted only periodically, so
- * there may be half as many more.
+ * Maximum number of links that one peer may have on this node, and the same of monitors and of
+ * unanswered calls. Up to twice as many of the peer's actors may take part in them. Links are
+ * counted only periodically, so half as many more are possible.
  */
 export const RELATIONS_MAX: number = 2 ** 20;
 
 /**
- * Default of `remoteMailboxMax`: the number of messages in a mailbox without a limit of its own
- * from which messages of other nodes are dropped.
+ * Default of `remoteMailboxMax`. When a mailbox without a limit of its own has this many messages,
+ * further messages of other nodes are dropped.
  */
 export const REMOTE_MAILBOX_MAX: number = 2 ** 18;
 
-/** Maximum number of calls and monitors that are recorded as cancelled before they were handled. */
+/**
+ * Maximum number of cancellations that are recorded because they arrived before their calls or
+ * monitors were handled.
+ */
 export const CANCELLED_MAX = 4096;

@@ -94,7 +94,7 @@ export interface Peer {
   readonly failures: number;
   /** The time when the last dial began, in milliseconds of the node's clock. */
   readonly triedAt: number;
-  /** Whether the last dial got no answer: the next one may occupy a slot for seconds. */
+  /** Whether the last dial got no answer. The next one may then occupy a slot for seconds. */
   readonly isSilent: boolean;
   /** Whether the user waits for the node. */
   readonly isWanted: boolean;
@@ -115,7 +115,7 @@ export type DialFailure =
   | "refused"
   /** The node did not answer. */
   | "silent"
-  /** The dial will fail again: another node is at the address, or the node rejects this one. */
+  /** Another dial will fail too: another node is at the address, or the node rejects this one. */
   | "futile";
 
 /** The answer to an authenticated initiator. */
@@ -127,7 +127,7 @@ export class Peers {
   readonly #chance: () => number;
   readonly #forgetMs: number;
   readonly #peers = new Map<string, Entry>();
-  /** Stopped nodes, and when gossip about them is no longer ignored. */
+  /** Nodes that have stopped, each with the time until which gossip about it is ignored. */
   readonly #stopped = new Map<string, number>();
 
   /** `chance` returns numbers in [0, 1). */
@@ -150,7 +150,7 @@ export class Peers {
     const { state } = known;
     if (origin === "asked") known.isWanted = state.kind !== "up";
     if (origin === "seed" || origin === "asked") {
-      // The user requested the node: it is dialed now, whatever happened before.
+      // The user has requested the node: it is dialed now, unless it is connected or being dialed.
       if (state.kind !== "left" && state.kind !== "idle") return true;
       if (state.kind === "left") known.origin = origin;
       known.state = { kind: "idle", dialAt: now };
@@ -193,8 +193,8 @@ export class Peers {
   }
 
   /**
-   * Called when the dial was given up because the peer dials too. If the peer's dial fails, the
-   * node is dialed again.
+   * Called when the dial was given up because the peer dials this node too. The node is dialed
+   * again if no session opens.
    */
   yielded(name: string, now: number): void {
     const peer = this.#peers.get(name);
@@ -273,8 +273,8 @@ export class Peers {
   }
 
   /**
-   * Forgets the nodes that were unreachable for too long, and all but the last
-   * {@linkcode PEERS_MAX} disconnected ones. Returns the names of the unreachable ones.
+   * Forgets the nodes that were unreachable for too long. Of the other disconnected nodes, keeps
+   * the last {@linkcode PEERS_MAX}. Returns the names of the unreachable ones.
    */
   expire(now: number): string[] {
     const forgotten: string[] = [];

@@ -1,6 +1,6 @@
 /**
- * Tracks whether a session's queue is nearly full, with two marks, so that not every frame is a
- * change:
+ * Tracks whether a session's queue is nearly full. Two marks, far apart, prevent a change with
+ * every frame:
  *
  *     ──▶ above half of the limit ──▶ high ──▶ below an eighth of it ──▶ drained
  *
@@ -21,10 +21,7 @@ export interface PressureState {
   readonly high: boolean;
 }
 
-/**
- * Compares the length of one queue with two marks, and wakes the callers that wait for the lower
- * one.
- */
+/** Compares the length of one queue with two marks, and resolves the waits for the lower one. */
 export class Pressure {
   /** Number of bytes above which the queue is high. */
   readonly highMark: number;

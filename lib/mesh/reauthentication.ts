@@ -24,7 +24,7 @@ export const PROOF_MS = 5_000;
 /** Maximum number of proofs read from one PROOF. */
 const PROOFS_MAX = 8;
 
-/** Returns the proof keys of this node, first the one that it uses itself. */
+/** Returns the proof keys of this node. The first is that of the cookie in use. */
 export type ProofKeys = () => readonly Uint8Array[];
 
 /** Requests new proofs of peers, checks them, and answers the requests of peers. */
@@ -79,7 +79,7 @@ export class Reauthentication {
     else this.#proved.set(session, key);
   }
 
-  /** Called when the session has ended: no proof is awaited any more. */
+  /** Called when the session has ended: stops waiting for a proof. */
   over(session: Session): void {
     this.#pending.get(session)?.timer.cancel();
     this.#pending.delete(session);

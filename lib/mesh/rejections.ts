@@ -23,8 +23,8 @@ export class Rejections {
 
   /** Returns whether a rejection should be logged. */
   isNews(hostname: string, reason: string): boolean {
-    // A client that rejects this node's certificate sends an alert and closes. Either may arrive
-    // first.
+    // A client that rejects this node's certificate sends an alert and closes the stream. Whichever
+    // of the two is detected first, the rejection is the same.
     const key = `${hostname} ${reason === "broken" ? "cookie" : reason}`;
     const now = this.#clock.now();
     const told = this.#told.get(key);
@@ -48,7 +48,10 @@ export function untrustedWords(message: string): string {
   return "its certificate is not of our cluster (another cookie? or a clock that is wrong by days?)";
 }
 
-/** TLS error messages, which differ between runtimes, and their meaning for a cluster. */
+/**
+ * Patterns of TLS error messages, which differ between runtimes, each with a code and its meaning
+ * for a cluster.
+ */
 const MEANINGS: readonly (readonly [RegExp, string, string])[] = [
   [EXPIRED, "untrusted", CLOCKS],
   [/timeout/i, "timeout", "no TLS handshake in time"],

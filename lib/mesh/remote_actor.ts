@@ -33,7 +33,9 @@ export class RemoteActor extends ActorRef {
   readonly pid: Pid<unknown>;
   isAlive = true;
   protected readonly sender: SignalSender;
-  /** Number of unanswered UNLINKs, by the id of the local actor. */
+  /**
+   * For each local actor, by its id: the number of UNLINKs that the other node has not answered.
+   */
   #unlinking: Map<number, number> | undefined = undefined;
 
   constructor(sender: SignalSender, home: Home, id: number) {
@@ -71,8 +73,8 @@ export class RemoteActor extends ActorRef {
   }
 
   /**
-   * Returns whether the other node has not answered an UNLINK of this local actor yet. Until then,
-   * its messages about the link refer to the removed link.
+   * Returns whether the other node has not yet answered an UNLINK of the local actor with this id.
+   * Until then, its messages about the link refer to the removed link.
    */
   isUnlinking(id: number): boolean {
     return this.#unlinking !== undefined && this.#unlinking.has(id);

@@ -121,7 +121,7 @@ export class RemoteNodes implements Remote, CallAnswerer {
     if (nodeLink === undefined) {
       return home.node === this.#system.home.node ? "noproc" : "noconnection";
     }
-    // The pid belongs to another incarnation of the node than the connected one.
+    // The pid belongs to an earlier or later incarnation of the node than the connected one.
     if (nodeLink.home.creation !== home.creation) return "noproc";
     if (home instanceof RemoteIncarnation) home.nodeLink = nodeLink;
     return nodeLink;

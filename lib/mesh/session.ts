@@ -35,8 +35,8 @@ import type { PressureState } from "./pressure.ts";
 const PING_BYTES = 8;
 
 /**
- * Minimum amount of incomplete input that counts against the node's budget, in bytes: most reads
- * end within a frame.
+ * Incomplete input of fewer bytes does not count against the node's budget, because most reads end
+ * within a frame.
  */
 const HELD_BYTES_LEAST = 64 * 1024;
 
@@ -146,15 +146,15 @@ const LISTS: ReadonlySet<number> = new Set([
 ]);
 
 /**
- * Number of bytes of messages about names and groups that are handled before pending I/O and timers
- * are. They contain about 600 names, and take 1 to 3 ms.
+ * Number of bytes of messages about names and groups after which pending I/O and timers are
+ * handled. They contain about 600 names, and take 1 to 3 ms.
  */
 const LIST_BYTES_A_TURN_MAX = 32 * 1024;
 
 /** Number of bytes that each message about names and groups counts in addition to its length. */
 const LIST_ROW_BYTES = 64;
 
-/** A pending check whether the peer is alive. */
+/** A pending check of whether the peer is alive. */
 interface Probe {
   /** The number of the ping that must be answered. */
   readonly ping: number;
@@ -185,13 +185,17 @@ export class Session implements FrameSink, SessionMessages {
   readonly #clock: Clock;
   readonly #yieldToIo: (task: () => void) => void;
   readonly #heartbeat: Heartbeat;
-  /** Number of bytes of names and groups that were handled since the last pause. */
+  /**
+   * Number of bytes of messages about names and groups that were handled since other work could
+   * last run.
+   */
   #listBytes = 0;
   /**
-   * Whether the rest of the received bytes waits until pending I/O and timers have been handled.
+   * Whether the session waits with the rest of the received bytes until pending I/O and timers have
+   * been handled.
    */
   #isYielding = false;
-  /** The number in the last ping. */
+  /** Number of pings sent, which is the number of the last one. */
   #pings = 0;
   /** Number of bytes of pongs written since the stream was last empty. */
   #pongs = 0;
@@ -340,7 +344,7 @@ export class Session implements FrameSink, SessionMessages {
       };
     });
     this.outbox.end(encodeGoodbye(reason));
-    // A paused stream would not report the end of the peer's data.
+    // The end of the peer's data is not reported while the stream is paused.
     stream.resume();
     this.#forget();
     const timer = this.#clock.after(GOODBYE_MS, () => stream.abort());
@@ -472,7 +476,10 @@ export class Session implements FrameSink, SessionMessages {
     return broken;
   }
 
-  /** Ends the session, because a frame exceeded the limit and no later frame can be found. */
+  /**
+   * Called when a frame exceeded the limit: ends the session, because the beginning of the next
+   * frame is unknown.
+   */
   overlong(): void {
     this.#broke(`a frame of more than ${FRAME_BYTES_MAX} bytes`);
   }

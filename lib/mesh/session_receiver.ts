@@ -77,7 +77,10 @@ export class SessionReceiver implements SessionHandler, Receivers {
   }
 }
 
-/** Returns the key under which broadcasts to a room are held; `undefined` for other messages. */
+/**
+ * Returns the key of the room of a broadcast, under which broadcasts are held; `undefined` for any
+ * other message.
+ */
 function roomKey(tag: number, head: Uint8Array): HoldKey | undefined {
   if (tag !== TAG.ROOM_BROADCAST && tag !== TAG.ROOM_BROADCAST_BINARY) return undefined;
   const room = decodeRoomName(head);

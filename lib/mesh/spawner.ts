@@ -26,7 +26,7 @@ import { ALLOW_ALL, type Authorization } from "./authorization.ts";
 import { SPAWN_FLAG, SPAWN_STATUS } from "./message.ts";
 import type { Outbound } from "./outbound.ts";
 
-/** Default time limit of a spawn on another node. Milliseconds. */
+/** Default time limit for spawning an actor on another node. Milliseconds. */
 const SPAWN_TIMEOUT_MS = 5_000;
 
 /**
@@ -223,7 +223,10 @@ export class Spawner {
     return this.#isClosed ? [] : [...this.#exposed.keys()];
   }
 
-  /** Returns whether this node itself may spawn a function of that name here. */
+  /**
+   * Returns whether a function of that name is exposed. Spawns by this node itself remain possible
+   * after `close`.
+   */
   has(name: string): boolean {
     return this.#exposed.has(name);
   }
@@ -286,7 +289,8 @@ export class Spawner {
       const request = ++this.#requests;
       const flags = (link ? SPAWN_FLAG.LINK : 0) | (ref === undefined ? 0 : SPAWN_FLAG.MONITOR) |
         (target.owned ? SPAWN_FLAG.OWNED : 0);
-      // This comes first, because it throws if the arguments cannot be sent.
+      // This call comes before the spawn is registered, because it throws if the arguments cannot
+      // be sent.
       nodeLink.spawn(request, from.pid.id, flags, target.fn, ref?.id ?? 0, args);
       const pending = new Pending(
         this.#system,
@@ -336,7 +340,7 @@ export class Spawner {
     const pid = this.#system.spawn(undefined, undefined, exposed.fn, args as never[]);
     const actor = this.#system.find(pid.id) as Actor | undefined;
     if (actor === undefined) return this.#refuse(nodeLink, request, "limit");
-    // The function `allow`, or a listener, has ended the session.
+    // `allow`, or a listener that the spawn has called, may have ended the session.
     if (!nodeLink.isOpen) return actor.end("noconnection");
     if (flags & SPAWN_FLAG.LINK) tie(actor, nodeLink.remoteActor(from));
     if (flags & SPAWN_FLAG.OWNED) this.#own(nodeLink.remoteActor(from), actor);

@@ -27,7 +27,7 @@ const OVER = 0;
 
 /** Sends the answer to a call that another node has forwarded. */
 export interface CallAnswerer {
-  /** Sends an answer if there is a session with the node. */
+  /** Sends an answer to the node that forwarded the call. Has no effect without a session. */
   answerHeld(home: Home, number: number, status: number, value: unknown): void;
 }
 
@@ -66,8 +66,8 @@ export class TransferredCall extends Call implements TransferableCall, Chained, 
   }
 
   /**
-   * Calls `over` at once: this node does not learn when the call ends, because another node has
-   * forwarded it.
+   * Calls `over` at once. This node is not notified when the call ends, because the node that
+   * forwarded it keeps it.
    */
   whenOver(over: () => void): void {
     over();
