@@ -36,6 +36,7 @@ import {
   type MarkedState,
   ServiceActor,
   type ServiceRequest,
+  type StateCheck,
 } from "./service_actor.ts";
 import { type Spawnable, spawnable } from "./spawnable.ts";
 import type { StartTerms } from "./persistence.ts";
@@ -211,10 +212,10 @@ export function service<P extends ServiceProtocol = NoProtocol>(
  * Defines a service whose protocol is not known here. The compiler has checked the definition
  * against its own protocol.
  */
-export function defineService(definition: AnyDefinition): Service<AnyProtocol> {
+export function defineService(definition: AnyDefinition, check?: StateCheck): Service<AnyProtocol> {
   checkNames(definition, DEFINITION, (words) => new ArgumentError(`service: ${words}`));
   checkHandlers(definition);
-  definition = inContext(definition);
+  definition = { ...inContext(definition), ...check && { restored: check } };
   const request = (
     service: Target,
     request: ServiceRequest,

@@ -70,6 +70,9 @@ const STATES =
 
 type Handler = (this: ServiceActor, state: unknown, ...args: unknown[]) => unknown;
 
+/** Throws if a service cannot start with a state. */
+export type StateCheck = (state: unknown) => void;
+
 /** A definition of any protocol. */
 export type AnyDefinition =
   & Pick<ServiceHandlers<ServiceProtocol>, "name" | "idleMs" | "trapExit">
@@ -77,6 +80,8 @@ export type AnyDefinition =
     readonly persist?: PersistOptions & { readonly key: string | ((...args: unknown[]) => string) };
   }
   & { readonly init: (this: ServiceActor, ...args: unknown[]) => unknown }
+  /** Called with the state at the start. If it throws, the start rejects with the error. */
+  & { readonly restored?: StateCheck }
   & { readonly [K in "call" | "cast"]?: Readonly<Record<string, Handler>> }
   & { readonly [K in "info" | "continue" | "idle" | "terminate"]?: Handler };
 
@@ -204,6 +209,11 @@ export class ServiceActor {
 
   #ready(state: unknown, continueWith: Effects["continueWith"]): void | Promise<void> {
     if (this.#isDead) return;
+    try {
+      this.#definition.restored?.(state);
+    } catch (error) {
+      return this.#starting.failed(error);
+    }
     this.#state = state;
     this.#begins = false;
     this.#starting.done();

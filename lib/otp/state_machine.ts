@@ -161,8 +161,8 @@ const BEGIN = Symbol("begin");
  * - `after` is the state timeout, `idle` the timeout without events, `timeouts` are named. A
  *   timeout that was cancelled, or that belongs to a state that was left, never fires.
  *
- * @throws {ArgumentError} `code` "badarg": a state, event or option is unknown, or a time is
- * invalid.
+ * @throws {ArgumentError} `code` "badarg": a state or option is unknown, or a rule, a function or a
+ * time is invalid. `start` rejects with it if the stored state is none of the definition.
  *
  * @example
  * ```ts
@@ -211,7 +211,10 @@ export function stateMachine<P extends MachineProtocol>(
   definition: MachineDefinition<P>,
 ): StateMachine<P> {
   const machine = new Machine(definition as unknown as Definition);
-  const defined = defineService(machine.service());
+  const defined = defineService(
+    machine.service(),
+    (state) => machine.restored(state as State),
+  );
   return { ...defined, diagram: () => machine.diagram() } as unknown as StateMachine<P>;
 }
 
@@ -261,6 +264,15 @@ class Machine {
         return state;
       },
     };
+  }
+
+  /** Throws unless the definition has the state of a machine that was stored or moved. */
+  restored({ state }: State): void {
+    if (Object.hasOwn(this.#definition.states, state)) return;
+    throw new ArgumentError(
+      `${this.#name}: the stored state is ${JSON.stringify(state)}, which is no state of the ` +
+        "definition: add it, or change or remove the stored value",
+    );
   }
 
   diagram(): string {
@@ -368,7 +380,7 @@ class Machine {
     const own = states[state.state]!;
     const rule: Rule | undefined = event.rule === "after" || event.rule === "idle"
       ? own[event.rule]
-      : own[event.rule]?.[event.name] ?? any?.[event.rule]?.[event.name];
+      : ruleOf(own[event.rule], event.name) ?? ruleOf(any?.[event.rule], event.name);
     if (rule === undefined) {
       if (event.call !== undefined) {
         refuse(
@@ -471,6 +483,23 @@ class Machine {
     const { data, next } = effects as Effects;
     const isValid = !(data instanceof Promise) && (next === undefined || Array.isArray(next));
     if (!isValid) this.#badReturn(handler, effects);
+    if (next !== undefined) this.#checkKnown(handler, "on", next[0]);
+    for (const name in (effects as Effects).timeouts) this.#checkKnown(handler, "timeouts", name);
+  }
+
+  /** Throws unless some state has a rule for an internal event or a named timeout. */
+  #checkKnown(handler: string, kind: "on" | "timeouts", name: string): void {
+    const { states, any } = this.#definition;
+    if (any?.[kind] !== undefined && Object.hasOwn(any[kind], name)) return;
+    for (const state in states) {
+      const rules = states[state]![kind];
+      if (rules !== undefined && Object.hasOwn(rules, name)) return;
+    }
+    throw new BadReturnError(
+      `${this.#name}: ${handler} returned the ${kind === "on" ? "event" : "timeout"} ${
+        describe(name)
+      }, for which no state has a rule: add one to \`${kind}\` of a state, or of \`any\``,
+    );
   }
 
   #badReturn(handler: string, returned: unknown): never {
@@ -526,6 +555,11 @@ class Machine {
   }
 }
 
+/** Returns the rule of an event or a timeout. Names such as `toString` have one only if defined. */
+function ruleOf(rules: Readonly<Record<string, Rule>> | undefined, name: string): Rule | undefined {
+  return rules !== undefined && Object.hasOwn(rules, name) ? rules[name] : undefined;
+}
+
 function internal([name, ...args]: readonly [string, ...unknown[]]): Event {
   return { name, args, rule: "on", call: undefined };
 }
@@ -549,18 +583,46 @@ function check({ initial, data, states, any, ...rest }: Definition): void {
   const bad = (words: string): ArgumentError => new ArgumentError(`stateMachine: ${words}`);
   checkNames({ initial, data, states, ...rest }, DEFINITION, bad);
   if (typeof data !== "function") throw bad("data must be a function that returns the first data");
+  if (typeof states !== "object" || states === null) throw bad("states must be an object");
   if (!Object.hasOwn(states, initial)) {
     throw bad(`initial is ${JSON.stringify(initial)}, which is no state`);
   }
   for (const [name, rules] of Object.entries({ ...states, ...any && { "(any)": any } })) {
     checkNames(rules, STATE, (words) => bad(`state ${name}: ${words}`));
-    const all = { ...rules.on, ...rules.timeouts, after: rules.after, idle: rules.idle };
-    for (const [event, rule] of Object.entries(all)) {
-      for (const to of rule === undefined ? [] : targetsOf(rule as Rule)) {
+    const { on, timeouts, after, idle } = rules;
+    for (const kind of ["on", "timeouts"] as const) {
+      const given: unknown = rules[kind];
+      if (given === undefined || typeof given === "object" && given !== null) continue;
+      throw bad(`${kind} of ${name} is ${describe(given)}: use an object of rules`);
+    }
+    for (const kind of ["enter", "exit"] as const) {
+      if (rules[kind] === undefined || typeof rules[kind] === "function") continue;
+      throw bad(`${kind} of ${name} is ${describe(rules[kind])}: use a function`);
+    }
+    for (const [event, rule] of Object.entries({ ...on, ...timeouts, after, idle })) {
+      if (rule === undefined) continue;
+      const words = wrongIn(rule);
+      if (words !== undefined) throw bad(`${event} of ${name} ${words}`);
+      for (const to of targetsOf(rule)) {
         if (Object.hasOwn(states, to)) continue;
         throw bad(`${event} of ${name} goes to ${JSON.stringify(to)}, which is no state`);
       }
     }
-    for (const timeout of [rules.after, rules.idle]) if (timeout !== undefined) timerMs(timeout.ms);
+    for (const timeout of [after, idle]) if (timeout !== undefined) timerMs(timeout.ms);
   }
+}
+
+/** Returns what is wrong in the form of a rule, or undefined. */
+function wrongIn(rule: unknown): string | undefined {
+  if (typeof rule === "string" || typeof rule === "function") return undefined;
+  const { postpone, to, run } = (rule ?? {}) as Record<string, unknown>;
+  if (typeof rule !== "object" || postpone !== true && typeof to !== "string" && !isTexts(to)) {
+    return `is ${describe(rule)}: use a state, a function, { to, run } or { postpone: true }`;
+  }
+  if (run === undefined || typeof run === "function") return undefined;
+  return `has ${describe(run)} as run: use a function`;
+}
+
+function isTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.every((each) => typeof each === "string");
 }

@@ -224,6 +224,36 @@ test("stateMachine: a persisted machine continues after a restart in its state, 
   });
 });
 
+test("stateMachine: a stored state that the definition lacks makes the start reject with its name", async () => {
+  await simulate({ seed: 1 }, async (sim) => {
+    const node = await sim.start("a");
+    const memory = memoryStore();
+    const slow: Store = {
+      load: async (key) => await memory.load(key),
+      save: (key, value, version, previous) => memory.save(key, value, version, previous),
+    } as Store;
+    for (const gone of ["old", "toString"]) {
+      const machineIn = (state: string, store: Store) =>
+        stateMachine<{ states: string; data: number; cast: { go(): void } }>({
+          initial: "new",
+          data: () => 0,
+          states: { new: { on: { go: state } }, [state]: {} },
+          persist: { store, key: gone },
+        });
+      const before = machineIn(gone, memory);
+      const pid = await before.start(node);
+      before.cast(pid).go();
+      assertEquals((await before.state(pid)).state, gone);
+      await before.stop(pid);
+      for (const store of [memory, slow]) {
+        const after = machineIn("next", store);
+        const error = await assertRejects(() => after.start(node), ArgumentError);
+        assert(error.message.includes(`the stored state is "${gone}"`), error.message);
+      }
+    }
+  });
+});
+
 test("stateMachine: a sharded machine moves to another node with its state and timeouts", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const machine = stateMachine<{
@@ -319,9 +349,24 @@ test("stateMachine: rejects unknown states, options and invalid times", () => {
     { initial: "one", states: { one: { onn: {} } } },
     { initial: "one", states, stats: {} },
     { initial: "one", states, data: 7 },
+    { initial: "one", states: null },
+    ...[null, 5, {}, { postpone: false }, { to: 5 }, { to: "one", run: 5 }, { to: [null] }]
+      .flatMap((rule) => [
+        { initial: "one", states: { one: { on: { go: rule } } } },
+        { initial: "one", states: { one: { timeouts: { go: rule } } } },
+        { initial: "one", states: { one: { after: rule } } },
+      ]),
+    ...["on", "timeouts", "enter", "exit"].flatMap((name) =>
+      [null, 5].map((value) => ({ initial: "one", states: { one: { [name]: value } } }))
+    ),
   ];
   for (const definition of bad) {
-    assertThrows(() => stateMachine({ data: () => null, ...definition } as never), ArgumentError);
+    assertThrows(
+      () => stateMachine({ data: () => null, ...definition } as never),
+      ArgumentError,
+      undefined,
+      JSON.stringify(definition),
+    );
   }
 });
 
@@ -338,6 +383,12 @@ test("stateMachine: an invalid return value of a handler ends the machine with a
         "the handler of go",
         { a: { on: { go: () => value } }, b: {} },
       ]),
+      ...[{ next: ["toString"] }, { next: ["gone"] }, { timeouts: { gone: 1 } }].map(
+        (value): [string, Record<string, unknown>] => [
+          "the handler of go",
+          { a: { on: { go: () => ({ reply: 1, ...value }) } }, b: {} },
+        ],
+      ),
       ["enter of state b", { a: { on: { go } }, b: { enter: () => promise } }],
       ["enter of state b", { a: { on: { go } }, b: { enter: () => "entered" } }],
       ["exit of state a", { a: { on: { go }, exit: () => promise }, b: {} }],
