@@ -44,8 +44,7 @@ const SCRIPT = `(() => {
     const text = walker.currentNode.data.trim();
     if (text === "" || seen.has(element) || !visible(element)) continue;
     seen.add(element);
-    // Skips disabled controls, whose contrast WCAG does not restrict, and elements without rendered
-    // text.
+    // Disabled controls may have a low contrast.
     if (element.closest(":disabled, [aria-disabled=true], option, noscript, svg")) continue;
     const style = getComputedStyle(element);
     const size = parseFloat(style.fontSize);
