@@ -135,7 +135,7 @@ async function chat(browser: Browser, cluster: Cluster): Promise<void> {
   await ada.says("<img src=x onerror=alert(1)> is only text, I hope");
   await grace.sees("<img src=x onerror=alert(1)> is only text, I hope");
 
-  // A user without a page.
+  // Connects a user who has no page.
   const guest = await ChatClient.open(second!.plan.name, second!.url);
   guest.say({ type: "broadcast", room: "lobby", data: "A plain text, from a program on node2." });
   guest.say({ type: "broadcast", room: "lobby", data: { load: 0.25 } });
@@ -143,7 +143,7 @@ async function chat(browser: Browser, cluster: Cluster): Promise<void> {
   await ada.sees("A plain text, from a program on node2.");
   await ada.sees('{"load":0.25}');
 
-  // A second room, with a broadcast that the sender itself does not receive.
+  // Opens a second room, in which a broadcast is not sent to its sender.
   for (const person of [ada, grace]) await person.joins("workshop");
   await ada.picks("lobby");
   await grace.page.getByLabel("all but me").check({ force: true });
@@ -154,7 +154,7 @@ async function chat(browser: Browser, cluster: Cluster): Promise<void> {
   await grace.sees("to the others");
   assertEquals(await grace.page.locator("#log").getByText("psst", { exact: true }).count(), 1);
   await grace.page.getByLabel("everyone").check({ force: true });
-  // A room without messages.
+  // Joins a room without messages.
   await ada.joins("kitchen");
   for (const person of [ada, grace]) await person.picks("lobby");
 

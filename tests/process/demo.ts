@@ -105,7 +105,8 @@ export function isAlive(pid: number): boolean {
   try {
     return !/^State:\s*Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
   } catch {
-    // Without /proc, the signal decides; with it, the process has just exited.
+    // Without /proc, on other systems than Linux, only the signal shows that the process runs. On
+    // Linux, the process has just exited.
     return process.platform !== "linux";
   }
 }

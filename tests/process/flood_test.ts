@@ -25,7 +25,8 @@ for (const [one, other] of PAIRS) {
       await untilWhole(a, b);
       await b.ask("counter", { name: "sink" });
       const there = { name: "sink", node: b.name };
-      // A first run, so that code is compiled and caches are filled before memory is measured.
+      // Sends messages once before memory is measured, so that code is compiled and caches are
+      // filled.
       await a.ask("flood", { ...there, count: 20_000 });
       await until("all messages have arrived", async () => await a.ask("count", there) === 20_000);
       const before = await a.ask<number>("memory");

@@ -8,7 +8,9 @@ import { type NodeProcess, PAIRS, untilWhole, withNodes } from "../kit/process.t
 import { Client } from "../kit/socket.ts";
 import { test, until } from "../kit/test.ts";
 
-/** By how many bytes the memory of a process may grow, because its allocator keeps some. */
+/**
+ * The maximum growth of a process's memory in bytes, because its allocator keeps some freed memory.
+ */
 const KEPT_BYTES_MAX = 96 * 1024 * 1024;
 
 /**

@@ -76,7 +76,7 @@ for (const [one, other] of PAIRS) {
       const client = await Client.member(b.url, "r");
       b.signal("SIGSTOP");
       await a.ask("say", { room: "r", text: "x", count: 500 });
-      // Long enough for both nodes to send pings.
+      // Waits long enough for both nodes to send pings.
       await new Promise((wake) => setTimeout(wake, 1000));
       b.signal("SIGCONT");
       await until("all messages have arrived", () => client.observed.length === 500);

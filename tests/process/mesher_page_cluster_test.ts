@@ -88,7 +88,7 @@ async function showEvent(
   assertEquals(await ada.page.evaluate("document.stillTheSame"), true);
   await ada.shoots("sentry-issue");
 
-  // On the third node, by keyboard.
+  // Finds the event on the third node by keyboard.
   const bob = await PageUser.inside(browser, third, DESK);
   await bob.presses("g", "s");
   await bob.page.getByLabel("Search events").waitFor();

@@ -41,7 +41,7 @@ const VIEWS = {
   account: "#/settings/account",
 } as const;
 
-/** Returns the parts of a zip file's entries that are stored without compression. */
+/** Returns a zip file that contains these files without compression. */
 function zipOf(files: Readonly<Record<string, string>>): Uint8Array {
   const parts: Buffer[] = [];
   const entries: Buffer[] = [];

@@ -40,7 +40,7 @@ try {
   id = sentry.captureException(error);
 }
 const message = sentry.captureMessage("a plain message", "warning");
-// Large enough that SDKs which compress do so.
+// Reports an event so large that the SDKs that can compress do so.
 const long = sentry.captureException(new BasketError("a long one"), {
   extra: { basket: Array.from({ length: 4000 }, (_, i) => `plum ${i}`).join(", ") },
 });

@@ -24,7 +24,10 @@ export async function withPage(
   });
 }
 
-/** What Chromium logs when a page closes a socket on purpose before it is open, as a slow machine makes it. */
+/**
+ * The warning of Chromium when a page closes a socket before it is open, which pages do on purpose
+ * and mostly on slow machines.
+ */
 const CLOSED_EARLY = "WebSocket is closed before the connection is established";
 
 /** A user of a node's page. */
@@ -104,7 +107,7 @@ export class PageUser {
     for (const key of keys) await this.page.keyboard.press(key);
   }
 
-  /** Takes a screenshot of the whole page for `FIRN_SCREENSHOTS`. */
+  /** Takes a screenshot of the whole page if `FIRN_SCREENSHOTS` is set. */
   async shoots(name: string): Promise<void> {
     await takePicture(this.page, `mesher-${name}`, { fullPage: true });
   }

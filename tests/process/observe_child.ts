@@ -32,7 +32,7 @@ takeCommands(async (options) => {
       case "peers":
         return node.peers();
       case "deadlock": {
-        // A service that calls a service of another node, which calls back.
+        // Starts an actor that calls an actor of another node, which calls back.
         const { name, other, node: where } = command as unknown as Record<string, string>;
         node.spawnWith({ name: name! }, (self: Self) => async (message) => {
           if (typeof message !== "string") return;
@@ -54,7 +54,7 @@ takeCommands(async (options) => {
         return true;
       }
       case "loop": {
-        // A handler that computes for too long.
+        // Starts an actor whose handler computes for too long.
         const pid = node.spawnWith({ name: "report" }, () => (_: { type: string }) => {
           for (const end = performance.now() + 400; performance.now() < end;);
         });

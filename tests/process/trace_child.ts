@@ -66,7 +66,7 @@ takeCommands(async (options) => {
       case "peers":
         return node.peers();
       case "front": {
-        // A handler that calls the next node, and an async loop that does the same.
+        // Starts a handler that calls the next node. "middle" below does the same in an async loop.
         const middle = { name: "middle", node: String(command["node"]) };
         node.spawnWith({ name: "front" }, (self: Self) => async (call) => {
           const { request } = call as { request: unknown };

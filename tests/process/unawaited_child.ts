@@ -17,7 +17,7 @@ if (process.argv[2] === "listener") {
   process.on("unhandledRejection", (reason) => void observed.push(`${reason}`));
 }
 
-/** Never answers, or rejects with a reason that is not an error. */
+/** An actor that does not answer calls, or rejects them with a reason that is not an error. */
 const mute = node.spawn(() => (call: Call<string, never>) => {
   if (call.request.startsWith("refused")) call.refuse(call.request);
 });

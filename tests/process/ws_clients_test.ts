@@ -30,7 +30,10 @@ interface Seen {
   readonly fragments: string;
   readonly extensions: string;
   readonly protocol: string;
-  /** The close events: of the server's close, and of its own. */
+  /**
+   * The close event of the connection that the server closes. `ownClose` is that of the connection
+   * that the client closes.
+   */
   readonly received: { code: number; reason: string; wasClean: boolean };
   readonly ownClose: { code: number; reason: string; wasClean: boolean };
 }

@@ -43,7 +43,8 @@ test(
     await serving(
       { maxConnections: IDLE + 100, message: (conn, data) => conn.send(data) },
       async (server) => {
-        // A first run, so that code is compiled and tables have their size.
+        // Opens connections once before memory is measured, so that code is compiled and tables
+        // have grown.
         const warm = startClients("idle", server.port, 50);
         await until("the first connections are open", () => warm.lines.length > 0);
         const before = heapBytes();

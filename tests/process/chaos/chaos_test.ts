@@ -1,6 +1,6 @@
 /**
  * Tests real processes over TLS on loopback, under kill -9, SIGSTOP, stops, restarts and a network
- * that drops all data, with the checkers of the simulator.
+ * that holds data back, with the checkers of the simulator.
  *
  * Runs 20 seconds of faults, or 2 minutes with FIRN_LONG=1. FIRN_SEED sets the seed.
  */

@@ -24,13 +24,13 @@ export class Network {
     return network;
   }
 
-  /** Returns the full name of a node. Its port leads to the node through the routes only. */
+  /** Returns the full name of a node. The port in the name is that of a route to the node. */
   nameOf(short: string): string {
     const other = this.shorts.find((other) => other !== short)!;
     return `${short}@127.0.0.1:${this.#way(other, short).port}`;
   }
 
-  /** Returns which port a node must dial in place of each port in a name. */
+  /** Returns, for each port in the name of another node, the port of this node's route to it. */
   routesOf(short: string): Record<string, number> {
     const routes: Record<string, number> = {};
     for (const other of this.shorts) {
@@ -40,14 +40,14 @@ export class Network {
     return routes;
   }
 
-  /** Sets the port where a node listens; `undefined` while it is down. */
+  /** Directs the routes to a node to the port where it listens; `undefined` while it is down. */
   lead(short: string, port: number | undefined): void {
     for (const other of this.shorts) {
       if (other !== short) this.#way(other, short).target = port;
     }
   }
 
-  /** Drops all data from one node to another. */
+  /** Holds back all data from one node to another. */
   block(from: string, to: string): void {
     this.#way(from, to).block("forth");
     this.#way(to, from).block("back");

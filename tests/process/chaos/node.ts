@@ -29,7 +29,7 @@ export interface ChaosOptions extends NodeOptions {
   readonly journal: string;
   /** All nodes, by their short names. */
   readonly names: Readonly<Record<string, string>>;
-  /** The port that leads to a node, for each port in a name. */
+  /** The port to dial for each port in a node's name. */
   readonly routes: Readonly<Record<string, number>>;
   /** The defects of this build: keys of `BROKEN`. */
   readonly sabotage: readonly string[];

@@ -10,7 +10,7 @@ import { pick } from "../../kit/seeds.ts";
 export type Fault =
   /** A fault of a node: kill -9, a graceful stop, a restart, SIGSTOP, SIGCONT. */
   | { readonly kind: "kill" | "stop" | "restart" | "pause" | "resume"; readonly node: string }
-  /** Drops all data between two nodes, or in one direction, or ends their connections. */
+  /** Holds back all data between two nodes, or in one direction, or ends their connections. */
   | { readonly kind: "block" | "blockOneWay" | "cut"; readonly from: string; readonly to: string }
   /** Removes all blocks. */
   | { readonly kind: "heal" };

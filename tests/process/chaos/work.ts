@@ -193,7 +193,7 @@ export class Work {
     for (let i = 0; i < 8; i++) {
       const known = pick(random, this.#known.sink);
       const to = random.next() < 0.75 ? known.short : pick(random, Object.keys(names));
-      // One number per pair, whether by pid or by name.
+      // Messages by pid and by name share one sequence of numbers per sender and receiving node.
       const number = this.#number(to);
       const ballast = random.next() < 0.03 ? "x".repeat(100_000) : "";
       tell({ kind: "sent", to, number });
