@@ -9,7 +9,7 @@ import { comesBack, heapBytes } from "../kit/heap.ts";
 import { test } from "../kit/test.ts";
 import { BOOM, Family } from "./family.ts";
 
-/** Seeds, with 2,000 crashes each, 10,000 in all. */
+/** The seeds. Each run crashes 2,000 actors, 10,000 in all. */
 const SEEDS = [1, 2, 3, 4, 5];
 const CRASHES = 2_000;
 
@@ -125,7 +125,8 @@ test("Supervisor: 10,000 random crashes leak no memory", async () => {
     children: [level(family, "", 3, random)],
   });
   const all = [...family.pids.keys()];
-  // A first run, so that compiled code and caches are not counted.
+  // Crashes many actors before memory is measured, so that compiled code and caches are not
+  // counted.
   await crash(family, all, random, 10_000);
   await family.system.advance(5_000);
   family.forget();

@@ -339,7 +339,7 @@ await counter.call(counter.at(node.global, "counter")).get();`,
 test(
   "Types: each typical mistake has an error message that names the wrong part, and correct programs compile",
   {
-    // The test starts Deno's compiler.
+    // Runs on Deno only, because it starts Deno's compiler.
     ignore: runtime === "bun",
   },
   async () => {

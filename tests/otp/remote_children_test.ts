@@ -324,7 +324,8 @@ test("Supervisor: onNodeDown: a child starts with a function that its node has j
     const b = await world.node("b", [a], false);
     for (const onNodeDown of NODE_DOWN_POLICIES) {
       world.expose(b, "b", onNodeDown);
-      // a has read nothing from the network since `expose`.
+      // Node a does not know the function yet, because it has read nothing from the network since
+      // `expose`.
       const spec = { ...remote("w", b.name), fn: onNodeDown, onNodeDown };
       const tree = await Supervisor.start(starter(a), { children: [spec] });
       assertEquals(((await tree.whichChildren())[0]!.pid as Pid).node, b.name);

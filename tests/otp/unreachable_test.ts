@@ -40,7 +40,7 @@ test("Service.stop, Supervisor.stop: reject when the node is unreachable, and do
     b.system.names.register("counter", pid);
     b.system.names.register("tree", tree.pid);
     b.system.names.register("pool", pool.pid);
-    // The pids as the other node receives them.
+    // Returns a pid as the other node receives it.
     const seen = async (name: string) =>
       (await a.system.call({ name: "names", node: b.name }, name)) as typeof tree.pid;
     b.system.spawn(undefined, { name: "names" }, () => (call: never) => {
