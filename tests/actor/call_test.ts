@@ -327,7 +327,7 @@ for (const [policy, kept] of [["dropNewest", [0, 1]], ["dropOldest", [1, 2]]] as
         call.reply("done");
       },
     );
-    // Sent before the server's first turn, so that all three wait.
+    // Sends all calls before the server's first turn, so that all three wait.
     const seen = [0, 1, 2].map((request) => outcome(system.call(pid, request)));
     await system.settle();
     assertEquals(got, [...kept]);
@@ -467,7 +467,8 @@ test("the error of a call has the stack of its caller", async () => {
   const system = new ManualSystem();
   const { pid } = server(system);
   function whoCallsHere() {
-    // Not a tail call: Bun leaves the caller of a tail call out of the stack.
+    // Returns an array, so that this is not a tail call: Bun omits the caller of a tail call from
+    // the stack.
     return [system.call(pid, "?", { timeout: 10 })] as const;
   }
   const seen = outcome(whoCallsHere()[0]);

@@ -127,7 +127,7 @@ test("demonitor and unlink apply to a signal that is still to be delivered", asy
   system.exit(target.pid, "kill");
   const last = puppets.at(-1)!;
   assertEquals(received(last), 0);
-  // The exit signal of the first link is on its way, so another one has no effect.
+  // The exit signal of the existing link is already in transit, so linking again has no effect.
   last.self.link(target.pid);
   assertEquals(received(last), 0);
   last.self.unlink(target.pid);

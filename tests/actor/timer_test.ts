@@ -296,7 +296,7 @@ test("self.sendAfter, sendInterval and cancelTimer behave like those of the syst
 });
 
 test("sendAfter with the longest delay sets no host timer over the host's limit", async () => {
-  // A clock that starts between two whole milliseconds.
+  // The clock starts between two whole milliseconds.
   const system = new ManualSystem(0.5);
   const { pid, got } = system.puppet();
   await system.settle();
@@ -316,7 +316,7 @@ test("cancelTimer throws ArgumentError for a value that is not a timer", () => {
     assertThrows(() => system.cancelTimer(timer as never), ArgumentError, "is not a timer");
     assertThrows(() => self.cancelTimer(timer as never), ArgumentError, "is not a timer");
   }
-  // A timer for an actor that has exited.
+  // A timer for an actor that has exited counts as cancelled.
   system.exit(pid, "kill");
   assertEquals(system.cancelTimer(system.sendAfter(pid, 1, 1)), false);
   system.stop();
