@@ -179,14 +179,15 @@ for (const hours of [-10, 10]) {
       const [mine, yours] = [idle(b), idle(c)];
       await a.global.register("x", early);
       await b.global.register("y", mine);
-      // Longer than the error of the clocks' differences, which is a part of the time that messages take.
+      // Waits for longer than the error with which nodes estimate the difference of their clocks.
+      // The error is a part of the time that a message takes.
       await new Promise((wake) => setTimeout(wake, 1_000));
       await b.global.register("x", late);
       await c.global.register("y", yours);
       cluster.heal(0, 1);
       cluster.heal(1, 2);
       await cluster.meet();
-      // In each case, the actor registered first, by a correct clock, keeps the name.
+      // For both names, the actor that was registered first in real time keeps the name.
       await untilFound([a, b, c], "x", early);
       await untilFound([a, b, c], "y", mine);
       assertEquals([b.system.isAlive(late), c.system.isAlive(yours)], [false, false]);
@@ -210,7 +211,7 @@ test("Global.reregister: moves the name to another actor, on the same or another
       true,
       true,
     ]);
-    // The actor's exit no longer removes the name.
+    // The exit of a former holder no longer removes the name.
     a.system.exit(one, "kill");
     b.system.exit(two, "kill");
     await cluster.settled();

@@ -302,7 +302,8 @@ async function conflict(
     const b = await testCluster.add((host) => fastHost(host, hurry));
     const log: unknown[] = [];
     await a.global.register("x", recorder(a, observed));
-    // Stamps have a resolution of milliseconds, unless a node knows of a later one.
+    // Waits for longer than the resolution of stamps, one millisecond, so that the second stamp is
+    // later.
     await new Promise((wake) => setTimeout(wake, 2));
     assertEquals(await b.global.register("x", recorder(b, log), { onConflict }), true);
     await body(testCluster, a, b, log);

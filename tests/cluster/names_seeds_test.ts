@@ -113,7 +113,8 @@ class TestCluster {
       one.name === name && one.key === pid.key && one.node === node.name &&
       (one.state === "pending" || one.state === "true")
     );
-    // The actor already has the name: same answer as before, for the same entry.
+    // Skips the call if the actor has requested the name before: it would resolve to the same
+    // value, for the same entry.
     if (known !== undefined) return;
     const onConflict = pick<OnConflict>(random, ["exit", "keep", () => {}, () => "keep"]);
     const attempt: Attempt = {
@@ -157,7 +158,7 @@ class TestCluster {
       case 6:
         return this.register(at, pick(random, NAMES), this.actor(at));
       case 7: {
-        // An actor of another node, found under another name.
+        // Registers an actor of another node, which is found under a name that it has.
         const far = node.global.whereis(pick(random, NAMES)) as Pid | undefined;
         if (far !== undefined && !far.home.local) this.register(at, pick(random, NAMES), far);
         return;

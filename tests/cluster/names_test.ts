@@ -219,7 +219,7 @@ test("NameTable: the earliest stamp wins; of equal stamps, the lesser node name"
   // The same actor with a later stamp is not reported, but replaces the entry.
   const again = { ...late, stamp: 9 };
   assertEquals([table.set(again), table.find("x")], [undefined, again]);
-  // With its later stamp, the entry loses to one that it preceded before.
+  // Because of its later stamp, the entry now loses to an entry that would have lost to it before.
   const other = entry("e@h:1", "x", 8);
   assertEquals(table.set(other)?.to, other);
 });

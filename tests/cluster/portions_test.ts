@@ -68,7 +68,8 @@ test("Global: the names of an actor that has exited are free at once, and remove
     a.events.on("name", ({ pid }) => void (pid === undefined && freed++));
     a.system.exit(holder, "kill");
     assert(freed > 0 && freed <= PORTION, `${freed} in one turn`);
-    // The names that were registered first are removed last.
+    // The names that were registered first are removed last. They are not found any more, although
+    // they are not removed yet.
     assertEquals([a.global.names(), a.global.whereis("n0")], [[], undefined]);
     assertEquals(a.global.unregister("n1"), false);
     const [mine, theirs] = [a.global.register("n0", other), b.global.register("n2", far)];
@@ -105,7 +106,7 @@ test("Global: a clock that is set shifts thousands of names in portions, and dec
       }), host)
     );
     const [late, early] = [idle(a), idle(b)];
-    // By its own clock, the earlier holder registers ten hours later.
+    // The clock of the earlier holder is ten hours fast, so its registrations have later times.
     await registerAll(b, early, COUNT);
     await new Promise((wake) => setTimeout(wake, 30));
     assertEquals(await a.global.register(`n${COUNT - 1}`, late), true);

@@ -143,7 +143,8 @@ test("Rooms delivers each message once, in the order of its sender, with two nod
 test("RoomRelay does not forward the messages it receives", async () => {
   await withNodes(async (start) => {
     const [a, b] = await cluster(start, 2);
-    // Two members that count what they receive: what one broadcasts must not reach the other.
+    // Connects two peers that the test controls. What one of them broadcasts must not reach the
+    // other.
     const name = (short: string, port: number) => `${short}@127.0.0.1:${port}`;
     const one = await joinAs(name("x", await freePort()), a!.name);
     const other = await joinAs(name("y", await freePort()), a!.name);

@@ -205,7 +205,8 @@ test(
               break;
             }
             case 3: {
-              // At least one node must take part, or no node would run the child then.
+              // Keeps at least two nodes taking part, because without any, no node would run the
+              // child at the end.
               const part = parts.get(node);
               if (part === undefined || parts.size < 3) break;
               parts.delete(node);
@@ -239,7 +240,7 @@ test(
           return isWhole;
         });
         await untilOne(nodes, census);
-        // The result does not change.
+        // The same copy still runs some turns later.
         for (let i = 0; i < 20; i++) await turn();
         await untilOne(nodes, census);
       });
