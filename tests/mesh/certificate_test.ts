@@ -15,7 +15,7 @@ const FROM = Date.UTC(1970, 0, 1);
 const UNTIL = Date.UTC(9999, 11, 31, 23, 59, 59);
 const NAME = "alpha@[fd00::7]:9000";
 
-/** 00, 01, … 1f. */
+/** The bytes from 00 to 1f. */
 const SEED = new Uint8Array(32).map((_, i) => i);
 
 const random = new SeededRandom(11);
@@ -40,7 +40,7 @@ test("makeAuthority creates a self-signed Ed25519 root that never expires", () =
   assertEquals(Number(cert.serialNumber), 1);
   assert(cert.verify(cert.publicKey));
   assertEquals(cert.publicKey.asymmetricKeyType, "ed25519");
-  // Computed independently, from the same seed.
+  // The public key that belongs to the seed, computed independently.
   const x = "A6EHv_POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg";
   assertEquals(cert.publicKey.export({ format: "jwk" }).x, x);
   assertEquals(Date.parse(cert.validFrom), FROM);

@@ -34,7 +34,7 @@ test("Mesh.changeKeys moves a cluster to another cookie in three steps without l
     for (const node of nodes) await change(node, COOKIE, NEXT);
     await change(a, NEXT, COOKIE);
     assertEquals(downs(), []);
-    // In each direction between a node with the next cookie and one with the current cookie.
+    // Reconnects in both directions: a uses the next cookie, and b still uses the current one.
     await meetAgain(a, b);
     await meetAgain(b, a);
     for (const node of [b, c]) await change(node, NEXT, COOKIE);

@@ -39,7 +39,7 @@ function arriving(result: Arriving | string): Arriving {
   return result;
 }
 
-/** Returns the messages of a whole frame. */
+/** Returns all messages in which a frame is sent: its beginning and its fragments. */
 function rowsOf(cut: FragmentWriter): Uint8Array[] {
   const rows = [cut.begin()];
   while (cut.left > 0) rows.push(joined(...cut.next()));
@@ -217,7 +217,7 @@ test("FragmentReader limits the memory of all unfinished messages together", () 
   }
   assertEquals(refused, `incomplete messages of more than ${limit} bytes together`);
   assert(added <= limit && added > limit - 5000, `${added}`);
-  // The same with an incomplete message that grows over the limit.
+  // An incomplete message that grows over the limit is rejected too.
   const others = new FragmentReader(10_000);
   for (let i = 0; i < 100; i++) arriving(others.begin(bulk(i, 10_000, hex("7701"))));
   let last: unknown;

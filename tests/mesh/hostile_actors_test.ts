@@ -80,7 +80,7 @@ async function withHostile(body: (scene: Scene) => Promise<void>): Promise<void>
     // Links and monitors between the other actors are unaffected.
     assertEquals([near.links?.size, near.monitors?.size, near.watchers?.size], [1, 1, 1]);
     assertEquals([far.links?.size, far.watchers?.size, far.monitors?.size], [1, 1, 1]);
-    // A warning about the slow call may include what the called actor does, for which a asks b.
+    // If a warns about the slow call, it asks b what the called actor does, by a call of its own.
     await until("a's own calls have ended", () => a.system.externalCaller.chain === undefined);
     assertEquals(a.system.size, size);
     assertEquals(

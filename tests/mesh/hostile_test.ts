@@ -92,8 +92,8 @@ test("Mesh rejects a client that replays a recorded handshake of an honest node"
     const observed = listen(a);
     const { proofKey } = await testKeys();
     const self = { name: NAME.name, creation: 1, proofKey, exposed: [] };
-    // The messages of an honest initiator as plaintext, which only the initiator itself could
-    // record.
+    // Creates the plaintext messages of an honest initiator. An attacker cannot record them,
+    // because only the initiator itself has them.
     const honest = await Intruder.secure(a.name);
     const machine = new Initiator(
       self,
@@ -364,7 +364,7 @@ test("Mesh logs no warning when a dial is abandoned because the other side has c
 test("Mesh ends the oldest handshakes of an address with too many, and none of other addresses", async () => {
   await withNodes(async (start) => {
     const a = await start("a", {}, hurriedHost(60_000));
-    // The first connection. It is as silent as the others, but has another address.
+    // Opens the first connection. It is as silent as the others, but has another address.
     const slow = await Intruder.secure(a.name, "127.0.0.3");
     const silent: Intruder[] = [];
     while (silent.length < UNPROVEN_MAX / 2 + 20) {

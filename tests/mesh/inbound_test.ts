@@ -121,7 +121,8 @@ test("Inbound.take ends the session at an invalid message, without any effect", 
     const { size } = one.system;
     one.take(tag, body);
     assert(one.over?.startsWith("protocol: it sent row 0x"), `${what}: ${one.over}`);
-    // As after a lost session: an exit, a Down, and failed calls.
+    // The effects are those of a lost session: the actor has received an exit and a Down, and its
+    // calls have failed.
     assertEquals([near.links?.size, near.monitors?.size, near.watchers?.size], [0, 0, 0], what);
     assertEquals([near.length, one.system.size], [length + 2, size], what);
     assertEquals(one.crashes, [], what);

@@ -83,8 +83,8 @@ test("Mesh keeps one session when two nodes dial each other at the same time, re
 test("Mesh.disconnect is permanent on both sides, even if one is the other's seed", async () => {
   const [one, other] = [countingHost(), countingHost()];
   /**
-   * Returns whether no dial is pending or scheduled. Waiting for a peer's names leaves the timer of
-   * the timer wheel armed.
+   * Returns whether no dial is pending or scheduled. Ignores repeated timers, and the timer of the
+   * timer wheel, which stays armed after the node has waited for a peer's names.
    */
   const atRest = ({ armed }: { armed: ReadonlySet<string> }) =>
     [...armed].every((what) => what.includes("every") || what.includes("after 5000."));
@@ -350,7 +350,7 @@ test("Mesh.stop leaves no timers, even with dials and handshakes in progress", a
       !what.includes("after 5000.") && !what.endsWith(`every ${TICK_MS}`)
     );
     assertEquals(ofMesh.filter((what) => !what.includes("dial")), []);
-    // Long before the dial would have timed out.
+    // The dial ends long before its timeout.
     const isLeft = (): boolean => [...armed].some((what) => what.includes("dial"));
     await until("no dial is pending", () => !isLeft(), 1000);
     await Promise.all([dialling, gone]);

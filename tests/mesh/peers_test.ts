@@ -53,8 +53,8 @@ test("Peers.judge returns the verdict that its table specifies, for every state,
       for (const creation of [5, 6]) {
         for (const last of [0n, 76n, 77n]) {
           let expected: Verdict = "accept";
-          // Of two crossing proofs, the one of the lesser name wins; if that is the peer, this node
-          // accepts it.
+          // If both nodes have sent a proof, that of the node with the lesser name wins. If this is
+          // the peer, the node accepts it.
           if (state === "proving") expected = name === A ? "accept" : "duplicate";
           if (state === "up") {
             expected = creation === 6 ? "probe" : last === 77n ? "replace" : "duplicate";

@@ -211,7 +211,7 @@ test("A remote call dropped by a full mailbox is rejected as a local one: by pid
         }
       };
       const pid = b!.system.spawn(undefined, options, body, []);
-      // The actor by its pid, as `a` represents it, and by its name.
+      // Calls the actor alternately by its pid, as `a` represents it, and by its name.
       const far = a!.remote.nodeLink(b!.name)!.pid(pid.id) as typeof pid;
       const to = [far, { name, node: b!.name }, far, { name, node: b!.name }];
       const calls = to.map((whom, i) => a!.system.call<number, string>(whom, i));

@@ -261,7 +261,8 @@ test("Spawner.spawn on this node spawns the function that it exposes", async () 
   const here = { node: "one@h:1", fn: "fn" };
   await assertFails(near.spawn(here) as never, "notexposed");
   const spawned = exposeOn(one, { allow: (node) => node === "one@h:1" });
-  // Passed by reference as for a local actor, so values that cannot be encoded are allowed.
+  // Arguments are passed by reference, as to a local actor, so they may contain values that cannot
+  // be encoded.
   const callback = (): void => {};
   const pid = await near.spawnLink<unknown>(here, callback) as Pid;
   await turns();
