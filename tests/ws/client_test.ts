@@ -290,7 +290,7 @@ test("Client waits for the time in the Retry-After header", async () => {
     await client.close();
   });
   assertEquals(retryAfterMs("Thu, 01 Jan 1970 00:00:09 GMT", 4000), 5000);
-  // An hour at most, but not ignored.
+  // A longer wait than an hour is shortened to an hour, and not ignored.
   assertEquals(
     new Delay({ maxDelay: 1 }, () => 0).next(0, retryAfterMs("9".repeat(400), 0)),
     3_600_000,

@@ -68,7 +68,7 @@ export class HttpConnectionStage {
     return readAnswers(text, methods).answers;
   }
 
-  /** The texts of these responses. */
+  /** The texts of the responses that were written. */
   get texts(): string[] {
     return this.answers().map(({ text }) => text);
   }

@@ -488,7 +488,7 @@ for (const [what, first, next] of FLOODS) {
         assertEquals([turns.length, stage.stream.isPaused, stage.stream.ended], [1, true, false]);
         turns.shift()!();
       }
-      // At most 4096 frames per turn.
+      // Each turn handles at most 4096 frames.
       assertEquals([count, stage.stream.isPaused, stage.stream.ended], [4, false, true]);
       stage.hangUp();
     });
