@@ -221,7 +221,8 @@ test("EventSessions: requests need the session's id, and are handled once and in
     assertEquals(await status(`${id} 1\n${join}`), 204);
     assertEquals((await next())[3], "phx_reply");
     assertEquals((await next())[3], "presence_state");
-    // Sent through the other node, as by a load balancer, and twice, as by a browser.
+    // Sends the first request twice, as a browser may, and once more through the other node, as a
+    // load balancer may.
     const [request, second] = [
       `${id} 2\n${say(2, "one")}\n${say(3, "two")}`,
       `${id} 3\n${say(4, "three")}`,

@@ -95,7 +95,7 @@ test("parseLine finds a report after other output in the same line", () => {
   const report = { kind: "ready" as const, node: "core1@127.0.0.1:4000" };
   assertEquals(parseLine("t1", line), { text: "", report });
   assertEquals(parseLine("t1", `half a line${line}`), { text: "half a line", report });
-  // The token of another worker.
+  // The line has the token of another worker, so it is not a report.
   assertEquals(parseLine("t2", line), { text: line, report: undefined });
 });
 
@@ -178,7 +178,7 @@ test("Cores.reload replaces all workers under load, without rejecting or abortin
   let over = false;
   const count = { answered: 0, failed: 0 };
   const loads = Array.from({ length: 8 }, () => load(group.port, () => over, count));
-  // Clients that reconnect at once when the server asks them to.
+  // Opens clients that reconnect at once when the server asks them to.
   const codes: number[] = [];
   let acknowledged = 0;
   const talks = Array.from({ length: 20 }, async () => {

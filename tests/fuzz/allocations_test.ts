@@ -32,7 +32,10 @@ import { randomTerm } from "../term/values.ts";
 /** Allocations of a decoder before it has read anything, such as its tables. */
 const FIXED_BYTES = 16 * 1024;
 
-/** Large enough to show whether costs grow faster than the input, in bytes. */
+/**
+ * The size in bytes of inputs that announce more than they contain. It is large enough to show
+ * whether costs grow faster than the input.
+ */
 const BOMB_BYTES = 64 * 1024;
 
 /** Runs a decoder over `length` bytes. Throws if it allocates too much or takes too many steps. */

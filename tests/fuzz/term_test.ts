@@ -72,7 +72,7 @@ test("Decoder allocates memory for actual bytes, not for announced sizes", () =>
   let most = 0;
   rounds(TERMS, (random) => {
     const bytes = noise(random);
-    // A tag with a length or a count, followed by a large number.
+    // Writes a tag of a term with a length or a count, and a large number after it.
     const at = 1 + random.below(4);
     if (bytes.length < at + 6) return;
     bytes[at] = 0xe0 + random.below(16);

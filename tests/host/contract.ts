@@ -64,7 +64,9 @@ async function authority(seed: number): Promise<{ ca: string; leaf: Leaf }> {
   return { ca: ca.pem, leaf };
 }
 
-/** Returns the TLS settings that Firn uses. Undefined is plain TCP. */
+/**
+ * Returns the tested transports: plain TCP (`undefined`), and TLS with the settings that Firn uses.
+ */
 async function ways(): Promise<
   Record<"plain" | "cluster TLS" | "mutual TLS", Secured | undefined>
 > {
@@ -519,7 +521,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
       await once(socket, "connect");
       return socket;
     };
-    // The oldest connection. It is as silent as the others, but has another address.
+    // Opens the oldest connection. It is as silent as the others, but has another address.
     const slow = await dial("127.0.0.3");
     const silent: Socket[] = [];
     for (let i = 0; i < UNPROVEN_MAX; i++) silent.push(await dial("127.0.0.2"));

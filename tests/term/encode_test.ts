@@ -227,7 +227,8 @@ test("Encoder discards the shapes of a rejected term", () => {
   refused({ b: { c: 1 }, f() {} }, session);
   assertEquals(session.out.take().length, 0);
   assertEquals(session.hex({ b: 1 }), hex('e9 0100 01 41"b" 81').toHex());
-  // Also in the first term of a session: the peer has not seen its version byte.
+  // If the first term of a session is rejected, the next one has the version byte, which the peer
+  // has not received yet.
   const fresh = new Session();
   refused({ f() {} }, fresh);
   assertEquals(fresh.pass({ a: 1 }), { a: 1 });
