@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { TIMER_MS_MAX } from "./actor/timer.ts";
 import type { Host } from "./host/host.ts";
 import type { Global } from "./cluster/global.ts";
 import type { Homes } from "./cluster/home.ts";
@@ -23,7 +24,7 @@ export interface LeaveOptions extends StopOptions {
   /**
    * Total time limit, in milliseconds. At most half of it is used to move singletons and remote
    * children. Children that have not moved by then, and sockets still open at the end, are closed.
-   * Default 25000.
+   * 0 to 2147483647, about 24 days. Default 25000.
    */
   readonly timeout?: number | undefined;
   /** The code of the close frames. Default 1012, service restart: clients should connect again. */
@@ -57,7 +58,7 @@ export async function leave(
     reason = "reconnect",
     ...batches
   } = options;
-  if (!(timeout >= 0)) throw new OptionError(`option timeout is ${timeout}: use 0 or more`);
+  checkTimeout(options);
   const endAt = host.clock.now() + timeout;
   mesh.log.info("leaving: no more children are placed on this node");
   // Peers place children only on nodes that expose their function. They are notified before the
@@ -73,6 +74,14 @@ export async function leave(
   const stop = { ...batches, code, reason, timeout: drainMs };
   await isWithin(host, drainMs, Promise.all(servers.map((server) => server.stop(stop))));
   return left();
+}
+
+/** Throws `OptionError` if the time limit is invalid. */
+export function checkTimeout({ timeout = LEAVE_MS }: LeaveOptions): void {
+  if (timeout >= 0 && timeout <= TIMER_MS_MAX) return;
+  throw new OptionError(
+    `option timeout of leave is ${timeout}: use 0 to ${TIMER_MS_MAX} milliseconds, about 24 days`,
+  );
 }
 
 /** Resolves with true when a promise has resolved, or with false after `ms`. */

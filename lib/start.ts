@@ -34,6 +34,7 @@ import {
 } from "./node_options.ts";
 import { cookiesFromFile } from "./cookie_file.ts";
 import { steadyWall } from "./cluster/steady_wall.ts";
+import { checkTimeout, type LeaveOptions } from "./leave.ts";
 import { RelayLink } from "./cluster/relay_link.ts";
 import { RELAYED_HEAD_BYTES_MAX } from "./cluster/relay_message.ts";
 import { RoomRelay } from "./cluster/room_relay.ts";
@@ -45,7 +46,6 @@ import { RemoteNodes } from "./mesh/remote_nodes.ts";
 import { ROOM_HEAD_BYTES_MAX, ROOM_MESSAGE_BYTES_MAX } from "./mesh/message.ts";
 import { FORGET_MS } from "./mesh/peers.ts";
 import { Mesh } from "./mesh/mesh.ts";
-import type { LeaveOptions } from "./leave.ts";
 import { formatName, isLoopback, type NodeName } from "./mesh/name.ts";
 import { BunHost } from "./host/bun.ts";
 import { DenoHost } from "./host/deno.ts";
@@ -151,7 +151,8 @@ export async function startNode(
     isHidden: options.hidden,
     features: api === undefined ? 0 : FEATURE.TRACE,
   }, events);
-  const { relay } = options;
+  const { relay, leaveOnSigterm } = options;
+  if (typeof leaveOnSigterm === "object") checkTimeout(leaveOnSigterm);
   const roomBytesMax = Math.min(
     ROOM_MESSAGE_BYTES_MAX,
     limits.messageBytesMax - ROOM_HEAD_BYTES_MAX,

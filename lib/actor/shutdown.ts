@@ -16,7 +16,7 @@ import type { Pid } from "../term/pid.ts";
 import type { Actor } from "./actor.ts";
 import { actorRefOf } from "./actor_ref.ts";
 import { untie } from "./signals.ts";
-import { Deadline } from "./timer.ts";
+import { Deadline, TIMER_MS_MAX } from "./timer.ts";
 import type { System } from "./system.ts";
 
 /** Maximum time for an actor that traps exits and has no supervisor to end. Milliseconds. */
@@ -98,7 +98,8 @@ function isIdle(system: System, pid: Pid): boolean {
 /** Resolves to whether a promise settles within `ms` milliseconds. */
 function inTime(system: System, promise: Promise<unknown>, ms: number): Promise<boolean> {
   const settled = promise.then(() => true, () => true);
-  if (ms === Infinity) return settled;
+  // A timer cannot wait for longer than 24 days: no timer is needed.
+  if (ms > TIMER_MS_MAX) return settled;
   return system.within(settled, ms, () => new Error("late")).catch(() => false);
 }
 

@@ -7,11 +7,15 @@
  *
  * @module
  */
+import { describeFully } from "../actor/describe.ts";
 import { EMPTY, utf8, utf8Text } from "../base/bytes.ts";
 import { decodeRelayed, encodeRelayed, RELAYED } from "./relay_message.ts";
 import type { RelayPort, RelayTransport } from "./relay_transport.ts";
 import { hashOf } from "./rendezvous.ts";
 import { ROOM_BUCKETS } from "../mesh/room_interest.ts";
+
+/** Maximum time for a transport to stop. Milliseconds. */
+const STOP_MS = 5_000;
 
 const SHIFT = 32 - Math.log2(ROOM_BUCKETS);
 
@@ -64,9 +68,18 @@ export class RelayLink implements RelayPort {
     return this.#transport.start(this);
   }
 
-  /** Stops the transport. */
+  /** Stops the transport, for at most 5 seconds. Never rejects: a failure is logged. */
   stop(): Promise<void> {
-    return this.#transport.stop();
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const timer = this.after(STOP_MS, () => reject(`it takes more than ${STOP_MS} ms`));
+    try {
+      this.#transport.stop().then(resolve, reject);
+    } catch (error) {
+      reject(error);
+    }
+    return promise.catch((error) =>
+      this.warn(`the relay did not stop, and the node stops without it: ${describeFully(error)}`)
+    ).finally(() => timer.cancel());
   }
 
   /** Sends a broadcast to a room. */

@@ -68,6 +68,7 @@ export interface RelayTransport {
   flush(): Promise<void>;
   /**
    * Ends all subscriptions. First waits until all queued messages were sent, at most for a second.
+   * After 5 seconds, or if it rejects, the node logs a warning and stops without it.
    */
   stop(): Promise<void>;
 }

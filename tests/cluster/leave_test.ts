@@ -36,13 +36,16 @@ test("Node.leave ends within its timeout, even if a singleton does not stop", as
   await b.leave({ timeout: 600 });
 });
 
-test("Node.leave unexposes the node's functions before it stops anything, and rejects a negative timeout", async () => {
+test("Node.leave unexposes the node's functions before it stops anything, and rejects a timeout that is negative or over-long", async () => {
   const options = { cookie: COOKIE, logLevel: "silent" } as const;
   await using a = await startCheaply({ name: "a@127.0.0.1:0", ...options });
   await using b = await startCheaply({ name: "b@127.0.0.1:0", ...options, seeds: [a.name] });
   a.expose("worker", () => () => {});
   await until("b knows the function", () => b.exposed(a.name).includes("worker"));
-  await assertRejects(() => b.leave({ timeout: -1 }), OptionError);
+  for (const timeout of [-1, NaN, 2 ** 31, Infinity]) {
+    await assertRejects(() => b.leave({ timeout }), OptionError);
+    await assertRejects(() => startCheaply({ leaveOnSigterm: { timeout } }), OptionError);
+  }
   // Leaving had not begun, so the node keeps running.
   await (await b.serve()).stop();
   const seen: string[][] = [];

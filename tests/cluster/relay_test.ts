@@ -10,10 +10,18 @@ import { type NatsConnection, natsRelay } from "../../lib/cluster/nats_relay.ts"
 import { SendWindow } from "../../lib/cluster/send_window.ts";
 import { channel } from "../../lib/channel/channel.ts";
 import { startHub } from "../../lib/channel/start.ts";
+import { Node } from "../../lib/node.ts";
 import { type Member, RoomError } from "../../lib/ws/rooms.ts";
 import { messagesIn } from "../../lib/ws/frame.ts";
 import { fuzzCount, mutated } from "../kit/fuzz.ts";
-import { type Start, type TestNode, untilWhole, warnings, withNodes } from "../kit/mesh.ts";
+import {
+  hurriedHost,
+  type Start,
+  type TestNode,
+  untilWhole,
+  warnings,
+  withNodes,
+} from "../kit/mesh.ts";
 import { test, until } from "../kit/test.ts";
 
 /** A broker in memory. Like NATS, it delivers to the sender too. */
@@ -159,6 +167,29 @@ test("RelayLink of a transport without a mesh carries all broadcasts, and the me
       "once",
       "twice",
     ]]);
+  });
+});
+
+test("RelayLink.stop: a transport that hangs, throws or rejects does not keep the node from stopping", async () => {
+  const failed = (): Error => new Error("fails as requested");
+  const stops: readonly (() => Promise<void>)[] = [
+    () => new Promise(() => {}),
+    () => Promise.reject(failed()),
+    () => {
+      throw failed();
+    },
+  ];
+  await withNodes(async (start) => {
+    for (const [i, stop] of stops.entries()) {
+      const relay = new Broker().transport("a");
+      relay.stop = stop;
+      const node = await start(`a${i}`, { relay }, hurriedHost(50));
+      await Node.of(node).stop();
+      assertEquals(
+        warnings(node).filter((line) => line.includes("the relay did not stop")).length,
+        1,
+      );
+    }
   });
 });
 
