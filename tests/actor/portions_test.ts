@@ -1,6 +1,6 @@
 /**
- * One exit that concerns thousands of actors: it has its effects in portions, between which sockets
- * and timers have a turn. The tests count effects, not time.
+ * Tests an exit that affects thousands of other actors: its effects are applied in portions,
+ * between which sockets and timers have a turn. The tests count effects, not time.
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Down, Exit } from "../../lib/actor/exit.ts";

@@ -3,7 +3,7 @@
  * it runs. Unlike time and heap size, the counts are the same in every run.
  */
 
-/** The counts. */
+/** What a function has allocated and done. */
 export interface Allocations {
   /** Number of created objects. */
   count: number;

@@ -18,7 +18,7 @@ export interface Plan {
   readonly named: readonly { readonly path: string; readonly line: number }[];
 }
 
-/** Code that has effects: async code, timers, clocks and randomness. */
+/** Matches code that has effects: async code, timers, clocks and randomness. */
 const EFFECT_WORDS = [
   /(?<![.#\w])(async|await)\b/,
   /\b(setTimeout|setInterval|setImmediate|queueMicrotask)\b/,

@@ -22,9 +22,9 @@ const ARGS = [
   "--disable-dev-shm-usage",
 ];
 
-/** A window on a desktop screen. */
+/** Browser options for a window on a desktop screen. */
 export const DESK: BrowserContextOptions = { viewport: { width: 1280, height: 800 } };
-/** A phone in portrait orientation. */
+/** Browser options for a phone in portrait orientation. */
 export const PHONE: BrowserContextOptions = {
   viewport: { width: 390, height: 844 },
   hasTouch: true,

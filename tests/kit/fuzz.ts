@@ -9,7 +9,7 @@ import { SeededRandom } from "../../lib/base/random.ts";
 import { pick } from "./seeds.ts";
 import { runtime } from "./test.ts";
 
-/** The round to replay. */
+/** The seed of the round to replay; undefined to run all rounds. */
 const ONLY = process.env["FIRN_FUZZ_SEED"];
 
 /** Returns the number of rounds on this runtime: by default, each of the two runs half of `count`. */

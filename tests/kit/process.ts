@@ -37,12 +37,11 @@ export function pairsInTurn(i: number): readonly (readonly [Runtime, Runtime])[]
 }
 
 /**
- * Generous limits, because the machine may be busy with other tests. A finite number, because JSON
- * has no `Infinity`.
+ * Limits that a busy machine does not reach. The number is finite, because JSON has no `Infinity`.
  */
 const UNHURRIED = { eventLoopDelay: 1e9 };
 
-/** A report of a node. */
+/** A message from a node's process to the test. */
 export interface Report {
   readonly event: string;
   readonly node?: string;

@@ -10,7 +10,7 @@ export interface Import {
   readonly line: number;
 }
 
-/** One file. */
+/** One source file. */
 export interface Source {
   /** The path from the project's root, with `/`. */
   readonly path: string;

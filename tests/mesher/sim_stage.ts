@@ -19,12 +19,12 @@ import { HOUR_MS, NOON, type Party, party } from "./contract/world.ts";
 
 /** The short names of the nodes. */
 export const NAMES: readonly string[] = ["a", "b", "c"];
-/** The names of the rounds. */
+/** The names of the rounds, which are periodic tasks that one node performs for the cluster. */
 export const RETENTION: string = ROUNDS[0]!.name;
 export const EVALUATOR: string = ROUNDS[1]!.name;
 export const SPIKES: string = ROUNDS[2]!.name;
 
-/** One run of a round. */
+/** One run of a periodic task. */
 export interface Run {
   readonly round: string;
   readonly node: string;

@@ -1,4 +1,7 @@
-/** Tests turns: shared or exclusive tasks, in order of arrival. */
+/**
+ * Tests `Turns`, which runs tasks in order of arrival: shared tasks concurrently, an exclusive one
+ * alone.
+ */
 import { assertEquals, assertRejects } from "@std/assert";
 import { Turns } from "../../mesher/storage/turns.ts";
 import { test } from "../kit/test.ts";

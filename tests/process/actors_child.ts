@@ -1,4 +1,4 @@
-/** A node with puppets in its own process. */
+/** A node in its own process with puppets: actors that execute the commands of the test. */
 import process from "node:process";
 import { startNode } from "../../lib/start.ts";
 import { prepareStage } from "../actor/conformance.ts";

@@ -205,7 +205,7 @@ test(
         try {
           one();
         } catch {
-          // The page's security policy may reject the attempt with an error.
+          // The policy may reject it with an error.
         }
       }
     })()`);

@@ -1,4 +1,4 @@
-/** Group 7: closing a connection. */
+/** The cases of group 7: closing a connection. */
 import { bytesOf, hex, join } from "../kit/ws_client.ts";
 import { type Case, CLOSE, close, CONTINUATION, frame, PING, section, TEXT, text } from "./case.ts";
 

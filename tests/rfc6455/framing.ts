@@ -1,4 +1,6 @@
-/** Groups 1 to 5 and 10: message lengths, pings, reserved bits and opcodes, fragments. */
+/**
+ * The cases of groups 1 to 5 and 10: message lengths, pings, reserved bits and opcodes, fragments.
+ */
 import {
   BINARY,
   binary,

@@ -1,4 +1,4 @@
-/** Group 6: valid UTF-8, and invalid UTF-8, which must be detected as it arrives. */
+/** The cases of group 6: valid UTF-8, and invalid UTF-8, which must be detected as it arrives. */
 import { bytesOf, hex, join } from "../kit/ws_client.ts";
 import { type Case, CONTINUATION, fragments, frame, section, TEXT, text } from "./case.ts";
 

@@ -1,6 +1,6 @@
 /**
- * Group 9: large messages, small fragments, many messages. `FIRN_RFC6455=full` runs them in the
- * sizes of the public suite; otherwise all sizes are a sixteenth of that.
+ * The cases of group 9: large messages, small fragments, many messages. `FIRN_RFC6455=full` runs
+ * them in the sizes of the public suite; otherwise all sizes are a sixteenth of that.
  */
 import process from "node:process";
 import {

@@ -1,5 +1,5 @@
 /**
- * Tests the storage contract for texts that must not become part of a statement, and for the
+ * Tests the storage contract for texts that must not become part of an SQL statement, and for the
  * isolation of organisations.
  */
 import { assert, assertEquals } from "@std/assert";

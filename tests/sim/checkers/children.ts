@@ -4,7 +4,7 @@
  */
 import type { Checker, Fact, View } from "./checker.ts";
 
-/** Checks supervisors. */
+/** Checks the children of supervisors. */
 export class ChildChecker implements Checker {
   /** The number of started children. */
   started = 0;

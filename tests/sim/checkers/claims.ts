@@ -15,7 +15,7 @@ export interface Held {
   readonly token: number | undefined;
 }
 
-/** Checks registrations. */
+/** Checks registrations of global names. */
 export class ClaimChecker {
   readonly #sessions: Sessions;
   #held: Held[] = [];

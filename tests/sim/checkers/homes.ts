@@ -1,6 +1,7 @@
 /**
- * Checks home actors. No key starts on a node while it runs on another, if the two have received
- * each other's hello or are connected. With a quorum, a key never runs on two nodes at once, and
+ * Checks home actors: each key has one actor, on the node that is the key's home. The actor of a
+ * key does not start on a node while it runs on another, if the two nodes have received each
+ * other's hello or are connected. With a quorum, a key never has actors on two nodes at once, and
  * tokens increase. No request is handled twice, and every answered request was handled.
  */
 import { throwBroken } from "./checker.ts";

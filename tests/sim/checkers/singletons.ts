@@ -1,7 +1,7 @@
 /**
- * Checks singletons: during faults, none starts while another runs that a common neighbour reaches.
- * With a quorum or a lease, at most one runs anywhere, with increasing tokens. When everything is
- * idle, exactly one runs.
+ * Checks singletons. During faults, no copy starts while another runs if some node is connected to
+ * the nodes of both. With a quorum or a lease, at most one copy runs in the whole cluster, and
+ * tokens increase. When everything is idle, exactly one copy runs.
  */
 import { KNOWN_MS, type Sessions, TokenChecker } from "./sessions.ts";
 

@@ -1,7 +1,7 @@
 /**
- * Promise: a singleton runs once when everything is idle; none starts while another runs that a
- * common neighbour reaches; with a quorum or a lease, no two run at once, whatever is cut, and
- * tokens increase.
+ * Promise: a singleton runs once when everything is idle. No copy starts while another runs if some
+ * node is connected to the nodes of both. With a quorum or a lease, no two copies run at once,
+ * whatever connections are cut, and tokens increase.
  */
 import { Exit } from "../../../lib/actor/exit.ts";
 import type { Node } from "../../../lib/node.ts";
