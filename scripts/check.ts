@@ -8,10 +8,10 @@
  *     deno task test tests/otp             these tests, on both runtimes: the loop of editing and testing
  *     deno task test --std=jsr             with the genuine @std packages, in place of the local ones
  *
- * Each stage is a list of commands, and the commands of all stages run at the same time, two more
- * than there are cores, because many of them wait. Tests that measure time run afterwards, alone. A command that
- * fails does not stop the others. A stage is reported when its last command has ended, with the total
- * time of its commands; the longest commands are printed at the end. The last line is
+ * Each stage is a list of commands. Commands of all stages run at the same time: two more of them
+ * than there are cores, because many of them wait. Tests that measure time run afterwards, alone. A
+ * command that fails does not stop the others. A stage is reported when its last command has ended,
+ * with the total time of its commands; the longest commands are printed at the end. The last line is
  * `N passed, N failed`.
  *
  * @module

@@ -5,10 +5,11 @@
  *
  *     deno run -P=test scripts/check/doc_examples.ts
  *
- * `deno test --doc` runs the same examples, but loads the library again for each of them. This script
- * turns each example into a module, and one test file imports them one after another. Their nodes have the
- * cheap keys of the tests, because scrypt would take most of the time; examples of what starts nodes
- * itself, such as the shell, have the keys of their cookies.
+ * `deno test --doc` runs the same examples, but loads the library again for each of them. This
+ * script turns each example into a module, and one test file imports them one after another. Their
+ * nodes have the cheap keys of the tests, because deriving keys with scrypt would take most of the
+ * time. Nodes that the library itself starts, such as that of the shell, derive their keys with
+ * scrypt, and so do all nodes in the same example.
  *
  * @module
  */

@@ -78,7 +78,7 @@ export const STAGES: readonly Stage[] = [
     slow: true,
     needsBun: true,
     env: { FIRN_PAIRS: "mixed" },
-    // All permissions, because some of these tests use a browser.
+    // Grants all permissions, because some of these tests use a browser.
     commands: () => testsOf("deno", filesUnder("tests/process", "_test.ts").filter(isMixed), 1),
   },
   {
@@ -97,9 +97,9 @@ export const STAGES: readonly Stage[] = [
     name: "process",
     title: "processes of Deno",
     counts: "deno test",
-    // All permissions, because the package that controls the browser reads a file in /proc that
-    // requires them. Files whose tests all run on pairs of processes only run in mixed mode, with
-    // each runtime on either side.
+    // Grants all permissions, because the package that controls the browser reads a file in /proc
+    // that requires them. Leaves out files whose tests all run on pairs of processes: the mixed
+    // mode runs them, with each runtime on either side.
     commands: () =>
       testsOf(
         "deno",
@@ -192,7 +192,7 @@ export function stagesOf(paths: readonly string[]): readonly Stage[] {
       name: "deno",
       title: "on Deno",
       counts: "deno test",
-      // All permissions, as above, because these may be browser tests.
+      // Grants all permissions, as above, because these may be browser tests.
       commands: () => [["deno", "test", "-A", "--no-check", ...paths]],
     },
     {

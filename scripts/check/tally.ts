@@ -42,7 +42,7 @@ export function sentence({ passed, failed, skipped }: Tally): string {
 const COUNTS: Record<Counting, (output: string) => Tally | undefined> = {
   whole: () => undefined,
 
-  // ok | 12 passed (3 steps) | 0 failed | 1 ignored (2s)
+  // Matches lines such as `ok | 12 passed (3 steps) | 0 failed | 1 ignored (2s)`.
   "deno test": (output) => {
     const line = lastLine(output, /^(ok|FAILED) \| \d+ passed/);
     if (line === undefined) return undefined;
@@ -53,9 +53,7 @@ const COUNTS: Record<Counting, (output: string) => Tally | undefined> = {
     };
   },
 
-  //  12 pass
-  //  1 skip
-  //  0 fail
+  // Matches lines such as ` 12 pass`, ` 1 skip` and ` 0 fail`.
   "bun test": (output) => {
     const end = output.slice(Math.max(0, output.length - 500));
     if (!/^ *\d+ pass$/m.test(end)) return undefined;

@@ -11,7 +11,7 @@ const NODES_MAX = 9;
 /** Default port of the first page, unless it is in use. */
 export const PORT_DEFAULT = 8080;
 
-/** The mode. */
+/** The options of the demo. */
 export interface Options {
   readonly nodes: number;
   /** Number of nodes on one port, given by `--nodes`; 0 for one per core. */

@@ -17,7 +17,7 @@ const RED = "31";
 const GREEN = "32";
 const NODE_COLOURS = ["34", "32", "33", "35", "36", "91", "94", "92", "95"] as const;
 
-/** The output for text. */
+/** A stream to which the demo writes text. */
 export interface Output {
   readonly isTTY?: boolean | undefined;
   write(text: string): unknown;

@@ -17,8 +17,8 @@ const counter = service<{ state: number; call: { add(by: number): number } }>({
 });
 
 /**
- * Counts visits of pages from two nodes, and returns the sums. The home of some pages leaves in
- * between.
+ * Counts visits of pages from two nodes, and returns the sums. In between, a node leaves that is
+ * the home of some pages.
  */
 export async function countVisits(pages: readonly string[]): Promise<Record<string, number>> {
   const cookie = crypto.getRandomValues(new Uint8Array(32)).toHex();

@@ -1,6 +1,6 @@
 /**
- * A payment as a stored state machine, by its id. It expires 30 s after its creation unless it is
- * authorised, even if its node is lost meanwhile.
+ * Payments: each is a stored state machine that is found by its id. A payment expires 30 s after
+ * its creation unless it is authorised, even if its node is lost meanwhile.
  */
 import type { Node } from "@firn/firn";
 import { type Shards, shards } from "@firn/firn/cluster";

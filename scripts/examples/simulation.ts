@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console
 /**
- * A simulation: five nodes, one of which holds a global name and loses its power. Measures how long the name
- * stays without a holder. In virtual time; the same seed produces the same run.
+ * A simulation of five nodes, one of which holds a global name and loses its power. Measures for how
+ * long the name has no holder. Time is virtual, and the same seed produces the same run.
  *
  *     deno run -A scripts/examples/simulation.ts 7
  *

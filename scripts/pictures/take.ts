@@ -44,8 +44,8 @@ const LAST_WORDS: readonly (readonly [number, string])[] = [
 ];
 
 /**
- * Takes the demo's page at the first node: two people chat, and the second node has just been
- * killed.
+ * Takes a picture of the demo's page at the first node: two people chat, and the second node has
+ * just been killed.
  */
 async function shootCluster(browser: Browser, path: string): Promise<void> {
   const { plans } = await makePlans({ nodes: 3, once: false, json: false, bun: false, port: 0 });
@@ -82,7 +82,7 @@ async function shootCluster(browser: Browser, path: string): Promise<void> {
   }
 }
 
-/** Takes the live page of the demo's cluster. */
+/** Takes a picture of the live page of the demo's cluster. */
 async function shootObserver(browser: Browser, path: string): Promise<void> {
   const { plans } = await makePlans({ nodes: 3, once: false, json: false, bun: false, port: 0 });
   const cluster = new Cluster(plans);
@@ -100,7 +100,7 @@ async function shootObserver(browser: Browser, path: string): Promise<void> {
   }
 }
 
-/** Takes Mesher's issues, with many errors. */
+/** Takes a picture of Mesher's issues, with many errors. */
 async function shootMesher(browser: Browser, path: string): Promise<void> {
   await withProcesses(async (start) => {
     const one = start(["--memory"], {});
