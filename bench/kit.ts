@@ -12,7 +12,7 @@
  */
 import process from "node:process";
 
-/** Options of a bench: the used part of those of `Deno.bench`. */
+/** Options of a bench, a subset of those of `Deno.bench`. */
 export interface BenchOptions {
   /** Benches of one group are compared with each other. */
   group?: string;

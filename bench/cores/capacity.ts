@@ -2,11 +2,12 @@
 /**
  * Question: how much more load do two workers of `cores` carry than one?
  *
- * The load client (`bench/peers/ws_load.c`, needs gcc) is a process of its own. On a machine with two
- * cores it takes a part of them, so the CPU time of the workers per message is compared at one load, not
- * the messages per second: two cores carry 2 × (CPU with one worker) / (CPU with two workers) times the
- * load of one. The client's share is printed. `echo`: sockets with one message in flight each; `room`: all
- * sockets are members of one room that spans the workers. Rounds alternate.
+ * The load client (`bench/peers/ws_load.c`, needs gcc) is a separate process. On a machine with two
+ * cores it uses a part of them, so messages per second cannot be compared. Instead, the CPU time of
+ * the workers per message is compared at the same load: two cores carry
+ * 2 × (CPU time with one worker) / (CPU time with two workers) times the load of one. The client's
+ * share of the CPU is printed too. In `echo`, each socket has one message in flight; in `room`, all
+ * sockets are members of one room that spans the workers. Rounds with one and two workers alternate.
  *
  *     deno run -A bench/cores/capacity.ts        bun bench/cores/capacity.ts
  *

@@ -3,11 +3,11 @@
  * `Deno.startTls` has the shorter round trip, because the latter also trusts other authorities and
  * sends no client certificate (`lib/host/deno.ts`).
  *
- * Each API is measured by a round trip of 64 B; ten small writes, a timer tick apart, until all
- * have arrived; 1 MiB one way in writes of 16 KiB; and a dial with its first round trip. Nagle's
- * algorithm with delayed acknowledgements adds 40 or 80 ms to the last one, on a new connection;
- * between processes to the second one too. Both ends share one process and its event loop, which is
- * saturated: compare ratios, not absolute times.
+ * Each API is measured in four ways: a round trip of 64 B; ten small writes, a timer tick apart,
+ * until all have arrived; 1 MiB one way in writes of 16 KiB; and a dial with its first round trip.
+ * Nagle's algorithm with delayed acknowledgements adds 40 or 80 ms to the dial, because its
+ * connection is new, and between processes to the ten small writes too. Both ends share one process
+ * and its event loop, which is saturated: compare ratios, not absolute times.
  *
  * @module
  */

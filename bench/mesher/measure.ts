@@ -39,7 +39,10 @@ export interface Run {
 
 /** Results of a run. */
 export interface Figures {
-  /** Maximum numbers of events per second: accepted with 202, and stored (first sent to last stored). */
+  /**
+   * Maximum numbers of events per second: accepted with 202, and stored. The latter is measured
+   * from the first sent event until the last one is stored.
+   */
   readonly accepted: number;
   readonly stored: number;
   /** Latency of requests at the maximum, in milliseconds. */

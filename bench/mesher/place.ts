@@ -36,7 +36,7 @@ let cluster: Promise<Cluster | string> | undefined;
 /** Creates a database. Resolves to the reason if that is impossible. */
 export async function newPlace({ kind }: Engine): Promise<Place | string> {
   if (kind === "sqlite") return await newFile();
-  // With fsync, which tests disable.
+  // Enables fsync, which tests disable.
   process.env["MESHER_TEST_FSYNC"] = "on";
   cluster ??= startPostgres();
   const running = await cluster;

@@ -308,7 +308,7 @@ function childrenRow(sizes: readonly number[], times: number): Row {
   };
 }
 
-/** Returns all rows. Tiny ones only show that they run. */
+/** Returns all rows. With `tiny`, they have small sizes and only show that they run. */
 export function rows(tiny: boolean): Row[] {
   const [times, idleMs] = tiny ? [2, 20] : [200, 5_000];
   return [
