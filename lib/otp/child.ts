@@ -56,29 +56,29 @@ export const NODE_DOWN_POLICIES = [
 /** One of {@linkcode NODE_DOWN_POLICIES}. */
 export type NodeDownPolicy = (typeof NODE_DOWN_POLICIES)[number];
 
-/** Default time that a worker has to stop. Milliseconds. */
+/** Default time in which a worker must exit after "shutdown". Milliseconds. */
 const SHUTDOWN_MS = 5_000;
 
 /** Default maximum pause between restarts. Milliseconds. */
 const BACKOFF_CAP_MS = 30_000;
 
-/** Pauses between restarts of one child. */
+/** The pauses before the restarts of one child. */
 export interface Backoff {
-  /** The first pause, doubled with each restart. Milliseconds. */
+  /** The pause before the first restart. Each further restart doubles the pause. Milliseconds. */
   readonly base: number;
   /** The maximum pause. Milliseconds. Default 30 000. */
   readonly cap?: number | undefined;
-  /** The fraction of a pause that may be randomly removed, from 0 to 1. Default 0.5. */
+  /** The largest fraction of a pause that is randomly removed from it, from 0 to 1. Default 0.5. */
   readonly jitter?: number | undefined;
-  /** Uptime after which a child's pauses start at `base` again. Milliseconds. Default: `cap`. */
+  /** Uptime of a child after which its next pause is `base` again. Milliseconds. Default: `cap`. */
   readonly reset?: number | undefined;
 }
 
-/** The limit of one child's restarts, above which only this child is given up. */
+/** The restart limit of one child. If the child exceeds it, only this child is given up. */
 export interface RestartLimit {
   /** Maximum number of restarts within `period`. Default 3. */
   readonly intensity?: number | undefined;
-  /** The window of `intensity`. Milliseconds. Default 5000. */
+  /** The time window in which `intensity` counts restarts. Milliseconds. Default 5000. */
   readonly period?: number | undefined;
 }
 
@@ -90,11 +90,11 @@ export type StartedPid<S extends Started> = S extends Pid<never> ? S
   : S extends { readonly pid: infer P } ? P
   : never;
 
-/** The part of a spec that local and remote children share. */
+/** The members that specs of local and of remote children have in common. */
 export interface ChildRules {
-  /** The child's name among its siblings. */
+  /** The name of the child, unique among the children of its supervisor. */
   readonly id: string;
-  /** Default "permanent". */
+  /** When the child is restarted after it has exited. Default "permanent". */
   readonly restart?: Restart | undefined;
   /**
    * How the child is stopped: "brutalKill" kills it at once; otherwise it receives "shutdown" and
@@ -124,7 +124,10 @@ export interface ChildRules {
   readonly restartLimit?: RestartLimit | undefined;
 }
 
-/** The compiler's message for a child with parts of both local and remote children. */
+/**
+ * A type whose member is the compiler's error message for a spec that mixes members of local and of
+ * remote children.
+ */
 export interface EitherStartOrNodeAndFn {
   /** Never present. */
   readonly "give either start, or node and fn": never;
@@ -139,17 +142,17 @@ export interface LocalChildSpec<S extends Started = Started> extends ChildRules 
    * would not be notified of its exit.
    */
   readonly start: (self: Self) => S | Promise<S>;
-  /** Only for a remote child. */
+  /** Must be absent: for remote children only. */
   readonly node?: EitherStartOrNodeAndFn | undefined;
-  /** Only for a remote child. */
+  /** Must be absent: for remote children only. */
   readonly fn?: EitherStartOrNodeAndFn | undefined;
-  /** Only for a remote child. */
+  /** Must be absent: for remote children only. */
   readonly args?: EitherStartOrNodeAndFn | undefined;
-  /** Only for a remote child. */
+  /** Must be absent: for remote children only. */
   readonly onNodeDown?: EitherStartOrNodeAndFn | undefined;
-  /** Only for a remote child. */
+  /** Must be absent: for remote children only. */
   readonly timeout?: EitherStartOrNodeAndFn | undefined;
-  /** Only for a remote child. */
+  /** Must be absent: for remote children only. */
   readonly ready?: EitherStartOrNodeAndFn | undefined;
 }
 
@@ -208,7 +211,7 @@ export interface RemoteChildSpec extends ChildRules {
    * Default false: it counts as started when it has been spawned.
    */
   readonly ready?: boolean | undefined;
-  /** Only for a local child. */
+  /** Must be absent: for local children only. */
   readonly start?: undefined;
 }
 
@@ -269,7 +272,7 @@ const BACKOFF: Readonly<Record<keyof Backoff, true>> = {
 /** The names of all members of `restartLimit`. */
 const RESTART_LIMIT: Readonly<Record<keyof RestartLimit, true>> = { intensity: true, period: true };
 
-/** What a remote child runs, and where. */
+/** The function that a remote child runs, and the node on which it runs. */
 export interface RemotePart {
   readonly node: NodeChoice;
   readonly fn: string;
@@ -279,7 +282,7 @@ export interface RemotePart {
   readonly ready: boolean;
 }
 
-/** A spec with its defaults. Has either `start` or `remote`. */
+/** A spec with its defaults filled in. Has either `start` or `remote`. */
 export interface CompleteSpec extends ChildRules {
   readonly restart: Restart;
   readonly shutdown: "brutalKill" | number;
@@ -294,21 +297,26 @@ export interface Child {
   readonly spec: CompleteSpec;
   /** The pid of the child, while it runs. */
   pid: Pid | undefined;
-  /** The last pid of the child, after it has exited. */
+  /** After the child has exited: its last pid. */
   former: Pid | undefined;
   /** Total number of restarts. */
   startedAgain: number;
   /** Whether it has exited and will be restarted. */
   restarting: boolean;
   /**
-   * While `restarting`: whether no suitable node is connected, or an earlier sibling waits for one.
+   * While `restarting`: whether no suitable node is connected, or the child waits behind an earlier
+   * sibling for which none is.
    */
   waiting: boolean;
   /** For a remote child: the node where it runs or last ran. */
   node: string | undefined;
-  /** For a remote child: the session with its node through which it was started. */
+  /**
+   * For a remote child: the session with the child's node that existed when the child was started.
+   */
   session: object | undefined;
-  /** The latest scheduled restart of this child on its own. */
+  /**
+   * The last scheduled restart of this child alone. Earlier ones, if still pending, are ignored.
+   */
   waits: object | undefined;
   /** The restart limit of this child, if it has one. */
   readonly limit: Intensity | undefined;
@@ -388,8 +396,7 @@ function isTime(ms: unknown): boolean {
 }
 
 /**
- * Returns what a spec starts: its start function or its remote function. Throws unless there is
- * exactly one.
+ * Returns the start function or the remote function of a spec. Throws unless it has exactly one.
  */
 function whatRuns(
   spec: ChildSpec,
@@ -433,8 +440,8 @@ export function wantsRestart(restart: Restart, reason: ExitReason): boolean {
 }
 
 /**
- * Returns the pause before a child's next restart, and counts the restart. `upMs` is its uptime: 0
- * if its start failed. `chance` is in [0, 1).
+ * Returns the pause before a child's next restart, and increments `restarts`. `upMs` is its uptime,
+ * or 0 if its start failed. `chance` is a random number in [0, 1).
  */
 export function nextPause(child: Child, upMs: number, chance: number): number {
   const { backoff } = child.spec;

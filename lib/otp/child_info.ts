@@ -1,5 +1,5 @@
 /**
- * Requests to supervisors of both kinds, their replies, and their reports of children.
+ * Requests that all supervisors accept, their replies, and their reports about children.
  * Deterministic.
  *
  * @module
@@ -57,7 +57,10 @@ export class SupervisorError extends Error {
   override readonly name = "SupervisorError";
   /** Stable code of the reason. */
   readonly code: SupervisorFault;
-  /** With "already_started": the running child; undefined while it waits for its restart. */
+  /**
+   * For the code "already_started": the pid of the running child. Undefined while the child waits
+   * for its restart.
+   */
   readonly pid: Pid | undefined;
 
   /** Internal. */
@@ -81,11 +84,14 @@ export interface ChildInfo {
   readonly state: "running" | "restarting" | "waiting" | "stopped";
   /** Whether the child is a worker or a supervisor. */
   readonly type: "worker" | "supervisor";
-  /** For a remote child: the node where it runs or last ran, or the node named in its spec. */
+  /**
+   * For a remote child: the node where it runs or last ran, or the node named in its spec if it has
+   * never run.
+   */
   readonly node?: string | undefined;
 }
 
-/** Numbers of children by kind. */
+/** The numbers of a supervisor's children, by kind. */
 export interface ChildCount {
   /** Number of children in the list, running or not. */
   readonly specs: number;
@@ -146,7 +152,7 @@ export function restartText(end: Restarting, crash?: Crash): string {
   const did = pid === undefined ? "could not be started" : "ended";
   const who = [`child ${JSON.stringify(child)}`, ...pid === undefined ? [] : [pid]].join(" ");
   const lines = [`${who} of ${by} ${did}: ${reasonText(reason)}`];
-  // Adds the rest of the crash report. Its first part would repeat the child and the reason.
+  // Adds the crash report without its first part, which would repeat the child and the reason.
   if (crash !== undefined) lines.push(...crashText({ ...crash, reason: "" }).split("\n").slice(1));
   if (crash !== undefined) {
     const names = crash.names.length === 0 ? "" : `, registered as ${crash.names.join(" ")}`;

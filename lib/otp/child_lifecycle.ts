@@ -24,7 +24,7 @@ export const CHILDREN_A_TURN = 64;
  * settles.
  */
 class Settled {
-  /** Whether the supervisor no longer waits for the result. */
+  /** Set when the supervisor no longer waits for the result. */
   given = false;
   outcome: { readonly started: Started } | { readonly error: unknown } | undefined = undefined;
 }
@@ -34,16 +34,18 @@ export class ChildLifecycle {
   readonly self: Self;
   readonly system: System;
   /**
-   * The actor that started the supervisor. Only exit signals of this actor and of the node end the
-   * supervisor.
+   * The actor that started the supervisor. The supervisor ends on exit signals of this actor and of
+   * the node, and on no others.
    */
   readonly #parent: Pid<never> | undefined;
   readonly #running = new Map<Pid, Child>();
-  /** The reason of an exit signal that arrived while a start function was awaited. */
+  /**
+   * While a start function is awaited: the reason of an exit signal that must end the supervisor.
+   */
   order: ExitReason | undefined = undefined;
-  /** Returns the number of counted restarts, for reports. */
+  /** Returns the number of restarts in the supervisor's window, for reports. */
   readonly #restarts: () => number;
-  /** The children on other nodes. */
+  /** Starts the children on other nodes, and tracks their nodes. */
   readonly remoteChildren: RemoteChildren;
 
   constructor(
@@ -60,7 +62,7 @@ export class ChildLifecycle {
     this.system.supervises(self.pid as Pid, this.#running, list);
   }
 
-  /** Returns the child that runs as this actor. */
+  /** Returns the child that an actor runs as. */
   find(pid: Pid<never>): Child | undefined {
     pid = this.system.here(pid);
     const child = this.#running.get(pid as Pid);
@@ -73,7 +75,7 @@ export class ChildLifecycle {
   }
 
   /**
-   * Whether an exit signal must end the supervisor: it is from its parent or from outside of
+   * Whether an exit signal must end the supervisor: it came from its parent or from outside of
    * actors.
    */
   isOrder({ from }: Exit): boolean {
@@ -125,8 +127,8 @@ export class ChildLifecycle {
   }
 
   /**
-   * Lets pending I/O and timers be handled, between portions of many children. Rejects when the
-   * supervisor must end meanwhile, which sets `order`.
+   * Resolves after pending I/O and timers were handled: called between portions of many children.
+   * Rejects if the supervisor must end in the meantime, in which case `order` is set.
    */
   async pause(): Promise<void> {
     const { self, system } = this;
@@ -177,7 +179,7 @@ export class ChildLifecycle {
     if (!own) this.system.exit(pid, "kill");
   }
 
-  /** Ends the supervisor with a reason that is not reported as a crash. */
+  /** Ends the supervisor for a reason, without a crash report. */
   end(reason: ExitReason): void {
     actorRefOf(this.self.pid)?.end(reason);
   }
@@ -225,13 +227,15 @@ export class ChildLifecycle {
     const { self, system } = this;
     const reasons = new Map<Pid, ExitReason>();
     /**
-     * The key is the number of the monitor's reference, which identifies an exit. A pid does not.
+     * The children that have not exited, by the number of the monitor's reference. Unlike a pid, it
+     * identifies one exit.
      */
     const waiting = new Map<number, Child>();
     let count = 0;
     for (const child of children) {
       if (child.pid === undefined) continue;
-      // The supervisor is ending anyway, so an order to end is ignored.
+      // An order to end the supervisor rejects the pause. It is ignored, because the supervisor
+      // ends anyway.
       if (++count % CHILDREN_A_TURN === 0) await this.pause().catch(() => {});
       waiting.set(self.monitor(child.pid).id, child);
       const reason = child.spec.shutdown === "brutalKill" ? "kill" : "shutdown";
@@ -302,7 +306,7 @@ export class ChildLifecycle {
   }
 }
 
-/** Returns the time limit for a child to stop. */
+/** Returns the milliseconds in which a child must exit after "shutdown". */
 function graceMs({ spec }: Child): number {
   return spec.shutdown === "brutalKill" ? Infinity : spec.shutdown;
 }

@@ -27,7 +27,7 @@ import { STRATEGIES, type Strategy } from "./strategy.ts";
 import type { SupervisorOptions } from "./supervisor_actor.ts";
 
 /**
- * Strategies, by number. The last one is treated as one_for_one.
+ * The strategies, in the order of their numbers. "simple_one_for_one" is treated as "one_for_one".
  *
  * @example
  * ```ts
@@ -43,7 +43,7 @@ export const CONFIG_STRATEGIES: readonly (Strategy | "simple_one_for_one")[] = [
 ];
 
 /**
- * The types of children, by number.
+ * The types of children, in the order of their numbers.
  *
  * @example
  * ```ts
@@ -56,7 +56,7 @@ export const CONFIG_STRATEGIES: readonly (Strategy | "simple_one_for_one")[] = [
 export const CHILD_TYPES = ["worker", "supervisor"] as const;
 
 /**
- * Maximum number of bytes of a config; more are rejected.
+ * Maximum length of a config, in bytes. A longer one is rejected.
  *
  * @example
  * ```ts
@@ -69,7 +69,7 @@ export const CHILD_TYPES = ["worker", "supervisor"] as const;
  */
 export const CONFIG_BYTES_MAX: number = 16 * 1024 * 1024;
 
-/** Minimum length of a child, with an empty id and without a tail. Bytes. */
+/** Length of the shortest child, with an empty id and no tail. Bytes. */
 const CHILD_BYTES_LEAST = 4 + 3 * 8 + 1 + 1 + 8 + 1;
 
 /** The encoding of `Infinity`: all bits are set. */
@@ -106,8 +106,8 @@ export const CONFIG_FAULTS = [
 export type ConfigFault = (typeof CONFIG_FAULTS)[number];
 
 /**
- * Whether children have tails, which may name a node: `"plain"`, the old form without, or
- * `"tailed"`.
+ * The layout of a config. `"plain"`: the old layout, in which children have no tails. `"tailed"`:
+ * each child may have a tail, which may name a node.
  */
 export type ConfigForm = "plain" | "tailed";
 
@@ -121,11 +121,13 @@ export interface ConfigChild {
   readonly args?: { readonly pointer: bigint; readonly size: bigint } | undefined;
   /** When it is restarted. */
   readonly restart: Restart;
-  /** How it is stopped. */
+  /** How the child is stopped: killed at once, or after this number of milliseconds. */
   readonly shutdown: "brutalKill" | number;
   /** The type of the child. */
   readonly type: (typeof CHILD_TYPES)[number];
-  /** The node on which it runs, and the name of its function there. Default: this node. */
+  /**
+   * The node on which the child runs, and the name of the start function there. Default: this node.
+   */
   readonly target?: { readonly node: string; readonly start: string } | undefined;
 }
 
@@ -135,7 +137,7 @@ export interface SupervisorConfig {
   readonly strategy: Strategy | "simple_one_for_one";
   /** Maximum number of restarts within `period`; more end the supervisor. */
   readonly intensity: number;
-  /** Milliseconds; whole seconds. */
+  /** The time window of `intensity`, in milliseconds; a multiple of 1000. */
   readonly period: number;
   /** The children, in the order of their start. */
   readonly children: readonly ConfigChild[];
@@ -152,7 +154,10 @@ export interface DecodeConfigOptions {
    * The number of exposed functions. A config with a larger index is rejected. Default: no limit.
    */
   readonly functions?: number | undefined;
-  /** The form, if it is known. Default: detected, or `"ambiguous"`. */
+  /**
+   * The layout of the config, if it is known. Default: it is detected; the fault is "ambiguous" if
+   * both layouts fit.
+   */
   readonly form?: ConfigForm | undefined;
 }
 
@@ -202,7 +207,7 @@ export function decodeConfig(bytes: Uint8Array, options: DecodeConfigOptions = {
   if (form !== undefined) return new Reading(bytes, form, functions).config();
   const byRule = new Reading(bytes, "tailed", functions);
   const tailed = byRule.config();
-  // No tail was found, so the form without tails gives the same result.
+  // The bytes have no tails, so decoding them without tails would give the same result.
   if (byRule.fork === undefined) return tailed.ok ? { ...tailed, form: "plain" } : tailed;
   const plain = new Reading(bytes, "plain", functions).config();
   return plain.ok ? { ok: false, fault: "ambiguous", offset: byRule.fork } : tailed;
@@ -219,9 +224,9 @@ class Refused extends Error {
   }
 }
 
-/** Reads one config in one of its forms. */
+/** Decodes one config in one of the two layouts. */
 class Reading {
-  /** The offset of the first tail. */
+  /** The offset of the first tail. Undefined if no tail was read. */
   fork: number | undefined = undefined;
   readonly #bytes: Uint8Array;
   readonly #reader: Reader;
@@ -304,7 +309,7 @@ class Reading {
     return this.#whole(this.#reader.u64());
   }
 
-  /** Reads a u64 that is an exact number, and at most `most`. */
+  /** Reads a u64 as a number. Fails with "range" if it is greater than `most`. */
   #number(most: number): number {
     const at = this.#reader.at;
     const value = this.#u64();
@@ -312,7 +317,9 @@ class Reading {
     return Number(value);
   }
 
-  /** Reads a u8 that is an index of a list. */
+  /**
+   * Reads a u8, and returns the list's element at that index. Fails with `fault` if there is none.
+   */
   #one<T>(list: readonly T[], fault: ConfigFault): T {
     const at = this.#reader.at;
     const place = this.#whole(this.#reader.u8());
@@ -327,7 +334,7 @@ class Reading {
     return text!;
   }
 
-  /** Returns the value, or fails at its offset if the input was too short. */
+  /** Returns `value`, which was just read. Fails with "short" if the input ended before it. */
   #whole<T>(value: T): T {
     this.#need(this.#reader.ok, "short", this.#reader.at);
     return value;

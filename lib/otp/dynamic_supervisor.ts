@@ -26,9 +26,9 @@ import type { ChildCount, ChildInfo } from "./child_info.ts";
 export interface DynamicSupervisorOptions {
   /** Maximum number of restarts within `period`; more end the supervisor. Default 3. */
   readonly intensity?: number | undefined;
-  /** The window of `intensity`. Milliseconds. Default 5000. */
+  /** The time window in which `intensity` counts restarts. Milliseconds. Default 5000. */
   readonly period?: number | undefined;
-  /** Maximum number of children; another is rejected. Default: no limit. */
+  /** Maximum number of children. Starting one more fails with "max_children". Default: no limit. */
   readonly maxChildren?: number | undefined;
 }
 
@@ -44,7 +44,7 @@ export class DynamicSupervisor {
   /** The pid of the supervisor. */
   readonly pid: Pid<unknown>;
 
-  /** For a supervisor that is already running. */
+  /** Creates the interface of a dynamic supervisor that is already running. */
   constructor(pid: Pid<never>) {
     this.pid = pid as Pid<unknown>;
   }

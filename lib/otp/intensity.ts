@@ -7,7 +7,7 @@
 import { ArgumentError } from "../actor/errors.ts";
 import { Ring } from "../base/ring.ts";
 
-/** Default number of restarts within `periodMs` before the supervisor gives up. */
+/** Default number of restarts that are allowed within the window. */
 export const INTENSITY = 3;
 /** Default length of the window. Milliseconds. */
 export const PERIOD_MS = 5_000;
@@ -30,7 +30,7 @@ export class Intensity {
 
   /** Counts a restart. Returns false if it exceeds the limit. */
   allow(now: number): boolean {
-    // A restart counts until it is older than the period. One that is exactly as old still counts.
+    // Removes restarts that are older than the window. One that is exactly as old still counts.
     while (this.#times.length > 0 && now - this.#times.peek()! > this.#periodMs) {
       this.#times.shift();
     }
@@ -40,7 +40,7 @@ export class Intensity {
     return true;
   }
 
-  /** Number of restarts in the window at the time of the last one. */
+  /** Number of restarts in the window that ended with the last restart. */
   get count(): number {
     return this.#times.length;
   }

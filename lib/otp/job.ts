@@ -6,7 +6,7 @@
 import type { Backoff } from "./child.ts";
 import type { Store } from "./store.ts";
 
-/** The context of a job, passed to the worker before the job's arguments. */
+/** A job as its worker sees it. Passed to the worker before the job's arguments. */
 export interface JobContext {
   /** The id of the job. */
   readonly id: string;
@@ -14,7 +14,7 @@ export interface JobContext {
   readonly attempt: number;
   /** Aborts when the job is cancelled or times out, or its pool stops. */
   readonly signal: AbortSignal;
-  /** Reports progress, which the pool emits as event "progress". */
+  /** Reports progress, which the pool emits as the event "progress". */
   progress(value: unknown): void;
 }
 
@@ -49,9 +49,14 @@ export interface PoolDefinition<Args extends unknown[], Result> {
   readonly worker: (job: JobContext, ...args: Args) => Result | Promise<Result>;
   /** Maximum number of jobs that run at a time on each node. Default 4. */
   readonly perNode?: number | undefined;
-  /** Selects nodes among this one and the connected ones that expose the pool. Default: all. */
+  /**
+   * Returns those of the given nodes that may run jobs. It receives this node and the connected
+   * nodes that expose the pool. Default: all of them.
+   */
   readonly nodes?: ((nodes: readonly string[]) => readonly string[]) | undefined;
-  /** Maximum number of waiting jobs, and the policy above it. Default 10,000, "reject". */
+  /**
+   * Maximum number of waiting jobs, and the policy for a further job. Default 10,000 and "reject".
+   */
   readonly queue?: { readonly max: number; readonly policy?: QueuePolicy } | undefined;
   /** Maximum number of retries of a failed job, and the pauses before them. Default: no retries. */
   readonly retry?: { readonly times: number; readonly backoff?: Backoff } | undefined;
@@ -153,7 +158,7 @@ export interface Job<Result> {
   cancel(): void;
 }
 
-/** Events of a pool. */
+/** The events of a pool, with what their listeners receive. */
 export interface PoolEvents {
   /** A worker has called `progress`. */
   progress: { readonly id: string; readonly value: unknown };
@@ -165,7 +170,7 @@ export interface PoolEvents {
   failed: { readonly id: string; readonly error: JobError };
 }
 
-/** Numbers of jobs, by state. */
+/** The numbers of a pool's unfinished jobs, by state. */
 export interface PoolCounts {
   /** Waiting jobs. */
   readonly waiting: number;

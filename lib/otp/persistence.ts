@@ -11,16 +11,16 @@ import { encodeTerm } from "../term/encode.ts";
 import { type PersistOptions, StaleStateError, type Stored } from "./store.ts";
 
 /**
- * Upper bound of random first versions. A value that was removed and stored again has a new
- * version.
+ * Upper bound of the random first version of a value. Random, so that a value that was removed and
+ * stored again has a new version.
  */
 const FIRST_VERSION_MAX = 2 ** 40;
 
-/** Parameters of the start of a service, in addition to its arguments. */
+/** What the start of a service receives in addition to the arguments of `init`. */
 export interface StartTerms {
-  /** The state handed over by another actor, if any. */
+  /** The state that another actor has handed over, if any. */
   readonly state?: unknown;
-  /** The persistence of the service's state, if any. */
+  /** The options of persistence, if the service's state is stored. */
   readonly persist?: PersistOptions | undefined;
   /** The key of the stored state. */
   readonly key?: string | undefined;
@@ -44,7 +44,9 @@ export class Persistence {
     this.withinMs = options.within ?? 0;
   }
 
-  /** Returns or resolves with the stored state, or with `first` if there is none. */
+  /**
+   * Returns the stored state, or `first` if none is stored; a promise of it if the store is async.
+   */
   restore(first: unknown): unknown | Promise<unknown> {
     const loaded = this.#options.store.load(this.#key);
     const take = (found: Awaited<typeof loaded>): unknown => {
@@ -56,7 +58,10 @@ export class Persistence {
     return isThenable(loaded) ? Promise.resolve(loaded).then(take) : take(loaded as never);
   }
 
-  /** Returns what the store has loaded; `null`, as databases return it, is nothing. */
+  /**
+   * Checks and returns what the store has loaded. `null`, which databases return, means that
+   * nothing is stored.
+   */
   #checked(stored: unknown): Stored | undefined {
     if (stored === undefined || stored === null) return undefined;
     const { value, version } = stored as Partial<Stored>;
@@ -67,7 +72,10 @@ export class Persistence {
     );
   }
 
-  /** Saves a state if it has changed. Throws or rejects with `StaleStateError`. */
+  /**
+   * Saves a state if it has changed. Throws or rejects with `StaleStateError` if another actor has
+   * replaced the stored one.
+   */
   save(state: unknown): void | Promise<void> {
     const bytes = encodeTerm(state);
     if (this.#bytes !== undefined && equalBytes(bytes, this.#bytes)) return;

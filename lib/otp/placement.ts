@@ -32,7 +32,7 @@ export const PLACEMENTS = ["any", "least_loaded", "round_robin"] as const;
 /** One of {@linkcode PLACEMENTS}. */
 export type Placement = (typeof PLACEMENTS)[number];
 
-/** A node that exposes the function. */
+/** A node that exposes the function of the child. */
 export interface Candidate {
   /** The name of the node, `name@host:port`. */
   readonly node: string;
@@ -61,7 +61,7 @@ export function isNoChoice(choice: unknown): boolean {
 export class Placer {
   /** The number of remote children by node. */
   readonly #children = new Map<string, number>();
-  /** The node that round robin has chosen last, by the name of the function. */
+  /** For "round_robin": the node that was chosen last, by the name of the function. */
   readonly #turns = new Map<string, string>();
 
   /** Records that a child has started on a node. */
@@ -77,7 +77,8 @@ export class Placer {
   }
 
   /**
-   * Chooses one of the sorted nodes, or returns undefined if there are none. `chance` is in [0, 1).
+   * Returns the chosen one of the nodes, which must be sorted, or undefined if there are none.
+   * `chance` is a random number in [0, 1).
    */
   choose(
     choice: Placement | NodeSelector,

@@ -46,7 +46,10 @@ const OPTIONS: Readonly<Record<keyof PoolDefinition<never, never>, true>> = {
   store: true,
 };
 
-/** A kind of pool. To run jobs of other nodes' pools, expose it: `node.expose(thumbnails)`. */
+/**
+ * A kind of pool. A node that exposes it, by `node.expose(thumbnails)`, runs jobs of other nodes'
+ * pools.
+ */
 export interface PoolKind<Args extends unknown[], Result>
   extends Spawnable<never, [Pid<Report>, string, number, readonly unknown[]]> {
   /**
@@ -80,7 +83,8 @@ export class Pool<Args extends unknown[], Result> {
     const accepted = Promise.withResolvers<void>();
     const caller = system.running;
     const failed = (error: JobError): void => {
-      // A promise derived from these may be forgotten.
+      // Records the caller of the promises, because a promise derived from them may be left
+      // unawaited.
       system.noted(error, caller);
       accepted.reject(error);
       result.reject(error);
@@ -178,7 +182,7 @@ export function pool<Args extends unknown[], Result>(
 ): PoolKind<Args, Result> {
   check(definition as unknown as PoolDefinition<unknown[], unknown>);
   const { name, worker, store } = definition;
-  // Reports contain the name of this function.
+  // The name of this function appears in crash reports.
   const { [name]: attempt } = {
     [name]: async (
       self: Self,
@@ -218,7 +222,7 @@ export function pool<Args extends unknown[], Result>(
           if (stored) system.send(pid, new Added(actor.restore(id, stored.value)));
         }
       } catch (error) {
-        // The starter receives the error, and no exit signal.
+        // Removes the link first: the starter receives the error, and no exit signal.
         if (from.pid !== undefined) actor.self.unlink(from.pid);
         await system.end(pid, "shutdown");
         const words = `pool ${name}: the store did not return ${reading}: `;

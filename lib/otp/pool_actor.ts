@@ -29,7 +29,7 @@ import {
 } from "./job.ts";
 import { endSelf } from "./start.ts";
 
-/** Interval at which nodes are checked for capacity while jobs wait. Milliseconds. */
+/** Interval between two checks whether a node can run a waiting job. Milliseconds. */
 const LOOK_MS = 500;
 
 /** Default maximum pause between attempts. Milliseconds. */
@@ -66,12 +66,14 @@ export class PooledJob {
   pid: Pid<never> | undefined = undefined;
   node: string | undefined = undefined;
   timer: TimerRef | undefined = undefined;
-  /** The reason why the attempt's actor is killed. */
+  /** The reason why the pool kills the attempt's actor. Undefined if it does not. */
   ending: JobFailure | undefined = undefined;
   isOver = false;
   /** Called when the job has been queued. */
   accepted: () => void = () => {};
-  /** Whether the job was restored from the store, and therefore already counts in the queue. */
+  /**
+   * Whether the job was loaded from the store. The length of the queue already includes such a job.
+   */
   isRestored = false;
   readonly done: (value: unknown) => void;
   readonly failed: (error: JobError) => void;
@@ -89,7 +91,7 @@ export class PooledJob {
   }
 }
 
-/** The message that a job was added, and stored if there is a store. */
+/** The message to the pool that a job was added. If there is a store, the job is stored by then. */
 export class Added {
   readonly job: PooledJob;
   constructor(job: PooledJob) {
@@ -97,7 +99,7 @@ export class Added {
   }
 }
 
-/** The message that cancels a job. */
+/** The message to the pool that cancels a job. */
 export class Cancel {
   readonly job: PooledJob;
   constructor(job: PooledJob) {
@@ -105,7 +107,7 @@ export class Cancel {
   }
 }
 
-/** The message that an attempt on another node was spawned, or could not be spawned. */
+/** The message to the pool that an attempt on another node was spawned, or could not be spawned. */
 class Spawned {
   readonly job: PooledJob;
   readonly pid: Pid<never> | undefined;
@@ -129,7 +131,7 @@ class JobTimer {
 
 const LOOK = Symbol("look");
 
-/** The body of an attempt. */
+/** The body of the actor that runs an attempt. */
 export type Attempt = (
   self: Self,
   pool: Pid<Report>,
@@ -179,7 +181,10 @@ export class PoolActor {
     };
   }
 
-  /** Handles a message. Any actor can send one: what cannot be read is dropped. */
+  /**
+   * Handles a message to the pool. Any actor can send one, so a message that cannot be read is
+   * dropped.
+   */
   handle(message: unknown): void {
     try {
       this.#handle(message);
@@ -213,7 +218,7 @@ export class PoolActor {
 
   #added(job: PooledJob): void {
     const { max = 10_000, policy = "reject" } = this.#definition.queue ?? {};
-    // It was cancelled before it was stored.
+    // The job was cancelled before it was stored.
     if (job.isOver) return this.#forget(job);
     if (this.#waiting.size >= max && !job.isRestored) {
       const dropped = policy === "reject" ? job : this.#waiting.values().next().value ?? job;
@@ -319,13 +324,16 @@ export class PoolActor {
     if (this.events.has("completed")) this.events.emit("completed", { id, result });
   }
 
-  /** Handles the exit of an attempt's actor without a report, or an exit signal to the pool. */
+  /**
+   * Handles an exit signal: that an attempt's actor exited without a report, or that the pool must
+   * end.
+   */
   #exited({ from, reason }: Exit): void {
     const job = this.#byPid.get(from.key);
     this.#byPid.delete(from.key);
     if (job === undefined || !job.pid?.equals(from)) {
       const isOrder = from.equals(this.#system.pid) || this.#parent?.equals(from);
-      // With "normal", the linked workers would continue.
+      // The reason is not "normal", with which the linked workers would continue to run.
       if (isOrder) endSelf(this.self, reason === "normal" ? "shutdown" : reason);
       return;
     }
@@ -382,7 +390,7 @@ export class PoolActor {
     this.#fail(job, code, undefined);
   }
 
-  /** Called when the attempt of a job has ended. */
+  /** Called when the attempt of a job has ended: frees its place on the node. */
   #left(job: PooledJob): void {
     const { node, pid, timer } = job;
     this.#active.delete(job.id);

@@ -40,12 +40,12 @@ export function untilReady(asker: Asker, pid: Pid<never>): Promise<true> {
   return asker.call(to, READY, { timeout: Infinity });
 }
 
-/** Whether a call is this request. */
+/** Whether a call asks for the result of the start. */
 export function asksReady({ request }: Call): boolean {
   return (request as { $ready?: unknown } | null | undefined)?.$ready === true;
 }
 
-/** The message of the timer: the request did not arrive in time. */
+/** The message of a timer: the starter has not asked for the result in time. */
 class Unasked {}
 
 /** Reports to the starter on another node whether an actor on this node has started. */
@@ -58,7 +58,7 @@ export class Readiness implements Starting {
   /** Must be created in the actor's first turn. */
   constructor(self: Self) {
     this.#self = self;
-    // A linked spawn is atomic, so its only link is to the actor that spawned it.
+    // The only link is to the actor that spawned this one, because a linked spawn is atomic.
     [this.parent] = actorRefOf(self.pid)?.links ?? [];
   }
 

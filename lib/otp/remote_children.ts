@@ -82,7 +82,7 @@ export class RemoteChildren {
     return former !== undefined && this.#lost.has(former);
   }
 
-  /** Records that a child has exited. */
+  /** Records that a child has exited. If the reason is a lost session, the child counts as lost. */
   left({ spec }: Child, pid: Pid, reason: ExitReason): void {
     if (spec.remote !== undefined) this.#placer.left(pid.node);
     if (reason === "noconnection" && !pid.home.local) this.#lose(pid);
@@ -108,8 +108,8 @@ export class RemoteChildren {
   }
 
   /**
-   * Handles waiting children: `begin` starts some, and returns the reason if the supervisor must
-   * end.
+   * Calls `begin`, which starts waiting children. Schedules another {@linkcode Look} if some still
+   * wait. Returns the exit reason if the supervisor must end.
    */
   async look(
     children: Iterable<Child>,
@@ -122,7 +122,7 @@ export class RemoteChildren {
     return undefined;
   }
 
-  /** Returns the waiting children that may be started now, without an attempt for each. */
+  /** Returns the waiting children for which a suitable node is connected. */
   startable(children: Iterable<Child>): Child[] {
     const candidates = new Map<string, readonly string[]>();
     return [...children].filter(({ spec: { remote }, node, waiting }) => {
@@ -141,7 +141,10 @@ export class RemoteChildren {
     if (type === "nodeup") this.#reached(node);
   }
 
-  /** Returns the node for a child to start on. */
+  /**
+   * Returns the node on which a child must be started. Throws {@linkcode AwayError} if there is
+   * none.
+   */
   #place(child: Child): string {
     const remote = child.spec.remote!;
     const { node: choice, fn, onNodeDown } = remote;
@@ -175,8 +178,7 @@ export class RemoteChildren {
       const { code, message } = error as { code?: unknown; message?: unknown };
       if (pid !== undefined && code === "noconnection") this.#lose(pid);
       else if (pid !== undefined) this.#system.exit(pid, "kill");
-      // Since it was chosen, the node was lost, has begun to stop, or no longer exposes the
-      // function.
+      // After the node was chosen, it was lost, began to stop, or stopped exposing the function.
       const isAway = code === "noconnection" || code === "notexposed" || code === "limit";
       if (isAway && onNodeDown !== "fail") throw new AwayError(String(message), { cause: error });
       throw error;
@@ -188,7 +190,8 @@ export class RemoteChildren {
       await untilReady(this.#self, pid);
     } catch (error) {
       if (!(error instanceof NoProcError)) throw error;
-      // The actor had exited before the request arrived. The link has the reason.
+      // The actor had exited before the request arrived. The exit signal of the link contains the
+      // reason.
       const reason = lastWord(this.#self, pid);
       throw reason instanceof Error ? reason : new ActorExitError(pid, reason ?? "noproc");
     }
@@ -229,8 +232,8 @@ export class RemoteChildren {
 }
 
 /**
- * Returns the reason in the exit signal of the link. If the actor exited before the request
- * arrived, this is its real exit reason.
+ * Removes the exit signals of a linked actor from the mailbox. Returns the reason of the last one:
+ * if the actor exited before the request arrived, only the signal has its real exit reason.
  */
 export function lastWord(self: Self, pid: Pid): ExitReason | undefined {
   let reason: ExitReason | undefined;

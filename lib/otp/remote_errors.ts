@@ -33,7 +33,7 @@ export function ask<T>(pid: Pid<never>, request: unknown, options?: CallOptions)
   const to = pid as unknown as Pid<Call<unknown, T>>;
   const system = systemOf(to);
   const answer = system.call(to, request, options);
-  // Tracked again, because `revive` creates a new promise and possibly another error.
+  // Tracks the promise again, because `revive` returns a new one.
   return to.home.local ? answer : system.tracked(() => revive(answer));
 }
 

@@ -49,7 +49,10 @@ import { startAndWait, type Starter } from "./start.ts";
 export interface RemoteStarter extends Caller {
   /** Spawns a function that another node exposes. */
   spawn<M, A extends unknown[]>(there: RemoteSpawn<M, A>, ...args: A): Promise<Pid<M>>;
-  /** Spawns such a function and links in one step. Only actors have this method. */
+  /**
+   * Spawns a function that another node exposes, and links in one step. Only actors have this
+   * method.
+   */
   spawnLink?<M, A extends unknown[]>(there: RemoteSpawn<M, A>, ...args: A): Promise<Pid<M>>;
 }
 
@@ -236,7 +239,7 @@ export function defineService(definition: AnyDefinition, check?: StateCheck): Se
       kind,
       (self, starting) => new ServiceActor(definition, self, starting, terms).begin(as, args),
     ) as Promise<AnyPid>;
-  // The name of this function appears in reports.
+  // The name of this function appears in crash reports.
   const { [kind]: body } = {
     [kind]: (self: Self, ...args: unknown[]): (message: unknown) => unknown => {
       const readiness = new Readiness(self);
@@ -310,10 +313,13 @@ async function replaceFar(
   );
 }
 
-/** Starts a service with special parameters: for shards, which hand states over. */
+/**
+ * The method that starts a service from {@linkcode StartTerms}. Used by shards, which move states
+ * between nodes.
+ */
 export const START: unique symbol = Symbol("start");
 
-/** The methods that every service has in addition to its public ones. */
+/** The methods that every service has, but that are not public. */
 export interface StartsOnTerms {
   /** Starts an instance, linked with `from` if that is an actor. */
   readonly [START]: (
@@ -323,7 +329,7 @@ export interface StartsOnTerms {
   ) => Promise<AnyPid>;
 }
 
-/** The protocol of any service, where the compiler does not know it. */
+/** A protocol that stands for any, in code that handles services of all protocols. */
 type AnyProtocol = { readonly state: unknown; readonly start: readonly unknown[] };
 type Target = ServiceTarget<AnyProtocol>;
 
@@ -340,7 +346,7 @@ function checkHandlers({ name, idleMs, init, call, cast }: AnyDefinition): void 
       throw new ArgumentError(`service: ${part}.${name} must be a function`);
     }
   }
-  // An invalid time would end each instance at its first message.
+  // Throws now if the time is invalid. Otherwise each instance would end at its first message.
   if (idleMs !== undefined) timerMs(idleMs);
 }
 
@@ -358,7 +364,9 @@ function mapped<T extends object>(parts: T, change: (part: never) => unknown): T
   ) as T;
 }
 
-/** Synchronous handlers are unchanged: the turn in which they run belongs to their actor. */
+/**
+ * Wraps async handlers only: a synchronous handler runs within a turn, which belongs to its actor.
+ */
 function known(handler: unknown): unknown {
   if (typeof handler !== "function" || !isAsync(handler)) return handler;
   return function (this: ServiceActor, ...args: unknown[]): Promise<unknown> {
@@ -387,7 +395,7 @@ async function remotePid(service: ServiceName<AnyProtocol>): Promise<AnyPid | un
   }
 }
 
-/** Returns one function per handler. */
+/** Returns an object whose functions have the names of the handlers. */
 function functions(
   handlers: object | undefined,
   make: (name: string, args: unknown[]) => unknown,

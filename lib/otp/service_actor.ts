@@ -86,8 +86,8 @@ export type AnyDefinition =
   & { readonly [K in "info" | "continue" | "idle" | "terminate"]?: Handler };
 
 /**
- * A request to stop, and its reason. Any actor can send one, on this node or another: it ends the
- * service, as the exit signal "kill" would.
+ * Returns the reason if the message is a request to stop the service. Any actor on any node can
+ * send one. Unlike "kill", it lets the service run `terminate`.
  */
 function stopRequest(message: unknown): { readonly reason: ExitReason } | undefined {
   const { $stop } = (message ?? {}) as { $stop?: unknown };
@@ -97,15 +97,18 @@ function stopRequest(message: unknown): { readonly reason: ExitReason } | undefi
   return $stop as { reason: ExitReason };
 }
 
-/** The message that a service sends to itself after `idleMs` without a message. */
+/** The message that a service sends to itself when it has been idle for `idleMs`. */
 class Idle {
   timer: TimerRef | undefined = undefined;
 }
 
-/** The message that a service sends to itself when a change must be stored. */
+/**
+ * The message that a service sends to itself when the delay of a changed state is over: store it
+ * now.
+ */
 class Flush {}
 
-/** Runs a task in a separate turn, so that other actors have their turns too. */
+/** Runs a function in a turn of its own, so that other actors run in between. */
 class Turn implements Runnable {
   readonly #scheduler: Scheduler;
   readonly #then: () => void;
@@ -133,13 +136,13 @@ export class ServiceActor {
   readonly #terms: StartTerms;
   #state: unknown;
   #persistence: Persistence | undefined;
-  /** Whether there are changes that are not stored yet. */
+  /** Whether the state was changed and is not stored yet. */
   #isDirty = false;
   /** Whether `init` is still running. */
   #begins = true;
   /** Pending until `init` and its `continue` are done, if they are async. */
   #started: Promise<void> | undefined;
-  /** The pending idle message. */
+  /** The scheduled idle message. Undefined if none is scheduled. */
   #idle: Idle | undefined;
 
   constructor(
@@ -230,12 +233,15 @@ export class ServiceActor {
     return new Persistence(options, key, () => this.#system.chance());
   }
 
-  /** Whether changes are stored some time after they are made. */
+  /** Whether a changed state is stored after a delay instead of at once. */
   get #savesLate(): boolean {
     return this.#persistence !== undefined && this.#persistence.withinMs > 0;
   }
 
-  /** Calls `then` when the state is stored, or at once if it is stored later. */
+  /**
+   * Calls `then` after the state was stored. With a delay, schedules the storing and calls `then`
+   * at once.
+   */
   #stored(then: () => void | Promise<void>): void | Promise<void> {
     const persistence = this.#persistence!;
     if (persistence.withinMs > 0) {
@@ -400,8 +406,8 @@ export class ServiceActor {
   }
 
   /**
-   * Replies with the state, for the actor that is started as a replacement, and ends. A persisted
-   * state is not sent.
+   * Replies with the state for the actor that replaces this one, and ends the service. A persisted
+   * state is not included.
    */
   #handOver(call: Call): void | Promise<void> {
     const state = this.#persistence === undefined ? this.#state : undefined;
@@ -411,7 +417,10 @@ export class ServiceActor {
     });
   }
 
-  /** Handles a new state or an outcome. `name` is the name of the handler. */
+  /**
+   * Sets the new state that a handler returned, or performs its outcome. `name` is that of the
+   * handler.
+   */
   #settle(name: string, next: Later<unknown>): void | Promise<void> {
     if (next instanceof Promise) return next.then((settled) => this.#settle(name, settled));
     if (!(next instanceof Outcome)) {
@@ -442,7 +451,7 @@ export class ServiceActor {
     });
   }
 
-  /** Throws unless there is a `continue` handler. */
+  /** Throws unless the definition has a `continue` handler. `who` is named in the error. */
   #checkContinue(who: string): void {
     if (this.#definition.continue !== undefined) return;
     throw new BadReturnError(
@@ -488,7 +497,7 @@ export class ServiceActor {
     const isInfo = trapExit || (terminate === undefined && !this.#savesLate);
     if (!order && isInfo) return this.#info(exit);
     if (!order && reason === "normal") return;
-    // The reason is that of another actor, so it is not a crash of the service.
+    // `end` instead of a crash: the reason is the exit of another actor.
     return this.#terminate(reason, () => actorRefOf(this.self.pid)?.end(reason));
   }
 
@@ -518,7 +527,7 @@ export class ServiceActor {
         const flushed = this.#flush();
         if (flushed instanceof Promise) return flushed.then(again, again);
       } catch {
-        // The exit reason does not change.
+        // An error of `terminate` does not change the exit reason.
       }
     }
     if (terminate === undefined || this.#isDead) return end();
@@ -526,7 +535,7 @@ export class ServiceActor {
       const done = terminate.call(this, this.#state, reason);
       if (done instanceof Promise) return done.then(end, end);
     } catch {
-      // The exit reason does not change: an error of the cleanup does not replace it.
+      // An error of `terminate` does not change the exit reason.
     }
     end();
   }
@@ -549,7 +558,7 @@ export class ServiceActor {
     return !this.#system.isAlive(this.self.pid);
   }
 
-  /** Restarts the idle timer. */
+  /** Schedules a new idle message, which invalidates the previous one. */
   #watch(): void {
     const { idleMs } = this.#definition;
     if (idleMs === undefined || this.#isDead) return;

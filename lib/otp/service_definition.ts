@@ -89,7 +89,7 @@ export interface Serves<P extends ServiceProtocol> {
 /** The pid of a service. Functions of another kind of service do not accept it. */
 export interface ServicePid<P extends ServiceProtocol = ServiceProtocol>
   extends Pid<InfoMessage<P>> {
-  /** Never present: distinguishes the pids of different kinds of services. */
+  /** Never present. Makes the pids of different kinds of services different types. */
   readonly serves: Serves<P> | undefined;
 }
 
@@ -99,16 +99,16 @@ export interface ServicePid<P extends ServiceProtocol = ServiceProtocol>
  */
 // deno-lint-ignore no-explicit-any -- that is the point
 export interface AnyPid extends Pid<any> {
-  /** Never present. */
+  /** Never present. Makes the type assignable to every pid. */
   // deno-lint-ignore no-explicit-any -- as above
   readonly serves: any;
 }
 
-/** The additional effect of a handler. */
+/** What a handler does in addition to setting the state. */
 export interface Effects {
-  /** The service stops for this reason. Default: the service continues. */
+  /** Stops the service for this reason. Default: the service continues. */
   readonly stop?: { readonly reason: ExitReason };
-  /** `continue` runs with this value before the next message. Default: `continue` does not run. */
+  /** Runs `continue` with this value before the next message. Default: `continue` does not run. */
   readonly continueWith?: { readonly value: unknown };
 }
 
@@ -129,9 +129,9 @@ export interface Effects {
  * ```
  */
 export class Outcome<State> {
-  /** The new state. */
+  /** The new state of the service. */
   readonly state: State;
-  /** The additional effect. */
+  /** What the handler does in addition to setting the state. */
   readonly effects: Effects;
 
   /** Used by the runtime. */
@@ -233,7 +233,7 @@ export function continueWith<State>(state: State, value?: unknown): Outcome<Stat
   return new Outcome(state, { continueWith: { value } });
 }
 
-/** A service as an actor. */
+/** `self` of a service, in its handlers. */
 export interface ServiceSelf<P extends ServiceProtocol> extends Self<InfoMessage<P>> {
   /** The pid of the service. */
   readonly pid: ServicePid<P>;
@@ -306,7 +306,7 @@ export interface ServiceHandlers<P extends ServiceProtocol> {
   info?(this: ServiceContext<P>, state: P["state"], message: InfoMessage<P>): Next<P["state"]>;
   /** Runs after a handler that returned {@linkcode continueWith}. */
   continue?(this: ServiceContext<P>, state: P["state"], value: unknown): Next<P["state"]>;
-  /** Runs after `idleMs` without a message, and again after the same time. */
+  /** Runs after `idleMs` without a message, and again after each further `idleMs` without one. */
   idle?(this: ServiceContext<P>, state: P["state"]): Next<P["state"]>;
   /**
    * Stores the state under a key, so that it survives the actor: a restarted actor continues with
@@ -341,7 +341,7 @@ export type ServiceDefinition<P extends ServiceProtocol> =
     : { readonly cast?: undefined })
   & UnknownMembers<P>;
 
-/** Members that a protocol must not have. Their names are the compiler's error message. */
+/** A type that forbids unknown members of a protocol. The compiler's error shows their names. */
 export type UnknownMembers<P> = {
   readonly [
     K in
@@ -357,6 +357,6 @@ export type UnknownMembers<P> = {
 export interface NoProtocol extends ServiceProtocol {
   /** Allows any other member. */
   readonly [member: string]: unknown;
-  /** Never present. */
+  /** Never present. Its name is the compiler's error message. */
   readonly "write the protocol: service<{ state: …; call: { … } }>({ … })": never;
 }

@@ -65,7 +65,7 @@ export class ServiceName<P extends ServiceProtocol = ServiceProtocol> {
   readonly name: string;
   /** The node on which the name is registered. Undefined: the node of the source. */
   readonly node: string | undefined;
-  /** Never present: distinguishes the names of different kinds of services. */
+  /** Never present. Makes the names of different kinds of services different types. */
   declare readonly serves: ServicePid<P>["serves"];
   /** The place where the name is looked up. Used by the runtime. */
   readonly source: NameSource | Caller;
@@ -101,7 +101,7 @@ export class ServiceName<P extends ServiceProtocol = ServiceProtocol> {
       return revive(answer);
     }
     const source = this.source as { call?: Caller["call"] };
-    // Errors name the caller, if there is one.
+    // Prefers `source.call`, because its errors name the caller.
     if (source.call !== undefined) return source.call(name, request, options);
     const pid = this.found() as Pid<never> as Pid<Call> | undefined;
     return pid === undefined
@@ -117,7 +117,9 @@ export class ServiceName<P extends ServiceProtocol = ServiceProtocol> {
     if (pid !== undefined) systemOf(pid).send(pid as Pid<never> as Pid<unknown>, message);
   }
 
-  /** Returns the pid that the name currently has on this node, if any. Used by the runtime. */
+  /**
+   * Returns the pid that the name currently has on this node, or undefined. Used by the runtime.
+   */
   found(): ServicePid<P> | undefined {
     try {
       return this.pid;

@@ -14,15 +14,15 @@ import type { ActorFunction } from "../actor/self.ts";
 import type { ChildRules, RemoteChildSpec } from "./child.ts";
 
 /**
- * A child that runs a {@linkcode Spawnable} on another node. `Args` are the arguments of the
- * function.
+ * The spec of a remote child without what the {@linkcode Spawnable} adds. `Args` are the types of
+ * the function's arguments.
  */
 export type SpawnableChild<Args extends unknown[]> =
   & ChildRules
   & Pick<RemoteChildSpec, "node" | "onNodeDown" | "timeout" | "ready">
   & ([] extends Args ? { readonly args?: Args } : { readonly args: Args });
 
-/** The target of a spawn on another node. */
+/** The options of a spawn on another node. */
 export type SpawnOn = Pick<RemoteSpawn, "timeout" | "owned">;
 
 /**
@@ -32,7 +32,7 @@ export type SpawnOn = Pick<RemoteSpawn, "timeout" | "owned">;
 export interface Spawnable<Message, Args extends unknown[]> {
   /** The name under which nodes expose it. */
   readonly name: string;
-  /** The function. */
+  /** The function that is spawned. */
   readonly body: ActorFunction<Message, Args>;
   /** Returns the first argument of `spawn` to run the function on a node, `name@host:port`. */
   on(node: string, options?: SpawnOn): RemoteSpawn<Message, Args>;

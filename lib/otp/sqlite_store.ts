@@ -9,21 +9,22 @@
 import { setImmediate } from "node:timers";
 import type { Store, Stored } from "./store.ts";
 
-/** Maximum time to wait for another process that writes. Milliseconds. */
+/** Maximum time to wait for a lock that another process holds. Milliseconds. */
 const BUSY_MS = 5_000;
 
 /** Options of {@linkcode sqliteStore}. */
 export interface SqliteStoreOptions {
   /**
    * `"full"`: saved values survive a power failure, at the cost of a disk flush per commit.
-   * `"normal"`: they survive the process only. Default "full".
+   * `"normal"`: they survive a crash of the process, but perhaps not a power failure. Default
+   * "full".
    */
   readonly synchronous?: "full" | "normal" | undefined;
 }
 
 /** A store that can be closed. */
 export interface SqliteStore extends Store, AsyncDisposable {
-  /** Closes the file after pending saves. */
+  /** Closes the file after all pending saves. */
   close(): Promise<void>;
 }
 

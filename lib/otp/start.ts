@@ -28,7 +28,7 @@ export interface Starter {
   call<Q, R>(to: Pid<Call<Q, R>>, request: Q, options?: CallOptions): Promise<R>;
 }
 
-/** Receives the result of a start. Only the first call has an effect. */
+/** Receives the result of the start of an actor. Only the first call has an effect. */
 export interface Starting {
   /** The actor that started this one, if any. */
   readonly parent: Pid<never> | undefined;
@@ -50,7 +50,7 @@ export function startAndWait<M>(
 ): Promise<Pid<M>> {
   return trackedFor(from, () =>
     new Promise<Pid<M>>((resolve, reject) => {
-      // Crash reports contain the name of this function.
+      // The name of this function appears in crash reports.
       const { [kind]: run } = {
         [kind]: (self: Self<M>): ReturnType<ActorFunction<M>> => {
           const failed = (reason: unknown): void => {
@@ -70,11 +70,13 @@ export function startAndWait<M>(
     }));
 }
 
-/** Ends an actor as its own code would, without the exception thrown by `self.exit`. */
+/**
+ * Ends an actor as its own code would end it, but without the exception that `self.exit` throws.
+ */
 export function endSelf(self: { exit(reason: ExitReason): unknown }, reason: ExitReason): void {
   try {
     self.exit(reason);
   } catch {
-    // `self.exit` throws in order to stop the code that follows it. Here, none follows.
+    // `self.exit` throws to stop the code that follows the call. Here, no code follows.
   }
 }

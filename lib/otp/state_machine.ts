@@ -42,7 +42,10 @@ export const POSTPONED_MAX = 10_000;
  */
 const CHAIN_MAX = 20_000;
 
-/** Keys of the due times of a state's own timeouts. Keys of named timeouts have another prefix. */
+/**
+ * The keys under which `due` stores the two timeouts of a state. Keys of named timeouts begin with
+ * another prefix.
+ */
 const AFTER = "state:after";
 const IDLE = "state:idle";
 const NAMED = "named:";
@@ -118,7 +121,7 @@ const EFFECTS: Readonly<Record<keyof Effects, true>> = {
   noReply: true,
 };
 
-/** An event of a machine. */
+/** A call, a cast or a timeout that a machine handles. */
 interface Event {
   readonly name: string;
   readonly args: readonly unknown[];
@@ -139,7 +142,7 @@ class Fired {
 class Transient {
   readonly timers: Map<string, Fired> = new Map();
   postponed: Event[] = [];
-  /** Replies to postponed calls, which are sent when the state has been stored. */
+  /** Replies to calls that were postponed. They are sent after the state was stored. */
   replies: [call: Call, reply: unknown][] = [];
 }
 
@@ -310,7 +313,7 @@ class Machine {
     if (!(message instanceof Fired)) return state;
     const { timers } = this.#of(actor);
     const { key } = message;
-    // The timer was cancelled or set again after it had fired.
+    // The timer was cancelled or set again after its message had been sent.
     if (timers.get(key) !== message) return state;
     timers.delete(key);
     const due = { ...state.due };
@@ -342,7 +345,7 @@ class Machine {
     }
     const next = ran instanceof Outcome || replies.length === 0 ? ran : continueWith(ran, replies);
     if (own !== undefined) {
-      // The call is rejected if the state cannot be stored.
+      // Sets the call, which is rejected if the state cannot be stored.
       actor.call = call;
       return [own[1], next];
     }
@@ -396,7 +399,7 @@ class Machine {
       this.#postpone(actor, event);
       return state;
     }
-    // The call is rejected if the handler throws.
+    // Sets the call, which is rejected if the handler throws.
     actor.call = event.call;
     const run = typeof rule === "string" ? undefined : typeof rule === "function" ? rule : rule.run;
     const effects = run?.call(actor, state.data, ...event.args);

@@ -29,8 +29,8 @@ export interface MachineState<P extends MachineProtocol = MachineProtocol> {
   /** The data of the machine. */
   readonly data: P["data"];
   /**
-   * Due times of active timeouts, in milliseconds since 1970. Undefined before the first state is
-   * entered.
+   * Times at which the active timeouts fire, in milliseconds since 1970, by the key of the timeout.
+   * Undefined before the first state is entered.
    */
   readonly due: Readonly<Record<string, number>> | undefined;
 }
@@ -51,7 +51,7 @@ export type MachineCalls<P> = P extends { readonly call: infer C extends object 
 export type MachineCasts<P> = P extends { readonly cast: infer C extends object } ? C
   : Record<never, never>;
 
-/** Effects of a handler. All are optional. */
+/** What a handler does: changes the data, the state or timeouts. All members are optional. */
 export interface MachineEffects<P extends MachineProtocol> {
   /** The new data. Default: unchanged. */
   readonly data?: P["data"] | undefined;
@@ -60,7 +60,10 @@ export interface MachineEffects<P extends MachineProtocol> {
    * it. Default: the same state.
    */
   readonly to?: P["states"] | undefined;
-  /** An internal event: a cast of the protocol, handled before all messages. Default: none. */
+  /**
+   * An internal event that is handled before all messages: a cast of the protocol and its
+   * arguments. Default: none.
+   */
   readonly next?: readonly [event: keyof MachineCasts<P> & string, ...args: unknown[]] | undefined;
   /**
    * Sets named timeouts in milliseconds, or cancels them with `undefined`. State changes do not
@@ -105,7 +108,7 @@ export type MachineCastRule<P extends MachineProtocol, Args extends unknown[]> =
   | P["states"]
   | MachineRule<P, Args, MachineEffects<P> | void, ServiceContext>;
 
-/** A rule of a call. */
+/** A rule of an event with a reply. */
 export type MachineCallRule<P extends MachineProtocol, F> =
   | (Reply<F> extends void ? P["states"] : never)
   | MachineRule<P, HandlerArgs<F>, MachineAnswer<P, Reply<F>>, CallContext>;

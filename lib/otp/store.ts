@@ -22,7 +22,7 @@ export interface Stored {
  * functions may return promises. A rejection ends the actor that awaits it.
  */
 export interface Store {
-  /** Returns the value of a key, or `undefined`. */
+  /** Returns the value of a key, or `undefined` if nothing is stored under it. */
   load(key: string): Stored | undefined | Promise<Stored | undefined>;
   /**
    * Stores a value as `version` if the stored version is `previous`, or if nothing is stored and
@@ -37,7 +37,7 @@ export interface Store {
   ): boolean | Promise<boolean>;
   /** Removes a value if its version is `version`. Returns whether it was removed. */
   remove(key: string, version: number): boolean | Promise<boolean>;
-  /** Returns the keys that begin with `prefix`, in any order. Required by durable pools only. */
+  /** Returns the keys that begin with `prefix`, in any order. Only pools with a store need it. */
   keys?(prefix: string): readonly string[] | Promise<readonly string[]>;
 }
 

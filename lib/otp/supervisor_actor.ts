@@ -105,8 +105,8 @@ export class SupervisorActor extends SupervisorBase<SupervisorRequest> {
   /** The children by id, in the order in which they are started. */
   readonly #children: Map<string, Child>;
   /**
-   * The scheduled restart of all waiting children. Not used with one_for_one, where each child has
-   * its own.
+   * The scheduled restart of all waiting children. Undefined with "one_for_one", where each child
+   * has a scheduled restart of its own.
    */
   #wave: Due | undefined = undefined;
 
@@ -172,14 +172,14 @@ export class SupervisorActor extends SupervisorBase<SupervisorRequest> {
 
   protected override planRestart(child: Child, pause: number, later: boolean): RestartPlan {
     const alone = this.#strategy === "one_for_one";
-    // If a restart of the siblings is scheduled, it will start this child too.
+    // Restarts at once, unless a restart of all waiting children is scheduled.
     if (pause === 0 && !later && this.#wave === undefined) {
       return alone ? [child] : [...this.children];
     }
     const due = new Due(alone ? child : undefined);
     if (alone) child.waits = due;
     else {
-      // The new restart replaces the scheduled one, and waits at least until its time.
+      // The new restart replaces the scheduled one. It is not earlier than the replaced one.
       const before = this.#wave?.timer;
       const left = before === undefined ? 0 : this.lifecycle.system.cancelTimer(before) || 0;
       pause = Math.max(pause, left);
@@ -189,16 +189,13 @@ export class SupervisorActor extends SupervisorBase<SupervisorRequest> {
   }
 
   protected override due(due: Due): readonly Child[] {
-    // A scheduled restart may have been replaced by a later one.
+    // A later restart has replaced this one.
     if (due !== (due.child === undefined ? this.#wave : due.child.waits)) return [];
     this.#wave = undefined;
     return due.child === undefined ? [...this.children] : [due.child];
   }
 
-  /**
-   * Makes a child wait for a node. With all strategies except one_for_one, the children after it
-   * wait too.
-   */
+  /** Makes a child wait for a node. Except with "one_for_one", the children after it wait too. */
   protected override hold(child: Child): boolean {
     this.lifecycle.remoteChildren.wait(child);
     if (this.#strategy === "one_for_one") return true;
@@ -211,7 +208,7 @@ export class SupervisorActor extends SupervisorBase<SupervisorRequest> {
 
   protected override waitingGroups(): readonly (readonly Child[])[] {
     const { remoteChildren } = this.lifecycle;
-    // A scheduled restart will start all waiting children together.
+    // All waiting children will be started together by the scheduled restart.
     if (this.#wave !== undefined) return [];
     if (this.#strategy === "one_for_one") return [remoteChildren.startable(this.children)];
     const waiting = [...this.children].filter(({ waiting }) => waiting);

@@ -34,12 +34,15 @@ import { asksReady } from "./ready.ts";
 import { assertNear, refuse } from "./remote_errors.ts";
 import { childInfo, countChildren, startFailed } from "./child_info.ts";
 
-/** The exit reason of the supervisor, or `undefined` to continue: the result of most methods. */
+/**
+ * The result of most methods: the reason for which the supervisor must end, or `undefined` if it
+ * continues.
+ */
 export type Ending = ExitReason | undefined;
 
-/** A scheduled restart, which the supervisor sends to itself. */
+/** The message that a supervisor sends to itself when a scheduled restart is due. */
 export class Due {
-  /** The child to start; if undefined, all waiting children. */
+  /** The child to restart. Undefined: all waiting children. */
   readonly child: Child | undefined;
   timer: TimerRef | undefined = undefined;
 
@@ -48,7 +51,7 @@ export class Due {
   }
 }
 
-/** The children to start at once, or a restart to schedule. */
+/** The children to restart at once, or a restart to schedule. */
 export type RestartPlan = readonly Child[] | { readonly due: Due; readonly pause: number };
 
 /**
@@ -79,20 +82,23 @@ export abstract class SupervisorBase<Request extends { readonly $child: string }
     );
   }
 
-  /** The listed children. */
+  /** The children in the supervisor's list. */
   protected abstract readonly children: Iterable<Child>;
-  /** Handles the requests that are specific to the kind. */
+  /** Handles the requests that only this kind of supervisor accepts. */
   protected abstract answer(request: Request): unknown;
   /** Handles a child that has exited and is not restarted. */
   protected abstract over(child: Child): Ending;
   /** Stops the children that restart together with this one, in reverse order. */
   protected abstract stopGroup(child: Child): void | Promise<void>;
   /**
-   * Returns how the child and those that restart with it are started: at once, after a scheduled
-   * pause, or `later` than the queued messages.
+   * Plans the restart of a child and of those that restart with it: at once, after `pause`
+   * milliseconds, or, with `later`, after the messages that are already queued.
    */
   protected abstract planRestart(child: Child, pause: number, later: boolean): RestartPlan;
-  /** Returns the children that a scheduled restart starts now, or none if it was superseded. */
+  /**
+   * Returns the children that a scheduled restart must start now. None, if a later one has replaced
+   * it.
+   */
   protected abstract due(due: Due): readonly Child[];
   /** Handles a child that waits for a node. Returns whether the children after it may start. */
   protected abstract hold(child: Child): boolean;
@@ -119,8 +125,8 @@ export abstract class SupervisorBase<Request extends { readonly $child: string }
     if (message instanceof Exit) {
       if (this.lifecycle.isOrder(message)) return message.reason;
       const child = this.lifecycle.find(message.from);
-      // The exit of an unknown actor is ignored: it may be a helper of a start function, or a
-      // removed child.
+      // Ignores the exit of an actor that is not a child: it may be a helper of a start function,
+      // or a removed child.
       return child && this.#exited(child, message.reason);
     }
     if (message instanceof Due) return this.#begin(this.due(message));
@@ -170,7 +176,7 @@ export abstract class SupervisorBase<Request extends { readonly $child: string }
     this.lifecycle.report(child, reason, awayWords(child, surely));
     const end = await this.#restart(child, 0, false);
     if (end !== undefined || surely || child.pid === undefined) return end;
-    // The child runs again, so its node was not lost, and the exit counts like any other.
+    // The child runs again, so its node was not lost. The exit counts like any other.
     return this.#allows(child) || child.limit !== undefined ? undefined : "shutdown";
   }
 
@@ -200,7 +206,10 @@ export abstract class SupervisorBase<Request extends { readonly $child: string }
     return undefined;
   }
 
-  /** Schedules a restart after a pause, or after the queued messages. */
+  /**
+   * Sends the message of a restart to the supervisor, after the pause or behind the queued
+   * messages.
+   */
   #schedule(due: Due, pause: number): void {
     const { system } = this.lifecycle;
     if (pause > 0) due.timer = system.sendAfter(this.self.pid, due, pause);
@@ -216,7 +225,7 @@ export abstract class SupervisorBase<Request extends { readonly $child: string }
     return undefined;
   }
 
-  /** Starts those of the given children that wait for a restart. */
+  /** Starts the given children, except those that no longer wait for a restart. */
   async #begin(children: readonly Child[]): Promise<Ending> {
     let count = 0;
     for (const child of [...children]) {

@@ -24,7 +24,7 @@ const AWAIT_TIMEOUT_MS = 5_000;
 const MAP_CONCURRENCY = 8;
 
 /**
- * A task has no result yet. It continues: cancel it, or await it again.
+ * A task has not returned a result in time. The task continues: cancel it, or await it again.
  *
  * @example
  * ```ts
@@ -85,7 +85,7 @@ export interface Task<T> {
   readonly result: Promise<T>;
 }
 
-/** A task with the actor that owns it. */
+/** A task, with the actor that owns it. */
 class OwnedTask<T> implements Task<T> {
   readonly pid: Pid<never>;
   readonly result: Promise<T>;
@@ -208,7 +208,8 @@ function start<T>(from: Starter, run: TaskFunction<T>): OwnedTask<T> {
 
 function wait<T>(task: Task<T>, { timeout = AWAIT_TIMEOUT_MS }: AwaitOptions = {}): Promise<T> {
   const owner = task instanceof OwnedTask ? task.owner : undefined;
-  // Other actors may await the result, but loops of the exited owner must stop.
+  // Other actors may still await the result. After 100 awaits, further ones never settle: they may
+  // come from a loop of the exited owner.
   if (owner?.isAlive === false && (task as OwnedTask<T>).late++ >= DEAD_USES_MAX) return never();
   const system = systemOf(task.pid);
   // On a stopped node, all tasks have ended. An exited owner needs no timeout.
@@ -247,7 +248,7 @@ async function mapped<I, T>(
   const waiting = items[Symbol.iterator]();
   const workers: Promise<void>[] = [];
   let begun = 0;
-  /** Whether no more tasks are started, because all were started or one has failed. */
+  /** Whether no further task is started: all were started, or one has failed. */
   let over = false;
   const next = (): { readonly item: I } | undefined => {
     if (over) return undefined;
@@ -276,7 +277,7 @@ async function mapped<I, T>(
     if (!over) waiting.return?.();
     over = true;
     for (const other of running) cancel(other);
-    // The results of the remaining tasks are ignored.
+    // Waits for the other tasks, and ignores their results.
     await Promise.allSettled(workers);
     throw error;
   }
