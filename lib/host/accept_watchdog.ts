@@ -19,15 +19,15 @@ import type { Clock, Timer } from "../base/clock.ts";
 import type { ListenerReport } from "./host.ts";
 import type { Address } from "./stream.ts";
 
-/** Time without an accepted connection after which a listener is probed. Milliseconds. */
+/** A listener that has accepted no connection for this time is probed. Milliseconds. */
 const WATCH_MS = 5_000;
 
-/** A working listener accepts a connection within this time. Milliseconds. */
+/** Time in which a working listener accepts the probe. Milliseconds. */
 const ACCEPT_MS = 2_000;
 
 /**
- * Number of steps in which that time is measured. A pause of the whole process counts as one step,
- * however long it is.
+ * Number of steps in which {@linkcode ACCEPT_MS} is measured. A pause of the whole process counts
+ * as one step, however long it is.
  */
 const ACCEPT_STEPS = 4;
 
@@ -64,7 +64,7 @@ export class AcceptWatchdog {
   readonly #listener: WatchedListener;
   #timer: Timer | undefined;
   #isClosed = false;
-  /** Whether a connection was accepted since the last check. */
+  /** Whether the listener has accepted a connection since the last check. */
   #hasAccepted = false;
   /** Remote ports of the connections accepted since the probe began. */
   readonly #accepted = new Set<number>();
@@ -87,12 +87,12 @@ export class AcceptWatchdog {
     if (this.#endProbe !== undefined) this.#accepted.add(remotePort);
   }
 
-  /** Whether an accepted connection is the probe, which must not be passed on. */
+  /** Whether an accepted connection is the watchdog's own probe, which must not be passed on. */
   isProbe(remotePort: number): boolean {
     return remotePort === this.#probePort;
   }
 
-  /** Reports that the listener could not be opened, and retries until it succeeds. */
+  /** Reports that the listener could not be opened, and tries again until it is open. */
   lost(message: string): void {
     if (this.#isClosed) return;
     this.#failed(message);
@@ -104,14 +104,14 @@ export class AcceptWatchdog {
     return this.#isClosed;
   }
 
-  /** Stops observing. */
+  /** Stops watching the listener. */
   close(): void {
     this.#isClosed = true;
     this.#timer?.cancel();
     this.#endProbe?.();
   }
 
-  /** Resolves when no operation is running. Used after `close`. */
+  /** Resolves when no probe or reopening is running any more. Used after `close`. */
   get done(): Promise<void> {
     return this.#looking;
   }

@@ -52,14 +52,14 @@ import type { LogSink } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import type { Claims, RejectionClaim } from "../base/rejections.ts";
 
-/** Default limit of a client's TLS handshake. Milliseconds. */
+/** Default time limit of a client's TLS handshake. Milliseconds. */
 const HANDSHAKE_MS = 5_000;
 
-/** Protocol versions as BoringSSL's numbers: Bun accepts no names for them. */
+/** The TLS versions, by BoringSSL's numbers: Bun accepts no names for them. */
 const TLS_1_2 = 0x0303;
 const TLS_1_3 = 0x0304;
 
-/** Bun's error code for a trusted certificate that does not contain the expected name. */
+/** Bun's error code for a certificate that is trusted but does not contain the expected name. */
 const OTHER_NAME = "ERR_TLS_CERT_ALTNAME_INVALID";
 
 /** Maximum time to wait for an untrusted server to close its side. Milliseconds. */
@@ -127,7 +127,8 @@ export class BunHost implements Host {
     const { hostname, port, signal } = options;
     const wanted = options.tls;
     return new Promise<Stream>((connected, fail) => {
-      // Uses `node:net`: `Bun.connect` keeps the descriptor of an aborted attempt open for minutes.
+      // Connects with `node:net`, because `Bun.connect` keeps the descriptor of an aborted attempt
+      // open for minutes.
       const dialling = new Socket({ allowHalfOpen: true });
       let socket: RawSocket | undefined;
       let settled = false;
@@ -179,7 +180,7 @@ export class BunHost implements Host {
           if (raw.data) return raw.data.closed(error);
           settle(new ConnectError("broken", `cannot connect to ${hostname}:${port}: it hung up`));
         },
-        // The peer's alerts arrive here even after this side has rejected the peer. They must not
+        // Called also with the peer's alerts after this side has rejected the peer. They must not
         // be thrown.
         error(raw: RawSocket, error: Error): void {
           if (raw.data) raw.data.closed(error);
@@ -317,7 +318,7 @@ class BunListener implements Listener {
     });
   }
 
-  /** Listens on the same port again. Throws a `ListenError`. */
+  /** Listens again on the same port. Throws a `ListenError` if that fails. */
   #reopen(): void {
     this.#raw?.stop(false);
     this.#raw = undefined;
@@ -385,7 +386,7 @@ class BunListener implements Listener {
     this.#watchdog?.accepted(raw.remotePort);
     const ms = this.#options.handshakeMs ?? HANDSHAKE_MS;
     const timer = this.#clock.after(ms, () => this.#refuse(raw, "TLS handshake timeout"));
-    // A socket loses its address when it is closed.
+    // Reads the address now, because a closed socket no longer has it.
     const remote = addressOf(raw);
     this.#shaking.set(raw, { remote, timer });
     const oldest = this.#unproven.add(raw, remote.hostname);
@@ -437,15 +438,15 @@ function versionOf(tls: { readonly takesTls12?: boolean | undefined }): number {
   return tls.takesTls12 ? TLS_1_2 : TLS_1_3;
 }
 
-/** The part of a connected socket of Bun that this file uses. `node:net` holds such a socket. */
+/** The part of Bun's connected socket that this file uses. A `node:net` socket contains one. */
 interface ConnectedSocket extends RawSocket {
-  /** Replaces its callbacks. */
+  /** Replaces the callbacks of the socket. */
   reload(options: { readonly socket: unknown }): void;
   /** Starts TLS. Returns the encrypted side and the decrypted side. */
   upgradeTLS(options: unknown): [RawSocket, RawSocket];
 }
 
-/** Extracts Bun's socket from a `node:net` socket, which must not be used afterwards. */
+/** Returns the Bun socket inside a `node:net` socket, which must not be used afterwards. */
 function takeHandle(socket: Socket): ConnectedSocket {
   const holder = socket as unknown as { _handle: ConnectedSocket | null };
   const handle = holder._handle;

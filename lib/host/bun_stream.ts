@@ -17,7 +17,7 @@ import type { Address } from "./stream.ts";
 
 /** The part of Bun's socket that this file uses. */
 export interface RawSocket {
-  /** The stream, after the socket was passed on. */
+  /** The stream over this socket; set when the socket has been passed on. */
   data: BunStream | undefined;
   /** Undefined on a Unix socket. */
   readonly remoteAddress: string | undefined;
@@ -32,9 +32,9 @@ export interface RawSocket {
   resume(): void;
 }
 
-/** The parts that the streams of one host share. */
+/** The objects that all streams of one host share. */
 export class SharedParts {
-  /** The buffer in which chunks are joined for a write. Its content is unused after the write. */
+  /** The buffer in which chunks are joined for one write. Free again after the write. */
   readonly joined: Uint8Array = new Uint8Array(JOIN_BYTES_MAX);
   readonly ends: EndQueue;
 
@@ -47,17 +47,19 @@ export class SharedParts {
 export class BunStream extends QueuedStream implements Ending {
   readonly #socket: RawSocket;
   readonly #shared: SharedParts;
-  /** Number of bytes of the first chunk that the system has accepted. */
+  /** Number of bytes of the first queued chunk that the system has already accepted. */
   #offset = 0;
-  /** Whether the peer has ended its data, and the handler has not been called for it yet. */
+  /** Whether the peer has ended its data, and the handler has not been notified yet. */
   #hasEnded = false;
-  /** Whether the stream is in the queue of ends. */
+  /** Whether the stream is in the {@linkcode EndQueue}. */
   #isQueued = false;
-  /** The system's message once the connection is closed; empty if it was closed in order. */
+  /**
+   * Set when the connection is closed: the system's message, or empty if it was closed in order.
+   */
   #closedBy: string | undefined;
   /**
-   * Whether a write is in progress, from `launch` to `done`. Bun may call `drain` at other times
-   * too.
+   * Whether a write is in progress, from `launch` to `done`. Bun may call `drain` at other times as
+   * well; such a call is ignored.
    */
   #isWriting = false;
 
@@ -67,7 +69,7 @@ export class BunStream extends QueuedStream implements Ending {
     this.#socket = socket;
   }
 
-  /** Callbacks of Bun that are forwarded to the stream in `socket.data`. */
+  /** The callbacks of Bun. They call the stream in `socket.data`. */
   static readonly events = {
     data(socket: RawSocket, bytes: Uint8Array): void {
       socket.data?.push(bytes, false);
@@ -138,7 +140,7 @@ export class BunStream extends QueuedStream implements Ending {
         this.join(this.#shared.joined, this.#offset, length);
         taken = this.#socket.write(this.#shared.joined, 0, length);
       } else taken = this.#socket.write(chunk, this.#offset, length);
-      // The result is -1 if the socket is closed. `close` will be called then.
+      // Bun returns -1 for a closed socket, and calls `close` afterwards.
       if (taken <= 0) return;
       this.sent(taken);
       if (this.hasOne && taken === length) {
@@ -151,7 +153,7 @@ export class BunStream extends QueuedStream implements Ending {
     this.done();
   }
 
-  /** Removes the bytes that the system has accepted. */
+  /** Removes `taken` bytes, which the system has accepted, from the queue. */
   #consume(taken: number): void {
     let left = taken;
     for (let chunk = this.first; chunk !== undefined; chunk = this.first) {

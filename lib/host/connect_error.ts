@@ -5,7 +5,10 @@
  */
 import { ConnectError, type ConnectFailure, type ConnectOptions } from "./host.ts";
 
-/** Patterns for error codes and messages. The first matching row decides. */
+/**
+ * Patterns of error codes and messages, and the code to which each is mapped. The first match
+ * decides.
+ */
 const WORDS: readonly (readonly [ConnectFailure, RegExp])[] = [
   ["refused", /ECONNREFUSED|connection refused/i],
   ["timeout", /ETIMEDOUT|timed? ?out/i],

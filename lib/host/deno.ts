@@ -61,7 +61,7 @@ import type { LogSink } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import type { Claims, RejectionClaim } from "../base/rejections.ts";
 
-/** Number of immediates after which a busy Deno has polled its sockets once. */
+/** Number of immediates in which a busy Deno polls its sockets at least once. */
 const TURNS_PER_LOOK = 61;
 
 /** The host on Deno. */
@@ -83,8 +83,8 @@ export class DenoHost implements Host {
   }
 
   /**
-   * While immediates keep its loop busy, Deno polls its sockets about once in 61 turns; one poll
-   * therefore needs that many immediates, about 0.2 ms.
+   * Runs `task` after {@linkcode TURNS_PER_LOOK} immediates, about 0.2 ms: while immediates keep
+   * the event loop busy, Deno polls its sockets only once in about 61 of them.
    */
   yieldToIo(task: () => void): void {
     let left = TURNS_PER_LOOK;
@@ -286,7 +286,7 @@ export class DenoHost implements Host {
   }
 }
 
-/** Whether this process may connect to an address without a permission prompt. */
+/** Whether this process may connect to an address, without asking the user for permission. */
 function mayConnect(address: Address): boolean {
   return Deno.permissions.querySync({ name: "net", host: place(address) }).state === "granted";
 }

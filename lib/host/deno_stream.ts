@@ -30,14 +30,17 @@ export class DenoStream extends QueuedStream {
     this.#window = window;
   }
 
-  /** Sends what is queued for this lane. Returns false if the stream has ended. */
+  /** Begins to send the queued data through a lane. Returns false if the stream has ended. */
   begin(lane: Lane): boolean {
     if (this.isOver) return false;
     this.#send(lane, this.take());
     return true;
   }
 
-  /** Records that `length` bytes of the lane's data were sent. */
+  /**
+   * Called when the system has accepted `length` bytes of the chunk in the lane. Sends the rest of
+   * the chunk, if any.
+   */
   wrote(lane: Lane, length: number): void {
     this.sent(length);
     const { chunk } = lane;
@@ -46,7 +49,7 @@ export class DenoStream extends QueuedStream {
     this.done();
   }
 
-  /** Records that a write failed. */
+  /** Called when the lane's write has failed. */
   failed(lane: Lane, error: unknown): void {
     this.#window.release(lane);
     this.#broke(error);
@@ -112,7 +115,8 @@ export class DenoStream extends QueuedStream {
 const NOTHING = new Uint8Array();
 
 /**
- * One concurrent write. Streams share lanes in turn, so that they need no callbacks of their own.
+ * A slot for one concurrent write, which streams use in turn. The callbacks belong to the lane, so
+ * a stream needs none of its own.
  */
 class Lane {
   readonly epoch: number;
@@ -134,7 +138,7 @@ class Lane {
 export class WriteWindow {
   readonly #waiting = new Ring<DenoStream>(64);
   #free: Lane[] = [];
-  /** Number of lanes of the current epoch. */
+  /** Number of lanes that were created in the current epoch. */
   #count = 0;
   /** Number of the current epoch. Lanes of earlier epochs are not reused. */
   #epoch = 0;
@@ -147,7 +151,7 @@ export class WriteWindow {
     this.#sweepLater();
   }
 
-  /** Records that the lane's write has completed: the next stream may use it. */
+  /** Called when the lane's write has completed: the next waiting stream may use the lane. */
   release(lane: Lane): void {
     if (lane.epoch === this.#epoch) return this.#enter(lane, this.#waiting.shift());
     lane.stream = undefined;
@@ -162,7 +166,7 @@ export class WriteWindow {
     return new Lane(this.#epoch);
   }
 
-  /** Assigns the lane to this stream, or to the next waiting stream that has data to send. */
+  /** Lets this stream use the lane or, if it has ended, the next waiting stream that has not. */
   #enter(lane: Lane, stream: DenoStream | undefined): void {
     for (let next = stream; next !== undefined; next = this.#waiting.shift()) {
       lane.stream = next;

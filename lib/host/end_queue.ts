@@ -11,13 +11,15 @@
  */
 import type { Clock } from "../base/clock.ts";
 
-/** Maximum time for which ends are passed on before other events are handled. Milliseconds. */
+/**
+ * Maximum time for which ends are passed to handlers before other events are handled. Milliseconds.
+ */
 const SLICE_MS = 2;
 
 /** The pause between two slices. Milliseconds. */
 const PAUSE_MS = 1;
 
-/** The clock is read after this many ends. */
+/** Number of ends that are passed on between two clock reads. */
 const ENDS_A_LOOK = 16;
 
 /** A stream whose peer has ended its data, or whose connection is closed. */
@@ -26,12 +28,12 @@ export interface Ending {
   passEnd(): void;
 }
 
-/** The ends that have not been passed on yet. */
+/** Queues the ends of streams that have not been passed to their handlers yet. */
 export class EndQueue {
   readonly #arm: (run: () => void) => void;
   readonly #clock: Clock;
   #queue: Ending[] = [];
-  /** The index of the next one. */
+  /** The index in `#queue` of the next stream. */
   #at = 0;
 
   /** `arm` calls a function at the end of the turn. */

@@ -21,7 +21,7 @@ const SLICE_MS = 2;
 /** Number of streams that are flushed between two clock reads. */
 const STREAMS_A_LOOK = 16;
 
-/** An object that sends its queued data when the turn ends. */
+/** An object that sends its queued data at the flush point. */
 export interface Flushable {
   flush(): void;
 }
@@ -51,7 +51,7 @@ export class FlushPoint {
     this.#await();
   }
 
-  /** Flushes `stream` once. The stream must not add itself twice. */
+  /** Adds a stream, which is flushed at the next flush point. A stream must not be added twice. */
   dirty(stream: Flushable): void {
     this.#streams.push(stream);
     this.#await();
@@ -81,7 +81,8 @@ export class FlushPoint {
   };
 
   /**
-   * Flushes streams from an index on until the slice is over. Returns the index of the next stream.
+   * Flushes streams from index `from` on until the slice is over. Returns the index of the first
+   * stream that was not flushed.
    */
   #slice(streams: readonly Flushable[], from: number): number {
     const isShort = streams.length - from < STREAMS_A_LOOK;

@@ -16,7 +16,10 @@ import type { Address, Stream } from "./stream.ts";
 export interface ServerTls {
   readonly cert: string;
   readonly key: string;
-  /** Certificates for clients that ask for one of these names (SNI); `*.` stands for one label. */
+  /**
+   * Certificates by server name: a client that asks for the name (SNI) receives its certificate.
+   * `*.` at the beginning of a name stands for any one label.
+   */
   readonly hosts?: Readonly<Record<string, { readonly cert: string; readonly key: string }>>;
   /** If set, the client must present a certificate signed by this authority. */
   readonly clientCa?: string | undefined;
@@ -45,9 +48,12 @@ export interface ClientTls {
 /** Options for listening. */
 export interface ListenOptions {
   readonly hostname: string;
-  /** 0 lets the system choose a port. */
+  /** The port to listen on. 0: the system chooses a free one. */
   readonly port: number;
-  /** Path of a Unix socket to listen on, instead of `hostname` and `port`. Without TLS. */
+  /**
+   * Path of a Unix socket to listen on instead of `hostname` and `port`. TLS is not supported
+   * there.
+   */
   readonly unix?: string | undefined;
   readonly tls?: ServerTls | undefined;
   /**
@@ -55,7 +61,7 @@ export interface ListenOptions {
    * connections over them.
    */
   readonly reusePort?: boolean | undefined;
-  /** Limit of a TLS handshake. Milliseconds. */
+  /** Time limit of a client's TLS handshake. Milliseconds. */
   readonly handshakeMs?: number | undefined;
   /** Called with the client's address and the system's message when a TLS handshake fails. */
   readonly refused?: ((remote: Address, message: string) => void) | undefined;
@@ -76,9 +82,9 @@ export interface ListenerReport {
 /** An open listener. */
 export interface Listener {
   readonly address: Address;
-  /** Uses these certificates for new connections. Open streams continue. */
+  /** Replaces the certificates for new connections. Open streams are not affected. */
   secure(tls: ServerTls): void;
-  /** Stops accepting. Open streams continue. */
+  /** Stops accepting connections. Open streams are not affected. */
   close(): Promise<void>;
 }
 
@@ -87,7 +93,7 @@ export interface ConnectOptions {
   readonly hostname: string;
   readonly port: number;
   readonly tls?: ClientTls | undefined;
-  /** Limit of the whole operation, including TLS. Milliseconds. */
+  /** Time limit for the whole attempt, including TLS. Milliseconds. */
   readonly timeoutMs: number;
   /** Signal that aborts the attempt. */
   readonly signal?: AbortSignal | undefined;
@@ -186,15 +192,15 @@ export interface SpawnOptions {
   readonly errors?: ((line: string) => void) | undefined;
 }
 
-/** Signals that are sent to processes. */
+/** The signals that can be sent to a started process. */
 export type ChildSignal = "SIGTERM" | "SIGKILL" | "SIGSTOP" | "SIGCONT" | "SIGINT" | "SIGUSR2";
 
 /** A started process. Its standard input ends when this process does, so that it can exit too. */
 export interface Child {
   readonly pid: number;
-  /** Calls `each` with every line of its standard output. */
+  /** Calls `each` with every line of the process's standard output. */
   lines(each: (line: string) => void): void;
-  /** Writes to its standard input. */
+  /** Writes to the process's standard input. */
   write(text: string): void;
   signal(name: ChildSignal): void;
   /** The exit status, or the name of the signal that ended the process. */
@@ -218,12 +224,13 @@ export interface Host {
   readonly runtime: "deno" | "bun";
   readonly clock: Clock;
   readonly random: Random;
-  /** Prints log lines. */
+  /** Receives the log entries of nodes without the option `log`, and prints them. */
   readonly log: LogSink;
-  /** Listens. Rejects with {@linkcode ListenError}. */
+  /** Listens, and calls `accept` with each new stream. Rejects with {@linkcode ListenError}. */
   listen(options: ListenOptions, accept: (stream: Stream) => void): Promise<Listener>;
   /**
-   * Connects. Resolves after TLS has verified the server. Rejects with {@linkcode ConnectError}.
+   * Opens a stream. Resolves after TLS, if used, has verified the server. Rejects with
+   * {@linkcode ConnectError}.
    */
   connect(options: ConnectOptions): Promise<Stream>;
   /**

@@ -21,22 +21,22 @@ import { type Address, IGNORE, type Stream, type StreamEnd, type StreamHandler }
 /** Queued chunks are joined into one write up to this many bytes. */
 export const JOIN_BYTES_MAX: number = 256 * 1024;
 
-/** Number of sent chunks at which they are removed from the array. */
+/** When this many sent chunks are still in the array, they are removed from it. */
 const CONSUMED_MAX = 1024;
 
-/** The host-independent part of a stream. */
+/** The part of a stream that is the same on all hosts. */
 export abstract class QueuedStream implements Stream, Flushable {
   readonly remote: Address;
   peerCertificate: Uint8Array | undefined = undefined;
 
   readonly #point: FlushPoint;
-  /** The first queued chunk. Most turns write one chunk and need no array. */
+  /** The first chunk in the queue. A turn usually writes only one, which then needs no array. */
   #first: Uint8Array | undefined;
-  /** The chunks after the first one, from `#next` on. */
+  /** The chunks behind the first one. Those before the index `#next` have been sent. */
   #rest: Uint8Array[] = [];
   #next = 0;
   #unsent = 0;
-  /** Whether the stream is in the flush point's list. */
+  /** Whether the stream waits in the flush point's list. */
   #dirty = false;
   /** Whether a write is in flight. */
   #busy = false;
@@ -47,9 +47,9 @@ export abstract class QueuedStream implements Stream, Flushable {
   #over = false;
   #paused = false;
   #handler: StreamHandler = IGNORE;
-  /** Whether a handler was set. Until then, events are held. */
+  /** Whether a handler was set. Until then, data and events are held back. */
   #claimed = false;
-  /** Data received before a handler was set: the host may have had a read in progress. */
+  /** Data that arrived before a handler was set. */
   #held: Uint8Array[] = [];
   #heldEnd = false;
   #heldClose: StreamEnd | undefined;
@@ -66,7 +66,7 @@ export abstract class QueuedStream implements Stream, Flushable {
   set handler(handler: StreamHandler) {
     this.#handler = handler;
     if (this.#claimed) return;
-    // Deferred, because the owner may still be in its own setup.
+    // The call is deferred, because the owner may still be in its own setup.
     queueMicrotask(() => {
       // The handler may have been replaced before this runs. One call is enough.
       if (this.#claimed) return;
@@ -116,7 +116,7 @@ export abstract class QueuedStream implements Stream, Flushable {
     this.over({ kind: "aborted" }, keepsSent);
   }
 
-  /** Called by the flush point. */
+  /** Called by the flush point at the end of a turn. */
   flush(): void {
     this.#dirty = false;
     if (this.#busy || this.#over) return;
@@ -126,7 +126,7 @@ export abstract class QueuedStream implements Stream, Flushable {
     } else if (this.#ending) this.#endWriting();
   }
 
-  /** Starts to send `take()`. The host calls `done` when all of it was sent. */
+  /** Begins to send what `take()` returns. The host calls `done` when all of it was sent. */
   protected abstract launch(): void;
   /** Signals the end of the data to the peer. */
   protected abstract finish(): void;
@@ -134,14 +134,14 @@ export abstract class QueuedStream implements Stream, Flushable {
    * Destroys the stream. With `keepsSent`, bytes accepted by the system must still reach the peer.
    */
   protected abstract cut(keepsSent: boolean): void;
-  /** Starts reading, for hosts that do not read on their own. */
+  /** Starts reading. Overridden by hosts that do not read on their own. */
   protected startReading(): void {}
   /** Stops reading, if the host supports it. */
   protected pauseReading(): void {}
   /** Resumes reading. */
   protected resumeReading(): void {}
 
-  /** Whether the stream must not be used any more. */
+  /** Whether the stream has ended and must not be used any more. */
   protected get isOver(): boolean {
     return this.#over;
   }
@@ -151,7 +151,7 @@ export abstract class QueuedStream implements Stream, Flushable {
     return this.#first;
   }
 
-  /** Whether no chunk is queued after the first one. */
+  /** Whether at most one chunk is queued. */
   protected get hasOne(): boolean {
     return this.#rest.length === 0;
   }

@@ -18,7 +18,7 @@
 export interface Address {
   /** A host name or an address, without brackets. */
   readonly hostname: string;
-  /** From 1 to 65535. */
+  /** The port, from 1 to 65535. */
   readonly port: number;
   /** For a client that had to present a certificate: the certificate in DER. */
   readonly certificate?: Uint8Array | undefined;
@@ -54,7 +54,10 @@ export interface Stream {
    * it.
    */
   readonly peerCertificate: Uint8Array | undefined;
-  /** Receives events. Events before it is set are held. Replace it to pass the stream on. */
+  /**
+   * Receives the events of the stream. Events that occur before a handler is set are held back. The
+   * owner passes the stream on by replacing the handler.
+   */
   handler: StreamHandler;
   /** Number of written bytes that the system has not accepted yet. */
   readonly unsent: number;

@@ -27,7 +27,7 @@ import { LogEntry, type LogSink } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import type { Child, ChildSignal, MemoryUse } from "./host.ts";
 
-/** The machine's clock. `unref` makes a timer not keep the process alive. */
+/** The machine's clock. `unref` is called with a timer that must not keep the process alive. */
 export class SystemClock implements Clock {
   readonly #unref: (timer: ReturnType<typeof setTimeout>) => void;
 
@@ -84,13 +84,16 @@ export function machineMemory(): number {
   return limit > 0 ? Math.min(all, limit) : all;
 }
 
-/** The machine's random source. */
+/** The machine's random source: `bytes` is cryptographically secure, `next` is not. */
 export const systemRandom: Random = {
   bytes: (length) => new Uint8Array(randomBytes(length)),
   next: () => Math.random(),
 };
 
-/** Prints to standard error: the time of day, the level if it is "warn" or "error", the line. */
+/**
+ * Prints an entry to standard error: the time of day, the level if it is "warn" or "error", and the
+ * line.
+ */
 export const systemLog: LogSink = ({ time: at, level, line }) => {
   const time = new Date(at).toISOString().slice(11, 23);
   const mark = level === "warn" || level === "error" ? ` ${level}` : "";
@@ -203,7 +206,9 @@ export function systemOnTermination(task: () => Promise<void>): () => void {
   };
 }
 
-/** Calls `task` at each SIGUSR1, which then does not start an inspector. */
+/**
+ * Calls `task` at each SIGUSR1. While such a task is set, the signal does not start an inspector.
+ */
 export function systemOnUserSignal(task: () => void): () => void {
   process.on("SIGUSR1", task);
   return () => void process.off("SIGUSR1", task);

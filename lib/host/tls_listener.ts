@@ -16,7 +16,7 @@ import { NodeStream } from "./node_stream.ts";
 import type { Address, Stream } from "./stream.ts";
 import { Unproven } from "./unproven.ts";
 
-/** Default limit of a client's TLS handshake. Milliseconds. */
+/** Default time limit of a client's TLS handshake. Milliseconds. */
 const HANDSHAKE_MS = 5_000;
 
 /** Listens, and passes on sockets whose TLS handshake has succeeded. */
@@ -56,7 +56,7 @@ export class TlsListener implements Listener {
     return this.#address!;
   }
 
-  /** Listens. Rejects with a `ListenError`. */
+  /** Starts to listen. Rejects with a `ListenError`. */
   async open(): Promise<void> {
     const { hostname, port } = this.#options;
     this.#server = await this.#listen({ hostname, port });
@@ -134,8 +134,8 @@ export class TlsListener implements Listener {
 }
 
 /**
- * Returns the certificate for the name that a client requests, or `undefined` for the listener's
- * own.
+ * Returns the certificate for the name that a client has requested. Returns `undefined` if the
+ * listener's own applies.
  */
 function hostContext(secured: ServerTls, name: string): tls.SecureContext | undefined {
   const { hosts = {}, clientCa, takesTls12 } = secured;
@@ -165,7 +165,9 @@ function contextOf(secured: ServerTls): tls.TlsOptions {
   };
 }
 
-/** Returns the TCP socket under a TLS socket: it still has its address after TLS has failed. */
+/**
+ * Returns the TCP socket under a TLS socket. It still has the remote address after TLS has failed.
+ */
 function rawOf(socket: TLSSocket): Socket {
   return (socket as unknown as { _parent?: Socket })._parent ?? socket;
 }

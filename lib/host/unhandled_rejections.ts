@@ -9,7 +9,7 @@ import type { Claims, RejectionClaim } from "../base/rejections.ts";
 
 const EVENT = "unhandledRejection";
 
-/** The process-wide listener of one node. A process with several nodes has several. */
+/** The process-wide listener that one node has added. A process with several nodes has several. */
 interface Listener {
   (reason: unknown, promise: Promise<unknown>): void;
   claims?: Claims;
@@ -40,7 +40,7 @@ export function claimRejectionsOnBun(claims: Claims): RejectionClaim {
   const listener: Listener = (reason, promise) => {
     const all = process.listeners(EVENT) as Listener[];
     const ours = all.filter(isOurs);
-    // The first listener decides for the listeners of all nodes.
+    // The first of the nodes' listeners decides for all of them.
     if (ours[0] !== listener || ours.some((each) => each.claims!(reason, promise))) return;
     if (ours.length < all.length) return;
     queueMicrotask(() => {
@@ -51,7 +51,7 @@ export function claimRejectionsOnBun(claims: Claims): RejectionClaim {
   // `bun test` fails a test for each unhandled rejection, even if a listener handles it.
   let isSole = process.env["NODE_ENV"] !== "test" &&
     (process.listeners(EVENT) as Listener[]).every(isOurs);
-  // A listener of the program receives claimed rejections too.
+  // If the program adds a listener of its own, that listener receives claimed rejections too.
   const added = (event: string, other: Listener): void => {
     if (event === EVENT && !isOurs(other)) isSole = false;
   };

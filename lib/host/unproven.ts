@@ -7,7 +7,8 @@
 import { clientKey } from "./client_key.ts";
 
 /**
- * Maximum number per listener in each stage (TLS, node handshake). One client may hold half of it.
+ * Maximum number of unauthenticated connections of one listener, in each stage: TLS, and the
+ * handshake of nodes. One client may have half of them.
  */
 export const UNPROVEN_MAX = 512;
 
@@ -22,13 +23,16 @@ export class Unproven<T> {
   /** The connections of each client, oldest first. */
   readonly #ofClient = new Map<string, Set<T>>();
 
-  /** At most `max` in total, and half of that for one client: an IPv4 address or an IPv6 /64. */
+  /**
+   * `max` limits the connections in total. One client, an IPv4 address or an IPv6 /64, may have
+   * half.
+   */
   constructor(max: number = UNPROVEN_MAX) {
     this.#max = max;
     this.#perClientMax = max / 2;
   }
 
-  /** Number of connections. */
+  /** Number of unauthenticated connections. */
   get size(): number {
     return this.#clientOf.size;
   }
