@@ -10,9 +10,9 @@
 export interface Violation {
   /** The function that was used. */
   readonly what: string;
-  /** The function to use instead. */
+  /** The simulated function to use instead. */
   readonly replacement: string;
-  /** Lines of the stack. */
+  /** The lines of the stack that show where it was used. */
   readonly where: string;
 }
 
@@ -33,7 +33,9 @@ const WATCHED: readonly (readonly [string, object, string, string])[] = [
   ["crypto.randomUUID", crypto, "randomUUID", "node.uuid()"],
 ];
 
-/** Installs the guards until the returned function is called. */
+/**
+ * Guards the functions until the returned function is called. `noticed` is called with each use.
+ */
 export function guard(noticed: (violation: Violation) => void): () => void {
   const notice = (what: string, replacement: string): void => {
     const where = (new Error().stack ?? "").split("\n").slice(3, 8).join("\n");
@@ -73,7 +75,7 @@ function watch(
   };
 }
 
-/** `new Date()` returns the real time; `new Date(ms)` does not. */
+/** Guards `new Date()`, which returns the real time. `new Date(ms)` is permitted. */
 function watchDate(notice: (what: string, replacement: string) => void): () => void {
   const real = globalThis.Date;
   globalThis.Date = new Proxy(real, {

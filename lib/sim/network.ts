@@ -27,7 +27,7 @@ export interface LinkOptions {
   readonly delay?: number | undefined;
   /** Maximum random addition to the latency, in milliseconds. Default 1. */
   readonly jitter?: number | undefined;
-  /** Bytes per millisecond; data beyond that waits. Default: no limit. */
+  /** Bytes that the path carries per millisecond; further data waits. Default: no limit. */
   readonly bandwidth?: number | undefined;
 }
 
@@ -50,24 +50,27 @@ export interface Machine extends Place {
   nextPort(): number;
 }
 
-/** The last line of a certificate. The issuer follows it. */
+/** The line that ends a certificate. In a simulation, the name of the issuer follows it. */
 const END = "-----END CERTIFICATE-----\n";
 
 const DELAY_MS = 1;
 const JITTER_MS = 1;
 
-/** Minimum time between two deliveries of one connection. */
+/**
+ * Minimum time between two deliveries of one connection, so that their order is fixed.
+ * Milliseconds.
+ */
 const APART_MS = 1e-6;
 
-/** One direction of the path between two machines. */
+/** The path from one machine to another, in one direction. */
 interface Link {
   delay: number;
   jitter: number;
   bandwidth: number;
   isBlocked: boolean;
-  /** Time at which all data sent so far will have left. */
+  /** Virtual time at which the path will have sent all data that it was given so far. */
   freeAt: number;
-  /** Deliveries that wait until the path is unblocked. */
+  /** Deliveries that are held until the path is unblocked. */
   waiting: (() => void)[];
 }
 
@@ -79,7 +82,7 @@ export class Network {
   readonly #machines = new Map<string, Machine>();
   readonly #connections = new Set<SimStream>();
 
-  /** `usual` applies to all pairs of machines without specific options. */
+  /** `usual` are the options of paths for which `set` was not called. */
   constructor(world: World, usual: LinkOptions = {}) {
     this.#world = world;
     this.#usual = usual;
@@ -129,7 +132,7 @@ export class Network {
     return count;
   }
 
-  /** Removes the connections of a machine. `told`: whether the other ends are notified. */
+  /** Removes all connections of a machine. With `told`, the other ends are notified. */
   vanish(machine: Machine, told: boolean): void {
     for (const stream of [...this.#connections]) {
       if (stream.machine !== machine) continue;
@@ -185,7 +188,7 @@ export class Network {
     });
   }
 
-  /** Carries an item to the other end of a connection, after all earlier ones. */
+  /** Delivers an item to the other end of a connection after a delay, behind all earlier items. */
   carry(
     from: string,
     to: SimStream,
@@ -250,20 +253,20 @@ export class Network {
   }
 }
 
-/** A stream over one end of a simulated connection. */
+/** One end of a simulated connection, as a stream. */
 export class SimStream implements Stream {
   readonly machine: Machine;
   readonly remote: Address;
   peerCertificate: Uint8Array | undefined = undefined;
   unsent = 0;
   far!: SimStream;
-  /** Time at which the last item in transit to this end will arrive. */
+  /** Virtual time at which the last item that is in transit to this end will arrive. */
   lastAt = 0;
   isOver = false;
   readonly #network: Network;
   #handler: StreamHandler = IGNORE;
   #isClaimed = false;
-  /** Events that arrived before a handler was set. */
+  /** Events that arrived before a handler was set, and are held for it. */
   readonly #held: ((handler: StreamHandler) => void)[] = [];
   #written: Uint8Array[] = [];
   isPaused = false;
@@ -294,7 +297,7 @@ export class SimStream implements Stream {
     this.unsent += bytes.length;
   }
 
-  /** Called by the flush point. */
+  /** Called by the flush point at the end of a turn. */
   flush(): void {
     if (this.isOver || this.#written.length === 0) return;
     const bytes = concat(this.#written);
@@ -302,7 +305,7 @@ export class SimStream implements Stream {
     const what = `from ${this.machine.label}: ${bytes.length} bytes ${hashOf(bytes)}`;
     this.#network.carry(this.machine.hostname, this.far, bytes.length, what, (far) => {
       far.arrive((handler) => handler.data(bytes));
-      // The other end has received the data, so there is room for more.
+      // Notifies this end that the other one has received the data: there is room for more.
       this.#network.carry(far.machine.hostname, this, 0, "", (near) => near.#sent(bytes.length));
     });
   }
@@ -337,7 +340,7 @@ export class SimStream implements Stream {
     this.#over({ kind: "aborted" });
   }
 
-  /** Reports that the connection is broken. */
+  /** Ends the stream because its connection is broken. */
   broke(message: string): void {
     if (this.isOver) return;
     this.#over({ kind: "broken", message });

@@ -20,7 +20,7 @@ import type { Stream } from "../host/stream.ts";
 import { type Machine, type Network, portInUse, type SimListener } from "./network.ts";
 import type { Event, World } from "./world.ts";
 
-/** Initial wall-clock time: 2026-01-01. */
+/** The wall-clock time at which a simulation begins: 2026-01-01. Milliseconds since 1970. */
 const EPOCH_MS = 1_767_225_600_000;
 
 /** The host of one simulated node. */
@@ -37,7 +37,7 @@ export class SimHost implements Host, Machine {
   isHeld = false;
   /** Whether the machine is off, without having notified its peers. */
   isOff = false;
-  /** How far the machine's wall clock is ahead. Milliseconds. */
+  /** How far the machine's wall clock is ahead of the virtual time. Milliseconds. */
   skewMs = 0;
   readonly #world: World;
   readonly #network: Network;
@@ -103,7 +103,10 @@ export class SimHost implements Host, Machine {
     this.#world.after(0, this, "", task);
   }
 
-  /** Turns the machine off. `told`: whether its kernel notifies the peers. */
+  /**
+   * Turns the machine off. With `told`, its kernel notifies the peers, as after the end of a
+   * process.
+   */
   vanish(told: boolean): void {
     this.#network.vanish(this, told);
     this.isGone = true;
@@ -115,7 +118,7 @@ export class SimHost implements Host, Machine {
     throw new Error("a simulated machine starts no processes");
   }
 
-  /** In a simulation, host names are used as addresses. */
+  /** Returns the host name itself, because simulated machines use host names as addresses. */
   lookup(hostname: string): Promise<string[]> {
     return Promise.resolve([hostname]);
   }

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** One event. */
+/** One event in a trace. */
 export interface TraceLine {
   /** Time of the event, in virtual milliseconds. */
   readonly at: number;
@@ -14,24 +14,24 @@ export interface TraceLine {
   readonly what: string;
 }
 
-/** Number of last lines that are kept, unless all are requested. */
+/** Number of most recent lines that are kept, unless the whole trace is requested. */
 const KEPT_MAX = 1_000;
 
 /** Records the events of a simulation, and their hash. */
 export class Trace {
-  /** Number of lines so far. */
+  /** Number of lines that were recorded so far. */
   length = 0;
   #high = 0x811c9dc5;
   #low = 0x9e3779b9;
   readonly #isWhole: boolean;
   #lines: TraceLine[] = [];
 
-  /** `isWhole` keeps all lines instead of the last ones. */
+  /** With `isWhole`, all lines are kept instead of the most recent ones. */
   constructor(isWhole: boolean) {
     this.#isWhole = isWhole;
   }
 
-  /** The last lines, or all of them. */
+  /** The most recent lines, or all of them. */
   get lines(): readonly TraceLine[] {
     return this.#lines.slice(this.#isWhole ? 0 : -KEPT_MAX);
   }

@@ -7,7 +7,10 @@
 import type { SeededRandom } from "../base/random.ts";
 import type { Trace } from "./trace.ts";
 
-/** Owner of events. Events of a removed place never run; those of a paused place wait. */
+/**
+ * The owner of events, such as a machine. After its removal, its events never run; while it is
+ * paused, they wait.
+ */
 export interface Place {
   /** Name in the trace. */
   readonly label: string;
@@ -15,18 +18,18 @@ export interface Place {
   isHeld: boolean;
 }
 
-/** A future event. */
+/** An event that is scheduled for a virtual time. */
 export interface Event {
   at: number;
   readonly place: Place | undefined;
-  /** Description in the trace; not traced if empty. */
+  /** Description of the event in the trace. If empty, the event is not traced. */
   readonly what: string;
   run: (() => void) | undefined;
 }
 
 /**
- * A tie-breaker that sorts before all random ones. Events with equal tie-breakers are ordered by
- * their numbers.
+ * A tie-breaker that is lower than all random ones. Events with this tie-breaker at the same time
+ * run in the order in which they were scheduled.
  */
 const FIRST = -1;
 
@@ -38,7 +41,7 @@ interface Entry {
 
 /** The event queue of one simulation. */
 export class World {
-  /** Virtual milliseconds since the beginning. */
+  /** The current virtual time: milliseconds since the beginning of the simulation. */
   now = 0;
   /** Number of events that have run. */
   steps = 0;
@@ -47,7 +50,7 @@ export class World {
   readonly random: SeededRandom;
   readonly trace: Trace;
   readonly #heap: Entry[] = [];
-  /** Events of paused places, in order. */
+  /** Events of paused places that came due, in order. */
   #held: Event[] = [];
   #numbers = 0;
 
@@ -62,8 +65,8 @@ export class World {
   }
 
   /**
-   * Schedules an event after `ms` milliseconds at a place. It does not run if the place has been
-   * removed by then.
+   * Schedules an event of a place in `ms` virtual milliseconds. It does not run if the place has
+   * been removed by then.
    */
   after(ms: number, place: Place | undefined, what: string, run: () => void): Event {
     const event = { at: this.now + Math.max(0, ms), place, what, run };
@@ -95,12 +98,12 @@ export class World {
     return false;
   }
 
-  /** Resumes a paused place. The events that it has missed run next. */
+  /** Resumes a paused place. The events that came due during the pause run next. */
   release(place: Place): void {
     place.isHeld = false;
     const missed = this.#held.filter((event) => event.place === place);
     this.#held = this.#held.filter((event) => event.place !== place);
-    // Missed events keep their order, and run before all future events.
+    // These events keep their order, and run before all other scheduled events.
     for (const event of missed) {
       event.at = this.now;
       this.#push(event, FIRST);
