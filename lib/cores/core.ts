@@ -54,7 +54,8 @@ export async function core(
   // A terminal sends SIGINT to all processes of a group. Only the parent handles it.
   process.on("SIGINT", () => {});
   process.stdout.on("error", () => {
-    // The parent has exited. This is handled at the end of standard input instead.
+    // Ignores the error of writing to a parent that has exited. The end of standard input, handled
+    // elsewhere, shows the exit.
   });
   systemHost().clock.every(terms.beatMs, () => report({ kind: "beat" }));
   const node = await Node.start({

@@ -28,7 +28,7 @@ export { CoresError } from "./error.ts";
 
 /** Options of {@linkcode cores}. */
 export interface CoresOptions {
-  /** Number of workers. Default: one for each processor that this process may use. */
+  /** Number of workers. Default: the number of processors that this process may use. */
   readonly count?: number | undefined;
   /** The port that the workers share. Default 0: chooses a free one. */
   readonly port?: number | undefined;
@@ -74,7 +74,7 @@ export interface CoreWorker {
 export interface Cores extends AsyncDisposable {
   /** The port that the workers share. */
   readonly port: number;
-  /** Returns the workers that are not leaving. */
+  /** Returns the workers, except those that are leaving. */
   workers(): CoreWorker[];
   /**
    * Replaces all workers one after another, as SIGHUP does: starts a new process with the current
@@ -102,13 +102,13 @@ const OPTIONS: Readonly<Record<keyof CoresOptions, true>> = {
   print: true,
 };
 
-/** Number of heartbeats that a worker sends in a time of `blockedAfter`. */
+/** Number of heartbeats that a worker sends within `blockedAfter`. */
 const BEATS = 5;
 
-/** Number of times per heartbeat interval that all workers are checked. */
+/** Number of checks of all workers within the interval between two heartbeats. */
 const LOOKS = 4;
 
-/** Time after `leaveTimeout` at which a worker that has not exited is killed. Milliseconds. */
+/** A worker that has not exited this long after `leaveTimeout` is killed. Milliseconds. */
 const LATE_MS = 2_000;
 
 /**
@@ -148,7 +148,7 @@ function pathOf(file: string | URL): string {
   return file.startsWith("file:") ? fileURLToPath(file) : file;
 }
 
-/** The state of one worker number: its process and its restarts. */
+/** What the parent stores for one worker number: its current process and its restarts. */
 interface Slot {
   readonly core: number;
   readonly backoff: Backoff;
@@ -164,7 +164,7 @@ class CoreGroup implements Cores {
   readonly #cookie: string | readonly string[];
   readonly #slots: Slot[];
   readonly #beatMs: number;
-  /** All processes that have not exited. */
+  /** All worker processes that have not exited, including those that are leaving. */
   readonly #processes = new Set<WorkerProcess>();
   readonly #awaiting = new Map<WorkerProcess, PromiseWithResolvers<void>>();
   #watch: Timer | undefined;
@@ -202,7 +202,7 @@ class CoreGroup implements Cores {
     return this.#options.blockedAfter ?? 5_000;
   }
 
-  /** Interval between two checks of all workers, and so the longest delay of a kill. */
+  /** Interval between two checks of all workers. A kill is late by at most this time. */
   get #lookMs(): number {
     return this.#beatMs / LOOKS;
   }
@@ -219,7 +219,7 @@ class CoreGroup implements Cores {
     }
     this.#watchedAt = this.#host.clock.now();
     this.#watch = this.#host.clock.every(this.#lookMs, () => this.#look());
-    // The first worker is the seed of the others.
+    // The first worker starts alone, because it is the seed of the others.
     const [first, ...others] = this.#slots;
     await this.#ready(first!.worker = this.#spawn(first!));
     await Promise.all(others.map((slot) => this.#ready(slot.worker = this.#spawn(slot))));
@@ -312,14 +312,15 @@ class CoreGroup implements Cores {
     }
   }
 
-  /** Kills workers that are blocked, or late to start or to leave. */
+  /** Kills workers that are blocked, or that take too long to start or to leave. */
   #look(): void {
     const now = this.#host.clock.now();
     const pausedMs = now - this.#watchedAt - this.#lookMs;
     this.#watchedAt = now;
     const startMs = this.#options.startTimeout ?? 30_000;
     for (const worker of this.#processes) {
-      // This process was paused, and did not read the workers' reports in that time.
+      // This process was paused and could not read reports, so the workers do not count as
+      // silent.
       if (pausedMs > this.#beatMs) worker.heardAt = now;
       const { state } = worker;
       if (state === "leaving") {
@@ -343,7 +344,7 @@ class CoreGroup implements Cores {
     for (const slot of this.#slots) {
       if (this.#stopped !== undefined) return;
       const old = slot.worker;
-      // A worker that is about to be restarted will run the new program anyway.
+      // A worker that crashed and will be restarted will run the new program anyway.
       if (old === undefined) continue;
       const next = this.#spawn(slot);
       await this.#ready(next);
@@ -402,8 +403,8 @@ class CoreGroup implements Cores {
 }
 
 /**
- * The file that contains whether Linux migrates queued connections of a closed listener to another
- * process.
+ * The Linux setting that decides whether connections in the queue of a closed listener migrate to
+ * another process's listener.
  */
 const MIGRATE_FILE = "/proc/sys/net/ipv4/tcp_migrate_req";
 

@@ -8,15 +8,15 @@
  * @module
  */
 
-/** The argument with which a worker is started. */
+/** The argument by which a program recognises that it runs as a worker. */
 export const WORKER_ARGUMENT = "--firn-core";
 
 /**
- * Configuration of a worker. Sent on standard input, because arguments and variables would expose
- * the cookie.
+ * Configuration of a worker. Sent on standard input, because arguments and environment variables
+ * would expose the cookie to other processes.
  */
 export interface WorkerTerms {
-  /** Identifies the worker's reports among other output. */
+  /** A random text that identifies the worker's reports among its other output. */
   readonly token: string;
   /** The name of the worker's node, without host and port. */
   readonly name: string;
@@ -33,7 +33,7 @@ export interface WorkerTerms {
 
 /** A report of a worker. */
 export type WorkerReport =
-  /** A heartbeat: the event loop of the worker runs. */
+  /** A heartbeat: shows that the event loop of the worker is not blocked. */
   | { readonly kind: "beat" }
   /** The setup of the worker has finished. */
   | { readonly kind: "ready"; readonly node: string };
@@ -57,7 +57,7 @@ export function parseLine(
   return { text: line.slice(0, at), report: JSON.parse(line.slice(at + mark.length)) };
 }
 
-/** Running time after which the restart delay is reset. */
+/** A worker that has run for this time has recovered: its restart delay is reset. Milliseconds. */
 const CALM_MS = 10_000;
 const DELAY_MS_MIN = 100;
 const DELAY_MS_MAX = 10_000;

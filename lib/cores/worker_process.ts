@@ -12,9 +12,9 @@ import { parseLine, WORKER_ARGUMENT, type WorkerTerms } from "./protocol.ts";
 /** The states of a worker. */
 export type WorkerState = "starting" | "ready" | "leaving" | "ended";
 
-/** Receives the output and the exit of a worker. */
+/** Receives the output of a worker, and its exit. */
 export interface WorkerOwner {
-  /** Called with each line that its program printed. */
+  /** Called with each line that the worker's program has printed. */
   printed(worker: WorkerProcess, line: string, isError: boolean): void;
   ready(worker: WorkerProcess): void;
   /** Called when the worker has exited. `how` is its exit status, or the signal that ended it. */
@@ -30,7 +30,7 @@ export class WorkerProcess {
   state: WorkerState = "starting";
   /** The name of the worker's node, with host and port once it is ready. */
   node: string;
-  /** Time of the last report. */
+  /** Time at which the last report of the worker was received. */
   heardAt: number;
   /** Time at which the worker began to leave. */
   leftAt = 0;
