@@ -49,10 +49,7 @@ import { startAndWait, type Starter } from "./start.ts";
 export interface RemoteStarter extends Caller {
   /** Spawns a function that another node exposes. */
   spawn<M, A extends unknown[]>(there: RemoteSpawn<M, A>, ...args: A): Promise<Pid<M>>;
-  /**
-   * Spawns a function that another node exposes, and links in one step. Only actors have this
-   * method.
-   */
+  /** The same as `spawn`, and links in one step. Only actors have this method. */
   spawnLink?<M, A extends unknown[]>(there: RemoteSpawn<M, A>, ...args: A): Promise<Pid<M>>;
 }
 
@@ -313,10 +310,7 @@ async function replaceFar(
   );
 }
 
-/**
- * The method that starts a service from {@linkcode StartTerms}. Used by shards, which move states
- * between nodes.
- */
+/** Starts a service from `StartTerms`. Used by shards, which move states between nodes. */
 export const START: unique symbol = Symbol("start");
 
 /** The methods that every service has, but that are not public. */
@@ -364,9 +358,7 @@ function mapped<T extends object>(parts: T, change: (part: never) => unknown): T
   ) as T;
 }
 
-/**
- * Wraps async handlers only: a synchronous handler runs within a turn, which belongs to its actor.
- */
+/** Wraps async handlers only: a synchronous one runs in a turn, which belongs to its actor. */
 function known(handler: unknown): unknown {
   if (typeof handler !== "function" || !isAsync(handler)) return handler;
   return function (this: ServiceActor, ...args: unknown[]): Promise<unknown> {
