@@ -19,20 +19,23 @@ import { messageType } from "./message_type.ts";
 /** Maximum number of entries in each list of an {@linkcode ActorInfo}. */
 export const INFO_LIST_MAX = 100;
 
-/** Maximum number of timers and calls of an actor that are counted. */
+/** Maximum number of timers and calls that are counted for one actor. */
 const CHAIN_MAX = 100_000;
 
 /** A pending call of an actor. */
 export interface CallInfo {
   /** The pid of the callee. */
   readonly to: Pid;
-  /** The name by which an actor of another node was called. Its pid is unknown then: number 0. */
+  /**
+   * If the callee was called by its name on another node: that name. `to` then has the number 0,
+   * because the pid is unknown.
+   */
   readonly toName: string | undefined;
   /** Pid and names of the callee, as text. */
   readonly callee: string;
-  /** The type of the request, such as `call add`. */
+  /** The type of the request, for example `call add`. */
   readonly request: string;
-  /** Milliseconds since the call. Undefined if it has no timeout. */
+  /** Milliseconds since the call was made. Undefined if the call has no timeout. */
   readonly ms: number | undefined;
 }
 
@@ -56,7 +59,7 @@ export interface ActorInfo {
   readonly child: string | undefined;
   /** The actor's parent, the parent's parent, and so on. */
   readonly ancestors: readonly Pid[];
-  /** The status of the actor. */
+  /** What the actor is doing. */
   readonly status: ActorStatus;
   /** Number of messages in the actor's mailbox. */
   readonly mailbox: number;
@@ -64,40 +67,43 @@ export interface ActorInfo {
   readonly mailboxMax: number | undefined;
   /** Number of messages that the actor has taken. */
   readonly handled: number;
-  /** Milliseconds spent in the actor's handlers. Undefined if they were not measured. */
+  /**
+   * Milliseconds that the actor has spent in its handlers since the measurement began. Undefined if
+   * handlers are not measured.
+   */
   readonly handlerMs: number | undefined;
   /**
-   * The type of the message being handled, and the time. For a call, the time since it was made;
-   * otherwise the time since the message was first observed, at most a second after it was taken
-   * with up to 10000 actors.
+   * The type of the message that the actor is handling, and for how long. `ms` is the time since
+   * the call was made if the message is a call. Otherwise it is the time since the message was
+   * first observed, which is at most a second too short on a node with up to 10000 actors.
    */
   readonly current: { readonly message: string; readonly ms: number } | undefined;
-  /** The types of the first messages in the mailbox. */
+  /** The types of the first messages in the mailbox, in order. */
   readonly next: readonly string[];
   /** The actor's pending calls, newest first. */
   readonly calls: readonly CallInfo[];
-  /** Number of calls that the actor has not replied to. */
+  /** Number of calls to the actor that it has not replied to. */
   readonly callers: number;
-  /** Linked actors. */
+  /** The pids of linked actors. */
   readonly links: readonly Pid[];
-  /** Actors that this actor monitors. */
+  /** The pids of the actors that this actor monitors. */
   readonly monitors: readonly Pid[];
-  /** Actors that monitor this actor. */
+  /** The pids of the actors that monitor this actor. */
   readonly monitoredBy: readonly Pid[];
-  /** Number of timers that will send to the actor. */
+  /** Number of timers that will send a message to the actor. */
   readonly timers: number;
-  /** Whether exit signals are delivered to the actor as messages. */
+  /** Whether exit signals are delivered to the actor as messages instead of ending it. */
   readonly trapExit: boolean;
 }
 
-/** The numbers of timers and callers of an actor, and its pending calls. */
+/** The number of an actor's timers, the number of calls to it, and the calls that it has made. */
 export interface Attached {
   readonly timers: number;
   readonly callers: number;
   readonly calls: readonly PendingCall[];
 }
 
-/** Returns the numbers of timers and callers of an actor, and its pending calls. */
+/** Counts the timers and callers of an actor, and lists its pending calls. */
 export function attachedTo(actor: ActorRef): Attached {
   let timers = 0;
   let callers = 0;
@@ -123,7 +129,10 @@ export function callInfo(call: PendingCall, now: number): CallInfo {
   };
 }
 
-/** Further data on an actor, from the cluster and from measurements. */
+/**
+ * What is known about an actor in addition to its own state: from the cluster and from
+ * measurements.
+ */
 export interface Known {
   readonly globalNames: readonly string[];
   readonly groups: readonly string[];

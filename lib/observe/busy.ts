@@ -8,19 +8,20 @@
 import type { Actor } from "../actor/actor.ts";
 import { PendingCall } from "../actor/call.ts";
 
-/** When an actor was first observed with the current number of handled messages. */
+/** The number of messages that an actor had handled, and when this number was first observed. */
 interface Seen {
   readonly handled: number;
   readonly at: number;
 }
 
-/** Actors that were observed while handling a message. */
+/** Actors that were observed while they were handling a message. */
 export class BusyActors {
   readonly #seen = new WeakMap<Actor, Seen>();
 
   /**
-   * Returns the time for which an actor has been handling its message, or running without one since
-   * its start. Undefined if it waits for a message.
+   * Returns for how long an actor that awaits something has been handling its message: for a call,
+   * the time since it was made; otherwise since the number of handled messages was first observed.
+   * Undefined if the actor awaits nothing.
    */
   ms(actor: Actor, now: number): number | undefined {
     const { current, handled } = actor;

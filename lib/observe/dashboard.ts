@@ -4,7 +4,7 @@
  * @module
  */
 
-/** The used part of Grafana's JSON model of a dashboard. */
+/** The part of Grafana's JSON model of a dashboard that is used here. */
 export interface Dashboard {
   /** The title of the dashboard. */
   readonly title: string;

@@ -8,7 +8,7 @@
 import { type Channel, channel } from "node:diagnostics_channel";
 import type { Emitter } from "../base/emitter.ts";
 
-/** Frequent events, which are emitted only if there is a listener. */
+/** Events that occur often. They are emitted only if they have a listener. */
 const FREQUENT = ["spawn", "exit", "deadletter", "dial", "name"];
 
 /** Publishes the events of one node. */
@@ -27,7 +27,7 @@ export class Diagnostics {
     }
   }
 
-  /** Called once a second: starts to publish frequent events that have subscribers. */
+  /** Called once a second: starts to publish each frequent event that has subscribers. */
   tick(): void {
     for (const [name, channel] of this.#waiting) {
       if (!channel.hasSubscribers) continue;

@@ -8,7 +8,7 @@ import type { LoopDelay } from "./stats.ts";
 /** Interval of the measurements. Milliseconds. */
 export const TICK_MS = 250;
 
-/** Number of measurements in a minute. */
+/** Number of measurements that are kept: those of one minute. */
 const TICKS = 60_000 / TICK_MS;
 
 /** Measures the delay of a timer that is due every {@linkcode TICK_MS}. */
@@ -21,7 +21,7 @@ export class LoopDelays {
     this.#last = now;
   }
 
-  /** Records that the timer has fired. Returns its delay. */
+  /** Records that the timer has fired at `now`. Returns how late it was, in milliseconds. */
   tick(now: number): number {
     const delay = Math.max(0, now - this.#last - TICK_MS);
     this.#last = now;
@@ -29,7 +29,7 @@ export class LoopDelays {
     return delay;
   }
 
-  /** Returns the measurements of the last minute. */
+  /** Returns the last, the mean and the maximum delay of the last minute. */
   get delay(): LoopDelay {
     const count = Math.min(this.#count, TICKS);
     let sum = 0;

@@ -11,18 +11,21 @@ import { messageType } from "./message_type.ts";
 import type { Probes } from "./probes.ts";
 import { ObserveError } from "./error.ts";
 
-/** Maximum number of messages of a trace. */
+/** Maximum number of messages in one trace. */
 const MESSAGES_MAX = 1_000;
 
 /** A handled message. */
 export interface TracedMessage {
-  /** Milliseconds since 1970. */
+  /** When the message was handled or taken: milliseconds since 1970. */
   readonly time: number;
   /** The type of the message. */
   readonly type: string;
   /** The message as text of at most 2000 characters. */
   readonly message: string;
-  /** Milliseconds in the handler, excluding time awaited. Undefined if the body is async. */
+  /**
+   * Milliseconds that the handler ran, without the time that it awaited. Undefined if an async body
+   * took the message.
+   */
   readonly ms: number | undefined;
 }
 
@@ -30,11 +33,14 @@ export interface TracedMessage {
 export interface TraceOptions {
   /** Number of messages, 1 to 1000. Default 10. */
   readonly count?: number | undefined;
-  /** Maximum duration of the trace, 1 to 60000 milliseconds. Default 10000. */
+  /** Time after which the trace ends, 1 to 60000 milliseconds. Default 10000. */
   readonly ms?: number | undefined;
 }
 
-/** Checks options. Throws {@linkcode ObserveError} with `code` "badarg". */
+/**
+ * Fills in the defaults. Throws {@linkcode ObserveError} with `code` "badarg" if an option is
+ * invalid.
+ */
 export function checkTrace(
   { count = 10, ms = 10_000 }: TraceOptions,
 ): { count: number; ms: number } {
@@ -45,7 +51,7 @@ export function checkTrace(
   throw new ObserveError("badarg", `trace: ms is ${ms}: use 1 to 60000`);
 }
 
-/** Resolves with the next messages of an actor, after `count` messages or `ms` milliseconds. */
+/** Records the next messages of an actor. Resolves after `count` messages or `ms` milliseconds. */
 export function traceMessages(
   probes: Probes,
   clock: Clock,

@@ -16,7 +16,7 @@ export function messageType(message: unknown): string {
   try {
     return typeText(message).slice(0, TYPE_CHARS_MAX);
   } catch {
-    // A getter or a proxy threw.
+    // A getter or a proxy of the program threw.
     return "object";
   }
 }

@@ -38,7 +38,7 @@ import type { Sys } from "./sys.ts";
 import { type TreeEntry, trees } from "./tree.ts";
 
 /**
- * Levels of access of other nodes, in ascending order.
+ * The levels of access that other nodes can have, in ascending order.
  *
  * @example
  * ```ts
@@ -53,23 +53,26 @@ export const OBSERVE_ACCESS = ["none", "read", "control"] as const;
 /** One of {@linkcode OBSERVE_ACCESS}. */
 export type ObserveAccess = (typeof OBSERVE_ACCESS)[number];
 
-/** Timeout of a request to another node, in addition to a measurement's window. Milliseconds. */
+/**
+ * Time limit of a request to another node; that of a measurement is longer by the measurement's
+ * window. Milliseconds.
+ */
 const QUESTION_MS = 5_000;
 
-/** The interface from the observation to its node. */
+/** The parts of a node that its observation uses. */
 export interface Observed extends Counted {
   readonly access: ObserveAccess;
   readonly recorder: Recorder;
   readonly diagnostics: { tick(): void };
   readonly limits: { readonly [Name in keyof WarningLimits]-?: number };
   readonly events: Emitter<ObservedEvents>;
-  /** Writes to the node's log. */
+  /** Writes an entry to the node's log. */
   log(level: "warn" | "error", message: string, event: string, data: object): void;
   readonly registry: { readonly count: number; namesOf(pid: Pid<never>): string[] };
   readonly groups: { readonly count: number; groupsOf(actor: Actor): string[] };
 }
 
-/** The events that the observation emits or records. */
+/** The events that the observation emits, or that it records in the flight recorder. */
 export interface ObservedEvents extends SystemEvents {
   /** A limit was reached: see `Warning`. */
   warning: Warning;
@@ -77,7 +80,10 @@ export interface ObservedEvents extends SystemEvents {
   nodeup: { readonly node: string };
   /** The session with a node has ended. */
   nodedown: { readonly node: string; readonly reason: string };
-  /** The send queue to a node rose above half of its limit, or fell below an eighth. */
+  /**
+   * The send queue to a node has become high (above half of its limit), or is no longer high (below
+   * an eighth).
+   */
   pressure: { readonly node: string; readonly high: boolean };
 }
 
@@ -88,7 +94,7 @@ interface Method {
 }
 
 /**
- * Time limit of the request for a remote actor's activity, which is part of a warning.
+ * Time limit of the request for information on a remote actor that is part of a warning.
  * Milliseconds.
  */
 const ACTIVITY_MS = 1_000;
@@ -96,7 +102,7 @@ const ACTIVITY_MS = 1_000;
 /** Delay before a remotely requested leave, so that the reply is sent first. Milliseconds. */
 const LEAVE_MS = 50;
 
-/** Selects the node of a request. */
+/** The option that selects the node of a request. */
 export interface OnNode {
   /** The node. Default: this one. */
   readonly node?: string | undefined;
@@ -104,7 +110,7 @@ export interface OnNode {
 
 /** Observes this node, and other nodes through their sessions. */
 export class Observation implements Sys {
-  /** The access of other nodes to this one. */
+  /** The access that other nodes have to this one. */
   readonly access: ObserveAccess;
   readonly probes: Probes;
   readonly profile: Profile;
@@ -116,9 +122,9 @@ export class Observation implements Sys {
   readonly recorder: Recorder;
   /** Called when the node stops. */
   onStop: () => void = () => {};
-  /** Makes the node leave. Set by the node. */
+  /** Makes the node leave its cluster. Set by the node. */
   onLeave: () => void = () => {};
-  /** Numbers of warnings by kind. */
+  /** Number of warnings that were emitted, by kind. */
   readonly #warnings: Partial<Record<WarningKind, number>> = {};
   #restarts = 0;
   readonly #methods: Readonly<Record<string, Method>>;
@@ -259,7 +265,7 @@ export class Observation implements Sys {
     return this.ask(pid.node, "exit", [pid, reason]);
   }
 
-  /** Calls a method of a node. Rejects with {@linkcode ObserveError}. */
+  /** Calls a method on a node. Rejects with {@linkcode ObserveError} if the request fails. */
   ask<T>(node: string | undefined, method: string, args: readonly unknown[]): Promise<T> {
     return this.#system.tracked(() => this.#ask(node, method, args, QUESTION_MS));
   }
@@ -359,7 +365,7 @@ export class Observation implements Sys {
     if (events.has("warning")) events.emit("warning", warning);
   }
 
-  /** Records events, and emits warnings for some of them. */
+  /** Listens to events of the node: records them, and emits warnings for some of them. */
   #listen(): void {
     const { events } = this.#observed;
     const { recorder } = this;

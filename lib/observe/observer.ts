@@ -29,7 +29,7 @@ export interface ObserverNode extends ShellNode {
 
 /** Options of the page. */
 export interface ObserverOptions {
-  /** The path at which it is mounted. Default "/observer". */
+  /** The path below which the page and its API are served. Default "/observer". */
   readonly path?: string | undefined;
   /**
    * Returns the access of a request: "none", "read" or "control", which includes killing and
@@ -47,7 +47,7 @@ export interface ObserverOptions {
 
 const LOOPBACK_HOSTS = /^(localhost|127(\.\d+){3}|\[::1\])(:\d+)?$/;
 
-/** Maximum number of names and groups that are listed. */
+/** Maximum number of names and of groups that the page lists. */
 const NAMES_MAX = 1_000;
 
 /** Handles a request of the page's API. */

@@ -5,7 +5,7 @@
  * @module
  */
 
-/** Returns the document. Its style and script use the nonce. */
+/** Returns the document. `nonce` permits its style and script in the content security policy. */
 export function pageText(nonce: string): string {
   return PAGE.replaceAll("NONCE", nonce);
 }

@@ -6,22 +6,25 @@
  */
 import type { Clock } from "../base/clock.ts";
 
-/** Length of a portion. Milliseconds. */
+/** Time for which one portion of work runs. Milliseconds. */
 const PORTION_MS = 1;
 
-/** Length of the pause after a portion, as a multiple of the portion. */
+/** The pause after a portion lasts this many times as long as the portion. */
 export const PAUSE_FACTOR = 9;
 
-/** Default number of items between two clock reads. */
+/** Default number of items that are processed between two clock reads. */
 const ITEMS = 256;
 
-/** Returns the current length of pauses, as a multiple of the portion. */
+/**
+ * Returns how many times as long as a portion the pause after it lasts. It may change during the
+ * work.
+ */
 export type PauseFactor = () => number;
 
-/** The pause factor for requests of the node's own program. */
+/** The pause factor of requests that the node's own program makes. */
 export const OWN_PAUSE: PauseFactor = () => PAUSE_FACTOR;
 
-/** Calls `each` with every item, in portions. The clock is read after `perReading` items. */
+/** Calls `each` with every item, in portions. The clock is read after every `perReading` items. */
 export async function inPortions<T>(
   clock: Clock,
   items: Iterable<T>,

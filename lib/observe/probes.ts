@@ -20,7 +20,7 @@ export interface MessageObserver {
   sent?(message: unknown): void;
   /** Called before an actor sends a message. */
   sending?(actor: object): void;
-  /** Runs a handler, for example in a context. At most one observer may have this method. */
+  /** Runs a handler, for example in an async context. At most one observer may have this method. */
   run?(actor: Actor, handler: (message: never) => unknown, message: unknown): unknown;
 }
 

@@ -6,13 +6,13 @@
 import type { Actor } from "../actor/actor.ts";
 import type { MessageObserver, Probes } from "./probes.ts";
 
-/** Maximum number of actors that are measured at once. Further ones are not measured. */
+/** Maximum number of actors that are measured at the same time. Further ones are not measured. */
 const ACTORS_MAX = 10_000;
 
-/** Measurements of an actor. */
+/** The measurements of one actor. */
 export interface Usage {
   messages: number;
-  /** Milliseconds in its handlers, excluding time awaited. */
+  /** Milliseconds that the actor's handlers ran, without the time that they awaited. */
   ms: number;
 }
 
@@ -27,7 +27,7 @@ export class Profile implements MessageObserver {
     this.#probes = probes;
   }
 
-  /** Measures until the returned function is called. */
+  /** Starts to measure, until the returned function is called. Several uses may overlap. */
   use(): () => void {
     if (this.#users++ === 0) this.#stop = this.#probes.add(this);
     let used = true;

@@ -24,10 +24,13 @@ import { PAUSE_FACTOR, type PauseFactor } from "./portions.ts";
 /** The reserved name of the actor. */
 export const QUESTION_NAME = "$observe";
 
-/** Maximum number of requests of one node that run or wait at once. */
+/** Maximum number of requests of one node that run or wait at the same time. */
 export const QUESTIONS_MAX = 8;
 
-/** Maximum number of nodes whose state is kept. Above it, nodes without requests are removed. */
+/**
+ * Maximum number of nodes whose state is kept. Above it, the state of nodes without requests is
+ * removed.
+ */
 const ASKERS_MAX = 64;
 
 /** A request of another node. */
@@ -41,18 +44,18 @@ export type QuestionAnswer =
   | { readonly ok: unknown }
   | { readonly error: { readonly code: ObserveFailure; readonly message: string } };
 
-/** Runs the method of a request, in portions with pauses. */
+/** Runs the method of a request in portions. `factor` determines the pauses between them. */
 type Answering = (
   factor: PauseFactor,
   method: string,
   args: readonly unknown[],
 ) => Promise<unknown>;
 
-/** The state of the requests of one node. */
+/** The requests of one node, and their state. */
 interface Asker {
   readonly waiting: Call[];
   running: number;
-  /** Time before which its next request is not started. */
+  /** Time until which the next request of this node waits, on the node's clock. */
   restsUntil: number;
   timer: Timer | undefined;
   readonly factor: PauseFactor;
@@ -94,7 +97,7 @@ export class QuestionActor extends ActorRef {
     this.#next(asker);
   }
 
-  /** Drops the waiting requests. */
+  /** Drops all waiting requests without a reply. */
   stop(): void {
     for (const { timer } of this.#askers.values()) timer?.cancel();
     this.#askers.clear();
@@ -115,7 +118,7 @@ export class QuestionActor extends ActorRef {
     return asker;
   }
 
-  /** Number of nodes with requests, at least 1. */
+  /** Number of nodes that have requests. At least 1. */
   get #active(): number {
     let count = 0;
     for (const asker of this.#askers.values()) if (isActive(asker)) count++;
@@ -152,7 +155,8 @@ export class QuestionActor extends ActorRef {
   }
 
   /**
-   * Delays the next request of a node: by nine times the time since `began`, for each active node.
+   * Delays the next request of a node by nine times the time since `began`, multiplied by the
+   * number of nodes that have requests.
    */
   #rest(asker: Asker, began: number): void {
     const now = this.#clock.now();

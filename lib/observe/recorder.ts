@@ -13,7 +13,7 @@ import type { LogLevel } from "../base/log.ts";
 import type { Pid } from "../term/pid.ts";
 import { messageType } from "./message_type.ts";
 
-/** Number of entries that are kept. */
+/** Number of entries that the recorder keeps. */
 export const RECORDED_MAX = 1_000;
 
 /** Maximum length of a recorded text, in characters. */
@@ -28,13 +28,13 @@ export interface Recorded {
   readonly number: number;
   /** Milliseconds since 1970. */
   readonly time: number;
-  /** The event, as in `LogEntry`; "message" for a sample of a message. */
+  /** The name of the event, as in `LogEntry`. "message" if the entry is a sample of a message. */
   readonly event: string;
-  /** The level of a log entry. Undefined if it was not logged. */
+  /** The level of a log entry. Undefined for entries that are not from the log. */
   readonly level: LogLevel | undefined;
-  /** The text, or the type of a sampled message. */
+  /** The text of the entry. For a sample, the type of the message. */
   readonly message: string;
-  /** The actor, if there is one. */
+  /** The actor that the entry is about, if any. */
   readonly pid: Pid | undefined;
 }
 
@@ -72,7 +72,7 @@ export class Recorder {
     this.record("message", messageType(message), runnable.pid as Pid);
   }
 
-  /** Returns the entries from a number on, in order. Default: all entries. */
+  /** Returns the entries whose number is at least `number`, in order. Default: all entries. */
   since(number: number = 0): Recorded[] {
     const first = Math.max(number, this.#count - RECORDED_MAX, 0);
     const list: Recorded[] = [];

@@ -6,13 +6,16 @@
 import type { Clock, Timer } from "../base/clock.ts";
 import type { Recorder } from "./recorder.ts";
 
-/** Delay after a crash, so that the file includes its consequences. Milliseconds. */
+/**
+ * Time from a crash to the writing of the file, so that it includes the consequences of the crash.
+ * Milliseconds.
+ */
 const AFTER_CRASH_MS = 500;
 
 /** Minimum time between two writes after crashes. Milliseconds. */
 const INTERVAL_MS = 10_000;
 
-/** The used part of the host. */
+/** The part of the host that is used here. */
 export interface RecorderHost {
   readonly clock: Clock;
   onUserSignal?(task: () => void): () => void;
@@ -42,7 +45,7 @@ export class RecorderFile {
     this.#ignoreSignal = host.onUserSignal?.(() => this.write());
   }
 
-  /** Called when an actor has crashed. Schedules one write. */
+  /** Called when an actor has crashed: schedules one write of the file. */
   crashed(): void {
     if (this.#timer !== undefined) return;
     const { clock } = this.#host;
@@ -54,7 +57,7 @@ export class RecorderFile {
     });
   }
 
-  /** Overwrites the file with a line of JSON for each entry. */
+  /** Writes all entries to the file, each as a line of JSON. Replaces its previous content. */
   write(): void {
     const lines = this.#recorder.since().map((entry) => `${JSON.stringify(entry)}\n`);
     try {

@@ -32,13 +32,13 @@ export interface ShellNode {
 /** The state of a shell session. */
 export interface ShellContext {
   readonly node: ShellNode;
-  /** The node that commands apply to. Changed by `use`. */
+  /** The node that commands apply to. The command `use` changes it. */
   current: string;
 }
 
-/** A command. */
+/** A command of the shell. */
 export interface ShellCommand {
-  /** The syntax of the command. */
+  /** The syntax of the command, for `help`. */
   readonly usage: string;
   readonly help: string;
   run(context: ShellContext, args: readonly string[]): Promise<unknown>;
@@ -130,7 +130,7 @@ export const SHELL_COMMANDS: Readonly<Record<string, ShellCommand>> = {
   },
 };
 
-/** Returns the full name of a node. */
+/** Returns the full name of the node that a command names. */
 function named(node: ShellNode, name: string | undefined): string | undefined {
   if (name === undefined) return undefined;
   return node.peers().find((peer) => peer.startsWith(`${name}@`)) ?? name;
@@ -158,7 +158,7 @@ async function nodeRow(node: ShellNode, name: string): Promise<Record<string, un
   }
 }
 
-/** Parses the pid of an actor. */
+/** Returns the pid of the actor that a command names. */
 async function actor(
   { node, current }: ShellContext,
   [text = ""]: readonly string[],
@@ -173,7 +173,7 @@ async function actor(
   throw new ObserveError("noproc", `there is no actor ${text} on ${where ?? current}`);
 }
 
-/** Returns completions of a line: names of commands, nodes and actors. */
+/** Returns how a line can be completed: with names of commands, nodes and actors. */
 export function completions(context: ShellContext, line: string): string[] {
   const [command = "", ...rest] = line.split(/\s+/);
   if (rest.length === 0) {

@@ -9,13 +9,13 @@ import { Pid, Ref } from "../term/pid.ts";
 /** Maximum width of a column, in characters. */
 const COLUMN_CHARS_MAX = 60;
 
-/** Returns a text in a style. */
+/** Returns a text with the escape sequences of a style. */
 export type Paint = (style: "head" | "bad" | "dim", text: string) => string;
 
-/** Returns texts without styles. */
+/** A {@linkcode Paint} that returns the text unchanged. */
 export const PLAIN: Paint = (_style, text) => text;
 
-/** Returns texts in styles of ANSI escape sequences. */
+/** A {@linkcode Paint} for terminals: ANSI escape sequences. */
 export const ANSI: Paint = (style, text) => {
   const code = style === "head" ? 1 : style === "bad" ? 31 : 2;
   return `\x1b[${code}m${text}\x1b[0m`;

@@ -11,32 +11,32 @@ import type { Session } from "../mesh/session.ts";
 
 import { inPortions, type PauseFactor } from "./portions.ts";
 
-/** Number of pages of actors processed between two clock reads. */
+/** Number of pages of the actor table that are processed between two clock reads. */
 const PAGES_PER_READING = 16;
 
-/** Maximum time that `stats` waits for round trips. Milliseconds. */
+/** Maximum time that `stats` waits for the round trips to other nodes. Milliseconds. */
 const ROUND_TRIP_MS = 300;
 
 /** Maximum number of sessions, servers and rooms that are listed. */
 const LISTED_MAX = 100;
 
-/** A session with another node. */
+/** A session of a node with another node. */
 export interface SessionStats {
-  /** The other node. */
+  /** The name of the other node. */
   readonly node: string;
   /** Bytes in the send queue. */
   readonly queued: number;
-  /** Limit in bytes above which messages are dropped. */
+  /** Length of the send queue, in bytes, above which messages are dropped. */
   readonly limit: number;
   /** Number of messages that were dropped. */
   readonly dropped: number;
-  /** Whether the queue is high: see `node.pressure`. */
+  /** Whether the send queue is high: see `node.pressure`. */
   readonly high: boolean;
-  /** Current round-trip time in milliseconds. Undefined if above 300. */
+  /** Round-trip time, measured now, in milliseconds. Undefined if it is above 300. */
   readonly roundTripMs: number | undefined;
 }
 
-/** Delay of timers, caused by JavaScript that blocks the event loop. Milliseconds. */
+/** How late timers fire because JavaScript blocks the event loop. Milliseconds. */
 export interface LoopDelay {
   /** The delay at the last measurement. */
   readonly last: number;
@@ -46,15 +46,15 @@ export interface LoopDelay {
   readonly max: number;
 }
 
-/** A node, as `node.stats` returns it. Lists have at most 100 entries. */
+/** The statistics of a node, as `node.stats` returns them. Lists have at most 100 entries. */
 export interface NodeStats {
   /** The name of the node. */
   readonly node: string;
   /** The runtime of the node. */
   readonly runtime: "deno" | "bun";
-  /** Time of its start, in milliseconds since 1970. */
+  /** When the node was started: milliseconds since 1970. */
   readonly startedAt: number;
-  /** Milliseconds since its start. */
+  /** Milliseconds since the node was started. */
   readonly upMs: number;
   /** Number of actors. */
   readonly actors: number;
@@ -70,7 +70,7 @@ export interface NodeStats {
   readonly deadLetters: number;
   /** Number of timers, including timeouts of calls. */
   readonly timers: number;
-  /** Number of actors in the run queue. */
+  /** Number of actors that wait for a turn. */
   readonly ready: number;
   /** Delay of the event loop. */
   readonly eventLoop: LoopDelay;
@@ -86,7 +86,7 @@ export interface NodeStats {
   readonly rooms: number;
   /** The rooms with most members on this node. */
   readonly largestRooms: readonly { readonly room: string; readonly members: number }[];
-  /** Number of names on this node. */
+  /** Number of names that are registered on this node. */
   readonly names: number;
   /** Number of global names. */
   readonly globalNames: number;
@@ -96,7 +96,7 @@ export interface NodeStats {
   readonly warnings: Readonly<Record<string, number>>;
 }
 
-/** Sources of the statistics. */
+/** The objects that the statistics are read from. */
 export interface Counted {
   readonly runtime: "deno" | "bun";
   readonly clock: Clock;
@@ -117,7 +117,7 @@ export interface Counted {
   memory(): MemoryUse | undefined;
 }
 
-/** Statistics counted by the observation itself. */
+/** The statistics that the observation counts itself. */
 export type OwnCounts = Pick<NodeStats, "eventLoop" | "restarts" | "warnings">;
 
 /** Returns the statistics of a node. */
@@ -182,7 +182,9 @@ async function sessionStats(session: Session, clock: Clock): Promise<SessionStat
   };
 }
 
-/** Maximum number of rooms that are compared by size, which bounds the cost. */
+/**
+ * Maximum number of rooms whose sizes are compared. Limits the cost of finding the largest ones.
+ */
 const ROOMS_COMPARED_MAX = 10_000;
 
 function largestRooms(rooms: Counted["rooms"]): NodeStats["largestRooms"] {

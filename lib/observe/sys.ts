@@ -51,7 +51,7 @@ export interface Sys {
    * cannot be.
    */
   suspend(pid: Pid<never>): Promise<boolean>;
-  /** Ends a suspension. Resolves with whether the actor was suspended. */
+  /** Ends the suspension of an actor. Resolves with whether the actor was suspended. */
   resume(pid: Pid<never>): Promise<boolean>;
   /**
    * Returns the entries of a node's flight recorder: log entries, events, and samples of messages,
@@ -62,6 +62,6 @@ export interface Sys {
     readonly node?: string | undefined;
     readonly since?: number | undefined;
   }): Promise<Recorded[]>;
-  /** Sends an exit signal to an actor. Default "kill". */
+  /** Sends an exit signal with `reason` to an actor. Default reason: "kill". */
   exit(pid: Pid<never>, reason?: ExitReason): Promise<boolean>;
 }

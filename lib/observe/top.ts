@@ -61,11 +61,14 @@ export interface TopActor {
   readonly mailbox: number;
   /** Number of messages that it has taken. */
   readonly handled: number;
-  /** The value that determines the order. */
+  /** The value by which the actors are ordered. */
   readonly value: number;
 }
 
-/** Checks options. Throws {@linkcode ObserveError} with `code` "badarg". */
+/**
+ * Fills in the defaults. Throws {@linkcode ObserveError} with `code` "badarg" if an option is
+ * invalid.
+ */
 export function checkTop(
   options: TopOptions,
 ): { readonly by: TopOrder; readonly count: number; readonly window: number } {
@@ -82,7 +85,9 @@ export function checkTop(
   return { by, count, window };
 }
 
-/** Returns the actors with the highest values, in descending order, without those with 0. */
+/**
+ * Returns the actors with the highest values, in descending order. Omits actors whose value is 0.
+ */
 export async function top(
   system: System,
   clock: Clock,
@@ -134,7 +139,7 @@ function topActor(system: System, actor: Actor, value: number): TopActor {
 class Best {
   readonly #count: number;
   #list: (readonly [actor: Actor, value: number])[] = [];
-  /** Values up to this one are not among the highest. */
+  /** A value must exceed this one to be among the highest. */
   #least = 0;
 
   constructor(count: number) {

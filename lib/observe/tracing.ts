@@ -16,13 +16,13 @@ import type { TraceCarrier } from "../mesh/trace_context.ts";
 import { messageType } from "./message_type.ts";
 import type { MessageObserver, Probes } from "./probes.ts";
 
-/** The used part of an OpenTelemetry context. */
+/** The part of an OpenTelemetry context that is used here. */
 interface TraceContext {
   getValue(key: symbol): unknown;
   setValue(key: symbol, value: unknown): TraceContext;
 }
 
-/** The used part of an OpenTelemetry span context. */
+/** The part of an OpenTelemetry span context that is used here. */
 interface SpanContext {
   readonly traceId: string;
   readonly spanId: string;
@@ -30,7 +30,7 @@ interface SpanContext {
   readonly isRemote?: boolean;
 }
 
-/** The used part of an OpenTelemetry span. */
+/** The part of an OpenTelemetry span that is used here. */
 interface TraceSpan {
   spanContext(): SpanContext;
   setStatus(status: { readonly code: number; readonly message?: string }): unknown;
@@ -38,7 +38,7 @@ interface TraceSpan {
   end(): void;
 }
 
-/** The used part of the registry of OpenTelemetry's API, version 1. */
+/** The part of the registry of OpenTelemetry's API, version 1, that is used here. */
 export interface TraceApi {
   readonly trace: {
     getTracer(name: string): {
@@ -55,13 +55,13 @@ export interface TraceApi {
   };
 }
 
-/** The key of the current span in a context, as the API defines it. */
+/** The key of the current span in a context, defined by the API. */
 const SPAN_KEY: symbol = Symbol.for("OpenTelemetry Context Key SPAN");
 
-/** The kinds of spans, as the API numbers them. */
+/** The kinds of spans, with the API's numbers. */
 const KIND = { INTERNAL: 0, SERVER: 1, CLIENT: 2, PRODUCER: 3, CONSUMER: 4 } as const;
 
-/** The status of a span that failed. */
+/** The API's status code of a span that failed. */
 const ERROR = 2;
 
 const TRACEPARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;
@@ -79,9 +79,9 @@ export class NodeTracer implements MessageObserver, TraceCarrier, SystemTracer {
   readonly #system: System;
   readonly #tracer: ReturnType<TraceApi["trace"]["getTracer"]>;
   readonly #node: string;
-  /** The contexts of messages and calls. */
+  /** The trace contexts of sent messages and calls. */
   readonly #contexts = new WeakMap<object, TraceContext>();
-  /** The contexts of the messages that async bodies handle. */
+  /** The trace contexts of the messages that async bodies are handling, by actor. */
   readonly #current = new WeakMap<object, TraceContext>();
   /** The actor that is about to send a message. */
   #sender: object | undefined;
@@ -115,7 +115,7 @@ export class NodeTracer implements MessageObserver, TraceCarrier, SystemTracer {
       return message.whenOver(() => span.end());
     }
     if (!isObject(message)) return;
-    // The object may have been sent before as part of a trace, which does not apply any more.
+    // Deletes the context of an earlier send of the same object, which was part of another trace.
     if (parent === undefined) return void this.#contexts.delete(message);
     const span = this.#start(`send ${messageType(message)}`, KIND.PRODUCER, parent);
     span.end();
@@ -198,7 +198,10 @@ export class NodeTracer implements MessageObserver, TraceCarrier, SystemTracer {
     }
   }
 
-  /** Returns the active context, or that of the message that an async body handles, if any. */
+  /**
+   * Returns the active context if it has a span. Otherwise the context of the message that the body
+   * of the actor, by default the running one, is handling, if any.
+   */
   #parent(actor: object | undefined): TraceContext | undefined {
     const active = this.#api.context.active();
     if (active.getValue(SPAN_KEY) !== undefined) return active;
@@ -222,7 +225,7 @@ function withSpan(context: TraceContext, span: TraceSpan): TraceContext {
   return context.setValue(SPAN_KEY, span);
 }
 
-/** Returns a span that represents one of another node, of which only the identity is known. */
+/** Returns a span for a span of another node. Only its identity is known here. */
 function remoteSpan(context: SpanContext): TraceSpan & Record<string, unknown> {
   const same = (): unknown => span;
   const span = {

@@ -16,7 +16,7 @@ const TREE_DEPTH_MAX = 32;
 
 /** An actor in a supervision tree. */
 export interface TreeEntry {
-  /** The actor's child id, or the name or pid of a top-level supervisor. */
+  /** The id of the actor as a child. For a top-level supervisor, its name or pid. */
   readonly id: string;
   /** The actor's pid, while it runs. */
   readonly pid: Pid | undefined;
@@ -26,15 +26,15 @@ export interface TreeEntry {
   readonly type: "supervisor" | "worker";
   /** The actor's state, as in `ChildInfo`. */
   readonly state: "running" | "restarting" | "waiting" | "stopped";
-  /** Number of restarts. */
+  /** Number of times that the actor was restarted. */
   readonly restarts: number;
-  /** Number of messages in the mailbox, or 0 if the actor is on another node. */
+  /** Number of messages in the actor's mailbox. 0 if the actor is on another node. */
   readonly mailbox: number;
   /** The actor's children. Undefined for a worker, and for a supervisor on another node. */
   readonly children: readonly TreeEntry[] | undefined;
   /**
-   * Whether children are omitted, because there are more than 10000 entries in total or the tree is
-   * too deep.
+   * Whether children are missing from `children`, because the tree has more than 10000 entries or
+   * is too deep.
    */
   readonly isCut: boolean;
 }

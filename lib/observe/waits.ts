@@ -11,24 +11,24 @@
 import type { Pid } from "../term/pid.ts";
 import type { ActorInfo } from "./actor_info.ts";
 
-/** Maximum length of a cycle. Longer ones are not found. */
+/** Maximum length of a cycle that is found. */
 export const CYCLE_MAX = 16;
 
 /** Maximum number of actors that one search visits. */
 const LOOKED_AT_MAX = 64;
 
-/** An actor of a cycle. */
+/** One of the actors of a cycle. */
 export interface Waiter {
   readonly pid: Pid;
   /** The actor's pid and names, as text. */
   readonly label: string;
-  /** The type of the actor's request to the next one. */
+  /** The type of the request that the actor has sent to the next one. */
   readonly request: string;
 }
 
 /**
- * Returns the cycle that an actor is part of, or undefined if there is none. `infoOf` resolves with
- * undefined for an actor that cannot be observed.
+ * Returns the cycle that an actor is part of, or undefined if there is none. `infoOf` describes an
+ * actor, and resolves with undefined if the actor cannot be observed.
  */
 export async function findCycle(
   start: ActorInfo,
@@ -47,7 +47,8 @@ export async function findCycle(
       seen.add(key);
       const next = await infoOf(to, toName);
       if (next === undefined) continue;
-      // For a call by name, the pid is known only from the returned information.
+      // After a call by name, the pid of the callee is known only from the information that was
+      // returned.
       if (next.pid.equals(start.pid)) return [...path, step];
       const found = await search(next, [...path, step]);
       if (found !== undefined) return found;

@@ -31,24 +31,36 @@ export type WarningKind =
 export interface Warning {
   /** The kind of the warning. */
   readonly kind: WarningKind;
-  /** The warning as text. */
+  /** The warning as a text for people. */
   readonly message: string;
-  /** The actors: caller and callee of a call; all participants of a deadlock, in order. */
+  /**
+   * The actors that the warning is about. "longCall": the caller and the callee. "deadlock": all
+   * actors of the cycle, in order.
+   */
   readonly pids: readonly Pid[];
-  /** The duration or delay in milliseconds. Undefined for kinds of warnings without one. */
+  /**
+   * "slowTurn": the duration of the turn. "eventLoopDelay": the delay. "longCall": the time since
+   * the call was made. In milliseconds; undefined for the other kinds.
+   */
   readonly ms: number | undefined;
   /**
-   * Number of messages in a mailbox, of bytes in a send queue, or of bytes of the heap. Undefined
-   * for kinds of warnings without one.
+   * "mailbox": the number of messages. "busyLink": the bytes in the send queue. "memory": the used
+   * bytes of the heap. Undefined for the other kinds.
    */
   readonly size: number | undefined;
-  /** Information on the actor, for a call on the callee. */
+  /**
+   * "mailbox": information on the actor. "longCall": information on the callee. Undefined for the
+   * other kinds, or if the actor could not be observed.
+   */
   readonly activity: ActorInfo | undefined;
 }
 
 /** Limits of warnings. `Infinity` disables a warning. */
 export interface WarningLimits {
-  /** Messages in an unbounded mailbox; repeated at each tenfold length. Default 10000. */
+  /**
+   * Number of messages in a mailbox without a maximum length. The warning is repeated at each
+   * tenfold length. Default 10000.
+   */
   readonly mailbox?: number | undefined;
   /**
    * Milliseconds that a turn of a handler, up to 64 messages, may block the event loop. Default
@@ -63,7 +75,7 @@ export interface WarningLimits {
    * Default 2000.
    */
   readonly longCall?: number | undefined;
-  /** Share of the heap's limit that may be in use, 0 to 1. Default 0.9. */
+  /** The share of the heap limit, 0 to 1, above which memory use causes a warning. Default 0.9. */
   readonly memory?: number | undefined;
 }
 
@@ -76,7 +88,7 @@ export const WARNING_LIMITS: Readonly<Required<WarningLimits>> = {
   memory: 0.9,
 };
 
-/** Adds defaults to limits. Throws `ObserveError` with `code` "badarg" for an invalid one. */
+/** Fills in the default limits. Throws `ObserveError` with `code` "badarg" if one is invalid. */
 export function completeLimits(limits: WarningLimits = {}): {
   readonly [Name in keyof WarningLimits]-?: number;
 } {
@@ -92,7 +104,7 @@ export function completeLimits(limits: WarningLimits = {}): {
   return all as Required<WarningLimits> as { readonly [Name in keyof WarningLimits]-?: number };
 }
 
-/** Describes the current activity of an actor, for a warning. */
+/** Describes in words what an actor is doing, for a warning. */
 export function activityText(info: ActorInfo): string {
   const { status, mailbox, current, calls } = info;
   const doing = current === undefined
@@ -103,7 +115,7 @@ export function activityText(info: ActorInfo): string {
   return `${doing}${waits}, ${mailbox} messages in its mailbox`;
 }
 
-/** Formats a duration in seconds. */
+/** Formats milliseconds as seconds. */
 export function seconds(ms: number): string {
   return ms < 1_000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
 }

@@ -32,16 +32,16 @@ import {
 /** Maximum number of actors that are scanned per second. */
 const SCANNED_MAX = 10_000;
 
-/** Time for which turns of handlers are measured after a delay. Milliseconds. */
+/** Time for which handlers' turns are measured after the event loop was blocked. Milliseconds. */
 const MEASURED_MS = 30_000;
 
-/** Minimum time before the same warning about the node is repeated. Milliseconds. */
+/** Time in which the same warning about the node is emitted at most once. Milliseconds. */
 const REPEAT_MS = 60_000;
 
-/** Maximum number of warnings about calls per scan. */
+/** Maximum number of warnings about long calls per scan. */
 const CALLS_MAX = 10;
 
-/** The interface from the watch to its node. */
+/** The parts of a node that its watch uses. */
 export interface Watched {
   readonly system: System;
   readonly clock: Clock;
@@ -91,8 +91,8 @@ export class NodeWatch {
     const now = clock.now();
     const delay = this.#delays.tick(now);
     if (delay >= this.#limits.eventLoopDelay) this.#delayed(delay, now);
-    // A block that begins between two ticks delays the next tick by less than its duration, hence
-    // the half.
+    // Half of the limit, because a block that begins between two ticks delays the next tick by less
+    // than its own duration.
     if (delay >= this.#limits.slowTurn / 2) this.#measure(now + MEASURED_MS);
     else if (now >= this.#measureUntil) system.scheduler.turnTimer = undefined;
     if (this.#ticks++ % 4 !== 0) return;
@@ -107,7 +107,7 @@ export class NodeWatch {
     this.#warn({ kind: "eventLoopDelay", message, ms: Math.round(ms) });
   }
 
-  /** Measures turns of handlers until the time `until`. */
+  /** Measures the turns of handlers until the clock reaches `until`. */
   #measure(until: number): void {
     this.#measureUntil = Math.max(this.#measureUntil, until);
     const { system: { scheduler }, clock } = this.#watched;
@@ -138,7 +138,7 @@ export class NodeWatch {
     this.#warn({ kind: "memory", message, size: heapUsed });
   }
 
-  /** Scans some actors for calls that have been pending for long. */
+  /** Searches some of the actors for calls that have been pending for long. */
   #scan(now: number): void {
     const { system, busy } = this.#watched;
     this.#actors ??= system.actors();
