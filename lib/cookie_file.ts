@@ -8,7 +8,7 @@ import { join } from "node:path";
 import type { Host } from "./host/host.ts";
 import { CookieError, makeCookie } from "./mesh/cookie.ts";
 
-/** Descriptions of error codes of the system, and of Deno's missing permission. */
+/** Explanations of the system's error codes, and of a permission that Deno lacks. */
 const WORDS: Readonly<Record<string, string>> = {
   EACCES: "this user may not read or write it",
   EPERM: "this user may not read or write it",
@@ -20,7 +20,7 @@ const WORDS: Readonly<Record<string, string>> = {
   EISDIR: "it is a folder",
 };
 
-/** The file in the home folder. */
+/** The name of the cookie file in the home folder. */
 const NAME = ".firn.cookie";
 
 /**

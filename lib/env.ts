@@ -16,7 +16,7 @@ const VARIABLES = [
   "FIRN_LISTEN",
 ] as const;
 
-/** Environment variables by name. */
+/** Values of environment variables, by name. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /**

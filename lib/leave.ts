@@ -84,7 +84,7 @@ export function checkTimeout({ timeout = LEAVE_MS }: LeaveOptions): void {
   );
 }
 
-/** Resolves with true when a promise has resolved, or with false after `ms`. */
+/** Resolves to whether a promise resolves within `ms` milliseconds. */
 async function isWithin(host: Host, ms: number, promise: Promise<unknown>): Promise<boolean> {
   const late = Promise.withResolvers<boolean>();
   const timer = host.clock.after(ms, () => late.resolve(false));

@@ -62,21 +62,25 @@ export interface NodeStopOptions {
   readonly timeout?: number | undefined;
 }
 
-/** The names of the options. */
+/** The names of the options of `stop`. */
 const STOP_OPTIONS: Readonly<Record<keyof NodeStopOptions, true>> = { timeout: true };
 
 /** The default time limit of `stop`. Milliseconds. */
 const STOP_MS = 20_000;
 
 /**
- * Maximum wait for clients that do not close, also limited to half of the time limit. Milliseconds.
+ * Maximum time to wait for clients to close their sockets, but at most half of the time limit.
+ * Milliseconds.
  */
 const SERVERS_STOP_MS = 5_000;
 
-/** Maximum number of logged actors that did not exit in time. */
+/** Maximum number of actors that are named in the log because they did not exit in time. */
 const LATE_LOGGED_MAX = 8;
 
-/** Clients of channels that are closed together reconnect within this time. Milliseconds. */
+/**
+ * Time over which the reconnections of channel clients that are closed together are spread.
+ * Milliseconds.
+ */
 const SPREAD_MS = 250;
 
 /**
@@ -165,7 +169,8 @@ export class Node {
   }
 
   /**
-   * Random numbers: cryptographically secure; in the simulator derived from its seed.
+   * Random values: `bytes` is cryptographically secure, `next` is not. In the simulator, both are
+   * determined by its seed.
    *
    * @example
    * ```ts
@@ -627,7 +632,7 @@ export class Node {
     this.#sendsNothing(to, message);
   }
 
-  /** Reports a message as undeliverable because the node has been stopped. */
+  /** Reports a message that was sent on a stopped node as event "deadletter". */
   #sendsNothing(to: Pid<never> | ActorName | string, message: unknown): void {
     const { events, unsent } = this.#parts;
     const error = new NodeStoppedError(this.name, "it cannot send messages any more");

@@ -167,7 +167,7 @@ const SEED_INTERVAL_MS = 10_000;
 /** Minimum of `queueBytesMax`. */
 const QUEUE_BYTES_LEAST = 1024;
 
-/** The limits of `messageBytesMax`. */
+/** The minimum and maximum of `messageBytesMax`. */
 const MESSAGE_BYTES_LEAST = 65_536;
 const MESSAGE_BYTES_MOST: number = 1024 * 1024 * 1024;
 
@@ -227,13 +227,13 @@ export function checkedLimits({ warnings }: NodeOptions): ReturnType<typeof comp
   }
 }
 
-/** Returns the node's name, a random one by default. */
+/** Returns the name that the node is started with. Without the option, a random one. */
 export function nodeName(options: NodeOptions, host: Host): NodeName {
   const chance = Array.from(host.random.bytes(3), (byte) => byte.toString(16).padStart(2, "0"));
   return parseName(normalName(options.name ?? `node-${chance.join("")}@127.0.0.1:0`))!;
 }
 
-/** Returns where the node listens. */
+/** Returns the address and port on which the node listens. */
 export function listenAddress(
   options: NodeOptions,
   name: NodeName,
@@ -251,7 +251,7 @@ export function listenAddress(
   );
 }
 
-/** Returns the seeds that are names, and those that must be evaluated. */
+/** Returns the seeds that are names of nodes, and those that must be evaluated at intervals. */
 export function readSeeds(options: NodeOptions): Pick<MeshOptions, "seeds" | "discovery"> {
   const { seeds = [], seedInterval: intervalMs = SEED_INTERVAL_MS } = options;
   if (!(intervalMs >= 100 && intervalMs <= 86_400_000)) {
@@ -294,7 +294,7 @@ export function sessionLimits(options: NodeOptions): SessionLimits & { messageBy
   return { quietMs, deadlineMs, queueBytesMax, messageBytesMax };
 }
 
-/** Returns how long `Node.start` waits for the cluster, in milliseconds. */
+/** Returns the milliseconds that `Node.start` waits until the node has joined the cluster. */
 export function joinTimeout({ joinTimeout = JOIN_MS }: NodeOptions): number {
   if (joinTimeout === 0 || (joinTimeout >= 10 && joinTimeout <= 86_400_000)) return joinTimeout;
   throw new NodeOptionError(

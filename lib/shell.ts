@@ -22,15 +22,15 @@ export interface ShellOptions {
   readonly target: string;
   /** Options of the shell's own node, for example its cookie. Default: the defaults of a node. */
   readonly node?: NodeOptions | undefined;
-  /** Commands to run instead of reading them. Default: they are read from `input`. */
+  /** Commands to run; the shell then ends. Default: commands are read from `input`. */
   readonly commands?: readonly string[] | undefined;
   /** Whether to write each result as one line of JSON. Default false. */
   readonly json?: boolean | undefined;
   /** Whether to use colours. Default: whether the output is a terminal. */
   readonly colours?: boolean | undefined;
-  /** The input of commands. Default: standard input. */
+  /** The stream from which commands are read. Default: standard input. */
   readonly input?: Readable | undefined;
-  /** The output of results. Default: standard output. */
+  /** The stream to which results are written. Default: standard output. */
   readonly output?: Writable | undefined;
 }
 

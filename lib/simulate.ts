@@ -34,9 +34,9 @@ export type { LinkOptions, Random, TraceLine };
 export interface SimulateOptions {
   /** Seed of all random decisions. Default 1. */
   readonly seed?: number | undefined;
-  /** Limit of virtual time. Milliseconds; default one hour. */
+  /** Maximum virtual time of the run. Milliseconds. Default one hour. */
   readonly limit?: number | undefined;
-  /** Limit of the number of events. Default 10 million. */
+  /** Maximum number of events of the run. Default 10 million. */
   readonly steps?: number | undefined;
   /** Keeps the whole trace instead of its last thousand lines. Default: false. */
   readonly trace?: boolean | undefined;
@@ -48,15 +48,15 @@ export interface SimulateOptions {
 
 /** The result of a simulation. */
 export interface SimulationResult<T> {
-  /** The result of the body. */
+  /** The value that the body returned or resolved with. */
   readonly value: T;
-  /** Hash of all events: equal seeds produce equal hashes. */
+  /** A hash of all events. Runs with equal hashes were equal; equal seeds produce equal hashes. */
   readonly hash: string;
-  /** Number of events. */
+  /** Number of events that ran. */
   readonly steps: number;
-  /** Virtual milliseconds. */
+  /** The virtual time that the run took, in milliseconds. */
   readonly ms: number;
-  /** The last events, or all of them. */
+  /** The last thousand events, or all of them with the option `trace`. */
   readonly trace: readonly TraceLine[];
 }
 
@@ -83,7 +83,7 @@ export class SimulationError extends Error {
   readonly code = "simulation";
   /** The seed that replays the run. */
   readonly seed: number;
-  /** The last events. */
+  /** The last events before the failure. */
   readonly trace: readonly TraceLine[];
 
   /** Internal. */
@@ -103,7 +103,7 @@ const COOKIE = "the cookie of a simulation";
 const LIMIT_MS = 3_600_000;
 const STEPS_MAX = 10_000_000;
 
-/** One simulated node: its options and its incarnations. */
+/** One simulated node: its options, and its current incarnation. */
 interface Member {
   readonly options: NodeOptions;
   host: SimHost;
@@ -115,7 +115,7 @@ interface Member {
 export interface Simulation {
   /** Random values for the body, determined by the seed. */
   readonly random: SeededRandom;
-  /** Virtual milliseconds since the beginning. */
+  /** The current virtual time: milliseconds since the beginning. */
   readonly now: number;
   /** The names that nodes were started with, in order. */
   readonly names: string[];
@@ -151,7 +151,7 @@ export interface Simulation {
   ): void;
   /** Removes all partitions. */
   heal(): void;
-  /** Breaks the connections between two nodes. */
+  /** Breaks all open connections between two nodes. They may connect again. */
   cut(a: string, b: string): void;
   /** Advances virtual time by `ms` milliseconds. */
   run(ms: number): Promise<void>;
@@ -184,7 +184,7 @@ class Cluster implements Simulation {
     this.random = new SeededRandom(world.random.uint32());
   }
 
-  /** Virtual milliseconds since the beginning. */
+  /** The current virtual time: milliseconds since the beginning. */
   get now(): number {
     return this.#world.now;
   }
@@ -298,7 +298,7 @@ class Cluster implements Simulation {
     this.#network.heal();
   }
 
-  /** Breaks the connections between two nodes. */
+  /** Breaks all open connections between two nodes. They may connect again. */
   cut(a: string, b: string): void {
     this.#note("", `cut ${a} - ${b}`);
     this.#network.reset(address(a), address(b));
@@ -507,7 +507,7 @@ async function drive<T>(
   return outcome.value;
 }
 
-/** Resolves at the end of the turn, when all promises that can settle have settled. */
+/** Resolves at the end of the turn, after all promises that need no further event have settled. */
 function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
@@ -516,7 +516,10 @@ function address(short: string): string {
   return `${short}.sim`;
 }
 
-/** Returns keys for a cookie. The authority is only a text, because the simulation has no TLS. */
+/**
+ * Returns the keys that belong to a cookie. The authority is only a text, because the simulation
+ * has no TLS.
+ */
 function keysOf(cookie: string): Promise<ClusterKeys> {
   const issuer = `authority of ${cookie}\n`;
   return Promise.resolve({

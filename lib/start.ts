@@ -62,7 +62,7 @@ import type { Pid } from "./term/pid.ts";
 import { Rooms } from "./ws/rooms.ts";
 import type { Server } from "./ws/server.ts";
 
-/** Bytes of a message reserved for its receiver. The rest limits the length of the term. */
+/** Bytes of a message that are reserved for its receiver. A term has at most the other bytes. */
 const ROW_HEAD_BYTES_MAX = 1024;
 
 /** The parts of a running node. */
@@ -79,17 +79,22 @@ export interface Parts {
   readonly global: Global;
   readonly groups: GroupTable;
   readonly observation: Observation;
-  /** The servers of this node. */
+  /** The WebSocket servers that this node has started. */
   readonly servers: Server[];
   readonly homes: Homes;
-  /** The link to the transport of the option `relay`. */
+  /**
+   * Relays messages of rooms and channels through the transport of the option `relay`, if it is
+   * set.
+   */
   readonly link: RelayLink | undefined;
-  /** Changes the cookies: the first is used, all are accepted. */
+  /** Changes the cookies of the node: the first is used, all are accepted. */
   readonly changeCookie: (cookies: string | readonly string[]) => Promise<void>;
-  /** The options of leaving on SIGTERM; undefined if SIGTERM is not handled. */
+  /**
+   * The options with which the node leaves on SIGTERM. Undefined if it does not handle the signal.
+   */
   readonly leaveOnSigterm: LeaveOptions | undefined;
   readonly events: Emitter<NodeEvents>;
-  /** Logs that a message was not sent: its receiver, and the reason. */
+  /** Logs that a message was not sent. `to` is its receiver, `words` the reason. */
   readonly unsent: (to: string, words: string) => void;
   /** Resolves when this node has joined its cluster. */
   readonly joined: Promise<void>;
@@ -176,7 +181,7 @@ export async function startNode(
   );
   mesh.attach = (session) => remote.attach(session);
   remote.exposedBy = (node) => mesh.exposedBy(node);
-  // Failures of sends are logged, because the program does not await sends.
+  // Logs failures of sends: the program does not await sends, so it cannot notice them.
   const repeats = new Repeats();
   const unsent = (to: string, words: string): void => {
     const site = callSite();
@@ -307,8 +312,8 @@ async function joinWithin({ host, system, mesh, joined, link }: Parts, ms: numbe
 }
 
 /**
- * Logs one report per crash: that of a supervised actor together with the decision of its
- * supervisor.
+ * Writes one log entry for each crash. For a supervised actor, the entry includes what its
+ * supervisor does next.
  */
 function logEnds(events: Emitter<NodeEvents>, log: () => Log): void {
   const crashes = new WeakMap<Pid, Crash>();
