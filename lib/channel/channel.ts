@@ -73,9 +73,9 @@ export interface ChannelSocket<Data = unknown, State = unknown> {
 
 /** Position of a message in a topic's history. */
 export interface Position {
-  /** Identifies an unbroken sequence of offsets. */
+  /** Identifies the epoch: a sequence of offsets without gaps. */
   readonly epoch: string;
-  /** Increases by one with each message. */
+  /** The number of the message within the topic: one higher than that of the previous message. */
   readonly offset: number;
 }
 
@@ -162,7 +162,10 @@ export interface Channel<Params = unknown, On = unknown, Events = unknown> {
   /** The options of the channel. */
   // deno-lint-ignore no-explicit-any
   readonly options: ChannelOptions<any, any, any, any, any>;
-  /** Types only, for inference by typed clients. The property does not exist at run time. */
+  /**
+   * Carries the types from which typed clients infer theirs. The property does not exist at run
+   * time.
+   */
   readonly types?: { readonly params: Params; readonly on: On; readonly events: Events };
 }
 

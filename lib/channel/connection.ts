@@ -168,7 +168,8 @@ export class ChannelConnection implements ClientConnection {
       if (event === EVENT.HEARTBEAT) this.send(encodeReply(message, "ok", {}));
       return;
     }
-    // An invalid name is the mistake of one part of a program: the other topics continue.
+    // Only this message is rejected, because an invalid name is a mistake in one part of the
+    // client's program. The other topics of the connection continue.
     if (!isName(topic)) return this.#reject(message, "unmatched topic");
     if (!isName(event)) return this.#reject(message, "unmatched event");
     if (event === EVENT.JOIN) return this.#join(message);

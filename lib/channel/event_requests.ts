@@ -59,8 +59,8 @@ export class EventRequests<Data> {
     const most = this.#ports.options.maxConnectionsPerAddress ?? Infinity;
     const refusal = this.#refusal(request);
     if (refusal !== undefined) return refusal;
-    // Clients behind a proxy share the proxy's connections, which are not limited. Sessions are
-    // therefore counted here.
+    // Sessions are counted per client here, because clients behind a proxy share the proxy's
+    // connections, which are not limited.
     if (this.#clients.of(remote) >= most) {
       return this.#answer(request, 503, "too many connections from this address");
     }

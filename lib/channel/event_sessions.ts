@@ -178,7 +178,9 @@ export class EventSession {
   usedAt: number;
   readonly #ports: SessionPorts;
   #number = 0;
-  /** Resolves with the status of the last request when its messages have been handled. */
+  /**
+   * The status of the last request. Resolves when the messages of that request have been handled.
+   */
   #answer: Promise<SendStatus> = Promise.resolve(204);
   #isOver = false;
 

@@ -39,7 +39,10 @@ const READ_TRIES = 5;
 /** Interval of the messages that keep the actors of subscribed topics running. Milliseconds. */
 const KEEP_MS = 30_000;
 
-/** The event that carries a position to a client when no text message does. */
+/**
+ * The event with which a client receives its position in the history, if no text message contains
+ * it.
+ */
 const POSITION_EVENT = "firn_position";
 
 /** The event that notifies a client of missing messages. */
@@ -99,7 +102,10 @@ interface Subscription {
    */
   recent: LogEntry[];
   readers: number;
-  /** Incremented whenever this node has missed messages. */
+  /**
+   * Number of times that this node has missed messages. If it changes during a read, the read is
+   * repeated.
+   */
   generation: number;
   isOver: boolean;
 }
@@ -296,8 +302,8 @@ export class History {
         const request: HomeRequest = ["subscribe", this.#ports.me, known.position];
         const answer = await this.#ports.call<HomeAnswer>(channel, topic, request);
         if (known.isOver) {
-          // Does not unsubscribe if clients have joined the topic again, because a home has only
-          // one subscription per node.
+          // If clients have joined the topic again, the subscription is kept, because a home has
+          // only one per node.
           if (this.#subscriptions.has(topic)) return;
           return this.#ports.cast(answer.home, ["unsubscribe", this.#ports.me]);
         }
@@ -344,7 +350,7 @@ export class History {
       known.held.push({ home, epoch, entry });
       return;
     }
-    // The message is from a replaced home that does not know of its replacement yet.
+    // A replaced home that does not know of its replacement yet has sent the message.
     if (!known.home?.equals(home)) return this.#ports.cast(home, ["unsubscribe", this.#ports.me]);
     if (position === undefined || entry.offset <= position.offset) return;
     // Messages are missing: the queue between the nodes was full.

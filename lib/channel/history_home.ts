@@ -95,7 +95,10 @@ interface Copy {
   readonly hub: Pid;
   /** Offset of the last message that this copy has acknowledged. */
   last: number;
-  /** Time at which the current wait for an acknowledgement began; undefined without one. */
+  /**
+   * Time at which this node began to wait for the copy's acknowledgement; undefined if it does not
+   * wait.
+   */
   since: number | undefined;
 }
 
@@ -107,7 +110,10 @@ class HistoryHome {
   readonly #log: TopicLog;
   readonly #subscribers = new Map<string, { hub: Pid; ref: Ref }>();
   readonly #copies = new Map<string, Copy>();
-  /** Nodes that did not acknowledge in time, and until when others are preferred. */
+  /**
+   * Nodes that did not acknowledge in time, each with the time until which other nodes are
+   * preferred.
+   */
   readonly #slow = new Map<string, number>();
   readonly #waiting: { offset: number; call: Call<HomeRequest, unknown> }[] = [];
   #committed: number;
@@ -124,8 +130,8 @@ class HistoryHome {
     this.#topic = topic;
     this.#ports = ports;
     this.#log = new TopicLog(state, ports, ports.now());
-    // Begins a new epoch even after a move, because the previous home continues if its reply with
-    // the state was lost.
+    // A new epoch begins even after a move: if the reply with the state was lost, the previous home
+    // continues with the old epoch.
     this.#log.begin(ports.newId());
     this.#committed = this.#log.last;
     this.#chooseCopies();
@@ -257,8 +263,8 @@ class HistoryHome {
   }
 
   /**
-   * Replaces the copies that have not acknowledged a message in time. A copy that no other node can
-   * replace stays, because its node is connected: messages wait for it.
+   * Replaces the copies that have not acknowledged a message in time. If no other node can take
+   * over, the copy stays, and messages wait for it, because its node is still connected.
    */
   #check(): void {
     this.#isChecking = false;
@@ -274,7 +280,7 @@ class HistoryHome {
         continue;
       }
       owes = true;
-      // A message to it may have been dropped.
+      // A message to this copy may have been dropped, so the whole state is sent again.
       if (lateMs >= RESEND_MS) this.#sendState(copy);
     }
     this.#commit();
@@ -286,7 +292,7 @@ class HistoryHome {
     return this.#ports.keepers(this.#topic).filter(({ node }) => !this.#copies.has(node));
   }
 
-  /** Returns the time until which a hub is chosen only if there is no other. */
+  /** Returns the time until which other hubs are preferred to this one, or 0 if it is not slow. */
   #slowUntil({ node }: Pid): number {
     const until = this.#slow.get(node) ?? 0;
     return until > this.#ports.now() ? until : 0;

@@ -72,7 +72,7 @@ export interface ListedClient {
   readonly user?: string | undefined;
 }
 
-/** An action on all connections of a user. */
+/** An action on all connections of one user. */
 export type UserAction =
   | readonly ["push", topic: string, frame: string | Uint8Array]
   | readonly ["close", code: number, reason: string]
@@ -401,8 +401,8 @@ export class Hub {
   }
 
   /**
-   * Makes clients reconnect at different times within `ms` milliseconds after their connections
-   * were closed.
+   * Tells each client how long to wait before it reconnects, once its connection is closed:
+   * different times of at most `ms` milliseconds.
    */
   spread(ms: number): void {
     let count = 0;

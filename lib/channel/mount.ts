@@ -132,7 +132,7 @@ export function mountChannels<Data>(
   return { options: mounted, responses: () => requests.sessions };
 }
 
-/** Answers a request whose WebSocket headers were removed on the way. */
+/** Returns the response to a request whose WebSocket headers a proxy has removed. */
 function noUpgrade(): Response {
   const words = "this is the path of WebSockets, and the request has no header Upgrade: " +
     "a proxy in between must pass on the headers Upgrade and Connection";

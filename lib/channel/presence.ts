@@ -66,11 +66,14 @@ export interface PresenceEntry {
   departure: { cancel(): void } | undefined;
 }
 
-/** What is known about the changes of a peer. */
+/** What this node knows about the changes of one peer. */
 interface Peer {
   /** Number of its last received change. Undefined until all entries were received. */
   number: number | undefined;
-  /** The refs received since all entries were last requested; undefined once all have arrived. */
+  /**
+   * The refs that the peer has sent since this node last requested all entries; undefined once all
+   * have arrived.
+   */
   seen: Set<string> | undefined;
 }
 
@@ -89,7 +92,7 @@ export class Presence {
   readonly #byNode = new Map<string, Map<string, PresenceEntry>>();
   readonly #peers = new Map<string, Peer>();
   readonly #diffs = new Map<string, Diff>();
-  /** Changes of this node that have not been sent to peers yet. */
+  /** Changes of this node's entries that were not sent to peers yet. */
   #joins = new Map<string, PresenceRow>();
   #leaves: [string, string][] = [];
   #isFlushing = false;
@@ -249,7 +252,7 @@ export class Presence {
     if (keys === undefined) this.#topics.set(entry.topic, keys = new Map());
     let entries = keys.get(entry.key);
     if (entries === undefined) keys.set(entry.key, entries = new Map());
-    // The client has returned: removes its entries that are in their grace period.
+    // The client has returned: its entries that are in their grace period are removed.
     const stale = [...entries.values()].filter(({ departure }) => departure !== undefined);
     entries.set(entry.ref, entry);
     let own = this.#byNode.get(entry.node);

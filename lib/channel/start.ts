@@ -83,12 +83,12 @@ export function startHub(parts: ChannelParts): Hub {
     return homes.offer(`channel ${channel.pattern}`, {
       start: (self: Self, topic, { state }) =>
         self.spawnLink(historyHome, topic, ports, state as LogState | undefined),
-      // The kind stops an actor that does not answer in time.
+      // No time limit is needed here: if the actor does not answer in time, the kind stops it.
       handover: (pid) =>
         system.call(pid as unknown as Pid<Call<unknown, unknown>>, HAND_OVER, {
           timeout: Infinity,
         }),
-      // A history that is kept for longer than a timer lasts stays in memory.
+      // If a history must be kept for longer than a timer can run, its actor is never passivated.
       passivateAfter: unusedMs > TIMER_MS_MAX ? Infinity : unusedMs,
     });
   }

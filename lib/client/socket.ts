@@ -179,7 +179,7 @@ export class ChannelClientError extends Error {
 }
 
 interface Pending {
-  /** The operation that waits for the reply, for error messages. */
+  /** The name of the operation that waits for the reply, for error messages. */
   readonly what: string;
   readonly resolve: (value: never) => void;
   readonly reject: (error: ChannelClientError) => void;
@@ -323,8 +323,8 @@ export class Socket {
     socket.binaryType = "arraybuffer";
     let late: ReturnType<typeof setTimeout> | undefined = undefined;
     let works = false;
-    // A WebSocket counts as working with its first message: some proxies let it open, but pass no
-    // messages.
+    // A WebSocket counts as working when its first message arrives: some proxies let it open, but
+    // pass no messages.
     const working = (): void => {
       works = true;
       this.#attempts = 0;
@@ -598,7 +598,7 @@ export class Socket {
   }
 }
 
-/** The interface through which a channel uses its socket. */
+/** The functions of its socket that a channel uses. */
 interface ChannelPort {
   send(
     event: string,

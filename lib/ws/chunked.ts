@@ -70,7 +70,7 @@ export class ChunkReader {
   readonly #bytesMax: number;
   readonly #take: (bytes: Uint8Array) => void;
   #state: State = "size";
-  /** The value of those size digits of the current chunk that have been read. */
+  /** The value of the digits of the current chunk's size that were read so far. */
   #size = 0;
   #digits = 0;
   /** Number of data bytes of the current chunk that have not arrived. */
@@ -202,7 +202,7 @@ export class ChunkReader {
   }
 }
 
-/** Returned when the last byte of a body has been read. */
+/** The result of reading the last byte of a body. */
 const OVER = "over";
 
 function bad(words: string): Refusal {

@@ -258,7 +258,7 @@ class WebSocketClient<Data> implements Client<Data> {
   #lastId = 0;
   /** The time at which the current connection was opened, in milliseconds of the host's clock. */
   #openedAt = 0;
-  /** The close code and reason of the last connection. */
+  /** The close code and the reason with which the last connection ended. */
   #lastEnd: { readonly code: number; readonly reason: string } | undefined;
   #sweep: Timer | undefined;
   #timer: Timer | undefined;
@@ -357,7 +357,7 @@ class WebSocketClient<Data> implements Client<Data> {
 
   async close(code: number = CLOSE_CODES.normal, reason: string = ""): Promise<void> {
     if (this.#state === "closed" || this.#state === "failed") {
-      // Waits for other I/O, so that a loop of calls does not block the process.
+      // Lets other I/O run first, so that a loop of calls does not block the process.
       return await new Promise((turn) => this.#host.yieldToIo(turn));
     }
     const wasOpen = this.#state === "open";
@@ -508,7 +508,7 @@ class WebSocketClient<Data> implements Client<Data> {
         if (this.#abort.signal.aborted) this.#over("closed", this.error);
         else this.#again(0, asError(error));
       });
-      // `true`: the timer keeps the process alive, which may have nothing else to wait for.
+      // The argument `true` makes the timer keep the process alive, because nothing else may do so.
     }, true);
     this.#enter("waiting", ms);
   }

@@ -33,12 +33,12 @@ export function connectionActors(
   return (owner) => {
     const pid: Pid<unknown> = system.spawn(undefined, { mailbox }, connection, [owner]);
     const actorRef = actorRefOf(pid);
-    // A stopped system spawns no actor.
+    // If the system is stopped, no actor was spawned.
     return actorRef === undefined ? undefined : new ConnectionActor(pid, actorRef, owner);
   };
 }
 
-/** Connects the end of an actor with the end of its connection: if either ends, the other does. */
+/** Couples an actor with its connection: when one of them ends, it ends the other. */
 export class ConnectionActor implements Chained {
   following: Chained | undefined = undefined;
   preceding: Chained | undefined = undefined;

@@ -175,7 +175,7 @@ export class Deflate {
   #inflator: Inflator | undefined;
   /** The engine borrowed while a message arrives in pieces. Used only without context takeover. */
   #lent: Inflator | undefined;
-  /** Whether the peer has received messages that are not in this side's compression context. */
+  /** Whether frames were sent whose messages are not in this side's compression context. */
   #stale = false;
 
   constructor(shop: DeflatePool, terms: DeflateTerms, role: "server" | "client") {
@@ -198,8 +198,8 @@ export class Deflate {
   }
 
   /**
-   * Records that frames were sent that are not in this connection's context. The context is then
-   * reset before the next message.
+   * Called when frames were sent whose messages are not in this connection's context. The context
+   * is then reset before the next message.
    */
   shared(): void {
     this.#stale = true;

@@ -80,7 +80,7 @@ export class EventStream implements Member {
     } else if (policy === "close") {
       this.#isOver = true;
       this.#controller.error(new Error("the client does not read fast enough"));
-      // Deferred, because a broadcast may be in progress.
+      // Deferred, because `ended` may leave a room whose broadcast is in progress.
       queueMicrotask(() => this.#end());
     }
   }

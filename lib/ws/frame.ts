@@ -74,16 +74,19 @@ const KNOWN_OPCODES = 0b0000_0111_0000_0111;
 /** Bit n is set if a message may start with opcode n. */
 const FIRST_OPCODES = 0b0000_0000_0000_0110;
 
-/** Receives the results of the decoder. */
+/**
+ * Receives what the decoder has read: headers, pieces of payload, control frames and violated
+ * rules.
+ */
 export interface FrameSink {
   /** Whether the decoder must stop before the next frame. */
   readonly paused: boolean;
   /** Handles the header of a data frame. Returns the rule that the frame violates, if any. */
   begin(opcode: number, fin: boolean, length: number, compressed: boolean): Rule | undefined;
   /**
-   * Handles the next payload bytes of a data frame: those of `scratch` from `from` to `to`,
-   * unmasked; `left` more follow. `high` is 0 if all of them are ASCII. Called once, with an empty
-   * range, for a frame without payload.
+   * Handles the next unmasked payload bytes of a data frame: those of `scratch` from `from` to
+   * `to`. `high`: 0 if all of them are ASCII. `left`: number of payload bytes of the frame that
+   * follow. Called once, with an empty range, for a frame without payload.
    */
   piece(scratch: Scratch, from: number, to: number, high: number, left: number): Rule | undefined;
   /** Handles a control frame. */
@@ -105,7 +108,7 @@ export class FrameDecoder {
   #control: Uint8Array | undefined;
   #dead = false;
 
-  // The frame being read.
+  // The fields of the frame that is being read:
   #fin = false;
   #opcode = 0;
   #key = 0;
@@ -262,8 +265,8 @@ export class FrameDecoder {
 }
 
 /**
- * Returns an upper bound of a message's length after compression. Incompressible data grows, and
- * each flush adds bytes.
+ * Returns an upper bound of the length of a compressed message. Incompressible data grows, and each
+ * flush adds bytes.
  */
 export function deflatedMost(length: number): number {
   return 2 * length + 1024;

@@ -115,7 +115,7 @@ export class HeadReader {
     this.#lineAt = 0;
   }
 
-  /** Checks a head; the chunk's bytes from `rest` on follow it. */
+  /** Checks a complete head. The chunk's bytes from `rest` on follow the head. */
   #judge(head: RequestHead, rest: number): HeadProgress {
     const host = headerOf(head, "host");
     const refusal = checkHead(head, host, host === this.#host);
@@ -136,7 +136,7 @@ export class HeadReader {
         const empty = this.#length - this.#lineAt === 2;
         this.#lineAt = this.#length;
         if (empty) {
-          // Some clients send one or two empty lines before the request.
+          // Empty lines before the request are skipped, because some clients send one or two.
           if (this.#lines > 0) return this.#parse(at + 1);
           if (this.#length > 4) return refused(400, "the request is empty");
         } else if (++this.#lines > HEADERS_MAX + 1) return refused(431, "too many headers");
@@ -304,8 +304,8 @@ export function acceptAnswer(
 }
 
 /**
- * Returns the rejection of an invalid request of any kind. `isKnown`: whether the host was checked
- * before.
+ * Returns the rejection of an invalid request of any kind, or `undefined` if it is valid.
+ * `isKnown`: whether the host was checked before.
  */
 function checkHead(
   head: RequestHead,

@@ -88,7 +88,7 @@ export class HeldFrames {
       if (isControl) {
         const isRight = (bytes[from]! & FIN_AND_RESERVED) === FIN &&
           frame.isMasked === isMasked && frame.length <= CONTROL_BYTES_MAX;
-        // Violations are reported by the decoder when it reads this frame.
+        // The decoder reports the violation when it reads this frame.
         if (!isRight) return this.#close(to, from);
         const size = frame.header + frame.length;
         if (from + size > this.#end) break;
@@ -114,7 +114,10 @@ export class HeldFrames {
     this.#shift(to, from);
   }
 
-  /** Stops checking for control frames, and closes the gap left by removed ones. */
+  /**
+   * Stops checking for control frames. Moves the bytes from `from` on to `to`, over the frames that
+   * were removed.
+   */
   #close(to: number, from: number): void {
     this.#next = -1;
     this.#shift(to, from);

@@ -45,7 +45,7 @@ const PHRASES: Readonly<Record<number, string>> = {
   505: "HTTP Version Not Supported",
 };
 
-/** Headers that the server sets itself, about the connection and the end of the body. */
+/** Headers that only the server sets: those of the connection and of the end of the body. */
 const OURS: ReadonlySet<string> = new Set([
   "connection",
   "content-length",
@@ -136,7 +136,7 @@ export function headOf(
  */
 export function encodeHead(head: string, isAscii: boolean, body: Uint8Array = EMPTY): Uint8Array {
   const bytes = Buffer.allocUnsafe(head.length + body.length);
-  // On Deno, encoding as UTF-8 takes a fifth of the time of Latin-1.
+  // Deno encodes a text as UTF-8 in a fifth of the time that Latin-1 takes.
   bytes.write(head, isAscii ? "utf8" : "latin1");
   if (body.length > 0) bytes.set(body, head.length);
   return bytes;

@@ -75,7 +75,7 @@ const RESPONSE_BYTES_WAITING_MAX = 64 * 1024;
  */
 const EARLY_BYTES_MAX = 64 * 1024;
 
-/** Number of received bytes of a body that count as progress. */
+/** Number of received bytes of a body after which it counts as having made progress. */
 const BODY_PROGRESS_BYTES = 1024;
 
 /**
@@ -84,10 +84,10 @@ const BODY_PROGRESS_BYTES = 1024;
  */
 const DRAINED_BYTES_MAX = 256 * 1024;
 
-/** Number of requests of one client that are answered before other connections are served. */
+/** Number of consecutive requests on one connection after which other connections are served. */
 const REQUESTS_A_TURN_MAX = 16;
 
-/** Time after which a response is assumed to have arrived. Milliseconds. */
+/** Time after which the client is assumed to have received a response. Milliseconds. */
 const ARRIVED_MS = 1000;
 
 /**
@@ -168,8 +168,8 @@ export class HttpConnection<Data> implements StreamHandler {
   #state: State = "head";
   #deadline: number;
   /**
-   * A time limit in milliseconds that begins at the next tick, so that a request reads no clock;
-   * `undefined` if `#deadline` applies.
+   * A time limit in milliseconds that begins at the next tick. It is used in place of `#deadline`,
+   * so that a request need not read the clock; `undefined` while `#deadline` applies.
    */
   #limitMs: number | undefined;
   #proxy: ProxyReader | undefined;
@@ -201,15 +201,20 @@ export class HttpConnection<Data> implements StreamHandler {
   #bodyAt = 0;
   #bodyBytesSince = 0;
   #drained = 0;
-  /** Bytes that arrived before the previous request was answered, and have not been read. */
+  /** Received bytes that follow the current request. They are read after it has been answered. */
   #early: Uint8Array = EMPTY;
   #writer: ResponseWriter | undefined;
-  /** Receives the bytes of each response from its writer. */
+  /** The sink through which each response's writer writes to the stream. */
   #sink: ResponseSink | undefined;
-  /** Resumes a response that waits until the client has read more. */
+  /**
+   * Called when the client has read most of the sent data: resumes a response that waits for this.
+   */
   #roomy: (() => void) | undefined;
   #written = 0;
-  /** Number of sent bytes when the client last made progress; -1 at first. */
+  /**
+   * Number of bytes that had been passed to the system when the client last made progress; -1 at
+   * first.
+   */
   #departed = -1;
   /** The time when the client last made progress. */
   #departedAt = 0;
@@ -218,7 +223,7 @@ export class HttpConnection<Data> implements StreamHandler {
     this.#terms = terms;
     this.#stream = stream;
     const { remote, peerCertificate } = stream;
-    // A certificate is passed on only if the listener has verified it.
+    // Without the option `ca`, the listener does not verify certificates, so none is passed on.
     this.#remote = peerCertificate === undefined || terms.options.tls?.ca === undefined
       ? remote
       : { ...remote, certificate: peerCertificate };
@@ -236,7 +241,8 @@ export class HttpConnection<Data> implements StreamHandler {
   }
 
   /**
-   * Whether the head of a request is incomplete; false while the connection waits between requests.
+   * Whether the head of a request is incomplete. False while the connection waits between two
+   * requests.
    */
   get isSilent(): boolean {
     return this.#state === "proxy" || this.#state === "head";
@@ -266,7 +272,7 @@ export class HttpConnection<Data> implements StreamHandler {
 
   /** Closes this connection, which waits for a request, to make room for another. */
   yieldPlace(): void {
-    // An abort soon after a response might lose the response.
+    // An abort could lose a response that was sent less than `ARRIVED_MS` ago.
     const restedMs = this.#terms.now() - (this.#deadline - this.#terms.limits.keepAliveMs);
     if (this.#limitMs === undefined && restedMs >= ARRIVED_MS) this.#stream.abort(true);
     else this.#leave();
@@ -327,7 +333,7 @@ export class HttpConnection<Data> implements StreamHandler {
   end(): void {
     this.#halfClosed = true;
     if (this.#bodyComes) {
-      // The hook fails now because of the client, so the failure is not reported.
+      // The hook now fails because the client has closed, so its failure is not reported.
       if (this.#request !== undefined) hangUp(this.#request, hungUp());
       this.#bodyFails(hungUp());
     }
@@ -340,7 +346,8 @@ export class HttpConnection<Data> implements StreamHandler {
         return this.#leave();
       case "asking":
       case "answering":
-        // A complete request is still answered, but a WebSocket is not opened.
+        // A complete plain request is still answered. A WebSocket is not opened, and a request
+        // without its whole body is not answered.
         if (this.#upgrading || this.#bodyComes) return this.#stream.end();
         return this.#hungUp();
       case "leaving":
@@ -382,7 +389,10 @@ export class HttpConnection<Data> implements StreamHandler {
     this.#stream.write(bytes);
   }
 
-  /** Returns false if the client has read nothing for `sendTimeout`. */
+  /**
+   * Returns whether the client makes progress in reading: false if it has read nothing for
+   * `sendTimeout`.
+   */
   #isSending(now: number): boolean {
     const departed = this.#written - this.#stream.unsent;
     if (departed !== this.#departed || this.#stream.unsent === 0) {
@@ -700,7 +710,7 @@ export class HttpConnection<Data> implements StreamHandler {
       }
     };
     const fail = (error: unknown): void => {
-      // The failure of a hook whose client has closed is not reported.
+      // If the client has closed, the hook's failure is not reported.
       if (this.#request === request && !(this.#halfClosed && request?.signal.aborted)) {
         this.#hookFailed(error);
       } else if (this.#state === "asking") this.#leave();
@@ -718,7 +728,8 @@ export class HttpConnection<Data> implements StreamHandler {
     if (this.#state === "leaving" || this.#state === "gone") return;
     const what = error instanceof Error ? error.stack ?? error.message : String(error);
     this.#terms.log("error", `ws: a hook failed: ${what}`);
-    // The connection is kept, because a proxy's connection carries requests of many clients.
+    // Only the request is answered with an error; the connection is kept, because a proxy's
+    // connection carries requests of many clients.
     const head = this.#head;
     if (head === undefined || this.#state !== "asking") {
       return this.refuse({ status: 500, words: "internal error" });
@@ -731,7 +742,8 @@ export class HttpConnection<Data> implements StreamHandler {
     if (!(response instanceof Response) || response.status < 200) {
       throw new TypeError("a hook must return a Response with a status from 200");
     }
-    // Done before the body is read, because Bun sets a body's type when the headers are first read.
+    // The headers are read before the body, because Bun sets a body's type when the headers are
+    // first read.
     const lines = linesOf(response.headers);
     if (isRead(response)) {
       throw new TypeError("a hook must return a Response whose body has not been read");

@@ -175,7 +175,7 @@ if (FIELDS.length === 0) {
   });
 }
 
-/** Methods that the platform's class does not change. */
+/** Methods that the platform's `Request` keeps as they are. */
 const NORMAL_METHODS: ReadonlySet<string> = new Set([
   "DELETE",
   "GET",
@@ -186,7 +186,9 @@ const NORMAL_METHODS: ReadonlySet<string> = new Set([
   "PUT",
 ]);
 
-/** The methods for which the platform accepts a lazy request in place of its own class. */
+/**
+ * The methods for which the platform's functions accept a lazy request in place of their own class.
+ */
 const LAZY_METHODS: ReadonlySet<string> = [...NORMAL_METHODS].every(isTaken)
   ? NORMAL_METHODS
   // Bun's `new Request` does not copy the method if it receives headers as second argument.
@@ -227,7 +229,7 @@ export class RequestOrigins {
   of(scheme: "http" | "https", host: string): string | undefined {
     if (scheme !== this.#scheme || host !== this.#host) {
       const url = URL.parse(`${scheme}://${host}/`);
-      // A user name is not part of an origin, and the platform's class rejects it.
+      // An origin has no user name, and the platform's `Request` rejects URLs with one.
       this.#origin = url === null || url.username !== "" ? undefined : url.origin;
       this.#scheme = scheme;
       this.#host = host;

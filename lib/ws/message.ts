@@ -71,8 +71,8 @@ export class MessageReader implements FrameSink {
   /** The pieces of an incomplete message. */
   #parts: Parts | undefined;
   /**
-   * Whether the incomplete message was dropped, because its memory was needed or the connection
-   * closed.
+   * Whether the incomplete message was dropped, either because its memory was needed or because the
+   * connection is closing.
    */
   #dropped = false;
 
@@ -163,7 +163,7 @@ export class MessageReader implements FrameSink {
       this.work += piece.length;
       this.#add(parts, piece, 0, piece.length, this.#lengthMax);
       if (this.#dropped) return "tooMuch";
-      // `1`: the piece has not been checked for ASCII.
+      // The last argument, 1, means that the piece may contain other characters than ASCII.
       if (isText && !parts.check(piece, 0, piece.length, 1)) return "text";
     }
     return undefined;

@@ -42,7 +42,8 @@ export class ConnectionOutbox {
   /** Masks frames; used only by clients. */
   readonly #masker: Masker | undefined;
   /**
-   * Whether a send returned another result than "sent" since the last call of {@linkcode drained}.
+   * Whether a send has returned another result than "sent" since {@linkcode drained} was last
+   * called.
    */
   #behind = false;
   /** Number of bytes written so far. */

@@ -100,7 +100,7 @@ export class ResponseWriter {
   /** Cancels the body, because the client will not read it. */
   cancel(reason: Error): void {
     this.isCancelled = true;
-    // A body that is no longer needed may fail.
+    // If a body that is no longer needed fails, the failure is ignored.
     this.#reader?.cancel(reason).catch(() => {});
   }
 
@@ -174,7 +174,8 @@ export class ResponseWriter {
       reader.cancel().catch(() => {});
       return this.#sink.room();
     }
-    // A body longer than its Content-Length would be read as the beginning of the next response.
+    // The client would read the bytes after the announced Content-Length as the beginning of the
+    // next response.
     const promised = framing.kind === "length" ? framing.length : Infinity;
     let sent = 0;
     const put = (bytes: Uint8Array): Promise<void> | undefined => {

@@ -174,7 +174,7 @@ class Room implements RoomTerms {
   }
 }
 
-/** A range of the open batch that one member must not receive. */
+/** A range of bytes of the open batch that one member must not receive. */
 interface Exclusion {
   readonly from: number;
   readonly to: number;
@@ -225,7 +225,7 @@ export class Rooms {
   #open: Room | undefined;
   /** The ranges of the open batch that are not sent to some members. */
   readonly #exclusions: Map<Member, Exclusion[]> = new Map();
-  /** Whether the end of this turn will seal the batch. */
+  /** Whether a task at the end of this turn is registered, which seals the batch. */
   #armed = false;
   readonly #endTurn = (): void => {
     this.#armed = false;

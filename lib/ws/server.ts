@@ -165,7 +165,7 @@ class WebSocketServer<Data> implements Server {
   #listener: Listener | undefined;
   /** Number of connections accepted so far. */
   #accepted = 0;
-  /** Whether new connections are aborted. */
+  /** Whether the server aborts new connections. */
   #refuses = false;
   #sweep: { cancel(): void } | undefined;
   /** The promise of the first `stop`. */
@@ -302,7 +302,7 @@ class WebSocketServer<Data> implements Server {
     checkCloseCode(options.code ?? CLOSE_CODES.goingAway);
     checkStop(options);
     if (this.#stopped === undefined) return this.#stopped = this.#stop(options);
-    // Prevents a loop of calls from starving I/O.
+    // Lets other I/O run first, so that a loop of calls does not block the process.
     return this.#stopped.then(() => new Promise((turn) => this.#host.yieldToIo(turn)));
   }
 
@@ -343,7 +343,8 @@ class WebSocketServer<Data> implements Server {
     for (const each of this.#arrivals) {
       if (each.isSilent && !this.#turnedAway.has(each)) silent.enter(each.peer);
     }
-    // The new connection itself is counted as a silent one.
+    // `most` begins with the silent connections of the new client, this one included: only an
+    // address with more of them loses one.
     let most = silent.of(newcomer);
     let victim: HttpConnection<Data> | undefined;
     for (const each of this.#arrivals) {
@@ -395,7 +396,7 @@ class WebSocketServer<Data> implements Server {
     const closed = this.#listener!.close();
     if (this.#options.reusePort) await this.#awaitOpening();
     for (const arrival of this.#arrivals) arrival.dismiss();
-    // Broadcasts of this turn are sent first, also those of channels.
+    // Waits until the broadcasts of this turn were sent, including those of channels.
     await new Promise<void>((sent) => this.#host.atFlush(sent));
     const left: Closeable[] = [...this.#connections, ...this.#ports?.responses?.() ?? []];
     let timer = IDLE;
@@ -451,7 +452,7 @@ function listenerTls(tls: ServeOptions["tls"]): ServerTls | undefined {
   return { cert, key, clientCa: ca, takesTls12: true, ...(hosts && { hosts }) };
 }
 
-/** Stands for a timer that was never set. */
+/** Used in place of a timer that was never set. */
 const IDLE = { cancel(): void {} };
 
 /** Throws {@linkcode OptionError} if an option of `stop` is invalid. */

@@ -224,7 +224,7 @@ export interface Settled<Data> {
   readonly data: Data;
   readonly protocol: string | undefined;
   readonly deflate: DeflateTerms | undefined;
-  /** The client named by a proxy, if there is one. */
+  /** The client's address, if a proxy has reported it. */
   readonly client?: Address | undefined;
   /** Replaces the server's backpressure settings. */
   readonly backpressure?: Backpressure | undefined;
@@ -261,7 +261,10 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
   readonly #held = new HeldFrames();
   /** Whether messages that arrived before the peer's close frame still have to be handled. */
   #delivers = false;
-  /** How the stream has ended, while messages still have to be handled. */
+  /**
+   * How the stream has ended. Set while messages that arrived before its end still have to be
+   * handled.
+   */
   #end: StreamEnd | undefined;
   #abortion: AbortController | undefined;
   /** The time at which the closing connection is aborted; `Infinity` while it is open. */
@@ -274,7 +277,10 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
    */
   #departed = 0;
   #hasAll = false;
-  /** Cost of control frames that were answered ahead of waiting messages, since the last pause. */
+  /**
+   * Cost of the control frames that were answered before waiting messages, since other connections
+   * could last be served.
+   */
   #aheadWork = 0;
   #endCode: number = CLOSE_CODES.abnormal;
   #endReason = "";
@@ -619,7 +625,8 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
   /** Yields to other connections if decoding has taken long. */
   #look(): void {
     if (this.#reader.work <= WORK_A_TURN_MAX) return;
-    // If decoding is suspended already, `#continueWith` yields later.
+    // If decoding is suspended already, other connections are served when `#continueWith` is
+    // called.
     if (this.#waiting || this.#state === "closed") return;
     this.#waiting = true;
     this.#stream.pause();
@@ -726,7 +733,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     this.#endCode = CLOSE_CODES.tryAgainLater;
     this.#endReason = "over backpressureLimit";
     this.#outbox.control(OPCODES.close, buildClose(this.#endCode, this.#endReason));
-    // Deferred, because a broadcast may be in progress.
+    // Deferred, because this call may be part of a broadcast to a room that the connection leaves.
     this.#terms.later(() => {
       this.#terms.rooms.leaveAll(this);
       this.#continueWith();

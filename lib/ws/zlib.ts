@@ -169,7 +169,7 @@ export class Deflator {
       this.#engine.run(payload, 0, Infinity, parts);
     } else parts.push(zlib.deflateRawSync(payload, this.#options));
     const all = parts.length === 1 ? parts[0]! : concat(parts);
-    // A flush after a flush produces no output.
+    // For an empty message after an earlier flush, zlib produces no output.
     return all.length <= TAIL.length ? EMPTY_BLOCK : all.subarray(0, all.length - TAIL.length);
   }
 
@@ -254,7 +254,7 @@ export class Inflator {
 
   /** Inflates the rest of a complete message, and appends it to `parts`. */
   finish(lengthMax: number, parts: Uint8Array[] = []): InflatedPieces {
-    // Without any byte of the message, there is no block to complete.
+    // If no byte of the message has arrived, there is no block to complete.
     if (!this.#begun) return parts;
     const engine = this.#open();
     if (engine.run(TAIL, 0, lengthMax - this.#length, parts) < 0) return "tooBig";
