@@ -74,10 +74,7 @@ const KNOWN_OPCODES = 0b0000_0111_0000_0111;
 /** Bit n is set if a message may start with opcode n. */
 const FIRST_OPCODES = 0b0000_0000_0000_0110;
 
-/**
- * Receives what the decoder has read: headers, pieces of payload, control frames and violated
- * rules.
- */
+/** Receives the headers, payloads, control frames and violations that the decoder reads. */
 export interface FrameSink {
   /** Whether the decoder must stop before the next frame. */
   readonly paused: boolean;
