@@ -135,8 +135,8 @@ async function startNode({ cluster }: Config, options: AppOptions): Promise<Node
 }
 
 /**
- * Connects to running peers before the services start, so that the holders of singletons and the
- * watchers of streams are known. Other peers are dialed in the background.
+ * Connects to the running peers before the services start, so that the services find the holders of
+ * singletons and the watchers of streams. Other peers are dialed in the background.
  */
 async function meet(node: Node, peers: readonly string[]): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -206,8 +206,8 @@ async function startServers(mesher: Mesher): Promise<Server[]> {
     hostname,
     maxPayloadLength: MESSAGE_BYTES_MAX,
     maxRequestBodySize: BODY_BYTES_MAX,
-    // Allows all origins here, because `personOf` checks the origin: the page may open streams on
-    // another port, and programs send no origin.
+    // All origins are allowed here, because `personOf` checks the origin: the page may open streams
+    // on another port, and programs send no origin.
     origins: "*" as const,
     ...socketHandlers(mesher),
   };

@@ -45,8 +45,8 @@ export interface Parts {
   readonly losses: Losses;
   readonly counters: Counters;
   /**
-   * Number of accepted events since the last reset, counted by the registry. It outlives the
-   * registry.
+   * Number of events accepted since the last reset. The registry counts them here, so that the
+   * count survives its restart.
    */
   readonly eventCounter: { count: number };
   readonly live: Live;

@@ -38,7 +38,7 @@ export class Held {
   readonly #held: () => number;
   readonly #tell: TellPeers;
   #turn = 0;
-  /** The ceiling announced to peers, up to which events may be held. */
+  /** The ceiling that peers know: the number of events that this node may hold. */
   #most = 0;
   /** The higher ceiling that is being announced. */
   #next = 0;

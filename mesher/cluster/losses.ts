@@ -8,7 +8,7 @@
 /** Maximum number of losses that are kept. The latest ones are kept. */
 export const LOSSES_MAX = 20;
 /**
- * Maximum difference between the times at which several nodes detect the same loss. Milliseconds.
+ * If several nodes report the loss of a node within this time, it is the same loss. Milliseconds.
  */
 const NOTICED_MS = 60_000;
 

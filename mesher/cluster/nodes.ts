@@ -89,7 +89,8 @@ class Child {
     this.#isStopping = true;
     this.#wake();
     const child = this.#process;
-    // Uses the process id, because Deno reports no exit status after the child's own `kill`.
+    // The process is signalled by its id, because Deno reports no exit status after the child's own
+    // `kill`.
     if (child !== undefined) process.kill(child.pid!, "SIGTERM");
   }
 
@@ -114,7 +115,7 @@ class Child {
       stdio: ["pipe", "inherit", "inherit"],
     });
     child.stdin!.on("error", () => {
-      // The process has exited, which `exit` reports.
+      // The pipe fails when the process has exited, which the event `exit` reports.
     });
     return new Promise((resolve) => {
       child.on("spawn", () => {

@@ -55,7 +55,10 @@ const INSIDE_V4 = [
 const OUTSIDE_V6 = mustRange("2000::/3");
 /** Internal ranges within the external one: protocol assignments and documentation. */
 const INSIDE_V6 = ["2001::/23", "2001:db8::/32", "3fff::/20"].map(mustRange);
-/** IPv6 ranges whose addresses contain an IPv4 address, and its offset in bytes. */
+/**
+ * IPv6 ranges whose addresses contain an IPv4 address, each with the offset of that address in
+ * bytes.
+ */
 const CARRIERS: readonly (readonly [AddressRange, number])[] = [
   [mustRange("::ffff:0:0/96"), 12],
   [mustRange("64:ff9b::/96"), 12],

@@ -21,14 +21,14 @@ const HEX = /([._~-]|\/)(?=[0-9a-f]*\d)[0-9a-f]{6,64}(?=[._~/-]|$)/gi;
 export function placeOf({ module, file }: Pick<Frame, "module" | "file">): string {
   if (module !== null) return classOf(module);
   if (file === null) return "";
-  // A path of words has nothing to remove.
+  // A path that consists only of words contains nothing that differs between builds.
   if (/^[a-z][a-z._-]*(?:\/[a-z._-]+)*$/.test(file)) return file;
   if (/^(?:blob|data):/i.test(file)) return `<${file.slice(0, 4).toLowerCase()}>`;
   const path = file.replaceAll("\\", "/")
     .replace(/^[a-z][a-z0-9+.-]*:\/\/[^/]*/i, "")
     .replace(/[?#].*$/s, "")
     .replace(/^[a-z]:(?=\/)/i, "")
-    // Builds of Next.js have an id.
+    // Next.js: the id of a build.
     .replace(/(\/_next\/(?:static|data)\/)(?!chunks\/|css\/|media\/)[^/]+/, "$1<build>")
     // Versioned folders: releases/20260131120000, v1.2.3, node_modules/.pnpm/x@1.2.3.
     .replace(/\/releases\/\d[\w.-]*/, "/releases/<n>")
@@ -39,10 +39,10 @@ export function placeOf({ module, file }: Pick<Frame, "module" | "file">): strin
     .replace(/[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}/gi, "<uuid>")
     .replace(/\/version\d+(?=\/)/, "/version<n>")
     .replace(/-\d{4}-\d{2}-\d{2}(?=\/)/, "-<n>")
-    // Installations of Android and Nix.
+    // Android and Nix: the identifiers of an installation.
     .replace(/(\/data\/app\/)(?:~~[^/]+\/)?([^/]+)-[^/]{22,}(?=\/)/, "$1$2")
     .replace(/(\/nix\/store\/)[a-z0-9]{32}-([a-z-]+)-[\d.]+(?=\/)/, "$1$2")
-    // Folders of users, and of a run of the program.
+    // The name of the user in a home folder, and the folders of one run of the program.
     .replace(/^\/(?:home|Users)\/[^/]+/, "/home/<user>")
     .replace(/^\/(?:private\/)?(?:tmp|var\/tmp)\/[^/]+\/(?:\d+(?=\.))?/, "/tmp/<n>/")
     .replace(/(\/var\/cache\/[^/]+\/Container)\w{5,10}(?=\/)/, "$1<hash>");
@@ -50,7 +50,7 @@ export function placeOf({ module, file }: Pick<Frame, "module" | "file">): strin
     const isWhole = before === "/";
     return isHash(hash, BUNDLES.test(path), isWhole) ? `${before}<hash>` : all;
   }).replace(HEX, "$1<hash>");
-  // Chunks with numbers as names.
+  // Bundlers: the numbers in the names of chunks.
   return BUNDLES.test(path) ? name.replace(/(\/)\d+(?=[.-])/g, "$1<n>") : name;
 }
 
@@ -61,7 +61,7 @@ export function placeOf({ module, file }: Pick<Frame, "module" | "file">): strin
 function isHash(part: string, isBundle: boolean, isWhole: boolean): boolean {
   const isMixed = /[a-z]/.test(part) && /[A-Z]/.test(part);
   if (isWhole) return isBundle && isMixed && /\d/.test(part);
-  // The hash of esbuild.
+  // esbuild: eight capital letters and digits.
   if (/^[A-Z0-9]{8}$/.test(part)) return true;
   if (part.length === 43) return isMixed;
   if (/[_-]/.test(part)) return isBundle && isMixed && part.length === 8;

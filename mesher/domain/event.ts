@@ -1,11 +1,9 @@
 /**
- * The event, as all steps after the parsing use it. `validate.ts` creates it from Mesher's own
- * JSON, and `sentry.ts` from that of a Sentry SDK; no later step reads the raw input. An event is
- * plain data: it can be cloned, sent to another node, and converted to JSON.
+ * Defines the event that all steps after parsing use.
  *
- * `validate.ts` creates it from our own JSON and `sentry.ts` from a Sentry SDK's; afterwards,
- * nothing in Mesher reads the raw input. It is plain data that survives `structuredClone`, a send
- * to another node and JSON.
+ * `validate.ts` creates it from Mesher's own JSON, and `sentry.ts` from that of a Sentry SDK; no
+ * later step reads the raw input. An event is plain data: it can be cloned, sent to another node,
+ * and converted to JSON.
  *
  * @module
  */

@@ -1,15 +1,15 @@
 /**
  * Determines which events are the same error, by the first of these rules that applies.
  *
- * 1. The client's own fingerprint. In it, `{{ default }}` represents the result of the other rules,
- *   and
- *    `{{ transaction }}`, `{{ type }}` and the other names of `variableOf` represent parts of the event.
- * 2. All exceptions of the chain: the type and frames of each, only those of the application if
- *   there are any;
- *    and the source line that threw it or, if that is unknown or does not contain the message, its value. Line
+ * 1. The fingerprint that the client has sent. In it, `{{ default }}` stands for the result of the
+ *    other rules; `{{ transaction }}`, `{{ type }}` and the other names of `variableOf` stand for
+ *    parts of the event.
+ * 2. If exceptions of the chain have frames: the type and the frames of each exception, and the
+ *    source line that threw it. If the application has frames in the stack, only these are used. If
+ *    the source line is unknown or does not contain the message, the value is used instead. Line
  *    numbers are ignored, so that an edit above does not create a new issue.
- * 3. Their types and values, if none has frames.
- * 4. The template of the message, or the message.
+ * 3. If no exception has frames: the types and values of the exceptions.
+ * 4. If there are no exceptions: the template of the message, or else the message.
  *
  * Values and messages are normalised (`normalise.ts`), and so are files and functions
  * (`code_place.ts`).
@@ -63,7 +63,8 @@ export function groupingOf(event: MesherEvent): Grouping {
 export function basisOf(event: MesherEvent): readonly [Grounds, string] {
   const own = event.fingerprint;
   if (own === null || own.every((part) => variableIn(part) === "default")) return ownBasisOf(event);
-  // The parts are encoded as JSON, so that they cannot be confused.
+  // The parts of a fingerprint are joined as JSON, so that different parts never result in the same
+  // text.
   const parts = own.map((part) => {
     const name = variableIn(part);
     if (name === null) return part;
@@ -78,7 +79,8 @@ function ownBasisOf(event: MesherEvent): readonly [Grounds, string] {
   if (exceptions.length === 0) return ["message", JSON.stringify(["message", message])];
   const parts = exceptions.map((exception) => partsOf(exception, message));
   const grounds = parts.some(({ frames }) => frames.length > 0) ? "frames" : "exception";
-  // A group of exceptions may contain any number of equal ones.
+  // The exceptions of an exception group are compared without repetitions, because their number may
+  // vary.
   const texts = parts.map((part) => JSON.stringify(part));
   const chain = texts.filter((text, i) => text !== texts[i - 1]);
   return [grounds, `["${grounds}",${chain.join(",")}]`];
@@ -113,7 +115,7 @@ function countedFrames({ frames }: Exception): readonly Frame[] {
 
 function nameOf(frame: Frame): string {
   const [place, name] = [placeOf(frame), functionOf(frame)];
-  // Native code without symbols: its library.
+  // A frame of native code without symbols is identified by its library.
   return place === "" && name === ""
     ? `${frame.package?.replace(/^.*[\\/]/s, "") ?? ""}|`
     : `${place}|${name}`;

@@ -61,9 +61,9 @@ const QUOTED = new RegExp(
   "g",
 );
 
-/** Ids of 21 characters, as nanoid makes them. */
+/** Matches ids of 21 characters, as nanoid creates them. */
 const NANOID = /(?<![\w-])(?=[\w-]*\d)(?=[\w-]*[a-z])(?=[\w-]*[A-Z])[\w-]{21}(?![\w-])/g;
-/** The name of a user among folders. */
+/** Matches the name of a user in the path of a home folder. */
 const HOME = /(\/(?:home|Users)\/|\b[A-Za-z]:[\\/]Users[\\/])[^\s/\\:"'<>]+(?=[/\\])/g;
 
 /** Matches names that a minifier has given to variables, in messages of JavaScript's engines. */
@@ -71,15 +71,15 @@ const MINIFIED =
   /(?<![\w$.])[a-z_$]{1,2}(?=(?:[.[(][^\s]{0,128})? is (?:not a function|not a constructor|not iterable|undefined\b|null\b))/g;
 
 /**
- * A rule, and a text or pattern without which it cannot apply: most rules are skipped for most
- * texts.
+ * A rule: a text or pattern without which it cannot apply, the pattern to replace, and the
+ * replacement. The first part lets most rules be skipped for most texts.
  */
 type Rule = readonly [needs: string | RegExp, RegExp, string | ((found: string) => string)];
 
 const DIGIT = /\d/;
 const QUOTE = /["'`“„‘«「]/;
 
-/** Applied in this order to a text in lower case. */
+/** The rules, which are applied in this order to a text in lower case. */
 const RULES: readonly Rule[] = [
   ["eyj", /\beyj[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?/g, "<token>"],
   [
@@ -128,7 +128,7 @@ export function normalise(text: string): string {
   return left.replace(/\s+/g, " ").trim();
 }
 
-/** Punctuation at the end belongs to the sentence and not to the URL. */
+/** Punctuation at the end of a URL belongs to the sentence around it. */
 function urlIn(url: string): string {
   return `<url>${/[.,:;!?]+$/.exec(url)?.[0] ?? ""}`;
 }

@@ -56,7 +56,7 @@ const SECRET_WORDS: ReadonlySet<string> = new Set(
   ("auth oauth token jwt pwd pw pass senha pin cvv cvc ssn iban otp totp cookie cookies session sid dsn key keys salt nonce " +
     "signature passkey pat cc pan").split(" "),
 );
-/** Words that denote a secret only after another word. */
+/** Words that denote a secret only if another word precedes them. */
 const HARMLESS = new Set("key keys salt nonce signature".split(" "));
 /** Words before `key` that make it the key of a map, a table or a keyboard. */
 const KEY_OF: ReadonlySet<string> = new Set(
@@ -277,7 +277,8 @@ class Scrubber {
     const scrubbed = Object.fromEntries(
       Object.entries(object).map(([name, value]) => [name, this.#pair(name, value)]),
     );
-    // A form's field, a header or a variable as an object: `{name: "password", value: …}`.
+    // The object may itself be a named value, such as a form's field, a header or a variable:
+    // `{name: "password", value: …}`.
     const name = object["name"] ?? object["key"] ?? object["field"];
     if (typeof name === "string" && Object.hasOwn(scrubbed, "value")) {
       scrubbed["value"] = this.#pair(name, scrubbed["value"]!);
@@ -293,7 +294,10 @@ class Scrubber {
     return this.#object(value as JsonObject);
   }
 
-  /** Finds a pair, `["password", …]`, and arguments of a program, `["--password", …]`. */
+  /**
+   * Removes secrets from a list. It may be a pair, `["password", …]`, or the arguments of a
+   * program, `["--password", …]`.
+   */
   #list(list: readonly Json[]): Json {
     const [name, secret] = list;
     if (list.length === 2 && typeof name === "string" && this.#isSecret(name, secret!)) {
@@ -341,8 +345,8 @@ class Scrubber {
     if (this.#safe.has(whole)) return false;
     if (this.#fields.has(whole)) return true;
     if (isObject(value) || Array.isArray(value) && value.some((one) => typeof one === "object")) {
-      // For an object or a list, only such a name denotes a secret as a whole; in others, the
-      // single values are checked.
+      // An object or a list is removed as a whole only if its name is one of these. Otherwise, its
+      // values are checked one by one.
       return /^(?:credentials?|cookies?|secrets?|passwords?|tokens)$/.test(whole);
     }
     const words = wordsIn(name);
@@ -415,7 +419,8 @@ class Scrubber {
  * Returns whether what follows a secret's name is its value: in prose, a colon may follow any word.
  */
 function isSecretValue(value: string, quote: string, between: string): boolean {
-  // The names in an object are read one by one.
+  // A value that is already filtered needs no removal, and an object is not removed as a whole: its
+  // own names are checked.
   if (/^["'`\\]*\[Filtered|^\{/.test(value)) return false;
   const isProse = quote === "" && between.includes(":") && !between.includes(">") &&
     !/^(?=.*\d).{5,}|^["'].{4,}|^.{16,}/.test(value);

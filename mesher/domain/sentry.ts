@@ -36,8 +36,8 @@ function sentryExceptionsFrom(raw: Raw): Exception[] {
 }
 
 /**
- * Some clients put the stack next to the exception, or into the crashed thread. The stack of a
- * plain message is there too.
+ * Returns the exceptions, with the stack that some clients put next to the exception or into the
+ * crashed thread. The stack of a plain message is in one of these places too.
  */
 function withThread(raw: Raw, message: string, exceptions: Exception[]): Exception[] {
   const thrown = exceptions.at(-1);

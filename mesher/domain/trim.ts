@@ -85,7 +85,7 @@ class Trimmer {
       [key, entry],
     ) => [cut(key, NAME_CHARS_MAX), this.value(entry, depth + 1)]);
     if (kept.length < entries.length) object.push(["…", `[${entries.length - kept.length} more]`]);
-    // `fromEntries` is used because assignments to `__proto__` would not create a property.
+    // `fromEntries` also creates a property `__proto__`, which an assignment would not.
     return Object.fromEntries(object);
   }
 

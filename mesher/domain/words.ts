@@ -53,7 +53,7 @@ export function asciiWordsOf(text: string): string[] | null {
   let at = 0;
   while (at < text.length && words.size < WORDS_MAX) {
     const begin = at;
-    // The kinds of the code units in this run, as bits.
+    // The kinds of code units that occur in this run, as bits.
     let kinds = 0;
     for (let kind; at < text.length && (kind = kindOf(text.charCodeAt(at))) !== OTHER; at++) {
       if (kind === NOT_ASCII) return null;
@@ -88,7 +88,7 @@ function addHumps(
     do at++; while (at < end && kindOf(text.charCodeAt(at)) === kind);
     if (kind === UNDERSCORE) continue;
     if (kind === UPPER && at < end && kindOf(text.charCodeAt(at)) === LOWER) {
-      // The last of several capitals begins the next word.
+      // The last of several capitals begins the next word: `HTTPError` has `http` and `error`.
       if (at - from > 1) at--;
       else do at++; while (at < end && kindOf(text.charCodeAt(at)) === LOWER);
     }

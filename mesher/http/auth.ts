@@ -133,6 +133,6 @@ function isOwnPage(
   if (origin === null) return true;
   const host = URL.parse(origin)?.host;
   if (host === url.host || publicUrl !== null && host === new URL(publicUrl).host) return true;
-  // The streams may have another port than the page.
+  // The page may be on another port of this host than the stream.
   return isUpgrade && host === new URL(`http://${url.hostname}:${ports.http}`).host;
 }

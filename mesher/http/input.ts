@@ -30,7 +30,7 @@ const LIST_MAX = 100;
 const DECODERS: Readonly<Record<string, (first: number) => Transform>> = {
   gzip: () => createGunzip(),
   "x-gzip": () => createGunzip(),
-  // Some clients omit zlib's header, whose first byte has these low bits.
+  // zlib's header, which some clients omit, has a first byte with these low bits.
   deflate: (first) => (first & 0x0f) === 8 ? createInflate() : createInflateRaw(),
   br: () => createBrotliDecompress(),
   zstd: () => createZstdDecompress(),
@@ -122,7 +122,8 @@ async function* inflated(
   if (first.done) throw new HttpError(400, `the body is not valid ${encoding}`);
   const decoder = DECODERS[encoding]!(first.value[0]!);
   const source = Readable.from(inSlices(first.value, sent));
-  // Errors of the body's limits are rethrown; all others are the decoder's.
+  // The error of the body's source. It is rethrown if a limit was exceeded; any other error means
+  // that the data is invalid.
   let fault: unknown;
   source.on("error", (error) => decoder.destroy(fault = error));
   source.pipe(decoder);

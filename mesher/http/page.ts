@@ -99,7 +99,8 @@ export class PageFiles {
 
   /** Returns a file, which is read and hashed again only if it has changed. */
   async #content(file: string): Promise<Content> {
-    // Taken before the file is read: if the file changes in between, the next request detects it.
+    // The stamp is taken before the file is read: if the file changes in between, the next request
+    // finds a different stamp.
     const { ino, size, mtimeMs } = await stat(file);
     const stamp = `${ino} ${size} ${mtimeMs}`;
     const known = this.#contents.get(file);

@@ -81,7 +81,8 @@ async function unzipped(zip: Uint8Array): Promise<Map<string, Uint8Array>> {
   const { Unzip, UnzipInflate } = await import("fflate@0.8.3");
   const files = new Map<string, Uint8Array>();
   let total = 0;
-  // The library reports an error thrown here as its own, so the original one is kept.
+  // The library replaces an error that is thrown here by its own, so the original one is kept in
+  // `fault`.
   let fault: BundleError | undefined;
   const fail = (words: string): never => {
     throw fault ??= new BundleError(words);
@@ -124,7 +125,7 @@ function manifestOf(bytes: Uint8Array | undefined): Readonly<Record<string, unkn
     const manifest = objectOf(JSON.parse(new TextDecoder().decode(bytes)));
     if (manifest !== null) return manifest;
   } catch {
-    // Invalid JSON is reported below.
+    // If the JSON is invalid, the error is reported below.
   }
   throw new BundleError("the bundle has no manifest.json");
 }

@@ -17,7 +17,7 @@ import {
   placeAt,
 } from "./trace.ts";
 
-/** The same place in the original source. */
+/** A place in the original source that was found for a place in minified code. */
 export interface Traced {
   readonly file: string;
   readonly line: number;
@@ -34,7 +34,7 @@ export type MapOrder =
   & { readonly id: number; readonly key: string; readonly places: readonly MinifiedPlace[] }
   & (
     | { readonly kind: "trace" }
-    /** Contents are compressed with gzip. */
+    /** Loads the map first. `map` and `code` are compressed with gzip. */
     | { readonly kind: "load"; readonly map: Uint8Array; readonly code: Uint8Array | null }
   );
 
@@ -77,7 +77,7 @@ export class MapReader {
         bytes: json.length + (minified?.length ?? 0),
       };
     } catch {
-      // An invalid map: its frames stay as they are.
+      // If the map is invalid, its frames stay as they are.
     }
     this.#kept.set(key, loaded);
     const bytes = () => [...this.#kept.values()].reduce((sum, one) => sum + (one?.bytes ?? 0), 0);

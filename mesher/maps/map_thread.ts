@@ -26,21 +26,21 @@ type Result = Exclude<MapReport["traced"], string> | null;
 /** The thread of one node. */
 export class MapThread {
   #worker: Worker | undefined;
-  /** Used if the thread has no library. */
+  /** Reads maps in this thread. Used if other threads cannot import the library. */
   #reader: MapReader | undefined;
   readonly #waiting = new Map<number, (traced: MapReport["traced"] | null) => void>();
   #lastId = 0;
   #isClosed = false;
 
   /**
-   * Returns the original places by a map that is loaded, undefined if it is not, or null if the
-   * thread failed.
+   * Returns the original places of `places` with a loaded map. Resolves with undefined if the map
+   * is not loaded, or with null if the thread has failed.
    */
   trace(key: string, places: readonly MinifiedPlace[]): Promise<Result> {
     return this.#ask({ kind: "trace", id: ++this.#lastId, key, places });
   }
 
-  /** Loads a map, then does the same. */
+  /** Loads a map, and returns the original places as {@linkcode trace} does. */
   load(
     key: string,
     places: readonly MinifiedPlace[],
@@ -50,7 +50,7 @@ export class MapThread {
     return this.#ask({ kind: "load", id: ++this.#lastId, key, places, map, code });
   }
 
-  /** Ends the thread. Orders that wait resolve with null. */
+  /** Ends the thread. Requests that wait resolve with null. */
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#end();

@@ -77,7 +77,7 @@ export class SourceMaps {
     const known = await this.#thread.trace(map.id, places);
     if (known !== undefined) return known;
     const content = await this.#artifacts.artifactContent(map.id);
-    // Deleted since it was found.
+    // If the map was deleted after it was found, there are no original places.
     if (content === null) return null;
     const code = source === undefined ? null : await this.#artifacts.artifactContent(source.id);
     return await this.#thread.load(map.id, places, content, code) ?? null;

@@ -81,7 +81,7 @@ export function placeAt(map: ParsedMap, line: number, column: number): OriginalP
       source: map.contentOf(found.source),
     };
   } catch {
-    // The mapping refers to a source that the map does not have.
+    // The mapping refers to a source that the map does not contain.
     return null;
   }
 }

@@ -22,7 +22,7 @@ export class Keys {
 
   /**
    * @param {Bindings} bindings
-   * @param {AbortSignal} [signal] Until when.
+   * @param {AbortSignal} [signal] Removes the bindings when it is aborted.
    */
   bind(bindings, signal) {
     this.#layers.push(bindings);

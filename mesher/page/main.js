@@ -76,7 +76,7 @@ async function begin() {
   run(app, signal);
 }
 
-/** The link was used. Starts the page again, without the secret in the history. */
+/** Called when the link was used. Starts the page again, without the secret in the history. */
 function enter() {
   history.replaceState(null, "", BASE);
   begin();

@@ -60,7 +60,8 @@ export class Keys {
       if (this.#known.get(hash) !== known) return;
       this.#known.set(hash, { askedAt: now, answer, isAsked: false });
     } catch {
-      // The cached answer stays in use until it is outdated, and is then requested again.
+      // If the refresh fails, the cached answer stays in use until it is outdated, and is then
+      // requested again.
     }
   }
 

@@ -54,7 +54,7 @@ export async function attemptWebhook(
   } finally {
     clearTimeout(timer);
     signal.removeEventListener("abort", end);
-    // Cancels what is still in progress.
+    // Cancels the lookup or the request if it is still in progress.
     over.abort();
   }
 }

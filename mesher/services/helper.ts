@@ -39,7 +39,7 @@ export function helperOf(parts: Parts): Service<Helper> {
         };
         if (items.length === 0) return [0, state];
         if (!parts.outbox.push(grouped(parts, items, stored))) {
-          // The sender keeps the events, and processes them itself.
+          // The requesting node still has the events, and processes them itself.
           call.refuse(new Error("this node's buffer is full"));
         } else parts.counters.add("processed_for_others", items.length);
         return noReply(state);
@@ -48,7 +48,7 @@ export function helperOf(parts: Parts): Service<Helper> {
   });
 }
 
-/** Used only for types, and for functions that call helpers. */
+/** A service without parts. Used only for its types and for the functions that call helpers. */
 const ANY: Service<Helper> = helperOf(undefined as never);
 
 /** Functions that call a helper on any node. */

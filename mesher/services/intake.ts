@@ -45,7 +45,7 @@ export class Intake {
     if (granted < events.length) counters.add("rate_limited", events.length - granted);
     if (granted === 0) return { kind: "rate_limited", retryAfterMs };
     const passed = events.slice(0, granted);
-    // For the sender, events that are not sampled count as accepted.
+    // Events that are not sampled are reported to the sender as accepted.
     const kept = passed.filter(({ id }) => isSampled(id, project.sampleRate));
     counters.add("sampled_out", passed.length - kept.length);
     const receivedAt = this.#parts.now();
@@ -54,7 +54,7 @@ export class Intake {
       receivedAt,
       event: scrubbed(event, project.scrub),
     }));
-    // Waits until peers know the number of events that this node may hold, before it holds them.
+    // This node may hold the events only after its peers know of a ceiling that includes them.
     while (inbox.room >= items.length && !held.fits(items.length)) await held.raise(items.length);
     if (!inbox.push(items)) {
       counters.add("refused_full", kept.length);

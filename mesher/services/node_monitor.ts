@@ -67,7 +67,7 @@ export const nodeMonitor: Service<NodeMonitor> = service({
     this.self.sendInterval(me, "tick", TICK_MS);
     const state = { parts, holdings };
     const peers = node.peers();
-    // Handles the nodes that were lost while there was no monitor.
+    // Handles the loss of nodes while no monitor was running.
     for (const name of holdings.keys()) if (!peers.includes(name)) down(state, name, "not noticed");
     for (const name of peers) {
       if (!holdings.has(name)) up(state, name);

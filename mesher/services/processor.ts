@@ -65,7 +65,7 @@ export const processor: Service<Processor> = service({
       parts.node.send(me, "wake");
     };
     parts.inbox.wake = wake;
-    // The predecessor that had borrowed these events has crashed.
+    // Takes back the events that the predecessor had borrowed before it crashed.
     parts.inbox.releaseAll();
     self.sendInterval(me, "look", LOOK_MS);
     return { parts, helpers: [], lent: { batches: 0, turn: 0 }, woken };

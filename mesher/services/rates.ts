@@ -81,14 +81,14 @@ export class Rates {
         const there = rateLimiter.at(node, { name: RATE_LIMITER, node: owner });
         return await rateLimiter.call(there, { timeout: OWNER_MS_MAX }).take(projectId, wanted);
       } catch (error) {
-        // This node's own limiter decides.
+        // The owner did not answer, so this node's own limiter decides.
         if (error instanceof CallTimeoutError) this.#silent.set(owner, this.#now() + SILENT_MS);
       }
     }
     try {
       return await rateLimiter.call(rateLimiter.at(node, RATE_LIMITER)).take(projectId, wanted);
     } catch {
-      // The limiter is being restarted. Events are not rejected for this reason.
+      // While this node's limiter is being restarted, all events are allowed.
       return { granted: wanted, retryAfterMs: 0 };
     }
   }

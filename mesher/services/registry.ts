@@ -90,7 +90,7 @@ export const registry: Service<Registry> = service({
     const me = this.self.pid;
     // Not awaited, because a slow peer must not delay the start.
     node.global.register(`${REGISTRY}@${node.name}`, me, { onConflict: "keep" }).catch(() => {});
-    // Sends the holder of the cluster's name now, and whenever it changes.
+    // This service receives the holder of the cluster's name now, and whenever it changes.
     node.global.monitor(REGISTRY, me);
     return { parts, recent: 0, helpers: [] };
   },
@@ -138,7 +138,7 @@ async function answerCard(state: RegistryState, call: Call<unknown, NodeCard>): 
   try {
     if (place.tree !== null) tree = await treeShape("mesher", place.tree);
   } catch {
-    // The node is stopping.
+    // While the node is stopping, its tree may be unavailable. The card is then sent without it.
   }
   const dropped = node.peers().reduce((sum, peer) => sum + (node.pressure(peer)?.dropped ?? 0), 0);
   call.reply({

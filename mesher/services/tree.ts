@@ -67,7 +67,8 @@ export async function joinCluster(parts: Parts): Promise<void> {
       lease,
       timeout: Infinity,
     });
-    // Not awaited with a lease: its holder may be unreachable, or the database unavailable.
+    // With a lease, this is not awaited, because the lease's holder may be unreachable or the
+    // database unavailable.
     if (lease === undefined) await joined;
     else joined.catch((error) => log("error", `${round.name}: ${error}`));
   }

@@ -96,8 +96,8 @@ export const writer: Service<Writer> = service({
       }
     };
     outbox.releaseAll();
-    // The predecessor may have exited without borrowed events, after the wake-up for the waiting
-    // events.
+    // The predecessor may have received the wake-up for the waiting events, and exited before it
+    // had borrowed them.
     if (outbox.waiting > 0) outbox.wake();
     return state;
   },
@@ -187,7 +187,8 @@ async function writeSingly(
       outcomes.push((await storage.writeEvents([row]))[0]);
     } catch (error) {
       if (!(error instanceof StorageError) || error.retry) {
-        // When the batch is written again, the events before this one are duplicates.
+        // The events before this one are stored. When the batch is written again, they are
+        // duplicates and change nothing.
         pause(state, error);
         return undefined;
       }

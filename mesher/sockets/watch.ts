@@ -55,7 +55,7 @@ export class Watch {
   async #look(): Promise<void> {
     if (this.#isLooking) return;
     this.#isLooking = true;
-    // The answers by user and project: several tabs of one user need one query.
+    // The results by user and project: one query is enough for several tabs of one user.
     const answers = new Map<string, boolean>();
     for (const [stream, right] of [...this.#streams]) {
       const key = `${right.secretHash}/${right.projectId}`;

@@ -80,7 +80,7 @@ export function storageOn(engine: Engine): Storage {
     const someMerges = merges(db);
     const moved = async <T extends { readonly ok: boolean }>(done: Promise<T>): Promise<T> => {
       const result = await done;
-      // Purges even if an earlier move is not finished, because that move may have failed.
+      // Also purges if an earlier move is not finished, because that move may have failed.
       await waited(true, purger);
       return result;
     };

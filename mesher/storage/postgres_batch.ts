@@ -110,7 +110,7 @@ async function issuesFor(
   const made = new Set<string>();
   const find = async (missing: readonly EventColumns[]) => {
     const found = await batch.rows<IssueRow>(
-      // The fingerprint may have been merged into another issue.
+      // The alias comes first, because the fingerprint may have been merged into another issue.
       `SELECT i.id, k.project_id, k.fingerprint, i.status, i.resolved_after
        FROM unnest($1::uuid[], $2::text[]) AS k (project_id, fingerprint)
        LEFT JOIN issue_aliases a

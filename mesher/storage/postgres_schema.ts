@@ -93,13 +93,13 @@ export const POSTGRES_STEPS: readonly string[] = [
   EXCEPTION WHEN OTHERS THEN NULL;
   END $do$;
   `,
-  // Operators. The first account becomes one.
+  // Adds operators. The first account becomes one.
   `
   ALTER TABLE users ADD COLUMN operator boolean NOT NULL DEFAULT FALSE;
   UPDATE users SET operator = TRUE
     WHERE id = (SELECT id FROM users ORDER BY created_at, id LIMIT 1);
   `,
-  // Rules for removing secrets, per project; null: the default rules.
+  // Adds the rules for removing secrets, per project. Null stands for the default rules.
   `ALTER TABLE projects ADD COLUMN scrub json;`,
   // The storage used by each project, updated when events are added or deleted; pending background
   // deletions. Tags are found by their marks, which are stored among the words.
@@ -114,7 +114,7 @@ export const POSTGRES_STEPS: readonly string[] = [
     id uuid PRIMARY KEY, kind text NOT NULL, target uuid NOT NULL, created_at bigint NOT NULL
   );
   `,
-  // Cooldowns of alert rules per issue, and counts of suppressed alerts.
+  // Adds cooldowns of alert rules per issue, and counts of suppressed alerts.
   `
   ALTER TABLE alerts ADD COLUMN suppressed bigint NOT NULL DEFAULT 0;
   DROP INDEX alerts_by_rule;

@@ -51,7 +51,7 @@ const VACUUM_PAGES = 1_024;
 const DELETED_MAX = 500;
 
 const DIALECT: Dialect = {
-  // Not needed: transactions of the one writer are exclusive.
+  // Rows need no locks, because the transactions of the one writer are exclusive.
   forUpdate: "",
   tagsHold: (param) =>
     `NOT EXISTS (SELECT 1 FROM json_each(${param}) AS want WHERE NOT EXISTS (
@@ -276,7 +276,7 @@ class Sqlite implements Engine {
       await this.#writer.exec("COMMIT");
       return value;
     } catch (error) {
-      // Some failures (a full disk) have already rolled back.
+      // After some failures, such as a full disk, SQLite has already rolled the transaction back.
       await this.#writer.exec("ROLLBACK").catch(() => {});
       throw error;
     }

@@ -76,7 +76,7 @@ export class SqliteConnection {
     try {
       this.#db.exec("ROLLBACK");
     } catch {
-      // Some failures (a full disk) have already rolled back.
+      // After some failures, such as a full disk, SQLite has already rolled the transaction back.
     }
   }
 

@@ -81,12 +81,12 @@ export const SQLITE_STEPS: readonly string[] = [
   CREATE INDEX alerts_by_rule ON alerts (rule_id);
   CREATE INDEX alerts_by_issue ON alerts (issue_id) WHERE issue_id IS NOT NULL;
   `,
-  // Operators. The first account becomes one.
+  // Adds operators. The first account becomes one.
   `
   ALTER TABLE users ADD COLUMN operator INTEGER NOT NULL DEFAULT 0;
   UPDATE users SET operator = 1 WHERE id = (SELECT id FROM users ORDER BY created_at, id LIMIT 1);
   `,
-  // Rules for removing secrets, per project; null: the default rules.
+  // Adds the rules for removing secrets, per project. Null stands for the default rules.
   `ALTER TABLE projects ADD COLUMN scrub TEXT;`,
   // The storage used by each project, updated when events are added or deleted; pending background
   // deletions.
@@ -101,7 +101,7 @@ export const SQLITE_STEPS: readonly string[] = [
     id TEXT PRIMARY KEY, kind TEXT NOT NULL, target TEXT NOT NULL, created_at INTEGER NOT NULL
   ) STRICT;
   `,
-  // Cooldowns of alert rules per issue, and counts of suppressed alerts.
+  // Adds cooldowns of alert rules per issue, and counts of suppressed alerts.
   `
   ALTER TABLE alerts ADD COLUMN suppressed INTEGER NOT NULL DEFAULT 0;
   DROP INDEX alerts_by_rule;

@@ -9,7 +9,7 @@
 export class Turns {
   /** Settles when the last exclusive use has ended. */
   #alone: Promise<unknown> = Promise.resolve();
-  /** The shared uses since then that have not ended. */
+  /** The shared uses that have not ended. */
   readonly #together = new Set<Promise<unknown>>();
 
   /** Runs a function concurrently with other shared uses. */

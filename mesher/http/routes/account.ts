@@ -99,7 +99,7 @@ export const accountRoutes: readonly Route[] = [
           user: userShape(user),
           organisations: memberships.map(organisationShape),
           nodes: others.map(({ node, httpUrl }) => ({ name: node, http_url: httpUrl })),
-          // The URL that DSNs contain; null if it is the URL of the page.
+          // The base URL of DSNs; null if it is the URL of the page.
           public_url: mesher.config.publicUrl,
           mail: mesher.config.mail !== null,
         },
@@ -252,7 +252,7 @@ async function knownBy(
   const { attempts, now, config, log, storage } = mesher;
   const client = clientOf(request.headers, remote.hostname, config.proxies);
   const shown = cookieOf(request.headers.get("cookie"), BROWSER_COOKIE, isHttps(asked));
-  // Without a browser's cookie, the account is looked up only after the attempt was allowed.
+  // The account is looked up before the attempt only if there is a browser's cookie to check.
   const owner = shown === undefined ? null : await storage.credentials(email);
   const browser = owner === null ? undefined : browserOf(shown, owner.passwordHash);
   const attempt = { email, client, browser };

@@ -26,7 +26,10 @@ import { HttpError } from "../http_error.ts";
 import type { Asked, Reply, Route } from "../route.ts";
 
 const ERRORS = [400, 401, 415, 429, 503] as const;
-/** The status for a body that is too large, on the two routes that the original Mesher has too. */
+/**
+ * The status of the response to a body that is too large, on the two routes that the original
+ * Mesher has too.
+ */
 const TOO_LARGE = 400;
 
 /** The routes of ingest. */
@@ -162,7 +165,7 @@ function sentryRoute(
     gives: '{"id"}: without dashes',
     async handle(asked): Promise<Reply> {
       open(asked);
-      // If the head contains no key, the route reads it from the body.
+      // If the head contains no key, the requester is anonymous, and the key is read from the body.
       const project = asked.requester.kind === "anonymous" ? null : projectOf(asked);
       if (project !== null) mustBeProject(asked, project);
       return await take(asked, project);

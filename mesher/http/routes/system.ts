@@ -119,7 +119,7 @@ export const systemRoutes: readonly Route[] = [
             accepted: card.accepted,
             stored: card.stored,
             stream_clients: card.clients,
-            // A node of an earlier version does not report this field and the lost events.
+            // A node of an earlier version reports neither this field nor its losses.
             dropped_to_peers: card.dropped ?? 0,
             http_url: card.httpUrl,
             uptime_ms: now() - card.startedAt,
@@ -141,7 +141,7 @@ export const systemRoutes: readonly Route[] = [
             reason: loss.reason,
             events_missing_max: loss.most,
           })),
-          // The sums include the nodes that have ended.
+          // The sums over all nodes, including those that have ended.
           totals: {
             counters: Object.fromEntries(COUNTS.map((name) => [name, totals[name] ?? 0])),
             ignored_items: labelled(totals, "ignored_items"),

@@ -1,6 +1,7 @@
 /**
- * Routes for data of Sentry's clients that is not stored, besides items of envelopes: each request
- * is counted by type, where operators see it, and the response says that it is not stored.
+ * Defines routes for data of Sentry's clients that is not stored, except for items of envelopes.
+ * Each request is counted by type, in counters that operators see, and the response states that the
+ * data is not stored.
  *
  * @module
  */
@@ -13,7 +14,10 @@ interface Kind {
   readonly name: string;
   /** The type under which it is counted. */
   readonly type: string;
-  /** Named in the response, with status 501. Without it, the request is answered with 200. */
+  /**
+   * The name of the data in the response, which then has status 501. If absent, the response has
+   * status 200.
+   */
   readonly words?: string;
 }
 

@@ -104,7 +104,7 @@ export function issuesView({ app, place, project, signal, keys }) {
   /** @type {Map<string, model.Bucket[]>} */
   const charts = new Map();
   /**
-   * Loads and draws the charts. The rows are shown before.
+   * Loads and draws the charts of rows that are already shown.
    *
    * @param {string[]} ids
    */

@@ -65,7 +65,7 @@ export function liveView({ app, place, project, signal, keys }) {
       if (message.type !== "event") return;
       const data = { ...objectOf(message.data), issue_id: message.issue_id };
       const event = eventsApi.summaryFrom(data);
-      // The server may send other events until it has received the new filter.
+      // The server may still send events of the previous filter, until it has received the new one.
       if (!passes(event, filters)) return;
       total++;
       waiting.push(event);

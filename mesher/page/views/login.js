@@ -13,7 +13,7 @@ import { mark } from "../shell.js";
 /**
  * @param {() => void} done
  * @param {string} [address] The e-mail address, if it is known.
- * @param {(email: string) => void} [forgot] The password was forgotten.
+ * @param {(email: string) => void} [forgot] Called when the user has forgotten the password.
  * @returns {HTMLElement}
  */
 export function loginView(done, address = "", forgot = undefined) {

@@ -183,7 +183,7 @@ async function aliasesOf(query: Query, issueId: string): Promise<AliasRow[]> {
   );
 }
 
-/** Returns an issue after a merge into it. */
+/** Returns the row of an issue as it is after the issues of `gone` were merged into it. */
 function sumOf(target: IssueRow, gone: readonly IssueRow[]): IssueRow {
   const all = [target, ...gone];
   const latest = all.reduce((a, b) => b.last_seen > a.last_seen ? b : a);
