@@ -10,8 +10,8 @@ for (const seed of [1, 2, 3]) {
     const mailbox = new Mailbox();
     let model: number[] = [];
     for (let step = 0; step < 30_000; step++) {
-      // Long phases of growth and shrinking, so that the ring grows, wraps, empties and is
-      // released.
+      // Alternates long phases of growth and shrinking, so that the ring grows, wraps, empties and
+      // is released.
       const climbs = step % 3000 < 1500;
       const dice = random.next();
       const digit = random.below(12);

@@ -11,7 +11,7 @@ for (const seed of [1, 2, 3]) {
     const map = new Map<number, { id: number }>();
     let last = 0;
     for (let step = 0; step < 20_000; step++) {
-      // Long phases of growth and shrinking, with gaps in the numbers.
+      // Alternates long phases of growth and shrinking, with gaps in the numbers.
       if (random.next() < (step % 4000 < 2000 ? 0.7 : 0.3)) {
         last += random.next() < 0.01 ? random.below(300) + 1 : 1;
         const item = { id: last };

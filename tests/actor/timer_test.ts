@@ -92,7 +92,7 @@ test("sendInterval stays aligned with its start, and skips ticks that a busy pro
   const timer = system.sendInterval(pid, "tick", 100);
   await system.advance(350);
   assertEquals(at, [100, 200, 300]);
-  // After a pause of the process: one late tick, then the next one on schedule.
+  // After a pause of the process, the timer fires once late, and then on schedule.
   system.clock.jump(577);
   await system.advance(0);
   await system.advance(200);

@@ -34,7 +34,7 @@ test("ChurnMap: a key that is added and removed again and again stays in its pla
     assert(map.delete("7"));
     map.set("7", i);
   }
-  // A Map would have moved it to the end, and left 10,000 removed entries.
+  // A `Map` would have moved the key to the end, and left 10,000 removed entries.
   assertEquals([...map.keys()].indexOf("7"), 7);
   assertEquals([map.size, map.get("7")], [5_000, 9_999]);
 });

@@ -36,7 +36,7 @@ test("Ring behaves like an array for random operations", () => {
   const ring = new Ring<number>(1);
   const array: number[] = [];
   for (let i = 0; i < 20_000; i++) {
-    // Long phases of growth and shrinking, so that the ring grows, wraps and empties.
+    // Alternates long phases of growth and shrinking, so that the ring grows, wraps and empties.
     if (random.next() < (i % 2000 < 1000 ? 0.7 : 0.3)) {
       ring.push(i);
       array.push(i);

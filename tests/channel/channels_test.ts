@@ -417,7 +417,7 @@ test("a client: a mistake in one topic, push or listener affects no other", asyn
     room.when("joined", boom);
     const codeOf = (promise: Promise<unknown>): Promise<string> =>
       promise.then(() => "ok", ({ code }) => code);
-    // All of them wait for the connection.
+    // All of these pushes wait for the connection.
     const before = [1, 10n, 2].map((payload) => codeOf(room.push("echo", payload)));
     assertEquals(await Promise.all(before), ["ok", "badpayload", "ok"]);
     for (const topic of ["", `room:${"x".repeat(300)}`, "room:\ud800"]) {

@@ -252,7 +252,7 @@ test("EventSessions: requests need the session's id, and are handled once and in
       ] as const
     ) assertEquals([body, await status(body)], [body, expected]);
     assertEquals(await status(`${forged} 4\n${say(9, "forged")}`, through), 410);
-    // A missing request ends the session.
+    // A gap in the numbers of requests ends the session.
     assertEquals(await status(`${id} 9\n${say(9, "late")}`), 409);
     let last: unknown[] = [];
     while (last[3] !== "firn_close") last = await next();

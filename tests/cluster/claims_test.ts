@@ -305,7 +305,7 @@ test("Global.register: with a quorum, a side without it loses its names and cann
       cluster.cut(0, 1);
       await untilApart(a, b);
       await cluster.pass(0, 2);
-      // Two of three nodes are sufficient.
+      // Two of the three nodes are sufficient for the quorum.
       assertEquals(a.global.whereis("x")?.key, pid.key);
       assertEquals(await b.global.register("x", idle(b), { quorum }), false);
       cluster.cut(0, 2);
@@ -313,7 +313,7 @@ test("Global.register: with a quorum, a side without it loses its names and cann
       await until("its actor has exited", () => !a.system.isAlive(pid));
       assertEquals([lost.sort(), a.system.isAlive(kept)], [["kept", "x"], true]);
       await assertRejects(() => a.global.register("y", idle(a), { quorum }), QuorumError);
-      // Without a policy, each side has its own holder.
+      // Without a quorum policy, each side has a holder of its own.
       assertEquals(await a.global.register("y", idle(a)), true);
       // The other nodes may take the name only when the first must have noticed that it lost them.
       const since = performance.now();

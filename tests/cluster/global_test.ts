@@ -89,7 +89,7 @@ test("Global.register: a name in use keeps its holder; the same actor gets the s
     assertEquals(await Promise.all(answers), [true, false, true]);
     assertEquals(await b!.global.register("x", first), false);
     assertEquals(found([a!, b!], "x"), [first.key, first.key]);
-    // One actor may have several names, and loses only the one that is unregistered.
+    // An actor may have several names. Unregistering one of them does not remove the others.
     await a!.global.register("y", first);
     assertEquals([a!.global.unregister("x"), a!.global.unregister("x")], [true, false]);
     await untilFound([a!, b!], "x", undefined);

@@ -40,7 +40,7 @@ function history(random: SeededRandom, size: number): Map<string, OwnerMessage[]
     const mine = truth.get(owner)!;
     const what = random.below(8);
     if (what < 4) {
-      // Few distinct stamps, so that some are equal.
+      // Uses few distinct stamps, so that some are equal.
       const one = entry(owner, name, random.below(6), i);
       mine.set(name, one);
       messages.get(owner)!.push({ kind: "set", entry: one });

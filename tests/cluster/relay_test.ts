@@ -272,7 +272,7 @@ test("decodeRelayed accepts what encodeRelayed makes, and returns undefined for 
   const { kind, name, message, isText } = decodeRelayed(samples[1]!)!;
   assertEquals([kind, name, message.toHex(), isText], [RELAYED.TOPIC, "t", "ff", false]);
   assertEquals(decodeRelayed(samples[0]!)!.origin, "mesh é");
-  // A text that is not UTF-8.
+  // The text is not valid UTF-8.
   assertEquals(decodeRelayed(samples[1]!.with(1, RELAYED.TOPIC)), undefined);
   let decoded = 0;
   for (let i = 0; i < fuzzCount(20_000); i++) {

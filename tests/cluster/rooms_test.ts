@@ -357,7 +357,7 @@ test("RoomRelay sends only to nodes with members, from join to leave, and to nod
 test("RoomRelay announces a bucket until the last of its rooms is empty", async () => {
   await withNodes(async (start) => {
     const [a, b] = await cluster(start, 2);
-    // Two rooms of the same bucket, with a member each.
+    // Joins two rooms of the same bucket, with one member each.
     const [one, other] = sameBucket();
     const [first, second] = [new Listener(b!, one), new Listener(b!, other)];
     await b!.rooms.announced();
@@ -425,7 +425,8 @@ test("RoomRelay sends all broadcasts to a peer that has not announced its rooms"
     await until("the announcement has arrived", () => raw.tags.includes(TAG.ROOM_INTEREST));
     a.rooms.broadcast("room", "one");
     await until("the broadcast has arrived", () => raw.tags.at(-1) === TAG.ROOM_BROADCAST);
-    // From its first announcement on, it receives only the announced rooms.
+    // Once the peer has announced rooms, it receives only broadcasts to rooms that it has
+    // announced.
     raw.write(encodeInterestList(INTEREST.JOINED, [], 0));
     raw.send(TAG.PING, new Uint8Array(8));
     await until("a has read the announcement", () => raw.tags.includes(TAG.PONG));

@@ -122,7 +122,7 @@ test("shards: both sides of a partition run a key, and the store lets only one o
     for (const key of moved) {
       const error = await assertRejects(() => a!.call(key).add("late"), CallExitError);
       assert(`${(error as CallExitError).reason}`.includes("stale"));
-      // Its next incarnation has loaded what the other side wrote.
+      // The next incarnation of the actor has loaded what the other side wrote.
       assertEquals(await a!.call(key).add("late"), 3);
     }
     sim.heal();

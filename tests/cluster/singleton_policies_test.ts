@@ -80,7 +80,7 @@ test("Singleton.stop: passes the child's state to the next child, and a restart 
     const parts = [];
     for (const node of nodes) parts.push(await node.global.singleton("clock", runs.child(node)));
     const first = await runs.one(nodes);
-    // Now all nodes have received the names of the managers.
+    // Waits until all nodes have received the names of the managers.
     await cluster.settled();
     first.system.send(first.global.whereis<Pid<number>>("clock")!, 42);
     await parts[nodes.indexOf(first)]!.stop();
@@ -121,7 +121,8 @@ test("Global.singleton: with a lease, the authority decides on both sides of a p
     await until("the child has stopped", () => runs.live.size === 0);
     authority.isDown = false;
     await runs.one(nodes);
-    // Another node has acquired the lease, so the holder loses it at the next renewal.
+    // Simulates that another node has acquired the lease, so that the holder loses it at the next
+    // renewal.
     authority.token++;
     await until("the child has been started again", () => runs.log.length === 3);
     await runs.one(nodes);

@@ -21,7 +21,7 @@ function renewals({ asked }: Authority): number {
 test("Global.singleton: a lease is renewed while the child starts for longer than its validity", async () => {
   await trio(async (_cluster, nodes, runs) => {
     const authority = new Authority();
-    // A third of the validity passes between two renewals.
+    // A third of the lease's validity passes between two renewals.
     runs.slowly = () => until("the lease was renewed six times", () => renewals(authority) >= 6);
     await join(nodes, runs, { lease: authority.lease(TTL_MS) });
     assertEquals([runs.most, runs.log.map(({ token }) => token)], [1, [1]]);
@@ -90,7 +90,7 @@ test("Global.singleton: a lease is released after a child whose restart is in pr
         return pid;
       },
     };
-    // The child has a third of the validity to stop.
+    // The child has a third of the lease's validity to stop.
     const lease = authority.lease(600);
     await awake(Promise.all(nodes.map((node) => node.global.singleton("slow", child, { lease }))));
     const pid = nodes[0]!.global.whereis<Pid<unknown>>("slow")!;

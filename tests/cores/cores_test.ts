@@ -215,7 +215,7 @@ test("cores and Cores.reload reject if a worker fails to start, and reload keeps
   );
   assertEquals(error.code, "nostart");
   assertMatch(error.message, /has ended: 1, before it was ready/);
-  // A failure of the node's function also ends the worker.
+  // A worker also ends if its server cannot listen.
   await using taken = await serve({ port: 0, message: () => {} });
   const noPort = await assertRejects(
     () => cores(fileOf("./taken_worker.ts"), { ...options, args: [String(taken.port)] }),

@@ -273,8 +273,8 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
           other.stream.write(new Uint8Array(size));
           other.stream.end();
           await until("all bytes are sent", () => other.stream.unsent === 0);
-          // Another stream sent data later, which has arrived. So this data has arrived too, as far
-          // as possible.
+          // Waits for data that another stream sends later. By then, as much of this stream's data
+          // as possible has arrived.
           const later = await pair(makeHost(), way);
           later.near.stream.write(utf8("later"));
           await until("the data of another stream has arrived", () => later.far.text === "later");

@@ -69,7 +69,7 @@ test("makeLeaf is valid for the server name, the node URI and both sides of TLS,
   assertEquals(cert.checkHost(SERVER_NAME), SERVER_NAME);
   assertEquals(cert.checkHost("localhost"), undefined);
   assertEquals(cert.checkIP("127.0.0.1"), undefined);
-  // Each extension in its expected encoding: keyUsage (critical), then extendedKeyUsage with
+  // Checks each extension in its expected encoding: keyUsage (critical), then extendedKeyUsage with
   // serverAuth and clientAuth.
   for (
     const extension of [

@@ -54,7 +54,7 @@ test("FrameReader reads the same frames when the input is split at any two posit
       const collector = new Collector();
       const reader = new FrameReader(100);
       for (const [from, to] of [[0, one], [one, two], [two, STREAM.length]] as const) {
-        // A host reuses its buffer after the call.
+        // Overwrites the chunk afterwards, because a host reuses its buffer after the call.
         const chunk = STREAM.slice(from, to);
         assert(reader.push(chunk, collector));
         chunk.fill(0xee);

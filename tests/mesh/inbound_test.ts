@@ -130,7 +130,7 @@ test("Inbound.take ends the session at an invalid message, without any effect", 
 });
 
 test("Inbound.take ends the session at an actor message truncated at any byte", () => {
-  // A complete message of each tag.
+  // One complete message for each tag.
   const rows: readonly (readonly [tag: number, body: Uint8Array])[] = [
     [TAG.SEND, row([to(1)], TERM)],
     [TAG.SEND_NAMED, joined(named("near"), TERM)],
@@ -218,7 +218,8 @@ test("Inbound.take ignores messages about actors and calls that do not exist", (
 test("Inbound.take accepts a DOWN or EXIT only for the actor that is monitored or linked", () => {
   const { one, near } = linkedPair();
   const { length } = near;
-  // A valid reference with the wrong actor, and an exit of an actor that is not linked.
+  // Sends a Down with a valid reference and the wrong actor, and the exit of an actor that is not
+  // linked.
   one.take(TAG.DOWN, row([from(2), to(1), 1], BYE));
   one.take(TAG.EXIT, row([from(2), to(1)], BYE));
   assertEquals(near.length, length);
@@ -320,7 +321,7 @@ test("Inbound.take ignores a monitor or call that was cancelled while held back"
     far.call(other.pid(near) as never, 2, { signal }).catch(() => {});
     for (const ref of refs) far.demonitor(ref);
     cancel.abort("not any more");
-    // This monitor is not cancelled.
+    // Creates a monitor that is not cancelled.
     if (round === 1) far.monitor(to);
     moveAll(one, other);
     // Cancelled calls stay in the mailbox.

@@ -33,11 +33,11 @@ test("NodeTable.index is 0 for this node, 1 for the peer, and announces each oth
   ];
   assertEquals([homes.index(system.home), homes.index(peer)], [SENDER, RECEIVER]);
   assertEquals([homes.index(c), homes.index(d), homes.index(c)], [2, 3, 2]);
-  // A second object for the same incarnation, as another session creates it.
+  // Indexes a second object for the same incarnation, as another session creates it.
   assertEquals(homes.index(new RemoteIncarnation(system, "c@h:3", 3)), 2);
   assertEquals(homes.index(new RemoteIncarnation(system, "b@h:2", 2)), RECEIVER);
   assertEquals(homes.index(new RemoteIncarnation(system, "a@h:1", 1)), SENDER);
-  // Another incarnation of each has its own index.
+  // Another incarnation of each node has an index of its own.
   assertEquals(homes.index(new RemoteIncarnation(system, "c@h:3", 33)), 4);
   assertEquals(homes.index(new RemoteIncarnation(system, "b@h:2", 22)), 5);
   assertEquals(homes.index(new RemoteIncarnation(system, "a@h:1", 11)), 6);

@@ -79,7 +79,7 @@ test("Spawner.spawn links and monitors atomically with the spawn", async () => {
   const watched = near.spawnMonitor(FN) as unknown as Promise<[Pid, Ref]>;
   other.takeFrom(one);
   other.takeFrom(one);
-  // Both are linked before the reply arrives.
+  // Both actors are linked before the reply arrives.
   await turns();
   const [first, second] = spawned.map(({ self }) => self as Actor) as [Actor, Actor];
   assertEquals([first.links?.size, second.watchers?.size], [1, 1]);

@@ -145,7 +145,7 @@ function sendFuture(raw: Raw, tail: Uint8Array): void {
   raw.send(TAG.PEER_LIST, concat([encodeList([]), tail]));
   raw.send(TAG.EXPOSED, concat([new Writer(8).u8(1).u16(1).text16("h").done(), tail]));
   raw.send(TAG.CLOCK, concat([new Writer(8).u64(BigInt(Date.now())).done(), tail]));
-  // A SPAWNED with an unassigned status.
+  // Sends a SPAWNED with an unassigned status.
   raw.send(TAG.SPAWNED, new Writer(32).u64(99n).u8(200).u64(0n).done());
 }
 

@@ -231,7 +231,7 @@ test("Attempts keeps a blocked client while many other clients are checked", () 
   }
   assert(attempts.try({ email: "VICTIM@x ", client: "mallory" }, 2) > 0);
   assertEquals(attempts.watched, 100);
-  // The same holds if all tracked clients have used up their attempts: then a new client waits.
+  // If all tracked clients have used up their attempts, a new client must wait too.
   const few = new Attempts(3);
   for (const email of ["a", "b", "c"]) {
     for (let i = 0; i < ATTEMPTS.limit; i++) few.try({ email, client: "1" }, 0);
@@ -414,7 +414,8 @@ test("Turns limits running and waiting tasks and rejects the others, even when t
 
 test("Login answers 503 to most of many simultaneous requests, and continues to run", async () => {
   await onStage(async ({ user, first }) => {
-    // The tests' hashes cost a tenth of real ones, and are still slower than requests.
+    // With these parameters, a hash takes less than a tenth of the usual time, which is still
+    // longer than a request.
     const size = 2 * (HASHES_MAX + HASHES_WAITING_MAX);
     const requests = Array.from(
       { length: size },

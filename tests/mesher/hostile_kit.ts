@@ -151,7 +151,7 @@ async function createObjects(
     alerts = (await user.get(`/api/v1/projects/${project}/alerts`)).json;
     return alerts.length > 0;
   });
-  // A release of this project only.
+  // Creates a release of this project only.
   const version = `release of ${project}`;
   await user.post(`/api/v1/projects/${project}/releases`, { version });
   const ids = {

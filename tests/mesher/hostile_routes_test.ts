@@ -91,7 +91,7 @@ test("Ids of another organisation are answered as unknown in every part of a pat
     for (const operation of await operationsOf(stage.app.url)) {
       const client = operation.access === "key" ? theirs.sender : theirs.user;
       for (const param of operation.params) {
-        // A release may have any name, and a PUT creates it.
+        // Skips the version in a PUT, because a release may have any name and a PUT creates it.
         if (param === "version" && operation.method === "PUT") continue;
         const at = (id: string): string => pathOf(operation, { ...theirs.ids, [param]: id });
         const got = await ask(client, operation, at(mine.ids[param]!));
@@ -316,7 +316,8 @@ test("Unusually encoded paths reach no other route", async () => {
     ];
     for (const operation of await operationsOf(stage.app.url)) {
       for (const param of operation.params) {
-        // A release may have nearly any name, and a PUT creates it.
+        // Skips the version in a PUT, because a release may have nearly any name and a PUT creates
+        // it.
         if (param === "version" && operation.method === "PUT") continue;
         for (const text of strange) {
           const path = operation.path.replaceAll(

@@ -71,7 +71,7 @@ test("The 36 routes of the original API exist, with the same statuses and names"
     const eva = { email: "eva@example.org", password: "a long enough one" };
     const made = (await user.post("/api/v1/orgs/default/users", eva)).json;
     await user.post(`/api/v1/orgs/default/members/${made.id}/remove`);
-    // A user whose role can be changed and who can be removed, unlike the only owner.
+    // Adds a user who can be removed and whose role can be changed. The only owner cannot.
     const max = { email: "max@example.org", password: "a long enough one" };
     const membership = (await user.post("/api/v1/orgs/default/users", max)).json.id;
     const values: Record<string, string> = { ...ids, membership_id: membership };

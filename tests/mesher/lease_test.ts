@@ -98,7 +98,7 @@ else {
           try {
             await until("the third holder runs", () => runs(third));
             assertEquals(await third.ask("write"), "written");
-            // When resumed, it first writes.
+            // When the former holder is resumed, it writes before anything else.
             writing = second.ask<string>("write");
           } finally {
             second.signal("SIGCONT");

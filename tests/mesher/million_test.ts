@@ -96,7 +96,7 @@ test("Storage does not start a read whose client has disconnected", () =>
     const [first, second] = [search(), search()];
     const ended = [first, second].map((one) => one.then(() => "done", () => "aborted"));
     gone.abort();
-    // One of the reads may have been running.
+    // One of the reads may already have been running. The other is aborted.
     assert((await Promise.all(ended)).includes("aborted"));
     await assertRejects(search, DOMException);
     assertEquals((await storage.events(orgId, project.id, {}, { limit: 100 })).rows.length, 100);

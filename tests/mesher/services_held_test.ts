@@ -190,7 +190,7 @@ test("A peer that does not respond delays the first events, but no later ones", 
     const first = await take(100);
     // The node that counts for the project may be the paused one.
     assert(first >= 1_000 && first < 2_100, `${first} ms`);
-    // More events than ever before, so that peers are notified again.
+    // Accepts more events than ever before, so that the peers must be notified again.
     for (const count of [300, 600, 1_200]) assert(await take(count) < 100, `${count}`);
     sim.resume("b");
     await sim.until(

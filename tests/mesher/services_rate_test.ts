@@ -104,7 +104,7 @@ test("The rate limit restarts on another node when the counting node is lost, an
     const [one, two] = NAMES.filter((name) => name !== owner) as [string, string];
     assertEquals(sum([await take(one, 80), await take(owner, 20), await take(two, 1)]), LIMIT);
     sim.crash(owner);
-    // Each node counts by itself until it has noticed the loss.
+    // Until a node has detected the loss, it counts on its own.
     await sim.until(
       "the first node has lost the counting node",
       () => sim.node(one)!.peers().length === 1,

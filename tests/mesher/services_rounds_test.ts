@@ -114,7 +114,7 @@ test("Alerts for new and regressed issues fire once per cooldown on any node", a
     const issue = async (): Promise<string> =>
       (await storage.issues(party.orgId, party.project.id, {}, { limit: 10 })).rows
         .find(({ title }) => title === "one")!.id;
-    // The same new issue on three nodes at once: one of them creates it.
+    // Reports the same new issue on three nodes at once. One of the nodes creates it.
     await Promise.all(NAMES.map((name) => take(name, eventWith({ message: "one" }))));
     await sim.run(MINUTE_MS);
     assertEquals((await alerts()).map(({ message }) => message), Array(2).fill("New issue: one"));
@@ -161,7 +161,7 @@ test("Rounds: an archived issue with a spike is reopened once, with an alert", a
     const rare = await write("rare", 1, DAY_MS);
     const usual = await write("usual", 400, DAY_MS);
     await write("rare", 11);
-    // More than ten events, but not more than ten times the mean.
+    // Writes more than ten events, but not more than ten times the mean.
     await write("usual", 20);
     await sim.run(20 * MINUTE_MS);
     const status = async (id: string) => (await storage.issue(party.orgId, id))?.status;

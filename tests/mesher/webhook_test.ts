@@ -98,7 +98,7 @@ test("attemptWebhook rejects internal targets, by address and by name, and does 
       assert(outcome.kind === "failed" && !outcome.again, host);
       assert(/is inside this network/.test(outcome.why), outcome.why);
     }
-    // One internal address is sufficient, wherever it is in the list.
+    // A host is rejected if any of its addresses is internal, wherever that address is in the list.
     for (const addresses of [["1.1.1.1", "127.0.0.1"], ["127.0.0.1", "1.1.1.1"]]) {
       const lookup = () => Promise.resolve(addresses);
       const outcome = await attempt(`http://hooks.example:${port}/`, { lookup });

@@ -230,7 +230,7 @@ test("sys suspends and resumes actors of all kinds, and reads states", async () 
     node.send(loop, 3);
     await until("the third message is received", () => got.length === 3);
 
-    // A handler's promise settles while its actor is suspended.
+    // The promise of a handler settles while the actor is suspended.
     const answer = counter.call(pid).slow(20);
     await until(
       "the handler awaits its promise",

@@ -86,7 +86,7 @@ test("node.metrics: promtool reads the OpenMetrics format", needsPromtool, async
   await withCounts(async (node) => {
     const folder = mkdtempSync(join(tmpdir(), "firn-metrics-"));
     try {
-      // This command requires timestamps. It uses the same parser as a scrape.
+      // This command of promtool requires timestamps. It uses the same parser as a scrape.
       const now = Math.floor(Date.now() / 1000);
       const text = (await node.metrics()).replaceAll(/^(firn_.*)$/gm, `$1 ${now}`);
       writeFileSync(join(folder, "metrics"), text);

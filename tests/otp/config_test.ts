@@ -117,7 +117,7 @@ test("decodeConfig: rejects every truncation, and names the truncated field", ()
 
 test("decodeConfig: rejects wrong lengths, invalid text and numbers that are too large", () => {
   const rows: [string, ConfigFault | "", number][] = [
-    // A count of four billion children, and a count that is one too high.
+    // The first count is four billion children; the second is one too high.
     ["00 03000000 0500000000000000 ffffffff" + WORKER, "short", 13],
     ["00 03000000 0500000000000000 02000000" + WORKER, "short", 13],
     [HEADER + WORKER.replace("07000000", "ffffffff"), "short", 21],

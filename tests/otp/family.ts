@@ -138,7 +138,8 @@ function obedient(self: Self, id: string, stopping: Stopping): (message: unknown
       self.exit(message.reason);
     }
     if (!(message instanceof Exit)) return;
-    // Its supervisor was killed. It exits at once, so that its name is free for its successor.
+    // If the child's supervisor was killed, the child exits at once, so that its name is free for
+    // its successor.
     if (stopping === "late" && message.reason === "killed") self.exit("killed");
     if (leaving) return;
     leaving = true;

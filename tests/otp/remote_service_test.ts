@@ -200,7 +200,7 @@ test("Service.child: a supervisor waits for its init on another node, restarts i
       SupervisorError,
     );
     assertEquals((left.cause as ActorExitError).reason, { why: "left" });
-    // A stop while `init` is waiting ends the remote actor.
+    // Stopping the service while `init` is waiting ends the remote actor.
     const pool = await DynamicSupervisor.start(starter(a));
     const starting = pool.startChild(child("late")).catch((error) => error);
     await until("the service has started", () => b.system.size === 1);

@@ -378,7 +378,7 @@ test("Supervisor: ends when its parent does, for any reason", async () => {
     await family.system.settle();
     assertEquals(family.system.isAlive(tree.pid), false);
     assertEquals(family.system.size, 0);
-    // One failure is reported once.
+    // The failure is reported only once.
     assertEquals(family.crashes.length, reason === BOOM ? 1 : 0);
     assertEquals(family.received, []);
   }

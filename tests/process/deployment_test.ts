@@ -76,7 +76,7 @@ for (const [one, other] of pairsInTurn(0)) {
         const talks = acknowledged.map(async (numbers, i) => {
           for (let number = 1; !stop; number++) {
             const pause = new Promise((wake) => setTimeout(wake, SAY_MS));
-            // Each message is sent by another client of the room.
+            // The clients of the room take turns to send messages.
             const at = i + ROOMS * (number % Math.floor(CLIENTS / ROOMS));
             if (await clients[at]!.room.push("say", number).then(() => true, () => false)) {
               numbers.push(number);

@@ -235,7 +235,8 @@ for (const other of OTHERS) {
     await assertLost(bond, "restarted", true, ["nodeup undefined"]);
     const next = near.remote.nodeLink(far.name)!;
     assert(next !== line && next.isOpen);
-    // A pid of the earlier incarnation reaches no actor, and not the one that has its number now.
+    // A pid of the earlier incarnation reaches no actor, not even the new actor with the same
+    // number.
     const same = next.pid(victim.id);
     assert(!same.equals(victim) && victim.node === same.node);
     const before = witness.length;

@@ -28,12 +28,12 @@ test("mesher:load sends events, prints progress each second, and prints a summar
     assertMatch(sent.err, /^1 s +\d+ accepted .*\n$/);
     assertMatch(sent.out, /^failed +0$/m);
 
-    // Fewer events than a single request may contain.
+    // Sends fewer events than a single request may contain.
     const few = await load("--url", url, "--key", key, "--rate", "7", "--seconds", "1");
     assertEquals(await few.ended, 0, few.err);
     assertMatch(few.out, /^accepted +7,/m);
 
-    // It exits before the 10 seconds are over.
+    // With a wrong key, the program exits before the 10 seconds are over.
     const wrong = await load("--url", url, "--key", "mshr_wrong", "--seconds", "10");
     assertEquals(await wrong.ended, 1);
     assertMatch(wrong.err, /^mesher:load: the key is not known there: use the one .*\n$/);

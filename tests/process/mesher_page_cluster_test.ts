@@ -20,7 +20,7 @@ const needs = needsBrowser("mesher_page_cluster_test");
 
 const CHILD = fileURLToPath(new URL("mesher_sentry_child.mjs", import.meta.url));
 const SDK = "npm:@sentry/deno@9.47.1";
-/** The program's exit status if the SDK is not available. */
+/** The exit status of the program with the SDK if the SDK is not available. */
 const MISSING = 3;
 /** The maximum time in milliseconds until a page reports a killed node: a second on an idle machine. */
 const LOST_MS = 60_000;

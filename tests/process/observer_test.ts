@@ -138,7 +138,7 @@ test(
           await shot(page, "cluster-light");
 
           await page.locator("#main").click({ position: { x: 2, y: 2 } });
-          // By keyboard: the supervision trees, including those of the other node.
+          // Opens the supervision trees by keyboard. They include those of the other node.
           await page.keyboard.press("2");
           await page.getByRole("link", { name: "hits" }).waitFor();
           await page.selectOption("#node", b.name);

@@ -60,7 +60,7 @@ for (let i = 0; i < 2; i++) {
   expected++;
 }
 setTimeout(() => shared.abort(new Error("shared")), 5);
-// Calls that are awaited in time have no effect.
+// A failed call that is awaited in time does not end the actor.
 const careful = node.spawn((self: Self<string>) => async () => {
   const late = self.call(mute, "awaited", { timeout: 5 });
   await Promise.allSettled([late, self.call(mute, "refused and awaited")]);
@@ -85,7 +85,7 @@ if (process.argv[2] === "other") {
   await new Promise((turn) => setTimeout(turn, 100));
   process.stdout.write("it lives");
 }
-// A call that fails because its node stops also has no effect.
+// A call that fails because its node stops does not end the program either.
 node.call(mute, "at the end");
 await node.stop();
 await new Promise((turn) => setTimeout(turn, 20));

@@ -166,7 +166,7 @@ for (const backpressurePolicy of ["close", "drop", "latest"] as const) {
       heapBytes();
       const after = process.memoryUsage();
       const grown = after.heapUsed + after.external - before.heapUsed - before.external;
-      // Each client has its queue and its data in flight, and the limit allows half as much again
+      // The limit allows the queue and the data in flight of each client, and half as much again
       // for garbage.
       const allowed = 20 * limit * 3 + 8 * 1024 * 1024;
       assert(grown < allowed, `${grown} bytes, ${allowed} allowed`);

@@ -72,7 +72,8 @@ export function child(
     once: true,
   });
   return (message) => {
-    // Without a stack, because stacks differ between runtimes, and so would the encoded bytes.
+    // Throws an error without a stack, because stacks differ between the runtimes, and with them
+    // the encoded bytes.
     if (message === "crash") throw Object.assign(new Error(`${where}: as told`), { stack: "" });
   };
 }

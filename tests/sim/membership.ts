@@ -92,7 +92,8 @@ export function oneSided(seed: number): Promise<unknown> {
   return simulate({ seed }, async (sim) => {
     const shorts = shortsOf(3 + sim.random.below(5));
     const hidden = shorts.at(-1)!;
-    // Its name cannot be resolved, so the others must wait for its dials.
+    // The name of the hidden node cannot be resolved, so the other nodes must wait until it dials
+    // them.
     const nodes = await startAll(sim, shorts.slice(0, -1), () => ["n0"]);
     const name = "hidden@nowhere.sim:9100";
     nodes.push(await sim.start(hidden, { name, seeds: ["n0"], joinTimeout: 0 }));

@@ -126,8 +126,8 @@ test("Encoder rejects a term over its byte limit, and allocates little more than
     assertEquals(error.code, "system_limit");
     assertEquals(error.message, "message is longer than 100 bytes");
   }
-  // A small value whose encoding grows exponentially, because each level refers to the previous one
-  // twice.
+  // Builds a small value whose encoding would grow exponentially, because each level refers to the
+  // previous one twice.
   let twice: unknown = "x";
   for (let i = 0; i < DEPTH_MAX; i++) twice = [twice, twice];
   assertEquals(refused(twice, session).code, "system_limit");

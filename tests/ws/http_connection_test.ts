@@ -18,7 +18,7 @@ test("HttpConnection copies up to 64 KiB of early input, and then stops reading"
   });
   const { stream } = stage;
   stage.receive(get("/a"));
-  // No pipelined request yet, so reading continues and a disconnect is detected.
+  // No pipelined request has arrived yet, so reading continues and a disconnect is detected.
   assertEquals([asked, stream.isPaused], [["/a"], false]);
   stage.receive(get("/b").slice(0, 9));
   assert(!stream.isPaused);
@@ -71,7 +71,7 @@ test("HttpConnection appends further input to the early input", async () => {
   const paths = Array.from({ length: 20 }, (_, i) => `/${i}`);
   stage.receive(paths.map((path) => get(path)).join(""));
   await settle();
-  // After 16 responses, the connection yields to others.
+  // After 16 responses, the connection yields to other connections.
   assertEquals([asked.length, stage.turns.length], [16, 1]);
   stage.receive(get("/last"));
   await stage.turn();

@@ -58,7 +58,7 @@ export function listsContract(promise: Promised): void {
   });
 
   promise("returns each row once when paging through a growing list", async ({ storage, a }) => {
-    // Many events with the same time: the id decides their order.
+    // Writes many events with the same time, so that their ids decide the order.
     const entries = Array.from(
       { length: 57 },
       (_, i) =>

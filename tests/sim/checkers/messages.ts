@@ -39,7 +39,8 @@ export class MessageChecker implements Checker {
         throw new Error(`${from}>${to}: ${number} was sent without faults, and is lost`);
       }
     }
-    // Of a hundred messages at least one should arrive, even if nodes are down most of the time.
+    // If a hundred messages were sent, at least one should have arrived, even if nodes are down
+    // most of the time.
     if (views.length > 1 && this.arrived === 0 && this.sent > 100) {
       throw new Error(`none of ${this.sent} messages has arrived`);
     }

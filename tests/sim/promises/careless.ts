@@ -37,8 +37,8 @@ async function careless(self: Self, loop: Loop, round: number, there: string): P
       loop.cleaned ||= loop.roundsAtEnd !== undefined;
     }
     try {
-      // An operation that fails at once is not retried at once, because no virtual time passes
-      // meanwhile.
+      // Waits, so that an operation that fails at once is not retried at once: without the wait, no
+      // virtual time would pass.
       await self.receive({ timeout: 60 });
     } catch {
       // The error is ignored on purpose.
@@ -94,7 +94,7 @@ export const catchAll: MakePromise = ({ nodes, pick, sim }) => {
       const last: Loop[] = [];
       for (const [short, node] of [...nodes]) {
         for (const round of ROUNDS.keys()) {
-          // Its `finally` block is not checked, because its node stops.
+          // The `finally` block of this loop is not checked, because the loop's node stops.
           const loop: Loop = { ...begun(`${short} ${round}`), cleaned: true };
           last.push(loop);
           node.spawn(careless, loop, round, node.name);

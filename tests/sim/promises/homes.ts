@@ -33,8 +33,8 @@ export const homes: MakePromise = ({ parts, pick, sim }) => {
         ended();
       });
       return (message: unknown) => {
-        // An exit without an error, whose stack would differ between the runtimes, and with it the
-        // encoded bytes.
+        // Exits without an error, because an error's stack differs between the runtimes, and with
+        // it the encoded bytes.
         if (message === "crash") self.exit("crashed");
         if (!(message instanceof Call)) return;
         checker.handle(message.request as number);
@@ -81,7 +81,7 @@ export const homes: MakePromise = ({ parts, pick, sim }) => {
       if (sim.random.next() < 0.05) home.cast(pick(KEYS), "crash");
     },
     async check(sim) {
-      // All pending decisions are made. Now each key is called from each node.
+      // All pending decisions have been made by now. Calls each key from each node.
       const failures: string[] = [];
       const all = [...offered].flatMap(([short, kinds]) =>
         [...kinds].flatMap(([kind, home]) =>

@@ -44,7 +44,8 @@ export const singletons: MakePromise = ({ nodes, pick, sim }) => {
       id: name,
       start: async (self, { token }) => {
         const pid = self.spawnLink(child, token);
-        // Some starts take longer than the lease is valid, and longer than detecting a lost quorum.
+        // Some starts take longer than the lease is valid, and longer than the detection of a lost
+        // quorum takes.
         if (name !== "clock" && sim.random.next() < 0.1) await self.sleep(sim.random.below(5_000));
         return pid;
       },
