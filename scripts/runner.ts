@@ -15,7 +15,7 @@ const LOOK_MS = 500;
  * in the background on purpose.
  */
 export function onRunnerGone(gone: () => void): void {
-  // Both kinds of runners set the folder in which they were started.
+  // `deno task` and npm set this variable to the folder in which they were started.
   if (process.env["INIT_CWD"] === undefined) return;
   const { ppid } = process;
   const timer = setInterval(() => {

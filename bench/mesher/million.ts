@@ -59,7 +59,7 @@ export async function measureMany(count: number, database?: string): Promise<Mea
   const app = await startApp(config, { log: () => {}, storage });
   try {
     const { organisationId: org, projectId: project, key } = app.first!;
-    // Its events are kept longer, so that whole days cannot be dropped.
+    // Creates a second project, whose events are kept longer, so that whole days cannot be dropped.
     const other = await storage.createProject({
       orgId: org,
       name: "Other",

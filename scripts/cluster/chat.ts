@@ -129,7 +129,8 @@ class Chat {
     switch (message.type) {
       case "join":
         conn.join(message.room);
-        // After the reply, clients of other nodes may broadcast to this one.
+        // Replies only when the other nodes know the room, so that broadcasts of their clients
+        // reach this client.
         this.#node.rooms.announced().then(() => send(conn, { type: "joined", room: message.room }));
         return;
       case "leave":

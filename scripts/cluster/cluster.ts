@@ -52,7 +52,7 @@ export class Cluster implements ProcessWatcher {
   #stopping = false;
 
   constructor(plans: readonly ProcessPlan[]) {
-    // With a cookie from the environment, a shell can connect.
+    // A shell can connect if the cookie is set in the environment.
     const cookie = process.env["FIRN_COOKIE"] ?? randomBytes(32).toString("base64url");
     const cards = plans.map(({ name, page, runtime }): NodeCard => ({ name, page, runtime }));
     this.nodes = plans.map((plan) => {

@@ -176,8 +176,8 @@ export class NodeProcess {
     this.#watcher.ended(this, how, lastWords);
   }
 
-  // Does not use `child.kill`, because on Deno it treats any signal as the end, and closes the
-  // child's input.
+  // Does not use `child.kill`: on Deno, it treats any signal as the end of the child, and closes
+  // the child's input.
   #signal(name: "SIGKILL" | "SIGSTOP" | "SIGCONT"): void {
     for (const pid of new Set([this.#pid, this.#child?.pid ?? 0])) {
       try {
