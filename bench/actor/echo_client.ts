@@ -38,7 +38,7 @@ stream.handler = {
     missing -= bytes.length;
     if (missing > 0) return;
     times.push(performance.now() - began);
-    // Random pauses, so that echoes arrive at any time within a scheduler slice.
+    // Pauses for a random time, so that echoes arrive at any time within a scheduler slice.
     if (times.length < echoes) return void setTimeout(next, Math.random() * 2);
     times.sort((a, b) => a - b);
     process.stdout.write(`${percentile(0.5)} ${percentile(0.99)}\n`, () => process.exit(0));

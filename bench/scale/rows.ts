@@ -51,7 +51,7 @@ async function cost(name: string, count: number, work: () => unknown): Promise<C
   const before = process.cpuUsage();
   await work();
   const { user, system } = process.cpuUsage(before);
-  // The last delay ends with the next call of the timer.
+  // Waits for the next call of the timer, which ends the last delay.
   await new Promise((wake) => setTimeout(wake, 5));
   clearInterval(timer);
   return { name, cpu: (user + system) / count, blocked };

@@ -24,7 +24,7 @@ export function withGenuineStd(): GenuineStd {
   const { links: _, ...config } = JSON.parse(readFileSync("deno.json", "utf8"));
   writeFileSync(GENUINE_CONFIG, JSON.stringify(config, null, 2) + "\n");
   return {
-    // The lock file records the links.
+    // Ignores the lock file, because it records the links.
     args: ([command, ...rest]) => [
       command!,
       "--config",

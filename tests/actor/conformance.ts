@@ -305,7 +305,7 @@ export class Scene {
     ]);
     this.name(label, pid);
     const puppet = new Puppet(this, key, label, pid, node);
-    // Wait for its first turn.
+    // Waits for the first turn of the puppet.
     await puppet.do("echoIsSelf", pid);
     return puppet;
   }

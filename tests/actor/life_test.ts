@@ -577,14 +577,14 @@ test("System spawns and ends thousands of actors of all kinds, and releases thei
       await until("all actors have had a turn", () => system.scheduler.waiting === 0);
       assert(system.size > count / 2, `${system.size} of ${count} live`);
       for (const [i, pid] of pids.entries()) system.exit(pid, i % 3 === 0 ? "kill" : "over");
-      // Actors that trap exits received a message instead, so kill them.
+      // Kills the actors that trap exits, because they have received a message instead.
       for (const pid of system.pids()) system.exit(pid, "kill");
       await until("all exits have been handled", () => system.scheduler.waiting === 0);
       const { size, wheel, names } = system;
       assertEquals([size, wheel.size, names.registered().length], [0, 0, 0]);
     };
-    // Warm up: compiled code and queues reach their final size, which does not depend on the number
-    // of actors.
+    // Runs one round before memory is measured: compiled code and queues then have their final
+    // size, which does not depend on the number of actors.
     await round(50_000);
     const before = heapBytes();
     for (let i = 0; i < ROUNDS; i++) await round(50_000);

@@ -315,7 +315,8 @@ test("Global.register: with a quorum, a side without it loses its names and cann
       await assertRejects(() => a.global.register("y", idle(a), { quorum }), QuorumError);
       // Without a quorum policy, each side has a holder of its own.
       assertEquals(await a.global.register("y", idle(a)), true);
-      // The other nodes may take the name only when the first must have noticed that it lost them.
+      // The other nodes may take the name only after the time in which the first node must have
+      // detected that it lost them.
       const since = performance.now();
       const heir = idle(b);
       await until(

@@ -32,7 +32,7 @@ function survives(bytes: Uint8Array, decode: () => unknown): boolean {
 function noise(random: SeededRandom): Uint8Array {
   const bytes = random.bytes(random.below(80));
   if (bytes.length > 0 && random.below(10) > 0) bytes[0] = 0xf1;
-  // Small numbers, so that counts and lengths do not exceed the input.
+  // Makes about half of the bytes small, so that counts and lengths do not exceed the input.
   for (let i = 1; i < bytes.length; i++) if (random.below(2) === 0) bytes[i]! &= 0x0f;
   return bytes;
 }

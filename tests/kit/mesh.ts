@@ -52,7 +52,7 @@ export async function withNodes(body: (start: Start) => Promise<void>): Promise<
         log: ({ level, line }) => void lines.push({ level, line }),
         // Does not wait, so that the listeners below are registered before the first session.
         joinTimeout: 0,
-        // Generous limits, because the machine may be busy with other tests.
+        // These limits are high, because the machine may be busy with other tests.
         warnings: { eventLoopDelay: Infinity },
         ...options,
       },

@@ -53,7 +53,7 @@ test("Outbound.send reports a message that cannot be encoded, and sends all othe
   for (const term of UNSENDABLE) {
     one.system.send(pid as never, { a: 1, term } as never);
     one.system.sendTo({ name: "far", node: "other@h:2" }, { b: 2, term });
-    // The peer did not receive its keys, so they must be sent again.
+    // The peer did not receive the keys of the rejected message, so they must be sent again.
     one.system.send(pid as never, { a: 1, term: 2 } as never);
     one.system.sendTo({ name: "far", node: "other@h:2" }, { b: 2, term: 3 });
   }

@@ -128,7 +128,8 @@ test("Mesh with the user's certificates rejects another authority, on either sid
     const a = await start("a", { tls: await authority.issue("127.0.0.1") });
     const b = await start("b", { tls: await otherAuthority.issue("127.0.0.1") });
     await assertNoSession(b, a, "untrusted");
-    // The initiator accepts it, but the responder does not.
+    // The initiator accepts the responder's certificate, but the responder rejects that of the
+    // initiator.
     const half = { ...await otherAuthority.issue("127.0.0.1"), ca: authority.ca };
     const c = await start("c", { tls: half });
     const error = await assertRejects(() => c.mesh.connect(a.name), NodeConnectError);

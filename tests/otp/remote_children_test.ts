@@ -390,7 +390,8 @@ test("Supervisor: onNodeDown wait: kills the unreachable copy before it starts a
       async () => (await tree.whichChildren())[0]!.state === "waiting",
     );
     world.news();
-    // The supervisor is busy when a retry is due, and only then learns that the node is back.
+    // Keeps the supervisor busy until a retry is due and the node is back. Only then does it learn
+    // of either.
     let go = (_pid: Pid) => {};
     let self: Self | undefined;
     const start = (its: Self) => {
