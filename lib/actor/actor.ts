@@ -206,7 +206,7 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
     this.watermark = system.mark;
   }
 
-  /** Accepts a message. */
+  /** Puts a message into the mailbox, or passes it to the pending `receive`. */
   deliver(message: unknown): void {
     if (this.#resolve !== undefined) return this.#offer(message);
     if (this.length >= this.watermark && !this.system.admit(this, message)) return;
@@ -273,7 +273,7 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
     if (probe !== undefined) probe.taken(this, message);
   }
 
-  /** Rejects the pending `receive`. */
+  /** Rejects the pending `receive`, if any, with the error that `why` returns. */
   #fail(why: () => unknown): void {
     const resolve = this.#resolve;
     if (resolve === undefined) return;
@@ -289,7 +289,7 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
     this.#condition = undefined;
   }
 
-  /** Runs one turn. */
+  /** Runs one turn: starts the body, or handles messages. */
   run(): void {
     switch (this.#state) {
       case HANDLER:

@@ -22,11 +22,11 @@ export interface Monitor {
 export interface Chained {
   following: Chained | undefined;
   preceding: Chained | undefined;
-  /** Called when the actor exits. Returns true if it must be called again to do the rest. */
+  /** Called when the actor exits. Returns true if it has not finished and must be called again. */
   drop(reason: ExitReason): void | boolean;
 }
 
-/** The bound of a mailbox. */
+/** The maximum length of a mailbox, and the policy for further messages. */
 export interface MailboxBound {
   readonly max: number;
   readonly policy: MailboxPolicy;
@@ -79,7 +79,7 @@ export abstract class ActorRef extends Mailbox {
     else this.#extras = names;
   }
 
-  /** The bound of its mailbox, if any. */
+  /** The bound of the actor's mailbox, if it has one. */
   get bound(): MailboxBound | undefined {
     return ActorRef.#of(this)?.bound;
   }
@@ -169,7 +169,7 @@ export abstract class ActorRef extends Mailbox {
 
   /** Whether the actor is alive. */
   abstract get isAlive(): boolean;
-  /** Accepts a message. */
+  /** Delivers a message to the actor. */
   abstract deliver(message: unknown): void;
   /** Handles the exit of a linked actor. */
   abstract linkBroke(from: Pid, reason: ExitReason): void;
@@ -190,7 +190,7 @@ export abstract class ActorRef extends Mailbox {
   watched(_monitor: Monitor): void {}
   /** Called when an actor has removed its monitor on this one, or has exited. */
   unwatched(_monitor: Monitor): void {}
-  /** Called when an attached object was removed. */
+  /** Called when the actor may have lost its last link, monitor or attached object. */
   released(): void {}
 }
 

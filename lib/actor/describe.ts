@@ -9,10 +9,13 @@ import { Pid, Ref } from "../term/pid.ts";
 /** Maximum length of a description, in characters. */
 export const DESCRIBED_LENGTH_MAX = 2_000;
 
-/** Number of members shown of a list, an object, a map or a set; the rest is counted. */
+/**
+ * Maximum number of members of a list, an object, a map or a set that are shown. Of further ones,
+ * only the number is shown.
+ */
 const MEMBERS_MAX = 20;
 
-/** Maximum nesting that is shown. */
+/** Maximum nesting of values that is shown. */
 const DEPTH_MAX = 4;
 
 /** Maximum number of terms shown within one term. */

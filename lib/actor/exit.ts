@@ -83,9 +83,9 @@ export class Exit extends RuntimeMessage {
 export class Down extends RuntimeMessage {
   /** Always `"DOWN"`. */
   readonly type = "DOWN";
-  /** The result of `monitor`. */
+  /** The reference that `monitor` returned. */
   readonly ref: Ref;
-  /** The actor that exited. */
+  /** The monitored actor. */
   readonly pid: Pid;
   /** The exit reason of that actor. */
   readonly reason: ExitReason;
@@ -136,7 +136,7 @@ export function isReadable(message: unknown, property: string): boolean {
   }
 }
 
-/** Whether a promise that is resolved with this value waits for it. */
+/** Whether a value has a method `then`, so that a promise resolved with it would wait for it. */
 export function isThenable(value: unknown): boolean {
   if (value === null || (typeof value !== "object" && typeof value !== "function")) return false;
   return typeof (value as { then?: unknown }).then === "function";

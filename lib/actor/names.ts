@@ -107,7 +107,7 @@ export class Names {
         this.#freeing--;
         return false;
       }
-      // Otherwise the name was registered again meanwhile.
+      // Another actor may have registered the name in the meantime.
       if (this.#pids.get(value) === pid) this.#pids.delete(value);
     }
     return true;

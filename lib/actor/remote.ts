@@ -28,7 +28,7 @@ export interface Remote {
   /** Returns the link to the current incarnation of a node. */
   nodeLink(node: string): NodeLink | undefined;
   /**
-   * Returns the nodes that expose a function of this name: connected ones in order, and this node.
+   * Returns the sorted names of the nodes that expose a function: connected nodes, and this one.
    */
   candidates(fn: string): string[];
   /** Returns the name under which this node exposes a function, or has exposed it before. */
@@ -67,6 +67,6 @@ export interface RemoteSpawn<Message = unknown, Args extends unknown[] = unknown
 export interface ActorName {
   /** The name under which the actor is registered on that node. */
   readonly name: string;
-  /** `name@host:port`. */
+  /** The name of the node, `name@host:port`. */
   readonly node: string;
 }

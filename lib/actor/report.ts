@@ -19,7 +19,7 @@ const SOURCE_CHARS_MAX = 60;
  * report.
  */
 export interface Crash {
-  /** The actor. */
+  /** The actor that crashed. */
   readonly pid: Pid;
   /** The registered names of the actor. */
   readonly names: readonly string[];
@@ -53,7 +53,7 @@ export interface Restarting {
   readonly supervisor: Pid;
   /** The supervisor's name: registered, or its id as a child of another supervisor. */
   readonly supervisorName: string | undefined;
-  /** The child's id. */
+  /** The id of the child, unique among the children of its supervisor. */
   readonly child: string;
   /** The child's pid; undefined if it could not be started. */
   readonly pid: Pid | undefined;
@@ -69,7 +69,7 @@ export interface Restarting {
 export interface GivenUp {
   /** The supervisor, which continues with its other children. */
   readonly supervisor: Pid;
-  /** The child's id. */
+  /** The id of the child, unique among the children of its supervisor. */
   readonly child: string;
   /** The reason why the child exited or could not be started. */
   readonly reason: ExitReason;

@@ -73,7 +73,9 @@ export class Scheduler {
   #armed = false;
   #yielding = false;
   #sliceBegan: number;
-  /** The credit of each grant, adapted so that it lasts for about one slice. */
+  /**
+   * The credit that is granted after a clock read. Adapted so that it lasts for about one slice.
+   */
   #grant = CREDIT;
   #lookedAt: number;
   /**

@@ -103,9 +103,9 @@ export interface Self<Message = unknown> extends AsyncIterable<Message> {
     request: Q,
     options?: CallOptions,
   ): Promise<R>;
-  /** Ends this actor. */
+  /** Ends this actor with an exit reason. Throws, so that the code after the call does not run. */
   exit(reason: ExitReason): never;
-  /** Sends an exit signal to another actor: `"kill"` cannot be trapped. */
+  /** Sends an exit signal to another actor. The reason `"kill"` cannot be trapped. */
   exit(to: Pid<never>, reason: ExitReason): void;
   /** Registers this actor under a name. */
   register(name: string): void;
@@ -155,7 +155,7 @@ export interface Self<Message = unknown> extends AsyncIterable<Message> {
    * also at once if there is none.
    */
   monitorNode(node: string): void;
-  /** Stops these messages. Returns whether they were requested. */
+  /** Ends `monitorNode` for a node. Returns whether it was in effect. */
   demonitorNode(node: string): boolean;
 }
 

@@ -45,7 +45,9 @@ export async function shutDown(system: System, ms: number): Promise<Pid[]> {
   return late;
 }
 
-/** Stops the top-level supervisors one after another, including those that start meanwhile. */
+/**
+ * Stops the top-level supervisors one after another, including those that start in the meantime.
+ */
 async function stopSupervisors(system: System, left: () => number): Promise<void> {
   const told = new Set<Pid>();
   const slow = new Set<Promise<unknown>>();
@@ -72,14 +74,14 @@ function unlinkParent(system: System, pid: Pid): void {
   if (supervisor !== undefined && other !== undefined) untie(supervisor, other);
 }
 
-/** Sends the exit signal to every actor, last spawned first. */
+/** Sends the exit signal "shutdown" to every actor, last spawned first. */
 function signalAll(system: System): void {
   for (const pid of system.pids().reverse()) {
     system.actorOf(pid)?.exitSignal(system.pid, "shutdown");
   }
 }
 
-/** Waits for the actors that handle the signal. */
+/** Waits until the actors that trap exits have ended or have ignored the signal. */
 async function handled(system: System, left: () => number): Promise<void> {
   const began = system.now();
   for (let wait = LOOK_MS;; wait = Math.min(wait * 2, LOOK_MS_MAX)) {

@@ -53,12 +53,12 @@ interface Signal {
   readonly reason: ExitReason;
 }
 
-/** Carries signals between the actors of one system. */
+/** Delivers signals between the actors of one system. */
 export class Signals {
-  /** The connection to other nodes. */
+  /** Access to other nodes, if there is a mesh. */
   remote: Remote | undefined = undefined;
   readonly #waiting = new Ring<Signal>(16);
-  /** Signals that did not fit into the current portion, and are carried by later ones. */
+  /** Signals that did not fit into the current portion. Later portions deliver them. */
   readonly #late = new Ring<Signal>(16);
   /** Effects of exits that did not fit into the current portion, in the order of the exits. */
   readonly #rest = new Ring<Iterator<number, void>>();
@@ -82,7 +82,7 @@ export class Signals {
     return typeof nodeLink === "string" ? nodeLink : nodeLink.remoteActor(pid.id);
   }
 
-  /** Returns a unique reference. */
+  /** Returns a reference that is unique on this node. */
   ref(actor: ActorRef): Ref {
     return new Ref(actor.pid.home, ++this.#lastRef);
   }
@@ -235,7 +235,7 @@ export class Signals {
     let left = most;
     for (let signal = waiting.shift(); signal; signal = waiting.shift()) {
       const { to, from, reason } = signal;
-      // The actor may have removed the link meanwhile.
+      // The actor may have removed the link in the meantime.
       if (to.links?.delete(from)) to.linkBroke(from, reason);
       to.released();
       if (--left > 0 || waiting.length === 0) continue;
@@ -330,7 +330,7 @@ function endingMonitors(actors: readonly ActorRef[]): Generator<number, void> {
   return inSteps(actors, take, (_, monitor) => endMonitor(monitor));
 }
 
-/** Delivers a `Down`, unless the monitor was removed meanwhile. */
+/** Delivers a `Down`, unless the monitor was removed in the meantime. */
 function endWatcher({ pid }: ActorRef, { ref, watcher }: Monitor, reason: ExitReason): void {
   if (!watcher.monitors?.delete(ref.id) || !watcher.isAlive) return;
   watcher.down(ref, pid as Pid, reason);

@@ -145,10 +145,10 @@ export class System implements ActorHome, TimerHost, Tracker {
   handledBefore = 0;
   readonly #clock: Clock;
   readonly #random: Random;
-  /** Carries signals between actors. */
+  /** Delivers links, monitors and exit signals between actors. */
   readonly signals: Signals = new Signals((task) => this.yieldToIo(task));
   readonly #actors = new Table<Actor>();
-  /** The supervisors and their children. */
+  /** The table of children of each supervisor, by the pid of the supervisor. */
   readonly #supervisors = new Map<Pid, SupervisedChildren>();
   /** Functions that list the children of a supervisor, by the pid of the supervisor. */
   readonly #childLists = new Map<Pid, () => readonly SupervisedChild[]>();
@@ -217,7 +217,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     return this.#stopped;
   }
 
-  /** Number of actors. */
+  /** Number of live actors. */
   get size(): number {
     return this.#actors.size;
   }
@@ -664,7 +664,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     });
   }
 
-  /** Whether the stack of one more call may be captured in this period. */
+  /** Whether the stack of one more call may be captured in the current period. */
   #mayTrace(): boolean {
     if (this.#traces > 0) return true;
     if ((this.#untraced++ & 15) !== 0) return false;
@@ -676,7 +676,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     return true;
   }
 
-  /** Captures the stack of a call for its errors. */
+  /** Captures the stack of the caller of a call, for the errors of the call. */
   #trace(call: { trace: { readonly stack?: string } | undefined }): void {
     this.#traces--;
     const trace = {};
@@ -779,7 +779,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     return this.#clock.wall();
   }
 
-  /** Resolves after a time; rejects if the actor exits before. */
+  /** Resolves after `ms` milliseconds. Rejects if the actor exits before. */
   sleep(actor: Actor, ms: number): Promise<void> {
     const wait = timerMs(ms);
     const slept = new Promise<void>((wake, reject) => {
@@ -792,7 +792,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     return slept;
   }
 
-  /** Returns a random UUID. */
+  /** Returns a random UUID (version 4). */
   uuid(): string {
     return uuid(this.#random);
   }
@@ -807,7 +807,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     this.#yieldToIo(task);
   }
 
-  /** Adds a timer to the wheel. */
+  /** Adds a timer to the wheel that fires after `ms` milliseconds. */
   setTimer(timer: WheelTimer, ms: number): void {
     const now = this.#clock.now();
     this.wheel.catchUp(now);

@@ -6,13 +6,13 @@
  * @module
  */
 
-/** Numbers per page. */
+/** Number of consecutive numbers that one page holds. */
 const PAGE_SIZE = 64;
 
 interface Page<T> {
   /** Items by number within the page. */
   readonly items: (T | undefined)[];
-  /** Index of the page. */
+  /** Index of the page: its first number, divided by the size of a page. */
   readonly index: number;
   /** Number of items on the page. */
   count: number;

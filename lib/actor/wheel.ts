@@ -44,7 +44,7 @@ class Slot implements WheelTimer {
 
 /** The timing wheel: sets, cancels and fires timers. */
 export class Wheel {
-  /** Number of timers. */
+  /** Number of timers in the wheel. */
   size = 0;
   /** The next tick to process. */
   #tick: number;

@@ -66,17 +66,17 @@ export class ChurnMap<K, V extends NonNullable<unknown>> {
     return true;
   }
 
-  /** Iterates over the keys. The map may change meanwhile. */
+  /** Iterates over the keys. The map may change during the iteration. */
   *keys(): Generator<K, void> {
     for (const [key, value] of this.#map) if (value !== undefined) yield key;
   }
 
-  /** Iterates over the values. The map may change meanwhile. */
+  /** Iterates over the values. The map may change during the iteration. */
   *values(): Generator<V, void> {
     for (const value of this.#map.values()) if (value !== undefined) yield value;
   }
 
-  /** Iterates over keys and values. The map may change meanwhile. */
+  /** Iterates over keys and values. The map may change during the iteration. */
   *entries(): Generator<[K, V], void> {
     for (const [key, value] of this.#map) if (value !== undefined) yield [key, value];
   }

@@ -25,7 +25,7 @@ export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
 /** One of {@linkcode LOG_LEVELS}. */
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
-/** An entry of a log. */
+/** One entry of a log. */
 export class LogEntry {
   /** When it was written: milliseconds since 1970, by the machine's clock. */
   readonly time: number;

@@ -40,7 +40,7 @@ export class SeededRandom implements Random {
   #c: number;
   #counter = 1;
 
-  /** Equal seeds produce equal sequences. */
+  /** Starts a sequence that `seed` determines. Equal seeds produce equal sequences. */
   constructor(seed: number) {
     let x = seed >>> 0;
     const mix = (): number => {

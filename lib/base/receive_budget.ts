@@ -7,7 +7,7 @@
 
 /** A connection that holds memory for a partially received message. */
 export interface Holder {
-  /** The remote address. */
+  /** The remote address of the connection. */
   readonly address: string;
   /** Number of bytes that the connection currently holds. */
   bytes: number;

@@ -30,11 +30,11 @@ const ROOM_BYTES_MIN = 512;
 
 /** A buffer that grows as bytes are written. */
 export class TermBuffer {
-  /** The current memory. */
+  /** The memory that is being written. */
   bytes: Uint8Array<ArrayBuffer>;
   /** A view of the same memory. */
   view: DataView;
-  /** Start of the piece that has not been taken. */
+  /** Offset of the first byte that has not been taken. */
   start = 0;
   /** Offset at which the next byte is written. */
   at = 0;
@@ -56,7 +56,7 @@ export class TermBuffer {
     if (this.at + length > this.end) this.#grow(this.at + length);
   }
 
-  /** Writes raw bytes. */
+  /** Appends bytes unchanged. */
   write(bytes: Uint8Array): void {
     this.reserve(bytes.length);
     this.bytes.set(bytes, this.at);

@@ -86,7 +86,7 @@ export class Encoder {
    * The key whose value is being written. At the root of a term, the root of the tree of shapes.
    */
   #above: ShapeNode = this.#shapes.root;
-  /** The term being encoded. */
+  /** The term that is being encoded. */
   #message: unknown;
   /**
    * Whether `Object.prototype` has enumerable properties, so that `for in` returns more than own

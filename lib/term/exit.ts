@@ -42,7 +42,7 @@ const WORDS: readonly (ExitWord | undefined)[] = [
   "kill",
 ];
 
-/** Tags of the other reasons. */
+/** The tags of reasons that are not one word. */
 const TAG = { MESSAGE: 1, LINKED: 3, TEXT: 5, SHUTDOWN: 9, ERROR: 10, TERM: 11 } as const;
 
 /**
@@ -65,7 +65,7 @@ export type ExitWord =
 
 /** An orderly exit with details. Treated like `"shutdown"`. */
 export interface ShutdownReason {
-  /** The details: any term. */
+  /** The details of the exit: any term. */
   readonly shutdown: unknown;
 }
 

@@ -21,7 +21,7 @@ export const LOCAL_ID_MAX: number = 2 ** 40;
  * pid.
  */
 export interface Home {
-  /** `name@host:port`. */
+  /** The name of the node, `name@host:port`. */
   readonly node: string;
   /** The incarnation of the node: differs after each restart of the node. */
   readonly creation: number;
@@ -49,7 +49,7 @@ export interface Home {
  * ```
  */
 export class Pid<in Message = never> {
-  /** Node of the actor. */
+  /** The incarnation of the node on which the actor lives. */
   readonly home: Home;
   /** Number of the actor on its node, from 1. */
   readonly id: number;
@@ -113,9 +113,9 @@ export class Pid<in Message = never> {
  * ```
  */
 export class Ref {
-  /** Node that created it. */
+  /** The incarnation of the node that created the reference. */
   readonly home: Home;
-  /** Number on that node, from 1. */
+  /** Number of the reference on that node, from 1. */
   readonly id: number;
 
   /** Internal. */

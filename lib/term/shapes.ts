@@ -57,7 +57,7 @@ export class ShapeNode {
     return child;
   }
 
-  /** Adds a child. */
+  /** Adds a child, which becomes the cached one. */
   add(child: ShapeNode): void {
     if (this.last !== undefined) {
       this.#children ??= new Map([[this.last.key, this.last]]);

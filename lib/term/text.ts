@@ -34,7 +34,7 @@ interface NativeText {
 
 const native = Buffer.prototype as unknown as NativeText;
 
-/** Writes a string. */
+/** Appends a string with its tag and length. */
 export function writeText(out: TermBuffer, text: string): void {
   const length = text.length;
   if (length < NATIVE_FROM_LENGTH) writeShort(out, text, length);

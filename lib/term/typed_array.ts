@@ -25,7 +25,7 @@ interface BinaryConstructor {
   readonly BYTES_PER_ELEMENT?: number;
 }
 
-/** Constructors by kind, except ArrayBuffer. */
+/** The constructors, indexed by kind. */
 const KINDS: readonly BinaryConstructor[] = [
   ArrayBuffer as unknown as BinaryConstructor,
   DataView,
