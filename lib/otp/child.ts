@@ -129,7 +129,7 @@ export interface ChildRules {
  * remote children.
  */
 export interface EitherStartOrNodeAndFn {
-  /** Never present. */
+  /** Never present. Its name is the compiler's error message. */
   readonly "give either start, or node and fn": never;
 }
 
@@ -299,7 +299,7 @@ export interface Child {
   pid: Pid | undefined;
   /** After the child has exited: its last pid. */
   former: Pid | undefined;
-  /** Total number of restarts. */
+  /** Total number of times that the child was restarted. */
   startedAgain: number;
   /** Whether it has exited and will be restarted. */
   restarting: boolean;
@@ -322,7 +322,7 @@ export interface Child {
   readonly limit: Intensity | undefined;
   /** Number of restarts since the child last ran for the time `reset` of its backoff. */
   restarts: number;
-  /** Time of the last start. */
+  /** Time at which the child was last started, on the system's clock. */
   startedAt: number;
 }
 

@@ -103,7 +103,7 @@ export interface ChildCount {
   readonly workers: number;
 }
 
-/** Describes a child. */
+/** Returns the information on a child that `whichChildren` lists. */
 export function childInfo(child: Child): ChildInfo {
   const { spec: { id, type, remote }, restarting, waiting } = child;
   const pid = restarting ? undefined : child.pid as AnyPid | undefined;

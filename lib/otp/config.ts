@@ -119,11 +119,11 @@ export interface ConfigChild {
   readonly start: number;
   /** The address of its arguments in the writer's memory. Default: none. */
   readonly args?: { readonly pointer: bigint; readonly size: bigint } | undefined;
-  /** When it is restarted. */
+  /** When the child is restarted. */
   readonly restart: Restart;
   /** How the child is stopped: killed at once, or after this number of milliseconds. */
   readonly shutdown: "brutalKill" | number;
-  /** The type of the child. */
+  /** Whether the child is a worker or a supervisor. */
   readonly type: (typeof CHILD_TYPES)[number];
   /**
    * The node on which the child runs, and the name of the start function there. Default: this node.

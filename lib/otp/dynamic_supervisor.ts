@@ -32,7 +32,7 @@ export interface DynamicSupervisorOptions {
   readonly maxChildren?: number | undefined;
 }
 
-/** The names of all options. */
+/** The names of all options, by which misspelt ones are found. */
 const OPTIONS: Readonly<Record<keyof DynamicSupervisorOptions, true>> = {
   intensity: true,
   period: true,

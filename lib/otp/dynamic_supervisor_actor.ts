@@ -28,7 +28,7 @@ export type DynamicChildSpec<S extends Started = Started> =
   )
   & { readonly id?: string };
 
-/** Requests to a dynamic supervisor. */
+/** The requests that a dynamic supervisor accepts. */
 export type DynamicRequest =
   | { readonly $child: "start"; readonly spec: DynamicChildSpec }
   | { readonly $child: "terminate"; readonly pid: Pid<never> }

@@ -19,7 +19,7 @@ export class Intensity {
   /** Times of the restarts, oldest first; at most `#most` of them. */
   readonly #times = new Ring<number>(4);
 
-  /** Throws `ArgumentError` for invalid numbers. */
+  /** Throws `ArgumentError` if a number is invalid, for example negative. */
   constructor(most: number = INTENSITY, periodMs: number = PERIOD_MS) {
     if (!(most >= 0) || !(periodMs > 0)) {
       throw new ArgumentError("intensity must be 0 or more, and period more than 0 milliseconds");

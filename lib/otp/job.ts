@@ -143,7 +143,7 @@ const WORDS: Readonly<Record<JobFailure, string>> = {
   stopped: "has no result, as its pool has ended,",
 };
 
-/** An added job. */
+/** A job that was added to a pool. */
 export interface Job<Result> {
   /** The id of the job. */
   readonly id: string;
@@ -160,22 +160,22 @@ export interface Job<Result> {
 
 /** The events of a pool, with what their listeners receive. */
 export interface PoolEvents {
-  /** A worker has called `progress`. */
+  /** The worker of a job has called `progress`. */
   progress: { readonly id: string; readonly value: unknown };
   /** A job has completed. */
   completed: { readonly id: string; readonly result: unknown };
   /** An attempt has failed, or its node was lost, and another attempt follows. */
   retrying: { readonly id: string; readonly attempt: number; readonly error: unknown };
-  /** A job has failed. */
+  /** A job has failed, and is not attempted again. */
   failed: { readonly id: string; readonly error: JobError };
 }
 
 /** The numbers of a pool's unfinished jobs, by state. */
 export interface PoolCounts {
-  /** Waiting jobs. */
+  /** Number of jobs that wait for a free place on a node. */
   readonly waiting: number;
-  /** Running jobs. */
+  /** Number of running jobs. */
   readonly active: number;
-  /** Jobs that wait for their next attempt. */
+  /** Number of failed jobs that pause before their next attempt. */
   readonly delayed: number;
 }

@@ -33,7 +33,7 @@ import {
 import { type Spawnable, spawnable } from "./spawnable.ts";
 import { startAndWait, type Starter } from "./start.ts";
 
-/** The names of all options. */
+/** The names of all options, by which misspelt ones are found. */
 const OPTIONS: Readonly<Record<keyof PoolDefinition<never, never>, true>> = {
   name: true,
   worker: true,

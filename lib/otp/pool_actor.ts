@@ -143,7 +143,7 @@ export type Attempt = (
 /** The actor of one pool: queues jobs, and starts attempts on nodes. */
 export class PoolActor {
   readonly events: Emitter<PoolEvents> = new Emitter();
-  /** Unfinished jobs. */
+  /** All jobs that are not finished: waiting, running or delayed. */
   readonly jobs: Set<PooledJob> = new Set();
   readonly self: Self<unknown>;
   readonly #system: System;

@@ -73,7 +73,7 @@ type Handler = (this: ServiceActor, state: unknown, ...args: unknown[]) => unkno
 /** Throws if a service cannot start with a state. */
 export type StateCheck = (state: unknown) => void;
 
-/** A definition of any protocol. */
+/** The definition of a service with any protocol. */
 export type AnyDefinition =
   & Pick<ServiceHandlers<ServiceProtocol>, "name" | "idleMs" | "trapExit">
   & {

@@ -258,7 +258,7 @@ export interface CallContext<P extends ServiceProtocol = ServiceProtocol, R = un
   readonly call: Call<unknown, R>;
 }
 
-/** A value, or a promise of it. */
+/** A value, or a promise that resolves with it. */
 export type Later<T> = T | Promise<T>;
 
 /** The new state, or an {@linkcode Outcome}. */

@@ -18,7 +18,7 @@ import type { Pid } from "../term/pid.ts";
  * A node or an actor that starts services and supervisors. An actor is linked to what it starts.
  */
 export interface Starter {
-  /** Spawns an actor. */
+  /** Spawns an actor that runs `body`. */
   spawn<M, A extends unknown[]>(body: ActorFunction<M, A>, ...args: A): Pid<M>;
   /** Spawns an actor and links to it. Only actors have this method. */
   spawnLink?<M, A extends unknown[]>(body: ActorFunction<M, A>, ...args: A): Pid<M>;

@@ -91,7 +91,7 @@ interface Definition {
   readonly persist?: AnyDefinition["persist"];
 }
 
-/** The names of all members of a definition. */
+/** The names of all members of a definition, by which misspelt ones are found. */
 const DEFINITION: Readonly<Record<keyof MachineDefinition<MachineProtocol>, true>> = {
   name: true,
   initial: true,
@@ -110,7 +110,7 @@ const STATE: Readonly<Record<keyof Rules, true>> = {
   exit: true,
 };
 
-/** The names of all effects. */
+/** The names of all effects, by which misspelt ones are found. */
 const EFFECTS: Readonly<Record<keyof Effects, true>> = {
   data: true,
   to: true,

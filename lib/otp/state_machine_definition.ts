@@ -53,7 +53,7 @@ export type MachineCasts<P> = P extends { readonly cast: infer C extends object 
 
 /** What a handler does: changes the data, the state or timeouts. All members are optional. */
 export interface MachineEffects<P extends MachineProtocol> {
-  /** The new data. Default: unchanged. */
+  /** The new data of the machine. Default: unchanged. */
   readonly data?: P["data"] | undefined;
   /**
    * The next state, one of the rule's `to`. Naming the current state does not leave and re-enter
@@ -90,7 +90,7 @@ export type MachineTargets<P extends MachineProtocol> = P["states"] | readonly P
 
 /** A rule that keeps an event until the state changes, and then handles it again. */
 export interface Postponed {
-  /** Always true. */
+  /** Always true: marks the rule. */
   readonly postpone: true;
 }
 
@@ -115,11 +115,11 @@ export type MachineCallRule<P extends MachineProtocol, F> =
 
 /** A timeout of a state. */
 export interface MachineTimeout<P extends MachineProtocol> {
-  /** Duration in milliseconds. */
+  /** Milliseconds after which the timeout fires. */
   readonly ms: number;
-  /** The possible next states. */
+  /** The state that the timeout leads to, or several of which `run` chooses one. */
   readonly to: MachineTargets<P>;
-  /** Called when it fires. */
+  /** Called when the timeout fires. */
   readonly run?:
     | ((this: ServiceContext, data: P["data"]) => Later<MachineEffects<P> | void>)
     | undefined;
@@ -167,7 +167,7 @@ export interface MachineDefinition<P extends MachineProtocol> {
   readonly initial: P["states"];
   /** Returns the initial data, from the arguments of `start`. */
   readonly data: (this: ServiceContext, ...args: StartArgs<MachineService<P>>) => Later<P["data"]>;
-  /** The states. */
+  /** The rules of each state, by the name of the state. */
   readonly states: { readonly [S in P["states"]]: MachineStateRules<P> };
   /** Rules for events in states that have no rule of their own. Default: there are none. */
   readonly any?: MachineEvents<P> | undefined;

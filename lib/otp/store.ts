@@ -5,9 +5,9 @@
  * @module
  */
 
-/** A stored value. */
+/** A value in a store, with its version. */
 export interface Stored {
-  /** The encoded value. */
+  /** The value, encoded as bytes. */
   readonly value: Uint8Array;
   /** The version of the value: a positive safe integer, different for each save. */
   readonly version: number;
@@ -41,7 +41,7 @@ export interface Store {
   keys?(prefix: string): readonly string[] | Promise<readonly string[]>;
 }
 
-/** Options of persistence. */
+/** Options of the persistence of a service's state. */
 export interface PersistOptions {
   /** The store that the state is written to. */
   readonly store: Store;

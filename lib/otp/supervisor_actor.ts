@@ -48,13 +48,13 @@ export interface SupervisorOptions {
   readonly children?: readonly ChildSpec[] | undefined;
 }
 
-/** The requests to a supervisor. */
+/** The requests that a supervisor accepts. */
 export type SupervisorRequest =
   | { readonly $child: "start"; readonly spec: ChildSpec }
   | { readonly $child: "terminate" | "restart" | "delete"; readonly id: string }
   | { readonly $child: "which" | "count" };
 
-/** Checked options with their defaults. */
+/** The options of a supervisor, checked and with their defaults filled in. */
 interface Complete {
   readonly strategy: Strategy;
   readonly autoShutdown: AutoShutdown;
@@ -62,7 +62,7 @@ interface Complete {
   readonly children: Child[];
 }
 
-/** The names of all options. */
+/** The names of all options, by which misspelt ones are found. */
 const OPTIONS: Readonly<Record<keyof SupervisorOptions, true>> = {
   strategy: true,
   intensity: true,

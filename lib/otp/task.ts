@@ -77,9 +77,9 @@ export class TaskExitError extends Error {
   }
 }
 
-/** A started task. */
+/** A task that was started. */
 export interface Task<T> {
-  /** The actor that runs it. */
+  /** The actor that runs the task. */
   readonly pid: Pid<never>;
   /** The result of the task. Rejects with {@linkcode TaskExitError}. */
   readonly result: Promise<T>;
@@ -90,7 +90,7 @@ class OwnedTask<T> implements Task<T> {
   readonly pid: Pid<never>;
   readonly result: Promise<T>;
   readonly owner: Actor | undefined;
-  /** Number of times that it was awaited after its owner had exited. */
+  /** Number of times that the task was awaited after its owner had exited. */
   late = 0;
 
   constructor(pid: Pid<never>, result: Promise<T>, owner: Actor | undefined) {
@@ -105,7 +105,7 @@ export type TaskFunction<T> = (self: Self<never>) => T | Promise<T>;
 
 /** Options of {@linkcode TaskApi.await}. */
 export interface AwaitOptions {
-  /** Milliseconds, or `Infinity`. Default 5000. */
+  /** Milliseconds after which `await` rejects, or `Infinity` for never. Default 5000. */
   readonly timeout?: number | undefined;
 }
 
