@@ -126,8 +126,8 @@ const DEAD = 5;
 export type ActorStatus = "starting" | "waiting" | "ready" | "awaiting" | "suspended" | "dead";
 
 /**
- * Number of times that `self` throws after its actor has exited. Allows a loop that catches these
- * errors to reach its next wait.
+ * Number of times that `self` throws after its actor has exited. Further uses are ignored, so that a
+ * loop that catches these errors reaches its next wait, which never settles.
  */
 export const DEAD_USES_MAX = 100;
 
@@ -779,8 +779,8 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
   }
 
   /**
-   * Whether a use of `self` that does not wait must be ignored. Throws for the first {@linkcode
-   * DEAD_USES_MAX} uses.
+   * Called by each use of `self` that does not wait. Returns false while the actor is alive. After
+   * its exit, throws for the first 100 uses, and then returns true: the use must be ignored.
    */
   #isOver(): boolean {
     if (this.#state < DEAD) return false;

@@ -65,8 +65,9 @@ import { Wheel, type WheelTimer } from "./wheel.ts";
 const ANCESTORS_MAX = 8;
 
 /**
- * Number of calls per period whose stacks are captured for their errors, which costs a few µs each.
- * Errors of further calls lack the caller's stack. The clock is read for every 16th of those.
+ * Maximum number of calls per period whose stacks are captured, which costs a few µs each. The
+ * errors of further calls lack the caller's stack. Of those calls, every 16th reads the clock, to
+ * find out whether the next period has begun.
  */
 const TRACES_MAX = 20;
 const TRACES_MS = 100;
