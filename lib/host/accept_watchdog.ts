@@ -71,7 +71,7 @@ export class AcceptWatchdog {
   /** Local port of the probe, once it is connected. */
   #probePort: number | undefined;
   #failedAt: number | undefined;
-  /** Ends the running probe. */
+  /** Ends the probe that is running, if any. */
   #endProbe: (() => void) | undefined;
   #looking: Promise<void> = Promise.resolve();
 
@@ -81,7 +81,7 @@ export class AcceptWatchdog {
     this.#again(WATCH_MS);
   }
 
-  /** Records an accepted connection. */
+  /** Records that the listener has accepted a connection. */
   accepted(remotePort: number): void {
     this.#hasAccepted = true;
     if (this.#endProbe !== undefined) this.#accepted.add(remotePort);

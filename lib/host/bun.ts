@@ -271,7 +271,7 @@ class BunListener implements Listener {
   readonly #clock: Clock;
   readonly #options: ListenOptions;
   readonly #accept: (stream: Stream) => void;
-  /** Sockets in the TLS handshake. */
+  /** Sockets whose TLS handshake has not finished. */
   readonly #shaking = new Map<RawSocket, { readonly remote: Address; readonly timer: Timer }>();
   readonly #unproven = new Unproven<RawSocket>();
   #tls: ServerTls | undefined;
@@ -325,7 +325,7 @@ class BunListener implements Listener {
     this.#listen(this.address.port);
   }
 
-  /** Throws a `ListenError`. */
+  /** Listens on `port`. Throws a `ListenError` if that fails. */
   #listen(port: number): void {
     const { hostname, unix } = this.#options;
     const secured = this.#tls;

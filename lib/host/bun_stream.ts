@@ -19,7 +19,7 @@ import type { Address } from "./stream.ts";
 export interface RawSocket {
   /** The stream over this socket; set when the socket has been passed on. */
   data: BunStream | undefined;
-  /** Undefined on a Unix socket. */
+  /** The address of the peer. Undefined on a Unix socket. */
   readonly remoteAddress: string | undefined;
   readonly remotePort: number;
   readonly authorized?: boolean;

@@ -45,7 +45,7 @@ export interface ClientTls {
   readonly takesTls12?: boolean | undefined;
 }
 
-/** Options for listening. */
+/** Options of `Host.listen`. */
 export interface ListenOptions {
   readonly hostname: string;
   /** The port to listen on. 0: the system chooses a free one. */
@@ -88,14 +88,14 @@ export interface Listener {
   close(): Promise<void>;
 }
 
-/** Options for connecting. */
+/** Options of `Host.connect`. */
 export interface ConnectOptions {
   readonly hostname: string;
   readonly port: number;
   readonly tls?: ClientTls | undefined;
   /** Time limit for the whole attempt, including TLS. Milliseconds. */
   readonly timeoutMs: number;
-  /** Signal that aborts the attempt. */
+  /** A signal that aborts the attempt to connect. Default: none. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -168,7 +168,7 @@ export class ConnectError extends Error {
 export class ListenError extends Error {
   /** Name of the error class. */
   override readonly name = "ListenError";
-  /** The system's code. */
+  /** The system's code of the error, such as `"EADDRINUSE"`. */
   readonly code: string;
 
   /** Creates an error with its code and message. */
@@ -219,7 +219,7 @@ export interface MemoryUse {
   readonly external: number;
 }
 
-/** The environment of a node. */
+/** The environment of a node: what it needs of the runtime and the machine. */
 export interface Host {
   readonly runtime: "deno" | "bun";
   readonly clock: Clock;

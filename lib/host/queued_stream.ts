@@ -138,7 +138,7 @@ export abstract class QueuedStream implements Stream, Flushable {
   protected startReading(): void {}
   /** Stops reading, if the host supports it. */
   protected pauseReading(): void {}
-  /** Resumes reading. */
+  /** Resumes reading after `pauseReading`. */
   protected resumeReading(): void {}
 
   /** Whether the stream has ended and must not be used any more. */
@@ -156,7 +156,7 @@ export abstract class QueuedStream implements Stream, Flushable {
     return this.#rest.length === 0;
   }
 
-  /** Removes the first chunk. */
+  /** Removes the first chunk from the queue. */
   protected shift(): void {
     this.#first = this.#rest[this.#next];
     if (this.#first === undefined) return;

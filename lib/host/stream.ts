@@ -28,7 +28,7 @@ export interface Address {
 export type StreamEnd =
   /** Both sides have ended their data. */
   | { readonly kind: "closed" }
-  /** This side called `abort`. */
+  /** This side has called `abort`. */
   | { readonly kind: "aborted" }
   /** The peer or the network broke the connection; `message` is the system's message. */
   | { readonly kind: "broken"; readonly message: string };
@@ -70,7 +70,7 @@ export interface Stream {
    * after this call. No effect if it is paused already.
    */
   pause(): void;
-  /** Reads again. No effect unless it is paused. */
+  /** Reads again after `pause`. No effect unless reading is paused. */
   resume(): void;
   /** Sends the queued data, then ends the writing side. Reading continues. */
   end(): void;
