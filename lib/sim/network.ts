@@ -23,7 +23,7 @@ import type { Place, World } from "./world.ts";
 
 /** Properties of the path between two machines. */
 export interface LinkOptions {
-  /** Latency in milliseconds. Default 1. */
+  /** Latency of the path, in milliseconds. Default 1. */
   readonly delay?: number | undefined;
   /** Maximum random addition to the latency, in milliseconds. Default 1. */
   readonly jitter?: number | undefined;
@@ -31,7 +31,7 @@ export interface LinkOptions {
   readonly bandwidth?: number | undefined;
 }
 
-/** A listener of a machine. */
+/** A listener of a simulated machine. */
 export interface SimListener {
   readonly accept: (stream: Stream) => void;
   /** The certificate presented to clients, PEM. */
@@ -40,7 +40,7 @@ export interface SimListener {
 
 /** A machine at one end of a connection. */
 export interface Machine extends Place {
-  /** The address of the machine. */
+  /** The address of the machine, which is also its host name. */
   readonly hostname: string;
   /** Whether the machine is off, without having notified its peers. */
   readonly isOff: boolean;
@@ -112,7 +112,7 @@ export class Network {
     for (const send of link.waiting.splice(0)) send();
   }
 
-  /** Unblocks all paths. */
+  /** Unblocks all paths: data that was held is delivered. */
   heal(): void {
     for (const key of [...this.#links.keys()]) {
       const [from, to] = key.split(">") as [string, string];

@@ -27,7 +27,7 @@ const EPOCH_MS = 1_767_225_600_000;
 export class SimHost implements Host, Machine {
   readonly runtime = "deno";
   readonly label: string;
-  /** The address of the machine. */
+  /** The address of the machine, which is also its host name. */
   readonly hostname: string;
   readonly clock: Clock;
   readonly random: SeededRandom;

@@ -41,7 +41,7 @@ export class Trace {
     return hex(this.#high) + hex(this.#low);
   }
 
-  /** Records an event. */
+  /** Adds an event to the trace and to the hash. */
   add(at: number, node: string, what: string): void {
     // Rounded to thousandths of a millisecond, which is precise enough to distinguish events.
     this.#mix(`${Math.round(at * 1000)} ${node} ${what}`);

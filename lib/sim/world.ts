@@ -12,7 +12,7 @@ import type { Trace } from "./trace.ts";
  * paused, they wait.
  */
 export interface Place {
-  /** Name in the trace. */
+  /** Name of the place in the trace. */
   readonly label: string;
   isGone: boolean;
   isHeld: boolean;
@@ -45,7 +45,7 @@ export class World {
   now = 0;
   /** Number of events that have run. */
   steps = 0;
-  /** The first error of a listener of a node's events, with which the simulation fails. */
+  /** The first error that a listener of a node's events threw. The simulation fails with it. */
   failure: { readonly error: unknown } | undefined = undefined;
   readonly random: SeededRandom;
   readonly trace: Trace;
@@ -59,7 +59,7 @@ export class World {
     this.trace = trace;
   }
 
-  /** Number of future events. */
+  /** Number of scheduled events. */
   get size(): number {
     return this.#heap.length;
   }
@@ -74,7 +74,7 @@ export class World {
     return event;
   }
 
-  /** Cancels an event. */
+  /** Cancels an event: it does not run. */
   cancel(event: Event): void {
     event.run = undefined;
   }
