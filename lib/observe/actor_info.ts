@@ -43,11 +43,11 @@ export interface CallInfo {
 export interface ActorInfo {
   /** The pid of the actor. */
   readonly pid: Pid;
-  /** The node of the actor. */
+  /** The name of the actor's node. */
   readonly node: string;
   /** The actor's registered names on that node. */
   readonly names: readonly string[];
-  /** The actor's global names. */
+  /** The names under which the actor is registered in the whole cluster. */
   readonly globalNames: readonly string[];
   /** The groups that the actor is a member of. */
   readonly groups: readonly string[];
@@ -73,9 +73,9 @@ export interface ActorInfo {
    */
   readonly handlerMs: number | undefined;
   /**
-   * The type of the message that the actor is handling, and for how long. `ms` is the time since
-   * the call was made if the message is a call. Otherwise it is the time since the message was
-   * first observed, which is at most a second too short on a node with up to 10000 actors.
+   * The type of the message that the actor is handling, and for how many milliseconds: for a call,
+   * since it was made; for other messages, since the actor was first observed with it, which is at
+   * most a second late on a node with up to 10000 actors.
    */
   readonly current: { readonly message: string; readonly ms: number } | undefined;
   /** The types of the first messages in the mailbox, in order. */
@@ -140,7 +140,7 @@ export interface Known {
   readonly currentMs: number | undefined;
 }
 
-/** Describes an actor. */
+/** Returns the information on an actor, completed with `known`. */
 export function actorInfo(system: System, actor: Actor, known: Known): ActorInfo {
   const now = system.now();
   const { timers, callers, calls } = attachedTo(actor);

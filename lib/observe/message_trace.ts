@@ -14,7 +14,7 @@ import { ObserveError } from "./error.ts";
 /** Maximum number of messages in one trace. */
 const MESSAGES_MAX = 1_000;
 
-/** A handled message. */
+/** A message that an actor has handled while it was traced. */
 export interface TracedMessage {
   /** When the message was handled or taken: milliseconds since 1970. */
   readonly time: number;

@@ -16,7 +16,7 @@ export interface Usage {
   ms: number;
 }
 
-/** Measures messages and handler time of actors, while it is in use. */
+/** Counts messages and measures handler time of each actor, while it is in use. */
 export class Profile implements MessageObserver {
   readonly #probes: Probes;
   readonly #usage = new Map<Actor, Usage>();
@@ -40,7 +40,7 @@ export class Profile implements MessageObserver {
     };
   }
 
-  /** Returns the measurements of an actor. */
+  /** Returns the measurements of an actor, if there are any. */
   of(actor: Actor): Usage | undefined {
     return this.#usage.get(actor);
   }

@@ -33,13 +33,13 @@ export const QUESTIONS_MAX = 8;
  */
 const ASKERS_MAX = 64;
 
-/** A request of another node. */
+/** A request of another node: a method and its arguments. */
 export interface Question {
   readonly $observe: string;
   readonly args: readonly unknown[];
 }
 
-/** The reply to a request. */
+/** The reply to a request: the result, or the code and message of the error. */
 export type QuestionAnswer =
   | { readonly ok: unknown }
   | { readonly error: { readonly code: ObserveFailure; readonly message: string } };

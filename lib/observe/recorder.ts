@@ -26,7 +26,7 @@ export const SAMPLE_MS = 5;
 export interface Recorded {
   /** The consecutive number of the entry. */
   readonly number: number;
-  /** Milliseconds since 1970. */
+  /** When the entry was recorded: milliseconds since 1970. */
   readonly time: number;
   /** The name of the event, as in `LogEntry`. "message" if the entry is a sample of a message. */
   readonly event: string;
@@ -38,7 +38,7 @@ export interface Recorded {
   readonly pid: Pid | undefined;
 }
 
-/** The ring of recorded entries. */
+/** The flight recorder: keeps the last {@linkcode RECORDED_MAX} entries. */
 export class Recorder {
   readonly #wall: () => number;
   readonly #ring: Recorded[] = [];
@@ -49,7 +49,7 @@ export class Recorder {
     this.#wall = wall;
   }
 
-  /** Adds an entry. */
+  /** Adds an entry, and drops the oldest one if the recorder is full. */
   record(event: string, message: string, pid?: Pid, level?: LogLevel): void {
     const number = this.#count++;
     const text = message.slice(0, TEXT_CHARS_MAX);

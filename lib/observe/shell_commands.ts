@@ -44,7 +44,7 @@ export interface ShellCommand {
   run(context: ShellContext, args: readonly string[]): Promise<unknown>;
 }
 
-/** The commands by name. */
+/** The commands of the shell, by name. */
 export const SHELL_COMMANDS: Readonly<Record<string, ShellCommand>> = {
   nodes: {
     usage: "nodes",

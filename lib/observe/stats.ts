@@ -24,7 +24,7 @@ const LISTED_MAX = 100;
 export interface SessionStats {
   /** The name of the other node. */
   readonly node: string;
-  /** Bytes in the send queue. */
+  /** Number of bytes in the send queue. */
   readonly queued: number;
   /** Length of the send queue, in bytes, above which messages are dropped. */
   readonly limit: number;
@@ -50,7 +50,7 @@ export interface LoopDelay {
 export interface NodeStats {
   /** The name of the node. */
   readonly node: string;
-  /** The runtime of the node. */
+  /** The runtime in which the node runs. */
   readonly runtime: "deno" | "bun";
   /** When the node was started: milliseconds since 1970. */
   readonly startedAt: number;
@@ -72,7 +72,7 @@ export interface NodeStats {
   readonly timers: number;
   /** Number of actors that wait for a turn. */
   readonly ready: number;
-  /** Delay of the event loop. */
+  /** How late timers of the node fire. */
   readonly eventLoop: LoopDelay;
   /** Memory of the process. Undefined if the host does not provide it. */
   readonly memory: MemoryUse | undefined;
@@ -80,7 +80,7 @@ export interface NodeStats {
   readonly sessions: readonly SessionStats[];
   /** Known nodes, dials and gossip: see `node.membership`. */
   readonly membership: MembershipStats;
-  /** Open WebSockets, by server. */
+  /** Numbers of open WebSockets, one entry for each server of the node. */
   readonly servers: readonly { readonly url: string; readonly connections: number }[];
   /** Number of rooms with members on this node. */
   readonly rooms: number;

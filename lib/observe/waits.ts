@@ -59,7 +59,7 @@ export async function findCycle(
   return await search(start, []);
 }
 
-/** Formats a cycle as text. */
+/** Returns a text that lists the actors of a cycle and their requests. */
 export function cycleText(cycle: readonly Waiter[]): string {
   const steps = cycle.map(({ label, request }) => `${label} waits for ${request} of`);
   return `deadlock: ${steps.join(" ")} ${cycle[0]!.label}`;

@@ -79,7 +79,7 @@ export class NodeWatch {
     return this.#delays.delay;
   }
 
-  /** Stops watching. */
+  /** Stops the watch and its timer. */
   stop(): void {
     this.#timer.cancel();
     this.#watched.system.scheduler.turnTimer = undefined;
