@@ -58,7 +58,7 @@ export interface CoresOptions {
   readonly print?: ((line: string, node: string, isError: boolean) => void) | undefined;
 }
 
-/** A worker of {@linkcode Cores}. */
+/** A worker process of {@linkcode Cores}. */
 export interface CoreWorker {
   /** The worker's number, from 1. */
   readonly core: number;

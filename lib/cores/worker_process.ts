@@ -78,7 +78,7 @@ export class WorkerProcess {
     this.#child.signal("SIGTERM");
   }
 
-  /** Kills the process. */
+  /** Kills the worker's process at once. */
   kill(): void {
     if (this.state !== "ended") this.#child.signal("SIGKILL");
   }
