@@ -19,7 +19,7 @@ import type { Server, StopOptions } from "./ws/server.ts";
 /** The default time limit: a little less than Kubernetes waits after SIGTERM. Milliseconds. */
 const LEAVE_MS = 25_000;
 
-/** Options of `leave`. */
+/** Options of `Node.leave`. */
 export interface LeaveOptions extends StopOptions {
   /**
    * Total time limit, in milliseconds. At most half of it is used to move singletons and remote

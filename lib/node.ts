@@ -46,13 +46,13 @@ import type { Rooms } from "./ws/rooms.ts";
 import { serve, type Server } from "./ws/server.ts";
 import type { ServeOptions } from "./ws/options.ts";
 
-/** Options of `connect`. */
+/** Options of `Node.connect`. */
 export interface ConnectNodeOptions {
   /** Milliseconds after which `connect` rejects. Default 15000. */
   readonly timeout?: number | undefined;
 }
 
-/** Options of `stop`. */
+/** Options of `Node.stop`. */
 export interface NodeStopOptions {
   /**
    * Milliseconds within which servers and actors must end. Default 20000, less than the 30 seconds

@@ -158,16 +158,16 @@ export interface NodeOptions {
   readonly log?: LogSink | undefined;
 }
 
-/** Default of `joinTimeout`. Milliseconds. */
+/** Default of the option `joinTimeout`. Milliseconds. */
 const JOIN_MS = 10_000;
 
-/** Default of `seedInterval`. Milliseconds. */
+/** Default of the option `seedInterval`. Milliseconds. */
 const SEED_INTERVAL_MS = 10_000;
 
-/** Minimum of `queueBytesMax`. */
+/** Minimum of the option `queueBytesMax`. Bytes. */
 const QUEUE_BYTES_LEAST = 1024;
 
-/** The minimum and maximum of `messageBytesMax`. */
+/** Minimum and maximum of the option `messageBytesMax`. Bytes. */
 const MESSAGE_BYTES_LEAST = 65_536;
 const MESSAGE_BYTES_MOST: number = 1024 * 1024 * 1024;
 
@@ -302,7 +302,7 @@ export function joinTimeout({ joinTimeout = JOIN_MS }: NodeOptions): number {
   );
 }
 
-/** Returns an option in milliseconds. Throws `NodeOptionError` if it is out of range. */
+/** Returns `value`, an option in milliseconds. Throws `NodeOptionError` if it is out of range. */
 export function milliseconds(name: string, value: number): number {
   if (value >= 10 && value <= 86_400_000) return value;
   throw new NodeOptionError(`option ${name} is ${value}: use 10 to 86400000 milliseconds`);

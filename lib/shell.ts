@@ -16,7 +16,7 @@ import type { NodeOptions } from "./node_options.ts";
 /** Maximum time that the shell waits for a connection to each node. Milliseconds. */
 const CONNECT_MS = 5_000;
 
-/** The parameters of a shell. */
+/** Options of {@linkcode shell}. */
 export interface ShellOptions {
   /** The first node to connect to: `name@host:port`, or `*@host:port` if its name is not known. */
   readonly target: string;

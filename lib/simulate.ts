@@ -94,7 +94,7 @@ export class SimulationError extends Error {
   }
 }
 
-/** Port of every simulated node. */
+/** The port on which every simulated node listens. */
 const PORT = 9100;
 
 /** The cookie of every simulated node. */
@@ -117,15 +117,15 @@ export interface Simulation {
   readonly random: SeededRandom;
   /** The current virtual time: milliseconds since the beginning. */
   readonly now: number;
-  /** The names that nodes were started with, in order. */
+  /** The short names of all nodes that were started, in the order of their first start. */
   readonly names: string[];
-  /** Returns a node, if it is running. */
+  /** Returns a node by its short name. Undefined if it is not running. */
   node(short: string): Node | undefined;
   /** Starts a node on a machine of its own. Its full name is `short@short.sim:9100`. */
   start(short: string, options?: NodeOptions): Promise<Node>;
   /** Restarts a node that crashed or was stopped: a new incarnation with the same options. */
   restart(short: string): Promise<Node>;
-  /** Stops a node gracefully. */
+  /** Stops a node gracefully, as `node.stop` does. */
   stop(short: string): Promise<void>;
   /** Makes a node leave the cluster, as `node.leave` does, then removes it. */
   leave(short: string, options?: LeaveOptions): Promise<void>;
@@ -149,7 +149,7 @@ export interface Simulation {
     others: readonly string[],
     options?: { readonly oneWay?: boolean },
   ): void;
-  /** Removes all partitions. */
+  /** Removes all partitions: data that was held is delivered. */
   heal(): void;
   /** Breaks all open connections between two nodes. They may connect again. */
   cut(a: string, b: string): void;
@@ -164,7 +164,7 @@ export interface Simulation {
     condition: () => boolean,
     options?: { readonly within?: number },
   ): Promise<void>;
-  /** Adds a line to the trace. */
+  /** Adds a line of the body's own to the trace. */
   note(what: string): void;
 }
 
@@ -189,12 +189,12 @@ class Cluster implements Simulation {
     return this.#world.now;
   }
 
-  /** The names that nodes were started with, in order. */
+  /** The short names of all nodes that were started, in the order of their first start. */
   get names(): string[] {
     return [...this.#members.keys()];
   }
 
-  /** Returns a node, if it is running. */
+  /** Returns a node by its short name. Undefined if it is not running. */
   node(short: string): Node | undefined {
     return this.#members.get(short)?.node;
   }
@@ -218,7 +218,7 @@ class Cluster implements Simulation {
     return this.#start(short, options);
   }
 
-  /** Stops a node gracefully. */
+  /** Stops a node gracefully, as `node.stop` does. */
   async stop(short: string): Promise<void> {
     const member = this.#member(short);
     const { node, host } = member;
@@ -292,7 +292,7 @@ class Cluster implements Simulation {
     }
   }
 
-  /** Removes all partitions. */
+  /** Removes all partitions: data that was held is delivered. */
   heal(): void {
     this.#note("", "heals");
     this.#network.heal();
@@ -335,7 +335,7 @@ class Cluster implements Simulation {
     });
   }
 
-  /** Adds a line to the trace. */
+  /** Adds a line of the body's own to the trace. */
   note(what: string): void {
     this.#note("", what);
   }
