@@ -178,7 +178,8 @@ export class Presence {
       const departure = this.#port.after(grace, () => {
         for (const entry of entries) if (entry.departure === departure) this.#remove(entry);
       });
-      // The entries share one timer, which no single entry may cancel.
+      // All entries of the lost node with this grace period share one timer, which is therefore not
+      // cancelled when one of them is removed.
       const shared = departure;
       for (const entry of entries) entry.departure = shared;
     }

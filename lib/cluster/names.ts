@@ -126,7 +126,7 @@ export class NameTable {
   *#free(owner: string, names: ChurnMap<string, NameEntry>): Generator<NameChanged | undefined> {
     for (const [name, entry] of names.entries()) {
       const from = this.#winners.get(name);
-      // Otherwise the name was registered again in the meantime, and this entry no longer matters.
+      // If neither holds, the name was registered again in the meantime, and nothing changes.
       yield from === entry || this.#contested.has(name)
         ? this.#settle(name, from, this.of(owner, name))
         : undefined;

@@ -28,7 +28,8 @@ export class PeerTable<Peer extends { readonly nodeLink: PeerLink }> {
   }
 
   /**
-   * Calls `added` once, when a session with this node opens. Returns a function that cancels this.
+   * Calls `added` once, when a session with the node of this name opens. Returns a function that
+   * cancels the call.
    */
   whenAdded(node: string, added: () => void): () => void {
     let awaited = this.#awaited.get(node);

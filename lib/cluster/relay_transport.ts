@@ -10,8 +10,9 @@
  */
 export interface RelayPort {
   /**
-   * The origin of this node's messages: the name of its mesh, or its own. 1 to 255 bytes. A
-   * transport that stores messages uses it as the name of the receiver.
+   * The origin of this node's messages: the name of its mesh, or the node's own name if the
+   * transport connects no meshes. 1 to 255 bytes. A transport that stores messages uses it as the
+   * name of the receiver.
    */
   readonly origin: string;
   /**

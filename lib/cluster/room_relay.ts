@@ -13,9 +13,8 @@
  * broadcast. A node that has received a broadcast therefore knows all members that the sender had
  * then.
  *
- * A broadcast may be made before the announcement of a member that has joined another node has
- * arrived. Broadcasts of the last 100 ms are therefore sent later to a node that did not have
- * members and announces them:
+ * A node may broadcast to a room before it has received another node's announcement of a member.
+ * When a node announces its first member, it is therefore sent the broadcasts of the last 100 ms:
  *
  *     node A: broadcast, not sent to B ─▶ kept for 100 ms ─▶ B announces a member ─▶ sent to B
  *

@@ -381,7 +381,7 @@ class Manager {
     return holder !== undefined;
   }
 
-  /** Whether a child must stop soon when this node has lost the right to run it. */
+  /** Whether a child has only a limited time to stop when this node has lost the right to run it. */
   get #isStrict(): boolean {
     return this.#options.quorum !== undefined || this.#options.lease !== undefined;
   }

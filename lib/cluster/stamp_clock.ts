@@ -3,9 +3,9 @@
  *
  *     wall clock at the start + monotonic clock since + shift ─▶ time ─▶ a stamp: later than all known ones
  *
- * If the clocks of two nodes differ by more than {@linkcode SKEW_US_MAX}, the node with fewer
- * sessions, or of two with as many the one with the greater name, shifts its time by the difference
- * when the session is up. Stamps further ahead than that do not move this clock.
+ * If the clocks of two nodes differ by more than {@linkcode SKEW_US_MAX} when their session opens,
+ * one node shifts its time by the difference: the one with fewer sessions or, if both have the same
+ * number, the one with the greater name. Stamps that are further ahead do not move this clock.
  *
  * Deterministic: the wall clock is an argument.
  *

@@ -83,7 +83,7 @@ export interface Self {
   /** Keys of further accepted cookies, for the change from one cookie to another. */
   readonly acceptedKeys?: readonly Uint8Array[] | undefined;
   readonly exposed: readonly string[];
-  /** Features beyond those of all nodes with this code. */
+  /** Features of this node, in addition to those of every node with this code. */
   readonly features?: number | undefined;
   /** Whether the node does not take part in names, groups, rooms and gossip. */
   readonly isHidden?: boolean | undefined;

@@ -114,7 +114,7 @@ export interface MeshOptions extends MembershipOptions {
   readonly log: Log;
   /** Whether the node does not take part in names, groups, rooms and gossip. */
   readonly isHidden?: boolean | undefined;
-  /** Features beyond those of all nodes with this code. */
+  /** Features of this node, in addition to those of every node with this code. */
   readonly features?: number | undefined;
 }
 

@@ -15,7 +15,7 @@
  * **One session per pair.** Both sides may dial at once. The responder decides when the initiator
  * is authenticated:
  *
- * | what there is with that node | answer |
+ * | existing dial or session with that node | answer |
  * |---|---|
  * | nothing, or this node's own dial, proof not sent | accept; give up the own dial |
  * | this node's own dial, proof sent | the dial of the node with the lesser name wins |

@@ -20,7 +20,8 @@
  *
  * Longer than 400 lines because it is one state machine.
  *
- * Only a request's head has a deadline. All other phases end when there is no progress.
+ * The head of a request, the hooks, and the wait for another request have time limits. The other
+ * phases end when there is no progress.
  *
  * @module
  */

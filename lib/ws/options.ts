@@ -149,12 +149,10 @@ export interface ServeOptions<Data = undefined>
   /** Receives reports of failed handlers. Default: the host's log. */
   readonly log?: LogSink | undefined;
   /**
-   * The origins whose pages may open a WebSocket, such as `"https://example.org"`; others are
-   * rejected with
-   * 403. `"*"`: all origins, for servers that do not rely on cookies. A client without the header
-   *   Origin is
-   * not a browser, and is accepted. Default: the host and port of the request, so a proxy must pass
-   * on the header Host.
+   * The origins whose pages may open a WebSocket, such as `"https://example.org"`; a request
+   * from another page is rejected with 403. `"*"`: all origins, for servers that do not rely on
+   * cookies. A client without the header Origin is not a browser, and is accepted. Default: the
+   * host and port of the request, so a proxy must pass on the header Host.
    */
   readonly origins?: readonly string[] | "*" | undefined;
   /**
@@ -205,10 +203,9 @@ export interface ServeOptions<Data = undefined>
    */
   readonly closeTimeout?: number | undefined;
   /**
-   * Maximum number of connections and WebSockets of one client (an IPv4 address or an IPv6 /64);
-   * one more gets a
-   * 503. Behind `trustedProxies`, WebSockets are counted by the address that the proxy names.
-   *   Default: no limit.
+   * Maximum number of connections and WebSockets of one client (an IPv4 address or an IPv6 /64); a
+   * further one is rejected with 503. Behind `trustedProxies`, WebSockets are counted by the
+   * address that the proxy names. Default: no limit.
    */
   readonly maxConnectionsPerAddress?: number | undefined;
   /**

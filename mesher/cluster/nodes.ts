@@ -67,7 +67,7 @@ export async function runNodes(
 }
 
 /**
- * The process of one node. It is started again if it was killed, but not if it exits itself, in
+ * The process of one node. It is started again if it was killed, but not if it exits by itself, in
  * which case it has logged the reason.
  */
 class Child {

@@ -19,7 +19,7 @@ export interface Loan<T> {
 export class EventQueue<T> {
   /** Maximum number of waiting and borrowed items together. `push` rejects more. */
   readonly max: number;
-  /** Called once when items are waiting. */
+  /** Called after items were added or put back. */
   wake: (() => void) | undefined = undefined;
   #waiting: T[] = [];
   /** Index of the first waiting item in `#waiting`. Items before it were taken. */

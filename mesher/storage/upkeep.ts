@@ -28,9 +28,9 @@ export interface StorageHealth {
 /** Internal operations of the storage. */
 export interface Upkeep {
   /**
-   * Deletes events older than their project's retention and expired sessions; on PostgreSQL, also
-   * creates the partitions of the next days and drops empty ones. Works in small transactions; safe
-   * to run on several nodes at once, and repeatedly.
+   * Deletes expired sessions, and the events that are older than their project's retention. On
+   * PostgreSQL, also creates the partitions of the next days, and drops those of days older than
+   * every project's retention. Works in small transactions, and may run on several nodes at once.
    */
   upkeep(now: number): Promise<UpkeepReport>;
   /** Returns the state of the database. Never rejects. */

@@ -25,7 +25,8 @@ import { attempt, load } from "./work.js";
  *   fields?: Child,
  *   revoke: (id: string) => Promise<void>,
  *   guide: (secret: string) => HTMLElement,
- * }} options `kind`: "key"; `none`: the text that is shown if there are none; `use`: the title of the instructions.
+ * }} options `kind`: "key" or "token"; `none`: the text for an empty list;
+ * `use`: the title of the instructions.
  * @returns {HTMLElement}
  */
 export function secretsView(options) {
