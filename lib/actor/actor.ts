@@ -165,7 +165,7 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
   readonly system: ActorHome;
   /** The body that was passed to `spawn`, for crash reports. */
   readonly body: ActorFunction<never, never[]>;
-  /** The parent and its ancestors, nearest first. */
+  /** The pids of the parent, the parent's parent and so on. */
   readonly ancestors: readonly Pid[];
   /** Mailbox length from which `System.admit` decides on each message. */
   watermark: number;
@@ -327,7 +327,7 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
       this.#state = ASYNC;
       this.#queued = false;
       this.system.selfWaits.fail(this);
-      // A message may have arrived before the wait was recorded.
+      // A message may have arrived before `receive` was recorded as pending.
       this.#wake();
       // Bound functions instead of arrow functions: for a million actors, they use half the memory.
       begun.then(this.#returned.bind(this), this.#threw.bind(this));
@@ -379,7 +379,7 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
     return message;
   }
 
-  /** Counts the messages of a turn. */
+  /** Counts the messages of a turn, and uses one credit for each. */
   #count(messages: number): void {
     this.system.scheduler.credit -= messages;
     this.handled += messages;
@@ -673,7 +673,7 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
     return "dead";
   }
 
-  /** The message that the actor is handling. */
+  /** The message that the actor is handling, if any. */
   get current(): unknown {
     return this.#last;
   }

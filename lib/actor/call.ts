@@ -152,7 +152,7 @@ export class PendingCall<Request = unknown, Reply = unknown> extends Call<Reques
     this.refuse(error);
   }
 
-  /** Rejects the call because of the timeout. */
+  /** Rejects the call because its timeout has passed. */
   fire(): void {
     this.fail(new CallTimeoutError(this.#actor.label, this.#ms, this.which));
   }

@@ -125,7 +125,7 @@ export function readableReason(reason: unknown): ExitReason {
   return describe(reason);
 }
 
-/** Whether a property of a message can be read: a revoked proxy, or a getter, throws. */
+/** Whether reading a property of a message succeeds. A revoked proxy or a getter may throw. */
 export function isReadable(message: unknown, property: string): boolean {
   try {
     void (message instanceof Object);

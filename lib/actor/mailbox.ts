@@ -29,7 +29,7 @@ export class Mailbox {
   /** A ring; its length is 0 or a power of two. */
   #items: unknown[] = NONE;
   #head = 0;
-  /** Number of messages in it. */
+  /** Number of messages in the mailbox. */
   length = 0;
 
   /** Adds a message at the end. */

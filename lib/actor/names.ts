@@ -61,7 +61,7 @@ export class Names {
     this.#reserved.set(name, pid);
   }
 
-  /** Number of names. */
+  /** Number of registered names. */
   get size(): number {
     return this.#pids.size;
   }

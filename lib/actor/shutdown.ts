@@ -100,7 +100,7 @@ function isIdle(system: System, pid: Pid): boolean {
 /** Resolves to whether a promise settles within `ms` milliseconds. */
 function inTime(system: System, promise: Promise<unknown>, ms: number): Promise<boolean> {
   const settled = promise.then(() => true, () => true);
-  // A timer cannot wait for longer than 24 days: no timer is needed.
+  // No timer can wait for longer than 24 days, so a longer time counts as no limit.
   if (ms > TIMER_MS_MAX) return settled;
   return system.within(settled, ms, () => new Error("late")).catch(() => false);
 }
