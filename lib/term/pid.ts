@@ -25,7 +25,7 @@ export interface Home {
   readonly node: string;
   /** The incarnation of the node: differs after each restart of the node. */
   readonly creation: number;
-  /** Whether this is the node that holds the pid. */
+  /** Whether the pid is of the node that holds it. */
   readonly local: boolean;
   /** The system of the node that holds the pid. Internal. */
   readonly system?: object | undefined;
