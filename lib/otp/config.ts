@@ -117,7 +117,10 @@ export interface ConfigChild {
   readonly id: string;
   /** The start function of the child: an index into the table of exposed functions. */
   readonly start: number;
-  /** The address of its arguments in the writer's memory. Default: none. */
+  /**
+   * The address and size of the arguments in the memory of the program that wrote the config.
+   * Default: none.
+   */
   readonly args?: { readonly pointer: bigint; readonly size: bigint } | undefined;
   /** When the child is restarted. */
   readonly restart: Restart;

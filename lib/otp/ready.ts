@@ -55,7 +55,7 @@ export class Readiness implements Starting {
   readonly #askers: Call[] = [];
   #state: "starting" | "ready" | { readonly failed: unknown } = "starting";
 
-  /** Must be created in the actor's first turn. */
+  /** Must be called in the first turn of the actor. */
   constructor(self: Self) {
     this.#self = self;
     // The only link is to the actor that spawned this one, because a linked spawn is atomic.

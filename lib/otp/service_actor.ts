@@ -175,12 +175,12 @@ export class ServiceActor {
         this.#started = going.then(() => {
           this.#started = undefined;
         });
-        // The error ends the actor. It is handled here, so that it does not also reject for each
-        // waiting message.
+        // Ends the actor with the error, once. Otherwise each message that waits for the start
+        // would reject with it.
         this.#started.catch((error) => this.#fail(error));
       }
     } catch (error) {
-      // An error in `continue` is a crash, because the service had started.
+      // Before the service has started, its start fails. An error in `continue` is later: a crash.
       if (this.#begins) this.#starting.failed(error);
       else throw error;
     }

@@ -65,7 +65,7 @@ export abstract class SupervisorBase<Request extends { readonly $child: string }
   protected readonly lifecycle: ChildLifecycle;
   readonly #intensity: Intensity;
 
-  /** Must be created in the actor's first turn. */
+  /** Must be called in the first turn of the actor. */
   constructor(self: Self, parent: Pid<never> | undefined, intensity: Intensity) {
     self.trapExit = true;
     this.self = self;
