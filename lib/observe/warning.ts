@@ -68,7 +68,7 @@ export interface WarningLimits {
    * explicit value, always. Measuring costs two clock reads per turn.
    */
   readonly slowTurn?: number | undefined;
-  /** Milliseconds that timers may fire late. Default 500. */
+  /** Milliseconds by which timers may fire late. Default 500. */
   readonly eventLoopDelay?: number | undefined;
   /**
    * Milliseconds that an actor may wait for a reply. Deadlocks are searched for from then on.
