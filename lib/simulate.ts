@@ -340,7 +340,7 @@ class Cluster implements Simulation {
     this.#note("", what);
   }
 
-  /** Records that an event ran. Internal. */
+  /** Called after each event: ends the calls of `until` whose condition holds. Internal. */
   happened(): void {
     for (const condition of this.#conditions) {
       if (!condition.isMet()) continue;
