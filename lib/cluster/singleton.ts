@@ -229,12 +229,26 @@ export function startSingleton(
   return { singleton, settled };
 }
 
+/**
+ * Time for which a leaving node waits for another that can take the child over, if those that it
+ * knew could not. Milliseconds.
+ */
+const NEWCOMER_MS = 1_000;
+
+/** Interval at which it looks for such a node. Milliseconds. */
+const NEWCOMER_POLL_MS = 10;
+
+/** Maximum number of earlier managers that are named when a state is handed over. */
+const PAST_MAX = 16;
+
 /** The request from one manager to another in a planned move. */
 interface Handover {
   readonly singleton: string;
   readonly state: unknown;
   /** The requesting manager. Older nodes do not send it. */
   readonly from?: Pid<never> | undefined;
+  /** The managers that have handed over this state before `from`. */
+  readonly past?: readonly Pid<never>[] | undefined;
 }
 
 /** One run of the child, from the start of its supervisor until the supervisor has stopped. */
@@ -276,7 +290,9 @@ class Manager {
   #lease: HeldLease | undefined = undefined;
   /** The state that another node has handed over for the next child on this node. */
   #state: unknown = undefined;
-  /** The last argument of the running child's `handover`. */
+  /** The managers that had the state before it was handed over to this node. */
+  #past: readonly Pid<never>[] = [];
+  /** The last argument of the running child's `handover`, which is handed over when this node leaves. */
   #left: { state: unknown } | undefined = undefined;
   /** The time before which the manager does not try again to acquire the lock. */
   #restsUntil = 0;
@@ -429,6 +445,8 @@ class Manager {
   #start(): void {
     const run: Run = this.#run = { pid: undefined, isStarting: false, isOver: false };
     const incarnation = { token: this.#names.token(), state: this.#state };
+    // Is handed over again if the start ends before the child has received it.
+    this.#left = { state: this.#state };
     this.#state = undefined;
     this.obstacle = "it is being started on this node";
     const child: LocalChildSpec = {
@@ -597,12 +615,15 @@ class Manager {
     const request = call.request as Partial<Handover> | null;
     if (request?.singleton !== this.#names.name) return;
     const holder = this.#names.holder();
-    // Whether another node has already taken the child over, although its reply came too late.
-    const isOver = request.from !== undefined && holder !== undefined &&
-      !holder.equals(request.from);
+    // Whether another node has already taken the child over, although its reply came too late. This
+    // node may not have received yet that an earlier holder has handed it over.
+    const { from, past = [] } = request;
+    const isOver = from !== undefined && holder !== undefined &&
+      ![from, ...past].some((earlier) => holder.equals(earlier));
     if (isOver && this.#starting === undefined) return call.reply(true);
     if (!isOver) {
       this.#state = request.state;
+      this.#past = from === undefined ? [] : [...past, from].slice(-PAST_MAX);
       await this.#act(true);
     }
     if (this.#starting !== undefined) this.#offers.push(call);
@@ -612,17 +633,26 @@ class Manager {
   /** Stops taking part: stops the child, and hands its state over to another manager. */
   async #leave(): Promise<void> {
     const { pid } = this.#self;
-    const isOurs = this.#names.holder()?.equals(pid) && this.#supervisor !== undefined;
+    const isOurs = this.#isHolder && (this.#supervisor ?? this.#starting) !== undefined;
     await this.#stop(Infinity);
+    for (const offer of this.#offers.splice(0)) offer.reply(isOurs);
     await this.#release();
     const state = this.#left?.state;
-    const others = this.#names.others();
-    if (!isOurs || state === undefined || others.length === 0) return;
+    if (!isOurs || state === undefined || this.#names.others().length === 0) return;
     const { name } = this.#names;
-    const request: Handover = { singleton: name, state, from: pid };
+    const request: Handover = { singleton: name, state, from: pid, past: this.#past };
     const options = { timeout: HANDOVER_MS_MAX };
     let failure: unknown = "none of them could take it over";
-    for (const other of others) {
+    const tried = new Set<string>();
+    const until = this.#system.now() + NEWCOMER_MS;
+    while (tried.size === 0 || this.#system.now() < until) {
+      const other = this.#names.others().find(({ key }) => !tried.has(key));
+      if (other === undefined) {
+        // A node that has just started may take part in a moment.
+        await this.#self.sleep(NEWCOMER_POLL_MS);
+        continue;
+      }
+      tried.add(other.key);
       const manager = other as Pid<Call<Handover, boolean>>;
       try {
         if (await this.#system.call(manager, request, options)) return;
