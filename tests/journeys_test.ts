@@ -1,6 +1,6 @@
 /**
  * Tests that the journeys in `lib/README.md` match the code: each step exists and mentions the next
- * one, and the stacks at the ends of two of them have the documented steps in that order.
+ * one, and for two journeys the call stack at the last step contains the documented steps in order.
  */
 import { assert, assertEquals } from "@std/assert";
 import { readFileSync } from "node:fs";

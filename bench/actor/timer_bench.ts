@@ -36,5 +36,5 @@ for (const pending of [0, size(100_000, 10)]) {
   });
 }
 
-// The timer wheel does not keep the process alive, but on Bun the event loop must be stopped.
+// Otherwise the process would not end on Bun.
 bench("stop", { group: "the end", n: 1, warmup: 0 }, () => system.stop());

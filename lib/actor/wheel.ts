@@ -25,7 +25,10 @@ export const REACH_MS: number = 2 ** (BITS * LEVELS) - 1;
 
 /** A timer in the wheel. The wheel writes its first three fields. */
 export interface WheelTimer {
-  /** Due time in whole milliseconds on the wheel's clock; valid while it is in the wheel. */
+  /**
+   * Due time in whole milliseconds on the wheel's clock, valid while the timer is in the wheel; before
+   * `begin`, the negated delay.
+   */
   due: number;
   /** Neighbours in the slot; undefined while it is not in the wheel. */
   next: WheelTimer | undefined;
@@ -66,7 +69,8 @@ export class Wheel {
   }
 
   /**
-   * Adds a timer whose delay begins with the next {@linkcode begin}: no time is needed before that.
+   * Adds a timer whose delay begins with the next {@linkcode begin}, so that the caller need not read
+   * the clock.
    */
   addWaiting(timer: WheelTimer, ms: number): void {
     timer.due = -ms;

@@ -29,8 +29,8 @@ import { encodePush, PHOENIX_TOPIC } from "./wire.ts";
 const SESSIONS_MAX = 10_000;
 
 /**
- * Time without a request after which a session is closed, in milliseconds. The client sends a
- * heartbeat every 20 seconds, in a background tab every minute.
+ * Time without a request after which a session is closed, in milliseconds. By default, the client
+ * sends a heartbeat every 20 seconds, in a background tab every minute.
  */
 const IDLE_MS = 90_000;
 

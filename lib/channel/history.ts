@@ -68,7 +68,7 @@ export interface HistoryPorts {
   readonly me: Pid;
   readonly node: string;
   channelOf(topic: string): Channel | undefined;
-  /** Calls the actor of a topic, and starts it if it does not run. */
+  /** Calls the actor of a topic, after starting it if it does not run. */
   call<Answer>(channel: Channel, topic: string, request: HomeRequest): Promise<Answer>;
   /** Sends a message that keeps the actor of a topic running. */
   keep(channel: Channel, topic: string): void;

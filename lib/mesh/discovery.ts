@@ -57,7 +57,7 @@ export class Discovery {
     this.#owner = owner;
   }
 
-  /** Evaluates the seeds for the first time. Resolves with the names that it found. */
+  /** Looks up the seeds now, and then periodically. Resolves to the names of the nodes found now. */
   async start(): Promise<string[]> {
     const names = await this.#evaluate();
     this.#again();

@@ -116,7 +116,7 @@ export const TAG = {
   PONG: 0xf1,
 } as const;
 
-/** The status of an ANSWER, and the data after it. */
+/** The status codes of an ANSWER, each with the data that follows it. */
 export const ANSWER = {
   /** The reply: a term. */
   REPLY: 0,

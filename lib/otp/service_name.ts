@@ -63,7 +63,7 @@ export interface Caller {
 export class ServiceName<P extends ServiceProtocol = ServiceProtocol> {
   /** The registered name. */
   readonly name: string;
-  /** The node on which the name is registered. Undefined: the node of the source. */
+  /** The node on which the name is looked up. Undefined: it is looked up in `source`. */
   readonly node: string | undefined;
   /** Never present. Makes the names of different kinds of services different types. */
   declare readonly serves: ServicePid<P>["serves"];

@@ -235,8 +235,8 @@ class StartOfBody {
       this.isWhole = true;
       return this.#end();
     }
-    // Checked before the piece is added: a body of one long piece can still be whole. The piece
-    // stays in `next`.
+    // Checked before the piece is added, so that a body that is one long piece is collected
+    // completely. A piece that is not added stays in `next`.
     if (this.bytes.length >= AT_HAND_BYTES_MAX) return this.#end();
     this.bytes = this.bytes.length === 0 ? piece.value : concat([this.bytes, piece.value]);
     this.next = this.reader.read();

@@ -32,7 +32,7 @@ export interface Holding {
  */
 export type TellPeers = (holding: Holding) => Promise<void>;
 
-/** The ceiling of one node: the number of events that it may hold. */
+/** Adapts and announces one node's ceiling, the number of events that it may hold. */
 export class Held {
   readonly #life: number;
   readonly #held: () => number;

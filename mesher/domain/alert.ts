@@ -44,11 +44,11 @@ export type Parsed<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly reason: string };
 
-/** Maximum threshold. Events. */
+/** Maximum threshold of an alert rule, in events. */
 export const THRESHOLD_MAX = 1_000_000_000;
-/** Maximum window. Minutes: a week. */
+/** Maximum window of an alert rule: a week, in minutes. */
 export const WINDOW_MINUTES_MAX = 10_080;
-/** Maximum cooldown. Minutes: thirty days. */
+/** Maximum cooldown of an alert rule: thirty days, in minutes. */
 export const COOLDOWN_MINUTES_MAX = 43_200;
 const URL_CHARS_MAX = 2_048;
 const MESSAGE_CHARS_MAX = 512;

@@ -14,7 +14,7 @@ export const FILTERED = "[Filtered]";
 
 /** The rules of a project for removing secrets. */
 export interface ScrubRules {
-  /** Whether secrets are removed. If false, only the credentials in headers are removed. */
+  /** Whether secrets are removed. If false, only cookies and credentials in headers are removed. */
   readonly enabled: boolean;
   /** Additional names of secrets; case, `-` and `_` are ignored. */
   readonly fields: readonly string[];

@@ -15,7 +15,7 @@ export const ARTIFACT_BYTES_MAX = 1_073_741_824;
 export const ARTIFACTS_MAX = 50_000;
 /** Maximum size of an organisation's chunks that belong to no finished upload. Bytes. */
 export const CHUNK_BYTES_TOTAL_MAX = 268_435_456;
-/** Age at which a chunk that belongs to no finished upload is deleted. Milliseconds: one day. */
+/** Age at which a chunk that belongs to no finished upload is deleted: one day, in milliseconds. */
 export const CHUNK_MS_MAX = 86_400_000;
 
 /** The kind of an artifact. */

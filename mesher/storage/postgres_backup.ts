@@ -28,7 +28,7 @@ export async function backUpPostgres(url: string, into: string): Promise<void> {
   }
 }
 
-/** Replaces the content of the database with the file: all of it or, if it fails, nothing. */
+/** Restores the tables in a backup file, in one transaction: if it fails, nothing is changed. */
 export async function restorePostgres(url: string, file: string): Promise<void> {
   if (!existsSync(file)) throw new StorageError(`there is no ${file}`, false);
   const how = ["--clean", "--if-exists", "--no-owner", "--single-transaction", "--exit-on-error"];

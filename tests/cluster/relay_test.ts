@@ -149,7 +149,7 @@ test("RelayLink connects the rooms of two meshes: each member receives each broa
   });
 });
 
-test("RelayLink of a transport without a mesh carries all broadcasts, and the mesh carries none", async () => {
+test("RelayLink carries all broadcasts if its transport names no mesh, and sessions between nodes carry none", async () => {
   await withNodes(async (start) => {
     const broker = new Broker();
     const a = await start("a", { relay: broker.transport() });
@@ -214,7 +214,7 @@ test("RelayLink subscribes to the keys of rooms with members, and to each key on
   });
 });
 
-test("Hub relays topics, and events only to one node of each mesh, which stores them", async () => {
+test("Hub relays broadcasts to all nodes, and events with history to one node of each mesh, which stores them", async () => {
   await withNodes(async (start) => {
     const broker = new Broker();
     const { a1, a2, b, all } = await meshes(start, broker);

@@ -72,7 +72,10 @@ function nested(head: readonly number[], between: readonly number[], half: boole
   return concat(parts);
 }
 
-/** Containers with a four-byte count. In a map, the first key comes before the nested map. */
+/**
+ * Containers with a count of four bytes. Each row has the name, the tag, the bytes between the count and
+ * the nested container (the first key of a map), and whether an entry has two terms.
+ */
 const CONTAINERS: readonly (readonly [string, number, readonly number[], boolean])[] = [
   ["arrays", TAG.ARRAY32, [], false],
   ["objects", TAG.OBJECT32, [], true],

@@ -23,7 +23,7 @@ test("HoldbackQueue holds messages that follow a large one to the same receiver,
   assertEquals([queue.count, queue.bytes, queue.isHeld(7)], [0, 0, false]);
 });
 
-test("HoldbackQueue keeps the order of large and small messages to one receiver in any order of completion", () => {
+test("HoldbackQueue keeps the order of messages to one receiver, whatever the order in which large ones are complete", () => {
   for (const order of [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]]) {
     const queue = new HoldbackQueue();
     const ran: string[] = [];

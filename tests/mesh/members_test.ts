@@ -67,7 +67,7 @@ test("ReceiveBudget ends the session that uses most of an address, then of all, 
   budget.hold(one, 500);
   budget.hold(two, 300);
   assertEquals([budget.bytes, ended.length], [800, 0]);
-  // The session whose data grows is not the one that uses most.
+  // The data of `two` grows, but `one` has more: `one` is ended.
   budget.hold(two, 301);
   assertEquals([budget.bytes, one.bytes, ended], [301, 0, ["x"]]);
   budget.hold(three, 800);

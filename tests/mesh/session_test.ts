@@ -205,7 +205,7 @@ test("Session skips PONGs, empty frames and unknown tags", async () => {
 });
 
 for (const name of ["NAME", "CHALLENGE", "REPLY", "ACK", "REJECT"] as const) {
-  test(`Session ends as "protocol" at a ${name} after the handshake`, async () => {
+  test(`Session ends with the reason "protocol" on a ${name} after the handshake`, async () => {
     for (const body of [hex(""), hex("0000"), new Uint8Array(200)]) {
       await assertBreaks(
         ({ far }) => far.write(encodeFrame(TAG[name], body), encodeRoomBroadcast("r", "x")),

@@ -71,7 +71,7 @@ export async function loggedIn(url: string, email: string, password: string): Pr
 export interface Stage {
   readonly app: App;
   readonly first: FirstRun;
-  /** The first user. */
+  /** A client that is logged in as the first user. */
   readonly user: Client;
   /** A client with the first project's key. */
   readonly sender: Client;

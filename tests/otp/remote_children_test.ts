@@ -613,7 +613,7 @@ test("Supervisor: kills a spawned child that reports a failed start", async () =
   });
 });
 
-test("Supervisor: onNodeDown wait: a child does not start before the pause of earlier siblings is over, even if its node returns", async () => {
+test("Supervisor with onNodeDown wait: a child whose node returns starts only after the pause of earlier siblings", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);

@@ -1,6 +1,6 @@
 // deno-lint-ignore-file no-console -- reports why a test is skipped
 /**
- * Tests third-party HTTP clients on kept connections, each in its own process: Node's agent, the
+ * Tests keep-alive connections of third-party HTTP clients, each in its own process: Node's agent, the
  * `fetch` of Node, Deno and Bun, npm's undici, Python's aiohttp, and curl. Clients that are not
  * installed are reported.
  */

@@ -380,7 +380,7 @@ test("serve accepts at most maxRequestsPerConnection requests per connection", a
   });
 });
 
-test("serve counts kept connections, and closes the longest idle one for a new client", async () => {
+test("serve counts keep-alive connections, and closes the one that is idle for longest to admit a new client", async () => {
   let answer: ((response: Response) => void) | undefined;
   const fetch = (request: Request): Response | Promise<Response> =>
     request.url.endsWith("/slow") ? new Promise((resolve) => answer = resolve) : new Response("ok");
