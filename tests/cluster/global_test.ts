@@ -392,7 +392,7 @@ test("Global: the loser ends if a resolver throws or never settles", async () =>
       await untilFound([a, b], "x", winner);
       await until("the loser has received its exit", () => log.length === 1);
       assert(log[0] instanceof Exit);
-    }, 100);
+    }, 10);
   }
 });
 
