@@ -21,7 +21,9 @@ async function threeShare(all: MesherProcess): Promise<void> {
   const urls = (): string[] => [
     ...new Set([...all.output.matchAll(/Mesher is ready: (\S+)/g)].map(([, url]) => url!)),
   ];
-  await until("three nodes are ready", () => urls().length === 3, 60_000);
+  await until("three nodes are ready", () => urls().length === 3, 120_000).catch((error) => {
+    throw new Error(`${error.message}:\n${all.output}`);
+  });
   const { printed } = all;
   const users = await Promise.all(
     urls().map((url) => loggedIn(url, printed.email, printed.password)),
