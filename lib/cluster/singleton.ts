@@ -277,9 +277,9 @@ class Manager {
   #running: Pid<never> | undefined = undefined;
   #run: Run = { pid: undefined, isStarting: false, isOver: true };
   /**
-   * The start in progress; resolves to whether the child was started. `undefined` if there is none.
+   * The start in progress; resolves when it has ended. `undefined` if there is none.
    */
-  #starting: Promise<boolean> | undefined = undefined;
+  #starting: Promise<void> | undefined = undefined;
   /** The error with which the last start has failed, until it is handled. */
   #failure: Error | undefined = undefined;
   /**
@@ -364,12 +364,12 @@ class Manager {
   async #act(isHandedOver: boolean): Promise<boolean> {
     const { pid } = this.#self;
     if (this.#lease !== undefined && !await this.#lease.renew()) {
-      await this.#stop(Math.min(STOP_MS, this.#lease.stopMs));
+      await this.#stop(this.#stopMs);
       await this.#yield();
     }
     // Stops the child before trying to acquire the lock again, which lasts until all peers have
     // answered or were disconnected.
-    if (this.#isStrict && !this.#isHolder) await this.#stop(STOP_MS);
+    if (this.#isStrict && !this.#isHolder) await this.#stop(this.#stopMs);
     if (this.#failure !== undefined) {
       this.obstacle = `it cannot be started: ${this.#failure.message}`;
       this.#failure = undefined;
@@ -387,7 +387,7 @@ class Manager {
       else await this.#yield();
       return false;
     }
-    await this.#stop(this.#isStrict ? STOP_MS : Infinity);
+    await this.#stop(this.#isStrict ? this.#stopMs : Infinity);
     await this.#release();
     if (holder !== undefined) {
       this.#state = undefined;
@@ -400,6 +400,11 @@ class Manager {
   /** Whether a child has only a limited time to stop when this node has lost the right to run it. */
   get #isStrict(): boolean {
     return this.#options.quorum !== undefined || this.#options.lease !== undefined;
+  }
+
+  /** Milliseconds within which a child must stop when this node has lost the right to run it. */
+  get #stopMs(): number {
+    return Math.min(STOP_MS, this.#lease?.stopMs ?? Infinity);
   }
 
   get #isHolder(): boolean {
@@ -470,13 +475,11 @@ class Manager {
       (supervisor) => {
         this.#supervisor = supervisor;
         ended();
-        return true;
       },
       (error) => {
         if (!run.isOver) this.#failure = error;
         run.isOver = true;
         ended();
-        return false;
       },
     );
   }
@@ -547,9 +550,8 @@ class Manager {
   async #stop(ms: number): Promise<void> {
     const run = this.#run;
     const starting = this.#starting;
-    const limitMs = Math.min(STOP_MS, this.#lease?.stopMs ?? Infinity);
     if (starting !== undefined && ms === Infinity && !await this.#isHeldUntil(starting)) {
-      ms = limitMs;
+      ms = this.#stopMs;
     }
     const supervisor = this.#supervisor;
     this.#supervisor = undefined;
@@ -565,8 +567,12 @@ class Manager {
     if (supervisor === undefined) return;
     const stopped = supervisor.stop();
     if (ms === Infinity) {
-      if (await this.#isHeldUntil(stopped)) return await stopped;
-      ms = limitMs;
+      if (await this.#isHeldUntil(stopped)) {
+        await stopped;
+        run.isOver = true;
+        return;
+      }
+      ms = this.#stopMs;
     }
     const late = (): Error => new Error("it does not stop");
     if (run.isStarting) await this.#kill(run, ms);
@@ -644,11 +650,14 @@ class Manager {
     const options = { timeout: HANDOVER_MS_MAX };
     let failure: unknown = "none of them could take it over";
     const tried = new Set<string>();
-    const until = this.#system.now() + NEWCOMER_MS;
-    while (tried.size === 0 || this.#system.now() < until) {
+    /** The time until which newcomers are waited for; undefined while there are untried nodes. */
+    let until: number | undefined;
+    while (true) {
       const other = this.#names.others().find(({ key }) => !tried.has(key));
       if (other === undefined) {
         // A node that has just started may take part in a moment.
+        until ??= this.#system.now() + NEWCOMER_MS;
+        if (this.#system.now() >= until) break;
         await this.#self.sleep(NEWCOMER_POLL_MS);
         continue;
       }

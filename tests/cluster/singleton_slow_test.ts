@@ -7,6 +7,8 @@ import { Exit } from "../../lib/actor/exit.ts";
 import type { Self } from "../../lib/actor/self.ts";
 import { type SingletonChild, SingletonError } from "../../lib/cluster/singleton.ts";
 import type { Pid } from "../../lib/term/pid.ts";
+import type { Node } from "../../lib/node.ts";
+import { simulate } from "../../lib/simulate.ts";
 import type { TestNode } from "../kit/mesh.ts";
 import { test, until } from "../kit/test.ts";
 import { Authority, awake, join, trio } from "./singleton_runs.ts";
@@ -142,5 +144,35 @@ test("Global.singleton: rejects in time, and then does not take part, if the chi
     await join([b], runs, {});
     assertEquals([...runs.live], [b.name]);
     never.resolve();
+  });
+});
+
+test("Global.singleton: a leaving node asks all others if the child starts slowly, and reports no failure", async () => {
+  await simulate({ seed: 1 }, async (sim) => {
+    const received: [short: string, state: unknown][] = [];
+    const nodes: Node[] = [];
+    for (const short of ["a", "b", "c"]) {
+      const node = await sim.start(short, short === "a" ? {} : { seeds: ["a"] });
+      nodes.push(node);
+      await sim.until("the nodes are connected", () => node.peers().length === nodes.length - 1);
+      const child: SingletonChild = {
+        id: "clock",
+        start: async (self, { state, handover }) => {
+          // Longer than a leaving node waits for an answer.
+          if (short !== "a") await sim.run(7_000);
+          return self.spawnLink((self: Self<unknown>) => {
+            received.push([short, state]);
+            self.signal.addEventListener("abort", () => handover("the state"));
+            return () => {};
+          });
+        },
+      };
+      await node.global.singleton("clock", child);
+    }
+    const crashes: unknown[] = [];
+    nodes[0]!.on("crash", ({ reason }) => crashes.push(reason));
+    await sim.leave("a", { timeout: 20_000 });
+    await sim.until("the child runs again", () => received.length === 2);
+    assertEquals([received[1]![1], crashes], ["the state", []]);
   });
 });
