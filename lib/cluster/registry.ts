@@ -160,12 +160,9 @@ interface Peer {
 /** A shift of this node's time, for the names that it has then. */
 interface Shift {
   readonly us: number;
-  /** The number of the last name. */
-  readonly last: number;
-  readonly rows: Iterator<LocalName>;
-  /** The number of the last name that was shifted. */
-  at: number;
-  /** Names after `at` that were shifted early, because they were needed. */
+  /** The names that are shifted, up to the newest one at the beginning of the shift. */
+  readonly cursor: SyncCursor<LocalName>;
+  /** Names that were shifted before the cursor has reached them, because they were needed. */
   readonly early: Set<LocalName>;
 }
 
@@ -1035,29 +1032,16 @@ export class Registry {
    */
   #shift(us: number): void {
     this.#stamps.shift(us);
-    this.#shifts.push({
-      us,
-      last: this.#numbers,
-      rows: this.#rows.values(),
-      at: 0,
-      early: new Set(),
-    });
+    const cursor = new SyncCursor(this.#rows.values(), this.#numbers);
+    this.#shifts.push({ us, cursor, early: new Set() });
     if (this.#shifts.length === 1) this.#shiftMore();
   }
 
   #shiftMore(): void {
-    const shift = this.#shifts[0]!;
-    const some: LocalName[] = [];
-    for (let i = 0; i < SHIFTED_COUNT; i++) {
-      const { done, value: own } = shift.rows.next();
-      if (done || own.number > shift.last) {
-        this.#shifts.shift();
-        break;
-      }
-      shift.at = own.number;
-      if (!shift.early.delete(own)) some.push(own);
-    }
-    this.#restamp(some, (stamp) => stamp + shift.us);
+    const { us, cursor, early } = this.#shifts[0]!;
+    const some = cursor.next(SHIFTED_COUNT).filter((own) => !early.delete(own));
+    if (cursor.isDone) this.#shifts.shift();
+    this.#restamp(some, (stamp) => stamp + us);
     if (this.#shifts.length > 0) this.#system.yieldToIo(() => this.#shiftMore());
   }
 
@@ -1073,8 +1057,8 @@ export class Registry {
       // A listener may have registered the name again during `#withdraw`.
       return this.#own.get(name);
     }
-    for (const { us, last, at, early } of this.#shifts) {
-      if (own.number <= at || own.number > last || early.has(own)) continue;
+    for (const { us, cursor, early } of this.#shifts) {
+      if (cursor.knows(own.number) || early.has(own)) continue;
       early.add(own);
       this.#restamp([own], (stamp) => stamp + us);
     }
@@ -1083,13 +1067,19 @@ export class Registry {
 
   /** Changes the stamps of this node's entries, except those of claims. */
   #restamp(some: readonly LocalName[], stampOf: (stamp: number) => number): void {
-    const changed = some.filter(({ asking }) => asking === undefined);
-    for (const own of changed) {
+    // A listener that `#apply` calls may unregister others of these names.
+    const isOurs = (own: LocalName): boolean => this.#own.get(own.entry.name) === own;
+    const changed: LocalName[] = [];
+    for (const own of some) {
+      if (own.asking !== undefined || !isOurs(own)) continue;
       own.entry = { ...own.entry, stamp: Math.max(0, stampOf(own.entry.stamp)) };
+      changed.push(own);
       this.#apply(this.#table.set(own.entry));
     }
     for (const { nodeLink, cursor, asked } of this.#peers) {
-      const known = changed.filter((own) => cursor.knows(own.number) || asked.has(own));
+      const known = changed.filter((own) =>
+        isOurs(own) && (cursor.knows(own.number) || asked.has(own))
+      );
       if (known.length > 0) sendSync(nodeLink, known.map(({ entry }) => entry), this.#me);
     }
     for (const { entry: { name } } of changed) this.#contest(name);
