@@ -71,7 +71,7 @@ export function startHub(parts: ChannelParts): Hub {
       hubs: () => [...hub.peers.values()],
       keepers: (topic) => {
         const offering = new Set(kinds.get(channel)!.nodes());
-        return orderFor(topic, hub.peers).filter(({ node }) => offering.has(node));
+        return orderFor(topic, [...hub.peers].filter(([node]) => offering.has(node)));
       },
       ownCopy: (topic) => hub.history?.copyOf(topic),
       tell: (to, message) => hub.tell(to, message),
@@ -97,7 +97,7 @@ export function startHub(parts: ChannelParts): Hub {
 }
 
 /** Returns the hubs of other nodes in an order that depends on the topic. */
-function orderFor(topic: string, hubs: ReadonlyMap<string, Pid>): Pid[] {
-  return [...hubs].map(([node, pid]) => ({ pid, score: hashOf(`${node} ${topic}`) }))
+function orderFor(topic: string, hubs: readonly [node: string, hub: Pid][]): Pid[] {
+  return hubs.map(([node, pid]) => ({ pid, score: hashOf(`${node} ${topic}`) }))
     .sort((a, b) => b.score - a.score).map(({ pid }) => pid);
 }
