@@ -115,21 +115,23 @@ export function readableReason(reason: unknown): ExitReason {
     return reason as ExitReason;
   }
   try {
-    const isReadable = reason instanceof Error
+    const canBeRead = reason instanceof Error
       ? typeof reason.name === "string" && typeof reason.message === "string"
       : Object.keys(reason).length >= 0 && !isThenable(reason);
-    if (isReadable) return reason;
+    if (canBeRead) return reason;
   } catch {
     // The program's getter or proxy threw.
   }
   return describe(reason);
 }
 
-/** Whether reading a property of a message succeeds. A revoked proxy or a getter may throw. */
-export function isReadable(message: unknown, property: string): boolean {
+/** Whether reading properties of a message succeeds. A revoked proxy or a getter may throw. */
+export function isReadable(message: unknown, ...properties: readonly string[]): boolean {
   try {
     void (message instanceof Object);
-    void (message as Record<string, unknown> | null | undefined)?.[property];
+    for (const property of properties) {
+      void (message as Record<string, unknown> | null | undefined)?.[property];
+    }
     return true;
   } catch {
     return false;

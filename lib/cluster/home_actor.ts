@@ -248,7 +248,7 @@ export class HomeActor {
     try {
       this.#handle(message);
     } catch (error) {
-      if (isReadable(message, "$key") && isReadable(message, "$home")) throw error;
+      if (isReadable(message, "$key", "$home")) throw error;
     }
   }
 

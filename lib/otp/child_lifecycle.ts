@@ -15,6 +15,7 @@ import { type ExitReason, isNormal } from "../term/exit.ts";
 import { Pid } from "../term/pid.ts";
 import type { Child, Started } from "./child.ts";
 import { lastWord, RemoteChildren } from "./remote_children.ts";
+import { isOrder } from "./start.ts";
 
 /** Number of children that are started or stopped before pending I/O and timers are handled. */
 export const CHILDREN_A_TURN = 64;
@@ -78,8 +79,8 @@ export class ChildLifecycle {
    * Whether an exit signal must end the supervisor: it came from its parent or from outside of
    * actors.
    */
-  isOrder({ from }: Exit): boolean {
-    return from === this.#parent || from.id === this.system.pid.id;
+  isOrder(exit: Exit): boolean {
+    return isOrder(this.system, this.#parent, exit);
   }
 
   /**

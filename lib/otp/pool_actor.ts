@@ -27,7 +27,7 @@ import {
   type PoolDefinition,
   type PoolEvents,
 } from "./job.ts";
-import { endSelf } from "./start.ts";
+import { endSelf, isOrder } from "./start.ts";
 
 /** Interval between two checks whether a node can run a waiting job. Milliseconds. */
 const LOOK_MS = 500;
@@ -189,7 +189,7 @@ export class PoolActor {
     try {
       this.#handle(message);
     } catch (error) {
-      if (isReadable(message, "$job")) throw error;
+      if (isReadable(message, "$job", "id", "attempt", "value", "error")) throw error;
     }
   }
 
@@ -328,13 +328,15 @@ export class PoolActor {
    * Handles an exit signal: that an attempt's actor exited without a report, or that the pool must
    * end.
    */
-  #exited({ from, reason }: Exit): void {
+  #exited(exit: Exit): void {
+    const { from, reason } = exit;
     const job = this.#byPid.get(from.key);
     this.#byPid.delete(from.key);
     if (job === undefined || !job.pid?.equals(from)) {
-      const isOrder = from.equals(this.#system.pid) || this.#parent?.equals(from);
       // The reason is not "normal", with which the linked workers would continue to run.
-      if (isOrder) endSelf(this.self, reason === "normal" ? "shutdown" : reason);
+      if (isOrder(this.#system, this.#parent, exit)) {
+        endSelf(this.self, reason === "normal" ? "shutdown" : reason);
+      }
       return;
     }
     const { ending } = job;

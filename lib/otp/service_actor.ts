@@ -33,7 +33,7 @@ import {
   type ServiceHandlers,
   type ServiceProtocol,
 } from "./service_definition.ts";
-import { endSelf, type Starting } from "./start.ts";
+import { endSelf, isOrder, type Starting } from "./start.ts";
 import { type PersistOptions, StaleStateError } from "./store.ts";
 import { UnknownCallError } from "./unknown_call.ts";
 
@@ -52,6 +52,8 @@ export type ServiceRequest =
    * was replaced.
    */
   | { readonly $state: "swap"; readonly mark: number; readonly next: unknown };
+
+const REQUEST_PROPERTIES = ["$call", "$state", "args", "change", "mark", "next"] as const;
 
 /** A state, and the number of messages that the service has handled. */
 export interface MarkedState {
@@ -268,8 +270,8 @@ export class ServiceActor {
       return done instanceof Promise ? done.catch((error) => this.#crashed(error)) : done;
     } catch (error) {
       // A message that cannot be read is the fault of its sender.
-      if (!isReadable(message, "$cast")) return;
-      if (!(message instanceof Call) || isReadable(message.request, "$call")) {
+      if (!isReadable(message, "$cast", "args", "$stop")) return;
+      if (!(message instanceof Call) || isReadable(message.request, ...REQUEST_PROPERTIES)) {
         return this.#crashed(error);
       }
       return refuse(message, new ArgumentError("the request cannot be read"));
@@ -491,9 +493,9 @@ export class ServiceActor {
    * `info`.
    */
   #exited(exit: Exit): void | Promise<void> {
-    const { from, reason } = exit;
+    const { reason } = exit;
     const { trapExit, terminate } = this.#definition;
-    const order = from === this.#starting.parent || from.id === this.#system.pid.id;
+    const order = isOrder(this.#system, this.#starting.parent, exit);
     const isInfo = trapExit || (terminate === undefined && !this.#savesLate);
     if (!order && isInfo) return this.#info(exit);
     if (!order && reason === "normal") return;

@@ -8,9 +8,10 @@
  */
 import type { Call, CallOptions } from "../actor/call.ts";
 import { ActorExitError } from "../actor/errors.ts";
+import type { Exit } from "../actor/exit.ts";
 import { trackedFor } from "../actor/behind.ts";
 import type { ActorFunction, Self } from "../actor/self.ts";
-import { systemOf } from "../actor/system.ts";
+import { type System, systemOf } from "../actor/system.ts";
 import type { ExitReason } from "../term/exit.ts";
 import type { Pid } from "../term/pid.ts";
 
@@ -36,6 +37,14 @@ export interface Starting {
   done(): void;
   /** Reports that the actor could not start, and ends it. */
   failed(reason: unknown): void;
+}
+
+/**
+ * Whether an exit signal must end an actor that traps exits: it came from the actor that started it,
+ * or from outside of actors, on any node.
+ */
+export function isOrder(system: System, parent: Pid<never> | undefined, { from }: Exit): boolean {
+  return from === parent || from.id === system.pid.id;
 }
 
 /**

@@ -282,6 +282,16 @@ test("pool: obeys the order of its supervisor to stop", async () => {
   });
 });
 
+test("pool: ends if another node sends it an exit signal from outside of actors", async () => {
+  await simulate({ seed: 1 }, async (sim) => {
+    const node = await sim.start("a");
+    const other = await sim.start("b", { seeds: ["a"] });
+    const jobs = await pool({ name: "kind", worker: () => 1 }).start(node);
+    other.exit(jobs.pid, "shutdown");
+    await sim.until("the pool has ended", () => !node.isAlive(jobs.pid));
+  });
+});
+
 test("pool: a store that does not save, or returns no valid job, fails the job or the start", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const node = await sim.start("a");

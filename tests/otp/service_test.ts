@@ -585,7 +585,21 @@ test("service: drops a message that cannot be read, and rejects such a call", as
     call: { get: (n) => [n, n] },
   });
   const pid = await family.run(plain.start(family.outside));
-  for (const value of Object.values(unreadableValues())) {
+  const trap = {
+    get: (): never => {
+      throw new Error("a trap");
+    },
+  };
+  const hidden = (shown: object, property: string): object =>
+    Object.defineProperty({ ...shown }, property, trap);
+  const values = [
+    ...Object.values(unreadableValues()),
+    hidden({ $cast: "set" }, "args"),
+    hidden({ $call: "get" }, "args"),
+    hidden({ $state: "set" }, "change"),
+    hidden({ $state: "swap" }, "mark"),
+  ];
+  for (const value of values) {
     family.system.send(pid, value);
     const call = family.system.call(pid as never, value).then(() => "replied", () => "refused");
     assertEquals(await family.run(call), "refused");
