@@ -49,12 +49,18 @@ export class EndQueue {
 
   readonly #run = (): void => {
     const until = this.#clock.now() + SLICE_MS;
-    do {
-      const end = Math.min(this.#at + ENDS_A_LOOK, this.#queue.length);
-      while (this.#at < end) this.#queue[this.#at++]!.passEnd();
-    } while (this.#at < this.#queue.length && this.#clock.now() < until);
-    if (this.#at < this.#queue.length) return void this.#clock.after(PAUSE_MS, this.#run);
-    this.#queue = [];
-    this.#at = 0;
+    try {
+      do {
+        const end = Math.min(this.#at + ENDS_A_LOOK, this.#queue.length);
+        while (this.#at < end) this.#queue[this.#at++]!.passEnd();
+      } while (this.#at < this.#queue.length && this.#clock.now() < until);
+    } finally {
+      // After an error too, which concerns one stream only.
+      if (this.#at < this.#queue.length) this.#clock.after(PAUSE_MS, this.#run);
+      else {
+        this.#queue = [];
+        this.#at = 0;
+      }
+    }
   };
 }

@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import type { Clock } from "../../lib/base/clock.ts";
 import { EndQueue } from "../../lib/host/end_queue.ts";
 import { test } from "../kit/test.ts";
@@ -60,4 +60,17 @@ test("EndQueue passes many ends on in slices, with a timer between them", () => 
     assertEquals(stage.turns.length, 0);
   }
   assertEquals(stage.passed, ids);
+});
+
+test("EndQueue passes on the other ends after a handler has thrown", () => {
+  const stage = new Stage();
+  stage.add(1, () => {
+    throw new Error("requested");
+  });
+  stage.add(2);
+  assertThrows(() => stage.turns.shift()!(), Error, "requested");
+  stage.timers.shift()!();
+  stage.add(3);
+  stage.turns.shift()!();
+  assertEquals(stage.passed, [1, 2, 3]);
 });
