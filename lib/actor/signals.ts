@@ -151,7 +151,7 @@ export class Signals {
    * I/O and timers have been handled. Each step returns how many effects it had.
    */
   inPortions(steps: Iterator<number, void>): void {
-    if (this.#isScheduled || !this.#run(steps)) this.#later(steps);
+    if (this.#isScheduled || this.#isRunning || !this.#run(steps)) this.#later(steps);
   }
 
   /** Ends the links, then the monitors, then the calls of the remote actors of a lost session. */
@@ -262,13 +262,16 @@ export class Signals {
     this.#isRunning = true;
     let left = PORTION;
     let isLast = false;
-    while (left > 0 && !isLast) {
-      const { done, value } = steps.next();
-      isLast = done === true;
-      left -= value ?? 0;
-      left -= this.#carry(Math.max(1, left));
+    try {
+      while (left > 0 && !isLast) {
+        const { done, value } = steps.next();
+        isLast = done === true;
+        left -= value ?? 0;
+        left -= this.#carry(Math.max(1, left));
+      }
+    } finally {
+      this.#isRunning = false;
     }
-    this.#isRunning = false;
     return isLast;
   }
 

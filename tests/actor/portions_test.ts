@@ -1,6 +1,6 @@
 /**
  * Tests an exit that affects thousands of other actors: its effects are applied in portions,
- * between which sockets and timers have a turn. The tests count effects, not time.
+ * between which pending I/O and timers are handled. The tests count effects, not time.
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Down, Exit } from "../../lib/actor/exit.ts";
@@ -167,5 +167,24 @@ test("a call of an actor that exits with thousands of timers is rejected before 
   order.push(...watcher.got.map(() => "down"));
   assertEquals(order, ["call", "down"]);
   assertEquals(system.wheel.size, 0);
+  system.stop();
+});
+
+test("Signals.inPortions runs steps that are added by a step after it", () => {
+  const system = new ManualSystem();
+  const order: string[] = [];
+  function* inner(): Generator<number, void> {
+    order.push("inner");
+    yield 1;
+  }
+  function* outer(): Generator<number, void> {
+    system.signals.inPortions(inner());
+    order.push("outer");
+    system.signals.flush();
+    yield 1;
+  }
+  system.signals.inPortions(outer());
+  for (let task = system.host.yielded.shift(); task; task = system.host.yielded.shift()) task();
+  assertEquals(order, ["outer", "inner"]);
   system.stop();
 });
