@@ -493,11 +493,8 @@ class Machine {
   /** Throws unless some state has a rule for an internal event or a named timeout. */
   #checkKnown(handler: string, kind: "on" | "timeouts", name: string): void {
     const { states, any } = this.#definition;
-    if (any?.[kind] !== undefined && Object.hasOwn(any[kind], name)) return;
-    for (const state in states) {
-      const rules = states[state]![kind];
-      if (rules !== undefined && Object.hasOwn(rules, name)) return;
-    }
+    if (ruleOf(any?.[kind], name) !== undefined) return;
+    for (const state in states) if (ruleOf(states[state]![kind], name) !== undefined) return;
     throw new BadReturnError(
       `${this.#name}: ${handler} returned the ${kind === "on" ? "event" : "timeout"} ${
         describe(name)
