@@ -1,4 +1,7 @@
-/** A node with channels in its own process. */
+/**
+ * A node with channels in its own process. It rejects WebSockets with `?events=only`, as a proxy that
+ * removes their headers does.
+ */
 import process from "node:process";
 import { channel } from "@firn/firn/channels";
 import type { LeaveOptions, Server } from "@firn/firn";
@@ -22,7 +25,14 @@ takeCommands(async (options) => {
   return async (command) => {
     switch (command.do) {
       case "serve":
-        server = await node.serve({ channels: [room], port: Number(command["port"] ?? 0) });
+        server = await node.serve({
+          channels: [room],
+          port: Number(command["port"] ?? 0),
+          upgrade: ({ method, url }) =>
+            method === "GET" && new URL(url).searchParams.get("events") === "only"
+              ? new Response("blocked", { status: 400 })
+              : undefined,
+        });
         return server.url;
       case "connections":
         return server?.connections;

@@ -1,5 +1,6 @@
 /**
- * Tests channels on three processes that are killed and restarted, with clients in this process.
+ * Tests channels on three processes that are killed and restarted. The clients are in this process:
+ * two with WebSockets, two with event streams and requests.
  */
 import { assert, assertEquals } from "@std/assert";
 import { Socket } from "@firn/firn/client";
@@ -30,12 +31,18 @@ for (const [one, other] of pairsInTurn(1)) {
       };
       for (let i = 0; i < 3; i++) await begin(i);
       await untilWhole(...nodes);
-      // Each client knows all servers, and starts with a different one.
+      // Each client has the URLs of all servers, and starts with a different one. The last two can
+      // open no WebSocket.
       const sockets = [0, 1, 2, 3].map((i) =>
         new Socket([0, 1, 2].map((at) => `${urls[(i + at) % 3]}socket`), {
           maxDelay: 200,
           timeout: 5_000,
+          ...i > 1 && { params: { events: "only" } },
         })
+      );
+      const transports = new Set<string>();
+      sockets.forEach((socket, i) =>
+        socket.on("open", ({ transport }) => transports.add(`${i > 1} ${transport}`))
       );
       try {
         const clients = sockets.map((socket, i) => {
@@ -107,6 +114,7 @@ for (const [one, other] of pairsInTurn(1)) {
         const left = clients.flatMap(({ keys }) => keys).filter((each) => each !== everybody);
         assertEquals(left, []);
         assert(acknowledged.length > 100);
+        assertEquals([...transports].sort(), ["false websocket", "true events"]);
       } finally {
         for (const socket of sockets) socket.close();
       }
