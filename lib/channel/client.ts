@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Member } from "../ws/rooms.ts";
+import type { Member } from "../ws/room.ts";
 
 /** A client that has joined a topic. */
 export interface TopicClient {

@@ -8,7 +8,7 @@
  * @module
  */
 import type { Connection } from "../ws/websocket_connection.ts";
-import type { Member } from "../ws/rooms.ts";
+import type { Member } from "../ws/room.ts";
 import {
   type Channel,
   type ChannelSocket,

@@ -36,7 +36,8 @@ import {
   ROOM_LIST_MAX,
 } from "../mesh/room_interest.ts";
 import type { Session } from "../mesh/session.ts";
-import type { Relay, RoomMessage, Rooms, TurnEnd } from "../ws/rooms.ts";
+import type { Relay, Rooms, TurnEnd } from "../ws/rooms.ts";
+import type { RoomMessage } from "../ws/room.ts";
 import { bucketOf, type RelayLink } from "./relay_link.ts";
 
 /** Time for which rooms without members are still announced as having members. Milliseconds. */

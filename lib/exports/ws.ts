@@ -29,16 +29,14 @@ export {
 export { CloseCodeError } from "../ws/close.ts";
 export { type Acceptance, type DeflateOptions, OptionError } from "../ws/options.ts";
 export type { SendResult } from "../ws/outbox.ts";
+export type { Relay, RoomsOptions, TurnEnd } from "../ws/rooms.ts";
 export {
   type Member,
-  type Relay,
   RoomError,
   type RoomFault,
   type RoomMessage,
-  type RoomsOptions,
   type RoomTerms,
-  type TurnEnd,
-} from "../ws/rooms.ts";
+} from "../ws/room.ts";
 export {
   eventStream,
   type EventStreamOptions,

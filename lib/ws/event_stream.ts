@@ -6,7 +6,7 @@
 import { Buffer } from "node:buffer";
 import { utf8 } from "../base/bytes.ts";
 import { type Backpressure, completeBackpressure } from "./backpressure.ts";
-import type { Member, RoomMessage, RoomTerms } from "./rooms.ts";
+import type { Member, RoomMessage, RoomTerms } from "./room.ts";
 
 /** A stream of server-sent events to one client. */
 export class EventStream implements Member {

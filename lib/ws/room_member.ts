@@ -17,7 +17,8 @@ import {
   completeBackpressure,
 } from "./backpressure.ts";
 import { EventStream } from "./event_stream.ts";
-import { type Member, RoomError, type RoomMessage, type Rooms, type RoomTerms } from "./rooms.ts";
+import type { Rooms } from "./rooms.ts";
+import { type Member, RoomError, type RoomMessage, type RoomTerms } from "./room.ts";
 
 /** Default of `backpressureLimit` of a member, in bytes. */
 const BYTES_MAX = 1024 * 1024;

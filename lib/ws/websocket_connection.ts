@@ -38,7 +38,8 @@ import type { Masker } from "./masker.ts";
 import { MessageReader, type MessageSink } from "./message.ts";
 import { ConnectionOutbox, type SendResult } from "./outbox.ts";
 import type { ConnectionActor, CreateConnectionActor } from "./connection_actor.ts";
-import type { Member, Rooms, RoomTerms } from "./rooms.ts";
+import type { Rooms } from "./rooms.ts";
+import type { Member, RoomTerms } from "./room.ts";
 import { type Scratch, SCRATCH_BYTES } from "./scratch.ts";
 
 /**

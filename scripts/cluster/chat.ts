@@ -9,7 +9,7 @@
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import { observer } from "../../lib/observe/observer.ts";
-import { RoomError } from "../../lib/ws/rooms.ts";
+import { RoomError } from "../../lib/ws/room.ts";
 import type { Connection, Node, Server } from "../../mod.ts";
 import { type PageChannels, pageChannels, topicOf } from "./page_channels.ts";
 import {

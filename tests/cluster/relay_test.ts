@@ -11,7 +11,7 @@ import { SendWindow } from "../../lib/cluster/send_window.ts";
 import { channel } from "../../lib/channel/channel.ts";
 import { startHub } from "../../lib/channel/start.ts";
 import { Node } from "../../lib/node.ts";
-import { type Member, RoomError } from "../../lib/ws/rooms.ts";
+import { type Member, RoomError } from "../../lib/ws/room.ts";
 import { messagesIn } from "../../lib/ws/frame.ts";
 import { fuzzCount, mutated } from "../kit/fuzz.ts";
 import {

@@ -8,11 +8,8 @@ import {
 } from "../../lib/mesh/message.ts";
 import { encodeInterestList, INTEREST } from "../../lib/mesh/room_interest.ts";
 import { hashOf } from "../../lib/cluster/rendezvous.ts";
-import {
-  type Member,
-  ROOM_MESSAGE_BYTES_MAX as ALONE_BYTES_MAX,
-  RoomError,
-} from "../../lib/ws/rooms.ts";
+import { ROOM_MESSAGE_BYTES_MAX as ALONE_BYTES_MAX } from "../../lib/ws/rooms.ts";
+import { type Member, RoomError } from "../../lib/ws/room.ts";
 import { joinAs, type Raw } from "../mesh/wire.ts";
 import { cluster, freePort, type TestNode, untilWhole, warnings, withNodes } from "../kit/mesh.ts";
 import { test, until } from "../kit/test.ts";

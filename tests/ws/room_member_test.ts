@@ -5,7 +5,8 @@
  */
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { eventStream, type MessageSocket, roomMember } from "../../lib/ws/room_member.ts";
-import { type Member, RoomError, Rooms } from "../../lib/ws/rooms.ts";
+import { Rooms } from "../../lib/ws/rooms.ts";
+import { type Member, RoomError } from "../../lib/ws/room.ts";
 import { serve } from "../../lib/serve.ts";
 import { importPackage } from "../kit/npm.ts";
 import { test, until } from "../kit/test.ts";

@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { SeededRandom } from "../../lib/base/random.ts";
 import { encodeMessage } from "../../lib/ws/frame.ts";
-import { type Member, type Relay, RoomError, type RoomMessage, Rooms } from "../../lib/ws/rooms.ts";
+import { type Relay, Rooms } from "../../lib/ws/rooms.ts";
+import { type Member, RoomError, type RoomMessage } from "../../lib/ws/room.ts";
 import { bytesOf, readFrames } from "../kit/ws_client.ts";
 import { test } from "../kit/test.ts";
 

@@ -7,7 +7,7 @@ import { channel } from "../../../lib/channel/channel.ts";
 import { ChannelConnection } from "../../../lib/channel/connection.ts";
 import type { Hub } from "../../../lib/channel/hub.ts";
 import { startHub } from "../../../lib/channel/start.ts";
-import type { Member } from "../../../lib/ws/rooms.ts";
+import type { Member } from "../../../lib/ws/room.ts";
 import type { MakePromise } from "../chaos.ts";
 import { ChannelChecker } from "../checkers/channels.ts";
 
