@@ -74,7 +74,7 @@ export { DynamicSupervisor } from "./lib/otp/dynamic_supervisor.ts";
 export { treeText } from "./lib/otp/tree.ts";
 export { ListenError } from "./lib/host/host.ts";
 export type { Address } from "./lib/host/stream.ts";
-export type { Connection } from "./lib/ws/websocket_connection.ts";
+export type { Connection } from "./lib/ws/connection.ts";
 export type { ServeOptions, UpgradeAnswer } from "./lib/ws/options.ts";
 export { Rooms } from "./lib/ws/rooms.ts";
 export type { Server } from "./lib/ws/server.ts";

@@ -11,7 +11,7 @@
  */
 import { fileURLToPath } from "node:url";
 import { headerLength } from "../../lib/ws/frame.ts";
-import type { Connection } from "../../lib/ws/websocket_connection.ts";
+import type { Connection } from "../../lib/ws/connection.ts";
 import { serve } from "../../lib/ws/server.ts";
 import { systemHost } from "../../lib/start.ts";
 import { bench, benches, size } from "../kit.ts";

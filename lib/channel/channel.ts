@@ -4,7 +4,7 @@
  * @module
  */
 import { checkNames } from "../base/spelling.ts";
-import type { Connection } from "../ws/websocket_connection.ts";
+import type { Connection } from "../ws/connection.ts";
 import { ChannelError } from "./errors.ts";
 import { isName } from "./wire.ts";
 

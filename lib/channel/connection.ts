@@ -7,7 +7,7 @@
  *
  * @module
  */
-import type { Connection } from "../ws/websocket_connection.ts";
+import type { Connection } from "../ws/connection.ts";
 import type { Member } from "../ws/room.ts";
 import {
   type Channel,

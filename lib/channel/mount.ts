@@ -5,7 +5,7 @@
  * @module
  */
 import type { Address } from "../host/stream.ts";
-import type { Connection } from "../ws/websocket_connection.ts";
+import type { Connection } from "../ws/connection.ts";
 import { OptionError, type ServeOptions, type UpgradeAnswer } from "../ws/options.ts";
 import type { Closeable } from "../ws/server.ts";
 import { clientSource } from "../client/source.ts";

@@ -14,7 +14,7 @@ export {
   type ConnectionHandlers,
   type ConnectionState,
   PingError,
-} from "../ws/websocket_connection.ts";
+} from "../ws/connection.ts";
 export { ReconnectError, type ReconnectOptions } from "../ws/reconnect.ts";
 export type { SharedCompression } from "../ws/deflate.ts";
 export {

@@ -25,12 +25,8 @@ import type { Stream, StreamEnd, StreamHandler } from "../host/stream.ts";
 import { checkNames } from "../base/spelling.ts";
 import type { BackpressureOptions } from "./backpressure.ts";
 import { CLOSE_CODES } from "./close.ts";
-import {
-  type Connection,
-  type ConnectionHandlers,
-  type ConnectionTerms,
-  WebSocketConnection,
-} from "./websocket_connection.ts";
+import { type ConnectionTerms, WebSocketConnection } from "./websocket_connection.ts";
+import type { Connection, ConnectionHandlers } from "./connection.ts";
 import { DeflatePool } from "./deflate.ts";
 import { connectionActors } from "./connection_actor.ts";
 import { isToken } from "./handshake.ts";

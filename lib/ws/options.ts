@@ -35,7 +35,7 @@ import {
   checkBackpressure,
   completeBackpressure,
 } from "./backpressure.ts";
-import type { ConnectionHandlers } from "./websocket_connection.ts";
+import type { ConnectionHandlers } from "./connection.ts";
 import type { DeflateSettings } from "./deflate.ts";
 import { WINDOW_BITS_MAX, WINDOW_BITS_MIN } from "./extension.ts";
 import { normalOrigin, type Origins } from "./origin.ts";

@@ -10,7 +10,7 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { assert, assertEquals } from "@std/assert";
 import type { Child } from "../../lib/host/host.ts";
-import type { Connection } from "../../lib/ws/websocket_connection.ts";
+import type { Connection } from "../../lib/ws/connection.ts";
 import { comesBack, heapBytes } from "../kit/heap.ts";
 import { makeHost } from "../kit/host.ts";
 import { runtime, test, until } from "../kit/test.ts";

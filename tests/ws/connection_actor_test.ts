@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { Down, Exit } from "../../lib/actor/exit.ts";
 import { System } from "../../lib/actor/system.ts";
-import type { Connection } from "../../lib/ws/websocket_connection.ts";
+import type { Connection } from "../../lib/ws/connection.ts";
 import type { ServeOptions } from "../../lib/ws/options.ts";
 import { serve } from "../../lib/ws/server.ts";
 import { makeHost } from "../kit/host.ts";

@@ -5,7 +5,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { Buffer } from "node:buffer";
 import net from "node:net";
-import type { Connection } from "../../lib/ws/websocket_connection.ts";
+import type { Connection } from "../../lib/ws/connection.ts";
 import type { Server } from "../../lib/ws/server.ts";
 import { test, until } from "../kit/test.ts";
 import { buildFrame, closePayload, readFrames, upgradeRequest } from "../kit/ws_client.ts";

@@ -3,7 +3,7 @@ import { Down } from "../../lib/actor/exit.ts";
 import type { Parts } from "../../lib/start.ts";
 import { startNode } from "../../lib/start.ts";
 import type { Pid } from "../../lib/term/pid.ts";
-import type { Connection } from "../../lib/ws/websocket_connection.ts";
+import type { Connection } from "../../lib/ws/connection.ts";
 import { serve } from "../../lib/ws/server.ts";
 import { COOKIE, testKeys } from "../kit/keys.ts";
 import { test, until } from "../kit/test.ts";

@@ -11,7 +11,7 @@ import { SeededRandom } from "../../lib/base/random.ts";
 import { makeAuthority, makeLeaf, SERVER_NAME } from "../../lib/mesh/certificate.ts";
 import { ListenError } from "../../lib/host/host.ts";
 import { IGNORE, type Stream } from "../../lib/host/stream.ts";
-import type { Connection } from "../../lib/ws/websocket_connection.ts";
+import type { Connection } from "../../lib/ws/connection.ts";
 import { OptionError, type ServeOptions } from "../../lib/ws/options.ts";
 import { Rooms } from "../../lib/ws/rooms.ts";
 import { serve } from "../../lib/ws/server.ts";

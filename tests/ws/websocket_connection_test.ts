@@ -3,13 +3,8 @@ import { EMPTY } from "../../lib/base/bytes.ts";
 import { RULES } from "../../lib/ws/frame.ts";
 import { CloseCodeError } from "../../lib/ws/close.ts";
 import { ReceiveBudget } from "../../lib/base/receive_budget.ts";
-import {
-  type Connection,
-  type ConnectionHandlers,
-  type ConnectionTerms,
-  PingError,
-  WebSocketConnection,
-} from "../../lib/ws/websocket_connection.ts";
+import { type ConnectionTerms, WebSocketConnection } from "../../lib/ws/websocket_connection.ts";
+import { type Connection, type ConnectionHandlers, PingError } from "../../lib/ws/connection.ts";
 import { Rooms } from "../../lib/ws/rooms.ts";
 import { buildFrame, closePayload, type FrameShape, hex, join } from "../kit/ws_client.ts";
 import { test } from "../kit/test.ts";
