@@ -8,14 +8,8 @@
 import type { Address } from "../host/stream.ts";
 import type { Backpressure } from "../ws/backpressure.ts";
 import { ClientCounts } from "../ws/client_counts.ts";
-import {
-  type Acceptance,
-  BACKPRESSURE,
-  limitsOf,
-  originsOf,
-  type ServeOptions,
-  type UpgradeAnswer,
-} from "../ws/options.ts";
+import type { Acceptance, ServeOptions, UpgradeAnswer } from "../ws/options.ts";
+import { BACKPRESSURE, limitsOf, originsOf } from "../ws/limits.ts";
 import { checkOriginOf, type Origins } from "../ws/origin.ts";
 import { ChannelConnection } from "./connection.ts";
 import type { EventSession, SendStatus } from "./event_sessions.ts";

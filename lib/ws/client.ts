@@ -31,14 +31,8 @@ import { DeflatePool } from "./deflate.ts";
 import { connectionActors } from "./connection_actor.ts";
 import { isToken } from "./handshake.ts";
 import { Masker } from "./masker.ts";
-import {
-  checkHandlers,
-  checkOptions,
-  type DeflateOptions,
-  OptionError,
-  SHARED_OPTIONS,
-  tickMs,
-} from "./options.ts";
+import { type DeflateOptions, OptionError } from "./options.ts";
+import { checkHandlers, checkOptions, SHARED_OPTIONS, tickMs } from "./limits.ts";
 import type { SendResult } from "./outbox.ts";
 import { type Answer, AnswerReader, type Asked, encodeAsk } from "./response.ts";
 import { Delay, ReconnectError, type ReconnectOptions, retryAfterMs } from "./reconnect.ts";

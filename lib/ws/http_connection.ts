@@ -55,13 +55,8 @@ import {
   type RequestContent,
   type RequestOrigins,
 } from "./http_request.ts";
-import {
-  type Acceptance,
-  type Limits,
-  limitsOf,
-  type ServeOptions,
-  type UpgradeAnswer,
-} from "./options.ts";
+import type { Acceptance, ServeOptions, UpgradeAnswer } from "./options.ts";
+import { type Limits, limitsOf } from "./limits.ts";
 import { checkOrigin } from "./origin.ts";
 import { ProxyReader } from "./proxy_protocol.ts";
 import { type ResponseSink, ResponseWriter } from "./response_writer.ts";

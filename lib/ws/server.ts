@@ -26,14 +26,8 @@ import { DeflatePool } from "./deflate.ts";
 import { connectionActors } from "./connection_actor.ts";
 import { HttpDate } from "./http_date.ts";
 import { RequestOrigins } from "./http_request.ts";
-import {
-  checkOptions,
-  checkTls,
-  type Limits,
-  OptionError,
-  type ServeOptions,
-  tickMs,
-} from "./options.ts";
+import { OptionError, type ServeOptions } from "./options.ts";
+import { checkOptions, checkTls, type Limits, tickMs } from "./limits.ts";
 import { logLines } from "./log_line.ts";
 import { Rooms } from "./rooms.ts";
 import { Scratch } from "./scratch.ts";

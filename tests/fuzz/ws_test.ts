@@ -11,7 +11,7 @@ import { WebSocketConnection } from "../../lib/ws/websocket_connection.ts";
 import { DeflatePool } from "../../lib/ws/deflate.ts";
 import { acceptDeflate, type DeflateTerms, parseExtensions } from "../../lib/ws/extension.ts";
 import { checkUpgrade, HeadReader, wantsWebSocket } from "../../lib/ws/handshake.ts";
-import { checkDeflate } from "../../lib/ws/options.ts";
+import { checkDeflate } from "../../lib/ws/limits.ts";
 import { Scratch } from "../../lib/ws/scratch.ts";
 import { Deflator, makeOutput } from "../../lib/ws/zlib.ts";
 import { cut, fuzzCount, rounds } from "../kit/fuzz.ts";

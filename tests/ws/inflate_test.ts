@@ -6,7 +6,7 @@ import { SeededRandom } from "../../lib/base/random.ts";
 import { WebSocketConnection } from "../../lib/ws/websocket_connection.ts";
 import { DeflatePool } from "../../lib/ws/deflate.ts";
 import type { DeflateTerms } from "../../lib/ws/extension.ts";
-import { checkDeflate } from "../../lib/ws/options.ts";
+import { checkDeflate } from "../../lib/ws/limits.ts";
 import { Inflator, makeOutput } from "../../lib/ws/zlib.ts";
 import { test } from "../kit/test.ts";
 import { buildFrame, bytesOf, closePayload, join } from "../kit/ws_client.ts";

@@ -1,5 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { checkOptions, OptionError, type ServeOptions, tickMs } from "../../lib/ws/options.ts";
+import { OptionError, type ServeOptions } from "../../lib/ws/options.ts";
+import { checkOptions, tickMs } from "../../lib/ws/limits.ts";
 import { test } from "../kit/test.ts";
 
 test("checkOptions fills in perMessageDeflate: no context takeover by default", () => {
