@@ -4,12 +4,8 @@
  * @module
  */
 import { systemHost } from "./start.ts";
-import {
-  type Client,
-  type ClientOptions,
-  connect as connectOn,
-  type PerAttempt,
-} from "./ws/client.ts";
+import type { Client, ClientOptions, PerAttempt } from "./ws/client.ts";
+import { connect as connectOn } from "./ws/websocket_client.ts";
 
 /**
  * Connects to a WebSocket server, and connects again when the connection is lost. Limits,

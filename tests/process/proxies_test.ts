@@ -11,7 +11,7 @@ import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { connect } from "../../lib/ws/client.ts";
+import { connect } from "../../lib/ws/websocket_client.ts";
 import type { ServeOptions } from "../../lib/ws/options.ts";
 import { makeHost } from "../kit/host.ts";
 import { findServer, nginxConfig } from "../kit/servers.ts";
