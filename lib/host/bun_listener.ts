@@ -1,0 +1,218 @@
+/**
+ * A listener on Bun, with Bun's own sockets.
+ *
+ * @module
+ */
+import { AcceptWatchdog } from "./accept_watchdog.ts";
+import { BunStream, type RawSocket, type SharedParts } from "./bun_stream.ts";
+import type { FlushPoint } from "./flush_point.ts";
+import type { Listener, ListenOptions, ServerTls } from "./host.ts";
+import { listenError } from "./listen_error.ts";
+import type { Address, Stream } from "./stream.ts";
+import { UNIX_PEER } from "./unix_socket.ts";
+import { Unproven } from "./unproven.ts";
+import type { Clock, Timer } from "../base/clock.ts";
+
+/** Default time limit of a client's TLS handshake. Milliseconds. */
+const HANDSHAKE_MS = 5_000;
+
+/** The TLS versions, by BoringSSL's numbers: Bun accepts no names for them. */
+const TLS_1_2 = 0x0303;
+const TLS_1_3 = 0x0304;
+
+/**
+ * The part of Bun's API that this file uses. Bun's types are a package, and `lib` has no
+ * dependencies.
+ */
+export interface BunApi {
+  listen(options: unknown): RawListener;
+}
+
+interface RawListener {
+  readonly hostname: string;
+  readonly port: number;
+  stop(closeOpen?: boolean): void;
+}
+
+/** A listener that passes on sockets after their TLS handshake, if TLS is used, has succeeded. */
+export class BunListener implements Listener {
+  readonly #bun: BunApi;
+  readonly #point: FlushPoint;
+  readonly #shared: SharedParts;
+  readonly #clock: Clock;
+  readonly #options: ListenOptions;
+  readonly #accept: (stream: Stream) => void;
+  /** Sockets whose TLS handshake has not finished. */
+  readonly #shaking = new Map<RawSocket, { readonly remote: Address; readonly timer: Timer }>();
+  readonly #unproven = new Unproven<RawSocket>();
+  #tls: ServerTls | undefined;
+  #raw: RawListener | undefined;
+  #address: Address | undefined;
+  #watchdog: AcceptWatchdog | undefined;
+
+  constructor(
+    bun: BunApi,
+    point: FlushPoint,
+    shared: SharedParts,
+    clock: Clock,
+    options: ListenOptions,
+    accept: (stream: Stream) => void,
+  ) {
+    this.#bun = bun;
+    this.#point = point;
+    this.#shared = shared;
+    this.#clock = clock;
+    this.#options = options;
+    this.#accept = accept;
+    this.#tls = options.tls;
+  }
+
+  get address(): Address {
+    return this.#address!;
+  }
+
+  // deno-lint-ignore require-await -- a failure is a rejection here too
+  async open(): Promise<void> {
+    this.#listen(this.#options.port);
+    const { unix } = this.#options;
+    this.#address = unix === undefined
+      ? { hostname: this.#raw!.hostname, port: this.#raw!.port }
+      : { hostname: unix, port: 0 };
+    // Bun's listeners resume accepting on their own, so only the new listener of `secure` needs a
+    // watchdog. On a shared port none is possible: a connection may reach another process.
+    if (this.#tls === undefined || this.#options.reusePort) return;
+    this.#watchdog = new AcceptWatchdog(this.#clock, {
+      address: () => this.#raw && this.#address,
+      // deno-lint-ignore require-await -- a failure is a rejection here too
+      reopen: async () => this.#reopen(),
+      report: (report) => this.#options.report?.(report),
+    });
+  }
+
+  /** Listens again on the same port. Throws a `ListenError` if that fails. */
+  #reopen(): void {
+    this.#raw?.stop(false);
+    this.#raw = undefined;
+    this.#listen(this.address.port);
+  }
+
+  /** Listens on `port`. Throws a `ListenError` if that fails. */
+  #listen(port: number): void {
+    const { hostname, unix } = this.#options;
+    const secured = this.#tls;
+    try {
+      this.#raw = this.#bun.listen({
+        ...(unix === undefined ? { hostname, port } : { unix }),
+        allowHalfOpen: true,
+        ...(this.#options.reusePort && { reusePort: true }),
+        tls: secured && {
+          cert: secured.cert,
+          key: secured.key,
+          minVersion: versionOf(secured),
+          ...(secured.clientCa !== undefined && {
+            ca: secured.clientCa,
+            requestCert: true,
+            rejectUnauthorized: true,
+          }),
+        },
+        socket: {
+          ...BunStream.events,
+          open: (raw: RawSocket) => this.#opened(raw),
+          handshake: (raw: RawSocket, ok: boolean, error: Error | null) =>
+            this.#shaken(raw, ok, error),
+          close: (raw: RawSocket, error?: Error) => this.#closed(raw, error),
+          error: (raw: RawSocket, error: Error) => this.#closed(raw, error),
+        },
+      });
+    } catch (error) {
+      throw listenError(error, { hostname, port, unix });
+    }
+  }
+
+  secure(tls: ServerTls): void {
+    this.#tls = tls;
+    if (this.#watchdog?.isClosed) return;
+    // Bun cannot change the certificates of a listener, so a new one replaces it on the port.
+    try {
+      this.#reopen();
+    } catch (error) {
+      this.#watchdog?.lost((error as Error).message);
+    }
+  }
+
+  close(): Promise<void> {
+    this.#watchdog?.close();
+    this.#raw?.stop(false);
+    const shaking = [...this.#shaking];
+    this.#shaking.clear();
+    for (const [raw, { timer }] of shaking) {
+      timer.cancel();
+      raw.terminate();
+    }
+    return this.#watchdog?.done ?? Promise.resolve();
+  }
+
+  #opened(raw: RawSocket): void {
+    if (this.#tls === undefined) return this.#up(raw);
+    this.#watchdog?.accepted(raw.remotePort);
+    const ms = this.#options.handshakeMs ?? HANDSHAKE_MS;
+    const timer = this.#clock.after(ms, () => this.#refuse(raw, "TLS handshake timeout"));
+    // Reads the address now, because a closed socket no longer has it.
+    const remote = addressOf(raw);
+    this.#shaking.set(raw, { remote, timer });
+    const oldest = this.#unproven.add(raw, remote.hostname);
+    if (oldest !== undefined) this.#refuse(oldest, "TLS handshake timeout");
+  }
+
+  #shaken(raw: RawSocket, ok: boolean, error: Error | null): void {
+    const shaking = this.#shaking.get(raw);
+    if (shaking === undefined) return;
+    // An error that accompanies a success concerns the client's certificate. It matters only if one
+    // was requested.
+    const judged = this.#tls?.clientCa !== undefined;
+    if (!ok || (judged && (error || !raw.authorized))) {
+      return this.#refuse(raw, error?.message ?? "no certificate");
+    }
+    shaking.timer.cancel();
+    this.#shaking.delete(raw);
+    this.#unproven.delete(raw);
+    this.#up(raw);
+  }
+
+  #up(raw: RawSocket): void {
+    const stream = new BunStream(this.#point, this.#shared, raw, addressOf(raw));
+    if (this.#tls?.clientCa !== undefined) {
+      stream.peerCertificate = raw.getPeerCertificate?.()?.raw;
+    }
+    raw.data = stream;
+    this.#accept(stream);
+  }
+
+  #refuse(raw: RawSocket, message: string): void {
+    const shaking = this.#shaking.get(raw);
+    if (shaking === undefined) return;
+    shaking.timer.cancel();
+    this.#shaking.delete(raw);
+    this.#unproven.delete(raw);
+    const { remote } = shaking;
+    if (!this.#watchdog?.isProbe(remote.port)) this.#options.refused?.(remote, message);
+    raw.terminate();
+  }
+
+  #closed(raw: RawSocket, error: Error | undefined): void {
+    if (raw.data) raw.data.closed(error);
+    else this.#refuse(raw, error?.message ?? "it hung up during the TLS handshake");
+  }
+}
+
+/** Returns the number of the lowest allowed version of TLS. */
+export function versionOf(tls: { readonly takesTls12?: boolean | undefined }): number {
+  return tls.takesTls12 ? TLS_1_2 : TLS_1_3;
+}
+
+/** Returns the address of the peer. */
+export function addressOf(raw: RawSocket): Address {
+  return raw.remoteAddress === undefined
+    ? UNIX_PEER
+    : { hostname: raw.remoteAddress, port: raw.remotePort };
+}
