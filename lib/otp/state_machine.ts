@@ -10,8 +10,8 @@
  * again, has no effect even if its message is already in the mailbox. Due times are part of the
  * state, so that a stored or moved machine continues with them.
  *
- * Longer than 400 lines: half of it is the documented types of a definition; the rest is one state
- * machine.
+ * Longer than 400 lines: rules, postponed events and timeouts change one state. The table that they
+ * read is in `state_machine_rules.ts`.
  *
  * @module
  */
@@ -19,8 +19,6 @@ import type { Call } from "../actor/call.ts";
 import { describe } from "../actor/describe.ts";
 import { ArgumentError, BadReturnError, MailboxFullError } from "../actor/errors.ts";
 import { timerMs, type TimerRef } from "../actor/timer.ts";
-import { checkNames } from "../base/spelling.ts";
-import type { ExitReason } from "../term/exit.ts";
 import { refuse } from "./remote_errors.ts";
 import { defineService, type Service } from "./service.ts";
 import type { AnyDefinition, ServiceActor } from "./service_actor.ts";
@@ -31,6 +29,17 @@ import type {
   MachineService,
   MachineState,
 } from "./state_machine_definition.ts";
+import {
+  checkDefinition,
+  defaultTarget,
+  type Definition,
+  diagramOf,
+  EFFECTS,
+  type Effects,
+  type Rule,
+  ruleOf,
+  targetsOf,
+} from "./state_machine_rules.ts";
 import { UnknownCallError } from "./unknown_call.ts";
 
 /** Maximum number of postponed events. Further calls are rejected, and casts dropped. */
@@ -55,71 +64,6 @@ export interface StateMachine<P extends MachineProtocol> extends Service<Machine
   /** Returns the states and events as a Mermaid state diagram. */
   diagram(): string;
 }
-
-interface Effects {
-  readonly data?: unknown;
-  readonly to?: string;
-  readonly next?: readonly [string, ...unknown[]];
-  readonly timeouts?: Readonly<Record<string, number | undefined>>;
-  readonly stop?: ExitReason;
-  readonly reply?: unknown;
-  readonly noReply?: true;
-}
-
-type Run = (this: ServiceActor, data: unknown, ...args: unknown[]) => Later<Effects | void>;
-type Rule =
-  | string
-  | Run
-  | { readonly postpone: true }
-  | { readonly to: string | readonly string[]; readonly run?: Run; readonly ms?: number };
-
-interface Rules {
-  readonly on?: Readonly<Record<string, Rule>>;
-  readonly timeouts?: Readonly<Record<string, Rule>>;
-  readonly after?: { readonly ms: number; readonly to: string | readonly string[] };
-  readonly idle?: { readonly ms: number; readonly to: string | readonly string[] };
-  readonly enter?: (this: ServiceActor, data: unknown) => Effects | void;
-  readonly exit?: (this: ServiceActor, data: unknown) => unknown;
-}
-
-interface Definition {
-  readonly name?: string;
-  readonly initial: string;
-  readonly data: (this: ServiceActor, ...args: unknown[]) => unknown;
-  readonly states: Readonly<Record<string, Rules>>;
-  readonly any?: Rules;
-  readonly persist?: AnyDefinition["persist"];
-}
-
-/** The names of all members of a definition, by which misspelt ones are found. */
-const DEFINITION: Readonly<Record<keyof MachineDefinition<MachineProtocol>, true>> = {
-  name: true,
-  initial: true,
-  data: true,
-  states: true,
-  any: true,
-  persist: true,
-};
-
-const STATE: Readonly<Record<keyof Rules, true>> = {
-  on: true,
-  timeouts: true,
-  after: true,
-  idle: true,
-  enter: true,
-  exit: true,
-};
-
-/** The names of all effects, by which misspelt ones are found. */
-const EFFECTS: Readonly<Record<keyof Effects, true>> = {
-  data: true,
-  to: true,
-  next: true,
-  timeouts: true,
-  stop: true,
-  reply: true,
-  noReply: true,
-};
 
 /** A call, a cast or a timeout that a machine handles. */
 interface Event {
@@ -213,12 +157,13 @@ const BEGIN = Symbol("begin");
 export function stateMachine<P extends MachineProtocol>(
   definition: MachineDefinition<P>,
 ): StateMachine<P> {
-  const machine = new Machine(definition as unknown as Definition);
+  const table = definition as unknown as Definition;
+  const machine = new Machine(table);
   const defined = defineService(
     machine.service(),
     (state) => machine.restored(state as State),
   );
-  return { ...defined, diagram: () => machine.diagram() } as unknown as StateMachine<P>;
+  return { ...defined, diagram: () => diagramOf(table) } as unknown as StateMachine<P>;
 }
 
 /** Runs the machines of one definition. */
@@ -228,7 +173,7 @@ class Machine {
 
   constructor(definition: Definition) {
     this.#definition = definition;
-    check(definition);
+    checkDefinition(definition);
   }
 
   /** The service that runs the machine. */
@@ -276,27 +221,6 @@ class Machine {
       `${this.#name}: the stored state is ${JSON.stringify(state)}, which is no state of the ` +
         "definition: add it, or change or remove the stored value",
     );
-  }
-
-  diagram(): string {
-    const { initial, states, any } = this.#definition;
-    const lines = ["stateDiagram-v2", `  [*] --> ${initial}`];
-    for (const [state, rules] of Object.entries(states)) {
-      const arrows: [string, Rule][] = [
-        ...Object.entries({ ...any?.on, ...rules.on }),
-        ...Object.entries({ ...any?.timeouts, ...rules.timeouts }),
-      ];
-      if (rules.after) arrows.push([`after ${rules.after.ms} ms`, rules.after]);
-      if (rules.idle) arrows.push([`idle for ${rules.idle.ms} ms`, rules.idle]);
-      for (const [label, rule] of arrows) {
-        const targets = targetsOf(rule);
-        for (const to of targets) lines.push(`  ${state} --> ${to}: ${label}`);
-      }
-      if (arrows.every(([, rule]) => targetsOf(rule).length === 0)) {
-        lines.push(`  ${state} --> [*]`);
-      }
-    }
-    return lines.join("\n");
   }
 
   #begin(actor: ServiceActor, state: State): unknown {
@@ -555,74 +479,6 @@ class Machine {
   }
 }
 
-/** Returns the rule of an event or a timeout. Names such as `toString` have one only if defined. */
-function ruleOf(rules: Readonly<Record<string, Rule>> | undefined, name: string): Rule | undefined {
-  return rules !== undefined && Object.hasOwn(rules, name) ? rules[name] : undefined;
-}
-
 function internal([name, ...args]: readonly [string, ...unknown[]]): Event {
   return { name, args, rule: "on", call: undefined };
-}
-
-/** Returns the possible next states of a rule. */
-function targetsOf(rule: Rule): readonly string[] {
-  if (typeof rule === "string") return [rule];
-  if (typeof rule === "function" || "postpone" in rule) return [];
-  return typeof rule.to === "string" ? [rule.to] : rule.to;
-}
-
-/** Returns the next state of a rule if its handler does not choose one. */
-function defaultTarget(rule: Rule): string | undefined {
-  if (typeof rule === "string") return rule;
-  return typeof rule === "object" && "to" in rule && typeof rule.to === "string"
-    ? rule.to
-    : undefined;
-}
-
-function check({ initial, data, states, any, ...rest }: Definition): void {
-  const bad = (words: string): ArgumentError => new ArgumentError(`stateMachine: ${words}`);
-  checkNames({ initial, data, states, ...rest }, DEFINITION, bad);
-  if (typeof data !== "function") throw bad("data must be a function that returns the first data");
-  if (typeof states !== "object" || states === null) throw bad("states must be an object");
-  if (!Object.hasOwn(states, initial)) {
-    throw bad(`initial is ${JSON.stringify(initial)}, which is no state`);
-  }
-  for (const [name, rules] of Object.entries({ ...states, ...any && { "(any)": any } })) {
-    checkNames(rules, STATE, (words) => bad(`state ${name}: ${words}`));
-    const { on, timeouts, after, idle } = rules;
-    for (const kind of ["on", "timeouts"] as const) {
-      const given: unknown = rules[kind];
-      if (given === undefined || typeof given === "object" && given !== null) continue;
-      throw bad(`${kind} of ${name} is ${describe(given)}: use an object of rules`);
-    }
-    for (const kind of ["enter", "exit"] as const) {
-      if (rules[kind] === undefined || typeof rules[kind] === "function") continue;
-      throw bad(`${kind} of ${name} is ${describe(rules[kind])}: use a function`);
-    }
-    for (const [event, rule] of Object.entries({ ...on, ...timeouts, after, idle })) {
-      if (rule === undefined) continue;
-      const words = wrongIn(rule);
-      if (words !== undefined) throw bad(`${event} of ${name} ${words}`);
-      for (const to of targetsOf(rule)) {
-        if (Object.hasOwn(states, to)) continue;
-        throw bad(`${event} of ${name} goes to ${JSON.stringify(to)}, which is no state`);
-      }
-    }
-    for (const timeout of [after, idle]) if (timeout !== undefined) timerMs(timeout.ms);
-  }
-}
-
-/** Returns what is wrong in the form of a rule, or undefined. */
-function wrongIn(rule: unknown): string | undefined {
-  if (typeof rule === "string" || typeof rule === "function") return undefined;
-  const { postpone, to, run } = (rule ?? {}) as Record<string, unknown>;
-  if (typeof rule !== "object" || postpone !== true && typeof to !== "string" && !isTexts(to)) {
-    return `is ${describe(rule)}: use a state, a function, { to, run } or { postpone: true }`;
-  }
-  if (run === undefined || typeof run === "function") return undefined;
-  return `has ${describe(run)} as run: use a function`;
-}
-
-function isTexts(value: unknown): boolean {
-  return Array.isArray(value) && value.every((each) => typeof each === "string");
 }
