@@ -9,7 +9,7 @@
  * @module
  */
 import type { Lease } from "../../lib/cluster/lease.ts";
-import type { SingletonOptions } from "../../lib/cluster/singleton.ts";
+import type { SingletonOptions } from "../../lib/cluster/singleton_definition.ts";
 import { simulate, type Simulation } from "../../lib/simulate.ts";
 
 const SEEDS = 5;

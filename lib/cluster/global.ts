@@ -16,13 +16,8 @@ import type { GroupTable } from "./groups.ts";
 import { checkQuorum, type Quorum } from "./quorum.ts";
 import { type Registry, RESERVED } from "./registry.ts";
 import { isKey, KEY_BYTES_MAX } from "./rows.ts";
-import {
-  type Singleton,
-  type SingletonChild,
-  type SingletonNames,
-  type SingletonOptions,
-  startSingleton,
-} from "./singleton.ts";
+import { type Singleton, startSingleton } from "./singleton.ts";
+import type { SingletonChild, SingletonNames, SingletonOptions } from "./singleton_definition.ts";
 
 /** Default time limit of `waitFor`. Milliseconds. */
 const WAIT_MS = 5_000;

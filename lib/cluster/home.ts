@@ -36,7 +36,7 @@ import { checkQuorum, type Quorum } from "./quorum.ts";
 import { type Registry, RESERVED } from "./registry.ts";
 import { WEIGHT_MAX } from "./rendezvous.ts";
 import { isKey, KEY_BYTES_MAX } from "./rows.ts";
-import type { Incarnation } from "./singleton.ts";
+import type { Incarnation } from "./singleton_definition.ts";
 
 /** The scope of the groups of nodes that offer a kind. */
 const SCOPE = `${RESERVED}home`;

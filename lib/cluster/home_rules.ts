@@ -8,7 +8,7 @@ import type { Self } from "../actor/self.ts";
 import type { ExitReason } from "../term/exit.ts";
 import type { Pid } from "../term/pid.ts";
 import type { GroupChange, NameChange } from "./changes.ts";
-import type { Incarnation } from "./singleton.ts";
+import type { Incarnation } from "./singleton_definition.ts";
 
 /** Options of a kind, with defaults. */
 export interface HomeRules {

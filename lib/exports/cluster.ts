@@ -7,13 +7,12 @@ export type { NameConflict, OnConflict, Resolve } from "../cluster/lost_name.ts"
 export { type GlobalOptions, NameTimeoutError, type WaitOptions } from "../cluster/global.ts";
 export { type Quorum, QuorumError } from "../cluster/quorum.ts";
 export type { GlobalEvents } from "../cluster/registry.ts";
-export {
-  type Incarnation,
-  type Singleton,
-  type SingletonChild,
-  SingletonError,
-  type SingletonOptions,
-} from "../cluster/singleton.ts";
+export { type Singleton, SingletonError } from "../cluster/singleton.ts";
+export type {
+  Incarnation,
+  SingletonChild,
+  SingletonOptions,
+} from "../cluster/singleton_definition.ts";
 export type { HomeCounts, HomeEvents, HomeKind, HomeOptions, Homes } from "../cluster/home.ts";
 export { type ShardOptions, Shards, shards } from "../cluster/shards.ts";
 export {

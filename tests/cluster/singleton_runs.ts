@@ -2,7 +2,8 @@
 import { Call } from "../../lib/actor/call.ts";
 import type { Self } from "../../lib/actor/self.ts";
 import type { Lease } from "../../lib/cluster/lease.ts";
-import type { Singleton, SingletonChild, SingletonOptions } from "../../lib/cluster/singleton.ts";
+import type { Singleton } from "../../lib/cluster/singleton.ts";
+import type { SingletonChild, SingletonOptions } from "../../lib/cluster/singleton_definition.ts";
 import { type TestNode, withNodes } from "../kit/mesh.ts";
 import { until } from "../kit/test.ts";
 import { TestCluster } from "./test_cluster.ts";

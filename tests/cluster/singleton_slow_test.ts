@@ -5,7 +5,8 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { Exit } from "../../lib/actor/exit.ts";
 import type { Self } from "../../lib/actor/self.ts";
-import { type SingletonChild, SingletonError } from "../../lib/cluster/singleton.ts";
+import { SingletonError } from "../../lib/cluster/singleton.ts";
+import type { SingletonChild } from "../../lib/cluster/singleton_definition.ts";
 import type { Pid } from "../../lib/term/pid.ts";
 import type { Node } from "../../lib/node.ts";
 import { simulate } from "../../lib/simulate.ts";

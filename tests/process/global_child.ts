@@ -4,7 +4,7 @@ import { Call } from "../../lib/actor/call.ts";
 import type { Self } from "../../lib/actor/self.ts";
 import type { OnConflict } from "../../lib/cluster/lost_name.ts";
 import type { Quorum } from "../../lib/cluster/quorum.ts";
-import type { SingletonChild } from "../../lib/cluster/singleton.ts";
+import type { SingletonChild } from "../../lib/cluster/singleton_definition.ts";
 import { DEFAULT_SCOPE, Groups } from "../../lib/cluster/groups.ts";
 import { startNode } from "../../lib/start.ts";
 import type { Pid } from "../../lib/term/pid.ts";

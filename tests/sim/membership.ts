@@ -6,7 +6,7 @@ import { NodeConnectError } from "../../lib/mesh/connect_waiters.ts";
 import { FORGET_MS } from "../../lib/mesh/peers.ts";
 import type { Call } from "../../lib/actor/call.ts";
 import type { Self } from "../../lib/actor/self.ts";
-import type { Incarnation, SingletonChild } from "../../lib/cluster/singleton.ts";
+import type { Incarnation, SingletonChild } from "../../lib/cluster/singleton_definition.ts";
 import type { Pid } from "../../lib/term/pid.ts";
 import type { Node } from "../../lib/node.ts";
 import { fullName, simulate, type Simulation } from "../../lib/simulate.ts";
