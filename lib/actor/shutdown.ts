@@ -49,12 +49,12 @@ export async function shutDown(system: System, ms: number): Promise<Pid[]> {
  * Stops the top-level supervisors one after another, including those that start in the meantime.
  */
 async function stopSupervisors(system: System, left: () => number): Promise<void> {
-  const told = new Set<Pid>();
+  const stopped = new Set<Pid>();
   const slow = new Set<Promise<unknown>>();
   for (;;) {
-    const pid = system.topSupervisors().findLast((pid) => !told.has(pid));
+    const pid = system.supervisors.top().findLast((pid) => !stopped.has(pid));
     if (pid === undefined || left() === 0) break;
-    told.add(pid);
+    stopped.add(pid);
     unlinkParent(system, pid);
     const ended = system.end(pid, "shutdown");
     if (await inTime(system, ended, left() / 2)) continue;

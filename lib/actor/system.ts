@@ -37,6 +37,7 @@ import { type Probe, Scheduler } from "./scheduler.ts";
 import type { ActorFunction, SpawnOptions } from "./self.ts";
 import { SelfWaits } from "./self_waits.ts";
 import { Signals } from "./signals.ts";
+import { type SupervisedChild, type SupervisedChildren, Supervisors } from "./supervisors.ts";
 import { Table } from "./table.ts";
 import {
   badPatience,
@@ -58,6 +59,7 @@ import {
   TrackedPromise,
   type Tracker,
 } from "./tracked_promise.ts";
+import { UnhandledFailures } from "./unhandled_failures.ts";
 import { Watchers } from "./watchers.ts";
 import { Wheel, type WheelTimer } from "./wheel.ts";
 
@@ -93,21 +95,6 @@ export interface SystemTracer {
   root<T>(name: string, body: () => T): T;
   /** Records an operation within the active trace. */
   mark(name: string): void;
-}
-
-/** The table in which a supervisor finds a child by its pid. */
-export interface SupervisedChildren {
-  get(pid: Pid): { readonly spec: { readonly id: string } } | undefined;
-}
-
-/** A child of a supervisor, read from the supervisor's list without a call. */
-export interface SupervisedChild {
-  readonly id: string;
-  readonly type: "worker" | "supervisor";
-  readonly state: "running" | "restarting" | "waiting" | "stopped";
-  readonly pid: Pid<never> | undefined;
-  /** Number of restarts of the child. */
-  readonly restarts: number;
 }
 
 /**
@@ -148,11 +135,9 @@ export class System implements ActorHome, TimerHost, Tracker {
   readonly #random: Random;
   /** Delivers links, monitors and exit signals between actors. */
   readonly signals: Signals = new Signals((task) => this.yieldToIo(task));
+  /** The supervisors of this node and their children. */
+  readonly supervisors: Supervisors = new Supervisors((pid) => this.actorOf(pid));
   readonly #actors = new Table<Actor>();
-  /** The table of children of each supervisor, by the pid of the supervisor. */
-  readonly #supervisors = new Map<Pid, SupervisedChildren>();
-  /** Functions that list the children of a supervisor, by the pid of the supervisor. */
-  readonly #childLists = new Map<Pid, () => readonly SupervisedChild[]>();
   #lastId = 0;
   /**
    * The home of the pids to which `send` delivers without further checks: this node's, or undefined
@@ -164,8 +149,6 @@ export class System implements ActorHome, TimerHost, Tracker {
   #alarmAt = Infinity;
   #stopped = false;
   readonly #yieldToIo: (task: () => void) => void;
-  /** Failures that were not awaited yet, with their origins. */
-  readonly #forgotten: [origin: Origin, error: unknown][] = [];
   /**
    * The functions that settle the last created promise, stored here to avoid an object per promise.
    */
@@ -178,15 +161,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     this.#resolve = resolve;
     this.#reject = reject;
   };
-  /** The actors that requested recently failed operations, by the error or rejected promise. */
-  readonly #failures = new WeakMap<object, ActorRef | undefined>();
-  /**
-   * The same as `#failures`, for errors that are not objects. Cleared after pending I/O was
-   * handled.
-   */
-  readonly #values = new Map<unknown, ActorRef | undefined>();
-  /** Set while the host reports unhandled rejections to this system. */
-  #claim: RejectionClaim | undefined = undefined;
+  readonly #failures = new UnhandledFailures(this);
   /** Records operations, such as calls, by which an actor waits for itself. */
   readonly selfWaits: SelfWaits<Actor> = new SelfWaits();
   /** Number of calls whose stacks may still be captured in this period. */
@@ -329,38 +304,14 @@ export class System implements ActorHome, TimerHost, Tracker {
     });
   }
 
-  /** Returns the supervisors that have no supervisor, in the order of their start. */
-  topSupervisors(): Pid[] {
-    const isTop = (pid: Pid): boolean =>
-      !this.actorOf(pid)?.ancestors.some((ancestor) => this.#supervisors.has(ancestor));
-    return [...this.#supervisors.keys()].filter(isTop);
-  }
-
   /** Records that an actor supervises children, whose crashes it also reports. */
   supervises(
     supervisor: Pid,
     running: SupervisedChildren,
     list: () => readonly SupervisedChild[] = () => [],
   ): void {
-    this.#supervisors.set(supervisor, running);
-    this.#childLists.set(supervisor, list);
-    this.whenEnded(supervisor).then(() => {
-      this.#supervisors.delete(supervisor);
-      this.#childLists.delete(supervisor);
-    });
-  }
-
-  /** Returns the children of a supervisor, or undefined if the actor is not one. */
-  childrenOf(supervisor: Pid): readonly SupervisedChild[] | undefined {
-    return this.#childLists.get(supervisor)?.();
-  }
-
-  /** Returns the supervisor of an actor, and the actor's id among its children. */
-  supervisionOf(actor: Actor): { readonly supervisor: Pid; readonly child: string } | undefined {
-    const supervisor = this.#supervisorOf(actor);
-    if (supervisor === undefined) return undefined;
-    const child = this.#supervisors.get(supervisor)?.get(actor.pid as Pid);
-    return child && { supervisor, child: child.spec.id };
+    this.supervisors.add(supervisor, running, list);
+    this.whenEnded(supervisor).then(() => this.supervisors.ended(supervisor));
   }
 
   /**
@@ -517,9 +468,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     }
     const ms = Math.max(0, timeout);
     // If the host reports unhandled rejections, a plain promise is sufficient and faster.
-    const tracked = this.#claim?.isSole === true
-      ? undefined
-      : new TrackedPromise<unknown>(this.#settlers);
+    const tracked = this.#failures.isSole ? undefined : new TrackedPromise<unknown>(this.#settlers);
     const promise = tracked ?? new Promise<unknown>(this.#settlers);
     const call = new PendingCall(
       request,
@@ -570,7 +519,7 @@ export class System implements ActorHome, TimerHost, Tracker {
 
   /** Returns a tracked promise and the functions that settle it later. */
   deferred<T>(): Deferred<T> {
-    return deferred(this, this.running, this.#claim?.isSole === true);
+    return deferred(this, this.running, this.#failures.isSole);
   }
 
   /** Returns a rejected promise for an operation that `caller` requested. */
@@ -588,11 +537,7 @@ export class System implements ActorHome, TimerHost, Tracker {
   }
 
   noted(failure: unknown, caller: ActorRef | undefined): void {
-    if (isObject(failure)) this.#failures.set(failure, caller);
-    else if (this.#claim !== undefined) {
-      this.#values.set(failure, caller);
-      if (this.#values.size === 1) this.#yieldToIo(() => this.#values.clear());
-    }
+    this.#failures.noted(failure, caller);
   }
 
   /**
@@ -600,48 +545,18 @@ export class System implements ActorHome, TimerHost, Tracker {
    * stopped.
    */
   claimRejections(host: { claimRejections?(claims: Claims): RejectionClaim }): void {
-    this.#claim = host.claimRejections?.((reason, promise) => this.#claims(reason, promise));
+    this.#failures.claimRejections(host);
   }
 
   /** Whether {@linkcode claimRejections} is in effect. */
   get claimsRejections(): boolean {
-    return this.#claim !== undefined;
+    return this.#failures.claimsRejections;
   }
-
-  /**
-   * Whether an unhandled rejection is a failure of this system: of a call, or of a function that
-   * awaited a call and was not awaited itself. It then ends the caller. An error whose `cause` is
-   * such a failure counts too.
-   */
-  #claims(reason: unknown, promise: Promise<unknown>): boolean {
-    const cause = causeOf(reason);
-    const failure = this.#failures.has(promise)
-      ? promise
-      : cause !== undefined && this.#failures.has(cause)
-      ? cause
-      : reason;
-    const failures = isObject(failure) ? this.#failures : this.#values;
-    if (!failures.has(failure as object)) return false;
-    this.unhandled(reason, failures.get(failure as object));
-    return true;
-  }
-
-  readonly #release = (): void => {
-    this.#claim?.release();
-    this.#claim = undefined;
-  };
 
   /** Records a failure that has not been awaited so far. */
   forgotten(origin: Origin, error: unknown): void {
-    this.#forgotten.push([origin, error]);
-    if (this.#forgotten.length === 1) this.#yieldToIo(this.#judge);
+    this.#failures.forgotten(origin, error);
   }
-
-  readonly #judge = (): void => {
-    for (const [{ handled, caller }, error] of this.#forgotten.splice(0)) {
-      if (!handled) this.unhandled(error, caller);
-    }
-  };
 
   /**
    * Ends the caller because of a failure that was not awaited. Reports the failure if there is no
@@ -879,7 +794,7 @@ export class System implements ActorHome, TimerHost, Tracker {
   stop(): void {
     this.isStopping = true;
     // Rejections caused by the stop must still be handled here.
-    if (!this.#stopped && this.#claim !== undefined) this.#yieldToIo(this.#release);
+    if (!this.#stopped) this.#failures.release();
     this.#stopped = true;
     for (const actor of this.#actors.all()) actor.end("shutdown");
     this.signals.flush();
@@ -966,29 +881,6 @@ export class System implements ActorHome, TimerHost, Tracker {
     if (due < this.#alarmAt) this.#arm(due);
   };
 
-  /** Returns the supervisor of an actor: usually its parent, otherwise a linked supervisor. */
-  #supervisorOf({ pid, ancestors, links }: Actor): Pid | undefined {
-    if (links === undefined || this.#supervisors.size === 0) return undefined;
-    const supervises = (other: Pid): boolean =>
-      this.#supervisors.get(other)?.get(pid as Pid) !== undefined;
-    return ancestors.find(supervises) ?? links.values().find(supervises);
-  }
-
-  /**
-   * Returns the name of a supervisor: registered, or its id as a child of another. Its links are
-   * not searched, because it may have many children.
-   */
-  knownName(supervisor: Pid): string | undefined {
-    const actor = this.actorOf(supervisor);
-    const [name] = listOf(actor?.names);
-    if (name !== undefined || this.#supervisors.size < 2) return name;
-    for (const ancestor of actor?.ancestors ?? NONE) {
-      const child = this.#supervisors.get(ancestor)?.get(supervisor);
-      if (child !== undefined) return child.spec.id;
-    }
-    return undefined;
-  }
-
   #report(
     actor: Actor,
     names: readonly string[],
@@ -996,7 +888,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     { message, unhandled }: ActorCrash,
   ): void {
     const { pid, body, ancestors } = actor;
-    const supervisor = this.#supervisorOf(actor);
+    const { supervisor, child } = this.supervisors.of(actor) ?? {};
     this.events.emit("crash", {
       pid: pid as Pid,
       names,
@@ -1005,8 +897,8 @@ export class System implements ActorHome, TimerHost, Tracker {
       message,
       ancestors,
       supervisor,
-      supervisorName: supervisor && this.knownName(supervisor),
-      child: supervisor && this.#supervisors.get(supervisor)!.get(pid as Pid)!.spec.id,
+      supervisorName: supervisor && this.supervisors.nameOf(supervisor),
+      child,
       ...unhandled ? { unhandled } : {},
     });
   }
@@ -1025,19 +917,6 @@ class Waiting implements Chained {
   drop(reason: ExitReason): void {
     this.#ended(reason);
   }
-}
-
-/** Returns the cause of an error, if it is an object that can be read. */
-function causeOf(error: unknown): object | undefined {
-  try {
-    return error instanceof Error && isObject(error.cause) ? error.cause : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === "object" && value !== null;
 }
 
 /** Returns a pid as the system knows it. Other values are rejected by the check of arguments. */

@@ -144,7 +144,7 @@ export interface Known {
 export function actorInfo(system: System, actor: Actor, known: Known): ActorInfo {
   const now = system.now();
   const { timers, callers, calls } = attachedTo(actor);
-  const supervision = system.supervisionOf(actor);
+  const supervision = system.supervisors.of(actor);
   const { status } = actor;
   return {
     pid: actor.pid as Pid,

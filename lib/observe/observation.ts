@@ -409,7 +409,7 @@ export class Observation implements Sys {
 
   async #state(pid: Pid): Promise<string> {
     const actor = this.#actor(pid);
-    const children = this.#system.childrenOf(actor.pid as Pid);
+    const children = this.#system.supervisors.childrenOf(actor.pid as Pid);
     if (children !== undefined) return describe(children);
     const to = actor.pid as unknown as Pid<Call<unknown, unknown>>;
     const { externalCaller } = this.#system;

@@ -127,7 +127,7 @@ function topActor(system: System, actor: Actor, value: number): TopActor {
     pid: actor.pid as Pid,
     names: listOf(actor.names),
     body: bodyOf(system, actor),
-    child: system.supervisionOf(actor)?.child,
+    child: system.supervisors.of(actor)?.child,
     status: actor.status,
     mailbox: actor.length,
     handled: actor.handled,

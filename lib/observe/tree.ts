@@ -42,7 +42,7 @@ export interface TreeEntry {
 /** Returns the trees of all top-level supervisors. */
 export function trees(system: System): TreeEntry[] {
   const budget = { left: TREE_ENTRIES_MAX };
-  return system.topSupervisors().map((pid) =>
+  return system.supervisors.top().map((pid) =>
     entry(
       system,
       pid,
@@ -63,7 +63,7 @@ function entry(
   budget.left--;
   const { id, type, state, restarts } = child;
   const actor = pid && system.actorOf(pid);
-  const listed = pid && system.childrenOf(pid as Pid);
+  const listed = pid && system.supervisors.childrenOf(pid as Pid);
   const children = listed && depth < TREE_DEPTH_MAX
     ? listed.slice(0, Math.max(0, budget.left))
       .map((one) => entry(system, one.pid, one, budget, depth + 1))

@@ -10,7 +10,8 @@
 import { actorRefOf } from "../actor/actor_ref.ts";
 import { Down, Exit, readableReason } from "../actor/exit.ts";
 import type { Self } from "../actor/self.ts";
-import { type SupervisedChild, type System, systemOf } from "../actor/system.ts";
+import type { SupervisedChild } from "../actor/supervisors.ts";
+import { type System, systemOf } from "../actor/system.ts";
 import { type ExitReason, isNormal } from "../term/exit.ts";
 import { Pid } from "../term/pid.ts";
 import type { Child, Started } from "./child.ts";
@@ -284,7 +285,7 @@ export class ChildLifecycle {
     const where = child.spec.remote && child.node !== undefined ? ` (node ${child.node})` : "";
     events.emit("restart", {
       supervisor: this.self.pid as Pid,
-      supervisorName: this.system.knownName(this.self.pid as Pid),
+      supervisorName: this.system.supervisors.nameOf(this.self.pid as Pid),
       child: child.spec.id,
       pid: ended ? child.pid ?? child.former : undefined,
       reason,

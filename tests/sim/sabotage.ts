@@ -21,7 +21,7 @@ import { QuestionActor } from "../../lib/observe/question_actor.ts";
 import { Supervisor } from "../../lib/otp/supervisor.ts";
 import { Node } from "../../lib/node.ts";
 import { SupervisorActor } from "../../lib/otp/supervisor_actor.ts";
-import { System } from "../../lib/actor/system.ts";
+import { Supervisors } from "../../lib/actor/supervisors.ts";
 import { Signals } from "../../lib/actor/signals.ts";
 import { TAG } from "../../lib/mesh/message.ts";
 
@@ -280,7 +280,7 @@ export const BROKEN: readonly (readonly [promise: string, what: string, () => ()
     "demonitors are not sent to the other node",
     breaks(Outbound, "demonitor", () => () => {}),
   ],
-  ["shutdown", "trees end together", breaks(System, "topSupervisors", () => () => [])],
+  ["shutdown", "trees end together", breaks(Supervisors, "top", () => () => [])],
   [
     "shutdown",
     "children end together",
