@@ -14,7 +14,10 @@
 #define BUCKETS 4096
 #define FRAME_HEAD_BYTES 14 /* at most */
 
-static uint64_t samples, bucket[BUCKETS];
+/* Latencies in microseconds. */
+typedef struct {
+  uint64_t samples, bucket[BUCKETS];
+} Histogram;
 
 static void die(const char *what) {
   perror(what);
@@ -28,24 +31,30 @@ static uint64_t now_ns(void) {
 }
 
 /* Records a latency in microseconds, in buckets with a relative width of 1/64. */
-static void sample(uint64_t us) {
+static void sample(Histogram *of, uint64_t us) {
   int at = (int)us;
   if (us >= 64) {
     int e = 63 - __builtin_clzll(us);
     at = ((e - 5) << 6) + (int)((us >> (e - 6)) & 63);
   }
-  bucket[at < BUCKETS ? at : BUCKETS - 1]++;
-  samples++;
+  of->bucket[at < BUCKETS ? at : BUCKETS - 1]++;
+  of->samples++;
 }
 
 /* Returns a quantile in microseconds. */
-static double quantile(double q) {
-  uint64_t want = (uint64_t)(q * samples), seen = 0;
+static double quantile(const Histogram *of, double q) {
+  uint64_t want = (uint64_t)(q * of->samples), seen = 0;
   for (int i = 0; i < BUCKETS; i++) {
-    seen += bucket[i];
+    seen += of->bucket[i];
     if (seen > want) return i < 64 ? i : (double)((uint64_t)(64 + (i & 63)) << ((i >> 6) - 1));
   }
   return 0;
+}
+
+/* Adds the samples of `more`. */
+static inline void merge(Histogram *to, const Histogram *more) {
+  to->samples += more->samples;
+  for (int i = 0; i < BUCKETS; i++) to->bucket[i] += more->bucket[i];
 }
 
 static double own_cpu(void) {

@@ -62,6 +62,7 @@ static uint64_t accepted, accepted_measured, refused, failed, answers;
 static uint64_t under_way, sent, start_ns, from_ns, until_ns;
 static int ep, measuring;
 static Conn conns[CONNS_MAX];
+static Histogram latency;
 
 /* Requests: bodies with their head. */
 
@@ -185,7 +186,7 @@ static void answered(Conn *c, int status, uint64_t events, int retry_after) {
   answers++;
   if (status == 200 || status == 202) {
     accepted += events;
-    if (measuring) accepted_measured += events, sample(now > stamp ? (now - stamp) / 1000 : 0);
+    if (measuring) accepted_measured += events, sample(&latency, now > stamp ? (now - stamp) / 1000 : 0);
     refused += per - events;
   } else if (status == 429 || status == 503) {
     refused += per;
@@ -355,6 +356,6 @@ int main(int count, char **options) {
   printf("{\"accepted\":%llu,\"perSecond\":%.0f,\"refused\":%llu,\"failed\":%llu,\"p50\":%.2f,"
     "\"p99\":%.2f,\"client\":%.3f,\"beganAt\":%.0f}\n",
     (unsigned long long)accepted, accepted_measured / seconds, (unsigned long long)refused,
-    (unsigned long long)failed, quantile(0.5) / 1e3, quantile(0.99) / 1e3, own / seconds, began_ms);
+    (unsigned long long)failed, quantile(&latency, 0.5) / 1e3, quantile(&latency, 0.99) / 1e3, own / seconds, began_ms);
   return 0;
 }

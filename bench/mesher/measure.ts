@@ -8,7 +8,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
 import { size } from "../kit.ts";
 import type { Contender, Engine, Way } from "./contenders.ts";
-import { cpuOf } from "./cpu.ts";
+import { cpuOf } from "../cpu.ts";
 import { type Answers, load } from "./load.ts";
 import { newPlace, type Place } from "./place.ts";
 import { probe } from "./probe.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { median } from "../peers/measure.ts";
+import { median } from "../spread.ts";
 import { CONTENDERS, ENGINES, PLAIN, WAYS } from "./contenders.ts";
 import type { Figures } from "./measure.ts";
 

@@ -18,7 +18,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { median, report, seconds } from "../peers/measure.ts";
+import { report, seconds } from "../peers/measure.ts";
+import { median } from "../spread.ts";
 import { Restarts } from "./restarts.ts";
 
 const CHILDREN = 100;

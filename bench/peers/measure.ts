@@ -5,6 +5,7 @@
  * @module
  */
 import process from "node:process";
+import { median } from "../spread.ts";
 
 /** Number of measured runs. */
 const RUNS = 5;
@@ -12,13 +13,6 @@ const RUNS = 5;
 /** Prints one result. */
 export function report(metric: string, value: number): void {
   process.stdout.write(`${JSON.stringify({ metric, value })}\n`);
-}
-
-/** Returns the median, which for an even number of values is the mean of the two middle ones. */
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
 /** Returns the duration of `run` in seconds. */

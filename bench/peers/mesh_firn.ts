@@ -16,7 +16,8 @@ import process from "node:process";
 import type { Call, Pid, Self } from "../../mod.ts";
 import { type Parts, startNode } from "../../lib/start.ts";
 import type { DistRun } from "./mesh_rows.ts";
-import { median, report, signal } from "./measure.ts";
+import { median } from "../spread.ts";
+import { report, signal } from "./measure.ts";
 
 /** Duration in milliseconds of a flow, and of its warm-up. */
 const FLOW_MS = 1000;

@@ -9,7 +9,7 @@ import process from "node:process";
 import { parseArgs } from "@std/cli/parse-args";
 import { givenArguments } from "../../scripts/command_arguments.ts";
 import { calm } from "./calm.ts";
-import { median } from "./measure.ts";
+import { median } from "../spread.ts";
 import type { Figures } from "./programs.ts";
 
 /** The part of the help that all comparisons share. */

@@ -1,69 +1,66 @@
-// deno-lint-ignore-file no-console -- prints a table
 /**
  * Compares the WebSocket servers of Firn, Bun and Deno, `npm:ws` and socket.io, by the CPU time of
  * the server per million deliveries:
  *
- *     deno run -A bench/peers/ws.ts --rounds 5 --seconds 3 --calm 60
+ *     deno run -A bench/peers/ws.ts --seconds 5 --calm 60
  *
- * One server runs at a time, all of them in each round, so that other load on the machine affects
- * them alike. The load client is a C program in a separate process (`ws_load.c`, needs gcc). It
- * causes 20,000 deliveries per second, one message per turn, or 100,000 in bursts of eight that
- * arrive in one segment.
+ * All servers run and take turns (`turns.ts`). A room has 20,000 deliveries per second, one message
+ * per turn, or 100,000 in bursts of eight that arrive in one segment.
  *
  * @module
  */
-import type { ChildProcess } from "node:child_process";
 import process from "node:process";
-import { readAsked, refuse } from "../asked.ts";
-import { calm } from "./calm.ts";
-import { type Figures, here, load, median, prepare, startServer } from "./ws_client.ts";
+import { readAsked } from "../asked.ts";
+import { isTiny } from "../kit.ts";
+import { install, temporaryFolder } from "./packages.ts";
+import { bun, deno, path, version } from "./programs.ts";
+import { say } from "./rounds.ts";
+import { type Load, oneServer, printTurns, type Server, takeTurns } from "./turns.ts";
 
 const HELP = `deno run -A bench/peers/ws.ts [options]
 
-  --rounds N    rounds, of all rows and servers each (5; at most 50)
-  --seconds N   measured in each, after as long to warm up (3; at most 60)
-  --calm N      wait so many seconds at most for a quiet machine before each (0)
-  --only TEXT   only rows and servers, "row: server", with TEXT in their name
+  --seconds N   measured of each server at each load, in turns of 0.25 s (5; at most 60)
+  --rounds N    how often this is done (1; at most 50)
+  --calm N      wait so many seconds at most for a quiet machine before each load (0)
+  --only TEXT   only loads and servers, "load: server", with TEXT in their name
   --help        this text
 
-Needs gcc, bun, node and npm.`;
+Needs gcc. Peers that are not installed are left out: Bun, Node, and the packages
+ws and socket.io, which npm installs into a temporary folder.`;
 
-const asked = readAsked("ws", HELP, { rounds: 5, seconds: 3, secondsMin: 0.5 });
+const asked = readAsked("ws", HELP, { rounds: 1, seconds: isTiny() ? 0.1 : 5, secondsMin: 0.1 });
+const folder = temporaryFolder("ws");
+const packages = install(folder, ["ws@8", "socket.io@4"]);
 
-const OTHERS = here("ws_others.mjs");
-const DENO = ["deno", "run", "-A", "-q", "--no-lock"];
+const others = path("ws_others.mjs");
+const denoRun = [deno, "run", "-A", "-q", "--no-lock"];
+const plainDeno = [...denoRun, "--no-config", others];
 
-/** The folder of the load client and the npm packages. */
-const folder = prepare(["ws@8", "socket.io@4"]);
-
-interface Server {
-  readonly name: string;
-  readonly command: readonly string[];
-  readonly sio?: boolean;
+/** Returns the servers that can run here. */
+function servers(): Server[] {
+  const all: Server[] = [oneServer("Firn, Deno", [...denoRun, path("ws_firn.ts")])];
+  const hasWs = packages.includes("ws@8");
+  const [onDeno, onBun] = [{ beside: "Firn, Deno" }, { beside: "Firn, Bun" }];
+  all.push(oneServer("Deno native", [...plainDeno, "native"], onDeno));
+  if (hasWs) all.push(oneServer("ws, Deno", [...plainDeno, "ws", folder], onDeno));
+  if (version(bun, "--version") !== undefined) {
+    all.push(oneServer("Firn, Bun", [bun, path("ws_firn.ts")]));
+    all.push(oneServer("Bun publish", [bun, others, "publish"], onBun));
+    if (hasWs) all.push(oneServer("ws, Bun", [bun, others, "ws", folder], onBun));
+  } else say("Bun is not on the PATH (BUN_BIN can name it): it is left out.");
+  if (version("node", "--version") === undefined) say("Node is not on the PATH: it is left out.");
+  else {
+    if (hasWs) all.push(oneServer("ws, Node", ["node", others, "ws", folder], onDeno));
+    if (packages.includes("socket.io@4")) {
+      const command = ["node", others, "socketio", folder];
+      all.push(oneServer("socket.io, Node", command, { ...onDeno, args: ["sio=1"] }));
+    }
+  }
+  if (packages.length < 2) say("Packages that are not installed are left out: ws, socket.io.");
+  return all;
 }
 
-const OTHER = (
-  runtime: readonly string[],
-  what: string,
-): string[] => [...runtime, OTHERS, what, folder];
-
-const SERVERS: readonly Server[] = [
-  { name: "Firn, Bun", command: ["bun", here("ws_firn.ts")] },
-  { name: "Bun publish", command: OTHER(["bun"], "publish") },
-  { name: "ws, Bun", command: OTHER(["bun"], "ws") },
-  { name: "Firn, Deno", command: [...DENO, here("ws_firn.ts")] },
-  { name: "Deno native", command: OTHER([...DENO, "--no-config"], "native") },
-  { name: "ws, Deno", command: OTHER([...DENO, "--no-config"], "ws") },
-  { name: "ws, Node", command: OTHER(["node"], "ws") },
-  { name: "socket.io, Node", command: OTHER(["node"], "socketio"), sio: true },
-];
-
-interface Row {
-  readonly name: string;
-  readonly args: readonly string[];
-}
-
-const ROWS: readonly Row[] = [
+const LOADS: readonly Load[] = [
   ...[200, 1000].flatMap((members) =>
     [64, 1024].flatMap((bytes) => [
       {
@@ -80,50 +77,8 @@ const ROWS: readonly Row[] = [
   { name: "echo 16 KiB", args: ["members=50", "bytes=16384", "mode=echo"] },
 ];
 
-async function run(server: Server, { args }: Row): Promise<Figures | undefined> {
-  let child: ChildProcess | undefined;
-  try {
-    const port = await startServer(server.command, (it) => child = it);
-    const all = [`port=${port}`, `pid=${child!.pid}`, ...args];
-    if (server.sio) all.push("sio=1");
-    return await load(folder, asked.seconds, all);
-  } catch (error) {
-    console.error(`${server.name}: ${error}`);
-    return undefined;
-  } finally {
-    child?.kill("SIGKILL");
-  }
-}
-
-const results = new Map<string, Figures[]>();
-for (let round = 1; round <= asked.rounds; round++) {
-  for (const row of ROWS) {
-    for (const server of SERVERS) {
-      const key = `${row.name}: ${server.name}`;
-      if (!asked.wants(key)) continue;
-      const used = await calm(asked.calm);
-      const got = await run(server, row);
-      if (got === undefined) continue;
-      results.set(key, [...results.get(key) ?? [], got]);
-      console.error(
-        `${round} ${key}: ${JSON.stringify(got)}, others use ${Math.round(100 * used)} %`,
-      );
-    }
-  }
-}
-
-if (results.size === 0) {
-  refuse("ws", "nothing was measured; a run's name must have each --only in it");
-}
-console.log("| | " + SERVERS.map(({ name }) => name).join(" | ") + " |");
-console.log("|---|" + SERVERS.map(() => "--:|").join(""));
-for (const row of ROWS) {
-  const cells = SERVERS.map((server) => {
-    const all = results.get(`${row.name}: ${server.name}`) ?? [];
-    if (all.length === 0) return "";
-    const cpu = median(all.map(({ cpuPerMillion }) => cpuPerMillion)).toFixed(2);
-    return `${cpu} (p50 ${median(all.map(({ p50 }) => p50))} µs)`;
-  });
-  console.log(`| ${row.name} | ${cells.join(" | ")} |`);
-}
+const all = servers();
+const loads = isTiny() ? [LOADS[1]!] : LOADS;
+const turns = await takeTurns("ws", folder, all, loads, asked);
+printTurns("ws", turns, all, "CPU seconds of the server for a million deliveries.");
 process.exit(0);

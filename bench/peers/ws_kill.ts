@@ -7,16 +7,19 @@
  * Three servers: a client publishes 100 messages a second at the first; another receives at the
  * second, which is killed with SIGKILL after a third of the time, and reconnects to the third. Firn
  * with a channel with history in two copies and its own client; socket.io with its Redis Streams
- * adapter, connection state recovery and its own client. Needs redis-server, node, npm and gcc.
+ * adapter, connection state recovery and its own client. Needs redis-server, Node and npm.
  *
  * @module
  */
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { createServer } from "node:net";
 import process from "node:process";
 import { Socket } from "../../lib/client/socket.ts";
 import { readAsked } from "../asked.ts";
-import { here, prepare, startServer } from "./ws_client.ts";
+import { startServer } from "./load_client.ts";
+import { install, temporaryFolder } from "./packages.ts";
+import { path, version } from "./programs.ts";
+import { say } from "./rounds.ts";
 
 const HELP = `deno run -A bench/peers/ws_kill.ts [options]
 
@@ -39,7 +42,7 @@ async function firn(runtime: readonly string[], seconds: number, add: (c: ChildP
   for (const name of ["near", "middle", "far"]) {
     const seeds = servers.map(({ name }) => name);
     const line = await startServer(
-      [...runtime, here("ws_kill_firn.ts"), name, ...seeds],
+      [...runtime, path("ws_kill_firn.ts"), name, ...seeds],
       (child) => {
         add(child);
         children.push(child);
@@ -86,7 +89,7 @@ async function socketIo(folder: string, seconds: number, add: (c: ChildProcess) 
   const servers: { port: string; pid: number }[] = [];
   for (let i = 0; i < 3; i++) {
     let pid = 0;
-    const command = ["node", here("ws_redis_socketio.mjs"), folder, `${port}`];
+    const command = ["node", path("ws_redis_socketio.mjs"), folder, `${port}`];
     const line = await startServer(command, (child) => {
       add(child);
       pid = child.pid!;
@@ -97,7 +100,7 @@ async function socketIo(folder: string, seconds: number, add: (c: ChildProcess) 
   const args = [...ports, `${servers[1]!.pid}`, `${seconds}`];
   return JSON.parse(
     await startServer(
-      ["node", here("ws_kill_socketio.mjs"), folder, ...args],
+      ["node", path("ws_kill_socketio.mjs"), folder, ...args],
       add,
       seconds * 2000 + 10_000,
     ),
@@ -114,19 +117,23 @@ async function measure(run: (add: (child: ChildProcess) => void) => Promise<Resu
 }
 
 const asked = readAsked("ws_kill", HELP, { rounds: 3, seconds: 6, secondsMin: 3 });
-const hasRedis = spawnSync("redis-server", ["--version"]).status === 0;
-const folder = prepare([
+const PACKAGES = [
   "socket.io@4",
   "socket.io-client@4",
   "@socket.io/redis-streams-adapter@0.3",
   "redis@5",
-]);
+];
+const folder = temporaryFolder("ws-kill");
+const hasSocketIo = version("redis-server", "--version") !== undefined &&
+  version("node", "--version") !== undefined &&
+  install(folder, PACKAGES).length === PACKAGES.length;
+if (!hasSocketIo) say("socket.io is left out: it needs redis-server, Node and its packages.");
 const deno = ["deno", "run", "-A", "-q", "--no-lock"];
 console.log("| system | sent | lost | received twice | out of order | recovered |");
 console.log("|---|--:|--:|--:|--:|---|");
 for (let round = 0; round < asked.rounds; round++) {
   for (const name of ["Firn, Deno", "Firn, Bun", "socket.io + Redis, Node"]) {
-    if (!asked.wants(name) || name.startsWith("socket") && !hasRedis) continue;
+    if (!asked.wants(name) || name.startsWith("socket") && !hasSocketIo) continue;
     const { count, received, isRecovered } = await measure((add) =>
       name.startsWith("socket")
         ? socketIo(folder, asked.seconds, add)

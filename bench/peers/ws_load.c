@@ -1,17 +1,20 @@
 /*
- * A load client with many WebSockets, for Linux: one thread, epoll, payloads are not parsed.
+ * A load client with many connections, for Linux: one thread, epoll, payloads are not parsed.
  *
- *   ws_load port=N members=N bytes=N [mode=room|echo] [burst=N] [rate=N] [warm=S] [seconds=S]
- *           [pid=N]... [pub=N] [sio=1]
+ *   ws_load port=N members=N bytes=N [mode=room|echo|http] [burst=N] [rate=N] [pid=N]... [pub=N] [sio=1]
  *
  * room: `members` sockets that only receive (/sub) and one that publishes (/pub): `burst` messages in
  *       one write, so that they arrive in one turn, at `rate` deliveries per second. The publisher uses
  *       the port `pub` of another node, if given.
  * echo: `members` sockets (/echo), each with one message in flight.
+ * http: `members` connections, each with one GET of / in flight. `bytes` is ignored.
  *
- * Prints one line of JSON: deliveries; CPU seconds per million deliveries of all processes `pid` and of
- * each; cores used by them and by this client; latencies of deliveries from their due time, in
- * microseconds.
+ * Connects, prints an empty line, and then takes turns: a line "SECONDS" or "SECONDS warm" on its
+ * standard input is one turn of load, which ends when all its deliveries have arrived. Between turns it
+ * is silent. Each turn prints one line of JSON: deliveries; CPU seconds per million deliveries of all
+ * processes `pid` and of each; cores used by them and by this client; latencies of deliveries from
+ * their due time, in microseconds: p50 of this turn, p99 of all turns but the warm ones; CPU seconds
+ * that the processes used in the seconds since the turn before. Exits when its input ends.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -32,20 +35,26 @@
 
 #define READ_BYTES (256 * 1024)
 #define STALL_NS 5000000000ull
-#define PIDS_MAX 4
+#define DRAIN_NS 1000000000ull
+#define TAIL_MS 5 /* what a server does after its last write belongs to the turn */
+#define PIDS_MAX 8
+#define INPUT UINT32_MAX
 
 typedef struct {
   int fd;
   int listens;       /* counts received messages */
+  uint64_t sent;     /* when the last request was sent */
   char *carry;       /* the received part of an incomplete frame */
   int carried, room;
 } Conn;
 
-static int port, pub, members = 200, bytes = 64, burst = 1, echo = 0, sio = 0;
+static int port, pub, members = 200, bytes = 64, burst = 1, echo = 0, http = 0, sio = 0;
 static int pids[PIDS_MAX], pid_count;
-static double rate = 20000, seconds = 2, warm = 1;
-static uint64_t delivered;
-static int measuring;
+static double rate = 20000;
+static uint64_t delivered, until; /* `until`: echoes and requests are repeated before it */
+static int ep, all, in_flight;
+static Conn *conns;
+static Histogram turn_latency, latency;
 static char *input, *message, *block;
 static int message_length;
 
@@ -92,12 +101,37 @@ static void came(Conn *c, const char *payload, uint64_t length) {
   if (sio && length == 1 && *payload == '2') return send_text(c, "3");
   if (!c->listens || length < (uint64_t)bytes) return;
   delivered++;
-  if (measuring) {
-    const char *stamp = memchr(payload, 'T', 40);
-    uint64_t due = stamp ? strtoull(stamp + 1, 0, 10) : 0, now = now_ns();
-    if (due) sample(now > due ? (now - due) / 1000 : 0);
+  const char *stamp = memchr(payload, 'T', 40);
+  uint64_t due = stamp ? strtoull(stamp + 1, 0, 10) : 0, now = now_ns();
+  if (due) sample(&turn_latency, now > due ? (now - due) / 1000 : 0);
+  if (!echo) return;
+  if (now < until) publish(c, now, 1);
+  else in_flight--;
+}
+
+static void request(Conn *c) {
+  static const char text[] = "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
+  c->sent = now_ns();
+  write_all(c->fd, text, sizeof text - 1);
+}
+
+/* Parses complete responses, whose head has a content-length. Returns the number of bytes consumed. */
+static int parse_http(Conn *c, const char *from, int length) {
+  const char *end = memmem(from, length, "\r\n\r\n", 4);
+  if (!end) return 0;
+  int size = -1;
+  for (const char *line = from; line < end; line++) {
+    if (*line == '\n' && !strncasecmp(line + 1, "content-length:", 15)) size = atoi(line + 16);
   }
-  if (echo) publish(c, now_ns(), 1);
+  if (size < 0) exit((fprintf(stderr, "a response without content-length\n"), 2));
+  int whole = (int)(end + 4 - from) + size;
+  if (whole > length) return 0;
+  delivered++;
+  uint64_t now = now_ns();
+  sample(&turn_latency, (now - c->sent) / 1000);
+  if (now < until) request(c);
+  else in_flight--;
+  return whole;
 }
 
 /* Parses complete frames. Returns the number of bytes consumed. */
@@ -130,7 +164,8 @@ static int feed(Conn *c) {
   ssize_t n = read(c->fd, input + c->carried, READ_BYTES - c->carried);
   if (n < 0) return errno == EAGAIN || errno == EINTR;
   if (n == 0) return 0;
-  int length = c->carried + (int)n, taken = parse(c, input, length), left = length - taken;
+  int length = c->carried + (int)n;
+  int taken = http ? parse_http(c, input, length) : parse(c, input, length), left = length - taken;
   if (left > c->room) c->carry = realloc(c->carry, c->room = 2 * left + 256);
   if (left) memcpy(c->carry, input + taken, left);
   c->carried = left;
@@ -173,6 +208,7 @@ static void open_conn(Conn *c, int to_port, const char *path, int listens) {
   int one = 1;
   setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   if (c->fd < 0 || connect(c->fd, (struct sockaddr *)&to, sizeof to)) die("connect");
+  if (http) return (void)fcntl(c->fd, F_SETFL, O_NONBLOCK);
   char request[512];
   int length = snprintf(request, sizeof request,
     "GET %s%s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -201,12 +237,10 @@ static void read_options(int count, char **options) {
     else if (!strcmp(name, "bytes")) bytes = atoi(value);
     else if (!strcmp(name, "burst")) burst = atoi(value);
     else if (!strcmp(name, "rate")) rate = atof(value);
-    else if (!strcmp(name, "seconds")) seconds = atof(value);
-    else if (!strcmp(name, "warm")) warm = atof(value);
     else if (!strcmp(name, "pub")) pub = atoi(value);
     else if (!strcmp(name, "pid") && pid_count < PIDS_MAX) pids[pid_count++] = atoi(value);
     else if (!strcmp(name, "sio")) sio = atoi(value);
-    else if (!strcmp(name, "mode")) echo = !strcmp(value, "echo");
+    else if (!strcmp(name, "mode")) echo = !strcmp(value, "echo"), http = !strcmp(value, "http");
     else die(name);
   }
 }
@@ -223,55 +257,110 @@ static void make_message(void) {
   block = malloc((size_t)burst * (message_length + 14));
 }
 
+/* Handles what has arrived. Returns whether there is a line on the standard input. */
+static int poll_once(int wait_ms) {
+  struct epoll_event events[512];
+  int n = epoll_wait(ep, events, 512, wait_ms), asked = 0;
+  for (int i = 0; i < n; i++) {
+    if (events[i].data.u32 == INPUT) asked = 1;
+    else if (!feed(&conns[events[i].data.u32])) exit((fprintf(stderr, "the server hung up\n"), 3));
+  }
+  return asked;
+}
+
+static void add_input(int fd, uint32_t index) {
+  struct epoll_event event = { .events = EPOLLIN, .data.u32 = index };
+  epoll_ctl(ep, EPOLL_CTL_ADD, fd, &event);
+}
+
+/* The clocks at one time. */
+typedef struct {
+  uint64_t at;
+  double own, of[PIDS_MAX];
+} Clocks;
+
+static Clocks read_clocks(void) {
+  Clocks clocks = { .at = now_ns(), .own = own_cpu() };
+  server_cpu(clocks.of);
+  return clocks;
+}
+
+/* Causes load for a number of seconds, and waits until all deliveries have arrived. */
+static void load(double seconds) {
+  int room = !echo && !http;
+  uint64_t start = now_ns(), published = 0, first = delivered, last = delivered, moved = start;
+  double publish_ns = 1e9 * members * burst / rate;
+  until = start + (uint64_t)(seconds * 1e9);
+  in_flight = room ? 0 : all;
+  if (echo) for (int i = 0; i < all; i++) publish(&conns[i], start, 1);
+  if (http) for (int i = 0; i < all; i++) request(&conns[i]);
+  for (;;) {
+    int wait = 20;
+    uint64_t now = now_ns();
+    if (room) {
+      uint64_t due;
+      while ((due = start + (uint64_t)(published * publish_ns)) <= now && due < until) {
+        publish(&conns[all - 1], due, burst);
+        published++;
+      }
+      if (due < until) {
+        wait = (int)((due - now) / 1000000);
+        if (wait > 20) wait = 20;
+      } else if (delivered - first >= published * burst * members) break;
+    } else if (in_flight == 0) break;
+    if (now >= until && now - moved > DRAIN_NS) break;
+    if (now - moved > STALL_NS) exit((fprintf(stderr, "nothing comes any more\n"), 3));
+    poll_once(wait);
+    if (delivered != last) last = delivered, moved = now_ns();
+  }
+  for (uint64_t end = now_ns() + TAIL_MS * 1000000ull; now_ns() < end;) poll_once(1);
+}
+
+/* Has one turn, after the clocks `before`, and prints what it was. Returns the clocks at its end. */
+static Clocks take_turn(double seconds, int is_warm, const Clocks *before) {
+  memset(&turn_latency, 0, sizeof turn_latency);
+  Clocks from = read_clocks();
+  uint64_t first = delivered;
+  load(seconds);
+  Clocks to = read_clocks();
+  double took = (to.at - from.at) / 1e9, done = (double)(delivered - first), cpu = 0, idle = 0;
+  if (done == 0) exit((fprintf(stderr, "nothing came\n"), 3));
+  if (!is_warm) merge(&latency, &turn_latency);
+  printf("{\"each\":[");
+  for (int i = 0; i < pid_count; i++) {
+    cpu += to.of[i] - from.of[i];
+    idle += from.of[i] - before->of[i];
+    printf("%s%.3f", i ? "," : "", (to.of[i] - from.of[i]) / done * 1e6);
+  }
+  printf("],\"deliveries\":%.0f,\"perSecond\":%.0f,\"cpuPerMillion\":%.3f,\"server\":%.3f,\"client\":%.3f,"
+    "\"p50\":%.0f,\"p99\":%.0f,\"idle\":%.6f,\"since\":%.6f}\n",
+    done, done / took, cpu / done * 1e6, cpu / took, (to.own - from.own) / took,
+    quantile(&turn_latency, 0.5), quantile(&latency, 0.99), idle, (from.at - before->at) / 1e9);
+  fflush(stdout);
+  return to;
+}
+
 int main(int count, char **options) {
   read_options(count, options);
   input = malloc(READ_BYTES);
   make_message();
-  int all = echo ? members : members + 1, ep = epoll_create1(0);
-  Conn *conns = calloc(all, sizeof *conns), *publisher = &conns[all - 1];
+  all = echo || http ? members : members + 1;
+  ep = epoll_create1(0);
+  conns = calloc(all, sizeof *conns);
   for (int i = 0; i < all; i++) {
     int listens = echo || i < members;
     open_conn(&conns[i], listens || !pub ? port : pub, echo ? "/echo" : listens ? "/sub" : "/pub", listens);
-    struct epoll_event event = { .events = EPOLLIN, .data.u32 = (uint32_t)i };
-    epoll_ctl(ep, EPOLL_CTL_ADD, conns[i].fd, &event);
+    add_input(conns[i].fd, (uint32_t)i);
   }
   usleep(300000);
-
-  uint64_t start = now_ns(), from = start + (uint64_t)(warm * 1e9);
-  uint64_t until = from + (uint64_t)(seconds * 1e9), turns = 0, first = 0, last = 0, moved = start;
-  double turn_ns = 1e9 * members * burst / rate, own = 0, before[PIDS_MAX], after[PIDS_MAX], cpu = 0;
-  if (echo) for (int i = 0; i < all; i++) publish(&conns[i], start, 1);
-  for (;;) {
-    uint64_t now = now_ns();
-    if (!measuring && now >= from) measuring = 1, first = delivered, own = own_cpu(), server_cpu(before);
-    if (now >= until) break;
-    int wait = 20;
-    if (!echo) {
-      for (uint64_t due; (due = start + (uint64_t)(turns * turn_ns)) <= now; turns++) {
-        publish(publisher, due, burst);
-      }
-      uint64_t due = start + (uint64_t)(turns * turn_ns);
-      if (due > now) wait = due - now < 1000000 ? 0 : (int)((due - now) / 1000000);
-      if (wait > 20) wait = 20;
-    }
-    struct epoll_event events[512];
-    int n = epoll_wait(ep, events, 512, wait);
-    for (int i = 0; i < n; i++) {
-      if (!feed(&conns[events[i].data.u32])) exit((fprintf(stderr, "the server hung up\n"), 3));
-    }
-    if (delivered != last) last = delivered, moved = now;
-    else if (now - moved > STALL_NS) exit((fprintf(stderr, "nothing comes any more\n"), 3));
+  setvbuf(stdin, 0, _IONBF, 0);
+  add_input(0, INPUT);
+  puts("");
+  fflush(stdout);
+  Clocks ended = read_clocks();
+  for (char line[64];;) {
+    if (!poll_once(1000)) continue;
+    if (!fgets(line, sizeof line, stdin)) return 0;
+    ended = take_turn(atof(line), strstr(line, "warm") != 0, &ended);
   }
-  double done = (double)(delivered - first);
-  server_cpu(after);
-  printf("{\"each\":[");
-  for (int i = 0; i < pid_count; i++) {
-    cpu += after[i] - before[i];
-    printf("%s%.3f", i ? "," : "", (after[i] - before[i]) / done * 1e6);
-  }
-  printf("],\"deliveries\":%.0f,\"perSecond\":%.0f,\"cpuPerMillion\":%.3f,\"server\":%.3f,\"client\":%.3f,"
-    "\"p50\":%.0f,\"p99\":%.0f}\n",
-    done, done / seconds, cpu / done * 1e6, cpu / seconds, (own_cpu() - own) / seconds,
-    quantile(0.5), quantile(0.99));
-  return 0;
 }

@@ -1,0 +1,146 @@
+/**
+ * The load client of the comparisons of servers (`ws_load.c`, needs gcc), and the servers as
+ * processes.
+ *
+ * @module
+ */
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { join } from "node:path";
+import process from "node:process";
+import { createInterface, type Interface } from "node:readline";
+import { path } from "./programs.ts";
+
+/** Time in milliseconds within which a server must print its port. */
+const START_MS = 15_000;
+
+/** Time in milliseconds that the client may need to connect, or to answer after a turn. */
+const CLIENT_MS = 20_000;
+
+/** Time in milliseconds within which a process must exit before it is killed. */
+const END_MS = 1_000;
+
+/** One turn of load. */
+export interface Turn {
+  readonly deliveries: number;
+  /** CPU seconds of the server processes per million deliveries, in total and of each. */
+  readonly cpuPerMillion: number;
+  readonly each: readonly number[];
+  readonly perSecond: number;
+  /** Number of cores used by the servers and by the client. */
+  readonly server: number;
+  readonly client: number;
+  /** Latencies in microseconds: the median of this turn, the 99th percentile of all turns. */
+  readonly p50: number;
+  readonly p99: number;
+  /** CPU seconds of the servers in the `since` seconds before this turn, in which others had theirs. */
+  readonly idle: number;
+  readonly since: number;
+}
+
+/** Compiles the load client into a folder. Returns the reason if that fails. */
+export function compileClient(folder: string): string | undefined {
+  const args = ["-O2", "-o", join(folder, "ws_load"), path("ws_load.c")];
+  const { status, stderr } = spawnSync("gcc", args, { encoding: "utf8" });
+  return status === 0 ? undefined : `gcc is not installed or failed: ${stderr ?? ""}`.trim();
+}
+
+/** The running processes. They are killed when this one exits. */
+const running = new Set<ChildProcess>();
+
+process.on("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
+
+function bind(child: ChildProcess): void {
+  running.add(child);
+  child.once("exit", () => running.delete(child));
+}
+
+/** Starts a server, and waits for its first line. It is killed when this process exits. */
+export async function startServer(
+  command: readonly string[],
+  started: (child: ChildProcess) => void,
+  startMs: number = START_MS,
+): Promise<string> {
+  const [program, ...rest] = command;
+  const child = spawn(program!, rest, { stdio: ["pipe", "pipe", "inherit"] });
+  bind(child);
+  started(child);
+  let late: ReturnType<typeof setTimeout> | undefined;
+  try {
+    return await new Promise<string>((ready, fail) => {
+      const give = (why: string) => fail(new Error(`${command.join(" ")}: ${why}`));
+      late = setTimeout(() => give("is not ready in time"), startMs);
+      let text = "";
+      child.stdout!.on("data", (more) => {
+        text += more;
+        if (text.includes("\n")) ready(text.slice(0, text.indexOf("\n")));
+      });
+      child.once("exit", () => give("does not start"));
+      child.once("error", fail);
+    });
+  } finally {
+    clearTimeout(late);
+  }
+}
+
+/** Closes the input of a process, and kills it if that does not end it. */
+export async function endProcess(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = new Promise((exit) => child.once("exit", exit));
+  const force = setTimeout(() => child.kill("SIGKILL"), END_MS);
+  child.stdin!.end();
+  await gone;
+  clearTimeout(force);
+}
+
+/** A running load client, which is connected with one server and silent between its turns. */
+export class LoadClient {
+  readonly #child: ChildProcess;
+  readonly #lines: Interface;
+
+  private constructor(folder: string, args: readonly string[]) {
+    this.#child = spawn(join(folder, "ws_load"), args, { stdio: ["pipe", "pipe", "inherit"] });
+    bind(this.#child);
+    this.#lines = createInterface({ input: this.#child.stdout! });
+  }
+
+  /** Connects. Rejects if the server does not accept all connections. */
+  static async start(folder: string, args: readonly string[]): Promise<LoadClient> {
+    const client = new LoadClient(folder, args);
+    await client.#line(CLIENT_MS);
+    return client;
+  }
+
+  /** Has one turn of load. A warm one counts for no percentile. */
+  async turn(seconds: number, isWarm: boolean = false): Promise<Turn> {
+    this.#child.stdin!.write(`${seconds}${isWarm ? " warm" : ""}\n`);
+    return JSON.parse(await this.#line(seconds * 1000 + CLIENT_MS));
+  }
+
+  #line(ms: number): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const give = (line: string): void => {
+        settle();
+        resolve(line);
+      };
+      const fail = (why: string | number | null): void => {
+        settle();
+        reject(new Error(`ws_load ended with ${why}`));
+      };
+      const late = setTimeout(() => this.#child.kill("SIGKILL"), ms);
+      const settle = (): void => {
+        clearTimeout(late);
+        this.#lines.off("line", give);
+        this.#child.off("close", fail);
+      };
+      this.#lines.once("line", give);
+      this.#child.once("close", fail);
+    });
+  }
+
+  /** Disconnects. */
+  end(): Promise<void> {
+    return endProcess(this.#child);
+  }
+}

@@ -1,0 +1,54 @@
+/**
+ * What repeated measurements say: a median, how far they spread, and whether a difference is more
+ * than that.
+ *
+ * @module
+ */
+
+/** The median of measurements, and the half of them in the middle. */
+export interface Spread {
+  readonly median: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** The rule of {@linkcode isNoise}, for a report. */
+export const NOISE_RULE: string =
+  "≈: within noise. Of the ratios of two columns in the same turn or round, the middle half\n" +
+  "includes 1, or the median is less than a tenth from 1.";
+
+/** A ratio this close to 1 is not a finding. */
+const TENTH = 0.1;
+
+/** Returns the median, which for an even number of values is the mean of the two middle ones. */
+export function median(values: readonly number[]): number {
+  return quantile(values, 0.5);
+}
+
+/** Returns the median and the quartiles. */
+export function spread(values: readonly number[]): Spread {
+  return { median: median(values), low: quantile(values, 0.25), high: quantile(values, 0.75) };
+}
+
+/** Returns the ratios of measurements that were made in the same turn. */
+export function ratios(values: readonly number[], others: readonly number[]): number[] {
+  const count = Math.min(values.length, others.length);
+  return Array.from({ length: count }, (_, i) => values[i]! / others[i]!);
+}
+
+/**
+ * Returns whether two columns differ by no more than noise: the middle half of the ratios includes
+ * 1, or their median is less than a tenth from 1.
+ */
+export function isNoise(values: readonly number[], others: readonly number[]): boolean {
+  const { median, low, high } = spread(ratios(values, others));
+  return low <= 1 && high >= 1 || Math.abs(median - 1) < TENTH;
+}
+
+/** Returns a quantile, between two values by their distance. */
+function quantile(values: readonly number[], q: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const at = (sorted.length - 1) * q;
+  const [below, above] = [sorted[Math.floor(at)] ?? NaN, sorted[Math.ceil(at)] ?? NaN];
+  return below + (above - below) * (at % 1);
+}
