@@ -45,9 +45,9 @@ import type { Storage } from "./storage/storage.ts";
 export const INBOX_MAX = 20_000;
 /** Maximum number of events that are grouped but not stored yet. */
 const OUTBOX_MAX = 2_000;
-/** Maximum time that a stopping node waits until its events are stored. Milliseconds. */
+/** Maximum time that a stopping node waits until its events are stored, in milliseconds. */
 const DRAIN_MS_MAX = 10_000;
-/** Maximum time that a starting node waits for its running peers. Milliseconds. */
+/** Maximum time that a starting node waits for its running peers, in milliseconds. */
 const MEET_MS_MAX = 5_000;
 /**
  * Maximum size of a request body. Bytes; larger than the limits of all routes, so that the route

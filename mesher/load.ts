@@ -13,7 +13,7 @@ import { Tally } from "./load/tally.ts";
 
 /** Maximum number of concurrent requests. Further requests wait, which the summary reports. */
 const UNDER_WAY_MAX = 64;
-/** Interval at which due events are sent. Milliseconds. */
+/** Interval at which due events are sent, in milliseconds. */
 const TICK_MS = 20;
 
 /** Sends one batch to one of the nodes. */

@@ -108,7 +108,9 @@ const BEATS = 5;
 /** Number of checks of all workers within the interval between two heartbeats. */
 const LOOKS = 4;
 
-/** A worker that has not exited this long after `leaveTimeout` is killed. Milliseconds. */
+/**
+ * Time after `leaveTimeout` after which a worker that has not exited is killed, in milliseconds.
+ */
 const LATE_MS = 2_000;
 
 /**

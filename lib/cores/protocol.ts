@@ -57,7 +57,7 @@ export function parseLine(
   return { text: line.slice(0, at), report: JSON.parse(line.slice(at + mark.length)) };
 }
 
-/** A worker that has run for this time has recovered: its restart delay is reset. Milliseconds. */
+/** Time in milliseconds for which a worker must run until its restart delay is reset. */
 const CALM_MS = 10_000;
 const DELAY_MS_MIN = 100;
 const DELAY_MS_MAX = 10_000;

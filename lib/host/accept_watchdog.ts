@@ -19,10 +19,10 @@ import type { Clock, Timer } from "../base/clock.ts";
 import type { ListenerReport } from "./host.ts";
 import type { Address } from "./stream.ts";
 
-/** A listener that has accepted no connection for this time is probed. Milliseconds. */
+/** Time in milliseconds without an accepted connection after which a listener is probed. */
 const WATCH_MS = 5_000;
 
-/** Time in which a working listener accepts the probe. Milliseconds. */
+/** Time in milliseconds within which a working listener accepts the probe. */
 const ACCEPT_MS = 2_000;
 
 /**
@@ -32,8 +32,8 @@ const ACCEPT_MS = 2_000;
 const ACCEPT_STEPS = 4;
 
 /**
- * Interval between attempts to reopen a listener, and to probe while out of descriptors.
- * Milliseconds.
+ * Interval in milliseconds between attempts to reopen a listener, and between probes while the
+ * process has no free descriptors.
  */
 const RETRY_MS = 500;
 

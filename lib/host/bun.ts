@@ -50,7 +50,7 @@ import type { Claims, RejectionClaim } from "../base/rejections.ts";
 /** Bun's error code for a certificate that is trusted but does not contain the expected name. */
 const OTHER_NAME = "ERR_TLS_CERT_ALTNAME_INVALID";
 
-/** Maximum time to wait for an untrusted server to close its side. Milliseconds. */
+/** Maximum time to wait for an untrusted server to close its side, in milliseconds. */
 const FAREWELL_MS = 1_000;
 
 /** The host on Bun. */

@@ -13,7 +13,7 @@ import { UNIX_PEER } from "./unix_socket.ts";
 import { Unproven } from "./unproven.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 
-/** Default time limit of a client's TLS handshake. Milliseconds. */
+/** Default time limit of a client's TLS handshake, in milliseconds. */
 const HANDSHAKE_MS = 5_000;
 
 /** The TLS versions, by BoringSSL's numbers: Bun accepts no names for them. */

@@ -2,9 +2,9 @@
  * Implements a stream over a plain or TLS socket of Bun. The socket's `write` returns the number of
  * bytes that the system accepted, and discards the rest; the stream writes the rest after `drain`.
  *
- * Queued chunks are shared: a broadcast is one chunk of memory for all members of a room. They are
- * therefore copied for a joint write into a buffer that all streams use, and stay unchanged: a
- * member that never reads costs no copy.
+ * Queued chunks are shared: a broadcast is one chunk of memory for all members of a room. They
+ * therefore stay unchanged: a write that joins several chunks copies them into a buffer that all
+ * streams use. For a member that never reads, nothing is copied.
  *
  * Ends are passed on later, in slices: see `end_queue.ts`.
  *

@@ -12,11 +12,12 @@
 import type { Clock } from "../base/clock.ts";
 
 /**
- * Maximum time for which ends are passed to handlers before other events are handled. Milliseconds.
+ * Maximum time in milliseconds for which ends are passed to handlers before other events are
+ * handled.
  */
 const SLICE_MS = 2;
 
-/** The pause between two slices. Milliseconds. */
+/** The pause between two slices, in milliseconds. */
 const PAUSE_MS = 1;
 
 /** Number of ends that are passed on between two clock reads. */
@@ -55,7 +56,8 @@ export class EndQueue {
         while (this.#at < end) this.#queue[this.#at++]!.passEnd();
       } while (this.#at < this.#queue.length && this.#clock.now() < until);
     } finally {
-      // After an error too, which concerns one stream only.
+      // Continues even if a handler has thrown, because its error does not concern the other
+      // streams.
       if (this.#at < this.#queue.length) this.#clock.after(PAUSE_MS, this.#run);
       else {
         this.#queue = [];

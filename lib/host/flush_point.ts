@@ -15,7 +15,7 @@
  * @module
  */
 
-/** Maximum time for which streams are flushed before other events are handled. Milliseconds. */
+/** Maximum time in milliseconds for which streams are flushed before other events are handled. */
 const SLICE_MS = 2;
 
 /** Number of streams that are flushed between two clock reads. */

@@ -61,7 +61,7 @@ export interface ListenOptions {
    * connections over them.
    */
   readonly reusePort?: boolean | undefined;
-  /** Time limit of a client's TLS handshake. Milliseconds. */
+  /** Time limit of a client's TLS handshake, in milliseconds. */
   readonly handshakeMs?: number | undefined;
   /** Called with the client's address and the system's message when a TLS handshake fails. */
   readonly refused?: ((remote: Address, message: string) => void) | undefined;
@@ -93,7 +93,7 @@ export interface ConnectOptions {
   readonly hostname: string;
   readonly port: number;
   readonly tls?: ClientTls | undefined;
-  /** Time limit for the whole attempt, including TLS. Milliseconds. */
+  /** Time limit for the whole attempt, including TLS, in milliseconds. */
   readonly timeoutMs: number;
   /** A signal that aborts the attempt to connect. Default: none. */
   readonly signal?: AbortSignal | undefined;

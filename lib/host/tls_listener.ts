@@ -1,6 +1,6 @@
 /**
- * A listener of `node:tls`, with which Deno accepts sessions, because on Deno only this one
- * supports `setNoDelay` and client certificates. On Bun, it is the only one that supports several
+ * A listener of `node:tls`. Deno accepts sessions with it, because there only this listener
+ * supports `setNoDelay` and client certificates. On Bun, only this listener supports several
  * certificates. A watchdog reopens it when it no longer accepts connections.
  *
  * @module
@@ -16,7 +16,7 @@ import { NodeStream } from "./node_stream.ts";
 import type { Address, Stream } from "./stream.ts";
 import { Unproven } from "./unproven.ts";
 
-/** Default time limit of a client's TLS handshake. Milliseconds. */
+/** Default time limit of a client's TLS handshake, in milliseconds. */
 const HANDSHAKE_MS = 5_000;
 
 /** Listens, and passes on sockets whose TLS handshake has succeeded. */

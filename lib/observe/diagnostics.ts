@@ -1,7 +1,7 @@
 /**
  * Events of a node on `node:diagnostics_channel`: channel `firn:crash` for the event "crash", and
- * so on. A message is `{ node, event }`. Frequent events are published
- * from up to a second after their first subscription on, and cost nothing before it.
+ * so on. A message is `{ node, event }`. Frequent events are published only if they have a
+ * subscriber, beginning at most a second after the first one has subscribed.
  *
  * @module
  */

@@ -5,7 +5,7 @@
  */
 import type { LoopDelay } from "./stats.ts";
 
-/** Interval between two measurements. Milliseconds. */
+/** Interval between two measurements, in milliseconds. */
 export const TICK_MS = 250;
 
 /** Number of measurements that are kept: those of one minute. */

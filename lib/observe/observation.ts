@@ -54,8 +54,8 @@ export const OBSERVE_ACCESS = ["none", "read", "control"] as const;
 export type ObserveAccess = (typeof OBSERVE_ACCESS)[number];
 
 /**
- * Time limit of a request to another node; that of a measurement is longer by the measurement's
- * window. Milliseconds.
+ * Time limit of a request to another node, in milliseconds. A measurement may take longer by its
+ * window.
  */
 const QUESTION_MS = 5_000;
 
@@ -94,12 +94,15 @@ interface Method {
 }
 
 /**
- * Time limit of the request for information on a remote actor that is part of a warning.
- * Milliseconds.
+ * Time limit in milliseconds of the request for information on a remote actor that is part of a
+ * warning.
  */
 const ACTIVITY_MS = 1_000;
 
-/** Delay before a remotely requested leave, so that the reply is sent first. Milliseconds. */
+/**
+ * Delay in milliseconds before a leave that another node has requested, so that the reply is sent
+ * first.
+ */
 const LEAVE_MS = 50;
 
 /** The option that selects the node of a request. */

@@ -6,7 +6,7 @@
  */
 import type { Clock } from "../base/clock.ts";
 
-/** Time for which one portion of work runs. Milliseconds. */
+/** Time for which one portion of work runs, in milliseconds. */
 const PORTION_MS = 1;
 
 /** The pause after a portion lasts this many times as long as the portion. */

@@ -19,7 +19,7 @@ export const RECORDED_MAX = 1_000;
 /** Maximum length of a recorded text, in characters. */
 const TEXT_CHARS_MAX = 2_000;
 
-/** Minimum time between two samples of messages. Milliseconds. */
+/** Minimum time between two samples of messages, in milliseconds. */
 export const SAMPLE_MS = 5;
 
 /** An entry of the flight recorder. */

@@ -7,12 +7,12 @@ import type { Clock, Timer } from "../base/clock.ts";
 import type { Recorder } from "./recorder.ts";
 
 /**
- * Time from a crash to the writing of the file, so that it includes the consequences of the crash.
- * Milliseconds.
+ * Delay in milliseconds from a crash to the writing of the file, so that the file includes the
+ * consequences of the crash.
  */
 const AFTER_CRASH_MS = 500;
 
-/** Minimum time between two writes after crashes. Milliseconds. */
+/** Minimum time between two writes after crashes, in milliseconds. */
 const INTERVAL_MS = 10_000;
 
 /** The part of the host that is used here. */

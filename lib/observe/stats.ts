@@ -14,7 +14,7 @@ import { inPortions, type PauseFactor } from "./portions.ts";
 /** Number of pages of the actor table that are processed between two clock reads. */
 const PAGES_PER_READING = 16;
 
-/** Maximum time that `stats` waits for the round trips to other nodes. Milliseconds. */
+/** Maximum time that `stats` waits for the round trips to other nodes, in milliseconds. */
 const ROUND_TRIP_MS = 300;
 
 /** Maximum number of sessions, servers and rooms that are listed. */
@@ -36,7 +36,7 @@ export interface SessionStats {
   readonly roundTripMs: number | undefined;
 }
 
-/** How late timers fire because JavaScript blocks the event loop. Milliseconds. */
+/** Delays of timers in milliseconds, caused by JavaScript that blocks the event loop. */
 export interface LoopDelay {
   /** The delay at the last measurement. */
   readonly last: number;

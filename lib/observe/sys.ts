@@ -36,7 +36,10 @@ export interface Sys {
    * characters.
    */
   state(pid: Pid<never>): Promise<string>;
-  /** Returns the actor with a name or a number, which is 42 for `<0.42>`. Requires "read" only. */
+  /**
+   * Returns the pid of the actor with a name, or with a number, such as 42 for `<0.42>`. Requires
+   * only "read".
+   */
   find(
     name: string | number,
     options?: { readonly node?: string | undefined },

@@ -32,10 +32,13 @@ import {
 /** Maximum number of actors that are scanned per second. */
 const SCANNED_MAX = 10_000;
 
-/** Time for which handlers' turns are measured after the event loop was blocked. Milliseconds. */
+/**
+ * Time in milliseconds for which the turns of handlers are measured after the event loop was
+ * blocked.
+ */
 const MEASURED_MS = 30_000;
 
-/** Time in which the same warning about the node is emitted at most once. Milliseconds. */
+/** Minimum time in milliseconds between two warnings of the same kind about the node. */
 const REPEAT_MS = 60_000;
 
 /** Maximum number of warnings about long calls per scan. */

@@ -250,7 +250,7 @@ export function checkUpgrade(head: RequestHead): Refusal | undefined {
   if (headerOf(head, "sec-websocket-version") !== "13") {
     return {
       status: 426,
-      words: "this server speaks version 13",
+      words: "this server supports only version 13 of the protocol",
       headers: { "Sec-WebSocket-Version": "13" },
     };
   }

@@ -83,12 +83,12 @@ const DRAINED_BYTES_MAX = 256 * 1024;
 /** Number of consecutive requests on one connection after which other connections are served. */
 const REQUESTS_A_TURN_MAX = 16;
 
-/** Time after which the client is assumed to have received a response. Milliseconds. */
+/** Time after which the client is assumed to have received a response, in milliseconds. */
 const ARRIVED_MS = 1000;
 
 /**
- * Time after the client's FIN until a response in progress is cancelled: a client may close only
- * its own side and still read. Milliseconds.
+ * Time without progress after the client's FIN until a response is cancelled, in milliseconds. It
+ * is not cancelled at once, because a client may close only its own side and still read.
  */
 const HANG_UP_MS = 500;
 
@@ -164,8 +164,8 @@ export class HttpConnection<Data> implements StreamHandler {
   #state: State = "head";
   #deadline: number;
   /**
-   * A time limit in milliseconds that begins at the next tick. It is used in place of `#deadline`,
-   * so that a request need not read the clock; `undefined` while `#deadline` applies.
+   * A time limit in milliseconds that begins at the next tick. Used instead of `#deadline`, so that
+   * a request does not read the clock; `undefined` while `#deadline` applies.
    */
   #limitMs: number | undefined;
   #proxy: ProxyReader | undefined;
@@ -280,7 +280,10 @@ export class HttpConnection<Data> implements StreamHandler {
     else if (this.#isReading || this.#upgrading || this.#halfClosed) this.abort();
   }
 
-  /** Called periodically. Rejects a late request, and ends a connection that makes no progress. */
+  /**
+   * Called periodically. Rejects a request that is late, and ends a connection that makes no
+   * progress.
+   */
   tick(now: number): void {
     if (this.#limitMs !== undefined) {
       this.#deadline = now + this.#limitMs;
@@ -514,7 +517,7 @@ export class HttpConnection<Data> implements StreamHandler {
   #judge(head: RequestHead, answer: UpgradeAnswer<Data>, client: Address): void {
     this.#upgrading = false;
     if (answer instanceof Response) {
-      // Following bytes may be frames of a client that did not wait for the response.
+      // The bytes that follow may be frames of a client that did not wait for the response.
       this.#respond(head, answer, true);
     } else this.#accept(head, answer ?? {}, client);
   }
@@ -794,7 +797,7 @@ export class HttpConnection<Data> implements StreamHandler {
       (this.#body!.left ?? 0) > DRAINED_BYTES_MAX;
   }
 
-  /** Returns what happens to the connection after the response. */
+  /** Returns whether the connection is closed or kept after the response. */
   #farewell(head: RequestHead, closesItself: boolean, last: boolean): Farewell {
     const { limits: { keepAliveMs, requestsMax }, isStopping } = this.#terms;
     const closes = last || isStopping || this.#isTooLongToDrain || keepAliveMs === 0 ||

@@ -1,7 +1,7 @@
 /**
  * Checks the origin of WebSocket requests. A browser sends a page's origin and its user's cookies
- * with every request to open a WebSocket, from any page: without a check, any page could act as its
- * visitor. Deterministic.
+ * with every request to open a WebSocket, from any page: without a check, any page could open a
+ * WebSocket that is authenticated as the page's visitor. Deterministic.
  *
  * @module
  */
@@ -48,7 +48,8 @@ export function checkOriginOf(
 
 function isSameHost(host: string | undefined, origin: string): boolean {
   const url = new URL(origin);
-  // An application's own scheme (`capacitor://localhost`) is not a page of this server.
+  // An origin with another scheme, such as `capacitor://localhost` of an application, is not a page
+  // of this server.
   if (url.protocol !== "http:" && url.protocol !== "https:") return false;
   // Compared with the page's scheme, because either side may omit the scheme's default port.
   const ours = `${url.protocol}//${host}`;

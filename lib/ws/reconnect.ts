@@ -11,14 +11,17 @@ import { checkNames } from "../base/spelling.ts";
 import { isWireCode } from "./close.ts";
 import { OptionError } from "./options.ts";
 
-/** Maximum delay accepted from Retry-After. Milliseconds. */
+/** Maximum delay accepted from Retry-After, in milliseconds. */
 const RETRY_AFTER_MS_MAX = 3_600_000;
 
 /** Options of reconnecting. */
 export interface ReconnectOptions {
-  /** The longest delay before the first attempt to reconnect, in milliseconds. Default 250. */
+  /**
+   * Maximum delay before the first attempt to reconnect, in milliseconds; each delay is shortened
+   * at random by up to half. Default 250.
+   */
   readonly minDelay?: number | undefined;
-  /** The longest delay, in milliseconds. Default 10000. */
+  /** Maximum delay before any attempt, in milliseconds. Default 10000. */
   readonly maxDelay?: number | undefined;
   /**
    * The client gives up after this many failed attempts in a row; a connection that opens resets

@@ -6,7 +6,7 @@
  *                                                                          └─▶ EventStream  ─▶ data: …
  *
  * A member that does not read is limited like a connection of `serve`: at its `backpressureLimit`,
- * it is closed or misses messages, and delays no other member.
+ * it is closed or loses messages. It never delays other members.
  *
  * @module
  */
@@ -30,8 +30,8 @@ const OPEN = 1;
 const TRY_AGAIN_LATER = 1013;
 
 /**
- * Idle time after which an event stream sends a comment, because proxies close at 60 s.
- * Milliseconds.
+ * Idle time in milliseconds after which an event stream sends a comment. Proxies close a connection
+ * that is idle for 60 s.
  */
 const KEEP_ALIVE_MS = 20_000;
 

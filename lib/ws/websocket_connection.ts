@@ -91,8 +91,8 @@ export interface ConnectionTerms<Data> {
   readonly backpressure: Backpressure;
   readonly closeTimeoutMs: number;
   /**
-   * Maximum time for which a closing peer may read none of the bytes sent before the close frame.
-   * Milliseconds.
+   * Maximum time in milliseconds for which a closing peer may read none of the bytes that were sent
+   * before the close frame.
    */
   readonly sendMs: number;
   /** Compression; `undefined` if it is off. */
@@ -165,7 +165,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
   #abortion: AbortController | undefined;
   /** The time at which the closing connection is aborted; `Infinity` while it is open. */
   #deadline = Infinity;
-  /** Maximum time for which a closing peer may read no data. Milliseconds. */
+  /** Maximum time in milliseconds for which a closing peer may read no data. */
   #stallMs = 0;
   /**
    * The number of bytes that a closing peer had read at the last check, and whether it had read

@@ -8,7 +8,8 @@
 /** Maximum number of losses that are kept. The latest ones are kept. */
 export const LOSSES_MAX = 20;
 /**
- * If several nodes report the loss of a node within this time, it is the same loss. Milliseconds.
+ * Time in milliseconds within which reports of several nodes about one lost node are treated as the
+ * same loss.
  */
 const NOTICED_MS = 60_000;
 

@@ -16,7 +16,7 @@ import { firstLoginNotice, keepSecrets } from "../first_login.ts";
 import { say } from "../log.ts";
 import { openStorage } from "../storage/open.ts";
 
-/** The pause before a killed process is started again. Milliseconds. */
+/** The pause before a killed process is started again, in milliseconds. */
 const AGAIN_MS = 1_000;
 const MAIN = fileURLToPath(new URL("../main.ts", import.meta.url));
 

@@ -12,7 +12,7 @@
 import { createHmac } from "node:crypto";
 import { sameText } from "./secret.ts";
 
-/** Maximum age of the cookie. Seconds: half a year. */
+/** Maximum age of the cookie, in seconds (half a year). */
 export const BROWSER_SECONDS = 15_552_000;
 /** Number of hexadecimal digits of the random part. */
 const RANDOM_CHARS = 32;

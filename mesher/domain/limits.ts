@@ -74,7 +74,7 @@ export const JSON_TEXT_CHARS_MAX = 8_192;
  */
 export const PAST_MS_MAX = 2_592_000_000;
 /**
- * Maximum time by which an event's own time may be in the future; a later time is replaced by the
- * server's. Milliseconds.
+ * Maximum time by which an event's own time may be in the future, in milliseconds; a later time is
+ * replaced by the server's.
  */
 export const FUTURE_MS_MAX = 60_000;

@@ -22,7 +22,7 @@ export interface PasswordCost {
 /** The default cost: 32 MiB and about 80 ms, OWASP's second recommendation for scrypt. */
 export const PASSWORD_COST: PasswordCost = { N: 32_768, r: 8, p: 3 };
 
-/** Maximum memory of a hash; a stored hash that would need more matches no password. Bytes. */
+/** Maximum memory of a hash, in bytes; a stored hash that would need more matches no password. */
 const MEMORY_BYTES_MAX = 268_435_456;
 const PARALLEL_MAX = 16;
 const SALT_BYTES = 16;

@@ -15,7 +15,7 @@ import type { Keys } from "../pipeline/keys.ts";
 import { cookieOf, SESSION_COOKIE } from "./cookies.ts";
 import { HttpError } from "./http_error.ts";
 
-/** The validity of a session. Milliseconds. */
+/** The validity of a session, in milliseconds. */
 export const SESSION_MS = 604_800_000;
 
 /** The client of a request. */

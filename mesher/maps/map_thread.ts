@@ -18,7 +18,7 @@ export interface MapReport {
   readonly traced: readonly (Traced | null)[] | undefined | "no library";
 }
 
-/** Time limit for a request, including the requests before it. Milliseconds. */
+/** Time limit for a request, including the requests before it, in milliseconds. */
 const ORDER_MS_MAX = 20_000;
 
 type Result = Exclude<MapReport["traced"], string> | null;

@@ -25,7 +25,7 @@ import * as projectsApi from "./server/projects.js";
  * }} Context
  */
 
-/** Time over which live events are counted. Milliseconds. */
+/** Time over which live events are counted, in milliseconds. */
 const RATE_MS = 60_000;
 
 /**

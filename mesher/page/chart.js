@@ -11,7 +11,7 @@ import { count, exact } from "./time.js";
 const LEFT = 40;
 const BOTTOM = 22;
 const TOP = 8;
-/** Width of a label of the time axis. Pixels. */
+/** Width of a label of the time axis, in pixels. */
 const LABEL_WIDTH = 76;
 
 const hour = new Intl.DateTimeFormat(undefined, {

@@ -6,7 +6,7 @@
 
 /** @typedef {Record<string, (event: KeyboardEvent) => void>} Bindings */
 
-/** Maximum time between the two keys of a pair. Milliseconds. */
+/** Maximum time between the two keys of a pair, in milliseconds. */
 const PAIR_MS = 1_200;
 
 /** The current bindings; the last added is checked first. */

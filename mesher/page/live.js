@@ -10,9 +10,9 @@ import { objectOf } from "./server/values.js";
 /** @typedef {{ level?: string, environment?: string }} Filters */
 /** @typedef {Record<string, unknown>} Message */
 
-/** The first pause before a reconnection, doubled after each failure. Milliseconds. */
+/** The first pause before a reconnection, doubled after each failure, in milliseconds. */
 const WAIT_MS = 1_000;
-/** The longest pause before a reconnection. Milliseconds. */
+/** The longest pause before a reconnection, in milliseconds. */
 const WAIT_MS_MAX = 10_000;
 /** The close code if the session or the project no longer exists. */
 const REFUSED = 1008;

@@ -9,7 +9,7 @@ const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
-/** Interval at which the relative times on the page are updated. Milliseconds. */
+/** Interval at which the relative times on the page are updated, in milliseconds. */
 const REFRESH_MS = 10_000;
 
 const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });

@@ -9,7 +9,7 @@ import { hashSecret, isSecret } from "../domain/secret.ts";
 import type { ApiKeys } from "../storage/api_keys.ts";
 import type { Project } from "../storage/projects.ts";
 
-/** Time for which an answer is cached. Milliseconds. */
+/** Time for which an answer is cached, in milliseconds. */
 export const KEY_MS = 2_000;
 /**
  * Age of a cached answer from which it is refreshed. The old answer is used meanwhile, so that a

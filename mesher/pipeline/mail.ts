@@ -20,7 +20,7 @@ export interface Mail {
   readonly text: string;
 }
 
-/** Time limit for a server's answer. Milliseconds. */
+/** Time limit for the answer of a mail server, in milliseconds. */
 export const MAIL_MS_MAX = 15_000;
 
 /**

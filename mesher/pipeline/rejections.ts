@@ -6,7 +6,7 @@
 import type { LogLine } from "../log.ts";
 import type { Counters } from "./counters.ts";
 
-/** Minimum time between two log lines for the same reason. Milliseconds. */
+/** Minimum time between two log lines for the same reason, in milliseconds. */
 export const REJECTION_LOG_MS = 10_000;
 
 /** The reasons for which ingest rejects a request or an event. */

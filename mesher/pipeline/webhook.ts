@@ -13,7 +13,7 @@ import { type ClientRequest, type IncomingMessage, request as httpRequest } from
 import { request as httpsRequest } from "node:https";
 import { addressFrom, type Allowed, bareHost, isInside } from "../domain/address.ts";
 
-/** Time limit for a receiver, including the lookup. Milliseconds. */
+/** Time limit for a receiver, including the lookup, in milliseconds. */
 export const WEBHOOK_MS_MAX = 5_000;
 
 /** The result of an attempt to deliver. */

@@ -13,7 +13,7 @@ import type { AlertRule } from "../storage/alert_rules.ts";
 import type { Alert } from "../storage/alerts.ts";
 import { iso } from "../pipeline/time.ts";
 
-/** Time for which the rules of a project are cached. Milliseconds. */
+/** Time for which the rules of a project are cached, in milliseconds. */
 const RULES_MS = 2_000;
 /** Maximum number of projects in the cache. When it is exceeded, the cache is cleared. */
 const RULES_MAX = 10_000;

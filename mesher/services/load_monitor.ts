@@ -13,7 +13,7 @@ import { loads, type NodeLoad, REGISTRY, registry } from "./registry.ts";
 
 /** The service's name on each node. */
 export const LOAD_MONITOR = "load_monitor";
-/** The interval of checks. Milliseconds. */
+/** The interval between two checks of the load, in milliseconds. */
 export const LOOK_MS = 5_000;
 
 /** A helper that runs on a peer. */

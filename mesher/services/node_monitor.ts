@@ -17,16 +17,16 @@ import type { Parts } from "../parts.ts";
 /** The service's name on each node. */
 export const NODE_MONITOR = "node_monitor";
 /**
- * Interval at which the monitor checks whether the announced ceiling is higher than needed.
- * Milliseconds.
+ * Interval at which the monitor checks whether the announced ceiling is higher than needed, in
+ * milliseconds.
  */
 const TICK_MS = 250;
 /**
- * Time limit for a peer's confirmation. A peer that exceeds it is not waited for the next time
- * either. Milliseconds.
+ * Time limit for a peer's confirmation, in milliseconds. The next announcement does not wait for a
+ * peer that exceeded the limit.
  */
 const HEARD_MS_MAX = 1_000;
-/** The pause before an announcement to a peer without a monitor is repeated. Milliseconds. */
+/** The pause before an announcement to a peer without a monitor is repeated, in milliseconds. */
 const AGAIN_MS = 20;
 
 /** The state of the node monitor. `holdings` outlives the service. */

@@ -18,7 +18,7 @@ import { type Attempt, attemptWebhook } from "../pipeline/webhook.ts";
 
 /** The service's name on each node. */
 export const WEBHOOKS = "notifier";
-/** Pauses between attempts. The attempt after the last pause is the last. Milliseconds. */
+/** Pauses between attempts, in milliseconds. The attempt after the last pause is the last. */
 export const PAUSES_MS: readonly number[] = [1_000, 5_000, 30_000, 120_000];
 /** Maximum number of concurrent deliveries. Further ones are dropped and logged. */
 export const WEBHOOKS_MAX = 64;

@@ -27,9 +27,9 @@ export const PROCESS_EVENTS = 50;
  * node.
  */
 const LENT_BATCHES_MAX = 8;
-/** Time limit for a helper to store a batch. Milliseconds. */
+/** Time limit for a helper to store a batch, in milliseconds. */
 const HELPER_MS_MAX = 30_000;
-/** Interval at which the inbox is checked, even without a wake-up. Milliseconds. */
+/** Interval at which the inbox is checked, even without a wake-up, in milliseconds. */
 const LOOK_MS = 250;
 
 /** A message of the service to itself. */

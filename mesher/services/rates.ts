@@ -15,9 +15,9 @@ import { createHash } from "node:crypto";
 import { CallTimeoutError, type Node } from "@firn/firn";
 import { RATE_LIMITER, type RateAnswer, rateLimiter } from "./rate_limiter.ts";
 
-/** Time limit for an owner's answer. Milliseconds. */
+/** Time limit for the answer of the node that counts for a project, in milliseconds. */
 const OWNER_MS_MAX = 1_000;
-/** The pause before an owner that did not answer is asked again. Milliseconds. */
+/** The pause before an owner that did not answer is asked again, in milliseconds. */
 const SILENT_MS = 5_000;
 
 /** Requests that will be sent together. */

@@ -9,7 +9,7 @@ import { pause } from "../cluster/pause.ts";
 import type { Parts } from "../parts.ts";
 import { startTree } from "./tree.ts";
 
-/** The pause before the tree is restarted. Milliseconds. */
+/** The pause before the tree is restarted, in milliseconds. */
 const PAUSE_MS = 1_000;
 
 /** Stops the tree permanently. */

@@ -15,7 +15,7 @@ export interface Round {
   /** The global name of the task. */
   readonly name: string;
   readonly everyMs: number;
-  /** Delay of the first run after the task has started on a node. Milliseconds. */
+  /** Delay of the first run after the task has started on a node, in milliseconds. */
   readonly firstMs: number;
   run(parts: Parts): Promise<void>;
 }

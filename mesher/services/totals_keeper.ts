@@ -11,11 +11,14 @@ import type { NodeCard } from "./registry.ts";
 
 /** The service's name on each node. */
 export const TOTALS_KEEPER = "totals_keeper";
-/** Interval at which the counters are checked for changes, and stored. Milliseconds. */
+/**
+ * Interval in milliseconds at which the counters are checked for changes, and stored if they have
+ * changed.
+ */
 const SAVE_MS = 5_000;
 /**
- * Interval at which unchanged counters are stored again. Nodes whose counters are old count as
- * ended. Milliseconds.
+ * Interval at which unchanged counters are stored again, in milliseconds. Nodes whose counters are
+ * old count as ended.
  */
 const SAVE_MS_MAX = 3_600_000;
 

@@ -28,13 +28,13 @@ import { ANNOUNCER, announcer } from "./announcer.ts";
 export const WRITER = "storage_writer";
 /** Number of waiting events at which a write begins. */
 export const BATCH_EVENTS = 50;
-/** Maximum time that fewer events wait. Milliseconds. */
+/** Maximum time that fewer events wait, in milliseconds. */
 export const BATCH_MS = 250;
 /** Maximum number of events in a write. */
 export const BATCH_EVENTS_MAX = 500;
 /** Maximum number of concurrent batches. */
 export const WRITES_MAX = 2;
-/** Pauses before the same batch is tried again. The last one is repeated. Milliseconds. */
+/** Pauses before the same batch is tried again, in milliseconds. The last one is repeated. */
 export const RETRY_MS: readonly number[] = [100, 500, 1_000, 2_000, 5_000];
 
 /** A message of the service to itself. */

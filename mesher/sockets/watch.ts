@@ -9,7 +9,7 @@ import { HttpError } from "../http/http_error.ts";
 import { findProject } from "../http/scope.ts";
 import type { Storage } from "../storage/storage.ts";
 
-/** The interval at which streams are checked. Milliseconds. */
+/** The interval at which streams are checked, in milliseconds. */
 export const WATCH_MS = 5_000;
 
 /** What a stream's user was allowed to see when the stream was opened. */

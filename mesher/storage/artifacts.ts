@@ -13,7 +13,7 @@ import type { Result } from "./result.ts";
 export const ARTIFACT_BYTES_MAX = 1_073_741_824;
 /** Maximum number of artifacts of a project. An upload that would exceed it is rejected. */
 export const ARTIFACTS_MAX = 50_000;
-/** Maximum size of an organisation's chunks that belong to no finished upload. Bytes. */
+/** Maximum size of an organisation's chunks that belong to no finished upload, in bytes. */
 export const CHUNK_BYTES_TOTAL_MAX = 268_435_456;
 /** Age at which a chunk that belongs to no finished upload is deleted: one day, in milliseconds. */
 export const CHUNK_MS_MAX = 86_400_000;

@@ -48,9 +48,7 @@ export interface Engine extends Database, Pick<Events, "writeEvents"> {
 const RETENTION_DAYS = 90;
 const DAY_MS = 86_400_000;
 
-/**
- * Time for which a deletion is awaited, after which it continues in the background. Milliseconds.
- */
+/** Time in milliseconds for which a deletion is awaited. Then it continues in the background. */
 const PURGE_WAIT_MS = 250;
 
 /** Creates the storage of an open database whose tables exist. */

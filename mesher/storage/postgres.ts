@@ -41,11 +41,14 @@ const SCAN_SHARE = 0.4;
  * Maximum number of calls that wait for a connection or an answer. Further calls reject at once.
  */
 export const CALLS_MAX = 1_000;
-/** Time limit of a statement, after which the server ends it and the call rejects. Milliseconds. */
+/**
+ * Time limit of a statement in milliseconds. The server then ends the statement, and the call
+ * rejects.
+ */
 export const STATEMENT_MS_MAX = 15_000;
-/** Maximum time for which a statement waits for a lock. Milliseconds. */
+/** Maximum time for which a statement waits for a lock, in milliseconds. */
 const LOCK_MS_MAX = 5_000;
-/** Idle time after which the server ends a transaction and its connection. Milliseconds. */
+/** Idle time after which the server ends a transaction and its connection, in milliseconds. */
 const IDLE_IN_TRANSACTION_MS_MAX = 30_000;
 const CONNECT_SECONDS_MAX = 5;
 const IDLE_SECONDS_MAX = 60;

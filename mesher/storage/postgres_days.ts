@@ -13,11 +13,11 @@ const DAY_MS = 86_400_000;
 /** The key of the advisory lock for creating partitions. */
 const DAYS_LOCK = 0x6d736864;
 /**
- * Maximum time to wait for the lock that dropping a partition needs. Short, because all new queries
- * of that day wait meanwhile. Milliseconds.
+ * Maximum time to wait for the lock that dropping a partition needs, in milliseconds. Short,
+ * because all new queries of that day wait meanwhile.
  */
 const DROP_LOCK_MS = 2_000;
-/** Time limit for dropping a day; the next round retries it. Milliseconds. */
+/** Time limit for dropping a day, in milliseconds; the next round retries it. */
 const DROP_MS_MAX = 600_000;
 
 /** Creates and drops the day partitions. */

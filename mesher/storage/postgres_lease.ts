@@ -19,7 +19,7 @@ import { StorageError } from "./error.ts";
 const LEASE_LOCK = 0x6d736c65;
 /** The key of the advisory lock under which the table of leases is created. */
 const TABLE_LOCK = 0x6d736c74;
-/** Default validity. Milliseconds. */
+/** Default validity of a lease, in milliseconds. */
 const TTL_MS = 15_000;
 const CLOSE_SECONDS_MAX = 1;
 

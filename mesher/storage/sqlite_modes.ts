@@ -6,8 +6,8 @@
 import type { DatabaseSync } from "node:sqlite";
 
 /**
- * Maximum time to wait for another process that has locked the file. The call then rejects, and may
- * be retried. Milliseconds.
+ * Maximum time to wait for another process that has locked the file, in milliseconds. The call then
+ * rejects, and may be retried.
  */
 export const BUSY_MS_MAX = 10_000;
 

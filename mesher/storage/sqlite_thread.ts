@@ -55,7 +55,7 @@ export type Report =
 type Ordered = DistributiveOmit<Exclude<Order, { kind: "close" }>, "id">;
 type DistributiveOmit<T, Key extends string> = T extends unknown ? Omit<T, Key> : never;
 
-/** Time limit for a thread to close its file, after which it is terminated. Milliseconds. */
+/** Time limit for a thread to close its file, in milliseconds. The thread is then terminated. */
 const CLOSE_MS_MAX = 10_000;
 /** Maximum number of waiting requests. Further requests reject at once. */
 export const ORDERS_MAX = 1_000;

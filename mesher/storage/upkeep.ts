@@ -19,7 +19,7 @@ export interface StorageHealth {
   readonly engine: "sqlite" | "postgres";
   /** The version of the schema. */
   readonly schema: number;
-  /** Duration of one trivial query. Milliseconds. */
+  /** Duration of one trivial query, in milliseconds. */
   readonly latencyMs: number;
   /** The error, if there is one. */
   readonly problem: string | null;

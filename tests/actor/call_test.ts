@@ -182,7 +182,7 @@ test("Call.reply and Call.refuse take effect once", async () => {
   system.stop();
 });
 
-test("call begins its time limit when the turn that made it is over", async () => {
+test("call: the time limit begins at the end of the turn that made the call", async () => {
   const system = new ManualSystem();
   const { pid } = server(system);
   const caller = system.start(() => async () => {
@@ -479,7 +479,7 @@ test("the error of a call has the stack of its caller", async () => {
   system.stop();
 });
 
-test("a call that fails at once and is retried forever does not starve timers", async () => {
+test("call: one that fails at once and is retried forever does not starve timers", async () => {
   await withSystem(async (system) => {
     let rounds = 0;
     let over = false;

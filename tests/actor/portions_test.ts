@@ -11,7 +11,9 @@ import { test } from "../kit/test.ts";
 
 const COUNT = 10 * PORTION;
 
-/** Spawns puppets that do something with the target. */
+/**
+ * Spawns puppets, and calls `relate` with each, which links it to an actor or monitors an actor.
+ */
 async function around(
   system: ManualSystem,
   relate: (puppet: Puppet) => void,
@@ -23,7 +25,10 @@ async function around(
   return puppets;
 }
 
-/** Runs everything that waits for I/O, one by one, and checks how much each adds to a count. */
+/**
+ * Runs the tasks that wait for I/O one by one, and asserts that each adds at most two portions to
+ * the count.
+ */
 function inTurns(system: ManualSystem, what: string, count: () => number): void {
   let before = 0;
   const check = (): void => {
@@ -170,7 +175,7 @@ test("a call of an actor that exits with thousands of timers is rejected before 
   system.stop();
 });
 
-test("Signals.inPortions runs steps that are added by a step after it", () => {
+test("Signals.inPortions runs steps that another step adds, after that step", () => {
   const system = new ManualSystem();
   const order: string[] = [];
   function* inner(): Generator<number, void> {

@@ -1,6 +1,6 @@
 /**
- * Tests on which nodes the home of a topic keeps copies of its history, and how long its messages
- * wait for them, in the simulator.
+ * Tests the copies of a topic's history in the simulator: on which nodes the topic's home keeps
+ * them, and how long messages wait until they are copied.
  */
 import { assert, assertEquals } from "@std/assert";
 import { channel } from "@firn/firn/channels";
@@ -38,7 +38,7 @@ test("channel with history: messages do not wait for nodes without the channel",
   });
 });
 
-test("channel with history: a message is acknowledged only when the other node has it, unless that is lost", async () => {
+test("channel with history: a message is acknowledged only when the other node has it, unless that node is lost", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const [node] = await withChannels(sim, log, log);
     const topics = Array.from({ length: 10 }, (_, i) => `log:${i}`);

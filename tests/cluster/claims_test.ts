@@ -167,7 +167,7 @@ test("Global: two unconnected holders of one name are notified by a node connect
 });
 
 for (const hours of [-10, 10]) {
-  test(`Global: a clock that is ${hours} hours off decides no conflict`, async () => {
+  test(`Global: conflicts are decided correctly although a clock is ${hours} hours off`, async () => {
     await withNodes(async (start) => {
       const cluster = new TestCluster(start);
       const a = await cluster.add();

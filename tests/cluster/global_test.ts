@@ -383,9 +383,9 @@ test("Global: a resolver may pass the loser's state to the winner before the los
 test("Global: the loser ends if a resolver throws or never settles", async () => {
   const never = (): Promise<never> => new Promise(() => {});
   const throws = (): never => {
-    throw new Error("as told");
+    throw new Error("fails as requested");
   };
-  for (const resolver of [throws, () => Promise.reject(new Error("as told")), never]) {
+  for (const resolver of [throws, () => Promise.reject(new Error("fails as requested")), never]) {
     await conflict(resolver, async (testCluster, a, b, log) => {
       const winner = a.global.whereis("x")!;
       await testCluster.meet();

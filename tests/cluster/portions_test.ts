@@ -91,7 +91,7 @@ test("Global: the names of an actor that has exited are free at once, and remove
   });
 });
 
-test("Global: a clock that is set shifts thousands of names in portions, and decides no conflict", async () => {
+test("Global: a clock that is set changes the stamps of thousands of names in portions, and conflicts are decided correctly", async () => {
   await withNodes(async (start) => {
     const nodes = new TestCluster(start);
     const a = await nodes.add();

@@ -125,7 +125,7 @@ const group = (count: number): SentryEvent => ({
   },
 });
 
-/** The pairs. */
+/** Further pairs, for the same tests as `PAIRS`. */
 export const MORE_PAIRS: readonly Pair[] = [
   ...pairs("message", true, MESSAGES_SAME, says),
   ...pairs("message", false, MESSAGES_DIFFERENT, says),

@@ -157,7 +157,7 @@ test("A reported loss is shown on the cluster page until the node returns alive"
   });
 });
 
-test("Events that a node dropped because a peer did not read are counted on its card", async () => {
+test("Messages that a node dropped because a peer did not read are counted on the node's card", async () => {
   await onSimStage(async ({ sim, nodes }) => {
     const dropped = async (name: string): Promise<number | undefined> =>
       (await cards(nodes.get(name)!)).find((card) => card.node.startsWith(`${name}@`))?.dropped;

@@ -208,7 +208,7 @@ test("Supervisor: remote children end when their supervisor is killed or its nod
   });
 });
 
-test("Supervisor: onNodeDown fail: the loss of the node and each attempt to start the child count as restarts", async () => {
+test("Supervisor with onNodeDown fail: the loss of the node and each attempt to start the child count as restarts", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
@@ -230,7 +230,7 @@ test("Supervisor: onNodeDown fail: the loss of the node and each attempt to star
   });
 });
 
-test("Supervisor: onNodeDown fail: with pauses between restarts, a child runs if its node returns in time", async () => {
+test("Supervisor with onNodeDown fail: with pauses between restarts, a child runs if its node returns in time", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
@@ -247,7 +247,7 @@ test("Supervisor: onNodeDown fail: with pauses between restarts, a child runs if
 });
 
 for (const manner of ["atOnce", "ignores"] as const) {
-  test(`Supervisor: onNodeDown wait: a child (${manner}) waits for its node without counting restarts, and runs once`, async () => {
+  test(`Supervisor with onNodeDown wait: a child (${manner}) waits for its node without counting restarts, and runs once`, async () => {
     await withRemoteWorkers(async (world) => {
       const a = await world.node("a");
       const b = await world.node("b", [a]);
@@ -277,7 +277,7 @@ for (const manner of ["atOnce", "ignores"] as const) {
   });
 }
 
-test("Supervisor: onNodeDown wait: waits until a new incarnation of the node exposes the function", async () => {
+test("Supervisor with onNodeDown wait: waits until a new incarnation of the node exposes the function", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
@@ -303,7 +303,7 @@ test("Supervisor: onNodeDown wait: waits until a new incarnation of the node exp
   });
 });
 
-test("Supervisor: onNodeDown wait: a supervisor starts without the nodes of such children, and starts the children later", async () => {
+test("Supervisor with onNodeDown wait: a supervisor starts without the nodes of such children, and starts the children later", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a", [], false);
     const spec = { node: "any", fn: "worker", onNodeDown: "wait" } as const;
@@ -318,7 +318,7 @@ test("Supervisor: onNodeDown wait: a supervisor starts without the nodes of such
   });
 });
 
-test("Supervisor: onNodeDown: a child starts with a function that its node has just exposed", async () => {
+test("Supervisor: a child with any onNodeDown starts with a function that its node has just exposed", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a], false);
@@ -334,7 +334,7 @@ test("Supervisor: onNodeDown: a child starts with a function that its node has j
   });
 });
 
-test("Supervisor: onNodeDown wait: also waits for a connected node that does not expose the function", async () => {
+test("Supervisor with onNodeDown wait: also waits for a connected node that does not expose the function", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a], false);
@@ -348,7 +348,7 @@ test("Supervisor: onNodeDown wait: also waits for a connected node that does not
   });
 });
 
-test("Supervisor: onNodeDown wait: a child whose start fails for another reason does not delay other children", async () => {
+test("Supervisor with onNodeDown wait: a child whose start fails for another reason does not delay other children", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
@@ -377,7 +377,7 @@ test("Supervisor: onNodeDown wait: a child whose start fails for another reason 
   });
 });
 
-test("Supervisor: onNodeDown wait: kills the unreachable copy before it starts another", async () => {
+test("Supervisor with onNodeDown wait: kills the unreachable copy before it starts another", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
@@ -434,7 +434,7 @@ test("Supervisor: kills an unreachable temporary child, even though it is not re
 });
 
 for (const strategy of ["rest_for_one", "one_for_all"] as const) {
-  test(`Supervisor: onNodeDown wait: under ${strategy} the children after a waiting child wait with it`, async () => {
+  test(`Supervisor with onNodeDown wait: under ${strategy} the children after a waiting child wait with it`, async () => {
     await withRemoteWorkers(async (world) => {
       const a = await world.node("a");
       const b = await world.node("b", [a]);
@@ -464,7 +464,7 @@ for (const strategy of ["rest_for_one", "one_for_all"] as const) {
 }
 
 for (const strategy of STRATEGIES) {
-  test(`Supervisor: onNodeDown wait: under ${strategy} a supervisor starts, and children after a waiting one start later`, async () => {
+  test(`Supervisor with onNodeDown wait: under ${strategy} a supervisor starts, and children after a waiting one start later`, async () => {
     await withRemoteWorkers(async (world) => {
       const a = await world.node("a", [], false);
       const tree = await Supervisor.start(starter(a), {
@@ -486,7 +486,7 @@ for (const strategy of STRATEGIES) {
   });
 }
 
-test("Supervisor: onNodeDown wait: a waiting child that is terminated is not started again", async () => {
+test("Supervisor with onNodeDown wait: a waiting child that is terminated is not started again", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
@@ -513,7 +513,7 @@ test("Supervisor: onNodeDown wait: a waiting child that is terminated is not sta
 });
 
 for (const manner of ["atOnce", "ignores"] as const) {
-  test(`Supervisor: onNodeDown failover: a child (${manner}) runs at once on another node, and runs once after the nodes reconnect`, async () => {
+  test(`Supervisor with onNodeDown failover: a child (${manner}) runs at once on another node, and runs once after the nodes reconnect`, async () => {
     await withRemoteWorkers(async (world) => {
       const a = await world.node("a", [], false);
       const b = await world.node("b", [a]);
@@ -540,7 +540,7 @@ for (const manner of ["atOnce", "ignores"] as const) {
   });
 }
 
-test("Supervisor: onNodeDown failover: prefers the node that the spec names", async () => {
+test("Supervisor with onNodeDown failover: prefers the node that the spec names", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a", [], false);
     const b = await world.node("b", [a]);
@@ -558,7 +558,7 @@ test("Supervisor: onNodeDown failover: prefers the node that the spec names", as
   });
 });
 
-test("Supervisor: onNodeDown failover: asks a node that does not expose the function once, and skips it", async () => {
+test("Supervisor with onNodeDown failover: asks a node that does not expose the function once, and skips it", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a", [], false);
     const b = await world.node("b", [a], false);
@@ -635,7 +635,7 @@ test("Supervisor with onNodeDown wait: a child whose node returns starts only af
   });
 });
 
-test("Supervisor: onNodeDown failover: a child waits for the restart pause of its group", async () => {
+test("Supervisor with onNodeDown failover: a child waits for the restart pause of its group", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a", [], false);
     const b = await world.node("b", [a]);
@@ -656,7 +656,7 @@ test("Supervisor: onNodeDown failover: a child waits for the restart pause of it
   });
 });
 
-test("Supervisor: onNodeDown failover: without another node, waits for the first node that joins", async () => {
+test("Supervisor with onNodeDown failover: without another node, waits for the first node that joins", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a", [], false);
     const b = await world.node("b", [a]);
@@ -676,7 +676,7 @@ test("Supervisor: onNodeDown failover: without another node, waits for the first
 });
 
 for (const onNodeDown of ["wait", "failover"] as const) {
-  test(`Supervisor: onNodeDown ${onNodeDown}: a node that stops normally is also lost, and the restart does not count`, async () => {
+  test(`Supervisor with onNodeDown ${onNodeDown}: a node that stops normally is also lost, and the restart does not count`, async () => {
     await withRemoteWorkers(async (world) => {
       const a = await world.node("a", [], false);
       const b = await world.node("b", [a]);
@@ -699,7 +699,7 @@ for (const onNodeDown of ["wait", "failover"] as const) {
   });
 }
 
-test("Supervisor: onNodeDown wait: a child that exits with shutdown while its node is connected counts as a restart", async () => {
+test("Supervisor with onNodeDown wait: a child that exits with shutdown while its node is connected counts as a restart", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
@@ -838,7 +838,7 @@ test("DynamicSupervisor.terminateChild: accepts a remote child's pid from any so
 });
 
 for (const onNodeDown of NODE_DOWN_POLICIES) {
-  test(`DynamicSupervisor: onNodeDown ${onNodeDown} works as in other supervisors`, async () => {
+  test(`DynamicSupervisor with onNodeDown ${onNodeDown} works as in other supervisors`, async () => {
     await withRemoteWorkers(async (world) => {
       const a = await world.node("a", [], false);
       const b = await world.node("b", [a]);

@@ -15,7 +15,8 @@ const AGAIN: Record<Restart, readonly boolean[]> = {
 };
 
 /**
- * The events after child a, b or c has exited and must be restarted, by the position of the child.
+ * The expected starts and exits after child a, b or c has exited and must be restarted, by the
+ * position of that child.
  */
 const FOLLOWS: Record<Strategy, readonly (readonly string[])[]> = {
   one_for_one: [["start a"], ["start b"], ["start c"]],

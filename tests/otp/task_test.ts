@@ -8,7 +8,7 @@ import { BOOM, Family } from "./family.ts";
 /** Promises that the test resolves by their number. */
 class Gates {
   readonly #open = new Map<number, () => void>();
-  /** How many promises are pending, and the maximum so far. */
+  /** The number of pending promises, and the highest number so far. */
   waiting = 0;
   most = 0;
 

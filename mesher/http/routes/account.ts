@@ -28,7 +28,7 @@ import type { Asked, Field, Reply, Route } from "../route.ts";
 import { personIn } from "../scope.ts";
 import { organisationShape, sessionShape, userShape } from "../shapes.ts";
 
-/** The validity of a token. Milliseconds: a year. */
+/** The validity of a token, in milliseconds (a year). */
 const TOKEN_MS = 31_536_000_000;
 /** Maximum number of concurrent sessions of a user. Another login ends the oldest session. */
 const SESSIONS_MAX = 50;

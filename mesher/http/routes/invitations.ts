@@ -24,11 +24,11 @@ import { organisationShape } from "../shapes.ts";
 import { newPasswordHash, PASSWORD, signedIn } from "./account.ts";
 import { managedBy } from "./organisations.ts";
 
-/** Validity of an invitation. Milliseconds. */
+/** Validity of an invitation, in milliseconds. */
 const INVITATION_MS = 604_800_000;
-/** Validity of the link for a password reset. Milliseconds. */
+/** Validity of the link for a password reset, in milliseconds. */
 const RESET_MS = 3_600_000;
-/** Maximum time for which a request waits for its mail to be sent. Milliseconds. */
+/** Maximum time for which a request waits for its mail to be sent, in milliseconds. */
 const MAIL_WAIT_MS = 5_000;
 const EMAIL: Field = { type: "string", required: true, max: 254 };
 const SECRET: Field = { type: "string", required: true, max: 100 };

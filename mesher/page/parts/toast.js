@@ -6,9 +6,9 @@
 import { h } from "../dom.js";
 import { icon } from "../icons.js";
 
-/** Time after which a message disappears. Milliseconds. */
+/** Time after which a message disappears, in milliseconds. */
 const TOAST_MS = 5_000;
-/** Time after which a message that offers an undo disappears. Milliseconds. */
+/** Time after which a message that offers an undo disappears, in milliseconds. */
 const UNDO_MS = 10_000;
 /** Maximum number of messages shown at once. The oldest is removed. */
 const TOASTS_MAX = 4;

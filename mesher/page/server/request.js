@@ -10,7 +10,9 @@ import { objectOf } from "./values.js";
 /** @typedef {Record<string, string | null | undefined>} Query */
 /** @typedef {AbortSignal | undefined} Signal */
 
-/** Time after which a request without a response is aborted, and may be retried. Milliseconds. */
+/**
+ * Time in milliseconds after which a request without a response is aborted. It may then be retried.
+ */
 const TIMEOUT_MS = 15_000;
 
 /**

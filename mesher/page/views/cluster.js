@@ -13,9 +13,9 @@ import { ago, count, duration, plural } from "../time.js";
 /** @import { Context } from "../app.js" */
 /** @import * as model from "../model.js" */
 
-/** Interval of updates. Milliseconds. */
+/** Interval at which the view is updated, in milliseconds. */
 const REFRESH_MS = 2_000;
-/** Indentation of a branch of a tree. Pixels. */
+/** Indentation of a branch of a tree, in pixels. */
 const INDENT = 20;
 
 /** @param {Context} context @returns {HTMLElement} */

@@ -16,9 +16,9 @@ import { ago, count, plural } from "../time.js";
 /** @import { Context } from "../app.js" */
 /** @import * as model from "../model.js" */
 
-/** Minimum interval between two loads of numbers that change with events. Milliseconds. */
+/** Minimum interval between two loads of numbers that change with events, in milliseconds. */
 const REFRESH_MS = 5_000;
-/** Interval at which the live numbers are drawn. Milliseconds. */
+/** Interval at which the live numbers are drawn, in milliseconds. */
 const LIVE_MS = 1_000;
 /** The levels, most severe first. */
 const WORST = ["fatal", "error", "warning", "info", "debug"];

@@ -25,7 +25,7 @@ import { eventRow } from "./event_rows.js";
  * oldest are removed.
  */
 const EVENTS_MAX = 200;
-/** Interval at which new events are drawn. Milliseconds. */
+/** Interval at which new events are drawn, in milliseconds. */
 const DRAW_MS = 250;
 
 /** @param {Context} context @returns {HTMLElement} */

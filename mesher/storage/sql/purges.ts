@@ -36,7 +36,7 @@ interface PurgeRow {
   readonly fingerprints: unknown;
 }
 
-/** Maximum time from the reception of a batch until it is written. Milliseconds. */
+/** Maximum time from the reception of a batch until it is written, in milliseconds. */
 const LATE_MS_MAX = 60_000;
 /** Maximum number of issues deleted in one transaction. */
 const ISSUES_MAX = 1_000;

@@ -25,7 +25,7 @@ const RARE_MAX = 2_000;
 /** Number of events in the first slice, and the maximum of a slice. */
 const SLICE_EVENTS = 5_000;
 const SLICE_EVENTS_MAX = 40_000;
-/** Time limit of a search. Milliseconds. */
+/** Time limit of a search, in milliseconds. */
 export const SEARCH_MS_MAX = 20_000;
 
 /** An event of a list in the database. */

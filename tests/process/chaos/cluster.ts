@@ -52,7 +52,7 @@ export interface ChaosSettings {
 
 /** The result of a run. */
 export interface Outcome {
-  /** Descriptions of the violations, by promise. */
+  /** Descriptions of the violations, by the name of the promise. */
   readonly broken: ReadonlyMap<string, string>;
   readonly faults: Readonly<Record<string, number>>;
   readonly counts: Readonly<Record<string, number>>;
@@ -70,7 +70,10 @@ interface Member {
   started: Promise<void>;
 }
 
-/** Runs everything. Broken promises are in the outcome; any other error is thrown. */
+/**
+ * Runs the faults and then the checks. The outcome contains the violated promises; any other error
+ * is thrown.
+ */
 export async function runChaos(settings: ChaosSettings): Promise<Outcome> {
   const cluster = new Cluster(settings, await Network.open(settings.shorts));
   let isGood = false;

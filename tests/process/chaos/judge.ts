@@ -16,7 +16,7 @@ export interface Incarnation {
 
 /** The result of the checks. */
 export interface Verdict {
-  /** The problems, by promise. */
+  /** Descriptions of the violations, by the name of the promise. */
   readonly broken: ReadonlyMap<string, string>;
   /** The number of entries. The journals of an idle cluster do not grow. */
   readonly entries: number;
@@ -25,7 +25,7 @@ export interface Verdict {
   readonly counts: Readonly<Record<string, number>>;
 }
 
-/** Checks everything so far. Counts the sessions lost since `since`. */
+/** Checks all journals so far. Counts the sessions lost since `since`. */
 export function judge(
   incarnations: readonly Incarnation[],
   views: readonly View[],

@@ -31,7 +31,7 @@ export class RoomChecker implements Checker {
     for (const { incarnation } of views) {
       for (const line of this.#owed) {
         const times = this.#logs.get(incarnation)?.get(line) ?? 0;
-        if (times !== 1) throw new Error(`${incarnation} heard "${line}" ${times} times`);
+        if (times !== 1) throw new Error(`${incarnation} received "${line}" ${times} times`);
       }
     }
   }
