@@ -130,7 +130,7 @@ const SCHEMES =
  * `?name=` encoded, as in a URL inside a URL. The value is read by `VALUE` if the name is secret.
  */
 const NAME =
-  /(?:%[0-9a-f]{2})*(\\{0,7}["'`]|)([A-Za-z_$][\w.$[\]-]{0,63})\1(\s{0,8}(?:=>|[=:]|%3D)\s{0,8})/gi;
+  /(?:%[0-9a-f]{2})?(\\{0,7}["'`]|)([A-Za-z_$][\w.$[\]-]{0,63})\1(\s{0,8}(?:=>|[=:]|%3D)\s{0,8})/gi;
 const VALUE =
   /\[[^\]]*|(\\{0,7})(["'`])[^]*?(?<!\\)\1\2|(?:[^\s&;,"'`})\]<\\]|\\(?!["'`]))+|\\{0,7}["'`][^\s"'`]*/y;
 /** Matches `<name>value</name>`. */

@@ -204,12 +204,13 @@ test("scrubbed runs in linear time", () => {
       "--token ",
       " -u a:",
       "%3Dtoken%3D",
+      "%3D",
       "DE89 ",
       "4\u2013",
     ]
   ) {
     const began = performance.now();
-    text(piece.repeat(8_192 / piece.length));
-    assert(performance.now() - began < 250, piece);
+    text(piece.repeat(262_144 / piece.length));
+    assert(performance.now() - began < 1_000, piece);
   }
 });
