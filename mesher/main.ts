@@ -12,7 +12,7 @@ import { givenArguments } from "../scripts/command_arguments.ts";
 import { onRunnerGone } from "../scripts/runner.ts";
 import { startApp } from "./app.ts";
 import { runNodes } from "./cluster/nodes.ts";
-import { hasParent, onParentGone } from "./cluster/parent.ts";
+import { hasParent, onParentGone, reportReady } from "./cluster/parent.ts";
 import { runAdmin } from "./admin.ts";
 import { type Config, ConfigError, HELP, readCommand, readConfig } from "./config.ts";
 import { firstLoginNotice, keepSecrets, removeFirstLogin } from "./first_login.ts";
@@ -53,6 +53,7 @@ async function runOne(config: Config): Promise<number> {
   const told = untilTold();
   if (app.first !== null) process.stdout.write(firstLoginNotice(path, app.url));
   say("info", `Mesher is ready: ${app.url}  (node ${app.mesher.node.name})`);
+  reportReady();
   await told;
   say("info", "stopping: accepted events are being stored");
   const lost = await app.stop();

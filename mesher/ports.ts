@@ -35,7 +35,10 @@ export function portsOf(config: Config, count: number): ServedPorts[] {
   );
 }
 
-/** Checks that ports are free. Rejects with one line about the setting to change. */
+/**
+ * Checks that ports are free, and that the host is one of this machine, which port 0 checks too.
+ * Rejects with one line about the setting to change.
+ */
 export async function mustBeFree(hostname: string, ports: ServedPorts): Promise<void> {
   const served = [["MESHER_HTTP_PORT", ports.httpPort], ["MESHER_WS_PORT", ports.wsPort]] as const;
   for (const [setting, port] of served) {
@@ -43,7 +46,7 @@ export async function mustBeFree(hostname: string, ports: ServedPorts): Promise<
   }
 }
 
-function listenOnce(hostname: string, port: number): Promise<number> {
+function listenOnce(hostname: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.on("error", (error: NodeJS.ErrnoException) => {
@@ -52,27 +55,6 @@ function listenOnce(hostname: string, port: number): Promise<number> {
         `port ${port} is in use: end what has it, or set another (0: the system chooses)`;
       reject(new Error(`cannot listen: ${isTaken ? words : error.message}`));
     });
-    server.listen(port, hostname, () => {
-      const taken = (server.address() as { port: number }).port;
-      server.close(() => resolve(taken));
-    });
+    server.listen(port, hostname, () => server.close(() => resolve()));
   });
-}
-
-/** Returns free ports. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from(
-      { length: count },
-      () =>
-        new Promise<ReturnType<typeof createServer>>((resolve, reject) => {
-          const server = createServer();
-          server.on("error", reject);
-          server.listen(0, "127.0.0.1", () => resolve(server));
-        }),
-    ),
-  );
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
-  return ports;
 }

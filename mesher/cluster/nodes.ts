@@ -1,7 +1,11 @@
 /**
  * Runs several nodes as processes on this machine, as one Mesher. They share the database, a SQLite
- * file or PostgreSQL; SQLite allows one writer at a time, and the others wait briefly. A killed
- * process is restarted. When this process ends, they stop (`parent.ts`).
+ * file or PostgreSQL; SQLite allows one writer at a time, and the others wait briefly.
+ *
+ * If a node exits before it is ready for the first time, the others are stopped, and this process
+ * exits with its status: a setting is wrong, or a port is in use. A node that was ready before is
+ * restarted however it ends, unless it was told to stop. When this process ends, the nodes stop
+ * (`parent.ts`).
  *
  * @module
  */
@@ -10,14 +14,19 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { blame, type Config, ConfigError, storageConfig } from "../config.ts";
 import { firstRun } from "../first_run.ts";
-import { freePorts, mustBeFree, portsOf } from "../ports.ts";
-import { PARENT_VARIABLE } from "./parent.ts";
+import { freePorts } from "../../scripts/cluster/ports.ts";
+import { mustBeFree, portsOf } from "../ports.ts";
+import { PARENT_VARIABLE, READY } from "./parent.ts";
 import { firstLoginNotice, keepSecrets } from "../first_login.ts";
 import { say } from "../log.ts";
 import { openStorage } from "../storage/open.ts";
 
-/** The pause before a killed process is started again, in milliseconds. */
+/**
+ * The pause before a process is restarted, in milliseconds. It doubles with each process that ends
+ * before it is ready.
+ */
 const AGAIN_MS = 1_000;
+const AGAIN_MS_MAX = 30_000;
 const MAIN = fileURLToPath(new URL("../main.ts", import.meta.url));
 
 /** Runs `count` nodes until stopped. Resolves with the exit status. */
@@ -40,7 +49,7 @@ export async function runNodes(
   const first = await firstRun(storage, config.passwordCost, keepSecrets(config.firstLogin, url))
     .finally(() => storage.close());
   const cookie = crypto.randomUUID() + crypto.randomUUID();
-  const ports = await freePorts(count);
+  const ports = await freePorts(count, served.flatMap((one) => [one.httpPort, one.wsPort ?? 0]));
   const names = ports.map((port, i) => `mesher${i + 1}@127.0.0.1:${port}`);
   const children = names.map((name, i) =>
     new Child(name, {
@@ -61,27 +70,31 @@ export async function runNodes(
     `${count} nodes start; pages: ${config.httpPort === 0 ? "each logs its own" : pages}`,
   );
   const ended = Promise.all(children.map(({ ended }) => ended));
-  await Promise.race([told, ended]);
+  await Promise.race([told, ended, ...children.map(({ failed }) => failed)]);
   for (const child of children) child.stop();
   return Math.max(...await ended);
 }
 
-/**
- * The process of one node. It is started again if it was killed, but not if it exits by itself, in
- * which case it has logged the reason.
- */
+/** The process of one node, and those that replace it. */
 class Child {
-  /** The exit status of the process. */
+  /** The exit status of the last process. */
   readonly ended: Promise<number>;
+  /** Resolves if the node does not start. */
+  readonly failed: Promise<void>;
   readonly #name: string;
   readonly #env: NodeJS.ProcessEnv;
   #process: ChildProcess | undefined = undefined;
   #isStopping = false;
+  /** Whether one of the processes was ready. */
+  #wasReady = false;
+  #pauseMs = AGAIN_MS;
+  #fail = (): void => {};
   #wake = (): void => {};
 
   constructor(name: string, env: NodeJS.ProcessEnv) {
     this.#name = name;
     this.#env = env;
+    this.failed = new Promise((resolve) => this.#fail = resolve);
     this.ended = this.#live();
   }
 
@@ -98,11 +111,19 @@ class Child {
     for (;;) {
       const { code, signal } = await this.#run();
       if (code === 0) return 0;
-      const isKilled = signal !== null && !this.#isStopping;
-      const next = isKilled ? ", and is restarted" : "";
-      say("warn", `${this.#name} has ended: ${signal ?? code}${next}`);
-      if (!isKilled) return code ?? 1;
-      await this.#pause();
+      const how = `${this.#name} has ended: ${signal ?? `exit status ${code}`}`;
+      if (this.#isStopping) {
+        say("warn", how);
+        return code ?? 1;
+      }
+      if (signal === null && !this.#wasReady) {
+        say("error", `${how}, before it was ready. Its reason is above. All nodes stop`);
+        this.#fail();
+        return code ?? 1;
+      }
+      say("warn", `${how}, and is restarted in ${this.#pauseMs / 1000} s`);
+      await this.#pause(this.#pauseMs);
+      this.#pauseMs = Math.min(2 * this.#pauseMs, AGAIN_MS_MAX);
       if (this.#isStopping) return 1;
     }
   }
@@ -111,11 +132,17 @@ class Child {
     const run = "Bun" in globalThis ? [MAIN] : ["run", "--no-prompt", "-P=mesher", MAIN];
     const child = spawn(process.execPath, run, {
       env: this.#env,
-      // The input is a pipe to which nothing is written. It ends when this process ends.
-      stdio: ["pipe", "inherit", "inherit"],
+      // The input is a pipe to which nothing is written. It ends when this process ends. The last
+      // one is the channel on which the node reports that it is ready.
+      stdio: ["pipe", "inherit", "inherit", "ipc"],
     });
     child.stdin!.on("error", () => {
       // The pipe fails when the process has exited, which the event `exit` reports.
+    });
+    child.on("message", (message) => {
+      if (message !== READY) return;
+      this.#wasReady = true;
+      this.#pauseMs = AGAIN_MS;
     });
     return new Promise((resolve) => {
       child.on("spawn", () => {
@@ -134,9 +161,9 @@ class Child {
     });
   }
 
-  #pause(): Promise<void> {
+  #pause(ms: number): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, AGAIN_MS);
+      const timer = setTimeout(resolve, ms);
       this.#wake = () => (clearTimeout(timer), resolve());
     });
   }

@@ -11,6 +11,9 @@ import process from "node:process";
 /** The environment variable that a parent sets for its processes. */
 export const PARENT_VARIABLE = "MESHER_PARENT";
 
+/** The message that a process sends its parent when its node is ready. */
+export const READY = "ready";
+
 /** Returns whether this process was started by a parent. */
 export function hasParent(): boolean {
   return process.env[PARENT_VARIABLE] !== undefined;
@@ -19,4 +22,10 @@ export function hasParent(): boolean {
 /** Calls `gone` when the parent has exited. */
 export function onParentGone(gone: () => void): void {
   process.stdin.on("end", gone).on("error", gone).resume();
+}
+
+/** Reports to the parent, if there is one, that the node is ready. */
+export function reportReady(): void {
+  // If the parent has exited, `onParentGone` handles it.
+  if (process.connected) process.send?.(READY, () => process.disconnect?.());
 }

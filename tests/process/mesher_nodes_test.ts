@@ -4,6 +4,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { existsSync } from "node:fs";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
 import { freePorts } from "../../scripts/cluster/ports.ts";
@@ -78,7 +79,7 @@ test("mesher --nodes 3 in an empty folder prints the addresses of its pages, and
     // A killed process is restarted.
     const [, name, pid] = /(mesher2@\S+) is process (\d+)/.exec(all.output)!;
     process.kill(Number(pid), "SIGKILL");
-    const ends = `${name} has ended: SIGKILL, and is restarted`;
+    const ends = `${name} has ended: SIGKILL, and is restarted in 1 s`;
     await until("the exit is reported", () => all.output.includes(ends));
     await until(
       "the restarted node is ready",
@@ -90,11 +91,11 @@ test("mesher --nodes 3 in an empty folder prints the addresses of its pages, and
   });
 });
 
-/** Waits until three nodes are ready. Returns their process ids. */
-async function threeReady(all: MesherProcess): Promise<number[]> {
+/** Waits until all nodes are ready. Returns their process ids. */
+async function readyNodes(all: MesherProcess, count = 3): Promise<number[]> {
   await until(
-    "three nodes are ready",
-    () => all.output.match(/Mesher is ready/g)?.length === 3,
+    "all nodes are ready",
+    () => all.output.match(/Mesher is ready/g)?.length === count,
     60_000,
   );
   return [...all.output.matchAll(/ is process (\d+)/g)].map(([, pid]) => Number(pid));
@@ -103,7 +104,7 @@ async function threeReady(all: MesherProcess): Promise<number[]> {
 test("mesher --nodes 3: when the parent is killed with -9, its nodes store their events, and exit", async () => {
   await withProcesses(async (start, folder) => {
     const all = start(["--nodes", "3"], { DATABASE_URL: join(folder, "mesher.db") });
-    const pids = await threeReady(all);
+    const pids = await readyNodes(all);
     assertEquals(pids.map(isAlive), [true, true, true]);
     all.signal("SIGKILL");
     await until("the processes have exited", () => !pids.some(isAlive)).finally(() => endAll(pids));
@@ -118,10 +119,50 @@ test("mesher --nodes 3: when the parent is killed with -9, its nodes store their
 test("mesher --nodes 3: Ctrl-C, which a terminal sends to all processes, ends them in order", async () => {
   await withProcesses(async (start, folder) => {
     const all = start(["--nodes", "3"], { DATABASE_URL: join(folder, "mesher.db") });
-    for (const pid of await threeReady(all)) process.kill(pid, "SIGINT");
+    for (const pid of await readyNodes(all)) process.kill(pid, "SIGINT");
     assertEquals(await all.stop(), 0, all.output);
   });
 });
+
+test("mesher --nodes 2: all stop if one cannot start, but one that was ready before is restarted until it can", async () => {
+  await withProcesses(async (start, folder) => {
+    const port = (await freePorts(1))[0]!;
+    const env = { MESHER_HTTP_PORT: `${port}`, MESHER_WS_PORT: "", DATABASE_URL: "" };
+    const all = start(["--nodes", "2"], env, folder);
+    await until("the second is started", () => /mesher2@\S+ is process/.test(all.output), 60_000);
+    let free = await listening(port + 10);
+    assertEquals(await all.ended, 1, all.output);
+    assert(all.output.includes(`port ${port + 10} is in use`), all.output);
+    assert(/mesher2@\S+ has ended: exit status 1, before it was ready/.test(all.output));
+    await free();
+
+    const again = start(["--nodes", "2"], env, folder);
+    const [, pid] = await readyNodes(again, 2);
+    process.kill(pid!, "SIGKILL");
+    await until("the exit is reported", () => /ended: SIGKILL/.test(again.output));
+    free = await listening(port + 10);
+    await until(
+      "the start has failed",
+      () => /ended: exit status 1, and is restarted in 2 s/.test(again.output),
+      60_000,
+    ).finally(free);
+    await until(
+      "the second is ready again",
+      () => again.output.match(/Mesher is ready/g)?.length === 3,
+      60_000,
+    );
+    assertEquals(await again.stop(), 0, again.output);
+  });
+});
+
+/** Listens on a port. Returns a function that frees it. */
+async function listening(port: number): Promise<() => Promise<void>> {
+  const server = createServer();
+  await new Promise<void>((done, failed) => {
+    server.on("error", failed).listen(port, "127.0.0.1", done);
+  });
+  return () => new Promise((done) => server.close(() => done()));
+}
 
 const missing = POSTGRES.missing;
 if (missing !== undefined) process.stderr.write(`passed over: ${missing}\n`);

@@ -14,6 +14,7 @@ import process from "node:process";
 import { connect } from "../../lib/ws/websocket_client.ts";
 import type { ServeOptions } from "../../lib/ws/options.ts";
 import { makeHost } from "../kit/host.ts";
+import { freePort } from "../kit/mesh.ts";
 import { findServer, nginxConfig } from "../kit/servers.ts";
 import { test, until } from "../kit/test.ts";
 import { serving } from "../ws/serving.ts";
@@ -63,15 +64,6 @@ function configOf(name: string): string {
   const found = new RegExp(`\`\`\`${fence}\n([^]*?)\`\`\``).exec(GUIDE);
   assert(found !== null, `the guide has no configuration for ${name}`);
   return found[1]!;
-}
-
-/** Returns a free port. */
-async function freePort(): Promise<number> {
-  const server = net.createServer();
-  await new Promise<void>((up) => server.listen(0, "127.0.0.1", up));
-  const { port } = server.address() as net.AddressInfo;
-  await new Promise((down) => server.close(down));
-  return port;
 }
 
 /** Runs a server behind a proxy, which connects to a port or to a Unix socket. */
