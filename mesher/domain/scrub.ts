@@ -96,7 +96,8 @@ const SAFE_VARIABLES =
 const RECOGNISED = new RegExp(
   [
     /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g,
-    /\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]*/g,
+    // Unlimited at the beginning of a word; within one, limited, so that the time stays linear.
+    /(?:(?<![\w-])eyJ[\w-]{8,}|\beyJ[\w-]{8,512})\.eyJ[\w-]{8,}\.[\w-]*/g,
     /\b(?:sk|pk|rk)_(?:live|test)_[A-Za-z0-9]{8,}/g,
     /\bgh[pousr]_[A-Za-z0-9]{20,}\b|\bgithub_pat_\w{20,}/g,
     /\bglpat-[\w-]{16,}/g,
@@ -133,6 +134,11 @@ const NAME =
   /(?:%[0-9a-f]{2})?(\\{0,7}["'`]|)([A-Za-z_$][\w.$[\]-]{0,63})\1(\s{0,8}(?:=>|[=:]|%3D)\s{0,8})/gi;
 const VALUE =
   /\[[^\]]*|(\\{0,7})(["'`])[^]*?(?<!\\)\1\2|(?:[^\s&;,"'`})\]<\\]|\\(?!["'`]))+|\\{0,7}["'`][^\s"'`]*/y;
+/**
+ * Matches before what is not read as a value: one that is already filtered, or an object, whose own
+ * names are checked.
+ */
+const NO_VALUE = /["'`\\]{0,8}\[Filtered|\{/y;
 /** Matches `<name>value</name>`. */
 const ELEMENT = /(<([A-Za-z_][\w:.-]{0,63})(?:\s[^<>]{0,256})?>)([^<>]{1,1024})(?=<\/\2>)/g;
 /** Matches `--name value`, and `-u user:password` of curl. */
@@ -363,7 +369,7 @@ class Scrubber {
   /** Returns a text without the secrets in it. */
   text(text: string): string {
     if (!WORTH_A_LOOK.test(text)) return text;
-    const left = withoutRecognised(text)
+    const left = withoutForms(text)
       .replace(CREDENTIALS, `$1$2:${FILTERED}@`)
       .replace(SCHEMES, `$1$2${FILTERED}`)
       .replace(SQL_PASSWORD, `$1${FILTERED}`)
@@ -404,8 +410,8 @@ class Scrubber {
     for (let found; (found = NAME.exec(text)) !== null;) {
       const [, quote, name, between] = found as unknown as [string, string, string, string];
       if (!this.#isSecret(name, "x")) continue;
-      const at = VALUE.lastIndex = NAME.lastIndex;
-      const value = VALUE.exec(text)?.[0];
+      const at = VALUE.lastIndex = NO_VALUE.lastIndex = NAME.lastIndex;
+      const value = NO_VALUE.test(text) ? undefined : VALUE.exec(text)?.[0];
       if (value === undefined || !isSecretValue(value, quote, between)) continue;
       const mark = /^\\*["'`]/.exec(value)?.[0] ?? "";
       result += text.slice(from, at) + mark + FILTERED + mark;
@@ -419,16 +425,17 @@ class Scrubber {
  * Returns whether what follows a secret's name is its value: in prose, a colon may follow any word.
  */
 function isSecretValue(value: string, quote: string, between: string): boolean {
-  // A value that is already filtered needs no removal, and an object is not removed as a whole: its
-  // own names are checked.
-  if (/^["'`\\]*\[Filtered|^\{/.test(value)) return false;
   const isProse = quote === "" && between.includes(":") && !between.includes(">") &&
     !/^(?=.*\d).{5,}|^["'].{4,}|^.{16,}/.test(value);
   return !isProse && !/^(?:bearer|basic)$/i.test(value);
 }
 
 function withoutRecognised(text: string): string {
-  if (!WORTH_A_LOOK.test(text)) return text;
+  return WORTH_A_LOOK.test(text) ? withoutForms(text) : text;
+}
+
+/** Returns a text without what has the form of a secret. */
+function withoutForms(text: string): string {
   return text.replace(RECOGNISED, FILTERED).replace(
     DIGITS,
     (digits) => isCard(digits) ? FILTERED : digits,

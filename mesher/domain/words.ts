@@ -34,7 +34,7 @@ export function wordsOf(text: string): string[] {
 /** Returns the words of any text, by the character classes of Unicode. */
 export function unicodeWordsOf(text: string): string[] {
   const words = new Set<string>();
-  for (const run of text.match(RUN) ?? []) {
+  for (const run of new Set(text.match(RUN))) {
     words.add(wordFrom(run));
     const humps = run.match(HUMPS) ?? [];
     if (humps.length > 1) { for (const hump of humps) words.add(wordFrom(hump)); }
