@@ -184,7 +184,7 @@ test("scrubRulesFrom adds and exempts names for a project", () => {
   }
 });
 
-/** Returns the CPU time that removing secrets from a text takes. Milliseconds. */
+/** Returns the CPU time that removing secrets from a text takes, in milliseconds. */
 function cpuOf(message: string): number {
   const began = process.cpuUsage();
   text(message);
