@@ -128,7 +128,7 @@ const MESHER_IMPORTS = [
   /^@jridgewell\/trace-mapping@/,
   /^bowser@/,
   /^fflate@/,
-  /^\.\.\/scripts\/(command_arguments|runner)\.ts$/,
+  /^(?:\.\.\/)+scripts\/(command_arguments|runner|cluster\/ports)\.ts$/,
 ];
 
 /**
