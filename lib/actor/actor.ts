@@ -1,8 +1,7 @@
 /**
  * One actor: its mailbox, its body, its turns and its exit.
  *
- *     spawn ─▶ starting ─turn─▶ running ──body returns a function──▶ handler, called with each
- * message
+ *     spawn ─▶ starting ─turn─▶ running ──body returns a function──▶ handler of each message
  *                                  │
  *                                  └──body returns a promise──▶ waits in `receive`, or computes
  *     any of them ──body returns · throws · exit · kill · a link──▶ dead
@@ -12,8 +11,7 @@
  * follows:
  *
  *     a pending wait rejects, once: `finally` blocks run
- *     a use of `self` that does not wait throws, {@linkcode DEAD_USES_MAX} times; then it has no
- * effect
+ *     a use of `self` that does not wait throws, 100 times; then it has no effect
  *     a use of `self` that waits (`receive`, `call`, `for await`, a remote spawn) never settles
  *
  * A loop that catches every error therefore stops at its next wait.
@@ -42,14 +40,14 @@ export interface ActorHome {
   readonly scheduler: Scheduler;
   readonly wheel: Wheel;
   readonly names: Names;
-  /** The mailbox length from which on `admit` decides on each new message. */
+  /** The mailbox length from which `admit` is called for each new message. */
   readonly mark: number;
   setTimer(timer: WheelTimer, ms: number): void;
-  /** Whether a message may enter a mailbox that has reached its watermark. */
+  /** Returns whether a message may enter a mailbox that has reached its watermark. */
   admit(actor: Actor, message: unknown): boolean;
   /** Called when an actor has exited. */
   ended(actor: Actor, reason: ExitReason, crash: ActorCrash | undefined): void;
-  /** Reports a message that was dropped because `receive` cannot resolve with it: a thenable. */
+  /** Reports a message that `receive` has dropped because it has a method `then`. */
   unreceivable(actor: Actor, message: unknown): void;
   spawn<M, A extends unknown[]>(
     parent: Actor | undefined,
@@ -90,18 +88,18 @@ export interface ActorHome {
 }
 
 /**
- * An abnormal exit caused by the actor's own code: it threw, or called `exit` with an abnormal
+ * An abnormal exit that the actor's own code caused: it threw, or called `exit` with an abnormal
  * reason.
  */
 export interface ActorCrash {
   /** The message that the actor was handling. */
   readonly message: unknown;
-  /** Whether the exit reason is the failure of an operation that the actor did not await. */
+  /** Whether the actor exited because an operation failed whose promise it did not await. */
   readonly unhandled?: boolean | undefined;
 }
 
 /**
- * States of an actor, in ascending order. From `ASYNC` on, an arriving message schedules no turn.
+ * States of an actor, in ascending order. From `ASYNC` on, a new message does not schedule a turn.
  */
 const STARTING = 0;
 const HANDLER = 1;
@@ -110,35 +108,35 @@ const ASYNC = 2;
 const HELD = 3;
 /** An operator has suspended the actor: it handles no message until it is resumed. */
 const SUSPENDED = 4;
-/** The actor has exited. Each later use of `self` that throws increments the state further. */
+/** The actor has exited. The state is incremented each time that a later use of `self` throws. */
 const DEAD = 5;
 
 /**
  * The activities of an actor, for inspection.
  *
  * - `"starting"`: the body has not run yet;
- * - `"waiting"`: waits for a message;
- * - `"ready"`: has messages, and waits for its turn;
- * - `"awaiting"`: awaits something other than a message: a call, a timer or I/O;
- * - `"suspended"`: suspended by an operator;
+ * - `"waiting"`: it waits for a message;
+ * - `"ready"`: it has messages, and waits for its turn;
+ * - `"awaiting"`: it awaits something other than a message: a call, a timer or I/O;
+ * - `"suspended"`: an operator has suspended it;
  * - `"dead"`: it has exited.
  */
 export type ActorStatus = "starting" | "waiting" | "ready" | "awaiting" | "suspended" | "dead";
 
 /**
- * Number of times that `self` throws after its actor has exited. Further uses are ignored, so that a
- * loop that catches these errors reaches its next wait, which never settles.
+ * Number of times that a use of `self` throws after its actor has exited. Further uses are ignored.
+ * A loop that catches these errors therefore reaches its next wait, which never settles.
  */
 export const DEAD_USES_MAX = 100;
 
 /**
- * Credit used by each message that an async body receives without waiting. The body handles the
- * message outside of turns, so its duration is unknown; the high value makes the scheduler read the
- * clock more often.
+ * Credit for each message that an async body receives without waiting. The body handles the message
+ * outside of turns, so the scheduler does not know how long that takes. The high credit makes the
+ * scheduler read the clock more often.
  */
 const TAKEN_CREDIT = 8;
 
-/** What `spawn` accepts: a local body, or a function that another node exposes. */
+/** The first argument of `spawn`: a local function, or a function that another node exposes. */
 type Spawned = ActorFunction<never, never[]> | RemoteSpawn;
 
 /** A pending `receive`: its predicate and its timeout. */
@@ -216,7 +214,10 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
     this.system.scheduler.ready(this);
   }
 
-  /** Delivers the message at once to an actor that waits in `receive`, unless I/O is due. */
+  /**
+   * Passes the message at once to an actor that waits in `receive`. If I/O is due, the actor gets
+   * it in a later turn.
+   */
   #offer(message: unknown): void {
     const match = this.#condition?.match;
     const wanted = match === undefined || this.#matches(match, message);
@@ -230,8 +231,8 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
   }
 
   /**
-   * Whether a message matches. If the predicate throws, the pending `receive` rejects with that
-   * error, and the sender is not affected.
+   * Returns whether a message matches. If the predicate throws, the pending `receive` rejects with
+   * that error, and the sender is not affected.
    */
   #matches(match: (message: never) => boolean, message: unknown): boolean {
     try {
@@ -252,20 +253,20 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
   }
 
   /**
-   * Whether `receive` can resolve with a message. Drops and reports the message if it is a thenable
-   * or its `then` cannot be read.
+   * Returns whether `receive` can resolve with a message. Drops and reports the message if it has a
+   * method `then`, or if its `then` cannot be read.
    */
   #isReceivable(message: unknown): boolean {
     try {
       if (!isThenable(message)) return true;
     } catch {
-      // The program's getter or proxy threw.
+      // A getter or a proxy of the program threw.
     }
     this.system.unreceivable(this, message);
     return false;
   }
 
-  /** Counts a message that an async body takes, and reports it to the probe. */
+  /** Counts a message that an async body takes from the mailbox, and reports it to the probe. */
   #take(message: unknown): void {
     this.#last = message;
     this.handled++;
@@ -273,7 +274,7 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
     if (probe !== undefined) probe.taken(this, message);
   }
 
-  /** Rejects the pending `receive`, if any, with the error that `why` returns. */
+  /** Rejects the pending `receive`, if there is one, with the error that `why` returns. */
   #fail(why: () => unknown): void {
     const resolve = this.#resolve;
     if (resolve === undefined) return;
@@ -329,7 +330,7 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
       this.system.selfWaits.fail(this);
       // A message may have arrived before `receive` was recorded as pending.
       this.#wake();
-      // Bound functions instead of arrow functions: for a million actors, they use half the memory.
+      // Bound functions use half the memory of arrow functions, which matters for a million actors.
       begun.then(this.#returned.bind(this), this.#threw.bind(this));
     } else this.end("normal");
   }
@@ -368,7 +369,7 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
         this.#threw(error);
         return message;
       }
-      // If the handler has ended the actor, the mailbox is empty now.
+      // If the handler has ended the actor, the mailbox is now empty.
     }
     this.system.selfWaits.allow();
     this.#last = undefined;
@@ -385,13 +386,14 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
     this.handled += messages;
   }
 
-  /** Wraps a handler so that the probe observes each message. */
+  /** Wraps a handler so that the probe sees each message. */
   #observed(handler: MessageHandler<never>, probe: Probe): MessageHandler<never> {
     return (message) => probe.handle(this, handler, message);
   }
 
   /**
-   * Waits for the promise of a handler before the next message, unless the handler calls `receive`.
+   * Delays the next message until the promise of a handler has settled, unless the handler calls
+   * `receive`.
    */
   #hold(promise: Promise<unknown>): void {
     if (this.#state === SUSPENDED) this.suspendedAs = HELD;
@@ -464,7 +466,7 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
       }
       if (this.length === 0) return this.#wait(match, ms);
     }
-    // There is a message but no credit: it is delivered in the next turn.
+    // A message is queued, but there is no credit: the next turn delivers it.
     this.#queued = true;
     this.system.scheduler.ready(this);
     return this.#wait(match, ms);
@@ -481,7 +483,7 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
   }
 
   /**
-   * Called when a `receive` times out. A message that has arrived in the meantime is still
+   * Called when the timeout of a `receive` has passed. A message that arrived before is still
    * delivered.
    */
   receiveTimedOut(): void {
@@ -541,7 +543,7 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
       if (!this.#isOver()) this.system.exit(args[0] as Pid, args[1], this.pid as Pid);
       return;
     }
-    // `exit` must stop the code that follows the call, so it throws every time.
+    // `exit` must stop the code after the call, so it throws every time.
     if (this.#state >= DEAD) throw new ActorExitError(this.pid as Pid, this.#what as ExitReason);
     this.crash(args[0]);
     throw new ActorExitError(this.pid as Pid, this.#what as ExitReason);
@@ -649,7 +651,7 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
   }
 
   /**
-   * Whether the body or handler has returned a promise that is still pending. The actor then
+   * Whether the promise that the body or the handler returned is still pending. The actor then
    * handles no message, unless it calls `receive`.
    */
   get isWaiting(): boolean {
@@ -679,8 +681,8 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
   }
 
   /**
-   * Suspends the actor: messages stay in its mailbox until `resume`. Exit signals still end it.
-   * Returns whether it is suspended now.
+   * Suspends the actor: messages stay in its mailbox until `resume` is called. Exit signals still
+   * end it. Returns whether it is now suspended.
    */
   suspend(): boolean {
     if (this.#state === SUSPENDED) return true;
@@ -697,7 +699,7 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
     if (this.#state !== SUSPENDED) return false;
     this.#state = this.suspendedAs!;
     this.suspendedAs = undefined;
-    // The turn then handles queued messages or the pending `receive`.
+    // The turn handles queued messages, or completes the pending `receive`.
     this.system.scheduler.ready(this);
     return true;
   }
@@ -732,12 +734,15 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
     this.#end(reason, undefined);
   }
 
-  /** Ends the actor because of its own code, with a crash report unless the reason is orderly. */
+  /**
+   * Ends the actor because its own code threw or called `exit`. Reports a crash if the reason is
+   * abnormal.
+   */
   crash(reason: ExitReason): void {
     this.#end(readableReason(reason), { message: this.#last });
   }
 
-  /** Ends the actor because it never awaited a call that failed. */
+  /** Ends the actor because a call has failed whose promise the actor never awaited. */
   forgot(reason: ExitReason): void {
     this.#end(reason, { message: this.#last, unhandled: true });
   }
@@ -773,14 +778,15 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
     this.#end("normal", undefined);
   }
 
-  /** Handles an error of the body or a handler. */
+  /** Handles an error that the body or a handler has thrown. */
   #threw(error: unknown): void {
     this.crash(thrownReason(error));
   }
 
   /**
    * Called by each use of `self` that does not wait. Returns false while the actor is alive. After
-   * its exit, throws for the first 100 uses, and then returns true: the use must be ignored.
+   * the actor has exited, throws for the first 100 uses, and then returns true: the caller must
+   * then do nothing.
    */
   #isOver(): boolean {
     if (this.#state < DEAD) return false;
@@ -791,10 +797,11 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
 }
 
 /**
- * A thenable that rejects a promise resolved with it, so that the promise's own `reject` need not
- * be stored. Not a rejected promise, because a runtime keeps a list of unhandled ones, which is
- * very slow for a million at once. The error is created last, on a short stack: on a long stack it
- * costs twice as much, which would slow down a caller that ends many actors.
+ * A thenable with which a promise is resolved, so that the promise rejects. The promise's own
+ * `reject` then need not be stored. A rejected promise cannot be used: a runtime keeps a list of
+ * unhandled rejections, which is very slow for a million at once. The error is created last, on a
+ * short stack: on a long stack it costs twice as much, which would slow down a caller that ends
+ * many actors.
  */
 class Rejected {
   readonly #why: () => unknown;
@@ -812,14 +819,16 @@ const LINKED: SpawnOptions = { link: true };
 
 function ignore(): void {}
 
-/** Returns the actor, alive or exited, that starts an operation; undefined for a node. */
+/**
+ * Returns the actor that starts an operation, even if it has exited; undefined if a node starts it.
+ */
 export function actorOf(from: object): Actor | undefined {
   return from instanceof Actor ? from : undefined;
 }
 
 /**
- * Returns a promise that never settles, for the waits of an exited actor. The promise is not
- * shared, because a shared one would retain all its waiters.
+ * Returns a promise that never settles, for the waits of an exited actor. Each call creates a new
+ * promise, because a shared one would retain everything that waits for it.
  */
 export function never(): Promise<never> {
   return new Promise(() => {});

@@ -1,6 +1,6 @@
 /**
- * The per-actor state of names, signals, timers and calls, and the operations that they use.
- * `Actor` extends `ActorRef` with a body.
+ * The state of one actor that names, signals, timers and calls use. `Actor` extends `ActorRef` with
+ * a body.
  *
  * Most actors have no links, names or timers, and there may be millions. This state is therefore
  * kept in a separate object that is allocated on first use.
@@ -22,17 +22,20 @@ export interface Monitor {
 export interface Chained {
   following: Chained | undefined;
   preceding: Chained | undefined;
-  /** Called when the actor exits. Returns true if it has not finished and must be called again. */
+  /**
+   * Called when the actor exits. Returns true if more work is left, so that it must be called
+   * again.
+   */
   drop(reason: ExitReason): void | boolean;
 }
 
-/** The maximum length of a mailbox, and the policy for further messages. */
+/** The maximum length of a mailbox, and what happens to further messages. */
 export interface MailboxBound {
   readonly max: number;
   readonly policy: MailboxPolicy;
 }
 
-/** Rarely used state of an actor, which is allocated on first use. */
+/** The rarely used state of an actor, allocated on first use. */
 class Extras {
   names: string | Set<string> | undefined = undefined;
   bound: MailboxBound | undefined = undefined;
@@ -49,7 +52,10 @@ class Extras {
 /** A reference to an actor, on this node or on another. */
 export abstract class ActorRef extends Mailbox {
   abstract readonly pid: Pid<unknown>;
-  /** Rarely used state of the actor. If the actor has one name and nothing else, just that name. */
+  /**
+   * The rarely used state of the actor. If the actor has one name and no other such state, only
+   * that name is stored.
+   */
   #extras: Extras | string | undefined = undefined;
 
   // Static, because a class with private methods stores an extra word in each instance.
@@ -133,7 +139,10 @@ export abstract class ActorRef extends Mailbox {
     ActorRef.#make(this).chain = chain;
   }
 
-  /** The ancestors of this actor's children, nearest first; created with the first child. */
+  /**
+   * The pids of this actor and its ancestors, nearest first, for its children. Created when the
+   * first child is spawned.
+   */
   get lineage(): readonly Pid[] | undefined {
     return ActorRef.#of(this)?.lineage;
   }
@@ -180,7 +189,7 @@ export abstract class ActorRef extends Mailbox {
   /** Ends the actor. Later calls have no effect. */
   abstract end(reason: ExitReason): void;
 
-  // The following methods are overridden for actors of other nodes, which must be notified.
+  // Remote actors override the following methods, in order to notify the other node.
 
   /** Called when an actor has linked to this one. */
   linked(_actor: ActorRef): void {}
@@ -219,8 +228,8 @@ export function detach(link: Chained, actorRef: ActorRef): void {
 }
 
 /**
- * Drops the objects attached to an actor that has exited, at most `most` of them. Returns the
- * number of dropped objects, or `most` if the last one must be called again.
+ * Drops at most `most` of the objects that are attached to an exited actor. Returns the number of
+ * dropped objects, or `most` if the last one must be called again.
  */
 export function dropChain(actorRef: ActorRef, reason: ExitReason, most: number): number {
   let count = 0;

@@ -1,5 +1,5 @@
 /**
- * Checks of arguments from untyped callers, so that the error describes the argument.
+ * Checks arguments that untyped callers pass, so that the error describes the wrong argument.
  *
  * @module
  */
@@ -14,22 +14,22 @@ export function checkPid(pid: unknown): void {
 }
 
 /**
- * Throws `ArgumentError` unless it is a pid of this node: only the actor's own node knows whether
- * it is alive.
+ * Throws `ArgumentError` unless the pid belongs to this node: other nodes cannot determine whether
+ * the actor is alive.
  */
 export function checkLocal(pid: Pid<never>): void {
   checkPid(pid);
   if (!pid.home.local) throw new ArgumentError(`${pid} is of another node: monitor it there`);
 }
 
-/** Throws `ArgumentError` if the argument is not a `{ name, node }`. */
+/** Throws `ArgumentError` unless the argument has the form `{ name, node }`. */
 export function checkActorName(to: unknown): void {
   const there = to as Partial<ActorName> | null | undefined;
   if (typeof there?.name === "string" && typeof there.node === "string") return;
   throw new ArgumentError(`${describe(to)} is not an actor: pass a pid, a name, or { name, node }`);
 }
 
-/** Throws `ArgumentError` if the argument is not a `{ node, fn }`. */
+/** Throws `ArgumentError` unless the argument has the form `{ node, fn }`. */
 export function checkRemoteSpawn(what: unknown): void {
   const there = what as Partial<RemoteSpawn> | null | undefined;
   if (typeof there?.node === "string" && typeof there.fn === "string") return;

@@ -1,6 +1,6 @@
 /**
- * Finds the system of an object that can start and call actors: an actor, a node, or the global
- * names of a node.
+ * Finds the system of an object from which actors can be started and called: an actor, a node, or
+ * the global names of a node.
  *
  * @module
  */
@@ -9,14 +9,14 @@ import type { System } from "./system.ts";
 
 const SYSTEM = Symbol("system");
 
-/** Records the system of an object. */
+/** Records which system an object belongs to. */
 export function setSystem(object: object, system: System): void {
   Object.defineProperty(object, SYSTEM, { value: system });
 }
 
 /**
- * Returns the system of an object, or undefined if it is neither an actor nor an object passed to
- * `setSystem`.
+ * Returns the system of an actor, or of an object that was passed to `setSystem`; otherwise
+ * undefined.
  */
 export function systemBehind(object: object): System | undefined {
   const actor = actorOf(object);
@@ -25,9 +25,9 @@ export function systemBehind(object: object): System | undefined {
 }
 
 /**
- * Runs an operation that an actor or a node requested. Tracks the returned promise: a failure that
- * is never awaited ends the actor, and a loop of retries cannot starve I/O. The promise never
- * settles if the actor has exited.
+ * Runs an operation that an actor or a node requested. Tracks the returned promise: if it rejects
+ * and nothing awaits it, the actor exits, and a loop of retries cannot starve I/O. The promise
+ * never settles if the actor has exited.
  */
 export function trackedFor<T>(from: object, work: () => Promise<T>): Promise<T> {
   const actor = actorOf(from);

@@ -1,5 +1,5 @@
 /**
- * Calls: requests to an actor, each answered once.
+ * Calls: requests to an actor. Each is answered at most once.
  *
  *     call(pid, request) ─▶ a Call in the mailbox ─▶ reply(value) ─▶ the promise resolves
  *                │            └─ the actor ends ─▶ rejects with the reason
@@ -70,14 +70,14 @@ export abstract class Call<Request = unknown, Reply = unknown> {
 
 /** A call that the called actor may forward to another actor of its node. */
 export interface PassableCall {
-  /** Whether the call is still open: neither answered nor given up. */
+  /** Whether the call still waits for its reply. */
   readonly isOpen: boolean;
   /**
    * Forwards the call to `actor` with this request. From now on, the exit of that actor ends the
    * call.
    */
   passTo(actor: ActorRef, request: unknown): void;
-  /** Calls `over` when the call is answered or given up. */
+  /** Calls `over` when the call has been answered or has failed. */
   whenOver(over: () => void): void;
 }
 
@@ -146,7 +146,7 @@ export class PendingCall<Request = unknown, Reply = unknown> extends Call<Reques
     failed(this.#promise, this, error);
   }
 
-  /** Rejects the call with an error of the runtime, and sets the error's stack to the caller's. */
+  /** Rejects the call with an error of the runtime, whose stack is replaced with the caller's. */
   fail(error: Error): void {
     if (this.trace?.stack !== undefined) adoptStack(error, this.trace.stack);
     this.refuse(error);
@@ -172,7 +172,7 @@ export class PendingCall<Request = unknown, Reply = unknown> extends Call<Reques
     this.fail(new CallExitError(this.#actor.label, reason, this.which));
   }
 
-  /** Rejects the call because the other node has no such actor. */
+  /** Rejects the call because the actor does not exist on the other node. */
   missing(): void {
     this.fail(new NoProcError(this.#actor.label, this.which));
   }
@@ -188,7 +188,8 @@ export class PendingCall<Request = unknown, Reply = unknown> extends Call<Reques
   }
 
   /**
-   * Rejects the call because the caller waits for itself, and removes the request from its mailbox.
+   * Rejects the call because the caller would wait for itself, and removes the request from its
+   * mailbox.
    */
   callsSelf(): void {
     this.#actor.discard((message) => message === this);
@@ -214,7 +215,7 @@ export class PendingCall<Request = unknown, Reply = unknown> extends Call<Reques
     return whichCall(this.request, this.caller);
   }
 
-  /** Calls `over` when the call is answered or given up. */
+  /** Calls `over` when the call has been answered or has failed. */
   whenOver(over: () => void): void {
     const before = this.#over;
     this.#over = before === undefined ? over : () => {
@@ -231,11 +232,11 @@ export class PendingCall<Request = unknown, Reply = unknown> extends Call<Reques
   /** Returns the milliseconds since the call was made; `undefined` if the call has no timeout. */
   age(now: number): number | undefined {
     if (this.#ms === Infinity) return undefined;
-    // The wheel sets `due` at the end of the turn in which the call is made.
+    // The wheel sets `due` at the end of the turn in which the call was made.
     return this.due <= 0 ? 0 : Math.max(0, now - (this.due - this.#ms));
   }
 
-  /** Whether the call is still open: neither answered nor given up. */
+  /** Whether the call still waits for its reply. */
   get isOpen(): boolean {
     return this.#resolve !== undefined;
   }
@@ -249,7 +250,7 @@ export class PendingCall<Request = unknown, Reply = unknown> extends Call<Reques
   }
 }
 
-/** A pending call, attached to its caller: it ends when the caller exits. */
+/** Ends a pending call when its caller exits. It is attached to the caller. */
 export class Asking implements Chained {
   following: Chained | undefined = undefined;
   preceding: Chained | undefined = undefined;

@@ -1,5 +1,5 @@
 /**
- * Finds the line of the program that made a reported call.
+ * Finds the line of the program that called the runtime, for log messages.
  *
  * @module
  */
@@ -7,7 +7,10 @@
 /** Path of this library, as it appears in a stack trace. */
 const LIBRARY: string = new URL("..", import.meta.url).pathname;
 
-/** Returns the line of the program that called into this library, or the nearest known line. */
+/**
+ * Returns the line of the program that called into this library. If the stack does not contain that
+ * line, returns the nearest known line.
+ */
 export function callSite(): string {
   const frames = (new Error().stack ?? "").split("\n").filter((line) => /^\s+at /.test(line));
   const site = frames.find((frame) => !frame.includes(LIBRARY));

@@ -29,8 +29,8 @@ export class ArgumentError extends RangeError {
 }
 
 /**
- * A handler or a body returned a value that its kind must not return. Corresponds to
- * `bad_return_value` of OTP.
+ * A handler or a body returned a value that is not allowed there. Corresponds to `bad_return_value`
+ * of OTP.
  *
  * @example
  * ```ts
@@ -81,7 +81,7 @@ export class CallTimeoutError extends Error {
 }
 
 /**
- * An actor has called itself and would wait for its own reply until the timeout.
+ * An actor has called itself, and would wait for its own reply until the timeout.
  *
  * @example
  * ```ts
@@ -270,7 +270,7 @@ export class CallExitError extends Error {
 }
 
 /**
- * The error that `self` throws after its actor has exited, and with which pending waits reject.
+ * Thrown by `self` after its actor has exited. Pending waits of the actor reject with it.
  *
  * @example
  * ```ts

@@ -19,7 +19,10 @@ export function downMessage(ref: Ref, pid: Pid, reason: ExitReason): Down {
   return new Down(RUNTIME, ref, pid, reason);
 }
 
-/** Whether a message was created by the runtime, and is not an imitation. */
+/**
+ * Returns whether the runtime created a message. Messages of programs that only look alike do not
+ * count.
+ */
 export function isSystemMessage(message: unknown): message is Exit | Down | NodeChange {
   return message instanceof Exit || message instanceof Down || message instanceof NodeChange;
 }
@@ -107,8 +110,9 @@ export function thrownReason(thrown: unknown): ExitReason {
 
 /**
  * Returns `reason`, or its description if links, monitors and reports could not read its
- * properties, as with a revoked proxy or an error with a getter that throws. A promise is also
- * replaced by its description, because a promise that is resolved with it would wait for it.
+ * properties. This happens with a revoked proxy, or an error with a getter that throws. A promise
+ * is also replaced by its description, because another promise that is resolved with it would wait
+ * for it.
  */
 export function readableReason(reason: unknown): ExitReason {
   if (reason === null || (typeof reason !== "object" && typeof reason !== "function")) {
@@ -120,12 +124,14 @@ export function readableReason(reason: unknown): ExitReason {
       : Object.keys(reason).length >= 0 && !isThenable(reason);
     if (canBeRead) return reason;
   } catch {
-    // The program's getter or proxy threw.
+    // A getter or a proxy of the program threw.
   }
   return describe(reason);
 }
 
-/** Whether reading properties of a message succeeds. A revoked proxy or a getter may throw. */
+/**
+ * Returns whether the properties of a message can be read. A revoked proxy or a getter may throw.
+ */
 export function isReadable(message: unknown, ...properties: readonly string[]): boolean {
   try {
     void (message instanceof Object);
@@ -138,7 +144,10 @@ export function isReadable(message: unknown, ...properties: readonly string[]): 
   }
 }
 
-/** Whether a value has a method `then`, so that a promise resolved with it would wait for it. */
+/**
+ * Returns whether a value has a method `then`, so that a promise resolved with the value would wait
+ * for it.
+ */
 export function isThenable(value: unknown): boolean {
   if (value === null || (typeof value !== "object" && typeof value !== "function")) return false;
   return typeof (value as { then?: unknown }).then === "function";

@@ -1,6 +1,6 @@
 /**
- * Represents the program outside of actors as `<0.0>`: sends signals and waits for exits on its
- * behalf.
+ * Represents code outside of actors as the pid `<0.0>`: sends signals and waits for exits for that
+ * code.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import type { ExitReason } from "../term/exit.ts";
 import type { Pid, Ref } from "../term/pid.ts";
 import { ActorRef } from "./actor_ref.ts";
 
-/** The program outside of actors. The program cannot be ended, and messages to it are dropped. */
+/** The code outside of actors. It cannot be ended, and messages to it are dropped. */
 export class ExternalCaller extends ActorRef {
   readonly pid: Pid<unknown>;
   readonly isAlive = true;
@@ -19,7 +19,7 @@ export class ExternalCaller extends ActorRef {
     this.pid = pid as Pid<unknown>;
   }
 
-  /** Calls `ended` when the actor that this reference monitors has exited. */
+  /** Calls `ended` when the actor that the monitor `ref` observes has exited. */
   expect(ref: Ref, ended: (reason: ExitReason) => void): void {
     this.#waiting.set(ref.id, ended);
   }

@@ -1,22 +1,25 @@
 /**
- * A mailbox: a first-in, first-out ring that is allocated with the first message. `Actor` extends
- * it, so that an idle actor holds three empty fields and no queue.
+ * A mailbox: a first-in, first-out ring that is allocated when the first message arrives. `Actor`
+ * extends it, so that an idle actor needs only three empty fields.
  *
  * @module
  */
 
 const NONE: unknown[] = [];
 const FIRST_CAPACITY = 4;
-/** Factor by which a full ring grows. It is large because each replaced ring becomes garbage. */
+/**
+ * Factor by which a full ring grows. A large factor causes less garbage, because each growth
+ * replaces the ring.
+ */
 const GROWTH = 4;
-/** Rings with a capacity above this are released when they are empty. */
+/** A ring with a higher capacity than this is released when it is empty. */
 const KEPT_CAPACITY = 256;
 
 /**
- * What a full mailbox does with one more message. System messages are always accepted.
+ * What happens when a message arrives at a full mailbox. System messages are always accepted.
  *
  * - `"dropNewest"`: drops the new message;
- * - `"dropOldest"`: drops the message that waits longest;
+ * - `"dropOldest"`: drops the oldest message;
  * - `"exit"`: the actor exits with the reason `{ mailbox: "full" }`.
  */
 export type MailboxPolicy = "dropNewest" | "dropOldest" | "exit";
@@ -26,7 +29,7 @@ export type MailboxPolicy = "dropNewest" | "dropOldest" | "exit";
  * methods stores an extra word in each instance.
  */
 export class Mailbox {
-  /** A ring; its length is 0 or a power of two. */
+  /** A ring whose length is 0 or a power of two. */
   #items: unknown[] = NONE;
   #head = 0;
   /** Number of messages in the mailbox. */
@@ -80,16 +83,14 @@ export class Mailbox {
     this.length = 0;
   }
 
-  /** Returns the messages in order, at most `max`, for inspection. */
+  /** Returns the first `max` messages in order, for inspection. */
   peek(max: number = Infinity): unknown[] {
     const mask = this.#items.length - 1;
     const length = Math.min(max, this.length);
     return Array.from({ length }, (_, i) => this.#items[(this.#head + i) & mask]);
   }
 
-  /**
-   * Closes the gap at `index` by moving the messages before it: matches are usually near the front.
-   */
+  /** Closes the gap at `index` by moving the messages before it. These are usually few. */
   static #close(mailbox: Mailbox, index: number): void {
     const items = mailbox.#items;
     const mask = items.length - 1;

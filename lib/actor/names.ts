@@ -11,15 +11,13 @@ import { NameError, NoProcError } from "./errors.ts";
 /** Number of names of an exited actor that are freed before pending I/O and timers are handled. */
 const FREED_COUNT = 1024;
 
-/** Registers the names of one system's actors. */
+/** The registered names of one system's actors. */
 export class Names {
   readonly #home: Home;
   readonly #pids = new Map<string, Pid<never>>();
-  /** Names of actors of the runtime, which are not listed. */
+  /** Names of the runtime's own actors, which are not listed. */
   readonly #reserved = new Map<string, Pid<never>>();
-  /**
-   * Number of exited actors some of whose names are still in `#pids`. Lookups ignore these names.
-   */
+  /** Number of exited actors that still have names in `#pids`. Lookups ignore these names. */
   #freeing = 0;
 
   /** `home` is the node whose actors may be registered. */
@@ -33,8 +31,8 @@ export class Names {
   register(name: string, pid: Pid<never>): void {
     if (name === "") throw new NameError("badname", "the name is empty");
     const actor = actorRefOf(pid);
-    // An actor of another system in this process is rejected: that system would not free the name
-    // when the actor exits.
+    // Rejects an actor of another system in this process, because that system would not free the
+    // name when the actor exits.
     if (actor === undefined || pid.home !== this.#home) throw new NoProcError(pid);
     const holder = this.whereis(name);
     if (holder !== undefined) {
@@ -56,7 +54,10 @@ export class Names {
     return pid?.target === undefined ? undefined : pid;
   }
 
-  /** Registers a name for an actor of the runtime. It is not listed and cannot be freed. */
+  /**
+   * Registers a name for one of the runtime's own actors. The name is not listed and cannot be
+   * freed.
+   */
   reserve(name: string, pid: Pid<never>): void {
     this.#reserved.set(name, pid);
   }
@@ -85,7 +86,8 @@ export class Names {
   }
 
   /**
-   * Frees the names of an actor that has exited. The actor itself keeps them, for error messages.
+   * Frees the names of an actor that has exited. The actor object keeps its names, for error
+   * messages.
    */
   ended(actor: ActorRef): void {
     const { names, pid } = actor;
@@ -125,7 +127,7 @@ class Freeing implements Chained {
   }
 }
 
-/** Returns the names of an actor as a list; a single name is stored without one. */
+/** Returns the names of an actor as a list. A single name is stored as a plain string. */
 export function listOf(names: string | ReadonlySet<string> | undefined): readonly string[] {
   return typeof names === "string" ? [names] : [...names ?? []];
 }

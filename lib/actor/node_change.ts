@@ -26,7 +26,10 @@ import { RUNTIME, RuntimeMessage } from "./runtime_message.ts";
  * ```
  */
 export class NodeChange extends RuntimeMessage {
-  /** "nodeup": the session was established. "nodedown": it has ended, or there is none. */
+  /**
+   * "nodeup": the session was established. "nodedown": the session has ended, or none existed when
+   * `monitorNode` was called.
+   */
   readonly type: "nodeup" | "nodedown";
   /** The node, `name@host:port`. */
   readonly node: string;

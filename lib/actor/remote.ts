@@ -1,6 +1,5 @@
 /**
- * The interface through which actors reach other nodes. It is declared here and implemented by a
- * higher layer (an inverted dependency).
+ * The interface through which actors reach other nodes. A higher layer implements it.
  *
  * @module
  */
@@ -11,7 +10,7 @@ import type { ActorRef } from "./actor_ref.ts";
 export interface NodeLink {
   /** Returns the reference to an actor on that node, and creates it if necessary. */
   remoteActor(id: number): ActorRef;
-  /** Returns the reference to an actor on that node if it exists. */
+  /** Returns the reference to an actor on that node, or undefined if there is no reference yet. */
   known(id: number): ActorRef | undefined;
   /** Returns a reference to the actor registered under a name on that node. */
   named(name: string): ActorRef;
@@ -23,7 +22,7 @@ export interface NodeLink {
 
 /** Access to the other nodes of the cluster. */
 export interface Remote {
-  /** Returns the link to the node of a pid, or the reason why there is none. */
+  /** Returns the link to the node of a pid, or the reason why it cannot be reached. */
   nodeLinkOf(home: Home): NodeLink | "noproc" | "noconnection";
   /** Returns the link to the current incarnation of a node. */
   nodeLink(node: string): NodeLink | undefined;
@@ -44,8 +43,8 @@ export interface Remote {
 }
 
 /**
- * A remote spawn: a node, and a function that it exposes. Created by `remote(…).on(node)`, which
- * keeps the types of the function, or as an object literal.
+ * A remote spawn: a node, and a function that it exposes. Create it with `remote(…).on(node)`,
+ * which keeps the types of the function, or write it as an object.
  */
 export interface RemoteSpawn<Message = unknown, Args extends unknown[] = unknown[]> {
   /** The node, `name@host:port`. May be this node. */
@@ -55,15 +54,15 @@ export interface RemoteSpawn<Message = unknown, Args extends unknown[] = unknown
   /** Milliseconds to wait for the node's reply; `Infinity` waits forever. Default 5000. */
   readonly timeout?: number | undefined;
   /**
-   * Whether the actor ends with the session to the node that spawned it. If it traps exits, it has
-   * a few seconds to exit, and is then killed. Default: false.
+   * Whether the actor ends when the session with the node that spawned it ends. If the actor traps
+   * exits, it has a few seconds to exit, and is then killed. Default: false.
    */
   readonly owned?: boolean | undefined;
   /** Never set: carries the types of the function's arguments and messages. */
   readonly spawns?: ((...args: Args) => Pid<Message>) | undefined;
 }
 
-/** An actor by its registered name on a node, this one or another. */
+/** Identifies an actor by its registered name and its node, which may be this one. */
 export interface ActorName {
   /** The name under which the actor is registered on that node. */
   readonly name: string;

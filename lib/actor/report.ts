@@ -10,7 +10,7 @@ import { describe } from "./describe.ts";
 import { reasonText } from "./exit.ts";
 import type { ActorName } from "./remote.ts";
 
-/** Number of characters of its source code that identify a function without a name. */
+/** Maximum number of characters of source code that represent a function without a name. */
 const SOURCE_CHARS_MAX = 60;
 
 /**
@@ -24,8 +24,9 @@ export interface Crash {
   /** The registered names of the actor. */
   readonly names: readonly string[];
   /**
-   * The spawned body: the name under which the function is exposed, the `name` of the service or
-   * the function's own name; otherwise the beginning of its source code.
+   * The name of the actor's body: the name under which the function is exposed, the `name` of the
+   * service, or the function's own name. Without a name, the beginning of the function's source
+   * code.
    */
   readonly body: string;
   /** The exit reason of the actor. */
@@ -61,7 +62,7 @@ export interface Restarting {
   readonly reason: ExitReason;
   /** Number of restarts within the supervisor's `period`, including this one. */
   readonly restarts: number;
-  /** The supervisor's next step, as text. */
+  /** What the supervisor does next, as text. */
   readonly next: string;
 }
 
@@ -77,7 +78,7 @@ export interface GivenUp {
   readonly restarts: number;
 }
 
-/** The events of a system. An event without listeners is not constructed. */
+/** The events of a system. No event object is created if an event has no listeners. */
 export interface SystemEvents {
   /** An actor was spawned. */
   spawn: { readonly pid: Pid };
@@ -95,7 +96,7 @@ export interface SystemEvents {
     readonly message: unknown;
     readonly error?: Error | undefined;
   };
-  /** A mailbox has grown past the mark or, if it is bounded, has dropped a message. */
+  /** A mailbox has grown past its warning length or, if it is bounded, has dropped a message. */
   mailbox: { readonly pid: Pid; readonly length: number; readonly dropped: boolean };
 }
 

@@ -10,7 +10,7 @@ export const RUNTIME: unique symbol = Symbol("runtime");
 /**
  * Base class of the runtime's messages to actors: `Exit`, `Down`, `NodeChange`, `NameChange`,
  * `GroupChange`. `instanceof` this class or a subclass is true only for objects created by the
- * runtime: not for look-alikes, copies, or objects that inherit from one.
+ * runtime: copies and objects that inherit from such an object do not count.
  *
  * @example
  * ```ts
@@ -29,7 +29,7 @@ export const RUNTIME: unique symbol = Symbol("runtime");
  * ```
  */
 export abstract class RuntimeMessage {
-  /** Whether a message was created by the runtime as an instance of this class. */
+  /** Returns whether the runtime created a message as an instance of this class. */
   static [Symbol.hasInstance](message: unknown): boolean {
     return typeof message === "object" && message !== null && #class in message &&
       (message.#class === this || this === RuntimeMessage);

@@ -5,10 +5,10 @@
  *                ▲                              └─no: more credit ─┘                            │
  *                └──────────────────────────────────────────────────────────────────────────────┘
  *
- * The queue is drained in microtasks, which is cheap. Credit counts messages. When the credit is
- * used up, the clock is read. When the slice is over, no actor runs until pending I/O has been
- * handled. If messages take long, less credit is granted, down to one, so a slice is exceeded by at
- * most one message.
+ * The queue is drained in microtasks, which is cheap. Credit is the number of messages that may be
+ * handled before the clock is read. When the slice is over, no actor runs until pending I/O has
+ * been handled. If messages take long, the scheduler grants less credit, at least 1, so a slice is
+ * exceeded by at most one message.
  *
  * @module
  */
@@ -23,11 +23,11 @@ const SLICE_MS = 1;
 
 /** An object that can run in turns. */
 export interface Runnable {
-  /** Handles some messages. Each costs one credit. */
+  /** Handles some messages. Each message costs one credit. */
   run(): void;
 }
 
-/** Observes the messages of actors while it is set. */
+/** Observes the messages of actors. Set only while messages are observed. */
 export interface Probe {
   /** Calls a handler with a message, and returns the handler's result. */
   handle(actor: Runnable, handler: (message: never) => unknown, message: unknown): unknown;
@@ -41,22 +41,25 @@ export interface Probe {
   sent(message: unknown): void;
 }
 
-/** Measures the turns of handlers, with two clock reads per 64 messages. */
+/** Measures how long handlers run, with two clock reads per 64 messages. */
 export interface TurnTimer {
-  /** Returns the time. Milliseconds. */
+  /** Returns the current time in milliseconds. */
   now(): number;
-  /** Called after a turn of `count` messages that took `ms`; `last` is the last message. */
+  /**
+   * Called after a turn that handled `count` messages in `ms` milliseconds; `last` is the last
+   * message.
+   */
   turn(actor: Runnable, count: number, last: unknown, ms: number): void;
 }
 
 /** Runs the ready actors of one system. */
 export class Scheduler {
-  /** Measures turns while it is set. */
+  /** Measures turns. Undefined: turns are not measured. */
   turnTimer: TurnTimer | undefined = undefined;
-  /** Observes messages. Costs one test of this field per turn while it is undefined. */
+  /** Observes messages. Undefined: messages are not observed, which costs one check per turn. */
   probe: Probe | undefined = undefined;
   /**
-   * Called with the object whose turn is running when the clock is read, at most once per 64
+   * Called with the object whose turn is running, when the clock is read: at most once per 64
    * messages.
    */
   sampled: ((runnable: Runnable, now: number) => void) | undefined = undefined;
@@ -64,7 +67,9 @@ export class Scheduler {
   drained: () => void = () => {};
   /** Number of messages that may be handled before the next clock read. */
   credit: number = CREDIT;
-  /** The object whose turn is running. Its code is part of the turn up to its first `await`. */
+  /**
+   * The credit that is granted after a clock read, adapted so that it lasts for about one slice.
+   */
   running: Runnable | undefined = undefined;
   readonly #clock: Clock;
   readonly #yieldToIo: (task: () => void) => void;
@@ -78,9 +83,7 @@ export class Scheduler {
    */
   #grant = CREDIT;
   #lookedAt: number;
-  /**
-   * Whether only turns ran since the last clock read, so that the elapsed time is their duration.
-   */
+  /** Whether only turns ran since the last clock read, so that they took all the elapsed time. */
   #unbroken = false;
 
   /**
@@ -102,13 +105,13 @@ export class Scheduler {
     return this.#queue.length;
   }
 
-  /** Schedules a turn for `runnable` after those queued before it. */
+  /** Schedules a turn for `runnable`, after the turns that are already queued. */
   ready(runnable: Runnable): void {
     this.#queue.push(runnable);
     this.arm();
   }
 
-  /** Schedules the ready turns, followed by a call of `drained`, in a microtask. */
+  /** Schedules a microtask that runs the ready turns and then calls `drained`. */
   arm(): void {
     if (this.#armed) return;
     this.#armed = true;
@@ -116,8 +119,8 @@ export class Scheduler {
   }
 
   /**
-   * Uses credit for an operation outside of turns. Returns false if I/O is due; the operation must
-   * then be scheduled with `ready`.
+   * Uses credit for an operation outside of turns. Returns false if pending I/O must be handled
+   * first; the caller must then schedule the operation with `ready`.
    */
   spend(credit = 1): boolean {
     this.credit -= credit;
@@ -149,7 +152,10 @@ export class Scheduler {
     this.drained();
   };
 
-  /** Grants new credit and returns true if the slice is not over. Otherwise yields to I/O. */
+  /**
+   * Grants new credit and returns true, unless the slice is over: then yields to I/O and returns
+   * false.
+   */
   #renew(): boolean {
     if (this.#yielding) return false;
     const now = this.#clock.now();

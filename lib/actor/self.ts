@@ -20,8 +20,8 @@ export type { MailboxPolicy };
 export type MessageHandler<Message> = (message: Message) => unknown;
 
 /**
- * The body of an actor. It either awaits messages with `self.receive()` and ends when it returns,
- * or returns the handler of its messages at once, which needs no promise per message.
+ * The body of an actor. It either awaits messages with `self.receive()`, and the actor ends when
+ * the body returns; or it returns a message handler at once, which needs no promise per message.
  */
 export type ActorFunction<Message = unknown, Args extends unknown[] = []> = (
   self: Self<Message>,
@@ -33,8 +33,8 @@ export interface ReceiveOptions<Message> {
   /** Milliseconds after which `receive` resolves with `undefined`. Default: no limit. */
   readonly timeout?: number | undefined;
   /**
-   * Takes the first message for which this function returns true; the others stay, in order.
-   * Default: any message.
+   * Takes the first message for which this function returns true; other messages stay in the
+   * mailbox, in order. Default: any message.
    */
   readonly match?: ((message: Message) => boolean) | undefined;
 }
@@ -43,18 +43,19 @@ export interface ReceiveOptions<Message> {
 export interface SpawnOptions {
   /** Links the new actor with the actor that spawns it. Default: false. */
   readonly link?: boolean | undefined;
-  /** Registers it under a name before it runs. Default: no name. */
+  /** Registers the actor under a name before it runs. Default: no name. */
   readonly name?: string | undefined;
-  /** Maximum number of queued messages, and the policy for further messages. Default: no limit. */
+  /** Maximum number of queued messages, and what happens to further messages. Default: no limit. */
   readonly mailbox?: { readonly max: number; readonly policy: MailboxPolicy } | undefined;
 }
 
 /**
- * An actor as its own code sees it. After the actor has exited, `self` has no effect any more: a
- * pending wait rejects with `ActorExitError`, once; a use that does not wait throws it, 100 times
- * in total, and later ones are ignored; a use that waits (`receive`, `call`, `for await`, a remote
- * spawn) never settles. The code of an exited actor therefore stops even if it catches every error.
- * Other waits in its code, such as a `node.call`, cannot be attributed to the actor and continue.
+ * The operations of an actor for its own code. After the actor has exited, `self` has no effect any
+ * more: a pending wait rejects with `ActorExitError`, once; a use that does not wait throws
+ * `ActorExitError`, 100 times in total, and is then ignored; a use that waits (`receive`, `call`,
+ * `for await`, a remote spawn) never settles. The code of an exited actor therefore stops even if
+ * it catches every error. Other waits in its code, such as a `node.call`, cannot be attributed to
+ * the actor and continue.
  */
 export interface Self<Message = unknown> extends AsyncIterable<Message> {
   /** The pid of the actor. */
@@ -64,14 +65,14 @@ export interface Self<Message = unknown> extends AsyncIterable<Message> {
   /** Aborts when the actor exits. Pass it to `fetch` and other functions that accept a signal. */
   readonly signal: AbortSignal;
   /**
-   * Whether exit signals are delivered as `Exit` messages instead of ending the actor. The signal
+   * Whether exit signals are delivered as `Exit` messages. Otherwise they end the actor. The signal
    * "kill" always ends it.
    */
   trapExit: boolean;
   /**
    * Resolves with the next message. Only one `receive` may be pending. A promise, or any other
-   * message with a method `then`, is dropped with the event "deadletter": await it before it is
-   * sent.
+   * message with a method `then`, is dropped and reported as a dead letter: await a promise before
+   * you send it.
    */
   receive(): Promise<Message>;
   /** Resolves with the next message that matches, or with `undefined` after the timeout. */
@@ -96,7 +97,7 @@ export interface Self<Message = unknown> extends AsyncIterable<Message> {
   demonitor(ref: Ref, options?: { flush?: boolean }): boolean;
   /**
    * Sends a request to another actor and resolves with its reply. Rejects as `Node.call` does. If
-   * the call fails and nothing awaits it, this actor exits.
+   * the call fails and its promise is not awaited, this actor exits.
    */
   call<Q, R>(
     to: Pid<Call<Q, R>> | ActorName | string,
@@ -126,38 +127,42 @@ export interface Self<Message = unknown> extends AsyncIterable<Message> {
   now(): number;
   /**
    * Resolves after `ms` milliseconds; rejects with `ActorExitError` if the actor exits before. A
-   * service or handler handles no message meanwhile: use `sendAfter` there.
+   * service or a message handler that sleeps handles no messages in the meantime: use `sendAfter`
+   * there.
    */
   sleep(ms: number): Promise<void>;
-  /** Spawns an actor with this one as its parent. */
+  /** Spawns a child of this actor. */
   spawn<M, A extends unknown[]>(body: ActorFunction<M, A>, ...args: A): Pid<M>;
   /** Spawns a function that another node exposes. Rejects with `SpawnError`. */
   spawn<M, A extends unknown[] = unknown[]>(
     there: RemoteSpawn<M, A>,
     ...args: A
   ): Promise<Pid<M>>;
-  /** Spawns and links in one step. */
+  /** Spawns a child and links with it in one step. */
   spawnLink<M, A extends unknown[]>(body: ActorFunction<M, A>, ...args: A): Pid<M>;
-  /** Spawns a function that another node exposes, and links in one step. */
+  /** Spawns a function that another node exposes, and links with the new actor in one step. */
   spawnLink<M, A extends unknown[] = unknown[]>(
     there: RemoteSpawn<M, A>,
     ...args: A
   ): Promise<Pid<M>>;
-  /** Spawns and monitors in one step. */
+  /** Spawns a child and monitors it in one step. */
   spawnMonitor<M, A extends unknown[]>(body: ActorFunction<M, A>, ...args: A): [Pid<M>, Ref];
-  /** Spawns a function that another node exposes, and monitors in one step. */
+  /** Spawns a function that another node exposes, and monitors the new actor in one step. */
   spawnMonitor<M, A extends unknown[] = unknown[]>(
     there: RemoteSpawn<M, A>,
     ...args: A
   ): Promise<[Pid<M>, Ref]>;
   /**
    * Delivers a `NodeChange` message when a session with this node is established and when it ends;
-   * also at once if there is none.
+   * If there is no session now, delivers "nodedown" at once.
    */
   monitorNode(node: string): void;
-  /** Ends `monitorNode` for a node. Returns whether it was in effect. */
+  /** Stops the messages of `monitorNode` for a node. Returns whether the node was monitored. */
   demonitorNode(node: string): boolean;
 }
 
-/** Messages of the runtime. A program distinguishes them from its own messages by their class. */
+/**
+ * The messages that the runtime sends. A program distinguishes them from its own messages by their
+ * class.
+ */
 export type SystemMessage = Exit | Down | NodeChange;

@@ -1,7 +1,7 @@
 /**
- * Detects actors that wait for themselves, which would last until the timeout. This works where the
- * runtime knows the actor whose code runs: in a turn up to the first `await`, and in handlers run
- * by `within`.
+ * Detects actors that wait for themselves, and would otherwise do so until the timeout. This works
+ * where the runtime can determine the actor whose code runs: in a turn up to the first `await`, and
+ * in handlers that `within` runs.
  *
  * @module
  */
@@ -11,11 +11,11 @@ import type { ActorRef } from "./actor_ref.ts";
 /** An operation, such as a call, by which the running actor waits for itself. */
 export interface SelfWait {
   readonly caller: ActorRef | undefined;
-  /** Rejects with `CallingSelfError`: the actor waits, and therefore cannot answer. */
+  /** Rejects with `CallingSelfError`, because an actor that waits cannot answer. */
   callsSelf(): void;
 }
 
-/** A run of an async handler. */
+/** One run of an async handler. */
 class Run<A> {
   readonly actor: A;
   isOver = false;
@@ -25,9 +25,12 @@ class Run<A> {
   }
 }
 
-/** Records and rejects the waits of actors for themselves, in one system. */
+/** Records the operations by which actors of one system wait for themselves, and rejects them. */
 export class SelfWaits<A extends ActorRef> {
-  /** Waits of the running actor for itself, until it is known whether the actor awaits them. */
+  /**
+   * Operations by which the running actor may wait for itself. It is not yet known whether the
+   * actor awaits them.
+   */
   readonly #waits: SelfWait[] = [];
   /** The async contexts of handlers. Created on first use, because it slows down promises. */
   #runs: AsyncLocalStorage<Run<A> | undefined> | undefined = undefined;
@@ -36,10 +39,7 @@ export class SelfWaits<A extends ActorRef> {
     this.#waits.push(wait);
   }
 
-  /**
-   * Called when an actor starts to wait: rejects its recorded waits for itself, and clears the
-   * list.
-   */
+  /** Called when an actor starts to wait: rejects its recorded operations, and clears the list. */
   fail(actor: ActorRef): void {
     for (const wait of this.#waits.splice(0)) {
       if (wait.caller === actor) wait.callsSelf();
@@ -47,15 +47,16 @@ export class SelfWaits<A extends ActorRef> {
   }
 
   /**
-   * Called when the running actor does not wait. Its messages to itself are then ordinary messages.
+   * Called when the running actor has not started to wait. Its messages to itself are then ordinary
+   * messages.
    */
   allow(): void {
     if (this.#waits.length > 0) this.#waits.length = 0;
   }
 
   /**
-   * Runs an async handler of an actor. {@linkcode actor} returns that actor, even after its first
-   * `await`.
+   * Runs an async handler of an actor. Even after the handler's first `await`, {@linkcode actor}
+   * then returns that actor.
    */
   within<T>(actor: A, handler: () => Promise<T>): Promise<T> {
     const run = new Run(actor);
@@ -67,7 +68,7 @@ export class SelfWaits<A extends ActorRef> {
     return done;
   }
 
-  /** Returns the live actor whose unfinished handler led to the running code. */
+  /** Returns the live actor whose async handler started the running code. */
   get actor(): A | undefined {
     const run = this.#runs?.getStore();
     return run === undefined || run.isOver || !run.actor.isAlive ? undefined : run.actor;

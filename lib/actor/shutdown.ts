@@ -5,10 +5,10 @@
  *        each stops its children by their              exit signal              ends at once
  *        shutdown rules, with `terminate`              "shutdown"
  *
- * The steps share the given time: a step that has used half of the remaining time no longer delays
- * the next one. An actor that does not trap exits ends with the signal. One that does has 5 seconds
- * to handle it. If it waits for messages again before that, it has ignored the signal and is not
- * waited for any longer. All actors that are left then end at once.
+ * The steps share the given time: each step may use half of the time that remains. An actor that
+ * does not trap exits ends when it gets the signal. An actor that traps exits has 5 seconds to
+ * handle it. If that actor waits for messages again earlier, it has ignored the signal, and the
+ * shutdown does not wait for it any longer. All actors that are left then end at once.
  *
  * @module
  */
@@ -23,15 +23,15 @@ import type { System } from "./system.ts";
 const GRACE_MS = 5_000;
 
 /**
- * Interval between two checks whether these actors have ended. Doubles after each check, up to a
- * maximum. Milliseconds.
+ * Interval between two checks whether the actors that trap exits have ended. Doubles after each
+ * check, up to a maximum. Milliseconds.
  */
 const LOOK_MS = 1;
 const LOOK_MS_MAX = 50;
 
 /**
  * Ends all actors of a system within `ms` milliseconds. Resolves with the actors that were still
- * working when they had to be ended.
+ * working when the time was over, and were ended then.
  */
 export async function shutDown(system: System, ms: number): Promise<Pid[]> {
   const deadline = system.now() + ms;
@@ -64,8 +64,8 @@ async function stopSupervisors(system: System, left: () => number): Promise<void
 }
 
 /**
- * A supervisor that ends would end its linked parent and everything linked to that parent: the
- * parent's other supervisors would end too early.
+ * Removes the link between a supervisor and its parent. Otherwise the end of the supervisor would
+ * end the parent and all actors linked to it, including its other supervisors, too early.
  */
 function unlinkParent(system: System, pid: Pid): void {
   const supervisor = system.actorOf(pid);
@@ -100,7 +100,7 @@ function isIdle(system: System, pid: Pid): boolean {
 /** Resolves to whether a promise settles within `ms` milliseconds. */
 function inTime(system: System, promise: Promise<unknown>, ms: number): Promise<boolean> {
   const settled = promise.then(() => true, () => true);
-  // No timer can wait for longer than 24 days, so a longer time counts as no limit.
+  // A timer cannot wait for longer than 24 days, so a longer time counts as no limit.
   if (ms > TIMER_MS_MAX) return settled;
   return system.within(settled, ms, () => new Error("late")).catch(() => false);
 }

@@ -11,22 +11,22 @@
  * | `exit(pid, reason)` | `Exit` message | ends with that reason |
  *
  * A link whose other end exited with the reason "kill" is not an `exit(pid, "kill")`: it can be
- * trapped. Linking with an actor that does not exist sends a signal "noproc"; monitoring it, a
- * `Down` "noproc".
+ * trapped. If an actor links with an actor that does not exist, it gets a signal "noproc"; if it
+ * monitors one, a `Down` with "noproc".
  *
- * An actor of another node has an `ActorRef` too, a `RemoteActor`, while links or monitors use it.
- * The same rules apply to it; it notifies its node, and exits with "noconnection" when the session
- * ends.
+ * An actor of another node is represented by a `RemoteActor` while it has links or monitors here.
+ * The same rules apply to it. It forwards signals to its node, and exits with "noconnection" when
+ * the session ends.
  *
  * Exits propagate over links through a queue, not by recursion, so a chain of a million links
  * causes no stack overflow.
  *
- * One exit may concern a million actors. After {@linkcode PORTION} of them, sockets and timers have
- * a turn:
+ * One exit may affect a million actors. After {@linkcode PORTION} of them, pending I/O and timers
+ * are handled:
  *
  *     an exit ─▶ signals, `Down`s, calls ─▶ a portion at once ─▶ yield to I/O ─▶ a portion ─▶ … ─▶ done
  *
- * Until an actor has received the signal of a link or monitor, it can still remove it.
+ * An actor can remove a link or monitor until it has received its signal.
  *
  * @module
  */
@@ -44,7 +44,7 @@ export const PORTION = 512;
 /** Number of effects in one step. The signals that they cause are delivered after the step. */
 const STEP = 64;
 
-/** The cost of an actor that has nothing to end, as a fraction of one effect. */
+/** The cost of a step for an actor without items, as a fraction of the cost of one effect. */
 const VISIT = 1 / 8;
 
 interface Signal {
@@ -55,12 +55,12 @@ interface Signal {
 
 /** Delivers signals between the actors of one system. */
 export class Signals {
-  /** Access to other nodes, if there is a mesh. */
+  /** Access to other nodes. Undefined on a node without a mesh. */
   remote: Remote | undefined = undefined;
   readonly #waiting = new Ring<Signal>(16);
-  /** Signals that did not fit into the current portion. Later portions deliver them. */
+  /** Signals that exceed the current portion. Later portions deliver them. */
   readonly #late = new Ring<Signal>(16);
-  /** Effects of exits that did not fit into the current portion, in the order of the exits. */
+  /** Effects of exits that exceed the current portion, in the order of the exits. */
   readonly #rest = new Ring<Iterator<number, void>>();
   readonly #yieldToIo: (task: () => void) => void;
   #carrying = false;
@@ -91,7 +91,7 @@ export class Signals {
   link(actor: ActorRef, pid: Pid<never>): void {
     const other = this.who(pid);
     if (typeof other === "string") {
-      // Skips the signal "noproc" if an exit signal of an earlier link is still to be delivered.
+      // Sends no signal "noproc" if an exit signal of an earlier link has not been delivered yet.
       return actor.links?.has(pid) ? undefined : actor.linkBroke(pid, other);
     }
     if (other === actor || actor.links?.has(other.pid as Pid)) return other.released();
@@ -102,7 +102,7 @@ export class Signals {
   unlink(actor: ActorRef, pid: Pid<never>): void {
     if (actor.links === undefined) return;
     const other = this.who(pid);
-    // The other actor may have just exited, with its exit signal still queued.
+    // The other actor may have just exited, and its exit signal may still be queued.
     if (typeof other === "string") return this.#unlinkEnded(actor.links, pid);
     if (untie(actor, other)) other.unlinked(actor);
     other.released();
@@ -134,7 +134,7 @@ export class Signals {
     return false;
   }
 
-  /** Ends everything that is attached to an actor that has exited, and its links and monitors. */
+  /** Ends the links, monitors, calls and timers of an actor that has exited. */
   ended(actor: ActorRef, reason: ExitReason): void {
     if (actor.chain !== undefined) {
       dropChain(actor, reason, PORTION);
@@ -147,8 +147,8 @@ export class Signals {
   }
 
   /**
-   * Runs the effects of an exit: those of a portion at once, the others after pending
-   * I/O and timers have been handled. Each step returns how many effects it had.
+   * Runs the effects of an exit: one portion at once, the others after pending I/O and timers have
+   * been handled. Each step returns the number of its effects.
    */
   inPortions(steps: Iterator<number, void>): void {
     if (this.#isScheduled || this.#isRunning || !this.#run(steps)) this.#later(steps);
@@ -170,7 +170,8 @@ export class Signals {
   }
 
   /**
-   * Whether effects of exits remain, so that something may still refer to an actor that has exited.
+   * Whether effects of exits remain. If so, links and names may still refer to an actor that has
+   * exited.
    */
   get isBehind(): boolean {
     return this.#late.length > 0 || this.#rest.length > 0;
@@ -226,7 +227,8 @@ export class Signals {
   }
 
   /**
-   * Delivers the waiting signals, and those that they cause, at most `most`. Returns the number.
+   * Delivers at most `most` of the waiting signals and those that they cause. Returns the number of
+   * delivered signals.
    */
   #carry(most: number): number {
     if (this.#carrying) return 0;
@@ -288,7 +290,7 @@ export class Signals {
 }
 
 /**
- * Calls `end` with each item that `take` returns for an actor. Yields the number of effects after
+ * Calls `end` for each item that `take` returns for an actor. Yields the number of effects after
  * every {@linkcode STEP}; an actor without items counts as {@linkcode VISIT}.
  */
 function* inSteps<T>(
@@ -347,7 +349,7 @@ function endMonitor(monitor: Monitor): void {
   target.released();
 }
 
-/** Links two actors, on both sides. */
+/** Records a link between two actors on both sides. */
 export function tie(one: ActorRef, other: ActorRef): void {
   (one.links ??= new Set()).add(other.pid as Pid);
   (other.links ??= new Set()).add(one.pid as Pid);

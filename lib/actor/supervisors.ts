@@ -8,12 +8,12 @@ import type { Pid } from "../term/pid.ts";
 import type { Actor } from "./actor.ts";
 import { listOf } from "./names.ts";
 
-/** The table in which a supervisor finds a child by its pid. */
+/** The table from pids to the children of a supervisor. */
 export interface SupervisedChildren {
   get(pid: Pid): { readonly spec: { readonly id: string } } | undefined;
 }
 
-/** A child of a supervisor, read from the supervisor's list without a call. */
+/** A child of a supervisor. It is read from the supervisor's list, without a call. */
 export interface SupervisedChild {
   readonly id: string;
   readonly type: "worker" | "supervisor";
@@ -36,7 +36,7 @@ export class Supervisors {
     this.#actorOf = actorOf;
   }
 
-  /** Returns the supervisors that have no supervisor, in the order of their start. */
+  /** Returns the top-level supervisors, in the order of their start. */
   top(): Pid[] {
     const isTop = (pid: Pid): boolean =>
       !this.#actorOf(pid)?.ancestors.some((ancestor) => this.#supervisors.has(ancestor));

@@ -1,5 +1,5 @@
 /**
- * A system: the actors of one node, their table, and their shared state.
+ * A system: the actors of one node, and the state that they share.
  *
  * Longer than 400 lines: this is the one object that all parts of a node share; names, signals,
  * timers and turns are in separate files.
@@ -67,21 +67,21 @@ import { Wheel, type WheelTimer } from "./wheel.ts";
 const ANCESTORS_MAX = 8;
 
 /**
- * Maximum number of calls per period whose stacks are captured, which costs a few µs each. The
- * errors of further calls lack the caller's stack. Of those calls, every 16th reads the clock, to
- * find out whether the next period has begun.
+ * Maximum number of calls per period for which the caller's stack is captured, which takes a few µs
+ * each. The errors of further calls lack that stack. For every 16th of those calls, the clock is
+ * read to check whether the next period has begun.
  */
 const TRACES_MAX = 20;
 const TRACES_MS = 100;
 
-/** Mailbox length that causes a warning, once. */
+/** Length of an unbounded mailbox that causes a warning. Each tenfold of it causes another. */
 export const MAILBOX_MARK = 10_000;
 
-/** The host functions that a system uses. */
+/** The functions of the host that a system uses. */
 export interface SystemHost {
   readonly clock: Clock;
   readonly random: Random;
-  /** Runs the task after pending I/O and timers have been handled. */
+  /** Runs a task after pending I/O and timers have been handled. */
   yieldToIo(task: () => void): void;
 }
 
@@ -91,7 +91,9 @@ export interface SystemTracer {
   spawned(actor: object, parent: object | undefined, name: string): void;
   /** Called when a spawn on another node begins. */
   spawning(name: string, from: object | undefined, spawned: Promise<unknown>): void;
-  /** Runs a function in a span that begins a trace, unless a trace is active. */
+  /**
+   * Runs a function. If no trace is active, the function runs in a span that begins a new trace.
+   */
   root<T>(name: string, body: () => T): T;
   /** Records an operation within the active trace. */
   mark(name: string): void;
@@ -103,9 +105,9 @@ export interface SystemTracer {
  */
 export class System implements ActorHome, TimerHost, Tracker {
   readonly home: Home;
-  /** Pid of the program outside of actors: `<0.0>`. */
+  /** The pid of the code outside of actors: `<0.0>`. */
   readonly pid: Pid;
-  /** The program outside of actors, as an `ActorRef`. */
+  /** The code outside of actors, as an `ActorRef`. */
   readonly externalCaller: ExternalCaller;
   readonly scheduler: Scheduler;
   readonly wheel: Wheel;
@@ -113,13 +115,11 @@ export class System implements ActorHome, TimerHost, Tracker {
   readonly events: Emitter<SystemEvents>;
   /** Whether other nodes may replace the states of services on this node. */
   permitsControl = false;
-  /** Mailbox length from which `admit` is called for each message. */
+  /** The mailbox length from which `admit` is called for each new message. */
   mark: number = MAILBOX_MARK;
   /** The actors that monitor nodes, by the name of the monitored node. */
   readonly nodeWatchers: Watchers = new Watchers();
-  /**
-   * Whether the node is being stopped gracefully, so that other nodes may not spawn actors here.
-   */
+  /** Whether the node is being stopped gracefully. Other nodes may then not spawn actors here. */
   isStopping = false;
   /** Creates trace spans. Undefined if tracing is off. */
   tracer: SystemTracer | undefined = undefined;
@@ -140,17 +140,18 @@ export class System implements ActorHome, TimerHost, Tracker {
   readonly #actors = new Table<Actor>();
   #lastId = 0;
   /**
-   * The home of the pids to which `send` delivers without further checks: this node's, or undefined
-   * while messages are observed.
+   * The home of the pids to which `send` delivers without further checks: this node's home, or
+   * undefined while messages are observed.
    */
   #direct: Home | undefined;
-  /** The only native timer. Fires when the wheel has the next timer due. */
+  /** The only native timer. It fires when the next timer of the wheel is due. */
   #alarm: Timer | undefined;
   #alarmAt = Infinity;
   #stopped = false;
   readonly #yieldToIo: (task: () => void) => void;
   /**
-   * The functions that settle the last created promise, stored here to avoid an object per promise.
+   * The functions that settle the promise that was created last. They are stored here to avoid an
+   * object per promise.
    */
   #resolve!: (value: unknown) => void;
   #reject!: (error: unknown) => void;
@@ -162,12 +163,12 @@ export class System implements ActorHome, TimerHost, Tracker {
     this.#reject = reject;
   };
   readonly #failures = new UnhandledFailures(this);
-  /** Records operations, such as calls, by which an actor waits for itself. */
+  /** Records the operations, such as calls, by which an actor waits for itself. */
   readonly selfWaits: SelfWaits<Actor> = new SelfWaits();
-  /** Number of calls whose stacks may still be captured in this period. */
+  /** Number of calls whose stacks may still be captured in the current period. */
   #traces = 0;
   #tracesUntil = 0;
-  /** Number of calls made without capturing a stack. The clock is read for every 16th of them. */
+  /** Number of calls whose stacks were not captured. The clock is read for every 16th of them. */
   #untraced = 0;
 
   constructor(home: Home, host: SystemHost, events: Emitter<SystemEvents> = new Emitter()) {
@@ -198,7 +199,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     return this.#actors.size;
   }
 
-  /** Number of actors that were spawned. */
+  /** Number of actors that were ever spawned. */
   get spawned(): number {
     return this.#lastId;
   }
@@ -221,9 +222,9 @@ export class System implements ActorHome, TimerHost, Tracker {
   }
 
   /**
-   * Resolves with the reason when an actor has exited; at once, with "noproc", if it does not
-   * exist. Rejects with `NoConnectionError` if its node is unreachable or the session is lost in
-   * the meantime, in which case the actor may still be alive.
+   * Resolves with the exit reason when an actor has exited. Resolves at once with "noproc" if the
+   * actor does not exist. Rejects with `NoConnectionError` if the actor's node is unreachable or
+   * its session is lost; the actor may then still be alive.
    */
   whenEnded(pid: Pid<never>): Promise<ExitReason> {
     pid = this.here(pid);
@@ -244,8 +245,9 @@ export class System implements ActorHome, TimerHost, Tracker {
   }
 
   /**
-   * Whether there is a session with the incarnation of a pid's node, or there can be none because
-   * the node has been restarted. An actor may also exit with the reason "noconnection" itself.
+   * Returns whether the state of a remote actor is certain: there is a session with its incarnation
+   * of the node, or that node has been restarted since. Needed because an actor may itself exit
+   * with the reason "noconnection".
    */
   #isReachable(pid: Pid<never>): boolean {
     const { remote } = this.signals;
@@ -258,8 +260,8 @@ export class System implements ActorHome, TimerHost, Tracker {
   }
 
   /**
-   * Ends an actor by `order` and resolves when it has exited. Rejects as `whenEnded` does, and with
-   * `CallingSelfError` if the actor itself waits for its end.
+   * Ends an actor by calling `order`, and resolves when the actor has exited. Rejects as
+   * `whenEnded` does, and with `CallingSelfError` if the actor waits for its own end.
    */
   endBy(pid: Pid<never>, order: () => void): Promise<void> {
     checkPid(pid);
@@ -279,7 +281,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     });
   }
 
-  /** Ends one actor when another exits, but not the reverse. */
+  /** Kills the actor `pid` when `owner` exits. The exit of `pid` does not affect `owner`. */
   ownedBy(owner: Pid<never>, pid: Pid<never>): void {
     const actorRef = actorRefOf(owner);
     if (!(actorRef instanceof Actor)) return this.exit(pid, "kill");
@@ -289,8 +291,8 @@ export class System implements ActorHome, TimerHost, Tracker {
   }
 
   /**
-   * Settles like `promise`, or rejects with `late()` after `ms`. Rejects with `ArgumentError` if
-   * `ms` is invalid.
+   * Settles as `promise` does, or rejects with `late()` after `ms` milliseconds. Rejects with
+   * `ArgumentError` if `ms` is invalid.
    */
   within<T>(promise: Promise<T>, ms: number, late: () => Error): Promise<T> {
     return new Promise((resolve, reject) => {
@@ -304,7 +306,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     });
   }
 
-  /** Records that an actor supervises children, whose crashes it also reports. */
+  /** Records that an actor is a supervisor, for crash reports and inspection. */
   supervises(
     supervisor: Pid,
     running: SupervisedChildren,
@@ -315,9 +317,9 @@ export class System implements ActorHome, TimerHost, Tracker {
   }
 
   /**
-   * Converts a pid to one of this node. A pid of another node in the same process would refer to
-   * its actor directly: that actor must be reached through the session. It may also represent an
-   * actor of this node.
+   * Converts a pid to a pid of this system. A pid that another node in the same process created
+   * refers to its actor directly, but that actor must be reached through the session. Such a pid
+   * may also identify an actor of this node.
    */
   here<M>(pid: Pid<M>): Pid<M> {
     const { home } = pid;
@@ -330,14 +332,14 @@ export class System implements ActorHome, TimerHost, Tracker {
   }
 
   /**
-   * Returns the actor of a pid, or the reason why there is none. Throws `ArgumentError` if it is
-   * not a pid.
+   * Returns the actor of a pid, or the reason why it cannot be reached. Throws `ArgumentError` if
+   * the argument is not a pid.
    */
   who(pid: Pid<never>): ActorRef | "noproc" | "noconnection" {
     return this.signals.who(checked(this, pid));
   }
 
-  /** Whether an actor of this node is alive. */
+  /** Returns whether a pid identifies a live actor of this node. */
   isAlive(pid: Pid<never>): boolean {
     pid = this.here(pid);
     return pid.home.local && pid.target !== undefined;
@@ -413,7 +415,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     else this.#elsewhere(to, message);
   }
 
-  /** Reports the message to the probe, if any. Returns the pid converted by `here`. */
+  /** Reports the message to the probe, if one is set. Returns the pid converted by `here`. */
   #indirect<M>(to: Pid<M>, message: M): Pid<M> {
     if (this.scheduler.probe !== undefined) this.scheduler.probe.sent(message);
     return to.home === this.home ? to : this.here(to);
@@ -483,8 +485,8 @@ export class System implements ActorHome, TimerHost, Tracker {
     if (tracked !== undefined) tracked.origin = call;
     if (callsSelf) this.selfWaits.add(call);
     if (ms !== Infinity) {
-      // The timeout begins at the end of this turn, so a call that is answered within the turn
-      // reads no clock.
+      // The timeout begins at the end of this turn. A call that is answered within the turn
+      // therefore reads no clock.
       this.wheel.addWaiting(call, ms);
       this.scheduler.arm();
       if (this.#mayTrace()) this.#trace(call);
@@ -499,15 +501,16 @@ export class System implements ActorHome, TimerHost, Tracker {
     return promise as Promise<R>;
   }
 
-  /** Returns the actor whose code is running, if known: see `self_waits.ts`. */
+  /** Returns the actor whose code is running, if it can be determined: see `self_waits.ts`. */
   get running(): Actor | undefined {
     const { running } = this.scheduler;
     return running instanceof Actor ? running : this.selfWaits.actor;
   }
 
   /**
-   * Runs `work` and tracks its promise: a failure that is not awaited ends the running actor, if it
-   * is known, and a loop of retries cannot starve I/O. Rejects with the error that `work` throws.
+   * Runs `work` and tracks its promise. If the promise rejects and is not awaited, the running
+   * actor exits, if it is known; and a loop of retries cannot starve I/O. If `work` throws, rejects
+   * with its error.
    */
   tracked<T>(work: () => Promise<T>, caller: ActorRef | undefined = this.running): Promise<T> {
     try {
@@ -528,8 +531,8 @@ export class System implements ActorHome, TimerHost, Tracker {
   }
 
   /**
-   * Runs `task` now, or after pending I/O if that is due, because an operation that fails at
-   * once may be retried in a loop.
+   * Runs `task` now, or after pending I/O if that is due. Otherwise a loop that retries an
+   * operation which fails at once would starve I/O.
    */
   soon(task: () => void): void {
     if (this.scheduler.spend()) task();
@@ -541,7 +544,7 @@ export class System implements ActorHome, TimerHost, Tracker {
   }
 
   /**
-   * Receives unhandled rejections from the host, if it can report them, until the system is
+   * Makes the host report unhandled rejections to this system, if it can, until the system is
    * stopped.
    */
   claimRejections(host: { claimRejections?(claims: Claims): RejectionClaim }): void {
@@ -553,14 +556,14 @@ export class System implements ActorHome, TimerHost, Tracker {
     return this.#failures.claimsRejections;
   }
 
-  /** Records a failure that has not been awaited so far. */
+  /** Records a failure whose promise has not been awaited so far. */
   forgotten(origin: Origin, error: unknown): void {
     this.#failures.forgotten(origin, error);
   }
 
   /**
-   * Ends the caller because of a failure that was not awaited. Reports the failure if there is no
-   * caller.
+   * Ends the caller because it did not await a promise that was rejected. Without a caller, only
+   * reports the failure.
    */
   unhandled(error: unknown, caller: ActorRef | undefined): void {
     const reason = thrownReason(error);
@@ -580,7 +583,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     });
   }
 
-  /** Whether the stack of one more call may be captured in the current period. */
+  /** Returns whether the stack of one more call may be captured in the current period. */
   #mayTrace(): boolean {
     if (this.#traces > 0) return true;
     if ((this.#untraced++ & 15) !== 0) return false;
@@ -592,7 +595,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     return true;
   }
 
-  /** Captures the stack of the caller of a call, for the errors of the call. */
+  /** Captures the stack of the caller, for the errors of a call. */
   #trace(call: { trace: { readonly stack?: string } | undefined }): void {
     this.#traces--;
     const trace = {};
@@ -621,7 +624,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     return this.rejected(new Reason(callee, which), caller);
   }
 
-  /** Sends an exit signal from `from`. Default: the program outside of actors. */
+  /** Sends an exit signal from `from`. Default: from the code outside of actors. */
   exit(to: Pid<never>, reason: ExitReason, from: Pid = this.pid): void {
     const actor = this.who(to);
     if (typeof actor === "string") return;
@@ -649,8 +652,8 @@ export class System implements ActorHome, TimerHost, Tracker {
   }
 
   /**
-   * Notifies an actor when a session with a node is established and when it ends; also at once if
-   * there is none.
+   * Notifies an actor when a session with a node is established and when it ends; If there is no
+   * session now, sends "nodedown" at once.
    */
   monitorNode(actor: ActorRef, node: string): void {
     this.nodeWatchers.add(node, actor);
@@ -695,7 +698,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     return this.#clock.wall();
   }
 
-  /** Resolves after `ms` milliseconds. Rejects if the actor exits before. */
+  /** Resolves after `ms` milliseconds. Rejects if the actor exits earlier. */
   sleep(actor: Actor, ms: number): Promise<void> {
     const wait = timerMs(ms);
     const slept = new Promise<void>((wake, reject) => {
@@ -718,7 +721,10 @@ export class System implements ActorHome, TimerHost, Tracker {
     return this.#random.next();
   }
 
-  /** Runs a task after pending I/O and timers have been handled: between portions of long work. */
+  /**
+   * Runs a task after pending I/O and timers have been handled. Used between the portions of long
+   * work.
+   */
   yieldToIo(task: () => void): void {
     this.#yieldToIo(task);
   }
@@ -754,13 +760,13 @@ export class System implements ActorHome, TimerHost, Tracker {
     this.signals.ended(actor, reason);
   }
 
-  /** Whether a message may enter a mailbox that has reached its watermark. */
+  /** Returns whether a message may enter a mailbox that has reached its watermark. */
   admit(actor: Actor, message: unknown): boolean {
     const { length, bound } = actor;
     const pid = actor.pid as Pid;
     const full = bound !== undefined && length >= bound.max && !isSystemMessage(message);
-    // Emitted at the mark and each tenfold; a bounded mailbox checks every message and reports each
-    // drop.
+    // The event is emitted at the warning length and at each tenfold of it. A bounded mailbox is
+    // checked at every message, and emits the event for each message that it drops.
     if (bound === undefined) actor.watermark = length * 10;
     if ((full || bound === undefined) && this.events.has("mailbox")) {
       this.events.emit("mailbox", { pid, length, dropped: full });
@@ -781,7 +787,10 @@ export class System implements ActorHome, TimerHost, Tracker {
     }
   }
 
-  /** Drops a message of another node because the mailbox is over its limit for remote messages. */
+  /**
+   * Drops a message from another node, because the mailbox has reached its limit for remote
+   * messages.
+   */
   overfull(actor: ActorRef, message: unknown): void {
     const pid = actor.pid as Pid;
     if (this.events.has("mailbox")) {
@@ -793,7 +802,7 @@ export class System implements ActorHome, TimerHost, Tracker {
   /** Ends all actors and the wheel's timer. Actors spawned afterwards exit at once. */
   stop(): void {
     this.isStopping = true;
-    // Rejections caused by the stop must still be handled here.
+    // Rejections that the stop causes must still be handled here.
     if (!this.#stopped) this.#failures.release();
     this.#stopped = true;
     for (const actor of this.#actors.all()) actor.end("shutdown");
@@ -802,7 +811,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     this.onStop();
   }
 
-  /** Applies spawn options. Throws if they are invalid; the actor must then be discarded. */
+  /** Applies spawn options. Throws if they are invalid; the caller must then discard the actor. */
   #apply(actor: Actor, { name, mailbox }: SpawnOptions): void {
     if (mailbox !== undefined) {
       if (!(mailbox.max >= 1)) {
@@ -844,7 +853,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     if (this.events.has("deadletter")) this.events.emit("deadletter", { to, message });
   }
 
-  /** Returns the actor registered under a name, or the reason why there is none. */
+  /** Returns the actor registered under a name, or the reason why it cannot be reached. */
   #named(to: ActorName | string): ActorRef | "noproc" | "noconnection" {
     if (typeof to !== "string") checkActorName(to);
     const name = typeof to === "string" ? to : to.name;
@@ -855,7 +864,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     return this.signals.remote?.nodeLink(to.node)?.named(name) ?? "noconnection";
   }
 
-  /** Returns the pid in the `Down` of a monitor by name that found no actor. */
+  /** Returns the pid that a `Down` contains if a monitor by name found no actor. */
   #nobody(to: ActorName | string): Pid {
     if (typeof to === "string" || to.node === this.home.node) return this.pid;
     return new Pid({ node: to.node, creation: 0, local: false, system: this }, 0, undefined);
@@ -869,7 +878,8 @@ export class System implements ActorHome, TimerHost, Tracker {
   #arm(due: number): void {
     this.#alarm?.cancel();
     this.#alarmAt = due;
-    // Longer delays exceed the host's timers: the timer then fires early and is set again.
+    // If the delay exceeds the maximum of the host's timers, the timer fires early and is set
+    // again.
     const ms = Math.min(Math.max(0, due - this.#clock.now()), TIMER_MS_MAX);
     this.#alarm = this.#clock.after(ms, this.#ring);
   }
@@ -904,7 +914,7 @@ export class System implements ActorHome, TimerHost, Tracker {
   }
 }
 
-/** A wait for an actor's exit by code outside of actors. */
+/** Waits for an actor's exit, for code outside of actors. */
 class Waiting implements Chained {
   following: Chained | undefined = undefined;
   preceding: Chained | undefined = undefined;
@@ -919,7 +929,7 @@ class Waiting implements Chained {
   }
 }
 
-/** Returns a pid as the system knows it. Other values are rejected by the check of arguments. */
+/** Converts a pid by `here`. Returns other values unchanged: a later check rejects them. */
 function checked(system: System, pid: Pid<never>): Pid {
   return pid instanceof Pid ? system.here(pid) as Pid : pid;
 }
@@ -933,8 +943,8 @@ export function systemOf(pid: Pid<never>): System {
 }
 
 /**
- * Handles a message that a full mailbox dropped: a caller is notified instead of waiting for the
- * timeout.
+ * Handles a message that a full mailbox dropped. If it is a call, rejects the call, so that the
+ * caller need not wait for the timeout.
  */
 function dropped(message: unknown, pid: Pid): void {
   if (message instanceof PendingCall) message.full();

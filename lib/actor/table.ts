@@ -1,18 +1,18 @@
 /**
  * The actors of a system by number. Numbers are assigned in order and never reused, so the table
- * consists of pages of consecutive numbers: an actor costs one word, and a page is freed with its
- * last actor.
+ * consists of pages with consecutive numbers. An actor costs one word, and a page is freed when its
+ * last actor exits.
  *
  * @module
  */
 
-/** Number of consecutive numbers that one page holds. */
+/** Number of entries in one page. */
 const PAGE_SIZE = 64;
 
 interface Page<T> {
   /** Items by number within the page. */
   readonly items: (T | undefined)[];
-  /** Index of the page: its first number, divided by the size of a page. */
+  /** Index of the page: its first number divided by the page size. */
   readonly index: number;
   /** Number of items on the page. */
   count: number;
@@ -26,7 +26,7 @@ export class Table<T extends object> {
   /** The page of the last added item; kept even when it is empty. */
   #newest: Page<T> | undefined = undefined;
 
-  /** Adds an item. Its number must be higher than all before it. */
+  /** Adds an item. Its number must be higher than all earlier ones. */
   add(id: number, item: T): void {
     const index = Math.floor(id / PAGE_SIZE);
     let page = this.#newest;
@@ -56,8 +56,8 @@ export class Table<T extends object> {
   }
 
   /**
-   * Iterates over the items, in the order of their numbers. They may be added and removed
-   * meanwhile.
+   * Iterates over the items, in the order of their numbers. Items may be added and removed during
+   * the iteration.
    */
   *each(): Generator<T, void> {
     for (const items of this.pages()) {
@@ -66,7 +66,7 @@ export class Table<T extends object> {
   }
 
   /**
-   * Iterates over the pages, which is faster than over the items. Entries without an item are
+   * Iterates over the pages, which is faster than iterating over the items. Unused entries are
    * `undefined`.
    */
   *pages(): Generator<readonly (T | undefined)[], void> {

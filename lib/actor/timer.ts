@@ -1,6 +1,6 @@
 /**
  * Timers that send a message once or repeatedly. They are in the system's wheel and attached to
- * their target, so that none outlives it.
+ * their target, so that a timer never outlives its target.
  *
  * @module
  */
@@ -13,14 +13,15 @@ import type { Wheel, WheelTimer } from "./wheel.ts";
 export const TIMER_MS_MAX: number = 2 ** 31 - 1;
 
 /**
- * Returns a valid delay. A negative one becomes 0. Throws `ArgumentError` if it is not a number.
+ * Checks and returns a delay. A negative one becomes 0. Throws `ArgumentError` if it is not a
+ * number.
  */
 export function timerMs(ms: number): number {
   if (ms <= TIMER_MS_MAX) return Math.max(0, ms);
   throw new ArgumentError(`${ms} is not a valid delay: use 0 to ${TIMER_MS_MAX} ms`);
 }
 
-/** Returns a valid timeout: a valid delay, or `Infinity` for no limit. */
+/** Checks and returns a timeout: a valid delay, or `Infinity` for no limit. */
 export function patienceMs(ms: number): number {
   return ms === Infinity ? ms : timerMs(ms);
 }
@@ -39,7 +40,7 @@ export function badPatience(ms: number): ArgumentError {
 
 /** A started timer, as accepted by `cancelTimer`. */
 export interface TimerRef {
-  /** Whole milliseconds until it fires, or `undefined` if it will not fire any more. */
+  /** Whole milliseconds until the timer fires, or `undefined` if it will not fire any more. */
   readonly left: number | undefined;
 }
 
@@ -131,8 +132,8 @@ export class SentTimer implements WheelTimer, TimerRef, Chained {
   }
 
   /**
-   * Schedules the next message relative to the first one, however late this one is. Missed ones are
-   * skipped.
+   * Schedules the next message relative to the first one, however late this message is. Skips
+   * messages whose time has already passed.
    */
   #again(everyMs: number): void {
     const missed = Math.max(0, Math.floor((this.#host.now() - this.due) / everyMs));

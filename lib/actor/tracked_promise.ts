@@ -1,14 +1,15 @@
 /**
- * Promises that record whether they are awaited. Calls, spawns and starts return them. A failure
- * that is never awaited is not an unhandled rejection, which would end the process. It ends the
- * actor that made the call.
+ * Promises that record whether they are awaited. Calls, spawns and starts return them. If such a
+ * promise rejects and is never awaited, this is not an unhandled rejection, which would end the
+ * process: it ends the actor that made the call.
  *
  *     rejected ─▶ handled already? ─yes─▶ as with any promise
  *                    └─no─▶ I/O has a turn ─▶ handled now? ─no─▶ its caller ends, or a crash is reported
  *
  * `await`, `then`, `catch`, `finally`, `Promise.all` and `resolve` all read the `constructor` of
  * their promise (ECMA-262, PromiseResolve and SpeciesConstructor). In this class, `constructor` is
- * a getter that records the read. It returns `Promise`, so that `await` can use its fast path.
+ * a getter that records that the promise is awaited. It returns `Promise`, so that `await` can use
+ * its fast path.
  *
  * Even so, an `await` takes 10 % longer, and `Promise.all` takes three times as long on Bun. Where
  * the host reports unhandled rejections to the system alone (`RejectionClaim.isSole`), calls
@@ -20,22 +21,25 @@
  */
 import type { ActorRef } from "./actor_ref.ts";
 
-/** The operation from which a tracked promise results. */
+/** The operation whose result a tracked promise represents. */
 export interface Origin {
-  /** Whether something awaits the promise. */
+  /** Whether the promise is awaited. */
   handled: boolean;
   /** The actor that made the call, if it is known. */
   readonly caller: ActorRef | undefined;
   readonly tracker: Tracker;
 }
 
-/** The part of the system that receives failures of promises that were not awaited. */
+/** The part of the system that receives rejections of promises that were not awaited. */
 export interface Tracker {
   /** Whether the host reports unhandled rejections to the system. */
   readonly claimsRejections: boolean;
-  /** Records the origin of a failure: the error of a call, or the promise of an untracked call. */
+  /**
+   * Records which actor requested an operation that has failed. `failure` is the error of a call,
+   * or the rejected promise of an untracked call.
+   */
   noted(failure: unknown, caller: ActorRef | undefined): void;
-  /** Checks, after pending I/O, whether the failure is still not handled. */
+  /** Checks after pending I/O whether the failure has been handled in the meantime. */
   forgotten(origin: Origin, error: unknown): void;
   /** Runs `task` now, or after pending I/O if that is due. */
   soon(task: () => void): void;
@@ -43,7 +47,7 @@ export interface Tracker {
 
 /** A promise that records whether it is awaited. Promises derived from it do so too. */
 export class TrackedPromise<T> extends Promise<T> {
-  /** Set immediately after construction. Undefined: the promise is not tracked. */
+  /** Set immediately after construction. Undefined if the promise is not tracked. */
   declare origin: Origin | undefined;
 
   override then<A = T, B = never>(
@@ -52,8 +56,8 @@ export class TrackedPromise<T> extends Promise<T> {
   ): Promise<A | B> {
     const { origin } = this;
     const next = super.then(resolved, rejected);
-    // A `then` with both callbacks is assumed to handle all failures: `Promise.all` and resolving
-    // another promise with this one do so.
+    // A `then` with both callbacks is assumed to handle all failures. `Promise.all` calls `then` in
+    // this way, and so does a promise that is resolved with this one.
     if (origin === undefined || typeof rejected === "function" && typeof resolved === "function") {
       return next;
     }
@@ -76,8 +80,8 @@ Object.defineProperty(TrackedPromise.prototype, "constructor", {
 });
 
 /**
- * Returns a tracked promise with the same result. It settles after pending I/O where that is due, so
- * that a loop of retries does not starve I/O.
+ * Returns a tracked promise with the same result. If pending I/O must be handled, it settles after
+ * that, so that a loop of retries does not starve I/O.
  */
 export function track<T>(
   promise: Promise<T>,
@@ -86,7 +90,7 @@ export function track<T>(
 ): Promise<T> {
   const origin: Origin = { handled: false, tracker, caller };
   const tracked: TrackedPromise<T> = new TrackedPromise<T>((resolve, reject) => {
-    // If the caller has exited, settles at once: its code does not retry.
+    // If the caller has exited, settles at once: its code cannot retry.
     const settle = (task: () => void): void =>
       caller?.isAlive === false ? task() : tracker.soon(task);
     const refuse = (error: unknown): void => {
@@ -110,7 +114,7 @@ export interface Deferred<T> {
 }
 
 /**
- * Returns a promise that an event will settle. Cheaper than {@linkcode track}, which is for
+ * Returns a promise that an event settles later. Cheaper than {@linkcode track}, which is for
  * operations that may settle at once.
  */
 export function deferred<T>(
@@ -142,7 +146,7 @@ export function failed(promise: Promise<unknown>, origin: Origin, error: unknown
   tracker.noted(error, caller);
   const isTracked = promise instanceof TrackedPromise;
   if (origin.handled) return;
-  // The exit of a caller does not make its calls unhandled rejections.
+  // If a caller exits, its failed calls must not become unhandled rejections.
   if (!isTracked && tracker.claimsRejections && caller?.isAlive !== false) {
     return tracker.noted(promise, caller);
   }

@@ -1,6 +1,6 @@
 /**
- * Finds the actor to which an unhandled failure belongs: of a tracked promise that was not awaited,
- * or of an unhandled rejection that the host reports.
+ * Finds the actor that is responsible for an unhandled failure: a tracked promise that was not
+ * awaited, or an unhandled rejection that the host reports.
  *
  * @module
  */
@@ -19,9 +19,12 @@ export interface FailureHost {
 /** The failures of one system that may turn out to be unhandled. */
 export class UnhandledFailures {
   readonly #system: FailureHost;
-  /** Failures that were not awaited yet, with their origins. */
+  /** Failures whose promises were not awaited yet, with their origins. */
   readonly #forgotten: [origin: Origin, error: unknown][] = [];
-  /** The actors that requested recently failed operations, by the error or rejected promise. */
+  /**
+   * The actors that requested operations which failed recently, by the error or the rejected
+   * promise.
+   */
   readonly #failures = new WeakMap<object, ActorRef | undefined>();
   /**
    * The same as `#failures`, for errors that are not objects. Cleared after pending I/O was
@@ -57,15 +60,15 @@ export class UnhandledFailures {
     return this.#claim !== undefined;
   }
 
-  /** Whether all unhandled rejections of the process are reported to this system alone. */
+  /** Whether the host reports all unhandled rejections of the process to this system alone. */
   get isSole(): boolean {
     return this.#claim?.isSole === true;
   }
 
   /**
-   * Whether an unhandled rejection is a failure of this system: of a call, or of a function that
-   * awaited a call and was not awaited itself. It then ends the caller. An error whose `cause` is
-   * such a failure counts too.
+   * Returns whether an unhandled rejection is a failure of this system: of a call, or of a function
+   * that awaited a call and was not awaited itself. If so, ends the caller. An error whose `cause`
+   * is such a failure counts too.
    */
   #claims(reason: unknown, promise: Promise<unknown>): boolean {
     const cause = causeOf(reason);
@@ -80,7 +83,7 @@ export class UnhandledFailures {
     return true;
   }
 
-  /** Ends {@linkcode claimRejections}, after pending I/O has been handled. */
+  /** Ends {@linkcode claimRejections} after pending I/O has been handled. */
   release(): void {
     if (this.#claim !== undefined) this.#system.yieldToIo(this.#release);
   }
@@ -90,7 +93,7 @@ export class UnhandledFailures {
     this.#claim = undefined;
   };
 
-  /** Records a failure that has not been awaited so far. */
+  /** Records a failure whose promise has not been awaited so far. */
   forgotten(origin: Origin, error: unknown): void {
     this.#forgotten.push([origin, error]);
     if (this.#forgotten.length === 1) this.#system.yieldToIo(this.#judge);

@@ -1,5 +1,6 @@
 /**
- * Subscriptions of actors to a node, a name or a group. An actor's subscriptions end when it exits.
+ * Subscriptions of actors to changes of a node, a name or a group. An actor's subscriptions end
+ * when it exits.
  *
  * @module
  */

@@ -2,12 +2,11 @@
  * A hierarchical timing wheel: the cost of setting and cancelling a timer does not depend on the
  * number of timers. Deterministic: time is an argument.
  *
- *     level 0: 256 slots of 1 ms │ level 1: 256 × 256 ms │ level 2: 256 × 65.5 s │ level 3: 256 ×
- * 4.66 h
+ *     level 0: 256 slots of 1 ms │ level 1: of 256 ms │ level 2: of 65.5 s │ level 3: of 4.66 h
  *
- * A timer is in the slot of its due tick, on the lowest level that reaches that far. When a slot of
- * a higher level begins, its timers move down. Slots are rings linked through the timers
- * themselves, so nothing else is allocated.
+ * A timer is in the slot of its due tick, on the lowest level whose range includes that tick. When
+ * the time of a slot of a higher level begins, its timers move to lower levels. A slot is a doubly
+ * linked ring of its timers, so nothing else is allocated.
  *
  * @module
  */
@@ -17,27 +16,24 @@ const SLOTS: number = 1 << BITS;
 const MASK: number = SLOTS - 1;
 const LEVELS = 4;
 
-/**
- * Maximum distance of a timer from the wheel's tick: about 49 days. A farther one fires at that
- * limit.
- */
+/** Maximum delay of a timer: about 49 days. A timer with a longer delay fires after this time. */
 export const REACH_MS: number = 2 ** (BITS * LEVELS) - 1;
 
 /** A timer in the wheel. The wheel writes its first three fields. */
 export interface WheelTimer {
   /**
-   * Due time in whole milliseconds on the wheel's clock, valid while the timer is in the wheel; before
-   * `begin`, the negated delay.
+   * Due time in whole milliseconds on the wheel's clock. The negated delay, if the delay has not
+   * begun.
    */
   due: number;
-  /** Neighbours in the slot; undefined while it is not in the wheel. */
+  /** The neighbours in the slot; undefined while the timer is not in the wheel. */
   next: WheelTimer | undefined;
   previous: WheelTimer | undefined;
-  /** Called when it is due, after it was removed. */
+  /** Called when the timer is due, after it was removed from the wheel. */
   fire(): void;
 }
 
-/** The head of the ring of timers in one slot. */
+/** The head of the ring of the timers in one slot. */
 class Slot implements WheelTimer {
   due = 0;
   next: WheelTimer = this;
@@ -52,7 +48,7 @@ export class Wheel {
   /** The next tick to process. */
   #tick: number;
   readonly #slots: Slot[] = [];
-  /** Timers whose delay has not begun. Their `due` is the delay, negated. */
+  /** Timers whose delays have not begun. Their `due` is the negated delay. */
   readonly #waiting = new Slot();
 
   constructor(now: number) {
@@ -60,7 +56,7 @@ export class Wheel {
     for (let i = 0; i < SLOTS * LEVELS; i++) this.#slots.push(new Slot());
   }
 
-  /** Adds a timer that fires at `due`, or in the next tick if that is past. */
+  /** Adds a timer that fires at `due`, or in the next tick if `due` has passed. */
   add(timer: WheelTimer, due: number): void {
     const tick = Math.max(Math.ceil(due), this.#tick);
     timer.due = Math.min(tick, this.#tick + REACH_MS);
@@ -69,7 +65,7 @@ export class Wheel {
   }
 
   /**
-   * Adds a timer whose delay begins with the next {@linkcode begin}, so that the caller need not read
+   * Adds a timer whose delay begins at the next {@linkcode begin}, so that the caller need not read
    * the clock.
    */
   addWaiting(timer: WheelTimer, ms: number): void {
@@ -78,12 +74,14 @@ export class Wheel {
     link(timer, this.#waiting);
   }
 
-  /** Whether `begin` must be called. */
+  /** Whether timers wait for `begin`. */
   get hasWaiting(): boolean {
     return this.#waiting.next !== this.#waiting;
   }
 
-  /** Begins the delays of the waiting timers. Returns when the first of them is due. */
+  /**
+   * Begins the delays of the waiting timers. Returns the time at which the first of them is due.
+   */
   begin(now: number): number {
     const head = this.#waiting;
     let waiting = 0;
@@ -126,7 +124,7 @@ export class Wheel {
       if ((tick & MASK) === 0) this.#cascade(tick);
       this.#tick++;
       const head = this.#slots[tick & MASK]!;
-      // A timer that fires may add another one to this slot, due a full turn later.
+      // A timer that fires may add a timer to this slot that is due one full revolution later.
       while (head.next !== head && head.next.due <= tick) {
         const timer = head.next;
         this.remove(timer);
@@ -137,15 +135,16 @@ export class Wheel {
   }
 
   /**
-   * Returns when `advance` must be called next: when a timer is due or must move down. `Infinity`
-   * if the wheel is empty.
+   * Returns the time at which `advance` must be called next, because a timer is due or must move to
+   * a lower level. `Infinity` if the wheel is empty.
    */
   nextDue(): number {
     if (this.size === 0) return Infinity;
     let due = Infinity;
     for (let level = 0; level < LEVELS; level++) {
       const span = 2 ** (BITS * level);
-      // A slot that began before this tick has been processed; one that begins at it has not.
+      // A slot that began before this tick has been processed; a slot that begins at this tick has
+      // not.
       const first = Math.ceil(this.#tick / span);
       for (let at = first; at < first + SLOTS && at * span < due; at++) {
         const head = this.#slots[level * SLOTS + (at & MASK)]!;
@@ -166,7 +165,7 @@ export class Wheel {
     link(timer, this.#slots[level * SLOTS + slot]!);
   }
 
-  /** Moves down the timers of the slots that begin at `tick`. */
+  /** Moves the timers of the slots that begin at `tick` to lower levels. */
   #cascade(tick: number): void {
     for (let level = LEVELS - 1; level > 0; level--) {
       const span = 2 ** (BITS * level);

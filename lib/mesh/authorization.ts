@@ -15,9 +15,9 @@ export interface RemoteRequest {
    */
   readonly node: string;
   /**
-   * The kind of request. `"exit"`: sends an exit signal to an actor of this node; `"link"`: links
-   * to an actor of this node, which the exit signal of the link may end; `"spawn"`: runs an exposed
-   * function on this node; `"register"`: registers a global name on the requesting node.
+   * The kind of request. `"exit"`: sends an exit signal to an actor of this node. `"link"`: links
+   * to an actor of this node, so that the exit of the other actor may end it. `"spawn"`: runs an
+   * exposed function on this node. `"register"`: registers a global name on the requesting node.
    */
   readonly action: "exit" | "link" | "spawn" | "register";
   /**
@@ -31,8 +31,8 @@ export interface RemoteRequest {
 export type Authorize = (request: RemoteRequest) => boolean;
 
 /**
- * Maximum number of logged rejections that are recorded. When it is exceeded, the record is
- * cleared.
+ * Maximum number of logged rejections that are recorded. The record is cleared when it exceeds this
+ * number.
  */
 const LOGGED_MAX = 1024;
 
@@ -48,8 +48,8 @@ export class Authorization {
   }
 
   /**
-   * Returns whether a request is allowed. Without a function, every request is; if the function
-   * throws, the request is rejected.
+   * Returns whether a request is allowed. Without a function, every request is allowed. If the
+   * function throws, the request is rejected.
    */
   allows(node: string, action: RemoteRequest["action"], target: Pid | string): boolean {
     if (this.#authorize === undefined) return true;

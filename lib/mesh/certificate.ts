@@ -12,8 +12,8 @@ import { nodeUri } from "./certificate_names.ts";
 import * as der from "./der.ts";
 
 /**
- * The only host name in every leaf, whatever address a node has. Public authorities cannot issue
- * certificates for it.
+ * The only host name in every leaf, regardless of the node's address. Public authorities cannot
+ * issue certificates for it.
  */
 export const SERVER_NAME = "node.firn.internal";
 
@@ -38,7 +38,7 @@ export interface Authority {
   readonly pem: string;
   /** The subject of the certificate, as DER. It is the issuer of the leaves. */
   readonly subject: Uint8Array;
-  /** The key identifier by which its leaves refer to it. */
+  /** The key identifier of the authority, to which its leaves refer. */
   readonly keyId: Uint8Array;
   readonly key: CryptoKey;
 }
@@ -194,7 +194,9 @@ function hex(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** WebCrypto's types require memory that is not shared; the bytes here never are. */
+/**
+ * WebCrypto's types require memory that is not shared. The bytes here are never in shared memory.
+ */
 function buffer(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return bytes as Uint8Array<ArrayBuffer>;
 }

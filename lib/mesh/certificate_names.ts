@@ -5,8 +5,8 @@
  *     certificate ─▶ to be signed ─▶ [3] extensions ─▶ subjectAltName ─▶ DNS names, addresses, URIs
  *
  * The certificate comes from a peer: every length is checked, and a malformed certificate has no
- * names. The names are read here because the runtimes format them differently, and as one text in
- * which a name may contain a comma.
+ * names. The runtimes' own parsers are not used: they return different formats, in which all names
+ * are one text, although a name may contain a comma.
  *
  * @module
  */
@@ -63,8 +63,7 @@ export function nodeUri(nodeName: string): string {
 }
 
 /**
- * Checks that a certificate derived from the cookie is that of the node with this name. Returns the
- * failure if it is not.
+ * Returns an error unless a certificate derived from the cookie belongs to the node with this name.
  */
 export function checkNodeUri(nodeName: string, certificate: Uint8Array): Failure | undefined {
   const { uris } = certificateNames(certificate);
@@ -75,8 +74,8 @@ export function checkNodeUri(nodeName: string, certificate: Uint8Array): Failure
 }
 
 /**
- * Checks that a certificate of the user's own authority contains the host of a node's name. Returns
- * the failure if it does not.
+ * Returns an error unless a certificate of the user's own authority contains the host of a node's
+ * name.
  */
 export function checkHost(nodeName: string, certificate: Uint8Array): Failure | undefined {
   const { hostname } = parseName(nodeName)!;
@@ -92,7 +91,7 @@ export function hasHost({ dns, addresses }: CertificateNames, hostname: string):
   const parent = host.indexOf(".");
   return dns.some((name) =>
     name === host ||
-    // `*` matches one label, but not directly before a top-level domain.
+    // `*` matches one label, but not a label directly before a top-level domain.
     name.startsWith("*.") && name.indexOf(".", 2) > 0 && parent > 0 &&
       name.slice(1) === host.slice(parent)
   );
@@ -105,7 +104,7 @@ function addressBytes(text: string): Uint8Array | undefined {
     return bytes.every((byte) => byte < 256) ? new Uint8Array(bytes) : undefined;
   }
   if (!text.includes(":") || !URL.canParse(`http://[${text}]`)) return undefined;
-  // The URL parser accepts every notation; its result has only groups, and at most one "::".
+  // The URL parser accepts every notation, and returns only groups with at most one "::".
   const [front = "", back] = new URL(`http://[${text}]`).hostname.slice(1, -1).split("::");
   const groups = (part: string | undefined): string[] => part ? part.split(":") : [];
   const [first, last] = [groups(front), groups(back)];

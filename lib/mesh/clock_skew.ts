@@ -1,20 +1,20 @@
 /**
  * Detects wrong clocks. Nodes exchange their time of day when a session opens, and again when one
- * of their clocks has been set. Nothing depends on the clocks; a skew is reported because it makes
+ * of their clocks has been set. The runtime works with any skew. It is reported because it makes
  * the logs and timestamps of nodes incomparable. Deterministic: times are arguments.
  *
  * @module
  */
 
 /**
- * Minimum difference between the clocks of two nodes that is reported, in milliseconds. It is
+ * Minimum difference between the clocks of two nodes that is reported, in milliseconds. It must be
  * large, because a message with a node's time may take up to `pingTimeout` to arrive.
  */
 export const SKEW_MS = 30_000;
 
 /**
- * A clock counts as set if it has moved by at least this much more or less than the monotonic
- * clock. Milliseconds.
+ * Minimum difference between the changes of the wall clock and of the monotonic clock that counts
+ * as setting the clock. Milliseconds.
  */
 const STEP_MS = 1_000;
 
@@ -24,10 +24,7 @@ export class ClockSkew {
   /** The last reported skew of each peer. */
   readonly #reported = new Map<string, number>();
 
-  /**
-   * Returns by how many milliseconds this node's clock was set since the last call; 0 if it was
-   * not.
-   */
+  /** Returns by how many milliseconds this node's clock was set since the last call, or 0. */
   step(now: number, wall: number): number {
     const offset = wall - now;
     const step = this.#offset === undefined ? 0 : offset - this.#offset;
@@ -37,8 +34,9 @@ export class ClockSkew {
   }
 
   /**
-   * Compares a peer's time of day with this node's. Returns how many milliseconds the peer's clock
-   * is ahead (negative: behind) if this must be reported, and 0 when a reported skew has ended.
+   * Compares a peer's time of day with this node's. Returns the milliseconds by which the peer's
+   * clock is ahead (negative: behind) if a new skew must be reported, 0 if a reported skew has
+   * ended, and otherwise undefined.
    */
   compare(node: string, theirs: number, ours: number): number | undefined {
     const skew = Math.round(theirs - ours);
@@ -49,7 +47,7 @@ export class ClockSkew {
     return skew;
   }
 
-  /** Called when a peer's session has ended: forgets its skew. */
+  /** Called when a peer's session has ended. Removes its record. */
   over(node: string): void {
     this.#reported.delete(node);
   }

@@ -78,7 +78,7 @@ export class ConnectWaiters {
 
   /**
    * Settles the pending calls for a node: rejects them with `error`, or resolves them if there is
-   * none.
+   * no error.
    */
   settle(name: string, error?: NodeConnectError): void {
     const waiters = this.#waiters.get(name);

@@ -21,8 +21,8 @@ const HEX_LENGTH_MIN = 32;
 const BASE64_LENGTH_MIN = 22;
 
 /**
- * Maximum length of a run of characters that are equal, or each one step from the previous one. A
- * cookie with a longer run is weak.
+ * Maximum length of a run of characters that are all equal, or in which each is one step from the
+ * previous one. A cookie with a longer run is weak.
  */
 const RUN_MAX = 6;
 
@@ -31,8 +31,8 @@ const WORDS =
   /password|passwd|secret|cookie|change|cluster|default|example|erlang|elixir|letmein|dragon|monkey|qwerty|asdfgh|zxcvbn|deadbeef|cafebabe|feedface|baadfood|coffee|facade|decade/;
 
 /**
- * Frequent pairs of letters: they are more than half of all pairs in English text, but a twelfth of
- * the pairs in random letters.
+ * Frequent pairs of letters. They are more than half of all pairs in English text, but only a
+ * twelfth of the pairs in random letters.
  */
 const PAIRS = new Set(
   ("th he in er an re on at en nd ti es or te of ed is it al ar st to nt ng se ha as ou io le ve co me de " +
@@ -45,7 +45,7 @@ const PAIRS = new Set(
  */
 const PAIRS_SHARE_MAX = 0.35;
 
-/** Digits that people write in place of letters, each with its letter. */
+/** Digits that people write for similar letters, each with its letter. */
 const LOOKALIKES: Readonly<Record<string, string>> = {
   "0": "o",
   "1": "l",
@@ -76,7 +76,7 @@ export class CookieError extends Error {
   /** The name of the class. */
   override readonly name = "CookieError";
   /**
-   * `"badcookie"`: the cookie is empty or weak; `"cookiefile"`: its file can be neither read nor
+   * `"badcookie"`: the cookie is empty or weak; `"cookiefile"`: its file can neither be read nor be
    * created.
    */
   readonly code: "badcookie" | "cookiefile";
@@ -159,13 +159,13 @@ function repeats(text: string): boolean {
 }
 
 /**
- * Returns the length of the longest run of characters that are equal, or each one step from the
- * previous one.
+ * Returns the length of the longest run of characters that are all equal, or in which each is one
+ * step from the previous one.
  */
 function longestRun(text: string): number {
   let [longest, length, step] = [1, 1, NaN];
   for (let i = 1; i < text.length; i++) {
-    // The step from 9 to a counts as one, as in hex.
+    // The step from 9 to a counts as one step, as in hex.
     const here = /9a|a9/i.test(text.slice(i - 1, i + 1))
       ? (text[i] === "9" ? -1 : 1)
       : text.charCodeAt(i) - text.charCodeAt(i - 1);

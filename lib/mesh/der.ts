@@ -1,6 +1,6 @@
 /**
- * Encodes and decodes the subset of DER (ITU-T X.690) that certificates need: elements of tag,
- * length and value.
+ * Encodes and decodes the subset of DER (ITU-T X.690) that certificates need: elements that consist
+ * of a tag, a length and a value.
  *
  * @module
  */
@@ -51,7 +51,7 @@ export function octets(bytes: Uint8Array): Uint8Array {
   return element(0x04, bytes);
 }
 
-/** Encodes a BIT STRING without its last `unused` bits. */
+/** Encodes a BIT STRING, of which the last `unused` bits are not used. */
 export function bits(bytes: Uint8Array, unused = 0): Uint8Array {
   return element(0x03, new Uint8Array([unused]), bytes);
 }

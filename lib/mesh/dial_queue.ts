@@ -1,5 +1,6 @@
 /**
- * Decides which nodes are dialed next: those that are due, by rank, within limits. Deterministic.
+ * Decides which nodes are dialed next: the nodes that are due, in the order of their ranks, within
+ * limits. Deterministic.
  *
  * | rank   | which nodes                                        | dials at once, with all ranks below |
  * |--------|----------------------------------------------------|------------------------------:|
@@ -9,14 +10,15 @@
  * | gossip | a peer named it                                    |                            40 |
  * | silent | any of these whose last dial had no answer         |                            24 |
  *
- * Addresses that do not answer, which occupy a slot for seconds, therefore leave slots for others.
- * Nodes that are not wanted have two further limits:
+ * An address that does not answer occupies a slot for seconds. Because of these limits, such
+ * addresses cannot occupy all slots. Nodes of ranks below "wanted" have two further limits:
  *
- * - by address: at most {@linkcode ADDRESS_DIALS_MAX} dials at once; and nodes known from gossip
- *   that failed at an address count as one, so that a thousand names of one port are dialed as
- *   rarely as one;
- * - by informant: once {@linkcode INFORMANT_FAILURES_MAX} nodes named by a peer were unreachable,
- *   its other nodes are dialed one per {@linkcode INFORMANT_PAUSE_MS}.
+ * - by address: at most {@linkcode ADDRESS_DIALS_MAX} dials at once. Nodes known from gossip whose
+ *   dials to the same address have failed count as one node, so a thousand names with one port are
+ *   dialed as rarely as one name;
+ * - by informant: after {@linkcode INFORMANT_FAILURES_MAX} nodes that a peer has named were
+ *   unreachable, the other nodes that it has named are dialed one per {@linkcode
+ *   INFORMANT_PAUSE_MS}.
  *
  * @module
  */
@@ -37,7 +39,8 @@ const WANTED_DIALS_MAX = 256;
 export const ADDRESS_DIALS_MAX = 2;
 
 /**
- * Once a peer has named this many unreachable nodes, other nodes that it names are dialed slowly.
+ * Maximum number of unreachable nodes that a peer may name. After that, other nodes that it names
+ * are dialed slowly.
  */
 export const INFORMANT_FAILURES_MAX = 32;
 
@@ -50,7 +53,7 @@ export const INFORMANT_PAUSE_MS = 500;
 /** The dials of the nodes at one address. */
 interface AddressUse {
   dials: number;
-  /** Number of failed dials at this address, of nodes that a peer has named. */
+  /** Number of failed dials to this address, of nodes that a peer has named. */
   failures: number;
   triedAt: number;
 }
@@ -60,8 +63,8 @@ export interface DialPlan {
   /** The nodes to dial, in this order. */
   readonly names: readonly string[];
   /**
-   * Time at which to call `next` again at the latest. `Infinity`: only when a dial ends, which is
-   * always a reason to call it.
+   * The latest time at which `next` must be called again. With `Infinity`, call it when a dial has
+   * ended. The end of a dial always requires a call.
    */
   readonly wakeAt: number;
 }
@@ -156,8 +159,8 @@ class Usage {
   hasSlot(peer: Peer): boolean {
     if (peer.isWanted) return this.#wanted < WANTED_DIALS_MAX;
     if (this.at(peer.address).dials >= ADDRESS_DIALS_MAX) return false;
-    // `dials` becomes the number of dials of a rank and of all ranks below it. It must be under the
-    // limit of the peer's own rank, and of each rank above.
+    // `dials` becomes the number of dials of a rank and of all ranks below it. This number must be
+    // below the limit of the peer's own rank, and of each higher rank.
     let dials = 0;
     const own = RANKS.indexOf(rankOf(peer));
     for (let i = RANKS.length - 1; i >= 0; i--) {

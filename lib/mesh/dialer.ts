@@ -1,13 +1,13 @@
 /**
  * Dials the nodes that the queue selects. A dial opens a session, fails with a logged reason, or is
- * given up.
+ * abandoned.
  *
  *     DialQueue ─names─▶ TCP and TLS ─▶ HandshakeIo ─ACK─▶ up
  *      ▲                     │              │
  *      └────── failed ───────┴──────────────┘
  *
- * If the other side's dial wins in the meantime, this node's dial is given up. Its TLS handshake is
- * completed first.
+ * If the peer's own dial wins in the meantime, this node abandons its dial, after the TLS
+ * handshake.
  *
  * @module
  */
@@ -38,7 +38,8 @@ const HELP: Readonly<Record<string, string>> = {
 const DIAL_MS = 5_000;
 
 /**
- * Maximum number of failing nodes that are recorded. When it is exceeded, the record is cleared.
+ * Maximum number of failing nodes that are recorded. The record is cleared when it exceeds this
+ * number.
  */
 const FAILING_MAX = 4_096;
 
@@ -53,9 +54,9 @@ export interface DialOutcome {
 
 /** The parts of a node that a dialer uses. */
 export interface DialerOwner {
-  /** Returns what this node sends about itself in a handshake, which changes with its name. */
+  /** Returns what this node sends about itself in a handshake. It changes with the node's name. */
   readonly self: () => Self;
-  /** Returns the log of this node, which changes with its name. */
+  /** Returns the log of this node. It changes with the node's name. */
   readonly log: () => Log;
   /**
    * Returns the TLS settings for a host: certificates derived from the cookie, or the user's own.
@@ -77,7 +78,7 @@ export interface DialerOwner {
   readonly up: (met: Met, opened: Opened, exposed: readonly string[]) => SessionSink;
   /** Called when a dial has failed. */
   readonly failed: (name: string, error: NodeConnectError) => void;
-  /** Called when the peer has rejected this node, or this node the peer. */
+  /** Called when the peer has rejected this node, or this node has rejected the peer. */
   readonly refused: (name: string, reason: string, words: string) => void;
 }
 
@@ -96,11 +97,11 @@ export class Dialer {
   readonly #queue: DialQueue;
   readonly #owner: DialerOwner;
   readonly #dials = new Map<string, Dial>();
-  /** Dials that have not completed TCP and TLS, including those that were given up. */
+  /** Dials that have not completed TCP and TLS, including abandoned ones. */
   readonly #connecting = new Set<AbortController>();
-  /** Handshakes until they have succeeded or their streams are closed. */
+  /** Handshakes that have neither succeeded nor closed their streams. */
   readonly #greetings = new Set<HandshakeIo>();
-  /** The last failure of each node, so that it is logged once and not at every attempt. */
+  /** The last failure of each node, so that it is logged once instead of at every attempt. */
   readonly #failing = new Map<string, string>();
   #timer: Timer | undefined;
 
@@ -112,8 +113,8 @@ export class Dialer {
   }
 
   /**
-   * Dials the nodes that are due, and schedules the next check. Called whenever the set of due
-   * nodes may have changed.
+   * Dials the nodes that are due, and schedules the next check. Called whenever another node may
+   * have become due.
    */
   due(): void {
     this.#timer?.cancel();
@@ -126,12 +127,12 @@ export class Dialer {
     this.#timer = clock.after(Math.max(0, wakeAt - clock.now()), () => this.due());
   }
 
-  /** Gives up a dial, because the user disconnected the node. */
+  /** Abandons a dial, because the user has disconnected the node. */
   cancel(name: string): void {
     this.#dials.get(name)?.cancel.abort();
   }
 
-  /** Gives up a dial, because the peer's own dial takes precedence. */
+  /** Abandons a dial, because the peer's own dial takes precedence. */
   giveUp(name: string): void {
     const dial = this.#dials.get(name);
     if (dial === undefined) return;
@@ -142,12 +143,12 @@ export class Dialer {
     dial.greeting?.withdraw();
   }
 
-  /** Called when a session has opened: the next failure is logged again. */
+  /** Called when a session has opened, so that the next failure is logged again. */
   reached(name: string): void {
     this.#failing.delete(name);
   }
 
-  /** Called when the node was forgotten: its next failure is logged again. */
+  /** Called when the node was forgotten, so that its next failure is logged again. */
   forgotten(name: string): void {
     this.#failing.delete(name);
   }
@@ -160,8 +161,8 @@ export class Dialer {
   }
 
   #begin(name: string): void {
-    // `canDial`, called for an earlier node of this round, may have connected or disconnected this
-    // one, or stopped this node.
+    // `canDial` was called for other nodes of this round. It may have connected or disconnected
+    // this node, or stopped dialing.
     if (this.#peers.stateOf(name) !== "idle" || this.#owner.isStopping()) return;
     const origin = this.#peers.originOf(name)!;
     const now = this.#host.clock.now();

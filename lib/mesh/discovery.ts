@@ -1,11 +1,11 @@
 /**
- * Finds nodes whose names are not known in advance: evaluates the seeds periodically, and asks the
- * nodes at new addresses for their names.
+ * Finds nodes whose names are not known in advance: evaluates the seeds periodically, and requests
+ * the names of the nodes at new addresses.
  *
  *     seeds, function ─▶ files, DNS ─▶ addresses ─identify─▶ names ─▶ the mesh dials them
  *
- * A node that a source no longer lists is forgotten like any other node. A source that fails
- * changes nothing until it succeeds.
+ * A node that a source no longer lists is forgotten by the same rules as any other node. While a
+ * source fails, the nodes that it listed before remain.
  *
  * @module
  */
@@ -14,18 +14,20 @@ import type { Log } from "../base/log.ts";
 import type { Host } from "../host/host.ts";
 import { addressKey, parseSeed, type SeedFunction, seedsOfText } from "./seed.ts";
 
-/** Maximum number of addresses that are asked for their names at once. */
+/** Maximum number of addresses that are identified at once. */
 const IDENTIFIED_AT_ONCE_MAX = 16;
 
-/** Maximum number of addresses used from one evaluation; further ones are ignored. */
+/** Maximum number of addresses used from one evaluation; the others are ignored. */
 export const ADDRESSES_MAX = 1_024;
 
 /** The parts of the mesh that discovery uses. */
 export interface DiscoveryOwner {
   readonly log: () => Log;
-  /** Returns true if a node needs no dial: it has a session with this node, or it is this node. */
+  /**
+   * Returns true if a node need not be dialed: it has a session with this node, or it is this node.
+   */
   readonly isKnown: (name: string) => boolean;
-  /** Asks the node at an address for its name. */
+  /** Requests the name of the node at an address. */
   readonly identify: (hostname: string, port: number, signal: AbortSignal) => Promise<string>;
   /** Called with the names of the nodes that the sources list now. */
   readonly found: (names: readonly string[]) => void;
@@ -44,7 +46,7 @@ export class Discovery {
   readonly #failures = new Map<string, string>();
   #timer: Timer | undefined;
 
-  /** `intervalMs` is the pause between the end of one evaluation and the next. */
+  /** `intervalMs` is the pause between two evaluations. */
   constructor(
     host: Host,
     seeds: readonly string[] | SeedFunction,
@@ -57,7 +59,9 @@ export class Discovery {
     this.#owner = owner;
   }
 
-  /** Looks up the seeds now, and then periodically. Resolves to the names of the nodes found now. */
+  /**
+   * Evaluates the seeds now, and then periodically. Resolves to the names of the nodes found now.
+   */
   async start(): Promise<string[]> {
     const names = await this.#evaluate();
     this.#again();
@@ -124,7 +128,7 @@ export class Discovery {
   }
 
   /**
-   * Asks the nodes at addresses for their names, except where the known node is still connected.
+   * Requests the names of the nodes at addresses, except where the known node is still connected.
    */
   async #identifyAll(
     addresses: [string, { hostname: string; port: number }][],

@@ -63,7 +63,10 @@ export interface NodeMessages {
   prove?(nonce: Uint8Array, from: string): void;
   /** Called when a peer has sent proofs of its cookies. */
   proof?(proofs: readonly Uint8Array[], from: string): void;
-  /** The receiver of broadcasts, set by the cluster. Without it, broadcasts are skipped. */
+  /**
+   * The receiver of broadcasts, set by the cluster. While it is `undefined`, broadcasts are
+   * skipped.
+   */
   readonly roomSink: RoomSink | undefined;
 }
 
@@ -78,8 +81,8 @@ export interface Receivers {
 }
 
 /**
- * Handles a message. `isLarge`: whether it arrived in fragments. Such a message must not be held
- * back, because its first fragment has reserved its place in the order.
+ * Handles a message. `isLarge`: whether it arrived in fragments. Such a message is not held back,
+ * because its first fragment has reserved its place in the order.
  */
 type Handler = (
   session: SessionMessages,
@@ -147,7 +150,7 @@ const TABLE: readonly (readonly [tag: number, handler: Handler])[] = [
   [TAG.ROOM_BROADCAST, node((node, body, from) => broadcast(node, body, from, true))],
   [TAG.ROOM_BROADCAST_BINARY, node((node, body, from) => broadcast(node, body, from, false))],
 
-  // Most SEND and SEND_NAMED messages do not pass through here: see `Session.frameAt`.
+  // Most SEND and SEND_NAMED messages take another path: see `Session.frameAt`.
   [TAG.SEND, actors((inbound) => inbound.onSend())],
   [TAG.SEND_NAMED, actors((inbound) => inbound.onSendNamed())],
   [TAG.CALL, actors((inbound) => inbound.onCall())],

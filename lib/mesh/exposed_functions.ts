@@ -1,13 +1,13 @@
 /**
- * Stores the names of the functions that this node and each peer expose. Peers receive them in the
- * handshake, and later changes separately.
+ * Stores the names of the functions that this node and each peer expose. Peers receive the names in
+ * the handshake, and later changes in EXPOSED messages.
  *
  * @module
  */
 import { encodeExposed, LIST_COUNT_MAX, listThatFits } from "./message.ts";
 
 /**
- * Maximum number of exposed functions that are stored for one peer. Names of further ones are not
+ * Maximum number of exposed functions that are stored for one peer. The names of the others are not
  * stored.
  */
 const EXPOSED_MAX = 65_536;
@@ -19,13 +19,14 @@ export class ExposedFunctions {
   readonly #byPeer = new Map<string, Set<string>>();
 
   /**
-   * Called when a session has opened. `names`: the functions that the peer sent in the handshake.
+   * Called when a session has opened. `names`: the functions that the peer has sent in the
+   * handshake.
    */
   up(peer: string, names: readonly string[]): void {
     this.#byPeer.set(peer, new Set(names));
   }
 
-  /** Called when a session has ended: forgets the functions of the peer. */
+  /** Called when a session has ended. Removes the functions of the peer. */
   down(peer: string): void {
     this.#byPeer.delete(peer);
   }
@@ -46,8 +47,8 @@ export class ExposedFunctions {
   }
 
   /**
-   * Returns the frames that tell a peer what the handshake did not: names that did not fit into it,
-   * and changes since.
+   * Returns the frames with the names that did not fit into the handshake, and with the changes
+   * since then.
    */
   since(inHandshake: readonly string[]): Uint8Array[] {
     const told = new Set(listThatFits(inHandshake));

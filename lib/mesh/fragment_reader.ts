@@ -3,10 +3,10 @@
  *
  *     BULK ──▶ Arriving ──FRAGMENT──▶ Arriving … ──the last FRAGMENT──▶ whole: its tag and its body
  *
- * Several messages may be incomplete at once, with their fragments in any order. A text that
- * `begin` or `add` returns is the rule that the peer violated, which ends its session. Memory grows
- * with the received bytes, at most fourfold for one message and within a limit for all, whatever
- * lengths were announced.
+ * Several messages may be incomplete at once, with their fragments in any order. If `begin` or
+ * `add` returns a text, it is the rule that the peer violated, and the session ends. Memory grows
+ * with the received bytes, not with the announced lengths: by at most a factor of four for one
+ * message, and within a limit for all messages.
  *
  * @module
  */
@@ -29,14 +29,14 @@ export const MESSAGE_BYTES_MAX: number = FRAME_BYTES_MAX + 1024;
 /** The factor by which the buffer of a message grows when it is full. */
 const GROWTH = 4;
 
-/** A large message of which not all fragments have arrived. */
+/** A large message whose fragments have not all arrived. */
 export class Arriving {
   readonly number: number;
   /** Length of the message, tag and body, in bytes. */
   readonly length: number;
   /** The message's place in the queue of its receiver; `undefined` if the receiver is not known. */
   slot: Slot | undefined;
-  /** The buffer of the message, of which the first `at` bytes have arrived. */
+  /** The buffer of the message. Its first `at` bytes have arrived. */
   bytes: Uint8Array;
   /** Number of bytes that have arrived. */
   at: number;
@@ -70,14 +70,14 @@ export class FragmentReader {
   readonly #bytesMax: number;
   readonly #open = new Map<number, Arriving>();
   #bytes = 0;
-  /** Number of received bytes of fragments that no TAKEN has acknowledged yet. */
+  /** Number of received bytes of fragments that have not been acknowledged by a TAKEN. */
   #untold = 0;
 
   /** `messageBytesMax`: maximum length of a message, tag and body. */
   constructor(messageBytesMax: number) {
     this.#messageBytesMax = messageBytesMax;
-    // This implementation sends large messages one after another. For such a peer, one growing
-    // buffer is needed, and for each other incomplete message only its first bytes.
+    // Peers with this implementation send large messages one after another. Such a peer needs one
+    // growing buffer, and the first bytes of each other incomplete message.
     this.#bytesMax = 4 * messageBytesMax + BULK_OPEN_MAX * BULK_HEAD_BYTES;
   }
 
@@ -86,7 +86,7 @@ export class FragmentReader {
     return this.#open.size;
   }
 
-  /** The memory of incomplete messages, in bytes. */
+  /** Memory of incomplete messages, in bytes. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -114,7 +114,7 @@ export class FragmentReader {
   }
 
   /**
-   * Handles a FRAGMENT. Returns its message, which may be complete now, or the rule that the peer
+   * Handles a FRAGMENT. Returns its message, which may now be complete, or the rule that the peer
    * violated.
    */
   add(row: Uint8Array): Arriving | string {
@@ -138,7 +138,7 @@ export class FragmentReader {
   }
 
   /**
-   * Returns the number of bytes for which a TAKEN must be sent now, or 0 if there are too few.
+   * Returns the number of bytes for which a TAKEN must be sent now, or 0 if they are too few.
    * Called after each `add`.
    */
   takeUntold(): number {
@@ -154,7 +154,7 @@ export class FragmentReader {
     this.#bytes = 0;
   }
 
-  /** Makes room for `needed` bytes. Returns false if this exceeds the limit. */
+  /** Provides space for `needed` bytes. Returns false if this exceeds the limit. */
   #grow(arriving: Arriving, needed: number): boolean {
     const capacity = Math.min(arriving.length, Math.max(needed, GROWTH * arriving.bytes.length));
     this.#bytes += capacity - arriving.bytes.length;

@@ -7,8 +7,8 @@
  *
  *     TAKEN     u32: the receiver has read this many more bytes of fragments
  *
- * BULK takes the message's place in the order, and contains its first bytes: the tag, and usually
- * the receiver. `fragment_reader.ts` joins the fragments.
+ * BULK reserves the message's place in the order, and contains its first bytes: the tag, and
+ * usually the receiver. `fragment_reader.ts` joins the fragments.
  *
  * @module
  */
@@ -17,13 +17,13 @@ import { FRAME_HEAD_BYTES } from "./frame.ts";
 import { TAG } from "./message.ts";
 
 /**
- * Maximum number of bytes of fragments in flight without a TAKEN. A small message waits behind at
- * most this many bytes, however much the operating systems buffer. The limit also bounds the rate
- * of large messages: to 25 MiB/s at a round trip of 20 ms.
+ * Maximum number of bytes of fragments that are sent without a TAKEN. A small message waits behind
+ * at most this many bytes, even if the operating systems buffer more. The limit also bounds the
+ * rate of large messages: to 25 MiB/s at a round trip of 20 ms.
  */
 export const FLIGHT_BYTES_MAX: number = 512 * 1024;
 
-/** Minimum number of bytes of fragments for which the receiver sends a TAKEN. */
+/** Minimum number of bytes of fragments for which a receiver sends a TAKEN. */
 export const TAKEN_BYTES_MIN: number = FLIGHT_BYTES_MAX / 4;
 
 /** Length of a frame, tag and body, above which it is split. Bytes. */
@@ -39,9 +39,9 @@ export const BULK_HEAD_BYTES = 512;
 export const BULK_OPEN_MAX = 1024;
 
 /**
- * Messages that are never split, however long: those of the handshake and of the session itself,
- * fragments, and those that must keep their order but have no single receiver whose queue could
- * wait. All of them have their own limits.
+ * Tags of messages that are never split: those of the handshake and of the session itself,
+ * fragments, and messages whose order matters but which have no single receiver whose later
+ * messages could wait. All of these have their own limits.
  */
 export const WHOLE_TAGS: ReadonlySet<number> = new Set<number>([
   TAG.NAME,
@@ -81,7 +81,7 @@ export class FragmentWriter {
     this.#frame = frame;
   }
 
-  /** Number of bytes of the message that were not sent yet. */
+  /** Number of bytes of the message that have not been sent. */
   get left(): number {
     return this.#frame.length - this.#at;
   }
@@ -97,7 +97,7 @@ export class FragmentWriter {
     return row;
   }
 
-  /** Returns the next FRAGMENT as two chunks: the header, and a view of its bytes. */
+  /** Returns the next FRAGMENT as two chunks: the header, and a view of its part of the message. */
   next(): readonly [head: Uint8Array, bytes: Uint8Array] {
     const length = Math.min(FRAGMENT_BYTES_MAX, this.left);
     const bytes = this.#frame.subarray(this.#at, this.#at + length);
@@ -109,8 +109,8 @@ export class FragmentWriter {
 }
 
 /**
- * Writes the length, the tag and the number of a frame whose head is followed by `behind` more
- * bytes.
+ * Writes the length, the tag and the number of a frame. `behind` is the number of bytes that
+ * follow.
  */
 function writeHead(row: Uint8Array, tag: number, number: number, behind: number): void {
   const view = new DataView(row.buffer);

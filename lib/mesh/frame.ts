@@ -1,6 +1,6 @@
 /**
- * Encodes and decodes the frames between nodes. Every message, in the handshake and after it, is
- * sent as
+ * Encodes and decodes the frames between nodes. Every message, in the handshake and after it, has
+ * this form:
  *
  *     ┌──────────────┬──────────┬───────────────────┐
  *     │ u32 LE length│ u8 tag   │ body, length - 1  │     length 0: no tag, no body; skipped
@@ -26,19 +26,23 @@ export const FRAME_BYTES_MAX: number = 16 * 1024 * 1024;
 export const HANDSHAKE_FRAME_BYTES_MAX = 4096;
 
 /**
- * Maximum size in bytes of a buffer that is kept for the next incomplete frame; a larger one is
+ * Maximum size in bytes of a buffer that is kept for the next incomplete frame. A larger buffer is
  * released.
  */
 const KEPT_BYTES_MAX = 64 * 1024;
 
 /** Receives frames. `body` is only valid during the call. */
 export interface FrameSink {
-  /** Returns false to stop: the remaining bytes are dropped, unless `keepsRest` is true. */
+  /**
+   * Handles a frame. Returns false to stop: the remaining bytes are dropped, unless `keepsRest` is
+   * true.
+   */
   frame(tag: number, body: Uint8Array): boolean;
   /** Whether the bytes after a stop are kept for {@linkcode FrameReader.resume}. Default: false. */
   readonly keepsRest?: boolean;
   /**
-   * Does the same as `frame`, without a view of the body: the body is `bytes` from `from` to `to`.
+   * Handles a frame as `frame` does, without a view of the body: the body is `bytes` from `from` to
+   * `to`.
    */
   frameAt?(tag: number, bytes: Uint8Array, from: number, to: number): boolean;
 }
@@ -55,14 +59,14 @@ export class FrameReader {
     this.limit = limit;
   }
 
-  /** The memory of an incomplete frame, in bytes. */
+  /** Memory of an incomplete frame, in bytes. */
   get keptBytes(): number {
     return this.#length === 0 ? 0 : this.#kept.length;
   }
 
   /**
-   * Reads the next bytes. Returns false if a frame exceeded the limit; no more bytes may then be
-   * read.
+   * Reads the next bytes. Returns false if a frame exceeds the limit: the caller must then stop
+   * reading.
    */
   push(bytes: Uint8Array, sink: FrameSink): boolean {
     let at = 0;
@@ -102,8 +106,8 @@ export class FrameReader {
   }
 
   /**
-   * Completes the stored frame with the first of `bytes`. Returns how many of them it needed; -1 if
-   * the frame exceeds the limit; -2 if the sink stopped.
+   * Completes the stored frame with the first of `bytes`. Returns the number of bytes that it
+   * needed; -1 if the frame exceeds the limit; -2 if the sink stopped.
    */
   #finish(bytes: Uint8Array, sink: FrameSink): number {
     let at = 0;
@@ -152,8 +156,8 @@ export function encodeFrame(tag: number, body: Uint8Array = EMPTY): Uint8Array {
 }
 
 /**
- * Returns a frame with space for a body of `length` bytes from `FRAME_HEAD_BYTES + 1`, which the
- * caller writes.
+ * Returns a frame with space for a body of `length` bytes. The caller writes the body, from offset
+ * `FRAME_HEAD_BYTES + 1`.
  */
 export function startFrame(tag: number, length: number): Uint8Array {
   const frame = new Uint8Array(FRAME_HEAD_BYTES + 1 + length);

@@ -19,8 +19,8 @@ import { encodeFrame } from "./frame.ts";
 import { encodeList, LIST_COUNT_MAX, TAG } from "./message.ts";
 
 /**
- * The interval at which a digest is sent to one peer. Milliseconds; shortened at random by up to
- * half.
+ * The interval at which a digest is sent to one peer, shortened at random by up to half.
+ * Milliseconds.
  */
 export const EXCHANGE_MS = 10_000;
 
@@ -66,7 +66,7 @@ export class Gossip {
     this.#news.add(peer);
   }
 
-  /** Called when a session has ended: forgets the peer. */
+  /** Called when a session has ended. Removes the record of the peer. */
   down(peer: string): void {
     this.#news.delete(peer);
     this.#answered.delete(peer);
@@ -126,7 +126,7 @@ export class Gossip {
   }
 }
 
-/** Returns the digest of a set of names: 64 bits that do not depend on the order. */
+/** Returns a digest of a set of names: 64 bits that do not depend on the order of the names. */
 export function digestOf(names: readonly string[]): bigint {
   let low = 0;
   let high = 0;

@@ -53,14 +53,16 @@ export const VERSION = 1;
 
 /** Feature bits. A message or field that requires a feature is sent only to peers that have it. */
 export const FEATURE = {
-  /** Claims of global names are granted one at a time: messages 0x38 to 0x3B, and tokens. */
+  /**
+   * Claims of global names are granted one at a time. Adds the messages 0x38 to 0x3B, and tokens.
+   */
   CLAIMS: 0x10,
   /**
    * Messages may contain the context of a trace: see `trace_context.ts`. Only nodes that trace have
    * this feature.
    */
   TRACE: 0x20,
-  /** Nodes announce in which rooms they have members: ROOM_INTEREST. */
+  /** Nodes announce in which rooms they have members, with ROOM_INTEREST. */
   ROOM_INTEREST: 0x40,
 } as const;
 
@@ -108,33 +110,36 @@ export interface Met {
   /** Features supported by both sides. */
   readonly features: number;
   readonly exposed: readonly string[];
-  /** The id of this session, the same on both sides: taken from the initiator's nonce, never 0. */
+  /**
+   * The id of this session, the same on both sides. It is a part of the initiator's nonce, and
+   * never 0.
+   */
   readonly session: bigint;
   /**
    * The id of the last session between the two nodes that was open on the initiator's side, or 0.
    */
   readonly lastSession: bigint;
   /**
-   * The start time of the peer by its own clock: milliseconds since 1970. 0 or absent: the peer
+   * The start time of the peer by its own clock: milliseconds since 1970. 0 or absent if the peer
    * runs an older version.
    */
   readonly startedAt?: number | undefined;
   /** Whether one of the two nodes is hidden: they share no names, groups, rooms and gossip. */
   readonly isHidden?: boolean | undefined;
   /**
-   * The data that later proofs in this session cover. Absent if there was no handshake, as in
-   * tests.
+   * The data that later proofs in this session cover. Absent if there was no handshake, which only
+   * happens in tests.
    */
   readonly binding?: Binding | undefined;
 }
 
 /**
- * Compares a certificate (DER) with a node's name. Returns the failure if the certificate is not
- * that node's.
+ * Compares a certificate (DER) with a node's name. Returns an error if the certificate does not
+ * belong to that node.
  */
 export type CertificateCheck = (name: string, certificate: Uint8Array) => Failure | undefined;
 
-/** The next step after a message. */
+/** What the caller must do after a message. */
 export type Step =
   | { readonly kind: "send"; readonly frame: Uint8Array }
   /** Returned when the initiator is authenticated: the responder must call `accept` or `reject`. */
@@ -142,7 +147,7 @@ export type Step =
   | { readonly kind: "up"; readonly met: Met }
   | Failure;
 
-/** A failed handshake. If it has a frame, the frame is sent before the stream is closed. */
+/** A failed handshake. If `frame` is set, it is sent before the stream is closed. */
 export interface Failure {
   readonly kind: "fail";
   readonly reason: RejectReason;
@@ -166,8 +171,8 @@ export class Initiator {
     | { readonly waitsFor: "nothing" } = { waitsFor: "challenge" };
 
   /**
-   * `expected` is the dialed name; `certificate` is the responder's in DER, which `check` compares
-   * with that name. `lastSession` is called when the proof is sent.
+   * `expected` is the dialed name. `certificate` is the responder's certificate in DER, which
+   * `check` compares with that name. `lastSession` is called when the proof is sent.
    */
   constructor(
     self: Self,
@@ -232,7 +237,8 @@ export class Initiator {
       return fail("version", `it chose version ${challenge.version}, we speak ${VERSION}`);
     }
     const transcript = hashOf(encodeName(this.#name), coveredByChallenge(body), this.#certificate!);
-    // The responder proves the cookie that it uses; the initiator only needs to accept that one.
+    // The responder proves that it has the cookie which it uses. The initiator only needs to accept
+    // that cookie.
     const { proofKey, acceptedKeys = [] } = this.#self;
     const key = [proofKey, ...acceptedKeys].find((key) =>
       timingSafeEqual(decoded.proof, prove(key, "acceptor", transcript))
@@ -372,7 +378,7 @@ export class Responder {
   }
 }
 
-/** Returns a failure found by this side, with the REJECT for the other side. */
+/** Returns a failure that this side has detected, with the REJECT for the other side. */
 export function fail(reason: RejectReason, words: string): Failure {
   const frame = encodeFrame(TAG.REJECT, encodeReject(reason, words));
   return { kind: "fail", reason, words, byPeer: false, frame };
@@ -388,8 +394,8 @@ function outOfTurn(tag: number): Step {
 }
 
 /**
- * Hashes the handshake. The messages are hashed as they were sent, so that fields known only to a
- * later version are covered too.
+ * Hashes the handshake. The messages are hashed as they were sent, so that the hash includes fields
+ * of later versions.
  */
 function hashOf(name: Uint8Array, challenge: Uint8Array, certificate: Uint8Array): Uint8Array {
   const hash = createHash("sha256").update("firn handshake 1");
@@ -406,8 +412,8 @@ function prove(key: Uint8Array, role: "dialler" | "acceptor", transcript: Uint8A
 }
 
 /**
- * Returns the proof, in an open session, that this side has the cookie of a key. It covers a nonce
- * of the other side.
+ * Returns a proof, within an open session, that this side has the cookie from which a key was
+ * derived. The proof covers a nonce of the other side.
  */
 export function proveAgain(
   key: Uint8Array,

@@ -14,7 +14,9 @@ import type { RejectReason } from "./message.ts";
 /** Maximum number of bytes from one side before the session opens. */
 export const UNPROVEN_BYTES_MAX = 4096;
 
-/** Time for the peer to close the stream after a REJECT; then it is aborted. Milliseconds. */
+/**
+ * Time for the peer to close the stream after a REJECT, before this side aborts it. Milliseconds.
+ */
 const FAREWELL_MS = 1_000;
 
 /** The reason why a handshake failed. */
@@ -37,12 +39,12 @@ export interface HandshakeOwner {
    */
   decide(met: Met): Decision | "later";
   /**
-   * Called when the session is open. Returns the receiver of frames, beginning with any that
-   * followed the handshake in the same chunk.
+   * Called when the session is open. Returns the receiver of frames, which also receives frames
+   * that arrived together with the end of the handshake.
    */
   up(met: Met, opened: Opened): SessionSink;
   failed(failure: GreetingFailure, words: string, byPeer: boolean): void;
-  /** Called when the stream has closed after the handshake has failed. */
+  /** Called when the stream has closed after a failed handshake. */
   gone(): void;
 }
 
@@ -92,9 +94,9 @@ export class HandshakeIo implements StreamHandler, FrameSink {
   }
 
   /**
-   * Gives up a dial, because the peer's own dial takes precedence. Before this side has sent its
-   * proof, sends a REJECT: without one, the peer would assume that this node has another cookie.
-   * After the proof, the peer decides by the same rule, so no REJECT is needed.
+   * Abandons a dial, because the peer's own dial takes precedence. If this side has not sent its
+   * proof, it sends a REJECT: otherwise the peer would assume that this node has another cookie.
+   * After the proof, no REJECT is needed, because the peer decides by the same rule.
    */
   withdraw(): void {
     const step = fail("duplicate", "the dial of the other side takes precedence");
@@ -107,11 +109,12 @@ export class HandshakeIo implements StreamHandler, FrameSink {
   }
 
   /**
-   * Supplies the decision that {@linkcode HandshakeOwner.decide} deferred. Ignored if it is too
-   * late.
+   * Completes a decision that {@linkcode HandshakeOwner.decide} deferred. Ignored after the
+   * deadline.
    */
   decided(decision: Decision): void {
-    // The decision may have ended another session, whose listener may have stopped this node.
+    // The decision may have ended another session. A listener of that end may have stopped this
+    // node.
     if (!this.isWaiting) return;
     this.#isWaiting = false;
     if (decision !== undefined) return this.#act(fail(decision.reason, decision.words));
@@ -152,7 +155,8 @@ export class HandshakeIo implements StreamHandler, FrameSink {
   #act(step: Step): void {
     switch (step.kind) {
       case "send":
-        // Only an initiator's first message has no proof. It is sent before any bytes are received.
+        // Only the first message of an initiator has no proof, and it is sent before any bytes are
+        // received.
         this.#proved = this.#bytes > 0;
         this.#stream.write(step.frame);
         break;

@@ -6,8 +6,8 @@
  *                              ▲ opened            ▲ held
  *
  * A large message takes its place in the order when its first fragment arrives. Later messages for
- * the same receiver wait in the queue of that key; messages for others do not. A queue is processed
- * from its front as far as its entries are ready, and removed when it is empty.
+ * the same receiver wait in the queue of that key; messages for others do not. Complete entries are
+ * delivered from the front of a queue, up to the first incomplete one. An empty queue is removed.
  *
  * @module
  */
@@ -15,15 +15,15 @@ import { assert } from "../base/assert.ts";
 import { Ring } from "../base/ring.ts";
 
 /**
- * Maximum number of held bytes. An outbox lets at most half as many bytes overtake large messages,
- * so only a hostile peer reaches this limit; its session then ends.
+ * Maximum number of held bytes. In a correct peer, at most half as many bytes overtake large
+ * messages. If a peer exceeds the limit, its session ends.
  */
 export const HELD_BYTES_MAX: number = 16 * 1024 * 1024;
 
 /** Identifies the receiver of a message. */
 export type HoldKey = string | number;
 
-/** One entry of a queue: a held delivery, or a large message that may be incomplete. */
+/** One entry of a queue: a held message, or a large message that may be incomplete. */
 export interface Slot {
   readonly key: HoldKey;
   readonly bytes: number;
@@ -31,7 +31,7 @@ export interface Slot {
   run: (() => void) | undefined;
 }
 
-/** Holds back the deliveries of one session. */
+/** Holds back the messages of one session. */
 export class HoldbackQueue {
   readonly #queues = new Map<HoldKey, Ring<Slot>>();
   readonly #bytesMax: number;
@@ -42,7 +42,7 @@ export class HoldbackQueue {
     this.#bytesMax = bytesMax;
   }
 
-  /** The number of receivers with held deliveries; 0 if nothing is held. */
+  /** The number of receivers with held messages; 0 if nothing is held. */
   get count(): number {
     return this.#queues.size;
   }
@@ -52,7 +52,7 @@ export class HoldbackQueue {
     return this.#bytes;
   }
 
-  /** Returns whether a delivery to this receiver must be held. */
+  /** Returns whether a message for this receiver must be held. */
   isHeld(key: HoldKey): boolean {
     return this.#queues.size > 0 && this.#queues.has(key);
   }
@@ -74,7 +74,7 @@ export class HoldbackQueue {
   }
 
   /**
-   * Adds a delivery of `bytes` bytes to a receiver for which {@linkcode isHeld} is true. Returns
+   * Holds a message of `bytes` bytes for a receiver for which {@linkcode isHeld} is true. Returns
    * false if that exceeds the limit.
    */
   hold(key: HoldKey, bytes: number, run: () => void): boolean {
@@ -87,8 +87,8 @@ export class HoldbackQueue {
   }
 
   /**
-   * Called when the large message of a slot is complete: delivers it once it is first in its queue,
-   * and then the messages that waited for it.
+   * Called when the large message of a slot is complete. Delivers it when it is at the front of its
+   * queue, followed by the messages that waited for it.
    */
   close(slot: Slot, run: () => void): void {
     slot.run = run;

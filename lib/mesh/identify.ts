@@ -1,6 +1,6 @@
 /**
- * Asks the node at an address for its name: the first half of a handshake, which is then ended. The
- * node is dialed by that name afterwards.
+ * Finds out the name of the node at an address: runs the first half of a handshake, and ends it.
+ * The node is dialed by that name afterwards.
  *
  *     this node                                  the node there
  *        │── NAME ───────────────────────────────▶│
@@ -24,11 +24,12 @@ import {
 } from "./message.ts";
 import { isNormalName } from "./name.ts";
 
-/** Time limit for TCP and TLS, and again for the answer. Milliseconds. */
+/** Time limit for TCP and TLS, and again for the CHALLENGE. Milliseconds. */
 const IDENTIFY_MS = 5_000;
 
 /**
- * Time for the other node to close the stream after the REJECT; then it is aborted. Milliseconds.
+ * Time for the other node to close the stream after the REJECT, before this side aborts it.
+ * Milliseconds.
  */
 const FAREWELL_MS = 1_000;
 
@@ -89,7 +90,7 @@ function answer(
   const name = tag === TAG.CHALLENGE ? decodeChallenge(body)?.message.name : undefined;
   if (name !== undefined && isNormalName(name)) return found(name);
   const reject = tag === TAG.REJECT ? decodeReject(body) : undefined;
-  // Only this node itself, dialed by its own address, answers `identify` with "duplicate".
+  // A node answers `identify` with "duplicate" only if it has dialed itself, by its own address.
   if (reject?.reason === "duplicate") return found(self);
   fail(new Error(reject?.words ?? "it did not answer as a node does"));
 }

@@ -29,7 +29,7 @@ export interface ClusterKeys {
   /** The key of the proofs in the handshake, 32 bytes. */
   readonly proofKey: Uint8Array;
   /**
-   * In simulations, which have no TLS, creates the node's certificate in place of the authority.
+   * Creates the node's certificate in simulations, which have no TLS and therefore no authority.
    */
   readonly leaf?: ((nodeName: string) => Leaf) | undefined;
 }

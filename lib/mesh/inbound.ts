@@ -30,8 +30,8 @@ import { type Decoded, NodeMessageReader, WORD_BYTES } from "./message_reader.ts
 import type { Spawner } from "./spawner.ts";
 
 /**
- * The layout of a message that has one receiver: the offset of the receiver, whether it is a name,
- * and whether a term follows that may refer to earlier ones.
+ * The layout of a message that has one receiver: the offset of the receiver, whether the receiver
+ * is given by name, and whether a term follows that may refer to earlier terms.
  */
 interface Form {
   readonly to: number;
@@ -106,12 +106,12 @@ export class Inbound {
   readonly #relationsMax: number;
   readonly #mailboxMax: number;
   readonly #authorization: Pick<Authorization, "allows">;
-  /** Number of links requested since all links were last counted. */
+  /** Number of links that were requested since all links were last counted. */
   #uncounted = 0;
   /** Calls that actors of this node have not answered yet. */
   readonly #calls: SaltedMap<IncomingCall>;
   /**
-   * The cancelled calls and monitors, such as "call 17", whose requests are still held behind a
+   * The cancelled calls and monitors, such as "call 17", whose requests may still be held behind a
    * large message.
    */
   readonly #early = new Set<string>();
@@ -146,9 +146,9 @@ export class Inbound {
   }
 
   /**
-   * Handles a message, or holds it until an earlier large message to the same actor is complete.
-   * `alone`: whether it is itself a large message, at its place in the order. Returns the rule that
-   * the peer violated, or `undefined`.
+   * Handles a message, or holds it back until an earlier large message for the same actor is
+   * complete. `alone`: whether the message itself is large, so that its place in the order is
+   * already reserved. Returns the rule that the peer violated, or `undefined`.
    */
   take(handle: InboundHandler, tag: number, body: Uint8Array, alone: boolean): string | undefined {
     const key = alone || this.#holds.count === 0 ? undefined : this.keyOf(tag, body);
@@ -184,8 +184,8 @@ export class Inbound {
   }
 
   /**
-   * Returns the key of the receiver of a message that begins with `head`; later messages for it are
-   * held.
+   * Returns the key of the receiver of a large message that begins with `head`. Later messages for
+   * this receiver are held.
    */
   keyOf(tag: number, head: Uint8Array): HoldKey | undefined {
     const form = FORMS.get(tag);
@@ -200,7 +200,7 @@ export class Inbound {
     return this.#system.names.whereis(name)?.id ?? `name ${name}`;
   }
 
-  /** Holds a message. Decodes its term now, because the next term may refer to it. */
+  /** Holds a message. Its term is decoded now, because the next term may refer to it. */
   #wait(handle: InboundHandler, tag: number, body: Uint8Array, key: HoldKey): void {
     const form = FORMS.get(tag)!;
     let decoded: Decoded | undefined;
@@ -223,15 +223,15 @@ export class Inbound {
   }
 
   /**
-   * Called when the session has ended. Calls `done` when its links, monitors and calls have ended,
-   * which takes several turns if there are many.
+   * Called when the session has ended. Ends its links, monitors and calls, and then calls `done`.
+   * This takes several turns if there are many.
    */
   lost(done: () => void = () => {}): void {
     this.#over();
     this.#system.signals.inPortions(this.#losing(this.#nodeLink.lost(), done));
   }
 
-  /** Ends at once what is left of the links, monitors and calls of a lost session. */
+  /** Ends the remaining links, monitors and calls of a lost session at once. */
   finishLoss(): void {
     this.#system.signals.flush();
   }
@@ -256,7 +256,7 @@ export class Inbound {
   onSend(): void {
     const row = this.#row;
     const to = row.receiver();
-    // Decoded even if the actor does not exist, because the next term may refer to this one.
+    // The term is decoded even if the actor does not exist, because the next term may refer to it.
     const message = this.#message(row.term());
     const actor = this.#system.find(to);
     if (actor !== undefined) this.#deliver(actor, message);
@@ -317,7 +317,7 @@ export class Inbound {
     if (actor === undefined) return this.#nodeLink.answer(number, ANSWER.MISSING, undefined);
     const call = new IncomingCall(request, actor, number, this.#calls, this.#nodeLink);
     if (trace !== undefined) traces!.arrived(call, trace);
-    // The caller has already cancelled the call. It is delivered, but its reply is not sent.
+    // The caller has already cancelled the call. The call is delivered, but its reply is not sent.
     if (this.#wasEarly(`call ${number}`)) call.close();
     this.#deliver(actor, call);
   }
@@ -470,7 +470,7 @@ export class Inbound {
     monitor.target.released();
   }
 
-  /** Returns whether a monitor is on the actor of the peer with this local id. */
+  /** Returns whether a monitor observes the peer's actor with this local id. */
   #concerns({ target }: Monitor, id: number): boolean {
     if (!(target instanceof RemoteActor) || target.pid.home !== this.#nodeLink.home) return false;
     return target instanceof NamedRemoteActor || target.pid.id === id;
@@ -514,7 +514,7 @@ export class Inbound {
   }
 
   /**
-   * Checks the number of links before a link is created. They are counted only periodically,
+   * Checks the number of links before a new one is created. They are counted only periodically,
    * because a link can end in many ways.
    */
   #countLink(): void {
@@ -523,7 +523,7 @@ export class Inbound {
     if (this.#nodeLink.links > this.#relationsMax) this.#fail("too many links");
   }
 
-  /** Checks the reference and the number of monitors before a monitor is created. */
+  /** Checks the reference and the number of monitors before a new one is created. */
   #countMonitor(remote: RemoteActor, ref: number): void {
     if (remote.monitors?.has(ref)) this.#fail("a reference that is in use");
     if (this.#nodeLink.monitors >= this.#relationsMax) this.#fail("too many monitors");

@@ -27,7 +27,7 @@ export class IncomingCall extends Call implements Chained, PassableCall {
   preceding: Chained | undefined = undefined;
   #actor: ActorRef;
   readonly #number: number;
-  /** All open calls of that node, by number. */
+  /** All open calls from that node, by number. */
   readonly #open: SaltedMap<IncomingCall>;
   readonly #answerer: Answerer;
   #over: (() => void) | undefined = undefined;
@@ -82,12 +82,12 @@ export class IncomingCall extends Call implements Chained, PassableCall {
     if (this.close()) this.#answerer.answer(this.#number, ANSWER.FULL, undefined);
   }
 
-  /** Whether the call is still open: neither answered nor given up. */
+  /** Whether the caller still waits for the reply. */
   get isOpen(): boolean {
     return this.#open.get(this.#number) === this;
   }
 
-  /** Calls `over` when the call is answered or given up. */
+  /** Calls `over` when the call has been answered or has failed. */
   whenOver(over: () => void): void {
     const before = this.#over;
     this.#over = before === undefined ? over : () => {
@@ -106,7 +106,7 @@ export class IncomingCall extends Call implements Chained, PassableCall {
    * was open.
    */
   close(): boolean {
-    // A peer may reuse the number of a call that it has given up.
+    // A peer may reuse the number of a call that it has cancelled.
     if (!this.isOpen) return false;
     this.#open.delete(this.#number);
     detach(this, this.#actor);

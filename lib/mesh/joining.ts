@@ -1,6 +1,6 @@
 /**
- * Tracks how a node joins its cluster: from its start until every seed was dialed once and the
- * connected nodes are synchronised.
+ * Tracks how a node joins its cluster. A node has joined when it has dialed every seed once, and
+ * has received the names and groups of the connected nodes.
  *
  *     seeds ──each: its dial failed, or it is up and synchronised──▶ the peers that they named, likewise,
  *                                                                   for at most `JOIN_PEERS_MS` ──▶ joined
@@ -18,7 +18,7 @@ const JOIN_PEERS_MS = 1_000;
 /** Tracks when this node has joined its cluster. */
 export class Joining {
   /**
-   * Resolves when this node has joined. Rejects if it must not take part, for example because its
+   * Resolves when this node has joined. Rejects if this node may not join, for example because its
    * name is in use.
    */
   readonly done: Promise<void>;
@@ -41,17 +41,19 @@ export class Joining {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    // Handled here, so that a rejection does not end a program that does not await `done`.
+    // Marks a rejection as handled, so that it does not end a program that does not await `done`.
     this.done.catch(() => {});
     this.#look();
   }
 
-  /** Waits for this node as if it were a seed. */
+  /** Makes joining wait for a node, as for a seed. */
   awaits(node: string): void {
     if (!this.#isOver) this.#seeds.add(node);
   }
 
-  /** Called when a peer has named an unknown node: waits for it, for a limited time. */
+  /**
+   * Called when a peer has named an unknown node. Joining waits for that node for a limited time.
+   */
   named(node: string): void {
     if (!this.#isOver && !this.#seeds.has(node)) this.#named.add(node);
   }
@@ -65,24 +67,22 @@ export class Joining {
   }
 
   /**
-   * Called when a session with a node has opened: waits until the node has sent its names and
-   * groups.
+   * Called when a session with a node has opened. Joining waits until the node has sent its names
+   * and groups.
    */
   up(node: string): void {
     if (this.#isOver || !(this.#seeds.has(node) || this.#named.has(node))) return;
     this.#synced(node).then(() => this.failed(node));
   }
 
-  /**
-   * Rejects `done`, because this node must not take part, for example because its name is in use.
-   */
+  /** Rejects `done`, because this node may not join, for example because its name is in use. */
   reject(error: Error): void {
     if (this.#isOver) return;
     this.#end();
     this.#reject(error);
   }
 
-  /** Ends joining, because this node is stopping or no node is awaited any more. */
+  /** Ends joining, because this node is stopping or nothing is left to wait for. */
   stop(): void {
     if (this.#isOver) return;
     this.#end();

@@ -1,5 +1,5 @@
 /**
- * Derives the keys of a node's cookies: the first cookie is used, and all are accepted. While a
+ * Derives the keys of a node's cookies. The node uses the first cookie, and accepts all. While a
  * cluster changes its cookie, some nodes use the old one and some the new one, and all accept both.
  *
  * @module
@@ -8,8 +8,8 @@ import { checkCookie, CookieError } from "./cookie.ts";
 import { type ClusterKeys, deriveKeys } from "./identity.ts";
 
 /**
- * Maximum number of cookies that a node may accept at once. Each adds some tenths of a second to
- * the start.
+ * Maximum number of cookies that a node may accept at once. Each cookie delays the start by some
+ * tenths of a second.
  */
 export const COOKIES_MAX = 4;
 
@@ -39,7 +39,7 @@ export class Keyring {
 
   /**
    * Returns the keys of one or several cookies. Rejects with {@linkcode CookieError} if a cookie is
-   * unusable, if there is none, or if there are more than {@linkcode COOKIES_MAX}.
+   * unusable, or if there are no cookies or more than {@linkcode COOKIES_MAX}.
    */
   async derive(cookies: string | readonly string[]): Promise<KeySet> {
     const list = [...new Set(Array.isArray(cookies) ? cookies as string[] : [cookies as string])];
@@ -50,7 +50,7 @@ export class Keyring {
     }
     for (const cookie of list) checkCookie(cookie, this.#loopback);
     const known = this.#derived;
-    // Sequentially, because each derivation uses 64 MiB while it runs.
+    // The derivations run one after another, because each uses 64 MiB of memory.
     let last: Promise<unknown> = Promise.resolve();
     const derived = new Map(list.map((cookie) => {
       const keys = known.get(cookie) ?? last.then(() => this.#derive(cookie));

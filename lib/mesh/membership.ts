@@ -1,6 +1,6 @@
 /**
- * Finds and dials the other nodes of the cluster, with gossip and joining. The guarantees and their
- * times are in `README.md`.
+ * Finds and dials the other nodes of the cluster. Combines gossip and joining. The guarantees and
+ * their times are in `README.md`.
  *
  *     seeds, connect() ─┐
  *     Gossip ───────────┼─▶ Peers ─▶ DialQueue ─▶ Dialer ─▶ session up ─▶ Peers, Gossip, Joining, waiters
@@ -26,7 +26,7 @@ import type { Opened, SessionEnd } from "./session.ts";
 /** Default time limit of {@linkcode Membership.connect}. Milliseconds. */
 export const CONNECT_MS = 15_000;
 
-/** The entry that stands for the first evaluation of the seeds in the set of awaited nodes. */
+/** In the set of awaited nodes, this entry represents the first evaluation of the seeds. */
 const DISCOVERY = "*";
 
 /** Options of membership. */
@@ -58,13 +58,13 @@ export interface MembershipEvents {
   };
   /**
    * A node is no longer dialed. "expired": the node was unreachable for `forgetAfter`; or it was
-   * never reached, and no peer has named it for 10 minutes. "superseded": another node is at its
-   * address.
+   * never reached, and no peer has named it for 10 minutes. "superseded": another node answers at
+   * its address.
    */
   forgotten: { readonly node: string; readonly reason: "expired" | "superseded" };
   /**
-   * Two live nodes have the same name. `by` is the node that rejected the new one; if `name` is
-   * this node's name and `by` is not, this node is the new one.
+   * Two live nodes have the same name. `by` is the node that rejected the new one. If `name` is
+   * this node's name and `by` is another node, this node is the new one.
    */
   nameinuse: { readonly name: string; readonly by: string; readonly words: string };
 }
@@ -132,7 +132,7 @@ export class Membership {
   #peers: Peers;
   #gossip: Gossip;
   #dialer: Dialer;
-  /** The state of joining, from {@linkcode join} on. */
+  /** The progress of joining, after {@linkcode join} was called. */
   #joining: Joining | undefined;
   #discovery: Discovery | undefined;
   #counts = { dials: 0, dialsUp: 0, dialsFailed: 0, forgotten: 0, namesInUse: 0 };
@@ -157,9 +157,10 @@ export class Membership {
   }
 
   /**
-   * Starts to dial the seeds. Resolves when each was dialed once and the connected ones are
-   * synchronised, which `synced` waits for. Rejects with {@linkcode NodeConnectError}, `code`
-   * "nameinuse", if a reached node has a session with another live node of this name.
+   * Dials the seeds. Resolves when each seed was dialed once and the connected nodes are
+   * synchronised; `synced` waits for a node's names and groups. Rejects with {@linkcode
+   * NodeConnectError}, `code` "nameinuse", if a reached node has a session with another live node
+   * of this name.
    */
   join(synced: (node: string) => Promise<void>): Promise<void> {
     const { clock } = this.#host;
@@ -196,41 +197,44 @@ export class Membership {
   }
 
   /**
-   * Decides about an authenticated initiator. The session `dead`, if given, did not answer a probe.
+   * Decides whether an authenticated initiator is accepted. If `dead` is given, the session with
+   * this id has not answered a probe.
    */
   judge(met: Met, dead?: bigint): Verdict {
     return this.#peers.judge(met.name, met.creation, met.lastSession, dead);
   }
 
-  /** Called when the peer's dial takes precedence: gives up this node's own dial. */
+  /** Called when the peer's dial takes precedence. Abandons this node's own dial. */
   accepted(node: string): void {
     this.#dialer.giveUp(node);
   }
 
-  /** Called when this node has rejected a node because a live node has its name. Reports this. */
+  /**
+   * Called when this node has rejected a node because a live node has the same name. Emits
+   * `nameinuse`.
+   */
   rejected(name: string, words: string): void {
     this.#counts.namesInUse++;
     this.#port.emit("nameinuse", { name, by: this.#self, words });
   }
 
-  /** Called when a session begins: sends the list of peers, before anything else. */
+  /** Called when a session begins. Sends the list of peers, before anything else. */
   starting(node: string): void {
     this.#gossip.up(node);
   }
 
-  /** Called when a session has opened, by this node's dial or the peer's. Records it. */
+  /** Called when a session has opened, whichever side dialed. Records it. */
   up({ name, session, creation }: Met, dialled: boolean): void {
     this.#peers.up(name, session, creation, this.#host.clock.now());
     this.#dialer.reached(name);
-    // `down`, called just before for the replaced session, may have begun a dial, which is no
-    // longer needed.
+    // The call of `down` for the replaced session may have begun a dial, which is no longer needed.
     this.#dialer.giveUp(name);
-    // Only a dial proves that the node is at the address in its name, so that no other node can be
+    // Only a dial shows that the node is at the address in its name, so that no other node can be
     // there.
     if (dialled) this.#forget(this.#peers.superseded(name), "superseded");
   }
 
-  /** Called when a session is ready: resolves pending calls of `connect`. */
+  /** Called when a session is ready. Resolves the pending calls of `connect`. */
   ready(node: string): void {
     this.#waiters.settle(node);
     this.#joining?.up(node);
@@ -247,7 +251,7 @@ export class Membership {
     this.#gossip.down(node);
   }
 
-  /** Called when listeners have been notified of a session's end: dials may begin again. */
+  /** Called when listeners have been notified of a session's end. Dials may begin again. */
   gone(): void {
     this.#dialer.due();
   }

@@ -1,6 +1,6 @@
 /**
- * Manages the sessions of this node with all others: listens, accepts, and reports changes.
- * `membership.ts` decides which nodes are dialed.
+ * Manages the sessions of this node with all other nodes: listens for connections, accepts them,
+ * and reports changes. `membership.ts` decides which nodes are dialed.
  *
  *     Membership ─dial──▶ HandshakeIo ─┐
  *                                      ├─▶ Session ─▶ inbound
@@ -56,7 +56,7 @@ const INCOMPLETE_MAX = 16;
  */
 const INCOMPLETE_PER_ADDRESS_MAX = 8;
 
-/** Maximum time for an initiator to complete TLS, and again for the handshake. Milliseconds. */
+/** Time limit for an initiator to complete TLS, and again for the handshake. Milliseconds. */
 const GREETING_MS = 5_000;
 
 /** Time for a possibly dead session to answer a probe. Milliseconds. */
@@ -79,11 +79,11 @@ export interface OwnTls {
   /** The authority that signed every node's certificate. */
   readonly ca: string;
   /**
-   * Returns whether a certificate is that of the node with this name; called on both sides of a
-   * connection, after TLS has verified that `ca` signed it. For names other than hosts, such as
-   * `spiffe://` URIs. Default: the host of the node's name must be in the certificate, as a host
-   * name or an address. A node whose certificate is not accepted is rejected with the code
-   * "certificate".
+   * Returns whether a certificate belongs to the node with this name. Called on both sides of a
+   * connection, after TLS has verified that `ca` signed the certificate. Needed for certificates
+   * whose names are not hosts, such as `spiffe://` URIs. Default: the certificate must contain the
+   * host of the node's name, as a host name or an address. A node whose certificate is not accepted
+   * is rejected with the code "certificate".
    */
   readonly verifyPeer?:
     | ((
@@ -124,7 +124,7 @@ export interface MeshEvents extends MembershipEvents {
   nodeup: { readonly node: string };
   /** The session with a node has ended. */
   nodedown: { readonly node: string; readonly reason: SessionEnd };
-  /** The queue to a node has risen above half of its limit (`high`), or fallen below an eighth. */
+  /** The queue to a node has exceeded half of its limit (`high`), or fallen below an eighth. */
   pressure: { readonly node: string; readonly high: boolean };
   /**
    * A listener of this node or of its servers accepts no connections, for example because the
@@ -136,8 +136,8 @@ export interface MeshEvents extends MembershipEvents {
     readonly message: string;
   };
   /**
-   * The clocks of a peer and this node differ by half a minute or more: the number of milliseconds
-   * by which the peer's is ahead (negative: behind). 0: they agree again.
+   * The clocks of a peer and of this node differ by half a minute or more. `skew` is the number of
+   * milliseconds by which the peer's clock is ahead (negative: behind); 0 if they agree again.
    */
   clockskew: { readonly node: string; readonly skew: number };
   /**
@@ -176,7 +176,7 @@ export class Mesh implements SessionOwner {
   readonly #exposures = new ExposedFunctions();
   /** Finds and dials the other nodes. */
   readonly membership: Membership;
-  /** Handshakes with initiators. Each stays until it succeeds or its stream is closed. */
+  /** Handshakes with initiators. Each is removed when it has succeeded or its stream is closed. */
   readonly #greetings = new Unproven<HandshakeIo>();
   #name: string;
   #log: Log;
@@ -248,7 +248,8 @@ export class Mesh implements SessionOwner {
   }
 
   /**
-   * Iterates over the names of the connected nodes that are not hidden; on a hidden node, over all.
+   * Iterates over the names of the connected nodes that are not hidden. On a hidden node, iterates
+   * over all.
    */
   *#visible(): Generator<string> {
     const all = this.#options.isHidden === true;
@@ -332,13 +333,13 @@ export class Mesh implements SessionOwner {
   /** Sends GOODBYE on all sessions and stops listening. */
   stop(): Promise<void> {
     this.#stopping = true;
-    // Deferred, because a listener of a session's end may stop the node too.
+    // Deferred, because a listener of the end of a session may stop the node again.
     return this.#stopped ??= Promise.resolve().then(() => this.#stop());
   }
 
   /**
-   * Called by the session when its queue has risen above half of its limit (`high`), or fallen
-   * below an eighth.
+   * Called by the session when its queue has exceeded half of its limit (`high`), or fallen below
+   * an eighth.
    */
   pressure({ met }: Session, high: boolean): void {
     if (high) this.#log.warn(`${met.name} is slow: much data is queued for it`);
@@ -358,8 +359,8 @@ export class Mesh implements SessionOwner {
     else if (end === "shutdown" || end === "disconnected") {
       this.#log.info(`${name} is down: ${end}`);
     } else this.#log.warn(`${name} is down: ${end} (${words})`);
-    // Called when the links, monitors and calls with the node have ended. Only then, `nodedown` is
-    // emitted.
+    // Called when the links, monitors and calls with the node have ended. `nodedown` is emitted
+    // only then.
     const done = (): void => {
       this.#losing.delete(name);
       this.events.emit("nodedown", { node: name, reason: end });
@@ -588,16 +589,16 @@ export class Mesh implements SessionOwner {
         return { reason: "limit", words };
       }
     }
-    // Checked last, because the end of the replaced session calls listeners, which may stop the
-    // node.
+    // This must be the last check: it ends the replaced session, and listeners of that end may stop
+    // the node.
     if (this.#stopping) return { reason: "stopping", words: `${this.#name} is stopping` };
     this.membership.accepted(met.name);
     return undefined;
   }
 
   /**
-   * Called when another incarnation of a connected node wants to connect. Probes whether the
-   * connected one is still alive.
+   * Called when another incarnation of a connected node wants to connect. Checks whether the
+   * connected incarnation is still alive.
    */
   #probe(met: Met, greeting: HandshakeIo, stream: Stream): void {
     const session = this.#sessions.get(met.name);
@@ -614,7 +615,7 @@ export class Mesh implements SessionOwner {
     stream: Stream,
     dead?: bigint,
   ): void {
-    // The initiator may have given up during the probe. The old session then stays.
+    // The initiator may have closed the connection during the probe. The old session then stays.
     if (!greeting.isWaiting) return;
     const decision = this.#decide(met, stream, dead);
     if (decision === "later") this.#probe(met, greeting, stream);
@@ -631,8 +632,8 @@ export class Mesh implements SessionOwner {
   }
 
   #up(met: Met, dialled: boolean, opened: Opened, exposed: readonly string[]): Session {
-    // The links, monitors and calls of the earlier session end before the new one opens, so that
-    // actors and listeners see its end first.
+    // The links, monitors and calls of the earlier session end before the new session opens, so
+    // that actors and listeners observe the end first.
     this.#losing.get(met.name)?.finishLoss();
     const { limits } = this.#options;
     const receiver = new SessionReceiver(this);
@@ -648,8 +649,8 @@ export class Mesh implements SessionOwner {
     );
     this.#sessions.set(met.name, session);
     this.#exposures.up(met.name, met.exposed);
-    // Sent before names and groups, so that a joining node that has received all of these also
-    // knows all peers.
+    // The list of peers is sent before names and groups. A joining node that has received all names
+    // and groups therefore also knows all peers.
     this.membership.starting(met.name);
     receiver.actors = this.attach?.(session);
     this.membership.up(met, dialled);

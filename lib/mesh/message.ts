@@ -129,7 +129,7 @@ export const ANSWER = {
   /** The mailbox is full, and the call was dropped: no data. */
   FULL: 4,
   // Replies to forwarded calls. They are sent to the node that has forwarded the call, with the
-  // number that it gave the call: see `transferred_call.ts`.
+  // number that this node assigned to the call: see `transferred_call.ts`.
   /** The reply: a term. */
   HELD_REPLY: 16,
   /** The call was rejected: as in REFUSED. */
@@ -141,7 +141,7 @@ export const ANSWER = {
 /** Flags of a SPAWN. */
 export const SPAWN_FLAG = { LINK: 1, MONITOR: 2, OWNED: 4 } as const;
 
-/** The status of a SPAWNED, by number. All but the first are failures. */
+/** The status of a SPAWNED, by number. All except the first are failures. */
 export const SPAWN_STATUS = [
   "ok",
   "notexposed", // no function is exposed under that name
@@ -155,15 +155,15 @@ export const NONCE_BYTES = 32;
 /** Maximum number of names in one list. A list with more is malformed. */
 export const LIST_COUNT_MAX = 1024;
 
-/** Maximum length of a list of names in the handshake, in bytes. Further names are left out. */
+/** Maximum length of a list of names in the handshake, in bytes. Further names are omitted. */
 const HANDSHAKE_LIST_BYTES_MAX = 3_072;
 
 /** Maximum length of an encoded room name, in bytes. */
 export const ROOM_BYTES_MAX = 255;
 
 /**
- * Number of bytes that a room broadcast needs at most in addition to its message: tag, room length,
- * room and message length.
+ * Maximum number of bytes of a room broadcast in addition to its message: tag, room length, room
+ * and message length.
  */
 export const ROOM_HEAD_BYTES_MAX: number = 1 + 2 + ROOM_BYTES_MAX + 4;
 
@@ -200,8 +200,8 @@ export const GOODBYE_REASONS = ["shutdown", "disconnected"] as const;
 export type GoodbyeReason = (typeof GOODBYE_REASONS)[number];
 
 /**
- * Flag of NAME: the initiator reads the responder's certificate, so that its proof covers it.
- * Required.
+ * Flag of NAME: the initiator reads the responder's certificate, so that its proof covers the
+ * certificate. Required.
  */
 export const FLAG_READS_CERTIFICATE = 1;
 /** Flag of NAME: the initiator is hidden, see `NodeOptions.hidden`. */
@@ -234,7 +234,7 @@ export interface Reply {
   readonly lastSession: bigint;
   readonly exposed: readonly string[];
   /**
-   * The start time of the initiator by its own clock: milliseconds since 1970. 0: the initiator
+   * The start time of the initiator by its own clock: milliseconds since 1970. 0 if the initiator
    * runs an older version.
    */
   readonly startedAt: number;
@@ -244,8 +244,8 @@ export interface Reply {
 export interface Ack {
   readonly exposed: readonly string[];
   /**
-   * The start time of the responder by its own clock: milliseconds since 1970. 0: it runs an older
-   * version.
+   * The start time of the responder by its own clock: milliseconds since 1970. 0 if the responder
+   * runs an older version.
    */
   readonly startedAt: number;
 }
@@ -271,7 +271,7 @@ export function decodeName(body: Uint8Array): Name | undefined {
   return reader.ok ? message : undefined;
 }
 
-/** Encodes CHALLENGE's body up to its proof, which covers it. */
+/** Encodes the part of a CHALLENGE's body that precedes and is covered by its proof. */
 export function encodeChallenge(message: Challenge): Uint8Array {
   return new Writer(128)
     .text16(message.name).u32(message.creation).u8(message.version).u32(message.features)
@@ -325,7 +325,7 @@ function writeStarted(writer: Writer, startedAt: number): Writer {
   return writer.u64(BigInt(Math.max(0, Math.floor(startedAt))));
 }
 
-/** Reads a time that a `Date` can represent; returns 0 if there is none. */
+/** Reads a time that a `Date` can represent. Returns 0 if the message contains none. */
 function readStarted(reader: Reader): number {
   const startedAt = reader.left >= 8 ? Number(reader.u64()) : 0;
   return startedAt <= 8.64e15 ? startedAt : 0;
@@ -437,7 +437,7 @@ export function decodeReject(
   const reason = REJECT_REASONS[reader.u8() - 1] ?? "protocol";
   const words = reader.text(reader.u16());
   if (!reader.ok) return undefined;
-  // The text is logged and is not authenticated: it must not look like another log line.
+  // The text is logged although it is not authenticated, so it must not look like another log line.
   return { reason, words: words.slice(0, WORDS_LENGTH_MAX).replace(UNPRINTABLE, " ") };
 }
 
@@ -455,7 +455,7 @@ export function decodeGoodbye(body: Uint8Array): GoodbyeReason | undefined {
 
 /**
  * Encodes a ROOM_BROADCAST frame for a text, or a ROOM_BROADCAST_BINARY frame for bytes. The frame
- * contains nothing about its session, so it is encoded once, in one buffer that all sessions share.
+ * is the same for all sessions, so it is encoded once, in one shared buffer.
  */
 export function encodeRoomBroadcast(room: string, data: string | Uint8Array): Uint8Array {
   const name = utf8(room);
@@ -478,7 +478,7 @@ export function decodeRoomName(head: Uint8Array): string | undefined {
   return reader.ok ? room : undefined;
 }
 
-/** Decodes a broadcast; `message` is a view, which is valid as long as the body. */
+/** Decodes a broadcast. `message` is a view of `body`, and valid as long as it. */
 export function decodeRoomBroadcast(
   body: Uint8Array,
 ): { room: string; message: Uint8Array } | undefined {
@@ -490,7 +490,7 @@ export function decodeRoomBroadcast(
   return reader.ok ? { room, message } : undefined;
 }
 
-/** Returns as many of the first names as fit into a handshake message. */
+/** Returns the first names of the list, as many as fit into a handshake message. */
 export function listThatFits(names: readonly string[]): readonly string[] {
   let length = 0;
   const count = names.findIndex((name) =>

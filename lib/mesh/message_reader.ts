@@ -1,6 +1,6 @@
 /**
- * Reads the fields of the messages of one session. One reader is reused for all messages, so that
- * none allocates a reader.
+ * Reads the fields of the messages of one session. One reader is reused for all messages, to avoid
+ * an allocation per message.
  *
  * Throws `ProtocolError` for a malformed message.
  *
@@ -31,9 +31,7 @@ export class NodeMessageReader {
   #bytes: Uint8Array = EMPTY;
   #at = 0;
   #end = 0;
-  /**
-   * Whether the message arrived in fragments. The term of such a message refers to no earlier one.
-   */
+  /** Whether the message arrived in fragments. Its term then refers to no earlier term. */
   #alone = false;
   /** The term of a held message, which was decoded on arrival. */
   #decoded: Decoded | undefined;
@@ -89,7 +87,7 @@ export class NodeMessageReader {
     let plain = from;
     while (plain < end && this.#bytes[plain]! < 0x80) plain++;
     if (plain === end) {
-      // Names are usually ASCII, and few different ones are used, so their texts are cached.
+      // Names are usually ASCII, and only a few different ones are used, so their texts are cached.
       this.#names.begin(this.#bytes, end);
       return this.#names.latin1(from, end);
     }
@@ -99,7 +97,7 @@ export class NodeMessageReader {
   /** Reads the term that fills the rest of the message. */
   term(): unknown {
     if (this.#decoded !== undefined) return this.#decoded.term;
-    // The buffer of a fragmented message is not reused.
+    // The buffer of a fragmented message is not reused, so the term may contain views of it.
     const decoder = this.#alone ? new Decoder(this.#homes, true) : this.#decoder;
     return decoder.decode(this.#bytes, this.#at, this.#end);
   }

@@ -3,8 +3,8 @@
  *
  *     alpha@10.0.0.7:9000      beta@node2.example:9001      gamma@[fd00::7]:9000
  *
- * A name is a node's identity, so each node has one normalised name: the host in lower case and the
- * port always written (9000 by default). The parts are validated strictly, because peers send names
+ * A name identifies a node, so each node has one normalised name, with the host in lower case and
+ * always with a port (9000 by default). The parts are validated strictly, because peers send names
  * too, and names are used in certificates, logs and pages.
  *
  * @module
@@ -90,7 +90,7 @@ function adviceOn(text: string): string {
   return form;
 }
 
-/** Returns whether a name is valid and normalised. */
+/** Returns whether a name is valid and in its normalised form. */
 export function isNormalName(text: string): boolean {
   const name = parseName(text);
   return name !== undefined && formatName(name) === text;

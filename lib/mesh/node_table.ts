@@ -4,8 +4,8 @@
  *
  *     0 the sender · 1 the receiver · from 2 on others, announced once by HOME
  *
- * Each side announces its own indexes, so there is one table per direction. A pid sent from A to B
- * to C therefore refers to the same actor: from B's announcement, C knows the incarnation of A.
+ * Each side announces its own indexes, so there is one table per direction. A pid that A sends to B
+ * and B sends to C therefore refers to the same actor: B has announced the incarnation of A to C.
  *
  * @module
  */
@@ -56,11 +56,11 @@ export class NodeTable implements PidWriter, PidReader {
   readonly peer: RemoteIncarnation;
   readonly #system: System;
   /**
-   * Stores the calls that this node forwards. While it is `undefined`, no call can be forwarded.
+   * Stores the calls that this node forwards. While it is `undefined`, calls cannot be forwarded.
    */
   held: HeldCalls | undefined = undefined;
   readonly #announce: (index: number, home: Home) => void;
-  /** The indexes announced to the peer. */
+  /** The indexes that were announced to the peer. */
   readonly #indexes = new Map<Home, number>();
   readonly #byKey = new Map<string, number>();
   /** The nodes announced by the peer, from index {@linkcode FIRST} on. */
@@ -129,8 +129,7 @@ export class NodeTable implements PidWriter, PidReader {
   }
 
   /**
-   * Returns the pid of a local actor. For a live actor, this is the actor's own pid object, to
-   * which links refer.
+   * Returns the pid of a local actor. For a live actor, this is the pid object that links refer to.
    */
   #own(id: number): Pid {
     if (id === 0) return this.#system.pid;
@@ -139,8 +138,7 @@ export class NodeTable implements PidWriter, PidReader {
   }
 
   #find(home: Home): number | undefined {
-    // The same incarnation may be represented by different objects, for example in different
-    // sessions.
+    // Different objects may represent the same incarnation, for example in different sessions.
     const key = `${home.node} ${home.creation}`;
     let index = this.#byKey.get(key);
     if (index === undefined) {
@@ -153,7 +151,7 @@ export class NodeTable implements PidWriter, PidReader {
         this.#announce(index, home);
       }
     }
-    // The keys are objects that belong to sessions. Clearing the map removes those of ended
+    // The keys are objects that belong to sessions. Clearing the map removes the keys of ended
     // sessions.
     if (this.#indexes.size >= INDEXES_MAX) this.#indexes.clear();
     this.#indexes.set(home, index);
@@ -166,7 +164,7 @@ function isLife(home: Home, node: string, creation: number): boolean {
 }
 
 /**
- * Returns the pid of a remote actor: the object to which links refer, if there is one; otherwise a
+ * Returns the pid of a remote actor: the pid object that links refer to, if it exists; otherwise a
  * new one.
  */
 function pidAt(home: RemoteIncarnation, id: number): Pid {

@@ -2,7 +2,7 @@
  * Sends the messages and signals of this node's actors to one other node. Each is encoded directly
  * into the session's outbox.
  *
- * Messages are dropped when too many bytes are queued for the peer; signals never are.
+ * Messages are dropped when too many bytes are queued for the peer. Signals are never dropped.
  *
  * Longer than 400 lines: it has a method for each actor message, all using the same buffer.
  *
@@ -32,8 +32,8 @@ import { ANSWER, encodeHome, TAG } from "./message.ts";
 import type { SessionOutbox } from "./outbox.ts";
 
 /**
- * The statuses of answers with a term. For each, the status of the rejection that is sent instead
- * if the term cannot be encoded.
+ * The statuses of answers with a term. Each is mapped to the status that is sent instead if the
+ * term cannot be encoded.
  */
 const REFUSALS: ReadonlyMap<number, number> = new Map<number, number>([
   [ANSWER.REPLY, ANSWER.REFUSED],
@@ -46,8 +46,8 @@ const REFUSALS: ReadonlyMap<number, number> = new Map<number, number>([
 const NAMES_KEPT_MAX = 1024;
 
 /**
- * Length in bytes from which a text is copied with a view. For a shorter one, a view costs more
- * than copying byte by byte.
+ * Minimum length in bytes of a text that is copied with a view. For a shorter text, copying byte by
+ * byte costs less.
  */
 const VIEW_BYTES_MIN = 64;
 
@@ -61,8 +61,8 @@ const WORD_BYTES = 8;
 const NAME_BYTES_MAX = 0xffff;
 
 /**
- * Maximum length of an encoded exit reason, in bytes. A longer reason is replaced by a text that
- * describes it.
+ * Maximum length of an encoded name of an actor or function, in bytes. A longer name is truncated,
+ * and therefore matches no actor or function.
  */
 const REASON_BYTES_MAX = 2 ** 20;
 
@@ -123,7 +123,7 @@ export class Outbound implements FoundNodeLink, SignalSender {
   /** The traces of messages, if both nodes trace. */
   traces: TraceCarrier | undefined = undefined;
 
-  /** The number of remote actors and pending calls of that node. */
+  /** Number of remote actors and pending calls of that node. */
   get kept(): number {
     return this.#remoteActors.size + this.#named.size + this.#calls.size;
   }
@@ -160,7 +160,7 @@ export class Outbound implements FoundNodeLink, SignalSender {
   }
 
   forget(remote: RemoteActor): void {
-    // If the pid is used later, this link looks its remote actor up again.
+    // The pid may be used later. The link then looks up its remote actor again.
     remote.pid.target = undefined;
     if (remote instanceof NamedRemoteActor) this.#named.delete(remote);
     else if (this.#remoteActors.get(remote.pid.id) === remote) {
@@ -169,7 +169,7 @@ export class Outbound implements FoundNodeLink, SignalSender {
   }
 
   /**
-   * Called when the session has ended: all remote actors of that node exit with "noconnection", in
+   * Called when the session has ended. All remote actors of that node exit with "noconnection", in
    * steps.
    */
   lost(): Generator<number, void> {
@@ -240,12 +240,12 @@ export class Outbound implements FoundNodeLink, SignalSender {
     }
     this.#calls.set(number, call);
     call.whenOver(() => {
-      // If the call is still pending, the caller has given it up.
+      // If the call is still pending here, the caller has cancelled it.
       if (this.#calls.delete(number) && this.isOpen) this.#sendCallOver(number);
     });
   }
 
-  /** Returns the pending call that an ANSWER belongs to, if there is one. */
+  /** Returns and removes the pending call to which an ANSWER belongs, if there is one. */
   answered(request: number): PendingCall | undefined {
     const call = this.#calls.get(request);
     this.#calls.delete(request);
@@ -375,7 +375,7 @@ export class Outbound implements FoundNodeLink, SignalSender {
     this.#outbox.commit(true);
   }
 
-  /** Starts a message, with room for `length` bytes. */
+  /** Starts a message, with space for `length` bytes. */
   #begin(tag: number, length: number): TermBuffer {
     const out = this.#outbox.begin(tag);
     out.reserve(length);
@@ -418,8 +418,8 @@ export class Outbound implements FoundNodeLink, SignalSender {
   }
 
   /**
-   * Writes a term. A large term is sent in fragments and may be overtaken: it has its own encoder,
-   * so that no later term refers to it.
+   * Writes a term. A large term is sent in fragments, and other messages may overtake it. It
+   * therefore has its own encoder, so that no later term refers to it.
    */
   #term(term: unknown, out: TermBuffer): void {
     const start = out.at;
@@ -433,9 +433,9 @@ export class Outbound implements FoundNodeLink, SignalSender {
   }
 
   /**
-   * Writes an exit reason. Each reason uses a new encoder and refers to no earlier term, because
-   * exits are rare. It must be sent, and nothing may be thrown in the exiting actor, so a reason
-   * that cannot be encoded is replaced by a text.
+   * Writes an exit reason. Exits are rare, so each reason has its own encoder. A reason must be
+   * sent, and the exiting actor must not throw. A reason that cannot be encoded is therefore
+   * replaced by a text.
    */
   #reason(reason: ExitReason, out: TermBuffer): void {
     if (reason === "normal") return writeNormal(out);
@@ -481,10 +481,11 @@ function writeNumber(out: TermBuffer, value: number): void {
   out.at += WORD_BYTES;
 }
 
-/** Writes a text with its length. The caller ensures that there is room. */
+/** Writes a text with its length. The caller ensures that there is space. */
 function writeText(out: TermBuffer, bytes: Uint8Array): void {
   let length = Math.min(bytes.length, NAME_BYTES_MAX);
-  // Not within a character: an incomplete character is invalid UTF-8, which would end the session.
+  // The cut must not be within a character: an incomplete character is invalid UTF-8, which would
+  // end the session.
   while (length < bytes.length && (bytes[length]! & 0xc0) === 0x80) length--;
   out.view.setUint16(out.at, length, true);
   if (length < VIEW_BYTES_MIN) {

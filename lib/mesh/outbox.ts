@@ -6,11 +6,11 @@
  *     begin, fields, commit ─▶ buffer ─▶ data lane: pieces ─┐ by turns ─▶ stream, while less than
  *                                            large frames ─▶ bulk lane ─┘  a window waits in it
  *
- * The small frames of a turn are written together at its end. Bytes in the stream cannot be
- * overtaken, so the stream receives little at a time, and more when that is sent. A large frame has
- * its place in the data lane, where its BULK is sent; its fragments go through the bulk lane, one
- * large frame after another, alternating with shares of data. Fragments in flight are limited by
- * TAKEN, because frames in the system's buffers cannot be overtaken either.
+ * The small frames of a turn are written together at its end. Bytes that were passed to the stream
+ * cannot be overtaken, so the stream receives only a little at a time. A large frame has its place
+ * in the data lane, where its BULK is sent; its fragments go through the bulk lane, one large frame
+ * after another, alternating with shares of data. Fragments in flight are limited by TAKEN, because
+ * frames in the system's buffers cannot be overtaken either.
  *
  * Limits. Above `bytesMax` unsent bytes, data frames are dropped and counted, except vital ones.
  * Above {@linkcode VITAL_BYTES_MAX} more, `overload` is called at the end of the turn, and
@@ -32,18 +32,21 @@ import {
 import { FRAME_HEAD_BYTES } from "./frame.ts";
 import { Pressure } from "./pressure.ts";
 
-/** Number of buffered bytes above which they become a chunk. Two chunks fit into the buffer. */
+/**
+ * Number of buffered bytes from which they are moved to the data lane as one chunk. The buffer has
+ * space for two chunks.
+ */
 const PIECE_BYTES_MAX = 30 * 1024;
 
-/** While the stream has fewer unsent bytes than this, it receives more data. */
+/** The stream receives more data while it has fewer unsent bytes than this. */
 const WINDOW_BYTES = 64 * 1024;
 
 /** Number of data bytes that are sent between two fragments: one full chunk. */
 const SHARE_BYTES = PIECE_BYTES_MAX;
 
 /**
- * Maximum length in bytes of a shared frame that is copied into the buffer. For such a frame, a
- * separate chunk costs more.
+ * Maximum length in bytes of a shared frame that is copied into the buffer. For such a short frame,
+ * a separate chunk would cost more.
  */
 const COPY_BYTES_MAX = 4 * 1024;
 
@@ -51,9 +54,9 @@ const COPY_BYTES_MAX = 4 * 1024;
 export const VITAL_BYTES_MAX: number = 16 * 1024 * 1024;
 
 /**
- * Maximum number of data bytes that overtake large frames in progress; further data waits until
- * these are sent. The receiver holds back messages that overtook a large one to the same actor; its
- * limit is twice this.
+ * Maximum number of data bytes that overtake large frames in progress. Further data waits until the
+ * large frames are sent. The receiver holds back messages that overtook a large one for the same
+ * actor; its limit is twice this number.
  */
 export const PASSED_BYTES_MAX: number = 8 * 1024 * 1024;
 
@@ -61,7 +64,7 @@ export const PASSED_BYTES_MAX: number = 8 * 1024 * 1024;
 export interface OutboxLimits {
   /** Number of unsent bytes above which data frames are dropped. */
   readonly bytesMax: number;
-  /** Maximum length of a frame, tag and body; longer ones are never sent. */
+  /** Maximum length of a frame, tag and body. Longer frames are never sent. */
   readonly messageBytesMax: number;
 }
 
@@ -70,13 +73,13 @@ export interface OutboxOwner {
   /** Runs a task at the end of this turn. */
   atFlush(task: () => void): void;
   /**
-   * Called at the end of a turn if the queue has risen above half of its limit (`high`), or fallen
+   * Called at the end of a turn if the queue has exceeded half of its limit (`high`), or fallen
    * below an eighth.
    */
   pressure(high: boolean): void;
   /**
-   * Called at the end of a turn if the queued frames that are never dropped have exceeded their
-   * limit of bytes.
+   * Called at the end of a turn if the frames that are never dropped have exceeded their limit of
+   * bytes.
    */
   overload(): void;
 }
@@ -99,13 +102,13 @@ export class SessionOutbox {
   #bulks = new Ring<FragmentWriter>();
   /** Number of bytes in `#data` and `#bulks`. */
   #queued = 0;
-  /** Number of large frames so far, which is the number of the next one. */
+  /** Number of large frames so far. The next large frame gets the next number. */
   #numbers = 0;
   /** Number of data bytes that may be sent before the next fragment. */
   #share = SHARE_BYTES;
   /** Number of data bytes that have overtaken large frames in progress. */
   #passed = 0;
-  /** Number of bytes of fragments in flight, without a TAKEN. */
+  /** Number of bytes of fragments that were sent without a TAKEN. */
   #flight = 0;
   #armed = false;
   #isOverloaded = false;
@@ -169,7 +172,10 @@ export class SessionOutbox {
     this.#out.at = this.#begun;
   }
 
-  /** Sends the frame being written. Returns false if it was dropped; a `vital` frame never is. */
+  /**
+   * Sends the frame being written. Returns false if it was dropped. A `vital` frame is never
+   * dropped.
+   */
   commit(vital: boolean): boolean {
     const out = this.#out;
     const begun = this.#begun;
@@ -203,7 +209,7 @@ export class SessionOutbox {
     return true;
   }
 
-  /** Accepts no more frames; sends the queued ones, then this frame, and ends the stream. */
+  /** Accepts no more frames. Sends the queued frames and then this one, and ends the stream. */
   end(last: Uint8Array): void {
     if (this.#isClosed || this.#last !== undefined) return;
     this.#last = last;
@@ -238,8 +244,8 @@ export class SessionOutbox {
   }
 
   /**
-   * Returns whether a frame of `length` bytes may be added, with which `unsent` bytes are queued.
-   * `vital`: the limit of the queue does not apply to the frame.
+   * Returns whether a frame of `length` bytes may be added to a queue of `unsent` bytes. `vital`:
+   * the limit of the queue does not apply to the frame.
    */
   #takes(unsent: number, length: number, vital: boolean): boolean {
     const { bytesMax, messageBytesMax } = this.#limits;
@@ -257,10 +263,7 @@ export class SessionOutbox {
     if (this.#isOverloaded || this.pressure.isNews) this.#arm();
   }
 
-  /**
-   * Moves the frame at the end of the buffer, which begins at `begun` and is large, into the data
-   * lane.
-   */
+  /** Moves the last frame of the buffer, which begins at `begun` and is large, to the data lane. */
   #cutOff(begun: number): void {
     const length = begun - this.#out.start;
     const bytes = this.#out.take();
@@ -268,7 +271,7 @@ export class SessionOutbox {
     this.#append(bytes.subarray(length));
   }
 
-  /** Moves the buffer into the data lane, as a chunk. */
+  /** Moves the buffer to the data lane, as a chunk. */
   #push(): void {
     if (this.#out.at > this.#out.start) this.#enqueue(this.#out.take());
   }
@@ -297,7 +300,8 @@ export class SessionOutbox {
         if (!this.#sendData()) return this.#finish();
         continue;
       }
-      // After `end`, this side no longer reads the peer's TAKENs, so it no longer waits for them.
+      // After `end` was called, this side no longer reads the peer's TAKENs, so it must not wait
+      // for them.
       const mayFly = this.#flight < FLIGHT_BYTES_MAX || this.#last !== undefined;
       const mayPass = this.#passed < PASSED_BYTES_MAX && (this.#share > 0 || !mayFly);
       if (mayPass && this.#sendData()) continue;
@@ -307,7 +311,10 @@ export class SessionOutbox {
     }
   }
 
-  /** Sends the next item of the data lane. Returns false if there is none, or if it must wait. */
+  /**
+   * Sends the next item of the data lane. Returns false if the lane is empty, or its item must
+   * wait.
+   */
   #sendData(): boolean {
     const next = this.#data.peek();
     if (next instanceof FragmentWriter) {

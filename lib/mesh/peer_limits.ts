@@ -7,20 +7,20 @@
  */
 
 /**
- * Maximum number of links that one peer may have on this node, and the same of monitors and of
- * unanswered calls. Up to twice as many of the peer's actors may take part in them. Links are
- * counted only periodically, so half as many more are possible.
+ * Maximum number of links that one peer may have on this node. The same number limits its monitors
+ * and its unanswered calls. Up to twice as many of the peer's actors may take part in them. Links
+ * are counted only periodically, so their number may exceed the limit by half.
  */
 export const RELATIONS_MAX: number = 2 ** 20;
 
 /**
- * Default of `remoteMailboxMax`. When a mailbox without a limit of its own has this many messages,
- * further messages of other nodes are dropped.
+ * Default of `remoteMailboxMax`. When an unbounded mailbox has this many messages, further messages
+ * from other nodes are dropped.
  */
 export const REMOTE_MAILBOX_MAX: number = 2 ** 18;
 
 /**
- * Maximum number of cancellations that are recorded because they arrived before their calls or
- * monitors were handled.
+ * Maximum number of recorded cancellations. A cancellation is recorded if it arrives before its
+ * call or monitor was handled.
  */
 export const CANCELLED_MAX = 4096;

@@ -20,12 +20,12 @@
  * | nothing, or this node's own dial, proof not sent | accept; give up the own dial |
  * | this node's own dial, proof sent | the dial of the node with the lesser name wins |
  * | a session with another incarnation of it | probe that session: if it is alive, the name is in use, else replace it |
- * | a session that the initiator had seen up, and has lost | replace it |
- * | a session that the initiator had not seen up when it sent its proof | duplicate: that session stays |
+ * | a session that the initiator knew as open, and has lost | replace it |
+ * | a session that was not open for the initiator when it sent its proof | duplicate: that session stays |
  *
- * A proof that was not sent cannot be accepted, and of two sent proofs exactly one is accepted,
- * because both sides compare the same two names. The initiator sends the last session that it had
- * open, which distinguishes simultaneous dials from a loss that only one side has noticed.
+ * If both sides have sent their proofs, exactly one is accepted, because both sides compare the
+ * same two names. The initiator sends the id of the last session that it had open. This
+ * distinguishes simultaneous dials from a loss that only one side has detected.
  *
  * @module
  */
@@ -33,7 +33,7 @@ import { assert } from "../base/assert.ts";
 import { addressOf } from "./name.ts";
 import { BACKOFF_MS_MAX, BACKOFF_MS_MIN, redialPause, SEED_BACKOFF_MS_MAX } from "./redial.ts";
 
-/** How a node became known, the highest rank first. */
+/** The ways in which a node may become known, the highest rank first. */
 export const PEER_ORIGINS: readonly PeerOrigin[] = [
   "seed", // named by the user: dialed until this node stops
   "met", // there was a session with it: dialed until `forgetAfter` has passed
@@ -44,10 +44,10 @@ export const PEER_ORIGINS: readonly PeerOrigin[] = [
 /**
  * How a node became known, the highest rank first.
  *
- * - `"seed"`: named by the user: dialed until this node stops;
- * - `"met"`: there was a session with it: dialed until `forgetAfter` has passed;
- * - `"gossip"`: named by a peer: dialed until no peer names it any more;
- * - `"asked"`: the user wants to connect to it: dialed once.
+ * - `"seed"`: the user has named it; it is dialed until this node stops;
+ * - `"met"`: there was a session with it; it is dialed until `forgetAfter` has passed;
+ * - `"gossip"`: a peer has named it; it is dialed until no peer names it any more;
+ * - `"asked"`: the user has requested it with `connect`; it is dialed once.
  */
 export type PeerOrigin = "seed" | "met" | "gossip" | "asked";
 
@@ -67,12 +67,12 @@ export const GOSSIP_FORGET_MS = 600_000;
 export const FORGET_MS = 3_600_000;
 
 /**
- * Time for which gossip about a stopped node is ignored, because peers may not know of the stop
- * yet. Milliseconds.
+ * Time for which gossip about a stopped node is ignored, because other nodes may not have noticed
+ * the stop yet. Milliseconds.
  */
 export const STOPPED_MS = 30_000;
 
-/** Maximum number of known nodes. Others that peers name are not dialed. */
+/** Maximum number of known nodes. Further nodes that peers name are not dialed. */
 export const PEERS_MAX = 1024;
 
 /** The state of a known node: see the drawing above. */
@@ -94,7 +94,7 @@ export interface Peer {
   readonly failures: number;
   /** The time when the last dial began, in milliseconds of the node's clock. */
   readonly triedAt: number;
-  /** Whether the last dial got no answer. The next one may then occupy a slot for seconds. */
+  /** Whether the last dial got no answer. The next dial may then occupy a slot for seconds. */
   readonly isSilent: boolean;
   /** Whether the user waits for the node. */
   readonly isWanted: boolean;
@@ -113,9 +113,9 @@ type Entry = { -readonly [Key in keyof Peer]: Peer[Key] } & {
 /** The kind of a failed dial. */
 export type DialFailure =
   | "refused"
-  /** The node did not answer. */
+  /** The node does not answer. */
   | "silent"
-  /** Another dial will fail too: another node is at the address, or the node rejects this one. */
+  /** Further dials will fail too: another node is at the address, or the node rejects this one. */
   | "futile";
 
 /** The answer to an authenticated initiator. */
@@ -150,7 +150,7 @@ export class Peers {
     const { state } = known;
     if (origin === "asked") known.isWanted = state.kind !== "up";
     if (origin === "seed" || origin === "asked") {
-      // The user has requested the node: it is dialed now, unless it is connected or being dialed.
+      // The user has requested the node. It is dialed now, unless it is connected or being dialed.
       if (state.kind !== "left" && state.kind !== "idle") return true;
       if (state.kind === "left") known.origin = origin;
       known.state = { kind: "idle", dialAt: now };
@@ -193,7 +193,7 @@ export class Peers {
   }
 
   /**
-   * Called when the dial was given up because the peer dials this node too. The node is dialed
+   * Called when the dial was abandoned because the peer dials this node too. The node is dialed
    * again if no session opens.
    */
   yielded(name: string, now: number): void {
@@ -226,7 +226,8 @@ export class Peers {
   }
 
   /**
-   * Decides about an authenticated initiator. The session `dead`, if given, did not answer a probe.
+   * Decides whether an authenticated initiator is accepted. If `dead` is given, the session with
+   * this id has not answered a probe.
    */
   judge(name: string, creation: number, lastSession: bigint, dead?: bigint): Verdict {
     const state = this.#peers.get(name)?.state;
@@ -237,7 +238,7 @@ export class Peers {
     return state.session === lastSession ? "replace" : "duplicate";
   }
 
-  /** Called when a session has opened, by either side's dial. Records it. */
+  /** Called when a session has opened, whichever side dialed. Records it. */
   up(name: string, session: bigint, creation: number, now: number): void {
     this.add(name, "met", now);
     const peer = this.#peers.get(name);
@@ -273,8 +274,8 @@ export class Peers {
   }
 
   /**
-   * Forgets the nodes that were unreachable for too long. Of the other disconnected nodes, keeps
-   * the last {@linkcode PEERS_MAX}. Returns the names of the unreachable ones.
+   * Forgets the nodes that were unreachable for too long, and returns their names. Of the other
+   * disconnected nodes, keeps the last {@linkcode PEERS_MAX}.
    */
   expire(now: number): string[] {
     const forgotten: string[] = [];

@@ -1,6 +1,6 @@
 /**
- * Tracks whether a session's queue is nearly full. Two marks, far apart, prevent a change with
- * every frame:
+ * Tracks whether a session's queue is nearly full. Two marks with a large distance prevent frequent
+ * changes:
  *
  *     ──▶ above half of the limit ──▶ high ──▶ below an eighth of it ──▶ drained
  *
@@ -21,7 +21,10 @@ export interface PressureState {
   readonly high: boolean;
 }
 
-/** Compares the length of one queue with two marks, and resolves the waits for the lower one. */
+/**
+ * Compares the length of one queue with two marks. Resolves pending `drained` calls at the lower
+ * mark.
+ */
 export class Pressure {
   /** Number of bytes above which the queue is high. */
   readonly highMark: number;
@@ -32,7 +35,7 @@ export class Pressure {
   #told = false;
   #waiters: (() => void)[] = [];
 
-  /** Creates the marks for a queue of at most `bytesMax`. Calls `tell` only from `settle`. */
+  /** Creates the marks for a queue of at most `bytesMax` bytes. Only `settle` calls `tell`. */
   constructor(bytesMax: number, tell: (high: boolean) => void) {
     this.highMark = Math.floor(bytesMax / 2);
     this.lowMark = Math.floor(bytesMax / 8);
@@ -65,9 +68,7 @@ export class Pressure {
     this.#tell(this.#told);
   }
 
-  /**
-   * Called when the queue is closed: resolves all waits, and does not call the listener any more.
-   */
+  /** Called when the queue is closed. Resolves all waits; the listener is not called any more. */
   close(): void {
     this.isHigh = false;
     this.#told = false;

@@ -1,6 +1,6 @@
 /**
  * Makes peers prove their membership again when the cookie of their session is no longer accepted.
- * Without this, a peer with a leaked cookie would stay as long as its session.
+ * Otherwise a peer with a leaked cookie would stay connected until its session ends.
  *
  *     this node                                  peer
  *        │── PROVE: a nonce ─────────────────────▶│
@@ -79,7 +79,7 @@ export class Reauthentication {
     else this.#proved.set(session, key);
   }
 
-  /** Called when the session has ended: stops waiting for a proof. */
+  /** Called when the session has ended. Stops the wait for a proof. */
   over(session: Session): void {
     this.#pending.get(session)?.timer.cancel();
     this.#pending.delete(session);

@@ -5,8 +5,8 @@
  */
 
 /**
- * The first pause between dials, doubled after each failure. Milliseconds; shortened at random by
- * up to half.
+ * The first pause between dials. It is doubled after each failure, and shortened at random by up to
+ * half. Milliseconds.
  */
 export const BACKOFF_MS_MIN = 100;
 /** Maximum pause between dials of a node that is not a seed. Milliseconds. */
@@ -15,8 +15,8 @@ export const BACKOFF_MS_MAX = 60_000;
 export const SEED_BACKOFF_MS_MAX = 10_000;
 
 /**
- * Returns the pause after `failures` consecutive failures: doubled with each, up to `most`.
- * Milliseconds.
+ * Returns the pause after `failures` consecutive failures, in milliseconds: it is doubled with each
+ * failure, up to `most`.
  */
 export function redialPause(failures: number, most: number = BACKOFF_MS_MAX): number {
   return Math.min(most, BACKOFF_MS_MIN * 2 ** Math.min(failures - 1, 16));

@@ -1,6 +1,6 @@
 /**
- * Describes rejections for the log, and limits their number, because a peer may be rejected
- * repeatedly.
+ * Describes rejections for the log, and limits how often they are logged, because a peer may be
+ * rejected repeatedly.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type { Clock } from "../base/clock.ts";
 /** Interval after which the same rejection of the same host is logged again. Milliseconds. */
 const NEWS_MS = 60_000;
 
-/** Maximum number of hosts that are recorded. When it is exceeded, the record is cleared. */
+/** Maximum number of hosts that are recorded. The record is cleared when it exceeds this number. */
 const HOSTS_MAX = 1_024;
 
 /** Records which rejections were logged. */
@@ -23,8 +23,8 @@ export class Rejections {
 
   /** Returns whether a rejection should be logged. */
   isNews(hostname: string, reason: string): boolean {
-    // A client that rejects this node's certificate sends an alert and closes the stream. Whichever
-    // of the two is detected first, the rejection is the same.
+    // A client that rejects this node's certificate sends an alert and closes the stream. Both
+    // events count as the same rejection, whichever is detected first.
     const key = `${hostname} ${reason === "broken" ? "cookie" : reason}`;
     const now = this.#clock.now();
     const told = this.#told.get(key);
@@ -38,19 +38,19 @@ export class Rejections {
 /** Matches errors about the dates of a certificate. */
 const EXPIRED = /expired|not.?(yet.?)?valid.?yet|not.?yet.?valid/i;
 
-/** Describes a certificate that is not valid now. */
+/** Describes a certificate that is expired or not valid yet. */
 const CLOCKS =
   "the certificate is not valid now: it has expired, or the clock of one of the nodes is wrong";
 
-/** Describes why a peer's certificate was not trusted, from the TLS error message. */
+/** Explains from the TLS error message why a peer's certificate was not trusted. */
 export function untrustedWords(message: string): string {
   if (EXPIRED.test(message)) return CLOCKS;
   return "its certificate is not of our cluster (another cookie? or a clock that is wrong by days?)";
 }
 
 /**
- * Patterns of TLS error messages, which differ between runtimes, each with a code and its meaning
- * for a cluster.
+ * Patterns of TLS error messages, which differ between runtimes. Each has a code and an
+ * explanation.
  */
 const MEANINGS: readonly (readonly [RegExp, string, string])[] = [
   [EXPIRED, "untrusted", CLOCKS],

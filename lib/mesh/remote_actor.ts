@@ -2,8 +2,8 @@
  * Represents an actor of another node while links, monitors, calls or timers of this node are
  * attached to it. Operations on it are sent to its node.
  *
- * The object exists as long as something is attached to it. When the session ends, it exits with
- * "noconnection".
+ * The object exists as long as something is attached to it. It exits with "noconnection" when the
+ * session ends.
  *
  * @module
  */
@@ -103,7 +103,10 @@ export class RemoteActor extends ActorRef {
     if (!kept && chain === undefined) this.sender.forget(this);
   }
 
-  /** Has no effect: the actor exits on its node, and `Outbound.lost` ends this object. */
+  /**
+   * Has no effect: the actor runs on its own node. If the session is lost, `Outbound.lost` ends
+   * this object.
+   */
   end(): void {}
 }
 

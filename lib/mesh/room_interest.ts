@@ -22,8 +22,8 @@ import { TAG } from "./message.ts";
 export const ROOM_BUCKETS: number = 1 << 18;
 
 /**
- * Maximum number of buckets in a list: with 4 bytes each, a longer list would be larger than a map
- * of all buckets. A larger change is sent as a map.
+ * Maximum number of buckets in a list. A list takes 4 bytes per bucket, so a longer one would be
+ * larger than a map of all buckets. A larger change is sent as a map.
  */
 export const ROOM_LIST_MAX: number = ROOM_BUCKETS / 32;
 

@@ -28,7 +28,7 @@ export type SeedFunction = () => readonly string[] | Promise<readonly string[]>;
 const ANY = "*@";
 const FILE = "file:";
 
-/** Reads a seed. Throws {@linkcode NodeNameError} if it has none of these forms. */
+/** Parses a seed. Throws {@linkcode NodeNameError} if it has none of these forms. */
 export function parseSeed(text: string): Seed {
   if (text.startsWith(FILE)) {
     const path = text.slice(FILE.length).replace(/^\/\/(?=\/)/, "");
@@ -57,7 +57,7 @@ export function seedsOfText(text: string): string[] {
   );
 }
 
-/** Returns an address as a key, `host:port`. */
+/** Returns an address as a map key: `host:port`. */
 export function addressKey(hostname: string, port: number): string {
   return formatName({ short: "any", hostname, port }).slice("any@".length);
 }

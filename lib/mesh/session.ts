@@ -8,8 +8,8 @@
  * bounded amount of memory, and the ping timeout detects it. If more than 16 MiB of control and
  * vital frames wait, the session ends.
  *
- * Large messages in fragments are handled when they are complete. The handler names the receiver at
- * the first fragment; later messages for it wait in `holds`.
+ * Large messages in fragments are handled when they are complete. The handler identifies the
+ * receiver when the first fragment arrives. Later messages for this receiver wait in `holds`.
  *
  * Longer than 400 lines: it is one state machine, with its documented types.
  *
@@ -35,8 +35,8 @@ import type { PressureState } from "./pressure.ts";
 const PING_BYTES = 8;
 
 /**
- * Incomplete input of fewer bytes does not count against the node's budget, because most reads end
- * within a frame.
+ * Minimum number of bytes of incomplete input that counts against the node's budget. Most reads end
+ * within a frame, so smaller amounts are normal.
  */
 const HELD_BYTES_LEAST = 64 * 1024;
 
@@ -95,14 +95,14 @@ export interface SessionHost {
 /** Handles the messages of a session. */
 export interface SessionHandler {
   /**
-   * Handles a SEND or SEND_NAMED without a view of its body. Called only while nothing is held
+   * Handles a SEND or SEND_NAMED without a view of its body. Called only while no message is held
    * back.
    */
   messageAt?(tag: number, bytes: Uint8Array, from: number, to: number): string | undefined;
   /**
    * Handles a message. Returns the rule that the peer violated, or undefined. `bulk`: the number of
-   * a fragmented message, whose place in the order was reserved by its first fragment, so that it
-   * must not be held back.
+   * a message that arrived in fragments. Its first fragment has reserved its place in the order, so
+   * it must not be held back.
    */
   message(
     connection: Session,
@@ -117,8 +117,7 @@ export interface SessionHandler {
    */
   begin?(connection: Session, tag: number, head: Uint8Array): HoldKey | undefined;
   /**
-   * Called when the send queue has risen above half of its limit (`high`), or fallen below an
-   * eighth.
+   * Called when the send queue has exceeded half of its limit (`high`), or fallen below an eighth.
    */
   pressure?(connection: Session, high: boolean): void;
   /** Called once, when the session has ended. `words` describe the end, for the log. */
@@ -134,8 +133,8 @@ export interface Opened {
 }
 
 /**
- * The tags of messages about names and groups. A joining node receives up to a million of them, and
- * must do other work between them. Later messages of the session wait too, so order is kept.
+ * The tags of messages about names and groups. A joining node receives up to a million names, and
+ * must do other work between them. Later messages of the session wait too, so the order is kept.
  */
 const LISTS: ReadonlySet<number> = new Set([
   TAG.GLOBAL_REGISTER,
@@ -151,7 +150,7 @@ const LISTS: ReadonlySet<number> = new Set([
  */
 const LIST_BYTES_A_TURN_MAX = 32 * 1024;
 
-/** Number of bytes that each message about names and groups counts in addition to its length. */
+/** Number of bytes that each message about names and groups counts, in addition to its length. */
 const LIST_ROW_BYTES = 64;
 
 /** A pending check of whether the peer is alive. */
@@ -163,7 +162,7 @@ interface Probe {
 
 /** A session with a peer, after the handshake. */
 export class Session implements FrameSink, SessionMessages {
-  /** The peer, as known from the handshake. */
+  /** What the handshake has established about the peer. */
   readonly met: Met;
   /** Whether this side dialed. */
   readonly dialled: boolean;
@@ -186,16 +185,15 @@ export class Session implements FrameSink, SessionMessages {
   readonly #yieldToIo: (task: () => void) => void;
   readonly #heartbeat: Heartbeat;
   /**
-   * Number of bytes of messages about names and groups that were handled since other work could
-   * last run.
+   * Number of bytes of messages about names and groups that were handled since pending I/O and
+   * timers were last handled.
    */
   #listBytes = 0;
   /**
-   * Whether the session waits with the rest of the received bytes until pending I/O and timers have
-   * been handled.
+   * Whether the rest of the received bytes waits until pending I/O and timers have been handled.
    */
   #isYielding = false;
-  /** Number of pings sent, which is the number of the last one. */
+  /** Number of sent pings, which is also the number of the last ping. */
   #pings = 0;
   /** Number of bytes of pongs written since the stream was last empty. */
   #pongs = 0;
@@ -292,8 +290,8 @@ export class Session implements FrameSink, SessionMessages {
   }
 
   /**
-   * Checks whether the peer is alive. Calls `done` once: with true when the peer has answered, with
-   * false after `ms` or when the session has ended.
+   * Checks whether the peer is alive. Calls `done` once: with true when the peer has answered, or
+   * with false after `ms` milliseconds or when the session has ended.
    */
   probe(ms: number, done: (isAlive: boolean) => void): void {
     if (this.#over) return done(false);
@@ -310,7 +308,9 @@ export class Session implements FrameSink, SessionMessages {
     this.#probes.add(probe);
   }
 
-  /** Called periodically: sends a PING, or ends the session after too much silence. */
+  /**
+   * Called periodically. Sends a PING, or ends the session if nothing was received for too long.
+   */
   tick(now: number): void {
     switch (this.#heartbeat.tick(now)) {
       case "ping":
@@ -325,8 +325,8 @@ export class Session implements FrameSink, SessionMessages {
   }
 
   /**
-   * Ends the session gracefully: sends the queued frames, then GOODBYE with the reason. Resolves
-   * when the peer has closed too, at the latest after a second.
+   * Ends the session gracefully: sends the queued frames, and then GOODBYE with the reason.
+   * Resolves when the peer has closed its side too, after at most one second.
    */
   goodbye(reason: GoodbyeReason): Promise<void> {
     if (this.#over) return Promise.resolve();
@@ -344,7 +344,7 @@ export class Session implements FrameSink, SessionMessages {
       };
     });
     this.outbox.end(encodeGoodbye(reason));
-    // The end of the peer's data is not reported while the stream is paused.
+    // A paused stream does not report the end of the peer's data.
     stream.resume();
     this.#forget();
     const timer = this.#clock.after(GOODBYE_MS, () => stream.abort());
@@ -359,8 +359,8 @@ export class Session implements FrameSink, SessionMessages {
   }
 
   /**
-   * Handles a frame whose body is a part of `bytes`, because a view would cost more than everything
-   * else.
+   * Handles a frame whose body is a part of `bytes`. A view of the body would cost more than all
+   * other work.
    */
   frameAt(tag: number, bytes: Uint8Array, from: number, to: number): boolean {
     const isPlain = (tag === TAG.SEND || tag === TAG.SEND_NAMED) && this.holds.count === 0;
@@ -372,7 +372,8 @@ export class Session implements FrameSink, SessionMessages {
   }
 
   /**
-   * Handles a frame. Returns false if the session has ended, or the rest must wait for other work.
+   * Handles a frame. Returns false if the session has ended, or if the rest of the input must wait
+   * for other work.
    */
   frame(tag: number, body: Uint8Array): boolean {
     const broken = this.#handler.message(this, tag, body);
@@ -407,7 +408,7 @@ export class Session implements FrameSink, SessionMessages {
   /** Answers a PING, unless answers to earlier ones are still queued. */
   onPing(body: Uint8Array): string | undefined {
     if (body.length < PING_BYTES) return "a PING that is too short";
-    // Without this limit, a peer that sends PINGs and does not read would fill this node's memory.
+    // Without this limit, a peer that sends PINGs but does not read would fill this node's memory.
     if (this.#pongs < PONGS_UNSENT_BYTES_MAX) {
       const pong = encodeFrame(TAG.PONG, body.subarray(0, PING_BYTES));
       this.#pongs += pong.length;
@@ -477,7 +478,7 @@ export class Session implements FrameSink, SessionMessages {
   }
 
   /**
-   * Called when a frame exceeded the limit: ends the session, because the beginning of the next
+   * Called when a frame exceeds the limit. Ends the session, because the beginning of the next
    * frame is unknown.
    */
   overlong(): void {
@@ -522,7 +523,7 @@ export class Session implements FrameSink, SessionMessages {
     for (const probe of [...this.#probes]) probe.done(false);
   }
 
-  /** Drops incomplete messages, and those held behind them. */
+  /** Drops incomplete messages, and the messages held behind them. */
   #forget(): void {
     this.#fragments.clear();
     this.holds.clear();

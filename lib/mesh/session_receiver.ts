@@ -13,8 +13,8 @@ import type { Session, SessionEnd, SessionHandler } from "./session.ts";
 /** The interface of the owner of sessions, `Mesh`. */
 export interface SessionOwner extends NodeMessages {
   /**
-   * Called when the outbox of a session has risen above half of its limit (`high`), or fallen below
-   * an eighth.
+   * Called when the outbox of a session has exceeded half of its limit (`high`), or fallen below an
+   * eighth.
    */
   pressure(connection: Session, high: boolean): void;
   /** Called when a session has ended. */
@@ -24,7 +24,7 @@ export interface SessionOwner extends NodeMessages {
 /** Handles the messages of one session. */
 export class SessionReceiver implements SessionHandler, Receivers {
   /**
-   * Handles the messages of actors. Set once the session is attached; until then, these messages
+   * Handles the messages of actors. Set when the session is attached; before that, these messages
    * are skipped.
    */
   actors: Inbound | undefined = undefined;

@@ -1,6 +1,6 @@
 /**
- * Spawns actors on other nodes, and on this node for others: only functions that are exposed by
- * name.
+ * Spawns actors on other nodes, and on this node for other nodes. Only functions that are exposed
+ * by name can be spawned.
  *
  *     spawn ─▶ SPAWN ─▶ exposed? allowed? ─▶ spawned, linked, monitored ─▶ SPAWNED ─▶ the pid
  *       └─ timeout · session lost · the caller has ended: an actor that starts late is killed
@@ -30,14 +30,18 @@ import type { Outbound } from "./outbound.ts";
 const SPAWN_TIMEOUT_MS = 5_000;
 
 /**
- * Maximum time for an owned actor to end after the session with its owner has ended. Milliseconds.
+ * Time for an owned actor to end after the session with its owner has ended, before it is killed.
+ * Milliseconds.
  */
 const OWNED_GRACE_MS = 5_000;
 
 /** Maximum length of the name of an exposed function, in bytes. */
 const EXPOSED_NAME_BYTES_MAX = 255;
 
-/** The nodes that may spawn an exposed function: a list, or all for which `allow` returns true. */
+/**
+ * Restricts which nodes may spawn an exposed function: a list of names, or a function that returns
+ * true for allowed nodes.
+ */
 export interface ExposeOptions {
   /** Default: every node of the cluster. */
   readonly allow?: readonly string[] | ((node: string) => boolean) | undefined;
@@ -46,11 +50,11 @@ export interface ExposeOptions {
 /**
  * The reason why a spawn on another node failed.
  *
- * - `"notexposed"`: that node has no function of that name;
- * - `"refused"`: it does not allow this node to spawn it;
- * - `"limit"`: it cannot spawn actors any more, because it is stopping;
- * - `"timeout"`: it has not answered in time;
- * - `"noconnection"`: there is no session with it, or the session was lost.
+ * - `"notexposed"`: the node does not expose a function of that name;
+ * - `"refused"`: the node does not allow this node to spawn the function;
+ * - `"limit"`: the node cannot spawn actors any more, because it is stopping;
+ * - `"timeout"`: the node has not answered in time;
+ * - `"noconnection"`: there is no session with the node, or the session was lost.
  */
 export type SpawnFailure =
   | "notexposed"
@@ -76,7 +80,12 @@ export type SpawnFailure =
  * ```
  */
 export class SpawnError extends Error {
-  /** The name of the class. */
+  /**
+   * `"notexposed"`: the node does not expose a function of that name; `"refused"`: the node does
+   * not allow this node to spawn the function; `"limit"`: the node is stopping; `"timeout"`: the
+   * node has not answered in time; `"noconnection"`: there is no session with the node, or it was
+   * lost.
+   */
   override readonly name = "SpawnError";
   /**
    * `"notexposed"`: that node has no function of that name; `"refused"`: it does not allow this
@@ -172,7 +181,10 @@ class Pending implements WheelTimer, Chained {
   }
 }
 
-/** A local actor owned by a remote actor: attached to the owner, and later to the timer wheel. */
+/**
+ * A local actor that a remote actor owns. It is attached to its owner, and after the owner's end to
+ * the timer wheel.
+ */
 class Owned implements WheelTimer, Chained {
   due = 0;
   next: WheelTimer | undefined = undefined;
@@ -187,7 +199,7 @@ class Owned implements WheelTimer, Chained {
     this.#actor = actor;
   }
 
-  /** Called when the session with the owner has ended: starts the grace period. */
+  /** Called when the session with the owner has ended. Starts the grace period. */
   drop(): void {
     if (this.#actor.isAlive) this.#lost();
   }
@@ -262,14 +274,14 @@ export class Spawner {
 
   /**
    * Stops exposing functions to other nodes. Supervisors of this node can still restart children
-   * here; otherwise, failed restarts would exceed their intensity.
+   * here. Otherwise their failed restarts would exceed the intensity.
    */
   close(): void {
     this.#isClosed = true;
     for (const name of this.#exposed.keys()) this.changed(false, name);
   }
 
-  /** Spawns on another node. `nodeLink` is the link to it, if there is one. */
+  /** Spawns on another node. `nodeLink` is the link to that node, if there is one. */
   spawn(
     nodeLink: Outbound | undefined,
     from: ActorRef,
@@ -289,7 +301,7 @@ export class Spawner {
       const request = ++this.#requests;
       const flags = (link ? SPAWN_FLAG.LINK : 0) | (ref === undefined ? 0 : SPAWN_FLAG.MONITOR) |
         (target.owned ? SPAWN_FLAG.OWNED : 0);
-      // This call comes before the spawn is registered, because it throws if the arguments cannot
+      // This call precedes the registration of the spawn, because it throws if the arguments cannot
       // be sent.
       nodeLink.spawn(request, from.pid.id, flags, target.fn, ref?.id ?? 0, args);
       const pending = new Pending(
@@ -340,7 +352,7 @@ export class Spawner {
     const pid = this.#system.spawn(undefined, undefined, exposed.fn, args as never[]);
     const actor = this.#system.find(pid.id) as Actor | undefined;
     if (actor === undefined) return this.#refuse(nodeLink, request, "limit");
-    // `allow`, or a listener that the spawn has called, may have ended the session.
+    // `allow`, or a listener called by the spawn, may have ended the session.
     if (!nodeLink.isOpen) return actor.end("noconnection");
     if (flags & SPAWN_FLAG.LINK) tie(actor, nodeLink.remoteActor(from));
     if (flags & SPAWN_FLAG.OWNED) this.#own(nodeLink.remoteActor(from), actor);

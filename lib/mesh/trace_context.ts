@@ -1,12 +1,12 @@
 /**
  * Sends trace contexts between nodes. A message that belongs to a trace is sent to a node with the
- * feature `TRACE` as `{ $trace, $message }`, with the W3C `traceparent`. Only nodes that trace have
- * the feature. Deterministic.
+ * feature `TRACE` as `{ $trace, $message }`, where `$trace` is the W3C `traceparent`. Only nodes
+ * that trace have the feature. Deterministic.
  *
  * @module
  */
 
-/** Stores to which traces messages and calls belong. */
+/** Records which traces messages and calls belong to. */
 export interface TraceCarrier {
   /** Returns the `traceparent` of a message or call, or undefined if it belongs to no trace. */
   carry(subject: unknown): string | undefined;

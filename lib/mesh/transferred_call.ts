@@ -1,14 +1,14 @@
 /**
  * Implements forwarded calls: an actor may send a call to an actor of another node, which replies
- * to it, as with the `From` of OTP's gen_server.
+ * to it, as in OTP, where a gen_server may pass `From` to another process.
  *
  *     a caller ──call──▶ server ──sends the call on──▶ worker
  *         ▲                 (its node holds the call)     │ reply
  *         └───────────── the held call ◀── ANSWER ◀───────┘
  *
- * The node of the server stores the call under a number until it is answered or given up. A later
- * reply is dropped. The call still ends with the server, which is the actor that the caller
- * monitors.
+ * The node of the server stores the call under a number until it has been answered or has failed. A
+ * later reply is dropped. The exit of the server still ends the call, because the caller monitors
+ * the server.
  *
  * @module
  */
@@ -66,8 +66,8 @@ export class TransferredCall extends Call implements TransferableCall, Chained, 
   }
 
   /**
-   * Calls `over` at once. This node is not notified when the call ends, because the node that
-   * forwarded it keeps it.
+   * Calls `over` at once, because this node is not notified when the call ends: the node that
+   * forwarded the call stores it.
    */
   whenOver(over: () => void): void {
     over();
@@ -82,7 +82,7 @@ export class TransferredCall extends Call implements TransferableCall, Chained, 
     actor.deliver(this);
   }
 
-  /** Rejects the call, because the actor that it was forwarded to has exited. */
+  /** Rejects the call, because the actor to which it was forwarded has exited. */
   drop(reason: ExitReason): void {
     const label = this.#actor!.label;
     this.#actor = undefined;
@@ -98,7 +98,7 @@ export class TransferredCall extends Call implements TransferableCall, Chained, 
   }
 }
 
-/** The unanswered calls of one node that were forwarded to others. */
+/** The unanswered calls of one node that were forwarded to other nodes. */
 export class HeldCalls {
   readonly #system: System;
   readonly #answerer: CallAnswerer;
@@ -125,14 +125,15 @@ export class HeldCalls {
     return { home: this.#system.home, id: this.#number(value), request: value.request };
   }
 
-  /** Returns the call that has arrived: the original one if this node has forwarded it. */
+  /** Returns a call that has arrived. This is the original call if this node has forwarded it. */
   arrived(home: Home, id: number, request: unknown): Call {
     const held = home === this.#system.home ? this.#byNumber.get(id) : undefined;
     return held ?? new TransferredCall(this.#answerer, home, id, request);
   }
 
   /**
-   * Handles an answer to a forwarded call. Returns whether the status is one for forwarded calls.
+   * Handles an answer to a forwarded call. Returns false if the status is not one of forwarded
+   * calls.
    */
   answered(number: number, status: number, value: unknown): boolean {
     const call = this.#byNumber.get(number);
