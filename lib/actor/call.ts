@@ -21,6 +21,7 @@ import {
   NoConnectionError,
   NoProcError,
   QueueFullError,
+  withoutStack,
 } from "./errors.ts";
 import { describeRequest } from "./describe.ts";
 import type { ExitReason } from "../term/exit.ts";
@@ -154,7 +155,7 @@ export class PendingCall<Request = unknown, Reply = unknown> extends Call<Reques
 
   /** Rejects the call because its timeout has passed. */
   fire(): void {
-    this.fail(new CallTimeoutError(this.#actor.label, this.#ms, this.which));
+    this.fail(withoutStack(() => new CallTimeoutError(this.#actor.label, this.#ms, this.which)));
   }
 
   /**
@@ -164,17 +165,17 @@ export class PendingCall<Request = unknown, Reply = unknown> extends Call<Reques
   drop(reason: ExitReason): void {
     const { label, pid } = this.#actor;
     if (reason !== "noconnection" || pid.home.local) return this.ended(reason);
-    this.fail(new NoConnectionError(label, this.which));
+    this.fail(withoutStack(() => new NoConnectionError(label, this.which)));
   }
 
   /** Rejects the call because the called actor has exited. */
   ended(reason: ExitReason): void {
-    this.fail(new CallExitError(this.#actor.label, reason, this.which));
+    this.fail(withoutStack(() => new CallExitError(this.#actor.label, reason, this.which)));
   }
 
   /** Rejects the call because the actor does not exist on the other node. */
   missing(): void {
-    this.fail(new NoProcError(this.#actor.label, this.which));
+    this.fail(withoutStack(() => new NoProcError(this.#actor.label, this.which)));
   }
 
   /** Rejects the call because the mailbox of the called actor is full. */
@@ -198,7 +199,7 @@ export class PendingCall<Request = unknown, Reply = unknown> extends Call<Reques
 
   /** Rejects the call because the caller has exited. */
   callerEnded(pid: Pid, reason: ExitReason): void {
-    this.fail(new ActorExitError(pid, reason, this.which));
+    this.fail(withoutStack(() => new ActorExitError(pid, reason, this.which)));
   }
 
   passTo(actor: ActorRef, request: unknown): void {

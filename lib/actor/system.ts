@@ -36,7 +36,7 @@ import { bodyName, type SystemEvents } from "./report.ts";
 import { type Probe, Scheduler } from "./scheduler.ts";
 import type { ActorFunction, SpawnOptions } from "./self.ts";
 import { SelfWaits } from "./self_waits.ts";
-import { Signals } from "./signals.ts";
+import { PORTION, Signals } from "./signals.ts";
 import { type SupervisedChild, type SupervisedChildren, Supervisors } from "./supervisors.ts";
 import { Table } from "./table.ts";
 import {
@@ -147,6 +147,8 @@ export class System implements ActorHome, TimerHost, Tracker {
   /** The only native timer. It fires when the next timer of the wheel is due. */
   #alarm: Timer | undefined;
   #alarmAt = Infinity;
+  /** Whether timers that are due wait until pending I/O has been handled. */
+  #isRinging = false;
   #stopped = false;
   readonly #yieldToIo: (task: () => void) => void;
   /**
@@ -886,7 +888,13 @@ export class System implements ActorHome, TimerHost, Tracker {
 
   readonly #ring = (): void => {
     this.#alarmAt = Infinity;
-    this.wheel.advance(this.#clock.now());
+    if (!this.#isRinging) this.#fire();
+  };
+
+  /** Fires the timers that are due, in portions. */
+  readonly #fire = (): void => {
+    this.#isRinging = this.wheel.advance(this.#clock.now(), PORTION);
+    if (this.#isRinging) return this.#yieldToIo(this.#fire);
     const due = this.wheel.nextDue();
     if (due < this.#alarmAt) this.#arm(due);
   };

@@ -6,6 +6,7 @@
  */
 import type { Claims, RejectionClaim } from "../base/rejections.ts";
 import type { ActorRef } from "./actor_ref.ts";
+import { Failures } from "./failures.ts";
 import type { Origin } from "./tracked_promise.ts";
 
 /** The part of the system that unhandled failures use. */
@@ -25,7 +26,7 @@ export class UnhandledFailures {
    * The actors that requested operations which failed recently, by the error or the rejected
    * promise.
    */
-  readonly #failures = new WeakMap<object, ActorRef | undefined>();
+  readonly #failures = new Failures();
   /**
    * The same as `#failures`, for errors that are not objects. Cleared after pending I/O was
    * handled.

@@ -47,6 +47,8 @@ export class Wheel {
   size = 0;
   /** The next tick to process. */
   #tick: number;
+  /** The tick before it, if some of its timers have not fired yet. */
+  #begun: number | undefined = undefined;
   readonly #slots: Slot[] = [];
   /** Timers whose delays have not begun. Their `due` is the negated delay. */
   readonly #waiting = new Slot();
@@ -116,22 +118,34 @@ export class Wheel {
     this.size--;
   }
 
-  /** Fires all timers due at `now`, in the order of their ticks. Skips empty ticks. */
-  advance(now: number): void {
+  /**
+   * Fires the timers due at `now`, at most `most` of them, in the order of their ticks. Skips empty
+   * ticks. Returns whether timers that are due are left.
+   */
+  advance(now: number, most: number = Infinity): boolean {
     const end = Math.floor(now);
+    let left = most;
     for (let tick = this.nextDue(); tick <= end; tick = this.nextDue()) {
-      this.#tick = tick;
-      if ((tick & MASK) === 0) this.#cascade(tick);
-      this.#tick++;
+      if (tick !== this.#begun) {
+        this.#tick = tick;
+        if ((tick & MASK) === 0) this.#cascade(tick);
+        this.#tick++;
+      }
       const head = this.#slots[tick & MASK]!;
       // A timer that fires may add a timer to this slot that is due one full revolution later.
       while (head.next !== head && head.next.due <= tick) {
+        if (left-- <= 0) {
+          this.#begun = tick;
+          return true;
+        }
         const timer = head.next;
         this.remove(timer);
         timer.fire();
       }
+      this.#begun = undefined;
     }
     this.#tick = Math.max(this.#tick, end + 1);
+    return false;
   }
 
   /**
@@ -140,6 +154,7 @@ export class Wheel {
    */
   nextDue(): number {
     if (this.size === 0) return Infinity;
+    if (this.#begun !== undefined) return this.#begun;
     let due = Infinity;
     for (let level = 0; level < LEVELS; level++) {
       const span = 2 ** (BITS * level);

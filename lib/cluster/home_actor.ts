@@ -316,7 +316,7 @@ export class HomeActor {
   #hold(resident: Resident, held: Held): void {
     if (this.#heldCount >= HELD_MAX) {
       if (held instanceof Call) {
-        held.refuse(withoutStack(new MailboxFullError(this.#label(resident))));
+        held.refuse(withoutStack(() => new MailboxFullError(this.#label(resident))));
       }
       return;
     }
@@ -362,7 +362,7 @@ export class HomeActor {
     if (this.#ending !== undefined) {
       this.#refuseAll(
         resident,
-        withoutStack(new CallExitError(this.#label(resident), this.#ending)),
+        withoutStack(() => new CallExitError(this.#label(resident), this.#ending)),
       );
       return this.#forget(resident);
     }
@@ -370,7 +370,7 @@ export class HomeActor {
       if (this.#isIncomplete()) return;
       this.#refuseAll(
         resident,
-        withoutStack(new NoProcError(`${this.#label(resident)}: no node offers the kind`)),
+        withoutStack(() => new NoProcError(`${this.#label(resident)}: no node offers the kind`)),
       );
       return this.#forget(resident);
     }
@@ -450,7 +450,7 @@ export class HomeActor {
     lock.acquire(key, this.self.pid as Pid).then((isOurs) => {
       if (isOurs) start();
       else done(undefined, undefined);
-    }, (error) => done(undefined, withoutStack(error)));
+    }, (error) => done(undefined, withoutStack(() => error)));
   }
 
   #started({ resident, pid, error }: Started): void {
@@ -523,7 +523,10 @@ export class HomeActor {
     const { intensity, period, restart } = this.#rules;
     resident.intensity ??= new Intensity(intensity, period);
     if (!resident.intensity.allow(this.#system.now())) {
-      this.#refuseAll(resident, withoutStack(new CallExitError(this.#label(resident), reason)));
+      this.#refuseAll(
+        resident,
+        withoutStack(() => new CallExitError(this.#label(resident), reason)),
+      );
       return this.#ports.givenUp(resident.key, reason);
     }
     resident.restarts = restart;

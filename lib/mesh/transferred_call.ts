@@ -86,7 +86,7 @@ export class TransferredCall extends Call implements TransferableCall, Chained, 
   drop(reason: ExitReason): void {
     const label = this.#actor!.label;
     this.#actor = undefined;
-    this.refuse(withoutStack(new CallExitError(label, reason)));
+    this.refuse(withoutStack(() => new CallExitError(label, reason)));
   }
 
   #answer(status: number, value: unknown): void {

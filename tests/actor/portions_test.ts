@@ -175,6 +175,30 @@ test("a call of an actor that exits with thousands of timers is rejected before 
   system.stop();
 });
 
+test("timers that are due at once fire in portions, and those set meanwhile are not forgotten", async () => {
+  const system = new ManualSystem();
+  const target = system.puppet();
+  await system.settle();
+  for (let i = 0; i < COUNT; i++) system.sendAfter(target.pid, i, 10);
+  assert(system.clock.fire(10));
+  let sent = target.self.length + target.got.length;
+  assert(sent > 0 && sent <= PORTION, `${sent} in the first turn`);
+  system.sendAfter(target.pid, "later", 5);
+  system.sendAfter(target.pid, "at once", 0);
+  for (let turns = 0; system.host.yielded.length > 0; turns++) {
+    for (const task of system.host.yielded.splice(0)) task();
+    const now = target.self.length + target.got.length;
+    assert(now - sent <= PORTION, `${now - sent} in one turn`);
+    sent = now;
+    await Promise.resolve();
+  }
+  await system.advance(20);
+  const before = Array.from({ length: COUNT }, (_, i) => i);
+  assertEquals(target.got, [...before, "at once", "later"]);
+  assertEquals(system.wheel.size, 0);
+  system.stop();
+});
+
 test("Signals.inPortions runs steps that another step adds, after that step", () => {
   const system = new ManualSystem();
   const order: string[] = [];

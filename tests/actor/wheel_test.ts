@@ -249,3 +249,50 @@ test("Wheel.begin sets the due times of waiting timers, which can be removed bef
   assertEquals(fired, [first, second]);
   assertEquals(wheel.size, 0);
 });
+
+test("Wheel.advance fires at most as many timers as asked, and continues in order", () => {
+  const wheel = new Wheel(0);
+  const fired: Probe[] = [];
+  const late = new Probe(fired);
+  const again: Probe = new Probe(fired, () => {
+    // This is a timer of the same slot, one turn of the wheel later.
+    if (again.due === 10) wheel.add(again, 266);
+    // A due time in the past is the next tick.
+    if (late.next === undefined && !fired.includes(late)) wheel.add(late, 3);
+  });
+  wheel.add(again, 10);
+  const rest = Array.from({ length: 5 }, () => new Probe(fired));
+  for (const probe of rest) wheel.add(probe, 10);
+  const removed = new Probe(fired);
+  wheel.add(removed, 10);
+  const next = new Probe(fired);
+  wheel.add(next, 11);
+  assertEquals([wheel.advance(12, 3), fired.length], [true, 3]);
+  wheel.remove(removed);
+  assertEquals([wheel.nextDue(), wheel.advance(12, 3), fired.length], [10, true, 6]);
+  assertEquals([wheel.advance(12, 3), fired.length], [false, 8]);
+  assertEquals(fired, [again, ...rest, next, late]);
+  assertEquals([wheel.nextDue(), wheel.size], [266, 1]);
+  follow(wheel, 300);
+  assertEquals([fired.length, wheel.size], [9, 0]);
+});
+
+test("Wheel.advance in portions fires the same timers in the same order as at once", () => {
+  for (let seed = 1; seed <= 50; seed++) {
+    const orders = [Infinity, 1, 3].map((most) => {
+      const random = new SeededRandom(seed);
+      const wheel = new Wheel(0);
+      const order: number[] = [];
+      for (let i = 0; i < 200; i++) {
+        const probe: Probe = new Probe([], () => {
+          order.push(i);
+          if (i % 7 === 0 && order.length < 400) wheel.add(probe, probe.due + 256 * (1 + i % 2));
+        });
+        wheel.add(probe, random.below(20) * 64);
+      }
+      for (let now = 0; now < 3000; now += 100) while (wheel.advance(now, most));
+      return order.join(" ");
+    });
+    assertEquals(new Set(orders).size, 1, `seed ${seed}`);
+  }
+});

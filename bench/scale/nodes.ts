@@ -1,0 +1,65 @@
+/**
+ * A node of this process, and others in processes of their own, for the events of
+ * `event_list.ts`.
+ *
+ * @module
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { deriveKeys } from "../../lib/mesh/identity.ts";
+import { type Parts, startNode } from "../../lib/start.ts";
+
+/** The cookie of all nodes. */
+export const COOKIE = "the benches' own";
+
+/** A node in another process. */
+export interface FarNode {
+  readonly name: string;
+  /** The id of the first of its actors. */
+  readonly first: number;
+  /** Kills the process, as a crash of its machine would. */
+  kill(): void;
+}
+
+/** Starts a node in this process. */
+export async function startNear(): Promise<Parts> {
+  const keys = await deriveKeys(COOKIE);
+  return await startNode(
+    {
+      name: "near@127.0.0.1:0",
+      cookie: COOKIE,
+      logLevel: "silent",
+      warnings: { eventLoopDelay: Infinity },
+    },
+    undefined,
+    () => Promise.resolve(keys),
+  );
+}
+
+/** Starts a node in another process. Resolves when it has done `what` that many times. */
+export async function startFar(near: string, what: string, count: number): Promise<FarNode> {
+  const file = fileURLToPath(new URL("far.ts", import.meta.url));
+  const flags = "Deno" in globalThis ? ["run", "-A", file] : [file];
+  const child = spawn(process.execPath, [...flags, near, what, `${count}`], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const { name, first } = JSON.parse(await line(child)) as { name: string; first: number };
+  return { name, first, kill: () => void child.kill("SIGKILL") };
+}
+
+function line(child: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = "";
+    child.stdout!.on("data", (bytes) => {
+      text += bytes;
+      if (text.includes("\n")) resolve(text);
+    });
+    child.on("exit", () => reject(new Error("the other node has exited")));
+  });
+}
+
+/** Waits until a condition holds. */
+export async function until(is: () => boolean): Promise<void> {
+  while (!is()) await new Promise((wake) => setTimeout(wake, 2));
+}
