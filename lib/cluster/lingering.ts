@@ -9,32 +9,42 @@ import type { System } from "../actor/system.ts";
 import { Deadline } from "../actor/timer.ts";
 import type { NameEntry } from "./winner.ts";
 
-/** Stores the entries of lost nodes whose names are reserved. */
+/** The reserved names of one lost node. */
+interface Reserved {
+  readonly owner: string;
+  readonly entries: ReadonlyMap<string, NameEntry>;
+  readonly deadline: Deadline;
+}
+
+/**
+ * Stores the entries of lost nodes whose names are reserved. There is one object per lost node, so
+ * that a node with 100,000 such names takes no longer than one with a single name.
+ */
 export class Lingering {
   readonly #system: System;
-  readonly #free: (name: string) => void;
-  readonly #byName = new Map<string, { entry: NameEntry; deadline: Deadline }>();
+  readonly #freed: () => void;
+  /** The node that was lost last is the first. */
+  #lost: readonly Reserved[] = [];
 
-  /** `free` is called when a name is no longer reserved. */
-  constructor(system: System, free: (name: string) => void) {
+  /** `freed` is called when names are no longer reserved. */
+  constructor(system: System, freed: () => void) {
     this.#system = system;
-    this.#free = free;
+    this.#freed = freed;
   }
 
   /** Returns the entry that reserves a name, if any. */
   of(name: string): NameEntry | undefined {
-    return this.#byName.size === 0 ? undefined : this.#byName.get(name)?.entry;
+    for (const { entries } of this.#lost) {
+      const entry = entries.get(name);
+      if (entry !== undefined) return entry;
+    }
+    return undefined;
   }
 
-  /** Reserves the name of an entry for `ms` milliseconds. */
-  keep(entry: NameEntry, ms: number): void {
-    const { name } = entry;
-    this.#cancel(name);
-    const deadline = new Deadline(() => {
-      this.#byName.delete(name);
-      this.#free(name);
-    });
-    this.#byName.set(name, { entry, deadline });
+  /** Reserves the names of a lost node for `ms` milliseconds. */
+  keep(owner: string, entries: ReadonlyMap<string, NameEntry>, ms: number): void {
+    const deadline = new Deadline(() => this.#drop((reserved) => reserved.deadline === deadline));
+    this.#lost = [{ owner, entries, deadline }, ...this.#lost];
     this.#system.setTimer(deadline, ms);
   }
 
@@ -43,17 +53,14 @@ export class Lingering {
    * known to have stopped.
    */
   release(owner: string): void {
-    for (const [name, { entry }] of [...this.#byName]) {
-      if (entry.owner !== owner) continue;
-      this.#cancel(name);
-      this.#free(name);
-    }
+    this.#drop((reserved) => reserved.owner === owner);
   }
 
-  #cancel(name: string): void {
-    const kept = this.#byName.get(name);
-    if (kept === undefined) return;
-    this.#system.wheel.remove(kept.deadline);
-    this.#byName.delete(name);
+  #drop(isOver: (reserved: Reserved) => boolean): void {
+    const over = this.#lost.filter(isOver);
+    if (over.length === 0) return;
+    this.#lost = this.#lost.filter((reserved) => !isOver(reserved));
+    for (const { deadline } of over) this.#system.wheel.remove(deadline);
+    this.#freed();
   }
 }

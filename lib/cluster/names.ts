@@ -21,10 +21,14 @@ export interface NameChanged {
   readonly to: NameEntry | undefined;
 }
 
+const NO_ENTRIES: ReadonlyMap<string, NameEntry> = new Map();
+
 /** The table of the global names of all nodes. */
 export class NameTable {
   readonly #byOwner = new Map<string, ChurnMap<string, NameEntry>>();
   readonly #winners = new ChurnMap<string, NameEntry>();
+  /** The entries that linger, by owner and name. */
+  readonly #lingering = new Map<string, Map<string, NameEntry>>();
   /** Names with several entries. Entries of lost nodes count until they are freed. */
   readonly #contested = new Set<string>();
   /**
@@ -64,6 +68,14 @@ export class NameTable {
     return this.#byOwner.get(owner)?.values() ?? [];
   }
 
+  /**
+   * Returns the entries of a node that linger after its loss, by name: a live view until the node is
+   * removed.
+   */
+  lingeringOf(owner: string): ReadonlyMap<string, NameEntry> {
+    return this.#lingering.get(owner) ?? NO_ENTRIES;
+  }
+
   /** Returns the number of names of a node. */
   countOf(owner: string): number {
     return this.#byOwner.get(owner)?.size ?? 0;
@@ -89,6 +101,8 @@ export class NameTable {
     if (names === undefined) this.#byOwner.set(owner, names = new ChurnMap());
     const from = this.#winners.get(name);
     names.set(name, entry);
+    if (entry.lingers) this.#linger(entry);
+    else if (this.#lingering.size > 0) this.#lingering.get(owner)?.delete(name);
     const isOther = from !== undefined && from.owner !== owner;
     if (isOther && (this.#dropping === 0 || this.#isLive(from))) this.#contested.add(name);
     return this.#settle(name, from, entry);
@@ -106,7 +120,11 @@ export class NameTable {
   remove(owner: string, name: string): NameChanged | undefined {
     const names = this.#byOwner.get(owner);
     if (!names?.delete(name)) return undefined;
-    if (names.size === 0) this.#byOwner.delete(owner);
+    if (this.#lingering.size > 0) this.#lingering.get(owner)?.delete(name);
+    if (names.size === 0) {
+      this.#byOwner.delete(owner);
+      this.#lingering.delete(owner);
+    }
     return this.#settle(name, this.#winners.get(name), undefined);
   }
 
@@ -119,6 +137,7 @@ export class NameTable {
     const names = this.#byOwner.get(owner);
     if (names === undefined) return [].values();
     this.#byOwner.delete(owner);
+    this.#lingering.delete(owner);
     this.#dropping++;
     return this.#free(owner, names);
   }
@@ -132,6 +151,13 @@ export class NameTable {
         : undefined;
     }
     this.#dropping--;
+  }
+
+  #linger(entry: NameEntry): void {
+    const { owner, name } = entry;
+    const entries = this.#lingering.get(owner);
+    if (entries === undefined) this.#lingering.set(owner, new Map([[name, entry]]));
+    else entries.set(name, entry);
   }
 
   /** Returns whether the node of an entry still has it, and was not lost. */

@@ -216,7 +216,7 @@ export class Registry {
     this.#stamps = new StampClock(wall);
     this.members = new Members(system.home.node, options.seeds ?? []);
     this.#startedAt = system.now();
-    this.#lingering = new Lingering(system, (name) => this.#review(name));
+    this.#lingering = new Lingering(system, () => this.#reviewAll());
     this.#pauses = new PauseWatch(system, this.#deadlineMs, (ms) => this.#paused(ms));
   }
 
@@ -438,10 +438,9 @@ export class Registry {
     if (peer === undefined) return;
     if (isOver) this.members.leave(node);
     this.#claims.drop(node);
-    if (!isOver) {
-      for (const entry of this.#table.allOf(node)) {
-        if (entry.lingers) this.#lingering.keep(entry, this.#deadlineMs + STOP_MS_MAX);
-      }
+    const lingering = this.#table.lingeringOf(node);
+    if (!isOver && lingering.size > 0) {
+      this.#lingering.keep(node, lingering, this.#deadlineMs + STOP_MS_MAX);
     }
     for (const own of [...this.#asking.values()]) {
       const { waiting } = own.asking!;

@@ -174,6 +174,29 @@ test("NameTable: messages in any order between owners, and duplicates, result in
   });
 });
 
+test("NameTable.lingeringOf has the entries that linger, and keeps them when the node is removed", () => {
+  const table = new NameTable();
+  const names = (): string[] => [...table.lingeringOf("a@h:1").keys()];
+  const add = (name: string, lingers: boolean, owner = "a@h:1"): void => {
+    table.set({ ...entry(owner, name, 1), lingers });
+  };
+  add("x", true);
+  add("y", false);
+  add("z", true);
+  add("x", true, "b@h:1");
+  assertEquals(names(), ["x", "z"]);
+  add("z", false);
+  table.remove("a@h:1", "y");
+  assertEquals(names(), ["x"]);
+  const kept = table.lingeringOf("a@h:1");
+  const freed = table.drop("a@h:1");
+  while (freed.next().done !== true);
+  assertEquals([names(), [...kept.keys()]], [[], ["x"]]);
+  add("w", true);
+  table.remove("a@h:1", "w");
+  assertEquals([names(), [...kept.keys()]], [[], ["x"]]);
+});
+
 test("NameTable: a node's changes never remove another node's entries", () => {
   return seeds(2_000, 60, (random, size) => {
     const table = new NameTable();
