@@ -21,7 +21,7 @@ export function groupChange(
 }
 
 /**
- * The message that a global name was registered, moved to another actor, or freed.
+ * Reports that a global name was registered, moved to another actor, or freed.
  *
  * @example
  * ```ts
@@ -46,7 +46,7 @@ export class NameChange extends RuntimeMessage {
   readonly type = "name";
   /** The global name. */
   readonly name: string;
-  /** The actor that has the name now; `undefined` if there is none. */
+  /** The actor that now has the name; `undefined` if the name was freed. */
   readonly pid: Pid | undefined;
 
   /** Internal: throws if a program calls it. */
@@ -58,7 +58,7 @@ export class NameChange extends RuntimeMessage {
 }
 
 /**
- * The message that actors have joined or left a group.
+ * Reports that actors have joined or left a group.
  *
  * @example
  * ```ts

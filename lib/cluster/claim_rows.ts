@@ -1,6 +1,6 @@
 /**
- * Encodes and decodes the messages that order claims of names, and those with a node's time and
- * known members. Sent only to peers with `FEATURE.CLAIMS`.
+ * Encodes and decodes the messages that order claims of names, and the message with a node's time
+ * and known members. These are sent only to peers with `FEATURE.CLAIMS`.
  *
  * @module
  */
@@ -11,17 +11,17 @@ import { MEMBERS_MAX } from "./members.ts";
 import type { NameEntry } from "./winner.ts";
 import { isKey, type PeerLink, readPid, STAMP_MAX, writePid } from "./rows.ts";
 
-/** Maximum length of a list of nodes in a CLUSTER_VIEW, in bytes. Further nodes are left out. */
+/** Maximum length of a list of nodes in a CLUSTER_VIEW, in bytes. Further nodes are omitted. */
 const LIST_BYTES_MAX = 64 * 1024;
 
-/** The value sent in place of a pid if there is none. */
+/** The value that represents the absence of a pid. */
 const NO_PID = 0xffff_ffff_ffff_ffffn;
 
 /** The state that a node reports to a peer when a session opens. */
 export interface ClusterView {
   /** The peer's time in microseconds, as `stamp_clock.ts` defines it. */
   readonly time: number;
-  /** The highest fencing token that it knows. */
+  /** The highest fencing token that the peer has seen. */
   readonly token: number;
   /** Number of sessions that the peer has with other nodes. */
   readonly sessions: number;
@@ -68,8 +68,9 @@ function readNodes(reader: Reader): string[] {
 }
 
 /**
- * Sends an INQUIRE: asks the owner of `entry` whether it holds the name or only claims it, because
- * `rival` is another entry of that name. Returns false if the pid cannot be encoded.
+ * Sends an INQUIRE to the owner of `entry`, because `rival` is another entry of that name. The
+ * owner must answer whether it holds the name or only claims it. Returns false if the pid cannot be
+ * encoded.
  */
 export function sendInquire(nodeLink: PeerLink, entry: NameEntry, rival: NameEntry): boolean {
   const node = nodeLink.homes.index(rival.pid.home);
@@ -98,7 +99,9 @@ export function readInquire(
   return { name, stamp, rival: { name, owner, pid, stamp: rivalStamp, token, isClaim } };
 }
 
-/** Sends a HELD, the answer to an INQUIRE: this node holds the name, and does not only claim it. */
+/**
+ * Sends a HELD, the answer to an INQUIRE: this node holds the name, rather than only claiming it.
+ */
 export function sendHeld(nodeLink: PeerLink, { name, stamp }: NameEntry): void {
   nodeLink.row(TAG.GLOBAL_HELD, new Writer(64).text16(name).number64(stamp).done());
 }

@@ -15,7 +15,7 @@ export interface Claim {
   readonly entry: NameEntry;
   readonly nodeLink: PeerLink;
   readonly request: number;
-  /** The node that this node last named to the claim's owner as the holder of the name. */
+  /** The holder that was last reported to the owner of this claim. */
   told: string | undefined;
 }
 
@@ -66,7 +66,7 @@ export class Claims {
     for (const name of [...this.#byName.keys()]) this.remove(name, owner);
   }
 
-  /** Returns the names that claims wait for. */
+  /** Returns the names for which claims wait. */
   names(): string[] {
     return [...this.#byName.keys()];
   }

@@ -32,7 +32,7 @@ export interface GlobalOptions {
    */
   readonly resolve?: Resolve | undefined;
   /**
-   * Number of nodes that must have granted the name, or `"majority"`. If fewer of these nodes stay
+   * Number of nodes that must grant the name, or `"majority"`. If fewer of the granting nodes stay
    * connected, the actor loses the name, and exits with `{ noQuorum: name }` unless `onConflict` is
    * "keep". Default: no quorum is needed.
    */
@@ -88,20 +88,23 @@ export class Global {
 
   /**
    * Registers an actor under a name on all nodes. Resolves when all connected nodes have answered:
-   * to true if it is registered on all of them, or to false if another actor has the name. Nodes
-   * may find the name before that. The registration ends with its actor. An actor that already has
-   * the name keeps it.
+   * to true if the name is registered on all of them, or to false if another actor has the name.
+   * Other nodes may find the name earlier. The registration ends when the actor exits. If the actor
+   * already has the name, it keeps it.
    *
-   * At most one of several registrations resolves to true if at least one node is connected to the
-   * nodes of all of them. Nodes that are connected neither directly nor through one other node may
-   * each register a name; when they connect, one of them loses it: see `onConflict`, `resolve` and
-   * `quorum`.
+   * If at least one node is connected to all nodes that register a name at the same time, at most
+   * one of the registrations resolves to true. Nodes that are connected neither directly nor
+   * through one other node may each register a name; when they connect, one of them loses it: see
+   * `onConflict`, `resolve` and `quorum`.
    *
-   * @throws {NameError} `code` "badname": the name is empty, longer than 255 bytes, or begins with NUL.
+   * @throws {NameError} `code` "badname": the name is empty, longer than 255 bytes, or begins with
+   * NUL.
    * @throws {NoProcError} `code` "noproc": there is no such actor.
-   * @throws {QuorumError} `code` "noquorum": fewer nodes than `quorum` are connected and have granted it, or this
-   * node has just started and members are missing that may know of a holder.
-   * @throws {ArgumentError} `code` "badarg": this node has 262,144 names already, or `quorum` is invalid.
+   * @throws {QuorumError} `code` "noquorum": fewer nodes than `quorum` are connected and have
+   * granted the name; or this node has just started, and a member that is not connected may have
+   * granted the name to another actor.
+   * @throws {ArgumentError} `code` "badarg": this node has 262,144 names already, or `quorum` is
+   * invalid.
    */
   register(name: string, pid: Pid<never>, options: GlobalOptions = {}): Promise<boolean> {
     checkPid(pid);
@@ -109,9 +112,9 @@ export class Global {
   }
 
   /**
-   * Registers an actor and replaces the current holder, if any, which is not notified and does not
-   * exit. Otherwise the same as {@linkcode register}. Resolves to false if the holder cannot be
-   * reached from this node.
+   * Registers an actor and replaces the current holder, if there is one. The replaced actor is not
+   * notified and does not exit. Otherwise the same as {@linkcode register}. Resolves to false if
+   * the holder's node is not connected.
    *
    * @example
    * ```ts
@@ -132,15 +135,17 @@ export class Global {
   }
 
   /**
-   * Returns the actor that is registered under a name, on any node. The caller states the kind of
-   * pid: `whereis<ServicePid<Counter>>("counter")`, or uses `counter.at(node.global, "counter")`.
+   * Returns the actor that is registered under a name, on any node. The caller specifies the type
+   * of the pid: `whereis<ServicePid<Counter>>("counter")`, or uses `counter.at(node.global,
+   * "counter")`.
    */
   whereis<P extends Pid<never> = Pid>(name: string): P | undefined {
     return this.#registry.find(name)?.pid as Pid<never> | undefined as P | undefined;
   }
 
   /**
-   * Waits until an actor is registered under a name, and resolves to it: at once if there is one.
+   * Resolves with the actor that is registered under a name: at once if there is one, otherwise
+   * when an actor is registered.
    *
    * @throws {NameTimeoutError} `code` "timeout": no actor was registered within `timeout`.
    * @throws {ArgumentError} `code` "badarg": the timeout is above 24 days, and not `Infinity`.
@@ -213,17 +218,19 @@ export class Global {
   }
 
   /**
-   * Runs exactly one child in the cluster, under a global name: on one of the nodes that call this,
-   * and on another one when that node is lost or stops. Resolves when the child is found from this
-   * node, or when a connected node reports twice that it runs on an unreachable node.
+   * Runs exactly one child in the cluster, under a global name. The child runs on one of the nodes
+   * that call this method. If that node is lost or stops, the child is started on another. Resolves
+   * when the child is found from this node, or when a connected node reports twice that it runs on
+   * an unreachable node.
    *
    * While nodes are disconnected, each side runs one child; when they connect again, the later one
    * is stopped gracefully. With `quorum` or `lease`, only one side runs the child; each incarnation
-   * has a higher fencing token. The guide "Network partitions" compares them.
+   * has a higher fencing token. The guide "Network partitions" compares these policies.
    *
-   * @throws {NameError} `code` "badname": the name is empty, longer than 254 bytes, or begins with NUL; "taken": this node
-   * already takes part.
-   * @throws {SingletonError} `code` "timeout": the child was not found within `timeout`. This node then does not take part.
+   * @throws {NameError} `code` "badname": the name is empty, longer than 254 bytes, or begins with
+   * NUL; "taken": this node already takes part.
+   * @throws {SingletonError} `code` "timeout": the child was not found within `timeout`. This node
+   * then does not take part.
    * @throws {ArgumentError} `code` "badarg": an option is invalid.
    *
    * @example
@@ -289,8 +296,8 @@ export class Global {
     } catch (error) {
       return this.#system.rejected(error, this.#system.running);
     }
-    // A registration that waits for peers has the promise that `asking` returns, which is tracked
-    // already.
+    // While a registration waits for peers, its promise is the one that `asking` returns, which is
+    // already tracked.
     return answer === this.#registry.asking(name) ? answer : this.#system.tracked(() => answer);
   }
 
@@ -317,8 +324,8 @@ export class Global {
       unlock: () => void registry.unregister(lock),
       token: () => registry.ours(lock)?.token,
       monitor: (pid) => [lock, name].forEach((key) => this.monitor(key, pid as Pid<NameChange>)),
-      // Registers the child's name with the stamp of the lock, so that a node that wins the lock in
-      // a conflict also wins the name.
+      // The child's name has the stamp of the lock. A node that wins the lock in a conflict
+      // therefore also wins the name.
       register: (pid) => {
         const { stamp, token } = registry.ours(lock) ?? {};
         return registry.register(name, pid, "keep", { stamp, token, yieldsAfterPause: true });
@@ -330,7 +337,8 @@ export class Global {
   }
 
   /**
-   * Internal: stops taking part in all singletons. Resolves when none runs on this node any more.
+   * Internal: stops taking part in all singletons. Resolves when none of them runs on this node any
+   * more.
    */
   leave(): Promise<unknown> {
     return Promise.all([...this.#singletons.values()].map((singleton) => singleton.stop()));

@@ -2,12 +2,12 @@
  * Implements process groups: sets of actors of all nodes under one name. Lookups read this node's
  * memory.
  *
- * Each node owns the memberships of its own actors, and announces only these; they are removed when
- * its session ends. An actor may join a group several times, and must leave it as often. Groups
- * with the same name in different scopes are independent.
+ * Each node owns the memberships of its own actors, and announces only these. A peer removes them
+ * when the session with the node ends. An actor may join a group several times, and must leave it
+ * as often. Groups with the same name in different scopes are independent.
  *
  * Longer than 400 lines with its public class: members of lost nodes and exited actors are removed
- * in portions, during which each method must leave them out.
+ * in portions, and until then each method must ignore them.
  *
  * @module
  */
@@ -36,18 +36,18 @@ import { type Numbered, SyncCursor } from "./sync_cursor.ts";
 export const DEFAULT_SCOPE = "default";
 
 /**
- * Maximum number of memberships of a node. Another join throws; a peer that announces more violates
- * a rule, which ends its session.
+ * Maximum number of memberships of a node. Another join throws. If a peer announces more, its
+ * session ends.
  */
 export const MEMBERSHIPS_MAX: number = 2 ** 20;
 
-/** Number of memberships that are sent to a peer at once, before other work runs. */
+/** Number of memberships that are sent to a peer before other work runs. */
 const PORTION_COUNT = 2048;
 
-/** Number of groups searched for members of a lost node before other work continues. */
+/** Number of groups that are searched for members of a lost node before other work runs. */
 const FREED_COUNT = 2048;
 
-/** Number of memberships of an exited actor that end before other work continues. */
+/** Number of memberships of an exited actor that end before other work runs. */
 const ENDED_COUNT = 512;
 
 /** A member, and the number of its joins. */
@@ -56,10 +56,10 @@ interface Member {
   times: number;
 }
 
-/** A connected node, as the owner of memberships, for one session. */
+/** A connected node as the owner of memberships, during one session. */
 interface Owner {
   readonly node: string;
-  /** Whether the session has ended: the members are not found any more, and are being removed. */
+  /** Whether the session has ended. Lookups then ignore the members, which are being removed. */
   isLost: boolean;
 }
 
@@ -89,7 +89,7 @@ export class GroupTable {
   readonly #membershipsMax: number;
   readonly #groups = new ChurnMap<string, Group>();
   readonly #own: Owner;
-  /** Number of lost nodes of which some members are not removed yet. */
+  /** Number of lost nodes that still have members in the table. */
   #freeing = 0;
   /** The memberships of this node's actors, in the order of their numbers. */
   readonly #rows = new Set<Row>();
@@ -190,7 +190,7 @@ export class GroupTable {
   }
 
   /**
-   * Called when a session has ended: the members of that node are not found any more, and are
+   * Called when a session has ended. Lookups then ignore the members of that node, which are
    * removed in portions.
    */
   down(nodeLink: PeerLink): void {
@@ -219,7 +219,7 @@ export class GroupTable {
     if (this.#watchers.has(key)) this.#sendAll(key, group, [], this.#pidsOf(members));
   }
 
-  /** Removes the members of lost nodes from a group, before it changes. */
+  /** Removes the members of lost nodes from a group before it changes. */
   #freeLost(key: string): void {
     const group = this.#freeing === 0 ? undefined : this.#groups.get(key);
     if (group === undefined) return;
@@ -270,7 +270,7 @@ export class GroupTable {
     return actor;
   }
 
-  /** Ends some memberships of an exited actor. Returns whether others are left. */
+  /** Ends some memberships of an exited actor. Returns whether more are left. */
   #leaveMore(actor: Actor, rows: Iterator<Row>): boolean {
     const some: Row[] = [];
     let isLast = false;
@@ -321,7 +321,7 @@ export class GroupTable {
     return true;
   }
 
-  /** Adds the members to `pids`, each once per join. Actors that have exited are left out. */
+  /** Adds the members to `pids`, once per join. Omits actors that have exited. */
   #pidsOf(members: Map<number, Member> | undefined, pids: Pid[] = []): Pid[] {
     if (members === undefined) return pids;
     const { isBehind } = this.#system.signals;
@@ -339,8 +339,7 @@ export class GroupTable {
 }
 
 /**
- * Adds actors to process groups, and finds the members of groups. Groups of other scopes are
- * separate.
+ * Adds actors to process groups, and finds the members of groups. Each scope has its own groups.
  */
 export class Groups {
   readonly #table: GroupTable;
@@ -358,25 +357,25 @@ export class Groups {
   }
 
   /**
-   * Adds an actor of this node to a group; it may join several times. The membership ends when the
-   * actor exits.
+   * Adds an actor of this node to a group. An actor may join a group several times. The membership
+   * ends when the actor exits.
    *
    * @throws {NoProcError} `code` "noproc": the actor is not on this node.
-   * @throws {ArgumentError} `code` "badarg": the group's name is empty or longer than 255 bytes, or this node
-   * has 1,048,576 memberships already.
+   * @throws {ArgumentError} `code` "badarg": the group's name is empty or longer than 255 bytes, or
+   * this node has 1,048,576 memberships already.
    */
   join(group: string, pid: Pid<never>): void {
     this.#table.join(this.#scope, checked(group), pid);
   }
 
-  /** Removes one membership of an actor. Returns whether there was one. */
+  /** Removes one membership of an actor. Returns whether the actor was a member. */
   leave(group: string, pid: Pid<never>): boolean {
     return this.#table.leave(this.#scope, group, pid);
   }
 
   /**
-   * Returns the members on all nodes, each once per join. The caller states the kind of pid:
-   * `members<ServicePid<Counter>>("counters")`.
+   * Returns the members on all nodes, each once per join. The caller specifies the type of the
+   * pids: `members<ServicePid<Counter>>("counters")`.
    */
   members<P extends Pid<never> = Pid>(group: string): P[] {
     return this.#table.members(this.#scope, group) as Pid<never>[] as P[];
@@ -387,14 +386,14 @@ export class Groups {
     return this.#table.localMembers(this.#scope, group) as Pid<never>[] as P[];
   }
 
-  /** Returns the names of all groups with members. */
+  /** Returns the names of all groups that have members. */
   names(): string[] {
     return this.#table.names(this.#scope);
   }
 
   /**
    * Sends an actor a `GroupChange` with all members now, and another one whenever members join or
-   * leave. Returns a function that stops this; it also ends with the actor.
+   * leave. Returns a function that stops these messages. They also stop when the actor exits.
    *
    * @throws {NoProcError} `code` "noproc": the actor is not on this node.
    */

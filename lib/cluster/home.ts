@@ -7,10 +7,10 @@
  *             └──▶ else ─▶ the kind's actor on the home ─▶ starts the actor on demand ─▶ the actor
  *
  * Guarantees, per kind:
- * - At most one actor of a key on nodes that are connected: a call waits until this node has
- *   exchanged with each connected node which keys they have. With `quorum`, at most one in total.
- *   After a partition the actor on the home stays; the other is
- *   stopped, and its state is discarded.
+ * - A key has at most one actor on nodes that are connected: a call waits until this node has
+ *   exchanged lists of keys with each connected node. With `quorum`, a key has at most one actor in
+ *   total. After a partition, the actor on the home stays; the other one is stopped, and its state
+ *   is discarded.
  * - Keys move only when nodes join or leave: 1/n of the keys, see `rendezvous.ts`.
  * - Messages for a key that moves are held back or forwarded, in order, and handled at most once.
  *
@@ -56,19 +56,20 @@ export interface HomeOptions {
     incarnation: Omit<Incarnation, "handover">,
   ) => Pid<never> | Promise<Pid<never>>;
   /**
-   * Returns the state of a key that moves, or a promise of it. The next home receives it. Default:
-   * no state.
+   * Returns the state of a key that moves, or a promise of it. The next home starts the actor with
+   * this state. Default: no state.
    */
   readonly handover?: ((pid: Pid<never>, key: string) => unknown) | undefined;
   /**
-   * Asks the actor of a key to exit. It is killed after 5 s. Default: the exit signal "shutdown".
+   * Makes the actor of a key exit. If it has not exited after 5 s, it is killed. Default: sends the
+   * exit signal "shutdown".
    */
   readonly stop?: ((pid: Pid<never>, key: string) => void) | undefined;
   /** Relative share of keys of this node, an integer from 1 to 100. Default 1. */
   readonly weight?: number | undefined;
   /**
-   * Number of keys per second that move to a joining node. Keys that are called there move at once.
-   * Default 1000.
+   * Number of keys per second that are moved to a joining node. In addition, keys that are called
+   * on that node move at once. Default 1000.
    */
   readonly movesPerSecond?: number | undefined;
   /**
@@ -78,15 +79,15 @@ export interface HomeOptions {
   /** Whether a crashed actor is restarted at once. Default: it is restarted by the next message. */
   readonly restart?: boolean | undefined;
   /**
-   * Maximum number of crashes of a key within `period`. Above it, waiting calls are rejected.
-   * Default 3.
+   * Maximum number of crashes of a key within `period`. When it is exceeded, waiting calls are
+   * rejected. Default 3.
    */
   readonly intensity?: number | undefined;
   /** Time window of `intensity`, in milliseconds. Default 5000, as for supervisors. */
   readonly period?: number | undefined;
   /**
-   * Number of nodes that must grant a key to its home, or `"majority"`; the same on all nodes.
-   * Default: no quorum is needed.
+   * Number of nodes that must grant a key to its home, or `"majority"`. It must be the same on all
+   * nodes. Default: no quorum is needed.
    */
   readonly quorum?: Quorum | undefined;
 }
@@ -95,21 +96,21 @@ export interface HomeOptions {
 export interface HomeEvents {
   /** This node has handed a key over to another. */
   moved: { readonly kind: string; readonly key: string; readonly to: string };
-  /** The actor of a key crashed too often. It is started again by the next message only. */
+  /** The actor of a key crashed too often. It is started again only by the next message. */
   keygivenup: { readonly kind: string; readonly key: string; readonly reason: ExitReason };
 }
 
 /** Statistics of a kind on this node. */
 export interface HomeCounts {
-  /** Number of actors that run, or that are being started, stopped or moved. */
+  /** Number of actors that run, or are being started, stopped or moved. */
   readonly actors: number;
-  /** Number of actors started so far. */
+  /** Number of actors that were started. */
   readonly started: number;
-  /** Number of actors passivated so far. */
+  /** Number of actors that were passivated. */
   readonly passivated: number;
-  /** Number of keys handed over to other nodes so far. */
+  /** Number of keys that were handed over to other nodes. */
   readonly movedOut: number;
-  /** Number of keys taken over from other nodes so far. */
+  /** Number of keys that were taken over from other nodes. */
   readonly movedIn: number;
 }
 
@@ -127,12 +128,15 @@ export class HomeKind {
     this.#actor = actor;
   }
 
-  /** Returns the home of a key, as known to this node. Undefined if no node offers the kind. */
+  /**
+   * Returns the home of a key, according to the nodes that this node knows. Undefined if no node
+   * offers the kind.
+   */
   nodeOf(key: string): string | undefined {
     return this.#actor.nodeOf(key);
   }
 
-  /** Returns the nodes that offer the kind, as known to this node. */
+  /** Returns the nodes of which this node knows that they offer the kind. */
   nodes(): string[] {
     return this.#actor.nodes();
   }
@@ -153,7 +157,7 @@ export class HomeKind {
     return { actors: this.#actor.residents.size, ...this.#actor.counts };
   }
 
-  /** Calls the actor of a key, which is started if it does not run. Rejects as `Node.call` does. */
+  /** Calls the actor of a key. Starts the actor if it does not run. Rejects as `Node.call` does. */
   call<R>(key: string, request: unknown, options?: CallOptions): Promise<R> {
     if (!isKey(key)) return this.#system.rejected(badKey(this.kind, key), this.#system.running);
     const target = this.#actor.target(key);
@@ -170,7 +174,7 @@ export class HomeKind {
     return pid.home.local ? answer : revive(answer);
   }
 
-  /** Sends a message to the actor of a key, which is started if it does not run. */
+  /** Sends a message to the actor of a key. Starts the actor if it does not run. */
   cast(key: string, message: unknown): void {
     if (!isKey(key)) throw badKey(this.kind, key);
     const target = this.#actor.target(key);
@@ -270,7 +274,7 @@ export class Homes {
     for (const actor of this.#actors) actor.connected(node);
   }
 
-  /** Stops offering any kind. Resolves when all keys have moved. */
+  /** Stops offering all kinds. Resolves when all keys have moved. */
   leave(): Promise<unknown> {
     return Promise.all([...this.#kinds.values()].map((home) => home.leave()));
   }

@@ -5,19 +5,21 @@
  *     group: a node joins ─▶ hello, both ways ─▶ keys: those of the peer still here ─▶ moved · gone
  *
  * **One copy.** Rendezvous hashing orders any two nodes for a key, whatever other nodes each of
- * them knows. Of two nodes that have received each other's hello, therefore only one starts a key.
- * Neither starts any key before the other has listed the keys that it still runs; listed keys are
- * started after they have been handed over. Nodes that have exchanged hellos therefore never run
- * two copies, and no vote is needed. Of two copies that were started before, on both sides of a
- * partition, only the one on the home continues.
+ * them knows. If two nodes have received each other's hello, only one of them therefore starts the
+ * key. Neither starts a key before the other has listed the keys that it still runs. A listed key
+ * is started after it has been handed over. Nodes that have exchanged hellos therefore never run
+ * two copies of a key, without a vote. If both sides of a partition have started a copy, only the
+ * copy on the home continues.
  *
- * **Exchange.** No key is started before the exchange with each connected node is over: its groups
- * are known, and a monitor of a name that no actor has was answered. Whatever that node sent before
- * has then arrived, so either its offer of the kind is known here, or this one's is known there.
+ * **Exchange.** No key is started before the exchange with each connected node is over. It is over
+ * when that node's groups are known, and it has answered a monitor of a name that no actor has. All
+ * its earlier messages have then arrived. Therefore either this node knows that the other node
+ * offers the kind, or the other node knows that this node does.
  *
- * **Forwarding.** Messages for a key are sent to its home as known to the sender. A receiver that
- * knows a home with a higher score forwards them; the score increases with each hop, so there is no
- * cycle. While a key is being moved, started or stopped, its messages are held on this node.
+ * **Forwarding.** A sender sends the messages for a key to the home that it has computed. If the
+ * receiver knows a node with a higher score, it forwards them to that node. The score increases
+ * with each hop, so there is no cycle. While a key is being moved, started or stopped, its messages
+ * are held on this node.
  *
  * Longer than 400 lines: it is one state machine.
  *
@@ -89,7 +91,7 @@ const MOVE_MS = 100;
 const STOP_MS = 5_000;
 
 /**
- * Delay before another attempt for a key whose lock another node has, or whose handover has failed.
+ * Delay before another attempt for a key, if another node has its lock or its handover has failed.
  * Milliseconds.
  */
 const RETRY_MS = 500;
@@ -109,10 +111,11 @@ export class HomeActor {
   readonly self: Self<unknown>;
   readonly residents: Map<string, Resident> = new Map();
   /**
-   * Number of the current passivation period. Keys record the period in which they were last used.
+   * Number of the current passivation period. Each key records the period in which it was last
+   * used.
    */
   period = 0;
-  /** Numbers of moved, started and passivated keys so far. */
+  /** Numbers of keys that were moved, started and passivated. */
   readonly counts: { movedOut: number; movedIn: number; started: number; passivated: number } = {
     movedOut: 0,
     movedIn: 0,
@@ -128,14 +131,14 @@ export class HomeActor {
   readonly #exchanges = new Map<string, Exchange>();
   readonly #byPid = new Map<number, Resident>();
   readonly #waiting = new Set<Resident>();
-  /** Keys whose home is another node, in the order in which they will be moved. */
+  /** Keys that must be moved to other nodes, in the order in which they will be moved. */
   readonly #moves = new Set<Resident>();
   #moving = 0;
   /** Number of keys that may still be moved before the next tick. */
   #budget = 0;
   #moveTimer = false;
   /**
-   * Number of pending operations that delay leaving, in addition to keys: replies of other nodes,
+   * Number of pending operations that delay leaving in addition to keys: replies of other nodes,
    * and forwarded calls.
    */
   #pending = 0;
@@ -144,7 +147,7 @@ export class HomeActor {
   #leaveGroup: () => void = () => {};
   /** Set while leaving. Called when no keys are left. */
   #left: (() => void) | undefined;
-  /** Set when the node stops: all actors are stopped, and none is started. */
+  /** Set when the node stops. All actors are then stopped, and no more are started. */
   #ending: ExitReason | undefined;
 
   constructor(self: Self<unknown>, rules: HomeRules, ports: HomePorts) {
@@ -175,13 +178,13 @@ export class HomeActor {
     this.#ports.synced(node).then(() => this.#system.send(this.self.pid, exchange));
   }
 
-  /** Returns the home of a key, as known to this node. */
+  /** Returns the home of a key, according to the nodes that this node knows. */
   nodeOf(key: string): string | undefined {
     const place = this.#places.homeOf(hashOf(key));
     return place instanceof HomeActor ? this.self.pid.node : place?.pid.node;
   }
 
-  /** Returns the nodes that offer the kind, as known to this node. */
+  /** Returns the nodes of which this node knows that they offer the kind. */
   nodes(): string[] {
     const others = [...this.#members.values()].filter(({ weight }) => (weight ?? 0) > 0)
       .map(({ pid }) => pid.node);
@@ -189,8 +192,8 @@ export class HomeActor {
   }
 
   /**
-   * Returns the receiver of messages for a key: its actor if that is on this node, otherwise the
-   * kind's actor on its home.
+   * Returns the receiver of messages for a key: the key's actor if it is on this node, otherwise
+   * the kind's actor on the home.
    */
   target(key: string): { readonly pid: Pid<never>; readonly isDirect: boolean } | undefined {
     const resident = this.residents.get(key);
@@ -208,7 +211,7 @@ export class HomeActor {
     return this.#isIncomplete() ? { pid: this.self.pid, isDirect: false } : undefined;
   }
 
-  /** Returns whether nodes that offer the kind, or their weights, may be unknown. */
+  /** Returns whether this node may not know all nodes that offer the kind, or their weights. */
   #isIncomplete(): boolean {
     return this.#exchanges.size > 0 ||
       [...this.#members.values()].some(({ weight }) => weight === undefined);
@@ -223,7 +226,7 @@ export class HomeActor {
     this.#weight = 0;
     if (this.#places.size === 0) return this.#end("shutdown");
     for (const member of this.#members.values()) this.#sayLeaving(member);
-    // A member whose weight is unknown is sent the list of keys later, when its weight is known.
+    // A member whose weight is unknown receives the list of keys later, when its weight is known.
     for (const member of this.#members.values()) {
       if (member.weight !== undefined) this.listKeys(member);
     }
@@ -233,8 +236,8 @@ export class HomeActor {
   }
 
   /**
-   * Notifies a node that this one is leaving. Once the node has replied, it sends no further
-   * messages for keys.
+   * Notifies a node that this node is leaving. After its reply, that node sends no further messages
+   * for keys.
    */
   #sayLeaving({ pid }: HomeMember): void {
     this.#pending++;
@@ -243,7 +246,7 @@ export class HomeActor {
     this.#system.call(pid as Pid<Call<Leaving, true>>, request).then(done, done);
   }
 
-  /** Handles a message. Any actor can send one: what cannot be read is dropped. */
+  /** Handles a message. Any actor can send one, so malformed messages are dropped. */
   handle(message: unknown): void {
     try {
       this.#handle(message);
@@ -377,7 +380,8 @@ export class HomeActor {
     if (place instanceof HomeMember) {
       this.#unpause(resident);
       if (resident.state !== undefined) return this.#handOver(resident, place);
-      // Forwards the messages first, so that calls count as pending when the last key is removed.
+      // The messages are forwarded first, so that calls count as pending when the last key is
+      // removed.
       for (const held of this.#release(resident)) this.#forward(place, key, held);
       return this.#forget(resident);
     }
@@ -389,8 +393,8 @@ export class HomeActor {
   }
 
   /**
-   * Returns whether another node may still run a key. Asks the nodes that have listed the key to
-   * hand it over.
+   * Returns whether another node may still run a key. Requests the key from the nodes that have
+   * listed it.
    */
   isBlocked({ key }: Resident): boolean {
     let isBlocked = false;
@@ -436,7 +440,7 @@ export class HomeActor {
     const start = (): void => {
       try {
         const token = lock?.token(key);
-        // The lock was lost in the turn in which it was acquired.
+        // The lock was lost in the same turn in which it was acquired.
         if (lock !== undefined && token === undefined) return done(undefined, undefined);
         const started = this.#rules.start(this.self as Self, key, { state, token });
         if (started instanceof Promise) {
@@ -460,7 +464,7 @@ export class HomeActor {
       this.#waiting.add(resident);
       this.#unlock(resident);
       if (error === undefined) {
-        // Another node has the lock: retries, because it may release the lock soon.
+        // Another node has the lock. It may release the lock soon, so another attempt follows.
         resident.pause = this.self.sendAfter(this.self.pid, new Again(resident), RETRY_MS);
         return this.#settle(resident);
       }
@@ -475,7 +479,7 @@ export class HomeActor {
     if (this.#ports.lock !== undefined) {
       resident.unwatch = this.#ports.lock.watch(key, this.self.pid as Pid<unknown>);
     }
-    // The actor has exited already. Its exit signal was handled before, or will be ignored.
+    // The actor has already exited. Its exit signal was handled before, or will be ignored.
     if (actorRefOf(pid) === undefined) return this.#ended(resident, "noproc");
     if (this.#ending !== undefined) return this.#stop(resident);
     for (const held of this.#release(resident)) this.#deliver(resident, held);
@@ -557,8 +561,8 @@ export class HomeActor {
   #checkLeft(): void {
     if (this.residents.size > 0) return;
     if (this.#pending === 0) this.#left?.();
-    // Unless the node stops, the actor continues after leaving: it makes calls, and forwards
-    // messages that are still in transit to it.
+    // Unless the node stops, the actor of the kind continues after it has left: it makes calls, and
+    // forwards messages that are still in transit to it.
     if (this.#ending !== undefined) endSelf(this.self, this.#ending);
   }
 
@@ -568,7 +572,7 @@ export class HomeActor {
     this.self.sendAfter(this.self.pid, SWEEP, this.#rules.passivateAfter / 2);
   }
 
-  /** Stops actors that were not used for at least two whole periods. */
+  /** Stops the actors that were not used for at least two whole periods. */
   #sweep(): void {
     this.period++;
     for (const resident of this.residents.values()) {
@@ -585,8 +589,8 @@ export class HomeActor {
     for (const pid of joined) if (!pid.equals(this.self.pid)) this.#meet(pid).offers = true;
     for (const pid of left) {
       const member = this.#members.get(pid.key);
-      // Either the node is leaving and will list its keys, or its actor has exited, which the
-      // monitor will report.
+      // Either the node is leaving and will list its keys, or its actor has exited, and the monitor
+      // will report that.
       if (member !== undefined && member.weight !== 0) this.#weigh(member, 0);
     }
   }
@@ -650,13 +654,13 @@ export class HomeActor {
     }
   }
 
-  /** Handles the weight of a node: its first one, or 0 when it leaves. */
+  /** Handles the weight of a node: its first weight, or 0 when the node leaves. */
   #weigh(member: HomeMember, weight: number): void {
     if (member.weight === weight) return;
     if (weight > 0) member.offers = true;
     member.weight = weight;
     const { node } = member.pid;
-    // The monitored actor may have been replaced by one of a later incarnation of the node.
+    // The actor of a later incarnation of the node may have replaced the monitored one.
     if (weight > 0) this.#places.set(node, weight, member);
     else this.#unplace(member);
     // A member that has offered the kind before must first list the keys that it still runs.
@@ -676,8 +680,8 @@ export class HomeActor {
   }
 
   /**
-   * Sends a member the list of the keys that this node still has, although the member ranks higher
-   * for them: the member may not know of a third node that is the home of some of them.
+   * Sends a member the list of the keys that this node still has although the member ranks higher
+   * for them. Of some keys, a third node that the member does not know may be the home.
    */
   listKeys(member: HomeMember): void {
     const keys: string[] = [];
@@ -687,7 +691,7 @@ export class HomeActor {
       const place = this.#places.homeOf(hash);
       if (place === this) continue;
       if (place !== member && !this.#places.isPreferred(them, us, hash)) continue;
-      // Without a state, a waiting key has nothing to hand over.
+      // A key that waits without a state has nothing to hand over.
       if (resident.phase === WAITING && resident.state === undefined) continue;
       keys.push(resident.key);
       member.promised.add(resident.key);
@@ -731,7 +735,7 @@ export class HomeActor {
   #moveTick(): void {
     this.#moveTimer = false;
     const more = this.#rules.movesPerSecond * MOVE_MS / 1000;
-    // Fractions accumulate at low rates; unused capacity above one tick is discarded.
+    // Fractions accumulate at low rates. Unused capacity above that of one tick is discarded.
     this.#budget = Math.min(this.#budget + more, Math.max(1, more));
     this.#moveSome();
     if (this.#moves.size === 0) return;
@@ -739,7 +743,7 @@ export class HomeActor {
     this.self.sendAfter(this.self.pid, MOVE, MOVE_MS);
   }
 
-  /** Moves keys within the limits, or without a rate limit while this node leaves. */
+  /** Moves keys within the limits. While this node leaves, the rate is not limited. */
   #moveSome(): void {
     for (const resident of this.#moves) {
       if (this.#moving >= MOVING_MAX) return;
@@ -803,7 +807,8 @@ export class HomeActor {
       this.#ports.warn(`the state of ${this.#label(resident)} cannot be sent: ${error.message}`);
       resident.state = undefined;
     } else if (!(error instanceof NoConnectionError) && this.#members.has(to.pid.key)) {
-      // Tries again later. If the member's actor has exited, its monitor will report it first.
+      // Another attempt follows later. If the member's actor has exited, its monitor will report
+      // that first.
       resident.pause = this.self.sendAfter(this.self.pid, new Again(resident), RETRY_MS);
     }
     this.#settle(resident);
@@ -828,7 +833,7 @@ export class HomeActor {
   }
 }
 
-/** Passes a held-back message to the actor of its key. */
+/** Passes a held message to the actor of its key. */
 function pass(held: Held, actor: ActorRef): void {
   if (!(held instanceof Call)) return actor.deliver(held.body);
   const call = held as Call<Keyed> & PassableCall;

@@ -1,6 +1,6 @@
 /**
- * Stores what one node knows about another node that takes part in a kind: its weight, and the keys
- * that it still runs.
+ * Stores the state of another node that takes part in a kind: its weight, and the keys that it
+ * still runs.
  *
  * @module
  */
@@ -8,11 +8,11 @@ import type { Pid, Ref } from "../term/pid.ts";
 
 /** Messages between the actors of a kind. */
 export type HomeMessage =
-  /** The weight of the sender. 0: the sender is not a home of any key. */
+  /** Contains the weight of the sender. 0: the sender is not the home of any key. */
   | { readonly $home: "hello"; readonly from: Pid; readonly weight: number }
   /**
-   * Keys that the sender still has and must not keep, because the receiver is preferred for them.
-   * `last` ends the list.
+   * Lists keys that the sender still has, but must give up because the receiver ranks higher for
+   * them. `last` ends the list.
    */
   | {
     readonly $home: "keys";
@@ -20,14 +20,14 @@ export type HomeMessage =
     readonly keys: readonly string[];
     readonly last: boolean;
   }
-  /** Requests that the receiver hands a key over now. */
+  /** Requests that the receiver hand over a key now. */
   | { readonly $home: "pull"; readonly from: Pid; readonly key: string }
-  /** The sender no longer runs a key and has no state of it. */
+  /** Reports that the sender no longer runs a key and has no state of it. */
   | { readonly $home: "gone"; readonly from: Pid; readonly key: string };
 
 /**
- * Request that hands over a key with its state. The reply confirms that the receiver has taken it
- * over.
+ * The request that hands over a key with its state. The reply confirms that the receiver has taken
+ * it over.
  */
 export interface HandOver {
   readonly $home: "moved";
@@ -37,8 +37,8 @@ export interface HandOver {
 }
 
 /**
- * Request of a leaving sender. The reply confirms that the receiver sends it no further messages
- * for keys.
+ * The request of a leaving node. The reply confirms that the receiver will send it no further
+ * messages for keys.
  */
 export interface Leaving {
   readonly $home: "leaving";
@@ -56,16 +56,17 @@ export class HomeMember {
   readonly pid: Pid;
   readonly monitor: Ref;
   /**
-   * The member's weight. Undefined until known; 0 if the member is only a caller, or is leaving.
+   * The member's weight. Undefined until it is known; 0 if the member only makes calls, or is
+   * leaving.
    */
   weight: number | undefined = undefined;
   /** Whether the member offers the kind, or has offered it and may therefore still run keys. */
   offers = false;
-  /** Whether the member has listed the keys that it still has. */
+  /** Whether the member has sent the list of the keys that it still has. */
   hasListed = false;
-  /** Listed keys that the member still has, and for which this node is preferred. */
+  /** Listed keys that the member still has, and for which this node ranks higher. */
   readonly expected: Set<string> = new Set();
-  /** Keys that this node still has, and that it has listed to the member. */
+  /** Keys that this node still has, and has listed to the member. */
   readonly promised: Set<string> = new Set();
 
   constructor(pid: Pid, monitor: Ref) {
@@ -84,12 +85,12 @@ export function isKeyed(message: unknown): message is Keyed {
   return typeof (message as { $key?: unknown } | null)?.$key === "string";
 }
 
-/** Returns whether a request is that of a leaving node. */
+/** Returns whether a request is a {@linkcode Leaving}. */
 export function isLeaving(request: unknown): request is Leaving {
   return (request as { $home?: unknown } | null)?.$home === "leaving";
 }
 
-/** Returns whether a request hands over a key. */
+/** Returns whether a request is a {@linkcode HandOver}. */
 export function isHandOver(request: unknown): request is HandOver {
   return (request as { $home?: unknown } | null)?.$home === "moved";
 }

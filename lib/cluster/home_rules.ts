@@ -12,7 +12,7 @@ import type { Incarnation } from "./singleton_definition.ts";
 
 /** Options of a kind, with defaults. */
 export interface HomeRules {
-  /** Relative share of keys. 0: this node is only a caller. */
+  /** Relative share of keys. 0: this node only makes calls. */
   readonly weight: number;
   /** Starts the actor of a key, linked with `self`. */
   start(
@@ -22,19 +22,23 @@ export interface HomeRules {
   ): Pid<never> | Promise<Pid<never>>;
   /**
    * Returns the state that is handed over when a key moves. The actor is stopped afterwards.
-   * Default: none.
+   * Default: no state is handed over.
    */
   handover?(pid: Pid<never>, key: string): unknown;
   /**
-   * Asks an actor to exit after the messages in its mailbox. Default: the exit signal "shutdown".
+   * Makes an actor exit after it has handled the messages in its mailbox. Default: sends the exit
+   * signal "shutdown".
    */
   stop?(pid: Pid<never>, key: string): void;
   /**
-   * Number of keys per second that are moved to a joining node, in addition to those that are
-   * called there.
+   * Number of keys per second that are moved to a joining node. In addition, keys that are called
+   * on that node move at once.
    */
   readonly movesPerSecond: number;
-  /** Time without messages after which an actor is stopped, in milliseconds. `Infinity`: never. */
+  /**
+   * Time without messages after which an actor is stopped, in milliseconds. `Infinity`: actors are
+   * not stopped.
+   */
   readonly passivateAfter: number;
   /** Whether a crashed actor is restarted at once, instead of by the next message. */
   readonly restart: boolean;
@@ -56,7 +60,7 @@ export interface HomePorts {
   /** The locks that protect keys with a quorum. Undefined if the kind has no quorum. */
   readonly lock:
     | {
-      /** Returns the key of a lock, by the lock's name. */
+      /** Returns the key that a lock protects, by the lock's name. */
       keyOf(name: string): string;
       acquire(key: string, pid: Pid): Promise<boolean>;
       /** Returns the fencing token of a lock that this node has acquired. */

@@ -1,5 +1,5 @@
 /**
- * Implements leases, with which an authority outside of the cluster decides which node runs a
+ * Implements leases. With a lease, an authority outside of the cluster decides which node runs a
  * singleton.
  *
  * @module
@@ -12,19 +12,20 @@ import { timerMs } from "../actor/timer.ts";
  * milliseconds after it is granted. Each `renew` that resolves to true extends it to `ttl`
  * milliseconds after the beginning of that call.
  *
- * The authority must not grant the lease to another node before that time has passed, unless it was
- * released.
+ * The authority must not grant the lease to another node before that time has passed, unless the
+ * lease was released.
  */
 export interface Lease {
   /**
    * Time for which a grant or a renewal is valid, in milliseconds. A lease is renewed after a third
    * of this time. If no renewal succeeds within two thirds of it, the child is stopped, and has the
-   * last third to stop.
+   * last third for stopping.
    */
   readonly ttl: number;
   /**
-   * Tries to obtain a lease for `node`. Resolves to a fencing token, a positive integer that is
-   * higher than all earlier ones of that name, or to `undefined` while another node has the lease.
+   * Tries to obtain a lease for `node`. Resolves to a fencing token: a positive integer that is
+   * higher than all earlier tokens of that name. Resolves to `undefined` while another node has the
+   * lease.
    */
   acquire(name: string, node: string): Promise<number | undefined>;
   /**
@@ -37,7 +38,8 @@ export interface Lease {
 }
 
 /**
- * Each attempt to obtain or renew a lease, and the stop of a child, may take `ttl` divided by this.
+ * Divisor of `ttl`: the time limit for each attempt to obtain or renew a lease, and for the stop of
+ * a child.
  */
 const ATTEMPT_PART = 3;
 
@@ -53,7 +55,7 @@ export class HeldLease {
   readonly #lease: Lease;
   readonly #name: string;
   readonly #system: LeaseSystem;
-  /** The time at which the child must begin to stop, unless the lease is renewed before. */
+  /** The time at which the child must begin to stop, unless the lease is renewed earlier. */
   #validUntil: number;
   #renewAt: number;
 
@@ -122,13 +124,14 @@ export class HeldLease {
     return Math.max(0, this.#renewAt - this.#system.now());
   }
 
-  /** Renews the lease if that is due. Resolves to whether it is valid. */
+  /** Renews the lease if a renewal is due. Resolves to whether the lease is valid. */
   async renew(): Promise<boolean> {
     if (!this.isValid) return false;
     const askedAt = this.#system.now();
     if (askedAt < this.#renewAt) return true;
     const { ttl } = this.#lease;
-    // If this renewal fails, another one is tried after a tenth of `ttl`, while the lease is valid.
+    // If this renewal fails, the next attempt follows after a tenth of `ttl`, while the lease is
+    // valid.
     this.#renewAt = askedAt + ttl / 10;
     const leftMs = Math.min(ttl / ATTEMPT_PART, this.#validUntil - askedAt);
     try {
@@ -140,8 +143,8 @@ export class HeldLease {
       this.#validUntil = askedAt + HeldLease.usedMs(this.#lease);
       this.#renewAt = askedAt + ttl / ATTEMPT_PART;
     } catch {
-      // The authority cannot be reached. The child continues to run until `#validUntil`, when only
-      // the time that it needs to stop is left.
+      // The authority cannot be reached. The child continues until `#validUntil`, which leaves it
+      // enough time to stop.
     }
     return this.isValid;
   }
@@ -158,7 +161,7 @@ function isToken(token: number | undefined): token is number {
   return Number.isSafeInteger(token) && token! > 0;
 }
 
-/** Throws `ArgumentError` for a lease without its functions, or without a time. */
+/** Throws `ArgumentError` if a lease lacks one of its functions or its time. */
 export function checkLease(lease: Lease | undefined): void {
   if (lease === undefined) return;
   const names = ["acquire", "renew", "release"] as const;

@@ -1,7 +1,7 @@
 /**
- * Reserves the names that lost nodes held by quorum. A lost node may still run and not know yet
- * that it is isolated. Its names are therefore not granted to other nodes until it must have
- * detected this.
+ * Reserves the names that lost nodes held by quorum. A lost node may still run without having
+ * detected that it is isolated. Its names are therefore not granted to other nodes until the time
+ * in which it must have detected this has passed.
  *
  * @module
  */
@@ -32,7 +32,7 @@ export class Lingering {
     this.#freed = freed;
   }
 
-  /** Returns the entry that reserves a name, if any. */
+  /** Returns the entry that reserves a name, if the name is reserved. */
   of(name: string): NameEntry | undefined {
     for (const { entries } of this.#lost) {
       const entry = entries.get(name);
@@ -49,8 +49,8 @@ export class Lingering {
   }
 
   /**
-   * Frees the reserved names of a node that has reconnected and announced its names, or that is
-   * known to have stopped.
+   * Frees the reserved names of a node that has reconnected and announced its names, or that has
+   * stopped.
    */
   release(owner: string): void {
     this.#drop((reserved) => reserved.owner === owner);

@@ -21,15 +21,15 @@ export interface RegisterTerms {
   /** A fencing token obtained for another name, or from a lease. */
   readonly token?: number | undefined;
   readonly quorum?: Quorum | undefined;
-  /** Whether the current holder must give the name up to this actor. */
+  /** Whether this actor replaces the current holder. */
   readonly replace?: boolean | undefined;
   readonly resolve?: Resolve | undefined;
   /**
-   * Whether the entry gets a later stamp, with which it loses conflicts, if this process was paused
-   * for so long that peers may have disconnected it.
+   * Whether the entry gets a later stamp, with which it loses conflicts, after a pause of this
+   * process that was so long that peers may have disconnected it.
    */
   readonly yieldsAfterPause?: boolean | undefined;
-  /** Called when a node has rejected the claim. `owner`: the node that it named as the holder. */
+  /** Called when a node has rejected the claim. `owner`: the holder according to that node. */
   readonly refused?: ((owner: string) => void) | undefined;
 }
 
@@ -37,8 +37,8 @@ export interface RegisterTerms {
 export interface Asking {
   request: number;
   /**
-   * The peers that have not granted the claim. The value is the node that the peer named as the
-   * holder, or `undefined`. Such a peer grants the claim when the holder has withdrawn the name.
+   * The peers that have not granted the claim. The value is the holder according to the peer, or
+   * `undefined`. Such a peer grants the claim when the holder has withdrawn the name.
    */
   readonly waiting: Map<string, string | undefined>;
   /** Number of times that the claim was repeated because its token was too low. */
@@ -64,13 +64,13 @@ export class LocalName implements Chained {
   readonly #owner: NameOwner;
   /** The local actor to which the name is attached; `undefined` for an actor of another node. */
   #actor: ActorRef | undefined = undefined;
-  /** The state of the claim; `undefined` once the name is held. */
+  /** The state of the claim; `undefined` when the name is held. */
   asking: Asking | undefined = undefined;
-  /** Peers that have granted the name, if it needs a quorum. */
+  /** Peers that have granted the name. Undefined if the name needs no quorum. */
   readonly grants: Set<string> | undefined;
-  /** Whether a resolver is deciding which actor keeps the name. */
+  /** Whether a resolver is currently choosing the actor that keeps the name. */
   isResolving = false;
-  /** Removes the monitor of an actor of another node. */
+  /** Stops monitoring an actor of another node. */
   unmonitor: (() => void) | undefined = undefined;
 
   constructor(number: number, entry: NameEntry, terms: RegisterTerms, owner: NameOwner) {
@@ -87,7 +87,7 @@ export class LocalName implements Chained {
     attach(this, actor);
   }
 
-  /** Stops watching the actor. */
+  /** Detaches the name from its actor. */
   unwatch(): void {
     if (this.#actor !== undefined) detach(this, this.#actor);
     else this.unmonitor?.();

@@ -16,14 +16,15 @@ export interface NameConflict {
   readonly name: string;
   /** The actor of this node that has lost the name. */
   readonly loser: Pid;
-  /** The other actor. It keeps the name, unless a resolver has decided that neither does. */
+  /**
+   * The other actor. It keeps the name, unless a resolver has decided that neither actor keeps it.
+   */
   readonly winner: Pid;
 }
 
 /**
  * Chooses which of two actors keeps a name that both hold after a partition: one of the two pids,
- * or `undefined` for neither. Called on only one of the two nodes: the one that would lose the
- * name.
+ * or `undefined` for neither. Called only on the node whose actor would lose the name.
  */
 export type Resolve = (
   name: string,
@@ -32,10 +33,10 @@ export type Resolve = (
 ) => Pid<never> | undefined | Promise<Pid<never> | undefined>;
 
 /**
- * The policy for an actor that loses its name to an actor of another node: `"exit"` ends it with `{
- * nameConflict, winner }`; `"keep"` lets it continue without the name. A function may first hand
- * the actor's state to the winner; it is called when this node is connected to the winner's node,
- * or after the heartbeat timeout without a connection. The actor exits when the returned promise
+ * The policy for an actor that loses its name to an actor of another node: With `"exit"`, the actor
+ * exits with `{ nameConflict, winner }`. With `"keep"`, it continues without the name. A function
+ * may first hand the actor's state over to the winner. It is called when this node is connected to
+ * the winner's node, or after the heartbeat timeout. The actor exits when the returned promise
  * settles, unless it resolves to `"keep"`, and after 30 seconds at the latest.
  */
 export type OnConflict =
@@ -44,7 +45,8 @@ export type OnConflict =
   | ((conflict: NameConflict) => unknown);
 
 /**
- * Applies `onConflict` to the actor that lost. `reach` resolves when messages can reach the winner.
+ * Applies `onConflict` to the actor that has lost its name. `reach` resolves when messages can
+ * reach the winner.
  */
 export function settleConflict(
   system: System,

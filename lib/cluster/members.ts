@@ -1,17 +1,17 @@
 /**
- * Records the members of the cluster that this node knows: itself, its seeds, and each node with
- * which it or a peer has had a session, except those that have left gracefully. Majorities are
- * counted among these.
+ * Records the members of the cluster: this node, its seeds, and each node with which it or a peer
+ * has had a session, except nodes that have left gracefully. A majority is more than half of these
+ * members.
  *
- * A lost node stays a member. A node that crashed and never returns stays a member too, until a
- * node with its name has connected and then stopped gracefully.
+ * A lost node remains a member. A node that crashed and does not return also remains a member,
+ * until a node with its name has connected and then stopped gracefully.
  *
  * @module
  */
 
 /**
- * Maximum number of known members, and of known nodes that left. Further members are ignored; of
- * the nodes that left, the oldest is forgotten.
+ * Maximum number of recorded members, and of recorded nodes that left. Further members are ignored.
+ * Of the nodes that left, the oldest is removed.
  */
 export const MEMBERS_MAX = 1024;
 
@@ -44,13 +44,13 @@ export class Members {
     return [...this.#left];
   }
 
-  /** Called when a session with a node has opened: adds it to the members. */
+  /** Called when a session with a node has opened. Adds the node to the members. */
   met(node: string): void {
     this.#left.delete(node);
     if (this.#known.size < MEMBERS_MAX) this.#known.add(node);
   }
 
-  /** Called when a node has stopped gracefully: removes it from the members. */
+  /** Called when a node has stopped gracefully. Removes the node from the members. */
   leave(node: string): void {
     if (!this.#known.delete(node)) return;
     if (this.#left.size === MEMBERS_MAX) this.#left.delete(this.#left.values().next().value!);
@@ -58,8 +58,8 @@ export class Members {
   }
 
   /**
-   * Adds the members that a peer knows, and removes those that left, unless this node is connected
-   * to them.
+   * Adds the members that a peer has recorded. Removes those that the peer has recorded as left,
+   * unless this node is connected to them.
    */
   learn(known: readonly string[], left: readonly string[], isUp: (node: string) => boolean): void {
     for (const node of left) if (!isUp(node)) this.leave(node);

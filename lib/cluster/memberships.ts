@@ -1,6 +1,6 @@
 /**
- * Stores the group memberships of one actor of this node. They are found by group in constant time,
- * because the hub of a node is in the group of each topic.
+ * Stores the group memberships of one actor of this node. A lookup by group takes constant time,
+ * because the hub of a node may be a member of very many groups: one per topic.
  *
  * @module
  */
@@ -13,10 +13,7 @@ interface Membership {
   readonly group: string;
 }
 
-/**
- * An item of the linked list of an actor's memberships in one group. The latest membership is
- * first.
- */
+/** An item of the linked list of an actor's memberships in one group, latest first. */
 interface Entry<Row> {
   readonly row: Row;
   readonly earlier: Entry<Row> | undefined;
@@ -31,14 +28,14 @@ export class Memberships<Row extends Membership> implements Chained {
   #ending: Iterator<Row> | undefined = undefined;
 
   /**
-   * When the actor exits, `ended` is called with the memberships, repeatedly until it returns
-   * false: it returns true while it has not ended all of them.
+   * When the actor exits, `ended` is called with the memberships. It returns true if some of them
+   * are left, and is then called again.
    */
   constructor(ended: (rows: Iterator<Row>) => boolean) {
     this.#ended = ended;
   }
 
-  /** Whether the actor is in no group. */
+  /** Whether the actor is not a member of any group. */
   get isEmpty(): boolean {
     return this.#entries.size === 0;
   }
@@ -49,7 +46,10 @@ export class Memberships<Row extends Membership> implements Chained {
     this.#entries.set(key, { row, earlier: this.#entries.get(key) });
   }
 
-  /** Removes and returns the last membership of a group. Returns undefined if there is none. */
+  /**
+   * Removes and returns the latest membership in a group. Returns undefined if the actor is not a
+   * member.
+   */
   take(scope: string, group: string): Row | undefined {
     const key = keyOf(scope, group);
     const entry = this.#entries.get(key);

@@ -1,13 +1,13 @@
 /**
- * Stores the replicated table of global names. Each node owns the names that were registered on it;
- * a replica is a map from node to the names that it announced, so losing a node removes exactly its
- * names.
+ * Stores the replicated table of global names. Each node owns the names that were registered on it.
+ * The table has one map for each node, with the names that the node has announced. When a node is
+ * lost, exactly its names are removed.
  *
  *     "cart" ─ b@h:1: <b 42>, stamp 17   ◀── the winner: see `winner.ts`
  *            └ c@h:1: <c  7>, stamp 18       until its owner withdraws it
  *
- * Two nodes may hold one name after a partition. Every node that knows both entries computes the
- * same winner. This class decides nothing else; the owner of the losing entry withdraws it.
+ * Two nodes may hold one name after a partition. Every node that has both entries computes the same
+ * winner. The owner of the losing entry withdraws it.
  *
  * @module
  */
@@ -27,13 +27,12 @@ const NO_ENTRIES: ReadonlyMap<string, NameEntry> = new Map();
 export class NameTable {
   readonly #byOwner = new Map<string, ChurnMap<string, NameEntry>>();
   readonly #winners = new ChurnMap<string, NameEntry>();
-  /** The entries that linger, by owner and name. */
+  /** The entries of names that are held by a quorum, by owner and name. */
   readonly #lingering = new Map<string, Map<string, NameEntry>>();
-  /** Names with several entries. Entries of lost nodes count until they are freed. */
+  /** Names with several entries. Entries of lost nodes count until they are removed. */
   readonly #contested = new Set<string>();
   /**
-   * The number of lost nodes whose entries are not all freed yet. `find` does not return these
-   * entries.
+   * The number of lost nodes whose entries are not all removed yet. `find` ignores these entries.
    */
   #dropping = 0;
 
@@ -50,8 +49,8 @@ export class NameTable {
   }
 
   /**
-   * Returns all names, in the order in which they became known. A name that was freed and is
-   * registered again may keep its place.
+   * Returns all names, in the order in which they became known. A name that is registered again may
+   * keep its earlier position.
    */
   names(): string[] {
     const names = [...this.#winners.keys()];
@@ -63,7 +62,7 @@ export class NameTable {
     return this.#byOwner.get(owner)?.get(name);
   }
 
-  /** Returns all entries of a node: a live view. */
+  /** Iterates over all entries of a node. Later changes are visible. */
   allOf(owner: string): Iterable<NameEntry> {
     return this.#byOwner.get(owner)?.values() ?? [];
   }
@@ -86,7 +85,7 @@ export class NameTable {
     return this.#contested.size > 0 && this.#contested.has(name);
   }
 
-  /** Returns the entries of a contested name that do not win. */
+  /** Returns the entries of a contested name except the winner. */
   rivals(name: string): NameEntry[] {
     if (!this.#contested.has(name)) return [];
     const winner = this.find(name);
@@ -108,7 +107,7 @@ export class NameTable {
     return this.#settle(name, from, entry);
   }
 
-  /** Marks an entry as acquired: it is no longer only a claim. */
+  /** Marks an entry as held: it is no longer a claim. */
   hold(entry: NameEntry): NameChanged | undefined {
     const { owner, name } = entry;
     entry.isClaim = false;
@@ -129,8 +128,8 @@ export class NameTable {
   }
 
   /**
-   * Removes a node: `find` no longer returns its entries. The returned iterator frees one entry at
-   * a time and returns the change, so that the caller can do other work between portions. The
+   * Removes a node: `find` no longer returns its entries. The returned iterator removes one entry
+   * per step and returns the change, so that the caller can do other work between portions. The
    * caller must iterate to the end.
    */
   drop(owner: string): Iterator<NameChanged | undefined> {
@@ -145,7 +144,8 @@ export class NameTable {
   *#free(owner: string, names: ChurnMap<string, NameEntry>): Generator<NameChanged | undefined> {
     for (const [name, entry] of names.entries()) {
       const from = this.#winners.get(name);
-      // If neither holds, the name was registered again in the meantime, and nothing changes.
+      // If neither condition is true, the name was registered again in the meantime, and nothing
+      // changes.
       yield from === entry || this.#contested.has(name)
         ? this.#settle(name, from, this.of(owner, name))
         : undefined;
@@ -160,14 +160,14 @@ export class NameTable {
     else entries.set(name, entry);
   }
 
-  /** Returns whether the node of an entry still has it, and was not lost. */
+  /** Returns whether an entry is still in the table, and its node was not lost. */
   #isLive({ owner, name }: NameEntry): boolean {
     return this.#byOwner.get(owner)?.has(name) ?? false;
   }
 
   /**
-   * Updates the winner of a name after one node's entry of it was set to `entry`, or removed if
-   * `entry` is undefined. `from`: the winner before.
+   * Updates the winner of a name after the entry of one node was set to `entry`, or removed if
+   * `entry` is undefined. `from`: the previous winner.
    */
   #settle(
     name: string,

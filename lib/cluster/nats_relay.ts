@@ -5,7 +5,7 @@
  *     rooms and topics   PREFIX.k.KEY    core NATS: at most once, only to nodes with members of that key
  *     events of history  PREFIX.events   JetStream, if given: stored, at least once; else core NATS
  *
- * Nothing of npm is imported: the connection is the user's, and its type is structural.
+ * This file imports no npm package: the user passes the connection, whose type is declared here.
  *
  * Longer than 400 lines: it has both transports of one relay, and the types of the user's
  * connection.
@@ -19,8 +19,8 @@ import { hashOf } from "./rendezvous.ts";
 import { SendWindow } from "./send_window.ts";
 
 /**
- * Maximum number of subscriptions to single keys. Above it, one subscription to all keys replaces
- * them, until there are half as many keys.
+ * Maximum number of subscriptions to single keys. Above this number, one subscription to all keys
+ * replaces them, until at most half as many keys are needed.
  */
 const SUBSCRIPTIONS_MAX = 4096;
 
@@ -35,19 +35,18 @@ const KEEP_MS = 24 * 60 * 60 * 1000;
 
 /**
  * Delay before an event that could not be stored is delivered again, and before a failed consumer
- * is restarted.
+ * is restarted. Milliseconds.
  */
 const RETRY_MS = 1_000;
 
 /**
- * Maximum number of attempts to store an event: in JetStream, or from JetStream in the history of
- * its topic.
+ * Maximum number of attempts to store an event, both in JetStream and in the history of its topic.
  */
 const ATTEMPTS_MAX = 20;
 
 /**
- * Maximum number of events, received without JetStream, that are being stored. Further ones are
- * dropped.
+ * Maximum number of events received without JetStream that are being stored at once. Further events
+ * are dropped.
  */
 const STORING_MAX = 1_000;
 
@@ -79,9 +78,9 @@ export interface NatsConnection {
     subject: string,
     options: { callback(error: Error | null, message: NatsMessage): void },
   ): { unsubscribe(): void };
-  /** Resolves when the server has received what was sent. */
+  /** Resolves when the server has received all messages that were published before. */
   flush(): Promise<void>;
-  /** Returns the changes of the connection. */
+  /** Iterates over the changes of the connection. */
   status(): AsyncIterable<{ readonly type: string }>;
   /** Returns whether the connection is closed. */
   isClosed(): boolean;
@@ -123,9 +122,9 @@ export interface NatsJetStream {
 /** Options of {@linkcode natsRelay}. */
 export interface NatsRelayOptions {
   /**
-   * The name of this node's mesh: the relay then connects meshes, each with another name. All nodes
-   * of a mesh need the relay, with the same name. Default: none, so that the relay carries all
-   * messages of rooms and channels, and the mesh carries none of them.
+   * The name of this node's mesh. With a name, the relay connects meshes, each of which has another
+   * name; all nodes of a mesh need the relay, with the same name. Default: no name; the relay then
+   * carries all messages of rooms and channels, and the mesh carries none of them.
    */
   readonly mesh?: string | undefined;
   /** The beginning of all subjects: letters, digits, `-` and `_`. Default `"firn"`. */
@@ -136,9 +135,9 @@ export interface NatsRelayOptions {
    */
   readonly queueBytesMax?: number | undefined;
   /**
-   * JetStream, which stores events of channels with history until each mesh has them. It creates
-   * the stream `PREFIX_events`, unless there is one. Default: none; an event that a mesh does not
-   * receive when it is sent is then never delivered to that mesh.
+   * JetStream, which stores events of channels with history until each mesh has received them. The
+   * relay creates the stream `PREFIX_events` if it does not exist. Default: no JetStream; a mesh
+   * that is disconnected when an event is sent then never receives that event.
    */
   readonly jetstream?: NatsJetStream | undefined;
   /** Time for which a new stream keeps events. Milliseconds. Default: one day. */
@@ -154,15 +153,17 @@ const OPTIONS: Readonly<Record<keyof NatsRelayOptions, true>> = {
 };
 
 /**
- * Returns a relay over NATS for the option `relay` of `Node.start`. The user closes the
- * connection after the node has stopped; use `maxReconnectAttempts: -1`, so that it never gives up.
+ * Returns a relay over NATS for the option `relay` of `Node.start`. The user must close the
+ * connection after the node has stopped. Connect with `maxReconnectAttempts: -1`, so that the
+ * client reconnects forever.
  *
  * Broadcasts to rooms and topics arrive at most once, in the order of their sender. While NATS is
- * disconnected, they wait up to `queueBytesMax`; then new ones are dropped. Messages are limited by
- * `max_payload` of the server, by default 1 MiB, less 516 bytes; longer ones are rejected with
- * `code` "toolarge". Presence, counts, lists and `channels.user` stay within a mesh.
+ * disconnected, up to `queueBytesMax` of them wait, and further ones are dropped. Messages are
+ * limited by `max_payload` of the server, by default 1 MiB, less 516 bytes; longer ones are
+ * rejected with `code` "toolarge". Presence, counts, lists and `channels.user` stay within a mesh.
  *
- * @throws {ArgumentError} `code` "badarg": an invalid option, or a connection that is closed or of another kind.
+ * @throws {ArgumentError} `code` "badarg": an invalid option, or a connection that is closed or of
+ * another kind.
  *
  * @example
  * ```ts
@@ -255,7 +256,7 @@ class NatsRelay implements RelayTransport {
     const { jetstream, keep } = this.#terms;
     if (jetstream === undefined) return;
     const stream = { name: this.#stream, subjects: [this.#eventSubject], max_age: keep * NS };
-    // An existing stream with other settings, which the operator has made, is used as it is.
+    // If the operator has created the stream with other settings, it is used as it is.
     await jetstream.streams.add(stream).catch(() => jetstream.streams.info(this.#stream));
     await jetstream.consumers.add(this.#stream, {
       durable_name: this.#consumer,
@@ -363,7 +364,7 @@ class NatsRelay implements RelayTransport {
     this.#store(jetstream, payload, `${this.#unique}.${++this.#stored}`, 1);
   }
 
-  /** Publishes to JetStream, which drops a second message with the same identifier. */
+  /** Publishes to JetStream. JetStream drops a second message with the same identifier. */
   #store(jetstream: NatsJetStream, payload: Uint8Array, msgID: string, attempt: number): void {
     jetstream.jetstream().publish(this.#eventSubject, payload, { msgID }).catch((error) => {
       if (attempt < ATTEMPTS_MAX && !this.#isOver) {
@@ -449,8 +450,8 @@ class NatsRelay implements RelayTransport {
   }
 
   /**
-   * Makes the send window queue messages while NATS is disconnected, and send them when it is
-   * connected again.
+   * Makes the send window queue messages while NATS is disconnected, and send them after it has
+   * reconnected.
    */
   async #watch(): Promise<void> {
     this.#statuses = this.#nats.status()[Symbol.asyncIterator]();

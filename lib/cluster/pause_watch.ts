@@ -1,6 +1,6 @@
 /**
- * Detects that this process was paused (by SIGSTOP, or because the machine slept): peers may then
- * have disconnected it.
+ * Detects that this process was paused, by SIGSTOP or because the machine slept. Peers may have
+ * disconnected the node during the pause.
  *
  * @module
  */
@@ -20,7 +20,7 @@ export class PauseWatch {
   #seenAt = 0;
   #isOn = false;
 
-  /** `paused` is called with the length of a pause, in milliseconds, when it has ended. */
+  /** When a pause has ended, `paused` is called with its length in milliseconds. */
   constructor(system: System, deadlineMs: number, paused: (ms: number) => void) {
     this.#system = system;
     this.#tickMs = Math.max(TICK_MS_MIN, Math.min(TICK_MS_MAX, deadlineMs / 8));

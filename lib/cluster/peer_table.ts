@@ -6,8 +6,8 @@
 import type { PeerLink } from "./rows.ts";
 
 /**
- * The connected peers, by node. The table ignores a session that was replaced by a later one: its
- * late messages and its end have no effect.
+ * The connected peers, by node. If a later session has replaced a session, the table ignores late
+ * messages and the end of the replaced one.
  */
 export class PeerTable<Peer extends { readonly nodeLink: PeerLink }> {
   readonly #byNode = new Map<string, Peer>();

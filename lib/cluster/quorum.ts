@@ -6,9 +6,9 @@
 import { ArgumentError } from "../actor/errors.ts";
 
 /**
- * The number of nodes that must have granted a name, this one included: a number, or more than half
- * of the known members (`members.ts`). A number must be more than half of all nodes; otherwise,
- * both sides of a partition may have a quorum.
+ * The number of nodes that must grant a name, including this one: a number, or `"majority"` for
+ * more than half of the known members (`members.ts`). A number must be more than half of all nodes;
+ * otherwise, both sides of a partition may have a quorum.
  */
 export type Quorum = number | "majority";
 

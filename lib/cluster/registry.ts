@@ -6,18 +6,18 @@
  *                                 │                        └─ TAKEN by one that holds it ─▶ withdrawn: false
  *     a session is up ─▶ SYNC: its own names      a session has ended ─▶ the peer's names are removed
  *
- * **A peer grants a name to one claim at a time**; other claims wait there (`claims.ts`). Of two
- * claims that one node knows, therefore at most one is held. An earlier claim does not replace the
- * granted one: the owner of the granted claim is asked first (INQUIRE), and withdraws it, or
- * answers that it holds the name (HELD). The earliest of several claims therefore succeeds, and no
- * clock takes a name from its holder.
+ * **A peer grants a name to one claim at a time**; other claims wait there (`claims.ts`). If a node
+ * has received two claims, at most one of them is therefore held. An earlier claim does not replace
+ * the granted one at once: the peer first sends an INQUIRE to the owner of the granted claim. The
+ * owner withdraws the claim, or answers that it already holds the name (HELD). The earliest of
+ * several claims therefore succeeds, and a holder never loses its name because of clocks.
  *
  * A node announces only its own names. If two nodes hold one name after a partition, all nodes
  * compute the same winner (`wins`), and the owner of the other entry withdraws it.
  *
- * A peer that answers with another holder may be outdated: this node may already know that the
- * holder has withdrawn. TAKEN therefore only counts if this node is not connected to that holder;
- * otherwise, an OK will follow.
+ * A peer that answers TAKEN may be outdated: the holder that it names may have withdrawn the name
+ * in the meantime. TAKEN therefore ends a claim only if this node is not connected to that holder.
+ * Otherwise, the peer will send an OK after the withdrawal.
  *
  * Longer than 400 lines because it is one state machine. Its tables are in separate files.
  *
@@ -75,36 +75,36 @@ import { SyncCursor } from "./sync_cursor.ts";
 import { Tokens } from "./tokens.ts";
 
 /**
- * Maximum number of names of a node. Another registration rejects; a peer that announces more
- * violates a rule, which ends its session.
+ * Maximum number of names of a node. Further registrations reject. If a peer announces more, its
+ * session ends.
  */
 export const NAMES_MAX: number = 2 ** 18;
 
-/** Number of names that are sent to a peer at once, before other work runs. */
+/** Number of names that are sent to a peer before other work runs. */
 const PORTION_COUNT = 2048;
 
-/** Number of names of a lost node that are removed at once, before other work runs. */
+/** Number of names of a lost node that are removed before other work runs. */
 const FREED_COUNT = 2048;
 
-/** Number of names whose stamps are shifted before other work continues. */
+/** Number of names whose stamps are shifted before other work runs. */
 const SHIFTED_COUNT = 1024;
 
 /**
- * Maximum time that `connect`, and claims at this node, wait for the names of a new peer.
+ * Maximum time for which `connect`, and claims at this node, wait for the names of a new peer.
  * Milliseconds.
  */
 const SYNC_MS_MAX = 5_000;
 
 /**
  * Maximum number of times that a claim is repeated with a higher token. After that, the
- * registration fails without a quorum.
+ * registration fails with a `QuorumError`.
  */
 const LOWS_MAX = 8;
 
-/** Time limit for a holder to stop after it has noticed the loss of its quorum. Milliseconds. */
+/** Time limit for a holder to stop after it has detected the loss of its quorum. Milliseconds. */
 export const STOP_MS_MAX = 2_000;
 
-/** The prefix of names used by the runtime, which are not listed. */
+/** The prefix of names that the runtime uses. They are not listed. */
 export const RESERVED = "\0";
 
 /** Events of global names. */
@@ -114,55 +114,55 @@ export interface GlobalEvents {
   /** An actor of this node has lost its global name to another. */
   nameconflict: NameConflict;
   /**
-   * An actor of this node has lost its global name, because too few of the granting nodes are left.
+   * An actor of this node has lost its global name, because too few of the nodes that granted it
+   * are still connected.
    */
   quorumlost: { readonly name: string; readonly pid: Pid };
 }
 
 /** Options of a registry. */
 export interface RegistryOptions {
-  /** Nodes that count as members before there was a session with them. */
+  /** Nodes that count as members before the first session with them. */
   readonly seeds?: readonly string[] | undefined;
   /** The node's option `pingInterval`, in milliseconds. */
   readonly quietMs?: number | undefined;
   /** The node's option `pingTimeout`, in milliseconds. */
   readonly deadlineMs?: number | undefined;
-  /** Called when this node adopts a peer's time because it differs too much from its own. */
+  /** Called when this node adopts a peer's time, because the two times differ too much. */
   readonly onShift?: ((node: string, ms: number) => void) | undefined;
   /** Returns whether another node may register a name. Default: any node may. */
   readonly allows?: ((node: string, name: string) => boolean) | undefined;
 }
 
-/** A connected node, and what it has announced and was sent. */
+/** A connected node, and the names that were exchanged with it. */
 interface Peer {
   readonly nodeLink: PeerLink;
   /** Tracks which names of this node were sent to the peer. */
   readonly cursor: SyncCursor<LocalName>;
-  /** Resolves when the peer has sent all its names, or takes too long. */
+  /** Resolves when the peer has sent all its names, or its time limit has passed. */
   readonly synced: Promise<void>;
   isSynced: boolean;
   readonly upAt: number;
   readonly whenSynced: () => void;
-  /** The number of this node's sessions, as last sent to the peer. */
+  /** The number of this node's sessions that was last sent to the peer. */
   sessions: number;
   /**
    * Names that this node holds by quorum and has announced to the peer, by the number of the
    * request.
    */
   readonly announced: Map<number, LocalName>;
-  /**
-   * Names that the peer was asked to grant in REGISTER messages. They are not sent again in the
-   * SYNC.
-   */
+  /** Names that the peer was asked to grant with a REGISTER. The SYNC does not contain them. */
   readonly asked: Set<LocalName>;
 }
 
-/** A shift of this node's time, for the names that it has then. */
+/**
+ * A shift of this node's time. It changes the stamps of the names that existed at its beginning.
+ */
 interface Shift {
   readonly us: number;
-  /** The names that are shifted, up to the newest one at the beginning of the shift. */
+  /** Iterates over the names that existed at the beginning of the shift. */
   readonly cursor: SyncCursor<LocalName>;
-  /** Names that were shifted before the cursor has reached them, because they were needed. */
+  /** Names that were shifted before the cursor reached them, because they were used. */
   readonly early: Set<LocalName>;
 }
 
@@ -198,10 +198,10 @@ export class Registry {
   readonly #reviewing: Deadline = new Deadline(() => this.#reviewAll());
   #numbers = 0;
   #requests = 0;
-  /** The shifts of this node's time that have not reached all its names, in order. */
+  /** The shifts of this node's time that have not been applied to all names, in order. */
   readonly #shifts: Shift[] = [];
 
-  /** `wall` is the time of day in milliseconds; it should not jump. */
+  /** `wall` returns the time of day in milliseconds. It should not jump. */
   constructor(
     system: System,
     events: Emitter<GlobalEvents>,
@@ -330,7 +330,7 @@ export class Registry {
 
   /**
    * Sends a local actor the holder of a name, now and whenever it changes. Returns a function that
-   * stops this.
+   * stops these messages.
    */
   monitor(name: string, pid: Pid<NameChange>): () => void {
     const actor = this.#system.actorOf(pid);
@@ -340,7 +340,10 @@ export class Registry {
     return () => void this.#watchers.remove(name, actor);
   }
 
-  /** Calls `found` once, when a name is found. Returns a function that cancels the wait. */
+  /**
+   * Calls `found` once, when an actor is registered under a name. Returns a function that cancels
+   * the wait.
+   */
   wait(name: string, found: (pid: Pid) => void): () => void {
     let waiters = this.#waiters.get(name);
     if (waiters === undefined) this.#waiters.set(name, waiters = new Set());
@@ -350,7 +353,10 @@ export class Registry {
     };
   }
 
-  /** Resolves when a peer has sent all its names, its session has ended, or it takes too long. */
+  /**
+   * Resolves when a peer has sent all its names, when its session has ended, or after {@linkcode
+   * SYNC_MS_MAX}.
+   */
   synced(node: string): Promise<void> {
     const peer = this.#peers.get(node);
     if (peer === undefined) return Promise.resolve();
@@ -359,8 +365,8 @@ export class Registry {
   }
 
   /**
-   * Called when a session has opened: asks the new peer to grant the pending claims, and announces
-   * the names held by quorum.
+   * Called when a session has opened. Requests grants of the pending claims from the new peer, and
+   * announces the names that are held by quorum.
    */
   up(nodeLink: PeerLink): void {
     const { node } = nodeLink.home;
@@ -384,8 +390,8 @@ export class Registry {
       announced: new Map(),
       asked: new Set(),
     };
-    // If this session replaces one on which the peer had not sent all its names, the peer is
-    // counted already.
+    // If this session replaces one in which the peer had not sent all its names, the peer is
+    // already counted.
     if (this.#peers.get(node)?.isSynced !== false) this.#unsynced++;
     this.#peers.add(peer);
     this.members.met(node);
@@ -399,7 +405,7 @@ export class Registry {
 
   /**
    * Sends this node's time and known members to a peer. Returns false if the peer does not support
-   * it.
+   * this message.
    */
   view(nodeLink: PeerLink): boolean {
     const peer = this.#peers.behind(nodeLink);
@@ -418,8 +424,8 @@ export class Registry {
     // stamps.
     if (this.#shifts.length > 0) return true;
     const { cursor, asked } = peer;
-    // Omits claims and names held by quorum, which the peer was asked to grant when the session
-    // opened.
+    // Claims and names held by quorum are omitted, because the peer was asked to grant them when
+    // the session opened.
     const names = cursor.next(PORTION_COUNT).filter((own) => !asked.has(own));
     sendSync(nodeLink, names.map(({ entry }) => entry), this.#me);
     if (!cursor.isDone) return true;
@@ -429,7 +435,7 @@ export class Registry {
   }
 
   /**
-   * Called when a session has ended: removes the names of that node, and no longer waits for its
+   * Called when a session has ended. Removes the names of that node, and stops waiting for its
    * answers. `isOver`: whether the node has stopped.
    */
   down(nodeLink: PeerLink, isOver = false): void {
@@ -570,13 +576,15 @@ export class Registry {
     return undefined;
   }
 
-  /** Handles an INQUIRE: a peer asks whether this node holds the name, and names a rival entry. */
+  /**
+   * Handles an INQUIRE: a peer has a rival entry, and requests whether this node holds the name.
+   */
   inquired(nodeLink: PeerLink, body: Uint8Array): string | undefined {
     const row = readInquire(nodeLink, body);
     if (row === undefined) return "a malformed INQUIRE";
     const own = this.#ownOf(row.name);
-    // If there is no such entry, or it has another stamp, the entry was withdrawn, and the peer was
-    // notified of that.
+    // If the entry does not exist or has another stamp, it was withdrawn, and the peer was notified
+    // of that.
     if (own === undefined || own.entry.stamp !== row.stamp) return undefined;
     if (own.asking !== undefined) {
       if (!own.terms.replace) this.#withdraw(own);
@@ -585,7 +593,7 @@ export class Registry {
     return undefined;
   }
 
-  /** Handles a HELD: the peer confirms that it holds the name, and does not only claim it. */
+  /** Handles a HELD: the peer confirms that it holds the name, rather than only claiming it. */
   held(nodeLink: PeerLink, body: Uint8Array): string | undefined {
     const row = readHeld(body);
     if (row === undefined) return "a malformed HELD";
@@ -609,7 +617,9 @@ export class Registry {
     return undefined;
   }
 
-  /** Handles a CLUSTER_VIEW: a peer's time, its highest token, and the members that it knows. */
+  /**
+   * Handles a CLUSTER_VIEW: a peer's time, its highest token, and the members that it has recorded.
+   */
   viewed(nodeLink: PeerLink, body: Uint8Array): string | undefined {
     const view = readView(body);
     if (view === undefined) return "a malformed VIEW";
@@ -645,7 +655,7 @@ export class Registry {
     return this.#options.deadlineMs ?? 15_000;
   }
 
-  /** Returns the entry of a name that keeps other claims waiting. */
+  /** Returns the entry for which other claims of a name must wait. */
   #current(name: string): NameEntry | undefined {
     return this.#table.find(name) ?? this.#lingering.of(name);
   }
@@ -662,7 +672,7 @@ export class Registry {
     };
   }
 
-  /** Returns a token that should be higher than all tokens granted for a name. */
+  /** Returns a token that is higher than all tokens that this node knows for a name. */
   #token(name: string, least = 0): number {
     return Math.max(this.#stamps.time, this.#tokens.last(name) + 1, least + 1);
   }
@@ -704,8 +714,8 @@ export class Registry {
   }
 
   /**
-   * Repeats a claim with a higher token, because a peer already knows the token `last`, which is
-   * not lower.
+   * Repeats a claim with a higher token, because a peer has granted the token `last`, which is not
+   * lower.
    */
   #askHigher(own: LocalName, last: number): void {
     const asking = own.asking!;
@@ -725,8 +735,8 @@ export class Registry {
   }
 
   /**
-   * Called when a peer has granted the name, or its session has ended. Decides the claim when no
-   * answer is missing.
+   * Called when a peer has granted the name, or its session has ended. Decides the claim if this
+   * was the last missing answer.
    */
   #agreed(own: LocalName, node: string, isGrant: boolean): void {
     const { asking } = own;
@@ -735,7 +745,7 @@ export class Registry {
     if (asking.waiting.size === 0) this.#decide(own);
   }
 
-  /** Decides about a claim once all peers have answered. */
+  /** Decides a claim when all peers have answered. */
   #decide(own: LocalName): void {
     const need = this.need(own.terms.quorum);
     const granted = 1 + (own.grants?.size ?? 0);
@@ -749,7 +759,8 @@ export class Registry {
   #hold(own: LocalName): void {
     const { entry } = own;
     if (entry.token) this.#tokens.note(entry.name, entry.token);
-    // The name was just claimed from another holder, which will withdraw its entry.
+    // If this claim replaces a holder, that holder has withdrawn its entry before it granted the
+    // claim, so the holder that is reported does not change here.
     this.#table.hold(entry);
   }
 
@@ -781,8 +792,8 @@ export class Registry {
   }
 
   /**
-   * Returns whether the token of a peer's entry is too low: for a claim, not above the last one
-   * granted for the name; for a held name, below it.
+   * Returns whether the token of a peer's entry is too low. The token of a claim must be above the
+   * last token granted for the name; that of a held name must not be below it.
    */
   #isLow({ name, owner, token = 0, isClaim }: NameEntry): boolean {
     if (this.#table.of(owner, name)?.token === token) return false;
@@ -806,9 +817,9 @@ export class Registry {
   }
 
   /**
-   * Returns how long a node that has just started must wait, in milliseconds, because it does not
-   * know its earlier grants: until an earlier holder must have stopped, unless all members are
-   * connected.
+   * Returns how long this node must still wait after its start before it grants names, in
+   * milliseconds. It does not know the grants of its earlier incarnation, so a holder may exist
+   * until its time to stop has passed. 0 if all members are connected.
    */
   #freshMs(now: number): number {
     const left = this.#startedAt + this.#deadlineMs + STOP_MS_MAX - now;
@@ -831,7 +842,7 @@ export class Registry {
     this.#apply(change);
   }
 
-  /** Handles a name that a peer holds by quorum: grants it if no other entry is held. */
+  /** Handles a name that a peer holds by quorum. Grants it if no other entry is held. */
   #announced(entry: NameEntry, nodeLink: PeerLink, request: number): string | undefined {
     this.#apply(this.#table.set(entry));
     this.#contest(entry.name);
@@ -881,7 +892,7 @@ export class Registry {
     for (const name of this.#claims.names()) this.#review(name);
   }
 
-  /** Asks the owner of an entry whether it holds the name. Returns false if it cannot be asked. */
+  /** Sends an INQUIRE to the owner of an entry. Returns false if the owner cannot be reached. */
   #inquire(entry: NameEntry, rival: NameEntry): boolean {
     const nodeLink = this.#peers.get(entry.owner)?.nodeLink;
     return nodeLink !== undefined && canClaim(nodeLink) && sendInquire(nodeLink, entry, rival);
@@ -896,7 +907,7 @@ export class Registry {
       if (own.asking === undefined || !own.terms.replace) this.#lose(own, winner);
     }
     // If the two other nodes are not connected to each other, only this node can report their
-    // conflict.
+    // conflict to them.
     if (winner.owner === this.#me) return;
     for (const rival of this.#table.rivals(name)) {
       if (rival.owner === this.#me) continue;
@@ -930,14 +941,18 @@ export class Registry {
   /** Handles the loss of a name of this node to a winning entry. A claim is withdrawn at once. */
   #lose(own: LocalName, rival: NameEntry): void {
     const { asking, entry, terms, isResolving } = own;
-    // If both nodes have registered the same actor, it loses nothing: only this entry is withdrawn.
+    // If both nodes have registered the same actor, that actor loses nothing, and only this entry
+    // is withdrawn.
     if (asking !== undefined || entry.pid.equals(rival.pid)) return this.#withdraw(own);
     if (isResolving) return;
     if (terms.resolve !== undefined) this.#resolve(own, rival);
     else this.#yield(own, rival.pid);
   }
 
-  /** Asks the resolver which actor keeps the name. If it throws, the default applies. */
+  /**
+   * Calls the resolver, which chooses the actor that keeps the name. If it throws, the default
+   * applies.
+   */
   #resolve(own: LocalName, rival: NameEntry): void {
     const { name, pid } = own.entry;
     own.isResolving = true;
@@ -968,9 +983,8 @@ export class Registry {
   }
 
   /**
-   * Resolves when a session with a node is open and its names are known, at the latest after its
-   * heartbeat timeout. A conflict may become known through a third node before the two holders are
-   * connected again.
+   * Resolves when a session with a node is open and its names are known, or after its heartbeat
+   * timeout. A third node may report a conflict before the two holders are connected again.
    */
   #reach(node: string): Promise<void> {
     if (node === this.#me) return Promise.resolve();
@@ -1008,8 +1022,8 @@ export class Registry {
   }
 
   /**
-   * Handles a pause of this process: peers may have disconnected it, and other nodes may have its
-   * names.
+   * Handles a pause of this process. Peers may have disconnected this node, and other nodes may
+   * have its names.
    */
   #paused(ms: number): void {
     const { quietMs = 5_000 } = this.#options;
@@ -1017,8 +1031,8 @@ export class Registry {
       for (const { grants } of this.#watched) grants?.clear();
       this.#checkQuorums();
     }
-    // Peers may have received nothing for up to `quietMs` before the pause. New stamps do no harm
-    // if no peer has disconnected this node.
+    // Peers may have received nothing for up to `quietMs` before the pause. If no peer has
+    // disconnected this node, new stamps have no effect.
     if (ms < (this.#deadlineMs - quietMs) / 2) return;
     for (const own of this.#watched) {
       if (own.terms.yieldsAfterPause) this.#restamp([own], () => this.#stamps.next());
@@ -1045,8 +1059,8 @@ export class Registry {
   }
 
   /**
-   * Returns this node's entry of a name. Work on it that is still queued is done first: the entry
-   * is withdrawn if its actor has exited, and its stamp is shifted if that is pending.
+   * Returns this node's entry of a name, after doing pending work on it: withdraws the entry if its
+   * actor has exited, and shifts its stamp if a shift is pending.
    */
   #ownOf(name: string): LocalName | undefined {
     const own = this.#own.get(name);
@@ -1088,7 +1102,7 @@ export class Registry {
     if (change === undefined) return;
     const { name, to } = change;
     const pid = this.#table.find(name)?.pid;
-    // If the name has changed again since, this change is not reported: the later one was.
+    // If the name has changed again in the meantime, only the later change is reported.
     if (to === undefined ? pid !== undefined : !to.pid.equals(pid)) return;
     if (this.#watchers.has(name)) this.#watchers.tell(name, nameChange(name, pid));
     if (pid !== undefined && this.#waiters.size > 0) {
@@ -1100,7 +1114,7 @@ export class Registry {
   }
 }
 
-/** Returns whether the entry is of an actor of this node that has exited. */
+/** Returns whether an entry belongs to an actor of this node that has exited. */
 function hasEnded({ pid }: NameEntry): boolean {
   return pid.home.local && pid.target === undefined;
 }

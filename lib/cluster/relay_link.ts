@@ -35,7 +35,7 @@ export interface TopicSink {
 /** The link of a node to its transport. */
 export class RelayLink implements RelayPort {
   origin = "";
-  /** Whether the transport carries all messages, and the mesh none. */
+  /** Whether the transport carries all messages, and the mesh carries none. */
   readonly isAlone: boolean;
   /** Receives the messages for topics. Set by the channels of the node. */
   topics: TopicSink | undefined = undefined;
@@ -46,7 +46,7 @@ export class RelayLink implements RelayPort {
   readonly #transport: RelayTransport;
   #originBytes: Uint8Array = EMPTY;
   readonly #rooms: { deliver(room: string, data: Uint8Array, text: boolean): void };
-  /** For each subscribed key, the number of `enter` calls without `exit`. */
+  /** The number of `enter` calls without a matching `exit`, by subscribed key. */
   readonly #keys = new Map<number, number>();
 
   constructor(
@@ -68,7 +68,7 @@ export class RelayLink implements RelayPort {
     return this.#transport.start(this);
   }
 
-  /** Stops the transport, for at most 5 seconds. Never rejects: a failure is logged. */
+  /** Stops the transport. Waits for at most 5 seconds. Never rejects: a failure is logged. */
   stop(): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const timer = this.after(STOP_MS, () => reject(`it takes more than ${STOP_MS} ms`));
@@ -105,7 +105,7 @@ export class RelayLink implements RelayPort {
     if (count === 0) this.#transport.subscribe(key);
   }
 
-  /** Undoes one call of `enter`. The last one unsubscribes from the key. */
+  /** Reverts one call of `enter`. The last call for a key unsubscribes from it. */
   exit(key: number): void {
     const count = this.#keys.get(key) ?? 0;
     if (count > 1) this.#keys.set(key, count - 1);

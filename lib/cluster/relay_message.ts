@@ -4,7 +4,7 @@
  *     u8 version (1), u8 kind, text16 origin, text16 room or topic, message
  *
  * The origin is the name of the sender's mesh, or of the sender if it has none: receivers with the
- * same origin drop the message, so that no message returns. `text16` is a u16 length,
+ * same origin drop the message, so that no message returns to its sender. `text16` is a u16 length,
  * little-endian, and UTF-8, here of 1 to 255 bytes.
  *
  * @module
@@ -14,7 +14,9 @@ import { Reader, utf8 } from "../base/bytes.ts";
 
 const VERSION = 1;
 
-/** The kinds of relayed messages, for text in UTF-8. Bytes have the next, odd number. */
+/**
+ * The kinds of relayed messages. For a text, these numbers are sent; for bytes, the number plus 1.
+ */
 export const RELAYED = {
   /** A broadcast to a room. */
   ROOM: 0,
@@ -35,7 +37,7 @@ export interface Relayed {
   readonly origin: string;
   /** Name of the room or topic. */
   readonly name: string;
-  /** A view of the received bytes. If `isText`, valid UTF-8. */
+  /** A view of the received bytes. Valid UTF-8 if `isText` is true. */
   readonly message: Uint8Array;
   readonly isText: boolean;
 }
@@ -62,7 +64,7 @@ export function encodeRelayed(
   return bytes;
 }
 
-/** Decodes a message; `undefined` if it is malformed, or of a later version. */
+/** Decodes a message. Returns `undefined` if it is malformed or of a later version. */
 export function decodeRelayed(bytes: Uint8Array): Relayed | undefined {
   const reader = new Reader(bytes);
   const version = reader.u8();

@@ -6,7 +6,8 @@
  */
 
 /**
- * Receives what other nodes have sent. Implemented by a node, for its {@linkcode RelayTransport}.
+ * Receives the messages that other nodes have sent. A node implements it for its {@linkcode
+ * RelayTransport}.
  */
 export interface RelayPort {
   /**
@@ -16,8 +17,8 @@ export interface RelayPort {
    */
   readonly origin: string;
   /**
-   * Receives a message that was sent by {@linkcode RelayTransport.publish}. Malformed ones are
-   * dropped.
+   * Receives a message that was sent by {@linkcode RelayTransport.publish}. Drops malformed
+   * messages.
    */
   received(message: Uint8Array): void;
   /**
@@ -34,20 +35,22 @@ export interface RelayPort {
 
 /**
  * Carries messages of rooms and channels between nodes: the option `relay` of `Node.start`.
- * `natsRelay` returns one for NATS; another system only needs to implement this interface.
+ * `natsRelay` returns a transport for NATS. For another system, implement this interface.
  *
- * A transport belongs to one node. It keeps the order of each sender's messages, but may lose some.
- * It may also deliver a message to its sender, or to a node that has not subscribed to its key.
+ * A transport belongs to one node. It must keep the order of each sender's messages, but may lose
+ * messages. It may also deliver a message to its sender, or to a node that has not subscribed to
+ * its key.
  */
 export interface RelayTransport {
   /**
-   * The name of the mesh of this node, if the transport connects meshes: the mesh carries messages
-   * between its nodes, and the transport those to others. Without a name the transport carries all.
+   * The name of the mesh of this node, if the transport connects meshes. The mesh then carries
+   * messages between its own nodes, and the transport carries messages to other meshes. Without a
+   * name, the transport carries all messages.
    */
   readonly mesh?: string | undefined;
   /** The longest message, in bytes. Longer messages to rooms and topics are rejected. */
   readonly messageBytesMax: number;
-  /** Begins to deliver. Called once. If it rejects, the node does not start. */
+  /** Begins to deliver messages. Called once. If it rejects, the node does not start. */
   start(port: RelayPort): Promise<void>;
   /** Sends a message to the nodes that are subscribed to its key. Never blocks and never throws. */
   publish(key: number, message: Uint8Array): void;
@@ -68,8 +71,8 @@ export interface RelayTransport {
   /** Resolves when earlier subscriptions are in effect. Rejects if this cannot be determined. */
   flush(): Promise<void>;
   /**
-   * Ends all subscriptions. First waits until all queued messages were sent, at most for a second.
-   * After 5 seconds, or if it rejects, the node logs a warning and stops without it.
+   * Ends all subscriptions, after waiting up to one second until all queued messages were sent. If
+   * it rejects or takes longer than 5 seconds, the node logs a warning and continues to stop.
    */
   stop(): Promise<void>;
 }

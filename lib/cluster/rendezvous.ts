@@ -2,13 +2,13 @@
  * Determines which member of a set is the home of a key, by rendezvous hashing. Deterministic.
  *
  * Each member has a score for each key; the member with the highest score is the home. A score
- * depends only on the member and the key, so two nodes whose sets differ still agree on the order
- * of common members. When one of `n` members with equal weights leaves, its 1/n of the keys move to
- * the others; when one joins, it takes over 1/n of the keys, evenly from the others. No other key
- * moves.
+ * depends only on the member and the key, so two nodes with different sets still agree on the order
+ * of their common members. If one of `n` members with equal weights leaves, its keys, 1/n of all,
+ * move to the others. If one joins, it takes over 1/n of the keys, evenly from the others. No other
+ * key moves.
  *
- * A member of weight `w` has the highest of `w` scores. The arithmetic uses integers only, so the
- * result is the same on every runtime.
+ * The score of a member with weight `w` is the highest of `w` scores. The arithmetic uses integers
+ * only, so the result is the same on every runtime.
  *
  * @module
  */
@@ -22,7 +22,10 @@ interface Member<M> {
   readonly seeds: Uint32Array;
 }
 
-/** Returns a 32-bit hash of a key for `Rendezvous`: FNV-1a over UTF-16 code units, then mixed. */
+/**
+ * Returns a 32-bit hash of a key for `Rendezvous`: FNV-1a over UTF-16 code units, followed by a
+ * finalizer.
+ */
 export function hashOf(text: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) {
@@ -62,13 +65,13 @@ export class Rendezvous<M> {
     this.#members.delete(name);
   }
 
-  /** Returns the home of a key by its hash, or `undefined` if there is no member. */
+  /** Returns the home of a key by the key's hash, or `undefined` if there are no members. */
   homeOf(hash: number): M | undefined {
     let best: Member<M> | undefined;
     let highest = -1;
     for (const member of this.#members.values()) {
       const score = scoreOf(member.seeds, hash);
-      // Ties are resolved by the order of names, identically on all nodes.
+      // Ties are resolved by the order of names, so all nodes resolve them alike.
       if (score < highest || (score === highest && best !== undefined && member.name > best.name)) {
         continue;
       }
@@ -78,9 +81,7 @@ export class Rendezvous<M> {
     return best?.value;
   }
 
-  /**
-   * Returns whether both nodes are members, and `one` is preferred to `other` as the home of a key.
-   */
+  /** Returns whether both nodes are members, and `one` ranks higher than `other` for a key. */
   isPreferred(one: string, other: string, hash: number): boolean {
     const [first, second] = [this.#members.get(one), this.#members.get(other)];
     if (first === undefined || second === undefined) return false;

@@ -12,7 +12,8 @@ import type { Registry } from "./registry.ts";
 import type { PeerLink } from "./rows.ts";
 
 /**
- * Passes the messages about names and groups to their tables, and sends this node's to new peers.
+ * Passes the messages about names and groups to their tables, and sends this node's names and
+ * groups to new peers.
  */
 export class Replicas implements ClusterSink<PeerLink> {
   readonly #registry: Registry;
@@ -31,7 +32,7 @@ export class Replicas implements ClusterSink<PeerLink> {
     this.#nodeLinks.set(nodeLink.home.node, nodeLink);
     this.#registry.up(nodeLink);
     this.#groups.up(nodeLink);
-    // A peer that supports CLUSTER_VIEW receives the names after its time is known: see
+    // If a peer supports CLUSTER_VIEW, the names are sent after its time is known: see
     // `stamp_clock.ts`.
     if (!this.#registry.view(nodeLink)) void this.#sendAll(nodeLink);
   }
@@ -95,8 +96,8 @@ export class Replicas implements ClusterSink<PeerLink> {
   /** Sends all groups and names of this node to a peer. */
   async #sendAll(nodeLink: PeerLink): Promise<void> {
     const { node } = nodeLink.home;
-    // Names are sent last: the end of the names marks the end of both, which a joining node waits
-    // for.
+    // Names are sent last. A joining node waits for the end of the names, and has then also
+    // received all groups.
     const portion = (): boolean =>
       this.#groups.sendMore(nodeLink) || this.#registry.sendMore(nodeLink);
     while (portion()) {

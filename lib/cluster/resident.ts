@@ -14,7 +14,7 @@ import type { TimerRef } from "../actor/timer.ts";
 import type { Call } from "../actor/call.ts";
 import type { HomeMember } from "./home_member.ts";
 
-/** No actor runs. A state or messages may be waiting for the next one. */
+/** No actor runs. There may be a state or messages for the next actor. */
 export const WAITING = 0;
 /** The actor is being started. */
 export const STARTING = 1;
@@ -38,15 +38,13 @@ export class Resident {
   held: Held[] = [];
   /** The state with which the next actor is started. */
   state: unknown = undefined;
-  /**
-   * Whether the next actor is started even if no message waits, because the last one has crashed.
-   */
+  /** Whether the next actor is started without a message, because the last one has crashed. */
   restarts = false;
   /**
-   * Whether the state of the moving key was requested from its actor, and has not been received.
+   * Whether the actor of the moving key has not yet returned the state that was requested from it.
    */
   isCollecting = false;
-  /** The timer after which the actor of the key tries again to start the key or to move it. */
+  /** The timer of the next attempt to start or move the key. */
   pause: TimerRef | undefined = undefined;
   /** The timer that kills the actor if it does not stop in time. */
   deadline: TimerRef | undefined = undefined;
@@ -66,8 +64,8 @@ export class Resident {
 // Messages that the actor of a kind receives from its own timers and promises:
 
 /**
- * An exchange of keys with a connected node. Also sent as a message, when that node has sent its
- * groups.
+ * An exchange of keys with a connected node. The object is also sent as a message when that node
+ * has sent its groups.
  */
 export class Exchange {
   readonly node: string;
@@ -78,7 +76,7 @@ export class Exchange {
   }
 }
 
-/** Sent when the actor of a key has started, or could not be started. */
+/** Sent when the actor of a key was started, or could not be started. */
 export class Started {
   readonly resident: Resident;
   readonly pid: Pid<never> | undefined;
@@ -100,7 +98,7 @@ export class Collected {
   }
 }
 
-/** Sent when another node has taken over a key, or could not. */
+/** Sent when another node has taken over a key, or could not take it over. */
 export class Delivered {
   readonly resident: Resident;
   readonly to: HomeMember;

@@ -8,18 +8,18 @@
  *     last member has left ─▶ within a second ───▶ ROOM_INTEREST to all nodes: "left"
  *
  * A node never forwards a received broadcast, because the sender has sent it to all nodes with
- * members. Each node learns these nodes from its peers: see `mesh/room_interest.ts`. Announcements
- * overtake broadcasts in the queue to a peer, and those of a turn are sent before its first
- * broadcast. A node that has received a broadcast therefore knows all members that the sender had
- * then.
+ * members. Each node announces to its peers in which rooms it has members: see
+ * `mesh/room_interest.ts`. Announcements overtake broadcasts in the queue to a peer, and the
+ * announcements of a turn are sent before its first broadcast. A node that has received a broadcast
+ * has therefore also received the announcements of all members that the sender had then.
  *
- * A node may broadcast to a room before it has received another node's announcement of a member.
- * When a node announces its first member, it is therefore sent the broadcasts of the last 100 ms:
+ * A node may broadcast to a room before it has received another node's announcement of a member. It
+ * therefore sends the broadcasts of the last 100 ms to a node that announces its first member:
  *
  *     node A: broadcast, not sent to B ─▶ kept for 100 ms ─▶ B announces a member ─▶ sent to B
  *
- * Rooms are announced by buckets: a bucket has left when all its rooms have left. A bucket that is
- * joined again within a second was never announced as left.
+ * Rooms are announced by buckets: a bucket has left when all its rooms have left. If a bucket is
+ * joined again within a second, nothing is announced.
  *
  * @module
  */
@@ -40,12 +40,12 @@ import type { Relay, Rooms, TurnEnd } from "../ws/rooms.ts";
 import type { RoomMessage } from "../ws/room.ts";
 import { bucketOf, type RelayLink } from "./relay_link.ts";
 
-/** Time for which rooms without members are still announced as having members. Milliseconds. */
+/** Time for which rooms without members are still announced. Milliseconds. */
 const LEAVE_MS = 1_000;
 
 /**
- * Time for which a broadcast is kept for nodes that did not have members: longer than most
- * announcements take. Milliseconds.
+ * Time for which a broadcast is kept for nodes that had no members. Most announcements take less
+ * time. Milliseconds.
  */
 const LATE_MS = 100;
 /** Maximum number of kept broadcasts. The oldest ones are dropped. */
@@ -100,7 +100,10 @@ export class RoomRelay implements Relay, RoomSink {
     mesh.events.on("nodedown", () => this.#isAlone() && this.#alone());
   }
 
-  /** Sends to the nodes with members. `Rooms` has checked that the message fits into a frame. */
+  /**
+   * Sends a broadcast to the nodes with members. `Rooms` has checked that the message fits into a
+   * frame.
+   */
   broadcast(room: string, data: RoomMessage): void {
     if (this.#joined.size > 0) this.#announce();
     const bucket = bucketOf(room);
@@ -125,7 +128,8 @@ export class RoomRelay implements Relay, RoomSink {
   }
 
   /**
-   * Keeps a broadcast for nodes that announce a member late. The frame is encoded only for these.
+   * Keeps a broadcast for nodes that announce a member late. The frame is encoded only when it is
+   * sent.
    */
   #keep(room: string, data: RoomMessage, bucket: number, sessions: Session[]): void {
     const late = this.#late;
@@ -144,8 +148,8 @@ export class RoomRelay implements Relay, RoomSink {
   }
 
   /**
-   * Drops the broadcasts that were kept long enough, so that neither they nor ended sessions stay
-   * in memory.
+   * Drops the broadcasts that were kept long enough, so that they and ended sessions do not stay in
+   * memory.
    */
   #expire(): void {
     const late = this.#late;
@@ -156,7 +160,7 @@ export class RoomRelay implements Relay, RoomSink {
       : this.#host.clock.after(LATE_MS, () => this.#expire());
   }
 
-  /** Sends to a node the broadcasts that it has missed because its announcement arrived late. */
+  /** Sends a node the broadcasts that it has missed because its announcement arrived late. */
   #sendLate(session: Session): void {
     const now = this.#host.clock.now();
     for (const { room, data, bucket, until, sessions } of this.#late) {
@@ -252,7 +256,7 @@ export class RoomRelay implements Relay, RoomSink {
   }
 
   /**
-   * Called when the last peer has disconnected: cancels the timers, and drops the broadcasts that
+   * Called when the last peer has disconnected. Cancels the timers, and drops the broadcasts that
    * were kept for peers.
    */
   #alone(): void {

@@ -1,6 +1,6 @@
 /**
  * Encodes and decodes the messages about names and groups. Newer fields follow the original ones,
- * so that older nodes can read the beginning.
+ * so that older nodes can read the original fields.
  *
  * A pid is only valid in one session, so each message is encoded for its session.
  *
@@ -15,7 +15,7 @@ import { TAG } from "../mesh/message.ts";
 /** Maximum length of a name, group or scope, in bytes. */
 export const KEY_BYTES_MAX = 255;
 
-/** Maximum number of names or members of a message. A message with more is malformed. */
+/** Maximum number of names or members in a message. A message with more is malformed. */
 export const LIST_COUNT_MAX = 1024;
 
 /**
@@ -24,7 +24,7 @@ export const LIST_COUNT_MAX = 1024;
  */
 const LIST_BYTES_MAX = 16 * 1024;
 
-/** The highest valid stamp and token: larger integers are not exact. */
+/** The highest valid stamp and token. Larger integers would not be exact. */
 export const STAMP_MAX: number = Number.MAX_SAFE_INTEGER;
 
 /**
@@ -35,7 +35,7 @@ export const REGISTERED = { OK: 0, TAKEN: 1, LOW: 2 } as const;
 
 /**
  * Flags of a REGISTER. QUORUM: the token must be higher than all granted ones. REPLACE: the holder
- * is asked to hand the name over. HELD: the name is already held, and is announced to a new peer.
+ * must give up the name. HELD: the sender already holds the name, and announces it to a new peer.
  * TOKEN: a token follows.
  */
 export const CLAIM_FLAG = { QUORUM: 1, REPLACE: 2, HELD: 4, TOKEN: 8 } as const;
@@ -83,7 +83,7 @@ export function sendRegister(
   return true;
 }
 
-/** Decodes REGISTER; returns `undefined` if it is malformed. */
+/** Decodes a REGISTER. Returns `undefined` if it is malformed. */
 export function readRegister(
   nodeLink: PeerLink,
   body: Uint8Array,
@@ -102,7 +102,7 @@ export function readRegister(
   return { name, pid, owner, stamp, request, flags, token };
 }
 
-/** Answers a REGISTER. `owner`: the node that has the name if it is taken. */
+/** Answers a REGISTER. `owner`: the node that has the name, if the name is taken. */
 export function sendRegistered(
   nodeLink: PeerLink,
   request: number,
@@ -214,7 +214,7 @@ export function readSync(
   return reader.ok ? all : undefined;
 }
 
-/** Sends the local actors that have joined or left groups. */
+/** Sends which local actors have joined or left groups. */
 export function sendMembers(
   nodeLink: PeerLink,
   tag: typeof TAG.GROUP_JOIN | typeof TAG.GROUP_LEAVE,
@@ -277,10 +277,7 @@ export function readPid(nodeLink: PeerLink, reader: Reader): Pid | undefined {
   return nodeLink.homes.pid(reader.u16(), low + high * 2 ** 32);
 }
 
-/**
- * Decodes texts, and returns the previous string for a text that repeats, without allocating
- * memory.
- */
+/** Decodes texts. If a text repeats, returns the previous string without allocating memory. */
 class Texts {
   #bytes: Uint8Array = EMPTY;
   #text = "";
@@ -301,7 +298,7 @@ function areEqual(one: Uint8Array, other: Uint8Array): boolean {
   return true;
 }
 
-/** Decodes short UTF-8 that is usually ASCII: faster than calling a decoder. */
+/** Decodes short UTF-8 that is usually ASCII. Faster than a `TextDecoder`. */
 function shortText(reader: Reader, bytes: Uint8Array): string {
   for (let i = 0; i < bytes.length; i++) {
     if (bytes[i]! < 0x80) continue;
@@ -309,7 +306,7 @@ function shortText(reader: Reader, bytes: Uint8Array): string {
     if (text === undefined) reader.ok = false;
     return text ?? "";
   }
-  // The text is too long to be valid, so its content does not matter.
+  // A text of this length is invalid, whatever its content.
   if (bytes.length > KEY_BYTES_MAX) return "";
   return String.fromCharCode.apply(null, bytes as unknown as number[]);
 }

@@ -1,20 +1,20 @@
 /**
- * Sends messages to a broker, with a limited number of bytes that it has not confirmed.
+ * Sends messages to a broker, and limits the number of bytes that the broker has not confirmed.
  *
  *     push ─▶ queue ─ while connected, and less than a window is unconfirmed ─▶ send ─▶ flush: confirmed
  *
- * Clients of brokers have send queues without a limit, also while they are disconnected. This queue
- * therefore keeps the messages that the broker has not accepted yet. Above the limit, new messages
- * are dropped and counted.
+ * The client libraries of brokers have unlimited send queues, even while they are disconnected.
+ * This queue therefore keeps messages until the broker has confirmed enough of the earlier ones.
+ * Above the limit, new messages are dropped and counted.
  *
  * @module
  */
 import { Ring } from "../base/ring.ts";
 
-/** Maximum number of unconfirmed bytes, which one message may exceed. */
+/** Maximum number of unconfirmed bytes. One message may exceed it. */
 const WINDOW_BYTES = 1024 * 1024;
 
-/** Number of bytes after which a confirmation is requested. */
+/** Number of sent bytes after which a confirmation is requested. */
 const CONFIRM_BYTES = WINDOW_BYTES / 4;
 
 /** Number of bytes that are counted for each message in addition to its payload. */
@@ -27,7 +27,7 @@ export interface WindowPort {
   /** Resolves when the broker has received what was sent. */
   flush(): Promise<unknown>;
   /**
-   * Called when a message is dropped, for the first time since the queue was less than half full.
+   * Called when a message is dropped. Called again only after the queue was less than half full.
    */
   full(): void;
 }
@@ -39,7 +39,7 @@ interface Queued {
 
 /** The queue of messages to a broker. */
 export class SendWindow {
-  /** Messages that were dropped because the queue was full. */
+  /** Number of messages that were dropped because the queue was full. */
   dropped = 0;
   readonly #port: WindowPort;
   readonly #bytesMax: number;
@@ -60,12 +60,12 @@ export class SendWindow {
     return this.#queuedBytes + this.#unconfirmed;
   }
 
-  /** Whether the queue is empty: all messages were sent, but may not be confirmed yet. */
+  /** Whether the queue is empty: all messages were sent, though some may be unconfirmed. */
   get isEmpty(): boolean {
     return this.#queue.length === 0;
   }
 
-  /** Sets whether there is a connection. Without one, messages are queued. */
+  /** Sets whether the broker is connected. While it is not, messages are queued. */
   set isConnected(isConnected: boolean) {
     this.#isConnected = isConnected;
     this.#pump();
@@ -109,7 +109,7 @@ export class SendWindow {
   #confirm(): void {
     this.#isConfirming = true;
     const bytes = this.#unconfirmed;
-    // Called too when the flush fails: these bytes may then be lost, and are not sent again.
+    // Also called if the flush fails: these bytes may then be lost, and are not sent again.
     const confirmed = (): void => {
       this.#isConfirming = false;
       this.#unconfirmed -= bytes;

@@ -32,7 +32,7 @@ export interface ShardOptions<P extends ServiceProtocol> extends
   readonly persist?: PersistOptions | undefined;
   /**
    * Relative share of keys of this node, an integer from 0 to 100. With 0, this node has no keys,
-   * and is only a caller. Default 1.
+   * and only makes calls. Default 1.
    */
   readonly weight?: number | undefined;
 }
@@ -98,32 +98,36 @@ export class Shards<P extends ServiceProtocol> {
   }
 
   /**
-   * Returns functions that call the service of a key, which is started if it does not run. They
-   * reject as those of a service do; with `NoProcError` if no node offers the kind; and with
-   * `MailboxFullError` if 65,536 messages wait for keys that are being started or moved.
+   * Returns functions that call the service of a key. A call starts the service if it does not run.
+   * The functions reject as those of a service do; with `NoProcError` if no node offers the kind;
+   * and with `MailboxFullError` if 65,536 messages wait for keys that are being started or moved.
    */
   call(key: string, options?: CallOptions): CallApi<P> {
     return this.#actor.call(this.at(key), options);
   }
 
-  /** Returns functions that cast to the service of a key, which is started if it does not run. */
+  /**
+   * Returns functions that cast to the service of a key. A cast starts the service if it does not
+   * run.
+   */
   cast(key: string): CastApi<P> {
     return this.#actor.cast(this.at(key));
   }
 
-  /** Returns the service of a key as a call target: `cart.state(carts.at("42"))`. */
+  /** Returns the service of a key as a target of calls: `cart.state(carts.at("42"))`. */
   at(key: string): ServiceTarget<P> {
     return new ShardName<P>(this.#home, key);
   }
 
   /**
-   * Returns the home node of a key, as known to this node. Undefined if no node offers the kind.
+   * Returns the home node of a key, according to the nodes that this node knows. Undefined if no
+   * node offers the kind.
    */
   nodeOf(key: string): string | undefined {
     return this.#home.nodeOf(key);
   }
 
-  /** Returns the nodes that offer the kind, as known to this node. */
+  /** Returns the nodes of which this node knows that they offer the kind. */
   nodes(): string[] {
     return this.#home.nodes();
   }
@@ -148,11 +152,11 @@ export class Shards<P extends ServiceProtocol> {
  * Takes part in a kind of shards: this node runs the services of its share of the keys, and can
  * call those of all keys. Call this on every node that takes part, with the same options. The
  * service of a key is started once, by the first call, on the home node of the key. Calls wait
- * until this node has learned from all connected nodes which keys they have. The guide "Shards" has
- * the guarantees.
+ * until all connected nodes have sent this node the list of their keys. The guide "Shards"
+ * describes the guarantees.
  *
  * @throws {NameError} `code` "taken": this node already takes part; "badname": the kind is empty or
- *   too long.
+ * too long.
  * @throws {ArgumentError} `code` "badarg": an option is invalid or unknown.
  *
  * @example

@@ -47,7 +47,7 @@ export class SingletonError extends Error {
   }
 }
 
-/** A singleton as seen by one participating node. */
+/** The handle of a node that takes part in a singleton. */
 export class Singleton {
   /** The global name of the child. */
   readonly name: string;
@@ -68,16 +68,16 @@ export class Singleton {
   }
 
   /**
-   * Returns the child; `undefined` while it is being started or moved, or cannot be reached from
-   * this node.
+   * Returns the child. Returns `undefined` while the child is being started or moved, or cannot be
+   * reached from this node.
    */
   whereis(): Pid<never> | undefined {
     return this.#names.whereis();
   }
 
   /**
-   * Stops taking part: the child is stopped, and another node takes over, with the state that the
-   * child has passed to `handover`.
+   * Stops taking part: the child is stopped, and another node takes over. That node receives the
+   * state that the child has passed to `handover`.
    */
   stop(): Promise<void> {
     return systemOf(this.pid).end(this.pid, "shutdown");
@@ -85,8 +85,8 @@ export class Singleton {
 }
 
 /**
- * Takes part in a singleton. `settled` resolves when the child was found, or is known to run on an
- * unreachable node.
+ * Takes part in a singleton. `settled` resolves when the child was found, or when it is known to
+ * run on an unreachable node.
  */
 export function startSingleton(
   system: System,

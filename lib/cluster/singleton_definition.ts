@@ -23,10 +23,10 @@ export interface Incarnation {
    */
   readonly state: unknown;
   /**
-   * Sets the `state` of the next child, for the case that this one is stopped by a planned move:
-   * `Singleton.stop` or `Node.leave`. Only the last call has an effect. A child that makes this
-   * call last when it stops (in a service's `terminate`) loses nothing that it has acknowledged.
-   * The state must be a term, because it is sent to another node.
+   * Sets the `state` that the next child receives if this child is stopped by a planned move:
+   * `Singleton.stop` or `Node.leave`. Only the last call has an effect. A child that calls it last
+   * when it stops, in a service's `terminate`, loses nothing that it has acknowledged. The state
+   * must be a term, because it is sent to another node.
    */
   readonly handover: (state: unknown) => void;
 }
@@ -34,7 +34,7 @@ export interface Incarnation {
 /** The child of a singleton. */
 export interface SingletonChild extends Omit<LocalChildSpec, "start"> {
   /**
-   * Starts the child, as in {@linkcode LocalChildSpec}; `incarnation` contains its fencing token,
+   * Starts the child, as in {@linkcode LocalChildSpec}. `incarnation` contains the fencing token
    * and the state that was handed over.
    */
   readonly start: (self: Self, incarnation: Incarnation) => Started | Promise<Started>;
@@ -42,16 +42,19 @@ export interface SingletonChild extends Omit<LocalChildSpec, "start"> {
 
 /** Options of a singleton: supervision, and what happens in a network partition. */
 export interface SingletonOptions {
-  /** Maximum number of restarts within `period`; above it, another node takes over. Default 3. */
+  /**
+   * Maximum number of restarts within `period`. When it is exceeded, another node takes over.
+   * Default 3.
+   */
   readonly intensity?: number | undefined;
   /** Time window of `intensity`, in milliseconds. Default 5000. */
   readonly period?: number | undefined;
   /** Time limit of `singleton`, in milliseconds, or `Infinity`. Default 30,000. */
   readonly timeout?: number | undefined;
   /**
-   * The number of nodes that must grant the singleton, or `"majority"`: a side with fewer nodes
-   * runs none. It must be the same on all nodes. Default: each side of a partition runs one until
-   * they connect.
+   * The number of nodes that must grant the singleton, or `"majority"`. A side of a partition with
+   * fewer nodes runs no child. It must be the same on all nodes. Default: each side of a partition
+   * runs a child until they connect again.
    */
   readonly quorum?: Quorum | undefined;
   /** An authority outside of the cluster that decides, instead of `quorum`. Default: none. */
@@ -81,7 +84,7 @@ export interface SingletonNames {
   register(pid: Pid<never>): Promise<boolean>;
   /** Returns the registered child, if there is one. */
   whereis(): Pid<never> | undefined;
-  /** Announces this manager to those of other nodes. */
+  /** Announces this manager to the managers of other nodes. */
   join(pid: Pid<never>): void;
   /** Returns the managers of other nodes. */
   others(): Pid<never>[];

@@ -7,15 +7,15 @@
  *        └─────────────────────────────┴─────────────────────────┘ no quorum · the lease is lost
  *                                                                  the supervisor has given up
  *
- * The manager acts on the current holder of the lock, not on messages: it starts its supervisor if
- * it has the lock, and stops it otherwise. It never waits for the child to start: it renews its
- * lease in the meantime, and ends the start if it loses the lock. `README.md` compares the
- * policies.
+ * The manager does not depend on the content of messages: after each message, it reads which node
+ * holds the lock. It starts its supervisor if it has the lock, and stops it otherwise. While the
+ * child starts, the manager continues to renew its lease, and ends the start if it loses the lock.
+ * `README.md` compares the policies.
  *
  * **Planned moves.** When a node stops taking part, its manager stops the child, and calls the
- * managers of the other nodes, one after another, until one has taken the lock over. The state that
- * the child has left is passed to the next child's `start`. It is sent after the child has exited,
- * so it is complete.
+ * managers of the other nodes, one after another, until one of them has taken over the lock. The
+ * state that the child has passed to `handover` is passed to the next child's `start`. It is sent
+ * after the child has exited, so it is complete.
  *
  * Longer than 400 lines: it is one state machine.
  *
@@ -40,22 +40,22 @@ import type {
 /** Delay before a manager tries again to acquire the lock, or to start its child. Milliseconds. */
 const RETRY_MS = 500;
 
-/** Time limit for a child without the lock to stop, after which it is killed. Milliseconds. */
+/** Time limit for stopping a child without the lock, after which it is killed. Milliseconds. */
 const STOP_MS = 1_000;
 
-/** Time limit for each manager that is offered the state of a child. Milliseconds. */
+/** Time limit for each manager to which the state of a child is offered. Milliseconds. */
 const HANDOVER_MS_MAX = 5_000;
 
 /**
- * Time for which a leaving node waits for another that can take the child over, if those that it
- * knew could not. Milliseconds.
+ * Time for which a leaving node waits for a new node that can take over the child, if the known
+ * nodes could not. Milliseconds.
  */
 const NEWCOMER_MS = 1_000;
 
-/** Interval at which it looks for such a node. Milliseconds. */
+/** Interval at which a leaving node checks for a new node. Milliseconds. */
 const NEWCOMER_POLL_MS = 10;
 
-/** Maximum number of earlier managers that are named when a state is handed over. */
+/** Maximum number of earlier managers that are listed when a state is handed over. */
 const PAST_MAX = 16;
 
 /** The request from one manager to another in a planned move. */
@@ -82,7 +82,7 @@ interface Run {
 export class SingletonManager {
   /** The reason why the child has not been found yet. */
   obstacle = "no node runs it";
-  /** Whether the child was not found in time, so that a start in progress is ended. */
+  /** Whether the child was not found in time, so that a start in progress must be ended. */
   isGivenUp = false;
   readonly #self: Self<unknown>;
   readonly #system: System;
@@ -94,10 +94,11 @@ export class SingletonManager {
   #running: Pid<never> | undefined = undefined;
   #run: Run = { pid: undefined, isStarting: false, isOver: true };
   /**
-   * The start in progress; resolves when it has ended. `undefined` if there is none.
+   * The start in progress. Resolves when it has ended. `undefined` if the child is not being
+   * started.
    */
   #starting: Promise<void> | undefined = undefined;
-  /** The error with which the last start has failed, until it is handled. */
+  /** The error with which the last start failed. Cleared when it is handled. */
   #failure: Error | undefined = undefined;
   /**
    * Requests of other nodes that offer the lock to this one. They are answered when the start in
@@ -109,13 +110,18 @@ export class SingletonManager {
   #state: unknown = undefined;
   /** The managers that had the state before it was handed over to this node. */
   #past: readonly Pid<never>[] = [];
-  /** The last argument of the running child's `handover`, which is handed over when this node leaves. */
+  /**
+   * The last argument of the running child's `handover`. It is handed over when this node leaves.
+   */
   #left: { state: unknown } | undefined = undefined;
-  /** The time before which the manager does not try again to acquire the lock. */
+  /** The manager does not try to acquire the lock again before this time. */
   #restsUntil = 0;
-  /** The time before which the manager does not register its child again. */
+  /** The manager does not register its child again before this time. */
   #namesAt = 0;
-  /** The unreachable node that has the lock, and how many consecutive answers have named it. */
+  /**
+   * The unreachable node that has the lock, and the number of consecutive answers that have named
+   * it.
+   */
   #outOfReach = { owner: "", times: 0 };
 
   constructor(
@@ -132,8 +138,8 @@ export class SingletonManager {
   }
 
   /**
-   * Runs the manager until it is stopped. Calls `settled` when it is known which node runs the
-   * child.
+   * Runs the manager until it is stopped. Calls `settled` when the manager has determined which
+   * node runs the child.
    */
   async live(settled: () => void): Promise<void> {
     const self = this.#self;
@@ -146,15 +152,15 @@ export class SingletonManager {
       if (this.#starting === undefined) {
         for (const offer of this.#offers.splice(0)) offer.reply(this.#supervisor !== undefined);
       }
-      // A child that has ended permanently has no name. The manager therefore waits for the name
-      // only until one timeout has passed.
+      // A child that has ended permanently has no name. The manager therefore stops waiting for the
+      // name after one timeout.
       const isFound = isDecided && (isLate || this.#names.whereis() !== undefined);
       if (isFound || this.#outOfReach.times > 1) {
         isSettled = true;
         settled();
       }
-      // The manager checks again after any message: it reports that the lock or the child's name
-      // has changed, that the supervisor has ended, or that a stop was requested.
+      // The manager checks its state after any message. A message means that the lock or the
+      // child's name has changed, that the supervisor has ended, or that a stop was requested.
       const patience = isDecided && isSettled ? Infinity : RETRY_MS;
       const timeout = Math.min(patience, this.#lease?.renewMs ?? Infinity);
       const message: unknown = await self.receive({ timeout });
@@ -175,8 +181,7 @@ export class SingletonManager {
   }
 
   /**
-   * Starts or stops the child as needed. Returns whether it has been decided which node runs the
-   * child.
+   * Starts or stops the child as needed. Returns whether it is decided which node runs the child.
    */
   async #act(isHandedOver: boolean): Promise<boolean> {
     const { pid } = this.#self;
@@ -184,8 +189,8 @@ export class SingletonManager {
       await this.#stop(this.#stopMs);
       await this.#yield();
     }
-    // Stops the child before trying to acquire the lock again, which lasts until all peers have
-    // answered or were disconnected.
+    // The child is stopped first, because acquiring the lock lasts until all peers have answered or
+    // were disconnected.
     if (this.#isStrict && !this.#isHolder) await this.#stop(this.#stopMs);
     if (this.#failure !== undefined) {
       this.obstacle = `it cannot be started: ${this.#failure.message}`;
@@ -199,7 +204,7 @@ export class SingletonManager {
     if (holder?.equals(pid)) {
       if (this.#supervisor !== undefined) return this.#isNamed();
       if (this.#starting !== undefined) return false;
-      // Acquiring the lock may have lasted longer than the lease.
+      // Acquiring the lock may have taken longer than the lease is valid.
       if (this.#options.lease === undefined || await this.#lease?.renew()) this.#start();
       else await this.#yield();
       return false;
@@ -228,7 +233,7 @@ export class SingletonManager {
     return this.#names.holder()?.equals(this.#self.pid) ?? false;
   }
 
-  /** Tries to acquire the lock, and before it the lease, if the option is set. */
+  /** Tries to acquire the lock. With the option `lease`, acquires the lease first. */
   async #compete(isHandedOver: boolean): Promise<void> {
     const { pid } = this.#self;
     const { lease, quorum } = this.#options;
@@ -259,15 +264,16 @@ export class SingletonManager {
     this.#outOfReach = refused === undefined
       ? { owner: "", times: 0 }
       : { owner: refused, times: refused === owner ? times + 1 : 1 };
-    // A peer may not know yet that the lock is free. Waits before the next attempt.
+    // A peer may not have received yet that the lock was freed. The next attempt therefore follows
+    // later.
     this.#rest();
   }
 
-  /** Begins to start the child. A message to this manager reports the end of the start. */
+  /** Begins to start the child. When the start has ended, the manager receives a message. */
   #start(): void {
     const run: Run = this.#run = { pid: undefined, isStarting: false, isOver: false };
     const incarnation = { token: this.#names.token(), state: this.#state };
-    // Is handed over again if the start ends before the child has received it.
+    // If the start ends before the child has received the state, the state is handed over again.
     this.#left = { state: this.#state };
     this.#state = undefined;
     this.obstacle = "it is being started on this node";
@@ -276,7 +282,7 @@ export class SingletonManager {
       start: (self: Self) => {
         run.pid = self.pid;
         const { token, state } = incarnation;
-        // The state that was handed over is only for the first start.
+        // Only the first start receives the state that was handed over.
         incarnation.state = undefined;
         const left = this.#left = { state: undefined as unknown };
         const handover = (state: unknown): void => void (left.state = state);
@@ -375,8 +381,8 @@ export class SingletonManager {
     this.#running = undefined;
     if (this.#starting !== undefined || (run.isStarting && ms !== Infinity)) {
       await this.#kill(run, ms);
-      // A supervisor that has not begun to start the child yet fails as soon as it begins, because
-      // `run` is over.
+      // A supervisor that has not begun to start the child fails when it begins, because `run` is
+      // over.
       await this.#starting;
       this.#supervisor = undefined;
       return;
@@ -415,8 +421,8 @@ export class SingletonManager {
   }
 
   /**
-   * Waits until `work` is settled, and renews the lease in the meantime. Resolves to true then, or
-   * to false earlier if this node must not run the child any more.
+   * Waits until `work` has settled, and renews the lease in the meantime. Resolves to true when it
+   * has settled, or to false earlier if this node must not run the child any more.
    */
   async #isHeldUntil(work: Promise<unknown>): Promise<boolean> {
     let isOver = false;
@@ -433,13 +439,13 @@ export class SingletonManager {
     return true;
   }
 
-  /** Handles a request of a node that stops taking part, which offers the lock and the state. */
+  /** Handles a request of a node that stops taking part: it offers the lock and the state. */
   async #asked(call: Call<unknown, unknown>): Promise<void> {
     const request = call.request as Partial<Handover> | null;
     if (request?.singleton !== this.#names.name) return;
     const holder = this.#names.holder();
-    // Whether another node has already taken the child over, although its reply came too late. This
-    // node may not have received yet that an earlier holder has handed it over.
+    // Whether another node has already taken over the child, but its reply came too late. Even if
+    // an earlier holder has handed over the child, this node may not have received that yet.
     const { from, past = [] } = request;
     const isOver = from !== undefined && holder !== undefined &&
       ![from, ...past].some((earlier) => holder.equals(earlier));
@@ -453,7 +459,7 @@ export class SingletonManager {
     else call.reply(this.#supervisor !== undefined && this.#isHolder);
   }
 
-  /** Stops taking part: stops the child, and hands its state over to another manager. */
+  /** Stops taking part: stops the child, and hands over its state to another manager. */
   async #leave(): Promise<void> {
     const { pid } = this.#self;
     const isOurs = this.#isHolder && (this.#supervisor ?? this.#starting) !== undefined;
@@ -467,12 +473,15 @@ export class SingletonManager {
     const options = { timeout: HANDOVER_MS_MAX };
     let failure: unknown = "none of them could take it over";
     const tried = new Set<string>();
-    /** The time until which newcomers are waited for; undefined while there are untried nodes. */
+    /**
+     * The time until which the manager waits for new nodes; undefined while known nodes have not
+     * been tried.
+     */
     let until: number | undefined;
     while (true) {
       const other = this.#names.others().find(({ key }) => !tried.has(key));
       if (other === undefined) {
-        // A node that has just started may take part in a moment.
+        // A node that has just started may take part soon.
         until ??= this.#system.now() + NEWCOMER_MS;
         if (this.#system.now() >= until) break;
         await this.#self.sleep(NEWCOMER_POLL_MS);

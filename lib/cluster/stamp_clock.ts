@@ -5,7 +5,8 @@
  *
  * If the clocks of two nodes differ by more than {@linkcode SKEW_US_MAX} when their session opens,
  * one node shifts its time by the difference: the one with fewer sessions or, if both have the same
- * number, the one with the greater name. Stamps that are further ahead do not move this clock.
+ * number, the one with the greater name. A received stamp that is further ahead does not change
+ * this clock.
  *
  * Deterministic: the wall clock is an argument.
  *
@@ -23,12 +24,12 @@ export class StampClock {
   /** The latest stamp that this node has created or accepted. */
   #last = 0;
   /**
-   * The cluster's time when the clock was last read. Most received stamps are checked against it,
-   * so that the clock need not be read for each.
+   * The cluster's time when the clock was last read. Most received stamps are compared with it, so
+   * that the clock need not be read for each stamp.
    */
   #passed = 0;
 
-  /** `wall` is the time in milliseconds since 1970; it should not jump. */
+  /** `wall` returns the time in milliseconds since 1970. It should not jump. */
   constructor(wall: () => number) {
     this.#wall = wall;
   }
@@ -50,7 +51,8 @@ export class StampClock {
   }
 
   /**
-   * Returns how far a peer's time is ahead of this node's if that exceeds the limit; otherwise 0.
+   * Returns by how many microseconds a peer's time is ahead of this node's, if that exceeds the
+   * limit; otherwise 0.
    */
   skew(time: number): number {
     const ahead = time - this.time;

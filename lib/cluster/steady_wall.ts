@@ -6,12 +6,15 @@
  */
 
 /**
- * Maximum step of the wall clock that is followed. A larger one means that the clock was set, and
- * is ignored. Milliseconds.
+ * Maximum step of the wall clock that the steady clock follows. A larger step means that the clock
+ * was set, and is ignored. Milliseconds.
  */
 const STEP_MS_MAX = 5_000;
 
-/** Step of the wall clock after which the steady clock is read again. Milliseconds. */
+/**
+ * Progress of the wall clock after which it is compared with the monotonic clock again.
+ * Milliseconds.
+ */
 const CHECK_MS = 100;
 
 /** Returns a wall clock, in milliseconds since 1970, that does not jump. */

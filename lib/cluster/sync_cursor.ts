@@ -5,12 +5,12 @@
  *                        sent    │      ┃ added later: sent one by one, at once
  *                                at     last
  *
- * A row that is removed before it was sent needs no message about its removal.
+ * If a row is removed before it was sent, the removal is not sent either.
  *
  * @module
  */
 
-/** A row with a number. The numbers ascend in the order in which rows were added. */
+/** A row with a number. Rows have ascending numbers, in the order in which they were added. */
 export interface Numbered {
   readonly number: number;
 }
@@ -25,8 +25,8 @@ export class SyncCursor<Row extends Numbered> {
   isOver = false;
 
   /**
-   * `rows` must iterate over a `Map` or a `Set`, whose iterators follow changes; `last` is the
-   * newest number.
+   * `rows` must iterate over a `Map` or a `Set`, because their iterators include later changes.
+   * `last` is the number of the newest row.
    */
   constructor(rows: Iterator<Row>, last: number) {
     this.#rows = rows;
@@ -38,15 +38,12 @@ export class SyncCursor<Row extends Numbered> {
     return this.#at >= this.#last;
   }
 
-  /**
-   * Returns whether the peer has a row: it was sent as part of the list, or because it was added
-   * later.
-   */
+  /** Returns whether a row was sent to the peer, in a portion or because it was added later. */
   knows(number: number): boolean {
     return number <= this.#at || number > this.#last;
   }
 
-  /** Returns the next rows, at most `count`. */
+  /** Returns the next rows, at most `count` of them. */
   next(count: number): Row[] {
     const rows: Row[] = [];
     while (rows.length < count && !this.isDone) {

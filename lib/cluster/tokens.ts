@@ -1,6 +1,6 @@
 /**
- * Records the fencing tokens that this node has granted. A name is only granted with a higher token
- * than its last one.
+ * Records the fencing tokens that this node has granted. A name is granted only with a token that
+ * is higher than the last one.
  *
  * The last tokens of up to {@linkcode TOKENS_MAX} names are stored, in memory. For all other names,
  * one common minimum is stored: the highest of their tokens, and of the tokens that peers knew when
@@ -16,7 +16,7 @@ const TOKENS_MAX = 65_536;
 export class Tokens {
   readonly #last = new Map<string, number>();
   /**
-   * A new token of any name must be higher than this: the highest of the last tokens that are no
+   * New tokens must be higher than this, for any name: the highest of the last tokens that are no
    * longer stored, and of the tokens that peers knew when their sessions opened.
    */
   #floor = 0;
@@ -28,12 +28,12 @@ export class Tokens {
     return Math.max(this.#last.get(name) ?? 0, this.#floor);
   }
 
-  /** Returns the last known token of a name; 0 if there is none. */
+  /** Returns the last recorded token of a name, or 0. */
   known(name: string): number {
     return this.#last.get(name) ?? 0;
   }
 
-  /** Records a token that was granted, or is known to be in use. */
+  /** Records a token that was granted or is in use. */
   note(name: string, token: number): void {
     if (token <= this.known(name)) return;
     this.highest = Math.max(this.highest, token);
@@ -45,7 +45,7 @@ export class Tokens {
     this.#floor = Math.max(this.#floor, dropped);
   }
 
-  /** Adds the highest token that a peer knows. */
+  /** Records the highest token that a peer has recorded. */
   learn(highest: number): void {
     this.highest = Math.max(this.highest, highest);
     this.#floor = Math.max(this.#floor, highest);

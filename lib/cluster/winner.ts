@@ -1,6 +1,6 @@
 /**
- * Determines which of two entries of one global name wins. Every node that knows both computes the
- * same result.
+ * Determines which of two entries of one global name wins. Every node that has both entries
+ * computes the same result.
  *
  * @module
  */
@@ -9,24 +9,27 @@ import type { Pid } from "../term/pid.ts";
 /** One node's entry of a name. */
 export interface NameEntry {
   readonly name: string;
-  /** The node on which it was registered. */
+  /** The node on which the name was registered. */
   readonly owner: string;
   readonly pid: Pid;
   /**
-   * The time of registration, in microseconds of the cluster's time (`stamp_clock.ts`); unique for
-   * its owner and name.
+   * The time of registration, in microseconds of the cluster's time (`stamp_clock.ts`). Unique
+   * among the entries of one owner and name.
    */
   readonly stamp: number;
   /** Fencing token of a name that is held by a quorum; otherwise absent. */
   readonly token?: number | undefined;
-  /** Whether the name is held by a quorum. If its node is lost, such a name is not free at once. */
+  /**
+   * Whether the name is held by a quorum. If the owner of such a name is lost, the name stays
+   * reserved for some time.
+   */
   readonly lingers?: boolean | undefined;
-  /** Whether the entry may still be only a claim, which a peer of its owner has not granted yet. */
+  /** Whether the entry may still be only a claim that some peer has not granted yet. */
   isClaim?: boolean;
 }
 
 /**
- * Returns whether one entry wins over another of the same name: held before claimed, then the
+ * Returns whether one entry wins over another of the same name: a held one before a claim, then the
  * higher token, then the earlier stamp, then the lesser node name.
  */
 export function wins(one: NameEntry, other: NameEntry): boolean {
@@ -36,7 +39,7 @@ export function wins(one: NameEntry, other: NameEntry): boolean {
   return token !== otherToken ? token > otherToken : isEarlier(one, other);
 }
 
-/** Returns whether one entry was created before another: the order of claims. */
+/** Returns whether one entry was created before another, which determines the order of claims. */
 export function isEarlier(one: NameEntry, other: NameEntry): boolean {
   return one.stamp < other.stamp || (one.stamp === other.stamp && one.owner < other.owner);
 }
