@@ -19,7 +19,7 @@ import { basePathOf, withoutBase } from "./http/base_path.ts";
 import { isSecure } from "./http/client.ts";
 import { HttpError } from "./http/http_error.ts";
 import { PageFiles } from "./http/page.ts";
-import { RESETS, TELLINGS } from "./http/quota.ts";
+import { LOOKUPS, RESETS } from "./http/quota.ts";
 import { jsonResponse, Router } from "./http/router.ts";
 import { ROUTES } from "./http/routes/all.ts";
 import { SourceMaps } from "./maps/maps.ts";
@@ -190,7 +190,7 @@ async function startMesher(
     maps: new SourceMaps(parts.storage),
     attempts: new Attempts(),
     resets: new Allowance(RESETS),
-    tellings: new Allowance(TELLINGS),
+    lookups: new Allowance(LOOKUPS),
     stopTree,
     isOpen: true,
     ports: { http: 0, ws: 0 },

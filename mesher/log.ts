@@ -20,7 +20,7 @@ export function sayOf(node: string): LogLine {
 }
 
 function sayAs(node: string, level: Parameters<LogLine>[0], text: string): void {
-  const line = nodeLinkOf(text);
+  const line = lineOf(text);
   process.stderr.write(`${new Date().toISOString()} ${level.padEnd(5)} ${node}${line}\n`);
 }
 
@@ -28,7 +28,7 @@ function sayAs(node: string, level: Parameters<LogLine>[0], text: string): void 
  * Returns the text as one line. External text must not add lines, colours or reversed text: control
  * characters and invisible characters are escaped.
  */
-export function nodeLinkOf(text: string): string {
+export function lineOf(text: string): string {
   return text.slice(0, LINE_CHARS_MAX).toWellFormed()
     .replaceAll(/[\p{Cc}\u2028\u2029]+/gu, " ⏎ ")
     .replaceAll(/\p{Cf}/gu, (hidden) => `\\u{${hidden.codePointAt(0)!.toString(16)}}`);

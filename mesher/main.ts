@@ -26,20 +26,20 @@ const MISUSED = 2;
  * Resolves at the first SIGINT or SIGTERM, or when the parent process has exited. At a second
  * signal, the process exits at once.
  */
-function untilTold(): Promise<void> {
+function untilStopRequested(): Promise<void> {
   return new Promise((resolve) => {
-    let isTold = false;
-    const told = (): void => {
-      if (isTold) process.exit(FAILED);
-      isTold = true;
+    let isRequested = false;
+    const requested = (): void => {
+      if (isRequested) process.exit(FAILED);
+      isRequested = true;
       resolve();
     };
-    process.on("SIGTERM", told);
+    process.on("SIGTERM", requested);
     if (hasParent()) {
       process.on("SIGINT", () => {});
       onParentGone(resolve);
     } else {
-      process.on("SIGINT", told);
+      process.on("SIGINT", requested);
       onRunnerGone(resolve);
     }
   });
@@ -50,11 +50,11 @@ async function runOne(config: Config): Promise<number> {
   const say = hasParent() && config.cluster !== null ? sayOf(config.cluster.name) : sayPlainly;
   const path = config.firstLogin;
   const app = await startApp(config, { log: say, keepSecrets: (url) => keepSecrets(path, url) });
-  const told = untilTold();
+  const requested = untilStopRequested();
   if (app.first !== null) process.stdout.write(firstLoginNotice(path, app.url));
   say("info", `Mesher is ready: ${app.url}  (node ${app.mesher.node.name})`);
   reportReady();
-  await told;
+  await requested;
   say("info", "stopping: accepted events are being stored");
   const lost = await app.stop();
   // The database in memory is gone, so the first login is no longer valid.
@@ -73,7 +73,7 @@ async function main(args: readonly string[]): Promise<number> {
     if (command.admin !== null) return await runAdmin(command.admin, config);
     return command.nodes === 1
       ? await runOne(config)
-      : await runNodes(config, command.nodes, untilTold());
+      : await runNodes(config, command.nodes, untilStopRequested());
   } catch (error) {
     const words = error instanceof Error ? error.message : String(error);
     process.stderr.write(`mesher: ${words}\n`);

@@ -22,7 +22,7 @@ export interface Mesher extends Parts {
   /** Limits password resets by client and by account. */
   readonly resets: Allowance;
   /** Limits how often each user may find out whether an address has an account. */
-  readonly tellings: Allowance;
+  readonly lookups: Allowance;
   readonly stopTree: StopTree;
   /** Whether the node accepts requests. False while it stops. */
   isOpen: boolean;

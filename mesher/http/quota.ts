@@ -23,7 +23,7 @@ export const QUOTAS = {
 export const RESETS: RateLimit = { limit: 5, windowMs: 600_000 };
 
 /** Limits how often a user may find out whether an address has an account. */
-export const TELLINGS: RateLimit = { limit: 20, windowMs: 600_000 };
+export const LOOKUPS: RateLimit = { limit: 20, windowMs: 600_000 };
 
 /** Throws 429 if the time to wait is not 0. */
 export function mustWait(waitMs: number): void {

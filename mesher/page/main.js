@@ -58,10 +58,14 @@ async function begin() {
   stage = new AbortController();
   const { signal } = stage;
   const [view, secret] = placeFrom().parts;
-  const door = view === "invitation" ? invitationView : view === "reset" ? resetView : undefined;
-  if (door !== undefined && secret !== undefined) {
+  const linkView = view === "invitation"
+    ? invitationView
+    : view === "reset"
+    ? resetView
+    : undefined;
+  if (linkView !== undefined && secret !== undefined) {
     document.title = "Mesher";
-    return fill(root, door(secret, enter));
+    return fill(root, linkView(secret, enter));
   }
   let app;
   try {

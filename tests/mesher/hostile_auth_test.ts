@@ -17,7 +17,7 @@ import {
 import { SESSION_MS } from "../../mesher/http/auth.ts";
 import { clientOf } from "../../mesher/http/client.ts";
 import { HASHES_MAX, HASHES_WAITING_MAX, Turns } from "../../mesher/http/hashing.ts";
-import { mustFit, QUOTAS, TELLINGS } from "../../mesher/http/quota.ts";
+import { LOOKUPS, mustFit, QUOTAS } from "../../mesher/http/quota.ts";
 import { HttpError } from "../../mesher/http/http_error.ts";
 import { findProject } from "../../mesher/http/scope.ts";
 import { KEY_MS } from "../../mesher/pipeline/keys.ts";
@@ -367,7 +367,7 @@ test("A manager can look up twenty addresses by adding members, and can still ad
       (await client.post(`${at}/members`, { email })).status;
     const leo = { ...EVA, email: "leo@example.org" };
     assertEquals((await eva.client.post(`${at}/users`, leo)).status, 201);
-    for (let i = 0; i < TELLINGS.limit - 1; i++) {
+    for (let i = 0; i < LOOKUPS.limit - 1; i++) {
       // Adding existing members does not count.
       assertEquals(await add(eva.client, "MAX@example.org"), 409);
       assertEquals(await add(eva.client, `nobody${i}@example.org`), 404);

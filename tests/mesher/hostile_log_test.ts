@@ -3,7 +3,7 @@
  * metrics, and is only data in a page's data.
  */
 import { assert, assertEquals } from "@std/assert";
-import { nodeLinkOf } from "../../mesher/log.ts";
+import { lineOf } from "../../mesher/log.ts";
 import type { Storage } from "../../mesher/storage/storage.ts";
 import { openStorage } from "../../mesher/storage/open.ts";
 import { StorageError } from "../../mesher/storage/error.ts";
@@ -27,15 +27,15 @@ import {
 const MARK =
   "MARK\r\n2026-01-01T00:00:00.000Z error \u001b[31mforged\u202e\u2028X-Forged: 1\r\n\r\n";
 
-test("nodeLinkOf writes any text as one line without terminal escapes", () => {
+test("lineOf writes any text as one line without terminal escapes", () => {
   const all = Array.from({ length: 0x1_0000 }, (_, code) => String.fromCharCode(code));
   for (let at = 0; at < all.length; at += 512) {
-    const line = nodeLinkOf(all.slice(at, at + 512).join("a"));
+    const line = lineOf(all.slice(at, at + 512).join("a"));
     assert(!/[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/u.test(line), `${at}`);
   }
-  assertEquals(nodeLinkOf("a\r\nb\u001b[31mc\u202ed\u2028e"), "a ⏎ b ⏎ [31mc\\u{202e}d ⏎ e");
-  assertEquals(nodeLinkOf("plain: it's 100% ü 東京 🎉"), "plain: it's 100% ü 東京 🎉");
-  assert(nodeLinkOf("x".repeat(10_000_000)).length <= 4_096);
+  assertEquals(lineOf("a\r\nb\u001b[31mc\u202ed\u2028e"), "a ⏎ b ⏎ [31mc\\u{202e}d ⏎ e");
+  assertEquals(lineOf("plain: it's 100% ü 東京 🎉"), "plain: it's 100% ü 東京 🎉");
+  assert(lineOf("x".repeat(10_000_000)).length <= 4_096);
 });
 
 test("Data from a client is never logged", async () => {
@@ -126,7 +126,7 @@ test("A database failure is hidden from the client, and logged in one line", asy
       assertEquals([ready.status, ready.json], [503, { status: "database away" }]);
       const logged = lines.filter((line) => line.includes("a request failed"));
       assertEquals(logged.length, 2);
-      for (const line of logged) assert(!/[\p{Cc}\p{Cf}]/u.test(nodeLinkOf(line)));
+      for (const line of logged) assert(!/[\p{Cc}\p{Cf}]/u.test(lineOf(line)));
     },
     {},
     storage,

@@ -109,7 +109,7 @@ export const alertRoutes: readonly Route[] = [
       const id = asked.params["rule_id"]!;
       const find = (orgId: string) => mesher.storage.alertRule(orgId, id);
       const rule = await inScope(asked, RULE, find, isManager);
-      mustWait(mesher.tellings.take(`test ${personIn(asked).user.id}`, mesher.now()));
+      mustWait(mesher.lookups.take(`test ${personIn(asked).user.id}`, mesher.now()));
       const came = await new Alarm(mesher).test(rule);
       const delivered = came.kind === "delivered";
       return { json: { delivered, error: delivered ? null : came.why } };

@@ -66,11 +66,11 @@ export const invitationRoutes: readonly Route[] = [
     async handle(asked): Promise<Reply> {
       const { orgId, role } = managedBy(asked);
       const { mesher } = asked;
-      const { storage, now, tellings } = mesher;
+      const { storage, now, lookups } = mesher;
       const email = (asked.body["email"] as string).trim();
       if (!isMailAddress(email)) throw new HttpError(400, "email must be an address");
       const { user } = personIn(asked);
-      mustWait(tellings.take(user.id, now()));
+      mustWait(lookups.take(user.id, now()));
       const others = await storage.invitations(orgId);
       mustFit("invitations to one organization", others.length);
       const { secret, hash } = newSecret("invitation");

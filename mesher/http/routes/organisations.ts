@@ -115,10 +115,10 @@ export const organisationRoutes: readonly Route[] = [
     }
     const displayName = (body["display_name"] as string | undefined) || email;
     const passwordHash = await newPasswordHash(mesher, body["password"] as string);
-    const tell = mayTell(asked);
+    const undo = countLookup(asked);
     const made = await mesher.storage.createUser({ email, displayName, passwordHash });
     if (!made.ok) throw new HttpError(409, "email is taken");
-    tell.nothing();
+    undo();
     return made.value.id;
   }),
   changeRoute({
@@ -189,22 +189,22 @@ function memberRoute(
  * may look up is limited.
  */
 async function lookUp(asked: Asked, email: string): Promise<string> {
-  const tell = mayTell(asked);
+  const undo = countLookup(asked);
   const found = await asked.mesher.storage.credentials(email);
   if (found === null) throw new HttpError(404, "user not found");
-  tell.nothing();
+  undo();
   return found.user.id;
 }
 
 /**
- * Counts a lookup of an address. Throws 429 if the user has looked up too many. `nothing` undoes
- * the count, because nothing was revealed.
+ * Counts a lookup of an address. Throws 429 if the user has looked up too many. Returns a function
+ * that undoes the count, for a lookup that revealed nothing.
  */
-function mayTell(asked: Asked): { nothing(): void } {
-  const { tellings, now } = asked.mesher;
+function countLookup(asked: Asked): () => void {
+  const { lookups, now } = asked.mesher;
   const { id } = personIn(asked).user;
-  mustWait(tellings.take(id, now()));
-  return { nothing: () => tellings.giveBack(id) };
+  mustWait(lookups.take(id, now()));
+  return () => lookups.giveBack(id);
 }
 
 /**
