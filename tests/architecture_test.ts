@@ -13,7 +13,7 @@ import {
   planOf,
   planProblems,
   readFolder,
-  readHouse,
+  readLib,
   readMesher,
   readPlan,
   runtimeProblems,
@@ -29,23 +29,23 @@ function assertNone(problems: readonly string[]): void {
   if (problems.length > 0) throw new Error(`\n${problems.join("\n")}\n`);
 }
 
-const house = readHouse();
+const library = readLib();
 const plan = readPlan();
 
 test("lib imports only from lower layers and the same folder, and only files that exist", () => {
-  assertNone(importProblems(house, plan));
+  assertNone(importProblems(library, plan));
 });
 
 test("lib has no cyclic imports, including type imports", () => {
-  assertNone(cycleProblems(house));
+  assertNone(cycleProblems(library));
 });
 
 test("lib names a runtime only in lib/host", () => {
-  assertNone(runtimeProblems(house));
+  assertNone(runtimeProblems(library));
 });
 
 test("lib uses timers, clocks and async code only in the files on the list of files with effects", () => {
-  assertNone(effectProblems(house, plan));
+  assertNone(effectProblems(library, plan));
 });
 
 test("mesher imports Firn by its package name, and has no cycles between files or folders", () => {
@@ -55,7 +55,7 @@ test("mesher imports Firn by its package name, and has no cycles between files o
 });
 
 test("lib/README.md describes the folders and files that exist", () => {
-  assertNone(planProblems(house, plan));
+  assertNone(planProblems(library, plan));
 });
 
 test("the top level has no unexpected entries", () => {
@@ -69,7 +69,7 @@ const PLAIN_FOLDERS = ["lib", "mesher", "tests", "scripts", "bench"];
 const OWN_PATH = "tests/architecture_test.ts";
 
 test("lib declares each class name once and has no file with an old name", () => {
-  assertNone(nameProblems(house));
+  assertNone(nameProblems(library));
 });
 
 test("comments and titles of tests contain no banned phrase", () => {
@@ -80,15 +80,15 @@ test("comments and titles of tests contain no banned phrase", () => {
 });
 
 test("comments name files that exist", () => {
-  assertNone(fileNameProblems(house));
+  assertNone(fileNameProblems(library));
 });
 
 test("mod.ts exports at most 60 names, and no name has two entry points", () => {
-  assertNone(exportProblems(house));
+  assertNone(exportProblems(library));
 });
 
 test("files of lib with more than 400 lines state the reason", () => {
-  assertNone(sizeProblems(house));
+  assertNone(sizeProblems(library));
 });
 
 const small = planOf([

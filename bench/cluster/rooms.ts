@@ -55,7 +55,7 @@ async function node([index, mode, ...seeds]: string[]): Promise<void> {
       while (parts.mesh.peers().length < Number(value)) await new Promise((t) => setTimeout(t, 20));
       await parts.rooms.announced({ timeout: 5_000 });
       console.log("ready");
-    } else if (what === "heard") console.log(`${observed}`);
+    } else if (what === "received") console.log(`${observed}`);
     else {
       let [said, due] = [0, 0];
       const from = performance.now();
@@ -132,7 +132,7 @@ async function measure(count: number, mode: string, seconds: number): Promise<nu
     const said = Number(await first.ask(`say ${ms}`));
     const used = cpu() - from;
     await new Promise((t) => setTimeout(t, 100));
-    const observed = Number(await children[1]!.ask("heard"));
+    const observed = Number(await children[1]!.ask("received"));
     if (observed < said) console.error(`${count} nodes: ${observed} of ${said} reached the member`);
     return 1e6 * (used - (from - idleFrom)) / said;
   } finally {

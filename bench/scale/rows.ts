@@ -97,9 +97,9 @@ function clusterRow(sizes: readonly number[], times: number, idleMs: number): Ro
               setTimeout(wake, idleMs)
             )),
         );
-        let heard = 0;
+        let received = 0;
         second.rooms.join("room", {
-          sendShared: (frames, room) => heard += room.messages(frames).length,
+          sendShared: (frames, room) => received += room.messages(frames).length,
         });
         await second.rooms.announced();
         costs.push(
@@ -108,7 +108,7 @@ function clusterRow(sizes: readonly number[], times: number, idleMs: number): Ro
               first.rooms.broadcast("room", "x".repeat(64));
               await new Promise((turn) => setImmediate(turn));
             }
-            await until(() => heard === times);
+            await until(() => received === times);
           }),
         );
         const actor = first.spawn(idle);

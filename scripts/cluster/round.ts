@@ -101,7 +101,7 @@ class Ledger {
     for (const client of this.#clients) client.say({ type: "join", room: this.#room });
     await this.#until(() => this.#in.size === this.#clients.length);
     const micros: number[][] = [];
-    for (const from of this.#clients) await this.#untilHeard(from);
+    for (const from of this.#clients) await this.#untilReceived(from);
     for (const from of this.#clients) {
       const times: number[][] = this.#clients.map(() => []);
       for (let n = 0; n < WARM_UPS + TIMED; n++) {
@@ -126,7 +126,7 @@ class Ledger {
    * Lets one client broadcast until its node knows the members on all nodes. These broadcasts are
    * not counted.
    */
-  async #untilHeard(from: ChatClient): Promise<void> {
+  async #untilReceived(from: ChatClient): Promise<void> {
     this.#from = from;
     this.#observed = new Map();
     const data = { text: wordsOf(from), number: ++this.#sent };
@@ -168,7 +168,7 @@ class Ledger {
     if (message.type === "joined") this.#in.add(client);
     else if (message.type === "left") this.#in.delete(client);
     else if (message.type !== "message") {
-      this.faults.push(`${client.node} heard ${JSON.stringify(message)}`);
+      this.faults.push(`${client.node} received ${JSON.stringify(message)}`);
     } else if (this.#probes.has((message.data as { number: number }).number)) {
       if (this.#isExpected(message)) this.#observed.set(client, 0);
     } else if (!this.#isExpected(message) || this.#observed.has(client)) {

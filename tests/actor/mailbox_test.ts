@@ -95,14 +95,14 @@ test("Mailbox keeps no reference to removed messages", () => {
 });
 
 test("Mailbox releases memory after many messages, and keeps a small buffer", async () => {
-  const crowd = (mailbox: Mailbox, count: number): void => {
+  const fillAndEmpty = (mailbox: Mailbox, count: number): void => {
     for (let i = 0; i < count; i++) mailbox.push(i);
     while (mailbox.length > 0) mailbox.shift();
   };
-  crowd(new Mailbox(), 1000);
+  fillAndEmpty(new Mailbox(), 1000);
   const before = heapBytes();
   const mailboxes = Array.from({ length: 20 }, () => new Mailbox());
-  for (const mailbox of mailboxes) crowd(mailbox, 50_000);
+  for (const mailbox of mailboxes) fillAndEmpty(mailbox, 50_000);
   await comesBack(before, 1_000_000);
   assertEquals(mailboxes.length, 20);
 });

@@ -117,13 +117,13 @@ test("cores runs nodes of one cluster on one port, and replaces those that crash
   // The room spans both workers. The other worker learns of the member shortly after it joined.
   two!.socket.send("join");
   await two!.ask("name");
-  let heard: unknown;
-  two!.socket.onmessage = ({ data }) => heard = data;
+  let received: unknown;
+  two!.socket.onmessage = ({ data }) => received = data;
   await until("the member on the other worker has received the message", () => {
-    if (heard === undefined) one!.socket.send("hello");
-    return heard !== undefined;
+    if (received === undefined) one!.socket.send("hello");
+    return received !== undefined;
   });
-  assertEquals(heard, "hello");
+  assertEquals(received, "hello");
   assert(printed.includes("core1 without a line end"), printed.join());
 
   const replaced = async (core: number, harm: (pid: number) => void): Promise<number> => {

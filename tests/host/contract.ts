@@ -109,7 +109,7 @@ async function unpair({ near, far, listener }: Pair): Promise<void> {
 }
 
 /** A listener, with the connections that it accepted and rejected. */
-interface Door {
+interface TestListener {
   readonly address: Listener["address"];
   readonly accepted: Recorder[];
   /** One line per rejected connection: its address and the reason. */
@@ -119,7 +119,7 @@ interface Door {
 }
 
 /** Starts a listener that sends nothing. */
-async function openDoor(host: Host, tls?: ServerTls): Promise<Door> {
+async function openListener(host: Host, tls?: ServerTls): Promise<TestListener> {
   const accepted: Recorder[] = [];
   const refused: string[] = [];
   const listener = await host.listen({
@@ -382,7 +382,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
   test("Host.connect rejects at its timeout when TLS does not answer", async () => {
     const { ca } = await authority(1);
     const host = makeHost();
-    const silent = await openDoor(host);
+    const silent = await openListener(host);
     const tls = { ca, serverName: SERVER_NAME };
     const error = await assertRejects(
       () => host.connect({ ...silent.address, tls, timeoutMs: 100 }),
@@ -404,7 +404,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
   test("Host.connect can be cancelled by its signal", async () => {
     const { ca } = await authority(1);
     const host = makeHost();
-    const silent = await openDoor(host);
+    const silent = await openListener(host);
     const cancel = new AbortController();
     const tls = { ca, serverName: SERVER_NAME };
     const attempt = host.connect({
@@ -424,8 +424,8 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
     const host = makeHost();
     const ours = await authority(1);
     const theirs = await authority(2);
-    const door = await openDoor(host, { cert: theirs.leaf.cert, key: theirs.leaf.key });
-    const { accepted, refused } = door;
+    const listener = await openListener(host, { cert: theirs.leaf.cert, key: theirs.leaf.key });
+    const { accepted, refused } = listener;
     for (
       const tls of [
         { ca: ours.ca, serverName: SERVER_NAME },
@@ -433,7 +433,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
       ]
     ) {
       const error = await assertRejects(
-        () => host.connect({ ...door.address, tls, timeoutMs: 3000 }),
+        () => host.connect({ ...listener.address, tls, timeoutMs: 3000 }),
         ConnectError,
       );
       assertEquals(error.code, "untrusted", error.message);
@@ -447,7 +447,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
     );
     for (const { text } of accepted) assertEquals(text, "");
     for (const line of refused) assert(line.startsWith("127.0.0.1 "), line);
-    await door.close();
+    await listener.close();
   });
 
   test("Host.listen with clientCa rejects a client without a certificate, and one of another authority", async () => {
@@ -455,27 +455,27 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
     const ours = await authority(1);
     const theirs = await authority(2);
     const { cert, key } = ours.leaf;
-    const door = await openDoor(host, { cert, key, clientCa: ours.ca });
+    const listener = await openListener(host, { cert, key, clientCa: ours.ca });
     const tls = { ca: ours.ca, serverName: SERVER_NAME };
     const diallers: Recorder[] = [];
     for (const own of [{}, { cert: theirs.leaf.cert, key: theirs.leaf.key }]) {
       // With TLS 1.3 the initiator may complete the handshake before the listener has rejected its
       // certificate.
       const stream = await host.connect({
-        ...door.address,
+        ...listener.address,
         tls: { ...tls, ...own },
         timeoutMs: 3000,
       }).catch(() => undefined);
       if (stream) diallers.push(new Recorder(stream));
     }
-    await until("both clients were rejected", () => door.refused.length === 2);
+    await until("both clients were rejected", () => listener.refused.length === 2);
     await until(
       "both clients are disconnected",
       () => diallers.every((s) => s.ended || s.closes.length > 0),
     );
-    assertEquals(door.accepted.length, 0);
+    assertEquals(listener.accepted.length, 0);
     for (const { stream } of diallers) stream.abort();
-    await door.close();
+    await listener.close();
   });
 
   test("Host.listen under TLS ends clients that send something else, or nothing", async () => {

@@ -49,7 +49,7 @@ const TOP = [
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
 /** Returns `mod.ts`, if it exists, and every TypeScript file under `lib`. */
-export function readHouse(): Source[] {
+export function readLib(): Source[] {
   const paths = readdirSync(ROOT + "lib", { recursive: true }).map((path) =>
     `lib/${String(path).replaceAll("\\", "/")}`
   );

@@ -37,11 +37,11 @@ async function watcher(self: Self<unknown>, who: Pid, tag: string): Promise<void
   self.monitorNode(who.node);
   for await (const message of self) {
     if (message instanceof Exit) {
-      tell({ event: "heard", tag, what: `EXIT ${reasonOf(message.reason)}` });
+      tell({ event: "received", tag, what: `EXIT ${reasonOf(message.reason)}` });
     } else if (message instanceof Down) {
-      tell({ event: "heard", tag, what: `DOWN ${reasonOf(message.reason)}` });
+      tell({ event: "received", tag, what: `DOWN ${reasonOf(message.reason)}` });
     } else if (message instanceof NodeChange) {
-      tell({ event: "heard", tag, what: message.type });
+      tell({ event: "received", tag, what: message.type });
     }
   }
 }

@@ -78,7 +78,7 @@ takeCommands<Command>(async (options) => {
         await rooms.announced();
         return true;
       }
-      case "heard":
+      case "received":
         return observed.get(room);
       case "memory":
         (globalThis as { gc?: () => void }).gc?.();

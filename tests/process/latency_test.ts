@@ -24,7 +24,7 @@ for (const [one, other] of PAIRS) {
           await to.ask("listen", { room });
           await from.ask("saySpaced", { room, count: 200, everyMs: 3 });
           const all = async (): Promise<number[]> =>
-            (await to.ask<{ at: number[] }>("heard", { room })).at;
+            (await to.ask<{ at: number[] }>("received", { room })).at;
           await until("all messages have arrived", async () => (await all()).length === 200);
           rounds.push((await all()).sort((x, y) => x - y)[197]!);
         }

@@ -11,7 +11,7 @@ import { PageUser, report, type RunningMesher, withPage } from "./mesher_user.ts
 const needs = needsBrowser("mesher_page_hostile_test");
 
 /** Scripts that set `hacked` if they are executed. `mark` identifies the field. */
-const SPELLS: readonly ((mark: string) => string)[] = [
+const SCRIPTS: readonly ((mark: string) => string)[] = [
   (mark) => `<img src=x onerror="hacked='${mark}'">${mark}`,
   (mark) => `"><script>hacked='${mark}'</script>${mark}`,
   (mark) => `'-(hacked='${mark}')-'<svg onload="hacked='${mark}'">${mark}`,
@@ -25,71 +25,76 @@ const LINKS: readonly string[] = [
 ];
 
 /** Returns an event with a script in every field. */
-function hostileEvent(spell: (mark: string) => string, link: string): Record<string, unknown> {
+function hostileEvent(script: (mark: string) => string, link: string): Record<string, unknown> {
   return {
-    message: spell("message"),
+    message: script("message"),
     level: "error",
-    environment: spell("environment"),
-    release: spell("release"),
-    platform: spell("platform"),
-    server_name: spell("server"),
-    transaction: spell("transaction"),
-    logger: spell("logger"),
-    tags: { [spell("tagkey")]: spell("tagvalue"), url: link },
-    user: { id: spell("userid"), email: spell("email"), username: spell("user"), ip_address: link },
+    environment: script("environment"),
+    release: script("release"),
+    platform: script("platform"),
+    server_name: script("server"),
+    transaction: script("transaction"),
+    logger: script("logger"),
+    tags: { [script("tagkey")]: script("tagvalue"), url: link },
+    user: {
+      id: script("userid"),
+      email: script("email"),
+      username: script("user"),
+      ip_address: link,
+    },
     request: {
       url: link,
-      method: spell("method"),
+      method: script("method"),
       headers: { referer: link },
-      data: spell("data"),
+      data: script("data"),
     },
-    contexts: { [spell("context")]: { [spell("key")]: spell("value"), link } },
-    extra: { [spell("extrakey")]: spell("extra"), link, deep: { link: [spell("deep")] } },
-    sdk: { name: spell("sdk"), version: spell("version") },
+    contexts: { [script("context")]: { [script("key")]: script("value"), link } },
+    extra: { [script("extrakey")]: script("extra"), link, deep: { link: [script("deep")] } },
+    sdk: { name: script("sdk"), version: script("version") },
     exception: [{
-      type: spell("type"),
-      value: spell("value"),
+      type: script("type"),
+      value: script("value"),
       stacktrace: {
         frames: [{
-          filename: spell("file"),
-          function: spell("function"),
-          module: spell("module"),
+          filename: script("file"),
+          function: script("function"),
+          module: script("module"),
           lineno: 3,
           in_app: true,
-          pre_context: [spell("before")],
-          context_line: spell("line"),
-          post_context: [spell("after")],
+          pre_context: [script("before")],
+          context_line: script("line"),
+          post_context: [script("after")],
         }, { filename: link, function: link, in_app: false }],
       },
     }],
     breadcrumbs: [{
-      type: spell("crumbtype"),
-      category: spell("category"),
-      message: spell("crumb"),
-      data: { [spell("crumbkey")]: spell("crumbdata"), url: link },
+      type: script("crumbtype"),
+      category: script("category"),
+      message: script("crumb"),
+      data: { [script("crumbkey")]: script("crumbdata"), url: link },
     }],
   };
 }
 
 /** Creates one object of every kind that users can name, with hostile names. */
-async function nameAll({ url, printed }: RunningMesher, spell: (mark: string) => string) {
+async function nameAll({ url, printed }: RunningMesher, script: (mark: string) => string) {
   const user = await loggedIn(url, printed.email, printed.password);
   const { organisations: [org] } = (await user.get("/api/v1/me")).json;
   const [project] = (await user.get(`/api/v1/orgs/${org.id}/projects`)).json;
   const at = `/api/v1/projects/${project.id}`;
   const done = await Promise.all([
-    user.post(`${at}/settings`, { name: spell("project"), platform: spell("p").slice(0, 64) }),
-    user.post(`${at}/api-keys`, { label: spell("key") }),
+    user.post(`${at}/settings`, { name: script("project"), platform: script("p").slice(0, 64) }),
+    user.post(`${at}/api-keys`, { label: script("key") }),
     user.post(`${at}/alert-rules`, {
-      name: spell("rule"),
+      name: script("rule"),
       condition: { condition_type: "new_issue" },
       cooldown_minutes: 0,
     }),
-    user.post("/api/v1/orgs", { name: `Other ${spell("organisation")}` }),
-    user.post("/api/v1/tokens", { label: spell("token") }),
+    user.post("/api/v1/orgs", { name: `Other ${script("organisation")}` }),
+    user.post("/api/v1/tokens", { label: script("token") }),
     user.post(`/api/v1/orgs/${org.id}/users`, {
       email: "mallory@example.com",
-      display_name: spell("member"),
+      display_name: script("member"),
       password: "a long enough password",
     }),
   ]);
@@ -137,12 +142,12 @@ test(
   needs,
   async () => {
     await withPage(async (browser, mesher) => {
-      await nameAll(mesher, SPELLS[0]!);
+      await nameAll(mesher, SCRIPTS[0]!);
       const ada = await PageUser.inside(browser, mesher, DESK);
       await ada.goes("#/live");
       await ada.page.locator(".live-note[data-state=open]").waitFor();
       for (const [i, link] of LINKS.entries()) {
-        await report(mesher, hostileEvent(SPELLS[i % SPELLS.length]!, link));
+        await report(mesher, hostileEvent(SCRIPTS[i % SCRIPTS.length]!, link));
       }
       const right = async (where: string): Promise<void> =>
         assertEquals(await ada.page.evaluate(WRONG), [], where);

@@ -16,7 +16,7 @@ import { test, until } from "../kit/test.ts";
 const CUT_MS = process.env["FIRN_LONG"] === "1" ? 30_000 : 4_000;
 
 const observed = (node: NodeProcess, tag: string) =>
-  node.received.filter((received) => received.event === "heard" && received["tag"] === tag)
+  node.received.filter((received) => received.event === "received" && received["tag"] === tag)
     .map((received) => received["what"]);
 
 for (const [one, other] of PAIRS) {

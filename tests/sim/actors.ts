@@ -113,7 +113,7 @@ export function listener(tell: Tell): { sendShared(frames: Uint8Array): void } {
   return {
     sendShared(frames) {
       for (const [, from, number] of decoder.decode(frames).matchAll(/<(\w+) (\d+)>/g)) {
-        tell({ kind: "heard", from: from!, number: Number(number) });
+        tell({ kind: "receivedLine", from: from!, number: Number(number) });
       }
     },
   };

@@ -44,7 +44,7 @@ for (const [one, other] of PAIRS.slice(0, 1)) {
       assertEquals(text, "", replay(one, other, text));
       // The faults had an effect: nodes also lost sessions by the ping timeout.
       assertEquals(FAULTS.filter((kind) => !(kind in faults)), []);
-      for (const what of ["messages arrived", "signals", "lines heard", "children started"]) {
+      for (const what of ["messages arrived", "signals", "lines received", "children started"]) {
         assert(counts[what]! > 50, `${counts[what]} ${what}`);
       }
     },

@@ -81,7 +81,7 @@ export function judge(
     "bonds made": relations,
     "signals": signals.count,
     "names held": holders,
-    "lines heard": rooms.observed,
+    "lines received": rooms.observed,
     "children started": children.started,
   };
   return { broken, entries, lost, counts };

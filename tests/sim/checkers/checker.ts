@@ -34,7 +34,7 @@ export type Fact =
    * A line is about to be sent to a room while there are no faults: every member must receive it.
    */
   | { kind: "said"; line: string; round: number }
-  | { kind: "heard"; from: string; number: number }
+  | { kind: "receivedLine"; from: string; number: number }
   /** A supervisor has started. Its children are `<tree> home` and `<tree> far`. */
   | { kind: "tree"; tree: string }
   | { kind: "runs"; child: string; pid: string }

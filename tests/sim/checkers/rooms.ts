@@ -21,7 +21,7 @@ export class RoomChecker implements Checker {
       if (fact.round > this.#round) this.#owed = [];
       this.#round = Math.max(fact.round, this.#round);
       if (fact.round === this.#round) this.#owed.push(fact.line);
-    } else if (fact.kind === "heard") this.#hears(incarnation, fact.from, fact.number);
+    } else if (fact.kind === "receivedLine") this.#received(incarnation, fact.from, fact.number);
   }
 
   gone(): void {}
@@ -36,11 +36,11 @@ export class RoomChecker implements Checker {
     }
   }
 
-  #hears(who: string, from: string, number: number): void {
+  #received(who: string, from: string, number: number): void {
     this.observed++;
     const way = `${who}<${from}`;
     const last = this.#last.get(way) ?? -1;
-    if (number <= last) this.#broken.push(`${who} heard ${number} of ${from} after ${last}`);
+    if (number <= last) this.#broken.push(`${who} received ${number} of ${from} after ${last}`);
     this.#last.set(way, number);
     const log = this.#logs.get(who) ?? new Map<string, number>();
     this.#logs.set(who, log);
