@@ -15,7 +15,7 @@ import { Intensity } from "./intensity.ts";
 import { isNoChoice, type NodeChoice, PLACEMENTS } from "./placement.ts";
 
 /**
- * When a child that has exited is restarted.
+ * Determines which exits of a child cause a restart.
  *
  * @example
  * ```ts
@@ -37,7 +37,7 @@ export const RESTARTS = [
 export type Restart = (typeof RESTARTS)[number];
 
 /**
- * The policy for a restartable remote child whose node is lost.
+ * Determines what happens to a restartable remote child when its node is lost.
  *
  * @example
  * ```ts
@@ -56,7 +56,7 @@ export const NODE_DOWN_POLICIES = [
 /** One of {@linkcode NODE_DOWN_POLICIES}. */
 export type NodeDownPolicy = (typeof NODE_DOWN_POLICIES)[number];
 
-/** Default time in which a worker must exit after "shutdown". Milliseconds. */
+/** Default time for a worker to exit after "shutdown", before it is killed. Milliseconds. */
 const SHUTDOWN_MS = 5_000;
 
 /** Default maximum pause between restarts. Milliseconds. */
@@ -64,7 +64,9 @@ const BACKOFF_CAP_MS = 30_000;
 
 /** The pauses before the restarts of one child. */
 export interface Backoff {
-  /** The pause before the first restart. Each further restart doubles the pause. Milliseconds. */
+  /**
+   * The pause before the first restart, in milliseconds. Each further restart doubles the pause.
+   */
   readonly base: number;
   /** The maximum pause. Milliseconds. Default 30 000. */
   readonly cap?: number | undefined;
@@ -94,16 +96,16 @@ export type StartedPid<S extends Started> = S extends Pid<never> ? S
 export interface ChildRules {
   /** The name of the child, unique among the children of its supervisor. */
   readonly id: string;
-  /** When the child is restarted after it has exited. Default "permanent". */
+  /** Determines which exits of the child cause a restart. Default "permanent". */
   readonly restart?: Restart | undefined;
   /**
-   * How the child is stopped: "brutalKill" kills it at once; otherwise it receives "shutdown" and
-   * is killed after this number of milliseconds, or never with `Infinity`. Default 5000; for
-   * supervisors `Infinity`.
+   * How the child is stopped. "brutalKill" kills it at once. With a number, the child receives
+   * "shutdown", and is killed after this number of milliseconds; with `Infinity`, it is never
+   * killed. Default 5000; for supervisors `Infinity`.
    */
   readonly shutdown?: "brutalKill" | number | undefined;
   /**
-   * "supervisor" if the child supervises others: the default of `shutdown` is then `Infinity`.
+   * "supervisor" if the child is a supervisor; the default of `shutdown` is then `Infinity`.
    * Default "worker".
    */
   readonly type?: "worker" | "supervisor" | undefined;
@@ -112,21 +114,21 @@ export interface ChildRules {
    * children. Default false.
    */
   readonly significant?: boolean | undefined;
-  /** Pauses between the child's restarts. Default: none. */
+  /** Pauses between the child's restarts. Default: no pauses. */
   readonly backoff?: Backoff | undefined;
   /**
-   * A restart limit for this child: its restarts count here instead of for the supervisor. If the
-   * limit is exceeded, only this child is given up, with a "givenup" event. The child stays listed,
-   * except in a dynamic supervisor, and `restartChild` starts it again. Its siblings and the
-   * supervisor continue. Default: OTP's rule, by which all children share the supervisor's
-   * `intensity`, and the supervisor ends when it is exceeded.
+   * A restart limit for this child alone. Its restarts then do not count for the supervisor. If the
+   * limit is exceeded, only this child is given up, with a "givenup" event; its siblings and the
+   * supervisor continue. The child stays listed, except in a dynamic supervisor, and `restartChild`
+   * starts it again. Default: OTP's rule: all children share the supervisor's `intensity`, and the
+   * supervisor ends when it is exceeded.
    */
   readonly restartLimit?: RestartLimit | undefined;
 }
 
 /**
- * A type whose member is the compiler's error message for a spec that mixes members of local and of
- * remote children.
+ * A type whose only member is the compiler's error message for a spec that mixes members of local
+ * and of remote children.
  */
 export interface EitherStartOrNodeAndFn {
   /** Never present. Its name is the compiler's error message. */
@@ -136,10 +138,10 @@ export interface EitherStartOrNodeAndFn {
 /** A child that is started by a function on this node. */
 export interface LocalChildSpec<S extends Started = Started> extends ChildRules {
   /**
-   * Starts the child, linked with the supervisor, which is `self`:
-   * `(self) => self.spawnLink(worker)`, or `(self) => counter.start(self, 0)`. May return a
-   * promise. A child that is not linked is killed, and its start fails, because the supervisor
-   * would not be notified of its exit.
+   * Starts the child, linked with the supervisor, which is `self`: `(self) =>
+   * self.spawnLink(worker)`, or `(self) => counter.start(self, 0)`. May return a promise. If the
+   * child is not linked, the supervisor would not be notified of its exit: the child is then
+   * killed, and its start fails.
    */
   readonly start: (self: Self) => S | Promise<S>;
   /** Must be absent: for remote children only. */
@@ -191,9 +193,8 @@ export interface LocalChildSpec<S extends Started = Started> extends ChildRules 
  */
 export interface RemoteChildSpec extends ChildRules {
   /**
-   * The node, `name@host:port`, or a way to choose one of the nodes that expose the function. The
-   * child is restarted on the node where it ran, while that node is connected and exposes the
-   * function.
+   * The node, `name@host:port`, or a way to choose one of the nodes that expose the function. A
+   * restart uses the same node, while it is connected and exposes the function.
    */
   readonly node: NodeChoice;
   /** The name under which the node exposes the function. */
@@ -201,14 +202,15 @@ export interface RemoteChildSpec extends ChildRules {
   /** The arguments of the function after `self`. Default: none. */
   readonly args?: readonly unknown[] | undefined;
   /**
-   * The policy when the child's node is lost: see {@linkcode NODE_DOWN_POLICIES}. Default "fail".
+   * Determines what happens when the child's node is lost: see {@linkcode NODE_DOWN_POLICIES}.
+   * Default "fail".
    */
   readonly onNodeDown?: NodeDownPolicy | undefined;
   /** Time limit for the node's answer to a start, in milliseconds. Default 5000. */
   readonly timeout?: number | undefined;
   /**
-   * Whether to wait until the child reports that it has started, as services do after `init`.
-   * Default false: it counts as started when it has been spawned.
+   * Whether the start waits until the child reports that it has started, as services do after
+   * `init`. Default false: the start ends when the child was spawned.
    */
   readonly ready?: boolean | undefined;
   /** Must be absent: for local children only. */
@@ -295,17 +297,16 @@ export interface CompleteSpec extends ChildRules {
 /** A child in a supervisor's list. */
 export interface Child {
   readonly spec: CompleteSpec;
-  /** The pid of the child, while it runs. */
+  /** The pid of the child while it runs. */
   pid: Pid | undefined;
-  /** After the child has exited: its last pid. */
+  /** The last pid of a child that has exited. */
   former: Pid | undefined;
   /** Total number of times that the child was restarted. */
   startedAgain: number;
-  /** Whether it has exited and will be restarted. */
+  /** Whether the child has exited and will be restarted. */
   restarting: boolean;
   /**
-   * While `restarting`: whether no suitable node is connected, or the child waits behind an earlier
-   * sibling for which none is.
+   * Whether the restart waits for a suitable node, either for this child or for an earlier sibling.
    */
   waiting: boolean;
   /** For a remote child: the node where it runs or last ran. */
@@ -314,15 +315,13 @@ export interface Child {
    * For a remote child: the session with the child's node that existed when the child was started.
    */
   session: object | undefined;
-  /**
-   * The last scheduled restart of this child alone. Earlier ones, if still pending, are ignored.
-   */
+  /** The last scheduled restart of this child alone. Earlier scheduled restarts are ignored. */
   waits: object | undefined;
   /** The restart limit of this child, if it has one. */
   readonly limit: Intensity | undefined;
-  /** Number of restarts since the child last ran for the time `reset` of its backoff. */
+  /** Number of restarts since the child last ran for at least the `reset` time of its backoff. */
   restarts: number;
-  /** Time at which the child was last started, on the system's clock. */
+  /** The time at which the child was last started, on the system's clock. */
   startedAt: number;
 }
 
@@ -396,7 +395,8 @@ function isTime(ms: unknown): boolean {
 }
 
 /**
- * Returns the start function or the remote function of a spec. Throws unless it has exactly one.
+ * Returns the start function or the remote function of a spec. Throws if the spec has neither or
+ * both.
  */
 function whatRuns(
   spec: ChildSpec,
@@ -434,14 +434,14 @@ function whatRuns(
   return { start: undefined, remote: { node: node!, fn, args, onNodeDown, timeout, ready } };
 }
 
-/** Whether a child that exited for this reason is restarted. */
+/** Returns whether a child that exited for this reason is restarted. */
 export function wantsRestart(restart: Restart, reason: ExitReason): boolean {
   return restart === "permanent" || (restart === "transient" && !isNormal(reason));
 }
 
 /**
- * Returns the pause before a child's next restart, and increments `restarts`. `upMs` is its uptime,
- * or 0 if its start failed. `chance` is a random number in [0, 1).
+ * Returns the pause before a child's next restart, and increments `restarts`. `upMs` is the child's
+ * uptime, or 0 if its start failed. `chance` is a random number in [0, 1).
  */
 export function nextPause(child: Child, upMs: number, chance: number): number {
   const { backoff } = child.spec;

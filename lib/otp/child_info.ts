@@ -1,6 +1,5 @@
 /**
- * Requests that all supervisors accept, their replies, and their reports about children.
- * Deterministic.
+ * Requests that all supervisors accept, the replies, and reports about children. Deterministic.
  *
  * @module
  */
@@ -15,8 +14,8 @@ import { isNodeName } from "./placement.ts";
  * The reason why a supervisor rejected a request, in OTP's terms.
  *
  * - `"already_started"`: a child with that id runs, or is being restarted;
- * - `"already_present"`: a child with that id exists, and does not run;
- * - `"not_found"`: there is no such child;
+ * - `"already_present"`: a child with that id is listed, but does not run;
+ * - `"not_found"`: the child is not listed;
  * - `"running"`: the child runs, so it cannot be deleted or restarted;
  * - `"restarting"`: the child is being restarted;
  * - `"refused"`: the request came from another node, which may not start children here;
@@ -78,8 +77,8 @@ export interface ChildInfo {
   /** The pid of the child, while it runs. */
   readonly pid: AnyPid | undefined;
   /**
-   * The child's state. "restarting": it has exited and will be restarted. "waiting": no suitable
-   * node is connected. "stopped": it is not restarted automatically.
+   * The child's state. "restarting": it has exited and will be restarted. "waiting": it will be
+   * restarted when a suitable node is connected. "stopped": it is not restarted automatically.
    */
   readonly state: "running" | "restarting" | "waiting" | "stopped";
   /** Whether the child is a worker or a supervisor. */
@@ -103,7 +102,7 @@ export interface ChildCount {
   readonly workers: number;
 }
 
-/** Returns the information on a child that `whichChildren` lists. */
+/** Returns the information about a child that `whichChildren` returns. */
 export function childInfo(child: Child): ChildInfo {
   const { spec: { id, type, remote }, restarting, waiting } = child;
   const pid = restarting ? undefined : child.pid as AnyPid | undefined;
@@ -117,7 +116,7 @@ export function childInfo(child: Child): ChildInfo {
   return { id, pid, state, type, node: child.node ?? named };
 }
 
-/** Returns the numbers of children by kind. */
+/** Counts the children by kind. */
 export function countChildren(children: readonly Child[]): ChildCount {
   const supervisors = children.filter(({ spec }) => spec.type === "supervisor").length;
   return {
@@ -137,9 +136,9 @@ export function startFailed(child: Child, error: unknown): SupervisorError {
 
 /**
  * Returns the report of a child's exit as text: the child, the reason, its last message if it
- * crashed, the number of restarts, and what happens next.
+ * crashed, the number of restarts, and the supervisor's next step.
  *
- *     child "counter" <0.4> of supervisor <0.3> ended: Error: as told
+ *     child "counter" <0.4> of supervisor <0.3> ended: Error: no connection
  *         at …
  *       body: counter, registered as counters
  *       last message: { by: 3 }

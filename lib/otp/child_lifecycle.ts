@@ -26,7 +26,7 @@ export const CHILDREN_A_TURN = 64;
  * settles.
  */
 class Settled {
-  /** Set when the supervisor no longer waits for the result. */
+  /** Whether the supervisor no longer waits for the result. */
   given = false;
   outcome: { readonly started: Started } | { readonly error: unknown } | undefined = undefined;
 }
@@ -36,16 +36,17 @@ export class ChildLifecycle {
   readonly self: Self;
   readonly system: System;
   /**
-   * The actor that started the supervisor. The supervisor ends on exit signals of this actor and of
-   * the node, and on no others.
+   * The actor that started the supervisor. Only exit signals of this actor and of the node end the
+   * supervisor.
    */
   readonly #parent: Pid<never> | undefined;
   readonly #running = new Map<Pid, Child>();
   /**
-   * While a start function is awaited: the reason of an exit signal that must end the supervisor.
+   * The reason of an exit signal that must end the supervisor. Set while a start function is
+   * awaited.
    */
   order: ExitReason | undefined = undefined;
-  /** Returns the number of restarts in the supervisor's window, for reports. */
+  /** Returns the number of restarts within the supervisor's period, for reports. */
   readonly #restarts: () => number;
   /** Starts the children on other nodes, and tracks their nodes. */
   readonly remoteChildren: RemoteChildren;
@@ -64,12 +65,13 @@ export class ChildLifecycle {
     this.system.supervises(self.pid as Pid, this.#running, list);
   }
 
-  /** Returns the child that an actor runs as. */
+  /** Returns the child to which a pid belongs. */
   find(pid: Pid<never>): Child | undefined {
     pid = this.system.here(pid);
     const child = this.#running.get(pid as Pid);
     if (child !== undefined || pid.home.local) return child;
-    // Another pid object may identify the same actor, for example one received from a third node.
+    // Another pid object may identify the same actor, for example if it was received from a third
+    // node.
     const actorRef = this.system.who(pid);
     if (typeof actorRef === "string") return undefined;
     actorRef.released();
@@ -77,8 +79,8 @@ export class ChildLifecycle {
   }
 
   /**
-   * Whether an exit signal must end the supervisor: it came from its parent or from outside of
-   * actors.
+   * Returns whether an exit signal must end the supervisor: it came from the supervisor's parent,
+   * or from outside of actors.
    */
   isOrder(exit: Exit): boolean {
     return isOrder(this.system, this.#parent, exit);
@@ -86,7 +88,7 @@ export class ChildLifecycle {
 
   /**
    * Starts a child. Throws or rejects with the cause of a failure, or with `AwayError` if the child
-   * must wait for a node. A start function that never settles is awaited until the supervisor must
+   * must wait for a node. If a start function never settles, the supervisor waits until it must
    * end, which sets `order`.
    */
   start(child: Child): void | Promise<void> {
@@ -129,8 +131,8 @@ export class ChildLifecycle {
   }
 
   /**
-   * Resolves after pending I/O and timers were handled: called between portions of many children.
-   * Rejects if the supervisor must end in the meantime, in which case `order` is set.
+   * Resolves after pending I/O and timers were handled. Called between portions of children. If the
+   * supervisor must end in the meantime, sets `order` and rejects.
    */
   async pause(): Promise<void> {
     const { self, system } = this;
@@ -154,7 +156,7 @@ export class ChildLifecycle {
         system.exit(pid, "kill");
         throw new TypeError(`${pid} is not linked with its supervisor: start it from \`self\``);
       }
-      // A child that has already exited may or may not be linked. Linking again ensures that its
+      // A child that has already exited may not be linked any more. Linking again ensures that its
       // exit is reported.
       self.link(pid);
     }
@@ -169,13 +171,13 @@ export class ChildLifecycle {
   }
 
   /**
-   * Handles a child whose start function returned after the supervisor had exited: kills it, unless
-   * the supervisor itself spawned it.
+   * Handles a child whose start function returned after the supervisor had exited. Kills the child,
+   * unless the supervisor itself spawned it.
    */
   #tooLate(started: Started): void {
     const pid = pidOf(started);
-    // A child that the supervisor spawned was linked, so it received the exit signal. It may still
-    // be cleaning up.
+    // A child that the supervisor spawned was linked, so it has received the exit signal, and may
+    // still be cleaning up.
     const own = pid.home.local &&
       this.system.find(pid.id)?.ancestors.includes(this.self.pid as Pid);
     if (!own) this.system.exit(pid, "kill");
@@ -197,8 +199,8 @@ export class ChildLifecycle {
   }
 
   /**
-   * Stops a child by its shutdown rule and waits for its exit. Uses a monitor instead of the link,
-   * because a child may have unlinked itself and must still be awaited.
+   * Stops a child by its shutdown rule, and waits for its exit. Uses a monitor, because the child
+   * may have removed its link and must still be awaited.
    */
   async stop(child: Child): Promise<void> {
     const { self, system } = this;
@@ -222,22 +224,22 @@ export class ChildLifecycle {
   }
 
   /**
-   * Stops children concurrently, each by its shutdown rule, and waits for all. Drops all other
-   * messages, because the supervisor ends afterwards.
+   * Stops children concurrently, each by its shutdown rule, and waits for all of them. Drops all
+   * other messages, because the supervisor ends afterwards.
    */
   async stopTogether(children: readonly Child[]): Promise<void> {
     const { self, system } = this;
     const reasons = new Map<Pid, ExitReason>();
     /**
-     * The children that have not exited, by the number of the monitor's reference. Unlike a pid, it
-     * identifies one exit.
+     * The children that have not exited, by the number of the monitor's reference. Several children
+     * may have had the same pid, but each exit has its own reference.
      */
     const waiting = new Map<number, Child>();
     let count = 0;
     for (const child of children) {
       if (child.pid === undefined) continue;
-      // An order to end the supervisor rejects the pause. It is ignored, because the supervisor
-      // ends anyway.
+      // The pause rejects if the supervisor must end. The rejection is ignored, because the
+      // supervisor ends anyway.
       if (++count % CHILDREN_A_TURN === 0) await this.pause().catch(() => {});
       waiting.set(self.monitor(child.pid).id, child);
       const reason = child.spec.shutdown === "brutalKill" ? "kill" : "shutdown";
@@ -308,7 +310,7 @@ export class ChildLifecycle {
   }
 }
 
-/** Returns the milliseconds in which a child must exit after "shutdown". */
+/** Returns the milliseconds in which a child must exit after "shutdown", before it is killed. */
 function graceMs({ spec }: Child): number {
   return spec.shutdown === "brutalKill" ? Infinity : spec.shutdown;
 }

@@ -7,15 +7,15 @@
  *            │ u8 shutdown, u64 ms │ u8 type │ tail
  *     tail:  nothing, or u8 0, or u8 1 │ u16 length, node │ u16 length, function's name
  *
- * All integers are little-endian, all texts UTF-8. Strategies, restart types and so on are encoded
- * as their indexes in the lists below. A function is an index into a table of the reader: a config
- * can refer only to exposed functions. The arguments are addresses in the writer's memory, which
- * are preserved but not used. A shutdown of all ones is `Infinity`.
+ * All integers are little-endian, and all texts are UTF-8. Strategies, restart types and so on are
+ * encoded as their indexes in the lists below. A function is an index into a table of the reader: a
+ * config can refer only to exposed functions. The arguments are addresses in the writer's memory.
+ * They are preserved, but not used. A shutdown of all ones is `Infinity`.
  *
- * The tail was added later, and its presence is only certain after the last child: after any other
- * child, a first byte of 0 or 1 may also begin the length of the next id. The rule is to read such
- * a byte as a tail. A config that is complete when read without tails, and that the rule would read
- * differently or not at all, is `"ambiguous"`: the caller must specify the form.
+ * The tail is a later extension. A tail begins with a byte of 0 or 1, but such a byte may also be
+ * the beginning of the next child, whose first field is the length of its id. The decoder reads it
+ * as a tail. If the config is also complete without tails, and the two results differ, it is
+ * `"ambiguous"`: the caller must specify the form.
  *
  * Longer than 400 lines: it is one format, with its encoder, decoder and documented types.
  *
@@ -56,7 +56,7 @@ export const CONFIG_STRATEGIES: readonly (Strategy | "simple_one_for_one")[] = [
 export const CHILD_TYPES = ["worker", "supervisor"] as const;
 
 /**
- * Maximum length of a config, in bytes. A longer one is rejected.
+ * Maximum length of a config, in bytes. A longer config is rejected.
  *
  * @example
  * ```ts
@@ -122,14 +122,15 @@ export interface ConfigChild {
    * Default: none.
    */
   readonly args?: { readonly pointer: bigint; readonly size: bigint } | undefined;
-  /** When the child is restarted. */
+  /** Determines which exits of the child cause a restart. */
   readonly restart: Restart;
   /** How the child is stopped: killed at once, or after this number of milliseconds. */
   readonly shutdown: "brutalKill" | number;
   /** Whether the child is a worker or a supervisor. */
   readonly type: (typeof CHILD_TYPES)[number];
   /**
-   * The node on which the child runs, and the name of the start function there. Default: this node.
+   * The node on which the child runs, and the name of the start function on that node. Default:
+   * this node.
    */
   readonly target?: { readonly node: string; readonly start: string } | undefined;
 }
@@ -138,7 +139,7 @@ export interface ConfigChild {
 export interface SupervisorConfig {
   /** One of {@linkcode CONFIG_STRATEGIES}. */
   readonly strategy: Strategy | "simple_one_for_one";
-  /** Maximum number of restarts within `period`; more end the supervisor. */
+  /** Maximum number of restarts within `period`. When it is exceeded, the supervisor ends. */
   readonly intensity: number;
   /** The time window of `intensity`, in milliseconds; a multiple of 1000. */
   readonly period: number;
@@ -158,8 +159,8 @@ export interface DecodeConfigOptions {
    */
   readonly functions?: number | undefined;
   /**
-   * The layout of the config, if it is known. Default: it is detected; the fault is "ambiguous" if
-   * both layouts fit.
+   * The layout of the config. Default: the layout is detected, and the fault is "ambiguous" if both
+   * layouts fit.
    */
   readonly form?: ConfigForm | undefined;
 }
@@ -210,7 +211,7 @@ export function decodeConfig(bytes: Uint8Array, options: DecodeConfigOptions = {
   if (form !== undefined) return new Reading(bytes, form, functions).config();
   const byRule = new Reading(bytes, "tailed", functions);
   const tailed = byRule.config();
-  // The bytes have no tails, so decoding them without tails would give the same result.
+  // The config contains no tails, so decoding it without tails would give the same result.
   if (byRule.fork === undefined) return tailed.ok ? { ...tailed, form: "plain" } : tailed;
   const plain = new Reading(bytes, "plain", functions).config();
   return plain.ok ? { ok: false, fault: "ambiguous", offset: byRule.fork } : tailed;
@@ -321,7 +322,8 @@ class Reading {
   }
 
   /**
-   * Reads a u8, and returns the list's element at that index. Fails with `fault` if there is none.
+   * Reads a u8, and returns the element of the list at that index. Fails with `fault` if the index
+   * is too large.
    */
   #one<T>(list: readonly T[], fault: ConfigFault): T {
     const at = this.#reader.at;
@@ -337,7 +339,10 @@ class Reading {
     return text!;
   }
 
-  /** Returns `value`, which was just read. Fails with "short" if the input ended before it. */
+  /**
+   * Returns `value`, which was just read. Fails with "short" if the input ended before the value
+   * did.
+   */
   #whole<T>(value: T): T {
     this.#need(this.#reader.ok, "short", this.#reader.at);
     return value;
@@ -349,10 +354,10 @@ class Reading {
 }
 
 /**
- * Encodes a config. In the form with tails, every child has one, so that the result is not
+ * Encodes a config. In the form with tails, every child has a tail, so that the result is not
  * ambiguous.
  *
- * @throws {ConfigError} `code` "badconfig": it does not fit the layout, or would be decoded
+ * @throws {ConfigError} `code` "badconfig": the config does not fit the layout, or would be decoded
  * differently.
  *
  * @example

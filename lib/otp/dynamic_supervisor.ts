@@ -1,6 +1,6 @@
 /**
  * Supervisors of dynamically started children, which are identified by their pids and have no
- * order, as OTP's simple_one_for_one. All children are stopped concurrently.
+ * order, as with OTP's simple_one_for_one. All children are stopped concurrently.
  *
  * @module
  */
@@ -24,15 +24,21 @@ import type { ChildCount, ChildInfo } from "./child_info.ts";
 
 /** Options of a dynamic supervisor. */
 export interface DynamicSupervisorOptions {
-  /** Maximum number of restarts within `period`; more end the supervisor. Default 3. */
+  /**
+   * Maximum number of restarts within `period`. When it is exceeded, the supervisor ends. Default
+   * 3.
+   */
   readonly intensity?: number | undefined;
   /** The time window in which `intensity` counts restarts. Milliseconds. Default 5000. */
   readonly period?: number | undefined;
-  /** Maximum number of children. Starting one more fails with "max_children". Default: no limit. */
+  /**
+   * Maximum number of children. If it is reached, starting another child fails with "max_children".
+   * Default: no limit.
+   */
   readonly maxChildren?: number | undefined;
 }
 
-/** The names of all options, by which misspelt ones are found. */
+/** The names of all options, to detect misspelt ones. */
 const OPTIONS: Readonly<Record<keyof DynamicSupervisorOptions, true>> = {
   intensity: true,
   period: true,
@@ -104,19 +110,19 @@ export class DynamicSupervisor {
     return this.#ask({ $child: "terminate", pid });
   }
 
-  /** Returns the children, in the order of their start. */
+  /** Returns the children in the order of their start. */
   whichChildren(): Promise<ChildInfo[]> {
     return this.#ask({ $child: "which" });
   }
 
-  /** Returns the numbers of children. */
+  /** Counts the children by kind. */
   countChildren(): Promise<ChildCount> {
     return this.#ask({ $child: "count" });
   }
 
   /**
    * Stops the children concurrently, and then the supervisor. Resolves when the supervisor has
-   * exited, also if it had exited before.
+   * exited, or at once if it had exited before.
    *
    * @throws {NoConnectionError} `code` "noconnection": the supervisor's node is unreachable.
    */

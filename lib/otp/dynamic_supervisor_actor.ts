@@ -93,7 +93,7 @@ export class DynamicSupervisorActor extends SupervisorBase<DynamicRequest> {
     }
   }
 
-  /** Returns the child that runs as `pid`, or that ran as it and waits for its restart. */
+  /** Returns the child with this pid, or the child that had this pid and waits for its restart. */
   #find(pid: Pid<never>): Child {
     const child = this.lifecycle.find(pid) ??
       Array.from(this.children).find(({ restarting, former }) => restarting && former?.equals(pid));

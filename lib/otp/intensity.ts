@@ -7,9 +7,9 @@
 import { ArgumentError } from "../actor/errors.ts";
 import { Ring } from "../base/ring.ts";
 
-/** Default number of restarts that are allowed within the window. */
+/** Default of `intensity`: the number of restarts that are allowed within the period. */
 export const INTENSITY = 3;
-/** Default length of the window. Milliseconds. */
+/** Default of `period`. Milliseconds. */
 export const PERIOD_MS = 5_000;
 
 /** Counts the restarts of one supervisor. */
@@ -30,17 +30,18 @@ export class Intensity {
 
   /** Counts a restart. Returns false if it exceeds the limit. */
   allow(now: number): boolean {
-    // Removes restarts that are older than the window. One that is exactly as old still counts.
+    // Removes restarts that are older than the period. A restart that is exactly as old still
+    // counts.
     while (this.#times.length > 0 && now - this.#times.peek()! > this.#periodMs) {
       this.#times.shift();
     }
     if (this.#times.length >= this.#most) return false;
-    // Without a limit the times are not needed.
+    // Without a limit, the times are not needed.
     if (this.#most !== Infinity) this.#times.push(now);
     return true;
   }
 
-  /** Number of restarts in the window that ended with the last restart. */
+  /** Number of restarts within the period that ended with the last restart. */
   get count(): number {
     return this.#times.length;
   }

@@ -6,11 +6,11 @@
 import type { Backoff } from "./child.ts";
 import type { Store } from "./store.ts";
 
-/** A job as its worker sees it. Passed to the worker before the job's arguments. */
+/** The context of a job for its worker, passed before the job's arguments. */
 export interface JobContext {
   /** The id of the job. */
   readonly id: string;
-  /** Number of this attempt, from 1. */
+  /** Number of this attempt. The first attempt is 1. */
   readonly attempt: number;
   /** Aborts when the job is cancelled or times out, or its pool stops. */
   readonly signal: AbortSignal;
@@ -19,7 +19,8 @@ export interface JobContext {
 }
 
 /**
- * Policies for a full queue: reject the new job, or drop the oldest waiting one.
+ * Determines what happens when a job is added to a full queue: the new job is rejected, or the
+ * oldest waiting job is dropped.
  *
  * @example
  * ```ts
@@ -43,31 +44,36 @@ export type QueuePolicy = (typeof QUEUE_POLICIES)[number];
 
 /** Options of a pool. */
 export interface PoolDefinition<Args extends unknown[], Result> {
-  /** The name under which other nodes expose the worker. */
+  /** The name of the pool, under which other nodes expose the worker. */
   readonly name: string;
   /** Runs a job. The return value is the result; if it throws, the attempt has failed. */
   readonly worker: (job: JobContext, ...args: Args) => Result | Promise<Result>;
   /** Maximum number of jobs that run at a time on each node. Default 4. */
   readonly perNode?: number | undefined;
   /**
-   * Returns those of the given nodes that may run jobs. It receives this node and the connected
-   * nodes that expose the pool. Default: all of them.
+   * Returns the nodes that may run jobs, of the given ones: this node, and the connected nodes that
+   * expose the pool. Default: all of them.
    */
   readonly nodes?: ((nodes: readonly string[]) => readonly string[]) | undefined;
   /**
-   * Maximum number of waiting jobs, and the policy for a further job. Default 10,000 and "reject".
+   * Maximum number of waiting jobs, and what happens when another job is added. Default 10,000 and
+   * "reject".
    */
   readonly queue?: { readonly max: number; readonly policy?: QueuePolicy } | undefined;
   /** Maximum number of retries of a failed job, and the pauses before them. Default: no retries. */
   readonly retry?: { readonly times: number; readonly backoff?: Backoff } | undefined;
-  /** Timeout of an attempt, in milliseconds. Default: none. */
+  /** Time limit of an attempt, in milliseconds. Default: no limit. */
   readonly timeout?: number | undefined;
   /**
-   * Policy for the jobs of a lost node: "retry" runs them on another node, although they may have
-   * finished, and does not count as a failed attempt; "fail" rejects them. Default "retry".
+   * What happens to the running jobs of a lost node. "retry" runs them on another node, although
+   * they may have finished; this does not count as a failed attempt. "fail" rejects them. Default
+   * "retry".
    */
   readonly onNodeDown?: "retry" | "fail" | undefined;
-  /** Stores unfinished jobs, so that a restarted pool continues with them. Default: in memory. */
+  /**
+   * Stores unfinished jobs, so that a restarted pool continues with them. Default: jobs are only
+   * kept in memory.
+   */
   readonly store?: Store | undefined;
 }
 
@@ -154,7 +160,7 @@ export interface Job<Result> {
   readonly accepted: Promise<void>;
   /** Resolves with the result of the job. Rejects with {@linkcode JobError}. */
   readonly result: Promise<Result>;
-  /** Cancels the job: a waiting job is removed, and the actor of a running one is killed. */
+  /** Cancels the job. If it waits, it is removed; if it runs, its actor is killed. */
   cancel(): void;
 }
 
@@ -172,10 +178,10 @@ export interface PoolEvents {
 
 /** The numbers of a pool's unfinished jobs, by state. */
 export interface PoolCounts {
-  /** Number of jobs that wait for a free place on a node. */
+  /** Number of jobs that wait for capacity on a node. */
   readonly waiting: number;
   /** Number of running jobs. */
   readonly active: number;
-  /** Number of failed jobs that pause before their next attempt. */
+  /** Number of jobs that have failed and pause before their next attempt. */
   readonly delayed: number;
 }

@@ -1,5 +1,5 @@
 /**
- * The stored state of one service: loads it, and saves changes.
+ * Loads the stored state of one service, and saves its changes.
  *
  * @module
  */
@@ -11,14 +11,14 @@ import { encodeTerm } from "../term/encode.ts";
 import { type PersistOptions, StaleStateError, type Stored } from "./store.ts";
 
 /**
- * Upper bound of the random first version of a value. Random, so that a value that was removed and
- * stored again has a new version.
+ * Upper bound of the random first version of a value. The version is random so that a value that
+ * was removed and stored again has a new version.
  */
 const FIRST_VERSION_MAX = 2 ** 40;
 
-/** What the start of a service receives in addition to the arguments of `init`. */
+/** Parameters of the start of a service, in addition to the arguments of `init`. */
 export interface StartTerms {
-  /** The state that another actor has handed over, if any. */
+  /** The state that another actor has handed over. Undefined if there is none. */
   readonly state?: unknown;
   /** The options of persistence, if the service's state is stored. */
   readonly persist?: PersistOptions | undefined;
@@ -34,7 +34,9 @@ export class Persistence {
   readonly #key: string;
   readonly #chance: () => number;
   #version: number | undefined = undefined;
-  /** The encoded stored or initial state. A state with the same encoding is not saved again. */
+  /**
+   * The encoding of the stored or initial state. A state with the same encoding is not saved again.
+   */
   #bytes: Uint8Array | undefined = undefined;
 
   constructor(options: PersistOptions, key: string, chance: () => number) {
@@ -45,7 +47,8 @@ export class Persistence {
   }
 
   /**
-   * Returns the stored state, or `first` if none is stored; a promise of it if the store is async.
+   * Returns the stored state, or `first` if no state is stored. Returns a promise if the store is
+   * async.
    */
   restore(first: unknown): unknown | Promise<unknown> {
     const loaded = this.#options.store.load(this.#key);
@@ -59,8 +62,8 @@ export class Persistence {
   }
 
   /**
-   * Checks and returns what the store has loaded. `null`, which databases return, means that
-   * nothing is stored.
+   * Checks and returns the value that the store has loaded. Databases return `null` if nothing is
+   * stored.
    */
   #checked(stored: unknown): Stored | undefined {
     if (stored === undefined || stored === null) return undefined;
@@ -74,7 +77,7 @@ export class Persistence {
 
   /**
    * Saves a state if it has changed. Throws or rejects with `StaleStateError` if another actor has
-   * replaced the stored one.
+   * replaced the stored state.
    */
   save(state: unknown): void | Promise<void> {
     const bytes = encodeTerm(state);

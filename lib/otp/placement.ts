@@ -1,14 +1,14 @@
 /**
- * Chooses the node of a remote child: a given one, or one of those that expose its function.
+ * Chooses the node of a remote child: a given node, or one of the nodes that expose its function.
  * Deterministic.
  *
  * | choice | node |
  * |---|---|
- * | `"name@host:port"` | that one |
- * | `"any"` | a random one |
- * | `"least_loaded"` | the one with the fewest remote children of this supervisor; the first of equals |
- * | `"round_robin"` | the next, in the order of their names |
- * | a function | the one that it returns |
+ * | `"name@host:port"` | that node |
+ * | `"any"` | a random node |
+ * | `"least_loaded"` | the node with the fewest remote children of this supervisor; of several, the first by name |
+ * | `"round_robin"` | the next node, in the order of names |
+ * | a function | the node that it returns |
  *
  * The load is the number of the supervisor's own children on a node; other load is not considered.
  *
@@ -36,11 +36,11 @@ export type Placement = (typeof PLACEMENTS)[number];
 export interface Candidate {
   /** The name of the node, `name@host:port`. */
   readonly node: string;
-  /** The number of remote children of this supervisor that run there. */
+  /** The number of remote children of this supervisor that run on the node. */
   readonly children: number;
 }
 
-/** Chooses a node; returns `undefined` to choose none. */
+/** Chooses a node. Returns `undefined` to choose none. */
 export type NodeSelector = (candidates: readonly Candidate[]) => string | undefined;
 
 /** The name of a node, or a way to choose one. */
@@ -51,7 +51,10 @@ export function isNodeName(choice: NodeChoice): choice is `${string}@${string}` 
   return typeof choice === "string" && choice.includes("@");
 }
 
-/** Returns whether a value is neither a placement, nor a function, nor the name of a node. */
+/**
+ * Returns whether a value is not a valid choice: it is neither a placement, nor a function, nor the
+ * name of a node.
+ */
 export function isNoChoice(choice: unknown): boolean {
   return typeof choice !== "function" && !PLACEMENTS.includes(choice as Placement) &&
     !(typeof choice === "string" && isNodeName(choice));
@@ -61,7 +64,10 @@ export function isNoChoice(choice: unknown): boolean {
 export class Placer {
   /** The number of remote children by node. */
   readonly #children = new Map<string, number>();
-  /** For "round_robin": the node that was chosen last, by the name of the function. */
+  /**
+   * For "round_robin": the node that was chosen last for each function, by the name of the
+   * function.
+   */
   readonly #turns = new Map<string, string>();
 
   /** Records that a child has started on a node. */
@@ -77,8 +83,8 @@ export class Placer {
   }
 
   /**
-   * Returns the chosen one of the nodes, which must be sorted, or undefined if there are none.
-   * `chance` is a random number in [0, 1).
+   * Chooses one of the nodes, which must be sorted. Returns undefined if there are none. `chance`
+   * is a random number in [0, 1).
    */
   choose(
     choice: Placement | NodeSelector,

@@ -33,7 +33,7 @@ import {
 import { type Spawnable, spawnable } from "./spawnable.ts";
 import { startAndWait, type Starter } from "./start.ts";
 
-/** The names of all options, by which misspelt ones are found. */
+/** The names of all options, to detect misspelt ones. */
 const OPTIONS: Readonly<Record<keyof PoolDefinition<never, never>, true>> = {
   name: true,
   worker: true,
@@ -53,9 +53,9 @@ const OPTIONS: Readonly<Record<keyof PoolDefinition<never, never>, true>> = {
 export interface PoolKind<Args extends unknown[], Result>
   extends Spawnable<never, [Pid<Report>, string, number, readonly unknown[]]> {
   /**
-   * Starts a pool, linked to the starter if that is an actor. With a store it continues with the
-   * stored jobs. At most one pool may use a name in a store: start it as a singleton if several
-   * nodes may start it.
+   * Starts a pool. If the starter is an actor, the pool is linked with it. With a store, the pool
+   * continues with the stored jobs. At most one pool may use a name in a store: start it as a
+   * singleton if several nodes may start it.
    */
   start(from: Starter): Promise<Pool<Args, Result>>;
 }
@@ -83,8 +83,8 @@ export class Pool<Args extends unknown[], Result> {
     const accepted = Promise.withResolvers<void>();
     const caller = system.running;
     const failed = (error: JobError): void => {
-      // Records the caller of the promises, because a promise derived from them may be left
-      // unawaited.
+      // Records the caller of the promises, because the program may not await a promise that is
+      // derived from them.
       system.noted(error, caller);
       accepted.reject(error);
       result.reject(error);
@@ -134,8 +134,8 @@ export class Pool<Args extends unknown[], Result> {
   }
 
   /**
-   * Stops the pool and its workers. Unfinished jobs reject with `code` "stopped"; stored jobs stay
-   * stored.
+   * Stops the pool and its workers. Unfinished jobs reject with `code` "stopped". Stored jobs
+   * remain in the store.
    */
   stop(): Promise<void> {
     return systemOf(this.pid).end(this.pid, "shutdown");
@@ -143,12 +143,12 @@ export class Pool<Args extends unknown[], Result> {
 }
 
 /**
- * Defines a pool of workers. A job runs on this node or on a connected one that exposes the pool,
- * at most `perNode` at a time on each.
+ * Defines a pool of workers. A job runs on this node, or on a connected node that exposes the pool.
+ * At most `perNode` jobs run on a node at a time.
  *
- * A job runs at least once: unless `onNodeDown` is "fail", a job whose node is lost runs again
- * elsewhere, although it may have finished its work. Use the id of the job to make its effects
- * idempotent.
+ * A job may run more than once: unless `onNodeDown` is "fail", a job whose node is lost runs again
+ * on another node, although it may have finished its work. Use the id of the job to make its
+ * effects idempotent.
  *
  * @throws {ArgumentError} `code` "badarg": an option is unknown or invalid.
  *
@@ -222,7 +222,7 @@ export function pool<Args extends unknown[], Result>(
           if (stored) system.send(pid, new Added(actor.restore(id, stored.value)));
         }
       } catch (error) {
-        // Removes the link first: the starter receives the error, and no exit signal.
+        // The link is removed first, so that the starter receives the error, but no exit signal.
         if (from.pid !== undefined) actor.self.unlink(from.pid);
         await system.end(pid, "shutdown");
         const words = `pool ${name}: the store did not return ${reading}: `;

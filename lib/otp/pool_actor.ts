@@ -29,7 +29,7 @@ import {
 } from "./job.ts";
 import { endSelf, isOrder } from "./start.ts";
 
-/** Interval between two checks whether a node can run a waiting job. Milliseconds. */
+/** Interval at which the pool checks whether a node can run a waiting job. Milliseconds. */
 const LOOK_MS = 500;
 
 /** Default maximum pause between attempts. Milliseconds. */
@@ -66,13 +66,17 @@ export class PooledJob {
   pid: Pid<never> | undefined = undefined;
   node: string | undefined = undefined;
   timer: TimerRef | undefined = undefined;
-  /** The reason why the pool kills the attempt's actor. Undefined if it does not. */
+  /**
+   * The reason for which the pool kills the attempt's actor. Undefined if the pool does not kill
+   * it.
+   */
   ending: JobFailure | undefined = undefined;
   isOver = false;
-  /** Called when the job has been queued. */
+  /** Called when the job is in the queue. */
   accepted: () => void = () => {};
   /**
-   * Whether the job was loaded from the store. The length of the queue already includes such a job.
+   * Whether the job was loaded from the store. Such a job is already counted in the length of the
+   * queue.
    */
   isRestored = false;
   readonly done: (value: unknown) => void;
@@ -91,7 +95,7 @@ export class PooledJob {
   }
 }
 
-/** The message to the pool that a job was added. If there is a store, the job is stored by then. */
+/** Notifies the pool that a job was added. If there is a store, the job has already been stored. */
 export class Added {
   readonly job: PooledJob;
   constructor(job: PooledJob) {
@@ -99,7 +103,7 @@ export class Added {
   }
 }
 
-/** The message to the pool that cancels a job. */
+/** Requests that the pool cancel a job. */
 export class Cancel {
   readonly job: PooledJob;
   constructor(job: PooledJob) {
@@ -107,7 +111,7 @@ export class Cancel {
   }
 }
 
-/** The message to the pool that an attempt on another node was spawned, or could not be spawned. */
+/** Notifies the pool that an attempt on another node was spawned, or could not be spawned. */
 class Spawned {
   readonly job: PooledJob;
   readonly pid: Pid<never> | undefined;
@@ -119,7 +123,7 @@ class Spawned {
   }
 }
 
-/** The message of a job's timer: the attempt timed out, or the next one is due. */
+/** Sent by a job's timer: the attempt has timed out, or the next attempt is due. */
 class JobTimer {
   readonly job: PooledJob;
   readonly attempt: number;
@@ -143,7 +147,7 @@ export type Attempt = (
 /** The actor of one pool: queues jobs, and starts attempts on nodes. */
 export class PoolActor {
   readonly events: Emitter<PoolEvents> = new Emitter();
-  /** All jobs that are not finished: waiting, running or delayed. */
+  /** All unfinished jobs: waiting, running or delayed. */
   readonly jobs: Set<PooledJob> = new Set();
   readonly self: Self<unknown>;
   readonly #system: System;
@@ -181,10 +185,7 @@ export class PoolActor {
     };
   }
 
-  /**
-   * Handles a message to the pool. Any actor can send one, so a message that cannot be read is
-   * dropped.
-   */
+  /** Handles a message to the pool. Any actor can send one, so malformed messages are dropped. */
   handle(message: unknown): void {
     try {
       this.#handle(message);
@@ -207,7 +208,7 @@ export class PoolActor {
     if (typeof report?.$job === "string") this.#reported(report);
   }
 
-  /** Decodes a stored job of an earlier pool with this name. */
+  /** Decodes a stored job of an earlier pool with the same name. */
   restore(id: string, value: Uint8Array): PooledJob {
     const args = decodeTerm(value);
     if (!Array.isArray(args)) throw new TypeError(`${describe(args)} is no list of arguments`);
@@ -218,7 +219,7 @@ export class PoolActor {
 
   #added(job: PooledJob): void {
     const { max = 10_000, policy = "reject" } = this.#definition.queue ?? {};
-    // The job was cancelled before it was stored.
+    // The job was cancelled while it was being stored.
     if (job.isOver) return this.#forget(job);
     if (this.#waiting.size >= max && !job.isRestored) {
       const dropped = policy === "reject" ? job : this.#waiting.values().next().value ?? job;
@@ -231,7 +232,7 @@ export class PoolActor {
     this.#dispatch();
   }
 
-  /** Starts waiting jobs on nodes with capacity, the least loaded first. */
+  /** Starts waiting jobs on nodes with capacity, on the least loaded node first. */
   #dispatch(): void {
     const { perNode = 4 } = this.#definition;
     if (this.#waiting.size === 0) return;
@@ -294,8 +295,8 @@ export class PoolActor {
     if (this.#active.get(job.id) !== job) return;
     if (pid !== undefined) return this.#run(job, pid);
     this.#left(job);
-    // The attempt did not run, because its node was lost or no longer exposes the pool. It does not
-    // count.
+    // The attempt did not run, because its node was lost or no longer exposes the pool. Such an
+    // attempt does not count.
     if (job.ending === "cancelled") return this.#fail(job, "cancelled", error);
     job.attempt--;
     this.#again(job, error, LOOK_MS);
@@ -325,15 +326,14 @@ export class PoolActor {
   }
 
   /**
-   * Handles an exit signal: that an attempt's actor exited without a report, or that the pool must
-   * end.
+   * Handles an exit signal: an attempt's actor has exited without a report, or the pool must end.
    */
   #exited(exit: Exit): void {
     const { from, reason } = exit;
     const job = this.#byPid.get(from.key);
     this.#byPid.delete(from.key);
     if (job === undefined || !job.pid?.equals(from)) {
-      // The reason is not "normal", with which the linked workers would continue to run.
+      // The exit reason must not be "normal": the linked workers would then continue to run.
       if (isOrder(this.#system, this.#parent, exit)) {
         endSelf(this.self, reason === "normal" ? "shutdown" : reason);
       }
@@ -392,7 +392,7 @@ export class PoolActor {
     this.#fail(job, code, undefined);
   }
 
-  /** Called when the attempt of a job has ended: frees its place on the node. */
+  /** Called when the attempt of a job has ended. Frees its place on the node. */
   #left(job: PooledJob): void {
     const { node, pid, timer } = job;
     this.#active.delete(job.id);
@@ -421,7 +421,7 @@ export class PoolActor {
     new Promise((resolve) => resolve(store.remove(keyOf(name, id), 1))).catch(() => {});
   }
 
-  /** Called when the pool has exited: rejects unfinished jobs, which stay in the store. */
+  /** Called when the pool has exited. Rejects unfinished jobs, which stay in the store. */
   abandon(): void {
     for (const job of this.jobs) {
       job.isOver = true;

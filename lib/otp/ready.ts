@@ -1,13 +1,13 @@
 /**
- * Waits until an actor on another node has started, like `startAndWait` on this node: the starter
- * sends a request, which is answered when the start has succeeded or failed.
+ * Waits until an actor on another node has started, as `startAndWait` does on this node. The
+ * starter sends a request, which is answered when the start has succeeded or failed.
  *
  *     here   spawn, linked ─▶ "ready?" ────────────────────────────────▶ the pid, or the error
  *                 │              │                                         ▲
  *     there       └─▶ init ──────┴──▶ done: true · failed: refused with the error, and it ends
  *
- * An actor that has failed waits for the request, so that it can report the error, but only for a
- * short time, because the starter may not send it.
+ * An actor that failed to start waits for the request, so that it can report the error. It waits
+ * only for a short time, because the starter may not send a request.
  *
  * @module
  */
@@ -29,23 +29,23 @@ export const ASKED_MS = 2_000;
 /** The request for the result of the start. */
 const READY: { readonly $ready: true } = { $ready: true };
 
-/** The actor or node that starts the remote actor. */
+/** The actor or node that starts an actor on another node. */
 export interface Asker {
   call<Q, R>(to: Pid<Call<Q, R>>, request: Q, options?: CallOptions): Promise<R>;
 }
 
-/** Resolves when the actor has started; rejects with the cause if it could not start. */
+/** Resolves when the actor has started. Rejects with the cause if it could not start. */
 export function untilReady(asker: Asker, pid: Pid<never>): Promise<true> {
   const to = pid as unknown as Pid<Call<typeof READY, true>>;
   return asker.call(to, READY, { timeout: Infinity });
 }
 
-/** Whether a call asks for the result of the start. */
+/** Returns whether a call requests the result of the start. */
 export function asksReady({ request }: Call): boolean {
   return (request as { $ready?: unknown } | null | undefined)?.$ready === true;
 }
 
-/** The message of a timer: the starter has not asked for the result in time. */
+/** Sent by a timer if the starter has not requested the result in time. */
 class Unasked {}
 
 /** Reports to the starter on another node whether an actor on this node has started. */
@@ -55,10 +55,11 @@ export class Readiness implements Starting {
   readonly #askers: Call[] = [];
   #state: "starting" | "ready" | { readonly failed: unknown } = "starting";
 
-  /** Must be called in the first turn of the actor. */
+  /** The constructor must be called in the first turn of the actor. */
   constructor(self: Self) {
     this.#self = self;
-    // The only link is to the actor that spawned this one, because a linked spawn is atomic.
+    // At this time, the only link is the one to the actor that spawned this one, because a linked
+    // spawn is atomic.
     [this.parent] = actorRefOf(self.pid)?.links ?? [];
   }
 
@@ -81,8 +82,8 @@ export class Readiness implements Starting {
   }
 
   /**
-   * Wraps a message handler: answers requests for the result of the start. After a failed start, no
-   * other message is handled.
+   * Wraps a message handler. The result answers requests for the result of the start, and ignores
+   * all other messages after a failed start.
    */
   guard(handler: (message: unknown) => unknown): (message: unknown) => unknown {
     return (message) => {

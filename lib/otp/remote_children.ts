@@ -6,9 +6,10 @@
  *       ▲        │no                                                              is back: then killed
  *       └─ look ─┘ waits
  *
- * A lost child has received "noconnection" by its link, and has exited if it does not trap exits.
- * If it does, it is killed as soon as its node is connected, before another child is started there.
- * So at most one copy of a child runs once the network is stable.
+ * When the session is lost, the child receives an exit signal "noconnection", and exits unless it
+ * traps exits. A child that traps exits is killed as soon as its node is connected again, before
+ * another child is started there. When the network is stable, at most one copy of a child therefore
+ * runs.
  *
  * @module
  */
@@ -31,12 +32,13 @@ import { untilReady } from "./ready.ts";
 export const LOOK_MS = 100;
 
 /**
- * Maximum number of lost children that are remembered. When it is exceeded, the oldest is
- * forgotten: it is then not killed when its node returns, and continues to run if it traps exits.
+ * Maximum number of lost children that are recorded. When it is exceeded, the oldest record is
+ * dropped. That child is then not killed when its node returns, and continues to run if it traps
+ * exits.
  */
 const LOST_MAX = 65_536;
 
-/** The error if no suitable node for a child is connected, so that the child must wait. */
+/** The error that no suitable node for a child is connected, so that the child must wait. */
 export class AwayError extends Error {
   /** Name of the error class. */
   override readonly name = "AwayError";
@@ -47,7 +49,7 @@ export class AwayError extends Error {
 /** The message that a supervisor sends to itself periodically while children wait for a node. */
 export class Look {}
 
-/** Starts the remote children of one supervisor, and tracks lost ones. */
+/** Starts the remote children of one supervisor, and tracks lost children. */
 export class RemoteChildren {
   readonly #self: Self;
   readonly #system: System;
@@ -60,7 +62,9 @@ export class RemoteChildren {
     this.#system = systemOf(self.pid);
   }
 
-  /** Starts a child on the node of its spec. Throws {@linkcode AwayError} if it must wait. */
+  /**
+   * Starts a child on the node of its spec. Throws {@linkcode AwayError} if the child must wait.
+   */
   start(child: Child): Promise<Pid> {
     const node = this.#place(child);
     child.node = node;
@@ -75,23 +79,26 @@ export class RemoteChildren {
   }
 
   /**
-   * Returns whether a child may still run on an unreachable node. If so, it is killed when the node
-   * returns.
+   * Returns whether a child may still run on an unreachable node. Such a child is killed when the
+   * node returns.
    */
   isLost({ former }: Child): boolean {
     return former !== undefined && this.#lost.has(former);
   }
 
-  /** Records that a child has exited. If the reason is a lost session, the child counts as lost. */
+  /**
+   * Records that a child has exited. If the exit reason is a lost session, the child counts as
+   * lost.
+   */
   left({ spec }: Child, pid: Pid, reason: ExitReason): void {
     if (spec.remote !== undefined) this.#placer.left(pid.node);
     if (reason === "noconnection" && !pid.home.local) this.#lose(pid);
   }
 
   /**
-   * Returns whether a child may have exited because its node is lost: "surely" if the session has
-   * ended, even if there is a new one by now; "perhaps" if its reason is that of actors on a
-   * stopping node. The next start decides.
+   * Returns whether a child may have exited because its node is lost. "surely": its session has
+   * ended, even if there is a new one. "perhaps": its exit reason is one that actors on a stopping
+   * node have; the next start decides.
    */
   isAway(child: Child, reason: ExitReason): "surely" | "perhaps" | undefined {
     const { spec: { remote }, node, session } = child;
@@ -108,8 +115,8 @@ export class RemoteChildren {
   }
 
   /**
-   * Calls `begin`, which starts waiting children. Schedules another {@linkcode Look} if some still
-   * wait. Returns the exit reason if the supervisor must end.
+   * Calls `begin`, which starts waiting children. Schedules another {@linkcode Look} if some of
+   * them still wait. Returns the exit reason if the supervisor must end.
    */
   async look(
     children: Iterable<Child>,
@@ -136,14 +143,14 @@ export class RemoteChildren {
     });
   }
 
-  /** Called when a node has been connected or lost. */
+  /** Called when a node was connected or lost. */
   nodeChanged({ type, node }: NodeChange): void {
     if (type === "nodeup") this.#reached(node);
   }
 
   /**
-   * Returns the node on which a child must be started. Throws {@linkcode AwayError} if there is
-   * none.
+   * Returns the node on which a child must be started. Throws {@linkcode AwayError} if no node is
+   * suitable.
    */
   #place(child: Child): string {
     const remote = child.spec.remote!;
@@ -151,14 +158,15 @@ export class RemoteChildren {
     const nodes = this.#candidates(fn);
     const former = formerNode(remote, child.node);
     if (former !== undefined && nodes.includes(former)) return former;
-    // A connected node may have exposed the function so recently that this node does not know it
-    // yet. An attempt will show it.
+    // A connected node may have exposed the function so recently that this node has not received
+    // the change. An attempt to start the child will show this.
     const asks = onNodeDown === "wait" || child.node === undefined;
     if (asks && former !== undefined && this.#sessionWith(former) !== undefined) return former;
     const away = `it waits for ${former ?? `a node that exposes ${JSON.stringify(fn)}`}`;
     if (onNodeDown === "wait" && former !== undefined) throw new AwayError(away);
     if (isNodeName(choice)) {
-      // Returned even if the node is unknown: the attempt then fails with the reason.
+      // Returned even if the node is unknown: the attempt to start the child then fails with the
+      // reason.
       if (onNodeDown === "fail" || nodes.includes(choice)) return choice;
     }
     const how = (isNodeName(choice) ? "any" : choice) as Placement | NodeSelector;
@@ -178,7 +186,8 @@ export class RemoteChildren {
       const { code, message } = error as { code?: unknown; message?: unknown };
       if (pid !== undefined && code === "noconnection") this.#lose(pid);
       else if (pid !== undefined) this.#system.exit(pid, "kill");
-      // After the node was chosen, it was lost, began to stop, or stopped exposing the function.
+      // After the node was chosen, it was lost, has begun to stop, or has stopped exposing the
+      // function.
       const isAway = code === "noconnection" || code === "notexposed" || code === "limit";
       if (isAway && onNodeDown !== "fail") throw new AwayError(String(message), { cause: error });
       throw error;
@@ -190,7 +199,7 @@ export class RemoteChildren {
       await untilReady(this.#self, pid);
     } catch (error) {
       if (!(error instanceof NoProcError)) throw error;
-      // The actor had exited before the request arrived. The exit signal of the link contains the
+      // The actor exited before the request arrived. The exit signal of the link contains the
       // reason.
       const reason = lastWord(this.#self, pid);
       throw reason instanceof Error ? reason : new ActorExitError(pid, reason ?? "noproc");
@@ -218,7 +227,7 @@ export class RemoteChildren {
     if (this.#lost.size >= LOST_MAX) this.#lost.delete(this.#lost.values().next().value!);
     this.#lost.add(pid);
     this.#self.monitorNode(pid.node);
-    // The node may be connected again already.
+    // The node may already be connected again.
     if (this.#sessionWith(pid.node) !== undefined) this.#reached(pid.node);
   }
 
@@ -232,8 +241,8 @@ export class RemoteChildren {
 }
 
 /**
- * Removes the exit signals of a linked actor from the mailbox. Returns the reason of the last one:
- * if the actor exited before the request arrived, only the signal has its real exit reason.
+ * Removes the exit signals of a linked actor from the mailbox. Returns the reason of the last one.
+ * If the actor exited before a request arrived, only this signal has its real exit reason.
  */
 export function lastWord(self: Self, pid: Pid): ExitReason | undefined {
   let reason: ExitReason | undefined;
@@ -253,7 +262,9 @@ export function awayWords({ spec: { remote } }: Child, surely: boolean): string 
     : "runs on another node, or waits for one";
 }
 
-/** Returns the node where a child last ran, or the node named in its spec if it never ran. */
+/**
+ * Returns the node on which a child last ran, or the node named in its spec if the child never ran.
+ */
 function formerNode({ node: choice }: RemotePart, node: string | undefined): string | undefined {
   return node ?? (isNodeName(choice) ? choice : undefined);
 }

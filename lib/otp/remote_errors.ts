@@ -1,7 +1,7 @@
 /**
- * Errors of services and supervisors that are sent to another node. When an `Error` is sent, it
- * keeps its name, message and cause, and loses its class and other properties: these are sent in
- * the cause, and the class is restored by the name. Deterministic.
+ * Errors of services and supervisors that are sent to another node. A sent `Error` keeps its name,
+ * message and cause, but loses its class and its other properties. The other properties are
+ * therefore sent in the cause, and the class is restored by the name. Deterministic.
  *
  * @module
  */
@@ -33,11 +33,11 @@ export function ask<T>(pid: Pid<never>, request: unknown, options?: CallOptions)
   const to = pid as unknown as Pid<Call<unknown, T>>;
   const system = systemOf(to);
   const answer = system.call(to, request, options);
-  // Tracks the promise again, because `revive` returns a new one.
+  // The promise must be tracked again, because `revive` returns a new one.
   return to.home.local ? answer : system.tracked(() => revive(answer));
 }
 
-/** Returns the same result, with the classes of errors from other nodes restored. */
+/** Resolves and rejects as `answer` does, with the classes of errors from other nodes restored. */
 export function revive<T>(answer: Promise<unknown>): Promise<T> {
   return answer.then((value) => value as T, (error) => {
     throw revived(error);
@@ -58,7 +58,7 @@ function plain({ name, message, stack }: Error, cause: unknown[]): Error {
 }
 
 function revived(error: unknown): unknown {
-  // An error that was created on this node has its class already.
+  // An error that was created on this node already has its class.
   if (!(error instanceof Error) || error.constructor !== Error) return error;
   const { name, message, cause } = error;
   const packed = Array.isArray(cause) ? cause : [];

@@ -1,8 +1,11 @@
 /**
- * Services: actors that hold a state and handle calls and casts. OTP's gen_server, with types.
+ * Services: actors that hold a state and handle calls and casts. They correspond to OTP's
+ * gen_server, with types.
  *
- * A service is an ordinary actor: see `service_actor.ts`. This file starts them and sends them
+ * A service is an ordinary actor: see `service_actor.ts`. This file starts services and sends them
  * requests.
+ *
+ * Longer than 400 lines: most of it is the documented interface of a service.
  *
  * @module
  */
@@ -43,38 +46,41 @@ import type { StartTerms } from "./persistence.ts";
 import { startAndWait, type Starter } from "./start.ts";
 
 /**
- * A node or actor that can start actors on other nodes; an actor is linked to the actors that it
- * starts.
+ * A node or actor that can start actors on other nodes. If an actor starts another, it is linked
+ * with it.
  */
 export interface RemoteStarter extends Caller {
   /** Spawns a function that another node exposes. */
   spawn<M, A extends unknown[]>(there: RemoteSpawn<M, A>, ...args: A): Promise<Pid<M>>;
-  /** The same as `spawn`, and links in one step. Only actors have this method. */
+  /**
+   * Spawns a function that another node exposes, and links with the new actor in one step. Only
+   * actors have this method.
+   */
   spawnLink?<M, A extends unknown[]>(there: RemoteSpawn<M, A>, ...args: A): Promise<Pid<M>>;
 }
 
 /**
- * A kind of service: starts instances of it and sends them requests. Annotate an exported service
- * with this type, and the handlers get their types from its protocol: `export const counter:
+ * A kind of service: starts instances of it and sends them requests. If you annotate an exported
+ * service with this type, its handlers get their types from the protocol: `export const counter:
  * Service<Counter> = service({ … })`.
  */
 export interface Service<P extends ServiceProtocol>
   extends Spawnable<InfoMessage<P>, StartArgs<P>> {
   /**
-   * Starts an instance, linked if an actor starts it, and waits for `init`. Rejects with the error
-   * that `init` threw, or with an `ActorExitError` whose `reason` is why the instance exited before
-   * it had started.
+   * Starts an instance, and waits for `init`. If an actor starts the instance, it is linked with
+   * it. Rejects with the error that `init` threw, or with an `ActorExitError` with the exit reason
+   * of an instance that exited before it had started.
    */
   start(from: Starter, ...args: StartArgs<P>): Promise<ServicePid<P>>;
   /**
    * Starts an instance under a name. Rejects with `NameError`, `code` "taken", if another actor has
-   * it.
+   * the name.
    */
   startAs(name: string, from: Starter, ...args: StartArgs<P>): Promise<ServicePid<P>>;
   /**
-   * Starts an instance on another node, which exposes the service, linked if an actor starts it,
-   * and waits for `init` there. Rejects as `spawn` on another node does, and with the error that
-   * `init` threw.
+   * Starts an instance on another node, which must expose the service, and waits for `init`. If an
+   * actor starts the instance, it is linked with it. Rejects as `spawn` on another node does, and
+   * with the error that `init` threw.
    *
    * @example
    * ```ts
@@ -120,36 +126,37 @@ export interface Service<P extends ServiceProtocol>
     ...args: StartArgs<P>
   ): Promise<ServicePid<P>>;
   /**
-   * Returns a reference to the service with this name, looked up at each use:
+   * Returns a reference to the service with this name. The name is looked up at each use:
    * `counter.call(counter.at(node, "hits"))`.
    */
   at(source: NameSource, name: string): ServiceName<P>;
-  /** Returns a reference to the service with a name on a node, which may be another one. */
+  /** Returns a reference to the service with a name on a node. It may be another node. */
   at(source: Caller, where: ActorName): ServiceName<P>;
   /**
-   * Returns the functions that call a service. They reject as `Node.call` does; if the handler
-   * throws, with a `CallExitError` whose `reason` is the thrown value.
+   * Returns the functions that call a service. They reject as `Node.call` does. If the handler
+   * throws, they reject with a `CallExitError` whose `reason` is the thrown value.
    */
   call(service: ServiceTarget<P>, options?: CallOptions): CallApi<P>;
   /**
-   * Returns the functions that cast to a service. They have no result, even if the service does not
+   * Returns the functions that cast to a service. They return nothing, even if the service does not
    * exist.
    */
   cast(service: ServiceTarget<P>): CastApi<P>;
   /**
-   * Stops a service. Resolves when it has exited, also if it had exited before. Rejects with
-   * `NoConnectionError` if its node is unreachable, where it may continue to run. A handler that
-   * awaits the stop of its own service fails with `CallingSelfError`: return `stopService` instead.
+   * Stops a service. Resolves when it has exited, or at once if it had exited before. Rejects with
+   * `NoConnectionError` if its node is unreachable; the service may then continue to run. A handler
+   * that awaits the stop of its own service fails with `CallingSelfError`: return `stopService`
+   * instead.
    */
   stop(service: ServiceTarget<P>, reason?: ExitReason): Promise<void>;
   /** Returns the state of a service, for tests and operators. */
   state(service: ServiceTarget<P>, options?: CallOptions): Promise<P["state"]>;
   /**
    * Replaces the state of a service, for tests and operators. Rejects with the error that `change`
-   * throws. On another node, whose option `observe` must be "control", the state is read, changed
-   * here and written back unless the service has handled a message meanwhile, at most 10 times;
-   * `change` runs each time. Rejects with `UnknownCallError` if the node does not permit it, and
-   * with an `Error` if the service was too busy.
+   * throws. If the service is on another node, that node's option `observe` must be "control";
+   * otherwise rejects with `UnknownCallError`. The state is then read, changed on this node and
+   * written back. If the service has handled a message in the meantime, this is repeated, and
+   * `change` runs again. After 10 attempts, rejects with an `Error`.
    */
   replace(
     service: ServiceTarget<P>,
@@ -209,8 +216,8 @@ export function service<P extends ServiceProtocol = NoProtocol>(
 }
 
 /**
- * Defines a service whose protocol is not known here. The compiler has checked the definition
- * against its own protocol.
+ * Defines a service whose protocol is unknown here. The compiler has already checked the definition
+ * against its protocol.
  */
 export function defineService(definition: AnyDefinition, check?: StateCheck): Service<AnyProtocol> {
   checkNames(definition, DEFINITION, (words) => new ArgumentError(`service: ${words}`));
@@ -310,12 +317,15 @@ async function replaceFar(
   );
 }
 
-/** Starts a service from `StartTerms`. Used by shards, which move states between nodes. */
+/**
+ * The key of the method that starts a service from `StartTerms`. Shards use it to move states
+ * between nodes.
+ */
 export const START: unique symbol = Symbol("start");
 
-/** The methods that every service has, but that are not public. */
+/** The methods of every service that are not public. */
 export interface StartsOnTerms {
-  /** Starts an instance, linked with `from` if that is an actor. */
+  /** Starts an instance. If `from` is an actor, the instance is linked with it. */
   readonly [START]: (
     from: Starter,
     terms: StartTerms,
@@ -323,7 +333,7 @@ export interface StartsOnTerms {
   ) => Promise<AnyPid>;
 }
 
-/** A protocol that stands for any, in code that handles services of all protocols. */
+/** A protocol that represents any protocol, in code that handles services of all protocols. */
 type AnyProtocol = { readonly state: unknown; readonly start: readonly unknown[] };
 type Target = ServiceTarget<AnyProtocol>;
 
@@ -340,13 +350,14 @@ function checkHandlers({ name, idleMs, init, call, cast }: AnyDefinition): void 
       throw new ArgumentError(`service: ${part}.${name} must be a function`);
     }
   }
-  // Throws now if the time is invalid. Otherwise each instance would end at its first message.
+  // Throws now if the time is invalid. Otherwise each instance would end when it handles its first
+  // message.
   if (idleMs !== undefined) timerMs(idleMs);
 }
 
 /**
- * Returns the same definition with async handlers that are attributed to the actor that runs them,
- * even after an `await`.
+ * Returns the same definition, whose async handlers are attributed to their actor even after an
+ * `await`.
  */
 function inContext(definition: AnyDefinition): AnyDefinition {
   return mapped(definition, (part) => typeof part === "object" ? mapped(part, known) : known(part));
@@ -358,7 +369,7 @@ function mapped<T extends object>(parts: T, change: (part: never) => unknown): T
   ) as T;
 }
 
-/** Wraps async handlers only: a synchronous one runs in a turn, which belongs to its actor. */
+/** Wraps only async handlers: a synchronous handler runs in a turn of its actor. */
 function known(handler: unknown): unknown {
   if (typeof handler !== "function" || !isAsync(handler)) return handler;
   return function (this: ServiceActor, ...args: unknown[]): Promise<unknown> {
@@ -376,7 +387,7 @@ function stopAt(pid: AnyPid, reason: ExitReason): Promise<void> {
   return system.endBy(pid, () => system.send(pid, { $stop: { reason } }));
 }
 
-/** Returns the current pid of a name on another node, if a service has it. */
+/** Returns the current pid of a name on another node, if the actor with the name is a service. */
 async function remotePid(service: ServiceName<AnyProtocol>): Promise<AnyPid | undefined> {
   if (service.node === undefined) return undefined;
   try {

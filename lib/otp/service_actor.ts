@@ -45,10 +45,10 @@ export type ServiceRequest =
   | { readonly $state: "pid" }
   | { readonly $state: "handover" }
   | { readonly $state: "set"; readonly change: (state: never) => unknown }
-  /** Reads the state. The reply is a {@linkcode MarkedState}. */
+  /** Requests the state. The reply is a {@linkcode MarkedState}. */
   | { readonly $state: "read" }
   /**
-   * Replaces the state unless a message was handled since `mark`. The reply is true if the state
+   * Replaces the state, unless a message was handled since `mark`. The reply is true if the state
    * was replaced.
    */
   | { readonly $state: "swap"; readonly mark: number; readonly next: unknown };
@@ -72,7 +72,7 @@ const STATES =
 
 type Handler = (this: ServiceActor, state: unknown, ...args: unknown[]) => unknown;
 
-/** Throws if a service cannot start with a state. */
+/** Throws if a service cannot start with this state. */
 export type StateCheck = (state: unknown) => void;
 
 /** The definition of a service with any protocol. */
@@ -82,14 +82,14 @@ export type AnyDefinition =
     readonly persist?: PersistOptions & { readonly key: string | ((...args: unknown[]) => string) };
   }
   & { readonly init: (this: ServiceActor, ...args: unknown[]) => unknown }
-  /** Called with the state at the start. If it throws, the start rejects with the error. */
+  /** Called with the initial state. If it throws, the start rejects with the error. */
   & { readonly restored?: StateCheck }
   & { readonly [K in "call" | "cast"]?: Readonly<Record<string, Handler>> }
   & { readonly [K in "info" | "continue" | "idle" | "terminate"]?: Handler };
 
 /**
  * Returns the reason if the message is a request to stop the service. Any actor on any node can
- * send one. Unlike "kill", it lets the service run `terminate`.
+ * send such a request. Unlike with the exit signal "kill", the service then runs `terminate`.
  */
 function stopRequest(message: unknown): { readonly reason: ExitReason } | undefined {
   const { $stop } = (message ?? {}) as { $stop?: unknown };
@@ -99,18 +99,15 @@ function stopRequest(message: unknown): { readonly reason: ExitReason } | undefi
   return $stop as { reason: ExitReason };
 }
 
-/** The message that a service sends to itself when it has been idle for `idleMs`. */
+/** Sent by a timer to the service itself, when it has been idle for `idleMs`. */
 class Idle {
   timer: TimerRef | undefined = undefined;
 }
 
-/**
- * The message that a service sends to itself when the delay of a changed state is over: store it
- * now.
- */
+/** Sent by a timer to the service itself, when a changed state must be stored. */
 class Flush {}
 
-/** Runs a function in a turn of its own, so that other actors run in between. */
+/** Runs a function in a separate turn, so that other actors run in between. */
 class Turn implements Runnable {
   readonly #scheduler: Scheduler;
   readonly #then: () => void;
@@ -127,7 +124,8 @@ class Turn implements Runnable {
 }
 
 /**
- * The state and the handlers of one service. Handlers receive it as `this`: see `ServiceContext`.
+ * The state and the handlers of one service. Handlers receive this object as `this`: see
+ * `ServiceContext`.
  */
 export class ServiceActor {
   readonly self: Self;
@@ -138,13 +136,13 @@ export class ServiceActor {
   readonly #terms: StartTerms;
   #state: unknown;
   #persistence: Persistence | undefined;
-  /** Whether the state was changed and is not stored yet. */
+  /** Whether the state has changed since it was last stored. */
   #isDirty = false;
   /** Whether `init` is still running. */
   #begins = true;
-  /** Pending until `init` and its `continue` are done, if they are async. */
+  /** Pending until `init` and its `continue` have ended. Undefined if they are synchronous. */
   #started: Promise<void> | undefined;
-  /** The scheduled idle message. Undefined if none is scheduled. */
+  /** The scheduled idle message. Undefined if no message is scheduled. */
   #idle: Idle | undefined;
 
   constructor(
@@ -177,12 +175,13 @@ export class ServiceActor {
         this.#started = going.then(() => {
           this.#started = undefined;
         });
-        // Ends the actor with the error, once. Otherwise each message that waits for the start
-        // would reject with it.
+        // Ends the actor with the error once. Otherwise each message that waits for the start would
+        // reject with it.
         this.#started.catch((error) => this.#fail(error));
       }
     } catch (error) {
-      // Before the service has started, its start fails. An error in `continue` is later: a crash.
+      // If the service has not started yet, its start fails. A later error in `continue` is a
+      // crash.
       if (this.#begins) this.#starting.failed(error);
       else throw error;
     }
@@ -241,7 +240,7 @@ export class ServiceActor {
   }
 
   /**
-   * Calls `then` after the state was stored. With a delay, schedules the storing and calls `then`
+   * Calls `then` after the state was stored. If storing is delayed, schedules it and calls `then`
    * at once.
    */
   #stored(then: () => void | Promise<void>): void | Promise<void> {
@@ -269,7 +268,7 @@ export class ServiceActor {
       const done = this.#handle(message);
       return done instanceof Promise ? done.catch((error) => this.#crashed(error)) : done;
     } catch (error) {
-      // A message that cannot be read is the fault of its sender.
+      // If a message cannot be read, its sender is at fault.
       if (!isReadable(message, "$cast", "args", "$stop")) return;
       if (!(message instanceof Call) || isReadable(message.request, ...REQUEST_PROPERTIES)) {
         return this.#crashed(error);
@@ -278,7 +277,7 @@ export class ServiceActor {
     }
   }
 
-  /** Runs a handler. If it throws, the service ends with the error. */
+  /** Runs a handler. If the handler throws, the service ends with the error. */
   #guard(handle: () => void | Promise<void>): void | Promise<void> {
     try {
       const done = handle();
@@ -293,8 +292,8 @@ export class ServiceActor {
     if (message instanceof Exit) return this.#exited(message);
     if (message instanceof Idle) {
       const { idle } = this.#definition;
-      // The idle message is invalid if another message was handled since it was scheduled, which
-      // includes messages that were ahead of it in the mailbox.
+      // The idle message is outdated if another message was handled after it was scheduled,
+      // including messages that preceded it in the mailbox.
       if (message !== this.#idle || idle === undefined) return;
       return this.#settle("idle", idle.call(this, this.#state));
     }
@@ -338,7 +337,7 @@ export class ServiceActor {
     if (request.$state === "read" || request.$state === "swap") {
       return this.#replace(call as Call, request);
     }
-    // Inspection by operators calls no handler and does not reset the idle timer.
+    // Requests of operators call no handler and do not reset the idle timer.
     try {
       if (request.$state === "set") {
         this.#state = (request.change as (state: unknown) => unknown)(this.#state);
@@ -351,7 +350,7 @@ export class ServiceActor {
   }
 
   /**
-   * Handles the two requests by which another node replaces the state: to read it, and to swap it.
+   * Handles the two requests with which another node replaces the state: reading and swapping it.
    */
   #replace(
     call: Call,
@@ -382,7 +381,7 @@ export class ServiceActor {
     }
     const next = answer[1];
     if (next instanceof Outcome || next === undefined || next instanceof Promise) {
-      // The state is checked first: without a valid state there is no reply.
+      // The state is checked first: no reply is sent if it is invalid.
       this.#check(`call handler ${name}`, next);
       if (this.#persistence !== undefined) {
         this.#state = next instanceof Outcome ? next.state : next;
@@ -408,8 +407,8 @@ export class ServiceActor {
   }
 
   /**
-   * Replies with the state for the actor that replaces this one, and ends the service. A persisted
-   * state is not included.
+   * Replies with the state for the actor that replaces this one, and ends the service. The reply
+   * contains no state if the state is persisted.
    */
   #handOver(call: Call): void | Promise<void> {
     const state = this.#persistence === undefined ? this.#state : undefined;
@@ -420,7 +419,7 @@ export class ServiceActor {
   }
 
   /**
-   * Sets the new state that a handler returned, or performs its outcome. `name` is that of the
+   * Sets the new state that a handler returned, or applies its outcome. `name` is the name of the
    * handler.
    */
   #settle(name: string, next: Later<unknown>): void | Promise<void> {
@@ -443,7 +442,7 @@ export class ServiceActor {
     return continueWith === undefined ? this.#watch() : this.#continue(continueWith.value);
   }
 
-  /** Runs `continue` in a separate turn, while messages wait. */
+  /** Runs `continue` in a separate turn. Messages wait until it has ended. */
   #continue(value: unknown): Promise<void> {
     const { scheduler } = this.#system;
     const turn = new Promise<void>((begin) => scheduler.ready(new Turn(scheduler, begin)));
@@ -453,7 +452,10 @@ export class ServiceActor {
     });
   }
 
-  /** Throws unless the definition has a `continue` handler. `who` is named in the error. */
+  /**
+   * Throws unless the definition has a `continue` handler. `who` is the name of the caller in the
+   * error.
+   */
   #checkContinue(who: string): void {
     if (this.#definition.continue !== undefined) return;
     throw new BadReturnError(
@@ -462,8 +464,8 @@ export class ServiceActor {
   }
 
   /**
-   * Throws if a handler returned no state or an unresolved promise, or `continueWith` without a
-   * `continue` handler.
+   * Throws if a handler returned no state or an unresolved promise, or returned `continueWith`
+   * although there is no `continue` handler.
    */
   #check(who: string, next: unknown): void {
     const state = next instanceof Outcome ? next.state : next;
@@ -488,9 +490,9 @@ export class ServiceActor {
   }
 
   /**
-   * Handles the exit of a linked actor, which ends the service even though the actor traps exits
-   * for `terminate`. With `trapExit`, only the exit of its parent does so; others are passed to
-   * `info`.
+   * Handles the exit of a linked actor. It ends the service, even if the actor traps exits only for
+   * `terminate`. With `trapExit`, only the exit of the parent ends the service, and other exits are
+   * passed to `info`.
    */
   #exited(exit: Exit): void | Promise<void> {
     const { reason } = exit;
@@ -499,7 +501,7 @@ export class ServiceActor {
     const isInfo = trapExit || (terminate === undefined && !this.#savesLate);
     if (!order && isInfo) return this.#info(exit);
     if (!order && reason === "normal") return;
-    // `end` instead of a crash: the reason is the exit of another actor.
+    // Calls `end` rather than reporting a crash, because the reason is the exit of another actor.
     return this.#terminate(reason, () => actorRefOf(this.self.pid)?.end(reason));
   }
 
@@ -518,7 +520,7 @@ export class ServiceActor {
   }
 
   /**
-   * Runs `terminate`, then `end`; skips `terminate` if the actor was killed, or exited by
+   * Runs `terminate`, and then `end`. Skips `terminate` if the actor was killed, or exited with
    * `self.exit`.
    */
   #terminate(reason: ExitReason, end: () => void): void | Promise<void> {
@@ -548,7 +550,7 @@ export class ServiceActor {
   }
 
   /**
-   * Runs an async handler, and attributes its operations to this actor, even after its first
+   * Runs an async handler. Attributes the handler's operations to this actor, even after its first
    * `await`.
    */
   within<T>(handler: () => Promise<T>): Promise<T> {

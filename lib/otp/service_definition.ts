@@ -11,8 +11,8 @@ import type { Pid } from "../term/pid.ts";
 import type { PersistOptions } from "./store.ts";
 
 /**
- * The state of a service and the messages it accepts. It is written once, as a type: the handlers,
- * the callers and the pids are checked against it.
+ * The state of a service and the messages it accepts. Write it once, as a type: the compiler checks
+ * the handlers, the callers and the pids against it.
  *
  * @example
  * ```ts
@@ -46,7 +46,7 @@ export interface ServiceProtocol {
   readonly call?: object;
   /** The casts, as functions of their arguments; their return values are ignored. */
   readonly cast?: object;
-  /** The plain messages that `info` handles. Default: any. */
+  /** The plain messages that `info` handles. Default: any message. */
   readonly info?: unknown;
 }
 
@@ -61,22 +61,20 @@ export type InfoMessage<P extends ServiceProtocol> = P extends { readonly info: 
 /** The arguments of a handler after the state. */
 export type HandlerArgs<F> = F extends (...args: infer A) => unknown ? A : never;
 
-/** The type that a call resolves with. */
+/** The type of the value with which a call resolves. */
 export type Reply<F> = F extends (...args: never) => infer R ? Awaited<R> : never;
 
-/** The functions that call a service; each resolves with the reply. */
+/** The functions that call a service. Each resolves with the reply. */
 export type CallApi<P extends ServiceProtocol> = P extends { readonly call: infer C extends object }
   ? { [K in keyof C]: (...args: HandlerArgs<C[K]>) => Promise<Reply<C[K]>> }
   : Record<never, never>;
 
-/** The functions that cast to a service; nothing is returned. */
+/** The functions that cast to a service. They return nothing. */
 export type CastApi<P extends ServiceProtocol> = P extends { readonly cast: infer C extends object }
   ? { [K in keyof C]: (...args: HandlerArgs<C[K]>) => void }
   : Record<never, never>;
 
-/**
- * The type of a service that its pid carries: checked by the compiler, never present at run time.
- */
+/** The type of a service, as a part of the type of its pid. It exists only for the compiler. */
 export interface Serves<P extends ServiceProtocol> {
   /** The calls of the service. */
   readonly call: CallApi<P>;
@@ -86,15 +84,15 @@ export interface Serves<P extends ServiceProtocol> {
   readonly state: P["state"];
 }
 
-/** The pid of a service. Functions of another kind of service do not accept it. */
+/** The pid of a service. The functions of other kinds of services do not accept it. */
 export interface ServicePid<P extends ServiceProtocol = ServiceProtocol>
   extends Pid<InfoMessage<P>> {
-  /** Never present. Makes the pids of different kinds of services different types. */
+  /** Never present. Makes pids of different kinds of services different types. */
   readonly serves: Serves<P> | undefined;
 }
 
 /**
- * The pid of an actor whose messages the compiler does not know: for example a child returned by
+ * The pid of an actor whose message type is unknown, for example of a child returned by
  * `whichChildren`. It can be used as the pid of any actor or service.
  */
 // deno-lint-ignore no-explicit-any -- that is the point
@@ -113,7 +111,7 @@ export interface Effects {
 }
 
 /**
- * A new state and possibly an additional effect, which a handler returns instead of a state. Created by
+ * A new state with an additional effect. A handler returns it instead of a state. Created by
  * {@linkcode noReply}, {@linkcode stopService} and {@linkcode continueWith}.
  *
  * @example
@@ -134,7 +132,7 @@ export class Outcome<State> {
   /** What the handler does in addition to setting the state. */
   readonly effects: Effects;
 
-  /** Used by the runtime. */
+  /** Internal: used by the runtime. */
   constructor(state: State, effects: Effects) {
     this.state = state;
     this.effects = effects;
@@ -182,7 +180,7 @@ export function noReply<State>(state: State): Outcome<State> {
 
 /**
  * Stops the service after this handler, for `reason`. A call handler returns `[reply,
- * stopService(…)]` to reply first; without a reply the caller's promise rejects with
+ * stopService(…)]` to reply first. Without a reply, the caller's promise rejects with
  * `CallExitError`.
  *
  * @example
@@ -206,8 +204,8 @@ export function stopService<State>(reason: ExitReason, state: State): Outcome<St
 }
 
 /**
- * Runs `continue` with `value` before the next message is handled; other actors run in between. May
- * be returned by any handler; a call handler returns `[reply, continueWith(…)]` to reply first.
+ * Runs `continue` with `value` before the next message is handled. Other actors run in between. Any
+ * handler may return it; a call handler returns `[reply, continueWith(…)]` to reply first.
  * Corresponds to `{continue, Value}` of OTP.
  *
  * @example
@@ -233,7 +231,7 @@ export function continueWith<State>(state: State, value?: unknown): Outcome<Stat
   return new Outcome(state, { continueWith: { value } });
 }
 
-/** `self` of a service, in its handlers. */
+/** The `self` of a service, in its handlers. */
 export interface ServiceSelf<P extends ServiceProtocol> extends Self<InfoMessage<P>> {
   /** The pid of the service. */
   readonly pid: ServicePid<P>;
@@ -245,8 +243,8 @@ export interface ServiceSelf<P extends ServiceProtocol> extends Self<InfoMessage
  */
 export interface ServiceContext<P extends ServiceProtocol = ServiceProtocol> {
   /**
-   * The service as an actor, for example to monitor others, to set timers, or to register a name in
-   * `init`.
+   * The service as an actor, for example to monitor other actors, to set timers, or to register a
+   * name in `init`.
    */
   readonly self: ServiceSelf<P>;
 }
@@ -295,8 +293,8 @@ export interface ServiceHandlers<P extends ServiceProtocol> {
    */
   readonly name?: string | undefined;
   /**
-   * Returns the first state, from the arguments of `start`, which waits for it and rejects if it
-   * throws.
+   * Returns the first state, from the arguments of `start`. `start` waits for `init`, and rejects
+   * if `init` throws.
    */
   init(this: ServiceContext<P>, ...args: StartArgs<P>): Next<P["state"]>;
   /**
@@ -306,28 +304,33 @@ export interface ServiceHandlers<P extends ServiceProtocol> {
   info?(this: ServiceContext<P>, state: P["state"], message: InfoMessage<P>): Next<P["state"]>;
   /** Runs after a handler that returned {@linkcode continueWith}. */
   continue?(this: ServiceContext<P>, state: P["state"], value: unknown): Next<P["state"]>;
-  /** Runs after `idleMs` without a message, and again after each further `idleMs` without one. */
+  /**
+   * Runs after `idleMs` without a message, and again after each further `idleMs` without a message.
+   */
   idle?(this: ServiceContext<P>, state: P["state"]): Next<P["state"]>;
   /**
-   * Stores the state under a key, so that it survives the actor: a restarted actor continues with
-   * the stored state instead of the one that `init` returns; `init` runs in any case. `key` is a
-   * string, or a function of the arguments of `start`. The state is stored before a call is
-   * answered, unless `within` is set. A state is stored as `encodeTerm` encodes it. Default: the
-   * state ends with the actor.
+   * Stores the state under a key, so that a restarted actor continues with the stored state instead
+   * of the one that `init` returns. `init` runs in any case. `key` is a string, or a function of
+   * the arguments of `start`. The state is stored before a call is answered, unless `within` is
+   * set. The state must be a term: it is encoded as `encodeTerm` does. Default: the state is not
+   * stored.
    */
   readonly persist?:
     | PersistOptions & { readonly key: string | ((...args: StartArgs<P>) => string) }
     | undefined;
-  /** The time without messages until `idle` runs. Milliseconds. Default: never. */
+  /**
+   * The time without messages after which `idle` runs, in milliseconds. Default: `idle` never runs.
+   */
   readonly idleMs?: number | undefined;
   /**
-   * Delivers exit signals of linked actors to `info`, as `Exit` messages. Exit signals of its
-   * parent and of the node still end it. Default false.
+   * Delivers exit signals of linked actors to `info`, as `Exit` messages. Exit signals of the
+   * parent and of the node still end the service. Default false.
    */
   readonly trapExit?: boolean | undefined;
   /**
-   * Runs before the service ends: by `stop`, by the exit of its parent or of a linked actor, or
-   * because a handler threw. Does not run when the service is killed, or when `init` failed.
+   * Runs before the service ends: because of `stop`, because its parent or a linked actor has
+   * exited, or because a handler threw. Does not run when the service is killed, or when `init`
+   * failed.
    */
   terminate?(this: ServiceContext<P>, state: P["state"], reason: ExitReason): Later<void>;
 }
@@ -341,7 +344,10 @@ export type ServiceDefinition<P extends ServiceProtocol> =
     : { readonly cast?: undefined })
   & UnknownMembers<P>;
 
-/** A type that forbids unknown members of a protocol. The compiler's error shows their names. */
+/**
+ * A type that forbids unknown members of a protocol. The compiler's error message contains their
+ * names.
+ */
 export type UnknownMembers<P> = {
   readonly [
     K in
@@ -351,8 +357,8 @@ export type UnknownMembers<P> = {
 };
 
 /**
- * The protocol of a `service(…)` call without one. The name of its member is the compiler's error
- * message.
+ * The protocol of a `service(…)` call without a type argument. The name of its member is the
+ * compiler's error message.
  */
 export interface NoProtocol extends ServiceProtocol {
   /** Allows any other member. */

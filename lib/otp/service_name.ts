@@ -63,14 +63,14 @@ export interface Caller {
 export class ServiceName<P extends ServiceProtocol = ServiceProtocol> {
   /** The registered name. */
   readonly name: string;
-  /** The node on which the name is looked up. Undefined: it is looked up in `source`. */
+  /** The node on which the name is looked up. Undefined if the name is looked up in `source`. */
   readonly node: string | undefined;
   /** Never present. Makes the names of different kinds of services different types. */
   declare readonly serves: ServicePid<P>["serves"];
-  /** The place where the name is looked up. Used by the runtime. */
+  /** The place where the name is looked up. Internal: used by the runtime. */
   readonly source: NameSource | Caller;
 
-  /** Used by the runtime. Programs call {@linkcode Service.at} instead. */
+  /** Internal: programs call {@linkcode Service.at}. */
   constructor(source: NameSource | Caller, name: string, node?: string) {
     this.name = name;
     this.node = node;
@@ -78,9 +78,9 @@ export class ServiceName<P extends ServiceProtocol = ServiceProtocol> {
   }
 
   /**
-   * Returns the pid that the name currently has on this node.
+   * Returns the pid of the actor that currently has the name on this node.
    *
-   * @throws {NoProcError} `code` "noproc": nothing is registered under it.
+   * @throws {NoProcError} `code` "noproc": no actor has the name.
    */
   get pid(): ServicePid<P> {
     const source = this.source;
@@ -93,7 +93,7 @@ export class ServiceName<P extends ServiceProtocol = ServiceProtocol> {
     return pid as ServicePid<P>;
   }
 
-  /** Calls the actor registered under the name. Used by the runtime. */
+  /** Calls the actor registered under the name. Internal: used by the runtime. */
   call(request: unknown, options?: CallOptions): Promise<unknown> {
     const { name, node } = this;
     if (node !== undefined) {
@@ -101,7 +101,7 @@ export class ServiceName<P extends ServiceProtocol = ServiceProtocol> {
       return revive(answer);
     }
     const source = this.source as { call?: Caller["call"] };
-    // Prefers `source.call`, because its errors name the caller.
+    // `source.call` is preferred, because its errors name the caller.
     if (source.call !== undefined) return source.call(name, request, options);
     const pid = this.found() as Pid<never> as Pid<Call> | undefined;
     return pid === undefined
@@ -109,7 +109,7 @@ export class ServiceName<P extends ServiceProtocol = ServiceProtocol> {
       : systemOf(pid).call(pid, request, options);
   }
 
-  /** Sends to the actor registered under the name. Used by the runtime. */
+  /** Sends to the actor registered under the name. Internal: used by the runtime. */
   send(message: unknown): void {
     const { name, node } = this;
     if (node !== undefined) return (this.source as Caller).send({ name, node }, message);
@@ -118,7 +118,8 @@ export class ServiceName<P extends ServiceProtocol = ServiceProtocol> {
   }
 
   /**
-   * Returns the pid that the name currently has on this node, or undefined. Used by the runtime.
+   * Returns the pid that the name currently has on this node, or undefined. Internal: used by the
+   * runtime.
    */
   found(): ServicePid<P> | undefined {
     try {

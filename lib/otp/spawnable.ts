@@ -22,7 +22,10 @@ export type SpawnableChild<Args extends unknown[]> =
   & Pick<RemoteChildSpec, "node" | "onNodeDown" | "timeout" | "ready">
   & ([] extends Args ? { readonly args?: Args } : { readonly args: Args });
 
-/** The options of a spawn on another node. */
+/**
+ * The spec of a remote child without the members that the {@linkcode Spawnable} adds. `Args` are
+ * the types of the function's arguments.
+ */
 export type SpawnOn = Pick<RemoteSpawn, "timeout" | "owned">;
 
 /**
@@ -30,13 +33,16 @@ export type SpawnOn = Pick<RemoteSpawn, "timeout" | "owned">;
  * is one too.
  */
 export interface Spawnable<Message, Args extends unknown[]> {
-  /** The name under which nodes expose it. */
+  /**
+   * A function, and the name under which nodes expose it. Created by {@linkcode remote}. A
+   * `Service` is a `Spawnable` too.
+   */
   readonly name: string;
-  /** The function that is spawned. */
+  /** The name under which nodes expose the function. */
   readonly body: ActorFunction<Message, Args>;
-  /** Returns the first argument of `spawn` to run the function on a node, `name@host:port`. */
+  /** The function that is spawned. */
   on(node: string, options?: SpawnOn): RemoteSpawn<Message, Args>;
-  /** Returns the spec of a child that a supervisor runs on another node. */
+  /** Returns the first argument of `spawn` that runs the function on a node, `name@host:port`. */
   child(spec: SpawnableChild<Args>): RemoteChildSpec;
 }
 
@@ -82,7 +88,7 @@ export function remote<Message, Args extends unknown[]>(
   return spawnable(name, body);
 }
 
-/** Returns the definition. An empty name counts as missing. */
+/** Returns the definition. An empty name counts as a missing name. */
 export function spawnable<Message, Args extends unknown[]>(
   name: string,
   body: ActorFunction<Message, Args>,

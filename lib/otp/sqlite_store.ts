@@ -16,8 +16,8 @@ const BUSY_MS = 5_000;
 export interface SqliteStoreOptions {
   /**
    * `"full"`: saved values survive a power failure, at the cost of a disk flush per commit.
-   * `"normal"`: they survive a crash of the process, but perhaps not a power failure. Default
-   * "full".
+   * `"normal"`: saved values survive a crash of the process, but may be lost in a power failure.
+   * Default "full".
    */
   readonly synchronous?: "full" | "normal" | undefined;
 }
@@ -153,7 +153,7 @@ function commit(database: Database, batch: readonly Write[]): void {
     try {
       database.exec("ROLLBACK");
     } catch {
-      // The transaction was not open any more.
+      // The transaction had already ended.
     }
     for (const { reject } of batch) reject(error);
     return;

@@ -1,8 +1,7 @@
 /**
- * Starts an actor and waits until it has started: shared by services and supervisors.
+ * Starts an actor and waits until it has started. Services and supervisors use it.
  *
- * A failed start is reported only by its rejection: the starter receives no exit signal, and no
- * crash is reported.
+ * A failed start only rejects: the starter receives no exit signal, and no crash is reported.
  *
  * @module
  */
@@ -16,12 +15,13 @@ import type { ExitReason } from "../term/exit.ts";
 import type { Pid } from "../term/pid.ts";
 
 /**
- * A node or an actor that starts services and supervisors. An actor is linked to what it starts.
+ * A node or an actor that starts services and supervisors. If it is an actor, they are linked with
+ * it.
  */
 export interface Starter {
   /** Spawns an actor that runs `body`. */
   spawn<M, A extends unknown[]>(body: ActorFunction<M, A>, ...args: A): Pid<M>;
-  /** Spawns an actor and links to it. Only actors have this method. */
+  /** Spawns an actor and links with it. Only actors have this method. */
   spawnLink?<M, A extends unknown[]>(body: ActorFunction<M, A>, ...args: A): Pid<M>;
   /** The pid of the starter, if it is an actor. */
   readonly pid?: Pid<never>;
@@ -31,7 +31,7 @@ export interface Starter {
 
 /** Receives the result of the start of an actor. Only the first call has an effect. */
 export interface Starting {
-  /** The actor that started this one, if any. */
+  /** The actor that started this one. Undefined if a node started it. */
   readonly parent: Pid<never> | undefined;
   /** Reports that the actor has started. */
   done(): void;
@@ -40,17 +40,18 @@ export interface Starting {
 }
 
 /**
- * Whether an exit signal must end an actor that traps exits: it came from the actor that started it,
- * or from outside of actors, on any node.
+ * Returns whether an exit signal must end an actor that traps exits: it came from the actor that
+ * started it, or from outside of actors, on any node.
  */
 export function isOrder(system: System, parent: Pid<never> | undefined, { from }: Exit): boolean {
   return from === parent || from.id === system.pid.id;
 }
 
 /**
- * Spawns an actor, linked if an actor starts it, and waits until it reports that it has started.
- * `kind` is its name in reports: "supervisor", or the name of a service. Rejects with the cause of
- * a failure: the `Error` itself, or an `ActorExitError` with the reason.
+ * Spawns an actor, and waits until it reports that it has started. If an actor starts it, it is
+ * linked with that actor. `kind` is its name in reports: "supervisor", or the name of a service.
+ * Rejects with the cause of a failure: the `Error` itself, or an `ActorExitError` with the exit
+ * reason.
  */
 export function startAndWait<M>(
   from: Starter,
@@ -72,20 +73,18 @@ export function startAndWait<M>(
         },
       };
       const pid = from.spawnLink === undefined ? from.spawn(run!) : from.spawnLink(run!);
-      // If it exits before it has started, its exit reason is the cause.
+      // If the actor exits before it has started, its exit reason is the cause.
       systemOf(pid).whenEnded(pid).then((reason) => {
         reject(reason instanceof Error ? reason : new ActorExitError(pid as Pid, reason));
       });
     }));
 }
 
-/**
- * Ends an actor as its own code would end it, but without the exception that `self.exit` throws.
- */
+/** Ends an actor as its own code does with `self.exit`, but does not throw. */
 export function endSelf(self: { exit(reason: ExitReason): unknown }, reason: ExitReason): void {
   try {
     self.exit(reason);
   } catch {
-    // `self.exit` throws to stop the code that follows the call. Here, no code follows.
+    // `self.exit` throws in order to stop the code that follows. Here, no code follows.
   }
 }

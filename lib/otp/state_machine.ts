@@ -6,12 +6,12 @@
  *                   │ postponed                    │ another state
  *                   └──────────◀──── handled again ◀── exit ─▶ enter ─▶ its timeouts
  *
- * Timers are compared by identity when they fire: a timer of a previous state, or one that was set
- * again, has no effect even if its message is already in the mailbox. Due times are part of the
- * state, so that a stored or moved machine continues with them.
+ * When a timer fires, it is compared with the current one: a timer of a previous state, or one that
+ * was set again, has no effect, even if its message is already in the mailbox. Due times are part
+ * of the state, so that a stored or moved machine continues with its timeouts.
  *
- * Longer than 400 lines: rules, postponed events and timeouts change one state. The table that they
- * read is in `state_machine_rules.ts`.
+ * Longer than 400 lines: events, postponed events and timeouts change the same state. The table of
+ * rules is in `state_machine_rules.ts`.
  *
  * @module
  */
@@ -42,12 +42,14 @@ import {
 } from "./state_machine_rules.ts";
 import { UnknownCallError } from "./unknown_call.ts";
 
-/** Maximum number of postponed events. Further calls are rejected, and casts dropped. */
+/**
+ * Maximum number of postponed events. Further calls are rejected, and further casts are dropped.
+ */
 export const POSTPONED_MAX = 10_000;
 
 /**
- * Maximum number of internal and postponed events that one message causes. Above it the machine
- * crashes.
+ * Maximum number of internal and postponed events that one message may cause. When it is exceeded,
+ * the machine crashes.
  */
 const CHAIN_MAX = 20_000;
 
@@ -73,7 +75,7 @@ interface Event {
   readonly call: Call | undefined;
 }
 
-/** The message of a timer that has fired. */
+/** The message of a timer. */
 class Fired {
   readonly key: string;
   timer: TimerRef | undefined = undefined;
@@ -92,24 +94,24 @@ class Transient {
 
 type State = MachineState;
 
-/** The message with which a machine enters its first state, or continues in the stored one. */
+/** The message after which a machine enters its first state, or continues in the stored one. */
 const BEGIN = Symbol("begin");
 
 /**
  * Defines a kind of state machine: its protocol as a type, and a table of its states. It is
  * started, called, supervised, stored and sharded like a service.
  *
- * - An event is a call or a cast of the protocol. Its rule is the next state; a handler, which does
- *   not change the state; or `{ to, run }`, where `to` has the possible next states, and `run` may
- *   choose one.
+ * - An event is a call or a cast of the protocol. Its rule is one of these: the next state; a
+ *   handler, which does not change the state; or `{ to, run }`, where `to` lists the possible next
+ *   states, and `run` may choose one.
  * - A call without a rule in the current state is rejected with `UnknownCallError`; a cast is
  *   ignored.
  * - `{ postpone: true }` keeps an event until the state changes.
- * - `after` is the state timeout, `idle` the timeout without events, `timeouts` are named. A
- *   timeout that was cancelled, or that belongs to a state that was left, never fires.
+ * - `after` is the timeout of a state, `idle` the timeout without events, and `timeouts` are named
+ *   timeouts. A timeout that was cancelled, or that belongs to a state that was left, never fires.
  *
  * @throws {ArgumentError} `code` "badarg": a state or option is unknown, or a rule, a function or a
- * time is invalid. `start` rejects with it if the stored state is none of the definition.
+ * time is invalid. `start` rejects with it if the stored state is not in the definition.
  *
  * @example
  * ```ts
@@ -176,7 +178,7 @@ class Machine {
     checkDefinition(definition);
   }
 
-  /** The service that runs the machine. */
+  /** Returns the definition of the service that runs the machine. */
   service(): AnyDefinition {
     // deno-lint-ignore no-this-alias -- `this` is the service's in its handlers
     const machine = this;
@@ -199,8 +201,8 @@ class Machine {
           continueWith({ state: initial, data, due: undefined }, BEGIN);
         return first instanceof Promise ? first.then(begin) : begin(first);
       },
-      // A machine handles calls and casts with the same functions. For callers, the protocol
-      // determines the kind of an event.
+      // A machine handles calls and casts with the same functions. The protocol determines for
+      // callers which events are calls.
       call: handlers,
       cast: handlers,
       info(state, message) {
@@ -214,7 +216,7 @@ class Machine {
     };
   }
 
-  /** Throws unless the definition has the state of a machine that was stored or moved. */
+  /** Throws unless the definition contains the state of a machine that was stored or moved. */
   restored({ state }: State): void {
     if (Object.hasOwn(this.#definition.states, state)) return;
     throw new ArgumentError(
@@ -237,7 +239,7 @@ class Machine {
     if (!(message instanceof Fired)) return state;
     const { timers } = this.#of(actor);
     const { key } = message;
-    // The timer was cancelled or set again after its message had been sent.
+    // The timer was cancelled or set again after it had sent its message.
     if (timers.get(key) !== message) return state;
     timers.delete(key);
     const due = { ...state.due };
@@ -263,20 +265,20 @@ class Machine {
     const at = replies.findIndex(([one]) => one === call);
     const own = at < 0 ? undefined : replies.splice(at, 1)[0];
     transient.replies = [];
-    // If the machine stops, it replies now; the stored state does not change any more.
+    // If the machine stops, it replies now: the stored state does not change any more.
     if (ran instanceof Outcome) {
       for (const [one, reply] of replies) one.reply(reply);
     }
     const next = ran instanceof Outcome || replies.length === 0 ? ran : continueWith(ran, replies);
     if (own !== undefined) {
-      // Sets the call, which is rejected if the state cannot be stored.
+      // Sets the call that is rejected if the state cannot be stored.
       actor.call = call;
       return [own[1], next];
     }
     return call !== undefined && !(next instanceof Outcome) ? noReply(next) : next;
   }
 
-  /** Handles events until none is left. */
+  /** Handles events until the queue is empty. */
   #run(
     actor: ServiceActor,
     state: State,
@@ -323,7 +325,7 @@ class Machine {
       this.#postpone(actor, event);
       return state;
     }
-    // Sets the call, which is rejected if the handler throws.
+    // Sets the call that is rejected if the handler throws.
     actor.call = event.call;
     const run = typeof rule === "string" ? undefined : typeof rule === "function" ? rule : rule.run;
     const effects = run?.call(actor, state.data, ...event.args);
@@ -398,7 +400,7 @@ class Machine {
     return entered;
   }
 
-  /** Throws unless a handler has returned nothing, or effects. */
+  /** Throws unless a handler has returned effects or nothing. */
   #check(handler: string, effects: unknown): void {
     if (effects === undefined) return;
     const isObject = typeof effects === "object" && effects !== null && !Array.isArray(effects) &&
@@ -414,7 +416,7 @@ class Machine {
     for (const name in (effects as Effects).timeouts) this.#checkKnown(handler, "timeouts", name);
   }
 
-  /** Throws unless some state has a rule for an internal event or a named timeout. */
+  /** Throws unless at least one state has a rule for an internal event or a named timeout. */
   #checkKnown(handler: string, kind: "on" | "timeouts", name: string): void {
     const { states, any } = this.#definition;
     if (ruleOf(any?.[kind], name) !== undefined) return;

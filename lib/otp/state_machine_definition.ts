@@ -10,7 +10,7 @@ import type { PersistOptions } from "./store.ts";
 
 /** The protocol of a state machine: its states, data and events. */
 export interface MachineProtocol {
-  /** The names of its states, as a union of string literals. */
+  /** The names of the states, as a union of string literals. */
   readonly states: string;
   /** The data of the machine. */
   readonly data: unknown;
@@ -51,13 +51,13 @@ export type MachineCalls<P> = P extends { readonly call: infer C extends object 
 export type MachineCasts<P> = P extends { readonly cast: infer C extends object } ? C
   : Record<never, never>;
 
-/** What a handler does: changes the data, the state or timeouts. All members are optional. */
+/** What a handler changes: the data, the state or timeouts. All members are optional. */
 export interface MachineEffects<P extends MachineProtocol> {
   /** The new data of the machine. Default: unchanged. */
   readonly data?: P["data"] | undefined;
   /**
-   * The next state, one of the rule's `to`. Naming the current state does not leave and re-enter
-   * it. Default: the same state.
+   * The next state, one of the rule's `to`. If it is the current state, the state is neither left
+   * nor entered again. Default: the same state.
    */
   readonly to?: P["states"] | undefined;
   /**
@@ -66,8 +66,8 @@ export interface MachineEffects<P extends MachineProtocol> {
    */
   readonly next?: readonly [event: keyof MachineCasts<P> & string, ...args: unknown[]] | undefined;
   /**
-   * Sets named timeouts in milliseconds, or cancels them with `undefined`. State changes do not
-   * cancel them. Default: all stay as they are.
+   * Sets named timeouts in milliseconds, or cancels them with `undefined`. A change of the state
+   * does not cancel them. Default: all named timeouts stay.
    */
   readonly timeouts?: Readonly<Record<string, number | undefined>> | undefined;
   /** Ends the machine with this exit reason. Default: the machine continues. */
@@ -75,8 +75,8 @@ export interface MachineEffects<P extends MachineProtocol> {
 }
 
 /**
- * Result of the handler of a call: a reply, or nothing if it replies later with a stored
- * `this.call`.
+ * The result of the handler of a call: a reply, or nothing if the machine replies later with a
+ * stored `this.call`.
  */
 export type MachineAnswer<P extends MachineProtocol, R> =
   & MachineEffects<P>
@@ -90,11 +90,11 @@ export type MachineTargets<P extends MachineProtocol> = P["states"] | readonly P
 
 /** A rule that keeps an event until the state changes, and then handles it again. */
 export interface Postponed {
-  /** Always true: marks the rule. */
+  /** Always true. Marks the rule. */
   readonly postpone: true;
 }
 
-/** The rule of an event: the next state, or a handler. Without `to` the state does not change. */
+/** The rule of an event: the next state, or a handler. Without `to`, the state does not change. */
 export type MachineRule<P extends MachineProtocol, Args extends unknown[], Result, Context> =
   | Postponed
   | ((this: Context, data: P["data"], ...args: Args) => Later<Result>)
@@ -117,7 +117,7 @@ export type MachineCallRule<P extends MachineProtocol, F> =
 export interface MachineTimeout<P extends MachineProtocol> {
   /** Milliseconds after which the timeout fires. */
   readonly ms: number;
-  /** The state that the timeout leads to, or several of which `run` chooses one. */
+  /** The next state after the timeout, or several states of which `run` chooses one. */
   readonly to: MachineTargets<P>;
   /** Called when the timeout fires. */
   readonly run?:
@@ -144,24 +144,32 @@ export interface MachineEvents<P extends MachineProtocol> {
 
 /** The rules of one state. */
 export interface MachineStateRules<P extends MachineProtocol> extends MachineEvents<P> {
-  /** Fires after this time in the state, as OTP's state timeout. Default: no timeout. */
+  /**
+   * Fires after this time in the state. Corresponds to OTP's state timeout. Default: no timeout.
+   */
   readonly after?: MachineTimeout<P> | undefined;
-  /** Fires after this time without an event, as OTP's event timeout. Default: no timeout. */
+  /**
+   * Fires after this time without an event. Corresponds to OTP's event timeout. Default: no
+   * timeout.
+   */
   readonly idle?: MachineTimeout<P> | undefined;
-  /** Called when the state is entered. Cannot change the state. Default: nothing is called. */
+  /** Called when the state is entered. It cannot change the state. Default: nothing is called. */
   readonly enter?:
     | ((this: ServiceContext, data: P["data"]) => Omit<MachineEffects<P>, "to" | "stop"> | void)
     | undefined;
   /**
-   * Called when the state is left. Returns the new data, or undefined to keep it. Default: nothing
-   * is called.
+   * Called when the state is left. Returns the new data, or undefined to keep the data. Default:
+   * nothing is called.
    */
   readonly exit?: ((this: ServiceContext, data: P["data"]) => P["data"] | void) | undefined;
 }
 
 /** The definition of a state machine. */
 export interface MachineDefinition<P extends MachineProtocol> {
-  /** The name in reports and for `node.expose`. Default "machine". */
+  /**
+   * The name in reports, and the name under which `node.expose` exposes the machine. Default
+   * "machine".
+   */
   readonly name?: string | undefined;
   /** The initial state. */
   readonly initial: P["states"];
@@ -169,9 +177,9 @@ export interface MachineDefinition<P extends MachineProtocol> {
   readonly data: (this: ServiceContext, ...args: StartArgs<MachineService<P>>) => Later<P["data"]>;
   /** The rules of each state, by the name of the state. */
   readonly states: { readonly [S in P["states"]]: MachineStateRules<P> };
-  /** Rules for events in states that have no rule of their own. Default: there are none. */
+  /** Rules for events in states without a rule for the event. Default: no rules. */
   readonly any?: MachineEvents<P> | undefined;
-  /** Stores state, data and timeouts, as for services. Default: they end with the actor. */
+  /** Stores state, data and timeouts, as for services. Default: they are not stored. */
   readonly persist?:
     | PersistOptions & {
       readonly key: string | ((...args: StartArgs<MachineService<P>>) => string);

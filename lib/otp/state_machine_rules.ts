@@ -1,6 +1,6 @@
 /**
- * The table of a state machine: its states and rules without the types of its protocol, the check
- * of a definition, and its diagram. Deterministic.
+ * The table of a state machine without the types of its protocol: its states and rules, the check
+ * of a definition, and the diagram. Deterministic.
  *
  * @module
  */
@@ -48,7 +48,7 @@ export interface Definition {
   readonly persist?: AnyDefinition["persist"];
 }
 
-/** The names of all members of a definition, by which misspelt ones are found. */
+/** The names of all members of a definition, to detect misspelt ones. */
 const DEFINITION: Readonly<Record<keyof MachineDefinition<MachineProtocol>, true>> = {
   name: true,
   initial: true,
@@ -67,7 +67,7 @@ const STATE: Readonly<Record<keyof Rules, true>> = {
   exit: true,
 };
 
-/** The names of all effects, by which misspelt ones are found. */
+/** The names of all effects, to detect misspelt ones. */
 export const EFFECTS: Readonly<Record<keyof Effects, true>> = {
   data: true,
   to: true,
@@ -78,7 +78,9 @@ export const EFFECTS: Readonly<Record<keyof Effects, true>> = {
   noReply: true,
 };
 
-/** Returns the rule of an event or a timeout. Names such as `toString` have one only if defined. */
+/**
+ * Returns the rule of an event or a timeout. Inherited properties such as `toString` are not rules.
+ */
 export function ruleOf(
   rules: Readonly<Record<string, Rule>> | undefined,
   name: string,
@@ -135,7 +137,7 @@ export function checkDefinition({ initial, data, states, any, ...rest }: Definit
   }
 }
 
-/** Returns what is wrong in the form of a rule, or undefined. */
+/** Describes the fault in the form of a rule. Returns undefined if the form is valid. */
 function wrongIn(rule: unknown): string | undefined {
   if (typeof rule === "string" || typeof rule === "function") return undefined;
   const { postpone, to, run } = (rule ?? {}) as Record<string, unknown>;

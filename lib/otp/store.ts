@@ -1,5 +1,5 @@
 /**
- * Stores for the states of services beyond the lifetime of their actors. Any database with
+ * Stores, which keep the states of services beyond the lifetime of their actors. Any database with
  * compare-and-set of one row can be used.
  *
  * @module
@@ -15,10 +15,10 @@ export interface Stored {
 
 /**
  * Stores versioned values by key. `save` and `remove` are compare-and-set operations: an actor
- * cannot overwrite a state that another actor has replaced since it was loaded, not even after a
- * partition.
+ * cannot overwrite a state that another actor has stored since the first actor loaded it, not even
+ * after a partition.
  *
- * Several nodes may use one store at a time, if it is a database that all of them can reach. All
+ * Several nodes may use one store at a time, for example a database that all of them can reach. All
  * functions may return promises. A rejection ends the actor that awaits it.
  */
 export interface Store {
@@ -26,8 +26,8 @@ export interface Store {
   load(key: string): Stored | undefined | Promise<Stored | undefined>;
   /**
    * Stores a value as `version` if the stored version is `previous`, or if nothing is stored and
-   * `previous` is undefined. Returns whether it was stored. After true, the value must survive the
-   * process.
+   * `previous` is undefined. Returns whether it was stored. If the result is true, the value must
+   * survive the process.
    */
   save(
     key: string,
@@ -46,17 +46,17 @@ export interface PersistOptions {
   /** The store that the state is written to. */
   readonly store: Store;
   /**
-   * Maximum delay until a change is stored, in milliseconds. Default 0: before a call is answered
-   * and the next message is handled, so that no answered call is lost. A delay reduces writes, but
-   * the changes within it may be lost when the process crashes. A service that exits normally
-   * stores its state first.
+   * Maximum delay before a change is stored, in milliseconds. Default 0: a change is stored before
+   * a call is answered and the next message is handled, so that the effect of an answered call is
+   * never lost. A delay reduces the number of writes, but a crash of the process may lose the
+   * changes within it. A service that exits normally stores its state first.
    */
   readonly within?: number | undefined;
 }
 
 /**
- * The stored state was replaced by another actor since this one loaded it. This actor exits, and
- * the operation is not answered. `code` is "stale".
+ * Another actor has replaced the stored state since this actor loaded it. This actor exits, and the
+ * operation is not answered. `code` is "stale".
  *
  * @example
  * ```ts

@@ -12,7 +12,7 @@
 import { unreachable } from "../base/assert.ts";
 
 /**
- * Determines which siblings are restarted with a child that exited.
+ * Determines which siblings are restarted together with a child that has exited.
  *
  * @example
  * ```ts
@@ -27,7 +27,7 @@ export const STRATEGIES = ["one_for_one", "one_for_all", "rest_for_one"] as cons
 /** One of {@linkcode STRATEGIES}. */
 export type Strategy = (typeof STRATEGIES)[number];
 
-/** Returns the range of children, end excluded, that restart with the child at `failed`. */
+/** Returns the range of children that restart with the child at `failed`. The end is exclusive. */
 export function affected(strategy: Strategy, failed: number, count: number): [number, number] {
   switch (strategy) {
     case "one_for_one":

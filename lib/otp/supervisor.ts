@@ -42,9 +42,11 @@ export class Supervisor {
   }
 
   /**
-   * Starts a supervisor, linked if an actor starts it, and resolves when its children have started.
+   * Starts a supervisor. If an actor starts it, it is linked with that actor. Resolves when the
+   * children have started.
    *
-   * Exit signals of its starter and of the node end it; those of other actors are ignored.
+   * Exit signals of its starter and of the node end the supervisor. It ignores exit signals of
+   * other actors.
    *
    * @throws {SupervisorError} `code` "start_failed": a child could not be started; earlier children
    * have been stopped.
@@ -88,9 +90,9 @@ export class Supervisor {
   }
 
   /**
-   * Returns a function to expose, so that a supervisor on another node can have a supervisor on
-   * this node as its child: a tree that spans nodes. The child's spec has `type: "supervisor"` and
-   * `ready: true`.
+   * Returns a function that runs a supervisor, for `node.expose`. A supervisor on another node can
+   * then start it as a child, so that the tree spans both nodes. The child's spec has `type:
+   * "supervisor"` and `ready: true`.
    *
    * @throws {ChildSpecError} `code` "badchild": a child's spec is invalid.
    *
@@ -152,19 +154,19 @@ export class Supervisor {
     return this.#ask({ $child: "delete", id });
   }
 
-  /** Returns the children, in the order of their start. */
+  /** Returns the children in the order of their start. */
   whichChildren(): Promise<ChildInfo[]> {
     return this.#ask({ $child: "which" });
   }
 
-  /** Returns the numbers of children. */
+  /** Counts the children by kind. */
   countChildren(): Promise<ChildCount> {
     return this.#ask({ $child: "count" });
   }
 
   /**
-   * Stops the children in reverse order, and then the supervisor; resolves when it has exited, also
-   * if it had exited before.
+   * Stops the children in reverse order, and then the supervisor. Resolves when the supervisor has
+   * exited, or at once if it had exited before.
    *
    * @throws {NoConnectionError} `code` "noconnection": the supervisor's node is unreachable.
    */

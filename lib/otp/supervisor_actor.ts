@@ -38,13 +38,16 @@ export type AutoShutdown = (typeof AUTO_SHUTDOWNS)[number];
 export interface SupervisorOptions {
   /** Determines which children are restarted together. Default "one_for_one". */
   readonly strategy?: Strategy | undefined;
-  /** Maximum number of restarts within `period`; more end the supervisor. Default 3. */
+  /**
+   * Maximum number of restarts within `period`. When it is exceeded, the supervisor ends. Default
+   * 3.
+   */
   readonly intensity?: number | undefined;
-  /** The window of `intensity`, in milliseconds. Default 5000. */
+  /** The time window of `intensity`, in milliseconds. Default 5000. */
   readonly period?: number | undefined;
   /** Determines when significant children end the supervisor. Default "never". */
   readonly autoShutdown?: AutoShutdown | undefined;
-  /** The children, which are started in this order and stopped in reverse. Default: none. */
+  /** The children. They are started in this order and stopped in reverse. Default: no children. */
   readonly children?: readonly ChildSpec[] | undefined;
 }
 
@@ -54,7 +57,7 @@ export type SupervisorRequest =
   | { readonly $child: "terminate" | "restart" | "delete"; readonly id: string }
   | { readonly $child: "which" | "count" };
 
-/** The options of a supervisor, checked and with their defaults filled in. */
+/** Options of a supervisor, checked and completed with defaults. */
 interface Complete {
   readonly strategy: Strategy;
   readonly autoShutdown: AutoShutdown;
@@ -62,7 +65,7 @@ interface Complete {
   readonly children: Child[];
 }
 
-/** The names of all options, by which misspelt ones are found. */
+/** The names of all options, to detect misspelt ones. */
 const OPTIONS: Readonly<Record<keyof SupervisorOptions, true>> = {
   strategy: true,
   intensity: true,
@@ -106,7 +109,7 @@ export class SupervisorActor extends SupervisorBase<SupervisorRequest> {
   readonly #children: Map<string, Child>;
   /**
    * The scheduled restart of all waiting children. Undefined with "one_for_one", where each child
-   * has a scheduled restart of its own.
+   * has its own scheduled restart.
    */
   #wave: Due | undefined = undefined;
 
@@ -148,7 +151,7 @@ export class SupervisorActor extends SupervisorBase<SupervisorRequest> {
     return this.#isOver(child) ? "shutdown" : undefined;
   }
 
-  /** Returns whether the final exit of a child ends the supervisor, by `autoShutdown`. */
+  /** Returns whether the final exit of a child ends the supervisor, according to `autoShutdown`. */
   #isOver(child: Child): boolean {
     if (!child.spec.significant || this.#autoShutdown === "never") return false;
     return this.#autoShutdown === "any_significant" ||
@@ -164,7 +167,7 @@ export class SupervisorActor extends SupervisorBase<SupervisorRequest> {
     const group = all.slice(from, to);
     for (const one of group.toReversed()) {
       if (one.pid !== undefined) await this.lifecycle.stop(one);
-      // Temporary children are not restarted because of a sibling's failure.
+      // A temporary child is not restarted when a sibling has failed.
       if (one !== child && one.spec.restart === "temporary") this.#forget(one);
       else one.restarting = true;
     }
@@ -179,7 +182,7 @@ export class SupervisorActor extends SupervisorBase<SupervisorRequest> {
     const due = new Due(alone ? child : undefined);
     if (alone) child.waits = due;
     else {
-      // The new restart replaces the scheduled one. It is not earlier than the replaced one.
+      // The new restart replaces the scheduled one, and is not earlier than that.
       const before = this.#wave?.timer;
       const left = before === undefined ? 0 : this.lifecycle.system.cancelTimer(before) || 0;
       pause = Math.max(pause, left);
@@ -195,7 +198,7 @@ export class SupervisorActor extends SupervisorBase<SupervisorRequest> {
     return due.child === undefined ? [...this.children] : [due.child];
   }
 
-  /** Makes a child wait for a node. Except with "one_for_one", the children after it wait too. */
+  /** Makes a child wait for a node. Except with "one_for_one", the later children wait too. */
   protected override hold(child: Child): boolean {
     this.lifecycle.remoteChildren.wait(child);
     if (this.#strategy === "one_for_one") return true;
@@ -208,7 +211,7 @@ export class SupervisorActor extends SupervisorBase<SupervisorRequest> {
 
   protected override waitingGroups(): readonly (readonly Child[])[] {
     const { remoteChildren } = this.lifecycle;
-    // All waiting children will be started together by the scheduled restart.
+    // The scheduled restart will start all waiting children together.
     if (this.#wave !== undefined) return [];
     if (this.#strategy === "one_for_one") return [remoteChildren.startable(this.children)];
     const waiting = [...this.children].filter(({ waiting }) => waiting);

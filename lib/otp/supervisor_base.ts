@@ -12,9 +12,9 @@
  *                        ▲                                                │
  *                        └──────────── a start fails: counts as an exit ───┘
  *
- * It starts and stops children one after another, and handles the next message afterwards. While it
- * waits for a start function, it only checks for exit signals that end it. The kinds differ in
- * which children restart together, and in their requests.
+ * A supervisor starts and stops children one after another, and then handles the next message.
+ * While it waits for a start function, it only checks for exit signals that must end it. The two
+ * kinds of supervisors differ in which children restart together, and in their requests.
  *
  * @module
  */
@@ -35,14 +35,14 @@ import { assertNear, refuse } from "./remote_errors.ts";
 import { childInfo, countChildren, startFailed } from "./child_info.ts";
 
 /**
- * The result of most methods: the reason for which the supervisor must end, or `undefined` if it
+ * The result of most methods: the reason for which the supervisor must end. Undefined if it
  * continues.
  */
 export type Ending = ExitReason | undefined;
 
 /** The message that a supervisor sends to itself when a scheduled restart is due. */
 export class Due {
-  /** The child to restart. Undefined: all waiting children. */
+  /** The child to restart. Undefined to restart all waiting children. */
   readonly child: Child | undefined;
   timer: TimerRef | undefined = undefined;
 
@@ -51,12 +51,13 @@ export class Due {
   }
 }
 
-/** The children to restart at once, or a restart to schedule. */
+/** The children to restart at once, or the restart to schedule. */
 export type RestartPlan = readonly Child[] | { readonly due: Due; readonly pause: number };
 
 /**
- * The actor of a supervisor. Each kind of supervisor overrides the abstract methods. They decide
- * and return the next step; they do not call back, except to start or stop a child on request:
+ * The actor of a supervisor. Each kind of supervisor overrides the abstract methods. These methods
+ * decide and return the next step. They call the base class only to start or stop a child on
+ * request:
  *
  *     Exit ─▶ #handle ─▶ #exited ─▶ #again ─▶ #restart ─▶ planRestart ─▶ #begin ─▶ ChildLifecycle.start
  */
@@ -65,7 +66,7 @@ export abstract class SupervisorBase<Request extends { readonly $child: string }
   protected readonly lifecycle: ChildLifecycle;
   readonly #intensity: Intensity;
 
-  /** Must be called in the first turn of the actor. */
+  /** The constructor must be called in the first turn of the actor. */
   constructor(self: Self, parent: Pid<never> | undefined, intensity: Intensity) {
     self.trapExit = true;
     this.self = self;
@@ -91,20 +92,20 @@ export abstract class SupervisorBase<Request extends { readonly $child: string }
   /** Stops the children that restart together with this one, in reverse order. */
   protected abstract stopGroup(child: Child): void | Promise<void>;
   /**
-   * Plans the restart of a child and of those that restart with it: at once, after `pause`
+   * Plans the restart of a child and of those that restart with it: at once, or after `pause`
    * milliseconds, or, with `later`, after the messages that are already queued.
    */
   protected abstract planRestart(child: Child, pause: number, later: boolean): RestartPlan;
   /**
-   * Returns the children that a scheduled restart must start now. None, if a later one has replaced
-   * it.
+   * Returns the children that a scheduled restart must start now. Returns none if a later restart
+   * has replaced it.
    */
   protected abstract due(due: Due): readonly Child[];
-  /** Handles a child that waits for a node. Returns whether the children after it may start. */
+  /** Handles a child that waits for a node. Returns whether the later children may start. */
   protected abstract hold(child: Child): boolean;
   /**
-   * Returns the waiting children whose node may be available, in groups that are started one by
-   * one.
+   * Returns the waiting children whose node may be available, in groups. The groups are started one
+   * by one.
    */
   protected abstract waitingGroups(): readonly (readonly Child[])[];
   /** Stops all children. */
@@ -125,8 +126,8 @@ export abstract class SupervisorBase<Request extends { readonly $child: string }
     if (message instanceof Exit) {
       if (this.lifecycle.isOrder(message)) return message.reason;
       const child = this.lifecycle.find(message.from);
-      // Ignores the exit of an actor that is not a child: it may be a helper of a start function,
-      // or a removed child.
+      // Ignores the exit of an actor that is not a child, such as a helper of a start function or a
+      // removed child.
       return child && this.#exited(child, message.reason);
     }
     if (message instanceof Due) return this.#begin(this.due(message));
@@ -151,7 +152,10 @@ export abstract class SupervisorBase<Request extends { readonly $child: string }
     return this.over(child);
   }
 
-  /** Restarts a child that has exited, or whose start has failed (`upMs` is then undefined). */
+  /**
+   * Restarts a child that has exited, or whose start has failed. In the second case, `upMs` is
+   * undefined.
+   */
   async #again(child: Child, reason: ExitReason, upMs: number | undefined): Promise<Ending> {
     const { system } = this.lifecycle;
     const failed = upMs === undefined;
@@ -169,20 +173,20 @@ export abstract class SupervisorBase<Request extends { readonly $child: string }
   }
 
   /**
-   * Restarts a child whose node is, or may be, lost: it waits, or runs on another node. If the node
-   * is surely lost, the restart does not count.
+   * Restarts a child whose node is lost, or may be lost: the child waits, or runs on another node.
+   * If the node is surely lost, the restart does not count.
    */
   async #moved(child: Child, reason: ExitReason, surely: boolean): Promise<Ending> {
     this.lifecycle.report(child, reason, awayWords(child, surely));
     const end = await this.#restart(child, 0, false);
     if (end !== undefined || surely || child.pid === undefined) return end;
-    // The child runs again, so its node was not lost. The exit counts like any other.
+    // The child runs again, so its node was not lost. The exit counts as any other exit.
     return this.#allows(child) || child.limit !== undefined ? undefined : "shutdown";
   }
 
   /**
-   * Counts a restart towards the child's own limit or the supervisor's. Returns false if it exceeds
-   * the limit.
+   * Counts a restart, for the child's own limit or for the supervisor's. Returns false if the limit
+   * is exceeded.
    */
   #allows(child: Child): boolean {
     return (child.limit ?? this.#intensity).allow(this.lifecycle.system.now());
@@ -207,8 +211,7 @@ export abstract class SupervisorBase<Request extends { readonly $child: string }
   }
 
   /**
-   * Sends the message of a restart to the supervisor, after the pause or behind the queued
-   * messages.
+   * Sends the message of a restart to the supervisor, after a pause or behind the queued messages.
    */
   #schedule(due: Due, pause: number): void {
     const { system } = this.lifecycle;
@@ -242,8 +245,8 @@ export abstract class SupervisorBase<Request extends { readonly $child: string }
           return undefined;
         }
         const end = await this.#again(child, error as Error, undefined);
-        // Stops here if the child will be retried, together with those after it. If it was given
-        // up, the others start without it.
+        // If the child will be retried, the children after it are started with it. If the child was
+        // given up, the others start without it.
         if (end !== undefined || child.restarting) return end;
       }
     }
@@ -268,8 +271,8 @@ export abstract class SupervisorBase<Request extends { readonly $child: string }
   }
 
   async #asked(call: Call<Request>): Promise<undefined> {
-    // A starter on another node asks whether the supervisor has started. It has, because it handles
-    // messages.
+    // A starter on another node requests whether the supervisor has started. It has, because it
+    // handles messages.
     if (asksReady(call as Call)) return void call.reply(true);
     try {
       call.reply(await this.#answer(call));

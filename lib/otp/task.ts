@@ -1,8 +1,8 @@
 /**
  * Tasks: functions that run as separate actors and return a result.
  *
- * A task belongs to the actor that started it and ends with it. A crash of the task is the reason
- * that `await` rejects with; it sends no message and ends no other actor.
+ * A task belongs to the actor that started it, and ends when that actor exits. If the task crashes,
+ * `await` rejects with the reason; no message is sent, and no other actor ends.
  *
  * @module
  */
@@ -24,7 +24,8 @@ const AWAIT_TIMEOUT_MS = 5_000;
 const MAP_CONCURRENCY = 8;
 
 /**
- * A task has not returned a result in time. The task continues: cancel it, or await it again.
+ * A task has not returned a result in time. The task continues: you may cancel it, or await it
+ * again.
  *
  * @example
  * ```ts
@@ -122,16 +123,16 @@ export interface TaskApi {
   /**
    * Waits for the result.
    *
-   * @throws {TaskTimeoutError} `code` "timeout": it took too long; it may be awaited again.
-   * @throws {TaskExitError} `code` "exit": it ended without a result, because of `reason`.
+   * @throws {TaskTimeoutError} `code` "timeout": the task took too long; you may await it again.
+   * @throws {TaskExitError} `code` "exit": the task ended without a result, because of `reason`.
    * @throws {ArgumentError} `code` "badarg": the time is above 24 days, and not `Infinity`.
    */
   await<T>(task: Task<T>, options?: AwaitOptions): Promise<T>;
-  /** Ends a task at once. Returns false if it had ended before. */
+  /** Ends a task at once. Returns false if the task had already ended. */
   cancel(task: Task<unknown>): boolean;
   /**
-   * Runs `each` for every item as a task, several at once. Resolves with the results in the order
-   * of the items. Rejects with the first failure, which cancels the others.
+   * Runs `each` for every item as a task, several of them at once. Resolves with the results in the
+   * order of the items. Rejects with the first failure, and then cancels the other tasks.
    */
   map<I, T>(
     from: Starter,
@@ -175,7 +176,7 @@ function start<T>(from: Starter, run: TaskFunction<T>): OwnedTask<T> {
   // A task that is never awaited must not cause an unhandled rejection.
   result.catch(() => {});
   const body = async (self: Self<never>): Promise<void> => {
-    // A task that throws is not reported as a crash: only its owner is notified.
+    // If a task throws, only its owner is notified, and no crash is reported.
     try {
       settle(await run(self));
     } catch (error) {
@@ -190,15 +191,15 @@ function start<T>(from: Starter, run: TaskFunction<T>): OwnedTask<T> {
   try {
     pid = from.spawn(body);
   } catch (error) {
-    // On a stopped node, the result rejects instead of this call: awaiting it lets pending I/O be
-    // handled, so that a loop of retries cannot starve I/O.
+    // On a stopped node, `async` does not throw, but the result rejects. Awaiting it lets pending
+    // I/O be handled, so that a loop of retries cannot starve I/O.
     const system = systemBehind(from);
     if (!(error instanceof NodeStoppedError) || system === undefined) throw error;
     fail(error);
     return new OwnedTask(system.deadPid(), result, owner);
   }
   const system = systemOf(pid);
-  // The task of an exited owner is not started, and its result never settles.
+  // If the owner has exited, the task is not started, and its result never settles.
   if (owner?.isAlive !== false) {
     system.whenEnded(pid).then((reason) => fail(new TaskExitError(pid, reason)));
   }
@@ -208,11 +209,11 @@ function start<T>(from: Starter, run: TaskFunction<T>): OwnedTask<T> {
 
 function wait<T>(task: Task<T>, { timeout = AWAIT_TIMEOUT_MS }: AwaitOptions = {}): Promise<T> {
   const owner = task instanceof OwnedTask ? task.owner : undefined;
-  // Other actors may still await the result. After 100 awaits, further ones never settle: they may
-  // come from a loop of the exited owner.
+  // Other actors may still await the result. After 100 awaits, further ones never settle, because
+  // they may come from a loop of the exited owner.
   if (owner?.isAlive === false && (task as OwnedTask<T>).late++ >= DEAD_USES_MAX) return never();
   const system = systemOf(task.pid);
-  // On a stopped node, all tasks have ended. An exited owner needs no timeout.
+  // On a stopped node, all tasks have ended. For an exited owner, no timeout is needed.
   const isFinal = timeout === Infinity || system.isStopped || owner?.isAlive === false;
   const result = isFinal ? task.result : system.within(task.result, timeout, () => {
     return new TaskTimeoutError(`task ${task.pid} had no result within ${timeout} ms`);
@@ -248,7 +249,7 @@ async function mapped<I, T>(
   const waiting = items[Symbol.iterator]();
   const workers: Promise<void>[] = [];
   let begun = 0;
-  /** Whether no further task is started: all were started, or one has failed. */
+  /** Whether no further tasks are started: all were started, or one has failed. */
   let over = false;
   const next = (): { readonly item: I } | undefined => {
     if (over) return undefined;

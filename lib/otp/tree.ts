@@ -48,7 +48,7 @@ async function branches(of: Supervisor | DynamicSupervisor): Promise<string[]> {
 }
 
 function line({ id, pid, state, type, node }: ChildInfo): string {
-  // Shows the node only if there is no pid, because a pid of another node contains its name.
+  // The node is shown only without a pid, because a pid of another node contains the node's name.
   const where = node === undefined || pid !== undefined ? "" : ` on ${node}`;
   return `${id} ${pid ?? state}${where}${type === "supervisor" ? " supervisor" : ""}`;
 }

@@ -5,8 +5,8 @@
  */
 
 /**
- * The error of a call for which the service has no handler, for example because its node runs
- * another version of the service.
+ * A call for which the service has no handler, for example because its node runs another version of
+ * the service.
  *
  * @example
  * ```ts
