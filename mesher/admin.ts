@@ -1,6 +1,6 @@
 /**
- * One-time tasks of an administrator on the command line: a new password, a backup, its
- * restoration, the move from SQLite to PostgreSQL.
+ * One-time tasks of an administrator on the command line: sets a password, makes a backup, restores
+ * one, or copies a SQLite file to PostgreSQL.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Starts and stops a node of Mesher, in this order: storage, node, services, sockets, HTTP, first
- * run.
+ * Starts and stops a node of Mesher. Starts its parts in this order: storage, node, services,
+ * sockets, HTTP, first run.
  *
  * @module
  */
@@ -50,15 +50,15 @@ const DRAIN_MS_MAX = 10_000;
 /** Maximum time that a starting node waits for its running peers, in milliseconds. */
 const MEET_MS_MAX = 5_000;
 /**
- * Maximum size of a request body. Bytes; larger than the limits of all routes, so that the route
- * itself answers 413.
+ * Maximum size of a request body, in bytes. It is larger than the limits of all routes, so that the
+ * route itself answers 413.
  */
 const BODY_BYTES_MAX: number = ENVELOPE_BYTES_MAX + 1_048_576;
 
 /** A running node. */
 export interface App {
   readonly mesher: Mesher;
-  /** The first login. Null unless this was the first start. */
+  /** The secrets of the first login. Null unless this was the first start. */
   readonly first: FirstRun | null;
   readonly url: string;
   /**
@@ -98,7 +98,8 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     const host = hostname === "0.0.0.0" || hostname === "::" ? "127.0.0.1" : hostname;
     const url = `http://${host.includes(":") ? `[${host}]` : host}:${mesher.ports.http}`;
     mesher.place.url = url;
-    // Comes last: the secrets are stored only once, so no later step may fail.
+    // This step is last, because the secrets are stored only once: if a later step failed, they
+    // would be lost.
     const first = await firstRun(
       storage,
       config.passwordCost,
@@ -146,7 +147,7 @@ async function meet(node: Node, peers: readonly string[]): Promise<void> {
   clearTimeout(timer);
 }
 
-/** Returns the initial shared parts of a node. */
+/** Creates the shared parts of a node. */
 export function newParts(
   config: Config,
   { storage, lease, node, log, now }: Pick<Parts, "storage" | "lease" | "node" | "log" | "now">,

@@ -9,7 +9,7 @@ import { PASSWORD_COST, type PasswordCost } from "./domain/password.ts";
 import type { MailConfig } from "./pipeline/mail.ts";
 import type { StorageConfig } from "./storage/open.ts";
 
-/** The node's place in a cluster. */
+/** The name of a node in its cluster, the cookie and the peers. */
 export interface ClusterConfig {
   /** The name of the node, `name@host:port`. */
   readonly name: string;
@@ -19,7 +19,7 @@ export interface ClusterConfig {
 
 /** The configuration of a node. */
 export interface Config {
-  /** The node's place in a cluster. Null for a node without a cluster. */
+  /** The name, cookie and peers of the node in its cluster. Null for a node without a cluster. */
   readonly cluster: ClusterConfig | null;
   readonly hostname: string;
   readonly httpPort: number;

@@ -40,7 +40,10 @@ async function send(
   }
 }
 
-/** Returns why the load cannot run and what to do, or undefined if it can run. */
+/**
+ * Returns why the load cannot succeed and what to do, if no server answers or the key is unknown;
+ * otherwise undefined.
+ */
 function hopeless({ urls }: LoadOptions, { onlyStatus }: Tally): string | undefined {
   if (onlyStatus === 0) {
     return `nothing answers at ${urls.join(", ")}: start Mesher (deno task mesher), or give --url`;

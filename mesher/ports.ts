@@ -1,5 +1,5 @@
 /**
- * The ports of the nodes: checks that they are free.
+ * Assigns the ports of the nodes on one machine, and checks that they are free.
  *
  * @module
  */

@@ -1,6 +1,7 @@
 /**
- * The limit of events that a node holds before they are stored. It never holds more than it has
- * announced to its peers, so that they can report how many may be missing if it is killed.
+ * Limits the number of events that a node holds before they are stored. A node never holds more
+ * events than it has announced to its peers, so that the peers can report how many may be missing
+ * if it is killed.
  *
  *     an event comes ──it fits under the ceiling──▶ accepted
  *          │ it does not
@@ -13,10 +14,10 @@
  * @module
  */
 
-/** The lowest ceiling above zero. */
+/** The lowest ceiling other than 0. */
 const CEILING_MIN = 16;
 
-/** The announcement of a node: a plain object, so that it can be sent. */
+/** The announcement that a node sends to its peers. A plain object, so that it can be sent. */
 export interface Holding {
   /** The start time of the node, which distinguishes its incarnations. */
   readonly life: number;
@@ -53,7 +54,7 @@ export class Held {
     this.#tell = tell;
   }
 
-  /** Returns the announcement that peers have now. */
+  /** Returns the announcement that was last sent to peers. */
   get holding(): Holding {
     return { life: this.#life, turn: this.#turn, most: Math.max(this.#most, this.#next) };
   }
@@ -109,7 +110,7 @@ export class Held {
   }
 }
 
-/** Returns the ceiling that a number of events needs. */
+/** Returns the lowest ceiling that allows a number of events. */
 export function ceilingOf(held: number): number {
   let ceiling = held > 0 ? CEILING_MIN : 0;
   while (ceiling < held) ceiling *= 2;

@@ -5,7 +5,7 @@
  * @module
  */
 
-/** Maximum number of losses that are kept. The latest ones are kept. */
+/** Maximum number of losses that are kept. Older ones are removed. */
 export const LOSSES_MAX = 20;
 /**
  * Time in milliseconds within which reports of several nodes about one lost node are treated as the
@@ -22,7 +22,7 @@ export interface Loss {
   readonly life: number | null;
   /** The time at which the loss was detected. Milliseconds since the epoch. */
   readonly at: number;
-  /** The reason for which the session with the node ended. */
+  /** The reason why the session with the node ended. */
   readonly reason: string;
   /** Maximum number of accepted events that may not be stored; null if unknown. */
   readonly most: number | null;

@@ -1,6 +1,6 @@
 /**
- * Runs several nodes as processes on this machine, as one Mesher. They share the database, a SQLite
- * file or PostgreSQL; SQLite allows one writer at a time, and the others wait briefly.
+ * Runs several nodes as processes on this machine, which form one Mesher. They share the database,
+ * a SQLite file or PostgreSQL. SQLite allows one writer at a time, and the others wait briefly.
  *
  * If a node exits before it is ready for the first time, the others are stopped, and this process
  * exits with its status: a setting is wrong, or a port is in use. A node that was ready before is

@@ -1,5 +1,5 @@
 /**
- * A pause in the time of a node, which is virtual in the simulator.
+ * Pauses by the clock of a node, which is virtual in the simulator.
  *
  * @module
  */

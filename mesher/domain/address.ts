@@ -25,7 +25,7 @@ export interface Allowed {
   readonly ranges: readonly AddressRange[];
 }
 
-/** Allows no internal target. */
+/** An empty list of allowed targets: no internal target is allowed. */
 export const NOTHING_ALLOWED: Allowed = { names: new Set(), ranges: [] };
 
 /**
@@ -65,7 +65,7 @@ const CARRIERS: readonly (readonly [AddressRange, number])[] = [
   [mustRange("2002::/16"), 2],
 ];
 
-/** Parses an address; returns null if it is invalid. */
+/** Parses an address. Returns null if it is invalid. */
 export function addressFrom(text: string): Address | null {
   if (isIPv4(text)) {
     const bytes = new Uint8Array(16).fill(0xff, 10, 12);
@@ -76,7 +76,7 @@ export function addressFrom(text: string): Address | null {
   return isIPv6(text) ? fromV6(bare!) : null;
 }
 
-/** Parses a range from `address/bits`, or of one address; returns null if it is invalid. */
+/** Parses a range, `address/bits` or a single address. Returns null if it is invalid. */
 export function rangeFrom(text: string): AddressRange | null {
   const [, host, bitsText] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
   const address = host === undefined ? null : addressFrom(host);
@@ -114,7 +114,7 @@ export function rangesFrom(items: readonly string[]): readonly AddressRange[] | 
   return ranges;
 }
 
-/** Returns whether an address is internal; also true for an invalid one. */
+/** Returns whether an address is internal. An invalid address counts as internal. */
 export function isInside(text: string, { ranges }: Allowed): boolean {
   const address = addressFrom(text);
   if (address === null) return true;

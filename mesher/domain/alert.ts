@@ -28,7 +28,7 @@ export type Action =
 /** The kinds of actions. */
 export const ACTION_KINDS = ["websocket", "webhook", "slack", "discord", "email"] as const;
 
-/** What may meet the condition of a rule: a change of an issue, or a number of events. */
+/** A change of an issue, or a number of events, that may meet the condition of a rule. */
 export type Happening =
   | {
     readonly kind: "new_issue" | "regression" | "spike";
@@ -77,7 +77,7 @@ export function conditionFrom(input: unknown): Parsed<Condition> {
   return { ok: true, value: { kind, count, windowMinutes } };
 }
 
-/** Returns a condition as JSON. */
+/** Converts a condition to JSON. */
 export function conditionJson(condition: Condition): Readonly<Record<string, unknown>> {
   return condition.kind === "threshold"
     ? {
@@ -145,7 +145,7 @@ export function isMailAddress(text: string): boolean {
     /^[^\s@\p{C}<>"(),:;\[\]\\]+@[^\s@\p{C}<>"(),:;\[\]\\]+$/u.test(text);
 }
 
-/** Returns an action as JSON. */
+/** Converts an action to JSON. */
 export function actionJson(action: Action): Readonly<Record<string, unknown>> {
   switch (action.kind) {
     case "websocket":

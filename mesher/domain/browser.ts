@@ -4,8 +4,9 @@
  *
  *     mac = HMAC-SHA-256(the hash of the user's password, "mesher browser" random)
  *
- * so that every node can check it without storing anything, and a new password invalidates it. It
- * grants no access: it only lets the user try a password while others are guessing it.
+ * so that every node can check the cookie without storing anything, and a new password invalidates
+ * it. The cookie grants no access: it only lets the user try a password while others are guessing
+ * it.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Returns the location of a frame without parts that differ between builds and machines: hashes in
- * file names, numbered lambdas, generated classes. Deterministic.
+ * Computes the location of a frame without the parts that differ between builds and machines:
+ * hashes in file names, numbered lambdas, generated classes. Deterministic.
  *
  * @module
  */

@@ -17,7 +17,7 @@ export function encodeCursor({ at, id }: Place): string {
   return btoa(`${at}.${id}`).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
 }
 
-/** Decodes a position, or returns null. */
+/** Decodes a position. Returns null if the text is invalid. */
 export function decodeCursor(text: string): Place | null {
   if (text.length > 80 || !/^[\w-]+$/.test(text)) return null;
   let plain: string;
@@ -30,8 +30,8 @@ export function decodeCursor(text: string): Place | null {
 }
 
 /**
- * Decodes a position from a time and an id in separate fields, `cursor` and `cursor_id`, or returns
- * null.
+ * Decodes a position from a time and an id in separate fields, `cursor` and `cursor_id`. Returns
+ * null if one is invalid.
  */
 export function placeFrom(at: string, id: string): Place | null {
   if (!/^\d{1,15}$/.test(at) || !isId(id)) return null;

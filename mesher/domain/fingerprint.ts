@@ -27,7 +27,7 @@ import { cut } from "./trim.ts";
 /** The rule that determined the group. */
 export type Grounds = "custom" | "frames" | "exception" | "message";
 
-/** The group of an event, as the writer stores it. */
+/** The group of an event and its description, which the writer stores. */
 export interface Grouping {
   /** The fingerprint: 32 hexadecimal digits. */
   readonly fingerprint: string;
@@ -39,7 +39,7 @@ export interface Grouping {
 
 /**
  * Maximum number of frames that are used, counted from the one that threw. Recursion is removed
- * before.
+ * first.
  */
 const FRAMES_COUNTED = 30;
 /** Maximum length of a source line that is used. Longer lines are minified code. */

@@ -1,6 +1,7 @@
 /**
- * Ids: UUIDs, in lower case with dashes. Ours are of version 7, so that rows created together are
- * adjacent in an index; those of events are chosen by their clients, with any version.
+ * Creates and parses ids: UUIDs, in lower case with dashes. Ids that Mesher creates are of version
+ * 7, so that rows created together are adjacent in an index. Clients choose the ids of events, with
+ * any version.
  *
  * @module
  */
@@ -24,7 +25,7 @@ export function idOf(text: unknown): string | null {
   return HEX.test(lower) ? dashed(lower) : null;
 }
 
-/** Returns the id in Sentry's format. */
+/** Returns the id in Sentry's format, without dashes. */
 export function bareId(id: string): string {
   return id.replaceAll("-", "");
 }

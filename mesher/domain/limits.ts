@@ -69,12 +69,12 @@ export const JSON_VALUES_MAX = 2_000;
 export const JSON_TEXT_CHARS_MAX = 8_192;
 
 /**
- * Maximum age of an event by its own time; an older time is replaced by the server's. Milliseconds:
- * 30 days.
+ * Maximum age of an event by its own time: 30 days, in milliseconds. An older time is replaced by
+ * the server's time.
  */
 export const PAST_MS_MAX = 2_592_000_000;
 /**
- * Maximum time by which an event's own time may be in the future, in milliseconds; a later time is
- * replaced by the server's.
+ * Maximum time in milliseconds by which an event's own time may be in the future. A later time is
+ * replaced by the server's time.
  */
 export const FUTURE_MS_MAX = 60_000;

@@ -1,5 +1,5 @@
 /**
- * Log messages: a template, its parameters, and the resulting text. Deterministic.
+ * Parses log messages: a template, its parameters, and the resulting text. Deterministic.
  *
  * @module
  */

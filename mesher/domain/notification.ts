@@ -1,6 +1,6 @@
 /**
- * The message to an alert's receiver: a link, a level and a text, in the format of each channel.
- * Deterministic.
+ * Formats the message to the receiver of an alert: a link, a level and a text, in the format of
+ * each channel. Deterministic.
  *
  * @module
  */

@@ -137,7 +137,7 @@ function absPathFrom(raw: Raw): string | null {
   return path === (textOf(raw["file"]) ?? textOf(raw["filename"])) ? null : path;
 }
 
-/** Returns the object without properties that are null. */
+/** Returns the object without the properties whose value is null. */
 export function present<T extends object>(
   object: T,
 ): { readonly [K in keyof T]?: Exclude<T[K], null> } {
@@ -189,7 +189,7 @@ export function breadcrumbsFrom(value: unknown): Breadcrumb[] {
     }));
 }
 
-/** Returns a user; null if no field is known. */
+/** Returns the user that a value describes, or null if it has no known field. */
 export function userFrom(value: unknown): EventUser | null {
   const raw = objectOf(value);
   if (raw === null) return null;
@@ -202,7 +202,7 @@ export function userFrom(value: unknown): EventUser | null {
   return Object.values(user).some((part) => part !== null) ? user : null;
 }
 
-/** Returns an SDK, or null. */
+/** Returns the SDK that a value describes, or null. */
 export function sdkFrom(value: unknown): Sdk | null {
   const raw = objectOf(value);
   const name = textOf(raw?.["name"]);

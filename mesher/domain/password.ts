@@ -52,7 +52,7 @@ export function unmatchableHash(cost: PasswordCost): string {
   return encodeHash(cost, randomBytes(SALT_BYTES), randomBytes(KEY_BYTES));
 }
 
-/** Returns the hash to store. */
+/** Returns the hash of a password, which can be stored. */
 export async function hashPassword(
   password: string,
   cost: PasswordCost,
@@ -108,7 +108,7 @@ function derive(
   { N, r, p }: PasswordCost,
   length: number,
 ): Promise<Buffer> {
-  // Normalised, because the same text may be composed differently on another keyboard.
+  // Normalised, because another keyboard may compose the same text from other code points.
   const text = password.normalize("NFKC");
   return new Promise((resolve, reject) => {
     scrypt(text, salt, length, { N, r, p, maxmem: 2 * MEMORY_BYTES_MAX }, (error, key) => {

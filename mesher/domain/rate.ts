@@ -7,7 +7,8 @@
  * seen = count + previous * (1 - elapsed / window)
  * ```
  *
- * Plain data as input and output: one actor for the whole cluster keeps the state of a project.
+ * The functions take and return plain data: one actor in the whole cluster keeps the state of a
+ * project.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * The order of releases: by version if both have one (`1.2.3`, `shop@1.2.3-beta.1`, of one
- * package), otherwise by the time when they were first seen. Deterministic.
+ * Orders releases: by version if both have one (`1.2.3`, `shop@1.2.3-beta.1`, of one package),
+ * otherwise by the time when they were first seen. Deterministic.
  *
  * @module
  */

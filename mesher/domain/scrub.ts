@@ -58,7 +58,9 @@ const SECRET_WORDS: ReadonlySet<string> = new Set(
 );
 /** Words that denote a secret only if another word precedes them. */
 const HARMLESS = new Set("key keys salt nonce signature".split(" "));
-/** Words before `key` that make it the key of a map, a table or a keyboard. */
+/**
+ * Words before `key` with which it denotes a key of a map, a table or a keyboard, and not a secret.
+ */
 const KEY_OF: ReadonlySet<string> = new Set(
   ("arrow cache column composite config custom dedup dedupe default dict duplicate event feature field flag foreign " +
     "form group grouping hot i18n idempotency index input item job label list locale lock lookup map message meta " +
@@ -66,13 +68,15 @@ const KEY_OF: ReadonlySet<string> = new Set(
     "react record registry row routing route schema search sort sorting state storage store tag task translation " +
     "unique unknown").split(" "),
 );
-/** Words after a secret's name that make it a description of the secret. */
+/**
+ * Words after a secret's name with which it denotes a description of the secret, and not its value.
+ */
 const DESCRIPTIONS: ReadonlySet<string> = new Set(
   ("age algorithm at attempts changed count created date duration enabled expired expires expiry field format hint " +
     "index kind label length limit max method min mode name policy prefix provider required scheme size status " +
     "strength time ttl type updated url uri version").split(" "),
 );
-/** Words in names of numbers that may resemble the number of a card. */
+/** Words in the names of numbers that may look like card numbers but are not. */
 const NUMBERED: ReadonlySet<string> = new Set(
   "ean gtin imei invoice isbn order serial sku time timestamp tracking ts".split(" "),
 );
@@ -120,7 +124,7 @@ const RECOGNISED = new RegExp(
   ].map(({ source }) => source).join("|"),
   "g",
 );
-/** Matches texts that may contain secrets. Other texts need no closer look. */
+/** Matches texts that may contain secrets. Other texts are not examined further. */
 const WORTH_A_LOOK =
   /[=:@]|\d[ .-]?\d{3}|bearer|basic|_|-----BEGIN|sk-|SK\d|AKIA|ASIA|AIza|xox|glpat|pypi-|eyJ|SG\.|<\/|--\w|%3D|password|identified by/i;
 const CREDENTIALS = /\b([a-z][a-z0-9+.-]{1,20}:\/\/)([^\s/:@"']{0,256}):([^\s/@"']{1,256})@/gi;
@@ -151,7 +155,7 @@ const SQL_PASSWORD = /\b((?:identified by|password)\s{1,8})(?:'[^']*'|"[^"]*")/g
 /** Matches a field of a form as multipart/form-data. */
 const FORM_FIELD =
   /(name="([^"\r\n]{1,64})"[^\r\n]{0,256}\r?\n(?:[^\r\n]{1,256}\r?\n){0,4}\r?\n)([^\r\n]+)/g;
-/** Matches what has the form of an IBAN. */
+/** Matches texts that have the form of an IBAN. */
 const IBAN = /\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b/g;
 const CARD =
   /^(?:4\d{12}(?:\d{3}){0,2}|5[1-5]\d{14}|2(?:2[2-9]|[3-6]\d|7[01])\d{13}|2720\d{12}|3[47]\d{13}|6(?:011|5\d\d)\d{12}|35\d{14}|3(?:0[0-5]|[68]\d)\d{11})$/;
@@ -401,7 +405,8 @@ class Scrubber {
   }
 
   /**
-   * Each name is read once, and only the value of a secret one: linear in the length of the text.
+   * Returns the text without the values of secret names. Reads each name once, and only the values
+   * of secret names, so that the time is linear in the length of the text.
    */
   #withoutPairs(text: string): string {
     let result = "";
@@ -455,7 +460,7 @@ function isIban(text: string): boolean {
   return rest === 1;
 }
 
-/** Returns whether it is a card number, by issuer, length and check digit. */
+/** Returns whether a text is a card number, by issuer, length and check digit. */
 export function isCard(text: string): boolean {
   const digits = text.replace(/\D/g, "");
   if (!CARD.test(digits)) return false;

@@ -1,6 +1,6 @@
 /**
- * The permissions of tokens. A route requires one scope; a token without scopes may do everything
- * that its user may.
+ * The permissions of tokens. A route requires one scope. A token without scopes has all permissions
+ * of its user.
  *
  * @module
  */

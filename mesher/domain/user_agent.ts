@@ -1,5 +1,5 @@
 /**
- * The browser, system and device that a User-Agent names, with `bowser`.
+ * Determines the browser, system and device from a User-Agent, with `bowser`.
  *
  * @module
  */
@@ -25,7 +25,8 @@ export function userAgentOf(request: JsonObject | null): string | null {
 }
 
 /**
- * Returns contexts with Sentry's names: `browser`, `client_os`, `device`. Unknown ones are absent.
+ * Returns contexts with Sentry's names: `browser`, `client_os`, `device`. Omits those that are
+ * unknown.
  */
 export async function userAgentContexts(agent: string): Promise<JsonObject> {
   const { default: bowser } = await import("bowser@2.15.1");

@@ -1,6 +1,6 @@
 /**
- * The words of a text, by which search finds it. Both databases store these words and not the text,
- * so that they find the same results.
+ * Splits a text into the words by which a search finds it. Both databases store these words and not
+ * the text, so that they find the same results.
  *
  * A word is a run of letters, digits and underscores, in lower case; `TypeError` is three of them:
  * `typeerror`, `type`, `error`.

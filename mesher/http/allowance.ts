@@ -1,9 +1,10 @@
 /**
  * Rate limits by key: a number of uses per period.
  *
- * The number of keys is limited. For a new key, idle keys are forgotten, or else the oldest one
- * with uses left; a key without uses left is never forgotten early, so that no client gains uses by
- * presenting many other keys. If all keys are used up, a new one waits too.
+ * The number of tracked keys is limited. To make room for a new key, idle keys are removed, or else
+ * the oldest key with uses left. A key without uses left is never removed early, so that no client
+ * gains uses by presenting many other keys. If no tracked key has uses left, a new key must wait
+ * too.
  *
  * @module
  */

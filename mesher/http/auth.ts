@@ -18,7 +18,7 @@ import { HttpError } from "./http_error.ts";
 /** The validity of a session, in milliseconds. */
 export const SESSION_MS = 604_800_000;
 
-/** The client of a request. */
+/** The client of a request, as identified by its credentials. */
 export type Requester =
   | { readonly kind: "anonymous" }
   | { readonly kind: "project"; readonly project: Project }
@@ -34,10 +34,10 @@ export interface Person {
   readonly memberships: readonly Membership[];
 }
 
-/** The part of the storage in which users are looked up. */
+/** The part of the storage that looks up users. */
 type Accounts = Pick<Storage, "sessionBySecret" | "organisationsOf">;
 
-/** The parts that authentication needs. */
+/** The parts of a node that authentication needs. */
 export interface Place {
   readonly storage: Accounts;
   /** The addresses of this node's server. */
@@ -45,7 +45,7 @@ export interface Place {
   readonly config: Pick<Config, "publicUrl">;
 }
 
-/** A request whose credentials are checked. */
+/** A request whose credentials are to be checked. */
 export interface Shown {
   readonly request: Request;
   readonly url: URL;
@@ -115,9 +115,9 @@ export async function personBySecret(secretHash: string, accounts: Accounts): Pr
 }
 
 /**
- * Returns whether a request with a cookie comes from Mesher's own page, or from no page. Cookies
- * are shared by all ports of a host, so another page of the same machine sends them too: the port
- * must match.
+ * Returns whether a request with a cookie comes from Mesher's own page, or from a client that is
+ * not a page. Cookies are shared by all ports of a host, so another page of the same machine sends
+ * them too: the port must match.
  */
 function isOwnPage(
   request: Request,

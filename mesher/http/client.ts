@@ -1,6 +1,7 @@
 /**
- * Identifies the client of a request for limits: an IPv4 address, or the network of an IPv6
- * address, because a client with one such address has 2^64 of them.
+ * Identifies the client of a request, so that requests can be limited per client: by its IPv4
+ * address, or by the /64 network of its IPv6 address, because a client with one IPv6 address can
+ * use 2^64 of them.
  *
  *     X-Forwarded-For: made up, 203.0.113.9, 10.0.0.2      from 10.0.0.1
  *                                 the client ◀── a proxy ◀── a proxy of ours

@@ -13,7 +13,7 @@ export const HASHES_MAX = 4;
 /** Maximum number of waiting hashes, which take a second or two. Further requests get a 503. */
 export const HASHES_WAITING_MAX = 16;
 
-/** Limits how many pieces of work run at once. */
+/** Limits how many functions run at once. */
 export class Turns {
   readonly #atOnce: number;
   readonly #waitingMax: number;
@@ -26,13 +26,13 @@ export class Turns {
   }
 
   /**
-   * Runs the work, at once or when an earlier one has ended. Throws 503 if too many are waiting.
+   * Runs a function, at once or when an earlier one has ended. Throws 503 if too many are waiting.
    */
   async take<T>(work: () => Promise<T>): Promise<T> {
     if (this.#working < this.#atOnce) this.#working++;
     else if (this.#waiting.length < this.#waitingMax) {
-      // The work that ends passes its place to the first that waits, so that no later call takes
-      // it.
+      // A function that ends passes its place to the first waiting call, so that no later call
+      // takes it.
       await new Promise<void>((wake) => this.#waiting.push(wake));
     } else throw new HttpError(503, "too many passwords are being checked", { "retry-after": "2" });
     try {

@@ -19,13 +19,15 @@ export const QUOTAS = {
   "tokens of one user": 100,
 } as const;
 
-/** Limits the password resets that one client requests, and those sent to one account. */
+/**
+ * Limits the password resets that one client may request, and those that are sent to one account.
+ */
 export const RESETS: RateLimit = { limit: 5, windowMs: 600_000 };
 
 /** Limits how often a user may find out whether an address has an account. */
 export const LOOKUPS: RateLimit = { limit: 20, windowMs: 600_000 };
 
-/** Throws 429 if the time to wait is not 0. */
+/** Throws 429 with `Retry-After` if the time to wait is not 0. */
 export function mustWait(waitMs: number): void {
   if (waitMs <= 0) return;
   const seconds = String(Math.ceil(waitMs / 1000));

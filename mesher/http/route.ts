@@ -18,7 +18,10 @@ export interface Field {
   /** Whether null is allowed. */
   readonly nullable?: boolean;
   readonly enum?: readonly string[];
-  /** The limits of a number's value, of a string's characters, or of a list's entries. */
+  /**
+   * The limits of the value of a number, of the length of a string, or of the number of entries of
+   * a list.
+   */
   readonly min?: number;
   readonly max?: number;
   readonly about?: string;
@@ -49,7 +52,10 @@ export interface Asked {
   readonly params: Readonly<Record<string, string>>;
   readonly query: Values;
   readonly body: Values;
-  /** The client. `anonymous` if access is public or by key. */
+  /**
+   * The client of the request. `anonymous` if the route is public, or if the key is read from the
+   * body.
+   */
   readonly requester: Requester;
 }
 
@@ -88,7 +94,7 @@ export interface Route {
    * The fields of the JSON body. Without them, the handler reads the body itself if there is one.
    */
   readonly body?: Fields;
-  /** Descriptions of the body that the handler reads itself, by content type. */
+  /** Descriptions of the body that the handler reads itself instead, by content type. */
   readonly reads?: Readonly<Record<string, string>>;
   readonly ok: number;
   readonly errors: readonly number[];
@@ -97,7 +103,7 @@ export interface Route {
   handle(asked: Asked): Promise<Answer> | Answer;
 }
 
-/** A project, and the user's role in its organisation. */
+/** A project, its organisation, and the role of the user in it. */
 export interface ProjectPlace {
   readonly project: Project;
   readonly membership: Membership;

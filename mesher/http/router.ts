@@ -116,7 +116,7 @@ export class Router {
     const requester = await this.#requester(route, given);
     const query = readQuery(url.searchParams, route.query ?? {});
     const body = route.body === undefined ? {} : await readBody(request, route.body);
-    // Reads of a user are aborted when the client has disconnected.
+    // The queries of a user's GET request are aborted when the client has disconnected.
     const scoped = route.access === "user" && route.method === "GET"
       ? { ...mesher, storage: mesher.storage.until(request.signal) }
       : mesher;
@@ -162,7 +162,7 @@ export class Router {
     throw new HttpError(403, `this token lacks the scope ${needed}`);
   }
 
-  /** Returns the text of an error without internal details. */
+  /** Returns the response to an error, without internal details. */
   #failure(error: unknown, cors: Readonly<Record<string, string>>): Response {
     if (error instanceof HttpError) {
       const asks = error.status === 401 ? { "www-authenticate": "Bearer" } : {};

@@ -22,7 +22,7 @@ import type { User } from "../storage/users.ts";
 /** A JSON object. */
 export type Shape = Readonly<Record<string, unknown>>;
 
-/** Returns an issue as JSON. */
+/** Converts an issue to JSON. */
 export function issueShape(issue: Issue): Shape {
   return {
     id: issue.id,
@@ -43,7 +43,7 @@ export function issueShape(issue: Issue): Shape {
   };
 }
 
-/** Returns a release as JSON. */
+/** Converts a release to JSON. */
 export function releaseShape(release: Release): Shape {
   return {
     id: release.id,
@@ -54,7 +54,7 @@ export function releaseShape(release: Release): Shape {
   };
 }
 
-/** Returns a fingerprint of an issue as JSON. */
+/** Converts a fingerprint of an issue to JSON. */
 export function fingerprintShape(one: IssueFingerprint): Shape {
   return {
     fingerprint: one.fingerprint,
@@ -64,7 +64,7 @@ export function fingerprintShape(one: IssueFingerprint): Shape {
   };
 }
 
-/** Returns an entry of an issue's activity as JSON. */
+/** Converts an entry of an issue's activity to JSON. */
 export function activityShape(entry: Activity): Shape {
   return {
     id: entry.id,
@@ -75,7 +75,7 @@ export function activityShape(entry: Activity): Shape {
   };
 }
 
-/** Returns a page of a list as JSON. */
+/** Converts a page of a list to JSON. */
 export function pageShape<T>(page: Page<T>, shape: (row: T) => Shape): Shape {
   return {
     data: page.rows.map(shape),
@@ -85,7 +85,7 @@ export function pageShape<T>(page: Page<T>, shape: (row: T) => Shape): Shape {
   };
 }
 
-/** Returns a project as JSON. */
+/** Converts a project to JSON. */
 export function projectShape(project: Project): Shape {
   return {
     id: project.id,
@@ -100,7 +100,7 @@ export function projectShape(project: Project): Shape {
   };
 }
 
-/** Returns an organisation and the user's role in it, as JSON. */
+/** Converts an organisation, and the user's role in it, to JSON. */
 export function organisationShape({ organisation, role }: Membership): Shape {
   return {
     id: organisation.id,
@@ -111,7 +111,7 @@ export function organisationShape({ organisation, role }: Membership): Shape {
   };
 }
 
-/** Returns a user as JSON. */
+/** Converts a user to JSON. */
 export function userShape(user: User): Shape {
   return {
     id: user.id,
@@ -122,7 +122,7 @@ export function userShape(user: User): Shape {
   };
 }
 
-/** Returns a member as JSON. */
+/** Converts a member to JSON. */
 export function memberShape(member: Member): Shape {
   return {
     id: member.id,
@@ -135,8 +135,8 @@ export function memberShape(member: Member): Shape {
 }
 
 /**
- * Returns a session or token as JSON, without its secret. States whether it is the one of the
- * request.
+ * Converts a session or token to JSON, without its secret. The JSON states whether the request was
+ * made with it.
  */
 export function sessionShape(session: Session, shown: Session): Shape {
   return {
@@ -150,7 +150,7 @@ export function sessionShape(session: Session, shown: Session): Shape {
   };
 }
 
-/** Returns a key as JSON. `secret`: whether to include the key itself. */
+/** Converts a key to JSON. `secret`: whether to include the key itself. */
 export function keyShape(key: ApiKey, secret: boolean): Shape {
   return {
     id: key.id,
@@ -163,7 +163,7 @@ export function keyShape(key: ApiKey, secret: boolean): Shape {
   };
 }
 
-/** Returns a rule as JSON. */
+/** Converts a rule to JSON. */
 export function ruleShape(rule: AlertRule): Shape {
   return {
     id: rule.id,
@@ -178,7 +178,7 @@ export function ruleShape(rule: AlertRule): Shape {
   };
 }
 
-/** Returns an alert as JSON. */
+/** Converts an alert to JSON. */
 export function alertShape(alert: Alert): Shape {
   return {
     id: alert.id,

@@ -4,7 +4,9 @@
  * @module
  */
 
-/** Kinds of errors: the type, a function that returns the message, and the location. */
+/**
+ * The kinds of errors: each with its type, a function that returns the message, and its location.
+ */
 const FAULTS: readonly (readonly [string, (n: number) => string, readonly string[]])[] = [
   ["TypeError", () => "Cannot read properties of undefined (reading 'total')", [
     "src/server.ts:handle",

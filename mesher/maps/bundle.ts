@@ -1,14 +1,14 @@
 /**
  * Reads an artifact bundle of `sentry-cli`: a zip file with a manifest and the files of a build.
- * None of its files is written to a file system, so names in it cannot do harm.
+ * None of its files is written to a file system, so the names of files cannot do harm.
  *
  * ```
  * manifest.json    {"release", "dist", "files": {"files/_/_/app.js": {"type", "url", "headers"}}}
  * files/…          minified files and their source maps; all else is ignored
  * ```
  *
- * The zip's own statements about sizes are not trusted: files are inflated in small pieces, and
- * counted.
+ * The sizes that the zip file states are not trusted: files are inflated in small pieces, and the
+ * bytes are counted.
  *
  * @module
  */

@@ -52,7 +52,7 @@ interface Loaded {
   readonly bytes: number;
 }
 
-/** Reads the maps of one node or thread. */
+/** Reads and caches the maps of one node or thread. */
 export class MapReader {
   /** Parsed maps by their keys, the most recently used one last. Null for an invalid map. */
   readonly #kept = new Map<string, Loaded | null>();
@@ -77,7 +77,7 @@ export class MapReader {
         bytes: json.length + (minified?.length ?? 0),
       };
     } catch {
-      // If the map is invalid, its frames stay as they are.
+      // If the map is invalid, the frames stay unchanged.
     }
     this.#kept.set(key, loaded);
     const bytes = () => [...this.#kept.values()].reduce((sum, one) => sum + (one?.bytes ?? 0), 0);

@@ -3,8 +3,8 @@
  *
  *     absent ──a request──▶ running ──close · it fails · a request takes too long──▶ absent
  *
- * A map that makes the thread fail leaves its frames as they are; the next order starts another
- * thread. Where threads cannot import the library (Bun), maps are read in this one.
+ * If a map makes the thread fail, the frames stay unchanged, and the next request starts another
+ * thread. On Bun, where threads cannot import the library, maps are read in the main thread.
  *
  * @module
  */

@@ -25,7 +25,7 @@ interface Found {
   readonly source: Artifact | undefined;
 }
 
-/** Looks up the source maps of one node. A thread parses and keeps them. */
+/** Looks up source maps, which a thread parses and caches. */
 export class SourceMaps {
   readonly #artifacts: Artifacts;
   readonly #thread = new MapThread();

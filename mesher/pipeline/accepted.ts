@@ -1,5 +1,5 @@
 /**
- * The states of an event in a node.
+ * The states of an event in a node, from its validation until it is announced.
  *
  *     validated ─▶ Accepted ─▶ inbox ─▶ grouped: Outgoing ─▶ outbox ─▶ stored ─▶ announced
  *
@@ -12,8 +12,8 @@ import type { NewEvent } from "../storage/events.ts";
 import type { Counters } from "./counters.ts";
 
 /**
- * A validated event that was sampled, is within the rate limit, and was answered with 202. A plain
- * object, so that it can be sent to another node.
+ * A validated event that was sampled, is within the rate limit, and was answered with 202. It is a
+ * plain object, so that it can be sent to another node.
  */
 export interface Accepted {
   readonly projectId: string;

@@ -1,7 +1,7 @@
 /**
- * Caches the projects of keys for a moment, so that a busy client costs no query per request. A
- * revoked key is rejected at once on the node where it was revoked, and after `KEY_MS` on the
- * others.
+ * Caches the projects of keys for a short time, so that the requests of a busy client cause few
+ * queries. A revoked key is rejected at once on the node where it was revoked, and after `KEY_MS`
+ * on the others.
  *
  * @module
  */
@@ -80,6 +80,6 @@ type Answer = Promise<Project | null>;
 interface Known {
   readonly askedAt: number;
   readonly answer: Answer;
-  /** Whether the answer is being requested again. */
+  /** Whether the answer is being refreshed. */
   isAsked: boolean;
 }

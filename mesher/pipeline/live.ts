@@ -5,8 +5,8 @@
  *     events:<id>                     all its events
  *     events:<id>:<level>:<env hash>  those that pass a filter; each part may be empty
  *
- * A watcher is a member of the first room and of one of the others, so that nothing is filtered per
- * watcher: an event is broadcast to at most four rooms whose filter it matches. The node's hub
+ * A watcher is a member of the first room and of one of the others. No event is filtered per
+ * watcher: an event is broadcast to the rooms whose filter it matches, at most four. The node's hub
  * joins a group for each room with a local watcher, and groups are known on all nodes: an event
  * without a watcher in the cluster is not encoded.
  *
@@ -88,7 +88,7 @@ export class Live {
     }
   }
 
-  /** Sends other messages of a project to its watchers. */
+  /** Sends a message about a project, other than an event, to its watchers. */
   tell(projectId: string, message: Readonly<Record<string, unknown>>): void {
     const room = projectRoom(projectId);
     if (this.#isWatched(room)) this.#broadcast(room, JSON.stringify(message));

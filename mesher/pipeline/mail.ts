@@ -54,7 +54,7 @@ export async function attemptMail(config: MailConfig | null, mail: Mail): Promis
     const { code, responseCode } = (error ?? {}) as { code?: unknown; responseCode?: unknown };
     const status = typeof responseCode === "number" ? ` (${responseCode})` : "";
     const word = typeof code === "string" && /^\w{1,40}$/.test(code) ? code : "error";
-    // A wrong password or a rejected address would fail again.
+    // Retrying would not help if the server has rejected the password or an address.
     const again = !(typeof responseCode === "number" && responseCode >= 500);
     return { kind: "failed", why: `SMTP: ${word}${status}`, again };
   }

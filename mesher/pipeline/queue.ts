@@ -46,7 +46,7 @@ export class EventQueue<T> {
     return this.max - this.size;
   }
 
-  /** Adds all items, or none if they do not all fit, and then returns false. */
+  /** Adds all items. Returns false, and adds none, if they do not all fit. */
   push(items: readonly T[]): boolean {
     if (items.length > this.room) return false;
     for (const item of items) this.#waiting.push(item);
@@ -54,7 +54,7 @@ export class EventQueue<T> {
     return true;
   }
 
-  /** Lends at most `count` items, oldest first; returns undefined if none wait. */
+  /** Lends at most `count` items, oldest first. Returns undefined if no items wait. */
   take(count: number): Loan<T> | undefined {
     if (this.waiting === 0) return undefined;
     const items = this.#waiting.slice(this.#head, this.#head + count);

@@ -1,5 +1,5 @@
 /**
- * Requests rejected by ingest: each is counted by reason, and logged at a limited rate.
+ * Counts the requests that ingest has rejected, by reason, and logs them at a limited rate.
  *
  * @module
  */

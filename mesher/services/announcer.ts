@@ -1,6 +1,7 @@
 /**
- * Announces stored events: to live streams, the count of unresolved issues, and the alerts for new
- * and regressed issues. It is also the node's hub of live streams (`live.ts`).
+ * Announces stored events: sends them and the number of unresolved issues to live streams, and
+ * fires the alerts for new and regressed issues. It is also the node's hub of live streams
+ * (`live.ts`).
  *
  * A failed announcement is not repeated, and the writer does not wait for announcements.
  *

@@ -9,7 +9,7 @@ import { type CallApi, noReply, type Service, service, type ServicePid } from "@
 import type { Parts } from "../parts.ts";
 import { type Accepted, grouped } from "../pipeline/accepted.ts";
 
-/** The name under which a node exposes it. */
+/** The name under which a node exposes the helper. */
 export const HELPER = "event_processor_worker";
 
 /** The state of a helper: the node for which it works. */
@@ -48,7 +48,10 @@ export function helperOf(parts: Parts): Service<Helper> {
   });
 }
 
-/** A service without parts. Used only for its types and for the functions that call helpers. */
+/**
+ * A helper without parts of a node. Used only for its types, and for the functions that call
+ * helpers.
+ */
 const ANY: Service<Helper> = helperOf(undefined as never);
 
 /** Functions that call a helper on any node. */

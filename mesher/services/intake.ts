@@ -1,7 +1,7 @@
 /**
- * The intake of all events, by whichever route they arrive. Events are already validated. They are
- * sampled, counted against the rate limit of their project, cleared of secrets, and added to the
- * inbox. An event in the inbox is accepted, and is not lost unless this process ends.
+ * Accepts validated events, by whichever route they arrive: samples them, counts them against the
+ * rate limit of their project, removes secrets from them, and adds them to the inbox. An event in
+ * the inbox is accepted, and is not lost unless this process ends.
  *
  * @module
  */

@@ -76,7 +76,7 @@ async function look(state: LoadMonitorState, self: RemoteStarter): Promise<LoadM
     parts.node.exit(next.helping.pid, "shutdown");
     next = helpWith(next, null);
   } else {
-    // A restarted processor does not know the helper, so the helper is passed to it again.
+    // A restarted processor has no helpers, so the helper is passed to it again.
     next = helpWith(next, next.helping);
   }
   const { helping } = next;

@@ -1,6 +1,6 @@
 /**
- * Groups accepted events and passes them to the writer; when the node is loaded and has helpers, it
- * sends every other batch to them.
+ * Groups accepted events and passes them to the writer; when the node is loaded and has helpers,
+ * they and this node take turns with the batches.
  *
  *     inbox ─▶ here: grouped ─▶ outbox
  *         └──▶ a helper on another node: grouped and stored there ─▶ settled here on its confirmation
@@ -97,7 +97,10 @@ function pump(state: ProcessorState): void {
   }
 }
 
-/** Returns a helper for every other batch. The remaining batches are processed on this node. */
+/**
+ * Returns the helper for the next batch, or undefined if this node processes it. The helpers and
+ * this node take turns.
+ */
 function helperFor({ helpers, lent }: ProcessorState): ServicePid<Helper> | undefined {
   if (helpers.length === 0 || lent.batches >= LENT_BATCHES_MAX) return undefined;
   const turn = lent.turn++ % (helpers.length + 1);

@@ -10,7 +10,7 @@ import { isRateIdle, type RateLimit, type RateState, takeRate } from "../domain/
 /** The service's name on each node. */
 export const RATE_LIMITER = "rate_limiter";
 
-/** The number of events that are allowed now, and the time until the next is. */
+/** The number of events that are allowed now, and the time until the next one is allowed. */
 export interface RateAnswer {
   readonly granted: number;
   readonly retryAfterMs: number;

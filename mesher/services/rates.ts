@@ -1,13 +1,14 @@
 /**
- * Requests a project's share of its rate limit, which applies to the whole cluster: one node's
- * limiter counts for a project; the project's id and the nodes' names determine the node
- * (`ownerOf`). While a request is pending, further requests wait and are sent together, so that a
- * busy project costs one message at a time instead of one per event.
+ * Asks how many events of a project are allowed by its rate limit, which applies to the whole
+ * cluster: the limiter of one node, the owner, counts the events of a project. The project's id and
+ * the names of the nodes determine the owner (`ownerOf`). While a request is pending, further
+ * requests wait and are sent together, so that a busy project costs one message at a time instead
+ * of one per event.
  *
  * When nodes join or leave, some projects get another owner, which starts counting from zero: for
- * one window, at most twice the limit is allowed. An owner that does not answer is not waited for,
- * and not asked for a while: this node's own limiter decides, so a partition multiplies the limit
- * by the number of sides.
+ * one window, at most twice the limit is allowed. If the owner does not answer in time, this node's
+ * own limiter decides, and the owner is not asked for some seconds. A partition therefore
+ * multiplies the limit by the number of sides.
  *
  * @module
  */
@@ -102,7 +103,7 @@ export class Rates {
   }
 }
 
-/** Rendezvous hashing: the node with the highest hash for the project. */
+/** Returns the owner of a project by rendezvous hashing: the node with the highest hash. */
 export function ownerOf(projectId: string, nodes: readonly string[]): string {
   let [best, most] = [nodes[0]!, ""];
   for (const node of nodes) {

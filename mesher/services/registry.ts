@@ -43,7 +43,7 @@ export interface Help {
   readonly pid: string;
 }
 
-/** The load of a node, and further data for the page of the cluster. */
+/** The load of a node, and further data that the page of the cluster shows. */
 export interface NodeCard extends NodeLoad {
   readonly counts: Readonly<Record<string, number>>;
   /** Numbers of ignored items, by type. Missing for a node of an earlier version. */
@@ -90,7 +90,8 @@ export const registry: Service<Registry> = service({
     const me = this.self.pid;
     // Not awaited, because a slow peer must not delay the start.
     node.global.register(`${REGISTRY}@${node.name}`, me, { onConflict: "keep" }).catch(() => {});
-    // This service receives the holder of the cluster's name now, and whenever it changes.
+    // From now on, this service receives a message with the holder of the cluster's name, and
+    // another whenever the holder changes.
     node.global.monitor(REGISTRY, me);
     return { parts, recent: 0, helpers: [] };
   },

@@ -1,6 +1,6 @@
 /**
- * Keeps the supervision tree of a node running. The top supervisor has no supervisor itself, so it
- * is restarted here after a pause. Accepted events wait in the queues meanwhile.
+ * Keeps the supervision tree of a node running. The top supervisor has no supervisor, so this file
+ * restarts it after a pause. Accepted events wait in the queues meanwhile.
  *
  * @module
  */

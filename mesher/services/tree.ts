@@ -1,6 +1,6 @@
 /**
- * The supervision tree of a node. Each service may be killed at any time: the events that it had
- * accepted are in the queues of `Parts`, and its successor continues.
+ * Starts the supervision tree of a node. Each service may be killed at any time: the events that it
+ * had accepted are in the queues of `Parts`, and its successor continues with them.
  *
  *     mesher
  *     ├─ pipeline: storage_writer, notifier, stream_manager, event_processor

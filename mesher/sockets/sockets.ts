@@ -26,15 +26,15 @@ import { eventRoom, projectRoom, type StreamFilter } from "../pipeline/live.ts";
 import type { Project } from "../storage/projects.ts";
 import { Watch } from "./watch.ts";
 
-/** What a connection may do: watch a project, or send events. */
+/** The role of a connection: it watches a project, or it sends events. */
 export type Role =
   | {
     readonly kind: "stream";
     readonly project: Project;
     room: string;
     /**
-     * The hash of the secret of the session or token. The connection stays open as long as that is
-     * valid.
+     * The hash of the secret of the session or token. The connection is closed when the session or
+     * token is no longer valid.
      */
     readonly secretHash: string;
   }

@@ -1,6 +1,6 @@
 /**
- * Ends streams whose user may no longer see them: after a logout or when a member is removed, the
- * stream ends within `WATCH_MS`, on any node.
+ * Ends the streams of users who have lost access: within `WATCH_MS` after the user has logged out
+ * or was removed from the organisation, on any node.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import type { Storage } from "../storage/storage.ts";
 /** The interval at which streams are checked, in milliseconds. */
 export const WATCH_MS = 5_000;
 
-/** What a stream's user was allowed to see when the stream was opened. */
+/** The credentials and the project with which a stream was opened. */
 export interface Right {
   /** The hash of the secret of the session or token that opened the stream. */
   readonly secretHash: string;
@@ -30,7 +30,7 @@ export class Watch {
   readonly #ms: number;
   readonly #streams = new Map<Ending, Right>();
   #timer: ReturnType<typeof setInterval> | undefined;
-  /** Whether a check is in progress. Others are skipped meanwhile. */
+  /** Whether a check is in progress. Further checks are skipped meanwhile. */
   #isLooking = false;
 
   constructor(storage: Storage, ms: number = WATCH_MS) {

@@ -53,8 +53,8 @@ export const accountRoutes: readonly Route[] = [
       const password = asked.body["password"] as string;
       const known = await knownBy(asked, email, password);
       if (known === null) throw new HttpError(401, "wrong email or password");
-      // Stores the password again with the current parameters. As with any new password, this ends
-      // the other sessions once.
+      // Replaces the password's hash by one with the current parameters. As with any new password,
+      // this ends the other sessions.
       let { passwordHash } = known;
       if (isOutdated(passwordHash, config.passwordCost)) {
         passwordHash = await hashInTurn(password, config.passwordCost);

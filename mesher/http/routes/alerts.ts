@@ -197,7 +197,10 @@ function alertRoute(verb: string, about: string, change: Change): Route {
   });
 }
 
-/** Rejects a webhook with an internal address. A name is checked when it is resolved. */
+/**
+ * Returns the action. Throws 400 if mail is not configured, or if a webhook has an internal
+ * address. The host name of a webhook is checked when it is resolved.
+ */
 function reachable({ mesher }: Asked, action: Action): Action {
   if (action.kind === "email" && mesher.config.mail === null) {
     throw new HttpError(400, "mail cannot be sent: MESHER_SMTP_URL is not set");

@@ -1,6 +1,6 @@
 /**
- * The parts of Sentry's API that `sentry-cli` uses: releases, and uploads of source maps as
- * artifact bundles.
+ * Routes for the parts of Sentry's API that `sentry-cli` uses: releases, and uploads of source maps
+ * as artifact bundles.
  *
  * ```
  * chunk-upload (GET)          limits, and where chunks go
@@ -33,7 +33,10 @@ const CHUNKS_MAX = 4;
 const REQUEST_BYTES_MAX: number = CHUNK_BYTES * CHUNKS_MAX + 65_536;
 /** Maximum number of chunks of one bundle. */
 const BUNDLE_CHUNKS_MAX: number = BUNDLE_BYTES_MAX / CHUNK_BYTES;
-/** Like Sentry: no slashes, line ends or tabs. */
+/**
+ * Matches the names of releases, as Sentry does: not `.` or `..`, and without slashes, backslashes
+ * and control characters.
+ */
 // deno-lint-ignore no-control-regex
 const VERSION_FORM = /^(?!\.{1,2}$)[^\x00-\x1f\x7f/\\]+$/;
 const SHA1 = /^[0-9a-f]{40}$/;

@@ -1,7 +1,7 @@
 /**
- * Defines routes for data of Sentry's clients that is not stored, except for items of envelopes.
- * Each request is counted by type, in counters that operators see, and the response states that the
- * data is not stored.
+ * Defines the routes for data of Sentry's clients that Mesher does not store. Such data in
+ * envelopes is handled by `ingest.ts`. Each request is counted by type, in counters that operators
+ * see, and the response states that the data is not stored.
  *
  * @module
  */
